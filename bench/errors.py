@@ -1,0 +1,15 @@
+"""The two ways in which a command ends early without being a bug."""
+
+
+class BadInput(ValueError):
+    """Something the user can mend. The message is one line: what is wrong, where, the limit, the way out."""
+
+
+class UnknownName(BadInput, KeyError):
+    """A name that no registry knows."""
+
+    __str__ = ValueError.__str__  # KeyError would print the message in quotes
+
+
+class Failed(RuntimeError):
+    """A training or a cell that could not give a number. Stored with its reason; never read as robust or as 0."""

@@ -1,0 +1,83 @@
+"""Names of the things a benchmark is made of."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import TypeVar
+
+from bench.errors import BadInput, UnknownName
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, T]):
+    """A dict that says what to do when a name is unknown, and refuses to hide a taken one.
+
+    A family is an open set of names such as PGD-1, PGD-2, ...: it answers look-ups and is listed by its pattern.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._items: dict[str, T] = {}
+        self._families: dict[str, Callable[[int], T]] = {}
+
+    def add(self, name: str, item: T) -> T:
+        if name in self._items:
+            raise ValueError(f"{self.kind} {name!r} is already registered as {self._items[name]!r}")
+        self._items[name] = item
+        return item
+
+    def add_family(self, pattern: str, make: Callable[[int], T]) -> None:
+        """Every name that is `pattern` with a whole number >= 1 in the place of its last letter k."""
+        self._families[pattern] = make
+
+    def __getitem__(self, name: str) -> T:
+        if name in self._items:
+            return self._items[name]
+        for pattern, make in self._families.items():
+            if found := re.fullmatch(re.escape(pattern.removesuffix("k")) + r"([1-9]\d*)", name):
+                return make(int(found[1]))
+        raise UnknownName(f"no {self.kind} named {name!r}; {suggestion(name, self.listed())}")
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            self[str(name)]
+        except UnknownName:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def listed(self) -> list[str]:
+        """Every name, families by their pattern."""
+        return [*self._items, *self._families]
+
+    def select(self, patterns: list[str]) -> list[str]:
+        """Names in the order asked for, without repeats: `all`, exact names, or globs such as M2AT*."""
+        chosen: list[str] = []
+        for pattern in patterns:
+            if pattern == "all":
+                chosen += self._items
+            elif any(c in pattern for c in "*?"):
+                matches = [name for name in self._items if fnmatchcase(name, pattern)]
+                if not matches:
+                    raise UnknownName(f"no {self.kind} matches {pattern!r}; {suggestion(pattern, self.listed())}")
+                chosen += matches
+            else:
+                self[pattern]
+                chosen.append(pattern)
+        if not chosen:
+            raise BadInput(f"no {self.kind} given; name at least one of {', '.join(self.listed())}")
+        return list(dict.fromkeys(chosen))
+
+
+def suggestion(name: str, known: list[str]) -> str:
+    """The nearest known names, or all of them."""
+    lower = {k.lower(): k for k in known}
+    near = [lower[n] for n in difflib.get_close_matches(name.lower(), lower, n=3)]
+    return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"

@@ -1,0 +1,174 @@
+"""Results on disk: one folder a run, with one tidy row (and one bit an image) for each condition. No torch here."""
+
+import csv
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import BadInput
+
+Bits = np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Row:
+    # what was evaluated
+    run: str  # the run's folder below the results folder
+    recipe: str
+    dataset: str
+    model: str
+    seed: int
+    view: str  # which of the recipe's finished models; "main" unless it makes several
+    epoch: str  # last | best
+    # under which condition
+    kind: str  # clean | attack | corruption
+    name: str  # attack or corruption; empty when clean
+    norm: str  # Linf | L2; empty when not an attack
+    eps: float | None  # radius in [0, 1] pixel units
+    severity: int | None  # 1..5, of a corruption
+    source: str  # run that crafted the images; empty when white-box
+    params: str  # the attack's own settings as sorted JSON
+    # what came out
+    metric: str  # accuracy, unless the row says otherwise
+    value: float | None  # a fraction, never a percentage; None when the cell failed
+    n: int  # test images
+    ci_low: float | None  # 95 % Wilson interval of value
+    ci_high: float | None
+    forwards: float | None  # passes of the attack per image
+    backwards: float | None
+    seconds: float | None
+    verdict: str  # ok | suspect: reasons | invalid: reasons
+    status: str  # ok | failed: reason
+    # under what circumstances
+    partial: bool  # only the first n images of the test set
+    device: str
+    precision: str  # fp32 | bf16, of the search; judging is always fp32
+    version: str  # of bench
+    protocol: int  # raised whenever a number could change
+    key: str  # hash of weights, data, condition and protocol: equal keys are the same measurement
+
+
+COLUMNS = [f.name for f in fields(Row)]
+TEXT = [f.name for f in fields(Row) if f.type is str]
+FLOATS = ["eps", "value", "ci_low", "ci_high", "forwards", "backwards", "seconds"]
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write to a temporary file beside `path`, then rename: readers see the old file or the new one, never half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            os.unlink(file.name)
+            raise
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, path)
+
+
+def write_json(path: Path, value: object) -> None:
+    text = json.dumps(value, indent=1, sort_keys=False) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def write_csv(path: Path, columns: list[str], rows: list[dict[str, object]]) -> None:
+    """Missing values are empty; floats keep every digit."""
+    frame = pd.DataFrame(rows, columns=columns, dtype=object)
+    write_atomically(path, lambda file: frame.to_csv(file, index=False, lineterminator="\n"))
+
+
+def store(folder: Path, row: Row, bits: Bits | None) -> None:
+    """Add one measurement to a run folder, in the place of an older one with the same key."""
+    if bits is not None:
+        outcomes = read_outcomes(folder)
+        outcomes[row.key] = bits
+        write_atomically(folder / "outcomes.npz", lambda file: np.savez_compressed(file, **outcomes))
+    rows = [old for old in read_rows(folder) if old.key != row.key]
+    write_csv(folder / "results.csv", COLUMNS, [asdict(r) for r in [*rows, row]])
+
+
+def read_outcomes(folder: Path) -> dict[str, Bits]:
+    """Which images the model got right, in test order, by the key of the row."""
+    path = folder / "outcomes.npz"
+    if not path.exists():
+        return {}
+    try:
+        with np.load(path) as arrays:
+            return {key: arrays[key].astype(bool) for key in arrays.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise BadInput(f"{path} cannot be read ({error}); delete it and run again: its cells are recomputed") from error
+
+
+def read_rows(folder: Path) -> list[Row]:
+    path = folder / "results.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        lines = list(csv.reader(file))
+    remedy = "delete the file and run again: its cells are recomputed"
+    if not lines or lines[0] != COLUMNS:
+        raise BadInput(f"{path} line 1: not the columns of protocol-1 results; {remedy}")
+    rows = []
+    for number, line in enumerate(lines[1:], 2):
+        if len(line) != len(COLUMNS):
+            raise BadInput(f"{path} line {number}: {len(line)} fields where {len(COLUMNS)} belong; {remedy}")
+        try:
+            rows.append(_row(dict(zip(COLUMNS, line, strict=True))))
+        except ValueError as error:
+            raise BadInput(f"{path} line {number}: {error}; {remedy}") from error
+    return rows
+
+
+def _row(cells: dict[str, str]) -> Row:
+    values: dict[str, object] = dict(cells)
+    for name in FLOATS:
+        values[name] = float(cells[name]) if cells[name] else None
+    for name in ("seed", "n", "protocol"):
+        values[name] = int(cells[name])
+    values["severity"] = int(cells["severity"]) if cells["severity"] else None
+    if cells["partial"] not in ("True", "False"):
+        raise ValueError(f"partial is {cells['partial']!r}, neither True nor False")
+    values["partial"] = cells["partial"] == "True"
+    return Row(**values)  # type: ignore[arg-type]  # converted field by field above
+
+
+def run_folders(results: Path) -> list[Path]:
+    """Every run folder below `results`, boards under published/ left out unless `results` is one."""
+    found = sorted(path.parent for path in results.rglob("job.json"))
+    return [folder for folder in found if "published" not in folder.relative_to(results).parts]
+
+
+def read_job(folder: Path) -> dict[str, object]:
+    path = folder / "job.json"
+    try:
+        job = json.loads(path.read_text())
+    except ValueError as error:
+        raise BadInput(f"{path} is not JSON ({error}); delete the run folder {folder} and run again") from error
+    if not isinstance(job, dict):
+        raise BadInput(f"{path} is not a JSON object; delete the run folder {folder} and run again")
+    return job
+
+
+def load(results: Path) -> pd.DataFrame:
+    """All rows below a results folder, with the budget of each run's training beside them.
+
+    Text columns are never missing, numeric ones are NaN where a value is missing.
+    """
+    records = [
+        asdict(row) | {"budget": str(read_job(folder).get("budget", ""))}
+        for folder in run_folders(results)
+        for row in read_rows(folder)
+    ]
+    frame = pd.DataFrame(records, columns=[*COLUMNS, "budget"])
+    return frame.astype({name: float for name in [*FLOATS, "severity"]})
