@@ -1,0 +1,51 @@
+"""The vocabulary that recipe, attack and analysis code is written in; each name is imported when first used."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.adversary import Adversary, Untargeted
+    from bench.attacks import ATTACKS, AttackSpec, parse_attack
+    from bench.conditions import Attacked, Clean
+    from bench.data import DATASETS, Images, dataset
+    from bench.evaluate import outcomes
+    from bench.inner import Ascent, frozen
+    from bench.labels import smooth
+    from bench.losses import cross_entropy, kl, margin
+    from bench.mixing import beta, box, lerp
+    from bench.models import MODELS
+    from bench.recipe import RECIPES, Recipe
+    from bench.results import load as load_results
+    from bench.threat import L2, Linf, Threat
+
+_HOME = {
+    "bench.adversary": ("Adversary", "Untargeted"),
+    "bench.attacks": ("ATTACKS", "AttackSpec", "parse_attack"),
+    "bench.conditions": ("Attacked", "Clean"),
+    "bench.data": ("DATASETS", "Images", "dataset"),
+    "bench.evaluate": ("outcomes",),
+    "bench.inner": ("Ascent", "frozen"),
+    "bench.labels": ("smooth",),
+    "bench.losses": ("cross_entropy", "kl", "margin"),
+    "bench.mixing": ("beta", "box", "lerp"),
+    "bench.models": ("MODELS",),
+    "bench.recipe": ("RECIPES", "Recipe"),
+    "bench.threat": ("L2", "Linf", "Threat"),
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+__version__ = "0.1.0"
+__all__ = [
+    "ATTACKS", "DATASETS", "L2", "MODELS", "RECIPES",
+    "Adversary", "Ascent", "AttackSpec", "Attacked", "Clean", "Images", "Linf", "Recipe", "Threat", "Untargeted",
+    "beta", "box", "cross_entropy", "dataset", "frozen", "kl", "lerp", "load_results", "margin", "outcomes",
+    "parse_attack", "smooth",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name == "load_results":
+        return import_module("bench.results").load
+    if name not in _MODULE:
+        raise AttributeError(f"module 'bench' has no attribute {name!r}")
+    return getattr(import_module(_MODULE[name]), name)

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from bench.errors import BadInput
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -15,12 +17,31 @@ class Plan:
     lr: float = 0.1
     momentum: float = 0.9  # of SGD; Adam keeps its own defaults
     weight_decay: float = 5e-4
-    decay: Literal["all", "kernels"] = "all"  # kernels: neither biases nor batch norms decay
     schedule: Literal["steps", "cosine"] = "steps"
     milestones: tuple[float, ...] = (0.5, 0.75)  # of "steps": fractions of the run after which lr falls tenfold
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 2:
+            raise BadInput(f"epochs={self.epochs}, batch_size={self.batch_size}: at least 1 and 2")
+        if not (0 < self.lr < math.inf and 0 <= self.momentum < 1 and 0 <= self.weight_decay < math.inf):
+            raise BadInput(
+                f"lr={self.lr:g}, momentum={self.momentum:g}, weight_decay={self.weight_decay:g}: "
+                "lr is above 0, momentum in [0, 1), weight_decay at least 0"
+            )
+        if self.optimiser not in ("sgd", "adam") or self.schedule not in ("steps", "cosine"):
+            raise BadInput(f"optimiser={self.optimiser}, schedule={self.schedule}: sgd or adam, steps or cosine")
 
     def lr_at(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0."""
         if self.schedule == "cosine":
             return self.lr * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
         return float(self.lr * 0.1 ** sum(epoch >= m * self.epochs for m in self.milestones))
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A plan, and how many training and test images it is meant for (None: all)."""
+
+    plan: Plan
+    train: int | None = None
+    test: int | None = None

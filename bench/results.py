@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -91,7 +91,7 @@ def write_csv(path: Path, columns: list[str], rows: list[dict[str, object]]) -> 
 def store(folder: Path, row: Row, bits: Bits | None) -> None:
     """Add one measurement to a run folder, in the place of an older one with the same key."""
     if bits is not None:
-        outcomes = read_outcomes(folder)
+        outcomes: dict[str, Any] = read_outcomes(folder)  # Any: savez has keywords of other types
         outcomes[row.key] = bits
         write_atomically(folder / "outcomes.npz", lambda file: np.savez_compressed(file, **outcomes))
     rows = [old for old in read_rows(folder) if old.key != row.key]
@@ -104,7 +104,7 @@ def read_outcomes(folder: Path) -> dict[str, Bits]:
     if not path.exists():
         return {}
     try:
-        with np.load(path) as arrays:
+        with path.open("rb") as file, np.load(file) as arrays:  # np.load itself leaves a damaged file open
             return {key: arrays[key].astype(bool) for key in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise BadInput(f"{path} cannot be read ({error}); delete it and run again: its cells are recomputed") from error
@@ -114,23 +114,23 @@ def read_rows(folder: Path) -> list[Row]:
     path = folder / "results.csv"
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        lines = list(csv.reader(file))
-    remedy = "delete the file and run again: its cells are recomputed"
-    if not lines or lines[0] != COLUMNS:
-        raise BadInput(f"{path} line 1: not the columns of protocol-1 results; {remedy}")
-    rows = []
-    for number, line in enumerate(lines[1:], 2):
-        if len(line) != len(COLUMNS):
-            raise BadInput(f"{path} line {number}: {len(line)} fields where {len(COLUMNS)} belong; {remedy}")
+    rows: list[Row] = []
+    with path.open(newline="", encoding="utf-8") as file:
+        lines = csv.reader(file)
         try:
-            rows.append(_row(dict(zip(COLUMNS, line, strict=True))))
-        except ValueError as error:
-            raise BadInput(f"{path} line {number}: {error}; {remedy}") from error
+            if next(lines, None) != COLUMNS:
+                raise ValueError("not the columns of protocol-1 results")
+            rows.extend(_row(line) for line in lines)
+        except (ValueError, csv.Error) as error:  # text that is not UTF-8 is a ValueError too
+            remedy = "delete the file and run again: its cells are recomputed"
+            raise BadInput(f"{path} line {max(1, lines.line_num)}: {error}; {remedy}") from error
     return rows
 
 
-def _row(cells: dict[str, str]) -> Row:
+def _row(line: list[str]) -> Row:
+    if len(line) != len(COLUMNS):
+        raise ValueError(f"{len(line)} fields where {len(COLUMNS)} belong")
+    cells = dict(zip(COLUMNS, line, strict=True))
     values: dict[str, object] = dict(cells)
     for name in FLOATS:
         values[name] = float(cells[name]) if cells[name] else None
@@ -140,6 +140,8 @@ def _row(cells: dict[str, str]) -> Row:
     if cells["partial"] not in ("True", "False"):
         raise ValueError(f"partial is {cells['partial']!r}, neither True nor False")
     values["partial"] = cells["partial"] == "True"
+    if cells["params"] and not isinstance(json.loads(cells["params"]), dict):
+        raise ValueError(f"params is {cells['params']!r}, not a JSON object")
     return Row(**values)  # type: ignore[arg-type]  # converted field by field above
 
 
@@ -166,9 +168,10 @@ def load(results: Path) -> pd.DataFrame:
     Text columns are never missing, numeric ones are NaN where a value is missing.
     """
     records = [
-        asdict(row) | {"budget": str(read_job(folder).get("budget", ""))}
+        asdict(row) | {"budget": budget}
         for folder in run_folders(results)
+        for budget in [str(read_job(folder).get("budget", ""))]
         for row in read_rows(folder)
     ]
     frame = pd.DataFrame(records, columns=[*COLUMNS, "budget"])
-    return frame.astype({name: float for name in [*FLOATS, "severity"]})
+    return frame.astype(dict.fromkeys([*FLOATS, "severity"], float))

@@ -1,0 +1,74 @@
+"""Weights on disk: safetensors for finished models, one file of plain tensors for a training in progress."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from bench.errors import BadInput
+from bench.results import write_atomically
+
+FILES = {"last": "weights.safetensors", "best": "best.safetensors"}  # by epoch
+
+
+def fingerprint(model: nn.Module) -> str:
+    """16 digits that change with any weight, statistic, shape or name."""
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:16]
+
+
+def save_views(path: Path, views: Mapping[str, nn.Module], job: str) -> None:
+    """The finished models of a run, by view name, signed with the job they belong to."""
+    tensors = {
+        f"{view}/{name}": tensor.detach().cpu().contiguous()
+        for view, model in views.items()
+        for name, tensor in model.state_dict().items()
+    }
+    content = save(tensors, metadata={"job": job})
+    write_atomically(path, lambda file: file.write(content))
+
+
+def load_views(path: Path, job: str) -> dict[str, dict[str, Tensor]]:
+    """State dicts by view name. BadInput where the file is damaged or another job's."""
+    remedy = f"delete it (or the run folder {path.parent}) and run again"
+    try:
+        from safetensors import safe_open
+
+        with safe_open(path, "pt") as file:
+            owner = (file.metadata() or {}).get("job")
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise BadInput(f"{path} cannot be read ({error}); {remedy}") from error
+    if owner != job:
+        raise BadInput(f"{path} holds the weights of job {owner}, not of {job}; {remedy}")
+    views: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        view, name = key.split("/", 1)
+        views.setdefault(view, {})[name] = tensor
+    return views
+
+
+def save_progress(path: Path, progress: Mapping[str, Any]) -> None:
+    """Tensors, numbers, strings, lists and dicts only, so that nothing has to be unpickled to go on."""
+    write_atomically(path, lambda file: torch.save(dict(progress), file))
+
+
+def load_progress(path: Path, job: str, device: torch.device) -> dict[str, Any] | None:
+    """The state after the last finished epoch; None if there is none."""
+    if not path.exists():
+        return None
+    try:
+        progress: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # torch raises half a dozen types for a damaged archive
+        raise BadInput(f"{path} cannot be read ({type(error).__name__}); delete it and run again") from error
+    if progress["job"] != job:
+        raise BadInput(f"{path} belongs to job {progress['job']}, not to {job}; delete it and run again")
+    return progress

@@ -1,0 +1,167 @@
+"""The command line. Parses, calls, prints; imports torch only inside the commands that need it."""
+
+import re
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from bench.errors import BadInput
+
+F = TypeVar("F", bound=Callable[..., Any])
+DEFAULT_DATA = Path("~/.cache/bench-data")
+STOPPED = 130  # what a shell reports for Ctrl-C
+
+
+def main() -> None:
+    """Exit 0 on success, 1 when a check or a cell failed, 2 on bad input, which is one line on stderr."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except (BadInput, click.ClickException) as error:
+        if "--debug" in sys.argv:
+            raise
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        click.echo(f"bench: {' '.join(message.split())}", err=True)
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("bench: stopped; the same command goes on from here", err=True)
+        sys.exit(STOPPED)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="robust-recipe-bench")
+def cli() -> None:
+    """Train robust-training recipes alike, judge them alike, and report what can be believed."""
+
+
+class Names(click.ParamType[tuple[str, ...]]):
+    """Comma-separated names; commas inside [...] belong to the name."""
+
+    name = "NAME,..."
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        return tuple(part.strip() for part in re.split(r",(?![^\[]*\])", value) if part.strip())
+
+
+class Numbers(click.ParamType[tuple[float, ...]]):
+    """Comma-separated numbers, which may be fractions such as 8/255."""
+
+    name = "X,..."
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
+        try:
+            return tuple(float(Fraction(part)) for part in value.split(",") if part.strip())
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is not a number, a fraction such as 8/255, or a list of them", param, ctx)
+
+
+class Seeds(click.ParamType[tuple[int, ...]]):
+    """Comma-separated whole numbers >= 0."""
+
+    name = "N,..."
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        if not re.fullmatch(r"\d+(,\d+)*", value):
+            self.fail(f"{value!r} is not a list of whole numbers >= 0, such as 0,1,2", param, ctx)
+        return tuple(dict.fromkeys(int(part) for part in value.split(",")))
+
+
+def option(*names: str, **settings: Any) -> Callable[[F], F]:
+    return click.option(*names, **settings)
+
+
+def folders(command: F) -> F:
+    """--results, --reports and --debug, which most commands share."""
+    command = option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Default: results.")(
+        command
+    )
+    command = option("--reports", type=click.Path(path_type=Path), default=Path("reports"), help="Default: reports.")(
+        command
+    )
+    return option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")(command)
+
+
+POSITIVE = click.IntRange(min=1)
+
+
+@cli.command()
+@option("--methods", type=Names(), help="all, names, or globs such as 'M2AT*'. Default: five that teach something.")
+@option("--dataset", default="digits", help="digits, cifar10 or folder:PATH. Default: digits, which is embedded.")
+@option("--model", help="Default: cnn for digits; resnet8 on a CPU, resnet18 on CUDA. NAME.pm1 picks a normaliser.")
+@option("--budget", type=click.Choice(["quick", "standard"]), help="Default: quick on a CPU, standard on CUDA.")
+@option("--epochs", type=POSITIVE, help="Instead of the budget's.")
+@option("--limit-train", type=POSITIVE, help="Train on so many images, balanced over the classes.")
+@option("--train-eps", type=Numbers(), help="Radius the recipes train for. Default: the data set's.")
+@option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="plan.lr=0.05, recipe.beta=3, ... Repeatable.")
+@option("--attacks", type=Names(), help="none, or names: FGSM, PGD-k, CW-k, NAME.last, AutoAttack, PGD-20[restarts=5].")
+@option("--eps", type=Numbers(), default="", help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's.")
+@option("--norm", type=click.Choice(["Linf", "L2"]), help="Of the evaluation. Default: the data set's.")
+@option("--seeds", type=Seeds(), default="0", help="Training seeds. Default: 0.")
+@option("--limit", type=POSITIVE, help="Judge on the first N test images only.")
+@option(
+    "--data-dir", type=click.Path(path_type=Path), envvar="BENCH_DATA", default=DEFAULT_DATA, help="Where data are."
+)
+@option("--retrain", is_flag=True, help="Train and judge anew what is there already, failures included.")
+@option("--device", default="auto", help="auto, cpu, cuda or cuda:i.")
+@option(
+    "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", help="Of training and search; judged in fp32."
+)
+@option("--batch-size", type=POSITIVE, default=128, help="Images attacked at a time: speed only, never a number.")
+@option("--dry-run", is_flag=True, help="Say what there is to do and what it would cost.")
+@folders
+def run(
+    results: Path,
+    reports: Path,
+    data_dir: Path,
+    device: str,
+    batch_size: int,
+    retrain: bool,
+    dry_run: bool,
+    **request: Any,
+) -> int:
+    """Train methods, judge them under attack, and show the leaderboard. Only what is missing is computed."""
+    from bench.commands import run_methods
+    from bench.work import Request
+
+    asked = {name: value for name, value in request.items() if value not in (None, ())}
+    if asked.get("attacks") == ("none",):
+        asked["attacks"] = ()
+    if "train_eps" in asked:
+        if len(asked["train_eps"]) != 1:
+            raise BadInput("--train-eps takes one radius; to compare several, run once for each")
+        (asked["train_eps"],) = asked["train_eps"]
+    return run_methods(
+        Request(**asked), data_dir.expanduser(), results, reports, device, batch_size, retrain=retrain, dry_run=dry_run
+    )
+
+
+@cli.command()
+@folders
+def report(results: Path, reports: Path) -> None:
+    """Write tables and figures of everything in the results folder."""
+    from rich.console import Console
+
+    from bench.report import print_boards, write_leaderboard
+
+    paths = write_leaderboard(results, reports)
+    print_boards(results, Console())
+    click.echo("\n".join(str(path) for path in paths))
+
+
+KINDS = ["methods", "attacks", "datasets", "models"]
+
+
+@cli.command("list")
+@click.argument("kind", type=click.Choice(KINDS))
+@option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def list_names(kind: str) -> None:
+    """Names that the other commands understand."""
+    from bench.commands import names
+
+    click.echo("\n".join(names(kind)))

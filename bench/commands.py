@@ -1,0 +1,94 @@
+"""What the commands do, once their arguments are read."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench.attacks import ATTACKS
+from bench.data import DATASETS
+from bench.device import pick, prepare
+from bench.errors import BadInput
+from bench.models import MODELS
+from bench.plugins import load_plugins
+from bench.price import cell_cost, seconds_per_pass, training_cost
+from bench.progress import Progress
+from bench.recipe import RECIPES
+from bench.registry import Registry
+from bench.report import print_boards, write_leaderboard
+from bench.runner import Runner
+from bench.work import Request, plan_work
+
+LOG = "bench.log"
+
+
+def names(kind: str) -> list[str]:
+    """Every name of a kind, families by their pattern."""
+    load_plugins()
+    registries: dict[str, Registry[Any]] = {
+        "methods": RECIPES,
+        "attacks": ATTACKS,
+        "datasets": DATASETS,
+        "models": MODELS,
+    }
+    listed = registries[kind].listed()
+    return [*listed, "folder:PATH"] if kind == "datasets" else listed
+
+
+def run_methods(
+    request: Request,
+    data_dir: Path,
+    results: Path,
+    reports: Path,
+    device_name: str,
+    batch_size: int,
+    *,
+    retrain: bool,
+    dry_run: bool,
+) -> int:
+    """`bench run`. 0, or 1 if a training or a cell failed."""
+    load_plugins()
+    prepare()
+    device = pick(device_name)
+    if results.exists() and not results.is_dir():
+        raise BadInput(f"--results {results} is a file; name a folder")
+    work = plan_work(request, data_dir, device)
+    runner = Runner(work, results, device, request.precision, batch_size)
+    trainings, cells = runner.todo(retrain)
+    cost = sum(training_cost(work, job) for job in trainings) + sum(cell_cost(c, work.n) for c in cells)
+    if dry_run:
+        total = len(work.jobs) * len(work.epochs) * len(work.conditions)
+        seconds = cost * seconds_per_pass(work, device) if cost else 0.0
+        print(f"{len(trainings)} trainings, {len(cells)} of {total} cells to do, about {duration(seconds)}")
+        return 0
+    failed = execute(runner, retrain, cost)
+    paths = write_leaderboard(results, reports)
+    print_boards(results, Console(), only={job.run for job in work.jobs})
+    print(f"board: {next(path for path in paths if path.suffix == '.md')}")
+    print(f"results: {results / work.dataset.name}, log: {results / LOG}")
+    return 1 if failed else 0
+
+
+def execute(runner: Runner, retrain: bool, cost: float) -> int:
+    """Do all work, with a line in the log for each training and cell. How many cells are stored as failed."""
+    runner.results.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(runner.results / LOG)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log = logging.getLogger("bench")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    log.addHandler(handler)
+    try:
+        with Progress(cost) as progress:
+            return sum(runner.run(job, progress, retrain) for job in runner.work.jobs)
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+
+
+def duration(seconds: float) -> str:
+    """Rounded as an estimate deserves."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

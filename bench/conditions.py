@@ -1,0 +1,41 @@
+"""Conditions: what is done to a test image before the model sees it. One condition gives one row."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from bench.attacks import AttackSpec
+from bench.errors import Failed
+from bench.threat import Threat
+
+
+@dataclass(frozen=True)
+class Clean:
+    """Nothing."""
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """The worst image of the ball that the attack can find."""
+
+    attack: AttackSpec
+    threat: Threat
+
+    def check(self, x_adv: Tensor, x: Tensor) -> None:
+        """Refuse images that are not in the ball, not images, or not there."""
+        name, slack = self.attack.name, 1e-6 + 1e-5 * self.threat.eps  # of fp32 arithmetic
+        if x_adv.shape != x.shape:
+            raise Failed(f"attack {name} returned shape {tuple(x_adv.shape)} for images of {tuple(x.shape)}")
+        if not x_adv.isfinite().all():
+            raise Failed(f"attack {name} returned pixels that are not finite numbers")
+        far = self.threat.distance(x_adv, x)
+        outside = int((far > self.threat.eps + slack).sum())
+        low, high = float(x_adv.min()), float(x_adv.max())
+        if outside or low < 0 or high > 1:
+            raise Failed(
+                f"attack {name} left {self.threat}: {outside} of {len(x)} images are outside, "
+                f"the farthest at {far.max():.5f}; pixels span [{low:.3f}, {high:.3f}]"
+            )
+
+
+Condition = Clean | Attacked

@@ -1,0 +1,44 @@
+"""Training batches, augmented as a whole on the device where the images live."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from bench.data.dataset import Images
+
+
+def to_float(x: Tensor) -> Tensor:
+    """uint8 pixels as float32 in [0, 1], same shape."""
+    return x.float() / 255
+
+
+def epoch_batches(images: Images, batch_size: int, *, pad: int, flip: bool) -> Iterator[tuple[Tensor, Tensor]]:
+    """One epoch in a new random order: x float32 (B, C, H, W) in [0, 1], y int64 (B,).
+
+    Only full batches, as backward passes over a ragged last one crash some builds of torch; fewer images than
+    batch_size make one batch. pad is in pixels (zeros, then a random crop of the old size), flips are left-right. All
+    draws are made on the CPU before the first batch, so that neither the device nor a recipe's own draws change them.
+    """
+    n = len(images)
+    size = min(batch_size, n)
+    order = torch.randperm(n)
+    corner = torch.randint(2 * pad + 1, (2, n))
+    mirror = torch.rand(n) < 0.5
+    order, corner, mirror = (draw.to(images.x.device) for draw in (order, corner, mirror))
+    for start in range(0, n - size + 1, size):
+        part = slice(start, start + size)
+        x = images.x[order[part]]
+        if pad:
+            x = crop(x, corner[:, part], pad)
+        if flip:
+            x = torch.where(mirror[part, None, None, None], x.flip(3), x)
+        yield to_float(x), images.y[order[part]]
+
+
+def crop(x: Tensor, corner: Tensor, pad: int) -> Tensor:
+    """x (B, C, H, W) with `pad` zeros on each side, cut to its old size at corner (2, B): row, column in 0..2 pad."""
+    height, width = x.shape[2:]
+    windows = F.pad(x, (pad, pad, pad, pad)).unfold(2, height, 1).unfold(3, width, 1)
+    return windows[torch.arange(len(x), device=x.device), :, corner[0], corner[1]]

@@ -1,0 +1,110 @@
+"""What a data set is: labelled images, and the defaults that go with them."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.errors import BadInput
+from bench.plan import Budget
+from bench.registry import Registry
+from bench.threat import Threat
+
+Split = Literal["train", "test"]
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Labelled images: x uint8 (N, C, H, W) in 0..255, y int64 (N,)."""
+
+    x: Tensor
+    y: Tensor
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def first(self, n: int) -> "Images":
+        return Images(self.x[:n], self.y[:n])
+
+    def to(self, device: torch.device | str) -> "Images":
+        return Images(self.x.to(device), self.y.to(device))
+
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that change with any pixel, label, shape or order."""
+        digest = hashlib.sha256(repr((tuple(self.x.shape), tuple(self.y.shape))).encode())
+        for tensor in (self.x, self.y):
+            digest.update(tensor.cpu().contiguous().numpy().data)
+        return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One split whose labels y (N,) are known and whose pixels need not have been read yet."""
+
+    y: NDArray[np.int64]
+    pixels: Callable[[NDArray[np.int64]], NDArray[np.uint8]]  # indices (n,) -> (n, C, H, W)
+    ordered: bool  # the stored order is the official one and mixes the classes
+
+    def order(self, split: Split) -> NDArray[np.int64]:
+        """Indices (N,) such that a limit n means the first n of them."""
+        if split == "train":
+            return stratified(self.y, even=True)
+        return np.arange(len(self.y)) if self.ordered else stratified(self.y)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set by name. Reading it starts with `load`; everything else is known before."""
+
+    name: str
+    classes: tuple[str, ...]
+    shape: Shape  # C, H, W
+    mean: tuple[float, ...]  # per channel, of pixels in [0, 1]
+    std: tuple[float, ...]
+    threat: Threat  # default of the evaluation, and the scale of the training radii
+    model: str  # default on a CPU
+    model_cuda: str
+    pad: int  # pixels around an image before the random crop; 0: no crop
+    flip: bool  # random left-right flips in training
+    quick: Budget
+    standard: Budget
+    read: Callable[[Split, Path], Source]
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.classes)
+
+    def load(self, split: Split, data_dir: Path, limit: int | None = None) -> Images:
+        """The first `limit` images of a split, or all of them, in an order that never changes.
+
+        Training images come class by class in turn, so any limit is balanced (counts differ by at most one while no
+        class has run out) and contains every smaller one. BadInput where the data are missing or broken, or where
+        there are fewer than `limit` images.
+        """
+        source = self.read(split, data_dir)
+        total = len(source.y)
+        if limit is not None and not 1 <= limit <= total:
+            raise BadInput(f"a limit of {limit} does not fit the {split} split of {self.name}; give 1 to {total}")
+        chosen = source.order(split)[:limit]
+        return Images(torch.from_numpy(source.pixels(chosen)), torch.from_numpy(source.y[chosen]))
+
+
+def stratified(y: NDArray[np.int64], *, even: bool = False) -> NDArray[np.int64]:
+    """A fixed shuffle (N,) of which every prefix holds the classes in their proportions, or (even) in equal numbers."""
+    shuffle = np.random.RandomState(0).permutation(len(y))  # not default_rng: only this stream is frozen by NumPy
+    labels = y[shuffle]
+    rank = np.empty(len(y))
+    for label in np.unique(labels):
+        members = labels == label
+        rank[members] = np.arange(members.sum()) if even else (np.arange(members.sum()) + 0.5) / members.sum()
+    return shuffle[np.argsort(rank, kind="stable")].astype(np.int64)
+
+
+DATASETS: Registry[Dataset] = Registry("data set")

@@ -1,0 +1,86 @@
+"""From a trained model and a condition to which test images it gets right."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from bench.conditions import Attacked, Clean, Condition
+from bench.data import Images
+from bench.data.batches import to_float
+from bench.errors import BadInput
+from bench.inner import frozen
+from bench.judge import Outcome, Target, judge
+from bench.results import write_atomically
+from bench.search import places
+
+PROTOCOL = 1
+OWN_BLOCK = 1024  # images between two saves; own attacks draw per image, so it changes no number
+
+
+def outcomes(
+    model: nn.Module,
+    images: Images,
+    condition: Condition,
+    *,
+    n: int | None = None,
+    precision: str = "fp32",
+    batch_size: int = 128,
+    seed: int = 0,
+    saved: Path | None = None,
+    tick: Callable[[Outcome], None] = lambda outcome: None,
+) -> Outcome:
+    """Judge a model on the first n test images.
+
+    An image counts as right only if the model is right on it and on what the attack made of it, by a forward of the
+    model itself; the attack works on a cheaper copy, whose word is never taken.
+
+    images:     the test set in its order, on the model's device. Attacks that draw per block see whole blocks of it.
+    precision:  fp32 or bf16, of the search alone.
+    batch_size: images worked on at a time; never changes a draw.
+    saved:      file for finished blocks, from which a killed evaluation goes on; removed at the end.
+    """
+    n = len(images) if n is None else n
+    if not 0 < n <= len(images):
+        raise BadInput(f"{n} test images asked for, {len(images)} are there")
+    block = (condition.attack.block if isinstance(condition, Attacked) else None) or OWN_BLOCK
+    outcome = _read(saved, n) or Outcome(np.zeros(n, bool))
+    with frozen(model), places(batch_size):
+        target = Target.of(model, to_float(images.x[:64]), precision, batch_size, seed)
+        while outcome.done < n:
+            ids = range(outcome.done, min(outcome.done + block, len(images)))
+            x, y = to_float(images.x[ids.start : ids.stop]), images.y[ids.start : ids.stop]
+            if isinstance(condition, Clean):
+                right = judge(model, x, y, batch_size)
+            else:
+                right = target.survivors(condition, ids, x, y, outcome)
+            stop = min(ids.stop, n)
+            outcome.right[ids.start : stop] = right[: stop - ids.start].cpu().numpy()
+            outcome.done = stop
+            if saved is not None and stop < n:
+                _write(saved, outcome)
+            tick(outcome)
+    if saved is not None:
+        saved.unlink(missing_ok=True)
+    return outcome
+
+
+def _write(path: Path, outcome: Outcome) -> None:
+    record = asdict(outcome) | {"right": outcome.right.astype(int).tolist()}
+    write_atomically(path, lambda file: file.write(json.dumps(record).encode()))
+
+
+def _read(path: Path | None, n: int) -> Outcome | None:
+    if path is None or not path.exists():
+        return None
+    try:
+        record = json.loads(path.read_text())
+        outcome = Outcome(**record | {"right": np.array(record["right"], bool)})
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadInput(f"{path} cannot be read ({error}); delete it and run again") from error
+    if len(outcome.right) != n:
+        raise BadInput(f"{path} holds {len(outcome.right)} images where {n} belong; delete it and run again")
+    return outcome

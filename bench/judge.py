@@ -1,0 +1,155 @@
+"""What one block of images amounts to: attack on a cheap copy, judge on the model itself."""
+
+import logging
+import time
+import warnings
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from bench.attacks import AttackWarning
+from bench.conditions import Attacked
+from bench.errors import BadInput, Failed
+from bench.folding import attackable
+from bench.passes import counting
+from bench.results import Bits
+from bench.seeding import image_stream, seeded
+
+DOUBTFUL = 0.002  # share of images a doubt must concern (AutoAttack's own threshold for Square), and more than one
+
+log = logging.getLogger("bench")
+
+
+@dataclass
+class Outcome:
+    """Which of the first n test images the model gets right under a condition, and what finding out has cost."""
+
+    right: Bits
+    done: int = 0  # images judged so far
+    forwards: int = 0
+    backwards: int = 0
+    seconds: float = 0.0
+    doubts: dict[str, int] = field(default_factory=dict)  # reason -> images concerned
+
+    @property
+    def verdict(self) -> str:
+        """`ok`, or what the attack itself found suspicious."""
+        n = len(self.right)
+        reasons = [
+            f"{reason} ({min(images, n)} of {n} images)"
+            for reason, images in self.doubts.items()
+            if images > max(1, DOUBTFUL * n)
+        ]
+        return f"suspect: {'; '.join(reasons)}" if reasons else "ok"
+
+
+@torch.no_grad()
+def judge(model: nn.Module, x: Tensor, y: Tensor, batch_size: int) -> Tensor:
+    """Which images the model gets right, (B,) bool. In the precision of x; the only place that decides it."""
+    parts = zip(torch.split(x, batch_size), torch.split(y, batch_size), strict=True)
+    right = [model_logits(model, a).argmax(1) == b for a, b in parts]
+    return torch.cat(right) if right else torch.zeros(0, dtype=torch.bool, device=x.device)
+
+
+def model_logits(model: nn.Module, x: Tensor) -> Tensor:
+    """The model's logits (B, K), after a look at whether they are logits at all."""
+    logits = model(x)
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(x) or logits.shape[1] < 2:
+        got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise BadInput(
+            f"the model returned {got} for {len(x)} images; logits of shape ({len(x)}, classes) belong there"
+        )
+    if not logits.isfinite().all():
+        bad = int((~logits.isfinite()).any(1).sum())
+        raise BadInput(
+            f"the model returned NaN or infinite logits for {bad} of {len(x)} images; are its weights finite?"
+        )
+    return logits
+
+
+class Bf16(nn.Module):
+    """A model that searches in bfloat16: its gradients are rough, so only fp32 decides what it found."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, torch.bfloat16):
+            logits: Tensor = self.model(x)
+        return logits.float()
+
+
+@dataclass(frozen=True)
+class Target:
+    """A model under test, and the cheaper copy of it that attacks work on."""
+
+    model: nn.Module
+    copy: nn.Module
+    batch_size: int
+    seed: int
+
+    @classmethod
+    def of(cls, model: nn.Module, x: Tensor, precision: str, batch_size: int, seed: int) -> "Target":
+        copy = attackable(model, x)
+        return cls(model, Bf16(copy) if precision == "bf16" else copy, batch_size, seed)
+
+    def survivors(self, condition: Attacked, ids: range, x: Tensor, y: Tensor, outcome: Outcome) -> Tensor:
+        """Which images of a block the model gets right whatever the attack does, (B,) bool.
+
+        An image that the copy gets wrong and the model right after the attack is no success: the search ended there
+        only because the copy misled it, so it is attacked again on the model itself.
+        """
+        right = judge(self.model, x, y, self.batch_size)
+        attack = self._whole if condition.attack.block else self._singly
+        start = time.perf_counter()
+        if right.any():
+            x_adv = attack(self.copy, condition, ids, x, y, right, outcome)
+            fooled = ~judge(self.model, x_adv, y, self.batch_size)
+            if self.copy is not self.model:
+                misled = right & ~fooled & ~judge(self.copy, x_adv, y, self.batch_size)
+                if misled.any():
+                    log.info("%s: %d images attacked again on the model itself", condition.attack.name, misled.sum())
+                    x_adv = attack(self.model, condition, ids, x, y, misled, outcome)
+                    fooled |= ~judge(self.model, x_adv, y, self.batch_size)
+            right = right & ~fooled
+        outcome.seconds += time.perf_counter() - start
+        return right
+
+    def _singly(
+        self, model: nn.Module, condition: Attacked, ids: range, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
+    ) -> Tensor:
+        """Only the images asked for are attacked; each draws from its own stream, the same for every attack."""
+        rows = some.nonzero().flatten()
+        x_adv = x.clone()
+        with image_stream([ids[row] for row in rows.tolist()], "attack", self.seed):
+            x_adv[rows] = _attack(model, condition, x[rows], y[rows], outcome)
+        return x_adv
+
+    def _whole(
+        self, model: nn.Module, condition: Attacked, ids: range, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
+    ) -> Tensor:
+        """The block as it is, since its draws are for the batch."""
+        with seeded("block", ids.start, self.seed):
+            return _attack(model, condition, x, y, outcome)
+
+
+def _attack(model: nn.Module, condition: Attacked, x: Tensor, y: Tensor, outcome: Outcome) -> Tensor:
+    """The attack's images, checked; its passes and doubts go into the outcome."""
+    with warnings.catch_warnings(record=True) as caught, counting(model) as passes:
+        warnings.simplefilter("always")
+        try:
+            x_adv = condition.attack(model, x, y, condition.threat).detach()
+        except RuntimeError as error:
+            raise Failed(f"attack {condition.attack.name} stopped: {error}".replace("\n", " ")) from error
+    condition.check(x_adv, x)
+    outcome.forwards += passes.forwards
+    outcome.backwards += passes.backwards
+    for warning in caught:
+        doubt = warning.message
+        if isinstance(doubt, AttackWarning):
+            outcome.doubts[doubt.reason] = outcome.doubts.get(doubt.reason, 0) + doubt.images
+        else:
+            log.info("%s: %s", condition.attack.name, doubt)
+    return x_adv

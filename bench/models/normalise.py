@@ -1,0 +1,48 @@
+"""The first layer of every model, so that attacks see pixels in [0, 1]. All keep the shape (B, C, H, W)."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from bench.data.dataset import Dataset
+from bench.registry import Registry
+
+
+class Normalise(nn.Module):
+    """(x - mean) / std, per channel."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.std
+
+
+class PerImageStd(nn.Module):
+    """TensorFlow's per_image_standardization: each image gets mean 0 and std 1, unless it is all but flat.
+
+    The floor of the std is 1 / sqrt(values) in 0..255 units. Gradients pass through mean and std.
+    """
+
+    def __init__(self, values: int) -> None:
+        super().__init__()
+        self.floor = 1 / (255 * math.sqrt(values))
+
+    def forward(self, x: Tensor) -> Tensor:
+        centred = x - x.mean((1, 2, 3), keepdim=True)
+        variance = centred.square().mean((1, 2, 3), keepdim=True)
+        return centred / variance.clamp_min(self.floor**2).sqrt()  # clamped first: sqrt has no slope at 0
+
+
+NORMALISERS: Registry[Callable[[Dataset], nn.Module]] = Registry("normaliser")
+NORMALISERS.add("meanstd", lambda data: Normalise(data.mean, data.std))
+NORMALISERS.add("none", lambda data: nn.Identity())
+NORMALISERS.add("pm1", lambda data: Normalise((0.5,), (0.5,)))
+NORMALISERS.add("per_image_std", lambda data: PerImageStd(math.prod(data.shape)))

@@ -1,0 +1,89 @@
+"""Residual nets for small images: a 3x3 stem, no max pool, the first stage at full size and every other one at half.
+
+He et al., CVPR 2016, arXiv:1512.03385; pre-activation: the same, ECCV 2016, arXiv:1603.05027.
+"""
+
+from functools import partial
+
+from torch import Tensor, nn
+
+
+def conv3x3(inputs: int, width: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, width, 3, stride, 1, bias=False)
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions around a shortcut, which is a 1x1 convolution where the shape changes."""
+
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = conv3x3(inputs, width, stride)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu1 = nn.ReLU()
+        self.conv2 = conv3x3(width, width)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.relu2 = nn.ReLU()
+        self.shortcut = nn.Sequential()
+        if stride != 1 or inputs != width:
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, width, 1, stride, bias=False), nn.BatchNorm2d(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x)))))
+        out: Tensor = self.relu2(inner + self.shortcut(x))
+        return out
+
+
+class PreActBlock(nn.Module):
+    """Batch norm and ReLU before each convolution. The shortcut is the raw input; a 1x1 convolution where the shape
+    changes, and then it starts behind the first ReLU and has no batch norm."""
+
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(inputs)
+        self.relu1 = nn.ReLU()
+        self.conv1 = conv3x3(inputs, width, stride)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.relu2 = nn.ReLU()
+        self.conv2 = conv3x3(width, width)
+        same = stride == 1 and inputs == width
+        self.shortcut = None if same else nn.Conv2d(inputs, width, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        active = self.relu1(self.bn1(x))
+        inner = self.conv2(self.relu2(self.bn2(self.conv1(active))))
+        out: Tensor = inner + (x if self.shortcut is None else self.shortcut(active))
+        return out
+
+
+Block = type[BasicBlock] | type[PreActBlock]
+
+
+def stages(block: Block, stem: int, widths: tuple[int, ...], depth: int) -> list[nn.Module]:
+    """A stage of `depth` blocks for each width, behind a stem of `stem` channels."""
+    made: list[nn.Module] = []
+    for i, (before, width) in enumerate(zip((stem, *widths), widths, strict=False)):
+        first = block(before, width, 1 if i == 0 else 2)
+        made.append(nn.Sequential(first, *(block(width, width, 1) for _ in range(depth - 1))))
+    return made
+
+
+def head(width: int, classes: int) -> list[nn.Module]:
+    """The average over all pixels, so that any image size will do, and the logits."""
+    return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes)]
+
+
+def resnet(widths: tuple[int, ...], depth: int, classes: int, channels: int) -> nn.Module:
+    """Images (B, channels, H, W) to logits (B, classes), through a stage of `depth` blocks for each width."""
+    stem = [conv3x3(channels, widths[0]), nn.BatchNorm2d(widths[0]), nn.ReLU()]
+    return nn.Sequential(*stem, *stages(BasicBlock, widths[0], widths, depth), *head(widths[-1], classes))
+
+
+def preact_resnet(widths: tuple[int, ...], depth: int, classes: int, channels: int) -> nn.Module:
+    """The common CIFAR version, which has no batch norm behind the last block."""
+    stem = conv3x3(channels, widths[0])
+    return nn.Sequential(stem, *stages(PreActBlock, widths[0], widths, depth), *head(widths[-1], classes))
+
+
+resnet8 = partial(resnet, (16, 32, 64), 1)
+resnet18 = partial(resnet, (64, 128, 256, 512), 2)
+preact_resnet18 = partial(preact_resnet, (64, 128, 256, 512), 2)

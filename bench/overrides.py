@@ -1,0 +1,42 @@
+"""`--set plan.lr=0.05`: a frozen value with one field changed, however deep."""
+
+from dataclasses import fields, is_dataclass, replace
+from fractions import Fraction
+from typing import TypeVar
+
+from bench.errors import BadInput, UnknownName
+from bench.registry import suggestion
+
+T = TypeVar("T")
+
+
+def override(value: T, path: str, text: str, whole: str = "") -> T:
+    """`value` with the field at the dotted `path` set to `text`, read as the type that is there now."""
+    whole = whole or f"{path}={text}"
+    name, _, rest = path.partition(".")
+    known = [f.name for f in fields(value)] if is_dataclass(value) and not isinstance(value, type) else []
+    if name not in known:
+        hint = suggestion(name, known) if known else "it is a plain value"
+        raise UnknownName(f"--set {whole}: {type(value).__name__} has no field {name!r}; {hint}")
+    old = getattr(value, name)
+    new = override(old, rest, text, whole) if rest else read(old, text, whole)
+    return replace(value, **{name: new})  # type: ignore[type-var]  # a dataclass, as it has fields
+
+
+def read(old: object, text: str, whole: str) -> object:
+    """`text` as a value of the type of `old`; numbers may be fractions such as 8/255."""
+    try:
+        if isinstance(old, bool):
+            return {"true": True, "false": False}[text.lower()]
+        if isinstance(old, int):
+            return int(text)
+        if isinstance(old, float):
+            return float(Fraction(text))
+        if isinstance(old, tuple):
+            return tuple(float(Fraction(part)) for part in text.split(",") if part)
+        if isinstance(old, str):
+            return text
+    except (KeyError, ValueError, ZeroDivisionError) as error:
+        raise BadInput(f"--set {whole}: {text!r} is not a {type(old).__name__}") from error
+    inner = ", ".join(f.name for f in fields(old)) if is_dataclass(old) else "nothing"
+    raise BadInput(f"--set {whole}: set one of its fields instead ({inner})")

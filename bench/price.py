@@ -1,0 +1,60 @@
+"""What work would cost, before it is done: counted passes, and the seconds one of them takes here."""
+
+import time
+
+import torch
+
+from bench.conditions import Attacked, Condition
+from bench.data.batches import to_float
+from bench.folding import attackable
+from bench.inner import frozen
+from bench.job import Job
+from bench.models import build
+from bench.passes import counting
+from bench.seeding import seeded
+from bench.work import Work
+
+BACKWARD = 2.0  # passes forward that one backward costs, roughly
+SURVIVING = 0.5  # guess at the share of images that take an attack's whole effort
+AUTOATTACK = 8000.0  # passes forward for an image that survives the standard version: APGD, FAB-T and 5,000 queries
+
+
+def training_cost(work: Work, job: Job) -> float:
+    """Forward passes (a backward counted as two) of a whole training, from one small batch."""
+    x = to_float(work.train.x[:16])
+    q = torch.eye(work.dataset.num_classes)[work.train.y[:16]]
+    with seeded("price"):
+        model = job.recipe.prepare(build(job.model, work.dataset))
+        with counting(model) as passes:
+            job.recipe.loss(model, x, q).backward()  # type: ignore[no-untyped-call]
+    per_image = (passes.forwards + BACKWARD * passes.backwards) / len(x)
+    validation = len(work.holdout) * 10 * (1 + BACKWARD)
+    return job.plan.epochs * (len(work.train) * per_image + validation)
+
+
+def cell_cost(condition: Condition, n: int) -> float:
+    """Forward passes of judging n images under a condition, from how much of its effort a usual model takes."""
+    if not isinstance(condition, Attacked):
+        return n
+    settings = dict(condition.attack.settings)
+    if condition.attack.block:
+        return n * (1 + SURVIVING * AUTOATTACK)
+    effort = int(settings.get("steps", 1)) * int(settings.get("restarts", 1))
+    return n * (2 + SURVIVING * effort * (1 + BACKWARD))
+
+
+def seconds_per_pass(work: Work, device: torch.device) -> float:
+    """Seconds a forward pass of one image takes on this device, measured on half a second's worth of batches."""
+    model = build(work.jobs[0].model, work.dataset).to(device)
+    x = work.test.x[:32]
+    with frozen(model):
+        cheap = attackable(model, to_float(x))
+        best, start = float("inf"), time.perf_counter()
+        while time.perf_counter() - start < 0.5:
+            before = time.perf_counter()
+            z = to_float(x).requires_grad_()
+            cheap(z).sum().backward()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            best = min(best, time.perf_counter() - before)
+    return best / (len(x) * (1 + BACKWARD))

@@ -1,0 +1,70 @@
+"""Which rows may stand in one table."""
+
+import re
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+
+class Board(NamedTuple):
+    """What every row of a table has in common; rows that differ in any of it are not comparable."""
+
+    protocol: int
+    dataset: str
+    model: str
+    norm: str  # empty when nothing was attacked
+    eps: float | None
+    budget: str
+    n: int
+
+    @property
+    def threat(self) -> str:
+        if not self.norm:
+            return "clean"
+        return self.norm if self.eps is None else f"{self.norm} {_radius(self.eps)}"
+
+    @property
+    def title(self) -> str:
+        return ", ".join(
+            filter(
+                None, [self.dataset, self.model, self.threat, self.budget and f"{self.budget} budget", f"n={self.n}"]
+            )
+        )
+
+    @property
+    def slug(self) -> str:
+        """File name of the board; the protocol is in it because boards may differ in that alone."""
+        parts = [self.dataset, self.model, self.threat, self.budget, f"n{self.n}", f"p{self.protocol}"]
+        return re.sub(r"[^\w.]+", "-", " ".join(parts)).strip("-").lower()
+
+
+def groups(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:
+    """The white-box accuracies of `results.load()`, split into boards.
+
+    Clean rows have no threat, so they stand on every board of their data set, model, budget and n. Transfer,
+    corruptions and other metrics have tables of their own.
+    """
+    white_box = (results["metric"] == "accuracy") & (results["source"] == "")
+    rows = results[white_box & results["kind"].isin(["clean", "attack"])]
+    rows = rows.assign(eps=rows["eps"].round(7))  # 8/255 written as a decimal is still 8/255
+    found = {}
+    shared: Any  # the key of a group is only Hashable to the type checker
+    threat: Any
+    for shared, same in rows.groupby(["protocol", "dataset", "model", "budget", "n"], sort=False):
+        protocol, dataset, model, budget, n = shared
+        clean, attacked = same[same["kind"] == "clean"], same[same["kind"] == "attack"]
+        if attacked.empty:
+            found[Board(protocol, dataset, model, "", None, budget, n)] = clean
+        for threat, part in attacked.groupby(["norm", "eps"], dropna=False):
+            norm, eps = threat
+            found[Board(protocol, dataset, model, norm, None if pd.isna(eps) else eps, budget, n)] = pd.concat(
+                [clean, part]
+            )
+    return found
+
+
+def _radius(eps: float) -> str:
+    """8/255 rather than 0.0313725, where it is one."""
+    if eps != float("inf") and round(round(eps * 255) / 255, 7) == eps:
+        return f"{round(eps * 255)}/255"
+    return f"{eps:.7g}"

@@ -1,0 +1,95 @@
+"""Figures of one leaderboard, each a function of its table."""
+
+from collections.abc import Mapping
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bench.report.style import COLOURS, MARKERS, ONE_COLUMN, TWO_COLUMNS, grid, name_points, styled
+from bench.report.tables import accuracies, ranked_by
+from bench.report.words import plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+
+BAR = {"height": 0.72, "error_kw": {"elinewidth": 0.6, "ecolor": "#444444"}}
+CURVES = {  # column of train.csv: its name, line and marker
+    "train_accuracy": ("training", ":", "."),
+    "val_clean": ("validation, clean", "-", "s"),
+    "val_pgd": ("validation, PGD", "--", "o"),
+}
+
+
+@styled
+def scatter(table: pd.DataFrame, title: str) -> "Figure":
+    """Clean accuracy against the accuracy that ranks the table, with intervals."""
+    robust = ranked_by(table)
+    points = table.dropna(subset=["Clean", robust])
+    width, height = (ONE_COLUMN, 2.5) if len(points) <= 8 else (TWO_COLUMNS, 4.0)
+    figure, (axes,) = grid(1, 1, width, (height, 0.2), title)
+    across, up = _intervals(points, "Clean"), _intervals(points, robust)
+    for i, (colour, marker) in enumerate(zip(cycle(COLOURS), cycle(MARKERS), strict=False)):
+        if i == len(points):
+            break
+        x, y = points["Clean"].iloc[i], points[robust].iloc[i]
+        half: dict[str, Any] = {"xerr": across[:, [i]], "yerr": up[:, [i]]}
+        axes.errorbar(x, y, **half, fmt="none", ecolor=colour, elinewidth=0.6, alpha=0.45, zorder=2)
+        axes.plot(x, y, marker, color=colour, zorder=3)
+    axes.margins(0.1)
+    axes.set(xlabel="Clean accuracy (%)", ylabel=f"{robust} accuracy (%)")
+    name_points(axes, list(zip(points["Clean"], points[robust], points["recipe"], strict=True)))
+    return figure
+
+
+@styled
+def bars(table: pd.DataFrame, title: str) -> "Figure":
+    """One panel an attack, one bar a recipe, in the order of the table."""
+    shown, places = accuracies(table), range(len(table))
+    heights = (0.5 + 0.15 * len(table), 0.5)
+    figure, panels = grid(len(shown), min(6, len(shown)), TWO_COLUMNS, heights, title, sharey=True)
+    for column, axes, colour in zip(shown, panels, cycle(COLOURS), strict=False):
+        bar: dict[str, Any] = {**BAR, "xerr": _intervals(table, column)}
+        axes.barh(places, table[column], color=colour, **bar)
+        for place, line in enumerate(table.to_dict("records")):
+            end = line[f"{column} high"]
+            axes.text(2 + (0 if pd.isna(end) else end), place, plain(line, column, 0), va="center", fontsize=5.5)
+        axes.set(title=column, xlim=(0, 122), xticks=[0, 50, 100], yticks=places, yticklabels=table["recipe"])
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="y", length=0)
+    panels[0].set_ylim(len(table) - 0.4, -0.6)  # shared: the best on top everywhere
+    figure.supxlabel("Accuracy (%)")
+    return figure
+
+
+@styled
+def curves(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
+    """One panel a recipe: accuracy by epoch, a line a seed. logs: by recipe, the train.csv of each seed."""
+    from matplotlib.ticker import MaxNLocator
+
+    across = min(5, len(logs))
+    width = TWO_COLUMNS if across > 2 else ONE_COLUMN
+    figure, panels = grid(len(logs), across, width, (1.15, 0.65), title, sharex=True, sharey=True)
+    named: dict[str, Any] = {}
+    for place, ((recipe, seeds), axes) in enumerate(zip(logs.items(), panels, strict=True)):
+        for (column, (name, line, marker)), colour in zip(CURVES.items(), COLOURS, strict=False):
+            for log in (log.dropna(subset=column) for log in seeds if column in log):
+                look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 2}
+                named[name] = axes.plot(log["epoch"], 100 * log[column], line, **look)[0]
+        axes.set(title=recipe, ylim=(0, 102))
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        if place >= len(panels) - across:  # nothing below
+            axes.set_xlabel("Epoch")
+            axes.tick_params(labelbottom=True)
+    figure.supylabel("Accuracy (%)")
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def _intervals(table: pd.DataFrame, column: str) -> FloatArray:
+    """How far the interval of each line reaches below and above its value, (2, lines)."""
+    value, low, high = (table[c].to_numpy() for c in (column, f"{column} low", f"{column} high"))
+    return np.maximum(0, [value - low, high - value])  # rounding could leave -1e-15

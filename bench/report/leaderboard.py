@@ -1,0 +1,129 @@
+"""From a results folder to the leaderboard: on the terminal, and as files under reports/leaderboard/."""
+
+from collections.abc import Callable, Set
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+
+from bench.errors import BadInput
+from bench.report import render, words
+from bench.report.boards import Board, groups
+from bench.report.naming import labels
+from bench.report.tables import leaderboard
+from bench.report.training import cost, training
+from bench.results import load, read_outcomes, write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+GENERATED = (".md", ".csv", ".tex", ".png", ".pdf")
+DRAWN = 30  # recipes in a figure; the tables have them all
+
+
+class Report(NamedTuple):
+    rows: pd.DataFrame  # the measurements behind the table
+    table: pd.DataFrame
+
+    @property
+    def extent(self) -> str:
+        protocol, n = self.rows["protocol"].iloc[0], self.rows["n"].iloc[0]
+        return f"protocol {protocol}, " + (
+            f"partial: first {n} test images" if self.rows["partial"].any() else "all test images"
+        )
+
+
+def boards(results: Path, only: Set[str] | None = None) -> dict[Board, Report]:
+    """Every leaderboard below a results folder. only: the runs to include."""
+    rows = load(results)
+    if only is not None:
+        rows = rows[rows["run"].isin(only)]
+    found = groups(rows)
+    if not found:
+        raise BadInput(f"no results under {results}; run `bench run` first, or name another folder with --results")
+    runs = pd.concat(found.values())["run"].unique()
+    outcomes = {key: bits for run in runs for key, bits in read_outcomes(results / run).items()}
+    costs = {run: cost(results / run) for run in runs}
+    return {board: Report(group, leaderboard(group, outcomes, costs)) for board, group in found.items()}
+
+
+def print_boards(results: Path, console: "Console", only: Set[str] | None = None) -> None:
+    """Show every leaderboard on the terminal."""
+    from rich.text import Text
+
+    for board, report in boards(results, only).items():
+        console.print(render.terminal(report.table, f"{board.title} ({report.extent})", console.width))
+        for line in [words.caption(report.table), *words.notes(report.table), ""]:
+            console.print(Text(line, "dim"))
+
+
+def write_leaderboard(results: Path, reports: Path) -> list[Path]:
+    """Write leaderboard.md with the tables, figures and rows behind it; files of an earlier report go first."""
+    found, folder = boards(results), reports / "leaderboard"
+    if folder.exists():
+        for old in folder.iterdir():
+            if old.suffix in GENERATED:
+                old.unlink()
+    written, sections = [], ["# Leaderboard\n"]
+    for board, report in found.items():
+        files = {f"{board.slug}{end}": _text(text) for end, text in _tables(board, report).items()}
+        figures = _figures(results, board, report)
+        for name, figure in figures.items():
+            files |= {f"{board.slug}-{name}.{end}": _image(figure, end) for end in ("png", "pdf")}
+        for name, write in files.items():
+            write_atomically(folder / name, write)
+            written.append(folder / name)
+        sections.append(_section(board, report, list(figures)))
+    write_atomically(folder / "leaderboard.md", _text("\n".join(sections)))
+    return [folder / "leaderboard.md", *written]
+
+
+def _tables(board: Board, report: Report) -> dict[str, str]:
+    caption = f"{board.title} ({report.extent}). {words.caption(report.table)}"
+    return {
+        ".csv": render.csv(report.table),
+        ".tex": render.latex(report.table, caption, f"tab:{board.slug}"),
+        "-rows.csv": report.rows.to_csv(index=False, lineterminator="\n"),
+    }
+
+
+def _figures(results: Path, board: Board, report: Report) -> dict[str, "Figure"]:
+    from bench.report import figures
+
+    table = report.table.head(DRAWN)
+    title = board.title + (f" (best {DRAWN} of {len(report.table)})" if len(report.table) > DRAWN else "")
+    drawn = {"bars": figures.bars(table, title)}
+    if board.norm:
+        drawn["scatter"] = figures.scatter(table, title)
+    curves = _curves(results, report.rows, list(table["recipe"]))
+    return drawn | ({"curves": figures.curves(curves, title)} if curves else {})
+
+
+def _curves(results: Path, rows: pd.DataFrame, shown: list[str]) -> dict[str, list[pd.DataFrame]]:
+    """The training logs of the shown lines, a list by recipe with one log a seed; views of a run share its log."""
+    recipes = labels(rows.assign(view="main", epoch="last"))
+    runs = rows.assign(recipe=recipes, place=labels(rows).map({label: place for place, label in enumerate(shown)}))
+    runs = runs.dropna(subset="place").sort_values("place", kind="stable").drop_duplicates("run")
+    logs: dict[str, list[pd.DataFrame]] = {}
+    for recipe, run in zip(runs["recipe"], runs["run"], strict=True):
+        if not (log := training(results / run)).empty:
+            logs.setdefault(recipe, []).append(log)
+    return logs
+
+
+def _section(board: Board, report: Report, figures: list[str]) -> str:
+    images = "\n".join(f"![{name}]({board.slug}-{name}.png)" for name in figures)
+    notes = "".join(f"- {note}\n" for note in words.notes(report.table))
+    table = render.markdown(report.table)
+    return f"## {board.title}\n\n{report.extent}\n\n{table}\n{words.caption(report.table)}\n\n{notes}\n{images}\n"
+
+
+def _text(text: str) -> Callable[[IO[bytes]], object]:
+    return lambda file: file.write(text.encode())
+
+
+def _image(figure: "Figure", kind: str) -> Callable[[IO[bytes]], object]:
+    from bench.report.style import save
+
+    return lambda file: save(figure, file, kind)

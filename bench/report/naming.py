@@ -1,0 +1,43 @@
+"""What lines and columns of a table are called, and in which order the columns stand."""
+
+import json
+import re
+from itertools import chain
+
+import pandas as pd
+
+
+def labels(rows: pd.DataFrame) -> pd.Series:
+    """A name for each row's recipe, view and epoch; with the hash of the run where two configurations share it."""
+    hashes = rows["run"].str.split("/").str[-1].str.replace(r"^s\d+-", "", regex=True)  # the seed is not part of it
+    shared = hashes.groupby(rows["recipe"]).transform("nunique") > 1
+    details = zip(
+        hashes.where(shared, ""), rows["view"].replace("main", ""), rows["epoch"].replace("last", ""), strict=True
+    )
+    notes = [", ".join(filter(None, detail)) for detail in details]
+    named = [f"{recipe} ({note})" if note else recipe for recipe, note in zip(rows["recipe"], notes, strict=True)]
+    return pd.Series(named, index=rows.index)
+
+
+def columns(rows: pd.DataFrame) -> pd.Series:
+    """The column of each row: Clean, or its attack, with the settings that tell two uses of one name apart."""
+    names = {}
+    for name, params in rows[rows["kind"] == "attack"].groupby("name")["params"]:
+        uses = {text: json.loads(text or "{}") for text in params.unique()}
+        keys = sorted(set(chain.from_iterable(uses.values())))
+        telling = [key for key in keys if len({json.dumps(use.get(key)) for use in uses.values()}) > 1]
+        for text, use in uses.items():
+            settings = ",".join(f"{key}={use[key]}" for key in telling if key in use)
+            names["attack", name, text] = f"{name} [{settings}]" if settings else name
+    where = zip(rows["kind"], rows["name"], rows["params"], strict=True)
+    return pd.Series([names.get(key, "Clean") for key in where], index=rows.index)
+
+
+def place(column: str) -> tuple[int, int, str]:
+    """FGSM, PGD by steps, CW by steps, others as they come, AutoAttack at the end."""
+    steps = re.match(r"(PGD|CW)-(\d+)", column)
+    if steps:
+        return 1 + (steps[1] == "CW"), int(steps[2]), column
+    if column.startswith("AutoAttack"):
+        return 4, int(column == "AutoAttack"), column
+    return (0, 0, "") if column == "FGSM" else (3, 0, "")

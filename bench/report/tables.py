@@ -1,0 +1,108 @@
+"""The leaderboard of one board, as a pure function of its rows. Percent, unrounded; a hole is never filled."""
+
+import math
+from collections.abc import Iterable, Mapping
+from itertools import product
+from statistics import fmean
+
+import pandas as pd
+
+from bench.report.cells import Cell, measurements, summary
+from bench.report.naming import columns, labels, place
+from bench.results import Bits
+from bench.stats import mcnemar
+
+Costs = Mapping[str, tuple[float, float]]  # by run: passes per image of a training step, seconds of training
+
+
+def leaderboard(rows: pd.DataFrame, outcomes: Mapping[str, Bits], costs: Costs | None = None) -> pd.DataFrame:
+    """One line a recipe configuration, best first: rank, recipe, each accuracy as a `Cell`, n, seeds, cost, verdict.
+
+    rows: of one board. outcomes: right or wrong by image, under the key of the row.
+    Worst counts the images that are right when clean and under every attack that the run has met.
+    """
+    rows = rows.assign(label=labels(rows), column=columns(rows))
+    # a cell measured again under another key, say after a retraining, replaces the older one
+    rows = rows.drop_duplicates(["run", "view", "epoch", "column"], keep="last")
+    attacks = sorted(rows.loc[rows["kind"] == "attack", "column"].unique(), key=place)
+    counted = set(rows.loc[(rows["kind"] == "attack") & ~rows["name"].str.endswith(".last"), "column"])
+    order = ["Clean", *attacks, *(["Worst"] if counted else [])]
+    records, bits = [], {}
+    for label, part in rows.groupby("label", sort=False):
+        runs = measurements(part, outcomes)
+        cells = {column: summary([run[column] for run in runs if column in run]) for column in order}
+        absent = sorted(counted - set(runs[0]).intersection(*runs), key=place)
+        if absent and cells["Worst"].status == "ok":
+            cells["Worst"] = cells["Worst"]._replace(status="partial: without " + ", ".join(absent))
+        records.append({"recipe": label} | _flat(cells) | _context(part, costs or {}))
+        bits[label] = {column: [run[column].bits for run in runs if column in run] for column in order}
+    return _ranked(pd.DataFrame(records), {str(label): by_column for label, by_column in bits.items()})
+
+
+def ranked_by(table: pd.DataFrame) -> str:
+    """The column that orders a leaderboard: AutoAttack, or the strongest statement there is without it."""
+    return next((c for c in ("AutoAttack", "Worst") if c in table and table[c].notna().any()), "Clean")
+
+
+def accuracies(table: pd.DataFrame) -> list[str]:
+    """The columns that hold accuracies, in order."""
+    return [str(column) for column in table if f"{column} status" in table]
+
+
+def _flat(cells: Mapping[str, Cell]) -> dict[str, object]:
+    return {
+        f"{column} {field}".removesuffix(" value"): value
+        for column, cell in cells.items()
+        for field, value in cell._asdict().items()
+    }
+
+
+def _context(part: pd.DataFrame, costs: Costs) -> dict[str, object]:
+    runs = part["run"].unique()
+    known = [costs[run] for run in runs if run in costs]
+    passes, seconds = (fmean(cost) for cost in zip(*known, strict=True)) if known else (math.nan, math.nan)
+    verdict = _verdict(zip(part["column"], part["verdict"], strict=True))
+    return {"n": part["n"].iloc[0], "seeds": len(runs), "passes": passes, "seconds": seconds, "verdict": verdict}
+
+
+def _verdict(verdicts: Iterable[tuple[str, str]]) -> str:
+    """The worst of the cells' verdicts with everybody's reasons; empty where no cell has one."""
+    levels = {"": 0, "ok": 1, "suspect": 2}  # anything else counts as invalid
+    worst, reasons = "", []
+    for column, verdict in verdicts:
+        level, _, reason = verdict.partition(": ")
+        worst = max(worst, level, key=lambda word: levels.get(word, 3))
+        if levels.get(level, 3) > 1:
+            reasons.append(f"{column}: {reason}" if reason else column)
+    return f"{worst}: {'; '.join(dict.fromkeys(reasons))}" if reasons else worst
+
+
+def _ranked(table: pd.DataFrame, bits: Mapping[str, Mapping[str, list[Bits | None]]]) -> pd.DataFrame:
+    """Sorted, with ranks as tie groups: a new rank begins where a line differs from the first of the group above.
+
+    A line without the deciding number, or whose Worst covers fewer attacks than the others', has no rank.
+    """
+    score = ranked_by(table)
+    keys = pd.DataFrame({"score": table[score].where(table[f"{score} status"] == "ok"), "clean": table["Clean"]})
+    order = keys.sort_values(["score", "clean"], ascending=False).index
+    ranks: list[float] = []
+    leader = ""
+    for label, number in zip(table["recipe"][order], keys["score"][order], strict=True):
+        if math.isnan(number):
+            ranks.append(math.nan)
+        elif leader and not _differ(bits[leader][score], bits[label][score]):
+            ranks.append(ranks[-1])
+        else:
+            leader = label
+            ranks.append(len(ranks) + 1)
+    table = table.loc[order].reset_index(drop=True)
+    table.insert(0, "rank", pd.Series(ranks, dtype="Int64"))
+    return table
+
+
+def _differ(one: list[Bits | None], other: list[Bits | None]) -> bool:
+    """Every seed of the one differs from every seed of the other, by McNemar's exact test at 5 %."""
+    return all(
+        a is not None and b is not None and mcnemar(int((a & ~b).sum()), int((b & ~a).sum())) < 0.05
+        for a, b in product(one, other)
+    )

@@ -1,0 +1,78 @@
+"""Projected ascent over many images at once, where an image that is broken leaves its place to the next one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import torch
+from torch import Tensor, nn
+
+from bench.inner import Ascent
+from bench.seeding import image_rows
+
+_places: ContextVar[int | None] = ContextVar("places", default=None)
+
+
+@contextmanager
+def places(count: int) -> Iterator[None]:
+    """Inside the block, a search works on this many images at a time. Changes its speed, never its draws."""
+    token = _places.set(count)
+    try:
+        yield
+    finally:
+        _places.reset(token)
+
+
+def search(
+    model: nn.Module,
+    ascent: Ascent,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    x: Tensor,
+    y: Tensor,
+    *,
+    restarts: int = 1,
+    last: bool = False,
+) -> Tensor:
+    """For each image the first iterate that the model gets wrong, or else the last iterate of the last restart.
+
+    loss: logits (B, K), classes (B,) -> what to ascend on, (B,).
+    last: look at the last iterate of a restart only, as the papers' own attack code does.
+    Broken images leave the batch at once and others take their places, so batches stay full and small: the passes
+    spent are those that somebody still needs.
+    """
+    found = x.clone()
+    limit = _places.get() or len(x)
+    waiting = torch.arange(len(x), device=x.device)
+    rows, taken, tries = waiting[:0], waiting[:0], waiting[:0]
+    x_adv = x[:0]
+    while len(rows) or len(waiting):
+        new, waiting = waiting[: limit - len(rows)], waiting[limit - len(rows) :]
+        if len(new):
+            zeros = torch.zeros_like(new)
+            x_adv = torch.cat([x_adv, _first(ascent, x, new, zeros)])
+            rows, taken, tries = torch.cat([rows, new]), torch.cat([taken, zeros]), torch.cat([tries, zeros])
+
+        x_adv.requires_grad_()
+        logits = model(x_adv)
+        (grad,) = torch.autograd.grad(loss(logits, y[rows]).sum(), x_adv)
+        x_adv = x_adv.detach()
+
+        ended = taken == ascent.steps  # only restarts that have a successor are looked at here
+        broken = (logits.detach().argmax(1) != y[rows]) & (ended if last else True)
+        found[rows[broken]] = x_adv[broken]
+        x_adv, taken = ascent.step(x_adv, grad, x[rows]), taken + 1
+        again = ended & ~broken
+        if again.any():
+            tries = tries + again
+            taken = taken.masked_fill(again, 0)
+            x_adv[again] = _first(ascent, x, rows[again], tries[again])
+        done = (taken == ascent.steps) & (tries == restarts - 1) & ~broken
+        found[rows[done]] = x_adv[done]
+        stay = ~(broken | done)
+        rows, taken, tries, x_adv = rows[stay], taken[stay], tries[stay], x_adv[stay]
+    return found
+
+
+def _first(ascent: Ascent, x: Tensor, rows: Tensor, tries: Tensor) -> Tensor:
+    with image_rows(rows.tolist(), tries.tolist()):
+        return ascent.first(x[rows])

@@ -1,0 +1,131 @@
+"""One training loop for every recipe. Randomness, precision and the optimiser live here and not in recipes."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bench.checkpoint import load_progress, save_progress
+from bench.data import Dataset, Images
+from bench.data.batches import epoch_batches, to_float
+from bench.errors import Failed
+from bench.folding import folded, twinned
+from bench.inner import Ascent, frozen
+from bench.job import Job
+from bench.losses import cross_entropy
+from bench.models import build
+from bench.passes import counting
+from bench.seeding import image_stream, seeded
+
+CURVES = ["epoch", "lr", "loss", "val_clean", "val_pgd", "seconds"]  # columns of train.csv
+
+Record = dict[str, float]
+Views = Mapping[str, nn.Module]
+
+
+class Training:
+    """A job under way: the model, its optimiser, and the best epoch so far."""
+
+    def __init__(self, job: Job, dataset: Dataset, images: Images, holdout: Images, device: torch.device) -> None:
+        self.job, self.dataset, self.device = job, dataset, device
+        self.images, self.holdout = images.to(device), holdout.to(device)
+        with seeded(job.run, "init"):
+            model = job.recipe.prepare(build(job.model, dataset))
+        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimiser = optimiser(job, self.model)
+        self.best: dict[str, Any] = {}
+        self.curve: list[Record] = []
+        self.cost: dict[str, float] = {}  # passes of a training step, per image
+
+    def run(self, saved: Path, tick: Callable[[Record], None] = lambda record: None) -> tuple[Views, Views]:
+        """Train to the end, and return the plain models of the last and of the best epoch, by view name.
+
+        saved: where the state after each epoch is kept. Each epoch is seeded by itself, so going on from there
+        gives the same weights to the bit, on the same machine.
+        """
+        self._restore(load_progress(saved, self.job.run, self.device))
+        sample = to_float(self.holdout.x[:64])
+        with twinned(self.model, sample):
+            for epoch in range(len(self.curve), self.job.plan.epochs):
+                record = self._epoch(epoch)
+                self.curve.append(record)
+                if (record["val_pgd"], record["val_clean"]) >= self.best.get("score", (0.0, 0.0)):
+                    score = (record["val_pgd"], record["val_clean"])
+                    self.best = {"score": score, "model": deepcopy(self.model.state_dict()), "epoch": epoch}
+                save_progress(saved, self._state())
+                tick(record)
+        last = self.job.recipe.finish(deepcopy(self.model))
+        self.model.load_state_dict(self.best["model"])
+        return last, self.job.recipe.finish(self.model)
+
+    def _epoch(self, epoch: int) -> Record:
+        job, start = self.job, time.perf_counter()
+        lr = job.plan.lr_at(epoch)
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr
+        total, seen = torch.zeros((), device=self.device), 0
+        with seeded(job.run, "epoch", epoch):
+            batches = epoch_batches(self.images, job.plan.batch_size, pad=self.dataset.pad, flip=self.dataset.flip)
+            for x, y in batches:
+                q = F.one_hot(y, self.dataset.num_classes).float()
+                total, seen = total + self._step(x, q) * len(x), seen + len(x)
+        loss = total.item() / seen
+        if not (math.isfinite(loss) and all(p.isfinite().all() for p in self.model.parameters())):
+            raise Failed(f"training diverged: loss {loss:.4g} in epoch {epoch + 1} of {job.plan.epochs} at lr {lr:g}")
+        clean, pgd = self._validate()
+        seconds = time.perf_counter() - start
+        return {"epoch": epoch + 1, "lr": lr, "loss": loss, "val_clean": clean, "val_pgd": pgd, "seconds": seconds}
+
+    def _step(self, x: Tensor, q: Tensor) -> Tensor:
+        self.model.train()
+        with ExitStack() as stack:
+            stack.enter_context(torch.autocast(self.device.type, torch.bfloat16, enabled=self.job.precision == "bf16"))
+            passes = None if self.cost else stack.enter_context(counting(*{self.model, folded(self.model)}))
+            loss = self.job.recipe.loss(self.model, x, q)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if passes is not None:  # every batch costs the same, so one is counted
+            self.cost = {"forwards": passes.forwards / len(x), "backwards": passes.backwards / len(x)}
+        self.optimiser.step()
+        return loss.detach()
+
+    def _validate(self) -> tuple[float, float]:
+        """Clean and PGD-10 accuracy on the hold-out images; the same random start in every epoch."""
+        x, y = to_float(self.holdout.x), self.holdout.y
+        threat = self.dataset.threat
+        with frozen(self.model) as model, image_stream(range(len(x)), "holdout"):
+            x_adv = Ascent(threat, 10, threat.eps / 4).maximise(lambda z: cross_entropy(model(z), y), x)
+            with torch.no_grad():
+                clean, pgd = [(self.model(z).argmax(1) == y).double().mean().item() for z in (x, x_adv)]
+        return clean, min(clean, pgd)
+
+    def _state(self) -> dict[str, Any]:
+        model, optimiser = self.model.state_dict(), self.optimiser.state_dict()
+        kept = {"best": self.best, "curve": self.curve, "cost": self.cost}
+        return {"job": self.job.run, "model": model, "optimiser": optimiser} | kept
+
+    def _restore(self, state: dict[str, Any] | None) -> None:
+        if state is not None:
+            self.model.load_state_dict(state["model"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.best, self.curve, self.cost = state["best"], state["curve"], state["cost"]
+
+
+def optimiser(job: Job, model: nn.Module) -> torch.optim.Optimizer:
+    """SGD or Adam, in which all weights decay or only kernels (of convolutions and linear layers)."""
+    plan, trained = job.plan, [p for p in model.parameters() if p.requires_grad]
+    spared = [p for p in trained if job.recipe.decay == "kernels" and p.ndim < 2]
+    groups = [
+        {"params": [p for p in trained if not any(p is s for s in spared)], "weight_decay": plan.weight_decay},
+        {"params": spared, "weight_decay": 0.0},
+    ]
+    if plan.optimiser == "adam":
+        return torch.optim.Adam(groups, plan.lr)
+    return torch.optim.SGD(groups, plan.lr, momentum=plan.momentum)

@@ -1,0 +1,148 @@
+"""From what a user asks for to the trainings and cells it stands for."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from bench import models
+from bench.attacks import parse_attack
+from bench.conditions import Attacked, Clean, Condition
+from bench.data import Dataset, Images, dataset
+from bench.errors import BadInput
+from bench.job import Job
+from bench.overrides import override
+from bench.recipe import RECIPES, Recipe, scaled
+from bench.threat import L2, REFERENCE_EPS, Linf, Threat
+
+NORMS: dict[str, type[Linf] | type[L2]] = {"Linf": Linf, "L2": L2}
+HOLDOUT_SHARE, HOLDOUT_MOST = 10, 1000  # one training image in ten picks the best epoch, a thousand at most
+FEWEST = 20  # training images: below that there is no hold-out to speak of
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of `bench run` that determine numbers."""
+
+    methods: tuple[str, ...] = ("Standard", "PGD-AT", "TRADES-6", "AVmixup", "M2AT")
+    dataset: str = "digits"
+    model: str | None = None
+    budget: str | None = None
+    epochs: int | None = None
+    limit_train: int | None = None
+    train_eps: float | None = None
+    settings: tuple[str, ...] = ()
+    attacks: tuple[str, ...] = ("FGSM", "PGD-20", "CW-20", "AutoAttack")
+    eps: tuple[float, ...] = ()
+    norm: str | None = None
+    seeds: tuple[int, ...] = (0,)
+    limit: int | None = None
+    precision: str = "fp32"
+
+
+@dataclass(frozen=True)
+class Work:
+    """Trainings, and what each finished model is judged under."""
+
+    dataset: Dataset
+    train: Images
+    holdout: Images
+    test: Images  # in test order, all of it, so that attacks see whole blocks
+    n: int  # test images to judge
+    jobs: tuple[Job, ...]
+    epochs: tuple[str, ...]  # last | best
+    conditions: tuple[Condition, ...]
+
+
+def plan_work(request: Request, data_dir: Path, device: torch.device) -> Work:
+    """BadInput, before anything is trained or written, if any part of the request makes no sense."""
+    names = RECIPES.select(list(request.methods))
+    attacks = [parse_attack(text) for text in request.attacks]
+    if request.model is not None:
+        models.parts(request.model)
+    data = dataset(request.dataset, data_dir)
+    budget_name = request.budget or ("standard" if device.type == "cuda" else "quick")
+    budget = {"quick": data.quick, "standard": data.standard}[budget_name]
+    plan = budget.plan if request.epochs is None else replace(budget.plan, epochs=request.epochs)
+    for setting in request.settings:
+        path, text = split_setting(setting)
+        if path.startswith("plan."):
+            plan = override(plan, path.removeprefix("plan."), text, setting)
+    threats = threats_of(request, data)
+    conditions: list[Condition] = [Clean(), *(Attacked(attack, threat) for threat in threats for attack in attacks)]
+
+    limit_train = request.limit_train or budget.train
+    if limit_train is not None and limit_train < FEWEST:
+        raise BadInput(f"--limit-train {limit_train} is too few: give {FEWEST} or more")
+    images = data.load("train", data_dir, limit_train)
+    held = min(HOLDOUT_MOST, len(images) // HOLDOUT_SHARE)
+    test = data.load("test", data_dir)
+    n = request.limit or min(budget.test or len(test), len(test))
+    if n > len(test):
+        raise BadInput(f"--limit {n} is more than the {len(test)} test images of {data.name}")
+
+    factor = (request.train_eps or data.threat.eps) / REFERENCE_EPS
+    label = [budget_name, f"{plan.epochs} epochs", f"{len(images)} training images", *deviations(request)]
+    jobs = [
+        Job(
+            name=name,
+            recipe=customised(name, request.settings, factor),
+            dataset=data.name,
+            data=images.fingerprint(),
+            model=request.model or (data.model_cuda if device.type == "cuda" else data.model),
+            plan=plan,
+            budget=", ".join(label),
+            seed=seed,
+            precision=request.precision,
+        )
+        for name in names
+        for seed in request.seeds
+    ]
+    return Work(
+        dataset=data,
+        train=images.first(len(images) - held),
+        holdout=Images(images.x[len(images) - held :], images.y[len(images) - held :]),
+        test=test.to(device),
+        n=n,
+        jobs=tuple(jobs),
+        epochs=("last",) if budget_name == "quick" else ("last", "best"),
+        conditions=tuple(dict.fromkeys(conditions)),
+    )
+
+
+def threats_of(request: Request, data: Dataset) -> list[Threat]:
+    """The balls to attack in: the data set's own, or one for each --eps."""
+    norm = request.norm or type(data.threat).__name__
+    if request.norm is not None and NORMS[norm] is not type(data.threat) and not request.eps:
+        raise BadInput(f"--norm {norm} needs --eps, as {data.name} has a default for {type(data.threat).__name__} only")
+    for eps in request.eps:
+        limit = 1.0 if norm == "Linf" else math.sqrt(math.prod(data.shape))
+        if not 0 < eps <= limit:
+            raise BadInput(f"--eps {eps:g} is not a {norm} radius on {data.name}: above 0, at most {limit:g}")
+    return [NORMS[norm](eps) for eps in request.eps] or [data.threat]
+
+
+def customised(name: str, settings: Sequence[str], factor: float) -> Recipe:
+    """A registered recipe at this data set's radii, with the user's `recipe.*` settings on top."""
+    recipe = scaled(RECIPES[name], factor)
+    for setting in settings:
+        path, text = split_setting(setting)
+        if path.startswith("recipe."):
+            recipe = override(recipe, path.removeprefix("recipe."), text, f"{setting} for {name}")
+    return recipe
+
+
+def split_setting(setting: str) -> tuple[str, str]:
+    path, equals, text = setting.partition("=")
+    if not equals or not path.startswith(("plan.", "recipe.")):
+        raise BadInput(f"--set {setting}: the form is plan.FIELD=VALUE or recipe.FIELD=VALUE")
+    return path, text
+
+
+def deviations(request: Request) -> list[str]:
+    """What a table must say about a training beside its budget, its length and its images."""
+    radii = [f"train-eps={request.train_eps:g}"] if request.train_eps else []
+    searched = [request.precision] if request.precision != "fp32" else []
+    return [*radii, *searched, *(s for s in request.settings if s.startswith("plan."))]

@@ -1,0 +1,369 @@
+"""Facts about data sets, their readers, and training batches."""
+
+import hashlib
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.datasets import CIFAR10
+
+from bench.data import DATASETS, Images, dataset
+from bench.data.batches import epoch_batches, to_float
+from bench.data.cifar import CLASSES
+from bench.data.dataset import stratified
+from bench.errors import BadInput, UnknownName
+
+NOWHERE = Path("/nonexistent")
+
+
+def write_folder(root: Path, *, size: int = 8, mode: str = "RGB", per_class: int = 6, classes=("cat", "dog")) -> Path:
+    """Image i of class k is painted with the value 20 k + i; the test images with 1 more."""
+    for s, split in enumerate(("train", "test")):
+        for k, name in enumerate(classes):
+            (root / split / name).mkdir(parents=True)
+            for i in range(per_class):
+                array = np.full((size, size, 3), 20 * k + i + s, np.uint8)
+                Image.fromarray(array).convert(mode).save(root / split / name / f"{i:04}.png")
+    return root
+
+
+def same(a: Images, b: Images) -> bool:
+    return torch.equal(a.x, b.x) and torch.equal(a.y, b.y)
+
+
+# data sets that are registered
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_defaults_fit_together(name):
+    data = DATASETS[name]
+    assert data.name == name
+    assert len(data.mean) == len(data.std) == data.shape[0]
+    assert data.num_classes == len(set(data.classes))
+
+
+def test_unknown_name_gets_a_suggestion():
+    with pytest.raises(UnknownName, match="did you mean cifar10"):
+        dataset("cifar-10", NOWHERE)
+
+
+def test_digits_splits():
+    data = dataset("digits", NOWHERE)
+    train, test = data.load("train", NOWHERE), data.load("test", NOWHERE)
+    assert (train.x.shape, test.x.shape) == ((1497, 1, 8, 8), (300, 1, 8, 8))
+    assert (train.x.dtype, train.y.dtype) == (torch.uint8, torch.int64)
+    assert (train.x.min(), train.x.max()) == (0, 255)
+    assert set(torch.cat([train.x, test.x]).unique().tolist()) == {round(v * 255 / 16) for v in range(17)}
+    assert test.y.bincount().tolist() == [30] * 10
+    pixels = to_float(train.x)
+    assert pixels.mean().item() == pytest.approx(data.mean[0], abs=1e-4)
+    assert pixels.std().item() == pytest.approx(data.std[0], abs=1e-4)
+
+
+def test_order_never_changes():
+    data = dataset("digits", NOWHERE)
+    assert data.load("train", NOWHERE).fingerprint() == "35090ad1b2ce56eb"
+    assert data.load("test", NOWHERE).fingerprint() == "d2fd90b205745982"
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_limits_are_balanced_and_nested(split):
+    data = dataset("digits", NOWHERE)
+    whole = data.load(split, NOWHERE)
+    for limit in (1, 7, 10, 123, 300):
+        part = data.load(split, NOWHERE, limit)
+        counts = part.y.bincount(minlength=10)
+        assert same(part, whole.first(limit))
+        assert counts.max() - counts.min() <= 1
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1498])
+def test_limit_out_of_range(limit):
+    with pytest.raises(BadInput, match=f"limit of {limit} does not fit the train split of digits; give 1 to 1497"):
+        dataset("digits", NOWHERE).load("train", NOWHERE, limit)
+
+
+def test_stratified_prefixes_keep_proportions():
+    y = np.repeat([0, 1], [300, 100])
+    order = stratified(y)
+    assert sorted(order) == list(range(400))
+    for n in (4, 40, 100):
+        assert abs(np.sum(y[order[:n]] == 1) - n / 4) <= 1
+    assert np.sum(y[stratified(y, even=True)[:100]] == 1) == 50
+
+
+def test_fingerprint_sees_pixels_labels_shapes_and_order():
+    x = torch.arange(24, dtype=torch.uint8).view(2, 3, 2, 2)
+    images = Images(x, torch.tensor([0, 1]))
+    others = [
+        Images(x + 1, images.y),
+        Images(x, torch.tensor([1, 0])),
+        Images(x.view(2, 3, 1, 4), images.y),
+        Images(x.flip(0), images.y.flip(0)),
+    ]
+    assert len({i.fingerprint() for i in [images, *others]}) == 5
+    assert images.fingerprint() == images.to("cpu").fingerprint() == images.first(2).fingerprint()
+
+
+# image folders
+
+
+def test_folder_is_described_by_its_files(tmp_path):
+    write_folder(tmp_path / "my pets!")
+    data = dataset(f"folder:{tmp_path / 'my pets!'}", NOWHERE)
+    assert (data.name, data.classes, data.shape) == ("folder-my-pets-", ("cat", "dog"), (3, 8, 8))
+    assert (data.model, data.pad, data.flip) == ("cnn", 1, False)
+    values = np.array([0, 1, 2, 3, 4, 5, 20, 21, 22, 23, 24, 25]) / 255
+    assert data.mean == pytest.approx([values.mean()] * 3, abs=1e-4)
+    assert data.std == pytest.approx([values.std()] * 3, abs=1e-4)
+    train = data.load("train", NOWHERE)
+    assert sorted(train.x[:, 0, 0, 0].tolist()) == [0, 1, 2, 3, 4, 5, 20, 21, 22, 23, 24, 25]
+    assert torch.equal(train.y, (train.x[:, 2, 7, 7] >= 20).long())
+    assert same(data.load("train", NOWHERE, 5), train.first(5))
+
+
+def test_folder_under_the_data_dir(tmp_path):
+    write_folder(tmp_path / "grey", mode="L", size=32)
+    data = dataset("folder:grey", tmp_path)
+    assert (data.shape, data.model, data.model_cuda, data.pad) == ((1, 32, 32), "resnet8", "resnet18", 4)
+    assert data.load("test", tmp_path).x.shape == (12, 1, 32, 32)
+
+
+def test_only_the_images_asked_for_are_decoded(tmp_path):
+    root = write_folder(tmp_path, per_class=20)
+    data = dataset(f"folder:{root}", NOWHERE)
+    shown = data.load("test", NOWHERE, 4)
+    wanted = set((shown.x[:, 0, 0, 0] - 1).tolist())
+    for k, name in enumerate(data.classes):
+        for i in range(20):
+            if 20 * k + i not in wanted:
+                (root / "test" / name / f"{i:04}.png").write_bytes(b"never opened")
+    assert same(data.load("test", NOWHERE, 4), shown)
+
+
+def test_large_images_come_in_the_same_order(tmp_path):
+    data = dataset(f"folder:{write_folder(tmp_path, size=40)}", NOWHERE)
+    train = data.load("train", NOWHERE)
+    assert torch.equal(train.y, (train.x[:, 0, 20, 20] >= 20).long())
+
+
+def break_class(root: Path) -> None:
+    (root / "test" / "mouse").mkdir()
+
+
+def break_missing_class(root: Path) -> None:
+    for file in (root / "test" / "dog").iterdir():
+        file.unlink()
+    (root / "test" / "dog").rmdir()
+
+
+def break_empty(root: Path) -> None:
+    for file in (root / "test" / "dog").iterdir():
+        file.rename(file.with_suffix(".txt"))
+
+
+def break_split(root: Path) -> None:
+    (root / "test").rename(root / "val")
+
+
+def break_truncated(root: Path) -> None:
+    file = root / "test" / "dog" / "0002.png"
+    file.write_bytes(file.read_bytes()[:45])
+
+
+def break_garbage(root: Path) -> None:
+    (root / "test" / "dog" / "0002.png").write_bytes(b"not an image")
+
+
+def break_size(root: Path) -> None:
+    Image.new("RGB", (9, 8)).save(root / "test" / "dog" / "0002.png")
+
+
+def break_depth(root: Path) -> None:
+    Image.fromarray(np.zeros((8, 8), np.uint16)).save(root / "test" / "dog" / "0002.png")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (break_class, "test/mouse is not a class of this data set; wanted: cat, dog"),
+        (break_missing_class, "test/dog is missing; wanted: cat, dog"),
+        (break_empty, "no image in .*test/dog"),
+        (break_split, "cannot list .*test .No such file"),
+        (break_truncated, "cannot read the image .*test/dog/0002.png"),
+        (break_garbage, "cannot read the image .*test/dog/0002.png"),
+        (break_size, "0002.png is 9x8 pixels; all images here must be 8x8"),
+        (break_depth, "0002.png has pixels of type I;16"),
+    ],
+)
+def test_broken_folder(tmp_path, damage, message):
+    data = dataset(f"folder:{write_folder(tmp_path)}", NOWHERE)
+    damage(tmp_path)
+    with pytest.raises(BadInput, match=message) as error:
+        data.load("test", NOWHERE)
+    assert "\n" not in str(error.value)
+
+
+def test_one_class_is_not_a_data_set(tmp_path):
+    with pytest.raises(BadInput, match="holds 1 class folders; at least 2"):
+        dataset(f"folder:{write_folder(tmp_path, classes=('cat',))}", NOWHERE)
+
+
+def test_colour_among_grey_is_refused_and_grey_among_colour_is_not(tmp_path):
+    grey, colour = write_folder(tmp_path / "grey", mode="L"), write_folder(tmp_path / "colour")
+    sets = [dataset(f"folder:{root}", NOWHERE) for root in (grey, colour)]
+    Image.new("RGB", (8, 8)).save(grey / "test" / "dog" / "0002.png")
+    Image.new("L", (8, 8), 77).save(colour / "test" / "dog" / "0002.png")
+    with pytest.raises(BadInput, match="is in colour, but the first image is grey"):
+        sets[0].load("test", NOWHERE)
+    assert (sets[1].load("test", NOWHERE).x == 77).all((1, 2, 3)).sum() == 1
+
+
+# cifar10 and its three layouts
+
+
+def tiny_cifar(n: int = 20) -> dict[str, np.ndarray]:
+    rng = np.random.RandomState(0)
+    x = rng.randint(0, 256, (2, n, 32, 32, 3)).astype(np.uint8)
+    y = np.arange(n) % 10
+    return {"x_train": x[0], "y_train": y, "x_test": x[1], "y_test": y[::-1]}
+
+
+def test_cifar_missing_says_where_and_what(tmp_path):
+    with pytest.raises(BadInput, match=r"no cifar10 under .*cifar-10-batches-py/.*cifar10/\{train,test\}.*cifar10.npz"):
+        dataset("cifar10", tmp_path).load("test", tmp_path)
+
+
+def test_cifar_npz_keeps_the_test_order(tmp_path):
+    arrays = tiny_cifar()
+    np.savez(tmp_path / "cifar10.npz", **arrays)
+    test = dataset("cifar10", tmp_path).load("test", tmp_path, 7)
+    assert np.array_equal(test.x, arrays["x_test"][:7].transpose(0, 3, 1, 2))
+    assert test.y.tolist() == arrays["y_test"][:7].tolist()
+    assert dataset("cifar10", tmp_path).load("train", tmp_path, 10).y.sort()[0].tolist() == list(range(10))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x_test": np.zeros((20, 32, 32, 3), np.float32)}, "x_test in .*cifar10.npz is float32"),
+        ({"x_test": np.zeros((20, 3, 32, 32), np.uint8)}, r"it must be uint8 \(N, 32, 32, 3\)"),
+        ({"x_test": np.zeros((0, 32, 32, 3), np.uint8)}, "with N > 0"),
+        ({"y_test": np.zeros(19, np.int64)}, r"y_test in .* is int64 \(19,\); it must be whole numbers \(20,\)"),
+        ({"y_test": np.zeros(20)}, "y_test in .* is float64"),
+        ({"y_test": np.arange(20)}, "labels 0 to 19; they must lie in 0 to 9"),
+        ({"y_test": np.array([None] * 20)}, "cannot read the test split of .*cifar10.npz"),
+        ({"y_test": None}, "y_test is not a file in the archive"),
+    ],
+)
+def test_broken_npz(tmp_path, change, message):
+    arrays = {name: array for name, array in (tiny_cifar() | change).items() if array is not None}
+    np.savez(tmp_path / "cifar10.npz", **arrays)
+    with pytest.raises(BadInput, match=message):
+        dataset("cifar10", tmp_path).load("test", tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"\x93NUMPY"])
+def test_npz_that_is_none(tmp_path, content):
+    (tmp_path / "cifar10.npz").write_bytes(content)
+    with pytest.raises(BadInput, match="cannot read the test split of"):
+        dataset("cifar10", tmp_path).load("test", tmp_path)
+
+
+def test_cifar_folder_has_official_classes(tmp_path):
+    write_folder(tmp_path / "cifar10", size=32, per_class=2, classes=CLASSES)
+    np.savez(tmp_path / "cifar10.npz", **tiny_cifar(10))  # comes after the folder
+    test = dataset("cifar10", tmp_path).load("test", tmp_path)
+    assert len(test) == 20
+    assert torch.equal(test.x[:, 0, 0, 0] // 20, test.y)
+
+
+def test_cifar_official_files_need_their_checksums(tmp_path, monkeypatch):
+    folder = tmp_path / CIFAR10.base_folder
+    folder.mkdir()
+    (folder / "test_batch").write_bytes(pickle.dumps("tampered with"))
+    with pytest.raises(BadInput, match="cifar-10-batches-py is incomplete or fails its checksums"):
+        dataset("cifar10", tmp_path).load("test", tmp_path)
+    for name, content in {
+        "test_batch": {"data": np.arange(2 * 3072).reshape(2, 3072).astype(np.uint8), "labels": [3, 8]},
+        "batches.meta": {"label_names": list(CLASSES)},
+    }.items():
+        (folder / name).write_bytes(pickle.dumps(content))
+    digests = {f.name: hashlib.md5(f.read_bytes()).hexdigest() for f in folder.iterdir()}
+    monkeypatch.setattr(CIFAR10, "train_list", [])
+    monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", digests["test_batch"]]])
+    meta = {"filename": "batches.meta", "key": "label_names", "md5": digests["batches.meta"]}
+    monkeypatch.setattr(CIFAR10, "meta", meta)
+    test = dataset("cifar10", tmp_path).load("test", tmp_path)
+    assert torch.equal(test.x.flatten(), torch.arange(2 * 3072).to(torch.uint8))
+    assert test.y.tolist() == [3, 8]
+
+
+# training batches
+
+
+def numbered(n: int, size: int = 6) -> Images:
+    x = torch.randint(1, 256, (n, 3, size, size + 1), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return Images(x, torch.arange(n))
+
+
+@pytest.mark.parametrize(("n", "size", "batches"), [(10, 4, [4, 4]), (8, 4, [4, 4]), (3, 4, [3]), (4, 4, [4])])
+def test_batches_are_full(n, size, batches):
+    assert [len(y) for _, y in epoch_batches(numbered(n), size, pad=0, flip=False)] == batches
+
+
+def test_unaugmented_batches_are_the_images_in_a_new_order():
+    images, seen = numbered(40), []
+    for _ in range(2):
+        x, y = (torch.cat(part) for part in zip(*epoch_batches(images, 8, pad=0, flip=False), strict=True))
+        assert torch.equal(x, images.x[y] / 255)
+        assert sorted(y.tolist()) == list(range(40))
+        seen.append(y)
+    assert not torch.equal(*seen)
+
+
+def test_order_depends_on_the_seed_and_not_on_what_is_drawn_between_batches():
+    def epoch(disturb: bool) -> torch.Tensor:
+        torch.manual_seed(1)
+        parts = []
+        for x, _ in epoch_batches(numbered(40), 8, pad=2, flip=True):
+            parts.append(x)
+            if disturb:
+                torch.rand(3)
+        return torch.cat(parts)
+
+    assert torch.equal(epoch(disturb=False), epoch(disturb=True))
+
+
+def reference(image: np.ndarray, row: int, column: int, pad: int, mirrored: bool) -> np.ndarray:
+    """Crop and flip, pixel by pixel."""
+    height, width = image.shape[1:]
+    out = np.zeros_like(image)
+    for i in range(height):
+        for j in range(width):
+            a, b = i + row - pad, (width - 1 - j if mirrored else j) + column - pad
+            if 0 <= a < height and 0 <= b < width:
+                out[:, i, j] = image[:, a, b]
+    return out
+
+
+@pytest.mark.parametrize(("pad", "flip"), [(2, True), (2, False), (0, True)])
+def test_every_batch_image_is_one_crop_and_flip_of_its_original(pad, flip):
+    images = numbered(300)
+    used = set()
+    for x, y in epoch_batches(images, 100, pad=pad, flip=flip):
+        for shown, label in zip(x, y, strict=True):
+            pixels = (shown * 255).round().to(torch.uint8).numpy()
+            matches = [
+                (row, column, mirrored)
+                for row in range(2 * pad + 1)
+                for column in range(2 * pad + 1)
+                for mirrored in ((False, True) if flip else (False,))
+                if np.array_equal(pixels, reference(images.x[label].numpy(), row, column, pad, mirrored))
+            ]
+            assert len(matches) == 1
+            used |= set(matches)
+    assert len(used) == (2 * pad + 1) ** 2 * (2 if flip else 1)  # all of them occur, each image has its own

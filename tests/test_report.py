@@ -1,0 +1,332 @@
+"""The leaderboard says what the bits say, and never compares what differs."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.text import Text
+from result_files import measure
+from rich.console import Console
+
+from bench.errors import BadInput
+from bench.report import boards, figures, print_boards, render, words, write_leaderboard
+from bench.report.boards import groups
+from bench.report.tables import leaderboard
+from bench.results import load, store, write_csv
+from bench.stats import wilson
+
+
+def table_of(results: Path) -> pd.DataFrame:
+    (report,) = boards(results).values()
+    return report.table
+
+
+def line(table: pd.DataFrame, recipe: str) -> pd.Series:
+    (found,) = [row for _, row in table.iterrows() if row["recipe"] == recipe]
+    return found
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """Two recipes whose Worst differs from each of their columns."""
+    for attack, right in {"": "1111111100", "FGSM": "1111000000", "PGD-20": "0011110000"}.items():
+        measure(tmp_path, attack, right)
+    measure(tmp_path, "PGD-20.last", "0000000000")
+    for attack, right in {"": "1111111111", "FGSM": "1000000000", "PGD-20": "0000000001"}.items():
+        measure(tmp_path, attack, right, recipe="Standard")
+    return tmp_path
+
+
+def test_worst_is_per_image_and_leaves_last_iterates_out(small: Path) -> None:
+    table = table_of(small)
+    assert line(table, "PGD-AT")["Worst"] == pytest.approx(20)  # images 2 and 3
+    assert line(table, "PGD-AT")["PGD-20.last"] == 0
+    assert line(table, "Standard")["Worst"] == 0
+    low, high = wilson(2, 10)
+    assert line(table, "PGD-AT")["Worst low"] == pytest.approx(100 * low)
+    assert line(table, "PGD-AT")["Worst high"] == pytest.approx(100 * high)
+    assert table["recipe"].tolist() == ["PGD-AT", "Standard"]
+
+
+def test_worst_needs_the_bits_of_every_condition(small: Path) -> None:
+    (small / "digits/cnn/Standard/s0-aaaa/outcomes.npz").unlink()
+    table = table_of(small)
+    assert np.isnan(line(table, "Standard")["Worst"])
+    assert pd.isna(line(table, "Standard")["rank"])
+    assert line(table, "Standard")["FGSM"] == pytest.approx(10)
+
+
+def test_a_worst_over_fewer_attacks_has_no_rank(small: Path) -> None:
+    measure(small, "", "1111111111", recipe="Easy")
+    measure(small, "FGSM", "1111111111", recipe="Easy")
+    table = table_of(small)
+    assert table["recipe"].iloc[-1] == "Easy"
+    assert pd.isna(line(table, "Easy")["rank"])
+    assert line(table, "Easy")["Worst status"] == "partial: without PGD-20"
+    assert "Easy, Worst: partial: without PGD-20." in words.notes(table)
+
+
+@pytest.mark.parametrize(
+    "other", [{"right": "11110"}, {"eps": 4 / 255}, {"norm": "L2"}, {"protocol": 2}, {"model": "mlp"}, {"dataset": "x"}]
+)
+def test_boards_never_mix(tmp_path: Path, other: dict[str, object]) -> None:
+    measure(tmp_path, "FGSM", "1111000000")
+    measure(tmp_path, "FGSM", **({"right": "1000000000", "recipe": "B"} | other))  # type: ignore[arg-type]
+    assert [report.table["recipe"].tolist() for report in boards(tmp_path).values()] in (
+        [["PGD-AT"], ["B"]],
+        [["B"], ["PGD-AT"]],
+    )
+
+
+def test_budgets_never_mix(tmp_path: Path) -> None:
+    measure(tmp_path, "FGSM", "1111000000")
+    measure(tmp_path, "FGSM", "1111000000", budget="paper", recipe="B")
+    assert {board.budget: len(report.table) for board, report in boards(tmp_path).items()} == {"quick": 1, "paper": 1}
+
+
+def test_clean_rows_stand_on_every_board_of_their_kind(tmp_path: Path) -> None:
+    measure(tmp_path, "", "1111111100")
+    measure(tmp_path, "", "11111", model="mlp")
+    for eps in (8 / 255, 0.0313725, 4 / 255):
+        measure(tmp_path, "FGSM" if eps != 0.0313725 else "PGD-20", "1111000000", eps=eps)
+    found = boards(tmp_path)
+    assert [board.threat for board in found] == ["Linf 4/255", "Linf 8/255", "clean"]
+    assert [report.table["Clean"].item() for report in found.values()] == [80, 80, 100]
+
+
+def test_other_measurements_stay_out(small: Path) -> None:
+    measure(small, "FGSM", "0000000000", source="another/run")
+    measure(small, "FGSM", "0000000000", metric="distance")
+    measure(small, "fog", "0000000000", kind="corruption", norm="", eps=None, severity=3)
+    assert len(pd.concat(groups(load(small)).values())) == 7
+    assert line(table_of(small), "PGD-AT")["FGSM"] == pytest.approx(40)
+
+
+def test_seeds_are_averaged_and_configurations_are_not(tmp_path: Path) -> None:
+    for seed, right in enumerate(["1111000000", "1111110000", "1111111100"]):
+        measure(tmp_path, "", "1111111111", seed=seed)
+        measure(tmp_path, "FGSM", right, seed=seed)
+    measure(tmp_path, "FGSM", "1000000000", recipe="B")
+    measure(tmp_path, "FGSM", "1100000000", recipe="B", run="digits/cnn/B/s0-bbbb")
+    measure(tmp_path, "FGSM", "1110000000", recipe="B", run="digits/cnn/B/s0-bbbb", view="aux1", epoch="best")
+    table = table_of(tmp_path)
+    averaged = line(table, "PGD-AT")
+    assert averaged["FGSM"] == pytest.approx(60)
+    assert averaged["FGSM std"] == pytest.approx(20)
+    assert (averaged["FGSM low"], averaged["FGSM high"]) == pytest.approx((40, 80))
+    assert averaged["Worst"] == pytest.approx(60)
+    assert averaged["seeds"] == 3
+    others = table.set_index("recipe")["FGSM"].drop("PGD-AT").to_dict()
+    assert others == pytest.approx({"B (aaaa)": 10, "B (bbbb)": 20, "B (bbbb, aux1, best)": 30})
+
+
+def test_seeds_that_lack_a_cell_are_told(tmp_path: Path) -> None:
+    measure(tmp_path, "", "1111111111")
+    measure(tmp_path, "", "1111111111", seed=1)
+    measure(tmp_path, "FGSM", "1111000000")
+    assert "PGD-AT, FGSM: 1 of 2 seeds." in words.notes(table_of(tmp_path))
+
+
+def test_failed_cells_are_shown_and_missing_ones_are_dashes(small: Path) -> None:
+    measure(small, "AutoAttack", None, status="failed: needs 4\nclasses", verdict="")
+    table = table_of(small)
+    assert np.isnan(line(table, "PGD-AT")["AutoAttack"])
+    assert np.isnan(line(table, "PGD-AT")["Worst"])
+    text = render.markdown(table)
+    assert "| failed |" in text
+    assert "| \N{EN DASH} |" in text
+    assert "PGD-AT, AutoAttack: failed: needs 4 classes." in words.notes(table)
+
+
+def test_one_failed_seed_fails_the_cell(tmp_path: Path) -> None:
+    for seed, right in enumerate(("1111000000", None)):
+        measure(tmp_path, "", "1111111111", seed=seed)
+        measure(tmp_path, "FGSM", right, seed=seed, status="ok" if right else "failed: no memory")
+    table = table_of(tmp_path)
+    assert table["FGSM status"].item() == "failed: no memory"
+    assert table["Worst status"].item() == "failed: without FGSM"
+    assert table[["FGSM", "Worst"]].isna().all(axis=None)
+
+
+def test_bits_of_a_failed_cell_do_not_count(small: Path) -> None:
+    row = measure(small, "FGSM", "1111111111", key="again")
+    store(small / row.run, row.__class__(**{**vars(row), "status": "failed: x", "value": None}), None)
+    assert np.isnan(line(table_of(small), "PGD-AT")["Worst"])
+
+
+def test_a_cell_measured_again_replaces_the_older_one(small: Path) -> None:
+    measure(small, "FGSM", "1100000000", key="after a retraining")
+    assert line(table_of(small), "PGD-AT")["FGSM"] == pytest.approx(20)
+
+
+def test_columns_have_a_fixed_order_and_tell_settings_apart(tmp_path: Path) -> None:
+    for attack in ["AutoAttack", "Square", "CW-20", "PGD-100", "PGD-20", "AutoAttack.screened", "FGSM"]:
+        measure(tmp_path, attack, "1100", params='{"restarts": 1, "step": "0.25eps"}')
+    measure(tmp_path, "PGD-20", "1100", params='{"restarts": 5, "step": "0.25eps"}')
+    assert render.accuracies(table_of(tmp_path)) == [
+        "Clean", "FGSM", "PGD-20 [restarts=1]", "PGD-20 [restarts=5]", "PGD-100", "CW-20", "Square",
+        "AutoAttack.screened", "AutoAttack", "Worst",
+    ]  # fmt: skip
+
+
+def test_ranks_are_tie_groups(tmp_path: Path) -> None:
+    for recipe, right in {"A": 60, "B": 56, "C": 50, "D": 10}.items():
+        measure(tmp_path, "AutoAttack", ("1" * right).ljust(100, "0"), recipe=recipe)
+    table = table_of(tmp_path)  # A and B: 4 against 0, p = 0.125; A and C: 10 against 0, p = 0.002; B and C: 6, 0.03
+    assert list(zip(table["recipe"], table["rank"], strict=True)) == [("A", 1), ("B", 1), ("C", 3), ("D", 4)]
+
+
+def test_the_worst_verdict_wins_with_all_reasons(small: Path) -> None:
+    measure(small, "FGSM", "1111000000", verdict="suspect: zero gradients")
+    measure(small, "PGD-20", "1111000000", verdict="invalid: left the ball")
+    table = table_of(small)
+    assert line(table, "PGD-AT")["verdict"] == "invalid: FGSM: zero gradients; PGD-20: left the ball"
+    assert line(table, "Standard")["verdict"] == "ok"
+
+
+def test_cost_comes_from_the_run(small: Path) -> None:
+    folder = small / "digits/cnn/PGD-AT/s0-aaaa"
+    write_csv(folder / "train.csv", ["epoch", "seconds"], [{"epoch": 1, "seconds": 2.5}, {"epoch": 2, "seconds": 3}])
+    assert line(table_of(small), "PGD-AT")[["passes", "seconds"]].tolist() == [11, 5.5]
+    (folder / "train.csv").write_text("epoch,seconds\n1,2.5\n2,x\n")
+    with pytest.raises(BadInput, match=r"train\.csv line 3"):
+        boards(small)
+
+
+def test_outcomes_must_fit_their_row(small: Path) -> None:
+    row = measure(small, "FGSM", "1111000000")
+    store(small / row.run, row, np.ones(7, bool))
+    with pytest.raises(BadInput, match=r"7 images for FGSM where results\.csv says 10"):
+        boards(small)
+
+
+def test_damage_is_named(small: Path) -> None:
+    path = small / "digits/cnn/PGD-AT/s0-aaaa/results.csv"
+    path.write_text(path.read_text().replace("accuracy", "accuracy,"))
+    with pytest.raises(BadInput, match=r"results\.csv line 2"):
+        write_leaderboard(small, small / "reports")
+
+
+def test_nothing_to_report_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"no results under .*; run `bench run` first"):
+        write_leaderboard(tmp_path / "results", tmp_path / "reports")
+
+
+def test_the_csv_keeps_every_digit(small: Path, tmp_path: Path) -> None:
+    table = table_of(small)
+    (tmp_path / "table.csv").write_text(render.csv(table))
+    read = pd.read_csv(tmp_path / "table.csv", keep_default_na=False, na_values=[""])
+    numbers = [c for c in table if pd.api.types.is_float_dtype(table[c])]
+    pd.testing.assert_frame_equal(read[numbers], table[numbers], check_exact=True, check_dtype=False)
+    assert read["recipe"].tolist() == table["recipe"].tolist()
+
+
+def test_latex_is_booktabs_and_escaped(tmp_path: Path) -> None:
+    measure(tmp_path, "FGSM", "1100", recipe=r"a_b&c%d#{e}~^\f", run="digits/cnn/x/s0-a")
+    measure(tmp_path, "FGSM", "1000", recipe="B")
+    text = render.latex(table_of(tmp_path), "50 % of a_b", "tab:x")
+    assert r"a\_b\&c\%d\#\{e\}\textasciitilde{}\textasciicircum{}\textbackslash{}f" in text
+    assert r"\caption{50 \% of a\_b" in text
+    assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
+    assert r"\textbf{50.0} $\pm$" in text
+    assert text.count(r"\textbf") == 1
+    assert text.isascii()
+
+
+def test_markdown_has_one_width_and_bold_best(tmp_path: Path) -> None:
+    for attack in ("", "FGSM"):
+        measure(tmp_path, attack, "1100", recipe="a|b")
+        measure(tmp_path, attack, "1000", recipe="B")
+    head, _, *lines = render.markdown(table_of(tmp_path)).splitlines()
+    assert {row.replace(r"\|", "").count("|") for row in (head, *lines)} == {head.count("|")}
+    assert "**50.0** ±35.0" in lines[0]
+    assert "**" not in lines[1]
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_the_terminal_cuts_no_number(small: Path, width: int) -> None:
+    measure(small, "FGSM", "1111000000", params='{"restarts": 5}')
+    console = Console(width=width, record=True, file=io.StringIO())
+    print_boards(small, console, only={"digits/cnn/PGD-AT/s0-aaaa"})
+    text = console.export_text()
+    assert "PGD-AT" in text
+    assert "20.0" in text
+    assert "Standard" not in text
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_the_report_is_complete_and_replaces_the_old_one(small: Path, tmp_path: Path) -> None:
+    columns = ["epoch", "lr", "loss", "train_accuracy", "val_clean", "val_pgd", "seconds"]
+    log = [dict.fromkeys(columns, 0.5) | {"epoch": epoch, "val_pgd": None} for epoch in (1, 2)]
+    write_csv(small / "digits/cnn/PGD-AT/s0-aaaa/train.csv", columns, log)
+    folder = tmp_path / "reports" / "leaderboard"
+    folder.mkdir(parents=True)
+    (folder / "old-board.csv").write_text("stale")
+    (folder / "mine.txt").write_text("not generated")
+    written = write_leaderboard(small, tmp_path / "reports")
+    stem = "digits-cnn-linf-8-255-quick-n10-p1"
+    images = [f"{stem}-{name}.{end}" for name in ("bars", "scatter", "curves") for end in ("png", "pdf")]
+    expected = ["leaderboard.md", f"{stem}.csv", f"{stem}.tex", f"{stem}-rows.csv", *images]
+    assert sorted(path.name for path in written) == sorted(expected)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*expected, "mine.txt"])
+    assert all((folder / name).stat().st_size > 5000 for name in images)
+    text = (folder / "leaderboard.md").read_text()
+    assert "## digits, cnn, Linf 8/255, quick budget, n=10" in text
+    assert all(f"({name})" in text for name in images if name.endswith("png"))
+    assert len(pd.read_csv(folder / f"{stem}-rows.csv")) == 7
+
+
+def test_bars_are_as_long_as_the_table_says(small: Path) -> None:
+    table = table_of(small)
+    panels = figures.bars(table, "title").axes
+    assert [panel.get_title() for panel in panels] == render.accuracies(table)
+    for panel in panels:
+        column = panel.get_title()
+        assert [bar.get_width() for bar in panel.patches] == pytest.approx(table[column].tolist(), nan_ok=True)
+        (whiskers,) = panel.collections
+        ends = [path.vertices[:, 0].tolist() for path in whiskers.get_paths()]
+        assert ends == [
+            pytest.approx(list(pair), nan_ok=True)
+            for pair in zip(table[f"{column} low"], table[f"{column} high"], strict=True)
+        ]
+
+
+def test_scatter_names_do_not_overlap() -> None:
+    rng = np.random.default_rng(0)
+    lines = []
+    for i in range(20):
+        line = {"recipe": f"Recipe-{i}.variant", "seeds": 1}
+        for column, value in {"Clean": rng.uniform(80, 95), "Worst": rng.uniform(40, 52)}.items():
+            line |= {column: value, f"{column} low": value - 5, f"{column} high": value + 5, f"{column} status": "ok"}
+        lines.append(line)
+    figure = figures.scatter(pd.DataFrame(lines), "title")
+    figure.draw_without_rendering()
+    boxes = [Text.get_window_extent(text) for text in figure.axes[0].texts]  # without their leaders
+    assert len(boxes) == 20
+    assert not any(box.shrunk(0.9, 0.9).count_overlaps(boxes[:i]) for i, box in enumerate(boxes))
+
+
+def test_a_report_needs_no_torch() -> None:
+    code = "import sys, bench.report, bench.report.figures; sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_leaderboard_does_not_change_its_rows(small: Path) -> None:
+    (rows,) = groups(load(small)).values()
+    before = rows.copy()
+    leaderboard(rows, {})
+    pd.testing.assert_frame_equal(rows, before)
+
+
+def test_curves_show_what_was_logged() -> None:
+    log = pd.DataFrame({"epoch": [1, 2, 3], "val_clean": [0.1, 0.5, 0.6], "val_pgd": [np.nan, 0.2, np.nan]})
+    figure = figures.curves({"A": [log, log], "B": [log]}, "title")
+    one, other = figure.axes
+    assert [curve.get_ydata().tolist() for curve in other.lines] == [[10, 50, 60], [20]]
+    assert len(one.lines) == 4
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["validation, clean", "validation, PGD"]
