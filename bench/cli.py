@@ -113,6 +113,7 @@ POSITIVE = click.IntRange(min=1)
     "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", help="Of training and search; judged in fp32."
 )
 @option("--batch-size", type=POSITIVE, default=128, help="Images attacked at a time: speed only, never a number.")
+@option("--workers", type=POSITIVE, help="Jobs side by side. Default: one a core on a CPU, one on CUDA.")
 @option("--dry-run", is_flag=True, help="Say what there is to do and what it would cost.")
 @folders
 def run(
@@ -121,6 +122,7 @@ def run(
     data_dir: Path,
     device: str,
     batch_size: int,
+    workers: int | None,
     retrain: bool,
     dry_run: bool,
     **request: Any,
@@ -137,7 +139,15 @@ def run(
             raise BadInput("--train-eps takes one radius; to compare several, run once for each")
         (asked["train_eps"],) = asked["train_eps"]
     return run_methods(
-        Request(**asked), data_dir.expanduser(), results, reports, device, batch_size, retrain=retrain, dry_run=dry_run
+        Request(**asked),
+        data_dir.expanduser(),
+        results,
+        reports,
+        device,
+        batch_size,
+        workers,
+        retrain=retrain,
+        dry_run=dry_run,
     )
 
 

@@ -1,6 +1,5 @@
 """What the commands do, once their arguments are read."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from bench.device import pick, prepare
 from bench.errors import BadInput
 from bench.models import MODELS
 from bench.plugins import load_plugins
+from bench.pool import cores, run_jobs
 from bench.price import cell_cost, seconds_per_pass, training_cost
 from bench.progress import Progress
 from bench.recipe import RECIPES
@@ -43,6 +43,7 @@ def run_methods(
     reports: Path,
     device_name: str,
     batch_size: int,
+    workers: int | None,
     *,
     retrain: bool,
     dry_run: bool,
@@ -62,29 +63,14 @@ def run_methods(
         seconds = cost * seconds_per_pass(work, device) if cost else 0.0
         print(f"{len(trainings)} trainings, {len(cells)} of {total} cells to do, about {duration(seconds)}")
         return 0
-    failed = execute(runner, retrain, cost)
+    workers = workers or (1 if device.type == "cuda" else cores())
+    with Progress(cost) as progress:
+        failed = run_jobs(runner, work.jobs, progress, workers, retrain, results / LOG)
     paths = write_leaderboard(results, reports)
     print_boards(results, Console(), only={job.run for job in work.jobs})
     print(f"board: {next(path for path in paths if path.suffix == '.md')}")
     print(f"results: {results / work.dataset.name}, log: {results / LOG}")
     return 1 if failed else 0
-
-
-def execute(runner: Runner, retrain: bool, cost: float) -> int:
-    """Do all work, with a line in the log for each training and cell. How many cells are stored as failed."""
-    runner.results.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(runner.results / LOG)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    log = logging.getLogger("bench")
-    log.setLevel(logging.INFO)
-    log.propagate = False
-    log.addHandler(handler)
-    try:
-        with Progress(cost) as progress:
-            return sum(runner.run(job, progress, retrain) for job in runner.work.jobs)
-    finally:
-        log.removeHandler(handler)
-        handler.close()
 
 
 def duration(seconds: float) -> str:

@@ -55,7 +55,8 @@ class Twin:
     def refresh(self) -> nn.Module:
         """The twin of the model's present weights and statistics."""
         for conv, norm, twin in self.pairs:
-            assert norm.running_mean is not None and norm.running_var is not None
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
             weight, bias = fuse_conv_bn_weights(
                 conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
             )

@@ -16,7 +16,7 @@ from bench.passes import counting
 from bench.results import Bits
 from bench.seeding import image_stream, seeded
 
-DOUBTFUL = 0.002  # share of images a doubt must concern (AutoAttack's own threshold for Square), and more than one
+DOUBTFUL = 0.002  # share of images that a doubt must exceed, by more than chance (AutoAttack's threshold for Square)
 
 log = logging.getLogger("bench")
 
@@ -35,11 +35,13 @@ class Outcome:
     @property
     def verdict(self) -> str:
         """`ok`, or what the attack itself found suspicious."""
+        from scipy.stats import binom
+
         n = len(self.right)
         reasons = [
             f"{reason} ({min(images, n)} of {n} images)"
             for reason, images in self.doubts.items()
-            if images > max(1, DOUBTFUL * n)
+            if binom.sf(images - 1, n, DOUBTFUL) < 0.05
         ]
         return f"suspect: {'; '.join(reasons)}" if reasons else "ok"
 

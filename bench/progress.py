@@ -1,22 +1,36 @@
 """Bars with time left on a terminal; elsewhere a line for each step that is done. Both on stderr."""
 
+import logging
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-Tick = Callable[[int, str], None]  # how many of the step's units are done, and a word on them
+log = logging.getLogger("bench")
+
+
+@dataclass(frozen=True)
+class Event:
+    """News of one training or cell: how many of its units are done, and a word on them."""
+
+    title: str
+    done: int
+    units: int
+    weight: float  # of the whole step, in the unit of the work's price
+    word: str = ""
+
+
+Tell = Callable[[Event], None]
 
 
 class Progress:
-    """Shows the step that runs, below a bar for all the work."""
+    """Shows the steps that run below a bar for all the work; a finished step becomes a line, also in the log."""
 
-    def __init__(self, work: float) -> None:
-        """work: the sum of the weights of all steps to come, in any unit."""
+    def __init__(self, price: float) -> None:
         self.console = Console(file=sys.stderr)
         self.bars = Bars(
             TextColumn("{task.description}"),
@@ -28,7 +42,10 @@ class Progress:
             transient=True,
             disable=not self.console.is_terminal,
         )
-        self.all = self.bars.add_task("all", total=work, word="")
+        self.all = self.bars.add_task("all", total=price, word="")
+        self.tasks: dict[str, TaskID] = {}
+        self.finished = 0.0
+        self.running: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         self.bars.start()
@@ -37,21 +54,15 @@ class Progress:
     def __exit__(self, *error: object) -> None:
         self.bars.stop()
 
-    @contextmanager
-    def step(self, title: str, units: int, weight: float) -> Iterator[Tick]:
-        """One training or cell of so many units, the weight being its share of all the work."""
-        task = self.bars.add_task(title, total=units, word="")
-        begun, said = self.bars.tasks[self.all].completed, ""
-
-        def tick(done: int, word: str) -> None:
-            nonlocal said
-            said = word
-            self.bars.update(task, completed=done, word=word)
-            self.bars.update(self.all, completed=begun + weight * done / units)
-
-        try:
-            yield tick
-            self.console.print(f"{title}: {said}", highlight=False)
-        finally:
-            self.bars.remove_task(task)
-            self.bars.update(self.all, completed=begun + weight)
+    def __call__(self, event: Event) -> None:
+        if event.title not in self.tasks:
+            self.tasks[event.title] = self.bars.add_task(event.title, total=event.units, word="")
+        self.bars.update(self.tasks[event.title], completed=event.done, word=event.word)
+        self.running[event.title] = event.weight * event.done / event.units
+        if event.done == event.units:
+            self.finished += self.running.pop(event.title)
+            self.bars.remove_task(self.tasks.pop(event.title))
+            line = f"{event.title}: {event.word}"
+            self.console.print(line, highlight=False, soft_wrap=True)
+            log.info(line)
+        self.bars.update(self.all, completed=self.finished + sum(self.running.values()))

@@ -1,6 +1,5 @@
 """Carry out work: train what is not trained, judge what is not judged, store each number as it comes."""
 
-import logging
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,13 +22,12 @@ from bench.job import Job
 from bench.judge import Outcome
 from bench.models import build
 from bench.price import cell_cost, training_cost
-from bench.progress import Progress
+from bench.progress import Event, Tell
 from bench.results import Row, read_job, read_outcomes, read_rows, store, write_csv, write_json
 from bench.stats import wilson
 from bench.train import CURVES, Training, Views
 from bench.work import Work
 
-log = logging.getLogger("bench")
 LOCK = ".lock"
 
 
@@ -43,7 +41,7 @@ class Runner:
     precision: str
     batch_size: int
 
-    def run(self, job: Job, progress: Progress, retrain: bool = False) -> int:
+    def run(self, job: Job, tell: Tell, retrain: bool = False) -> int:
         """Train a job unless its weights are there, and fill its missing cells. The number of failed cells.
 
         retrain: forget what is there, failures included.
@@ -53,13 +51,13 @@ class Runner:
             if retrain:
                 forget(folder)
             if not is_trained(folder, self.work.epochs):
-                self.train(job, folder, progress)
+                self.train(job, folder, tell)
             if reason := failure(folder):
                 return self._store_failures(job, folder, reason)
             views = self.load(job, folder)
-            return sum(self.judge(job, folder, epoch, view, model, progress) for (epoch, view), model in views.items())
+            return sum(self.judge(job, folder, epoch, view, model, tell) for (epoch, view), model in views.items())
 
-    def train(self, job: Job, folder: Path, progress: Progress) -> None:
+    def train(self, job: Job, folder: Path, tell: Tell) -> None:
         saved = folder / "progress.pt"
         record = {
             "run": job.run, "name": job.name, "recipe": repr(job.recipe), "dataset": job.dataset, "data": job.data,
@@ -68,20 +66,22 @@ class Runner:
         }  # fmt: skip
         write_json(folder / "job.json", record | {"status": "training"})
         training = Training(job, self.work.dataset, self.work.train, self.work.holdout, self.device)
-        weight = training_cost(self.work, job)
-        with progress.step(f"{job.name} s{job.seed} training", job.plan.epochs, weight) as tick:
+        epochs, weight = job.plan.epochs, training_cost(self.work, job)
+        title = f"{job.name} s{job.seed} training"
+        tell(Event(title, len(training.curve), epochs, weight))
 
-            def after(epoch: dict[str, float]) -> None:
-                write_csv(folder / "train.csv", CURVES, [dict(r) for r in training.curve])
-                tick(int(epoch["epoch"]), f"hold-out {epoch['val_clean']:.1%} clean, {epoch['val_pgd']:.1%} PGD-10")
+        def after(epoch: dict[str, float]) -> None:
+            write_csv(folder / "train.csv", CURVES, [dict(r) for r in training.curve])
+            word = f"hold-out {epoch['val_clean']:.1%} clean, {epoch['val_pgd']:.1%} PGD-10"
+            tell(Event(title, int(epoch["epoch"]), epochs, weight, word))
 
-            try:
-                last, best = training.run(saved, after)
-            except Failed as error:
-                write_json(folder / "job.json", record | {"status": f"failed: {error}"})
-                saved.unlink(missing_ok=True)
-                log.warning("%s failed: %s", job.run, error)
-                return
+        try:
+            last, best = training.run(saved, after)
+        except Failed as error:
+            write_json(folder / "job.json", record | {"status": f"failed: {error}"})
+            saved.unlink(missing_ok=True)
+            tell(Event(title, epochs, epochs, weight, f"failed: {error}"))
+            return
         for name in ("results.csv", "outcomes.npz"):  # of older weights
             (folder / name).unlink(missing_ok=True)
         for epoch, views in {"last": last, "best": best}.items():
@@ -90,7 +90,6 @@ class Runner:
         cost = {"passes_per_image": training.cost, "seconds": seconds, "best_epoch": training.best["epoch"] + 1}
         write_json(folder / "job.json", record | {"status": "trained"} | cost)
         saved.unlink(missing_ok=True)
-        log.info("%s trained in %.1f s", job.run, seconds)
 
     def todo(self, retrain: bool = False) -> tuple[list[Job], list[Condition]]:
         """The trainings and the cells that are not on disk; a training to come counts with its main view."""
@@ -129,28 +128,33 @@ class Runner:
         parts = (fingerprint(model), images, condition, params, self.precision, PROTOCOL)
         return sha256(repr(parts).encode()).hexdigest()[:16]
 
-    def judge(self, job: Job, folder: Path, epoch: str, view: str, model: nn.Module, progress: Progress) -> int:
+    def judge(self, job: Job, folder: Path, epoch: str, view: str, model: nn.Module, tell: Tell) -> int:
         """Fill the missing cells of one model. How many of its cells are stored as failed."""
         for key, condition in self.missing(folder, model).items():
-            title = f"{job.name} s{job.seed} {epoch} {label(condition)}"
-            with progress.step(title, self.work.n, cell_cost(condition, self.work.n)) as tick:
-                try:
-                    outcome = outcomes(
-                        model,
-                        self.work.test,
-                        condition,
-                        n=self.work.n,
-                        precision=self.precision,
-                        batch_size=self.batch_size,
-                        saved=folder / f"partial-{key}.json",
-                        tick=lambda o, tick=tick: tick(o.done, f"{o.right[: o.done].mean():.1%} right"),  # type: ignore[misc]
-                    )
-                    row, bits = self.row(job, epoch, view, condition, key, outcome), outcome.right
-                except Failed as error:
-                    row, bits = self.row(job, epoch, view, condition, key, str(error)), None
-                store(folder, row, bits)
-                value = "failed" if row.value is None else f"{row.value:.4f}"
-                log.info("%s: %s n=%d in %.1f s, %s", title, value, row.n, row.seconds or 0, row.status)
+            title, weight = f"{job.name} s{job.seed} {epoch} {label(condition)}", cell_cost(condition, self.work.n)
+
+            def after(o: Outcome, title: str = title, weight: float = weight) -> None:
+                if o.done < self.work.n:
+                    tell(Event(title, o.done, self.work.n, weight, f"{o.right[: o.done].mean():.1%} so far"))
+
+            tell(Event(title, 0, self.work.n, weight))
+            try:
+                outcome = outcomes(
+                    model,
+                    self.work.test,
+                    condition,
+                    n=self.work.n,
+                    precision=self.precision,
+                    batch_size=self.batch_size,
+                    saved=folder / f"partial-{key}.json",
+                    tick=after,
+                )
+                row, bits = self.row(job, epoch, view, condition, key, outcome), outcome.right
+                word = f"{outcome.right.mean():.1%} of {self.work.n} right, {outcome.seconds:.1f} s, {row.verdict}"
+            except Failed as error:
+                row, bits, word = self.row(job, epoch, view, condition, key, str(error)), None, f"failed: {error}"
+            store(folder, row, bits)
+            tell(Event(title, self.work.n, self.work.n, weight, word))
         return sum(row.status != "ok" for row in read_rows(folder) if (row.epoch, row.view) == (epoch, view))
 
     def row(self, job: Job, epoch: str, view: str, condition: Condition, key: str, result: Outcome | str) -> Row:
@@ -176,7 +180,7 @@ class Runner:
             forwards=outcome.forwards / n if outcome else None,
             backwards=outcome.backwards / n if outcome else None,
             seconds=outcome.seconds if outcome else None,
-            verdict=outcome.verdict if outcome else "invalid: no number",
+            verdict=outcome.verdict if outcome else "",
             status="ok" if outcome else f"failed: {result}",
             partial=n < len(self.work.test),
             device=describe(self.device),

@@ -1,0 +1,113 @@
+"""Jobs side by side in processes of their own, which live no longer than the one that started them."""
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.queues import Queue
+from pathlib import Path
+
+import torch
+
+from bench.device import prepare
+from bench.errors import Failed
+from bench.job import Job
+from bench.plugins import load_plugins
+from bench.progress import Event, Tell
+from bench.runner import Runner
+
+
+def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, retrain: bool, log: Path) -> int:
+    """Run every job; the number of cells that are stored as failed.
+
+    Each worker has its share of the cores, whatever the number of jobs: the order of a sum depends on the number of
+    threads, and the numbers must not depend on what else there was to do.
+    """
+    torch.set_num_threads(max(1, cores() // workers))
+    if workers == 1 or len(jobs) == 1:
+        with logging_to(log):
+            return sum(runner.run(job, tell, retrain) for job in jobs)
+    spawn = multiprocessing.get_context("spawn")
+    events: Queue[Event | None] = spawn.Queue()
+    listener = threading.Thread(target=_listen, args=(events, tell), daemon=True)
+    listener.start()
+    arguments = (runner, events, retrain, torch.get_num_threads(), log)
+    try:
+        with logging_to(log), ProcessPoolExecutor(min(workers, len(jobs)), spawn, _start, arguments) as pool:
+            try:
+                return sum(pool.map(_run, jobs))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for child in multiprocessing.active_children():
+                    child.terminate()
+                raise
+    except BrokenProcessPool as error:
+        raise Failed("a worker process was killed (out of memory?); the same command goes on from here") from error
+    finally:
+        events.put(None)
+        listener.join()
+
+
+def cores() -> int:
+    """The processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def logging_to(path: Path) -> Iterator[None]:
+    """Inside the block, the bench's log goes to this file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log = logging.getLogger("bench")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+
+
+def _listen(events: "Queue[Event | None]", tell: Tell) -> None:
+    while (event := events.get()) is not None:
+        tell(event)
+
+
+@dataclass(frozen=True)
+class _Worker:
+    runner: Runner
+    events: "Queue[Event | None]"
+    retrain: bool
+
+
+_worker: _Worker  # of this process, set when it starts
+
+
+def _start(runner: Runner, events: "Queue[Event | None]", retrain: bool, threads: int, log: Path) -> None:
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    load_plugins()
+    prepare()
+    torch.set_num_threads(threads)
+    logging_to(log).__enter__()  # for as long as the process lives
+    _worker = _Worker(runner, events, retrain)
+
+
+def _leave_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)  # it was killed: an orphan would hold the locks of its run folders
+
+
+def _run(job: Job) -> int:
+    return _worker.runner.run(job, _worker.events.put, _worker.retrain)
