@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from bench.errors import BadInput
+from bench.errors import BadInput, Failed
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_DATA = Path("~/.cache/bench-data")
@@ -26,6 +26,9 @@ def main() -> None:
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
         click.echo(f"bench: {' '.join(message.split())}", err=True)
         sys.exit(2)
+    except Failed as error:
+        click.echo(f"bench: {error}", err=True)
+        sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
         click.echo("bench: stopped; the same command goes on from here", err=True)
         sys.exit(STOPPED)
@@ -175,3 +178,25 @@ def list_names(kind: str) -> None:
     from bench.commands import names
 
     click.echo("\n".join(names(kind)))
+
+
+@cli.command()
+@click.argument("baseline", type=click.Path(path_type=Path))
+@click.argument("current", type=click.Path(path_type=Path))
+@option("--level", type=click.IntRange(1, 2), help="First fill CURRENT: 1 judges BASELINE's weights anew, 2 retrains.")
+@option("--markdown", type=click.Path(path_type=Path, dir_okay=False, writable=True), help="Write a summary there.")
+@option("--junit", type=click.Path(path_type=Path, dir_okay=False, writable=True), help="Write JUnit XML there.")
+@option(
+    "--data-dir", type=click.Path(path_type=Path), envvar="BENCH_DATA", default=DEFAULT_DATA, help="Where data are."
+)
+@option("--device", default="auto", help="auto, cpu, cuda or cuda:i.")
+@option("--batch-size", type=POSITIVE, default=128, help="Images attacked at a time: speed only, never a number.")
+@option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def compare(data_dir: Path, **settings: Any) -> int:
+    """Regression gate: exit 1 if a cell of BASELINE is worse, failed or missing in CURRENT, beyond chance.
+
+    Without --level two results folders are compared as they are.
+    """
+    from bench.compare import compare as gate
+
+    return gate(data_dir=data_dir.expanduser(), **settings)

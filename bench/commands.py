@@ -55,22 +55,24 @@ def run_methods(
     if results.exists() and not results.is_dir():
         raise BadInput(f"--results {results} is a file; name a folder")
     work = plan_work(request, data_dir, device)
+    workers = workers or (1 if device.type == "cuda" else cores())
     runner = Runner(work, results, device, request.precision, batch_size)
-    trainings, cells = runner.todo(retrain)
-    cost = sum(training_cost(work, job) for job in trainings) + sum(cell_cost(c, work.n) for c in cells)
+    todo = runner.todo(retrain)
+    cost = sum(training_cost(work, t.job) for t in todo if t.training)
+    cost += sum(cell_cost(c, work.n) for t in todo for c in t.cells)
     if dry_run:
         total = len(work.jobs) * len(work.epochs) * len(work.conditions)
-        seconds = cost * seconds_per_pass(work, device) if cost else 0.0
-        print(f"{len(trainings)} trainings, {len(cells)} of {total} cells to do, about {duration(seconds)}")
+        seconds = cost * seconds_per_pass(work, device) / min(workers, len(todo)) if cost else 0.0
+        trainings, cells = sum(t.training for t in todo), sum(len(t.cells) for t in todo)
+        print(f"{trainings} trainings, {cells} of {total} cells to do, about {duration(seconds)}")
         return 0
-    workers = workers or (1 if device.type == "cuda" else cores())
     with Progress(cost) as progress:
-        failed = run_jobs(runner, work.jobs, progress, workers, retrain, results / LOG)
+        run_jobs(runner, [t.job for t in todo], progress, workers, retrain, results / LOG)
     paths = write_leaderboard(results, reports)
     print_boards(results, Console(), only={job.run for job in work.jobs})
     print(f"board: {next(path for path in paths if path.suffix == '.md')}")
     print(f"results: {results / work.dataset.name}, log: {results / LOG}")
-    return 1 if failed else 0
+    return 1 if runner.failures() else 0
 
 
 def duration(seconds: float) -> str:

@@ -142,7 +142,7 @@ def _attack(model: nn.Module, condition: Attacked, x: Tensor, y: Tensor, outcome
     with warnings.catch_warnings(record=True) as caught, counting(model) as passes:
         warnings.simplefilter("always")
         try:
-            x_adv = condition.attack(model, x, y, condition.threat).detach()
+            x_adv = condition.attack(model, x.clone(), y.clone(), condition.threat).detach()
         except RuntimeError as error:
             raise Failed(f"attack {condition.attack.name} stopped: {error}".replace("\n", " ")) from error
     condition.check(x_adv, x)

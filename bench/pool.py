@@ -23,16 +23,18 @@ from bench.progress import Event, Tell
 from bench.runner import Runner
 
 
-def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, retrain: bool, log: Path) -> int:
-    """Run every job; the number of cells that are stored as failed.
+def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, retrain: bool, log: Path) -> None:
+    """Run every job.
 
     Each worker has its share of the cores, whatever the number of jobs: the order of a sum depends on the number of
     threads, and the numbers must not depend on what else there was to do.
     """
     torch.set_num_threads(max(1, cores() // workers))
-    if workers == 1 or len(jobs) == 1:
+    if workers == 1 or len(jobs) <= 1:
         with logging_to(log):
-            return sum(runner.run(job, tell, retrain) for job in jobs)
+            for job in jobs:
+                runner.run(job, tell, retrain)
+        return
     spawn = multiprocessing.get_context("spawn")
     events: Queue[Event | None] = spawn.Queue()
     listener = threading.Thread(target=_listen, args=(events, tell), daemon=True)
@@ -41,7 +43,7 @@ def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, retr
     try:
         with logging_to(log), ProcessPoolExecutor(min(workers, len(jobs)), spawn, _start, arguments) as pool:
             try:
-                return sum(pool.map(_run, jobs))
+                list(pool.map(_run, jobs))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 for child in multiprocessing.active_children():
@@ -109,5 +111,5 @@ def _leave_with_parent() -> None:
     os._exit(1)  # it was killed: an orphan would hold the locks of its run folders
 
 
-def _run(job: Job) -> int:
-    return _worker.runner.run(job, _worker.events.put, _worker.retrain)
+def _run(job: Job) -> None:
+    _worker.runner.run(job, _worker.events.put, _worker.retrain)

@@ -1,6 +1,11 @@
 """What a count of images can and cannot say."""
 
 import math
+from collections.abc import Sequence
+from statistics import fmean, variance
+from typing import Literal
+
+import numpy as np
 
 
 def wilson(right: int, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
@@ -14,9 +19,47 @@ def wilson(right: int, n: int, z: float = 1.959963984540054) -> tuple[float, flo
     return low, 1.0 if right == n else min(1.0, centre + half)
 
 
-def mcnemar(only_first: int, only_second: int) -> float:
-    """Two-sided exact p-value that two models differ, from the images that only one of them gets right."""
+def mcnemar(only_first: int, only_second: int, alternative: Literal["two-sided", "greater"] = "two-sided") -> float:
+    """Exact p-value that two models differ (or that the first is better), from the images that one alone gets right."""
     from scipy.stats import binomtest
 
     disagreements = only_first + only_second
-    return 1.0 if disagreements == 0 else float(binomtest(only_first, disagreements).pvalue)
+    return 1.0 if disagreements == 0 else float(binomtest(only_first, disagreements, alternative=alternative).pvalue)
+
+
+def exceeds(events: int, n: int, rate: float) -> float:
+    """Exact p-value that n images show more events than a rate of them would by chance."""
+    from scipy.stats import binomtest
+
+    return float(binomtest(events, n, rate, alternative="greater").pvalue)
+
+
+def fewer(before: int, after: int, n: int) -> float:
+    """Exact p-value (Fisher) that fewer of n images are right after than before, were they other images each time."""
+    from scipy.stats import fisher_exact
+
+    return float(fisher_exact(np.array([[before, n - before], [after, n - after]]), alternative="greater").pvalue)
+
+
+def lower(before: Sequence[float], after: Sequence[float]) -> float:
+    """p-value (Student's t) that the mean is lower after than before; two values on each side at least.
+
+    The hypothesis is that nothing has changed, and then the variances are equal too: no need for Welch's correction.
+    """
+    from scipy.stats import t
+
+    freedom = len(before) + len(after) - 2
+    pooled = ((len(before) - 1) * variance(before) + (len(after) - 1) * variance(after)) / freedom
+    fall = fmean(before) - fmean(after)
+    if pooled == 0:
+        return 0.0 if fall > 0 else 1.0
+    return float(t.sf(fall / math.sqrt(pooled * (1 / len(before) + 1 / len(after))), freedom))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values of a family, raised so that alpha bounds the chance of one false alarm in all of it (Holm 1979)."""
+    adjusted, highest = [1.0] * len(p_values), 0.0
+    for rank, i in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = highest
+    return adjusted

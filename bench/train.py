@@ -22,6 +22,7 @@ from bench.job import Job
 from bench.losses import cross_entropy
 from bench.models import build
 from bench.passes import counting
+from bench.search import places, search
 from bench.seeding import image_stream, seeded
 
 CURVES = ["epoch", "lr", "loss", "val_clean", "val_pgd", "seconds"]  # columns of train.csv
@@ -77,9 +78,10 @@ class Training:
                 q = F.one_hot(y, self.dataset.num_classes).float()
                 total, seen = total + self._step(x, q) * len(x), seen + len(x)
         loss = total.item() / seen
-        if not (math.isfinite(loss) and all(p.isfinite().all() for p in self.model.parameters())):
+        finite = math.isfinite(loss) and all(p.isfinite().all() for p in self.model.parameters())
+        clean, pgd = self._validate() if finite else (math.nan, math.nan)
+        if math.isnan(clean):
             raise Failed(f"training diverged: loss {loss:.4g} in epoch {epoch + 1} of {job.plan.epochs} at lr {lr:g}")
-        clean, pgd = self._validate()
         seconds = time.perf_counter() - start
         return {"epoch": epoch + 1, "lr": lr, "loss": loss, "val_clean": clean, "val_pgd": pgd, "seconds": seconds}
 
@@ -97,14 +99,17 @@ class Training:
         return loss.detach()
 
     def _validate(self) -> tuple[float, float]:
-        """Clean and PGD-10 accuracy on the hold-out images; the same random start in every epoch."""
-        x, y = to_float(self.holdout.x), self.holdout.y
-        threat = self.dataset.threat
-        with frozen(self.model) as model, image_stream(range(len(x)), "holdout"):
-            x_adv = Ascent(threat, 10, threat.eps / 4).maximise(lambda z: cross_entropy(model(z), y), x)
+        """Clean and PGD-10 accuracy on the hold-out images, any iterate; NaN where the model has no finite logits."""
+        x, y, threat, size = to_float(self.holdout.x), self.holdout.y, self.dataset.threat, self.job.plan.batch_size
+        ascent = Ascent(threat, 10, threat.eps / 4)
+        with frozen(self.model) as model, image_stream(range(len(x)), "holdout"), places(size):
+            x_adv = search(model, ascent, cross_entropy, x, y)
             with torch.no_grad():
-                clean, pgd = [(self.model(z).argmax(1) == y).double().mean().item() for z in (x, x_adv)]
-        return clean, min(clean, pgd)
+                logits = [torch.cat([self.model(part) for part in torch.split(z, size)]) for z in (x, x_adv)]
+        if not all(found.isfinite().all() for found in logits):
+            return math.nan, math.nan
+        right, robust = [found.argmax(1) == y for found in logits]
+        return right.double().mean().item(), (right & robust).double().mean().item()
 
     def _state(self) -> dict[str, Any]:
         model, optimiser = self.model.state_dict(), self.optimiser.state_dict()

@@ -62,6 +62,8 @@ def plan_work(request: Request, data_dir: Path, device: torch.device) -> Work:
     attacks = [parse_attack(text) for text in request.attacks]
     if request.model is not None:
         models.parts(request.model)
+    if request.train_eps is not None and not 0 < request.train_eps <= 1:
+        raise BadInput(f"--train-eps {request.train_eps:g} is not a radius: above 0, at most 1")
     data = dataset(request.dataset, data_dir)
     budget_name = request.budget or ("standard" if device.type == "cuda" else "quick")
     budget = {"quick": data.quick, "standard": data.standard}[budget_name]

@@ -276,7 +276,7 @@ def test_the_report_is_complete_and_replaces_the_old_one(small: Path, tmp_path: 
     assert sorted(path.name for path in folder.iterdir()) == sorted([*expected, "mine.txt"])
     assert all((folder / name).stat().st_size > 5000 for name in images)
     text = (folder / "leaderboard.md").read_text()
-    assert "## digits, cnn, Linf 8/255, quick budget, n=10" in text
+    assert "## digits, cnn, Linf 8/255, quick, n=10" in text
     assert all(f"({name})" in text for name in images if name.endswith("png"))
     assert len(pd.read_csv(folder / f"{stem}-rows.csv")) == 7
 

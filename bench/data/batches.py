@@ -10,8 +10,8 @@ from bench.data.dataset import Images
 
 
 def to_float(x: Tensor) -> Tensor:
-    """uint8 pixels as float32 in [0, 1], same shape."""
-    return x.float() / 255
+    """uint8 pixels as float32 in [0, 1], same shape; floating point ones as they are."""
+    return x if x.is_floating_point() else x.float() / 255
 
 
 def epoch_batches(images: Images, batch_size: int, *, pad: int, flip: bool) -> Iterator[tuple[Tensor, Tensor]]:

@@ -22,10 +22,24 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Labelled images: x uint8 (N, C, H, W) in 0..255, y int64 (N,)."""
+    """Labelled images: x (N, C, H, W), uint8 in 0..255 or floating point in [0, 1], y int64 (N,)."""
 
     x: Tensor
     y: Tensor
+
+    def __post_init__(self) -> None:
+        if self.x.ndim != 4 or self.y.shape != self.x.shape[:1] or not len(self.y):
+            raise BadInput(
+                f"images {tuple(self.x.shape)} with labels {tuple(self.y.shape)}: (N, C, H, W) and (N,), N > 0"
+            )
+        if self.x.is_floating_point():
+            low, high = float(self.x.min()), float(self.x.max())
+            if not (low >= 0 and high <= 1):  # so that NaN is refused too
+                raise BadInput(
+                    f"images span [{low:.3f}, {high:.3f}]; pixels must lie in [0, 1], normalised by the model"
+                )
+        elif self.x.dtype != torch.uint8:
+            raise BadInput(f"images are {self.x.dtype}; uint8 in 0..255 or floating point in [0, 1] belong there")
 
     def __len__(self) -> int:
         return len(self.x)

@@ -25,11 +25,7 @@ class Board(NamedTuple):
 
     @property
     def title(self) -> str:
-        return ", ".join(
-            filter(
-                None, [self.dataset, self.model, self.threat, self.budget and f"{self.budget} budget", f"n={self.n}"]
-            )
-        )
+        return ", ".join(filter(None, [self.dataset, self.model, self.threat, self.budget, f"n={self.n}"]))
 
     @property
     def slug(self) -> str:
@@ -64,7 +60,7 @@ def groups(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:
 
 
 def _radius(eps: float) -> str:
-    """8/255 rather than 0.0313725, where it is one."""
-    if eps != float("inf") and round(round(eps * 255) / 255, 7) == eps:
+    """8/255 rather than 0.0313725, where it is one; 0.2 rather than 51/255."""
+    if len(f"{eps:.7g}") > 5 and round(round(eps * 255) / 255, 7) == eps:
         return f"{round(eps * 255)}/255"
     return f"{eps:.7g}"

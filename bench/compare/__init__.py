@@ -1,0 +1,61 @@
+"""The regression gate: are the numbers of two results folders still the same, up to chance?"""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.compare import show
+from bench.compare.cells import Cells, read_cells
+from bench.compare.judging import Finding, judge_cells
+from bench.errors import BadInput
+
+__all__ = ["Finding", "compare", "judge_cells", "read_cells"]
+
+
+def compare(
+    baseline: Path,
+    current: Path,
+    level: int | None,
+    data_dir: Path,
+    device: str,
+    batch_size: int,
+    markdown: Path | None,
+    junit: Path | None,
+) -> int:
+    """`bench compare`. 0, or 1 if a cell of the baseline is worse, failed or missing in `current`."""
+    one, other = baseline.resolve(), current.resolve()
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        raise BadInput(f"{baseline} and {current} are the same folder, or one within the other; name two apart")
+    before = read_cells(baseline)
+    if level is not None:
+        from bench.compare.anew import measure_anew  # torch
+
+        measure_anew(baseline, current, level, data_dir, device, batch_size)
+    after = read_cells(current)
+    if level == 1:
+        _same_weights(before, after)
+    found = judge_cells(before, after)
+    console = Console()
+    console.print(show.terminal(found))
+    for note in show.notes(found):
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
+    for path, text in ((markdown, show.markdown(found, f"{current} against {baseline}")), (junit, show.junit(found))):
+        if path is not None:
+            _write(path, text)
+    console.print(show.headline(found), highlight=False)
+    return 1 if any(f.problem for f in found) else 0
+
+
+def _same_weights(before: Cells, after: Cells) -> None:
+    """At level 1 the weights are copies, so that a new key means other test images or another meaning of the cell."""
+    for where in before.keys() & after.keys():
+        old, new = before[where], after[where]
+        if not new.failed and not old.failed and old.row.key != new.row.key:
+            raise BadInput(f"{old}: not the same test images, or not the same condition, as then; remake the baseline")
+
+
+def _write(path: Path, text: str) -> None:
+    try:  # in place, as CI hands out files that exist and pipes
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written ({error.strerror}); name another file") from error

@@ -1,0 +1,136 @@
+"""Measure a baseline's cells once more with the code as it is now: on its own weights, or on retrained ones."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.attacks import AttackSpec, parse_attack
+from bench.checkpoint import FILES, load_views, save_views
+from bench.conditions import Attacked, Clean, Condition
+from bench.data import Dataset
+from bench.device import pick, prepare
+from bench.errors import BadInput
+from bench.job import Job
+from bench.models import build
+from bench.plan import Plan
+from bench.plugins import load_plugins
+from bench.pool import cores, run_jobs
+from bench.price import cell_cost, training_cost
+from bench.progress import Progress
+from bench.results import Row, read_job, read_rows, run_folders, write_json
+from bench.runner import Runner
+from bench.work import NORMS, Request, Work, plan_work
+
+Record = dict[str, Any]  # what job.json says
+REMAKE = "remake the baseline, or compare without --level"
+
+
+def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, device_name: str, batch_size: int) -> None:
+    """Level 1 copies the baseline's weights into `current`, level 2 trains its jobs there; then all is judged.
+
+    `current` must be empty: a cell's key says nothing of the code, so a cell that is there proves nothing about it.
+    """
+    if current.exists() and (not current.is_dir() or any(current.iterdir())):
+        raise BadInput(f"{current} is there already; --level {level} measures all anew: name a new or an empty folder")
+    load_plugins()
+    prepare()
+    device = pick(device_name)
+    works = works_of(baseline, current, level, data_dir, device)
+    cost = sum(len(w.jobs) * len(w.epochs) * cell_cost(c, w.n) for w in works for c in w.conditions)
+    if level == 2:
+        cost += sum(training_cost(w, job) for w in works for job in w.jobs)
+    workers = 1 if device.type == "cuda" else cores()
+    with Progress(cost) as progress:
+        for work in works:
+            runner = Runner(work, current, device, work.jobs[0].precision, batch_size)
+            run_jobs(runner, work.jobs, progress, workers, False, current / "bench.log")
+
+
+def works_of(baseline: Path, current: Path, level: int, data_dir: Path, device: torch.device) -> list[Work]:
+    """The baseline's jobs with the conditions of their rows; jobs that share these share the work."""
+    works: dict[tuple[object, ...], Work] = {}
+    for folder in run_folders(baseline):
+        rows = [row for row in read_rows(folder) if row.status == "ok"]
+        if not rows:
+            continue
+        record = read_job(folder)
+        planned, job = planned_again(folder, record, data_dir, device)
+        epochs = tuple(epoch for epoch in FILES if any(row.epoch == epoch for row in rows))
+        if level == 1:
+            plant(folder, record, current / job.run, job, planned.dataset, epochs)
+        elif job.data != record.get("data"):
+            raise BadInput(f"the training images of {job.dataset} are not those of {folder}; {REMAKE}")
+        for n in sorted({row.n for row in rows}):
+            if n > len(planned.test):
+                raise BadInput(f"{folder}: n={n}, but {job.dataset} has {len(planned.test)} test images; {REMAKE}")
+            conditions = tuple(dict.fromkeys(condition_of(row, folder) for row in rows if row.n == n))
+            shared = (job.dataset, job.data, job.precision, n, epochs, conditions)
+            work = works.setdefault(shared, replace(planned, n=n, jobs=(), epochs=epochs, conditions=conditions))
+            works[shared] = replace(work, jobs=(*work.jobs, job))
+    return list(works.values())
+
+
+def planned_again(folder: Path, record: Record, data_dir: Path, device: torch.device) -> tuple[Work, Job]:
+    """The data and the job of a run folder, with the recipe of that name as it is now."""
+    path, budget = folder / "job.json", str(record.get("budget", ""))
+    images, eps = re.search(r"(\d+) training images", budget), re.search(r"train-eps=([^,]+)", budget)
+    lacking = [field for field in ("name", "dataset", "model", "seed", "plan", "precision") if field not in record]
+    if lacking or images is None:
+        what = ", ".join(lacking) or "the number of training images"
+        raise BadInput(f"{path} does not say what was trained ({what}); {REMAKE}")
+    request = Request(
+        methods=(record["name"],),
+        dataset=record["dataset"],
+        model=record["model"],
+        budget="quick",  # what a budget sets is in the record
+        limit_train=int(images[1]),
+        train_eps=float(eps[1]) if eps else None,
+        attacks=(),
+        seeds=(record["seed"],),
+        precision=record["precision"],
+    )
+    work = plan_work(request, data_dir, device)
+    try:
+        fields: Record = {name: tuple(v) if isinstance(v, list) else v for name, v in record["plan"].items()}
+        plan = Plan(**fields)
+    except TypeError as error:
+        raise BadInput(f"{path}: its plan is not one of this version ({error}); {REMAKE}") from error
+    return work, replace(work.jobs[0], plan=plan, budget=budget)
+
+
+def plant(baseline: Path, record: Record, folder: Path, job: Job, dataset: Dataset, epochs: tuple[str, ...]) -> None:
+    """Put the baseline's weights where the job's would be, had it just been trained."""
+    for epoch in epochs:
+        path = baseline / FILES[epoch]
+        if not path.exists():
+            raise BadInput(f"{path} is missing, and --level 1 judges stored weights; {REMAKE}")
+        states = load_views(path, str(record.get("run")))
+        models = job.recipe.finish(job.recipe.prepare(build(job.model, dataset)))
+        try:
+            for view, model in models.items():
+                model.load_state_dict(states[view])
+        except (KeyError, RuntimeError) as error:
+            raise BadInput(f"{path} does not fit {job.name} on {job.model} as they are now; {REMAKE}") from error
+        save_views(folder / FILES[epoch], models, job.run)
+    write_json(folder / "job.json", record | {"run": job.run})
+
+
+def condition_of(row: Row, folder: Path) -> Condition:
+    """The condition that a row was measured under. BadInput if that can no longer be had."""
+    if row.kind == "clean":
+        return Clean()
+    if row.kind != "attack" or row.source:
+        raise BadInput(f"{folder}: --level cannot repeat {row.kind} {row.name} {row.source}; compare without --level")
+    settings = json.loads(row.params or "{}")
+    settings.pop("package", None)
+    spec = AttackSpec(row.name, tuple(sorted(settings.items())))
+    if spec.params != row.params:
+        raise BadInput(f"{folder}: {row.name} was measured with {row.params}, here is {spec.params}; {REMAKE}")
+    if gone := sorted(settings.keys() - dict(parse_attack(row.name).settings).keys()):
+        raise BadInput(f"{folder}: {row.name} no longer has the setting {gone[0]}; {REMAKE}")
+    assert row.eps is not None
+    return Attacked(spec, NORMS[row.norm](row.eps))

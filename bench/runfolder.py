@@ -1,0 +1,73 @@
+"""The state of a run folder: whose it is, whether its training is over, and how it ended."""
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+
+from bench import __version__
+from bench.checkpoint import FILES
+from bench.device import describe
+from bench.errors import BadInput
+from bench.job import Job
+from bench.results import read_job, write_json
+
+LOCK = ".lock"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One process a run folder; the lock goes with the process, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise BadInput(f"another process works on {folder}; wait for it, or choose another --results") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def forget(folder: Path) -> None:
+    """Remove what a run folder holds, down to the lock."""
+    for path in folder.iterdir():
+        if path.name != LOCK:
+            path.unlink()
+
+
+def describe_job(folder: Path, job: Job, device: torch.device, status: str, **facts: object) -> None:
+    """Write job.json: what was asked for, where it was done, and how it stands (training, trained, failed: why)."""
+    asked = {"run": job.run, **asdict(job), "recipe": repr(job.recipe)}
+    machine = {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "device": describe(device),
+        "threads": torch.get_num_threads(),
+        "bench": __version__,
+        **{name: version(name) for name in ("torch", "numpy")},
+    }
+    write_json(folder / "job.json", {**asked, "environment": machine, **facts, "status": status})
+
+
+def is_settled(folder: Path, epochs: tuple[str, ...]) -> bool:
+    """Whether nothing is left to train: the weights of these epochs are there, or training is known to fail."""
+    if not (folder / "job.json").exists():
+        return False
+    return bool(failure(folder)) or (status(folder) == "trained" and all((folder / FILES[e]).exists() for e in epochs))
+
+
+def failure(folder: Path) -> str:
+    """Why the training of a run failed; empty if it did not."""
+    said = status(folder)
+    return said.removeprefix("failed: ") if said.startswith("failed: ") else ""
+
+
+def status(folder: Path) -> str:
+    return str(read_job(folder).get("status", ""))

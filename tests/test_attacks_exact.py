@@ -1,0 +1,376 @@
+"""Attacks against linear models, whose robust accuracy is known in closed form, and `search` against a plain loop."""
+
+import json
+
+import pyautoattack.autoattack
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from bench.attacks import ATTACKS, parse_attack
+from bench.conditions import Attacked, Clean
+from bench.data import Images
+from bench.errors import BadInput, UnknownName
+from bench.evaluate import outcomes
+from bench.inner import Ascent
+from bench.losses import cross_entropy, margin
+from bench.search import places, search
+from bench.seeding import image_rows, image_stream
+from bench.threat import L2, Linf
+
+PIXELS = 64  # of images 1 x 8 x 8
+NEAR = 1e-4  # relative distance from the boundary within which rounding may decide
+OWN = ["FGSM", "PGD-20", "CW-20", "PGD-20.last", "CW-20.last", "PGD-20[restarts=2]", "PGD-20[start=unclipped]"]
+
+
+class Linear(nn.Module):
+    def __init__(self, weight, bias):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+
+    def forward(self, x):
+        return F.linear(x.flatten(1), self.weight, self.bias)
+
+    def radius(self, x, y, threat):
+        """Distance (N,) to the nearest point that is misclassified, in the norm of the threat; negative where x is."""
+        z = self(x)
+        apart = self.weight[y][:, None] - self.weight
+        dual = apart.norm(p=1 if isinstance(threat, Linf) else 2, dim=2)
+        gap = (z.gather(1, y[:, None]) - z) / dual
+        return gap.scatter(1, y[:, None], torch.inf).amin(1).detach()
+
+
+class Wavy(nn.Module):
+    """Smooth, and curved enough for iterates to be fooled and then right again."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(PIXELS, 16), nn.Linear(16, 4)
+
+    def forward(self, x):
+        return self.b(torch.sin(200 * self.a(x.flatten(1))))
+
+
+class Seen(nn.Module):
+    """A model that notes every batch it is shown."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model, self.batches = model, []
+
+    def forward(self, x):
+        self.batches.append(x.detach().clone())
+        return self.model(x)
+
+
+class ShortSquare(pyautoattack.autoattack.SquareAttack):
+    """Square at 100 queries: against a linear model the attacks before it have found everything already."""
+
+    n_queries = property(lambda self: 100, lambda self, queries: None)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # tensors this small gain nothing from more
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def short_square(monkeypatch):
+    monkeypatch.setattr(pyautoattack.autoattack, "SquareAttack", ShortSquare)
+
+
+def linear(classes, n, dtype=torch.float64, disjoint=False):
+    """A model, and images around mid-grey near its boundaries; some labels are wrong."""
+    rng = torch.Generator().manual_seed(classes)
+    weight = torch.randn(classes, PIXELS, generator=rng)
+    if disjoint:  # each class has pixels of its own
+        owner = torch.arange(PIXELS) % classes
+        weight = weight * (owner == torch.arange(classes)[:, None])
+    x = 0.5 + 0.05 * torch.randn(n, 1, 8, 8, generator=rng).clamp(-3, 3)
+    model = Linear(weight, -0.5 * weight.sum(1)).to(dtype)
+    y = model(x.to(dtype)).argmax(1)
+    y[::10] = (y[::10] + 1) % classes
+    return model, Images(x.to(dtype), y)
+
+
+def check(model, images, text, threat, **options):
+    """Outcomes equal the closed form wherever rounding cannot decide; returns the outcome and the robust images."""
+    outcome = outcomes(model, images, Attacked(parse_attack(text), threat), **options)
+    radius = model.radius(images.x, images.y, threat)
+    sure = ((radius / threat.eps - 1).abs() > NEAR) & (radius.abs() > NEAR * threat.eps)
+    robust = radius > threat.eps
+    assert sure.float().mean() > 0.95
+    assert torch.equal(torch.from_numpy(outcome.right)[sure], robust[sure])
+    return outcome, robust
+
+
+@pytest.mark.parametrize("attack", OWN)
+@pytest.mark.parametrize("eps", [0.002, 0.006, 0.012, 0.2])
+def test_two_classes_under_linf_are_exact(attack, eps):
+    model, images = linear(2, 300)
+    _, robust = check(model, images, attack, Linf(eps))
+    assert (eps == 0.2) == (robust.sum() == 0)
+
+
+@pytest.mark.parametrize("attack", OWN)
+@pytest.mark.parametrize("eps", [0.02, 0.06, 0.12])
+def test_two_classes_under_l2_are_exact(attack, eps):
+    model, images = linear(2, 300)
+    _, robust = check(model, images, attack, L2(eps))
+    assert 0 < robust.sum() < 300
+
+
+@pytest.mark.parametrize("attack", [name for name in OWN if not name.startswith("CW")])
+def test_classes_with_pixels_of_their_own_are_exact_under_linf(attack):
+    """One perturbation is the worst for every wrong class at once, so that untargeted ascent finds it."""
+    model, images = linear(6, 300, disjoint=True)
+    _, robust = check(model, images, attack, Linf(0.01))
+    assert 20 < robust.sum() < 250
+
+
+@pytest.mark.parametrize("threat", [Linf(0.006), L2(0.06)])
+@pytest.mark.parametrize("attack", ["FGSM", "PGD-20", "CW-20"])
+def test_no_attack_breaks_what_cannot_be_broken(attack, threat):
+    model, images = linear(5, 300)
+    right = torch.from_numpy(outcomes(model, images, Attacked(parse_attack(attack), threat)).right)
+    radius = model.radius(images.x, images.y, threat)
+    assert right[radius > threat.eps * (1 + NEAR)].all()
+    assert not right[radius < 0].any()
+    if attack == "CW-20":  # which climbs towards the nearest wrong class; others may follow a farther one
+        assert (right & (radius < threat.eps)).float().mean() < 0.05
+
+
+@pytest.mark.parametrize("threat", [Linf(1e-9), L2(1e-9)])
+def test_a_vanishing_ball_leaves_clean_accuracy(threat):
+    model, images = linear(2, 100)
+    clean = outcomes(model, images, Clean()).right
+    assert (outcomes(model, images, Attacked(parse_attack("PGD-5"), threat)).right == clean).all()
+    assert clean.sum() == 90
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short_square")
+@pytest.mark.parametrize("threat", [Linf(0.006), L2(0.06)], ids=["Linf", "L2"])
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_autoattack_is_exact(classes, threat):
+    model, images = linear(classes, 20, torch.float32)
+    outcome, robust = check(model, images, "AutoAttack[block=20]", threat)
+    assert 0 < robust.sum() < 20
+    left_out = f"suspect: no APGD-T with {classes} classes (20 of 20 images)"
+    assert outcome.verdict == (left_out if classes < 4 else "ok")
+
+
+def plain(model, ascent, loss, x, y, i, restarts, last):
+    """What `search` promises for image i, one image, restart and step at a time."""
+    x, y = x[i : i + 1], y[i : i + 1]
+    for restart in range(restarts):
+        with image_rows([i], [restart]):
+            x_adv = ascent.first(x)
+        for step in range(ascent.steps + 1):
+            looked_at = step == ascent.steps or not last
+            if looked_at and model(x_adv).argmax(1) != y:
+                return x_adv
+            if step < ascent.steps:
+                z = x_adv.detach().requires_grad_()
+                (grad,) = torch.autograd.grad(loss(model(z), y).sum(), z)
+                x_adv = ascent.step(z.detach(), grad, x)
+    return x_adv
+
+
+@pytest.fixture(scope="module")
+def wavy():
+    torch.manual_seed(0)
+    model = Wavy().double()
+    x = torch.rand(40, 1, 8, 8, dtype=torch.float64)
+    y = model(x).argmax(1)
+    y[:4] = (y[:4] + 1) % 4
+    return model, x, y
+
+
+@pytest.mark.parametrize("start", ["random", "unclipped", "clean"])
+@pytest.mark.parametrize(("threat", "step"), [(Linf(0.001), 0.0003), (Linf(0.01), 0.01), (L2(0.005), 0.002)])
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("restarts", [1, 3])
+def test_search_equals_a_plain_loop(wavy, start, threat, step, last, restarts):
+    model, x, y = wavy
+    ascent = Ascent(threat, 4, step, start)
+    with image_stream(range(100, 140), "here"):
+        want = torch.cat([plain(model, ascent, margin, x, y, i, restarts, last) for i in range(len(x))])
+        for count in (7, 64):
+            with places(count):
+                got = search(model, ascent, margin, x, y, restarts=restarts, last=last)
+            torch.testing.assert_close(got, want, rtol=0, atol=1e-9)
+    broken = model(want).argmax(1) != y
+    assert broken.sum() > 20
+    assert threat.eps == 0.01 or not broken.all()
+
+
+@pytest.mark.parametrize("loss", [cross_entropy, margin])
+def test_the_last_iterate_is_that_of_the_ascent(wavy, loss):
+    model, x, y = wavy
+    ascent = Ascent(Linf(0.02), 6, 0.005)
+    with image_stream(range(40), "here"):
+        x0 = ascent.first(x)
+        got = search(model, ascent, loss, x, y, last=True)
+    want = ascent.maximise(lambda z: loss(model(z), y), x, x0)
+    assert torch.equal(got, want)
+
+
+def test_order_changes_no_draw_and_no_iterate(wavy):
+    model, x, y = wavy
+    ids = list(range(40))
+    mixed = torch.randperm(40)
+    ascent = Ascent(Linf(0.01), 4, 0.003)
+    with image_stream(ids, "here"):
+        straight = search(model, ascent, margin, x, y, restarts=2)
+    with image_stream([ids[i] for i in mixed], "here"), places(9):
+        shuffled = search(model, ascent, margin, x[mixed], y[mixed], restarts=2)
+    torch.testing.assert_close(shuffled, straight[mixed], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("threat", "step", "strict"),
+    [(Linf(0.01), "1eps", ("last 1", "any 1")), (Linf(0.01), "1eps", ("last 1", "last 4")),
+     (L2(0.005), "0.333eps", ("any 1", "any 4"))],
+)  # fmt: skip
+def test_neither_any_iterate_nor_restarts_ever_weaken_an_attack(wavy, threat, step, strict):
+    model, x, y = wavy
+    right = {}
+    for which in ("any", "last"):
+        for restarts in (1, 4):
+            text = f"PGD-4{'.last' * (which == 'last')}[step={step},restarts={restarts}]"
+            right[f"{which} {restarts}"] = outcomes(model, Images(x, y), Attacked(parse_attack(text), threat)).right
+    for weaker, stronger in [("last 1", "any 1"), ("any 1", "any 4"), ("last 1", "last 4"), ("last 4", "any 4")]:
+        assert (right[stronger] <= right[weaker]).all()
+    weaker, stronger = strict
+    assert right[stronger].sum() < right[weaker].sum()
+
+
+def test_each_restart_starts_elsewhere():
+    model, images = linear(2, 10)
+    model.bias.data[0] += 1000  # class 0, whatever happens
+    seen, y = Seen(model), torch.zeros(10, dtype=torch.int64)
+    ascent = Ascent(Linf(0.05), 1, 0.01)
+    with image_stream(range(10), "here"):
+        search(seen, ascent, margin, images.x, y, restarts=3)
+        wanted = []
+        for restart in range(3):
+            with image_rows(range(10), [restart] * 10):
+                wanted.append(ascent.first(images.x))
+    starts = seen.batches[::2]  # behind each but the last, the iterate that its one step made
+    assert len(starts) == 3
+    for start, want in zip(starts, wanted, strict=True):
+        assert torch.equal(start, want)
+    assert all((a != b).all() for a, b in [(starts[0], starts[1]), (starts[0], starts[2]), (starts[1], starts[2])])
+
+
+@pytest.mark.parametrize("start", ["clean", "random", "unclipped"])
+def test_where_an_attack_starts(start):
+    model, _ = linear(2, 1)
+    x, y = torch.zeros(5, 1, 8, 8, dtype=torch.float64), torch.zeros(5, dtype=torch.int64)
+    model.bias.data[0] += 1000
+    seen = Seen(model)
+    x_adv = parse_attack(f"PGD-3[start={start}]")(seen, x, y, Linf(0.1))
+    first = seen.batches[0]
+    assert torch.equal(first, x) == (start == "clean")
+    assert bool((first < 0).any()) == (start == "unclipped")
+    assert first.abs().max() <= 0.1
+    assert all(later.min() >= 0 for later in seen.batches[1:])
+    assert x_adv.min() >= 0
+
+
+@pytest.mark.parametrize(
+    ("step", "length"), [("0.5eps", 0.05), ("1/4eps", 0.025), ("2/255", 2 / 255), ("0.0078", 0.0078), ("3eps", 0.1)]
+)
+@pytest.mark.parametrize("threat", [Linf(0.1), L2(0.1)])
+def test_a_step_is_a_share_of_eps_or_in_pixel_units(step, length, threat):
+    model, images = linear(2, 10)
+    model.bias.data[0] += 1000
+    y = torch.zeros(10, dtype=torch.int64)
+    x_adv = parse_attack(f"CW-1[start=clean,step={step}]")(model, images.x, y, threat)
+    torch.testing.assert_close(threat.distance(x_adv, images.x), torch.full((10,), length, dtype=torch.float64))
+
+
+def test_params_have_one_spelling():
+    a = parse_attack("PGD-20[step=2/255,restarts=5,start=unclipped]")
+    b = parse_attack("PGD-20[start=unclipped,restarts=5,step=4/510]")
+    assert a == b
+    assert a.params == b.params
+    assert json.loads(a.params) == {
+        "steps": 20, "step": repr(2 / 255), "restarts": 5, "start": "unclipped", "loss": "ce", "last": False
+    }  # fmt: skip
+    assert parse_attack("PGD-20[step=1/4eps]") == parse_attack("PGD-20[step=0.25eps]") == parse_attack("PGD-20")
+
+
+def test_params_tell_apart_what_differs():
+    names = ["PGD-20", "PGD-10", "PGD-20.last", "CW-20", "PGD-20[restarts=2]", "PGD-20[step=0.5eps]"]
+    assert len({parse_attack(name).params for name in names}) == len(names)
+    assert json.loads(parse_attack("CW-20.last").params)["last"] is True
+    assert json.loads(parse_attack("CW-20").params)["loss"] == "margin"
+
+
+def test_params_of_a_foreign_attack_name_its_package_and_its_block():
+    spec = parse_attack("AutoAttack[block=64]")
+    assert json.loads(spec.params) == {"block": 64, "package": "pyautoattack 0.2.0"}
+    assert spec.block == 64
+    assert parse_attack("AutoAttack").block == 128
+    assert parse_attack("PGD-20").block is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("PGD", "did you mean PGD-k"),
+        ("AutoAtack", "did you mean AutoAttack"),
+        ("PGD-0", "no attack named 'PGD-0'"),
+        ("PGD-20[stps=3]", "has no setting 'stps'; "),
+        ("PGD-20[strt=clean]", "has no setting 'strt' to change; did you mean start"),
+        ("PGD-20[steps=3]", "has no setting 'steps' to change"),
+        ("CW-20[loss=ce]", "has no setting 'loss' to change"),
+        ("PGD-20[last=true]", "has no setting 'last' to change"),
+        ("FGSM[step=1]", "it has none"),
+        ("PGD-20[restarts]", "has 'restarts' where setting=value belongs"),
+        ("PGD-20[restarts=2", "is not of the form"),
+        ("PGD-20[restarts=two]", "restarts=two is not a int"),
+        ("PGD-20[step=0]", "step=0 is not a"),
+        ("PGD-20[step=-1/255]", "step=-1/255 is not a"),
+        ("PGD-20[step=2/0]", "step=2/0 is not a"),
+        ("PGD-20[step=nan]", "step=nan is not a"),
+        ("FGSM.last", "FGSM has no last iterate to score"),
+        ("AutoAttack.last", "AutoAttack has no last iterate to score"),
+    ],
+)
+def test_what_is_no_attack_is_refused_in_one_line(text, message):
+    with pytest.raises(BadInput) as caught:
+        parse_attack(text)
+    assert message.replace("stps'; ", "stps' to change; did you mean step") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_attack_is_an_unknown_name():
+    with pytest.raises(UnknownName):
+        parse_attack("PGDD-20")
+
+
+@pytest.mark.parametrize("text", ["PGD-3[restarts=0]", "PGD-3[start=zero]"])
+def test_settings_out_of_range_are_refused(text):
+    model, images = linear(2, 4)
+    with pytest.raises(BadInput, match="restarts is at least 1, start random, unclipped or clean"):
+        parse_attack(text)(model, images.x, images.y, Linf(0.1))
+
+
+def test_every_listed_attack_can_be_parsed():
+    for name in ATTACKS.listed():
+        assert parse_attack(name.removesuffix("-k") + ("-3" if name.endswith("-k") else "")).settings is not None
+
+
+def test_own_attacks_know_no_other_draws_than_those_of_the_images():
+    model, images = linear(2, 50)
+    condition = Attacked(parse_attack("PGD-1[step=0.001]"), Linf(0.006))
+    a, b, other = (outcomes(model, images, condition, seed=seed).right for seed in (0, 0, 1))
+    assert (a == b).all()
+    assert (a != other).any()

@@ -1,0 +1,193 @@
+"""The command line: what is asked for is done once, bad input is one line, nothing is half-written."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench import cli
+from bench.results import load, read_outcomes, run_folders
+
+SMALL = ["--limit-train", "100", "--epochs", "1", "--limit", "20", "--workers", "1"]
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch, capsys):
+    """Call `bench ...` in an empty folder: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["bench", *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        captured = capsys.readouterr()
+        return int(end.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+def test_a_run_ends_with_the_board_and_is_not_done_twice(bench, tmp_path):
+    asked = ["run", "--methods", "Standard,PGD-AT", "--attacks", "FGSM,PGD-5.last", *SMALL]
+    code, out, err = bench(*asked, "--dry-run")
+    assert code == 0
+    assert out.startswith("2 trainings, 6 of 6 cells to do, about ")
+    assert not (tmp_path / "results").exists()
+
+    code, out, err = bench(*asked)
+    assert code == 0
+    assert "PGD-AT" in out
+    assert (tmp_path / "reports/leaderboard/leaderboard.md").exists()
+    assert err.count("training:") == 2
+    rows = load(tmp_path / "results")
+    assert len(rows) == 6
+    assert set(rows["name"]) == {"", "FGSM", "PGD-5.last"}
+    assert rows["partial"].all()
+
+    files = {path: path.read_bytes() for path in (tmp_path / "results").rglob("*.*") if path.name != "bench.log"}
+    code, _, err = bench(*asked)
+    assert code == 0
+    assert err == ""
+    assert {path: path.read_bytes() for path in files} == files
+
+    assert bench(*asked[:3], "--attacks", "FGSM,PGD-5.last,CW-5", *SMALL, "--dry-run")[1].startswith(
+        "0 trainings, 2 of 8"
+    )
+
+
+def test_a_row_says_what_was_measured(bench, tmp_path):
+    bench("run", "--methods", "PGD-AT", "--attacks", "PGD-5[step=2/255]", "--eps", "0.1", "--seeds", "3", *SMALL)
+    (folder,) = run_folders(tmp_path / "results")
+    assert folder.relative_to(tmp_path / "results").parts[:3] == ("digits", "cnn", "PGD-AT")
+    assert folder.name.startswith("s3-")
+    rows = pd.read_csv(folder / "results.csv", keep_default_na=False).to_dict("records")
+    attack = next(row for row in rows if row["kind"] == "attack")
+    assert (attack["name"], attack["norm"], float(attack["eps"]), attack["n"]) == ("PGD-5", "Linf", 0.1, 20)
+    assert json.loads(attack["params"])["step"] == repr(2 / 255)
+    bits = read_outcomes(folder)[attack["key"]]
+    assert len(bits) == 20
+    assert float(attack["value"]) == np.mean(bits)
+    assert float(attack["ci_low"]) <= float(attack["value"]) <= float(attack["ci_high"])
+    assert attack["status"] == "ok"
+    job = json.loads((folder / "job.json").read_text())
+    assert (job["status"], job["seed"], job["plan"]["epochs"]) == ("trained", 3, 1)
+    assert job["passes_per_image"] == {"forwards": 11, "backwards": 11}
+
+
+def test_a_diverged_training_is_stored_as_failed_and_not_tried_again_unless_asked(bench, tmp_path):
+    asked = ["run", "--methods", "Standard", "--attacks", "FGSM", "--set", "plan.lr=1e30", *SMALL]
+    code, out, err = bench(*asked)
+    assert code == 1
+    assert "failed: training diverged" in err
+    rows = load(tmp_path / "results")
+    assert rows["status"].str.startswith("failed: training diverged").all()
+    assert rows["value"].isna().all()
+    assert len(rows) == 2
+    assert "failed" in out
+
+    assert bench(*asked)[::2] == (1, "")
+    assert bench(*asked, "--retrain", "--dry-run")[1].startswith("1 trainings, 2 of 2")
+    assert bench(*asked, "--retrain")[0] == 1
+
+
+def test_jobs_side_by_side_give_the_numbers_they_give_alone(bench, tmp_path):
+    asked = ["--attacks", "PGD-5", *SMALL[:-2], "--workers", "2", "--set", "plan.lr=0.05"]
+    bench("run", "--methods", "Standard,LS0.9", *asked, "--results", "together")
+    for name in ("Standard", "LS0.9"):
+        bench("run", "--methods", name, *asked, "--results", "alone")
+    together, alone = (
+        load(tmp_path / name).drop(columns="seconds").sort_values(["run", "name"], ignore_index=True)
+        for name in ("together", "alone")
+    )
+    pd.testing.assert_frame_equal(together, alone)
+
+
+WRONG = {
+    "--methods PGDAT": "no method named 'PGDAT'; did you mean PGD-AT",
+    "--methods X*": "no method matches 'X*'",
+    "--attacks PGD": "no attack named 'PGD'; did you mean PGD-k",
+    "--attacks PGD-20[stepp=1]": "has no setting 'stepp' to change; did you mean step",
+    "--attacks PGD-20[steps=3]": "has no setting 'steps' to change",
+    "--attacks PGD-20[step=0]": "step=0 is not a str",
+    "--dataset cifar": "no data set named 'cifar'; did you mean cifar10",
+    "--dataset cifar10 --data-dir nowhere": "no cifar10 under nowhere; put there",
+    "--model resnet": "no model named 'resnet'; did you mean resnet8",
+    "--model cnn.pm2": "no normaliser named 'pm2'; did you mean pm1",
+    "--eps 2": "--eps 2 is not a Linf radius on digits: above 0, at most 1",
+    "--eps eight": "'eight' is not a number",
+    "--eps 0": "--eps 0 is not a Linf radius",
+    "--norm L2": "--norm L2 needs --eps",
+    "--limit 301": "--limit 301 is more than the 300 test images of digits",
+    "--limit 0": "0 is not in the range x>=1",
+    "--limit-train 9999": "a limit of 9999 does not fit the train split of digits; give 1 to 1497",
+    "--limit-train 3": "--limit-train 3 is too few: give 20 or more",
+    "--epochs zero": "'zero' is not a valid integer",
+    "--seeds -1": "'-1' is not a list of whole numbers",
+    "--train-eps 0": "--train-eps 0 is not a radius",
+    "--device tpu": "device 'tpu' is none of auto, cpu, cuda, cuda:i",
+    "--device cuda:9": "device 'cuda:9' is not there",
+    "--set plan.lrr=1": "Plan has no field 'lrr'; did you mean lr",
+    "--set plan.lr=fast": "'fast' is not a float",
+    "--set plan.lr=-1": "lr is above 0",
+    "--set lr=1": "the form is plan.FIELD=VALUE or recipe.FIELD=VALUE",
+    "--methods Standard --set recipe.beta=1": "Standard has no field 'beta'",
+    "--epoch 3": "No such option",
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG)
+def test_bad_input_is_one_line_and_writes_nothing(bench, tmp_path, arguments):
+    code, out, err = bench("run", *arguments.split())
+    assert code == 2
+    assert WRONG[arguments] in err
+    assert err.count("\n") == 1
+    assert out == ""
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_report_of_nothing_says_what_to_run(bench):
+    code, _, err = bench("report")
+    assert code == 2
+    assert "no results under results; run `bench run` first" in err
+
+
+@pytest.mark.parametrize("name", ["results.csv", "outcomes.npz", "job.json", "weights.safetensors"])
+def test_a_truncated_file_is_named_with_the_way_out(bench, tmp_path, name):
+    asked = ["run", "--methods", "Standard", "--attacks", "FGSM", *SMALL]
+    bench(*asked)
+    (path,) = (tmp_path / "results").rglob(name)
+    path.write_bytes(path.read_bytes()[:-20])
+    code, _, err = bench(*asked)
+    assert code == 2
+    assert name in err
+    assert "delete" in err
+    assert err.count("\n") == 1
+
+
+def test_a_run_folder_in_use_is_left_alone(bench, tmp_path):
+    from bench.runfolder import locked
+
+    asked = ["run", "--methods", "Standard", "--attacks", "FGSM", *SMALL]
+    bench(*asked)
+    (folder,) = run_folders(tmp_path / "results")
+    with locked(folder):
+        code, _, err = bench(*asked, "--retrain")
+    assert code == 2
+    assert "another process works on" in err
+
+
+def test_list_knows_every_kind(bench):
+    listed = {kind: bench("list", kind)[1].split() for kind in ("methods", "attacks", "datasets", "models")}
+    assert {"Standard", "PGD-AT", "TRADES-6", "AVmixup", "M2AT"} <= set(listed["methods"])
+    assert {"FGSM", "PGD-k", "CW-k", "AutoAttack"} <= set(listed["attacks"])
+    assert {"digits", "cifar10", "folder:PATH"} <= set(listed["datasets"])
+    assert {"cnn", "resnet8", "wrn-34-10"} <= set(listed["models"])
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    command = [str(Path(sys.executable).with_name("bench")), "report", "--debug"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert "Traceback" in done.stderr

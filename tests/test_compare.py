@@ -1,0 +1,249 @@
+"""The regression gate lets chance pass and nothing else."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from result_files import measure
+
+from bench import cross_entropy
+from bench.cli import cli
+from bench.commands import run_methods
+from bench.compare import judge_cells, read_cells
+from bench.compare.judging import Finding
+from bench.errors import BadInput
+from bench.results import COLUMNS, read_rows, run_folders, write_csv
+from bench.stats import exceeds, fewer, holm, lower, mcnemar
+from bench.work import Request
+from methods.pgd_at import AdversarialTraining
+
+COMMITTED = Path(__file__).parent / "baseline"
+HALF = "10" * 50  # outcomes of 100 images
+
+
+@pytest.fixture
+def baseline(tmp_path: Path) -> Path:
+    """The committed baseline without AutoAttack, which takes its time."""
+    shutil.copytree(COMMITTED, tmp_path / "base")
+    (folder,) = run_folders(tmp_path / "base")
+    write_csv(folder / "results.csv", COLUMNS, [asdict(row) for row in read_rows(folder) if row.n == 300])
+    return tmp_path / "base"
+
+
+def gate(*arguments: object) -> int:
+    """The exit code of `bench compare`."""
+    code = cli.main(["compare", *map(str, arguments), "--device", "cpu"], standalone_mode=False)
+    assert isinstance(code, int)
+    return code
+
+
+def judged(tmp_path: Path) -> list[Finding]:
+    return judge_cells(read_cells(tmp_path / "old"), read_cells(tmp_path / "new"))
+
+
+def flip(right: str, *images: int) -> str:
+    return "".join(str(1 - int(bit)) if i in images else bit for i, bit in enumerate(right))
+
+
+# statistics, by hand
+
+
+def test_holm_multiplies_the_smallest_by_the_family_and_keeps_the_order() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_exact_tests_are_sums_one_can_do_by_hand() -> None:
+    assert exceeds(2, 3, 0.5) == pytest.approx(4 / 8)
+    assert exceeds(1, 300, 0.005) == pytest.approx(1 - 0.995**300)
+    assert exceeds(0, 300, 0.005) == 1
+    assert mcnemar(5, 0, "greater") == pytest.approx(1 / 32)
+    assert mcnemar(0, 5, "greater") == mcnemar(0, 0, "greater") == 1
+    assert fewer(3, 0, 3) == pytest.approx(1 / 20)
+
+
+def test_lower_is_students_t() -> None:
+    assert lower([0.5, 0.6], [0.3, 0.4]) == pytest.approx(0.5 - 8**0.5 / 2 / 10**0.5)  # closed form, 2 degrees
+    assert lower([0.5, 0.5], [0.4, 0.4]) == 0
+    assert lower([0.5, 0.5], [0.5, 0.5]) == lower([0.4, 0.4], [0.5, 0.5]) == 1
+
+
+# two folders as they are
+
+
+def test_the_same_numbers_pass(tmp_path: Path) -> None:
+    for side in ("old", "new"):
+        measure(tmp_path / side, "", HALF)
+        measure(tmp_path / side, "PGD-20", HALF)
+    measure(tmp_path / "new", "CW-20", HALF)
+    assert gate(tmp_path / "old", tmp_path / "new") == 0
+    assert [f.problem for f in judged(tmp_path)] == ["", ""]
+
+
+@pytest.mark.parametrize("images", [(0, 2, 4, 6, 8, 10), (1, 3, 5, 7, 9, 11)], ids=["lost", "gained"])
+def test_flips_of_the_same_weights_count_either_way(tmp_path: Path, images: tuple[int, ...]) -> None:
+    measure(tmp_path / "old", "PGD-20", HALF)
+    measure(tmp_path / "new", "PGD-20", flip(HALF, *images))
+    (finding,) = judged(tmp_path)
+    (flips,) = finding.flips
+    assert images in (flips.lost, flips.gained)
+    assert finding.p == pytest.approx(exceeds(6, 100, 0.005))
+    assert finding.problem.startswith("6 images flipped, 50.0% to ")
+
+
+def test_flips_within_the_allowance_pass(tmp_path: Path) -> None:
+    measure(tmp_path / "old", "PGD-20", HALF)
+    measure(tmp_path / "new", "PGD-20", flip(HALF, 0, 1))
+    assert not judged(tmp_path)[0].problem
+
+
+def test_a_missing_cell_and_a_failing_cell_are_regressions(tmp_path: Path) -> None:
+    for name in ("FGSM", "PGD-20", "CW-20"):
+        measure(tmp_path / "old", name, HALF)
+    measure(tmp_path / "new", "FGSM", HALF)
+    measure(tmp_path / "new", "PGD-20", None, status="failed: out of\x1bmemory", n=100)
+    assert gate(tmp_path / "old", tmp_path / "new") == 1
+    problems = {f.condition.split()[0]: f.problem for f in judged(tmp_path)}
+    assert problems["FGSM"] == ""
+    assert problems["PGD-20"] == "failed: out of memory"
+    assert problems["CW-20"].startswith("missing")
+
+
+def test_a_cell_that_failed_before_asks_nothing(tmp_path: Path) -> None:
+    measure(tmp_path / "old", "", HALF)
+    measure(tmp_path / "old", "PGD-20", None, status="failed: then")
+    measure(tmp_path / "new", "", HALF)
+    assert [f.condition for f in judged(tmp_path)] == ["Clean n=100"]
+
+
+def test_one_seed_against_one_allows_for_the_luck_of_a_training(tmp_path: Path) -> None:
+    """All ten lost images speak against chance on these weights, but not against another draw of the training."""
+    measure(tmp_path / "old", "PGD-20", HALF)
+    measure(tmp_path / "new", "PGD-20", flip(HALF, *range(0, 20, 2)), key="other weights")
+    (finding,) = judged(tmp_path)
+    assert (finding.test, finding.problem) == ("images", "")
+    assert mcnemar(10, 0, "greater") < 0.01 < 0.1 < fewer(50, 40, 100) == finding.p
+    measure(tmp_path / "new", "PGD-20", flip(HALF, *range(0, 80, 2)), key="other weights")
+    assert judged(tmp_path)[0].problem.startswith("accuracy fell, 50.0% to 10.0%")
+
+
+def test_three_seeds_are_judged_together_by_their_spread(tmp_path: Path) -> None:
+    for seed in range(3):
+        measure(tmp_path / "old", "PGD-20", flip(HALF, 2 * seed), seed=seed)
+        measure(tmp_path / "new", "PGD-20", flip(HALF, *range(2 * seed, 20, 2)), seed=seed, key=f"other {seed}")
+    (finding,) = judged(tmp_path)
+    assert finding.model.endswith("s0,1,2")
+    assert (finding.test, finding.after) == ("seeds", pytest.approx(0.41))
+    assert finding.p == pytest.approx(lower([0.49] * 3, [0.40, 0.41, 0.42]), rel=1e-6)
+    assert finding.problem
+
+
+def test_seeds_that_scatter_hide_a_fall_that_images_alone_would_show(tmp_path: Path) -> None:
+    for seed, (lost, lost_now) in enumerate([(0, 40), (30, 20), (10, 30)]):
+        measure(tmp_path / "old", "PGD-20", flip(HALF, *range(0, lost, 2)), seed=seed)
+        measure(tmp_path / "new", "PGD-20", flip(HALF, *range(0, lost_now, 2)), seed=seed, key=f"other {seed}")
+    (finding,) = judged(tmp_path)
+    assert mcnemar(finding.lost, finding.gained, "greater") < 0.01
+    assert not finding.problem
+
+
+# level 1 and 2
+
+
+@pytest.mark.parametrize("batch_size", [128, 7])
+def test_level_1_passes_whatever_the_batch_size(baseline: Path, tmp_path: Path, batch_size: int) -> None:
+    assert gate(baseline, tmp_path / "new", "--level", 1, "--batch-size", batch_size) == 0
+    assert len(read_cells(tmp_path / "new")) == 4
+
+
+def test_level_1_catches_a_weakened_attack(baseline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.attacks.pgd.step_length", lambda step, eps: 0.0)
+    summary, report = tmp_path / "summary.md", tmp_path / "gate.xml"
+    assert gate(baseline, tmp_path / "new", "--level", 1, "--markdown", summary, "--junit", report) == 1
+    assert "2 of 4 cells regressed" in summary.read_text()
+    assert "PGD-20 Linf 0.2 n=300: s0 gained: " in summary.read_text()
+
+    (suite,) = ElementTree.parse(report).getroot()
+    assert (suite.get("tests"), suite.get("failures"), len(suite)) == ("4", "2", 4)
+    failures = {case.get("name"): case.find("failure") for case in suite}
+    assert failures["FGSM Linf 0.2 n=300"] is None
+    found = failures["CW-20 Linf 0.2 n=300"]
+    assert found is not None
+    assert "images flipped" in str(found.get("message"))
+    assert str(found.text).startswith("s0 gained: ")
+
+
+@pytest.mark.slow
+def test_level_2_repeats_a_training_and_catches_a_broken_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Request(methods=("PGD-AT",), epochs=6, limit_train=600, attacks=("PGD-20",))
+    assert run_methods(asked, tmp_path, tmp_path / "old", tmp_path, "cpu", 128, None, retrain=False, dry_run=False) == 0
+    assert gate(tmp_path / "old", tmp_path / "same", "--level", 2) == 0
+    assert {f.test for f in judge_cells(read_cells(tmp_path / "old"), read_cells(tmp_path / "same"))} == {"flips"}
+
+    def without_adversary(recipe, model, x, q):
+        return cross_entropy(model(x), q).mean()
+
+    monkeypatch.setattr(AdversarialTraining, "loss", without_adversary)
+    assert gate(tmp_path / "old", tmp_path / "broken", "--level", 2) == 1
+
+
+# bad input
+
+
+def test_bad_input_is_one_line(baseline: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    with pytest.raises(BadInput, match="the same folder"):
+        gate(baseline, baseline)
+    with pytest.raises(BadInput, match="one within the other"):
+        gate(baseline, baseline / "digits")
+    with pytest.raises(BadInput, match="nowhere holds no results"):
+        gate(tmp_path / "nowhere", baseline)
+    with pytest.raises(BadInput, match="new holds no results"):
+        gate(baseline, new)
+    measure(new, "", HALF)
+    with pytest.raises(BadInput, match="new is there already; --level 1 measures all anew"):
+        gate(baseline, new, "--level", 1)
+
+
+def test_protocols_and_packages_must_agree(tmp_path: Path) -> None:
+    measure(tmp_path / "old", "AutoAttack", HALF, params='{"block": 128, "package": "pyautoattack 0.1"}')
+    measure(tmp_path / "new", "AutoAttack", HALF, params='{"block": 128, "package": "pyautoattack 0.2.0"}')
+    with pytest.raises(BadInput, match=r"pyautoattack 0\.1.*now with .*0\.2\.0"):
+        gate(tmp_path / "old", tmp_path / "new")
+    with pytest.raises(BadInput, match="does not say what was trained"):
+        gate(tmp_path / "old", tmp_path / "anew", "--level", 1)
+    measure(tmp_path / "newer", "AutoAttack", HALF, protocol=2)
+    with pytest.raises(BadInput, match="the baseline has protocol 1, the current results 2"):
+        gate(tmp_path / "old", tmp_path / "newer")
+
+
+def test_a_cell_held_twice_and_a_baseline_of_failures_are_refused(tmp_path: Path) -> None:
+    measure(tmp_path / "old", "", None, status="failed: diverged")
+    measure(tmp_path / "new", "", HALF, run="digits/cnn/PGD-AT/s0-aaaa")
+    with pytest.raises(BadInput, match="all 1 cells of the baseline failed"):
+        gate(tmp_path / "old", tmp_path / "new")
+    measure(tmp_path / "new", "", HALF, run="digits/cnn/PGD-AT/s0-bbbb")
+    with pytest.raises(BadInput, match="twice, in digits/cnn/PGD-AT/s0-aaaa and digits/cnn/PGD-AT/s0-bbbb"):
+        gate(tmp_path / "old", tmp_path / "new")
+
+
+def test_level_1_needs_the_weights_and_the_attack_of_then(baseline: Path, tmp_path: Path) -> None:
+    (folder,) = run_folders(baseline)
+    rows = [asdict(row) for row in read_rows(folder)]
+    for params, message in [('{"power": 9}', "FGSM no longer has the setting power"), ('{"package": "x 1"}', "x 1")]:
+        old = [row | {"params": params} if row["name"] == "FGSM" else row for row in rows]
+        write_csv(folder / "results.csv", COLUMNS, old)
+        with pytest.raises(BadInput, match=message):
+            gate(baseline, tmp_path / message[:4], "--level", 1)
+    (folder / "weights.safetensors").unlink()
+    with pytest.raises(BadInput, match=r"weights\.safetensors is missing"):
+        gate(baseline, tmp_path / "new", "--level", 1)
+
+
+def test_the_baseline_stays_small() -> None:
+    assert sum(path.stat().st_size for path in COMMITTED.rglob("*") if path.is_file()) < 1_000_000

@@ -1,0 +1,284 @@
+"""What every recipe owes the bench. Runs over the registry, so a new recipe is tested by existing."""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from copy import deepcopy
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+import methods  # noqa: F401
+from bench import DATASETS, RECIPES, Ascent, Recipe, frozen
+from bench.folding import folded, twinned
+from bench.models import build
+from bench.passes import counting
+from bench.recipe import scaled
+from bench.seeding import seeded
+from bench.threat import REFERENCE_EPS
+
+SETTINGS = [("digits", "cnn"), ("cifar10", "resnet8")]
+METHODS = sorted((Path(__file__).parents[1] / "methods").glob("*.py"))
+
+
+@pytest.fixture(params=RECIPES)
+def name(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def recipe(name) -> Recipe:
+    return RECIPES[name]
+
+
+class Recorder(nn.Module):
+    """Remembers the images that a recipe shows the model to learn from."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.seen: list[Tensor] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.seen.append(x.detach().clone())
+        return self.model(x)
+
+
+def tiny() -> nn.Module:
+    with seeded("tiny"):
+        return nn.Sequential(
+            nn.Conv2d(3, 8, 3, 2), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10)
+        )
+
+
+def batch(shape: tuple[int, int, int] = (3, 8, 8), count: int = 8) -> tuple[Tensor, Tensor]:
+    with seeded("batch"):
+        return torch.rand(count, *shape), torch.eye(10)[torch.randint(10, (count,))]
+
+
+def started(recipe: Recipe) -> tuple[Recorder, Tensor, Tensor]:
+    """A recipe's model in training, images and labels."""
+    return Recorder(recipe.prepare(tiny())).train(), *batch()
+
+
+def loss_of(recipe: Recipe, model: nn.Module, x: Tensor, q: Tensor) -> Tensor:
+    with seeded("loss"):
+        return recipe.loss(model, x, q)
+
+
+def ascents(value: object) -> Iterator[Ascent]:
+    """Every inner maximisation inside a recipe."""
+    if isinstance(value, Ascent):
+        yield value
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from ascents(getattr(value, field.name))
+
+
+def stats(recipe: Recipe) -> str:
+    """What batch norm normalises by while this recipe attacks."""
+    return getattr(getattr(recipe, "adversary", None), "stats", "running")
+
+
+def statistics(model: nn.Module) -> list[Tensor]:
+    return [t.clone() for m in model.modules() if isinstance(m, _BatchNorm) for t in (m.running_mean, m.running_var)]
+
+
+def same(a: list[Tensor], b: list[Tensor]) -> bool:
+    return all(torch.equal(left, right) for left, right in zip(a, b, strict=True))
+
+
+# values
+
+
+def test_its_name_can_be_a_folder_and_an_argument(name):
+    assert re.fullmatch(r"[A-Za-z0-9+.-]+", name)
+
+
+def test_its_repr_names_the_run(recipe):
+    assert " at 0x" not in repr(recipe)
+    assert repr(deepcopy(recipe)) == repr(recipe)
+    assert hash(deepcopy(recipe)) == hash(recipe)
+
+
+def test_no_two_recipes_are_the_same(recipe):
+    assert [other for other in RECIPES.values() if other == recipe] == [recipe]
+
+
+@pytest.mark.parametrize("path", METHODS, ids=lambda path: path.stem)
+def test_a_method_opens_with_where_it_is_from(path):
+    assert path.read_text(encoding="utf-8").startswith('"""')
+
+
+# one loss
+
+
+def test_the_loss_is_one_finite_number(recipe):
+    loss = loss_of(recipe, *started(recipe))
+    assert loss.shape == ()
+    assert loss.isfinite()
+
+
+def test_every_weight_learns(recipe):
+    model, x, q = started(recipe)
+    loss_of(recipe, model, x, q).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    assert all(p.grad.abs().sum() > 0 for p in model.parameters() if p.ndim > 1)
+
+
+def test_the_inner_maximisation_leaves_no_gradient_behind(recipe):
+    model, x, q = started(recipe)
+    loss_of(recipe, model, x, q)
+    assert all(p.grad is None for p in model.parameters())
+    assert x.grad is None
+    assert not x.requires_grad
+
+
+def test_same_seed_same_loss(recipe):
+    (model, x, q), (again, *_) = started(recipe), started(recipe)
+    assert torch.equal(loss_of(recipe, model, x, q), loss_of(recipe, again, x, q))
+    assert same(statistics(model), statistics(again))
+
+
+def test_images_and_labels_are_left_as_they_were(recipe):
+    model, x, q = started(recipe)
+    before = x.clone(), q.clone()
+    loss_of(recipe, model, x, q)
+    assert same([x, q], list(before))
+
+
+def state(model: nn.Module) -> list[object]:
+    modes = [m.training for m in model.modules()]
+    grads = [p.requires_grad for p in model.parameters()]
+    return [modes, grads, [m.momentum for m in model.modules() if isinstance(m, _BatchNorm)]]
+
+
+def test_the_model_goes_on_training_as_before(recipe):
+    model, x, q = started(recipe)
+    before = state(model)
+    loss_of(recipe, model, x, q)
+    assert state(model) == before
+    assert model.training
+
+
+@pytest.mark.parametrize("kind", ["running", "batch", "moving"])
+def test_frozen_is_undone_even_after_an_exception(kind):
+    model = nn.Sequential(tiny(), nn.BatchNorm1d(10, momentum=None), nn.BatchNorm1d(10, momentum=0.3)).train()
+    model[1].eval()
+    model[0][0].weight.requires_grad_(False)
+    before = state(model)
+    with frozen(model, kind) as attacked:
+        assert not any(p.requires_grad for p in attacked.parameters())
+        norms = [m for m in attacked.modules() if isinstance(m, _BatchNorm)]
+        assert all(m.training == (kind != "running") for m in norms)
+        assert not any(m.training for m in attacked.modules() if m not in norms)
+    assert state(model) == before
+    with pytest.raises(RuntimeError), frozen(model, kind):
+        model(torch.zeros(1))
+    assert state(model) == before
+
+
+def test_it_shows_images_that_are_allowed(recipe):
+    model, x, q = started(recipe)
+    loss_of(recipe, model, x, q)
+    reach = max([a.threat.eps for a in ascents(recipe)], default=0) * max(1, getattr(recipe, "gamma", 1))
+    farthest = max(float((seen - x).abs().max()) for seen in model.seen)
+    assert farthest <= reach + 1e-6
+    assert farthest >= reach / 4
+    assert all(len(seen) == len(x) and seen.min() >= 0 and seen.max() <= 1 for seen in model.seen)
+
+
+def test_running_statistics_come_from_what_it_learns_from(recipe):
+    """Unless its attack moves them too, as in some papers' code: then every step counts."""
+    model, x, q = started(recipe)
+    replayed = deepcopy(model.model)
+    loss_of(recipe, model, x, q)
+    for seen in model.seen:
+        replayed(seen)
+    assert same(statistics(model), statistics(replayed)) == (stats(recipe) != "moving")
+    if stats(recipe) == "moving":
+        (ascent,) = ascents(recipe)
+        (norm,) = [m for m in model.modules() if isinstance(m, _BatchNorm)]
+        assert norm.num_batches_tracked == ascent.steps + len(model.seen)
+
+
+@pytest.mark.parametrize(("kind", "moves"), [("running", False), ("batch", False), ("moving", True)])
+def test_only_moving_statistics_move_during_an_attack(kind, moves):
+    model, (x, _) = tiny().train(), batch()
+    before = statistics(model)
+    with frozen(model, kind) as attacked:
+        logits = attacked(x)
+    assert same(statistics(model), before) != moves
+    reference = deepcopy(model).eval() if kind == "running" else tiny().train()
+    assert torch.equal(logits, reference(x)), "running: its own statistics; otherwise those of the batch"
+
+
+# the registered models and data sets
+
+
+@pytest.fixture(params=SETTINGS, ids=lambda setting: setting[0])
+def setting(request, recipe) -> tuple[Recipe, nn.Module, Tensor, Tensor]:
+    """A recipe at a data set's scale, a model as training has it, a batch; in double precision."""
+    data = DATASETS[request.param[0]]
+    with seeded("build"):
+        model = build(request.param[1], data)
+        for norm in (m for m in model.modules() if isinstance(m, _BatchNorm)):  # as if trained
+            norm.running_mean.normal_(0, 0.1)
+            norm.running_var.uniform_(0.5, 1.5)
+    x, q = batch(data.shape, 2)
+    return scaled(recipe, data.threat.eps / REFERENCE_EPS), model.double().train(), x.double(), q.double()
+
+
+def test_one_step_with_and_without_the_twin(setting):
+    """An attack through running statistics meets the folded twin, which changes its speed and not the loss."""
+    recipe, model, x, q = setting
+    model = recipe.prepare(model)
+    plain = deepcopy(model)
+    losses = [loss_of(recipe, plain, x, q)]
+    with ExitStack() as stack:
+        stack.enter_context(twinned(model, x))
+        assert folded(model) is not model
+        attacked = stack.enter_context(counting(folded(model)))
+        losses.append(loss_of(recipe, model, x, q))
+    assert losses[1].item() == pytest.approx(losses[0].item(), abs=1e-4)
+    steps = sum(a.steps for a in ascents(recipe)) if stats(recipe) == "running" else 0
+    assert steps * len(x) == attacked.backwards
+
+    before = [p.detach().clone() for p in plain.parameters()]
+    losses[0].backward()
+    with torch.no_grad():
+        for p in plain.parameters():
+            p -= 0.01 * p.grad
+    assert all(p.isfinite().all() for p in plain.parameters())
+    assert not any(torch.equal(p, b) for p, b in zip(plain.parameters(), before, strict=True) if p.ndim > 1)
+
+
+@pytest.mark.parametrize("model", [tiny(), build("cnn", DATASETS["digits"])], ids=["tiny", "cnn"])
+def test_what_is_evaluated_is_a_plain_model(recipe, model):
+    views = recipe.finish(recipe.prepare(deepcopy(model)))
+    assert "main" in views
+    kinds = [type(m) for m in model.modules()]
+    for view in views.values():
+        assert [type(m) for m in view.modules()] == kinds
+        assert list(view.state_dict()) == list(model.state_dict())
+
+
+@dataclass(frozen=True)
+class Careless(Recipe):
+    """Attacks the model in training, and leaves the ball."""
+
+    ascent: Ascent = next(ascents(RECIPES["PGD-AT"]))
+
+    def loss(self, model, x, q):
+        x_adv = self.ascent.maximise(lambda z: nn.functional.cross_entropy(model(z), q, reduction="none"), x)
+        return nn.functional.cross_entropy(model(x_adv + 0.1), q)
+
+
+def test_images_that_are_not_allowed_are_noticed():
+    with pytest.raises(AssertionError):
+        test_it_shows_images_that_are_allowed(Careless())

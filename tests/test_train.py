@@ -1,0 +1,167 @@
+"""Training: the same weights however often it is interrupted, and a stored reason where there are none."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.checkpoint import fingerprint, load_views, save_views
+from bench.data import Images, dataset
+from bench.errors import BadInput, Failed
+from bench.job import Job
+from bench.plan import Plan
+from bench.plugins import load_plugins
+from bench.recipe import RECIPES, Recipe, scaled
+from bench.train import Training, optimiser
+
+load_plugins()
+CPU = torch.device("cpu")
+DIGITS = dataset("digits", Path())
+IMAGES = DIGITS.load("train", Path(), 200)
+TRAIN, HOLDOUT = IMAGES.first(180), Images(IMAGES.x[180:], IMAGES.y[180:])
+PLAN = Plan(epochs=3, batch_size=32, lr=0.05)
+
+
+def job(name: str = "PGD-AT", **changes: object) -> Job:
+    recipe = scaled(RECIPES[name], 0.2 / (8 / 255))
+    plain = Job(name, recipe, "digits", IMAGES.fingerprint(), "cnn", PLAN, "test")
+    return replace(plain, **changes)
+
+
+def training(asked: Job) -> Training:
+    return Training(asked, DIGITS, TRAIN, HOLDOUT, CPU)
+
+
+class Killed(Exception):
+    pass
+
+
+def weights(asked: Job, saved: Path) -> tuple[str, str]:
+    last, best = training(asked).run(saved)
+    return fingerprint(last["main"]), fingerprint(best["main"])
+
+
+@pytest.mark.parametrize("name", ["TRADES-6", "M2AT"])  # a folded twin, and statistics that the attack moves
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+def test_a_training_killed_after_any_epoch_ends_with_the_same_weights(tmp_path, name, optimiser):
+    asked = job(name, plan=replace(PLAN, optimiser=optimiser, lr=0.01))
+    whole = weights(asked, tmp_path / "whole")
+
+    def kill(record):
+        raise Killed
+
+    for _ in range(asked.plan.epochs):
+        with pytest.raises(Killed):
+            training(asked).run(tmp_path / "killed", kill)
+    assert weights(asked, tmp_path / "killed") == whole
+
+
+def test_a_training_killed_in_the_middle_of_an_epoch_ends_with_the_same_weights(tmp_path, monkeypatch):
+    whole = weights(job(), tmp_path / "whole")
+    steps = iter(range(100))
+    step = Training._step
+
+    def killed_at_the_eighth(self, x, q):
+        if next(steps) == 8:
+            raise Killed
+        return step(self, x, q)
+
+    monkeypatch.setattr(Training, "_step", killed_at_the_eighth)
+    with pytest.raises(Killed):
+        training(job()).run(tmp_path / "killed")
+    monkeypatch.undo()
+    assert weights(job(), tmp_path / "killed") == whole
+
+
+def test_another_seed_gives_other_weights(tmp_path):
+    assert weights(job(), tmp_path / "a") != weights(job(seed=1), tmp_path / "b")
+
+
+def test_what_was_drawn_before_changes_nothing(tmp_path):
+    first = weights(job(), tmp_path / "a")
+    torch.rand(7)
+    assert weights(job(), tmp_path / "b") == first
+
+
+def test_the_state_of_another_job_is_refused(tmp_path):
+    weights(job(), tmp_path / "state")
+    with pytest.raises(BadInput, match=r"state belongs to job digits/cnn/PGD-AT/s0-\w+, not to .*s1-"):
+        training(job(seed=1)).run(tmp_path / "state")
+
+
+def test_a_damaged_state_is_named(tmp_path):
+    weights(job(), tmp_path / "state")
+    (tmp_path / "state").write_bytes((tmp_path / "state").read_bytes()[:1000])
+    with pytest.raises(BadInput, match="state cannot be read"):
+        training(job()).run(tmp_path / "state")
+
+
+def test_divergence_is_a_failure_with_its_epoch_and_learning_rate(tmp_path):
+    with pytest.raises(Failed, match=r"training diverged: loss .* in epoch 1 of 3 at lr 1e\+30"):
+        training(job(plan=replace(PLAN, lr=1e30))).run(tmp_path / "state")
+
+
+def test_best_is_the_epoch_with_the_highest_pgd_accuracy_on_the_holdout(tmp_path):
+    under_way = training(job())
+    _, best = under_way.run(tmp_path / "state")
+    scores = [(record["val_pgd"], record["val_clean"]) for record in under_way.curve]
+    assert scores[under_way.best["epoch"]] == max(scores)
+    assert under_way._validate() == pytest.approx(tuple(reversed(max(scores))))  # the best weights are in place
+    assert fingerprint(best["main"]) == fingerprint(under_way.model)
+
+
+def test_cost_is_counted(tmp_path):
+    passes = {}
+    for name in ("Standard", "PGD-AT", "TRADES-6"):
+        under_way = training(job(name, plan=replace(PLAN, epochs=1)))
+        under_way.run(tmp_path / name)
+        passes[name] = (under_way.cost["forwards"], under_way.cost["backwards"])
+    assert passes["Standard"] == (1, 1)
+    assert passes["PGD-AT"] == (11, 11)
+    assert passes["TRADES-6"] == (13, 12)  # the clean prediction that the attack moves away from, and both losses
+
+
+@pytest.mark.parametrize("rule", ["all", "kernels"])
+def test_decay_spares_biases_and_norms_only_where_the_recipe_says_so(rule):
+    model = training(job()).model
+    asked = job(recipe=replace(RECIPES["PGD-AT"], decay=rule))
+    decayed = [p for g in optimiser(asked, model).param_groups if g["weight_decay"] for p in g["params"]]
+    spared = [p for g in optimiser(asked, model).param_groups if not g["weight_decay"] for p in g["params"]]
+    assert all(p.ndim > 1 for p in decayed) == (rule == "kernels")
+    assert all(p.ndim == 1 for p in spared)
+    assert len(decayed) + len(spared) == len(list(model.parameters()))
+
+
+def test_bf16_trains(tmp_path):
+    under_way = training(job(precision="bf16"))
+    under_way.run(tmp_path / "state")
+    assert under_way.curve[-1]["loss"] < under_way.curve[0]["loss"]
+    assert all(p.dtype == torch.float32 for p in under_way.model.parameters())
+
+
+@dataclass(frozen=True)
+class Watcher(Recipe):
+    """Fails if a batch is not what the loop promises."""
+
+    def loss(self, model, x, q):
+        assert x.shape == (32, 1, 8, 8)
+        assert x.min() >= 0
+        assert x.max() <= 1
+        assert torch.equal(q.sum(1), torch.ones(32))
+        return torch.nn.functional.cross_entropy(model(x), q)
+
+
+def test_batches_are_full_images_lie_in_the_unit_range_and_labels_are_distributions(tmp_path):
+    training(job(recipe=Watcher())).run(tmp_path / "state")
+
+
+def test_weights_of_another_job_or_damaged_ones_are_refused(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_views(path, {"main": torch.nn.Linear(2, 2)}, "job a")
+    assert load_views(path, "job a")["main"].keys() == {"weight", "bias"}
+    with pytest.raises(BadInput, match="holds the weights of job job a, not of job b"):
+        load_views(path, "job b")
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(BadInput, match=r"weights.safetensors cannot be read .* delete it"):
+        load_views(path, "job a")
