@@ -80,9 +80,10 @@ def twinned(model: nn.Module, x: Tensor) -> Iterator[None]:
 
     x: some images (B, C, H, W), on which twin and model must agree for the twin to be used.
     """
-    mode = model.training
+    modes = {m: m.training for m in model.modules()}
     twin = _twin(model.eval(), x)
-    model.train(mode)
+    for m, mode in modes.items():
+        m.training = mode
     if twin is not None:
         _twins[model] = twin
     try:

@@ -23,20 +23,23 @@ class Registry(Mapping[str, T]):
         self._families: dict[str, Callable[[int], T]] = {}
 
     def add(self, name: str, item: T) -> T:
-        if name in self._items:
-            raise ValueError(f"{self.kind} {name!r} is already registered as {self._items[name]!r}")
+        if name in self:
+            raise ValueError(f"{self.kind} {name!r} is already registered as {self[name]!r}")
         self._items[name] = item
         return item
 
     def add_family(self, pattern: str, make: Callable[[int], T]) -> None:
         """Every name that is `pattern` with a whole number >= 1 in the place of its last letter k."""
+        taken = [name for name in self if re.fullmatch(_family(pattern), name)]
+        if pattern in self._families or taken:
+            raise ValueError(f"{self.kind} family {pattern!r} is already registered, or hides {taken}")
         self._families[pattern] = make
 
     def __getitem__(self, name: str) -> T:
         if name in self._items:
             return self._items[name]
         for pattern, make in self._families.items():
-            if found := re.fullmatch(re.escape(pattern.removesuffix("k")) + r"([1-9]\d*)", name):
+            if found := re.fullmatch(_family(pattern), name):
                 return make(int(found[1]))
         raise UnknownName(f"no {self.kind} named {name!r}; {suggestion(name, self.listed())}")
 
@@ -74,6 +77,10 @@ class Registry(Mapping[str, T]):
         if not chosen:
             raise BadInput(f"no {self.kind} given; name at least one of {', '.join(self.listed())}")
         return list(dict.fromkeys(chosen))
+
+
+def _family(pattern: str) -> str:
+    return re.escape(pattern.removesuffix("k")) + r"([1-9]\d*)"
 
 
 def suggestion(name: str, known: list[str]) -> str:

@@ -63,13 +63,12 @@ def model(tmp_path_factory):
     """cnn after two epochs of standard training."""
     with seeded("a small model"):
         model = build("cnn", DIGITS).to(memory_format=torch.channels_last)
-        adam = torch.optim.Adam(model.parameters(), 0.01)
+        weights = list(model.parameters())
         train = DIGITS.load("train", tmp_path_factory.mktemp("nothing"))
         for _ in range(2):
             for x, y in epoch_batches(train, 64, pad=0, flip=False):
-                adam.zero_grad()
-                F.cross_entropy(model(x), y).backward()
-                adam.step()
+                for p, grad in zip(weights, torch.autograd.grad(F.cross_entropy(model(x), y), weights), strict=True):
+                    p.data -= 0.2 * grad
     return model.eval().requires_grad_(False)
 
 
@@ -516,7 +515,7 @@ def test_the_copy_has_no_batch_norms_and_the_same_logits(model, images):
     assert copy is not model
     assert any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
     assert not any(isinstance(module, nn.BatchNorm2d) for module in copy.modules())
-    torch.testing.assert_close(copy(x), model(x), rtol=1e-4, atol=1e-4)
+    assert (copy(x) - model(x)).abs().max() < 1e-4 * model(x).abs().max()
 
 
 class Forgetful(nn.Module):

@@ -584,3 +584,16 @@ def test_draws_of_a_stream_do_not_depend_on_the_machine():
     philox = np.random.Philox(key=[seed_of("pgd"), 7], counter=[0, 0, 0, 0])
     expected = np.random.Generator(philox).random((1, 2, 3), np.float32)
     assert torch.equal(drawn([7], "pgd")[0], torch.from_numpy(expected))
+
+
+def test_a_registry_never_lets_a_name_and_a_family_hide_each_other():
+    registry: Registry[str] = Registry("attack")
+    registry.add_family("PGD-k", lambda k: f"pgd {k}")
+    with pytest.raises(ValueError, match="'PGD-5' is already registered as 'pgd 5'"):
+        registry.add("PGD-5", "mine")
+    with pytest.raises(ValueError, match="family 'PGD-k' is already registered"):
+        registry.add_family("PGD-k", lambda k: "other")
+    registry.add("CW-7", "cw")
+    with pytest.raises(ValueError, match=r"hides \['CW-7'\]"):
+        registry.add_family("CW-k", lambda k: "other")
+    assert registry["PGD-5"] == "pgd 5"
