@@ -205,6 +205,8 @@ def test_bad_input_is_one_line(baseline: Path, tmp_path: Path) -> None:
         gate(tmp_path / "nowhere", baseline)
     with pytest.raises(BadInput, match="new holds no results"):
         gate(baseline, new)
+    with pytest.raises(BadInput, match="nowhere is no folder"):
+        gate(baseline, new, "--level", 1, "--junit", tmp_path / "nowhere" / "gate.xml")
     measure(new, "", HALF)
     with pytest.raises(BadInput, match="new is there already; --level 1 measures all anew"):
         gate(baseline, new, "--level", 1)

@@ -30,7 +30,7 @@ from bench.seeding import seeded
 from bench.threat import L2, Linf
 
 DIGITS = DATASETS["digits"]
-EPS = 0.08  # about half the images withstand it
+EPS = 0.12  # about half the images withstand it
 PGD = Attacked(parse_attack("PGD-10"), Linf(EPS))
 
 
@@ -162,39 +162,36 @@ def test_the_seed_changes_the_draws(exact, attack):
 @pytest.mark.slow
 @pytest.mark.usefixtures("short_square")
 def test_autoattack_with_a_limit_inside_a_block_gives_the_outcomes_of_the_full_run(model, images):
-    condition = Attacked(parse_attack("AutoAttack[block=16]"), Linf(0.05))
-    whole = outcomes(model, images.first(32), condition)
-    part = outcomes(model, images.first(32), condition, n=21)
-    assert (part.right == whole.right[:21]).all()
+    condition, images = Attacked(parse_attack("AutoAttack[block=8]"), Linf(0.15)), images.first(16)
+    whole = outcomes(model, images, condition)
+    part = outcomes(model, images, condition, n=11)
+    assert (part.right == whole.right[:11]).all()
     assert part.forwards == whole.forwards  # both blocks are attacked whole
-    assert 0 < whole.right.sum() < 32
+    assert 0 < whole.right.sum() < 16
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("threat", [Linf(0.08), L2(0.4)], ids=["Linf", "L2"])
+@pytest.mark.usefixtures("short_square")
+@pytest.mark.parametrize("threat", [Linf(0.15), L2(0.7)], ids=["Linf", "L2"])
 def test_autoattack_is_the_package_called_directly(model, images, threat):
-    images, condition = images.first(24), Attacked(parse_attack("AutoAttack[block=12]"), threat)
+    images, condition = images.first(16), Attacked(parse_attack("AutoAttack[block=8]"), threat)
     right = outcomes(model, images, condition, seed=3).right
-    copy = attackable(model, to_float(images.x[:64]))
+    copy = attackable(model, to_float(images.x))
     assert copy is not model
     wanted = []
-    for start in (0, 12):
-        x, y = to_float(images.x[start : start + 12]), images.y[start : start + 12]
+    for start in (0, 8):
+        x, y = to_float(images.x[start : start + 8]), images.y[start : start + 8]
         with seeded("block", start, 3):
-            seed = int(torch.randint(2**31, ()))
-            ours = autoattack(copy, x, y, threat, block=12)
-            direct = pyautoattack.AutoAttack(copy, eps=threat.eps, norm=type(threat).__name__, seed=seed)
-            x_adv, _ = direct.run_standard_evaluation(x, y, batch_size=12)
-        if isinstance(threat, Linf):
-            assert torch.equal(seeded_again(copy, x, y, threat, start), x_adv)
-        assert ours.shape == x_adv.shape
-        wanted.append(judge(model, x, y, 12) & judge(model, x_adv, y, 12))
+            ours = autoattack(copy, x, y, threat, block=8)
+        with seeded("block", start, 3):
+            direct = pyautoattack.AutoAttack(
+                copy, eps=threat.eps, norm=type(threat).__name__, seed=int(torch.randint(2**31, ()))
+            )
+            x_adv, _ = direct.run_standard_evaluation(x, y, batch_size=8)
+        assert (ours - x_adv).abs().max() < 1e-6  # ours is projected once more
+        wanted.append(judge(model, x, y, 8) & judge(model, x_adv, y, 8))
     assert (torch.cat(wanted).numpy() == right).all()
-
-
-def seeded_again(copy, x, y, threat, start):
-    with seeded("block", start, 3):
-        return autoattack(copy, x, y, threat, block=12)
+    assert 0 < right.sum() < 16
 
 
 # what is not believed
@@ -229,13 +226,13 @@ def test_an_attack_is_given_only_images_that_are_right_and_all_of_a_block(model,
 
 
 CHEATS = {
-    "leaves the ball": (lambda x: (x + 0.1).clamp(0, 1), "are outside, the farthest at 0.10000"),
+    "leaves the ball": (lambda x: (x + 0.3).clamp(0, 1), "are outside, the farthest at 0.30000"),
     "leaves the images": (lambda x: x - 0.01, r"0 of \d+ images are outside, .*; pixels span \[-0.010"),
     "returns NaN": (lambda x: x * torch.nan, "returned pixels that are not finite numbers"),
     "returns an infinity": (lambda x: x / 0, "returned pixels that are not finite numbers"),
     "loses an image": (lambda x: x[1:], r"returned shape \(\d+, 1, 8, 8\) for images of"),
     "adds a channel": (lambda x: x.expand(-1, 3, -1, -1), r"returned shape \(\d+, 3, 8, 8\) for images of"),
-    "moves its own argument": (lambda x: x.add_(0.1).clamp_(0, 1), "are outside, the farthest at 0.10000"),
+    "moves its own argument": (lambda x: x.add_(0.3).clamp_(0, 1), "are outside, the farthest at 0.30000"),
 }  # fmt: skip
 
 
@@ -417,9 +414,8 @@ class Flat(nn.Module):
         (lambda model: nn.Sequential(model, nn.Softmax(1)), r"outputs are probabilities, not logits \(8 of 8 images\)"),
         (Noisy, r"outputs are randomised \(8 of 8 images\)"),
         (Flat, r"zero gradients \(8 of 8 images\)"),
-        (lambda model: Returns(model, lambda z: 1e4 * z), r"zero gradients \(\d of 8 images\)"),
     ],
-    ids=["softmax", "random", "flat", "steep"],
+    ids=["softmax", "random", "flat"],
 )
 def test_autoattack_itself_doubts(model, images, make, doubt):
     with torch.no_grad():

@@ -26,6 +26,9 @@ def compare(
     one, other = baseline.resolve(), current.resolve()
     if one.is_relative_to(other) or other.is_relative_to(one):
         raise BadInput(f"{baseline} and {current} are the same folder, or one within the other; name two apart")
+    for path in (markdown, junit):
+        if path is not None and not path.parent.is_dir():
+            raise BadInput(f"{path} cannot be written, {path.parent} is no folder; name another file")
     before = read_cells(baseline)
     if level is not None:
         from bench.compare.anew import measure_anew  # torch
@@ -37,11 +40,12 @@ def compare(
     found = judge_cells(before, after)
     console = Console()
     console.print(show.terminal(found))
-    for note in show.notes(found):
+    same_weights = [f for f in found if f.test == "flips"]  # of retrained models, nobody wants to read the images
+    for note in [*show.flips(same_weights), *show.notes(found)]:
         console.print(note, highlight=False, markup=False, soft_wrap=True)
     for path, text in ((markdown, show.markdown(found, f"{current} against {baseline}")), (junit, show.junit(found))):
         if path is not None:
-            _write(path, text)
+            path.write_text(text, encoding="utf-8")  # in place: CI hands out files that exist
     console.print(show.headline(found), highlight=False)
     return 1 if any(f.problem for f in found) else 0
 
@@ -52,10 +56,3 @@ def _same_weights(before: Cells, after: Cells) -> None:
         old, new = before[where], after[where]
         if not new.failed and not old.failed and old.row.key != new.row.key:
             raise BadInput(f"{old}: not the same test images, or not the same condition, as then; remake the baseline")
-
-
-def _write(path: Path, text: str) -> None:
-    try:  # in place, as CI hands out files that exist and pipes
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"{path} cannot be written ({error.strerror}); name another file") from error

@@ -68,7 +68,7 @@ def judge_cells(before: Cells, after: Cells) -> list[Finding]:
     """
     _comparable(before, after)
     found: list[Finding] = []
-    retrained: dict[tuple[str, str, str], list[tuple[Cell, Cell]]] = defaultdict(list)
+    retrained: dict[tuple[object, ...], list[tuple[str, Cell, Cell]]] = defaultdict(list)
     numbers = {where: cell for where, cell in before.items() if not cell.failed}
     if not numbers:
         raise BadInput(f"all {len(before)} cells of the baseline failed; remake it")
@@ -80,10 +80,11 @@ def judge_cells(before: Cells, after: Cells) -> list[Finding]:
         elif new.row.key == old.row.key:
             found.append(_finding(model, label, [(old, new)], "flips"))
         else:
-            retrained[old.model, label, old.budget].append((old, new))
-    for (model, label, _), pairs in retrained.items():
-        seeds = ",".join(str(old.row.seed) for old, _ in pairs)
-        found.append(_finding(f"{model} s{seeds}", label, pairs, "seeds" if len(pairs) >= SEEDS else "images"))
+            retrained[old.configuration].append((label, old, new))
+    for same in retrained.values():
+        pairs = [(old, new) for _, old, new in same]
+        label, model = same[0][0], pairs[0][0].model + " s" + ",".join(str(old.row.seed) for old, _ in pairs)
+        found.append(_finding(model, label, pairs, "seeds" if len(pairs) >= SEEDS else "images"))
     return _corrected(found)
 
 

@@ -34,18 +34,23 @@ def terminal(found: list[Finding]) -> "Table":
 
 
 def notes(found: list[Finding]) -> list[str]:
-    """What is wrong, on which images; and what the tests are that were used."""
-    wrong = [f"{f.model}, {f.condition}: {f.problem}. {flipped(f)}".rstrip() for f in found if f.problem]
+    """What is wrong, and what the tests are that were used."""
+    wrong = [f"{f.model}, {f.condition}: {f.problem}." for f in found if f.problem]
     used = [text for test, text in TESTS.items() if any(f.test == test for f in found)]
     return [*wrong, *used, f"p is Holm-corrected over all cells; a regression is p < {ALPHA}."]
+
+
+def flips(found: list[Finding]) -> list[str]:
+    """Every image that flipped, by cell."""
+    return [f"{f.model}, {f.condition}: {flipped(f)}" for f in found if flipped(f)]
 
 
 def flipped(f: Finding) -> str:
     """The images that changed sides, by their place in the test set."""
     parts = [
-        f"s{flips.seed} {word}: {_ids(ids)}."
-        for flips in f.flips
-        for word, ids in (("lost", flips.lost), ("gained", flips.gained))
+        f"s{seed.seed} {word}: {_ids(ids)}."
+        for seed in f.flips
+        for word, ids in (("lost", seed.lost), ("gained", seed.gained))
         if ids
     ]
     return " ".join(parts)
@@ -55,9 +60,14 @@ def markdown(found: list[Finding], title: str) -> str:
     """A summary for a pull request: the cells, what is wrong, every flipped image."""
     lines = [COLUMNS, [":--" if column in LEFT else "--:" for column in COLUMNS], *(_line(f) for f in found)]
     table = ["| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines]
-    flips = [f"- {f.model}, {f.condition}: {flipped(f)}" for f in found if f.flips and flipped(f)]
-    details = ["<details><summary>Flipped images</summary>", "", *flips, "", "</details>", ""] if flips else []
-    text = [f"## {title}: {headline(found)}", "", *table, "", *(f"- {note}" for note in notes(found)), "", *details]
+    images = [
+        "<details><summary>Flipped images</summary>",
+        "",
+        *(f"- {line}" for line in flips(found)),
+        "",
+        "</details>",
+    ]
+    text = [f"## {title}: {headline(found)}", "", *table, "", *(f"- {note}" for note in notes(found)), "", *images, ""]
     return "\n".join(text)
 
 
