@@ -3,13 +3,13 @@
 import re
 import sys
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from bench.errors import BadInput, Failed
+from bench.numbers import number
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_DATA = Path("~/.cache/bench-data")
@@ -59,8 +59,8 @@ class Numbers(click.ParamType[tuple[float, ...]]):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
         try:
-            return tuple(float(Fraction(part)) for part in value.split(",") if part.strip())
-        except (ValueError, ZeroDivisionError):
+            return tuple(number(part) for part in value.split(",") if part.strip())
+        except ValueError:
             self.fail(f"{value!r} is not a number, a fraction such as 8/255, or a list of them", param, ctx)
 
 

@@ -143,8 +143,11 @@ def _attack(model: nn.Module, condition: Attacked, x: Tensor, y: Tensor, outcome
         warnings.simplefilter("always")
         try:
             x_adv = condition.attack(model, x.clone(), y.clone(), condition.threat).detach()
-        except RuntimeError as error:
-            raise Failed(f"attack {condition.attack.name} stopped: {error}".replace("\n", " ")) from error
+        except BadInput:
+            raise
+        except Exception as error:  # anybody's code; what it raises is its failure, with the reason
+            reason = f"{type(error).__name__}: {error}".replace("\n", " ")
+            raise Failed(f"attack {condition.attack.name} stopped, {reason}") from error
     condition.check(x_adv, x)
     outcome.forwards += passes.forwards
     outcome.backwards += passes.backwards

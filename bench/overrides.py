@@ -1,10 +1,10 @@
 """`--set plan.lr=0.05`: a frozen value with one field changed, however deep."""
 
 from dataclasses import fields, is_dataclass, replace
-from fractions import Fraction
 from typing import TypeVar
 
 from bench.errors import BadInput, UnknownName
+from bench.numbers import number
 from bench.registry import suggestion
 
 T = TypeVar("T")
@@ -31,12 +31,12 @@ def read(old: object, text: str, whole: str) -> object:
         if isinstance(old, int):
             return int(text)
         if isinstance(old, float):
-            return float(Fraction(text))
+            return number(text)
         if isinstance(old, tuple):
-            return tuple(float(Fraction(part)) for part in text.split(",") if part)
+            return tuple(number(part) for part in text.split(",") if part)
         if isinstance(old, str):
             return text
-    except (KeyError, ValueError, ZeroDivisionError) as error:
+    except (KeyError, ValueError) as error:
         raise BadInput(f"--set {whole}: {text!r} is not a {type(old).__name__}") from error
     inner = ", ".join(f.name for f in fields(old)) if is_dataclass(old) else "nothing"
     raise BadInput(f"--set {whole}: set one of its fields instead ({inner})")

@@ -89,12 +89,12 @@ def write_csv(path: Path, columns: list[str], rows: list[dict[str, object]]) -> 
 
 
 def store(folder: Path, row: Row, bits: Bits | None) -> None:
-    """Add one measurement to a run folder, in the place of an older one with the same key."""
+    """Add one measurement to a run folder, in the place of an older one of the same model with the same key."""
     if bits is not None:
         outcomes: dict[str, Any] = read_outcomes(folder)  # Any: savez has keywords of other types
         outcomes[row.key] = bits
         write_atomically(folder / "outcomes.npz", lambda file: np.savez_compressed(file, **outcomes))
-    rows = [old for old in read_rows(folder) if old.key != row.key]
+    rows = [old for old in read_rows(folder) if (old.key, old.epoch, old.view) != (row.key, row.epoch, row.view)]
     write_csv(folder / "results.csv", COLUMNS, [asdict(r) for r in [*rows, row]])
 
 

@@ -1,6 +1,6 @@
 """Carry out work: train what is not trained, judge what is not judged, store each number as it comes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -67,7 +67,9 @@ class Runner:
 
     def train(self, job: Job, folder: Path, tell: Tell) -> None:
         """Train to the end and store both models, or store why there are none."""
-        describe_job(folder, job, self.device, "training")
+        images, asked = len(self.work.train) + len(self.work.holdout), self.work.request
+        facts: dict[str, object] = {"images": images, "train_eps": asked.train_eps, "settings": asked.settings}
+        describe_job(folder, job, self.device, "training", **facts)
         training = Training(job, self.work.dataset, self.work.train, self.work.holdout, self.device)
         epochs, weight = job.plan.epochs, training_cost(self.work, job)
         title, saved = f"{job.name} s{job.seed} training", folder / "progress.pt"
@@ -80,15 +82,19 @@ class Runner:
         try:
             last, best = training.run(saved, after)
         except Failed as error:
-            describe_job(folder, job, self.device, f"failed: {error}")
+            describe_job(folder, job, self.device, f"failed: {error}", **facts)
             tell(Event(title, epochs, epochs, weight, f"failed: {error}"))
+        except torch.OutOfMemoryError as error:
+            raise Failed(
+                f"no memory left to train {job.name}; with more, the same command goes on from here"
+            ) from error
         else:
             for name in ("results.csv", "outcomes.npz"):  # of older weights
                 (folder / name).unlink(missing_ok=True)
             for epoch, views in {"last": last, "best": best}.items():
                 save_views(folder / FILES[epoch], views, job.run)
             seconds, best_epoch = sum(record["seconds"] for record in training.curve), training.best["epoch"] + 1
-            facts = {"passes_per_image": training.cost, "seconds": seconds, "best_epoch": best_epoch}
+            facts |= {"passes_per_image": training.cost, "seconds": seconds, "best_epoch": best_epoch}
             describe_job(folder, job, self.device, "trained", **facts)
         saved.unlink(missing_ok=True)
 
@@ -103,7 +109,8 @@ class Runner:
             elif failure(folder):
                 cells = [condition for _, condition in self._unsaid(job, folder).values()]
             else:
-                cells = [c for model in self.load(job, folder).values() for c in self.missing(folder, model).values()]
+                models = self.load(job, folder)
+                cells = [c for (e, v), model in models.items() for c in self.missing(folder, e, v, model).values()]
             if training or cells:
                 found.append(Todo(job, training, tuple(cells)))
         return found
@@ -119,21 +126,30 @@ class Runner:
                 models[epoch, view] = model.to(self.device).eval()
         return models
 
-    def missing(self, folder: Path, model: nn.Module) -> dict[str, Condition]:
-        """The conditions that no stored row of these very weights, images and settings answers, by key."""
-        stored, bits = {row.key: row for row in read_rows(folder)}, read_outcomes(folder)
-        keys = {self.key(model, condition): condition for condition in self.work.conditions}
-        return {k: c for k, c in keys.items() if k not in stored or (stored[k].status == "ok" and k not in bits)}
+    def missing(self, folder: Path, epoch: str, view: str, model: nn.Module) -> dict[str, Condition]:
+        """The conditions that no stored row of this model answers with a number, by key."""
+        bits = read_outcomes(folder)
+        rows = [row for row in read_rows(folder) if (row.epoch, row.view) == (epoch, view) and row.status == "ok"]
+        answered = {row.key for row in rows if row.key in bits}
+        weights = fingerprint(model)
+        keys = {self.key(weights, condition): condition for condition in self.work.conditions}
+        return {key: condition for key, condition in keys.items() if key not in answered}
 
-    def key(self, model: nn.Module, condition: Condition) -> str:
-        params = condition.attack.params if isinstance(condition, Attacked) else ""
-        images = self.work.test.first(self.work.n).fingerprint()
-        parts = (fingerprint(model), images, condition, params, self.precision, PROTOCOL)
+    def key(self, weights: str, condition: Condition) -> str:
+        """Of the weights, the images that the attack sees, the condition and the protocol."""
+        attack = condition.attack if isinstance(condition, Attacked) else None
+        block = (attack.block if attack else None) or 1
+        seen = self.work.test.first(-(-self.work.n // block) * block).fingerprint()
+        parts = (weights, seen, self.work.n, condition, attack.params if attack else "", self.precision, PROTOCOL)
         return sha256(repr(parts).encode()).hexdigest()[:16]
 
     def judge(self, job: Job, folder: Path, epoch: str, view: str, model: nn.Module, tell: Tell) -> None:
-        """Fill the missing cells of one model."""
-        for key, condition in self.missing(folder, model).items():
+        """Fill the missing cells of one model; those that another epoch with the same weights has are copied."""
+        for key, condition in self.missing(folder, epoch, view, model).items():
+            same = [row for row in read_rows(folder) if row.key == key and row.status == "ok"]
+            if same and key in read_outcomes(folder):
+                store(folder, replace(same[0], epoch=epoch, view=view), None)
+                continue
             title, weight = f"{job.name} s{job.seed} {epoch} {label(condition)}", cell_cost(condition, self.work.n)
 
             def after(o: Outcome, title: str = title, weight: float = weight) -> None:

@@ -46,6 +46,7 @@ class Request:
 class Work:
     """Trainings, and what each finished model is judged under."""
 
+    request: Request
     dataset: Dataset
     train: Images
     holdout: Images
@@ -103,6 +104,7 @@ def plan_work(request: Request, data_dir: Path, device: torch.device) -> Work:
         for seed in request.seeds
     ]
     return Work(
+        request=request,
         dataset=data,
         train=images.first(len(images) - held),
         holdout=Images(images.x[len(images) - held :], images.y[len(images) - held :]),

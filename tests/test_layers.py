@@ -12,7 +12,7 @@ import bench
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
-    {"errors", "seeding", "folding", "passes", "plugins", "labels", "losses", "mixing", "stats", "progress"},
+    {"errors", "numbers", "seeding", "folding", "passes", "plugins", "labels", "losses", "mixing", "stats", "progress"},
     {"registry", "plan", "threat", "device", "results"},
     {"overrides", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "search", "job", "models"},  # jobs
@@ -77,7 +77,7 @@ def test_bench_imports_a_name_from_its_home(path):
 
 def test_tables_are_made_from_stored_rows_alone():
     imported = set().union(*(units(path) for path in SOURCES if unit(path) == "report"))
-    assert imported - {"report"} <= {"errors", "results", "stats"}
+    assert imported - {"report"} <= {"errors", "numbers", "results", "stats"}
 
 
 @pytest.mark.parametrize("path", METHODS, ids=identify)

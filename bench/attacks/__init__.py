@@ -5,13 +5,13 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from importlib.metadata import version
 from typing import Protocol
 
 from torch import Tensor, nn
 
 from bench.errors import BadInput
+from bench.numbers import number
 from bench.registry import Registry, suggestion
 from bench.threat import Threat
 
@@ -101,16 +101,16 @@ def _value(text: str, key: str, value: str, default: Setting) -> Setting:
         if isinstance(default, bool):
             return {"true": True, "false": False}[value.lower()]
         return type(default)(value)
-    except (KeyError, ValueError, ZeroDivisionError) as error:
+    except (KeyError, ValueError) as error:
         raise BadInput(f"attack {text!r}: {key}={value} is not a {type(default).__name__}") from error
 
 
 def canonical_step(text: str) -> str:
     """A step length with one spelling: `0.25eps` is a share of eps, `2/255` or `0.0078` pixel units."""
-    number = float(Fraction(text.removesuffix("eps")))
-    if not 0 < number < float("inf"):
+    length = number(text.removesuffix("eps"))
+    if not 0 < length < float("inf"):
         raise ValueError("a step is longer than 0")
-    return f"{number!r}eps" if text.endswith("eps") else repr(number)
+    return f"{length!r}eps" if text.endswith("eps") else repr(length)
 
 
 def step_length(step: str, eps: float) -> float:

@@ -1,7 +1,6 @@
 """Measure a baseline's cells once more with the code as it is now: on its own weights, or on retrained ones."""
 
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from bench.runner import Runner
 from bench.work import NORMS, Request, Work, plan_work
 
 Record = dict[str, Any]  # what job.json says
+NEEDED = ("name", "dataset", "model", "seed", "plan", "precision", "images", "train_eps", "settings")
 REMAKE = "remake the baseline, or compare without --level"
 
 
@@ -77,18 +77,17 @@ def works_of(baseline: Path, current: Path, level: int, data_dir: Path, device: 
 def planned_again(folder: Path, record: Record, data_dir: Path, device: torch.device) -> tuple[Work, Job]:
     """The data and the job of a run folder, with the recipe of that name as it is now."""
     path, budget = folder / "job.json", str(record.get("budget", ""))
-    images, eps = re.search(r"(\d+) training images", budget), re.search(r"train-eps=([^,]+)", budget)
-    lacking = [field for field in ("name", "dataset", "model", "seed", "plan", "precision") if field not in record]
-    if lacking or images is None:
-        what = ", ".join(lacking) or "the number of training images"
-        raise BadInput(f"{path} does not say what was trained ({what}); {REMAKE}")
+    lacking = [field for field in NEEDED if field not in record]
+    if lacking:
+        raise BadInput(f"{path} does not say what was trained ({', '.join(lacking)}); {REMAKE}")
     request = Request(
         methods=(record["name"],),
         dataset=record["dataset"],
         model=record["model"],
         budget="quick",  # what a budget sets is in the record
-        limit_train=int(images[1]),
-        train_eps=float(eps[1]) if eps else None,
+        limit_train=record["images"],
+        train_eps=record["train_eps"],
+        settings=tuple(record["settings"]),
         attacks=(),
         seeds=(record["seed"],),
         precision=record["precision"],
