@@ -252,7 +252,7 @@ def test_an_attack_that_raises_is_named(model, images, attack):
     def broken(model, x, y, threat):
         raise RuntimeError("first line\nsecond line")
 
-    with pytest.raises(Failed, match="attack made-up stopped: first line second line"):
+    with pytest.raises(Failed, match="attack made-up stopped, RuntimeError: first line second line"):
         outcomes(model, images, attack(broken))
 
 
@@ -430,7 +430,7 @@ def test_autoattack_does_not_doubt_a_plain_model(model, images):
 
 
 def test_a_model_without_gradients_gives_no_number(model, images):
-    with pytest.raises(Failed, match=r"attack PGD-10 stopped: .*does not require grad"):
+    with pytest.raises(Failed, match=r"attack PGD-10 stopped, RuntimeError: .*does not require grad"):
         outcomes(Returns(model, lambda z: z.detach()), images, PGD)
 
 
