@@ -110,6 +110,7 @@ POSITIVE = click.IntRange(min=1)
 @option(
     "--data-dir", type=click.Path(path_type=Path), envvar="BENCH_DATA", default=DEFAULT_DATA, help="Where data are."
 )
+@option("--download", is_flag=True, help="Fetch the data set if it is missing. Nothing is ever fetched without this.")
 @option("--retrain", is_flag=True, help="Train and judge anew what is there already, failures included.")
 @option("--device", default="auto", help="auto, cpu, cuda or cuda:i.")
 @option(
@@ -126,6 +127,7 @@ def run(
     device: str,
     batch_size: int,
     workers: int | None,
+    download: bool,
     retrain: bool,
     dry_run: bool,
     **request: Any,
@@ -149,6 +151,7 @@ def run(
         device,
         batch_size,
         workers,
+        download=download,
         retrain=retrain,
         dry_run=dry_run,
     )

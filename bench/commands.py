@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from bench.attacks import ATTACKS
-from bench.data import DATASETS
+from bench.data import DATASETS, dataset
 from bench.device import pick, prepare
 from bench.errors import BadInput
 from bench.models import MODELS
@@ -45,6 +45,7 @@ def run_methods(
     batch_size: int,
     workers: int | None,
     *,
+    download: bool,
     retrain: bool,
     dry_run: bool,
 ) -> int:
@@ -54,6 +55,8 @@ def run_methods(
     device = pick(device_name)
     if results.exists() and not results.is_dir():
         raise BadInput(f"--results {results} is a file; name a folder")
+    if download and (fetch := dataset(request.dataset, data_dir).fetch):
+        fetch(data_dir)
     work = plan_work(request, data_dir, device)
     workers = workers or (1 if device.type == "cuda" else cores())
     runner = Runner(work, results, device, request.precision, batch_size)

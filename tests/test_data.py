@@ -367,3 +367,17 @@ def test_every_batch_image_is_one_crop_and_flip_of_its_original(pad, flip):
             assert len(matches) == 1
             used |= set(matches)
     assert len(used) == (2 * pad + 1) ** 2 * (2 if flip else 1)  # all of them occur, each image has its own
+
+
+def test_a_download_is_asked_of_torchvision_and_its_failure_is_one_line(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr("torchvision.datasets.CIFAR10", lambda root, download: calls.append((root, download)))
+    DATASETS["cifar10"].fetch(tmp_path)
+    assert calls == [(tmp_path, True)]
+
+    def offline(root, download):
+        raise OSError("no route")
+
+    monkeypatch.setattr("torchvision.datasets.CIFAR10", offline)
+    with pytest.raises(BadInput, match=r"cifar10 could not be downloaded into .* \(no route\); put its files there"):
+        DATASETS["cifar10"].fetch(tmp_path)

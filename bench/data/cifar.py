@@ -30,8 +30,18 @@ def read_cifar10(split: Split, data_dir: Path) -> Source:
         return read_npz(npz, CLASSES, SHAPE, split)
     raise BadInput(
         f"no cifar10 under {data_dir}; put there cifar-10-batches-py/ (the official files), "
-        "cifar10/{train,test}/<class>/*.png|jpg, or cifar10.npz, or name another --data-dir"
+        "cifar10/{train,test}/<class>/*.png|jpg, or cifar10.npz, or name another --data-dir, or give --download"
     )
+
+
+def fetch_cifar10(data_dir: Path) -> None:
+    """Download the official files, unless they are there."""
+    from torchvision.datasets import CIFAR10
+
+    try:
+        CIFAR10(data_dir, download=True)
+    except (OSError, RuntimeError) as error:
+        raise BadInput(f"cifar10 could not be downloaded into {data_dir} ({error}); put its files there") from None
 
 
 def read_official(folder: Path, split: Split) -> Source:
@@ -90,5 +100,6 @@ DATASETS.add(
         quick=Budget(Plan(epochs=10), train=5000, test=256),
         standard=Budget(Plan(epochs=30)),
         read=read_cifar10,
+        fetch=fetch_cifar10,
     ),
 )

@@ -90,6 +90,7 @@ class Dataset:
     quick: Budget
     standard: Budget
     read: Callable[[Split, Path], Source]
+    fetch: Callable[[Path], None] | None = None  # download what `read` looks for; None where there is nothing to fetch
 
     @property
     def num_classes(self) -> int:
