@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from bench.data import DATASETS, Images, dataset
     from bench.evaluate import outcomes
     from bench.inner import Ascent, frozen
-    from bench.labels import smooth
+    from bench.labels import Share, smooth
     from bench.losses import cross_entropy, kl, margin
     from bench.mixing import beta, box, lerp
     from bench.models import MODELS
@@ -25,7 +25,7 @@ _HOME = {
     "bench.data": ("DATASETS", "Images", "dataset"),
     "bench.evaluate": ("outcomes",),
     "bench.inner": ("Ascent", "frozen"),
-    "bench.labels": ("smooth",),
+    "bench.labels": ("Share", "smooth"),
     "bench.losses": ("cross_entropy", "kl", "margin"),
     "bench.mixing": ("beta", "box", "lerp"),
     "bench.models": ("MODELS",),
@@ -37,9 +37,9 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 __version__ = "0.1.0"
 __all__ = [
     "ATTACKS", "DATASETS", "L2", "MODELS", "RECIPES",
-    "Adversary", "Ascent", "AttackSpec", "Attacked", "Clean", "Images", "Linf", "Recipe", "Threat", "Untargeted",
-    "beta", "box", "cross_entropy", "dataset", "frozen", "kl", "lerp", "load_results", "margin", "outcomes",
-    "parse_attack", "smooth",
+    "Adversary", "Ascent", "AttackSpec", "Attacked", "Clean", "Images", "Linf", "Recipe", "Share", "Threat",
+    "Untargeted", "beta", "box", "cross_entropy", "dataset", "frozen", "kl", "lerp", "load_results", "margin",
+    "outcomes", "parse_attack", "smooth",
 ]  # fmt: skip
 
 

@@ -26,16 +26,21 @@ def main() -> None:
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
         click.echo(f"bench: {' '.join(message.split())}", err=True)
         sys.exit(2)
+    except OSError as error:
+        if "--debug" in sys.argv:
+            raise
+        click.echo(f"bench: {error.strerror or error}: {error.filename or ''}", err=True)
+        sys.exit(2)
     except Failed as error:
         click.echo(f"bench: {error}", err=True)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("bench: stopped; the same command goes on from here", err=True)
+        click.echo("bench: stopped; the same command (without --retrain) goes on from here", err=True)
         sys.exit(STOPPED)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="robust-recipe-bench")
 def cli() -> None:
     """Train robust-training recipes alike, judge them alike, and report what can be believed."""
@@ -49,7 +54,8 @@ class Names(click.ParamType[tuple[str, ...]]):
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
         if isinstance(value, tuple):
             return value
-        return tuple(part.strip() for part in re.split(r",(?![^\[]*\])", value) if part.strip())
+        names = tuple(part.strip() for part in re.split(r",(?![^\[]*\])", value) if part.strip())
+        return names or self.fail("it names nothing", param, ctx)
 
 
 class Numbers(click.ParamType[tuple[float, ...]]):
@@ -59,7 +65,7 @@ class Numbers(click.ParamType[tuple[float, ...]]):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
         try:
-            return tuple(number(part) for part in value.split(",") if part.strip())
+            return tuple(number(part) for part in value.split(","))
         except ValueError:
             self.fail(f"{value!r} is not a number, a fraction such as 8/255, or a list of them", param, ctx)
 
@@ -103,7 +109,7 @@ POSITIVE = click.IntRange(min=1)
 @option("--train-eps", type=Numbers(), help="Radius the recipes train for. Default: the data set's.")
 @option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="plan.lr=0.05, recipe.beta=3, ... Repeatable.")
 @option("--attacks", type=Names(), help="none, or names: FGSM, PGD-k, CW-k, NAME.last, AutoAttack, PGD-20[restarts=5].")
-@option("--eps", type=Numbers(), default="", help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's.")
+@option("--eps", type=Numbers(), help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's.")
 @option("--norm", type=click.Choice(["Linf", "L2"]), help="Of the evaluation. Default: the data set's.")
 @option("--seeds", type=Seeds(), default="0", help="Training seeds. Default: 0.")
 @option("--limit", type=POSITIVE, help="Judge on the first N test images only.")
@@ -136,7 +142,7 @@ def run(
     from bench.commands import run_methods
     from bench.work import Request
 
-    asked = {name: value for name, value in request.items() if value not in (None, ())}
+    asked = {name: value for name, value in request.items() if value is not None}
     if asked.get("attacks") == ("none",):
         asked["attacks"] = ()
     if "train_eps" in asked:

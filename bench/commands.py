@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from bench.attacks import ATTACKS
-from bench.data import DATASETS, dataset
+from bench.data import DATASETS
 from bench.device import pick, prepare
 from bench.errors import BadInput
 from bench.models import MODELS
@@ -17,6 +17,7 @@ from bench.progress import Progress
 from bench.recipe import RECIPES
 from bench.registry import Registry
 from bench.report import print_boards, write_leaderboard
+from bench.runfolder import forget
 from bench.runner import Runner
 from bench.work import Request, plan_work
 
@@ -53,11 +54,10 @@ def run_methods(
     load_plugins()
     prepare()
     device = pick(device_name)
-    if results.exists() and not results.is_dir():
-        raise BadInput(f"--results {results} is a file; name a folder")
-    if download and (fetch := dataset(request.dataset, data_dir).fetch):
-        fetch(data_dir)
-    work = plan_work(request, data_dir, device)
+    for folder in (results, reports):
+        if blocking := [path for path in (folder, *folder.parents) if path.exists() and not path.is_dir()]:
+            raise BadInput(f"{blocking[0]} is a file, where a folder is to be; name another --results or --reports")
+    work = plan_work(request, data_dir, device, fetch=download and not dry_run)
     workers = workers or (1 if device.type == "cuda" else cores())
     runner = Runner(work, results, device, request.precision, batch_size)
     todo = runner.todo(retrain)
@@ -69,13 +69,16 @@ def run_methods(
         trainings, cells = sum(t.training for t in todo), sum(len(t.cells) for t in todo)
         print(f"{trainings} trainings, {cells} of {total} cells to do, about {duration(seconds)}")
         return 0
+    if retrain:
+        for job in work.jobs:
+            forget(results / job.run)
     with Progress(cost) as progress:
-        run_jobs(runner, [t.job for t in todo], progress, workers, retrain, results / LOG)
+        failed = run_jobs(runner, [t.job for t in todo], progress, workers, results / LOG)
     paths = write_leaderboard(results, reports)
     print_boards(results, Console(), only={job.run for job in work.jobs})
     print(f"board: {next(path for path in paths if path.suffix == '.md')}")
     print(f"results: {results / work.dataset.name}, log: {results / LOG}")
-    return 1 if runner.failures() else 0
+    return 1 if failed else 0
 
 
 def duration(seconds: float) -> str:

@@ -41,30 +41,28 @@ def outcomes(
     images:     the test set in its order, on the model's device. Attacks that draw per block see whole blocks of it.
     precision:  fp32 or bf16, of the search alone.
     batch_size: images worked on at a time; never changes a draw.
-    saved:      file for finished blocks, from which a killed evaluation goes on; removed at the end.
+    saved:      file for finished blocks, from which a killed evaluation goes on. Its end is the caller's business.
     """
     n = len(images) if n is None else n
     if not 0 < n <= len(images):
         raise BadInput(f"{n} test images asked for, {len(images)} are there")
-    block = (condition.attack.block if isinstance(condition, Attacked) else None) or OWN_BLOCK
+    canonical = condition.attack.block if isinstance(condition, Attacked) else None
     outcome = _read(saved, n) or Outcome(np.zeros(n, bool))
     with frozen(model), places(batch_size):
         target = Target.of(model, to_float(images.x[:64]), precision, batch_size, seed)
         while outcome.done < n:
-            ids = range(outcome.done, min(outcome.done + block, len(images)))
-            x, y = to_float(images.x[ids.start : ids.stop]), images.y[ids.start : ids.stop]
+            stop = min(outcome.done + canonical, len(images)) if canonical else min(outcome.done + OWN_BLOCK, n)
+            ids, wanted = range(outcome.done, stop), min(stop, n) - outcome.done
+            x, y = to_float(images.x[ids.start : stop]), images.y[ids.start : stop]
             if isinstance(condition, Clean):
                 right = judge(model, x, y, batch_size)
             else:
                 right = target.survivors(condition, ids, x, y, outcome)
-            stop = min(ids.stop, n)
-            outcome.right[ids.start : stop] = right[: stop - ids.start].cpu().numpy()
-            outcome.done = stop
-            if saved is not None and stop < n:
+            outcome.right[ids.start : ids.start + wanted] = right[:wanted].cpu().numpy()
+            outcome.done, outcome.seen = ids.start + wanted, stop
+            if saved is not None:
                 _write(saved, outcome)
             tick(outcome)
-    if saved is not None:
-        saved.unlink(missing_ok=True)
     return outcome
 
 

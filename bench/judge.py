@@ -27,6 +27,7 @@ class Outcome:
 
     right: Bits
     done: int = 0  # images judged so far
+    seen: int = 0  # images attacked or at least looked at: more than done where the last block is cut off
     forwards: int = 0
     backwards: int = 0
     seconds: float = 0.0
@@ -37,11 +38,10 @@ class Outcome:
         """`ok`, or what the attack itself found suspicious."""
         from scipy.stats import binom
 
-        n = len(self.right)
         reasons = [
-            f"{reason} ({min(images, n)} of {n} images)"
+            f"{reason} ({min(images, self.seen)} of {self.seen} images)"
             for reason, images in self.doubts.items()
-            if binom.sf(images - 1, n, DOUBTFUL) < 0.05
+            if binom.sf(images - 1, self.seen, DOUBTFUL) < 0.05
         ]
         return f"suspect: {'; '.join(reasons)}" if reasons else "ok"
 
@@ -98,7 +98,7 @@ class Target:
         return cls(model, Bf16(copy) if precision == "bf16" else copy, batch_size, seed)
 
     def survivors(self, condition: Attacked, ids: range, x: Tensor, y: Tensor, outcome: Outcome) -> Tensor:
-        """Which images of a block the model gets right whatever the attack does, (B,) bool.
+        """Which images of a block the model gets right whatever the attack does, (B,) bool; its cost to the outcome.
 
         An image that the copy gets wrong and the model right after the attack is no success: the search ended there
         only because the copy misled it, so it is attacked again on the model itself.

@@ -1,9 +1,11 @@
 """`--set plan.lr=0.05`: a frozen value with one field changed, however deep."""
 
+import math
 from dataclasses import fields, is_dataclass, replace
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from bench.errors import BadInput, UnknownName
+from bench.labels import Share
 from bench.numbers import number
 from bench.registry import suggestion
 
@@ -20,7 +22,19 @@ def override(value: T, path: str, text: str, whole: str = "") -> T:
         raise UnknownName(f"--set {whole}: {type(value).__name__} has no field {name!r}; {hint}")
     old = getattr(value, name)
     new = override(old, rest, text, whole) if rest else read(old, text, whole)
+    check(get_type_hints(type(value), include_extras=True)[name], new, f"--set {whole}")
     return replace(value, **{name: new})  # type: ignore[type-var]  # a dataclass, as it has fields
+
+
+def check(hint: object, value: object, where: str) -> None:
+    """BadInput where a value is not one of its Literal choices, or a magnitude is below 0 (all numbers here are)."""
+    choices = get_args(hint) if get_origin(hint) is Literal else ()
+    if choices and value not in choices:
+        raise BadInput(f"{where}: {value} is none of {', '.join(map(str, choices))}")
+    if isinstance(value, int | float) and not 0 <= value < math.inf:
+        raise BadInput(f"{where}: {value:g} is not a number from 0 up")
+    if hint == Share and isinstance(value, float) and value > 1:
+        raise BadInput(f"{where}: {value:g} is not a share, from 0 to 1")
 
 
 def read(old: object, text: str, whole: str) -> object:

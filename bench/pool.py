@@ -23,8 +23,8 @@ from bench.progress import Event, Tell
 from bench.runner import Runner
 
 
-def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, retrain: bool, log: Path) -> None:
-    """Run every job.
+def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, log: Path) -> int:
+    """Run every job; how many cells have failed.
 
     Each worker has its share of the cores, whatever the number of jobs: the order of a sum depends on the number of
     threads, and the numbers must not depend on what else there was to do.
@@ -32,18 +32,16 @@ def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, retr
     torch.set_num_threads(max(1, cores() // workers))
     if workers == 1 or len(jobs) <= 1:
         with logging_to(log):
-            for job in jobs:
-                runner.run(job, tell, retrain)
-        return
+            return sum(runner.run(job, tell) for job in jobs)
     spawn = multiprocessing.get_context("spawn")
     events: Queue[Event | None] = spawn.Queue()
     listener = threading.Thread(target=_listen, args=(events, tell), daemon=True)
     listener.start()
-    arguments = (runner, events, retrain, torch.get_num_threads(), log)
+    arguments = (runner, events, torch.get_num_threads(), log)
     try:
         with logging_to(log), ProcessPoolExecutor(min(workers, len(jobs)), spawn, _start, arguments) as pool:
             try:
-                list(pool.map(_run, jobs))
+                return sum(pool.map(_run, jobs))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 for child in multiprocessing.active_children():
@@ -53,7 +51,8 @@ def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, retr
         raise Failed("a worker process was killed (out of memory?); the same command goes on from here") from error
     finally:
         events.put(None)
-        listener.join()
+        listener.join(timeout=5)  # a worker that was killed while it wrote leaves the queue locked
+        events.cancel_join_thread()
 
 
 def cores() -> int:
@@ -87,13 +86,12 @@ def _listen(events: "Queue[Event | None]", tell: Tell) -> None:
 class _Worker:
     runner: Runner
     events: "Queue[Event | None]"
-    retrain: bool
 
 
 _worker: _Worker  # of this process, set when it starts
 
 
-def _start(runner: Runner, events: "Queue[Event | None]", retrain: bool, threads: int, log: Path) -> None:
+def _start(runner: Runner, events: "Queue[Event | None]", threads: int, log: Path) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     threading.Thread(target=_leave_with_parent, daemon=True).start()
@@ -101,7 +99,7 @@ def _start(runner: Runner, events: "Queue[Event | None]", retrain: bool, threads
     prepare()
     torch.set_num_threads(threads)
     logging_to(log).__enter__()  # for as long as the process lives
-    _worker = _Worker(runner, events, retrain)
+    _worker = _Worker(runner, events)
 
 
 def _leave_with_parent() -> None:
@@ -111,5 +109,5 @@ def _leave_with_parent() -> None:
     os._exit(1)  # it was killed: an orphan would hold the locks of its run folders
 
 
-def _run(job: Job) -> None:
-    _worker.runner.run(job, _worker.events.put, _worker.retrain)
+def _run(job: Job) -> int:
+    return _worker.runner.run(job, _worker.events.put)

@@ -59,6 +59,7 @@ class Row:
 
 COLUMNS = [f.name for f in fields(Row)]
 TEXT = [f.name for f in fields(Row) if f.type is str]
+TRAINING = ["budget", "data"]  # columns of load() that come from job.json
 FLOATS = ["eps", "value", "ci_low", "ci_high", "forwards", "backwards", "seconds"]
 
 
@@ -162,16 +163,27 @@ def read_job(folder: Path) -> dict[str, object]:
     return job
 
 
+def _rows_at_home(results: Path, folder: Path) -> list[Row]:
+    """The rows of a run folder, which must lie where its runs say: everything else about a run is looked up there."""
+    rows = read_rows(folder)
+    away = [row.run for row in rows if results / row.run != folder]
+    if away:
+        raise BadInput(
+            f"{folder} holds rows of {away[0]}; name the folder that `bench run --results` wrote, not {results}"
+        )
+    return rows
+
+
 def load(results: Path) -> pd.DataFrame:
-    """All rows below a results folder, with the budget of each run's training beside them.
+    """All rows below a results folder, with the budget and the data of each run's training beside them.
 
     Text columns are never missing, numeric ones are NaN where a value is missing.
     """
     records = [
-        asdict(row) | {"budget": budget}
+        asdict(row) | training
         for folder in run_folders(results)
-        for budget in [str(read_job(folder).get("budget", ""))]
-        for row in read_rows(folder)
+        for training in [{name: str(read_job(folder).get(name, "")) for name in TRAINING}]
+        for row in _rows_at_home(results, folder)
     ]
-    frame = pd.DataFrame(records, columns=[*COLUMNS, "budget"])
+    frame = pd.DataFrame(records, columns=[*COLUMNS, *TRAINING])
     return frame.astype(dict.fromkeys([*FLOATS, "severity"], float))

@@ -29,6 +29,9 @@ def locked(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise BadInput(f"another process works on {folder}; wait for it, or choose another --results") from error
+    for leftover in folder.glob(".*"):  # of a process killed while it wrote
+        if leftover.name != LOCK:
+            leftover.unlink()
     try:
         yield
     finally:
@@ -37,9 +40,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 def forget(folder: Path) -> None:
     """Remove what a run folder holds, down to the lock."""
-    for path in folder.iterdir():
-        if path.name != LOCK:
-            path.unlink()
+    with locked(folder):
+        for path in folder.iterdir():
+            if path.name != LOCK:
+                path.unlink()
 
 
 def describe_job(folder: Path, job: Job, device: torch.device, status: str, **facts: object) -> None:

@@ -10,7 +10,7 @@ from torch import nn
 from bench.checkpoint import FILES, fingerprint, load_views, save_views
 from bench.conditions import Attacked, Condition
 from bench.device import describe
-from bench.errors import Failed
+from bench.errors import BadInput, Failed
 from bench.evaluate import PROTOCOL, outcomes
 from bench.job import Job
 from bench.judge import Outcome
@@ -19,7 +19,7 @@ from bench.price import cell_cost, training_cost
 from bench.progress import Event, Tell
 from bench.results import Row, read_outcomes, read_rows, store, write_csv
 from bench.rows import Model, label, row_of
-from bench.runfolder import describe_job, failure, forget, is_settled, locked
+from bench.runfolder import describe_job, failure, is_settled, locked
 from bench.train import CURVES, Record, Training, Views
 from bench.work import Work
 
@@ -43,32 +43,28 @@ class Runner:
     precision: str
     batch_size: int
 
-    def run(self, job: Job, tell: Tell, retrain: bool = False) -> None:
-        """Train a job unless its weights are there, and fill its missing cells.
-
-        retrain: forget what is there, failures included.
-        """
+    def run(self, job: Job, tell: Tell) -> int:
+        """Train a job unless its weights are there, and fill its missing cells. How many of its cells have failed."""
         folder = self.results / job.run
         with locked(folder):
-            if retrain:
-                forget(folder)
             if not is_settled(folder, self.work.epochs):
                 self.train(job, folder, tell)
             if reason := failure(folder):
                 for key, (epoch, condition) in self._unsaid(job, folder).items():
                     store(folder, self._row(job, epoch, "main", condition, key, Failed(reason)), None)
-            else:
-                for (epoch, view), model in self.load(job, folder).items():
-                    self.judge(job, folder, epoch, view, model, tell)
-
-    def failures(self) -> int:
-        """How many cells of the jobs asked for are stored as failed."""
-        return sum(row.status != "ok" for job in self.work.jobs for row in read_rows(self.results / job.run))
+                return len(self.work.epochs) * len(self.work.conditions)
+            models = self.load(job, folder).items()
+            return sum(self.judge(job, folder, epoch, view, model, tell) for (epoch, view), model in models)
 
     def train(self, job: Job, folder: Path, tell: Tell) -> None:
         """Train to the end and store both models, or store why there are none."""
         images, asked = len(self.work.train) + len(self.work.holdout), self.work.request
-        facts: dict[str, object] = {"images": images, "train_eps": asked.train_eps, "settings": asked.settings}
+        facts: dict[str, object] = {
+            "source": asked.dataset,
+            "images": images,
+            "train_eps": asked.train_eps,
+            "settings": asked.settings,
+        }
         describe_job(folder, job, self.device, "training", **facts)
         training = Training(job, self.work.dataset, self.work.train, self.work.holdout, self.device)
         epochs, weight = job.plan.epochs, training_cost(self.work, job)
@@ -89,6 +85,9 @@ class Runner:
                 f"no memory left to train {job.name}; with more, the same command goes on from here"
             ) from error
         else:
+            write_csv(
+                folder / "train.csv", CURVES, [dict(record) for record in training.curve]
+            )  # a kill may have lost it
             for name in ("results.csv", "outcomes.npz"):  # of older weights
                 (folder / name).unlink(missing_ok=True)
             for epoch, views in {"last": last, "best": best}.items():
@@ -99,7 +98,10 @@ class Runner:
         saved.unlink(missing_ok=True)
 
     def todo(self, retrain: bool = False) -> list[Todo]:
-        """What is not on disk yet, for each job that lacks something; a training to come counts with its main view."""
+        """What there is to do, for each job that lacks something; a training to come counts with its main view.
+
+        Failed attacks are to be done again; a failed training is not, as it would fail again.
+        """
         found = []
         for job in self.work.jobs:
             folder, cells = self.results / job.run, []
@@ -107,7 +109,7 @@ class Runner:
             if training:
                 cells = [*self.work.conditions] * len(self.work.epochs)
             elif failure(folder):
-                cells = [condition for _, condition in self._unsaid(job, folder).values()]
+                cells = [*self.work.conditions]
             else:
                 models = self.load(job, folder)
                 cells = [c for (e, v), model in models.items() for c in self.missing(folder, e, v, model).values()]
@@ -122,7 +124,11 @@ class Runner:
             plain: Views = job.recipe.finish(job.recipe.prepare(build(job.model, self.work.dataset)))
             states = load_views(folder / FILES[epoch], job.run)
             for view, model in plain.items():
-                model.load_state_dict(states[view])
+                try:
+                    model.load_state_dict(states[view])
+                except (KeyError, RuntimeError) as error:
+                    path = folder / FILES[epoch]
+                    raise BadInput(f"{path} does not fit {job.name} on {job.model}; delete it and run again") from error
                 models[epoch, view] = model.to(self.device).eval()
         return models
 
@@ -143,8 +149,12 @@ class Runner:
         parts = (weights, seen, self.work.n, condition, attack.params if attack else "", self.precision, PROTOCOL)
         return sha256(repr(parts).encode()).hexdigest()[:16]
 
-    def judge(self, job: Job, folder: Path, epoch: str, view: str, model: nn.Module, tell: Tell) -> None:
-        """Fill the missing cells of one model; those that another epoch with the same weights has are copied."""
+    def judge(self, job: Job, folder: Path, epoch: str, view: str, model: nn.Module, tell: Tell) -> int:
+        """Fill the missing cells of one model, and say how many failed.
+
+        What another epoch with the same weights was measured at is copied.
+        """
+        failed = 0
         for key, condition in self.missing(folder, epoch, view, model).items():
             same = [row for row in read_rows(folder) if row.key == key and row.status == "ok"]
             if same and key in read_outcomes(folder):
@@ -157,6 +167,7 @@ class Runner:
                     tell(Event(title, o.done, self.work.n, weight, f"{o.right[: o.done].mean():.1%} so far"))
 
             tell(Event(title, 0, self.work.n, weight))
+            saved = folder / f"partial-{key}.json"
             try:
                 outcome = outcomes(
                     model,
@@ -165,15 +176,20 @@ class Runner:
                     n=self.work.n,
                     precision=self.precision,
                     batch_size=self.batch_size,
-                    saved=folder / f"partial-{key}.json",
+                    saved=saved,
                     tick=after,
                 )
                 row, bits = self._row(job, epoch, view, condition, key, outcome), outcome.right
                 word = f"{outcome.right.mean():.1%} of {self.work.n} right, {outcome.seconds:.1f} s, {row.verdict}"
             except Failed as error:
                 row, bits, word = self._row(job, epoch, view, condition, key, error), None, f"failed: {error}"
+                failed += 1
+            except torch.OutOfMemoryError as error:
+                raise Failed(f"no memory left to judge {title}; try a smaller --batch-size") from error
             store(folder, row, bits)
+            saved.unlink(missing_ok=True)
             tell(Event(title, self.work.n, self.work.n, weight, word))
+        return failed
 
     def _row(self, job: Job, epoch: str, view: str, condition: Condition, key: str, result: Outcome | Failed) -> Row:
         partial, device = self.work.n < len(self.work.test), describe(self.device)

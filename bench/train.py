@@ -113,11 +113,12 @@ class Training:
 
     def _state(self) -> dict[str, Any]:
         model, optimiser = self.model.state_dict(), self.optimiser.state_dict()
-        kept = {"best": self.best, "curve": self.curve, "cost": self.cost}
+        kept = {"best": self.best, "curve": self.curve, "cost": self.cost, "threads": torch.get_num_threads()}
         return {"job": self.job.run, "model": model, "optimiser": optimiser} | kept
 
     def _restore(self, state: dict[str, Any] | None) -> None:
         if state is not None:
+            torch.set_num_threads(state["threads"])  # the order of a sum depends on it
             self.model.load_state_dict(state["model"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.best, self.curve, self.cost = state["best"], state["curve"], state["cost"]

@@ -57,8 +57,11 @@ class Work:
     conditions: tuple[Condition, ...]
 
 
-def plan_work(request: Request, data_dir: Path, device: torch.device) -> Work:
-    """BadInput, before anything is trained or written, if any part of the request makes no sense."""
+def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: bool = False) -> Work:
+    """BadInput, before anything is trained or written, if any part of the request makes no sense.
+
+    fetch: download the data set if it can be had so.
+    """
     names = RECIPES.select(list(request.methods))
     attacks = [parse_attack(text) for text in request.attacks]
     if request.model is not None:
@@ -74,11 +77,14 @@ def plan_work(request: Request, data_dir: Path, device: torch.device) -> Work:
         if path.startswith("plan."):
             plan = override(plan, path.removeprefix("plan."), text, setting)
     threats = threats_of(request, data)
+    if fetch and data.fetch:
+        data.fetch(data_dir)
     conditions: list[Condition] = [Clean(), *(Attacked(attack, threat) for threat in threats for attack in attacks)]
 
-    limit_train = request.limit_train or budget.train
-    if limit_train is not None and limit_train < FEWEST:
-        raise BadInput(f"--limit-train {limit_train} is too few: give {FEWEST} or more")
+    there = data.size("train", data_dir)
+    limit_train = request.limit_train or min(budget.train or there, there)
+    if limit_train < FEWEST:
+        raise BadInput(f"{limit_train} training images are too few: {FEWEST} or more are needed")
     images = data.load("train", data_dir, limit_train)
     held = min(HOLDOUT_MOST, len(images) // HOLDOUT_SHARE)
     test = data.load("test", data_dir)
@@ -149,4 +155,4 @@ def deviations(request: Request) -> list[str]:
     """What a table must say about a training beside its budget, its length and its images."""
     radii = [f"train-eps={request.train_eps:g}"] if request.train_eps else []
     searched = [request.precision] if request.precision != "fp32" else []
-    return [*radii, *searched, *(s for s in request.settings if s.startswith("plan."))]
+    return [*radii, *searched, *request.settings]

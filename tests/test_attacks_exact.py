@@ -356,11 +356,18 @@ def test_an_unknown_attack_is_an_unknown_name():
         parse_attack("PGDD-20")
 
 
-@pytest.mark.parametrize("text", ["PGD-3[restarts=0]", "PGD-3[start=zero]"])
-def test_settings_out_of_range_are_refused(text):
-    model, images = linear(2, 4)
-    with pytest.raises(BadInput, match="restarts is at least 1, start random, unclipped or clean"):
-        parse_attack(text)(model, images.x, images.y, Linf(0.1))
+@pytest.mark.parametrize(
+    ("text", "why"),
+    {
+        "PGD-3[restarts=0]": "restarts=0 is below 1",
+        "PGD-3[start=zero]": "start=zero is none of random, unclipped, clean",
+        "PGD-3[loss=cw]": "loss=cw is none of ce, margin|has no setting 'loss'",
+        "AutoAttack[block=-5]": "block=-5 is below 1",
+    }.items(),
+)
+def test_settings_out_of_range_are_refused_before_anything_runs(text, why):
+    with pytest.raises(BadInput, match=why):
+        parse_attack(text)
 
 
 def test_every_listed_attack_can_be_parsed():

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from bench import cli
 from bench.results import load, read_outcomes, run_folders
@@ -112,6 +113,10 @@ WRONG = {
     "--attacks PGD-20[stepp=1]": "has no setting 'stepp' to change; did you mean step",
     "--attacks PGD-20[steps=3]": "has no setting 'steps' to change",
     "--attacks PGD-20[step=0]": "step=0 is not a str",
+    "--attacks PGD-20[restarts=0]": "restarts=0 is below 1",
+    "--attacks AutoAttack[block=0]": "block=0 is below 1",
+    "--attacks ,": "it names nothing",
+    "--eps ,": "',' is not a number",
     "--dataset cifar": "no data set named 'cifar'; did you mean cifar10",
     "--dataset cifar10 --data-dir nowhere": "no cifar10 under nowhere; put there",
     "--model resnet": "no model named 'resnet'; did you mean resnet8",
@@ -123,7 +128,7 @@ WRONG = {
     "--limit 301": "--limit 301 is more than the 300 test images of digits",
     "--limit 0": "0 is not in the range x>=1",
     "--limit-train 9999": "a limit of 9999 does not fit the train split of digits; give 1 to 1497",
-    "--limit-train 3": "--limit-train 3 is too few: give 20 or more",
+    "--limit-train 3": "3 training images are too few: 20 or more are needed",
     "--epochs zero": "'zero' is not a valid integer",
     "--seeds -1": "'-1' is not a list of whole numbers",
     "--train-eps 0": "--train-eps 0 is not a radius",
@@ -131,9 +136,13 @@ WRONG = {
     "--device cuda:9": "device 'cuda:9' is not there",
     "--set plan.lrr=1": "Plan has no field 'lrr'; did you mean lr",
     "--set plan.lr=fast": "'fast' is not a float",
-    "--set plan.lr=-1": "lr is above 0",
+    "--set plan.lr=-1": "-1 is not a number from 0 up",
     "--set lr=1": "the form is plan.FIELD=VALUE or recipe.FIELD=VALUE",
     "--methods Standard --set recipe.beta=1": "Standard has no field 'beta'",
+    "--methods PGD-AT --set recipe.adversary.stats=bacth": "bacth is none of running, batch, moving",
+    "--methods PGD-AT --set recipe.decay=kernel": "kernel is none of all, kernels",
+    "--methods PGD-AT --set recipe.adversary.ascent.steps=-3": "-3",
+    "--methods PGD-AT --set recipe.keep=5": "5 is not a share, from 0 to 1",
     "--epoch 3": "No such option",
 }
 
@@ -146,6 +155,71 @@ def test_bad_input_is_one_line_and_writes_nothing(bench, tmp_path, arguments):
     assert err.count("\n") == 1
     assert out == ""
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("option", ["--results", "--reports"])
+@pytest.mark.parametrize("below", ["", "/sub"])
+def test_a_file_where_a_folder_is_to_be_is_named(bench, tmp_path, option, below):
+    (tmp_path / "taken").write_text("")
+    code, _, err = bench("run", "--methods", "Standard", option, f"taken{below}", *SMALL)
+    assert code == 2
+    assert "taken is a file, where a folder is to be" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_no_command_is_one_line(bench):
+    code, _, err = bench()
+    assert code == 2
+    assert err.count("\n") == 1
+
+
+def test_a_small_folder_needs_no_limit(bench, tmp_path):
+    rng = np.random.default_rng(0)
+    for split, count in {"train": 20, "test": 5}.items():
+        for label in ("cat", "dog"):
+            (tmp_path / "pets" / split / label).mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(0, 256, (12, 12), np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "pets" / split / label / f"{i}.png")
+    code, out, err = bench(
+        "run", "--dataset", "folder:pets", "--methods", "PGD-AT", "--attacks", "FGSM", "--epochs", "1"
+    )
+    assert code == 0, err
+    assert "n=10" in out
+
+
+def test_settings_of_a_recipe_are_on_the_board_and_apart_from_the_plain_one(bench):
+    asked = ["run", "--methods", "PGD-AT", "--attacks", "none", *SMALL]
+    bench(*asked)
+    _, out, _ = bench(*asked, "--set", "recipe.keep=0.5")
+    assert "recipe.keep=0.5" in " ".join(out.split())
+    _, out, _ = bench("report")
+    assert out.count("PGD-AT") == 2
+    assert out.count("n=20") >= 2
+
+
+def test_a_failed_attack_is_stored_and_tried_again(bench, tmp_path, monkeypatch):
+    from bench import attacks
+
+    asked = ["run", "--methods", "Standard", "--attacks", "PGD-5", *SMALL]
+
+    def broken(*arguments, **settings):
+        raise IndexError("out of luck")
+
+    monkeypatch.setattr(attacks.pgd, "search", broken)
+    code, out, err = bench(*asked)
+    assert code == 1
+    assert "failed: attack PGD-5 stopped, IndexError: out of luck" in err
+    rows = load(tmp_path / "results")
+    assert rows[rows["name"] == "PGD-5"]["value"].isna().all()
+    assert "failed" in out
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    code, _, err = bench(*asked)
+    assert (code, err.count("\n")) == (0, 1)
+    rows = load(tmp_path / "results")
+    assert (rows["status"] == "ok").all()
+    assert len(rows) == 2
 
 
 def test_a_report_of_nothing_says_what_to_run(bench):

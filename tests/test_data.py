@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -111,10 +112,20 @@ def test_fingerprint_sees_pixels_labels_shapes_and_order():
 # image folders
 
 
+def test_folders_of_one_name_and_other_images_have_other_names(tmp_path):
+    write_folder(tmp_path / "a" / "cats")
+    write_folder(tmp_path / "b" / "cats")
+    path = next((tmp_path / "b" / "cats" / "train").rglob("*.png"))
+    Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
+    names = [dataset(f"folder:{tmp_path / which / 'cats'}", NOWHERE).name for which in "ab"]
+    assert names[0] != names[1]
+
+
 def test_folder_is_described_by_its_files(tmp_path):
     write_folder(tmp_path / "my pets!")
     data = dataset(f"folder:{tmp_path / 'my pets!'}", NOWHERE)
-    assert (data.name, data.classes, data.shape) == ("folder-my-pets-", ("cat", "dog"), (3, 8, 8))
+    assert (data.classes, data.shape) == (("cat", "dog"), (3, 8, 8))
+    assert re.fullmatch(r"folder-my-pets--[0-9a-f]{6}", data.name)
     assert (data.model, data.pad, data.flip) == ("cnn", 1, False)
     values = np.array([0, 1, 2, 3, 4, 5, 20, 21, 22, 23, 24, 25]) / 255
     assert data.mean == pytest.approx([values.mean()] * 3, abs=1e-4)

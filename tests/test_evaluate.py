@@ -338,7 +338,9 @@ def test_a_killed_evaluation_goes_on_from_its_last_finished_block(exact, attack,
     assert (resumed.forwards, resumed.backwards) == (whole.forwards, whole.backwards)
     assert resumed.doubts == whole.doubts == {"a doubt": 12}
     assert resumed.seconds > 0
-    assert not list(tmp_path.iterdir())
+    attacked.clear()
+    assert (outcomes(model, images, condition, saved=saved).right == whole.right).all()  # killed before it was stored
+    assert attacked == []
 
 
 def test_own_attacks_go_on_with_the_same_draws(exact, monkeypatch, tmp_path):
@@ -372,13 +374,13 @@ def test_finished_blocks_of_another_number_of_images_are_refused(model, images, 
     ("n", "few", "many"), [(100, 1, 2), (300, 2, 3), (1000, 5, 6), (10_000, 28, 29)]
 )  # more than 0.2 % beyond chance
 def test_a_doubt_counts_beyond_chance_only(n, few, many):
-    assert Outcome(np.ones(n, bool), doubts={"odd": few}).verdict == "ok"
-    assert Outcome(np.ones(n, bool), doubts={"odd": many}).verdict == f"suspect: odd ({many} of {n} images)"
+    assert Outcome(np.ones(n, bool), seen=n, doubts={"odd": few}).verdict == "ok"
+    assert Outcome(np.ones(n, bool), seen=n, doubts={"odd": many}).verdict == f"suspect: odd ({many} of {n} images)"
 
 
 def test_every_doubt_is_in_the_verdict():
-    outcome = Outcome(np.ones(50, bool), doubts={"a": 50, "b": 0, "c": 128})
-    assert outcome.verdict == "suspect: a (50 of 50 images); c (50 of 50 images)"
+    outcome = Outcome(np.ones(50, bool), seen=128, doubts={"a": 50, "b": 0, "c": 256})  # the block is attacked whole
+    assert outcome.verdict == "suspect: a (50 of 128 images); c (128 of 128 images)"
 
 
 class Noisy(nn.Module):

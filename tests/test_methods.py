@@ -248,7 +248,8 @@ SPEC = {  # eps, steps, step size, start, batch-norm statistics, which weights d
 def test_settings_are_those_of_the_paper(name):
     recipe = RECIPES[name]
     eps, steps, step, start, stats, decay = SPEC[name]
-    assert recipe.adversary == Untargeted(Ascent(Linf(eps), steps, pytest.approx(step), start), stats)
+    assert recipe.adversary.ascent.step_size == pytest.approx(step)
+    assert recipe.adversary == Untargeted(Ascent(Linf(eps), steps, recipe.adversary.ascent.step_size, start), stats)
     assert recipe.decay == decay
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Protocol
+from typing import Literal, Protocol, get_args, get_origin, get_type_hints
 
 from torch import Tensor, nn
 
@@ -86,6 +86,7 @@ def parse_attack(text: str) -> AttackSpec:
             what = f"has no setting {key!r} to change" if equals else f"has {part!r} where setting=value belongs"
             raise BadInput(f"attack {text!r} {what}; {suggestion(key, known) if known else 'it has none'}")
         settings[key] = _value(text, key, value, free[key])
+        _check(text, key, settings[key], get_type_hints(getattr(attack, "func", attack))[key])
     return AttackSpec(name, tuple(sorted(settings.items())))
 
 
@@ -103,6 +104,14 @@ def _value(text: str, key: str, value: str, default: Setting) -> Setting:
         return type(default)(value)
     except (KeyError, ValueError) as error:
         raise BadInput(f"attack {text!r}: {key}={value} is not a {type(default).__name__}") from error
+
+
+def _check(text: str, key: str, value: Setting, hint: object) -> None:
+    choices = get_args(hint) if get_origin(hint) is Literal else ()
+    if choices and value not in choices:
+        raise BadInput(f"attack {text!r}: {key}={value} is none of {', '.join(map(str, choices))}")
+    if isinstance(value, int | float) and not isinstance(value, bool) and not value >= 1:
+        raise BadInput(f"attack {text!r}: {key}={value} is below 1")
 
 
 def canonical_step(text: str) -> str:

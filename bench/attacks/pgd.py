@@ -42,8 +42,8 @@ def pgd(
 
     step: its length, as a share of eps (`0.25eps`) or in pixel units (`0.0078`).
     """
-    if restarts < 1 or start not in ("random", "unclipped", "clean"):
-        raise BadInput(f"restarts={restarts}, start={start}: restarts is at least 1, start random, unclipped or clean")
+    if restarts < 1:
+        raise BadInput(f"restarts={restarts} is below 1")
     ascent = Ascent(threat, steps, step_length(step, threat.eps), start)
     return search(model, ascent, LOSSES[loss], x, y, restarts=restarts, last=last)
 

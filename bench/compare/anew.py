@@ -25,7 +25,7 @@ from bench.runner import Runner
 from bench.work import NORMS, Request, Work, plan_work
 
 Record = dict[str, Any]  # what job.json says
-NEEDED = ("name", "dataset", "model", "seed", "plan", "precision", "images", "train_eps", "settings")
+NEEDED = ("name", "dataset", "model", "seed", "plan", "precision", "source", "images", "train_eps", "settings")
 REMAKE = "remake the baseline, or compare without --level"
 
 
@@ -47,7 +47,7 @@ def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, devi
     with Progress(cost) as progress:
         for work in works:
             runner = Runner(work, current, device, work.jobs[0].precision, batch_size)
-            run_jobs(runner, work.jobs, progress, workers, False, current / "bench.log")
+            run_jobs(runner, work.jobs, progress, workers, current / "bench.log")
 
 
 def works_of(baseline: Path, current: Path, level: int, data_dir: Path, device: torch.device) -> list[Work]:
@@ -82,7 +82,7 @@ def planned_again(folder: Path, record: Record, data_dir: Path, device: torch.de
         raise BadInput(f"{path} does not say what was trained ({', '.join(lacking)}); {REMAKE}")
     request = Request(
         methods=(record["name"],),
-        dataset=record["dataset"],
+        dataset=record["source"],
         model=record["model"],
         budget="quick",  # what a budget sets is in the record
         limit_train=record["images"],

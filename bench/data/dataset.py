@@ -96,6 +96,10 @@ class Dataset:
     def num_classes(self) -> int:
         return len(self.classes)
 
+    def size(self, split: Split, data_dir: Path) -> int:
+        """How many images a split has."""
+        return len(self.read(split, data_dir).y)
+
     def load(self, split: Split, data_dir: Path, limit: int | None = None) -> Images:
         """The first `limit` images of a split, or all of them, in an order that never changes.
 

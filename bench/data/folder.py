@@ -1,5 +1,6 @@
 """Image folders: ROOT/{train,test}/<class>/*.png|jpg|jpeg, all images of one size."""
 
+import hashlib
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -31,10 +32,12 @@ def folder_dataset(root: Path) -> Dataset:
     shape = (CHANNELS[first.mode], first.height, first.width)
     read = partial(read_folder, root, classes, shape)
     source = read("train", root)
-    sample = source.pixels(source.order("train")[:SAMPLE]) / 255
+    pixels = source.pixels(source.order("train")[:SAMPLE])
+    # two folders may share a name
+    content, sample = hashlib.sha256(pixels.tobytes()).hexdigest()[:6], pixels / 255
     size = min(shape[1:])
     return Dataset(
-        name="folder-" + re.sub(r"[^A-Za-z0-9+.-]+", "-", root.resolve().name),
+        name=f"folder-{re.sub(r'[^A-Za-z0-9+.-]+', '-', root.resolve().name)}-{content}",
         classes=classes,
         shape=shape,
         mean=tuple(float(m) for m in sample.mean((0, 2, 3)).round(4)),

@@ -16,6 +16,7 @@ class Board(NamedTuple):
     eps: float | None
     budget: str
     n: int
+    data: str = ""  # fingerprint of the training images: other files of the same set may be in another order
 
     @property
     def threat(self) -> str:
@@ -30,7 +31,7 @@ class Board(NamedTuple):
     @property
     def slug(self) -> str:
         """File name of the board; the protocol is in it because boards may differ in that alone."""
-        parts = [self.dataset, self.model, self.threat, self.budget, f"n{self.n}", f"p{self.protocol}"]
+        parts = [self.dataset, self.model, self.threat, self.budget, f"n{self.n}", f"p{self.protocol}", self.data[:6]]
         return re.sub(r"[^\w.]+", "-", " ".join(parts)).strip("-").lower()
 
 
@@ -46,14 +47,14 @@ def groups(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:
     found = {}
     shared: Any  # the key of a group is only Hashable to the type checker
     threat: Any
-    for shared, same in rows.groupby(["protocol", "dataset", "model", "budget", "n"], sort=False):
-        protocol, dataset, model, budget, n = shared
+    for shared, same in rows.groupby(["protocol", "dataset", "model", "budget", "n", "data"], sort=False):
+        protocol, dataset, model, budget, n, data = shared
         clean, attacked = same[same["kind"] == "clean"], same[same["kind"] == "attack"]
         if attacked.empty:
-            found[Board(protocol, dataset, model, "", None, budget, n)] = clean
+            found[Board(protocol, dataset, model, "", None, budget, n, data)] = clean
         for threat, part in attacked.groupby(["norm", "eps"], dropna=False):
             norm, eps = threat
-            found[Board(protocol, dataset, model, norm, None if pd.isna(eps) else eps, budget, n)] = pd.concat(
+            found[Board(protocol, dataset, model, norm, None if pd.isna(eps) else eps, budget, n, data)] = pd.concat(
                 [clean, part]
             )
     return found
