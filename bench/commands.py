@@ -46,9 +46,9 @@ def run_methods(
     batch_size: int,
     workers: int | None,
     *,
-    download: bool,
-    retrain: bool,
-    dry_run: bool,
+    download: bool = False,
+    retrain: bool = False,
+    dry_run: bool = False,
 ) -> int:
     """`bench run`. 0, or 1 if a training or a cell failed."""
     load_plugins()

@@ -1,6 +1,8 @@
 """Attacks against linear models, whose robust accuracy is known in closed form, and `search` against a plain loop."""
 
 import json
+import warnings
+from pathlib import Path
 
 import pyautoattack.autoattack
 import pytest
@@ -10,11 +12,13 @@ from torch import nn
 
 from bench.attacks import ATTACKS, parse_attack
 from bench.conditions import Attacked, Clean
-from bench.data import Images
+from bench.data import Images, dataset
+from bench.data.batches import to_float
 from bench.errors import BadInput, UnknownName
 from bench.evaluate import outcomes
 from bench.inner import Ascent
 from bench.losses import cross_entropy, margin
+from bench.models import build
 from bench.search import places, search
 from bench.seeding import image_rows, image_stream
 from bench.threat import L2, Linf
@@ -381,3 +385,16 @@ def test_own_attacks_know_no_other_draws_than_those_of_the_images():
     a, b, other = (outcomes(model, images, condition, seed=seed).right for seed in (0, 0, 1))
     assert (a == b).all()
     assert (a != other).any()
+
+
+def test_pgd_from_the_image_equals_that_of_torchattacks_image_by_image():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its own imports
+        from torchattacks import PGD
+    torch.manual_seed(0)
+    data = dataset("digits", Path())
+    model, images = build("cnn", data).eval(), data.load("test", Path(), 100)
+    x = to_float(images.x)
+    theirs = PGD(model, eps=0.2, alpha=0.05, steps=10, random_start=False)(x, images.y)
+    ours = parse_attack("PGD-10.last[start=clean,step=0.05]")(model, x, images.y, Linf(0.2))
+    assert (ours - theirs).abs().max() < 1e-6

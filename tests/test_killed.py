@@ -1,0 +1,66 @@
+"""`kill -9` at any moment, then the same command: the numbers of a run that was never disturbed."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+ASKED = [
+    "run",
+    "--methods",
+    "Standard,PGD-AT",
+    "--attacks",
+    "PGD-20,AutoAttack",
+    "--limit-train",
+    "300",
+    "--epochs",
+    "6",
+]
+ASKED += ["--limit", "200"]  # two blocks of AutoAttack
+BENCH = str(Path(sys.executable).with_name("bench"))
+MOMENTS = ["progress.pt", "weights.safetensors", "partial-*.json"]  # in training, after it, during AutoAttack
+
+
+def start(results: Path) -> "subprocess.Popen[bytes]":
+    command = [BENCH, *ASKED, "--results", str(results), "--reports", str(results) + "-reports", "--workers", "2"]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.slow
+def test_a_killed_run_ends_like_one_that_was_not(tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert start(whole).wait() == 0
+    kills = 0
+    for moment in MOMENTS:
+        process = start(killed)
+        while process.poll() is None and not any(killed.rglob(moment)):
+            time.sleep(0.05)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills += 1
+            time.sleep(1)  # for its workers to notice
+    assert kills >= 2
+    assert start(killed).wait() == 0
+
+    found = {path.relative_to(whole) for path in whole.rglob("*.*") if path.name not in (".lock", "bench.log")}
+    assert found == {
+        path.relative_to(killed) for path in killed.rglob("*.*") if path.name not in (".lock", "bench.log")
+    }
+    for name in found:
+        if name.name == "results.csv":
+            one, two = (
+                pd.read_csv(root / name, keep_default_na=False).drop(columns="seconds") for root in (whole, killed)
+            )
+            pd.testing.assert_frame_equal(one, two)
+        elif name.name == "outcomes.npz":
+            with np.load(whole / name) as one, np.load(killed / name) as two:
+                assert one.files == two.files
+                assert all((one[key] == two[key]).all() for key in one.files)
+        elif name.suffix == ".safetensors":
+            assert (whole / name).read_bytes() == (killed / name).read_bytes()
