@@ -21,7 +21,7 @@ from bench.models.wrn import wrn
 CIFAR = DATASETS["cifar10"]
 SMALL = [name for name in MODELS if not name.startswith("wrn")]
 FACTS = {  # parameters with 10 and with 100 classes, batch norms
-    "cnn": (57_130, 62_980, 3),
+    "cnn": (24_346, 30_196, 3),
     "resnet8": (78_042, 83_892, 9),
     "resnet18": (11_173_962, 11_220_132, 20),
     "preact-resnet18": (11_171_146, 11_217_316, 16),
