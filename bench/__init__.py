@@ -4,32 +4,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.adversary import Adversary, Untargeted
+    from bench.adversary import Adversary, Targeted, Untargeted
     from bench.attacks import ATTACKS, AttackSpec, parse_attack
     from bench.conditions import Attacked, Clean
     from bench.data import DATASETS, Images, dataset
     from bench.evaluate import outcomes
     from bench.inner import Ascent, frozen
-    from bench.labels import smooth
+    from bench.labels import random_class, smooth
     from bench.losses import cross_entropy, kl, margin
-    from bench.mixing import beta, box, lerp
+    from bench.mixing import beta, box, lerp, shuffled
     from bench.models import MODELS
-    from bench.recipe import RECIPES, Recipe
+    from bench.recipe import RECIPES, Recipe, scaled
     from bench.results import load as load_results
     from bench.threat import L2, Linf, Threat
 
 _HOME = {
-    "bench.adversary": ("Adversary", "Untargeted"),
+    "bench.adversary": ("Adversary", "Targeted", "Untargeted"),
     "bench.attacks": ("ATTACKS", "AttackSpec", "parse_attack"),
     "bench.conditions": ("Attacked", "Clean"),
     "bench.data": ("DATASETS", "Images", "dataset"),
     "bench.evaluate": ("outcomes",),
     "bench.inner": ("Ascent", "frozen"),
-    "bench.labels": ("smooth",),
+    "bench.labels": ("random_class", "smooth"),
     "bench.losses": ("cross_entropy", "kl", "margin"),
-    "bench.mixing": ("beta", "box", "lerp"),
+    "bench.mixing": ("beta", "box", "lerp", "shuffled"),
     "bench.models": ("MODELS",),
-    "bench.recipe": ("RECIPES", "Recipe"),
+    "bench.recipe": ("RECIPES", "Recipe", "scaled"),
     "bench.threat": ("L2", "Linf", "Threat"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
@@ -37,9 +37,9 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 __version__ = "0.1.0"
 __all__ = [
     "ATTACKS", "DATASETS", "L2", "MODELS", "RECIPES",
-    "Adversary", "Ascent", "AttackSpec", "Attacked", "Clean", "Images", "Linf", "Recipe", "Threat", "Untargeted",
-    "beta", "box", "cross_entropy", "dataset", "frozen", "kl", "lerp", "load_results", "margin", "outcomes",
-    "parse_attack", "smooth",
+    "Adversary", "Ascent", "AttackSpec", "Attacked", "Clean", "Images", "Linf", "Recipe", "Targeted", "Threat",
+    "Untargeted", "beta", "box", "cross_entropy", "dataset", "frozen", "kl", "lerp", "load_results", "margin",
+    "outcomes", "parse_attack", "random_class", "scaled", "shuffled", "smooth",
 ]  # fmt: skip
 
 
