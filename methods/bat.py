@@ -1,8 +1,8 @@
 """Bilateral adversarial training (BAT): perturb the image in one step, and the label too.
 
-Wang, Zhang, "Bilateral Adversarial Training: Towards Fast Training of More Robust Models Against
-Adversarial Attacks", ICCV 2019, arXiv:1811.10716. The label rules are those of the main text and the authors' train.py; `sup` and
-`heaviest` (LA9) from the appendix.
+Wang, Zhang, "Bilateral Adversarial Training: Towards Fast Training of More Robust Models Against Adversarial
+Attacks", ICCV 2019, arXiv:1811.10716. Steps and label rule of the authors' train.py; `sup` and the nine heaviest
+wrong classes (LA9) are the paper's.
 """
 
 from dataclasses import dataclass
