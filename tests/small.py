@@ -42,8 +42,8 @@ class Shown:
     model: nn.Module
 
 
-def shown(recipe: Recipe, x: Tensor, q: Tensor = Q, seed: int = 0, model: nn.Module | None = None) -> Shown:
-    """Of a recipe with one forward pass to learn from; the adversary draws first, then the recipe."""
+def learned(recipe: Recipe, x: Tensor, q: Tensor = Q, seed: int = 0, model: nn.Module | None = None) -> list[Shown]:
+    """Of each forward pass to learn from, in order, with the loss of them all; the adversary draws first."""
     home, labels, images, model = sys.modules[type(recipe).__module__], [], [], model or net()
 
     def note(module: nn.Module, inputs: tuple[Tensor]) -> None:
@@ -51,7 +51,8 @@ def shown(recipe: Recipe, x: Tensor, q: Tensor = Q, seed: int = 0, model: nn.Mod
             images.append(inputs[0].detach())
 
     def spy(logits: Tensor, target: Tensor) -> Tensor:
-        labels.append(target.detach())
+        if model.training:
+            labels.append(target.detach())
         return true(logits, target)
 
     true = home.cross_entropy
@@ -60,8 +61,13 @@ def shown(recipe: Recipe, x: Tensor, q: Tensor = Q, seed: int = 0, model: nn.Mod
         patch.setattr(home, "cross_entropy", spy)
         loss = recipe.loss(model, x, q)
     handle.remove()
-    ((image,), (label,)) = images, labels
-    return Shown(image, label, loss, model)
+    return [Shown(image, label, loss, model) for image, label in zip(images, labels, strict=True)]
+
+
+def shown(recipe: Recipe, x: Tensor, q: Tensor = Q, seed: int = 0, model: nn.Module | None = None) -> Shown:
+    """Of a recipe with one forward pass to learn from."""
+    (only,) = learned(recipe, x, q, seed, model)
+    return only
 
 
 def draw(patch: pytest.MonkeyPatch, module: str, *values: float | Tensor) -> list[tuple[float, str]]:

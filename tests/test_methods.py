@@ -19,13 +19,18 @@ from bench import L2, RECIPES, Ascent, Linf, Recipe, Untargeted, beta, box, lerp
 from bench.recipe import scaled
 from bench.seeding import seeded
 from bench.threat import Pixels
+from methods.advprop import AdvProp
 from methods.avmixup import AvMixup
 from methods.m2at import M2at
+from methods.mixup import Iat, Mixup
 from methods.pgd_at import PGD10, AdversarialTraining, DynamicSmoothing
+from methods.robmask import RobMask
 from methods.standard import Standard
+from methods.tlat import Tlat
 from methods.trades import Trades
 
-ONE_FORWARD = [name for name, recipe in RECIPES.items() if not isinstance(recipe, Trades)]
+MANY_FORWARDS = (Trades, Iat, Tlat, AdvProp, RobMask)
+ONE_FORWARD = [name for name, recipe in RECIPES.items() if not isinstance(recipe, MANY_FORWARDS)]
 
 
 # labels
@@ -549,7 +554,7 @@ def test_radii_and_steps_scale_and_nothing_else_does(name):
     for path, value in before.items():
         radius = path.endswith((".eps", ".step_size"))
         assert after[path] == (pytest.approx(value * factor) if radius else value)
-    assert any(path.endswith(".eps") for path in before) == (not isinstance(RECIPES[name], Standard))
+    assert any(path.endswith(".eps") for path in before) == (not isinstance(RECIPES[name], (Standard, Mixup)))
 
 
 def test_the_radius_of_trades_keeps_its_ratio_to_eight():

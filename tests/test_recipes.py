@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 import methods  # noqa: F401
-from bench import DATASETS, RECIPES, Ascent, Recipe, frozen
+from bench import DATASETS, RECIPES, Ascent, Recipe, Switch, branch, frozen
 from bench.folding import folded, twinned
 from bench.models import build
 from bench.passes import counting
 from bench.recipe import scaled
 from bench.seeding import seeded
 from bench.threat import REFERENCE_EPS
+from methods.mixup import Iat, Mixup
 
 SETTINGS = [("digits", "cnn"), ("cifar10", "resnet8")]
 METHODS = sorted((Path(__file__).parents[1] / "methods").glob("*.py"))
@@ -42,11 +43,17 @@ class Recorder(nn.Module):
         super().__init__()
         self.model = model
         self.seen: list[Tensor] = []
+        self.choices: list[object] = []  # where its switches stood then
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
             self.seen.append(x.detach().clone())
+            self.choices.append(next((s.choice for s in switches(self.model)), None))
         return self.model(x)
+
+
+def switches(model: nn.Module) -> list[Switch]:
+    return [m for m in model.modules() if isinstance(m, Switch)]
 
 
 def tiny() -> nn.Module:
@@ -153,7 +160,7 @@ def test_images_and_labels_are_left_as_they_were(recipe):
 
 
 def state(model: nn.Module) -> list[object]:
-    modes = [m.training for m in model.modules()]
+    modes = [(m.training, getattr(m, "choice", None)) for m in model.modules()]
     grads = [p.requires_grad for p in model.parameters()]
     return [modes, grads, [m.momentum for m in model.modules() if isinstance(m, _BatchNorm)]]
 
@@ -183,14 +190,19 @@ def test_frozen_is_undone_even_after_an_exception(kind):
     assert state(model) == before
 
 
+MIXED = (Mixup, Iat)  # and Tlat with alpha: what they show lies between two images
+
+
 def test_it_shows_images_that_are_allowed(recipe):
     model, x, q = started(recipe)
     loss_of(recipe, model, x, q)
+    assert all(len(seen) == len(x) and seen.min() >= 0 and seen.max() <= 1 for seen in model.seen)
+    if isinstance(recipe, MIXED) or getattr(recipe, "alpha", 0):
+        return
     reach = max([a.threat.eps for a in ascents(recipe)], default=0) * max(1, getattr(recipe, "gamma", 1))
     farthest = max(float((seen - x).abs().max()) for seen in model.seen)
     assert farthest <= reach + 1e-6
     assert farthest >= reach / 4
-    assert all(len(seen) == len(x) and seen.min() >= 0 and seen.max() <= 1 for seen in model.seen)
 
 
 def test_running_statistics_come_from_what_it_learns_from(recipe):
@@ -198,8 +210,9 @@ def test_running_statistics_come_from_what_it_learns_from(recipe):
     model, x, q = started(recipe)
     replayed = deepcopy(model.model)
     loss_of(recipe, model, x, q)
-    for seen in model.seen:
-        replayed(seen)
+    for seen, choice in zip(model.seen, model.choices, strict=True):
+        with branch(replayed, choice):
+            replayed(seen)
     assert same(statistics(model), statistics(replayed)) == (stats(recipe) != "moving")
     if stats(recipe) == "moving":
         (ascent,) = ascents(recipe)
@@ -242,12 +255,12 @@ def test_one_step_with_and_without_the_twin(setting):
     losses = [loss_of(recipe, plain, x, q)]
     with ExitStack() as stack:
         stack.enter_context(twinned(model, x))
-        assert folded(model) is not model
+        assert (folded(model) is model) == bool(switches(model))
         attacked = stack.enter_context(counting(folded(model)))
         losses.append(loss_of(recipe, model, x, q))
     assert losses[1].item() == pytest.approx(losses[0].item(), abs=1e-4)
     steps = sum(a.steps for a in ascents(recipe)) if stats(recipe) == "running" else 0
-    assert steps * len(x) == attacked.backwards
+    assert steps * len(getattr(recipe, "strengths", "1")) * len(x) == attacked.backwards
 
     before = [p.detach().clone() for p in plain.parameters()]
     losses[0].backward()
