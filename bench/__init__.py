@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bench.adversary import Adversary, Targeted, Untargeted
     from bench.attacks import ATTACKS, AttackSpec, parse_attack
-    from bench.branches import Switch, add_branches, branch, plain, switched
+    from bench.branches import add_branches, add_masks, branch, plain
     from bench.conditions import Attacked, Clean
     from bench.data import DATASETS, Images, dataset
     from bench.evaluate import outcomes
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _HOME = {
     "bench.adversary": ("Adversary", "Targeted", "Untargeted"),
     "bench.attacks": ("ATTACKS", "AttackSpec", "parse_attack"),
-    "bench.branches": ("Switch", "add_branches", "branch", "plain", "switched"),
+    "bench.branches": ("add_branches", "add_masks", "branch", "plain"),
     "bench.conditions": ("Attacked", "Clean"),
     "bench.data": ("DATASETS", "Images", "dataset"),
     "bench.evaluate": ("outcomes",),
@@ -39,10 +39,10 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 __version__ = "0.1.0"
 __all__ = [
     "ATTACKS", "DATASETS", "L2", "MODELS", "RECIPES",
-    "Adversary", "Ascent", "AttackSpec", "Attacked", "Clean", "Images", "Linf", "Recipe", "Switch", "Targeted",
-    "Threat", "Untargeted", "add_branches", "beta", "box", "branch", "cross_entropy", "dataset", "frozen", "kl",
+    "Adversary", "Ascent", "AttackSpec", "Attacked", "Clean", "Images", "Linf", "Recipe", "Targeted", "Threat",
+    "Untargeted", "add_branches", "add_masks", "beta", "box", "branch", "cross_entropy", "dataset", "frozen", "kl",
     "lerp", "load_results", "margin", "outcomes", "parse_attack", "plain", "random_class", "scaled", "shuffled",
-    "smooth", "switched",
+    "smooth",
 ]  # fmt: skip
 
 

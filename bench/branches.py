@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from bench.errors import BadInput
@@ -47,13 +48,58 @@ class Branched(Switch):
         return norm
 
 
+class Masked(Switch):
+    """Batch norm whose scale and shift are those of the k strengths 0, 1/(k-1), ..., 1, interpolated linearly.
+
+    `choice` is the strength, and the number of the running statistics in use. Strength 0 with the first is the default.
+    """
+
+    def __init__(self, norm: nn.BatchNorm2d, k: int, statistics: int) -> None:
+        super().__init__((0.0, 0))
+        self.scale = nn.ParameterList(norm.weight.detach().clone() for _ in range(k))
+        self.shift = nn.ParameterList(norm.bias.detach().clone() for _ in range(k))
+        self.norms = nn.ModuleList(_without_affine(norm) for _ in range(statistics))
+
+    def rescaling(self) -> tuple[Tensor, Tensor]:
+        """Scale and shift at the present strength, (C,)."""
+        at = self.choice[0] * (len(self.scale) - 1)
+        share = [max(0.0, 1 - abs(at - i)) for i in range(len(self.scale))]
+        scale, shift = (
+            torch.stack([u * w for u, w in zip(share, rows, strict=True)]).sum(0) for rows in (self.scale, self.shift)
+        )
+        return scale, shift
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale, shift = self.rescaling()
+        out: Tensor = self.norms[self.choice[1]](x) * scale[:, None, None] + shift[:, None, None]
+        return out
+
+    def plain(self) -> nn.BatchNorm2d:
+        norm = deepcopy(self.norms[self.choice[1]])
+        assert isinstance(norm, nn.BatchNorm2d)
+        norm.affine, (norm.weight, norm.bias) = True, map(nn.Parameter, self.rescaling())
+        return norm
+
+
+def _without_affine(norm: nn.BatchNorm2d) -> nn.BatchNorm2d:
+    norm = deepcopy(norm)
+    norm.affine = False
+    norm.register_parameter("weight", None)
+    norm.register_parameter("bias", None)
+    return norm
+
+
 def add_branches(model: nn.Module, *names: str) -> nn.Module:
     """Give every batch norm of the model one branch per name, beside the main one. In place."""
-    return switched(model, lambda norm: Branched(norm, names))
+    return _switched(model, lambda norm: Branched(norm, names))
 
 
-def switched(model: nn.Module, make: Callable[[nn.BatchNorm2d], Switch]) -> nn.Module:
-    """Put a switch in the place of every batch norm. In place."""
+def add_masks(model: nn.Module, k: int, statistics: int = 1) -> nn.Module:
+    """Give every batch norm of the model one scale and shift for each of k strengths. In place."""
+    return _switched(model, lambda norm: Masked(norm, k, statistics))
+
+
+def _switched(model: nn.Module, make: Callable[[nn.BatchNorm2d], Switch]) -> nn.Module:
     if not _replace(model, nn.BatchNorm2d, make):
         raise BadInput("this method keeps batch norms apart, and the model has no BatchNorm2d layer")
     return model

@@ -10,16 +10,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench import RECIPES, add_branches, branch, plain, scaled
-from bench.branches import Branched
+from bench.branches import Branched, Masked
 from bench.errors import BadInput
 from bench.folding import Twin, attackable, folded, twinned
 from bench.inner import frozen
 from bench.models import MODELS
 from bench.seeding import seeded
 from methods.advprop import AdvProp
-from methods.robmask import CLEAN, MaskedBatchNorm2d, RobMask
+from methods.robmask import RobMask
 
 RATE = 0.1
+CLEAN = (0.0, 0)
 SPLIT = RobMask(strength=1.0, split_stats=True)
 
 
@@ -98,7 +99,7 @@ def test_every_norm_of_a_registered_model_becomes_a_switch(name):
     model = MODELS["resnet18"](10, 3)
     count = sum(isinstance(m, nn.BatchNorm2d) for m in model.modules())
     prepared = RECIPES[name].prepare(model)
-    kind = Branched if name == "AdvProp" else MaskedBatchNorm2d
+    kind = Branched if name == "AdvProp" else Masked
     assert sum(isinstance(m, kind) for m in prepared.modules()) == count
 
 
@@ -244,7 +245,7 @@ def test_masks_are_linear_between_the_primary_strengths(k):
 
     def scale(strength: float) -> Tensor:
         norm.choice = (strength, 0)
-        return norm.mask()[0]
+        return norm.rescaling()[0]
 
     for i in range(k):
         assert close(scale(i / (k - 1)), norm.scale[i])

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 import methods  # noqa: F401
-from bench import DATASETS, RECIPES, Ascent, Recipe, Switch, branch, frozen
+from bench import DATASETS, RECIPES, Ascent, Recipe, branch, frozen
+from bench.branches import Switch
 from bench.folding import folded, twinned
 from bench.models import build
 from bench.passes import counting
