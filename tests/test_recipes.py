@@ -1,5 +1,6 @@
 """What every recipe owes the bench. Runs over the registry, so a new recipe is tested by existing."""
 
+import ast
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ from bench.passes import counting
 from bench.recipe import scaled
 from bench.seeding import seeded
 from bench.threat import REFERENCE_EPS
+from methods.cutmix import CutMix
 from methods.mixup import Iat, Mixup
 
 SETTINGS = [("digits", "cnn"), ("cifar10", "resnet8")]
@@ -119,6 +121,15 @@ def test_no_two_recipes_are_the_same(recipe):
 
 
 @pytest.mark.parametrize("path", METHODS, ids=lambda path: path.stem)
+def test_a_method_is_short_enough_to_be_read_beside_its_paper(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 70
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.body[0].lineno < 20, node.name
+
+
+@pytest.mark.parametrize("path", METHODS, ids=lambda path: path.stem)
 def test_a_method_opens_with_where_it_is_from(path):
     assert path.read_text(encoding="utf-8").startswith('"""')
 
@@ -191,7 +202,7 @@ def test_frozen_is_undone_even_after_an_exception(kind):
     assert state(model) == before
 
 
-MIXED = (Mixup, Iat)  # and Tlat with alpha: what they show lies between two images
+MIXED = (Mixup, CutMix, Iat)  # and Tlat with alpha: what they show lies between two images
 
 
 def test_it_shows_images_that_are_allowed(recipe):
