@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bench.adversary import Adversary, Targeted, Untargeted
     from bench.attacks import ATTACKS, AttackSpec, parse_attack
+    from bench.augment import augmented
     from bench.branches import add_branches, add_masks, branch, plain
     from bench.conditions import Attacked, Clean
     from bench.data import DATASETS, Images, dataset
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _HOME = {
     "bench.adversary": ("Adversary", "Targeted", "Untargeted"),
     "bench.attacks": ("ATTACKS", "AttackSpec", "parse_attack"),
+    "bench.augment": ("augmented",),
     "bench.branches": ("add_branches", "add_masks", "branch", "plain"),
     "bench.conditions": ("Attacked", "Clean"),
     "bench.data": ("DATASETS", "Images", "dataset"),
@@ -40,9 +42,9 @@ __version__ = "0.1.0"
 __all__ = [
     "ATTACKS", "DATASETS", "L2", "MODELS", "RECIPES",
     "Adversary", "Ascent", "AttackSpec", "Attacked", "Clean", "Images", "Linf", "Recipe", "Targeted", "Threat",
-    "Untargeted", "add_branches", "add_masks", "beta", "box", "branch", "cross_entropy", "dataset", "frozen", "kl",
-    "lerp", "load_results", "margin", "outcomes", "parse_attack", "plain", "random_class", "scaled", "shuffled",
-    "smooth",
+    "Untargeted", "add_branches", "add_masks", "augmented", "beta", "box", "branch", "cross_entropy", "dataset",
+    "frozen", "kl", "lerp", "load_results", "margin", "outcomes", "parse_attack", "plain", "random_class", "scaled",
+    "shuffled", "smooth",
 ]  # fmt: skip
 
 

@@ -1,13 +1,16 @@
-"""The recipes that are not of the five papers: MART, FGSM-RS, CutMix; against their authors' code."""
+"""The recipes that are not of the five papers: MART, FGSM-RS, CutMix, AugMix; against their authors' code."""
 
+import numpy as np
 import pytest
 import torch
-from small import CLASSES, EPS, K, Q, close, draw, equal, net, shown
+from PIL import Image, ImageOps
+from small import CLASSES, EPS, B, K, Q, close, draw, equal, net, shown
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench import RECIPES, Ascent, Linf, Untargeted, box
+from bench import RECIPES, Ascent, Linf, Untargeted, augment, box
 from bench.seeding import seeded
+from methods.augmix import AugMix
 from methods.cutmix import CutMix
 from methods.mart import Mart
 from methods.pgd_at import AdversarialTraining
@@ -111,3 +114,103 @@ def test_boxes_around_a_centre_are_larger_than_those_from_a_corner():
             for at in ("corner", "centre")
         ]
     assert areas == pytest.approx([0.189, 0.299], abs=0.03)
+
+
+# AugMix
+
+
+def pillow(x: Tensor) -> list[Image.Image]:
+    return [Image.fromarray(image) for image in (255 * x).round().byte().permute(0, 2, 3, 1).numpy()]
+
+
+def pixels(images: list[Image.Image]) -> Tensor:
+    return torch.stack([torch.from_numpy(np.array(image)) for image in images]).permute(0, 3, 1, 2).double() / 255
+
+
+@pytest.fixture
+def photographs() -> Tensor:
+    """Smooth images in 8 bits, one of them of a single colour."""
+    with seeded("photographs"):
+        coarse = torch.rand(4, 3, 6, 6, dtype=torch.float64) * 0.8
+    x = F.interpolate(coarse, (32, 32), mode="bicubic").clamp(0, 1)
+    x[3] = 0.25
+    return (255 * x).round() / 255
+
+
+LEVELS = [0.1, 1.7, 2.9, 7.4]
+AFFINE = {  # Pillow's matrix, from the level and the image's size
+    "shear_x": lambda v, n: (1, 0.03 * v, 0, 0, 1, 0),
+    "shear_y": lambda v, n: (1, 0, 0, 0.03 * v, 1, 0),
+    "translate_x": lambda v, n: (1, 0, int(v * n / 30), 0, 1, 0),
+    "translate_y": lambda v, n: (1, 0, 0, 0, 1, int(v * n / 30)),
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", ["autocontrast", "equalize", "posterize", "solarize"])
+def test_colours_are_those_of_pillow(name, level, photographs):
+    theirs = {
+        "autocontrast": ImageOps.autocontrast,
+        "equalize": ImageOps.equalize,
+        "posterize": lambda image: ImageOps.posterize(image, 4 - int(level * 4 / 10)),
+        "solarize": lambda image: ImageOps.solarize(image, 256 - int(level * 256 / 10)),
+    }[name]
+    ours = getattr(augment, name)(photographs, torch.full((4,), level, dtype=torch.float64))
+    slack = 1.01 / 255 if name == "autocontrast" else 1e-9  # Pillow cuts to whole numbers
+    assert close(ours, pixels([theirs(image) for image in pillow(photographs)]), slack)
+
+
+@pytest.mark.parametrize("level", LEVELS[:3])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("name", [*AFFINE, "rotate"])
+def test_shapes_are_those_of_pillow_within_the_image(name, sign, level, photographs, monkeypatch):
+    monkeypatch.setattr(augment, "_signed", lambda size: sign * size)
+
+    def theirs(image: Image.Image) -> Image.Image:
+        if name == "rotate":
+            return image.rotate(sign * int(level * 3), resample=Image.Resampling.BILINEAR)
+        matrix = AFFINE[name](level, 32)
+        moved = [sign * m if i in (1, 2, 3, 5) else m for i, m in enumerate(matrix)]
+        return image.transform((32, 32), Image.Transform.AFFINE, moved, resample=Image.Resampling.BILINEAR)
+
+    ours = getattr(augment, name)(photographs, torch.full((4,), level, dtype=torch.float64))
+    expected = pixels([theirs(image) for image in pillow(photographs)])
+    assert close(ours[..., 6:-6, 6:-6], expected[..., 6:-6, 6:-6], 1.01 / 255)
+
+
+def test_every_image_gets_an_operation_of_its_own(monkeypatch):
+    marks = [lambda x, level, i=i: torch.full_like(x, i / 10) for i in range(9)]
+    monkeypatch.setattr(augment, "OPERATIONS", marks)
+    with seeded("operations"):
+        out = augment.augmented(torch.rand(900, 1, 2, 2), 3.0)
+    counts = (10 * out[:, 0, 0, 0]).round().long().bincount(minlength=9)
+    assert counts.min() > 60
+    assert counts.sum() == 900
+
+
+def test_augmix_is_clean_cross_entropy_and_twelve_times_the_divergence(x, monkeypatch):
+    mixtures = [x.flip(2), x.flip(3)]
+    views = torch.cat([x, *mixtures])
+    monkeypatch.setattr(AugMix, "augmix", lambda self, x: mixtures.pop(0))
+    loss = RECIPES["AugMix"].loss(net(), x, Q)
+    logits = net()(views)
+    p = logits.softmax(1).view(3, B, K)
+    divergence = 0
+    for i in range(B):
+        mixture = (p[0, i] + p[1, i] + p[2, i]) / 3
+        divergence = divergence + sum((p[v, i] * (p[v, i] / mixture).log()).sum() for v in range(3)) / 3
+    assert close(loss, F.cross_entropy(logits[:B], CLASSES) + 12 * divergence / B)
+
+
+def test_a_mixture_is_of_the_image_and_three_chains_of_one_to_three_operations(monkeypatch):
+    """Each operation takes away a tenth of an image of ones, so a chain says how long it is."""
+    monkeypatch.setattr("methods.augmix.augmented", lambda x, severity: x - 0.1)
+    ones = torch.ones(600, 1, 2, 2, dtype=torch.float64)
+    with seeded("chains"):
+        mixed = AugMix().augmix(ones)[:, 0, 0, 0]
+        one = AugMix(width=1).augmix(ones)[:, 0, 0, 0]
+    assert 0.7 <= one.min() < 0.75
+    assert mixed.max() <= 1
+    assert one.mean().item() == pytest.approx(1 - 0.5 * 0.2, abs=0.01), "half of it, of two operations on average"
+    assert mixed.mean().item() == pytest.approx(0.9, abs=0.01)
+    assert mixed.std() < one.std()

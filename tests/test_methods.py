@@ -20,6 +20,7 @@ from bench.recipe import scaled
 from bench.seeding import seeded
 from bench.threat import Pixels
 from methods.advprop import AdvProp
+from methods.augmix import AugMix
 from methods.avmixup import AvMixup
 from methods.cutmix import CutMix
 from methods.m2at import M2at
@@ -31,7 +32,7 @@ from methods.standard import Standard
 from methods.tlat import Tlat
 from methods.trades import Trades
 
-MANY_FORWARDS = (Trades, Mart, Iat, Tlat, AdvProp, RobMask)
+MANY_FORWARDS = (Trades, Mart, AugMix, Iat, Tlat, AdvProp, RobMask)
 ONE_FORWARD = [name for name, recipe in RECIPES.items() if not isinstance(recipe, MANY_FORWARDS)]
 
 
@@ -556,7 +557,9 @@ def test_radii_and_steps_scale_and_nothing_else_does(name):
     for path, value in before.items():
         radius = path.endswith((".eps", ".step_size"))
         assert after[path] == (pytest.approx(value * factor) if radius else value)
-    assert any(path.endswith(".eps") for path in before) == (not isinstance(RECIPES[name], (Standard, Mixup, CutMix)))
+    assert any(path.endswith(".eps") for path in before) == (
+        not isinstance(RECIPES[name], (Standard, Mixup, CutMix, AugMix))
+    )
 
 
 def test_the_radius_of_trades_keeps_its_ratio_to_eight():
