@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from bench.conditions import Attacked, Clean
     from bench.data import DATASETS, Images, dataset
     from bench.evaluate import outcomes
-    from bench.inner import Ascent, frozen
+    from bench.inner import Ascent, frozen, recalled
     from bench.labels import random_class, smooth
     from bench.losses import cross_entropy, kl, margin
     from bench.mixing import beta, box, lerp, shuffled
     from bench.models import MODELS
     from bench.recipe import RECIPES, Recipe, scaled
+    from bench.rehearsal import Shifted, rehearsed
     from bench.results import load as load_results
     from bench.threat import L2, Linf, Threat
 
@@ -28,12 +29,13 @@ _HOME = {
     "bench.conditions": ("Attacked", "Clean"),
     "bench.data": ("DATASETS", "Images", "dataset"),
     "bench.evaluate": ("outcomes",),
-    "bench.inner": ("Ascent", "frozen"),
+    "bench.inner": ("Ascent", "frozen", "recalled"),
     "bench.labels": ("random_class", "smooth"),
     "bench.losses": ("cross_entropy", "kl", "margin"),
     "bench.mixing": ("beta", "box", "lerp", "shuffled"),
     "bench.models": ("MODELS",),
     "bench.recipe": ("RECIPES", "Recipe", "scaled"),
+    "bench.rehearsal": ("Shifted", "rehearsed"),
     "bench.threat": ("L2", "Linf", "Threat"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
@@ -41,10 +43,10 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 __version__ = "0.1.0"
 __all__ = [
     "ATTACKS", "DATASETS", "L2", "MODELS", "RECIPES",
-    "Adversary", "Ascent", "AttackSpec", "Attacked", "Clean", "Images", "Linf", "Recipe", "Targeted", "Threat",
-    "Untargeted", "add_branches", "add_masks", "augmented", "beta", "box", "branch", "cross_entropy", "dataset",
-    "frozen", "kl", "lerp", "load_results", "margin", "outcomes", "parse_attack", "plain", "random_class", "scaled",
-    "shuffled", "smooth",
+    "Adversary", "Ascent", "AttackSpec", "Attacked", "Clean", "Images", "Linf", "Recipe", "Shifted", "Targeted",
+    "Threat", "Untargeted", "add_branches", "add_masks", "augmented", "beta", "box", "branch", "cross_entropy",
+    "dataset", "frozen", "kl", "lerp", "load_results", "margin", "outcomes", "parse_attack", "plain", "random_class",
+    "recalled", "rehearsed", "scaled", "shuffled", "smooth",
 ]  # fmt: skip
 
 

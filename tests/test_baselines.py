@@ -1,4 +1,6 @@
-"""The recipes that are not of the five papers: MART, FGSM-RS, CutMix, AugMix; against their authors' code."""
+"""The recipes that are not of the five papers: MART, FGSM-RS, CutMix, AugMix, AWP; against their authors' code."""
+
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -9,8 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench import RECIPES, Ascent, Linf, Untargeted, augment, box
+from bench.errors import UnknownName
 from bench.seeding import seeded
 from methods.augmix import AugMix
+from methods.awp import Awp
 from methods.cutmix import CutMix
 from methods.mart import Mart
 from methods.pgd_at import AdversarialTraining
@@ -214,3 +218,77 @@ def test_a_mixture_is_of_the_image_and_three_chains_of_one_to_three_operations(m
     assert one.mean().item() == pytest.approx(1 - 0.5 * 0.2, abs=0.01), "half of it, of two operations on average"
     assert mixed.mean().item() == pytest.approx(0.9, abs=0.01)
     assert mixed.std() < one.std()
+
+
+# AWP
+
+
+def official_awp(model: nn.Module, loss_of, gamma: float = 0.005) -> tuple[Tensor, list[Tensor]]:
+    """utils_awp.py: a step of ascent on a proxy, the model moved that way, its gradient there, and back.
+
+    loss_of: a loss on adversarial images that are found already.
+    """
+    proxy = deepcopy(model)
+    optimiser = torch.optim.SGD(proxy.parameters(), lr=0.01)
+    (-loss_of(proxy)).backward()
+    optimiser.step()
+    moved = deepcopy(model)
+    with torch.no_grad():
+        for (key, old), new, w in zip(
+            model.state_dict().items(), proxy.state_dict().values(), moved.state_dict().values(), strict=True
+        ):
+            if old.ndim > 1 and "weight" in key:
+                w += gamma * old.norm() / ((new - old).norm() + 1e-20) * (new - old)
+    loss = loss_of(moved)
+    return loss, list(torch.autograd.grad(loss, list(moved.parameters())))
+
+
+@pytest.mark.parametrize("name", ["PGD-AT", "TRADES-6"])
+def test_awp_is_the_official_algorithm(name, x):
+    base, images = RECIPES[name], []
+    maximise = Ascent.maximise
+    with pytest.MonkeyPatch.context() as patch, seeded("awp"):
+        patch.setattr(Ascent, "maximise", lambda *args: images.append(maximise(*args)) or images[-1])
+        base.loss(net(), x, Q)
+    (x_adv,) = images
+
+    def loss_of(model: nn.Module) -> Tensor:
+        if name == "PGD-AT":
+            return F.cross_entropy(model(x_adv), CLASSES)
+        logits = model(x)
+        divergence = F.kl_div(model(x_adv).log_softmax(1), logits.softmax(1), reduction="batchmean")
+        return F.cross_entropy(logits, CLASSES) + 6 * divergence
+
+    expected, gradients = official_awp(net(), loss_of)
+    model = net()
+    with seeded("awp"):
+        loss = RECIPES[f"{name}+AWP"].loss(model, x, Q)
+    assert close(loss, expected)
+    assert loss > loss_of(net()), "the move raises the loss"
+    ours = torch.autograd.grad(loss, list(model.parameters()))
+    assert all(close(a, b, 1e-9) for a, b in zip(ours, gradients, strict=True))
+
+
+@pytest.mark.parametrize("name", ["PGD-AT", "AVmixup", "M2AT.trades", "R-MC-LS", "FS", "TLAT", "CutMix", "AdvProp"])
+def test_awp_that_moves_nothing_is_its_base(name, x):
+    """So both evaluations draw the same numbers, see the same images, and statistics move once."""
+    models, losses = [], []
+    for recipe in (RECIPES[name], Awp(RECIPES[name], gamma=0.0)):
+        with seeded("still"):
+            models.append(recipe.prepare(net()))
+            losses.append(recipe.loss(models[-1], x, Q))
+    assert close(*losses)
+    for a, b in zip(models[0].buffers(), models[1].buffers(), strict=True):
+        assert close(a, b) or not a.is_floating_point()
+
+
+def test_any_name_can_be_followed_by_awp_once():
+    assert RECIPES["M2AT+AWP"] == Awp(RECIPES["M2AT"])
+    assert RECIPES["R-MC-LA+AWP"] == Awp(RECIPES["R-MC-LA"], decay="kernels")
+    for name in ("M2AT+AWP+AWP", "NOTHING+AWP", "+AWP"):
+        assert name not in RECIPES
+    with pytest.raises(UnknownName, match="did you mean"):
+        RECIPES["M2ATT+AWP"]
+    assert "M2AT+AWP" not in list(RECIPES), "such names are found, and not run by `all`"
+    with pytest.raises(ValueError, match="already"):
+        RECIPES.add("M2AT+AWP", Awp(RECIPES["M2AT"]))

@@ -16,7 +16,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"registry", "plan", "threat", "device", "results", "branches"},
     {"folding"},
     {"overrides", "recipe", "inner", "checkpoint", "data"},  # names and values
-    {"adversary", "search", "job", "models"},  # jobs
+    {"adversary", "rehearsal", "search", "job", "models"},  # jobs
     {"attacks"},
     {"conditions"},
     {"judge", "train", "work"},  # cells

@@ -22,6 +22,7 @@ from bench.threat import Pixels
 from methods.advprop import AdvProp
 from methods.augmix import AugMix
 from methods.avmixup import AvMixup
+from methods.awp import Awp
 from methods.cutmix import CutMix
 from methods.m2at import M2at
 from methods.mart import Mart
@@ -32,7 +33,7 @@ from methods.standard import Standard
 from methods.tlat import Tlat
 from methods.trades import Trades
 
-MANY_FORWARDS = (Trades, Mart, AugMix, Iat, Tlat, AdvProp, RobMask)
+MANY_FORWARDS = (Awp, Trades, Mart, AugMix, Iat, Tlat, AdvProp, RobMask)
 ONE_FORWARD = [name for name, recipe in RECIPES.items() if not isinstance(recipe, MANY_FORWARDS)]
 
 
