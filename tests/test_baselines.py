@@ -75,7 +75,7 @@ def test_fgsm_rs_is_one_long_step_from_noise_in_training_mode(x):
     assert close(seen.images, x_adv)
     model(x_adv)
     assert close(seen.model[1].running_mean, model[1].running_mean), "the attack's pass moves them too"
-    ascent = Ascent(Linf(EPS), 1, pytest.approx(1.25 * EPS))
+    ascent = Ascent(Linf(EPS), 1, 10 / 255)
     assert RECIPES["FGSM-RS"] == AdversarialTraining(Untargeted(ascent, "moving"))
 
 
