@@ -4,32 +4,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.adversary import Adversary, Untargeted
+    from bench.adversary import Adversary, Targeted, Untargeted
     from bench.attacks import ATTACKS, AttackSpec, parse_attack
+    from bench.augment import augmented
+    from bench.branches import add_branches, add_masks, branch, plain
     from bench.conditions import Attacked, Clean
     from bench.data import DATASETS, Images, dataset
     from bench.evaluate import outcomes
-    from bench.inner import Ascent, frozen
-    from bench.labels import Share, smooth
+    from bench.inner import Ascent, frozen, recalled
+    from bench.labels import Share, random_class, smooth
     from bench.losses import cross_entropy, kl, margin
-    from bench.mixing import beta, box, lerp
+    from bench.mixing import beta, box, lerp, shuffled
     from bench.models import MODELS
-    from bench.recipe import RECIPES, Recipe
+    from bench.recipe import RECIPES, Recipe, scaled
+    from bench.rehearsal import Shifted, rehearsed
     from bench.results import load as load_results
     from bench.threat import L2, Linf, Threat
 
 _HOME = {
-    "bench.adversary": ("Adversary", "Untargeted"),
+    "bench.adversary": ("Adversary", "Targeted", "Untargeted"),
     "bench.attacks": ("ATTACKS", "AttackSpec", "parse_attack"),
+    "bench.augment": ("augmented",),
+    "bench.branches": ("add_branches", "add_masks", "branch", "plain"),
     "bench.conditions": ("Attacked", "Clean"),
     "bench.data": ("DATASETS", "Images", "dataset"),
     "bench.evaluate": ("outcomes",),
-    "bench.inner": ("Ascent", "frozen"),
-    "bench.labels": ("Share", "smooth"),
+    "bench.inner": ("Ascent", "frozen", "recalled"),
+    "bench.labels": ("Share", "random_class", "smooth"),
     "bench.losses": ("cross_entropy", "kl", "margin"),
-    "bench.mixing": ("beta", "box", "lerp"),
+    "bench.mixing": ("beta", "box", "lerp", "shuffled"),
     "bench.models": ("MODELS",),
-    "bench.recipe": ("RECIPES", "Recipe"),
+    "bench.recipe": ("RECIPES", "Recipe", "scaled"),
+    "bench.rehearsal": ("Shifted", "rehearsed"),
     "bench.threat": ("L2", "Linf", "Threat"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
@@ -37,9 +43,10 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 __version__ = "0.1.0"
 __all__ = [
     "ATTACKS", "DATASETS", "L2", "MODELS", "RECIPES",
-    "Adversary", "Ascent", "AttackSpec", "Attacked", "Clean", "Images", "Linf", "Recipe", "Share", "Threat",
-    "Untargeted", "beta", "box", "cross_entropy", "dataset", "frozen", "kl", "lerp", "load_results", "margin",
-    "outcomes", "parse_attack", "smooth",
+    "Adversary", "Ascent", "AttackSpec", "Attacked", "Clean", "Images", "Linf", "Recipe", "Share", "Shifted",
+    "Targeted", "Threat", "Untargeted", "add_branches", "add_masks", "augmented", "beta", "box", "branch",
+    "cross_entropy", "dataset", "frozen", "kl", "lerp", "load_results", "margin", "outcomes", "parse_attack", "plain", "random_class",
+    "recalled", "rehearsed", "scaled", "shuffled", "smooth",
 ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 In eval mode a batch norm is an affine map per channel, so conv -> norm equals one conv. Attacks spend all their
 time in such passes. Folding is tried on any model that torch.fx can trace, and used only if the logits agree.
+A model with switches is left as it is: its twin would compute what was chosen when it was made.
 """
 
 import logging
@@ -15,6 +16,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from bench.branches import Switch
+
 TOLERANCE = 1e-4  # of the largest logit: how far a twin's logits may be from the model's
 
 log = logging.getLogger("bench")
@@ -27,6 +30,7 @@ class Twin:
     """
 
     def __init__(self, model: nn.Module) -> None:
+        assert not _switched(model), "a graph keeps the choice it was traced with"
         graph = fx.symbolic_trace(model).graph
         layers: dict[str, nn.Module] = dict(model.named_modules())
         parts: dict[str, object] = {
@@ -96,9 +100,11 @@ def attackable(model: nn.Module, x: Tensor) -> nn.Module:
     """A copy of the model that is cheaper to attack and gives the same logits on the images x (B, C, H, W).
 
     Eval mode, weights without gradients, channels last, batch norms folded; the original where the logits of every
-    cheaper form differ, or where the model cannot be copied.
+    cheaper form differ, or where the model cannot be copied or has switches.
     """
     model.eval()
+    if _switched(model):
+        return model
     try:
         copy = deepcopy(model).requires_grad_(False).to(memory_format=torch.channels_last)
     except (RuntimeError, TypeError) as error:  # what deepcopy raises on graph tensors, locks, generators
@@ -113,7 +119,13 @@ def attackable(model: nn.Module, x: Tensor) -> nn.Module:
     return model
 
 
+def _switched(model: nn.Module) -> bool:
+    return any(isinstance(m, Switch) for m in model.modules())
+
+
 def _twin(model: nn.Module, x: Tensor) -> Twin | None:
+    if _switched(model):
+        return None
     try:
         twin = Twin(model)
     except Exception as error:  # tracing runs the model's own code, which may raise anything

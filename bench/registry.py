@@ -21,6 +21,7 @@ class Registry(Mapping[str, T]):
         self.kind = kind
         self._items: dict[str, T] = {}
         self._families: dict[str, Callable[[int], T]] = {}
+        self._suffixes: dict[str, Callable[[T], T]] = {}
 
     def add(self, name: str, item: T) -> T:
         if name in self:
@@ -35,12 +36,22 @@ class Registry(Mapping[str, T]):
             raise ValueError(f"{self.kind} family {pattern!r} is already registered, or hides {taken}")
         self._families[pattern] = make
 
+    def add_suffix(self, suffix: str, make: Callable[[T], T]) -> None:
+        """Every registered name with this after it is make(its item). Such names are found, and not listed."""
+        if suffix in self._suffixes:
+            raise ValueError(f"{self.kind} suffix {suffix!r} is already registered")
+        self._suffixes[suffix] = make
+
     def __getitem__(self, name: str) -> T:
         if name in self._items:
             return self._items[name]
         for pattern, make in self._families.items():
             if found := re.fullmatch(_family(pattern), name):
                 return make(int(found[1]))
+        for suffix, change in self._suffixes.items():
+            base = name.removesuffix(suffix)
+            if base != name and base in self and not base.endswith(suffix):
+                return change(self[base])
         raise UnknownName(f"no {self.kind} named {name!r}; {suggestion(name, self.listed())}")
 
     def __contains__(self, name: object) -> bool:

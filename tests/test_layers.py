@@ -12,10 +12,11 @@ import bench
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
-    {"errors", "numbers", "seeding", "folding", "passes", "plugins", "labels", "losses", "mixing", "stats", "progress"},
-    {"registry", "plan", "threat", "device", "results"},
+    {"errors", "numbers", "seeding", "passes", "plugins", "labels", "losses", "mixing", "stats", "progress", "augment"},
+    {"registry", "plan", "threat", "device", "results", "branches"},
+    {"folding"},
     {"overrides", "recipe", "inner", "checkpoint", "data"},  # names and values
-    {"adversary", "search", "job", "models"},  # jobs
+    {"adversary", "rehearsal", "search", "job", "models"},  # jobs
     {"attacks"},
     {"conditions"},
     {"judge", "train", "work"},  # cells

@@ -5,13 +5,12 @@ Double precision throughout, so that no sign of a gradient depends on rounding.
 """
 
 import math
-import sys
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass, fields, is_dataclass, replace
 
 import pytest
 import torch
+from small import CLASSES, EPS, STEP, B, K, Q, Shown, close, draw, equal, madry, net, shown, sm, soft_cross_entropy
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -20,109 +19,22 @@ from bench import L2, RECIPES, Ascent, Linf, Recipe, Untargeted, beta, box, lerp
 from bench.recipe import scaled
 from bench.seeding import seeded
 from bench.threat import Pixels
+from methods.advprop import AdvProp
+from methods.augmix import AugMix
 from methods.avmixup import AvMixup
+from methods.awp import Awp
+from methods.cutmix import CutMix
 from methods.m2at import M2at
+from methods.mart import Mart
+from methods.mixup import Iat, Mixup
 from methods.pgd_at import PGD10, AdversarialTraining, DynamicSmoothing
+from methods.robmask import RobMask
 from methods.standard import Standard
+from methods.tlat import Tlat
 from methods.trades import Trades
 
-EPS, STEP, B, K = 8 / 255, 2 / 255, 5, 10
-CLASSES = torch.tensor([3, 0, 9, 3, 7])
-Q = torch.eye(K, dtype=torch.float64)[CLASSES]
-ONE_FORWARD = [name for name, recipe in RECIPES.items() if not isinstance(recipe, Trades)]
-
-
-def net() -> nn.Module:
-    with seeded("net"):
-        model = nn.Sequential(
-            nn.Conv2d(3, 8, 3, 2), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.Flatten(), nn.Linear(8, K)
-        )
-        model[1].running_mean.normal_(0, 0.2)
-        model[1].running_var.uniform_(0.3, 1.5)
-        return model.double().train()
-
-
-@pytest.fixture
-def x() -> Tensor:
-    with seeded("images"):
-        return torch.rand(B, 3, 8, 8, dtype=torch.float64).mul(1.2).sub(0.1).clamp(0, 1)  # some pixels are 0 or 1
-
-
-@dataclass
-class Shown:
-    """What a recipe trains on: images, labels, and the loss that comes of them."""
-
-    images: Tensor
-    labels: Tensor
-    loss: Tensor
-    model: nn.Module
-
-
-def shown(recipe: Recipe, x: Tensor, q: Tensor = Q, seed: int = 0) -> Shown:
-    """Of a recipe with one forward pass to learn from; the adversary draws first, then the recipe."""
-    home, labels, images, model = sys.modules[type(recipe).__module__], [], [], net()
-
-    def note(module: nn.Module, inputs: tuple[Tensor]) -> None:
-        if all(m.training for m in model.modules()) and not inputs[0].requires_grad:
-            images.append(inputs[0].detach())
-
-    def spy(logits: Tensor, target: Tensor) -> Tensor:
-        labels.append(target.detach())
-        return true(logits, target)
-
-    true = home.cross_entropy
-    handle = model.register_forward_pre_hook(note)
-    with pytest.MonkeyPatch.context() as patch, seeded("shown", seed):
-        patch.setattr(home, "cross_entropy", spy)
-        loss = recipe.loss(model, x, q)
-    handle.remove()
-    ((image,), (label,)) = images, labels
-    return Shown(image, label, loss, model)
-
-
-def draw(patch: pytest.MonkeyPatch, module: str, *values: float | Tensor) -> list[tuple[float, str]]:
-    """Let a method draw these numbers, in this order; what it asked for is noted in the list."""
-    asked, waiting = [], list(values)
-
-    def fake(alpha: float, like: Tensor, per: str) -> Tensor:
-        asked.append((alpha, per))
-        return torch.as_tensor(waiting.pop(0), dtype=like.dtype).expand(len(like))
-
-    patch.setattr(f"methods.{module}.beta", fake)
-    return asked
-
-
-def equal(a: Shown, b: Shown) -> bool:
-    return torch.equal(a.images, b.images) and torch.equal(a.labels, b.labels) and torch.equal(a.loss, b.loss)
-
-
-def close(a: Tensor, b: Tensor, slack: float = 1e-12) -> bool:
-    return bool((a - b).abs().max() <= slack)
-
-
-def sm(y: int, w: float, classes: int = K) -> Tensor:
-    """w on the true class, the rest spread over the others, one number at a time."""
-    return torch.tensor([w if k == y else (1 - w) / (classes - 1) for k in range(classes)], dtype=torch.float64)
-
-
-def soft_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    return -sum((labels[i] * F.log_softmax(logits[i], 0)).sum() for i in range(len(logits))) / len(logits)
-
-
-def madry(model: nn.Module, x: Tensor, y: Tensor, steps: int, step: float, stats: str = "running") -> Tensor:
-    """The attack of MadryLab/cifar10_challenge on [0, 1] images; a model in train mode also moves its statistics."""
-    attacked = {"running": lambda: deepcopy(model).eval(), "batch": lambda: deepcopy(model), "moving": lambda: model}
-    target = attacked[stats]()
-    x_adv = x + torch.empty_like(x).uniform_(-EPS, EPS)
-    x_adv = torch.clip(x_adv, 0, 1)
-    for _ in range(steps):
-        x_adv = x_adv.detach().requires_grad_()
-        loss = F.cross_entropy(target(x_adv), y, reduction="sum")
-        grad = torch.autograd.grad(loss, [x_adv])[0]
-        x_adv = x_adv.detach() + step * torch.sign(grad)
-        x_adv = torch.min(torch.max(x_adv, x - EPS), x + EPS)
-        x_adv = torch.clip(x_adv, 0, 1)
-    return x_adv
+MANY_FORWARDS = (Awp, Trades, Mart, AugMix, Iat, Tlat, AdvProp, RobMask)
+ONE_FORWARD = [name for name, recipe in RECIPES.items() if not isinstance(recipe, MANY_FORWARDS)]
 
 
 # labels
@@ -160,10 +72,9 @@ def test_the_full_adversarial_image_of_avmixup_keeps_055():
 @pytest.mark.parametrize("classes", [10, 13])
 def test_labels_are_distributions_for_any_number_of_classes(name, classes, x):
     q = torch.eye(classes, dtype=torch.float64)[CLASSES]
-    with pytest.MonkeyPatch.context() as patch:
-        wide = nn.Linear(8, classes).double()
-        patch.setattr(sys.modules[__name__], "net", lambda made=net: made()[:-1].append(wide).train())
-        labels = shown(RECIPES[name], x, q).labels
+    with seeded("wide"):
+        model = net()[:-1].append(nn.Linear(8, classes)).double().train()
+    labels = shown(RECIPES[name], x, q, model=model).labels
     assert labels.shape == (B, classes)
     assert labels.min() >= 0
     assert close(labels.sum(1), torch.ones(B, dtype=torch.float64))
@@ -648,7 +559,9 @@ def test_radii_and_steps_scale_and_nothing_else_does(name):
     for path, value in before.items():
         radius = path.endswith((".eps", ".step_size"))
         assert after[path] == (pytest.approx(value * factor) if radius else value)
-    assert any(path.endswith(".eps") for path in before) == (not isinstance(RECIPES[name], Standard))
+    assert any(path.endswith(".eps") for path in before) == (
+        not isinstance(RECIPES[name], (Standard, Mixup, CutMix, AugMix))
+    )
 
 
 def test_the_radius_of_trades_keeps_its_ratio_to_eight():

@@ -1,5 +1,6 @@
 """What every recipe owes the bench. Runs over the registry, so a new recipe is tested by existing."""
 
+import ast
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,13 +14,18 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 import methods  # noqa: F401
-from bench import DATASETS, RECIPES, Ascent, Recipe, frozen
+from bench import DATASETS, RECIPES, Ascent, Recipe, branch, frozen
+from bench.branches import Switch
 from bench.folding import folded, twinned
 from bench.models import build
 from bench.passes import counting
 from bench.recipe import scaled
 from bench.seeding import seeded
 from bench.threat import REFERENCE_EPS
+from methods.augmix import AugMix
+from methods.awp import Awp
+from methods.cutmix import CutMix
+from methods.mixup import Iat, Mixup
 
 SETTINGS = [("digits", "cnn"), ("cifar10", "resnet8")]
 METHODS = sorted((Path(__file__).parents[1] / "methods").glob("*.py"))
@@ -42,11 +48,17 @@ class Recorder(nn.Module):
         super().__init__()
         self.model = model
         self.seen: list[Tensor] = []
+        self.choices: list[object] = []  # where its switches stood then
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
             self.seen.append(x.detach().clone())
+            self.choices.append(next((s.choice for s in switches(self.model)), None))
         return self.model(x)
+
+
+def switches(model: nn.Module) -> list[Switch]:
+    return [m for m in model.modules() if isinstance(m, Switch)]
 
 
 def tiny() -> nn.Module:
@@ -82,7 +94,7 @@ def ascents(value: object) -> Iterator[Ascent]:
 
 def stats(recipe: Recipe) -> str:
     """What batch norm normalises by while this recipe attacks."""
-    return getattr(getattr(recipe, "adversary", None), "stats", "running")
+    return getattr(getattr(getattr(recipe, "base", recipe), "adversary", None), "stats", "running")
 
 
 def statistics(model: nn.Module) -> list[Tensor]:
@@ -108,6 +120,15 @@ def test_its_repr_names_the_run(recipe):
 
 def test_no_two_recipes_are_the_same(recipe):
     assert [other for other in RECIPES.values() if other == recipe] == [recipe]
+
+
+@pytest.mark.parametrize("path", METHODS, ids=lambda path: path.stem)
+def test_a_method_is_short_enough_to_be_read_beside_its_paper(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 70
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.body[0].lineno < 20, node.name
 
 
 @pytest.mark.parametrize("path", METHODS, ids=lambda path: path.stem)
@@ -153,7 +174,7 @@ def test_images_and_labels_are_left_as_they_were(recipe):
 
 
 def state(model: nn.Module) -> list[object]:
-    modes = [m.training for m in model.modules()]
+    modes = [(m.training, getattr(m, "choice", None)) for m in model.modules()]
     grads = [p.requires_grad for p in model.parameters()]
     return [modes, grads, [m.momentum for m in model.modules() if isinstance(m, _BatchNorm)]]
 
@@ -183,14 +204,20 @@ def test_frozen_is_undone_even_after_an_exception(kind):
     assert state(model) == before
 
 
+MIXED = (Mixup, CutMix, AugMix, Iat)  # and Tlat with alpha: what they show lies between two images
+
+
 def test_it_shows_images_that_are_allowed(recipe):
     model, x, q = started(recipe)
     loss_of(recipe, model, x, q)
-    reach = max([a.threat.eps for a in ascents(recipe)], default=0) * max(1, getattr(recipe, "gamma", 1))
+    assert all(len(seen) % len(x) == 0 and seen.min() >= 0 and seen.max() <= 1 for seen in model.seen)
+    if isinstance(recipe, MIXED) or getattr(recipe, "alpha", 0):
+        return
+    beyond = max(1, getattr(getattr(recipe, "base", recipe), "gamma", 1))
+    reach = max([a.threat.eps for a in ascents(recipe)], default=0) * beyond
     farthest = max(float((seen - x).abs().max()) for seen in model.seen)
     assert farthest <= reach + 1e-6
     assert farthest >= reach / 4
-    assert all(len(seen) == len(x) and seen.min() >= 0 and seen.max() <= 1 for seen in model.seen)
 
 
 def test_running_statistics_come_from_what_it_learns_from(recipe):
@@ -198,8 +225,13 @@ def test_running_statistics_come_from_what_it_learns_from(recipe):
     model, x, q = started(recipe)
     replayed = deepcopy(model.model)
     loss_of(recipe, model, x, q)
-    for seen in model.seen:
-        replayed(seen)
+    if isinstance(recipe, Awp):  # they come from weights that have been moved
+        (norm,) = [m for m in model.modules() if isinstance(m, _BatchNorm)]
+        assert norm.num_batches_tracked == len(model.seen) // 2
+        return
+    for seen, choice in zip(model.seen, model.choices, strict=True):
+        with branch(replayed, choice):
+            replayed(seen)
     assert same(statistics(model), statistics(replayed)) == (stats(recipe) != "moving")
     if stats(recipe) == "moving":
         (ascent,) = ascents(recipe)
@@ -242,12 +274,12 @@ def test_one_step_with_and_without_the_twin(setting):
     losses = [loss_of(recipe, plain, x, q)]
     with ExitStack() as stack:
         stack.enter_context(twinned(model, x))
-        assert folded(model) is not model
+        assert (folded(model) is model) == bool(switches(model))
         attacked = stack.enter_context(counting(folded(model)))
         losses.append(loss_of(recipe, model, x, q))
     assert losses[1].item() == pytest.approx(losses[0].item(), abs=1e-4)
     steps = sum(a.steps for a in ascents(recipe)) if stats(recipe) == "running" else 0
-    assert steps * len(x) == attacked.backwards
+    assert steps * len(getattr(recipe, "strengths", "1")) * len(x) == attacked.backwards
 
     before = [p.detach().clone() for p in plain.parameters()]
     losses[0].backward()

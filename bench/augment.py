@@ -1,0 +1,102 @@
+"""The nine operations of AugMix on batches in [0, 1], each image with a level of its own.
+
+Those of Hendrycks et al.'s augmentations.py, which leave out what the corruption benchmarks test. Levels lie in
+[0.1, severity] with 10 the strongest. Colours are computed in whole numbers of 0 .. 255, as Pillow does.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def augmented(x: Tensor, severity: float) -> Tensor:
+    """Images to which one random operation of a random level was applied, (B, C, H, W) in [0, 1]."""
+    level = 0.1 + (severity - 0.1) * torch.rand_like(x[:, 0, 0, 0])
+    which = torch.randint(len(OPERATIONS), (len(x),), device=x.device)
+    out = x.clone()
+    for i, operation in enumerate(OPERATIONS):
+        chosen = which == i
+        if chosen.any():
+            out[chosen] = operation(x[chosen], level[chosen]).clamp(0, 1)
+    return out
+
+
+def autocontrast(x: Tensor, level: Tensor) -> Tensor:
+    """Each channel stretched to the whole range."""
+    low, high = x.amin((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)
+    return torch.where(high > low, (x - low) / (high - low).clamp_min(1e-12), x)
+
+
+def equalize(x: Tensor, level: Tensor) -> Tensor:
+    """Each channel with an even histogram."""
+    v = (255 * x).round().long().flatten(2)
+    histogram = torch.zeros(*v.shape[:2], 256, dtype=torch.long, device=x.device)
+    histogram.scatter_add_(2, v, torch.ones_like(v))
+    brightest = histogram.gather(2, v.amax(2, keepdim=True))
+    step = (v.shape[2] - brightest) // 255
+    below = histogram.cumsum(2) - histogram
+    table = ((step // 2 + below) // step.clamp_min(1)).clamp_max(255)
+    return torch.where(step > 0, table.gather(2, v), v).view_as(x).to(x) / 255
+
+
+def posterize(x: Tensor, level: Tensor) -> Tensor:
+    """Fewer bits a channel: 4 at the weakest, 0 at the strongest."""
+    size = 2.0 ** (4 + (level * 4 / 10).int())
+    return _whole(x).div(_wide(size), rounding_mode="floor") * _wide(size) / 255
+
+
+def solarize(x: Tensor, level: Tensor) -> Tensor:
+    """Bright pixels inverted."""
+    return torch.where(_whole(x) < 256 - _wide((level * 256 / 10).int()), x, 1 - x)
+
+
+def rotate(x: Tensor, level: Tensor) -> Tensor:
+    """By up to 30 degrees, either way."""
+    angle = _signed((level * 30 / 10).int()).to(x).deg2rad()
+    sin, cos, zero, aspect = angle.sin(), angle.cos(), torch.zeros_like(angle), x.shape[2] / x.shape[3]
+    return _affine(x, torch.stack([cos, -sin * aspect, zero, sin / aspect, cos, zero], 1))
+
+
+def shear_x(x: Tensor, level: Tensor) -> Tensor:
+    """Rows shifted in proportion to their height, the top one not at all."""
+    slope = _signed(level * 0.3 / 10) * x.shape[2] / x.shape[3]
+    one, zero = torch.ones_like(slope), torch.zeros_like(slope)
+    return _affine(x, torch.stack([one, slope, slope, zero, one, zero], 1))
+
+
+def shear_y(x: Tensor, level: Tensor) -> Tensor:
+    return shear_x(x.mT, level).mT
+
+
+def translate_x(x: Tensor, level: Tensor) -> Tensor:
+    """By up to a third of the width, in whole pixels, either way."""
+    shift = 2 * _signed((level * x.shape[3] / 3 / 10).int()).to(x) / x.shape[3]
+    one, zero = torch.ones_like(shift), torch.zeros_like(shift)
+    return _affine(x, torch.stack([one, zero, shift, zero, one, zero], 1))
+
+
+def translate_y(x: Tensor, level: Tensor) -> Tensor:
+    return translate_x(x.mT, level).mT
+
+
+OPERATIONS = (
+    autocontrast, equalize, posterize, rotate, solarize, shear_x, shear_y, translate_x, translate_y
+)  # fmt: skip
+
+
+def _affine(x: Tensor, rows: Tensor) -> Tensor:
+    """Each output pixel from where the matrix (B, 6) sends it, in coordinates of -1 .. 1; black outside."""
+    grid = F.affine_grid(rows.view(-1, 2, 3), list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, align_corners=False)
+
+
+def _signed(size: Tensor) -> Tensor:
+    return torch.where(torch.rand(size.shape, device=size.device) < 0.5, size, -size)
+
+
+def _whole(x: Tensor) -> Tensor:
+    return (255 * x).round()
+
+
+def _wide(values: Tensor) -> Tensor:
+    return values.view(-1, 1, 1, 1)

@@ -1,0 +1,46 @@
+"""AdvProp: adversarial images as more data, through batch norms of their own.
+
+Xie, Tan, Gong, Wang, Yuille, Le, "Adversarial Examples Improve Image Recognition", CVPR 2020, arXiv:1911.09665,
+algorithm 1. The untargeted PGD-7, the sum of the losses and the two variants as in the RobMask paper (Cheng et al.,
+ICLR 2021 submission, Table 7).
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from bench import RECIPES, Ascent, Linf, Recipe, Untargeted, add_branches, branch, cross_entropy, plain, scaled
+
+PGD7 = Untargeted(Ascent(Linf(8 / 255), steps=7, step_size=8 / 255 / 5))
+
+
+@dataclass(frozen=True)
+class AdvProp(Recipe):
+    """Clean images through the main batch norms; those of each strength through an auxiliary set, attacks included."""
+
+    adversary: Untargeted = PGD7
+    strengths: tuple[float, ...] = (1.0,)  # of the adversary of each auxiliary set, as shares of its radius
+    drawn: bool = False  # each batch draws a share of those
+
+    def prepare(self, model):
+        return add_branches(model, *self.auxiliary())
+
+    def loss(self, model, x, q):
+        share = torch.rand(()).item() if self.drawn else 1.0
+        loss = cross_entropy(model(x), q)
+        for name, strength in self.auxiliary().items():
+            with branch(model, name):
+                x_adv = scaled(self.adversary, share * strength)(model, x, q)
+                loss = loss + cross_entropy(model(x_adv), q)
+        return loss.mean()
+
+    def finish(self, model):
+        return {view: plain(model, view) for view in ("main", *self.auxiliary())}
+
+    def auxiliary(self):
+        return {f"aux{i}": strength for i, strength in enumerate(self.strengths, start=1)}
+
+
+RECIPES.add("AdvProp", AdvProp())
+RECIPES.add("AdvProp.rand", AdvProp(drawn=True))
+RECIPES.add("AdvProp.2aux", AdvProp(strengths=(1.0, 0.5)))

@@ -1,0 +1,48 @@
+"""Adversarial weight perturbation (AWP), on top of any recipe.
+
+Wu, Xia, Wang, "Adversarial Weight Perturbation Helps Robust Generalization", NeurIPS 2020, arXiv:2004.05884, eq. (10)
+with one step, as in the authors' utils_awp.py. They begin it after some epochs; here it is on from the first. Only the
+second, moved pass reaches the running statistics.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from bench import RECIPES, Recipe, Shifted, recalled, rehearsed
+from methods.avmixup import AvMixup
+from methods.mart import Mart
+from methods.pgd_at import AdversarialTraining
+from methods.trades import Trades
+
+
+@dataclass(frozen=True)
+class Awp(Recipe):
+    """Learn where the weights, moved a little so as to raise the loss, see the same adversarial images."""
+
+    base: Recipe
+    gamma: float = 0.005  # length of the move of each weight tensor, as a share of its norm
+
+    def prepare(self, model):
+        return self.base.prepare(model)
+
+    def loss(self, model, x, q):
+        weights = {name: w for name, w in model.named_parameters() if w.ndim > 1}
+        with rehearsed(model) as attacks:
+            rise = torch.autograd.grad(self.base.loss(model, x, q), list(weights.values()))
+        moves = {
+            name: self.gamma * w.detach().norm() / (g.norm() + 1e-20) * g
+            for (name, w), g in zip(weights.items(), rise, strict=True)
+        }
+        with recalled(attacks):
+            return self.base.loss(Shifted(model, moves), x, q)
+
+    def finish(self, model):
+        return self.base.finish(model)
+
+
+RECIPES.add("PGD-AT+AWP", Awp(AdversarialTraining()))
+RECIPES.add("TRADES-6+AWP", Awp(Trades(beta=6.0)))
+RECIPES.add("MART+AWP", Awp(Mart()))
+RECIPES.add("AVmixup+AWP", Awp(AvMixup(decay="kernels"), decay="kernels"))
+RECIPES.add_suffix("+AWP", lambda base: Awp(base, decay=base.decay))  # found after any other name, too

@@ -1,0 +1,65 @@
+"""Bilateral adversarial training (BAT): perturb the image in one step, and the label too.
+
+Wang, Zhang, "Bilateral Adversarial Training: Towards Fast Training of More Robust Models Against Adversarial
+Attacks", ICCV 2019, arXiv:1811.10716. Steps and label rule of the authors' train.py; `sup` and the nine heaviest
+wrong classes (LA9) are the paper's.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from bench import RECIPES, Adversary, Ascent, Linf, Recipe, Targeted, Untargeted, cross_entropy, frozen
+from methods.pgd_at import AdversarialTraining
+
+
+@dataclass(frozen=True)
+class LabelAdversary(Recipe):
+    """Train on the adversary's image with a label tilted towards classes that the model finds unlikely (-LA)."""
+
+    adversary: Adversary
+    beta: float = 9.0  # how many times the true class outweighs the heaviest wrong one
+    rule: Literal["main", "sup"] = "main"
+    heaviest: int | None = None  # only so many wrong classes get mass, those with the largest loss
+
+    def loss(self, model, x, q):
+        x_adv = self.adversary(model, x, q)
+        with torch.no_grad(), frozen(model) as attacked:
+            p = attacked(x).softmax(1)
+        return cross_entropy(model(x_adv), self.tilt(p, q)).mean()
+
+    def tilt(self, p: Tensor, q: Tensor, gamma: float = 0.01) -> Tensor:
+        """Wrong classes share a budget in proportion to their loss, counted from just below the lowest."""
+        v, true = -(p + 1e-8).log(), q.bool()
+        low = v.masked_fill(true, torch.inf).amin(1, keepdim=True)
+        excess = (v if self.rule == "sup" else v - low + gamma).masked_fill(true, 0)
+        if self.heaviest is not None:
+            top = excess.masked_fill(true, -torch.inf).topk(min(self.heaviest, q.shape[1] - 1)).indices
+            excess = torch.zeros_like(excess).scatter(1, top, excess.gather(1, top))
+        total = excess.sum(1, keepdim=True)
+        budget = 1 / (1 + self.beta * excess.amax(1, keepdim=True) / total)
+        return (1 - budget) * q + budget * excess / total
+
+
+def one_step(pixels: float, start: Literal["clean", "unclipped"]) -> Ascent:
+    return Ascent(Linf(pixels / 255), steps=1, step_size=pixels / 255, start=start)
+
+
+for prefix, start in (("", "clean"), ("R-", "unclipped")):
+    ascent = one_step(8, start)
+    adversaries = {"FGSM": Untargeted(ascent)} | {aim: Targeted(aim, ascent) for aim in ("LL", "MC", "RAND", "MOSA")}
+    for name, adversary in adversaries.items():
+        RECIPES.add(f"{prefix}{name}", AdversarialTraining(adversary, decay="kernels"))
+        RECIPES.add(f"{prefix}{name}-LS", AdversarialTraining(adversary, keep=0.5, decay="kernels"))
+        RECIPES.add(f"{prefix}{name}-LA", LabelAdversary(adversary, decay="kernels"))
+
+R_MC = Targeted("MC", one_step(8, "unclipped"))
+RECIPES.add("R-MC-LA.cifar100", LabelAdversary(R_MC, beta=11.0, decay="kernels"))
+RECIPES.add("R-MC-LA9", LabelAdversary(R_MC, beta=11.0, rule="sup", heaviest=9, decay="kernels"))
+RECIPES.add("R-MC-LA.sup", LabelAdversary(R_MC, rule="sup", decay="kernels"))
+for pixels in (1, 2, 4, 12):
+    adversary = Targeted("MC", one_step(pixels, "unclipped"))
+    RECIPES.add(f"R-MC-LA.eps{pixels}", LabelAdversary(adversary, decay="kernels"))
+RECIPES.add("PGD-AT.7x2-LA", LabelAdversary(RECIPES["PGD-AT.7x2"].adversary, decay="kernels"))

@@ -1,0 +1,48 @@
+"""Robust masking (RobMask): one batch-norm rescaling per attack strength, mixed from a few primary ones.
+
+Cheng, Gan, Cheng, Wang, Hsieh, Liu, "Adversarial Masking: Towards Understanding Robustness Trade-off for
+Generalization", ICLR 2021 submission, algorithm 1. No code is public; what the paper leaves open is a field.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+
+from bench import RECIPES, Recipe, Untargeted, add_masks, branch, cross_entropy, plain, scaled
+from methods.advprop import PGD7
+
+
+@dataclass(frozen=True)
+class RobMask(Recipe):
+    """Draw a strength, attack that hard through its own mask, and learn the clean and the attacked batch."""
+
+    adversary: Untargeted = PGD7  # at strength 1
+    k: int = 2  # primary rescalings
+    strength: float | None = None  # None: drawn for each batch
+    include_clean: bool = True  # off: algorithm 1 to the letter, without the clean pass that the text speaks of
+    split_stats: bool = False  # clean and attacked images keep their own running statistics
+    step: Literal["scaled", "fixed"] = "scaled"  # whether the step shrinks with the radius
+
+    def prepare(self, model):
+        return add_masks(model, self.k, statistics=1 + self.split_stats)
+
+    def loss(self, model, x, q):
+        strength = torch.rand(()).item() if self.strength is None else self.strength
+        with branch(model, (strength, int(self.split_stats))):  # the mask, and which running statistics
+            x_adv = self.attack(strength)(model, x, q)
+            adversarial = cross_entropy(model(x_adv), q)
+        clean = cross_entropy(model(x), q) if self.include_clean else 0.0
+        return (clean + adversarial).mean()
+
+    def attack(self, strength):
+        weaker = scaled(self.adversary.ascent, strength)
+        step = weaker.step_size if self.step == "scaled" else self.adversary.ascent.step_size
+        return replace(self.adversary, ascent=replace(weaker, step_size=step))
+
+    def finish(self, model):
+        return {"main": plain(model, (0.0, 0)), "adv": plain(model, (1.0, int(self.split_stats)))}
+
+
+RECIPES.add("RobMask", RobMask())
+RECIPES.add("RobMask-10", RobMask(scaled(PGD7, 10 / 8)))

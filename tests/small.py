@@ -1,0 +1,115 @@
+"""A small model and batch in double precision, and what a recipe shows the model; for transcriptions to compare."""
+
+import sys
+from copy import deepcopy
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bench import Recipe
+from bench.seeding import seeded
+
+EPS, STEP, B, K = 8 / 255, 2 / 255, 5, 10
+CLASSES = torch.tensor([3, 0, 9, 3, 7])
+Q = torch.eye(K, dtype=torch.float64)[CLASSES]
+
+
+def net() -> nn.Module:
+    with seeded("net"):
+        model = nn.Sequential(
+            nn.Conv2d(3, 8, 3, 2), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.Flatten(), nn.Linear(8, K)
+        )
+        model[1].running_mean.normal_(0, 0.2)
+        model[1].running_var.uniform_(0.3, 1.5)
+        return model.double().train()
+
+
+def images() -> Tensor:
+    with seeded("images"):
+        return torch.rand(B, 3, 8, 8, dtype=torch.float64).mul(1.2).sub(0.1).clamp(0, 1)  # some pixels are 0 or 1
+
+
+@dataclass
+class Shown:
+    """What a recipe trains on: images, labels, and the loss that comes of them."""
+
+    images: Tensor
+    labels: Tensor
+    loss: Tensor
+    model: nn.Module
+
+
+def learned(recipe: Recipe, x: Tensor, q: Tensor = Q, seed: int = 0, model: nn.Module | None = None) -> list[Shown]:
+    """Of each forward pass to learn from, in order, with the loss of them all; the adversary draws first."""
+    home, labels, images, model = sys.modules[type(recipe).__module__], [], [], model or net()
+
+    def note(module: nn.Module, inputs: tuple[Tensor]) -> None:
+        if all(m.training for m in model.modules()) and not inputs[0].requires_grad:
+            images.append(inputs[0].detach())
+
+    def spy(logits: Tensor, target: Tensor) -> Tensor:
+        if model.training:
+            labels.append(target.detach())
+        return true(logits, target)
+
+    true = home.cross_entropy
+    handle = model.register_forward_pre_hook(note)
+    with pytest.MonkeyPatch.context() as patch, seeded("shown", seed):
+        patch.setattr(home, "cross_entropy", spy)
+        loss = recipe.loss(model, x, q)
+    handle.remove()
+    return [Shown(image, label, loss, model) for image, label in zip(images, labels, strict=True)]
+
+
+def shown(recipe: Recipe, x: Tensor, q: Tensor = Q, seed: int = 0, model: nn.Module | None = None) -> Shown:
+    """Of a recipe with one forward pass to learn from."""
+    (only,) = learned(recipe, x, q, seed, model)
+    return only
+
+
+def draw(patch: pytest.MonkeyPatch, module: str, *values: float | Tensor) -> list[tuple[float, str]]:
+    """Let a method draw these numbers, in this order; what it asked for is noted in the list."""
+    asked, waiting = [], list(values)
+
+    def fake(alpha: float, like: Tensor, per: str) -> Tensor:
+        asked.append((alpha, per))
+        return torch.as_tensor(waiting.pop(0), dtype=like.dtype).expand(len(like))
+
+    patch.setattr(f"methods.{module}.beta", fake)
+    return asked
+
+
+def equal(a: Shown, b: Shown) -> bool:
+    return torch.equal(a.images, b.images) and torch.equal(a.labels, b.labels) and torch.equal(a.loss, b.loss)
+
+
+def close(a: Tensor, b: Tensor, slack: float = 1e-12) -> bool:
+    return bool((a - b).abs().max() <= slack)
+
+
+def sm(y: int, w: float, classes: int = K) -> Tensor:
+    """w on the true class, the rest spread over the others, one number at a time."""
+    return torch.tensor([w if k == y else (1 - w) / (classes - 1) for k in range(classes)], dtype=torch.float64)
+
+
+def soft_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    return -sum((labels[i] * F.log_softmax(logits[i], 0)).sum() for i in range(len(logits))) / len(logits)
+
+
+def madry(model: nn.Module, x: Tensor, y: Tensor, steps: int, step: float, stats: str = "running") -> Tensor:
+    """The attack of MadryLab/cifar10_challenge on [0, 1] images; a model in train mode also moves its statistics."""
+    attacked = {"running": lambda: deepcopy(model).eval(), "batch": lambda: deepcopy(model), "moving": lambda: model}
+    target = attacked[stats]()
+    x_adv = x + torch.empty_like(x).uniform_(-EPS, EPS)
+    x_adv = torch.clip(x_adv, 0, 1)
+    for _ in range(steps):
+        x_adv = x_adv.detach().requires_grad_()
+        loss = F.cross_entropy(target(x_adv), y, reduction="sum")
+        grad = torch.autograd.grad(loss, [x_adv])[0]
+        x_adv = x_adv.detach() + step * torch.sign(grad)
+        x_adv = torch.min(torch.max(x_adv, x - EPS), x + EPS)
+        x_adv = torch.clip(x_adv, 0, 1)
+    return x_adv
