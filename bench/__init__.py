@@ -45,8 +45,8 @@ __all__ = [
     "ATTACKS", "DATASETS", "L2", "MODELS", "RECIPES",
     "Adversary", "Ascent", "AttackSpec", "Attacked", "Clean", "Images", "Linf", "Recipe", "Share", "Shifted",
     "Targeted", "Threat", "Untargeted", "add_branches", "add_masks", "augmented", "beta", "box", "branch",
-    "cross_entropy", "dataset", "frozen", "kl", "lerp", "load_results", "margin", "outcomes", "parse_attack", "plain", "random_class",
-    "recalled", "rehearsed", "scaled", "shuffled", "smooth",
+    "cross_entropy", "dataset", "frozen", "kl", "lerp", "load_results", "margin", "outcomes", "parse_attack",
+    "plain", "random_class", "recalled", "rehearsed", "scaled", "shuffled", "smooth",
 ]  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """Mixup, IAT, TLAT and M-TLAT against their algorithms, with the numbers they draw set by hand."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from small import CLASSES, B, K, Q, close, draw, equal, learned, net, shown, soft_cross_entropy
@@ -121,7 +123,7 @@ def test_m_tlat_is_its_algorithm(x, chosen):
 
 def test_at_radius_zero_only_mixup_is_left(x, chosen):
     chosen(0.3, 0.8)
-    pairs = learned(scaled(RECIPES["M-TLAT"], 0.0), x)
+    pairs = learned(replace(scaled(RECIPES["M-TLAT"], 0.0), moved=0.0), x)
     chosen(0.3)
     mixup = shown(RECIPES["Mixup"], x)
     assert close(pairs[0].images, mixup.images)
@@ -130,7 +132,7 @@ def test_at_radius_zero_only_mixup_is_left(x, chosen):
 
 
 def test_tlat_at_radius_zero_is_twice_the_standard_loss(x):
-    loss = learned(scaled(RECIPES["TLAT"], 0.0), x)[0].loss
+    loss = learned(replace(scaled(RECIPES["TLAT"], 0.0), moved=0.0), x)[0].loss
     assert close(loss, 2 * shown(Standard(), x).loss)
 
 
@@ -157,3 +159,9 @@ def test_the_radius_is_drawn_once_a_batch_below_the_longest(x):
     assert longest.max() <= LONGEST
     assert longest.max() > 0.8 * LONGEST
     assert longest.min() < 0.2 * LONGEST
+
+
+def test_the_moved_share_of_a_label_is_the_same_on_every_data_set(x, chosen):
+    chosen(1.0, 1.0)
+    here, there = (learned(scaled(RECIPES["TLAT"], factor), x)[1].labels for factor in (1.0, 6.375))
+    assert close(here, there)
