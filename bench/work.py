@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from bench.data import Dataset, Images, dataset
 from bench.errors import BadInput
 from bench.job import Job
 from bench.overrides import override
+from bench.plan import Budget, Plan
 from bench.recipe import RECIPES, Recipe, scaled
 from bench.threat import L2, REFERENCE_EPS, Linf, Threat
 
@@ -62,53 +64,25 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
 
     fetch: download the data set if it can be had so.
     """
-    names = RECIPES.select(list(request.methods))
-    attacks = [parse_attack(text) for text in request.attacks]
     if request.model is not None:
         models.parts(request.model)
-    if request.train_eps is not None and not 0 < request.train_eps <= 1:
-        raise BadInput(f"--train-eps {request.train_eps:g} is not a radius: above 0, at most 1")
     data = dataset(request.dataset, data_dir)
+    recipes = recipes_of(request, data)
+    conditions = conditions_of(request, data)
     budget_name = request.budget or ("standard" if device.type == "cuda" else "quick")
     budget = {"quick": data.quick, "standard": data.standard}[budget_name]
-    plan = budget.plan if request.epochs is None else replace(budget.plan, epochs=request.epochs)
-    for setting in request.settings:
-        path, text = split_setting(setting)
-        if path.startswith("plan."):
-            plan = override(plan, path.removeprefix("plan."), text, setting)
-    threats = threats_of(request, data)
+    plan = plan_of(request, budget.plan)
     if fetch and data.fetch:
         data.fetch(data_dir)
-    conditions: list[Condition] = [Clean(), *(Attacked(attack, threat) for threat in threats for attack in attacks)]
 
-    there = data.size("train", data_dir)
-    limit_train = request.limit_train or min(budget.train or there, there)
-    if limit_train < FEWEST:
-        raise BadInput(f"{limit_train} training images are too few: {FEWEST} or more are needed")
-    images = data.load("train", data_dir, limit_train)
+    images, test = training_images(request, data, budget, data_dir), data.load("test", data_dir)
     held = min(HOLDOUT_MOST, len(images) // HOLDOUT_SHARE)
-    test = data.load("test", data_dir)
     n = request.limit or min(budget.test or len(test), len(test))
     if n > len(test):
         raise BadInput(f"--limit {n} is more than the {len(test)} test images of {data.name}")
-
-    factor = (request.train_eps or data.threat.eps) / REFERENCE_EPS
     label = [budget_name, f"{plan.epochs} epochs", f"{len(images)} training images", *deviations(request)]
-    jobs = [
-        Job(
-            name=name,
-            recipe=customised(name, request.settings, factor),
-            dataset=data.name,
-            data=images.fingerprint(),
-            model=request.model or (data.model_cuda if device.type == "cuda" else data.model),
-            plan=plan,
-            budget=", ".join(label),
-            seed=seed,
-            precision=request.precision,
-        )
-        for name in names
-        for seed in request.seeds
-    ]
+    model = request.model or (data.model_cuda if device.type == "cuda" else data.model)
+    job = partial(Job, model=model, plan=plan, budget=", ".join(label), precision=request.precision)
     return Work(
         request=request,
         dataset=data,
@@ -116,10 +90,49 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
         holdout=Images(images.x[len(images) - held :], images.y[len(images) - held :]),
         test=test.to(device),
         n=n,
-        jobs=tuple(jobs),
+        jobs=tuple(
+            job(name=name, recipe=recipe, dataset=data.name, data=images.fingerprint(), seed=seed)
+            for name, recipe in recipes.items()
+            for seed in request.seeds
+        ),
         epochs=("last",) if budget_name == "quick" else ("last", "best"),
-        conditions=tuple(dict.fromkeys(conditions)),
+        conditions=conditions,
     )
+
+
+def recipes_of(request: Request, data: Dataset) -> dict[str, Recipe]:
+    """The recipes asked for, at this data set's radii, with the user's `recipe.*` settings on top."""
+    if request.train_eps is not None and not 0 < request.train_eps <= 1:
+        raise BadInput(f"--train-eps {request.train_eps:g} is not a radius: above 0, at most 1")
+    factor = (request.train_eps or data.threat.eps) / REFERENCE_EPS
+    return {name: customised(name, request.settings, factor) for name in RECIPES.select(list(request.methods))}
+
+
+def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
+    """Clean, and every attack at every radius."""
+    attacks = [parse_attack(text) for text in request.attacks]
+    attacked = [Attacked(attack, threat) for threat in threats_of(request, data) for attack in attacks]
+    return tuple(dict.fromkeys([Clean(), *attacked]))
+
+
+def plan_of(request: Request, plan: Plan) -> Plan:
+    """The budget's plan with the user's length and `plan.*` settings."""
+    if request.epochs is not None:
+        plan = replace(plan, epochs=request.epochs)
+    for setting in request.settings:
+        path, text = split_setting(setting)
+        if path.startswith("plan."):
+            plan = override(plan, path.removeprefix("plan."), text, setting)
+    return plan
+
+
+def training_images(request: Request, data: Dataset, budget: Budget, data_dir: Path) -> Images:
+    """As many as were asked for, or the budget's number where there are so many."""
+    there = data.size("train", data_dir)
+    limit = request.limit_train or min(budget.train or there, there)
+    if limit < FEWEST:
+        raise BadInput(f"{limit} training images are too few: {FEWEST} or more are needed")
+    return data.load("train", data_dir, limit)
 
 
 def threats_of(request: Request, data: Dataset) -> list[Threat]:
