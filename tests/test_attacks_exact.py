@@ -4,7 +4,6 @@ import json
 import warnings
 from pathlib import Path
 
-import pyautoattack.autoattack
 import pytest
 import torch
 import torch.nn.functional as F
@@ -66,25 +65,6 @@ class Seen(nn.Module):
     def forward(self, x):
         self.batches.append(x.detach().clone())
         return self.model(x)
-
-
-class ShortSquare(pyautoattack.autoattack.SquareAttack):
-    """Square at 100 queries: against a linear model the attacks before it have found everything already."""
-
-    n_queries = property(lambda self: 100, lambda self, queries: None)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # tensors this small gain nothing from more
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def short_square(monkeypatch):
-    monkeypatch.setattr(pyautoattack.autoattack, "SquareAttack", ShortSquare)
 
 
 def linear(classes, n, dtype=torch.float64, disjoint=False):

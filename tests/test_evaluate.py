@@ -33,25 +33,6 @@ EPS = 0.12  # about half the images withstand it
 PGD = Attacked(parse_attack("PGD-10"), Linf(EPS))
 
 
-class ShortSquare(pyautoattack.autoattack.SquareAttack):
-    """Square at 50 queries, for tests that are not about its strength."""
-
-    n_queries = property(lambda self: 50, lambda self, queries: None)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # tensors this small gain nothing from more
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def short_square(monkeypatch):
-    monkeypatch.setattr(pyautoattack.autoattack, "SquareAttack", ShortSquare)
-
-
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
     return DIGITS.load("test", tmp_path_factory.mktemp("nothing"))
@@ -383,11 +364,18 @@ def test_every_doubt_is_in_the_verdict():
     assert outcome.verdict == "suspect: a (50 of 128 images); c (128 of 128 images)"
 
 
-class Noisy(nn.Module):
+class Wrapped(nn.Module):
+    """A model that answers as another one does."""
+
     def __init__(self, model):
         super().__init__()
         self.model = model
 
+    def forward(self, x):
+        return self.model(x)
+
+
+class Noisy(Wrapped):
     def forward(self, x):
         logits = self.model(x)
         return logits + 0.01 * logits.abs().amax() * torch.randn_like(logits)
@@ -512,40 +500,22 @@ def test_the_copy_has_no_batch_norms_and_the_same_logits(model, images):
     assert (copy(x) - model(x)).abs().max() < 1e-4 * model(x).abs().max()
 
 
-class Forgetful(nn.Module):
+class Forgetful(Wrapped):
     """Copies of it are other models."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
 
     def __deepcopy__(self, memo):
         return Forgetful(nn.Sequential(deepcopy(self.model, memo), nn.Softmax(1)))
 
-    def forward(self, x):
-        return self.model(x)
 
-
-class Unique(nn.Module):
+class Unique(Wrapped):
     """It cannot be copied at all."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
 
     def __deepcopy__(self, memo):
         raise TypeError("there can be only one")
 
-    def forward(self, x):
-        return self.model(x)
 
-
-class Branching(nn.Module):
+class Branching(Wrapped):
     """It cannot be traced: what it does depends on the pixels."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
 
     def forward(self, x):
         return self.model(x) if x.mean() > 0 else -self.model(x)
