@@ -5,6 +5,11 @@ import sys
 
 import torch
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 from bench.errors import BadInput
 
 
@@ -23,6 +28,16 @@ def pick(name: str) -> torch.device:
 def describe(device: torch.device) -> str:
     """cpu, or the name of the GPU."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def peak_memory(device: torch.device) -> float | None:
+    """MiB: the most that tensors took on a GPU, or that this process took on a CPU; None where nobody counts."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    if resource is None:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def prepare() -> None:

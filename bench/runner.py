@@ -9,7 +9,7 @@ from torch import nn
 
 from bench.checkpoint import FILES, fingerprint, load_views, save_views
 from bench.conditions import Attacked, Condition
-from bench.device import describe
+from bench.device import describe, peak_memory
 from bench.errors import BadInput, Failed
 from bench.evaluate import PROTOCOL, outcomes
 from bench.job import Job
@@ -20,7 +20,8 @@ from bench.progress import Event, Tell
 from bench.results import Row, read_outcomes, read_rows, store, write_csv
 from bench.rows import Model, label, row_of
 from bench.runfolder import describe_job, failure, is_settled, locked
-from bench.train import CURVES, Record, Training, Views
+from bench.train import CURVES, Training, Views
+from bench.watch import Record
 from bench.work import Work
 
 
@@ -73,7 +74,7 @@ class Runner:
         def after(epoch: Record) -> None:
             write_csv(folder / "train.csv", CURVES, [dict(record) for record in training.curve])
             word = f"hold-out {epoch['val_clean']:.1%} clean, {epoch['val_pgd']:.1%} PGD-10"
-            tell(Event(title, int(epoch["epoch"]), epochs, weight, word))
+            tell(Event(title, int(epoch["epoch"]), epochs, weight, "; ".join([word, *training.alarms])))
 
         try:
             last, best = training.run(saved, after)
@@ -94,6 +95,7 @@ class Runner:
                 save_views(folder / FILES[epoch], views, job.run)
             seconds, best_epoch = sum(record["seconds"] for record in training.curve), training.best["epoch"] + 1
             facts |= {"passes_per_image": training.cost, "seconds": seconds, "best_epoch": best_epoch}
+            facts |= {"peak_mib": peak_memory(self.device), "alarms": training.alarms}
             describe_job(folder, job, self.device, "trained", **facts)
         saved.unlink(missing_ok=True)
 

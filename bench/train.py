@@ -17,17 +17,14 @@ from bench.data import Dataset, Images
 from bench.data.batches import epoch_batches, to_float
 from bench.errors import Failed
 from bench.folding import folded, twinned
-from bench.inner import Ascent, frozen
 from bench.job import Job
-from bench.losses import cross_entropy
 from bench.models import build
 from bench.passes import counting
-from bench.search import places, search
-from bench.seeding import image_stream, seeded
+from bench.seeding import seeded
+from bench.watch import Record, alarms, largest_gradient, validate
 
-CURVES = ["epoch", "lr", "loss", "val_clean", "val_pgd", "seconds"]  # columns of train.csv
+CURVES = ["epoch", "lr", "loss", "gradient", "val_clean", "val_fgsm", "val_pgd", "seconds"]  # columns of train.csv
 
-Record = dict[str, float]
 Views = Mapping[str, nn.Module]
 
 
@@ -66,24 +63,31 @@ class Training:
         self.model.load_state_dict(self.best["model"])
         return last, self.job.recipe.finish(self.model)
 
+    @property
+    def alarms(self) -> list[str]:
+        """What the epochs so far give reason to doubt."""
+        return alarms(self.curve, len(self.holdout), self.dataset.num_classes)
+
     def _epoch(self, epoch: int) -> Record:
         job, start = self.job, time.perf_counter()
         lr = job.plan.lr_at(epoch)
         for group in self.optimiser.param_groups:
             group["lr"] = lr
-        total, seen = torch.zeros((), device=self.device), 0
+        total, steepest, seen = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
         with seeded(job.run, "epoch", epoch):
             batches = epoch_batches(self.images, job.plan.batch_size, pad=self.dataset.pad, flip=self.dataset.flip)
             for x, y in batches:
                 q = F.one_hot(y, self.dataset.num_classes).float()
                 total, seen = total + self._step(x, q) * len(x), seen + len(x)
-        loss = total.item() / seen
-        finite = math.isfinite(loss) and all(p.isfinite().all() for p in self.model.parameters())
-        clean, pgd = self._validate() if finite else (math.nan, math.nan)
-        if math.isnan(clean):
-            raise Failed(f"training diverged: loss {loss:.4g} in epoch {epoch + 1} of {job.plan.epochs} at lr {lr:g}")
-        seconds = time.perf_counter() - start
-        return {"epoch": epoch + 1, "lr": lr, "loss": loss, "val_clean": clean, "val_pgd": pgd, "seconds": seconds}
+                steepest = largest_gradient(steepest, self.model)
+        record = {"epoch": epoch + 1, "lr": lr, "loss": total.item() / seen, "gradient": steepest.item()}
+        where = f"in epoch {epoch + 1} of {job.plan.epochs} at lr {lr:g}"
+        if not all(map(math.isfinite, record.values())):
+            raise Failed(f"training diverged: loss {record['loss']:.4g}, gradient {record['gradient']:.4g} {where}")
+        record |= validate(self.model, self.holdout, self.dataset.threat, job.plan.batch_size)
+        if math.isnan(record["val_clean"]) or not all(p.isfinite().all() for p in self.model.parameters()):
+            raise Failed(f"training diverged: loss {record['loss']:.4g}, weights or logits no longer finite {where}")
+        return record | {"seconds": time.perf_counter() - start}
 
     def _step(self, x: Tensor, q: Tensor) -> Tensor:
         self.model.train()
@@ -97,19 +101,6 @@ class Training:
             self.cost = {"forwards": passes.forwards / len(x), "backwards": passes.backwards / len(x)}
         self.optimiser.step()
         return loss.detach()
-
-    def _validate(self) -> tuple[float, float]:
-        """Clean and PGD-10 accuracy on the hold-out images, any iterate; NaN where the model has no finite logits."""
-        x, y, threat, size = to_float(self.holdout.x), self.holdout.y, self.dataset.threat, self.job.plan.batch_size
-        ascent = Ascent(threat, 10, threat.eps / 4)
-        with frozen(self.model) as model, image_stream(range(len(x)), "holdout"), places(size):
-            x_adv = search(model, ascent, cross_entropy, x, y)
-            with torch.no_grad():
-                logits = [torch.cat([self.model(part) for part in torch.split(z, size)]) for z in (x, x_adv)]
-        if not all(found.isfinite().all() for found in logits):
-            return math.nan, math.nan
-        right, robust = [found.argmax(1) == y for found in logits]
-        return right.double().mean().item(), (right & robust).double().mean().item()
 
     def _state(self) -> dict[str, Any]:
         model, optimiser = self.model.state_dict(), self.optimiser.state_dict()

@@ -17,7 +17,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"folding"},
     {"overrides", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models"},  # jobs
-    {"attacks"},
+    {"attacks", "watch"},
     {"conditions"},
     {"judge", "train", "work"},  # cells
     {"evaluate", "price"},

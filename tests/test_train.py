@@ -14,6 +14,7 @@ from bench.plan import Plan
 from bench.plugins import load_plugins
 from bench.recipe import RECIPES, Recipe, scaled
 from bench.train import Training, optimiser
+from bench.watch import alarms, validate
 
 load_plugins()
 CPU = torch.device("cpu")
@@ -102,12 +103,57 @@ def test_divergence_is_a_failure_with_its_epoch_and_learning_rate(tmp_path):
         training(job(plan=replace(PLAN, lr=1e30))).run(tmp_path / "state")
 
 
+@pytest.mark.parametrize("where", ["loss", "gradient"])
+def test_what_is_not_finite_is_named(tmp_path, where):
+    with pytest.raises(Failed, match=rf"training diverged: .*{where} nan.* in epoch 1 of 3"):
+        training(job(recipe=Broken(where))).run(tmp_path / "state")
+
+
+def curve(*epochs: tuple[float, float, float]) -> list[dict[str, float]]:
+    columns = ("val_clean", "val_fgsm", "val_pgd")
+    return [{"epoch": i} | dict(zip(columns, shares, strict=True)) for i, shares in enumerate(epochs, start=1)]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "alarm"),
+    [
+        ([], None),
+        ([(0.5, 0.3, 0.2), (0.6, 0.4, 0.3)], None),
+        ([(0.5, 0.4, 0.3), (0.6, 0.4, 0.28)], None),  # within chance
+        ([(0.5, 0.4, 0.3), (0.7, 0.7, 0.01)], "catastrophic overfitting: FGSM 40.0% in epoch 1, 70.0% in epoch 2, "),
+        ([(0.5, 0.4, 0.3), (0.7, 0.1, 0.01)], "robust overfitting: PGD-10 30.0% in epoch 1, 1.0% in epoch 2"),
+        ([(0.5, 0.4, 0.3), (0.7, 0.5, 0.2)], "robust overfitting: PGD-10 30.0% in epoch 1, 20.0% in epoch 2"),
+        ([(0.5, 0.4, 0.3), (0.11, 0.11, 0.11)], "collapsed: 11.0% of the hold-out images right, chance is 10.0%"),
+    ],
+)
+def test_a_training_that_goes_wrong_raises_its_alarm(epochs, alarm):
+    found = alarms(curve(*epochs), n=500, classes=10)
+    assert found == [] if alarm is None else found[0].startswith(alarm)
+
+
+def test_few_images_held_out_raise_no_alarm_by_chance():
+    assert alarms(curve((0.5, 0.4, 0.3), (0.7, 0.5, 0.2)), n=50, classes=10) == []
+
+
+def test_validation_is_that_of_plain_attacks_on_the_same_images():
+    under_way = training(job())
+    x, y = HOLDOUT.x.float() / 255 if HOLDOUT.x.dtype == torch.uint8 else HOLDOUT.x, HOLDOUT.y
+    model = under_way.model.eval()
+    x_grad = x.clone().requires_grad_()
+    torch.nn.functional.cross_entropy(model(x_grad), y).backward()
+    fgsm = (x + DIGITS.threat.eps * x_grad.grad.sign()).clamp(0, 1)
+    found = validate(model, HOLDOUT, DIGITS.threat, 7)
+    assert found["val_clean"] == pytest.approx((model(x).argmax(1) == y).double().mean().item())
+    assert found["val_fgsm"] == pytest.approx((model(fgsm).argmax(1) == y).double().mean().item())
+
+
 def test_best_is_the_epoch_with_the_highest_pgd_accuracy_on_the_holdout(tmp_path):
     under_way = training(job())
     _, best = under_way.run(tmp_path / "state")
     scores = [(record["val_pgd"], record["val_clean"]) for record in under_way.curve]
     assert scores[under_way.best["epoch"]] == max(scores)
-    assert under_way._validate() == pytest.approx(tuple(reversed(max(scores))))  # the best weights are in place
+    again = validate(under_way.model, HOLDOUT, DIGITS.threat, PLAN.batch_size)  # the best weights are in place
+    assert (again["val_pgd"], again["val_clean"]) == pytest.approx(max(scores))
     assert fingerprint(best["main"]) == fingerprint(under_way.model)
 
 
@@ -150,6 +196,17 @@ class Watcher(Recipe):
         assert x.max() <= 1
         assert torch.equal(q.sum(1), torch.ones(32))
         return torch.nn.functional.cross_entropy(model(x), q)
+
+
+@dataclass(frozen=True)
+class Broken(Recipe):
+    """Its loss, or only the gradient of it, is not a number."""
+
+    where: str
+
+    def loss(self, model, x, q):
+        loss = torch.nn.functional.cross_entropy(model(x), q)
+        return loss * torch.nan if self.where == "loss" else loss + (loss - loss.detach()).sqrt()
 
 
 def test_batches_are_full_images_lie_in_the_unit_range_and_labels_are_distributions(tmp_path):

@@ -1,0 +1,74 @@
+"""What a training says of itself: accuracy on images held out, after each epoch, and the alarms that follow."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from bench.data import Images
+from bench.data.batches import to_float
+from bench.inner import Ascent, frozen
+from bench.losses import cross_entropy
+from bench.search import places, search
+from bench.seeding import image_stream
+from bench.stats import exceeds, fewer
+from bench.threat import Threat
+
+Record = dict[str, float]
+
+STEPS = 10  # of the PGD that picks the best epoch
+SURE = 0.01  # p-value below which an alarm is raised: one false one in a hundred trainings
+
+
+def validate(model: nn.Module, images: Images, threat: Threat, size: int) -> Record:
+    """Shares of the images that are right: clean, on their FGSM image, and both clean and under PGD (any iterate).
+
+    NaN where the model has no finite logits. size: images at a time.
+    """
+    x, y = to_float(images.x), images.y
+    one, ten = Ascent(threat, 1, threat.eps, start="clean"), Ascent(threat, STEPS, threat.eps / 4)
+    with frozen(model) as model, image_stream(range(len(x)), "holdout"), places(size):
+        shown = {
+            "val_clean": x,
+            "val_fgsm": search(model, one, cross_entropy, x, y, last=True),
+            "val_pgd": search(model, ten, cross_entropy, x, y),
+        }
+        with torch.no_grad():
+            logits = {name: torch.cat([model(part) for part in torch.split(z, size)]) for name, z in shown.items()}
+    if not all(found.isfinite().all() for found in logits.values()):
+        return dict.fromkeys(shown, math.nan)
+    right = {name: found.argmax(1) == y for name, found in logits.items()}
+    right["val_pgd"] &= right["val_clean"]
+    return {name: bits.double().mean().item() for name, bits in right.items()}
+
+
+def largest_gradient(before: Tensor, model: nn.Module) -> Tensor:
+    """The larger of `before` and the L2 norm of the model's gradient; a NaN stays."""
+    grads = [p.grad for p in model.parameters() if p.grad is not None]
+    return torch.maximum(before, torch.stack(torch._foreach_norm(grads)).norm())
+
+
+def alarms(curve: Sequence[Mapping[str, float]], n: int, classes: int) -> list[str]:
+    """What is wrong with a finished or running training, in words. curve: its epochs; n: images held out.
+
+    Catastrophic overfitting (Wong et al. 2020): the model still holds against the single step it may have trained on,
+    and no longer against several. Robust overfitting (Rice et al. 2020): the best epoch is not the last one.
+    """
+    if not curve:
+        return []
+    last, best = curve[-1], max(curve, key=lambda epoch: epoch["val_pgd"])
+    falls = fewer(round(best["val_pgd"] * n), round(last["val_pgd"] * n), n) < SURE
+    found = []
+    if exceeds(round(last["val_clean"] * n), n, 1 / classes) >= SURE:
+        found.append(f"collapsed: {last['val_clean']:.1%} of the hold-out images right, chance is {1 / classes:.1%}")
+    elif falls and last["val_pgd"] <= best["val_pgd"] / 2 and last["val_fgsm"] >= best["val_fgsm"]:
+        found.append(f"catastrophic overfitting: {_change('val_fgsm', best, last)}, {_change('val_pgd', best, last)}")
+    elif falls:
+        found.append(f"robust overfitting: {_change('val_pgd', best, last)}")
+    return found
+
+
+def _change(column: str, best: Mapping[str, float], last: Mapping[str, float]) -> str:
+    name = {"val_fgsm": "FGSM", "val_pgd": f"PGD-{STEPS}"}[column]
+    return f"{name} {best[column]:.1%} in epoch {best['epoch']:.0f}, {last[column]:.1%} in epoch {last['epoch']:.0f}"
