@@ -15,8 +15,9 @@ from rich.console import Console
 from bench.errors import BadInput
 from bench.report import boards, figures, print_boards, render, words, write_leaderboard
 from bench.report.boards import groups
+from bench.report.seeds import collapses
 from bench.report.tables import leaderboard
-from bench.results import load, store, write_csv
+from bench.results import load, read_job, store, write_csv, write_json
 from bench.stats import wilson
 
 
@@ -261,7 +262,7 @@ def test_the_terminal_cuts_no_number(small: Path, width: int) -> None:
 
 
 def test_the_report_is_complete_and_replaces_the_old_one(small: Path, tmp_path: Path) -> None:
-    columns = ["epoch", "lr", "loss", "train_accuracy", "val_clean", "val_pgd", "seconds"]
+    columns = ["epoch", "lr", "loss", "gradient", "val_clean", "val_fgsm", "val_pgd", "seconds"]
     log = [dict.fromkeys(columns, 0.5) | {"epoch": epoch, "val_pgd": None} for epoch in (1, 2)]
     write_csv(small / "digits/cnn/PGD-AT/s0-aaaa/train.csv", columns, log)
     folder = tmp_path / "reports" / "leaderboard"
@@ -279,6 +280,23 @@ def test_the_report_is_complete_and_replaces_the_old_one(small: Path, tmp_path: 
     assert "## digits, cnn, Linf 8/255, quick, n=10" in text
     assert all(f"({name})" in text for name in images if name.endswith("png"))
     assert len(pd.read_csv(folder / f"{stem}-rows.csv")) == 7
+
+
+def test_alarms_of_a_training_stand_below_its_board(small: Path, tmp_path: Path) -> None:
+    run = small / "digits/cnn/PGD-AT/s0-aaaa"
+    write_json(run / "job.json", read_job(run) | {"alarms": ["collapsed: 10.0% right"]})
+    write_leaderboard(small, tmp_path / "reports")
+    text = (tmp_path / "reports/leaderboard/leaderboard.md").read_text()
+    assert "- PGD-AT, in training: collapsed: 10.0% right." in text
+
+
+def test_a_seed_that_collapses_is_named() -> None:
+    cells = [(seed, "PGD-20", value, 200) for seed, value in enumerate((0.4, 0.02, 0.38, 0.3))]
+    part = pd.DataFrame(cells, columns=["seed", "column", "value", "n"])
+    assert collapses(part) == ["seed 1 collapsed: PGD-20 2.0%, median of the seeds 34.0%"]
+    assert collapses(part.assign(n=5)) == []  # could be chance
+    assert collapses(part.assign(value=[0.4, 0.3, 0.38, np.nan])) == []
+    assert collapses(part.head(1)) == []
 
 
 def test_bars_are_as_long_as_the_table_says(small: Path) -> None:
@@ -329,4 +347,4 @@ def test_curves_show_what_was_logged() -> None:
     one, other = figure.axes
     assert [curve.get_ydata().tolist() for curve in other.lines] == [[10, 50, 60], [20]]
     assert len(one.lines) == 4
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["validation, clean", "validation, PGD"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["hold-out, clean", "hold-out, PGD-10"]

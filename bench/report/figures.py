@@ -18,9 +18,9 @@ FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 BAR = {"height": 0.72, "error_kw": {"elinewidth": 0.6, "ecolor": "#444444"}}
 CURVES = {  # column of train.csv: its name, line and marker
-    "train_accuracy": ("training", ":", "."),
-    "val_clean": ("validation, clean", "-", "s"),
-    "val_pgd": ("validation, PGD", "--", "o"),
+    "val_clean": ("hold-out, clean", "-", "s"),
+    "val_fgsm": ("hold-out, FGSM", ":", "."),
+    "val_pgd": ("hold-out, PGD-10", "--", "o"),
 }
 
 

@@ -11,7 +11,7 @@ from bench.report import render, words
 from bench.report.boards import Board, groups
 from bench.report.naming import labels
 from bench.report.tables import leaderboard
-from bench.report.training import cost, training
+from bench.report.training import trained, training
 from bench.results import load, read_outcomes, write_atomically
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def boards(results: Path, only: Set[str] | None = None) -> dict[Board, Report]:
         raise BadInput(f"no results under {results}; run `bench run` first, or name another folder with --results")
     runs = pd.concat(found.values())["run"].unique()
     outcomes = {key: bits for run in runs for key, bits in read_outcomes(results / run).items()}
-    costs = {run: cost(results / run) for run in runs}
-    return {board: Report(group, leaderboard(group, outcomes, costs)) for board, group in found.items()}
+    trainings = {run: trained(results / run) for run in runs}
+    return {board: Report(group, leaderboard(group, outcomes, trainings)) for board, group in found.items()}
 
 
 def print_boards(results: Path, console: "Console", only: Set[str] | None = None) -> None:

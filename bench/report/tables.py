@@ -9,14 +9,17 @@ import pandas as pd
 
 from bench.report.cells import Cell, measurements, summary
 from bench.report.naming import columns, labels, place
+from bench.report.seeds import trouble
+from bench.report.training import Trained
 from bench.results import Bits
 from bench.stats import mcnemar
 
-Costs = Mapping[str, tuple[float, float]]  # by run: passes per image of a training step, seconds of training
+Trainings = Mapping[str, Trained]  # by run
 
 
-def leaderboard(rows: pd.DataFrame, outcomes: Mapping[str, Bits], costs: Costs | None = None) -> pd.DataFrame:
-    """One line a recipe configuration, best first: rank, recipe, each accuracy as a `Cell`, n, seeds, cost, verdict.
+def leaderboard(rows: pd.DataFrame, outcomes: Mapping[str, Bits], trainings: Trainings | None = None) -> pd.DataFrame:
+    """One line a recipe configuration, best first: rank, recipe, each accuracy as a `Cell`, n, seeds, cost, verdict,
+    and alarms of its trainings.
 
     rows: of one board. outcomes: right or wrong by image, under the key of the row.
     Worst counts the images that are right when clean and under every attack that the run has met.
@@ -34,7 +37,7 @@ def leaderboard(rows: pd.DataFrame, outcomes: Mapping[str, Bits], costs: Costs |
         absent = sorted(counted - set(runs[0]).intersection(*runs), key=place)
         if absent and cells["Worst"].status == "ok":
             cells["Worst"] = cells["Worst"]._replace(status="partial: without " + ", ".join(absent))
-        records.append({"recipe": label} | _flat(cells) | _context(part, costs or {}))
+        records.append({"recipe": label} | _flat(cells) | _context(part, trainings or {}))
         bits[label] = {column: [run[column].bits for run in runs if column in run] for column in order}
     return _ranked(pd.DataFrame(records), {str(label): by_column for label, by_column in bits.items()})
 
@@ -57,12 +60,17 @@ def _flat(cells: Mapping[str, Cell]) -> dict[str, object]:
     }
 
 
-def _context(part: pd.DataFrame, costs: Costs) -> dict[str, object]:
+def _context(part: pd.DataFrame, trainings: Trainings) -> dict[str, object]:
     runs = part["run"].unique()
-    known = [costs[run] for run in runs if run in costs]
-    passes, seconds = (fmean(cost) for cost in zip(*known, strict=True)) if known else (math.nan, math.nan)
-    verdict = _verdict(zip(part["column"], part["verdict"], strict=True))
-    return {"n": part["n"].iloc[0], "seeds": len(runs), "passes": passes, "seconds": seconds, "verdict": verdict}
+    known = {run: trainings[run] for run in runs if run in trainings}
+    return {
+        "n": part["n"].iloc[0],
+        "seeds": len(runs),
+        "passes": fmean(run.passes for run in known.values()) if known else math.nan,
+        "seconds": fmean(run.seconds for run in known.values()) if known else math.nan,
+        "verdict": _verdict(zip(part["column"], part["verdict"], strict=True)),
+        "alarms": trouble(part, {run: known[run].alarms for run in known}),
+    }
 
 
 def _verdict(verdicts: Iterable[tuple[str, str]]) -> str:

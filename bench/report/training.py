@@ -3,6 +3,7 @@
 import csv
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -10,13 +11,22 @@ from bench.errors import BadInput
 from bench.results import read_job
 
 
-def cost(folder: Path) -> tuple[float, float]:
-    """Passes per image of a training step, and seconds of training; NaN where a run does not say."""
-    passes = read_job(folder).get("passes_per_image") if (folder / "job.json").exists() else None
-    seconds = training(folder)["seconds"]
-    return (
+class Trained(NamedTuple):
+    """What a run folder says of its training; NaN where it does not."""
+
+    passes: float = math.nan  # per image of a training step
+    seconds: float = math.nan
+    alarms: tuple[str, ...] = ()
+
+
+def trained(folder: Path) -> Trained:
+    """From job.json and train.csv."""
+    said = read_job(folder) if (folder / "job.json").exists() else {}
+    passes, seconds, alarms = said.get("passes_per_image"), training(folder)["seconds"], said.get("alarms")
+    return Trained(
         float(sum(passes.values())) if isinstance(passes, dict) and passes else math.nan,
         math.nan if seconds.empty else float(seconds.sum()),
+        tuple(map(str, alarms)) if isinstance(alarms, list) else (),
     )
 
 

@@ -50,7 +50,7 @@ def caption(table: pd.DataFrame) -> str:
 
 
 def notes(table: pd.DataFrame) -> list[str]:
-    """What the cells have no room for: why they failed, what is suspected, which seeds are missing."""
+    """What the cells have no room for: why they failed, what is suspected, which seeds are missing or collapsed."""
     found = []
     for line in table.to_dict("records"):
         for column in accuracies(table):
@@ -61,6 +61,8 @@ def notes(table: pd.DataFrame) -> list[str]:
                 found.append(f"{line['recipe']}, {column}: {seeds} of {line['seeds']} seeds.")
         if ":" in line["verdict"]:
             found.append(f"{line['recipe']} is {line['verdict']}.")
+        if line["alarms"]:
+            found.append(f"{line['recipe']}, in training: {line['alarms']}.")
     return [" ".join(note.split()) for note in found]
 
 
