@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from bench.branches import add_branches, add_masks, branch, plain
     from bench.conditions import Attacked, Clean
     from bench.data import DATASETS, Images, dataset
+    from bench.errors import BadInput
     from bench.evaluate import outcomes
     from bench.inner import Ascent, frozen, recalled
     from bench.labels import Share, random_class, smooth
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from bench.rehearsal import Shifted, rehearsed
     from bench.results import load as load_results
     from bench.threat import L2, Linf, Threat
+    from bench.tuning import blended, tuned
 
 _HOME = {
     "bench.adversary": ("Adversary", "Targeted", "Untargeted"),
@@ -28,6 +30,7 @@ _HOME = {
     "bench.branches": ("add_branches", "add_masks", "branch", "plain"),
     "bench.conditions": ("Attacked", "Clean"),
     "bench.data": ("DATASETS", "Images", "dataset"),
+    "bench.errors": ("BadInput",),
     "bench.evaluate": ("outcomes",),
     "bench.inner": ("Ascent", "frozen", "recalled"),
     "bench.labels": ("Share", "random_class", "smooth"),
@@ -37,16 +40,17 @@ _HOME = {
     "bench.recipe": ("RECIPES", "Recipe", "scaled"),
     "bench.rehearsal": ("Shifted", "rehearsed"),
     "bench.threat": ("L2", "Linf", "Threat"),
+    "bench.tuning": ("blended", "tuned"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __version__ = "0.1.0"
 __all__ = [
     "ATTACKS", "DATASETS", "L2", "MODELS", "RECIPES",
-    "Adversary", "Ascent", "AttackSpec", "Attacked", "Clean", "Images", "Linf", "Recipe", "Share", "Shifted",
-    "Targeted", "Threat", "Untargeted", "add_branches", "add_masks", "augmented", "beta", "box", "branch",
-    "cross_entropy", "dataset", "frozen", "kl", "lerp", "load_results", "margin", "outcomes", "parse_attack",
-    "plain", "random_class", "recalled", "rehearsed", "scaled", "shuffled", "smooth",
+    "Adversary", "Ascent", "AttackSpec", "Attacked", "BadInput", "Clean", "Images", "Linf", "Recipe", "Share",
+    "Shifted", "Targeted", "Threat", "Untargeted", "add_branches", "add_masks", "augmented", "beta", "blended", "box",
+    "branch", "cross_entropy", "dataset", "frozen", "kl", "lerp", "load_results", "margin", "outcomes", "parse_attack",
+    "plain", "random_class", "recalled", "rehearsed", "scaled", "shuffled", "smooth", "tuned",
 ]  # fmt: skip
 
 

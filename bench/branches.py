@@ -100,7 +100,7 @@ def add_masks(model: nn.Module, k: int, statistics: int = 1) -> nn.Module:
 
 
 def _switched(model: nn.Module, make: Callable[[nn.BatchNorm2d], Switch]) -> nn.Module:
-    if not _replace(model, nn.BatchNorm2d, make):
+    if not swap(model, nn.BatchNorm2d, make):
         raise BadInput("this method keeps batch norms apart, and the model has no BatchNorm2d layer")
     return model
 
@@ -109,7 +109,7 @@ def plain(model: nn.Module, choice: Any) -> nn.Module:
     """A copy of the model that computes what the model computes at this choice, and has no switch."""
     model = deepcopy(model)
     with branch(model, choice):
-        _replace(model, Switch, lambda switch: switch.plain())
+        swap(model, Switch, lambda switch: switch.plain())
     return model
 
 
@@ -126,7 +126,7 @@ def branch(model: nn.Module, choice: Any) -> Iterator[None]:
             switch.choice = old
 
 
-def _replace(model: nn.Module, kind: type[Any], make: Callable[[Any], nn.Module]) -> int:
+def swap(model: nn.Module, kind: type[Any], make: Callable[[Any], nn.Module]) -> int:
     """Swap every submodule of type `kind` for make(it), in place; how many there were."""
     count = 0
     for name, child in model.named_children():
@@ -134,5 +134,5 @@ def _replace(model: nn.Module, kind: type[Any], make: Callable[[Any], nn.Module]
             setattr(model, name, make(child))
             count += 1
         else:
-            count += _replace(child, kind, make)
+            count += swap(child, kind, make)
     return count

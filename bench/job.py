@@ -1,7 +1,7 @@
 """What to train: a recipe, a data set, a model, an optimisation plan and a seed. Hashable, and named by its content."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bench.plan import Plan
 from bench.recipe import Recipe
@@ -20,11 +20,13 @@ class Job:
     budget: str  # how the plan came about, for people; part of the identity so that tables can group by it
     seed: int = 0
     precision: str = "fp32"
+    start: "Job | None" = field(default=None, repr=False)  # whose finished model is trained on
 
     @property
     def digest(self) -> str:
         """Eight digits that change with every setting but the seed, so the seeds of one configuration share them."""
-        return hashlib.sha256(repr(replace(self, seed=0)).encode()).hexdigest()[:8]
+        start = self.start.digest if self.start else ""
+        return hashlib.sha256((repr(replace(self, seed=0)) + start).encode()).hexdigest()[:8]
 
     @property
     def run(self) -> str:

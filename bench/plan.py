@@ -1,7 +1,7 @@
 """How a model is optimised. Everything here is a value, so that its repr can name a run."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from bench.errors import BadInput
@@ -30,6 +30,10 @@ class Plan:
             )
         if self.optimiser not in ("sgd", "adam") or self.schedule not in ("steps", "cosine"):
             raise BadInput(f"optimiser={self.optimiser}, schedule={self.schedule}: sgd or adam, steps or cosine")
+
+    def fine_tuning(self) -> "Plan":
+        """For a model that is trained already: as long, from a tenth of the learning rate down to nothing."""
+        return replace(self, lr=self.lr / 10, schedule="cosine")
 
     def lr_at(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0."""

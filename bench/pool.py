@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from multiprocessing.queues import Queue
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, log:
     torch.set_num_threads(max(1, cores() // workers))
     if workers == 1 or len(jobs) <= 1:
         with logging_to(log):
-            return sum(runner.run(job, tell) for job in jobs)
+            return sum(runner.run(job, tell) for wave in waves(jobs) for job in wave)
     spawn = multiprocessing.get_context("spawn")
     events: Queue[Event | None] = spawn.Queue()
     listener = threading.Thread(target=_listen, args=(events, tell), daemon=True)
@@ -41,7 +42,7 @@ def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, log:
     try:
         with logging_to(log), ProcessPoolExecutor(min(workers, len(jobs)), spawn, _start, arguments) as pool:
             try:
-                return sum(pool.map(_run, jobs))
+                return sum(sum(pool.map(_run, wave)) for wave in waves(jobs))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 for child in multiprocessing.active_children():
@@ -53,6 +54,15 @@ def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, log:
         events.put(None)
         listener.join(timeout=5)  # a worker that was killed while it wrote leaves the queue locked
         events.cancel_join_thread()
+
+
+def waves(jobs: Sequence[Job]) -> list[list[Job]]:
+    """The jobs in groups, such that each trains on the finished model of an earlier group's job, or on none."""
+
+    def depth(job: Job) -> int:
+        return 0 if job.start is None else 1 + depth(job.start)
+
+    return [list(wave) for _, wave in groupby(sorted(jobs, key=depth), key=depth)]
 
 
 def cores() -> int:

@@ -48,7 +48,8 @@ def forget(folder: Path) -> None:
 
 def describe_job(folder: Path, job: Job, device: torch.device, status: str, **facts: object) -> None:
     """Write job.json: what was asked for, where it was done, and how it stands (training, trained, failed: why)."""
-    asked = {"run": job.run, **asdict(job), "recipe": repr(job.recipe)}
+    start = job.start.run if job.start else None
+    asked = {"run": job.run, **asdict(job), "recipe": repr(job.recipe), "start": start}
     machine = {
         "python": platform.python_version(),
         "system": platform.platform(),

@@ -7,21 +7,21 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench.checkpoint import FILES, fingerprint, load_views, save_views
+from bench.checkpoint import FILES, fingerprint, load_views
 from bench.conditions import Attacked, Condition
-from bench.device import describe, peak_memory
+from bench.device import describe
 from bench.errors import BadInput, Failed
 from bench.evaluate import PROTOCOL, outcomes
+from bench.fit import fit
 from bench.job import Job
 from bench.judge import Outcome
 from bench.models import build
-from bench.price import cell_cost, training_cost
+from bench.price import cell_cost
 from bench.progress import Event, Tell
-from bench.results import Row, read_outcomes, read_rows, store, write_csv
+from bench.results import Row, read_outcomes, read_rows, store
 from bench.rows import Model, label, row_of
-from bench.runfolder import describe_job, failure, is_settled, locked
-from bench.train import CURVES, Training, Views
-from bench.watch import Record
+from bench.runfolder import failure, is_settled, locked
+from bench.train import Views
 from bench.work import Work
 
 
@@ -49,55 +49,13 @@ class Runner:
         folder = self.results / job.run
         with locked(folder):
             if not is_settled(folder, self.work.epochs):
-                self.train(job, folder, tell)
+                fit(self.work, job, self.results, self.device, tell)
             if reason := failure(folder):
                 for key, (epoch, condition) in self._unsaid(job, folder).items():
                     store(folder, self._row(job, epoch, "main", condition, key, Failed(reason)), None)
                 return len(self.work.epochs) * len(self.work.conditions)
             models = self.load(job, folder).items()
             return sum(self.judge(job, folder, epoch, view, model, tell) for (epoch, view), model in models)
-
-    def train(self, job: Job, folder: Path, tell: Tell) -> None:
-        """Train to the end and store both models, or store why there are none."""
-        images, asked = len(self.work.train) + len(self.work.holdout), self.work.request
-        facts: dict[str, object] = {
-            "source": asked.dataset,
-            "images": images,
-            "train_eps": asked.train_eps,
-            "settings": asked.settings,
-        }
-        describe_job(folder, job, self.device, "training", **facts)
-        training = Training(job, self.work.dataset, self.work.train, self.work.holdout, self.device)
-        epochs, weight = job.plan.epochs, training_cost(self.work, job)
-        title, saved = f"{job.name} s{job.seed} training", folder / "progress.pt"
-
-        def after(epoch: Record) -> None:
-            write_csv(folder / "train.csv", CURVES, [dict(record) for record in training.curve])
-            word = f"hold-out {epoch['val_clean']:.1%} clean, {epoch['val_pgd']:.1%} PGD-10"
-            tell(Event(title, int(epoch["epoch"]), epochs, weight, "; ".join([word, *training.alarms])))
-
-        try:
-            last, best = training.run(saved, after)
-        except Failed as error:
-            describe_job(folder, job, self.device, f"failed: {error}", **facts)
-            tell(Event(title, epochs, epochs, weight, f"failed: {error}"))
-        except torch.OutOfMemoryError as error:
-            raise Failed(
-                f"no memory left to train {job.name}; with more, the same command goes on from here"
-            ) from error
-        else:
-            write_csv(
-                folder / "train.csv", CURVES, [dict(record) for record in training.curve]
-            )  # a kill may have lost it
-            for name in ("results.csv", "outcomes.npz"):  # of older weights
-                (folder / name).unlink(missing_ok=True)
-            for epoch, views in {"last": last, "best": best}.items():
-                save_views(folder / FILES[epoch], views, job.run)
-            seconds, best_epoch = sum(record["seconds"] for record in training.curve), training.best["epoch"] + 1
-            facts |= {"passes_per_image": training.cost, "seconds": seconds, "best_epoch": best_epoch}
-            facts |= {"peak_mib": peak_memory(self.device), "alarms": training.alarms}
-            describe_job(folder, job, self.device, "trained", **facts)
-        saved.unlink(missing_ok=True)
 
     def todo(self, retrain: bool = False) -> list[Todo]:
         """What there is to do, for each job that lacks something; a training to come counts with its main view.

@@ -31,11 +31,23 @@ Views = Mapping[str, nn.Module]
 class Training:
     """A job under way: the model, its optimiser, and the best epoch so far."""
 
-    def __init__(self, job: Job, dataset: Dataset, images: Images, holdout: Images, device: torch.device) -> None:
+    def __init__(
+        self,
+        job: Job,
+        dataset: Dataset,
+        images: Images,
+        holdout: Images,
+        device: torch.device,
+        start: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """start: the weights of the finished model that the job trains on."""
         self.job, self.dataset, self.device = job, dataset, device
         self.images, self.holdout = images.to(device), holdout.to(device)
         with seeded(job.run, "init"):
-            model = job.recipe.prepare(build(job.model, dataset))
+            model = build(job.model, dataset)
+            if start is not None:
+                model.load_state_dict(start)
+            model = job.recipe.prepare(model)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimiser = optimiser(job, self.model)
         self.best: dict[str, Any] = {}

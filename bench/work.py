@@ -82,7 +82,8 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
         raise BadInput(f"--limit {n} is more than the {len(test)} test images of {data.name}")
     label = [budget_name, f"{plan.epochs} epochs", f"{len(images)} training images", *deviations(request)]
     model = request.model or (data.model_cuda if device.type == "cuda" else data.model)
-    job = partial(Job, model=model, plan=plan, budget=", ".join(label), precision=request.precision)
+    job = partial(Job, dataset=data.name, data=images.fingerprint(), model=model, precision=request.precision)
+    described = partial(job, plan=plan, budget=", ".join(label))
     return Work(
         request=request,
         dataset=data,
@@ -90,10 +91,13 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
         holdout=Images(images.x[len(images) - held :], images.y[len(images) - held :]),
         test=test.to(device),
         n=n,
-        jobs=tuple(
-            job(name=name, recipe=recipe, dataset=data.name, data=images.fingerprint(), seed=seed)
-            for name, recipe in recipes.items()
-            for seed in request.seeds
+        jobs=with_starts(
+            [
+                described(name=name, recipe=recipe, seed=seed)
+                for name, recipe in recipes.items()
+                for seed in request.seeds
+            ],
+            radius_factor(request, data),
         ),
         epochs=("last",) if budget_name == "quick" else ("last", "best"),
         conditions=conditions,
@@ -102,10 +106,28 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
 
 def recipes_of(request: Request, data: Dataset) -> dict[str, Recipe]:
     """The recipes asked for, at this data set's radii, with the user's `recipe.*` settings on top."""
+    factor = radius_factor(request, data)
+    return {name: customised(name, request.settings, factor) for name in RECIPES.select(list(request.methods))}
+
+
+def radius_factor(request: Request, data: Dataset) -> float:
+    """What the registered recipes' radii are multiplied by."""
     if request.train_eps is not None and not 0 < request.train_eps <= 1:
         raise BadInput(f"--train-eps {request.train_eps:g} is not a radius: above 0, at most 1")
-    factor = (request.train_eps or data.threat.eps) / REFERENCE_EPS
-    return {name: customised(name, request.settings, factor) for name in RECIPES.select(list(request.methods))}
+    return (request.train_eps or data.threat.eps) / REFERENCE_EPS
+
+
+def with_starts(jobs: Sequence[Job], factor: float) -> tuple[Job, ...]:
+    """The jobs, and those whose finished models some of them train on, which are judged like any other."""
+    found: dict[Job, None] = {}
+    for job in jobs:
+        if name := job.recipe.start():
+            base = replace(job, name=name, recipe=scaled(RECIPES[name], factor))
+            (*before, start) = with_starts([base], factor)
+            found |= dict.fromkeys([*before, start])
+            job = replace(job, plan=job.plan.fine_tuning(), start=start)
+        found[job] = None
+    return tuple(found)
 
 
 def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from bench import RECIPES, Recipe, Shifted, recalled, rehearsed
+from bench import RECIPES, BadInput, Recipe, Shifted, recalled, rehearsed
 from methods.avmixup import AvMixup
 from methods.mart import Mart
 from methods.pgd_at import AdversarialTraining
@@ -23,11 +23,17 @@ class Awp(Recipe):
     base: Recipe
     gamma: float = 0.005  # length of the move of each weight tensor, as a share of its norm
 
+    def start(self):
+        return self.base.start()
+
     def prepare(self, model):
-        return self.base.prepare(model)
+        model = self.base.prepare(model)
+        if not any(w.ndim > 1 and w.requires_grad for w in model.parameters()):
+            raise BadInput("+AWP moves weight matrices, and this recipe trains none; name it without +AWP")
+        return model
 
     def loss(self, model, x, q):
-        weights = {name: w for name, w in model.named_parameters() if w.ndim > 1}
+        weights = {name: w for name, w in model.named_parameters() if w.ndim > 1 and w.requires_grad}
         with rehearsed(model) as attacks:
             rise = torch.autograd.grad(self.base.loss(model, x, q), list(weights.values()))
         moves = {

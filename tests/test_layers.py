@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
     {"errors", "numbers", "seeding", "passes", "plugins", "labels", "losses", "mixing", "stats", "progress", "augment"},
     {"registry", "plan", "threat", "device", "results", "branches"},
-    {"folding"},
+    {"folding", "tuning"},
     {"overrides", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models"},  # jobs
     {"attacks", "watch"},
@@ -22,6 +22,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"judge", "train", "work"},  # cells
     {"evaluate", "price"},
     {"rows", "runfolder", "report"},  # rows and tables
+    {"fit"},
     {"runner"},
     {"pool"},
     {"commands", "compare"},

@@ -1,0 +1,82 @@
+"""Carry out one training: from a job to weights in its run folder, or to the stored reason why there are none."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from bench.checkpoint import FILES, load_views, save_views
+from bench.device import peak_memory
+from bench.errors import Failed
+from bench.job import Job
+from bench.price import training_cost
+from bench.progress import Event, Tell
+from bench.results import write_csv
+from bench.runfolder import describe_job, failure
+from bench.train import CURVES, Training
+from bench.watch import Record
+from bench.work import Work
+
+Told = Callable[[int, str], None]  # epochs done, a word on the last one
+
+
+def fit(work: Work, job: Job, results: Path, device: torch.device, tell: Tell) -> None:
+    """Train to the end and store both models, or store why there are none."""
+    folder, asked = results / job.run, work.request
+    facts: dict[str, object] = {
+        "source": asked.dataset,
+        "images": len(work.train) + len(work.holdout),
+        "train_eps": asked.train_eps,
+        "settings": asked.settings,
+    }
+    describe_job(folder, job, device, "training", **facts)
+    epochs, weight, title = job.plan.epochs, training_cost(work, job), f"{job.name} s{job.seed} training"
+    try:
+        found = trained(work, job, results, device, lambda epoch, word: tell(Event(title, epoch, epochs, weight, word)))
+    except Failed as error:
+        describe_job(folder, job, device, f"failed: {error}", **facts)
+        tell(Event(title, epochs, epochs, weight, f"failed: {error}"))
+    except torch.OutOfMemoryError as error:  # not the job's fault, so nothing is stored against it
+        raise Failed(f"no memory left to train {job.name}; with more, the same command goes on from here") from error
+    else:
+        describe_job(folder, job, device, "trained", **facts, **found)
+    (folder / "progress.pt").unlink(missing_ok=True)
+
+
+def trained(work: Work, job: Job, results: Path, device: torch.device, told: Told) -> dict[str, object]:
+    """Train, write the weights and train.csv, and return what there is to say of it. Failed if it diverges."""
+    folder = results / job.run
+    training = Training(job, work.dataset, work.train, work.holdout, device, start_of(job, results))
+
+    def log() -> None:
+        write_csv(folder / "train.csv", CURVES, [dict(record) for record in training.curve])
+
+    def after(epoch: Record) -> None:
+        log()
+        word = f"hold-out {epoch['val_clean']:.1%} clean, {epoch['val_pgd']:.1%} PGD-10"
+        told(int(epoch["epoch"]), "; ".join([word, *training.alarms]))
+
+    last, best = training.run(folder / "progress.pt", after)
+    log()  # a kill may have lost it
+    for name in ("results.csv", "outcomes.npz"):  # of older weights
+        (folder / name).unlink(missing_ok=True)
+    for epoch, views in {"last": last, "best": best}.items():
+        save_views(folder / FILES[epoch], views, job.run)
+    return {
+        "passes_per_image": training.cost,
+        "seconds": sum(record["seconds"] for record in training.curve),
+        "best_epoch": training.best["epoch"] + 1,
+        "peak_mib": peak_memory(device),
+        "alarms": training.alarms,
+    }
+
+
+def start_of(job: Job, results: Path) -> Mapping[str, Tensor] | None:
+    """The weights that a job trains on, of a run that has ended before it began. Failed if that run has."""
+    if job.start is None:
+        return None
+    folder = results / job.start.run
+    if reason := failure(folder):
+        raise Failed(f"it trains on {job.start.name}, whose own training failed: {reason}")
+    return load_views(folder / FILES["last"], job.start.run)["main"]

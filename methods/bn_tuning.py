@@ -1,0 +1,39 @@
+"""Fine-tuning of batch norm alone, from a standard model towards robustness (BN-adv) and the other way (BN-std).
+
+Cheng, Gan, Cheng, Wang, Hsieh, Liu, "Adversarial Masking: Towards Understanding Robustness Trade-off for
+Generalization", ICLR 2021 submission, sec. 3.1, and sec. 3.2 for the interpolation. No code is public; length and
+learning rate are the fine-tuning plan's.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bench import RECIPES, Recipe, blended, plain, tuned
+from methods.standard import Standard
+
+
+@dataclass(frozen=True)
+class NormTuning(Recipe):
+    """Go on from a finished model with another objective, of which only the batch norms learn."""
+
+    base: str  # recipe of the finished model
+    objective: Recipe
+    points: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8)  # p: how far back to the base the interpolated views lie
+    statistics: Literal["blended", "start", "main"] = "blended"  # running ones of those views
+
+    def start(self):
+        return self.base
+
+    def prepare(self, model):
+        return tuned(model)
+
+    def loss(self, model, x, q):
+        return self.objective.loss(model, x, q)
+
+    def finish(self, model):
+        between = {f"p{p:g}": blended(model, p, self.statistics) for p in self.points}
+        return {"main": plain(model, "main")} | between
+
+
+RECIPES.add("BN-adv", NormTuning("Standard", RECIPES["PGD-AT.robmask"]))
+RECIPES.add("BN-std", NormTuning("PGD-AT.robmask", Standard()))
