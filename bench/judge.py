@@ -103,7 +103,7 @@ class Target:
         An image that the copy gets wrong and the model right after the attack is no success: the search ended there
         only because the copy misled it, so it is attacked again on the model itself.
         """
-        right = judge(self.model, x, y, self.batch_size)
+        right = judge(self.model, x, y, self.batch_size) | condition.attack.last
         attack = self._whole if condition.attack.block else self._singly
         start = time.perf_counter()
         if right.any():

@@ -23,6 +23,11 @@ def places(count: int) -> Iterator[None]:
         _places.reset(token)
 
 
+def batched(model: nn.Module, x: Tensor) -> Tensor:
+    """model(x), so many images at a time."""
+    return torch.cat([model(part) for part in torch.split(x, _places.get() or len(x))])
+
+
 def search(
     model: nn.Module,
     ascent: Ascent,
@@ -32,15 +37,17 @@ def search(
     *,
     restarts: int = 1,
     last: bool = False,
+    aim: Tensor | None = None,
 ) -> Tensor:
     """For each image the first iterate that the model gets wrong, or else the last iterate of the last restart.
 
     loss: logits (B, K), classes (B,) -> what to ascend on, (B,).
     last: look at the last iterate of a restart only, as the papers' own attack code does.
+    aim: classes (B,) for the loss, where they are not y.
     Broken images leave the batch at once and others take their places, so batches stay full and small: the passes
     spent are those that somebody still needs.
     """
-    found = x.clone()
+    found, goal = x.clone(), y if aim is None else aim
     limit = _places.get() or len(x)
     waiting = torch.arange(len(x), device=x.device)
     rows, taken, tries = waiting[:0], waiting[:0], waiting[:0]
@@ -54,7 +61,7 @@ def search(
 
         x_adv.requires_grad_()
         logits = model(x_adv)
-        (grad,) = torch.autograd.grad(loss(logits, y[rows]).sum(), x_adv)
+        (grad,) = torch.autograd.grad(loss(logits, goal[rows]).sum(), x_adv)
         x_adv = x_adv.detach()
 
         ended = taken == ascent.steps  # only restarts that have a successor are looked at here

@@ -25,6 +25,7 @@ from bench.threat import L2, Linf
 PIXELS = 64  # of images 1 x 8 x 8
 NEAR = 1e-4  # relative distance from the boundary within which rounding may decide
 OWN = ["FGSM", "PGD-20", "CW-20", "PGD-20.last", "CW-20.last", "PGD-20[restarts=2]", "PGD-20[start=unclipped]"]
+TARGETED = ["MC", "LL", "MC.last", "PGD-MC", "PGD-LL", "PGD-LL[steps=20]", "PGD-MC[restarts=2]"]
 
 
 class Linear(nn.Module):
@@ -92,7 +93,7 @@ def check(model, images, text, threat, **options):
     return outcome, robust
 
 
-@pytest.mark.parametrize("attack", OWN)
+@pytest.mark.parametrize("attack", [*OWN, "FGSM.last", *TARGETED])
 @pytest.mark.parametrize("eps", [0.002, 0.006, 0.012, 0.2])
 def test_two_classes_under_linf_are_exact(attack, eps):
     model, images = linear(2, 300)
@@ -116,8 +117,60 @@ def test_classes_with_pixels_of_their_own_are_exact_under_linf(attack):
     assert 20 < robust.sum() < 250
 
 
+@pytest.mark.parametrize("attack", ["R-FGSM", "R-MC", "R-LL"])
+def test_a_step_from_a_random_start_is_a_step_and_a_projection(attack):
+    """On a linear model with two classes: how far such a step falls short is known for each pixel."""
+    model, images = linear(2, 300)
+    x, y, threat = images.x, images.y, Linf(0.01)
+    with image_stream(range(300), "here"):
+        x_adv = parse_attack(attack + ".last")(model, x, y, threat)
+    with image_stream(range(300), "here"), image_rows(list(range(300)), [0] * 300):
+        start = Ascent(threat, 1, threat.eps, "unclipped").first(x)
+    ahead = (model.weight[1 - y] - model.weight[y]).sign().view_as(x)
+    assert torch.allclose(x_adv, (start + 0.01 * ahead).clamp(x - 0.01, x + 0.01).clamp(0, 1), atol=1e-12)
+
+
+def test_targets_are_the_most_and_the_least_likely_wrong_class():
+    model, images = linear(5, 300)
+    x, y = images.x, images.y
+    wrong = model(x).scatter(1, y[:, None], torch.nan)
+    for attack, goal in {
+        "MC": wrong.nan_to_num(-torch.inf).argmax(1),
+        "LL": wrong.nan_to_num(torch.inf).argmin(1),
+    }.items():
+        x_grad = x.clone().requires_grad_()
+        F.cross_entropy(model(x_grad), goal, reduction="sum").backward()
+        want = (x - 0.006 * x_grad.grad.sign()).clamp(0, 1)
+        assert torch.allclose(parse_attack(attack + ".last")(model, x, y, Linf(0.006)), want)
+
+
+class Leaking(nn.Module):
+    """A linear model whose gradient points the wrong way, as label leaking makes it."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        return self.model(2 * x.detach() - x)
+
+
+def test_the_last_iterate_is_scored_whatever_the_clean_image_gave():
+    model, images = linear(2, 300)
+    leaking = Leaking(model)
+    clean, fgsm, last = (
+        outcomes(leaking, images, condition).right.mean()
+        for condition in (
+            Clean(),
+            Attacked(parse_attack("FGSM"), Linf(0.006)),
+            Attacked(parse_attack("FGSM.last"), Linf(0.006)),
+        )
+    )
+    assert fgsm == clean < last
+
+
 @pytest.mark.parametrize("threat", [Linf(0.006), L2(0.06)])
-@pytest.mark.parametrize("attack", ["FGSM", "PGD-20", "CW-20"])
+@pytest.mark.parametrize("attack", ["FGSM", "PGD-20", "CW-20", "MC", "LL", "PGD-MC", "PGD-LL"])
 def test_no_attack_breaks_what_cannot_be_broken(attack, threat):
     model, images = linear(5, 300)
     right = torch.from_numpy(outcomes(model, images, Attacked(parse_attack(attack), threat)).right)
@@ -324,7 +377,6 @@ def test_params_of_a_foreign_attack_name_its_package_and_its_block():
         ("PGD-20[step=-1/255]", "step=-1/255 is not a"),
         ("PGD-20[step=2/0]", "step=2/0 is not a"),
         ("PGD-20[step=nan]", "step=nan is not a"),
-        ("FGSM.last", "FGSM has no last iterate to score"),
         ("AutoAttack.last", "AutoAttack has no last iterate to score"),
     ],
 )

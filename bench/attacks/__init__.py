@@ -58,6 +58,11 @@ class AttackSpec:
         return json.dumps(dict(self.settings) | origin, sort_keys=True)
 
     @property
+    def last(self) -> bool:
+        """Whether the last iterate alone is scored, whatever the model says of the clean image."""
+        return bool(dict(self.settings).get("last", False))
+
+    @property
     def block(self) -> int | None:
         """How many consecutive image ids the attack wants at a time; None if images are independent."""
         block = dict(self.settings).get("block")
@@ -127,6 +132,6 @@ def step_length(step: str, eps: float) -> float:
     return float(step.removesuffix("eps")) * (eps if step.endswith("eps") else 1.0)
 
 
-from bench.attacks import autoattack, pgd  # noqa: E402  fills the registry
+from bench.attacks import autoattack, pgd, targeted  # noqa: E402  fills the registry
 
-__all__ = ["ATTACKS", "Attack", "AttackSpec", "AttackWarning", "autoattack", "parse_attack", "pgd"]
+__all__ = ["ATTACKS", "Attack", "AttackSpec", "AttackWarning", "autoattack", "parse_attack", "pgd", "targeted"]

@@ -20,9 +20,11 @@ from bench.threat import Threat
 LOSSES = {"ce": cross_entropy, "margin": margin}
 
 
-def fgsm(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
-    """One step of length eps from x."""
-    return search(model, Ascent(threat, 1, threat.eps, start="clean"), cross_entropy, x, y)
+def fgsm(
+    model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, start: Start = "clean", last: bool = False
+) -> Tensor:
+    """One step of length eps, from x or from a random image of the ball (R-FGSM)."""
+    return search(model, Ascent(threat, 1, threat.eps, start), cross_entropy, x, y, last=last)
 
 
 def pgd(
@@ -48,7 +50,8 @@ def pgd(
     return search(model, ascent, LOSSES[loss], x, y, restarts=restarts, last=last)
 
 
-ATTACKS.add("FGSM", fgsm)
+ATTACKS.add("FGSM", partial(fgsm, start="clean"))
+ATTACKS.add("R-FGSM", partial(fgsm, start="unclipped"))
 ATTACKS.add_family("PGD-k", lambda k: partial(pgd, steps=k))
 # the hinge at kappa = 50 of those papers' code never binds while an image is still right: it is the plain margin
 ATTACKS.add_family("CW-k", lambda k: partial(pgd, steps=k, loss="margin"))

@@ -1,0 +1,58 @@
+"""Descent towards one wrong class, chosen on the clean image.
+
+Wang, Zhang, "Bilateral Adversarial Training", ICCV 2019, arXiv:1811.10716, Table 4: the one-step attacks MC and LL.
+Laugros, Caplier, Ospici 2020, arXiv:2008.08384: PGD_LL, of ten steps.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bench.attacks import ATTACKS, step_length
+from bench.inner import Ascent, Start
+from bench.labels import least_likely, most_confusing
+from bench.losses import cross_entropy
+from bench.search import batched, search
+from bench.threat import Threat
+
+Aim = Literal["MC", "LL"]
+AIMS: dict[Aim, Callable[[Tensor, Tensor], Tensor]] = {"MC": most_confusing, "LL": least_likely}
+
+
+def targeted(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    threat: Threat,
+    *,
+    aim: Aim,
+    steps: int = 10,
+    step: str = "0.25eps",
+    restarts: int = 1,
+    start: Start = "random",
+    last: bool = False,
+) -> Tensor:
+    """An image counts as fooled wherever it ends up among the wrong classes.
+
+    aim: the most confusing wrong class (MC) or the least likely one (LL).
+    step: its length, as a share of eps (`0.25eps`) or in pixel units (`0.0078`).
+    """
+    with torch.no_grad():
+        logits = batched(model, x)
+    goal = AIMS[aim](logits, F.one_hot(y, logits.shape[1])).argmax(1)
+    ascent = Ascent(threat, steps, step_length(step, threat.eps), start)
+    return search(model, ascent, towards, x, y, restarts=restarts, last=last, aim=goal)
+
+
+def towards(logits: Tensor, goal: Tensor) -> Tensor:
+    return -cross_entropy(logits, goal)
+
+
+for aim in AIMS:
+    ATTACKS.add(aim, partial(targeted, aim=aim, steps=1, step="1.0eps", start="clean"))
+    ATTACKS.add(f"R-{aim}", partial(targeted, aim=aim, steps=1, step="1.0eps", start="unclipped"))
+    ATTACKS.add(f"PGD-{aim}", partial(targeted, aim=aim))
