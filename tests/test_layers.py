@@ -13,7 +13,7 @@ import bench
 ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
     {"errors", "numbers", "seeding", "passes", "plugins", "labels", "losses", "mixing", "stats", "progress", "augment"},
-    {"registry", "plan", "threat", "device", "results", "branches"},
+    {"registry", "plan", "threat", "device", "results", "branches", "papers"},
     {"folding"},
     {"overrides", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models"},  # jobs
@@ -113,7 +113,7 @@ def python(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
 
-@pytest.mark.parametrize("module", ["bench", "bench.cli", "bench.results", "bench.report"])
+@pytest.mark.parametrize("module", ["bench", "bench.cli", "bench.results", "bench.report", "bench.papers"])
 def test_light_modules_import_no_torch(module):
     assert python(f"import sys, {module}; print('torch' in sys.modules)") == "False\n"
 
