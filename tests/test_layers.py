@@ -24,7 +24,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"rows", "runfolder", "report"},  # rows and tables
     {"runner"},
     {"pool"},
-    {"commands", "compare"},
+    {"commands", "compare", "show"},
     {"cli"},
 ]
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}
@@ -124,7 +124,7 @@ def test_help_needs_no_torch_and_names_the_commands():
     )
     *text, heavy = python(code).splitlines()
     assert heavy == "False"
-    assert {"run", "report", "list"} <= {line.split()[0] for line in text if line.startswith("  ")}
+    assert {"run", "report", "list", "show"} <= {line.split()[0] for line in text if line.startswith("  ")}
 
 
 def test_an_unknown_word_is_an_attribute_error():
