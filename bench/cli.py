@@ -190,6 +190,19 @@ def list_names(kind: str) -> None:
 
 
 @cli.command()
+@click.argument("name")
+@option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Its runs. Default: results.")
+@option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def show(name: str, results: Path) -> None:
+    """A recipe's page: paper, settings, source, counted cost, numbers printed and measured."""
+    from rich.console import Console
+
+    from bench.show import show as show_page
+
+    show_page(name, results, Console(highlight=False))
+
+
+@cli.command()
 @click.argument("baseline", type=click.Path(path_type=Path))
 @click.argument("current", type=click.Path(path_type=Path))
 @option("--level", type=click.IntRange(1, 2), help="First fill CURRENT: 1 judges BASELINE's weights anew, 2 retrains.")

@@ -25,7 +25,7 @@ LOG = "bench.log"
 
 
 def names(kind: str) -> list[str]:
-    """Every name of a kind, families by their pattern."""
+    """Every name of a kind, families by their pattern, and what may follow a name."""
     load_plugins()
     registries: dict[str, Registry[Any]] = {
         "methods": RECIPES,
@@ -33,7 +33,7 @@ def names(kind: str) -> list[str]:
         "datasets": DATASETS,
         "models": MODELS,
     }
-    listed = registries[kind].listed()
+    listed = [*registries[kind].listed(), *registries[kind].suffixes()]
     return [*listed, "folder:PATH"] if kind == "datasets" else listed
 
 

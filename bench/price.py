@@ -5,12 +5,14 @@ import time
 import torch
 
 from bench.conditions import Attacked, Condition
+from bench.data import Dataset, Images
 from bench.data.batches import to_float
 from bench.folding import attackable
 from bench.inner import frozen
 from bench.job import Job
 from bench.models import build
 from bench.passes import counting
+from bench.recipe import Recipe
 from bench.seeding import seeded
 from bench.work import Work
 
@@ -21,15 +23,20 @@ AUTOATTACK = 8000.0  # passes forward for an image that survives the standard ve
 
 def training_cost(work: Work, job: Job) -> float:
     """Forward passes (a backward counted as two) of a whole training, from one small batch."""
-    x = to_float(work.train.x[:16])
-    q = torch.eye(work.dataset.num_classes)[work.train.y[:16]]
-    with seeded("price"):
-        model = job.recipe.prepare(build("cnn", work.dataset))  # the number of passes is the same for any model
-        with counting(model) as passes:
-            job.recipe.loss(model, x, q).backward()  # type: ignore[no-untyped-call]
-    per_image = (passes.forwards + BACKWARD * passes.backwards) / len(x)
+    forwards, backwards = step_passes(job.recipe, work.dataset, work.train.first(16))
+    per_image = forwards + BACKWARD * backwards
     validation = len(work.holdout) * 10 * (1 + BACKWARD)
     return job.plan.epochs * (len(work.train) * per_image + validation)
+
+
+def step_passes(recipe: Recipe, dataset: Dataset, batch: Images) -> tuple[float, float]:
+    """Forward and backward passes per image of a training step, counted on one batch."""
+    q = torch.eye(dataset.num_classes)[batch.y]
+    with seeded("price"):
+        model = recipe.prepare(build("cnn", dataset))  # the number of passes is the same for any model
+        with counting(model) as passes:
+            recipe.loss(model, to_float(batch.x), q).backward()  # type: ignore[no-untyped-call]
+    return passes.forwards / len(batch), passes.backwards / len(batch)
 
 
 def cell_cost(condition: Condition, n: int) -> float:

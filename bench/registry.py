@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import TypeVar
@@ -22,11 +23,14 @@ class Registry(Mapping[str, T]):
         self._items: dict[str, T] = {}
         self._families: dict[str, Callable[[int], T]] = {}
         self._suffixes: dict[str, Callable[[T], T]] = {}
+        self._follows: dict[str, str] = {}
+        self._homes: dict[str, str] = {}  # by name, pattern or suffix, the module that registered it
 
     def add(self, name: str, item: T) -> T:
         if name in self:
             raise ValueError(f"{self.kind} {name!r} is already registered as {self[name]!r}")
         self._items[name] = item
+        self._homes[name] = _caller()
         return item
 
     def add_family(self, pattern: str, make: Callable[[int], T]) -> None:
@@ -35,23 +39,37 @@ class Registry(Mapping[str, T]):
         if pattern in self._families or taken:
             raise ValueError(f"{self.kind} family {pattern!r} is already registered, or hides {taken}")
         self._families[pattern] = make
+        self._homes[pattern] = _caller()
 
-    def add_suffix(self, suffix: str, make: Callable[[T], T]) -> None:
-        """Every registered name with this after it is make(its item). Such names are found, and not listed."""
+    def add_suffix(self, suffix: str, make: Callable[[T], T], follows: str) -> None:
+        """Every registered name with this after it is make(its item). Such names are found, and not listed.
+
+        follows: the names it is meant for, in words.
+        """
         if suffix in self._suffixes:
             raise ValueError(f"{self.kind} suffix {suffix!r} is already registered")
         self._suffixes[suffix] = make
+        self._follows[suffix] = follows
+        self._homes[suffix] = _caller()
 
     def __getitem__(self, name: str) -> T:
+        return self._find(name)[0]
+
+    def homes(self, name: str) -> list[str]:
+        """The modules that registered a name: those of its suffixes first."""
+        return self._find(name)[1]
+
+    def _find(self, name: str) -> tuple[T, list[str]]:
         if name in self._items:
-            return self._items[name]
+            return self._items[name], [self._homes[name]]
         for pattern, make in self._families.items():
             if found := re.fullmatch(_family(pattern), name):
-                return make(int(found[1]))
+                return make(int(found[1])), [self._homes[pattern]]
         for suffix, change in self._suffixes.items():
             base = name.removesuffix(suffix)
             if base != name and base in self and not base.endswith(suffix):
-                return change(self[base])
+                item, homes = self._find(base)
+                return change(item), [self._homes[suffix], *homes]
         raise UnknownName(f"no {self.kind} named {name!r}; {suggestion(name, self.listed())}")
 
     def __contains__(self, name: object) -> bool:
@@ -71,6 +89,10 @@ class Registry(Mapping[str, T]):
         """Every name, families by their pattern."""
         return [*self._items, *self._families]
 
+    def suffixes(self) -> list[str]:
+        """What each suffix may follow, a line each."""
+        return [f"{suffix} may follow {names}" for suffix, names in self._follows.items()]
+
     def select(self, patterns: list[str]) -> list[str]:
         """Names in the order asked for, without repeats: `all`, exact names, or globs such as M2AT*."""
         chosen: list[str] = []
@@ -88,6 +110,11 @@ class Registry(Mapping[str, T]):
         if not chosen:
             raise BadInput(f"no {self.kind} given; name at least one of {', '.join(self.listed())}")
         return list(dict.fromkeys(chosen))
+
+
+def _caller() -> str:
+    """The module that called the function that calls this."""
+    return str(sys._getframe(2).f_globals["__name__"])
 
 
 def _family(pattern: str) -> str:

@@ -51,4 +51,4 @@ RECIPES.add("PGD-AT+AWP", Awp(AdversarialTraining()))
 RECIPES.add("TRADES-6+AWP", Awp(Trades(beta=6.0)))
 RECIPES.add("MART+AWP", Awp(Mart()))
 RECIPES.add("AVmixup+AWP", Awp(AvMixup(decay="kernels"), decay="kernels"))
-RECIPES.add_suffix("+AWP", lambda base: Awp(base, decay=base.decay))  # found after any other name, too
+RECIPES.add_suffix("+AWP", lambda base: Awp(base, decay=base.decay), follows="the name of any adversarial recipe")

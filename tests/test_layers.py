@@ -13,7 +13,7 @@ import bench
 ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
     {"errors", "numbers", "seeding", "passes", "plugins", "labels", "losses", "mixing", "stats", "progress", "augment"},
-    {"registry", "plan", "threat", "device", "results", "branches"},
+    {"registry", "plan", "threat", "device", "results", "branches", "papers"},
     {"folding", "tuning"},
     {"overrides", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models"},  # jobs
@@ -25,7 +25,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"fit"},
     {"runner"},
     {"pool"},
-    {"commands", "compare"},
+    {"commands", "compare", "show"},
     {"cli"},
 ]
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}
@@ -114,7 +114,7 @@ def python(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
 
-@pytest.mark.parametrize("module", ["bench", "bench.cli", "bench.results", "bench.report"])
+@pytest.mark.parametrize("module", ["bench", "bench.cli", "bench.results", "bench.report", "bench.papers"])
 def test_light_modules_import_no_torch(module):
     assert python(f"import sys, {module}; print('torch' in sys.modules)") == "False\n"
 
@@ -125,7 +125,7 @@ def test_help_needs_no_torch_and_names_the_commands():
     )
     *text, heavy = python(code).splitlines()
     assert heavy == "False"
-    assert {"run", "report", "list"} <= {line.split()[0] for line in text if line.startswith("  ")}
+    assert {"run", "report", "list", "show"} <= {line.split()[0] for line in text if line.startswith("  ")}
 
 
 def test_an_unknown_word_is_an_attribute_error():

@@ -287,6 +287,22 @@ def test_an_unknown_name_says_what_to_do(shelf, wrong, message):
         shelf[wrong]
 
 
+def test_a_suffix_may_follow_any_name_and_is_said_and_not_listed(shelf):
+    shelf.add_suffix("+notes", lambda book: f"{book} with notes", follows="any book")
+    assert shelf["Emma+notes"] == "EMMA with notes"
+    assert shelf["Volume-3+notes"] == "volume 3 with notes"
+    assert "Emma+notes+notes" not in shelf
+    assert "Emma+notes" not in shelf.listed()
+    assert shelf.suffixes() == ["+notes may follow any book"]
+
+
+def test_a_registry_knows_which_module_registered_a_name(shelf):
+    shelf.add_suffix("+maps", str.lower, follows="any book")
+    assert shelf.homes("Emma") == shelf.homes("Volume-2") == [__name__]
+    assert shelf.homes("Emma+maps") == [__name__, __name__]  # who made the suffix, who made the book
+    assert RECIPES.homes("R-FGSM+AWP") == ["methods.awp", "methods.bat"]
+
+
 def test_a_taken_name_is_refused(shelf):
     with pytest.raises(ValueError, match="book 'Emma' is already registered as 'EMMA'"):
         shelf.add("Emma", "another")

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from bench.numbers import radius
+
 
 class Board(NamedTuple):
     """What every row of a table has in common; rows that differ in any of it are not comparable."""
@@ -22,7 +24,7 @@ class Board(NamedTuple):
     def threat(self) -> str:
         if not self.norm:
             return "clean"
-        return self.norm if self.eps is None else f"{self.norm} {_radius(self.eps)}"
+        return self.norm if self.eps is None else f"{self.norm} {radius(self.eps)}"
 
     @property
     def title(self) -> str:
@@ -58,10 +60,3 @@ def groups(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:
                 [clean, part]
             )
     return found
-
-
-def _radius(eps: float) -> str:
-    """8/255 rather than 0.0313725, where it is one; 0.2 rather than 51/255."""
-    if len(f"{eps:.7g}") > 5 and round(round(eps * 255) / 255, 7) == eps:
-        return f"{round(eps * 255)}/255"
-    return f"{eps:.7g}"

@@ -1,0 +1,31 @@
+"""The results that the five papers print, and what others published about the same recipes (external.csv).
+
+One CSV a paper, one row a printed number. `value` is text, exactly as printed (7.4e3, 91.0); it is empty where a dash
+is printed or where the number was lost when the PDF was read by machine ("extraction"), and `note` says which.
+`epsilon` is on the [0, 1] scale. Four columns say what a number is in the terms of this bench, and are empty where it
+is nothing of ours:
+
+recipe: a registered name. Adversarial training as one of the papers trained it has that paper's tag (PGD-AT.m2at,
+        PGD-AT.avmixup, PGD-AT.robmask, PGD-AT.7x2 of BAT); as Madry et al. or third parties did, it is PGD-AT. A quoted
+        number belongs to the recipe of the paper that measured it. BAT Table 9 labels two pairs of rows alike, one of
+        which must be R-MC-LA9, so neither has a recipe.
+plan:   "long" for the 200 epochs of BAT's "+" rows and of its public code, whose README prints the results.
+view:   which of the recipe's finished models. RobMask's Tables 5 and 6 cannot be of the main one, whose clean accuracy
+        in Table 3 is far higher.
+source: the recipe of the model that crafted the images, in transfer; on a VGG where `attack` says so.
+"""
+
+from importlib.resources import files
+
+import pandas as pd
+
+PAPERS = ("bat", "avmixup", "mtlat", "robmask", "m2at")  # the oldest first: quotes follow what they quote
+
+
+def printed(*sources: str) -> pd.DataFrame:
+    """All rows of these sources (names in PAPERS, or external), or of all six. Every column is text."""
+    frames = []
+    for source in sources or (*PAPERS, "external"):
+        with files(__name__).joinpath(f"{source}.csv").open(encoding="utf-8") as file:
+            frames.append(pd.read_csv(file, dtype=str, keep_default_na=False))
+    return pd.concat(frames, ignore_index=True)
