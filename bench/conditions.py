@@ -1,12 +1,19 @@
 """Conditions: what is done to a test image before the model sees it. One condition gives one row."""
 
 from dataclasses import dataclass
+from typing import Literal
 
+import numpy as np
 from torch import Tensor
 
 from bench.attacks import AttackSpec
 from bench.errors import Failed
+from bench.results import Bits
 from bench.threat import Threat
+
+Statistic = Literal["min", "mean", "max"]
+Group = Literal["all", "right", "wrong"]
+Array = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -38,4 +45,21 @@ class Attacked:
             )
 
 
-Condition = Clean | Attacked
+@dataclass(frozen=True)
+class Diagnosed:
+    """Nothing either, but something else than accuracy is measured: a statistic of one number an image."""
+
+    name: str  # in DIAGNOSTICS
+    statistic: Statistic
+    group: Group  # of the clean images
+
+    def summary(self, values: Array, right: Bits) -> tuple[float | None, int]:
+        """The statistic over the group, and how many images that is; None where it is empty."""
+        member = {"all": np.ones_like(right), "right": right, "wrong": ~right}[self.group]
+        if not member.any():
+            return None, 0
+        chosen = values[member]
+        return float({"min": chosen.min(), "mean": chosen.mean(), "max": chosen.max()}[self.statistic]), len(chosen)
+
+
+Condition = Clean | Attacked | Diagnosed

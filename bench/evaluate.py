@@ -6,11 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
-from bench.conditions import Attacked, Clean, Condition
+from bench.conditions import Attacked, Condition, Diagnosed
 from bench.data import Images
 from bench.data.batches import to_float
+from bench.diagnostics import DIAGNOSTICS
 from bench.errors import BadInput
 from bench.inner import frozen
 from bench.judge import Outcome, Target, judge
@@ -54,10 +56,13 @@ def outcomes(
             stop = min(outcome.done + canonical, len(images)) if canonical else min(outcome.done + OWN_BLOCK, n)
             ids, wanted = range(outcome.done, stop), min(stop, n) - outcome.done
             x, y = to_float(images.x[ids.start : stop]), images.y[ids.start : stop]
-            if isinstance(condition, Clean):
-                right = judge(model, x, y, batch_size)
-            else:
+            if isinstance(condition, Attacked):
                 right = target.survivors(condition, ids, x, y, outcome)
+            else:
+                right = judge(model, x, y, batch_size)
+            if isinstance(condition, Diagnosed):
+                parts = zip(torch.split(x, batch_size), torch.split(y, batch_size), strict=True)
+                outcome.values += torch.cat([DIAGNOSTICS[condition.name](model, *part) for part in parts]).tolist()
             outcome.right[ids.start : ids.start + wanted] = right[:wanted].cpu().numpy()
             outcome.done, outcome.seen = ids.start + wanted, stop
             if saved is not None:

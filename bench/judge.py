@@ -32,6 +32,7 @@ class Outcome:
     backwards: int = 0
     seconds: float = 0.0
     doubts: dict[str, int] = field(default_factory=dict)  # reason -> images concerned
+    values: list[float] = field(default_factory=list)  # of a diagnostic, one an image
 
     @property
     def verdict(self) -> str:

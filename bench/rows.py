@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from bench import __version__
-from bench.conditions import Attacked, Condition
+from bench.conditions import Attacked, Condition, Diagnosed
 from bench.errors import Failed
 from bench.evaluate import PROTOCOL
 from bench.job import Job
@@ -34,9 +36,9 @@ def row_of(
 ) -> Row:
     """One measurement, or why there is none."""
     job, attacked = model.job, condition if isinstance(condition, Attacked) else None
+    diagnosed = condition if isinstance(condition, Diagnosed) else None
     outcome = result if isinstance(result, Outcome) else None
-    right = int(outcome.right.sum()) if outcome else 0
-    low, high = wilson(right, n) if outcome else (None, None)
+    value, low, high, n = measured(condition, outcome, n)
     return Row(
         run=job.run,
         recipe=job.name,
@@ -45,15 +47,15 @@ def row_of(
         seed=job.seed,
         view=model.view,
         epoch=model.epoch,
-        kind="attack" if attacked else "clean",
-        name=attacked.attack.name if attacked else "",
+        kind="attack" if attacked else "diagnostic" if diagnosed else "clean",
+        name=attacked.attack.name if attacked else diagnosed.name if diagnosed else "",
         norm=type(attacked.threat).__name__ if attacked else "",
         eps=attacked.threat.eps if attacked else None,
         severity=None,
         source="",
         params=attacked.attack.params if attacked else "",
-        metric="accuracy",
-        value=right / n if outcome else None,
+        metric=f"{diagnosed.statistic} {diagnosed.group}" if diagnosed else "accuracy",
+        value=value,
         n=n,
         ci_low=low,
         ci_high=high,
@@ -71,8 +73,30 @@ def row_of(
     )
 
 
+def measured(
+    condition: Condition, outcome: Outcome | None, n: int
+) -> tuple[float | None, float | None, float | None, int]:
+    """The value of a row, its interval, and the images it is of."""
+    if outcome is None:
+        return None, None, None, n
+    if isinstance(condition, Diagnosed):
+        value, n = condition.summary(np.array(outcome.values), outcome.right)
+        return value, None, None, n
+    right = int(outcome.right.sum())
+    return right / n, *wilson(right, n), n
+
+
 def label(condition: Condition) -> str:
     """A condition in a few words, e.g. `PGD-20 Linf 0.2`."""
+    if isinstance(condition, Diagnosed):
+        return f"{condition.statistic} {condition.name}, {condition.group}"
     if not isinstance(condition, Attacked):
         return "clean"
     return f"{condition.attack.name} {type(condition.threat).__name__} {condition.threat.eps:.4g}"
+
+
+def said(row: Row) -> str:
+    """What a row says, in a few words."""
+    if row.value is None:
+        return "no such image"
+    return f"{row.value:.1%} of {row.n} right" if row.metric == "accuracy" else f"{row.value:.4g} over {row.n} images"

@@ -19,7 +19,7 @@ from bench.models import build
 from bench.price import cell_cost
 from bench.progress import Event, Tell
 from bench.results import Row, read_outcomes, read_rows, store
-from bench.rows import Model, label, row_of
+from bench.rows import Model, label, row_of, said
 from bench.runfolder import failure, is_settled, locked
 from bench.train import Views
 from bench.work import Work
@@ -140,7 +140,7 @@ class Runner:
                     tick=after,
                 )
                 row, bits = self._row(job, epoch, view, condition, key, outcome), outcome.right
-                word = f"{outcome.right.mean():.1%} of {self.work.n} right, {outcome.seconds:.1f} s, {row.verdict}"
+                word = f"{said(row)}, {outcome.seconds:.1f} s, {row.verdict}"
             except Failed as error:
                 row, bits, word = self._row(job, epoch, view, condition, key, error), None, f"failed: {error}"
                 failed += 1

@@ -4,14 +4,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
+from typing import get_args
 
 import torch
 
 from bench import models
 from bench.attacks import parse_attack
-from bench.conditions import Attacked, Clean, Condition
+from bench.conditions import Attacked, Clean, Condition, Diagnosed, Group, Statistic
 from bench.data import Dataset, Images, dataset
+from bench.diagnostics import DIAGNOSTICS
 from bench.errors import BadInput
 from bench.job import Job
 from bench.overrides import override
@@ -37,6 +40,7 @@ class Request:
     train_eps: float | None = None
     settings: tuple[str, ...] = ()
     attacks: tuple[str, ...] = ("FGSM", "PGD-20", "CW-20", "AutoAttack")
+    diagnostics: tuple[str, ...] = ()
     eps: tuple[float, ...] = ()
     norm: str | None = None
     seeds: tuple[int, ...] = (0,)
@@ -131,10 +135,13 @@ def with_starts(jobs: Sequence[Job], factor: float) -> tuple[Job, ...]:
 
 
 def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
-    """Clean, and every attack at every radius."""
+    """Clean, every attack at every radius, and every statistic of the diagnostics."""
     attacks = [parse_attack(text) for text in request.attacks]
     attacked = [Attacked(attack, threat) for threat in threats_of(request, data) for attack in attacks]
-    return tuple(dict.fromkeys([Clean(), *attacked]))
+    groups = product(
+        DIAGNOSTICS.select([*request.diagnostics]) if request.diagnostics else [], get_args(Statistic), get_args(Group)
+    )
+    return tuple(dict.fromkeys([Clean(), *attacked, *(Diagnosed(*which) for which in groups)]))
 
 
 def plan_of(request: Request, plan: Plan) -> Plan:

@@ -16,7 +16,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"registry", "plan", "threat", "device", "results", "branches", "papers"},
     {"folding", "tuning"},
     {"overrides", "recipe", "inner", "checkpoint", "data"},  # names and values
-    {"adversary", "rehearsal", "search", "job", "models"},  # jobs
+    {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
     {"attacks", "watch"},
     {"conditions"},
     {"judge", "train", "work"},  # cells
