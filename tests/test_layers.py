@@ -13,7 +13,7 @@ import bench
 ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
     {"errors", "numbers", "seeding", "passes", "plugins", "labels", "losses", "mixing", "stats", "progress", "augment"},
-    {"registry", "plan", "threat", "device", "results", "branches"},
+    {"registry", "options", "plan", "threat", "device", "results", "branches"},
     {"folding"},
     {"overrides", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models"},  # jobs

@@ -388,9 +388,9 @@ def test_the_label_of_m2at_is_the_share_of_the_perturbation(seed, x):
 def test_the_box_is_drawn_for_a_side_of_the_root_of_one_minus_lambda(x, monkeypatch):
     sides = []
 
-    def spy(images: Tensor, side: Tensor) -> Tensor:
+    def spy(images: Tensor, side: Tensor, *how: str) -> Tensor:
         sides.append(side)
-        return box(images, side)
+        return box(images, side, *how)
 
     monkeypatch.setattr("methods.m2at.box", spy)
     draw(monkeypatch, "m2at", 0.5, 0.36)

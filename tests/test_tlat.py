@@ -23,7 +23,7 @@ ORDERS = torch.tensor([[2, 0, 1, 4, 3], [4, 3, 2, 1, 0]])
 @pytest.fixture
 def chosen(monkeypatch):
     """What the batch draws: lam and the order of both mixups, the share of the radius, the aims."""
-    monkeypatch.setattr(torch, "rand", lambda *shape: torch.tensor(SHARE, dtype=torch.float64))
+    monkeypatch.setattr(torch, "rand", lambda *shape: torch.tensor([SHARE], dtype=torch.float64))
     monkeypatch.setattr("methods.tlat.random_class", lambda q: T[: len(q)])
 
     def choose(*lams: float) -> list[tuple[float, str]]:
