@@ -9,8 +9,7 @@ from typing import Literal
 
 import torch
 
-from bench import RECIPES, Ascent, Linf, Per, Recipe, Share, cross_entropy, frozen, lerp, option, scaled
-from bench.labels import random_class, random_other, smooth
+from bench import RECIPES, Ascent, Linf, Per, Recipe, Share, cross_entropy, frozen, lerp, option, random_class, scaled
 from methods.mixup import mixed
 
 
@@ -24,15 +23,14 @@ class Tlat(Recipe):
     moved: Share = 0.025  # of the label's mass at the full step; in the paper the radius itself
     alpha: float = 0.0  # of the mixup before each half of the loss; 0: none
     per: Per = option("batch")  # how often that share is drawn
-    aims: Literal["any", "other"] = option("any")  # the random class; other: not the top one of the label
+    other: bool = option(False)  # the random class is not the top one of the label
     halves: Literal["shared", "split"] = option("shared")  # clean and attacked: the whole batch twice, or half each
     both: bool = option(False)  # the smoothed labels are for clean images, too
 
     def loss(self, model, x, q):
         n = len(x) if self.halves == "shared" else (len(x) + 1) // 2  # the middle of an odd batch is in both halves
         (x_clean, q_clean), (x, q) = mixed(x[:n], q[:n], self.alpha), mixed(x[-n:], q[-n:], self.alpha)
-        part = torch.rand(1 if self.per == "batch" else n)
-        aim = random_class(q) if self.aims == "any" else random_other(q)
+        part, aim = torch.rand(1 if self.per == "batch" else n), random_class(q, self.other)
         with frozen(model) as attacked:
             goal, sign = (aim, -1) if self.targeted else (q, 1)
             x_adv = self.attack(lambda z: sign * cross_entropy(attacked(z), goal), x, part)
@@ -52,11 +50,13 @@ class Tlat(Recipe):
 
     def labels(self, q, aim, eps):
         """For images on whose way the shares eps (B,) of the labels' mass move."""
-        if self.label == "towards":
-            return lerp(aim, q, eps)
+        if self.label == "hard":
+            return q
         if self.label == "printed":  # 1 - eps and eps / K, which sum to 1 - eps / K
-            return lerp((1 - q) / q.shape[1], q, eps)
-        return smooth(q, 1 - eps) if self.label == "smooth" else q
+            aim = (1 - q) / q.shape[1]
+        elif self.label == "smooth":
+            aim = (1 - q) / (q.shape[1] - 1)
+        return lerp(aim, q, eps)
 
 
 RECIPES.add("FGSM-AT", Tlat(targeted=False, label="hard"))

@@ -24,7 +24,7 @@ ORDERS = torch.tensor([[2, 0, 1, 4, 3], [4, 3, 2, 1, 0]])
 def chosen(monkeypatch):
     """What the batch draws: lam and the order of both mixups, the share of the radius, the aims."""
     monkeypatch.setattr(torch, "rand", lambda *shape: torch.tensor([SHARE], dtype=torch.float64))
-    monkeypatch.setattr("methods.tlat.random_class", lambda q: T[: len(q)])
+    monkeypatch.setattr("methods.tlat.random_class", lambda q, other: T[: len(q)])
 
     def choose(*lams: float) -> list[tuple[float, str]]:
         orders = list(ORDERS)
@@ -145,7 +145,7 @@ def test_m_tlat_with_mixtures_of_one_image_is_tlat(x, chosen):
 
 
 def test_a_target_that_is_the_true_class_leaves_the_label(x, monkeypatch):
-    monkeypatch.setattr("methods.tlat.random_class", lambda q: q)
+    monkeypatch.setattr("methods.tlat.random_class", lambda q, other: q)
     assert close(learned(RECIPES["TLAT"], x)[1].labels, Q)
 
 
