@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import methods  # noqa: F401
-from bench import RECIPES, beta, box, smooth
+from bench import DATASETS, RECIPES, beta, box, smooth
 from bench.errors import BadInput
 from bench.job import Job
 from bench.overrides import override
@@ -50,7 +50,7 @@ def test_registered_recipes_choose_the_defaults(name):
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: "-".join(path.parts[-5:-2]))
 def test_committed_runs_have_the_names_that_they_would_be_given_now(path):
     facts = json.loads(path.read_text(encoding="utf-8"))
-    factor = (0.2 if facts["dataset"] == "digits" else REFERENCE_EPS) / REFERENCE_EPS
+    factor = DATASETS[facts["dataset"]].threat.eps / REFERENCE_EPS
     recipe = scaled(RECIPES[facts["name"]], factor)
     assert repr(recipe) == facts["recipe"]
     plan = Plan(**facts["plan"] | {"milestones": tuple(facts["plan"]["milestones"])})
