@@ -129,6 +129,8 @@ def test_at_radius_zero_only_mixup_is_left(x, chosen):
     assert close(pairs[0].images, mixup.images)
     assert close(pairs[1].images, mix(x, ORDERS[1], 0.8))
     assert close(pairs[1].labels, mix(Q, ORDERS[1], 0.8))
+    second = (mix(x, ORDERS[1], 0.8), mix(Q, ORDERS[1], 0.8))
+    assert close(pairs[0].loss, mixup.loss + total([second])), "the losses of two mixups"
 
 
 def test_tlat_at_radius_zero_is_twice_the_standard_loss(x):
