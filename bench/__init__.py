@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from bench.inner import Ascent, frozen, recalled
     from bench.labels import Share, random_class, smooth
     from bench.losses import cross_entropy, kl, margin
-    from bench.mixing import beta, box, lerp, shuffled
+    from bench.mixing import Per, beta, box, lerp, shuffled
     from bench.models import MODELS
+    from bench.options import Options, option
     from bench.recipe import RECIPES, Recipe, scaled
     from bench.rehearsal import Shifted, rehearsed
     from bench.results import load as load_results
@@ -35,8 +36,9 @@ _HOME = {
     "bench.inner": ("Ascent", "frozen", "recalled"),
     "bench.labels": ("Share", "random_class", "smooth"),
     "bench.losses": ("cross_entropy", "kl", "margin"),
-    "bench.mixing": ("beta", "box", "lerp", "shuffled"),
+    "bench.mixing": ("Per", "beta", "box", "lerp", "shuffled"),
     "bench.models": ("MODELS",),
+    "bench.options": ("Options", "option"),
     "bench.recipe": ("RECIPES", "Recipe", "scaled"),
     "bench.rehearsal": ("Shifted", "rehearsed"),
     "bench.threat": ("L2", "Linf", "Threat"),
@@ -47,10 +49,10 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 __version__ = "0.1.0"
 __all__ = [
     "ATTACKS", "DATASETS", "L2", "MODELS", "RECIPES",
-    "Adversary", "Ascent", "AttackSpec", "Attacked", "BadInput", "Clean", "Images", "Linf", "Recipe", "Share",
-    "Shifted", "Targeted", "Threat", "Untargeted", "add_branches", "add_masks", "augmented", "beta", "blended", "box",
-    "branch", "cross_entropy", "dataset", "frozen", "kl", "lerp", "load_results", "margin", "outcomes", "parse_attack",
-    "plain", "random_class", "recalled", "rehearsed", "scaled", "shuffled", "smooth", "tuned",
+    "Adversary", "Ascent", "AttackSpec", "Attacked", "BadInput", "Clean", "Images", "Linf", "Options", "Per", "Recipe",
+    "Share", "Shifted", "Targeted", "Threat", "Untargeted", "add_branches", "add_masks", "augmented", "beta", "blended",
+    "box", "branch", "cross_entropy", "dataset", "frozen", "kl", "lerp", "load_results", "margin", "option", "outcomes",
+    "parse_attack", "plain", "random_class", "recalled", "rehearsed", "scaled", "shuffled", "smooth", "tuned",
 ]  # fmt: skip
 
 

@@ -20,25 +20,36 @@ def override(value: T, path: str, text: str, whole: str = "") -> T:
     if name not in known:
         hint = suggestion(name, known) if known else "it is a plain value"
         raise UnknownName(f"--set {whole}: {type(value).__name__} has no field {name!r}; {hint}")
-    old = getattr(value, name)
-    new = override(old, rest, text, whole) if rest else read(old, text, whole)
-    check(get_type_hints(type(value), include_extras=True)[name], new, f"--set {whole}")
+    old, hint = getattr(value, name), get_type_hints(type(value), include_extras=True)[name]
+    new = override(old, rest, text, whole) if rest else read(hint, old, text, whole)
+    check(hint, new, f"--set {whole}")
     return replace(value, **{name: new})  # type: ignore[type-var]  # a dataclass, as it has fields
 
 
 def check(hint: object, value: object, where: str) -> None:
     """BadInput where a value is not one of its Literal choices, or a magnitude is below 0 (all numbers here are)."""
+    if isinstance(value, tuple):
+        for part in value:
+            check(get_args(hint)[0], part, where)
     choices = get_args(hint) if get_origin(hint) is Literal else ()
     if choices and value not in choices:
         raise BadInput(f"{where}: {value} is none of {', '.join(map(str, choices))}")
     if isinstance(value, int | float) and not 0 <= value < math.inf:
         raise BadInput(f"{where}: {value:g} is not a number from 0 up")
-    if hint == Share and isinstance(value, float) and value > 1:
+    if Share in (hint, *get_args(hint)) and isinstance(value, float) and value > 1:
         raise BadInput(f"{where}: {value:g} is not a share, from 0 to 1")
 
 
-def read(old: object, text: str, whole: str) -> object:
-    """`text` as a value of the type of `old`; numbers may be fractions such as 8/255."""
+def read(hint: object, old: object, text: str, whole: str) -> object:
+    """`text` as a value of the type of `old`; numbers may be fractions such as 8/255.
+
+    A field that may be None, and only such a field, reads "none"; its numbers are those of the other type in `hint`.
+    """
+    kinds = get_args(hint) if type(None) in get_args(hint) else ()
+    if kinds and text.lower() == "none":
+        return None
+    if kinds and old is None:
+        old = 0 if int in kinds else 0.0
     try:
         if isinstance(old, bool):
             return {"true": True, "false": False}[text.lower()]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from bench import RECIPES, Ascent, Linf, Recipe, Untargeted, add_branches, branch, cross_entropy, plain, scaled
+from bench import RECIPES, Ascent, Linf, Recipe, Share, Untargeted, add_branches, branch, cross_entropy, plain, scaled
 
 PGD7 = Untargeted(Ascent(Linf(8 / 255), steps=7, step_size=8 / 255 / 5))
 
@@ -19,7 +19,7 @@ class AdvProp(Recipe):
     """Clean images through the main batch norms; those of each strength through an auxiliary set, attacks included."""
 
     adversary: Untargeted = PGD7
-    strengths: tuple[float, ...] = (1.0,)  # of the adversary of each auxiliary set, as shares of its radius
+    strengths: tuple[Share, ...] = (1.0,)  # of the adversary of each auxiliary set, as shares of its radius
     drawn: bool = False  # each batch draws a share of those
 
     def prepare(self, model):

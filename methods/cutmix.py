@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from bench import RECIPES, Recipe, beta, box, cross_entropy, lerp, shuffled
+from bench import RECIPES, Recipe, Share, beta, box, cross_entropy, lerp, shuffled
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class CutMix(Recipe):
     """Paste a box of another image, and share the label by area."""
 
     alpha: float = 1.0
-    chance: float = 0.5  # of a batch to be cut
+    chance: Share = 0.5  # of batches that are cut
 
     def loss(self, model, x, q):
         if torch.rand(()).item() < self.chance:

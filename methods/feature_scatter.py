@@ -4,28 +4,31 @@ Zhang, Wang, "Defense Against Adversarial Attacks Using Feature Scattering-based
 NeurIPS 2019, arXiv:1907.10764, algorithm 1. Solver and constants from the authors' ot.py and fs_main.py.
 """
 
+import math
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench import RECIPES, Ascent, Linf, frozen
+from bench import RECIPES, Ascent, Linf, Options, frozen, option
 from methods.pgd_at import AdversarialTraining
 
 
 @dataclass(frozen=True)
-class Scatter:
+class Scatter(Options):
     """Push a batch's logits away from the clean batch's as a whole, without looking at labels."""
 
     ascent: Ascent = Ascent(Linf(8 / 255), steps=1, step_size=8 / 255, start="unclipped")
+    floor: float = option(1e-6)  # added inside the logarithm of the solver; 0: its exact log-sum-exp
 
     def __call__(self, model, x, q):
         with frozen(model) as attacked:
             clean = attacked(x)
-            return self.ascent.maximise(lambda z: transport_cost(clean, attacked(z)), x)
+            return self.ascent.maximise(lambda z: transport_cost(clean, attacked(z), self.floor), x)
 
 
-def transport_cost(a: Tensor, b: Tensor, blur: float = 0.01, rounds: int = 100) -> Tensor:
+def transport_cost(a: Tensor, b: Tensor, floor: float = 1e-6, blur: float = 0.01, rounds: int = 100) -> Tensor:
     """Optimal-transport cost between two batches (B, D) under cosine distance; a scalar.
 
     The gradient flows through the plan as well. Where most of it underflows, the floor inside the logarithm
@@ -33,16 +36,16 @@ def transport_cost(a: Tensor, b: Tensor, blur: float = 0.01, rounds: int = 100) 
     after IPOT and runs Sinkhorn).
     """
     cost = (1 - F.cosine_similarity(a[:, None], b[None], dim=2, eps=1e-6)).clamp_min(0)
-    plan, u, v = (-cost / blur).exp(), cost.new_zeros(len(a), 1), cost.new_zeros(1, len(b))
+    u, v, least = cost.new_zeros(len(a), 1), cost.new_zeros(1, len(b)), cost.new_tensor(floor).log()
     for _ in range(rounds):
         before = u
-        u = u - blur * (len(a) * (plan.sum(1, keepdim=True) + 1e-6)).log()
-        plan = ((u + v - cost) / blur).exp()
-        v = v - blur * (len(b) * (plan.sum(0, keepdim=True) + 1e-6)).log()
-        plan = ((u + v - cost) / blur).exp()
+        mass = torch.logaddexp(((u + v - cost) / blur).logsumexp(1, keepdim=True), least)
+        u = u - blur * (mass + math.log(len(a)))
+        mass = torch.logaddexp(((u + v - cost) / blur).logsumexp(0, keepdim=True), least)
+        v = v - blur * (mass + math.log(len(b)))
         if (u - before).abs().sum() < 0.1:
             break
-    return (plan * cost).sum()
+    return (((u + v - cost) / blur).exp() * cost).sum()
 
 
 RECIPES.add("FS", AdversarialTraining(Scatter(), keep=0.5))

@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 
-from bench import RECIPES, Recipe, Untargeted, add_masks, branch, cross_entropy, plain, scaled
+from bench import RECIPES, Recipe, Share, Untargeted, add_masks, branch, cross_entropy, plain, scaled
 from methods.advprop import PGD7
 
 
@@ -19,7 +19,7 @@ class RobMask(Recipe):
 
     adversary: Untargeted = PGD7  # at strength 1
     k: int = 2  # primary rescalings
-    strength: float | None = None  # None: drawn for each batch
+    strength: Share | None = None  # None: drawn for each batch
     include_clean: bool = True  # off: algorithm 1 to the letter, without the clean pass that the text speaks of
     split_stats: bool = False  # clean and attacked images keep their own running statistics
     step: Literal["scaled", "fixed"] = "scaled"  # whether the step shrinks with the radius

@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 
-from bench import RECIPES, Ascent, Linf, Recipe, Share, cross_entropy, frozen, lerp, random_class, scaled, smooth
+from bench import RECIPES, Ascent, Linf, Per, Recipe, Share, cross_entropy, frozen, lerp, option, random_class, scaled
 from methods.mixup import mixed
 
 
@@ -17,29 +17,46 @@ from methods.mixup import mixed
 class Tlat(Recipe):
     """Beside the clean loss: one step towards a random class, labelled as an image on its way there."""
 
-    inner: Ascent = Ascent(Linf(0.025), steps=1, step_size=0.025, start="clean")  # each batch draws a share of it
+    inner: Ascent = Ascent(Linf(0.025), steps=1, step_size=0.025, start="clean")  # a share of it is drawn
     targeted: bool = True  # off: away from the label (FGSM)
     label: Literal["towards", "hard", "printed", "smooth"] = "towards"
     moved: Share = 0.025  # of the label's mass at the full step; in the paper the radius itself
     alpha: float = 0.0  # of the mixup before each half of the loss; 0: none
+    per: Per = option("batch")  # how often that share is drawn
+    other: bool = option(False)  # the random class is not the top one of the label
+    halves: Literal["shared", "split"] = option("shared")  # clean and attacked: the whole batch twice, or half each
+    both: bool = option(False)  # the smoothed labels are for clean images, too
 
     def loss(self, model, x, q):
-        (x_clean, q_clean), (x, q) = mixed(x, q, self.alpha), mixed(x, q, self.alpha)
-        part, aim = torch.rand(()).item(), random_class(q)
-        inner = scaled(self.inner, part)
+        n = len(x) if self.halves == "shared" else (len(x) + 1) // 2  # the middle of an odd batch is in both halves
+        (x_clean, q_clean), (x, q) = mixed(x[:n], q[:n], self.alpha), mixed(x[-n:], q[-n:], self.alpha)
+        part, aim = torch.rand(1 if self.per == "batch" else n), random_class(q, self.other)
         with frozen(model) as attacked:
             goal, sign = (aim, -1) if self.targeted else (q, 1)
-            x_adv = inner.maximise(lambda z: sign * cross_entropy(attacked(z), goal), x)
-        q_adv = self.labels(q, aim, part * self.moved)
+            x_adv = self.attack(lambda z: sign * cross_entropy(attacked(z), goal), x, part)
+        moved = (self.moved * part).to(x).expand(n)
+        q_adv = self.labels(q, aim, moved)
+        if self.both:
+            q_clean = self.labels(q_clean, q_clean, moved)
         return (cross_entropy(model(x_clean), q_clean) + cross_entropy(model(x_adv), q_adv)).mean()
 
+    def attack(self, objective, x, part):
+        """Each image as far as its part of the way; to cut a longer step is exact for one step from x, as this is."""
+        x_adv = scaled(self.inner, part.max().item()).maximise(objective, x)
+        if self.per == "batch":
+            return x_adv
+        reach = (self.inner.threat.eps * part).to(x).view(-1, 1, 1, 1)
+        return x_adv.clamp(x - reach, x + reach)
+
     def labels(self, q, aim, eps):
-        """For images on whose way eps of the label's mass moves."""
-        if self.label == "towards":
-            return lerp(aim, q, q.new_full((len(q),), eps))
+        """For images on whose way the shares eps (B,) of the labels' mass move."""
+        if self.label == "hard":
+            return q
         if self.label == "printed":  # 1 - eps and eps / K, which sum to 1 - eps / K
-            return (1 - eps) * q + eps / q.shape[1] * (1 - q)
-        return smooth(q, 1 - eps) if self.label == "smooth" else q
+            aim = (1 - q) / q.shape[1]
+        elif self.label == "smooth":
+            aim = (1 - q) / (q.shape[1] - 1)
+        return lerp(aim, q, eps)
 
 
 RECIPES.add("FGSM-AT", Tlat(targeted=False, label="hard"))

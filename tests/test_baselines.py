@@ -115,7 +115,7 @@ def test_boxes_around_a_centre_are_larger_than_those_from_a_corner():
         side = (1 - torch.rand(300)).sqrt()
         areas = [
             torch.cat([box(torch.zeros(1, 1, 32, 32), s[None], at=at) for s in side]).mean().item()
-            for at in ("corner", "centre")
+            for at in ("inside", "centre")
         ]
     assert areas == pytest.approx([0.189, 0.299], abs=0.03)
 

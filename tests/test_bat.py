@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from bench import RECIPES, Ascent, Linf, Targeted, Untargeted, smooth
 from bench.errors import BadInput
-from bench.labels import least_likely, most_confusing, nearest, random_class, random_other
+from bench.labels import least_likely, most_confusing, nearest, random_class
 from bench.seeding import seeded
 from methods.bat import LabelAdversary
 from methods.pgd_at import AdversarialTraining
@@ -118,7 +118,12 @@ def wide(classes: int, count: int = 200) -> tuple[Tensor, Tensor, Tensor]:
 @pytest.mark.parametrize("classes", [2, 3, 100])
 def test_no_target_is_the_true_class(classes):
     logits, q, weight = wide(classes)
-    goals = [most_confusing(logits, q), least_likely(logits, q), nearest(logits, q, weight), random_other(q)]
+    goals = [
+        most_confusing(logits, q),
+        least_likely(logits, q),
+        nearest(logits, q, weight),
+        random_class(q, other=True),
+    ]
     for goal in goals:
         assert goal.dtype == q.dtype
         assert torch.equal(goal.sum(1), torch.ones(len(q), dtype=q.dtype))
@@ -130,7 +135,7 @@ def test_no_target_is_the_true_class(classes):
 def test_random_targets_are_uniform():
     y = F.one_hot(torch.full((6000,), 1), 4).float()
     with seeded("targets"):
-        other, any_class = random_other(y).mean(0), random_class(y).mean(0)
+        other, any_class = random_class(y, other=True).mean(0), random_class(y).mean(0)
     assert close(other, torch.tensor([1 / 3, 0, 1 / 3, 1 / 3]), 0.02)
     assert close(any_class, torch.full((4,), 0.25), 0.02)
 

@@ -143,6 +143,8 @@ WRONG = {
     "--methods PGD-AT --set recipe.decay=kernel": "kernel is none of all, kernels",
     "--methods PGD-AT --set recipe.adversary.ascent.steps=-3": "-3",
     "--methods PGD-AT --set recipe.keep=5": "5 is not a share, from 0 to 1",
+    "--methods M2AT --set recipe.direction=back": "back is none of paper, reversed",
+    "--methods RobMask --set recipe.strength=1.5": "1.5 is not a share, from 0 to 1",
     "--epoch 3": "No such option",
 }
 

@@ -13,7 +13,7 @@ import bench
 ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
     {"errors", "numbers", "seeding", "passes", "plugins", "labels", "losses", "mixing", "stats", "progress", "augment"},
-    {"registry", "plan", "threat", "device", "results", "branches", "papers"},
+    {"registry", "options", "plan", "threat", "device", "results", "branches", "papers"},
     {"folding", "tuning"},
     {"overrides", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
@@ -21,7 +21,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"conditions"},
     {"judge", "train", "work"},  # cells
     {"evaluate", "price"},
-    {"rows", "runfolder", "report"},  # rows and tables
+    {"rows", "runfolder", "report", "studies"},  # rows and tables
     {"fit"},
     {"runner"},
     {"pool"},

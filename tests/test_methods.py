@@ -388,9 +388,9 @@ def test_the_label_of_m2at_is_the_share_of_the_perturbation(seed, x):
 def test_the_box_is_drawn_for_a_side_of_the_root_of_one_minus_lambda(x, monkeypatch):
     sides = []
 
-    def spy(images: Tensor, side: Tensor) -> Tensor:
+    def spy(images: Tensor, side: Tensor, *how: str) -> Tensor:
         sides.append(side)
-        return box(images, side)
+        return box(images, side, *how)
 
     monkeypatch.setattr("methods.m2at.box", spy)
     draw(monkeypatch, "m2at", 0.5, 0.36)
@@ -435,6 +435,7 @@ def test_the_true_weight_of_m2at_has_the_moments_of_the_specification(areas):
     """Given the area a, w = lam a + (1 - lam)(1 - a) is uniform between a and 1 - a."""
     a, p = areas
     low, width = torch.minimum(a, 1 - a), (1 - 2 * a).abs()
+    assert (p * (low + width / 2)).sum().item() == pytest.approx(0.5)
     assert (p * width.square() / 12).sum().sqrt().item() == pytest.approx(0.206, abs=1e-3)
     for bound, chance, slack in ((0.1, 0.024, 1e-3), (0.01, 0.0002, 1e-4)):
         below = ((bound - low) / width.clamp_min(1e-12)).clamp(0, 1)

@@ -23,8 +23,8 @@ ORDERS = torch.tensor([[2, 0, 1, 4, 3], [4, 3, 2, 1, 0]])
 @pytest.fixture
 def chosen(monkeypatch):
     """What the batch draws: lam and the order of both mixups, the share of the radius, the aims."""
-    monkeypatch.setattr(torch, "rand", lambda *shape: torch.tensor(SHARE, dtype=torch.float64))
-    monkeypatch.setattr("methods.tlat.random_class", lambda q: T[: len(q)])
+    monkeypatch.setattr(torch, "rand", lambda *shape: torch.tensor([SHARE], dtype=torch.float64))
+    monkeypatch.setattr("methods.tlat.random_class", lambda q, other: T[: len(q)])
 
     def choose(*lams: float) -> list[tuple[float, str]]:
         orders = list(ORDERS)
@@ -129,6 +129,8 @@ def test_at_radius_zero_only_mixup_is_left(x, chosen):
     assert close(pairs[0].images, mixup.images)
     assert close(pairs[1].images, mix(x, ORDERS[1], 0.8))
     assert close(pairs[1].labels, mix(Q, ORDERS[1], 0.8))
+    second = (mix(x, ORDERS[1], 0.8), mix(Q, ORDERS[1], 0.8))
+    assert close(pairs[0].loss, mixup.loss + total([second])), "the losses of two mixups"
 
 
 def test_tlat_at_radius_zero_is_twice_the_standard_loss(x):
@@ -145,7 +147,7 @@ def test_m_tlat_with_mixtures_of_one_image_is_tlat(x, chosen):
 
 
 def test_a_target_that_is_the_true_class_leaves_the_label(x, monkeypatch):
-    monkeypatch.setattr("methods.tlat.random_class", lambda q: q)
+    monkeypatch.setattr("methods.tlat.random_class", lambda q, other: q)
     assert close(learned(RECIPES["TLAT"], x)[1].labels, Q)
 
 
