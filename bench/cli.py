@@ -109,6 +109,7 @@ POSITIVE = click.IntRange(min=1)
 @option("--train-eps", type=Numbers(), help="Radius the recipes train for. Default: the data set's.")
 @option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="plan.lr=0.05, recipe.beta=3, ... Repeatable.")
 @option("--attacks", type=Names(), help="none, or names: FGSM, PGD-k, CW-k, NAME.last, AutoAttack, PGD-20[restarts=5].")
+@option("--study", metavar="NAME", help="A paper's grid instead of methods and attacks; `bench list studies`.")
 @option("--eps", type=Numbers(), help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's.")
 @option("--norm", type=click.Choice(["Linf", "L2"]), help="Of the evaluation. Default: the data set's.")
 @option("--seeds", type=Seeds(), default="0", help="Training seeds. Default: 0.")
@@ -136,10 +137,11 @@ def run(
     download: bool,
     retrain: bool,
     dry_run: bool,
+    study: str | None,
     **request: Any,
 ) -> int:
     """Train methods, judge them under attack, and show the leaderboard. Only what is missing is computed."""
-    from bench.commands import run_methods
+    from bench.campaign import Manner, run_methods, run_study
     from bench.work import Request
 
     asked = {name: value for name, value in request.items() if value is not None}
@@ -149,34 +151,34 @@ def run(
         if len(asked["train_eps"]) != 1:
             raise BadInput("--train-eps takes one radius; to compare several, run once for each")
         (asked["train_eps"],) = asked["train_eps"]
-    return run_methods(
-        Request(**asked),
-        data_dir.expanduser(),
-        results,
-        reports,
-        device,
-        batch_size,
-        workers,
-        download=download,
-        retrain=retrain,
-        dry_run=dry_run,
-    )
+    manner = Manner(data_dir.expanduser(), results, reports, device, batch_size, workers, download, retrain, dry_run)
+    if study is None:
+        return run_methods(Request(**asked), manner)
+    if "methods" in asked or "attacks" in asked:
+        raise BadInput(f"--study {study} brings its own methods and attacks; leave --methods and --attacks out")
+    return run_study(study, Request(**asked), manner)
 
 
 @cli.command()
+@option("--study", default="leaderboard", metavar="NAME", help="leaderboard (default), a study, or all.")
 @folders
-def report(results: Path, reports: Path) -> None:
+def report(study: str, results: Path, reports: Path) -> None:
     """Write tables and figures of everything in the results folder."""
     from rich.console import Console
 
     from bench.report import print_boards, write_leaderboard
+    from bench.studies.pages import page, started, write_page
 
-    paths = write_leaderboard(results, reports)
-    print_boards(results, Console())
-    click.echo("\n".join(str(path) for path in paths))
+    if study in ("leaderboard", "all"):
+        paths = write_leaderboard(results, reports)
+        print_boards(results, Console())
+        click.echo("\n".join(str(path) for path in paths))
+    for name in started(results) if study == "all" else [study] if study != "leaderboard" else []:
+        click.echo(page(name, results))
+        click.echo(write_page(name, results, reports))
 
 
-KINDS = ["methods", "attacks", "datasets", "models"]
+KINDS = ["methods", "attacks", "datasets", "models", "studies"]
 
 
 @cli.command("list")

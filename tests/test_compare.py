@@ -9,8 +9,8 @@ import pytest
 from result_files import measure
 
 from bench import cross_entropy
+from bench.campaign import Manner, run_methods
 from bench.cli import cli
-from bench.commands import run_methods
 from bench.compare import judge_cells, read_cells
 from bench.compare.judging import Finding
 from bench.errors import BadInput
@@ -181,7 +181,7 @@ def test_level_2_repeats_a_training_and_catches_a_broken_recipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = Request(methods=("PGD-AT",), epochs=6, limit_train=600, attacks=("PGD-20",))
-    assert run_methods(asked, tmp_path, tmp_path / "old", tmp_path, "cpu", 128, None) == 0
+    assert run_methods(asked, Manner(tmp_path, tmp_path / "old", tmp_path, "cpu", 128)) == 0
     assert gate(tmp_path / "old", tmp_path / "same", "--level", 2) == 0
     assert {f.test for f in judge_cells(read_cells(tmp_path / "old"), read_cells(tmp_path / "same"))} == {"flips"}
 

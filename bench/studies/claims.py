@@ -49,6 +49,10 @@ def above(a: Value, b: Value, by: float = 0.0) -> Comparison:
     return Comparison(f"{a} > {b}{_by(by)}", a.number - b.number > by, _known(a, b), _sure(a, b))
 
 
+def no_more(a: Value, b: Value) -> Comparison:
+    return Comparison(f"{a} <= {b}", a.number <= b.number, _known(a, b), _sure(a, b))
+
+
 def alike(a: Value, b: Value) -> Comparison:
     return Comparison(f"{a} ~ {b}", abs(a.number - b.number) <= ALIKE, _known(a, b))
 
@@ -96,7 +100,7 @@ def strength_of_one_step(m: Measured) -> Iterator[Comparison]:
 def vertices(m: Measured) -> Iterator[Comparison]:
     yield above(m("AVmixup"), m("PGD-AT"))
     yield above(m("AVmixup", "PGD-20.last"), m("PGD-AT", "PGD-20.last"))
-    yield above(m("PGD-AT", "AutoAttack"), m("AVmixup", "AutoAttack"))
+    yield no_more(m("AVmixup", "AutoAttack"), m("PGD-AT", "AutoAttack"))
 
 
 def smoothing(m: Measured) -> Iterator[Comparison]:
@@ -187,8 +191,8 @@ def _reader(rows: pd.DataFrame) -> Measured:
 
 
 TRAINED = (
-    "Standard", "PGD-AT", "PGD-AT.7x2", "PGD-AT-LS0.8", "PGD-AT-LS0.9", "FGSM", "LL", "R-FGSM", "R-LL", "R-MC",
-    "R-MC-LA", "AVmixup", "FS-AVmixup", "BN-std", "TLAT", "TFGSM-AT", "FGSM-AT",
+    "Standard", "PGD-AT", "PGD-AT.7x2", "PGD-AT.robmask", "PGD-AT-LS0.8", "PGD-AT-LS0.9", "FGSM", "LL", "R-FGSM", "R-LL",
+    "R-MC", "R-MC-LA", "AVmixup", "FS-AVmixup", "BN-std", "TLAT", "TFGSM-AT", "FGSM-AT",
 )  # fmt: skip
 
 STUDIES.add(

@@ -1,0 +1,125 @@
+"""`bench run`: from requests to stored rows and the tables of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from bench.device import pick, prepare
+from bench.errors import BadInput
+from bench.plugins import load_plugins
+from bench.pool import cores, run_jobs
+from bench.price import cell_cost, seconds_per_pass, training_cost
+from bench.progress import Progress
+from bench.report import print_boards, write_leaderboard
+from bench.runfolder import forget
+from bench.runner import Runner, Todo
+from bench.studies import STUDIES
+from bench.studies.pages import page, write_page
+from bench.work import Request, Work, plan_work
+
+LOG = "bench.log"
+
+
+@dataclass(frozen=True)
+class Manner:
+    """Where requests are carried out, and how. Of all this only the device may change the last digits of a number."""
+
+    data_dir: Path
+    results: Path
+    reports: Path
+    device: str
+    batch_size: int
+    workers: int | None = None  # None: one a core on a CPU, one on CUDA
+    download: bool = False
+    retrain: bool = False
+    dry_run: bool = False
+
+
+def run_methods(request: Request, manner: Manner) -> int:
+    """Carry out a request and show its leaderboard. 0, or 1 if a training or a cell failed."""
+    works, failed = carry_out([request], manner)
+    if not manner.dry_run:
+        paths = write_leaderboard(manner.results, manner.reports)
+        print_boards(manner.results, Console(), only={job.run for work in works for job in work.jobs})
+        print(f"board: {next(path for path in paths if path.suffix == '.md')}")
+        print(f"results: {manner.results / works[0].dataset.name}, log: {manner.results / LOG}")
+    return 1 if failed else 0
+
+
+def run_study(name: str, request: Request, manner: Manner) -> int:
+    """Carry out a study's parts, with the rest of the request as it is, and show its findings."""
+    study = STUDIES[name]
+    parts = [replace(request, methods=p.methods, attacks=p.attacks, diagnostics=p.diagnostics) for p in study.parts]
+    works, failed = carry_out(parts, manner)
+    if not manner.dry_run:
+        write_leaderboard(manner.results, manner.reports)
+        print(page(name, manner.results, only={job.run for work in works for job in work.jobs}, n=works[0].n))
+        print(f"page: {write_page(name, manner.results, manner.reports)}")
+    return 1 if failed else 0
+
+
+def carry_out(requests: Sequence[Request], manner: Manner) -> tuple[list[Work], int]:
+    """Plan everything, then do what is missing, or only say what that would cost. The work, and how many cells failed.
+
+    BadInput, before anything is done, if any of the requests makes no sense.
+    """
+    load_plugins()
+    prepare()
+    device = pick(manner.device)
+    for folder in (manner.results, manner.reports):
+        if blocking := [path for path in (folder, *folder.parents) if path.exists() and not path.is_dir()]:
+            raise BadInput(f"{blocking[0]} is a file, where a folder is to be; name another --results or --reports")
+    fetch = manner.download and not manner.dry_run
+    works = [plan_work(request, manner.data_dir, device, fetch) for request in requests]
+    runners = [Runner(work, manner.results, device, work.request.precision, manner.batch_size) for work in works]
+    workers = manner.workers or (1 if device.type == "cuda" else cores())
+    todo = [runner.todo(manner.retrain) for runner in runners]
+    costs = [price(work, missing) for work, missing in zip(works, unrepeated(todo), strict=True)]
+    if manner.dry_run:
+        print(estimate(works, unrepeated(todo), sum(costs), device, workers))
+        return works, 0
+    if manner.retrain:
+        for run in {job.run for work in works for job in work.jobs}:
+            forget(manner.results / run)
+    failed = 0
+    with Progress(sum(costs)) as progress:
+        for runner, missing in zip(runners, todo, strict=True):
+            failed += run_jobs(runner, [t.job for t in missing], progress, workers, manner.results / LOG)
+    return works, failed
+
+
+def unrepeated(todo: Sequence[Sequence[Todo]]) -> list[list[Todo]]:
+    """The same, where a training that several requests need is the first one's."""
+    seen: set[str] = set()
+    kept = []
+    for missing in todo:
+        kept.append([replace(t, training=t.training and t.job.run not in seen) for t in missing])
+        seen |= {t.job.run for t in missing}
+    return kept
+
+
+def price(work: Work, todo: Sequence[Todo]) -> float:
+    """Forward passes, a backward counted as two."""
+    cells = sum(cell_cost(c, work.n) for t in todo for c in t.cells)
+    return cells + sum(training_cost(work, t.job) for t in todo if t.training)
+
+
+def estimate(
+    works: Sequence[Work], todo: Sequence[Sequence[Todo]], cost: float, device: torch.device, workers: int
+) -> str:
+    """What there is to do, in a line."""
+    total = sum(len(work.jobs) * len(work.epochs) * len(work.conditions) for work in works)
+    missing = [t for part in todo for t in part]
+    seconds = cost * seconds_per_pass(works[0], device) / min(workers, len(missing)) if cost else 0.0
+    trainings, cells = sum(t.training for t in missing), sum(len(t.cells) for t in missing)
+    return f"{trainings} trainings, {cells} of {total} cells to do, about {duration(seconds)}"
+
+
+def duration(seconds: float) -> str:
+    """Rounded as an estimate deserves."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
