@@ -68,9 +68,9 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
 
     fetch: download the data set if it can be had so.
     """
-    if request.model is not None:
-        models.parts(request.model)
     data = dataset(request.dataset, data_dir)
+    model = request.model or (data.model_cuda if device.type == "cuda" else data.model)
+    models.parts(model, data)
     recipes = recipes_of(request, data)
     conditions = conditions_of(request, data)
     budget_name = request.budget or ("standard" if device.type == "cuda" else "quick")
@@ -85,7 +85,6 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
     if n > len(test):
         raise BadInput(f"--limit {n} is more than the {len(test)} test images of {data.name}")
     label = [budget_name, f"{plan.epochs} epochs", f"{len(images)} training images", *deviations(request)]
-    model = request.model or (data.model_cuda if device.type == "cuda" else data.model)
     job = partial(Job, dataset=data.name, data=images.fingerprint(), model=model, precision=request.precision)
     described = partial(job, plan=plan, budget=", ".join(label))
     return Work(

@@ -10,11 +10,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench import Recipe
+from bench.models import MODELS
 from bench.seeding import seeded
 
 EPS, STEP, B, K = 8 / 255, 2 / 255, 5, 10
 CLASSES = torch.tensor([3, 0, 9, 3, 7])
 Q = torch.eye(K, dtype=torch.float64)[CLASSES]
+
+LARGE = ("wrn-28-10", "wrn-34-10", "madry-wrn", "vgg16-bn-224")
+EACH_MODEL = [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in MODELS]
 
 
 def net() -> nn.Module:

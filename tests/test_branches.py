@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small import CLASSES, EPS, Q, close, madry, net
+from small import CLASSES, EACH_MODEL, EPS, Q, close, madry, net
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench import RECIPES, add_branches, branch, plain, scaled
-from bench.branches import Branched, Masked
+from bench.branches import Branched, Masked, Switch
 from bench.errors import BadInput
 from bench.folding import Twin, attackable, folded, twinned
 from bench.inner import frozen
-from bench.models import MODELS
+from bench.models import MODELS, SMALLEST
 from bench.seeding import seeded
 from methods.advprop import AdvProp
 from methods.robmask import RobMask
@@ -94,13 +94,23 @@ def test_a_model_without_batch_norm_is_refused_in_one_line(name):
         RECIPES[name].prepare(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten()))
 
 
+@pytest.mark.parametrize("arch", EACH_MODEL)
 @pytest.mark.parametrize("name", ["AdvProp", "RobMask"])
-def test_every_norm_of_a_registered_model_becomes_a_switch(name):
-    model = MODELS["resnet18"](10, 3)
-    count = sum(isinstance(m, nn.BatchNorm2d) for m in model.modules())
-    prepared = RECIPES[name].prepare(model)
-    kind = Branched if name == "AdvProp" else Masked
-    assert sum(isinstance(m, kind) for m in prepared.modules()) == count
+def test_every_registered_model_learns_through_switches_and_loses_them(name, arch):
+    recipe, kind = RECIPES[name], Branched if name == "AdvProp" else Masked
+    once = replace(recipe.adversary, ascent=replace(recipe.adversary.ascent, steps=1))
+    recipe, size = replace(recipe, adversary=once), SMALLEST.get(arch, 8)
+    with seeded("switches"):
+        model, images = MODELS[arch](10, 3), torch.rand(2, 3, size, size)
+        keys, norms = list(model.state_dict()), sum(isinstance(m, nn.BatchNorm2d) for m in model.modules())
+        model = recipe.prepare(model).to(memory_format=torch.channels_last)
+        assert sum(isinstance(m, kind) for m in model.modules()) == norms
+        recipe.loss(model, images, Q[:2].float()).backward()
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+    for view in recipe.finish(model).values():
+        assert not any(isinstance(m, Switch) for m in view.modules())
+        assert list(view.state_dict()) == keys
+        assert view.eval()(images).isfinite().all()
 
 
 # twins

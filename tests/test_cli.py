@@ -120,6 +120,7 @@ WRONG = {
     "--dataset cifar": "no data set named 'cifar'; did you mean cifar10",
     "--dataset cifar10 --data-dir nowhere": "no cifar10 under nowhere; put there",
     "--model resnet": "no model named 'resnet'; did you mean resnet8",
+    "--model vgg16-bn": "model vgg16-bn needs images of 32x32 pixels or more, and digits has 8x8; give --model another",
     "--model cnn.pm2": "no normaliser named 'pm2'; did you mean pm1",
     "--eps 2": "--eps 2 is not a Linf radius on digits: above 0, at most 1",
     "--eps eight": "'eight' is not a number",
@@ -260,7 +261,7 @@ def test_list_knows_every_kind(bench):
     assert {"Standard", "PGD-AT", "TRADES-6", "AVmixup", "M2AT"} <= set(listed["methods"])
     assert {"FGSM", "PGD-k", "CW-k", "AutoAttack"} <= set(listed["attacks"])
     assert {"digits", "cifar10", "folder:PATH"} <= set(listed["datasets"])
-    assert {"cnn", "resnet8", "wrn-34-10"} <= set(listed["models"])
+    assert {"cnn", "resnet8", "wrn-34-10", "densenet121", "resnext50-32x4d"} <= set(listed["models"])
 
 
 def test_debug_shows_the_traceback(tmp_path):

@@ -7,26 +7,39 @@ from pathlib import Path
 
 import pytest
 import torch
+from small import EACH_MODEL
 from torch import nn
 from torch.fx import symbolic_trace
-from torch.fx.experimental.optimization import fuse
+from torch.nn import functional as F
 
 from bench.data import DATASETS
 from bench.data.batches import epoch_batches, to_float
-from bench.errors import UnknownName
-from bench.models import MODELS, build, parts
+from bench.errors import BadInput, UnknownName
+from bench.folding import Twin
+from bench.models import MODELS, SMALLEST, build, parts
+from bench.models.madry import madry_wrn
 from bench.models.normalise import NORMALISERS
 from bench.models.wrn import wrn
 
 CIFAR = DATASETS["cifar10"]
-SMALL = [name for name in MODELS if not name.startswith("wrn")]
-FACTS = {  # parameters with 10 and with 100 classes, batch norms
-    "cnn": (24_346, 30_196, 3),
-    "resnet8": (78_042, 83_892, 9),
-    "resnet18": (11_173_962, 11_220_132, 20),
-    "preact-resnet18": (11_171_146, 11_217_316, 16),
-    "wrn-28-10": (36_479_194, 36_536_884, 25),
-    "wrn-34-10": (46_160_474, 46_218_164, 31),
+FACTS = {  # parameters with 10 and with 100 classes, batch norms, and how many of these a convolution takes in
+    "cnn": (24_346, 30_196, 3, 3),
+    "resnet8": (78_042, 83_892, 9, 9),
+    "resnet18": (11_173_962, 11_220_132, 20, 20),
+    "preact-resnet18": (11_171_146, 11_217_316, 16, 8),
+    "preact-resnet18-bn": (11_172_170, 11_218_340, 17, 8),
+    "wrn-16-8": (10_961_370, 11_007_540, 13, 7),
+    "wrn-28-10": (36_479_194, 36_536_884, 25, 13),
+    "wrn-34-10": (46_160_474, 46_218_164, 31, 16),
+    "madry-wrn": (45_901_914, 45_959_604, 31, 16),
+    "densenet121": (6_956_298, 7_048_548, 120, 58),
+    "resnext29-2x64d": (9_128_778, 9_221_028, 31, 31),
+    "resnext29-32x4d": (4_774_218, 4_866_468, 31, 31),
+    "vgg16-bn": (14_724_042, 14_770_212, 13, 13),
+    "vgg16-bn-224": (134_309_962, 134_678_692, 13, 13),
+    "resnet18-imagenet": (11_181_642, 11_227_812, 20, 20),
+    "resnet50": (23_528_522, 23_712_932, 53, 53),
+    "resnext50-32x4d": (23_000_394, 23_184_804, 53, 53),
 }
 
 
@@ -48,7 +61,12 @@ def test_sizes(name):
     with torch.device("meta"):
         ten, hundred = (MODELS[name](classes, 3) for classes in (10, 100))
     norms = sum(isinstance(module, nn.BatchNorm2d) for module in ten.modules())
-    assert (parameters(ten), parameters(hundred), norms) == FACTS[name]
+    assert (parameters(ten), parameters(hundred), norms) == FACTS[name][:3]
+
+
+def test_the_imagenet_layout_has_its_published_size():
+    with torch.device("meta"):
+        assert parameters(MODELS["resnet18-imagenet"](1000, 3)) == 11_689_512
 
 
 def test_structure(name):
@@ -57,41 +75,68 @@ def test_structure(name):
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             assert module.out_channels % 16 == 0
-            assert module.bias is None
+            assert module.bias is None or name == "vgg16-bn-224"
         assert not getattr(module, "inplace", False)
-    called = Counter(node.target for node in symbolic_trace(net).graph.nodes if node.op == "call_module")
-    layers = {n for n, m in net.named_modules() if isinstance(m, nn.Conv2d | nn.BatchNorm2d | nn.ReLU | nn.Linear)}
-    assert all(called[layer] == 1 for layer in layers)  # each used, and used once
+    nodes = symbolic_trace(net).graph.nodes
+    called = Counter(node.target for node in nodes if node.op == "call_module")
+    for layer, module in net.named_modules():
+        if isinstance(module, nn.Conv2d | nn.BatchNorm2d | nn.LeakyReLU | nn.Linear):
+            assert called[layer] == 1
+        elif isinstance(module, nn.ReLU):
+            assert called[layer] >= 1  # torchvision's blocks use theirs again
+    others = {node.target for node in nodes if node.op != "call_module"}
+    assert not others & {F.relu, F.leaky_relu, F.batch_norm, torch.relu, "relu"}
 
 
 @pytest.mark.parametrize("size", [8, 28, 64])
-@pytest.mark.parametrize("small", SMALL)
-def test_any_image_size(small, size):
+def test_any_number_of_channels_and_any_size_from_the_smallest(name, size):
+    size = max(size, SMALLEST.get(name, 1))
     data = replace(CIFAR, classes=tuple("abcde"), shape=(1, size, size), mean=(0.5,), std=(0.5,))
-    assert build(small, data).eval()(torch.zeros(2, 1, size, size)).shape == (2, 5)
+    with torch.device("meta"):
+        assert build(name, data).eval()(torch.zeros(2, 1, size, size)).shape == (2, 5)
 
 
+def test_the_smallest_size_is_what_the_net_can_compute(name):
+    least = SMALLEST.get(name, 1)
+    with torch.device("meta"):
+        net = MODELS[name](10, 3).eval()
+        assert net(torch.zeros(1, 3, least, least)).shape == (1, 10)
+        if least > 1:
+            with pytest.raises(RuntimeError, match="size"):
+                net(torch.zeros(1, 3, least, least - 1))
+
+
+def test_images_too_small_are_refused_in_one_line():
+    message = "vgg16-bn needs images of 32x32 pixels or more, and digits has 8x8; give --model another"
+    for refused in (parts, build):
+        with pytest.raises(BadInput, match=message):
+            refused("vgg16-bn.pm1", DATASETS["digits"])
+    parts("densenet121", DATASETS["digits"])
+
+
+@pytest.mark.parametrize("name", EACH_MODEL)
 def test_logits_survive_folding(name, rng):
-    model = build(name, CIFAR)
+    model = build(name, CIFAR).eval().to(memory_format=torch.channels_last)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):  # as if trained
             module.running_mean.normal_(0, 0.1, generator=rng)
             module.running_var.uniform_(0.5, 1.5, generator=rng)
-    folded = fuse(model.eval())
+    twin = Twin(model)
+    assert len(twin.pairs) == FACTS[name][3]
     x = torch.rand(1, 3, 32, 32, generator=rng)
     with torch.no_grad():
-        logits, again = model(x), folded(x)
+        logits, again = model(x), twin.refresh()(x)
     assert logits.shape == (1, 10)
     assert (logits - again).abs().max() <= 1e-4 * logits.abs().max()
-    norms = [sum(isinstance(m, nn.BatchNorm2d) for m in net.modules()) for net in (model, folded)]
-    assert norms[1] < norms[0]
 
 
-@pytest.mark.parametrize("small", SMALL)
-def test_every_weight_learns(small, rng):
-    model = build(small, CIFAR)
-    model(torch.rand(4, 3, 16, 16, generator=rng)).square().sum().backward()
-    assert all(p.grad.abs().sum() > 0 for p in model.parameters())
+@pytest.mark.parametrize("name", EACH_MODEL)
+def test_every_weight_learns(name, rng):
+    model = build(name, CIFAR)
+    size = SMALLEST.get(name, 8)
+    model(torch.rand(4, 3, size, size, generator=rng)).square().sum().backward()
+    idle = {m.bias for m in model.modules() if isinstance(m, nn.Conv2d)}  # the batch norm behind takes it away
+    assert all(p.grad.abs().sum() > 0 for p in model.parameters() if p not in idle)
 
 
 def test_wrn_starts_as_its_authors_have_it():
@@ -100,6 +145,36 @@ def test_wrn_starts_as_its_authors_have_it():
         wanted = math.sqrt(2 / (conv.kernel_size[0] ** 2 * conv.out_channels))
         assert conv.weight.std().item() == pytest.approx(wanted, rel=0.05)
     assert not net[-1].bias.any()
+
+
+def test_madrys_net_computes_what_its_authors_code_does(rng):
+    """Logits of a transcription, in train mode; strided convolutions padded on four sides in both."""
+
+    def bn_relu(norm, x):
+        return F.leaky_relu(F.batch_norm(x, None, None, norm.weight, norm.bias, True, eps=1e-3), 0.1)
+
+    def residual(unit, x, stride, activate_before_residual):
+        orig_x = x
+        x = bn_relu(unit.active[0], x)
+        if activate_before_residual:
+            orig_x = x
+        x = F.conv2d(x, unit.inner[0].weight, stride=stride, padding=1)
+        x = F.conv2d(bn_relu(unit.inner[1], x), unit.inner[3].weight, padding=1)
+        if x.shape[1] != orig_x.shape[1]:
+            orig_x = F.avg_pool2d(orig_x, stride, stride)
+            zeros = orig_x.new_zeros(len(x), (x.shape[1] - orig_x.shape[1]) // 2, *x.shape[2:])
+            orig_x = torch.cat([zeros, orig_x, zeros], 1)
+        return x + orig_x
+
+    net = madry_wrn(10, 3)
+    images = torch.rand(4, 3, 8, 8, generator=rng)
+    with torch.no_grad():
+        x = F.conv2d(images, net[0].weight, padding=1)
+        for group, stride in zip(net[1:4], (1, 2, 2), strict=True):
+            for i, unit in enumerate(group):
+                x = residual(unit, x, stride if i == 0 else 1, group is net[1] and i == 0)
+        logits = F.linear(bn_relu(net[4], x).mean((2, 3)), net[-1].weight, net[-1].bias)
+        assert (net(images) - logits).abs().max() <= 1e-4 * logits.abs().max()
 
 
 def test_cnn_learns_digits():
@@ -175,4 +250,4 @@ def test_flat_images_meet_the_floor():
 )
 def test_unknown_names(wrong, message):
     with pytest.raises(UnknownName, match=message):
-        parts(wrong)
+        parts(wrong, CIFAR)

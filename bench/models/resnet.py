@@ -3,6 +3,7 @@
 He et al., CVPR 2016, arXiv:1512.03385; pre-activation: the same, ECCV 2016, arXiv:1603.05027.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 from torch import Tensor, nn
@@ -12,8 +13,15 @@ def conv3x3(inputs: int, width: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, width, 3, stride, 1, bias=False)
 
 
+def projection(inputs: int, width: int, stride: int) -> nn.Sequential:
+    """The shortcut of a block: nothing, or a 1x1 convolution and a batch norm where the shape changes."""
+    if stride == 1 and inputs == width:
+        return nn.Sequential()
+    return nn.Sequential(nn.Conv2d(inputs, width, 1, stride, bias=False), nn.BatchNorm2d(width))
+
+
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions around a shortcut, which is a 1x1 convolution where the shape changes."""
+    """Two 3x3 convolutions around a shortcut."""
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
@@ -23,9 +31,7 @@ class BasicBlock(nn.Module):
         self.conv2 = conv3x3(width, width)
         self.bn2 = nn.BatchNorm2d(width)
         self.relu2 = nn.ReLU()
-        self.shortcut = nn.Sequential()
-        if stride != 1 or inputs != width:
-            self.shortcut = nn.Sequential(nn.Conv2d(inputs, width, 1, stride, bias=False), nn.BatchNorm2d(width))
+        self.shortcut = projection(inputs, width, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         inner = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x)))))
@@ -55,7 +61,7 @@ class PreActBlock(nn.Module):
         return out
 
 
-Block = type[BasicBlock] | type[PreActBlock]
+Block = Callable[[int, int, int], nn.Module]  # (channels before, channels behind, stride)
 
 
 def stages(block: Block, stem: int, widths: tuple[int, ...], depth: int) -> list[nn.Module]:
@@ -78,10 +84,13 @@ def resnet(widths: tuple[int, ...], depth: int, classes: int, channels: int) -> 
     return nn.Sequential(*stem, *stages(BasicBlock, widths[0], widths, depth), *head(widths[-1], classes))
 
 
-def preact_resnet(widths: tuple[int, ...], depth: int, classes: int, channels: int) -> nn.Module:
-    """The common CIFAR version, which has no batch norm behind the last block."""
+def preact_resnet(
+    widths: tuple[int, ...], depth: int, classes: int, channels: int, *, final_norm: bool = False
+) -> nn.Module:
+    """The common CIFAR version has no batch norm behind the last block, that of locuslab/robust_overfitting has one."""
     stem = conv3x3(channels, widths[0])
-    return nn.Sequential(stem, *stages(PreActBlock, widths[0], widths, depth), *head(widths[-1], classes))
+    last = [nn.BatchNorm2d(widths[-1]), nn.ReLU()] if final_norm else []
+    return nn.Sequential(stem, *stages(PreActBlock, widths[0], widths, depth), *last, *head(widths[-1], classes))
 
 
 resnet8 = partial(resnet, (16, 32, 64), 1)

@@ -191,8 +191,8 @@ def _reader(rows: pd.DataFrame) -> Measured:
 
 
 TRAINED = (
-    "Standard", "PGD-AT", "PGD-AT.7x2", "PGD-AT.robmask", "PGD-AT-LS0.8", "PGD-AT-LS0.9", "FGSM", "LL", "R-FGSM", "R-LL",
-    "R-MC", "R-MC-LA", "AVmixup", "FS-AVmixup", "BN-std", "TLAT", "TFGSM-AT", "FGSM-AT",
+    "Standard", "PGD-AT", "PGD-AT.7x2", "PGD-AT.robmask", "PGD-AT-LS0.8", "PGD-AT-LS0.9", "FGSM", "LL", "R-FGSM",
+    "R-LL", "R-MC", "R-MC-LA", "AVmixup", "FS-AVmixup", "BN-std", "TLAT", "TFGSM-AT", "FGSM-AT",
 )  # fmt: skip
 
 STUDIES.add(
