@@ -6,11 +6,12 @@ from typing import Any
 from rich.console import Console
 
 from bench.attacks import ATTACKS
+from bench.contract import examine
 from bench.data import DATASETS
 from bench.device import pick, prepare
 from bench.errors import BadInput
 from bench.models import MODELS
-from bench.plugins import load_plugins
+from bench.plugins import load_file, load_plugins
 from bench.pool import cores, run_jobs
 from bench.price import cell_cost, seconds_per_pass, training_cost
 from bench.progress import Progress
@@ -35,6 +36,26 @@ def names(kind: str) -> list[str]:
     }
     listed = registries[kind].listed()
     return [*listed, "folder:PATH"] if kind == "datasets" else listed
+
+
+def check_plugin(path: Path) -> int:
+    """`bench check`. 0, or 1 if a recipe that the file registers breaks its contract."""
+    load_plugins()
+    prepare()
+    ours = set(RECIPES)
+    load_file(path)
+    theirs = [name for name in RECIPES if name not in ours]
+    if not theirs:
+        raise BadInput(f"{path} registers no method, and `bench check` tests methods alone")
+    broken = set()
+    for name in theirs:
+        print(name)
+        for title, wrong in examine(name, RECIPES[name]):
+            print(f"  FAILED  {title}: {' '.join(wrong.split())}" if wrong else f"  ok      {title}")
+            if wrong:
+                broken.add(name)
+    print(f"{len(theirs) - len(broken)} of {len(theirs)} methods keep the contract")
+    return 1 if broken else 0
 
 
 def run_methods(

@@ -12,12 +12,12 @@ import bench
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
-    {"errors", "numbers", "seeding", "passes", "plugins", "labels", "losses", "mixing", "stats", "progress", "augment"},
+    {"errors", "numbers", "seeding", "passes", "labels", "losses", "mixing", "stats", "progress", "augment"},
     {"registry", "plan", "threat", "device", "results", "branches"},
     {"folding"},
-    {"overrides", "recipe", "inner", "checkpoint", "data"},  # names and values
+    {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models"},  # jobs
-    {"attacks"},
+    {"attacks", "contract"},
     {"conditions"},
     {"judge", "train", "work"},  # cells
     {"evaluate", "price"},
