@@ -8,7 +8,8 @@ import importlib
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from importlib.machinery import SourceFileLoader
@@ -16,7 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
-from bench.errors import BadInput
+from bench.errors import BadInput, Failed
 from bench.registry import Registry
 
 MACHINERY = ("<", __file__, str(Path(importlib.__file__).parent))  # what stands between a command and somebody's code
@@ -103,6 +104,25 @@ def blame(error: BaseException, home: str = "") -> str:
     place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     kind = "" if isinstance(error, BadInput) else f"{type(error).__name__}: "
     return f"{kind}{' '.join(str(error).split())}{place}"
+
+
+def home_of(author: object) -> str:
+    """The file of an object's class; empty for what is built in."""
+    return getattr(sys.modules[type(author).__module__], "__file__", None) or ""
+
+
+@contextmanager
+def blamed(what: str, author: object) -> Iterator[None]:
+    """Inside the block an object of somebody's class is at work; what it raises is one line that begins with `what`."""
+    try:
+        yield
+    except Failed:
+        raise
+    except BadInput as error:
+        raise BadInput(f"{what}: {error}") from error
+    except Exception as error:  # anybody's code may raise anything
+        said = blame(error, home_of(author))
+        raise BadInput(f"{what} raised {said}; `bench check FILE.py` tests a method of yours") from error
 
 
 def _package(entry: EntryPoint) -> str:

@@ -91,7 +91,7 @@ class _Worker:
 _worker: _Worker  # of this process, set when it starts
 
 
-def _start(plugins: None, runner: Runner, events: "Queue[Event | None]", threads: int, log: Path) -> None:
+def _start(plugins: object, runner: Runner, events: "Queue[Event | None]", threads: int, log: Path) -> None:
     """plugins: imported by being unpickled, which has to be before the runner is."""
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides

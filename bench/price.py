@@ -11,6 +11,7 @@ from bench.inner import frozen
 from bench.job import Job
 from bench.models import build
 from bench.passes import counting
+from bench.plugins import blamed
 from bench.seeding import seeded
 from bench.work import Work
 
@@ -20,10 +21,13 @@ AUTOATTACK = 8000.0  # passes forward for an image that survives the standard ve
 
 
 def training_cost(work: Work, job: Job) -> float:
-    """Forward passes (a backward counted as two) of a whole training, from one small batch."""
+    """Forward passes (a backward counted as two) of a whole training, from one small batch.
+
+    BadInput where the recipe cannot compute a loss of it: this is the first time that it is asked to.
+    """
     x = to_float(work.train.x[:16])
     q = torch.eye(work.dataset.num_classes)[work.train.y[:16]]
-    with seeded("price"):
+    with seeded("price"), blamed(f"method {job.name} on {job.dataset}", job.recipe):
         model = job.recipe.prepare(build("cnn", work.dataset))  # the number of passes is the same for any model
         with counting(model) as passes:
             job.recipe.loss(model, x, q).backward()  # type: ignore[no-untyped-call]

@@ -1,7 +1,8 @@
 """From what a user asks for to the trainings and cells it stands for."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,9 @@ from bench.errors import BadInput
 from bench.job import Job
 from bench.overrides import override
 from bench.plan import Budget, Plan
+from bench.plugins import blamed
 from bench.recipe import RECIPES, Recipe, scaled
+from bench.seeding import seeded
 from bench.threat import L2, REFERENCE_EPS, Linf, Threat
 
 NORMS: dict[str, type[Linf] | type[L2]] = {"Linf": Linf, "L2": L2}
@@ -82,6 +85,7 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
         raise BadInput(f"--limit {n} is more than the {len(test)} test images of {data.name}")
     label = [budget_name, f"{plan.epochs} epochs", f"{len(images)} training images", *deviations(request)]
     model = request.model or (data.model_cuda if device.type == "cuda" else data.model)
+    check_fit(recipes, model, data)
     job = partial(Job, model=model, plan=plan, budget=", ".join(label), precision=request.precision)
     return Work(
         request=request,
@@ -106,6 +110,15 @@ def recipes_of(request: Request, data: Dataset) -> dict[str, Recipe]:
         raise BadInput(f"--train-eps {request.train_eps:g} is not a radius: above 0, at most 1")
     factor = (request.train_eps or data.threat.eps) / REFERENCE_EPS
     return {name: customised(name, request.settings, factor) for name in RECIPES.select(list(request.methods))}
+
+
+def check_fit(recipes: Mapping[str, Recipe], model: str, data: Dataset) -> None:
+    """BadInput where a recipe cannot prepare this model."""
+    with seeded("fit"):
+        net = models.build(model, data)
+        for name, recipe in recipes.items():
+            with blamed(f"method {name} on model {model}", recipe):
+                recipe.prepare(deepcopy(net))
 
 
 def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:

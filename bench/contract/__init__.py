@@ -5,7 +5,6 @@ A check is a function of a recipe that raises Broken with a sentence on what it 
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from inspect import getsourcefile
 
 from bench.contract.identity import (
     it_is_a_frozen_value,
@@ -29,7 +28,7 @@ from bench.contract.model import (
     the_model_goes_on_training,
 )
 from bench.contract.probe import Broken
-from bench.plugins import blame
+from bench.plugins import blame, home_of
 from bench.recipe import Recipe
 
 __all__ = ["CHECKS", "Broken", "Check", "examine", "its_name_can_be_a_folder"]
@@ -78,5 +77,5 @@ def saw(check: Callable[[], None], recipe: Recipe) -> str:
     except Broken as broken:
         return str(broken)
     except Exception as error:  # anybody's code may raise anything
-        return f"it raised {blame(error, getsourcefile(type(recipe)) or '')}"
+        return f"it raised {blame(error, home_of(recipe))}"
     return ""

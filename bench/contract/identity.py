@@ -20,7 +20,7 @@ def it_is_a_frozen_value(recipe: Recipe) -> None:
     if isinstance(recipe, type):
         raise Broken(f"saw the class {recipe.__name__}; register a value of it, {recipe.__name__}()")
     if not isinstance(recipe, Recipe):
-        raise Broken(f"saw a {type(recipe).__name__}; a method is a subclass of bench.Recipe")
+        raise Broken(f"saw {recipe!r}; a method is a subclass of bench.Recipe")
     if "__dataclass_fields__" not in vars(type(recipe)):
         raise Broken(f"saw no @dataclass(frozen=True) above class {type(recipe).__name__}")
     if hidden := sorted(vars(recipe).keys() - {f.name for f in fields(recipe)}):

@@ -96,7 +96,7 @@ def one_step(recipe: Recipe, dataset: str, name: str) -> None:
     recipe, (x, q) = scaled(recipe, data.threat.eps / REFERENCE_EPS), batch(data.shape, 2)
     with seeded("build"):
         model = recipe.prepare(build(name, data)).train()
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = model.to(memory_format=torch.channels_last)
     trained = [p for p in model.parameters() if p.requires_grad]
     before = [p.detach().clone() for p in trained]
     with twinned(model, x), seeded("loss"):
