@@ -1,6 +1,7 @@
 """Recipes from outside: a file, a module or an installed package that registers them, and `bench check` on a file."""
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,21 +11,8 @@ from bench.results import load
 
 SMALL = ["--limit-train", "64", "--epochs", "1", "--limit", "20"]
 
-HALF = '''\
-"""Half and half: equal shares of the clean and the adversarial cross-entropy."""
-from dataclasses import dataclass
-from bench import RECIPES, Adversary, Ascent, Linf, Recipe, Untargeted, cross_entropy
-
-@dataclass(frozen=True)
-class Half(Recipe):
-    adversary: Adversary = Untargeted(Ascent(Linf(8 / 255), steps=5, step_size=2 / 255))
-
-    def loss(self, model, x, q):
-        x_adv = self.adversary(model, x, q)
-        return (cross_entropy(model(x), q) + cross_entropy(model(x_adv), q)).mean() / 2
-
-RECIPES.add("Half", Half())
-'''
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+(HALF,) = re.findall(r"```python\n(from dataclasses.*?)```", README, re.DOTALL)
 
 WRONG = """\
 from dataclasses import dataclass
@@ -263,16 +251,17 @@ def test_weights_of_another_job_are_refused(bench, tmp_path):
     assert f"{mine.relative_to(tmp_path)} holds the weights of job digits/cnn/Standard/" in err
 
 
-@pytest.mark.parametrize("content", [{"job": "digits/cnn/Standard/s0-0"}, {}, [1]], ids=repr)
-def test_progress_of_another_job_is_refused(bench, tmp_path, content):
+def test_progress_of_another_job_is_refused(bench, tmp_path):
     asked = ["run", "--methods", "Standard", "--attacks", "none", *SMALL, "--workers", "1"]
     bench(*asked)
     (weights,) = (tmp_path / "results").rglob("weights.safetensors")
     weights.unlink()
-    torch.save(content, weights.with_name("progress.pt"))
-    code, out, err = bench(*asked)
-    assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "progress.pt belongs to job" in err
-    assert "delete it and run again" in err
-    weights.with_name("progress.pt").unlink()
+    progress = weights.with_name("progress.pt")
+    for content in ({"job": "digits/cnn/Standard/s0-0"}, {}, [1]):
+        torch.save(content, progress)
+        code, out, err = bench(*asked)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "progress.pt belongs to job" in err
+        assert "delete it and run again" in err
+    progress.unlink()
     assert bench(*asked)[0] == 0
