@@ -101,7 +101,7 @@ def add_masks(model: nn.Module, k: int, statistics: int = 1) -> nn.Module:
 
 def _switched(model: nn.Module, make: Callable[[nn.BatchNorm2d], Switch]) -> nn.Module:
     if not swap(model, nn.BatchNorm2d, make):
-        raise BadInput("this method keeps batch norms apart, and the model has no BatchNorm2d layer")
+        raise BadInput("it keeps batch norms apart, and there is no BatchNorm2d layer; choose another model")
     return model
 
 

@@ -69,6 +69,7 @@ def load_progress(path: Path, job: str, device: torch.device) -> dict[str, Any] 
         progress: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # torch raises half a dozen types for a damaged archive
         raise BadInput(f"{path} cannot be read ({type(error).__name__}); delete it and run again") from error
-    if progress["job"] != job:
-        raise BadInput(f"{path} belongs to job {progress['job']}, not to {job}; delete it and run again")
+    owner = progress.get("job") if isinstance(progress, dict) else None
+    if owner != job:
+        raise BadInput(f"{path} belongs to job {owner}, not to {job}; delete it and run again")
     return progress

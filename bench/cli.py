@@ -96,6 +96,25 @@ def folders(command: F) -> F:
     return option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")(command)
 
 
+def _load(context: click.Context, parameter: click.Parameter, named: tuple[str, ...]) -> None:
+    if named:
+        from bench.plugins import load_plugins
+
+        load_plugins(named)
+
+
+def plugins(command: F) -> F:
+    """--plugin, for every command that looks names up: they are there before it begins."""
+    return option(
+        "--plugin",
+        metavar="FILE|MODULE",
+        multiple=True,
+        expose_value=False,
+        callback=_load,
+        help="Python that registers recipes, attacks, models or data sets of yours. Repeatable.",
+    )(command)
+
+
 POSITIVE = click.IntRange(min=1)
 
 
@@ -126,6 +145,7 @@ POSITIVE = click.IntRange(min=1)
 @option("--batch-size", type=POSITIVE, default=128, help="Images attacked at a time: speed only, never a number.")
 @option("--workers", type=POSITIVE, help="Jobs side by side. Default: one a core on a CPU, one on CUDA.")
 @option("--dry-run", is_flag=True, help="Say what there is to do and what it would cost.")
+@plugins
 @folders
 def run(
     results: Path,
@@ -183,6 +203,7 @@ KINDS = ["methods", "attacks", "datasets", "models", "studies"]
 
 @cli.command("list")
 @click.argument("kind", type=click.Choice(KINDS))
+@plugins
 @option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def list_names(kind: str) -> None:
     """Names that the other commands understand."""
@@ -194,6 +215,7 @@ def list_names(kind: str) -> None:
 @cli.command()
 @click.argument("name")
 @option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Its runs. Default: results.")
+@plugins
 @option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def show(name: str, results: Path) -> None:
     """A recipe's page: paper, settings, source, counted cost, numbers printed and measured."""
@@ -202,6 +224,16 @@ def show(name: str, results: Path) -> None:
     from bench.show import show as show_page
 
     show_page(name, results, Console(highlight=False))
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def check(file: Path) -> int:
+    """Test the methods that a plug-in FILE.py registers as ours are tested: exit 1 if one breaks its contract."""
+    from bench.commands import check_plugin
+
+    return check_plugin(file)
 
 
 @cli.command()
@@ -215,6 +247,7 @@ def show(name: str, results: Path) -> None:
 )
 @option("--device", default="auto", help="auto, cpu, cuda or cuda:i.")
 @option("--batch-size", type=POSITIVE, default=128, help="Images attacked at a time: speed only, never a number.")
+@plugins
 @option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def compare(data_dir: Path, **settings: Any) -> int:
     """Regression gate: exit 1 if a cell of BASELINE is worse, failed or missing in CURRENT, beyond chance.

@@ -1,11 +1,15 @@
 """What the commands do, once their arguments are read."""
 
+from pathlib import Path
 from typing import Any
 
 from bench.attacks import ATTACKS
+from bench.contract import examine
 from bench.data import DATASETS
+from bench.device import prepare
+from bench.errors import BadInput
 from bench.models import MODELS
-from bench.plugins import load_plugins
+from bench.plugins import load_file, load_plugins
 from bench.recipe import RECIPES
 from bench.registry import Registry
 from bench.studies import STUDIES
@@ -23,3 +27,23 @@ def names(kind: str) -> list[str]:
     }
     listed = [*registries[kind].listed(), *registries[kind].suffixes()]
     return [*listed, "folder:PATH"] if kind == "datasets" else listed
+
+
+def check_plugin(path: Path) -> int:
+    """`bench check`. 0, or 1 if a recipe that the file registers breaks its contract."""
+    load_plugins()
+    prepare()
+    ours = set(RECIPES)
+    load_file(path)
+    theirs = [name for name in RECIPES if name not in ours]
+    if not theirs:
+        raise BadInput(f"{path} registers no method, and `bench check` tests methods alone")
+    broken = set()
+    for name in theirs:
+        print(name)
+        for title, wrong in examine(name, RECIPES[name]):
+            print(f"  FAILED  {title}: {' '.join(wrong.split())}" if wrong else f"  ok      {title}")
+            if wrong:
+                broken.add(name)
+    print(f"{len(theirs) - len(broken)} of {len(theirs)} methods keep the contract")
+    return 1 if broken else 0

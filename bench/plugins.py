@@ -1,8 +1,129 @@
-"""How recipes get into the registry: every installed `bench.plugins` entry point is imported, our own among them."""
+"""How recipes get in from outside: installed `bench.plugins` entry points (our own among them), files and modules.
 
-from importlib.metadata import entry_points
+What is imported adds to a registry: `from bench import RECIPES`, or ATTACKS, MODELS, DATASETS.
+"""
+
+import hashlib
+import importlib
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
+from importlib.machinery import SourceFileLoader
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+
+from bench.errors import BadInput, Failed
+from bench.registry import Registry
+
+MACHINERY = ("<", __file__, str(Path(importlib.__file__).parent))  # what stands between a command and somebody's code
+
+_inside: set[str] = set()  # modules that this process has from entry points
+_outside: list[str] = []  # FILEs and MODULEs, in the order asked for
 
 
-def load_plugins() -> None:
+def load_plugins(plugins: Sequence[str] = ()) -> None:
+    """Import every installed plug-in, then these FILEs and MODULEs. What is there already is not imported again.
+
+    BadInput names the plug-in that is missing, raises, or registers nothing.
+    """
     for entry in entry_points(group="bench.plugins"):
-        entry.load()
+        if entry.module not in _inside:
+            _enter(f"the installed package {_package(entry)} (entry point {entry.name} = {entry.value})", entry.load)
+            _inside.add(entry.module)
+    for plugin in plugins:
+        path, dotted = Path(plugin), all(part.isidentifier() for part in plugin.split("."))
+        if path.suffix == ".py" or path.is_file() or not dotted:
+            load_file(path)
+        elif plugin not in (*_inside, *_outside):
+            _register(plugin, partial(import_module, plugin))
+            _outside.append(plugin)
+
+
+def load_file(path: Path) -> None:
+    """Import a Python file under a module name that depends on its path alone, as the processes of a pool agree on it.
+
+    Objects of its classes can so be pickled to them; what carries them is to be pickled after an `Outsiders`.
+    """
+    place = str(path.resolve())
+    if place in _outside:
+        return
+    if not path.is_file():
+        state = "is a folder" if path.is_dir() else "is not there"
+        raise BadInput(f"plug-in {path} {state}; name a Python file, or a module that Python finds")
+    name = f"plugin_{re.sub(r'[^a-z0-9]', '_', path.stem.lower())}_{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+    loader = SourceFileLoader(name, place)
+    spec = spec_from_loader(name, loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    _register(str(path), partial(loader.exec_module, module), place)
+    _outside.append(place)
+
+
+class Outsiders:
+    """The FILEs and MODULEs of this process. Unpickled in another, it imports them there.
+
+    Put it before whatever may hold objects of their classes: a pickle is read from front to back.
+    """
+
+    def __reduce__(self) -> tuple[Callable[[Sequence[str]], None], tuple[Sequence[str]]]:
+        return load_plugins, (tuple(_outside),)
+
+
+def _register(plugin: str, load: Callable[[], object], home: str = "") -> None:
+    """Import a plug-in that must add a name to some registry."""
+    before = Registry.additions
+    _enter(f"plug-in {plugin}", load, home)
+    if Registry.additions == before:
+        raise BadInput(f'plug-in {plugin} registers nothing; it is to end in a line such as RECIPES.add("Name", ...)')
+
+
+def _enter(what: str, load: Callable[[], object], home: str = "") -> None:
+    """Import somebody's code. Whatever it raises is one line."""
+    try:
+        load()
+    except SyntaxError as error:
+        place = f" ({error.filename}:{error.lineno})" if error.lineno else ""
+        raise BadInput(f"{what} is not Python: {error.msg}{place}") from error
+    except (Exception, SystemExit) as error:
+        raise BadInput(f"{what} cannot be imported, {blame(error, home)}") from error
+
+
+def blame(error: BaseException, home: str = "") -> str:
+    """Type, message and file:line of what somebody's code raised, on one line.
+
+    home: their file; the last line in it is the one to mend, whatever it called.
+    """
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(MACHINERY)]
+    frames = [f for f in frames if f.filename == home] or frames
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    kind = "" if isinstance(error, BadInput) else f"{type(error).__name__}: "
+    return f"{kind}{' '.join(str(error).split())}{place}"
+
+
+def home_of(author: object) -> str:
+    """The file of an object's class; empty for what is built in."""
+    return getattr(sys.modules[type(author).__module__], "__file__", None) or ""
+
+
+@contextmanager
+def blamed(what: str, author: object) -> Iterator[None]:
+    """Inside the block an object of somebody's class is at work; what it raises is one line that begins with `what`."""
+    try:
+        yield
+    except Failed:
+        raise
+    except BadInput as error:
+        raise BadInput(f"{what}: {error}") from error
+    except Exception as error:  # anybody's code may raise anything
+        said = blame(error, home_of(author))
+        raise BadInput(f"{what} raised {said}; `bench check FILE.py` tests a method of yours") from error
+
+
+def _package(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else "of unknown name"

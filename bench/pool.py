@@ -19,7 +19,7 @@ import torch
 from bench.device import prepare
 from bench.errors import Failed
 from bench.job import Job
-from bench.plugins import load_plugins
+from bench.plugins import Outsiders
 from bench.progress import Event, Tell
 from bench.runner import Runner
 
@@ -38,7 +38,7 @@ def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, log:
     events: Queue[Event | None] = spawn.Queue()
     listener = threading.Thread(target=_listen, args=(events, tell), daemon=True)
     listener.start()
-    arguments = (runner, events, torch.get_num_threads(), log)
+    arguments = (Outsiders(), runner, events, torch.get_num_threads(), log)
     try:
         with logging_to(log), ProcessPoolExecutor(min(workers, len(jobs)), spawn, _start, arguments) as pool:
             try:
@@ -101,11 +101,11 @@ class _Worker:
 _worker: _Worker  # of this process, set when it starts
 
 
-def _start(runner: Runner, events: "Queue[Event | None]", threads: int, log: Path) -> None:
+def _start(plugins: object, runner: Runner, events: "Queue[Event | None]", threads: int, log: Path) -> None:
+    """plugins: imported by being unpickled, which has to be before the runner is."""
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    load_plugins()
     prepare()
     torch.set_num_threads(threads)
     logging_to(log).__enter__()  # for as long as the process lives

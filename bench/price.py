@@ -12,6 +12,7 @@ from bench.inner import frozen
 from bench.job import Job
 from bench.models import build
 from bench.passes import counting
+from bench.plugins import blamed
 from bench.recipe import Recipe
 from bench.seeding import seeded
 from bench.work import Work
@@ -22,10 +23,14 @@ AUTOATTACK = 8000.0  # passes forward for an image that survives the standard ve
 
 
 def training_cost(work: Work, job: Job) -> float:
-    """Forward passes (a backward counted as two) of a whole training, from one small batch."""
-    forwards, backwards = step_passes(job.recipe, work.dataset, work.train.first(16))
+    """Forward passes (a backward counted as two) of a whole training, from one small batch.
+
+    BadInput where the recipe cannot compute a loss of it: this is the first time that it is asked to.
+    """
+    with blamed(f"method {job.name} on {job.dataset}", job.recipe):
+        forwards, backwards = step_passes(job.recipe, work.dataset, work.train.first(16))
     per_image = forwards + BACKWARD * backwards
-    validation = len(work.holdout) * 10 * (1 + BACKWARD)
+    validation = len(work.holdout) * 11 * (1 + BACKWARD)  # PGD-10 and FGSM
     return job.plan.epochs * (len(work.train) * per_image + validation)
 
 

@@ -18,6 +18,8 @@ class Registry(Mapping[str, T]):
     A family is an open set of names such as PGD-1, PGD-2, ...: it answers look-ups and is listed by its pattern.
     """
 
+    additions = 0  # to all registries of the process: it shows whether a plug-in has registered anything
+
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._items: dict[str, T] = {}
@@ -28,18 +30,20 @@ class Registry(Mapping[str, T]):
 
     def add(self, name: str, item: T) -> T:
         if name in self:
-            raise ValueError(f"{self.kind} {name!r} is already registered as {self[name]!r}")
+            raise BadInput(f"{self.kind} {name!r} is already registered as {self[name]!r}; choose another name")
         self._items[name] = item
         self._homes[name] = _caller()
+        Registry.additions += 1
         return item
 
     def add_family(self, pattern: str, make: Callable[[int], T]) -> None:
         """Every name that is `pattern` with a whole number >= 1 in the place of its last letter k."""
         taken = [name for name in self if re.fullmatch(_family(pattern), name)]
         if pattern in self._families or taken:
-            raise ValueError(f"{self.kind} family {pattern!r} is already registered, or hides {taken}")
+            raise BadInput(f"{self.kind} family {pattern!r} is already registered, or hides {taken}")
         self._families[pattern] = make
         self._homes[pattern] = _caller()
+        Registry.additions += 1
 
     def add_suffix(self, suffix: str, make: Callable[[T], T], follows: str) -> None:
         """Every registered name with this after it is make(its item). Such names are found, and not listed.
@@ -47,10 +51,11 @@ class Registry(Mapping[str, T]):
         follows: the names it is meant for, in words.
         """
         if suffix in self._suffixes:
-            raise ValueError(f"{self.kind} suffix {suffix!r} is already registered")
+            raise BadInput(f"{self.kind} suffix {suffix!r} is already registered")
         self._suffixes[suffix] = make
         self._follows[suffix] = follows
         self._homes[suffix] = _caller()
+        Registry.additions += 1
 
     def __getitem__(self, name: str) -> T:
         return self._find(name)[0]

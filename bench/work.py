@@ -1,7 +1,8 @@
 """From what a user asks for to the trainings and cells it stands for."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -19,7 +20,9 @@ from bench.errors import BadInput
 from bench.job import Job
 from bench.overrides import override
 from bench.plan import Budget, Plan
+from bench.plugins import blamed
 from bench.recipe import RECIPES, Recipe, scaled
+from bench.seeding import seeded
 from bench.threat import L2, REFERENCE_EPS, Linf, Threat
 
 NORMS: dict[str, type[Linf] | type[L2]] = {"Linf": Linf, "L2": L2}
@@ -85,6 +88,7 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
     if n > len(test):
         raise BadInput(f"--limit {n} is more than the {len(test)} test images of {data.name}")
     label = [budget_name, f"{plan.epochs} epochs", f"{len(images)} training images", *deviations(request)]
+    check_fit(recipes, model, data)
     job = partial(Job, dataset=data.name, data=images.fingerprint(), model=model, precision=request.precision)
     described = partial(job, plan=plan, budget=", ".join(label))
     return Work(
@@ -131,6 +135,15 @@ def with_starts(jobs: Sequence[Job], factor: float) -> tuple[Job, ...]:
             job = replace(job, plan=job.plan.fine_tuning(), start=start)
         found[job] = None
     return tuple(found)
+
+
+def check_fit(recipes: Mapping[str, Recipe], model: str, data: Dataset) -> None:
+    """BadInput where a recipe cannot prepare this model."""
+    with seeded("fit"):
+        net = models.build(model, data)
+        for name, recipe in recipes.items():
+            with blamed(f"method {name} on model {model}", recipe):
+                recipe.prepare(deepcopy(net))
 
 
 def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:

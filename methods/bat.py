@@ -32,7 +32,7 @@ class LabelAdversary(Recipe):
 
     def tilt(self, p: Tensor, q: Tensor, gamma: float = 0.01) -> Tensor:
         """Wrong classes share a budget in proportion to their loss, counted from just below the lowest."""
-        v, true = -(p + 1e-8).log(), q.bool()
+        v, true = -(p + 1e-8).log().clamp_max(-1e-8), q.bool()  # a sure one of two classes would leave 0 / 0
         low = v.masked_fill(true, torch.inf).amin(1, keepdim=True)
         excess = (v if self.rule == "sup" else v - low + gamma).masked_fill(true, 0)
         if self.heaviest is not None:

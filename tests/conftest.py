@@ -1,7 +1,11 @@
+import sys
+
 import pyautoattack.autoattack
 import pytest
 import torch
 from small import images
+
+from bench import cli
 
 
 @pytest.fixture(autouse=True)
@@ -23,3 +27,18 @@ class ShortSquare(pyautoattack.autoattack.SquareAttack):
 @pytest.fixture
 def short_square(monkeypatch):
     monkeypatch.setattr(pyautoattack.autoattack, "SquareAttack", ShortSquare)
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch, capsys):
+    """Call `bench ...` in an empty folder: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["bench", *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        captured = capsys.readouterr()
+        return int(end.value.code or 0), captured.out, captured.err
+
+    return call

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench import RECIPES, Ascent, Linf, Targeted, Untargeted, smooth
-from bench.errors import BadInput
+from bench.errors import Failed
 from bench.labels import least_likely, most_confusing, nearest, random_class
 from bench.seeding import seeded
 from methods.bat import LabelAdversary
@@ -151,8 +151,15 @@ def test_mosa_prefers_a_near_boundary_to_a_close_logit():
 
 def test_mosa_without_class_weights_is_one_line():
     model = nn.Sequential(nn.Conv2d(3, K, 8), nn.Flatten()).double()
-    with pytest.raises(BadInput, match=r"ends in nn\.Linear with 10 outputs"):
+    with pytest.raises(Failed, match=r"ends in nn\.Linear with 10 outputs"):
         RECIPES["MOSA"].loss(model, torch.rand(B, 3, 8, 8, dtype=torch.float64), Q)
+
+
+@pytest.mark.parametrize("name", ["R-MC-LA", "R-MC-LA.sup", "R-MC-LA9"])
+def test_the_only_wrong_class_gets_the_whole_budget_however_sure_the_model_is_of_it(name):
+    q, p = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
+    budget = 1 / (1 + RECIPES[name].beta)
+    assert close(RECIPES[name].tilt(p, q), torch.tensor([[1 - budget, budget]]), 1e-6)
 
 
 def test_with_two_classes_all_one_step_methods_agree(x):

@@ -10,25 +10,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench import cli
 from bench.results import load, read_outcomes, run_folders
 
 SMALL = ["--limit-train", "100", "--epochs", "1", "--limit", "20", "--workers", "1"]
-
-
-@pytest.fixture
-def bench(tmp_path, monkeypatch, capsys):
-    """Call `bench ...` in an empty folder: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["bench", *arguments])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        captured = capsys.readouterr()
-        return int(end.value.code or 0), captured.out, captured.err
-
-    return call
 
 
 def test_a_run_ends_with_the_board_and_is_not_done_twice(bench, tmp_path):
@@ -138,6 +122,8 @@ WRONG = {
     "--set plan.lrr=1": "Plan has no field 'lrr'; did you mean lr",
     "--set plan.lr=fast": "'fast' is not a float",
     "--set plan.lr=-1": "-1 is not a number from 0 up",
+    "--set plan.batch_size=1": "batch_size=1: at least 1 and 2",
+    "--plugin nothere.py": "plug-in nothere.py is not there",
     "--set lr=1": "the form is plan.FIELD=VALUE or recipe.FIELD=VALUE",
     "--methods Standard --set recipe.beta=1": "Standard has no field 'beta'",
     "--methods PGD-AT --set recipe.adversary.stats=bacth": "bacth is none of running, batch, moving",
@@ -176,7 +162,9 @@ def test_no_command_is_one_line(bench):
     assert err.count("\n") == 1
 
 
-def test_a_small_folder_needs_no_limit(bench, tmp_path):
+@pytest.fixture
+def pets(tmp_path) -> str:
+    """A data set of two classes and 20 + 5 images each."""
     rng = np.random.default_rng(0)
     for split, count in {"train": 20, "test": 5}.items():
         for label in ("cat", "dog"):
@@ -184,11 +172,28 @@ def test_a_small_folder_needs_no_limit(bench, tmp_path):
             for i in range(count):
                 pixels = rng.integers(0, 256, (12, 12), np.uint8)
                 Image.fromarray(pixels).save(tmp_path / "pets" / split / label / f"{i}.png")
-    code, out, err = bench(
-        "run", "--dataset", "folder:pets", "--methods", "PGD-AT", "--attacks", "FGSM", "--epochs", "1"
-    )
+    return "folder:pets"
+
+
+def test_a_small_folder_needs_no_limit(bench, pets):
+    code, out, err = bench("run", "--dataset", pets, "--methods", "PGD-AT", "--attacks", "FGSM", "--epochs", "1")
     assert code == 0, err
     assert "n=10" in out
+
+
+def test_two_classes_are_enough_for_methods_that_aim_at_a_wrong_one(bench, pets):
+    asked = ["run", "--dataset", pets, "--methods", "R-MC-LA9,M-TLAT", "--attacks", "CW-2"]
+    code, out, err = bench(*asked, "--epochs", "1", "--workers", "1")
+    assert code == 0, err
+    assert "failed" not in out
+
+
+def test_one_image_more_than_a_batch_waits_for_the_next_epoch(bench, tmp_path):
+    """A batch of one has no statistics for batch norm to train with."""
+    asked = ["run", "--methods", "Standard,FS", "--attacks", "none", "--limit", "20", "--epochs", "1", "--workers", "1"]
+    code, _, err = bench(*asked, "--limit-train", "72", "--set", "plan.batch_size=64")  # 7 of them are held out
+    assert code == 0, err
+    assert (load(tmp_path / "results")["status"] == "ok").all()
 
 
 def test_settings_of_a_recipe_are_on_the_board_and_apart_from_the_plain_one(bench):

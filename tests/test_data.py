@@ -321,7 +321,9 @@ def numbered(n: int, size: int = 6) -> Images:
     return Images(x, torch.arange(n))
 
 
-@pytest.mark.parametrize(("n", "size", "batches"), [(10, 4, [4, 4]), (8, 4, [4, 4]), (3, 4, [3]), (4, 4, [4])])
+@pytest.mark.parametrize(
+    ("n", "size", "batches"), [(10, 4, [4, 4]), (8, 4, [4, 4]), (5, 4, [4]), (3, 4, [3]), (4, 4, [4])]
+)
 def test_batches_are_full(n, size, batches):
     assert [len(y) for _, y in epoch_batches(numbered(n), size, pad=0, flip=False)] == batches
 

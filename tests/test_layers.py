@@ -12,12 +12,12 @@ import bench
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
-    {"errors", "numbers", "seeding", "passes", "plugins", "labels", "losses", "mixing", "stats", "progress", "augment"},
+    {"errors", "numbers", "seeding", "passes", "labels", "losses", "mixing", "stats", "progress", "augment"},
     {"registry", "options", "plan", "threat", "device", "results", "branches", "papers"},
     {"folding", "tuning"},
-    {"overrides", "recipe", "inner", "checkpoint", "data"},  # names and values
+    {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
-    {"attacks", "watch"},
+    {"attacks", "contract", "watch"},
     {"conditions"},
     {"judge", "train", "work"},  # cells
     {"evaluate", "price"},

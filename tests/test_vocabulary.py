@@ -613,3 +613,14 @@ def test_a_registry_never_lets_a_name_and_a_family_hide_each_other():
     with pytest.raises(ValueError, match=r"hides \['CW-7'\]"):
         registry.add_family("CW-k", lambda k: "other")
     assert registry["PGD-5"] == "pgd 5"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_kl_has_a_gradient_where_a_probability_is_zero(dtype):
+    logits = torch.tensor([[0.0, 2000.0, 1.0]], dtype=dtype, requires_grad=True)
+    other = torch.tensor([[1.0, 0.0, 0.5]], dtype=dtype, requires_grad=True)
+    p = logits.softmax(1)
+    assert (p == 0).any()
+    kl(p, other).backward()
+    assert logits.grad.isfinite().all()
+    assert torch.allclose(other.grad, other.detach().softmax(1) - p.detach())

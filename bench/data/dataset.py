@@ -92,6 +92,10 @@ class Dataset:
     read: Callable[[Split, Path], Source]
     fetch: Callable[[Path], None] | None = None  # download what `read` looks for; None where there is nothing to fetch
 
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            raise BadInput(f"data set {self.name} has {len(self.classes)} classes; at least 2 are needed")
+
     @property
     def num_classes(self) -> int:
         return len(self.classes)

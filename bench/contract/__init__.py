@@ -1,0 +1,81 @@
+"""What every recipe owes the bench: ours are tested by these checks, and yours are by `bench check FILE.py`.
+
+A check is a function of a recipe that raises Broken with a sentence on what it saw.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from bench.contract.identity import (
+    it_is_a_frozen_value,
+    its_name_can_be_a_folder,
+    its_repr_is_stable,
+    its_settings_survive_copies,
+)
+from bench.contract.images import images_and_labels_stay, its_radii_scale, training_images_are_in_range
+from bench.contract.loss import (
+    every_weight_learns,
+    no_gradient_is_left_behind,
+    same_seed_same_loss,
+    the_loss_is_one_finite_number,
+    two_classes_are_enough,
+)
+from bench.contract.model import (
+    finished_models_are_plain,
+    one_step_on_cifar_shapes,
+    one_step_on_digits_shapes,
+    the_cost_is_counted,
+    the_model_goes_on_training,
+)
+from bench.contract.probe import Broken
+from bench.plugins import blame, home_of
+from bench.recipe import Recipe
+
+__all__ = ["CHECKS", "Broken", "Check", "examine", "its_name_can_be_a_folder"]
+
+Check = Callable[[Recipe], None]
+
+CHECKS: tuple[Check, ...] = (
+    it_is_a_frozen_value,
+    its_settings_survive_copies,
+    its_repr_is_stable,
+    the_loss_is_one_finite_number,
+    every_weight_learns,
+    no_gradient_is_left_behind,
+    same_seed_same_loss,
+    two_classes_are_enough,
+    images_and_labels_stay,
+    training_images_are_in_range,
+    its_radii_scale,
+    the_model_goes_on_training,
+    the_cost_is_counted,
+    finished_models_are_plain,
+    one_step_on_digits_shapes,
+    one_step_on_cifar_shapes,
+)
+VITAL = (it_is_a_frozen_value, the_loss_is_one_finite_number)  # where these fail, the rest would for the same reason
+
+
+def examine(name: str, recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """The title of each check and what it saw, empty where nothing is wrong; up to a vital one that fails."""
+    yield title(its_name_can_be_a_folder), saw(partial(its_name_can_be_a_folder, name), recipe)
+    for check in CHECKS:
+        wrong = saw(partial(check, recipe), recipe)
+        yield title(check), wrong
+        if wrong and check in VITAL:
+            return
+
+
+def title(check: Callable[..., None]) -> str:
+    return check.__name__.replace("_", " ")
+
+
+def saw(check: Callable[[], None], recipe: Recipe) -> str:
+    """What is wrong, as the check or the recipe's own code says it."""
+    try:
+        check()
+    except Broken as broken:
+        return str(broken)
+    except Exception as error:  # anybody's code may raise anything
+        return f"it raised {blame(error, home_of(recipe))}"
+    return ""

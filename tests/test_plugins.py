@@ -1,0 +1,267 @@
+"""Recipes from outside: a file, a module or an installed package that registers them, and `bench check` on a file."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench import ATTACKS, DATASETS, MODELS, RECIPES, plugins
+from bench.results import load
+
+SMALL = ["--limit-train", "64", "--epochs", "1", "--limit", "20"]
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+(HALF,) = re.findall(r"```python\n(from dataclasses.*?)```", README, re.DOTALL)
+
+WRONG = """\
+from dataclasses import dataclass
+from bench import RECIPES, Recipe, cross_entropy
+
+@dataclass(frozen=True)
+class Wrong(Recipe):
+    def loss(self, model, x, q):
+        return {loss}
+
+RECIPES.add("Wrong", Wrong())
+"""
+
+NETS = """\
+from torch import nn
+from bench import MODELS
+
+def features(channels):
+    return [nn.Conv2d(channels, 16, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1)]
+
+MODELS.add("normless", lambda k, channels: nn.Sequential(*features(channels), nn.Flatten(), nn.Linear(16, k)))
+MODELS.add("all-conv", lambda k, channels: nn.Sequential(*features(channels), nn.Conv2d(16, k, 1), nn.Flatten()))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays(monkeypatch):
+    """What a test registers is gone after it."""
+    plugins.load_plugins()
+    for registry in (RECIPES, ATTACKS, MODELS, DATASETS):
+        monkeypatch.setattr(registry, "_items", dict(registry._items))
+    monkeypatch.setattr(plugins, "_inside", set(plugins._inside))
+    monkeypatch.setattr(plugins, "_outside", [])
+
+
+@pytest.fixture
+def write(tmp_path):
+    """A file in the working directory, by its name and text."""
+
+    def to(name: str, text: str) -> str:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return name
+
+    return to
+
+
+def test_a_recipe_of_thirteen_lines_from_check_to_board(bench, write, tmp_path):
+    file = write("half.py", HALF)
+    assert len(HALF.splitlines()) == 13
+
+    code, out, err = bench("check", file)
+    assert (code, err) == (0, "")
+    assert "FAILED" not in out
+    assert out.endswith("1 of 1 methods keep the contract\n")
+
+    asked = ["run", "--plugin", file, "--methods", "Half,Standard", "--attacks", "PGD-5", *SMALL, "--workers", "2"]
+    code, out, err = bench(*asked)
+    assert code == 0, err
+    rows = load(tmp_path / "results")
+    assert set(rows["recipe"]) == {"Half", "Standard"}
+    assert (rows["status"] == "ok").all()
+
+    assert bench(*asked)[0] == 0
+    assert "0 trainings, 0 of 4" in bench(*asked, "--dry-run")[1]
+    assert "Half" in bench("list", "methods", "--plugin", file)[1].split()
+
+
+def test_a_baseline_of_theirs_is_judged_anew(bench, write):
+    file = write("half.py", HALF)
+    assert bench("run", "--plugin", file, "--methods", "Half", "--attacks", "none", *SMALL, "--workers", "1")[0] == 0
+    asked = ["compare", "results", "current", "--level", "1"]
+    code, _, err = bench(*asked, "--plugin", file)
+    assert (code, err.count("\n")) == (0, 1), err
+
+
+def test_a_module_is_found_where_python_finds_it(bench, write, tmp_path, monkeypatch):
+    (tmp_path / "theirs").mkdir()
+    write("theirs/half.py", HALF.replace('"Half"', '"Half.module"'))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "Half.module" in bench("list", "methods", "--plugin", "theirs.half")[1].split()
+
+
+def installed(tmp_path, package: str, text: str) -> None:
+    """A package with an entry point of ours, as pip would leave it."""
+    (tmp_path / f"{package}.py").write_text(text, encoding="utf-8")
+    about = tmp_path / f"{package}-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[bench.plugins]\nextra = {package}\n")
+
+
+def test_an_installed_package_comes_in_by_itself(bench, tmp_path, monkeypatch):
+    installed(tmp_path, "half_good", HALF.replace('"Half"', '"Half.package"'))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "Half.package" in bench("list", "methods")[1].split()
+
+
+def test_an_installed_package_that_cannot_be_imported_is_named(bench, tmp_path, monkeypatch):
+    installed(tmp_path, "half_bad", "import nowhere_to_be_found\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    code, out, err = bench("list", "methods")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "the installed package half_bad (entry point extra = half_bad) cannot be imported" in err
+    assert re.search(r"No module named 'nowhere_to_be_found' \(\S+half_bad\.py:1\)", err)
+
+
+BAD_FILES = {
+    "nothere.py": (None, r"nothere\.py is not there; name a Python file"),
+    "nothere": (None, r"plug-in nothere cannot be imported, ModuleNotFoundError: No module named 'nothere'$"),
+    "no/such/file": (None, "plug-in no/such/file is not there"),
+    ".": (None, r"plug-in \. is a folder; name a Python file"),
+    "json": (None, "plug-in json registers nothing"),
+    "syntax.py": ("x = = 1\n", r"syntax\.py is not Python: invalid syntax \(\S+syntax\.py:1\)"),
+    "binary.py": ("\0\0\0", r"binary\.py (is not Python|cannot be imported, ValueError): source code .* null bytes"),
+    "raises.py": ("a = 1\n\nb = a / 0\n", r"imported, ZeroDivisionError: division by zero \(\S+raises\.py:3\)"),
+    "exits.py": ("import sys\nsys.exit('bye')\n", r"imported, SystemExit: bye \(\S+exits\.py:2\)"),
+    "radius.py": (
+        "from bench import Ascent, Linf\n\nAscent(Linf(0.1), -1, 0.1)\n",
+        r"imported, steps=-1, .* \(\S+radius\.py:3\)",
+    ),
+    "nothing.py": ("import bench\n", r"nothing\.py registers nothing; it is to end in a line such as RECIPES\.add"),
+    "taken.py": (
+        HALF.replace('"Half"', '"PGD-AT"'),
+        r"method 'PGD-AT' is already registered as .*; choose another name \(\S+taken\.py:13\)",
+    ),
+    "hidden.py": (HALF.replace('"Half"', '"TRADES-1+AWP"'), r"method 'TRADES-1\+AWP' is already registered"),
+    "one_class.py": (
+        "from dataclasses import replace\nfrom bench import DATASETS\n"
+        'DATASETS.add("ones", replace(DATASETS["digits"], name="ones", classes=("1",)))\n',
+        "data set ones has 1 classes; at least 2 are needed",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_bad_plugin_is_one_line_and_nothing_is_written(bench, write, tmp_path, name):
+    text, message = BAD_FILES[name]
+    if text is not None:
+        write(name, text)
+    before = set(tmp_path.iterdir())
+    code, out, err = bench("run", "--plugin", name, "--methods", "Standard", *SMALL)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert re.search(message, err), err
+    assert {path for path in tmp_path.iterdir() if path.name != "__pycache__"} == before
+
+
+@pytest.mark.parametrize("name", ["nothere.py", "syntax.py", "nothing.py"])
+def test_check_refuses_what_run_refuses(bench, write, name):
+    text, message = BAD_FILES[name]
+    if text is not None:
+        write(name, text)
+    code, out, err = bench("check", name)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert re.search(message, err), err
+
+
+def test_check_is_for_methods(bench, write):
+    code, out, err = bench("check", write("nets.py", NETS))
+    assert (code, out) == (2, "")
+    assert "nets.py registers no method" in err
+
+
+def test_check_says_which_test_failed_and_what_it_saw(bench, write):
+    text = (
+        WRONG.format(loss="cross_entropy(model(x + 0.1), q).mean()")
+        + 'RECIPES.add("Wrong/2", Wrong(decay="kernels"))\n'
+    )
+    code, out, err = bench("check", write("wrong.py", text))
+    assert (code, err) == (1, "")
+    failed = [line for line in out.splitlines() if line.startswith("  FAILED")]
+    assert failed[0] == failed[2], "each recipe is reported by itself"
+    assert re.fullmatch(
+        r"  FAILED  training images are in range: saw it train on pixels in \[0\.100, 1\.100\].*", failed[0]
+    )
+    assert failed[1].startswith("  FAILED  its name can be a folder: saw 'Wrong/2'")
+    assert len(failed) == 3
+    assert out.endswith("0 of 2 methods keep the contract\n")
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (
+            "cross_entropy(model(x), q)",
+            "method Wrong on digits raised RuntimeError: grad can be implicitly created only",
+        ),
+        (
+            "model.head(x)",
+            r"raised AttributeError: .* has no attribute 'head' \(\S+wrong\.py:7\); `bench check FILE\.py`",
+        ),
+    ],
+)
+def test_a_plugin_without_a_loss_is_one_line_before_anything_is_trained(bench, write, tmp_path, loss, message):
+    file = write("wrong.py", WRONG.format(loss=loss))
+    code, out, err = bench("run", "--plugin", file, "--methods", "Standard,Wrong", *SMALL)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert re.search(message, err), err
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("method", ["AdvProp", "RobMask", "PGD-AT,AdvProp+AWP"])
+def test_a_method_that_needs_batch_norm_refuses_a_model_without_before_anything_is_trained(
+    bench, write, tmp_path, method
+):
+    asked = ["run", "--plugin", write("nets.py", NETS), "--model", "normless", "--methods", method, *SMALL]
+    code, out, err = bench(*asked)
+    assert (code, out) == (2, "")
+    name = method.split(",")[-1]
+    assert err == (
+        f"bench: method {name} on model normless: it keeps batch norms apart, and there is no BatchNorm2d layer; "
+        "choose another model\n"
+    )
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_method_that_cannot_attack_a_model_fails_with_the_reason_and_leaves_the_others_alone(bench, write, tmp_path):
+    asked = ["run", "--plugin", write("nets.py", NETS), "--model", "all-conv", "--attacks", "none", *SMALL]
+    code, _, err = bench(*asked, "--methods", "MOSA,Standard", "--workers", "1")
+    assert code == 1
+    assert "failed: MOSA needs a model that ends in nn.Linear with 10 outputs" in err
+    status = load(tmp_path / "results").set_index("recipe")["status"]
+    assert status["Standard"] == "ok"
+    assert status["MOSA"].startswith("failed: MOSA needs")
+
+
+# resuming with what belongs to another job
+
+
+def test_weights_of_another_job_are_refused(bench, tmp_path):
+    asked = ["run", "--methods", "Standard,LS0.9", "--attacks", "none", *SMALL, "--workers", "1"]
+    bench(*asked)
+    mine, theirs = sorted((tmp_path / "results").rglob("weights.safetensors"))
+    mine.write_bytes(theirs.read_bytes())
+    code, out, err = bench(*asked)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"{mine.relative_to(tmp_path)} holds the weights of job digits/cnn/Standard/" in err
+
+
+def test_progress_of_another_job_is_refused(bench, tmp_path):
+    asked = ["run", "--methods", "Standard", "--attacks", "none", *SMALL, "--workers", "1"]
+    bench(*asked)
+    (weights,) = (tmp_path / "results").rglob("weights.safetensors")
+    weights.unlink()
+    progress = weights.with_name("progress.pt")
+    for content in ({"job": "digits/cnn/Standard/s0-0"}, {}, [1]):
+        torch.save(content, progress)
+        code, out, err = bench(*asked)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "progress.pt belongs to job" in err
+        assert "delete it and run again" in err
+    progress.unlink()
+    assert bench(*asked)[0] == 0
