@@ -21,7 +21,8 @@ class Options:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls.__repr__ = Options.__repr__  # type: ignore[method-assign]  # or dataclass would write its own
+        if "__repr__" not in vars(cls):  # or dataclass would write one
+            cls.__repr__ = Options.__repr__  # type: ignore[method-assign]
 
     def __repr__(self) -> str:
         shown = [f for f in fields(self) if f.repr or getattr(self, f.name) != f.default]  # type: ignore[arg-type]
