@@ -1,5 +1,6 @@
 """Conditions: what is done to a test image before the model sees it. One condition gives one row."""
 
+import json
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,4 +63,24 @@ class Diagnosed:
         return float({"min": chosen.min(), "mean": chosen.mean(), "max": chosen.max()}[self.statistic]), len(chosen)
 
 
-Condition = Clean | Attacked | Diagnosed
+@dataclass(frozen=True)
+class Probed:
+    """Nothing again, but the model is probed for a sign that its accuracy under attack deceives."""
+
+    sign: str  # in SIGNS
+    threat: Threat
+    attack: AttackSpec | None = None  # that is to find what is planted
+
+    @property
+    def params(self) -> str:
+        """The attack and its settings as sorted JSON; empty without one."""
+        attack = self.attack
+        return json.dumps({"attack": attack.name} | json.loads(attack.params), sort_keys=True) if attack else ""
+
+    def summary(self, values: Array) -> tuple[int, int]:
+        """How many images show the sign, and how many were looked at."""
+        looked = values[~np.isnan(values)]
+        return int(looked.sum()), len(looked)
+
+
+Condition = Clean | Attacked | Diagnosed | Probed

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.conditions import Attacked, Condition, Diagnosed
+from bench.conditions import Attacked, Condition, Diagnosed, Probed
 from bench.data import Images
 from bench.data.batches import to_float
 from bench.diagnostics import DIAGNOSTICS
 from bench.errors import BadInput
 from bench.inner import frozen
 from bench.judge import Outcome, Target, judge
+from bench.probes import signs
 from bench.results import write_atomically
 from bench.search import places
 
@@ -63,6 +64,8 @@ def outcomes(
             if isinstance(condition, Diagnosed):
                 parts = zip(torch.split(x, batch_size), torch.split(y, batch_size), strict=True)
                 outcome.values += torch.cat([DIAGNOSTICS[condition.name](model, *part) for part in parts]).tolist()
+            elif isinstance(condition, Probed):
+                outcome.values += signs(target, condition, ids, x, y, right, outcome).tolist()
             outcome.right[ids.start : ids.start + wanted] = right[:wanted].cpu().numpy()
             outcome.done, outcome.seen = ids.start + wanted, stop
             if saved is not None:

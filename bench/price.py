@@ -4,7 +4,7 @@ import time
 
 import torch
 
-from bench.conditions import Attacked, Condition
+from bench.conditions import Attacked, Condition, Probed
 from bench.data import Dataset, Images
 from bench.data.batches import to_float
 from bench.folding import attackable
@@ -12,13 +12,16 @@ from bench.inner import frozen
 from bench.job import Job
 from bench.models import build
 from bench.passes import counting
+from bench.planted import INNER
 from bench.plugins import blamed
+from bench.probes import FEW
 from bench.recipe import Recipe
 from bench.seeding import seeded
 from bench.work import Work
 
 BACKWARD = 2.0  # passes forward that one backward costs, roughly
 SURVIVING = 0.5  # guess at the share of images that take an attack's whole effort
+PROBING = 12.0  # passes forward for an image that is probed for a sign, roughly
 AUTOATTACK = 8000.0  # passes forward for an image that survives the standard version: APGD, FAB-T and 5,000 queries
 
 
@@ -46,6 +49,10 @@ def step_passes(recipe: Recipe, dataset: Dataset, batch: Images) -> tuple[float,
 
 def cell_cost(condition: Condition, n: int) -> float:
     """Forward passes of judging n images under a condition, from how much of its effort a usual model takes."""
+    if isinstance(condition, Probed):
+        if condition.attack is None:
+            return PROBING * n
+        return min(n, FEW) * (INNER + cell_cost(Attacked(condition.attack, condition.threat), 1))
     if not isinstance(condition, Attacked):
         return n
     settings = dict(condition.attack.settings)

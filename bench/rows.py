@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench import __version__
-from bench.conditions import Attacked, Condition, Diagnosed
+from bench.conditions import Attacked, Condition, Diagnosed, Probed
 from bench.errors import Failed
 from bench.evaluate import PROTOCOL
 from bench.job import Job
@@ -37,6 +37,8 @@ def row_of(
     """One measurement, or why there is none."""
     job, attacked = model.job, condition if isinstance(condition, Attacked) else None
     diagnosed = condition if isinstance(condition, Diagnosed) else None
+    probed = condition if isinstance(condition, Probed) else None
+    bounded = attacked or probed
     outcome = result if isinstance(result, Outcome) else None
     value, low, high, n = measured(condition, outcome, n)
     return Row(
@@ -47,14 +49,14 @@ def row_of(
         seed=job.seed,
         view=model.view,
         epoch=model.epoch,
-        kind="attack" if attacked else "diagnostic" if diagnosed else "clean",
-        name=attacked.attack.name if attacked else diagnosed.name if diagnosed else "",
-        norm=type(attacked.threat).__name__ if attacked else "",
-        eps=attacked.threat.eps if attacked else None,
+        kind="attack" if attacked else "diagnostic" if diagnosed or probed else "clean",
+        name=attacked.attack.name if attacked else diagnosed.name if diagnosed else probed.sign if probed else "",
+        norm=type(bounded.threat).__name__ if bounded else "",
+        eps=bounded.threat.eps if bounded else None,
         severity=None,
         source="",
-        params=attacked.attack.params if attacked else "",
-        metric=f"{diagnosed.statistic} {diagnosed.group}" if diagnosed else "accuracy",
+        params=attacked.attack.params if attacked else probed.params if probed else "",
+        metric=f"{diagnosed.statistic} {diagnosed.group}" if diagnosed else "share" if probed else "accuracy",
         value=value,
         n=n,
         ci_low=low,
@@ -82,6 +84,9 @@ def measured(
     if isinstance(condition, Diagnosed):
         value, n = condition.summary(np.array(outcome.values), outcome.right)
         return value, None, None, n
+    if isinstance(condition, Probed):
+        shown, n = condition.summary(np.array(outcome.values))
+        return (shown / n, *wilson(shown, n), n) if n else (None, None, None, 0)
     right = int(outcome.right.sum())
     return right / n, *wilson(right, n), n
 
@@ -90,6 +95,8 @@ def label(condition: Condition) -> str:
     """A condition in a few words, e.g. `PGD-20 Linf 0.2`."""
     if isinstance(condition, Diagnosed):
         return f"{condition.statistic} {condition.name}, {condition.group}"
+    if isinstance(condition, Probed):
+        return f"audit: {condition.sign}{f' under {condition.attack.name}' if condition.attack else ''}"
     if not isinstance(condition, Attacked):
         return "clean"
     return f"{condition.attack.name} {type(condition.threat).__name__} {condition.threat.eps:.4g}"
@@ -99,4 +106,6 @@ def said(row: Row) -> str:
     """What a row says, in a few words."""
     if row.value is None:
         return "no such image"
+    if row.metric == "share":
+        return f"{row.value:.1%} of {row.n} images"
     return f"{row.value:.1%} of {row.n} right" if row.metric == "accuracy" else f"{row.value:.4g} over {row.n} images"

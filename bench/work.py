@@ -1,7 +1,7 @@
 """From what a user asks for to the trainings and cells it stands for."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,8 +12,9 @@ from typing import get_args
 import torch
 
 from bench import models
-from bench.attacks import parse_attack
-from bench.conditions import Attacked, Clean, Condition, Diagnosed, Group, Statistic
+from bench.attacks import AttackSpec, parse_attack
+from bench.audit import SIGNS
+from bench.conditions import Attacked, Clean, Condition, Diagnosed, Group, Probed, Statistic
 from bench.data import Dataset, Images, dataset
 from bench.diagnostics import DIAGNOSTICS
 from bench.errors import BadInput
@@ -44,6 +45,7 @@ class Request:
     settings: tuple[str, ...] = ()
     attacks: tuple[str, ...] = ("FGSM", "PGD-20", "CW-20", "AutoAttack")
     diagnostics: tuple[str, ...] = ()
+    audit: bool = False
     eps: tuple[float, ...] = ()
     norm: str | None = None
     seeds: tuple[int, ...] = (0,)
@@ -147,13 +149,28 @@ def check_fit(recipes: Mapping[str, Recipe], model: str, data: Dataset) -> None:
 
 
 def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
-    """Clean, every attack at every radius, and every statistic of the diagnostics."""
+    """Clean, every attack at every radius, every statistic of the diagnostics, and what an audit asks."""
     attacks = [parse_attack(text) for text in request.attacks]
     attacked = [Attacked(attack, threat) for threat in threats_of(request, data) for attack in attacks]
     groups = product(
         DIAGNOSTICS.select([*request.diagnostics]) if request.diagnostics else [], get_args(Statistic), get_args(Group)
     )
-    return tuple(dict.fromkeys([Clean(), *attacked, *(Diagnosed(*which) for which in groups)]))
+    probed = audited(attacked) if request.audit else ()
+    return tuple(dict.fromkeys([Clean(), *attacked, *(Diagnosed(*which) for which in groups), *probed]))
+
+
+def audited(attacked: Sequence[Attacked]) -> Iterator[Probed]:
+    """What `--audit` adds: every sign at every radius; examples are planted for each attack of several steps."""
+    for threat in dict.fromkeys(condition.threat for condition in attacked):
+        yield from (Probed(sign, threat) for sign in SIGNS if sign != "planted")
+    yield from (
+        Probed("planted", c.threat, c.attack) for c in attacked if not c.attack.last and several_steps(c.attack)
+    )
+
+
+def several_steps(attack: AttackSpec) -> bool:
+    """One step is weak, and nobody takes it for more."""
+    return attack.block is not None or int(dict(attack.settings).get("steps", 1)) > 1
 
 
 def plan_of(request: Request, plan: Plan) -> Plan:

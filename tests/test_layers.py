@@ -14,12 +14,14 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
     {"errors", "numbers", "seeding", "passes", "labels", "losses", "mixing", "stats", "progress", "augment"},
     {"registry", "options", "plan", "threat", "device", "results", "branches", "papers"},
-    {"folding", "tuning"},
+    {"folding", "tuning", "audit"},
     {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
     {"attacks", "contract", "watch"},
     {"conditions"},
     {"judge", "train", "work"},  # cells
+    {"planted"},
+    {"probes"},
     {"evaluate", "price"},
     {"rows", "runfolder", "report", "studies"},  # rows and tables
     {"fit"},
@@ -79,7 +81,7 @@ def test_bench_imports_a_name_from_its_home(path):
 
 def test_tables_are_made_from_stored_rows_alone():
     imported = set().union(*(units(path) for path in SOURCES if unit(path) in ("report", "studies")))
-    assert imported - {"report", "studies"} <= {"errors", "numbers", "registry", "results", "stats"}
+    assert imported - {"report", "studies"} <= {"audit", "errors", "numbers", "registry", "results", "stats"}
 
 
 @pytest.mark.parametrize("path", METHODS, ids=identify)
@@ -115,7 +117,8 @@ def python(code: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "module", ["bench", "bench.cli", "bench.results", "bench.report", "bench.studies.pages", "bench.papers"]
+    "module",
+    ["bench", "bench.cli", "bench.results", "bench.audit", "bench.report", "bench.studies.pages", "bench.papers"],
 )
 def test_light_modules_import_no_torch(module):
     assert python(f"import sys, {module}; print('torch' in sys.modules)") == "False\n"

@@ -54,7 +54,7 @@ def works_of(baseline: Path, current: Path, level: int, data_dir: Path, device: 
     """The baseline's jobs with the conditions of their rows; jobs that share these share the work."""
     works: dict[tuple[object, ...], Work] = {}
     for folder in run_folders(baseline):
-        rows = [row for row in read_rows(folder) if row.status == "ok"]
+        rows = [row for row in read_rows(folder) if row.status == "ok" and row.metric == "accuracy"]
         if not rows:
             continue
         record = read_job(folder)

@@ -45,7 +45,7 @@ def boards(results: Path, only: Set[str] | None = None) -> dict[Board, Report]:
     runs = pd.concat(found.values())["run"].unique()
     outcomes = {key: bits for run in runs for key, bits in read_outcomes(results / run).items()}
     trainings = {run: trained(results / run) for run in runs}
-    return {board: Report(group, leaderboard(group, outcomes, trainings)) for board, group in found.items()}
+    return {board: Report(group, leaderboard(group, outcomes, trainings, rows)) for board, group in found.items()}
 
 
 def print_boards(results: Path, console: "Console", only: Set[str] | None = None) -> None:

@@ -7,21 +7,29 @@ from statistics import fmean
 
 import pandas as pd
 
+from bench.audit import Doubt
 from bench.report.cells import Cell, measurements, summary
 from bench.report.naming import columns, labels, place
 from bench.report.seeds import trouble
 from bench.report.training import Trained
+from bench.report.verdicts import found_by_audit, verdict
 from bench.results import Bits
 from bench.stats import mcnemar
 
 Trainings = Mapping[str, Trained]  # by run
 
 
-def leaderboard(rows: pd.DataFrame, outcomes: Mapping[str, Bits], trainings: Trainings | None = None) -> pd.DataFrame:
+def leaderboard(
+    rows: pd.DataFrame,
+    outcomes: Mapping[str, Bits],
+    trainings: Trainings | None = None,
+    beside: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """One line a recipe configuration, best first: rank, recipe, each accuracy as a `Cell`, n, seeds, cost, verdict,
     and alarms of its trainings.
 
-    rows: of one board. outcomes: right or wrong by image, under the key of the row.
+    rows: of one board. outcomes: right or wrong by image, under the key of the row. beside: whatever else is known of
+    the board's models, for the audit.
     Worst counts the images that are right when clean and under every attack that the run has met.
     """
     rows = rows.assign(label=labels(rows), column=columns(rows))
@@ -37,7 +45,8 @@ def leaderboard(rows: pd.DataFrame, outcomes: Mapping[str, Bits], trainings: Tra
         absent = sorted(counted - set(runs[0]).intersection(*runs), key=place)
         if absent and cells["Worst"].status == "ok":
             cells["Worst"] = cells["Worst"]._replace(status="partial: without " + ", ".join(absent))
-        records.append({"recipe": label} | _flat(cells) | _context(part, trainings or {}))
+        doubts = found_by_audit(part, rows.head(0) if beside is None else beside, outcomes)
+        records.append({"recipe": label} | _flat(cells) | _context(part, trainings or {}, doubts))
         bits[label] = {column: [run[column].bits for run in runs if column in run] for column in order}
     return _ranked(pd.DataFrame(records), {str(label): by_column for label, by_column in bits.items()})
 
@@ -60,7 +69,7 @@ def _flat(cells: Mapping[str, Cell]) -> dict[str, object]:
     }
 
 
-def _context(part: pd.DataFrame, trainings: Trainings) -> dict[str, object]:
+def _context(part: pd.DataFrame, trainings: Trainings, doubts: Iterable[Doubt]) -> dict[str, object]:
     runs = part["run"].unique()
     known = {run: trainings[run] for run in runs if run in trainings}
     return {
@@ -68,21 +77,9 @@ def _context(part: pd.DataFrame, trainings: Trainings) -> dict[str, object]:
         "seeds": len(runs),
         "passes": fmean(run.passes for run in known.values()) if known else math.nan,
         "seconds": fmean(run.seconds for run in known.values()) if known else math.nan,
-        "verdict": _verdict(zip(part["column"], part["verdict"], strict=True)),
+        "verdict": verdict(zip(part["column"], part["verdict"], strict=True), doubts),
         "alarms": trouble(part, {run: known[run].alarms for run in known}),
     }
-
-
-def _verdict(verdicts: Iterable[tuple[str, str]]) -> str:
-    """The worst of the cells' verdicts with everybody's reasons; empty where no cell has one."""
-    levels = {"": 0, "ok": 1, "suspect": 2}  # anything else counts as invalid
-    worst, reasons = "", []
-    for column, verdict in verdicts:
-        level, _, reason = verdict.partition(": ")
-        worst = max(worst, level, key=lambda word: levels.get(word, 3))
-        if levels.get(level, 3) > 1:
-            reasons.append(f"{column}: {reason}" if reason else column)
-    return f"{worst}: {'; '.join(dict.fromkeys(reasons))}" if reasons else worst
 
 
 def _ranked(table: pd.DataFrame, bits: Mapping[str, Mapping[str, list[Bits | None]]]) -> pd.DataFrame:

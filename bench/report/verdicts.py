@@ -1,0 +1,44 @@
+"""Should the numbers of one line be believed? What its attacks said while they ran, and what the audit found."""
+
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from bench.audit import Doubt, audit
+from bench.results import Bits
+
+MODEL = ["run", "view", "epoch"]
+
+
+def found_by_audit(part: pd.DataFrame, beside: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[Doubt]:
+    """The doubts about each model behind a line, with its seed where there are several.
+
+    part: the line's rows, with `column`. beside: more rows of the same models, among others.
+    """
+    found, several = [], part["run"].nunique() > 1
+    for _, rows in part.groupby(MODEL, sort=False):
+        model = rows.iloc[0]
+        known = (beside["protocol"] == model["protocol"]) & (beside["status"] == "ok")
+        for column in MODEL:
+            known &= beside[column] == model[column]
+        seed = f"seed {model['seed']}: " if several else ""
+        found += [Doubt(doubt.level, seed + doubt.reason) for doubt in audit(rows, beside[known], outcomes)]
+    return found
+
+
+def verdict(cells: Iterable[tuple[str, str]], doubts: Iterable[Doubt] = ()) -> str:
+    """The worst of the cells' verdicts and the doubts, with all reasons; empty where no cell has a verdict.
+
+    cells: the column and the verdict of each.
+    """
+    levels = {"": 0, "ok": 1, "suspect": 2}  # anything else counts as invalid
+    worst, reasons = "", []
+    for column, said in cells:
+        level, _, reason = said.partition(": ")
+        worst = max(worst, level, key=lambda word: levels.get(word, 3))
+        if levels.get(level, 3) > 1:
+            reasons.append(f"{column}: {reason}" if reason else column)
+    for doubt in doubts:
+        worst = max(worst, doubt.level, key=lambda word: levels.get(word, 3))
+        reasons.append(doubt.reason)
+    return f"{worst}: {'; '.join(dict.fromkeys(reasons))}" if reasons else worst
