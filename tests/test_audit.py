@@ -1,0 +1,382 @@
+"""What the audit says of stored outcomes, and of models that hide their gradients in known ways."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from shutil import copytree
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from result_files import ROW, measure
+from torch import nn
+
+from bench.attacks import AttackSpec, parse_attack
+from bench.audit import SIGNS, audit, limits
+from bench.audit.outcomes import many
+from bench.checkpoint import load_views
+from bench.conditions import Attacked, Clean, Probed
+from bench.data import DATASETS, Images
+from bench.evaluate import outcomes
+from bench.inner import frozen
+from bench.judge import Outcome, Target
+from bench.models import build
+from bench.planted import missed
+from bench.probes import everywhere, flat, signs, zero_gradient
+from bench.report.leaderboard import boards
+from bench.results import load
+from bench.rows import Model, row_of
+from bench.threat import L2, Linf
+from bench.work import Request, conditions_of
+
+DIGITS = DATASETS["digits"]
+BASELINE = Path(__file__).parent / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
+N = 300
+
+
+# stored outcomes
+
+
+def first(right: int, spoilt: int = 0) -> str:
+    """Bits of the first images, the very first few of which are wrong after all."""
+    return "0" * spoilt + "1" * (right - spoilt) + "0" * (N - right)
+
+
+def verdict(tmp_path: Path, cells: dict[str, str]) -> str:
+    """Of a model with these outcomes: "clean", or an attack with its settings."""
+    for text, right in cells.items():
+        spec = AttackSpec("", ()) if text == "clean" else parse_attack(text) if text != "Square" else None
+        params = spec.params if spec and spec.name else "{}"
+        measure(tmp_path, "" if text == "clean" else spec.name if spec else text, right, params=params)
+    return said(tmp_path)
+
+
+def said(results: Path) -> str:
+    report = boards(results)
+    (of_attacks,) = (report for board, report in report.items() if board.eps is not None and board.eps < 0.05)
+    return of_attacks.table["verdict"].item()
+
+
+HONEST = {
+    "clean": first(294),
+    "FGSM": first(236),
+    "PGD-20": first(216),
+    "CW-20": first(219),
+    "AutoAttack": first(197),
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "want"),
+    [
+        ({}, "ok"),
+        ({"AutoAttack": first(180)}, "ok"),  # 36 of 300 are above 10 %, within chance
+        ({"AutoAttack": first(153)}, "suspect: AutoAttack breaks 63 of 300 images that PGD-20 leaves"),
+        ({"CW-20": first(150)}, "suspect: CW-20 breaks 66 of 300 images that PGD-20 leaves"),
+        (
+            {"FGSM": first(218), "AutoAttack": first(100)},
+            "suspect: AutoAttack breaks 116 of 300 images that PGD-20 leaves, which does no more than FGSM",
+        ),
+        ({"Square": first(230)}, "ok"),
+        ({"Square": first(200)}, "suspect: Square breaks 16 of 300 images that PGD-20 leaves"),
+        ({"Square": first(200), "CW-20": first(198)}, "ok"),  # one attack with the gradient is as good
+        ({"PGD-100": first(212)}, "ok"),
+        ({"PGD-100": first(232)}, "suspect: PGD-20 breaks 16 of 300 images that PGD-100 leaves, for all its steps"),
+        ({"PGD-20[restarts=5]": first(232)}, "suspect: PGD-20 [restarts=1] breaks 16 of 300 ..."),
+        (
+            {"PGD-100": first(170), "AutoAttack": first(165)},
+            "suspect: PGD-20 had not converged: PGD-100 breaks 46 of 300 images that PGD-20 leaves",
+        ),
+        ({"FGSM": first(200)}, "suspect: FGSM breaks 16 of 300 images that PGD-20 leaves, for all its steps"),
+        ({"clean": first(294, spoilt=3)}, "ok"),
+        (
+            {"clean": first(294, spoilt=12)},
+            "invalid: FGSM: 12 of 300 clean images are right in one call only; PGD-20: 12 of 300 ...",
+        ),
+        ({"FGSM.last": first(294)}, "ok"),
+        (
+            {"FGSM.last": "1" * N, "clean": first(285)},
+            "suspect: FGSM.last mends 15 of 300 images that are wrong when clean",
+        ),
+    ],
+)
+def test_outcomes_are_read_by_exact_paired_tests(tmp_path, change, want):
+    found = verdict(tmp_path, HONEST | change)
+    assert found == want or (want.endswith(" ...") and found.startswith(want.removesuffix(" ...")))
+
+
+def test_nothing_is_masked_where_nothing_is_robust(tmp_path):
+    measure_signs(tmp_path, "zero-gradient", 1.0)
+    measure_signs(tmp_path, "unbounded", 1.0)
+    masked = {"clean": first(294), "FGSM": first(200), "PGD-20": first(216), "AutoAttack": first(5)}
+    assert verdict(tmp_path, masked) == "ok"
+    measure_signs(tmp_path, "changing", 1.0)
+    assert said(tmp_path) == "invalid: 294 of 294 images give other logits when asked twice"
+
+
+def test_transferred_images_that_do_more_than_white_box_ones_are_told(tmp_path):
+    assert verdict(tmp_path, HONEST) == "ok"
+    params = parse_attack("PGD-20.last").params
+    measure(tmp_path, "PGD-20.last", first(230), params=params, source="somewhere")
+    assert said(tmp_path) == "ok"
+    measure(tmp_path, "PGD-20.last", first(190), params=params, source="elsewhere")
+    assert said(tmp_path) == "suspect: PGD-20.last from elsewhere breaks 26 of 300 images that PGD-20 leaves"
+
+
+def test_a_larger_ball_that_protects_is_told(tmp_path):
+    assert verdict(tmp_path, HONEST) == "ok"
+    measure(tmp_path, "PGD-20", first(100), params=parse_attack("PGD-20").params, eps=16 / 255)
+    assert said(tmp_path) == "ok"
+    measure(tmp_path, "PGD-20", first(240), params=parse_attack("PGD-20").params, eps=32 / 255)
+    assert said(tmp_path).startswith("suspect: PGD-20 is weaker at a larger eps: PGD-20 breaks 24 of 300")
+
+
+def measure_signs(results: Path, sign: str, share: float, n: int = 294, **changes: object) -> None:
+    how = {"kind": "diagnostic", "metric": "share", "params": ""} | changes
+    measure(results, sign, None, value=share, n=n, **how)
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_a_sign_counts_beyond_its_limit_and_chance(tmp_path, sign):
+    few, all_of_them = (1 if SIGNS[sign].share < 0.01 else 20), 294
+    params = json.dumps({"attack": "CW-20"}) if sign == "planted" else ""
+    measure_signs(tmp_path, sign, few / 294, params=params)
+    assert verdict(tmp_path, HONEST) == "ok"
+    measure_signs(tmp_path, sign, 1.0, params=params, key="measured again")
+    assert said(tmp_path).startswith(f"{SIGNS[sign].level}: {all_of_them} of 294 images {SIGNS[sign].says}")
+    assert ("under CW-20, too weak for this model" in said(tmp_path)) == (sign == "planted")
+
+
+def test_each_seed_is_audited_by_itself(tmp_path):
+    for seed, right in ((0, first(197)), (1, first(153))):
+        for text, bits in (HONEST | {"AutoAttack": right}).items():
+            params = "{}" if text == "clean" else parse_attack(text).params
+            measure(tmp_path, "" if text == "clean" else text, bits, params=params, seed=seed)
+    assert said(tmp_path) == "suspect: seed 1: AutoAttack breaks 63 of 300 images that PGD-20 leaves"
+
+
+def test_what_was_not_kept_is_not_judged():
+    assert audit(pd.DataFrame([asdict(ROW)]), pd.DataFrame([asdict(ROW)]).head(0), {}) == []
+
+
+@pytest.mark.parametrize("limit", [*SIGNS.values(), limits.STANDING, limits.CLEAN, limits.MISLED, limits.SHORT])
+@pytest.mark.parametrize("n", [32, 300, 10_000])
+def test_the_expected_number_is_never_too_many_and_all_of_them_always(limit, n):
+    assert not many(round(limit.share * n), n, limit)
+    assert many(n, n, limit)
+    assert not many(0, 0, limit)
+
+
+# signs, where it is known who shows them
+
+
+class Linear(nn.Module):
+    def __init__(self, classes: int, pixels: int) -> None:
+        super().__init__()
+        self.head = nn.Linear(pixels, classes).double()
+        generator = torch.Generator().manual_seed(0)
+        self.head.weight.data = torch.randn(classes, pixels, dtype=torch.float64, generator=generator)
+        self.head.bias.data.zero_()
+
+    def forward(self, x):
+        return self.head(x.flatten(1))
+
+
+@pytest.fixture
+def linear():
+    """A linear model of 4 x 4 pixels, and images that it gets right."""
+    model = Linear(3, 16).requires_grad_(False)
+    x = torch.rand(12, 1, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    return model, x, model(x).argmax(1)
+
+
+def shown(model, x, y, sign, threat, attack=None) -> list[float]:
+    with frozen(model):
+        condition = Probed(sign, threat, parse_attack(attack) if attack else None)
+        target = Target(model, model, 5, 0)
+        return signs(target, condition, range(len(x)), x, y, y == y, Outcome(np.zeros(len(x), bool))).tolist()
+
+
+@pytest.mark.parametrize("threat", [Linf(0.1), L2(0.3)])
+@pytest.mark.parametrize("sign", [sign for sign in SIGNS if sign != "planted"])
+def test_a_linear_model_shows_no_sign(linear, sign, threat):
+    assert shown(*linear, sign, threat) == [0.0] * 12
+
+
+def test_the_ball_of_everything_holds_black_and_white():
+    x = torch.zeros(1, 3, 4, 4)
+    assert everywhere(Linf(0.1), x).distance(torch.ones_like(x), x).item() == everywhere(Linf(0.1), x).eps == 1
+    assert everywhere(L2(0.1), x).distance(torch.ones_like(x), x).item() == pytest.approx(everywhere(L2(0.1), x).eps)
+
+
+def test_images_without_a_gradient_are_counted_exactly(linear):
+    """Below one half the first layer is dead."""
+    model, x, _ = linear
+    x[:5] *= 0.5
+    behind = nn.Sequential(nn.Threshold(0.5, 0.0), model)
+    assert zero_gradient(behind, x, behind(x).argmax(1), Linf(0.1)).tolist() == [True] * 5 + [False] * 7
+
+
+def test_a_model_that_hands_no_gradient_back_has_none(linear):
+    model, x, y = linear
+    assert zero_gradient(Around(model, lambda z: z.detach()), x, y, Linf(0.1)).all()
+
+
+class Reversed(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(context, grad):
+        return -grad
+
+
+def test_a_gradient_that_leads_the_wrong_way_is_told_from_one_that_is_there(linear):
+    model, x, y = linear
+    behind = nn.Sequential(Around(nn.Identity(), Reversed.apply), model)
+    assert flat(behind, x, y, Linf(0.1)).all()
+    assert not zero_gradient(behind, x, y, Linf(0.1)).any()
+
+
+@pytest.mark.parametrize("threat", [Linf(0.1), L2(0.3)])
+def test_in_a_linear_model_one_step_finds_what_is_planted_and_no_step_never(linear, threat, monkeypatch):
+    """The features are the pixels, so the step of length eps along the gradient goes farther than any other."""
+    monkeypatch.setattr("bench.probes.FEW", 10)
+    looked_at = shown(*linear, "planted", threat, "FGSM")
+    assert looked_at[:10] == [0.0] * 10
+    assert np.isnan(looked_at[10:]).all()
+    monkeypatch.setattr("bench.planted.Target.survivors", lambda self, c, ids, x, y, o: self.model(x).argmax(1) == y)
+    assert shown(*linear, "planted", threat, "FGSM")[:10] == [1.0] * 10
+
+
+def test_a_planted_problem_is_as_confident_as_the_model(linear, monkeypatch):
+    model, x, _ = linear
+    kept = []
+    monkeypatch.setattr("bench.planted.Target.survivors", lambda self, c, ids, x, y, o: kept.append(self.model(x)) or 1)
+    for factor in (1.0, 1e4):
+        louder = Around(model, lambda z, factor=factor: factor * z)
+        target = Target(louder, louder, 5, 0)
+        missed(target, Attacked(parse_attack("FGSM"), Linf(0.1)), range(1), x[:1], Outcome(np.zeros(1, bool)))
+        top = louder(x[:1]).topk(2).values[0]
+        assert (kept[-1][0, 0] - kept[-1][0, 1]).item() == pytest.approx((top[0] - top[1]).item())
+
+
+def test_nothing_is_planted_without_a_linear_layer(linear):
+    _, x, y = linear
+    model = nn.Sequential(nn.Conv2d(1, 3, 4).double(), nn.Flatten())
+    assert np.isnan(shown(model, x, y, "planted", Linf(0.1), "FGSM")).all()
+
+
+# the verdict on whole models
+
+
+class Around(nn.Module):
+    """A model with something behind it, or before it."""
+
+    def __init__(self, model, after=lambda z: z, before=lambda x: x):
+        super().__init__()
+        self.model, self.after, self.before = model, after, before
+
+    def forward(self, x):
+        return self.after(self.model(self.before(x)))
+
+
+class Quantised(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        return self.model((8 * x).round() / 8)
+
+
+@pytest.fixture(scope="module")
+def honest():
+    """PGD-AT, 24k parameters."""
+    model = build("cnn", DIGITS)
+    model.load_state_dict(load_views(BASELINE / "weights.safetensors", "digits/cnn/PGD-AT/s0-6bee601e")["main"])
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return DIGITS.load("test", tmp_path_factory.mktemp("nothing")).first(60)
+
+
+def reasons(model: nn.Module, images: Images, attacks: tuple[str, ...]) -> str:
+    """The audit's words on a model, from rows such as a run stores."""
+    job = SimpleNamespace(run="r", name="made-up", dataset="digits", model="cnn", seed=0)
+    rows, bits = [], {}
+    for key, condition in enumerate(conditions_of(Request(attacks=attacks, audit=True), DIGITS)):
+        outcome = outcomes(model, images, condition)
+        where = {"n": len(images), "partial": True, "device": "cpu", "precision": "fp32", "key": str(key)}
+        rows.append(asdict(row_of(Model(job, "last", "main"), condition, outcome, **where)))
+        bits[str(key)] = outcome.right
+    frame = pd.DataFrame(rows)
+    of_board = frame["kind"].isin(["clean", "attack"])
+    return "; ".join(f"{doubt.level}: {doubt.reason}" for doubt in audit(frame[of_board], frame, bits))
+
+
+def test_an_honest_model_is_believed(honest, images, monkeypatch):
+    monkeypatch.setattr("bench.probes.FEW", 8)
+    assert reasons(honest, images, ("FGSM", "PGD-20", "CW-20")) == ""
+
+
+@pytest.mark.parametrize(
+    ("make", "want"),
+    [
+        (
+            lambda model: Around(model, lambda z: 1e4 * z),
+            ["input gradient of exactly zero", "rises nowhere", "withstand PGD", "planted under PGD-20, too weak"],
+        ),
+        (Quantised, ["input gradient of exactly zero", "rises nowhere", "withstand PGD", "planted under PGD-20"]),
+        (lambda model: Around(model, lambda z: z.softmax(1)), ["get probabilities instead of logits"]),
+        (
+            lambda model: Around(model, before=lambda x: x + 0.1 * torch.randn_like(x)),
+            ["invalid: 59 of 59 images give other logits"],
+        ),
+    ],
+    ids=["loud", "quantised", "probabilities", "randomised"],
+)
+def test_a_model_that_hides_its_gradient_is_found_out(honest, images, make, want, monkeypatch):
+    monkeypatch.setattr("bench.probes.FEW", 8)
+    torch.manual_seed(0)
+    found = reasons(make(honest), images, ("PGD-20",))
+    assert not [reason for reason in want if reason not in found], found
+
+
+def test_each_attack_is_told_that_does_not_suffice(honest, images, monkeypatch):
+    """The margin has a gradient where the cross-entropy has none."""
+    monkeypatch.setattr("bench.probes.FEW", 8)
+    found = reasons(Around(honest, lambda z: 1e4 * z), images, ("PGD-20", "CW-20"))
+    assert "planted under PGD-20, too weak" in found
+    assert "under CW-20" not in found
+
+
+def test_audit_asks_for_every_sign_at_every_radius_and_plants_for_attacks_of_several_steps():
+    request = Request(attacks=("FGSM", "PGD-20", "PGD-20.last", "AutoAttack"), eps=(0.1, 0.2), audit=True)
+    probed = [condition for condition in conditions_of(request, DIGITS) if isinstance(condition, Probed)]
+    assert len(probed) == 2 * (len(SIGNS) - 1 + 2)
+    assert {c.attack.name for c in probed if c.attack} == {"PGD-20", "AutoAttack"}
+    assert Clean() in conditions_of(Request(attacks=()), DIGITS)
+
+
+@pytest.mark.slow
+def test_the_command_stores_signs_once_and_keeps_them_off_the_board(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.probes.FEW", 2)
+    small = ("--methods", "Standard", "--limit-train", "100", "--epochs", "1", "--limit", "20", "--workers", "1")
+    code, out, _ = bench("run", *small, "--attacks", "PGD-2", "--audit")
+    assert code == 0
+    rows = load(tmp_path / "results")
+    signs = rows[rows["metric"] == "share"]
+    assert sorted(signs["name"]) == sorted(SIGNS)
+    assert set(signs["kind"]) == {"diagnostic"}
+    assert set(signs["norm"]) == {"Linf"}
+    assert json.loads(signs.set_index("name")["params"]["planted"])["attack"] == "PGD-2"
+    assert "zero-gradient" not in out
+    assert "0 of 8 cells to do" in bench("run", *small, "--attacks", "PGD-2", "--audit", "--dry-run")[1]
+    copytree(tmp_path / "results", tmp_path / "copy")
+    assert bench("compare", "results", "copy")[0] == 0
