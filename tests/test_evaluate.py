@@ -64,6 +64,7 @@ def attack(monkeypatch):
 
     def made(function, threat=None, **settings):
         monkeypatch.setitem(ATTACKS._items, "made-up", function)
+        monkeypatch.setitem(ATTACKS._homes, "made-up", __name__)
         return Attacked(AttackSpec("made-up", tuple(settings.items())), threat or Linf(EPS))
 
     return made
