@@ -87,10 +87,11 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
     n = request.limit or min(budget.test or len(test), len(test))
     if n > len(test):
         raise BadInput(f"--limit {n} is more than the {len(test)} test images of {data.name}")
-    label = [budget_name, f"{plan.epochs} epochs", f"{len(images)} training images", *deviations(request)]
+    length = f"{budget_name}, {plan.epochs} epochs, {len(images)} training images"
+    budgets = [", ".join([length, *deviations(request, recipes)]) for recipes in (True, False)]
     check_fit(recipes, model, data)
     job = partial(Job, dataset=data.name, data=images.fingerprint(), model=model, precision=request.precision)
-    described = partial(job, plan=plan, budget=", ".join(label))
+    described = partial(job, plan=plan, budget=budgets[0])
     return Work(
         request=request,
         dataset=data,
@@ -105,6 +106,7 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
                 for seed in request.seeds
             ],
             radius_factor(request, data),
+            budgets[1],
         ),
         epochs=("last",) if budget_name == "quick" else ("last", "best"),
         conditions=conditions,
@@ -124,13 +126,16 @@ def radius_factor(request: Request, data: Dataset) -> float:
     return (request.train_eps or data.threat.eps) / REFERENCE_EPS
 
 
-def with_starts(jobs: Sequence[Job], factor: float) -> tuple[Job, ...]:
-    """The jobs, and those whose finished models some of them train on, which are judged like any other."""
+def with_starts(jobs: Sequence[Job], factor: float, budget: str) -> tuple[Job, ...]:
+    """The jobs, and those whose finished models some of them train on, which are judged like any other.
+
+    budget: of those, which no `recipe.*` setting is for.
+    """
     found: dict[Job, None] = {}
     for job in jobs:
         if name := job.recipe.start():
-            base = replace(job, name=name, recipe=scaled(RECIPES[name], factor))
-            (*before, start) = with_starts([base], factor)
+            base = replace(job, name=name, recipe=scaled(RECIPES[name], factor), budget=budget)
+            (*before, start) = with_starts([base], factor, budget)
             found |= dict.fromkeys([*before, start])
             job = replace(job, plan=job.plan.fine_tuning(), start=start)
         found[job] = None
@@ -205,8 +210,11 @@ def split_setting(setting: str) -> tuple[str, str]:
     return path, text
 
 
-def deviations(request: Request) -> list[str]:
-    """What a table must say about a training beside its budget, its length and its images."""
+def deviations(request: Request, recipes: bool) -> list[str]:
+    """What a table must say about a training beside its budget, its length and its images.
+
+    recipes: whether the settings of recipes are for this training.
+    """
     radii = [f"train-eps={request.train_eps:g}"] if request.train_eps else []
     searched = [request.precision] if request.precision != "fp32" else []
-    return [*radii, *searched, *request.settings]
+    return [*radii, *searched, *(s for s in request.settings if recipes or not s.startswith("recipe."))]

@@ -68,6 +68,7 @@ def _context(part: pd.DataFrame, trainings: Trainings) -> dict[str, object]:
         "seeds": len(runs),
         "passes": fmean(run.passes for run in known.values()) if known else math.nan,
         "seconds": fmean(run.seconds for run in known.values()) if known else math.nan,
+        "memory": fmean(run.memory for run in known.values()) if known else math.nan,
         "verdict": _verdict(zip(part["column"], part["verdict"], strict=True)),
         "alarms": trouble(part, {run: known[run].alarms for run in known}),
     }
