@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench import __version__
-from bench.conditions import Attacked, Condition, Diagnosed
+from bench.conditions import Attacked, Condition, Diagnosed, Minimised, Summary
 from bench.errors import Failed
 from bench.evaluate import PROTOCOL
 from bench.job import Job
@@ -35,7 +35,7 @@ def row_of(
     key: str,
 ) -> Row:
     """One measurement, or why there is none."""
-    job, attacked = model.job, condition if isinstance(condition, Attacked) else None
+    job, attacked = model.job, condition if isinstance(condition, Attacked | Minimised) else None
     diagnosed = condition if isinstance(condition, Diagnosed) else None
     outcome = result if isinstance(result, Outcome) else None
     value, low, high, n = measured(condition, outcome, n)
@@ -54,7 +54,7 @@ def row_of(
         severity=None,
         source="",
         params=attacked.attack.params if attacked else "",
-        metric=f"{diagnosed.statistic} {diagnosed.group}" if diagnosed else "accuracy",
+        metric=metric(condition),
         value=value,
         n=n,
         ci_low=low,
@@ -73,15 +73,21 @@ def row_of(
     )
 
 
-def measured(
-    condition: Condition, outcome: Outcome | None, n: int
-) -> tuple[float | None, float | None, float | None, int]:
+def metric(condition: Condition) -> str:
+    """What a row's value is."""
+    if isinstance(condition, Minimised):
+        return condition.reading
+    return f"{condition.statistic} {condition.group}" if isinstance(condition, Diagnosed) else "accuracy"
+
+
+def measured(condition: Condition, outcome: Outcome | None, n: int) -> Summary:
     """The value of a row, its interval, and the images it is of."""
     if outcome is None:
         return None, None, None, n
     if isinstance(condition, Diagnosed):
-        value, n = condition.summary(np.array(outcome.values), outcome.right)
-        return value, None, None, n
+        return condition.summary(np.array(outcome.values), outcome.right)
+    if isinstance(condition, Minimised):
+        return condition.summary(np.array(outcome.values))
     right = int(outcome.right.sum())
     return right / n, *wilson(right, n), n
 
@@ -90,6 +96,8 @@ def label(condition: Condition) -> str:
     """A condition in a few words, e.g. `PGD-20 Linf 0.2`."""
     if isinstance(condition, Diagnosed):
         return f"{condition.statistic} {condition.name}, {condition.group}"
+    if isinstance(condition, Minimised):
+        return f"{condition.attack.name} {condition.reading}"
     if not isinstance(condition, Attacked):
         return "clean"
     return f"{condition.attack.name} {type(condition.threat).__name__} {condition.threat.eps:.4g}"

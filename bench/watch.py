@@ -1,6 +1,7 @@
 """What a training says of itself: accuracy on images held out, after each epoch, and the alarms that follow."""
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from bench.data import Images
 from bench.data.batches import to_float
+from bench.errors import AttackWarning
 from bench.inner import Ascent, frozen
 from bench.losses import cross_entropy
 from bench.search import places, search
@@ -28,7 +30,8 @@ def validate(model: nn.Module, images: Images, threat: Threat, size: int) -> Rec
     """
     x, y = to_float(images.x), images.y
     one, ten = Ascent(threat, 1, threat.eps, start="clean"), Ascent(threat, STEPS, threat.eps / 4)
-    with frozen(model) as model, image_stream(range(len(x)), "holdout"), places(size):
+    with frozen(model) as model, image_stream(range(len(x)), "holdout"), places(size), warnings.catch_warnings():
+        warnings.simplefilter("ignore", AttackWarning)  # a curve has no place for doubts; the evaluation has
         shown = {
             "val_clean": x,
             "val_fgsm": search(model, one, cross_entropy, x, y, last=True),

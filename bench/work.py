@@ -12,8 +12,7 @@ from typing import get_args
 import torch
 
 from bench import models
-from bench.attacks import parse_attack
-from bench.conditions import Attacked, Clean, Condition, Diagnosed, Group, Statistic
+from bench.conditions import Clean, Condition, Diagnosed, Group, Statistic, under
 from bench.data import Dataset, Images, dataset
 from bench.diagnostics import DIAGNOSTICS
 from bench.errors import BadInput
@@ -23,6 +22,7 @@ from bench.plan import Budget, Plan
 from bench.plugins import blamed
 from bench.recipe import RECIPES, Recipe, scaled
 from bench.seeding import seeded
+from bench.suites import attacks_of
 from bench.threat import L2, REFERENCE_EPS, Linf, Threat
 
 NORMS: dict[str, type[Linf] | type[L2]] = {"Linf": Linf, "L2": L2}
@@ -153,8 +153,10 @@ def check_fit(recipes: Mapping[str, Recipe], model: str, data: Dataset) -> None:
 
 def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
     """Clean, every attack at every radius, and every statistic of the diagnostics."""
-    attacks = [parse_attack(text) for text in request.attacks]
-    attacked = [Attacked(attack, threat) for threat in threats_of(request, data) for attack in attacks]
+    attacks = attacks_of(request.attacks)
+    for attack in attacks:
+        attack.check_classes(data.num_classes)
+    attacked = [condition for threat in threats_of(request, data) for a in attacks for condition in under(a, threat)]
     groups = product(
         DIAGNOSTICS.select([*request.diagnostics]) if request.diagnostics else [], get_args(Statistic), get_args(Group)
     )

@@ -3,13 +3,13 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
 from bench.attacks import AttackSpec, parse_attack
 from bench.checkpoint import FILES, load_views, save_views
-from bench.conditions import Attacked, Clean, Condition
+from bench.conditions import Attacked, Clean, Condition, Reading
 from bench.data import Dataset
 from bench.device import pick, prepare
 from bench.errors import BadInput
@@ -26,6 +26,7 @@ from bench.work import NORMS, Request, Work, plan_work
 
 Record = dict[str, Any]  # what job.json says
 NEEDED = ("name", "dataset", "model", "seed", "plan", "precision", "source", "images", "train_eps", "settings")
+READ_OFF = {("attack", reading) for reading in get_args(Reading)}  # of what an accuracy is measured by
 REMAKE = "remake the baseline, or compare without --level"
 
 
@@ -54,7 +55,7 @@ def works_of(baseline: Path, current: Path, level: int, data_dir: Path, device: 
     """The baseline's jobs with the conditions of their rows; jobs that share these share the work."""
     works: dict[tuple[object, ...], Work] = {}
     for folder in run_folders(baseline):
-        rows = [row for row in read_rows(folder) if row.status == "ok"]
+        rows = [row for row in read_rows(folder) if row.status == "ok" and (row.kind, row.metric) not in READ_OFF]
         if not rows:
             continue
         record = read_job(folder)

@@ -52,7 +52,7 @@ def read_cells(results: Path) -> Cells:
     cells: Cells = {}
     for folder in run_folders(results):
         outcomes, budget = read_outcomes(folder), str(read_job(folder).get("budget", ""))
-        for row in read_rows(folder):
+        for row in (row for row in read_rows(folder) if row.metric == "accuracy"):
             cell = Cell(row, outcomes.get(row.key, np.zeros(0, bool)), budget)
             if not cell.failed and len(cell.bits) != row.n:
                 remedy = "delete the run's results.csv and outcomes.npz and run again: its cells are recomputed"
