@@ -127,7 +127,9 @@ POSITIVE = click.IntRange(min=1)
 @option("--limit-train", type=POSITIVE, help="Train on so many images, balanced over the classes.")
 @option("--train-eps", type=Numbers(), help="Radius the recipes train for. Default: the data set's.")
 @option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="plan.lr=0.05, recipe.beta=3, ... Repeatable.")
-@option("--attacks", type=Names(), help="none, or names: FGSM, PGD-k, CW-k, NAME.last, AutoAttack, PGD-20[restarts=5].")
+@option(
+    "--attacks", type=Names(), help="none, a suite, or names: FGSM, PGD-k, NAME.last, AutoAttack, PGD-20[restarts=5]."
+)
 @option("--audit", is_flag=True, help="Also probe each model for signs that its accuracy under attack deceives.")
 @option("--study", metavar="NAME", help="A paper's grid instead of methods and attacks; `bench list studies`.")
 @option("--eps", type=Numbers(), help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's.")
@@ -199,7 +201,7 @@ def report(study: str, results: Path, reports: Path) -> None:
         click.echo(write_page(name, results, reports))
 
 
-KINDS = ["methods", "attacks", "datasets", "models", "studies"]
+KINDS = ["methods", "attacks", "datasets", "models", "suites", "studies"]
 
 
 @cli.command("list")

@@ -13,11 +13,14 @@ from bench.plugins import load_file, load_plugins
 from bench.recipe import RECIPES
 from bench.registry import Registry
 from bench.studies import STUDIES
+from bench.suites import SUITES
 
 
 def names(kind: str) -> list[str]:
     """Every name of a kind, families by their pattern, and what may follow a name."""
     load_plugins()
+    if kind == "suites":
+        return [f"{name}: {suite}" for name, suite in SUITES.items()]
     registries: dict[str, Registry[Any]] = {
         "methods": RECIPES,
         "attacks": ATTACKS,

@@ -2,19 +2,22 @@
 
 import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from torch import Tensor
 
 from bench.attacks import AttackSpec
-from bench.errors import Failed
+from bench.errors import BadInput, Failed
 from bench.results import Bits
-from bench.threat import Threat
+from bench.stats import wilson
+from bench.threat import L2, Threat
 
 Statistic = Literal["min", "mean", "max"]
 Group = Literal["all", "right", "wrong"]
+Reading = Literal["success rate", "mean distance"]
 Array = np.ndarray[tuple[int], np.dtype[np.float64]]
+Summary = tuple[float | None, float | None, float | None, int]  # value, its interval, and the images it is of
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,22 @@ class Clean:
 
 @dataclass(frozen=True)
 class Attacked:
-    """The worst image of the ball that the attack can find."""
+    """The worst image of the ball that the attack can find.
+
+    Of a minimum-norm attack: what is nearer than eps of the images that it finds in L2(inf).
+    """
 
     attack: AttackSpec
     threat: Threat
+
+    def __post_init__(self) -> None:
+        if self.attack.minimal and not isinstance(self.threat, L2):
+            raise BadInput(f"attack {self.attack.name} measures distances in L2, not in {self.threat}; give it an L2")
+
+    def withstood(self, distances: Array) -> Bits:
+        """Which images stay right, by how far off each was broken: 0 if it was wrong already, inf if never."""
+        right: Bits = np.isinf(distances)
+        return right | (distances > self.threat.eps) if self.attack.minimal else right
 
     def check(self, x_adv: Tensor, x: Tensor) -> None:
         """Refuse images that are not in the ball, not images, or not there."""
@@ -54,13 +69,14 @@ class Diagnosed:
     statistic: Statistic
     group: Group  # of the clean images
 
-    def summary(self, values: Array, right: Bits) -> tuple[float | None, int]:
-        """The statistic over the group, and how many images that is; None where it is empty."""
+    def summary(self, values: Array, right: Bits) -> Summary:
+        """The statistic over the group; None where it is empty."""
         member = {"all": np.ones_like(right), "right": right, "wrong": ~right}[self.group]
         if not member.any():
-            return None, 0
+            return None, None, None, 0
         chosen = values[member]
-        return float({"min": chosen.min(), "mean": chosen.mean(), "max": chosen.max()}[self.statistic]), len(chosen)
+        value = {"min": chosen.min(), "mean": chosen.mean(), "max": chosen.max()}[self.statistic]
+        return float(value), None, None, len(chosen)
 
 
 @dataclass(frozen=True)
@@ -77,10 +93,52 @@ class Probed:
         attack = self.attack
         return json.dumps({"attack": attack.name} | json.loads(attack.params), sort_keys=True) if attack else ""
 
-    def summary(self, values: Array) -> tuple[int, int]:
-        """How many images show the sign, and how many were looked at."""
+    def summary(self, values: Array) -> Summary:
+        """The share that shows the sign of the images that were looked at, NaN being the others; None of none."""
         looked = values[~np.isnan(values)]
-        return int(looked.sum()), len(looked)
+        n, shown = len(looked), int(looked.sum())
+        return (shown / n, *wilson(shown, n), n) if n else (None, None, None, 0)
 
 
-Condition = Clean | Attacked | Diagnosed | Probed
+@dataclass(frozen=True)
+class Minimised:
+    """What a minimum-norm attack comes to, beside accuracies."""
+
+    attack: AttackSpec
+    reading: Reading
+
+    @property
+    def threat(self) -> L2:
+        """Of the attack, which goes as far as it must."""
+        return L2(np.inf)
+
+    def summary(self, distances: Array) -> Summary:
+        """The share broken of the images that were right, or how far off these are on average.
+
+        distances: as in `Attacked.withstood`.
+        """
+        right, broken = distances > 0, (distances > 0) & np.isfinite(distances)
+        if self.reading == "success rate" and right.any():
+            n, successes = int(right.sum()), int(broken.sum())
+            return successes / n, *wilson(successes, n), n
+        if self.reading == "mean distance" and broken.any():
+            return float(distances[broken].mean()), None, None, int(broken.sum())
+        return None, None, None, 0
+
+
+Condition = Clean | Attacked | Diagnosed | Minimised | Probed
+
+
+def under(attack: AttackSpec, threat: Threat) -> list[Condition]:
+    """What an attack is run for. A minimum-norm attack needs no ball, and an L2 ball gives it one more number."""
+    if not attack.minimal:
+        return [Attacked(attack, threat)]
+    within: list[Condition] = [Attacked(attack, threat)] if isinstance(threat, L2) else []
+    return [*within, Attacked(attack, L2(np.inf)), *(Minimised(attack, reading) for reading in get_args(Reading))]
+
+
+def measurement(condition: Condition) -> Condition:
+    """The condition from whose outcome this one can be read."""
+    if isinstance(condition, Minimised) or (isinstance(condition, Attacked) and condition.attack.minimal):
+        return Attacked(condition.attack, L2(np.inf))
+    return Diagnosed(condition.name, "mean", "all") if isinstance(condition, Diagnosed) else condition

@@ -1,14 +1,13 @@
 """Where tensors live, and the settings of the process that make numbers repeatable and CPUs fast."""
 
 import ctypes
+import re
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import torch
-
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
 
 from bench.errors import BadInput
 
@@ -30,14 +29,22 @@ def describe(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-def peak_memory(device: torch.device) -> float | None:
-    """MiB: the most that tensors took on a GPU, or that this process took on a CPU; None where nobody counts."""
+@contextmanager
+def peak_memory(device: torch.device) -> Iterator[Callable[[], float | None]]:
+    """Yields what says, in MiB, the most that tensors took on a GPU since, or that the process took on a CPU.
+
+    None where the machine does not count that (on a CPU: anywhere but on Linux).
+    """
     if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    if resource is None:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+        torch.cuda.reset_peak_memory_stats(device)
+        yield lambda: torch.cuda.max_memory_allocated(device) / 2**20
+        return
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # the high-water mark begins anew
+    except OSError:
+        yield lambda: None
+        return
+    yield lambda: int(re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[0]) / 2**10
 
 
 def prepare() -> None:

@@ -1,4 +1,4 @@
-"""The two ways in which a command ends early without being a bug."""
+"""The two ways in which a command ends early without being a bug, and how an attack voices a doubt."""
 
 
 class BadInput(ValueError):
@@ -13,3 +13,11 @@ class UnknownName(BadInput, KeyError):
 
 class Failed(RuntimeError):
     """A training or a cell that could not give a number. Stored with its reason; never read as robust or as 0."""
+
+
+class AttackWarning(UserWarning):
+    """An attack's own doubt about what it measured: a reason, and the number of images it concerns."""
+
+    def __init__(self, reason: str, images: int) -> None:
+        super().__init__(reason, images)
+        self.reason, self.images = reason, images

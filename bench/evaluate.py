@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from bench.conditions import Attacked, Condition, Diagnosed, Probed
+from bench.conditions import Attacked, Condition, Diagnosed, Probed, measurement
 from bench.data import Images
 from bench.data.batches import to_float
 from bench.diagnostics import DIAGNOSTICS
@@ -49,6 +49,7 @@ def outcomes(
     n = len(images) if n is None else n
     if not 0 < n <= len(images):
         raise BadInput(f"{n} test images asked for, {len(images)} are there")
+    asked, condition = condition, measurement(condition)
     canonical = condition.attack.block if isinstance(condition, Attacked) else None
     outcome = _read(saved, n) or Outcome(np.zeros(n, bool))
     with frozen(model), places(batch_size):
@@ -58,7 +59,9 @@ def outcomes(
             ids, wanted = range(outcome.done, stop), min(stop, n) - outcome.done
             x, y = to_float(images.x[ids.start : stop]), images.y[ids.start : stop]
             if isinstance(condition, Attacked):
-                right = target.survivors(condition, ids, x, y, outcome)
+                distances = target.distances(condition, ids, x, y, outcome)
+                right = distances.isinf()
+                outcome.values += distances[:wanted].tolist() if condition.attack.minimal else []
             else:
                 right = judge(model, x, y, batch_size)
             if isinstance(condition, Diagnosed):
@@ -71,6 +74,13 @@ def outcomes(
             if saved is not None:
                 _write(saved, outcome)
             tick(outcome)
+    return read_off(outcome, asked)
+
+
+def read_off(outcome: Outcome, condition: Condition) -> Outcome:
+    """The outcome of a condition, from that of its measurement."""
+    if isinstance(condition, Attacked) and condition.attack.minimal:
+        return replace(outcome, right=condition.withstood(np.array(outcome.values)))
     return outcome
 
 

@@ -57,7 +57,8 @@ def trained(work: Work, job: Job, results: Path, device: torch.device, told: Tol
         word = f"hold-out {epoch['val_clean']:.1%} clean, {epoch['val_pgd']:.1%} PGD-10"
         told(int(epoch["epoch"]), "; ".join([word, *training.alarms]))
 
-    last, best = training.run(folder / "progress.pt", after)
+    with peak_memory(device) as peak:
+        last, best = training.run(folder / "progress.pt", after)
     log()  # a kill may have lost it
     for name in ("results.csv", "outcomes.npz"):  # of older weights
         (folder / name).unlink(missing_ok=True)
@@ -67,7 +68,7 @@ def trained(work: Work, job: Job, results: Path, device: torch.device, told: Tol
         "passes_per_image": training.cost,
         "seconds": sum(record["seconds"] for record in training.curve),
         "best_epoch": training.best["epoch"] + 1,
-        "peak_mib": peak_memory(device),
+        "peak_mib": peak(),
         "alarms": training.alarms,
     }
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from bench.attacks import AttackWarning
 from bench.conditions import Attacked
-from bench.errors import BadInput, Failed
+from bench.errors import AttackWarning, BadInput, Failed
 from bench.folding import attackable
 from bench.passes import counting
 from bench.results import Bits
@@ -32,7 +31,7 @@ class Outcome:
     backwards: int = 0
     seconds: float = 0.0
     doubts: dict[str, int] = field(default_factory=dict)  # reason -> images concerned
-    values: list[float] = field(default_factory=list)  # of a diagnostic, one an image
+    values: list[float] = field(default_factory=list)  # of a diagnostic or a minimum-norm attack, one an image
 
     @property
     def verdict(self) -> str:
@@ -98,8 +97,10 @@ class Target:
         copy = attackable(model, x)
         return cls(model, Bf16(copy) if precision == "bf16" else copy, batch_size, seed)
 
-    def survivors(self, condition: Attacked, ids: range, x: Tensor, y: Tensor, outcome: Outcome) -> Tensor:
-        """Which images of a block the model gets right whatever the attack does, (B,) bool; its cost to the outcome.
+    def distances(self, condition: Attacked, ids: range, x: Tensor, y: Tensor, outcome: Outcome) -> Tensor:
+        """How far off each image of a block was broken, (B,): 0 if it was wrong already, inf if it never was.
+
+        The attack's cost goes to the outcome.
 
         An image that the copy gets wrong and the model right after the attack is no success: the search ended there
         only because the copy misled it, so it is attacked again on the model itself.
@@ -107,6 +108,7 @@ class Target:
         right = judge(self.model, x, y, self.batch_size) | condition.attack.last
         attack = self._whole if condition.attack.block else self._singly
         start = time.perf_counter()
+        far = torch.where(right, torch.inf, 0.0)
         if right.any():
             x_adv = attack(self.copy, condition, ids, x, y, right, outcome)
             fooled = ~judge(self.model, x_adv, y, self.batch_size)
@@ -114,11 +116,11 @@ class Target:
                 misled = right & ~fooled & ~judge(self.copy, x_adv, y, self.batch_size)
                 if misled.any():
                     log.info("%s: %d images attacked again on the model itself", condition.attack.name, misled.sum())
-                    x_adv = attack(self.model, condition, ids, x, y, misled, outcome)
+                    x_adv[misled] = attack(self.model, condition, ids, x, y, misled, outcome)[misled]
                     fooled |= ~judge(self.model, x_adv, y, self.batch_size)
-            right = right & ~fooled
+            far = torch.where(right & fooled, condition.threat.distance(x_adv, x), far)
         outcome.seconds += time.perf_counter() - start
-        return right
+        return far
 
     def _singly(
         self, model: nn.Module, condition: Attacked, ids: range, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
@@ -144,8 +146,8 @@ def _attack(model: nn.Module, condition: Attacked, x: Tensor, y: Tensor, outcome
         warnings.simplefilter("always")
         try:
             x_adv = condition.attack(model, x.clone(), y.clone(), condition.threat).detach()
-        except BadInput:
-            raise
+        except BadInput as error:
+            raise BadInput(f"attack {condition.attack.name}: {error}") from error
         except Exception as error:  # anybody's code; what it raises is its failure, with the reason
             reason = f"{type(error).__name__}: {error}".replace("\n", " ")
             raise Failed(f"attack {condition.attack.name} stopped, {reason}") from error

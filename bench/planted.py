@@ -105,8 +105,8 @@ def missed(target: Target, attacked: Attacked, ids: range, x: Tensor, outcome: O
         return math.nan
     tested = Target(binary, binary, target.batch_size, target.seed)
     trial = Outcome(outcome.right)  # an attack's doubts are about the two classes, not about the model
-    survives = tested.survivors(attacked, ids, x, torch.zeros(1, dtype=torch.long, device=x.device), trial)
+    far = tested.distances(attacked, ids, x, torch.zeros(1, dtype=torch.long, device=x.device), trial)
     outcome.forwards += trial.forwards
     outcome.backwards += trial.backwards
     outcome.seconds += trial.seconds
-    return float(survives)
+    return float(far.isinf())

@@ -1,5 +1,6 @@
 """What work would cost, before it is done: counted passes, and the seconds one of them takes here."""
 
+import math
 import time
 
 import torch
@@ -23,6 +24,8 @@ BACKWARD = 2.0  # passes forward that one backward costs, roughly
 SURVIVING = 0.5  # guess at the share of images that take an attack's whole effort
 PROBING = 12.0  # passes forward for an image that is probed for a sign, roughly
 AUTOATTACK = 8000.0  # passes forward for an image that survives the standard version: APGD, FAB-T and 5,000 queries
+ALONE = {"APGD-CE": 300.0, "APGD-T": 2700.0, "FAB-T": 3600.0, "Square": 5000.0, "AutoAttack-rand": 12_000.0}
+TARGETS = 9  # wrong classes that MultiTarget goes for
 
 
 def training_cost(work: Work, job: Job) -> float:
@@ -57,8 +60,9 @@ def cell_cost(condition: Condition, n: int) -> float:
         return n
     settings = dict(condition.attack.settings)
     if condition.attack.block:
-        return n * (1 + SURVIVING * AUTOATTACK)
-    effort = int(settings.get("steps", 1)) * int(settings.get("restarts", 1))
+        return n * (1 + SURVIVING * ALONE.get(condition.attack.name, AUTOATTACK))
+    effort = math.prod(int(settings.get(times, 1)) for times in ("steps", "restarts", "searches"))
+    effort *= TARGETS if condition.attack.name.startswith("MultiTarget") else 1
     return n * (2 + SURVIVING * effort * (1 + BACKWARD))
 
 

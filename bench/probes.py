@@ -35,7 +35,7 @@ def signs(
             found[row] = missed(target, attacked, ids[row : row + 1], x[row : row + 1], outcome)
     elif condition.sign == "unbounded":
         attacked = Attacked(UNBOUNDED, everywhere(condition.threat, x))
-        found[rows] = target.survivors(attacked, ids, x, y, outcome)[rows].double().cpu()
+        found[rows] = target.distances(attacked, ids, x, y, outcome).isinf()[rows].double().cpu()
     else:
         for part in torch.split(torch.tensor(rows, dtype=torch.long), target.batch_size):
             shown = PROBES[condition.sign](target.model, x[part], y[part], condition.threat)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench import __version__
-from bench.conditions import Attacked, Condition, Diagnosed, Probed
+from bench.conditions import Attacked, Condition, Diagnosed, Minimised, Probed, Summary
 from bench.errors import Failed
 from bench.evaluate import PROTOCOL
 from bench.job import Job
@@ -35,7 +35,7 @@ def row_of(
     key: str,
 ) -> Row:
     """One measurement, or why there is none."""
-    job, attacked = model.job, condition if isinstance(condition, Attacked) else None
+    job, attacked = model.job, condition if isinstance(condition, Attacked | Minimised) else None
     diagnosed = condition if isinstance(condition, Diagnosed) else None
     probed = condition if isinstance(condition, Probed) else None
     bounded = attacked or probed
@@ -56,7 +56,7 @@ def row_of(
         severity=None,
         source="",
         params=attacked.attack.params if attacked else probed.params if probed else "",
-        metric=f"{diagnosed.statistic} {diagnosed.group}" if diagnosed else "share" if probed else "accuracy",
+        metric=metric(condition),
         value=value,
         n=n,
         ci_low=low,
@@ -75,18 +75,23 @@ def row_of(
     )
 
 
-def measured(
-    condition: Condition, outcome: Outcome | None, n: int
-) -> tuple[float | None, float | None, float | None, int]:
+def metric(condition: Condition) -> str:
+    """What a row's value is."""
+    if isinstance(condition, Minimised):
+        return condition.reading
+    if isinstance(condition, Probed):
+        return "share"
+    return f"{condition.statistic} {condition.group}" if isinstance(condition, Diagnosed) else "accuracy"
+
+
+def measured(condition: Condition, outcome: Outcome | None, n: int) -> Summary:
     """The value of a row, its interval, and the images it is of."""
     if outcome is None:
         return None, None, None, n
     if isinstance(condition, Diagnosed):
-        value, n = condition.summary(np.array(outcome.values), outcome.right)
-        return value, None, None, n
-    if isinstance(condition, Probed):
-        shown, n = condition.summary(np.array(outcome.values))
-        return (shown / n, *wilson(shown, n), n) if n else (None, None, None, 0)
+        return condition.summary(np.array(outcome.values), outcome.right)
+    if isinstance(condition, Minimised | Probed):
+        return condition.summary(np.array(outcome.values))
     right = int(outcome.right.sum())
     return right / n, *wilson(right, n), n
 
@@ -97,6 +102,8 @@ def label(condition: Condition) -> str:
         return f"{condition.statistic} {condition.name}, {condition.group}"
     if isinstance(condition, Probed):
         return f"audit: {condition.sign}{f' under {condition.attack.name}' if condition.attack else ''}"
+    if isinstance(condition, Minimised):
+        return f"{condition.attack.name} {condition.reading}"
     if not isinstance(condition, Attacked):
         return "clean"
     return f"{condition.attack.name} {type(condition.threat).__name__} {condition.threat.eps:.4g}"

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from bench.checkpoint import FILES, fingerprint, load_views
-from bench.conditions import Attacked, Condition
+from bench.conditions import Attacked, Condition, measurement
 from bench.device import describe
 from bench.errors import BadInput, Failed
-from bench.evaluate import PROTOCOL, outcomes
+from bench.evaluate import PROTOCOL, outcomes, read_off
 from bench.fit import fit
 from bench.job import Job
 from bench.judge import Outcome
@@ -115,6 +115,7 @@ class Runner:
         What another epoch with the same weights was measured at is copied.
         """
         failed = 0
+        measured: dict[Condition, Outcome] = {}  # what several conditions are read off is measured once
         for key, condition in self.missing(folder, epoch, view, model).items():
             same = [row for row in read_rows(folder) if row.key == key and row.status == "ok"]
             if same and key in read_outcomes(folder):
@@ -129,16 +130,18 @@ class Runner:
             tell(Event(title, 0, self.work.n, weight))
             saved = folder / f"partial-{key}.json"
             try:
-                outcome = outcomes(
+                basis = measurement(condition)
+                measured[basis] = measured.get(basis) or outcomes(
                     model,
                     self.work.test,
-                    condition,
+                    basis,
                     n=self.work.n,
                     precision=self.precision,
                     batch_size=self.batch_size,
                     saved=saved,
                     tick=after,
                 )
+                outcome = read_off(measured[basis], condition)
                 row, bits = self._row(job, epoch, view, condition, key, outcome), outcome.right
                 word = f"{said(row)}, {outcome.seconds:.1f} s, {row.verdict}"
             except Failed as error:

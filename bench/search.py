@@ -1,5 +1,6 @@
 """Projected ascent over many images at once, where an image that is broken leaves its place to the next one."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -7,6 +8,7 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor, nn
 
+from bench.errors import AttackWarning, BadInput
 from bench.inner import Ascent
 from bench.seeding import image_rows
 
@@ -25,7 +27,34 @@ def places(count: int) -> Iterator[None]:
 
 def batched(model: nn.Module, x: Tensor) -> Tensor:
     """model(x), so many images at a time."""
-    return torch.cat([model(part) for part in torch.split(x, _places.get() or len(x))])
+    return torch.cat([model(part) for part in in_places(x)])
+
+
+def in_places(x: Tensor) -> tuple[Tensor, ...]:
+    """x in parts of so many images."""
+    return torch.split(x, _places.get() or len(x))
+
+
+def gradient(loss: Tensor, x: Tensor) -> Tensor:
+    """Of each image's loss (B,), which depends on that image alone. BadInput where the model hands none back."""
+    (grad,) = torch.autograd.grad(loss.sum(), x, allow_unused=True) if loss.requires_grad else (None,)
+    if grad is None:
+        raise BadInput(
+            "the model gives its images no gradient (does it detach them, leave torch, or end in argmax?); "
+            "mend that, or attack it with Square, which needs none"
+        )
+    return grad
+
+
+def flat(grad: Tensor) -> Tensor:
+    """Which images have no slope at all, (B,) bool."""
+    return ~grad.flatten(1).any(1)
+
+
+def doubt_zeros(images: int) -> None:
+    """An ascent without a slope stays where it is, and what it leaves standing need not be robust."""
+    if images:
+        warnings.warn(AttackWarning("zero gradients", images), stacklevel=3)
 
 
 def search(
@@ -37,17 +66,17 @@ def search(
     *,
     restarts: int = 1,
     last: bool = False,
-    aim: Tensor | None = None,
+    aims: Tensor | None = None,
 ) -> Tensor:
     """For each image the first iterate that the model gets wrong, or else the last iterate of the last restart.
 
     loss: logits (B, K), classes (B,) -> what to ascend on, (B,).
     last: look at the last iterate of a restart only, as the papers' own attack code does.
-    aim: classes (B,) for the loss, where they are not y.
+    aims: what the loss is given in the place of classes, (B, T, ...): every restart is made for each of the T in turn.
     Broken images leave the batch at once and others take their places, so batches stay full and small: the passes
     spent are those that somebody still needs.
     """
-    found, goal = x.clone(), y if aim is None else aim
+    found, goals, stuck = x.clone(), y[:, None] if aims is None else aims, 0
     limit = _places.get() or len(x)
     waiting = torch.arange(len(x), device=x.device)
     rows, taken, tries = waiting[:0], waiting[:0], waiting[:0]
@@ -61,11 +90,12 @@ def search(
 
         x_adv.requires_grad_()
         logits = model(x_adv)
-        (grad,) = torch.autograd.grad(loss(logits, goal[rows]).sum(), x_adv)
+        grad = gradient(loss(logits, goals[rows, tries // restarts]), x_adv)
         x_adv = x_adv.detach()
 
         ended = taken == ascent.steps  # only restarts that have a successor are looked at here
-        broken = (logits.detach().argmax(1) != y[rows]) & (ended if last else True)
+        wrong = logits.detach().argmax(1) != y[rows]
+        broken = wrong & (ended if last else True)
         found[rows[broken]] = x_adv[broken]
         x_adv, taken = ascent.step(x_adv, grad, x[rows]), taken + 1
         again = ended & ~broken
@@ -73,10 +103,12 @@ def search(
             tries = tries + again
             taken = taken.masked_fill(again, 0)
             x_adv[again] = _first(ascent, x, rows[again], tries[again])
-        done = (taken == ascent.steps) & (tries == restarts - 1) & ~broken
+        done = (taken == ascent.steps) & (tries == restarts * goals.shape[1] - 1) & ~broken
         found[rows[done]] = x_adv[done]
+        stuck += int((flat(grad) & done & ~wrong).sum())
         stay = ~(broken | done)
         rows, taken, tries, x_adv = rows[stay], taken[stay], tries[stay], x_adv[stay]
+    doubt_zeros(stuck)
     return found
 
 

@@ -1,6 +1,7 @@
 """What a training says of itself: accuracy on images held out, after each epoch, and the alarms that follow."""
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -8,11 +9,12 @@ from torch import Tensor, nn
 
 from bench.data import Images
 from bench.data.batches import to_float
+from bench.errors import AttackWarning
 from bench.inner import Ascent, frozen
 from bench.losses import cross_entropy
 from bench.search import places, search
 from bench.seeding import image_stream
-from bench.stats import exceeds, fewer
+from bench.stats import exceeds, fewer, wilson
 from bench.threat import Threat
 
 Record = dict[str, float]
@@ -28,7 +30,8 @@ def validate(model: nn.Module, images: Images, threat: Threat, size: int) -> Rec
     """
     x, y = to_float(images.x), images.y
     one, ten = Ascent(threat, 1, threat.eps, start="clean"), Ascent(threat, STEPS, threat.eps / 4)
-    with frozen(model) as model, image_stream(range(len(x)), "holdout"), places(size):
+    with frozen(model) as model, image_stream(range(len(x)), "holdout"), places(size), warnings.catch_warnings():
+        warnings.simplefilter("ignore", AttackWarning)  # a curve has no place for doubts; the evaluation has
         shown = {
             "val_clean": x,
             "val_fgsm": search(model, one, cross_entropy, x, y, last=True),
@@ -52,23 +55,25 @@ def largest_gradient(before: Tensor, model: nn.Module) -> Tensor:
 def alarms(curve: Sequence[Mapping[str, float]], n: int, classes: int) -> list[str]:
     """What is wrong with a finished or running training, in words. curve: its epochs; n: images held out.
 
-    Catastrophic overfitting (Wong et al. 2020): the model still holds against the single step it may have trained on,
-    and no longer against several. Robust overfitting (Rice et al. 2020): the best epoch is not the last one.
+    Catastrophic overfitting (Wong et al. 2020, Kim et al. 2021): the model holds against one step and not against
+    several, from the first epoch on (label leaking) or later. Robust overfitting (Rice et al. 2020): the best epoch is
+    not the last one. Said only where so many images can tell.
     """
     if not curve:
         return []
     last, best = curve[-1], max(curve, key=lambda epoch: epoch["val_pgd"])
-    falls = fewer(round(best["val_pgd"] * n), round(last["val_pgd"] * n), n) < SURE
-    found = []
-    if exceeds(round(last["val_clean"] * n), n, 1 / classes) >= SURE:
-        found.append(f"collapsed: {last['val_clean']:.1%} of the hold-out images right, chance is {1 / classes:.1%}")
-    elif falls and last["val_pgd"] <= best["val_pgd"] / 2 and last["val_fgsm"] >= best["val_fgsm"]:
-        found.append(f"catastrophic overfitting: {_change('val_fgsm', best, last)}, {_change('val_pgd', best, last)}")
-    elif falls:
-        found.append(f"robust overfitting: {_change('val_pgd', best, last)}")
-    return found
+    clean, fgsm, pgd = (round(last[column] * n) for column in ("val_clean", "val_fgsm", "val_pgd"))
+    if 2 * fgsm >= clean and 4 * pgd <= fgsm and fewer(fgsm, pgd, n) < SURE:
+        return [f"catastrophic overfitting: {_change('val_fgsm', best, last)}, {_change('val_pgd', best, last)}"]
+    chance = 1 / classes
+    if exceeds(clean, n, chance) >= SURE and wilson(clean, n)[1] < chance + (1 - chance) / 8:
+        return [f"collapsed: {last['val_clean']:.1%} of the hold-out images right, chance is {chance:.1%}"]
+    if fewer(round(best["val_pgd"] * n), pgd, n) < SURE:
+        return [f"robust overfitting: {_change('val_pgd', best, last)}"]
+    return []
 
 
 def _change(column: str, best: Mapping[str, float], last: Mapping[str, float]) -> str:
     name = {"val_fgsm": "FGSM", "val_pgd": f"PGD-{STEPS}"}[column]
-    return f"{name} {best[column]:.1%} in epoch {best['epoch']:.0f}, {last[column]:.1%} in epoch {last['epoch']:.0f}"
+    before = f"{best[column]:.1%} in epoch {best['epoch']:.0f}, " if best["epoch"] != last["epoch"] else ""
+    return f"{name} {before}{last[column]:.1%} in epoch {last['epoch']:.0f}"

@@ -12,9 +12,9 @@ from typing import get_args
 import torch
 
 from bench import models
-from bench.attacks import AttackSpec, parse_attack
+from bench.attacks import AttackSpec
 from bench.audit import SIGNS
-from bench.conditions import Attacked, Clean, Condition, Diagnosed, Group, Probed, Statistic
+from bench.conditions import Attacked, Clean, Condition, Diagnosed, Group, Probed, Statistic, under
 from bench.data import Dataset, Images, dataset
 from bench.diagnostics import DIAGNOSTICS
 from bench.errors import BadInput
@@ -24,6 +24,7 @@ from bench.plan import Budget, Plan
 from bench.plugins import blamed
 from bench.recipe import RECIPES, Recipe, scaled
 from bench.seeding import seeded
+from bench.suites import attacks_of
 from bench.threat import L2, REFERENCE_EPS, Linf, Threat
 
 NORMS: dict[str, type[Linf] | type[L2]] = {"Linf": Linf, "L2": L2}
@@ -89,10 +90,11 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
     n = request.limit or min(budget.test or len(test), len(test))
     if n > len(test):
         raise BadInput(f"--limit {n} is more than the {len(test)} test images of {data.name}")
-    label = [budget_name, f"{plan.epochs} epochs", f"{len(images)} training images", *deviations(request)]
+    length = f"{budget_name}, {plan.epochs} epochs, {len(images)} training images"
+    budgets = [", ".join([length, *deviations(request, recipes)]) for recipes in (True, False)]
     check_fit(recipes, model, data)
     job = partial(Job, dataset=data.name, data=images.fingerprint(), model=model, precision=request.precision)
-    described = partial(job, plan=plan, budget=", ".join(label))
+    described = partial(job, plan=plan, budget=budgets[0])
     return Work(
         request=request,
         dataset=data,
@@ -107,6 +109,7 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
                 for seed in request.seeds
             ],
             radius_factor(request, data),
+            budgets[1],
         ),
         epochs=("last",) if budget_name == "quick" else ("last", "best"),
         conditions=conditions,
@@ -126,13 +129,16 @@ def radius_factor(request: Request, data: Dataset) -> float:
     return (request.train_eps or data.threat.eps) / REFERENCE_EPS
 
 
-def with_starts(jobs: Sequence[Job], factor: float) -> tuple[Job, ...]:
-    """The jobs, and those whose finished models some of them train on, which are judged like any other."""
+def with_starts(jobs: Sequence[Job], factor: float, budget: str) -> tuple[Job, ...]:
+    """The jobs, and those whose finished models some of them train on, which are judged like any other.
+
+    budget: of those, which no `recipe.*` setting is for.
+    """
     found: dict[Job, None] = {}
     for job in jobs:
         if name := job.recipe.start():
-            base = replace(job, name=name, recipe=scaled(RECIPES[name], factor))
-            (*before, start) = with_starts([base], factor)
+            base = replace(job, name=name, recipe=scaled(RECIPES[name], factor), budget=budget)
+            (*before, start) = with_starts([base], factor, budget)
             found |= dict.fromkeys([*before, start])
             job = replace(job, plan=job.plan.fine_tuning(), start=start)
         found[job] = None
@@ -150,8 +156,10 @@ def check_fit(recipes: Mapping[str, Recipe], model: str, data: Dataset) -> None:
 
 def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
     """Clean, every attack at every radius, every statistic of the diagnostics, and what an audit asks."""
-    attacks = [parse_attack(text) for text in request.attacks]
-    attacked = [Attacked(attack, threat) for threat in threats_of(request, data) for attack in attacks]
+    attacks = attacks_of(request.attacks)
+    for attack in attacks:
+        attack.check_classes(data.num_classes)
+    attacked = [condition for threat in threats_of(request, data) for a in attacks for condition in under(a, threat)]
     groups = product(
         DIAGNOSTICS.select([*request.diagnostics]) if request.diagnostics else [], get_args(Statistic), get_args(Group)
     )
@@ -159,8 +167,9 @@ def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
     return tuple(dict.fromkeys([Clean(), *attacked, *(Diagnosed(*which) for which in groups), *probed]))
 
 
-def audited(attacked: Sequence[Attacked]) -> Iterator[Probed]:
+def audited(conditions: Sequence[Condition]) -> Iterator[Probed]:
     """What `--audit` adds: every sign at every radius; examples are planted for each attack of several steps."""
+    attacked = [c for c in conditions if isinstance(c, Attacked) and not c.attack.minimal]
     for threat in dict.fromkeys(condition.threat for condition in attacked):
         yield from (Probed(sign, threat) for sign in SIGNS if sign != "planted")
     yield from (
@@ -169,8 +178,8 @@ def audited(attacked: Sequence[Attacked]) -> Iterator[Probed]:
 
 
 def several_steps(attack: AttackSpec) -> bool:
-    """One step is weak, and nobody takes it for more."""
-    return attack.block is not None or int(dict(attack.settings).get("steps", 1)) > 1
+    """Along a gradient: one is weak, and nobody takes it for more; Square is there to check on the others."""
+    return attack.name != "Square" and (attack.block is not None or int(dict(attack.settings).get("steps", 1)) > 1)
 
 
 def plan_of(request: Request, plan: Plan) -> Plan:
@@ -222,8 +231,11 @@ def split_setting(setting: str) -> tuple[str, str]:
     return path, text
 
 
-def deviations(request: Request) -> list[str]:
-    """What a table must say about a training beside its budget, its length and its images."""
+def deviations(request: Request, recipes: bool) -> list[str]:
+    """What a table must say about a training beside its budget, its length and its images.
+
+    recipes: whether the settings of recipes are for this training.
+    """
     radii = [f"train-eps={request.train_eps:g}"] if request.train_eps else []
     searched = [request.precision] if request.precision != "fp32" else []
-    return [*radii, *searched, *request.settings]
+    return [*radii, *searched, *(s for s in request.settings if recipes or not s.startswith("recipe."))]

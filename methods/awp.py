@@ -2,7 +2,7 @@
 
 Wu, Xia, Wang, "Adversarial Weight Perturbation Helps Robust Generalization", NeurIPS 2020, arXiv:2004.05884, eq. (10)
 with one step, as in the authors' utils_awp.py. They begin it after some epochs; here it is on from the first. Only the
-second, moved pass reaches the running statistics.
+second, moved pass reaches the running statistics; labels that a recipe reads off the model (-LA) are read off both.
 """
 
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class Awp(Recipe):
         return self.base.finish(model)
 
 
-RECIPES.add("PGD-AT+AWP", Awp(AdversarialTraining()))
+RECIPES.add("PGD-AT+AWP", Awp(AdversarialTraining(), gamma=0.01))  # as in the authors' script for it
 RECIPES.add("TRADES-6+AWP", Awp(Trades(beta=6.0)))
 RECIPES.add("MART+AWP", Awp(Mart()))
 RECIPES.add("AVmixup+AWP", Awp(AvMixup(decay="kernels"), decay="kernels"))

@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 
-from bench import RECIPES, Recipe, Share, Untargeted, add_masks, branch, cross_entropy, plain, scaled
+from bench import RECIPES, Recipe, Share, Untargeted, add_masks, branch, cross_entropy, option, plain, scaled
 from methods.advprop import PGD7
 
 
@@ -23,6 +23,7 @@ class RobMask(Recipe):
     include_clean: bool = True  # off: algorithm 1 to the letter, without the clean pass that the text speaks of
     split_stats: bool = False  # clean and attacked images keep their own running statistics
     step: Literal["scaled", "fixed"] = "scaled"  # whether the step shrinks with the radius
+    between: tuple[Share, ...] = option(())  # strengths of more masks to evaluate, views u0.5 ...
 
     def prepare(self, model):
         return add_masks(model, self.k, statistics=1 + self.split_stats)
@@ -41,7 +42,9 @@ class RobMask(Recipe):
         return replace(self.adversary, ascent=replace(weaker, step_size=step))
 
     def finish(self, model):
-        return {"main": plain(model, (0.0, 0)), "adv": plain(model, (1.0, int(self.split_stats)))}
+        split = int(self.split_stats)
+        masks = {f"u{strength:g}": plain(model, (strength, split)) for strength in self.between}
+        return {"main": plain(model, (0.0, 0)), "adv": plain(model, (1.0, split))} | masks
 
 
 RECIPES.add("RobMask", RobMask())

@@ -48,7 +48,8 @@ class Shown:
 
 def learned(recipe: Recipe, x: Tensor, q: Tensor = Q, seed: int = 0, model: nn.Module | None = None) -> list[Shown]:
     """Of each forward pass to learn from, in order, with the loss of them all; the adversary draws first."""
-    home, labels, images, model = sys.modules[type(recipe).__module__], [], [], model or net()
+    learner = getattr(recipe, "objective", recipe)  # of a recipe that goes on from another's model
+    home, labels, images, model = sys.modules[type(learner).__module__], [], [], model or net()
 
     def note(module: nn.Module, inputs: tuple[Tensor]) -> None:
         if all(m.training for m in model.modules()) and not inputs[0].requires_grad:

@@ -311,7 +311,7 @@ def test_where_an_attack_starts(start):
     x, y = torch.zeros(5, 1, 8, 8, dtype=torch.float64), torch.zeros(5, dtype=torch.int64)
     model.bias.data[0] += 1000
     seen = Seen(model)
-    x_adv = parse_attack(f"PGD-3[start={start}]")(seen, x, y, Linf(0.1))
+    x_adv = parse_attack(f"CW-3[start={start}]")(seen, x, y, Linf(0.1))
     first = seen.batches[0]
     assert torch.equal(first, x) == (start == "clean")
     assert bool((first < 0).any()) == (start == "unclipped")

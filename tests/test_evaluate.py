@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from torch import nn
 
 import bench.evaluate
-from bench.attacks import ATTACKS, AttackSpec, AttackWarning, parse_attack
+from bench.attacks import ATTACKS, AttackSpec, parse_attack
 from bench.attacks.pgd import pgd
 from bench.conditions import Attacked, Clean
 from bench.data import DATASETS, Images
 from bench.data.batches import epoch_batches, to_float
-from bench.errors import BadInput, Failed
+from bench.errors import AttackWarning, BadInput, Failed
 from bench.evaluate import outcomes
 from bench.folding import attackable
 from bench.judge import Bf16, Outcome, judge
@@ -64,6 +64,7 @@ def attack(monkeypatch):
 
     def made(function, threat=None, **settings):
         monkeypatch.setitem(ATTACKS._items, "made-up", function)
+        monkeypatch.setitem(ATTACKS._homes, "made-up", __name__)
         return Attacked(AttackSpec("made-up", tuple(settings.items())), threat or Linf(EPS))
 
     return made
@@ -420,7 +421,9 @@ def test_autoattack_does_not_doubt_a_plain_model(model, images):
 
 
 def test_a_model_without_gradients_gives_no_number(model, images):
-    with pytest.raises(Failed, match=r"attack PGD-10 stopped, RuntimeError: .*does not require grad"):
+    with pytest.raises(
+        BadInput, match=r"attack PGD-10: the model gives its images no gradient .* attack it with Square"
+    ):
         outcomes(Returns(model, lambda z: z.detach()), images, PGD)
 
 

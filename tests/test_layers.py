@@ -18,7 +18,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
     {"attacks", "contract", "watch"},
-    {"conditions"},
+    {"conditions", "suites"},
     {"judge", "train", "work"},  # cells
     {"planted"},
     {"probes"},

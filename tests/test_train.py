@@ -121,6 +121,9 @@ def curve(*epochs: tuple[float, float, float]) -> list[dict[str, float]]:
         ([(0.5, 0.3, 0.2), (0.6, 0.4, 0.3)], None),
         ([(0.5, 0.4, 0.3), (0.6, 0.4, 0.28)], None),  # within chance
         ([(0.5, 0.4, 0.3), (0.7, 0.7, 0.01)], "catastrophic overfitting: FGSM 40.0% in epoch 1, 70.0% in epoch 2, "),
+        ([(0.8, 0.95, 0.0)], "catastrophic overfitting: FGSM 95.0% in epoch 1, PGD-10 0.0% in epoch 1"),  # labels leak
+        ([(0.8, 0.6, 0.5), (0.8, 0.58, 0.0)], "catastrophic overfitting: FGSM 60.0% in epoch 1, 58.0% in epoch 2, "),
+        ([(0.9, 0.06, 0.0)], None),  # never was robust
         ([(0.5, 0.4, 0.3), (0.7, 0.1, 0.01)], "robust overfitting: PGD-10 30.0% in epoch 1, 1.0% in epoch 2"),
         ([(0.5, 0.4, 0.3), (0.7, 0.5, 0.2)], "robust overfitting: PGD-10 30.0% in epoch 1, 20.0% in epoch 2"),
         ([(0.5, 0.4, 0.3), (0.11, 0.11, 0.11)], "collapsed: 11.0% of the hold-out images right, chance is 10.0%"),
@@ -131,8 +134,19 @@ def test_a_training_that_goes_wrong_raises_its_alarm(epochs, alarm):
     assert found == [] if alarm is None else found[0].startswith(alarm)
 
 
-def test_few_images_held_out_raise_no_alarm_by_chance():
-    assert alarms(curve((0.5, 0.4, 0.3), (0.7, 0.5, 0.2)), n=50, classes=10) == []
+@pytest.mark.parametrize(
+    ("shares", "n", "classes"),
+    [((0.7, 0.5, 0.2), 50, 10), ((1.0, 1.0, 1.0), 2, 10), ((1.0, 1.0, 1.0), 6, 2), ((0.4, 0.4, 0.4), 10, 10),
+     ((0.5, 0.5, 0.5), 20, 2), ((0.0, 0.0, 0.0), 2, 10)],
+)  # fmt: skip
+def test_few_images_held_out_raise_no_alarm_by_chance(shares, n, classes):
+    assert alarms(curve((0.5, 0.4, 0.3), shares), n, classes) == []
+
+
+@pytest.mark.parametrize("classes", [2, 10, 100])
+def test_chance_on_many_images_is_a_collapse(classes):
+    assert alarms(curve((1 / classes,) * 3), n=1000, classes=classes)[0].startswith("collapsed")
+    assert alarms(curve((1 / classes + 0.2,) * 3), n=1000, classes=classes) == []
 
 
 def test_validation_is_that_of_plain_attacks_on_the_same_images():

@@ -1,21 +1,18 @@
 """Attacks: (model, x, y, threat) -> x_adv, an allowed image for every image, fooled or not."""
 
-import inspect
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Literal, Protocol, get_args, get_origin, get_type_hints
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from bench.attacks.settings import Setting, defaults, read
 from bench.errors import BadInput
-from bench.numbers import number
 from bench.registry import Registry, suggestion
 from bench.threat import Threat
-
-Setting = bool | int | float | str
 
 
 class Attack(Protocol):
@@ -23,20 +20,16 @@ class Attack(Protocol):
 
     An attack that draws for a whole batch at once declares a keyword `block`: it is then given blocks of that many
     consecutive image ids, each whole, and torch's generator seeded by the block.
+    Attributes of the function say what else is special about it:
+    package: the name of the package whose code it is, if that is not ours.
+    classes: how many it needs at least, if two are too few.
+    minimal: True if it looks for the nearest image in L2 that the model gets wrong, however far: threat L2(inf).
     """
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor: ...
 
 
 ATTACKS: Registry[Attack] = Registry("attack")
-
-
-class AttackWarning(UserWarning):
-    """An attack's own doubt about what it measured: a reason, and the number of images it concerns."""
-
-    def __init__(self, reason: str, images: int) -> None:
-        super().__init__(reason, images)
-        self.reason, self.images = reason, images
 
 
 @dataclass(frozen=True)
@@ -53,7 +46,7 @@ class AttackSpec:
     @property
     def params(self) -> str:
         """The settings, and the version of the package that attacks if it is not ours, as sorted JSON."""
-        package = getattr(ATTACKS[self.name.removesuffix(".last")], "package", None)
+        package = self._attribute("package", None)
         origin = {"package": f"{package} {version(package)}"} if package else {}
         return json.dumps(dict(self.settings) | origin, sort_keys=True)
 
@@ -68,6 +61,21 @@ class AttackSpec:
         block = dict(self.settings).get("block")
         return int(block) if block is not None else None
 
+    @property
+    def minimal(self) -> bool:
+        """Whether it looks for the nearest image in L2 that the model gets wrong, however far."""
+        return bool(self._attribute("minimal", False))
+
+    def check_classes(self, classes: int) -> None:
+        """BadInput if the attack needs more of them."""
+        needed = self._attribute("classes", 2)
+        if classes < needed:
+            raise BadInput(f"attack {self.name} needs {needed} classes and there are {classes}; leave it out")
+
+    def _attribute(self, name: str, default: Any) -> Any:
+        attack = ATTACKS[self.name.removesuffix(".last")]
+        return getattr(getattr(attack, "func", attack), name, default)
+
 
 def parse_attack(text: str) -> AttackSpec:
     """NAME, NAME.last or NAME[setting=value,...], e.g. PGD-20[step=2/255,restarts=5,start=unclipped]."""
@@ -76,7 +84,7 @@ def parse_attack(text: str) -> AttackSpec:
         raise BadInput(f"attack {text!r} is not of the form NAME or NAME[setting=value,...]")
     name, inside = match.groups()
     attack = ATTACKS[name.removesuffix(".last")]
-    settings = _settings(attack)
+    settings = defaults(attack)
     free = dict(settings)
     for bound in getattr(attack, "keywords", {}):
         free.pop(bound, None)
@@ -90,48 +98,10 @@ def parse_attack(text: str) -> AttackSpec:
             known = [k for k in free if k != "last"]
             what = f"has no setting {key!r} to change" if equals else f"has {part!r} where setting=value belongs"
             raise BadInput(f"attack {text!r} {what}; {suggestion(key, known) if known else 'it has none'}")
-        settings[key] = _value(text, key, value, free[key])
-        _check(text, key, settings[key], get_type_hints(getattr(attack, "func", attack))[key])
+        settings[key] = read(attack, f"attack {text!r}", key, value, free[key])
     return AttackSpec(name, tuple(sorted(settings.items())))
 
 
-def _settings(attack: Attack) -> dict[str, Setting]:
-    parameters: Mapping[str, inspect.Parameter] = inspect.signature(attack).parameters
-    return {p.name: p.default for p in parameters.values() if p.kind is p.KEYWORD_ONLY}
+from bench.attacks import autoattack, cw, momentum, pgd, targeted  # noqa: E402  fills the registry
 
-
-def _value(text: str, key: str, value: str, default: Setting) -> Setting:
-    try:
-        if key == "step":
-            return canonical_step(value)
-        if isinstance(default, bool):
-            return {"true": True, "false": False}[value.lower()]
-        return type(default)(value)
-    except (KeyError, ValueError) as error:
-        raise BadInput(f"attack {text!r}: {key}={value} is not a {type(default).__name__}") from error
-
-
-def _check(text: str, key: str, value: Setting, hint: object) -> None:
-    choices = get_args(hint) if get_origin(hint) is Literal else ()
-    if choices and value not in choices:
-        raise BadInput(f"attack {text!r}: {key}={value} is none of {', '.join(map(str, choices))}")
-    if isinstance(value, int | float) and not isinstance(value, bool) and not value >= 1:
-        raise BadInput(f"attack {text!r}: {key}={value} is below 1")
-
-
-def canonical_step(text: str) -> str:
-    """A step length with one spelling: `0.25eps` is a share of eps, `2/255` or `0.0078` pixel units."""
-    length = number(text.removesuffix("eps"))
-    if not 0 < length < float("inf"):
-        raise ValueError("a step is longer than 0")
-    return f"{length!r}eps" if text.endswith("eps") else repr(length)
-
-
-def step_length(step: str, eps: float) -> float:
-    """The length in pixel units of a step such as `0.25eps` or `0.0078`."""
-    return float(step.removesuffix("eps")) * (eps if step.endswith("eps") else 1.0)
-
-
-from bench.attacks import autoattack, pgd, targeted  # noqa: E402  fills the registry
-
-__all__ = ["ATTACKS", "Attack", "AttackSpec", "AttackWarning", "autoattack", "parse_attack", "pgd", "targeted"]
+__all__ = ["ATTACKS", "Attack", "AttackSpec", "autoattack", "cw", "momentum", "parse_attack", "pgd", "targeted"]

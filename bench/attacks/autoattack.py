@@ -1,4 +1,4 @@
-"""AutoAttack, by its official code (package `pyautoattack`).
+"""AutoAttack and the attacks that it is made of, by their official code (package `pyautoattack`).
 
 Croce, Hein, "Reliable evaluation of adversarial robustness with an ensemble of diverse parameter-free attacks",
 ICML 2020, arXiv:2003.01690.
@@ -13,8 +13,26 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from bench.attacks import ATTACKS, AttackWarning
+from bench.attacks import ATTACKS
+from bench.errors import AttackWarning, BadInput
+from bench.inner import Ascent
+from bench.losses import margin
+from bench.search import batched, gradient, search
+from bench.seeding import image_stream
 from bench.threat import Threat
+
+PACKAGE = "pyautoattack"  # its version is part of every result
+VERSIONS = ("standard", "plus", "rand")
+CLASSES = {"apgd-dlr": 3, "apgd-t": 4}  # that its losses need
+NAMES = {
+    "AutoAttack": "standard",  # APGD-CE, APGD-T, FAB-T and Square, each on what the ones before it left standing
+    "AutoAttack+": "plus",
+    "AutoAttack-rand": "rand",
+    "APGD-CE": "apgd-ce",
+    "APGD-T": "apgd-t",
+    "FAB-T": "fab-t",
+    "Square": "square",
+}
 
 DOUBTS = {  # what the package's warnings say -> what the bench calls it
     "randomized defense": "outputs are randomised",
@@ -25,29 +43,57 @@ DOUBTS = {  # what the package's warnings say -> what the bench calls it
 }
 
 
-def autoattack(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, block: int = 128) -> Tensor:
-    """The standard version: APGD-CE, APGD-T, FAB-T and Square, each on what the ones before it left standing.
+def official(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, block: int, which: str) -> Tensor:
+    """A version of the package (standard, plus, rand), or one attack of the standard version with its settings.
 
-    Draws depend on torch's generator alone (the package's default would be the clock). With fewer than ten classes
-    the targeted attacks take all wrong ones; with fewer than four APGD-T, whose loss needs four, is left out.
+    Draws depend on torch's generator alone (the package's default would be the clock). With too few classes for them
+    the targeted attacks take all wrong ones, and what a version has on the DLR loss is left out.
     """
     from pyautoattack import AutoAttack, checks
 
     seed = int(torch.randint(2**31, ()))  # before the package reseeds the generator
-    official = AutoAttack(
-        model, device=x.device, eps=threat.eps, norm=type(threat).__name__, seed=seed, version="standard"
-    )
-    with torch.no_grad():
-        classes = model(x[:1]).shape[1]
-    official.apgd_targeted.n_target_classes = official.fab.n_target_classes = min(9, classes - 1)
-    if classes < 4:
-        official.attacks_to_run = ["apgd-ce", "fab-t", "square"]
-        warnings.warn(AttackWarning(f"no APGD-T with {classes} classes", len(x)), stacklevel=2)
+    version = which if which in VERSIONS else "standard"
+    package = AutoAttack(model, device=x.device, eps=threat.eps, norm=type(threat).__name__, seed=seed, version=version)
+    if version != which:
+        package.attacks_to_run = [which]
+    classes = _classes(model, x, slopes=which != "square")
+    few = [name for name in package.attacks_to_run if classes < CLASSES.get(name, 2)]
+    package.attacks_to_run = [name for name in package.attacks_to_run if name not in few]
+    if not package.attacks_to_run:
+        raise BadInput(f"it needs {CLASSES[which]} classes and the model has {classes}; leave it out")
+    for name in few:
+        warnings.warn(AttackWarning(f"no {name.upper()} with {classes} classes", len(x)), stacklevel=3)
+    package.apgd_targeted.n_target_classes = package.fab.n_target_classes = min(9, classes - 1)
     checks.funcs.update(dict.fromkeys(checks.funcs, 0))  # counts of the process so far, never reset by the package
     with _doubts(len(x)):
-        x_adv, _ = official.run_standard_evaluation(x, y, batch_size=block)
+        x_adv, _ = package.run_standard_evaluation(x, y, batch_size=block)
     allowed = threat.project(x_adv.detach(), x)  # its last float operations may leave an L2 ball by 1e-6
     return allowed if (allowed - x_adv).abs().max() < 1e-5 else x_adv.detach()
+
+
+def _classes(model: nn.Module, x: Tensor, slopes: bool) -> int:
+    """How many the model has. BadInput if slopes are needed and it has none: the package would only stop."""
+    one = x[:1].clone().requires_grad_(slopes)
+    logits = model(one)
+    if slopes:
+        gradient(logits.sum(1), one)
+    return int(logits.shape[1])
+
+
+def screened(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, screen: int = 10, block: int = 128) -> Tensor:
+    """The standard version on the images that our own CW-k leaves standing, for a fraction of the passes.
+
+    Not AutoAttack: where the two breaks differ, so do the images that the package draws for. That an image is broken
+    here is the attacked copy's word; the evaluator attacks it again if the model itself disagrees.
+    screen: steps of CW-k.
+    """
+    with image_stream(range(len(x)), "screen", int(torch.randint(2**31, ()))):  # or draws would follow the batch size
+        x_adv = search(model, Ascent(threat, screen, threat.eps / 4), margin, x, y)
+    with torch.no_grad():
+        standing = batched(model, x_adv).argmax(1) == y
+    if standing.any():
+        x_adv[standing] = official(model, x[standing], y[standing], threat, block, "standard")
+    return x_adv
 
 
 @contextmanager
@@ -81,5 +127,16 @@ def _concerned(message: str, images: int) -> int:
     return images
 
 
-autoattack.package = "pyautoattack"  # type: ignore[attr-defined]  # its version is part of every result
-ATTACKS.add("AutoAttack", autoattack)
+def _add(name: str, which: str) -> None:
+    def attack(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, block: int = 128) -> Tensor:
+        return official(model, x, y, threat, block, which)
+
+    attack.package = PACKAGE  # type: ignore[attr-defined]
+    attack.classes = CLASSES.get(which, 2)  # type: ignore[attr-defined]
+    ATTACKS.add(name, attack)
+
+
+for name, which in NAMES.items():
+    _add(name, which)
+screened.package = PACKAGE  # type: ignore[attr-defined]
+ATTACKS.add("AutoAttack.screened", screened)

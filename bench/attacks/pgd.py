@@ -10,7 +10,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from bench.attacks import ATTACKS, step_length
+from bench.attacks import ATTACKS
+from bench.attacks.settings import step_length
 from bench.errors import BadInput
 from bench.inner import Ascent, Start
 from bench.losses import cross_entropy, margin

@@ -59,6 +59,7 @@ def audit(rows: pd.DataFrame, beside: pd.DataFrame, outcomes: Mapping[str, Bits]
 
 def _met(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[Met]:
     attacks = rows[(rows["kind"] == "attack") & rows["key"].isin(list(outcomes)) & (rows["status"] == "ok")]
+    attacks = attacks[attacks["metric"] == "accuracy"]
     titles = attacks["column"] if "column" in attacks else attacks["name"]
     fields = [titles, *(attacks[column] for column in ("name", "params", "key", "source"))]
     return [

@@ -55,7 +55,7 @@ def terminal(table: pd.DataFrame, title: str, width: int) -> "Table":
 
     deciding = [ranked_by(table)]
     drawn = _draw(display(table, accuracies(table)), table, title)
-    for shown in (display(table, deciding), display(table, deciding).drop(columns=COST, errors="ignore")):
+    for shown in (display(table, deciding), display(table, deciding).drop(columns=list(COST), errors="ignore")):
         if Console(width=10_000).measure(drawn).maximum > width:
             drawn = _draw(shown, table, title)
     return drawn

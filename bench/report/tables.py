@@ -77,6 +77,7 @@ def _context(part: pd.DataFrame, trainings: Trainings, doubts: Iterable[Doubt]) 
         "seeds": len(runs),
         "passes": fmean(run.passes for run in known.values()) if known else math.nan,
         "seconds": fmean(run.seconds for run in known.values()) if known else math.nan,
+        "memory": fmean(run.memory for run in known.values()) if known else math.nan,
         "verdict": verdict(zip(part["column"], part["verdict"], strict=True), doubts),
         "alarms": trouble(part, {run: known[run].alarms for run in known}),
     }

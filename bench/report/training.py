@@ -16,16 +16,19 @@ class Trained(NamedTuple):
 
     passes: float = math.nan  # per image of a training step
     seconds: float = math.nan
+    memory: float = math.nan  # MiB at the highest
     alarms: tuple[str, ...] = ()
 
 
 def trained(folder: Path) -> Trained:
     """From job.json and train.csv."""
     said = read_job(folder) if (folder / "job.json").exists() else {}
-    passes, seconds, alarms = said.get("passes_per_image"), training(folder)["seconds"], said.get("alarms")
+    passes, memory, alarms = (said.get(name) for name in ("passes_per_image", "peak_mib", "alarms"))
+    seconds = training(folder)["seconds"]
     return Trained(
         float(sum(passes.values())) if isinstance(passes, dict) and passes else math.nan,
         math.nan if seconds.empty else float(seconds.sum()),
+        float(memory) if isinstance(memory, int | float) else math.nan,
         tuple(map(str, alarms)) if isinstance(alarms, list) else (),
     )
 

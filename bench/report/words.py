@@ -9,7 +9,7 @@ import pandas as pd
 from bench.report.tables import accuracies, ranked_by
 
 MISSING = "\N{EN DASH}"
-COST = ["Passes", "Train s"]
+COST = {"Passes": "passes", "Train s": "seconds", "MiB": "memory"}
 
 
 def display(table: pd.DataFrame, spread: Collection[str]) -> pd.DataFrame:
@@ -20,7 +20,7 @@ def display(table: pd.DataFrame, spread: Collection[str]) -> pd.DataFrame:
         shown[column] = [plain(line, column) + (_spread(line, column) if column in spread else "") for line in lines]
     if (table["seeds"] > 1).any():
         shown["Seeds"] = [str(seeds) for seeds in table["seeds"]]
-    for name, column in zip(COST, ("passes", "seconds"), strict=True):
+    for name, column in COST.items():
         if table[column].notna().any():
             shown[name] = [_number(cost) for cost in table[column]]
     shown["Verdict"] = [verdict.partition(":")[0] or MISSING for verdict in table["verdict"]]
@@ -45,7 +45,7 @@ def caption(table: pd.DataFrame) -> str:
         text += " (.last is not counted)." if any(".last" in column for column in accuracies(table)) else "."
     text += f" Ranked by {score}; lines that an exact paired test (5 %) does not separate share a rank."
     if table["passes"].notna().any():
-        text += " Passes are forward and backward, per image of a training step."
+        text += " Passes are forward and backward, per image of a training step; MiB the memory at its highest."
     return text
 
 

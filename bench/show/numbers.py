@@ -14,6 +14,7 @@ MISSING = "\N{EN DASH}"
 CLEAN = ["clean", "clean_mean", "clean_std"]
 ATTACKED = ["robust_acc", "transfer_robust_acc", "robust_acc_reported", "robustness_score"]
 LINE = ["paper", "table", "dataset", "architecture", "method", "setting", "plan", "view"]
+UNSCREENED = {"AutoAttack", "AutoAttack standard"}  # that need no name below the heading AutoAttack
 RUN = ["dataset", "model", "run", "seed", "view", "epoch", "budget", "n"]
 
 
@@ -107,7 +108,8 @@ def _split(cells: list[tuple[str, str, str]]) -> dict[str, str]:
     """(strength, attack, value) as text: AutoAttack alone, and the others."""
     best = [cell for cell in cells if cell[1].startswith("AutoAttack")]
     names = {attack for _, attack, _ in best}
-    shown = [(strength, attack if len(names) > 1 else "", value) for strength, attack, value in best]
+    plain = len(names) == 1 and names <= UNSCREENED
+    shown = [(strength, "" if plain else attack, value) for strength, attack, value in best]
     return {"attacked": _grouped(cell for cell in cells if cell not in best), "autoattack": _grouped(shown)}
 
 

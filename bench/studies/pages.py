@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import BadInput
+from bench.numbers import radius
 from bench.results import load, write_atomically
 from bench.studies import STUDIES
 
@@ -27,9 +28,13 @@ def page(name: str, results: Path, only: Set[str] | None = None, n: int | None =
     for shared, group in rows.groupby(SHARED, sort=False):
         _, dataset, model, budget, _ = shared
         images = n or int(group.loc[group["kind"] != "diagnostic", "n"].mode().iloc[0])
-        chosen = group[(group["n"] == images) | (group["kind"] == "diagnostic")]
-        seeds = ", ".join(map(str, sorted(chosen["seed"].unique())))
-        sections += [f"## {dataset}, {model}, {budget}, n={images}, seeds {seeds}\n", study.findings(chosen)]
+        same = group[(group["n"] == images) | (group["kind"] == "diagnostic")]
+        seeds = ", ".join(map(str, sorted(same["seed"].unique())))
+        attacked = same["kind"] == "attack"
+        threat: Any
+        for threat, under in same[attacked].groupby(["norm", "eps"]):
+            title = f"{dataset}, {model}, {threat[0]} {radius(threat[1])}, {budget}, n={images}, seeds {seeds}"
+            sections += [f"## {title}\n", study.findings(pd.concat([same[~attacked], under]))]
     return "\n".join(sections)
 
 

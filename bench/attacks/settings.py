@@ -1,0 +1,55 @@
+"""The settings of an attack: the keywords of its function, read from text."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from bench.errors import BadInput
+from bench.numbers import number
+
+Setting = bool | int | float | str
+Positive = Annotated[float, "above 0"]  # other fractional numbers may be 0
+
+
+def defaults(attack: Any) -> dict[str, Setting]:
+    """Every setting of an attack, a function or a partial of one, with its value."""
+    parameters: Mapping[str, inspect.Parameter] = inspect.signature(attack).parameters
+    return {p.name: p.default for p in parameters.values() if p.kind is p.KEYWORD_ONLY}
+
+
+def read(attack: Any, where: str, key: str, text: str, default: Setting) -> Setting:
+    """`text` as a value of a setting. BadInput, which begins with `where`, if it is none."""
+    value = _value(where, key, text, default)
+    hint = get_type_hints(getattr(attack, "func", attack), include_extras=True)[key]
+    choices = get_args(hint) if get_origin(hint) is Literal else ()
+    if choices and value not in choices:
+        raise BadInput(f"{where}: {key}={value} is none of {', '.join(map(str, choices))}")
+    if isinstance(value, float) and not (0 < value < float("inf") or (value == 0 and hint is not Positive)):
+        raise BadInput(f"{where}: {key}={value:g} is not a number {'above 0' if hint is Positive else 'from 0 up'}")
+    if type(value) is int and value < 1:
+        raise BadInput(f"{where}: {key}={value} is below 1")
+    return value
+
+
+def _value(where: str, key: str, text: str, default: Setting) -> Setting:
+    try:
+        if key == "step":
+            return canonical_step(text)
+        if isinstance(default, bool):
+            return {"true": True, "false": False}[text.lower()]
+        return number(text) if isinstance(default, float) else type(default)(text)
+    except (KeyError, ValueError) as error:
+        raise BadInput(f"{where}: {key}={text} is not a {type(default).__name__}") from error
+
+
+def canonical_step(text: str) -> str:
+    """A step length with one spelling: `0.25eps` is a share of eps, `2/255` or `0.0078` pixel units."""
+    length = number(text.removesuffix("eps"))
+    if not 0 < length < float("inf"):
+        raise ValueError("a step is longer than 0")
+    return f"{length!r}eps" if text.endswith("eps") else repr(length)
+
+
+def step_length(step: str, eps: float) -> float:
+    """The length in pixel units of a step such as `0.25eps` or `0.0078`."""
+    return float(step.removesuffix("eps")) * (eps if step.endswith("eps") else 1.0)
