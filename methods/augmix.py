@@ -25,7 +25,7 @@ class AugMix(Recipe):
         views = model(torch.cat([x, self.augmix(x), self.augmix(x)])).chunk(3)  # one pass: batch norm sees them all
         p = torch.stack([logits.softmax(1) for logits in views])
         mixture = p.mean(0).clamp(1e-7, 1).log().expand_as(p)
-        p = p.clamp_min(torch.finfo(p.dtype).tiny)  # the slope of p log p is infinite at 0
+        p = p.clamp_min(1e-37)  # the slope of p log p is infinite at 0
         divergence = F.kl_div(mixture, p, reduction="none").sum(2).mean(0)
         return (cross_entropy(views[0], q) + self.consistency * divergence).mean()
 

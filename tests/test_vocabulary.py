@@ -439,6 +439,7 @@ class Stubborn(nn.Module):
         return torch.stack([10 + slope, -slope, slope], 1)
 
 
+@pytest.mark.filterwarnings("ignore::bench.errors.AttackWarning")  # its margin has no slope
 @pytest.mark.parametrize(
     ("attack", "passes"),
     [("FGSM", 1), ("PGD-10", 10), ("CW-20", 20), ("PGD-10.last", 10), ("PGD-10[restarts=3]", 32)],
