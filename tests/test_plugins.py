@@ -253,17 +253,9 @@ def test_what_cannot_be_planned_with_is_one_line_and_nothing_is_written(bench, w
 def test_a_loss_that_raises_in_the_middle_is_a_failed_training_and_leaves_the_others_alone(bench, write, tmp_path):
     """Of a batch of more images than the price is counted on."""
     loss = "cross_entropy(model(x), q).mean() if len(x) <= 16 else {}['gone']"
-    asked = [
-        "run",
-        "--plugin",
-        write("wrong.py", WRONG.format(loss=loss)),
-        "--attacks",
-        "none",
-        *SMALL,
-        "--workers",
-        "1",
-    ]
-    code, _, err = bench(*asked, "--methods", "Wrong,Standard")
+    file = write("wrong.py", WRONG.format(loss=loss))
+    asked = ["run", "--plugin", file, "--methods", "Wrong,Standard", "--attacks", "none", *SMALL]
+    code, _, err = bench(*asked, "--workers", "1")
     assert code == 1
     assert re.search(r"failed: the loss raised KeyError: 'gone' \(\S+wrong\.py:7\); mend it and run again", err), err
     assert "Traceback" not in err
@@ -272,7 +264,6 @@ def test_a_loss_that_raises_in_the_middle_is_a_failed_training_and_leaves_the_ot
     assert status["Wrong"].startswith("failed: the loss raised KeyError")
     (job,) = (tmp_path / "results").glob("*/*/Wrong/*/job.json")
     assert json.loads(job.read_text())["status"] == status["Wrong"]
-    assert "FAILED  batches may be of any size: it raised KeyError" in bench("check", "wrong.py")[1]
 
 
 def test_a_finish_that_raises_once_trained_is_one_line_and_goes_on_when_mended(bench, write, tmp_path):
