@@ -121,7 +121,8 @@ class Runner:
             if same and key in read_outcomes(folder):
                 store(folder, replace(same[0], epoch=epoch, view=view), None)
                 continue
-            title, weight = f"{job.name} s{job.seed} {epoch} {label(condition)}", cell_cost(condition, self.work.n)
+            which = epoch if view == "main" else f"{epoch} {view}"
+            title, weight = f"{job.name} s{job.seed} {which} {label(condition)}", cell_cost(condition, self.work.n)
 
             def after(o: Outcome, title: str = title, weight: float = weight) -> None:
                 if o.done < self.work.n:

@@ -1,7 +1,7 @@
 """From what a user asks for to the trainings and cells it stands for."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,6 +13,8 @@ import torch
 
 from bench import models
 from bench.conditions import Clean, Condition, Diagnosed, Group, Statistic, under
+from bench.contract import VALUE
+from bench.contract.model import views_of
 from bench.data import Dataset, Images, dataset
 from bench.diagnostics import DIAGNOSTICS
 from bench.errors import BadInput
@@ -88,10 +90,14 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
     if n > len(test):
         raise BadInput(f"--limit {n} is more than the {len(test)} test images of {data.name}")
     length = f"{budget_name}, {plan.epochs} epochs, {len(images)} training images"
-    budgets = [", ".join([length, *deviations(request, recipes)]) for recipes in (True, False)]
-    check_fit(recipes, model, data)
+    budgets = [", ".join([length, *deviations(request, recipes=on)]) for on in (True, False)]
     job = partial(Job, dataset=data.name, data=images.fingerprint(), model=model, precision=request.precision)
     described = partial(job, plan=plan, budget=budgets[0])
+    asked = [
+        described(name=name, recipe=recipe, seed=seed) for name, recipe in recipes.items() for seed in request.seeds
+    ]
+    jobs = with_starts(asked, radius_factor(request, data), budgets[1])
+    check_fit(jobs, model, data)
     return Work(
         request=request,
         dataset=data,
@@ -99,15 +105,7 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
         holdout=Images(images.x[len(images) - held :], images.y[len(images) - held :]),
         test=test.to(device),
         n=n,
-        jobs=with_starts(
-            [
-                described(name=name, recipe=recipe, seed=seed)
-                for name, recipe in recipes.items()
-                for seed in request.seeds
-            ],
-            radius_factor(request, data),
-            budgets[1],
-        ),
+        jobs=jobs,
         epochs=("last",) if budget_name == "quick" else ("last", "best"),
         conditions=conditions,
     )
@@ -129,10 +127,14 @@ def radius_factor(request: Request, data: Dataset) -> float:
 def with_starts(jobs: Sequence[Job], factor: float, budget: str) -> tuple[Job, ...]:
     """The jobs, and those whose finished models some of them train on, which are judged like any other.
 
-    budget: of those, which no `recipe.*` setting is for.
+    budget: of those, which no `recipe.*` setting is for. BadInput where a recipe is no value that runs can be named by,
+    or starts nowhere.
     """
     found: dict[Job, None] = {}
     for job in jobs:
+        with blamed(f"method {job.name}", job.recipe):
+            for check in VALUE:
+                check(job.recipe)
         if name := job.recipe.start():
             base = replace(job, name=name, recipe=scaled(RECIPES[name], factor), budget=budget)
             (*before, start) = with_starts([base], factor, budget)
@@ -142,13 +144,13 @@ def with_starts(jobs: Sequence[Job], factor: float, budget: str) -> tuple[Job, .
     return tuple(found)
 
 
-def check_fit(recipes: Mapping[str, Recipe], model: str, data: Dataset) -> None:
-    """BadInput where a recipe cannot prepare this model."""
+def check_fit(jobs: Sequence[Job], model: str, data: Dataset) -> None:
+    """BadInput where a recipe cannot prepare this model, or make it a finished one."""
     with seeded("fit"):
         net = models.build(model, data)
-        for name, recipe in recipes.items():
+        for name, recipe in dict.fromkeys((job.name, job.recipe) for job in jobs):
             with blamed(f"method {name} on model {model}", recipe):
-                recipe.prepare(deepcopy(net))
+                views_of(recipe, recipe.prepare(deepcopy(net)))
 
 
 def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:

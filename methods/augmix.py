@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from bench import RECIPES, Recipe, augmented, beta, cross_entropy, lerp
+from bench import RECIPES, BadInput, Recipe, augmented, beta, cross_entropy, lerp
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,10 @@ class AugMix(Recipe):
     depth: int = 3  # the longest chain
     severity: float = 3.0
     consistency: float = 12.0  # weight of the Jensen-Shannon divergence
+
+    def __post_init__(self):
+        if self.width < 1 or self.depth < 1:
+            raise BadInput(f"width={self.width}, depth={self.depth}: at least one chain of one operation")
 
     def loss(self, model, x, q):
         views = model(torch.cat([x, self.augmix(x), self.augmix(x)])).chunk(3)  # one pass: batch norm sees them all
