@@ -31,10 +31,9 @@ def read_state(path: Path, unsafe_pickle: bool = False) -> State:
         if isinstance(content, Mapping) and isinstance(content.get(nest), Mapping):
             content = content[nest]
     if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
-        held = f"with {', '.join(map(str, list(content)[:5]))}" if isinstance(content, Mapping) else ""
-        raise BadInput(
-            f"weights {path} hold a {type(content).__name__} {held} and no state dict; save model.state_dict()"
-        )
+        held = f" of {', '.join(map(str, list(content)[:5]))}" if isinstance(content, Mapping) else ""
+        what = f"a {type(content).__name__}{held}"
+        raise BadInput(f"weights {path} hold {what}, and no state dict; save model.state_dict()")
     if all(name.startswith(PARALLEL) for name in content):
         return {name.removeprefix(PARALLEL): tensor for name, tensor in content.items()}
     return dict(content)
