@@ -12,6 +12,7 @@ from bench.plugins import blame
 
 DATA_DIR = Path("~/.cache/bench-data")
 ONLY_WEIGHTS = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # to torch.load, whatever its caller asks for
+NO_HUB = "HF_HUB_OFFLINE"  # to huggingface_hub when it is imported; refused connections it would try again for minutes
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ def confined(spec: str, access: Access) -> Iterator[None]:
         asked.append(str(where[0] if where else settings.get("host")))
         raise ConnectionRefusedError("nothing is fetched without --download")
 
-    kept, lookup = os.environ.get(ONLY_WEIGHTS), socket.getaddrinfo
-    if not access.unsafe_pickle:
-        os.environ[ONLY_WEIGHTS] = "1"
+    set_here = {ONLY_WEIGHTS: not access.unsafe_pickle, NO_HUB: not access.download}
+    kept, lookup = {name: os.environ.get(name) for name in set_here}, socket.getaddrinfo
+    os.environ.update({name: "1" for name, wanted in set_here.items() if wanted})
     if not access.download:
         socket.getaddrinfo = refuse  # type: ignore[assignment]  # every connection to a name begins there
     try:
@@ -47,10 +48,11 @@ def confined(spec: str, access: Access) -> Iterator[None]:
     except Exception as error:  # anybody's code may raise anything
         if asked:
             raise BadInput(f"{spec} has files that are not on this machine (at {asked[0]}); give --download") from error
-        raise BadInput(f"{spec} cannot be loaded, {blame(error)}") from error
+        remedy = "" if access.download else "; --download fetches files that are missing"
+        raise BadInput(f"{spec} cannot be loaded, {blame(error)}{remedy}") from error
     finally:
         socket.getaddrinfo = lookup
-        if kept is None:
-            os.environ.pop(ONLY_WEIGHTS, None)
-        else:
-            os.environ[ONLY_WEIGHTS] = kept
+        for name, value in kept.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
