@@ -84,11 +84,8 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
     if fetch and data.fetch:
         data.fetch(data_dir)
 
-    images, test = training_images(request, data, budget, data_dir), data.load("test", data_dir)
+    images, (test, n) = training_images(request, data, budget, data_dir), test_images(request, data, budget, data_dir)
     held = min(HOLDOUT_MOST, len(images) // HOLDOUT_SHARE)
-    n = request.limit or min(budget.test or len(test), len(test))
-    if n > len(test):
-        raise BadInput(f"--limit {n} is more than the {len(test)} test images of {data.name}")
     length = f"{budget_name}, {plan.epochs} epochs, {len(images)} training images"
     budgets = [", ".join([length, *deviations(request, recipes=on)]) for on in (True, False)]
     job = partial(Job, dataset=data.name, data=images.fingerprint(), model=model, precision=request.precision)
@@ -183,6 +180,15 @@ def training_images(request: Request, data: Dataset, budget: Budget, data_dir: P
     if limit < FEWEST:
         raise BadInput(f"{limit} training images are too few: {FEWEST} or more are needed")
     return data.load("train", data_dir, limit)
+
+
+def test_images(request: Request, data: Dataset, budget: Budget, data_dir: Path) -> tuple[Images, int]:
+    """All test images, and how many of them to judge: as many as were asked for, or the budget's number."""
+    test = data.load("test", data_dir)
+    n = request.limit or min(budget.test or len(test), len(test))
+    if n > len(test):
+        raise BadInput(f"--limit {n} is more than the {len(test)} test images of {data.name}")
+    return test, n
 
 
 def threats_of(request: Request, data: Dataset) -> list[Threat]:

@@ -22,10 +22,11 @@ LAYERS = [  # a module imports from the lines above its own only
     {"judge", "train", "work"},  # cells
     {"evaluate", "price"},
     {"rows", "runfolder", "report", "studies"},  # rows and tables
-    {"fit"},
-    {"runner"},
+    {"fit", "exam", "outside"},
+    {"runner", "robustbench"},
     {"pool"},
     {"campaign", "commands", "compare", "show"},
+    {"external"},
     {"cli"},
 ]
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}
