@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from bench.mixing import Per, beta, box, lerp, shuffled
     from bench.models import MODELS
     from bench.options import Options, option
+    from bench.outside import load_model
     from bench.recipe import RECIPES, Recipe, scaled
     from bench.rehearsal import Shifted, rehearsed
     from bench.results import load as load_results
+    from bench.robustbench import benchmark
     from bench.threat import L2, Linf, Threat
     from bench.tuning import blended, tuned
 
@@ -39,8 +41,10 @@ _HOME = {
     "bench.mixing": ("Per", "beta", "box", "lerp", "shuffled"),
     "bench.models": ("MODELS",),
     "bench.options": ("Options", "option"),
+    "bench.outside": ("load_model",),
     "bench.recipe": ("RECIPES", "Recipe", "scaled"),
     "bench.rehearsal": ("Shifted", "rehearsed"),
+    "bench.robustbench": ("benchmark",),
     "bench.threat": ("L2", "Linf", "Threat"),
     "bench.tuning": ("blended", "tuned"),
 }
@@ -50,9 +54,10 @@ __version__ = "0.1.0"
 __all__ = [
     "ATTACKS", "DATASETS", "L2", "MODELS", "RECIPES",
     "Adversary", "Ascent", "AttackSpec", "Attacked", "BadInput", "Clean", "Images", "Linf", "Options", "Per", "Recipe",
-    "Share", "Shifted", "Targeted", "Threat", "Untargeted", "add_branches", "add_masks", "augmented", "beta", "blended",
-    "box", "branch", "cross_entropy", "dataset", "frozen", "kl", "lerp", "load_results", "margin", "option", "outcomes",
-    "parse_attack", "plain", "random_class", "recalled", "rehearsed", "scaled", "shuffled", "smooth", "tuned",
+    "Share", "Shifted", "Targeted", "Threat", "Untargeted", "add_branches", "add_masks", "augmented", "benchmark",
+    "beta", "blended", "box", "branch", "cross_entropy", "dataset", "frozen", "kl", "lerp", "load_model",
+    "load_results", "margin", "option", "outcomes", "parse_attack", "plain", "random_class", "recalled", "rehearsed",
+    "scaled", "shuffled", "smooth", "tuned",
 ]  # fmt: skip
 
 

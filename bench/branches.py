@@ -96,6 +96,8 @@ def add_branches(model: nn.Module, *names: str) -> nn.Module:
 
 def add_masks(model: nn.Module, k: int, statistics: int = 1) -> nn.Module:
     """Give every batch norm of the model one scale and shift for each of k strengths. In place."""
+    if k < 2:
+        raise BadInput(f"k={k}: at least 2, as the first mask is for strength 0 and the last for strength 1")
     return _switched(model, lambda norm: Masked(norm, k, statistics))
 
 

@@ -69,9 +69,7 @@ def carry_out(requests: Sequence[Request], manner: Manner) -> tuple[list[Work], 
     load_plugins()
     prepare()
     device = pick(manner.device)
-    for folder in (manner.results, manner.reports):
-        if blocking := [path for path in (folder, *folder.parents) if path.exists() and not path.is_dir()]:
-            raise BadInput(f"{blocking[0]} is a file, where a folder is to be; name another --results or --reports")
+    check_folders(manner.results, manner.reports)
     fetch = manner.download and not manner.dry_run
     works = [plan_work(request, manner.data_dir, device, fetch) for request in requests]
     runners = [Runner(work, manner.results, device, work.request.precision, manner.batch_size) for work in works]
@@ -89,6 +87,13 @@ def carry_out(requests: Sequence[Request], manner: Manner) -> tuple[list[Work], 
         for runner, missing in zip(runners, todo, strict=True):
             failed += run_jobs(runner, [t.job for t in missing], progress, workers, manner.results / LOG)
     return works, failed
+
+
+def check_folders(*folders: Path) -> None:
+    """BadInput where one of them cannot be made."""
+    for folder in folders:
+        if blocking := [path for path in (folder, *folder.parents) if path.exists() and not path.is_dir()]:
+            raise BadInput(f"{blocking[0]} is a file, where a folder is to be; name another --results or --reports")
 
 
 def unrepeated(todo: Sequence[Sequence[Todo]]) -> list[list[Todo]]:

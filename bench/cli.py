@@ -118,6 +118,31 @@ def plugins(command: F) -> F:
 POSITIVE = click.IntRange(min=1)
 
 
+def shared(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one, in the order of --help."""
+
+    def decorate(command: F) -> F:
+        for add in reversed(options):
+            command = add(command)
+        return command
+
+    return decorate
+
+
+judging = shared(
+    option("--eps", type=Numbers(), help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's."),
+    option("--norm", type=click.Choice(["Linf", "L2"]), help="Of the evaluation. Default: the data set's."),
+    option("--limit", type=POSITIVE, help="Judge on the first N test images only."),
+)
+machine = shared(
+    option(
+        "--data-dir", type=click.Path(path_type=Path), envvar="BENCH_DATA", default=DEFAULT_DATA, help="Where data are."
+    ),
+    option("--device", default="auto", help="auto, cpu, cuda or cuda:i."),
+    option("--batch-size", type=POSITIVE, default=128, help="Images attacked at a time: speed only, never a number."),
+)
+
+
 @cli.command()
 @option("--methods", type=Names(), help="all, names, or globs such as 'M2AT*'. Default: five that teach something.")
 @option("--dataset", default="digits", help="digits, cifar10 or folder:PATH. Default: digits, which is embedded.")
@@ -132,20 +157,14 @@ POSITIVE = click.IntRange(min=1)
 )
 @option("--audit", is_flag=True, help="Also probe each model for signs that its accuracy under attack deceives.")
 @option("--study", metavar="NAME", help="A paper's grid instead of methods and attacks; `bench list studies`.")
-@option("--eps", type=Numbers(), help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's.")
-@option("--norm", type=click.Choice(["Linf", "L2"]), help="Of the evaluation. Default: the data set's.")
+@judging
 @option("--seeds", type=Seeds(), default="0", help="Training seeds. Default: 0.")
-@option("--limit", type=POSITIVE, help="Judge on the first N test images only.")
-@option(
-    "--data-dir", type=click.Path(path_type=Path), envvar="BENCH_DATA", default=DEFAULT_DATA, help="Where data are."
-)
+@machine
 @option("--download", is_flag=True, help="Fetch the data set if it is missing. Nothing is ever fetched without this.")
 @option("--retrain", is_flag=True, help="Train and judge anew what is there already, failures included.")
-@option("--device", default="auto", help="auto, cpu, cuda or cuda:i.")
 @option(
     "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", help="Of training and search; judged in fp32."
 )
-@option("--batch-size", type=POSITIVE, default=128, help="Images attacked at a time: speed only, never a number.")
 @option("--workers", type=POSITIVE, help="Jobs side by side. Default: one a core on a CPU, one on CUDA.")
 @option("--dry-run", is_flag=True, help="Say what there is to do and what it would cost.")
 @plugins
@@ -167,9 +186,7 @@ def run(
     from bench.campaign import Manner, run_methods, run_study
     from bench.work import Request
 
-    asked = {name: value for name, value in request.items() if value is not None}
-    if asked.get("attacks") == ("none",):
-        asked["attacks"] = ()
+    asked = said(request)
     if "train_eps" in asked:
         if len(asked["train_eps"]) != 1:
             raise BadInput("--train-eps takes one radius; to compare several, run once for each")
@@ -180,6 +197,50 @@ def run(
     if "methods" in asked or "attacks" in asked:
         raise BadInput(f"--study {study} brings its own methods and attacks; leave --methods and --attacks out")
     return run_study(study, Request(**asked), manner)
+
+
+def said(request: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given; `--attacks none` is none."""
+    given = {name: value for name, value in request.items() if value is not None}
+    return given | ({"attacks": ()} if given.get("attacks") == ("none",) else {})
+
+
+@cli.command("eval")
+@option(
+    "--model", "spec", required=True, metavar="SPEC", help="FOLDER of a run, FILE.py:FUNCTION, timm:NAME; see above."
+)
+@option("--dataset", help="Default: the one that a run was trained on, otherwise digits.")
+@option("--attacks", type=Names(), help="none, or names as of `bench run`. Default: FGSM,PGD-20,CW-20,AutoAttack.")
+@judging
+@machine
+@option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", help="Of the search; judged in fp32.")
+@option("--download", is_flag=True, help="Fetch data and weights that are missing. Nothing is fetched without this.")
+@option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
+@option("--anyway", is_flag=True, help="Judge a model that seems to break the contract; its board will say so.")
+@option("--model-info", type=click.Path(path_type=Path, dir_okay=False), help="Write RobustBench's JSON there.")
+@plugins
+@folders
+def evaluate(spec: str, **settings: Any) -> int:
+    """Judge a model that was not trained here, under attack, and show its board.
+
+    \b
+    SPEC is one of
+      FOLDER[@last|@best][@VIEW]    a finished run of this bench
+      FILE.py:FUNCTION[@WEIGHTS]    a function (or class) of yours that returns a torch.nn.Module;
+                                    WEIGHTS: safetensors, or a state dict by torch.save
+      torchvision:NAME  timm:NAME  robustbench:[THREAT/]NAME
+
+    The model takes images in [0, 1] and gives logits, one a class. Whether it does is checked first.
+    """
+    from dataclasses import fields
+
+    from bench.external import Terms, judge_visitor
+    from bench.outside import parse_spec
+    from bench.work import Request
+
+    terms, source = Terms(**{field.name: settings.pop(field.name) for field in fields(Terms)}), parse_spec(spec)
+    known = {"dataset": source.dataset} if source.dataset else {}
+    return judge_visitor(source, Request(**known | said(settings)), terms)
 
 
 @cli.command()
@@ -245,11 +306,7 @@ def check(file: Path) -> int:
 @option("--level", type=click.IntRange(1, 2), help="First fill CURRENT: 1 judges BASELINE's weights anew, 2 retrains.")
 @option("--markdown", type=click.Path(path_type=Path, dir_okay=False, writable=True), help="Write a summary there.")
 @option("--junit", type=click.Path(path_type=Path, dir_okay=False, writable=True), help="Write JUnit XML there.")
-@option(
-    "--data-dir", type=click.Path(path_type=Path), envvar="BENCH_DATA", default=DEFAULT_DATA, help="Where data are."
-)
-@option("--device", default="auto", help="auto, cpu, cuda or cuda:i.")
-@option("--batch-size", type=POSITIVE, default=128, help="Images attacked at a time: speed only, never a number.")
+@machine
 @plugins
 @option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def compare(data_dir: Path, **settings: Any) -> int:

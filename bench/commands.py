@@ -44,7 +44,7 @@ def check_plugin(path: Path) -> int:
     broken = set()
     for name in theirs:
         print(name)
-        for title, wrong in examine(name, RECIPES[name]):
+        for title, wrong in examine(RECIPES[name]):
             print(f"  FAILED  {title}: {' '.join(wrong.split())}" if wrong else f"  ok      {title}")
             if wrong:
                 broken.add(name)

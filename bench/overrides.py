@@ -10,6 +10,12 @@ from bench.numbers import number
 from bench.registry import suggestion
 
 T = TypeVar("T")
+KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    tuple: "a list of numbers such as 0.5,0.75",
+}
 
 
 def override(value: T, path: str, text: str, whole: str = "") -> T:
@@ -59,9 +65,11 @@ def read(hint: object, old: object, text: str, whole: str) -> object:
             return number(text)
         if isinstance(old, tuple):
             return tuple(number(part) for part in text.split(",") if part)
-        if isinstance(old, str):
-            return text
     except (KeyError, ValueError) as error:
-        raise BadInput(f"--set {whole}: {text!r} is not a {type(old).__name__}") from error
+        raise BadInput(f"--set {whole}: {text!r} is not {KINDS[type(old)]}") from error
+    if isinstance(old, str):
+        if not text:
+            raise BadInput(f"--set {whole}: nothing stands after =")
+        return text
     inner = ", ".join(f.name for f in fields(old)) if is_dataclass(old) else "nothing"
     raise BadInput(f"--set {whole}: set one of its fields instead ({inner})")

@@ -31,6 +31,9 @@ class Plan:
         if self.optimiser not in ("sgd", "adam") or self.schedule not in ("steps", "cosine"):
             raise BadInput(f"optimiser={self.optimiser}, schedule={self.schedule}: sgd or adam, steps or cosine")
 
+        if not all(0 < m < 1 for m in self.milestones):
+            raise BadInput(f"milestones={self.milestones}: shares of the run, above 0 and below 1")
+
     def fine_tuning(self) -> "Plan":
         """For a model that is trained already: as long, from a tenth of the learning rate down to nothing."""
         return replace(self, lr=self.lr / 10, schedule="cosine")

@@ -16,6 +16,7 @@ from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
+from types import ModuleType
 
 from bench.errors import BadInput, Failed
 from bench.registry import Registry
@@ -40,29 +41,37 @@ def load_plugins(plugins: Sequence[str] = ()) -> None:
         if path.suffix == ".py" or path.is_file() or not dotted:
             load_file(path)
         elif plugin not in (*_inside, *_outside):
-            _register(plugin, partial(import_module, plugin))
+            _register(plugin, partial(_enter, f"plug-in {plugin}", partial(import_module, plugin)))
             _outside.append(plugin)
 
 
 def load_file(path: Path) -> None:
-    """Import a Python file under a module name that depends on its path alone, as the processes of a pool agree on it.
-
-    Objects of its classes can so be pickled to them; what carries them is to be pickled after an `Outsiders`.
-    """
+    """Import a Python file that registers something. BadInput as of `load_plugins`."""
     place = str(path.resolve())
     if place in _outside:
         return
     if not path.is_file():
         state = "is a folder" if path.is_dir() else "is not there"
         raise BadInput(f"plug-in {path} {state}; name a Python file, or a module that Python finds")
+    _register(str(path), partial(import_file, path, f"plug-in {path}"))
+    _outside.append(place)
+
+
+def import_file(path: Path, what: str) -> ModuleType:
+    """Run a Python file as a module under a name that depends on its path alone, as a pool's processes agree on it.
+
+    Objects of its classes can so be pickled to them; what carries them is to be pickled after an `Outsiders`.
+    BadInput, beginning with `what`, where it is not Python or raises.
+    """
+    place = str(path.resolve())
     name = f"plugin_{re.sub(r'[^a-z0-9]', '_', path.stem.lower())}_{hashlib.sha256(place.encode()).hexdigest()[:8]}"
     loader = SourceFileLoader(name, place)
     spec = spec_from_loader(name, loader)
     assert spec is not None
     module = module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
-    _register(str(path), partial(loader.exec_module, module), place)
-    _outside.append(place)
+    _enter(what, partial(loader.exec_module, module), place)
+    return module
 
 
 class Outsiders:
@@ -75,10 +84,10 @@ class Outsiders:
         return load_plugins, (tuple(_outside),)
 
 
-def _register(plugin: str, load: Callable[[], object], home: str = "") -> None:
+def _register(plugin: str, load: Callable[[], object]) -> None:
     """Import a plug-in that must add a name to some registry."""
     before = Registry.additions
-    _enter(f"plug-in {plugin}", load, home)
+    load()
     if Registry.additions == before:
         raise BadInput(f'plug-in {plugin} registers nothing; it is to end in a line such as RECIPES.add("Name", ...)')
 

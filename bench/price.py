@@ -6,6 +6,8 @@ import time
 import torch
 
 from bench.conditions import Attacked, Condition, Probed
+from bench.contract.images import the_same_batch
+from bench.contract.loss import one_finite_number
 from bench.data import Dataset, Images
 from bench.data.batches import to_float
 from bench.folding import attackable
@@ -41,12 +43,14 @@ def training_cost(work: Work, job: Job) -> float:
 
 
 def step_passes(recipe: Recipe, dataset: Dataset, batch: Images) -> tuple[float, float]:
-    """Forward and backward passes per image of a training step, counted on one batch."""
-    q = torch.eye(dataset.num_classes)[batch.y]
+    """Forward and backward passes per image of a training step, counted on one batch. Broken if that has no loss."""
+    x, q = to_float(batch.x), torch.eye(dataset.num_classes)[batch.y]
+    before = x.clone(), q.clone()
     with seeded("price"):
         model = recipe.prepare(build("cnn", dataset))  # the number of passes is the same for any model
         with counting(model) as passes:
-            recipe.loss(model, to_float(batch.x), q).backward()  # type: ignore[no-untyped-call]
+            one_finite_number(recipe.loss(model, x, q)).backward()  # type: ignore[no-untyped-call]
+    the_same_batch((x, q), before)
     return passes.forwards / len(batch), passes.backwards / len(batch)
 
 

@@ -10,6 +10,8 @@ from typing import TypeVar
 from bench.errors import BadInput, UnknownName
 
 T = TypeVar("T")
+NAME = r"[A-Za-z0-9][A-Za-z0-9+._-]*"  # names become folders, also on other systems, and stand in lists of names
+MOST = 10  # names in a message
 
 
 class Registry(Mapping[str, T]):
@@ -29,8 +31,9 @@ class Registry(Mapping[str, T]):
         self._homes: dict[str, str] = {}  # by name, pattern or suffix, the module that registered it
 
     def add(self, name: str, item: T) -> T:
+        self._check(name)
         if name in self:
-            raise BadInput(f"{self.kind} {name!r} is already registered as {self[name]!r}; choose another name")
+            raise BadInput(f"{self.kind} {name!r} is already registered by {self.homes(name)[0]}; choose another name")
         self._items[name] = item
         self._homes[name] = _caller()
         Registry.additions += 1
@@ -38,6 +41,7 @@ class Registry(Mapping[str, T]):
 
     def add_family(self, pattern: str, make: Callable[[int], T]) -> None:
         """Every name that is `pattern` with a whole number >= 1 in the place of its last letter k."""
+        self._check(pattern)
         taken = [name for name in self if re.fullmatch(_family(pattern), name)]
         if pattern in self._families or taken:
             raise BadInput(f"{self.kind} family {pattern!r} is already registered, or hides {taken}")
@@ -50,6 +54,7 @@ class Registry(Mapping[str, T]):
 
         follows: the names it is meant for, in words.
         """
+        self._check(f"x{suffix}")
         if suffix in self._suffixes:
             raise BadInput(f"{self.kind} suffix {suffix!r} is already registered")
         self._suffixes[suffix] = make
@@ -75,7 +80,16 @@ class Registry(Mapping[str, T]):
             if base != name and base in self and not base.endswith(suffix):
                 item, homes = self._find(base)
                 return change(item), [self._homes[suffix], *homes]
-        raise UnknownName(f"no {self.kind} named {name!r}; {suggestion(name, self.listed())}")
+        raise UnknownName(f"no {self.kind} named {name!r}; {self._hint(name)}")
+
+    def _check(self, name: str) -> None:
+        if not re.fullmatch(NAME, name):
+            raise BadInput(
+                f"{self.kind} name {name!r}: letters, digits, +, ., _ and - make a name, a letter or digit begins it"
+            )
+
+    def _hint(self, name: str) -> str:
+        return suggestion(name, self.listed(), f"`bench list {self.kind.replace(' ', '')}s`")
 
     def __contains__(self, name: object) -> bool:
         try:
@@ -107,13 +121,13 @@ class Registry(Mapping[str, T]):
             elif any(c in pattern for c in "*?"):
                 matches = [name for name in self._items if fnmatchcase(name, pattern)]
                 if not matches:
-                    raise UnknownName(f"no {self.kind} matches {pattern!r}; {suggestion(pattern, self.listed())}")
+                    raise UnknownName(f"no {self.kind} matches {pattern!r}; {self._hint(pattern)}")
                 chosen += matches
             else:
                 self[pattern]
                 chosen.append(pattern)
         if not chosen:
-            raise BadInput(f"no {self.kind} given; name at least one of {', '.join(self.listed())}")
+            raise BadInput(f"no {self.kind} given; {self._hint('')}")
         return list(dict.fromkeys(chosen))
 
 
@@ -126,8 +140,12 @@ def _family(pattern: str) -> str:
     return re.escape(pattern.removesuffix("k")) + r"([1-9]\d*)"
 
 
-def suggestion(name: str, known: list[str]) -> str:
-    """The nearest known names, or all of them."""
+def suggestion(name: str, known: list[str], listing: str = "") -> str:
+    """The nearest known names, or all of them; where they are many the first, and the command that lists them."""
     lower = {k.lower(): k for k in known}
     near = [lower[n] for n in difflib.get_close_matches(name.lower(), lower, n=3)]
-    return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    if listing and len(known) > MOST:
+        return f"known: {', '.join(known[:MOST])} and {len(known) - MOST} more; {listing} names them all"
+    return f"known: {', '.join(known)}"

@@ -1,6 +1,7 @@
 """From an outcome to the row that is stored."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -8,19 +9,37 @@ from bench import __version__
 from bench.conditions import Attacked, Condition, Diagnosed, Minimised, Probed, Summary
 from bench.errors import Failed
 from bench.evaluate import PROTOCOL
-from bench.job import Job
 from bench.judge import Outcome
 from bench.results import Row
 from bench.stats import wilson
+
+
+class Subject(Protocol):
+    """Whose models are judged: a training of ours, or a model from outside."""
+
+    @property
+    def run(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def dataset(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
 
 
 @dataclass(frozen=True)
 class Model:
     """Which weights a row is about."""
 
-    job: Job
+    subject: Subject
     epoch: str  # last | best
     view: str
+
+    def __str__(self) -> str:
+        which = self.epoch if self.view == "main" else f"{self.epoch} {self.view}"
+        return f"{self.subject.name} s{self.subject.seed} {which}"
 
 
 def row_of(
@@ -35,18 +54,18 @@ def row_of(
     key: str,
 ) -> Row:
     """One measurement, or why there is none."""
-    job, attacked = model.job, condition if isinstance(condition, Attacked | Minimised) else None
+    subject, attacked = model.subject, condition if isinstance(condition, Attacked | Minimised) else None
     diagnosed = condition if isinstance(condition, Diagnosed) else None
     probed = condition if isinstance(condition, Probed) else None
     bounded = attacked or probed
     outcome = result if isinstance(result, Outcome) else None
     value, low, high, n = measured(condition, outcome, n)
     return Row(
-        run=job.run,
-        recipe=job.name,
-        dataset=job.dataset,
-        model=job.model,
-        seed=job.seed,
+        run=subject.run,
+        recipe=subject.name,
+        dataset=subject.dataset,
+        model=subject.model,
+        seed=subject.seed,
         view=model.view,
         epoch=model.epoch,
         kind="attack" if attacked else "diagnostic" if diagnosed or probed else "clean",

@@ -11,11 +11,15 @@ import torch
 from filelock import FileLock, Timeout
 
 from bench import __version__
-from bench.checkpoint import FILES
+from bench.checkpoint import FILES, load_views
+from bench.data import Dataset
 from bench.device import describe
 from bench.errors import BadInput
 from bench.job import Job
+from bench.models import build
+from bench.recipe import Recipe
 from bench.results import read_job, write_json
+from bench.train import Views
 
 LOCK = ".lock"
 
@@ -50,7 +54,12 @@ def describe_job(folder: Path, job: Job, device: torch.device, status: str, **fa
     """Write job.json: what was asked for, where it was done, and how it stands (training, trained, failed: why)."""
     start = job.start.run if job.start else None
     asked = {"run": job.run, **asdict(job), "recipe": repr(job.recipe), "start": start}
-    machine = {
+    write_json(folder / "job.json", {**asked, "environment": environment(device), **facts, "status": status})
+
+
+def environment(device: torch.device) -> dict[str, object]:
+    """The machine and the packages that numbers come from."""
+    return {
         "python": platform.python_version(),
         "system": platform.platform(),
         "device": describe(device),
@@ -58,7 +67,19 @@ def describe_job(folder: Path, job: Job, device: torch.device, status: str, **fa
         "bench": __version__,
         **{name: version(name) for name in ("torch", "numpy")},
     }
-    write_json(folder / "job.json", {**asked, "environment": machine, **facts, "status": status})
+
+
+def finished(recipe: Recipe, model: str, dataset: Dataset, path: Path, run: str) -> Views:
+    """The models of a run by view, with the weights of one of its files. BadInput where these do not fit."""
+    states, views = load_views(path, run), recipe.finish(recipe.prepare(build(model, dataset)))
+    for view, net in views.items():
+        try:
+            net.load_state_dict(states[view])
+        except (KeyError, RuntimeError) as error:
+            raise BadInput(
+                f"{path} does not fit {run}: its model is built otherwise; delete it and run again"
+            ) from error
+    return views
 
 
 def is_settled(folder: Path, epochs: tuple[str, ...]) -> bool:

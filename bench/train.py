@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.checkpoint import load_progress, save_progress
+from bench.contract.model import views_of
 from bench.data import Dataset, Images
 from bench.data.batches import epoch_batches, to_float
 from bench.errors import Failed
@@ -20,6 +21,7 @@ from bench.folding import folded, twinned
 from bench.job import Job
 from bench.models import build
 from bench.passes import counting
+from bench.plugins import blame, blamed, home_of
 from bench.seeding import seeded
 from bench.watch import Record, alarms, largest_gradient, validate
 
@@ -71,9 +73,10 @@ class Training:
                     self.best = {"score": score, "model": deepcopy(self.model.state_dict()), "epoch": epoch}
                 save_progress(saved, self._state())
                 tick(record)
-        last = self.job.recipe.finish(deepcopy(self.model))
-        self.model.load_state_dict(self.best["model"])
-        return last, self.job.recipe.finish(self.model)
+        with blamed(f"method {self.job.name}, once trained,", self.job.recipe):
+            last = views_of(self.job.recipe, deepcopy(self.model))
+            self.model.load_state_dict(self.best["model"])
+            return last, views_of(self.job.recipe, self.model)
 
     @property
     def alarms(self) -> list[str]:
@@ -102,6 +105,18 @@ class Training:
         return record | {"seconds": time.perf_counter() - start}
 
     def _step(self, x: Tensor, q: Tensor) -> Tensor:
+        try:
+            loss = self._gradient(x, q)
+        except (Failed, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # anybody's code may raise anything
+            said = blame(error, home_of(self.job.recipe))
+            raise Failed(f"the loss raised {said}; mend it and run again with --retrain") from error
+        self.optimiser.step()
+        return loss.detach()
+
+    def _gradient(self, x: Tensor, q: Tensor) -> Tensor:
+        """The loss of a batch, whose gradient the weights have afterwards."""
         self.model.train()
         with ExitStack() as stack:
             stack.enter_context(torch.autocast(self.device.type, torch.bfloat16, enabled=self.job.precision == "bf16"))
@@ -111,8 +126,7 @@ class Training:
         loss.backward()  # type: ignore[no-untyped-call]
         if passes is not None:  # every batch costs the same, so one is counted
             self.cost = {"forwards": passes.forwards / len(x), "backwards": passes.backwards / len(x)}
-        self.optimiser.step()
-        return loss.detach()
+        return loss
 
     def _state(self) -> dict[str, Any]:
         model, optimiser = self.model.state_dict(), self.optimiser.state_dict()

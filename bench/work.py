@@ -1,7 +1,7 @@
 """From what a user asks for to the trainings and cells it stands for."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +15,8 @@ from bench import models
 from bench.attacks import AttackSpec
 from bench.audit import SIGNS
 from bench.conditions import Attacked, Clean, Condition, Diagnosed, Group, Probed, Statistic, under
+from bench.contract import VALUE
+from bench.contract.model import views_of
 from bench.data import Dataset, Images, dataset
 from bench.diagnostics import DIAGNOSTICS
 from bench.errors import BadInput
@@ -85,16 +87,17 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
     if fetch and data.fetch:
         data.fetch(data_dir)
 
-    images, test = training_images(request, data, budget, data_dir), data.load("test", data_dir)
+    images, (test, n) = training_images(request, data, budget, data_dir), test_images(request, data, budget, data_dir)
     held = min(HOLDOUT_MOST, len(images) // HOLDOUT_SHARE)
-    n = request.limit or min(budget.test or len(test), len(test))
-    if n > len(test):
-        raise BadInput(f"--limit {n} is more than the {len(test)} test images of {data.name}")
     length = f"{budget_name}, {plan.epochs} epochs, {len(images)} training images"
-    budgets = [", ".join([length, *deviations(request, recipes)]) for recipes in (True, False)]
-    check_fit(recipes, model, data)
+    budgets = [", ".join([length, *deviations(request, recipes=on)]) for on in (True, False)]
     job = partial(Job, dataset=data.name, data=images.fingerprint(), model=model, precision=request.precision)
     described = partial(job, plan=plan, budget=budgets[0])
+    asked = [
+        described(name=name, recipe=recipe, seed=seed) for name, recipe in recipes.items() for seed in request.seeds
+    ]
+    jobs = with_starts(asked, radius_factor(request, data), budgets[1])
+    check_fit(jobs, model, data)
     return Work(
         request=request,
         dataset=data,
@@ -102,15 +105,7 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
         holdout=Images(images.x[len(images) - held :], images.y[len(images) - held :]),
         test=test.to(device),
         n=n,
-        jobs=with_starts(
-            [
-                described(name=name, recipe=recipe, seed=seed)
-                for name, recipe in recipes.items()
-                for seed in request.seeds
-            ],
-            radius_factor(request, data),
-            budgets[1],
-        ),
+        jobs=jobs,
         epochs=("last",) if budget_name == "quick" else ("last", "best"),
         conditions=conditions,
     )
@@ -132,10 +127,14 @@ def radius_factor(request: Request, data: Dataset) -> float:
 def with_starts(jobs: Sequence[Job], factor: float, budget: str) -> tuple[Job, ...]:
     """The jobs, and those whose finished models some of them train on, which are judged like any other.
 
-    budget: of those, which no `recipe.*` setting is for.
+    budget: of those, which no `recipe.*` setting is for. BadInput where a recipe is no value that runs can be named by,
+    or starts nowhere.
     """
     found: dict[Job, None] = {}
     for job in jobs:
+        with blamed(f"method {job.name}", job.recipe):
+            for check in VALUE:
+                check(job.recipe)
         if name := job.recipe.start():
             base = replace(job, name=name, recipe=scaled(RECIPES[name], factor), budget=budget)
             (*before, start) = with_starts([base], factor, budget)
@@ -145,13 +144,13 @@ def with_starts(jobs: Sequence[Job], factor: float, budget: str) -> tuple[Job, .
     return tuple(found)
 
 
-def check_fit(recipes: Mapping[str, Recipe], model: str, data: Dataset) -> None:
-    """BadInput where a recipe cannot prepare this model."""
+def check_fit(jobs: Sequence[Job], model: str, data: Dataset) -> None:
+    """BadInput where a recipe cannot prepare this model, or make it a finished one."""
     with seeded("fit"):
         net = models.build(model, data)
-        for name, recipe in recipes.items():
+        for name, recipe in dict.fromkeys((job.name, job.recipe) for job in jobs):
             with blamed(f"method {name} on model {model}", recipe):
-                recipe.prepare(deepcopy(net))
+                views_of(recipe, recipe.prepare(deepcopy(net)))
 
 
 def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
@@ -200,6 +199,15 @@ def training_images(request: Request, data: Dataset, budget: Budget, data_dir: P
     if limit < FEWEST:
         raise BadInput(f"{limit} training images are too few: {FEWEST} or more are needed")
     return data.load("train", data_dir, limit)
+
+
+def test_images(request: Request, data: Dataset, budget: Budget, data_dir: Path) -> tuple[Images, int]:
+    """All test images, and how many of them to judge: as many as were asked for, or the budget's number."""
+    test = data.load("test", data_dir)
+    n = request.limit or min(budget.test or len(test), len(test))
+    if n > len(test):
+        raise BadInput(f"--limit {n} is more than the {len(test)} test images of {data.name}")
+    return test, n
 
 
 def threats_of(request: Request, data: Dataset) -> list[Threat]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from bench import RECIPES, Recipe, augmented, beta, cross_entropy, lerp
+from bench import RECIPES, BadInput, Recipe, augmented, beta, cross_entropy, lerp
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,15 @@ class AugMix(Recipe):
     severity: float = 3.0
     consistency: float = 12.0  # weight of the Jensen-Shannon divergence
 
+    def __post_init__(self):
+        if self.width < 1 or self.depth < 1:
+            raise BadInput(f"width={self.width}, depth={self.depth}: at least one chain of one operation")
+
     def loss(self, model, x, q):
         views = model(torch.cat([x, self.augmix(x), self.augmix(x)])).chunk(3)  # one pass: batch norm sees them all
         p = torch.stack([logits.softmax(1) for logits in views])
         mixture = p.mean(0).clamp(1e-7, 1).log().expand_as(p)
-        p = p.clamp_min(torch.finfo(p.dtype).tiny)  # the slope of p log p is infinite at 0
+        p = p.clamp_min(1e-37)  # the slope of p log p is infinite at 0
         divergence = F.kl_div(mixture, p, reduction="none").sum(2).mean(0)
         return (cross_entropy(views[0], q) + self.consistency * divergence).mean()
 

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from bench import RECIPES, Adversary, Ascent, Linf, Recipe, Targeted, Untargeted, cross_entropy, frozen
+from bench import RECIPES, Adversary, Ascent, BadInput, Linf, Recipe, Targeted, Untargeted, cross_entropy, frozen
 from methods.pgd_at import AdversarialTraining
 
 
@@ -23,6 +23,10 @@ class LabelAdversary(Recipe):
     beta: float = 9.0  # how many times the true class outweighs the heaviest wrong one
     rule: Literal["main", "sup"] = "main"
     heaviest: int | None = None  # only so many wrong classes get mass, those with the largest loss
+
+    def __post_init__(self):
+        if self.heaviest is not None and self.heaviest < 1:
+            raise BadInput(f"heaviest={self.heaviest}: at least one wrong class, or none for all of them")
 
     def loss(self, model, x, q):
         x_adv = self.adversary(model, x, q)

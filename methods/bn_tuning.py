@@ -8,7 +8,7 @@ learning rate are the fine-tuning plan's.
 from dataclasses import dataclass
 from typing import Literal
 
-from bench import RECIPES, Recipe, blended, plain, tuned
+from bench import RECIPES, Recipe, Share, blended, plain, tuned
 from methods.standard import Standard
 
 
@@ -18,7 +18,7 @@ class NormTuning(Recipe):
 
     base: str  # recipe of the finished model
     objective: Recipe
-    points: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8)  # p: how far back to the base the interpolated views lie
+    points: tuple[Share, ...] = (0.2, 0.4, 0.6, 0.8)  # p: how far back to the base the interpolated views lie
     statistics: Literal["blended", "start", "main"] = "blended"  # running ones of those views
 
     def start(self):

@@ -41,12 +41,10 @@ class Tlat(Recipe):
         return (cross_entropy(model(x_clean), q_clean) + cross_entropy(model(x_adv), q_adv)).mean()
 
     def attack(self, objective, x, part):
-        """Each image as far as its part of the way; to cut a longer step is exact for one step from x, as this is."""
-        x_adv = scaled(self.inner, part.max().item()).maximise(objective, x)
+        """Each image as far as its part of the way."""
         if self.per == "batch":
-            return x_adv
-        reach = (self.inner.threat.eps * part).to(x).view(-1, 1, 1, 1)
-        return x_adv.clamp(x - reach, x + reach)
+            return scaled(self.inner, part.item()).maximise(objective, x)
+        return self.inner.partway(objective, x, part)
 
     def labels(self, q, aim, eps):
         """For images on whose way the shares eps (B,) of the labels' mass move."""

@@ -12,8 +12,9 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench import Ascent, Linf, Recipe, add_branches, branch, cross_entropy, frozen, plain
-from bench.contract import CHECKS, Broken, Check, examine, identity, images, its_name_can_be_a_folder, loss, model
+from bench.contract import CHECKS, Broken, Check, examine, identity, images, loss, model
 from bench.errors import BadInput
+from bench.recipe import RECIPES, starts
 from bench.threat import Pixels
 
 
@@ -134,6 +135,8 @@ BROKEN: list[tuple[Check, object, str]] = [
     (loss.the_loss_is_one_finite_number, a(lambda s, m, x, q: F.cross_entropy(m(x), q).item()), "saw a float"),
     (loss.the_loss_is_one_finite_number, a(lambda s, m, x, q: m(x).sum() * torch.nan), "saw a loss of nan"),
     (loss.the_loss_is_one_finite_number, a(lambda s, m, x, q: m(x).sum().detach()), "no gradient flows"),
+    (identity.it_starts_somewhere, a(Sound.loss, start=lambda s: "Nowhere"), "saw no method named 'Nowhere'"),
+    (loss.batches_may_be_of_any_size, a(lambda s, m, x, q: m(x).sum() / (len(x) != 128)), "no finite loss of 128"),
     (loss.every_weight_learns, a(lambda s, m, x, q: F.cross_entropy(m[-1](m[:-1](x).detach()), q)), "at 0.weight"),
     (loss.every_weight_learns, a(lambda s, m, x, q: 0 * m(x).sum()), "no gradient at 0.weight"),
     (loss.every_weight_learns, a(lambda s, m, x, q: (m(x).sum() * 0).sqrt()), "not finite at"),
@@ -182,6 +185,7 @@ BROKEN: list[tuple[Check, object, str]] = [
     (model.the_cost_is_counted, a(lambda s, m, x, q: m.forward(x).sum()), "saw 0 images go forward and 0"),
     (model.finished_models_are_plain, a(Sound.loss, finish=lambda s, m: {"adv": m}), "saw the views adv"),
     (model.finished_models_are_plain, a(Sound.loss, finish=lambda s, m: m), "saw a Sequential"),
+    (model.finished_models_are_plain, a(Sound.loss, finish=lambda s, m: {"main": None}), "saw a NoneType as the view"),
     (model.finished_models_are_plain, a(Sound.loss, prepare=lambda s, m: add_branches(m)), "saw Branched in the view"),
     (
         model.finished_models_are_plain,
@@ -211,10 +215,29 @@ def test_every_check_is_shown_to_catch_something():
     assert {check for check, *_ in BROKEN} == set(CHECKS)
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "a b", ".hidden", "-x", "Ü", "a\\b", "x\n"])
-def test_a_name_that_is_no_folder_is_caught(name):
-    with pytest.raises(Broken, match="saw"):
-        its_name_can_be_a_folder(name)
+@dataclass(frozen=True)
+class GoesOn(Sound):
+    base: str = ""
+
+    def start(self):
+        return self.base
+
+
+@pytest.mark.parametrize("circle", [["A"], ["A", "B"]])
+def test_a_start_that_never_ends_is_caught(circle, monkeypatch):
+    monkeypatch.setattr(RECIPES, "_items", dict(RECIPES._items))
+    for name, base in zip(circle, circle[1:] + circle[:1], strict=True):
+        RECIPES.add(name, GoesOn(base))
+    for base in circle:
+        with pytest.raises(Broken, match=r"saw start\(\) goes in a circle, .*; one of them is to return ''"):
+            identity.it_starts_somewhere(GoesOn(base))
+
+
+def test_a_start_may_have_a_start(monkeypatch):
+    monkeypatch.setattr(RECIPES, "_items", dict(RECIPES._items))
+    RECIPES.add("A", GoesOn("B"))
+    RECIPES.add("B", GoesOn())
+    assert starts(GoesOn("A")) == ["A", "B"]
 
 
 @dataclass(frozen=True)
@@ -253,17 +276,17 @@ class ManyClasses(Sound):
 
 @pytest.mark.parametrize("recipe", [Sound(), Scaled(), ByTurns(), NormsAlone(), ManyClasses()], ids=repr)
 def test_what_is_allowed_passes(recipe):
-    assert not [(title, wrong) for title, wrong in examine("Name", recipe) if wrong]
+    assert not [(title, wrong) for title, wrong in examine(recipe) if wrong]
 
 
 def test_what_a_recipe_raises_is_reported_with_its_line():
     recipe = a(lambda s, m, x, q: {}["key"])
-    found = dict(examine("Name", recipe))
+    found = dict(examine(recipe))
     line = test_what_a_recipe_raises_is_reported_with_its_line.__code__.co_firstlineno + 1
     assert found["the loss is one finite number"] == f"it raised KeyError: 'key' ({__file__}:{line})"
 
 
 def test_a_vital_check_that_fails_is_the_last():
-    assert list(dict(examine("a/b", Sound)))[-1] == "it is a frozen value"
-    assert list(dict(examine("Name", BROKEN[10][1])))[-1] == "the loss is one finite number"
-    assert len(list(examine("Name", With(object())))) == 1 + len(CHECKS)
+    assert list(dict(examine(Sound)))[-1] == "it is a frozen value"
+    assert list(dict(examine(BROKEN[10][1])))[-1] == "the loss is one finite number"
+    assert len(list(examine(With(object())))) == len(CHECKS)

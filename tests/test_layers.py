@@ -24,10 +24,11 @@ LAYERS = [  # a module imports from the lines above its own only
     {"probes"},
     {"evaluate", "price"},
     {"rows", "runfolder", "report", "studies"},  # rows and tables
-    {"fit"},
-    {"runner"},
+    {"fit", "exam", "outside"},
+    {"runner", "robustbench"},
     {"pool"},
     {"campaign", "commands", "compare", "show"},
+    {"external"},
     {"cli"},
 ]
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}

@@ -1,5 +1,6 @@
 """Recipes from outside: a file, a module or an installed package that registers them, and `bench check` on a file."""
 
+import json
 import re
 from pathlib import Path
 
@@ -136,7 +137,11 @@ BAD_FILES = {
     "nothing.py": ("import bench\n", r"nothing\.py registers nothing; it is to end in a line such as RECIPES\.add"),
     "taken.py": (
         HALF.replace('"Half"', '"PGD-AT"'),
-        r"method 'PGD-AT' is already registered as .*; choose another name \(\S+taken\.py:13\)",
+        r"method 'PGD-AT' is already registered by methods\.pgd_at; choose another name \(\S+taken\.py:13\)",
+    ),
+    "folder.py": (
+        HALF.replace('"Half"', '"a b/../../x"'),
+        r"method name 'a b/\.\./\.\./x': letters, digits, .* begins it \(\S+folder\.py:13\)",
     ),
     "hidden.py": (HALF.replace('"Half"', '"TRADES-1+AWP"'), r"method 'TRADES-1\+AWP' is already registered"),
     "one_class.py": (
@@ -177,18 +182,16 @@ def test_check_is_for_methods(bench, write):
 
 def test_check_says_which_test_failed_and_what_it_saw(bench, write):
     text = (
-        WRONG.format(loss="cross_entropy(model(x + 0.1), q).mean()")
-        + 'RECIPES.add("Wrong/2", Wrong(decay="kernels"))\n'
+        WRONG.format(loss="cross_entropy(model(x + 0.1), q).mean()") + 'RECIPES.add("Wrong2", Wrong(decay="kernels"))\n'
     )
     code, out, err = bench("check", write("wrong.py", text))
     assert (code, err) == (1, "")
     failed = [line for line in out.splitlines() if line.startswith("  FAILED")]
-    assert failed[0] == failed[2], "each recipe is reported by itself"
+    assert failed[0] == failed[1], "each recipe is reported by itself"
     assert re.fullmatch(
         r"  FAILED  training images are in range: saw it train on pixels in \[0\.100, 1\.100\].*", failed[0]
     )
-    assert failed[1].startswith("  FAILED  its name can be a folder: saw 'Wrong/2'")
-    assert len(failed) == 3
+    assert len(failed) == 2
     assert out.endswith("0 of 2 methods keep the contract\n")
 
 
@@ -197,7 +200,11 @@ def test_check_says_which_test_failed_and_what_it_saw(bench, write):
     [
         (
             "cross_entropy(model(x), q)",
-            "method Wrong on digits raised RuntimeError: grad can be implicitly created only",
+            r"method Wrong on digits: saw shape \(16,\); a loss is one number, the mean over the images",
+        ),
+        (
+            "cross_entropy(model(x.mul_(0.5)), q).mean()",
+            "method Wrong on digits: saw \\d+ numbers of the batch's x changed in place; work on a copy",
         ),
         (
             "model.head(x)",
@@ -211,6 +218,69 @@ def test_a_plugin_without_a_loss_is_one_line_before_anything_is_trained(bench, w
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert re.search(message, err), err
     assert not (tmp_path / "results").exists()
+
+
+UNPLANNED = {
+    "finish raises": (
+        "def finish(self, model):\n        return model.gone",
+        r"method Wrong on model cnn raised Attr.*py:10\)",
+    ),
+    "finish has no main": (
+        "def finish(self, model):\n        return {'adv': model}",
+        "saw the views adv; finish returns",
+    ),
+    "a circle": (
+        "def start(self):\n        return 'Wrong'",
+        r"method Wrong: saw start\(\) goes in a circle, Wrong from W",
+    ),
+    "a lambda": ("f: object = lambda z: z", "method Wrong: saw .*<lambda>.*; fields hold numbers, strings, tuples"),
+    "an address": ("f: object = object()", "method Wrong: saw another value after deepcopy"),
+    "a list": ("f: object = field(default_factory=list)", "method Wrong: saw unhashable type: 'list'; fields hold"),
+}
+
+
+@pytest.mark.parametrize("hook", UNPLANNED)
+def test_what_cannot_be_planned_with_is_one_line_and_nothing_is_written(bench, write, tmp_path, hook):
+    text, message = UNPLANNED[hook]
+    text = WRONG.format(loss=f"cross_entropy(model(x), q).mean()\n\n    {text}")
+    file = write("wrong.py", text.replace("import dataclass", "import dataclass, field"))
+    code, out, err = bench("run", "--plugin", file, "--methods", "Wrong", "--workers", "2", "--seeds", "0,1", *SMALL)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert re.search(message, err), err
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_loss_that_raises_in_the_middle_is_a_failed_training_and_leaves_the_others_alone(bench, write, tmp_path):
+    """Of a batch of more images than the price is counted on."""
+    loss = "cross_entropy(model(x), q).mean() if len(x) <= 16 else {}['gone']"
+    file = write("wrong.py", WRONG.format(loss=loss))
+    asked = ["run", "--plugin", file, "--methods", "Wrong,Standard", "--attacks", "none", *SMALL]
+    code, _, err = bench(*asked, "--workers", "1")
+    assert code == 1
+    assert re.search(r"failed: the loss raised KeyError: 'gone' \(\S+wrong\.py:7\); mend it and run again", err), err
+    assert "Traceback" not in err
+    status = load(tmp_path / "results").set_index("recipe")["status"]
+    assert status["Standard"] == "ok"
+    assert status["Wrong"].startswith("failed: the loss raised KeyError")
+    (job,) = (tmp_path / "results").glob("*/*/Wrong/*/job.json")
+    assert json.loads(job.read_text())["status"] == status["Wrong"]
+
+
+def test_a_finish_that_raises_once_trained_is_one_line_and_goes_on_when_mended(bench, write, tmp_path):
+    """The steps of batch norm say whether a model has been trained."""
+    last = "if model.net[1].num_batches_tracked > 3:\n            raise OSError('late')\n        return {'main': model}"
+    text = WRONG.format(loss=f"cross_entropy(model(x), q).mean()\n\n    def finish(self, model):\n        {last}")
+    asked = ["run", "--plugin", write("wrong.py", text), "--methods", "Wrong", "--attacks", "none", *SMALL]
+    asked += ["--workers", "1", "--set", "plan.batch_size=8"]
+    code, out, err = bench(*asked)
+    assert (code, out) == (2, "")
+    assert re.search(r"bench: method Wrong, once trained, raised OSError: late \(\S+wrong\.py:11\); `bench check", err)
+    plugins._outside.clear()
+    del RECIPES._items["Wrong"]
+    write("wrong.py", text.replace("> 3", "< 0"))
+    code, _, err = bench(*asked)
+    assert code == 0, err
+    assert "hold-out" not in err, "no epoch is trained again"
 
 
 @pytest.mark.parametrize("method", ["AdvProp", "RobMask", "PGD-AT,AdvProp+AWP"])

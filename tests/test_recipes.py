@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 import methods  # noqa: F401
 from bench import DATASETS, RECIPES, Ascent, Recipe, branch, frozen
 from bench.branches import Switch
-from bench.contract import CHECKS, its_name_can_be_a_folder, title
+from bench.contract import CHECKS, title
 from bench.contract.model import state
 from bench.contract.probe import batch, tiny
 from bench.folding import folded, twinned
@@ -122,10 +122,6 @@ def test_a_method_opens_with_where_it_is_from(path):
 @pytest.mark.parametrize("check", CHECKS, ids=title)
 def test_the_contract(check, recipe):
     check(recipe)
-
-
-def test_its_name_can_be_a_folder(name):
-    its_name_can_be_a_folder(name)
 
 
 # one loss

@@ -179,6 +179,9 @@ def test_the_command(tmp_path, monkeypatch):
     done = CliRunner().invoke(cli, ["show", "AVmixup"])
     assert done.exit_code == 0
     assert done.output.endswith("No run of it under results. This makes one:\nbench run --methods AVmixup\n")
+    for many in ("all", "PGD-AT*", "PGD-AT,TRADES-6"):
+        several = CliRunner().invoke(cli, ["show", many])
+        assert str(several.exception).startswith(f"show takes one name, not {many!r}")
     unknown = CliRunner().invoke(cli, ["show", "AVmixp"])
     assert isinstance(unknown.exception, UnknownName)
     assert "did you mean AVmixup" in str(unknown.exception)

@@ -109,6 +109,12 @@ def test_the_base_is_trained_and_judged_too(results):
     assert rows.groupby("recipe")["view"].unique().map(list).to_dict() == {"Standard": ["main"], "BN-adv": POINTS}
 
 
+def test_each_view_is_named_as_it_is_judged(results):
+    said = (results / "bench.log").read_text()
+    for view in ("", *(f" {view}" for view in POINTS[1:])):
+        assert said.count(f"BN-adv s0 last{view} clean: ") == 1
+
+
 def test_a_run_says_what_it_was_trained_on(results):
     base, tuning = (json.loads((run_of(results, name) / "job.json").read_text()) for name in ("Standard", "BN-adv"))
     assert tuning["start"] == base["run"]

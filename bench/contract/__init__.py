@@ -4,16 +4,16 @@ A check is a function of a recipe that raises Broken with a sentence on what it 
 """
 
 from collections.abc import Callable, Iterator
-from functools import partial
 
 from bench.contract.identity import (
     it_is_a_frozen_value,
-    its_name_can_be_a_folder,
+    it_starts_somewhere,
     its_repr_is_stable,
     its_settings_survive_copies,
 )
 from bench.contract.images import images_and_labels_stay, its_radii_scale, training_images_are_in_range
 from bench.contract.loss import (
+    batches_may_be_of_any_size,
     every_weight_learns,
     no_gradient_is_left_behind,
     same_seed_same_loss,
@@ -31,15 +31,20 @@ from bench.contract.probe import Broken
 from bench.plugins import blame, home_of
 from bench.recipe import Recipe
 
-__all__ = ["CHECKS", "Broken", "Check", "examine", "its_name_can_be_a_folder"]
+__all__ = ["CHECKS", "VALUE", "Broken", "Check", "examine"]
 
 Check = Callable[[Recipe], None]
 
-CHECKS: tuple[Check, ...] = (
+VALUE: tuple[Check, ...] = (  # quick, and asked before anything is planned with a recipe
     it_is_a_frozen_value,
     its_settings_survive_copies,
     its_repr_is_stable,
+    it_starts_somewhere,
+)
+CHECKS: tuple[Check, ...] = (
+    *VALUE,
     the_loss_is_one_finite_number,
+    batches_may_be_of_any_size,
     every_weight_learns,
     no_gradient_is_left_behind,
     same_seed_same_loss,
@@ -56,24 +61,23 @@ CHECKS: tuple[Check, ...] = (
 VITAL = (it_is_a_frozen_value, the_loss_is_one_finite_number)  # where these fail, the rest would for the same reason
 
 
-def examine(name: str, recipe: Recipe) -> Iterator[tuple[str, str]]:
+def examine(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """The title of each check and what it saw, empty where nothing is wrong; up to a vital one that fails."""
-    yield title(its_name_can_be_a_folder), saw(partial(its_name_can_be_a_folder, name), recipe)
     for check in CHECKS:
-        wrong = saw(partial(check, recipe), recipe)
+        wrong = saw(check, recipe)
         yield title(check), wrong
         if wrong and check in VITAL:
             return
 
 
-def title(check: Callable[..., None]) -> str:
+def title(check: Check) -> str:
     return check.__name__.replace("_", " ")
 
 
-def saw(check: Callable[[], None], recipe: Recipe) -> str:
+def saw(check: Check, recipe: Recipe) -> str:
     """What is wrong, as the check or the recipe's own code says it."""
     try:
-        check()
+        check(recipe)
     except Broken as broken:
         return str(broken)
     except Exception as error:  # anybody's code may raise anything

@@ -6,13 +6,8 @@ from copy import deepcopy
 from dataclasses import fields
 
 from bench.contract.probe import Broken
-from bench.recipe import Recipe
-
-
-def its_name_can_be_a_folder(name: str) -> None:
-    """Also on other systems, and in a list of names."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9+.-]*", name):
-        raise Broken(f"saw {name!r}; a name is made of letters, digits, +, . and -, and begins with none of the signs")
+from bench.errors import BadInput
+from bench.recipe import Recipe, starts
 
 
 def it_is_a_frozen_value(recipe: Recipe) -> None:
@@ -47,3 +42,11 @@ def its_repr_is_stable(recipe: Recipe) -> None:
         raise Broken(f"saw a set, whose order other processes do not share: {text}; sort it into a tuple")
     if repr(deepcopy(recipe)) != text:
         raise Broken(f"saw {text} and, of a copy, {deepcopy(recipe)!r}")
+
+
+def it_starts_somewhere(recipe: Recipe) -> None:
+    """From a new model, or from that of a registered recipe which does."""
+    try:
+        starts(recipe)
+    except BadInput as error:
+        raise Broken(f"saw {error}") from error

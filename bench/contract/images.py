@@ -1,6 +1,7 @@
 """The images a recipe is given and the images it makes of them."""
 
 import torch
+from torch import Tensor
 
 from bench.contract.probe import Broken, Probe
 from bench.recipe import Recipe, scaled
@@ -9,12 +10,18 @@ from bench.recipe import Recipe, scaled
 def images_and_labels_stay(recipe: Recipe) -> None:
     """The batch may be used again."""
     probe = Probe(recipe)
-    before = {"x": probe.x.clone(), "q": probe.q.clone()}
+    before = probe.x.clone(), probe.q.clone()
     probe.loss()
-    for name, now in {"x": probe.x, "q": probe.q}.items():
-        if not torch.equal(now, before[name]):
-            changed = int((now != before[name]).sum())
-            raise Broken(f"saw {changed} numbers of the batch's {name} changed in place; work on a copy")
+    the_same_batch((probe.x, probe.q), before)
+
+
+def the_same_batch(batch: tuple[Tensor, Tensor], before: tuple[Tensor, Tensor]) -> None:
+    """Images and labels, as a loss has left them and as it met them."""
+    for name, now, then in zip("xq", batch, before, strict=True):
+        if not torch.equal(now, then):
+            raise Broken(
+                f"saw {int((now != then).sum())} numbers of the batch's {name} changed in place; work on a copy"
+            )
 
 
 def training_images_are_in_range(recipe: Recipe) -> None:

@@ -12,7 +12,11 @@ DRAWS = 8  # of a batch, for weights that not every batch trains
 
 def the_loss_is_one_finite_number(recipe: Recipe) -> None:
     """The mean over the batch."""
-    loss = Probe(recipe).loss()
+    one_finite_number(Probe(recipe).loss())
+
+
+def one_finite_number(loss: object) -> Tensor:
+    """What a recipe returned, if that is a loss."""
     if not isinstance(loss, Tensor) or loss.shape != ():
         got = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
         raise Broken(f"saw {got}; a loss is one number, the mean over the images")
@@ -20,6 +24,14 @@ def the_loss_is_one_finite_number(recipe: Recipe) -> None:
         raise Broken(f"saw a loss of {loss.item()}")
     if not loss.requires_grad:
         raise Broken("saw a loss that no gradient flows through")
+    return loss
+
+
+def batches_may_be_of_any_size(recipe: Recipe) -> None:
+    """A whole one, and what is left for the last."""
+    for count in (3, 128):
+        if not Probe(recipe, count=count).loss().isfinite():
+            raise Broken(f"saw no finite loss of {count} images")
 
 
 def every_weight_learns(recipe: Recipe) -> None:

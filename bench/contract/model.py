@@ -61,12 +61,19 @@ def finished_models_are_plain(recipe: Recipe) -> None:
     trained = Probe(recipe)
     trained.loss()
     for model in (recipe.prepare(tiny()), trained.model):
-        views = recipe.finish(deepcopy(model))
-        if not isinstance(views, Mapping) or "main" not in views:
-            got = f"the views {', '.join(views)}" if isinstance(views, Mapping) else f"a {type(views).__name__}"
-            raise Broken(f"saw {got}; finish returns models by view name, one of them 'main'")
-        for view, finished in views.items():
+        for view, finished in views_of(recipe, deepcopy(model)).items():
             a_plain_model(view, finished)
+
+
+def views_of(recipe: Recipe, model: nn.Module) -> Mapping[str, nn.Module]:
+    """What `finish` makes of a prepared model, if that is what it is to return."""
+    views = recipe.finish(model)
+    if not isinstance(views, Mapping) or "main" not in views:
+        got = f"the views {', '.join(views)}" if isinstance(views, Mapping) else f"a {type(views).__name__}"
+        raise Broken(f"saw {got}; finish returns models by view name, one of them 'main'")
+    if odd := [view for view, finished in views.items() if not isinstance(finished, nn.Module)]:
+        raise Broken(f"saw a {type(views[odd[0]]).__name__} as the view {odd[0]!r}; finish returns models by view name")
+    return views
 
 
 def a_plain_model(view: str, model: nn.Module) -> None:

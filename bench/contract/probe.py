@@ -3,13 +3,14 @@
 import torch
 from torch import Tensor, nn
 
+from bench.errors import BadInput
 from bench.recipe import Recipe
 from bench.seeding import seeded
 
 SHAPE = (3, 8, 8)
 
 
-class Broken(AssertionError):
+class Broken(BadInput):
     """A recipe does not keep its contract. The message says what was seen, and what to do if that is not plain."""
 
 
@@ -40,10 +41,10 @@ class Probe:
     attacked: whether it met images that a gradient was asked for
     """
 
-    def __init__(self, recipe: Recipe, classes: int = 10) -> None:
+    def __init__(self, recipe: Recipe, classes: int = 10, count: int = 8) -> None:
         self.recipe = recipe
         self.model = recipe.prepare(tiny(classes)).train()
-        self.x, self.q = batch(classes=classes)
+        self.x, self.q = batch(count=count, classes=classes)
         self.seen: list[Tensor] = []
         self.attacked = False
         self.model.register_forward_pre_hook(self._note)

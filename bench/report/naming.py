@@ -9,7 +9,7 @@ import pandas as pd
 
 def labels(rows: pd.DataFrame) -> pd.Series:
     """A name for each row's recipe, view and epoch; with the hash of the run where two configurations share it."""
-    hashes = rows["run"].str.split("/").str[-1].str.replace(r"^s\d+-", "", regex=True)  # the seed is not part of it
+    hashes = rows["run"].str.split("/").str[-1].str.rpartition("-")[2]  # the seed is not part of it
     shared = hashes.groupby(rows["recipe"]).transform("nunique") > 1
     details = zip(
         hashes.where(shared, ""), rows["view"].replace("main", ""), rows["epoch"].replace("last", ""), strict=True

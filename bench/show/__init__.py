@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.data import DATASETS, Images
+from bench.errors import BadInput
 from bench.papers import printed
 from bench.plugins import load_plugins
 from bench.price import step_passes
@@ -25,8 +26,10 @@ from bench.show.settings import location, own_classes, said, settings
 
 
 def show(name: str, results: Path, console: Console) -> None:
-    """Print the page of a recipe; its runs are looked up below `results`. UnknownName if there is no such recipe."""
+    """Print the page of a recipe; its runs are looked up below `results`. BadInput if no one recipe has this name."""
     load_plugins()
+    if name == "all" or any(sign in name for sign in "*?,"):
+        raise BadInput(f"show takes one name, not {name!r}; `bench list methods` names them all")
     recipe = RECIPES[name]
     console.print(Text(name, "bold"))
     sections = {

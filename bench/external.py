@@ -1,0 +1,142 @@
+"""`bench eval`: a model from outside, judged as those that are trained here."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from bench.campaign import LOG, check_folders
+from bench.checkpoint import fingerprint
+from bench.conditions import Attacked, Clean, Condition
+from bench.data import dataset
+from bench.device import pick, prepare
+from bench.errors import BadInput
+from bench.exam import Exam
+from bench.outside import Access, Source, doubts
+from bench.plugins import load_plugins
+from bench.pool import cores, logging_to
+from bench.price import cell_cost
+from bench.progress import Progress
+from bench.report import print_boards, write_leaderboard
+from bench.results import read_rows, write_json
+from bench.robustbench import model_info, read_model_info
+from bench.rows import Model
+from bench.runfolder import environment, locked
+from bench.work import Request, conditions_of, test_images
+
+BUDGET = "not trained here"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Where a model from outside is judged, and how."""
+
+    data_dir: Path
+    results: Path
+    reports: Path
+    device: str
+    batch_size: int
+    download: bool = False
+    unsafe_pickle: bool = False
+    anyway: bool = False  # judge a model that seems to break the contract
+    model_info: Path | None = None
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A model from outside on one data set, as rows speak of it."""
+
+    name: str
+    dataset: str
+    identity: str  # digits that change with its weights and its code
+
+    model = "external"
+    seed = 0
+
+    @property
+    def run(self) -> str:
+        """Its folder below the results folder."""
+        digest = sha256(self.identity.encode()).hexdigest()[:8]
+        return f"{self.dataset}/{self.model}/{self.name}-{digest}"
+
+
+def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
+    """Fill the model's folder with what it lacks and show its board. 0, or 1 if a cell failed.
+
+    BadInput, before anything is written, if the model, its contract or the request is not in order.
+    """
+    load_plugins()
+    prepare()
+    device = pick(terms.device)
+    check_folders(terms.results, terms.reports)
+    torch.set_num_threads(cores())
+    exam, visitor, net, alarms = admitted(source, request, terms, device)
+    known = read_model_info(terms.model_info) if terms.model_info else {}
+    if terms.model_info:
+        official(exam.conditions)
+
+    folder, which = terms.results / visitor.run, Model(visitor, source.epoch, source.view)
+    with locked(folder):
+        write_json(folder / "job.json", describe(source, request, visitor, alarms, device))
+        cost = sum(cell_cost(c, exam.n) for c in exam.missing(folder, which, visitor.identity).values())
+        with Progress(cost) as progress, logging_to(terms.results / LOG):
+            failed = exam.judge(folder, which, net, visitor.identity, progress)
+
+    write_leaderboard(terms.results, terms.reports)
+    print_boards(terms.results, Console(), only={visitor.run})
+    print(f"results: {folder}")
+    if terms.model_info and not failed:
+        rows = {row.key: row for row in read_rows(folder)}
+        clean, attacked = (rows[exam.key(visitor.identity, c)] for c in (Clean(), official(exam.conditions)))
+        write_json(terms.model_info, model_info(clean, attacked, known))
+        print(f"model_info: {terms.model_info}")
+    return 1 if failed else 0
+
+
+def admitted(
+    source: Source, request: Request, terms: Terms, device: torch.device
+) -> tuple[Exam, Visitor, torch.nn.Module, list[str]]:
+    """The model and what it is judged under, with the doubts that it is judged in spite of."""
+    data = dataset(request.dataset, terms.data_dir)
+    conditions = conditions_of(request, data)
+    if terms.download and data.fetch:
+        data.fetch(terms.data_dir)
+    test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, terms.data_dir)
+    exam = Exam(test.to(device), n, conditions, device, request.precision, terms.batch_size)
+    net = source.load(data, Access(terms.data_dir, terms.download, terms.unsafe_pickle)).to(device).eval()
+    attacked = any(isinstance(condition, Attacked) for condition in conditions)
+    alarms = doubts(net, data, exam.test, attacked)
+    if alarms and not terms.anyway:
+        raise BadInput(f"{source}: {'; '.join(alarms)}. To judge it as it is, give --anyway")
+    return exam, Visitor(source.name, data.name, fingerprint(net) + source.origin(net)), net, alarms
+
+
+def official(conditions: tuple[Condition, ...]) -> Attacked:
+    """The condition whose accuracy RobustBench prints. BadInput if there is not exactly one."""
+    found = [c for c in conditions if isinstance(c, Attacked) and c.attack.name == "AutoAttack"]
+    if len(found) != 1:
+        raise BadInput(
+            f"--model-info needs AutoAttack at one radius, and {len(found)} are asked for; see --attacks, --eps"
+        )
+    return found[0]
+
+
+def describe(
+    source: Source, request: Request, visitor: Visitor, alarms: list[str], device: torch.device
+) -> dict[str, object]:
+    """job.json of a model that has no training."""
+    return {
+        "run": visitor.run,
+        "name": visitor.name,
+        "dataset": visitor.dataset,
+        "model": visitor.model,
+        "spec": str(source),
+        "identity": visitor.identity,
+        "source": request.dataset,
+        "budget": BUDGET,
+        "alarms": alarms,
+        "environment": environment(device),
+        "status": "external",
+    }

@@ -1,0 +1,90 @@
+"""FILE.py:FUNCTION[@WEIGHTS]: a model that somebody's Python builds."""
+
+import hashlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from bench.data import Dataset
+from bench.errors import BadInput
+from bench.outside.access import Access
+from bench.outside.weights import fill, read_state
+from bench.plugins import blame, import_file
+from bench.registry import suggestion
+from bench.seeding import seeded
+
+
+@dataclass(frozen=True)
+class File:
+    """What a function of no arguments (or a class, or a model by name) in a file gives, with weights from another."""
+
+    path: Path
+    function: str
+    weights: Path | None = None
+
+    epoch, view, dataset = "last", "main", None
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.function}" + (f"@{self.weights}" if self.weights else "")
+
+    @property
+    def name(self) -> str:
+        """As rows and folders call it."""
+        return f"{self.path.stem}.{self.function}" + (f"@{self.weights.stem}" if self.weights else "")
+
+    def load(self, dataset: Dataset, access: Access) -> nn.Module:
+        """Run their code and fill in the weights. What the code raises is one line."""
+        if not self.path.is_file():
+            raise BadInput(f"{self.path} is not there; --model takes FILE.py:FUNCTION with a file of yours")
+        state = read_state(self.weights, access.unsafe_pickle) if self.weights else None
+        with _beside(self.path), seeded("outside"):  # weights that nobody gives are at least the same every time
+            module = import_file(self.path, f"{self.path}")
+            if not hasattr(module, self.function):
+                public = [name for name, thing in vars(module).items() if callable(thing) and not name.startswith("_")]
+                near = suggestion(self.function, public) if public else "it defines nothing that can be called"
+                raise BadInput(f"{self.path} has no {self.function!r}; {near}")
+            net = self._called(getattr(module, self.function))
+        if not isinstance(net, nn.Module):
+            raise BadInput(f"{self} gave a {type(net).__name__}; return a torch.nn.Module")
+        if state is not None and self.weights is not None:
+            fill(net, state, self.weights)
+        return net
+
+    def _called(self, thing: object) -> object:
+        if isinstance(thing, nn.Module):
+            return thing
+        if not callable(thing):
+            raise BadInput(f"{self} is a {type(thing).__name__}; name a function that returns a model")
+        try:
+            return thing()
+        except Exception as error:  # anybody's code may raise anything
+            said = blame(error, str(self.path.resolve()))
+            raise BadInput(f"{self.path}:{self.function}() raised {said}; it is called without arguments") from error
+
+    def origin(self, net: nn.Module) -> str:
+        """Digits of the code that the logits come from: the file, and the files of the layers' classes near it.
+
+        Weights alone are not what a model is: two files may do other things with the same.
+        """
+        homes = {getattr(sys.modules.get(type(m).__module__), "__file__", None) for m in net.modules()}
+        own = {Path(home).resolve() for home in homes if home and "site-packages" not in Path(home).parts}
+        near = {path for path in own if path.is_relative_to(self.path.resolve().parent)}
+        digest = hashlib.sha256()
+        for content in sorted(path.read_bytes() for path in near | {self.path.resolve()}):
+            digest.update(hashlib.sha256(content).digest())
+        return digest.hexdigest()[:16]
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[None]:
+    """Inside the block, modules beside a file can be imported, as when Python runs it."""
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)

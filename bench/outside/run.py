@@ -1,0 +1,70 @@
+"""FOLDER[@EPOCH|@VIEW]: the model of a run that this bench has finished."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from torch import nn
+
+from bench.checkpoint import FILES
+from bench.data import Dataset
+from bench.errors import BadInput
+from bench.outside.access import Access
+from bench.plugins import load_plugins
+from bench.registry import suggestion
+from bench.results import read_job
+from bench.runfolder import failure, finished, status
+from bench.work import Request, customised, radius_factor
+
+NEEDED = ("run", "name", "model", "seed", "source", "train_eps", "settings")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The weights after the last epoch or the best, in one of the recipe's views."""
+
+    folder: Path
+    epoch: str = "last"
+    view: str = "main"
+
+    def __str__(self) -> str:
+        return f"{self.folder}@{self.epoch}@{self.view}"
+
+    @cached_property
+    def record(self) -> dict[str, object]:
+        """job.json. BadInput where there are no weights to go with it."""
+        if reason := failure(self.folder):
+            raise BadInput(f"{self.folder} has no model, its training failed: {reason}")
+        record = read_job(self.folder)
+        lacking = [field for field in NEEDED if field not in record]
+        if lacking or status(self.folder) != "trained":
+            what = f"does not say {', '.join(lacking)}" if lacking else "is of a training that has not ended"
+            raise BadInput(f"{self.folder / 'job.json'} {what}; name the folder of a run that `bench run` has finished")
+        return record
+
+    @property
+    def name(self) -> str:
+        """As rows and folders call it."""
+        return f"{self.record['name']}.s{self.record['seed']}"
+
+    @property
+    def dataset(self) -> str:
+        """As --dataset wants it."""
+        return str(self.record["source"])
+
+    def load(self, dataset: Dataset, access: Access) -> nn.Module:
+        """Build what the recipe of that name finishes with, and fill in the weights."""
+        load_plugins()
+        record, path = self.record, self.folder / FILES[self.epoch]
+        if not path.is_file():
+            raise BadInput(f"{path} is not there; copy the weights beside job.json, or train with `bench run`")
+        request = Request(train_eps=record["train_eps"], settings=tuple(record["settings"]))  # type: ignore[arg-type]
+        recipe = customised(str(record["name"]), request.settings, radius_factor(request, dataset))
+        views = finished(recipe, str(record["model"]), dataset, path, str(record["run"]))
+        if self.view not in views:
+            raise BadInput(f"{self.folder} has no view {self.view!r}; {suggestion(self.view, list(views))}")
+        return views[self.view]
+
+    def origin(self, net: nn.Module) -> str:
+        """Nothing but its weights, so that its cells have the keys that `bench run` gives them."""
+        return ""

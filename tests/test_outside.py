@@ -1,0 +1,374 @@
+"""Models that were not trained here: where they are found, what is said of those that break the contract, rows."""
+
+import importlib.metadata
+import json
+import os
+import re
+import socket
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from bench import ATTACKS, BadInput, benchmark, dataset, load_model
+from bench.data.batches import to_float
+from bench.external import BUDGET
+from bench.models.normalise import Normalise
+from bench.outside import Access, doubts, parse_spec
+from bench.outside.access import ONLY_WEIGHTS, confined
+from bench.results import load, read_job, run_folders
+from bench.robustbench import KEYS
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+(MEANS,) = re.findall(r"```python\n(from pathlib import Path\nfrom torch.*?)```", README, re.DOTALL)
+DIGITS = dataset("digits", Path())
+TEST = DIGITS.load("test", Path())
+ASKED = ["--attacks", "FGSM,PGD-5", "--limit", "30"]
+
+WRAPPED = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+class Wrapped(nn.Module):
+    def __init__(self, change=lambda x: x):
+        super().__init__()
+        self.net, self.change = nearest(), change
+    def forward(self, x):
+        {body}
+
+class Stuck(Wrapped):
+    def train(self, mode=True):
+        return super().train(True)
+"""
+
+BROKEN = {  # body of forward -> what is said
+    "return self.net(x).softmax(1)": "the outputs are probabilities, .* return logits, without the softmax",
+    "return F.dropout(self.net(x))": "the same images get logits that differ by .* call eval, so that dropout ends",
+    "return F.batch_norm(self.net(x), None, None, training=True)": "an image alone cannot be judged, .* call eval",
+    "z = self.net(x); return z - z.mean(0)": "an image's logits change by .* with the batch around it",
+    "return self.net((x - 0.3055) / 0.3761) * (x.amin() > 0.2)": "right in .* with mean and std undone; the model",
+    "return self.net((x + 1) / 2) * (x.amin() < -0.9)": "right in .* in -1, 1; let the model's first layer",
+    "return self.net(x / 255)": "right in 0, 1, .* in 0, 255; let the model's first layer multiply by 255",
+    "return self.net(x * 0.3761 + 0.3055)": "right in 0, 1, .* normalised by mean and std; let the model's first layer",
+    "return self.net(x.detach())": "the logits carry no gradient to the image, .* or judge with --attacks none",
+    "return self.net((x > 0.5).float())": "the logits carry no gradient to the image",
+    "return F.one_hot(self.net(x).argmax(1), 10).float()": "the logits carry no gradient to the image",
+    "return self.net(torch.round(x))": "the gradient is exactly 0 for 16 of 16 images; remove the rounding",
+    "return self.net(x)[:, :9]": "the model gives 9 logits an image, and digits has 10 classes; return those",
+    "return self.net(x).argmax(1)": "the model returned 16, for 16 images; logits of shape",
+    "return self.net(x) / 0": "NaN or infinite logits",
+    "return F.linear(x.flatten(1), torch.ones(10, 784))": "does not take images of 1x8x8 pixels in 0, 1, RuntimeError",
+    "return self.net(x.sub_(0.1))": "the model writes into the images it is given; leave out in-place operations",
+}
+
+
+def write(folder: Path, text: str = MEANS, name: str = "means.py") -> str:
+    (folder / name).write_text(text, encoding="utf-8")
+    return name
+
+
+def wrapped(body: str) -> str:
+    return MEANS + WRAPPED.format(body=body)
+
+
+def test_the_readme_s_model_is_judged_once_and_again_when_its_code_changes(bench, tmp_path):
+    asked = ["eval", "--model", f"{write(tmp_path)}:nearest", *ASKED]
+    code, out, err = bench(*asked)
+    assert code == 0, err
+    assert "digits, external, Linf 0.2, not trained here, n=30" in out
+    (folder,) = run_folders(tmp_path / "results")
+    assert folder.relative_to(tmp_path / "results").parts[:2] == ("digits", "external")
+    assert folder.name.startswith("means.nearest-")
+    rows = load(tmp_path / "results")
+    assert (set(rows["recipe"]), set(rows["budget"])) == ({"means.nearest"}, {BUDGET})
+    assert list(rows["name"]) == ["", "FGSM", "PGD-5"]
+    assert rows["value"][0] > 0.8
+
+    files = {path: path.read_bytes() for path in folder.iterdir()}
+    code, _, err = bench(*asked)
+    assert (code, err) == (0, "")
+    assert {path: path.read_bytes() for path in files} == files
+
+    write(tmp_path, MEANS.replace("nn.Flatten(), linear", "nn.Flatten(), linear, nn.LeakyReLU(0.5)"))
+    assert bench(*asked)[0] == 0  # the same weights, but not the same model
+    rows = load(tmp_path / "results")
+    assert len(rows) == 6
+    assert rows["key"].is_unique
+    assert (tmp_path / "reports/leaderboard/leaderboard.md").read_text().count("means.nearest (") >= 2
+
+
+@pytest.mark.parametrize("body", BROKEN)
+def test_a_model_that_breaks_the_contract_is_told_what_to_do(tmp_path, body):
+    net = load_model(f"{tmp_path / write(tmp_path, wrapped(body))}:Wrapped", DIGITS)
+    try:
+        said = "; ".join(doubts(net, DIGITS, TEST, attacked=True))
+    except BadInput as error:
+        said = str(error)
+    assert re.search(BROKEN[body], re.sub(r"[][()]", "", said))
+
+
+def test_train_mode_that_eval_does_not_reach_is_noticed(tmp_path):
+    net = load_model(f"{tmp_path / write(tmp_path, wrapped('return self.net(x)'))}:Stuck", DIGITS)
+    assert doubts(net, DIGITS, TEST, attacked=True) == [
+        "train mode outlives eval() in Stuck, Sequential, Flatten, Linear; let train() and eval() reach every layer"
+    ]
+
+
+def test_a_model_in_order_raises_no_doubt(tmp_path):
+    assert doubts(load_model(f"{tmp_path / write(tmp_path)}:nearest", DIGITS), DIGITS, TEST, attacked=True) == []
+
+
+def test_a_doubt_stops_the_command_before_anything_is_written(bench, tmp_path):
+    asked = ["eval", "--model", f"{write(tmp_path, wrapped('return self.net(x).softmax(1)'))}:Wrapped", *ASKED]
+    code, _, err = bench(*asked)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "return logits, without the softmax. To judge it as it is, give --anyway" in err
+    assert not (tmp_path / "results").exists()
+
+    code, out, err = bench(*asked, "--anyway")
+    assert code == 0, err
+    assert "the outputs are probabilities" in " ".join(out.split())
+
+
+def test_a_model_without_gradient_is_judged_on_clean_images(bench, tmp_path):
+    model = f"{write(tmp_path, wrapped('return self.net(x.detach())'))}:Wrapped"
+    assert bench("eval", "--model", model, "--attacks", "FGSM")[0] == 2
+    assert bench("eval", "--model", model, "--attacks", "none", "--limit", "30")[0] == 0
+
+
+SPECS = {
+    "nowhere": "there is no folder nowhere, and the other forms are FOLDER",
+    "means.py": "say which function of it returns the model, means.py:FUNCTION",
+    "other.py:nearest": "other.py is not there",
+    "means.py:nearst": "means.py has no 'nearst'; did you mean nearest?",
+    "means.py:KMEANS": "is a int; name a function",
+    "means.py:number": "gave a int; return a torch.nn.Module",
+    "means.py:failing": "failing() raised ZeroDivisionError: division by zero (",
+    "means.py:nearest@none.pt": "weights none.pt are not there",
+    "means.py:nearest@broken.safetensors": "weights broken.safetensors cannot be read",
+    "means.py:nearest@list.pt": "weights list.pt hold a list, and no state dict; save model.state_dict()",
+    "means.py:nearest@other.safetensors": "do not fit the model: the file lacks 2 tensors such as 1.bias, has",
+    "means.py:nearest@shape.safetensors": "has in another shape 1 tensors such as 1.weight",
+    "means.py:nearest@module.pt": "hold more than tensors, and unpickling runs its author's code",
+    "wrong.py:net": "wrong.py is not Python",
+    "empty": "empty has no job.json; name the folder of one run",
+    "torchvision:resnet81": "torchvision has no classifier named 'resnet81'; did you mean resnet18",
+    "torchvision:squeezenet1_1": "squeezenet1_1-b8a52dc0.pth, which is not there; put it there, or give --download",
+    "timm:resnet18": "needs the package timm, which is not installed; pip install timm",
+    "robustbench:Standard": "needs the package robustbench, which is not installed",
+}
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_model_that_cannot_be_had_is_one_line(bench, tmp_path, monkeypatch, spec):
+    monkeypatch.setattr("bench.outside.zoo._installed", lambda package: package == "torchvision")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    write(tmp_path, MEANS + "\nKMEANS = 1\nnumber = lambda: 1\nfailing = lambda: 1 / 0\n")
+    write(tmp_path, "def net(:", "wrong.py")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.safetensors").write_bytes(b"no")
+    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+    save_file({"1.weight": torch.zeros(1), "1.bias": torch.zeros(10)}, tmp_path / "shape.safetensors")
+    torch.save([1], tmp_path / "list.pt")
+    torch.save(nn.Linear(2, 2), tmp_path / "module.pt")
+    code, _, err = bench("eval", "--model", spec, *ASKED)
+    assert (code, err.count("\n")) == (2, 1), err
+    assert SPECS[spec] in err
+    assert not (tmp_path / "results").exists()
+
+
+def test_weights_come_as_safetensors_or_in_a_checkpoint_or_unpickled_on_demand(tmp_path):
+    path = tmp_path / write(tmp_path)
+    net = load_model(f"{path}:nearest", DIGITS)
+    net[1].weight.data.neg_()
+    save_file(net.state_dict(), tmp_path / "a.safetensors")
+    parallel = {f"module.{name}": tensor for name, tensor in net.state_dict().items()}
+    torch.save({"epoch": 3, "state_dict": parallel}, tmp_path / "b.pt")
+    torch.save(net, tmp_path / "c.pt")
+    loaded = [load_model(f"{path}:nearest@{tmp_path / name}", DIGITS) for name in ("a.safetensors", "b.pt")]
+    loaded.append(load_model(f"{path}:nearest@{tmp_path / 'c.pt'}", DIGITS, unsafe_pickle=True))
+    assert all(torch.equal(one[1].weight, net[1].weight) for one in loaded)
+
+
+def test_a_file_may_import_the_one_beside_it_whose_code_counts(tmp_path):
+    write(tmp_path, "from torch import nn\nclass Layer(nn.Flatten):\n    pass\n", "layer_beside.py")
+    text = MEANS.replace("nn.Flatten()", "Layer()") + "\nfrom layer_beside import Layer\n"
+    source = parse_spec(f"{tmp_path / write(tmp_path, text)}:nearest")
+    net = source.load(DIGITS, Access(tmp_path))
+    before = source.origin(net)
+    write(tmp_path, "# another\n", "layer_beside.py")
+    assert source.origin(net) != before
+    assert str(tmp_path) not in sys.path
+
+
+def test_a_finished_run_gets_the_numbers_that_it_has(bench, tmp_path):
+    trained = ["--methods", "AdvProp", "--limit-train", "100", "--epochs", "1", "--workers", "1"]
+    assert bench("run", *trained, *ASKED)[0] == 0
+    (folder,) = run_folders(tmp_path / "results")
+    first = load(tmp_path / "results")
+    views = list(first["view"].unique())
+    assert len(views) == 2
+    for view in views:
+        code, _, err = bench("eval", "--model", f"{folder}@{view}", *ASKED, "--results", "again")
+        assert code == 0, err
+    again = load(tmp_path / "again")
+    same = ["view", "epoch", "name", "value", "key", "ci_low", "verdict", "forwards", "n"]
+    assert again[same].sort_values("key").values.tolist() == first[same].sort_values("key").values.tolist()
+
+    assert "no view 'man'; did you mean main?" in bench("eval", "--model", f"{folder}@man", *ASKED)[2]
+    assert "at most one epoch" in bench("eval", "--model", f"{folder}@last@best", *ASKED)[2]
+    (folder / "weights.safetensors").unlink()
+    assert "weights.safetensors is not there" in bench("eval", "--model", str(folder), *ASKED)[2]
+    record = read_job(folder)
+    for status, said in {
+        "training": "a training that has not ended",
+        "failed: NaN": "its training failed: NaN",
+    }.items():
+        (folder / "job.json").write_text(json.dumps(record | {"status": status}))
+        assert said in bench("eval", "--model", str(folder), *ASKED)[2]
+
+
+def test_torchvision_is_given_normalised_images_and_its_own_weights(tmp_path, monkeypatch):
+    from torchvision import models
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    own = models.squeezenet1_1().eval()
+    path = tmp_path / "hub/checkpoints/squeezenet1_1-b8a52dc0.pth"
+    path.parent.mkdir(parents=True)
+    torch.save(own.state_dict(), path)
+    x = torch.rand(2, 3, 64, 64)
+    normal = Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    net = load_model("torchvision:squeezenet1_1", DIGITS)
+    with torch.no_grad():
+        assert torch.equal(net(x), own(normal(x)))
+    torch.save(own, path)
+    with pytest.raises(BadInput, match="torchvision:squeezenet1_1 cannot be loaded, UnpicklingError"):
+        load_model("torchvision:squeezenet1_1", DIGITS)
+
+
+class Stub(nn.Module):
+    pretrained_cfg = {"mean": (0.1,), "std": (0.5,)}  # noqa: RUF012
+
+    def forward(self, x):
+        return x.flatten(1)
+
+
+@pytest.fixture
+def zoos(monkeypatch):
+    """Stand-ins for timm and robustbench, which note what they are asked for; torch looks for neither."""
+    asked = []
+    timm, rb = ModuleType("timm"), {name: ModuleType(f"robustbench{name}") for name in ("", ".model_zoo", ".utils")}
+    enums = ModuleType("robustbench.model_zoo.enums")
+    timm.is_model = lambda name: name == "resnet18"
+    timm.list_models = lambda pretrained: ["resnet18"]
+    timm.create_model = lambda name, pretrained: asked.append((name, pretrained)) or Stub()
+    enums.BenchmarkDataset = enums.ThreatModel = str
+    rb[".model_zoo"].model_dicts = {"cifar10": {"Linf": {"Standard": {}}, "L2": {"Standard": {}}}}
+    rb[".utils"].load_model = lambda *arguments: asked.append(arguments) or Stub()
+    for module in (timm, *rb.values(), enums):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr("bench.outside.zoo._installed", lambda package: True)
+    return asked
+
+
+def test_timm_is_given_normalised_images(zoos):
+    x = torch.rand(2, 1, 2, 2)
+    assert torch.allclose(load_model("timm:resnet18.a1_in1k", DIGITS)(x), ((x - 0.1) / 0.5).flatten(1))
+    assert zoos == [("resnet18.a1_in1k", True)]
+    with pytest.raises(BadInput, match="timm has no model named 'resnet19'; did you mean resnet18"):
+        load_model("timm:resnet19", DIGITS)
+
+
+def test_robustbench_reads_local_files_of_the_right_board(zoos, tmp_path):
+    cifar = dataset("cifar10", Path())
+    with pytest.raises(BadInput, match=r"needs .*robustbench/cifar10/L2/Standard.pt, which is not there; put it there"):
+        load_model("robustbench:L2/Standard", cifar, data_dir=tmp_path)
+    path = tmp_path / "robustbench/cifar10/L2/Standard.pt"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert isinstance(load_model("robustbench:L2/Standard", cifar, data_dir=tmp_path), Stub)
+    load_model("robustbench:Standard", cifar, data_dir=tmp_path, download=True)
+    assert zoos == [("Standard", tmp_path / "robustbench", "cifar10", threat) for threat in ("L2", "Linf")]
+    with pytest.raises(BadInput, match="RobustBench has no L2 model 'Standrd' for cifar10; did you mean Standard"):
+        load_model("robustbench:L2/Standrd", cifar, data_dir=tmp_path)
+    with pytest.raises(BadInput, match="robustbench:Standard on digits: it has models for cifar10, cifar100, imagenet"):
+        load_model("robustbench:Standard", DIGITS, data_dir=tmp_path)
+
+
+def test_a_folder_named_robustbench_in_another_wheel_is_not_the_package(tmp_path, monkeypatch):
+    def version(package):
+        raise importlib.metadata.PackageNotFoundError(package)
+
+    monkeypatch.setattr("bench.outside.zoo.version", version)
+    monkeypatch.setitem(sys.modules, "robustbench", ModuleType("robustbench"))
+    with pytest.raises(BadInput, match="needs the package robustbench, which is not installed"):
+        load_model("robustbench:Standard", DIGITS)
+
+
+def test_nothing_is_fetched_or_unpickled_unless_it_is_allowed(tmp_path, monkeypatch):
+    monkeypatch.delenv(ONLY_WEIGHTS, raising=False)
+    torch.save(nn.Linear(2, 2), tmp_path / "net.pt")
+    lookup = socket.getaddrinfo
+    with (
+        pytest.raises(BadInput, match=r"x has files that are not on this machine \(at example\.org\); give --download"),
+        confined("x", Access(tmp_path)),
+    ):
+        socket.create_connection(("example.org", 443))
+    with pytest.raises(BadInput, match="x cannot be loaded, UnpicklingError"), confined("x", Access(tmp_path)):
+        torch.load(tmp_path / "net.pt", weights_only=False)
+    with confined("x", Access(tmp_path, download=True, unsafe_pickle=True)):
+        assert socket.getaddrinfo is lookup
+        torch.load(tmp_path / "net.pt", weights_only=False)
+    assert socket.getaddrinfo is lookup
+    assert ONLY_WEIGHTS not in os.environ
+
+
+@pytest.fixture
+def quick_autoattack(monkeypatch):
+    """FGSM under AutoAttack's name, for tests that are not about its strength."""
+
+    def quick(model, x, y, threat, *, block=128):
+        return ATTACKS["FGSM"](model, x, y, threat)
+
+    monkeypatch.setitem(ATTACKS._items, "AutoAttack", quick)
+
+
+def test_model_info_has_robustbench_s_keys_and_keeps_what_people_wrote(bench, tmp_path, quick_autoattack):
+    asked = ["eval", "--model", f"{write(tmp_path)}:nearest", "--attacks", "AutoAttack", "--limit", "12"]
+    info = ["--model-info", "info.json"]
+    code, _, err = bench(*asked, "--eps", "0.1,0.2", *info)
+    assert code == 2
+    assert "--model-info needs AutoAttack at one radius, and 2 are asked for" in err
+    (tmp_path / "info.json").write_text("[]")
+    assert "info.json is not a JSON object" in bench(*asked, *info)[2]
+    assert not (tmp_path / "results").exists()
+
+    (tmp_path / "info.json").write_text('{"authors": "A, B"}')
+    code, _, err = bench(*asked, "--eps", "8/255", *info)
+    assert code == 0, err
+    written = json.loads((tmp_path / "info.json").read_text())
+    assert tuple(written) == KEYS
+    values = load(tmp_path / "results").set_index("name")["value"]
+    assert (written["clean_acc"], written["autoattack_acc"]) == tuple(f"{100 * v:.2f}" for v in values)
+    assert (written["eps"], written["dataset"], written["authors"]) == ("8/255", "digits", "A, B")
+    assert written["footnote"].startswith("First 12 test images only.")
+
+
+def test_benchmark_is_called_as_robustbench_s_and_agrees_with_eval(bench, tmp_path, quick_autoattack):
+    spec = f"{write(tmp_path)}:nearest"
+    net = load_model(spec, DIGITS).train()
+    clean, robust = benchmark(net, n_examples=12, dataset="digits", eps=0.1, batch_size=32)
+    assert net.training
+    bench("eval", "--model", spec, "--attacks", "AutoAttack", "--limit", "12", "--eps", "0.1")
+    assert [clean, robust] == list(load(tmp_path / "results")["value"])
+    right = (net(to_float(TEST.first(12).x)).argmax(1) == TEST.first(12).y).float().mean()
+    assert clean == pytest.approx(float(right))
+    with pytest.raises(BadInput, match="threat_model 'L1' is none of Linf, L2"):
+        benchmark(net, dataset="digits", threat_model="L1")
+    with pytest.warns(UserWarning, match="the outputs are probabilities"):
+        benchmark(nn.Sequential(net, nn.Softmax(1)), n_examples=1, dataset="digits", eps=0.1)
