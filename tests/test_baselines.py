@@ -223,7 +223,7 @@ def test_a_mixture_is_of_the_image_and_three_chains_of_one_to_three_operations(m
 # AWP
 
 
-def official_awp(model: nn.Module, loss_of, gamma: float = 0.005) -> tuple[Tensor, list[Tensor]]:
+def official_awp(model: nn.Module, loss_of, gamma: float) -> tuple[Tensor, list[Tensor]]:
     """utils_awp.py: a step of ascent on a proxy, the model moved that way, its gradient there, and back.
 
     loss_of: a loss on adversarial images that are found already.
@@ -243,8 +243,8 @@ def official_awp(model: nn.Module, loss_of, gamma: float = 0.005) -> tuple[Tenso
     return loss, list(torch.autograd.grad(loss, list(moved.parameters())))
 
 
-@pytest.mark.parametrize("name", ["PGD-AT", "TRADES-6"])
-def test_awp_is_the_official_algorithm(name, x):
+@pytest.mark.parametrize(("name", "gamma"), [("PGD-AT", 0.01), ("TRADES-6", 0.005)])
+def test_awp_is_the_official_algorithm(name, gamma, x):
     base, images = RECIPES[name], []
     maximise = Ascent.maximise
     with pytest.MonkeyPatch.context() as patch, seeded("awp"):
@@ -259,7 +259,7 @@ def test_awp_is_the_official_algorithm(name, x):
         divergence = F.kl_div(model(x_adv).log_softmax(1), logits.softmax(1), reduction="batchmean")
         return F.cross_entropy(logits, CLASSES) + 6 * divergence
 
-    expected, gradients = official_awp(net(), loss_of)
+    expected, gradients = official_awp(net(), loss_of, gamma)
     model = net()
     with seeded("awp"):
         loss = RECIPES[f"{name}+AWP"].loss(model, x, Q)

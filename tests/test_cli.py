@@ -93,7 +93,7 @@ def test_jobs_side_by_side_give_the_numbers_they_give_alone(bench, tmp_path):
 WRONG = {
     "--methods PGDAT": "no method named 'PGDAT'; did you mean PGD-AT",
     "--methods X*": "no method matches 'X*'",
-    "--attacks PGD": "no attack named 'PGD'; did you mean PGD-k",
+    "--attacks PGD": "no attack or suite named 'PGD'; did you mean PGD-k",
     "--attacks PGD-20[stepp=1]": "has no setting 'stepp' to change; did you mean step",
     "--attacks PGD-20[steps=3]": "has no setting 'steps' to change",
     "--attacks PGD-20[step=0]": "step=0 is not a str",

@@ -453,7 +453,7 @@ def test_clean_accuracy_costs_no_passes_of_an_attack(model, images):
 
 
 def test_a_search_in_bf16_is_judged_in_fp32(model, images, attack):
-    """Right means right on the clean image and on everything that the searches handed back, by the model in fp32."""
+    """Wrong is what fp32 gets wrong, of the images as they are or as bf16 left them; a second search may add some."""
     handed, searched = [], []
 
     def noted(model, x, y, threat, *, block):
@@ -461,13 +461,12 @@ def test_a_search_in_bf16_is_judged_in_fp32(model, images, attack):
         handed.append(pgd(model, x, y, threat, steps=10))
         return handed[-1]
 
-    right = outcomes(model, images, attack(noted, block=300), precision="bf16").right
+    right = torch.from_numpy(outcomes(model, images, attack(noted, block=300), precision="bf16").right)
     assert isinstance(searched[0], Bf16)
     assert searched[0](handed[0][:4]).dtype == torch.float32
-    wanted = judge(model, to_float(images.x), images.y, 64)
-    for x_adv in handed:
-        wanted &= judge(model, x_adv, images.y, 64)
-    assert (right == wanted.numpy()).all()
+    clean, first, last = (judge(model, x, images.y, 64) for x in (to_float(images.x), handed[0], handed[-1]))
+    assert not (right & ~(clean & first)).any()
+    assert not (clean & first & last & ~right).any()
     assert all(later is model for later in searched[1:])
 
 
