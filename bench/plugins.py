@@ -70,7 +70,8 @@ def import_file(path: Path, what: str) -> ModuleType:
     assert spec is not None
     module = module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
-    _enter(what, partial(loader.exec_module, module), place)
+    code = partial(loader.source_to_code, loader.get_data(place), place)
+    _enter(what, lambda: exec(code(), module.__dict__), place)  # a stale .pyc would hide an edit of the same second
     return module
 
 

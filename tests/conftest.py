@@ -19,13 +19,18 @@ def x() -> torch.Tensor:
 
 
 class ShortSquare(pyautoattack.autoattack.SquareAttack):
-    """Square at 100 queries, for tests that are not about its strength."""
-
     n_queries = property(lambda self: 100, lambda self, queries: None)
 
 
 @pytest.fixture
-def short_square(monkeypatch):
+def short_autoattack(monkeypatch):
+    """20 iterations instead of 100 and 100 queries instead of 5,000, for tests that are not about its strength."""
+
+    def shortened(attack):
+        return lambda *arguments, **settings: attack(*arguments, **(settings | {"n_iter": 20}))
+
+    for name in ("APGDAttack", "APGDAttack_targeted", "FABAttack_PT"):
+        monkeypatch.setattr(pyautoattack.autoattack, name, shortened(getattr(pyautoattack.autoattack, name)))
     monkeypatch.setattr(pyautoattack.autoattack, "SquareAttack", ShortSquare)
 
 

@@ -190,7 +190,7 @@ def test_a_vanishing_ball_leaves_clean_accuracy(threat):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("short_square")
+@pytest.mark.usefixtures("short_autoattack")
 @pytest.mark.parametrize("threat", [Linf(0.006), L2(0.06)], ids=["Linf", "L2"])
 @pytest.mark.parametrize("classes", [2, 3, 5])
 def test_autoattack_is_exact(classes, threat):

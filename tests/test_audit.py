@@ -248,6 +248,7 @@ def test_in_a_linear_model_one_step_finds_what_is_planted_and_no_step_never(line
     looked_at = shown(*linear, "planted", threat, "FGSM")
     assert looked_at[:10] == [0.0] * 10
     assert np.isnan(looked_at[10:]).all()
+    monkeypatch.setitem(ATTACKS._homes, "nothing", __name__)
     monkeypatch.setitem(ATTACKS._items, "nothing", lambda model, x, y, threat: x)
     assert shown(*linear, "planted", threat, "nothing")[:10] == [1.0] * 10
 
@@ -260,6 +261,7 @@ def test_a_planted_problem_is_as_confident_as_the_model(linear, monkeypatch):
         kept.append(model(x))
         return x
 
+    monkeypatch.setitem(ATTACKS._homes, "nothing", __name__)
     monkeypatch.setitem(ATTACKS._items, "nothing", keep)
     for factor in (1.0, 1e4):
         louder = Around(model, lambda z, factor=factor: factor * z)

@@ -141,7 +141,7 @@ def test_the_seed_changes_the_draws(exact, attack):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("short_square")
+@pytest.mark.usefixtures("short_autoattack")
 def test_autoattack_with_a_limit_inside_a_block_gives_the_outcomes_of_the_full_run(model, images):
     condition, images = Attacked(parse_attack("AutoAttack[block=8]"), Linf(0.15)), images.first(16)
     whole = outcomes(model, images, condition)
@@ -152,7 +152,7 @@ def test_autoattack_with_a_limit_inside_a_block_gives_the_outcomes_of_the_full_r
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("short_square")
+@pytest.mark.usefixtures("short_autoattack")
 @pytest.mark.parametrize("threat", [Linf(0.15), L2(0.7)], ids=["Linf", "L2"])
 def test_autoattack_is_the_package_called_directly(model, images, threat):
     images, condition = images.first(16), Attacked(parse_attack("AutoAttack[block=8]"), threat)
@@ -394,7 +394,7 @@ class Flat(nn.Module):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("short_square")
+@pytest.mark.usefixtures("short_autoattack")
 @pytest.mark.parametrize(
     ("make", "doubt"),
     [
@@ -414,7 +414,7 @@ def test_autoattack_itself_doubts(model, images, make, doubt):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("short_square")
+@pytest.mark.usefixtures("short_autoattack")
 def test_autoattack_does_not_doubt_a_plain_model(model, images):
     outcome = outcomes(model, images.first(16), Attacked(parse_attack("AutoAttack[block=16]"), Linf(0.05)))
     assert outcome.verdict == "ok"
@@ -556,7 +556,7 @@ def state(model):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("short_square")
+@pytest.mark.usefixtures("short_autoattack")
 @pytest.mark.parametrize("text", ["PGD-2", "AutoAttack[block=8]", "PGD-2 on the original"])
 def test_an_evaluation_leaves_the_model_and_the_generator_as_they_were(model, images, text):
     model = deepcopy(model).train()

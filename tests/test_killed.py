@@ -15,13 +15,13 @@ ASKED = [
     "--methods",
     "Standard,PGD-AT",
     "--attacks",
-    "PGD-20,AutoAttack",
+    "PGD-20,AutoAttack[block=16]",
     "--limit-train",
     "300",
     "--epochs",
     "6",
 ]
-ASKED += ["--limit", "200"]  # two blocks of AutoAttack
+ASKED += ["--limit", "32"]  # two blocks of AutoAttack
 BENCH = str(Path(sys.executable).with_name("bench"))
 MOMENTS = ["progress.pt", "weights.safetensors", "partial-*.json"]  # in training, after it, during AutoAttack
 

@@ -105,7 +105,7 @@ def test_any_iterate_never_weakens_momentum(wavy):
 PARTS = {"APGD-CE": "apgd-ce", "APGD-T": "apgd-t", "FAB-T": "fab-t", "Square": "square"}
 
 
-@pytest.mark.usefixtures("short_square")
+@pytest.mark.usefixtures("short_autoattack")
 @pytest.mark.parametrize("threat", [Linf(0.02), L2(0.1)], ids=["Linf", "L2"])
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n.endswith("-T") else ()) for n in PARTS])
 def test_a_part_of_autoattack_is_that_of_the_package(small, name, threat):
@@ -124,7 +124,7 @@ def test_a_part_of_autoattack_is_that_of_the_package(small, name, threat):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("short_square")
+@pytest.mark.usefixtures("short_autoattack")
 @pytest.mark.parametrize("name", ["AutoAttack.screened", "AutoAttack+", "AutoAttack-rand"])
 def test_versions_are_exact(name):
     model, images = linear(5, 20, torch.float32)
@@ -134,7 +134,7 @@ def test_versions_are_exact(name):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("short_square")
+@pytest.mark.usefixtures("short_autoattack")
 def test_screening_saves_passes_and_draws_the_same_in_any_batch():
     model, images = linear(5, 20, torch.float32)
     whole = outcomes(model, images, Attacked(parse_attack("AutoAttack[block=20]"), Linf(0.006)))
@@ -197,7 +197,7 @@ def test_a_detached_model_is_refused_with_a_way_out(small, attack):
     assert "\n" not in str(why.value)
 
 
-@pytest.mark.usefixtures("short_square")
+@pytest.mark.usefixtures("short_autoattack")
 def test_square_needs_no_gradient(small):
     model, images = small
     condition = Attacked(parse_attack("Square[block=20]"), Linf(0.05))
