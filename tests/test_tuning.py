@@ -131,6 +131,15 @@ def test_convolutions_stay_those_of_the_base(results):
     )
 
 
+def test_a_baseline_of_it_is_judged_anew_and_not_trained_again(bench, results, tmp_path):
+    assert bench("compare", str(results), "current", "--level", "1")[0] == 0
+    assert len(list((tmp_path / "current").rglob("results.csv"))) == 2
+    code, _, err = bench("compare", str(results), "other", "--level", "2")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--level 2 cannot repeat a training that goes on from another's" in err
+    assert not (tmp_path / "other").exists()
+
+
 def test_what_trains_on_a_failed_training_fails_too(tmp_path):
     places = ["--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
     command = [*ASKED, "--workers", "2", *places, "--set", "plan.lr=1e30"]

@@ -62,6 +62,8 @@ def works_of(baseline: Path, current: Path, level: int, data_dir: Path, device: 
         epochs = tuple(epoch for epoch in FILES if any(row.epoch == epoch for row in rows))
         if level == 1:
             plant(folder, record, current / job.run, job, planned.dataset, epochs)
+        elif job.start:
+            raise BadInput(f"{folder}: --level 2 cannot repeat a training that goes on from another's; use --level 1")
         elif job.data != record.get("data"):
             raise BadInput(f"the training images of {job.dataset} are not those of {folder}; {REMAKE}")
         for n in sorted({row.n for row in rows}):
@@ -98,7 +100,7 @@ def planned_again(folder: Path, record: Record, data_dir: Path, device: torch.de
         plan = Plan(**fields)
     except TypeError as error:
         raise BadInput(f"{path}: its plan is not one of this version ({error}); {REMAKE}") from error
-    return work, replace(work.jobs[0], plan=plan, budget=budget)
+    return work, replace(work.jobs[-1], plan=plan, budget=budget)  # behind those that it trains on
 
 
 def plant(baseline: Path, record: Record, folder: Path, job: Job, dataset: Dataset, epochs: tuple[str, ...]) -> None:
