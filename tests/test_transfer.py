@@ -1,7 +1,9 @@
 """Images crafted on one model and judged by others: closed forms, stored cells, and the tables of them."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from bench.attacks import parse_attack
 from bench.checkpoint import fingerprint, load_views
 from bench.conditions import Attacked, Clean
 from bench.data import DATASETS, Images
+from bench.entrants import entrants
 from bench.errors import BadInput
 from bench.evaluate import outcomes
 from bench.exam import Exam
@@ -151,6 +154,11 @@ def stored(results: Path) -> dict[tuple[str, str], object]:
     return {(row.source, row.run): row for folder in run_folders(results) for row in read_rows(folder)}
 
 
+@dataclass(frozen=True)
+class Subject:
+    run: str
+
+
 class Around(nn.Module):
     def __init__(self, model, after):
         super().__init__()
@@ -216,6 +224,22 @@ def test_where_there_is_no_model_the_reason_is_stored_once(honest, digits, tmp_p
     told = {where: row.status for where, row in rows.items() if row.status != "ok"}
     assert set(told.values()) == {"failed: gone has no model, its training failed: NaN"}
     assert len(told) == 3
+
+
+def test_jobs_enter_as_they_are_finished_failed_or_to_come(honest, tmp_path):
+    jobs = [Subject(f"digits/cnn/{name}/s0-aaaa") for name in ("done", "broken", "waiting")]
+    states = {"done": "trained", "broken": "failed: the loss is NaN"}
+    for job, status in zip(jobs, states.values(), strict=False):
+        write_json(tmp_path / job.run / "job.json", {"status": status})
+        (tmp_path / job.run / "weights.safetensors").touch()
+    nets = {("last", "main"): honest, ("last", "aux1"): build("cnn", DIGITS)}
+    work = SimpleNamespace(jobs=jobs, epochs=("last",))
+    runner = SimpleNamespace(work=work, results=tmp_path, load=lambda job, folder: nets)
+    done, broken, waiting = entrants(runner, retrain=False).values()
+    assert (done.net, done.identity, done.place) == (honest, fingerprint(honest), jobs[0].run)
+    assert broken.failure == f"{jobs[1].run} has no model, its training failed: the loss is NaN"
+    assert (broken.net, waiting.net, waiting.failure) == (None, None, "")
+    assert [one.net for one in entrants(runner, retrain=True).values()] == [None] * 3
 
 
 def test_transfer_finds_out_a_model_that_hides_its_gradient(honest, digits, tmp_path):
@@ -297,6 +321,13 @@ def test_holes_stay_holes_and_are_told(moved):
     assert "- B from D: failed: it broke." in text
     assert "- Black-box of A is without D." in text
     assert "- Black-box of B is without means.nearest, D." in text
+
+
+def test_of_a_source_that_was_trained_again_the_newer_images_count(moved):
+    measure(moved, "FGSM.last", "1" * 10, recipe="A", source=RUNS["B"], key="of newer weights")
+    (made,) = found(moved).values()
+    assert made.cells.set_index(["source", "target"])["value"]["B", "A"] == 1
+    assert len(made.cells) == 9
 
 
 def test_other_images_settings_and_radii_are_other_tables(moved):
