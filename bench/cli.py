@@ -131,6 +131,7 @@ def shared(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 judging = shared(
     option("--eps", type=Numbers(), help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's."),
+    option("--sweep", type=Numbers(), help="Instead: 3 radii or more of a curve, such as 0,1/255,2/255,4/255,8/255."),
     option("--norm", type=click.Choice(["Linf", "L2"]), help="Of the evaluation. Default: the data set's."),
     option("--limit", type=POSITIVE, help="Judge on the first N test images only."),
 )
