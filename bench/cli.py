@@ -251,11 +251,11 @@ def report(study: str, results: Path, reports: Path) -> None:
     """Write tables and figures of everything in the results folder."""
     from rich.console import Console
 
-    from bench.report import print_boards, write_leaderboard
+    from bench.report import print_boards, write_leaderboard, write_sweeps
     from bench.studies.pages import page, started, write_page
 
     if study in ("leaderboard", "all"):
-        paths = write_leaderboard(results, reports)
+        paths = [*write_leaderboard(results, reports), *write_sweeps(results, reports)]
         print_boards(results, Console())
         click.echo("\n".join(str(path) for path in paths))
     for name in started(results) if study == "all" else [study] if study != "leaderboard" else []:

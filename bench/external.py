@@ -19,7 +19,7 @@ from bench.plugins import load_plugins
 from bench.pool import cores, logging_to
 from bench.price import cell_cost
 from bench.progress import Progress
-from bench.report import print_boards, write_leaderboard
+from bench.report import print_boards, write_leaderboard, write_sweeps
 from bench.results import read_rows, write_json
 from bench.robustbench import model_info, read_model_info
 from bench.rows import Model
@@ -87,6 +87,7 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
             failed = exam.judge(folder, which, net, visitor.identity, progress)
 
     write_leaderboard(terms.results, terms.reports)
+    write_sweeps(terms.results, terms.reports)
     print_boards(terms.results, Console(), only={visitor.run})
     print(f"results: {folder}")
     if terms.model_info and not failed:
