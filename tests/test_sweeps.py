@@ -240,7 +240,7 @@ def test_a_run_stores_curves_shares_searches_and_goes_on(bench, tmp_path, monkey
 
 
 def test_searches_that_are_shared_have_the_rows_of_searches_that_are_not(bench, tmp_path, monkeypatch):
-    texts = ["PGD-3", "PGD-9", "PGD-5", "PGD-3[restarts=2]"]
+    texts = ["PGD-3", "PGD-9"]
     for text in texts:
         assert bench(*ASK, "--attacks", text, "--results", "alone")[0] == 0
     monkeypatch.setattr(bench_evaluate, "OWN_BLOCK", 16)

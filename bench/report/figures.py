@@ -118,7 +118,8 @@ def lines(points: pd.DataFrame, title: str, axis: str | None, chance: float) -> 
             axes.set_xticks(places, [f"{x:g}" for x in places])
             axes.minorticks_off()
     figure.supylabel("Accuracy (%)")
-    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=min(4, len(named)))
+    abreast = 5 if across > 1 else 3
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=min(abreast, len(named)))
     return figure
 
 

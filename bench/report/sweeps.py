@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.numbers import radius
 from bench.report.boards import Board
 from bench.report.cells import Measured, summary
 from bench.report.naming import columns, labels
@@ -55,7 +56,7 @@ def over_effort(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
     rest = [json.dumps({key: value for key, value in use.items() if key != setting}) for use in uses]
     rows = rows.assign(x=[_place(use, setting, eps) for use, eps in zip(uses, rows["eps"], strict=True)])
     titles = columns(rows.assign(name=named, params=rest))
-    rows = rows.assign(panel=[f"{title}, eps {eps:.4g}" for title, eps in zip(titles, rows["eps"], strict=True)])
+    rows = rows.assign(panel=[f"{title}, eps {radius(eps)}" for title, eps in zip(titles, rows["eps"], strict=True)])
     return _cells(_long(rows.dropna(subset="x"), FEWEST))
 
 
@@ -79,12 +80,12 @@ _NUMBERS = ["area", "area low", "area high", "median", "median low", "median hig
 
 
 def _stored(*parts: pd.DataFrame) -> dict[str, float]:
-    area, radius = ([list(map(float, part[c])) for c in ("value", "ci_low", "ci_high")] for part in parts)
+    area, median = ([list(map(float, part[c])) for c in ("value", "ci_low", "ci_high")] for part in parts)
     seeds, bounds = len(area[0]), [fmean(area[1]), fmean(area[2])]
     if seeds > 1:
         bounds = [fmean(area[0]) - stdev(area[0]), fmean(area[0]) + stdev(area[0])]
-    middle = median_low(radius[0])
-    low, high = (min(radius[0]), max(radius[0])) if seeds > 1 else (radius[1][0], radius[2][0])
+    middle = median_low(median[0])
+    low, high = (min(median[0]), max(median[0])) if seeds > 1 else (median[1][0], median[2][0])
     shares = [100 * share for share in (fmean(area[0]), *bounds)]
     return dict(zip(_NUMBERS, [*shares, middle, low, high, seeds], strict=True))
 
