@@ -15,7 +15,7 @@ from bench.plugins import load_plugins
 from bench.pool import cores, logging_to, run_jobs
 from bench.price import cell_cost, seconds_per_pass, training_cost
 from bench.progress import Progress
-from bench.report import print_boards, print_transfer, write_leaderboard, write_transfer
+from bench.report import print_boards, print_transfer, write_reports
 from bench.runfolder import forget
 from bench.runner import Runner, Todo
 from bench.studies import STUDIES
@@ -44,13 +44,11 @@ def run_methods(request: Request, manner: Manner) -> int:
     """Carry out a request and show its leaderboard. 0, or 1 if a training or a cell failed."""
     works, failed = carry_out([request], manner)
     if not manner.dry_run:
-        paths, runs = write_leaderboard(manner.results, manner.reports), {job.run for job in works[0].jobs}
-        pages = write_transfer(manner.results, manner.reports)
+        written, runs = write_reports(manner.results, manner.reports), {job.run for job in works[0].jobs}
         print_boards(manner.results, Console(), only=runs)
         if request.transfer:
             print_transfer(manner.results, Console(), only=runs)
-            print(f"transfer: {pages[0]}")
-        print(f"board: {next(path for path in paths if path.suffix == '.md')}")
+        print("\n".join(f"board: {path}" for path in written if path.suffix == ".md"))
         print(f"results: {manner.results / works[0].dataset.name}, log: {manner.results / LOG}")
     return 1 if failed else 0
 
@@ -61,7 +59,7 @@ def run_study(name: str, request: Request, manner: Manner) -> int:
     parts = [replace(request, methods=p.methods, attacks=p.attacks, diagnostics=p.diagnostics) for p in study.parts]
     works, failed = carry_out(parts, manner)
     if not manner.dry_run:
-        write_leaderboard(manner.results, manner.reports)
+        write_reports(manner.results, manner.reports)
         print(page(name, manner.results, only={job.run for work in works for job in work.jobs}, n=works[0].n))
         print(f"page: {write_page(name, manner.results, manner.reports)}")
     return 1 if failed else 0
