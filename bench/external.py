@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from bench.campaign import LOG, check_folders
+from bench.campaign import LOG, check_folders, tell_shards
 from bench.checkpoint import fingerprint
 from bench.conditions import Attacked, Clean, Condition
 from bench.data import dataset
@@ -24,6 +24,7 @@ from bench.results import read_rows, write_json
 from bench.robustbench import model_info, read_model_info
 from bench.rows import Model
 from bench.runfolder import environment, locked
+from bench.shards import WHOLE, Shard
 from bench.work import Request, conditions_of, test_images
 
 BUDGET = "not trained here"
@@ -41,6 +42,8 @@ class Terms:
     download: bool = False
     unsafe_pickle: bool = False
     anyway: bool = False  # judge a model that seems to break the contract
+    save_adv: bool = False
+    shard: Shard = WHOLE
     model_info: Path | None = None
 
 
@@ -76,14 +79,19 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
     known = read_model_info(terms.model_info) if terms.model_info else {}
     if terms.model_info:
         official(exam.conditions)
+        if terms.shard.count > 1:
+            raise BadInput("--model-info needs all images; merge the shards, then give it without --shard")
 
     folder, which = terms.results / visitor.run, Model(visitor, source.epoch, source.view)
     with locked(folder):
         write_json(folder / "job.json", describe(source, request, visitor, alarms, device))
-        cost = sum(cell_cost(c, exam.n) for c in exam.missing(folder, which, visitor.identity).values())
+        cost = sum(cell_cost(c, len(exam.ids(c))) for c in exam.missing(folder, which, visitor.identity).values())
         with Progress(cost) as progress, logging_to(terms.results / LOG):
             failed = exam.judge(folder, which, net, visitor.identity, progress)
 
+    if terms.shard.count > 1:
+        tell_shards(terms.results, [visitor.run], terms.shard)
+        return 1 if failed else 0
     write_leaderboard(terms.results, terms.reports)
     print_boards(terms.results, Console(), only={visitor.run})
     print(f"results: {folder}")
@@ -104,7 +112,8 @@ def admitted(
     if terms.download and data.fetch:
         data.fetch(terms.data_dir)
     test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, terms.data_dir)
-    exam = Exam(test.to(device), n, conditions, device, request.precision, terms.batch_size)
+    how = (request.precision, terms.batch_size, terms.save_adv, terms.shard)
+    exam = Exam(test.to(device), n, conditions, device, *how)
     net = source.load(data, Access(terms.data_dir, terms.download, terms.unsafe_pickle)).to(device).eval()
     attacked = any(isinstance(condition, Attacked) for condition in conditions)
     alarms = doubts(net, data, exam.test, attacked)

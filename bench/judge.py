@@ -3,6 +3,7 @@
 import logging
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -18,6 +19,7 @@ from bench.seeding import image_stream, seeded
 DOUBTFUL = 0.002  # share of images that a doubt must exceed, by more than chance (AutoAttack's threshold for Square)
 
 log = logging.getLogger("bench")
+Keep = Callable[[Tensor, Tensor], None]
 
 
 @dataclass
@@ -97,10 +99,13 @@ class Target:
         copy = attackable(model, x)
         return cls(model, Bf16(copy) if precision == "bf16" else copy, batch_size, seed)
 
-    def distances(self, condition: Attacked, ids: range, x: Tensor, y: Tensor, outcome: Outcome) -> Tensor:
+    def distances(
+        self, condition: Attacked, ids: range, x: Tensor, y: Tensor, outcome: Outcome, keep: Keep | None = None
+    ) -> Tensor:
         """How far off each image of a block was broken, (B,): 0 if it was wrong already, inf if it never was.
 
         The attack's cost goes to the outcome.
+        keep: is given which images the attack broke, (B,) bool, and the images it found, (B, C, H, W).
 
         An image that the copy gets wrong and the model right after the attack is no success: the search ended there
         only because the copy misled it, so it is attacked again on the model itself.
@@ -120,6 +125,8 @@ class Target:
                     fooled |= ~judge(self.model, x_adv, y, self.batch_size)
             far = torch.where(right & fooled, condition.threat.distance(x_adv, x), far)
         outcome.seconds += time.perf_counter() - start
+        if keep and right.any():
+            keep(right & fooled, x_adv)
         return far
 
     def _singly(

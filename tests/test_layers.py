@@ -13,8 +13,8 @@ import bench
 ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
     {"errors", "numbers", "seeding", "passes", "labels", "losses", "mixing", "stats", "progress", "augment"},
-    {"registry", "options", "plan", "threat", "device", "results", "branches", "papers"},
-    {"folding", "tuning", "audit"},
+    {"registry", "options", "plan", "threat", "device", "results", "shards", "branches", "papers"},
+    {"folding", "tuning", "audit", "adversarial"},
     {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
     {"attacks", "contract", "watch"},
@@ -24,10 +24,12 @@ LAYERS = [  # a module imports from the lines above its own only
     {"probes"},
     {"evaluate", "price"},
     {"rows", "runfolder", "report", "studies"},  # rows and tables
-    {"fit", "exam", "outside"},
+    {"parts"},
+    {"known"},
+    {"fit", "exam", "outside", "merge", "foreign"},
     {"runner", "robustbench"},
     {"pool"},
-    {"campaign", "commands", "compare", "show"},
+    {"campaign", "commands", "compare", "show", "verify"},
     {"external"},
     {"cli"},
 ]
