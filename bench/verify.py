@@ -60,7 +60,7 @@ class Verifier:
     def wrong(self, net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """Which images the model gets wrong, (B,) bool."""
         with frozen(net):
-            return ~judge(net, x, y.to(self.device), self.batch_size)
+            return ~judge(net, x.nan_to_num(), y.to(self.device), self.batch_size)  # NaN is reported by `misplaced`
 
     def album(self, path: Path) -> tuple[list[str], str]:
         """What is wrong with a file of ours, and what it shows if nothing is."""
@@ -102,20 +102,16 @@ class Verifier:
 
 def misplaced(x_adv: Tensor, x: Tensor, threat: Threat) -> list[str]:
     """Which images (B, C, H, W) are none, or not in the ball around x."""
-    odd = ~x_adv.isfinite().flatten(1).all(1)
-    pale = ((x_adv < 0) | (x_adv > 1)).flatten(1).any(1)
-    far = threat.distance(x_adv, x)
-    outside, faults = far > threat.eps + slack(threat.eps), []
-    if odd.any():
-        faults.append(f"{int(odd.sum())} of {len(x)} images have pixels that are not finite numbers")
-    if pale.any():
-        faults.append(f"{int(pale.sum())} of {len(x)} images leave [0, 1], to {x_adv.min():.3f} and {x_adv.max():.3f}")
-    if outside.any():
-        many = "; are they of other images, or in another order?" if outside.sum() > len(x) / 2 else ""
-        faults.append(
-            f"{int(outside.sum())} of {len(x)} images are outside {threat}, the farthest at {far.max():.5f}{many}"
-        )
-    return faults
+    odd, pale = ~x_adv.isfinite().flatten(1).all(1), ((x_adv < 0) | (x_adv > 1)).flatten(1).any(1)
+    far, n = threat.distance(x_adv, x), len(x)
+    outside = far > threat.eps + slack(threat.eps)
+    others = "; are they of other images, or in another order?" if outside.sum() > n / 2 else ""
+    faults = {
+        f"{int(odd.sum())} of {n} images have pixels that are not finite numbers": odd,
+        f"{int(pale.sum())} of {n} images leave [0, 1]": pale,
+        f"{int(outside.sum())} of {n} images are outside {threat}, the farthest at {far.max():.5f}{others}": outside,
+    }
+    return [fault for fault, images in faults.items() if images.any()]
 
 
 def _distinct(ids: NDArray[np.int64], n: int) -> bool:
