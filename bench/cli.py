@@ -10,6 +10,7 @@ import click
 
 from bench.errors import BadInput, Failed
 from bench.numbers import number
+from bench.shards import WHOLE, Shard
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_DATA = Path("~/.cache/bench-data")
@@ -68,6 +69,19 @@ class Numbers(click.ParamType[tuple[float, ...]]):
             return tuple(number(part) for part in value.split(","))
         except ValueError:
             self.fail(f"{value!r} is not a number, a fraction such as 8/255, or a list of them", param, ctx)
+
+
+class Share(click.ParamType[Shard]):
+    """i/n, the i-th of n shards."""
+
+    name = "i/n"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Shard:
+        if isinstance(value, Shard):
+            return value
+        if not re.fullmatch(r"\d+/\d+", value):
+            self.fail(f"{value!r} is not of the form i/n, such as 1/3", param, ctx)
+        return Shard(*map(int, value.split("/")))
 
 
 class Seeds(click.ParamType[tuple[int, ...]]):
@@ -134,6 +148,8 @@ judging = shared(
     option("--sweep", type=Numbers(), help="Instead: 3 radii or more of a curve, such as 0,1/255,2/255,4/255,8/255."),
     option("--norm", type=click.Choice(["Linf", "L2"]), help="Of the evaluation. Default: the data set's."),
     option("--limit", type=POSITIVE, help="Judge on the first N test images only."),
+    option("--save-adv", is_flag=True, help="Keep the images that attacks break, for `bench verify`."),
+    option("--shard", type=Share(), default=WHOLE, help="Judge the i-th of n shares only; see `bench merge`."),
 )
 machine = shared(
     option(
@@ -182,6 +198,8 @@ def run(
     download: bool,
     retrain: bool,
     dry_run: bool,
+    save_adv: bool,
+    shard: Shard,
     study: str | None,
     **request: Any,
 ) -> int:
@@ -196,7 +214,8 @@ def run(
         if len(asked["train_eps"]) != 1:
             raise BadInput("--train-eps takes one radius; to compare several, run once for each")
         (asked["train_eps"],) = asked["train_eps"]
-    manner = Manner(data_dir.expanduser(), results, reports, device, batch_size, workers, download, retrain, dry_run)
+    where = (data_dir.expanduser(), results, reports, device, batch_size)
+    manner = Manner(*where, workers, download, retrain, dry_run, save_adv, shard)
     if study is None:
         return run_methods(Request(**asked), manner)
     if request["transfer"]:
@@ -325,3 +344,42 @@ def compare(data_dir: Path, **settings: Any) -> int:
     from bench.compare import compare as gate
 
     return gate(data_dir=data_dir.expanduser(), **settings)
+
+
+@cli.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@option("--model", "spec", metavar="SPEC", help="As of `bench eval`; needed for .pt sets. Default: the run's.")
+@option("--dataset", help="Default: the run's, or the one that --model was trained on, otherwise digits.")
+@option("--eps", type=Numbers(), help="Radius that a .pt set claims. Default: the data set's.")
+@option("--norm", type=click.Choice(["Linf", "L2"]), help="Of a .pt set. Default: the data set's.")
+@machine
+@option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
+@plugins
+@option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def verify(
+    path: Path, data_dir: Path, unsafe_pickle: bool, eps: tuple[float, ...] | None, device: str, **settings: Any
+) -> int:
+    """Check stored adversarial images by one forward pass: ball, range, whose images, and that they fool the model.
+
+    PATH is a results or run folder, a file that --save-adv has left there, or a .pt set of RobustBench, AutoAttack or
+    torchattacks. Exit 1 if any file is not in order.
+    """
+    from bench.outside import Access
+    from bench.verify import verify as check
+
+    if eps and len(eps) > 1:
+        raise BadInput("--eps takes one radius here: the one that the images are said to be within")
+    access = Access(data_dir.expanduser(), unsafe_pickle=unsafe_pickle)
+    return check(path, device, access=access, eps=eps[0] if eps else None, **settings)
+
+
+@cli.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@option("--into", required=True, type=click.Path(path_type=Path), help="May be one of them, or new.")
+@plugins
+@option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def merge(folders: tuple[Path, ...], into: Path) -> int:
+    """Join results folders: of shards, hosts, labs. Folders that contradict each other are refused."""
+    from bench.merge import merge as join
+
+    return join(folders, into)

@@ -13,7 +13,7 @@ from bench.errors import BadInput, Failed
 from bench.results import Bits
 from bench.stats import Array, Summary, wilson
 from bench.sweeps import Swept, swept
-from bench.threat import L2, Threat
+from bench.threat import L2, Threat, slack
 
 Statistic = Literal["min", "mean", "max"]
 Group = Literal["all", "right", "wrong"]
@@ -46,13 +46,13 @@ class Attacked:
 
     def check(self, x_adv: Tensor, x: Tensor) -> None:
         """Refuse images that are not in the ball, not images, or not there."""
-        name, slack = self.attack.name, 1e-6 + 1e-5 * self.threat.eps  # of fp32 arithmetic
+        name = self.attack.name
         if x_adv.shape != x.shape:
             raise Failed(f"attack {name} returned shape {tuple(x_adv.shape)} for images of {tuple(x.shape)}")
         if not x_adv.isfinite().all():
             raise Failed(f"attack {name} returned pixels that are not finite numbers")
         far = self.threat.distance(x_adv, x)
-        outside = int((far > self.threat.eps + slack).sum())
+        outside = int((far > self.threat.eps + slack(self.threat.eps)).sum())
         low, high = float(x_adv.min()), float(x_adv.max())
         if outside or low < 0 or high > 1:
             raise Failed(

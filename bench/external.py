@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from bench.campaign import LOG, check_folders
+from bench.campaign import LOG, check_folders, tell_shards
 from bench.checkpoint import fingerprint
 from bench.conditions import Attacked, Clean, Condition
 from bench.data import dataset
@@ -26,6 +26,7 @@ from bench.results import place, read_rows, write_json
 from bench.robustbench import model_info, read_model_info
 from bench.rows import Model
 from bench.runfolder import environment, locked
+from bench.shards import WHOLE, Shard
 from bench.sweeps import Swept
 from bench.work import Request, conditions_of, test_images
 
@@ -44,6 +45,8 @@ class Terms:
     download: bool = False
     unsafe_pickle: bool = False
     anyway: bool = False  # judge a model that seems to break the contract
+    save_adv: bool = False
+    shard: Shard = WHOLE
     model_info: Path | None = None
 
 
@@ -52,6 +55,7 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
 
     BadInput, before anything is written, if the model, its contract or the request is not in order.
     """
+    request.check_cut(terms.shard)
     load_plugins()
     prepare()
     device = pick(terms.device)
@@ -61,17 +65,22 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
     known = read_model_info(terms.model_info) if terms.model_info else {}
     if terms.model_info:
         official(exam.conditions)
+        if terms.shard.count > 1:
+            raise BadInput("--model-info needs all images; merge the shards, then give it without --shard")
 
     folder, which = terms.results / visitor.run, Model(visitor, source.epoch, source.view)
     classes = dataset(request.dataset, terms.data_dir).num_classes
     matrix = met_by(which, visitor, net, exam, request, terms) if request.source else None
-    cost = sum(cell_cost(c, exam.n) for c in exam.missing(folder, which, visitor.identity).values())
+    cost = sum(cell_cost(c, len(exam.ids(c))) for c in exam.missing(folder, which, visitor.identity).values())
     with Progress(cost + (matrix.cost() if matrix else 0)) as progress, logging_to(terms.results / LOG):
         with locked(folder):
             write_json(folder / "job.json", describe(source, request, visitor, alarms, device, classes))
             failed = exam.judge(folder, which, net, visitor.identity, progress)
         failed += matrix.fill(progress) if matrix else 0
 
+    if terms.shard.count > 1:
+        tell_shards(terms.results, [visitor.run], terms.shard)
+        return 1 if failed else 0
     write_reports(terms.results, terms.reports)
     print_boards(terms.results, Console(), only={visitor.run})
     if matrix:
@@ -94,7 +103,8 @@ def admitted(
     if terms.download and data.fetch:
         data.fetch(terms.data_dir)
     test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, terms.data_dir)
-    exam = Exam(test.to(device), n, conditions, device, request.precision, terms.batch_size)
+    how = (request.precision, terms.batch_size, terms.save_adv, terms.shard)
+    exam = Exam(test.to(device), n, conditions, device, *how)
     net = source.load(data, Access(terms.data_dir, terms.download, terms.unsafe_pickle)).to(device).eval()
     attacked = any(isinstance(condition, Attacked | Swept) for condition in conditions)
     alarms = doubts(net, data, exam.test, attacked)

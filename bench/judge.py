@@ -3,7 +3,7 @@
 import logging
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -20,6 +20,7 @@ DOUBTFUL = 0.002  # share of images that a doubt must exceed, by more than chanc
 
 log = logging.getLogger("bench")
 Ids = Sequence[int]  # of images in the test set; of a whole block, consecutive
+Keep = Callable[[Tensor, Tensor], None]
 
 
 @dataclass
@@ -99,16 +100,21 @@ class Target:
         copy = attackable(model, x)
         return cls(model, Bf16(copy) if precision == "bf16" else copy, batch_size, seed)
 
-    def distances(self, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, outcome: Outcome) -> Tensor:
+    def distances(
+        self, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, outcome: Outcome, keep: Keep | None = None
+    ) -> Tensor:
         """How far off each image of a block was broken, (B,): 0 if it was wrong already, inf if it never was.
 
         The attack's cost goes to the outcome.
+        keep: is given which images the attack broke, (B,) bool, and the images it found, (B, C, H, W).
         """
         right = judge(self.model, x, y, self.batch_size) | condition.attack.last
         far = torch.where(right, torch.inf, 0.0)
         if right.any():
             x_adv, fooled = self.crafted(condition, ids, x, y, right, outcome)
             far = torch.where(right & fooled, condition.threat.distance(x_adv, x), far)
+            if keep:
+                keep(right & fooled, x_adv)
         return far
 
     def crafted(

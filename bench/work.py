@@ -26,6 +26,7 @@ from bench.plan import Budget, Plan
 from bench.plugins import blamed
 from bench.recipe import RECIPES, Recipe, scaled
 from bench.seeding import seeded
+from bench.shards import Shard
 from bench.suites import attacks_of
 from bench.threat import L2, REFERENCE_EPS, Linf, Threat
 
@@ -57,6 +58,13 @@ class Request:
     precision: str = "fp32"
     transfer: bool = False  # judge each model on images crafted on each of the others too,
     source: tuple[str, ...] = ()  # and on those of these models from outside, by SPEC
+
+    def check_cut(self, shard: Shard) -> None:
+        """BadInput where a shard is to do what is not cut into any."""
+        whole = {"--transfer": self.transfer, "--source": self.source, "--sweep": self.sweep}
+        if shard.count > 1 and any(whole.values()):
+            named = next(option for option, asked in whole.items() if asked)
+            raise BadInput(f"--shard {shard} cuts attacks at radii of their own; give {named} without it")
 
 
 @dataclass(frozen=True)

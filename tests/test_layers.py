@@ -13,8 +13,8 @@ import bench
 ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
     {"errors", "numbers", "seeding", "passes", "labels", "losses", "mixing", "stats", "progress", "augment"},
-    {"registry", "options", "plan", "threat", "device", "results", "branches", "papers", "course"},
-    {"folding", "tuning", "audit"},
+    {"registry", "options", "plan", "threat", "device", "results", "shards", "branches", "papers", "course"},
+    {"folding", "tuning", "audit", "adversarial"},
     {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
     {"attacks", "contract", "watch"},
@@ -26,10 +26,12 @@ LAYERS = [  # a module imports from the lines above its own only
     {"evaluate", "price"},
     {"transfer"},
     {"rows", "runfolder", "report", "studies"},  # rows and tables
-    {"fit", "exam", "outside"},
+    {"parts"},
+    {"known"},
+    {"fit", "exam", "outside", "merge", "foreign"},
     {"runner", "robustbench", "matrix"},
     {"pool", "entrants"},
-    {"campaign", "commands", "compare", "show"},
+    {"campaign", "commands", "compare", "show", "verify"},
     {"external"},
     {"cli"},
 ]
