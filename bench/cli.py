@@ -133,6 +133,7 @@ judging = shared(
     option("--eps", type=Numbers(), help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's."),
     option("--norm", type=click.Choice(["Linf", "L2"]), help="Of the evaluation. Default: the data set's."),
     option("--limit", type=POSITIVE, help="Judge on the first N test images only."),
+    option("--audit", is_flag=True, help="Also probe each model for signs that its accuracy under attack deceives."),
 )
 machine = shared(
     option(
@@ -155,7 +156,6 @@ machine = shared(
 @option(
     "--attacks", type=Names(), help="none, a suite, or names: FGSM, PGD-k, NAME.last, AutoAttack, PGD-20[restarts=5]."
 )
-@option("--audit", is_flag=True, help="Also probe each model for signs that its accuracy under attack deceives.")
 @option("--study", metavar="NAME", help="A paper's grid instead of methods and attacks; `bench list studies`.")
 @judging
 @option("--seeds", type=Seeds(), default="0", help="Training seeds. Default: 0.")
