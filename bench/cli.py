@@ -317,3 +317,28 @@ def compare(data_dir: Path, **settings: Any) -> int:
     from bench.compare import compare as gate
 
     return gate(data_dir=data_dir.expanduser(), **settings)
+
+
+@cli.command()
+@option("--dataset", default="digits", help="Whose test images. Default: digits.")
+@option("--model", help="As of `bench run`.")
+@option("--methods", type=Names(), default="Standard,PGD-AT", help="Whose models. Default: Standard,PGD-AT.")
+@option(
+    "--of", type=Names(), default=(), metavar="SPEC,...", help="Models instead, as `bench eval --model` takes them."
+)
+@option(
+    "--parts", type=Names(), default="all", help="PGD-20, bf16, CW-L2, AutoAttack, overhead, training. Default: all."
+)
+@option("--limit", type=POSITIVE, default=128, help="Attack the first N test images. Default: 128.")
+@option("--repeats", type=POSITIVE, default=3, help="Ratios are medians over so many. Default: 3.")
+@machine
+@plugins
+@folders
+def speed(data_dir: Path, **settings: Any) -> int:
+    """Seconds of attacks and of training beside other packages, as ratios within one interleaved run.
+
+    What --methods name is trained first, at the quick budget, unless the results folder has it.
+    """
+    from bench.speed import Terms, measure_speed
+
+    return measure_speed(Terms(data_dir=data_dir.expanduser(), **settings))

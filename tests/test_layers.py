@@ -28,7 +28,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"runner", "robustbench"},
     {"pool"},
     {"campaign", "commands", "compare", "show"},
-    {"external"},
+    {"external", "speed"},
     {"cli"},
 ]
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}
