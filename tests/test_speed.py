@@ -82,7 +82,7 @@ def test_a_peer_finds_on_a_linear_model_what_there_is_to_find(peer) -> None:
     if not peers.installed(peer):
         pytest.skip(f"{peer} is not installed")
     model, images = linear(2, 40)
-    model, images, threat = model.float(), Images(images.x.float(), images.y), Linf(0.003)
+    model, images, threat = model.float().eval(), Images(images.x.float(), images.y), Linf(0.003)
     exact = (model.radius(images.x, images.y, threat) > threat.eps).numpy()
     assert 0 < exact.sum() < 40
     contestant = Subject("linear", model, images, 40, threat, 16, 10).theirs(peer, peers.PGD[peer])
