@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from bench.plugins import load_plugins
 from bench.pool import cores, run_jobs
 from bench.price import cell_cost, seconds_per_pass, training_cost
 from bench.progress import Progress
-from bench.report import print_boards, write_leaderboard
+from bench.report import print_boards, write_leaderboard, write_sweeps
 from bench.runfolder import forget
 from bench.runner import Runner, Todo
 from bench.studies import STUDIES
@@ -42,9 +43,9 @@ def run_methods(request: Request, manner: Manner) -> int:
     """Carry out a request and show its leaderboard. 0, or 1 if a training or a cell failed."""
     works, failed = carry_out([request], manner)
     if not manner.dry_run:
-        paths = write_leaderboard(manner.results, manner.reports)
+        written = [write(manner.results, manner.reports) for write in (write_leaderboard, write_sweeps)]
         print_boards(manner.results, Console(), only={job.run for work in works for job in work.jobs})
-        print(f"board: {next(path for path in paths if path.suffix == '.md')}")
+        print("\n".join(f"board: {path}" for path in chain(*written) if path.suffix == ".md"))
         print(f"results: {manner.results / works[0].dataset.name}, log: {manner.results / LOG}")
     return 1 if failed else 0
 

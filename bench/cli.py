@@ -131,6 +131,7 @@ def shared(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 judging = shared(
     option("--eps", type=Numbers(), help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's."),
+    option("--sweep", type=Numbers(), help="Instead: 3 radii or more of a curve, such as 0,1/255,2/255,4/255,8/255."),
     option("--norm", type=click.Choice(["Linf", "L2"]), help="Of the evaluation. Default: the data set's."),
     option("--limit", type=POSITIVE, help="Judge on the first N test images only."),
     option("--audit", is_flag=True, help="Also probe each model for signs that its accuracy under attack deceives."),
@@ -250,11 +251,11 @@ def report(study: str, results: Path, reports: Path) -> None:
     """Write tables and figures of everything in the results folder."""
     from rich.console import Console
 
-    from bench.report import print_boards, write_leaderboard
+    from bench.report import print_boards, write_leaderboard, write_sweeps
     from bench.studies.pages import page, started, write_page
 
     if study in ("leaderboard", "all"):
-        paths = write_leaderboard(results, reports)
+        paths = [*write_leaderboard(results, reports), *write_sweeps(results, reports)]
         print_boards(results, Console())
         click.echo("\n".join(str(path) for path in paths))
     for name in started(results) if study == "all" else [study] if study != "leaderboard" else []:

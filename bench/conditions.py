@@ -1,6 +1,7 @@
 """Conditions: what is done to a test image before the model sees it. One condition gives one row."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -10,14 +11,13 @@ from torch import Tensor
 from bench.attacks import AttackSpec
 from bench.errors import BadInput, Failed
 from bench.results import Bits
-from bench.stats import wilson
+from bench.stats import Array, Summary, wilson
+from bench.sweeps import Swept, swept
 from bench.threat import L2, Threat
 
 Statistic = Literal["min", "mean", "max"]
 Group = Literal["all", "right", "wrong"]
 Reading = Literal["success rate", "mean distance"]
-Array = np.ndarray[tuple[int], np.dtype[np.float64]]
-Summary = tuple[float | None, float | None, float | None, int]  # value, its interval, and the images it is of
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Minimised:
         return None, None, None, 0
 
 
-Condition = Clean | Attacked | Diagnosed | Minimised | Probed
+Condition = Clean | Attacked | Diagnosed | Minimised | Probed | Swept
 
 
 def under(attack: AttackSpec, threat: Threat) -> list[Condition]:
@@ -137,8 +137,20 @@ def under(attack: AttackSpec, threat: Threat) -> list[Condition]:
     return [*within, Attacked(attack, L2(np.inf)), *(Minimised(attack, reading) for reading in get_args(Reading))]
 
 
+def over(attack: AttackSpec, balls: Sequence[Threat]) -> list[Condition]:
+    """What an attack is run for in a sweep over balls, from the smallest to the largest.
+
+    One whose word on a radius is not that of any iterate, or is on a block of images, is run at each of them.
+    """
+    if attack.last or attack.minimal or attack.block is not None:
+        return [condition for ball in balls for condition in under(attack, ball)]
+    return [*swept(attack, balls)]
+
+
 def measurement(condition: Condition) -> Condition:
     """The condition from whose outcome this one can be read."""
     if isinstance(condition, Minimised) or (isinstance(condition, Attacked) and condition.attack.minimal):
         return Attacked(condition.attack, L2(np.inf))
+    if isinstance(condition, Swept):
+        return swept(condition.attack, condition.balls)[0]
     return Diagnosed(condition.name, "mean", "all") if isinstance(condition, Diagnosed) else condition

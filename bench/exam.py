@@ -1,5 +1,6 @@
 """What models are judged under, and filling a folder with the numbers that it lacks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -11,12 +12,13 @@ from bench.conditions import Attacked, Condition, measurement
 from bench.data import Images
 from bench.device import describe
 from bench.errors import Failed
-from bench.evaluate import PROTOCOL, outcomes, read_off
+from bench.evaluate import PROTOCOL, read_off, side_by_side
 from bench.judge import Outcome
 from bench.price import cell_cost
 from bench.progress import Event, Tell
 from bench.results import Row, read_outcomes, read_rows, store
 from bench.rows import Model, label, row_of, said
+from bench.together import together
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ class Exam:
         parts = (identity, seen, self.n, condition, attack.params if attack else "", self.precision, PROTOCOL)
         return sha256(repr(parts).encode()).hexdigest()[:16]
 
+    def digest(self, identity: str, bases: Sequence[Condition]) -> str:
+        """Of what is measured together; the keys of its numbers do not depend on that."""
+        return sha256(repr([self.key(identity, basis) for basis in bases]).encode()).hexdigest()[:16]
+
     def judge(self, folder: Path, model: Model, net: nn.Module, identity: str, tell: Tell) -> int:
         """Fill the missing cells of one model, and say how many failed.
 
@@ -56,7 +62,8 @@ class Exam:
         """
         failed = 0
         measured: dict[Condition, Outcome] = {}  # what several conditions are read off is measured once
-        for key, condition in self.missing(folder, model, identity).items():
+        missing = self.missing(folder, model, identity)
+        for place, (key, condition) in enumerate(missing.items()):
             same = [row for row in read_rows(folder) if row.key == key and row.status == "ok"]
             if same and key in read_outcomes(folder):
                 store(folder, replace(same[0], epoch=model.epoch, view=model.view), None)
@@ -68,19 +75,22 @@ class Exam:
                     tell(Event(title, o.done, self.n, weight, f"{o.right[: o.done].mean():.1%} so far"))
 
             tell(Event(title, 0, self.n, weight))
-            saved = folder / f"partial-{key}.json"
+            basis = measurement(condition)
+            bases = together(basis, [*missing.values()][place + 1 :])
+            saved = folder / f"partial-{self.digest(identity, bases)}.json"
             try:
-                basis = measurement(condition)
-                measured[basis] = measured.get(basis) or outcomes(
-                    net,
-                    self.test,
-                    basis,
-                    n=self.n,
-                    precision=self.precision,
-                    batch_size=self.batch_size,
-                    saved=saved,
-                    tick=after,
-                )
+                if basis not in measured:
+                    found = side_by_side(
+                        net,
+                        self.test,
+                        bases,
+                        n=self.n,
+                        precision=self.precision,
+                        batch_size=self.batch_size,
+                        saved=saved,
+                        tick=after,
+                    )
+                    measured |= zip(bases, found, strict=True)
                 outcome = read_off(measured[basis], condition)
                 row, bits = self.row(model, condition, key, outcome), outcome.right
                 word = f"{said(row)}, {outcome.seconds:.1f} s, {row.verdict}"

@@ -19,11 +19,12 @@ from bench.plugins import load_plugins
 from bench.pool import cores, logging_to
 from bench.price import cell_cost
 from bench.progress import Progress
-from bench.report import print_boards, write_leaderboard
+from bench.report import print_boards, write_leaderboard, write_sweeps
 from bench.results import read_rows, write_json
 from bench.robustbench import model_info, read_model_info
 from bench.rows import Model
 from bench.runfolder import environment, locked
+from bench.sweeps import Swept
 from bench.work import Request, conditions_of, test_images
 
 BUDGET = "not trained here"
@@ -78,13 +79,15 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
         official(exam.conditions)
 
     folder, which = terms.results / visitor.run, Model(visitor, source.epoch, source.view)
+    classes = dataset(request.dataset, terms.data_dir).num_classes
     with locked(folder):
-        write_json(folder / "job.json", describe(source, request, visitor, alarms, device))
+        write_json(folder / "job.json", describe(source, request, visitor, alarms, device, classes))
         cost = sum(cell_cost(c, exam.n) for c in exam.missing(folder, which, visitor.identity).values())
         with Progress(cost) as progress, logging_to(terms.results / LOG):
             failed = exam.judge(folder, which, net, visitor.identity, progress)
 
     write_leaderboard(terms.results, terms.reports)
+    write_sweeps(terms.results, terms.reports)
     print_boards(terms.results, Console(), only={visitor.run})
     print(f"results: {folder}")
     if terms.model_info and not failed:
@@ -106,7 +109,7 @@ def admitted(
     test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, terms.data_dir)
     exam = Exam(test.to(device), n, conditions, device, request.precision, terms.batch_size)
     net = source.load(data, Access(terms.data_dir, terms.download, terms.unsafe_pickle)).to(device).eval()
-    attacked = any(isinstance(condition, Attacked) for condition in conditions)
+    attacked = any(isinstance(condition, Attacked | Swept) for condition in conditions)
     alarms = doubts(net, data, exam.test, attacked)
     if alarms and not terms.anyway:
         raise BadInput(f"{source}: {'; '.join(alarms)}. To judge it as it is, give --anyway")
@@ -124,7 +127,7 @@ def official(conditions: tuple[Condition, ...]) -> Attacked:
 
 
 def describe(
-    source: Source, request: Request, visitor: Visitor, alarms: list[str], device: torch.device
+    source: Source, request: Request, visitor: Visitor, alarms: list[str], device: torch.device, classes: int
 ) -> dict[str, object]:
     """job.json of a model that has no training."""
     return {
@@ -136,6 +139,7 @@ def describe(
         "identity": visitor.identity,
         "source": request.dataset,
         "budget": BUDGET,
+        "classes": classes,
         "alarms": alarms,
         "environment": environment(device),
         "status": "external",

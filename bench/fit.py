@@ -29,6 +29,7 @@ def fit(work: Work, job: Job, results: Path, device: torch.device, tell: Tell) -
         "images": len(work.train) + len(work.holdout),
         "train_eps": asked.train_eps,
         "settings": asked.settings,
+        "classes": work.dataset.num_classes,
     }
     describe_job(folder, job, device, "training", **facts)
     epochs, weight, title = job.plan.epochs, training_cost(work, job), f"{job.name} s{job.seed} training"

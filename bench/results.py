@@ -59,7 +59,7 @@ class Row:
 
 COLUMNS = [f.name for f in fields(Row)]
 TEXT = [f.name for f in fields(Row) if f.type is str]
-TRAINING = ["budget", "data"]  # columns of load() that come from job.json
+TRAINING = ["budget", "data", "classes"]  # columns of load() that come from job.json
 FLOATS = ["eps", "value", "ci_low", "ci_high", "forwards", "backwards", "seconds"]
 
 

@@ -13,14 +13,15 @@ import bench
 ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
     {"errors", "numbers", "seeding", "passes", "labels", "losses", "mixing", "stats", "progress", "augment"},
-    {"registry", "options", "plan", "threat", "device", "results", "branches", "papers"},
+    {"registry", "options", "plan", "threat", "device", "results", "branches", "papers", "course"},
     {"folding", "tuning", "audit"},
     {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
     {"attacks", "contract", "watch"},
+    {"sweeps"},
     {"conditions", "suites"},
-    {"judge", "train", "work"},  # cells
-    {"planted"},
+    {"judge", "train", "work", "together"},  # cells
+    {"planted", "bisection"},
     {"probes"},
     {"evaluate", "price"},
     {"rows", "runfolder", "report", "studies"},  # rows and tables

@@ -98,6 +98,15 @@ def test_peers_see_the_same_images_and_we_are_no_weaker(subject) -> None:
     assert 0 < ours.backwards < 20 * 21
 
 
+@pytest.mark.parametrize(("part", "times"), [("sweep", 8), ("trajectory", 3)])
+def test_one_search_that_serves_several_numbers_is_no_weaker_than_a_run_for_each(subject, part, times) -> None:
+    contest = PARTS[part](subject)
+    ours, theirs = (contest.runners[name]() for name in contest.pairs[0])
+    assert len(ours.right) == len(theirs.right) == 20 * times
+    assert (ours.right & ~theirs.right).sum() <= 1
+    assert ours.backwards < theirs.backwards
+
+
 @pytest.mark.usefixtures("short_square")
 def test_autoattack_called_directly_has_the_outcomes_of_ours_image_by_image(subject, monkeypatch) -> None:
     monkeypatch.setattr("bench.speed.parts.BLOCK", 32)

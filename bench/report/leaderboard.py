@@ -1,14 +1,15 @@
 """From a results folder to the leaderboard: on the terminal, and as files under reports/leaderboard/."""
 
-from collections.abc import Callable, Set
+from collections.abc import Set
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
 from bench.errors import BadInput
 from bench.report import paired, render, words
 from bench.report.boards import Board, groups
+from bench.report.files import cleared, image, text
 from bench.report.naming import labels
 from bench.report.tables import leaderboard
 from bench.report.training import trained, training
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import Console
 
-GENERATED = (".md", ".csv", ".tex", ".png", ".pdf")
 DRAWN = 30  # recipes in a figure; the tables have them all
 
 
@@ -65,22 +65,18 @@ def print_boards(results: Path, console: "Console", only: Set[str] | None = None
 
 def write_leaderboard(results: Path, reports: Path) -> list[Path]:
     """Write leaderboard.md with the tables, figures and rows behind it; files of an earlier report go first."""
-    found, folder = boards(results), reports / "leaderboard"
-    if folder.exists():
-        for old in folder.iterdir():
-            if old.suffix in GENERATED:
-                old.unlink()
+    found, folder = boards(results), cleared(reports / "leaderboard")
     written, sections = [], ["# Leaderboard\n"]
     for board, report in found.items():
-        files = {f"{board.slug}{end}": _text(text) for end, text in _tables(board, report).items()}
+        files = {f"{board.slug}{end}": text(content) for end, content in _tables(board, report).items()}
         figures = _figures(results, board, report)
         for name, figure in figures.items():
-            files |= {f"{board.slug}-{name}.{end}": _image(figure, end) for end in ("png", "pdf")}
+            files |= {f"{board.slug}-{name}.{end}": image(figure, end) for end in ("png", "pdf")}
         for name, write in files.items():
             write_atomically(folder / name, write)
             written.append(folder / name)
         sections.append(_section(board, report, list(figures)))
-    write_atomically(folder / "leaderboard.md", _text("\n".join(sections)))
+    write_atomically(folder / "leaderboard.md", text("\n".join(sections)))
     return [folder / "leaderboard.md", *written]
 
 
@@ -128,13 +124,3 @@ def _section(board: Board, report: Report, figures: list[str]) -> str:
     parts = [report.extent, render.markdown(report.table) + "\n" + words.caption(report.table), notes]
     parts += [paired.section(report.differences)] if len(report.differences) else []
     return f"## {board.title}\n\n" + "\n\n".join(filter(None, [*parts, images])) + "\n"
-
-
-def _text(text: str) -> Callable[[IO[bytes]], object]:
-    return lambda file: file.write(text.encode())
-
-
-def _image(figure: "Figure", kind: str) -> Callable[[IO[bytes]], object]:
-    from bench.report.style import save
-
-    return lambda file: save(figure, file, kind)

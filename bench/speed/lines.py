@@ -31,7 +31,7 @@ class Line:
     ratio_low: float = NAN
     ratio_high: float = NAN
     peer_accuracy: float = NAN
-    weaker: float = NAN  # images that the peer breaks and ours does not
+    weaker: float = NAN  # images that the peer breaks and ours does not; of several runs, at any of them
     stronger: float = NAN
     note: str = ""
 

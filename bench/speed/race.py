@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.conditions import Array
 from bench.results import Bits
+from bench.stats import Array
 
 SIZE, TRIES = {"cpu": 1024, "cuda": 8192}, 5  # of the square matrices that the peak is measured on
 
