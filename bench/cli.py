@@ -150,6 +150,7 @@ judging = shared(
     option("--limit", type=POSITIVE, help="Judge on the first N test images only."),
     option("--save-adv", is_flag=True, help="Keep the images that attacks break, for `bench verify`."),
     option("--shard", type=Share(), default=WHOLE, help="Judge the i-th of n shares only; see `bench merge`."),
+    option("--audit", is_flag=True, help="Also probe each model for signs that its accuracy under attack deceives."),
 )
 machine = shared(
     option(
@@ -172,7 +173,6 @@ machine = shared(
 @option(
     "--attacks", type=Names(), help="none, a suite, or names: FGSM, PGD-k, NAME.last, AutoAttack, PGD-20[restarts=5]."
 )
-@option("--audit", is_flag=True, help="Also probe each model for signs that its accuracy under attack deceives.")
 @option("--transfer", is_flag=True, help="Also judge each model on images crafted on each of the others.")
 @option("--source", type=Names(), metavar="SPEC,...", help="Of --transfer: models from outside, as of `bench eval`.")
 @option("--study", metavar="NAME", help="A paper's grid instead of methods and attacks; `bench list studies`.")
@@ -383,3 +383,27 @@ def merge(folders: tuple[Path, ...], into: Path) -> int:
     from bench.merge import merge as join
 
     return join(folders, into)
+
+
+@option("--dataset", default="digits", help="Whose test images. Default: digits.")
+@option("--model", help="As of `bench run`.")
+@option("--methods", type=Names(), default="Standard,PGD-AT", help="Whose models. Default: Standard,PGD-AT.")
+@option(
+    "--of", type=Names(), default=(), metavar="SPEC,...", help="Models instead, as `bench eval --model` takes them."
+)
+@option(
+    "--parts", type=Names(), default="all", help="PGD-20, bf16, CW-L2, AutoAttack, overhead, training. Default: all."
+)
+@option("--limit", type=POSITIVE, default=128, help="Attack the first N test images. Default: 128.")
+@option("--repeats", type=POSITIVE, default=3, help="Ratios are medians over so many. Default: 3.")
+@machine
+@plugins
+@folders
+def speed(data_dir: Path, **settings: Any) -> int:
+    """Seconds of attacks and of training beside other packages, as ratios within one interleaved run.
+
+    What --methods name is trained first, at the quick budget, unless the results folder has it.
+    """
+    from bench.speed import Terms, measure_speed
+
+    return measure_speed(Terms(data_dir=data_dir.expanduser(), **settings))

@@ -34,7 +34,12 @@ def batched(model: nn.Module, x: Tensor) -> Tensor:
 
 def in_places(x: Tensor) -> tuple[Tensor, ...]:
     """x in parts of so many images."""
-    return torch.split(x, _places.get() or len(x))
+    return torch.split(x, room(len(x)))
+
+
+def room(images: int) -> int:
+    """How many of these images are worked on at a time."""
+    return _places.get() or images
 
 
 def gradient(loss: Tensor, x: Tensor) -> Tensor:
@@ -84,7 +89,7 @@ def search(
         return leg.found
     shorter = legs(model, x)
     found, goals, stuck = x.clone(), y[:, None] if aims is None else aims, 0
-    limit = _places.get() or len(x)
+    limit = room(len(x))
     waiting = torch.arange(len(x), device=x.device)
     rows, taken, tries = waiting[:0], waiting[:0], waiting[:0]
     x_adv = x[:0]

@@ -6,6 +6,7 @@ from statistics import fmean, variance
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 Array = np.ndarray[tuple[int], np.dtype[np.float64]]
 Summary = tuple[float | None, float | None, float | None, int]  # value, its interval, and the images it is of
@@ -82,3 +83,17 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
         adjusted[i] = highest
     return adjusted
+
+
+def paired_bootstrap(differences: ArrayLike, resamples: int = 10_000, seed: int = 0) -> tuple[float, float]:
+    """The 95 % percentile interval of the mean of differences, one an image, by drawing the images anew.
+
+    Only how often each value is drawn matters, so whole resamples are drawn as counts of the values.
+    """
+    values, counts = np.unique(np.asarray(differences, float), return_counts=True)
+    if not len(values):
+        raise ValueError("an interval needs at least one image")
+    n = counts.sum()
+    drawn = np.random.default_rng(seed).multinomial(n, counts / n, size=resamples)
+    low, high = np.quantile(drawn @ values / n, [0.025, 0.975])
+    return float(low), float(high)

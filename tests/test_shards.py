@@ -204,7 +204,7 @@ def test_a_killed_shard_goes_on_and_another_one_does_not_take_its_blocks(bench, 
     asked = [*TRAINED, "--attacks", "drawn", "--results", "trained", "--save-adv", "--shard"]
     monkeypatch.setitem(ATTACKS._items, "drawn", drawn)
     monkeypatch.setitem(ATTACKS._homes, "drawn", __name__)
-    real = exam.outcomes
+    real = exam.side_by_side
 
     def killed(*arguments, tick, **settings):
         def stop(outcome):
@@ -214,7 +214,7 @@ def test_a_killed_shard_goes_on_and_another_one_does_not_take_its_blocks(bench, 
         return real(*arguments, tick=stop, **settings)
 
     with monkeypatch.context() as patch:
-        patch.setattr(exam, "outcomes", killed)
+        patch.setattr(exam, "side_by_side", killed)
         assert bench(*asked, "2/2")[0] == 130
     folder = folder_of(home / "trained")
     assert len(list(folder.glob("partial-*-2of2.*"))) == 2

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 BAR = {"height": 0.72, "error_kw": {"elinewidth": 0.6, "ecolor": "#444444"}}
+DOTS: Any = {"linestyle": "none", "marker": ".", "markersize": 2.5, "color": "#000000", "alpha": 0.7}  # the seeds
 CURVES = {  # column of train.csv: its name, line and marker
     "val_clean": ("hold-out, clean", "-", "s"),
     "val_fgsm": ("hold-out, FGSM", ":", "."),
@@ -56,7 +57,9 @@ def bars(table: pd.DataFrame, title: str) -> "Figure":
         bar: dict[str, Any] = {**BAR, "xerr": _intervals(table, column)}
         axes.barh(places, table[column], color=colour, **bar)
         for place, line in enumerate(table.to_dict("records")):
-            end = line[f"{column} high"]
+            each = line[f"{column} each"]
+            axes.plot(each, [place] * len(each), **DOTS)
+            end = max([line[f"{column} high"], *each])
             axes.text(2 + (0 if pd.isna(end) else end), place, plain(line, column, 0), va="center", fontsize=5.5)
         axes.set(title=column, xlim=(0, 122), xticks=[0, 50, 100], yticks=places, yticklabels=table["recipe"])
         axes.grid(axis="y", visible=False)
