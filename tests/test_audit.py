@@ -125,6 +125,16 @@ def test_transferred_images_that_do_more_than_white_box_ones_are_told(tmp_path):
     assert said(tmp_path) == "suspect: PGD-20.last from elsewhere breaks 26 of 300 images that PGD-20 leaves"
 
 
+@pytest.mark.parametrize(("right", "want"), [(first(60), "60 of 300"), (first(12), "")])
+def test_an_attack_that_reaches_nothing_is_told_in_a_ball_that_holds_every_image(tmp_path, right, want):
+    ball = {"norm": "L2", "eps": float("inf")}
+    measure(tmp_path, "", first(294))
+    measure(tmp_path, "CW-L2", right, params=parse_attack("CW-L2").params, **ball)
+    (board,) = [report for board, report in boards(tmp_path).items() if board.eps == float("inf")]
+    reason = f"suspect: CW-L2 leaves {want} images in a ball that holds every image"
+    assert board.table["verdict"].item() == (reason if want else "ok")
+
+
 def test_a_larger_ball_that_protects_is_told(tmp_path):
     assert verdict(tmp_path, HONEST) == "ok"
     measure(tmp_path, "PGD-20", first(100), params=parse_attack("PGD-20").params, eps=16 / 255)

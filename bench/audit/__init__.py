@@ -7,6 +7,7 @@ itself is the judge.
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 
 import pandas as pd
@@ -23,6 +24,7 @@ from bench.audit.outcomes import (
     gradient_misleads,
     many,
     standing,
+    unreached,
 )
 from bench.results import Bits
 
@@ -54,6 +56,7 @@ def audit(rows: pd.DataFrame, beside: pd.DataFrame, outcomes: Mapping[str, Bits]
     if counted and standing(everyone):
         doubts += [sign for sign in signs if sign.level == "suspect"]
         doubts += [*black_box_wins(everyone), *effort_is_lost(counted), *gradient_misleads(counted)]
+        doubts += unreached(counted) if math.isinf(here["eps"]) else []
         doubts += eps_helps_the_model(counted, _met(larger[larger["n"] == here["n"]], outcomes))
     return [*doubts, *above_clean(clean[0], attacks)]
 

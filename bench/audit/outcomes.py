@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 
-from bench.audit.limits import ALIKE, CLEAN, FULL_EFFORT, ITERATIVE, MISLED, SHORT, STANDING, SURE, Level, Limit
+from bench.audit.limits import ALIKE, CLEAN, FULL_EFFORT, ITERATIVE, MISLED, SHORT, SIGNS, STANDING, SURE, Level, Limit
 from bench.results import Bits
 from bench.stats import exceeds, mcnemar
 
@@ -132,6 +132,14 @@ def gradient_misleads(attacks: list[Met]) -> Iterator[Doubt]:
         alike = [one for one in single if not many(count(one.right & ~longest.right), len(one.right), ALIKE)]
         note = f", which does no more than {alike[0].title}" if alike else ""
         yield Doubt("suspect", broken_by(best, longest) + note)
+
+
+def unreached(attacks: list[Met]) -> Iterator[Doubt]:
+    """In a ball that holds every image none is robust (Carlini 2019, section 4)."""
+    for met in attacks:
+        left, n = count(met.right), len(met.right)
+        if many(left, n, SIGNS["unbounded"]):
+            yield Doubt("suspect", f"{met.title} leaves {left} of {n} images in a ball that holds every image")
 
 
 def eps_helps_the_model(near: list[Met], far: list[Met]) -> Iterator[Doubt]:
