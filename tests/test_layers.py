@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
     {"errors", "numbers", "seeding", "passes", "labels", "losses", "mixing", "stats", "progress", "augment"},
     {"registry", "options", "plan", "threat", "device", "results", "branches", "papers"},
-    {"folding", "tuning", "audit"},
+    {"folding", "tuning", "audit", "corruptions"},
     {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
     {"attacks", "contract", "watch"},

@@ -1,0 +1,199 @@
+"""Light, colour, compression and warping. Hendrycks & Dietterich, ICLR 2019, arXiv:1903.12261; the authors' parameters.
+
+Colours go through HSV by scikit-image's formulas in double precision, as a rounding error here is a level there.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from io import BytesIO
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from bench.corruptions.corruption import CORRUPTIONS, Corruption, single
+from bench.corruptions.filters import bilinear
+from bench.seeding import uniform
+
+
+def brightness(x: Tensor, more: float) -> Tensor:
+    if x.shape[1] == 1:
+        return x + more
+    hue, saturation, value = to_hsv(x)
+    return from_hsv(hue, saturation, (value + more).clamp(0, 1))
+
+
+def saturate(x: Tensor, factor: float, more: float) -> Tensor:
+    hue, saturation, value = to_hsv(x)
+    return from_hsv(hue, (saturation * factor + more).clamp(0, 1), value)
+
+
+def to_hsv(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Hue, saturation and value (B, H, W) in [0, 1] of RGB images."""
+    red, green, blue = x.unbind(1)
+    value = x.amax(1)
+    spread = value - x.amin(1)
+    some = torch.where(spread == 0, 1, spread)
+    sector = torch.where(red == value, (green - blue) / some, 2 + (blue - red) / some)
+    sector = torch.where((green == value) & (red == value), 2 + (blue - red) / some, sector)
+    sector = torch.where(blue == value, 4 + (red - green) / some, sector)
+    hue = torch.where(spread == 0, 0, (sector / 6).remainder(1))
+    return hue, torch.where(spread == 0, 0, spread / torch.where(value == 0, 1, value)), value
+
+
+def from_hsv(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
+    """RGB images (B, 3, H, W) of hue, saturation and value (B, H, W)."""
+    sector = (hue * 6).floor()
+    part = hue * 6 - sector
+    p, q = value * (1 - saturation), value * (1 - part * saturation)
+    t = value * (1 - (1 - part) * saturation)
+    choices = ((value, t, p), (q, value, p), (p, value, t), (p, q, value), (t, p, value), (value, p, q))
+    table = torch.stack([torch.stack(choice, 1) for choice in choices], 1)
+    index = (sector.long() % 6)[:, None, None].expand(-1, 1, 3, -1, -1)
+    return table.gather(1, index)[:, 0]
+
+
+def contrast(x: Tensor, factor: float) -> Tensor:
+    """Around each channel's mean, summed in whole levels so that the order of the sum cannot matter."""
+    levels = (x * 255).round().long()
+    mean = levels.sum((2, 3), keepdim=True).double() / (levels[0, 0].numel() * 255)
+    return (x - mean) * factor + mean
+
+
+def pixelate(x: Tensor, scale: float) -> Tensor:
+    """Averaged down to a share of the size, and blown up again."""
+
+    def change(image: Image.Image) -> Image.Image:
+        small = (int(image.width * scale), int(image.height * scale))
+        return image.resize(small, Image.Resampling.BOX).resize(image.size, Image.Resampling.BOX)
+
+    return by_pillow(x, change)
+
+
+def jpeg_compression(x: Tensor, quality: int) -> Tensor:
+    def change(image: Image.Image) -> Image.Image:
+        file = BytesIO()
+        image.save(file, "JPEG", quality=quality)
+        return Image.open(file)
+
+    return by_pillow(x, change)
+
+
+def by_pillow(x: Tensor, change: Callable[[Image.Image], Image.Image]) -> Tensor:
+    """Each image (C, H, W) as Pillow changes it."""
+    pixels = (x * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    pixels = pixels if x.shape[1] == 3 else pixels[..., 0]
+    changed = np.stack([np.asarray(change(Image.fromarray(image))) for image in pixels])
+    changed = changed.reshape(len(x), *x.shape[2:], x.shape[1]).transpose(0, 3, 1, 2)
+    return torch.from_numpy(np.ascontiguousarray(changed)).to(x) / 255
+
+
+def elastic_transform(x: Tensor, alpha: float, sigma: float, jitter: float) -> Tensor:
+    """Three points moved by up to `jitter` pixels and the plane with them; then every pixel by a smooth random field.
+
+    alpha: by which the smoothed field, of draws in [-1, 1), is multiplied, in pixels. sigma: of the smoothing.
+    """
+    batch, _, height, width = x.shape
+    centre = torch.tensor([height // 2, width // 2], dtype=torch.float64)
+    reach = min(height, width) // 3
+    corners = centre + reach * torch.tensor([[1, 1], [1, -1], [-1, -1]])
+    corners = corners.to(x.device)
+    moved = corners + (uniform(x.new_empty(batch, 3, 2)) * 2 - 1) * jitter
+    back = torch.linalg.solve(torch.cat([moved, torch.ones_like(moved[:, :, :1])], 2), corners.expand(batch, -1, -1))
+    rows = torch.arange(height, device=x.device).view(-1, 1).expand(height, width)
+    columns = torch.arange(width, device=x.device).expand(height, width)
+    across, along, offset = back.view(batch, 3, 2, 1, 1).unbind(1)
+    source = columns * across + rows * along + offset  # column and row, as OpenCV orders them
+    x = bilinear(x.float(), source[:, 1], source[:, 0], "mirror")
+    if alpha == 0:
+        return x
+    field = smooth_field(uniform(x.new_empty(batch, 2, height, width)) * 2 - 1, sigma) * alpha
+    return bilinear(x, rows + field[:, 1], columns + field[:, 0], "reflect")
+
+
+def smooth_field(field: Tensor, sigma: float) -> Tensor:
+    """A Gaussian blur (B, 2, H, W), reflected at the border and cut off at 3 sigma, however many images wide it is."""
+    down, right = (gaussian_matrix(size, sigma).to(field) for size in field.shape[2:])
+    return torch.stack([down @ one @ right.T for one in field])  # image by image: a batched product may sum otherwise
+
+
+@lru_cache(16)
+def gaussian_matrix(size: int, sigma: float) -> Tensor:
+    """The filter as a matrix: what it makes of each unit vector."""
+    from scipy.ndimage import gaussian_filter1d
+
+    return torch.from_numpy(gaussian_filter1d(np.eye(size), sigma, axis=0, mode="reflect", truncate=3))
+
+
+CORRUPTIONS.add(
+    "brightness",
+    Corruption(
+        brightness,
+        {
+            32: single(0.05, 0.1, 0.15, 0.2, 0.3),
+            64: single(0.1, 0.2, 0.3, 0.4, 0.5),
+            224: single(0.1, 0.2, 0.3, 0.4, 0.5),
+        },
+    ),
+)
+CORRUPTIONS.add(
+    "contrast",
+    Corruption(
+        contrast,
+        {
+            32: single(0.75, 0.5, 0.4, 0.3, 0.15),
+            64: single(0.4, 0.3, 0.2, 0.1, 0.05),
+            224: single(0.4, 0.3, 0.2, 0.1, 0.05),
+        },
+    ),
+)
+CORRUPTIONS.add(
+    "elastic_transform",
+    Corruption(
+        elastic_transform,
+        {
+            32: ((0, 0, 2.56), (1.6, 6.4, 2.24), (2.56, 1.92, 1.92), (3.2, 1.28, 1.6), (3.2, 0.96, 0.96)),
+            64: ((0, 0, 5.12), (3.2, 19.2, 3.84), (6.4, 5.12, 3.84), (6.4, 1.92, 1.92), (10.24, 1.92, 1.28)),
+            224: (
+                (488, 170.8, 24.4),
+                (488, 19.52, 48.8),
+                (12.2, 2.44, 4.88),
+                (17.08, 2.44, 4.88),
+                (29.28, 2.44, 4.88),
+            ),
+        },
+        smallest=16,
+        why="its jitter could fold a smaller one",
+    ),
+)
+CORRUPTIONS.add(
+    "pixelate",
+    Corruption(
+        pixelate,
+        {
+            32: single(0.95, 0.9, 0.85, 0.75, 0.65),
+            64: single(0.9, 0.8, 0.7, 0.6, 0.5),
+            224: single(0.6, 0.5, 0.4, 0.3, 0.25),
+        },
+    ),
+)
+CORRUPTIONS.add(
+    "jpeg_compression",
+    Corruption(
+        jpeg_compression,
+        {32: single(80, 65, 58, 50, 40), 64: single(65, 58, 50, 40, 25), 224: single(25, 18, 15, 10, 7)},
+    ),
+)
+CORRUPTIONS.add(
+    "saturate",
+    Corruption(
+        saturate,
+        {
+            32: ((0.3, 0), (0.1, 0), (1.5, 0), (2, 0.1), (2.5, 0.2)),
+            64: ((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (30, 0.2)),
+            224: ((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2)),
+        },
+        colour=True,
+    ),
+)
