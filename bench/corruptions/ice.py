@@ -80,8 +80,8 @@ def _photographs(folder: Path, used: int) -> Ice:
 def _procedural(used: int) -> Ice:
     """Bright ridges on bluish white."""
     with seeded("procedural ice"):
-        cloud = plasma(torch.rand(used, 512, 512, dtype=torch.float64), decay=1.6)
-    ridges = 1 - (2 * cloud - 1).abs()
+        cloud = plasma(torch.rand(used, 512, 512, dtype=torch.float64), decay=1.3)
+    ridges = 0.4 + 0.55 * (1 - (2 * cloud - 1).abs())
     tint = torch.tensor([0.88, 0.95, 1.0], dtype=torch.float64).view(3, 1, 1)
     pictures = (ridges.unsqueeze(1) * tint * 255).round().byte()
     return Ice("procedural", tuple(pictures))

@@ -49,7 +49,8 @@ def shade(drops: Bytes) -> Floats:
     """How bright water glistens (H, W), 1 at most: by distance from the rims of the drops, embossed."""
     from scipy.ndimage import correlate, uniform_filter
 
-    near: Bytes = np.asarray(uniform_filter(distances(edges(drops)), 3, mode="mirror")).astype(np.uint8)
+    # in single precision a mean of whole numbers is whole, so that dropping the fraction cannot lose a level
+    near: Bytes = np.asarray(uniform_filter(distances(edges(drops)), 3, mode="mirror"), np.float32).astype(np.uint8)
     relief = np.clip(correlate(equalised(near).astype(int), EMBOSS, mode="mirror"), 0, 255)
     light: Floats = drops * np.rint(uniform_filter(relief.astype(float), 3, mode="mirror"))
     light /= max(light.max(), 1)
