@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bench.results import load as load_results
     from bench.robustbench import benchmark
     from bench.threat import L2, Linf, Threat
+    from bench.transfer import transferred
     from bench.tuning import blended, tuned
 
 _HOME = {
@@ -46,6 +47,7 @@ _HOME = {
     "bench.rehearsal": ("Shifted", "rehearsed"),
     "bench.robustbench": ("benchmark",),
     "bench.threat": ("L2", "Linf", "Threat"),
+    "bench.transfer": ("transferred",),
     "bench.tuning": ("blended", "tuned"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
@@ -57,7 +59,7 @@ __all__ = [
     "Share", "Shifted", "Targeted", "Threat", "Untargeted", "add_branches", "add_masks", "augmented", "benchmark",
     "beta", "blended", "box", "branch", "cross_entropy", "dataset", "frozen", "kl", "lerp", "load_model",
     "load_results", "margin", "option", "outcomes", "parse_attack", "plain", "random_class", "recalled", "rehearsed",
-    "scaled", "shuffled", "smooth", "tuned",
+    "scaled", "shuffled", "smooth", "transferred", "tuned",
 ]  # fmt: skip
 
 

@@ -8,12 +8,14 @@ import torch
 from rich.console import Console
 
 from bench.device import pick, prepare
+from bench.entrants import drawn, welcomed
 from bench.errors import BadInput
+from bench.outside import Access
 from bench.plugins import load_plugins
-from bench.pool import cores, run_jobs
+from bench.pool import cores, logging_to, run_jobs
 from bench.price import cell_cost, seconds_per_pass, training_cost
 from bench.progress import Progress
-from bench.report import print_boards, write_leaderboard
+from bench.report import print_boards, print_transfer, write_leaderboard, write_transfer
 from bench.runfolder import forget
 from bench.runner import Runner, Todo
 from bench.studies import STUDIES
@@ -42,8 +44,12 @@ def run_methods(request: Request, manner: Manner) -> int:
     """Carry out a request and show its leaderboard. 0, or 1 if a training or a cell failed."""
     works, failed = carry_out([request], manner)
     if not manner.dry_run:
-        paths = write_leaderboard(manner.results, manner.reports)
-        print_boards(manner.results, Console(), only={job.run for work in works for job in work.jobs})
+        paths, runs = write_leaderboard(manner.results, manner.reports), {job.run for job in works[0].jobs}
+        pages = write_transfer(manner.results, manner.reports)
+        print_boards(manner.results, Console(), only=runs)
+        if request.transfer:
+            print_transfer(manner.results, Console(), only=runs)
+            print(f"transfer: {pages[0]}")
         print(f"board: {next(path for path in paths if path.suffix == '.md')}")
         print(f"results: {manner.results / works[0].dataset.name}, log: {manner.results / LOG}")
     return 1 if failed else 0
@@ -73,19 +79,26 @@ def carry_out(requests: Sequence[Request], manner: Manner) -> tuple[list[Work], 
     fetch = manner.download and not manner.dry_run
     works = [plan_work(request, manner.data_dir, device, fetch) for request in requests]
     runners = [Runner(work, manner.results, device, work.request.precision, manner.batch_size) for work in works]
+    guests = [welcomed(work, Access(manner.data_dir, manner.download)) for work in works]
     workers = manner.workers or (1 if device.type == "cuda" else cores())
     todo = [runner.todo(manner.retrain) for runner in runners]
     costs = [price(work, missing) for work, missing in zip(works, unrepeated(todo), strict=True)]
+    matrices = drawn(runners, guests, manner.retrain)
     if manner.dry_run:
         print(estimate(works, unrepeated(todo), sum(costs), device, workers))
+        for matrix in matrices:
+            print(f"{matrix.estimate()}, about {duration(matrix.cost() * seconds_per_pass(works[0], device))}")
         return works, 0
     if manner.retrain:
         for run in {job.run for work in works for job in work.jobs}:
             forget(manner.results / run)
     failed = 0
-    with Progress(sum(costs)) as progress:
+    with Progress(sum(costs) + sum(matrix.cost() for matrix in matrices)) as progress:
         for runner, missing in zip(runners, todo, strict=True):
             failed += run_jobs(runner, [t.job for t in missing], progress, workers, manner.results / LOG)
+        torch.set_num_threads(cores())
+        with logging_to(manner.results / LOG):
+            failed += sum(matrix.fill(progress) for matrix in drawn(runners, guests))
     return works, failed
 
 

@@ -156,6 +156,8 @@ machine = shared(
     "--attacks", type=Names(), help="none, a suite, or names: FGSM, PGD-k, NAME.last, AutoAttack, PGD-20[restarts=5]."
 )
 @option("--audit", is_flag=True, help="Also probe each model for signs that its accuracy under attack deceives.")
+@option("--transfer", is_flag=True, help="Also judge each model on images crafted on each of the others.")
+@option("--source", type=Names(), metavar="SPEC,...", help="Of --transfer: models from outside, as of `bench eval`.")
 @option("--study", metavar="NAME", help="A paper's grid instead of methods and attacks; `bench list studies`.")
 @judging
 @option("--seeds", type=Seeds(), default="0", help="Training seeds. Default: 0.")
@@ -187,6 +189,8 @@ def run(
     from bench.work import Request
 
     asked = said(request)
+    if request["source"] and not request["transfer"]:
+        raise BadInput("--source names models to craft images on, which is done for --transfer; give that too")
     if "train_eps" in asked:
         if len(asked["train_eps"]) != 1:
             raise BadInput("--train-eps takes one radius; to compare several, run once for each")
@@ -194,6 +198,8 @@ def run(
     manner = Manner(data_dir.expanduser(), results, reports, device, batch_size, workers, download, retrain, dry_run)
     if study is None:
         return run_methods(Request(**asked), manner)
+    if request["transfer"]:
+        raise BadInput(f"--study {study} asks questions of its own; leave --transfer out")
     if "methods" in asked or "attacks" in asked:
         raise BadInput(f"--study {study} brings its own methods and attacks; leave --methods and --attacks out")
     return run_study(study, Request(**asked), manner)
@@ -211,6 +217,7 @@ def said(request: dict[str, Any]) -> dict[str, Any]:
 )
 @option("--dataset", help="Default: the one that a run was trained on, otherwise digits.")
 @option("--attacks", type=Names(), help="none, or names as of `bench run`. Default: FGSM,PGD-20,CW-20,AutoAttack.")
+@option("--source", type=Names(), metavar="SPEC,...", help="Judge it on images crafted on these models too.")
 @judging
 @machine
 @option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", help="Of the search; judged in fp32.")
@@ -250,11 +257,11 @@ def report(study: str, results: Path, reports: Path) -> None:
     """Write tables and figures of everything in the results folder."""
     from rich.console import Console
 
-    from bench.report import print_boards, write_leaderboard
+    from bench.report import print_boards, write_leaderboard, write_transfer
     from bench.studies.pages import page, started, write_page
 
     if study in ("leaderboard", "all"):
-        paths = write_leaderboard(results, reports)
+        paths = [*write_leaderboard(results, reports), *write_transfer(results, reports)]
         print_boards(results, Console())
         click.echo("\n".join(str(path) for path in paths))
     for name in started(results) if study == "all" else [study] if study != "leaderboard" else []:

@@ -1,7 +1,6 @@
 """`bench eval`: a model from outside, judged as those that are trained here."""
 
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -12,15 +11,18 @@ from bench.checkpoint import fingerprint
 from bench.conditions import Attacked, Clean, Condition
 from bench.data import dataset
 from bench.device import pick, prepare
+from bench.entrants import invited
 from bench.errors import BadInput
 from bench.exam import Exam
+from bench.matrix import Entrant, Matrix
 from bench.outside import Access, Source, doubts
+from bench.outside.visitor import Visitor
 from bench.plugins import load_plugins
 from bench.pool import cores, logging_to
 from bench.price import cell_cost
 from bench.progress import Progress
-from bench.report import print_boards, write_leaderboard
-from bench.results import read_rows, write_json
+from bench.report import print_boards, print_transfer, write_leaderboard, write_transfer
+from bench.results import place, read_rows, write_json
 from bench.robustbench import model_info, read_model_info
 from bench.rows import Model
 from bench.runfolder import environment, locked
@@ -44,24 +46,6 @@ class Terms:
     model_info: Path | None = None
 
 
-@dataclass(frozen=True)
-class Visitor:
-    """A model from outside on one data set, as rows speak of it."""
-
-    name: str
-    dataset: str
-    identity: str  # digits that change with its weights and its code
-
-    model = "external"
-    seed = 0
-
-    @property
-    def run(self) -> str:
-        """Its folder below the results folder."""
-        digest = sha256(self.identity.encode()).hexdigest()[:8]
-        return f"{self.dataset}/{self.model}/{self.name}-{digest}"
-
-
 def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
     """Fill the model's folder with what it lacks and show its board. 0, or 1 if a cell failed.
 
@@ -78,14 +62,19 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
         official(exam.conditions)
 
     folder, which = terms.results / visitor.run, Model(visitor, source.epoch, source.view)
-    with locked(folder):
-        write_json(folder / "job.json", describe(source, request, visitor, alarms, device))
-        cost = sum(cell_cost(c, exam.n) for c in exam.missing(folder, which, visitor.identity).values())
-        with Progress(cost) as progress, logging_to(terms.results / LOG):
+    matrix = met_by(which, visitor, net, exam, request, terms) if request.source else None
+    cost = sum(cell_cost(c, exam.n) for c in exam.missing(folder, which, visitor.identity).values())
+    with Progress(cost + (matrix.cost() if matrix else 0)) as progress, logging_to(terms.results / LOG):
+        with locked(folder):
+            write_json(folder / "job.json", describe(source, request, visitor, alarms, device))
             failed = exam.judge(folder, which, net, visitor.identity, progress)
+        failed += matrix.fill(progress) if matrix else 0
 
     write_leaderboard(terms.results, terms.reports)
+    write_transfer(terms.results, terms.reports)
     print_boards(terms.results, Console(), only={visitor.run})
+    if matrix:
+        print_transfer(terms.results, Console(), only={visitor.run})
     print(f"results: {folder}")
     if terms.model_info and not failed:
         rows = {row.key: row for row in read_rows(folder)}
@@ -111,6 +100,14 @@ def admitted(
     if alarms and not terms.anyway:
         raise BadInput(f"{source}: {'; '.join(alarms)}. To judge it as it is, give --anyway")
     return exam, Visitor(source.name, data.name, fingerprint(net) + source.origin(net)), net, alarms
+
+
+def met_by(which: Model, visitor: Visitor, net: torch.nn.Module, exam: Exam, request: Request, terms: Terms) -> Matrix:
+    """The model as the one target of images crafted on itself and on the models of --source."""
+    data, access = dataset(request.dataset, terms.data_dir), Access(terms.data_dir, terms.download, terms.unsafe_pickle)
+    itself = Entrant(place(visitor.run, which.epoch, which.view), visitor.identity, net)
+    guests = invited(request.source, data, exam.test, exam.conditions, access)
+    return Matrix(exam, terms.results, {which: itself}, guests)
 
 
 def official(conditions: tuple[Condition, ...]) -> Attacked:

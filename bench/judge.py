@@ -101,26 +101,34 @@ class Target:
         """How far off each image of a block was broken, (B,): 0 if it was wrong already, inf if it never was.
 
         The attack's cost goes to the outcome.
+        """
+        right = judge(self.model, x, y, self.batch_size) | condition.attack.last
+        far = torch.where(right, torch.inf, 0.0)
+        if right.any():
+            x_adv, fooled = self.crafted(condition, ids, x, y, right, outcome)
+            far = torch.where(right & fooled, condition.threat.distance(x_adv, x), far)
+        return far
+
+    def crafted(
+        self, condition: Attacked, ids: range, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
+    ) -> tuple[Tensor, Tensor]:
+        """The attack's images (B, C, H, W), at least where `some` (B,) asks for them, and which fool the model (B,).
 
         An image that the copy gets wrong and the model right after the attack is no success: the search ended there
         only because the copy misled it, so it is attacked again on the model itself.
         """
-        right = judge(self.model, x, y, self.batch_size) | condition.attack.last
         attack = self._whole if condition.attack.block else self._singly
         start = time.perf_counter()
-        far = torch.where(right, torch.inf, 0.0)
-        if right.any():
-            x_adv = attack(self.copy, condition, ids, x, y, right, outcome)
-            fooled = ~judge(self.model, x_adv, y, self.batch_size)
-            if self.copy is not self.model:
-                misled = right & ~fooled & ~judge(self.copy, x_adv, y, self.batch_size)
-                if misled.any():
-                    log.info("%s: %d images attacked again on the model itself", condition.attack.name, misled.sum())
-                    x_adv[misled] = attack(self.model, condition, ids, x, y, misled, outcome)[misled]
-                    fooled |= ~judge(self.model, x_adv, y, self.batch_size)
-            far = torch.where(right & fooled, condition.threat.distance(x_adv, x), far)
+        x_adv = attack(self.copy, condition, ids, x, y, some, outcome)
+        fooled = ~judge(self.model, x_adv, y, self.batch_size)
+        if self.copy is not self.model:
+            misled = some & ~fooled & ~judge(self.copy, x_adv, y, self.batch_size)
+            if misled.any():
+                log.info("%s: %d images attacked again on the model itself", condition.attack.name, misled.sum())
+                x_adv[misled] = attack(self.model, condition, ids, x, y, misled, outcome)[misled]
+                fooled |= ~judge(self.model, x_adv, y, self.batch_size)
         outcome.seconds += time.perf_counter() - start
-        return far
+        return x_adv, fooled
 
     def _singly(
         self, model: nn.Module, condition: Attacked, ids: range, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome

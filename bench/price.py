@@ -67,7 +67,8 @@ def cell_cost(condition: Condition, n: int) -> float:
         return n * (1 + SURVIVING * ALONE.get(condition.attack.name, AUTOATTACK))
     effort = math.prod(int(settings.get(times, 1)) for times in ("steps", "restarts", "searches"))
     effort *= TARGETS if condition.attack.name.startswith("MultiTarget") else 1
-    return n * (2 + SURVIVING * effort * (1 + BACKWARD))
+    share = 1.0 if condition.attack.last else SURVIVING  # to the last iterate all images go
+    return n * (2 + share * effort * (1 + BACKWARD))
 
 
 def seconds_per_pass(work: Work, device: torch.device) -> float:

@@ -35,7 +35,7 @@ class Row:
     norm: str  # Linf | L2; empty when not an attack
     eps: float | None  # radius in [0, 1] pixel units
     severity: int | None  # 1..5, of a corruption
-    source: str  # run that crafted the images; empty when white-box
+    source: str  # place() of the model that the images were crafted on; empty when white-box
     params: str  # the attack's own settings as sorted JSON
     # what came out
     metric: str  # accuracy, unless the row says otherwise
@@ -61,6 +61,11 @@ COLUMNS = [f.name for f in fields(Row)]
 TEXT = [f.name for f in fields(Row) if f.type is str]
 TRAINING = ["budget", "data"]  # columns of load() that come from job.json
 FLOATS = ["eps", "value", "ci_low", "ci_high", "forwards", "backwards", "seconds"]
+
+
+def place(run: str, epoch: str, view: str) -> str:
+    """A model as the source of others' images: its run, and what of it is not the last epoch's main view."""
+    return "@".join([run, *([epoch] if epoch != "last" else []), *([view] if view != "main" else [])])
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:

@@ -54,6 +54,8 @@ class Request:
     seeds: tuple[int, ...] = (0,)
     limit: int | None = None
     precision: str = "fp32"
+    transfer: bool = False  # judge each model on images crafted on each of the others too,
+    source: tuple[str, ...] = ()  # and on those of these models from outside, by SPEC
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,11 @@ LAYERS = [  # a module imports from the lines above its own only
     {"planted"},
     {"probes"},
     {"evaluate", "price"},
+    {"transfer"},
     {"rows", "runfolder", "report", "studies"},  # rows and tables
     {"fit", "exam", "outside"},
-    {"runner", "robustbench"},
-    {"pool"},
+    {"runner", "robustbench", "matrix"},
+    {"pool", "entrants"},
     {"campaign", "commands", "compare", "show"},
     {"external"},
     {"cli"},

@@ -283,11 +283,16 @@ def test_the_report_is_complete_and_replaces_the_old_one(small: Path, tmp_path: 
 
 
 def test_alarms_of_a_training_stand_below_its_board(small: Path, tmp_path: Path) -> None:
-    run = small / "digits/cnn/PGD-AT/s0-aaaa"
-    write_json(run / "job.json", read_job(run) | {"alarms": ["collapsed: 10.0% right"]})
+    runs = sorted(path.parent for path in small.rglob("job.json"))
+    for run in runs:
+        write_json(run / "job.json", read_job(run) | {"alarms": ["collapsed: 10.0% right"]})
     write_leaderboard(small, tmp_path / "reports")
     text = (tmp_path / "reports/leaderboard/leaderboard.md").read_text()
-    assert "- PGD-AT, in training: collapsed: 10.0% right." in text
+    (note,) = [line for line in text.splitlines() if "in training" in line]
+    names, alarm = note.removeprefix("- ").split(", in training: ")
+    assert alarm == "collapsed: 10.0% right."
+    assert sorted(names.split(", ")) == sorted({run.parent.name for run in runs})
+    assert len(runs) > 1
 
 
 def test_a_seed_that_collapses_is_named() -> None:

@@ -66,6 +66,14 @@ class AttackSpec:
         """Whether it looks for the nearest image in L2 that the model gets wrong, however far."""
         return bool(self._attribute("minimal", False))
 
+    @property
+    def final(self) -> "AttackSpec | None":
+        """The same attack, scored on its last iterate; None where it has none, or none that stays in a ball."""
+        if self.minimal or "last" not in dict(self.settings):
+            return None
+        settings = dict(self.settings) | {"last": True}
+        return AttackSpec(f"{self.name.removesuffix('.last')}.last", tuple(sorted(settings.items())))
+
     def check_classes(self, classes: int) -> None:
         """BadInput if the attack needs more of them."""
         needed = self._attribute("classes", 2)

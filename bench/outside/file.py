@@ -39,7 +39,7 @@ class File:
     def load(self, dataset: Dataset, access: Access) -> nn.Module:
         """Run their code and fill in the weights. What the code raises is one line."""
         if not self.path.is_file():
-            raise BadInput(f"{self.path} is not there; --model takes FILE.py:FUNCTION with a file of yours")
+            raise BadInput(f"{self.path} is not there; name FILE.py:FUNCTION with a file of yours")
         state = read_state(self.weights, access.unsafe_pickle) if self.weights else None
         with _beside(self.path), seeded("outside"):  # weights that nobody gives are at least the same every time
             module = import_file(self.path, f"{self.path}")

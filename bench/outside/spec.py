@@ -42,13 +42,13 @@ def parse_spec(text: str) -> Source:
     if colon and path.endswith(".py") and function.isidentifier():
         return File(Path(path).expanduser(), function, Path(weights).expanduser() if weights else None)
     if text.endswith(".py"):
-        raise BadInput(f"--model {text}: say which function of it returns the model, {text}:FUNCTION")
+        raise BadInput(f"say which function of it returns the model, {text}:FUNCTION")
     folder, choices = (text, []) if Path(text).is_dir() else (place, weights.split("@") if weights else [])
     if not Path(folder).expanduser().is_dir():
-        raise BadInput(f"--model {text}: there is no folder {folder}, and the other forms are {FORMS}")
+        raise BadInput(f"there is no folder {folder}, and the other forms are {FORMS}")
     if not (Path(folder).expanduser() / "job.json").is_file():
-        raise BadInput(f"--model {text}: {folder} has no job.json; name the folder of one run, such as .../s0-1a2b3c4d")
+        raise BadInput(f"{folder} has no job.json; name the folder of one run, such as .../s0-1a2b3c4d")
     epochs, views = ([c for c in choices if (c in FILES) is is_epoch] for is_epoch in (True, False))
     if len(epochs) > 1 or len(views) > 1:
-        raise BadInput(f"--model {text}: at most one epoch ({' or '.join(FILES)}) and one view after the folder")
+        raise BadInput(f"at most one epoch ({' or '.join(FILES)}) and one view after the folder")
     return Run(Path(folder).expanduser(), *(epochs or ["last"]), *(views or ["main"]))

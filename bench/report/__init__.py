@@ -1,5 +1,6 @@
 """Tables and figures from what `bench run` left on disk. Everything here is a function of those files; no torch."""
 
 from bench.report.leaderboard import boards, print_boards, write_leaderboard
+from bench.report.transfer_files import print_transfer, write_transfer
 
-__all__ = ["boards", "print_boards", "write_leaderboard"]
+__all__ = ["boards", "print_boards", "print_transfer", "write_leaderboard", "write_transfer"]

@@ -1,24 +1,24 @@
 """From a results folder to the leaderboard: on the terminal, and as files under reports/leaderboard/."""
 
-from collections.abc import Callable, Set
+from collections.abc import Set
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
 from bench.errors import BadInput
 from bench.report import render, words
 from bench.report.boards import Board, groups
+from bench.report.files import Content, replace_files
 from bench.report.naming import labels
 from bench.report.tables import leaderboard
 from bench.report.training import trained, training
-from bench.results import load, read_outcomes, write_atomically
+from bench.results import load, read_outcomes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import Console
 
-GENERATED = (".md", ".csv", ".tex", ".png", ".pdf")
 DRAWN = 30  # recipes in a figure; the tables have them all
 
 
@@ -60,23 +60,15 @@ def print_boards(results: Path, console: "Console", only: Set[str] | None = None
 
 def write_leaderboard(results: Path, reports: Path) -> list[Path]:
     """Write leaderboard.md with the tables, figures and rows behind it; files of an earlier report go first."""
-    found, folder = boards(results), reports / "leaderboard"
-    if folder.exists():
-        for old in folder.iterdir():
-            if old.suffix in GENERATED:
-                old.unlink()
-    written, sections = [], ["# Leaderboard\n"]
-    for board, report in found.items():
-        files = {f"{board.slug}{end}": _text(text) for end, text in _tables(board, report).items()}
+    files: dict[str, Content] = {}
+    sections = ["# Leaderboard\n"]
+    for board, report in boards(results).items():
+        files |= {f"{board.slug}{end}": text for end, text in _tables(board, report).items()}
         figures = _figures(results, board, report)
         for name, figure in figures.items():
-            files |= {f"{board.slug}-{name}.{end}": _image(figure, end) for end in ("png", "pdf")}
-        for name, write in files.items():
-            write_atomically(folder / name, write)
-            written.append(folder / name)
+            files |= {f"{board.slug}-{name}.{end}": figure for end in ("png", "pdf")}
         sections.append(_section(board, report, list(figures)))
-    write_atomically(folder / "leaderboard.md", _text("\n".join(sections)))
-    return [folder / "leaderboard.md", *written]
+    return replace_files(reports / "leaderboard", {"leaderboard.md": "\n".join(sections), **files})
 
 
 def _tables(board: Board, report: Report) -> dict[str, str]:
@@ -117,13 +109,3 @@ def _section(board: Board, report: Report, figures: list[str]) -> str:
     notes = "".join(f"- {note}\n" for note in words.notes(report.table))
     table = render.markdown(report.table)
     return f"## {board.title}\n\n{report.extent}\n\n{table}\n{words.caption(report.table)}\n\n{notes}\n{images}\n"
-
-
-def _text(text: str) -> Callable[[IO[bytes]], object]:
-    return lambda file: file.write(text.encode())
-
-
-def _image(figure: "Figure", kind: str) -> Callable[[IO[bytes]], object]:
-    from bench.report.style import save
-
-    return lambda file: save(figure, file, kind)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from itertools import chain
 
 import pandas as pd
@@ -17,6 +18,24 @@ def labels(rows: pd.DataFrame) -> pd.Series:
     notes = [", ".join(filter(None, detail)) for detail in details]
     named = [f"{recipe} ({note})" if note else recipe for recipe, note in zip(rows["recipe"], notes, strict=True)]
     return pd.Series(named, index=rows.index)
+
+
+def titles(places: Iterable[str]) -> dict[str, str]:
+    """A name for each model by its place (`results.place`): the recipe, and whatever tells two uses of it apart."""
+    known = {}
+    for where in places:
+        run, *which = where.split("@")
+        _, model, *between, last = run.split("/")
+        seed, _, digest = last.rpartition("-")
+        recipe, seed = (between[0], seed) if between else (seed, "")  # from outside: no seed, and the name in its place
+        known[where] = (recipe, {"model": model, "seed": seed, "hash": digest}, which)
+    named = {}
+    for where, (recipe, details, which) in known.items():
+        alike = [other for name, other, _ in known.values() if name == recipe]
+        telling = [value for key, value in details.items() if value and len({other[key] for other in alike}) > 1]
+        notes = ", ".join([*telling, *which])
+        named[where] = f"{recipe} ({notes})" if notes else recipe
+    return named
 
 
 def columns(rows: pd.DataFrame) -> pd.Series:

@@ -61,8 +61,8 @@ def notes(table: pd.DataFrame) -> list[str]:
                 found.append(f"{line['recipe']}, {column}: {seeds} of {line['seeds']} seeds.")
         if ":" in line["verdict"]:
             found.append(f"{line['recipe']} is {line['verdict']}.")
-        if line["alarms"]:
-            found.append(f"{line['recipe']}, in training: {line['alarms']}.")
+    alarmed = table[table["alarms"] != ""].groupby("alarms", sort=False)["recipe"].unique()
+    found += [f"{', '.join(recipes)}, in training: {alarms}." for alarms, recipes in alarmed.items()]
     return [" ".join(note.split()) for note in found]
 
 

@@ -1,0 +1,22 @@
+"""A model from outside, as rows speak of it."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A model from outside on one data set."""
+
+    name: str
+    dataset: str
+    identity: str  # digits that change with its weights and its code
+
+    model = "external"
+    seed = 0
+
+    @property
+    def run(self) -> str:
+        """Its folder below the results folder."""
+        digest = sha256(self.identity.encode()).hexdigest()[:8]
+        return f"{self.dataset}/{self.model}/{self.name}-{digest}"

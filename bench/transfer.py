@@ -1,0 +1,75 @@
+"""Images crafted on one model and judged by others. Every image is attacked to the end, fooled or not."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from bench.conditions import Attacked, Condition
+from bench.data import Images
+from bench.data.batches import to_float
+from bench.errors import BadInput
+from bench.evaluate import OWN_BLOCK
+from bench.inner import frozen
+from bench.judge import Outcome, Target, judge
+from bench.search import places
+
+
+def handed_over(conditions: Iterable[Condition]) -> tuple[list[Attacked], list[str]]:
+    """Whose final iterates are handed over, each attack as its `.last`; and the names of the attacks that have none.
+
+    BadInput if none is left.
+    """
+    attacked = [c for c in conditions if isinstance(c, Attacked)]
+    kept = [Attacked(final, c.threat) for c in attacked if (final := c.attack.final)]
+    without = list(dict.fromkeys(c.attack.name for c in attacked if c.attack.final is None))
+    if not kept:
+        raise BadInput(
+            f"transfer hands over the last iterate of an attack along the gradient, and {', '.join(without) or 'none'} "
+            "has one; name others with --attacks, such as FGSM,PGD-20,CW-20,MI-FGSM"
+        )
+    return list(dict.fromkeys(kept)), without
+
+
+def transferred(
+    source: nn.Module,
+    targets: Sequence[nn.Module],
+    images: Images,
+    condition: Attacked,
+    *,
+    n: int | None = None,
+    precision: str = "fp32",
+    batch_size: int = 128,
+    seed: int = 0,
+    tick: Callable[[int], None] = lambda done: None,
+) -> list[Outcome]:
+    """Attack the source on the first n test images and ask each target whether it is right on what comes of them.
+
+    An outcome for each target, whose cost is that of the crafting, which all of them share. Draws depend on image,
+    attack and seed alone, so an outcome is the same whatever other targets there are. No more images are kept than a
+    block of them.
+
+    images, precision, batch_size: as of `outcomes`. tick: is told how many images are done.
+    """
+    n = len(images) if n is None else n
+    if not 0 < n <= len(images):
+        raise BadInput(f"{n} test images asked for, {len(images)} are there")
+    ((condition,), _) = handed_over([condition])
+    made, right = Outcome(np.zeros(n, bool)), np.zeros((len(targets), n), bool)
+    with ExitStack() as stack:
+        for model in (source, *targets):
+            stack.enter_context(frozen(model))
+        stack.enter_context(places(batch_size))
+        attacked = Target.of(source, to_float(images.x[:64]), precision, batch_size, seed)
+        while made.done < n:
+            ids = range(made.done, min(made.done + OWN_BLOCK, n))
+            x, y = to_float(images.x[ids.start : ids.stop]), images.y[ids.start : ids.stop]
+            x_adv, _ = attacked.crafted(condition, ids, x, y, torch.ones_like(y, dtype=torch.bool), made)
+            for bits, target in zip(right, targets, strict=True):
+                bits[ids.start : ids.stop] = judge(target, x_adv, y, batch_size).cpu().numpy()
+            made.done = made.seen = ids.stop
+            tick(made.done)
+    return [replace(made, right=bits) for bits in right]
