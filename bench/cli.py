@@ -70,6 +70,18 @@ class Numbers(click.ParamType[tuple[float, ...]]):
             self.fail(f"{value!r} is not a number, a fraction such as 8/255, or a list of them", param, ctx)
 
 
+class Severities(click.ParamType[tuple[int, ...]]):
+    """1 to 5: comma-separated numbers and ranges such as 1-3."""
+
+    name = "1-5"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        if not re.fullmatch(r"[1-5](-[1-5])?(,[1-5](-[1-5])?)*", value):
+            self.fail(f"{value!r}: severities are 1 to 5, given as numbers or ranges such as 1,3 or 1-5", param, ctx)
+        ends = [(int(part[0]), int(part[-1])) for part in value.split(",")]
+        return tuple(sorted({severity for low, high in ends for severity in range(low, high + 1)}))
+
+
 class Seeds(click.ParamType[tuple[int, ...]]):
     """Comma-separated whole numbers >= 0."""
 
@@ -132,6 +144,8 @@ def shared(*options: Callable[[F], F]) -> Callable[[F], F]:
 judging = shared(
     option("--eps", type=Numbers(), help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's."),
     option("--norm", type=click.Choice(["Linf", "L2"]), help="Of the evaluation. Default: the data set's."),
+    option("--corruptions", type=Names(), help="none (default), all, imagenet-c, extra, mtlat, or names such as fog."),
+    option("--severities", type=Severities(), help="Of the corruptions. Default: 1-5."),
     option("--limit", type=POSITIVE, help="Judge on the first N test images only."),
 )
 machine = shared(
@@ -206,9 +220,9 @@ def run(
 
 
 def said(request: dict[str, Any]) -> dict[str, Any]:
-    """The options that were given; `--attacks none` is none."""
+    """The options that were given; `--attacks none` is none, and so is `--corruptions none`."""
     given = {name: value for name, value in request.items() if value is not None}
-    return given | ({"attacks": ()} if given.get("attacks") == ("none",) else {})
+    return given | {name: () for name in ("attacks", "corruptions") if given.get(name) == ("none",)}
 
 
 @cli.command("eval")
@@ -269,7 +283,7 @@ def report(study: str, results: Path, reports: Path) -> None:
         click.echo(write_page(name, results, reports))
 
 
-KINDS = ["methods", "attacks", "datasets", "models", "suites", "studies"]
+KINDS = ["methods", "attacks", "corruptions", "datasets", "models", "suites", "studies"]
 
 
 @cli.command("list")

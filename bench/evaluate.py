@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.conditions import Attacked, Condition, Diagnosed, Probed, measurement
+from bench.conditions import Attacked, Condition, Corrupted, Diagnosed, Probed, measurement
 from bench.data import Images
 from bench.data.batches import to_float
 from bench.diagnostics import DIAGNOSTICS
@@ -58,6 +58,8 @@ def outcomes(
             stop = min(outcome.done + canonical, len(images)) if canonical else min(outcome.done + OWN_BLOCK, n)
             ids, wanted = range(outcome.done, stop), min(stop, n) - outcome.done
             x, y = to_float(images.x[ids.start : stop]), images.y[ids.start : stop]
+            if isinstance(condition, Corrupted):
+                x = condition.images(images.x[ids.start : stop], ids, batch_size)
             if isinstance(condition, Attacked):
                 distances = target.distances(condition, ids, x, y, outcome)
                 right = distances.isinf()

@@ -9,6 +9,7 @@ from rich.console import Console
 from bench.campaign import LOG, check_folders
 from bench.checkpoint import fingerprint
 from bench.conditions import Attacked, Clean, Condition
+from bench.damage import damages
 from bench.data import dataset
 from bench.device import pick, prepare
 from bench.entrants import invited
@@ -93,6 +94,7 @@ def admitted(
     if terms.download and data.fetch:
         data.fetch(terms.data_dir)
     test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, terms.data_dir)
+    conditions += tuple(damages(request.corruptions, request.severities, data, test, terms.data_dir))
     exam = Exam(test.to(device), n, conditions, device, request.precision, terms.batch_size)
     net = source.load(data, Access(terms.data_dir, terms.download, terms.unsafe_pickle)).to(device).eval()
     attacked = any(isinstance(condition, Attacked) for condition in conditions)

@@ -19,6 +19,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
     {"attacks", "contract", "watch"},
     {"conditions", "suites"},
+    {"damage"},
     {"judge", "train", "work"},  # cells
     {"planted"},
     {"probes"},

@@ -20,7 +20,7 @@ from bench.corruptions.corruption import (
     refusal,
     table_size,
 )
-from bench.corruptions.ice import find_ice
+from bench.corruptions.ice import PHOTOGRAPHS, USED, find_ice
 from bench.errors import BadInput
 from bench.seeding import image_stream
 
@@ -78,7 +78,7 @@ def corrupted(
     if x.is_floating_point() and not (x.min() >= 0 and x.max() <= 1):
         raise BadInput(f"images span [{float(x.min()):.3f}, {float(x.max()):.3f}]; corruptions take pixels in [0, 1]")
     corruption = CORRUPTIONS[name]
-    given = {"ice": find_ice(data_dir, 5 if quirks == "official" else 6)} if corruption.ice else {}
+    given = {"ice": find_ice(data_dir, USED if quirks == "official" else len(PHOTOGRAPHS))} if corruption.ice else {}
     whole = x if x.dtype == torch.uint8 else (x * 255).round()
     with image_stream(ids, "corruption", name, severity):
         result = corruption.apply(whole.double() / 255, *settings, **given).clamp(0, 1) * 255

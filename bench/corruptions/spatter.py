@@ -51,8 +51,8 @@ def shade(drops: Bytes) -> Floats:
 
     # in single precision a mean of whole numbers is whole, so that dropping the fraction cannot lose a level
     near: Bytes = np.asarray(uniform_filter(distances(edges(drops)), 3, mode="mirror"), np.float32).astype(np.uint8)
-    relief = np.clip(correlate(equalised(near).astype(int), EMBOSS, mode="mirror"), 0, 255)
-    light: Floats = drops * np.rint(uniform_filter(relief.astype(float), 3, mode="mirror"))
+    relief = np.clip(correlate(equalised(near).astype(int), EMBOSS, mode="mirror"), 0, 255).astype(float)
+    light: Floats = np.rint(uniform_filter(relief, 3, mode="mirror")).astype(float) * drops
     light /= max(light.max(), 1)
     return light
 
