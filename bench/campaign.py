@@ -15,7 +15,14 @@ from bench.plugins import load_plugins
 from bench.pool import cores, logging_to, run_jobs
 from bench.price import cell_cost, seconds_per_pass, training_cost
 from bench.progress import Progress
-from bench.report import print_boards, print_transfer, write_leaderboard, write_transfer
+from bench.report import (
+    print_boards,
+    print_corruptions,
+    print_transfer,
+    write_corruptions,
+    write_leaderboard,
+    write_transfer,
+)
 from bench.runfolder import forget
 from bench.runner import Runner, Todo
 from bench.studies import STUDIES
@@ -45,11 +52,14 @@ def run_methods(request: Request, manner: Manner) -> int:
     works, failed = carry_out([request], manner)
     if not manner.dry_run:
         paths, runs = write_leaderboard(manner.results, manner.reports), {job.run for job in works[0].jobs}
-        pages = write_transfer(manner.results, manner.reports)
+        pages, tables = (write(manner.results, manner.reports) for write in (write_transfer, write_corruptions))
         print_boards(manner.results, Console(), only=runs)
         if request.transfer:
             print_transfer(manner.results, Console(), only=runs)
             print(f"transfer: {pages[0]}")
+        if request.corruptions:
+            print_corruptions(manner.results, Console(), only=runs)
+            print(f"corruptions: {tables[0]}")
         print(f"board: {next(path for path in paths if path.suffix == '.md')}")
         print(f"results: {manner.results / works[0].dataset.name}, log: {manner.results / LOG}")
     return 1 if failed else 0

@@ -271,11 +271,12 @@ def report(study: str, results: Path, reports: Path) -> None:
     """Write tables and figures of everything in the results folder."""
     from rich.console import Console
 
-    from bench.report import print_boards, write_leaderboard, write_transfer
+    from bench.report import print_boards, write_corruptions, write_leaderboard, write_transfer
     from bench.studies.pages import page, started, write_page
 
     if study in ("leaderboard", "all"):
-        paths = [*write_leaderboard(results, reports), *write_transfer(results, reports)]
+        writers = (write_leaderboard, write_transfer, write_corruptions)
+        paths = [path for write in writers for path in write(results, reports)]
         print_boards(results, Console())
         click.echo("\n".join(str(path) for path in paths))
     for name in started(results) if study == "all" else [study] if study != "leaderboard" else []:
@@ -298,17 +299,33 @@ def list_names(kind: str) -> None:
 
 
 @cli.command()
-@click.argument("name")
-@option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Its runs. Default: results.")
+@click.argument("names", nargs=-1, required=True, metavar="NAME | corruption NAME")
+@option("--dataset", default="digits", help="Whose images a corruption is shown on. Default: digits.")
+@option(
+    "--data-dir", type=click.Path(path_type=Path), envvar="BENCH_DATA", default=DEFAULT_DATA, help="Where data are."
+)
 @plugins
-@option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
-def show(name: str, results: Path) -> None:
-    """A recipe's page: paper, settings, source, counted cost, numbers printed and measured."""
-    from rich.console import Console
+@folders
+def show(names: tuple[str, ...], dataset: str, data_dir: Path, results: Path, reports: Path) -> None:
+    """A recipe's page: paper, settings, source, counted cost, numbers printed and measured.
 
-    from bench.show import show as show_page
+    \b
+    corruption NAME    a contact sheet: test images down, severity across
+    corruption all     a page of every corruption, on a test image and at 224 pixels
+    """
+    if len(names) == 2 and names[0] == "corruption":
+        from bench.show.sheet import show_corruption
 
-    show_page(name, results, Console(highlight=False))
+        written = show_corruption(names[1], dataset, data_dir.expanduser(), reports)
+        click.echo("\n".join(map(str, written)))
+    elif len(names) == 1:
+        from rich.console import Console
+
+        from bench.show import show as show_page
+
+        show_page(names[0], results, Console(highlight=False))
+    else:
+        raise BadInput(f"show takes one name, or `corruption` and one, not {' '.join(names)!r}")
 
 
 @cli.command()

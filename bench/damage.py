@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from bench.conditions import Corrupted
-from bench.corruptions import CORRUPTIONS, SETS, corrupted, find_ice, parameters, refusal, table_size
+from bench.corruptions import CORRUPTIONS, SETS, corrupted, find_ice, members, parameters, refusal, table_size
 from bench.data import Dataset, Images
 from bench.data.corrupted import Official, find_official
 from bench.errors import UnknownName
@@ -28,12 +28,11 @@ def names_of(texts: Sequence[str], dataset: Dataset) -> list[str]:
     """
     found: dict[str, None] = {}
     for text in texts:
-        members = tuple(CORRUPTIONS) if text == "all" else SETS.get(text)
-        if members is None and text not in CORRUPTIONS:
+        if not members(text) and text not in CORRUPTIONS:
             raise UnknownName(f"no corruption or set named {text!r}; {suggestion(text, [*CORRUPTIONS, *SETS, 'all'])}")
-        if members is None:
+        if text in CORRUPTIONS:
             parameters(text, 1, dataset.shape)
-        for name in members or (text,):
+        for name in members(text) or [text]:
             if reason := refusal(name, dataset.shape):
                 log.warning("%s, of %s", reason, text)
             else:

@@ -22,7 +22,14 @@ from bench.plugins import load_plugins
 from bench.pool import cores, logging_to
 from bench.price import cell_cost
 from bench.progress import Progress
-from bench.report import print_boards, print_transfer, write_leaderboard, write_transfer
+from bench.report import (
+    print_boards,
+    print_corruptions,
+    print_transfer,
+    write_corruptions,
+    write_leaderboard,
+    write_transfer,
+)
 from bench.results import place, read_rows, write_json
 from bench.robustbench import model_info, read_model_info
 from bench.rows import Model
@@ -73,9 +80,11 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
 
     write_leaderboard(terms.results, terms.reports)
     write_transfer(terms.results, terms.reports)
+    write_corruptions(terms.results, terms.reports)
     print_boards(terms.results, Console(), only={visitor.run})
     if matrix:
         print_transfer(terms.results, Console(), only={visitor.run})
+    print_corruptions(terms.results, Console(), only={visitor.run})
     print(f"results: {folder}")
     if terms.model_info and not failed:
         rows = {row.key: row for row in read_rows(folder)}

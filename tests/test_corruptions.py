@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates, zoom
 from torch import Tensor
 
 from bench import BadInput
-from bench.corruptions import CORRUPTIONS, SETS, SEVERITIES, corrupted, digital, refusal
+from bench.corruptions import CORRUPTIONS, SETS, SEVERITIES, corrupted, elastic, refusal
 from bench.corruptions.blur import displaced
 from bench.corruptions.filters import bilinear, levels, smooth, streak, zoomed
 from bench.corruptions.ice import PHOTOGRAPHS, find_ice
@@ -87,8 +87,8 @@ def test_elastic_transform_equals_the_official_one_given_its_draws(monkeypatch):
     random = np.random.RandomState(2)
     jitter, *fields = (random.uniform(-1, 1, shape).astype(np.float32) for shape in ((3, 2), (40, 40), (40, 40)))
     draws = [(torch.from_numpy(part)[None].double() + 1) / 2 for part in (jitter, np.stack(fields))]
-    monkeypatch.setattr(digital, "uniform", lambda like: draws.pop(0))
-    result = digital.elastic_transform(recorded(RECORDED["image"], 40).double() / 255, 3.2, 1.28, 1.6)
+    monkeypatch.setattr(elastic, "uniform", lambda like: draws.pop(0))
+    result = elastic.elastic_transform(recorded(RECORDED["image"], 40).double() / 255, 3.2, 1.28, 1.6)
     assert torch.allclose(result[0, 1].flatten() * 255, torch.tensor(RECORDED["elastic"]), atol=0.01)
 
 

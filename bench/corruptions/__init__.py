@@ -5,13 +5,14 @@ the image's id alone, so batch, order and shard change nothing, to the bit on on
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from bench.corruptions import blur, digital, geometry, noise, spatter, weather
+from bench.corruptions import blur, digital, elastic, geometry, noise, spatter, weather
 from bench.corruptions.corruption import (
     CORRUPTIONS,
     SEVERITIES,
@@ -34,8 +35,10 @@ __all__ = [
     "blur",
     "corrupted",
     "digital",
+    "elastic",
     "find_ice",
     "geometry",
+    "members",
     "noise",
     "parameters",
     "refusal",
@@ -53,6 +56,13 @@ SETS = {  # in the order of the papers' tables
     "extra": ("speckle_noise", "gaussian_blur", "spatter", "saturate"),
     "mtlat": (*IMAGENET_C, "rotation", "translation", "occlusion", "color_shift"),
 }
+
+
+def members(name: str) -> list[str]:
+    """The corruptions of a set; of `all`, every one there is. Empty where there is no such set."""
+    if name == "all":
+        return list(dict.fromkeys([*chain.from_iterable(SETS.values()), *CORRUPTIONS]))
+    return list(SETS.get(name, ()))
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from bench.report.words import COST, MISSING, best, display, notes
 if TYPE_CHECKING:
     from rich.table import Table
 
-TEXT = ("Recipe", "Verdict", "Source", "Target", "Without")  # columns set flush left
+TEXT = ("Recipe", "Corruption", "Verdict", "Source", "Target", "Without")  # columns set flush left
 LATEX = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
