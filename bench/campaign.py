@@ -1,6 +1,6 @@
 """`bench run`: from requests to stored rows and the tables of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,20 +11,15 @@ from bench.device import pick, prepare
 from bench.entrants import drawn, welcomed
 from bench.errors import BadInput
 from bench.outside import Access
+from bench.parts import lacking
 from bench.plugins import load_plugins
 from bench.pool import cores, logging_to, run_jobs
 from bench.price import cell_cost, seconds_per_pass, training_cost
 from bench.progress import Progress
-from bench.report import (
-    print_boards,
-    print_corruptions,
-    print_transfer,
-    write_corruptions,
-    write_leaderboard,
-    write_transfer,
-)
+from bench.report import print_boards, print_corruptions, print_transfer, write_reports
 from bench.runfolder import forget
 from bench.runner import Runner, Todo
+from bench.shards import WHOLE, Shard
 from bench.studies import STUDIES
 from bench.studies.pages import page, write_page
 from bench.work import Request, Work, plan_work
@@ -45,22 +40,21 @@ class Manner:
     download: bool = False
     retrain: bool = False
     dry_run: bool = False
+    save_adv: bool = False
+    shard: Shard = WHOLE
 
 
 def run_methods(request: Request, manner: Manner) -> int:
     """Carry out a request and show its leaderboard. 0, or 1 if a training or a cell failed."""
     works, failed = carry_out([request], manner)
-    if not manner.dry_run:
-        paths, runs = write_leaderboard(manner.results, manner.reports), {job.run for job in works[0].jobs}
-        pages, tables = (write(manner.results, manner.reports) for write in (write_transfer, write_corruptions))
+    if manner.shard.count == 1 and not manner.dry_run:
+        written, runs = write_reports(manner.results, manner.reports), {job.run for job in works[0].jobs}
         print_boards(manner.results, Console(), only=runs)
         if request.transfer:
             print_transfer(manner.results, Console(), only=runs)
-            print(f"transfer: {pages[0]}")
         if request.corruptions:
             print_corruptions(manner.results, Console(), only=runs)
-            print(f"corruptions: {tables[0]}")
-        print(f"board: {next(path for path in paths if path.suffix == '.md')}")
+        print("\n".join(f"board: {path}" for path in written if path.suffix == ".md"))
         print(f"results: {manner.results / works[0].dataset.name}, log: {manner.results / LOG}")
     return 1 if failed else 0
 
@@ -70,8 +64,8 @@ def run_study(name: str, request: Request, manner: Manner) -> int:
     study = STUDIES[name]
     parts = [replace(request, methods=p.methods, attacks=p.attacks, diagnostics=p.diagnostics) for p in study.parts]
     works, failed = carry_out(parts, manner)
-    if not manner.dry_run:
-        write_leaderboard(manner.results, manner.reports)
+    if manner.shard.count == 1 and not manner.dry_run:
+        write_reports(manner.results, manner.reports)
         print(page(name, manner.results, only={job.run for work in works for job in work.jobs}, n=works[0].n))
         print(f"page: {write_page(name, manner.results, manner.reports)}")
     return 1 if failed else 0
@@ -86,13 +80,21 @@ def carry_out(requests: Sequence[Request], manner: Manner) -> tuple[list[Work], 
     prepare()
     device = pick(manner.device)
     check_folders(manner.results, manner.reports)
+    for request in requests:
+        request.check_cut(manner.shard)
     fetch = manner.download and not manner.dry_run
     works = [plan_work(request, manner.data_dir, device, fetch) for request in requests]
-    runners = [Runner(work, manner.results, device, work.request.precision, manner.batch_size) for work in works]
+    how = (manner.batch_size, manner.save_adv, manner.shard)
+    runners = [Runner(work, manner.results, device, work.request.precision, *how) for work in works]
     guests = [welcomed(work, Access(manner.data_dir, manner.download)) for work in works]
     workers = manner.workers or (1 if device.type == "cuda" else cores())
     todo = [runner.todo(manner.retrain) for runner in runners]
-    costs = [price(work, missing) for work, missing in zip(works, unrepeated(todo), strict=True)]
+    if manner.shard.count > 1 and any(t.training for missing in todo for t in missing):
+        raise BadInput(
+            f"--shard {manner.shard} judges only, and not all is trained under {manner.results}; "
+            "train first, with the same options and --attacks none in the place of --shard"
+        )
+    costs = [price(runner, missing) for runner, missing in zip(runners, unrepeated(todo), strict=True)]
     matrices = drawn(runners, guests, manner.retrain)
     if manner.dry_run:
         print(estimate(works, unrepeated(todo), sum(costs), device, workers))
@@ -109,7 +111,16 @@ def carry_out(requests: Sequence[Request], manner: Manner) -> tuple[list[Work], 
         torch.set_num_threads(cores())
         with logging_to(manner.results / LOG):
             failed += sum(matrix.fill(progress) for matrix in drawn(runners, guests))
+    if manner.shard.count > 1:
+        tell_shards(manner.results, {job.run for work in works for job in work.jobs}, manner.shard)
     return works, failed
+
+
+def tell_shards(results: Path, runs: Iterable[str], shard: Shard) -> None:
+    """Print what the cells of these runs still lack."""
+    lines = [line for run in sorted(runs) for line in lacking(results / run)]
+    print("\n".join([*lines, f"shard {shard} is in {results}"]))
+    print("next: bench merge DIR DIR ... --into DIR" if lines else "all cells are whole; next: bench report")
 
 
 def check_folders(*folders: Path) -> None:
@@ -129,10 +140,10 @@ def unrepeated(todo: Sequence[Sequence[Todo]]) -> list[list[Todo]]:
     return kept
 
 
-def price(work: Work, todo: Sequence[Todo]) -> float:
+def price(runner: Runner, todo: Sequence[Todo]) -> float:
     """Forward passes, a backward counted as two."""
-    cells = sum(cell_cost(c, work.n) for t in todo for c in t.cells)
-    return cells + sum(training_cost(work, t.job) for t in todo if t.training)
+    cells = sum(cell_cost(c, len(runner.exam.ids(c))) for t in todo for c in t.cells)
+    return cells + sum(training_cost(runner.work, t.job) for t in todo if t.training)
 
 
 def estimate(

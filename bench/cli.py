@@ -10,6 +10,7 @@ import click
 
 from bench.errors import BadInput, Failed
 from bench.numbers import number
+from bench.shards import WHOLE, Shard
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_DATA = Path("~/.cache/bench-data")
@@ -82,6 +83,19 @@ class Severities(click.ParamType[tuple[int, ...]]):
         return tuple(sorted({severity for low, high in ends for severity in range(low, high + 1)}))
 
 
+class Share(click.ParamType[Shard]):
+    """i/n, the i-th of n shards."""
+
+    name = "i/n"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Shard:
+        if isinstance(value, Shard):
+            return value
+        if not re.fullmatch(r"\d+/\d+", value):
+            self.fail(f"{value!r} is not of the form i/n, such as 1/3", param, ctx)
+        return Shard(*map(int, value.split("/")))
+
+
 class Seeds(click.ParamType[tuple[int, ...]]):
     """Comma-separated whole numbers >= 0."""
 
@@ -143,10 +157,14 @@ def shared(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 judging = shared(
     option("--eps", type=Numbers(), help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's."),
+    option("--sweep", type=Numbers(), help="Instead: 3 radii or more of a curve, such as 0,1/255,2/255,4/255,8/255."),
     option("--norm", type=click.Choice(["Linf", "L2"]), help="Of the evaluation. Default: the data set's."),
     option("--corruptions", type=Names(), help="none (default), all, imagenet-c, extra, mtlat, or names such as fog."),
     option("--severities", type=Severities(), help="Of the corruptions. Default: 1-5."),
     option("--limit", type=POSITIVE, help="Judge on the first N test images only."),
+    option("--save-adv", is_flag=True, help="Keep the images that attacks break, for `bench verify`."),
+    option("--shard", type=Share(), default=WHOLE, help="Judge the i-th of n shares only; see `bench merge`."),
+    option("--audit", is_flag=True, help="Also probe each model for signs that its accuracy under attack deceives."),
 )
 machine = shared(
     option(
@@ -169,7 +187,6 @@ machine = shared(
 @option(
     "--attacks", type=Names(), help="none, a suite, or names: FGSM, PGD-k, NAME.last, AutoAttack, PGD-20[restarts=5]."
 )
-@option("--audit", is_flag=True, help="Also probe each model for signs that its accuracy under attack deceives.")
 @option("--transfer", is_flag=True, help="Also judge each model on images crafted on each of the others.")
 @option("--source", type=Names(), metavar="SPEC,...", help="Of --transfer: models from outside, as of `bench eval`.")
 @option("--study", metavar="NAME", help="A paper's grid instead of methods and attacks; `bench list studies`.")
@@ -195,6 +212,8 @@ def run(
     download: bool,
     retrain: bool,
     dry_run: bool,
+    save_adv: bool,
+    shard: Shard,
     study: str | None,
     **request: Any,
 ) -> int:
@@ -209,7 +228,8 @@ def run(
         if len(asked["train_eps"]) != 1:
             raise BadInput("--train-eps takes one radius; to compare several, run once for each")
         (asked["train_eps"],) = asked["train_eps"]
-    manner = Manner(data_dir.expanduser(), results, reports, device, batch_size, workers, download, retrain, dry_run)
+    where = (data_dir.expanduser(), results, reports, device, batch_size)
+    manner = Manner(*where, workers, download, retrain, dry_run, save_adv, shard)
     if study is None:
         return run_methods(Request(**asked), manner)
     if request["transfer"]:
@@ -271,12 +291,11 @@ def report(study: str, results: Path, reports: Path) -> None:
     """Write tables and figures of everything in the results folder."""
     from rich.console import Console
 
-    from bench.report import print_boards, write_corruptions, write_leaderboard, write_transfer
+    from bench.report import print_boards, write_reports
     from bench.studies.pages import page, started, write_page
 
     if study in ("leaderboard", "all"):
-        writers = (write_leaderboard, write_transfer, write_corruptions)
-        paths = [path for write in writers for path in write(results, reports)]
+        paths = write_reports(results, reports)
         print_boards(results, Console())
         click.echo("\n".join(str(path) for path in paths))
     for name in started(results) if study == "all" else [study] if study != "leaderboard" else []:
@@ -355,3 +374,66 @@ def compare(data_dir: Path, **settings: Any) -> int:
     from bench.compare import compare as gate
 
     return gate(data_dir=data_dir.expanduser(), **settings)
+
+
+@cli.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@option("--model", "spec", metavar="SPEC", help="As of `bench eval`; needed for .pt sets. Default: the run's.")
+@option("--dataset", help="Default: the run's, or the one that --model was trained on, otherwise digits.")
+@option("--eps", type=Numbers(), help="Radius that a .pt set claims. Default: the data set's.")
+@option("--norm", type=click.Choice(["Linf", "L2"]), help="Of a .pt set. Default: the data set's.")
+@machine
+@option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
+@plugins
+@option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def verify(
+    path: Path, data_dir: Path, unsafe_pickle: bool, eps: tuple[float, ...] | None, device: str, **settings: Any
+) -> int:
+    """Check stored adversarial images by one forward pass: ball, range, whose images, and that they fool the model.
+
+    PATH is a results or run folder, a file that --save-adv has left there, or a .pt set of RobustBench, AutoAttack or
+    torchattacks. Exit 1 if any file is not in order.
+    """
+    from bench.outside import Access
+    from bench.verify import verify as check
+
+    if eps and len(eps) > 1:
+        raise BadInput("--eps takes one radius here: the one that the images are said to be within")
+    access = Access(data_dir.expanduser(), unsafe_pickle=unsafe_pickle)
+    return check(path, device, access=access, eps=eps[0] if eps else None, **settings)
+
+
+@cli.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@option("--into", required=True, type=click.Path(path_type=Path), help="May be one of them, or new.")
+@plugins
+@option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def merge(folders: tuple[Path, ...], into: Path) -> int:
+    """Join results folders: of shards, hosts, labs. Folders that contradict each other are refused."""
+    from bench.merge import merge as join
+
+    return join(folders, into)
+
+
+@option("--dataset", default="digits", help="Whose test images. Default: digits.")
+@option("--model", help="As of `bench run`.")
+@option("--methods", type=Names(), default="Standard,PGD-AT", help="Whose models. Default: Standard,PGD-AT.")
+@option(
+    "--of", type=Names(), default=(), metavar="SPEC,...", help="Models instead, as `bench eval --model` takes them."
+)
+@option(
+    "--parts", type=Names(), default="all", help="PGD-20, bf16, CW-L2, AutoAttack, overhead, training. Default: all."
+)
+@option("--limit", type=POSITIVE, default=128, help="Attack the first N test images. Default: 128.")
+@option("--repeats", type=POSITIVE, default=3, help="Ratios are medians over so many. Default: 3.")
+@machine
+@plugins
+@folders
+def speed(data_dir: Path, **settings: Any) -> int:
+    """Seconds of attacks and of training beside other packages, as ratios within one interleaved run.
+
+    What --methods name is trained first, at the quick budget, unless the results folder has it.
+    """
+    from bench.speed import Terms, measure_speed
+
+    return measure_speed(Terms(data_dir=data_dir.expanduser(), **settings))

@@ -1,7 +1,7 @@
 """Conditions: what is done to a test image before the model sees it. One condition gives one row."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -13,14 +13,13 @@ from bench.attacks import AttackSpec
 from bench.data.batches import to_float
 from bench.errors import BadInput, Failed
 from bench.results import Bits
-from bench.stats import wilson
-from bench.threat import L2, Threat
+from bench.stats import Array, Summary, wilson
+from bench.sweeps import Swept, swept
+from bench.threat import L2, Threat, slack
 
 Statistic = Literal["min", "mean", "max"]
 Group = Literal["all", "right", "wrong"]
 Reading = Literal["success rate", "mean distance"]
-Array = np.ndarray[tuple[int], np.dtype[np.float64]]
-Summary = tuple[float | None, float | None, float | None, int]  # value, its interval, and the images it is of
 
 
 @dataclass(frozen=True)
@@ -49,13 +48,13 @@ class Attacked:
 
     def check(self, x_adv: Tensor, x: Tensor) -> None:
         """Refuse images that are not in the ball, not images, or not there."""
-        name, slack = self.attack.name, 1e-6 + 1e-5 * self.threat.eps  # of fp32 arithmetic
+        name = self.attack.name
         if x_adv.shape != x.shape:
             raise Failed(f"attack {name} returned shape {tuple(x_adv.shape)} for images of {tuple(x.shape)}")
         if not x_adv.isfinite().all():
             raise Failed(f"attack {name} returned pixels that are not finite numbers")
         far = self.threat.distance(x_adv, x)
-        outside = int((far > self.threat.eps + slack).sum())
+        outside = int((far > self.threat.eps + slack(self.threat.eps)).sum())
         low, high = float(x_adv.min()), float(x_adv.max())
         if outside or low < 0 or high > 1:
             raise Failed(
@@ -145,7 +144,7 @@ class Minimised:
         return None, None, None, 0
 
 
-Condition = Clean | Attacked | Corrupted | Diagnosed | Minimised | Probed
+Condition = Clean | Attacked | Corrupted | Diagnosed | Minimised | Probed | Swept
 
 
 def under(attack: AttackSpec, threat: Threat) -> list[Condition]:
@@ -156,8 +155,20 @@ def under(attack: AttackSpec, threat: Threat) -> list[Condition]:
     return [*within, Attacked(attack, L2(np.inf)), *(Minimised(attack, reading) for reading in get_args(Reading))]
 
 
+def over(attack: AttackSpec, balls: Sequence[Threat]) -> list[Condition]:
+    """What an attack is run for in a sweep over balls, from the smallest to the largest.
+
+    One whose word on a radius is not that of any iterate, or is on a block of images, is run at each of them.
+    """
+    if attack.last or attack.minimal or attack.block is not None:
+        return [condition for ball in balls for condition in under(attack, ball)]
+    return [*swept(attack, balls)]
+
+
 def measurement(condition: Condition) -> Condition:
     """The condition from whose outcome this one can be read."""
     if isinstance(condition, Minimised) or (isinstance(condition, Attacked) and condition.attack.minimal):
         return Attacked(condition.attack, L2(np.inf))
+    if isinstance(condition, Swept):
+        return swept(condition.attack, condition.balls)[0]
     return Diagnosed(condition.name, "mean", "all") if isinstance(condition, Diagnosed) else condition

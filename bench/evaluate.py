@@ -1,24 +1,30 @@
 """From a trained model and a condition to which test images it gets right."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from bench.adversarial import Album, read_album
+from bench.bisection import smallest_radii
 from bench.conditions import Attacked, Condition, Corrupted, Diagnosed, Probed, measurement
+from bench.course import course
 from bench.data import Images
 from bench.data.batches import to_float
 from bench.diagnostics import DIAGNOSTICS
 from bench.errors import BadInput
 from bench.inner import frozen
-from bench.judge import Outcome, Target, judge
+from bench.judge import Keep, Outcome, Target, judge
 from bench.probes import signs
 from bench.results import write_atomically
 from bench.search import places
+from bench.sweeps import Swept
+from bench.together import shorter
 
 PROTOCOL = 1
 OWN_BLOCK = 1024  # images between two saves; own attacks draw per image, so it changes no number
@@ -30,75 +36,163 @@ def outcomes(
     condition: Condition,
     *,
     n: int | None = None,
+    start: int = 0,
     precision: str = "fp32",
     batch_size: int = 128,
     seed: int = 0,
     saved: Path | None = None,
+    album: Album | None = None,
     tick: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Outcome:
-    """Judge a model on the first n test images.
+    """Judge a model on the first n test images, or on those of them from `start` on.
 
     An image counts as right only if the model is right on it and on what the attack made of it, by a forward of the
     model itself; the attack works on a cheaper copy, whose word is never taken.
 
+    start:      a border of blocks, where the attack has any. The outcome's arrays begin there.
     images:     the test set in its order, on the model's device. Attacks that draw per block see whole blocks of it.
     precision:  fp32 or bf16, of the search alone.
     batch_size: images worked on at a time; never changes a draw.
     saved:      file for finished blocks, from which a killed evaluation goes on. Its end is the caller's business.
+    album:      takes the images that the attack broke; beside `saved` there is a file of it then.
+    """
+    manner: dict[str, Any] = {"n": n, "start": start, "precision": precision, "batch_size": batch_size, "seed": seed}
+    (outcome,) = side_by_side(model, images, [measurement(condition)], **manner, saved=saved, album=album, tick=tick)
+    return read_off(outcome, condition)
+
+
+def side_by_side(
+    model: nn.Module,
+    images: Images,
+    conditions: Sequence[Condition],
+    *,
+    n: int | None = None,
+    start: int = 0,
+    precision: str = "fp32",
+    batch_size: int = 128,
+    seed: int = 0,
+    saved: Path | None = None,
+    album: Album | None = None,
+    tick: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
+    """As `outcomes`, of one measurement, or of several that one search serves: then the longest comes first.
+
+    Each has the outcome and the passes that it would have alone, but the seconds of all. An album is of one alone.
     """
     n = len(images) if n is None else n
-    if not 0 < n <= len(images):
+    if not 0 <= start < n <= len(images):
         raise BadInput(f"{n} test images asked for, {len(images)} are there")
-    asked, condition = condition, measurement(condition)
-    canonical = condition.attack.block if isinstance(condition, Attacked) else None
-    outcome = _read(saved, n) or Outcome(np.zeros(n, bool))
+    canonical = conditions[0].attack.block if isinstance(conditions[0], Attacked) else None
+    found = _resumed(saved, n - start, len(conditions), album, start)
+    seconds = found[0].seconds
     with frozen(model), places(batch_size):
         target = Target.of(model, to_float(images.x[:64]), precision, batch_size, seed)
-        while outcome.done < n:
-            stop = min(outcome.done + canonical, len(images)) if canonical else min(outcome.done + OWN_BLOCK, n)
-            ids, wanted = range(outcome.done, stop), min(stop, n) - outcome.done
-            x, y = to_float(images.x[ids.start : stop]), images.y[ids.start : stop]
-            if isinstance(condition, Corrupted):
-                x = condition.images(images.x[ids.start : stop], ids, batch_size)
-            if isinstance(condition, Attacked):
-                distances = target.distances(condition, ids, x, y, outcome)
-                right = distances.isinf()
-                outcome.values += distances[:wanted].tolist() if condition.attack.minimal else []
-            else:
-                right = judge(model, x, y, batch_size)
-            if isinstance(condition, Diagnosed):
-                parts = zip(torch.split(x, batch_size), torch.split(y, batch_size), strict=True)
-                outcome.values += torch.cat([DIAGNOSTICS[condition.name](model, *part) for part in parts]).tolist()
-            elif isinstance(condition, Probed):
-                outcome.values += signs(target, condition, ids, x, y, right, outcome).tolist()
-            outcome.right[ids.start : ids.start + wanted] = right[:wanted].cpu().numpy()
-            outcome.done, outcome.seen = ids.start + wanted, stop
+        while (done := found[0].done) < n - start:
+            at = start + done
+            stop = min(at + canonical, len(images)) if canonical else min(at + OWN_BLOCK, n)
+            ids, wanted = range(at, stop), min(stop, n) - at
+            x, y = to_float(images.x[at:stop]), images.y[at:stop]
+            with course(shorter(conditions)):
+                for condition, outcome in zip(conditions, found, strict=True):
+                    right = _examine(target, condition, ids, x, y, wanted, outcome, album)
+                    outcome.right[done : done + wanted] = right[:wanted].cpu().numpy()
+                    outcome.done, outcome.seen = done + wanted, outcome.seen + len(ids)
+            seconds += sum(outcome.seconds - seconds for outcome in found)
+            for outcome in found:
+                outcome.seconds = seconds
+            if album is not None:
+                album.reached = at + wanted
             if saved is not None:
-                _write(saved, outcome)
-            tick(outcome)
-    return read_off(outcome, asked)
+                _write(saved, found, album)
+            tick(found[0])
+    return found
+
+
+def _examine(
+    target: Target,
+    condition: Condition,
+    ids: range,
+    x: Tensor,
+    y: Tensor,
+    wanted: int,
+    outcome: Outcome,
+    album: Album | None,
+) -> Tensor:
+    """Which images of a block are right, (B,) bool; what else is measured of the first few goes to the outcome."""
+    if isinstance(condition, Attacked):
+        keep = _keeping(album, target, ids[:wanted], x, y, condition) if album is not None else None
+        distances = target.distances(condition, ids, x, y, outcome, keep)
+        outcome.values += distances[:wanted].tolist() if condition.attack.minimal else []
+        return distances.isinf()
+    if isinstance(condition, Swept):
+        radii = smallest_radii(target, condition, ids, x, y, outcome)
+        outcome.values += radii.tolist()
+        return radii.isinf()
+    if isinstance(condition, Corrupted):
+        x = condition.images(x, ids, target.batch_size)
+    right = judge(target.model, x, y, target.batch_size)
+    if isinstance(condition, Diagnosed):
+        parts = zip(torch.split(x, target.batch_size), torch.split(y, target.batch_size), strict=True)
+        outcome.values += torch.cat([DIAGNOSTICS[condition.name](target.model, *part) for part in parts]).tolist()
+    elif isinstance(condition, Probed):
+        outcome.values += signs(target, condition, ids, x, y, right, outcome).tolist()
+    return right
 
 
 def read_off(outcome: Outcome, condition: Condition) -> Outcome:
     """The outcome of a condition, from that of its measurement."""
-    if isinstance(condition, Attacked) and condition.attack.minimal:
+    if isinstance(condition, Swept) or (isinstance(condition, Attacked) and condition.attack.minimal):
         return replace(outcome, right=condition.withstood(np.array(outcome.values)))
     return outcome
 
 
-def _write(path: Path, outcome: Outcome) -> None:
-    record = asdict(outcome) | {"right": outcome.right.astype(int).tolist()}
+def _keeping(album: Album, target: Target, ids: range, x: Tensor, y: Tensor, condition: Attacked) -> Keep:
+    """What puts the broken ones of these images, the first of the block x, into the album."""
+
+    def keep(broken: Tensor, x_adv: Tensor) -> None:
+        rows = broken[: len(ids)].nonzero().flatten()
+        found, labels = [ids[row] for row in rows.tolist()], y[rows]
+        album.add(
+            found,
+            x[rows],
+            x_adv[rows],
+            condition.threat,
+            lambda images, some: ~judge(target.model, images, labels[some], target.batch_size),
+        )
+
+    return keep
+
+
+def _resumed(saved: Path | None, n: int, count: int, album: Album | None, start: int) -> list[Outcome]:
+    """What an earlier call has left of n images, or nothing, also where the album does not go as far."""
+    found, fresh = _read(saved, n, count), [Outcome(np.zeros(n, bool)) for _ in range(count)]
+    if found is None or album is None or saved is None:
+        return found or fresh
+    kept = read_album(saved.with_suffix(".npz"))[0] if saved.with_suffix(".npz").exists() else Album()
+    if kept.reached < start + found[0].done:
+        return fresh
+    kept = kept.below(start + found[0].done)  # it is written first
+    album.stored, album.reached = kept.stored, kept.reached
+    return found
+
+
+def _write(path: Path, found: Sequence[Outcome], album: Album | None) -> None:
+    if album is not None:
+        album.write(path.with_suffix(".npz"), {})
+    record = [asdict(outcome) | {"right": outcome.right.astype(int).tolist()} for outcome in found]
     write_atomically(path, lambda file: file.write(json.dumps(record).encode()))
 
 
-def _read(path: Path | None, n: int) -> Outcome | None:
+def _read(path: Path | None, n: int, count: int) -> list[Outcome] | None:
     if path is None or not path.exists():
         return None
     try:
-        record = json.loads(path.read_text())
-        outcome = Outcome(**record | {"right": np.array(record["right"], bool)})
+        records = json.loads(path.read_text())
+        found = [Outcome(**record | {"right": np.array(record["right"], bool)}) for record in records]
+        if len(found) != count:
+            raise ValueError(f"{len(found)} measurements where {count} belong")
     except (ValueError, TypeError, KeyError) as error:
         raise BadInput(f"{path} cannot be read ({error}); delete it and run again") from error
-    if len(outcome.right) != n:
-        raise BadInput(f"{path} holds {len(outcome.right)} images where {n} belong; delete it and run again")
-    return outcome
+    if len(found[0].right) != n:
+        raise BadInput(f"{path} holds {len(found[0].right)} images where {n} belong; delete it and run again")
+    return found

@@ -1,22 +1,30 @@
 """What models are judged under, and filling a folder with the numbers that it lacks."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from bench.conditions import Attacked, Condition, measurement
+from bench.adversarial import Album
+from bench.conditions import Attacked, Condition, Minimised, measurement
 from bench.data import Images
 from bench.device import describe
 from bench.errors import Failed
-from bench.evaluate import PROTOCOL, outcomes, read_off
+from bench.evaluate import PROTOCOL, read_off, side_by_side
 from bench.judge import Outcome
+from bench.known import about, again, answered, kept, twin
+from bench.parts import Part, album_path, assemble
 from bench.price import cell_cost
 from bench.progress import Event, Tell
-from bench.results import Row, read_outcomes, read_rows, store
+from bench.results import Row, store
 from bench.rows import Model, label, row_of, said
+from bench.shards import WHOLE, Shard
+from bench.together import together
+
+Tick = Callable[[Outcome], None]
 
 
 @dataclass(frozen=True)
@@ -29,17 +37,28 @@ class Exam:
     device: torch.device
     precision: str
     batch_size: int
+    save_adv: bool = False  # keep the images that attacks break
+    shard: Shard = WHOLE  # of the images, under attack; the first one judges whole what is no attack
+
+    def share(self, condition: Condition) -> Shard:
+        """Into which a condition is cut here."""
+        return self.shard if isinstance(condition, Attacked | Minimised) else WHOLE
+
+    def ids(self, condition: Condition) -> range:
+        """The images to be judged under a condition here. BadInput where there are too many shards for them."""
+        if isinstance(condition, Attacked | Minimised):
+            return self.shard.ids(self.n, condition.attack.block)
+        return range(self.n if self.shard.index == 1 else 0)
 
     def missing(self, folder: Path, model: Model, identity: str) -> dict[str, Condition]:
         """The conditions that no stored row of this model answers with a number, by key.
 
+        Also those whose adversarial images are to be kept, and are not there.
         identity: digits that change with anything that the model's logits depend on.
         """
-        bits, which = read_outcomes(folder), (model.epoch, model.view)
-        rows = [row for row in read_rows(folder) if (row.epoch, row.view) == which and row.status == "ok"]
-        answered = {row.key for row in rows if row.key in bits}
-        keys = {self.key(identity, condition): condition for condition in self.conditions}
-        return {key: condition for key, condition in keys.items() if key not in answered}
+        known = answered(folder, model, self.shard)
+        keys = {self.key(identity, condition): condition for condition in self.conditions if self.ids(condition)}
+        return {key: c for key, c in keys.items() if key not in known or self._unkept(folder, key, c)}
 
     def key(self, identity: str, condition: Condition) -> str:
         """Of the model, the images that the attack sees, the condition and the protocol."""
@@ -56,43 +75,84 @@ class Exam:
         """
         failed = 0
         measured: dict[Condition, Outcome] = {}  # what several conditions are read off is measured once
-        for key, condition in self.missing(folder, model, identity).items():
-            same = [row for row in read_rows(folder) if row.key == key and row.status == "ok"]
-            if same and key in read_outcomes(folder):
-                store(folder, replace(same[0], epoch=model.epoch, view=model.view), None)
+        missing = self.missing(folder, model, identity)
+        for place, (key, condition) in enumerate(missing.items()):
+            share, units = self.share(condition), len(self.ids(condition))
+            known = twin(folder, key, share)
+            if known and not self._unkept(folder, key, condition):
+                again(folder, known, model)
                 continue
-            title, weight = f"{model} {label(condition)}", cell_cost(condition, self.n)
+            title = f"{model} {label(condition)}{f' shard {share}' if share.count > 1 else ''}"
+            weight, basis = cell_cost(condition, units), measurement(condition)
 
-            def after(o: Outcome, title: str = title, weight: float = weight) -> None:
-                if o.done < self.n:
-                    tell(Event(title, o.done, self.n, weight, f"{o.right[: o.done].mean():.1%} so far"))
+            def after(o: Outcome, title: str = title, weight: float = weight, units: int = units) -> None:
+                if o.done < units:
+                    tell(Event(title, o.done, units, weight, f"{o.right[: o.done].mean():.1%} so far"))
 
-            tell(Event(title, 0, self.n, weight))
-            saved = folder / f"partial-{key}.json"
+            tell(Event(title, 0, units, weight))
+            bases = [basis] if self.save_adv else together(basis, [*missing.values()][place + 1 :])
             try:
-                basis = measurement(condition)
-                measured[basis] = measured.get(basis) or outcomes(
-                    net,
-                    self.test,
-                    basis,
-                    n=self.n,
-                    precision=self.precision,
-                    batch_size=self.batch_size,
-                    saved=saved,
-                    tick=after,
-                )
+                if basis not in measured:
+                    found = self._measure(folder, model, net, identity, bases, after)
+                    measured |= zip(bases, found, strict=True)
                 outcome = read_off(measured[basis], condition)
-                row, bits = self.row(model, condition, key, outcome), outcome.right
+                row = self.row(model, condition, key, outcome)
+                if known:
+                    again(folder, known, model)
+                elif share.count > 1:
+                    Part(row, self.n, share, outcome).write(folder)
+                else:
+                    store(folder, row, outcome.right)
                 word = f"{said(row)}, {outcome.seconds:.1f} s, {row.verdict}"
             except Failed as error:
-                row, bits, word = self.row(model, condition, key, error), None, f"failed: {error}"
+                if not known:
+                    store(folder, self.row(model, condition, key, error), None)
+                word = f"failed: {error}"
                 failed += 1
             except torch.OutOfMemoryError as error:
                 raise Failed(f"no memory left to judge {title}; try a smaller --batch-size") from error
-            store(folder, row, bits)
-            saved.unlink(missing_ok=True)
-            tell(Event(title, self.n, self.n, weight, word))
+            for saved in folder.glob(f"{self._partial(identity, bases)}.*"):
+                saved.unlink()
+            tell(Event(title, units, units, weight, word))
+        if self.shard.count > 1:
+            assemble(folder)
         return failed
+
+    def _measure(
+        self, folder: Path, model: Model, net: nn.Module, identity: str, bases: Sequence[Condition], tick: Tick
+    ) -> list[Outcome]:
+        """What conditions that one search serves come to on this shard's images.
+
+        Adversarial images go to the folder if wanted; then there is one condition.
+        """
+        basis = bases[0]
+        key, ids = self.key(identity, basis), self.ids(basis)
+        album = Album() if self._unkept(folder, key, basis) else None
+        found = side_by_side(
+            net,
+            self.test,
+            bases,
+            n=ids.stop,
+            start=ids.start,
+            precision=self.precision,
+            batch_size=self.batch_size,
+            saved=folder / f"{self._partial(identity, bases)}.json",
+            album=album,
+            tick=tick,
+        )
+        if album is not None and isinstance(basis, Attacked):
+            images = self.test.first(self.n).fingerprint()
+            album.write(album_path(folder, key, self.shard), about(model, basis, identity, images, self.n, key))
+        return found
+
+    def _partial(self, identity: str, bases: Sequence[Condition]) -> str:
+        """Name of the files that an unfinished measurement goes on from; the keys of its numbers are the same alone."""
+        digest = sha256(repr([self.key(identity, basis) for basis in bases]).encode()).hexdigest()[:16]
+        return f"partial-{digest}{self.share(bases[0]).suffix}"
+
+    def _unkept(self, folder: Path, key: str, condition: Condition) -> bool:
+        """Whether its adversarial images are wanted and not there."""
+        return self.save_adv and not kept(folder, key, condition, self.shard)
 
     def row(self, model: Model, condition: Condition, key: str, result: Outcome | Failed) -> Row:
         """What a folder stores of one cell."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from bench.campaign import LOG, check_folders
+from bench.campaign import LOG, check_folders, tell_shards
 from bench.checkpoint import fingerprint
 from bench.conditions import Attacked, Clean, Condition
 from bench.damage import damages
@@ -22,18 +22,13 @@ from bench.plugins import load_plugins
 from bench.pool import cores, logging_to
 from bench.price import cell_cost
 from bench.progress import Progress
-from bench.report import (
-    print_boards,
-    print_corruptions,
-    print_transfer,
-    write_corruptions,
-    write_leaderboard,
-    write_transfer,
-)
+from bench.report import print_boards, print_corruptions, print_transfer, write_reports
 from bench.results import place, read_rows, write_json
 from bench.robustbench import model_info, read_model_info
 from bench.rows import Model
 from bench.runfolder import environment, locked
+from bench.shards import WHOLE, Shard
+from bench.sweeps import Swept
 from bench.work import Request, conditions_of, test_images
 
 BUDGET = "not trained here"
@@ -51,6 +46,8 @@ class Terms:
     download: bool = False
     unsafe_pickle: bool = False
     anyway: bool = False  # judge a model that seems to break the contract
+    save_adv: bool = False
+    shard: Shard = WHOLE
     model_info: Path | None = None
 
 
@@ -59,6 +56,7 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
 
     BadInput, before anything is written, if the model, its contract or the request is not in order.
     """
+    request.check_cut(terms.shard)
     load_plugins()
     prepare()
     device = pick(terms.device)
@@ -68,19 +66,23 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
     known = read_model_info(terms.model_info) if terms.model_info else {}
     if terms.model_info:
         official(exam.conditions)
+        if terms.shard.count > 1:
+            raise BadInput("--model-info needs all images; merge the shards, then give it without --shard")
 
     folder, which = terms.results / visitor.run, Model(visitor, source.epoch, source.view)
+    classes = dataset(request.dataset, terms.data_dir).num_classes
     matrix = met_by(which, visitor, net, exam, request, terms) if request.source else None
-    cost = sum(cell_cost(c, exam.n) for c in exam.missing(folder, which, visitor.identity).values())
+    cost = sum(cell_cost(c, len(exam.ids(c))) for c in exam.missing(folder, which, visitor.identity).values())
     with Progress(cost + (matrix.cost() if matrix else 0)) as progress, logging_to(terms.results / LOG):
         with locked(folder):
-            write_json(folder / "job.json", describe(source, request, visitor, alarms, device))
+            write_json(folder / "job.json", describe(source, request, visitor, alarms, device, classes))
             failed = exam.judge(folder, which, net, visitor.identity, progress)
         failed += matrix.fill(progress) if matrix else 0
 
-    write_leaderboard(terms.results, terms.reports)
-    write_transfer(terms.results, terms.reports)
-    write_corruptions(terms.results, terms.reports)
+    if terms.shard.count > 1:
+        tell_shards(terms.results, [visitor.run], terms.shard)
+        return 1 if failed else 0
+    write_reports(terms.results, terms.reports)
     print_boards(terms.results, Console(), only={visitor.run})
     if matrix:
         print_transfer(terms.results, Console(), only={visitor.run})
@@ -104,9 +106,10 @@ def admitted(
         data.fetch(terms.data_dir)
     test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, terms.data_dir)
     conditions += tuple(damages(request.corruptions, request.severities, data, test, terms.data_dir))
-    exam = Exam(test.to(device), n, conditions, device, request.precision, terms.batch_size)
+    how = (request.precision, terms.batch_size, terms.save_adv, terms.shard)
+    exam = Exam(test.to(device), n, conditions, device, *how)
     net = source.load(data, Access(terms.data_dir, terms.download, terms.unsafe_pickle)).to(device).eval()
-    attacked = any(isinstance(condition, Attacked) for condition in conditions)
+    attacked = any(isinstance(condition, Attacked | Swept) for condition in conditions)
     alarms = doubts(net, data, exam.test, attacked)
     if alarms and not terms.anyway:
         raise BadInput(f"{source}: {'; '.join(alarms)}. To judge it as it is, give --anyway")
@@ -132,7 +135,7 @@ def official(conditions: tuple[Condition, ...]) -> Attacked:
 
 
 def describe(
-    source: Source, request: Request, visitor: Visitor, alarms: list[str], device: torch.device
+    source: Source, request: Request, visitor: Visitor, alarms: list[str], device: torch.device, classes: int
 ) -> dict[str, object]:
     """job.json of a model that has no training."""
     return {
@@ -144,6 +147,7 @@ def describe(
         "identity": visitor.identity,
         "source": request.dataset,
         "budget": BUDGET,
+        "classes": classes,
         "alarms": alarms,
         "environment": environment(device),
         "status": "external",

@@ -29,6 +29,7 @@ def fit(work: Work, job: Job, results: Path, device: torch.device, tell: Tell) -
         "images": len(work.train) + len(work.holdout),
         "train_eps": asked.train_eps,
         "settings": asked.settings,
+        "classes": work.dataset.num_classes,
     }
     describe_job(folder, job, device, "training", **facts)
     epochs, weight, title = job.plan.epochs, training_cost(work, job), f"{job.name} s{job.seed} training"
@@ -60,8 +61,8 @@ def trained(work: Work, job: Job, results: Path, device: torch.device, told: Tol
     with peak_memory(device) as peak:
         last, best = training.run(folder / "progress.pt", after)
     log()  # a kill may have lost it
-    for name in ("results.csv", "outcomes.npz"):  # of older weights
-        (folder / name).unlink(missing_ok=True)
+    for stale in [p for name in ("results.csv", "outcomes.npz", "part-*", "adversarial-*") for p in folder.glob(name)]:
+        stale.unlink()  # of older weights
     for epoch, views in {"last": last, "best": best}.items():
         save_views(folder / FILES[epoch], views, job.run)
     return {

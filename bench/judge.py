@@ -3,6 +3,7 @@
 import logging
 import time
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -18,6 +19,8 @@ from bench.seeding import image_stream, seeded
 DOUBTFUL = 0.002  # share of images that a doubt must exceed, by more than chance (AutoAttack's threshold for Square)
 
 log = logging.getLogger("bench")
+Ids = Sequence[int]  # of images in the test set; of a whole block, consecutive
+Keep = Callable[[Tensor, Tensor], None]
 
 
 @dataclass
@@ -31,7 +34,7 @@ class Outcome:
     backwards: int = 0
     seconds: float = 0.0
     doubts: dict[str, int] = field(default_factory=dict)  # reason -> images concerned
-    values: list[float] = field(default_factory=list)  # of a diagnostic or a minimum-norm attack, one an image
+    values: list[float] = field(default_factory=list)  # of a diagnostic, or the radius of an attack; one an image
 
     @property
     def verdict(self) -> str:
@@ -97,20 +100,25 @@ class Target:
         copy = attackable(model, x)
         return cls(model, Bf16(copy) if precision == "bf16" else copy, batch_size, seed)
 
-    def distances(self, condition: Attacked, ids: range, x: Tensor, y: Tensor, outcome: Outcome) -> Tensor:
+    def distances(
+        self, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, outcome: Outcome, keep: Keep | None = None
+    ) -> Tensor:
         """How far off each image of a block was broken, (B,): 0 if it was wrong already, inf if it never was.
 
         The attack's cost goes to the outcome.
+        keep: is given which images the attack broke, (B,) bool, and the images it found, (B, C, H, W).
         """
         right = judge(self.model, x, y, self.batch_size) | condition.attack.last
         far = torch.where(right, torch.inf, 0.0)
         if right.any():
             x_adv, fooled = self.crafted(condition, ids, x, y, right, outcome)
             far = torch.where(right & fooled, condition.threat.distance(x_adv, x), far)
+            if keep:
+                keep(right & fooled, x_adv)
         return far
 
     def crafted(
-        self, condition: Attacked, ids: range, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
+        self, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
     ) -> tuple[Tensor, Tensor]:
         """The attack's images (B, C, H, W), at least where `some` (B,) asks for them, and which fool the model (B,).
 
@@ -131,7 +139,7 @@ class Target:
         return x_adv, fooled
 
     def _singly(
-        self, model: nn.Module, condition: Attacked, ids: range, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
+        self, model: nn.Module, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
     ) -> Tensor:
         """Only the images asked for are attacked; each draws from its own stream, the same for every attack."""
         rows = some.nonzero().flatten()
@@ -141,10 +149,10 @@ class Target:
         return x_adv
 
     def _whole(
-        self, model: nn.Module, condition: Attacked, ids: range, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
+        self, model: nn.Module, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
     ) -> Tensor:
         """The block as it is, since its draws are for the batch."""
-        with seeded("block", ids.start, self.seed):
+        with seeded("block", ids[0], self.seed):
             return _attack(model, condition, x, y, outcome)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -13,6 +14,16 @@ class Passes:
 
     forwards: int = 0
     backwards: int = 0
+
+
+_counts: ContextVar[tuple[Passes, ...]] = ContextVar("passes counted", default=())
+
+
+def count_once_more(images: int) -> None:
+    """Count passes forward and back that something else has made and that this would have made alone."""
+    for passes in _counts.get():
+        passes.forwards += images
+        passes.backwards += images
 
 
 @contextmanager
@@ -29,8 +40,10 @@ def counting(*models: nn.Module) -> Iterator[Passes]:
         passes.backwards += len(grad)
 
     handles = [model.register_forward_hook(count) for model in models]
+    token = _counts.set((*_counts.get(), passes))
     try:
         yield passes
     finally:
+        _counts.reset(token)
         for handle in handles:
             handle.remove()

@@ -20,6 +20,7 @@ from bench.plugins import blamed
 from bench.probes import FEW
 from bench.recipe import Recipe
 from bench.seeding import seeded
+from bench.sweeps import Swept, swept
 from bench.work import Work
 
 BACKWARD = 2.0  # passes forward that one backward costs, roughly
@@ -60,6 +61,9 @@ def cell_cost(condition: Condition, n: int) -> float:
         if condition.attack is None:
             return PROBING * n
         return min(n, FEW) * (INNER + cell_cost(Attacked(condition.attack, condition.threat), 1))
+    if isinstance(condition, Swept):  # its share of one measurement
+        queries, numbers = math.log2(len(condition.grid)), len(swept(condition.attack, condition.balls))
+        return queries / numbers * cell_cost(Attacked(condition.attack, condition.threat), n)
     if not isinstance(condition, Attacked):
         return n
     settings = dict(condition.attack.settings)

@@ -6,7 +6,7 @@ import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import IO, Any
@@ -59,7 +59,7 @@ class Row:
 
 COLUMNS = [f.name for f in fields(Row)]
 TEXT = [f.name for f in fields(Row) if f.type is str]
-TRAINING = ["budget", "data"]  # columns of load() that come from job.json
+TRAINING = ["budget", "data", "classes"]  # columns of load() that come from job.json
 FLOATS = ["eps", "value", "ci_low", "ci_high", "forwards", "backwards", "seconds"]
 
 
@@ -126,17 +126,21 @@ def read_rows(folder: Path) -> list[Row]:
         try:
             if next(lines, None) != COLUMNS:
                 raise ValueError("not the columns of protocol-1 results")
-            rows.extend(_row(line) for line in lines)
+            rows.extend(to_row(_fields(line)) for line in lines)
         except (ValueError, csv.Error) as error:  # text that is not UTF-8 is a ValueError too
             remedy = "delete the file and run again: its cells are recomputed"
             raise BadInput(f"{path} line {max(1, lines.line_num)}: {error}; {remedy}") from error
     return rows
 
 
-def _row(line: list[str]) -> Row:
+def _fields(line: list[str]) -> dict[str, str]:
     if len(line) != len(COLUMNS):
         raise ValueError(f"{len(line)} fields where {len(COLUMNS)} belong")
-    cells = dict(zip(COLUMNS, line, strict=True))
+    return dict(zip(COLUMNS, line, strict=True))
+
+
+def to_row(cells: Mapping[str, str]) -> Row:
+    """A row from its text, column by column. ValueError where that is none."""
     values: dict[str, object] = dict(cells)
     for name in FLOATS:
         values[name] = float(cells[name]) if cells[name] else None
@@ -168,7 +172,7 @@ def read_job(folder: Path) -> dict[str, object]:
     return job
 
 
-def _rows_at_home(results: Path, folder: Path) -> list[Row]:
+def rows_at_home(results: Path, folder: Path) -> list[Row]:
     """The rows of a run folder, which must lie where its runs say: everything else about a run is looked up there."""
     rows = read_rows(folder)
     away = [row.run for row in rows if results / row.run != folder]
@@ -188,7 +192,7 @@ def load(results: Path) -> pd.DataFrame:
         asdict(row) | training
         for folder in run_folders(results)
         for training in [{name: str(read_job(folder).get(name, "")) for name in TRAINING}]
-        for row in _rows_at_home(results, folder)
+        for row in rows_at_home(results, folder)
     ]
     frame = pd.DataFrame(records, columns=[*COLUMNS, *TRAINING])
     return frame.astype(dict.fromkeys([*FLOATS, "severity"], float))

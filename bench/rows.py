@@ -6,12 +6,13 @@ from typing import Protocol
 import numpy as np
 
 from bench import __version__
-from bench.conditions import Attacked, Condition, Corrupted, Diagnosed, Minimised, Probed, Summary
+from bench.conditions import Attacked, Condition, Corrupted, Diagnosed, Minimised, Probed
 from bench.errors import Failed
 from bench.evaluate import PROTOCOL
 from bench.judge import Outcome
 from bench.results import Row
-from bench.stats import wilson
+from bench.stats import Summary, wilson
+from bench.sweeps import Swept
 
 
 class Subject(Protocol):
@@ -57,7 +58,8 @@ def row_of(
     subject, attacked = model.subject, condition if isinstance(condition, Attacked | Minimised) else None
     diagnosed = condition if isinstance(condition, Diagnosed) else None
     probed = condition if isinstance(condition, Probed) else None
-    bounded = attacked or probed
+    swept = condition if isinstance(condition, Swept) else None
+    bounded, named = attacked or probed or swept, attacked or swept
     outcome = result if isinstance(result, Outcome) else None
     value, low, high, n = measured(condition, outcome, n)
     row = Row(
@@ -68,13 +70,13 @@ def row_of(
         seed=subject.seed,
         view=model.view,
         epoch=model.epoch,
-        kind="attack" if attacked else "diagnostic" if diagnosed or probed else "clean",
-        name=attacked.attack.name if attacked else diagnosed.name if diagnosed else probed.sign if probed else "",
+        kind="sweep" if swept else "attack" if attacked else "diagnostic" if diagnosed or probed else "clean",
+        name=named.attack.name if named else diagnosed.name if diagnosed else probed.sign if probed else "",
         norm=type(bounded.threat).__name__ if bounded else "",
         eps=bounded.threat.eps if bounded else None,
         severity=None,
         source="",
-        params=attacked.attack.params if attacked else probed.params if probed else "",
+        params=attacked.attack.params if attacked else swept.params if swept else probed.params if probed else "",
         metric=metric(condition),
         value=value,
         n=n,
@@ -99,7 +101,7 @@ def row_of(
 
 def metric(condition: Condition) -> str:
     """What a row's value is."""
-    if isinstance(condition, Minimised):
+    if isinstance(condition, Minimised | Swept):
         return condition.reading
     if isinstance(condition, Probed):
         return "share"
@@ -112,7 +114,7 @@ def measured(condition: Condition, outcome: Outcome | None, n: int) -> Summary:
         return None, None, None, n
     if isinstance(condition, Diagnosed):
         return condition.summary(np.array(outcome.values), outcome.right)
-    if isinstance(condition, Minimised | Probed):
+    if isinstance(condition, Minimised | Probed) or (isinstance(condition, Swept) and condition.reading != "accuracy"):
         return condition.summary(np.array(outcome.values))
     right = int(outcome.right.sum())
     return right / n, *wilson(right, n), n
@@ -128,7 +130,9 @@ def label(condition: Condition) -> str:
         return f"{condition.attack.name} {condition.reading}"
     if isinstance(condition, Corrupted):
         return f"{condition.name} {condition.severity}"
-    if not isinstance(condition, Attacked):
+    if isinstance(condition, Swept) and condition.reading != "accuracy":
+        return f"{condition.attack.name} {condition.reading}"
+    if not isinstance(condition, Attacked | Swept):
         return "clean"
     return f"{condition.attack.name} {type(condition.threat).__name__} {condition.threat.eps:.4g}"
 

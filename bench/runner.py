@@ -18,6 +18,7 @@ from bench.progress import Tell
 from bench.results import read_rows, store
 from bench.rows import Model
 from bench.runfolder import failure, finished, is_settled, locked
+from bench.shards import WHOLE, Shard
 from bench.work import Work
 
 
@@ -39,12 +40,23 @@ class Runner:
     device: torch.device
     precision: str
     batch_size: int
+    save_adv: bool = False
+    shard: Shard = WHOLE
 
     @property
     def exam(self) -> Exam:
         """What every model of the work is judged under."""
         work = self.work
-        return Exam(work.test, work.n, work.conditions, self.device, self.precision, self.batch_size)
+        return Exam(
+            work.test,
+            work.n,
+            work.conditions,
+            self.device,
+            self.precision,
+            self.batch_size,
+            self.save_adv,
+            self.shard,
+        )
 
     def run(self, job: Job, tell: Tell) -> int:
         """Train a job unless its weights are there, and fill its missing cells. How many of its cells have failed."""

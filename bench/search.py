@@ -8,8 +8,10 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor, nn
 
+from bench.course import legs, passed
 from bench.errors import AttackWarning, BadInput
 from bench.inner import Ascent
+from bench.passes import count_once_more
 from bench.seeding import image_rows
 
 _places: ContextVar[int | None] = ContextVar("places", default=None)
@@ -32,7 +34,12 @@ def batched(model: nn.Module, x: Tensor) -> Tensor:
 
 def in_places(x: Tensor) -> tuple[Tensor, ...]:
     """x in parts of so many images."""
-    return torch.split(x, _places.get() or len(x))
+    return torch.split(x, room(len(x)))
+
+
+def room(images: int) -> int:
+    """How many of these images are worked on at a time."""
+    return _places.get() or images
 
 
 def gradient(loss: Tensor, x: Tensor) -> Tensor:
@@ -74,10 +81,15 @@ def search(
     last: look at the last iterate of a restart only, as the papers' own attack code does.
     aims: what the loss is given in the place of classes, (B, T, ...): every restart is made for each of the T in turn.
     Broken images leave the batch at once and others take their places, so batches stay full and small: the passes
-    spent are those that somebody still needs.
+    spent are those that somebody still needs. What a longer search has passed through already is not searched again.
     """
+    if leg := passed(model, ascent.steps, restarts):
+        count_once_more(leg.passes)
+        doubt_zeros(leg.stuck)
+        return leg.found
+    shorter = legs(model, x)
     found, goals, stuck = x.clone(), y[:, None] if aims is None else aims, 0
-    limit = _places.get() or len(x)
+    limit = room(len(x))
     waiting = torch.arange(len(x), device=x.device)
     rows, taken, tries = waiting[:0], waiting[:0], waiting[:0]
     x_adv = x[:0]
@@ -97,6 +109,8 @@ def search(
         wrong = logits.detach().argmax(1) != y[rows]
         broken = wrong & (ended if last else True)
         found[rows[broken]] = x_adv[broken]
+        for leg in shorter:
+            leg.look(rows, x_adv, broken)
         x_adv, taken = ascent.step(x_adv, grad, x[rows]), taken + 1
         again = ended & ~broken
         if again.any():
@@ -106,6 +120,8 @@ def search(
         done = (taken == ascent.steps) & (tries == restarts * goals.shape[1] - 1) & ~broken
         found[rows[done]] = x_adv[done]
         stuck += int((flat(grad) & done & ~wrong).sum())
+        for leg in shorter:
+            leg.end(rows, x_adv, taken, tries, flat(grad) & ~wrong)
         stay = ~(broken | done)
         rows, taken, tries, x_adv = rows[stay], taken[stay], tries[stay], x_adv[stay]
     doubt_zeros(stuck)

@@ -6,9 +6,14 @@ from statistics import fmean, variance
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+Array = np.ndarray[tuple[int], np.dtype[np.float64]]
+Summary = tuple[float | None, float | None, float | None, int]  # value, its interval, and the images it is of
+Z = 1.959963984540054  # of 95 %
 
 
-def wilson(right: int, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
+def wilson(right: int, n: int, z: float = Z) -> tuple[float, float]:
     """The 95 % score interval of a proportion (Wilson 1927)."""
     if n <= 0:
         raise ValueError("an interval needs at least one image")
@@ -17,6 +22,21 @@ def wilson(right: int, n: int, z: float = 1.959963984540054) -> tuple[float, flo
     half = z / (1 + zz / n) * math.sqrt(p * (1 - p) / n + zz / (4 * n * n))
     low = 0.0 if right == 0 else max(0.0, centre - half)  # rounding would leave 1e-17 there
     return low, 1.0 if right == n else min(1.0, centre + half)
+
+
+def mean_of(values: Array) -> Summary:
+    """The mean of one number from 0 to 1 an image, with its 95 % interval by the normal approximation."""
+    n, mean = len(values), float(values.mean())
+    half = Z * float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else 1.0
+    return mean, max(0.0, mean - half), min(1.0, mean + half), n
+
+
+def median_of(values: Array) -> Summary:
+    """The (lower) median of one number an image, with its 95 % interval: between two of the numbers, by their ranks."""
+    n, ordered = len(values), np.sort(values)
+    half = Z * math.sqrt(n) / 2
+    low, high = max(0, math.floor(n / 2 - half)), min(n - 1, math.ceil(n / 2 + half))
+    return float(ordered[(n - 1) // 2]), float(ordered[low]), float(ordered[high]), n
 
 
 def mcnemar(only_first: int, only_second: int, alternative: Literal["two-sided", "greater"] = "two-sided") -> float:
@@ -63,3 +83,17 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
         adjusted[i] = highest
     return adjusted
+
+
+def paired_bootstrap(differences: ArrayLike, resamples: int = 10_000, seed: int = 0) -> tuple[float, float]:
+    """The 95 % percentile interval of the mean of differences, one an image, by drawing the images anew.
+
+    Only how often each value is drawn matters, so whole resamples are drawn as counts of the values.
+    """
+    values, counts = np.unique(np.asarray(differences, float), return_counts=True)
+    if not len(values):
+        raise ValueError("an interval needs at least one image")
+    n = counts.sum()
+    drawn = np.random.default_rng(seed).multinomial(n, counts / n, size=resamples)
+    low, high = np.quantile(drawn @ values / n, [0.025, 0.975])
+    return float(low), float(high)

@@ -14,7 +14,7 @@ import torch
 from bench import models
 from bench.attacks import AttackSpec
 from bench.audit import SIGNS
-from bench.conditions import Attacked, Clean, Condition, Diagnosed, Group, Probed, Statistic, under
+from bench.conditions import Attacked, Clean, Condition, Diagnosed, Group, Probed, Statistic, over, under
 from bench.contract import VALUE
 from bench.contract.model import views_of
 from bench.corruptions import SEVERITIES
@@ -28,6 +28,7 @@ from bench.plan import Budget, Plan
 from bench.plugins import blamed
 from bench.recipe import RECIPES, Recipe, scaled
 from bench.seeding import seeded
+from bench.shards import Shard
 from bench.suites import attacks_of
 from bench.threat import L2, REFERENCE_EPS, Linf, Threat
 
@@ -54,12 +55,20 @@ class Request:
     severities: tuple[int, ...] = SEVERITIES
     audit: bool = False
     eps: tuple[float, ...] = ()
+    sweep: tuple[float, ...] = ()
     norm: str | None = None
     seeds: tuple[int, ...] = (0,)
     limit: int | None = None
     precision: str = "fp32"
     transfer: bool = False  # judge each model on images crafted on each of the others too,
     source: tuple[str, ...] = ()  # and on those of these models from outside, by SPEC
+
+    def check_cut(self, shard: Shard) -> None:
+        """BadInput where a shard is to do what is not cut into any."""
+        whole = {"--transfer": self.transfer, "--source": self.source, "--sweep": self.sweep}
+        if shard.count > 1 and any(whole.values()):
+            named = next(option for option, asked in whole.items() if asked)
+            raise BadInput(f"--shard {shard} cuts attacks at radii of their own; give {named} without it")
 
 
 @dataclass(frozen=True)
@@ -164,7 +173,11 @@ def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
     attacks = attacks_of(request.attacks)
     for attack in attacks:
         attack.check_classes(data.num_classes)
-    attacked = [condition for threat in threats_of(request, data) for a in attacks for condition in under(a, threat)]
+    threats = threats_of(request, data)
+    if request.sweep:
+        attacked = [condition for a in attacks for condition in over(a, threats)]
+    else:
+        attacked = [condition for threat in threats for a in attacks for condition in under(a, threat)]
     groups = product(
         DIAGNOSTICS.select([*request.diagnostics]) if request.diagnostics else [], get_args(Statistic), get_args(Group)
     )
@@ -217,15 +230,28 @@ def test_images(request: Request, data: Dataset, budget: Budget, data_dir: Path)
 
 
 def threats_of(request: Request, data: Dataset) -> list[Threat]:
-    """The balls to attack in: the data set's own, or one for each --eps."""
-    norm = request.norm or type(data.threat).__name__
-    if request.norm is not None and NORMS[norm] is not type(data.threat) and not request.eps:
+    """The balls to attack in: the data set's own, one for each --eps, or those of --sweep, from the smallest."""
+    norm, option = request.norm or type(data.threat).__name__, "--sweep" if request.sweep else "--eps"
+    radii = radii_of_sweep(request) or [*request.eps]
+    if request.norm is not None and NORMS[norm] is not type(data.threat) and not radii:
         raise BadInput(f"--norm {norm} needs --eps, as {data.name} has a default for {type(data.threat).__name__} only")
-    for eps in request.eps:
+    for eps in radii:
         limit = 1.0 if norm == "Linf" else math.sqrt(math.prod(data.shape))
         if not 0 < eps <= limit:
-            raise BadInput(f"--eps {eps:g} is not a {norm} radius on {data.name}: above 0, at most {limit:g}")
-    return [NORMS[norm](eps) for eps in request.eps] or [data.threat]
+            raise BadInput(f"{option} {eps:g} is not a {norm} radius on {data.name}: above 0, at most {limit:g}")
+    return [NORMS[norm](eps) for eps in radii] or [data.threat]
+
+
+def radii_of_sweep(request: Request) -> list[float]:
+    """Those to attack at; 0, the clean image, is judged anyway."""
+    radii = sorted(set(request.sweep))
+    if radii and request.eps:
+        raise BadInput("--eps and --sweep both name radii to evaluate at; give one of them")
+    if radii and request.audit:
+        raise BadInput("--audit asks at radii of their own: give it a run with --eps, beside the one with --sweep")
+    if 0 < len(radii) < 3:
+        raise BadInput(f"--sweep names {len(radii)} different radii, and a curve needs 3; --eps takes any number")
+    return [eps for eps in radii if eps]
 
 
 def customised(name: str, settings: Sequence[str], factor: float) -> Recipe:

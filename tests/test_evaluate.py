@@ -334,7 +334,7 @@ def test_own_attacks_go_on_with_the_same_draws(exact, monkeypatch, tmp_path):
     assert (outcomes(model, images, PGD, saved=tmp_path / "partial.json").right == whole).all()
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"right": [1], "unknown": 2}', '{"done": 3}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '[{"right": [1], "unknown": 2}]', '[{"done": 3}]'])
 def test_a_damaged_file_of_finished_blocks_is_named(model, images, tmp_path, content):
     saved = tmp_path / "partial.json"
     saved.write_text(content)
@@ -344,7 +344,7 @@ def test_a_damaged_file_of_finished_blocks_is_named(model, images, tmp_path, con
 
 def test_finished_blocks_of_another_number_of_images_are_refused(model, images, tmp_path):
     saved = tmp_path / "partial.json"
-    saved.write_text(json.dumps({"right": [1] * 200, "done": 100}))
+    saved.write_text(json.dumps([{"right": [1] * 200, "done": 100}]))
     with pytest.raises(BadInput, match=r"partial\.json holds 200 images where 300 belong"):
         outcomes(model, images, Clean(), saved=saved)
 

@@ -13,24 +13,27 @@ import bench
 ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
     {"errors", "numbers", "seeding", "passes", "labels", "losses", "mixing", "stats", "progress", "augment"},
-    {"registry", "options", "plan", "threat", "device", "results", "branches", "papers"},
-    {"folding", "tuning", "audit", "corruptions"},
+    {"registry", "options", "plan", "threat", "device", "results", "shards", "branches", "papers", "course"},
+    {"folding", "tuning", "audit", "adversarial", "corruptions"},
     {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
     {"attacks", "contract", "watch"},
+    {"sweeps"},
     {"conditions", "suites"},
     {"damage"},
-    {"judge", "train", "work"},  # cells
-    {"planted"},
+    {"judge", "train", "work", "together"},  # cells
+    {"planted", "bisection"},
     {"probes"},
     {"evaluate", "price"},
     {"transfer"},
     {"rows", "runfolder", "report", "studies"},  # rows and tables
-    {"fit", "exam", "outside"},
+    {"parts"},
+    {"known"},
+    {"fit", "exam", "outside", "merge", "foreign"},
     {"runner", "robustbench", "matrix"},
     {"pool", "entrants"},
-    {"campaign", "commands", "compare", "show"},
-    {"external"},
+    {"campaign", "commands", "compare", "show", "verify"},
+    {"external", "speed"},
     {"cli"},
 ]
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}

@@ -10,7 +10,7 @@ import pytest
 import torch
 from test_attacks_exact import Linear, linear
 
-from bench.attacks import parse_attack
+from bench.attacks import cw, parse_attack
 from bench.conditions import Attacked, Clean, Minimised, under
 from bench.data import Images, dataset
 from bench.data.batches import to_float
@@ -90,7 +90,19 @@ def test_batch_size_changes_nothing_in_float64(measured):
     condition = Attacked(parse_attack("CW-L2[kappa=0,steps=15,searches=4,c=1]"), ANY)
     one, other = (outcomes(model, images, condition, batch_size=size) for size in (7, 500))
     assert np.allclose(other.values, one.values, rtol=0, atol=1e-9)
-    assert (other.forwards, other.backwards) == (one.forwards, one.backwards) == (36 * 60, 36 * 56)
+    assert (other.forwards, other.backwards) == (one.forwards, one.backwards)
+
+
+def test_searches_that_end_early_find_as_much_for_less(measured, monkeypatch):
+    model, images, _ = measured
+    condition = Attacked(parse_attack("CW-L2[kappa=0,steps=50,searches=4,c=0.01]"), ANY)
+    early = outcomes(model, images, condition)
+    monkeypatch.setattr(cw, "PATIENCE", dict.fromkeys(cw.PATIENCE, 2.0))
+    whole = outcomes(model, images, condition)
+    assert (whole.forwards, whole.backwards) == (36 * 200, 36 * 200)
+    assert early.backwards < 0.8 * whole.backwards
+    assert (early.right == whole.right).all()
+    assert np.array(early.values).sum() < 1.01 * np.array(whole.values).sum()
 
 
 def test_one_search_equals_that_of_torchattacks_image_by_image():

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from bench import ATTACKS, BadInput, benchmark, dataset, load_model
+from bench.audit import SIGNS
 from bench.data.batches import to_float
 from bench.external import BUDGET
 from bench.models.normalise import Normalise
@@ -139,6 +140,15 @@ def test_a_model_without_gradient_is_judged_on_clean_images(bench, tmp_path):
     model = f"{write(tmp_path, wrapped('return self.net(x.detach())'))}:Wrapped"
     assert bench("eval", "--model", model, "--attacks", "FGSM")[0] == 2
     assert bench("eval", "--model", model, "--attacks", "none", "--limit", "30")[0] == 0
+
+
+def test_an_audit_probes_a_model_from_outside_too(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.probes.FEW", 2)
+    model = f"{write(tmp_path)}:nearest"
+    code, _, err = bench("eval", "--model", model, "--attacks", "PGD-2", "--limit", "20", "--audit")
+    assert code == 0, err
+    rows = load(tmp_path / "results")
+    assert sorted(rows.loc[rows["metric"] == "share", "name"]) == sorted(SIGNS)
 
 
 SPECS = {

@@ -13,7 +13,7 @@ from result_files import measure
 from rich.console import Console
 
 from bench.errors import BadInput
-from bench.report import boards, figures, print_boards, render, words, write_leaderboard
+from bench.report import boards, figures, paired, print_boards, render, words, write_leaderboard
 from bench.report.boards import groups
 from bench.report.seeds import collapses
 from bench.report.tables import leaderboard
@@ -272,7 +272,8 @@ def test_the_report_is_complete_and_replaces_the_old_one(small: Path, tmp_path: 
     written = write_leaderboard(small, tmp_path / "reports")
     stem = "digits-cnn-linf-8-255-quick-n10-p1"
     images = [f"{stem}-{name}.{end}" for name in ("bars", "scatter", "curves") for end in ("png", "pdf")]
-    expected = ["leaderboard.md", f"{stem}.csv", f"{stem}.tex", f"{stem}-rows.csv", *images]
+    apart = [f"{stem}-differences.csv", f"{stem}-differences.tex"]
+    expected = ["leaderboard.md", f"{stem}.csv", f"{stem}.tex", f"{stem}-rows.csv", *apart, *images]
     assert sorted(path.name for path in written) == sorted(expected)
     assert sorted(path.name for path in folder.iterdir()) == sorted([*expected, "mine.txt"])
     assert all((folder / name).stat().st_size > 5000 for name in images)
@@ -353,3 +354,40 @@ def test_curves_show_what_was_logged() -> None:
     assert [curve.get_ydata().tolist() for curve in other.lines] == [[10, 50, 60], [20]]
     assert len(one.lines) == 4
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["hold-out, clean", "hold-out, PGD-10"]
+
+
+def test_differences_are_of_the_same_images_as_those_of_the_best(tmp_path: Path) -> None:
+    n = 200
+    best, close, far = "1" * 150 + "0" * 50, "0" * 2 + "1" * 149 + "0" * 49, "1" * 100 + "0" * 100
+    for recipe, right in {"Far": far, "Best": best, "Close": close}.items():
+        measure(tmp_path, "", "1" * n, recipe=recipe)
+        measure(tmp_path, "AutoAttack", right, recipe=recipe)
+    measure(tmp_path, "AutoAttack", None, recipe="Failed", n=n, status="failed: why")
+    (report,) = boards(tmp_path).values()
+    apart = report.differences.set_index("recipe")
+    assert apart.index.tolist() == ["Close", "Far"]
+    assert set(apart["against"]) == {"Best"}
+    assert apart["points"].to_dict() == pytest.approx({"Close": -0.5, "Far": -25})
+    assert apart.loc["Close", "low"] < 0 < apart.loc["Close", "high"]
+    assert -32 < apart.loc["Far", "low"] < -25 < apart.loc["Far", "high"] < -18
+    assert apart.loc["Close", "p"] == 1
+    assert apart.loc["Far", "p"] == pytest.approx(2.0**-49)
+    shown = paired.section(report.differences)
+    assert "| Far | Best | -25.0 | " in shown
+    assert "< 0.001 |" in shown
+
+
+def test_several_seeds_differ_by_their_means_and_by_the_worst_of_their_tests(tmp_path: Path) -> None:
+    for recipe, seeds in {"A": ["1110000000", "1111100000"], "B": ["1100000000", "1000000000"]}.items():
+        for seed, right in enumerate(seeds):
+            measure(tmp_path, "", "1111111111", recipe=recipe, seed=seed)
+            measure(tmp_path, "AutoAttack", right, recipe=recipe, seed=seed)
+    (report,) = boards(tmp_path).values()
+    (apart,) = report.differences.to_dict("records")
+    assert (apart["recipe"], apart["points"], apart["p"]) == ("B", pytest.approx(-25), 1.0)
+    averaged = line(report.table, "A")
+    assert averaged["AutoAttack each"] == pytest.approx((30, 50))
+    assert line(pd.read_csv(io.StringIO(render.csv(report.table))), "A")["AutoAttack each"] == "30.0 50.0"
+    panels = {axes.get_title(): axes for axes in figures.bars(report.table, "").axes}
+    dots = [tuple(drawn.get_xdata()) for drawn in panels["AutoAttack"].lines if drawn.get_marker() == "."]
+    assert dots == [pytest.approx((30, 50)), pytest.approx((20, 10))]

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from bench.attacks.settings import Setting, defaults, read
+from bench.attacks.settings import Setting, defaults, read, step_length
 from bench.errors import BadInput
 from bench.registry import Registry, suggestion
 from bench.threat import Threat
@@ -24,6 +24,7 @@ class Attack(Protocol):
     package: the name of the package whose code it is, if that is not ours.
     classes: how many it needs at least, if two are too few.
     minimal: True if it looks for the nearest image in L2 that the model gets wrong, however far: threat L2(inf).
+    nested: True if it is one `search` for one aim, of which fewer steps, or fewer restarts, are the beginning.
     """
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor: ...
@@ -74,6 +75,19 @@ class AttackSpec:
         settings = dict(self.settings) | {"last": True}
         return AttackSpec(f"{self.name.removesuffix('.last')}.last", tuple(sorted(settings.items())))
 
+    @property
+    def effort(self) -> tuple[int, int] | None:
+        """Steps and restarts of an attack of which fewer would be the beginning; None of any other."""
+        settings = dict(self.settings)
+        return (int(settings["steps"]), int(settings["restarts"])) if self._attribute("nested", False) else None
+
+    def besides(self, eps: float) -> tuple[object, ...]:
+        """What else than its effort tells the attack, at a radius, from others."""
+        settings = {key: value for key, value in self.settings if key not in ("steps", "restarts")}
+        if "step" in settings:
+            settings["step"] = step_length(str(settings["step"]), eps)
+        return self._function, *sorted(settings.items())
+
     def check_classes(self, classes: int) -> None:
         """BadInput if the attack needs more of them."""
         needed = self._attribute("classes", 2)
@@ -81,8 +95,12 @@ class AttackSpec:
             raise BadInput(f"attack {self.name} needs {needed} classes and there are {classes}; leave it out")
 
     def _attribute(self, name: str, default: Any) -> Any:
+        return getattr(self._function, name, default)
+
+    @property
+    def _function(self) -> Any:
         attack = ATTACKS[self.name.removesuffix(".last")]
-        return getattr(getattr(attack, "func", attack), name, default)
+        return getattr(attack, "func", attack)
 
 
 def parse_attack(text: str) -> AttackSpec:

@@ -51,6 +51,7 @@ def pgd(
     return search(model, ascent, LOSSES[loss], x, y, restarts=restarts, last=last)
 
 
+pgd.nested = True  # type: ignore[attr-defined]
 ATTACKS.add("FGSM", partial(fgsm, start="clean"))
 ATTACKS.add("R-FGSM", partial(fgsm, start="unclipped"))
 ATTACKS.add_family("PGD-k", lambda k: partial(pgd, steps=k))

@@ -84,6 +84,7 @@ def lead(logits: Tensor, pair: Tensor) -> Tensor:
     return first - second
 
 
+targeted.nested = True  # type: ignore[attr-defined]
 for aim in AIMS:
     ATTACKS.add(aim, partial(targeted, aim=aim, steps=1, step="1.0eps", start="clean"))
     ATTACKS.add(f"R-{aim}", partial(targeted, aim=aim, steps=1, step="1.0eps", start="unclipped"))

@@ -47,7 +47,7 @@ def audit(rows: pd.DataFrame, beside: pd.DataFrame, outcomes: Mapping[str, Bits]
     farther = beside["eps"] - here["eps"]
     same, larger = beside[farther.abs() < 1e-7], beside[(farther > 1e-7) & (beside["source"] == "")]
     counted = [met for met in attacks if not met.last]
-    stranger = (same["source"] != "") & (same["source"].str.partition("@")[0] != here["run"])
+    stranger = (same["source"] != "") & (same["source"].str.split("@").str[0] != here["run"])
     everyone = [*counted, *_met(same[stranger & (same["n"] == here["n"])], outcomes)]
     signs = list(_shown(same[same["metric"] == "share"]))
     doubts = [*(sign for sign in signs if sign.level == "invalid"), *clean_changes(clean[0], attacks)]

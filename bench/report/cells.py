@@ -35,6 +35,7 @@ class Cell(NamedTuple):
     high: float
     seeds: int
     status: str  # ok | missing | failed: reason | partial: what Worst leaves out
+    each: tuple[float, ...] = ()  # of the seeds, where there are several
 
 
 def measurements(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[dict[str, Measured]]:
@@ -76,7 +77,7 @@ def summary(seeds: list[Measured]) -> Cell:
     mean = fmean(values)
     if len(values) > 1:
         std = stdev(values)
-        return Cell(mean, std, max(0.0, mean - std), min(100.0, mean + std), len(values), "ok")
+        return Cell(mean, std, max(0.0, mean - std), min(100.0, mean + std), len(values), "ok", tuple(values))
     n = next(seed.n for seed in seeds if not math.isnan(seed.value))
     low, high = wilson(round(mean / 100 * n), n)
     return Cell(mean, NAN, 100 * low, 100 * high, 1, "ok")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.report import render
+from bench.report import plain
 from bench.report.boards import Board
 from bench.report.corruptions import EXTRA, MEAN, MTLAT, Scores, corruption_tables
 from bench.report.files import Content, replace_files
@@ -18,6 +18,7 @@ from bench.results import Bits, load, read_outcomes
 if TYPE_CHECKING:
     from rich.console import Console
 
+LEFT = ("Recipe", "Corruption")  # columns set flush left
 ACCURACY = (
     "Accuracy in percent, mean over severities {severities}; ± is the wider side of the 95 % interval over the {n} "
     "test images of one seed, or the standard deviation over several."
@@ -58,7 +59,10 @@ def write_corruptions(results: Path, reports: Path) -> list[Path]:
     for (board, made), scores in found(results).items():
         title, slug = heading(board, made), f"{board.slug}-{made}"
         figures = {"heat": heat_map(scores, title), "severity": severity_curves(scores, title)}
-        files |= {f"{slug}.csv": render.csv(scores.cells), f"{slug}-errors.csv": render.csv(scores.errors)}
+        files |= {
+            f"{slug}.csv": scores.cells.to_csv(index=False, lineterminator="\n"),
+            f"{slug}-errors.csv": scores.errors.to_csv(index=False, lineterminator="\n"),
+        }
         files |= {f"{slug}-{name}.{end}": figure for name, figure in figures.items() for end in ("png", "pdf")}
         files |= {f"{slug}.tex": _latex(board, scores, title, slug)}
         sections.append(_section(board, scores, title, slug))
@@ -71,7 +75,7 @@ def print_corruptions(results: Path, console: "Console", only: Set[str] | None =
 
     for (board, made), scores in found(results, only).items():
         for shown, title in ((accuracies(scores, ""), heading(board, made)), (errors(scores), "")):
-            console.print(render.drawn(shown, shown.ne(shown), title))
+            console.print(plain.terminal(shown, LEFT, title))
         for line in [*_captions(board, scores), ""]:
             console.print(Text(line, "dim"))
 
@@ -136,10 +140,10 @@ def _captions(board: Board, scores: Scores) -> list[str]:
 
 
 def _section(board: Board, scores: Scores, title: str, slug: str) -> str:
-    parts = [f"## {title}\n", render.pipes(accuracies(scores)), render.pipes(errors(scores))]
+    parts = [f"## {title}\n", plain.markdown(accuracies(scores), LEFT), plain.markdown(errors(scores), LEFT)]
     parts += ["\n".join(_captions(board, scores)) + "\n"]
     for part, shown in robustness(scores).items():
-        parts.append(f"({part}) {LAYOUT[part][0]}\n\n{render.pipes(shown)}")
+        parts.append(f"({part}) {LAYOUT[part][0]}\n\n{plain.markdown(shown, LEFT)}")
     parts += [SCORE + "\n", f"![heat map]({slug}-heat.png)\n", f"![by severity]({slug}-severity.png)\n"]
     return "\n".join(parts)
 
@@ -147,7 +151,7 @@ def _section(board: Board, scores: Scores, title: str, slug: str) -> str:
 def _latex(board: Board, scores: Scores, title: str, slug: str) -> str:
     texts = []
     for part, shown in robustness(scores).items():
-        cells = shown.map(lambda cell: cell.translate(render.LATEX))
+        cells = shown.map(lambda cell: cell.translate(plain.LATEX))
         caption = f"({part}) {LAYOUT[part][0]}, {title}. {SCORE} {' '.join(scores.notes)}"
-        texts.append(render.booktabs(cells, caption, f"tab:corruptions-{slug}-{part}"))
+        texts.append(plain.latex(cells, LEFT, caption, f"tab:corruptions-{slug}-{part}"))
     return "\n".join(texts)

@@ -1,5 +1,6 @@
 """Figures of one leaderboard, each a function of its table."""
 
+import math
 from collections.abc import Mapping
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 BAR = {"height": 0.72, "error_kw": {"elinewidth": 0.6, "ecolor": "#444444"}}
+DOTS: Any = {"linestyle": "none", "marker": ".", "markersize": 2.5, "color": "#000000", "alpha": 0.7}  # the seeds
 CURVES = {  # column of train.csv: its name, line and marker
     "val_clean": ("hold-out, clean", "-", "s"),
     "val_fgsm": ("hold-out, FGSM", ":", "."),
@@ -55,7 +57,9 @@ def bars(table: pd.DataFrame, title: str) -> "Figure":
         bar: dict[str, Any] = {**BAR, "xerr": _intervals(table, column)}
         axes.barh(places, table[column], color=colour, **bar)
         for place, line in enumerate(table.to_dict("records")):
-            end = line[f"{column} high"]
+            each = line[f"{column} each"]
+            axes.plot(each, [place] * len(each), **DOTS)
+            end = max([line[f"{column} high"], *each])
             axes.text(2 + (0 if pd.isna(end) else end), place, plain(line, column, 0), va="center", fontsize=5.5)
         axes.set(title=column, xlim=(0, 122), xticks=[0, 50, 100], yticks=places, yticklabels=table["recipe"])
         axes.grid(axis="y", visible=False)
@@ -86,6 +90,39 @@ def curves(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
             axes.tick_params(labelbottom=True)
     figure.supylabel("Accuracy (%)")
     figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=3)
+    return figure
+
+
+@styled
+def lines(points: pd.DataFrame, title: str, axis: str | None, chance: float) -> "Figure":
+    """One panel an attack, a line a recipe: accuracy over x, with its interval as a band.
+
+    points: of `sweeps.over_eps`, where axis is None, or `sweeps.over_effort`. chance: percent; NaN if nobody knows.
+    """
+    panels = list(points["panel"].unique())
+    across = min(3, len(panels))
+    width, height = (ONE_COLUMN, 2.0) if across == 1 else (TWO_COLUMNS, 1.9)
+    figure, found = grid(len(panels), across, width, (height, 0.7), title, sharey=True)
+    pixels = axis is None and bool(np.allclose(points["x"] * 255, (points["x"] * 255).round(), atol=1e-3))
+    looks = dict(zip(points["recipe"].unique(), zip(cycle(COLOURS), cycle(MARKERS), strict=False), strict=False))
+    named: dict[str, Any] = {}
+    for panel, axes in zip(panels, found, strict=True):
+        for recipe, line in points[points["panel"] == panel].dropna(subset="value").groupby("recipe", sort=False):
+            (colour, marker), x = looks[recipe], line["x"] * (255 if pixels else 1)
+            axes.fill_between(x, line["low"], line["high"], color=colour, alpha=0.15, linewidth=0)
+            look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 2.5}
+            named[str(recipe)] = axes.plot(x, line["value"], **look)[0]
+        if not math.isnan(chance):
+            named["chance"] = axes.axhline(chance, color="#666666", linestyle=":", linewidth=0.8)
+        axes.set(title=panel, ylim=(0, 102), xlabel=axis or ("eps (1/255)" if pixels else "eps"))
+        if axis is not None:
+            places = sorted(points.loc[points["panel"] == panel, "x"].unique())
+            axes.set_xscale("log")
+            axes.set_xticks(places, [f"{x:g}" for x in places])
+            axes.minorticks_off()
+    figure.supylabel("Accuracy (%)")
+    abreast = 5 if across > 1 else 3
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=min(abreast, len(named)))
     return figure
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from bench.errors import BadInput
-from bench.report import render, words
+from bench.report import paired, render, words
 from bench.report.boards import Board, groups
 from bench.report.files import Content, replace_files
 from bench.report.naming import labels
@@ -25,6 +25,7 @@ DRAWN = 30  # recipes in a figure; the tables have them all
 class Report(NamedTuple):
     rows: pd.DataFrame  # the measurements behind the table
     table: pd.DataFrame
+    differences: pd.DataFrame  # how far each line is behind the best; empty with one line
 
     @property
     def extent(self) -> str:
@@ -45,7 +46,11 @@ def boards(results: Path, only: Set[str] | None = None) -> dict[Board, Report]:
     runs = pd.concat(found.values())["run"].unique()
     outcomes = {key: bits for run in runs for key, bits in read_outcomes(results / run).items()}
     trainings = {run: trained(results / run) for run in runs}
-    return {board: Report(group, leaderboard(group, outcomes, trainings, rows)) for board, group in found.items()}
+    made = {}
+    for board, group in found.items():
+        table = leaderboard(group, outcomes, trainings, rows)
+        made[board] = Report(group, table, paired.differences(group, outcomes, table))
+    return made
 
 
 def print_boards(results: Path, console: "Console", only: Set[str] | None = None) -> None:
@@ -72,8 +77,13 @@ def write_leaderboard(results: Path, reports: Path) -> list[Path]:
 
 
 def _tables(board: Board, report: Report) -> dict[str, str]:
-    caption = f"{board.title} ({report.extent}). {words.caption(report.table)}"
-    return {
+    where = f"{board.title} ({report.extent})."
+    caption = f"{where} {words.caption(report.table)}"
+    apart = {}
+    if len(report.differences):
+        apart["-differences.csv"] = render.csv(report.differences)
+        apart["-differences.tex"] = paired.latex(report.differences, where, f"tab:{board.slug}-differences")
+    return apart | {
         ".csv": render.csv(report.table),
         ".tex": render.latex(report.table, caption, f"tab:{board.slug}"),
         "-rows.csv": report.rows.to_csv(index=False, lineterminator="\n"),
@@ -106,6 +116,7 @@ def _curves(results: Path, rows: pd.DataFrame, shown: list[str]) -> dict[str, li
 
 def _section(board: Board, report: Report, figures: list[str]) -> str:
     images = "\n".join(f"![{name}]({board.slug}-{name}.png)" for name in figures)
-    notes = "".join(f"- {note}\n" for note in words.notes(report.table))
-    table = render.markdown(report.table)
-    return f"## {board.title}\n\n{report.extent}\n\n{table}\n{words.caption(report.table)}\n\n{notes}\n{images}\n"
+    notes = "\n".join(f"- {note}" for note in words.notes(report.table))
+    parts = [report.extent, render.markdown(report.table) + "\n" + words.caption(report.table), notes]
+    parts += [paired.section(report.differences)] if len(report.differences) else []
+    return f"## {board.title}\n\n" + "\n\n".join(filter(None, [*parts, images])) + "\n"

@@ -32,9 +32,7 @@ def leaderboard(
     the board's models, for the audit.
     Worst counts the images that are right when clean and under every attack that the run has met.
     """
-    rows = rows.assign(label=labels(rows), column=columns(rows))
-    # a cell measured again under another key, say after a retraining, replaces the older one
-    rows = rows.drop_duplicates(["run", "view", "epoch", "column"], keep="last")
+    rows = placed(rows)
     attacks = sorted(rows.loc[rows["kind"] == "attack", "column"].unique(), key=place)
     counted = set(rows.loc[(rows["kind"] == "attack") & ~rows["name"].str.endswith(".last"), "column"])
     order = ["Clean", *attacks, *(["Worst"] if counted else [])]
@@ -49,6 +47,13 @@ def leaderboard(
         records.append({"recipe": label} | _flat(cells) | _context(part, trainings or {}, doubts))
         bits[label] = {column: [run[column].bits for run in runs if column in run] for column in order}
     return _ranked(pd.DataFrame(records), {str(label): by_column for label, by_column in bits.items()})
+
+
+def placed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the line (`label`) and the column of a table that each is for."""
+    rows = rows.assign(label=labels(rows), column=columns(rows))
+    # a cell measured again under another key, say after a retraining, replaces the older one
+    return rows.drop_duplicates(["run", "view", "epoch", "column"], keep="last")
 
 
 def ranked_by(table: pd.DataFrame) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench.report import render
+from bench.report import plain, render
 from bench.report.boards import Board
 from bench.report.files import Content, replace_files
 from bench.report.transfer import Matrix, matrices
@@ -29,6 +29,8 @@ BOUNDS = (
     "White-box: images made on the target itself. Black-box: the share that the target gets right whichever source "
     "outside its own training the images were made on."
 )
+
+TEXT = ("Source", "Target", "Without")  # columns set flush left
 
 Mark = Callable[[str, bool, bool], str]  # of a cell's text: it is the target's own, it is the strongest other
 
@@ -67,10 +69,10 @@ def print_transfer(results: Path, console: "Console", only: Set[str] | None = No
 
     for (board, attack), matrix in found(results, only).items():
         title, shown = f"{board.title}, {attack}", grid(matrix)
-        if Console(width=10_000).measure(render.drawn(shown, shown.ne(shown), title)).maximum > console.width:
+        if Console(width=10_000).measure(plain.terminal(shown, TEXT, title)).maximum > console.width:
             shown = shown.map(lambda cell: cell.partition(" ±")[0])
         for part, heading in ((shown, title), (summary(matrix), "")):
-            console.print(render.drawn(part, part.ne(part), heading))
+            console.print(plain.terminal(part, TEXT, heading))
         for line in [HEAD + ALL.format(n=board.n), BOUNDS, *notes(matrix), ""]:
             console.print(Text(line, "dim"))
 
@@ -119,16 +121,15 @@ def _section(matrix: Matrix, title: str, slug: str) -> str:
         return f"*{text}*" if itself else f"**{text}**" if strongest else text
 
     said = "".join(f"- {note}\n" for note in notes(matrix))
-    every = f"{render.pipes(grid(matrix, mark=mark))}\n{HEAD}{_all(matrix)}\n"
-    both = f"{render.pipes(grid(matrix, 'both'))}\n{BOTH}\n"
-    return (
-        f"## {title}\n\n{every}\n{both}\n{render.pipes(summary(matrix))}\n{BOUNDS}\n\n{said}\n![heat map]({slug}.png)\n"
-    )
+    every = f"{plain.markdown(grid(matrix, mark=mark), TEXT)}\n{HEAD}{_all(matrix)}\n"
+    both = f"{plain.markdown(grid(matrix, 'both'), TEXT)}\n{BOTH}\n"
+    bounds = f"{plain.markdown(summary(matrix), TEXT)}\n{BOUNDS}\n"
+    return f"## {title}\n\n{every}\n{both}\n{bounds}\n{said}\n![heat map]({slug}.png)\n"
 
 
 def _latex(matrix: Matrix, title: str, slug: str) -> str:
     def mark(text: str, itself: bool, strongest: bool) -> str:
-        text = text.translate(render.LATEX)
+        text = text.translate(plain.LATEX)
         return rf"\textit{{{text}}}" if itself else rf"\textbf{{{text}}}" if strongest else text
 
     tables = {
@@ -138,8 +139,8 @@ def _latex(matrix: Matrix, title: str, slug: str) -> str:
     }
     texts = []
     for name, (shown, caption) in tables.items():
-        plain = shown if name == "all" else shown.map(lambda cell: cell.translate(render.LATEX))
-        texts.append(render.booktabs(plain, f"Transfer, {title}. {caption}", f"tab:transfer-{slug}-{name}"))
+        cells = shown if name == "all" else shown.map(lambda cell: cell.translate(plain.LATEX))
+        texts.append(plain.latex(cells, TEXT, f"Transfer, {title}. {caption}", f"tab:transfer-{slug}-{name}"))
     return "\n".join(texts)
 
 

@@ -1,0 +1,62 @@
+"""What a run folder knows of a cell already: its row or a shard's part of it, and its adversarial images."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from bench.adversarial import About
+from bench.conditions import Attacked, Condition, measurement
+from bench.evaluate import PROTOCOL
+from bench.parts import Part, album_path, read_parts
+from bench.results import Row, read_outcomes, read_rows, store
+from bench.rows import Model
+from bench.shards import WHOLE, Shard
+
+
+def answered(folder: Path, model: Model, shard: Shard) -> set[str]:
+    """The keys of what this model was measured at, be it on the shard alone."""
+    bits, which = read_outcomes(folder), (model.epoch, model.view)
+    rows = [row for row in read_rows(folder) if (row.epoch, row.view) == which and row.status == "ok"]
+    parts = [part for part in read_parts(folder) if part.shard == shard and part.cell[1:] == which]
+    return {row.key for row in rows if row.key in bits} | {part.row.key for part in parts}
+
+
+def twin(folder: Path, key: str, shard: Shard) -> Row | Part | None:
+    """What was measured under a key, whichever of the models with the same weights it was."""
+    if key in read_outcomes(folder):
+        return next((row for row in read_rows(folder) if row.key == key and row.status == "ok"), None)
+    return next((part for part in read_parts(folder) if part.row.key == key and part.shard == shard), None)
+
+
+def again(folder: Path, known: Row | Part, model: Model) -> None:
+    """Store what is known of a model's weights as this model's, unless it is."""
+    row = replace(known if isinstance(known, Row) else known.row, epoch=model.epoch, view=model.view)
+    if isinstance(known, Part):
+        replace(known, row=row).write(folder)
+    elif row not in read_rows(folder):
+        store(folder, row, None)
+
+
+def kept(folder: Path, key: str, condition: Condition, shard: Shard) -> bool:
+    """Whether its adversarial images are there, or there are none to keep: smaller radii's are among the nearest."""
+    if not isinstance(condition, Attacked) or measurement(condition) != condition:
+        return True
+    return any(album_path(folder, key, which).exists() for which in (WHOLE, shard))
+
+
+def about(model: Model, condition: Attacked, identity: str, images: str, n: int, key: str) -> About:
+    """What an album says of itself. images: fingerprint of the first n test images."""
+    return {
+        "run": model.subject.run,
+        "epoch": model.epoch,
+        "view": model.view,
+        "dataset": model.subject.dataset,
+        "identity": identity,
+        "images": images,
+        "n": n,
+        "attack": condition.attack.name,
+        "params": condition.attack.params,
+        "norm": type(condition.threat).__name__,
+        "eps": condition.threat.eps,
+        "key": key,
+        "protocol": PROTOCOL,
+    }

@@ -1,0 +1,78 @@
+"""From a results folder to reports/sweeps/: curves of accuracy, and what they come to."""
+
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.numbers import radius
+from bench.report.boards import Board
+from bench.report.files import Content, replace_files
+from bench.report.sweeps import EFFORTS, areas, over_effort, over_eps, sweep_boards
+from bench.report.words import MISSING
+from bench.results import load
+
+LINES = 10  # recipes in a panel; the CSV has them all
+
+
+def write_sweeps(results: Path, reports: Path) -> list[Path]:
+    """Write sweeps.md with tables, figures and the points behind them; files of an earlier report go first.
+
+    Nothing is written where no attack was run at three radii, or with three lengths, steps or restarts.
+    """
+    files: dict[str, Content] = {}
+    sections = ["# Sweeps\n"]
+    for board, rows in sweep_boards(load(results)).items():
+        drawn = {"eps": over_eps(rows)} | {setting: over_effort(rows, setting) for setting in EFFORTS}
+        drawn = {axis: points for axis, points in drawn.items() if not points.empty}
+        for axis, points in drawn.items():
+            figure = _figure(board, axis, points, rows)
+            files |= {f"{board.slug}-{axis}.csv": points.to_csv(index=False)}
+            files |= {f"{board.slug}-{axis}.{end}": figure for end in ("png", "pdf")}
+        table = areas(rows)
+        files |= {} if table.empty else {f"{board.slug}-areas.csv": table.to_csv(index=False)}
+        sections += [_section(board, list(drawn), table)] if drawn else []
+    return replace_files(reports / "sweeps", {"sweeps.md": "\n".join(sections), **files} if files else {})
+
+
+def _figure(board: Board, axis: str, points: pd.DataFrame, rows: pd.DataFrame) -> Any:
+    from bench.report.figures import lines
+
+    means = points.groupby("recipe")["value"].mean().sort_values(ascending=False, kind="stable")
+    shown = points[points["recipe"].isin(means.index[:LINES])]
+    title = board.title + (f" (best {LINES} of {len(means)})" if len(means) > LINES else "")
+    known = {int(classes) for classes in rows["classes"] if classes}
+    return lines(shown, title, EFFORTS.get(axis), 100 / known.pop() if len(known) == 1 else math.nan)
+
+
+def _section(board: Board, axes: list[str], table: pd.DataFrame) -> str:
+    images = "\n".join(f"![over {axis}]({board.slug}-{axis}.png)" for axis in axes)
+    return "\n".join([f"## {board.title}\n", *([] if table.empty else _table(table)), f"{images}\n"])
+
+
+def _table(table: pd.DataFrame) -> list[str]:
+    lines = ["| Attack | Recipe | Area (%) | Median eps | Seeds |", "| :-- | :-- | --: | --: | --: |"]
+    for line in table.to_dict("records"):
+        area = _between("{:.1f}".format, line["area"], line["area low"], line["area high"])
+        say = partial(_eps, largest=line["largest"])
+        middle = _between(say, line["median"], line["median low"], line["median high"])
+        cells = (line["panel"], line["recipe"], area, middle, line["seeds"])
+        lines.append("| " + " | ".join(str(cell).replace("|", r"\|") for cell in cells) + " |")
+    note = (
+        "Area below the curve from 0 to the largest radius, of a perfect model's; median eps: the smallest radius that "
+        "breaks at least half of the images. In brackets 95 % intervals of one seed; of several, mean -+ std, and the "
+        "range. In a sweep an image that is broken stays broken at larger radii."
+    )
+    return [*lines, f"\n{note}\n"]
+
+
+def _between(say: Any, value: float, low: float, high: float) -> str:
+    if math.isnan(value):
+        return MISSING
+    return say(value) if math.isnan(low) else f"{say(value)} [{say(low)}, {say(high)}]"
+
+
+def _eps(eps: float, largest: float) -> str:
+    return f"> {radius(largest)}" if math.isinf(eps) else radius(eps)

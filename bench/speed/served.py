@@ -1,0 +1,63 @@
+"""Parts of `bench speed` where one search serves several numbers, against a search for each."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bench.attacks import parse_attack
+from bench.conditions import Attacked
+from bench.evaluate import outcomes, side_by_side
+from bench.speed.parts import PARTS, Subject
+from bench.speed.race import Contest, Contestant, Found
+from bench.sweeps import swept
+
+RADII, LENGTHS = 8, ("PGD-100", "PGD-20", "PGD-10")
+
+
+def plain(subject: Subject, conditions: list[Attacked], seed: int = 0) -> Contestant:
+    """A run for each condition; the outcomes of all, one after the other."""
+    manner: dict[str, Any] = {"n": subject.n, "batch_size": subject.batch_size, "seed": seed}
+
+    def run() -> Found:
+        found = [outcomes(subject.model, subject.test, condition, **manner) for condition in conditions]
+        right = np.concatenate([outcome.right for outcome in found])
+        return Found(right, None, sum(o.forwards for o in found), sum(o.backwards for o in found))
+
+    return run
+
+
+def sweep(subject: Subject) -> Contest:
+    """Radii up to the data set's own; the noise of two plain runs is what a sweep's outcomes may differ by."""
+    attack = parse_attack("PGD-20")
+    balls = [replace(subject.threat, eps=subject.threat.eps * part / RADII) for part in range(1, RADII + 1)]
+    conditions = [Attacked(attack, ball) for ball in balls]
+
+    def bisected() -> Found:
+        curve = swept(attack, balls)
+        found = outcomes(subject.model, subject.test, curve[0], n=subject.n, batch_size=subject.batch_size)
+        right = np.concatenate([reading.withstood(np.array(found.values)) for reading in curve[1 : RADII + 1]])
+        return Found(right, None, found.forwards, found.backwards)
+
+    runners = {
+        f"sweep of {RADII} radii": bisected,
+        "a run for each": plain(subject, conditions),
+        "the same, other draws": plain(subject, conditions, seed=1),
+    }
+    names = list(runners)
+    return Contest(runners, ((names[0], names[1]), (names[2], names[1])))
+
+
+def trajectory(subject: Subject) -> Contest:
+    conditions = [Attacked(parse_attack(name), subject.threat) for name in LENGTHS]
+
+    def together() -> Found:
+        found = side_by_side(subject.model, subject.test, conditions, n=subject.n, batch_size=subject.batch_size)
+        return Found(np.concatenate([o.right for o in found]), None, found[0].forwards, found[0].backwards)
+
+    ours = f"{', '.join(LENGTHS)} together"
+    return Contest({ours: together, "a run for each": plain(subject, conditions)}, ((ours, "a run for each"),))
+
+
+PARTS.add("sweep", sweep)
+PARTS.add("trajectory", trajectory)

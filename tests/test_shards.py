@@ -1,0 +1,354 @@
+"""Shards judged apart and merged are the run that was never cut; folders that contradict each other are refused."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from test_attacks_exact import linear
+from test_outside import write
+
+import bench.cli
+from bench import exam
+from bench.adversarial import Album, joined, read_album
+from bench.attacks import ATTACKS, parse_attack
+from bench.conditions import Attacked
+from bench.errors import BadInput
+from bench.evaluate import outcomes
+from bench.parts import album_path, read_parts
+from bench.results import load, read_outcomes, read_rows, run_folders, store
+from bench.shards import Shard
+from bench.threat import L2, Linf
+
+COUNT = 3
+TRAINED = ["run", "--methods", "Standard", "--limit-train", "400", "--epochs", "5", "--limit", "290", "--workers", "1"]
+ASKED = ["--attacks", "PGD-3,FGSM,CW-L2[steps=5,searches=2,c=1,kappa=0],drawn", "--save-adv"]
+PARTS = ["part1", "part2", "part3"]
+BALL = ["--norm", "L2", "--eps", "1"]
+
+
+@pytest.mark.parametrize(("n", "block"), [(290, None), (300, 128), (384, 128), (1000, 40), (10_000, None)])
+def test_shards_are_blocks_each_in_exactly_one(n, block):
+    for count in range(1, -(-n // (block or 128)) + 1):
+        cuts = [Shard(index, count).ids(n, block) for index in range(1, count + 1)]
+        assert [i for ids in cuts for i in ids] == list(range(n))
+        assert all(ids.start % (block or 128) == 0 and len(ids) for ids in cuts)
+        assert max(map(len, cuts)) - min(map(len, cuts)) < 2 * (block or 128)
+
+
+def test_more_shards_than_blocks_and_shares_that_are_none_are_refused():
+    with pytest.raises(BadInput, match=r"--shard 1/4: 290 images are 3 blocks of 128, so at most 3 shards"):
+        Shard(1, 4).ids(290, None)
+    for index, count in [(0, 3), (4, 3), (1, 0)]:
+        with pytest.raises(BadInput, match="is none of the shares"):
+            Shard(index, count)
+
+
+def drawn(model, x, y, threat, *, block=128):
+    """An attack that draws for a block at once."""
+    return threat.project(x + 0.7 * threat.eps * (2 * torch.rand_like(x) - 1) + 0.3 * threat.eps, x)
+
+
+@pytest.mark.parametrize("text", ["PGD-3", "PGD-3.last", "CW-3", "CW-L2[steps=5,searches=2,c=1,kappa=0]", "drawn"])
+def test_in_float64_the_shards_come_to_the_whole_bit_for_bit(text, monkeypatch):
+    monkeypatch.setitem(ATTACKS._items, "drawn", drawn)
+    monkeypatch.setitem(ATTACKS._homes, "drawn", __name__)
+    model, images = linear(4, 300)
+    spec = parse_attack(text)
+    condition = Attacked(spec, L2(np.inf) if spec.minimal else Linf(0.01))
+    whole, album = Album(), []
+    expected = outcomes(model, images, condition, n=290, album=whole)
+    found = []
+    for index in (1, 2, 3):
+        ids, part = Shard(index, COUNT).ids(290, spec.block), Album()
+        found.append(outcomes(model, images, condition, n=ids.stop, start=ids.start, album=part))
+        album.append(part)
+    assert (np.concatenate([o.right for o in found]) == expected.right).all()
+    assert [v for o in found for v in o.values] == expected.values
+    for total in ("done", "seen", "forwards", "backwards"):
+        assert sum(getattr(o, total) for o in found) == getattr(expected, total)
+    for form, stored in joined(album).stored.items():
+        assert (stored.codes == whole.stored[form].codes).all()
+        assert (stored.ids == whole.stored[form].ids).all()
+    assert 0 < len(whole) < 290
+
+
+def call(home, *arguments):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        patch.setitem(ATTACKS._items, "drawn", drawn)
+        patch.setitem(ATTACKS._homes, "drawn", __name__)
+        patch.setattr("sys.argv", ["bench", *arguments])
+        with pytest.raises(SystemExit) as end:
+            bench.cli.main()
+    return end.value.code or 0
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Results folders: trained; the same judged whole; the three shards, each by itself."""
+    home = tmp_path_factory.mktemp("made")
+    assert call(home, *TRAINED, "--attacks", "none", "--results", "trained") == 0
+    shutil.copytree(home / "trained", home / "whole")
+    assert call(home, *TRAINED, *ASKED, *BALL, "--results", "whole") == 0
+    for index in range(1, COUNT + 1):
+        shutil.copytree(home / "trained", home / f"part{index}")
+        assert call(home, *TRAINED, *ASKED, *BALL, "--shard", f"{index}/3", "--results", f"part{index}") == 0
+    return home
+
+
+@pytest.fixture
+def home(made, tmp_path):
+    for name in ("trained", "whole", "part1", "part2", "part3"):
+        shutil.copytree(made / name, tmp_path / name)
+    return tmp_path
+
+
+def folder_of(results):
+    (folder,) = run_folders(results)
+    return folder
+
+
+def same(one, other):
+    """Whether two results folders hold the same numbers and images; seconds may differ."""
+    a, b = folder_of(one), folder_of(other)
+    rows = [{row.key: replace(row, seconds=None) for row in read_rows(folder)} for folder in (a, b)]
+    bits = [read_outcomes(folder) for folder in (a, b)]
+    assert rows[0] == rows[1]
+    assert bits[0].keys() == bits[1].keys() == rows[0].keys()
+    assert all((bits[0][key] == bits[1][key]).all() for key in bits[0])
+    albums = [sorted(path.name for path in folder.glob("adversarial-*")) for folder in (a, b)]
+    assert albums[0] == albums[1]
+    for name in albums[0]:
+        (first, about), (second, too) = read_album(a / name), read_album(b / name)
+        assert about == too
+        assert first.stored.keys() == second.stored.keys()
+        assert all((first.stored[form].codes == second.stored[form].codes).all() for form in first.stored)
+    return True
+
+
+def test_three_shards_merged_are_the_unsharded_run(bench, home):
+    for name in PARTS:
+        assert len(read_rows(folder_of(home / name))) == 1
+        assert len(read_parts(folder_of(home / name))) == 7
+    code, out, err = bench("merge", *PARTS, "--into", "all")
+    assert (code, err) == (0, "")
+    assert out == "all: 1 runs with 8 whole cells, joined from 3 folders\n"
+    assert same(home / "whole", home / "all")
+    assert len(load(home / "all")) == 8
+    seconds = {part.cell: 0.0 for part in read_parts(folder_of(home / "part1"))}
+    for part in (part for name in PARTS for part in read_parts(folder_of(home / name))):
+        seconds[part.cell] += part.outcome.seconds
+    rows = {row.key: row.seconds for row in read_rows(folder_of(home / "all"))}
+    assert all(rows[cell[0]] == pytest.approx(total) for cell, total in seconds.items())
+    names = {path.name for path in folder_of(home / "all").iterdir()}
+    assert not [name for name in names if name.startswith("part")]
+    assert {"weights.safetensors", "best.safetensors", "train.csv", "job.json"} <= names
+    assert bench("verify", "all")[0] == 0
+    code, _, err = bench(*TRAINED, "--attacks", "PGD-3,FGSM", *BALL, "--save-adv", "--results", "all")
+    assert (code, err) == (0, "")  # nothing is lacking
+
+
+def test_merging_again_changes_nothing(bench, home):
+    bench("merge", *PARTS, "--into", "all")
+    before = {path: path.read_bytes() for path in (home / "all").rglob("*") if path.is_file()}
+    assert bench("merge", *PARTS, "--into", "all")[0] == 0
+    assert bench("merge", "all", "--into", "all")[0] == 0
+    assert bench("merge", "whole", "part2", "--into", "all")[0] == 0
+    assert {path: path.read_bytes() for path in (home / "all").rglob("*") if path.is_file()} == before
+
+
+def test_what_is_lacking_is_said_until_it_is_there(bench, home):
+    code, out, _ = bench("merge", "part3", "part1", "--into", "part1")
+    assert code == 0
+    assert out.count(": lacks shards 2/3\n") == 7
+    assert "last main, PGD-3 L2 1: lacks shards 2/3" in out
+    assert "CW-L2 L2 success rate: lacks shards 2/3" in out
+    assert len(read_rows(folder_of(home / "part1"))) == 1
+    assert bench("merge", "part2", "--into", "part1")[0] == 0
+    assert same(home / "whole", home / "part1")
+
+
+def test_shards_may_follow_each_other_in_one_folder_and_are_not_done_twice(bench, home):
+    asked = [*TRAINED, "--attacks", "PGD-3", "--results", "trained", "--save-adv"]
+    for index in (2, 3):
+        code, out, _ = bench(*asked, "--shard", f"{index}/3")
+        assert code == 0
+    assert "PGD-3 Linf 0.2: lacks shards 1/3" in out
+    code, _, err = bench(*asked, "--shard", "3/3")
+    assert (code, err) == (0, "")
+    code, out, _ = bench(*asked, "--shard", "1/3")
+    assert "all cells are whole; next: bench report" in out
+    assert bench(*asked, "--results", "trained")[2] == ""
+    folder = folder_of(home / "trained")
+    assert not list(folder.glob("part*"))
+    assert len(list(folder.glob("adversarial-*"))) == 1
+    assert bench("verify", str(folder))[0] == 0
+
+
+def test_images_that_a_shard_has_not_kept_can_be_kept_later(bench, home):
+    asked = [*TRAINED, "--attacks", "PGD-3", "--results", "trained"]
+    bench(*asked, "--shard", "1/2")
+    bench(*asked, "--shard", "2/2")
+    (row,) = (row for row in read_rows(folder_of(home / "trained")) if row.name)
+    for index in (1, 2):
+        assert bench(*asked, "--save-adv", "--shard", f"{index}/2")[0] == 0
+    assert row in read_rows(folder_of(home / "trained"))
+    assert album_path(folder_of(home / "trained"), row.key).exists()
+    assert bench("verify", "trained")[0] == 0
+
+
+def test_a_killed_shard_goes_on_and_another_one_does_not_take_its_blocks(bench, home, monkeypatch):
+    asked = [*TRAINED, "--attacks", "drawn", "--results", "trained", "--save-adv", "--shard"]
+    monkeypatch.setitem(ATTACKS._items, "drawn", drawn)
+    monkeypatch.setitem(ATTACKS._homes, "drawn", __name__)
+    real = exam.side_by_side
+
+    def killed(*arguments, tick, **settings):
+        def stop(outcome):
+            if outcome.done == 128:
+                raise KeyboardInterrupt
+
+        return real(*arguments, tick=stop, **settings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exam, "side_by_side", killed)
+        assert bench(*asked, "2/2")[0] == 130
+    folder = folder_of(home / "trained")
+    assert len(list(folder.glob("partial-*-2of2.*"))) == 2
+    for shard in ("1/2", "2/2"):
+        assert bench(*asked, shard)[0] == 0
+    assert not list(folder.glob("partial-*"))
+    whole = next(row for row in read_rows(folder_of(home / "whole")) if row.name == "drawn")
+    assert whole.n == next(row for row in read_rows(folder) if row.name == "drawn").n
+    assert bench("verify", "trained")[0] == 0
+
+
+def test_an_outside_model_is_judged_in_shards_too(bench, tmp_path):
+    asked = ["eval", "--model", f"{write(tmp_path)}:nearest", "--attacks", "PGD-3", "--limit", "200"]
+    assert bench(*asked, "--results", "whole", "--save-adv")[0] == 0
+    for index in (1, 2):
+        assert bench(*asked, "--results", f"part{index}", "--save-adv", "--shard", f"{index}/2")[0] == 0
+    assert bench("merge", "part1", "part2", "--into", "all")[0] == 0
+    assert same(tmp_path / "whole", tmp_path / "all")
+    code, _, err = bench(*asked, "--shard", "1/2", "--model-info", "x.json", "--attacks", "AutoAttack")
+    assert (code, "merge the shards, then give it without --shard" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--shard", "1/3"], "--shard 1/3 judges only, and not all is trained under new; train first"),
+        (["--shard", "0/3"], "--shard 0/3 is none of the shares 1/3 to 3/3"),
+        (["--shard", "4/3"], "--shard 4/3 is none of the shares"),
+        (["--shard", "half"], "'half' is not of the form i/n, such as 1/3"),
+    ],
+)
+def test_a_shard_that_makes_no_sense_is_one_line(bench, tmp_path, options, said):
+    code, _, err = bench(*TRAINED, "--attacks", "FGSM", "--results", "new", *options)
+    assert (code, err.count("\n")) == (2, 1)
+    assert said in err
+    assert not (tmp_path / "new").exists()
+
+
+def test_too_many_shards_for_the_images_are_refused(bench, home):
+    code, _, err = bench(*TRAINED, "--attacks", "FGSM", "--results", "trained", "--shard", "1/4")
+    assert (code, err) == (2, "bench: --shard 1/4: 290 images are 3 blocks of 128, so at most 3 shards\n")
+
+
+def other_bits(folder):
+    row = next(row for row in read_rows(folder) if row.name == "PGD-3")
+    store(folder, row, ~read_outcomes(folder)[row.key])
+
+
+def other_value(folder):
+    row = next(row for row in read_rows(folder) if row.metric == "mean distance")
+    store(folder, replace(row, value=row.value + 0.1), None)
+
+
+def other_job(folder):
+    path = folder / "job.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"data": "0" * 16}))
+
+
+def other_weights(folder):
+    path = folder / "weights.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def other_home(folder):
+    folder.rename(folder.with_name("elsewhere"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (other_bits, "have other outcomes of the same PGD-3 L2 accuracy of digits/cnn/Standard/"),
+        (other_value, "have other outcomes of the same CW-L2 L2 mean distance"),
+        (other_job, "job.json has another data than"),
+        (other_weights, "weights.safetensors holds other weights than"),
+        (other_home, "holds rows of digits/cnn/Standard/"),
+        (lambda folder: (folder / "results.csv").write_text("x"), "not the columns of protocol-1 results"),
+    ],
+)
+def test_folders_that_contradict_each_other_are_refused_before_anything_is_written(bench, home, change, said):
+    shutil.copytree(home / "whole", home / "other")
+    change(folder_of(home / "other"))
+    for second in ("whole", *(["part1"] if change is other_bits else [])):
+        code, _, err = bench("merge", "other", second, "--into", "new")
+        assert (code, err.count("\n")) == (2, 1)
+        assert said in err
+        assert not (home / "new").exists()
+
+
+def test_a_part_that_another_host_has_otherwise_is_refused(bench, home):
+    part = next(part for part in read_parts(folder_of(home / "part2")) if part.row.name == "PGD-3")
+    shutil.copytree(home / "part2", home / "other")
+    replace(part, outcome=replace(part.outcome, right=~part.outcome.right)).write(folder_of(home / "other"))
+    code, _, err = bench("merge", "part2", "other", "--into", "new")
+    assert (code, "have other outcomes of shard 2/3 of PGD-3 L2 accuracy" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nowhere", "nowhere is no folder"),
+        ("empty", "empty holds no run"),
+        ("file", "file is no folder"),
+        ("run", "is a single run; name results folders"),
+    ],
+)
+def test_what_is_no_results_folder_is_refused_by_name(bench, home, name, said):
+    (home / "empty").mkdir()
+    (home / "file").write_text("")
+    path = str(folder_of(home / "whole")) if name == "run" else name
+    code, _, err = bench("merge", "whole", path, "--into", "new")
+    assert (code, err.count("\n")) == (2, 1)
+    assert said in err
+    assert not (home / "new").exists()
+    code, _, err = bench("merge", "whole", "--into", "file")
+    assert (code, "--into file is a file" in err) == (2, True)
+
+
+def test_runs_of_several_hosts_lie_side_by_side_and_failed_cells_give_way(bench, home):
+    folder = folder_of(home / "whole")
+    row = next(row for row in read_rows(folder) if row.name == "PGD-3")
+    shutil.copytree(home / "whole", home / "other")
+    store(folder_of(home / "other"), replace(row, value=None, status="failed: of its own"), None)
+    shutil.move(folder, home / "elsewhere")
+    shutil.copytree(home / "elsewhere", folder)
+    assert bench("merge", "other", "whole", "--into", "new")[0] == 0
+    assert next(r for r in read_rows(folder_of(home / "new")) if r.key == row.key) == row
+
+
+def test_a_damaged_part_is_named(bench, home):
+    path = next(folder_of(home / "part1").glob("part-*"))
+    path.write_text(path.read_text()[:100])
+    code, _, err = bench("merge", *PARTS, "--into", "new")
+    assert (code, err.count("\n")) == (2, 1)
+    assert path.name in err
+    assert "delete it and judge its shard again" in err

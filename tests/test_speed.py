@@ -1,0 +1,189 @@
+"""`bench speed` without a clock: same work for all, outcomes counted, tables from records, peers that are not there."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from test_attacks_exact import linear
+
+from bench.data import Images, dataset
+from bench.models import build
+from bench.plugins import load_plugins
+from bench.seeding import seeded
+from bench.speed import PARTS, peers
+from bench.speed.lines import compare, display, frame
+from bench.speed.parts import Subject
+from bench.speed.race import Found, Run, flops, peak, race
+from bench.threat import Linf
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def subject() -> Subject:
+    data = dataset("digits", Path())
+    images = data.load("test", Path()).first(256)
+    with seeded("speed"):
+        return Subject("cnn", build("cnn", data).eval(), images, 20, Linf(0.05), 16, 10)
+
+
+def run_of(seconds: list[float], right: str | None = None, **found: object) -> Run:
+    bits = None if right is None else np.array(list(right)) == "1"
+    return Run(Found(bits, **found), seconds)  # type: ignore[arg-type]
+
+
+def test_contestants_take_turns_and_another_one_begins_each_time() -> None:
+    order: list[str] = []
+
+    def contestant(name: str):
+        return lambda: order.append(name) or Found()
+
+    runs = race({"a": contestant("a"), "b": contestant("b"), "gone": None}, 3, CPU)
+    assert "".join(order) == "abbaab"
+    assert [len(runs[name].seconds) for name in ("a", "b")] == [3, 3]
+    assert "gone" not in runs
+
+
+def test_a_line_is_medians_of_pairs_and_counts_of_images() -> None:
+    ours = run_of([1.0, 2.0, 4.0], "1100", forwards=60, backwards=40)
+    theirs = run_of([3.0, 8.0, 4.0], "1011")
+    line = compare(("PGD-20", "X"), "cnn", 4, ours, theirs, rate=500.0)
+    assert (line.seconds, line.peer_seconds) == (2, 4)
+    assert (line.ratio, line.ratio_low, line.ratio_high) == (3, 1, 4)
+    assert (line.accuracy, line.peer_accuracy) == (0.5, 0.75)
+    assert (line.weaker, line.stronger) == (1, 2)
+    assert (line.backwards, line.floor) == (10, 0.1)
+
+
+def test_distances_are_of_the_images_that_both_had_to_break_and_did() -> None:
+    ours, theirs = ([0.0, 1.0, 3.0, math.inf], [0.5, 2.0, math.inf, 1.0])
+    runs = [run_of([1.0], "0001", distances=np.array(far)) for far in (ours, theirs)]
+    line = compare(("CW-L2", "X"), "cnn", 4, *runs, rate=1.0)
+    assert line.note == "mean distance 1.0000 against 2.0000 on 1 images that both broke"
+
+
+def test_a_peer_that_is_not_installed_has_a_line_that_says_so(subject, monkeypatch) -> None:
+    monkeypatch.setattr(peers, "PACKAGES", peers.PACKAGES | {"Foolbox": "no_such_package"})
+    contest = PARTS["PGD-20"](subject)
+    assert contest.runners["Foolbox"] is None
+    line = compare(("PGD-20", "Foolbox"), "cnn", 20, run_of([2.0], "10"), None, rate=1.0)
+    assert line.note == "not installed"
+    assert math.isnan(line.ratio)
+    shown = display([line]).iloc[0]
+    assert (shown["Ratio"], shown["Seconds"], shown["Right %"]) == ("\N{EN DASH}", "2", "50.0")
+    assert pd.isna(frame([line])["peer_seconds"].item())
+
+
+@pytest.mark.parametrize("peer", peers.PGD)
+def test_a_peer_finds_on_a_linear_model_what_there_is_to_find(peer) -> None:
+    if not peers.installed(peer):
+        pytest.skip(f"{peer} is not installed")
+    model, images = linear(2, 40)
+    model, images, threat = model.float().eval(), Images(images.x.float(), images.y), Linf(0.003)
+    exact = (model.radius(images.x, images.y, threat) > threat.eps).numpy()
+    assert 0 < exact.sum() < 40
+    contestant = Subject("linear", model, images, 40, threat, 16, 10).theirs(peer, peers.PGD[peer])
+    assert contestant is not None
+    assert (contestant().right == exact).all()
+
+
+def test_peers_see_the_same_images_and_we_are_no_weaker(subject) -> None:
+    contest = PARTS["PGD-20"](subject)
+    ours, plain = (contest.runners[name]() for name in ("PGD-20", "plain loop"))
+    assert len(ours.right) == len(plain.right) == 20
+    assert (ours.right & ~plain.right).sum() <= 1
+    assert 0 < ours.backwards < 20 * 21
+
+
+@pytest.mark.parametrize(("part", "times"), [("sweep", 8), ("trajectory", 3)])
+def test_one_search_that_serves_several_numbers_is_no_weaker_than_a_run_for_each(subject, part, times) -> None:
+    contest = PARTS[part](subject)
+    ours, theirs = (contest.runners[name]() for name in contest.pairs[0])
+    assert len(ours.right) == len(theirs.right) == 20 * times
+    assert (ours.right & ~theirs.right).sum() <= 1
+    assert ours.backwards < theirs.backwards
+
+
+@pytest.mark.usefixtures("short_square")
+def test_autoattack_called_directly_has_the_outcomes_of_ours_image_by_image(subject, monkeypatch) -> None:
+    monkeypatch.setattr("bench.speed.parts.BLOCK", 32)
+    monkeypatch.setattr("bench.speed.parts.AUTOATTACK", ("AutoAttack[block=32]", "AutoAttack.screened[block=32]"))
+    import pyautoattack.autoattack
+
+    monkeypatch.setattr(
+        pyautoattack.autoattack.AutoAttack,
+        "attacks_to_run",
+        property(lambda self: ["apgd-ce", "square"], lambda self, names: None),
+        raising=False,
+    )
+    runners = PARTS["AutoAttack"](subject).runners
+    ours, theirs = runners["AutoAttack[block=32]"](), runners["pyautoattack"]()
+    assert (ours.right == theirs.right).all()
+    assert len(ours.right) == 20
+
+
+def test_the_engine_is_measured_by_the_passes_that_it_makes(subject) -> None:
+    contest = PARTS["overhead"](subject)
+    sizes: list[int] = []
+    search = contest.runners["engine, PGD-20"]()
+    handle = torch.nn.modules.module.register_module_forward_pre_hook(
+        lambda module, inputs: sizes.append(len(inputs[0])) if isinstance(module, torch.fx.GraphModule) else None
+    )
+    contest.runners["its passes alone"]()
+    handle.remove()
+    assert sum(sizes) == search.forwards == search.backwards
+
+
+def test_a_training_step_takes_ten_passes_to_attack_and_one_to_learn(subject) -> None:
+    load_plugins()
+    contest = PARTS["training"](subject)
+    before = [p.clone() for p in subject.model.parameters()]
+    found = contest.runners["training, PGD-AT"]()
+    contest.runners["plain loop"]()
+    assert (found.forwards, found.backwards) == (11 * 20, 11 * 20)
+    assert all(torch.equal(a, b) for a, b in zip(before, subject.model.parameters(), strict=True))
+
+
+def test_flops_are_counted_and_the_peak_is_a_rate() -> None:
+    assert flops(torch.nn.Linear(30, 7), torch.rand(5, 30)) == 2 * 30 * 7
+    assert peak(CPU, torch.float32) > 1e8
+
+
+def test_the_command_writes_the_table_of_a_model_that_is_there(bench, tmp_path) -> None:
+    baseline = Path(__file__).parent / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
+    asked = ("speed", "--of", str(baseline), "--limit", "16", "--repeats", "1", "--device", "cpu")
+    code, out, err = bench(*asked, "--parts", "overhead,bf16")
+    assert code == 0, err
+    assert "PGD-AT.s0: digits, first 16" in out
+    rows = pd.read_csv(tmp_path / "reports/speed/speed.csv")
+    assert rows["ours"].tolist() == ["engine, PGD-20", "PGD-20, bf16 search"]
+    assert rows["n"].eq(16).all()
+    assert abs(rows["accuracy"] - rows["peer_accuracy"]).iloc[1] <= 1 / 16
+    assert (tmp_path / "reports/speed/speed.md").read_text().count("| PGD-20, bf16 search |") == 1
+
+
+def test_models_of_methods_are_trained_where_there_are_none(bench, tmp_path) -> None:
+    asked = ("speed", "--methods", "Standard", "--parts", "overhead", "--limit", "16", "--repeats", "1")
+    code, _, err = bench(*asked, "--device", "cpu")
+    assert code == 0, err
+    assert pd.read_csv(tmp_path / "reports/speed/speed.csv")["model"].tolist() == ["Standard cnn"]
+    assert list((tmp_path / "results/digits/cnn/Standard").glob("*/weights.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("--parts", "PDG-20"), "no part named 'PDG-20'; did you mean PGD-20?"),
+        (("--limit", "100000"), "--limit 100000 is more than the 300 test images of digits"),
+        (("--of", "nowhere"), "there is no folder nowhere"),
+        (("--repeats", "0"), "0 is not in the range"),
+    ],
+)
+def test_bad_input_is_one_line(bench, asked, said) -> None:
+    code, _, err = bench("speed", "--device", "cpu", *asked)
+    assert code == 2
+    assert said in err
+    assert err.count("\n") == 1

@@ -1,0 +1,367 @@
+"""Sweeps and shared trajectories: equal to separate runs or to closed forms, at the price that they claim."""
+
+import json
+import math
+from copy import deepcopy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.text import Text
+from result_files import measure
+from test_attacks_exact import linear
+
+import bench.evaluate as bench_evaluate
+import bench.judge as bench_judge
+from bench.attacks import parse_attack
+from bench.conditions import Attacked, over
+from bench.data import Images, dataset
+from bench.evaluate import outcomes, read_off, side_by_side
+from bench.judge import Target
+from bench.models import build
+from bench.report import boards, figures, write_sweeps
+from bench.report.sweeps import areas, over_effort, over_eps, sweep_boards
+from bench.results import load
+from bench.seeding import seeded
+from bench.sweeps import Swept, swept
+from bench.threat import L2, Linf
+from bench.together import together
+
+GRID = (0.002, 0.004, 0.006, 0.008, 0.01, 0.012, 0.016, 0.02)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """An untrained cnn in float64, and digits with the labels that it gives them but for a few."""
+    with seeded("sweeps"):
+        model, images = build("cnn", dataset("digits", Path())).double().eval(), dataset("digits", Path())
+    images = images.load("test", Path(), 40)
+    x = images.x.double() / 255
+    y = model(x).argmax(1)
+    y[::10] = (y[::10] + 1) % 10
+    return model.requires_grad_(False), Images(x, y)
+
+
+def attacked(texts, threat):
+    return [Attacked(parse_attack(text), threat) for text in texts]
+
+
+# one trajectory
+
+
+STEPS = ["PGD-20", "PGD-1", "PGD-7", "PGD-3"]
+COURSES = [
+    STEPS,
+    [f"{name}.last" for name in STEPS],
+    ["CW-12", "CW-2", "CW-5", "CW-11"],
+    ["PGD-4[restarts=5]", "PGD-4[restarts=2]", "PGD-4"],
+    ["PGD-4.last[restarts=3]", "PGD-4.last[restarts=2]", "PGD-1.last"],
+    ["PGD-MC[steps=9]", "PGD-MC[steps=4]"],
+]
+
+
+@pytest.mark.parametrize("texts", COURSES, ids=lambda texts: texts[0])
+@pytest.mark.parametrize("threat", [Linf(0.01), L2(0.07)], ids=str)
+def test_one_trajectory_equals_separate_runs_image_by_image(digits, texts, threat):
+    model, images = digits
+    conditions = attacked(texts, threat)
+    assert together(conditions[-1], conditions) == [conditions[0], conditions[-1], *conditions[1:-1]]
+    for shared, condition in zip(side_by_side(model, images, conditions, batch_size=16), conditions, strict=True):
+        alone = outcomes(model, images, condition, batch_size=16)
+        assert (shared.right == alone.right).all()
+        assert (shared.forwards, shared.backwards) == (alone.forwards, alone.backwards)
+        assert shared.doubts == alone.doubts
+
+
+def test_a_misled_search_is_repeated_on_the_model_for_each_of_its_lengths(digits, monkeypatch):
+    model, images = digits
+
+    def rough(model, x):
+        copy = deepcopy(model)
+        for weight in copy.parameters():
+            weight += 0.05 * weight.std() * torch.randn(weight.shape, generator=torch.manual_seed(0)).double()
+        return copy
+
+    monkeypatch.setattr(bench_judge, "attackable", rough)
+    conditions = attacked(["PGD-9", "PGD-2", "PGD-5"], Linf(0.01))
+    shared = side_by_side(model, images, conditions)
+    alone = [outcomes(model, images, condition) for condition in conditions]
+    assert [o.right.tolist() for o in shared] == [o.right.tolist() for o in alone]
+    assert [(o.forwards, o.backwards) for o in shared] == [(o.forwards, o.backwards) for o in alone]
+    assert shared[0].forwards > sum(len(images) for _ in range(9)) / 3
+
+
+def test_a_shared_search_sends_its_images_once(digits):
+    model, images = digits
+    conditions, sent = attacked(["PGD-20", "PGD-10", "PGD-5"], Linf(0.003)), []
+    handle = model.net[0].register_forward_hook(lambda module, inputs, out: sent.append(len(out) * out.requires_grad))
+    shared = side_by_side(model, images, conditions)
+    handle.remove()
+    assert sum(sent) == shared[0].forwards < sum(outcome.forwards for outcome in shared) / 1.5
+    assert len({outcome.seconds for outcome in shared}) == 1
+
+
+ALONE = ["PGD-5[step=2/255]", "PGD-5[start=clean]", "CW-5", "PGD-5.last", "FGSM", "MultiTarget[steps=5]", "AutoAttack"]
+
+
+@pytest.mark.parametrize("text", ALONE)
+def test_what_differs_in_more_than_its_length_shares_no_search(text):
+    longest, other = attacked(["PGD-20", text], Linf(8 / 255 + 0.001))
+    assert together(longest, [other]) == [longest]
+    assert together(other, [longest]) == [other]
+
+
+def test_lengths_that_are_no_beginnings_of_one_another_share_no_search():
+    conditions = attacked(
+        ["PGD-20[restarts=3]", "PGD-50", "PGD-20", "PGD-10[restarts=2]", "PGD-20[restarts=2]"], Linf(0.1)
+    )
+    assert together(conditions[0], conditions) == [conditions[i] for i in (0, 2, 4)]
+    assert together(conditions[2], conditions) == [conditions[i] for i in (0, 2, 4)]
+    assert together(conditions[1], conditions) == [conditions[i] for i in (1, 2)]
+    assert together(conditions[3], conditions) == [conditions[3]]
+
+
+def test_equal_steps_in_pixels_are_equal_steps():
+    conditions = attacked(["PGD-20[step=0.5eps]", "PGD-10[step=0.25]"], Linf(0.5))
+    assert together(conditions[1], conditions) == conditions
+
+
+# radii
+
+
+def radius(model, images, threat):
+    """The exact one of each image; 0 where it is wrong already."""
+    return model.radius(images.x, images.y, threat).clamp_min(0).numpy()
+
+
+@pytest.mark.parametrize("text", ["PGD-20", "FGSM", "CW-20", "MI-FGSM", "PGD-20[step=0.05]"])
+@pytest.mark.parametrize("norm", [Linf, L2])
+def test_radii_on_a_linear_model_are_the_first_of_the_grid_beyond_the_boundary(text, norm):
+    model, images = linear(2, 80)
+    balls = [norm(eps * (1 if norm is Linf else 5)) for eps in GRID]
+    outcome = outcomes(model, images, swept(parse_attack(text), balls)[0])
+    grid = np.array([ball.eps for ball in balls])
+    exact = radius(model, images, balls[0])
+    first = np.append(grid, np.inf)[np.searchsorted(grid, exact)]
+    expected = np.where(exact > 0, first, 0)
+    assert (read_off(outcome, swept(parse_attack(text), balls)[3]).right == (expected > grid[2])).all()
+    assert outcome.values == expected.tolist()
+    assert len(set(outcome.values)) >= 6
+
+
+def test_each_image_is_attacked_at_about_the_logarithm_of_the_radii(digits, monkeypatch):
+    model, images = digits
+    asked = np.zeros((len(images), len(GRID)), int)
+    distances = Target.distances
+
+    def noted(self, condition, ids, *rest):
+        asked[list(ids), GRID.index(condition.threat.eps)] += 1
+        return distances(self, condition, ids, *rest)
+
+    monkeypatch.setattr(Target, "distances", noted)
+    outcomes(model, images, swept(parse_attack("PGD-5"), [Linf(eps) for eps in GRID])[0])
+    assert asked.max() == 1
+    assert asked.sum(1).max() <= math.ceil(math.log2(len(GRID) + 1))
+    assert (asked.sum(1) == 0).mean() == 0.1  # those that are wrong already
+
+
+def test_no_image_of_a_sweep_is_weaker_than_in_plain_runs(digits):
+    model, images = digits
+    whole = swept(parse_attack("PGD-10"), [Linf(eps) for eps in GRID])
+    outcome = outcomes(model, images, whole[0])
+    spent, broken = 0, []
+    for part, eps in zip(whole[1:], GRID, strict=False):
+        plain = outcomes(model, images, Attacked(parse_attack("PGD-10"), Linf(eps)))
+        broken.append((~plain.right, ~read_off(outcome, part).right))
+        spent += plain.forwards
+    plain, ours = (np.array(side) for side in zip(*broken, strict=True))
+    assert (plain & ~ours).sum() <= 0.005 * plain.size  # of radii where a larger one does less
+    assert 0.1 < ours[:-1].mean() < 0.9
+    assert outcome.forwards < spent / 2
+
+
+@pytest.mark.parametrize("size", [7, 500])
+def test_batch_size_changes_nothing_in_a_sweep_in_float64(digits, size):
+    model, images = digits
+    basis = swept(parse_attack("PGD-5"), [Linf(eps) for eps in GRID])[0]
+    a, b = (outcomes(model, images, basis, batch_size=size) for size in (16, size))
+    assert (a.values, a.forwards, a.doubts) == (b.values, b.forwards, b.doubts)
+
+
+def test_numbers_of_a_curve():
+    attack, balls = parse_attack("PGD-5"), [Linf(eps) for eps in (0.1, 0.2, 0.4)]
+    *curve, area, median = swept(attack, balls)
+    radii = np.array([0, 0.1, 0.4, math.inf])
+    accuracies = [condition.withstood(radii).mean() for condition in curve]
+    assert accuracies == [0.75, 0.5, 0.5, 0.25]
+    assert area.summary(radii)[0] == pytest.approx(np.trapezoid(accuracies, [0, 0.1, 0.2, 0.4]) / 0.4)
+    value, low, high, n = median.summary(radii)
+    assert (value, n) == (0.1, 4)
+    assert low <= value <= high == math.inf
+    assert area.summary(np.full(9, math.inf)) == (1, 1, 1, 9)
+    assert json.loads(area.params) == json.loads(attack.params) | {"sweep": [0, 0.1, 0.2, 0.4]}
+
+
+def test_attacks_that_no_bisection_fits_are_run_at_each_radius():
+    balls = [Linf(0.1), Linf(0.2)]
+    for text in ("PGD-10.last", "AutoAttack", "Square"):
+        assert over(parse_attack(text), balls) == [Attacked(parse_attack(text), ball) for ball in balls]
+    (*accuracies, area, median) = over(parse_attack("PGD-10"), balls)
+    assert [(type(c), c.threat.eps) for c in accuracies] == [(Swept, 0), (Swept, 0.1), (Swept, 0.2)]
+    assert (area.reading, median.reading) == ("area", "median radius")
+    nearest = {c.threat.eps for c in over(parse_attack("CW-L2"), [L2(1), L2(2)])}
+    assert nearest == {1, 2, math.inf}
+
+
+# through the command line
+
+
+ASK = ("run", "--methods", "Standard", "--epochs", "3", "--limit-train", "300", "--limit", "40", "--workers", "1")
+
+
+def test_a_run_stores_curves_shares_searches_and_goes_on(bench, tmp_path, monkeypatch):
+    attacks = ("--attacks", "PGD-4,PGD-8,PGD-4.last", "--sweep", "0,0.05,0.1,0.2")
+    code, out, err = bench(*ASK, *attacks)
+    assert code == 0, err
+    assert "sweeps.md" in out
+    rows = load(tmp_path / "results").assign(key="", seconds=0.0)
+    curve = rows[(rows["name"] == "PGD-8") & (rows["metric"] == "accuracy")].set_index("eps")["value"]
+    assert list(curve.index) == [0, 0.05, 0.1, 0.2]
+    assert curve.is_monotonic_decreasing
+    assert curve[0] == rows.loc[rows["kind"] == "clean", "value"].item()
+    numbers = rows[rows["kind"] == "sweep"].groupby("name")
+    assert numbers["metric"].value_counts()["PGD-4"].to_dict() == {"accuracy": 4, "area": 1, "median radius": 1}
+    assert (numbers["forwards"].nunique() == 1).all()
+    plain = rows[rows["kind"] == "attack"]
+    assert list(plain["name"]) == ["PGD-4.last"] * 3
+    assert "0 of 16 cells" in bench(*ASK, *attacks, "--dry-run")[1]
+    assert all("PGD-8" not in set(board.rows["name"]) for board in boards(tmp_path / "results").values())
+
+
+def test_searches_that_are_shared_have_the_rows_of_searches_that_are_not(bench, tmp_path, monkeypatch):
+    texts = ["PGD-3", "PGD-9"]
+    for text in texts:
+        assert bench(*ASK, "--attacks", text, "--results", "alone")[0] == 0
+    monkeypatch.setattr(bench_evaluate, "OWN_BLOCK", 16)
+    monkeypatch.setattr(bench_evaluate, "_write", killing(bench_evaluate._write, 2))
+    code, *_ = bench(*ASK, "--attacks", ",".join(texts), "--results", "shared")
+    assert code == 130
+    assert len(list((tmp_path / "shared").rglob("partial-*.json"))) == 1
+    assert bench(*ASK, "--attacks", ",".join(texts), "--results", "shared")[0] == 0
+    assert not list((tmp_path / "shared").rglob("partial-*.json"))
+    alone, shared = (load(tmp_path / name).set_index("key").sort_index() for name in ("alone", "shared"))
+    assert set(alone.index) == set(shared.index)
+    # fp32 kernels depend on the batch, and so a last bit
+    assert ((alone["value"] - shared["value"]).abs() <= 0.025).all()
+    assert np.allclose(alone["forwards"], shared["forwards"], rtol=0.05)
+
+
+def killing(write, times):
+    """Ctrl-C after so many blocks, once."""
+    left = [times]
+
+    def written(*arguments):
+        write(*arguments)
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+
+    return written
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--sweep", "0.1,0.2"), "--sweep names 2 different radii, and a curve needs 3"),
+        (("--sweep", "0.1,0.2,0.2"), "--sweep names 2 different radii"),
+        (("--sweep", "0,0.1,0.2", "--eps", "0.1"), "--eps and --sweep both name radii"),
+        (("--sweep", "0,0.1,0.2", "--audit"), "--audit asks at radii of their own"),
+        (("--sweep", "0,0.1,2"), "--sweep 2 is not a Linf radius on digits: above 0, at most 1"),
+        (("--sweep", "-0.1,0.1,0.2"), "--sweep -0.1 is not a Linf radius"),
+        (("--sweep", "0,nan,0.2,0.3"), "--sweep nan is not a Linf radius"),
+        (("--sweep", "0,x,2"), "'0,x,2' is not a number"),
+    ],
+)
+def test_a_sweep_that_makes_no_sense_is_bad_input(bench, options, message):
+    code, _, err = bench("run", *options)
+    assert (code, err.count("\n")) == (2, 1)
+    assert message in err
+
+
+# the report
+
+
+@pytest.fixture
+def measured(tmp_path):
+    """Two recipes, one swept and run plainly at three radii, with several lengths; ten images each."""
+    params = json.dumps({"steps": 10, "step": "0.25eps", "restarts": 1})
+    swept_params = json.dumps(json.loads(params) | {"sweep": [0, 0.1, 0.2, 0.4]})
+    for recipe, rights in {"A": (9, 7, 4, 2), "B": (10, 4, 1, 0)}.items():
+        measure(tmp_path, "", right(rights[0]), recipe=recipe)
+        for eps, n in zip((0, 0.1, 0.2, 0.4), rights, strict=True):
+            measure(tmp_path, "PGD-10", right(n), recipe=recipe, kind="sweep", eps=eps, params=swept_params)
+            if eps:
+                measure(tmp_path, "PGD-10.last", right(n + 1), recipe=recipe, eps=eps, params=params)
+        numbers = {"area": 0.5, "median radius": 0.2 if recipe == "A" else math.inf}
+        for metric, value in numbers.items():
+            extra = {"metric": metric, "value": value, "ci_low": 0.1, "ci_high": value, "eps": 0.4}
+            measure(tmp_path, "PGD-10", None, recipe=recipe, kind="sweep", params=swept_params, **extra)
+    for steps in (5, 10, 20):
+        for restarts in (1, 2):
+            of = json.dumps({"steps": steps, "step": "0.25eps", "restarts": restarts})
+            measure(tmp_path, f"PGD-{steps}", right(9 - steps // 5), recipe="A", eps=0.1, params=of)
+    return tmp_path
+
+
+def right(n):
+    return "1" * n + "0" * (10 - n)
+
+
+def test_points_of_a_curve_are_those_that_were_measured(measured):
+    ((board, rows),) = sweep_boards(load(measured)).items()
+    points = over_eps(rows).set_index(["panel", "recipe", "x"])["value"]
+    assert points["PGD-10, swept over 4 radii", "A"].to_dict() == {0: 90, 0.1: 70, 0.2: 40, 0.4: 20}
+    assert points["PGD-10.last", "B"].to_dict() == {0: 100, 0.1: 50, 0.2: 20, 0.4: 10}
+    assert board.threat == "Linf"
+
+
+def test_lengths_stand_in_a_panel_only_where_all_else_is_equal(measured):
+    (rows,) = sweep_boards(load(measured)).values()
+    points = over_effort(rows, "steps").set_index(["panel", "x"])["value"]
+    assert {panel for panel, _ in points.index} == {f"PGD-k [restarts={r}], eps 0.1" for r in (1, 2)}
+    assert points["PGD-k [restarts=1], eps 0.1"].to_dict() == {5: 80, 10: 70, 20: 50}
+    assert over_effort(rows, "restarts").empty
+    assert over_effort(rows, "step").empty
+
+
+def test_areas_and_medians_are_the_stored_ones_or_those_of_the_points(measured):
+    (rows,) = sweep_boards(load(measured)).values()
+    table = areas(rows).set_index(["panel", "recipe"])
+    swept_a = table.loc[("PGD-10, swept over 4 radii", "A")]
+    assert (swept_a["area"], swept_a["median"], swept_a["median low"], swept_a["seeds"]) == (50, 0.2, 0.1, 1)
+    plain = table.loc[("PGD-10.last", "B")]
+    assert plain["area"] == pytest.approx((7.5 + 3.5 + 3) / 0.4)
+    assert plain["median"] == 0.1
+    assert math.isnan(plain["area low"])
+
+
+def test_reports_are_written_where_there_are_curves(measured, tmp_path):
+    written = write_sweeps(measured, tmp_path / "reports")
+    assert {path.suffix for path in written} == {".md", ".csv", ".png", ".pdf"}
+    page = written[0].read_text()
+    assert "| PGD-10, swept over 4 radii | B | 50.0 [10.0, 50.0] | > 0.4 [0.1, > 0.4] | 1 |" in page
+    assert "| PGD-10.last | B | 35.0 | 0.1 | 1 |" in page
+    empty = tmp_path / "empty"
+    measure(empty, "PGD-10", "10", eps=0.1)
+    assert write_sweeps(empty, tmp_path / "reports") == []
+    assert not list((tmp_path / "reports" / "sweeps").iterdir())
+
+
+def test_a_figure_shows_chance_and_every_recipe(measured):
+    (rows,) = sweep_boards(load(measured)).values()
+    figure = figures.lines(over_eps(rows), "title", None, 10.0)
+    texts = {text.get_text() for text in figure.findobj(Text)}
+    assert {"A", "B", "chance", "PGD-10.last", "eps"} <= texts
+    assert all(axes.lines[-1].get_ydata()[0] == 10 for axes in figure.axes)
+    assert "chance" not in {t.get_text() for t in figures.lines(over_eps(rows), "", None, math.nan).findobj(Text)}

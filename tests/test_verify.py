@@ -1,0 +1,406 @@
+"""Adversarial images on disk: what comes back from the file fools the model, and what was tampered with is found."""
+
+import math
+import re
+import shutil
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from test_attacks_exact import linear
+from test_outside import DIGITS, MEANS, TEST, write
+
+import bench.cli
+import bench.evaluate
+from bench import load_model
+from bench.adversarial import Album, joined, read_album
+from bench.attacks import parse_attack
+from bench.conditions import Attacked
+from bench.data.batches import to_float
+from bench.evaluate import outcomes
+from bench.results import read_outcomes, read_rows, run_folders, store
+from bench.seeding import seeded
+from bench.threat import L2, Linf, slack
+
+BALLS = [Linf(8 / 255), L2(0.5)]
+ASKED = ["eval", "--model", "means.py:nearest", "--limit", "60"]
+ATTACKS = ["--attacks", "PGD-5,PGD-5.last,FGSM"]
+
+
+def perturbed(threat, dtype=torch.float32):
+    """Images of which some pixels are 0 or 1, and points of the ball around them, some on its border."""
+    with seeded("album"):
+        x = (1.4 * torch.rand(20, 3, 8, 8, dtype=dtype) - 0.2).clamp(0, 1)
+        return x, threat.project(x + 1.5 * threat.noise(x), x)
+
+
+def restored(album, x):
+    """The images of an album by id."""
+    found = list(album.decoded(x, torch.device("cpu")))
+    return {int(i): image for ids, _, images in found for i, image in zip(ids, images, strict=True)}
+
+
+@pytest.mark.parametrize("threat", BALLS, ids=str)
+@pytest.mark.parametrize(("needed", "form"), [(1 / 127, "int8"), (1 / 8000, "int16"), (0, "raw")])
+def test_an_image_is_stored_in_the_smallest_format_that_still_fools(threat, needed, form):
+    """The model here is fooled by nothing but what is as near to the attack's own image as `needed`."""
+    x, x_adv = perturbed(threat)
+    album = Album()
+    near = needed * (x_adv - x).abs().amax((1, 2, 3))
+    album.add(
+        range(20), x, x_adv, threat, lambda images, rows: (images - x_adv[rows]).abs().amax((1, 2, 3)) <= near[rows]
+    )
+    assert list(album.stored) == [form]
+    assert len(album) == 20
+    back = torch.stack(list(restored(album, x).values()))
+    assert back.min() >= 0
+    assert back.max() <= 1
+    assert (threat.distance(back, x) <= threat.eps + slack(threat.eps)).all()
+    assert torch.equal(back, x_adv) == (form == "raw")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_an_album_comes_back_from_its_file_as_it_was(tmp_path, dtype):
+    x, x_adv = perturbed(BALLS[0], dtype)
+    album = Album(reached=20)
+    album.add(range(20), x, x_adv, BALLS[0], lambda images, rows: torch.equal(images, x_adv[rows]) | (rows < 12))
+    assert list(album.stored) == ["int8", "raw"]
+    album.write(tmp_path / "album.npz", {"n": 20})
+    again, about = read_album(tmp_path / "album.npz")
+    assert about["n"] == 20
+    before, after = restored(album, x), restored(again, x)
+    assert all(torch.equal(before[i], after[i]) for i in range(20))
+    assert sorted(restored(again.below(5), x)) == [0, 1, 2, 3, 4]
+    halves = [again.below(10), Album({f: p.some(p.ids >= 10) for f, p in again.stored.items()}, 20)]
+    assert sorted(restored(joined(halves), x)) == list(range(20))
+
+
+def test_what_fools_nobody_is_left_out():
+    x, x_adv = perturbed(BALLS[0])
+    album = Album()
+    album.add(range(20), x, x_adv, BALLS[0], lambda images, rows: rows % 2 == 0)
+    assert len(album) == 10
+
+
+@pytest.mark.parametrize("text", ["PGD-5", "PGD-5.last", "CW-L2.20x5", "MI-FGSM[steps=3]"])
+def test_every_broken_image_and_no_other_is_kept_and_no_outcome_changes(text):
+    model, images = linear(3, 40)
+    attack = parse_attack(text)
+    condition = Attacked(attack, L2(math.inf) if attack.minimal else Linf(0.02))
+    album, clean = Album(), model(images.x).argmax(1) == images.y
+    outcome = outcomes(model, images, condition, album=album)
+    plain = outcomes(model, images, condition)
+    assert (outcome.right == plain.right).all()
+    assert (outcome.forwards, outcome.backwards, outcome.values) == (plain.forwards, plain.backwards, plain.values)
+    broken = ~outcome.right & (clean.numpy() | attack.last)
+    shown = restored(album, images.x)
+    assert sorted(shown) == broken.nonzero()[0].tolist()
+    assert all(model(image[None]).argmax(1) != images.y[i] for i, image in shown.items())
+
+
+def test_a_killed_evaluation_keeps_what_it_has(monkeypatch, tmp_path):
+    model, images = linear(3, 40)
+    condition, saved, whole = Attacked(parse_attack("PGD-3"), Linf(0.02)), tmp_path / "partial.json", Album()
+    monkeypatch.setattr(bench.evaluate, "OWN_BLOCK", 10)
+    outcomes(model, images, condition, album=whole)
+
+    def kill(outcome):
+        if outcome.done == 20:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        outcomes(model, images, condition, saved=saved, album=Album(), tick=kill)
+    done, resumed = [], Album()
+    outcomes(model, images, condition, saved=saved, album=resumed, tick=lambda outcome: done.append(outcome.done))
+    assert done == [30, 40]
+    before, after = restored(whole, images.x), restored(resumed, images.x)
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[i], after[i]) for i in before)
+
+    saved.with_suffix(".npz").unlink()  # as of a run without --save-adv: the images are lost, so all is done again
+    done.clear()
+    again = Album()
+    outcomes(model, images, condition, saved=saved, album=again, tick=lambda outcome: done.append(outcome.done))
+    assert done == [10, 20, 30, 40]
+    assert len(again) == len(whole)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A results folder of means.py with its adversarial images."""
+    home = tmp_path_factory.mktemp("made")
+    write(home)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        patch.setattr("sys.argv", ["bench", *ASKED, *ATTACKS, "--save-adv"])
+        with pytest.raises(SystemExit) as end:
+            bench.cli.main()
+    assert not end.value.code
+    return home
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    """A copy of its run folder, in a copy of its working directory."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    (found,) = run_folders(tmp_path / "results")
+    return found
+
+
+def album_of(folder, name):
+    (row,) = (row for row in read_rows(folder) if row.name == name)
+    return folder / f"adversarial-{row.key}.npz"
+
+
+def rewritten(path, change=lambda album: None, **about):
+    """The album with a change and with a digest that is right again."""
+    album, said = read_album(path)
+    change(album)
+    album.write(path, said | about)
+
+
+def test_what_was_kept_is_in_order(bench, folder):
+    for path in ("results", str(folder), str(album_of(folder, "PGD-5"))):
+        code, out, err = bench("verify", path)
+        assert (code, err) == (0, "")
+        lines = out.splitlines()
+        assert all(line.startswith("ok ") for line in lines)
+        assert len(lines) == (1 if path.endswith(".npz") else 3)
+    (row,) = (row for row in read_rows(folder) if row.name == "PGD-5")
+    clean = next(row for row in read_rows(folder) if row.kind == "clean")
+    assert f"{round(60 * (clean.value - row.value))} of 60 images fool" in out
+    assert "under PGD-5 Linf 0.2, the farthest at 0.2000" in out
+
+
+def test_keeping_changes_no_row_and_can_be_done_later(bench, folder, tmp_path):
+    asked = [*ASKED, *ATTACKS, "--results", "plain"]
+    assert bench(*asked)[0] == 0
+    (plain,) = run_folders(tmp_path / "plain")
+    assert not list(plain.glob("adversarial-*"))
+    rows = (plain / "results.csv").read_bytes()
+    strip = [(r.key, r.value, r.forwards, r.backwards, r.verdict) for r in read_rows(plain)]
+    assert strip == [(r.key, r.value, r.forwards, r.backwards, r.verdict) for r in read_rows(folder)]
+
+    assert bench(*asked, "--save-adv")[0] == 0
+    assert (plain / "results.csv").read_bytes() == rows
+    for path in folder.glob("adversarial-*"):
+        (one, about), (other, too) = read_album(path), read_album(plain / path.name)
+        assert about == too
+        assert all((one.stored[f].codes == other.stored[f].codes).all() for f in {*one.stored, *other.stored})
+    assert not list(plain.glob("partial-*"))
+    before = {path: path.stat().st_mtime_ns for path in plain.glob("adversarial-*")}
+    assert bench(*asked, "--save-adv")[0] == 0
+    assert {path: path.stat().st_mtime_ns for path in plain.glob("adversarial-*")} == before
+
+
+def test_an_album_takes_less_than_a_byte_a_pixel(folder):
+    path = album_of(folder, "PGD-5.last")
+    album, _ = read_album(path)
+    assert list(album.stored) == ["int8"]
+    assert path.stat().st_size < 64 * len(album) + 2000  # and what it says of itself
+
+
+def set_pixel(value):
+    def change(album):
+        album.stored["int8"].codes[0, 0, 3, 3] = value
+
+    return change
+
+
+def zero(album):
+    album.stored["int8"].codes[0] = 0
+
+
+def widen(album):
+    album.stored["int8"].units[:] *= 1.1
+
+
+def twice(album):
+    album.stored["int8"].ids[1] = album.stored["int8"].ids[0]
+
+
+TAMPERED = {
+    "a pixel outside": (set_pixel(-128), {}, r"1 of \d+ images are outside Linf\(eps=0.2\), the farthest at 0.20"),
+    "all outside": (widen, {}, "the farthest at 0.22000; are they of other images, or in another order"),
+    "no change": (zero, {}, r"1 of \d+ images do not fool the model"),
+    "an image twice": (twice, {}, "it is not of the first 60 test images"),
+    "a smaller eps": (lambda album: None, {"eps": 0.1}, "are outside .* results.csv has another eps"),
+    "a larger eps": (lambda album: None, {"eps": 0.3}, "results.csv has another eps"),
+    "other images": (lambda album: None, {"images": "0" * 16}, "it is not of the first 60 test images of digits"),
+    "another model": (lambda album: None, {"identity": "0" * 16}, "it was made for another model"),
+    "another attack": (lambda album: None, {"attack": "PGD-6"}, "results.csv has another name"),
+}
+
+
+@pytest.mark.parametrize("how", TAMPERED)
+def test_what_was_tampered_with_is_found(bench, folder, how):
+    change, about, said = TAMPERED[how]
+    path = album_of(folder, "PGD-5")
+    if how == "a pixel outside":  # where the clean image leaves room for it
+        first = int(read_album(path)[0].stored["int8"].ids[0])
+        x = to_float(TEST.x[first, 0])
+        where = (x > 0.5).nonzero()[0].tolist()
+        change = lambda album: album.stored["int8"].codes.__setitem__((0, 0, *where), -128)  # noqa: E731
+    rewritten(path, change, **about)
+    code, out, _ = bench("verify", str(folder))
+    assert code == 1
+    (line,) = (line for line in out.splitlines() if line.startswith("WRONG"))
+    assert str(path.name) in line
+    assert re.search(said, line), line
+    assert out.count("ok  ") == 2
+
+
+def test_rows_and_bits_that_say_otherwise_are_found(bench, folder):
+    (row,) = (row for row in read_rows(folder) if row.name == "PGD-5")
+    bits = read_outcomes(folder)[row.key]
+    store(folder, row, bits | True)
+    code, out, _ = bench("verify", str(album_of(folder, "PGD-5")))
+    assert code == 1
+    assert "outcomes.npz has broken images as right" in out
+    store(folder, row, bits)
+    text = (folder / "results.csv").read_text()
+    (folder / "results.csv").write_text(text.replace(f"accuracy,{row.value},", "accuracy,0.95,"))
+    code, out, _ = bench("verify", str(album_of(folder, "PGD-5")))
+    assert code == 1
+    assert "accuracy 95.0% in results.csv" in out
+
+
+def test_another_model_and_another_data_set_are_found(bench, folder, tmp_path):
+    write(tmp_path, MEANS.replace("nn.Flatten(), linear", "nn.Flatten(), linear, nn.Tanh()"), "other.py")
+    code, out, _ = bench("verify", str(folder), "--model", "other.py:nearest")
+    assert code == 1
+    assert out.count("it was made for another model") == 3
+    alone = tmp_path / "alone.npz"
+    shutil.copy(album_of(folder, "PGD-5"), alone)
+    code, _, err = bench("verify", str(alone))
+    assert (code, err) == (2, f"bench: {alone} is not in the folder of its run; give --model SPEC\n")
+    code, out, err = bench("verify", str(alone), "--model", "means.py:nearest")
+    assert (code, err) == (0, "")
+
+
+def damage(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+
+
+def swap(path):
+    with np.load(path) as arrays:
+        content = dict(arrays)
+    content["int8_codes"][0, 0, 0, 0] += 1
+    np.savez_compressed(path, **content)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (damage, "cannot be read"),
+        (swap, "was changed after it was written"),
+        (lambda p: p.write_text("no"), "cannot be"),
+    ],
+)
+def test_a_file_that_is_not_as_it_was_written_is_named(bench, folder, change, said):
+    path = album_of(folder, "PGD-5")
+    change(path)
+    code, _, err = bench("verify", str(path))
+    assert code == 2
+    assert path.name in err
+    assert said in err
+    assert "delete it and run again with --save-adv" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("nowhere", "is not there"), ("empty", "holds no adversarial images"), ("means.py", "is no .npz or .pt file")],
+)
+def test_a_path_without_such_files_is_refused(bench, folder, tmp_path, path, said):
+    (tmp_path / "empty").mkdir()
+    code, _, err = bench("verify", path)
+    assert (code, err.count("\n")) == (2, 1)
+    assert said in err
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory):
+    """What torchattacks saves of its PGD on the first 50 test images: as floats and as integers."""
+    home = tmp_path_factory.mktemp("theirs")
+    net = load_model(f"{home / write(home)}:nearest", DIGITS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from torchattacks import PGD
+
+    images = to_float(TEST.x[:50])
+    batches = [(images[i : i + 25], TEST.y[i : i + 25]) for i in (0, 25)]
+    for form in ("float", "int"):
+        with seeded("theirs"):
+            attack = PGD(net, eps=0.2, alpha=0.05, steps=5)
+            attack.save(batches, str(home / f"{form}.pt"), False, save_clean_inputs=True, save_type=form)
+    return home
+
+
+def test_a_set_of_torchattacks_is_verified(bench, theirs):
+    model = ["--model", str(theirs / "means.py:nearest")]
+    code, out, err = bench("verify", str(theirs / "float.pt"), *model)
+    assert (code, err) == (0, "")
+    saved = torch.load(theirs / "float.pt", weights_only=True)
+    right = load_model(model[1], DIGITS)(saved["adv_inputs"]).argmax(1) == saved["labels"]
+    assert f"accuracy {right.float().mean():.1%} [" in out
+    assert "of 50 images, within Linf(eps=0.2), the farthest at 0.2000" in out
+    code, out, _ = bench("verify", str(theirs / "float.pt"), *model, "--eps", "0.1")
+    assert code == 1
+    assert "50 of 50 images are outside Linf(eps=0.1), the farthest at 0.20000; are they of other images" in out
+    code, out, _ = bench("verify", str(theirs / "int.pt"), *model, "--eps", "0.205")
+    assert code == 0
+
+
+def test_a_bare_tensor_a_pair_and_autoattack_s_own_are_read(bench, theirs, tmp_path):
+    saved = torch.load(theirs / "float.pt", weights_only=True)
+    x, y = saved["adv_inputs"], saved["labels"]
+    said = set()
+    for layout in (x, [x], (x, y), {"adv_complete": x}, {"x_adv": x, "y": y}):
+        torch.save(layout, tmp_path / "set.pt")
+        code, out, err = bench("verify", "set.pt", "--model", str(theirs / "means.py:nearest"))
+        assert (code, err) == (0, "")
+        said.add(out)
+    assert len(said) == 1
+    x[3, 0, 0, 0], x[4, 0, 0, 0] = 1.5, math.nan
+    torch.save(x, tmp_path / "set.pt")
+    code, out, _ = bench("verify", "set.pt", "--model", str(theirs / "means.py:nearest"))
+    assert code == 1
+    assert "1 of 50 images have pixels that are not finite numbers; 1 of 50 images leave [0, 1]" in out
+
+
+X, Y = torch.zeros(50, 1, 8, 8), TEST.y[:50]
+BAD_SETS = {
+    "labels of others": ((X, TEST.y[1:51]), r"\d+ of 50 labels are not those of the test images; it has to be of the"),
+    "other clean images": ({"images": X, "clean_inputs": X}, "its clean images differ from the test images by up to"),
+    "another size": (torch.zeros(50, 3, 32, 32), r"holds 50 images of \(3, 32, 32\), and digits has 300 test images"),
+    "too many": (torch.zeros(2000, 1, 8, 8), "holds 2000 images of"),
+    "none": (X[:0], "holds 0 images"),
+    "a vector": (torch.zeros(5), "holds torch.float32 .* as images; save a tensor"),
+    "whole numbers": (X.long(), "holds torch.int64"),
+    "unknown names": ({"perturbed": X}, "holds a dict of perturbed; save a tensor"),
+    "labels too few": ((X, Y[:9]), "holds 50 images and not one label for each"),
+    "clean images too few": ({"images": X, "clean_inputs": X[:9]}, "holds clean images that do not go with"),
+    "a list of many": ([X, X, X], "holds list; save a tensor"),
+    "code": (Path("x"), "holds more than tensors, or is damaged"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_SETS)
+def test_a_set_that_is_not_of_these_images_is_refused(bench, theirs, tmp_path, name):
+    content, said = BAD_SETS[name]
+    torch.save(content, tmp_path / "set.pt")
+    code, _, err = bench("verify", "set.pt", "--model", str(theirs / "means.py:nearest"))
+    assert (code, err.count("\n")) == (2, 1)
+    assert re.search(said, err), err
+
+
+def test_a_set_needs_a_model_and_one_radius(bench, theirs):
+    code, _, err = bench("verify", str(theirs / "float.pt"))
+    assert (code, err.endswith("does not say whose images it holds; give --model SPEC\n")) == (2, True)
+    code, _, err = bench("verify", str(theirs / "float.pt"), "--model", "x", "--eps", "0.1,0.2")
+    assert (code, "--eps takes one radius here" in err) == (2, True)
