@@ -89,8 +89,7 @@ def corrupted(
         raise BadInput(f"images span [{float(x.min()):.3f}, {float(x.max()):.3f}]; corruptions take pixels in [0, 1]")
     corruption = CORRUPTIONS[name]
     given = {"ice": find_ice(data_dir, USED if quirks == "official" else len(PHOTOGRAPHS))} if corruption.ice else {}
-    whole = x if x.dtype == torch.uint8 else (x * 255).round()
+    whole = (x * 255).round().byte() if x.is_floating_point() else x
     with image_stream(ids, "corruption", name, severity):
-        result = corruption.apply(whole.double() / 255, *settings, **given).clamp(0, 1) * 255
-    result = (result.floor() if quirks == "official" else result.round()).to(x)
-    return result / 255 if x.is_floating_point() else result
+        result = corruption(whole, *settings, rounded=quirks == "mended", **given)
+    return result.to(x) / 255 if x.is_floating_point() else result

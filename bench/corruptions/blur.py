@@ -1,11 +1,13 @@
 """Blurs. Hendrycks & Dietterich, ICLR 2019, arXiv:1903.12261; parameters from the authors' code."""
 
+from functools import reduce
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from bench.corruptions.corruption import CORRUPTIONS, Corruption, single
-from bench.corruptions.filters import Floats, correlate, gaussian_taps, levels, smooth, streak, zoomed
+from bench.corruptions.filters import Floats, correlate, gaussian_taps, smooth, streak, zoomed
 from bench.seeding import uniform
 
 
@@ -38,13 +40,13 @@ def glass_blur(x: Tensor, sigma: float, reach: int, passes: int) -> Tensor:
     The official code means to swap two pixels and copies one over the other: NumPy's views see the first assignment
     before the second. The published sets are made so.
     """
-    x = levels(smooth(x, sigma))
+    pixels = (smooth(x, sigma).clamp(0, 1) * 255).byte()
     height, width = x.shape[2:]
     draws = (uniform(x.new_empty(len(x), passes, 2, height, width)) * (2 * reach)).floor().long() - reach
-    for one in range(passes):
-        source = displaced(draws[:, one, 1], draws[:, one, 0], reach).flatten(1).unsqueeze(1)
-        x = x.flatten(2).gather(2, source.expand(-1, x.shape[1], -1)).view_as(x)
-    return smooth(x, sigma)
+    sources = [displaced(down, right, reach).flatten(1) for right, down in (pair.unbind(1) for pair in draws.unbind(1))]
+    source = reduce(lambda before, then: before.gather(1, then), sources)  # where each pixel was before all passes
+    moved = pixels.flatten(2).gather(2, source.unsqueeze(1).expand(-1, x.shape[1], -1)).view_as(x)
+    return smooth(moved.to(x) / 255, sigma)
 
 
 def displaced(down: Tensor, right: Tensor, reach: int) -> Tensor:
@@ -68,12 +70,11 @@ def displaced(down: Tensor, right: Tensor, reach: int) -> Tensor:
 def motion_blur(x: Tensor, radius: int, sigma: float) -> Tensor:
     """A streak in a direction within 45 degrees of the horizontal, written rounded as ImageMagick does."""
     angle = uniform(x.new_empty(len(x), 1))[:, 0] * 90 - 45
-    return (streak(x.float(), angle, radius, sigma) * 255).round() / 255
+    return (streak(x, angle, radius, sigma) * 255).round() / 255
 
 
 def zoom_blur(x: Tensor, factors: tuple[float, ...]) -> Tensor:
     """The mean of the image and its enlargements. The first enlargement is by 1: the image counts twice."""
-    x = x.float()
     total = x.clone()
     for factor in factors:
         total += zoomed(x, factor)
@@ -94,6 +95,7 @@ CORRUPTIONS.add(
             64: ((0.5, 0.6), (1, 0.1), (1.5, 0.1), (2.5, 0.01), (3, 0.1)),
             224: ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)),
         },
+        dtype=torch.float64,
     ),
 )
 CORRUPTIONS.add(
@@ -105,6 +107,7 @@ CORRUPTIONS.add(
             64: ((0.1, 1, 1), (0.5, 1, 1), (0.6, 1, 2), (0.7, 2, 1), (0.9, 2, 2)),
             224: ((0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2)),
         },
+        dtype=torch.float64,
     ),
 )
 CORRUPTIONS.add(
@@ -135,5 +138,6 @@ CORRUPTIONS.add(
     Corruption(
         gaussian_blur,
         {32: single(0.4, 0.6, 0.7, 0.8, 1), 64: single(0.5, 0.75, 1, 1.25, 1.5), 224: single(1, 2, 3, 4, 6)},
+        dtype=torch.float64,
     ),
 )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from bench.errors import BadInput
@@ -18,11 +19,13 @@ SMALLEST = 8
 class Corruption:
     """A corruption of 8-bit images.
 
-    apply:    (x (B, C, H, W) float64 in [0, 1], *parameters) -> the same shape, cut to [0, 1] afterwards. Its draws are
+    apply:    (x (B, C, H, W) in [0, 1], *parameters) -> the same shape, cut to [0, 1] afterwards. Its draws are
               `bench.seeding.uniform`, `normal` and `poisson`, so that each image has its own.
     tables:   by the image size they were made for (32, 64, 224), the parameters of severities 1 to 5.
     colour:   it says nothing of grey images.
     ice:      apply takes a keyword `ice`, pictures of frost.
+    dtype:    of the images that apply takes; float64 where a rounding error would be a level. With uint8 they are in
+              0..255, and so is what it returns.
     smallest: image side in pixels below which it is not defined; why: the reason in words.
     """
 
@@ -30,8 +33,16 @@ class Corruption:
     tables: Mapping[int, Sequence[tuple[Any, ...]]]
     colour: bool = False
     ice: bool = False
+    dtype: torch.dtype = torch.float32
     smallest: int = SMALLEST
     why: str = "its kernels would not fit"
+
+    def __call__(self, x: Tensor, *parameters: Any, rounded: bool = False, **given: Any) -> Tensor:
+        """8-bit images (B, C, H, W) as it leaves them. rounded: to the nearest level, instead of the next below."""
+        if self.dtype == torch.uint8:
+            return self.apply(x, *parameters, **given)
+        result = self.apply(x.to(self.dtype) / 255, *parameters, **given).clamp(0, 1).mul_(255)
+        return (result.round_() if rounded else result.floor_()).byte()
 
 
 CORRUPTIONS: Registry[Corruption] = Registry("corruption")

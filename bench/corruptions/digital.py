@@ -79,11 +79,11 @@ def jpeg_compression(x: Tensor, quality: int) -> Tensor:
 
 def by_pillow(x: Tensor, change: Callable[[Image.Image], Image.Image]) -> Tensor:
     """Each image (C, H, W) as Pillow changes it."""
-    pixels = (x * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    pixels = x.permute(0, 2, 3, 1).contiguous().cpu().numpy()
     pixels = pixels if x.shape[1] == 3 else pixels[..., 0]
     changed = np.stack([np.asarray(change(Image.fromarray(image))) for image in pixels])
-    changed = changed.reshape(len(x), *x.shape[2:], x.shape[1]).transpose(0, 3, 1, 2)
-    return torch.from_numpy(np.ascontiguousarray(changed)).to(x) / 255
+    changed = changed.reshape(len(x), *x.shape[2:], x.shape[1])
+    return torch.from_numpy(changed).to(x.device).permute(0, 3, 1, 2).contiguous()
 
 
 CORRUPTIONS.add(
@@ -95,6 +95,7 @@ CORRUPTIONS.add(
             64: single(0.1, 0.2, 0.3, 0.4, 0.5),
             224: single(0.1, 0.2, 0.3, 0.4, 0.5),
         },
+        dtype=torch.float64,
     ),
 )
 CORRUPTIONS.add(
@@ -106,6 +107,7 @@ CORRUPTIONS.add(
             64: single(0.4, 0.3, 0.2, 0.1, 0.05),
             224: single(0.4, 0.3, 0.2, 0.1, 0.05),
         },
+        dtype=torch.float64,
     ),
 )
 CORRUPTIONS.add(
@@ -117,6 +119,7 @@ CORRUPTIONS.add(
             64: single(0.9, 0.8, 0.7, 0.6, 0.5),
             224: single(0.6, 0.5, 0.4, 0.3, 0.25),
         },
+        dtype=torch.uint8,
     ),
 )
 CORRUPTIONS.add(
@@ -124,6 +127,7 @@ CORRUPTIONS.add(
     Corruption(
         jpeg_compression,
         {32: single(80, 65, 58, 50, 40), 64: single(65, 58, 50, 40, 25), 224: single(25, 18, 15, 10, 7)},
+        dtype=torch.uint8,
     ),
 )
 CORRUPTIONS.add(
@@ -136,5 +140,6 @@ CORRUPTIONS.add(
             224: ((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2)),
         },
         colour=True,
+        dtype=torch.float64,
     ),
 )

@@ -27,7 +27,7 @@ def elastic_transform(x: Tensor, alpha: float, sigma: float, jitter: float) -> T
     columns = torch.arange(width, device=x.device).expand(height, width)
     across, along, offset = back.view(batch, 3, 2, 1, 1).unbind(1)
     source = columns * across + rows * along + offset  # column and row, as OpenCV orders them
-    x = bilinear(x.float(), source[:, 1], source[:, 0], "mirror")
+    x = bilinear(x, source[:, 1], source[:, 0], "mirror")
     if alpha == 0:
         return x
     field = smooth_field(uniform(x.new_empty(batch, 2, height, width)) * 2 - 1, sigma) * alpha

@@ -95,6 +95,7 @@ CORRUPTIONS.add(
             224: ((1, 0.4, 1), (0.8, 0.6, 1), (0.7, 0.7, 1), (0.65, 0.7, 1), (0.6, 0.75, 1)),
         },
         ice=True,
+        dtype=torch.float64,
     ),
 )
 CORRUPTIONS.add(
