@@ -415,15 +415,14 @@ def merge(folders: tuple[Path, ...], into: Path) -> int:
     return join(folders, into)
 
 
+@cli.command()
 @option("--dataset", default="digits", help="Whose test images. Default: digits.")
 @option("--model", help="As of `bench run`.")
 @option("--methods", type=Names(), default="Standard,PGD-AT", help="Whose models. Default: Standard,PGD-AT.")
 @option(
     "--of", type=Names(), default=(), metavar="SPEC,...", help="Models instead, as `bench eval --model` takes them."
 )
-@option(
-    "--parts", type=Names(), default="all", help="PGD-20, bf16, CW-L2, AutoAttack, overhead, training. Default: all."
-)
+@option("--parts", type=Names(), default="all", help="Such as PGD-20,CW-L2. Default: all.")
 @option("--limit", type=POSITIVE, default=128, help="Attack the first N test images. Default: 128.")
 @option("--repeats", type=POSITIVE, default=3, help="Ratios are medians over so many. Default: 3.")
 @machine

@@ -92,12 +92,12 @@ def search(
     limit = room(len(x))
     waiting = torch.arange(len(x), device=x.device)
     rows, taken, tries = waiting[:0], waiting[:0], waiting[:0]
-    x_adv = x[:0]
+    x_adv, clean = x[:0], x[:0]
     while len(rows) or len(waiting):
         new, waiting = waiting[: limit - len(rows)], waiting[limit - len(rows) :]
         if len(new):
             zeros = torch.zeros_like(new)
-            x_adv = torch.cat([x_adv, _first(ascent, x, new, zeros)])
+            x_adv, clean = torch.cat([x_adv, _first(ascent, x, new, zeros)]), torch.cat([clean, x[new]])
             rows, taken, tries = torch.cat([rows, new]), torch.cat([taken, zeros]), torch.cat([tries, zeros])
 
         x_adv.requires_grad_()
@@ -107,11 +107,12 @@ def search(
 
         ended = taken == ascent.steps  # only restarts that have a successor are looked at here
         wrong = logits.detach().argmax(1) != y[rows]
-        broken = wrong & (ended if last else True)
+        allowed = (taken > 0) | (ascent.start != "unclipped")  # an unclipped start is no image yet
+        broken = wrong & (ended if last else allowed)
         found[rows[broken]] = x_adv[broken]
         for leg in shorter:
             leg.look(rows, x_adv, broken)
-        x_adv, taken = ascent.step(x_adv, grad, x[rows]), taken + 1
+        x_adv, taken = ascent.step(x_adv, grad, clean), taken + 1
         again = ended & ~broken
         if again.any():
             tries = tries + again
@@ -119,11 +120,12 @@ def search(
             x_adv[again] = _first(ascent, x, rows[again], tries[again])
         done = (taken == ascent.steps) & (tries == restarts * goals.shape[1] - 1) & ~broken
         found[rows[done]] = x_adv[done]
-        stuck += int((flat(grad) & done & ~wrong).sum())
+        stuck += int(flat(grad[done & ~wrong]).sum())
         for leg in shorter:
             leg.end(rows, x_adv, taken, tries, flat(grad) & ~wrong)
         stay = ~(broken | done)
-        rows, taken, tries, x_adv = rows[stay], taken[stay], tries[stay], x_adv[stay]
+        if not stay.all():
+            rows, taken, tries, x_adv, clean = (part[stay] for part in (rows, taken, tries, x_adv, clean))
     doubt_zeros(stuck)
     return found
 

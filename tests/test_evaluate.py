@@ -420,6 +420,16 @@ def test_autoattack_does_not_doubt_a_plain_model(model, images):
     assert outcome.verdict == "ok"
 
 
+@pytest.mark.parametrize("text", ["R-FGSM", "PGD-3[start=unclipped]"])
+def test_a_start_that_is_no_image_yet_breaks_nothing(model, images, text):
+    threat = L2(3.0)  # noise of this size fools the model by itself
+    with seeded("noise"):
+        x_adv = to_float(images.x) + threat.noise(to_float(images.x))
+    assert judge(model, x_adv, images.y, 64).float().mean() < 0.9
+    outcome = outcomes(model, images, Attacked(parse_attack(text), threat))
+    assert outcome.right.mean() < 0.5
+
+
 def test_a_model_without_gradients_gives_no_number(model, images):
     with pytest.raises(
         BadInput, match=r"attack PGD-10: the model gives its images no gradient .* attack it with Square"

@@ -3,6 +3,7 @@
 import json
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -47,15 +48,21 @@ def test_registered_recipes_choose_the_defaults(name):
     assert chosen == []
 
 
-@pytest.mark.parametrize("path", RUNS, ids=lambda path: "-".join(path.parts[-5:-2]))
-def test_committed_runs_have_the_names_that_they_would_be_given_now(path):
+def job_of(path: Path) -> tuple[Job, dict[str, Any]]:
+    """What a committed run says that it is of, with recipes as they are now; and all that it says."""
     facts = json.loads(path.read_text(encoding="utf-8"))
-    factor = DATASETS[facts["dataset"]].threat.eps / REFERENCE_EPS
-    recipe = scaled(RECIPES[facts["name"]], factor)
+    recipe = scaled(RECIPES[facts["name"]], DATASETS[facts["dataset"]].threat.eps / REFERENCE_EPS)
     assert repr(recipe) == facts["recipe"]
     plan = Plan(**facts["plan"] | {"milestones": tuple(facts["plan"]["milestones"])})
     rest = {f.name: facts[f.name] for f in fields(Job) if f.name not in ("recipe", "plan", "start")}
-    assert Job(recipe=recipe, plan=plan, **rest).run == facts["run"]
+    start = job_of(path.parents[4] / facts["start"] / "job.json")[0] if facts.get("start") else None
+    return Job(recipe=recipe, plan=plan, start=start, **rest), facts
+
+
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: "-".join(path.parts[-5:-2]))
+def test_committed_runs_have_the_names_that_they_would_be_given_now(path):
+    job, facts = job_of(path)
+    assert job.run == facts["run"]
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_one_search_that_serves_several_numbers_is_no_weaker_than_a_run_for_each
     assert ours.backwards < theirs.backwards
 
 
-@pytest.mark.usefixtures("short_square")
+@pytest.mark.usefixtures("short_autoattack")
 def test_autoattack_called_directly_has_the_outcomes_of_ours_image_by_image(subject, monkeypatch) -> None:
     monkeypatch.setattr("bench.speed.parts.BLOCK", 32)
     monkeypatch.setattr("bench.speed.parts.AUTOATTACK", ("AutoAttack[block=32]", "AutoAttack.screened[block=32]"))
