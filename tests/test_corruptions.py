@@ -10,8 +10,9 @@ from scipy.ndimage import gaussian_filter, map_coordinates, zoom
 from torch import Tensor
 
 from bench import BadInput
-from bench.corruptions import CORRUPTIONS, SETS, SEVERITIES, corrupted, elastic, refusal
+from bench.corruptions import CORRUPTIONS, SETS, SEVERITIES, Corruption, corrupted, elastic, members, refusal
 from bench.corruptions.blur import displaced
+from bench.corruptions.corruption import same
 from bench.corruptions.filters import bilinear, smooth, streak, zoomed
 from bench.corruptions.ice import PHOTOGRAPHS, find_ice
 from bench.corruptions.plasma import plasma
@@ -324,3 +325,12 @@ def test_photographs_that_are_missing_are_named(tmp_path):
     (tmp_path / "frost").mkdir()
     with pytest.raises(BadInput, match=r"frost1\.png.*it must hold frost1\.png, frost2\.png"):
         find_ice(tmp_path, 5)
+
+
+def test_a_corruption_of_somebody_else_is_one_line(monkeypatch):
+    monkeypatch.setattr(CORRUPTIONS, "_items", dict(CORRUPTIONS))
+    CORRUPTIONS.add("darkness", Corruption(lambda x, left: x * left, same(((0.8,), (0.6,), (0.4,), (0.2,), (0.0,)))))
+    x = scenes()
+    assert members("all")[-1] == "darkness"
+    assert torch.equal(corrupted(x, "darkness", 5, range(6)), torch.zeros_like(x))
+    assert torch.equal(corrupted(x, "darkness", 3, range(6)), (x.double() * 0.4 + 1e-4).floor().byte())
