@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates, zoom
 from torch import Tensor
 
 from bench import BadInput
-from bench.corruptions import CORRUPTIONS, SETS, SEVERITIES, Corruption, corrupted, elastic, members, refusal
+from bench.corruptions import CORRUPTIONS, SETS, SEVERITIES, Corruption, corrupted, elastic, members, refusal, weather
 from bench.corruptions.blur import displaced
 from bench.corruptions.corruption import same
 from bench.corruptions.filters import bilinear, smooth, streak, zoomed
@@ -167,6 +167,27 @@ def test_plasma_fills_the_unit_interval_and_is_rougher_where_wobble_decays_slowe
         assert clouds.amin((1, 2)).eq(0).all()
         assert clouds.amax((1, 2)).eq(1).all()
     assert rough.diff(dim=1).abs().mean() > 2 * soft.diff(dim=1).abs().mean()
+
+
+def test_snow_equals_the_official_steps_given_its_draws(monkeypatch):
+    size, angle = 32, -70.0
+    normals = np.random.RandomState(4).normal(size=(size, size))
+    monkeypatch.setattr(weather, "normal", lambda like: torch.from_numpy(normals)[None, None])
+    monkeypatch.setattr(weather, "uniform", lambda like: torch.full((1, 1), (angle + 135) / 90))
+    x = picture(size)[0].double() / 255
+    mean, std, factor, threshold, radius, sigma, mix = CORRUPTIONS["snow"].tables[32][2]
+    middle = int(np.ceil(size / factor))
+    start = (size - middle) // 2
+    flakes = zoom((mean + std * normals)[start : start + middle, start : start + middle], factor, order=1)
+    cut = (len(flakes) - size) // 2
+    flakes = flakes[cut : cut + size, cut : cut + size]
+    flakes = np.floor(np.clip(np.where(flakes < threshold, 0, flakes), 0, 1) * 255) / 255
+    flakes = streak(torch.from_numpy(flakes)[None, None], torch.tensor([angle]), radius, sigma)[0, 0].numpy()
+    flakes = np.rint(flakes * 255) / 255
+    grey = (x * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(0).numpy()
+    theirs = mix * x.numpy() + (1 - mix) * np.maximum(x.numpy(), grey * 1.5 + 0.5) + flakes + np.rot90(flakes, 2)
+    ours = CORRUPTIONS["snow"].apply(x[None], *CORRUPTIONS["snow"].tables[32][2])[0]
+    assert np.allclose(ours, theirs, atol=1e-6)
 
 
 def test_fog_keeps_the_brightest_pixel_at_most_as_bright():

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 LINE = 0.26  # inches, of one recipe
 DARK = 85  # percent, above which white is easier to read than black
 ACROSS = 6  # panels in a line
+LINES = 10  # recipes in a panel; the CSV has them all
 
 
 @styled
@@ -45,21 +46,25 @@ def heat_map(scores: Scores, title: str) -> "Figure":
 def severity_curves(scores: Scores, title: str) -> "Figure":
     """One panel a corruption, one line a recipe: accuracy by severity, with the interval of each point."""
     cells = scores.cells[(scores.cells["severity"] != MEAN) & (scores.cells["kind"] == "corruption")]
+    means = cells.groupby("recipe")["accuracy"].mean().sort_values(ascending=False, kind="stable")
+    cells = cells[cells["recipe"].isin(means.index[:LINES])]
+    title += f" (best {LINES} of {len(means)})" if len(means) > LINES else ""
     names = list(dict.fromkeys(cells["name"]))
-    figure, panels = grid(
-        len(names), min(ACROSS, len(names)), TWO_COLUMNS, (1.05, 0.7), title, sharex=True, sharey=True
-    )
-    drawn = {}
-    for axes, name in zip(panels, names, strict=True):
+    across = min(ACROSS, len(names))
+    figure, panels = grid(len(names), across, TWO_COLUMNS, (1.05, 0.7), title, sharex=True, sharey=True)
+    drawn, looks = {}, dict(zip(means.index, zip(cycle(COLOURS), cycle(MARKERS), strict=False), strict=False))
+    for place, (axes, name) in enumerate(zip(panels, names, strict=True)):
         own = cells[cells["name"] == name]
-        looks = zip(cycle(COLOURS), cycle(MARKERS), strict=False)
-        for (recipe, line), (colour, marker) in zip(own.groupby("recipe", sort=False), looks, strict=False):
+        for recipe, line in own.groupby("recipe", sort=False):
+            colour, marker = looks[recipe]
             x, y = line["severity"].to_numpy(), 100 * line["accuracy"].to_numpy()
             low, high = 100 * line["accuracy_low"].to_numpy(), 100 * line["accuracy_high"].to_numpy()
             drawn[recipe] = axes.plot(x, y, marker=marker, color=colour, markersize=2)[0]
             axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
         axes.set(title=name.replace("_", " "), ylim=(0, 102), xticks=list(scores.severities))
-    figure.supxlabel("Severity")
+        if place >= len(panels) - across:  # nothing below
+            axes.set_xlabel("Severity")
+            axes.tick_params(labelbottom=True)
     figure.supylabel("Accuracy (%)")
     figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=min(6, len(drawn)))
     return figure
