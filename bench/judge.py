@@ -120,7 +120,7 @@ class Target:
     def crafted(
         self, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
     ) -> tuple[Tensor, Tensor]:
-        """The attack's images (B, C, H, W), at least where `some` (B,) asks for them, and which fool the model (B,).
+        """The attack's images (B, C, H, W), where `some` (B,) asks for them, and which of those fool the model (B,).
 
         An image that the copy gets wrong and the model right after the attack is no success: the search ended there
         only because the copy misled it, so it is attacked again on the model itself.
@@ -128,15 +128,19 @@ class Target:
         attack = self._whole if condition.attack.block else self._singly
         start = time.perf_counter()
         x_adv = attack(self.copy, condition, ids, x, y, some, outcome)
-        fooled = ~judge(self.model, x_adv, y, self.batch_size)
+        fooled = self._fooled(self.model, x_adv, y, some)
         if self.copy is not self.model:
-            misled = some & ~fooled & ~judge(self.copy, x_adv, y, self.batch_size)
+            misled = self._fooled(self.copy, x_adv, y, some & ~fooled)
             if misled.any():
                 log.info("%s: %d images attacked again on the model itself", condition.attack.name, misled.sum())
                 x_adv[misled] = attack(self.model, condition, ids, x, y, misled, outcome)[misled]
-                fooled |= ~judge(self.model, x_adv, y, self.batch_size)
+                fooled |= self._fooled(self.model, x_adv, y, misled)
         outcome.seconds += time.perf_counter() - start
         return x_adv, fooled
+
+    def _fooled(self, model: nn.Module, x: Tensor, y: Tensor, some: Tensor) -> Tensor:
+        """Which of some images a model gets wrong, (B,) bool."""
+        return some.masked_scatter(some, ~judge(model, x[some], y[some], self.batch_size))
 
     def _singly(
         self, model: nn.Module, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome

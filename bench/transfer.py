@@ -63,7 +63,7 @@ def transferred(
         for model in (source, *targets):
             stack.enter_context(frozen(model))
         stack.enter_context(places(batch_size))
-        attacked = Target.of(source, to_float(images.x[:64]), precision, batch_size, seed)
+        attacked = Target.of(source, to_float(images.x[:16]), precision, batch_size, seed)
         while made.done < n:
             ids = range(made.done, min(made.done + OWN_BLOCK, n))
             x, y = to_float(images.x[ids.start : ids.stop]), images.y[ids.start : ids.stop]

@@ -27,7 +27,7 @@ from bench.speed.race import flops, peak, race
 from bench.threat import Linf
 from bench.work import Request, test_images
 
-ROOM = ("Model", "Seconds", "Theirs", "Note")  # what the terminal has none for
+ROOM = ("Model", "Seconds", "Theirs", "Range", "Passes", "Floor %", "Note")  # what the terminal has no room for
 NOTE = (
     "Ratio: seconds of theirs / ours, median of paired repeats, all in one process with the same threads and settings "
     "(glibc keeps freed memory, for all alike) and the same images; judging included; peers get the model as training "

@@ -32,10 +32,10 @@ def installed(peer: str) -> bool:
     return peer not in PACKAGES or find_spec(PACKAGES[peer]) is not None
 
 
-def plain(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
+def plain(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, steps: int = STEPS) -> Tensor:
     """PGD in its shortest form."""
     x_adv = (x + threat.noise(x)).clamp(0, 1)
-    for _ in range(STEPS):
+    for _ in range(steps):
         x_adv.requires_grad_()
         (grad,) = torch.autograd.grad(cross_entropy(model(x_adv), y).sum(), x_adv)
         x_adv = threat.project(x_adv.detach() + STEP * threat.eps * threat.steepest(grad), x)

@@ -1,6 +1,7 @@
 """Parts of `bench speed` where one search serves several numbers, against a search for each."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,14 +9,28 @@ import numpy as np
 from bench.attacks import parse_attack
 from bench.conditions import Attacked
 from bench.evaluate import outcomes, side_by_side
+from bench.speed import peers
 from bench.speed.parts import PARTS, Subject
 from bench.speed.race import Contest, Contestant, Found
 from bench.sweeps import swept
+from bench.threat import Linf
 
-RADII, LENGTHS = 8, ("PGD-100", "PGD-20", "PGD-10")
+RADII, LENGTHS = 8, (100, 20, 10)
+LOOPS = "plain loops"
 
 
-def plain(subject: Subject, conditions: list[Attacked], seed: int = 0) -> Contestant:
+def loops(subject: Subject, runs: list[tuple[Linf, int]]) -> Contestant:
+    """A plain loop for each radius and number of steps; the outcomes of all, one after the other."""
+    each = [replace(subject, threat=ball).theirs(LOOPS, partial(peers.plain, steps=steps)) for ball, steps in runs]
+
+    def run() -> Found:
+        rights = [found.right for one in each if one for found in [one()]]
+        return Found(np.concatenate([right for right in rights if right is not None]))
+
+    return run
+
+
+def ours(subject: Subject, conditions: list[Attacked], seed: int = 0) -> Contestant:
     """A run for each condition; the outcomes of all, one after the other."""
     manner: dict[str, Any] = {"n": subject.n, "batch_size": subject.batch_size, "seed": seed}
 
@@ -41,22 +56,28 @@ def sweep(subject: Subject) -> Contest:
 
     runners = {
         f"sweep of {RADII} radii": bisected,
-        "a run for each": plain(subject, conditions),
-        "the same, other draws": plain(subject, conditions, seed=1),
+        "a run for each": ours(subject, conditions),
+        "the same, other draws": ours(subject, conditions, seed=1),
+        LOOPS: loops(subject, [(ball, peers.STEPS) for ball in balls]),
     }
     names = list(runners)
-    return Contest(runners, ((names[0], names[1]), (names[2], names[1])))
+    return Contest(runners, ((names[0], LOOPS), (names[0], names[1]), (names[2], names[1])))
 
 
 def trajectory(subject: Subject) -> Contest:
-    conditions = [Attacked(parse_attack(name), subject.threat) for name in LENGTHS]
+    conditions = [Attacked(parse_attack(f"PGD-{steps}"), subject.threat) for steps in LENGTHS]
 
     def together() -> Found:
         found = side_by_side(subject.model, subject.test, conditions, n=subject.n, batch_size=subject.batch_size)
         return Found(np.concatenate([o.right for o in found]), None, found[0].forwards, found[0].backwards)
 
-    ours = f"{', '.join(LENGTHS)} together"
-    return Contest({ours: together, "a run for each": plain(subject, conditions)}, ((ours, "a run for each"),))
+    runners = {
+        f"PGD-{', '.join(map(str, LENGTHS))} together": together,
+        "a run for each": ours(subject, conditions),
+        LOOPS: loops(subject, [(subject.threat, steps) for steps in LENGTHS]),
+    }
+    name = next(iter(runners))
+    return Contest(runners, ((name, LOOPS), (name, "a run for each")))
 
 
 PARTS.add("sweep", sweep)
