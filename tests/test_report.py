@@ -289,8 +289,8 @@ def test_alarms_of_a_training_stand_below_its_board(small: Path, tmp_path: Path)
         write_json(run / "job.json", read_job(run) | {"alarms": ["collapsed: 10.0% right"]})
     write_leaderboard(small, tmp_path / "reports")
     text = (tmp_path / "reports/leaderboard/leaderboard.md").read_text()
-    (note,) = [line for line in text.splitlines() if "in training" in line]
-    names, alarm = note.removeprefix("- ").split(", in training: ")
+    (note,) = [line for line in text.splitlines() if "collapsed" in line]
+    names, alarm = note.removeprefix("- ").split(": ", 1)
     assert alarm == "collapsed: 10.0% right."
     assert sorted(names.split(", ")) == sorted({run.parent.name for run in runs})
     assert len(runs) > 1

@@ -62,7 +62,7 @@ def notes(table: pd.DataFrame) -> list[str]:
         if ":" in line["verdict"]:
             found.append(f"{line['recipe']} is {line['verdict']}.")
     alarmed = table[table["alarms"] != ""].groupby("alarms", sort=False)["recipe"].unique()
-    found += [f"{', '.join(recipes)}, in training: {alarms}." for alarms, recipes in alarmed.items()]
+    found += [f"{', '.join(recipes)}: {alarms}." for alarms, recipes in alarmed.items()]
     return [" ".join(note.split()) for note in found]
 
 
