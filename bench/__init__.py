@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from bench.augment import augmented
     from bench.branches import add_branches, add_masks, branch, plain
     from bench.conditions import Attacked, Clean
+    from bench.corruptions import CORRUPTIONS, Corruption, corrupted
     from bench.data import DATASETS, Images, dataset
     from bench.errors import BadInput
     from bench.evaluate import outcomes
@@ -33,6 +34,7 @@ _HOME = {
     "bench.augment": ("augmented",),
     "bench.branches": ("add_branches", "add_masks", "branch", "plain"),
     "bench.conditions": ("Attacked", "Clean"),
+    "bench.corruptions": ("CORRUPTIONS", "Corruption", "corrupted"),
     "bench.data": ("DATASETS", "Images", "dataset"),
     "bench.errors": ("BadInput",),
     "bench.evaluate": ("outcomes",),
@@ -54,12 +56,12 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __version__ = "0.1.0"
 __all__ = [
-    "ATTACKS", "DATASETS", "L2", "MODELS", "RECIPES",
-    "Adversary", "Ascent", "AttackSpec", "Attacked", "BadInput", "Clean", "Images", "Linf", "Options", "Per", "Recipe",
-    "Share", "Shifted", "Targeted", "Threat", "Untargeted", "add_branches", "add_masks", "augmented", "benchmark",
-    "beta", "blended", "box", "branch", "cross_entropy", "dataset", "frozen", "kl", "lerp", "load_model",
-    "load_results", "margin", "option", "outcomes", "parse_attack", "plain", "random_class", "recalled", "rehearsed",
-    "scaled", "shuffled", "smooth", "transferred", "tuned",
+    "ATTACKS", "CORRUPTIONS", "DATASETS", "L2", "MODELS", "RECIPES",
+    "Adversary", "Ascent", "AttackSpec", "Attacked", "BadInput", "Clean", "Corruption", "Images", "Linf", "Options",
+    "Per", "Recipe", "Share", "Shifted", "Targeted", "Threat", "Untargeted", "add_branches", "add_masks", "augmented",
+    "benchmark", "beta", "blended", "box", "branch", "corrupted", "cross_entropy", "dataset", "frozen", "kl", "lerp",
+    "load_model", "load_results", "margin", "option", "outcomes", "parse_attack", "plain", "random_class", "recalled",
+    "rehearsed", "scaled", "shuffled", "smooth", "transferred", "tuned",
 ]  # fmt: skip
 
 

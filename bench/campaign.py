@@ -16,7 +16,7 @@ from bench.plugins import load_plugins
 from bench.pool import cores, logging_to, run_jobs
 from bench.price import cell_cost, seconds_per_pass, training_cost
 from bench.progress import Progress
-from bench.report import print_boards, print_transfer, write_reports
+from bench.report import print_boards, print_corruptions, print_transfer, write_reports
 from bench.runfolder import forget
 from bench.runner import Runner, Todo
 from bench.shards import WHOLE, Shard
@@ -52,6 +52,8 @@ def run_methods(request: Request, manner: Manner) -> int:
         print_boards(manner.results, Console(), only=runs)
         if request.transfer:
             print_transfer(manner.results, Console(), only=runs)
+        if request.corruptions:
+            print_corruptions(manner.results, Console(), only=runs)
         print("\n".join(f"board: {path}" for path in written if path.suffix == ".md"))
         print(f"results: {manner.results / works[0].dataset.name}, log: {manner.results / LOG}")
     return 1 if failed else 0

@@ -71,6 +71,18 @@ class Numbers(click.ParamType[tuple[float, ...]]):
             self.fail(f"{value!r} is not a number, a fraction such as 8/255, or a list of them", param, ctx)
 
 
+class Severities(click.ParamType[tuple[int, ...]]):
+    """1 to 5: comma-separated numbers and ranges such as 1-3."""
+
+    name = "1-5"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        if not re.fullmatch(r"[1-5](-[1-5])?(,[1-5](-[1-5])?)*", value):
+            self.fail(f"{value!r}: severities are 1 to 5, given as numbers or ranges such as 1,3 or 1-5", param, ctx)
+        ends = [(int(part[0]), int(part[-1])) for part in value.split(",")]
+        return tuple(sorted({severity for low, high in ends for severity in range(low, high + 1)}))
+
+
 class Share(click.ParamType[Shard]):
     """i/n, the i-th of n shards."""
 
@@ -147,6 +159,8 @@ judging = shared(
     option("--eps", type=Numbers(), help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's."),
     option("--sweep", type=Numbers(), help="Instead: 3 radii or more of a curve, such as 0,1/255,2/255,4/255,8/255."),
     option("--norm", type=click.Choice(["Linf", "L2"]), help="Of the evaluation. Default: the data set's."),
+    option("--corruptions", type=Names(), help="none (default), all, imagenet-c, extra, mtlat, or names such as fog."),
+    option("--severities", type=Severities(), help="Of the corruptions. Default: 1-5."),
     option("--limit", type=POSITIVE, help="Judge on the first N test images only."),
     option("--save-adv", is_flag=True, help="Keep the images that attacks break, for `bench verify`."),
     option("--shard", type=Share(), default=WHOLE, help="Judge the i-th of n shares only; see `bench merge`."),
@@ -226,9 +240,9 @@ def run(
 
 
 def said(request: dict[str, Any]) -> dict[str, Any]:
-    """The options that were given; `--attacks none` is none."""
+    """The options that were given; `--attacks none` is none, and so is `--corruptions none`."""
     given = {name: value for name, value in request.items() if value is not None}
-    return given | ({"attacks": ()} if given.get("attacks") == ("none",) else {})
+    return given | {name: () for name in ("attacks", "corruptions") if given.get(name) == ("none",)}
 
 
 @cli.command("eval")
@@ -289,7 +303,7 @@ def report(study: str, results: Path, reports: Path) -> None:
         click.echo(write_page(name, results, reports))
 
 
-KINDS = ["methods", "attacks", "datasets", "models", "suites", "studies"]
+KINDS = ["methods", "attacks", "corruptions", "datasets", "models", "suites", "studies"]
 
 
 @cli.command("list")
@@ -304,17 +318,33 @@ def list_names(kind: str) -> None:
 
 
 @cli.command()
-@click.argument("name")
-@option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Its runs. Default: results.")
+@click.argument("names", nargs=-1, required=True, metavar="NAME | corruption NAME")
+@option("--dataset", default="digits", help="Whose images a corruption is shown on. Default: digits.")
+@option(
+    "--data-dir", type=click.Path(path_type=Path), envvar="BENCH_DATA", default=DEFAULT_DATA, help="Where data are."
+)
 @plugins
-@option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
-def show(name: str, results: Path) -> None:
-    """A recipe's page: paper, settings, source, counted cost, numbers printed and measured."""
-    from rich.console import Console
+@folders
+def show(names: tuple[str, ...], dataset: str, data_dir: Path, results: Path, reports: Path) -> None:
+    """A recipe's page: paper, settings, source, counted cost, numbers printed and measured.
 
-    from bench.show import show as show_page
+    \b
+    corruption NAME    a contact sheet: test images down, severity across
+    corruption all     a page of every corruption, on a test image and at 224 pixels
+    """
+    if len(names) == 2 and names[0] == "corruption":
+        from bench.show.sheet import show_corruption
 
-    show_page(name, results, Console(highlight=False))
+        written = show_corruption(names[1], dataset, data_dir.expanduser(), reports)
+        click.echo("\n".join(map(str, written)))
+    elif len(names) == 1:
+        from rich.console import Console
+
+        from bench.show import show as show_page
+
+        show_page(names[0], results, Console(highlight=False))
+    else:
+        raise BadInput(f"show takes one name, or `corruption` and one, not {' '.join(names)!r}")
 
 
 @cli.command()

@@ -5,6 +5,7 @@ from typing import Any
 
 from bench.attacks import ATTACKS
 from bench.contract import examine
+from bench.corruptions import CORRUPTIONS
 from bench.data import DATASETS
 from bench.device import prepare
 from bench.errors import BadInput
@@ -24,6 +25,7 @@ def names(kind: str) -> list[str]:
     registries: dict[str, Registry[Any]] = {
         "methods": RECIPES,
         "attacks": ATTACKS,
+        "corruptions": CORRUPTIONS,
         "datasets": DATASETS,
         "models": MODELS,
         "studies": STUDIES,

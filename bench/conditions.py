@@ -1,14 +1,16 @@
 """Conditions: what is done to a test image before the model sees it. One condition gives one row."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from bench.attacks import AttackSpec
+from bench.data.batches import to_float
 from bench.errors import BadInput, Failed
 from bench.results import Bits
 from bench.stats import Array, Summary, wilson
@@ -59,6 +61,22 @@ class Attacked:
                 f"attack {name} left {self.threat}: {outside} of {len(x)} images are outside, "
                 f"the farthest at {far.max():.5f}; pixels span [{low:.3f}, {high:.3f}]"
             )
+
+
+@dataclass(frozen=True)
+class Corrupted:
+    """What a lens, the weather or a computer does to it."""
+
+    name: str  # in CORRUPTIONS
+    severity: int
+    params: str  # how the images are made, as sorted JSON
+    made: Callable[[Tensor, range], Tensor] = field(repr=False, compare=False)  # (images, their ids) -> the same shape
+
+    def images(self, x: Tensor, ids: range, batch_size: int) -> Tensor:
+        """Floating point images (B, C, H, W) as the condition leaves them, on their device."""
+        starts = range(0, len(ids), batch_size)
+        parts = [self.made(x[i : i + batch_size], ids[i : i + batch_size]).to(x.device) for i in starts]
+        return to_float(torch.cat(parts))
 
 
 @dataclass(frozen=True)
@@ -126,7 +144,7 @@ class Minimised:
         return None, None, None, 0
 
 
-Condition = Clean | Attacked | Diagnosed | Minimised | Probed | Swept
+Condition = Clean | Attacked | Corrupted | Diagnosed | Minimised | Probed | Swept
 
 
 def under(attack: AttackSpec, threat: Threat) -> list[Condition]:

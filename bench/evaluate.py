@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench.adversarial import Album, read_album
 from bench.bisection import smallest_radii
-from bench.conditions import Attacked, Condition, Diagnosed, Probed, measurement
+from bench.conditions import Attacked, Condition, Corrupted, Diagnosed, Probed, measurement
 from bench.course import course
 from bench.data import Images
 from bench.data.batches import to_float
@@ -128,6 +128,8 @@ def _examine(
         radii = smallest_radii(target, condition, ids, x, y, outcome)
         outcome.values += radii.tolist()
         return radii.isinf()
+    if isinstance(condition, Corrupted):
+        x = condition.images(x, ids, target.batch_size)
     right = judge(target.model, x, y, target.batch_size)
     if isinstance(condition, Diagnosed):
         parts = zip(torch.split(x, target.batch_size), torch.split(y, target.batch_size), strict=True)

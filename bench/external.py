@@ -9,6 +9,7 @@ from rich.console import Console
 from bench.campaign import LOG, check_folders, tell_shards
 from bench.checkpoint import fingerprint
 from bench.conditions import Attacked, Clean, Condition
+from bench.damage import damages
 from bench.data import dataset
 from bench.device import pick, prepare
 from bench.entrants import invited
@@ -21,7 +22,7 @@ from bench.plugins import load_plugins
 from bench.pool import cores, logging_to
 from bench.price import cell_cost
 from bench.progress import Progress
-from bench.report import print_boards, print_transfer, write_reports
+from bench.report import print_boards, print_corruptions, print_transfer, write_reports
 from bench.results import place, read_rows, write_json
 from bench.robustbench import model_info, read_model_info
 from bench.rows import Model
@@ -85,6 +86,7 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
     print_boards(terms.results, Console(), only={visitor.run})
     if matrix:
         print_transfer(terms.results, Console(), only={visitor.run})
+    print_corruptions(terms.results, Console(), only={visitor.run})
     print(f"results: {folder}")
     if terms.model_info and not failed:
         rows = {row.key: row for row in read_rows(folder)}
@@ -103,6 +105,7 @@ def admitted(
     if terms.download and data.fetch:
         data.fetch(terms.data_dir)
     test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, terms.data_dir)
+    conditions += tuple(damages(request.corruptions, request.severities, data, test, terms.data_dir))
     how = (request.precision, terms.batch_size, terms.save_adv, terms.shard)
     exam = Exam(test.to(device), n, conditions, device, *how)
     net = source.load(data, Access(terms.data_dir, terms.download, terms.unsafe_pickle)).to(device).eval()

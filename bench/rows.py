@@ -1,12 +1,12 @@
 """From an outcome to the row that is stored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from bench import __version__
-from bench.conditions import Attacked, Condition, Diagnosed, Minimised, Probed
+from bench.conditions import Attacked, Condition, Corrupted, Diagnosed, Minimised, Probed
 from bench.errors import Failed
 from bench.evaluate import PROTOCOL
 from bench.judge import Outcome
@@ -62,7 +62,7 @@ def row_of(
     bounded, named = attacked or probed or swept, attacked or swept
     outcome = result if isinstance(result, Outcome) else None
     value, low, high, n = measured(condition, outcome, n)
-    return Row(
+    row = Row(
         run=subject.run,
         recipe=subject.name,
         dataset=subject.dataset,
@@ -94,6 +94,9 @@ def row_of(
         protocol=PROTOCOL,
         key=key,
     )
+    if not isinstance(condition, Corrupted):
+        return row
+    return replace(row, kind="corruption", name=condition.name, severity=condition.severity, params=condition.params)
 
 
 def metric(condition: Condition) -> str:
@@ -125,6 +128,8 @@ def label(condition: Condition) -> str:
         return f"audit: {condition.sign}{f' under {condition.attack.name}' if condition.attack else ''}"
     if isinstance(condition, Minimised):
         return f"{condition.attack.name} {condition.reading}"
+    if isinstance(condition, Corrupted):
+        return f"{condition.name} {condition.severity}"
     if isinstance(condition, Swept) and condition.reading != "accuracy":
         return f"{condition.attack.name} {condition.reading}"
     if not isinstance(condition, Attacked | Swept):

@@ -17,6 +17,8 @@ from bench.audit import SIGNS
 from bench.conditions import Attacked, Clean, Condition, Diagnosed, Group, Probed, Statistic, over, under
 from bench.contract import VALUE
 from bench.contract.model import views_of
+from bench.corruptions import SEVERITIES
+from bench.damage import damages
 from bench.data import Dataset, Images, dataset
 from bench.diagnostics import DIAGNOSTICS
 from bench.errors import BadInput
@@ -49,6 +51,8 @@ class Request:
     settings: tuple[str, ...] = ()
     attacks: tuple[str, ...] = ("FGSM", "PGD-20", "CW-20", "AutoAttack")
     diagnostics: tuple[str, ...] = ()
+    corruptions: tuple[str, ...] = ()  # names, or sets of them
+    severities: tuple[int, ...] = SEVERITIES
     audit: bool = False
     eps: tuple[float, ...] = ()
     sweep: tuple[float, ...] = ()
@@ -118,7 +122,7 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
         n=n,
         jobs=jobs,
         epochs=("last",) if budget_name == "quick" else ("last", "best"),
-        conditions=conditions,
+        conditions=(*conditions, *damages(request.corruptions, request.severities, data, test, data_dir)),
     )
 
 

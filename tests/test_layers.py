@@ -14,12 +14,13 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
     {"errors", "numbers", "seeding", "passes", "labels", "losses", "mixing", "stats", "progress", "augment"},
     {"registry", "options", "plan", "threat", "device", "results", "shards", "branches", "papers", "course"},
-    {"folding", "tuning", "audit", "adversarial"},
+    {"folding", "tuning", "audit", "adversarial", "corruptions"},
     {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
     {"attacks", "contract", "watch"},
     {"sweeps"},
     {"conditions", "suites"},
+    {"damage"},
     {"judge", "train", "work", "together"},  # cells
     {"planted", "bisection"},
     {"probes"},

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.data.dataset import Dataset, Shape, Source, Split
+from bench.data.dataset import Dataset, Shape, Source
 from bench.errors import BadInput
 from bench.plan import Budget, Plan
 from bench.threat import Linf
@@ -53,8 +53,8 @@ def folder_dataset(root: Path) -> Dataset:
     )
 
 
-def read_folder(root: Path, classes: tuple[str, ...], shape: Shape, split: Split, data_dir: Path) -> Source:
-    """One split of an image folder. Only the images asked for are decoded."""
+def read_folder(root: Path, classes: tuple[str, ...], shape: Shape, split: str, data_dir: Path) -> Source:
+    """One split of an image folder, which is the folder of that name in it. Only the images asked for are decoded."""
     paths, y = listing(root, split, classes)
 
     def pixels(chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -72,7 +72,7 @@ def read_folder(root: Path, classes: tuple[str, ...], shape: Shape, split: Split
     return Source(y, pixels, ordered=False)
 
 
-def listing(root: Path, split: Split, classes: tuple[str, ...]) -> tuple[list[Path], NDArray[np.int64]]:
+def listing(root: Path, split: str, classes: tuple[str, ...]) -> tuple[list[Path], NDArray[np.int64]]:
     """The files of a split by class and name, and their labels (N,)."""
     found = names(root / split, folders=True)
     if wrong := sorted(set(found) ^ set(classes)):

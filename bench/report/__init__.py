@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
+from bench.report.corruption_files import print_corruptions, write_corruptions
 from bench.report.leaderboard import boards, print_boards, write_leaderboard
 from bench.report.sweep_pages import write_sweeps
 from bench.report.transfer_files import print_transfer, write_transfer
 
-__all__ = ["boards", "print_boards", "print_transfer", "write_leaderboard", "write_reports"]
+__all__ = ["boards", "print_boards", "print_corruptions", "print_transfer", "write_leaderboard", "write_reports"]
 
 
 def write_reports(results: Path, reports: Path) -> list[Path]:
     """The leaderboard, and whatever else the rows are enough for: in folders of their own, pages before their files."""
-    written = [write(results, reports) for write in (write_leaderboard, write_transfer, write_sweeps)]
+    writers = (write_leaderboard, write_transfer, write_sweeps, write_corruptions)
+    written = [write(results, reports) for write in writers]
     return [path for paths in written for path in paths]

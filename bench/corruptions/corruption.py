@@ -1,0 +1,88 @@
+"""What a corruption is: a function of images, and its parameters by image size and severity."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.errors import BadInput
+from bench.registry import Registry
+
+SEVERITIES = (1, 2, 3, 4, 5)
+SIZES = {32: 48, 64: 144, 224: 1024}  # of the published parameter tables, and the image side up to which each is used
+SMALLEST = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Corruption:
+    """A corruption of 8-bit images.
+
+    apply:    (x (B, C, H, W) in [0, 1], *parameters) -> the same shape, cut to [0, 1] afterwards. Its draws are
+              `bench.seeding.uniform`, `normal` and `poisson`, so that each image has its own.
+    tables:   by the image size they were made for (32, 64, 224), the parameters of severities 1 to 5.
+    colour:   it says nothing of grey images.
+    ice:      apply takes a keyword `ice`, pictures of frost.
+    dtype:    of the images that apply takes; float64 where a rounding error would be a level. With uint8 they are in
+              0..255, and so is what it returns.
+    smallest: image side in pixels below which it is not defined; why: the reason in words.
+    """
+
+    apply: Callable[..., Tensor]
+    tables: Mapping[int, Sequence[tuple[Any, ...]]]
+    colour: bool = False
+    ice: bool = False
+    dtype: torch.dtype = torch.float32
+    smallest: int = SMALLEST
+    why: str = "its kernels would not fit"
+
+    def __call__(self, x: Tensor, *parameters: Any, rounded: bool = False, **given: Any) -> Tensor:
+        """8-bit images (B, C, H, W) as it leaves them. rounded: to the nearest level, instead of the next below."""
+        if self.dtype == torch.uint8:
+            return self.apply(x, *parameters, **given)
+        result = self.apply(x.to(self.dtype) / 255, *parameters, **given).clamp(0, 1).mul_(255)
+        return (result.round_() if rounded else result.floor_()).byte()
+
+
+CORRUPTIONS: Registry[Corruption] = Registry("corruption")
+
+
+def single(*values: float) -> tuple[tuple[float], ...]:
+    """The parameters of a corruption that has but one, by severity."""
+    return tuple((value,) for value in values)
+
+
+def same(values: Sequence[tuple[Any, ...]]) -> dict[int, Sequence[tuple[Any, ...]]]:
+    """One table for every image size."""
+    return dict.fromkeys(SIZES, values)
+
+
+def table_size(side: int) -> int:
+    """The size whose parameters fit an image whose longer side has this many pixels."""
+    return next((size for size, up_to in SIZES.items() if side <= up_to), max(SIZES))
+
+
+def refusal(name: str, shape: tuple[int, int, int]) -> str | None:
+    """Why a corruption cannot be applied to images (C, H, W), or None if it can."""
+    corruption, (channels, height, width) = CORRUPTIONS[name], shape
+    if channels not in (1, 3):
+        return f"corruption {name} works on grey or RGB images, not on {channels} channels"
+    if corruption.colour and channels == 1:
+        return f"corruption {name} changes colours and the images are grey; leave it out"
+    if min(height, width) < corruption.smallest or max(height, width) > max(SIZES.values()):
+        return (
+            f"corruption {name} takes images of {corruption.smallest} to {max(SIZES.values())} pixels a side, not "
+            f"{width}x{height}: {corruption.why}; leave it out"
+        )
+    return None
+
+
+def parameters(name: str, severity: int, shape: tuple[int, int, int]) -> tuple[Any, ...]:
+    """Of a corruption, for images (C, H, W). BadInput where it is not defined."""
+    if severity not in SEVERITIES:
+        raise BadInput(f"severity {severity} of corruption {name}: severities are 1 to 5")
+    if reason := refusal(name, shape):
+        raise BadInput(reason)
+    chosen: tuple[Any, ...] = CORRUPTIONS[name].tables[table_size(max(shape[1:]))][severity - 1]
+    return chosen

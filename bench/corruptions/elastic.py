@@ -1,0 +1,69 @@
+"""An image on a rubber sheet. Hendrycks & Dietterich, ICLR 2019, arXiv:1903.12261; the authors' parameters."""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.corruptions.corruption import CORRUPTIONS, Corruption
+from bench.corruptions.filters import bilinear
+from bench.seeding import uniform
+
+
+def elastic_transform(x: Tensor, alpha: float, sigma: float, jitter: float) -> Tensor:
+    """Three points moved by up to `jitter` pixels and the plane with them; then every pixel by a smooth random field.
+
+    alpha: by which the smoothed field, of draws in [-1, 1), is multiplied, in pixels. sigma: of the smoothing.
+    """
+    batch, _, height, width = x.shape
+    centre = torch.tensor([height // 2, width // 2], dtype=torch.float64)
+    reach = min(height, width) // 3
+    corners = centre + reach * torch.tensor([[1, 1], [1, -1], [-1, -1]])
+    corners = corners.to(x.device)
+    moved = corners + (uniform(x.new_empty(batch, 3, 2)) * 2 - 1) * jitter
+    back = torch.linalg.solve(torch.cat([moved, torch.ones_like(moved[:, :, :1])], 2), corners.expand(batch, -1, -1))
+    rows = torch.arange(height, device=x.device).view(-1, 1).expand(height, width)
+    columns = torch.arange(width, device=x.device).expand(height, width)
+    across, along, offset = back.view(batch, 3, 2, 1, 1).unbind(1)
+    source = columns * across + rows * along + offset  # column and row, as OpenCV orders them
+    x = bilinear(x, source[:, 1], source[:, 0], "mirror")
+    if alpha == 0:
+        return x
+    field = smooth_field(uniform(x.new_empty(batch, 2, height, width)) * 2 - 1, sigma) * alpha
+    return bilinear(x, rows + field[:, 1], columns + field[:, 0], "reflect")
+
+
+def smooth_field(field: Tensor, sigma: float) -> Tensor:
+    """A Gaussian blur (B, 2, H, W), reflected at the border and cut off at 3 sigma, however many images wide it is."""
+    down, right = (gaussian_matrix(size, sigma).to(field) for size in field.shape[2:])
+    return torch.stack([down @ one @ right.T for one in field])  # image by image: a batched product may sum otherwise
+
+
+@lru_cache(16)
+def gaussian_matrix(size: int, sigma: float) -> Tensor:
+    """The filter as a matrix: what it makes of each unit vector."""
+    from scipy.ndimage import gaussian_filter1d
+
+    return torch.from_numpy(gaussian_filter1d(np.eye(size), sigma, axis=0, mode="reflect", truncate=3))
+
+
+CORRUPTIONS.add(
+    "elastic_transform",
+    Corruption(
+        elastic_transform,
+        {
+            32: ((0, 0, 2.56), (1.6, 6.4, 2.24), (2.56, 1.92, 1.92), (3.2, 1.28, 1.6), (3.2, 0.96, 0.96)),
+            64: ((0, 0, 5.12), (3.2, 19.2, 3.84), (6.4, 5.12, 3.84), (6.4, 1.92, 1.92), (10.24, 1.92, 1.28)),
+            224: (
+                (488, 170.8, 24.4),
+                (488, 19.52, 48.8),
+                (12.2, 2.44, 4.88),
+                (17.08, 2.44, 4.88),
+                (29.28, 2.44, 4.88),
+            ),
+        },
+        smallest=16,
+        why="its jitter could fold a smaller one",
+    ),
+)

@@ -1,0 +1,141 @@
+"""Filters whose arithmetic for one image does not depend on the batch that it is in, so that results are equal to the
+bit: sums over taps in a fixed order and transforms image by image, never a convolution that may choose its algorithm.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+Floats = NDArray[np.float64]
+MANY_TAPS = 60  # from here on a Fourier transform is cheaper
+
+
+def levels(x: Tensor) -> Tensor:
+    """Cut to [0, 1] and written as 8 bits the way the official code does it: the fraction is dropped."""
+    return (x.clamp(0, 1) * 255).floor() / 255
+
+
+def gaussian_taps(sigma: float, radius: int) -> Floats:
+    """Of a normalised Gaussian, from -radius to radius."""
+    taps: Floats = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    taps /= taps.sum()
+    return taps
+
+
+def smooth(x: Tensor, sigma: float) -> Tensor:
+    """A Gaussian blur (B, C, H, W), edge pixels repeated, cut off at 4 sigma, as scikit-image's `gaussian`."""
+    radius = int(4 * sigma + 0.5)
+    if radius == 0:
+        return x
+    taps = gaussian_taps(sigma, radius).tolist()
+    height, width = x.shape[2:]
+    rows = F.pad(x, (0, 0, radius, radius), mode="replicate")
+    x = weighted([rows.narrow(2, i, height) for i in range(len(taps))], taps)
+    columns = F.pad(x, (radius, radius, 0, 0), mode="replicate")
+    return weighted([columns.narrow(3, i, width) for i in range(len(taps))], taps)
+
+
+def weighted(parts: list[Tensor], weights: list[float]) -> Tensor:
+    """Their weighted sum, from the first to the last."""
+    total = parts[0] * weights[0]
+    for part, weight in zip(parts[1:], weights[1:], strict=True):
+        total.add_(part, alpha=weight)
+    return total
+
+
+def correlate(x: Tensor, kernel: Floats) -> Tensor:
+    """Each channel (B, C, H, W) correlated with a square kernel of odd side, mirrored at the edge pixels."""
+    while not kernel[[0, -1]].any() and not kernel[:, [0, -1]].any():
+        kernel = kernel[1:-1, 1:-1]
+    radius = len(kernel) // 2
+    padded = F.pad(x, (radius,) * 4, mode="reflect")
+    height, width = x.shape[2:]
+    taps = list(zip(*kernel.nonzero(), strict=True))
+    if len(taps) < MANY_TAPS:
+        windows = [padded[:, :, r : r + height, c : c + width] for r, c in taps]
+        return weighted(windows, [float(kernel[tap]) for tap in taps])
+    size = padded.shape[2:]
+    response = torch.fft.rfft2(torch.from_numpy(kernel).to(x), size).conj()
+    found: Tensor = torch.fft.irfft2(torch.fft.rfft2(padded) * response, size)
+    return found[:, :, :height, :width]
+
+
+def streak(x: Tensor, angle: Tensor, radius: int, sigma: float) -> Tensor:
+    """Motion blur (B, C, H, W): half a Gaussian of 2 radius + 1 taps along angle (B,) in degrees, as ImageMagick's.
+
+    Tap i is i pixels away in that direction, rounded to a whole pixel; edge pixels are repeated outside.
+    """
+    length = 2 * radius + 1
+    taps = np.exp(-0.5 * (np.arange(length) / sigma) ** 2)
+    taps = (taps / taps.sum()).tolist()
+    steps, turn = np.arange(length), np.deg2rad(angle.double().cpu().numpy())[:, None]
+    # on the CPU in double precision: a device that rounds otherwise would take another pixel
+    down, right = (torch.from_numpy(np.ceil(steps * f(turn) - 0.5)).long().to(x.device) for f in (np.sin, np.cos))
+    margin = int(max(down.abs().max(), right.abs().max()))
+    height, width = x.shape[2:]
+    windows = F.pad(x, (margin,) * 4, mode="replicate").unfold(2, height, 1).unfold(3, width, 1)
+    each = torch.arange(len(x), device=x.device)
+    total = torch.zeros_like(x)
+    for i, tap in enumerate(taps):
+        total.add_(windows[each, :, down[:, i] + margin, right[:, i] + margin], alpha=tap)
+    return total
+
+
+def zoomed(x: Tensor, factor: float) -> Tensor:
+    """The middle of square-cornered images (B, C, H, W) enlarged linearly to their old size, as scipy's `zoom`."""
+    for axis in (2, 3):
+        low, high, share = (part.to(x.device) for part in _zoom_taps(x.shape[axis], factor))
+        share = share.to(x.dtype).view((-1, 1) if axis == 2 else (-1,))
+        x = x.index_select(axis, low) * (1 - share) + x.index_select(axis, high) * share
+    return x
+
+
+@lru_cache(256)
+def _zoom_taps(size: int, factor: float) -> tuple[Tensor, Tensor, Tensor]:
+    """For each of `size` pixels, the two it lies between and how far it is from the first."""
+    middle = int(np.ceil(size / factor))
+    grown = round(middle * factor)
+    where = np.arange(grown) * ((middle - 1) / max(grown - 1, 1))
+    where = where[(grown - size) // 2 :][:size]
+    low = np.minimum(where.astype(int), max(middle - 2, 0))
+    start = (size - middle) // 2
+    high = np.minimum(low + 1, middle - 1)
+    return torch.from_numpy(low + start), torch.from_numpy(high + start), torch.from_numpy(where - low)
+
+
+def bilinear(x: Tensor, row: Tensor, column: Tensor, edge: str) -> Tensor:
+    """Images (B, C, H, W) read at row and column (B, H, W), in pixels.
+
+    edge: what lies outside. `mirror`: the image again, about its edge pixels; `reflect`: about its border; `black`.
+    """
+    low_row, low_column = row.floor(), column.floor()
+    down, right = (row - low_row).unsqueeze(1).to(x), (column - low_column).unsqueeze(1).to(x)
+
+    def at(dr: int, dc: int) -> Tensor:
+        return _pixels(x, low_row.long() + dr, low_column.long() + dc, edge)
+
+    upper = at(0, 0) * (1 - right) + at(0, 1) * right
+    lower = at(1, 0) * (1 - right) + at(1, 1) * right
+    return upper * (1 - down) + lower * down
+
+
+def _pixels(x: Tensor, row: Tensor, column: Tensor, edge: str) -> Tensor:
+    channels, height, width = x.shape[1:]
+    index = _folded(row, height, edge) * width + _folded(column, width, edge)
+    found = x.flatten(2).gather(2, index.flatten(1).unsqueeze(1).expand(-1, channels, -1)).view_as(x)
+    if edge != "black":
+        return found
+    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    return found * inside.unsqueeze(1)
+
+
+def _folded(index: Tensor, size: int, edge: str) -> Tensor:
+    if edge == "black":
+        return index.clamp(0, size - 1)
+    period = 2 * size if edge == "reflect" else 2 * size - 2
+    index = index.remainder(period)
+    return torch.minimum(index, (period - 1 if edge == "reflect" else period) - index)

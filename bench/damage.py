@@ -1,0 +1,82 @@
+"""From the corruptions that a user asks for to conditions: with the published images where they are, or our own."""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from bench.conditions import Corrupted
+from bench.corruptions import CORRUPTIONS, SETS, corrupted, find_ice, members, parameters, refusal, table_size
+from bench.data import Dataset, Images
+from bench.data.corrupted import Official, find_official
+from bench.errors import UnknownName
+from bench.registry import suggestion
+
+log = logging.getLogger("bench")
+
+
+def names_of(texts: Sequence[str], dataset: Dataset) -> list[str]:
+    """The corruptions that these texts name, one by one or as sets; `all` are those of every set.
+
+    What a data set's images are too small or too grey for is left out of sets, and said so; named by itself it is
+    BadInput.
+    """
+    found: dict[str, None] = {}
+    for text in texts:
+        if not members(text) and text not in CORRUPTIONS:
+            raise UnknownName(f"no corruption or set named {text!r}; {suggestion(text, [*CORRUPTIONS, *SETS, 'all'])}")
+        if text in CORRUPTIONS:
+            parameters(text, 1, dataset.shape)
+        for name in members(text) or [text]:
+            if reason := refusal(name, dataset.shape):
+                log.warning("%s, of %s", reason, text)
+            else:
+                found[name] = None
+    return list(found)
+
+
+def damages(
+    texts: Sequence[str], severities: Sequence[int], dataset: Dataset, test: Images, data_dir: Path
+) -> Iterator[Corrupted]:
+    """Each corruption at each severity. BadInput where a published file does not belong to these test images."""
+    for name in names_of(texts, dataset):
+        for severity in severities:
+            official = find_official(name, severity, dataset, len(test), data_dir)
+            if official:
+                official.check(test)
+                yield Corrupted(name, severity, _params(published(official)), partial(_read, official))
+            else:
+                made = generated(name, severity, dataset, data_dir)
+                yield Corrupted(name, severity, _params(made), partial(_make, name, severity, data_dir))
+
+
+def published(official: Official) -> dict[str, Any]:
+    """What a row says of images that others have made."""
+    return {"made": "official", "set": official.folder.name, "images": official.digest()}
+
+
+def generated(name: str, severity: int, dataset: Dataset, data_dir: Path) -> dict[str, Any]:
+    """What a row says of images that are made here."""
+    settings = parameters(name, severity, dataset.shape)
+    said = {"made": "generated", "table": table_size(max(dataset.shape[1:])), "parameters": settings}
+    if CORRUPTIONS[name].ice:
+        ice = find_ice(data_dir)
+        said |= {"ice": ice.kind, "pictures": ice.digest()}
+    return said
+
+
+def _params(said: dict[str, Any]) -> str:
+    return json.dumps(said, sort_keys=True)
+
+
+def _make(name: str, severity: int, data_dir: Path, x: Tensor, ids: range) -> Tensor:
+    return corrupted(x, name, severity, ids, data_dir)
+
+
+def _read(official: Official, x: Tensor, ids: range) -> Tensor:
+    return official.images(np.array(ids))

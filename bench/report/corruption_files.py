@@ -1,0 +1,157 @@
+"""From a results folder to its corruption tables: on the terminal, and as files under reports/corruptions/."""
+
+import math
+from collections.abc import Set
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.report import plain
+from bench.report.boards import Board
+from bench.report.corruptions import EXTRA, MEAN, MTLAT, Scores, corruption_tables
+from bench.report.files import Content, replace_files
+from bench.report.scores import ALEXNET
+from bench.report.words import MISSING
+from bench.results import Bits, load, read_outcomes
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LEFT = ("Recipe", "Corruption")  # columns set flush left
+ACCURACY = (
+    "Accuracy in percent, mean over severities {severities}; ± is the wider side of the 95 % interval over the {n} "
+    "test images of one seed, or the standard deviation over several."
+)
+SCORE = (
+    "Robustness score: accuracy under the corruption or attack over clean accuracy of the same model, so a model that "
+    "always says the same has 1; never compare it without clean accuracy. + and - against Standard, to two decimals."
+)
+ERRORS = "Error and score are means over those corruptions of ImageNet-C's fifteen that are shown; not normalised."
+MCE = "mCE and relative mCE are in percent of AlexNet's."
+LAYOUT = {  # the parts of M-TLAT's tables, and one for the rest of ImageNet-C's set
+    "a": ("corruptions of ImageNet-C", tuple(ALEXNET)),
+    "b": ("its four corruptions", MTLAT),
+    "c": ("attacks", ()),
+    "d": ("the extra four", EXTRA),
+}
+
+
+def found(results: Path, only: Set[str] | None = None) -> dict[tuple[Board, str], Scores]:
+    """Every table below a results folder. only: the runs to include."""
+    rows, outcomes = load(results), dict[str, Bits]()
+    if only is not None:
+        rows = rows[rows["run"].isin(only)]
+    for run in rows["run"].unique():
+        outcomes |= read_outcomes(results / run)
+    return corruption_tables(rows, outcomes)
+
+
+def write_corruptions(results: Path, reports: Path) -> list[Path]:
+    """Write corruptions.md with tables, figures and every number; nothing where nothing was corrupted.
+
+    Files of an earlier report go first.
+    """
+    from bench.report.corruption_figures import heat_map, severity_curves
+
+    files: dict[str, Content] = {}
+    sections = ["# Corruptions\n"]
+    for (board, made), scores in found(results).items():
+        title, slug = heading(board, made), f"{board.slug}-{made}"
+        figures = {"heat": heat_map(scores, title), "severity": severity_curves(scores, title)}
+        files |= {
+            f"{slug}.csv": scores.cells.to_csv(index=False, lineterminator="\n"),
+            f"{slug}-errors.csv": scores.errors.to_csv(index=False, lineterminator="\n"),
+        }
+        files |= {f"{slug}-{name}.{end}": figure for name, figure in figures.items() for end in ("png", "pdf")}
+        files |= {f"{slug}.tex": _latex(board, scores, title, slug)}
+        sections.append(_section(board, scores, title, slug))
+    return replace_files(reports / "corruptions", {"corruptions.md": "\n".join(sections), **files} if files else {})
+
+
+def print_corruptions(results: Path, console: "Console", only: Set[str] | None = None) -> None:
+    """Show every table on the terminal."""
+    from rich.text import Text
+
+    for (board, made), scores in found(results, only).items():
+        for shown, title in ((accuracies(scores, ""), heading(board, made)), (errors(scores), "")):
+            console.print(plain.terminal(shown, LEFT, title))
+        for line in [*_captions(board, scores), ""]:
+            console.print(Text(line, "dim"))
+
+
+def heading(board: Board, made: str) -> str:
+    """What all numbers of a table have in common."""
+    return f"{board.dataset}, {board.model}, {board.budget}, n={board.n}, {made} images"
+
+
+def accuracies(scores: Scores, spread: str = " ±{:.1f}") -> pd.DataFrame:
+    """A line a corruption and a column a recipe, means over severities as text. spread: how an interval is added."""
+    lines: dict[str, dict[str, str]] = {}
+    means = scores.cells[(scores.cells["severity"] == MEAN) & (scores.cells["kind"] == "corruption")]
+    for cell in means.to_dict("records"):
+        value = 100 * cell["accuracy"]
+        half = 100 * max(cell["accuracy_high"] - cell["accuracy"], cell["accuracy"] - cell["accuracy_low"])
+        text = _absent(cell["status"]) if math.isnan(value) else f"{value:.1f}{spread.format(half)}"
+        lines.setdefault(cell["name"], {})[cell["recipe"]] = text
+    return pd.DataFrame([{"Corruption": name, **line} for name, line in lines.items()]).fillna(MISSING)
+
+
+def robustness(scores: Scores) -> dict[str, pd.DataFrame]:
+    """By part of M-TLAT's layout, a line a recipe and a column a treatment: scores with their marks as text."""
+    tables = {}
+    means = scores.cells[scores.cells["severity"] == MEAN]
+    clean = dict(zip(scores.errors["recipe"], scores.errors["clean"], strict=True))
+    for part, (_, names) in LAYOUT.items():
+        chosen = means[means["name"].isin(names) if names else means["kind"] == "attack"]
+        lines: dict[str, dict[str, str]] = {}
+        for cell in chosen.to_dict("records"):
+            text = _absent(cell["status"]) if math.isnan(cell["score"]) else f"{cell['score']:.2f}{cell['mark']}"
+            line = lines.setdefault(cell["recipe"], {"Clean": f"{100 * clean[cell['recipe']]:.1f}"})
+            line[cell["name"].replace("_", " ")] = text
+        if lines:
+            tables[part] = pd.DataFrame([{"Recipe": recipe, **line} for recipe, line in lines.items()]).fillna(MISSING)
+    return tables
+
+
+def errors(scores: Scores) -> pd.DataFrame:
+    """A line a recipe, as text."""
+    names = {"clean": "Clean", "error": "Mean error", "score": "Score", "mce": "mCE", "relative_mce": "Relative mCE"}
+    factor = {"clean": 100.0, "error": 100.0}
+    shown = {"Recipe": list(scores.errors["recipe"])}
+    for name, heading in names.items():
+        if name in scores.errors:
+            digits = 2 if name == "score" else 1
+            values = scores.errors[name] * factor.get(name, 1.0)
+            shown[heading] = [MISSING if math.isnan(value) else f"{value:.{digits}f}" for value in values]
+    return pd.DataFrame(shown)
+
+
+def _absent(status: str) -> str:
+    return "failed" if status.startswith("failed") else MISSING
+
+
+def _captions(board: Board, scores: Scores) -> list[str]:
+    severities = ", ".join(map(str, scores.severities))
+    captions = [ACCURACY.format(severities=severities, n=board.n), ERRORS]
+    failed = scores.cells[scores.cells["status"].str.startswith("failed")]
+    reasons = {f"{c['recipe']}, {c['name']}: {c['status']}." for c in failed.to_dict("records")}
+    return [*captions, *([MCE] if "mce" in scores.errors else []), *scores.notes, *sorted(reasons)]
+
+
+def _section(board: Board, scores: Scores, title: str, slug: str) -> str:
+    parts = [f"## {title}\n", plain.markdown(accuracies(scores), LEFT), plain.markdown(errors(scores), LEFT)]
+    parts += ["\n".join(_captions(board, scores)) + "\n"]
+    for part, shown in robustness(scores).items():
+        parts.append(f"({part}) {LAYOUT[part][0]}\n\n{plain.markdown(shown, LEFT)}")
+    parts += [SCORE + "\n", f"![heat map]({slug}-heat.png)\n", f"![by severity]({slug}-severity.png)\n"]
+    return "\n".join(parts)
+
+
+def _latex(board: Board, scores: Scores, title: str, slug: str) -> str:
+    texts = []
+    for part, shown in robustness(scores).items():
+        cells = shown.map(lambda cell: cell.translate(plain.LATEX))
+        caption = f"({part}) {LAYOUT[part][0]}, {title}. {SCORE} {' '.join(scores.notes)}"
+        texts.append(plain.latex(cells, LEFT, caption, f"tab:corruptions-{slug}-{part}"))
+    return "\n".join(texts)
