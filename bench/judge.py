@@ -16,6 +16,7 @@ from bench.passes import counting
 from bench.results import Bits
 from bench.seeding import image_stream, seeded
 
+FARTHER = (1.01, 1.1)  # times as far as the copy's border, which lies within rounding of the model's
 DOUBTFUL = 0.002  # share of images that a doubt must exceed, by more than chance (AutoAttack's threshold for Square)
 
 log = logging.getLogger("bench")
@@ -123,7 +124,8 @@ class Target:
         """The attack's images (B, C, H, W), where `some` (B,) asks for them, and which of those fool the model (B,).
 
         An image that the copy gets wrong and the model right after the attack is no success: the search ended there
-        only because the copy misled it, so it is attacked again on the model itself.
+        only because the copy misled it. A little farther on the model may be wrong too, where any image of the ball
+        counts; otherwise it is attacked again on the model itself.
         """
         attack = self._whole if condition.attack.block else self._singly
         start = time.perf_counter()
@@ -131,6 +133,10 @@ class Target:
         fooled = self._fooled(self.model, x_adv, y, some)
         if self.copy is not self.model:
             misled = self._fooled(self.copy, x_adv, y, some & ~fooled)
+            for share in () if condition.attack.last else FARTHER:
+                beyond = condition.threat.project(x + share * (x_adv - x), x)
+                found = self._fooled(self.model, beyond, y, misled)
+                x_adv[found], fooled, misled = beyond[found], fooled | found, misled & ~found
             if misled.any():
                 log.info("%s: %d images attacked again on the model itself", condition.attack.name, misled.sum())
                 x_adv[misled] = attack(self.model, condition, ids, x, y, misled, outcome)[misled]

@@ -23,7 +23,7 @@ from bench.data.batches import epoch_batches, to_float
 from bench.errors import AttackWarning, BadInput, Failed
 from bench.evaluate import outcomes
 from bench.folding import attackable
-from bench.judge import Bf16, Outcome, judge
+from bench.judge import Bf16, Outcome, Target, judge
 from bench.models import build
 from bench.seeding import seeded
 from bench.threat import L2, Linf
@@ -435,6 +435,28 @@ def test_a_model_without_gradients_gives_no_number(model, images):
         BadInput, match=r"attack PGD-10: the model gives its images no gradient .* attack it with Square"
     ):
         outcomes(Returns(model, lambda z: z.detach()), images, PGD)
+
+
+def test_what_fools_the_copy_alone_is_looked_for_a_little_farther_before_all_is_attacked_again(attack):
+    """A half-plane whose copy lies 0.001 nearer: an attack that stops at once behind the copy's border."""
+
+    def half(border: float) -> nn.Module:
+        return Returns(nn.Flatten(), lambda z: torch.stack([border - z[:, 0], z[:, 0] - border], 1))
+
+    x, calls = torch.full((4, 1, 1, 1), 0.2), []
+
+    def stops(model, x, y, threat, *, last=False):
+        calls.append(model)
+        return x + 0.1005
+
+    for last in (False, True):
+        condition = attack(stops, Linf(0.2), last=last)
+        target = Target(half(0.301), half(0.3), 2, 0)
+        outcome = Outcome(np.zeros(4, bool))
+        far = target.distances(condition, range(4), x, torch.zeros(4, dtype=torch.long), outcome)
+        assert (far.isinf() == last).all()
+        assert len(calls) == (3 if last else 1), "the last iterate is what it is"
+    assert calls[2] is not calls[1]
 
 
 # what an attack costs
