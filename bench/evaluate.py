@@ -86,7 +86,9 @@ def side_by_side(
     found = _resumed(saved, n - start, len(conditions), album, start)
     seconds = found[0].seconds
     with frozen(model), places(batch_size):
-        target = Target.of(model, to_float(images.x[:16]), precision, batch_size, seed)
+        target = Target(model, model, batch_size, seed)
+        if any(isinstance(condition, Attacked | Swept | Probed) for condition in conditions):
+            target = Target.of(model, to_float(images.x[:16]), precision, batch_size, seed)
         while (done := found[0].done) < n - start:
             at = start + done
             stop = min(at + canonical, len(images)) if canonical else min(at + OWN_BLOCK, n)
