@@ -76,6 +76,8 @@ def carry_out(requests: Sequence[Request], manner: Manner) -> tuple[list[Work], 
 
     BadInput, before anything is done, if any of the requests makes no sense.
     """
+    if manner.retrain and manner.shard.count > 1:
+        raise BadInput(f"--retrain trains anew and --shard {manner.shard} judges only; give one of them")
     load_plugins()
     prepare()
     device = pick(manner.device)

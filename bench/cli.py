@@ -222,6 +222,8 @@ def run(
     from bench.work import Request
 
     asked = said(request)
+    if study and (request["transfer"] or request["source"]):
+        raise BadInput(f"--study {study} asks questions of its own; leave --transfer and --source out")
     if request["source"] and not request["transfer"]:
         raise BadInput("--source names models to craft images on, which is done for --transfer; give that too")
     if "train_eps" in asked:
@@ -232,8 +234,6 @@ def run(
     manner = Manner(*where, workers, download, retrain, dry_run, save_adv, shard)
     if study is None:
         return run_methods(Request(**asked), manner)
-    if request["transfer"]:
-        raise BadInput(f"--study {study} asks questions of its own; leave --transfer out")
     if "methods" in asked or "attacks" in asked:
         raise BadInput(f"--study {study} brings its own methods and attacks; leave --methods and --attacks out")
     return run_study(study, Request(**asked), manner)

@@ -24,7 +24,7 @@ from bench.price import cell_cost
 from bench.progress import Progress
 from bench.report import print_boards, print_corruptions, print_transfer, write_reports
 from bench.results import place, read_rows, write_json
-from bench.robustbench import model_info, read_model_info
+from bench.robustbench import doubts_of, model_info, read_model_info
 from bench.rows import Model
 from bench.runfolder import environment, locked
 from bench.shards import WHOLE, Shard
@@ -82,16 +82,17 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
     if terms.shard.count > 1:
         tell_shards(terms.results, [visitor.run], terms.shard)
         return 1 if failed else 0
-    write_reports(terms.results, terms.reports)
+    written = write_reports(terms.results, terms.reports)
     print_boards(terms.results, Console(), only={visitor.run})
     if matrix:
         print_transfer(terms.results, Console(), only={visitor.run})
     print_corruptions(terms.results, Console(), only={visitor.run})
+    print("\n".join(f"board: {path}" for path in written if path.suffix == ".md"))
     print(f"results: {folder}")
     if terms.model_info and not failed:
         rows = {row.key: row for row in read_rows(folder)}
         clean, attacked = (rows[exam.key(visitor.identity, c)] for c in (Clean(), official(exam.conditions)))
-        write_json(terms.model_info, model_info(clean, attacked, known))
+        write_json(terms.model_info, model_info(clean, attacked, doubts_of(terms.results, attacked), known))
         print(f"model_info: {terms.model_info}")
     return 1 if failed else 0
 

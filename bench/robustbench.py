@@ -5,12 +5,14 @@ Croce et al., "RobustBench: a standardized adversarial robustness benchmark", Ne
 
 import json
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from bench.attacks import parse_attack
+from bench.audit import Doubt
 from bench.conditions import Attacked, Clean
 from bench.data import dataset as named
 from bench.device import pick, prepare
@@ -18,7 +20,8 @@ from bench.errors import BadInput
 from bench.evaluate import outcomes
 from bench.numbers import radius
 from bench.outside import doubts
-from bench.results import Row
+from bench.report.verdicts import doubts_by_board, verdict
+from bench.results import Row, load, read_outcomes
 from bench.work import NORMS
 
 KEYS = (
@@ -78,23 +81,36 @@ def read_model_info(path: Path) -> dict[str, object]:
     return info
 
 
-def model_info(clean: Row, attacked: Row, known: dict[str, object]) -> dict[str, object]:
+def doubts_of(results: Path, attacked: Row) -> list[Doubt]:
+    """What the audit says of a row's model under its threat, by all that a results folder knows of the model."""
+    assert attacked.eps is not None
+    known = load(results)
+    same = (known["kind"] == "clean") | (
+        (known["norm"] == attacked.norm) & ((known["eps"] - attacked.eps).abs() < 1e-7)
+    )
+    for column in ("run", "view", "epoch", "n"):
+        same &= known[column] == getattr(attacked, column)
+    return doubts_by_board(known[same], known, read_outcomes(results / attacked.run))
+
+
+def model_info(clean: Row, attacked: Row, doubts: Iterable[Doubt], known: dict[str, object]) -> dict[str, object]:
     """The keys of RobustBench's model_info/<data set>/<threat>/NAME.json.
 
-    Accuracies are text, in percent with two digits, as there. known: keeps what only people can say, such as title,
-    authors and venue; null where nobody has said it.
+    Accuracies are text, in percent with two digits, as there. doubts: the audit's, of the model under this threat.
+    known: keeps what only people can say, such as title, authors and venue; null where nobody has said it.
     """
     assert clean.value is not None
     assert attacked.value is not None
     assert attacked.eps is not None
+    judged = verdict([(attacked.name, attacked.verdict)], doubts)
     said = [f"First {clean.n} test images only."] if clean.partial else []
-    said += [f"Evaluation {attacked.verdict}."] if attacked.verdict != "ok" else []
+    said += [f"Evaluation {judged}."] if judged != "ok" else []
     measured = {
         "dataset": clean.dataset,
         "eps": radius(attacked.eps),
         "clean_acc": f"{100 * clean.value:.2f}",
         "autoattack_acc": f"{100 * attacked.value:.2f}",
-        "unreliable": attacked.verdict != "ok",
+        "unreliable": judged != "ok",
     }
     footnote = {"footnote": " ".join(said)} if said else {}
     return dict.fromkeys(KEYS) | known | measured | footnote

@@ -15,6 +15,8 @@ class Shard:
     count: int = 1
 
     def __post_init__(self) -> None:
+        if self.count < 1:
+            raise BadInput(f"--shard {self}: there is at least one share; the form is i/n, such as 1/3")
         if not 1 <= self.index <= self.count:
             raise BadInput(f"--shard {self} is none of the shares 1/{self.count} to {self.count}/{self.count}")
 

@@ -68,7 +68,7 @@ class Request:
         whole = {"--transfer": self.transfer, "--source": self.source, "--sweep": self.sweep}
         if shard.count > 1 and any(whole.values()):
             named = next(option for option, asked in whole.items() if asked)
-            raise BadInput(f"--shard {shard} cuts attacks at radii of their own; give {named} without it")
+            raise BadInput(f"--shard {shard} cuts attacks alone; run {named} without it")
 
 
 @dataclass(frozen=True)
@@ -247,6 +247,11 @@ def radii_of_sweep(request: Request) -> list[float]:
     radii = sorted(set(request.sweep))
     if radii and request.eps:
         raise BadInput("--eps and --sweep both name radii to evaluate at; give one of them")
+    if radii and (request.transfer or request.source):
+        named = "--transfer" if request.transfer else "--source"
+        raise BadInput(
+            f"{named} hands over images of one radius: give it a run with --eps, beside the one with --sweep"
+        )
     if radii and request.audit:
         raise BadInput("--audit asks at radii of their own: give it a run with --eps, beside the one with --sweep")
     if 0 < len(radii) < 3:

@@ -81,6 +81,14 @@ HONEST = {
         ),
         ({"Square": first(230)}, "ok"),
         ({"Square": first(200)}, "suspect: Square breaks 16 of 300 images that PGD-20 leaves"),
+        (
+            {"Square": first(140)},
+            "suspect: Square breaks 76 of 300 images that PGD-20 leaves",
+        ),
+        (
+            {"Square": first(140), "FGSM": first(218)},
+            "suspect: Square breaks 76 of 300 images that PGD-20 leaves, which does no more than FGSM",
+        ),
         ({"Square": first(200), "CW-20": first(198)}, "ok"),  # one attack with the gradient is as good
         ({"PGD-100": first(212)}, "ok"),
         ({"PGD-100": first(232)}, "suspect: PGD-20 breaks 16 of 300 images that PGD-100 leaves, for all its steps"),

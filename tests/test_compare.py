@@ -1,8 +1,11 @@
 """The regression gate lets chance pass and nothing else."""
 
+import json
 import shutil
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -12,6 +15,7 @@ from bench import cross_entropy
 from bench.campaign import Manner, run_methods
 from bench.cli import cli
 from bench.compare import judge_cells, read_cells
+from bench.compare.cells import labels
 from bench.compare.judging import Finding
 from bench.errors import BadInput
 from bench.results import COLUMNS, read_rows, run_folders, write_csv
@@ -174,6 +178,37 @@ def test_level_1_catches_a_weakened_attack(baseline: Path, tmp_path: Path, monke
     assert found is not None
     assert "images flipped" in str(found.get("message"))
     assert str(found.text).startswith("s0 gained: ")
+
+
+def test_level_1_repeats_sweeps_and_names_the_cells_that_it_leaves_out(tmp_path: Path, capsys: Any) -> None:
+    small = partial(Request, methods=("Standard", "LS0.9"), epochs=1, limit_train=100, limit=20, attacks=("PGD-2",))
+    manner = Manner(tmp_path, tmp_path / "old", tmp_path, "cpu", 128, workers=1)
+    assert run_methods(small(sweep=(0.05, 0.1, 0.2)), manner) == 0
+    assert run_methods(small(transfer=True, diagnostics=("gradient",)), manner) == 0
+    capsys.readouterr()
+    assert gate(tmp_path / "old", tmp_path / "new", "--level", 1) == 0
+    out, err = capsys.readouterr()
+    assert "--level 1 leaves out 4 transfer cells, which it cannot repeat\n" in err
+    assert "no regression in 12 cells" in out
+    assert "PGD-2 sweep" in out
+    old, new = ({where: cell.row.key for where, cell in read_cells(tmp_path / side).items()} for side in ("old", "new"))
+    assert len(new) == 12
+    assert all(old[where] == key for where, key in new.items())
+
+
+def test_sweeps_are_told_apart_in_a_comparison(tmp_path: Path) -> None:
+    measure(tmp_path, "", HALF)
+    for grid, eps in (([0, 0.1, 0.2], 0.1), ([0, 0.1, 0.2], 0.2), ([0, 0.1, 0.4], 0.1)):
+        measure(tmp_path, "PGD-20", HALF, kind="sweep", eps=eps, params=json.dumps({"steps": 20, "sweep": grid}))
+    found = labels([*read_cells(tmp_path).values()])
+    assert len(set(found)) == 4
+    assert [label.partition(" ")[0] for label in found] == ["Clean", "PGD-20", "PGD-20", "PGD-20"]
+
+
+def test_a_baseline_of_transfers_alone_cannot_be_repeated(tmp_path: Path) -> None:
+    measure(tmp_path / "old", "PGD-20.last", HALF, source="elsewhere")
+    with pytest.raises(BadInput, match="has no cell that --level 1 could repeat; compare without --level"):
+        gate(tmp_path / "old", tmp_path / "new", "--level", 1)
 
 
 @pytest.mark.slow

@@ -369,6 +369,19 @@ def test_model_info_has_robustbench_s_keys_and_keeps_what_people_wrote(bench, tm
     assert written["footnote"].startswith("First 12 test images only.")
 
 
+def test_what_the_board_suspects_is_unreliable_in_model_info(bench, tmp_path, monkeypatch, quick_autoattack):
+    def weak(model, x, y, threat, *, steps=20):
+        return x
+
+    monkeypatch.setitem(ATTACKS._items, "PGD-20", weak)
+    asked = ["eval", "--model", f"{write(tmp_path)}:nearest", "--attacks", "PGD-20,AutoAttack", "--limit", "150"]
+    code, _, err = bench(*asked, "--eps", "0.1", "--model-info", "info.json")
+    assert code == 0, err
+    written = json.loads((tmp_path / "info.json").read_text())
+    assert written["unreliable"] is True
+    assert "images that PGD-20 leaves" in written["footnote"]
+
+
 def test_benchmark_is_called_as_robustbench_s_and_agrees_with_eval(bench, tmp_path, quick_autoattack):
     spec = f"{write(tmp_path)}:nearest"
     net = load_model(spec, DIGITS).train()

@@ -41,9 +41,11 @@ def test_shards_are_blocks_each_in_exactly_one(n, block):
 def test_more_shards_than_blocks_and_shares_that_are_none_are_refused():
     with pytest.raises(BadInput, match=r"--shard 1/4: 290 images are 3 blocks of 128, so at most 3 shards"):
         Shard(1, 4).ids(290, None)
-    for index, count in [(0, 3), (4, 3), (1, 0)]:
+    for index, count in [(0, 3), (4, 3)]:
         with pytest.raises(BadInput, match="is none of the shares"):
             Shard(index, count)
+    with pytest.raises(BadInput, match="--shard 1/0: there is at least one share"):
+        Shard(1, 0)
 
 
 def drawn(model, x, y, threat, *, block=128):
@@ -241,6 +243,8 @@ def test_an_outside_model_is_judged_in_shards_too(bench, tmp_path):
     ("options", "said"),
     [
         (["--shard", "1/3"], "--shard 1/3 judges only, and not all is trained under new; train first"),
+        (["--shard", "1/3", "--retrain"], "--retrain trains anew and --shard 1/3 judges only; give one of them"),
+        (["--shard", "1/3", "--transfer"], "--shard 1/3 cuts attacks alone; run --transfer without it"),
         (["--shard", "0/3"], "--shard 0/3 is none of the shares 1/3 to 3/3"),
         (["--shard", "4/3"], "--shard 4/3 is none of the shares"),
         (["--shard", "half"], "'half' is not of the form i/n, such as 1/3"),

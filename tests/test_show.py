@@ -3,6 +3,7 @@
 import inspect
 import io
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -11,15 +12,17 @@ from rich.console import Console
 
 import methods  # noqa: F401
 from bench import L2, RECIPES, Ascent, Untargeted
+from bench.attacks import parse_attack
 from bench.cli import cli
 from bench.errors import UnknownName
 from bench.numbers import radius
 from bench.papers import printed
 from bench.show import cost, reflowed, show
-from bench.show.numbers import printed_lines, unlisted
+from bench.show.numbers import measured_lines, printed_lines, unlisted
 from bench.show.settings import Setting, own_classes, settings
 from bench.threat import Pixels
 
+PUBLISHED = Path(__file__).parents[1] / "results/published/digits-quick"
 HEADINGS = ["Paper", "Settings", "Source", "Cost", "Printed", "Measured by this bench"]
 
 
@@ -165,6 +168,24 @@ def test_a_run_is_a_line_with_what_it_scored_and_whether_to_believe_it(tmp_path)
     assert "Linf 8/255: 10.0" in row
     assert "suspect: Square beat PGD; failed: out of memory" in row
     assert sum(line.startswith("digits") for line in lines) == 1, "another recipe's run is not shown"
+
+
+def test_what_the_board_suspects_is_suspect_on_the_page_too(monkeypatch):
+    lines = measured_lines("AVmixup", PUBLISHED)
+    assert [line.verdict for line in lines] == ["suspect: AutoAttack breaks 63 of 300 images that PGD-20 leaves"]
+
+
+def test_doubts_of_several_radii_say_which(tmp_path):
+    for attack, eps, right in (
+        ("PGD-20", 0.1, 180),
+        ("AutoAttack", 0.1, 20),
+        ("PGD-20", 0.2, 9),
+        ("AutoAttack", 0.2, 8),
+    ):
+        measure(tmp_path, attack, "1" * right + "0" * (200 - right), eps=eps, params=parse_attack(attack).params)
+    measure(tmp_path, "", "1" * 200)
+    (line,) = measured_lines("PGD-AT", tmp_path)
+    assert line.verdict == "suspect: Linf 0.1: AutoAttack breaks 160 of 200 images that PGD-20 leaves"
 
 
 def test_piped_text_is_plain_and_a_terminal_gets_colours(tmp_path):

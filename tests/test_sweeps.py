@@ -11,6 +11,7 @@ import torch
 from matplotlib.text import Text
 from result_files import measure
 from test_attacks_exact import linear
+from test_outside import write
 
 import bench.evaluate as bench_evaluate
 import bench.judge as bench_judge
@@ -21,6 +22,7 @@ from bench.evaluate import outcomes, read_off, side_by_side
 from bench.judge import Target
 from bench.models import build
 from bench.report import boards, figures, write_sweeps
+from bench.report.naming import columns
 from bench.report.sweeps import areas, over_effort, over_eps, sweep_boards
 from bench.results import load
 from bench.seeding import seeded
@@ -237,6 +239,24 @@ def test_a_run_stores_curves_shares_searches_and_goes_on(bench, tmp_path, monkey
     assert list(plain["name"]) == ["PGD-4.last"] * 3
     assert "0 of 16 cells" in bench(*ASK, *attacks, "--dry-run")[1]
     assert all("PGD-8" not in set(board.rows["name"]) for board in boards(tmp_path / "results").values())
+
+
+def test_a_model_from_outside_is_told_where_its_curve_is(bench, tmp_path):
+    asked = ["eval", "--model", f"{write(tmp_path)}:nearest", "--attacks", "PGD-2", "--limit", "10"]
+    code, out, err = bench(*asked, "--sweep", "0,0.1,0.2")
+    assert code == 0, err
+    assert f"board: {Path('reports/sweeps/sweeps.md')}" in out.splitlines()
+    code, _, err = bench(*asked, "--sweep", "0,0.1,0.2", "--source", "x.py:y")
+    assert (code, "--source hands over images of one radius" in err) == (2, True)
+
+
+def test_sweeps_have_names_of_their_own_beside_clean(measured):
+    rows = load(measured).drop_duplicates(["name", "kind", "metric", "eps"])
+    named = dict(zip(zip(rows["kind"], rows["metric"], rows["name"], strict=True), columns(rows), strict=True))
+    assert {title for (kind, *_), title in named.items() if kind == "clean"} == {"Clean"}
+    assert named["sweep", "accuracy", "PGD-10"] == "PGD-10 sweep"
+    assert named["sweep", "area", "PGD-10"] == "PGD-10 sweep area"
+    assert named["sweep", "median radius", "PGD-10"] == "PGD-10 sweep median radius"
 
 
 def test_searches_that_are_shared_have_the_rows_of_searches_that_are_not(bench, tmp_path, monkeypatch):

@@ -129,7 +129,7 @@ def test_attacks_without_a_last_iterate_in_a_ball_are_left_out_by_name(points):
     kept, without = handed_over(asked)
     assert kept == [under("PGD-3.last")]
     assert without == ["AutoAttack", "Square", "CW-L2"]
-    with pytest.raises(BadInput, match="and Square has one; name others with --attacks, such as FGSM"):
+    with pytest.raises(BadInput, match="and Square has none; name others with --attacks, such as FGSM"):
         transferred(Sides(1), [Sides(2)], points, under("Square"))
 
 
@@ -452,9 +452,11 @@ def test_a_model_from_outside_meets_images_made_on_others(bench, tmp_path):
 WRONG = {
     "--methods Standard --transfer": "--transfer needs two models; name more --methods or --seeds",
     "--source nets.py:nearest": "--source names models to craft images on, which is done for --transfer; give that",
-    "--transfer --attacks AutoAttack,Square": "and AutoAttack, Square has one; name others with --attacks",
-    "--transfer --attacks none": "and none has one; name others with --attacks",
-    "--transfer --study claims": "--study claims asks questions of its own; leave --transfer out",
+    "--transfer --attacks AutoAttack,Square": "and AutoAttack, Square have none; name others with --attacks",
+    "--transfer --attacks none": "and none is asked for; name others with --attacks",
+    "--transfer --study claims": "--study claims asks questions of its own; leave --transfer and --source out",
+    "--source nowhere --study claims": "--study claims asks questions of its own; leave --transfer and --source out",
+    "--transfer --sweep 0,0.1,0.2": "--transfer hands over images of one radius: give it a run with --eps, beside",
     "--transfer --source nowhere": "--source nowhere: there is no folder nowhere, and the other forms are",
     "--transfer --source nets.py:nine": "the model gives 9 logits an image, and digits has 10 classes",
     "--transfer --source nets.py:wide": "does not take images of 1x8x8 pixels in [0, 1]",

@@ -118,12 +118,16 @@ def parse_attack(text: str) -> AttackSpec:
         if "last" not in free:
             raise BadInput(f"attack {name!r}: {name.removesuffix('.last')} has no last iterate to score")
         settings["last"] = True
+    given = set()
     for part in inside.split(",") if inside else []:
         key, equals, value = part.partition("=")
         if not equals or key not in free or key == "last":
             known = [k for k in free if k != "last"]
             what = f"has no setting {key!r} to change" if equals else f"has {part!r} where setting=value belongs"
             raise BadInput(f"attack {text!r} {what}; {suggestion(key, known) if known else 'it has none'}")
+        if key in given:
+            raise BadInput(f"attack {text!r} says {key} twice; say it once")
+        given.add(key)
         settings[key] = read(attack, f"attack {text!r}", key, value, free[key])
     return AttackSpec(name, tuple(sorted(settings.items())))
 

@@ -32,9 +32,12 @@ def read(attack: Any, where: str, key: str, text: str, default: Setting) -> Sett
 
 
 def _value(where: str, key: str, text: str, default: Setting) -> Setting:
-    try:
-        if key == "step":
+    if key == "step":
+        try:
             return canonical_step(text)
+        except ValueError as error:
+            raise BadInput(f"{where}: step={text} is not a length above 0, such as 0.25eps or 2/255") from error
+    try:
         if isinstance(default, bool):
             return {"true": True, "false": False}[text.lower()]
         return number(text) if isinstance(default, float) else type(default)(text)

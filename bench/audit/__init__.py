@@ -8,7 +8,7 @@ itself is the judge.
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
@@ -58,7 +58,12 @@ def audit(rows: pd.DataFrame, beside: pd.DataFrame, outcomes: Mapping[str, Bits]
         doubts += [*black_box_wins(everyone), *effort_is_lost(counted), *gradient_misleads(counted)]
         doubts += unreached(counted) if math.isinf(here["eps"]) else []
         doubts += eps_helps_the_model(counted, _met(larger[larger["n"] == here["n"]], outcomes))
-    return [*doubts, *above_clean(clean[0], attacks)]
+    return _once([*doubts, *above_clean(clean[0], attacks)])
+
+
+def _once(doubts: Sequence[Doubt]) -> list[Doubt]:
+    """Without those that another one says too, and more."""
+    return [one for one in dict.fromkeys(doubts) if not any(d.reason.startswith(f"{one.reason}, ") for d in doubts)]
 
 
 def _met(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[Met]:

@@ -1,11 +1,13 @@
 """The regression gate: are the numbers of two results folders still the same, up to chance?"""
 
+import sys
+from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
 
 from bench.compare import show
-from bench.compare.cells import Cells, read_cells
+from bench.compare.cells import Cells, read_cells, repeatable
 from bench.compare.judging import Finding, judge_cells
 from bench.errors import BadInput
 
@@ -33,6 +35,7 @@ def compare(
     if level is not None:
         from bench.compare.anew import measure_anew  # torch
 
+        before = _left(baseline, before, level)
         measure_anew(baseline, current, level, data_dir, device, batch_size)
     after = read_cells(current)
     if level == 1:
@@ -48,6 +51,20 @@ def compare(
             path.write_text(text, encoding="utf-8")  # in place: CI hands out files that exist
     console.print(show.headline(found), highlight=False)
     return 1 if any(f.problem for f in found) else 0
+
+
+def _left(baseline: Path, cells: Cells, level: int) -> Cells:
+    """Those that can be measured again; the others are named on stderr. BadInput where there is none."""
+    kept = {where: cell for where, cell in cells.items() if repeatable(cell.row)}
+    lost = Counter(
+        "transfer" if cell.row.source else cell.row.kind for cell in cells.values() if not repeatable(cell.row)
+    )
+    if lost:
+        named = " and ".join(f"{count} {kind}" for kind, count in lost.items())
+        print(f"--level {level} leaves out {named} cells, which it cannot repeat", file=sys.stderr)
+    if not kept:
+        raise BadInput(f"{baseline} has no cell that --level {level} could repeat; compare without --level")
+    return kept
 
 
 def _same_weights(before: Cells, after: Cells) -> None:

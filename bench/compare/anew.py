@@ -9,6 +9,7 @@ import torch
 
 from bench.attacks import AttackSpec, parse_attack
 from bench.checkpoint import FILES, load_views, save_views
+from bench.compare.cells import repeatable
 from bench.conditions import Attacked, Clean, Condition
 from bench.data import Dataset
 from bench.device import pick, prepare
@@ -22,6 +23,7 @@ from bench.price import cell_cost, training_cost
 from bench.progress import Progress
 from bench.results import Row, read_job, read_rows, run_folders, write_json
 from bench.runner import Runner
+from bench.sweeps import Swept
 from bench.work import NORMS, Request, Work, plan_work
 
 Record = dict[str, Any]  # what job.json says
@@ -54,7 +56,7 @@ def works_of(baseline: Path, current: Path, level: int, data_dir: Path, device: 
     """The baseline's jobs with the conditions of their rows; jobs that share these share the work."""
     works: dict[tuple[object, ...], Work] = {}
     for folder in run_folders(baseline):
-        rows = [row for row in read_rows(folder) if row.status == "ok" and row.metric == "accuracy"]
+        rows = [row for row in read_rows(folder) if row.status == "ok" and row.metric == "accuracy" and repeatable(row)]
         if not rows:
             continue
         record = read_job(folder)
@@ -124,14 +126,16 @@ def condition_of(row: Row, folder: Path) -> Condition:
     """The condition that a row was measured under. BadInput if that can no longer be had."""
     if row.kind == "clean":
         return Clean()
-    if row.kind != "attack" or row.source:
-        raise BadInput(f"{folder}: --level cannot repeat {row.kind} {row.name} {row.source}; compare without --level")
     settings = json.loads(row.params or "{}")
+    grid = settings.pop("sweep", ())
     settings.pop("package", None)
     spec = AttackSpec(row.name, tuple(sorted(settings.items())))
-    if spec.params != row.params:
-        raise BadInput(f"{folder}: {row.name} was measured with {row.params}, here is {spec.params}; {REMAKE}")
+    assert row.eps is not None
+    threat = NORMS[row.norm](row.eps)
+    condition = Swept(spec, threat, tuple(grid)) if row.kind == "sweep" else Attacked(spec, threat)
+    params = condition.params if isinstance(condition, Swept) else spec.params
+    if params != row.params:
+        raise BadInput(f"{folder}: {row.name} was measured with {row.params}, here is {params}; {REMAKE}")
     if gone := sorted(settings.keys() - dict(parse_attack(row.name).settings).keys()):
         raise BadInput(f"{folder}: {row.name} no longer has the setting {gone[0]}; {REMAKE}")
-    assert row.eps is not None
-    return Attacked(spec, NORMS[row.norm](row.eps))
+    return condition

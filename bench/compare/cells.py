@@ -44,6 +44,11 @@ class Cell:
         return f"{self.model} s{self.row.seed}, {self.row.name or 'clean'}, n={self.row.n}"
 
 
+def repeatable(row: Row) -> bool:
+    """Whether `--level` can measure it again. A transfer's images come from a model that may be anywhere."""
+    return row.kind in ("clean", "attack", "sweep") and not row.source
+
+
 Cells = dict[tuple[tuple[object, ...], int], Cell]  # by configuration and seed
 
 
@@ -72,7 +77,7 @@ def labels(cells: list[Cell]) -> list[str]:
     names = columns(pd.DataFrame([asdict(row) for row in rows]))
     parts = (
         (
-            row.name if row.kind == "corruption" else name,
+            name,
             row.norm,
             "" if row.eps is None else f"{row.eps:.4g}",
             "" if row.severity is None else f"severity {row.severity}",

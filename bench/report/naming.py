@@ -39,17 +39,30 @@ def titles(places: Iterable[str]) -> dict[str, str]:
 
 
 def columns(rows: pd.DataFrame) -> pd.Series:
-    """The column of each row: Clean, or its attack, with the settings that tell two uses of one name apart."""
+    """The column of each row: Clean, or its attack, with the settings that tell two uses of one name apart.
+
+    A sweep is called one, with what is read off its curve if that is no accuracy; anything else has its own name.
+    """
     names = {}
-    for name, params in rows[rows["kind"] == "attack"].groupby("name")["params"]:
+    for (kind, name), params in rows[rows["kind"].isin(["attack", "sweep"])].groupby(["kind", "name"])["params"]:
+        title = f"{name} sweep" if kind == "sweep" else name
         uses = {text: json.loads(text or "{}") for text in params.unique()}
         keys = sorted(set(chain.from_iterable(uses.values())))
         telling = [key for key in keys if len({json.dumps(use.get(key)) for use in uses.values()}) > 1]
         for text, use in uses.items():
             settings = ",".join(f"{key}={use[key]}" for key in telling if key in use)
-            names["attack", name, text] = f"{name} [{settings}]" if settings else name
+            names[kind, name, text] = f"{title} [{settings}]" if settings else title
     where = zip(rows["kind"], rows["name"], rows["params"], strict=True)
-    return pd.Series([names.get(key, "Clean") for key in where], index=rows.index)
+    found = ["Clean" if key[0] == "clean" else names.get(key, key[1]) for key in where]
+    read = (rows["kind"] == "sweep") & (rows["metric"] != "accuracy")
+    return pd.Series(found, index=rows.index, dtype=object) + (" " + rows["metric"]).where(read, "")
+
+
+def placed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the line (`label`) and the column of a table that each is for."""
+    rows = rows.assign(label=labels(rows), column=columns(rows))
+    # a cell measured again under another key, say after a retraining, replaces the older one
+    return rows.drop_duplicates(["run", "view", "epoch", "column"], keep="last")
 
 
 def place(column: str) -> tuple[int, int, str]:

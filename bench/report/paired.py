@@ -8,7 +8,8 @@ import pandas as pd
 
 from bench.report import plain
 from bench.report.cells import measurements
-from bench.report.tables import placed, ranked_by
+from bench.report.naming import placed
+from bench.report.tables import ranked_by
 from bench.results import Bits
 from bench.stats import mcnemar, paired_bootstrap
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.audit import Doubt
 from bench.report.cells import Cell, measurements, summary
-from bench.report.naming import columns, labels, place
+from bench.report.naming import place, placed
 from bench.report.seeds import trouble
 from bench.report.training import Trained
 from bench.report.verdicts import found_by_audit, verdict
@@ -47,13 +47,6 @@ def leaderboard(
         records.append({"recipe": label} | _flat(cells) | _context(part, trainings or {}, doubts))
         bits[label] = {column: [run[column].bits for run in runs if column in run] for column in order}
     return _ranked(pd.DataFrame(records), {str(label): by_column for label, by_column in bits.items()})
-
-
-def placed(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with the line (`label`) and the column of a table that each is for."""
-    rows = rows.assign(label=labels(rows), column=columns(rows))
-    # a cell measured again under another key, say after a retraining, replaces the older one
-    return rows.drop_duplicates(["run", "view", "epoch", "column"], keep="last")
 
 
 def ranked_by(table: pd.DataFrame) -> str:

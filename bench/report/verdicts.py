@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from bench.audit import Doubt, audit
+from bench.report.boards import groups
+from bench.report.naming import placed
 from bench.results import Bits
 
 MODEL = ["run", "view", "epoch"]
@@ -24,6 +26,16 @@ def found_by_audit(part: pd.DataFrame, beside: pd.DataFrame, outcomes: Mapping[s
         seed = f"seed {model['seed']}: " if several else ""
         found += [Doubt(doubt.level, seed + doubt.reason) for doubt in audit(rows, beside[known], outcomes)]
     return found
+
+
+def doubts_by_board(rows: pd.DataFrame, beside: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[Doubt]:
+    """The doubts about one model on every board that its rows stand on, with the threat where there are several."""
+    found = groups(rows)
+    return [
+        Doubt(doubt.level, f"{board.threat}: {doubt.reason}" if len(found) > 1 else doubt.reason)
+        for board, part in found.items()
+        for doubt in found_by_audit(placed(part), beside, outcomes)
+    ]
 
 
 def verdict(cells: Iterable[tuple[str, str]], doubts: Iterable[Doubt] = ()) -> str:

@@ -8,7 +8,8 @@ import pandas as pd
 
 from bench.numbers import radius
 from bench.report.naming import columns
-from bench.results import load
+from bench.report.verdicts import doubts_by_board
+from bench.results import load, read_outcomes
 
 MISSING = "\N{EN DASH}"
 CLEAN = ["clean", "clean_mean", "clean_std"]
@@ -74,13 +75,18 @@ def _attack(attack: str, source: str) -> str:
 
 def measured_lines(recipe: str, results: Path) -> list[Line]:
     """Every run of the recipe below a results folder, each view and epoch of it."""
-    rows = load(results)
-    rows = rows[(rows["recipe"] == recipe) & (rows["metric"] == "accuracy") & rows["kind"].isin(["clean", "attack"])]
+    known = load(results)
+    rows = known[(known["recipe"] == recipe) & (known["metric"] == "accuracy")]
+    rows = rows[rows["kind"].isin(["clean", "attack"])]
     rows = rows.assign(column=columns(rows))
-    return [_measured(group) for _, group in rows.groupby(RUN, sort=False)]
+    lines = []
+    for _, group in rows.groupby(RUN, sort=False):
+        doubts = doubts_by_board(group, known, read_outcomes(results / group["run"].iloc[0]))
+        lines.append(_measured(group, [f"{doubt.level}: {doubt.reason}" for doubt in doubts]))
+    return lines
 
 
-def _measured(rows: pd.DataFrame) -> Line:
+def _measured(rows: pd.DataFrame, doubts: Iterable[str]) -> Line:
     first = rows.iloc[0]
     attacks = rows[rows["kind"] == "attack"]
     cells = [
@@ -90,7 +96,7 @@ def _measured(rows: pd.DataFrame) -> Line:
         )
     ]
     which = [text for text, usual in ((first["view"], "main"), (first["epoch"], "last")) if text != usual]
-    wrong = [text for text in [*rows["verdict"], *rows["status"]] if text not in ("", "ok")]
+    wrong = [text for text in [*rows["verdict"], *rows["status"], *doubts] if text not in ("", "ok")]
     return Line(
         head=", ".join([first["dataset"], first["model"], f"seed {first['seed']}", *which]),
         detail=f"{first['budget']}, n={first['n']}",
