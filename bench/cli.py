@@ -291,13 +291,15 @@ def report(study: str, results: Path, reports: Path) -> None:
     """Write tables and figures of everything in the results folder."""
     from rich.console import Console
 
-    from bench.report import print_boards, write_reports
+    from bench.report import outstanding, print_boards, write_reports
     from bench.studies.pages import page, started, write_page
 
     if study in ("leaderboard", "all"):
         paths = write_reports(results, reports)
         print_boards(results, Console())
         click.echo("\n".join(str(path) for path in paths))
+        if lacking := outstanding(results):
+            click.echo(f"{results}: cells that lack shards: {lacking}; see bench merge")
     for name in started(results) if study == "all" else [study] if study != "leaderboard" else []:
         click.echo(page(name, results))
         click.echo(write_page(name, results, reports))
