@@ -391,10 +391,10 @@ def compare(data_dir: Path, **settings: Any) -> int:
 def verify(
     path: Path, data_dir: Path, unsafe_pickle: bool, eps: tuple[float, ...] | None, device: str, **settings: Any
 ) -> int:
-    """Check stored adversarial images by one forward pass: ball, range, whose images, and that they fool the model.
+    """Check stored adversarial images by one forward pass: ball, range, whose they are, that all fool, none lacks.
 
     PATH is a results or run folder, a file that --save-adv has left there, or a .pt set of RobustBench, AutoAttack or
-    torchattacks. Exit 1 if any file is not in order.
+    torchattacks, of which the ball and the accuracy are checked. Exit 1 if any file is not in order.
     """
     from bench.outside import Access
     from bench.verify import verify as check
