@@ -291,13 +291,15 @@ def report(study: str, results: Path, reports: Path) -> None:
     """Write tables and figures of everything in the results folder."""
     from rich.console import Console
 
-    from bench.report import print_boards, write_reports
+    from bench.report import outstanding, print_boards, write_reports
     from bench.studies.pages import page, started, write_page
 
     if study in ("leaderboard", "all"):
         paths = write_reports(results, reports)
         print_boards(results, Console())
         click.echo("\n".join(str(path) for path in paths))
+        if lacking := outstanding(results):
+            click.echo(f"{results}: cells that lack shards: {lacking}; see bench merge")
     for name in started(results) if study == "all" else [study] if study != "leaderboard" else []:
         click.echo(page(name, results))
         click.echo(write_page(name, results, reports))
@@ -389,10 +391,10 @@ def compare(data_dir: Path, **settings: Any) -> int:
 def verify(
     path: Path, data_dir: Path, unsafe_pickle: bool, eps: tuple[float, ...] | None, device: str, **settings: Any
 ) -> int:
-    """Check stored adversarial images by one forward pass: ball, range, whose images, and that they fool the model.
+    """Check stored adversarial images by one forward pass: ball, range, whose they are, that all fool, none lacks.
 
     PATH is a results or run folder, a file that --save-adv has left there, or a .pt set of RobustBench, AutoAttack or
-    torchattacks. Exit 1 if any file is not in order.
+    torchattacks, of which the ball and the accuracy are checked. Exit 1 if any file is not in order.
     """
     from bench.outside import Access
     from bench.verify import verify as check

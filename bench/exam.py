@@ -12,16 +12,17 @@ from bench.adversarial import Album
 from bench.conditions import Attacked, Condition, Minimised, measurement
 from bench.data import Images
 from bench.device import describe
-from bench.errors import Failed
+from bench.errors import BadInput, Failed
 from bench.evaluate import PROTOCOL, read_off, side_by_side
 from bench.judge import Outcome
-from bench.known import about, again, answered, kept, twin
+from bench.known import about, again, answered, kept, renewed, twin
 from bench.parts import Part, album_path, assemble
 from bench.price import cell_cost
 from bench.progress import Event, Tell
 from bench.results import Row, store
 from bench.rows import Model, label, row_of, said
 from bench.shards import WHOLE, Shard
+from bench.sweeps import Swept
 from bench.together import together
 
 Tick = Callable[[Outcome], None]
@@ -39,6 +40,13 @@ class Exam:
     batch_size: int
     save_adv: bool = False  # keep the images that attacks break
     shard: Shard = WHOLE  # of the images, under attack; the first one judges whole what is no attack
+
+    def __post_init__(self) -> None:
+        if self.save_adv and any(isinstance(condition, Swept) for condition in self.conditions):
+            raise BadInput(
+                "--save-adv keeps nothing of a --sweep, which looks for the smallest radius that breaks an image; "
+                "leave one of them out, or name the radii by --eps"
+            )
 
     def share(self, condition: Condition) -> Shard:
         """Into which a condition is cut here."""
@@ -98,7 +106,7 @@ class Exam:
                 outcome = read_off(measured[basis], condition)
                 row = self.row(model, condition, key, outcome)
                 if known:
-                    again(folder, known, model)
+                    again(folder, renewed(folder, known, outcome, self.ids(condition)), model)
                 elif share.count > 1:
                     Part(row, self.n, share, outcome).write(folder)
                 else:
@@ -160,7 +168,7 @@ class Exam:
             model,
             condition,
             result,
-            n=self.n,
+            n=len(result.right) if isinstance(result, Outcome) else self.n,
             partial=self.n < len(self.test),
             device=describe(self.device),
             precision=self.precision,

@@ -3,13 +3,17 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from bench.adversarial import About
 from bench.conditions import Attacked, Condition, measurement
 from bench.evaluate import PROTOCOL
+from bench.judge import Outcome
 from bench.parts import Part, album_path, read_parts
 from bench.results import Row, read_outcomes, read_rows, store
 from bench.rows import Model
 from bench.shards import WHOLE, Shard
+from bench.stats import wilson
 
 
 def answered(folder: Path, model: Model, shard: Shard) -> set[str]:
@@ -34,6 +38,29 @@ def again(folder: Path, known: Row | Part, model: Model) -> None:
         replace(known, row=row).write(folder)
     elif row not in read_rows(folder):
         store(folder, row, None)
+
+
+def renewed(folder: Path, known: Row | Part, outcome: Outcome, ids: range) -> Row | Part:
+    """What is known, now as the images say that have been kept later; also of the models with the same weights.
+
+    Another device or batch size can break an image more or less, of which no image could be shown then.
+
+    outcome: of these ids, the images that were attacked again.
+    """
+    if isinstance(known, Part):
+        twins = [part for part in read_parts(folder) if (part.row.key, part.shard) == (known.row.key, known.shard)]
+        for part in twins:
+            replace(part, outcome=replace(part.outcome, right=outcome.right, values=outcome.values)).write(folder)
+        return replace(known, outcome=outcome)
+    bits = read_outcomes(folder)[known.key].copy()
+    if np.array_equal(bits[ids.start : ids.stop], outcome.right):
+        return known
+    bits[ids.start : ids.stop] = outcome.right
+    value, (low, high) = float(bits.mean()), wilson(int(bits.sum()), len(bits))
+    for row in read_rows(folder):
+        if row.key == known.key and row.status == "ok":
+            store(folder, replace(row, value=value, ci_low=low, ci_high=high), bits)
+    return replace(known, value=value, ci_low=low, ci_high=high)
 
 
 def kept(folder: Path, key: str, condition: Condition, shard: Shard) -> bool:

@@ -108,6 +108,10 @@ def merge(folders: Sequence[Path], into: Path) -> int:
     """Join the folders, and what is in `into` already. 0, also if cells still lack shards."""
     if into.exists() and not into.is_dir():
         raise BadInput(f"--into {into} is a file, where a folder is to be")
+    for folder in (folder.resolve() for folder in folders):
+        if into.resolve() in folder.parents or folder in into.resolve().parents:
+            where = "inside" if folder in into.resolve().parents else "above"
+            raise BadInput(f"--into {into} is {where} {folder}, whose runs would be there twice; name one beside it")
     there = [into] if into.is_dir() and run_folders(into) else []
     sources = list({folder.resolve(): folder for folder in [*there, *folders]}.values())
     runs: dict[str, Joined] = {}

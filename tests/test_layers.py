@@ -29,9 +29,9 @@ LAYERS = [  # a module imports from the lines above its own only
     {"rows", "runfolder", "report", "studies"},  # rows and tables
     {"parts"},
     {"known"},
-    {"fit", "exam", "outside", "merge", "foreign"},
+    {"fit", "exam", "outside", "merge", "foreign", "claim"},
     {"runner", "robustbench", "matrix"},
-    {"pool", "entrants"},
+    {"pool", "entrants", "reference"},
     {"campaign", "commands", "compare", "show", "verify"},
     {"external", "speed"},
     {"cli"},

@@ -153,6 +153,20 @@ def test_three_shards_merged_are_the_unsharded_run(bench, home):
     assert (code, err) == (0, "")  # nothing is lacking
 
 
+def test_a_shard_is_verified_by_itself(bench, home):
+    for part, count in (("part1", 128), ("part3", 34)):
+        code, out, _ = bench("verify", part)
+        assert code == 0
+        assert all(f" of {count} images of shard {part[-1]}/3 fool" in line for line in out.splitlines())
+    assert "part1: cells that lack shards: 7; see bench merge" in bench("report", "--results", "part1")[1]
+
+
+@pytest.mark.parametrize("into", ["part1/merged", "."])
+def test_a_folder_in_or_around_a_source_is_refused(bench, home, into):
+    code, _, err = bench("merge", "part1", "--into", into)
+    assert (code, err.count("\n"), "whose runs would be there twice" in err) == (2, 1, True)
+
+
 def test_merging_again_changes_nothing(bench, home):
     bench("merge", *PARTS, "--into", "all")
     before = {path: path.read_bytes() for path in (home / "all").rglob("*") if path.is_file()}

@@ -4,6 +4,7 @@ import math
 import re
 import shutil
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -267,6 +268,65 @@ def test_rows_and_bits_that_say_otherwise_are_found(bench, folder):
     assert "accuracy 95.0% in results.csv" in out
 
 
+def test_a_forged_accuracy_is_found(bench, folder):
+    (row,) = (row for row in read_rows(folder) if row.name == "PGD-5")
+    store(folder, replace(row, value=row.value + 1 / 60), None)
+    code, out, _ = bench("verify", str(folder))
+    assert code == 1
+    assert f"accuracy {row.value + 1 / 60:.1%} in results.csv, and {row.value:.1%} in outcomes.npz" in out
+
+
+def some(album):
+    album.stored = {form: part.some(part.ids < 30) for form, part in album.stored.items()}
+
+
+def test_a_file_without_some_of_the_broken_images_is_incomplete(bench, folder):
+    for name in ("PGD-5", "PGD-5.last"):
+        before = len(read_album(album_of(folder, name))[0])
+        rewritten(album_of(folder, name), some)
+        lost = before - len(read_album(album_of(folder, name))[0])
+        code, out, _ = bench("verify", str(album_of(folder, name)))
+        assert (code, f"WRONG {album_of(folder, name)}: {lost} images that outcomes.npz has as broken" in out) == (
+            1,
+            True,
+        )
+
+
+def test_a_damaged_file_is_wrong_and_the_others_are_still_looked_at(bench, folder):
+    damage(album_of(folder, "FGSM"))
+    code, out, err = bench("verify", "results")
+    assert (code, err, out.count("ok   "), out.count("WRONG")) == (1, "", 2, 1)
+    assert "cannot be read" in out
+
+
+def test_a_model_of_other_classes_is_refused(bench, folder, tmp_path):
+    write(tmp_path, MEANS.replace("nn.Flatten(), linear", "nn.Flatten(), linear, nn.Linear(10, 7)"), "seven.py")
+    code, _, err = bench("verify", str(folder), "--model", "seven.py:nearest")
+    assert (code, "the model gives 7 logits an image, and digits has 10 classes" in err) == (2, True)
+
+
+def test_a_sweep_has_no_images_to_keep(bench, folder):
+    code, _, err = bench(*ASKED, "--attacks", "PGD-5", "--sweep", "0,0.1,0.2", "--save-adv")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--save-adv keeps nothing of a --sweep" in err
+
+
+def test_bits_and_row_follow_the_images_that_are_kept_later(bench, folder, tmp_path):
+    """As if another batch size had broken one image more and one less."""
+    asked = [*ASKED, *ATTACKS, "--results", "plain"]
+    bench(*asked)
+    (plain,) = run_folders(tmp_path / "plain")
+    (row,) = (row for row in read_rows(plain) if row.name == "PGD-5")
+    true = read_outcomes(plain)[row.key]
+    other = true.copy()
+    other[(~true).nonzero()[0][-1]] = True
+    store(plain, replace(row, value=float(other.mean())), other)
+    assert bench(*asked, "--save-adv")[0] == 0
+    assert (read_outcomes(plain)[row.key] == true).all()
+    assert row in read_rows(plain)
+    assert bench("verify", "plain")[0] == 0
+
+
 def test_another_model_and_another_data_set_are_found(bench, folder, tmp_path):
     write(tmp_path, MEANS.replace("nn.Flatten(), linear", "nn.Flatten(), linear, nn.Tanh()"), "other.py")
     code, out, _ = bench("verify", str(folder), "--model", "other.py:nearest")
@@ -354,6 +414,12 @@ def test_a_set_of_torchattacks_is_verified(bench, theirs):
     assert "50 of 50 images are outside Linf(eps=0.1), the farthest at 0.20000; are they of other images" in out
     code, out, _ = bench("verify", str(theirs / "int.pt"), *model, "--eps", "0.205")
     assert code == 0
+
+
+def test_clean_images_are_called_so(bench, theirs, tmp_path):
+    torch.save(to_float(TEST.x[:50]), tmp_path / "set.pt")
+    code, out, _ = bench("verify", "set.pt", "--model", str(theirs / "means.py:nearest"))
+    assert (code, "of 50 images, 50 of them the clean ones, within" in out) == (0, True)
 
 
 def test_a_bare_tensor_a_pair_and_autoattack_s_own_are_read(bench, theirs, tmp_path):

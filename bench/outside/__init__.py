@@ -11,10 +11,10 @@ from torch import nn
 
 from bench.data import Dataset
 from bench.outside.access import DATA_DIR, Access
-from bench.outside.check import doubts
+from bench.outside.check import doubts, draws
 from bench.outside.spec import Source, parse_spec
 
-__all__ = ["Access", "Source", "doubts", "load_model", "parse_spec"]
+__all__ = ["Access", "Source", "doubts", "draws", "load_model", "parse_spec"]
 
 
 def load_model(

@@ -38,6 +38,13 @@ def doubts(model: nn.Module, dataset: Dataset, images: Images, attacked: bool) -
         ]
 
 
+def draws(model: nn.Module, dataset: Dataset, images: Images) -> bool:
+    """Whether the same images get other logits on a second call. BadInput where they get none of this data set's."""
+    x = to_float(images.x[:FEW])
+    with frozen(model):
+        return bool(_random(model, x, _logits(model, x, dataset)))
+
+
 def _logits(model: nn.Module, x: Tensor, dataset: Dataset) -> Tensor:
     """Finite logits (B, K), one a class."""
     shape, classes, seen = "x".join(map(str, x.shape[1:])), dataset.num_classes, x.clone()

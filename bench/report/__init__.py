@@ -7,7 +7,15 @@ from bench.report.leaderboard import boards, print_boards, write_leaderboard
 from bench.report.sweep_pages import write_sweeps
 from bench.report.transfer_files import print_transfer, write_transfer
 
-__all__ = ["boards", "print_boards", "print_corruptions", "print_transfer", "write_leaderboard", "write_reports"]
+__all__ = [
+    "boards",
+    "outstanding",
+    "print_boards",
+    "print_corruptions",
+    "print_transfer",
+    "write_leaderboard",
+    "write_reports",
+]
 
 
 def write_reports(results: Path, reports: Path) -> list[Path]:
@@ -15,3 +23,8 @@ def write_reports(results: Path, reports: Path) -> list[Path]:
     writers = (write_leaderboard, write_transfer, write_sweeps, write_corruptions)
     written = [write(results, reports) for write in writers]
     return [path for paths in written for path in paths]
+
+
+def outstanding(results: Path) -> int:
+    """How many cells have some of their shards only, and are in no table."""
+    return len({(path.parent, path.name.rpartition("-")[0]) for path in results.rglob("part-*.json")})
