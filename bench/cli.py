@@ -177,7 +177,7 @@ machine = shared(
 
 @cli.command()
 @option("--methods", type=Names(), help="all, names, or globs such as 'M2AT*'. Default: five that teach something.")
-@option("--dataset", default="digits", help="digits, cifar10 or folder:PATH. Default: digits, which is embedded.")
+@option("--dataset", default="digits", help="digits (default; embedded), cifar10, imagenet-100, folder:PATH.")
 @option("--model", help="Default: cnn for digits; resnet8 on a CPU, resnet18 on CUDA. NAME.pm1 picks a normaliser.")
 @option("--budget", type=click.Choice(["quick", "standard"]), help="Default: quick on a CPU, standard on CUDA.")
 @option("--epochs", type=POSITIVE, help="Instead of the budget's.")
