@@ -177,7 +177,7 @@ machine = shared(
 
 @cli.command()
 @option("--methods", type=Names(), help="all, names, or globs such as 'M2AT*'. Default: five that teach something.")
-@option("--dataset", default="digits", help="digits, cifar10 or folder:PATH. Default: digits, which is embedded.")
+@option("--dataset", default="digits", help="digits (default; embedded), cifar10, imagenet-100, folder:PATH.")
 @option("--model", help="Default: cnn for digits; resnet8 on a CPU, resnet18 on CUDA. NAME.pm1 picks a normaliser.")
 @option("--budget", type=click.Choice(["quick", "standard"]), help="Default: quick on a CPU, standard on CUDA.")
 @option("--epochs", type=POSITIVE, help="Instead of the budget's.")
@@ -438,3 +438,21 @@ def speed(data_dir: Path, **settings: Any) -> int:
     from bench.speed import Terms, measure_speed
 
     return measure_speed(Terms(data_dir=data_dir.expanduser(), **settings))
+
+
+@cli.command()
+@option("--model", "spec", required=True, metavar="SPEC", help="A standard model, as of `bench eval`.")
+@option("--dataset", help="Default: the one that a run was trained on, otherwise digits.")
+@option("--limit", type=POSITIVE, help="Measure on the first N test images only.")
+@machine
+@option("--download", is_flag=True, help="Fetch data and weights that are missing. Nothing is fetched without this.")
+@option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
+@plugins
+@folders
+def calibrate(data_dir: Path, download: bool, unsafe_pickle: bool, reports: Path, **settings: Any) -> None:
+    """Ranges of M-TLAT's four corruptions whose ends cost the model 5 and 30 points of accuracy."""
+    from bench.calibrate import Terms
+    from bench.calibrate import calibrate as find_ranges
+    from bench.outside import Access
+
+    click.echo(find_ranges(Terms(access=Access(data_dir.expanduser(), download, unsafe_pickle), **settings)))

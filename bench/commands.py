@@ -6,7 +6,7 @@ from typing import Any
 from bench.attacks import ATTACKS
 from bench.contract import examine
 from bench.corruptions import CORRUPTIONS
-from bench.data import DATASETS
+from bench.data import DATASETS, READ_FROM_FOLDERS
 from bench.device import prepare
 from bench.errors import BadInput
 from bench.models import MODELS
@@ -31,7 +31,7 @@ def names(kind: str) -> list[str]:
         "studies": STUDIES,
     }
     listed = [*registries[kind].listed(), *registries[kind].suffixes()]
-    return [*listed, "folder:PATH"] if kind == "datasets" else listed
+    return [*listed, *READ_FROM_FOLDERS] if kind == "datasets" else listed
 
 
 def check_plugin(path: Path) -> int:

@@ -274,7 +274,7 @@ def test_list_knows_every_kind(bench):
     listed = {kind: bench("list", kind)[1].split() for kind in ("methods", "attacks", "datasets", "models")}
     assert {"Standard", "PGD-AT", "TRADES-6", "AVmixup", "M2AT"} <= set(listed["methods"])
     assert {"FGSM", "PGD-k", "CW-k", "AutoAttack"} <= set(listed["attacks"])
-    assert {"digits", "cifar10", "folder:PATH"} <= set(listed["datasets"])
+    assert {"digits", "cifar10", "imagenet-100", "folder:PATH"} <= set(listed["datasets"])
     assert {"cnn", "resnet8", "wrn-34-10", "densenet121", "resnext50-32x4d"} <= set(listed["models"])
 
 

@@ -15,6 +15,7 @@ from bench.data import DATASETS, Images, dataset
 from bench.data.batches import epoch_batches, to_float
 from bench.data.cifar import CLASSES
 from bench.data.dataset import stratified
+from bench.data.imagenet import chosen
 from bench.errors import BadInput, UnknownName
 
 NOWHERE = Path("/nonexistent")
@@ -394,3 +395,44 @@ def test_a_download_is_asked_of_torchvision_and_its_failure_is_one_line(tmp_path
     monkeypatch.setattr("torchvision.datasets.CIFAR10", offline)
     with pytest.raises(BadInput, match=r"cifar10 could not be downloaded into .* \(no route\); put its files there"):
         DATASETS["cifar10"].fetch(tmp_path)
+
+
+# imagenet-100
+
+
+def write_imagenet(root: Path, classes: int, per_class: int = 20) -> Path:
+    """Photographs of 12x9, each of a grey of its own within its class."""
+    for k in range(classes):
+        (root / f"imagenet/train/n{k:08}").mkdir(parents=True)
+        for i in range(per_class):
+            Image.new("L", (12, 9), 10 * i).save(root / f"imagenet/train/n{k:08}/{i:02}.JPEG")
+    return root
+
+
+def test_the_list_of_imagenet_100_is_what_was_published():
+    places = [int(name) for name in chosen([f"{i:03}" for i in range(1000)])]
+    assert places == sorted(np.random.RandomState(100).permutation(1000)[:100].tolist())
+    assert places[:8] == [19, 24, 40, 43, 44, 46, 48, 51]
+
+
+def test_imagenet_100_holds_out_a_tenth_of_each_class(tmp_path):
+    data = dataset("imagenet-100", write_imagenet(tmp_path, 101))
+    assert (data.name, data.num_classes, data.shape) == ("imagenet-100-of-101", 100, (3, 224, 224))
+    train, test = (data.read(split, tmp_path) for split in ("train", "test"))
+    assert np.bincount(train.y).tolist() == [18] * 100
+    assert np.bincount(test.y).tolist() == [2] * 100
+    greys = [source.pixels(np.flatnonzero(source.y == 7))[:, 0, 0, 0].tolist() for source in (train, test)]
+    assert sorted(greys[0] + greys[1]) == [10 * i for i in range(20)]  # every picture is in one of the two
+    few = data.load("test", tmp_path, 3)
+    assert few.x.shape == (3, 3, 224, 224)
+    assert same(few, dataset("imagenet-100", tmp_path).load("test", tmp_path, 3))
+
+
+def test_imagenet_100_that_is_not_there(tmp_path):
+    with pytest.raises(BadInput, match="imagenet/train; ImageNet is imagenet/train/<class>"):
+        dataset("imagenet-100", tmp_path)
+    with pytest.raises(BadInput, match="holds 2 class folders; 100 or more are needed"):
+        dataset("imagenet-100", write_imagenet(tmp_path / "few", 2))
+    data = dataset("imagenet-100", write_imagenet(tmp_path / "thin", 100, per_class=4))
+    with pytest.raises(BadInput, match="holds 4 images; a tenth of them is none"):
+        data.size("test", tmp_path)

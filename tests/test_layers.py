@@ -33,7 +33,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"runner", "robustbench", "matrix"},
     {"pool", "entrants", "reference"},
     {"campaign", "commands", "compare", "show", "verify"},
-    {"external", "speed"},
+    {"calibrate", "external", "speed"},
     {"cli"},
 ]
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -56,13 +57,20 @@ def folder_dataset(root: Path) -> Dataset:
 def read_folder(root: Path, classes: tuple[str, ...], shape: Shape, split: str, data_dir: Path) -> Source:
     """One split of an image folder, which is the folder of that name in it. Only the images asked for are decoded."""
     paths, y = listing(root, split, classes)
+    return source_of(paths, y, shape, to_pixels)
+
+
+def source_of(
+    paths: list[Path], y: NDArray[np.int64], shape: Shape, read: Callable[[Path, Shape], NDArray[np.uint8]]
+) -> Source:
+    """Image files with labels (N,), each read, as (C, H, W), when it is asked for."""
 
     def pixels(chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
         x = np.empty((len(chosen), *shape), np.uint8)
 
         def fill(part: NDArray[np.int64]) -> None:
             for i in part:
-                x[i] = to_pixels(paths[chosen[i]], shape)
+                x[i] = read(paths[chosen[i]], shape)
 
         # Pillow decodes without the interpreter's lock, but on tiny images threads mostly wait for it: 1.5 times slower
         with ThreadPoolExecutor(1 if shape[1] * shape[2] <= 32 * 32 else None) as pool:
@@ -78,16 +86,17 @@ def listing(root: Path, split: str, classes: tuple[str, ...]) -> tuple[list[Path
     if wrong := sorted(set(found) ^ set(classes)):
         state = "is not a class of this data set" if wrong[0] in found else "is missing"
         raise BadInput(f"class folder {root / split / wrong[0]} {state}; wanted: {', '.join(classes)}")
-    paths: list[Path] = []
-    labels: list[int] = []
-    for label, name in enumerate(classes):
-        folder = root / split / name
-        files = [file for file in names(folder, folders=False) if file.lower().endswith(SUFFIXES)]
-        if not files:
-            raise BadInput(f"no image in {folder}; {LAYOUT}")
-        paths += [folder / file for file in files]
-        labels += [label] * len(files)
-    return paths, np.array(labels, np.int64)
+    files = [images_in(root / split / name) for name in classes]
+    labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in files])
+    return [path for paths in files for path in paths], labels
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The image files of a folder by name. BadInput where there is none."""
+    files = [folder / file for file in names(folder, folders=False) if file.lower().endswith(SUFFIXES)]
+    if not files:
+        raise BadInput(f"no image in {folder}; {LAYOUT}")
+    return files
 
 
 def names(folder: Path, *, folders: bool) -> list[str]:

@@ -1,0 +1,72 @@
+"""Facts about the ranges of M-TLAT's four corruptions."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from bench.calibrate import ENDS, End, accuracy_at, nearest
+from bench.data import DATASETS, Images
+
+BASELINE = Path(__file__).parent / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
+DIGITS = DATASETS["digits"]
+
+
+def test_bisection_finds_what_costs_as_much_as_wanted():
+    end = nearest(lambda amount: 0.9 - 0.01 * amount, 0.9, 0.30, 90.0)
+    assert end.amount == pytest.approx(30, abs=0.5)
+    assert end.accuracy == pytest.approx(0.6, abs=0.005)
+    assert end.words("rotation", 0.9) == "29.53 degrees costs 29.5 points"
+
+
+def test_an_end_that_is_not_there_is_said():
+    end = nearest(lambda amount: 0.9 - 0.001 * amount, 0.9, 0.30, 90.0)
+    assert end == End(0.30, None, pytest.approx(0.81))
+    assert end.words("rotation", 0.9) == "no amount costs 30 points, the most (90 degrees) costs 9.0"
+
+
+def test_the_nearest_step_is_called_no_more_than_that():
+    end = nearest(lambda amount: 0.9 if amount < 0.25 else 0.83, 0.9, 0.05, 1.0)
+    assert end.amount == pytest.approx(0.25, abs=1 / 1024)
+    assert end.accuracy == 0.83
+    assert end.words("occlusion", 0.9).endswith("costs 7.0 points, the nearest to 5 that there is")
+
+
+class Reddish(nn.Module):
+    """Class 1 where an image's red is above a half."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        red = x[:, 0].mean((1, 2))
+        return torch.stack([0.5 - red, red - 0.5], 1)
+
+
+def test_every_image_has_the_whole_amount():
+    x = torch.full((600, 3, 8, 8), 100, dtype=torch.uint8)
+    images = Images(x, torch.zeros(600, dtype=torch.int64))
+    assert accuracy_at(Reddish(), images, "color_shift", 0.10, 128) == 1
+    pushed = accuracy_at(Reddish(), images, "color_shift", 0.12, 128)
+    assert pushed == pytest.approx(2 / 3, abs=0.06)  # where red is the channel
+    assert accuracy_at(Reddish(), images, "color_shift", 0.12, 17) == pushed
+    assert accuracy_at(Reddish(), images, "color_shift", 0.5, 128) == pushed  # the same images
+
+
+def test_a_model_is_calibrated_on(bench):
+    code, out, err = bench("calibrate", "--model", str(BASELINE), "--limit", "200", "--device", "cpu")
+    assert code == 0, err
+    lines = out.splitlines()
+    assert "corruption color_shift changes colours and the images are grey; leave it out" in lines
+    record = json.loads(Path(lines[-1]).read_text())
+    assert (record["dataset"], record["n"]) == ("digits", 200)
+    assert record["images"] == DIGITS.load("test", Path(), 200).fingerprint()
+    assert set(record["ranges"]) == {"rotation", "translation", "occlusion"}
+    low, high = record["ranges"]["rotation"]["ends"]
+    assert 0 < low["amount"] < high["amount"] <= 90
+    for end, wanted in zip((low, high), ENDS, strict=True):
+        assert record["clean"] - end["accuracy"] == pytest.approx(wanted, abs=0.0051)
+
+
+def test_what_is_no_model_is_one_line(bench):
+    code, _, err = bench("calibrate", "--model", "nowhere")
+    assert (code, err.count("\n")) == (2, 1)
