@@ -1,0 +1,115 @@
+"""`bench run` and `bench eval`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.cli.group import cli
+from bench.cli.options import POSITIVE, folders, judging, machine, option, plugins, said
+from bench.cli.types import Names, Numbers, Seeds
+from bench.errors import BadInput
+from bench.shards import Shard
+
+
+@cli.command()
+@option("--methods", type=Names(), help="all, names, or globs such as 'M2AT*'. Default: five that teach something.")
+@option("--dataset", default="digits", help="digits (default; embedded), cifar10, imagenet-100, folder:PATH.")
+@option("--model", help="Default: cnn for digits; resnet8 on a CPU, resnet18 on CUDA. NAME.pm1 picks a normaliser.")
+@option("--budget", type=click.Choice(["quick", "standard"]), help="Default: quick on a CPU, standard on CUDA.")
+@option("--epochs", type=POSITIVE, help="Instead of the budget's.")
+@option("--limit-train", type=POSITIVE, help="Train on so many images, balanced over the classes.")
+@option("--train-eps", type=Numbers(), help="Radius the recipes train for. Default: the data set's.")
+@option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="plan.lr=0.05, recipe.beta=3, ... Repeatable.")
+@option(
+    "--attacks", type=Names(), help="none, a suite, or names: FGSM, PGD-k, NAME.last, AutoAttack, PGD-20[restarts=5]."
+)
+@option("--transfer", is_flag=True, help="Also judge each model on images crafted on each of the others.")
+@option("--source", type=Names(), metavar="SPEC,...", help="Of --transfer: models from outside, as of `bench eval`.")
+@option("--study", metavar="NAME", help="A paper's grid instead of methods and attacks; `bench list studies`.")
+@judging
+@option("--seeds", type=Seeds(), default="0", help="Training seeds. Default: 0.")
+@machine
+@option("--download", is_flag=True, help="Fetch the data set if it is missing. Nothing is ever fetched without this.")
+@option("--retrain", is_flag=True, help="Train and judge anew what is there already, failures included.")
+@option(
+    "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", help="Of training and search; judged in fp32."
+)
+@option("--workers", type=POSITIVE, help="Jobs side by side. Default: one a core on a CPU, one on CUDA.")
+@option("--dry-run", is_flag=True, help="Say what there is to do and what it would cost.")
+@plugins
+@folders
+def run(
+    results: Path,
+    reports: Path,
+    data_dir: Path,
+    device: str,
+    batch_size: int,
+    workers: int | None,
+    download: bool,
+    retrain: bool,
+    dry_run: bool,
+    save_adv: bool,
+    shard: Shard,
+    study: str | None,
+    **request: Any,
+) -> int:
+    """Train methods, judge them under attack, and show the leaderboard. Only what is missing is computed."""
+    from bench.campaign import Manner, run_methods, run_study
+    from bench.work import Request
+
+    asked = said(request)
+    if study and (request["transfer"] or request["source"]):
+        raise BadInput(f"--study {study} asks questions of its own; leave --transfer and --source out")
+    if request["source"] and not request["transfer"]:
+        raise BadInput("--source names models to craft images on, which is done for --transfer; give that too")
+    if "train_eps" in asked:
+        if len(asked["train_eps"]) != 1:
+            raise BadInput("--train-eps takes one radius; to compare several, run once for each")
+        (asked["train_eps"],) = asked["train_eps"]
+    where = (data_dir.expanduser(), results, reports, device, batch_size)
+    manner = Manner(*where, workers, download, retrain, dry_run, save_adv, shard)
+    if study is None:
+        return run_methods(Request(**asked), manner)
+    if "methods" in asked or "attacks" in asked:
+        raise BadInput(f"--study {study} brings its own methods and attacks; leave --methods and --attacks out")
+    return run_study(study, Request(**asked), manner)
+
+
+@cli.command("eval")
+@option(
+    "--model", "spec", required=True, metavar="SPEC", help="FOLDER of a run, FILE.py:FUNCTION, timm:NAME; see above."
+)
+@option("--dataset", help="Default: the one that a run was trained on, otherwise digits.")
+@option("--attacks", type=Names(), help="none, or names as of `bench run`. Default: FGSM,PGD-20,CW-20,AutoAttack.")
+@option("--source", type=Names(), metavar="SPEC,...", help="Judge it on images crafted on these models too.")
+@judging
+@machine
+@option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", help="Of the search; judged in fp32.")
+@option("--download", is_flag=True, help="Fetch data and weights that are missing. Nothing is fetched without this.")
+@option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
+@option("--anyway", is_flag=True, help="Judge a model that seems to break the contract; its board will say so.")
+@option("--model-info", type=click.Path(path_type=Path, dir_okay=False), help="Write RobustBench's JSON there.")
+@plugins
+@folders
+def evaluate(spec: str, **settings: Any) -> int:
+    """Judge a model that was not trained here, under attack, and show its board.
+
+    \b
+    SPEC is one of
+      FOLDER[@last|@best][@VIEW]    a finished run of this bench
+      FILE.py:FUNCTION[@WEIGHTS]    a function (or class) of yours that returns a torch.nn.Module;
+                                    WEIGHTS: safetensors, or a state dict by torch.save
+      torchvision:NAME  timm:NAME  robustbench:[THREAT/]NAME
+
+    The model takes images in [0, 1] and gives logits, one a class. Whether it does is checked first.
+    """
+    from dataclasses import fields
+
+    from bench.external import Terms, judge_visitor
+    from bench.outside import parse_spec
+    from bench.work import Request
+
+    terms, source = Terms(**{field.name: settings.pop(field.name) for field in fields(Terms)}), parse_spec(spec)
+    known = {"dataset": source.dataset} if source.dataset else {}
+    return judge_visitor(source, Request(**known | said(settings)), terms)

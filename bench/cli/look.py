@@ -1,0 +1,74 @@
+"""Commands that show what is there: report, list, show."""
+
+from pathlib import Path
+
+import click
+
+from bench.cli.group import cli
+from bench.cli.options import DEFAULT_DATA, folders, option, plugins
+from bench.errors import BadInput
+
+
+@cli.command()
+@option("--study", default="leaderboard", metavar="NAME", help="leaderboard (default), a study, or all.")
+@folders
+def report(study: str, results: Path, reports: Path) -> None:
+    """Write tables and figures of everything in the results folder."""
+    from rich.console import Console
+
+    from bench.report import outstanding, print_boards, write_reports
+    from bench.studies.pages import page, started, write_page
+
+    if study in ("leaderboard", "all"):
+        paths = write_reports(results, reports)
+        print_boards(results, Console())
+        click.echo("\n".join(str(path) for path in paths))
+        if lacking := outstanding(results):
+            click.echo(f"{results}: cells that lack shards: {lacking}; see bench merge")
+    for name in started(results) if study == "all" else [study] if study != "leaderboard" else []:
+        click.echo(page(name, results))
+        click.echo(write_page(name, results, reports))
+
+
+KINDS = ["methods", "attacks", "corruptions", "datasets", "models", "suites", "studies"]
+
+
+@cli.command("list")
+@click.argument("kind", type=click.Choice(KINDS))
+@plugins
+@option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def list_names(kind: str) -> None:
+    """Names that the other commands understand."""
+    from bench.commands import names
+
+    click.echo("\n".join(names(kind)))
+
+
+@cli.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME | corruption NAME")
+@option("--dataset", default="digits", help="Whose images a corruption is shown on. Default: digits.")
+@option(
+    "--data-dir", type=click.Path(path_type=Path), envvar="BENCH_DATA", default=DEFAULT_DATA, help="Where data are."
+)
+@plugins
+@folders
+def show(names: tuple[str, ...], dataset: str, data_dir: Path, results: Path, reports: Path) -> None:
+    """A recipe's page: paper, settings, source, counted cost, numbers printed and measured.
+
+    \b
+    corruption NAME    a contact sheet: test images down, severity across
+    corruption all     a page of every corruption, on a test image and at 224 pixels
+    """
+    if len(names) == 2 and names[0] == "corruption":
+        from bench.show.sheet import show_corruption
+
+        written = show_corruption(names[1], dataset, data_dir.expanduser(), reports)
+        click.echo("\n".join(map(str, written)))
+    elif len(names) == 1:
+        from rich.console import Console
+
+        from bench.show import show as show_page
+
+        show_page(names[0], results, Console(highlight=False))
+    else:
+        raise BadInput(f"show takes one name, or `corruption` and one, not {' '.join(names)!r}")

@@ -1,0 +1,91 @@
+"""Options that several commands have, and what was said by them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from bench.cli.types import Names, Numbers, Severities, Share
+from bench.shards import WHOLE
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+DEFAULT_DATA = Path("~/.cache/bench-data")
+
+
+def option(*names: str, **settings: Any) -> Callable[[F], F]:
+    return click.option(*names, **settings)
+
+
+def folders(command: F) -> F:
+    """--results, --reports and --debug, which most commands share."""
+    command = option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Default: results.")(
+        command
+    )
+    command = option("--reports", type=click.Path(path_type=Path), default=Path("reports"), help="Default: reports.")(
+        command
+    )
+    return option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")(command)
+
+
+def _load(context: click.Context, parameter: click.Parameter, named: tuple[str, ...]) -> None:
+    if named:
+        from bench.plugins import load_plugins
+
+        load_plugins(named)
+
+
+def plugins(command: F) -> F:
+    """--plugin, for every command that looks names up: they are there before it begins."""
+    return option(
+        "--plugin",
+        metavar="FILE|MODULE",
+        multiple=True,
+        expose_value=False,
+        callback=_load,
+        help="Python that registers recipes, attacks, models or data sets of yours. Repeatable.",
+    )(command)
+
+
+POSITIVE = click.IntRange(min=1)
+
+
+def shared(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one, in the order of --help."""
+
+    def decorate(command: F) -> F:
+        for add in reversed(options):
+            command = add(command)
+        return command
+
+    return decorate
+
+
+judging = shared(
+    option("--eps", type=Numbers(), help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's."),
+    option("--sweep", type=Numbers(), help="Instead: 3 radii or more of a curve, such as 0,1/255,2/255,4/255,8/255."),
+    option("--norm", type=click.Choice(["Linf", "L2"]), help="Of the evaluation. Default: the data set's."),
+    option("--corruptions", type=Names(), help="none (default), all, imagenet-c, extra, mtlat, or names such as fog."),
+    option("--severities", type=Severities(), help="Of the corruptions. Default: 1-5."),
+    option("--limit", type=POSITIVE, help="Judge on the first N test images only."),
+    option("--save-adv", is_flag=True, help="Keep the images that attacks break, for `bench verify`."),
+    option("--shard", type=Share(), default=WHOLE, help="Judge the i-th of n shares only; see `bench merge`."),
+    option("--audit", is_flag=True, help="Also probe each model for signs that its accuracy under attack deceives."),
+)
+
+
+machine = shared(
+    option(
+        "--data-dir", type=click.Path(path_type=Path), envvar="BENCH_DATA", default=DEFAULT_DATA, help="Where data are."
+    ),
+    option("--device", default="auto", help="auto, cpu, cuda or cuda:i."),
+    option("--batch-size", type=POSITIVE, default=128, help="Images attacked at a time: speed only, never a number."),
+)
+
+
+def said(request: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given; `--attacks none` is none, and so is `--corruptions none`."""
+    given = {name: value for name, value in request.items() if value is not None}
+    return given | {name: () for name in ("attacks", "corruptions") if given.get(name) == ("none",)}
