@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from bench.asked import Request
 from bench.device import pick, prepare
 from bench.entrants import drawn, welcomed
 from bench.errors import BadInput
@@ -22,7 +23,7 @@ from bench.runner import Runner, Todo
 from bench.shards import WHOLE, Shard
 from bench.studies import STUDIES
 from bench.studies.pages import page, write_page
-from bench.work import Request, Work, plan_work
+from bench.work import Work, plan_work
 
 LOG = "bench.log"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from bench.asked import Request, conditions_of, test_images
 from bench.campaign import LOG, check_folders, tell_shards
 from bench.checkpoint import fingerprint
 from bench.conditions import Attacked, Clean, Condition
@@ -29,7 +30,6 @@ from bench.rows import Model
 from bench.runfolder import environment, locked
 from bench.shards import WHOLE, Shard
 from bench.sweeps import Swept
-from bench.work import Request, conditions_of, test_images
 
 BUDGET = "not trained here"
 

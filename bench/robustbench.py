@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from bench.asked import NORMS
 from bench.attacks import parse_attack
 from bench.audit import Doubt
 from bench.conditions import Attacked, Clean
@@ -22,7 +23,6 @@ from bench.numbers import radius
 from bench.outside import doubts
 from bench.report.verdicts import doubts_by_board, verdict
 from bench.results import Row, load, read_outcomes
-from bench.work import NORMS
 
 KEYS = (
     "link", "name", "authors", "additional_data", "number_forward_passes", "dataset", "venue", "architecture", "eps",

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from bench.asked import NORMS, Request, threats_of
 from bench.claim import Claim, read_claim
 from bench.data import Images
 from bench.data.batches import to_float
@@ -18,7 +19,6 @@ from bench.pool import cores
 from bench.reference import Reference, misplaced
 from bench.results import run_folders
 from bench.stats import wilson
-from bench.work import NORMS, Request, threats_of
 
 SETS = (".pt", ".pth")
 TIES = 0.001  # share of images whose two largest logits may be so near that the batch around decides which is larger

@@ -13,6 +13,7 @@ import torch
 from result_files import ROW, measure
 from torch import nn
 
+from bench.asked import Request, conditions_of
 from bench.attacks import ATTACKS, AttackSpec, parse_attack
 from bench.audit import SIGNS, audit, limits
 from bench.audit.outcomes import many
@@ -29,7 +30,6 @@ from bench.report.leaderboard import boards
 from bench.results import load
 from bench.rows import Model, row_of
 from bench.threat import L2, Linf
-from bench.work import Request, conditions_of
 
 DIGITS = DATASETS["digits"]
 BASELINE = Path(__file__).parent / "baseline/digits/cnn/PGD-AT/s0-6bee601e"

@@ -12,6 +12,7 @@ import pytest
 from result_files import measure
 
 from bench import cross_entropy
+from bench.asked import Request
 from bench.campaign import Manner, run_methods
 from bench.cli import cli
 from bench.compare import judge_cells, read_cells
@@ -20,7 +21,6 @@ from bench.compare.judging import Finding
 from bench.errors import BadInput
 from bench.results import COLUMNS, read_rows, run_folders, write_csv
 from bench.stats import exceeds, fewer, holm, lower, mcnemar
-from bench.work import Request
 from methods.pgd_at import AdversarialTraining
 
 COMMITTED = Path(__file__).parent / "baseline"

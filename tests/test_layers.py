@@ -21,6 +21,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"sweeps"},
     {"conditions", "suites"},
     {"damage"},
+    {"asked"},
     {"judge", "train", "work", "together"},  # cells
     {"planted", "bisection"},
     {"probes"},

@@ -55,8 +55,8 @@ def run(
     **request: Any,
 ) -> int:
     """Train methods, judge them under attack, and show the leaderboard. Only what is missing is computed."""
+    from bench.asked import Request
     from bench.campaign import Manner, run_methods, run_study
-    from bench.work import Request
 
     asked = said(request)
     if study and (request["transfer"] or request["source"]):
@@ -106,9 +106,9 @@ def evaluate(spec: str, **settings: Any) -> int:
     """
     from dataclasses import fields
 
+    from bench.asked import Request
     from bench.external import Terms, judge_visitor
     from bench.outside import parse_spec
-    from bench.work import Request
 
     terms, source = Terms(**{field.name: settings.pop(field.name) for field in fields(Terms)}), parse_spec(spec)
     known = {"dataset": source.dataset} if source.dataset else {}

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from bench.asked import NORMS, Request
 from bench.attacks import AttackSpec, parse_attack
 from bench.checkpoint import FILES, load_views, save_views
 from bench.compare.cells import repeatable
@@ -24,7 +25,7 @@ from bench.progress import Progress
 from bench.results import Row, read_job, read_rows, run_folders, write_json
 from bench.runner import Runner
 from bench.sweeps import Swept
-from bench.work import NORMS, Request, Work, plan_work
+from bench.work import Work, plan_work
 
 Record = dict[str, Any]  # what job.json says
 NEEDED = ("name", "dataset", "model", "seed", "plan", "precision", "source", "images", "train_eps", "settings")

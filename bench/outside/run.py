@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
+from bench.asked import Request
 from bench.checkpoint import FILES
 from bench.data import Dataset
 from bench.errors import BadInput
@@ -14,7 +15,7 @@ from bench.plugins import load_plugins
 from bench.registry import suggestion
 from bench.results import read_job
 from bench.runfolder import failure, finished, status
-from bench.work import Request, customised, radius_factor
+from bench.work import customised, radius_factor
 
 NEEDED = ("run", "name", "model", "seed", "source", "train_eps", "settings")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from bench.asked import Request, test_images
 from bench.campaign import Manner, carry_out, check_folders
 from bench.data import Dataset, dataset
 from bench.data.batches import to_float
@@ -25,7 +26,6 @@ from bench.speed.lines import LEFT, Line, compare, display, frame
 from bench.speed.parts import PARTS, Subject
 from bench.speed.race import flops, peak, race
 from bench.threat import Linf
-from bench.work import Request, test_images
 
 ROOM = ("Model", "Seconds", "Theirs", "Range", "Passes", "Floor %", "Note")  # what the terminal has no room for
 NOTE = (
