@@ -208,7 +208,7 @@ def plain(model, ascent, loss, x, y, i, restarts, last):
         with image_rows([i], [restart]):
             x_adv = ascent.first(x)
         for step in range(ascent.steps + 1):
-            looked_at = step == ascent.steps or not last
+            looked_at = (step == ascent.steps or not last) and (step > 0 or ascent.start != "unclipped")
             if looked_at and model(x_adv).argmax(1) != y:
                 return x_adv
             if step < ascent.steps:

@@ -101,8 +101,10 @@ def test_peers_see_the_same_images_and_we_are_no_weaker(subject) -> None:
 @pytest.mark.parametrize(("part", "times"), [("sweep", 8), ("trajectory", 3)])
 def test_one_search_that_serves_several_numbers_is_no_weaker_than_a_run_for_each(subject, part, times) -> None:
     contest = PARTS[part](subject)
-    ours, theirs = (contest.runners[name]() for name in contest.pairs[0])
-    assert len(ours.right) == len(theirs.right) == 20 * times
+    (name, loops), (_, runs), *_ = contest.pairs
+    ours, plain, theirs = (contest.runners[runner]() for runner in (name, loops, runs))
+    assert len(ours.right) == len(plain.right) == len(theirs.right) == 20 * times
+    assert (ours.right & ~plain.right).sum() <= 1
     assert (ours.right & ~theirs.right).sum() <= 1
     assert ours.backwards < theirs.backwards
 

@@ -341,9 +341,7 @@ def test_another_model_and_another_data_set_are_found(bench, folder, tmp_path):
 
 
 def damage(path):
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 255
-    path.write_bytes(content)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def swap(path):
