@@ -374,6 +374,7 @@ def test_what_the_board_suspects_is_unreliable_in_model_info(bench, tmp_path, mo
         return x
 
     monkeypatch.setitem(ATTACKS._items, "PGD-20", weak)
+    monkeypatch.setitem(ATTACKS._homes, "PGD-20", __name__)
     asked = ["eval", "--model", f"{write(tmp_path)}:nearest", "--attacks", "PGD-20,AutoAttack", "--limit", "150"]
     code, _, err = bench(*asked, "--eps", "0.1", "--model-info", "info.json")
     assert code == 0, err
