@@ -1,6 +1,6 @@
 """What `bench speed` measures: each part a contest on one model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -87,7 +87,7 @@ class Subject:
 class Modelless:
     """A part that needs no model. lines: of so many repeats on a device."""
 
-    lines: Callable[[int, torch.device], list[Line]]
+    lines: Callable[[int, torch.device], Iterator[Line]]
 
 
 PARTS: Registry[Callable[[Subject], Contest] | Modelless] = Registry("part")

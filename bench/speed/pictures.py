@@ -1,6 +1,6 @@
 """The part `corruptions` of `bench speed`: no model, images alone, against imagecorruptions-imaug."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -21,10 +21,11 @@ NAMES = [name for name in SETS["imagenet-c"] if name != "frost"]  # the peer rea
 PUBLISHED = 10_000  # images of CIFAR-10-C, at each severity
 
 
-def corruptions(repeats: int, device: torch.device) -> list[Line]:
+def corruptions(repeats: int, device: torch.device) -> Iterator[Line]:
     """A line for each corruption and one for all, at each size; how long a set such as CIFAR-10-C takes."""
-    lines = [line for side, n in SIZES.items() for line in beside(scenes(n, side).to(device), repeats, device)]
-    return [*lines, whole_set(scenes(SIZES[32], 32).to(device), repeats, device)]
+    for side, n in SIZES.items():
+        yield from beside(scenes(n, side).to(device), repeats, device)
+    yield whole_set(scenes(SIZES[32], 32).to(device), repeats, device)
 
 
 def scenes(n: int, side: int) -> Tensor:
@@ -34,9 +35,9 @@ def scenes(n: int, side: int) -> Tensor:
         return ((coarse + 0.03 * torch.randn(n, 3, side, side)).clamp(0, 1) * 255).byte()
 
 
-def beside(x: Tensor, repeats: int, device: torch.device) -> list[Line]:
+def beside(x: Tensor, repeats: int, device: torch.device) -> Iterator[Line]:
     """Ours and the peer's with the same parameters, each corruption by itself; the last line is of their sums."""
-    there, where, lines = peers.installed(PEER), f"{x.shape[3]} px, severity {SEVERITY}", list[Line]()
+    there, where = peers.installed(PEER), f"{x.shape[3]} px, severity {SEVERITY}"
     sums = {PEER: Run(seconds=[0.0] * repeats), "ours": Run(seconds=[0.0] * repeats)}
     for name in NAMES:
         runners: dict[str, Contestant | None] = {"ours": partial(ours, x, name)}
@@ -45,8 +46,8 @@ def beside(x: Tensor, repeats: int, device: torch.device) -> list[Line]:
         runs = race(runners, repeats, device)
         for who, run in runs.items():
             sums[who].seconds = [a + b for a, b in zip(sums[who].seconds, run.seconds, strict=True)]
-        lines.append(paired(name, where, len(x), runs["ours"], runs.get(PEER)))
-    return [*lines, paired("all but frost", where, len(x), sums["ours"], sums[PEER] if there else None)]
+        yield paired(name, where, len(x), runs["ours"], runs.get(PEER))
+    yield paired("all but frost", where, len(x), sums["ours"], sums[PEER] if there else None)
 
 
 def paired(name: str, where: str, n: int, ours: Run, theirs: Run | None) -> Line:
