@@ -13,7 +13,7 @@ from bench.data import Images, dataset
 from bench.models import build
 from bench.plugins import load_plugins
 from bench.seeding import seeded
-from bench.speed import PARTS, peers
+from bench.speed import PARTS, peers, pictures
 from bench.speed.lines import compare, display, frame
 from bench.speed.parts import Subject
 from bench.speed.race import Found, Run, flops, peak, race
@@ -173,6 +173,30 @@ def test_models_of_methods_are_trained_where_there_are_none(bench, tmp_path) -> 
     assert code == 0, err
     assert pd.read_csv(tmp_path / "reports/speed/speed.csv")["model"].tolist() == ["Standard cnn"]
     assert list((tmp_path / "results/digits/cnn/Standard").glob("*/weights.safetensors"))
+
+
+def test_corruptions_need_no_model_and_are_measured_without_their_peer(bench, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(pictures, "SIZES", {32: 2})
+    monkeypatch.setattr(pictures, "NAMES", ["contrast", "fog"])
+    monkeypatch.setattr(peers, "PACKAGES", peers.PACKAGES | {pictures.PEER: "no_such_package"})
+    code, _, err = bench("speed", "--parts", "corruptions", "--repeats", "1", "--device", "cpu")
+    assert code == 0, err
+    assert not (tmp_path / "results").exists()
+    rows = pd.read_csv(tmp_path / "reports/speed/speed.csv")
+    assert rows["ours"].tolist() == ["contrast", "fog", "all but frost", "fifteen, 5 severities"]
+    assert rows["note"].tolist() == ["not installed"] * 3 + ["measured on 2 images and scaled up"]
+    assert rows["seconds"][2] == pytest.approx(rows["seconds"][:2].sum())
+
+
+def test_a_corruption_is_raced_at_the_peers_parameters(monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(pictures, "NAMES", ["fog"])
+    monkeypatch.setattr(peers, "installed", lambda peer: True)
+    monkeypatch.setattr(peers, "corrupt", lambda images, name, severity: asked.append((images.shape, name, severity)))
+    one, whole = pictures.beside(pictures.scenes(3, 32), 2, CPU)
+    assert asked == [((3, 32, 32, 3), "fog", 3)] * 3  # once to warm up
+    assert one.ratio > 0
+    assert (whole.ratio, whole.peer_seconds) == (one.ratio, one.peer_seconds)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +23,8 @@ from bench.results import write_atomically
 from bench.runfolder import failure
 from bench.runner import Runner
 from bench.speed.lines import LEFT, Line, compare, display, frame
-from bench.speed.parts import PARTS, Subject
-from bench.speed.race import flops, peak, race
+from bench.speed.parts import PARTS, Modelless, Subject
+from bench.speed.race import Contest, flops, peak, race
 from bench.threat import Linf
 
 ROOM = ("Model", "Seconds", "Theirs", "Range", "Passes", "Floor %", "Note")  # what the terminal has no room for
@@ -64,13 +64,9 @@ def measure_speed(terms: Terms) -> int:
     check_folders(terms.results, terms.reports)
     device, parts = pick(terms.device), PARTS.select(list(terms.parts))
     console, lines = Console(file=sys.stderr), list[Line]()
-    for subject in subjects(terms, device):
-        torch.set_num_threads(cores())  # training may have had fewer
-        for part in parts:
-            found = contest(subject, part, terms.repeats, device)
-            lines += found
-            for line in found:
-                console.print(f"{line.ours} on {line.model} against {line.peer}: {line.ratio:.2f}", highlight=False)
+    for line in measured(terms, device, parts):
+        lines.append(line)
+        console.print(f"{line.ours} on {line.model} against {line.peer}: {line.ratio:.2f}", highlight=False)
     title = f"{terms.dataset}, first {terms.limit} test images, {terms.repeats} repeats, {machine(device)}"
     text = f"# Speed\n\n{title}\n\n{plain.markdown(display(lines), LEFT)}\n{NOTE}\n"
     rows, folder = frame(lines).to_csv(index=False, lineterminator="\n"), terms.reports / "speed"
@@ -82,9 +78,26 @@ def measure_speed(terms: Terms) -> int:
     return 0
 
 
-def contest(subject: Subject, part: str, repeats: int, device: torch.device) -> list[Line]:
+def measured(terms: Terms, device: torch.device, parts: list[str]) -> Iterator[Line]:
+    """Every part on every model, and then those that need none."""
+    raced, others = dict[str, Callable[[Subject], Contest]](), list[Modelless]()
+    for name in parts:
+        part = PARTS[name]
+        if isinstance(part, Modelless):
+            others.append(part)
+        else:
+            raced[name] = part
+    for subject in subjects(terms, device) if raced else ():
+        torch.set_num_threads(cores())  # training may have had fewer
+        for race_of in raced.values():
+            yield from contest(subject, race_of(subject), terms.repeats, device)
+    torch.set_num_threads(cores())
+    for part in others:
+        yield from part.lines(terms.repeats, device)
+
+
+def contest(subject: Subject, race_of: Contest, repeats: int, device: torch.device) -> list[Line]:
     """A line for each pair of a part."""
-    race_of = PARTS[part](subject)
     runs = race(race_of.runners, repeats, device)
     images = to_float(subject.test.x[: min(subject.n, subject.batch_size)])
     rate = peak(device, race_of.precision) / flops(subject.model, images)

@@ -1,6 +1,6 @@
 """What `bench speed` measures: each part a contest on one model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +25,8 @@ from bench.registry import Registry
 from bench.search import places
 from bench.seeding import image_stream, seeded
 from bench.speed import peers
+from bench.speed.lines import Line
+from bench.speed.pictures import corruptions
 from bench.speed.race import Contest, Contestant, Found
 from bench.threat import L2, REFERENCE_EPS, Linf
 
@@ -81,7 +83,14 @@ class Subject:
         return run
 
 
-PARTS: Registry[Callable[[Subject], Contest]] = Registry("part")
+@dataclass(frozen=True)
+class Modelless:
+    """A part that needs no model. lines: of so many repeats on a device."""
+
+    lines: Callable[[int, torch.device], Iterator[Line]]
+
+
+PARTS: Registry[Callable[[Subject], Contest] | Modelless] = Registry("part")
 
 
 def pgd(subject: Subject) -> Contest:
@@ -190,3 +199,4 @@ PARTS.add("CW-L2", cw)
 PARTS.add("AutoAttack", autoattack)
 PARTS.add("overhead", overhead)
 PARTS.add("training", training)
+PARTS.add("corruptions", Modelless(corruptions))

@@ -9,7 +9,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.losses import cross_entropy
@@ -95,5 +97,12 @@ def pyautoattack(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tens
     return x_adv
 
 
+def corrupt(images: NDArray[np.uint8], name: str, severity: int) -> None:
+    """Each image (H, W, 3) of imagecorruptions-imaug, which takes one at a time."""
+    call = module("imagecorruptions").corrupt
+    for image in images:
+        call(image, severity, name)
+
+
 PGD: dict[str, Peer] = {"plain loop": plain, "torchattacks": torchattacks, "Foolbox": foolbox, "ART": art}
-PACKAGES = {"torchattacks": "torchattacks", "Foolbox": "foolbox", "ART": "art"}
+PACKAGES = {"torchattacks": "torchattacks", "Foolbox": "foolbox", "ART": "art", "imagecorruptions": "imagecorruptions"}
