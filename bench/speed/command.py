@@ -67,7 +67,9 @@ def measure_speed(terms: Terms) -> int:
     for line in measured(terms, device, parts):
         lines.append(line)
         console.print(f"{line.ours} on {line.model} against {line.peer}: {line.ratio:.2f}", highlight=False)
-    title = f"{terms.dataset}, first {terms.limit} test images, {terms.repeats} repeats, {machine(device)}"
+    attacked = any(not isinstance(PARTS[part], Modelless) for part in parts)
+    images = f"{terms.dataset}, first {terms.limit} test images, " if attacked else ""
+    title = f"{images}{terms.repeats} repeats, {machine(device)}"
     text = f"# Speed\n\n{title}\n\n{plain.markdown(display(lines), LEFT)}\n{NOTE}\n"
     rows, folder = frame(lines).to_csv(index=False, lineterminator="\n"), terms.reports / "speed"
     write_atomically(folder / "speed.md", lambda file: file.write(text.encode()))

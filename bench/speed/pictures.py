@@ -37,7 +37,7 @@ def scenes(n: int, side: int) -> Tensor:
 
 def beside(x: Tensor, repeats: int, device: torch.device) -> Iterator[Line]:
     """Ours and the peer's with the same parameters, each corruption by itself; the last line is of their sums."""
-    there, where = peers.installed(PEER), f"{x.shape[3]} px, severity {SEVERITY}"
+    there, where = peers.installed(PEER), f"{len(x)} made-up images of {x.shape[3]} px"
     sums = {PEER: Run(seconds=[0.0] * repeats), "ours": Run(seconds=[0.0] * repeats)}
     for name in NAMES:
         runners: dict[str, Contestant | None] = {"ours": partial(ours, x, name)}
