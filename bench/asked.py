@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import get_args
 
 from bench.attacks import AttackSpec
@@ -12,6 +11,7 @@ from bench.audit import SIGNS
 from bench.conditions import Attacked, Clean, Condition, Diagnosed, Group, Probed, Statistic, over, under
 from bench.corruptions import SEVERITIES
 from bench.data import Dataset, Images
+from bench.data.shelf import Shelf
 from bench.diagnostics import DIAGNOSTICS
 from bench.errors import BadInput
 from bench.plan import Budget
@@ -88,9 +88,9 @@ def several_steps(attack: AttackSpec) -> bool:
     return attack.name != "Square" and (attack.block is not None or int(dict(attack.settings).get("steps", 1)) > 1)
 
 
-def test_images(request: Request, data: Dataset, budget: Budget, data_dir: Path) -> tuple[Images, int]:
+def test_images(request: Request, data: Dataset, budget: Budget, shelf: Shelf) -> tuple[Images, int]:
     """All test images, and how many of them to judge: as many as were asked for, or the budget's number."""
-    test = data.load("test", data_dir)
+    test = shelf.load(data, "test")
     n = request.limit or min(budget.test or len(test), len(test))
     if n > len(test):
         raise BadInput(f"--limit {n} is more than the {len(test)} test images of {data.name}")

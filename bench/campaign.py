@@ -8,6 +8,7 @@ import torch
 from rich.console import Console
 
 from bench.asked import Request
+from bench.data.shelf import Shelf
 from bench.device import pick, prepare
 from bench.entrants import drawn, welcomed
 from bench.errors import BadInput
@@ -21,8 +22,6 @@ from bench.report import print_boards, print_corruptions, print_transfer, write_
 from bench.runfolder import forget
 from bench.runner import Runner, Todo
 from bench.shards import WHOLE, Shard
-from bench.studies import STUDIES
-from bench.studies.pages import page, write_page
 from bench.work import Work, plan_work
 
 LOG = "bench.log"
@@ -60,18 +59,6 @@ def run_methods(request: Request, manner: Manner) -> int:
     return 1 if failed else 0
 
 
-def run_study(name: str, request: Request, manner: Manner) -> int:
-    """Carry out a study's parts, with the rest of the request as it is, and show its findings."""
-    study = STUDIES[name]
-    parts = [replace(request, methods=p.methods, attacks=p.attacks, diagnostics=p.diagnostics) for p in study.parts]
-    works, failed = carry_out(parts, manner)
-    if manner.shard.count == 1 and not manner.dry_run:
-        write_reports(manner.results, manner.reports)
-        print(page(name, manner.results, only={job.run for work in works for job in work.jobs}, n=works[0].n))
-        print(f"page: {write_page(name, manner.results, manner.reports)}")
-    return 1 if failed else 0
-
-
 def carry_out(requests: Sequence[Request], manner: Manner) -> tuple[list[Work], int]:
     """Plan everything, then do what is missing, or only say what that would cost. The work, and how many cells failed.
 
@@ -86,7 +73,8 @@ def carry_out(requests: Sequence[Request], manner: Manner) -> tuple[list[Work], 
     for request in requests:
         request.check_cut(manner.shard)
     fetch = manner.download and not manner.dry_run
-    works = [plan_work(request, manner.data_dir, device, fetch) for request in requests]
+    shelf = Shelf(manner.data_dir)
+    works = [plan_work(request, manner.data_dir, device, fetch, shelf) for request in requests]
     how = (manner.batch_size, manner.save_adv, manner.shard)
     runners = [Runner(work, manner.results, device, work.request.precision, *how) for work in works]
     guests = [welcomed(work, Access(manner.data_dir, manner.download)) for work in works]
@@ -157,7 +145,8 @@ def estimate(
     missing = [t for part in todo for t in part]
     seconds = cost * seconds_per_pass(works[0], device) / min(workers, len(missing)) if cost else 0.0
     trainings, cells = sum(t.training for t in missing), sum(len(t.cells) for t in missing)
-    return f"{trainings} trainings, {cells} of {total} cells to do, about {duration(seconds)}"
+    work = f"{cost:.2g} passes, " if cost else ""
+    return f"{trainings} trainings, {cells} of {total} cells to do, {work}about {duration(seconds)}"
 
 
 def duration(seconds: float) -> str:

@@ -12,6 +12,7 @@ from bench.checkpoint import fingerprint
 from bench.conditions import Attacked, Clean, Condition
 from bench.damage import damages
 from bench.data import dataset
+from bench.data.shelf import Shelf
 from bench.device import pick, prepare
 from bench.entrants import invited
 from bench.errors import BadInput
@@ -105,7 +106,7 @@ def admitted(
     conditions = conditions_of(request, data)
     if terms.download and data.fetch:
         data.fetch(terms.data_dir)
-    test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, terms.data_dir)
+    test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, Shelf(terms.data_dir))
     conditions += tuple(damages(request.corruptions, request.severities, data, test, terms.data_dir))
     how = (request.precision, terms.batch_size, terms.save_adv, terms.shard)
     exam = Exam(test.to(device), n, conditions, device, *how)

@@ -15,6 +15,7 @@ from bench.contract import VALUE
 from bench.contract.model import views_of
 from bench.damage import damages
 from bench.data import Dataset, Images, dataset
+from bench.data.shelf import Shelf
 from bench.errors import BadInput
 from bench.job import Job
 from bench.overrides import override
@@ -44,11 +45,14 @@ class Work:
     conditions: tuple[Condition, ...]
 
 
-def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: bool = False) -> Work:
+def plan_work(
+    request: Request, data_dir: Path, device: torch.device, fetch: bool = False, shelf: Shelf | None = None
+) -> Work:
     """BadInput, before anything is trained or written, if any part of the request makes no sense.
 
-    fetch: download the data set if it can be had so.
+    fetch: download the data set if it can be had so. shelf: images that another request has read already.
     """
+    shelf = shelf or Shelf(data_dir)
     data = dataset(request.dataset, data_dir)
     model = request.model or (data.model_cuda if device.type == "cuda" else data.model)
     models.parts(model, data)
@@ -60,7 +64,7 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
     if fetch and data.fetch:
         data.fetch(data_dir)
 
-    images, (test, n) = training_images(request, data, budget, data_dir), test_images(request, data, budget, data_dir)
+    images, (test, n) = training_images(request, data, budget, shelf), test_images(request, data, budget, shelf)
     held = min(HOLDOUT_MOST, len(images) // HOLDOUT_SHARE)
     length = f"{budget_name}, {plan.epochs} epochs, {len(images)} training images"
     budgets = [", ".join([length, *deviations(request, recipes=on)]) for on in (True, False)]
@@ -137,13 +141,13 @@ def plan_of(request: Request, plan: Plan) -> Plan:
     return plan
 
 
-def training_images(request: Request, data: Dataset, budget: Budget, data_dir: Path) -> Images:
+def training_images(request: Request, data: Dataset, budget: Budget, shelf: Shelf) -> Images:
     """As many as were asked for, or the budget's number where there are so many."""
-    there = data.size("train", data_dir)
+    there = shelf.size(data, "train")
     limit = request.limit_train or min(budget.train or there, there)
     if limit < FEWEST:
         raise BadInput(f"{limit} training images are too few: {FEWEST} or more are needed")
-    return data.load("train", data_dir, limit)
+    return shelf.load(data, "train", limit)
 
 
 def customised(name: str, settings: Sequence[str], factor: float) -> Recipe:

@@ -27,14 +27,14 @@ LAYERS = [  # a module imports from the lines above its own only
     {"probes"},
     {"evaluate", "price"},
     {"transfer"},
-    {"rows", "runfolder", "report", "studies"},  # rows and tables
-    {"parts"},
+    {"rows", "runfolder", "report"},  # rows and tables
+    {"parts", "studies"},
     {"known"},
     {"fit", "exam", "outside", "merge", "foreign", "claim"},
     {"runner", "robustbench", "matrix"},
     {"pool", "entrants", "reference"},
     {"campaign", "commands", "compare", "show", "verify"},
-    {"calibrate", "external", "speed"},
+    {"calibrate", "external", "replication", "speed"},
     {"cli"},
 ]
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}

@@ -11,6 +11,8 @@ from bench.cli.types import Names, Numbers, Seeds
 from bench.errors import BadInput
 from bench.shards import Shard
 
+GRID = ("methods", "attacks", "corruptions", "transfer", "source", "sweep")  # what a study brings itself
+
 
 @cli.command()
 @option("--methods", type=Names(), help="all, names, or globs such as 'M2AT*'. Default: five that teach something.")
@@ -26,7 +28,9 @@ from bench.shards import Shard
 )
 @option("--transfer", is_flag=True, help="Also judge each model on images crafted on each of the others.")
 @option("--source", type=Names(), metavar="SPEC,...", help="Of --transfer: models from outside, as of `bench eval`.")
-@option("--study", metavar="NAME", help="A paper's grid instead of methods and attacks; `bench list studies`.")
+@option("--study", metavar="NAME|all", help="A paper's grid instead of methods and attacks; `bench list studies`.")
+@option("--table", metavar="N", help="Of a --study: this table alone.")
+@option("--figure", metavar="N", help="Of a --study: this figure alone.")
 @judging
 @option("--seeds", type=Seeds(), default="0", help="Training seeds. Default: 0.")
 @machine
@@ -52,15 +56,23 @@ def run(
     save_adv: bool,
     shard: Shard,
     study: str | None,
+    table: str | None,
+    figure: str | None,
     **request: Any,
 ) -> int:
     """Train methods, judge them under attack, and show the leaderboard. Only what is missing is computed."""
     from bench.asked import Request
-    from bench.campaign import Manner, run_methods, run_study
+    from bench.campaign import Manner, run_methods
+    from bench.replication import run_study
 
     asked = said(request)
-    if study and (request["transfer"] or request["source"]):
-        raise BadInput(f"--study {study} asks questions of its own; leave --transfer and --source out")
+    if study and (own := [name for name in GRID if asked.get(name)]):
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in own)
+        raise BadInput(f"--study {study} brings a grid of its own; leave {options} out")
+    if not study and (table or figure):
+        raise BadInput("--table and --figure are of a --study; `bench list studies` names them")
+    if table and figure:
+        raise BadInput(f"--table {table} and --figure {figure}: give one of them")
     if request["source"] and not request["transfer"]:
         raise BadInput("--source names models to craft images on, which is done for --transfer; give that too")
     if "train_eps" in asked:
@@ -71,9 +83,8 @@ def run(
     manner = Manner(*where, workers, download, retrain, dry_run, save_adv, shard)
     if study is None:
         return run_methods(Request(**asked), manner)
-    if "methods" in asked or "attacks" in asked:
-        raise BadInput(f"--study {study} brings its own methods and attacks; leave --methods and --attacks out")
-    return run_study(study, Request(**asked), manner)
+    only = ("table", table) if table else ("figure", figure) if figure else None
+    return run_study(study, Request(**asked), manner, only)
 
 
 @cli.command("eval")

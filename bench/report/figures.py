@@ -94,6 +94,25 @@ def curves(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
 
 
 @styled
+def overlay(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
+    """Hold-out accuracy over the epochs, a colour a method: clean solid, under PGD-10 dashed. logs: as of `curves`."""
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import MaxNLocator
+
+    figure, (axes,) = grid(1, 1, ONE_COLUMN, (2.3, 0.4), title)
+    for seeds, colour in zip(logs.values(), cycle(COLOURS), strict=False):
+        for column, line in (("val_clean", "-"), ("val_pgd", "--")):
+            for log in (log.dropna(subset=column) for log in seeds if column in log):
+                axes.plot(log["epoch"], 100 * log[column], line, color=colour)
+    named = [Line2D([], [], color=colour) for _, colour in zip(logs, cycle(COLOURS), strict=False)]
+    kinds = [Line2D([], [], color="#444444", linestyle=line) for line in ("-", "--")]
+    figure.legend([*named, *kinds], [*logs, "clean", "PGD-10"], loc="outside lower center", ncols=min(5, len(logs) + 2))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.set(xlabel="Epoch", ylabel="Accuracy (%)", ylim=(0, 102))
+    return figure
+
+
+@styled
 def lines(points: pd.DataFrame, title: str, axis: str | None, chance: float) -> "Figure":
     """One panel an attack, a line a recipe: accuracy over x, with its interval as a band.
 

@@ -16,6 +16,7 @@ class Trained(NamedTuple):
 
     passes: float = math.nan  # per image of a training step
     seconds: float = math.nan
+    epoch_seconds: float = math.nan  # median
     memory: float = math.nan  # MiB at the highest
     alarms: tuple[str, ...] = ()
 
@@ -28,6 +29,7 @@ def trained(folder: Path) -> Trained:
     return Trained(
         float(sum(passes.values())) if isinstance(passes, dict) and passes else math.nan,
         math.nan if seconds.empty else float(seconds.sum()),
+        math.nan if seconds.empty else float(seconds.median()),
         float(memory) if isinstance(memory, int | float) else math.nan,
         tuple(map(str, alarms)) if isinstance(alarms, list) else (),
     )

@@ -13,6 +13,7 @@ from bench.asked import Request, test_images
 from bench.campaign import Manner, carry_out, check_folders
 from bench.data import Dataset, dataset
 from bench.data.batches import to_float
+from bench.data.shelf import Shelf
 from bench.device import describe, pick, prepare
 from bench.errors import BadInput, Failed
 from bench.outside import doubts, load_model, parse_spec
@@ -114,7 +115,7 @@ def subjects(terms: Terms, device: torch.device) -> Iterator[Subject]:
     if not isinstance(data.threat, Linf):
         raise BadInput(f"peers are compared in Linf, and {data.name} has {data.threat}; name another --dataset")
     request = Request(terms.methods, terms.dataset, terms.model, budget="quick", attacks=(), limit=terms.limit)
-    test, n = test_images(request, data, data.quick, terms.data_dir)
+    test, n = test_images(request, data, data.quick, Shelf(terms.data_dir))
     found = loaded(terms, data, device) if terms.of else trained(request, terms, device)
     for name, net in found:
         if wrong := doubts(net, data, test.to(device), attacked=True):

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pandas as pd
 
-from bench.studies import STUDIES, Part, Study
+from bench.studies.items import STUDIES, Item, Part, Study
 
 ALIKE = 0.05  # accuracies "about as strong" as one another are within five points
 FEW = 0.05  # an accuracy "near 0"
@@ -205,10 +205,16 @@ STUDIES.add(
     Study(
         "qualitative claims of the five papers, each held or not",
         (
-            Part(TRAINED, ("FGSM.last", "PGD-7.last", "PGD-20.last", "CW-20.last")),
-            Part(("R-FGSM", "R-LL", "R-MC"), ("MC.last", "LL.last")),
-            Part(("PGD-AT.avmixup", "AVmixup"), ("AutoAttack",)),
-            Part(("Standard", "PGD-AT.7x2"), diagnostics=("gradient",)),
+            Item(
+                "claims",
+                "nine claims about directions",
+                (
+                    Part(TRAINED, ("FGSM.last", "PGD-7.last", "PGD-20.last", "CW-20.last")),
+                    Part(("R-FGSM", "R-LL", "R-MC"), ("MC.last", "LL.last")),
+                    Part(("PGD-AT.avmixup", "AVmixup"), ("AutoAttack",)),
+                    Part(("Standard", "PGD-AT.7x2"), diagnostics=("gradient",)),
+                ),
+            ),
         ),
         findings,
     ),

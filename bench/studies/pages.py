@@ -1,6 +1,7 @@
-"""The page of a study: what is read off the rows in a results folder, a section a data set, model and budget."""
+"""The page of a study, and the files beside it, from what a results folder holds."""
 
-from collections.abc import Set
+import math
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -8,22 +9,77 @@ import pandas as pd
 
 from bench.errors import BadInput
 from bench.numbers import radius
-from bench.results import load, write_atomically
-from bench.studies import STUDIES
+from bench.report.files import Content, replace_files
+from bench.report.naming import placed
+from bench.report.seeds import collapses
+from bench.report.training import trained
+from bench.results import load, read_outcomes
+from bench.studies.found import Finder
+from bench.studies.items import STUDIES, Item, Part, Study
+from bench.studies.layout import LEGEND, drawn, latex, markdown
+from bench.studies.ledger import Entry, entries, frame, orders
+from bench.studies.pictures import Drawing, Shown
+from bench.studies.scales import Scale, scales
+from bench.studies.summary import overview, sentences
+from bench.studies.tables import Table
 
 SHARED = ["protocol", "dataset", "model", "budget", "data"]
 
 
 def page(name: str, results: Path, only: Set[str] | None = None, n: int | None = None) -> str:
     """Markdown. only: the runs to read; n: the number of test images, where rows of several are there."""
+    return next(iter(files(name, results, only, n).values()))  # type: ignore[return-value]  # the page comes first
+
+
+def files(name: str, results: Path, only: Set[str] | None = None, n: int | None = None) -> dict[str, Content]:
+    """The page and what belongs to it, by file name."""
     study, rows = STUDIES[name], load(results)
     if only is not None:
         rows = rows[rows["run"].isin(only)]
-    methods = {method for part in study.parts for method in part.methods}
-    rows = rows[rows["recipe"].isin(methods)]
+    rows = rows[rows["recipe"].isin(study.methods)]
     if rows.empty:
-        raise BadInput(f"no results of study {name} under {results}; `bench run --study {name}` makes them")
-    sections, group = [f"# {name}: {study.about}\n"], pd.DataFrame()
+        trainings, cells = (
+            sum(part) for part in zip(*(study.size(item, "quick") for item in study.items), strict=True)
+        )
+        raise BadInput(
+            f"no results of study {name} under {results}; `bench run --study {name}` makes them, of {trainings} trainings "
+            f"and {cells} measurements at most, and with --dry-run says what that takes here"
+        )
+    sections, beside = [f"# {name}: {study.about}\n"], dict[str, Content]()
+    if study.findings is not None:
+        sections += list(_claims(study, rows, n))
+    else:
+        for scale, part in scales(rows):
+            if n is None or scale.n in (0, n):
+                text, more = _section(study, scale, part, results)
+                sections.append(text)
+                beside |= more
+        sections.append(f"\n{LEGEND}\n")
+    return {f"{name}.md": "\n".join(sections), **beside}
+
+
+def started(results: Path) -> list[str]:
+    """The studies of which there are rows: of every method of the claims, of some table or figure of a paper."""
+    recipes = set(load(results)["recipe"])
+    return [
+        name
+        for name, study in STUDIES.items()
+        if (study.methods <= recipes if study.findings else any(_there(part, recipes) for part in study.parts))
+    ]
+
+
+def write_page(name: str, results: Path, reports: Path) -> Path:
+    """Write reports/NAME/: NAME.md and its tables and figures; files of an earlier report go first."""
+    return replace_files(reports / name, files(name, results))[0]
+
+
+def _there(part: Part, recipes: Set[str]) -> bool:
+    """Whether all its methods were trained, and there are two at least: one recipe is in many papers."""
+    return len(part.methods) > 1 and set(part.methods) <= recipes
+
+
+def _claims(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[str]:
+    assert study.findings is not None
     shared: Any  # the key of a group is only Hashable to the type checker
     for shared, group in rows.groupby(SHARED, sort=False):
         _, dataset, model, budget, _ = shared
@@ -34,18 +90,81 @@ def page(name: str, results: Path, only: Set[str] | None = None, n: int | None =
         threat: Any
         for threat, under in same[attacked].groupby(["norm", "eps"]):
             title = f"{dataset}, {model}, {threat[0]} {radius(threat[1])}, {budget}, n={images}, seeds {seeds}"
-            sections += [f"## {title}\n", study.findings(pd.concat([same[~attacked], under]))]
-    return "\n".join(sections)
+            yield f"## {title}\n"
+            yield study.findings(pd.concat([same[~attacked], under]))
 
 
-def started(results: Path) -> list[str]:
-    """The studies of which there are rows of every method."""
-    recipes = set(load(results)["recipe"])
-    return [name for name, s in STUDIES.items() if {m for part in s.parts for m in part.methods} <= recipes]
+def _section(study: Study, scale: Scale, rows: pd.DataFrame, results: Path) -> tuple[str, dict[str, Content]]:
+    runs = rows["run"].unique()
+    outcomes = {key: bits for run in runs for key, bits in read_outcomes(results / run).items()}
+    finder = Finder(scale, rows, outcomes, _cosines(results, runs), _seconds(results, runs))
+    ledger: dict[Item, list[Entry]] = {}
+    made, body, pictures = dict[str, Content](), list[str](), dict[Item, bool]()
+    for item in study.items:
+        if isinstance(item.content, Table):
+            ledger[item] = entries(item.content, finder, item.stood_for(scale.dataset, study.home))
+            made |= _table_files(item, ledger[item], scale)
+            body.append(_table(item, ledger[item]))
+        elif isinstance(item.content, Drawing):
+            content = _figure_files(item, item.content, Shown(scale, rows, results))
+            made, pictures[item] = made | content, bool(content)
+            body.append(_figure(item, scale, bool(content)))
+    every = [entry for part in ledger.values() for entry in part]
+    made[f"{scale.slug}-ledger.csv"] = frame(every).to_csv(index=False, lineterminator="\n")
+    compared = list(orders(every))
+    head = [f"## {scale.title}\n", *sentences(study, every, compared, pictures, scale), _trouble(rows)]
+    return "\n".join([*filter(None, head), overview(study, ledger, compared, pictures, scale.papers), *body]), made
 
 
-def write_page(name: str, results: Path, reports: Path) -> Path:
-    """Write reports/NAME/NAME.md of everything in the results folder."""
-    path, text = reports / name / f"{name}.md", page(name, results)
-    write_atomically(path, lambda file: file.write(text.encode()))
-    return path
+def _table_files(item: Item, ledger: list[Entry], scale: Scale) -> dict[str, Content]:
+    if not any(entry.ours.known for entry in ledger):
+        return {}
+    table, name = drawn(ledger), f"{scale.slug}-{_file(item)}"
+    caption = f"{item.name}. {item.about} {scale.title}. {LEGEND}"
+    return {
+        f"{name}.csv": frame(ledger).to_csv(index=False, lineterminator="\n"),
+        f"{name}.tex": latex(table, caption, f"tab:{name}"),
+    }
+
+
+def _table(item: Item, ledger: list[Entry]) -> str:
+    return f"### {item.name}\n\n{item.about}\n\n{markdown(drawn(ledger))}"
+
+
+def _figure_files(item: Item, drawing: Drawing, shown: Shown) -> dict[str, Content]:
+    name = f"{shown.scale.slug}-{_file(item)}"
+    picture = drawing.draw(shown, f"{item.name}: {shown.scale.title}")
+    if picture is None:
+        return {}
+    points = drawing.points(shown).to_csv(index=False, lineterminator="\n")
+    return {f"{name}.csv": points, f"{name}.png": picture, f"{name}.pdf": picture}
+
+
+def _figure(item: Item, scale: Scale, drawn_here: bool) -> str:
+    image = f"![{item.name}]({scale.slug}-{_file(item)}.png)" if drawn_here else "Not run at this scale."
+    return f"### {item.name}\n\n{item.about}\n\n{image}\n"
+
+
+def _file(item: Item) -> str:
+    return "".join(c if c.isalnum() else "-" for c in item.name.lower()).strip("-")
+
+
+def _trouble(rows: pd.DataFrame) -> str:
+    """Seeds that collapsed, by recipe."""
+    accuracies = rows[rows["kind"].isin(["clean", "attack"]) & (rows["metric"] == "accuracy") & (rows["source"] == "")]
+    found = [
+        f"- {label}: {'; '.join(said)}"
+        for label, part in placed(accuracies).groupby("label", sort=False)
+        if (said := collapses(part))
+    ]
+    return "\n".join([*found, ""]) if found else ""
+
+
+def _seconds(results: Path, runs: Any) -> dict[str, float]:
+    """Of an epoch, by run."""
+    known = {run: trained(results / run) for run in runs}
+    return {run: log.epoch_seconds for run, log in known.items() if not math.isnan(log.epoch_seconds)}
+
+
+def _cosines(results: Path, runs: Any) -> dict[str, pd.DataFrame]:
+    return {}

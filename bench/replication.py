@@ -1,0 +1,95 @@
+"""`bench run --study`: the requests that a study stands for, its price by item, and its page."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from bench.asked import Request
+from bench.campaign import Manner, carry_out
+from bench.data import dataset
+from bench.device import pick
+from bench.errors import BadInput
+from bench.report import write_reports
+from bench.studies import STUDIES
+from bench.studies.found import spelled
+from bench.studies.items import Part, Study
+from bench.studies.pages import page, write_page
+from bench.studies.scales import length
+
+PLAIN = {"cnn": "resnet8"}  # what images are crafted on in the place of the paper's other network; else a cnn
+
+
+def run_study(name: str, request: Request, manner: Manner, only: tuple[str, str] | None = None) -> int:
+    """Carry out a study, or all of them, with the rest of the request as it is, and show what is read off the rows.
+
+    only: `table` or `figure`, and its number. 0, or 1 if a training or a cell failed.
+    """
+    failed = 0
+    for each in [*STUDIES] if name == "all" else [name]:
+        study = STUDIES[each].chosen(*only) if only else STUDIES[each]
+        if manner.dry_run:
+            for part in [*(replace(study, items=(item,)) for item in study.items if item.parts), study]:
+                tell_price(each, part, request, manner)
+            continue
+        works, wrong = carry_out(list(requests(each, study, request, manner)), manner)
+        failed += wrong
+        if manner.shard.count == 1:
+            print(page(each, manner.results, only={job.run for work in works for job in work.jobs}, n=works[0].n))
+            print(f"page: {write_page(each, manner.results, manner.reports)}")
+    if manner.shard.count == 1 and not manner.dry_run:
+        write_reports(manner.results, manner.reports)
+    return 1 if failed else 0
+
+
+def tell_price(name: str, study: Study, request: Request, manner: Manner) -> None:
+    """Print what a study of one item, or of them all, lacks, or why that cannot be said."""
+    print(f"{name} {study.items[0].name if len(study.items) == 1 else 'all'}: ", end="", flush=True)
+    try:
+        carry_out(list(requests(name, study, request, manner)), manner)
+    except BadInput as error:
+        print(f"cannot be priced: {error}")
+
+
+def requests(name: str, study: Study, request: Request, manner: Manner) -> Iterator[Request]:
+    """One for each part. A model that others' images are crafted on is trained before its request is made."""
+    home = STUDIES[name].home
+    for part in dict.fromkeys(
+        part for item in study.items for part in item.at(request.budget or "", request.dataset, home)
+    ):
+        yield asked(part, request, manner)
+
+
+def asked(part: Part, request: Request, manner: Manner) -> Request:
+    """A part as a request; at the scale of the paper it brings its own data set and network."""
+    where = part.where
+    name = "" if where else request.dataset
+    if where:
+        limits = {"epochs": where.epochs or request.epochs, "limit_train": where.images or request.limit_train}
+        long = ("plan=long",) if where.plan else ()
+        request = replace(
+            request, dataset=where.dataset, model=where.model, settings=(*request.settings, *long), **limits
+        )
+    changes = {
+        "methods": part.methods,
+        "attacks": tuple(spelled(attack, None if part.sweep else part.eps, name) for attack in part.attacks),
+        "diagnostics": part.diagnostics,
+        "corruptions": part.corruptions,
+        "transfer": part.transfer,
+        "seeds": request.seeds if len(request.seeds) >= part.seeds else tuple(range(part.seeds)),
+    }
+    if part.sweep:
+        changes["sweep"] = tuple(length(eps, name) for eps in part.sweep)
+    elif part.attacks and not request.eps:
+        changes["eps"] = (length(part.eps, name),)
+    if part.crafter:
+        changes["source"] = crafted_on(part, request, manner)
+    return replace(request, **changes)  # type: ignore[arg-type]  # one type a field
+
+
+def crafted_on(part: Part, request: Request, manner: Manner) -> tuple[str, ...]:
+    """The folder of the Standard model that images are crafted on, trained now if it is not there; none in a dry run."""
+    data = dataset(request.dataset, manner.data_dir)
+    own = request.model or (data.model_cuda if pick(manner.device).type == "cuda" else data.model)
+    model = part.crafter if part.where else PLAIN.get(own, "cnn")
+    work, *_ = carry_out([replace(request, methods=("Standard",), model=model, attacks=())], manner)[0]
+    folders = [manner.results / job.run for job in work.jobs]
+    return () if manner.dry_run else tuple(map(str, folders))

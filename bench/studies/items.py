@@ -1,0 +1,122 @@
+"""What a study is made of: parts to carry out, and items to be read off their rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.errors import BadInput
+from bench.registry import Registry
+
+if TYPE_CHECKING:
+    from bench.studies.pictures import Drawing
+    from bench.studies.tables import Table
+
+
+@dataclass(frozen=True)
+class Where:
+    """What models are trained on, and how long, at the scale of their paper."""
+
+    dataset: str
+    model: str
+    plan: str = ""  # "long" for BAT's "+"
+    epochs: int | None = None  # None: as its plan has it
+    images: int | None = None  # None: all there are
+
+
+@dataclass(frozen=True)
+class Part:
+    """Recipes, and what they are judged under: one request to `bench run`.
+
+    Lengths are in 1/255, those of CIFAR-10: eps, sweep, and the step of an attack, which is written `step=2px`. At
+    other budgets than the paper's they are scaled as the radius of the data set is.
+    """
+
+    methods: tuple[str, ...]
+    attacks: tuple[str, ...] = ()
+    eps: float = 8.0
+    sweep: tuple[float, ...] = ()
+    diagnostics: tuple[str, ...] = ()
+    corruptions: tuple[str, ...] = ()
+    transfer: bool = False
+    crafter: str = ""  # architecture of a Standard model on which images are crafted too
+    exhibits: tuple[str, ...] = ()
+    seeds: int = 1  # at least so many
+    where: Where | None = None  # None: where the user says
+
+    @property
+    def cells(self) -> int:
+        """How many measurements it asks for, clean accuracy included."""
+        models = len(self.methods) * self.seeds
+        each = 1 + len(self.attacks) * max(1, len(self.sweep)) + 5 * len(self.corruptions) + 9 * len(self.diagnostics)
+        return models * (each if not self.transfer else 1 + len(self.attacks) * (models + bool(self.crafter)))
+
+
+@dataclass(frozen=True)
+class Item:
+    """A table, a figure, or a list of claims.
+
+    parts: the first one's `where` is what a smaller data set and model may stand in for.
+    """
+
+    name: str  # as the paper has it: Table 3, Figure 2
+    about: str
+    parts: tuple[Part, ...]
+    content: "Table | Drawing | None" = None
+
+    def stood_for(self, dataset: str, home: str) -> Where | None:
+        """Of what a smaller training on a data set stands in the place: the first network on that data set, or at home.
+
+        home: the main data set of the paper. None: on neither has the item anything.
+        """
+        places = [part.where for part in self.parts if part.where]
+        own = [where for where in places if where.dataset == dataset]
+        return next(iter(own or [where for where in places if where.dataset == home]), None)
+
+    def at(self, budget: str, dataset: str, home: str) -> tuple[Part, ...]:
+        """The parts to carry out: all of them at `paper`, and at others those that `dataset` can stand in for."""
+        if budget == "paper":
+            return self.parts
+        here = [part for part in self.parts if part.where == self.stood_for(dataset, home)]
+        return tuple(replace(part, where=None, seeds=min(part.seeds, 2 if part.transfer else 1)) for part in here)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A grid by items."""
+
+    about: str
+    items: tuple[Item, ...]
+    findings: Callable[[pd.DataFrame], str] | None = None  # rows of one data set, model and budget -> Markdown
+    paper: str = ""  # whose printed numbers it has, as `bench.papers` names them
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return tuple(part for item in self.items for part in item.parts)
+
+    @property
+    def home(self) -> str:
+        """The main data set of the paper."""
+        return next((part.where.dataset for part in self.parts if part.where), "")
+
+    def size(self, item: Item, budget: str, dataset: str = "") -> tuple[int, int]:
+        """Trainings and measurements of an item at a budget; dataset: none is the main one."""
+        parts = item.at(budget, dataset or self.home, self.home)
+        trained = {(p.where, method, seed) for p in parts for method in p.methods for seed in range(p.seeds)}
+        return len(trained), sum(part.cells for part in parts)
+
+    @property
+    def methods(self) -> set[str]:
+        return {method for part in self.parts for method in part.methods}
+
+    def chosen(self, kind: str, number: str) -> "Study":
+        """The same with the items alone that `--table 1` or `--figure 2` name: 1 is 1(a), 1(b) and 1(c) too."""
+        wanted = f"{kind} {number}".lower()
+        found = [i for i in self.items if i.name.lower() == wanted or i.name.lower().startswith(f"{wanted}(")]
+        if not found:
+            raise BadInput(f"no {wanted} in this study; it has {', '.join(item.name for item in self.items)}")
+        return replace(self, items=tuple(found))
+
+
+STUDIES: Registry[Study] = Registry("study")

@@ -1,0 +1,49 @@
+"""Tables of M-TLAT. Laugros, Caplier, Ospici, ECCV 2020 workshops, arXiv:2008.08384."""
+
+from bench.studies.items import STUDIES, Study
+from bench.studies.tables import Table
+
+ATTACKS = {
+    "PGD": "PGD-10.last[step=1.02px,start=random]",
+    "PGD_LL": "PGD-LL.last[step=1.02px,start=random]",
+    "CW_L2": "CW-L2",
+    "MI_FGSM (black-box, VGG source)": "MI-FGSM.last",
+}
+SCORE = "Robustness scores: accuracy under the corruption or attack over clean accuracy of the same model"
+
+
+def tables(number: int, methods: str) -> tuple[Table, ...]:
+    """The three parts of Tables 1 and 2."""
+    parts = {
+        "a": "the corruptions of ImageNet-C, means over five severities",
+        "b": "its own four corruptions",
+        "c": "attacks of eps 0.04 (MI-FGSM 0.08 too), its steps of 0.004 a guess; AutoAttack is accuracy in percent",
+    }
+    return tuple(
+        Table(
+            "mtlat",
+            f"Table {number}({part})",
+            f"{methods}. {SCORE}; {about}.",
+            ATTACKS,
+            tag="none",
+            eps=10.2,
+            crafter="vgg16-bn-224",
+        )
+        for part, about in parts.items()
+    )
+
+
+TABLES = (
+    *tables(1, "M-TLAT beside IAT"),
+    *tables(2, "Mixup and TLAT, which it joins"),
+    Table("mtlat", "Table 3", "Clean accuracy of adversarial trainings with one step.", tag="none"),
+)
+
+STUDIES.add(
+    "mtlat",
+    Study(
+        "Mixup and Targeted Labeling Adversarial Training (Laugros et al. 2020)",
+        tuple(t.item for t in TABLES),
+        paper="mtlat",
+    ),
+)

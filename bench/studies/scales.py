@@ -1,0 +1,86 @@
+"""At which scale models were trained: the paper's, or a smaller one that stands in for it."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from bench.studies.items import Where
+
+EPS = {"digits": 0.2}  # radius of the data sets whose own is not CIFAR-10's
+REFERENCE = 8.0  # in 1/255
+PAPER = "paper"
+
+
+class Scale(NamedTuple):
+    """What the rows of one section have in common. Of the paper's scale, where data sets and models differ: little."""
+
+    protocol: int
+    dataset: str
+    model: str
+    budget: str
+    n: int  # 0 at the paper's scale where all test images were judged
+    data: str
+
+    @property
+    def papers(self) -> bool:
+        return self.budget == PAPER
+
+    @property
+    def title(self) -> str:
+        if self.papers:
+            return f"the papers' own scale{f', first {self.n} test images' if self.n else ''}"
+        return f"{self.dataset}, {self.model}, {self.budget}, n={self.n}"
+
+    @property
+    def slug(self) -> str:
+        """Beginning of file names."""
+        parts = [
+            self.dataset,
+            self.model,
+            self.budget,
+            f"n{self.n}" if self.n else "",
+            f"p{self.protocol}",
+            self.data[:6],
+        ]
+        return re.sub(r"[^\w.]+", "-", " ".join(filter(None, parts))).strip("-").lower()
+
+    def eps(self, reference: float) -> float:
+        """A radius here, in [0, 1] pixel units, of one in 1/255 on CIFAR-10."""
+        return length(reference, "" if self.papers else self.dataset)
+
+    def holds(self, row: dict[str, Any], where: Where, stood_for: Where | None) -> bool:
+        """Whether a row of this scale is of the models that a printed number is of, or of those that stand in for them.
+
+        stood_for: what a smaller scale stands in for.
+        """
+        if not self.papers:
+            return where == stood_for
+        long, epochs = "plan=long" in row["budget"], f", {where.epochs} epochs"
+        images = f", {where.images} training images"
+        return (
+            (row["dataset"], row["model"], long) == (where.dataset, where.model, where.plan == "long")
+            and (where.epochs is None or epochs in row["budget"])
+            and (images in row["budget"] if where.images else True)
+        )
+
+
+def length(reference: float, dataset: str) -> float:
+    """One in 1/255 on CIFAR-10, in [0, 1] pixel units: scaled as the radius of the data set is."""
+    return reference / REFERENCE * EPS.get(dataset, REFERENCE / 255)
+
+
+def scales(rows: pd.DataFrame) -> Iterator[tuple[Scale, pd.DataFrame]]:
+    """The rows of `results.load()` by scale, the papers' own first."""
+    papers = rows["budget"].str.startswith(f"{PAPER},")
+    for (protocol, n), part in rows[papers].groupby(["protocol", rows["n"].where(rows["partial"], 0)], sort=False):
+        yield Scale(protocol, "", "", PAPER, int(n), ""), part
+    counted = rows[~papers & rows["kind"].isin(["clean", "attack"]) & (rows["metric"] == "accuracy")]
+    shared: Any  # the key of a group is only Hashable to the type checker
+    for shared, _ in counted.groupby(["protocol", "dataset", "model", "budget", "n", "data"], sort=False):
+        scale = Scale(*shared)
+        same = ~papers
+        for name in ("protocol", "dataset", "model", "budget", "data"):
+            same &= rows[name] == getattr(scale, name)
+        yield scale, rows[same & ((rows["n"] == scale.n) | (rows["kind"] == "diagnostic"))]
