@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from bench.asked import Request
 from bench.campaign import Manner, carry_out
@@ -10,10 +11,9 @@ from bench.device import pick
 from bench.errors import BadInput
 from bench.report import write_reports
 from bench.studies import STUDIES
-from bench.studies.found import spelled
 from bench.studies.items import Part, Study
 from bench.studies.pages import page, write_page
-from bench.studies.scales import length
+from bench.studies.scales import length, spelled
 
 PLAIN = {"cnn": "resnet8"}  # what images are crafted on in the place of the paper's other network; else a cnn
 
@@ -60,15 +60,13 @@ def requests(name: str, study: Study, request: Request, manner: Manner) -> Itera
 
 def asked(part: Part, request: Request, manner: Manner) -> Request:
     """A part as a request; at the scale of the paper it brings its own data set and network."""
-    where = part.where
+    where, changes = part.where, dict[str, Any]()
     name = "" if where else request.dataset
     if where:
-        limits = {"epochs": where.epochs or request.epochs, "limit_train": where.images or request.limit_train}
-        long = ("plan=long",) if where.plan else ()
-        request = replace(
-            request, dataset=where.dataset, model=where.model, settings=(*request.settings, *long), **limits
-        )
-    changes = {
+        changes = {"dataset": where.dataset, "model": where.model}
+        changes |= {"epochs": where.epochs or request.epochs, "limit_train": where.images or request.limit_train}
+        changes |= {"settings": (*request.settings, "plan=long")} if where.plan else {}
+    changes |= {
         "methods": part.methods,
         "attacks": tuple(spelled(attack, None if part.sweep else part.eps, name) for attack in part.attacks),
         "diagnostics": part.diagnostics,
@@ -80,16 +78,16 @@ def asked(part: Part, request: Request, manner: Manner) -> Request:
         changes["sweep"] = tuple(length(eps, name) for eps in part.sweep)
     elif part.attacks and not request.eps:
         changes["eps"] = (length(part.eps, name),)
-    if part.crafter:
-        changes["source"] = crafted_on(part, request, manner)
-    return replace(request, **changes)  # type: ignore[arg-type]  # one type a field
+    request = replace(request, **changes)
+    return replace(request, source=crafted_on(part, request, manner)) if part.crafter else request
 
 
 def crafted_on(part: Part, request: Request, manner: Manner) -> tuple[str, ...]:
-    """The folder of the Standard model that images are crafted on, trained now if it is not there; none in a dry run."""
+    """The folder of the Standard model that images are crafted on, trained if it is not there; none in a dry run."""
     data = dataset(request.dataset, manner.data_dir)
     own = request.model or (data.model_cuda if pick(manner.device).type == "cuda" else data.model)
     model = part.crafter if part.where else PLAIN.get(own, "cnn")
-    work, *_ = carry_out([replace(request, methods=("Standard",), model=model, attacks=())], manner)[0]
+    standard = replace(request, methods=("Standard",), model=model, attacks=(), transfer=False, eps=())
+    (work,), _ = carry_out([standard], manner)
     folders = [manner.results / job.run for job in work.jobs]
     return () if manner.dry_run else tuple(map(str, folders))

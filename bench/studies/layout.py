@@ -8,8 +8,8 @@ import pandas as pd
 
 from bench.report import plain
 from bench.stats import mcnemar
-from bench.studies.found import Ours
 from bench.studies.ledger import Entry
+from bench.studies.ours import Ours
 
 ABREAST = 6  # columns of numbers that fit a page of LaTeX beside the names
 DASH = "\N{EN DASH}"

@@ -10,9 +10,11 @@ import pandas as pd
 
 from bench.papers import printed
 from bench.stats import mcnemar
-from bench.studies.found import Finder, Ours
+from bench.studies.found import Finder
 from bench.studies.items import Where
-from bench.studies.tables import Number, Table
+from bench.studies.numbers import Number
+from bench.studies.ours import Ours
+from bench.studies.tables import Table
 
 NOT_RUN = "not run at this budget"
 REPRODUCED = "reproduced"
@@ -75,7 +77,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Order:
-    """Two lines of one column, the first printed higher, and whether ours are so too. p: McNemar's, of the worst pair of seeds."""
+    """Two lines of one column, the first printed higher, and how far apart ours are. p: as of `_p`."""
 
     item: str
     column: str

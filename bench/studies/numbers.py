@@ -1,51 +1,13 @@
-"""A paper's table as a value: its printed numbers, and what of ours each is to be compared with."""
+"""Printed numbers in the terms of this bench: of which models, and which of our measurements stand beside them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
-import pandas as pd
+from bench.studies.items import Part, Where
 
-from bench.papers import printed
-from bench.studies.items import Item, Where
-
-Kind = Literal["accuracy", "spread", "score", "gradient", "cosine", "seconds"]
-
-DATASETS = {
-    "CIFAR-10": "cifar10",
-    "CIFAR-100": "cifar100",
-    "SVHN": "svhn",
-    "Tiny ImageNet": "tiny-imagenet",
-    "ImageNet": "imagenet",
-    "ImageNet-100": "imagenet-100",
-}
-MODELS = {
-    "WRN-16-8": "wrn-16-8",
-    "WRN-28-10": "wrn-28-10",
-    "WRN-34-10": "wrn-34-10",
-    "ResNet-18": "resnet18",
-    "DenseNet-121": "densenet121",
-    "Preact-18": "preact-resnet18",
-    "PreActResNet18": "preact-resnet18",
-    "ResNeXt-29": "resnext29-2x64d",
-    "ResNet-50": "resnet50",
-    "ResNeXt-50 32x4d": "resnext50-32x4d",
-}
-TITLES = {
-    "none": "Clean",
-    "clean_mean": "mean",
-    "clean_std": "std",
-    "grad_sq_l2_min": "min",
-    "grad_sq_l2_mean": "mean",
-    "grad_sq_l2_max": "max",
-}
-HEADS = {
-    "dataset": "Data set",
-    "architecture": "Network",
-    "method": "Method",
-    "variant": "Setting",
-    "metric": "Of seeds",
-}
+Kind = Literal["accuracy", "mean", "spread", "score", "gradient", "cosine", "seconds"]
 
 
 @dataclass(frozen=True)
@@ -56,63 +18,66 @@ class Reading:
     attack: str = ""  # as --attacks takes it, a step as `step=2px`; empty: clean images
     eps: float = 8.0  # in 1/255, of CIFAR-10
     corruption: str = ""
-    statistic: str = ""  # of a gradient: `mean all`; of a cosine: `running_mean 3`, the layer counted from 0
-    other_seed: bool = False  # the images are crafted on the recipe itself, trained with another seed
-    crafter: str = ""  # the architecture that they are crafted on, where it is another
+    statistic: str = ""  # of a gradient: `mean all`; of a cosine: `running_mean 3`, layers counted from 0
+    crafter: str = ""  # the images are crafted on another architecture: which one the paper takes
+    twin: bool = False  # they are crafted on the recipe itself, trained with another seed
 
 
 @dataclass(frozen=True)
 class Number:
-    """One printed number and its place."""
+    """One printed number and its place in a table."""
 
     line: tuple[str, ...]
     column: str
-    value: str  # as printed; empty where a dash is, or where it is not readable
+    text: str  # as printed; empty where a dash is, or where it is not readable
     recipe: str  # empty where it is none of ours
     view: str
-    source: str  # recipe that crafted the images
+    source: str  # recipe that the images were crafted on
     where: Where
-    reading: Reading | None
+    reading: Reading
 
     @property
     def printed(self) -> float:
-        return float(self.value) if self.value else float("nan")
+        return float(self.text) if self.text else math.nan
 
 
-@dataclass(frozen=True)
-class Table:
-    """Layout and reading of one printed table.
+def any_iterate(attack: str) -> str:
+    """The same attack, judged on every image it visits: no `.last`."""
+    return attack.replace(".last", "", 1)
 
-    lines, columns: the fields of the printed numbers (`bench.papers`) that tell them apart, in order.
-    attacks:  printed name -> ours. second: another reading of a column, beside the first.
-    tag:      how the paper normalises its images, a tag of model names.
-    """
 
-    paper: str  # file name of its numbers
-    name: str
-    about: str
-    attacks: Mapping[str, str] = field(default_factory=dict)
-    lines: tuple[str, ...] = ("dataset", "architecture", "method", "variant")
-    columns: tuple[str, ...] = ("attack", "epsilon")
-    second: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    tag: str = ""
-    epochs: int | None = None
-    eps: float | None = None  # in 1/255, where none is printed
-    crafter: str = ""
-    seeds: int = 1
-    epoch: Literal["last", "best"] = "last"  # which of its models the paper reports
+def parts_of(numbers: Sequence[Number], seeds: int) -> Iterator[Part]:
+    """What has to be run for these numbers: a request for each place, and each way of judging that needs its own."""
+    for where in dict.fromkeys(n.where for n in numbers if n.recipe):
+        here = [n for n in numbers if n.where == where and n.recipe]
+        told: dict[str, Any] = {"seeds": seeds, "where": where}
+        attacked = [n for n in here if n.reading.attack and not n.source]
+        farthest = max((n.reading.eps for n in attacked), default=0.0)
+        for eps in dict.fromkeys(n.reading.eps for n in attacked):
+            some = [n for n in attacked if n.reading.eps == eps]
+            asked = [n.reading.attack for n in some]
+            beside = [*map(any_iterate, asked), *(["AutoAttack"] if eps == farthest else [])]
+            yield Part(_recipes(some), tuple(dict.fromkeys([*asked, *beside])), eps, **told)
+        moved = [n for n in here if n.source]
+        for eps, crafter in dict.fromkeys((n.reading.eps, n.reading.crafter) for n in moved):
+            some = [n for n in moved if (n.reading.eps, n.reading.crafter) == (eps, crafter)]
+            sources = () if crafter else tuple(dict.fromkeys(n.source for n in some))
+            methods = tuple(dict.fromkeys([*sources, *_recipes(some)]))
+            least = max(seeds, 2 if any(n.reading.twin for n in some) else 1)
+            attacks = tuple(dict.fromkeys(n.reading.attack for n in some))
+            yield Part(methods, attacks, eps, transfer=True, crafter=crafter, seeds=least, where=where)
+        if corrupted := [n for n in here if n.reading.corruption]:
+            yield Part(
+                _recipes(corrupted), corruptions=tuple(dict.fromkeys(n.reading.corruption for n in corrupted)), **told
+            )
+        if norms := [n for n in here if n.reading.kind == "gradient"]:
+            yield Part(_recipes(norms), diagnostics=("gradient",), **told)
+        if cosines := [n for n in here if n.reading.kind == "cosine"]:
+            yield Part(_recipes(cosines), exhibits=("batchnorm",), **told)
+        judged = {n.recipe for n in [*attacked, *moved, *corrupted, *norms, *cosines]}
+        if left := [n for n in here if n.recipe not in judged]:
+            yield Part(_recipes(left), **told)
 
-    @property
-    def heads(self) -> tuple[str, ...]:
-        """Names of the columns that say what a line is."""
-        return tuple(HEADS[name] for name in self._lines(self._rows()))
 
-    def numbers(self) -> tuple[Number, ...]:
-        return _numbers(self)
-
-    def item(self) -> Item:
-        return Item(self.name, self.about, tuple(parts_of(self)), self)
-
-    def _rows(self) -> pd.DataFrame:
-        rows = printed(self.paper)
-        return rows[rows["table"] == self.name]
+def _recipes(numbers: Sequence[Number]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(number.recipe for number in numbers))

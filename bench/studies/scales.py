@@ -74,13 +74,23 @@ def length(reference: float, dataset: str) -> float:
 def scales(rows: pd.DataFrame) -> Iterator[tuple[Scale, pd.DataFrame]]:
     """The rows of `results.load()` by scale, the papers' own first."""
     papers = rows["budget"].str.startswith(f"{PAPER},")
-    for (protocol, n), part in rows[papers].groupby(["protocol", rows["n"].where(rows["partial"], 0)], sort=False):
-        yield Scale(protocol, "", "", PAPER, int(n), ""), part
-    counted = rows[~papers & rows["kind"].isin(["clean", "attack"]) & (rows["metric"] == "accuracy")]
     shared: Any  # the key of a group is only Hashable to the type checker
+    for shared, part in rows[papers].groupby(["protocol", rows["n"].where(rows["partial"], 0)], sort=False):
+        yield Scale(shared[0], "", "", PAPER, int(shared[1]), ""), part
+    counted = rows[~papers & rows["kind"].isin(["clean", "attack"]) & (rows["metric"] == "accuracy")]
     for shared, _ in counted.groupby(["protocol", "dataset", "model", "budget", "n", "data"], sort=False):
         scale = Scale(*shared)
         same = ~papers
         for name in ("protocol", "dataset", "model", "budget", "data"):
             same &= rows[name] == getattr(scale, name)
         yield scale, rows[same & ((rows["n"] == scale.n) | (rows["kind"] == "diagnostic"))]
+
+
+def spelled(attack: str, share: float | None, dataset: str) -> str:
+    """An attack with its `step=2px` as --attacks takes it: as a share of eps (in 1/255), or in pixel units without one."""
+
+    def step(match: re.Match[str]) -> str:
+        pixels = float(match[1])
+        return f"step={pixels / share!r}eps" if share else f"step={length(pixels, dataset)!r}"
+
+    return re.sub(r"step=([\d.]+)px", step, attack)
