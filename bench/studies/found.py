@@ -73,7 +73,7 @@ class Finder:
 
     def _treated(self, row: Record, reading: Reading, source: str) -> bool:
         if reading.corruption:
-            return row["kind"] == "corruption" and row["name"] == reading.corruption
+            return bool(row["kind"] == "corruption" and row["name"] == reading.corruption)
         if row["kind"] != "attack" or not self._crafted(row, reading, source):
             return False
         name, settings = parsed(reading.attack)
@@ -93,8 +93,8 @@ class Finder:
         if recipe != source:
             return False
         if reading.crafter:
-            return model != row["model"]
-        return model == row["model"] and (seed != row["seed"] if reading.twin else seed == row["seed"])
+            return bool(model != row["model"])
+        return bool(model == row["model"]) and bool(seed != row["seed"] if reading.twin else seed == row["seed"])
 
     def _score(self, treated: Sequence[Record], clean: Sequence[Record]) -> Ours:
         found = []
@@ -120,7 +120,7 @@ class Finder:
 def parsed(attack: str) -> tuple[str, dict[str, str]]:
     """The name and the settings of an attack as --attacks takes it."""
     name, _, inside = attack.removesuffix("]").partition("[")
-    return name, dict(pair.split("=", 1) for pair in inside.split(",") if pair)  # type: ignore[misc]  # pairs of two
+    return name, dict(pair.split("=", 1) for pair in inside.split(",") if pair)
 
 
 def _same_step(row: Record, step: str, eps: float) -> bool:

@@ -14,9 +14,9 @@ from bench.studies.ours import Ours
 ABREAST = 6  # columns of numbers that fit a page of LaTeX beside the names
 DASH = "\N{EN DASH}"
 LEGEND = (
-    "Each cell: ours ± the wider side of the 95 % interval over the images (of several seeds: ± their standard deviation), "
-    "[the same attack judged on every image it visits], (printed). Bold: the best of ours in a column and all that "
-    "McNemar's exact test cannot tell from it. A dash: not run at this scale; nothing is filled in."
+    "Each cell: ours ± the wider side of the 95 % interval over the images (of several seeds: ± their standard "
+    "deviation), [the same attack judged on every image it visits], (printed). Bold: the best of ours in a column and "
+    "all that McNemar's exact test cannot tell from it. A dash: not run at this scale; nothing is filled in."
 )
 
 

@@ -21,8 +21,8 @@ TABLES = (
     Table(
         "m2at",
         "Table 1",
-        "White-box accuracy. CW-20 is not defined there: an ascent on the margin inside the ball, and CW-L2 without one "
-        "(20 steps, 5 searches), read off at 8/255 in L2, are both shown.",
+        "White-box accuracy. CW-20 is not defined there: an ascent on the margin inside the ball, and CW-L2, which knows "
+        "none (20 steps, 5 searches), are both shown.",
         ATTACKS,
         {"CW-20": ("CW-20 as CW-L2", "CW-L2.20x5")},
         tag="none",
@@ -47,7 +47,7 @@ TABLES = (
     Table(
         "m2at",
         "Table 4",
-        "Transfer of PGD-20, crafted on the model of the column. As printed, its numbers are those of white-box PGD-20.",
+        "Transfer of PGD-20, crafted on the model of the column. The printed numbers are those of white-box PGD-20.",
         ATTACKS,
         lines=("method",),
         columns=("variant",),
@@ -64,8 +64,8 @@ FIGURES = (
     ),
     figure(
         "Figure 3",
-        "Accuracy over eps under FGSM and under PGD-10 with steps of 2, 4 and 8 of 255, on every image visited. Ten steps "
-        "of 2/255 travel 20/255 at most; the panel of 0.25eps has steps that grow with eps.",
+        "Accuracy over eps under FGSM and under PGD-10 with steps of 2, 4 and 8 of 255, on every image visited. Ten "
+        "steps of 2/255 travel 20/255 at most; the panel of 0.25eps has steps that grow with eps.",
         (Part((*NAMES.values(),), ("FGSM", *ASCENTS), sweep=GRID, where=HOME),),
         radii(NAMES),
     ),

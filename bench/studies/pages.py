@@ -42,8 +42,8 @@ def files(name: str, results: Path, only: Set[str] | None = None, n: int | None 
             sum(part) for part in zip(*(study.size(item, "quick") for item in study.items), strict=True)
         )
         raise BadInput(
-            f"no results of study {name} under {results}; `bench run --study {name}` makes them, of {trainings} trainings "
-            f"and {cells} measurements at most, and with --dry-run says what that takes here"
+            f"no results of study {name} under {results}; `bench run --study {name}` makes them, of {trainings} "
+            f"trainings and {cells} measurements at most, and with --dry-run says what that takes here"
         )
     sections, beside = [f"# {name}: {study.about}\n"], dict[str, Content]()
     if study.findings is not None:

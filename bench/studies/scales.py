@@ -87,7 +87,7 @@ def scales(rows: pd.DataFrame) -> Iterator[tuple[Scale, pd.DataFrame]]:
 
 
 def spelled(attack: str, share: float | None, dataset: str) -> str:
-    """An attack with its `step=2px` as --attacks takes it: as a share of eps (in 1/255), or in pixel units without one."""
+    """An attack with its `step=2px` as --attacks takes it. share: eps, in 1/255, if it is to be one of it."""
 
     def step(match: re.Match[str]) -> str:
         pixels = float(match[1])

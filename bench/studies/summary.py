@@ -63,8 +63,8 @@ def _held(ledger: Sequence[Entry], compared: Sequence[Order], scale: Scale) -> s
     same = [order for order in compared if order.same]
     sure = sum(order.sure for order in same)
     text = (
-        f"Of {len(compared)} comparisons between two lines of one column, {len(same)} come out as printed, {sure} of them "
-        f"beyond chance (McNemar's exact test, 5 %): {_by_item(same, compared)}."
+        f"Of {len(compared)} comparisons between two lines of one column, {len(same)} come out as printed, {sure} of "
+        f"them beyond chance (McNemar's exact test, 5 %): {_by_item(same, compared)}."
     )
     if not scale.papers:
         return f"{text} Sizes cannot be compared: these models are far smaller than the paper's."
@@ -78,8 +78,8 @@ def _failed(ledger: Sequence[Entry], compared: Sequence[Order]) -> str:
     text = f"{len(other)} are the other way round or equal, {len(sure)} beyond chance"
     if shown := (sure or other)[:MOST]:
         text += ": " + "; ".join(
-            f"{order.item} {order.column}, {order.above} is {_size(-order.ours)} below {order.below} where {_size(order.printed)} "
-            "above is printed"
+            f"{order.item} {order.column}, {order.above} is {_size(order.ours)} below {order.below} where "
+            f"{_size(order.printed)} above is printed"
             for order in shown
         )
     if gaps := sorted(
@@ -87,8 +87,8 @@ def _failed(ledger: Sequence[Entry], compared: Sequence[Order]) -> str:
     ):
         worst = gaps[0]
         text += (
-            f". AutoAttack leaves {worst.ours.value - worst.autoattack.value:.1f} points less than the printed attack at worst "
-            f"({worst.table.name}, {worst.place})"
+            f". AutoAttack leaves {worst.ours.value - worst.autoattack.value:.1f} points less than the printed attack "
+            f"at worst ({worst.table.name}, {worst.place})"
         )
     return f"{text}."
 
@@ -114,4 +114,4 @@ def _by_item(same: Sequence[Order], compared: Sequence[Order]) -> str:
 
 
 def _size(points: float) -> str:
-    return f"{points:.3g}"
+    return f"{abs(points):.3g}"
