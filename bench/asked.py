@@ -15,6 +15,7 @@ from bench.data.shelf import Shelf
 from bench.diagnostics import DIAGNOSTICS
 from bench.errors import BadInput
 from bench.plan import Budget
+from bench.plans import LONG
 from bench.shards import Shard
 from bench.suites import attacks_of
 from bench.threat import L2, Linf, Threat
@@ -129,8 +130,8 @@ def radii_of_sweep(request: Request) -> list[float]:
 
 def split_setting(setting: str) -> tuple[str, str]:
     path, equals, text = setting.partition("=")
-    if not equals or not path.startswith(("plan.", "recipe.")):
-        raise BadInput(f"--set {setting}: the form is plan.FIELD=VALUE or recipe.FIELD=VALUE")
+    if setting != LONG and (not equals or not path.startswith(("plan.", "recipe."))):
+        raise BadInput(f"--set {setting}: the form is plan.FIELD=VALUE, recipe.FIELD=VALUE or {LONG}")
     return path, text
 
 

@@ -49,13 +49,13 @@ def check(hint: object, value: object, where: str) -> None:
 def read(hint: object, old: object, text: str, whole: str) -> object:
     """`text` as a value of the type of `old`; numbers may be fractions such as 8/255.
 
-    A field that may be None, and only such a field, reads "none"; its numbers are those of the other type in `hint`.
+    A field that may be None, and only such a field, reads "none"; otherwise it has the other type in `hint`.
     """
     kinds = get_args(hint) if type(None) in get_args(hint) else ()
     if kinds and text.lower() == "none":
         return None
     if kinds and old is None:
-        old = 0 if int in kinds else 0.0
+        old = next((kind() for kind in (bool, int) if kind in kinds), 0.0)
     try:
         if isinstance(old, bool):
             return {"true": True, "false": False}[text.lower()]

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bench.errors import BadInput
+from bench.options import Options, option
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Options):
     """Optimiser, schedule and length of one training."""
 
     epochs: int
@@ -19,6 +20,9 @@ class Plan:
     weight_decay: float = 5e-4
     schedule: Literal["steps", "cosine"] = "steps"
     milestones: tuple[float, ...] = (0.5, 0.75)  # of "steps": fractions of the run after which lr falls tenfold
+    warm_up: float = option(0.0)  # share of the run in which lr rises to its full height
+    pad: int | None = option(None)  # pixels around an image before the random crop; none: the data set's own
+    flip: bool | None = option(None)  # random left-right flips; none: the data set's own
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 2:
@@ -30,16 +34,19 @@ class Plan:
             )
         if self.optimiser not in ("sgd", "adam") or self.schedule not in ("steps", "cosine"):
             raise BadInput(f"optimiser={self.optimiser}, schedule={self.schedule}: sgd or adam, steps or cosine")
-
+        if not 0 <= self.warm_up < 1:
+            raise BadInput(f"warm_up={self.warm_up:g}: a share of the run, from 0 and below 1")
         if not all(0 < m < 1 for m in self.milestones):
             raise BadInput(f"milestones={self.milestones}: shares of the run, above 0 and below 1")
 
     def fine_tuning(self) -> "Plan":
         """For a model that is trained already: as long, from a tenth of the learning rate down to nothing."""
-        return replace(self, lr=self.lr / 10, schedule="cosine")
+        return replace(self, lr=self.lr / 10, schedule="cosine", warm_up=0.0)
 
     def lr_at(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0."""
+        if epoch + 1 < self.warm_up * self.epochs:
+            return self.lr * (epoch + 1) / (self.warm_up * self.epochs)
         if self.schedule == "cosine":
             return self.lr * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
         return float(self.lr * 0.1 ** sum(epoch >= m * self.epochs for m in self.milestones))

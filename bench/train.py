@@ -90,7 +90,9 @@ class Training:
             group["lr"] = lr
         total, steepest, seen = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
         with seeded(job.run, "epoch", epoch):
-            batches = epoch_batches(self.images, job.plan.batch_size, pad=self.dataset.pad, flip=self.dataset.flip)
+            pad = self.dataset.pad if job.plan.pad is None else job.plan.pad
+            flip = self.dataset.flip if job.plan.flip is None else job.plan.flip
+            batches = epoch_batches(self.images, job.plan.batch_size, pad=pad, flip=flip)
             for x, y in batches:
                 q = F.one_hot(y, self.dataset.num_classes).float()
                 total, seen = total + self._step(x, q) * len(x), seen + len(x)

@@ -1,6 +1,6 @@
 """From what a user asks for to the trainings and cells it stands for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 
 from bench import models
-from bench.asked import Request, conditions_of, deviations, split_setting, test_images
+from bench.asked import Request, conditions_of, split_setting, test_images
+from bench.budgets import budget_of, in_words, plan_of
 from bench.conditions import Condition
 from bench.contract import VALUE
 from bench.contract.model import views_of
@@ -19,7 +20,7 @@ from bench.data.shelf import Shelf
 from bench.errors import BadInput
 from bench.job import Job
 from bench.overrides import override
-from bench.plan import Budget, Plan
+from bench.plan import Budget
 from bench.plugins import blamed
 from bench.recipe import RECIPES, Recipe, scaled
 from bench.seeding import seeded
@@ -59,21 +60,21 @@ def plan_work(
     recipes = recipes_of(request, data)
     conditions = conditions_of(request, data)
     budget_name = request.budget or ("standard" if device.type == "cuda" else "quick")
-    budget = {"quick": data.quick, "standard": data.standard}[budget_name]
-    plan = plan_of(request, budget.plan)
+    budget = budget_of(budget_name, data)
+    plans = {name: plan_of(request, budget_name, data, name) for name in recipes}
     if fetch and data.fetch:
         data.fetch(data_dir)
 
     images, (test, n) = training_images(request, data, budget, shelf), test_images(request, data, budget, shelf)
     held = min(HOLDOUT_MOST, len(images) // HOLDOUT_SHARE)
-    length = f"{budget_name}, {plan.epochs} epochs, {len(images)} training images"
-    budgets = [", ".join([length, *deviations(request, recipes=on)]) for on in (True, False)]
+    words = partial(in_words, request, budget_name, images=len(images))
     job = partial(Job, dataset=data.name, data=images.fingerprint(), model=model, precision=request.precision)
-    described = partial(job, plan=plan, budget=budgets[0])
     asked = [
-        described(name=name, recipe=recipe, seed=seed) for name, recipe in recipes.items() for seed in request.seeds
+        job(name=name, recipe=recipe, plan=plans[name], budget=words(plan=plans[name], recipes=True), seed=seed)
+        for name, recipe in recipes.items()
+        for seed in request.seeds
     ]
-    jobs = with_starts(asked, radius_factor(request, data), budgets[1])
+    jobs = with_starts(asked, radius_factor(request, data), partial(words, recipes=False))
     check_fit(jobs, model, data)
     return Work(
         request=request,
@@ -101,11 +102,11 @@ def radius_factor(request: Request, data: Dataset) -> float:
     return (request.train_eps or data.threat.eps) / REFERENCE_EPS
 
 
-def with_starts(jobs: Sequence[Job], factor: float, budget: str) -> tuple[Job, ...]:
+def with_starts(jobs: Sequence[Job], factor: float, words: Callable[..., str]) -> tuple[Job, ...]:
     """The jobs, and those whose finished models some of them train on, which are judged like any other.
 
-    budget: of those, which no `recipe.*` setting is for. BadInput where a recipe is no value that runs can be named by,
-    or starts nowhere.
+    words: of the budget of those, by their plan, as no `recipe.*` setting is for them. BadInput where a recipe is no
+    value that runs can be named by, or starts nowhere.
     """
     found: dict[Job, None] = {}
     for job in jobs:
@@ -113,8 +114,8 @@ def with_starts(jobs: Sequence[Job], factor: float, budget: str) -> tuple[Job, .
             for check in VALUE:
                 check(job.recipe)
         if name := job.recipe.start():
-            base = replace(job, name=name, recipe=scaled(RECIPES[name], factor), budget=budget)
-            (*before, start) = with_starts([base], factor, budget)
+            base = replace(job, name=name, recipe=scaled(RECIPES[name], factor), budget=words(plan=job.plan))
+            (*before, start) = with_starts([base], factor, words)
             found |= dict.fromkeys([*before, start])
             job = replace(job, plan=job.plan.fine_tuning(), start=start)
         found[job] = None
@@ -128,17 +129,6 @@ def check_fit(jobs: Sequence[Job], model: str, data: Dataset) -> None:
         for name, recipe in dict.fromkeys((job.name, job.recipe) for job in jobs):
             with blamed(f"method {name} on model {model}", recipe):
                 views_of(recipe, recipe.prepare(deepcopy(net)))
-
-
-def plan_of(request: Request, plan: Plan) -> Plan:
-    """The budget's plan with the user's length and `plan.*` settings."""
-    if request.epochs is not None:
-        plan = replace(plan, epochs=request.epochs)
-    for setting in request.settings:
-        path, text = split_setting(setting)
-        if path.startswith("plan."):
-            plan = override(plan, path.removeprefix("plan."), text, setting)
-    return plan
 
 
 def training_images(request: Request, data: Dataset, budget: Budget, shelf: Shelf) -> Images:

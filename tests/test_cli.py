@@ -128,7 +128,7 @@ WRONG = {
     "--set plan.lr=-1": "-1 is not a number from 0 up",
     "--set plan.batch_size=1": "batch_size=1: at least 1 and 2",
     "--plugin nothere.py": "plug-in nothere.py is not there",
-    "--set lr=1": "the form is plan.FIELD=VALUE or recipe.FIELD=VALUE",
+    "--set lr=1": "the form is plan.FIELD=VALUE, recipe.FIELD=VALUE or plan=long",
     "--methods Standard --set recipe.beta=1": "Standard has no field 'beta'",
     "--methods PGD-AT --set recipe.adversary.stats=bacth": "bacth is none of running, batch, moving",
     "--methods PGD-AT --set recipe.decay=kernel": "kernel is none of all, kernels",

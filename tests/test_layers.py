@@ -12,9 +12,9 @@ import bench
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
-    {"errors", "numbers", "seeding", "passes", "labels", "losses", "mixing", "stats", "progress", "augment"},
-    {"registry", "options", "plan", "threat", "device", "results", "shards", "branches", "papers", "course"},
-    {"folding", "tuning", "audit", "adversarial", "corruptions"},
+    {"errors", "numbers", "seeding", "passes", "labels", "losses", "mixing", "stats", "progress", "augment", "options"},
+    {"registry", "plan", "threat", "device", "results", "shards", "branches", "papers", "course"},
+    {"plans", "folding", "tuning", "audit", "adversarial", "corruptions"},
     {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
     {"attacks", "contract", "watch"},
@@ -22,6 +22,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"conditions", "suites"},
     {"damage"},
     {"asked"},
+    {"budgets"},
     {"judge", "train", "work", "together"},  # cells
     {"planted", "bisection"},
     {"probes"},

@@ -16,9 +16,15 @@ GRID = ("methods", "attacks", "corruptions", "transfer", "source", "sweep")  # w
 
 @cli.command()
 @option("--methods", type=Names(), help="all, names, or globs such as 'M2AT*'. Default: five that teach something.")
-@option("--dataset", default="digits", help="digits (default; embedded), cifar10, imagenet-100, folder:PATH.")
+@option(
+    "--dataset", default="digits", help="digits (default; embedded), cifar10, ... (`bench list datasets`), folder:PATH."
+)
 @option("--model", help="Default: cnn for digits; resnet8 on a CPU, resnet18 on CUDA. NAME.pm1 picks a normaliser.")
-@option("--budget", type=click.Choice(["quick", "standard"]), help="Default: quick on a CPU, standard on CUDA.")
+@option(
+    "--budget",
+    type=click.Choice(["quick", "standard", "paper"]),
+    help="Default: quick on a CPU, standard on CUDA. paper: each recipe by its paper's plan, on all images.",
+)
 @option("--epochs", type=POSITIVE, help="Instead of the budget's.")
 @option("--limit-train", type=POSITIVE, help="Train on so many images, balanced over the classes.")
 @option("--train-eps", type=Numbers(), help="Radius the recipes train for. Default: the data set's.")

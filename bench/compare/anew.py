@@ -89,7 +89,7 @@ def planned_again(folder: Path, record: Record, data_dir: Path, device: torch.de
         methods=(record["name"],),
         dataset=record["source"],
         model=record["model"],
-        budget="quick",  # what a budget sets is in the record
+        budget="paper" if budget.startswith("paper") else "quick",  # what else a budget sets is in the record
         limit_train=record["images"],
         train_eps=record["train_eps"],
         settings=tuple(record["settings"]),

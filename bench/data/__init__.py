@@ -1,20 +1,31 @@
 """Data sets. A new one is a file that ends in `DATASETS.add` and one import line here."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-from bench.data import cifar, digits
+from bench.data import cifar, digits, fashion_mnist, svhn
 from bench.data.dataset import DATASETS, Dataset, Images, Source, Split
 from bench.data.folder import folder_dataset
 from bench.data.imagenet import IMAGENET_100, imagenet_100
+from bench.data.imagenet_1k import IMAGENET, imagenet
+from bench.data.tiny_imagenet import TINY, tiny_imagenet
 
-__all__ = ["DATASETS", "READ_FROM_FOLDERS", "Dataset", "Images", "Source", "Split", "cifar", "dataset", "digits"]
-READ_FROM_FOLDERS = (IMAGENET_100, "folder:PATH")  # whose classes are known once the folder is
+__all__ = [
+    "DATASETS", "READ_FROM_FOLDERS", "Dataset", "Images", "Source", "Split",
+    "cifar", "dataset", "digits", "fashion_mnist", "svhn",
+]  # fmt: skip
+FROM_FOLDERS: dict[str, Callable[[Path], Dataset]] = {
+    TINY: tiny_imagenet,
+    IMAGENET: imagenet,
+    IMAGENET_100: imagenet_100,
+}
+READ_FROM_FOLDERS = (*FROM_FOLDERS, "folder:PATH")  # whose classes are known once the folder is
 
 
 def dataset(name: str, data_dir: Path) -> Dataset:
-    """A registered data set, imagenet-100, or `folder:PATH` with PATH in the working directory or under data_dir."""
-    if name == IMAGENET_100:
-        return imagenet_100(data_dir)
+    """A registered data set, one whose folder names its classes, or `folder:PATH`, PATH being here or in data_dir."""
+    if name in FROM_FOLDERS:
+        return FROM_FOLDERS[name](data_dir)
     if not name.startswith("folder:"):
         return DATASETS[name]
     path = Path(name.removeprefix("folder:")).expanduser()

@@ -1,6 +1,9 @@
 """What a data set is: labelled images, and the defaults that go with them."""
 
 import hashlib
+import math
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,15 +111,27 @@ class Dataset:
         """The first `limit` images of a split, or all of them, in an order that never changes.
 
         Training images come class by class in turn, so any limit is balanced (counts differ by at most one while no
-        class has run out) and contains every smaller one. BadInput where the data are missing or broken, or where
-        there are fewer than `limit` images.
+        class has run out) and contains every smaller one. BadInput where the data are missing or broken, where
+        there are fewer than `limit` images, or where they are more than the machine's memory holds.
         """
         source = self.read(split, data_dir)
         total = len(source.y)
         if limit is not None and not 1 <= limit <= total:
             raise BadInput(f"a limit of {limit} does not fit the {split} split of {self.name}; give 1 to {total}")
         chosen = source.order(split)[:limit]
+        needed = len(chosen) * math.prod(self.shape) / 2**30
+        if needed > memory():
+            way_out = "give --limit-train fewer" if split == "train" else "a larger one is needed"
+            size = f"{len(chosen)} {split} images of {self.name} take {needed:.0f} GiB"
+            raise BadInput(f"{size} and this machine has {memory():.0f} GiB; {way_out}")
         return Images(torch.from_numpy(source.pixels(chosen)), torch.from_numpy(source.y[chosen]))
+
+
+def memory() -> float:
+    """GiB of this machine; without bound on Windows, which does not say it in this way."""
+    if sys.platform == "win32":
+        return math.inf
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
 
 
 def stratified(y: NDArray[np.int64], *, even: bool = False) -> NDArray[np.int64]:

@@ -23,6 +23,7 @@ SEED = 100
 KEPT, ALL = 100, 1000  # classes
 HELD_OUT = 0.1
 SHAPE: Shape = (3, 224, 224)
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 LAYOUT = "ImageNet is imagenet/train/<class>/*.JPEG in --data-dir"
 
 
@@ -42,8 +43,8 @@ def imagenet_100(data_dir: Path) -> Dataset:
         name=IMAGENET_100 if len(there) == ALL else f"{IMAGENET_100}-of-{len(there)}",
         classes=classes,
         shape=SHAPE,
-        mean=(0.485, 0.456, 0.406),
-        std=(0.229, 0.224, 0.225),
+        mean=MEAN,
+        std=STD,
         threat=Linf(8 / 255),  # so that the recipes keep the radii of their papers
         model="resnet18-imagenet",
         model_cuda="resnet50",

@@ -5,6 +5,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from rich.text import Text
 from bench.data import DATASETS, Images
 from bench.errors import BadInput
 from bench.papers import printed
+from bench.plans import in_lines
 from bench.plugins import load_plugins
 from bench.price import step_passes
 from bench.recipe import RECIPES, Recipe
@@ -34,7 +36,7 @@ def show(name: str, results: Path, console: Console) -> None:
     console.print(Text(name, "bold"))
     sections = {
         "Paper": paper(name, recipe),
-        "Settings": setting_table(recipe),
+        "Settings": chain(setting_table(recipe), map(Text, in_lines(name))),
         "Source": source(recipe),
         "Cost": iter([Text(cost(recipe))]),
         "Printed": published(name),

@@ -1,0 +1,37 @@
+"""What a budget stands for: how many images, which plan for a recipe, and the words that tables have for it."""
+
+from dataclasses import replace
+
+from bench.asked import Request, deviations, split_setting
+from bench.data import Dataset
+from bench.errors import BadInput
+from bench.overrides import override
+from bench.plan import Budget, Plan
+from bench.plans import LONG, plan_of_paper
+
+PAPER = "paper"
+
+
+def budget_of(name: str, data: Dataset) -> Budget:
+    """By name; that of papers is for all images, and its plans are those of the recipes."""
+    return {"quick": data.quick, "standard": data.standard, PAPER: Budget(data.standard.plan)}[name]
+
+
+def plan_of(request: Request, budget: str, data: Dataset, recipe: str) -> Plan:
+    """The budget's plan for a recipe with the user's length and `plan.*` settings."""
+    long = LONG in request.settings
+    if long and budget != PAPER:
+        raise BadInput(f"--set {LONG} is for the plans of papers; give --budget {PAPER} too")
+    plan = plan_of_paper(recipe, data.name, long) if budget == PAPER else budget_of(budget, data).plan
+    if request.epochs is not None:
+        plan = replace(plan, epochs=request.epochs)
+    for setting in request.settings:
+        path, text = split_setting(setting)
+        if path.startswith("plan."):
+            plan = override(plan, path.removeprefix("plan."), text, setting)
+    return plan
+
+
+def in_words(request: Request, budget: str, plan: Plan, images: int, recipes: bool) -> str:
+    """What tables group trainings by. recipes: whether the settings of recipes are for this one."""
+    return ", ".join([f"{budget}, {plan.epochs} epochs, {images} training images", *deviations(request, recipes)])

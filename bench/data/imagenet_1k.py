@@ -1,0 +1,65 @@
+"""ImageNet with all its 1,000 classes, whose validation images are the test. Russakovsky et al., arXiv:1409.0575.
+
+Images are cut as ImageNet-C's were: the shorter side to 256 pixels, then the middle 224, and they are listed by class
+and name, as those are, so that each image is paired with its corruptions.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.data.dataset import Dataset, Shape, Source, Split
+from bench.data.folder import decode, listing, names, source_of
+from bench.data.imagenet import ALL, MEAN, SHAPE, STD
+from bench.errors import BadInput
+from bench.plan import Budget, Plan
+from bench.threat import Linf
+
+IMAGENET = "imagenet"
+SIDE = 256  # pixels, of the shorter side before the middle is cut out
+LAYOUT = "ImageNet is imagenet/train/<class>/*.JPEG and imagenet/val/<class>/*.JPEG (or test/) in --data-dir"
+
+
+def imagenet(data_dir: Path) -> Dataset:
+    """The data set by the folder imagenet/train. BadInput if it has not the 1,000 classes, or there is no other."""
+    root = data_dir / IMAGENET
+    held_out = next((name for name in ("val", "test") if (root / name).is_dir()), None)
+    if held_out is None or not (root / "train").is_dir():
+        raise BadInput(f"no {root / ('val' if (root / 'train').is_dir() else 'train')}; {LAYOUT}")
+    classes = tuple(names(root / "train", folders=True))
+    if len(classes) != ALL:
+        raise BadInput(f"{root / 'train'} holds {len(classes)} class folders; ImageNet has {ALL} ({LAYOUT})")
+    return Dataset(
+        name=IMAGENET,
+        classes=classes,
+        shape=SHAPE,
+        mean=MEAN,
+        std=STD,
+        threat=Linf(4 / 255),
+        model="resnet18-imagenet",
+        model_cuda="resnet50",
+        pad=28,
+        flip=True,
+        quick=Budget(Plan(epochs=10), train=5000, test=256),
+        standard=Budget(Plan(epochs=30, batch_size=256, weight_decay=1e-4)),
+        read=partial(read, root, held_out, classes),
+    )
+
+
+def read(root: Path, held_out: str, classes: tuple[str, ...], split: Split, data_dir: Path) -> Source:
+    """One split. Only the images asked for are decoded."""
+    paths, y = listing(root, held_out if split == "test" else "train", classes)
+    return source_of(paths, y, SHAPE, middle)
+
+
+def middle(path: Path, shape: Shape) -> NDArray[np.uint8]:
+    """The middle of a picture of any size (C, H, W)."""
+    _, height, width = shape
+    image = decode(path).convert("RGB")
+    scale = SIDE / min(image.size)
+    image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BILINEAR)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return np.asarray(image.crop((left, top, left + width, top + height))).transpose(2, 0, 1)

@@ -1,0 +1,69 @@
+"""Tiny ImageNet: 200 classes of ImageNet at 64 pixels, of Stanford's course CS231n. Its validation images are the test.
+
+They are listed by class and name, as those of Tiny-ImageNet-C are, so that each image is paired with its corruptions.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from bench.data.dataset import Dataset, Shape, Source, Split
+from bench.data.folder import images_in, names, source_of, to_pixels
+from bench.data.layouts import Layouts
+from bench.errors import BadInput
+from bench.plan import Budget, Plan
+from bench.threat import Linf
+
+TINY = "tiny-imagenet"
+OFFICIAL = "tiny-imagenet-200/"
+COUNT = 200  # classes
+SHAPE: Shape = (3, 64, 64)
+
+
+def tiny_imagenet(data_dir: Path) -> Dataset:
+    """The data set by its class folders (n01443537, ...); an archive numbers the classes instead."""
+    there = next((folder for name in (OFFICIAL, TINY) if (folder := data_dir / name).is_dir()), None)
+    classes = tuple(names(there / "train", folders=True)) if there else tuple(map(str, range(COUNT)))
+    if len(classes) != COUNT:
+        raise BadInput(f"{there}/train holds {len(classes)} class folders; Tiny ImageNet has {COUNT}, unpack it again")
+    return Dataset(
+        name=TINY,
+        classes=classes,
+        shape=SHAPE,
+        mean=(0.4802, 0.4481, 0.3975),
+        std=(0.2770, 0.2691, 0.2821),
+        threat=Linf(8 / 255),
+        model="resnet8",
+        model_cuda="resnet18",
+        pad=4,
+        flip=True,
+        quick=Budget(Plan(epochs=10), train=5000, test=256),
+        standard=Budget(Plan(epochs=30)),
+        read=Layouts(TINY, classes, SHAPE, (OFFICIAL,), partial(read_official, classes), fetched=False),
+    )
+
+
+def read_official(classes: tuple[str, ...], data_dir: Path, split: Split) -> Source:
+    """train/<class>/images/*.JPEG, or val/images/*.JPEG, whose classes are in val/val_annotations.txt."""
+    root = data_dir / OFFICIAL
+    if split == "test":
+        files = annotated(root / "val", classes)
+    else:
+        files = [images_in(root / "train" / name / "images") for name in classes]
+    labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in files])
+    return source_of([path for paths in files for path in paths], labels, SHAPE, to_pixels)
+
+
+def annotated(val: Path, classes: tuple[str, ...]) -> list[list[Path]]:
+    """The validation images of each class. BadInput where an image has no class."""
+    path = val / "val_annotations.txt"
+    try:
+        lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot read {path} ({error}); unpack Tiny ImageNet again") from None
+    by_name = {line[0]: line[1] for line in lines if len(line) > 1}
+    images = images_in(val / "images")
+    if lost := [image.name for image in images if by_name.get(image.name) not in classes]:
+        raise BadInput(f"{path} gives {lost[0]} no class, and {len(lost) - 1} others; unpack Tiny ImageNet again")
+    return [[image for image in images if by_name[image.name] == name] for name in classes]

@@ -1,0 +1,100 @@
+"""How the five papers train: the plans of `--budget paper`, by the names of the recipes that are theirs.
+
+From the papers, or from their authors' code where these are silent. What a data set does to images (crop, flip) is its
+own affair unless a paper does otherwise. Recipes of no paper here train as Madry et al. 2018 (arXiv:1706.06083) did.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from bench.errors import BadInput
+from bench.plan import Plan
+
+LONG = "plan=long"  # as in --set plan=long
+
+
+@dataclass(frozen=True)
+class Published:
+    """A paper's plan for its recipes."""
+
+    paper: str
+    recipes: str  # pattern of their names
+    plan: Plan
+    on: Mapping[str, Plan] = field(default_factory=dict)  # by data set, where it differs
+    long: Plan | None = None  # whose length and milestones a second, longer training has
+    reports: Literal["last", "best"] = "last"  # the epoch that the paper prints; both are judged here
+
+
+BASE = Plan(epochs=200, weight_decay=2e-4)
+MADRY = replace(BASE, epochs=205)  # 80,000 steps of 128 images
+AS_MADRY = {
+    "cifar10": replace(MADRY, pad=2),
+    "cifar100": replace(MADRY, pad=2),
+    "svhn": replace(MADRY, epochs=140, lr=0.01),  # 80,000 steps
+    "tiny-imagenet": replace(MADRY, epochs=64),  # 50,000 steps
+}
+BAT = replace(BASE, epochs=100, milestones=(0.6, 0.9))
+ROBMASK = Plan(epochs=100, schedule="cosine")
+ADVPROP = Plan(105, weight_decay=1e-4, milestones=(30 / 105, 60 / 105, 90 / 105, 100 / 105), warm_up=5 / 105)
+MTLAT = Plan(90, 256, "adam", lr=0.002, weight_decay=1e-4, milestones=(30 / 90, 60 / 90, 80 / 90), pad=0, flip=False)
+ONE_STEP = r"(R-)?(FGSM|LL|MC|RAND|MOSA)(-LS|-LA)?"
+
+PLANS = (  # the first whose pattern a name matches
+    Published("M2AT", r"M2AT(\.[a-z-]+)?|PGD-AT-LS|PGD-AT\.m2at", BASE, reports="best"),
+    Published("AVmixup", r"AVmixup|PGD-AT\.avmixup|PGD-AT-LS0\.[89](\.avmixup)?", MADRY, AS_MADRY),
+    Published("AVmixup, inside the code of TRADES", r"AVmixup\.trades", MADRY),
+    Published(
+        "BAT",
+        rf"{ONE_STEP}|R-MC-LA(9|\.\w+)|PGD-AT\.(7x2|2x8|7x2-LA)",
+        BAT,
+        {"svhn": replace(BAT, lr=0.01)},
+        long=BASE,
+    ),
+    Published("Feature Scatter", r"FS(-AVmixup(\.[\w.-]+)?)?", replace(BASE, batch_size=60, milestones=(0.3, 0.45))),
+    Published("TRADES", r"TRADES-[\d.]+", replace(BASE, epochs=76, milestones=(74 / 76,))),  # from the 75th epoch on
+    Published("RobMask, batch norms alone", r"BN-(adv|std)", replace(ROBMASK, epochs=20)),
+    Published("RobMask", r"RobMask(-10)?|AdvProp(\.\w+)?|PGD-AT\.robmask", ROBMASK, {"imagenet": ADVPROP}),
+    Published("M-TLAT", r"(M-)?TLAT|T?FGSM-AT|LS-adv(\.sum1)?|Mixup|IAT", MTLAT),
+    Published("Madry et al.", r".*", MADRY, AS_MADRY),
+)
+
+
+def published(recipe: str) -> Published:
+    """The plan of the paper that a recipe is from."""
+    return next(source for source in PLANS if re.fullmatch(source.recipes, recipe))
+
+
+def plan_of_paper(recipe: str, dataset: str, long: bool = False) -> Plan:
+    """What a recipe is trained with on a data set. BadInput where a longer plan is asked for and there is none."""
+    source = published(recipe)
+    plan = source.on.get(dataset, source.plan)
+    if not long:
+        return plan
+    if source.long is None:
+        raise BadInput(f"--set {LONG}: {recipe} trains as {source.paper}, where no plan is long; leave one of them out")
+    return replace(plan, epochs=source.long.epochs, milestones=source.long.milestones)
+
+
+def in_lines(recipe: str) -> list[str]:
+    """What `--budget paper` means for a recipe."""
+    source = published(recipe)
+    plans = {"": source.plan, **{f"{name}: ": plan for name, plan in source.on.items()}}
+    if source.long:
+        plans[f"--set {LONG}: "] = plan_of_paper(recipe, "", long=True)
+    head = f"--budget paper trains it as {source.paper}, where the {source.reports} epoch is printed:"
+    return [head, *(f"  {where}{described(plan)}" for where, plan in plans.items())]
+
+
+def described(plan: Plan) -> str:
+    """All that is not the default of a data set."""
+    falls = ", ".join(f"{round(m * plan.epochs, 1):g}" for m in plan.milestones)
+    schedule = "along a cosine" if plan.schedule == "cosine" else f"a tenth after {falls}"
+    cropped = "" if plan.pad is None else f", random crop from {plan.pad} pixels around" if plan.pad else ", no crop"
+    flipped = "" if plan.flip is None else ", flips" if plan.flip else ", no flips"
+    warm = f", warming up for {round(plan.warm_up * plan.epochs, 1):g}" if plan.warm_up else ""
+    return (
+        f"{plan.epochs} epochs, batches of {plan.batch_size}, {plan.optimiser}, lr {plan.lr:g}, {schedule}{warm}, "
+        f"weight decay {plan.weight_decay:g}{cropped}{flipped}"
+    )

@@ -1,0 +1,266 @@
+"""The data sets of the papers, from small files of the official formats."""
+
+import gzip
+import hashlib
+import pickle
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.io import savemat
+from torchvision.datasets import CIFAR100, SVHN
+
+from bench.damage import damages
+from bench.data import DATASETS, dataset
+from bench.errors import BadInput
+from bench.threat import Linf
+
+KNOWN = ["cifar10", "cifar100", "svhn", "fashion-mnist"]
+
+
+def md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def pixels(count: int, size: int) -> np.ndarray:
+    return np.random.RandomState(0).randint(0, 256, (count, size, size, 3)).astype(np.uint8)
+
+
+def paint(path: Path, value: int, size: int = 64) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (size, size), int(value)).save(path)
+
+
+# what they share
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_one_that_is_nowhere_says_where_it_is_looked_for(name, tmp_path):
+    wanted = rf"no {name} under .*\(the official files\), {name}/\{{train,test\}}.*{name}.npz, .* give --download"
+    with pytest.raises(BadInput, match=wanted):
+        dataset(name, tmp_path).load("test", tmp_path)
+
+
+@pytest.mark.parametrize("name", [*KNOWN, "tiny-imagenet"])
+def test_an_archive_and_before_it_a_folder_will_do(name, tmp_path):
+    data = dataset(name, tmp_path)
+    channels, size, _ = data.shape
+    x, y = pixels(4, size)[..., :channels], np.array([3, 1, 9, 0])
+    np.savez(tmp_path / f"{name}.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    test = data.load("test", tmp_path)
+    assert np.array_equal(test.x, x.transpose(0, 3, 1, 2))
+    assert test.y.tolist() == y.tolist()
+    for split in ("train", "test"):
+        for k, label in enumerate(data.classes):
+            paint(tmp_path / name / split / label / "0.png", k, size)
+    again = dataset(name, tmp_path)  # the classes of a folder are sorted
+    test = again.load("test", tmp_path)
+    assert [data.classes[value] for value in test.x[:, 0, 0, 0]] == [again.classes[y] for y in test.y]
+    assert test.x.shape == (data.num_classes, *data.shape)
+
+
+@pytest.mark.parametrize("name", KNOWN[1:])
+def test_a_download_that_fails_is_one_line(name, tmp_path, monkeypatch):
+    def offline(*arguments, **settings):
+        raise OSError("no route")
+
+    for kind in ("CIFAR100", "SVHN", "FashionMNIST"):
+        monkeypatch.setattr(f"torchvision.datasets.{kind}", offline)
+    with pytest.raises(BadInput, match=rf"{name} could not be downloaded into .* \(no route\); put its files there"):
+        DATASETS[name].fetch(tmp_path)
+
+
+def test_images_that_memory_does_not_hold_are_refused_before_they_are_read(monkeypatch):
+    monkeypatch.setattr(sys.modules["bench.data.dataset"], "memory", lambda: 50 * 64 / 2**30)
+    digits = DATASETS["digits"]
+    assert len(digits.load("train", Path(), 50)) == 50
+    with pytest.raises(BadInput, match=r"51 train images of digits take 0 GiB .*; give --limit-train fewer"):
+        digits.load("train", Path(), 51)
+
+
+# each
+
+
+def test_cifar100_has_its_fine_labels(tmp_path, monkeypatch):
+    folder = tmp_path / CIFAR100.base_folder
+    folder.mkdir()
+    x = np.arange(2 * 3072).reshape(2, 3072).astype(np.uint8)
+    entry = {"data": x, "fine_labels": [99, 19], "coarse_labels": [13, 11]}
+    (folder / "test").write_bytes(pickle.dumps(entry))
+    (folder / "meta").write_bytes(pickle.dumps({"fine_label_names": [*DATASETS["cifar100"].classes]}))
+    data = dataset("cifar100", tmp_path)
+    with pytest.raises(BadInput, match="cifar-100-python is incomplete or fails its checksums; unpack cifar-100-pyth"):
+        data.load("test", tmp_path)
+    monkeypatch.setattr(CIFAR100, "train_list", [])
+    monkeypatch.setattr(CIFAR100, "test_list", [["test", md5(folder / "test")]])
+    monkeypatch.setattr(CIFAR100, "meta", CIFAR100.meta | {"md5": md5(folder / "meta")})
+    test = data.load("test", tmp_path)
+    assert [data.classes[y] for y in test.y] == ["worm", "cattle"]
+    assert np.array_equal(test.x.flatten(), x.flatten())
+    (folder / "test").write_bytes(pickle.dumps(entry)[:100])
+    with pytest.raises(BadInput, match="is incomplete or fails its checksums"):
+        data.load("test", tmp_path)
+
+
+def test_svhn_calls_a_zero_ten(tmp_path, monkeypatch):
+    x, path = pixels(4, 32), tmp_path / "test_32x32.mat"
+    savemat(path, {"X": x.transpose(1, 2, 3, 0), "y": np.array([[10], [1], [9], [10]], np.uint8)})
+    data = dataset("svhn", tmp_path)
+    with pytest.raises(
+        BadInput, match=r"test_32x32.mat is missing, incomplete or fails its checksum; put it there aga"
+    ):
+        data.load("test", tmp_path)
+    monkeypatch.setattr(SVHN, "split_list", SVHN.split_list | {"test": ["", path.name, md5(path)]})
+    test = data.load("test", tmp_path)
+    assert test.y.tolist() == [0, 1, 9, 0]
+    assert np.array_equal(test.x, x.transpose(0, 3, 1, 2))
+    with pytest.raises(BadInput, match=r"train_32x32.mat is missing, incomplete"):
+        data.load("train", tmp_path)
+    assert (data.pad, data.flip) == (0, False)
+
+
+def idx(path: Path, array: np.ndarray) -> None:
+    """The format of MNIST's files."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    path.write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
+
+
+def test_fashion_mnist_is_grey(tmp_path):
+    raw, x = tmp_path / "FashionMNIST/raw", pixels(3, 28)[..., 0]
+    for split in ("train", "t10k"):
+        idx(raw / f"{split}-images-idx3-ubyte", x)
+        idx(raw / f"{split}-labels-idx1-ubyte", np.array([9, 0, 8], np.uint8))
+    data = dataset("fashion-mnist", tmp_path)
+    test = data.load("test", tmp_path)
+    assert [data.classes[y] for y in test.y] == ["Ankle boot", "T-shirt", "Bag"]
+    assert np.array_equal(test.x[:, 0], x)
+    path = raw / "t10k-images-idx3-ubyte"
+    for broken in (path.read_bytes()[:900], b"", gzip.compress(path.read_bytes())):
+        path.write_bytes(broken)
+        with pytest.raises(BadInput, match="lacks one of its 4 files, or one is broken"):
+            data.load("test", tmp_path)
+    path.unlink()
+    with pytest.raises(BadInput, match="lacks one of its 4 files, or one is broken"):
+        data.load("train", tmp_path)
+
+
+def write_tiny(data_dir: Path, classes: int = 200) -> Path:
+    """Validation image i is painted with the number of its class, of which there are two each, in no order."""
+    root, names = data_dir / "tiny-imagenet-200", [f"n{k:08}" for k in range(classes)]
+    for k, name in enumerate(names):
+        paint(root / f"train/{name}/images/{name}_0.JPEG", k)
+    lines = []
+    for i, k in enumerate(np.random.RandomState(0).permutation(np.repeat(np.arange(classes), 2))):
+        paint(root / f"val/images/val_{i}.JPEG", k)
+        lines.append(f"val_{i}.JPEG\t{names[k]}\t0\t32\t44\t62\n")
+    (root / "val/val_annotations.txt").write_text("".join(lines))
+    return root
+
+
+def test_tiny_imagenet_reads_the_classes_of_its_validation_images(tmp_path):
+    write_tiny(tmp_path)
+    data = dataset("tiny-imagenet", tmp_path)
+    assert (data.shape, data.num_classes, data.classes[7]) == ((3, 64, 64), 200, "n00000007")
+    for split, count in (("train", 200), ("test", 400)):
+        images = data.load(split, tmp_path)
+        assert len(images) == count
+        assert torch.equal(images.x[:, 0, 0, 0].long(), images.y)
+    assert data.load("test", tmp_path, 200).y.bincount().tolist() == [1] * 200
+
+
+def test_tiny_imagenet_that_is_broken_is_one_line(tmp_path):
+    with pytest.raises(BadInput, match=r"no tiny-imagenet under .* or name another --data-dir$"):
+        dataset("tiny-imagenet", tmp_path).load("test", tmp_path)
+    root = write_tiny(tmp_path)
+    data, path = dataset("tiny-imagenet", tmp_path), root / "val/val_annotations.txt"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-3]))
+    with pytest.raises(BadInput, match=r"val_annotations.txt gives val_39\d.JPEG no class, and 2 others; unpack"):
+        data.load("test", tmp_path)
+    path.unlink()
+    with pytest.raises(BadInput, match=r"cannot read .*val_annotations.txt"):
+        data.load("test", tmp_path)
+    (root / "train/n00000003/images/n00000003_0.JPEG").unlink()
+    with pytest.raises(BadInput, match=r"no image in .*n00000003/images"):
+        data.load("train", tmp_path)
+    write_tiny(tmp_path / "few", 3)
+    with pytest.raises(BadInput, match="holds 3 class folders; Tiny ImageNet has 200"):
+        dataset("tiny-imagenet", tmp_path / "few")
+
+
+def write_imagenet(data_dir: Path, classes: int = 1000) -> Path:
+    root = data_dir / "imagenet"
+    for k in range(classes):
+        paint(root / f"train/n{k:08}/n{k:08}_1.JPEG", k % 256, 8)
+        paint(root / f"val/n{k:08}/ILSVRC2012_val_{k:08}.JPEG", k % 256, 8)
+    return root
+
+
+def test_imagenet_is_cut_out_of_the_middle_of_its_pictures(tmp_path):
+    root = write_imagenet(tmp_path)
+    data = dataset("imagenet", tmp_path)
+    assert (data.num_classes, data.shape, data.threat) == (1000, (3, 224, 224), Linf(4 / 255))
+    few = data.load("test", tmp_path, 3)
+    assert few.x.shape == (3, 3, 224, 224)
+    assert (few.x[:, 0, 9, 9].int() - few.y % 256).abs().max() <= 1  # JPEG
+    halves = np.zeros((20, 10), np.uint8)
+    halves[10:] = 255  # 256 x 512 once resized: rows 144 to 367 are kept
+    path = root / "train/n00000000/n00000000_1.JPEG"
+    Image.fromarray(halves).save(path, "PNG")
+    source = data.read("train", tmp_path)
+    (image,) = source.pixels(np.flatnonzero(source.y == 0))
+    assert image[0, :90].max() < 5
+    assert image[0, 134:].min() > 250
+
+
+def test_imagenet_that_is_not_whole_is_one_line(tmp_path):
+    with pytest.raises(BadInput, match=r"no .*imagenet/train; ImageNet is imagenet/train/<class>/"):
+        dataset("imagenet", tmp_path)
+    root = write_imagenet(tmp_path, 3)
+    with pytest.raises(BadInput, match="holds 3 class folders; ImageNet has 1000"):
+        dataset("imagenet", tmp_path)
+    (root / "val").rename(root / "flat")
+    with pytest.raises(BadInput, match=r"no .*imagenet/val; ImageNet is"):
+        dataset("imagenet", tmp_path)
+
+
+# their published corruptions
+
+
+def test_cifar_100_c_is_found(tmp_path):
+    x, y = pixels(10, 32), np.arange(10)
+    np.savez(tmp_path / "cifar100.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    (tmp_path / "CIFAR-100-C").mkdir()
+    np.save(tmp_path / "CIFAR-100-C/fog.npy", np.concatenate([x] * 5))
+    np.save(tmp_path / "CIFAR-100-C/labels.npy", np.tile(y, 5))
+    paired(tmp_path, "cifar100", "CIFAR-100-C")
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "write"),
+    [("tiny-imagenet", "Tiny-ImageNet-C", write_tiny), ("imagenet", "ImageNet-C", write_imagenet)],
+)
+def test_published_folders_are_paired_with_the_test_images(name, folder, write, tmp_path):
+    root, data = write(tmp_path), dataset(name, tmp_path)
+    for label in data.classes:
+        if name == "imagenet":
+            files = {path.name: int(label[1:]) % 256 for path in (root / "val" / label).iterdir()}
+        else:
+            lines = (root / "val/val_annotations.txt").read_text().splitlines()
+            files = {line.split("\t")[0]: int(label[1:]) for line in lines if line.split("\t")[1] == label}
+        for file, value in files.items():
+            paint(tmp_path / folder / "fog/2" / label / file, value, data.shape[1])
+    paired(tmp_path, name, folder)
+
+
+def paired(data_dir: Path, name: str, folder: str) -> None:
+    """The published images are those of the test, here without any change."""
+    data = dataset(name, data_dir)
+    few = data.load("test", data_dir, 10)
+    ids = range(10)
+    (condition,) = damages(["fog"], [2], data, data.load("test", data_dir), data_dir)
+    assert f'"set": "{folder}"' in condition.params
+    assert (condition.images(few.x, ids, 10) - few.x / 255).abs().max() <= 1 / 255 + 1e-6

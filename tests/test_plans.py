@@ -1,0 +1,239 @@
+"""The plans of the papers: their numbers, whose they are, and what `--budget paper` makes of them."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import methods  # noqa: F401
+from bench.asked import Request
+from bench.budgets import budget_of, plan_of
+from bench.data import DATASETS, Images
+from bench.errors import BadInput
+from bench.job import Job
+from bench.overrides import override
+from bench.plan import Plan
+from bench.plans import PLANS, in_lines, plan_of_paper, published
+from bench.recipe import RECIPES
+from bench.results import load
+from bench.train import Training
+from bench.work import plan_work
+
+CPU = torch.device("cpu")
+
+# recipe, data set: epochs, batch, optimiser, lr, weight decay, the epochs that lr falls at, and the margin of the crop
+TABLE = {
+    ("M2AT", "cifar10"): (200, 128, "sgd", 0.1, 2e-4, [100, 150], 4),
+    ("M2AT", "cifar100"): (200, 128, "sgd", 0.1, 2e-4, [100, 150], 4),
+    ("PGD-AT-LS", "cifar10"): (200, 128, "sgd", 0.1, 2e-4, [100, 150], 4),
+    ("AVmixup", "cifar10"): (205, 128, "sgd", 0.1, 2e-4, [103, 154], 2),
+    ("AVmixup", "svhn"): (140, 128, "sgd", 0.01, 2e-4, [70, 105], 0),
+    ("AVmixup.trades", "cifar10"): (205, 128, "sgd", 0.1, 2e-4, [103, 154], 4),
+    ("R-MC-LA", "cifar10"): (100, 128, "sgd", 0.1, 2e-4, [60, 90], 4),
+    ("R-MC-LA", "svhn"): (100, 128, "sgd", 0.01, 2e-4, [60, 90], 0),
+    ("FS", "cifar10"): (200, 60, "sgd", 0.1, 2e-4, [60, 90], 4),
+    ("FS-AVmixup", "svhn"): (200, 60, "sgd", 0.1, 2e-4, [60, 90], 0),
+    ("TRADES-6", "cifar10"): (76, 128, "sgd", 0.1, 2e-4, [74], 4),
+    ("M-TLAT", "cifar10"): (90, 256, "adam", 0.002, 1e-4, [30, 60, 80], 0),
+    ("PGD-AT", "cifar10"): (205, 128, "sgd", 0.1, 2e-4, [103, 154], 2),
+    ("Standard", "cifar100"): (205, 128, "sgd", 0.1, 2e-4, [103, 154], 2),
+}
+
+
+@pytest.mark.parametrize(("recipe", "dataset"), TABLE)
+def test_a_plan_has_the_numbers_of_its_paper(recipe, dataset):
+    epochs, batch, optimiser, lr, decay, falls, pad = TABLE[recipe, dataset]
+    plan = plan_of_paper(recipe, dataset)
+    assert (plan.epochs, plan.batch_size, plan.optimiser, plan.lr) == (epochs, batch, optimiser, lr)
+    assert (plan.weight_decay, plan.momentum, plan.warm_up) == (decay, 0.9, 0)
+    rates = [plan.lr_at(epoch) for epoch in range(epochs)]
+    assert [epoch for epoch in range(1, epochs) if rates[epoch] != rates[epoch - 1]] == falls
+    assert rates == [pytest.approx(lr * 0.1 ** sum(epoch >= fall for fall in falls)) for epoch in range(epochs)]
+    assert (DATASETS[dataset].pad if plan.pad is None else plan.pad) == pad
+    flips = DATASETS[dataset].flip if plan.flip is None else plan.flip
+    assert flips == (dataset != "svhn" and recipe != "M-TLAT")
+
+
+def test_tiny_imagenet_has_fewer_steps():
+    assert plan_of_paper("AVmixup", "tiny-imagenet") == Plan(64, weight_decay=2e-4)
+
+
+def test_robmask_goes_down_a_cosine():
+    plan = plan_of_paper("RobMask", "cifar10")
+    assert (plan.epochs, plan.batch_size, plan.lr, plan.weight_decay) == (100, 128, 0.1, 5e-4)
+    rates = [plan.lr_at(epoch) for epoch in range(100)]
+    assert (rates[0], rates[50]) == (0.1, pytest.approx(0.05))
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 1e-4
+    assert plan_of_paper("BN-adv", "cifar10") == replace(plan, epochs=20)
+
+
+def test_robmask_on_imagenet_warms_up_and_falls_four_times():
+    plan = plan_of_paper("RobMask", "imagenet")
+    rates = [plan.lr_at(epoch) for epoch in range(plan.epochs)]
+    assert rates[:6] == pytest.approx([0.02, 0.04, 0.06, 0.08, 0.1, 0.1])
+    assert [e for e in range(6, 105) if rates[e] < rates[e - 1]] == [30, 60, 90, 100]
+    assert rates[-1] == pytest.approx(1e-5)
+    assert (plan.epochs, plan.weight_decay) == (105, 1e-4)
+
+
+@pytest.mark.parametrize("source", PLANS, ids=lambda source: source.paper)
+def test_a_plan_keeps_its_shape_at_another_length(source):
+    plan = replace(source.plan, epochs=10 * source.plan.epochs)
+    for epoch in range(source.plan.epochs):
+        assert plan.lr_at(10 * epoch) == pytest.approx(source.plan.lr_at(epoch))
+
+
+FAMILIES = {
+    "M2AT": "M2AT M2AT.trades M2AT.mix M2AT.mix-ls M2AT.mask M2AT.mask-ls M2AT.mask-mix PGD-AT-LS PGD-AT.m2at",
+    "AVmixup": "AVmixup PGD-AT.avmixup PGD-AT-LS0.8 PGD-AT-LS0.9 PGD-AT-LS0.8.avmixup PGD-AT-LS0.9.avmixup",
+    "BAT": "FGSM LL-LS MC-LA R-FGSM R-RAND-LA R-MOSA-LS R-MC-LA9 R-MC-LA.sup R-MC-LA.eps12 R-MC-LA.cifar100 "
+    "PGD-AT.7x2 PGD-AT.2x8 PGD-AT.7x2-LA",
+    "Feature Scatter": "FS FS-AVmixup FS-AVmixup.cifar100 FS-AVmixup.0.5-0.3",
+    "RobMask": "RobMask RobMask-10 AdvProp AdvProp.rand AdvProp.2aux PGD-AT.robmask",
+    "M-TLAT": "M-TLAT TLAT FGSM-AT TFGSM-AT LS-adv LS-adv.sum1 Mixup IAT",
+    "Madry et al.": "Standard PGD-AT LS0.9 MART FGSM-RS CutMix AugMix Mixup.1 IAT.pgd AVmixup+AWP FS-AVmixup+AWP mine",
+}
+
+
+@pytest.mark.parametrize("paper", FAMILIES)
+def test_ablations_and_variants_train_as_their_paper_does(paper):
+    assert {published(name).paper for name in FAMILIES[paper].split()} == {paper}
+
+
+def test_m2at_alone_reports_the_best_epoch():
+    assert [source.paper for source in PLANS if source.reports == "best"] == ["M2AT"]
+
+
+def test_bat_has_a_longer_plan_and_no_other_paper_has():
+    for dataset, lr in (("cifar10", 0.1), ("svhn", 0.01)):
+        assert plan_of_paper("R-MC-LA", dataset, long=True) == Plan(200, weight_decay=2e-4, lr=lr)
+    with pytest.raises(BadInput, match="plan=long: M2AT trains as M2AT, where no plan is long; leave one of them out"):
+        plan_of_paper("M2AT", "cifar10", long=True)
+
+
+def test_what_the_user_sets_comes_last():
+    request = Request(epochs=20, settings=("plan.lr=0.05", "plan=long", "plan.pad=none"))
+    plan = plan_of(request, "paper", DATASETS["cifar10"], "R-MC-LA")
+    assert plan == Plan(20, lr=0.05, weight_decay=2e-4)
+    assert (budget_of("paper", DATASETS["cifar10"]).train, budget_of("paper", DATASETS["cifar10"]).test) == (None, None)
+
+
+@pytest.mark.parametrize(("path", "text", "value"), [("pad", "2", 2), ("flip", "true", True), ("flip", "false", False)])
+def test_augmentation_can_be_set_and_left_to_the_data_set_again(path, text, value):
+    plan = override(Plan(1), path, text)
+    assert getattr(plan, path) is value
+    assert override(plan, path, "none") == Plan(1)
+
+
+@pytest.mark.parametrize("wrong", [{"warm_up": 1.0}, {"warm_up": -0.1}])
+def test_a_warm_up_is_a_share_of_the_run(wrong):
+    with pytest.raises(BadInput, match="a share of the run, from 0 and below 1"):
+        Plan(1, **wrong)
+
+
+# runs
+
+OLD = {  # as they were before plans had a crop, flips and a warm-up of their own
+    "M2AT": (Plan(10), "s0-dda9e89a"),
+    "TRADES-6": (Plan(30, batch_size=64, lr=0.05), "s0-3bab0286"),
+    "M-TLAT": (
+        Plan(90, 256, "adam", lr=0.002, weight_decay=1e-4, milestones=(1 / 3, 2 / 3, 8 / 9)),
+        "s0-cbcc33cf",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_runs_keep_their_names(name):
+    plan, run = OLD[name]
+    job = Job(name, RECIPES[name], "cifar10", "0" * 16, "resnet8", plan, "quick")
+    assert job.run == f"cifar10/resnet8/{name}/{run}"
+    assert all(replace(job, plan=replace(plan, **new)).run != job.run for new in ({"pad": 2}, {"flip": False}))
+
+
+def test_a_plan_crops_and_flips_where_the_data_set_does_not(tmp_path, monkeypatch):
+    digits, asked = DATASETS["digits"], []
+    images = digits.load("train", Path(), 40)
+
+    def batches(images, size, *, pad, flip):
+        asked.append((pad, flip))
+        yield images.x / 255, images.y
+
+    monkeypatch.setattr("bench.train.epoch_batches", batches)
+    for plan in (Plan(1), Plan(1, pad=2, flip=True)):
+        job = Job("Standard", RECIPES["Standard"], "digits", "", "cnn", plan, "test")
+        Training(job, digits, images, Images(images.x[:20], images.y[:20]), CPU).run(tmp_path / repr(plan))
+    assert asked == [(0, False), (2, True)]
+
+
+def test_batch_norms_are_tuned_from_a_start_of_the_same_plan():
+    work = plan_work(Request(methods=("BN-adv", "FS"), budget="paper", limit_train=40), Path(), CPU)
+    start, tuned, scattered = work.jobs
+    assert (start.name, tuned.name, start.plan) == ("Standard", "BN-adv", plan_of_paper("BN-adv", "digits"))
+    assert tuned.plan == replace(start.plan, lr=0.01)
+    assert (start.budget, scattered.budget) == (
+        "paper, 20 epochs, 40 training images",
+        "paper, 200 epochs, 40 training images",
+    )
+    assert work.epochs == ("last", "best")
+
+
+def test_all_images_are_used():
+    work = plan_work(Request(methods=("TRADES-6",), budget="paper"), Path(), CPU)
+    assert (len(work.train) + len(work.holdout), work.n) == (1497, 300)
+
+
+ASKED = "run --methods R-MC-LA --attacks none --budget paper --limit 20 --limit-train 40 --workers 1"
+
+
+def test_a_paper_run_says_its_plan_and_can_be_judged_anew(bench, tmp_path):
+    code, out, err = bench(*ASKED.split(), "--epochs", "1", "--set", "plan=long")
+    assert code == 0, err
+    rows = load(tmp_path / "results")
+    assert set(rows["budget"]) == {"paper, 1 epochs, 40 training images, plan=long"}
+    assert set(rows["epoch"]) == {"last", "best"}
+    (path,) = (tmp_path / "results").rglob("job.json")
+    assert json.loads(path.read_text())["plan"]["milestones"] == [0.5, 0.75]
+    code, out, err = bench("compare", "results", "anew", "--level", "1")
+    assert code == 0, out + err
+
+
+def test_a_paper_run_is_priced(bench, tmp_path):
+    code, out, err = bench(*ASKED.split(), "--dry-run")
+    assert code == 0, err
+    assert "1 trainings, 2 of 2 cells to do, about" in out
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--budget paper --methods R-MC,M2AT --set plan=long", "M2AT trains as M2AT, where no plan is long"),
+        ("--methods R-MC --set plan=long", "plan=long is for the plans of papers; give --budget paper too"),
+        ("--budget paper --set plan=short", "the form is plan.FIELD=VALUE, recipe.FIELD=VALUE or plan=long"),
+    ],
+)
+def test_a_plan_that_is_not_there_is_one_line(bench, arguments, message):
+    code, _, err = bench("run", "--device", "cpu", *arguments.split())
+    assert (code, err.count("\n")) == (2, 1)
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("recipe", "lines"),
+    [
+        ("R-MC-LA", ["as BAT, where the last epoch", "lr 0.1, a tenth after 60, 90", "plan=long: 200 epochs"]),
+        ("M2AT", ["as M2AT, where the best epoch", "200 epochs"]),
+        ("RobMask", ["along a cosine", "imagenet: 105 epochs", "after 30, 60, 90, 100, warming up for 5"]),
+        ("M-TLAT", ["adam, lr 0.002", "weight decay 0.0001, no crop, no flips"]),
+        ("AVmixup", ["svhn: 140 epochs", "crop from 2 pixels around"]),
+    ],
+)
+def test_the_plan_is_said_in_words(bench, recipe, lines):
+    text = "\n".join(in_lines(recipe))
+    assert all(line in text for line in lines)
+    _, out, _ = bench("show", recipe)
+    assert f"--budget paper trains it as {published(recipe).paper}" in " ".join(out.split())
