@@ -13,7 +13,6 @@ from bench.models import MODELS
 from bench.plugins import load_file, load_plugins
 from bench.recipe import RECIPES
 from bench.registry import Registry
-from bench.studies import STUDIES
 from bench.suites import SUITES
 
 
@@ -28,7 +27,6 @@ def names(kind: str) -> list[str]:
         "corruptions": CORRUPTIONS,
         "datasets": DATASETS,
         "models": MODELS,
-        "studies": STUDIES,
     }
     listed = [*registries[kind].listed(), *registries[kind].suffixes()]
     return [*listed, *READ_FROM_FOLDERS] if kind == "datasets" else listed

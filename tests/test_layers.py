@@ -89,7 +89,7 @@ def test_bench_imports_a_name_from_its_home(path):
 
 def test_tables_are_made_from_stored_rows_alone():
     imported = set().union(*(units(path) for path in SOURCES if unit(path) in ("report", "studies")))
-    assert imported - {"report", "studies"} <= {"audit", "errors", "numbers", "registry", "results", "stats"}
+    assert imported - {"report", "studies"} <= {"audit", "errors", "numbers", "papers", "registry", "results", "stats"}
 
 
 @pytest.mark.parametrize("path", METHODS, ids=identify)

@@ -22,9 +22,10 @@ from bench.errors import BadInput
 from bench.evaluate import outcomes
 from bench.registry import Registry
 from bench.rows import measured
-from bench.studies import STUDIES
+from bench.studies import STUDIES, Item, Part, Study
 from bench.studies.claims import CLAIMS, findings, verdict
 from bench.studies.pages import page, started
+from bench.studies.scales import spelled
 
 ANY = ("", "FGSM.last", "PGD-7.last", "PGD-20.last", "CW-20.last", "MC.last", "LL.last", "AutoAttack")
 VIEWS = ("main", "p0.8", "p0.6", "p0.4", "p0.2")
@@ -40,7 +41,7 @@ def test_every_name_in_a_study_is_registered(study):
         assert set(part.methods) <= set(RECIPES)
         assert set(part.diagnostics) <= set(DIAGNOSTICS)
         for attack in part.attacks:
-            parse_attack(attack)
+            parse_attack(spelled(attack, part.eps, "digits"))
 
 
 # claims
@@ -165,12 +166,13 @@ def test_statistics_are_those_of_their_group():
 def tiny(monkeypatch):
     """A study that trains two recipes and diagnoses one."""
     parts = (
-        STUDIES["claims"].parts[0].__class__(("Standard", "TLAT"), ("PGD-5",)),
-        STUDIES["claims"].parts[0].__class__(("Standard",), diagnostics=("gradient",)),
+        Part(("Standard", "TLAT"), ("PGD-5",)),
+        Part(("Standard",), diagnostics=("gradient",)),
     )
     registry = Registry("study")
-    registry.add("tiny", STUDIES["claims"].__class__("two recipes", parts, lambda rows: f"{len(rows)} rows\n"))
-    for module in ("bench.campaign", "bench.studies.pages", "bench.commands"):
+    item = Item("counts", "how many rows", parts)
+    registry.add("tiny", Study("two recipes", (item,), lambda rows: f"{len(rows)} rows\n"))
+    for module in ("bench.replication", "bench.studies.pages"):
         monkeypatch.setattr(f"{module}.STUDIES", registry)
 
 
@@ -203,7 +205,7 @@ def test_a_study_without_results_says_which_command_makes_them(tmp_path):
 def test_a_study_brings_its_own_methods_and_attacks(option):
     found = CliRunner().invoke(cli, ["run", "--study", "claims", option, "PGD-AT"], standalone_mode=False)
     assert isinstance(found.exception, BadInput)
-    assert "brings its own methods and attacks" in str(found.exception)
+    assert f"brings a grid of its own; leave {option} out" in str(found.exception)
 
 
 def test_an_unknown_study_is_named(tmp_path):

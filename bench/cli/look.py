@@ -36,9 +36,15 @@ KINDS = ["methods", "attacks", "corruptions", "datasets", "models", "suites", "s
 @cli.command("list")
 @click.argument("kind", type=click.Choice(KINDS))
 @plugins
+@option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Where studies are looked for.")
 @option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
-def list_names(kind: str) -> None:
-    """Names that the other commands understand."""
+def list_names(kind: str, results: Path) -> None:
+    """Names that the other commands understand; of studies also what they have, take, and lack."""
+    if kind == "studies":
+        from bench.studies.listing import listing
+
+        click.echo("\n".join(listing(results)))
+        return
     from bench.commands import names
 
     click.echo("\n".join(names(kind)))

@@ -21,8 +21,8 @@ TABLES = (
     Table(
         "m2at",
         "Table 1",
-        "White-box accuracy. CW-20 is not defined there: an ascent on the margin inside the ball, and CW-L2, which knows "
-        "none (20 steps, 5 searches), are both shown.",
+        "White-box accuracy. CW-20 is not defined there: an ascent on the margin inside the ball, and CW-L2, which has "
+        "no ball (20 steps, 5 searches), are both shown.",
         ATTACKS,
         {"CW-20": ("CW-20 as CW-L2", "CW-L2.20x5")},
         tag="none",

@@ -95,9 +95,7 @@ def _claims(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[str]:
 
 
 def _section(study: Study, scale: Scale, rows: pd.DataFrame, results: Path) -> tuple[str, dict[str, Content]]:
-    runs = rows["run"].unique()
-    outcomes = {key: bits for run in runs for key, bits in read_outcomes(results / run).items()}
-    finder = Finder(scale, rows, outcomes, _cosines(results, runs), _seconds(results, runs))
+    finder = finder_of(scale, rows, results)
     ledger: dict[Item, list[Entry]] = {}
     made, body, pictures = dict[str, Content](), list[str](), dict[Item, bool]()
     for item in study.items:
@@ -158,6 +156,13 @@ def _trouble(rows: pd.DataFrame) -> str:
         if (said := collapses(part))
     ]
     return "\n".join([*found, ""]) if found else ""
+
+
+def finder_of(scale: Scale, rows: pd.DataFrame, results: Path) -> Finder:
+    """What the folders of these rows hold, ready to be looked up."""
+    runs = rows["run"].unique()
+    outcomes = {key: bits for run in runs for key, bits in read_outcomes(results / run).items()}
+    return Finder(scale, rows, outcomes, _cosines(results, runs), _seconds(results, runs))
 
 
 def _seconds(results: Path, runs: Any) -> dict[str, float]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bench.report.naming import labels
 from bench.report.sweeps import over_effort, over_eps
 from bench.report.training import training
 from bench.studies.items import Item, Part
@@ -74,7 +75,8 @@ def radii(names: Mapping[str, str]) -> Drawing:
     """Accuracy over eps, a panel an attack."""
 
     def points(shown: Shown) -> pd.DataFrame:
-        return _renamed(over_eps(_of(shown.rows, names)), names)
+        rows = _of(shown.rows, names)
+        return rows if rows.empty else _renamed(over_eps(rows), names)
 
     return Drawing(_lines(points, None), points)
 
@@ -86,7 +88,8 @@ def steps(names: Mapping[str, str]) -> Drawing:
         rows = _of(shown.rows, names)
         ascents = rows["name"].str.fullmatch(r"PGD-\d+\.last") & (rows["source"] == "")
         near = (rows["eps"] - shown.scale.eps(8.0)).abs() < 1e-6
-        return _renamed(over_effort(rows[ascents & near], "steps"), names)
+        rows = rows[ascents & near]
+        return rows if rows.empty else _renamed(over_effort(rows, "steps"), names)
 
     return Drawing(_lines(points, "Steps"), points)
 
@@ -95,9 +98,7 @@ def _of(rows: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """White-box rows of the recipes' main models, named as in the paper."""
     own = rows[rows["recipe"].isin(list(names.values())) & (rows["view"] == "main") & (rows["epoch"] == "last")]
     own = own[own["source"] == ""]
-    from bench.report.naming import labels
-
-    return own.assign(recipe=labels(own))
+    return own if own.empty else own.assign(recipe=labels(own))
 
 
 def _renamed(points: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:

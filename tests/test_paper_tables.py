@@ -1,0 +1,337 @@
+"""Tables and figures of the five papers: every printed number has its place, and ours come from the rows they say."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from result_files import measure
+
+import methods  # noqa: F401
+from bench import RECIPES
+from bench.attacks import parse_attack
+from bench.cli import cli
+from bench.corruptions import CORRUPTIONS
+from bench.data import DATASETS, dataset
+from bench.errors import BadInput
+from bench.models import MODELS
+from bench.models.normalise import NORMALISERS
+from bench.papers import printed
+from bench.results import load
+from bench.studies import STUDIES, Where
+from bench.studies.layout import drawn, latex, markdown
+from bench.studies.ledger import NOT_AUTOATTACK, NOT_RUN, REPRODUCED, SMALLER, entries, orders
+from bench.studies.pages import files, finder_of
+from bench.studies.scales import EPS, Scale, length, scales, spelled
+from bench.studies.tables import Table
+
+PAPERS = [name for name, study in STUDIES.items() if study.paper]
+TABLES = [
+    pytest.param(item.content, id=f"{name} {item.name}")
+    for name in PAPERS
+    for item in STUDIES[name].items
+    if isinstance(item.content, Table)
+]
+CIFAR = {"dataset": "cifar10", "model": "resnet8"}
+PGD = {"params": json.dumps({"last": True, "start": "random", "step": "0.25eps", "steps": 20})}
+
+
+# the values
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_printed_table_is_an_item(name):
+    assert {item.name for item in STUDIES[name].items} >= set(printed(name)["table"])
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_has_every_printed_number_once(table):
+    rows = printed(table.paper)
+    rows = rows[rows["table"] == table.name]
+    extra = rows["attack"].isin(list(table.second)).sum()
+    assert len(table.numbers) == len(rows) + extra
+    places = [(number.line, number.column) for number in table.numbers]
+    repeated = len(places) - len(set(places))
+    assert repeated == 0
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_name_in_a_table_is_registered(table):
+    for number in table.numbers:
+        assert not number.recipe or number.recipe in RECIPES
+        assert not number.source or number.source in RECIPES
+        assert number.where.dataset in [*DATASETS, "imagenet", "imagenet-100", "tiny-imagenet"]
+        net, _, tag = number.where.model.partition(".")
+        assert net in MODELS
+        assert not tag or tag in NORMALISERS
+        if number.reading.attack:
+            parse_attack(spelled(number.reading.attack, number.reading.eps, ""))
+        assert not number.reading.corruption or number.reading.corruption in CORRUPTIONS
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_part_can_be_asked_for(name):
+    for part in STUDIES[name].parts:
+        assert set(part.methods) <= set(RECIPES)
+        for attack in part.attacks:
+            parse_attack(spelled(attack, None if part.sweep else part.eps, "digits"))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_parts_of_a_table_ask_for_all_its_numbers(table):
+    for number in table.numbers:
+        parts = [p for p in table.item.parts if p.where == number.where and number.recipe in p.methods]
+        reading = number.reading
+        if not number.recipe:
+            continue
+        assert parts
+        if reading.attack:
+            parts = [p for p in parts if reading.attack in p.attacks and p.eps == reading.eps]
+            assert any(p.transfer == bool(number.source) for p in parts)
+            assert not number.source or any(p.crafter or number.source in p.methods for p in parts)
+        if reading.corruption:
+            assert any(reading.corruption in p.corruptions for p in parts)
+
+
+def test_radii_are_those_of_the_data_sets():
+    for name in DATASETS:
+        if type(dataset(name, None).threat).__name__ == "Linf" and name in ("digits", "cifar10", "cifar100", "svhn"):
+            assert length(8.0, name) == dataset(name, None).threat.eps
+
+
+def test_a_step_is_written_for_its_radius():
+    assert spelled("PGD-20.last[step=2px,start=random]", 8.0, "digits") == "PGD-20.last[step=0.25eps,start=random]"
+    assert spelled("PGD-10[step=2px]", None, "cifar10") == f"PGD-10[step={2 / 255!r}]"
+    assert spelled("PGD-10[step=2px]", None, "digits") == f"PGD-10[step={0.25 * EPS['digits']!r}]"
+    assert spelled("PGD-100.last[step=0.2eps]", 4.0, "digits") == "PGD-100.last[step=0.2eps]"
+
+
+def test_smaller_models_stand_in_for_the_first_network_of_the_main_data_set_or_of_their_own():
+    study = STUDIES["avmixup"]
+    first, fourth = (next(item for item in study.items if item.name == name) for name in ("Table 1", "Table 4"))
+    assert study.home == "cifar10"
+    assert first.stood_for("digits", study.home) == Where("cifar10", "wrn-34-10.per_image_std")
+    assert fourth.stood_for("digits", study.home) is None
+    assert fourth.stood_for("svhn", study.home) == Where("svhn", "wrn-16-8.per_image_std")
+    assert fourth.at("quick", "digits", study.home) == ()
+    assert all(part.where is None for part in first.at("quick", "digits", study.home))
+    assert first.at("paper", "digits", study.home) == first.parts
+
+
+# looking up
+
+
+def found(tmp_path, study="m2at", name="Table 3"):
+    """The ledger of an item at the only scale that there is, by recipe and column."""
+    ((scale, rows),) = scales(load(tmp_path))
+    item = next(item for item in STUDIES[study].items if item.name == name)
+    ledger = entries(item.content, finder_of(scale, rows, tmp_path), item.stood_for(scale.dataset, STUDIES[study].home))
+    return {(entry.number.recipe, entry.number.column): entry for entry in ledger}
+
+
+def test_ours_is_the_row_of_the_same_attack_and_radius(tmp_path):
+    measure(tmp_path, "", "1111111110", recipe="M2AT", **CIFAR)
+    measure(tmp_path, "PGD-20.last", "1111100000", recipe="M2AT", **CIFAR, **PGD)
+    measure(tmp_path, "PGD-20.last", "1100000000", recipe="M2AT", **CIFAR, **PGD, eps=4 / 255)
+    measure(tmp_path, "PGD-20", "1110000000", recipe="M2AT", **CIFAR, **PGD)
+    measure(tmp_path, "AutoAttack", "1000000000", recipe="M2AT", **CIFAR)
+    entry = found(tmp_path)["M2AT", "PGD-20"]
+    assert (entry.ours.value, entry.any_iterate.value, entry.autoattack.value) == (50, pytest.approx(30), 10)
+    assert entry.number.printed == 80.66
+    assert entry.status == NOT_AUTOATTACK
+    assert found(tmp_path)["M2AT", "Clean"].status == SMALLER
+    assert found(tmp_path)["M2AT.mask", "Clean"].status == NOT_RUN
+
+
+@pytest.mark.parametrize(("step", "known"), [("0.25eps", True), (repr(2 / 255), True), ("0.1eps", False)])
+def test_a_step_is_compared_by_its_length(tmp_path, step, known):
+    params = json.dumps({"start": "random", "step": step})
+    measure(tmp_path, "", "1111111110", recipe="M2AT", **CIFAR)
+    measure(tmp_path, "PGD-20.last", "1111100000", recipe="M2AT", **CIFAR, params=params)
+    assert found(tmp_path)["M2AT", "PGD-20"].ours.known is known
+
+
+def test_a_start_from_the_image_is_another_attack_than_one_at_random(tmp_path):
+    measure(tmp_path, "", "1111111110", recipe="FGSM", **CIFAR)
+    for start, bits in (("clean", "1111000000"), ("random", "1100000000")):
+        params = json.dumps({"start": start, "step": "0.25eps"})
+        measure(tmp_path, "PGD-7.last", bits, recipe="FGSM", **CIFAR, params=params)
+    ledger = found(tmp_path, "bat", "Table 3")
+    assert ledger["FGSM", "CE7 w.o. RS"].ours.value == 40
+    assert ledger["FGSM", "CE7 RS"].ours.value == 20
+
+
+def test_two_settings_that_the_printed_number_does_not_tell_apart_are_no_number(tmp_path):
+    measure(tmp_path, "", "1111111110", recipe="M2AT", **CIFAR)
+    for restarts, bits in ((1, "1111000000"), (5, "1100000000")):
+        params = json.dumps({"start": "random", "step": "0.25eps", "restarts": restarts})
+        measure(tmp_path, "PGD-20.last", bits, recipe="M2AT", **CIFAR, params=params)
+    assert not found(tmp_path)["M2AT", "PGD-20"].ours.known
+
+
+def test_seeds_are_joined_and_kept(tmp_path):
+    for seed, bits in enumerate(("1111111110", "1111110000")):
+        measure(tmp_path, "", bits, recipe="M2AT", **CIFAR, seed=seed)
+    ours = found(tmp_path)["M2AT", "Clean"].ours
+    assert (ours.value, ours.seeds, ours.each) == (75, 2, (90, 60))
+    assert ours.half == pytest.approx(np.std([90, 60], ddof=1))
+
+
+def test_a_failure_is_neither_a_number_nor_a_dash(tmp_path):
+    measure(tmp_path, "", "1111111110", recipe="M2AT", **CIFAR)
+    measure(tmp_path, "FGSM.last", None, recipe="M2AT", **CIFAR, status="failed: no gradient")
+    entry = found(tmp_path)["M2AT", "FGSM"]
+    assert entry.status == "failed: no gradient"
+    assert "failed (83.35)" in markdown(drawn([*found(tmp_path).values()]))
+
+
+def test_transfer_is_read_from_the_model_of_the_same_seed(tmp_path):
+    measure(tmp_path, "", "1111111111", recipe="M2AT", **CIFAR)
+    for seed, bits in ((0, "1111110000"), (1, "1000000000")):
+        source = f"cifar10/resnet8/AVmixup/s{seed}-bbbb"
+        measure(tmp_path, "PGD-20.last", bits, recipe="M2AT", **CIFAR, **PGD, source=source)
+    assert found(tmp_path, "m2at", "Table 4")["M2AT", "source=AVmixup"].ours.value == 60
+    assert not found(tmp_path, "m2at", "Table 4")["M2AT", "source=PGD"].ours.known
+
+
+def test_another_model_of_the_same_recipe_is_one_of_another_seed(tmp_path):
+    measure(tmp_path, "", "1111111111", recipe="R-MC-LA", **CIFAR)
+    for seed, bits in ((0, "1000000000"), (1, "1111110000")):
+        source = f"cifar10/resnet8/R-MC-LA/s{seed}-aaaa"
+        measure(tmp_path, "PGD-20.last", bits, recipe="R-MC-LA", **CIFAR, **PGD, source=source)
+    ledger = found(tmp_path, "bat", "Table 7")
+    assert ledger["R-MC-LA", "CE20 transfer from another R-MC-LA"].ours.known is False  # of the long plan
+    ((scale, rows),) = scales(load(tmp_path))
+    item = next(item for item in STUDIES["bat"].items if item.name == "Table 7")
+    ours = entries(item.content, finder_of(scale, rows, tmp_path), item.stood_for("cifar10", "cifar10"))
+    values = {(e.number.line, e.number.column): e.ours.value for e in ours if e.ours.known}
+    assert values[("R-MC-LA",), "CE20 transfer from another R-MC-LA"] == 60
+
+
+def test_a_score_is_accuracy_over_clean_accuracy(tmp_path):
+    measure(tmp_path, "", "1111111100", recipe="TLAT", **CIFAR)
+    for severity in range(1, 6):
+        measure(tmp_path, "", "1111000000", recipe="TLAT", **CIFAR, kind="corruption", name="fog", severity=severity)
+    assert found(tmp_path, "mtlat", "Table 2(a)")["TLAT", "fog"].ours.value == pytest.approx(0.5)
+
+
+# the ledger
+
+
+def papers(tmp_path, bits, **changes):
+    """A row at the scale of M2AT's paper."""
+    measure(
+        tmp_path, changes.pop("attack", ""), bits, recipe="M2AT", dataset="cifar10", model="wrn-34-10.none",
+        budget="paper, 200 epochs, 50000 training images", epoch="best", **changes,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("right", "status"),
+    [(93, REPRODUCED), (99, REPRODUCED), (90, REPRODUCED), (60, "short by 33.2"), (0, "short by 93.2")],
+)
+def test_a_number_of_the_papers_own_scale_is_reproduced_or_short(tmp_path, right, status):
+    papers(tmp_path, "1" * right + "0" * (100 - right))
+    assert found(tmp_path)["M2AT", "Clean"].status == status
+
+
+def test_a_printed_number_far_above_autoattack_is_called_that(tmp_path):
+    papers(tmp_path, "1" * 93 + "0" * 7)
+    papers(tmp_path, "1" * 81 + "0" * 19, attack="PGD-20.last", **PGD)
+    assert found(tmp_path)["M2AT", "PGD-20"].status == REPRODUCED
+    papers(tmp_path, "1" * 40 + "0" * 60, attack="AutoAttack")
+    assert found(tmp_path)["M2AT", "PGD-20"].status == NOT_AUTOATTACK
+
+
+def test_what_others_measured_with_autoattack_stands_beside():
+    item = next(item for item in STUDIES["bat"].items if item.name == "Table 6")
+    finder = finder_of(Scale(1, "", "", "paper", 0, ""), load_nothing(), None)
+    ledger = entries(item.content, finder, None)
+    known = {entry.published for entry in ledger if entry.number.recipe == "R-MC-LA.eps4" and entry.number.where.plan}
+    assert 29.35 in known
+
+
+def load_nothing():
+    from pathlib import Path
+
+    return load(Path("nowhere"))
+
+
+def test_orders_are_printed_pairs_and_the_chance_that_ours_are_none(tmp_path):
+    measure(tmp_path, "", "1" * 90 + "0" * 10, recipe="M2AT", **CIFAR)
+    measure(tmp_path, "", "1" * 50 + "0" * 50, recipe="M2AT.mask", **CIFAR)
+    measure(tmp_path, "", "1" * 91 + "0" * 9, recipe="M2AT.mix", **CIFAR)
+    made = {(order.above, order.below): order for order in orders(list(found(tmp_path).values()))}
+    wrong = [order for order in made.values() if not order.same]
+    assert len(made) == 3
+    assert all(order.column == "Clean" for order in made.values())
+    assert all(order.printed > 0 for order in made.values())
+    assert wrong
+    assert {order.sure for order in made.values()} == {True, False}
+
+
+# pages
+
+
+def board(tmp_path):
+    for recipe, right in (("M2AT", 5), ("PGD-AT-LS", 7), ("M2AT.mix", 6)):
+        measure(tmp_path, "", "1" * 9 + "0", recipe=recipe, **CIFAR)
+        measure(tmp_path, "PGD-20.last", "1" * right + "0" * (10 - right), recipe=recipe, **CIFAR, **PGD)
+
+
+def test_a_page_has_three_sentences_every_item_and_dashes_where_nothing_was_run(tmp_path):
+    board(tmp_path)
+    made = files("m2at", tmp_path)
+    text = made["m2at.md"]
+    assert [text.count(word) for word in ("**Held.**", "**Did not.**", "**Not run.**")] == [1, 1, 1]
+    assert re.findall(r"^### (.*)", text, re.M) == [item.name for item in STUDIES["m2at"].items]
+    assert "50.0** ± 26.3 (80.66)" in text  # bold: of ten images nothing can be told from the best
+    assert "\N{EN DASH} (89.35)" in text  # of the code of TRADES
+    assert text.count("Not run at this scale.") == 2
+
+
+def test_a_table_of_latex_has_every_cell_and_nothing_that_latex_would_read(tmp_path):
+    board(tmp_path)
+    made = files("m2at", tmp_path)
+    (name,) = [name for name in made if name.endswith("table-3.tex")]
+    assert made[name].count(r"\toprule") == 1
+    assert not re.search(r"(?<!\\)[%#_]", made[name].replace("@{}", ""))
+    wide = next(item for item in STUDIES["mtlat"].items if item.name == "Table 1(a)").content
+    ledger = list(entries(wide, finder_of(*next(scales(load(tmp_path))), tmp_path), None))
+    assert latex(drawn(ledger), "c", "l").count(r"\toprule") == 3  # sixteen columns
+
+
+def test_rows_of_two_budgets_are_two_sections(tmp_path):
+    board(tmp_path)
+    measure(tmp_path, "", "1" * 10, recipe="M2AT", **CIFAR, budget="other", run="cifar10/resnet8/M2AT/s0-bbbb")
+    text = files("m2at", tmp_path)["m2at.md"]
+    assert len(re.findall(r"^## ", text, re.M)) == 2
+    assert text.count("**Held.**") == 2
+
+
+def test_an_empty_folder_says_what_to_run(tmp_path):
+    with pytest.raises(BadInput, match=r"bench run --study m2at.* trainings"):
+        files("m2at", tmp_path)
+
+
+def test_the_listing_says_what_is_there(tmp_path):
+    board(tmp_path)
+    result = CliRunner().invoke(cli, ["list", "studies", "--results", str(tmp_path)])
+    assert result.exit_code == 0
+    assert re.search(r"Table 3: 7 trainings, .*cifar10, resnet8, quick, n=10: 6 of 21 numbers", result.output)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--study", "m2at", "--table", "9"], "no table 9 in this study"),
+        (["--table", "1"], "are of a --study"),
+        (["--study", "m2at", "--table", "1", "--figure", "2"], "give one of them"),
+        (["--study", "m2at", "--corruptions", "fog"], "leave --corruptions out"),
+        (["--study", "m3at"], "m2at"),
+    ],
+)
+def test_bad_input_is_one_line(options, message, tmp_path):
+    result = CliRunner().invoke(cli, ["run", *options, "--results", str(tmp_path)])
+    assert message in str(result.exception) + result.output
