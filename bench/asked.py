@@ -9,11 +9,12 @@ from typing import get_args
 
 from bench.attacks import AttackSpec
 from bench.audit import SIGNS
-from bench.conditions import Attacked, Clean, Condition, Diagnosed, Group, Probed, Statistic, over, under
+from bench.conditions import Attacked, Clean, Condition, over, under
 from bench.corruptions import SEVERITIES
 from bench.data import Dataset, Images
 from bench.diagnostics import DIAGNOSTICS
 from bench.errors import BadInput
+from bench.inspected import Diagnosed, Group, Probed, Statistic
 from bench.plan import Budget
 from bench.shards import Shard
 from bench.suites import attacks_of

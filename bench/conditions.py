@@ -1,6 +1,5 @@
 """Conditions: what is done to a test image before the model sees it. One condition gives one row."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -10,21 +9,25 @@ import torch
 from torch import Tensor
 
 from bench.attacks import AttackSpec
+from bench.caption import Caption, in_ball
 from bench.data.batches import to_float
 from bench.errors import BadInput, Failed
+from bench.inspected import Diagnosed, Probed
 from bench.results import Bits
 from bench.stats import Array, Summary, wilson
 from bench.sweeps import Swept, swept
 from bench.threat import L2, Threat, slack
 
-Statistic = Literal["min", "mean", "max"]
-Group = Literal["all", "right", "wrong"]
 Reading = Literal["success rate", "mean distance"]
 
 
 @dataclass(frozen=True)
 class Clean:
     """Nothing."""
+
+    @property
+    def caption(self) -> Caption:
+        return Caption("clean", "clean")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ class Attacked:
     def __post_init__(self) -> None:
         if self.attack.minimal and not isinstance(self.threat, L2):
             raise BadInput(f"attack {self.attack.name} measures distances in L2, not in {self.threat}; give it an L2")
+
+    @property
+    def caption(self) -> Caption:
+        name = self.attack.name
+        return Caption(in_ball(name, self.threat), "attack", name, self.threat, params=self.attack.params)
 
     def withstood(self, distances: Array) -> Bits:
         """Which images stay right, by how far off each was broken: 0 if it was wrong already, inf if never."""
@@ -72,6 +80,11 @@ class Corrupted:
     params: str  # how the images are made, as sorted JSON
     made: Callable[[Tensor, range], Tensor] = field(repr=False, compare=False)  # (images, their ids) -> the same shape
 
+    @property
+    def caption(self) -> Caption:
+        label = f"{self.name} {self.severity}"
+        return Caption(label, "corruption", self.name, severity=self.severity, params=self.params)
+
     def images(self, x: Tensor, ids: range, batch_size: int) -> Tensor:
         """Floating point images (B, C, H, W) as the condition leaves them, on their device."""
         starts = range(0, len(ids), batch_size)
@@ -80,50 +93,16 @@ class Corrupted:
 
 
 @dataclass(frozen=True)
-class Diagnosed:
-    """Nothing either, but something else than accuracy is measured: a statistic of one number an image."""
-
-    name: str  # in DIAGNOSTICS
-    statistic: Statistic
-    group: Group  # of the clean images
-
-    def summary(self, values: Array, right: Bits) -> Summary:
-        """The statistic over the group; None where it is empty."""
-        member = {"all": np.ones_like(right), "right": right, "wrong": ~right}[self.group]
-        if not member.any():
-            return None, None, None, 0
-        chosen = values[member]
-        value = {"min": chosen.min(), "mean": chosen.mean(), "max": chosen.max()}[self.statistic]
-        return float(value), None, None, len(chosen)
-
-
-@dataclass(frozen=True)
-class Probed:
-    """Nothing again, but the model is probed for a sign that its accuracy under attack deceives."""
-
-    sign: str  # in SIGNS
-    threat: Threat
-    attack: AttackSpec | None = None  # that is to find what is planted
-
-    @property
-    def params(self) -> str:
-        """The attack and its settings as sorted JSON; empty without one."""
-        attack = self.attack
-        return json.dumps({"attack": attack.name} | json.loads(attack.params), sort_keys=True) if attack else ""
-
-    def summary(self, values: Array) -> Summary:
-        """The share that shows the sign of the images that were looked at, NaN being the others; None of none."""
-        looked = values[~np.isnan(values)]
-        n, shown = len(looked), int(looked.sum())
-        return (shown / n, *wilson(shown, n), n) if n else (None, None, None, 0)
-
-
-@dataclass(frozen=True)
 class Minimised:
     """What a minimum-norm attack comes to, beside accuracies."""
 
     attack: AttackSpec
     reading: Reading
+
+    @property
+    def caption(self) -> Caption:
+        name, label = self.attack.name, f"{self.attack.name} {self.reading}"
+        return Caption(label, "attack", name, self.threat, params=self.attack.params, metric=self.reading)
 
     @property
     def threat(self) -> L2:

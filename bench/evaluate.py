@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 from bench.adversarial import Album, read_album
 from bench.bisection import smallest_radii
-from bench.conditions import Attacked, Condition, Corrupted, Diagnosed, Probed, measurement
+from bench.conditions import Attacked, Condition, Corrupted, measurement
 from bench.course import course
 from bench.data import Images
 from bench.data.batches import to_float
 from bench.diagnostics import DIAGNOSTICS
 from bench.errors import BadInput
 from bench.inner import frozen
+from bench.inspected import Diagnosed, Probed
 from bench.judge import Keep, Outcome, Target, judge
 from bench.probes import signs
 from bench.results import write_atomically

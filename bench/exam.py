@@ -20,7 +20,7 @@ from bench.parts import Part, album_path, assemble
 from bench.price import cell_cost
 from bench.progress import Event, Tell
 from bench.results import Row, store
-from bench.rows import Model, label, row_of, said
+from bench.rows import Model, row_of, said
 from bench.shards import WHOLE, Shard
 from bench.sweeps import Swept
 from bench.together import together
@@ -90,7 +90,7 @@ class Exam:
             if known and not self._unkept(folder, key, condition):
                 again(folder, known, model)
                 continue
-            title = f"{model} {label(condition)}{f' shard {share}' if share.count > 1 else ''}"
+            title = f"{model} {condition.caption.label}{f' shard {share}' if share.count > 1 else ''}"
             weight, basis = cell_cost(condition, units), measurement(condition)
 
             def after(o: Outcome, title: str = title, weight: float = weight, units: int = units) -> None:

@@ -5,13 +5,14 @@ import time
 
 import torch
 
-from bench.conditions import Attacked, Condition, Probed
+from bench.conditions import Attacked, Condition
 from bench.contract.images import the_same_batch
 from bench.contract.loss import one_finite_number
 from bench.data import Dataset, Images
 from bench.data.batches import to_float
 from bench.folding import attackable
 from bench.inner import frozen
+from bench.inspected import Probed
 from bench.job import Job
 from bench.models import build
 from bench.passes import counting
