@@ -1,5 +1,6 @@
 """Conditions: what is done to a test image before the model sees it. One condition gives one row."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -93,6 +94,38 @@ class Corrupted:
 
 
 @dataclass(frozen=True)
+class Union:
+    """An attack on the corrupted image, in the ball around that: right is who is right on it and all the way."""
+
+    corrupted: Corrupted
+    attacked: Attacked
+
+    def __post_init__(self) -> None:
+        if self.attack.minimal:
+            raise BadInput(
+                f"attack {self.attack.name} measures distances from clean images, and --attack-corrupted attacks in "
+                "the ball around corrupted ones; leave one of them out"
+            )
+
+    @property
+    def attack(self) -> AttackSpec:
+        return self.attacked.attack
+
+    @property
+    def caption(self) -> Caption:
+        before, after = self.corrupted.caption, self.attacked.caption
+        params = {"attack": json.loads(after.params), "corruption": json.loads(before.params)}
+        return Caption(
+            f"{before.label} + {after.label}",
+            "union",
+            f"{before.name}+{after.name}",
+            after.threat,
+            before.severity,
+            json.dumps(params, sort_keys=True),
+        )
+
+
+@dataclass(frozen=True)
 class Minimised:
     """What a minimum-norm attack comes to, beside accuracies."""
 
@@ -123,7 +156,7 @@ class Minimised:
         return None, None, None, 0
 
 
-Condition = Clean | Attacked | Corrupted | Diagnosed | Minimised | Probed | Swept
+Condition = Clean | Attacked | Corrupted | Diagnosed | Minimised | Probed | Swept | Union
 
 
 def under(attack: AttackSpec, threat: Threat) -> list[Condition]:

@@ -6,11 +6,10 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from bench.asked import Request, conditions_of, test_images
+from bench.asked import Request, conditions_of, corruptions_of, test_images
 from bench.campaign import LOG, check_folders, tell_shards
 from bench.checkpoint import fingerprint
 from bench.conditions import Attacked, Clean, Condition
-from bench.damage import damages
 from bench.data import dataset
 from bench.device import pick, prepare
 from bench.entrants import invited
@@ -106,7 +105,7 @@ def admitted(
     if terms.download and data.fetch:
         data.fetch(terms.data_dir)
     test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, terms.data_dir)
-    conditions += tuple(damages(request.corruptions, request.severities, data, test, terms.data_dir))
+    conditions += tuple(corruptions_of(request, conditions, data, test, terms.data_dir))
     how = (request.precision, terms.batch_size, terms.save_adv, terms.shard)
     exam = Exam(test.to(device), n, conditions, device, *how)
     net = source.load(data, Access(terms.data_dir, terms.download, terms.unsafe_pickle)).to(device).eval()

@@ -9,11 +9,10 @@ from pathlib import Path
 import torch
 
 from bench import models
-from bench.asked import Request, conditions_of, deviations, split_setting, test_images
+from bench.asked import Request, conditions_of, corruptions_of, deviations, split_setting, test_images
 from bench.conditions import Condition
 from bench.contract import VALUE
 from bench.contract.model import views_of
-from bench.damage import damages
 from bench.data import Dataset, Images, dataset
 from bench.errors import BadInput
 from bench.job import Job
@@ -80,7 +79,7 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
         n=n,
         jobs=jobs,
         epochs=("last",) if budget_name == "quick" else ("last", "best"),
-        conditions=(*conditions, *damages(request.corruptions, request.severities, data, test, data_dir)),
+        conditions=(*conditions, *corruptions_of(request, conditions, data, test, data_dir)),
     )
 
 

@@ -59,8 +59,9 @@ def run(
     from bench.campaign import Manner, run_methods, run_study
 
     asked = said(request)
-    if study and (request["transfer"] or request["source"]):
-        raise BadInput(f"--study {study} asks questions of its own; leave --transfer and --source out")
+    if study and any(request[name] for name in ("transfer", "source", "attack_corrupted")):
+        left = "--transfer, --source and --attack-corrupted"
+        raise BadInput(f"--study {study} asks questions of its own; leave {left} out")
     if request["source"] and not request["transfer"]:
         raise BadInput("--source names models to craft images on, which is done for --transfer; give that too")
     if "train_eps" in asked:
