@@ -9,10 +9,10 @@ import pandas as pd
 
 from bench.report import plain, unions
 from bench.report.boards import Board
-from bench.report.corruptions import EXTRA, MEAN, MTLAT, Scores, corruption_tables
+from bench.report.corruptions import EXTRA, MTLAT, Scores, corruption_tables
 from bench.report.files import Content, replace_files
 from bench.report.scores import ALEXNET
-from bench.report.treatments import SPREAD, absent, percent
+from bench.report.treatments import MEAN, SPREAD, absent, percent
 from bench.report.words import MISSING
 from bench.results import Bits, load, read_outcomes
 
@@ -30,7 +30,7 @@ SCORE = (
 )
 ERRORS = "Error and score are means over those corruptions of ImageNet-C's fifteen that are shown; not normalised."
 MCE = "mCE and relative mCE are in percent of AlexNet's."
-UNIONS = "attacked after corruption"
+UNIONS = "Attacked after corruption"
 LAYOUT = {  # the parts of M-TLAT's tables, and one for the rest of ImageNet-C's set
     "a": ("corruptions of ImageNet-C", tuple(ALEXNET)),
     "b": ("its four corruptions", MTLAT),
@@ -81,7 +81,7 @@ def print_corruptions(results: Path, console: "Console", only: Set[str] | None =
         for shown, title in ((accuracies(scores, ""), heading(board, made)), (errors(scores), "")):
             console.print(plain.terminal(shown, LEFT, title))
         if len(scores.unions):
-            console.print(plain.terminal(unions.means(scores.unions, ""), LEFT, UNIONS.capitalize()))
+            console.print(plain.terminal(unions.means(scores.unions, ""), LEFT, UNIONS))
         for line in [*_captions(board, scores), ""]:
             console.print(Text(line, "dim"))
 
@@ -96,8 +96,7 @@ def accuracies(scores: Scores, spread: str = SPREAD) -> pd.DataFrame:
     lines: dict[str, dict[str, str]] = {}
     means = scores.cells[(scores.cells["severity"] == MEAN) & (scores.cells["kind"] == "corruption")]
     for cell in means.to_dict("records"):
-        interval = (cell[name] for name in ("accuracy", "accuracy_low", "accuracy_high"))
-        lines.setdefault(cell["name"], {})[cell["recipe"]] = percent(*interval, cell["status"], spread)
+        lines.setdefault(cell["name"], {})[cell["recipe"]] = percent(cell, "accuracy", cell["status"], spread)
     return pd.DataFrame([{"Corruption": name, **line} for name, line in lines.items()]).fillna(MISSING)
 
 
@@ -147,7 +146,7 @@ def _captions(board: Board, scores: Scores) -> list[str]:
 def _section(board: Board, scores: Scores, title: str, slug: str) -> str:
     parts = [f"## {title}\n", plain.markdown(accuracies(scores), LEFT), plain.markdown(errors(scores), LEFT)]
     if len(scores.unions):
-        parts.append(f"{UNIONS.capitalize()}\n\n{plain.markdown(unions.means(scores.unions), LEFT)}")
+        parts.append(f"{UNIONS}\n\n{plain.markdown(unions.means(scores.unions), LEFT)}")
     parts += ["\n".join(_captions(board, scores)) + "\n"]
     for part, shown in robustness(scores).items():
         parts.append(f"({part}) {LAYOUT[part][0]}\n\n{plain.markdown(shown, LEFT)}")
@@ -163,6 +162,6 @@ def _latex(board: Board, scores: Scores, title: str, slug: str) -> str:
         texts.append(plain.latex(cells, LEFT, caption, f"tab:corruptions-{slug}-{part}"))
     if len(scores.unions):
         cells = unions.means(scores.unions).map(lambda cell: cell.translate(plain.LATEX))
-        caption = f"{UNIONS.capitalize()}, {title}. {unions.caption(scores.unions)} {' '.join(scores.notes)}"
+        caption = f"{UNIONS}, {title}. {unions.caption(scores.unions)} {' '.join(scores.notes)}"
         texts.append(plain.latex(cells, LEFT, caption, f"tab:corruptions-{slug}-attacked"))
     return "\n".join(texts)

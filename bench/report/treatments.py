@@ -1,7 +1,7 @@
 """What a treatment of the test images leaves of one recipe's accuracy, in numbers and as text."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -50,8 +50,9 @@ def pairs(frame: pd.DataFrame, one: str, other: str) -> list[tuple[Any, Any]]:
     return list(zip(frame[one], frame[other], strict=True))
 
 
-def percent(value: float, low: float, high: float, status: str, spread: str = SPREAD) -> str:
-    """An accuracy as text. spread: how the wider side of its interval is added."""
+def percent(line: Mapping[Hashable, Any], name: str, status: str, spread: str = SPREAD) -> str:
+    """An accuracy as text. line: has it and its interval, by name. spread: how the wider side of that is added."""
+    value, low, high = (float(line[f"{name}{end}"]) for end in ("", "_low", "_high"))
     if math.isnan(value):
         return absent(status)
     return f"{100 * value:.1f}{spread.format(100 * max(high - value, value - low))}"

@@ -59,18 +59,12 @@ def unions(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> pd.DataFrame:
 
 def means(lines: pd.DataFrame, spread: str = SPREAD) -> pd.DataFrame:
     """A line a recipe, corruption and attack as text, means over severities. spread: how an interval is added."""
-    return pd.DataFrame(
-        [
-            {"Recipe": line["recipe"], "Corruption": line["corruption"], "Attack": line["attack"]}
-            | {
-                share.capitalize(): percent(
-                    *(line[column] for column in (share, f"{share}_low", f"{share}_high", f"{share}_status")), spread
-                )
-                for share in SHARES
-            }
-            for line in lines[lines["severity"] == MEAN].to_dict("records")
-        ]
-    )
+    table = []
+    for line in lines[lines["severity"] == MEAN].to_dict("records"):
+        what = {name.capitalize(): line[name] for name in ("recipe", "corruption", "attack")}
+        shares = {name.capitalize(): percent(line, name, line[f"{name}_status"], spread) for name in SHARES}
+        table.append(what | shares)
+    return pd.DataFrame(table)
 
 
 def caption(lines: pd.DataFrame) -> str:
