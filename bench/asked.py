@@ -8,12 +8,14 @@ from typing import get_args
 
 from bench.attacks import AttackSpec
 from bench.audit import SIGNS
-from bench.conditions import Attacked, Clean, Condition, Diagnosed, Group, Probed, Statistic, over, under
+from bench.conditions import Attacked, Clean, Condition, Union, over, under
 from bench.corruptions import SEVERITIES
+from bench.damage import damages
 from bench.data import Dataset, Images
 from bench.data.shelf import Shelf
 from bench.diagnostics import DIAGNOSTICS
 from bench.errors import BadInput
+from bench.inspected import Diagnosed, Group, Probed, Statistic
 from bench.plan import Budget
 from bench.plans import LONG
 from bench.shards import Shard
@@ -39,6 +41,7 @@ class Request:
     diagnostics: tuple[str, ...] = ()
     corruptions: tuple[str, ...] = ()  # names, or sets of them
     severities: tuple[int, ...] = SEVERITIES
+    attack_corrupted: bool = False  # attack the corrupted images too
     audit: bool = False
     eps: tuple[float, ...] = ()
     sweep: tuple[float, ...] = ()
@@ -56,9 +59,18 @@ class Request:
             named = next(option for option, asked in whole.items() if asked)
             raise BadInput(f"--shard {shard} cuts attacks alone; run {named} without it")
 
+    def check_corrupted(self) -> None:
+        """BadInput where corrupted images are to be attacked and cannot be."""
+        if self.attack_corrupted and not (self.attacks and self.corruptions):
+            lacking = "--corruptions" if self.attacks else "--attacks"
+            raise BadInput(f"--attack-corrupted takes every attack to every corruption; name some by {lacking}")
+        if self.attack_corrupted and self.sweep:
+            raise BadInput("--attack-corrupted attacks at given radii; name them by --eps in the place of --sweep")
+
 
 def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
     """Clean, every attack at every radius, every statistic of the diagnostics, and what an audit asks."""
+    request.check_corrupted()
     attacks = attacks_of(request.attacks)
     for attack in attacks:
         attack.check_classes(data.num_classes)
@@ -72,6 +84,17 @@ def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
     )
     probed = audited(attacked) if request.audit else ()
     return tuple(dict.fromkeys([Clean(), *attacked, *(Diagnosed(*which) for which in groups), *probed]))
+
+
+def corruptions_of(
+    request: Request, conditions: Sequence[Condition], data: Dataset, test: Images, data_dir: Path
+) -> Iterator[Condition]:
+    """Every corruption at every severity and, where that is asked for, every attack of the conditions on each."""
+    corrupted = [*damages(request.corruptions, request.severities, data, test, data_dir)]
+    yield from corrupted
+    if request.attack_corrupted:
+        attacked = [condition for condition in conditions if isinstance(condition, Attacked)]
+        yield from (Union(*both) for both in product(corrupted, attacked))
 
 
 def audited(conditions: Sequence[Condition]) -> Iterator[Probed]:

@@ -10,21 +10,25 @@ import torch
 from torch import Tensor
 
 from bench.attacks import AttackSpec
+from bench.caption import Caption, in_ball
 from bench.data.batches import to_float
 from bench.errors import BadInput, Failed
+from bench.inspected import Diagnosed, Probed
 from bench.results import Bits
 from bench.stats import Array, Summary, wilson
 from bench.sweeps import Swept, swept
 from bench.threat import L2, Threat, slack
 
-Statistic = Literal["min", "mean", "max"]
-Group = Literal["all", "right", "wrong"]
 Reading = Literal["success rate", "mean distance"]
 
 
 @dataclass(frozen=True)
 class Clean:
     """Nothing."""
+
+    @property
+    def caption(self) -> Caption:
+        return Caption("clean", "clean")
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,11 @@ class Attacked:
     def __post_init__(self) -> None:
         if self.attack.minimal and not isinstance(self.threat, L2):
             raise BadInput(f"attack {self.attack.name} measures distances in L2, not in {self.threat}; give it an L2")
+
+    @property
+    def caption(self) -> Caption:
+        name = self.attack.name
+        return Caption(in_ball(name, self.threat), "attack", name, self.threat, params=self.attack.params)
 
     def withstood(self, distances: Array) -> Bits:
         """Which images stay right, by how far off each was broken: 0 if it was wrong already, inf if never."""
@@ -72,6 +81,11 @@ class Corrupted:
     params: str  # how the images are made, as sorted JSON
     made: Callable[[Tensor, range], Tensor] = field(repr=False, compare=False)  # (images, their ids) -> the same shape
 
+    @property
+    def caption(self) -> Caption:
+        label = f"{self.name} {self.severity}"
+        return Caption(label, "corruption", self.name, severity=self.severity, params=self.params)
+
     def images(self, x: Tensor, ids: range, batch_size: int) -> Tensor:
         """Floating point images (B, C, H, W) as the condition leaves them, on their device."""
         starts = range(0, len(ids), batch_size)
@@ -80,42 +94,35 @@ class Corrupted:
 
 
 @dataclass(frozen=True)
-class Diagnosed:
-    """Nothing either, but something else than accuracy is measured: a statistic of one number an image."""
+class Union:
+    """An attack on the corrupted image, in the ball around that: right is who is right on it and all the way."""
 
-    name: str  # in DIAGNOSTICS
-    statistic: Statistic
-    group: Group  # of the clean images
+    corrupted: Corrupted
+    attacked: Attacked
 
-    def summary(self, values: Array, right: Bits) -> Summary:
-        """The statistic over the group; None where it is empty."""
-        member = {"all": np.ones_like(right), "right": right, "wrong": ~right}[self.group]
-        if not member.any():
-            return None, None, None, 0
-        chosen = values[member]
-        value = {"min": chosen.min(), "mean": chosen.mean(), "max": chosen.max()}[self.statistic]
-        return float(value), None, None, len(chosen)
-
-
-@dataclass(frozen=True)
-class Probed:
-    """Nothing again, but the model is probed for a sign that its accuracy under attack deceives."""
-
-    sign: str  # in SIGNS
-    threat: Threat
-    attack: AttackSpec | None = None  # that is to find what is planted
+    def __post_init__(self) -> None:
+        if self.attack.minimal:
+            raise BadInput(
+                f"attack {self.attack.name} measures distances from clean images, and --attack-corrupted attacks in "
+                "the ball around corrupted ones; leave one of them out"
+            )
 
     @property
-    def params(self) -> str:
-        """The attack and its settings as sorted JSON; empty without one."""
-        attack = self.attack
-        return json.dumps({"attack": attack.name} | json.loads(attack.params), sort_keys=True) if attack else ""
+    def attack(self) -> AttackSpec:
+        return self.attacked.attack
 
-    def summary(self, values: Array) -> Summary:
-        """The share that shows the sign of the images that were looked at, NaN being the others; None of none."""
-        looked = values[~np.isnan(values)]
-        n, shown = len(looked), int(looked.sum())
-        return (shown / n, *wilson(shown, n), n) if n else (None, None, None, 0)
+    @property
+    def caption(self) -> Caption:
+        before, after = self.corrupted.caption, self.attacked.caption
+        params = {"attack": json.loads(after.params), "corruption": json.loads(before.params)}
+        return Caption(
+            f"{before.label} + {after.label}",
+            "union",
+            f"{before.name}+{after.name}",
+            after.threat,
+            before.severity,
+            json.dumps(params, sort_keys=True),
+        )
 
 
 @dataclass(frozen=True)
@@ -124,6 +131,11 @@ class Minimised:
 
     attack: AttackSpec
     reading: Reading
+
+    @property
+    def caption(self) -> Caption:
+        name, label = self.attack.name, f"{self.attack.name} {self.reading}"
+        return Caption(label, "attack", name, self.threat, params=self.attack.params, metric=self.reading)
 
     @property
     def threat(self) -> L2:
@@ -144,7 +156,7 @@ class Minimised:
         return None, None, None, 0
 
 
-Condition = Clean | Attacked | Corrupted | Diagnosed | Minimised | Probed | Swept
+Condition = Clean | Attacked | Corrupted | Diagnosed | Minimised | Probed | Swept | Union
 
 
 def under(attack: AttackSpec, threat: Threat) -> list[Condition]:

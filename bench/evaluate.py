@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 from bench.adversarial import Album, read_album
 from bench.bisection import smallest_radii
-from bench.conditions import Attacked, Condition, Corrupted, Diagnosed, Probed, measurement
+from bench.conditions import Attacked, Condition, Corrupted, Union, measurement
 from bench.course import course
 from bench.data import Images
 from bench.data.batches import to_float
 from bench.diagnostics import DIAGNOSTICS
 from bench.errors import BadInput
 from bench.inner import frozen
+from bench.inspected import Diagnosed, Probed
 from bench.judge import Keep, Outcome, Target, judge
 from bench.probes import signs
 from bench.results import write_atomically
@@ -82,12 +83,12 @@ def side_by_side(
     n = len(images) if n is None else n
     if not 0 <= start < n <= len(images):
         raise BadInput(f"{n} test images asked for, {len(images)} are there")
-    canonical = conditions[0].attack.block if isinstance(conditions[0], Attacked) else None
+    canonical = conditions[0].attack.block if isinstance(conditions[0], Attacked | Union) else None
     found = _resumed(saved, n - start, len(conditions), album, start)
     seconds = found[0].seconds
     with frozen(model), places(batch_size):
         target = Target(model, model, batch_size, seed)
-        if any(isinstance(condition, Attacked | Swept | Probed) for condition in conditions):
+        if any(isinstance(condition, Attacked | Swept | Probed | Union) for condition in conditions):
             target = Target.of(model, to_float(images.x[:16]), precision, batch_size, seed)
         while (done := found[0].done) < n - start:
             at = start + done
@@ -121,6 +122,8 @@ def _examine(
     album: Album | None,
 ) -> Tensor:
     """Which images of a block are right, (B,) bool; what else is measured of the first few goes to the outcome."""
+    if isinstance(condition, Union):
+        x, condition = condition.corrupted.images(x, ids, target.batch_size), condition.attacked
     if isinstance(condition, Attacked):
         keep = _keeping(album, target, ids[:wanted], x, y, condition) if album is not None else None
         distances = target.distances(condition, ids, x, y, outcome, keep)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from bench.adversarial import Album
-from bench.conditions import Attacked, Condition, Minimised, measurement
+from bench.conditions import Attacked, Condition, Minimised, Union, measurement
 from bench.data import Images
 from bench.device import describe
 from bench.errors import BadInput, Failed
@@ -20,7 +20,7 @@ from bench.parts import Part, album_path, assemble
 from bench.price import cell_cost
 from bench.progress import Event, Tell
 from bench.results import Row, store
-from bench.rows import Model, label, row_of, said
+from bench.rows import Model, row_of, said
 from bench.shards import WHOLE, Shard
 from bench.sweeps import Swept
 from bench.together import together
@@ -47,14 +47,19 @@ class Exam:
                 "--save-adv keeps nothing of a --sweep, which looks for the smallest radius that breaks an image; "
                 "leave one of them out, or name the radii by --eps"
             )
+        if self.save_adv and any(isinstance(condition, Union) for condition in self.conditions):
+            raise BadInput(
+                "--save-adv keeps images as what was added to clean ones, and --attack-corrupted adds to corrupted "
+                "ones; leave one of them out"
+            )
 
     def share(self, condition: Condition) -> Shard:
         """Into which a condition is cut here."""
-        return self.shard if isinstance(condition, Attacked | Minimised) else WHOLE
+        return self.shard if isinstance(condition, Attacked | Minimised | Union) else WHOLE
 
     def ids(self, condition: Condition) -> range:
         """The images to be judged under a condition here. BadInput where there are too many shards for them."""
-        if isinstance(condition, Attacked | Minimised):
+        if isinstance(condition, Attacked | Minimised | Union):
             return self.shard.ids(self.n, condition.attack.block)
         return range(self.n if self.shard.index == 1 else 0)
 
@@ -70,7 +75,7 @@ class Exam:
 
     def key(self, identity: str, condition: Condition) -> str:
         """Of the model, the images that the attack sees, the condition and the protocol."""
-        attack = condition.attack if isinstance(condition, Attacked) else None
+        attack = condition.attack if isinstance(condition, Attacked | Union) else None
         block = (attack.block if attack else None) or 1
         seen = self.test.first(-(-self.n // block) * block).fingerprint()
         parts = (identity, seen, self.n, condition, attack.params if attack else "", self.precision, PROTOCOL)
@@ -90,7 +95,7 @@ class Exam:
             if known and not self._unkept(folder, key, condition):
                 again(folder, known, model)
                 continue
-            title = f"{model} {label(condition)}{f' shard {share}' if share.count > 1 else ''}"
+            title = f"{model} {condition.caption.label}{f' shard {share}' if share.count > 1 else ''}"
             weight, basis = cell_cost(condition, units), measurement(condition)
 
             def after(o: Outcome, title: str = title, weight: float = weight, units: int = units) -> None:

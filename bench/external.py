@@ -6,11 +6,10 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from bench.asked import Request, conditions_of, test_images
+from bench.asked import Request, conditions_of, corruptions_of, test_images
 from bench.campaign import LOG, check_folders, tell_shards
 from bench.checkpoint import fingerprint
 from bench.conditions import Attacked, Clean, Condition
-from bench.damage import damages
 from bench.data import dataset
 from bench.data.shelf import Shelf
 from bench.device import pick, prepare
@@ -106,8 +105,13 @@ def admitted(
     conditions = conditions_of(request, data)
     if terms.download and data.fetch:
         data.fetch(terms.data_dir)
+<<<<<<< HEAD
     test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, Shelf(terms.data_dir))
     conditions += tuple(damages(request.corruptions, request.severities, data, test, terms.data_dir))
+=======
+    test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, terms.data_dir)
+    conditions += tuple(corruptions_of(request, conditions, data, test, terms.data_dir))
+>>>>>>> after
     how = (request.precision, terms.batch_size, terms.save_adv, terms.shard)
     exam = Exam(test.to(device), n, conditions, device, *how)
     net = source.load(data, Access(terms.data_dir, terms.download, terms.unsafe_pickle)).to(device).eval()

@@ -17,7 +17,7 @@ from bench.judge import Outcome
 from bench.price import cell_cost
 from bench.progress import Event, Tell
 from bench.results import read_outcomes, read_rows, store
-from bench.rows import Model, label
+from bench.rows import Model
 from bench.runfolder import locked
 from bench.transfer import handed_over, transferred
 
@@ -101,7 +101,8 @@ class Matrix:
         """Make and store what is missing; how many cells have failed."""
         failed = 0
         for (condition, source), owed in self.missing().items():
-            title, n, weight = f"{source.place} {label(condition)}", self.exam.n, self._cost(condition, len(owed))
+            title, n = f"{source.place} {condition.caption.label}", self.exam.n
+            weight = self._cost(condition, len(owed))
             tell(Event(title, 0, n, weight))
             tick = partial(_tick, tell, Event(title, 0, n, weight))
             results = self._results(condition, source, [self.targets[model] for model in owed], tick)

@@ -124,7 +124,8 @@ def lacking(folder: Path) -> list[str]:
     for parts in gather(read_parts(folder)):
         row, count, there = parts[0].row, parts[0].shard.count, {part.shard.index for part in parts}
         shards = ", ".join(f"{i}/{count}" for i in range(1, count + 1) if i not in there)
-        what = " ".join([row.name, row.norm, f"{row.eps:.4g}" if row.metric == "accuracy" else row.metric])
+        severity = "" if row.severity is None else f" {row.severity}"
+        what = f"{row.name}{severity} {row.norm} {f'{row.eps:.4g}' if row.metric == 'accuracy' else row.metric}"
         lines.append(f"{row.run} {row.epoch} {row.view}, {what}: lacks shards {shards}")
     return lines
 

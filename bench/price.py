@@ -5,13 +5,14 @@ import time
 
 import torch
 
-from bench.conditions import Attacked, Condition, Probed
+from bench.conditions import Attacked, Condition, Union
 from bench.contract.images import the_same_batch
 from bench.contract.loss import one_finite_number
 from bench.data import Dataset, Images
 from bench.data.batches import to_float
 from bench.folding import attackable
 from bench.inner import frozen
+from bench.inspected import Probed
 from bench.job import Job
 from bench.models import build
 from bench.passes import counting
@@ -64,6 +65,8 @@ def cell_cost(condition: Condition, n: int) -> float:
     if isinstance(condition, Swept):  # its share of one measurement
         queries, numbers = math.log2(len(condition.grid)), len(swept(condition.attack, condition.balls))
         return queries / numbers * cell_cost(Attacked(condition.attack, condition.threat), n)
+    if isinstance(condition, Union):
+        return cell_cost(condition.attacked, n)
     if not isinstance(condition, Attacked):
         return n
     settings = dict(condition.attack.settings)

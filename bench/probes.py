@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks import parse_attack
-from bench.conditions import Attacked, Probed
+from bench.conditions import Attacked
+from bench.inspected import Probed
 from bench.judge import Outcome, Target
 from bench.losses import cross_entropy
 from bench.planted import missed

@@ -30,8 +30,8 @@ class Row:
     view: str  # which of the recipe's finished models; "main" unless it makes several
     epoch: str  # last | best
     # under which condition
-    kind: str  # clean | attack | corruption
-    name: str  # attack or corruption; empty when clean
+    kind: str  # clean | attack | corruption | union | sweep | diagnostic
+    name: str  # attack, corruption or corruption+attack; empty when clean
     norm: str  # Linf | L2; empty when not an attack
     eps: float | None  # radius in [0, 1] pixel units
     severity: int | None  # 1..5, of a corruption

@@ -1,14 +1,15 @@
 """From an outcome to the row that is stored."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from bench import __version__
-from bench.conditions import Attacked, Condition, Corrupted, Diagnosed, Minimised, Probed
+from bench.conditions import Condition, Minimised
 from bench.errors import Failed
 from bench.evaluate import PROTOCOL
+from bench.inspected import Diagnosed, Probed
 from bench.judge import Outcome
 from bench.results import Row
 from bench.stats import Summary, wilson
@@ -55,14 +56,10 @@ def row_of(
     key: str,
 ) -> Row:
     """One measurement, or why there is none."""
-    subject, attacked = model.subject, condition if isinstance(condition, Attacked | Minimised) else None
-    diagnosed = condition if isinstance(condition, Diagnosed) else None
-    probed = condition if isinstance(condition, Probed) else None
-    swept = condition if isinstance(condition, Swept) else None
-    bounded, named = attacked or probed or swept, attacked or swept
+    subject, caption, threat = model.subject, condition.caption, condition.caption.threat
     outcome = result if isinstance(result, Outcome) else None
     value, low, high, n = measured(condition, outcome, n)
-    row = Row(
+    return Row(
         run=subject.run,
         recipe=subject.name,
         dataset=subject.dataset,
@@ -70,14 +67,14 @@ def row_of(
         seed=subject.seed,
         view=model.view,
         epoch=model.epoch,
-        kind="sweep" if swept else "attack" if attacked else "diagnostic" if diagnosed or probed else "clean",
-        name=named.attack.name if named else diagnosed.name if diagnosed else probed.sign if probed else "",
-        norm=type(bounded.threat).__name__ if bounded else "",
-        eps=bounded.threat.eps if bounded else None,
-        severity=None,
+        kind=caption.kind,
+        name=caption.name,
+        norm=type(threat).__name__ if threat else "",
+        eps=threat.eps if threat else None,
+        severity=caption.severity,
         source="",
-        params=attacked.attack.params if attacked else swept.params if swept else probed.params if probed else "",
-        metric=metric(condition),
+        params=caption.params,
+        metric=caption.metric,
         value=value,
         n=n,
         ci_low=low,
@@ -94,18 +91,6 @@ def row_of(
         protocol=PROTOCOL,
         key=key,
     )
-    if not isinstance(condition, Corrupted):
-        return row
-    return replace(row, kind="corruption", name=condition.name, severity=condition.severity, params=condition.params)
-
-
-def metric(condition: Condition) -> str:
-    """What a row's value is."""
-    if isinstance(condition, Minimised | Swept):
-        return condition.reading
-    if isinstance(condition, Probed):
-        return "share"
-    return f"{condition.statistic} {condition.group}" if isinstance(condition, Diagnosed) else "accuracy"
 
 
 def measured(condition: Condition, outcome: Outcome | None, n: int) -> Summary:
@@ -114,27 +99,10 @@ def measured(condition: Condition, outcome: Outcome | None, n: int) -> Summary:
         return None, None, None, n
     if isinstance(condition, Diagnosed):
         return condition.summary(np.array(outcome.values), outcome.right)
-    if isinstance(condition, Minimised | Probed) or (isinstance(condition, Swept) and condition.reading != "accuracy"):
+    if isinstance(condition, Minimised | Probed | Swept) and condition.caption.metric != "accuracy":
         return condition.summary(np.array(outcome.values))
     right = int(outcome.right.sum())
     return right / n, *wilson(right, n), n
-
-
-def label(condition: Condition) -> str:
-    """A condition in a few words, e.g. `PGD-20 Linf 0.2`."""
-    if isinstance(condition, Diagnosed):
-        return f"{condition.statistic} {condition.name}, {condition.group}"
-    if isinstance(condition, Probed):
-        return f"audit: {condition.sign}{f' under {condition.attack.name}' if condition.attack else ''}"
-    if isinstance(condition, Minimised):
-        return f"{condition.attack.name} {condition.reading}"
-    if isinstance(condition, Corrupted):
-        return f"{condition.name} {condition.severity}"
-    if isinstance(condition, Swept) and condition.reading != "accuracy":
-        return f"{condition.attack.name} {condition.reading}"
-    if not isinstance(condition, Attacked | Swept):
-        return "clean"
-    return f"{condition.attack.name} {type(condition.threat).__name__} {condition.threat.eps:.4g}"
 
 
 def said(row: Row) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from bench.attacks import AttackSpec
+from bench.caption import Caption, in_ball
 from bench.results import Bits
 from bench.stats import Array, Summary, mean_of, median_of
 from bench.threat import Threat
@@ -28,6 +29,12 @@ class Swept:
     threat: Threat  # the ball that is read; of a whole curve, the largest
     grid: tuple[float, ...]  # from 0, which is the clean image, upwards
     reading: Curve = "accuracy"
+
+    @property
+    def caption(self) -> Caption:
+        name, plain = self.attack.name, self.reading == "accuracy"
+        label = in_ball(name, self.threat) if plain else f"{name} {self.reading}"
+        return Caption(label, "sweep", name, self.threat, params=self.params, metric=self.reading)
 
     @property
     def balls(self) -> list[Threat]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from bench.conditions import Attacked, Condition
+from bench.conditions import Attacked, Condition, Union
 from bench.course import Effort
 
 
@@ -14,15 +14,17 @@ def together(condition: Condition, others: Iterable[Condition]) -> list[Conditio
 
 def shorter(conditions: Sequence[Condition]) -> list[Effort]:
     """Steps and restarts of all but the first."""
-    return [c.attack.effort for c in conditions[1:] if isinstance(c, Attacked) and c.attack.effort]
+    return [c.attack.effort for c in conditions[1:] if isinstance(c, Attacked | Union) and c.attack.effort]
 
 
 def _length(condition: Condition) -> int:
-    effort = condition.attack.effort if isinstance(condition, Attacked) else None
+    effort = condition.attack.effort if isinstance(condition, Attacked | Union) else None
     return effort[0] * effort[1] if effort else 0
 
 
 def _passes_through(long: Condition, short: Condition) -> bool:
+    if isinstance(long, Union) and isinstance(short, Union):
+        return long.corrupted == short.corrupted and _passes_through(long.attacked, short.attacked)
     if not (isinstance(long, Attacked) and isinstance(short, Attacked) and long.attack.effort and short.attack.effort):
         return False
     (steps, restarts), (fewer, tries) = long.attack.effort, short.attack.effort

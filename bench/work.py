@@ -9,12 +9,15 @@ from pathlib import Path
 import torch
 
 from bench import models
+<<<<<<< HEAD
 from bench.asked import Request, conditions_of, split_setting, test_images
 from bench.budgets import budget_of, in_words, plan_of
+=======
+from bench.asked import Request, conditions_of, corruptions_of, deviations, split_setting, test_images
+>>>>>>> after
 from bench.conditions import Condition
 from bench.contract import VALUE
 from bench.contract.model import views_of
-from bench.damage import damages
 from bench.data import Dataset, Images, dataset
 from bench.data.shelf import Shelf
 from bench.errors import BadInput
@@ -85,7 +88,7 @@ def plan_work(
         n=n,
         jobs=jobs,
         epochs=("last",) if budget_name == "quick" else ("last", "best"),
-        conditions=(*conditions, *damages(request.corruptions, request.severities, data, test, data_dir)),
+        conditions=(*conditions, *corruptions_of(request, conditions, data, test, data_dir)),
     )
 
 

@@ -18,10 +18,11 @@ from bench.attacks import ATTACKS, AttackSpec, parse_attack
 from bench.audit import SIGNS, audit, limits
 from bench.audit.outcomes import many
 from bench.checkpoint import load_views
-from bench.conditions import Attacked, Clean, Probed
+from bench.conditions import Attacked, Clean
 from bench.data import DATASETS, Images
 from bench.evaluate import outcomes
 from bench.inner import frozen
+from bench.inspected import Probed
 from bench.judge import Outcome, Target
 from bench.models import build
 from bench.planted import missed

@@ -21,7 +21,8 @@ from bench.data.folder import read_folder
 from bench.evaluate import outcomes
 from bench.report import scores as formulas
 from bench.report.corruption_files import accuracies, errors, found, robustness, write_corruptions
-from bench.report.corruptions import EXTRA, MEAN, MTLAT
+from bench.report.corruptions import EXTRA, MTLAT
+from bench.report.treatments import MEAN
 from bench.results import read_rows
 
 DIGITS = DATASETS["digits"]

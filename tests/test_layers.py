@@ -14,11 +14,11 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
     {"errors", "numbers", "seeding", "passes", "labels", "losses", "mixing", "stats", "progress", "augment", "options"},
     {"registry", "plan", "threat", "device", "results", "shards", "branches", "papers", "course"},
-    {"plans", "folding", "tuning", "audit", "adversarial", "corruptions"},
+    {"plans", "folding", "tuning", "audit", "adversarial", "corruptions", "caption"},
     {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
     {"attacks", "contract", "watch"},
-    {"sweeps"},
+    {"sweeps", "inspected"},
     {"conditions", "suites"},
     {"damage"},
     {"asked"},

@@ -15,11 +15,11 @@ import methods  # noqa: F401
 from bench import RECIPES
 from bench.attacks import parse_attack
 from bench.cli import cli
-from bench.conditions import Diagnosed
 from bench.data import Images
 from bench.diagnostics import DIAGNOSTICS, gradient
 from bench.errors import BadInput
 from bench.evaluate import outcomes
+from bench.inspected import Diagnosed
 from bench.registry import Registry
 from bench.rows import measured
 from bench.studies import STUDIES, Item, Part, Study

@@ -69,6 +69,7 @@ judging = shared(
     option("--norm", type=click.Choice(["Linf", "L2"]), help="Of the evaluation. Default: the data set's."),
     option("--corruptions", type=Names(), help="none (default), all, imagenet-c, extra, mtlat, or names such as fog."),
     option("--severities", type=Severities(), help="Of the corruptions. Default: 1-5."),
+    option("--attack-corrupted", is_flag=True, help="Also attack what each corruption leaves, by every attack."),
     option("--limit", type=POSITIVE, help="Judge on the first N test images only."),
     option("--save-adv", is_flag=True, help="Keep the images that attacks break, for `bench verify`."),
     option("--shard", type=Share(), default=WHOLE, help="Judge the i-th of n shares only; see `bench merge`."),

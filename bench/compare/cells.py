@@ -26,7 +26,7 @@ class Cell:
         row = self.row
         what = (row.recipe, row.dataset, row.model, self.budget, row.view, row.epoch, row.kind, row.name, row.norm)
         eps = None if row.eps is None else round(row.eps, 7)  # 8/255 written as a decimal is still 8/255
-        settings = {key: value for key, value in json.loads(row.params or "{}").items() if key != "package"}
+        settings = json.loads(row.params or "{}", object_hook=_without_package)
         how = (eps, row.severity, row.source, json.dumps(settings, sort_keys=True), row.metric, row.n, row.precision)
         return what + how
 
@@ -42,6 +42,10 @@ class Cell:
 
     def __str__(self) -> str:
         return f"{self.model} s{self.row.seed}, {self.row.name or 'clean'}, n={self.row.n}"
+
+
+def _without_package(settings: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in settings.items() if key != "package"}
 
 
 def repeatable(row: Row) -> bool:

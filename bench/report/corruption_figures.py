@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.report.corruptions import MEAN, Scores
+from bench.report.corruptions import Scores
 from bench.report.style import COLOURS, MARKERS, TWO_COLUMNS, grid, styled
+from bench.report.treatments import MEAN
 from bench.report.words import MISSING
 
 if TYPE_CHECKING:

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.report import plain
+from bench.report import plain, unions
 from bench.report.boards import Board
-from bench.report.corruptions import EXTRA, MEAN, MTLAT, Scores, corruption_tables
+from bench.report.corruptions import EXTRA, MTLAT, Scores, corruption_tables
 from bench.report.files import Content, replace_files
 from bench.report.scores import ALEXNET
+from bench.report.treatments import MEAN, SPREAD, absent, percent
 from bench.report.words import MISSING
 from bench.results import Bits, load, read_outcomes
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-LEFT = ("Recipe", "Corruption")  # columns set flush left
+LEFT = ("Recipe", "Corruption", "Attack")  # columns set flush left
 ACCURACY = (
     "Accuracy in percent, mean over severities {severities}; ± is the wider side of the 95 % interval over the {n} "
     "test images of one seed, or the standard deviation over several."
@@ -29,6 +30,7 @@ SCORE = (
 )
 ERRORS = "Error and score are means over those corruptions of ImageNet-C's fifteen that are shown; not normalised."
 MCE = "mCE and relative mCE are in percent of AlexNet's."
+UNIONS = "Attacked after corruption"
 LAYOUT = {  # the parts of M-TLAT's tables, and one for the rest of ImageNet-C's set
     "a": ("corruptions of ImageNet-C", tuple(ALEXNET)),
     "b": ("its four corruptions", MTLAT),
@@ -63,6 +65,8 @@ def write_corruptions(results: Path, reports: Path) -> list[Path]:
             f"{slug}.csv": scores.cells.to_csv(index=False, lineterminator="\n"),
             f"{slug}-errors.csv": scores.errors.to_csv(index=False, lineterminator="\n"),
         }
+        if len(scores.unions):
+            files[f"{slug}-attacked.csv"] = scores.unions.to_csv(index=False, lineterminator="\n")
         files |= {f"{slug}-{name}.{end}": figure for name, figure in figures.items() for end in ("png", "pdf")}
         files |= {f"{slug}.tex": _latex(board, scores, title, slug)}
         sections.append(_section(board, scores, title, slug))
@@ -76,6 +80,8 @@ def print_corruptions(results: Path, console: "Console", only: Set[str] | None =
     for (board, made), scores in found(results, only).items():
         for shown, title in ((accuracies(scores, ""), heading(board, made)), (errors(scores), "")):
             console.print(plain.terminal(shown, LEFT, title))
+        if len(scores.unions):
+            console.print(plain.terminal(unions.means(scores.unions, ""), LEFT, UNIONS))
         for line in [*_captions(board, scores), ""]:
             console.print(Text(line, "dim"))
 
@@ -85,15 +91,12 @@ def heading(board: Board, made: str) -> str:
     return f"{board.dataset}, {board.model}, {board.budget}, n={board.n}, {made} images"
 
 
-def accuracies(scores: Scores, spread: str = " ±{:.1f}") -> pd.DataFrame:
+def accuracies(scores: Scores, spread: str = SPREAD) -> pd.DataFrame:
     """A line a corruption and a column a recipe, means over severities as text. spread: how an interval is added."""
     lines: dict[str, dict[str, str]] = {}
     means = scores.cells[(scores.cells["severity"] == MEAN) & (scores.cells["kind"] == "corruption")]
     for cell in means.to_dict("records"):
-        value = 100 * cell["accuracy"]
-        half = 100 * max(cell["accuracy_high"] - cell["accuracy"], cell["accuracy"] - cell["accuracy_low"])
-        text = _absent(cell["status"]) if math.isnan(value) else f"{value:.1f}{spread.format(half)}"
-        lines.setdefault(cell["name"], {})[cell["recipe"]] = text
+        lines.setdefault(cell["name"], {})[cell["recipe"]] = percent(cell, "accuracy", cell["status"], spread)
     return pd.DataFrame([{"Corruption": name, **line} for name, line in lines.items()]).fillna(MISSING)
 
 
@@ -106,7 +109,7 @@ def robustness(scores: Scores) -> dict[str, pd.DataFrame]:
         chosen = means[means["name"].isin(names) if names else means["kind"] == "attack"]
         lines: dict[str, dict[str, str]] = {}
         for cell in chosen.to_dict("records"):
-            text = _absent(cell["status"]) if math.isnan(cell["score"]) else f"{cell['score']:.2f}{cell['mark']}"
+            text = absent(cell["status"]) if math.isnan(cell["score"]) else f"{cell['score']:.2f}{cell['mark']}"
             line = lines.setdefault(cell["recipe"], {"Clean": f"{100 * clean[cell['recipe']]:.1f}"})
             line[cell["name"].replace("_", " ")] = text
         if lines:
@@ -127,20 +130,23 @@ def errors(scores: Scores) -> pd.DataFrame:
     return pd.DataFrame(shown)
 
 
-def _absent(status: str) -> str:
-    return "failed" if status.startswith("failed") else MISSING
-
-
 def _captions(board: Board, scores: Scores) -> list[str]:
     severities = ", ".join(map(str, scores.severities))
     captions = [ACCURACY.format(severities=severities, n=board.n), ERRORS]
     failed = scores.cells[scores.cells["status"].str.startswith("failed")]
     reasons = {f"{c['recipe']}, {c['name']}: {c['status']}." for c in failed.to_dict("records")}
-    return [*captions, *([MCE] if "mce" in scores.errors else []), *scores.notes, *sorted(reasons)]
+    captions += [MCE] if "mce" in scores.errors else []
+    if len(scores.unions):
+        captions.append(unions.caption(scores.unions))
+        broken = scores.unions[scores.unions["both_status"].str.startswith("failed")].to_dict("records")
+        reasons |= {f"{c['recipe']}, {c['corruption']}+{c['attack']}: {c['both_status']}." for c in broken}
+    return [*captions, *scores.notes, *sorted(reasons)]
 
 
 def _section(board: Board, scores: Scores, title: str, slug: str) -> str:
     parts = [f"## {title}\n", plain.markdown(accuracies(scores), LEFT), plain.markdown(errors(scores), LEFT)]
+    if len(scores.unions):
+        parts.append(f"{UNIONS}\n\n{plain.markdown(unions.means(scores.unions), LEFT)}")
     parts += ["\n".join(_captions(board, scores)) + "\n"]
     for part, shown in robustness(scores).items():
         parts.append(f"({part}) {LAYOUT[part][0]}\n\n{plain.markdown(shown, LEFT)}")
@@ -154,4 +160,8 @@ def _latex(board: Board, scores: Scores, title: str, slug: str) -> str:
         cells = shown.map(lambda cell: cell.translate(plain.LATEX))
         caption = f"({part}) {LAYOUT[part][0]}, {title}. {SCORE} {' '.join(scores.notes)}"
         texts.append(plain.latex(cells, LEFT, caption, f"tab:corruptions-{slug}-{part}"))
+    if len(scores.unions):
+        cells = unions.means(scores.unions).map(lambda cell: cell.translate(plain.LATEX))
+        caption = f"{UNIONS}, {title}. {unions.caption(scores.unions)} {' '.join(scores.notes)}"
+        texts.append(plain.latex(cells, LEFT, caption, f"tab:corruptions-{slug}-attacked"))
     return "\n".join(texts)

@@ -9,12 +9,14 @@ import pandas as pd
 
 from bench.numbers import radius
 from bench.report.boards import Board
-from bench.report.naming import columns, labels
-from bench.report.scores import ALEXNET, NAN, NOTHING, mark, mce, relative_mce, score, together
+from bench.report.naming import labels
+from bench.report.scores import ALEXNET, NAN, mark, mce, relative_mce
+from bench.report.treatments import MEAN, by_severity, cell, pairs
+from bench.report.unions import attacks_of, unions
 from bench.results import Bits
 
-CELL = ["run", "view", "epoch", "kind", "name", "norm", "eps", "severity"]
-MEAN = 0  # in the place of a severity
+CELL = ["run", "view", "epoch", "kind", "column", "severity"]
+CORRUPTED = ("corruption", "union")  # kinds
 REFERENCE = "Standard"  # whose score marks are relative to
 EXTRA = ("speckle_noise", "gaussian_blur", "spatter", "saturate")
 MTLAT = ("rotation", "translation", "occlusion", "color_shift")
@@ -24,11 +26,13 @@ ORDER = (*ALEXNET, *EXTRA, *MTLAT)
 class Scores(NamedTuple):
     """cells: a line a recipe, corruption (or attack) and severity, MEAN being over the severities of the table.
     errors: a line a recipe, with its clean accuracy and its means over the fifteen corruptions of ImageNet-C.
+    unions: a line for each attack on corrupted images, see `unions`.
     notes: what a reader must know of the images.
     """
 
     cells: pd.DataFrame
     errors: pd.DataFrame
+    unions: pd.DataFrame
     severities: tuple[int, ...]
     notes: tuple[str, ...]
 
@@ -39,77 +43,61 @@ def corruption_tables(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[
     outcomes: right or wrong by image, under the key of the row.
     """
     accuracies = rows[(rows["metric"] == "accuracy") & (rows["source"] == "")]
-    accuracies = accuracies[accuracies["kind"].isin(["clean", "attack", "corruption"])]
-    made = [json.loads(p)["made"] if k == "corruption" else "" for k, p in _pairs(accuracies, "kind", "params")]
+    accuracies = accuracies[accuracies["kind"].isin(["clean", "attack", *CORRUPTED])]
+    made = [_corruption(*row).get("made", "") for row in pairs(accuracies, "kind", "params")]
     accuracies = accuracies.assign(made=made, eps=accuracies["eps"].round(7))
     found = {}
     shared: Any  # the key of a group is only Hashable to the type checker
     for shared, same in accuracies.groupby(["protocol", "dataset", "model", "budget", "n", "data"], sort=False):
         protocol, dataset, model, budget, n, data = shared
         board = Board(protocol, dataset, model, "", None, budget, n, data)
-        corrupted = same[same["kind"] == "corruption"]
-        for make, part in corrupted.groupby("made", sort=False):
-            beside = same[(same["kind"] != "corruption") & same["run"].isin(part["run"])]
+        treated = same["kind"].isin(CORRUPTED)
+        for make, part in same[treated].groupby("made", sort=False):
+            beside = same[~treated & same["run"].isin(part["run"])]
             found[board, str(make)] = _scores(pd.concat([beside, part]), outcomes, dataset)
     return found
 
 
 def _scores(part: pd.DataFrame, outcomes: Mapping[str, Bits], dataset: str) -> Scores:
+    part = part.assign(recipe=labels(part), column=_columns(part), severity=part["severity"].fillna(MEAN).astype(int))
     part = part.drop_duplicates(CELL, keep="last")  # frost may have been measured with other pictures before
-    part = part.assign(recipe=labels(part), column=columns(part), severity=part["severity"].fillna(MEAN).astype(int))
-    part["column"] = [
-        name if kind == "corruption" else f"{column} {norm} {radius(eps)}"
-        for kind, name, column, norm, eps in part[["kind", "name", "column", "norm", "eps"]].itertuples(index=False)
-    ]
+    place = {name: i for i, name in enumerate(ORDER)}
+    part = part.assign(place=part["column"].str.partition("+")[0].map(place)).sort_values("place", kind="stable")
     severities = tuple(sorted(set(part.loc[part["kind"] == "corruption", "severity"])))
+    treated: Any = part[part["kind"].isin(["corruption", "attack"])]  # the key of a group is only Hashable to mypy
     cells = [
-        {"recipe": recipe, "kind": kind, "name": name, "severity": severity, **_cell(group, outcomes, part, wanted)}
-        for (recipe, kind, name), group in _treated(part)
+        {"recipe": recipe, "kind": kind, "name": name, "severity": severity, **cell(group, outcomes, part, wanted)}
+        for (recipe, kind, name), group in treated.groupby(["recipe", "kind", "column"], sort=False)
         for severity, wanted in _asked(kind, severities)
     ]
     frame = pd.DataFrame(cells)
     what = pd.MultiIndex.from_frame(frame[["kind", "name", "severity"]])
     reference = frame.set_index(what)[list(frame["recipe"] == REFERENCE)]["score"].reindex(what)
     frame["mark"] = [mark(value, other) for value, other in zip(frame["score"], reference, strict=True)]
-    return Scores(frame, _errors(frame, part, dataset), severities, _notes(part))
+    return Scores(frame, _errors(frame, part, dataset), unions(part, outcomes), severities, _notes(part))
 
 
-def _treated(part: pd.DataFrame) -> list[tuple[tuple[str, str, str], pd.DataFrame]]:
-    """The rows by recipe, kind and name, corruptions in the order of the papers."""
-    place = {name: i for i, name in enumerate(ORDER)}
-    treated = part[part["kind"] != "clean"]
-    groups: list[Any] = list(treated.groupby(["recipe", "kind", "column"], sort=False))
-    return sorted(groups, key=lambda group: (group[0][1] == "attack", place.get(group[0][2], len(place))))
+def _corruption(kind: str, params: str) -> dict[str, Any]:
+    """What a row says of the corrupted images that it is of; nothing where they are none."""
+    said: dict[str, Any] = json.loads(params or "{}") if kind in CORRUPTED else {}
+    return said["corruption"] if kind == "union" else said
+
+
+def _columns(part: pd.DataFrame) -> pd.Series:
+    """What each row is called: corruption, attack with its ball, or both."""
+    found = []
+    fields = part.assign(attack=attacks_of(part))[["kind", "name", "attack", "norm", "eps"]]
+    for kind, name, attack, norm, eps in fields.itertuples(index=False):
+        before = f"{name.partition('+')[0]}+" if kind == "union" else ""
+        found.append(f"{before}{attack} {norm} {radius(eps)}" if norm else attack)
+    return pd.Series(found, index=part.index)
 
 
 def _asked(kind: str, severities: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
     """A severity as the table names it, and those that it stands for."""
     if kind == "attack":
         return [(MEAN, (MEAN,))]
-    return [*((severity, (severity,)) for severity in severities), (MEAN, severities)]
-
-
-def _cell(
-    group: pd.DataFrame, outcomes: Mapping[str, Bits], part: pd.DataFrame, wanted: tuple[int, ...]
-) -> dict[str, object]:
-    """Accuracy and score of one recipe under one treatment: of one seed, or the mean and spread of several."""
-    seeds, failed = [], ""
-    for run, rows in group.groupby(["run", "view", "epoch"], sort=False):
-        clean = part[(part["kind"] == "clean") & (part["run"] == run[0])]
-        clean = clean[(clean["view"] == run[1]) & (clean["epoch"] == run[2])]
-        keys = dict(_pairs(rows, "severity", "key"))
-        bits = [outcomes.get(keys.get(severity, "")) for severity in wanted]
-        known = [b for b in bits if b is not None]
-        plain = outcomes.get(clean["key"].iloc[0]) if len(clean) else None
-        if len(known) == len(wanted) and plain is not None:
-            seeds.append(score(known, plain))
-        failed = failed or next((s for s in rows["status"] if s.startswith("failed")), "")
-    accuracy, ratio = (together(list(found)) for found in zip(*seeds, strict=True)) if seeds else (NOTHING, NOTHING)
-    status = failed or ("ok" if seeds else "missing")
-    said = {"seeds": len(seeds), "status": status}
-    for name, measured in (("accuracy", accuracy), ("score", ratio)):
-        said |= {name: measured.value, f"{name}_low": measured.low, f"{name}_high": measured.high}
-    return said
+    return by_severity(severities)
 
 
 def _errors(cells: pd.DataFrame, part: pd.DataFrame, dataset: str) -> pd.DataFrame:
@@ -118,8 +106,8 @@ def _errors(cells: pd.DataFrame, part: pd.DataFrame, dataset: str) -> pd.DataFra
     lines = []
     for recipe, own in means.groupby("recipe", sort=False):
         clean = part[(part["kind"] == "clean") & (part["recipe"] == recipe)]["value"].mean()
-        errors = {name: 1 - accuracy for name, accuracy in _pairs(own, "name", "accuracy")}
-        scores = dict(_pairs(own, "name", "score"))
+        errors = {name: 1 - accuracy for name, accuracy in pairs(own, "name", "accuracy")}
+        scores = dict(pairs(own, "name", "score"))
         line = {"recipe": recipe, "clean": clean}
         line |= {"error": fmean(errors.get(name, NAN) for name in asked)} if asked else {}
         line |= {"score": fmean(scores.get(name, NAN) for name in asked)} if asked else {}
@@ -140,7 +128,3 @@ def _notes(part: pd.DataFrame) -> tuple[str, ...]:
     if any(said.get("ice") == "procedural" for said in made):
         notes.append("Frost is a procedural texture, no standard: its numbers compare with nobody else's.")
     return tuple(notes)
-
-
-def _pairs(frame: pd.DataFrame, one: str, other: str) -> list[tuple[Any, Any]]:
-    return list(zip(frame[one], frame[other], strict=True))
