@@ -105,13 +105,8 @@ def admitted(
     conditions = conditions_of(request, data)
     if terms.download and data.fetch:
         data.fetch(terms.data_dir)
-<<<<<<< HEAD
     test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, Shelf(terms.data_dir))
-    conditions += tuple(damages(request.corruptions, request.severities, data, test, terms.data_dir))
-=======
-    test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, terms.data_dir)
     conditions += tuple(corruptions_of(request, conditions, data, test, terms.data_dir))
->>>>>>> after
     how = (request.precision, terms.batch_size, terms.save_adv, terms.shard)
     exam = Exam(test.to(device), n, conditions, device, *how)
     net = source.load(data, Access(terms.data_dir, terms.download, terms.unsafe_pickle)).to(device).eval()

@@ -9,12 +9,8 @@ from pathlib import Path
 import torch
 
 from bench import models
-<<<<<<< HEAD
-from bench.asked import Request, conditions_of, split_setting, test_images
+from bench.asked import Request, conditions_of, corruptions_of, split_setting, test_images
 from bench.budgets import budget_of, in_words, plan_of
-=======
-from bench.asked import Request, conditions_of, corruptions_of, deviations, split_setting, test_images
->>>>>>> after
 from bench.conditions import Condition
 from bench.contract import VALUE
 from bench.contract.model import views_of

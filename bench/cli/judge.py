@@ -11,7 +11,7 @@ from bench.cli.types import Names, Numbers, Seeds
 from bench.errors import BadInput
 from bench.shards import Shard
 
-GRID = ("methods", "attacks", "corruptions", "transfer", "source", "sweep")  # what a study brings itself
+GRID = ("methods", "attacks", "corruptions", "attack_corrupted", "transfer", "source", "sweep")  # of a study itself
 
 
 @cli.command()
@@ -72,7 +72,6 @@ def run(
     from bench.replication import run_study
 
     asked = said(request)
-<<<<<<< HEAD
     if study and (own := [name for name in GRID if asked.get(name)]):
         options = ", ".join(f"--{name.replace('_', '-')}" for name in own)
         raise BadInput(f"--study {study} brings a grid of its own; leave {options} out")
@@ -80,11 +79,6 @@ def run(
         raise BadInput("--table and --figure are of a --study; `bench list studies` names them")
     if table and figure:
         raise BadInput(f"--table {table} and --figure {figure}: give one of them")
-=======
-    if study and any(request[name] for name in ("transfer", "source", "attack_corrupted")):
-        left = "--transfer, --source and --attack-corrupted"
-        raise BadInput(f"--study {study} asks questions of its own; leave {left} out")
->>>>>>> after
     if request["source"] and not request["transfer"]:
         raise BadInput("--source names models to craft images on, which is done for --transfer; give that too")
     if "train_eps" in asked:
