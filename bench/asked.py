@@ -36,6 +36,7 @@ class Request:
     settings: tuple[str, ...] = ()
     attacks: tuple[str, ...] = ("FGSM", "PGD-20", "CW-20", "AutoAttack")
     diagnostics: tuple[str, ...] = ()
+    exhibits: tuple[str, ...] = ()
     corruptions: tuple[str, ...] = ()  # names, or sets of them
     severities: tuple[int, ...] = SEVERITIES
     audit: bool = False

@@ -63,7 +63,16 @@ def run_methods(request: Request, manner: Manner) -> int:
 def run_study(name: str, request: Request, manner: Manner) -> int:
     """Carry out a study's parts, with the rest of the request as it is, and show its findings."""
     study = STUDIES[name]
-    parts = [replace(request, methods=p.methods, attacks=p.attacks, diagnostics=p.diagnostics) for p in study.parts]
+    parts = [
+        replace(
+            request,
+            methods=p.methods,
+            attacks=p.attacks,
+            diagnostics=p.diagnostics,
+            exhibits=(*request.exhibits, *p.exhibits),
+        )
+        for p in study.parts
+    ]
     works, failed = carry_out(parts, manner)
     if manner.shard.count == 1 and not manner.dry_run:
         write_reports(manner.results, manner.reports)
@@ -157,7 +166,9 @@ def estimate(
     missing = [t for part in todo for t in part]
     seconds = cost * seconds_per_pass(works[0], device) / min(workers, len(missing)) if cost else 0.0
     trainings, cells = sum(t.training for t in missing), sum(len(t.cells) for t in missing)
-    return f"{trainings} trainings, {cells} of {total} cells to do, about {duration(seconds)}"
+    exhibits = sum(t.exhibits for t in missing)
+    beside = f", {exhibits} exhibits" if exhibits else ""
+    return f"{trainings} trainings, {cells} of {total} cells{beside} to do, about {duration(seconds)}"
 
 
 def duration(seconds: float) -> str:

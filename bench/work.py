@@ -16,6 +16,7 @@ from bench.contract.model import views_of
 from bench.damage import damages
 from bench.data import Dataset, Images, dataset
 from bench.errors import BadInput
+from bench.exhibits import EXHIBITS
 from bench.job import Job
 from bench.overrides import override
 from bench.plan import Budget, Plan
@@ -42,6 +43,7 @@ class Work:
     jobs: tuple[Job, ...]
     epochs: tuple[str, ...]  # last | best
     conditions: tuple[Condition, ...]
+    exhibits: tuple[str, ...]  # of each finished model
 
 
 def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: bool = False) -> Work:
@@ -54,6 +56,7 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
     models.parts(model, data)
     recipes = recipes_of(request, data)
     conditions = conditions_of(request, data)
+    exhibits = tuple(EXHIBITS.select([*request.exhibits])) if request.exhibits else ()
     budget_name = request.budget or ("standard" if device.type == "cuda" else "quick")
     budget = {"quick": data.quick, "standard": data.standard}[budget_name]
     plan = plan_of(request, budget.plan)
@@ -81,6 +84,7 @@ def plan_work(request: Request, data_dir: Path, device: torch.device, fetch: boo
         jobs=jobs,
         epochs=("last",) if budget_name == "quick" else ("last", "best"),
         conditions=(*conditions, *damages(request.corruptions, request.severities, data, test, data_dir)),
+        exhibits=exhibits,
     )
 
 

@@ -17,7 +17,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"folding", "tuning", "audit", "adversarial", "corruptions"},
     {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
-    {"attacks", "contract", "watch"},
+    {"attacks", "contract", "watch", "exhibits"},
     {"sweeps"},
     {"conditions", "suites"},
     {"damage"},
@@ -30,7 +30,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"rows", "runfolder", "report", "studies"},  # rows and tables
     {"parts"},
     {"known"},
-    {"fit", "exam", "outside", "merge", "foreign", "claim"},
+    {"fit", "exam", "gallery", "outside", "merge", "foreign", "claim"},
     {"runner", "robustbench", "matrix"},
     {"pool", "entrants", "reference"},
     {"campaign", "commands", "compare", "show", "verify"},

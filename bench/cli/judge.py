@@ -26,6 +26,7 @@ from bench.shards import Shard
 )
 @option("--transfer", is_flag=True, help="Also judge each model on images crafted on each of the others.")
 @option("--source", type=Names(), metavar="SPEC,...", help="Of --transfer: models from outside, as of `bench eval`.")
+@option("--exhibits", type=Names(), help="none (default), all, or gradient, batchnorm, features, loss: for figures.")
 @option("--study", metavar="NAME", help="A paper's grid instead of methods and attacks; `bench list studies`.")
 @judging
 @option("--seeds", type=Seeds(), default="0", help="Training seeds. Default: 0.")

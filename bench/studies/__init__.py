@@ -15,6 +15,7 @@ class Part:
     methods: tuple[str, ...]
     attacks: tuple[str, ...] = ()
     diagnostics: tuple[str, ...] = ()
+    exhibits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
