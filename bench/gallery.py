@@ -1,6 +1,7 @@
 """The exhibits of finished models: made where they are missing, or are of other weights or images."""
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -46,14 +47,10 @@ class Gallery:
             told = f"no {' and no '.join(lacking)}, as it was not trained on another model"
             tell(Event(f"{model} exhibits", 1, 1, 0.0, told))
         for name in self.missing(folder, model, net, start):
-            exhibit, path = EXHIBITS[name], _path(folder, name, model)
-            images = self._shown(exhibit)
+            path, images = _path(folder, name, model), self._shown(EXHIBITS[name])
             try:
-                table = pd.DataFrame(dict(exhibit.measure(Specimen(net, start, images, self.threat))))
-                table.insert(0, "n", len(images))
-                table.insert(1, "made_of", self.made_of(name, net, start))
-                text = table.to_csv(index=False, lineterminator="\n", float_format=DIGITS).encode()
-                write_atomically(path, lambda file, text=text: file.write(text))
+                columns = EXHIBITS[name].measure(Specimen(net, start, images, self.threat))
+                _write(path, {"n": len(images), "made_of": self.made_of(name, net, start), **columns})
                 word = f"{FOLDER}/{path.name}"
             except Failed as error:
                 word = f"failed: {error}"
@@ -74,6 +71,11 @@ class Gallery:
 def _path(folder: Path, name: str, model: Model) -> Path:
     which = [*([model.view] if model.view != "main" else []), *([model.epoch] if model.epoch != "last" else [])]
     return folder / FOLDER / ".".join([name, *which, "csv"])
+
+
+def _write(path: Path, columns: Mapping[str, object]) -> None:
+    text = pd.DataFrame(dict(columns)).to_csv(index=False, lineterminator="\n", float_format=DIGITS)
+    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def _stamp(path: Path) -> str:

@@ -3,9 +3,9 @@
 Lee, Lee, Yoon, "Adversarial Vertex Mixup: Toward Better Adversarially Robust Generalization", CVPR 2020,
 arXiv:2003.02484, section 3; the first lemma is from Schmidt et al., NeurIPS 2018, arXiv:1804.11285.
 
-Example 1: y = +-1, x ~ N(y theta, s^2 I) with |theta| = sqrt(d); the classifier is sign(w.x), w the direction of the mean
-of y_i x_i over n images. Examples 2 and 3: x_1 ~ N(y, sa^2), and d weak features ~ N(eta y, sb^2), the first c of which
-look like x_1 in the training sample; w >= 0, |w|_1 = 1. Radii eps are in Linf.
+Example 1: y = +-1, x ~ N(y theta, s^2 I) with |theta| = sqrt(d); the classifier is sign(w.x), w the direction of the
+mean of y_i x_i over n images. Examples 2 and 3: x_1 ~ N(y, sa^2), and d weak features ~ N(eta y, sb^2), the first c of
+which look like x_1 in the training sample; w >= 0, |w|_1 = 1. Radii eps are in Linf.
 """
 
 import math
@@ -83,7 +83,8 @@ class Weak:
     def tied(self, wb: float) -> Array:
         """Weights (d + 1,) with wb on each of the d - c honest weak features, and the rest spread evenly."""
         strong = (1 - (self.d - self.c) * wb) / (self.c + 1)
-        return np.r_[np.full(self.c + 1, strong), np.full(self.d - self.c, wb)]
+        weights: Array = np.r_[np.full(self.c + 1, strong), np.full(self.d - self.c, wb)]
+        return weights
 
     def variance(self, w: Array, sample: bool) -> float:
         """Of w.x given y; in the sample the c features are as narrow as the strong one."""

@@ -12,7 +12,7 @@ import bench
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
-    {"errors", "numbers", "seeding", "passes", "labels", "losses", "mixing", "stats", "progress", "augment"},
+    {"errors", "numbers", "seeding", "passes", "labels", "losses", "mixing", "stats", "progress", "augment", "toy"},
     {"registry", "options", "plan", "threat", "device", "results", "shards", "branches", "papers", "course"},
     {"folding", "tuning", "audit", "adversarial", "corruptions"},
     {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
@@ -88,7 +88,7 @@ def test_bench_imports_a_name_from_its_home(path):
 
 def test_tables_are_made_from_stored_rows_alone():
     imported = set().union(*(units(path) for path in SOURCES if unit(path) in ("report", "studies")))
-    assert imported - {"report", "studies"} <= {"audit", "errors", "numbers", "registry", "results", "stats"}
+    assert imported - {"report", "studies"} <= {"audit", "errors", "numbers", "registry", "results", "stats", "toy"}
 
 
 @pytest.mark.parametrize("path", METHODS, ids=identify)
