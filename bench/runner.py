@@ -30,7 +30,7 @@ class Todo:
     job: Job
     training: bool
     cells: tuple[Condition, ...]
-    exhibits: int = 0
+    exhibits: int
 
 
 @dataclass(frozen=True)

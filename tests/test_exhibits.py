@@ -25,6 +25,7 @@ from bench.report.exhibit_files import write_exhibits
 from bench.report.exhibits import cosine, cosines, curves, ends, exhibited, gradients, maps, masking, overfitting
 from bench.results import write_csv, write_json
 from bench.rows import Model
+from bench.runfolder import forget
 from bench.studies import STUDIES
 from bench.threat import L2, Linf
 
@@ -228,10 +229,8 @@ def test_a_run_makes_exhibits_and_a_page_of_them(bench, tmp_path):
     assert code == 0
     assert err.count("no batchnorm and no features") == 1  # of the model that it starts from
     (folder,) = (tmp_path / "results").glob("digits/cnn/BN-std/*")
-    made = {path: path.read_bytes() for path in (folder / "exhibits").iterdir()}
-    assert len(made) == 4 * 5  # and of every view between
+    assert len(list((folder / "exhibits").iterdir())) == 4 * 5  # and of every view between
     assert "0 trainings, 0 of 2 cells to do" in bench(*asked, "--dry-run")[1]
-    assert bench(*asked)[2] == ""
     page = (tmp_path / "reports/exhibits/exhibits.md").read_text()
     for head in (
         "### Gradients",
@@ -242,12 +241,12 @@ def test_a_run_makes_exhibits_and_a_page_of_them(bench, tmp_path):
     ):
         assert page.count(head) == 1
     assert len(list((tmp_path / "reports/exhibits").glob("*.png"))) == 4
-    assert bench(*asked, "--retrain")[0] == 0
-    assert {path: path.read_bytes() for path in made} == made  # the same weights again
     bench("merge", "results", "--into", "joined")
     assert {path.name for path in (tmp_path / "joined").rglob("exhibits/*.csv")} == {
         path.name for path in (tmp_path / "results").rglob("exhibits/*.csv")
     }
+    forget(folder)
+    assert [path.name for path in folder.iterdir()] == [".lock"]
 
 
 def test_an_unknown_exhibit_is_bad_input(bench):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BINS = 40
+BINS = 30
 FEW = 20  # feature maps that one column has room for
 FRAMES = {"blocked": COLOURS[1], "magnified": COLOURS[2]}
 
@@ -36,9 +36,9 @@ def histograms(tables: Mapping[str, pd.DataFrame], title: str) -> "Figure":
             axes.hist(logs, edges, histtype="stepfilled", label=label, **look)
         zeros = len(table) - len(there)
         axes.set(title=name + (f" ({zeros} at 0 left out)" if zeros else ""))
-    ticks = list(range(low, high + 1, max(1, (high - low) // 5)))
+    ticks = list(range(low, high + 1, math.ceil((high - low) / 3)))
     _below(panels, across, xlabel="Squared gradient norm", xticks=ticks, xticklabels=[f"$10^{{{t}}}$" for t in ticks])
-    figure.supylabel("Share of the right, of the wrong (%)")
+    figure.supylabel("Share of the right / the wrong (%)")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
