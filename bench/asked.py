@@ -40,6 +40,7 @@ class Request:
     settings: tuple[str, ...] = ()
     attacks: tuple[str, ...] = ("FGSM", "PGD-20", "CW-20", "AutoAttack")
     diagnostics: tuple[str, ...] = ()
+    exhibits: tuple[str, ...] = ()
     corruptions: tuple[str, ...] = ()  # names, or sets of them
     severities: tuple[int, ...] = SEVERITIES
     attack_corrupted: bool = False  # attack the corrupted images too

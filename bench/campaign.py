@@ -145,8 +145,9 @@ def estimate(
     missing = [t for part in todo for t in part]
     seconds = cost * seconds_per_pass(works[0], device) / min(workers, len(missing)) if cost else 0.0
     trainings, cells = sum(t.training for t in missing), sum(len(t.cells) for t in missing)
-    work = f"{cost:.2g} passes, " if cost else ""
-    return f"{trainings} trainings, {cells} of {total} cells to do, {work}about {duration(seconds)}"
+    exhibits = sum(t.exhibits for t in missing)
+    beside, work = f", {exhibits} exhibits" if exhibits else "", f"{cost:.2g} passes, " if cost else ""
+    return f"{trainings} trainings, {cells} of {total} cells{beside} to do, {work}about {duration(seconds)}"
 
 
 def duration(seconds: float) -> str:

@@ -61,7 +61,8 @@ def trained(work: Work, job: Job, results: Path, device: torch.device, told: Tol
     with peak_memory(device) as peak:
         last, best = training.run(folder / "progress.pt", after)
     log()  # a kill may have lost it
-    for stale in [p for name in ("results.csv", "outcomes.npz", "part-*", "adversarial-*") for p in folder.glob(name)]:
+    measured = ("results.csv", "outcomes.npz", "part-*", "adversarial-*", "exhibits/*")
+    for stale in [path for name in measured for path in folder.glob(name)]:
         stale.unlink()  # of older weights
     for epoch, views in {"last": last, "best": best}.items():
         save_views(folder / FILES[epoch], views, job.run)

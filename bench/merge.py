@@ -33,7 +33,7 @@ class Joined:
     """One run as all the folders together have it, and the folder that each piece is from."""
 
     job: Path
-    files: dict[str, Path] = field(default_factory=dict)  # weights, curves and albums, by name
+    files: dict[str, Path] = field(default_factory=dict)  # weights, curves, albums and exhibits, by name
     rows: dict[Cell, tuple[Row, Bits | None, Path]] = field(default_factory=dict)
     parts: dict[str, tuple[Part, Path]] = field(default_factory=dict)
 
@@ -44,7 +44,8 @@ class Joined:
         )
         if others := [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]:
             raise BadInput(f"{folder / 'job.json'} has another {others[0]} than {self.job}; {REMEDY}")
-        for name in [*FILES.values(), "train.csv", *(path.name for path in folder.glob("adversarial-*.npz"))]:
+        kept = [path for name in ("adversarial-*.npz", "exhibits/*.csv") for path in folder.glob(name)]
+        for name in [*FILES.values(), "train.csv", *(path.relative_to(folder).as_posix() for path in kept)]:
             path, there = folder / name, self.files.get(name)
             if there and name in FILES.values() and path.exists() and not filecmp.cmp(path, there, shallow=False):
                 raise BadInput(f"{path} holds other weights than {there}; {REMEDY}")

@@ -71,6 +71,7 @@ def asked(part: Part, request: Request, manner: Manner) -> Request:
         "attacks": tuple(spelled(attack, None if part.sweep else part.eps, name) for attack in part.attacks),
         "diagnostics": part.diagnostics,
         "corruptions": part.corruptions,
+        "exhibits": (*request.exhibits, *part.exhibits),
         "transfer": part.transfer,
         "seeds": request.seeds if len(request.seeds) >= part.seeds else tuple(range(part.seeds)),
     }

@@ -1,6 +1,7 @@
 """The state of a run folder: whose it is, whether its training is over, and how it ended."""
 
 import platform
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -33,7 +34,7 @@ def locked(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise BadInput(f"another process works on {folder}; wait for it, or choose another --results") from error
-    for leftover in folder.glob(".*"):  # of a process killed while it wrote
+    for leftover in [*folder.glob(".*"), *folder.glob("*/.*")]:  # of a process killed while it wrote
         if leftover.name != LOCK:
             leftover.unlink()
     try:
@@ -46,7 +47,9 @@ def forget(folder: Path) -> None:
     """Remove what a run folder holds, down to the lock."""
     with locked(folder):
         for path in folder.iterdir():
-            if path.name != LOCK:
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
                 path.unlink()
 
 

@@ -13,6 +13,7 @@ from bench.errors import Failed
 from bench.evaluate import PROTOCOL
 from bench.exam import Exam
 from bench.fit import fit
+from bench.gallery import Gallery
 from bench.job import Job
 from bench.progress import Tell
 from bench.results import read_rows, store
@@ -29,6 +30,7 @@ class Todo:
     job: Job
     training: bool
     cells: tuple[Condition, ...]
+    exhibits: int
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,14 @@ class Runner:
             self.shard,
         )
 
+    @property
+    def gallery(self) -> Gallery:
+        """The exhibits of every model of the work; with shards, the first one makes them."""
+        work = self.work
+        return Gallery(work.exhibits if self.shard.index == 1 else (), work.test.first(work.n), work.dataset.threat)
+
     def run(self, job: Job, tell: Tell) -> int:
-        """Train a job unless its weights are there, and fill its missing cells. How many of its cells have failed."""
+        """Train a job unless its weights are there, fill its missing cells and exhibits. How many of these failed."""
         folder = self.results / job.run
         with locked(folder):
             if not is_settled(folder, self.work.epochs):
@@ -69,8 +77,10 @@ class Runner:
                     row = self.exam.row(Model(job, epoch, "main"), condition, key, Failed(reason))
                     store(folder, row, None)
                 return len(self.work.epochs) * len(self.work.conditions)
+            start = self.start(job)
             return sum(
                 self.exam.judge(folder, Model(job, *which), net, fingerprint(net), tell)
+                + self.gallery.fill(folder, Model(job, *which), net, start, tell)
                 for which, net in self.load(job, folder).items()
             )
 
@@ -81,20 +91,21 @@ class Runner:
         """
         found = []
         for job in self.work.jobs:
-            folder, cells = self.results / job.run, []
+            folder, cells, exhibits = self.results / job.run, [], 0
             training = retrain or not is_settled(folder, self.work.epochs)
             if training:
                 cells = [*self.work.conditions] * len(self.work.epochs)
+                exhibits = len(self.gallery.of(job.start is not None)) * len(self.work.epochs)
             elif failure(folder):
                 cells = [*self.work.conditions]
             else:
-                cells = [
-                    condition
-                    for which, net in self.load(job, folder).items()
-                    for condition in self.exam.missing(folder, Model(job, *which), fingerprint(net)).values()
-                ]
-            if training or cells:
-                found.append(Todo(job, training, tuple(cells)))
+                start = self.start(job)
+                for which, net in self.load(job, folder).items():
+                    model = Model(job, *which)
+                    cells += self.exam.missing(folder, model, fingerprint(net)).values()
+                    exhibits += len(self.gallery.missing(folder, model, net, start))
+            if training or cells or exhibits:
+                found.append(Todo(job, training, tuple(cells), exhibits))
         return found
 
     def load(self, job: Job, folder: Path) -> dict[tuple[str, str], nn.Module]:
@@ -104,6 +115,16 @@ class Runner:
             for epoch in self.work.epochs
             for view, net in finished(job.recipe, job.model, self.work.dataset, folder / FILES[epoch], job.run).items()
         }
+
+    def start(self, job: Job) -> nn.Module | None:
+        """The finished model that a job was trained on, for exhibits; None where there is none."""
+        if job.start is None or not self.gallery.names:
+            return None
+        path = self.results / job.start.run / FILES["last"]
+        if not path.exists():
+            return None
+        views = finished(job.start.recipe, job.start.model, self.work.dataset, path, job.start.run)
+        return views["main"].to(self.device).eval()
 
     def _unsaid(self, job: Job, folder: Path) -> dict[str, tuple[str, Condition]]:
         """The cells, by key, that a failed training has not failed in writing yet."""

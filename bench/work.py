@@ -17,6 +17,7 @@ from bench.contract.model import views_of
 from bench.data import Dataset, Images, dataset
 from bench.data.shelf import Shelf
 from bench.errors import BadInput
+from bench.exhibits import EXHIBITS
 from bench.job import Job
 from bench.overrides import override
 from bench.plan import Budget
@@ -43,6 +44,7 @@ class Work:
     jobs: tuple[Job, ...]
     epochs: tuple[str, ...]  # last | best
     conditions: tuple[Condition, ...]
+    exhibits: tuple[str, ...]  # of each finished model
 
 
 def plan_work(
@@ -58,6 +60,7 @@ def plan_work(
     models.parts(model, data)
     recipes = recipes_of(request, data)
     conditions = conditions_of(request, data)
+    exhibits = tuple(EXHIBITS.select([*request.exhibits])) if request.exhibits else ()
     budget_name = request.budget or ("standard" if device.type == "cuda" else "quick")
     budget = budget_of(budget_name, data)
     plans = {name: plan_of(request, budget_name, data, name) for name in recipes}
@@ -85,6 +88,7 @@ def plan_work(
         jobs=jobs,
         epochs=("last",) if budget_name == "quick" else ("last", "best"),
         conditions=(*conditions, *corruptions_of(request, conditions, data, test, data_dir)),
+        exhibits=exhibits,
     )
 
 

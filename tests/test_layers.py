@@ -12,12 +12,25 @@ import bench
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
-    {"errors", "numbers", "seeding", "passes", "labels", "losses", "mixing", "stats", "progress", "augment", "options"},
+    {
+        "errors",
+        "numbers",
+        "seeding",
+        "passes",
+        "labels",
+        "losses",
+        "mixing",
+        "stats",
+        "progress",
+        "augment",
+        "options",
+        "toy",
+    },
     {"registry", "plan", "threat", "device", "results", "shards", "branches", "papers", "course"},
     {"plans", "folding", "tuning", "audit", "adversarial", "corruptions", "caption"},
     {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
-    {"attacks", "contract", "watch"},
+    {"attacks", "contract", "watch", "exhibits"},
     {"sweeps", "inspected"},
     {"conditions", "suites"},
     {"damage"},
@@ -31,7 +44,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"rows", "runfolder", "report"},  # rows and tables
     {"parts", "studies"},
     {"known"},
-    {"fit", "exam", "outside", "merge", "foreign", "claim"},
+    {"fit", "exam", "gallery", "outside", "merge", "foreign", "claim"},
     {"runner", "robustbench", "matrix"},
     {"pool", "entrants", "reference"},
     {"campaign", "commands", "compare", "show", "verify"},
@@ -89,7 +102,16 @@ def test_bench_imports_a_name_from_its_home(path):
 
 def test_tables_are_made_from_stored_rows_alone():
     imported = set().union(*(units(path) for path in SOURCES if unit(path) in ("report", "studies")))
-    assert imported - {"report", "studies"} <= {"audit", "errors", "numbers", "papers", "registry", "results", "stats"}
+    assert imported - {"report", "studies"} <= {
+        "audit",
+        "errors",
+        "numbers",
+        "papers",
+        "registry",
+        "results",
+        "stats",
+        "toy",
+    }
 
 
 @pytest.mark.parametrize("path", METHODS, ids=identify)

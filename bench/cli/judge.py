@@ -34,6 +34,7 @@ GRID = ("methods", "attacks", "corruptions", "attack_corrupted", "transfer", "so
 )
 @option("--transfer", is_flag=True, help="Also judge each model on images crafted on each of the others.")
 @option("--source", type=Names(), metavar="SPEC,...", help="Of --transfer: models from outside, as of `bench eval`.")
+@option("--exhibits", type=Names(), help="none (default), all, or gradient, batchnorm, features, loss: for figures.")
 @option("--study", metavar="NAME|all", help="A paper's grid instead of methods and attacks; `bench list studies`.")
 @option("--table", metavar="N", help="Of a --study: this table alone.")
 @option("--figure", metavar="N", help="Of a --study: this figure alone.")

@@ -87,6 +87,6 @@ machine = shared(
 
 
 def said(request: dict[str, Any]) -> dict[str, Any]:
-    """The options that were given; `--attacks none` is none, and so is `--corruptions none`."""
+    """The options that were given; `--attacks none` is none, and so are `--corruptions none` and `--exhibits none`."""
     given = {name: value for name, value in request.items() if value is not None}
-    return given | {name: () for name in ("attacks", "corruptions") if given.get(name) == ("none",)}
+    return given | {name: () for name in ("attacks", "corruptions", "exhibits") if given.get(name) == ("none",)}

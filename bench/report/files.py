@@ -18,6 +18,11 @@ def replace_files(folder: Path, files: Mapping[str, Content]) -> list[Path]:
     for old in folder.iterdir() if folder.exists() else ():
         if old.suffix in GENERATED:
             old.unlink()
+    return write_files(folder, files)
+
+
+def write_files(folder: Path, files: Mapping[str, Content]) -> list[Path]:
+    """The same beside what is there."""
     for name, content in files.items():
         _write(folder / name, content)
     return [folder / name for name in files]
