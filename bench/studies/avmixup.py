@@ -1,6 +1,7 @@
 """Tables and figures of Adversarial Vertex Mixup. Lee, Lee, Yoon, CVPR 2020, arXiv:2003.02484."""
 
-from bench.studies.items import STUDIES, Part, Study, Where
+from bench.report.toy_figure import write_toy
+from bench.studies.items import STUDIES, Item, Part, Study, Where
 from bench.studies.m2at import TRADES
 from bench.studies.pictures import epochs, figure
 from bench.studies.tables import Table
@@ -42,11 +43,14 @@ FIGURES = (
     ),
 )
 
+TOY = Item("Section 3", "Adversarial feature overfitting in a Gaussian toy model: [toy.md](toy.md).", ())
+
 STUDIES.add(
     "avmixup",
     Study(
         "Adversarial Vertex Mixup (Lee, Lee, Yoon 2020)",
-        (*(table.item for table in TABLES), *FIGURES),
+        (*(table.item for table in TABLES), *FIGURES, TOY),
         paper="avmixup",
+        beside=write_toy,
     ),
 )

@@ -1,7 +1,7 @@
 """Tables and figures of Bilateral Adversarial Training. Wang, Zhang, ICCV 2019, arXiv:1811.10716."""
 
 from bench.studies.items import STUDIES, Part, Study, Where
-from bench.studies.pictures import figure, steps
+from bench.studies.pictures import figure, histogram, steps
 from bench.studies.tables import Table
 
 CE, CW = "PGD-{}.last[step=2px,start=random]", "CW-{}.last[step=2px,start=random]"
@@ -15,6 +15,7 @@ for crafted in ("from undefended", "from another R-MC-LA"):
     ATTACKS |= {f"FGSM transfer {crafted}": "FGSM.last", f"CE20 transfer {crafted}": CE.format(20)}
 ATTACKS |= {"black-box FGSM w.o. RS from undefended": "FGSM.last"}
 NAMES = {f"eps_x={eps}": f"R-MC-LA.eps{eps}" for eps in (1, 2, 4)} | {"eps_x=8": "R-MC-LA", "eps_x=12": "R-MC-LA.eps12"}
+GRADIENTS = {"undefended": "Standard", "adversarially trained": "PGD-AT.7x2"}
 HOME = Where("cifar10", "wrn-28-10.pm1")
 
 
@@ -48,6 +49,12 @@ FIGURES = (
         "Accuracy over the steps of PGD, by the radius of training.",
         (Part((*NAMES.values(),), tuple(CE.format(k) for k in COUNTS), where=HOME),),
         steps(NAMES),
+    ),
+    figure(
+        "Histogram",
+        "Squared gradients at clean images: a histogram that the text speaks of and does not print.",
+        (Part((*GRADIENTS.values(),), exhibits=("gradient",), where=HOME),),
+        histogram(GRADIENTS),
     ),
 )
 

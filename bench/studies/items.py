@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -90,6 +91,7 @@ class Study:
     items: tuple[Item, ...]
     findings: Callable[[pd.DataFrame], str] | None = None  # rows of one data set, model and budget -> Markdown
     paper: str = ""  # whose printed numbers it has, as `bench.papers` names them
+    beside: Callable[[Path], list[Path]] | None = None  # writes what needs no results into a folder of reports
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.errors import BadInput
 from bench.numbers import radius
+from bench.report.exhibits import cosines, read
 from bench.report.files import Content, replace_files
 from bench.report.naming import placed
 from bench.report.seeds import collapses
@@ -70,7 +71,10 @@ def started(results: Path) -> list[str]:
 
 def write_page(name: str, results: Path, reports: Path) -> Path:
     """Write reports/NAME/: NAME.md and its tables and figures; files of an earlier report go first."""
-    return replace_files(reports / name, files(name, results))[0]
+    study, written = STUDIES[name], replace_files(reports / name, files(name, results))
+    if study.beside is not None:
+        study.beside(reports)
+    return written[0]
 
 
 def _there(part: Part, recipes: Set[str]) -> bool:
@@ -107,6 +111,9 @@ def _section(study: Study, scale: Scale, rows: pd.DataFrame, results: Path) -> t
             content = _figure_files(item, item.content, Shown(scale, rows, results))
             made, pictures[item] = made | content, bool(content)
             body.append(_figure(item, scale, bool(content)))
+        else:
+            pictures[item] = True
+            body.append(f"### {item.name}\n\n{item.about}\n")
     every = [entry for part in ledger.values() for entry in part]
     made[f"{scale.slug}-ledger.csv"] = frame(every).to_csv(index=False, lineterminator="\n")
     compared = list(orders(every))
@@ -172,4 +179,6 @@ def _seconds(results: Path, runs: Any) -> dict[str, float]:
 
 
 def _cosines(results: Path, runs: Any) -> dict[str, pd.DataFrame]:
-    return {}
+    """Of batch norms before and after a fine-tuning, by run."""
+    paths = {run: results / run / "exhibits" / "batchnorm.csv" for run in runs}
+    return {run: cosines(read(path, "batchnorm")) for run, path in paths.items() if path.exists()}

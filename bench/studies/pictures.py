@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bench.report.exhibits import read
 from bench.report.naming import labels
 from bench.report.sweeps import over_effort, over_eps
 from bench.report.training import training
@@ -34,6 +35,15 @@ class Shown:
         """Training logs under the names that a figure gives to recipes; those that there are."""
         found = {name: [training(self.results / run) for run in self.runs(recipe)] for name, recipe in names.items()}
         return {name: logs for name, logs in found.items() if any(not log.empty for log in logs)}
+
+    def exhibits(self, kind: str, names: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+        """What was measured of the first seed's main model, by the name that a figure gives to its recipe."""
+        paths = {
+            name: self.results / run / "exhibits" / f"{kind}.csv"
+            for name, r in names.items()
+            for run in self.runs(r)[:1]
+        }
+        return {name: read(path, kind) for name, path in paths.items() if path.exists()}
 
 
 Draw = Callable[[Shown, str], "Figure | None"]  # None: nothing of it is there; the text is the title
@@ -92,6 +102,39 @@ def steps(names: Mapping[str, str]) -> Drawing:
         return rows if rows.empty else _renamed(over_effort(rows, "steps"), names)
 
     return Drawing(_lines(points, "Steps"), points)
+
+
+def histogram(names: Mapping[str, str]) -> Drawing:
+    """Squared gradient norms of clean images, of the first seed."""
+
+    def points(shown: Shown) -> pd.DataFrame:
+        tables = shown.exhibits("gradient", names)
+        parts = [table.assign(method=name) for name, table in tables.items()]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    def draw(shown: Shown, title: str) -> "Figure | None":
+        from bench.report.exhibit_figures import histograms
+
+        tables = shown.exhibits("gradient", names)
+        return histograms(tables, title) if tables else None
+
+    return Drawing(draw, points)
+
+
+def before_and_after(kind: str, recipe: str) -> Drawing:
+    """Batch norms or feature maps of a recipe that goes on from another's model, of the first seed."""
+
+    def points(shown: Shown) -> pd.DataFrame:
+        return shown.exhibits(kind, {recipe: recipe}).get(recipe, pd.DataFrame())
+
+    def draw(shown: Shown, title: str) -> "Figure | None":
+        from bench.report import exhibit_figures
+
+        table = points(shown)
+        draws = {"batchnorm": exhibit_figures.overlay, "features": exhibit_figures.feature_maps}
+        return None if table.empty else draws[kind](table, title)
+
+    return Drawing(draw, points)
 
 
 def _of(rows: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:

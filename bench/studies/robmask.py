@@ -1,7 +1,7 @@
 """Tables and figures of RobMask, "Adversarial Masking", submitted to ICLR 2021."""
 
 from bench.studies.items import STUDIES, Part, Study, Where
-from bench.studies.pictures import epochs, figure
+from bench.studies.pictures import before_and_after, epochs, figure
 from bench.studies.tables import Table
 
 ATTACKS = {
@@ -51,12 +51,25 @@ TABLES = (
     ),
     table("text 5.2", "Seconds an epoch takes.", columns=("metric",)),
 )
+TUNED = (Part(("BN-std",), exhibits=("batchnorm", "features"), where=Where("cifar10", "resnet18", epochs=BASE)),)
 FIGURES = (
+    figure(
+        "Figure 1",
+        "The first batch norm before and after fine-tuning, by channel.",
+        TUNED,
+        before_and_after("batchnorm", "BN-std"),
+    ),
     figure(
         "Figure 3",
         "Accuracy by epoch, here of the hold-out.",
         (Part((*NAMES.values(),), where=Where("cifar10", "densenet121")),),
         epochs(NAMES),
+    ),
+    figure(
+        "Figure 4",
+        "Feature maps behind the first batch norm, before and after fine-tuning, of the first test image.",
+        TUNED,
+        before_and_after("features", "BN-std"),
     ),
 )
 
