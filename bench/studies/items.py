@@ -115,7 +115,7 @@ class Study:
     def chosen(self, kind: str, number: str) -> "Study":
         """The same with the items alone that `--table 1` or `--figure 2` name: 1 is 1(a), 1(b) and 1(c) too."""
         wanted = f"{kind} {number}".lower()
-        found = [i for i in self.items if i.name.lower() == wanted or i.name.lower().startswith(f"{wanted}(")]
+        found = [i for i in self.items if i.name.lower() in (wanted, number) or i.name.lower().startswith(f"{wanted}(")]
         if not found:
             raise BadInput(f"no {wanted} in this study; it has {', '.join(item.name for item in self.items)}")
         return replace(self, items=tuple(found))

@@ -1,5 +1,6 @@
 """A paper's figures as values: what is drawn of the rows, logs and exhibits of one scale."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bench.numbers import radius
 from bench.report.exhibits import read
 from bench.report.naming import labels
 from bench.report.sweeps import over_effort, over_eps
@@ -86,7 +88,10 @@ def radii(names: Mapping[str, str]) -> Drawing:
 
     def points(shown: Shown) -> pd.DataFrame:
         rows = _of(shown.rows, names)
-        return rows if rows.empty else _renamed(over_eps(rows), names)
+        if rows.empty:
+            return rows
+        found = _renamed(over_eps(rows), names)
+        return found.assign(panel=[_panel(title) for title in found["panel"]])
 
     return Drawing(_lines(points, None), points)
 
@@ -151,6 +156,13 @@ def _renamed(points: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
         return points
     named = points.assign(recipe=[shown.get(recipe, recipe) for recipe in points["recipe"]])
     return named.sort_values("recipe", key=lambda r: r.map(order), kind="stable", ignore_index=True)
+
+
+def _panel(title: str) -> str:
+    """`PGD-10, steps of 2/255` rather than `PGD-10 [step=0.00784...], swept over 12 radii`."""
+    text = re.sub(r", swept over \d+ radii$", "", title)
+    text = re.sub(r" \[step=([\d.]+)\]$", lambda step: f", steps of {radius(float(step[1]))}", text)
+    return re.sub(r" \[step=([\d.]+eps)\]$", r", steps of \1", text)
 
 
 def _lines(points: Callable[[Shown], pd.DataFrame], axis: str | None) -> Draw:
