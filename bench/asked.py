@@ -19,6 +19,7 @@ from bench.errors import BadInput
 from bench.inspected import Diagnosed, Group, Probed, Statistic
 from bench.plan import Budget
 from bench.plans import LONG
+from bench.ranges import read_ranges
 from bench.shards import Shard
 from bench.suites import attacks_of
 from bench.threat import L2, Linf, Threat
@@ -44,6 +45,7 @@ class Request:
     corruptions: tuple[str, ...] = ()  # names, or sets of them
     severities: tuple[int, ...] = SEVERITIES
     attack_corrupted: bool = False  # attack the corrupted images too
+    calibration: Path | None = None  # of ranges for M-TLAT's four corruptions
     audit: bool = False
     eps: tuple[float, ...] = ()
     sweep: tuple[float, ...] = ()
@@ -92,7 +94,8 @@ def corruptions_of(
     request: Request, conditions: Sequence[Condition], data: Dataset, test: Images, data_dir: Path
 ) -> Iterator[Condition]:
     """Every corruption at every severity and, where that is asked for, every attack of the conditions on each."""
-    corrupted = [*damages(request.corruptions, request.severities, data, test, data_dir)]
+    ranges = read_ranges(request.calibration, data) if request.calibration else None
+    corrupted = [*damages(request.corruptions, request.severities, data, test, data_dir, ranges)]
     yield from corrupted
     if request.attack_corrupted:
         attacked = [condition for condition in conditions if isinstance(condition, Attacked)]

@@ -15,6 +15,7 @@ from bench.corruptions import CORRUPTIONS, SETS, corrupted, find_ice, members, p
 from bench.data import Dataset, Images
 from bench.data.corrupted import Official, find_official
 from bench.errors import UnknownName
+from bench.ranges import Ranges
 from bench.registry import suggestion
 
 log = logging.getLogger("bench")
@@ -41,9 +42,17 @@ def names_of(texts: Sequence[str], dataset: Dataset) -> list[str]:
 
 
 def damages(
-    texts: Sequence[str], severities: Sequence[int], dataset: Dataset, test: Images, data_dir: Path
+    texts: Sequence[str],
+    severities: Sequence[int],
+    dataset: Dataset,
+    test: Images,
+    data_dir: Path,
+    ranges: Ranges | None = None,
 ) -> Iterator[Corrupted]:
-    """Each corruption at each severity. BadInput where a published file does not belong to these test images."""
+    """Each corruption at each severity. BadInput where a published file does not belong to these test images.
+
+    ranges: of those of M-TLAT, in the place of the paper's.
+    """
     for name in names_of(texts, dataset):
         for severity in severities:
             official = find_official(name, severity, dataset, len(test), data_dir)
@@ -51,8 +60,10 @@ def damages(
                 official.check(test)
                 yield Corrupted(name, severity, _params(published(official)), partial(_read, official))
             else:
-                made = generated(name, severity, dataset, data_dir)
-                yield Corrupted(name, severity, _params(made), partial(_make, name, severity, data_dir))
+                made, settings = generated(name, severity, dataset, data_dir), None
+                if ranges and (settings := ranges.settings(name, severity)):
+                    made |= {"calibrated": ranges.of, "parameters": settings}
+                yield Corrupted(name, severity, _params(made), partial(_make, name, severity, data_dir, settings))
 
 
 def published(official: Official) -> dict[str, Any]:
@@ -74,8 +85,10 @@ def _params(said: dict[str, Any]) -> str:
     return json.dumps(said, sort_keys=True)
 
 
-def _make(name: str, severity: int, data_dir: Path, x: Tensor, ids: range) -> Tensor:
-    return corrupted(x, name, severity, ids, data_dir)
+def _make(
+    name: str, severity: int, data_dir: Path, settings: tuple[float, ...] | None, x: Tensor, ids: range
+) -> Tensor:
+    return corrupted(x, name, severity, ids, data_dir, settings=settings)
 
 
 def _read(official: Official, x: Tensor, ids: range) -> Tensor:

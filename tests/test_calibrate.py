@@ -8,7 +8,11 @@ import torch
 from torch import nn
 
 from bench.calibrate import ENDS, End, accuracy_at, nearest
+from bench.corruptions import corrupted
+from bench.damage import damages
 from bench.data import DATASETS, Images
+from bench.errors import BadInput
+from bench.ranges import Ranges, read_ranges
 
 BASELINE = Path(__file__).parent / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
 DIGITS = DATASETS["digits"]
@@ -70,3 +74,47 @@ def test_a_model_is_calibrated_on(bench):
 def test_what_is_no_model_is_one_line(bench):
     code, _, err = bench("calibrate", "--model", "nowhere")
     assert (code, err.count("\n")) == (2, 1)
+
+
+# in the place of the paper's ranges
+
+
+def calibration(path: Path, **changes: object) -> Path:
+    """A calibration.json of digits: rotations of 10 to 60 degrees."""
+    ends = [{"wanted": 0.05, "amount": 10.0, "accuracy": 0.9}, {"wanted": 0.3, "amount": 60.0, "accuracy": 0.65}]
+    record = {"identity": "abcdef0123456789", "shape": [1, 8, 8], "ranges": {"rotation": {"ends": ends}}}
+    path.write_text(json.dumps(record | changes))
+    return path
+
+
+def test_severity_is_the_fifth_of_the_calibrated_range(tmp_path):
+    ranges = read_ranges(calibration(tmp_path / "c.json"), DIGITS)
+    assert ranges == Ranges("abcdef01", {"rotation": (10, 60)})
+    assert ranges.settings("rotation", 2) == (20, 30)
+    assert ranges.settings("occlusion", 2) is None
+
+
+def test_images_and_rows_are_those_of_the_calibrated_range(tmp_path):
+    test = DIGITS.load("test", tmp_path).first(6)
+    ranges = Ranges("abcdef01", {"rotation": (10, 60)})
+    plain = {c.name: c for c in damages(["rotation", "occlusion"], [2], DIGITS, test, tmp_path)}
+    found = {c.name: c for c in damages(["rotation", "occlusion"], [2], DIGITS, test, tmp_path, ranges)}
+    said = json.loads(found["rotation"].params)
+    assert (said["parameters"], said["calibrated"]) == ([20, 30], "abcdef01")
+    assert found["occlusion"] == plain["occlusion"]
+    x = found["rotation"].made(test.x, range(6))
+    assert torch.equal(x, corrupted(test.x, "rotation", 2, range(6), settings=(20, 30)))
+    assert not torch.equal(x, plain["rotation"].made(test.x, range(6)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"shape": [3, 32, 32]}, "those of digits are"),
+        ({"ranges": {"rotation": {"ends": [{"amount": 1.0}, {"amount": None}]}}}, "no whole range for rotation"),
+        ({"ranges": 3}, "no calibration.json"),
+    ],
+)
+def test_a_calibration_that_does_not_serve_is_refused(tmp_path, changes, message):
+    with pytest.raises(BadInput, match=message):
+        read_ranges(calibration(tmp_path / "c.json", **changes), DIGITS)

@@ -33,6 +33,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"attacks", "contract", "watch", "exhibits"},
     {"sweeps", "inspected"},
     {"conditions", "suites"},
+    {"ranges"},
     {"damage"},
     {"asked"},
     {"budgets"},

@@ -68,6 +68,12 @@ judging = shared(
     option("--sweep", type=Numbers(), help="Instead: 3 radii or more of a curve, such as 0,1/255,2/255,4/255,8/255."),
     option("--norm", type=click.Choice(["Linf", "L2"]), help="Of the evaluation. Default: the data set's."),
     option("--corruptions", type=Names(), help="none (default), all, imagenet-c, extra, mtlat, or names such as fog."),
+    option(
+        "--calibration",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Ranges for rotation, translation, occlusion and color_shift, from `bench calibrate`.",
+    ),
     option("--severities", type=Severities(), help="Of the corruptions. Default: 1-5."),
     option("--attack-corrupted", is_flag=True, help="Also attack what each corruption leaves, by every attack."),
     option("--limit", type=POSITIVE, help="Judge on the first N test images only."),

@@ -73,6 +73,7 @@ def corrupted(
     ids: Sequence[int],
     data_dir: Path | None = None,
     quirks: Quirks = "official",
+    settings: tuple[float, ...] | None = None,
 ) -> Tensor:
     """Images under a corruption: the same shape, type and device.
 
@@ -82,14 +83,15 @@ def corrupted(
     data_dir: where the photographs for frost may lie, see `bench.corruptions.ice`.
     quirks:   official drops the fraction of a level and never draws the sixth photograph of frost, as the published
               sets do; mended rounds and draws from all six.
+    settings: its parameters, where they are not those of the severity.
     BadInput for an unknown name or severity, for images of another range, and where the corruption is not defined.
     """
-    settings = parameters(name, severity, (x.shape[1], x.shape[2], x.shape[3]))
+    listed = parameters(name, severity, (x.shape[1], x.shape[2], x.shape[3]))
     if x.is_floating_point() and not (x.min() >= 0 and x.max() <= 1):
         raise BadInput(f"images span [{float(x.min()):.3f}, {float(x.max()):.3f}]; corruptions take pixels in [0, 1]")
     corruption = CORRUPTIONS[name]
     given = {"ice": find_ice(data_dir, USED if quirks == "official" else len(PHOTOGRAPHS))} if corruption.ice else {}
     whole = (x * 255).round().byte() if x.is_floating_point() else x
     with image_stream(ids, "corruption", name, severity):
-        result = corruption(whole, *settings, rounded=quirks == "mended", **given)
+        result = corruption(whole, *(settings or listed), rounded=quirks == "mended", **given)
     return result.to(x) / 255 if x.is_floating_point() else result

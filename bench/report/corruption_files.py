@@ -1,6 +1,7 @@
 """From a results folder to its corruption tables: on the terminal, and as files under reports/corruptions/."""
 
 import math
+import re
 from collections.abc import Set
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +60,7 @@ def write_corruptions(results: Path, reports: Path) -> list[Path]:
     files: dict[str, Content] = {}
     sections = ["# Corruptions\n"]
     for (board, made), scores in found(results).items():
-        title, slug = heading(board, made), f"{board.slug}-{made}"
+        title, slug = heading(board, made), f"{board.slug}-{re.sub(r'[^a-z0-9]+', '-', made)}"
         figures = {"heat": heat_map(scores, title), "severity": severity_curves(scores, title)}
         files |= {
             f"{slug}.csv": scores.cells.to_csv(index=False, lineterminator="\n"),
@@ -88,7 +89,8 @@ def print_corruptions(results: Path, console: "Console", only: Set[str] | None =
 
 def heading(board: Board, made: str) -> str:
     """What all numbers of a table have in common."""
-    return f"{board.dataset}, {board.model}, {board.budget}, n={board.n}, {made} images"
+    make, comma, how = made.partition(",")
+    return f"{board.dataset}, {board.model}, {board.budget}, n={board.n}, {make} images{comma}{how}"
 
 
 def accuracies(scores: Scores, spread: str = SPREAD) -> pd.DataFrame:

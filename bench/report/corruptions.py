@@ -44,7 +44,7 @@ def corruption_tables(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[
     """
     accuracies = rows[(rows["metric"] == "accuracy") & (rows["source"] == "")]
     accuracies = accuracies[accuracies["kind"].isin(["clean", "attack", *CORRUPTED])]
-    made = [_corruption(*row).get("made", "") for row in pairs(accuracies, "kind", "params")]
+    made = [_made(_corruption(*row)) for row in pairs(accuracies, "kind", "params")]
     accuracies = accuracies.assign(made=made, eps=accuracies["eps"].round(7))
     found = {}
     shared: Any  # the key of a group is only Hashable to the type checker
@@ -56,6 +56,12 @@ def corruption_tables(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[
             beside = same[~treated & same["run"].isin(part["run"])]
             found[board, str(make)] = _scores(pd.concat([beside, part]), outcomes, dataset)
     return found
+
+
+def _made(said: dict[str, Any]) -> str:
+    """Which images stand in one table: official ones, generated ones, or those of ranges calibrated on a model."""
+    made = str(said.get("made", ""))  # of what is no corruption there is nothing
+    return f"{made}, calibrated on {said['calibrated']}" if "calibrated" in said else made
 
 
 def _scores(part: pd.DataFrame, outcomes: Mapping[str, Bits], dataset: str) -> Scores:
