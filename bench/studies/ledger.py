@@ -3,13 +3,14 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 
+import numpy as np
 import pandas as pd
 
 from bench.papers import printed
-from bench.stats import mcnemar
+from bench.stats import mcnemar, paired_bootstrap
 from bench.studies.found import Finder
 from bench.studies.items import Where
 from bench.studies.numbers import Number
@@ -22,6 +23,7 @@ NOT_AUTOATTACK = "printed number is not AutoAttack"
 SMALLER = "measured at a smaller scale"
 POINTS = 1.0  # two accuracies this close are one number: what another seed or another machine makes of it
 CLOSE = {"score": 0.02, "cosine": 0.05, "mean": POINTS, "accuracy": POINTS}
+RESAMPLES = 2000  # a table may have a hundred pairs of lines
 FACTOR = 2.0  # squared gradients and seconds count as reproduced within this factor
 UNITS = {"accuracy": "%", "mean": "%", "spread": "%", "score": "A/A clean", "seconds": "s"}
 
@@ -85,6 +87,8 @@ class Order:
     below: str
     printed: float  # by how much
     ours: float
+    low: float  # its 95 % interval, by paired bootstrap over the images, of several seeds of their mean
+    high: float
     p: float
 
     @property
@@ -139,6 +143,35 @@ def frame(ledger: Iterable[Entry]) -> pd.DataFrame:
     )
 
 
+def brief(ledger: Iterable[Entry]) -> pd.DataFrame:
+    """For people: a line each printed number."""
+    return pd.DataFrame(
+        [
+            {
+                "Item": e.table.name,
+                "Number": e.place,
+                "Printed": e.number.text,
+                "Ours": _short(e.ours.value),
+                "Difference": _short(e.difference, "+"),
+                "AutoAttack": _short(e.autoattack.value),
+                "AutoAttack by others": _short(e.published),
+                "Status": e.status,
+            }
+            for e in ledger
+            if e.number.text
+        ]
+    )
+
+
+def compared(found: Iterable[Order]) -> pd.DataFrame:
+    """The comparisons, every digit."""
+    return pd.DataFrame([asdict(order) | {"same": order.same, "sure": order.sure} for order in found])
+
+
+def _short(value: float, sign: str = "") -> str:
+    return "\N{EN DASH}" if math.isnan(value) else f"{value:{sign}.4g}"
+
+
 def counts(ledger: Sequence[Entry]) -> dict[str, int]:
     """How many entries have each status, those that fall short together."""
     return dict(Counter(kind_of(entry.status) for entry in ledger))
@@ -165,13 +198,22 @@ def orders(ledger: Sequence[Entry]) -> Iterator[Order]:
             if low.number.printed < high.number.printed:
                 apart = high.number.printed - low.number.printed, high.ours.value - low.ours.value
                 names = " ".join(filter(None, high.number.line)), " ".join(filter(None, low.number.line))
-                yield Order(item, column, *names, *apart, _p(high.ours, low.ours))
+                yield Order(item, column, *names, *apart, *_interval(high.ours, low.ours), _p(high.ours, low.ours))
 
 
 def _p(one: Ours, other: Ours) -> float:
     """Of McNemar's exact test, the highest over pairs of seeds; NaN where there are no outcomes by image."""
     pairs = [(a, b) for a in one.bits for b in other.bits if len(a) == len(b)]
     return max((mcnemar(int((a & ~b).sum()), int((b & ~a).sum())) for a, b in pairs), default=math.nan)
+
+
+def _interval(one: Ours, other: Ours) -> tuple[float, float]:
+    """In points; NaN where there are no outcomes on the same images."""
+    sizes = {len(bits) for bits in (*one.bits, *other.bits)}
+    if not one.bits or not other.bits or len(sizes) > 1:
+        return math.nan, math.nan
+    low, high = paired_bootstrap(np.mean(one.bits, axis=0) - np.mean(other.bits, axis=0), RESAMPLES)
+    return 100 * low, 100 * high
 
 
 def _ratio(ours: float, theirs: float) -> str:

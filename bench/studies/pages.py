@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.errors import BadInput
 from bench.numbers import radius
+from bench.report import plain
 from bench.report.exhibits import cosines, read
 from bench.report.files import Content, replace_files
 from bench.report.naming import placed
@@ -18,7 +19,7 @@ from bench.results import load, read_outcomes
 from bench.studies.found import Finder
 from bench.studies.items import STUDIES, Item, Part, Study
 from bench.studies.layout import LEGEND, drawn, latex, markdown
-from bench.studies.ledger import Entry, entries, frame, orders
+from bench.studies.ledger import Entry, brief, compared, entries, frame, orders
 from bench.studies.pictures import Drawing, Shown
 from bench.studies.scales import Scale, scales
 from bench.studies.summary import overview, sentences
@@ -115,10 +116,15 @@ def _section(study: Study, scale: Scale, rows: pd.DataFrame, results: Path) -> t
             pictures[item] = True
             body.append(f"### {item.name}\n\n{item.about}\n")
     every = [entry for part in ledger.values() for entry in part]
-    made[f"{scale.slug}-ledger.csv"] = frame(every).to_csv(index=False, lineterminator="\n")
-    compared = list(orders(every))
-    head = [f"## {scale.title}\n", *sentences(study, every, compared, pictures, scale), _trouble(rows)]
-    return "\n".join([*filter(None, head), overview(study, ledger, compared, pictures, scale.papers), *body]), made
+    pairs, name = list(orders(every)), f"{scale.slug}-ledger"
+    made[f"{name}.csv"] = frame(every).to_csv(index=False, lineterminator="\n")
+    made[f"{name}.md"] = (
+        f"# {study.about}\n\n{scale.title}\n\n{plain.markdown(brief(every), ('Item', 'Number', 'Status'))}"
+    )
+    made[f"{scale.slug}-comparisons.csv"] = compared(pairs).to_csv(index=False, lineterminator="\n")
+    head = [f"## {scale.title}\n", *sentences(study, every, pairs, pictures, scale), _trouble(rows)]
+    more = f"Every printed number, one by one: [ledger]({name}.md).\n"
+    return "\n".join([*filter(None, head), overview(study, ledger, pairs, pictures, scale.papers), more, *body]), made
 
 
 def _table_files(item: Item, ledger: list[Entry], scale: Scale) -> dict[str, Content]:
