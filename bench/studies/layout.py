@@ -1,7 +1,7 @@
 """One paper's table as text: its own lines and columns, each cell ours beside the printed number."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -11,7 +11,7 @@ from bench.stats import mcnemar
 from bench.studies.ledger import Entry
 from bench.studies.ours import Ours
 
-ABREAST = 6  # columns of numbers that fit a page of LaTeX beside the names
+ABREAST = 125  # characters that fit a line of a page of LaTeX
 DASH = "\N{EN DASH}"
 LEGEND = (
     "Each cell: ours ± the wider side of the 95 % interval over the images (of several seeds: ± their standard "
@@ -53,14 +53,25 @@ def markdown(table: Drawn) -> str:
 def latex(table: Drawn, caption: str, label: str) -> str:
     """Floats in booktabs style; a table that is too wide for a page goes on in another float below."""
     shown = _strong(table.cells.map(lambda cell: cell.translate(plain.LATEX)), table.bold, r"\textbf{", "}")
-    numbers = [column for column in shown if column not in table.heads]
-    blocks = [numbers[i : i + ABREAST] for i in range(0, len(numbers), ABREAST)]
-    floats = []
+    floats, blocks = [], list(_abreast(table))
     for place, block in enumerate(blocks):
         part = f" Part {place + 1} of {len(blocks)}." if len(blocks) > 1 else ""
         name = f"{label}-{place + 1}" if len(blocks) > 1 else label
         floats.append(plain.latex(shown[[*table.heads, *block]], table.heads, caption + part, name))
     return "\n".join(floats)
+
+
+def _abreast(table: Drawn) -> Iterator[list[str]]:
+    """The columns of numbers in groups that fit a page beside the names of the lines."""
+    wide = {str(c): 2 + max(len(str(c)), int(table.cells[c].str.len().max())) for c in table.cells}
+    room = ABREAST - sum(wide[head] for head in table.heads)
+    block: list[str] = []
+    for column in [c for c in wide if c not in table.heads]:
+        if block and sum(wide[c] for c in [*block, column]) > room:
+            yield block
+            block = []
+        block.append(column)
+    yield block
 
 
 def _cell(entry: Entry | None) -> str:
