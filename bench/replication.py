@@ -27,7 +27,8 @@ def run_study(name: str, request: Request, manner: Manner, only: tuple[str, str]
     for each in [*STUDIES] if name == "all" else [name]:
         study = STUDIES[each].chosen(*only) if only else STUDIES[each]
         if manner.dry_run:
-            for part in [*(replace(study, items=(item,)) for item in study.items if item.parts), study]:
+            items = [replace(study, items=(item,)) for item in study.items if item.parts]
+            for part in [*items, study] if len(items) > 1 else items:
                 tell_price(each, part, request, manner)
             continue
         works, wrong = carry_out(list(requests(each, study, request, manner)), manner)
