@@ -1,9 +1,12 @@
 """Tables and figures of the five papers: every printed number has its place, and ours come from the rows they say."""
 
+import io
 import json
+import math
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from result_files import measure
@@ -23,6 +26,7 @@ from bench.studies import STUDIES, Where
 from bench.studies.layout import drawn, latex, markdown
 from bench.studies.ledger import NOT_AUTOATTACK, NOT_RUN, REPRODUCED, SMALLER, entries, orders
 from bench.studies.pages import files, finder_of
+from bench.studies.pictures import Shown, _panel
 from bench.studies.scales import EPS, Scale, length, scales, spelled
 from bench.studies.tables import Table
 
@@ -335,3 +339,74 @@ def test_the_listing_says_what_is_there(tmp_path):
 def test_bad_input_is_one_line(options, message, tmp_path):
     result = CliRunner().invoke(cli, ["run", *options, "--results", str(tmp_path)])
     assert message in str(result.exception) + result.output
+
+
+# figures
+
+
+def shown(tmp_path):
+    ((scale, rows),) = scales(load(tmp_path))
+    return Shown(scale, rows, tmp_path)
+
+
+def test_a_panel_says_its_steps_as_people_do():
+    assert _panel("FGSM, swept over 12 radii") == "FGSM"
+    assert _panel(f"PGD-10 [step={2 / 255!r}], swept over 12 radii") == "PGD-10, steps of 2/255"
+    assert _panel("PGD-10 [step=0.25eps]") == "PGD-10, steps of 0.25eps"
+
+
+def test_curves_over_epochs_are_the_training_logs_under_the_papers_names(tmp_path):
+    board(tmp_path)
+    item = next(item for item in STUDIES["m2at"].items if item.name == "Figure 2")
+    assert item.content.points(shown(tmp_path)).empty
+    assert item.content.draw(shown(tmp_path), "title") is None
+    log = "epoch,val_clean,val_pgd,seconds\n1,0.3,0.1,5\n2,0.4,0.2,5\n"
+    (tmp_path / "cifar10/resnet8/M2AT/s0-aaaa/train.csv").write_text(log)
+    points = item.content.points(shown(tmp_path))
+    assert list(points["method"]) == ["M2AT", "M2AT"]
+    assert list(points["val_pgd"]) == [0.1, 0.2]
+    axes = item.content.draw(shown(tmp_path), "title").axes[0]
+    assert [list(line.get_ydata()) for line in axes.lines] == [[30, 40], [10, 20]]
+
+
+def test_accuracy_over_steps_is_drawn_for_each_radius_of_training(tmp_path):
+    for recipe, right in (("R-MC-LA", 8), ("R-MC-LA.eps4", 6)):
+        measure(tmp_path, "", "1" * 10, recipe=recipe, **CIFAR)
+        for k in (2, 5, 10):
+            bits, params = "1" * (right - k // 5) + "0" * (10 - right + k // 5), json.dumps({"steps": k})
+            measure(tmp_path, f"PGD-{k}.last", bits, recipe=recipe, **CIFAR, params=params)
+    item = next(item for item in STUDIES["bat"].items if item.name == "Figure 1")
+    points = item.content.points(shown(tmp_path))
+    assert list(points["recipe"].unique()) == ["eps_x=4", "eps_x=8"]
+    assert list(points.loc[points["recipe"] == "eps_x=8", "x"]) == [2, 5, 10]
+    assert list(points.loc[points["recipe"] == "eps_x=8", "value"]) == pytest.approx([80, 70, 60])
+
+
+def test_figures_of_batch_norms_and_gradients_are_drawn_from_exhibits(tmp_path):
+    measure(tmp_path, "", "1" * 10, recipe="BN-std", **CIFAR)
+    folder = tmp_path / "cifar10/resnet8/BN-std/s0-aaaa/exhibits"
+    folder.mkdir()
+    names = ("running_mean", "running_var", "weight", "bias")
+    head = ",".join(["layer", "channel", *names, *(f"start_{name}" for name in names)])
+    (folder / "batchnorm.csv").write_text(f"{head}\n0,0,1,1,1,0,1,1,1,0\n0,1,2,1,0,0,2,0,1,0\n")
+    ledger = found(tmp_path, "robmask", "Table 9")
+    assert len({entry.number.line for entry in ledger.values()}) == 1  # by recipe and column: the last layer
+    item = next(item for item in STUDIES["robmask"].items if item.name == "Table 9")
+    ((scale, rows),) = scales(load(tmp_path))
+    entries_ = entries(item.content, finder_of(scale, rows, tmp_path), item.stood_for(scale.dataset, "cifar10"))
+    known = {entry.number.column: entry.ours.value for entry in entries_ if entry.ours.known}
+    assert known["Running mean"] == pytest.approx(1)
+    assert known["Scale"] == pytest.approx(1 / math.sqrt(2))
+    assert known["Shift"] == 1
+    figure = next(item for item in STUDIES["robmask"].items if item.name == "Figure 1").content
+    assert figure.draw(shown(tmp_path), "title") is not None
+
+
+def test_comparisons_have_intervals_of_the_same_images(tmp_path):
+    board(tmp_path)
+    made = files("m2at", tmp_path)
+    (name,) = [name for name in made if name.endswith("comparisons.csv")]
+    frame = pd.read_csv(io.StringIO(made[name]))
+    pair = frame[(frame["column"] == "PGD-20") & (frame["above"].str.contains("Masking"))].iloc[0]
+    assert pair["low"] <= pair["ours"] <= pair["high"]
+    assert not pair["sure"]

@@ -40,6 +40,8 @@ HEADS = {
     "metric": "Of seeds",
 }
 SPOKEN = {"none": "Clean", "clean": "Clean", "clean_mean": "mean", "clean_std": "std"}
+SPOKEN |= {"cosine_similarity_running_mean": "Running mean", "cosine_similarity_running_var": "Running variance"}
+SPOKEN |= {"cosine_similarity_weight": "Scale", "cosine_similarity_bias": "Shift", "seconds_per_epoch": "Seconds"}
 SPOKEN |= {f"grad_sq_l2_{name}": name for name in ("min", "mean", "max")}
 
 
