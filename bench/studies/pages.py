@@ -51,11 +51,12 @@ def files(name: str, results: Path, only: Set[str] | None = None, n: int | None 
     if study.findings is not None:
         sections += list(_claims(study, rows, n))
     else:
-        for scale, part in scales(rows):
-            if n is None or scale.n in (0, n):
-                text, more = _section(study, scale, part, results)
-                sections.append(text)
-                beside |= more
+        found = [(scale, part) for scale, part in scales(rows) if n is None or scale.n in (0, n)]
+        several = [(scale, part) for scale, part in found if part["recipe"].nunique() > 1]
+        for scale, part in several or found:  # one recipe alone, such as what crafts images for others, shows nothing
+            text, more = _section(study, scale, part, results)
+            sections.append(text)
+            beside |= more
         sections.append(f"\n{LEGEND}\n")
     return {f"{name}.md": "\n".join(sections), **beside}
 

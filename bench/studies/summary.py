@@ -1,5 +1,6 @@
 """What a ledger comes to: three sentences, and a line an item."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -61,10 +62,9 @@ def _held(ledger: Sequence[Entry], compared: Sequence[Order], scale: Scale) -> s
     if not compared:
         return "Nothing printed can be compared yet."
     same = [order for order in compared if order.same]
-    sure = sum(order.sure for order in same)
     text = (
-        f"Of {len(compared)} comparisons between two lines of one column, {len(same)} come out as printed, {sure} of "
-        f"them beyond chance (McNemar's exact test, 5 %): {_by_item(same, compared)}."
+        f"Of {len(compared)} comparisons between two lines of one column, {len(same)} come out as printed, {_sure(same)}: "
+        f"{_by_item(same, compared)}."
     )
     if not scale.papers:
         return f"{text} Sizes cannot be compared: these models are far smaller than the paper's."
@@ -75,7 +75,7 @@ def _held(ledger: Sequence[Entry], compared: Sequence[Order], scale: Scale) -> s
 def _failed(ledger: Sequence[Entry], compared: Sequence[Order]) -> str:
     other = sorted((order for order in compared if not order.same), key=lambda order: order.ours)
     sure = [order for order in other if order.sure]
-    text = f"{len(other)} are the other way round or equal, {len(sure)} beyond chance"
+    text = f"{len(other)} are the other way round or equal, {_sure(other)}"
     if shown := (sure or other)[:MOST]:
         text += ": " + "; ".join(
             f"{order.item} {order.column}, {order.above} is {_size(order.ours)} below {order.below} where "
@@ -91,6 +91,15 @@ def _failed(ledger: Sequence[Entry], compared: Sequence[Order]) -> str:
             f"at worst ({worst.table.name}, {worst.place})"
         )
     return f"{text}."
+
+
+def _sure(some: Sequence[Order]) -> str:
+    """How many are beyond chance, of those that are about counts of images."""
+    tested = [order for order in some if not math.isnan(order.p)]
+    if some and not tested:
+        return "untested, as none counts images"
+    of = "" if len(tested) == len(some) else f" of {len(tested)} that count images"
+    return f"{sum(order.sure for order in tested)}{of} beyond chance (McNemar's exact test, 5 %)"
 
 
 def _missing(study: Study, ledger: Sequence[Entry], pictures: Mapping[Item, bool]) -> str:
