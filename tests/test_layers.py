@@ -107,6 +107,7 @@ def test_tables_are_made_from_stored_rows_alone():
         "errors",
         "numbers",
         "papers",
+        "plans",
         "registry",
         "results",
         "stats",
