@@ -35,6 +35,7 @@ class Request:
     dataset: str = "digits"
     model: str | None = None
     budget: str | None = None
+    paper: str = ""  # whose tables it is for, as of `plans.plan_of_paper`
     epochs: int | None = None
     limit_train: int | None = None
     train_eps: float | None = None

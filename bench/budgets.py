@@ -22,7 +22,7 @@ def plan_of(request: Request, budget: str, data: Dataset, recipe: str) -> Plan:
     long = LONG in request.settings
     if long and budget != PAPER:
         raise BadInput(f"--set {LONG} is for the plans of papers; give --budget {PAPER} too")
-    plan = plan_of_paper(recipe, data.name, long) if budget == PAPER else budget_of(budget, data).plan
+    plan = plan_of_paper(recipe, data.name, long, request.paper) if budget == PAPER else budget_of(budget, data).plan
     if request.epochs is not None:
         plan = replace(plan, epochs=request.epochs)
     for setting in request.settings:

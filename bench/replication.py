@@ -23,8 +23,10 @@ def run_study(name: str, request: Request, manner: Manner, only: tuple[str, str]
 
     only: `table` or `figure`, and its number. 0, or 1 if a training or a cell failed.
     """
-    failed = 0
-    for each in [*STUDIES] if name == "all" else [name]:
+    failed, names = 0, [*STUDIES] if name == "all" else [name]
+    if any(STUDIES[each].paper for each in names) and (request.eps or request.norm):
+        raise BadInput(f"--study {name} attacks as printed, at each number's own radius; leave --eps and --norm out")
+    for each in names:
         study = STUDIES[each].chosen(*only) if only else STUDIES[each]
         if manner.dry_run:
             items = [replace(study, items=(item,)) for item in study.items if item.parts]
@@ -53,9 +55,14 @@ def tell_price(name: str, study: Study, request: Request, manner: Manner) -> Non
 def requests(name: str, study: Study, request: Request, manner: Manner) -> Iterator[Request]:
     """One for each part. A model that others' images are crafted on is trained before its request is made."""
     home = STUDIES[name].home
-    for part in dict.fromkeys(
-        part for item in study.items for part in item.at(request.budget or "", request.dataset, home)
-    ):
+    parts = dict.fromkeys(part for item in study.items for part in item.at(request.budget or "", request.dataset, home))
+    if not parts:
+        places = ", ".join(dict.fromkeys(part.where.dataset for part in study.parts if part.where))
+        raise BadInput(
+            f"{', '.join(item.name for item in study.items)} of {name}: of {places}, which {request.dataset} does not "
+            "stand in for; name another --dataset, or give --budget paper"
+        )
+    for part in parts:
         yield asked(part, request, manner)
 
 
@@ -64,7 +71,7 @@ def asked(part: Part, request: Request, manner: Manner) -> Request:
     where, changes = part.where, dict[str, Any]()
     name = "" if where else request.dataset
     if where:
-        changes = {"dataset": where.dataset, "model": where.model}
+        changes = {"dataset": where.dataset, "model": where.model, "paper": where.paper}
         changes |= {"epochs": where.epochs or request.epochs, "limit_train": where.images or request.limit_train}
         changes |= {"settings": (*request.settings, "plan=long")} if where.plan else {}
     changes |= {

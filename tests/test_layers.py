@@ -108,6 +108,7 @@ def test_tables_are_made_from_stored_rows_alone():
         "errors",
         "numbers",
         "papers",
+        "plans",
         "registry",
         "results",
         "stats",

@@ -115,9 +115,9 @@ def test_smaller_models_stand_in_for_the_first_network_of_the_main_data_set_or_o
     study = STUDIES["avmixup"]
     first, fourth = (next(item for item in study.items if item.name == name) for name in ("Table 1", "Table 4"))
     assert study.home == "cifar10"
-    assert first.stood_for("digits", study.home) == Where("cifar10", "wrn-34-10.per_image_std")
+    assert first.stood_for("digits", study.home) == Where("cifar10", "wrn-34-10.per_image_std", paper="avmixup")
     assert fourth.stood_for("digits", study.home) is None
-    assert fourth.stood_for("svhn", study.home) == Where("svhn", "wrn-16-8.per_image_std")
+    assert fourth.stood_for("svhn", study.home) == Where("svhn", "wrn-16-8.per_image_std", paper="avmixup")
     assert fourth.at("quick", "digits", study.home) == ()
     assert all(part.where is None for part in first.at("quick", "digits", study.home))
     assert first.at("paper", "digits", study.home) == first.parts
@@ -168,8 +168,8 @@ def test_a_start_from_the_image_is_another_attack_than_one_at_random(tmp_path):
 
 def test_two_settings_that_the_printed_number_does_not_tell_apart_are_no_number(tmp_path):
     measure(tmp_path, "", "1111111110", recipe="M2AT", **CIFAR)
-    for restarts, bits in ((1, "1111000000"), (5, "1100000000")):
-        params = json.dumps({"start": "random", "step": "0.25eps", "restarts": restarts})
+    for other, bits in ((1, "1111000000"), (5, "1100000000")):
+        params = json.dumps({"start": "random", "step": "0.25eps", "other": other})
         measure(tmp_path, "PGD-20.last", bits, recipe="M2AT", **CIFAR, params=params)
     assert not found(tmp_path)["M2AT", "PGD-20"].ours.known
 

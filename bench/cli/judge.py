@@ -11,7 +11,9 @@ from bench.cli.types import Names, Numbers, Seeds
 from bench.errors import BadInput
 from bench.shards import Shard
 
-GRID = ("methods", "attacks", "corruptions", "attack_corrupted", "transfer", "source", "sweep")  # of a study itself
+GRID = (  # of a study itself
+    "methods", "attacks", "corruptions", "severities", "attack_corrupted", "transfer", "source", "sweep",
+)  # fmt: skip
 
 
 @cli.command()

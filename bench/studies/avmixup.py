@@ -38,7 +38,7 @@ FIGURES = (
     figure(
         "Figure 2",
         "Accuracy on clean images and under PGD-10 by epoch, here of the hold-out.",
-        (Part((*NAMES.values(),), where=Where("cifar10", f"wrn-34-10.{OWN}")),),
+        (Part((*NAMES.values(),), where=Where("cifar10", f"wrn-34-10.{OWN}", paper="avmixup")),),
         epochs(NAMES),
     ),
 )

@@ -16,7 +16,7 @@ for crafted in ("from undefended", "from another R-MC-LA"):
 ATTACKS |= {"black-box FGSM w.o. RS from undefended": "FGSM.last"}
 NAMES = {f"eps_x={eps}": f"R-MC-LA.eps{eps}" for eps in (1, 2, 4)} | {"eps_x=8": "R-MC-LA", "eps_x=12": "R-MC-LA.eps12"}
 GRADIENTS = {"undefended": "Standard", "adversarially trained": "PGD-AT.7x2"}
-HOME = Where("cifar10", "wrn-28-10.pm1")
+HOME = Where("cifar10", "wrn-28-10.pm1", paper="bat")
 
 
 def table(name: str, about: str, **settings: object) -> Table:

@@ -15,6 +15,8 @@ from bench.studies.numbers import Number, Reading, any_iterate
 from bench.studies.ours import NOTHING, Ours, Record
 from bench.studies.scales import Scale
 
+USUAL = {"restarts": "1", "loss": "ce"}  # settings that no table names; with others it is another attack
+
 
 class Finder:
     """The rows of one scale, by model.
@@ -56,16 +58,17 @@ class Finder:
             )
         treated = [r for r in accuracies if self._treated(r, reading, number.source)]
         if reading.kind == "score":
-            return self._score(treated, [r for r in accuracies if r["kind"] == "clean"])
+            whole = 5 if reading.corruption else 1  # a mean over five severities is none of three
+            return self._score(treated, [r for r in accuracies if r["kind"] == "clean"], whole)
         return ours.accuracy(treated, self.outcomes)
 
     def beside(self, number: Number, stood_for: Where | None, epoch: str) -> tuple[Ours, Ours]:
-        """The same attack judged on every image that it visits, and AutoAttack; of a white-box accuracy at 8/255."""
+        """The same attack judged on every image that it visits, and AutoAttack; of a white-box attack, in its unit."""
         reading = number.reading
-        if reading.kind != "accuracy" or not reading.attack or number.source:
+        if not reading.attack or number.source:
             return NOTHING, NOTHING
-        any_one = Reading("accuracy", any_iterate(reading.attack), reading.eps)
-        auto = Reading("accuracy", "AutoAttack", reading.eps)
+        any_one = Reading(reading.kind, any_iterate(reading.attack), reading.eps)
+        auto = Reading(reading.kind, "AutoAttack", reading.eps)
         found = [
             self.ours(number, stood_for, epoch, r) if r.attack != reading.attack else NOTHING for r in (any_one, auto)
         ]
@@ -77,32 +80,40 @@ class Finder:
         if row["kind"] != "attack" or not self._crafted(row, reading, source):
             return False
         name, settings = parsed(reading.attack)
-        if row["name"] != name or not (row["eps"] == np.inf or abs(row["eps"] - self.scale.eps(reading.eps)) < 1e-6):
+        near = row["norm"] == "Linf" and abs(row["eps"] - self.scale.eps(reading.eps)) < 1e-6
+        if row["name"] != name or not (row["eps"] == np.inf or near):
             return False
-        asked = {key: value for key, value in settings.items() if key != "step"}
-        same = all(str(row["settings"].get(key)).lower() == value.lower() for key, value in asked.items())
-        return same and ("step" not in settings or _same_step(row, settings["step"], reading.eps))
+        usual = USUAL | ({"loss": "margin"} if name.startswith("CW-") else {})
+        asked = {key: value for key, value in usual.items() if key in row["settings"]} | settings
+        own = {key: str(row["settings"].get(key)).lower() for key in asked if key != "step"}
+        return all(asked[key].lower() == value for key, value in own.items()) and (
+            "step" not in settings or _same_step(row, settings["step"], reading.eps)
+        )
 
     def _crafted(self, row: Record, reading: Reading, source: str) -> bool:
         """Whether the images come from where they are to come from: the model itself, or another of the same seed."""
         if not source or not row["source"]:
             return not source and not row["source"]
-        where, *_ = row["source"].split("@")
+        where, *which = row["source"].split("@")
         _, model, *between, last = where.split("/")
         recipe, seed = (between[0] if between else ""), int(re.sub(r"\D.*", "", last.removeprefix("s")) or -1)
         if recipe != source:
             return False
         if reading.crafter:
-            return bool(model != row["model"])
-        return bool(model == row["model"]) and bool(seed != row["seed"] if reading.twin else seed == row["seed"])
+            return not which and bool(model != row["model"])
+        same = model == row["model"] and which == [row["epoch"]] * (row["epoch"] != "last")
+        return same and bool(seed != row["seed"] if reading.twin else seed == row["seed"])
 
-    def _score(self, treated: Sequence[Record], clean: Sequence[Record]) -> Ours:
+    def _score(self, treated: Sequence[Record], clean: Sequence[Record], whole: int) -> Ours:
+        """whole: how many severities a run's are the mean of."""
+        if ours.several(treated):
+            return NOTHING
         found = []
         plain = {r["run"]: self.outcomes.get(r["key"]) for r in clean}
         for run in dict.fromkeys(r["run"] for r in treated):
             bits = [self.outcomes.get(r["key"]) for r in ours.latest([r for r in treated if r["run"] == run])]
             right = plain.get(run)
-            if right is not None and all(b is not None for b in bits):
+            if right is not None and len(bits) == whole and all(b is not None for b in bits):
                 found.append(score([b for b in bits if b is not None], right)[1])
         return ours.together(found, max((r["n"] for r in treated), default=0), ours.failure(treated))
 
@@ -124,7 +135,7 @@ def parsed(attack: str) -> tuple[str, dict[str, str]]:
 
 
 def _same_step(row: Record, step: str, eps: float) -> bool:
-    wanted = float(step.removesuffix("px")) / eps
+    wanted = float(step.removesuffix("eps")) if step.endswith("eps") else float(step.removesuffix("px")) / eps
     own = str(row["settings"].get("step", ""))
     if not own:
         return False

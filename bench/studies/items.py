@@ -24,6 +24,7 @@ class Where:
     plan: str = ""  # "long" for BAT's "+"
     epochs: int | None = None  # None: as its plan has it
     images: int | None = None  # None: all there are
+    paper: str = ""  # whose tables they are in
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,10 @@ def drawn(ledger: Sequence[Entry]) -> Drawn:
     bold = {head: [False] * len(lines) for head in named}
     bold |= {c: [line in best[c] for line in lines] for c in columns}
     if any(entry.autoattack.known for entry in ledger):
-        strongest = {e.number.line: e.autoattack for e in ledger if e.autoattack.known}
-        text["AutoAttack"] = [_ours(strongest[line]) if line in strongest else DASH for line in lines]
+        strongest = {e.number.line: e for e in ledger if e.autoattack.known}
+        text["AutoAttack"] = [
+            _ours(strongest[line].autoattack, strongest[line]) if line in strongest else DASH for line in lines
+        ]
         bold["AutoAttack"] = [False] * len(lines)
     return Drawn(pd.DataFrame(text), pd.DataFrame(bold), [*named])
 
@@ -84,13 +86,13 @@ def _cell(entry: Entry | None) -> str:
     return (_ours(entry.ours, entry) + beside + theirs) if entry.ours.known else DASH + theirs
 
 
-def _ours(ours: Ours, entry: Entry | None = None) -> str:
+def _ours(ours: Ours, entry: Entry) -> str:
     within = "" if math.isnan(ours.half) or (ours.half == 0 and ours.n == 0) else f" ± {_digits(ours.half, entry)}"
     return _digits(ours.value, entry) + within
 
 
-def _digits(value: float, entry: Entry | None) -> str:
-    kind = entry.number.reading.kind if entry else "accuracy"
+def _digits(value: float, entry: Entry) -> str:
+    kind = entry.number.reading.kind
     if kind == "gradient":
         return f"{value:.2g}" if 0.01 <= abs(value) < 1000 else f"{value:.1e}".replace("e+0", "e").replace("e-0", "e-")
     return f"{value:.2f}" if kind in ("score", "cosine", "spread") else f"{value:.1f}"

@@ -9,13 +9,14 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from bench import numbers
 from bench.papers import printed
 from bench.stats import mcnemar, paired_bootstrap
 from bench.studies.found import Finder
 from bench.studies.items import Where
 from bench.studies.numbers import Number
 from bench.studies.ours import Ours
-from bench.studies.tables import Table
+from bench.studies.tables import DATASETS, MODELS, Table
 
 NOT_RUN = "not run at this budget"
 REPRODUCED = "reproduced"
@@ -195,7 +196,7 @@ def orders(ledger: Sequence[Entry]) -> Iterator[Order]:
     for (item, column, _), part in columns.items():
         for pair in combinations(part, 2):
             low, high = sorted(pair, key=lambda e: e.number.printed)
-            if low.number.printed < high.number.printed:
+            if low.number.printed < high.number.printed and low.number.model != high.number.model:
                 apart = high.number.printed - low.number.printed, high.ours.value - low.ours.value
                 names = " ".join(filter(None, high.number.line)), " ".join(filter(None, low.number.line))
                 yield Order(item, column, *names, *apart, *_interval(high.ours, low.ours), _p(high.ours, low.ours))
@@ -224,9 +225,14 @@ def _ratio(ours: float, theirs: float) -> str:
 
 
 def _published(number: Number) -> float:
+    where, reading = number.where, number.reading
+    if reading.kind != "accuracy" or not reading.attack or not number.recipe or number.source:
+        return math.nan
     external = printed("external")
-    same = (external["recipe"] == number.recipe) & (external["plan"] == number.where.plan) & (number.recipe != "")
+    same = (external["recipe"] == number.recipe) & (external["plan"] == where.plan)
     same &= external["attack"].str.startswith("AutoAttack") & (external["metric"] == "robust_acc")
-    attacked = number.reading.kind == "accuracy" and number.reading.attack and not number.source
+    same &= external["dataset"].map(DATASETS) == where.dataset
+    same &= external["architecture"].map(MODELS) == where.model.partition(".")[0]
+    same &= (255 * external.loc[same, "epsilon"].map(numbers.number) - reading.eps).abs() < 1e-6
     values = external.loc[same, "value"]
-    return float(values.iloc[0]) if attacked and number.reading.eps == 8.0 and len(values) else math.nan
+    return float(values.iloc[0]) if len(values) and where.images is None else math.nan

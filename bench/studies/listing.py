@@ -33,5 +33,5 @@ def _there(study: Study, item: Item, finder: Finder, shown: Shown) -> str:
         known = sum(entry.ours.known for entry in ledger)
         return f"{known} of {len(ledger)} numbers" if known else ""
     if isinstance(item.content, Drawing):
-        return "" if item.content.points(shown).empty else "drawn"
+        return "" if item.content.points(shown.of(item, study.home)).empty else "drawn"
     return ""

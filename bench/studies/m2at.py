@@ -4,7 +4,7 @@ from bench.studies.items import STUDIES, Part, Study, Where
 from bench.studies.pictures import epochs, figure, radii
 from bench.studies.tables import Table
 
-HOME = Where("cifar10", "wrn-34-10.none")
+HOME = Where("cifar10", "wrn-34-10.none", paper="m2at")
 TRADES = "PGD-20.last[step=0.765px,start=unclipped]"  # steps of 0.003, from a start that is not clipped to [0, 1]
 ATTACKS = {
     "FGSM": "FGSM.last",

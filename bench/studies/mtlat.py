@@ -6,7 +6,7 @@ from bench.studies.tables import Table
 ATTACKS = {
     "PGD": "PGD-10.last[step=1.02px,start=random]",
     "PGD_LL": "PGD-LL.last[step=1.02px,start=random]",
-    "CW_L2": "CW-L2",
+    "CW_L2": "CW-L2[kappa=50.0]",
     "MI_FGSM (black-box, VGG source)": "MI-FGSM.last",
 }
 SCORE = "Robustness scores: accuracy under the corruption or attack over clean accuracy of the same model"
@@ -17,7 +17,7 @@ def tables(number: int, methods: str) -> tuple[Table, ...]:
     parts = {
         "a": "the corruptions of ImageNet-C, means over five severities",
         "b": "its own four corruptions",
-        "c": "attacks of eps 0.04 (MI-FGSM 0.08 too), its steps of 0.004 a guess; AutoAttack is accuracy in percent",
+        "c": "attacks of eps 0.04 (MI-FGSM 0.08 too), its steps of 0.004 a guess; AutoAttack is a score too",
     }
     return tuple(
         Table(

@@ -37,6 +37,11 @@ class Number:
     reading: Reading
 
     @property
+    def model(self) -> tuple[str, str, str]:
+        """Which of ours it is of, where data set and network are the same; and who crafted the images."""
+        return self.recipe, self.view, self.source
+
+    @property
     def printed(self) -> float:
         return float(self.text) if self.text else math.nan
 

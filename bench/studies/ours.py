@@ -44,7 +44,14 @@ NOTHING = Ours()
 
 def latest(rows: Sequence[Record]) -> list[Record]:
     """One row a severity, the one stored last."""
-    return list({r["severity"]: r for r in rows}.values())
+    return list({str(r["severity"]): r for r in rows}.values())  # where there is none it is NaN, which equals nothing
+
+
+def several(rows: Sequence[Record]) -> bool:
+    """Whether rows of one treatment are of several settings, or of two trainings with one seed; no mean is of both."""
+    settings = {(str(r["severity"]), r["params"]) for r in rows}
+    trained = {(r["seed"], r["run"]) for r in rows}
+    return any(len(pairs) > len({first for first, _ in pairs}) for pairs in (settings, trained))
 
 
 def failure(rows: Sequence[Record]) -> str:
@@ -52,8 +59,8 @@ def failure(rows: Sequence[Record]) -> str:
 
 
 def accuracy(rows: Sequence[Record], outcomes: Mapping[str, Bits]) -> Ours:
-    """Of rows of one treatment, one a seed. Those of several settings are no number: it would be of neither."""
-    if len({r["params"] for r in rows}) > 1:
+    """Of rows of one treatment, one a seed."""
+    if several(rows):
         return NOTHING
     last = {r["run"]: r for r in rows}
     ok = [r for r in last.values() if r["status"] == "ok"]
@@ -71,6 +78,8 @@ def spread(ours: Ours, kind: str) -> Ours:
 
 
 def mean(rows: Sequence[Record]) -> Ours:
+    if several(rows) or len({r["run"] for r in rows}) < len(rows):
+        return NOTHING  # a run has two where it was judged on two numbers of images
     ok = [r for r in rows if r["status"] == "ok" and not pd.isna(r["value"])]
     return together([Measured(r["value"], NAN, NAN) for r in ok], max((r["n"] for r in ok), default=0), failure(rows))
 

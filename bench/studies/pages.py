@@ -89,7 +89,10 @@ def _claims(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[str]:
     shared: Any  # the key of a group is only Hashable to the type checker
     for shared, group in rows.groupby(SHARED, sort=False):
         _, dataset, model, budget, _ = shared
-        images = n or int(group.loc[group["kind"] != "diagnostic", "n"].mode().iloc[0])
+        counted = group.loc[group["kind"] != "diagnostic", "n"]
+        if counted.empty:
+            continue
+        images = n or int(counted.mode().iloc[0])
         same = group[(group["n"] == images) | (group["kind"] == "diagnostic")]
         seeds = ", ".join(map(str, sorted(same["seed"].unique())))
         attacked = same["kind"] == "attack"
@@ -110,7 +113,7 @@ def _section(study: Study, scale: Scale, rows: pd.DataFrame, results: Path) -> t
             made |= _table_files(item, ledger[item], scale)
             body.append(_table(item, ledger[item]))
         elif isinstance(item.content, Drawing):
-            content = _figure_files(item, item.content, Shown(scale, rows, results))
+            content = _figure_files(item, item.content, Shown(scale, rows, results).of(item, study.home))
             made, pictures[item] = made | content, bool(content)
             body.append(_figure(item, scale, bool(content)))
         else:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,14 @@ class Shown:
     scale: Scale
     rows: pd.DataFrame
     results: Path
+
+    def of(self, item: Item, home: str) -> "Shown":
+        """With the rows alone of the models that a figure is of. home: the main data set of its paper."""
+        where, stood_for = item.parts[0].where, item.stood_for(self.scale.dataset, home)
+        assert where is not None, "a figure is of models of its paper"
+        trained = self.rows[["recipe", "dataset", "model", "budget"]].to_dict("records")
+        mine = [self.scale.holds({str(k): v for k, v in row.items()}, where, stood_for) for row in trained]
+        return replace(self, rows=self.rows[mine])
 
     def runs(self, recipe: str) -> list[str]:
         """Of a recipe, by seed."""

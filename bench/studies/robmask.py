@@ -51,7 +51,8 @@ TABLES = (
     ),
     table("text 5.2", "Seconds an epoch takes.", columns=("metric",)),
 )
-TUNED = (Part(("BN-std",), exhibits=("batchnorm", "features"), where=Where("cifar10", "resnet18", epochs=BASE)),)
+HOME = Where("cifar10", "resnet18", epochs=BASE, paper="robmask")
+TUNED = (Part(("BN-std",), exhibits=("batchnorm", "features"), where=HOME),)
 FIGURES = (
     figure(
         "Figure 1",
@@ -62,7 +63,7 @@ FIGURES = (
     figure(
         "Figure 3",
         "Accuracy by epoch, here of the hold-out.",
-        (Part((*NAMES.values(),), where=Where("cifar10", "densenet121")),),
+        (Part((*NAMES.values(),), where=Where("cifar10", "densenet121", paper="robmask")),),
         epochs(NAMES),
     ),
     figure(

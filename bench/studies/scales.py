@@ -6,11 +6,14 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from bench.plans import LONG, plan_of_paper
 from bench.studies.items import Where
 
 EPS = {"digits": 0.2}  # radius of the data sets whose own is not CIFAR-10's
 REFERENCE = 8.0  # in 1/255
 PAPER = "paper"
+IMAGES = {"cifar10": 50_000, "cifar100": 50_000, "svhn": 73_257, "tiny-imagenet": 100_000, "imagenet": 1_281_167}
+AS_PRINTED = re.compile(rf"{PAPER}, (\d+) epochs, (\d+) training images(, {LONG})?")  # budgets without own settings
 
 
 class Scale(NamedTuple):
@@ -57,13 +60,13 @@ class Scale(NamedTuple):
         """
         if not self.papers:
             return where == stood_for
-        long, epochs = "plan=long" in row["budget"], f", {where.epochs} epochs"
-        images = f", {where.images} training images"
-        return (
-            (row["dataset"], row["model"], long) == (where.dataset, where.model, where.plan == "long")
-            and (where.epochs is None or epochs in row["budget"])
-            and (images in row["budget"] if where.images else True)
-        )
+        budget = AS_PRINTED.fullmatch(row["budget"])
+        if (row["dataset"], row["model"]) != (where.dataset, where.model) or budget is None:
+            return False
+        long = where.plan == "long"
+        epochs = where.epochs or plan_of_paper(row["recipe"], where.dataset, long, where.paper).epochs
+        images = where.images or IMAGES.get(where.dataset, int(budget[2]))  # ImageNet-100 has what its folder has
+        return (int(budget[1]), int(budget[2]), bool(budget[3])) == (epochs, images, long)
 
 
 def length(reference: float, dataset: str) -> float:
@@ -73,17 +76,24 @@ def length(reference: float, dataset: str) -> float:
 
 def scales(rows: pd.DataFrame) -> Iterator[tuple[Scale, pd.DataFrame]]:
     """The rows of `results.load()` by scale, the papers' own first."""
-    papers = rows["budget"].str.startswith(f"{PAPER},")
+    papers, judged = rows["budget"].str.fullmatch(AS_PRINTED), rows["n"].where(rows["partial"], 0)
+    diagnostic = rows["kind"] == "diagnostic"  # whose n is that of a group of images
+    counted = rows["kind"].isin(["clean", "attack"]) & (rows["metric"] == "accuracy")
     shared: Any  # the key of a group is only Hashable to the type checker
-    for shared, part in rows[papers].groupby(["protocol", rows["n"].where(rows["partial"], 0)], sort=False):
-        yield Scale(shared[0], "", "", PAPER, int(shared[1]), ""), part
-    counted = rows[~papers & rows["kind"].isin(["clean", "attack"]) & (rows["metric"] == "accuracy")]
-    for shared, _ in counted.groupby(["protocol", "dataset", "model", "budget", "n", "data"], sort=False):
+    for shared, _ in rows[papers & counted].groupby(["protocol", judged], sort=False):
+        n = int(shared[1])
+        same = papers & (rows["protocol"] == shared[0])
+        yield (
+            Scale(shared[0], "", "", PAPER, n, ""),
+            rows[same & ((judged == n) | (diagnostic & (rows["partial"] == (n > 0))))],
+        )
+    smaller = rows[~papers & counted]
+    for shared, _ in smaller.groupby(["protocol", "dataset", "model", "budget", "n", "data"], sort=False):
         scale = Scale(*shared)
         same = ~papers
         for name in ("protocol", "dataset", "model", "budget", "data"):
             same &= rows[name] == getattr(scale, name)
-        yield scale, rows[same & ((rows["n"] == scale.n) | (rows["kind"] == "diagnostic"))]
+        yield scale, rows[same & ((rows["n"] == scale.n) | diagnostic)]
 
 
 def spelled(attack: str, share: float | None, dataset: str) -> str:

@@ -67,7 +67,7 @@ def _held(ledger: Sequence[Entry], compared: Sequence[Order], scale: Scale) -> s
         f"{_by_item(same, compared)}."
     )
     if not scale.papers:
-        return f"{text} Sizes cannot be compared: these models are far smaller than the paper's."
+        return f"{text} Sizes are not compared: these models were not trained as the paper's were."
     found = counts(ledger)
     return f"{text} {found.get(REPRODUCED, 0)} of {len(ledger)} printed numbers are reproduced."
 
@@ -83,7 +83,8 @@ def _failed(ledger: Sequence[Entry], compared: Sequence[Order]) -> str:
             for order in shown
         )
     if gaps := sorted(
-        (e for e in ledger if e.autoattack.known and e.ours.known), key=lambda e: e.autoattack.value - e.ours.value
+        (e for e in ledger if e.number.reading.kind == "accuracy" and e.ours.value > e.autoattack.value),
+        key=lambda e: e.autoattack.value - e.ours.value,
     ):
         worst = gaps[0]
         text += (
@@ -103,15 +104,17 @@ def _sure(some: Sequence[Order]) -> str:
 
 
 def _missing(study: Study, ledger: Sequence[Entry], pictures: Mapping[Item, bool]) -> str:
-    lacking = [entry for entry in ledger if not entry.ours.known and entry.number.text]
+    lacking = [entry for entry in ledger if entry.ours.status == "missing" and entry.number.text]
+    failed = sum(entry.ours.status.startswith("failed") for entry in ledger)
     whole = [item.name for item in study.items if not _begun(item, ledger, pictures)]
     text = f"{len(lacking)} of {sum(bool(entry.number.text) for entry in ledger)} printed numbers"
     text += f", with all of {', '.join(whole)}" if whole else ""
+    text += f"; {failed} more failed" if failed else ""
     return f"{text}; `bench run --study {study.paper} --budget paper --dry-run` says what they take."
 
 
 def _begun(item: Item, ledger: Sequence[Entry], pictures: Mapping[Item, bool]) -> bool:
-    return pictures.get(item, False) or any(e.ours.known for e in ledger if e.table.name == item.name)
+    return pictures.get(item, False) or any(e.ours.status != "missing" for e in ledger if e.table.name == item.name)
 
 
 def _by_item(same: Sequence[Order], compared: Sequence[Order]) -> str:

@@ -119,6 +119,7 @@ class Table:
             row["plan"],
             int(epochs[1]) if epochs else self.epochs,
             int(share) if share < 50_000 else None,  # of CIFAR-10, whose 50,000 are all
+            self.paper,
         )
 
     def _eps(self, row: dict[str, str]) -> float:

@@ -1,0 +1,246 @@
+"""Beside a printed number stands a measurement of that very thing at that very scale, or none."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from result_files import measure
+
+import methods  # noqa: F401
+from bench import RECIPES
+from bench.cli import cli
+from bench.plans import STANDARD, plan_of_paper
+from bench.results import load
+from bench.studies import STUDIES
+from bench.studies.layout import drawn
+from bench.studies.ledger import entries, orders
+from bench.studies.pages import files, finder_of
+from bench.studies.pictures import Shown
+from bench.studies.scales import scales
+
+CIFAR = {"dataset": "cifar10", "model": "resnet8"}
+PAPER = "paper, {} epochs, {} training images"
+PGD = {"start": "random", "step": "0.25eps"}
+
+
+def item_of(study, name):
+    return next(item for item in STUDIES[study].items if item.name == name)
+
+
+def ledgers(tmp_path, study, name):
+    """The ledger of an item at each scale."""
+    item, home = item_of(study, name), STUDIES[study].home
+    return [
+        entries(item.content, finder_of(scale, rows, tmp_path), item.stood_for(scale.dataset, home))
+        for scale, rows in scales(load(tmp_path))
+    ]
+
+
+def known(tmp_path, study, name):
+    """Our values by column, at the first scale."""
+    return {e.number.column: e.ours.value for e in ledgers(tmp_path, study, name)[0] if e.ours.known}
+
+
+# which trainings
+
+
+def trained(tmp_path, budgets, **whose):
+    for number, (budget, bits) in enumerate(budgets.items()):
+        run = f"{whose['dataset']}/{whose['model']}/{whose['recipe']}/s0-{number:08}"
+        measure(tmp_path, "", bits, budget=budget, run=run, **whose)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        PAPER.format(100, 5000),  # a line of Table 10
+        PAPER.format(20, 50000),
+        PAPER.format(100, 50000) + ", plan.lr=0.5",
+        PAPER.format(200, 50000) + ", plan=long",
+        PAPER.format(100, 50000) + ", bf16",
+    ],
+)
+def test_a_training_of_another_length_size_or_setting_is_not_what_was_printed(tmp_path, other):
+    whose = {"recipe": "R-MC-LA", "dataset": "cifar10", "model": "wrn-28-10.pm1"}
+    trained(tmp_path, {PAPER.format(100, 50000): "1110", other: "0000"}, **whose)
+    ledger = next(ledger for ledger in ledgers(tmp_path, "bat", "Table 5") if ledger[0].papers)
+    (entry,) = [entry for entry in ledger if entry.ours.known and not entry.number.where.plan]
+    assert (entry.ours.value, entry.ours.seeds) == (75, 1)
+
+
+def test_tables_of_longer_trainings_have_none_of_the_shorter_ones(tmp_path):
+    whose = {"recipe": "PGD-AT.robmask", "dataset": "cifar10", "model": "resnet18"}
+    trained(tmp_path, {PAPER.format(100, 50000): "1110", PAPER.format(20, 50000): "1000"}, **whose)
+    assert known(tmp_path, "robmask", "Table 1") == {"Clean": 25}
+    assert known(tmp_path, "robmask", "Table 5") == {"Clean": 75}
+
+
+def test_a_figure_at_the_papers_scale_is_of_its_own_models(tmp_path):
+    for place in ("svhn/wrn-16-8.per_image_std", "cifar10/wrn-34-10.per_image_std"):
+        dataset, model = place.split("/")
+        budget = PAPER.format(140, 73257) if dataset == "svhn" else PAPER.format(205, 50000)
+        measure(tmp_path, "", "1110", recipe="AVmixup", dataset=dataset, model=model, budget=budget)
+    ((scale, rows),) = scales(load(tmp_path))
+    shown = Shown(scale, rows, tmp_path).of(item_of("avmixup", "Figure 2"), "cifar10")
+    assert shown.runs("AVmixup") == ["cifar10/wrn-34-10.per_image_std/AVmixup/s0-aaaa"]
+
+
+def test_two_trainings_with_one_seed_are_not_averaged(tmp_path):
+    for run in ("aaaa", "bbbb"):
+        measure(tmp_path, "", "1110", recipe="M2AT", **CIFAR, run=f"cifar10/resnet8/M2AT/s0-{run}")
+    assert known(tmp_path, "m2at", "Table 3") == {}
+
+
+def test_statistics_of_few_images_are_no_scale_of_their_own(tmp_path):
+    whose = {"recipe": "Standard", "dataset": "cifar10", "model": "wrn-28-10.pm1", "partial": True}
+    budget = PAPER.format(100, 50000)
+    measure(tmp_path, "", "1110", budget=budget, **whose)
+    for group, n in (("all", 4), ("right", 3), ("wrong", 1)):
+        statistic = {"kind": "diagnostic", "name": "gradient", "metric": f"mean {group}", "value": 2.0, "n": n}
+        measure(tmp_path, "", None, budget=budget, **whose, **statistic)
+    assert [scale.n for scale, _ in scales(load(tmp_path))] == [4]
+    assert known(tmp_path, "bat", "Table 2") == {"mean": 2.0}
+
+
+def test_a_model_judged_on_two_numbers_of_images_has_no_single_gradient(tmp_path):
+    measure(tmp_path, "", "1110", recipe="Standard", **CIFAR)
+    for n, value in ((4, 2.0), (2, 8.0)):
+        statistic = {"kind": "diagnostic", "name": "gradient", "metric": "mean all", "value": value, "n": n}
+        measure(tmp_path, "", None, recipe="Standard", **CIFAR, **statistic)
+    assert known(tmp_path, "bat", "Table 2") == {}
+
+
+# which plans
+
+
+def test_every_training_of_a_paper_has_a_plan():
+    for study in STUDIES.values():
+        for part in study.parts:
+            for method in part.methods if part.where else ():
+                where = part.where
+                assert where.paper == study.paper
+                assert plan_of_paper(method, where.dataset, where.plan == "long", where.paper).epochs > 0
+
+
+def test_standard_trains_as_the_others_in_the_tables_it_is_in():
+    assert set(STANDARD) == {study.paper for study in STUDIES.values() if study.paper}
+    for paper, recipe in STANDARD.items():
+        assert recipe in RECIPES
+        assert plan_of_paper("Standard", "cifar10", paper=paper) == plan_of_paper(recipe, "cifar10")
+    assert plan_of_paper("Standard", "imagenet", paper="robmask").epochs == 105
+    assert plan_of_paper("Standard", "cifar10").epochs == 205  # for no paper's tables
+    tuned = plan_of_paper("BN-adv", "cifar10")  # which is tuned from a Standard of its own plan
+    assert tuned == tuned.__class__(**vars(plan_of_paper("Standard", "cifar10", paper="robmask")) | {"epochs": 20})
+
+
+# which attacks
+
+
+@pytest.mark.parametrize(
+    ("step", "found"), [("0.2eps", {"Clean": 75, "PGD-100, 4/255": 50}), ("0.25eps", {"Clean": 75})]
+)
+def test_a_step_may_be_a_share_of_the_radius(tmp_path, step, found):
+    measure(tmp_path, "", "1110", recipe="AdvProp", view="aux1", **CIFAR)
+    params = json.dumps({"start": "random", "step": step})
+    measure(tmp_path, "PGD-100.last", "1100", recipe="AdvProp", view="aux1", **CIFAR, eps=4 / 255, params=params)
+    assert known(tmp_path, "robmask", "Table 5") == found
+
+
+@pytest.mark.parametrize(
+    "changes", [{"norm": "L2"}, {"params": PGD | {"restarts": 5}}, {"params": PGD | {"loss": "margin"}}]
+)
+def test_an_attack_with_another_ball_or_other_settings_is_another(tmp_path, changes):
+    measure(tmp_path, "", "1110", recipe="M2AT", **CIFAR)
+    cell = {"params": PGD} | changes
+    measure(tmp_path, "PGD-20.last", "1100", recipe="M2AT", **CIFAR, **cell | {"params": json.dumps(cell["params"])})
+    assert known(tmp_path, "m2at", "Table 3") == {"Clean": 75}
+
+
+def test_transfer_is_from_the_same_epoch_as_the_model_that_is_judged(tmp_path):
+    measure(tmp_path, "", "1111", recipe="M2AT", **CIFAR, epoch="best")
+    for which, bits in (("@best", "1110"), ("", "0000"), ("@best@p0.5", "1000")):
+        cell = {"source": f"cifar10/resnet8/AVmixup/s0-cccc{which}", "params": json.dumps(PGD), "epoch": "best"}
+        measure(tmp_path, "PGD-20.last", bits, recipe="M2AT", **CIFAR, **cell)
+    assert known(tmp_path, "m2at", "Table 4") == {"source=AVmixup": 75}
+
+
+# scores
+
+
+def test_a_score_is_of_one_setting_and_of_all_severities(tmp_path):
+    measure(tmp_path, "", "1111", recipe="TLAT", **CIFAR)
+    for kappa, bits in ((50.0, "1110"), (0.0, "0000")):
+        params = json.dumps({"kappa": kappa})
+        measure(tmp_path, "CW-L2", bits, recipe="TLAT", **CIFAR, norm="L2", eps=float("inf"), params=params)
+    measure(tmp_path, "", "1100", recipe="TLAT", **CIFAR, kind="corruption", name="fog", severity=3)
+    assert known(tmp_path, "mtlat", "Table 2(c)") == {"CW_L2": 0.75}
+    assert known(tmp_path, "mtlat", "Table 2(a)") == {"Clean": 100}
+
+
+def test_autoattack_stands_beside_scores_as_a_score(tmp_path):
+    measure(tmp_path, "", "1110", recipe="TLAT", **CIFAR)
+    params = json.dumps({"start": "random", "step": "0.1eps"})
+    measure(tmp_path, "PGD-10.last", "1100", recipe="TLAT", **CIFAR, eps=0.04, params=params)
+    measure(tmp_path, "AutoAttack", "1000", recipe="TLAT", **CIFAR, eps=0.04)
+    ledger = ledgers(tmp_path, "mtlat", "Table 2(c)")[0]
+    (entry,) = [e for e in ledger if e.ours.known]
+    assert (entry.ours.value, entry.autoattack.value) == pytest.approx((2 / 3, 1 / 3))
+    assert drawn(ledger).cells["AutoAttack"].iloc[-1].startswith("0.33 ")
+
+
+# beside and between
+
+
+def test_what_others_measured_is_of_the_same_data_network_and_radius(tmp_path):
+    measure(tmp_path, "", "1111", recipe="FS", **CIFAR)
+
+    def published(study, table, recipe):
+        ledger = ledgers(tmp_path, study, table)[0]
+        return {(e.number.where.dataset, e.published) for e in ledger if e.number.recipe == recipe and e.published > 0}
+
+    assert published("avmixup", "Table 5", "FS") == {("cifar10", 36.64)}
+    assert published("avmixup", "Table 3", "TRADES-6") == {("cifar10", 53.08)}
+    assert published("avmixup", "Table 4", "AVmixup") == set()
+
+
+def test_one_model_that_is_printed_twice_is_not_compared_with_itself(tmp_path):
+    measure(tmp_path, "", "1111", recipe="AVmixup", **CIFAR)
+    assert list(orders(ledgers(tmp_path, "m2at", "Table 1")[0])) == []
+    measure(tmp_path, "", "1110", recipe="PGD-AT-LS", **CIFAR)
+    assert len(list(orders(ledgers(tmp_path, "m2at", "Table 1")[0]))) == 2
+
+
+def test_sentences_tell_failures_from_what_was_not_run_and_no_gap_from_one(tmp_path):
+    measure(tmp_path, "", None, recipe="M2AT", **CIFAR, status="failed: no gradient")
+    text = files("m2at", tmp_path)["m2at.md"]
+    assert "103 of 105 printed numbers" in text
+    assert "2 more failed" in text
+    measure(tmp_path, "FGSM.last", "1000", recipe="M2AT", **CIFAR)
+    measure(tmp_path, "AutoAttack", "1100", recipe="M2AT", **CIFAR)
+    assert "AutoAttack leaves" not in files("m2at", tmp_path)["m2at.md"]
+
+
+def test_claims_of_diagnostics_alone_are_no_section(tmp_path):
+    statistic = {"kind": "diagnostic", "name": "gradient", "metric": "mean all", "value": 2.0}
+    measure(tmp_path, "", None, recipe="Standard", **CIFAR, **statistic)
+    assert "## " not in files("claims", tmp_path)["claims.md"]
+
+
+# the command
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["avmixup", "--table", "4"], "of cifar100, svhn, tiny-imagenet, which digits does not stand in for"),
+        (["m2at", "--eps", "0.1"], "leave --eps and --norm out"),
+        (["all", "--norm", "L2"], "leave --eps and --norm out"),
+        (["mtlat", "--severities", "1-3"], "leave --severities out"),
+        (["bat", "--table", "3", "--budget", "paper", "--data-dir", "."], "no cifar10 under"),
+    ],
+)
+def test_what_a_study_cannot_do_is_one_line(options, message, tmp_path):
+    found = CliRunner().invoke(cli, ["run", "--study", *options, "--results", str(tmp_path)])
+    assert found.exit_code != 0
+    assert message in str(found.exception) + found.output
+    assert "\n" not in str(found.exception)
