@@ -12,9 +12,11 @@ from bench.cli import cli
 from bench.plans import STANDARD, plan_of_paper
 from bench.results import load
 from bench.studies import STUDIES
+from bench.studies.comparisons import orders
+from bench.studies.folders import finder_of
 from bench.studies.layout import drawn
-from bench.studies.ledger import entries, orders
-from bench.studies.pages import files, finder_of
+from bench.studies.ledger import entries
+from bench.studies.pages import files
 from bench.studies.pictures import Shown
 from bench.studies.scales import scales
 

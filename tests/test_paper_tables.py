@@ -23,9 +23,11 @@ from bench.models.normalise import NORMALISERS
 from bench.papers import printed
 from bench.results import load
 from bench.studies import STUDIES, Where
+from bench.studies.comparisons import orders
+from bench.studies.folders import finder_of
 from bench.studies.layout import drawn, latex, markdown
-from bench.studies.ledger import NOT_AUTOATTACK, NOT_RUN, REPRODUCED, SMALLER, entries, orders
-from bench.studies.pages import files, finder_of
+from bench.studies.ledger import NOT_AUTOATTACK, NOT_RUN, REPRODUCED, SMALLER, entries
+from bench.studies.pages import files
 from bench.studies.pictures import Shown, _panel
 from bench.studies.scales import EPS, Scale, length, scales, spelled
 from bench.studies.tables import Table
@@ -308,7 +310,8 @@ def test_a_table_of_latex_has_every_cell_and_nothing_that_latex_would_read(tmp_p
 
 def test_rows_of_two_budgets_are_two_sections(tmp_path):
     board(tmp_path)
-    measure(tmp_path, "", "1" * 10, recipe="M2AT", **CIFAR, budget="other", run="cifar10/resnet8/M2AT/s0-bbbb")
+    for recipe in ("M2AT", "PGD-AT-LS"):
+        measure(tmp_path, "", "1" * 10, recipe=recipe, **CIFAR, budget="other", run=f"cifar10/resnet8/{recipe}/s0-bbbb")
     text = files("m2at", tmp_path)["m2at.md"]
     assert len(re.findall(r"^## ", text, re.M)) == 2
     assert text.count("**Held.**") == 2

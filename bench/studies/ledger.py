@@ -2,16 +2,13 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from itertools import combinations
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from bench import numbers
 from bench.papers import printed
-from bench.stats import mcnemar, paired_bootstrap
 from bench.studies.found import Finder
 from bench.studies.items import Where
 from bench.studies.numbers import Number
@@ -24,7 +21,6 @@ NOT_AUTOATTACK = "printed number is not AutoAttack"
 SMALLER = "measured at a smaller scale"
 POINTS = 1.0  # two accuracies this close are one number: what another seed or another machine makes of it
 CLOSE = {"score": 0.02, "cosine": 0.05, "mean": POINTS, "accuracy": POINTS}
-RESAMPLES = 2000  # a table may have a hundred pairs of lines
 FACTOR = 2.0  # squared gradients and seconds count as reproduced within this factor
 UNITS = {"accuracy": "%", "mean": "%", "spread": "%", "score": "A/A clean", "seconds": "s"}
 
@@ -76,29 +72,6 @@ class Entry:
     @property
     def place(self) -> str:
         return ", ".join(filter(None, [*self.number.line, self.number.column]))
-
-
-@dataclass(frozen=True)
-class Order:
-    """Two lines of one column, the first printed higher, and how far apart ours are. p: as of `_p`."""
-
-    item: str
-    column: str
-    above: str
-    below: str
-    printed: float  # by how much
-    ours: float
-    low: float  # its 95 % interval, by paired bootstrap over the images, of several seeds of their mean
-    high: float
-    p: float
-
-    @property
-    def same(self) -> bool:
-        return self.ours > 0
-
-    @property
-    def sure(self) -> bool:
-        return self.p < 0.05
 
 
 def entries(table: Table, finder: Finder, stood_for: Where | None) -> list[Entry]:
@@ -164,11 +137,6 @@ def brief(ledger: Iterable[Entry]) -> pd.DataFrame:
     )
 
 
-def compared(found: Iterable[Order]) -> pd.DataFrame:
-    """The comparisons, every digit."""
-    return pd.DataFrame([asdict(order) | {"same": order.same, "sure": order.sure} for order in found])
-
-
 def _short(value: float, sign: str = "") -> str:
     return "\N{EN DASH}" if math.isnan(value) else f"{value:{sign}.4g}"
 
@@ -184,37 +152,6 @@ def kind_of(status: str) -> str:
         if status.startswith(word):
             return word
     return status
-
-
-def orders(ledger: Sequence[Entry]) -> Iterator[Order]:
-    """Every two lines of a column that are printed apart and both known here, on the same data set and network."""
-    columns: dict[tuple[str, str, Where], list[Entry]] = {}
-    for entry in ledger:
-        kind = entry.number.reading.kind
-        if kind in ("accuracy", "score", "gradient") and entry.number.text and entry.ours.known:
-            columns.setdefault((entry.table.name, entry.number.column, entry.number.where), []).append(entry)
-    for (item, column, _), part in columns.items():
-        for pair in combinations(part, 2):
-            low, high = sorted(pair, key=lambda e: e.number.printed)
-            if low.number.printed < high.number.printed and low.number.model != high.number.model:
-                apart = high.number.printed - low.number.printed, high.ours.value - low.ours.value
-                names = " ".join(filter(None, high.number.line)), " ".join(filter(None, low.number.line))
-                yield Order(item, column, *names, *apart, *_interval(high.ours, low.ours), _p(high.ours, low.ours))
-
-
-def _p(one: Ours, other: Ours) -> float:
-    """Of McNemar's exact test, the highest over pairs of seeds; NaN where there are no outcomes by image."""
-    pairs = [(a, b) for a in one.bits for b in other.bits if len(a) == len(b)]
-    return max((mcnemar(int((a & ~b).sum()), int((b & ~a).sum())) for a, b in pairs), default=math.nan)
-
-
-def _interval(one: Ours, other: Ours) -> tuple[float, float]:
-    """In points; NaN where there are no outcomes on the same images."""
-    sizes = {len(bits) for bits in (*one.bits, *other.bits)}
-    if not one.bits or not other.bits or len(sizes) > 1:
-        return math.nan, math.nan
-    low, high = paired_bootstrap(np.mean(one.bits, axis=0) - np.mean(other.bits, axis=0), RESAMPLES)
-    return 100 * low, 100 * high
 
 
 def _ratio(ours: float, theirs: float) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.results import load
+from bench.studies.folders import finder_of
 from bench.studies.found import Finder
 from bench.studies.items import STUDIES, Item, Study
 from bench.studies.ledger import entries
-from bench.studies.pages import finder_of
 from bench.studies.pictures import Drawing, Shown
 from bench.studies.scales import scales
 from bench.studies.tables import Table

@@ -1,6 +1,5 @@
 """The page of a study, and the files beside it, from what a results folder holds."""
 
-import math
 from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
@@ -10,16 +9,15 @@ import pandas as pd
 from bench.errors import BadInput
 from bench.numbers import radius
 from bench.report import plain
-from bench.report.exhibits import cosines, read
 from bench.report.files import Content, replace_files
 from bench.report.naming import placed
 from bench.report.seeds import collapses
-from bench.report.training import trained
-from bench.results import load, read_outcomes
-from bench.studies.found import Finder
+from bench.results import load
+from bench.studies.comparisons import compared, orders
+from bench.studies.folders import finder_of
 from bench.studies.items import STUDIES, Item, Part, Study
 from bench.studies.layout import LEGEND, drawn, latex, markdown
-from bench.studies.ledger import Entry, brief, compared, entries, frame, orders
+from bench.studies.ledger import Entry, brief, entries, frame
 from bench.studies.pictures import Drawing, Shown
 from bench.studies.scales import Scale, scales
 from bench.studies.summary import overview, sentences
@@ -173,22 +171,3 @@ def _trouble(rows: pd.DataFrame) -> str:
         if (said := collapses(part))
     ]
     return "\n".join([*found, ""]) if found else ""
-
-
-def finder_of(scale: Scale, rows: pd.DataFrame, results: Path) -> Finder:
-    """What the folders of these rows hold, ready to be looked up."""
-    runs = rows["run"].unique()
-    outcomes = {key: bits for run in runs for key, bits in read_outcomes(results / run).items()}
-    return Finder(scale, rows, outcomes, _cosines(results, runs), _seconds(results, runs))
-
-
-def _seconds(results: Path, runs: Any) -> dict[str, float]:
-    """Of an epoch, by run."""
-    known = {run: trained(results / run) for run in runs}
-    return {run: log.epoch_seconds for run, log in known.items() if not math.isnan(log.epoch_seconds)}
-
-
-def _cosines(results: Path, runs: Any) -> dict[str, pd.DataFrame]:
-    """Of batch norms before and after a fine-tuning, by run."""
-    paths = {run: results / run / "exhibits" / "batchnorm.csv" for run in runs}
-    return {run: cosines(read(path, "batchnorm")) for run, path in paths.items() if path.exists()}

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from bench.report import plain
+from bench.studies.comparisons import Order
 from bench.studies.items import Item, Study
-from bench.studies.ledger import NOT_AUTOATTACK, REPRODUCED, Entry, Order, counts
+from bench.studies.ledger import NOT_AUTOATTACK, REPRODUCED, Entry, counts
 from bench.studies.scales import Scale
 
 MOST = 3  # examples in a sentence
@@ -63,8 +64,8 @@ def _held(ledger: Sequence[Entry], compared: Sequence[Order], scale: Scale) -> s
         return "Nothing printed can be compared yet."
     same = [order for order in compared if order.same]
     text = (
-        f"Of {len(compared)} comparisons between two lines of one column, {len(same)} come out as printed, {_sure(same)}: "
-        f"{_by_item(same, compared)}."
+        f"Of {len(compared)} comparisons between two lines of one column, {len(same)} come out as printed, "
+        f"{_sure(same)}: {_by_item(same, compared)}."
     )
     if not scale.papers:
         return f"{text} Sizes are not compared: these models were not trained as the paper's were."
