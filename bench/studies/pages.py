@@ -9,12 +9,12 @@ import pandas as pd
 
 from bench.errors import BadInput
 from bench.numbers import radius
+from bench.report import stored
 from bench.report.exhibits import cosines, read
 from bench.report.files import Content, replace_files
 from bench.report.naming import placed
 from bench.report.seeds import collapses
 from bench.report.training import trained
-from bench.results import load, read_outcomes
 from bench.studies.found import Finder
 from bench.studies.items import STUDIES, Item, Part, Study
 from bench.studies.layout import LEGEND, drawn, latex, markdown
@@ -34,7 +34,7 @@ def page(name: str, results: Path, only: Set[str] | None = None, n: int | None =
 
 def files(name: str, results: Path, only: Set[str] | None = None, n: int | None = None) -> dict[str, Content]:
     """The page and what belongs to it, by file name."""
-    study, rows = STUDIES[name], load(results)
+    study, rows = STUDIES[name], stored.rows(results)
     if only is not None:
         rows = rows[rows["run"].isin(only)]
     rows = rows[rows["recipe"].isin(study.methods)]
@@ -61,7 +61,7 @@ def files(name: str, results: Path, only: Set[str] | None = None, n: int | None 
 
 def started(results: Path) -> list[str]:
     """The studies of which there are rows: of every method of the claims, of some table or figure of a paper."""
-    recipes = set(load(results)["recipe"])
+    recipes = set(stored.rows(results)["recipe"])
     return [
         name
         for name, study in STUDIES.items()
@@ -168,8 +168,7 @@ def _trouble(rows: pd.DataFrame) -> str:
 def finder_of(scale: Scale, rows: pd.DataFrame, results: Path) -> Finder:
     """What the folders of these rows hold, ready to be looked up."""
     runs = rows["run"].unique()
-    outcomes = {key: bits for run in runs for key, bits in read_outcomes(results / run).items()}
-    return Finder(scale, rows, outcomes, _cosines(results, runs), _seconds(results, runs))
+    return Finder(scale, rows, stored.outcomes(results, runs), _cosines(results, runs), _seconds(results, runs))
 
 
 def _seconds(results: Path, runs: Any) -> dict[str, float]:
