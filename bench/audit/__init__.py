@@ -8,7 +8,8 @@ itself is the judge.
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -28,9 +29,24 @@ from bench.audit.outcomes import (
 )
 from bench.results import Bits
 
-MEASURED = ["kind", "name", "params", "eps", "source", "n"]  # the last of several measurements of one thing counts
-
 __all__ = ["SIGNS", "Doubt", "audit"]
+
+
+class Line(NamedTuple):
+    """What the audit looks at of a row. Tuples, as a report asks of thousands of models, and frames are slow to cut."""
+
+    title: str
+    kind: str
+    name: str
+    params: str
+    norm: str
+    eps: float
+    source: str
+    n: int
+    key: str
+    metric: str
+    value: float
+    status: str
 
 
 def audit(rows: pd.DataFrame, beside: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[Doubt]:
@@ -40,24 +56,25 @@ def audit(rows: pd.DataFrame, beside: pd.DataFrame, outcomes: Mapping[str, Bits]
     beside: other rows of the same model: transfer, other radii, and signs (`bench run --audit`).
     outcomes: which images were right, under the key of the row. What has no bits is not looked at.
     """
-    clean = [outcomes[key] for key in rows.loc[rows["kind"] == "clean", "key"] if key in outcomes]
-    attacks = _met(rows, outcomes)
+    own = _lines(rows)
+    clean = [outcomes[line.key] for line in own if line.kind == "clean" and line.key in outcomes]
+    attacks = _met(own, outcomes)
     if not clean or not attacks:
         return []
-    here = rows[rows["kind"] == "attack"].iloc[0]
-    beside = beside[beside["norm"] == here["norm"]].drop_duplicates(MEASURED, keep="last")
-    farther = beside["eps"] - here["eps"]
-    same, larger = beside[farther.abs() < 1e-7], beside[(farther > 1e-7) & (beside["source"] == "")]
+    here, run = next(line for line in own if line.kind == "attack"), rows["run"].iloc[0]
+    others = _measured(line for line in _lines(beside) if line.norm == here.norm)
+    same = [line for line in others if abs(line.eps - here.eps) < 1e-7]
     counted = [met for met in attacks if not met.last]
-    stranger = (same["source"] != "") & (same["source"].str.split("@").str[0] != here["run"])
-    everyone = [*counted, *_met(same[stranger & (same["n"] == here["n"])], outcomes)]
-    signs = list(_shown(same[same["metric"] == "share"]))
+    strangers = [line for line in same if line.source and line.source.split("@")[0] != run and line.n == here.n]
+    larger = [line for line in others if line.eps - here.eps > 1e-7 and not line.source and line.n == here.n]
+    everyone = [*counted, *_met(strangers, outcomes)]
+    signs = list(_shown(line for line in same if line.metric == "share"))
     doubts = [*(sign for sign in signs if sign.level == "invalid"), *clean_changes(clean[0], attacks)]
     if counted and standing(everyone):
         doubts += [sign for sign in signs if sign.level == "suspect"]
         doubts += [*black_box_wins(everyone), *effort_is_lost(counted), *gradient_misleads(counted)]
-        doubts += unreached(counted) if math.isinf(here["eps"]) else []
-        doubts += eps_helps_the_model(counted, _met(larger[larger["n"] == here["n"]], outcomes))
+        doubts += unreached(counted) if math.isinf(here.eps) else []
+        doubts += eps_helps_the_model(counted, _met(larger, outcomes))
     return _once([*doubts, *above_clean(clean[0], attacks)])
 
 
@@ -66,21 +83,33 @@ def _once(doubts: Sequence[Doubt]) -> list[Doubt]:
     return [one for one in dict.fromkeys(doubts) if not any(d.reason.startswith(f"{one.reason}, ") for d in doubts)]
 
 
-def _met(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[Met]:
-    attacks = rows[(rows["kind"] == "attack") & rows["key"].isin(list(outcomes)) & (rows["status"] == "ok")]
-    attacks = attacks[attacks["metric"] == "accuracy"]
-    titles = attacks["column"] if "column" in attacks else attacks["name"]
-    fields = [titles, *(attacks[column] for column in ("name", "params", "key", "source"))]
+def _lines(rows: pd.DataFrame) -> list[Line]:
+    titles = rows["column" if "column" in rows else "name"]
+    return [Line(*fields) for fields in zip(titles, *(rows[name] for name in Line._fields[1:]), strict=True)]
+
+
+def _measured(lines: Iterable[Line]) -> list[Line]:
+    """The last of several measurements of one thing counts."""
+    last: dict[tuple[object, ...], Line] = {}
+    for line in lines:
+        thing = (line.kind, line.name, line.params, line.eps, line.source, line.n)
+        last.pop(thing, None)  # it stands where it was measured last
+        last[thing] = line
+    return list(last.values())
+
+
+def _met(lines: Iterable[Line], outcomes: Mapping[str, Bits]) -> list[Met]:
     return [
         Met(f"{title} from {source}" if source else title, name, params, outcomes[key], source)
-        for title, name, params, key, source in zip(*fields, strict=True)
+        for title, kind, name, params, _, _, source, _, key, metric, _, status in lines
+        if kind == "attack" and metric == "accuracy" and status == "ok" and key in outcomes
     ]
 
 
-def _shown(signs: pd.DataFrame) -> Iterator[Doubt]:
+def _shown(signs: Iterable[Line]) -> Iterator[Doubt]:
     """Signs that more images show than their limit allows."""
-    for name, params, value, n in signs[["name", "params", "value", "n"]].itertuples(index=False):
-        sign, images = SIGNS[name], round(value * n) if n else 0
-        if many(images, n, sign):
-            weak = f" under {json.loads(params)['attack']}, too weak for this model" if params else ""
-            yield Doubt(sign.level, f"{images} of {n} images {sign.says}{weak}")
+    for line in signs:
+        sign, images = SIGNS[line.name], round(line.value * line.n) if line.n else 0
+        if many(images, line.n, sign):
+            weak = f" under {json.loads(line.params)['attack']}, too weak for this model" if line.params else ""
+            yield Doubt(sign.level, f"{images} of {line.n} images {sign.says}{weak}")

@@ -17,7 +17,7 @@ def report(study: str, results: Path, reports: Path) -> None:
     from rich.console import Console
 
     from bench.report import outstanding, print_boards, write_reports
-    from bench.studies.pages import page, started, write_page
+    from bench.studies.pages import started, write_page
 
     if study in ("leaderboard", "all"):
         paths = write_reports(results, reports)
@@ -26,8 +26,9 @@ def report(study: str, results: Path, reports: Path) -> None:
         if lacking := outstanding(results):
             click.echo(f"{results}: cells that lack shards: {lacking}; see bench merge")
     for name in started(results) if study == "all" else [study] if study != "leaderboard" else []:
-        click.echo(page(name, results))
-        click.echo(write_page(name, results, reports))
+        written = write_page(name, results, reports)
+        click.echo(written.read_text(encoding="utf-8"))
+        click.echo(written)
 
 
 KINDS = ["methods", "attacks", "corruptions", "datasets", "models", "suites", "studies"]

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.report import plain, unions
+from bench.report import plain, stored, unions
 from bench.report.boards import Board
 from bench.report.corruptions import EXTRA, MTLAT, Scores, corruption_tables
 from bench.report.files import Content, replace_files
 from bench.report.scores import ALEXNET
 from bench.report.treatments import MEAN, SPREAD, absent, percent
 from bench.report.words import MISSING
-from bench.results import Bits, load, read_outcomes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,12 +41,10 @@ LAYOUT = {  # the parts of M-TLAT's tables, and one for the rest of ImageNet-C's
 
 def found(results: Path, only: Set[str] | None = None) -> dict[tuple[Board, str], Scores]:
     """Every table below a results folder. only: the runs to include."""
-    rows, outcomes = load(results), dict[str, Bits]()
+    rows = stored.rows(results)
     if only is not None:
         rows = rows[rows["run"].isin(only)]
-    for run in rows["run"].unique():
-        outcomes |= read_outcomes(results / run)
-    return corruption_tables(rows, outcomes)
+    return corruption_tables(rows, stored.outcomes(results, rows["run"].unique()))
 
 
 def write_corruptions(results: Path, reports: Path) -> list[Path]:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from bench.errors import BadInput
-from bench.report import paired, render, words
+from bench.report import paired, render, stored, words
 from bench.report.boards import Board, groups
 from bench.report.files import Content, replace_files
 from bench.report.naming import labels
 from bench.report.tables import leaderboard
 from bench.report.training import trained, training
-from bench.results import load, read_outcomes
+from bench.report.verdicts import by_model
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,18 +37,22 @@ class Report(NamedTuple):
 
 def boards(results: Path, only: Set[str] | None = None) -> dict[Board, Report]:
     """Every leaderboard below a results folder. only: the runs to include."""
-    rows = load(results)
+    return _boards(results, None if only is None else frozenset(only))
+
+
+@stored.remembered(1)
+def _boards(results: Path, only: frozenset[str] | None) -> dict[Board, Report]:
+    rows = stored.rows(results)
     if only is not None:
         rows = rows[rows["run"].isin(only)]
     found = groups(rows)
     if not found:
         raise BadInput(f"no results under {results}; run `bench run` first, or name another folder with --results")
     runs = pd.concat(found.values())["run"].unique()
-    outcomes = {key: bits for run in runs for key, bits in read_outcomes(results / run).items()}
-    trainings = {run: trained(results / run) for run in runs}
-    made = {}
+    outcomes, trainings = stored.outcomes(results, runs), {run: trained(results / run) for run in runs}
+    made, beside = {}, by_model(rows)
     for board, group in found.items():
-        table = leaderboard(group, outcomes, trainings, rows)
+        table = leaderboard(group, outcomes, trainings, beside)
         made[board] = Report(group, table, paired.differences(group, outcomes, table))
     return made
 

@@ -27,9 +27,12 @@ def collapses(part: pd.DataFrame) -> list[str]:
     part: rows of one recipe, view and epoch with the columns seed, column, value and n.
     """
     known, found = part.dropna(subset="value"), []
-    for column, cells in known.groupby("column", sort=False):
+    columns = known.groupby("column", sort=False)["value"]
+    halves = columns.transform("median") / 2
+    suspected = known.loc[(known["value"] <= halves) & (columns.transform("size") > 1), "column"]
+    for column, cells in known[known["column"].isin(suspected)].groupby("column", sort=False):
         middle = cells["value"].median()
-        low = cells[cells["value"] <= middle / 2] if len(cells) > 1 else cells.head(0)
+        low = cells[cells["value"] <= middle / 2]
         for seed, value, n in zip(low["seed"], low["value"], low["n"], strict=True):
             if fewer(round(middle * n), round(value * n), n) < SURE:
                 found.append(f"seed {seed} collapsed: {column} {value:.1%}, median of the seeds {middle:.1%}")

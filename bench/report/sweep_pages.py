@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 
 from bench.numbers import radius
+from bench.report import stored
 from bench.report.boards import Board
 from bench.report.files import Content, replace_files
 from bench.report.sweeps import EFFORTS, areas, over_effort, over_eps, sweep_boards
 from bench.report.words import MISSING
-from bench.results import load
 
 LINES = 10  # recipes in a panel; the CSV has them all
 
@@ -24,7 +24,7 @@ def write_sweeps(results: Path, reports: Path) -> list[Path]:
     """
     files: dict[str, Content] = {}
     sections = ["# Sweeps\n"]
-    for board, rows in sweep_boards(load(results)).items():
+    for board, rows in sweep_boards(stored.rows(results)).items():
         drawn = {"eps": over_eps(rows)} | {setting: over_effort(rows, setting) for setting in EFFORTS}
         drawn = {axis: points for axis, points in drawn.items() if not points.empty}
         for axis, points in drawn.items():

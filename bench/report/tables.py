@@ -12,7 +12,7 @@ from bench.report.cells import Cell, measurements, summary
 from bench.report.naming import place, placed
 from bench.report.seeds import trouble
 from bench.report.training import Trained
-from bench.report.verdicts import found_by_audit, verdict
+from bench.report.verdicts import Models, found_by_audit, verdict
 from bench.results import Bits
 from bench.stats import mcnemar
 
@@ -23,13 +23,13 @@ def leaderboard(
     rows: pd.DataFrame,
     outcomes: Mapping[str, Bits],
     trainings: Trainings | None = None,
-    beside: pd.DataFrame | None = None,
+    beside: Models | None = None,
 ) -> pd.DataFrame:
     """One line a recipe configuration, best first: rank, recipe, each accuracy as a `Cell`, n, seeds, cost, verdict,
     and alarms of its trainings.
 
     rows: of one board. outcomes: right or wrong by image, under the key of the row. beside: whatever else is known of
-    the board's models, for the audit.
+    the board's models, by model, for the audit.
     Worst counts the images that are right when clean and under every attack that the run has met.
     """
     rows = placed(rows)
@@ -43,7 +43,7 @@ def leaderboard(
         absent = sorted(counted - set(runs[0]).intersection(*runs), key=place)
         if absent and cells["Worst"].status == "ok":
             cells["Worst"] = cells["Worst"]._replace(status="partial: without " + ", ".join(absent))
-        doubts = found_by_audit(part, rows.head(0) if beside is None else beside, outcomes)
+        doubts = found_by_audit(part, beside or {}, outcomes)
         records.append({"recipe": label} | _flat(cells) | _context(part, trainings or {}, doubts))
         bits[label] = {column: [run[column].bits for run in runs if column in run] for column in order}
     return _ranked(pd.DataFrame(records), {str(label): by_column for label, by_column in bits.items()})

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from bench.errors import BadInput
+from bench.report.stored import remembered
 from bench.results import read_job
 
 
@@ -35,6 +36,7 @@ def trained(folder: Path) -> Trained:
     )
 
 
+@remembered(1024)
 def training(folder: Path) -> pd.DataFrame:
     """The run's train.csv, one line an epoch, every column a number; empty where nothing was trained."""
     path = folder / "train.csv"

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench.report import plain, render
+from bench.report import plain, render, stored
 from bench.report.boards import Board
 from bench.report.files import Content, replace_files
 from bench.report.transfer import Matrix, matrices
 from bench.report.words import MISSING
-from bench.results import Bits, load, read_outcomes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,9 +36,8 @@ Mark = Callable[[str, bool, bool], str]  # of a cell's text: it is the target's 
 
 def found(results: Path, only: Set[str] | None = None) -> dict[tuple[Board, str], Matrix]:
     """Every matrix below a results folder. only: the runs to be targets."""
-    rows, outcomes = load(results), dict[str, Bits]()
-    for run in rows["run"].unique():
-        outcomes |= read_outcomes(results / run)
+    rows = stored.rows(results)
+    outcomes = stored.outcomes(results, rows["run"].unique())
     targets = rows["run"].isin(rows["run"] if only is None else [*only])
     return matrices(rows[targets | (rows["source"] == "")], outcomes)
 

@@ -1,6 +1,6 @@
 """Should the numbers of one line be believed? What its attacks said while they ran, and what the audit found."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 
 import pandas as pd
 
@@ -9,32 +9,35 @@ from bench.report.boards import groups
 from bench.report.naming import placed
 from bench.results import Bits
 
-MODEL = ["run", "view", "epoch"]
+MODEL = ["run", "view", "epoch", "protocol"]
+Models = Mapping[Hashable, pd.DataFrame]
 
 
-def found_by_audit(part: pd.DataFrame, beside: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[Doubt]:
+def by_model(rows: pd.DataFrame) -> Models:
+    """The rows that did not fail, by MODEL."""
+    return dict(iter(rows[rows["status"] == "ok"].groupby(MODEL, sort=False)))
+
+
+def found_by_audit(part: pd.DataFrame, beside: Models, outcomes: Mapping[str, Bits]) -> list[Doubt]:
     """The doubts about each model behind a line, with its seed where there are several.
 
-    part: the line's rows, with `column`. beside: more rows of the same models, among others.
+    part: the line's rows, with `column`, all of one protocol. beside: more rows of the same models, among others.
     """
     found, several = [], part["run"].nunique() > 1
-    for _, rows in part.groupby(MODEL, sort=False):
-        model = rows.iloc[0]
-        known = (beside["protocol"] == model["protocol"]) & (beside["status"] == "ok")
-        for column in MODEL:
-            known &= beside[column] == model[column]
-        seed = f"seed {model['seed']}: " if several else ""
-        found += [Doubt(doubt.level, seed + doubt.reason) for doubt in audit(rows, beside[known], outcomes)]
+    for model, rows in part.groupby(MODEL, sort=False):
+        seed = f"seed {rows['seed'].iloc[0]}: " if several else ""
+        doubts = audit(rows, beside.get(model, rows.head(0)), outcomes)
+        found += [Doubt(doubt.level, seed + doubt.reason) for doubt in doubts]
     return found
 
 
 def doubts_by_board(rows: pd.DataFrame, beside: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[Doubt]:
     """The doubts about one model on every board that its rows stand on, with the threat where there are several."""
-    found = groups(rows)
+    found, known = groups(rows), by_model(beside)
     return [
         Doubt(doubt.level, f"{board.threat}: {doubt.reason}" if len(found) > 1 else doubt.reason)
         for board, part in found.items()
-        for doubt in found_by_audit(placed(part), beside, outcomes)
+        for doubt in found_by_audit(placed(part), known, outcomes)
     ]
 
 

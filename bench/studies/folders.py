@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from bench.report import stored
 from bench.report.exhibits import cosines, read
 from bench.report.training import trained
-from bench.results import read_outcomes
 from bench.studies.found import Finder
 from bench.studies.scales import Scale
 
@@ -16,8 +16,7 @@ from bench.studies.scales import Scale
 def finder_of(scale: Scale, rows: pd.DataFrame, results: Path) -> Finder:
     """What the folders of these rows hold, ready to be looked up."""
     runs = rows["run"].unique()
-    outcomes = {key: bits for run in runs for key, bits in read_outcomes(results / run).items()}
-    return Finder(scale, rows, outcomes, _cosines(results, runs), _seconds(results, runs))
+    return Finder(scale, rows, stored.outcomes(results, runs), _cosines(results, runs), _seconds(results, runs))
 
 
 def _seconds(results: Path, runs: Any) -> dict[str, float]:

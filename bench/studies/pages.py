@@ -8,11 +8,10 @@ import pandas as pd
 
 from bench.errors import BadInput
 from bench.numbers import radius
-from bench.report import plain
+from bench.report import plain, stored
 from bench.report.files import Content, replace_files
 from bench.report.naming import placed
 from bench.report.seeds import collapses
-from bench.results import load
 from bench.studies.comparisons import compared, orders
 from bench.studies.folders import finder_of
 from bench.studies.items import STUDIES, Item, Part, Study
@@ -33,7 +32,7 @@ def page(name: str, results: Path, only: Set[str] | None = None, n: int | None =
 
 def files(name: str, results: Path, only: Set[str] | None = None, n: int | None = None) -> dict[str, Content]:
     """The page and what belongs to it, by file name."""
-    study, rows = STUDIES[name], load(results)
+    study, rows = STUDIES[name], stored.rows(results)
     if only is not None:
         rows = rows[rows["run"].isin(only)]
     rows = rows[rows["recipe"].isin(study.methods)]
@@ -61,7 +60,7 @@ def files(name: str, results: Path, only: Set[str] | None = None, n: int | None 
 
 def started(results: Path) -> list[str]:
     """The studies of which there are rows: of every method of the claims, of some table or figure of a paper."""
-    recipes = set(load(results)["recipe"])
+    recipes = set(stored.rows(results)["recipe"])
     return [
         name
         for name, study in STUDIES.items()
