@@ -301,3 +301,13 @@ def test_mce_is_for_imagenet_alone(tmp_path):
 def test_a_report_without_corruptions_writes_nothing(tmp_path):
     measure(tmp_path, "", "1111111111")
     assert write_corruptions(tmp_path, tmp_path / "reports") == []
+
+
+def test_an_epoch_that_was_attacked_and_not_corrupted_stands_in_no_table(tmp_path):
+    for epoch in ("last", "best"):
+        measure(tmp_path, "", "1111111111", epoch=epoch)
+        measure(tmp_path, "FGSM", "1111100000", epoch=epoch)
+    corrupt(tmp_path, "PGD-AT", "fog", 1, "1111000000")
+    (scores,) = found(tmp_path).values()
+    assert set(scores.cells["recipe"]) == {"PGD-AT"}  # no "PGD-AT (best)"
+    assert write_corruptions(tmp_path, tmp_path / "reports")

@@ -15,6 +15,7 @@ from bench.report.treatments import MEAN, by_severity, cell, pairs
 from bench.report.unions import attacks_of, unions
 from bench.results import Bits
 
+MODEL = ["run", "view", "epoch"]
 CELL = ["run", "view", "epoch", "kind", "column", "severity"]
 CORRUPTED = ("corruption", "union")  # kinds
 REFERENCE = "Standard"  # whose score marks are relative to
@@ -53,7 +54,8 @@ def corruption_tables(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[
         board = Board(protocol, dataset, model, "", None, budget, n, data)
         treated = same["kind"].isin(CORRUPTED)
         for make, part in same[treated].groupby("made", sort=False):
-            beside = same[~treated & same["run"].isin(part["run"])]
+            models = part[MODEL].drop_duplicates()  # of a run's views and epochs, some may not have been corrupted
+            beside = same[~treated].merge(models, on=MODEL)
             found[board, str(make)] = _scores(pd.concat([beside, part]), outcomes, dataset)
     return found
 
