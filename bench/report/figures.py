@@ -106,7 +106,9 @@ def overlay(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
                 axes.plot(log["epoch"], 100 * log[column], line, color=colour)
     named = [Line2D([], [], color=colour) for _, colour in zip(logs, cycle(COLOURS), strict=False)]
     kinds = [Line2D([], [], color="#444444", linestyle=line) for line in ("-", "--")]
-    figure.legend([*named, *kinds], [*logs, "clean", "PGD-10"], loc="outside lower center", ncols=4 if len(logs) < 3 else 3)
+    figure.legend(
+        [*named, *kinds], [*logs, "clean", "PGD-10"], loc="outside lower center", ncols=4 if len(logs) < 3 else 3
+    )
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set(xlabel="Epoch", ylabel="Accuracy (%)", ylim=(0, 102))
     return figure
