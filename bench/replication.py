@@ -9,7 +9,6 @@ from bench.campaign import Manner, carry_out
 from bench.data import dataset
 from bench.device import pick
 from bench.errors import BadInput
-from bench.report import write_reports
 from bench.studies import STUDIES
 from bench.studies.items import Part, Study
 from bench.studies.pages import page, write_page
@@ -38,8 +37,6 @@ def run_study(name: str, request: Request, manner: Manner, only: tuple[str, str]
         if manner.shard.count == 1:
             print(page(each, manner.results, only={job.run for work in works for job in work.jobs}, n=works[0].n))
             print(f"page: {write_page(each, manner.results, manner.reports)}")
-    if manner.shard.count == 1 and not manner.dry_run:
-        write_reports(manner.results, manner.reports)
     return 1 if failed else 0
 
 

@@ -60,7 +60,8 @@ def bars(table: pd.DataFrame, title: str) -> "Figure":
             each = line[f"{column} each"]
             axes.plot(each, [place] * len(each), **DOTS)
             end = max([line[f"{column} high"], *each])
-            axes.text(2 + (0 if pd.isna(end) else end), place, plain(line, column, 0), va="center", fontsize=5.5)
+            where = 2 + (0 if pd.isna(end) else end)  # inside, so that the layout need not measure it
+            axes.text(where, place, plain(line, column, 0), va="center", fontsize=5.5, in_layout=False)
         axes.set(title=column, xlim=(0, 122), xticks=[0, 50, 100], yticks=places, yticklabels=table["recipe"])
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)

@@ -124,7 +124,7 @@ class Finder:
         else:
             statistic, layer = reading.statistic.split()
             tables = [self.cosines[run] for run in runs if run in self.cosines]
-            values = [float(v) for t in tables for v in t.loc[t["layer"] == int(layer), statistic]]
+            values = [float(v) for t in tables for v in t.sort_values("layer")[statistic].iloc[int(layer) :][:1]]
         return ours.together([Measured(value, value, value) for value in values], 0, "")
 
 
