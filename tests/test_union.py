@@ -222,7 +222,7 @@ WRONG = {
     "--attacks FGSM --corruptions fog --sweep 0,0.1,0.2": "name them by --eps in the place of --sweep",
     "--attacks CW-L2 --corruptions fog": "attack CW-L2 measures distances from clean images, and --attack-corrupted",
     "--attacks FGSM --corruptions fog --save-adv": "and --attack-corrupted adds to corrupted ones; leave one of them",
-    "--corruptions fog --study claims": "brings a grid of its own; leave --methods, --corruptions, --attack-corrupted out",
+    "--corruptions fog --study claims": "a grid of its own; leave --methods, --corruptions, --attack-corrupted out",
 }
 
 
