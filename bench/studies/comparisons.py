@@ -13,12 +13,13 @@ from bench.studies.items import Where
 from bench.studies.ledger import Entry
 from bench.studies.ours import Ours
 
+SURE = 0.05
 RESAMPLES = 2000  # a table may have a hundred pairs of lines
 
 
 @dataclass(frozen=True)
 class Order:
-    """Two lines of one column, the first printed higher, and how far apart ours are. p: as of `_p`."""
+    """Two lines of one column, the first printed higher, and how far apart ours are. p: as of `highest_p`."""
 
     item: str
     column: str
@@ -36,7 +37,7 @@ class Order:
 
     @property
     def sure(self) -> bool:
-        return self.p < 0.05
+        return self.p < SURE
 
 
 def orders(ledger: Sequence[Entry]) -> Iterator[Order]:
@@ -52,7 +53,9 @@ def orders(ledger: Sequence[Entry]) -> Iterator[Order]:
             if low.number.printed < high.number.printed and low.number.model != high.number.model:
                 apart = high.number.printed - low.number.printed, high.ours.value - low.ours.value
                 names = " ".join(filter(None, high.number.line)), " ".join(filter(None, low.number.line))
-                yield Order(item, column, *names, *apart, *_interval(high.ours, low.ours), _p(high.ours, low.ours))
+                yield Order(
+                    item, column, *names, *apart, *_interval(high.ours, low.ours), highest_p(high.ours, low.ours)
+                )
 
 
 def compared(found: Iterable[Order]) -> pd.DataFrame:
@@ -60,7 +63,7 @@ def compared(found: Iterable[Order]) -> pd.DataFrame:
     return pd.DataFrame([asdict(order) | {"same": order.same, "sure": order.sure} for order in found])
 
 
-def _p(one: Ours, other: Ours) -> float:
+def highest_p(one: Ours, other: Ours) -> float:
     """Of McNemar's exact test, the highest over pairs of seeds; NaN where there are no outcomes by image."""
     pairs = [(a, b) for a in one.bits for b in other.bits if len(a) == len(b)]
     return max((mcnemar(int((a & ~b).sum()), int((b & ~a).sum())) for a, b in pairs), default=math.nan)

@@ -103,9 +103,9 @@ class Study:
         """The main data set of the paper."""
         return next((part.where.dataset for part in self.parts if part.where), "")
 
-    def size(self, item: Item, budget: str, dataset: str = "") -> tuple[int, int]:
-        """Trainings and measurements of an item at a budget; dataset: none is the main one."""
-        parts = item.at(budget, dataset or self.home, self.home)
+    def size(self, item: Item, budget: str) -> tuple[int, int]:
+        """Trainings and measurements of an item at a budget, on the main data set."""
+        parts = item.at(budget, self.home, self.home)
         trained = {(p.where, method, seed) for p in parts for method in p.methods for seed in range(p.seeds)}
         return len(trained), sum(part.cells for part in parts)
 
@@ -116,7 +116,11 @@ class Study:
     def chosen(self, kind: str, number: str) -> "Study":
         """The same with the items alone that `--table 1` or `--figure 2` name: 1 is 1(a), 1(b) and 1(c) too."""
         wanted = f"{kind} {number}".lower()
-        found = [i for i in self.items if i.name.lower() in (wanted, number) or i.name.lower().startswith(f"{wanted}(")]
+        found = [
+            i
+            for i in self.items
+            if i.name.lower() in (wanted, number.lower()) or i.name.lower().startswith(f"{wanted}(")
+        ]
         if not found:
             raise BadInput(f"no {wanted} in this study; it has {', '.join(item.name for item in self.items)}")
         return replace(self, items=tuple(found))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from bench.report import plain
-from bench.stats import mcnemar
+from bench.studies.comparisons import SURE, highest_p
 from bench.studies.ledger import Entry
 from bench.studies.ours import Ours
 
@@ -104,12 +104,7 @@ def _best(column: Sequence[Entry]) -> set[tuple[str, ...]]:
     if len(known) < 2:
         return set()
     first = max(known, key=lambda e: e.ours.value)
-    return {e.number.line for e in known if e is first or not _apart(first.ours, e.ours)}
-
-
-def _apart(one: Ours, other: Ours) -> bool:
-    pairs = [(a, b) for a in one.bits for b in other.bits if len(a) == len(b)]
-    return bool(pairs) and all(mcnemar(int((a & ~b).sum()), int((b & ~a).sum())) < 0.05 for a, b in pairs)
+    return {e.number.line for e in known if not highest_p(first.ours, e.ours) < SURE}  # NaN tells nothing apart
 
 
 def _strong(shown: pd.DataFrame, where: pd.DataFrame, before: str, after: str) -> pd.DataFrame:

@@ -109,7 +109,7 @@ def steps(names: Mapping[str, str]) -> Drawing:
 
     def points(shown: Shown) -> pd.DataFrame:
         rows = _of(shown.rows, names)
-        ascents = rows["name"].str.fullmatch(r"PGD-\d+\.last") & (rows["source"] == "")
+        ascents = rows["name"].str.fullmatch(r"PGD-\d+\.last")
         near = (rows["eps"] - shown.scale.eps(8.0)).abs() < 1e-6
         rows = rows[ascents & near]
         return rows if rows.empty else _renamed(over_effort(rows, "steps"), names)

@@ -33,7 +33,7 @@ def overview(
     papers: bool,
 ) -> str:
     """A line an item: how much of it is here, and what became of it. papers: at the paper's own scale."""
-    lines = []
+    lines, drawn = [], {True: "drawn", False: "not run"}
     for item in study.items:
         part = ledger.get(item, ())
         found, here = counts(part), [order for order in compared if order.item == item.name]
@@ -42,11 +42,7 @@ def overview(
         lines.append(
             {
                 "Item": item.name,
-                "Numbers here": f"{known} of {len(part)}"
-                if item in ledger
-                else "drawn"
-                if pictures.get(item)
-                else "not run",
+                "Numbers here": f"{known} of {len(part)}" if item in ledger else drawn[pictures.get(item, False)],
                 "Orders as printed": f"{sum(order.same for order in here)} of {len(here)}" if here else "",
                 "Reproduced": str(found.get(REPRODUCED, 0)),
                 "Short or off": str(found.get("short", 0) + found.get("off", 0)),

@@ -56,9 +56,7 @@ class Table:
     name: str
     about: str
     attacks: Mapping[str, str] = field(default_factory=dict)  # as printed -> ours
-    second: Mapping[str, tuple[str, str]] = field(
-        default_factory=dict
-    )  # as printed -> title and attack of a column more
+    second: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # as printed -> one more column, its attack
     lines: tuple[str, ...] = ("dataset", "architecture", "method", "variant")
     columns: tuple[str, ...] = ("attack", "epsilon")
     tag: str = ""  # how the paper normalises images, a tag of model names
