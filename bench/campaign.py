@@ -15,7 +15,7 @@ from bench.errors import BadInput
 from bench.outside import Access
 from bench.parts import lacking
 from bench.plugins import load_plugins
-from bench.pool import cores, logging_to, run_jobs
+from bench.pool import logging_to, run_jobs
 from bench.price import cell_cost, seconds_per_pass, training_cost
 from bench.progress import Progress
 from bench.report import print_boards, print_corruptions, print_transfer, write_reports
@@ -23,6 +23,7 @@ from bench.runfolder import forget
 from bench.runner import Runner, Todo
 from bench.shards import WHOLE, Shard
 from bench.work import Work, plan_work
+from bench.workers import cores
 
 LOG = "bench.log"
 

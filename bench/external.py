@@ -20,7 +20,7 @@ from bench.matrix import Entrant, Matrix
 from bench.outside import Access, Source, doubts
 from bench.outside.visitor import Visitor
 from bench.plugins import load_plugins
-from bench.pool import cores, logging_to
+from bench.pool import logging_to
 from bench.price import cell_cost
 from bench.progress import Progress
 from bench.report import print_boards, print_corruptions, print_transfer, write_reports
@@ -30,6 +30,7 @@ from bench.rows import Model
 from bench.runfolder import environment, locked
 from bench.shards import WHOLE, Shard
 from bench.sweeps import Swept
+from bench.workers import cores
 
 BUDGET = "not trained here"
 

@@ -2,8 +2,6 @@
 
 import logging
 import multiprocessing
-import os
-import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +20,7 @@ from bench.job import Job
 from bench.plugins import Outsiders
 from bench.progress import Event, Tell
 from bench.runner import Runner
+from bench.workers import cores, serve
 
 
 def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, log: Path) -> int:
@@ -65,11 +64,6 @@ def waves(jobs: Sequence[Job]) -> list[list[Job]]:
     return [list(wave) for _, wave in groupby(sorted(jobs, key=depth), key=depth)]
 
 
-def cores() -> int:
-    """The processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @contextmanager
 def logging_to(path: Path) -> Iterator[None]:
     """Inside the block, the bench's log goes to this file."""
@@ -104,19 +98,11 @@ _worker: _Worker  # of this process, set when it starts
 def _start(plugins: object, runner: Runner, events: "Queue[Event | None]", threads: int, log: Path) -> None:
     """plugins: imported by being unpickled, which has to be before the runner is."""
     global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    serve()
     prepare()
     torch.set_num_threads(threads)
     logging_to(log).__enter__()  # for as long as the process lives
     _worker = _Worker(runner, events)
-
-
-def _leave_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)  # it was killed: an orphan would hold the locks of its run folders
 
 
 def _run(job: Job) -> int:

@@ -189,7 +189,7 @@ def load(results: Path) -> pd.DataFrame:
     Text columns are never missing, numeric ones are NaN where a value is missing.
     """
     records = [
-        asdict(row) | training
+        vars(row) | training
         for folder in run_folders(results)
         for training in [{name: str(read_job(folder).get(name, "")) for name in TRAINING}]
         for row in rows_at_home(results, folder)

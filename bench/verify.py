@@ -15,10 +15,10 @@ from bench.errors import BadInput
 from bench.foreign import read_foreign
 from bench.outside import parse_spec
 from bench.plugins import load_plugins
-from bench.pool import cores
 from bench.reference import Reference, misplaced
 from bench.results import run_folders
 from bench.stats import wilson
+from bench.workers import cores
 
 SETS = (".pt", ".pth")
 TIES = 0.001  # share of images whose two largest logits may be so near that the batch around decides which is larger

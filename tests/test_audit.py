@@ -15,7 +15,7 @@ from torch import nn
 
 from bench.asked import Request, conditions_of
 from bench.attacks import ATTACKS, AttackSpec, parse_attack
-from bench.audit import SIGNS, audit, limits
+from bench.audit import SIGNS, audit, limits, lines
 from bench.audit.outcomes import many
 from bench.checkpoint import load_views
 from bench.conditions import Attacked, Clean
@@ -177,7 +177,7 @@ def test_each_seed_is_audited_by_itself(tmp_path):
 
 
 def test_what_was_not_kept_is_not_judged():
-    assert audit(pd.DataFrame([asdict(ROW)]), pd.DataFrame([asdict(ROW)]).head(0), {}) == []
+    assert audit(lines(pd.DataFrame([asdict(ROW)])), [], {}) == []
 
 
 @pytest.mark.parametrize("limit", [*SIGNS.values(), limits.STANDING, limits.CLEAN, limits.MISLED, limits.SHORT])
@@ -343,7 +343,7 @@ def reasons(model: nn.Module, images: Images, attacks: tuple[str, ...]) -> str:
         bits[str(key)] = outcome.right
     frame = pd.DataFrame(rows)
     of_board = frame["kind"].isin(["clean", "attack"])
-    return "; ".join(f"{doubt.level}: {doubt.reason}" for doubt in audit(frame[of_board], frame, bits))
+    return "; ".join(f"{doubt.level}: {doubt.reason}" for doubt in audit(lines(frame[of_board]), lines(frame), bits))
 
 
 def test_an_honest_model_is_believed(honest, images, monkeypatch):

@@ -19,8 +19,9 @@ from bench.damage import damages, names_of
 from bench.data import DATASETS
 from bench.data.folder import read_folder
 from bench.evaluate import outcomes
+from bench.report import corruption_files
 from bench.report import scores as formulas
-from bench.report.corruption_files import accuracies, errors, found, robustness, write_corruptions
+from bench.report.corruption_files import accuracies, errors, found, robustness
 from bench.report.corruptions import EXTRA, MTLAT
 from bench.report.treatments import MEAN
 from bench.results import read_rows
@@ -285,8 +286,7 @@ def test_seeds_give_mean_and_spread_and_failures_are_said(tmp_path):
     (scores,) = found(tmp_path).values()
     (line,) = accuracies(scores).to_dict("records")
     assert line == {"Corruption": "fog", "PGD-AT": "40.0 ±14.1", "Mixup": "failed"}
-    write_corruptions(tmp_path, tmp_path / "reports")
-    assert "Mixup, fog: failed: it broke." in (tmp_path / "reports/corruptions/corruptions.md").read_text()
+    assert "Mixup, fog: failed: it broke." in corruption_files.files(tmp_path)["corruptions.md"]
 
 
 def test_mce_is_for_imagenet_alone(tmp_path):
@@ -300,7 +300,7 @@ def test_mce_is_for_imagenet_alone(tmp_path):
 
 def test_a_report_without_corruptions_writes_nothing(tmp_path):
     measure(tmp_path, "", "1111111111")
-    assert write_corruptions(tmp_path, tmp_path / "reports") == []
+    assert corruption_files.files(tmp_path) == {}
 
 
 def test_an_epoch_that_was_attacked_and_not_corrupted_stands_in_no_table(tmp_path):
@@ -310,4 +310,4 @@ def test_an_epoch_that_was_attacked_and_not_corrupted_stands_in_no_table(tmp_pat
     corrupt(tmp_path, "PGD-AT", "fog", 1, "1111000000")
     (scores,) = found(tmp_path).values()
     assert set(scores.cells["recipe"]) == {"PGD-AT"}  # no "PGD-AT (best)"
-    assert write_corruptions(tmp_path, tmp_path / "reports")
+    assert corruption_files.files(tmp_path)

@@ -21,8 +21,9 @@ from bench.gallery import Gallery
 from bench.job import Job
 from bench.plan import Plan
 from bench.recipe import RECIPES
-from bench.report.exhibit_files import write_exhibits
+from bench.report import exhibit_files
 from bench.report.exhibits import cosine, cosines, curves, ends, exhibited, gradients, maps, masking, overfitting
+from bench.report.files import replace_files
 from bench.results import write_csv, write_json
 from bench.rows import Model
 from bench.runfolder import forget
@@ -288,12 +289,11 @@ def test_robust_overfitting_is_best_minus_last_over_the_seeds(tmp_path):
 
 
 def page_of(results: Path) -> str:
-    write_exhibits(results, results / "reports")
-    return (results / "reports/exhibits/exhibits.md").read_text()
+    return exhibit_files.files(results)["exhibits.md"]
 
 
 def test_nothing_is_written_where_there_is_nothing(tmp_path):
-    assert write_exhibits(tmp_path, tmp_path / "reports") == []
+    assert replace_files(tmp_path / "reports", exhibit_files.files(tmp_path)) == []
     assert not (tmp_path / "reports").exists()
 
 
@@ -317,5 +317,5 @@ def test_a_file_that_is_no_exhibit_is_named(tmp_path):
     folder.mkdir()
     (folder / "loss.csv").write_text("a,b\n1,2\n")
     with pytest.raises(BadInput, match=r"loss\.csv is no loss exhibit .* delete it"):
-        write_exhibits(tmp_path, tmp_path / "reports")
+        exhibit_files.files(tmp_path)
     assert json.loads((folder.parent / "job.json").read_text())["budget"] == "quick"

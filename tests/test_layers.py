@@ -25,6 +25,7 @@ LAYERS = [  # a module imports from the lines above its own only
         "augment",
         "options",
         "toy",
+        "workers",
     },
     {"registry", "plan", "threat", "device", "results", "shards", "branches", "papers", "course"},
     {"plans", "folding", "tuning", "audit", "adversarial", "corruptions", "caption"},
@@ -113,6 +114,7 @@ def test_tables_are_made_from_stored_rows_alone():
         "results",
         "stats",
         "toy",
+        "workers",
     }
 
 

@@ -368,7 +368,7 @@ def test_curves_over_epochs_are_the_training_logs_under_the_papers_names(tmp_pat
     points = item.content.points(shown(tmp_path))
     assert list(points["method"]) == ["M2AT", "M2AT"]
     assert list(points["val_pgd"]) == [0.1, 0.2]
-    axes = item.content.draw(shown(tmp_path), "title").axes[0]
+    axes = item.content.draw(shown(tmp_path), "title")().axes[0]
     assert [list(line.get_ydata()) for line in axes.lines] == [[30, 40], [10, 20]]
 
 

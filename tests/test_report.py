@@ -13,8 +13,10 @@ from result_files import measure
 from rich.console import Console
 
 from bench.errors import BadInput
-from bench.report import boards, figures, paired, print_boards, render, words, write_leaderboard
+from bench.report import boards, figures, paired, print_boards, render, words
 from bench.report.boards import groups
+from bench.report.files import replace_files
+from bench.report.leaderboard import files as leaderboard_files
 from bench.report.seeds import collapses
 from bench.report.tables import leaderboard
 from bench.results import load, read_job, store, write_csv, write_json
@@ -209,12 +211,12 @@ def test_damage_is_named(small: Path) -> None:
     path = small / "digits/cnn/PGD-AT/s0-aaaa/results.csv"
     path.write_text(path.read_text().replace("accuracy", "accuracy,"))
     with pytest.raises(BadInput, match=r"results\.csv line 2"):
-        write_leaderboard(small, small / "reports")
+        leaderboard_files(small)
 
 
 def test_nothing_to_report_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"no results under .*; run `bench run` first"):
-        write_leaderboard(tmp_path / "results", tmp_path / "reports")
+        leaderboard_files(tmp_path / "results")
 
 
 def test_the_csv_keeps_every_digit(small: Path, tmp_path: Path) -> None:
@@ -269,9 +271,10 @@ def test_the_report_is_complete_and_replaces_the_old_one(small: Path, tmp_path: 
     folder.mkdir(parents=True)
     (folder / "old-board.csv").write_text("stale")
     (folder / "mine.txt").write_text("not generated")
-    written = write_leaderboard(small, tmp_path / "reports")
+    written = replace_files(folder, leaderboard_files(small))
     stem = "digits-cnn-linf-8-255-quick-n10-p1"
-    images = [f"{stem}-{name}.{end}" for name in ("bars", "scatter", "curves") for end in ("png", "pdf")]
+    figures = [f"{stem}-bars", f"{stem}-scatter", "digits-cnn-quick-curves"]
+    images = [f"{name}.{end}" for name in figures for end in ("png", "pdf")]
     apart = [f"{stem}-differences.csv", f"{stem}-differences.tex"]
     expected = ["leaderboard.md", f"{stem}.csv", f"{stem}.tex", f"{stem}-rows.csv", *apart, *images]
     assert sorted(path.name for path in written) == sorted(expected)
@@ -287,8 +290,7 @@ def test_alarms_of_a_training_stand_below_its_board(small: Path, tmp_path: Path)
     runs = sorted(path.parent for path in small.rglob("job.json"))
     for run in runs:
         write_json(run / "job.json", read_job(run) | {"alarms": ["collapsed: 10.0% right"]})
-    write_leaderboard(small, tmp_path / "reports")
-    text = (tmp_path / "reports/leaderboard/leaderboard.md").read_text()
+    text = leaderboard_files(small)["leaderboard.md"]
     (note,) = [line for line in text.splitlines() if "collapsed" in line]
     names, alarm = note.removeprefix("- ").split(": ", 1)
     assert alarm == "collapsed: 10.0% right."
@@ -352,7 +354,8 @@ def test_curves_show_what_was_logged() -> None:
     figure = figures.curves({"A": [log, log], "B": [log]}, "title")
     one, other = figure.axes
     assert [curve.get_ydata().tolist() for curve in other.lines] == [[10, 50, 60], [20]]
-    assert len(one.lines) == 4
+    seeds = [np.nan_to_num(curve.get_ydata(), nan=-1).tolist() for curve in one.lines]
+    assert seeds == [[10, 50, 60, -1, 10, 50, 60], [20, -1, 20]]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["hold-out, clean", "hold-out, PGD-10"]
 
 
@@ -389,5 +392,5 @@ def test_several_seeds_differ_by_their_means_and_by_the_worst_of_their_tests(tmp
     assert averaged["AutoAttack each"] == pytest.approx((30, 50))
     assert line(pd.read_csv(io.StringIO(render.csv(report.table))), "A")["AutoAttack each"] == "30.0 50.0"
     panels = {axes.get_title(): axes for axes in figures.bars(report.table, "").axes}
-    dots = [tuple(drawn.get_xdata()) for drawn in panels["AutoAttack"].lines if drawn.get_marker() == "."]
-    assert dots == [pytest.approx((30, 50)), pytest.approx((20, 10))]
+    (dots,) = [drawn.get_xydata().tolist() for drawn in panels["AutoAttack"].lines if drawn.get_marker() == "."]
+    assert dots == [pytest.approx(dot) for dot in ([30, 0], [50, 0], [20, 1], [10, 1])]

@@ -1,11 +1,13 @@
 """The statistics agree with statsmodels and with limits."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from bench.stats import mcnemar, paired_bootstrap, wilson
+from bench.stats import mcnemar, mcnemar_over_seeds, paired_bootstrap, wilson
 
 
 @pytest.mark.parametrize("n", [1, 7, 300, 10_000])
@@ -27,12 +29,27 @@ def test_mcnemar_is_the_exact_test(pair: tuple[int, int]) -> None:
     assert mcnemar(*pair) == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_bootstrap_interval_is_that_of_the_normal_limit_and_repeats_itself() -> None:
-    differences = np.repeat([-1.0, 0.0, 1.0], [300, 650, 50])
-    low, high = paired_bootstrap(differences)
-    error = differences.std() / np.sqrt(len(differences))
-    assert (low, high) == pytest.approx((-0.25 - 1.96 * error, -0.25 + 1.96 * error), abs=0.05 * error)
-    assert (low, high) == paired_bootstrap(differences[::-1])
-    assert paired_bootstrap([0.0] * 7) == (0, 0)
-    with pytest.raises(ValueError, match="at least one image"):
-        paired_bootstrap([])
+def test_the_bootstrap_interval_is_that_of_the_normal_limit() -> None:
+    one = [np.repeat([False, True, True], [300, 650, 50])]
+    other = [np.repeat([True, True, False], [300, 650, 50])]
+    error = np.std(one[0].astype(int) - other[0]) / np.sqrt(1000)
+    assert paired_bootstrap(one, other) == pytest.approx((-0.25 - 1.96 * error, -0.25 + 1.96 * error), abs=0.05 * error)
+    assert paired_bootstrap(one, one) == (0, 0)
+    everything, nothing = [np.ones(7, bool)], [np.zeros(7, bool)]
+    assert paired_bootstrap(everything, nothing) == (1, 1)
+
+
+@pytest.mark.parametrize(("seeds", "others"), [(1, 1), (2, 3)])
+def test_the_bootstrap_interval_is_that_of_every_way_to_draw_the_images(seeds: int, others: int) -> None:
+    rng = np.random.default_rng(0)
+    one, other = ([row > 0.4 for row in rng.random((count, 5))] for count in (seeds, others))
+    apart = np.mean(one, axis=0) - np.mean(other, axis=0)
+    means = np.sort(apart[np.array(list(product(range(5), repeat=5)))].mean(axis=1))
+    expected = np.quantile(means, [0.025, 0.975], method="inverted_cdf")
+    assert paired_bootstrap(one, other) == pytest.approx(tuple(expected), abs=1e-12)
+
+
+def test_of_several_seeds_the_least_sure_pair_counts() -> None:
+    sure, unsure, best = np.arange(20) < 10, np.arange(20) < 18, np.ones(20, bool)
+    assert mcnemar_over_seeds([sure, unsure], [best]) == mcnemar(0, 2)
+    assert np.isnan(mcnemar_over_seeds([sure], [best[:7]]))

@@ -21,7 +21,8 @@ from bench.data import Images, dataset
 from bench.evaluate import outcomes, read_off, side_by_side
 from bench.judge import Target
 from bench.models import build
-from bench.report import boards, figures, write_sweeps
+from bench.report import boards, figures, sweep_pages
+from bench.report.files import replace_files
 from bench.report.naming import columns
 from bench.report.sweeps import areas, over_effort, over_eps, sweep_boards
 from bench.results import load
@@ -357,7 +358,7 @@ def test_lengths_stand_in_a_panel_only_where_all_else_is_equal(measured):
 
 def test_areas_and_medians_are_the_stored_ones_or_those_of_the_points(measured):
     (rows,) = sweep_boards(load(measured)).values()
-    table = areas(rows).set_index(["panel", "recipe"])
+    table = areas(rows, over_eps(rows)).set_index(["panel", "recipe"])
     swept_a = table.loc[("PGD-10, swept over 4 radii", "A")]
     assert (swept_a["area"], swept_a["median"], swept_a["median low"], swept_a["seeds"]) == (50, 0.2, 0.1, 1)
     plain = table.loc[("PGD-10.last", "B")]
@@ -367,15 +368,14 @@ def test_areas_and_medians_are_the_stored_ones_or_those_of_the_points(measured):
 
 
 def test_reports_are_written_where_there_are_curves(measured, tmp_path):
-    written = write_sweeps(measured, tmp_path / "reports")
+    written = replace_files(tmp_path / "reports", sweep_pages.files(measured))
     assert {path.suffix for path in written} == {".md", ".csv", ".png", ".pdf"}
     page = written[0].read_text()
     assert "| PGD-10, swept over 4 radii | B | 50.0 [10.0, 50.0] | > 0.4 [0.1, > 0.4] | 1 |" in page
     assert "| PGD-10.last | B | 35.0 | 0.1 | 1 |" in page
     empty = tmp_path / "empty"
     measure(empty, "PGD-10", "10", eps=0.1)
-    assert write_sweeps(empty, tmp_path / "reports") == []
-    assert not list((tmp_path / "reports" / "sweeps").iterdir())
+    assert sweep_pages.files(empty) == {}
 
 
 def test_a_figure_shows_chance_and_every_recipe(measured):

@@ -1,14 +1,16 @@
 """The toy models of adversarial feature overfitting: closed forms against simulation, optimisation and known values."""
 
 import math
+from io import StringIO
 
 import numpy as np
 import pandas as pd
 import pytest
+from result_files import measure
 from scipy.optimize import minimize_scalar
 
 from bench import toy
-from bench.report.toy_figure import write_toy
+from bench.studies.pages import files
 
 RNG = np.random.default_rng(0)
 
@@ -172,13 +174,11 @@ def test_training_follows_the_slope_of_the_adversarial_loss():
 
 
 def test_the_page_stands_beside_a_study_s(tmp_path):
-    (tmp_path / "avmixup").mkdir()
-    other = tmp_path / "avmixup" / "avmixup.md"
-    other.write_text("kept")
-    written = write_toy(tmp_path)
-    assert {path.name for path in written} == {"toy.md", "toy.csv", "toy.png", "toy.pdf"}
-    assert other.read_text() == "kept"
-    numbers = pd.read_csv(tmp_path / "avmixup/toy.csv")
+    measure(tmp_path, "", "1" * 10, recipe="AVmixup")
+    made = files("avmixup", tmp_path)
+    assert {"avmixup.md", "toy.md", "toy.csv", "toy.png", "toy.pdf"} <= set(made)
+    assert len(made["toy.png"]().axes) == 3
+    numbers = pd.read_csv(StringIO(made["toy.csv"]))
     last = numbers[numbers["labels"] == "hard labels"].iloc[-1]
-    assert f"{last['wb']:.4f}" in (tmp_path / "avmixup/toy.md").read_text()
+    assert f"{last['wb']:.4f}" in made["toy.md"]
     assert math.isclose(numbers["eps*"].max(), toy.radius_of_equal_bounds(25, 1.0, 0.0))

@@ -23,10 +23,12 @@ from bench.matrix import Entrant, Matrix
 from bench.models import build
 from bench.outside.visitor import Visitor
 from bench.progress import Event
+from bench.report import transfer_files
+from bench.report.files import replace_files
 from bench.report.heatmap import heat_map
 from bench.report.leaderboard import boards
 from bench.report.naming import titles
-from bench.report.transfer_files import found, write_transfer
+from bench.report.transfer_files import found
 from bench.report.words import MISSING
 from bench.results import load, place, read_rows, run_folders, write_json
 from bench.rows import Model
@@ -313,8 +315,7 @@ def test_cells_and_bounds_are_read_off_the_bits(moved):
 def test_holes_stay_holes_and_are_told(moved):
     measure(moved, "FGSM.last", "1" * 10, recipe="A", source="digits/external/means.nearest-12345678")
     measure(moved, "FGSM.last", None, recipe="B", source="digits/cnn/D/s0-aaaa", status="failed: it broke")
-    (text,) = [path.read_text() for path in write_transfer(moved, moved / "reports") if path.suffix == ".md"]
-    text = text.replace(MISSING, "-")
+    text = transfer_files.files(moved)["transfer.md"].replace(MISSING, "-")
     assert "| means.nearest | 100.0 ±27.8 | - | - |" in text
     assert "| means.nearest | - | - | - |" in text  # nobody knows which images it gets right clean
     assert "| D | - | failed | - |" in text
@@ -341,15 +342,14 @@ def test_other_images_settings_and_radii_are_other_tables(moved):
 
 def test_files_are_those_of_the_rows_and_old_ones_go(moved):
     reports = moved / "reports"
-    paths = write_transfer(moved, reports)
+    paths = replace_files(reports / "transfer", transfer_files.files(moved))
     assert sorted(path.suffix for path in paths) == [".csv", ".csv", ".md", ".pdf", ".png", ".tex"]
     latex = next(path.read_text() for path in paths if path.suffix == ".tex")
     assert latex.count(r"\toprule") == 3
     assert r"A & \textit{20.0 $\pm$31.0}" in latex
     (reports / "transfer/old.png").touch()
-    write_transfer(moved, reports)
+    replace_files(reports / "transfer", transfer_files.files(moved / "nothing"))
     assert not (reports / "transfer/old.png").exists()
-    assert write_transfer(moved / "nothing", reports) == []
     assert list((reports / "transfer").iterdir()) == []
 
 

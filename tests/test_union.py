@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from result_files import measure
 
 from bench.asked import Request, conditions_of, corruptions_of
 from bench.attacks import ATTACKS, parse_attack
-from bench.audit import audit
+from bench.audit import audit, lines
 from bench.checkpoint import load_views
 from bench.compare.cells import Cell, repeatable
 from bench.conditions import Attacked, Clean, Corrupted, Minimised, Union
@@ -23,8 +24,9 @@ from bench.exam import Exam
 from bench.inspected import Diagnosed, Probed
 from bench.models import build
 from bench.price import cell_cost
+from bench.report import corruption_files
 from bench.report.boards import groups
-from bench.report.corruption_files import found, write_corruptions
+from bench.report.corruption_files import found
 from bench.report.naming import placed
 from bench.report.sweeps import sweep_boards
 from bench.report.transfer import matrices
@@ -277,12 +279,13 @@ def test_the_table_sets_both_beside_each_alone_at_the_severities_attacked(report
     assert shown.loc["Standard"].tolist() == ["fog", "PGD-3 Linf 8/255", "90.0", "60.0", "30.0", "30.0"]
     assert set(scores.cells["kind"]) == {"corruption", "attack"}
     assert scores.severities == (1, 3)
-    write_corruptions(reported, reported / "reports")
-    folder = reported / "reports/corruptions"
-    assert "| Standard | fog | PGD-3 Linf 8/255 | 90.0 ±" in (folder / "corruptions.md").read_text()
-    assert "Corrupted and Both are means over severities 3." in (folder / "corruptions.md").read_text()
-    assert "Standard & fog & PGD-3 Linf 8/255 & 90.0" in next(folder.glob("*.tex")).read_text()
-    assert len(pd.read_csv(next(folder.glob("*-attacked.csv")))) == 4
+    made = corruption_files.files(reported)
+    ends = {name.rpartition("-")[2].rpartition(".")[2]: text for name, text in made.items()}
+    assert "| Standard | fog | PGD-3 Linf 8/255 | 90.0 ±" in ends["md"]
+    assert "Corrupted and Both are means over severities 3." in ends["md"]
+    assert "Standard & fog & PGD-3 Linf 8/255 & 90.0" in ends["tex"]
+    (attacked,) = [text for name, text in made.items() if name.endswith("-attacked.csv")]
+    assert len(pd.read_csv(StringIO(attacked))) == 4
 
 
 def test_two_uses_of_an_attack_are_told_apart_alike_on_clean_and_on_corrupted_images(reported):
@@ -300,11 +303,8 @@ def test_what_failed_or_is_missing_is_said_and_no_mean_is_made_without_it(report
     (scores,) = found(reported).values()
     shown = means(scores.unions, "").set_index("Recipe")["Both"]
     assert shown.to_dict() == {"Standard": "failed", "Mixup": MISSING}
-    write_corruptions(reported, reported / "reports")
-    assert (
-        "Standard, fog+PGD-3 Linf 8/255: failed: it broke."
-        in (reported / "reports/corruptions/corruptions.md").read_text()
-    )
+    said = "Standard, fog+PGD-3 Linf 8/255: failed: it broke."
+    assert said in corruption_files.files(reported)["corruptions.md"]
 
 
 def test_boards_sweeps_transfer_and_the_audit_read_none_of_it(reported, tmp_path):
@@ -315,7 +315,7 @@ def test_boards_sweeps_transfer_and_the_audit_read_none_of_it(reported, tmp_path
     assert len(plain) < len(rows)
     for one, other in zip(groups(rows).values(), groups(plain).values(), strict=True):
         assert one.equals(other)
-        assert audit(placed(one), rows, outcomes) == audit(placed(one), plain, outcomes)
+        assert audit(lines(placed(one)), lines(rows), outcomes) == audit(lines(placed(one)), lines(plain), outcomes)
     for one, other in zip(sweep_boards(rows).values(), sweep_boards(plain).values(), strict=True):
         assert one.equals(other)
     assert matrices(rows, outcomes) == {}

@@ -29,13 +29,14 @@ from bench.audit.outcomes import (
 )
 from bench.results import Bits
 
-__all__ = ["SIGNS", "Doubt", "audit"]
+__all__ = ["SIGNS", "Doubt", "Line", "audit", "lines"]
 
 
 class Line(NamedTuple):
     """What the audit looks at of a row. Tuples, as a report asks of thousands of models, and frames are slow to cut."""
 
-    title: str
+    title: str  # what a table calls it
+    run: str
     kind: str
     name: str
     params: str
@@ -49,23 +50,28 @@ class Line(NamedTuple):
     status: str
 
 
-def audit(rows: pd.DataFrame, beside: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[Doubt]:
+def lines(rows: pd.DataFrame) -> list[Line]:
+    """Of stored rows; `column`, where they have it, is what a table calls them."""
+    titles = rows["column" if "column" in rows else "name"]
+    return [Line(*fields) for fields in zip(titles, *(rows[name] for name in Line._fields[1:]), strict=True)]
+
+
+def audit(own: Sequence[Line], beside: Sequence[Line], outcomes: Mapping[str, Bits]) -> list[Doubt]:
     """What is wrong with the numbers of one model; nothing where they may be believed.
 
-    rows: its clean accuracy and those under attack, of one threat and n; `column` is what a table calls them.
-    beside: other rows of the same model: transfer, other radii, and signs (`bench run --audit`).
+    own: its clean accuracy and those under attack, of one threat and n. beside: other rows of the same model: transfer,
+    other radii, and signs (`bench run --audit`).
     outcomes: which images were right, under the key of the row. What has no bits is not looked at.
     """
-    own = _lines(rows)
     clean = [outcomes[line.key] for line in own if line.kind == "clean" and line.key in outcomes]
     attacks = _met(own, outcomes)
     if not clean or not attacks:
         return []
-    here, run = next(line for line in own if line.kind == "attack"), rows["run"].iloc[0]
-    others = _measured(line for line in _lines(beside) if line.norm == here.norm)
+    here = next(line for line in own if line.kind == "attack")
+    others = _measured(line for line in beside if line.norm == here.norm)
     same = [line for line in others if abs(line.eps - here.eps) < 1e-7]
     counted = [met for met in attacks if not met.last]
-    strangers = [line for line in same if line.source and line.source.split("@")[0] != run and line.n == here.n]
+    strangers = [line for line in same if line.source and line.source.split("@")[0] != here.run and line.n == here.n]
     larger = [line for line in others if line.eps - here.eps > 1e-7 and not line.source and line.n == here.n]
     everyone = [*counted, *_met(strangers, outcomes)]
     signs = list(_shown(line for line in same if line.metric == "share"))
@@ -83,25 +89,20 @@ def _once(doubts: Sequence[Doubt]) -> list[Doubt]:
     return [one for one in dict.fromkeys(doubts) if not any(d.reason.startswith(f"{one.reason}, ") for d in doubts)]
 
 
-def _lines(rows: pd.DataFrame) -> list[Line]:
-    titles = rows["column" if "column" in rows else "name"]
-    return [Line(*fields) for fields in zip(titles, *(rows[name] for name in Line._fields[1:]), strict=True)]
-
-
-def _measured(lines: Iterable[Line]) -> list[Line]:
+def _measured(found: Iterable[Line]) -> list[Line]:
     """The last of several measurements of one thing counts."""
     last: dict[tuple[object, ...], Line] = {}
-    for line in lines:
+    for line in found:
         thing = (line.kind, line.name, line.params, line.eps, line.source, line.n)
         last.pop(thing, None)  # it stands where it was measured last
         last[thing] = line
     return list(last.values())
 
 
-def _met(lines: Iterable[Line], outcomes: Mapping[str, Bits]) -> list[Met]:
+def _met(found: Iterable[Line], outcomes: Mapping[str, Bits]) -> list[Met]:
     return [
         Met(f"{title} from {source}" if source else title, name, params, outcomes[key], source)
-        for title, kind, name, params, _, _, source, _, key, metric, _, status in lines
+        for title, _, kind, name, params, _, _, source, _, key, metric, _, status in found
         if kind == "attack" and metric == "accuracy" and status == "ok" and key in outcomes
     ]
 

@@ -4,7 +4,8 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
+from typing import Any
 
 from bench.audit.limits import ALIKE, CLEAN, FULL_EFFORT, ITERATIVE, MISLED, SHORT, SIGNS, STANDING, SURE, Level, Limit
 from bench.results import Bits
@@ -38,22 +39,28 @@ class Met:
         """Without the model's gradients."""
         return bool(self.source) or self.name == "Square"
 
+    @cached_property  # reports ask for it thousands of times
+    def said(self) -> dict[str, Any]:
+        """The settings, as far as they are known."""
+        known: dict[str, Any] = json.loads(self.params or "{}")
+        return known
+
     @property
     def length(self) -> int:
         """Steps along a gradient, as far as the settings say; 0 where they do not."""
-        return 0 if self.black_box else int(json.loads(self.params or "{}").get("steps", 0))
+        return 0 if self.black_box else int(self.said.get("steps", 0))
 
-    @property
+    @cached_property
     def steps(self) -> int:
         """Of an ascent on the cross-entropy, FGSM's one included; 0 where the attack is none."""
         if re.fullmatch(r"(R-)?FGSM", self.name):
             return 1
-        margin = json.loads(self.params or "{}").get("loss") == "margin"
+        margin = self.said.get("loss") == "margin"
         return self.length if re.fullmatch(r"PGD-\d+", self.name) and not margin else 0
 
     @property
     def effort(self) -> int:
-        return self.steps * int(json.loads(self.params or "{}").get("restarts", 1))
+        return self.steps * int(self.said.get("restarts", 1))
 
 
 def count(images: Bits) -> int:

@@ -19,13 +19,14 @@ from bench.job import Job
 from bench.models import build
 from bench.plan import Plan
 from bench.plugins import load_plugins
-from bench.pool import cores, run_jobs
+from bench.pool import run_jobs
 from bench.price import cell_cost, training_cost
 from bench.progress import Progress
 from bench.results import Row, read_job, read_rows, run_folders, write_json
 from bench.runner import Runner
 from bench.sweeps import Swept
 from bench.work import Work, plan_work
+from bench.workers import cores
 
 Record = dict[str, Any]  # what job.json says
 NEEDED = ("name", "dataset", "model", "seed", "plan", "precision", "source", "images", "train_eps", "settings")

@@ -1,11 +1,11 @@
 """Which rows may stand in one table."""
 
-import re
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from bench.numbers import radius
+from bench.report.files import file_name
 
 
 class Board(NamedTuple):
@@ -33,8 +33,9 @@ class Board(NamedTuple):
     @property
     def slug(self) -> str:
         """File name of the board; the protocol is in it because boards may differ in that alone."""
-        parts = [self.dataset, self.model, self.threat, self.budget, f"n{self.n}", f"p{self.protocol}", self.data[:6]]
-        return re.sub(r"[^\w.]+", "-", " ".join(parts)).strip("-").lower()
+        return file_name(
+            self.dataset, self.model, self.threat, self.budget, f"n{self.n}", f"p{self.protocol}", self.data[:6]
+        )
 
 
 def groups(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:

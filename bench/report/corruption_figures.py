@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.report.corruptions import Scores
-from bench.report.style import COLOURS, MARKERS, TWO_COLUMNS, grid, styled
+from bench.report.style import COLOURS, MARKERS, TWO_COLUMNS, align, grid, styled, wider
 from bench.report.treatments import MEAN
 from bench.report.words import MISSING
 
@@ -52,7 +52,9 @@ def severity_curves(scores: Scores, title: str) -> "Figure":
     title += f" (best {LINES} of {len(means)})" if len(means) > LINES else ""
     names = list(dict.fromkeys(cells["name"]))
     across = min(ACROSS, len(names))
-    figure, panels = grid(len(names), across, TWO_COLUMNS, (1.05, 0.7), title, sharex=True, sharey=True)
+    figure, panels = grid(len(names), across, TWO_COLUMNS, (1.05, 0.7), title)
+    severities = list(scores.severities)
+    align(panels, across, xticks=severities, xlim=wider(severities), ylim=(0, 102))
     drawn, looks = {}, dict(zip(means.index, zip(cycle(COLOURS), cycle(MARKERS), strict=False), strict=False))
     for place, (axes, name) in enumerate(zip(panels, names, strict=True)):
         own = cells[cells["name"] == name]
@@ -62,10 +64,9 @@ def severity_curves(scores: Scores, title: str) -> "Figure":
             low, high = 100 * line["accuracy_low"].to_numpy(), 100 * line["accuracy_high"].to_numpy()
             drawn[recipe] = axes.plot(x, y, marker=marker, color=colour, markersize=2)[0]
             axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
-        axes.set(title=name.replace("_", " "), ylim=(0, 102), xticks=list(scores.severities))
-        if place >= len(panels) - across:  # nothing below
+        axes.set_title(name.replace("_", " "))
+        if place >= len(panels) - across:
             axes.set_xlabel("Severity")
-            axes.tick_params(labelbottom=True)
     figure.supylabel("Accuracy (%)")
     figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=min(6, len(drawn)))
     return figure

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Set
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import pandas as pd
 from bench.report import plain, stored, unions
 from bench.report.boards import Board
 from bench.report.corruptions import EXTRA, MTLAT, Scores, corruption_tables
-from bench.report.files import Content, replace_files
+from bench.report.files import Content, figure
 from bench.report.scores import ALEXNET
 from bench.report.treatments import MEAN, SPREAD, absent, percent
 from bench.report.words import MISSING
@@ -47,28 +48,25 @@ def found(results: Path, only: Set[str] | None = None) -> dict[tuple[Board, str]
     return corruption_tables(rows, stored.outcomes(results, rows["run"].unique()))
 
 
-def write_corruptions(results: Path, reports: Path) -> list[Path]:
-    """Write corruptions.md with tables, figures and every number; nothing where nothing was corrupted.
-
-    Files of an earlier report go first.
-    """
+def files(results: Path) -> dict[str, Content]:
+    """corruptions.md with tables, figures and every number; nothing where nothing was corrupted."""
     from bench.report.corruption_figures import heat_map, severity_curves
 
-    files: dict[str, Content] = {}
+    made: dict[str, Content] = {}
     sections = ["# Corruptions\n"]
-    for (board, made), scores in found(results).items():
-        title, slug = heading(board, made), f"{board.slug}-{re.sub(r'[^a-z0-9]+', '-', made)}"
-        figures = {"heat": heat_map(scores, title), "severity": severity_curves(scores, title)}
-        files |= {
+    for (board, make), scores in found(results).items():
+        title, slug = heading(board, make), f"{board.slug}-{re.sub(r'[^a-z0-9]+', '-', make)}"
+        made |= figure(f"{slug}-heat", partial(heat_map, scores, title))
+        made |= figure(f"{slug}-severity", partial(severity_curves, scores, title))
+        made |= {
             f"{slug}.csv": scores.cells.to_csv(index=False, lineterminator="\n"),
             f"{slug}-errors.csv": scores.errors.to_csv(index=False, lineterminator="\n"),
         }
         if len(scores.unions):
-            files[f"{slug}-attacked.csv"] = scores.unions.to_csv(index=False, lineterminator="\n")
-        files |= {f"{slug}-{name}.{end}": figure for name, figure in figures.items() for end in ("png", "pdf")}
-        files |= {f"{slug}.tex": _latex(board, scores, title, slug)}
+            made[f"{slug}-attacked.csv"] = scores.unions.to_csv(index=False, lineterminator="\n")
+        made |= {f"{slug}.tex": _latex(board, scores, title, slug)}
         sections.append(_section(board, scores, title, slug))
-    return replace_files(reports / "corruptions", {"corruptions.md": "\n".join(sections), **files} if files else {})
+    return {"corruptions.md": "\n".join(sections), **made} if made else {}
 
 
 def print_corruptions(results: Path, console: "Console", only: Set[str] | None = None) -> None:

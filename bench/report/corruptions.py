@@ -11,12 +11,11 @@ from bench.numbers import radius
 from bench.report.boards import Board
 from bench.report.naming import labels
 from bench.report.scores import ALEXNET, NAN, mark, mce, relative_mce
-from bench.report.treatments import MEAN, by_severity, cell, pairs
+from bench.report.treatments import MEAN, MODEL, by_severity, cell, clean_keys, pairs
 from bench.report.unions import attacks_of, unions
 from bench.results import Bits
 
-MODEL = ["run", "view", "epoch"]
-CELL = ["run", "view", "epoch", "kind", "column", "severity"]
+CELL = [*MODEL, "kind", "column", "severity"]
 CORRUPTED = ("corruption", "union")  # kinds
 REFERENCE = "Standard"  # whose score marks are relative to
 EXTRA = ("speckle_noise", "gaussian_blur", "spatter", "saturate")
@@ -72,9 +71,10 @@ def _scores(part: pd.DataFrame, outcomes: Mapping[str, Bits], dataset: str) -> S
     place = {name: i for i, name in enumerate(ORDER)}
     part = part.assign(place=part["column"].str.partition("+")[0].map(place)).sort_values("place", kind="stable")
     severities = tuple(sorted(set(part.loc[part["kind"] == "corruption", "severity"])))
+    clean = clean_keys(part)
     treated: Any = part[part["kind"].isin(["corruption", "attack"])]  # the key of a group is only Hashable to mypy
     cells = [
-        {"recipe": recipe, "kind": kind, "name": name, "severity": severity, **cell(group, outcomes, part, wanted)}
+        {"recipe": recipe, "kind": kind, "name": name, "severity": severity, **cell(group, outcomes, clean, wanted)}
         for (recipe, kind, name), group in treated.groupby(["recipe", "kind", "column"], sort=False)
         for severity, wanted in _asked(kind, severities)
     ]

@@ -1,10 +1,10 @@
 """From a results folder to reports/exhibits/: what was measured of models beside their accuracy."""
 
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -20,8 +20,12 @@ from bench.report.exhibits import (
     masking,
     overfitting,
 )
-from bench.report.files import Content, replace_files
+from bench.report.files import Content, figure, file_name
+from bench.report.studio import Draw
 from bench.report.words import MISSING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DRAWN = 12  # models in a figure of panels; the tables have them all
 SHARED = ["dataset", "model", "budget"]
@@ -40,21 +44,21 @@ TEXT = ("Model", "Group", "State")  # columns set flush left
 Part = tuple[str, dict[str, Content]]  # a section's text, and the files that it speaks of
 
 
-def write_exhibits(results: Path, reports: Path) -> list[Path]:
-    """Write exhibits.md with tables, figures and the numbers behind them; files of an earlier report go first.
+def files(results: Path) -> dict[str, Content]:
+    """exhibits.md with tables, figures and the numbers behind them.
 
-    Of several seeds the first is shown. Nothing is written where no exhibit was made and no training watched.
+    Of several seeds the first is shown. Nothing where no exhibit was made and no training watched.
     """
     found, watched = exhibited(results), curves(results)
-    sections, files = ["# Exhibits\n"], dict[str, Content]()
+    sections, made = ["# Exhibits\n"], dict[str, Content]()
     whose: Any
     for whose in dict.fromkeys((*_groups(found), *_groups(watched))):
-        title, slug = ", ".join(whose), _slug(" ".join(whose))
+        title, slug = ", ".join(whose), file_name(*whose)
         sections.append(f"## {title}\n")
         for part in _parts(_of(found, whose), _of(watched, whose), title, slug):
             sections.append(part[0])
-            files |= part[1]
-    return replace_files(reports / "exhibits", {"exhibits.md": "\n".join(sections), **files} if files else {})
+            made |= part[1]
+    return {"exhibits.md": "\n".join(sections), **made} if made else {}
 
 
 def _parts(rows: pd.DataFrame, watched: pd.DataFrame, title: str, slug: str) -> Iterator[Part]:
@@ -64,21 +68,22 @@ def _parts(rows: pd.DataFrame, watched: pd.DataFrame, title: str, slug: str) -> 
     mine = {str(kind): part for kind, part in rows.groupby("kind")}
     if "gradient" in mine:
         tables = first_seeds(mine["gradient"])
-        figure = _panels(figures.histograms, tables, title)
-        yield _part("Gradients", "gradient", slug, gradients(tables), figure)
+        yield _part("Gradients", "gradient", slug, gradients(tables), _panels(figures.histograms, tables, title))
     if "loss" in mine:
         tables = first_seeds(mine["loss"])
         numbers = pd.concat([table.assign(model=name) for name, table in tables.items()])
         yield _part("Loss", "loss", slug, ends(tables), _panels(figures.slices, tables, title), numbers)
     for kind in [kind for kind in ("batchnorm", "features") if kind in mine]:
         for name, table in first_seeds(mine[kind][mine[kind]["view"] == "main"]).items():
-            where, headed = f"{slug}-{_slug(name)}", f"{name}: {title}"
+            where, headed = f"{slug}-{file_name(name)}", f"{name}: {title}"
             if kind == "batchnorm":
-                yield _part(f"Batch norms of {name}", kind, where, cosines(table), figures.overlay(table, headed))
+                yield _part(
+                    f"Batch norms of {name}", kind, where, cosines(table), partial(figures.overlay, table, headed)
+                )
             else:
                 gains = masking(table)
-                shown, figure = gains[gains["state"] != ""], figures.feature_maps(table, headed)
-                yield _part(f"Feature maps of {name}", kind, where, shown, figure, gains, _zeros(gains))
+                shown, draw = gains[gains["state"] != ""], partial(figures.feature_maps, table, headed)
+                yield _part(f"Feature maps of {name}", kind, where, shown, draw, gains, _zeros(gains))
     if len(watched):
         yield _part("Robust overfitting", "overfitting", slug, overfitting(watched), None)
 
@@ -88,20 +93,20 @@ def _part(
     kind: str,
     slug: str,
     shown: pd.DataFrame,
-    figure: Any,
+    draw: Draw | None,
     numbers: pd.DataFrame | None = None,
     said: str = "",
 ) -> Part:
     """numbers: what goes to the CSV, where that is more than the table shows."""
     name = f"{slug}-{kind}"
-    files: dict[str, Content] = {
+    made: dict[str, Content] = {
         f"{name}.csv": (shown if numbers is None else numbers).to_csv(index=False, lineterminator="\n")
     }
-    files |= {f"{name}.{end}": figure for end in ("png", "pdf")} if figure else {}
+    made |= figure(name, draw) if draw else {}
     texts = shown.map(lambda cell: _text(cell, FORMATS.get(kind, "{:.3g}"))).rename(columns=STATISTICS)
     table = plain.markdown(texts.rename(columns=lambda column: column[:1].upper() + column[1:]), TEXT)
-    picture = f"\n![{head}]({name}.png)\n" if figure else ""
-    return f"### {head}\n\n{table if len(shown) else ''}\n{said}{NOTES[kind]}\n{picture}", files
+    picture = f"\n![{head}]({name}.png)\n" if draw else ""
+    return f"### {head}\n\n{table if len(shown) else ''}\n{said}{NOTES[kind]}\n{picture}", made
 
 
 def _text(cell: Any, form: str) -> str:
@@ -115,9 +120,11 @@ def _zeros(gains: pd.DataFrame) -> str:
     return f"All zero: {before} of {len(gains)} maps before, {after} after. "
 
 
-def _panels(draw: Callable[[Mapping[str, pd.DataFrame], str], Any], tables: dict[str, pd.DataFrame], title: str) -> Any:
+def _panels(
+    draw: Callable[[Mapping[str, pd.DataFrame], str], "Figure"], tables: dict[str, pd.DataFrame], title: str
+) -> Draw:
     said = f" (first {DRAWN} of {len(tables)})" if len(tables) > DRAWN else ""
-    return draw(dict(list(tables.items())[:DRAWN]), title + said)
+    return partial(draw, dict(list(tables.items())[:DRAWN]), title + said)
 
 
 def _groups(rows: pd.DataFrame) -> list[tuple[str, ...]]:
@@ -126,7 +133,3 @@ def _groups(rows: pd.DataFrame) -> list[tuple[str, ...]]:
 
 def _of(rows: pd.DataFrame, whose: tuple[str, ...]) -> pd.DataFrame:
     return rows[(rows[SHARED] == list(whose)).all(axis=1)]
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^\w.]+", "-", text).strip("-").lower()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bench.report.style import COLOURS, MARKERS, ONE_COLUMN, TWO_COLUMNS, grid, name_points, styled
+from bench.report.style import COLOURS, MARKERS, ONE_COLUMN, TWO_COLUMNS, align, grid, name_points, styled, wider
 from bench.report.tables import accuracies, ranked_by
 from bench.report.words import plain
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
+PANELS = 12  # of bars; the table has every attack
 BAR = {"height": 0.72, "error_kw": {"elinewidth": 0.6, "ecolor": "#444444"}}
 DOTS: Any = {"linestyle": "none", "marker": ".", "markersize": 2.5, "color": "#000000", "alpha": 0.7}  # the seeds
 CURVES = {  # column of train.csv: its name, line and marker
@@ -49,23 +50,29 @@ def scatter(table: pd.DataFrame, title: str) -> "Figure":
 
 @styled
 def bars(table: pd.DataFrame, title: str) -> "Figure":
-    """One panel an attack, one bar a recipe, in the order of the table."""
-    shown, places = accuracies(table), range(len(table))
-    heights = (0.5 + 0.15 * len(table), 0.5)
-    figure, panels = grid(len(shown), min(6, len(shown)), TWO_COLUMNS, heights, title, sharey=True)
-    for column, axes, colour in zip(shown, panels, cycle(COLOURS), strict=False):
+    """One panel an attack, one bar a recipe, in the order of the table; of many attacks those that leave least."""
+    every, places = accuracies(table), range(len(table))
+    hardest = set(table[every].mean().nsmallest(PANELS - 1).index)
+    shown = [column for column in every if column in hardest or column == every[0]]
+    title += f", {len(shown)} of {len(every)} accuracies" if len(shown) < len(every) else ""
+    across, lines = min(6, len(shown)), table.to_dict("records")
+    figure, panels = grid(len(shown), across, TWO_COLUMNS, (0.5 + 0.15 * len(table), 0.5), title)
+    for i, (column, axes, colour) in enumerate(zip(shown, panels, cycle(COLOURS[:-1]), strict=False)):
+        axes.set(title=column, xticks=[0, 50, 100], xlim=(0, 122), yticks=[], ylim=(len(table) - 0.4, -0.6))
+        axes.autoscale(False)
+        if i % across == 0:
+            axes.set_yticks(places, table["recipe"])
         bar: dict[str, Any] = {**BAR, "xerr": _intervals(table, column)}
         axes.barh(places, table[column], color=colour, **bar)
-        for place, line in enumerate(table.to_dict("records")):
+        dots = [(value, place) for place, each in enumerate(table[f"{column} each"]) for value in each]
+        axes.plot(*np.array(dots).reshape(-1, 2).T, **DOTS)
+        for place, line in enumerate(lines):
             each = line[f"{column} each"]
-            axes.plot(each, [place] * len(each), **DOTS)
             end = max([line[f"{column} high"], *each])
             where = 2 + (0 if pd.isna(end) else end)  # inside, so that the layout need not measure it
             axes.text(where, place, plain(line, column, 0), va="center", fontsize=5.5, in_layout=False)
-        axes.set(title=column, xlim=(0, 122), xticks=[0, 50, 100], yticks=places, yticklabels=table["recipe"])
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
-    panels[0].set_ylim(len(table) - 0.4, -0.6)  # shared: the best on top everywhere
     figure.supxlabel("Accuracy (%)")
     return figure
 
@@ -77,18 +84,18 @@ def curves(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
 
     across = min(5, len(logs))
     width = TWO_COLUMNS if across > 2 else ONE_COLUMN
-    figure, panels = grid(len(logs), across, width, (1.15, 0.65), title, sharex=True, sharey=True)
+    figure, panels = grid(len(logs), across, width, (1.15, 0.65), title)
+    span = wider([epoch for seeds in logs.values() for log in seeds for epoch in log["epoch"]])
+    align(panels, across, xticks=MaxNLocator(4, integer=True).tick_values(*span), xlim=span, ylim=(0, 102))
     named: dict[str, Any] = {}
     for place, ((recipe, seeds), axes) in enumerate(zip(logs.items(), panels, strict=True)):
         for (column, (name, line, marker)), colour in zip(CURVES.items(), COLOURS, strict=False):
-            for log in (log.dropna(subset=column) for log in seeds if column in log):
+            if len(points := _joined(seeds, column)):
                 look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 2}
-                named[name] = axes.plot(log["epoch"], 100 * log[column], line, **look)[0]
-        axes.set(title=recipe, ylim=(0, 102))
-        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        if place >= len(panels) - across:  # nothing below
+                named[name] = axes.plot(*points.T, line, **look)[0]
+        axes.set_title(recipe)
+        if place >= len(panels) - across:
             axes.set_xlabel("Epoch")
-            axes.tick_params(labelbottom=True)
     figure.supylabel("Accuracy (%)")
     figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=3)
     return figure
@@ -103,8 +110,7 @@ def overlay(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
     figure, (axes,) = grid(1, 1, ONE_COLUMN, (2.3, 0.4), title)
     for seeds, colour in zip(logs.values(), cycle(COLOURS), strict=False):
         for column, line in (("val_clean", "-"), ("val_pgd", "--")):
-            for log in (log.dropna(subset=column) for log in seeds if column in log):
-                axes.plot(log["epoch"], 100 * log[column], line, color=colour)
+            axes.plot(*_joined(seeds, column).T, line, color=colour)
     named = [Line2D([], [], color=colour) for _, colour in zip(logs, cycle(COLOURS), strict=False)]
     kinds = [Line2D([], [], color="#444444", linestyle=line) for line in ("-", "--")]
     figure.legend(
@@ -146,6 +152,15 @@ def lines(points: pd.DataFrame, title: str, axis: str | None, chance: float) -> 
     abreast = 5 if across > 1 else 3
     figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=min(abreast, len(named)))
     return figure
+
+
+def _joined(logs: list[pd.DataFrame], column: str) -> FloatArray:
+    """Epochs and percentages of several seeds as one line with gaps, (points, 2): quicker to draw than lines."""
+    parts = [np.empty((0, 2))]
+    for log in (log for log in logs if column in log):
+        points = np.column_stack([log["epoch"], 100 * log[column]]).astype(float)
+        parts += [points[~np.isnan(points[:, 1])], np.full((1, 2), math.nan)]
+    return np.concatenate(parts)[:-1]
 
 
 def _intervals(table: pd.DataFrame, column: str) -> FloatArray:

@@ -1,6 +1,7 @@
 """From a results folder to the leaderboard: on the terminal, and as files under reports/leaderboard/."""
 
-from collections.abc import Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,14 +10,14 @@ import pandas as pd
 from bench.errors import BadInput
 from bench.report import paired, render, stored, words
 from bench.report.boards import Board, groups
-from bench.report.files import Content, replace_files
+from bench.report.files import Content, figure, file_name
 from bench.report.naming import labels
+from bench.report.studio import Draw
 from bench.report.tables import leaderboard
 from bench.report.training import trained, training
 from bench.report.verdicts import by_model
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from rich.console import Console
 
 DRAWN = 30  # recipes in a figure; the tables have them all
@@ -45,9 +46,7 @@ def _boards(results: Path, only: frozenset[str] | None) -> dict[Board, Report]:
     rows = stored.rows(results)
     if only is not None:
         rows = rows[rows["run"].isin(only)]
-    found = groups(rows)
-    if not found:
-        raise BadInput(f"no results under {results}; run `bench run` first, or name another folder with --results")
+    found = grouped(rows, results)
     runs = pd.concat(found.values())["run"].unique()
     outcomes, trainings = stored.outcomes(results, runs), {run: trained(results / run) for run in runs}
     made, beside = {}, by_model(rows)
@@ -55,6 +54,14 @@ def _boards(results: Path, only: frozenset[str] | None) -> dict[Board, Report]:
         table = leaderboard(group, outcomes, trainings, beside)
         made[board] = Report(group, table, paired.differences(group, outcomes, table))
     return made
+
+
+def grouped(rows: pd.DataFrame, results: Path) -> dict[Board, pd.DataFrame]:
+    """The rows of each board; BadInput where there is none."""
+    found = groups(rows)
+    if not found:
+        raise BadInput(f"no results under {results}; run `bench run` first, or name another folder with --results")
+    return found
 
 
 def print_boards(results: Path, console: "Console", only: Set[str] | None = None) -> None:
@@ -67,17 +74,20 @@ def print_boards(results: Path, console: "Console", only: Set[str] | None = None
             console.print(Text(line, "dim"))
 
 
-def write_leaderboard(results: Path, reports: Path) -> list[Path]:
-    """Write leaderboard.md with the tables, figures and rows behind it; files of an earlier report go first."""
-    files: dict[str, Content] = {}
-    sections = ["# Leaderboard\n"]
-    for board, report in boards(results).items():
-        files |= {f"{board.slug}{end}": text for end, text in _tables(board, report).items()}
-        figures = _figures(results, board, report)
-        for name, figure in figures.items():
-            files |= {f"{board.slug}-{name}.{end}": figure for end in ("png", "pdf")}
+def files(results: Path) -> dict[str, Content]:
+    """leaderboard.md with the tables, figures and rows behind it."""
+    made: dict[str, Content] = {}
+    sections, found = ["# Leaderboard\n"], boards(results)
+    for board, report in found.items():
+        made |= {f"{board.slug}{end}": text for end, text in _tables(board, report).items()}
+        figures = _figures(board, report)
+        for name, draw in figures.items():
+            made |= figure(f"{board.slug}-{name}", draw)
         sections.append(_section(board, report, list(figures)))
-    return replace_files(reports / "leaderboard", {"leaderboard.md": "\n".join(sections), **files})
+    for section, drawn in _trainings(results, found):
+        sections.append(section)
+        made |= drawn
+    return {"leaderboard.md": "\n".join(sections), **made}
 
 
 def _tables(board: Board, report: Report) -> dict[str, str]:
@@ -94,23 +104,43 @@ def _tables(board: Board, report: Report) -> dict[str, str]:
     }
 
 
-def _figures(results: Path, board: Board, report: Report) -> dict[str, "Figure"]:
+def _figures(board: Board, report: Report) -> dict[str, Draw]:
     from bench.report import figures
 
     table = report.table.head(DRAWN)
-    title = board.title + (f" (best {DRAWN} of {len(report.table)})" if len(report.table) > DRAWN else "")
-    drawn = {"bars": figures.bars(table, title)}
-    if board.norm:
-        drawn["scatter"] = figures.scatter(table, title)
-    curves = _curves(results, report.rows, list(table["recipe"]))
-    return drawn | ({"curves": figures.curves(curves, title)} if curves else {})
+    title = board.title + _best(len(report.table))
+    drawn: dict[str, Draw] = {"bars": partial(figures.bars, table, title)}
+    return drawn | ({"scatter": partial(figures.scatter, table, title)} if board.norm else {})
 
 
-def _curves(results: Path, rows: pd.DataFrame, shown: list[str]) -> dict[str, list[pd.DataFrame]]:
-    """The training logs of the shown lines, a list by recipe with one log a seed; views of a run share its log."""
-    recipes = labels(rows.assign(view="main", epoch="last"))
-    runs = rows.assign(recipe=recipes, place=labels(rows).map({label: place for place, label in enumerate(shown)}))
-    runs = runs.dropna(subset="place").sort_values("place", kind="stable").drop_duplicates("run")
+def _best(lines: int) -> str:
+    return f" (best {DRAWN} of {lines})" if lines > DRAWN else ""
+
+
+def _trainings(results: Path, made: Mapping[Board, Report]) -> Iterator[tuple[str, dict[str, Content]]]:
+    """A section with its files for each set of trainings: boards of several radii are of the same ones."""
+    from bench.report.figures import curves
+
+    alike: dict[tuple[str, ...], list[Report]] = {}
+    for board, report in made.items():
+        alike.setdefault((board.dataset, board.model, board.budget, board.data[:6]), []).append(report)
+    for whose, behind in alike.items():
+        logs = _logs(results, behind)
+        if logs:
+            name, title = f"{file_name(*whose)}-curves", ", ".join(whose[:3])
+            draw = partial(curves, dict(list(logs.items())[:DRAWN]), title + _best(len(logs)))
+            yield f"## Training: {title}\n\n![curves]({name}.png)\n", figure(name, draw)
+
+
+def _logs(results: Path, behind: Sequence[Report]) -> dict[str, list[pd.DataFrame]]:
+    """The training logs behind some tables, a list by recipe with one log a seed; views of a run share its log.
+
+    A recipe stands where the best of its lines does.
+    """
+    places = [labels(rows).map({name: i for i, name in enumerate(table["recipe"])}) for rows, table, _ in behind]
+    rows = pd.concat([report.rows for report in behind]).assign(place=pd.concat(places))
+    rows = rows.assign(recipe=labels(rows.assign(view="main", epoch="last")))
+    runs = rows.sort_values("place", kind="stable").drop_duplicates("run")
     logs: dict[str, list[pd.DataFrame]] = {}
     for recipe, run in zip(runs["recipe"], runs["run"], strict=True):
         if not (log := training(results / run)).empty:

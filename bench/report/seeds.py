@@ -1,6 +1,8 @@
 """Trainings of one configuration that did not go as the others did."""
 
+import math
 from collections.abc import Mapping, Sequence
+from statistics import median
 
 import pandas as pd
 
@@ -11,11 +13,11 @@ SURE = 0.01  # p-value below which a seed is said to have collapsed
 
 def trouble(part: pd.DataFrame, alarms: Mapping[str, Sequence[str]]) -> str:
     """What a reader must know of the runs behind one line of a table: alarms by run, and seeds that collapsed."""
-    runs = part.drop_duplicates("run").sort_values("seed")
-    several = runs["seed"].nunique() > 1
+    seeds = dict(zip(part["run"], part["seed"], strict=True))
+    several = len(set(seeds.values())) > 1
     said = [
-        f"seed {seed}: {alarm}" if several else alarm
-        for run, seed in zip(runs["run"], runs["seed"], strict=True)
+        f"seed {seeds[run]}: {alarm}" if several else alarm
+        for run in sorted(seeds, key=seeds.__getitem__)
         for alarm in alarms.get(run, ())
     ]
     return "; ".join([*said, *collapses(part)])
@@ -26,14 +28,15 @@ def collapses(part: pd.DataFrame) -> list[str]:
 
     part: rows of one recipe, view and epoch with the columns seed, column, value and n.
     """
-    known, found = part.dropna(subset="value"), []
-    columns = known.groupby("column", sort=False)["value"]
-    halves = columns.transform("median") / 2
-    suspected = known.loc[(known["value"] <= halves) & (columns.transform("size") > 1), "column"]
-    for column, cells in known[known["column"].isin(suspected)].groupby("column", sort=False):
-        middle = cells["value"].median()
-        low = cells[cells["value"] <= middle / 2]
-        for seed, value, n in zip(low["seed"], low["value"], low["n"], strict=True):
-            if fewer(round(middle * n), round(value * n), n) < SURE:
+    fields = (part[name] for name in ("column", "seed", "value", "n"))
+    columns: dict[str, list[tuple[int, float, int]]] = {}
+    for column, *cell in zip(*fields, strict=True):
+        if not math.isnan(cell[1]):
+            columns.setdefault(column, []).append(tuple(cell))
+    found = []
+    for column, cells in columns.items():
+        middle = median(value for _, value, _ in cells)
+        for seed, value, n in cells if len(cells) > 1 else ():
+            if 0 < middle >= 2 * value and fewer(round(middle * n), round(value * n), n) < SURE:
                 found.append(f"seed {seed} collapsed: {column} {value:.1%}, median of the seeds {middle:.1%}")
     return found

@@ -1,6 +1,6 @@
 """How figures look, and where the names in them go. Colours are Okabe and Ito's, safe for colour-blind eyes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from itertools import product
 from math import cos, pi, sin
@@ -57,8 +57,16 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
 @styled
 def save(figure: "Figure", file: IO[bytes], kind: str) -> None:
     """kind: png or pdf. No date goes in, so that equal results give equal files."""
+    settle(figure)
     figure.savefig(file, format=kind, dpi=200, metadata={"CreationDate": None} if kind == "pdf" else None)
-    figure.set_layout_engine("none")  # found by now; the next format takes it over, in half the time
+
+
+def settle(figure: "Figure") -> None:
+    """Find the layout, once: matplotlib would draw the figure twice for each format, first to find it anew."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
 
 
 def grid(
@@ -77,6 +85,22 @@ def grid(
     return figure, panels[:used]
 
 
+def wider(places: Sequence[float]) -> tuple[float, float]:
+    """Limits that leave some room on both sides of these."""
+    first, last = min(places), max(places)
+    beside = 0.05 * (last - first) or 0.5
+    return first - beside, last + beside
+
+
+def align(panels: "list[Axes]", across: int, **settings: Any) -> None:
+    """Ticks and limits (in this order) of many panels, labels at the rim alone. Sharing would take quadratic time."""
+    for place, panel in enumerate(panels):
+        panel.autoscale(False)
+        panel.set(**settings)
+        panel.label_outer()
+        panel.tick_params(labelbottom=place >= len(panels) - across)  # nothing below
+
+
 def name_points(axes: "Axes", points: list[tuple[float, float, str]]) -> None:
     """Write each name beside its point, at the nearest place where it covers no other name or point."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -85,7 +109,7 @@ def name_points(axes: "Axes", points: list[tuple[float, float, str]]) -> None:
 
     figure: Any = axes.figure
     canvas: Any = FigureCanvasAgg(figure)
-    figure.draw_without_rendering()  # fixes the layout that the names are placed in
+    settle(figure)  # the layout that the names are placed in
     inside, point_size = axes.get_window_extent(), figure.dpi / 72
     dots = [axes.transData.transform(point[:2]) for point in points]
     taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in dots]

@@ -10,41 +10,42 @@ import pandas as pd
 from bench.numbers import radius
 from bench.report import stored
 from bench.report.boards import Board
-from bench.report.files import Content, replace_files
+from bench.report.files import Content, figure
+from bench.report.studio import Draw
 from bench.report.sweeps import EFFORTS, areas, over_effort, over_eps, sweep_boards
 from bench.report.words import MISSING
 
 LINES = 10  # recipes in a panel; the CSV has them all
 
 
-def write_sweeps(results: Path, reports: Path) -> list[Path]:
-    """Write sweeps.md with tables, figures and the points behind them; files of an earlier report go first.
+def files(results: Path) -> dict[str, Content]:
+    """sweeps.md with tables, figures and the points behind them.
 
-    Nothing is written where no attack was run at three radii, or with three lengths, steps or restarts.
+    Nothing where no attack was run at three radii, or with three lengths, steps or restarts.
     """
-    files: dict[str, Content] = {}
+    made: dict[str, Content] = {}
     sections = ["# Sweeps\n"]
     for board, rows in sweep_boards(stored.rows(results)).items():
-        drawn = {"eps": over_eps(rows)} | {setting: over_effort(rows, setting) for setting in EFFORTS}
+        curves = over_eps(rows)
+        drawn = {"eps": curves} | {setting: over_effort(rows, setting) for setting in EFFORTS}
         drawn = {axis: points for axis, points in drawn.items() if not points.empty}
         for axis, points in drawn.items():
-            figure = _figure(board, axis, points, rows)
-            files |= {f"{board.slug}-{axis}.csv": points.to_csv(index=False)}
-            files |= {f"{board.slug}-{axis}.{end}": figure for end in ("png", "pdf")}
-        table = areas(rows)
-        files |= {} if table.empty else {f"{board.slug}-areas.csv": table.to_csv(index=False)}
+            made |= {f"{board.slug}-{axis}.csv": points.to_csv(index=False)}
+            made |= figure(f"{board.slug}-{axis}", _drawn(board, axis, points, rows))
+        table = areas(rows, curves)
+        made |= {} if table.empty else {f"{board.slug}-areas.csv": table.to_csv(index=False)}
         sections += [_section(board, list(drawn), table)] if drawn else []
-    return replace_files(reports / "sweeps", {"sweeps.md": "\n".join(sections), **files} if files else {})
+    return {"sweeps.md": "\n".join(sections), **made} if made else {}
 
 
-def _figure(board: Board, axis: str, points: pd.DataFrame, rows: pd.DataFrame) -> Any:
+def _drawn(board: Board, axis: str, points: pd.DataFrame, rows: pd.DataFrame) -> Draw:
     from bench.report.figures import lines
 
     means = points.groupby("recipe")["value"].mean().sort_values(ascending=False, kind="stable")
     shown = points[points["recipe"].isin(means.index[:LINES])]
     title = board.title + (f" (best {LINES} of {len(means)})" if len(means) > LINES else "")
     known = {int(classes) for classes in rows["classes"] if classes}
-    return lines(shown, title, EFFORTS.get(axis), 100 / known.pop() if len(known) == 1 else math.nan)
+    return partial(lines, shown, title, EFFORTS.get(axis), 100 / known.pop() if len(known) == 1 else math.nan)
 
 
 def _section(board: Board, axes: list[str], table: pd.DataFrame) -> str:

@@ -60,14 +60,15 @@ def over_effort(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
     return _cells(_long(rows.dropna(subset="x"), FEWEST))
 
 
-def areas(rows: pd.DataFrame) -> pd.DataFrame:
+def areas(rows: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
     """By panel and recipe: area below the curve (percent of a perfect model's) and median radius, with intervals.
 
     They are 95 % intervals of one seed; of several, mean -+ std, and the range. A plain attack's curve has none.
+    points: of `over_eps`.
     """
     table = []
     swept = _swept(rows)
-    for (panel, recipe), curve in over_eps(rows).groupby(["panel", "recipe"], sort=False):
+    for (panel, recipe), curve in points.groupby(["panel", "recipe"], sort=False):
         same = swept[(swept["panel"] == panel) & (swept["recipe"] == recipe)]
         area, median = (same[same["metric"] == metric] for metric in ("area", "median radius"))
         numbers = _drawn(curve) if area.empty or median.empty else _stored(area, median)
@@ -119,11 +120,10 @@ def _long(points: pd.DataFrame, fewest: int) -> pd.DataFrame:
 def _cells(points: pd.DataFrame) -> pd.DataFrame:
     """Seeds joined, in the order of x."""
     points = points.drop_duplicates([*MODEL, "panel", "x"], keep="last")
-    found = []
-    for key, same in points.groupby(POINT):
-        fields = zip(same["value"], same["n"], same["status"], strict=True)
-        cell = summary([Measured(value, n, status, None) for value, n, status in fields])
-        found.append(dict(zip(POINT, key, strict=True)) | cell._asdict())
+    seeds: dict[tuple[Any, ...], list[Measured]] = {}
+    for *key, value, n, status in zip(*(points[name] for name in (*POINT, "value", "n", "status")), strict=True):
+        seeds.setdefault(tuple(key), []).append(Measured(value, n, status, None))
+    found = [dict(zip(POINT, key, strict=True)) | summary(seeds[key])._asdict() for key in sorted(seeds)]
     return pd.DataFrame(found, columns=[*POINT, "value", "std", "low", "high", "seeds", "status"])
 
 

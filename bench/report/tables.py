@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from itertools import product
 from statistics import fmean
 
 import pandas as pd
@@ -14,7 +13,7 @@ from bench.report.seeds import trouble
 from bench.report.training import Trained
 from bench.report.verdicts import Models, found_by_audit, verdict
 from bench.results import Bits
-from bench.stats import mcnemar
+from bench.stats import mcnemar_over_seeds
 
 Trainings = Mapping[str, Trained]  # by run
 
@@ -106,7 +105,6 @@ def _ranked(table: pd.DataFrame, bits: Mapping[str, Mapping[str, list[Bits | Non
 
 def _differ(one: list[Bits | None], other: list[Bits | None]) -> bool:
     """Every seed of the one differs from every seed of the other, by McNemar's exact test at 5 %."""
-    return all(
-        a is not None and b is not None and mcnemar(int((a & ~b).sum()), int((b & ~a).sum())) < 0.05
-        for a, b in product(one, other)
-    )
+    first, second = ([bits for bits in seeds if bits is not None] for seeds in (one, other))
+    complete = (len(first), len(second)) == (len(one), len(other))
+    return complete and mcnemar_over_seeds(first, second) < 0.05

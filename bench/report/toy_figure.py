@@ -1,6 +1,6 @@
 """The toy model of adversarial feature overfitting (`bench.toy`) as a page of reports/avmixup/."""
 
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench import toy
 from bench.report import plain
-from bench.report.files import write_files
+from bench.report.files import Content, figure
 from bench.report.style import COLOURS, TWO_COLUMNS, grid, styled
 
 if TYPE_CHECKING:
@@ -67,20 +67,12 @@ def draw(curves: pd.DataFrame, walks: pd.DataFrame, weak: toy.Weak) -> "Figure":
     return figure
 
 
-def write_toy(reports: Path) -> list[Path]:
-    """Write reports/avmixup/toy.md with figure and numbers, beside what is there."""
+def files() -> dict[str, Content]:
+    """toy.md with its figure and numbers."""
     weak = toy.Weak()
     curves, walks = radii(), trainings(weak)
-    figure, numbers = draw(curves, walks, weak), pd.concat([curves, walks])
-    return write_files(
-        reports / "avmixup",
-        {
-            "toy.md": _page(weak, walks),
-            "toy.csv": numbers.to_csv(index=False, lineterminator="\n"),
-            "toy.png": figure,
-            "toy.pdf": figure,
-        },
-    )
+    numbers = pd.concat([curves, walks]).to_csv(index=False, lineterminator="\n")
+    return {"toy.md": _page(weak, walks), "toy.csv": numbers, **figure("toy", partial(draw, curves, walks, weak))}
 
 
 def _page(weak: toy.Weak, walks: pd.DataFrame) -> str:

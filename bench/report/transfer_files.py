@@ -1,8 +1,8 @@
 """From a results folder to its transfer matrices: on the terminal, and as files under reports/transfer/."""
 
 import math
-import re
 from collections.abc import Callable, Mapping, Set
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.report import plain, render, stored
 from bench.report.boards import Board
-from bench.report.files import Content, replace_files
+from bench.report.files import Content, figure, file_name
 from bench.report.transfer import Matrix, matrices
 from bench.report.words import MISSING
 
@@ -42,22 +42,18 @@ def found(results: Path, only: Set[str] | None = None) -> dict[tuple[Board, str]
     return matrices(rows[targets | (rows["source"] == "")], outcomes)
 
 
-def write_transfer(results: Path, reports: Path) -> list[Path]:
-    """Write transfer.md with the tables, the heat maps and the numbers behind them; nothing where nothing was moved.
-
-    Files of an earlier report go first.
-    """
+def files(results: Path) -> dict[str, Content]:
+    """transfer.md with the tables, the heat maps and the numbers behind them; nothing where nothing was moved."""
     from bench.report.heatmap import heat_map
 
-    files: dict[str, Content] = {}
+    made: dict[str, Content] = {}
     sections = ["# Transfer\n"]
     for (board, attack), matrix in found(results).items():
-        title, slug = f"{board.title}, {attack}", f"{board.slug}-{_slug(attack)}"
-        figure = heat_map(matrix, title)
-        files |= {f"{slug}.csv": render.csv(matrix.cells), f"{slug}-bounds.csv": render.csv(matrix.bounds)}
-        files |= {f"{slug}.tex": _latex(matrix, title, slug), f"{slug}.png": figure, f"{slug}.pdf": figure}
+        title, slug = f"{board.title}, {attack}", f"{board.slug}-{file_name(attack)}"
+        made |= {f"{slug}.csv": render.csv(matrix.cells), f"{slug}-bounds.csv": render.csv(matrix.bounds)}
+        made |= {f"{slug}.tex": _latex(matrix, title, slug), **figure(slug, partial(heat_map, matrix, title))}
         sections.append(_section(matrix, title, slug))
-    return replace_files(reports / "transfer", {"transfer.md": "\n".join(sections), **files} if files else {})
+    return {"transfer.md": "\n".join(sections), **made} if made else {}
 
 
 def print_transfer(results: Path, console: "Console", only: Set[str] | None = None) -> None:
@@ -153,7 +149,3 @@ def _percent(line: Mapping[Any, Any], name: str, after: str | None = None) -> st
         return "failed" if str(line.get("status", "")).startswith("failed") else MISSING
     half = max(line[high] - line[name], line[name] - line[low])
     return f"{100 * line[name]:.1f}" + (f" ±{100 * half:.1f}" if after is None else after)
-
-
-def _slug(attack: str) -> str:
-    return re.sub(r"[^\w.]+", "-", attack).strip("-").lower()

@@ -10,34 +10,42 @@ from bench.report.scores import NOTHING, score, together
 from bench.report.words import MISSING
 from bench.results import Bits
 
+Model = tuple[str, ...]
+MODEL = ["run", "view", "epoch"]
 MEAN = 0  # in the place of a severity: over several of them, or of what has none
 SPREAD = " ±{:.1f}"
 
 
 def cell(
-    group: pd.DataFrame, outcomes: Mapping[str, Bits], part: pd.DataFrame, wanted: tuple[int, ...]
+    group: pd.DataFrame, outcomes: Mapping[str, Bits], clean: Mapping[Model, str], wanted: tuple[int, ...]
 ) -> dict[str, Any]:
     """Accuracy and score of one recipe under one treatment: of one seed, or the mean and spread of several.
 
-    group: the treatment's rows. part: has the clean rows beside them. wanted: the severities to take the mean over.
+    group: the treatment's rows. clean: of `clean_keys`. wanted: the severities to take the mean over.
     """
-    seeds, failed = [], ""
-    for run, rows in group.groupby(["run", "view", "epoch"], sort=False):
-        clean = part[(part["kind"] == "clean") & (part["run"] == run[0])]
-        clean = clean[(clean["view"] == run[1]) & (clean["epoch"] == run[2])]
-        keys = dict(pairs(rows, "severity", "key"))
-        bits = [outcomes.get(keys.get(severity, "")) for severity in wanted]
+    keys: dict[Model, dict[int, str]] = {}
+    for *model, severity, key in zip(*(group[column] for column in (*MODEL, "severity", "key")), strict=True):
+        keys.setdefault(tuple(model), {})[severity] = key
+    seeds = []
+    for which, found in keys.items():
+        bits = [outcomes.get(found.get(severity, "")) for severity in wanted]
         known = [b for b in bits if b is not None]
-        plain = outcomes.get(clean["key"].iloc[0]) if len(clean) else None
+        plain = outcomes.get(clean.get(which, ""))
         if len(known) == len(wanted) and plain is not None:
             seeds.append(score(known, plain))
-        failed = failed or next((s for s in rows["status"] if s.startswith("failed")), "")
+    failed = next((status for status in group["status"] if status.startswith("failed")), "")
     accuracy, ratio = (together(list(found)) for found in zip(*seeds, strict=True)) if seeds else (NOTHING, NOTHING)
     status = failed or ("ok" if seeds else "missing")
     said = {"seeds": len(seeds), "status": status}
     for name, measured in (("accuracy", accuracy), ("score", ratio)):
         said |= {name: measured.value, f"{name}_low": measured.low, f"{name}_high": measured.high}
     return said
+
+
+def clean_keys(rows: pd.DataFrame) -> dict[Model, str]:
+    """The key of each model's clean accuracy."""
+    clean = rows[rows["kind"] == "clean"].drop_duplicates(MODEL)
+    return {tuple(model): key for *model, key in zip(*(clean[column] for column in (*MODEL, "key")), strict=True)}
 
 
 def by_severity(severities: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bench.report.naming import columns
-from bench.report.treatments import MEAN, SPREAD, by_severity, cell, pairs, percent
+from bench.report.treatments import MEAN, SPREAD, by_severity, cell, clean_keys, pairs, percent
 from bench.results import Bits
 
 SHARES = ("clean", "corrupted", "attacked", "both")
@@ -35,7 +35,7 @@ def unions(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> pd.DataFrame:
     """
     attacked = part[part["kind"] == "union"]
     severities = tuple(sorted(set(attacked["severity"])))
-    lines = []
+    clean, lines = clean_keys(part), []
     recipe: Any  # the key of a group is only Hashable to the type checker
     column: Any
     for (recipe, column), rows in attacked.groupby(["recipe", "column"], sort=False):
@@ -50,7 +50,7 @@ def unions(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> pd.DataFrame:
             }
             line = {"recipe": recipe, "corruption": corruption, "attack": attack, "severity": severity}
             for share, (kind, name, which) in where.items():
-                found = cell(own[(own["kind"] == kind) & (own["column"] == name)], outcomes, own, which)
+                found = cell(own[(own["kind"] == kind) & (own["column"] == name)], outcomes, clean, which)
                 line |= {share: found["accuracy"], f"{share}_low": found["accuracy_low"]}
                 line |= {f"{share}_high": found["accuracy_high"], f"{share}_status": found["status"]}
             lines.append(line | {"seeds": found["seeds"]})

@@ -1,21 +1,28 @@
 """Should the numbers of one line be believed? What its attacks said while they ran, and what the audit found."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from bench.audit import Doubt, audit
+from bench.audit import Doubt, Line, audit, lines
 from bench.report.boards import groups
 from bench.report.naming import placed
 from bench.results import Bits
 
 MODEL = ["run", "view", "epoch", "protocol"]
-Models = Mapping[Hashable, pd.DataFrame]
+Models = Mapping[tuple[object, ...], list[Line]]
 
 
 def by_model(rows: pd.DataFrame) -> Models:
     """The rows that did not fail, by MODEL."""
-    return dict(iter(rows[rows["status"] == "ok"].groupby(MODEL, sort=False)))
+    return _by_model(rows[rows["status"] == "ok"])
+
+
+def _by_model(rows: pd.DataFrame) -> Models:
+    found: dict[tuple[object, ...], list[Line]] = {}
+    for *model, line in zip(*(rows[name] for name in MODEL), lines(rows), strict=True):
+        found.setdefault(tuple(model), []).append(line)
+    return found
 
 
 def found_by_audit(part: pd.DataFrame, beside: Models, outcomes: Mapping[str, Bits]) -> list[Doubt]:
@@ -23,10 +30,10 @@ def found_by_audit(part: pd.DataFrame, beside: Models, outcomes: Mapping[str, Bi
 
     part: the line's rows, with `column`, all of one protocol. beside: more rows of the same models, among others.
     """
-    found, several = [], part["run"].nunique() > 1
-    for model, rows in part.groupby(MODEL, sort=False):
-        seed = f"seed {rows['seed'].iloc[0]}: " if several else ""
-        doubts = audit(rows, beside.get(model, rows.head(0)), outcomes)
+    found, seeds = [], dict(zip(part["run"], part["seed"], strict=True))
+    for model, own in _by_model(part).items():
+        seed = f"seed {seeds[own[0].run]}: " if len(seeds) > 1 else ""
+        doubts = audit(own, beside.get(model, []), outcomes)
         found += [Doubt(doubt.level, seed + doubt.reason) for doubt in doubts]
     return found
 

@@ -18,7 +18,6 @@ from bench.device import describe, pick, prepare
 from bench.errors import BadInput, Failed
 from bench.outside import doubts, load_model, parse_spec
 from bench.plugins import load_plugins
-from bench.pool import cores
 from bench.report import plain
 from bench.results import write_atomically
 from bench.runfolder import failure
@@ -27,6 +26,7 @@ from bench.speed.lines import LEFT, Line, compare, display, frame
 from bench.speed.parts import PARTS, Modelless, Subject
 from bench.speed.race import Contest, flops, peak, race
 from bench.threat import Linf
+from bench.workers import cores
 
 ROOM = ("Model", "Seconds", "Theirs", "Range", "Passes", "Floor %", "Note")  # what the terminal has no room for
 NOTE = (

@@ -1,6 +1,6 @@
 """Tables and figures of Adversarial Vertex Mixup. Lee, Lee, Yoon, CVPR 2020, arXiv:2003.02484."""
 
-from bench.report.toy_figure import write_toy
+from bench.report import toy_figure
 from bench.studies.items import STUDIES, Item, Part, Study, Where
 from bench.studies.m2at import TRADES
 from bench.studies.pictures import epochs, figure
@@ -51,6 +51,6 @@ STUDIES.add(
         "Adversarial Vertex Mixup (Lee, Lee, Yoon 2020)",
         (*(table.item for table in TABLES), *FIGURES, TOY),
         paper="avmixup",
-        beside=write_toy,
+        beside=toy_figure.files,
     ),
 )

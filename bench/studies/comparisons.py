@@ -5,21 +5,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 
-import numpy as np
 import pandas as pd
 
-from bench.stats import mcnemar, paired_bootstrap
+from bench.stats import mcnemar_over_seeds, paired_bootstrap
 from bench.studies.items import Where
 from bench.studies.ledger import Entry
 from bench.studies.ours import Ours
 
 SURE = 0.05
-RESAMPLES = 2000  # a table may have a hundred pairs of lines
 
 
 @dataclass(frozen=True)
 class Order:
-    """Two lines of one column, the first printed higher, and how far apart ours are. p: as of `highest_p`."""
+    """Two lines of one column, the first printed higher, and how far apart ours are. p: as of `mcnemar_over_seeds`."""
 
     item: str
     column: str
@@ -54,7 +52,12 @@ def orders(ledger: Sequence[Entry]) -> Iterator[Order]:
                 apart = high.number.printed - low.number.printed, high.ours.value - low.ours.value
                 names = " ".join(filter(None, high.number.line)), " ".join(filter(None, low.number.line))
                 yield Order(
-                    item, column, *names, *apart, *_interval(high.ours, low.ours), highest_p(high.ours, low.ours)
+                    item,
+                    column,
+                    *names,
+                    *apart,
+                    *_interval(high.ours, low.ours),
+                    mcnemar_over_seeds(high.ours.bits, low.ours.bits),
                 )
 
 
@@ -63,16 +66,10 @@ def compared(found: Iterable[Order]) -> pd.DataFrame:
     return pd.DataFrame([asdict(order) | {"same": order.same, "sure": order.sure} for order in found])
 
 
-def highest_p(one: Ours, other: Ours) -> float:
-    """Of McNemar's exact test, the highest over pairs of seeds; NaN where there are no outcomes by image."""
-    pairs = [(a, b) for a in one.bits for b in other.bits if len(a) == len(b)]
-    return max((mcnemar(int((a & ~b).sum()), int((b & ~a).sum())) for a, b in pairs), default=math.nan)
-
-
 def _interval(one: Ours, other: Ours) -> tuple[float, float]:
     """In points; NaN where there are no outcomes on the same images."""
     sizes = {len(bits) for bits in (*one.bits, *other.bits)}
     if not one.bits or not other.bits or len(sizes) > 1:
         return math.nan, math.nan
-    low, high = paired_bootstrap(np.mean(one.bits, axis=0) - np.mean(other.bits, axis=0), RESAMPLES)
+    low, high = paired_bootstrap(one.bits, other.bits)
     return 100 * low, 100 * high

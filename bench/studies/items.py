@@ -1,14 +1,14 @@
 """What a study is made of: parts to carry out, and items to be read off their rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bench.errors import BadInput
 from bench.registry import Registry
+from bench.report.files import Content
 
 if TYPE_CHECKING:
     from bench.studies.pictures import Drawing
@@ -92,7 +92,7 @@ class Study:
     items: tuple[Item, ...]
     findings: Callable[[pd.DataFrame], str] | None = None  # rows of one data set, model and budget -> Markdown
     paper: str = ""  # whose printed numbers it has, as `bench.papers` names them
-    beside: Callable[[Path], list[Path]] | None = None  # writes what needs no results into a folder of reports
+    beside: Callable[[], Mapping[str, Content]] | None = None  # files that need no results
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from bench.report import plain
-from bench.studies.comparisons import SURE, highest_p
+from bench.stats import mcnemar_over_seeds
+from bench.studies.comparisons import SURE
 from bench.studies.ledger import Entry
 from bench.studies.ours import Ours
 
@@ -104,7 +105,9 @@ def _best(column: Sequence[Entry]) -> set[tuple[str, ...]]:
     if len(known) < 2:
         return set()
     first = max(known, key=lambda e: e.ours.value)
-    return {e.number.line for e in known if not highest_p(first.ours, e.ours) < SURE}  # NaN tells nothing apart
+    return {
+        e.number.line for e in known if not mcnemar_over_seeds(first.ours.bits, e.ours.bits) < SURE
+    }  # NaN tells nothing apart
 
 
 def _strong(shown: pd.DataFrame, where: pd.DataFrame, before: str, after: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 from bench.errors import BadInput
 from bench.numbers import radius
 from bench.report import plain, stored
-from bench.report.files import Content, replace_files
+from bench.report.files import Content, figure, replace_files
 from bench.report.naming import placed
 from bench.report.seeds import collapses
 from bench.studies.comparisons import compared, orders
@@ -55,6 +55,7 @@ def files(name: str, results: Path, only: Set[str] | None = None, n: int | None 
             sections.append(text)
             beside |= more
         sections.append(f"\n{LEGEND}\n")
+    beside |= study.beside() if study.beside else {}
     return {f"{name}.md": "\n".join(sections), **beside}
 
 
@@ -70,10 +71,7 @@ def started(results: Path) -> list[str]:
 
 def write_page(name: str, results: Path, reports: Path) -> Path:
     """Write reports/NAME/: NAME.md and its tables and figures; files of an earlier report go first."""
-    study, written = STUDIES[name], replace_files(reports / name, files(name, results))
-    if study.beside is not None:
-        study.beside(reports)
-    return written[0]
+    return replace_files(reports / name, files(name, results))[0]
 
 
 def _there(part: Part, recipes: Set[str]) -> bool:
@@ -149,7 +147,7 @@ def _figure_files(item: Item, drawing: Drawing, shown: Shown) -> dict[str, Conte
     if picture is None:
         return {}
     points = drawing.points(shown).to_csv(index=False, lineterminator="\n")
-    return {f"{name}.csv": points, f"{name}.png": picture, f"{name}.pdf": picture}
+    return {f"{name}.csv": points, **figure(name, picture)}
 
 
 def _figure(item: Item, scale: Scale, drawn_here: bool) -> str:

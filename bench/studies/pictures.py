@@ -3,21 +3,19 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bench.numbers import radius
 from bench.report.exhibits import read
 from bench.report.naming import labels
+from bench.report.studio import Draw
 from bench.report.sweeps import over_effort, over_eps
 from bench.report.training import training
 from bench.studies.items import Item, Part
 from bench.studies.scales import Scale
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -56,14 +54,14 @@ class Shown:
         return {name: read(path, kind) for name, path in paths.items() if path.exists()}
 
 
-Draw = Callable[[Shown, str], "Figure | None"]  # None: nothing of it is there; the text is the title
+Picture = Callable[[Shown, str], Draw | None]  # None: nothing of it is there; the text is the title
 
 
 @dataclass(frozen=True)
 class Drawing:
     """How a figure is drawn, and the numbers behind it."""
 
-    draw: Draw
+    draw: Picture
     points: Callable[[Shown], pd.DataFrame]
 
 
@@ -82,11 +80,11 @@ def epochs(names: Mapping[str, str]) -> Drawing:
         ]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
-    def draw(shown: Shown, title: str) -> "Figure | None":
+    def draw(shown: Shown, title: str) -> Draw | None:
         from bench.report.figures import overlay
 
         logs = shown.logs(names)
-        return overlay(logs, title) if logs else None
+        return partial(overlay, logs, title) if logs else None
 
     return Drawing(draw, points)
 
@@ -125,11 +123,11 @@ def histogram(names: Mapping[str, str]) -> Drawing:
         parts = [table.assign(method=name) for name, table in tables.items()]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
-    def draw(shown: Shown, title: str) -> "Figure | None":
+    def draw(shown: Shown, title: str) -> Draw | None:
         from bench.report.exhibit_figures import histograms
 
         tables = shown.exhibits("gradient", names)
-        return histograms(tables, title) if tables else None
+        return partial(histograms, tables, title) if tables else None
 
     return Drawing(draw, points)
 
@@ -140,12 +138,12 @@ def before_and_after(kind: str, recipe: str) -> Drawing:
     def points(shown: Shown) -> pd.DataFrame:
         return shown.exhibits(kind, {recipe: recipe}).get(recipe, pd.DataFrame())
 
-    def draw(shown: Shown, title: str) -> "Figure | None":
+    def draw(shown: Shown, title: str) -> Draw | None:
         from bench.report import exhibit_figures
 
         table = points(shown)
         draws = {"batchnorm": exhibit_figures.overlay, "features": exhibit_figures.feature_maps}
-        return None if table.empty else draws[kind](table, title)
+        return None if table.empty else partial(draws[kind], table, title)
 
     return Drawing(draw, points)
 
@@ -173,13 +171,13 @@ def _panel(title: str) -> str:
     return re.sub(r" \[step=([\d.]+eps)\]$", r", steps of \1", text)
 
 
-def _lines(points: Callable[[Shown], pd.DataFrame], axis: str | None) -> Draw:
-    def draw(shown: Shown, title: str) -> "Figure | None":
+def _lines(points: Callable[[Shown], pd.DataFrame], axis: str | None) -> Picture:
+    def draw(shown: Shown, title: str) -> Draw | None:
         from bench.report.figures import lines
 
         found = points(shown)
         classes = {int(number) for number in shown.rows["classes"] if number}
         chance = 100 / classes.pop() if len(classes) == 1 else float("nan")
-        return None if found.empty else lines(found, title, axis, chance)
+        return None if found.empty else partial(lines, found, title, axis, chance)
 
     return draw

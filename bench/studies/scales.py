@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.plans import LONG, plan_of_paper
+from bench.report.files import file_name
 from bench.studies.items import Where
 
 EPS = {"digits": 0.2}  # radius of the data sets whose own is not CIFAR-10's
@@ -39,15 +40,8 @@ class Scale(NamedTuple):
     @property
     def slug(self) -> str:
         """Beginning of file names."""
-        parts = [
-            self.dataset,
-            self.model,
-            self.budget,
-            f"n{self.n}" if self.n else "",
-            f"p{self.protocol}",
-            self.data[:6],
-        ]
-        return re.sub(r"[^\w.]+", "-", " ".join(filter(None, parts))).strip("-").lower()
+        n = f"n{self.n}" if self.n else ""
+        return file_name(self.dataset, self.model, self.budget, n, f"p{self.protocol}", self.data[:6])
 
     def eps(self, reference: float) -> float:
         """A radius here, in [0, 1] pixel units, of one in 1/255 on CIFAR-10."""
