@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -44,6 +45,11 @@ class Manner:
     save_adv: bool = False
     shard: Shard = WHOLE
 
+    @cached_property
+    def shelf(self) -> Shelf:
+        """What was read for one request is there for the next."""
+        return Shelf(self.data_dir)
+
 
 def run_methods(request: Request, manner: Manner) -> int:
     """Carry out a request and show its leaderboard. 0, or 1 if a training or a cell failed."""
@@ -74,8 +80,7 @@ def carry_out(requests: Sequence[Request], manner: Manner) -> tuple[list[Work], 
     for request in requests:
         request.check_cut(manner.shard)
     fetch = manner.download and not manner.dry_run
-    shelf = Shelf(manner.data_dir)
-    works = [plan_work(request, manner.data_dir, device, fetch, shelf) for request in requests]
+    works = [plan_work(request, manner.data_dir, device, fetch, manner.shelf) for request in requests]
     how = (manner.batch_size, manner.save_adv, manner.shard)
     runners = [Runner(work, manner.results, device, work.request.precision, *how) for work in works]
     guests = [welcomed(work, Access(manner.data_dir, manner.download)) for work in works]

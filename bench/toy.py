@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, ndtr
+import scipy
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
@@ -36,7 +36,7 @@ def error_bound(d: int, n: int, s: float, eps: float = 0.0) -> float:
 
 def error(w: Array, theta: Array, s: float, eps: float = 0.0) -> float:
     """Of sign(w.x) within eps, exactly."""
-    return float(ndtr(-(w @ theta - eps * np.abs(w).sum()) / (s * np.linalg.norm(w))))
+    return float(scipy.special.ndtr(-(w @ theta - eps * np.abs(w).sum()) / (s * np.linalg.norm(w))))
 
 
 def learned(theta: Array, n: int, s: float, trials: int, rng: np.random.Generator) -> Array:
@@ -94,7 +94,7 @@ class Weak:
     def robust_error(self, w: Array) -> float:
         """Within eps, of the true distribution, exactly."""
         margin = w[0] + self.eta * w[1:].sum() - self.eps
-        return float(ndtr(-margin / math.sqrt(self.variance(w, sample=False))))
+        return float(scipy.special.ndtr(-margin / math.sqrt(self.variance(w, sample=False))))
 
     def best(self) -> float:
         """wb of the tied weights with the lowest true robust error, to four digits."""
@@ -112,7 +112,7 @@ class Weak:
         w = np.full(self.d + 1, 1 / (self.d + 1))
         walked = [w]
         for _ in range(self.steps):
-            push = keep - expit(self.scale * (x @ w - self.eps))
+            push = keep - scipy.special.expit(self.scale * (x @ w - self.eps))
             w = w * np.exp(self.rate * self.scale * (push @ x) / self.images)
             w = w / w.sum()
             walked.append(w)

@@ -435,4 +435,4 @@ def test_imagenet_100_that_is_not_there(tmp_path):
         dataset("imagenet-100", write_imagenet(tmp_path / "few", 2))
     data = dataset("imagenet-100", write_imagenet(tmp_path / "thin", 100, per_class=4))
     with pytest.raises(BadInput, match="holds 4 images; a tenth of them is none"):
-        data.size("test", tmp_path)
+        data.read("test", tmp_path)

@@ -103,10 +103,6 @@ class Dataset:
     def num_classes(self) -> int:
         return len(self.classes)
 
-    def size(self, split: Split, data_dir: Path) -> int:
-        """How many images a split has."""
-        return len(self.read(split, data_dir).y)
-
     def load(self, split: Split, data_dir: Path, limit: int | None = None) -> Images:
         """The first `limit` images of a split, or all of them, in an order that never changes.
 
@@ -114,7 +110,10 @@ class Dataset:
         class has run out) and contains every smaller one. BadInput where the data are missing or broken, where
         there are fewer than `limit` images, or where they are more than the machine's memory holds.
         """
-        source = self.read(split, data_dir)
+        return self.take(self.read(split, data_dir), split, limit)
+
+    def take(self, source: Source, split: Split, limit: int | None = None) -> Images:
+        """The same of a split that was looked through already."""
         total = len(source.y)
         if limit is not None and not 1 <= limit <= total:
             raise BadInput(f"a limit of {limit} does not fit the {split} split of {self.name}; give 1 to {total}")

@@ -61,7 +61,7 @@ def read_folder(root: Path, classes: tuple[str, ...], shape: Shape, split: str, 
 
 
 def source_of(
-    paths: list[Path], y: NDArray[np.int64], shape: Shape, read: Callable[[Path, Shape], NDArray[np.uint8]]
+    paths: list[str], y: NDArray[np.int64], shape: Shape, read: Callable[[str, Shape], NDArray[np.uint8]]
 ) -> Source:
     """Image files with labels (N,), each read, as (C, H, W), when it is asked for."""
 
@@ -80,7 +80,7 @@ def source_of(
     return Source(y, pixels, ordered=False)
 
 
-def listing(root: Path, split: str, classes: tuple[str, ...]) -> tuple[list[Path], NDArray[np.int64]]:
+def listing(root: Path, split: str, classes: tuple[str, ...]) -> tuple[list[str], NDArray[np.int64]]:
     """The files of a split by class and name, and their labels (N,)."""
     found = names(root / split, folders=True)
     if wrong := sorted(set(found) ^ set(classes)):
@@ -91,9 +91,9 @@ def listing(root: Path, split: str, classes: tuple[str, ...]) -> tuple[list[Path
     return [path for paths in files for path in paths], labels
 
 
-def images_in(folder: Path) -> list[Path]:
-    """The image files of a folder by name. BadInput where there is none."""
-    files = [folder / file for file in names(folder, folders=False) if file.lower().endswith(SUFFIXES)]
+def images_in(folder: Path) -> list[str]:
+    """The image files of a folder by name, as text: a million paths take seconds. BadInput where there is none."""
+    files = [os.path.join(folder, file) for file in names(folder, folders=False) if file.lower().endswith(SUFFIXES)]
     if not files:
         raise BadInput(f"no image in {folder}; {LAYOUT}")
     return files
@@ -108,7 +108,7 @@ def names(folder: Path, *, folders: bool) -> list[str]:
         raise BadInput(f"cannot list {folder} ({error.strerror}); {LAYOUT}") from None
 
 
-def decode(path: Path) -> Image.Image:
+def decode(path: str) -> Image.Image:
     """An 8-bit image in memory."""
     try:
         with Image.open(path) as image:
@@ -120,7 +120,7 @@ def decode(path: Path) -> Image.Image:
     return image
 
 
-def to_pixels(path: Path, shape: Shape) -> NDArray[np.uint8]:
+def to_pixels(path: str, shape: Shape) -> NDArray[np.uint8]:
     """The pixels (C, H, W) of a file; a grey image may stand among coloured ones, not the other way round."""
     image = decode(path)
     channels, height, width = shape

@@ -5,6 +5,7 @@ as places in the sorted names of the class folders (n01440764, ...), and the tes
 those at the first round(N / 10) places of `RandomState(100).permutation(N)` in their sorted names.
 """
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def chosen(there: list[str]) -> tuple[str, ...]:
 
 def read(folder: Path, classes: tuple[str, ...], split: Split, data_dir: Path) -> Source:
     """One split, both of which lie in the same folder. Only the images asked for are decoded."""
-    paths: list[Path] = []
+    paths: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
         test, train = divided(images_in(folder / name))
@@ -73,16 +74,18 @@ def read(folder: Path, classes: tuple[str, ...], split: Split, data_dir: Path) -
     return source_of(paths, np.array(labels, np.int64), SHAPE, resized)
 
 
-def divided(files: list[Path]) -> tuple[list[Path], list[Path]]:
+def divided(files: list[str]) -> tuple[list[str], list[str]]:
     """The held out files of a class, and the others."""
     count = round(HELD_OUT * len(files))
     if not count:
-        raise BadInput(f"{files[0].parent} holds {len(files)} images; a tenth of them is none, give it 6 or more")
+        raise BadInput(
+            f"{os.path.dirname(files[0])} holds {len(files)} images; a tenth of them is none, give it 6 or more"
+        )
     held = set(np.random.RandomState(SEED).permutation(len(files))[:count].tolist())
     return [f for i, f in enumerate(files) if i in held], [f for i, f in enumerate(files) if i not in held]
 
 
-def resized(path: Path, shape: Shape) -> NDArray[np.uint8]:
+def resized(path: str, shape: Shape) -> NDArray[np.uint8]:
     """The whole picture at another size and shape, as in the paper: nothing is cut off."""
     _, height, width = shape
     image = decode(path).convert("RGB").resize((width, height), Image.Resampling.BILINEAR)

@@ -55,7 +55,7 @@ def read(root: Path, held_out: str, classes: tuple[str, ...], split: Split, data
     return source_of(paths, y, SHAPE, middle)
 
 
-def middle(path: Path, shape: Shape) -> NDArray[np.uint8]:
+def middle(path: str, shape: Shape) -> NDArray[np.uint8]:
     """The middle of a picture of any size (C, H, W)."""
     _, height, width = shape
     image = decode(path).convert("RGB")

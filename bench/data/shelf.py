@@ -3,27 +3,32 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.data.dataset import Dataset, Images, Split
+from bench.data.dataset import Dataset, Images, Source, Split
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """Images by data set, split and limit, for as long as a command takes."""
+    """Images by data set, split and limit, until those of another set are asked for: two may not fit into memory."""
 
     data_dir: Path
+    _sources: dict[tuple[str, Split], Source] = field(default_factory=dict)
     _images: dict[tuple[str, Split, int | None], Images] = field(default_factory=dict)
-    _sizes: dict[tuple[str, Split], int] = field(default_factory=dict)
 
     def load(self, data: Dataset, split: Split, limit: int | None = None) -> Images:
         """As `Dataset.load`."""
         key = (data.name, split, limit)
         if key not in self._images:
-            self._images[key] = data.load(split, self.data_dir, limit)
+            for other in [known for known in self._images if known[0] != data.name]:
+                del self._images[other]
+            self._images[key] = data.take(self._source(data, split), split, limit)
         return self._images[key]
 
     def size(self, data: Dataset, split: Split) -> int:
-        """As `Dataset.size`."""
+        """How many images a split has."""
+        return len(self._source(data, split).y)
+
+    def _source(self, data: Dataset, split: Split) -> Source:
         key = (data.name, split)
-        if key not in self._sizes:
-            self._sizes[key] = data.size(split, self.data_dir)
-        return self._sizes[key]
+        if key not in self._sources:
+            self._sources[key] = data.read(split, self.data_dir)
+        return self._sources[key]

@@ -3,6 +3,7 @@
 They are listed by class and name, as those of Tiny-ImageNet-C are, so that each image is paired with its corruptions.
 """
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def read_official(classes: tuple[str, ...], data_dir: Path, split: Split) -> Sou
     return source_of([path for paths in files for path in paths], labels, SHAPE, to_pixels)
 
 
-def annotated(val: Path, classes: tuple[str, ...]) -> list[list[Path]]:
+def annotated(val: Path, classes: tuple[str, ...]) -> list[list[str]]:
     """The validation images of each class. BadInput where an image has no class."""
     path = val / "val_annotations.txt"
     try:
@@ -64,6 +65,11 @@ def annotated(val: Path, classes: tuple[str, ...]) -> list[list[Path]]:
         raise BadInput(f"cannot read {path} ({error}); unpack Tiny ImageNet again") from None
     by_name = {line[0]: line[1] for line in lines if len(line) > 1}
     images = images_in(val / "images")
-    if lost := [image.name for image in images if by_name.get(image.name) not in classes]:
-        raise BadInput(f"{path} gives {lost[0]} no class, and {len(lost) - 1} others; unpack Tiny ImageNet again")
-    return [[image for image in images if by_name[image.name] == name] for name in classes]
+    whose = [by_name.get(os.path.basename(image), "") for image in images]
+    if lost := [image for image, name in zip(images, whose, strict=True) if name not in classes]:
+        first = os.path.basename(lost[0])
+        raise BadInput(f"{path} gives {first} no class, and {len(lost) - 1} others; unpack Tiny ImageNet again")
+    files: dict[str, list[str]] = {name: [] for name in classes}
+    for image, name in zip(images, whose, strict=True):
+        files[name].append(image)
+    return list(files.values())

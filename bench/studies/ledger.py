@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench import numbers
-from bench.papers import printed
+from bench.studies.elsewhere import published
 from bench.studies.found import Finder
 from bench.studies.items import Where
 from bench.studies.numbers import Number
 from bench.studies.ours import Ours
-from bench.studies.tables import DATASETS, MODELS, Table
+from bench.studies.tables import Table
 
 NOT_RUN = "not run at this budget"
 REPRODUCED = "reproduced"
@@ -80,7 +79,7 @@ def entries(table: Table, finder: Finder, stood_for: Where | None) -> list[Entry
     for number in table.numbers:
         ours = finder.ours(number, stood_for, table.epoch)
         beside = finder.beside(number, stood_for, table.epoch)
-        found.append(Entry(table, number, ours, *beside, _published(number), finder.scale.papers))
+        found.append(Entry(table, number, ours, *beside, published(number), finder.scale.papers))
     return found
 
 
@@ -159,17 +158,3 @@ def _ratio(ours: float, theirs: float) -> str:
         return REPRODUCED if ours == theirs else "off: one of them is 0"
     factor = max(ours / theirs, theirs / ours)
     return REPRODUCED if factor <= FACTOR else f"off by a factor of {factor:.3g}"
-
-
-def _published(number: Number) -> float:
-    where, reading = number.where, number.reading
-    if reading.kind != "accuracy" or not reading.attack or not number.recipe or number.source:
-        return math.nan
-    external = printed("external")
-    same = (external["recipe"] == number.recipe) & (external["plan"] == where.plan)
-    same &= external["attack"].str.startswith("AutoAttack") & (external["metric"] == "robust_acc")
-    same &= external["dataset"].map(DATASETS) == where.dataset
-    same &= external["architecture"].map(MODELS) == where.model.partition(".")[0]
-    same &= (255 * external.loc[same, "epsilon"].map(numbers.number) - reading.eps).abs() < 1e-6
-    values = external.loc[same, "value"]
-    return float(values.iloc[0]) if len(values) and where.images is None else math.nan
