@@ -25,6 +25,12 @@ def run_study(name: str, request: Request, manner: Manner, only: tuple[str, str]
     failed, names = 0, [*STUDIES] if name == "all" else [name]
     if any(STUDIES[each].paper for each in names) and (request.eps or request.norm):
         raise BadInput(f"--study {name} attacks as printed, at each number's own radius; leave --eps and --norm out")
+    own_place = request.dataset != Request.dataset or request.model
+    if any(STUDIES[each].paper for each in names) and request.budget == "paper" and own_place:
+        raise BadInput(
+            f"--study {name} at --budget paper is of the papers' data sets and networks; leave --dataset and "
+            "--model out, or give another --budget"
+        )
     for each in names:
         study = STUDIES[each].chosen(*only) if only else STUDIES[each]
         if manner.dry_run:

@@ -239,6 +239,8 @@ def test_claims_of_diagnostics_alone_are_no_section(tmp_path):
         (["all", "--norm", "L2"], "leave --eps and --norm out"),
         (["mtlat", "--severities", "1-3"], "leave --severities out"),
         (["bat", "--table", "3", "--budget", "paper", "--data-dir", "."], "no cifar10 under"),
+        (["bat", "--budget", "paper", "--dataset", "cifar10"], "leave --dataset and --model out"),
+        (["all", "--budget", "paper", "--model", "cnn"], "leave --dataset and --model out"),
     ],
 )
 def test_what_a_study_cannot_do_is_one_line(options, message, tmp_path):

@@ -23,7 +23,8 @@ from bench.inspected import Diagnosed
 from bench.registry import Registry
 from bench.rows import measured
 from bench.studies import STUDIES, Item, Part, Study
-from bench.studies.claims import CLAIMS, findings, verdict
+from bench.studies.claims import CLAIMS, findings
+from bench.studies.measured import verdict
 from bench.studies.pages import page, started
 from bench.studies.scales import spelled
 

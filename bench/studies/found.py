@@ -57,6 +57,7 @@ class Finder:
                 ours.accuracy([r for r in accuracies if r["kind"] == "clean"], self.outcomes), reading.kind
             )
         treated = [r for r in accuracies if self._treated(r, reading, number.source)]
+        treated = _one_twin(treated) if reading.twin else treated
         if reading.kind == "score":
             whole = 5 if reading.corruption else 1  # a mean over five severities is none of three
             return self._score(treated, [r for r in accuracies if r["kind"] == "clean"], whole)
@@ -94,9 +95,7 @@ class Finder:
         """Whether the images come from where they are to come from: the model itself, or another of the same seed."""
         if not source or not row["source"]:
             return not source and not row["source"]
-        where, *which = row["source"].split("@")
-        _, model, *between, last = where.split("/")
-        recipe, seed = (between[0] if between else ""), int(re.sub(r"\D.*", "", last.removeprefix("s")) or -1)
+        recipe, model, seed, which = crafter(row["source"])
         if recipe != source:
             return False
         if reading.crafter:
@@ -126,6 +125,22 @@ class Finder:
             tables = [self.cosines[run] for run in runs if run in self.cosines]
             values = [float(v) for t in tables for v in t.sort_values("layer")[statistic].iloc[int(layer) :][:1]]
         return ours.together([Measured(value, value, value) for value in values], 0, "")
+
+
+def crafter(source: str) -> tuple[str, str, int, list[str]]:
+    """Recipe (empty: from outside), network and seed of the model at a place, and which of the run's it is."""
+    where, *which = source.split("@")
+    _, model, *between, last = where.split("/")
+    return (between[0] if between else ""), model, int(re.sub(r"\D.*", "", last.removeprefix("s")) or -1), which
+
+
+def _one_twin(rows: Sequence[Record]) -> list[Record]:
+    """Of each run the images of one other seed, the lowest, as the paper has one."""
+    lowest: dict[str, int] = {}
+    for row in rows:
+        seed = crafter(row["source"])[2]
+        lowest[row["run"]] = min(seed, lowest.get(row["run"], seed))
+    return [row for row in rows if crafter(row["source"])[2] == lowest[row["run"]]]
 
 
 def parsed(attack: str) -> tuple[str, dict[str, str]]:
