@@ -12,8 +12,9 @@ from test_attacks_exact import linear
 from bench.data import Images, dataset
 from bench.models import build
 from bench.plugins import load_plugins
+from bench.report import boards
 from bench.seeding import seeded
-from bench.speed import PARTS, peers, pictures
+from bench.speed import PARTS, pages, peers, pictures
 from bench.speed.lines import compare, display, frame
 from bench.speed.parts import Subject
 from bench.speed.race import Found, Run, flops, peak, race
@@ -213,3 +214,20 @@ def test_bad_input_is_one_line(bench, asked, said) -> None:
     assert code == 2
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_reports_are_timed_over_made_up_runs(monkeypatch) -> None:
+    load_plugins()
+    monkeypatch.setattr(pages, "METHODS", 2)
+    monkeypatch.setattr(pages, "SEEDS", 1)
+    (line,) = pages.report(1, CPU)
+    assert line.model == f"2 made-up runs, {2 * len(list(pages.conditions()))} rows"
+    assert line.seconds > 0.5  # Python, pandas and matplotlib were started
+
+
+def test_made_up_runs_stand_on_boards_like_any_other(tmp_path) -> None:
+    for method in ("Standard", "PGD-AT"):
+        pages.write_run(tmp_path, method, 0)
+    found = boards(tmp_path)
+    assert [board.eps for board in found] == pytest.approx(pages.EPS, abs=1e-6)
+    assert all(set(report.table["recipe"]) == {"Standard", "PGD-AT"} for report in found.values())

@@ -26,6 +26,7 @@ from bench.search import places
 from bench.seeding import image_stream, seeded
 from bench.speed import peers
 from bench.speed.lines import Line
+from bench.speed.pages import report
 from bench.speed.pictures import corruptions
 from bench.speed.race import Contest, Contestant, Found
 from bench.threat import L2, REFERENCE_EPS, Linf
@@ -200,3 +201,4 @@ PARTS.add("AutoAttack", autoattack)
 PARTS.add("overhead", overhead)
 PARTS.add("training", training)
 PARTS.add("corruptions", Modelless(corruptions))
+PARTS.add("report", Modelless(report))
