@@ -15,13 +15,13 @@ ASKED = [
     "--methods",
     "Standard,Mixup",
     "--attacks",
-    "PGD-20,AutoAttack[block=8]",
+    "PGD-20,AutoAttack[block=4]",
     "--limit-train",
     "300",
     "--epochs",
     "6",
 ]
-ASKED += ["--limit", "16"]  # two blocks of AutoAttack
+ASKED += ["--limit", "8"]  # two blocks of AutoAttack
 BENCH = str(Path(sys.executable).with_name("bench"))
 MOMENTS = ["progress.pt", "partial-*.json"]  # in training, during AutoAttack
 
