@@ -55,7 +55,7 @@ def run_methods(request: Request, manner: Manner) -> int:
     """Carry out a request and show its leaderboard. 0, or 1 if a training or a cell failed."""
     works, failed = carry_out([request], manner)
     if manner.shard.count == 1 and not manner.dry_run:
-        written, runs = write_reports(manner.results, manner.reports), {job.run for job in works[0].jobs}
+        written, runs = write_reports(manner.results, manner.reports, cores()), {job.run for job in works[0].jobs}
         print_boards(manner.results, Console(), only=runs)
         if request.transfer:
             print_transfer(manner.results, Console(), only=runs)

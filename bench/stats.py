@@ -52,7 +52,8 @@ def mcnemar(only_first: int, only_second: int, alternative: Literal["two-sided",
     if only_first == only_second:
         return 1.0
     # the two tails; scipy's binomtest searches for the second, which at 1/2 is as far from the middle as the first
-    return float(bdtr(fewer, disagreements, 0.5) + bdtrc(disagreements - fewer - 1, disagreements, 0.5))
+    both = bdtr(fewer, disagreements, 0.5) + bdtrc(disagreements - fewer - 1, disagreements, 0.5)
+    return min(1.0, float(both))  # their last digits may come to more
 
 
 def mcnemar_over_seeds(one: Seeds, other: Seeds) -> float:

@@ -208,11 +208,23 @@ def test_another_model_of_the_same_recipe_is_the_first_of_another_seed(tmp_path)
         measure(tmp_path, "PGD-20.last", bits, recipe="R-MC-LA", **CIFAR, **PGD, source=source)
     ledger = found(tmp_path, "bat", "Table 7")
     assert ledger["R-MC-LA", "CE20 transfer from another R-MC-LA"].ours.known is False  # of the long plan
-    ((scale, rows),) = scales(load(tmp_path))
+    assert from_another(tmp_path) == 60
+
+
+def from_another(results):
+    ((scale, rows),) = scales(load(results))
     item = next(item for item in STUDIES["bat"].items if item.name == "Table 7")
-    ours = entries(item.content, finder_of(scale, rows, tmp_path), item.stood_for("cifar10", "cifar10"))
+    ours = entries(item.content, finder_of(scale, rows, results), item.stood_for("cifar10", "cifar10"))
     values = {(e.number.line, e.number.column): e.ours.value for e in ours if e.ours.known}
-    assert values[("R-MC-LA",), "CE20 transfer from another R-MC-LA"] == 60
+    return values[("R-MC-LA",), "CE20 transfer from another R-MC-LA"]
+
+
+def test_a_twin_whose_images_failed_gives_way_to_another(tmp_path):
+    measure(tmp_path, "", "1111111111", recipe="R-MC-LA", **CIFAR)
+    for seed, bits, status in ((1, None, "failed: why"), (2, "1111110000", "ok")):
+        source = f"cifar10/resnet8/R-MC-LA/s{seed}-aaaa"
+        measure(tmp_path, "PGD-20.last", bits, recipe="R-MC-LA", **CIFAR, **PGD, source=source, status=status)
+    assert from_another(tmp_path) == 60
 
 
 def test_a_score_is_accuracy_over_clean_accuracy(tmp_path):

@@ -29,6 +29,10 @@ def test_mcnemar_is_the_exact_test(pair: tuple[int, int]) -> None:
     assert mcnemar(*pair) == pytest.approx(expected, rel=1e-9)
 
 
+def test_a_p_value_is_at_most_1() -> None:
+    assert all(mcnemar(one, other) <= 1 for one in range(60) for other in (one, one + 1))
+
+
 def test_the_bootstrap_interval_is_that_of_the_normal_limit() -> None:
     one = [np.repeat([False, True, True], [300, 650, 50])]
     other = [np.repeat([True, True, False], [300, 650, 50])]

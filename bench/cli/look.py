@@ -7,6 +7,7 @@ import click
 from bench.cli.group import cli
 from bench.cli.options import DEFAULT_DATA, folders, option, plugins
 from bench.errors import BadInput
+from bench.workers import cores
 
 
 @cli.command()
@@ -20,7 +21,8 @@ def report(study: str, results: Path, reports: Path) -> None:
     from bench.studies.pages import started, write_page
 
     if study in ("leaderboard", "all"):
-        paths = write_reports(results, reports, meanwhile=lambda: print_boards(results, Console()))
+        paths = write_reports(results, reports, processes=cores())
+        print_boards(results, Console())
         click.echo("\n".join(str(path) for path in paths))
         if lacking := outstanding(results):
             click.echo(f"{results}: cells that lack shards: {lacking}; see bench merge")

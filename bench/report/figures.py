@@ -50,11 +50,16 @@ def scatter(table: pd.DataFrame, title: str) -> "Figure":
 
 @styled
 def bars(table: pd.DataFrame, title: str) -> "Figure":
-    """One panel an attack, one bar a recipe, in the order of the table; of many attacks those that leave least."""
-    every, places = accuracies(table), range(len(table))
-    hardest = set(table[every].mean().nsmallest(PANELS - 1).index)
-    shown = [column for column in every if column in hardest or column == every[0]]
-    title += f", {len(shown)} of {len(every)} accuracies" if len(shown) < len(every) else ""
+    """One panel an attack, one bar a recipe, in the order of the table.
+
+    Of many attacks those that leave least, beside clean images and the one that ranks.
+    """
+    shown, places = accuracies(table), range(len(table))
+    if len(shown) > PANELS:
+        kept = {shown[0], ranked_by(table)}
+        others = table[[column for column in shown if column not in kept]].mean().nsmallest(PANELS - len(kept))
+        title += f", {PANELS} of {len(shown)} accuracies"
+        shown = [column for column in shown if column in kept or column in others]
     across, lines = min(6, len(shown)), table.to_dict("records")
     figure, panels = grid(len(shown), across, TWO_COLUMNS, (0.5 + 0.15 * len(table), 0.5), title)
     for i, (column, axes, colour) in enumerate(zip(shown, panels, cycle(COLOURS[:-1]), strict=False)):
@@ -85,8 +90,9 @@ def curves(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
     across = min(5, len(logs))
     width = TWO_COLUMNS if across > 2 else ONE_COLUMN
     figure, panels = grid(len(logs), across, width, (1.15, 0.65), title)
-    span = wider([epoch for seeds in logs.values() for log in seeds for epoch in log["epoch"]])
-    align(panels, across, xticks=MaxNLocator(4, integer=True).tick_values(*span), xlim=span, ylim=(0, 102))
+    span = wider([epoch for seeds in logs.values() for log in seeds for epoch in log["epoch"].dropna()] or [1])
+    ticks = [epoch for epoch in MaxNLocator(4, integer=True).tick_values(*span) if epoch == round(epoch)]
+    align(panels, across, xticks=ticks, xlim=span, ylim=(0, 102))
     named: dict[str, Any] = {}
     for place, ((recipe, seeds), axes) in enumerate(zip(logs.items(), panels, strict=True)):
         for (column, (name, line, marker)), colour in zip(CURVES.items(), COLOURS, strict=False):
@@ -159,7 +165,8 @@ def _joined(logs: list[pd.DataFrame], column: str) -> FloatArray:
     parts = [np.empty((0, 2))]
     for log in (log for log in logs if column in log):
         points = np.column_stack([log["epoch"], 100 * log[column]]).astype(float)
-        parts += [points[~np.isnan(points[:, 1])], np.full((1, 2), math.nan)]
+        known = points[~np.isnan(points).any(axis=1)]
+        parts += [known, np.full((1, 2), math.nan)] if len(known) else []
     return np.concatenate(parts)[:-1]
 
 

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TypeAlias
 
-from bench.report.studio import Draw, Studio
+from bench.report.studio import Draw, draw_all
 from bench.results import write_atomically
 
 Content: TypeAlias = str | Draw
@@ -23,24 +22,25 @@ def figure(name: str, draw: Draw) -> dict[str, Content]:
     return {f"{name}.png": draw, f"{name}.pdf": draw}
 
 
-def replace_files(folder: Path, files: Mapping[str, Content], studio: Studio | None = None) -> list[Path]:
-    """Write texts and figures by name; what an earlier report left in the folder goes first.
+def replace_files(folder: Path, files: Mapping[str, Content]) -> list[Path]:
+    """Write texts and figures by name; what an earlier report left in the folder goes first."""
+    return replace_folders({folder: files})
 
-    studio: draws the figures by its end; without one they are drawn when this returns.
-    """
-    for old in folder.iterdir() if folder.exists() else ():
-        if old.suffix in GENERATED:
-            old.unlink()
+
+def replace_folders(folders: Mapping[Path, Mapping[str, Content]], processes: int = 1) -> list[Path]:
+    """The same of several folders. processes: as of `draw_all`."""
     figures: dict[Draw, list[Path]] = {}
-    for name, content in files.items():
-        if isinstance(content, str):
-            _write(folder / name, content)
-        else:
-            figures.setdefault(content, []).append(folder / name)
-    with Studio() if studio is None else nullcontext(studio) as asked:
-        for draw, paths in figures.items():
-            asked.ask(draw, paths)
-    return [folder / name for name in files]
+    for folder, files in folders.items():
+        for old in folder.iterdir() if folder.exists() else ():
+            if old.suffix in GENERATED or (old.name.startswith(".") and Path(old.stem).suffix in GENERATED):
+                old.unlink()  # finished, or left half-written by a process that was killed
+        for name, content in files.items():
+            if isinstance(content, str):
+                _write(folder / name, content)
+            else:
+                figures.setdefault(content, []).append(folder / name)
+    draw_all(figures, processes)
+    return [folder / name for folder, files in folders.items() for name in files]
 
 
 def _write(path: Path, text: str) -> None:

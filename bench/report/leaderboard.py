@@ -46,7 +46,9 @@ def _boards(results: Path, only: frozenset[str] | None) -> dict[Board, Report]:
     rows = stored.rows(results)
     if only is not None:
         rows = rows[rows["run"].isin(only)]
-    found = grouped(rows, results)
+    found = groups(rows)
+    if not found:
+        raise BadInput(f"no results under {results}; run `bench run` first, or name another folder with --results")
     runs = pd.concat(found.values())["run"].unique()
     outcomes, trainings = stored.outcomes(results, runs), {run: trained(results / run) for run in runs}
     made, beside = {}, by_model(rows)
@@ -54,14 +56,6 @@ def _boards(results: Path, only: frozenset[str] | None) -> dict[Board, Report]:
         table = leaderboard(group, outcomes, trainings, beside)
         made[board] = Report(group, table, paired.differences(group, outcomes, table))
     return made
-
-
-def grouped(rows: pd.DataFrame, results: Path) -> dict[Board, pd.DataFrame]:
-    """The rows of each board; BadInput where there is none."""
-    found = groups(rows)
-    if not found:
-        raise BadInput(f"no results under {results}; run `bench run` first, or name another folder with --results")
-    return found
 
 
 def print_boards(results: Path, console: "Console", only: Set[str] | None = None) -> None:

@@ -1,65 +1,52 @@
-"""Where figures are drawn: here if they are few, else in processes of their own while tables are made in this one."""
+"""Figures are drawn last, when the tables of a report are made: one after the other, or many in several processes."""
 
 import multiprocessing
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
-from bench.errors import Failed
 from bench.results import write_atomically
-from bench.workers import cores, serve
+from bench.workers import serve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Draw: TypeAlias = Callable[[], "Figure"]  # a `functools.partial`, so that another process can be asked
-FEW = 4  # figures that are drawn sooner than a process has started
-PROCESSES = 8  # at most: each starts Python and matplotlib
+MOST = 8  # processes: each starts Python and matplotlib
+FEW = 6  # figures that are drawn sooner than a process has started
 
 
-class Studio:
-    """Figures that were asked for are there at the end of its `with` block.
+def draw_all(figures: Mapping[Draw, Sequence[Path]], processes: int = 1) -> None:
+    """Each figure in the formats that its paths end with.
 
-    few: up to so many are drawn in this process.
+    processes: more than one only where the main module may be imported again, as it is in every one of them.
     """
+    waiting = dict(figures)
+    if processes > 1 and len(figures) > FEW:
+        waiting = _beside(figures, processes)
+    for draw, paths in waiting.items():
+        _finish(draw, paths)
 
-    def __init__(self, few: int = FEW) -> None:
-        self._few = few
-        self._waiting: list[tuple[Draw, Sequence[Path]]] = []
-        self._pool: ProcessPoolExecutor | None = None
-        self._asked: list[Future[None]] = []
 
-    def ask(self, draw: Draw, paths: Sequence[Path]) -> None:
-        """One figure, in the formats that the paths end with."""
-        self._waiting.append((draw, paths))
-        if self._pool is None and len(self._waiting) > self._few:
-            spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(min(PROCESSES, cores()), spawn, serve)
-        if self._pool is not None:
-            self._asked += [self._pool.submit(_finish, *waiting) for waiting in self._waiting]
-            self._waiting.clear()
-
-    def __enter__(self) -> "Studio":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+def _beside(figures: Mapping[Draw, Sequence[Path]], processes: int) -> dict[Draw, Sequence[Path]]:
+    """Draw in other processes; what is left to be drawn here where one of them was killed, say for its memory."""
+    spawn, left = multiprocessing.get_context("spawn"), dict(figures)
+    with ProcessPoolExecutor(min(processes, MOST, len(figures)), spawn, serve) as pool:
         try:
-            if kind is None:
-                for waiting in self._waiting:
-                    _finish(*waiting)
-                for asked in self._asked:
-                    asked.result()
-        except BrokenProcessPool as broken:
-            raise Failed("a process that drew figures was killed (out of memory?)") from broken
-        finally:
-            if self._pool is not None:
-                self._pool.shutdown(cancel_futures=True)
+            for draw, drawn in [(draw, pool.submit(_finish, draw, paths)) for draw, paths in figures.items()]:
+                drawn.result()
+                del left[draw]
+        except BrokenProcessPool:
+            return left
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
+    return left
 
 
 def _finish(draw: Draw, paths: Sequence[Path]) -> None:

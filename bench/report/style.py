@@ -1,5 +1,6 @@
 """How figures look, and where the names in them go. Colours are Okabe and Ito's, safe for colour-blind eyes."""
 
+import textwrap
 from collections.abc import Callable, Sequence
 from functools import wraps
 from itertools import product
@@ -16,6 +17,7 @@ T = TypeVar("T")
 ONE_COLUMN, TWO_COLUMNS = 3.3, 6.8  # inches
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = "osD^vP*X<>"
+LETTERS = 18  # of a title, in an inch
 STYLE = {
     "font.size": 7,
     "axes.titlesize": 7,
@@ -81,7 +83,7 @@ def grid(
     panels = list(figure.subplots(lines, across, squeeze=False, **settings).flat)
     for panel in panels[used:]:
         panel.set_visible(False)
-    figure.suptitle(title, wrap=True)
+    figure.suptitle("\n".join(textwrap.wrap(title, int(width * LETTERS))))  # wrap=True is not seen by the layout
     return figure, panels[:used]
 
 

@@ -137,6 +137,7 @@ def crafter(source: str) -> tuple[str, str, int, list[str]]:
 def _one_twin(rows: Sequence[Record]) -> list[Record]:
     """Of each run the images of one other seed, the lowest, as the paper has one."""
     lowest: dict[str, int] = {}
+    rows = [row for row in rows if row["status"] == "ok"] or list(rows)
     for row in rows:
         seed = crafter(row["source"])[2]
         lowest[row["run"]] = min(seed, lowest.get(row["run"], seed))

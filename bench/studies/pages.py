@@ -27,11 +27,19 @@ SHARED = ["protocol", "dataset", "model", "budget", "data"]
 
 def page(name: str, results: Path, only: Set[str] | None = None, n: int | None = None) -> str:
     """Markdown. only: the runs to read; n: the number of test images, where rows of several are there."""
-    return next(iter(files(name, results, only, n).values()))  # type: ignore[return-value]  # the page comes first
+    return _page(name, results, only, n)[0]
 
 
-def files(name: str, results: Path, only: Set[str] | None = None, n: int | None = None) -> dict[str, Content]:
+def files(name: str, results: Path) -> dict[str, Content]:
     """The page and what belongs to it, by file name."""
+    text, beside = _page(name, results)
+    beside |= (STUDIES[name].beside or dict)()
+    return {f"{name}.md": text, **beside}
+
+
+def _page(
+    name: str, results: Path, only: Set[str] | None = None, n: int | None = None
+) -> tuple[str, dict[str, Content]]:
     study, rows = STUDIES[name], stored.rows(results)
     if only is not None:
         rows = rows[rows["run"].isin(only)]
@@ -55,8 +63,7 @@ def files(name: str, results: Path, only: Set[str] | None = None, n: int | None 
             sections.append(text)
             beside |= more
         sections.append(f"\n{LEGEND}\n")
-    beside |= study.beside() if study.beside else {}
-    return {f"{name}.md": "\n".join(sections), **beside}
+    return "\n".join(sections), beside
 
 
 def started(results: Path) -> list[str]:

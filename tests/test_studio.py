@@ -1,0 +1,116 @@
+"""Figures are drawn last, here or in other processes; an earlier report goes when all of a new one is known."""
+
+import os
+from functools import partial
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from result_files import measure
+
+from bench.errors import BadInput
+from bench.report import studio, write_reports
+from bench.report.figures import bars, curves
+from bench.report.files import figure, replace_files, replace_folders
+from bench.report.leaderboard import boards
+from bench.report.style import settle
+
+HERE = os.getpid()
+
+
+def plot(height: float) -> Figure:
+    drawn = Figure(figsize=(1, 1))
+    drawn.subplots().plot([0, height])
+    return drawn
+
+
+def killed_elsewhere(parent: int) -> Figure:
+    if os.getpid() != parent:
+        os.kill(os.getpid(), 9)
+    return plot(1)
+
+
+def broken() -> Figure:
+    raise ZeroDivisionError("of no use")
+
+
+def asked(*draws):
+    return {name: draw for i, draw in enumerate(draws) for name, draw in figure(f"f{i}", draw).items()}
+
+
+@pytest.fixture
+def few(monkeypatch):
+    monkeypatch.setattr(studio, "FEW", 1)
+
+
+def test_other_processes_draw_what_this_one_draws(tmp_path, few):
+    draws = [partial(plot, height) for height in (1, 2, 3)]
+    written = replace_folders({tmp_path / "beside": asked(*draws)}, processes=2)
+    replace_files(tmp_path / "here", asked(*draws))
+    assert [path.name for path in written] == ["f0.png", "f0.pdf", "f1.png", "f1.pdf", "f2.png", "f2.pdf"]
+    for path in written:
+        assert path.read_bytes() == (tmp_path / "here" / path.name).read_bytes()
+
+
+def test_what_a_killed_process_left_is_drawn_here(tmp_path, few):
+    draws = [partial(plot, 1), partial(killed_elsewhere, HERE), partial(plot, 2)]
+    written = replace_folders({tmp_path: asked(*draws)}, processes=2)
+    assert len(written) == 6
+    assert all(path.stat().st_size > 500 for path in written)
+
+
+def test_an_error_of_another_process_is_told(tmp_path, few):
+    with pytest.raises(ZeroDivisionError, match="of no use"):
+        replace_folders({tmp_path: asked(partial(plot, 1), broken)}, processes=2)
+
+
+def test_what_a_killed_report_left_half_written_goes_too(tmp_path):
+    for name in (".f0.png.x1y2", "old.tex", ".hidden", "mine.txt"):
+        (tmp_path / name).touch()
+    replace_files(tmp_path, {"new.md": "text"})
+    assert {path.name for path in tmp_path.iterdir()} == {".hidden", "mine.txt", "new.md"}
+
+
+def test_a_broken_folder_leaves_the_report_that_there_was(tmp_path):
+    row = measure(tmp_path / "results", "", "1111111111")
+    measure(tmp_path / "results", "AutoAttack", "1111100000")
+    written = write_reports(tmp_path / "results", tmp_path / "reports")
+    before = {path: path.read_bytes() for path in written}
+    (tmp_path / "results" / row.run / "outcomes.npz").write_bytes(b"PK")
+    with pytest.raises(BadInput, match=r"outcomes\.npz cannot be read"):
+        write_reports(tmp_path / "results", tmp_path / "reports")
+    assert {path: path.read_bytes() for path in (tmp_path / "reports").rglob("*.*")} == before
+
+
+def test_a_long_title_is_above_the_panels(tmp_path):
+    for recipe in ("A", "B"):
+        measure(tmp_path, "", "1111111111", recipe=recipe)
+    (report,) = boards(tmp_path).values()
+    drawn = bars(report.table, "cifar10, resnet8, a very long budget, n=10, " * 4)
+    settle(drawn)
+    below = max(axes.get_tightbbox().y1 for axes in drawn.axes)
+    title = drawn.get_suptitle()
+    assert title.count("\n") == 1
+    assert drawn._suptitle.get_window_extent().y0 >= below
+
+
+def test_of_many_accuracies_the_lowest_are_drawn_and_those_that_rank(tmp_path):
+    for recipe in ("A", "B"):
+        measure(tmp_path, "", "1111111100", recipe=recipe)
+        for steps in range(1, 13):
+            measure(tmp_path, f"PGD-{steps}", "1" * (8 - steps // 2) + "0" * (2 + steps // 2), recipe=recipe)
+    measure(tmp_path, "AutoAttack", "1111111100", recipe="A")
+    (report,) = boards(tmp_path).values()
+    drawn = bars(report.table, "board")
+    shown = [axes.get_title() for axes in drawn.axes]
+    assert len(shown) == 12
+    assert {"Clean", "AutoAttack", "PGD-12"} <= set(shown)
+    assert "PGD-1" not in shown
+    assert drawn.get_suptitle() == "board, 12 of 15 accuracies"
+
+
+def test_curves_of_one_epoch_and_of_none_known_have_whole_ticks_and_no_empty_names():
+    log = pd.DataFrame({"epoch": [1.0], "val_clean": [0.5], "val_pgd": [float("nan")]})
+    drawn = curves({"A": [log, log]}, "title")
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["hold-out, clean"]
+    assert all(tick == round(tick) for tick in drawn.axes[0].get_xticks())
