@@ -22,10 +22,8 @@ from bench.stats import wilson
 METHODS, SEEDS, N, EPOCHS = 40, 5, 1000, 20
 COMMAND = "from bench.cli import main; main()"
 EPS = (4 / 255, 8 / 255, 16 / 255)
-USUAL, MORE = (
-    ("FGSM", "PGD-20", "CW-20", "AutoAttack"),
-    ("PGD-1", "PGD-5", "PGD-10", "PGD-50", "PGD-100", "PGD-20.last"),
-)
+USUAL = ("FGSM", "PGD-20", "CW-20", "AutoAttack")
+MORE = ("PGD-1", "PGD-5", "PGD-10", "PGD-50", "PGD-100", "PGD-20.last", "APGD-CE", "Square")  # at the radius between
 SEVERITIES = (1, 3)
 PLAIN = Row(
     run="", recipe="", dataset="cifar10", model="resnet8", seed=0, view="main", epoch="last",
