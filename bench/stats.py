@@ -108,6 +108,8 @@ def paired_bootstrap(one: Seeds, other: Seeds) -> tuple[float, float]:
     a sum of n draws, the n-fold convolution of one draw's, here by FFT.
     """
     whole = len(other) * np.sum(one, axis=0, dtype=int) - len(one) * np.sum(other, axis=0, dtype=int)
+    if not len(whole):
+        raise ValueError("an interval needs at least one image")
     n, lowest = len(whole), int(whole.min())
     counts = np.bincount(whole - lowest)
     size = 1 << (n * (len(counts) - 1)).bit_length()  # of all sums; a power of two is quick

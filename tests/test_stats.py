@@ -41,6 +41,8 @@ def test_the_bootstrap_interval_is_that_of_the_normal_limit() -> None:
     assert paired_bootstrap(one, one) == (0, 0)
     everything, nothing = [np.ones(7, bool)], [np.zeros(7, bool)]
     assert paired_bootstrap(everything, nothing) == (1, 1)
+    with pytest.raises(ValueError, match="at least one image"):
+        paired_bootstrap([np.ones(0, bool)], [np.ones(0, bool)])
 
 
 @pytest.mark.parametrize(("seeds", "others"), [(1, 1), (2, 3)])

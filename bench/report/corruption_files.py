@@ -1,7 +1,6 @@
 """From a results folder to its corruption tables: on the terminal, and as files under reports/corruptions/."""
 
 import math
-import re
 from collections.abc import Set
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ import pandas as pd
 from bench.report import plain, stored, unions
 from bench.report.boards import Board
 from bench.report.corruptions import EXTRA, MTLAT, Scores, corruption_tables
-from bench.report.files import Content, figure
+from bench.report.files import Content, figure, file_name
 from bench.report.scores import ALEXNET
 from bench.report.treatments import MEAN, SPREAD, absent, percent
 from bench.report.words import MISSING
@@ -55,7 +54,7 @@ def files(results: Path) -> dict[str, Content]:
     made: dict[str, Content] = {}
     sections = ["# Corruptions\n"]
     for (board, make), scores in found(results).items():
-        title, slug = heading(board, make), f"{board.slug}-{re.sub(r'[^a-z0-9]+', '-', make)}"
+        title, slug = heading(board, make), f"{board.slug}-{file_name(make)}"
         made |= figure(f"{slug}-heat", partial(heat_map, scores, title))
         made |= figure(f"{slug}-severity", partial(severity_curves, scores, title))
         made |= {

@@ -9,7 +9,7 @@ import pandas as pd
 from bench.errors import BadInput
 from bench.numbers import radius
 from bench.report import plain, stored
-from bench.report.files import Content, figure, replace_files
+from bench.report.files import Content, figure, file_name, replace_files
 from bench.report.naming import placed
 from bench.report.seeds import collapses
 from bench.studies.comparisons import compared, orders
@@ -136,7 +136,7 @@ def _section(study: Study, scale: Scale, rows: pd.DataFrame, results: Path) -> t
 def _table_files(item: Item, ledger: list[Entry], scale: Scale) -> dict[str, Content]:
     if not any(entry.ours.known for entry in ledger):
         return {}
-    table, name = drawn(ledger), f"{scale.slug}-{_file(item)}"
+    table, name = drawn(ledger), f"{scale.slug}-{file_name(item.name)}"
     caption = f"{item.name}. {item.about} {scale.title}. {LEGEND}"
     return {
         f"{name}.csv": frame(ledger).to_csv(index=False, lineterminator="\n"),
@@ -149,7 +149,7 @@ def _table(item: Item, ledger: list[Entry]) -> str:
 
 
 def _figure_files(item: Item, drawing: Drawing, shown: Shown) -> dict[str, Content]:
-    name = f"{shown.scale.slug}-{_file(item)}"
+    name = f"{shown.scale.slug}-{file_name(item.name)}"
     picture = drawing.draw(shown, f"{item.name}: {shown.scale.title}")
     if picture is None:
         return {}
@@ -158,12 +158,8 @@ def _figure_files(item: Item, drawing: Drawing, shown: Shown) -> dict[str, Conte
 
 
 def _figure(item: Item, scale: Scale, drawn_here: bool) -> str:
-    image = f"![{item.name}]({scale.slug}-{_file(item)}.png)" if drawn_here else "Not run at this scale."
+    image = f"![{item.name}]({scale.slug}-{file_name(item.name)}.png)" if drawn_here else "Not run at this scale."
     return f"### {item.name}\n\n{item.about}\n\n{image}\n"
-
-
-def _file(item: Item) -> str:
-    return "".join(c if c.isalnum() else "-" for c in item.name.lower()).strip("-")
 
 
 def _trouble(rows: pd.DataFrame) -> str:
