@@ -20,11 +20,15 @@ from bench.models import MODELS, SMALLEST, build, parts
 from bench.models.madry import madry_wrn
 from bench.models.normalise import NORMALISERS
 from bench.models.wrn import wrn
+from bench.speed.race import flops
 
 CIFAR = DATASETS["cifar10"]
 FACTS = {  # parameters with 10 and with 100 classes, batch norms, and how many of these a convolution takes in
     "cnn": (24_346, 30_196, 3, 3),
     "resnet8": (78_042, 83_892, 9, 9),
+    "resnet8-s32": (308_650, 320_260, 9, 9),
+    "resnet8-s48": (691_834, 709_204, 9, 9),
+    "resnet8-s64": (1_227_594, 1_250_724, 9, 9),
     "resnet18": (11_173_962, 11_220_132, 20, 20),
     "preact-resnet18": (11_171_146, 11_217_316, 16, 8),
     "preact-resnet18-bn": (11_172_170, 11_218_340, 17, 8),
@@ -86,6 +90,20 @@ def test_structure(name):
             assert called[layer] >= 1  # torchvision's blocks use theirs again
     others = {node.target for node in nodes if node.op != "call_module"}
     assert not others & {F.relu, F.leaky_relu, F.batch_norm, torch.relu, "relu"}
+
+
+@pytest.mark.parametrize("width", [32, 48, 64])
+def test_a_strided_resnet8_sees_a_quarter_of_the_pixels_in_every_stage(width):
+    """And computes on 32x32 pixels as much as resnet8 does where it is 32 wide: convolutions and logits, one image."""
+    sizes, x = [], torch.zeros(1, 3, 32, 32, device="meta")
+    with torch.device("meta"):
+        net, plain = MODELS[f"resnet8-s{width}"](10, 3), MODELS["resnet8"](10, 3)
+    for stage in net[3:6]:
+        stage.register_forward_hook(lambda module, inputs, out: sizes.append(tuple(out.shape[1:])))
+    computed = flops(net, x)
+    assert sizes == [(width, 16, 16), (2 * width, 8, 8), (4 * width, 4, 4)]
+    if width == 32:
+        assert computed == pytest.approx(flops(plain, x), rel=0.02)
 
 
 @pytest.mark.parametrize("size", [8, 28, 64])

@@ -16,7 +16,7 @@ from bench.models.densenet import densenet121
 from bench.models.large import from_torchvision
 from bench.models.madry import madry_wrn
 from bench.models.normalise import NORMALISERS
-from bench.models.resnet import preact_resnet18, resnet8, resnet18
+from bench.models.resnet import preact_resnet18, resnet8, resnet8_strided, resnet18
 from bench.models.resnext import resnext29
 from bench.models.vgg import vgg16_bn
 from bench.models.wrn import wrn
@@ -25,6 +25,9 @@ from bench.registry import Registry
 MODELS: Registry[Callable[[int, int], nn.Module]] = Registry("model")  # (classes, channels) -> net
 MODELS.add("cnn", cnn)
 MODELS.add("resnet8", resnet8)
+MODELS.add("resnet8-s32", partial(resnet8_strided, 32))  # s: strided stem, with the width of the first stage
+MODELS.add("resnet8-s48", partial(resnet8_strided, 48))
+MODELS.add("resnet8-s64", partial(resnet8_strided, 64))
 MODELS.add("resnet18", resnet18)
 MODELS.add("preact-resnet18", preact_resnet18)
 MODELS.add("preact-resnet18-bn", partial(preact_resnet18, final_norm=True))
