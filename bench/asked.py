@@ -53,7 +53,7 @@ class Request:
     norm: str | None = None
     seeds: tuple[int, ...] = (0,)
     limit: int | None = None
-    precision: str = "fp32"
+    precision: str = "fp32"  # or bf16, or auto for whichever the device computes faster
     transfer: bool = False  # judge each model on images crafted on each of the others too,
     source: tuple[str, ...] = ()  # and on those of these models from outside, by SPEC
 

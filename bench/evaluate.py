@@ -52,7 +52,7 @@ def outcomes(
 
     start:      a border of blocks, where the attack has any. The outcome's arrays begin there.
     images:     the test set in its order, on the model's device. Attacks that draw per block see whole blocks of it.
-    precision:  fp32 or bf16, of the search alone.
+    precision:  fp32, bf16, or auto for whichever the device computes faster; of the search alone.
     batch_size: images worked on at a time; never changes a draw.
     saved:      file for finished blocks, from which a killed evaluation goes on. Its end is the caller's business.
     album:      takes the images that the attack broke; beside `saved` there is a file of it then.

@@ -21,6 +21,7 @@ from bench.outside import Access, Source, doubts
 from bench.outside.visitor import Visitor
 from bench.plugins import load_plugins
 from bench.pool import logging_to
+from bench.precision import choose_precision
 from bench.price import cell_cost
 from bench.progress import Progress
 from bench.report import print_boards, print_corruptions, print_transfer, write_reports
@@ -108,7 +109,7 @@ def admitted(
         data.fetch(terms.data_dir)
     test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, Shelf(terms.data_dir))
     conditions += tuple(corruptions_of(request, conditions, data, test, terms.data_dir))
-    how = (request.precision, terms.batch_size, terms.save_adv, terms.shard)
+    how = (choose_precision(request.precision, device), terms.batch_size, terms.save_adv, terms.shard)
     exam = Exam(test.to(device), n, conditions, device, *how)
     net = source.load(data, Access(terms.data_dir, terms.download, terms.unsafe_pickle)).to(device).eval()
     attacked = any(isinstance(condition, Attacked | Swept) for condition in conditions)

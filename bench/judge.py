@@ -13,6 +13,7 @@ from bench.conditions import Attacked
 from bench.errors import AttackWarning, BadInput, Failed
 from bench.folding import attackable
 from bench.passes import counting
+from bench.precision import choose_precision
 from bench.results import Bits
 from bench.seeding import image_stream, seeded
 
@@ -99,7 +100,8 @@ class Target:
     @classmethod
     def of(cls, model: nn.Module, x: Tensor, precision: str, batch_size: int, seed: int) -> "Target":
         copy = attackable(model, x)
-        return cls(model, Bf16(copy) if precision == "bf16" else copy, batch_size, seed)
+        reduced = choose_precision(precision, x.device) == "bf16"
+        return cls(model, Bf16(copy) if reduced else copy, batch_size, seed)
 
     def distances(
         self, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, outcome: Outcome, keep: Keep | None = None

@@ -22,6 +22,7 @@ from bench.job import Job
 from bench.overrides import override
 from bench.plan import Budget
 from bench.plugins import blamed
+from bench.precision import choose_precision
 from bench.recipe import RECIPES, Recipe, scaled
 from bench.seeding import seeded
 from bench.threat import REFERENCE_EPS
@@ -35,7 +36,7 @@ FEWEST = 20  # training images: below that there is no hold-out to speak of
 class Work:
     """Trainings, and what each finished model is judged under."""
 
-    request: Request
+    request: Request  # with the precision that is used in the place of `auto`
     dataset: Dataset
     train: Images
     holdout: Images
@@ -54,6 +55,7 @@ def plan_work(
 
     fetch: download the data set if it can be had so. shelf: images that another request has read already.
     """
+    request = replace(request, precision=choose_precision(request.precision, device))
     shelf = shelf or Shelf(data_dir)
     data = dataset(request.dataset, data_dir)
     model = request.model or (data.model_cuda if device.type == "cuda" else data.model)

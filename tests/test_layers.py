@@ -27,7 +27,7 @@ LAYERS = [  # a module imports from the lines above its own only
         "toy",
         "workers",
     },
-    {"registry", "plan", "threat", "device", "results", "shards", "branches", "papers", "course"},
+    {"registry", "plan", "threat", "device", "precision", "results", "shards", "branches", "papers", "course"},
     {"plans", "folding", "tuning", "audit", "adversarial", "corruptions", "caption"},
     {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs

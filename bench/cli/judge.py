@@ -46,7 +46,10 @@ GRID = (  # of a study itself
 @option("--download", is_flag=True, help="Fetch the data set if it is missing. Nothing is ever fetched without this.")
 @option("--retrain", is_flag=True, help="Train and judge anew what is there already, failures included.")
 @option(
-    "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", help="Of training and search; judged in fp32."
+    "--precision",
+    type=click.Choice(["auto", "fp32", "bf16"]),
+    default="fp32",
+    help="Of training and search; judged in fp32. auto: bf16 where the device computes in it.",
 )
 @option("--workers", type=POSITIVE, help="Jobs side by side. Default: one a core on a CPU, one on CUDA.")
 @option("--dry-run", is_flag=True, help="Say what there is to do and what it would cost.")
@@ -105,7 +108,9 @@ def run(
 @option("--source", type=Names(), metavar="SPEC,...", help="Judge it on images crafted on these models too.")
 @judging
 @machine
-@option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", help="Of the search; judged in fp32.")
+@option(
+    "--precision", type=click.Choice(["auto", "fp32", "bf16"]), default="fp32", help="Of the search; judged in fp32."
+)
 @option("--download", is_flag=True, help="Fetch data and weights that are missing. Nothing is fetched without this.")
 @option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
 @option("--anyway", is_flag=True, help="Judge a model that seems to break the contract; its board will say so.")
