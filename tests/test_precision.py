@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import methods  # noqa: F401
 from bench import precision
 from bench.asked import Request
 from bench.errors import BadInput
