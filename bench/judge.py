@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from bench.conditions import Attacked
 from bench.errors import AttackWarning, BadInput, Failed
 from bench.folding import attackable
+from bench.guard import never_empty
 from bench.passes import counting
 from bench.precision import choose_precision
 from bench.results import Bits
@@ -53,10 +54,14 @@ class Outcome:
 
 @torch.no_grad()
 def judge(model: nn.Module, x: Tensor, y: Tensor, batch_size: int) -> Tensor:
-    """Which images the model gets right, (B,) bool. In the precision of x; the only place that decides it."""
+    """Which images the model gets right, (B,) bool. In the precision of x; the only place that decides it.
+
+    Without images the model is not called: many cannot compute an empty batch.
+    """
+    if not len(x):
+        return torch.zeros(0, dtype=torch.bool, device=x.device)
     parts = zip(torch.split(x, batch_size), torch.split(y, batch_size), strict=True)
-    right = [model_logits(model, a).argmax(1) == b for a, b in parts]
-    return torch.cat(right) if right else torch.zeros(0, dtype=torch.bool, device=x.device)
+    return torch.cat([model_logits(model, a).argmax(1) == b for a, b in parts])
 
 
 def model_logits(model: nn.Module, x: Tensor) -> Tensor:
@@ -136,6 +141,8 @@ class Target:
         if self.copy is not self.model:
             misled = self._fooled(self.copy, x_adv, y, some & ~fooled)
             for share in () if condition.attack.last else FARTHER:
+                if not misled.any():
+                    break
                 beyond = condition.threat.project(x + share * (x_adv - x), x)
                 found = self._fooled(self.model, beyond, y, misled)
                 x_adv[found], fooled, misled = beyond[found], fooled | found, misled & ~found
@@ -170,7 +177,7 @@ class Target:
 
 def _attack(model: nn.Module, condition: Attacked, x: Tensor, y: Tensor, outcome: Outcome) -> Tensor:
     """The attack's images, checked; its passes and doubts go into the outcome."""
-    with warnings.catch_warnings(record=True) as caught, counting(model) as passes:
+    with warnings.catch_warnings(record=True) as caught, never_empty(model), counting(model) as passes:
         warnings.simplefilter("always")
         try:
             x_adv = condition.attack(model, x.clone(), y.clone(), condition.threat).detach()

@@ -38,7 +38,8 @@ def signs(
         attacked = Attacked(UNBOUNDED, everywhere(condition.threat, x))
         found[rows] = target.distances(attacked, ids, x, y, outcome).isinf()[rows].double().cpu()
     else:
-        for part in torch.split(torch.tensor(rows, dtype=torch.long), target.batch_size):
+        for start in range(0, len(rows), target.batch_size):
+            part = rows[start : start + target.batch_size]
             shown = PROBES[condition.sign](target.model, x[part], y[part], condition.threat)
             found[part] = shown.double().cpu()
     return found

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
     {
         "errors",
+        "guard",
         "numbers",
         "seeding",
         "passes",
