@@ -18,7 +18,7 @@ class Plan(Options):
     lr: float = 0.1
     momentum: float = 0.9  # of SGD; Adam keeps its own defaults
     weight_decay: float = 5e-4
-    schedule: Literal["steps", "cosine"] = "steps"
+    schedule: Literal["steps", "cosine", "triangle"] = "steps"  # triangle: up to half of the run, then down to nothing
     milestones: tuple[float, ...] = (0.5, 0.75)  # of "steps": fractions of the run after which lr falls tenfold
     warm_up: float = option(0.0)  # share of the run in which lr rises to its full height
     pad: int | None = option(None)  # pixels around an image before the random crop; none: the data set's own
@@ -32,8 +32,10 @@ class Plan(Options):
                 f"lr={self.lr:g}, momentum={self.momentum:g}, weight_decay={self.weight_decay:g}: "
                 "lr is above 0, momentum in [0, 1), weight_decay at least 0"
             )
-        if self.optimiser not in ("sgd", "adam") or self.schedule not in ("steps", "cosine"):
-            raise BadInput(f"optimiser={self.optimiser}, schedule={self.schedule}: sgd or adam, steps or cosine")
+        if self.optimiser not in ("sgd", "adam") or self.schedule not in ("steps", "cosine", "triangle"):
+            raise BadInput(
+                f"optimiser={self.optimiser}, schedule={self.schedule}: sgd or adam, steps, cosine or triangle"
+            )
         if not 0 <= self.warm_up < 1:
             raise BadInput(f"warm_up={self.warm_up:g}: a share of the run, from 0 and below 1")
         if not all(0 < m < 1 for m in self.milestones):
@@ -49,6 +51,8 @@ class Plan(Options):
             return self.lr * (epoch + 1) / (self.warm_up * self.epochs)
         if self.schedule == "cosine":
             return self.lr * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+        if self.schedule == "triangle":
+            return self.lr * (1 - abs(2 * (epoch + 0.5) / self.epochs - 1))
         return float(self.lr * 0.1 ** sum(epoch >= m * self.epochs for m in self.milestones))
 
 

@@ -1,7 +1,10 @@
 """How the five papers train: the plans of `--budget paper`, by the names of the recipes that are theirs.
 
 From the papers, or from their authors' code where these are silent. What a data set does to images (crop, flip) is its
-own affair unless a paper does otherwise. Recipes of no paper here train as Madry et al. 2018 (arXiv:1706.06083) did.
+own affair unless a paper does otherwise. The plans of other methods (MART, FGSM-RS, AugMix, CutMix, Mixup, IAT) are
+those of code of their papers for CIFAR-10, but for Nesterov's momentum. Recipes of no paper here train as Madry et al.
+2018 (arXiv:1706.06083) did, and a recipe with a suffix, such as AVmixup+AWP, as the recipe before it, so that the two
+differ in nothing but what the suffix adds.
 """
 
 import re
@@ -40,7 +43,11 @@ AS_MADRY = {
 BAT = replace(BASE, epochs=100, milestones=(0.6, 0.9))
 ROBMASK = Plan(epochs=100, schedule="cosine")
 ADVPROP = Plan(105, weight_decay=1e-4, milestones=(30 / 105, 60 / 105, 90 / 105, 100 / 105), warm_up=5 / 105)
+TRADES = replace(BASE, epochs=76, milestones=(74 / 76,))  # from the 75th epoch on
+FAST = Plan(15, lr=0.2, schedule="triangle")  # CIFAR10/train_fgsm.py of Wong, Rice, Kolter
+CUTMIX = Plan(300, 64, lr=0.25, weight_decay=1e-4)
 MTLAT = Plan(90, 256, "adam", lr=0.002, weight_decay=1e-4, milestones=(30 / 90, 60 / 90, 80 / 90), pad=0, flip=False)
+SCATTER = replace(BASE, batch_size=60, milestones=(0.3, 0.45))  # on SVHN the lr that AVmixup's paper names
 ONE_STEP = r"(R-)?(FGSM|LL|MC|RAND|MOSA)(-LS|-LA)?"
 
 PLANS = (  # the first whose pattern a name matches
@@ -54,8 +61,14 @@ PLANS = (  # the first whose pattern a name matches
         {"svhn": replace(BAT, lr=0.01)},
         long=BASE,
     ),
-    Published("Feature Scatter", r"FS(-AVmixup(\.[\w.-]+)?)?", replace(BASE, batch_size=60, milestones=(0.3, 0.45))),
-    Published("TRADES", r"TRADES-[\d.]+", replace(BASE, epochs=76, milestones=(74 / 76,))),  # from the 75th epoch on
+    Published("Feature Scatter", r"FS(-AVmixup(\.[\w.-]+)?)?", SCATTER, {"svhn": replace(SCATTER, lr=0.01)}),
+    Published("TRADES", r"TRADES-[\d.]+", TRADES),
+    Published("MART", r"MART", TRADES),  # train_wideresnet.py, whose weight of the second term is the recipe's, 6
+    Published("FGSM-RS", r"FGSM-RS", FAST),
+    Published("AugMix", r"AugMix", Plan(100, schedule="cosine")),
+    Published("CutMix", r"CutMix", CUTMIX),
+    Published("Mixup", r"Mixup\.1", replace(BASE, weight_decay=1e-4)),
+    Published("IAT", r"IAT\.pgd", BASE),
     Published("RobMask, batch norms alone", r"BN-(adv|std)", replace(ROBMASK, epochs=20)),
     Published("RobMask", r"RobMask(-10)?|AdvProp(\.\w+)?|PGD-AT\.robmask", ROBMASK, {"imagenet": ADVPROP}),
     Published("M-TLAT", r"(M-)?TLAT|T?FGSM-AT|LS-adv(\.sum1)?|Mixup|IAT", MTLAT),
@@ -64,8 +77,9 @@ PLANS = (  # the first whose pattern a name matches
 
 
 def published(recipe: str) -> Published:
-    """The plan of the paper that a recipe is from."""
-    return next(source for source in PLANS if re.fullmatch(source.recipes, recipe))
+    """The plan of the paper that a recipe is from; of one with a suffix, such as AVmixup+AWP, the one before it."""
+    base = recipe.partition("+")[0]
+    return next(source for source in PLANS if re.fullmatch(source.recipes, base))
 
 
 def plan_of_paper(recipe: str, dataset: str, long: bool = False, paper: str = "") -> Plan:
@@ -95,7 +109,8 @@ def in_lines(recipe: str) -> list[str]:
 def described(plan: Plan) -> str:
     """All that is not the default of a data set."""
     falls = ", ".join(f"{round(m * plan.epochs, 1):g}" for m in plan.milestones)
-    schedule = "along a cosine" if plan.schedule == "cosine" else f"a tenth after {falls}"
+    shapes = {"cosine": "along a cosine", "triangle": "up to half of the run, then down to nothing"}
+    schedule = shapes.get(plan.schedule, f"a tenth after {falls}")
     cropped = "" if plan.pad is None else f", random crop from {plan.pad} pixels around" if plan.pad else ", no crop"
     flipped = "" if plan.flip is None else ", flips" if plan.flip else ", no flips"
     warm = f", warming up for {round(plan.warm_up * plan.epochs, 1):g}" if plan.warm_up else ""

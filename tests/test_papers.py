@@ -19,7 +19,7 @@ def test_every_row_is_there():
 def test_a_value_is_a_number_or_says_why_it_is_missing():
     rows = printed()
     missing = rows["value"] == ""
-    assert missing.sum() == 100
+    assert missing.sum() == 83
     assert rows.loc[missing, "note"].str.contains("dash|garbled|missing in the extraction|printed empty").all()
     rows.loc[~missing, "value"].map(float)
     assert {"91.0", "7.4e3"} <= set(rows["value"])  # as printed: neither rounded nor rewritten
@@ -57,7 +57,27 @@ def test_a_plus_of_bat_is_a_plan_and_its_radius_a_tag():
     radii = rows["variant"].str.extract(r"eps_x=(\d+)")[0]
     tags = rows["recipe"].str.extract(r"\.eps(\d+)$")[0].fillna("8")
     assert (radii.isna() | (radii == tags)).all()
-    assert set(rows.loc[rows["recipe"] == "", "table"]) == {"Table 9"}  # LA or LA9: nobody can tell
+    assert not (rows["recipe"] == "").any()
+
+
+def test_lines_of_bat_are_of_the_training_that_they_name():
+    rows = printed("bat")
+    assert set(rows.loc[rows["method"].str.fullmatch(r"Madry\*?"), "recipe"]) == {"PGD-AT.7x2"}
+    ninth = rows[(rows["table"] == "Table 9") & rows["method"].str.startswith("R-MC-LA")]
+    places = ninth["variant"].str.extract(r"\(row (\d)\)")[0]
+    assert dict(zip(places, ninth["recipe"], strict=True)) == {
+        "1": "R-MC-LA.cifar100", "2": "R-MC-LA.cifar100", "3": "R-MC-LA9", "4": "R-MC-LA9"
+    }  # fmt: skip
+    assert (ninth["note"].str.startswith("inferred") == (ninth["recipe"] == "R-MC-LA9")).all()
+
+
+def test_the_lone_values_of_mtlat_are_those_of_iat():
+    rows = printed("mtlat")
+    lone = rows[rows["note"].str.contains("the one value of the cell")]
+    assert (len(lone), set(lone["recipe"])) == (17, {"IAT"})
+    clean = lone[lone["metric"] == "clean"].set_index("architecture")
+    assert dict(clean["value"]) == {"ResNet-50": "73.2", "ResNeXt-50 32x4d": "74.7"}
+    assert clean.loc["ResNeXt-50 32x4d", "note"].startswith('index printed "-"')
 
 
 def test_numbers_published_elsewhere_are_empty_only_where_the_bench_has_no_such_recipe():
@@ -89,7 +109,10 @@ def test_transfer_rows_name_who_crafted_the_images():
         ("m2at", "R-MC-LA", "Table 1/CIFAR-10/FGSM/", "70.7"),
         ("robmask", "PGD-AT.robmask", "Table 1/CIFAR-10/none/", "78.47"),
         ("mtlat", "TFGSM-AT", "Table 3/ImageNet-100/none/", "68.3"),
+        ("mtlat", "IAT", "Table 1(a)/ImageNet-100/gaussian_noise/", "0.47"),
         ("bat", "PGD-AT.7x2", "Table 1/CIFAR-10/FGSM/", "57.0"),
+        ("bat", "PGD-AT.7x2", "Table 5/CIFAR-10/CE7/", "50.0"),
+        ("bat", "R-MC-LA9", "Table 9/CIFAR-100/FGSM/", "36.9"),
         ("bat", "R-MC-LA.sup", "Table 11/CIFAR-10/none/", "90.2"),
         ("external", "R-MC-LA.eps4", "RobustBench CIFAR-10 Linf/CIFAR-10/AutoAttack standard/", "29.35"),
         ("external", "FGSM-RS", "RobustBench CIFAR-10 Linf/CIFAR-10/AutoAttack standard/", "43.21"),

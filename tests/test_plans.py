@@ -34,9 +34,14 @@ TABLE = {
     ("R-MC-LA", "cifar10"): (100, 128, "sgd", 0.1, 2e-4, [60, 90], 4),
     ("R-MC-LA", "svhn"): (100, 128, "sgd", 0.01, 2e-4, [60, 90], 0),
     ("FS", "cifar10"): (200, 60, "sgd", 0.1, 2e-4, [60, 90], 4),
-    ("FS-AVmixup", "svhn"): (200, 60, "sgd", 0.1, 2e-4, [60, 90], 0),
+    ("FS-AVmixup", "svhn"): (200, 60, "sgd", 0.01, 2e-4, [60, 90], 0),
     ("TRADES-6", "cifar10"): (76, 128, "sgd", 0.1, 2e-4, [74], 4),
     ("M-TLAT", "cifar10"): (90, 256, "adam", 0.002, 1e-4, [30, 60, 80], 0),
+    ("FS", "svhn"): (200, 60, "sgd", 0.01, 2e-4, [60, 90], 0),
+    ("MART", "cifar10"): (76, 128, "sgd", 0.1, 2e-4, [74], 4),
+    ("CutMix", "cifar100"): (300, 64, "sgd", 0.25, 1e-4, [150, 225], 4),
+    ("Mixup.1", "cifar10"): (200, 128, "sgd", 0.1, 1e-4, [100, 150], 4),
+    ("IAT.pgd", "cifar10"): (200, 128, "sgd", 0.1, 2e-4, [100, 150], 4),
     ("PGD-AT", "cifar10"): (205, 128, "sgd", 0.1, 2e-4, [103, 154], 2),
     ("Standard", "cifar100"): (205, 128, "sgd", 0.1, 2e-4, [103, 154], 2),
 }
@@ -70,6 +75,15 @@ def test_robmask_goes_down_a_cosine():
     assert plan_of_paper("BN-adv", "cifar10") == replace(plan, epochs=20)
 
 
+def test_augmix_goes_down_a_cosine_and_fast_training_up_and_down():
+    assert plan_of_paper("AugMix", "cifar10") == Plan(100, schedule="cosine")
+    plan = plan_of_paper("FGSM-RS", "cifar10")
+    rates = [plan.lr_at(epoch) for epoch in range(plan.epochs)]
+    assert (plan.epochs, plan.weight_decay, max(rates)) == (15, 5e-4, rates[7])
+    assert rates == pytest.approx(rates[::-1])
+    assert (rates[0], rates[7]) == (pytest.approx(0.2 / 15), pytest.approx(0.2))
+
+
 def test_robmask_on_imagenet_warms_up_and_falls_four_times():
     plan = plan_of_paper("RobMask", "imagenet")
     rates = [plan.lr_at(epoch) for epoch in range(plan.epochs)]
@@ -82,8 +96,10 @@ def test_robmask_on_imagenet_warms_up_and_falls_four_times():
 @pytest.mark.parametrize("source", PLANS, ids=lambda source: source.paper)
 def test_a_plan_keeps_its_shape_at_another_length(source):
     plan = replace(source.plan, epochs=10 * source.plan.epochs)
+    within = plan.lr / plan.epochs if plan.schedule == "triangle" else 1e-9  # which has the rate of an epoch's middle
     for epoch in range(source.plan.epochs):
-        assert plan.lr_at(10 * epoch) == pytest.approx(source.plan.lr_at(epoch))
+        middle = 10 * epoch + (5 if plan.schedule == "triangle" else 0)
+        assert plan.lr_at(middle) == pytest.approx(source.plan.lr_at(epoch), abs=1.001 * within)
 
 
 FAMILIES = {
@@ -94,13 +110,25 @@ FAMILIES = {
     "Feature Scatter": "FS FS-AVmixup FS-AVmixup.cifar100 FS-AVmixup.0.5-0.3",
     "RobMask": "RobMask RobMask-10 AdvProp AdvProp.rand AdvProp.2aux PGD-AT.robmask",
     "M-TLAT": "M-TLAT TLAT FGSM-AT TFGSM-AT LS-adv LS-adv.sum1 Mixup IAT",
-    "Madry et al.": "Standard PGD-AT LS0.9 MART FGSM-RS CutMix AugMix Mixup.1 IAT.pgd AVmixup+AWP FS-AVmixup+AWP mine",
+    "MART": "MART MART+AWP",
+    "FGSM-RS": "FGSM-RS",
+    "CutMix": "CutMix",
+    "AugMix": "AugMix",
+    "Mixup": "Mixup.1",
+    "IAT": "IAT.pgd",
+    "Madry et al.": "Standard PGD-AT PGD-AT+AWP LS0.9 mine",
 }
 
 
 @pytest.mark.parametrize("paper", FAMILIES)
 def test_ablations_and_variants_train_as_their_paper_does(paper):
     assert {published(name).paper for name in FAMILIES[paper].split()} == {paper}
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if "+" not in name])
+@pytest.mark.parametrize("dataset", ["cifar10", "svhn"])
+def test_a_suffix_changes_no_plan(name, dataset):
+    assert plan_of_paper(f"{name}+AWP", dataset) == plan_of_paper(name, dataset)
 
 
 def test_m2at_alone_reports_the_best_epoch():

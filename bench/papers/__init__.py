@@ -7,8 +7,8 @@ is nothing of ours:
 
 recipe: a registered name. Adversarial training as one of the papers trained it has that paper's tag (PGD-AT.m2at,
         PGD-AT.avmixup, PGD-AT.robmask, PGD-AT.7x2 of BAT); as Madry et al. or third parties did, it is PGD-AT. A quoted
-        number belongs to the recipe of the paper that measured it. BAT Table 9 labels two pairs of rows alike, one of
-        which must be R-MC-LA9, so neither has a recipe.
+        number belongs to the recipe of the paper that measured it. BAT Table 9 labels two pairs of rows alike; that
+        the second pair is R-MC-LA9 is inferred from the text, and its notes begin with this word.
 plan:   "long" for the 200 epochs of BAT's "+" rows and of its public code, whose README prints the results.
 view:   which of the recipe's finished models. RobMask's Tables 5 and 6 cannot be of the main one, whose clean accuracy
         in Table 3 is far higher.

@@ -44,7 +44,8 @@ def orders(ledger: Sequence[Entry]) -> Iterator[Order]:
     for entry in ledger:
         kind = entry.number.reading.kind
         if kind in ("accuracy", "score", "gradient") and entry.number.text and entry.ours.known:
-            columns.setdefault((entry.table.name, entry.number.column, entry.number.where), []).append(entry)
+            where = entry.number.where.without_normaliser
+            columns.setdefault((entry.table.name, entry.number.column, where), []).append(entry)
     for (item, column, _), part in columns.items():
         for pair in combinations(part, 2):
             low, high = sorted(pair, key=lambda e: e.number.printed)

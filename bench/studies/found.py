@@ -39,13 +39,13 @@ class Finder:
             record["settings"] = json.loads(record["params"] or "{}")
             self._rows.setdefault((record["recipe"], record["view"]), []).append(record)
 
-    def ours(self, number: Number, stood_for: Where | None, epoch: str, reading: Reading | None = None) -> Ours:
+    def ours(self, number: Number, stood_for: Where | None, reading: Reading | None = None) -> Ours:
         """What is beside a printed number, or beside another reading of it. stood_for: as of `Scale.holds`."""
         reading = reading or number.reading
         models = [
             r for r in self._rows.get((number.recipe, number.view), []) if self.scale.holds(r, number.where, stood_for)
         ]
-        wanted = "best" if any(r["epoch"] == epoch == "best" for r in models) else "last"
+        wanted = "best" if any(r["epoch"] == number.epoch == "best" for r in models) else "last"
         models = [r for r in models if r["epoch"] == wanted]
         if reading.kind in ("cosine", "seconds"):
             return self._beside(models, reading)
@@ -63,16 +63,14 @@ class Finder:
             return self._score(treated, [r for r in accuracies if r["kind"] == "clean"], whole)
         return ours.accuracy(treated, self.outcomes)
 
-    def beside(self, number: Number, stood_for: Where | None, epoch: str) -> tuple[Ours, Ours]:
+    def beside(self, number: Number, stood_for: Where | None) -> tuple[Ours, Ours]:
         """The same attack judged on every image that it visits, and AutoAttack; of a white-box attack, in its unit."""
         reading = number.reading
         if not reading.attack or number.source:
             return NOTHING, NOTHING
         any_one = Reading(reading.kind, any_iterate(reading.attack), reading.eps)
         auto = Reading(reading.kind, "AutoAttack", reading.eps)
-        found = [
-            self.ours(number, stood_for, epoch, r) if r.attack != reading.attack else NOTHING for r in (any_one, auto)
-        ]
+        found = [self.ours(number, stood_for, r) if r.attack != reading.attack else NOTHING for r in (any_one, auto)]
         return found[0], found[1]
 
     def _treated(self, row: Record, reading: Reading, source: str) -> bool:

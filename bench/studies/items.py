@@ -24,7 +24,16 @@ class Where:
     plan: str = ""  # "long" for BAT's "+"
     epochs: int | None = None  # None: as its plan has it
     images: int | None = None  # None: all there are
-    paper: str = ""  # whose tables they are in
+    paper: str = ""  # as whose tables they are trained
+
+    def is_like(self, other: "Where | None") -> bool:
+        """Whether one smaller training stands in for both: they may differ in the normaliser and in the paper."""
+        return other is not None and self.without_normaliser == other.without_normaliser
+
+    @property
+    def without_normaliser(self) -> "Where":
+        """The same for any way of normalising images, and any paper."""
+        return replace(self, model=self.model.partition(".")[0], paper="")
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,8 @@ class Item:
         """The parts to carry out: all of them at `paper`, and at others those that `dataset` can stand in for."""
         if budget == "paper":
             return self.parts
-        here = [part for part in self.parts if part.where == self.stood_for(dataset, home)]
+        stood_for = self.stood_for(dataset, home)
+        here = [part for part in self.parts if part.where is None or part.where.is_like(stood_for)]
         return tuple(replace(part, where=None, seeds=min(part.seeds, 2 if part.transfer else 1)) for part in here)
 
 

@@ -80,16 +80,16 @@ def _abreast(table: Drawn) -> Iterator[list[str]]:
 def _cell(entry: Entry | None) -> str:
     if entry is None:
         return ""
-    theirs = f" ({entry.number.text})" if entry.number.text else ""
+    theirs = f" ({entry.number.text}{entry.number.mark})" if entry.number.text else ""
     if entry.ours.status.startswith("failed"):
         return f"failed{theirs}"
     beside = f" [{_digits(entry.any_iterate.value, entry)}]" if entry.any_iterate.known else ""
-    return (_ours(entry.ours, entry) + beside + theirs) if entry.ours.known else DASH + theirs
+    return (_ours(entry.ours, entry, entry.mark) + beside + theirs) if entry.ours.known else DASH + theirs
 
 
-def _ours(ours: Ours, entry: Entry) -> str:
+def _ours(ours: Ours, entry: Entry, mark: str = "") -> str:
     within = "" if math.isnan(ours.half) or (ours.half == 0 and ours.n == 0) else f" ± {_digits(ours.half, entry)}"
-    return _digits(ours.value, entry) + within
+    return _digits(ours.value, entry) + mark + within
 
 
 def _digits(value: float, entry: Entry) -> str:

@@ -3,15 +3,17 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from bench.stats import wilson
 from bench.studies.elsewhere import published
 from bench.studies.found import Finder
 from bench.studies.items import Where
 from bench.studies.numbers import Number
 from bench.studies.ours import Ours
+from bench.studies.scales import TEST_IMAGES
 from bench.studies.tables import Table
 
 NOT_RUN = "not run at this budget"
@@ -35,6 +37,7 @@ class Entry:
     autoattack: Ours
     published: float  # AutoAttack accuracy that others measured of the same recipe at the paper's scale
     papers: bool  # whether ours is of the paper's own scale
+    mark: str = ""  # "+" or "-": ours is above or below that of the standard model, where the paper prints such signs
 
     @property
     def difference(self) -> float:
@@ -42,7 +45,7 @@ class Entry:
 
     @property
     def status(self) -> str:
-        """Of numbers that are better when higher, more than the printed one is reproduced too.
+        """Reproduced: neither above nor below the printed number by more than both intervals explain.
 
         At a smaller scale sizes say nothing, but an attack that leaves more than AutoAttack does is none to go by.
         """
@@ -62,11 +65,20 @@ class Entry:
         if kind in ("cosine", "spread"):
             off = abs(self.difference)
             return REPRODUCED if off <= CLOSE.get(kind, POINTS) else f"off by {off:.2f}"
-        if self.difference < -slack:
-            return f"short by {-self.difference:.2f}" if kind == "score" else f"short by {-self.difference:.1f}"
+        if self._is_apart:
+            word, size = "above" if self.difference > 0 else "short", abs(self.difference)
+            return f"{word} by {size:.2f}" if kind == "score" else f"{word} by {size:.1f}"
         if self.autoattack.known and self.autoattack.value < number.printed - slack:
             return NOT_AUTOATTACK
         return REPRODUCED
+
+    @property
+    def _is_apart(self) -> bool:
+        """Whether ours is off by more than another seed makes, and its interval does not meet the printed number's."""
+        low, high = printed_interval(self.number)
+        above = (self.ours.value if math.isnan(self.ours.low) else self.ours.low) > high
+        below = (self.ours.value if math.isnan(self.ours.high) else self.ours.high) < low
+        return (above or below) and abs(self.difference) > CLOSE.get(self.number.reading.kind, POINTS)
 
     @property
     def place(self) -> str:
@@ -77,10 +89,44 @@ def entries(table: Table, finder: Finder, stood_for: Where | None) -> list[Entry
     """A line for each printed number, in the order of the table. stood_for: by models of a smaller scale."""
     found = []
     for number in table.numbers:
-        ours = finder.ours(number, stood_for, table.epoch)
-        beside = finder.beside(number, stood_for, table.epoch)
+        ours = finder.ours(number, stood_for)
+        beside = finder.beside(number, stood_for)
         found.append(Entry(table, number, ours, *beside, published(number), finder.scale.papers))
+    return marked(found) if any(number.mark for number in table.numbers) else found
+
+
+def printed_interval(number: Number) -> tuple[float, float]:
+    """The 95 % interval of a printed accuracy over the test images of its data set; of other numbers themselves."""
+    tested = TEST_IMAGES.get(number.where.dataset)
+    if number.reading.kind not in ("accuracy", "mean") or tested is None:
+        return number.printed, number.printed
+    low, high = wilson(round(number.printed / 100 * tested), tested)
+    return 100 * low, 100 * high
+
+
+def marked(ledger: Sequence[Entry]) -> list[Entry]:
+    """The same with the signs that M-TLAT prints: + and - against the standard model, none where both read alike."""
+    standard = {
+        (entry.number.column, entry.number.where): _as_shown(entry)
+        for entry in ledger
+        if entry.number.recipe == "Standard" and entry.ours.known
+    }
+    signs = {1: "+", 0: "", -1: "-"}
+    found = []
+    for entry in ledger:
+        base = standard.get((entry.number.column, entry.number.where), math.nan)
+        beside = entry.ours.known and not math.isnan(base)
+        found.append(replace(entry, mark=signs[_sign(_as_shown(entry) - base)] if beside else ""))
     return found
+
+
+def _as_shown(entry: Entry) -> float:
+    """Ours with as many decimals as tables have."""
+    return round(entry.ours.value, 2 if entry.number.reading.kind == "score" else 1)
+
+
+def _sign(value: float) -> int:
+    return (value > 0) - (value < 0)
 
 
 def frame(ledger: Iterable[Entry]) -> pd.DataFrame:
@@ -103,6 +149,8 @@ def frame(ledger: Iterable[Entry]) -> pd.DataFrame:
                 "seeds": e.ours.seeds,
                 "each": " ".join(f"{value!r}" for value in e.ours.each),
                 "n": e.ours.n,
+                "printed_mark": e.number.mark,
+                "mark": e.mark,
                 "difference": e.difference,
                 "any_iterate": e.any_iterate.value,
                 "autoattack": e.autoattack.value,
@@ -123,8 +171,8 @@ def brief(ledger: Iterable[Entry]) -> pd.DataFrame:
             {
                 "Item": e.table.name,
                 "Number": e.place,
-                "Printed": e.number.text,
-                "Ours": _short(e.ours.value),
+                "Printed": e.number.text + e.number.mark,
+                "Ours": _short(e.ours.value) + e.mark,
                 "Difference": _short(e.difference, "+"),
                 "AutoAttack": _short(e.autoattack.value),
                 "AutoAttack by others": _short(e.published),
@@ -147,7 +195,7 @@ def counts(ledger: Sequence[Entry]) -> dict[str, int]:
 
 def kind_of(status: str) -> str:
     """A status without its number or its reason."""
-    for word in ("short", "off", "failed"):
+    for word in ("above", "short", "off", "failed"):
         if status.startswith(word):
             return word
     return status

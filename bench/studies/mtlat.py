@@ -9,7 +9,10 @@ ATTACKS = {
     "CW_L2": "CW-L2[kappa=50.0]",
     "MI_FGSM (black-box, VGG source)": "MI-FGSM.last",
 }
-SCORE = "Robustness scores: accuracy under the corruption or attack over clean accuracy of the same model"
+SCORE = (
+    "Robustness scores: accuracy under the corruption or attack over clean accuracy of the same model. + and - as the "
+    "paper prints them: more or less than the standard model"
+)
 
 
 def tables(number: int, methods: str) -> tuple[Table, ...]:

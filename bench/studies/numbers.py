@@ -35,6 +35,8 @@ class Number:
     source: str  # recipe that the images were crafted on
     where: Where
     reading: Reading
+    mark: str = ""  # "+" or "-" as printed beside the number: above or below that of the standard model
+    epoch: Literal["last", "best"] = "last"  # which of a run's models it is of
 
     @property
     def model(self) -> tuple[str, str, str]:

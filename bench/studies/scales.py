@@ -14,6 +14,8 @@ EPS = {"digits": 0.2}  # radius of the data sets whose own is not CIFAR-10's
 REFERENCE = 8.0  # in 1/255
 PAPER = "paper"
 IMAGES = {"cifar10": 50_000, "cifar100": 50_000, "svhn": 73_257, "tiny-imagenet": 100_000, "imagenet": 1_281_167}
+TEST_IMAGES = {"cifar10": 10_000, "cifar100": 10_000, "svhn": 26_032, "tiny-imagenet": 10_000, "imagenet": 50_000}
+TEST_IMAGES |= {"imagenet-100": 10_000}  # as M-TLAT says
 AS_PRINTED = re.compile(rf"{PAPER}, (\d+) epochs, (\d+) training images(, {LONG})?")  # budgets without own settings
 
 
@@ -53,7 +55,7 @@ class Scale(NamedTuple):
         stood_for: what a smaller scale stands in for.
         """
         if not self.papers:
-            return where == stood_for
+            return where.is_like(stood_for)
         budget = AS_PRINTED.fullmatch(row["budget"])
         if (row["dataset"], row["model"]) != (where.dataset, where.model) or budget is None:
             return False

@@ -45,13 +45,14 @@ def overview(
                 "Numbers here": f"{known} of {len(part)}" if item in ledger else drawn[pictures.get(item, False)],
                 "Orders as printed": f"{sum(order.same for order in here)} of {len(here)}" if here else "",
                 "Reproduced": str(found.get(REPRODUCED, 0)),
+                "Above": str(found.get("above", 0)),
                 "Short or off": str(found.get("short", 0) + found.get("off", 0)),
                 "Not AutoAttack": str(found.get(NOT_AUTOATTACK, 0)),
                 "At the paper's scale": f"{trainings} trainings, {cells} measurements",
             }
         )
     shown = pd.DataFrame(lines)
-    sizes = [] if papers else ["Reproduced", "Short or off"]  # they say nothing of models of another size
+    sizes = [] if papers else ["Reproduced", "Above", "Short or off"]  # they say nothing of models of another size
     return plain.markdown(shown.drop(columns=sizes), ("Item", "At the paper's scale"))
 
 
@@ -66,7 +67,10 @@ def _held(ledger: Sequence[Entry], compared: Sequence[Order], scale: Scale) -> s
     if not scale.papers:
         return f"{text} Sizes are not compared: these models were not trained as the paper's were."
     found = counts(ledger)
-    return f"{text} {found.get(REPRODUCED, 0)} of {len(ledger)} printed numbers are reproduced."
+    return (
+        f"{text} {found.get(REPRODUCED, 0)} of {len(ledger)} printed numbers are reproduced; ours are above "
+        f"{found.get('above', 0)}, and short of {found.get('short', 0)}."
+    )
 
 
 def _failed(ledger: Sequence[Entry], compared: Sequence[Order]) -> str:

@@ -65,6 +65,8 @@ class Table:
     crafter: str = ""
     seeds: int = 1
     epoch: Literal["last", "best"] = "last"  # which of a run's models the paper reports
+    # lines that the paper quotes from another, by method and variant: whose, and how that one normalises images
+    quotes: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     @cached_property
     def item(self) -> Item:
@@ -92,8 +94,11 @@ class Table:
 
     def _read(self, row: dict[str, str]) -> Iterator[Number]:
         line = tuple(row[name] for name in self._telling(self.lines))
+        if row["note"].startswith("inferred"):
+            line = (*line[:-1], f"{line[-1]}, inferred to be {row['recipe']}")
         made: dict[str, Any] = {"text": row["value"], "recipe": row["recipe"], "view": row["view"] or "main"}
-        made |= {"source": row["source"], "where": self._where(row)}
+        made |= {"source": row["source"], "where": self._where(row), "mark": printed_mark(row["note"])}
+        made |= {"epoch": "last" if self._quoted(row) else self.epoch}
         yield Number(line=line, column=self._column(row), reading=self._reading(row, row["attack"]), **made)
         if row["attack"] in self.second:
             title, attack = self.second[row["attack"]]
@@ -109,16 +114,21 @@ class Table:
         model = MODELS[row["architecture"]]
         if row["dataset"] == "ImageNet":
             model += "-imagenet"
+        paper, tag = self._quoted(row) or (self.paper, self.tag)
         epochs, images = re.search(r"(\d+) epochs", row["variant"]), re.search(r"per class=([\d.]+)K", row["variant"])
         share = 10_000 * float(images[1]) if images else math.nan
         return Where(
             DATASETS[row["dataset"]],
-            f"{model}.{self.tag}" if self.tag else model,
+            f"{model}.{tag}" if tag else model,
             row["plan"],
             int(epochs[1]) if epochs else self.epochs,
             int(share) if share < 50_000 else None,  # of CIFAR-10, whose 50,000 are all
-            self.paper,
+            paper,
         )
+
+    def _quoted(self, row: dict[str, str]) -> tuple[str, str] | None:
+        """Of which paper a line is, and how that paper normalises images; nothing where it is of this one."""
+        return self.quotes.get((row["method"], row["variant"]))
 
     def _eps(self, row: dict[str, str]) -> float:
         try:
@@ -143,3 +153,9 @@ class Table:
         kind: Kind = "score" if metric == "robustness_score" else "accuracy"
         crafter = self.crafter if row["source"] else ""
         return Reading(kind, self.attacks[attack], eps, crafter=crafter, twin="another" in attack)
+
+
+def printed_mark(note: str) -> str:
+    """The sign beside a number of M-TLAT's tables, + or -, as the note of its row has it; empty where there is none."""
+    found = re.search(r'index printed "([+-])"', note)
+    return found[1] if found else ""
