@@ -125,10 +125,10 @@ def test_ablations_and_variants_train_as_their_paper_does(paper):
     assert {published(name).paper for name in FAMILIES[paper].split()} == {paper}
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if "+" not in name])
-@pytest.mark.parametrize("dataset", ["cifar10", "svhn"])
-def test_a_suffix_changes_no_plan(name, dataset):
-    assert plan_of_paper(f"{name}+AWP", dataset) == plan_of_paper(name, dataset)
+def test_a_suffix_changes_no_plan():
+    for name in (name for name in RECIPES if "+" not in name):
+        for dataset in ("cifar10", "svhn"):
+            assert plan_of_paper(f"{name}+AWP", dataset) == plan_of_paper(name, dataset), name
 
 
 def test_m2at_alone_reports_the_best_epoch():
