@@ -54,6 +54,7 @@ class Request:
     seeds: tuple[int, ...] = (0,)
     limit: int | None = None
     precision: str = "fp32"  # or bf16, or auto for whichever the device computes faster
+    threads: int = 1  # that each training computes with, on a CPU
     transfer: bool = False  # judge each model on images crafted on each of the others too,
     source: tuple[str, ...] = ()  # and on those of these models from outside, by SPEC
 
@@ -171,4 +172,5 @@ def deviations(request: Request, recipes: bool) -> list[str]:
     """
     radii = [f"train-eps={request.train_eps:g}"] if request.train_eps else []
     searched = [request.precision] if request.precision != "fp32" else []
-    return [*radii, *searched, *(s for s in request.settings if recipes or not s.startswith("recipe."))]
+    threads = [f"threads={request.threads}"] if request.threads != 1 else []
+    return [*radii, *searched, *threads, *(s for s in request.settings if recipes or not s.startswith("recipe."))]

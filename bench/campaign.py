@@ -1,5 +1,6 @@
 """`bench run`: from requests to stored rows and the tables of them."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,7 +25,7 @@ from bench.runfolder import forget
 from bench.runner import Runner, Todo
 from bench.shards import WHOLE, Shard
 from bench.work import Work, plan_work
-from bench.workers import cores
+from bench.workers import cores, describe_idle_cores
 
 LOG = "bench.log"
 
@@ -93,6 +94,8 @@ def carry_out(requests: Sequence[Request], manner: Manner) -> tuple[list[Work], 
         )
     costs = [price(runner, missing) for runner, missing in zip(runners, unrepeated(todo), strict=True)]
     matrices = drawn(runners, guests, manner.retrain)
+    if device.type == "cpu":
+        tell_idle_cores(works, unrepeated(todo), workers)
     if manner.dry_run:
         print(estimate(works, unrepeated(todo), sum(costs), device, workers))
         for matrix in matrices:
@@ -111,6 +114,16 @@ def carry_out(requests: Sequence[Request], manner: Manner) -> tuple[list[Work], 
     if manner.shard.count > 1:
         tell_shards(manner.results, {job.run for work in works for job in work.jobs}, manner.shard)
     return works, failed
+
+
+def tell_idle_cores(works: Sequence[Work], todo: Sequence[Sequence[Todo]], workers: int) -> None:
+    """Say on stderr where trainings to come leave cores of the machine idle, once for each such line."""
+    lines = [
+        describe_idle_cores(sum(t.training for t in missing), workers, work.request.threads)
+        for work, missing in zip(works, todo, strict=True)
+    ]
+    for line in dict.fromkeys(filter(None, lines)):
+        print(line, file=sys.stderr)
 
 
 def tell_shards(results: Path, runs: Iterable[str], shard: Shard) -> None:

@@ -47,6 +47,17 @@ def peak_memory(device: torch.device) -> Iterator[Callable[[], float | None]]:
     yield lambda: int(re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[0]) / 2**10
 
 
+@contextmanager
+def use_threads(count: int) -> Iterator[None]:
+    """Inside the block, torch computes with so many threads on the CPU; outside, nothing has changed."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def prepare() -> None:
     """Full fp32, deterministic kernels, and an allocator that keeps the memory it has."""
     torch.backends.cuda.matmul.allow_tf32 = False

@@ -3,13 +3,21 @@
 import hashlib
 from dataclasses import dataclass, field, replace
 
+from bench.errors import BadInput
+from bench.options import Options, option
 from bench.plan import Plan
 from bench.recipe import Recipe
 
+MOST_THREADS = 256
+
 
 @dataclass(frozen=True)
-class Job:
-    """One training. Everything that determines its weights is here, the images by their fingerprint."""
+class Job(Options):
+    """One training. Everything that determines its weights is here, the images by their fingerprint.
+
+    BadInput where `threads` is not from 1 to MOST_THREADS. It is here because the order of a sum, and so the last
+    digits of the weights, depends on it. 1 joins no name, as what was published was trained with one thread.
+    """
 
     name: str  # of the recipe, as in RECIPES
     recipe: Recipe
@@ -21,6 +29,11 @@ class Job:
     seed: int = 0
     precision: str = "fp32"
     start: "Job | None" = field(default=None, repr=False)  # whose finished model is trained on
+    threads: int = option(1)  # that torch computes with on a CPU, whatever else the machine does
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.threads <= MOST_THREADS:
+            raise BadInput(f"--threads {self.threads}: a training computes with 1 to {MOST_THREADS} threads")
 
     @property
     def digest(self) -> str:

@@ -3,14 +3,16 @@
 import filecmp
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 
 from bench.checkpoint import FILES
 from bench.errors import BadInput
+from bench.options import is_option
 from bench.parts import Cell, Part, album_path, assemble, lacking, read_parts
+from bench.plan import Plan
 from bench.results import (
     Bits,
     Row,
@@ -24,8 +26,17 @@ from bench.results import (
 )
 from bench.runfolder import locked, status
 
+DEFAULT_PLAN = {f.name: f.default for f in fields(Plan) if is_option(f)}  # which older runs do not state
 REMEDY = "one of them has to be made again, or left out"
 CIRCUMSTANCES = {"environment", "seconds", "peak_mib", "spec", "status"}  # of job.json: may differ for the same run
+
+
+def settings_of(folder: Path) -> dict[str, object]:
+    """What job.json says of the run itself; settings that it was written before are at their defaults."""
+    said = {name: value for name, value in read_job(folder).items() if name not in CIRCUMSTANCES}
+    if isinstance(plan := said.get("plan"), dict):
+        said |= {"plan": {**DEFAULT_PLAN, **plan}, "threads": said.get("threads", 1)}
+    return said
 
 
 @dataclass
@@ -39,9 +50,7 @@ class Joined:
 
     def take(self, folder: Path) -> None:
         """Add what a run folder has. BadInput where it says something else than another one."""
-        mine, theirs = (
-            {k: v for k, v in read_job(f).items() if k not in CIRCUMSTANCES} for f in (self.job.parent, folder)
-        )
+        mine, theirs = (settings_of(f) for f in (self.job.parent, folder))
         if others := [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]:
             raise BadInput(f"{folder / 'job.json'} has another {others[0]} than {self.job}; {REMEDY}")
         kept = [path for name in ("adversarial-*.npz", "exhibits/*.csv") for path in folder.glob(name)]

@@ -1,15 +1,21 @@
 """Fields for what a paper leaves open: the choice made here is the default, and the others are a `--set` away."""
 
-from dataclasses import field, fields
-from typing import TypeVar
+from dataclasses import Field, field, fields
+from typing import Any, TypeVar
 
 T = TypeVar("T")
+OPTION = "option"  # in the metadata of such a field
 
 
 def option(default: T) -> T:
     """A keyword-only dataclass field of a subclass of `Options`, such as `per: Per = option("batch")`."""
-    made: T = field(default=default, kw_only=True, repr=False)
+    made: T = field(default=default, kw_only=True, repr=False, metadata={OPTION: True})
     return made
+
+
+def is_option(field: "Field[Any]") -> bool:
+    """Whether a field of a dataclass was made by `option`."""
+    return OPTION in field.metadata
 
 
 class Options:
@@ -25,5 +31,9 @@ class Options:
             cls.__repr__ = Options.__repr__  # type: ignore[method-assign]
 
     def __repr__(self) -> str:
-        shown = [f for f in fields(self) if f.repr or getattr(self, f.name) != f.default]  # type: ignore[arg-type]
+        shown = [
+            f
+            for f in fields(self)  # type: ignore[arg-type]
+            if f.repr or (is_option(f) and getattr(self, f.name) != f.default)
+        ]
         return f"{type(self).__qualname__}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in shown)})"

@@ -26,8 +26,8 @@ from bench.workers import cores, serve
 def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, log: Path) -> int:
     """Run every job; how many cells have failed.
 
-    Each worker has its share of the cores, whatever the number of jobs: the order of a sum depends on the number of
-    threads, and the numbers must not depend on what else there was to do.
+    Each worker judges with its share of the cores, whatever the number of jobs. It trains with `Job.threads` of them,
+    whatever the number of workers: weights must not depend on what else there was to do.
     """
     torch.set_num_threads(max(1, cores() // workers))
     if workers == 1 or len(jobs) <= 1:

@@ -57,7 +57,8 @@ def describe_job(folder: Path, job: Job, device: torch.device, status: str, **fa
     """Write job.json: what was asked for, where it was done, and how it stands (training, trained, failed: why)."""
     start = job.start.run if job.start else None
     asked = {"run": job.run, **asdict(job), "recipe": repr(job.recipe), "start": start}
-    write_json(folder / "job.json", {**asked, "environment": environment(device), **facts, "status": status})
+    where = environment(device) | {"threads": job.threads}
+    write_json(folder / "job.json", {**asked, "environment": where, **facts, "status": status})
 
 
 def environment(device: torch.device) -> dict[str, object]:

@@ -16,7 +16,8 @@ from bench.checkpoint import load_progress, save_progress
 from bench.contract.model import views_of
 from bench.data import Dataset, Images
 from bench.data.batches import epoch_batches, to_float
-from bench.errors import Failed
+from bench.device import use_threads
+from bench.errors import BadInput, Failed
 from bench.folding import folded, twinned
 from bench.job import Job
 from bench.models import build
@@ -31,7 +32,11 @@ Views = Mapping[str, nn.Module]
 
 
 class Training:
-    """A job under way: the model, its optimiser, and the best epoch so far."""
+    """A job under way: the model, its optimiser, and the best epoch so far.
+
+    It computes with the job's number of threads, whatever the process has: with another number, sums are added in
+    another order and the weights come out otherwise.
+    """
 
     def __init__(
         self,
@@ -45,7 +50,7 @@ class Training:
         """start: the weights of the finished model that the job trains on."""
         self.job, self.dataset, self.device = job, dataset, device
         self.images, self.holdout = images.to(device), holdout.to(device)
-        with seeded(job.run, "init"):
+        with use_threads(job.threads), seeded(job.run, "init"):
             model = build(job.model, dataset)
             if start is not None:
                 model.load_state_dict(start)
@@ -62,7 +67,21 @@ class Training:
         saved: where the state after each epoch is kept. Each epoch is seeded by itself, so going on from there
         gives the same weights to the bit, on the same machine.
         """
-        self._restore(load_progress(saved, self.job.run, self.device))
+        with use_threads(self.job.threads):
+            self._restore(saved)
+            self._train(saved, tick)
+            with blamed(f"method {self.job.name}, once trained,", self.job.recipe):
+                last = views_of(self.job.recipe, deepcopy(self.model))
+                self.model.load_state_dict(self.best["model"])
+                return last, views_of(self.job.recipe, self.model)
+
+    @property
+    def alarms(self) -> list[str]:
+        """What the epochs so far give reason to doubt."""
+        return alarms(self.curve, len(self.holdout), self.dataset.num_classes)
+
+    def _train(self, saved: Path, tick: Callable[[Record], None]) -> None:
+        """The epochs that are still to come."""
         sample = to_float(self.holdout.x[:64])
         with twinned(self.model, sample):
             for epoch in range(len(self.curve), self.job.plan.epochs):
@@ -73,15 +92,6 @@ class Training:
                     self.best = {"score": score, "model": deepcopy(self.model.state_dict()), "epoch": epoch}
                 save_progress(saved, self._state())
                 tick(record)
-        with blamed(f"method {self.job.name}, once trained,", self.job.recipe):
-            last = views_of(self.job.recipe, deepcopy(self.model))
-            self.model.load_state_dict(self.best["model"])
-            return last, views_of(self.job.recipe, self.model)
-
-    @property
-    def alarms(self) -> list[str]:
-        """What the epochs so far give reason to doubt."""
-        return alarms(self.curve, len(self.holdout), self.dataset.num_classes)
 
     def _epoch(self, epoch: int) -> Record:
         job, start = self.job, time.perf_counter()
@@ -132,12 +142,18 @@ class Training:
 
     def _state(self) -> dict[str, Any]:
         model, optimiser = self.model.state_dict(), self.optimiser.state_dict()
-        kept = {"best": self.best, "curve": self.curve, "cost": self.cost, "threads": torch.get_num_threads()}
+        kept = {"best": self.best, "curve": self.curve, "cost": self.cost, "threads": self.job.threads}
         return {"job": self.job.run, "model": model, "optimiser": optimiser} | kept
 
-    def _restore(self, state: dict[str, Any] | None) -> None:
+    def _restore(self, saved: Path) -> None:
+        """Go on from a file of `save_progress`, if it is there. BadInput where other threads computed it."""
+        state = load_progress(saved, self.job.run, self.device)
         if state is not None:
-            torch.set_num_threads(state["threads"])  # the order of a sum depends on it
+            if state["threads"] != self.job.threads:  # written before the number of threads was part of the job
+                raise BadInput(
+                    f"{saved} was computed with {state['threads']} threads, and {self.job.run} stands for a training "
+                    f"with {self.job.threads}; delete it and run again"
+                )
             self.model.load_state_dict(state["model"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.best, self.curve, self.cost = state["best"], state["curve"], state["cost"]

@@ -72,7 +72,8 @@ def plan_work(
     images, (test, n) = training_images(request, data, budget, shelf), test_images(request, data, budget, shelf)
     held = min(HOLDOUT_MOST, len(images) // HOLDOUT_SHARE)
     words = partial(in_words, request, budget_name, images=len(images))
-    job = partial(Job, dataset=data.name, data=images.fingerprint(), model=model, precision=request.precision)
+    job = partial(Job, dataset=data.name, data=images.fingerprint(), model=model)
+    job = partial(job, precision=request.precision, threads=request.threads)
     asked = [
         job(name=name, recipe=recipe, plan=plans[name], budget=words(plan=plans[name], recipes=True), seed=seed)
         for name, recipe in recipes.items()

@@ -54,7 +54,7 @@ def job_of(path: Path) -> tuple[Job, dict[str, Any]]:
     recipe = scaled(RECIPES[facts["name"]], DATASETS[facts["dataset"]].threat.eps / REFERENCE_EPS)
     assert repr(recipe) == facts["recipe"]
     plan = Plan(**facts["plan"] | {"milestones": tuple(facts["plan"]["milestones"])})
-    rest = {f.name: facts[f.name] for f in fields(Job) if f.name not in ("recipe", "plan", "start")}
+    rest = {f.name: facts[f.name] for f in fields(Job) if f.name not in ("recipe", "plan", "start") and f.name in facts}
     start = job_of(path.parents[4] / facts["start"] / "job.json")[0] if facts.get("start") else None
     return Job(recipe=recipe, plan=plan, start=start, **rest), facts
 
@@ -63,6 +63,7 @@ def job_of(path: Path) -> tuple[Job, dict[str, Any]]:
 def test_committed_runs_have_the_names_that_they_would_be_given_now(path):
     job, facts = job_of(path)
     assert job.run == facts["run"]
+    assert int(facts["environment"]["threads"]) == job.threads == 1, "weights that this name stands for"
 
 
 @pytest.mark.parametrize(

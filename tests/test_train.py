@@ -6,15 +6,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.checkpoint import fingerprint, load_views, save_views
+from bench.asked import Request
+from bench.checkpoint import fingerprint, load_progress, load_views, save_progress, save_views
 from bench.data import Images, dataset
 from bench.errors import BadInput, Failed
 from bench.job import Job
 from bench.plan import Plan
 from bench.plugins import load_plugins
+from bench.pool import run_jobs
 from bench.recipe import RECIPES, Recipe, scaled
+from bench.runner import Runner
 from bench.train import Training, optimiser
 from bench.watch import alarms, validate
+from bench.work import plan_work
+from bench.workers import describe_idle_cores
 
 load_plugins()
 CPU = torch.device("cpu")
@@ -73,6 +78,60 @@ def test_a_training_killed_in_the_middle_of_an_epoch_ends_with_the_same_weights(
         training(job()).run(tmp_path / "killed")
     monkeypatch.undo()
     assert weights(job(), tmp_path / "killed") == whole
+
+
+def test_the_threads_of_the_process_change_no_weights_and_those_of_the_job_do(tmp_path):
+    one = weights(job(), tmp_path / "one")
+    torch.set_num_threads(2)
+    assert weights(job(), tmp_path / "two") == one
+    assert torch.get_num_threads() == 2, "the process has its own again"
+    torch.set_num_threads(1)
+    assert weights(job(threads=2), tmp_path / "other") != one
+    assert job(threads=2).run != job().run
+
+
+@pytest.mark.parametrize("threads", [0, 257])
+def test_a_number_of_threads_that_cannot_be_is_refused(threads):
+    with pytest.raises(BadInput, match=f"--threads {threads}: a training computes with 1 to 256 threads"):
+        job(threads=threads)
+
+
+def test_a_state_that_other_threads_computed_is_refused(tmp_path):
+    """As of a training that an older version began, whose names said nothing of threads."""
+    weights(job(), tmp_path / "state")
+    save_progress(tmp_path / "state", load_progress(tmp_path / "state", job().run, CPU) | {"threads": 4})
+    with pytest.raises(BadInput, match=r"state was computed with 4 threads, and digits/.* with 1; delete it"):
+        training(job()).run(tmp_path / "state")
+
+
+def test_the_same_run_has_the_same_weights_whatever_the_workers_and_the_environment(tmp_path, monkeypatch):
+    asked = Request(methods=("Standard", "LS0.9"), attacks=(), epochs=1, limit_train=100, limit=20)
+    work = plan_work(asked, Path(), CPU)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # of worker processes; this one has read it already
+    for workers in (1, 2):
+        runner = Runner(work, tmp_path / str(workers), CPU, "fp32", 128)
+        assert run_jobs(runner, work.jobs, lambda event: None, workers, tmp_path / "log") == 0
+    for trained in work.jobs:
+        one, two = (tmp_path / workers / trained.run / "weights.safetensors" for workers in "12")
+        assert one.read_bytes() == two.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("trainings", "workers", "threads", "line"),
+    [
+        (1, 8, 1, "the training uses 1 of 8 cores; --threads 8 trains faster, and is part of the run's name"),
+        (2, 8, 2, "2 trainings at a time use 4 of 8 cores; --threads 4 "),
+        (9, 3, 1, "3 trainings at a time use 3 of 8 cores; --threads 2 "),
+        (8, 8, 1, ""),
+        (1, 1, 8, ""),
+        (0, 8, 1, ""),
+    ],
+)
+def test_cores_that_trainings_leave_idle_are_told(monkeypatch, trainings, workers, threads, line):
+    monkeypatch.setattr("bench.workers.cores", lambda: 8)
+    said = describe_idle_cores(trainings, workers, threads)
+    assert said.startswith(line)
+    assert bool(said) == bool(line)
 
 
 def test_another_seed_gives_other_weights(tmp_path):

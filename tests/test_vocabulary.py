@@ -430,6 +430,7 @@ CHANGES = {
     "plan": Plan(21),
     "budget": "standard",
     "precision": "bf16",
+    "threads": 2,
     "start": Job("Standard", RECIPES["Standard"], "digits", "0123456789abcdef", "cnn", Plan(20), "quick"),
 }
 

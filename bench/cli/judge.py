@@ -52,6 +52,7 @@ GRID = (  # of a study itself
     help="Of training and search; judged in fp32. auto: bf16 where the device computes in it.",
 )
 @option("--workers", type=POSITIVE, help="Jobs side by side. Default: one a core on a CPU, one on CUDA.")
+@option("--threads", type=POSITIVE, help="Of each training, on a CPU. Default: 1; another number joins the run's name.")
 @option("--dry-run", is_flag=True, help="Say what there is to do and what it would cost.")
 @plugins
 @folders

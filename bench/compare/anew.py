@@ -97,6 +97,7 @@ def planned_again(folder: Path, record: Record, data_dir: Path, device: torch.de
         attacks=(),
         seeds=(record["seed"],),
         precision=record["precision"],
+        threads=record.get("threads", 1),
     )
     work = plan_work(request, data_dir, device)
     try:
