@@ -1,8 +1,7 @@
 """From a trained model and a condition to which test images it gets right."""
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +9,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.adversarial import Album, read_album
+from bench.adversarial import Album
+from bench.arguments import as_seen_by, check_classes, check_range
 from bench.bisection import smallest_radii
 from bench.conditions import Attacked, Condition, Corrupted, Union, measurement
 from bench.course import course
 from bench.data import Images
-from bench.data.batches import to_float
 from bench.diagnostics import DIAGNOSTICS
-from bench.errors import BadInput
 from bench.inner import frozen
 from bench.inspected import Diagnosed, Probed
 from bench.judge import Keep, Outcome, Target, judge
 from bench.probes import signs
-from bench.results import write_atomically
 from bench.search import places
 from bench.sweeps import Swept
 from bench.together import shorter
+from bench.unfinished import owner_of, resume, store_unfinished
 
 PROTOCOL = 1
 OWN_BLOCK = 1024  # images between two saves; own attacks draw per image, so it changes no number
@@ -52,10 +50,13 @@ def outcomes(
 
     start:      a border of blocks, where the attack has any. The outcome's arrays begin there.
     images:     the test set in its order, on the model's device. Attacks that draw per block see whole blocks of it.
+                They are judged in float64 by a model of float64 weights, else in float32.
     precision:  fp32, bf16, or auto for whichever the device computes faster; of the search alone.
     batch_size: images worked on at a time; never changes a draw.
     saved:      file for finished blocks, from which a killed evaluation goes on. Its end is the caller's business.
     album:      takes the images that the attack broke; beside `saved` there is a file of it then.
+
+    BadInput where a label is no class of the model, the model returns no logits, or `saved` is another evaluation's.
     """
     manner: dict[str, Any] = {"n": n, "start": start, "precision": precision, "batch_size": batch_size, "seed": seed}
     (outcome,) = side_by_side(model, images, [measurement(condition)], **manner, saved=saved, album=album, tick=tick)
@@ -81,20 +82,23 @@ def side_by_side(
     Each has the outcome and the passes that it would have alone, but the seconds of all. An album is of one alone.
     """
     n = len(images) if n is None else n
-    if not 0 <= start < n <= len(images):
-        raise BadInput(f"{n} test images asked for, {len(images)} are there")
+    check_range(images, start, n)
     canonical = conditions[0].attack.block if isinstance(conditions[0], Attacked | Union) else None
-    found = _resumed(saved, n - start, len(conditions), album, start)
-    seconds = found[0].seconds
     with frozen(model), places(batch_size):
+        check_classes(model, images)
+        how: dict[str, int | str] = {"seed": seed, "precision": precision, "protocol": PROTOCOL}
+        owner = owner_of(model, images, conditions, start, n, **how) if saved else {}
+        found = resume(saved, owner, len(conditions), album) if saved else None
+        found = found or [Outcome(np.zeros(n - start, bool)) for _ in conditions]
+        seconds = found[0].seconds
         target = Target(model, model, batch_size, seed)
         if any(isinstance(condition, Attacked | Swept | Probed | Union) for condition in conditions):
-            target = Target.of(model, to_float(images.x[:16]), precision, batch_size, seed)
+            target = Target.of(model, as_seen_by(model, images.x[:16]), precision, batch_size, seed)
         while (done := found[0].done) < n - start:
             at = start + done
             stop = min(at + canonical, len(images)) if canonical else min(at + OWN_BLOCK, n)
             ids, wanted = range(at, stop), min(stop, n) - at
-            x, y = to_float(images.x[at:stop]), images.y[at:stop]
+            x, y = as_seen_by(model, images.x[at:stop]), images.y[at:stop]
             with course(shorter(conditions)):
                 for condition, outcome in zip(conditions, found, strict=True):
                     right = _examine(target, condition, ids, x, y, wanted, outcome, album)
@@ -106,7 +110,7 @@ def side_by_side(
             if album is not None:
                 album.reached = at + wanted
             if saved is not None:
-                _write(saved, found, album)
+                store_unfinished(saved, owner, found, album)
             tick(found[0])
     return found
 
@@ -166,38 +170,3 @@ def _keeping(album: Album, target: Target, ids: range, x: Tensor, y: Tensor, con
         )
 
     return keep
-
-
-def _resumed(saved: Path | None, n: int, count: int, album: Album | None, start: int) -> list[Outcome]:
-    """What an earlier call has left of n images, or nothing, also where the album does not go as far."""
-    found, fresh = _read(saved, n, count), [Outcome(np.zeros(n, bool)) for _ in range(count)]
-    if found is None or album is None or saved is None:
-        return found or fresh
-    kept = read_album(saved.with_suffix(".npz"))[0] if saved.with_suffix(".npz").exists() else Album()
-    if kept.reached < start + found[0].done:
-        return fresh
-    kept = kept.below(start + found[0].done)  # it is written first
-    album.stored, album.reached = kept.stored, kept.reached
-    return found
-
-
-def _write(path: Path, found: Sequence[Outcome], album: Album | None) -> None:
-    if album is not None:
-        album.write(path.with_suffix(".npz"), {})
-    record = [asdict(outcome) | {"right": outcome.right.astype(int).tolist()} for outcome in found]
-    write_atomically(path, lambda file: file.write(json.dumps(record).encode()))
-
-
-def _read(path: Path | None, n: int, count: int) -> list[Outcome] | None:
-    if path is None or not path.exists():
-        return None
-    try:
-        records = json.loads(path.read_text())
-        found = [Outcome(**record | {"right": np.array(record["right"], bool)}) for record in records]
-        if len(found) != count:
-            raise ValueError(f"{len(found)} measurements where {count} belong")
-    except (ValueError, TypeError, KeyError) as error:
-        raise BadInput(f"{path} cannot be read ({error}); delete it and run again") from error
-    if len(found[0].right) != n:
-        raise BadInput(f"{path} holds {len(found[0].right)} images where {n} belong; delete it and run again")
-    return found

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from bench.arguments import as_seen_by, check_classes, check_range
 from bench.conditions import Attacked, Condition
 from bench.data import Images
-from bench.data.batches import to_float
 from bench.errors import BadInput
 from bench.evaluate import OWN_BLOCK
 from bench.inner import frozen
@@ -58,21 +58,21 @@ def transferred(
     images, precision, batch_size: as of `outcomes`. tick: is told how many images are done.
     """
     n = len(images) if n is None else n
-    if not 0 < n <= len(images):
-        raise BadInput(f"{n} test images asked for, {len(images)} are there")
+    check_range(images, 0, n)
     ((condition,), _) = handed_over([condition])
     made, right = Outcome(np.zeros(n, bool)), np.zeros((len(targets), n), bool)
     with ExitStack() as stack:
         for model in (source, *targets):
             stack.enter_context(frozen(model))
+            check_classes(model, images)
         stack.enter_context(places(batch_size))
-        attacked = Target.of(source, to_float(images.x[:16]), precision, batch_size, seed)
+        attacked = Target.of(source, as_seen_by(source, images.x[:16]), precision, batch_size, seed)
         while made.done < n:
             ids = range(made.done, min(made.done + OWN_BLOCK, n))
-            x, y = to_float(images.x[ids.start : ids.stop]), images.y[ids.start : ids.stop]
+            x, y = as_seen_by(source, images.x[ids.start : ids.stop]), images.y[ids.start : ids.stop]
             x_adv, _ = attacked.crafted(condition, ids, x, y, torch.ones_like(y, dtype=torch.bool), made)
             for bits, target in zip(right, targets, strict=True):
-                bits[ids.start : ids.stop] = judge(target, x_adv, y, batch_size).cpu().numpy()
+                bits[ids.start : ids.stop] = judge(target, as_seen_by(target, x_adv), y, batch_size).cpu().numpy()
             made.done = made.seen = ids.stop
             tick(made.done)
     return [replace(made, right=bits) for bits in right]

@@ -6,6 +6,7 @@ import re
 import warnings
 from copy import deepcopy
 from functools import partial
+from shutil import copy
 
 import numpy as np
 import pyautoattack.autoattack
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import bench.evaluate
+from bench.adversarial import Album
 from bench.attacks import ATTACKS, AttackSpec, parse_attack
 from bench.attacks.pgd import pgd
 from bench.conditions import Attacked, Clean
@@ -27,6 +29,7 @@ from bench.judge import Bf16, Outcome, Target, judge
 from bench.models import build
 from bench.seeding import seeded
 from bench.threat import L2, Linf
+from bench.transfer import transferred
 
 DIGITS = DATASETS["digits"]
 EPS = 0.12  # about half the images withstand it
@@ -269,11 +272,74 @@ def test_a_model_that_returns_no_logits_is_refused_in_one_line(model, images, ch
 
 
 @pytest.mark.parametrize(
-    "x", [torch.full((2, 1, 8, 8), 1.5), torch.full((2, 1, 8, 8), torch.nan), -torch.ones(2, 1, 8, 8)]
+    ("x", "message"),
+    [
+        (torch.full((2, 1, 8, 8), 1.5), r"images span \[1.500, 1.500\]; pixels must lie in \[0, 1\]"),
+        (torch.full((2, 1, 8, 8), torch.nan), r"images span \[nan, nan\]; pixels must lie in \[0, 1\]"),
+        (-np.ones((2, 1, 8, 8)), r"images span \[-1.000, -1.000\]"),
+        (torch.ones(2, 1, 8, 8, dtype=torch.int32), "images are int32; uint8 in 0..255 or floating point"),
+        (np.ones((2, 1, 8, 8), bool), "images are bool; uint8"),
+        (np.array([["a"]]), "images are no numbers that torch knows"),
+        (None, "images are a NoneType; a tensor or a NumPy array belongs there"),
+        (torch.zeros(2, 8, 8), r"images \(2, 8, 8\) with labels \(2,\): \(N, C, H, W\) and \(N,\)"),
+        (torch.zeros(3, 1, 8, 8), r"images \(3, 1, 8, 8\) with labels \(2,\)"),
+    ],
 )
-def test_images_outside_the_unit_interval_are_refused(x):
-    with pytest.raises(BadInput, match=r"pixels must lie in \[0, 1\]"):
+def test_images_that_are_none_are_refused(x, message):
+    with pytest.raises(BadInput, match=message):
         Images(x, torch.zeros(2, dtype=torch.int64))
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (torch.tensor([0, 10, 10]), "label 10 of 2 of 3 images is no class of the model, which has 10; .* 0 to 9"),
+        (np.array([12, 11, 10]), "labels 10, 11, 12 of 3 of 3 images are no class of the model"),
+        (torch.tensor([0, 1, -1]), "label -1 of 1 of 3 images is no class; classes count from 0"),
+        (torch.tensor([0.0, 1.0, 2.0]), "labels are float32; give the numbers of the classes as integers"),
+        (torch.tensor([True, False, True]), "labels are bool; "),
+        (["cat", "dog", "cat"], "labels are no numbers that torch knows"),
+    ],
+)
+def test_labels_that_are_no_class_are_refused_everywhere(y, message):
+    model, other = (nn.Sequential(nn.Flatten(), nn.Linear(64, classes)) for classes in (10, 100))
+    condition = Attacked(parse_attack("FGSM"), Linf(0.1))
+    x = torch.zeros(3, 1, 8, 8)
+    for judged in (
+        lambda images: outcomes(model, images, Clean()),
+        lambda images: outcomes(model, images, condition),
+        lambda images: transferred(other, [model], images, condition),
+        lambda images: transferred(model, [other], images, condition),
+    ):
+        with pytest.raises(BadInput, match=message):
+            judged(Images(x, y))
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.uint8, ">i4", list, torch.int32])
+def test_labels_of_any_integer_type_are_the_same(model, images, kind):
+    plain = outcomes(model, images, PGD, n=20).right
+    y = (
+        images.y.tolist()
+        if kind is list
+        else images.y.to(kind)
+        if kind is torch.int32
+        else images.y.numpy().astype(kind)
+    )
+    assert (outcomes(model, Images(images.x, y), PGD, n=20).right == plain).all()
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.uint8, ">f4", torch.float64, torch.float16])
+def test_pixels_of_any_plain_type_are_judged_by_any_model(exact, model, images, kind):
+    whole = np.rint(images.x[:50].numpy() / 255 * 64)  # 64ths are exact in every type
+    x = (whole * (255 / 64)).astype(np.uint8) if kind is np.uint8 else whole / 64
+    x = torch.from_numpy(x).to(kind) if isinstance(kind, torch.dtype) else x.astype(kind)
+    if isinstance(x, np.ndarray):
+        x.flags.writeable = False
+    found = Images(x, images.y[:50])
+    for net in (model, exact[0]):
+        assert outcomes(net, found, Clean()).right.mean() > 0.8
+        assert outcomes(net, found, PGD).right.mean() < 0.8
+        assert outcomes(net, found, Attacked(parse_attack("FGSM"), L2(0.5))).verdict == "ok"
 
 
 @pytest.mark.parametrize("n", [0, -1, 301])
@@ -334,19 +400,106 @@ def test_own_attacks_go_on_with_the_same_draws(exact, monkeypatch, tmp_path):
     assert (outcomes(model, images, PGD, saved=tmp_path / "partial.json").right == whole).all()
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '[{"right": [1], "unknown": 2}]', '[{"done": 3}]'])
-def test_a_damaged_file_of_finished_blocks_is_named(model, images, tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "cannot be read"),
+        ("{", "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
+        ("[]", "does not say which model, attack and images it is of"),
+        ('[{"right": [1], "done": 1}]', "does not say which model, attack and images it is of"),
+        ('{"of": {"n": 300}, "outcomes": []}', "does not say which model, attack and images it is of"),
+    ],
+)
+def test_a_damaged_file_of_finished_blocks_is_named(model, images, tmp_path, content, message):
     saved = tmp_path / "partial.json"
     saved.write_text(content)
+    with pytest.raises(BadInput, match=rf"partial\.json {message}.*; delete it") as caught:
+        outcomes(model, images, Clean(), saved=saved)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"right": [1]}, {"right": 1}, {"unknown": 2}, {"done": 301}, {"done": -1}, {"done": "3"}],
+    ids=lambda change: str(change),
+)
+def test_finished_blocks_that_contradict_themselves_are_refused(model, images, tmp_path, change):
+    saved = tmp_path / "partial.json"
+    outcomes(model, images, Clean(), saved=saved)
+    content = json.loads(saved.read_text())
+    content["outcomes"][0] |= change
+    saved.write_text(json.dumps(content))
     with pytest.raises(BadInput, match=r"partial\.json cannot be read .*; delete it and run again"):
         outcomes(model, images, Clean(), saved=saved)
 
 
-def test_finished_blocks_of_another_number_of_images_are_refused(model, images, tmp_path):
-    saved = tmp_path / "partial.json"
-    saved.write_text(json.dumps([{"right": [1] * 200, "done": 100}]))
-    with pytest.raises(BadInput, match=r"partial\.json holds 200 images where 300 belong"):
-        outcomes(model, images, Clean(), saved=saved)
+class Adds(nn.Module):
+    """A model whose logits depend on a number that is in no state dict."""
+
+    def __init__(self, model, number):
+        super().__init__()
+        self.model, self.number = model, number
+
+    def forward(self, x):
+        return self.model(x) + self.number * x.mean((1, 2, 3))[:, None] * torch.arange(10).to(x)
+
+
+OTHERS = {
+    "other weights": {"model": lambda model: Adds(deepcopy(model).apply(_shifted), 1.0)},
+    "a model that gives other logits": {"model": lambda model: Adds(model, 2.0)},
+    "another attack, setting or radius": {"condition": Attacked(parse_attack("FGSM"), Linf(2 * EPS))},
+    "another attack, setting": {"condition": Attacked(parse_attack("FGSM.last"), Linf(EPS))},
+    "other images or labels": {"images": lambda images: Images(images.x, (images.y + 1) % 10)},
+    "other images": {"images": lambda images: Images(images.x.flip(0), images.y)},
+    "another number of images": {"n": 40},
+    "another first image": {"start": 1},
+    "another seed": {"seed": 1},
+    "another precision": {"precision": "bf16"},
+}
+
+
+def _shifted(module):
+    if isinstance(module, nn.Linear):
+        module.bias.data += 0.1
+
+
+@pytest.fixture(scope="module")
+def unfinished(model, images, tmp_path_factory):
+    """The files of an evaluation, and the arguments it had."""
+    saved, condition = tmp_path_factory.mktemp("saved") / "partial.json", Attacked(parse_attack("FGSM"), Linf(EPS))
+    arguments = {"model": Adds(model, 1.0), "images": images.first(50), "condition": condition, "n": 50}
+    outcomes(**arguments, saved=saved, album=Album())
+    return saved, arguments
+
+
+@pytest.mark.parametrize("word", OTHERS)
+def test_finished_blocks_of_another_evaluation_are_refused(model, images, unfinished, word):
+    saved, arguments = unfinished
+    makes = {"model": lambda make: make(model), "images": lambda make: make(images.first(50))}
+    changed = {name: makes.get(name, lambda value: value)(value) for name, value in OTHERS[word].items()}
+    with pytest.raises(BadInput, match=rf"partial\.json holds the outcomes of .*{word}.*; delete it, or name another"):
+        outcomes(**arguments | changed, saved=saved)
+
+
+def test_images_of_another_evaluation_beside_finished_blocks_are_refused(unfinished, tmp_path):
+    saved, arguments = unfinished
+    other = tmp_path / "other.json"
+    outcomes(**arguments | {"seed": 1}, saved=other, album=Album())
+    copy(saved, other)  # of seed 0, beside the images of seed 1
+    with pytest.raises(BadInput, match=r"other\.npz holds the outcomes of another seed; delete it"):
+        outcomes(**arguments, saved=other, album=Album())
+    Album().write(tmp_path / "other.npz", {})  # as files were that did not say
+    with pytest.raises(BadInput, match=r"other\.npz does not say which model, attack and images it is of"):
+        outcomes(**arguments, saved=other, album=Album())
+    with pytest.raises(BadInput, match=r"a\.npz is the name of the adversarial images beside it"):
+        outcomes(**arguments, saved=tmp_path / "a.npz", album=Album())
+
+
+def test_a_model_that_draws_goes_on_from_its_own_file(model, images, tmp_path):
+    noisy = Noisy(model)
+    found = [outcomes(noisy, images, Clean(), saved=tmp_path / "partial.json").right for _ in range(2)]
+    assert (found[0] == found[1]).all()
 
 
 # doubts

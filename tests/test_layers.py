@@ -40,7 +40,8 @@ LAYERS = [  # a module imports from the lines above its own only
     {"asked"},
     {"budgets"},
     {"judge", "train", "work", "together"},  # cells
-    {"planted", "bisection"},
+    {"planted", "bisection", "arguments"},
+    {"unfinished"},
     {"probes"},
     {"evaluate", "price"},
     {"transfer"},

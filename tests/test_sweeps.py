@@ -265,7 +265,7 @@ def test_searches_that_are_shared_have_the_rows_of_searches_that_are_not(bench, 
     for text in texts:
         assert bench(*ASK, "--attacks", text, "--results", "alone")[0] == 0
     monkeypatch.setattr(bench_evaluate, "OWN_BLOCK", 16)
-    monkeypatch.setattr(bench_evaluate, "_write", killing(bench_evaluate._write, 2))
+    monkeypatch.setattr(bench_evaluate, "store_unfinished", killing(bench_evaluate.store_unfinished, 2))
     code, *_ = bench(*ASK, "--attacks", ",".join(texts), "--results", "shared")
     assert code == 130
     assert len(list((tmp_path / "shared").rglob("partial-*.json"))) == 1

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.data.arrays import check_labels, label_tensor, pixel_tensor
 from bench.errors import BadInput
 from bench.plan import Budget
 from bench.registry import Registry
@@ -25,24 +26,22 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Labelled images: x (N, C, H, W), uint8 in 0..255 or floating point in [0, 1], y int64 (N,)."""
+    """Labelled images: x (N, C, H, W), uint8 in 0..255 or floating point in [0, 1], y int64 (N,), counted from 0.
+
+    NumPy arrays, half precision and labels of other integer types are converted. BadInput where images or labels are
+    of another type or shape, or outside their range.
+    """
 
     x: Tensor
     y: Tensor
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "x", pixel_tensor(self.x))
+        object.__setattr__(self, "y", label_tensor(self.y))
         if self.x.ndim != 4 or self.y.shape != self.x.shape[:1] or not len(self.y):
             raise BadInput(
                 f"images {tuple(self.x.shape)} with labels {tuple(self.y.shape)}: (N, C, H, W) and (N,), N > 0"
             )
-        if self.x.is_floating_point():
-            low, high = float(self.x.min()), float(self.x.max())
-            if not (low >= 0 and high <= 1):  # so that NaN is refused too
-                raise BadInput(
-                    f"images span [{low:.3f}, {high:.3f}]; pixels must lie in [0, 1], normalised by the model"
-                )
-        elif self.x.dtype != torch.uint8:
-            raise BadInput(f"images are {self.x.dtype}; uint8 in 0..255 or floating point in [0, 1] belong there")
 
     def __len__(self) -> int:
         return len(self.x)
@@ -123,7 +122,12 @@ class Dataset:
             way_out = "give --limit-train fewer" if split == "train" else "a larger one is needed"
             size = f"{len(chosen)} {split} images of {self.name} take {needed:.0f} GiB"
             raise BadInput(f"{size} and this machine has {memory():.0f} GiB; {way_out}")
-        return Images(torch.from_numpy(source.pixels(chosen)), torch.from_numpy(source.y[chosen]))
+        try:
+            images = Images(torch.from_numpy(source.pixels(chosen)), torch.from_numpy(source.y[chosen]))
+            check_labels(images.y, self.num_classes, "the data set")
+        except BadInput as error:
+            raise BadInput(f"{split} split of data set {self.name}: {error}") from error
+        return images
 
 
 def memory() -> float:
