@@ -111,7 +111,7 @@ class Training:
         where = f"in epoch {epoch + 1} of {job.plan.epochs} at lr {lr:g}"
         if not all(map(math.isfinite, record.values())):
             raise Failed(f"training diverged: loss {record['loss']:.4g}, gradient {record['gradient']:.4g} {where}")
-        record |= validate(self.model, self.holdout, self.dataset.threat, job.plan.batch_size)
+        record |= validate(self.model, self.holdout, self.dataset.threat, job.plan.batch_size, job.precision)
         if math.isnan(record["val_clean"]) or not all(p.isfinite().all() for p in self.model.parameters()):
             raise Failed(f"training diverged: loss {record['loss']:.4g}, weights or logits no longer finite {where}")
         return record | {"seconds": time.perf_counter() - start}

@@ -12,7 +12,7 @@ from bench.data.batches import to_float
 from bench.errors import AttackWarning
 from bench.inner import Ascent, frozen
 from bench.losses import cross_entropy
-from bench.search import places, search
+from bench.search import batched, gradient, places, search
 from bench.seeding import image_stream
 from bench.stats import exceeds, fewer, wilson
 from bench.threat import Threat
@@ -23,27 +23,62 @@ STEPS = 10  # of the PGD that picks the best epoch
 SURE = 0.01  # p-value below which an alarm is raised: one false one in a hundred trainings
 
 
-def validate(model: nn.Module, images: Images, threat: Threat, size: int) -> Record:
+def validate(model: nn.Module, images: Images, threat: Threat, size: int, precision: str = "fp32") -> Record:
     """Shares of the images that are right: clean, on their FGSM image, and both clean and under PGD (any iterate).
 
-    NaN where the model has no finite logits. size: images at a time.
+    NaN where the model has no finite logits. size: images at a time. precision: fp32; or bf16, and then images that
+    PGD breaks in bf16 count as broken only if they are in fp32 too.
     """
     x, y = to_float(images.x), images.y
     one, ten = Ascent(threat, 1, threat.eps, start="clean"), Ascent(threat, STEPS, threat.eps / 4)
-    with frozen(model) as model, image_stream(range(len(x)), "holdout"), places(size), warnings.catch_warnings():
+    with frozen(model) as model, places(size), warnings.catch_warnings():
         warnings.simplefilter("ignore", AttackWarning)  # a curve has no place for doubts; the evaluation has
-        shown = {
-            "val_clean": x,
-            "val_fgsm": search(model, one, cross_entropy, x, y, last=True),
-            "val_pgd": search(model, ten, cross_entropy, x, y),
-        }
-        with torch.no_grad():
-            logits = {name: torch.cat([model(part) for part in torch.split(z, size)]) for name, z in shown.items()}
+        with _autocast(x, precision):
+            steps = [_one_step(model, one, *part) for part in zip(x.split(size), y.split(size), strict=True)]
+            clean, fgsm = torch.cat([logits for logits, _ in steps]), _logits(model, torch.cat([z for _, z in steps]))
+        pgd, rows = clean.clone(), (clean.argmax(1) == y).nonzero().flatten()  # wrong is wrong under PGD as well
+        if len(rows):
+            pgd[rows] = _attacked(model, ten, x[rows], y[rows], rows.tolist(), precision).to(pgd)
+    logits = {"val_clean": clean, "val_fgsm": fgsm, "val_pgd": pgd}
     if not all(found.isfinite().all() for found in logits.values()):
-        return dict.fromkeys(shown, math.nan)
-    right = {name: found.argmax(1) == y for name, found in logits.items()}
-    right["val_pgd"] &= right["val_clean"]
-    return {name: bits.double().mean().item() for name, bits in right.items()}
+        return dict.fromkeys(logits, math.nan)
+    return {name: (found.argmax(1) == y).double().mean().item() for name, found in logits.items()}
+
+
+def _one_step(model: nn.Module, ascent: Ascent, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits (B, K) of the images x (B, C, H, W), and what one step makes of the images."""
+    z = x.clone().requires_grad_()
+    logits = model(z)
+    return logits.detach(), ascent.step(x, gradient(cross_entropy(logits, y), z), x)
+
+
+def _attacked(model: nn.Module, ascent: Ascent, x: Tensor, y: Tensor, ids: Sequence[int], precision: str) -> Tensor:
+    """Logits (B, K) in fp32 of what an ascent makes of the images x, which draw by their ids.
+
+    An image that is wrong in bf16 alone is attacked once more in fp32: the search ended at what only bf16 gets wrong.
+    """
+    with image_stream(ids, "holdout"):
+        with _autocast(x, precision):
+            z = search(model, ascent, cross_entropy, x, y)
+        logits = _logits(model, z)
+        survivors = (logits.argmax(1) == y).nonzero().flatten()
+    if precision == "fp32" or not len(survivors):
+        return logits
+    with _autocast(x, precision):
+        misled = survivors[_logits(model, z[survivors]).argmax(1) != y[survivors]]
+    if len(misled):
+        some = [ids[row] for row in misled.tolist()]
+        logits[misled] = _attacked(model, ascent, x[misled], y[misled], some, "fp32")
+    return logits
+
+
+def _autocast(x: Tensor, precision: str) -> torch.autocast:
+    return torch.autocast(x.device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+@torch.no_grad()
+def _logits(model: nn.Module, x: Tensor) -> Tensor:
+    return batched(model, x)
 
 
 def largest_gradient(before: Tensor, model: nn.Module) -> Tensor:

@@ -5,19 +5,26 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from bench.asked import Request
 from bench.checkpoint import fingerprint, load_progress, load_views, save_progress, save_views
 from bench.data import Images, dataset
-from bench.errors import BadInput, Failed
+from bench.data.batches import to_float
+from bench.errors import AttackWarning, BadInput, Failed
+from bench.inner import Ascent
 from bench.job import Job
+from bench.losses import cross_entropy
+from bench.passes import counting
 from bench.plan import Plan
 from bench.plugins import load_plugins
 from bench.pool import run_jobs
 from bench.recipe import RECIPES, Recipe, scaled
 from bench.runner import Runner
+from bench.search import search
+from bench.seeding import image_stream
 from bench.train import Training, optimiser
-from bench.watch import alarms, validate
+from bench.watch import _attacked, alarms, validate
 from bench.work import plan_work
 from bench.workers import describe_idle_cores
 
@@ -220,6 +227,37 @@ def test_validation_is_that_of_plain_attacks_on_the_same_images():
     assert found["val_fgsm"] == pytest.approx((model(fgsm).argmax(1) == y).double().mean().item())
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_validation_attacks_only_images_that_are_right_and_finds_what_an_attack_on_all_finds(tmp_path, precision):
+    under_way = training(job(plan=replace(PLAN, epochs=1)))
+    under_way.run(tmp_path / "state")
+    model, x, y = under_way.model.eval(), to_float(HOLDOUT.x), HOLDOUT.y
+    ascent = Ascent(DIGITS.threat, 10, DIGITS.threat.eps / 4)
+    with image_stream(range(len(x)), "holdout"):
+        attacked = search(model, ascent, cross_entropy, x, y)
+    right = [(model(z).argmax(1) == y) for z in (x, attacked)]
+    with counting(model) as passes:
+        found = validate(model, HOLDOUT, DIGITS.threat, 7, precision)
+    clean = int(right[0].sum())
+    assert 0 < clean < len(x)
+    assert found["val_clean"] == pytest.approx(clean / len(x))
+    slack = 0 if precision == "fp32" else 0.15  # 3 of 20 images
+    assert found["val_pgd"] == pytest.approx((right[0] & right[1]).double().mean().item(), abs=slack + 1e-9)
+    assert passes.backwards <= len(x) + (10 if precision == "fp32" else 20) * clean
+
+
+def test_an_image_that_is_wrong_in_bf16_alone_is_attacked_once_more_in_fp32():
+    """Logits near 100 are half a unit apart in bf16: a search there sees nothing but ties, which class 0 wins."""
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).requires_grad_(False)
+    net[1].weight.zero_()
+    net[1].bias.copy_(torch.tensor([100.0, 100.1] + [0.0] * 8))
+    x, y = to_float(HOLDOUT.x[:4]), torch.ones(4, dtype=torch.long)
+    with counting(net) as passes, pytest.warns(AttackWarning):
+        logits = _attacked(net, Ascent(DIGITS.threat, 10, 0.05), x, y, range(4), "bf16")
+    assert logits.argmax(1).tolist() == [1] * 4
+    assert passes.backwards == 4 * (1 + 10)  # the start is enough in bf16
+
+
 def test_best_is_the_epoch_with_the_highest_pgd_accuracy_on_the_holdout(tmp_path):
     under_way = training(job())
     _, best = under_way.run(tmp_path / "state")
@@ -288,7 +326,7 @@ def test_batches_are_full_images_lie_in_the_unit_range_and_labels_are_distributi
 
 def test_weights_of_another_job_or_damaged_ones_are_refused(tmp_path):
     path = tmp_path / "weights.safetensors"
-    save_views(path, {"main": torch.nn.Linear(2, 2)}, "job a")
+    save_views(path, {"main": nn.Linear(2, 2)}, "job a")
     assert load_views(path, "job a")["main"].keys() == {"weight", "bias"}
     with pytest.raises(BadInput, match="holds the weights of job job a, not of job b"):
         load_views(path, "job b")
