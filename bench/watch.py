@@ -34,7 +34,9 @@ def validate(model: nn.Module, images: Images, threat: Threat, size: int, precis
     with frozen(model) as model, places(size), warnings.catch_warnings():
         warnings.simplefilter("ignore", AttackWarning)  # a curve has no place for doubts; the evaluation has
         with _autocast(x, precision):
-            steps = [_one_step(model, one, *part) for part in zip(x.split(size), y.split(size), strict=True)]
+            steps = [
+                _one_step(model, one, *part) for part in zip(torch.split(x, size), torch.split(y, size), strict=True)
+            ]
             clean, fgsm = torch.cat([logits for logits, _ in steps]), _logits(model, torch.cat([z for _, z in steps]))
         pgd, rows = clean.clone(), (clean.argmax(1) == y).nonzero().flatten()  # wrong is wrong under PGD as well
         if len(rows):
