@@ -10,7 +10,7 @@ from typing import get_args
 from bench.attacks import AttackSpec
 from bench.audit import SIGNS
 from bench.conditions import Attacked, Clean, Condition, Union, over, under
-from bench.corruptions import SEVERITIES
+from bench.corruptions import SETS, SEVERITIES, members
 from bench.damage import damages
 from bench.data import Dataset, Images
 from bench.data.shelf import Shelf
@@ -72,6 +72,13 @@ class Request:
             raise BadInput(f"--attack-corrupted takes every attack to every corruption; name some by {lacking}")
         if self.attack_corrupted and self.sweep:
             raise BadInput("--attack-corrupted attacks at given radii; name them by --eps in the place of --sweep")
+
+    def check_calibrated(self) -> None:
+        """BadInput where ranges are given and none of the corruptions has any."""
+        ranged = set(SETS["mtlat"]) - set(SETS["imagenet-c"])
+        named = {name for text in self.corruptions for name in members(text) or [text]}
+        if self.calibration and not named & ranged:
+            raise BadInput(f"--calibration is of {', '.join(sorted(ranged))}, none of which --corruptions names")
 
 
 def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:

@@ -1,5 +1,6 @@
 """What a budget stands for: how many images, which plan for a recipe, and the words that tables have for it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.asked import Request, deviations, split_setting
@@ -29,7 +30,17 @@ def plan_of(request: Request, budget: str, data: Dataset, recipe: str) -> Plan:
         path, text = split_setting(setting)
         if path.startswith("plan."):
             plan = override(plan, path.removeprefix("plan."), text, setting)
+    check_used(plan, request.settings, recipe)
     return plan
+
+
+def check_used(plan: Plan, settings: Sequence[str], recipe: str) -> None:
+    """BadInput where a setting is of a field that the plan, as the other settings leave it, does not look at."""
+    fields = [split_setting(setting)[0] for setting in settings]
+    if "plan.momentum" in fields and plan.optimiser == "adam":
+        raise BadInput(f"--set plan.momentum: {recipe} trains with Adam, which has none of that kind; leave it out")
+    if "plan.milestones" in fields and plan.schedule == "cosine":
+        raise BadInput(f"--set plan.milestones: {recipe} trains along a cosine, which has none; leave them out")
 
 
 def in_words(request: Request, budget: str, plan: Plan, images: int, recipes: bool) -> str:

@@ -24,7 +24,7 @@ from bench.report import print_boards, print_corruptions, print_transfer, write_
 from bench.runfolder import forget
 from bench.runner import Runner, Todo
 from bench.shards import WHOLE, Shard
-from bench.work import Work, plan_work
+from bench.work import Work, check_radius_used, plan_work
 from bench.workers import cores, describe_idle_cores
 
 LOG = "bench.log"
@@ -54,6 +54,9 @@ class Manner:
 
 def run_methods(request: Request, manner: Manner) -> int:
     """Carry out a request and show its leaderboard. 0, or 1 if a training or a cell failed."""
+    load_plugins()
+    request.check_calibrated()
+    check_radius_used(request)
     works, failed = carry_out([request], manner)
     if manner.shard.count == 1 and not manner.dry_run:
         written, runs = write_reports(manner.results, manner.reports, cores()), {job.run for job in works[0].jobs}

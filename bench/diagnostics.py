@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from bench.losses import cross_entropy
+from bench.registrable import a_function_of
 from bench.registry import Registry
 
 Diagnostic = Callable[[nn.Module, Tensor, Tensor], Tensor]  # model, images (B, C, H, W), classes (B,) -> (B,) float64
 
-DIAGNOSTICS: Registry[Diagnostic] = Registry("diagnostic")
+DIAGNOSTICS: Registry[Diagnostic] = Registry("diagnostic", a_function_of("model", "x", "y"))
 
 
 def gradient(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:

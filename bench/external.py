@@ -60,6 +60,7 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
     """
     request.check_cut(terms.shard)
     load_plugins()
+    request.check_calibrated()
     prepare()
     device = pick(terms.device)
     check_folders(terms.results, terms.reports)

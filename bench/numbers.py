@@ -1,13 +1,38 @@
-"""Numbers as people write radii: 0.031, 8/255, 0.25/255."""
+"""Numbers as people write them: whole ones such as 20, and radii such as 0.031, 8/255, 0.25/255.
+
+In the digits 0 to 9 alone: Python also reads those of other scripts, `1_000`, `nan` and `inf`, of which a row would
+show another spelling than was asked for, or no number at all.
+"""
+
+import math
+import re
+
+DECIMAL = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+LONGEST = 50  # characters of a number
+LARGEST = 10**9  # of whole numbers: more images, steps or epochs nobody waits for
 
 
 def number(text: str) -> float:
-    """ValueError where the text is neither a number nor a fraction of two."""
-    above, slash, below = text.partition("/")
+    """A finite number. ValueError where the text is neither a decimal number nor a fraction of two."""
+    match = re.fullmatch(rf"({DECIMAL})(?:/({DECIMAL}))?", text.strip())
+    if match is None or len(text) > LONGEST:
+        raise ValueError(f"{text!r} is neither a number nor a fraction of two")
+    above, below = match.groups()
     try:
-        return float(above) / (float(below) if slash else 1.0)
+        value = float(above) / float(below or 1)
     except ZeroDivisionError as error:
         raise ValueError(f"{text!r} divides by zero") from error
+    if not math.isfinite(value):
+        raise ValueError(f"{text!r} is beyond the largest number there is")
+    return value
+
+
+def whole_number(text: str, least: int = 0, most: int = LARGEST) -> int:
+    """ValueError where the text is no whole number from `least` to `most`."""
+    text = text.strip()
+    if not re.fullmatch(r"[+-]?[0-9]+", text) or len(text) > LONGEST or not least <= int(text) <= most:
+        raise ValueError(f"{text!r} is not a whole number from {least} to {most}")
+    return int(text)
 
 
 def radius(eps: float) -> str:

@@ -1,15 +1,15 @@
 """`--set plan.lr=0.05`: a frozen value with one field changed, however deep."""
 
-import math
 from dataclasses import fields, is_dataclass, replace
 from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from bench.errors import BadInput, UnknownName
 from bench.labels import Share
-from bench.numbers import number
+from bench.numbers import LARGEST, number, whole_number
 from bench.registry import suggestion
 
 T = TypeVar("T")
+LARGEST_FLOAT = 3.4e38  # models are trained in fp32, which has no larger ones
 KINDS = {
     bool: "true or false",
     int: "a whole number",
@@ -40,8 +40,10 @@ def check(hint: object, value: object, where: str) -> None:
     choices = get_args(hint) if get_origin(hint) is Literal else ()
     if choices and value not in choices:
         raise BadInput(f"{where}: {value} is none of {', '.join(map(str, choices))}")
-    if isinstance(value, int | float) and not 0 <= value < math.inf:
+    if isinstance(value, int | float) and not value >= 0:
         raise BadInput(f"{where}: {value:g} is not a number from 0 up")
+    if isinstance(value, int | float) and value > LARGEST_FLOAT:
+        raise BadInput(f"{where}: {value:g} is beyond {LARGEST_FLOAT:g}, the largest number of single precision")
     if Share in (hint, *get_args(hint)) and isinstance(value, float) and value > 1:
         raise BadInput(f"{where}: {value:g} is not a share, from 0 to 1")
 
@@ -60,11 +62,11 @@ def read(hint: object, old: object, text: str, whole: str) -> object:
         if isinstance(old, bool):
             return {"true": True, "false": False}[text.lower()]
         if isinstance(old, int):
-            return int(text)
+            return whole_number(text, least=-LARGEST)
         if isinstance(old, float):
             return number(text)
         if isinstance(old, tuple):
-            return tuple(number(part) for part in text.split(",") if part)
+            return tuple(number(part) for part in text.split(","))
     except (KeyError, ValueError) as error:
         raise BadInput(f"--set {whole}: {text!r} is not {KINDS[type(old)]}") from error
     if isinstance(old, str):

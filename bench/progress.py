@@ -33,11 +33,11 @@ class Progress:
     def __init__(self, price: float) -> None:
         self.console = Console(file=sys.stderr)
         self.bars = Bars(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),  # names may hold brackets
             BarColumn(),
             TaskProgressColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[word]}"),
+            TextColumn("{task.fields[word]}", markup=False),
             console=self.console,
             transient=True,
             disable=not self.console.is_terminal,
@@ -63,6 +63,6 @@ class Progress:
             self.finished += self.running.pop(event.title)
             self.bars.remove_task(self.tasks.pop(event.title))
             line = f"{event.title}: {event.word}"
-            self.console.print(line, highlight=False, soft_wrap=True)
+            self.console.print(line, highlight=False, markup=False, soft_wrap=True)
             log.info(line)
         self.bars.update(self.all, completed=self.finished + sum(self.running.values()))

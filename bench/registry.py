@@ -8,10 +8,13 @@ from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from bench.errors import BadInput, UnknownName
+from bench.registrable import Check, anything
 
 T = TypeVar("T")
-NAME = r"[A-Za-z0-9][A-Za-z0-9+._-]*"  # names become folders, also on other systems, and stand in lists of names
+NAME = r"[A-Za-z0-9][A-Za-z0-9+._-]{0,99}"  # names become folders, also on other systems, and stand in lists of names
+RESERVED = ("all", "none")  # have a meaning of their own in lists of names
 MOST = 10  # names in a message
+LARGEST_MEMBER = 10**6  # of a family: no attack takes more steps than that
 
 
 class Registry(Mapping[str, T]):
@@ -22,8 +25,11 @@ class Registry(Mapping[str, T]):
 
     additions = 0  # to all registries of the process: it shows whether a plug-in has registered anything
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, check: Check = anything, reserved: tuple[str, ...] = RESERVED) -> None:
+        """check: of every item, as a plug-in may register anything; it sees the name too."""
+        self._reserved = reserved
         self.kind = kind
+        self._flaw = check
         self._items: dict[str, T] = {}
         self._families: dict[str, Callable[[int], T]] = {}
         self._suffixes: dict[str, Callable[[T], T]] = {}
@@ -31,7 +37,9 @@ class Registry(Mapping[str, T]):
         self._homes: dict[str, str] = {}  # by name, pattern or suffix, the module that registered it
 
     def add(self, name: str, item: T) -> T:
+        """BadInput where the name is taken or no name, or the item is nothing of this kind."""
         self._check(name)
+        self._check_item(name, item)
         if name in self:
             raise BadInput(f"{self.kind} {name!r} is already registered by {self.homes(name)[0]}; choose another name")
         self._items[name] = item
@@ -42,6 +50,8 @@ class Registry(Mapping[str, T]):
     def add_family(self, pattern: str, make: Callable[[int], T]) -> None:
         """Every name that is `pattern` with a whole number >= 1 in the place of its last letter k."""
         self._check(pattern)
+        if not pattern.endswith("k") or not callable(make):
+            raise BadInput(f"{self.kind} family {pattern!r}: its pattern ends in k, and a function makes its members")
         taken = [name for name in self if re.fullmatch(_family(pattern), name)]
         if pattern in self._families or taken:
             raise BadInput(f"{self.kind} family {pattern!r} is already registered, or hides {taken}")
@@ -55,6 +65,8 @@ class Registry(Mapping[str, T]):
         follows: the names it is meant for, in words.
         """
         self._check(f"x{suffix}")
+        if not callable(make):
+            raise BadInput(f"{self.kind} suffix {suffix!r} is a {type(make).__name__}; it is to be a function")
         if suffix in self._suffixes:
             raise BadInput(f"{self.kind} suffix {suffix!r} is already registered")
         self._suffixes[suffix] = make
@@ -74,19 +86,28 @@ class Registry(Mapping[str, T]):
             return self._items[name], [self._homes[name]]
         for pattern, make in self._families.items():
             if found := re.fullmatch(_family(pattern), name):
-                return make(int(found[1])), [self._homes[pattern]]
+                if len(found[1]) > 7 or int(found[1]) > LARGEST_MEMBER:
+                    raise BadInput(f"{self.kind} {name!r}: of {pattern}, k goes up to {LARGEST_MEMBER:,}")
+                item = make(int(found[1]))
+                self._check_item(name, item)
+                return item, [self._homes[pattern]]
         for suffix, change in self._suffixes.items():
             base = name.removesuffix(suffix)
             if base != name and base in self and not base.endswith(suffix):
                 item, homes = self._find(base)
-                return change(item), [self._homes[suffix], *homes]
+                item = change(item)
+                self._check_item(name, item)
+                return item, [self._homes[suffix], *homes]
         raise UnknownName(f"no {self.kind} named {name!r}; {self._hint(name)}")
 
     def _check(self, name: str) -> None:
-        if not re.fullmatch(NAME, name):
-            raise BadInput(
-                f"{self.kind} name {name!r}: letters, digits, +, ., _ and - make a name, a letter or digit begins it"
-            )
+        check_name(self.kind, name)
+        if name in self._reserved:
+            raise BadInput(f"{self.kind} name {name!r}: all and none stand for every name and for no name")
+
+    def _check_item(self, name: str, item: object) -> None:
+        if flaw := self._flaw(name, item):
+            raise BadInput(f"{self.kind} {name!r} {flaw}")
 
     def _hint(self, name: str) -> str:
         return suggestion(name, self.listed(), f"`bench list {self.kind.replace(' ', '')}s`")
@@ -137,7 +158,15 @@ def _caller() -> str:
 
 
 def _family(pattern: str) -> str:
-    return re.escape(pattern.removesuffix("k")) + r"([1-9]\d*)"
+    return re.escape(pattern.removesuffix("k")) + r"([1-9][0-9]*)"
+
+
+def check_name(kind: str, name: object) -> None:
+    """BadInput where a name cannot be a folder on every system, or stand in a list of names."""
+    if not isinstance(name, str) or not re.fullmatch(NAME, name):
+        raise BadInput(
+            f"{kind} name {name!r}: up to 100 letters, digits, +, ., _ and - make a name, a letter or digit begins it"
+        )
 
 
 def suggestion(name: str, known: list[str], listing: str = "") -> str:

@@ -31,8 +31,8 @@ def run_study(name: str, request: Request, manner: Manner, only: tuple[str, str]
             f"--study {name} at --budget paper is of the papers' data sets and networks; leave --dataset and "
             "--model out, or give another --budget"
         )
-    for each in names:
-        study = STUDIES[each].chosen(*only) if only else STUDIES[each]
+    studies = {each: STUDIES[each].chosen(*only) if only else STUDIES[each] for each in names}
+    for each, study in studies.items():
         if manner.dry_run:
             items = [replace(study, items=(item,)) for item in study.items if item.parts]
             for part in [*items, study] if len(items) > 1 else items:
@@ -84,7 +84,7 @@ def asked(part: Part, request: Request, manner: Manner) -> Request:
         "corruptions": part.corruptions,
         "exhibits": (*request.exhibits, *part.exhibits),
         "transfer": part.transfer,
-        "seeds": request.seeds if len(request.seeds) >= part.seeds else tuple(range(part.seeds)),
+        "seeds": enough(request.seeds, part.seeds),
     }
     if part.sweep:
         changes["sweep"] = tuple(length(eps, name) for eps in part.sweep)
@@ -92,6 +92,12 @@ def asked(part: Part, request: Request, manner: Manner) -> Request:
         changes["eps"] = (length(part.eps, name),)
     request = replace(request, **changes)
     return replace(request, source=crafted_on(part, request, manner)) if part.crafter else request
+
+
+def enough(seeds: tuple[int, ...], least: int) -> tuple[int, ...]:
+    """The seeds, and where they are too few the first others."""
+    others = [seed for seed in range(least + len(seeds)) if seed not in seeds]
+    return (*seeds, *others[: max(0, least - len(seeds))])
 
 
 def crafted_on(part: Part, request: Request, manner: Manner) -> tuple[str, ...]:

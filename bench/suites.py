@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bench.attacks import ATTACKS, AttackSpec, parse_attack
 from bench.errors import UnknownName
+from bench.registrable import an_instance_of
 from bench.registry import Registry, suggestion
 
 
@@ -19,7 +20,17 @@ class Suite:
         return f"{','.join(self.attacks)}  ({self.about})"
 
 
-SUITES: Registry[Suite] = Registry("suite")
+def check_suite(name: str, item: object) -> str:
+    """What keeps an item from being a suite. Whether its attacks are there is seen when it is used."""
+    if flaw := an_instance_of(Suite, "wanted: a Suite")(name, item):
+        return flaw
+    attacks = item.attacks if isinstance(item, Suite) else ()
+    if not isinstance(attacks, tuple) or not attacks or not all(isinstance(attack, str) for attack in attacks):
+        return f"holds {attacks!r}; a suite holds a tuple of attacks' names"
+    return "has the name of an attack; choose another" if name.removesuffix(".last") in ATTACKS else ""
+
+
+SUITES: Registry[Suite] = Registry("suite", check_suite)
 
 
 def attacks_of(texts: Iterable[str]) -> list[AttackSpec]:

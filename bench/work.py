@@ -23,7 +23,7 @@ from bench.overrides import override
 from bench.plan import Budget
 from bench.plugins import blamed
 from bench.precision import choose_precision
-from bench.recipe import RECIPES, Recipe, scaled
+from bench.recipe import RECIPES, Recipe, scaled, starts
 from bench.seeding import seeded
 from bench.threat import REFERENCE_EPS
 
@@ -106,6 +106,16 @@ def radius_factor(request: Request, data: Dataset) -> float:
     if request.train_eps is not None and not 0 < request.train_eps <= 1:
         raise BadInput(f"--train-eps {request.train_eps:g} is not a radius: above 0, at most 1")
     return (request.train_eps or data.threat.eps) / REFERENCE_EPS
+
+
+def check_radius_used(request: Request) -> None:
+    """BadInput where --train-eps is given and no recipe, nor what it goes on from, has a radius to train at."""
+    if request.train_eps is None:
+        return
+    names = RECIPES.select(list(request.methods))
+    recipes = [RECIPES[each] for name in names for each in (name, *starts(RECIPES[name]))]
+    if all(scaled(recipe, 2) == recipe for recipe in recipes):
+        raise BadInput(f"--train-eps is a radius to train at, and {', '.join(names)} trains at none; leave it out")
 
 
 def with_starts(jobs: Sequence[Job], factor: float, words: Callable[..., str]) -> tuple[Job, ...]:

@@ -372,7 +372,7 @@ def test_params_of_a_foreign_attack_name_its_package_and_its_block():
         ("FGSM[step=1]", "it has none"),
         ("PGD-20[restarts]", "has 'restarts' where setting=value belongs"),
         ("PGD-20[restarts=2", "is not of the form"),
-        ("PGD-20[restarts=two]", "restarts=two is not a int"),
+        ("PGD-20[restarts=two]", "restarts=two is not a whole number"),
         ("PGD-20[step=0]", "step=0 is not a"),
         ("PGD-20[step=-1/255]", "step=-1/255 is not a"),
         ("PGD-20[step=2/0]", "step=2/0 is not a"),

@@ -1,6 +1,7 @@
 """The command line: what is asked for is done once, bad input is one line, nothing is half-written."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -101,7 +102,7 @@ WRONG = {
     "--attacks PGD-20[restarts=2,restarts=3]": "says restarts twice; say it once",
     "--attacks PGD-20[restarts=0]": "restarts=0 is below 1",
     "--attacks AutoAttack[block=0]": "block=0 is below 1",
-    "--attacks ,": "it names nothing",
+    "--attacks ,": "',' names nothing",
     "--eps ,": "',' is not a number",
     "--dataset cifar": "no data set named 'cifar'; did you mean cifar10",
     "--dataset cifar10 --data-dir nowhere": "no cifar10 under nowhere; put there",
@@ -113,10 +114,10 @@ WRONG = {
     "--eps 0": "--eps 0 is not a Linf radius",
     "--norm L2": "--norm L2 needs --eps",
     "--limit 301": "--limit 301 is more than the 300 test images of digits",
-    "--limit 0": "0 is not in the range x>=1",
+    "--limit 0": "'0' is not a whole number from 1 to 1,000,000,000",
     "--limit-train 9999": "a limit of 9999 does not fit the train split of digits; give 1 to 1497",
     "--limit-train 3": "3 training images are too few: 20 or more are needed",
-    "--epochs zero": "'zero' is not a valid integer",
+    "--epochs zero": "'zero' is not a whole number",
     "--seeds -1": "'-1' is not a list of whole numbers",
     "--train-eps 0": "--train-eps 0 is not a radius",
     "--device tpu": "device 'tpu' is none of auto, cpu, cuda, cuda:i",
@@ -142,6 +143,48 @@ WRONG = {
     "--methods TLAT --set recipe.per=image --set recipe.inner.steps=3": "method TLAT on digits: Linf, steps=3,",
     "--methods RobMask --set recipe.strength=1.5": "1.5 is not a share, from 0 to 1",
     "--epoch 3": "No such option",
+    "--model cnn.": "model 'cnn.': nothing stands after the dot; name one of meanstd, none, pm1, per_image_std",
+    "--model .pm1": "no model named ''",
+    "--attacks PGD-20[]": "attack 'PGD-20[]' has nothing between its brackets",
+    "--attacks PGD-99999999": "of PGD-k, k goes up to 1,000,000",
+    "--attacks PGD-2٣": "no attack or suite named 'PGD-2٣'",
+    "--attacks PGD-20[restarts=٣]": "restarts=٣ is not a whole number",
+    "--attacks FGSM,,PGD-20": "a name is missing beside a comma of 'FGSM,,PGD-20'",
+    "--attacks FGSM,PGD-20,FGSM": "FGSM is there twice; give it once",
+    "--corruptions fog --severities 5-1": "the range 5-1 runs backwards; write 1-5",
+    "--severities 3": "--severities names severities of corruptions, and none is asked for",
+    "--corruptions none --severities 3": "--severities names severities of corruptions, and none is asked for",
+    "--corruptions fog --calibration x.json": "--calibration is of color_shift, occlusion, rotation, translation, none",
+    "--attacks none --eps 0.1": "--eps names radii to attack at, and --attacks none asks for none; drop one",
+    "--attacks none --norm L2": "--norm names the norm to attack in, and --attacks none asks for none",
+    "--attacks none --audit": "--audit names questions about attacks, and --attacks none",
+    "--attacks none --save-adv": "--save-adv names images that attacks break, and --attacks none",
+    "--attacks none --shard 2/3": "--shard names a share of the images to attack, and --attacks none",
+    "--study m2at --attacks none": "--study m2at brings a grid of its own; leave --attacks out",
+    "--study all --table 99": "no table 99 in this study",
+    "--methods Standard --train-eps 0.1": "--train-eps is a radius to train at, and Standard trains at none",
+    "--eps 0.1 --eps 0.2": "'--eps' is given 2 times; give it once",
+    "--eps 0.1,1/10": "1/10 is there twice; give it once",
+    "--eps ٣.1": "'٣.1' is not a number",
+    "--eps 1_0/255": "'1_0/255' is not a number",
+    "--eps nan": "'nan' is not a number",
+    "--eps 1e999": "'1e999' is not a number",
+    f"--eps 0.{'1' * 5000}": "is not a number, a fraction such as 8/255, or a list of them",
+    "--seeds ٣": "'٣' is not a list of whole numbers",
+    "--seeds 1,1": "1 is there twice; give it once",
+    f"--seeds {'9' * 5000}": "is not a list of whole numbers from 0 to 2^63 - 1",
+    "--limit 1_0": "'1_0' is not a whole number",
+    "--shard ٣/٤": "'٣/٤' is not of the form i/n, such as 1/3",
+    f"--shard 1/{'9' * 60}": "is not of the form i/n, such as 1/3, of two whole numbers",
+    "--set plan.lr=1e300": "1e+300 is beyond 3.4e+38, the largest number of single precision",
+    "--set plan.epochs=٣": "'٣' is not a whole number",
+    "--set plan.lr=0.1 --set plan.lr=0.2": "--set plan.lr is given 2 times; give it once",
+    "--set plan.epochs=3 --epochs 2": "--epochs 2 and --set plan.epochs both name the length",
+    "--set plan.milestones=": "'' is not a list of numbers",
+    "--set plan.schedule=cosine --set plan.milestones=0.5": "Standard trains along a cosine, which has none",
+    "--set plan.optimiser=adam --set plan.momentum=0.5": "Standard trains with Adam, which has none of that kind",
+    "--dataset folder:~nobody-of-this-name/x": "~nobody-of-this-name/x: there is no such user",
+    "--data-dir ~nobody-of-this-name": "there is no such user, whose home folder that would be",
 }
 
 
@@ -163,6 +206,27 @@ def test_a_file_where_a_folder_is_to_be_is_named(bench, tmp_path, option, below)
     assert code == 2
     assert "taken is a file, where a folder is to be" in err
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+@pytest.mark.parametrize("option", ["--model", "--results", "--dataset", "--attacks", "--eps", "--device", "--study"])
+def test_an_option_that_is_given_as_nothing_is_named(bench, tmp_path, option):
+    code, out, err = bench("run", option, "")
+    assert (code, out, err) == (2, "", f"bench: '{option}' is given as nothing; name something, or leave it out\n")
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_message_is_one_printable_line_of_bounded_length(bench):
+    code, _, err = bench("show", "\x1b[31mred\nline" + "x" * 5000)
+    assert (code, err.count("\n"), err[:-1].isprintable()) == (2, 1, True)
+    assert len(err) < 1100
+
+
+def test_a_terminal_that_lacks_a_sign_gets_a_question_mark(tmp_path):
+    code = "import sys; from bench.cli import show_what_can_be_shown as s; s(sys.stdout); print('90 ±2')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}
+    )
+    assert (done.returncode, done.stdout) == (0, b"90 ?2\n")
 
 
 def test_no_command_is_one_line(bench):

@@ -141,13 +141,65 @@ BAD_FILES = {
     ),
     "folder.py": (
         HALF.replace('"Half"', '"a b/../../x"'),
-        r"method name 'a b/\.\./\.\./x': letters, digits, .* begins it \(\S+folder\.py:13\)",
+        r"method name 'a b/\.\./\.\./x': up to 100 letters, digits, .* begins it \(\S+folder\.py:13\)",
     ),
     "hidden.py": (HALF.replace('"Half"', '"TRADES-1+AWP"'), r"method 'TRADES-1\+AWP' is already registered"),
     "one_class.py": (
         "from dataclasses import replace\nfrom bench import DATASETS\n"
         'DATASETS.add("ones", replace(DATASETS["digits"], name="ones", classes=("1",)))\n',
         "data set ones has 1 classes; at least 2 are needed",
+    ),
+    "evil.py": (
+        "from dataclasses import replace\nfrom bench import DATASETS\n"
+        'DATASETS.add("evil", replace(DATASETS["digits"], name="../../evil"))\n',
+        r"data set name '\.\./\.\./evil': up to 100 letters, digits, .* \(\S+evil\.py:3\)",
+    ),
+    "other_name.py": (
+        "from dataclasses import replace\nfrom bench import DATASETS\n"
+        'DATASETS.add("mine", replace(DATASETS["digits"], name="yours"))\n',
+        "data set 'mine' calls itself 'yours'; give it the name that it is registered by",
+    ),
+    "statistics.py": (
+        "from dataclasses import replace\nfrom bench import DATASETS\n"
+        'DATASETS.add("mine", replace(DATASETS["digits"], name="mine", std=(0.0,)))\n',
+        "data set mine has mean=.* and std=.* for 1 channels; each has a mean, and a std above 0",
+    ),
+    "number.py": (
+        'from bench import ATTACKS\nATTACKS.add("Zed", 7)\n',
+        r"attack 'Zed' is 7, a int; it is to be a function \(model, x, y, threat\) \(\S+number\.py:2\)",
+    ),
+    "few.py": (
+        'from bench import ATTACKS\nATTACKS.add("Zed", lambda model, x: x)\n',
+        r"attack 'Zed' cannot be called with \(model, x, y, threat\): too many positional arguments",
+    ),
+    "required.py": (
+        'from bench import ATTACKS\nATTACKS.add("Zed", lambda model, x, y, threat, *, steps: x)\n',
+        "attack 'Zed' cannot be called .*: missing a required .*'steps'",
+    ),
+    "setting.py": (
+        'from bench import ATTACKS\nATTACKS.add("Zed", lambda model, x, y, threat, *, steps=[3]: x)\n',
+        r"attack 'Zed' has the setting steps=\[3\]; settings are numbers, texts, true or false",
+    ),
+    "last.py": ('from bench import ATTACKS\nATTACKS.add("Zed.last", lambda m, x, y, t: x)\n', r"ends in \.last"),
+    "class.py": (HALF.replace("Half())", "Half)"), r"method 'Half' is the class Half itself; .*, such as Half\(\)"),
+    "text.py": (
+        'from bench import RECIPES\nRECIPES.add("A", "b")\n',
+        "method 'A' is 'b', a str; a method is a value of",
+    ),
+    "all.py": (HALF.replace('"Half"', '"all"'), "method name 'all': all and none stand for every name and for no name"),
+    "long.py": (HALF.replace('"Half"', f'"{"a" * 101}"'), "method name 'a+': up to 100 letters"),
+    "model.py": (
+        'from bench import MODELS\nMODELS.add("net", "cnn")\n',
+        "model 'net' is 'cnn', a str; it is to be a function",
+    ),
+    "suite.py": (
+        'from bench.suites import SUITES, Suite\nSUITES.add("mine", Suite("two", ("FGSM")))\n',
+        "suite 'mine' holds 'FGSM'; a suite holds a tuple of attacks' names",
+    ),
+    "corruption.py": (
+        "from bench.corruptions import CORRUPTIONS, Corruption\n"
+        'CORRUPTIONS.add("dark", Corruption(lambda x, a: x * a, {32: ((1,),)}))\n',
+        "corruption 'dark' has other tables than those for images of 32, 64, 224 pixels",
     ),
 }
 

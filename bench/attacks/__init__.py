@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from bench.attacks.settings import Setting, defaults, read, step_length
+from bench.attacks.settings import Setting, check_attack, defaults, read, step_length
 from bench.errors import BadInput
 from bench.registry import Registry, suggestion
 from bench.threat import Threat
@@ -30,7 +30,7 @@ class Attack(Protocol):
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor: ...
 
 
-ATTACKS: Registry[Attack] = Registry("attack")
+ATTACKS: Registry[Attack] = Registry("attack", check_attack)
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,10 @@ def parse_attack(text: str) -> AttackSpec:
         if "last" not in free:
             raise BadInput(f"attack {name!r}: {name.removesuffix('.last')} has no last iterate to score")
         settings["last"] = True
+    if inside is not None and not inside.strip():
+        raise BadInput(
+            f"attack {text!r} has nothing between its brackets; write setting=value there, or leave them out"
+        )
     given = set()
     for part in inside.split(",") if inside else []:
         key, equals, value = part.partition("=")

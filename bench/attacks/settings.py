@@ -5,10 +5,27 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from bench.errors import BadInput
-from bench.numbers import number
+from bench.numbers import LARGEST, number, whole_number
+from bench.registrable import a_function_of
 
 Setting = bool | int | float | str
 Positive = Annotated[float, "above 0"]  # other fractional numbers may be 0
+KINDS = {
+    bool: "true or false",
+    int: f"a whole number up to {LARGEST:,}",
+    float: "a number",
+}
+
+
+def check_attack(name: str, attack: object) -> str:
+    """What keeps an object from being an attack under this name."""
+    if name.endswith(".last"):
+        return "ends in .last, which asks for the last iterate of the attack before it; choose another name"
+    if flaw := a_function_of("model", "x", "y", "threat")(name, attack):
+        return flaw
+    if odd := [key for key, value in defaults(attack).items() if not isinstance(value, Setting)]:
+        return f"has the setting {odd[0]}={defaults(attack)[odd[0]]!r}; settings are numbers, texts, true or false"
+    return ""
 
 
 def defaults(attack: Any) -> dict[str, Setting]:
@@ -20,7 +37,7 @@ def defaults(attack: Any) -> dict[str, Setting]:
 def read(attack: Any, where: str, key: str, text: str, default: Setting) -> Setting:
     """`text` as a value of a setting. BadInput, which begins with `where`, if it is none."""
     value = _value(where, key, text, default)
-    hint = get_type_hints(getattr(attack, "func", attack), include_extras=True)[key]
+    hint = get_type_hints(getattr(attack, "func", attack), include_extras=True).get(key)
     choices = get_args(hint) if get_origin(hint) is Literal else ()
     if choices and value not in choices:
         raise BadInput(f"{where}: {key}={value} is none of {', '.join(map(str, choices))}")
@@ -40,9 +57,11 @@ def _value(where: str, key: str, text: str, default: Setting) -> Setting:
     try:
         if isinstance(default, bool):
             return {"true": True, "false": False}[text.lower()]
-        return number(text) if isinstance(default, float) else type(default)(text)
+        if isinstance(default, int):
+            return whole_number(text, least=-LARGEST)
+        return number(text) if isinstance(default, float) else text
     except (KeyError, ValueError) as error:
-        raise BadInput(f"{where}: {key}={text} is not a {type(default).__name__}") from error
+        raise BadInput(f"{where}: {key}={text} is not {KINDS[type(default)]}") from error
 
 
 def canonical_step(text: str) -> str:

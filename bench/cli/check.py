@@ -5,14 +5,15 @@ from typing import Any
 
 import click
 
+from bench.cli.effect import refuse_given
 from bench.cli.group import cli
 from bench.cli.options import POSITIVE, folders, machine, option, plugins
-from bench.cli.types import Names, Numbers
+from bench.cli.types import Names, Numbers, Place
 from bench.errors import BadInput
 
 
 @cli.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=Place())
 @option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def check(file: Path) -> int:
     """Test the methods that a plug-in FILE.py registers as ours are tested: exit 1 if one breaks its contract."""
@@ -22,11 +23,11 @@ def check(file: Path) -> int:
 
 
 @cli.command()
-@click.argument("baseline", type=click.Path(path_type=Path))
-@click.argument("current", type=click.Path(path_type=Path))
+@click.argument("baseline", type=Place())
+@click.argument("current", type=Place())
 @option("--level", type=click.IntRange(1, 2), help="First fill CURRENT: 1 judges BASELINE's weights anew, 2 retrains.")
-@option("--markdown", type=click.Path(path_type=Path, dir_okay=False, writable=True), help="Write a summary there.")
-@option("--junit", type=click.Path(path_type=Path, dir_okay=False, writable=True), help="Write JUnit XML there.")
+@option("--markdown", type=Place(dir_okay=False, writable=True), help="Write a summary there.")
+@option("--junit", type=Place(dir_okay=False, writable=True), help="Write JUnit XML there.")
 @machine
 @plugins
 @option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
@@ -37,11 +38,11 @@ def compare(data_dir: Path, **settings: Any) -> int:
     """
     from bench.compare import compare as gate
 
-    return gate(data_dir=data_dir.expanduser(), **settings)
+    return gate(data_dir=data_dir, **settings)
 
 
 @cli.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=Place())
 @option("--model", "spec", metavar="SPEC", help="As of `bench eval`; needed for .pt sets. Default: the run's.")
 @option("--dataset", help="Default: the run's, or the one that --model was trained on, otherwise digits.")
 @option("--eps", type=Numbers(), help="Radius that a .pt set claims. Default: the data set's.")
@@ -63,13 +64,13 @@ def verify(
 
     if eps and len(eps) > 1:
         raise BadInput("--eps takes one radius here: the one that the images are said to be within")
-    access = Access(data_dir.expanduser(), unsafe_pickle=unsafe_pickle)
+    access = Access(data_dir, unsafe_pickle=unsafe_pickle)
     return check(path, device, access=access, eps=eps[0] if eps else None, **settings)
 
 
 @cli.command()
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
-@option("--into", required=True, type=click.Path(path_type=Path), help="May be one of them, or new.")
+@click.argument("folders", nargs=-1, required=True, type=Place(), metavar="DIR...")
+@option("--into", required=True, type=Place(), help="May be one of them, or new.")
 @plugins
 @option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def merge(folders: tuple[Path, ...], into: Path) -> int:
@@ -92,14 +93,23 @@ def merge(folders: tuple[Path, ...], into: Path) -> int:
 @machine
 @plugins
 @folders
-def speed(data_dir: Path, **settings: Any) -> int:
+@click.pass_context
+def speed(context: click.Context, data_dir: Path, **settings: Any) -> int:
     """Seconds of attacks and of training beside other packages, as ratios within one interleaved run.
 
     What --methods name is trained first, at the quick budget, unless the results folder has it.
     """
     from bench.speed import Terms, measure_speed
+    from bench.speed.parts import PARTS, Modelless
 
-    return measure_speed(Terms(data_dir=data_dir.expanduser(), **settings))
+    if settings["of"]:
+        refuse_given(
+            context, ("methods", "model"), "is of models that are trained here, and --of names others; drop one"
+        )
+    if all(isinstance(PARTS[part], Modelless) for part in PARTS.select(list(settings["parts"]))):
+        unused = ("dataset", "model", "methods", "of", "limit", "batch_size")
+        refuse_given(context, unused, f"is of models, and --parts {','.join(settings['parts'])} needs none; drop one")
+    return measure_speed(Terms(data_dir=data_dir, **settings))
 
 
 @cli.command()
@@ -117,4 +127,4 @@ def calibrate(data_dir: Path, download: bool, unsafe_pickle: bool, reports: Path
     from bench.calibrate import calibrate as find_ranges
     from bench.outside import Access
 
-    click.echo(find_ranges(Terms(access=Access(data_dir.expanduser(), download, unsafe_pickle), **settings)))
+    click.echo(find_ranges(Terms(access=Access(data_dir, download, unsafe_pickle), **settings)))

@@ -5,9 +5,10 @@ from typing import Any
 
 import click
 
+from bench.cli.effect import check_effect, check_settings, is_asked, spelled
 from bench.cli.group import cli
 from bench.cli.options import POSITIVE, folders, judging, machine, option, plugins, said
-from bench.cli.types import Names, Numbers, Seeds
+from bench.cli.types import Names, Numbers, Place, Seeds
 from bench.errors import BadInput
 from bench.shards import Shard
 
@@ -79,9 +80,12 @@ def run(
     from bench.replication import run_study
 
     asked = said(request)
-    if study and (own := [name for name in GRID if asked.get(name)]):
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in own)
+    if study and (own := [name for name in GRID if is_asked(asked, name)]):
+        options = ", ".join(map(spelled, own))
         raise BadInput(f"--study {study} brings a grid of its own; leave {options} out")
+    if not study:
+        check_effect(asked | {"save_adv": save_adv, "shard": shard.count > 1})
+    check_settings(request["settings"], request["epochs"])
     if not study and (table or figure):
         raise BadInput("--table and --figure are of a --study; `bench list studies` names them")
     if table and figure:
@@ -92,7 +96,7 @@ def run(
         if len(asked["train_eps"]) != 1:
             raise BadInput("--train-eps takes one radius; to compare several, run once for each")
         (asked["train_eps"],) = asked["train_eps"]
-    where = (data_dir.expanduser(), results, reports, device, batch_size)
+    where = (data_dir, results, reports, device, batch_size)
     manner = Manner(*where, workers, download, retrain, dry_run, save_adv, shard)
     if study is None:
         return run_methods(Request(**asked), manner)
@@ -115,7 +119,7 @@ def run(
 @option("--download", is_flag=True, help="Fetch data and weights that are missing. Nothing is fetched without this.")
 @option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
 @option("--anyway", is_flag=True, help="Judge a model that seems to break the contract; its board will say so.")
-@option("--model-info", type=click.Path(path_type=Path, dir_okay=False), help="Write RobustBench's JSON there.")
+@option("--model-info", type=Place(dir_okay=False), help="Write RobustBench's JSON there.")
 @plugins
 @folders
 def evaluate(spec: str, **settings: Any) -> int:
@@ -136,6 +140,7 @@ def evaluate(spec: str, **settings: Any) -> int:
     from bench.external import Terms, judge_visitor
     from bench.outside import parse_spec
 
+    check_effect(said(settings) | {"shard": settings["shard"].count > 1})
     terms, source = Terms(**{field.name: settings.pop(field.name) for field in fields(Terms)}), parse_spec(spec)
     known = {"dataset": source.dataset} if source.dataset else {}
     return judge_visitor(source, Request(**known | said(settings)), terms)

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
+from bench.cli.effect import refuse_given
 from bench.cli.group import cli
 from bench.cli.options import DEFAULT_DATA, folders, option, plugins
+from bench.cli.types import Place
 from bench.errors import BadInput
 from bench.workers import cores
 
@@ -38,7 +40,7 @@ KINDS = ["methods", "attacks", "corruptions", "datasets", "models", "suites", "s
 @cli.command("list")
 @click.argument("kind", type=click.Choice(KINDS))
 @plugins
-@option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Where studies are looked for.")
+@option("--results", type=Place(), default=Path("results"), help="Where studies are looked for.")
 @option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def list_names(kind: str, results: Path) -> None:
     """Names that the other commands understand; of studies also what they have, take, and lack."""
@@ -55,12 +57,13 @@ def list_names(kind: str, results: Path) -> None:
 @cli.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME | corruption NAME")
 @option("--dataset", default="digits", help="Whose images a corruption is shown on. Default: digits.")
-@option(
-    "--data-dir", type=click.Path(path_type=Path), envvar="BENCH_DATA", default=DEFAULT_DATA, help="Where data are."
-)
+@option("--data-dir", type=Place(), envvar="BENCH_DATA", default=DEFAULT_DATA, help="Where data are.")
 @plugins
 @folders
-def show(names: tuple[str, ...], dataset: str, data_dir: Path, results: Path, reports: Path) -> None:
+@click.pass_context
+def show(
+    context: click.Context, names: tuple[str, ...], dataset: str, data_dir: Path, results: Path, reports: Path
+) -> None:
     """A recipe's page: paper, settings, source, counted cost, numbers printed and measured.
 
     \b
@@ -70,13 +73,14 @@ def show(names: tuple[str, ...], dataset: str, data_dir: Path, results: Path, re
     if len(names) == 2 and names[0] == "corruption":
         from bench.show.sheet import show_corruption
 
-        written = show_corruption(names[1], dataset, data_dir.expanduser(), reports)
+        written = show_corruption(names[1], dataset, data_dir, reports)
         click.echo("\n".join(map(str, written)))
     elif len(names) == 1:
         from rich.console import Console
 
         from bench.show import show as show_page
 
+        refuse_given(context, ["dataset"], "is of `show corruption NAME`; a recipe's page is of no data set")
         show_page(names[0], results, Console(highlight=False))
     else:
         raise BadInput(f"show takes one name, or `corruption` and one, not {' '.join(names)!r}")

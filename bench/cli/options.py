@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from bench.cli.types import Names, Numbers, Severities, Share
+from bench.cli.types import Count, Names, Numbers, Place, Severities, Share
 from bench.shards import WHOLE
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -21,12 +21,8 @@ def option(*names: str, **settings: Any) -> Callable[[F], F]:
 
 def folders(command: F) -> F:
     """--results, --reports and --debug, which most commands share."""
-    command = option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Default: results.")(
-        command
-    )
-    command = option("--reports", type=click.Path(path_type=Path), default=Path("reports"), help="Default: reports.")(
-        command
-    )
+    command = option("--results", type=Place(), default=Path("results"), help="Default: results.")(command)
+    command = option("--reports", type=Place(), default=Path("reports"), help="Default: reports.")(command)
     return option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")(command)
 
 
@@ -49,7 +45,7 @@ def plugins(command: F) -> F:
     )(command)
 
 
-POSITIVE = click.IntRange(min=1)
+POSITIVE = Count()
 
 
 def shared(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -70,7 +66,7 @@ judging = shared(
     option("--corruptions", type=Names(), help="none (default), all, imagenet-c, extra, mtlat, or names such as fog."),
     option(
         "--calibration",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=Place(dir_okay=False),
         metavar="FILE",
         help="Ranges for rotation, translation, occlusion and color_shift, from `bench calibrate`.",
     ),
@@ -84,9 +80,7 @@ judging = shared(
 
 
 machine = shared(
-    option(
-        "--data-dir", type=click.Path(path_type=Path), envvar="BENCH_DATA", default=DEFAULT_DATA, help="Where data are."
-    ),
+    option("--data-dir", type=Place(), envvar="BENCH_DATA", default=DEFAULT_DATA, help="Where data are."),
     option("--device", default="auto", help="auto, cpu, cuda or cuda:i."),
     option("--batch-size", type=POSITIVE, default=128, help="Images attacked at a time: speed only, never a number."),
 )

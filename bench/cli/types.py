@@ -1,24 +1,34 @@
-"""What options are given as: lists of names, numbers, seeds; a share of the images."""
+"""What options are given as: lists of names, numbers, seeds; a share of the images; places on the disk."""
 
 import re
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
-from bench.numbers import number
+from bench.numbers import LARGEST, number, whole_number
+from bench.places import expanded
 from bench.shards import Shard
+
+T = TypeVar("T")
+LARGEST_SEED = 2**63 - 1
 
 
 class Names(click.ParamType[tuple[str, ...]]):
-    """Comma-separated names; commas inside [...] belong to the name."""
+    """Comma-separated names, each once; commas inside [...] belong to the name."""
 
     name = "NAME,..."
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
         if isinstance(value, tuple):
             return value
-        names = tuple(part.strip() for part in re.split(r",(?![^\[]*\])", value) if part.strip())
-        return names or self.fail("it names nothing", param, ctx)
+        parts = [part.strip() for part in re.split(r",(?![^\[]*\])", value)]
+        if not any(parts):
+            self.fail(f"{value!r} names nothing", param, ctx)
+        if not all(parts):
+            self.fail(f"a name is missing beside a comma of {value!r}", param, ctx)
+        return once(parts, parts, lambda message: self.fail(message, param, ctx))
 
 
 class Numbers(click.ParamType[tuple[float, ...]]):
@@ -27,10 +37,12 @@ class Numbers(click.ParamType[tuple[float, ...]]):
     name = "X,..."
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
+        parts = value.split(",")
         try:
-            return tuple(number(part) for part in value.split(","))
+            numbers = [number(part) for part in parts]
         except ValueError:
             self.fail(f"{value!r} is not a number, a fraction such as 8/255, or a list of them", param, ctx)
+        return once(numbers, parts, lambda message: self.fail(message, param, ctx))
 
 
 class Severities(click.ParamType[tuple[int, ...]]):
@@ -39,10 +51,14 @@ class Severities(click.ParamType[tuple[int, ...]]):
     name = "1-5"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
-        if not re.fullmatch(r"[1-5](-[1-5])?(,[1-5](-[1-5])?)*", value):
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in value.split(",")]
+        if not all(re.fullmatch(r"[1-5](-[1-5])?", part) for part in parts):
             self.fail(f"{value!r}: severities are 1 to 5, given as numbers or ranges such as 1,3 or 1-5", param, ctx)
-        ends = [(int(part[0]), int(part[-1])) for part in value.split(",")]
-        return tuple(sorted({severity for low, high in ends for severity in range(low, high + 1)}))
+        if backwards := [part for part in parts if part[0] > part[-1]]:
+            self.fail(f"the range {backwards[0]} runs backwards; write {backwards[0][::-1]}", param, ctx)
+        return tuple(sorted({severity for p in parts for severity in range(int(p[0]), int(p[-1]) + 1)}))
 
 
 class Share(click.ParamType[Shard]):
@@ -53,17 +69,59 @@ class Share(click.ParamType[Shard]):
     def convert(self, value: Any, param: Any, ctx: Any) -> Shard:
         if isinstance(value, Shard):
             return value
-        if not re.fullmatch(r"\d+/\d+", value):
-            self.fail(f"{value!r} is not of the form i/n, such as 1/3", param, ctx)
-        return Shard(*map(int, value.split("/")))
+        index, _, count = value.partition("/")
+        try:
+            share = whole_number(index), whole_number(count)
+        except ValueError:
+            self.fail(f"{value!r} is not of the form i/n, such as 1/3, of two whole numbers", param, ctx)
+        return Shard(*share)
 
 
 class Seeds(click.ParamType[tuple[int, ...]]):
-    """Comma-separated whole numbers >= 0."""
+    """Comma-separated whole numbers >= 0, each once."""
 
     name = "N,..."
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
-        if not re.fullmatch(r"\d+(,\d+)*", value):
-            self.fail(f"{value!r} is not a list of whole numbers >= 0, such as 0,1,2", param, ctx)
-        return tuple(dict.fromkeys(int(part) for part in value.split(",")))
+        if isinstance(value, tuple):
+            return value
+        parts = value.split(",")
+        try:
+            seeds = [whole_number(part, most=LARGEST_SEED) for part in parts]
+        except ValueError:
+            self.fail(f"{value!r} is not a list of whole numbers from 0 to 2^63 - 1, such as 0,1,2", param, ctx)
+        return once(seeds, parts, lambda message: self.fail(message, param, ctx))
+
+
+class Count(click.ParamType[int]):
+    """A whole number from 1 up."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return whole_number(value, least=1)
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number from 1 to {LARGEST:,}", param, ctx)
+
+
+class Place(click.Path):
+    """A path, in which ~ is a home folder."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(path_type=Path, **settings)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        return super().convert(expanded(value), param, ctx)
+
+
+def once(values: Sequence[T], texts: Sequence[str], refuse: Callable[[str], Any]) -> tuple[T, ...]:
+    """The values, one for each text. `refuse` is called with a message where one is there twice."""
+    seen: dict[T, None] = {}
+    for value, text in zip(values, texts, strict=True):
+        if value in seen:
+            refuse(f"{text.strip()} is there twice; give it once")
+        seen[value] = None
+    return tuple(seen)

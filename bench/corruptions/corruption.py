@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import BadInput
+from bench.registrable import an_instance_of
 from bench.registry import Registry
 
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -45,7 +46,18 @@ class Corruption:
         return (result.round_() if rounded else result.floor_()).byte()
 
 
-CORRUPTIONS: Registry[Corruption] = Registry("corruption")
+def check_corruption(name: str, item: object) -> str:
+    """What keeps an item from being a corruption."""
+    if flaw := an_instance_of(Corruption, "wanted: a Corruption")(name, item):
+        return flaw
+    tables = item.tables if isinstance(item, Corruption) else {}
+    if set(tables) != set(SIZES) or any(len(table) != len(SEVERITIES) for table in tables.values()):
+        sizes = ", ".join(map(str, SIZES))
+        return f"has other tables than those for images of {sizes} pixels with the parameters of 5 severities each"
+    return ""
+
+
+CORRUPTIONS: Registry[Corruption] = Registry("corruption", check_corruption)
 
 
 def single(*values: float) -> tuple[tuple[float], ...]:

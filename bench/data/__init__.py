@@ -9,6 +9,8 @@ from bench.data.folder import folder_dataset
 from bench.data.imagenet import IMAGENET_100, imagenet_100
 from bench.data.imagenet_1k import IMAGENET, imagenet
 from bench.data.tiny_imagenet import TINY, tiny_imagenet
+from bench.errors import BadInput
+from bench.places import expanded
 
 __all__ = [
     "DATASETS", "READ_FROM_FOLDERS", "Dataset", "Images", "Source", "Split",
@@ -28,5 +30,7 @@ def dataset(name: str, data_dir: Path) -> Dataset:
         return FROM_FOLDERS[name](data_dir)
     if not name.startswith("folder:"):
         return DATASETS[name]
-    path = Path(name.removeprefix("folder:")).expanduser()
+    if not (text := name.removeprefix("folder:")):
+        raise BadInput("--dataset folder: names no folder; the form is folder:PATH")
+    path = expanded(text)
     return folder_dataset(path if path.is_dir() else data_dir / path)

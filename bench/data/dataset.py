@@ -17,7 +17,8 @@ from torch import Tensor
 from bench.data.arrays import check_labels, label_tensor, pixel_tensor
 from bench.errors import BadInput
 from bench.plan import Budget
-from bench.registry import Registry
+from bench.registrable import an_instance_of
+from bench.registry import Registry, check_name
 from bench.threat import Threat
 
 Split = Literal["train", "test"]
@@ -95,8 +96,22 @@ class Dataset:
     fetch: Callable[[Path], None] | None = None  # download what `read` looks for; None where there is nothing to fetch
 
     def __post_init__(self) -> None:
+        check_name("data set", self.name)  # its runs are in a folder of that name
+        if isinstance(self.classes, str) or not all(isinstance(name, str) for name in self.classes):
+            raise BadInput(f"data set {self.name} has the classes {self.classes!r}; they are a tuple of names")
         if len(self.classes) < 2:
             raise BadInput(f"data set {self.name} has {len(self.classes)} classes; at least 2 are needed")
+        if len(self.shape) != 3 or not all(isinstance(size, int) and size > 0 for size in self.shape):
+            raise BadInput(
+                f"data set {self.name} has images of shape {self.shape}; (channels, height, width) are above 0"
+            )
+        if not len(self.mean) == len(self.std) == self.shape[0] or not all(s > 0 for s in self.std):
+            raise BadInput(
+                f"data set {self.name} has mean={self.mean} and std={self.std} for {self.shape[0]} channels; each "
+                "has a mean, and a std above 0"
+            )
+        if not callable(self.read):
+            raise BadInput(f"data set {self.name} is read by {self.read!r}, which is no function (split, data_dir)")
 
     @property
     def num_classes(self) -> int:
@@ -148,4 +163,12 @@ def stratified(y: NDArray[np.int64], *, even: bool = False) -> NDArray[np.int64]
     return shuffle[np.argsort(rank, kind="stable")].astype(np.int64)
 
 
-DATASETS: Registry[Dataset] = Registry("data set")
+def check_dataset(name: str, item: object) -> str:
+    """What keeps an item from being the data set of this name."""
+    if flaw := an_instance_of(Dataset, "wanted: a Dataset")(name, item):
+        return flaw
+    own = item.name if isinstance(item, Dataset) else ""
+    return f"calls itself {own!r}; give it the name that it is registered by" if own != name else ""
+
+
+DATASETS: Registry[Dataset] = Registry("data set", check_dataset)

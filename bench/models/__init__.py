@@ -20,9 +20,10 @@ from bench.models.resnet import preact_resnet18, resnet8, resnet8_strided, resne
 from bench.models.resnext import resnext29
 from bench.models.vgg import vgg16_bn
 from bench.models.wrn import wrn
+from bench.registrable import a_function_of
 from bench.registry import Registry
 
-MODELS: Registry[Callable[[int, int], nn.Module]] = Registry("model")  # (classes, channels) -> net
+MODELS: Registry[Callable[[int, int], nn.Module]] = Registry("model", a_function_of("classes", "channels"))
 MODELS.add("cnn", cnn)
 MODELS.add("resnet8", resnet8)
 MODELS.add("resnet8-s32", partial(resnet8_strided, 32))  # s: strided stem, with the width of the first stage
@@ -52,8 +53,12 @@ def parts(name: str, dataset: Dataset) -> tuple[Callable[[int, int], nn.Module],
 
     UnknownName if there is no such thing, BadInput if the data set's images are too small for it.
     """
-    net, _, tag = name.partition(".")
-    made = MODELS[net], NORMALISERS[tag or "meanstd"]
+    net, _, tag = (name, "", "meanstd") if name in MODELS or "." not in name else name.rpartition(".")
+    if not tag:
+        raise BadInput(
+            f"model {name!r}: nothing stands after the dot; name one of {', '.join(NORMALISERS)}, or leave it out"
+        )
+    made = MODELS[net], NORMALISERS[tag]
     _, height, width = dataset.shape
     least = SMALLEST.get(net, 1)
     if min(height, width) < least:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.data.dataset import Dataset
+from bench.registrable import a_function_of
 from bench.registry import Registry
 
 
@@ -41,7 +42,7 @@ class PerImageStd(nn.Module):
         return centred / variance.clamp_min(self.floor**2).sqrt()  # clamped first: sqrt has no slope at 0
 
 
-NORMALISERS: Registry[Callable[[Dataset], nn.Module]] = Registry("normaliser")
+NORMALISERS: Registry[Callable[[Dataset], nn.Module]] = Registry("normaliser", a_function_of("dataset"), reserved=())
 NORMALISERS.add("meanstd", lambda data: Normalise(data.mean, data.std))
 NORMALISERS.add("none", lambda data: nn.Identity())
 NORMALISERS.add("pm1", lambda data: Normalise((0.5,), (0.5,)))

@@ -67,7 +67,8 @@ def measure_speed(terms: Terms) -> int:
     console, lines = Console(file=sys.stderr), list[Line]()
     for line in measured(terms, device, parts):
         lines.append(line)
-        console.print(f"{line.ours} on {line.model} against {line.peer}: {line.ratio:.2f}", highlight=False)
+        told = f"{line.ours} on {line.model} against {line.peer}: {line.ratio:.2f}"
+        console.print(told, highlight=False, markup=False)
     attacked = any(not isinstance(PARTS[part], Modelless) for part in parts)
     images = f"{terms.dataset}, first {terms.limit} test images, " if attacked else ""
     title = f"{images}{terms.repeats} repeats, {machine(device)}"

@@ -21,6 +21,7 @@ from bench.judge import judge
 from bench.losses import cross_entropy
 from bench.passes import counting
 from bench.recipe import RECIPES, Recipe, scaled
+from bench.registrable import a_function_of
 from bench.registry import Registry
 from bench.search import places
 from bench.seeding import image_stream, seeded
@@ -91,7 +92,12 @@ class Modelless:
     lines: Callable[[int, torch.device], Iterator[Line]]
 
 
-PARTS: Registry[Callable[[Subject], Contest] | Modelless] = Registry("part")
+def check_part(name: str, item: object) -> str:
+    """What keeps an item from being a part."""
+    return "" if isinstance(item, Modelless) else a_function_of("subject")(name, item)
+
+
+PARTS: Registry[Callable[[Subject], Contest] | Modelless] = Registry("part", check_part)
 
 
 def pgd(subject: Subject) -> Contest:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.errors import BadInput
+from bench.registrable import an_instance_of
 from bench.registry import Registry
 from bench.report.files import Content
 
@@ -136,4 +137,4 @@ class Study:
         return replace(self, items=tuple(found))
 
 
-STUDIES: Registry[Study] = Registry("study")
+STUDIES: Registry[Study] = Registry("study", an_instance_of(Study, "wanted: a Study"))

@@ -1,0 +1,61 @@
+"""Options that can mean nothing beside the others. Whoever gives one expects something of it, so it is refused."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from bench.errors import BadInput
+
+OF_ATTACKS = {  # what each does to attacks
+    "eps": "radii to attack at",
+    "sweep": "radii to attack at",
+    "norm": "the norm to attack in",
+    "audit": "questions about attacks",
+    "save_adv": "images that attacks break",
+    "shard": "a share of the images to attack",
+}
+OF_CORRUPTIONS = {"severities": "severities of corruptions", "calibration": "ranges of corruptions"}
+
+
+def spelled(option: str) -> str:
+    """attack_corrupted as --attack-corrupted."""
+    return f"--{option.replace('_', '-')}"
+
+
+def is_asked(given: Mapping[str, Any], option: str) -> bool:
+    """Whether an option was given; a flag that was not is False."""
+    return given.get(option, False) is not False
+
+
+def check_effect(given: Mapping[str, Any]) -> None:
+    """BadInput where attacks, or corruptions, are not asked for and an option is about them alone.
+
+    given: as of `said`, where `none` is the empty tuple.
+    """
+    if given.get("attacks") == () and (idle := [name for name in OF_ATTACKS if is_asked(given, name)]):
+        raise BadInput(
+            f"{spelled(idle[0])} names {OF_ATTACKS[idle[0]]}, and --attacks none asks for none; drop one of the two"
+        )
+    if not given.get("corruptions") and (idle := [name for name in OF_CORRUPTIONS if is_asked(given, name)]):
+        raise BadInput(
+            f"{spelled(idle[0])} names {OF_CORRUPTIONS[idle[0]]}, and none is asked for; name some by --corruptions"
+        )
+
+
+def check_settings(settings: Sequence[str], epochs: int | None) -> None:
+    """BadInput where two settings, or one and --epochs, are of the same field: one of them would be dropped."""
+    fields = [setting.partition("=")[0] for setting in settings]
+    if twice := [field for field in fields if fields.count(field) > 1]:
+        raise BadInput(f"--set {twice[0]} is given {fields.count(twice[0])} times; give it once")
+    if epochs is not None and "plan.epochs" in fields:
+        raise BadInput(f"--epochs {epochs} and --set plan.epochs both name the length; give one of them")
+
+
+def refuse_given(context: click.Context, options: Sequence[str], reason: str) -> None:
+    """BadInput that names the first of these options that stands on the command line, with the reason."""
+    for option in options:
+        if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            name = next(p.opts[0] for p in context.command.params if p.name == option)
+            raise BadInput(f"{name} {reason}")
