@@ -94,7 +94,7 @@ def merge(folders: tuple[Path, ...], into: Path) -> int:
 @plugins
 @folders
 @click.pass_context
-def speed(context: click.Context, data_dir: Path, **settings: Any) -> int:
+def speed(context: click.Context, /, data_dir: Path, **settings: Any) -> int:
     """Seconds of attacks and of training beside other packages, as ratios within one interleaved run.
 
     What --methods name is trained first, at the quick budget, unless the results folder has it.

@@ -62,7 +62,7 @@ def list_names(kind: str, results: Path) -> None:
 @folders
 @click.pass_context
 def show(
-    context: click.Context, names: tuple[str, ...], dataset: str, data_dir: Path, results: Path, reports: Path
+    context: click.Context, /, names: tuple[str, ...], dataset: str, data_dir: Path, results: Path, reports: Path
 ) -> None:
     """A recipe's page: paper, settings, source, counted cost, numbers printed and measured.
 
