@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bench.data import DATASETS, Images, dataset
     from bench.errors import BadInput
     from bench.evaluate import outcomes
-    from bench.inner import Ascent, frozen, recalled
+    from bench.inner import Ascent, clean_logits, frozen, recalled
     from bench.labels import Share, random_class, smooth
     from bench.losses import cross_entropy, kl, margin
     from bench.mixing import Per, beta, box, lerp, shuffled
@@ -38,7 +38,7 @@ _HOME = {
     "bench.data": ("DATASETS", "Images", "dataset"),
     "bench.errors": ("BadInput",),
     "bench.evaluate": ("outcomes",),
-    "bench.inner": ("Ascent", "frozen", "recalled"),
+    "bench.inner": ("Ascent", "clean_logits", "frozen", "recalled"),
     "bench.labels": ("Share", "random_class", "smooth"),
     "bench.losses": ("cross_entropy", "kl", "margin"),
     "bench.mixing": ("Per", "beta", "box", "lerp", "shuffled"),
@@ -59,9 +59,9 @@ __all__ = [
     "ATTACKS", "CORRUPTIONS", "DATASETS", "L2", "MODELS", "RECIPES",
     "Adversary", "Ascent", "AttackSpec", "Attacked", "BadInput", "Clean", "Corruption", "Images", "Linf", "Options",
     "Per", "Recipe", "Share", "Shifted", "Targeted", "Threat", "Untargeted", "add_branches", "add_masks", "augmented",
-    "benchmark", "beta", "blended", "box", "branch", "corrupted", "cross_entropy", "dataset", "frozen", "kl", "lerp",
-    "load_model", "load_results", "margin", "option", "outcomes", "parse_attack", "plain", "random_class", "recalled",
-    "rehearsed", "scaled", "shuffled", "smooth", "transferred", "tuned",
+    "benchmark", "beta", "blended", "box", "branch", "clean_logits", "corrupted", "cross_entropy", "dataset", "frozen",
+    "kl", "lerp", "load_model", "load_results", "margin", "option", "outcomes", "parse_attack", "plain", "random_class",
+    "recalled", "rehearsed", "scaled", "shuffled", "smooth", "transferred", "tuned",
 ]  # fmt: skip
 
 

@@ -78,6 +78,11 @@ def folded(model: nn.Module) -> nn.Module:
     return _twins[model].refresh() if model in _twins else model
 
 
+def forms(model: nn.Module) -> tuple[nn.Module, ...]:
+    """What computes the model's logits inside its `twinned` block: itself, and the graph of its twin if it has one."""
+    return (model, _twins[model].graph) if model in _twins else (model,)
+
+
 @contextmanager
 def twinned(model: nn.Module, x: Tensor) -> Iterator[None]:
     """Inside the block, adversaries that may use running statistics attack a folded twin of the model in training.

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from bench import RECIPES, Adversary, Ascent, BadInput, Linf, Recipe, Targeted, Untargeted, cross_entropy, frozen
+from bench import RECIPES, Adversary, Ascent, BadInput, Linf, Recipe, Targeted, Untargeted, clean_logits, cross_entropy
 from methods.pgd_at import AdversarialTraining
 
 
@@ -29,9 +29,9 @@ class LabelAdversary(Recipe):
             raise BadInput(f"heaviest={self.heaviest}: at least one wrong class, or none for all of them")
 
     def loss(self, model, x, q):
-        x_adv = self.adversary(model, x, q)
-        with torch.no_grad(), frozen(model) as attacked:
-            p = attacked(x).softmax(1)
+        with clean_logits(model, x) as logits:
+            x_adv = self.adversary(model, x, q)
+            p = logits().softmax(1)
         return cross_entropy(model(x_adv), self.tilt(p, q)).mean()
 
     def tilt(self, p: Tensor, q: Tensor, gamma: float = 0.01) -> Tensor:

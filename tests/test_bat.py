@@ -9,9 +9,10 @@ from small import CLASSES, EPS, B, K, Q, close, net, shown, sm
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench import RECIPES, Ascent, Linf, Targeted, Untargeted, smooth
+from bench import RECIPES, Ascent, Linf, Targeted, Untargeted, clean_logits, smooth
 from bench.errors import Failed
 from bench.labels import least_likely, most_confusing, nearest, random_class
+from bench.passes import counting
 from bench.seeding import seeded
 from methods.bat import LabelAdversary
 from methods.pgd_at import AdversarialTraining
@@ -94,6 +95,28 @@ def test_the_three_kinds_of_label(aim, x):
     assert torch.equal(labels[""], Q)
     assert close(labels["-LS"], smooth(Q, 0.5))
     assert close(labels["-LA"], torch.from_numpy(tilted))
+
+
+@pytest.mark.parametrize(
+    ("name", "forwards"),
+    [("MC", 2), ("R-MC", 3), ("MOSA-LA", 2), ("R-MC-LA", 3), ("FGSM-LA", 2), ("R-FGSM-LA", 3), ("RAND-LA", 2)],
+)
+def test_clean_images_pass_once_for_the_class_the_first_step_and_the_label(name, forwards, x):
+    model = net()
+    with counting(model) as passes:
+        RECIPES[name].loss(model, x, Q).backward()
+    assert (passes.forwards, passes.backwards) == (forwards * B, 2 * B)
+
+
+def test_clean_logits_are_those_of_the_model_in_eval_mode_whatever_else_was_computed(x):
+    model, other = net(), x.flip(0)
+    with torch.no_grad():
+        expected = net().eval()(x)
+    with clean_logits(model, x) as logits, torch.no_grad():
+        model(x)  # in training mode, which moves the running statistics
+        model.load_state_dict(net().state_dict())
+        model.eval()(other)
+        assert torch.equal(logits(), expected)
 
 
 def test_a_step_from_the_image_has_one_length_and_a_step_from_noise_has_not(x):
