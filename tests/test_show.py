@@ -116,7 +116,7 @@ def test_settings_are_fields_with_their_comments_and_radii_in_steps_of_255():
         ("Standard", 1, 1, "1"),
         ("PGD-AT", 11, 11, "11"),
         ("TRADES-6", 13, 12, "12.5"),
-        ("R-MC-LA", 4, 2, "3"),
+        ("R-MC-LA", 3, 2, "2.5"),
         ("AdvProp.2aux", 17, 17, "17"),
         ("M-TLAT", 3, 3, "3"),
         ("PGD-AT+AWP", 12, 12, "12"),
