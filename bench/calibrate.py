@@ -13,14 +13,14 @@ import torch
 from torch import nn
 
 from bench import __version__
-from bench.checkpoint import fingerprint
 from bench.corruptions import CORRUPTIONS, refusal
 from bench.data import Images, dataset
 from bench.data.batches import to_float
 from bench.device import describe, pick, prepare
 from bench.inner import frozen
 from bench.judge import judge
-from bench.outside import Access, doubts, parse_spec
+from bench.outside import Access, doubts, identity, load, parse_spec
+from bench.outside.identity import FROM_TEST
 from bench.outside.visitor import Visitor
 from bench.plugins import load_plugins
 from bench.results import write_json
@@ -117,11 +117,14 @@ def calibrate(terms: Terms) -> Path:
     data = dataset(terms.dataset or source.dataset or "digits", access.data_dir)
     if access.download and data.fetch:
         data.fetch(access.data_dir)
-    images = data.load("test", access.data_dir, terms.limit).to(device)
-    net = source.load(data, access).to(device).eval()
-    for alarm in doubts(net, data, images, attacked=False):
-        print(f"{source}: {alarm}", file=sys.stderr)
-    visitor = Visitor(source.name, data.name, fingerprint(net) + source.origin(net))
+    split = data.read("test", access.data_dir)
+    images = data.take(split, "test", terms.limit).to(device)
+    first = data.take(split, "test", min(FROM_TEST, len(split.y))).to(device)
+    loaded = load(source, data, access, device)
+    net = loaded.net
+    for remark in (*loaded.choices, *doubts(net, data, images, attacked=False)):
+        print(f"{source}: {remark}", file=sys.stderr)
+    visitor = Visitor(source.name, data.name, identity(source, net, data, first))
     found = {}
     with frozen(net):
         clean = int(judge(net, to_float(images.x), images.y, terms.batch_size).sum()) / len(images)

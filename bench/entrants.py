@@ -8,7 +8,7 @@ from bench.conditions import Condition
 from bench.data import Dataset, Images
 from bench.errors import BadInput
 from bench.matrix import Entrant, Matrix
-from bench.outside import Access, doubts, parse_spec
+from bench.outside import Access, doubts, identity, load, parse_spec
 from bench.outside.run import Run
 from bench.outside.visitor import Visitor
 from bench.results import place
@@ -80,12 +80,12 @@ def _guest(spec: str, data: Dataset, test: Images, access: Access) -> Entrant:
         trained_on = source.record.get("dataset") if isinstance(source, Run) else data.name
         if trained_on != data.name:
             raise BadInput(f"it is for {trained_on}, whose classes and images are not those of {data.name}")
-        net = source.load(data, access).to(test.x.device).eval()
-        alarms = doubts(net, data, test, attacked=True)
+        loaded = load(source, data, access, test.x.device)
+        alarms = doubts(loaded.net, data, test, attacked=True)
     except BadInput as error:
         raise BadInput(f"--source {spec}: {error}") from error
-    for alarm in alarms:
-        print(f"--source {spec}: {alarm}", file=sys.stderr)
-    identity = fingerprint(net) + source.origin(net)
-    run = str(source.record["run"]) if isinstance(source, Run) else Visitor(source.name, data.name, identity).run
-    return Entrant(place(run, source.epoch, source.view), identity, net)
+    for remark in (*loaded.choices, *alarms):
+        print(f"--source {spec}: {remark}", file=sys.stderr)
+    digits = identity(source, loaded.net, data, test)
+    run = str(source.record["run"]) if isinstance(source, Run) else Visitor(source.name, data.name, digits).run
+    return Entrant(place(run, source.epoch, source.view), digits, loaded.net)

@@ -1,5 +1,6 @@
 """`bench eval`: a model from outside, judged as those that are trained here."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,6 @@ from rich.console import Console
 
 from bench.asked import Request, conditions_of, corruptions_of, test_images
 from bench.campaign import LOG, check_folders, tell_shards
-from bench.checkpoint import fingerprint
 from bench.conditions import Attacked, Clean, Condition
 from bench.data import dataset
 from bench.data.shelf import Shelf
@@ -17,7 +17,7 @@ from bench.entrants import invited
 from bench.errors import BadInput
 from bench.exam import Exam
 from bench.matrix import Entrant, Matrix
-from bench.outside import Access, Source, doubts
+from bench.outside import Access, Loaded, Source, doubts, identity, load
 from bench.outside.visitor import Visitor
 from bench.plugins import load_plugins
 from bench.pool import logging_to
@@ -65,7 +65,8 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
     device = pick(terms.device)
     check_folders(terms.results, terms.reports)
     torch.set_num_threads(cores())
-    exam, visitor, net, alarms = admitted(source, request, terms, device)
+    candidate = admitted(source, request, terms, device)
+    exam, visitor, net = candidate.exam, candidate.visitor, candidate.loaded.net
     known = read_model_info(terms.model_info) if terms.model_info else {}
     if terms.model_info:
         official(exam.conditions)
@@ -78,7 +79,7 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
     cost = sum(cell_cost(c, len(exam.ids(c))) for c in exam.missing(folder, which, visitor.identity).values())
     with Progress(cost + (matrix.cost() if matrix else 0)) as progress, logging_to(terms.results / LOG):
         with locked(folder):
-            write_json(folder / "job.json", describe(source, request, visitor, alarms, device, classes))
+            write_json(folder / "job.json", describe(source, request, candidate, device, classes))
             failed = exam.judge(folder, which, net, visitor.identity, progress)
         failed += matrix.fill(progress) if matrix else 0
 
@@ -100,10 +101,18 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
     return 1 if failed else 0
 
 
-def admitted(
-    source: Source, request: Request, terms: Terms, device: torch.device
-) -> tuple[Exam, Visitor, torch.nn.Module, list[str]]:
-    """The model and what it is judged under, with the doubts that it is judged in spite of."""
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A model from outside and what it is judged under."""
+
+    exam: Exam
+    visitor: Visitor
+    loaded: Loaded
+    alarms: list[str]  # doubts that it is judged in spite of
+
+
+def admitted(source: Source, request: Request, terms: Terms, device: torch.device) -> Candidate:
+    """The model, loaded and checked. What was chosen on the way is said on stderr."""
     data = dataset(request.dataset, terms.data_dir)
     conditions = conditions_of(request, data)
     if terms.download and data.fetch:
@@ -112,12 +121,15 @@ def admitted(
     conditions += tuple(corruptions_of(request, conditions, data, test, terms.data_dir))
     how = (choose_precision(request.precision, device), terms.batch_size, terms.save_adv, terms.shard)
     exam = Exam(test.to(device), n, conditions, device, *how)
-    net = source.load(data, Access(terms.data_dir, terms.download, terms.unsafe_pickle)).to(device).eval()
+    loaded = load(source, data, Access(terms.data_dir, terms.download, terms.unsafe_pickle), device)
+    for choice in loaded.choices:
+        print(f"{source}: {choice}", file=sys.stderr)
     attacked = any(isinstance(condition, Attacked | Swept) for condition in conditions)
-    alarms = doubts(net, data, exam.test, attacked)
+    alarms = doubts(loaded.net, data, exam.test, attacked)
     if alarms and not terms.anyway:
         raise BadInput(f"{source}: {'; '.join(alarms)}. To judge it as it is, give --anyway")
-    return exam, Visitor(source.name, data.name, fingerprint(net) + source.origin(net)), net, alarms
+    digits = identity(source, loaded.net, data, exam.test)
+    return Candidate(exam, Visitor(source.name, data.name, digits), loaded, alarms)
 
 
 def met_by(which: Model, visitor: Visitor, net: torch.nn.Module, exam: Exam, request: Request, terms: Terms) -> Matrix:
@@ -139,9 +151,10 @@ def official(conditions: tuple[Condition, ...]) -> Attacked:
 
 
 def describe(
-    source: Source, request: Request, visitor: Visitor, alarms: list[str], device: torch.device, classes: int
+    source: Source, request: Request, candidate: Candidate, device: torch.device, classes: int
 ) -> dict[str, object]:
     """job.json of a model that has no training."""
+    visitor = candidate.visitor
     return {
         "run": visitor.run,
         "name": visitor.name,
@@ -152,7 +165,8 @@ def describe(
         "source": request.dataset,
         "budget": BUDGET,
         "classes": classes,
-        "alarms": alarms,
+        "alarms": candidate.alarms,
+        "choices": list(candidate.loaded.choices),
         "environment": environment(device),
         "status": "external",
     }

@@ -1,16 +1,16 @@
 """What stored adversarial images are held against: the model, the test images, the ball."""
 
+import sys
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from bench.checkpoint import fingerprint
 from bench.data import Dataset, Images, dataset
 from bench.inner import frozen
 from bench.judge import judge
-from bench.outside import Access, draws, parse_spec
+from bench.outside import Access, draws, identity, load, parse_spec
 from bench.threat import Threat, slack
 
 
@@ -19,7 +19,7 @@ class Held(NamedTuple):
 
     net: nn.Module
     identity: str
-    draws: bool  # its logits by chance
+    by_chance: bool  # whether its logits are drawn
 
 
 @dataclass
@@ -44,9 +44,11 @@ class Reference:
         """BadInput where it is not there, or gives no logits of this data set."""
         if (spec, data.name) not in self.models:
             source = parse_spec(spec)
-            net = source.load(data, self.access).to(self.device).eval()
-            some = Images(test.x[:16].to(self.device), test.y[:16])
-            held = Held(net, fingerprint(net) + source.origin(net), draws(net, data, some))
+            loaded = load(source, data, self.access, self.device)
+            for choice in loaded.choices:
+                print(f"{spec}: {choice}", file=sys.stderr)
+            some, net = Images(test.x[:16].to(self.device), test.y[:16]), loaded.net
+            held = Held(net, by_chance=draws(net, data, some), identity=identity(source, net, data, some))
             self.models[spec, data.name] = held
         return self.models[spec, data.name]
 

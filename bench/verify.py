@@ -13,7 +13,7 @@ from bench.data.batches import to_float
 from bench.device import pick, prepare
 from bench.errors import BadInput
 from bench.foreign import read_foreign
-from bench.outside import parse_spec
+from bench.outside import is_same_model, parse_spec
 from bench.plugins import load_plugins
 from bench.reference import Reference, misplaced
 from bench.results import run_folders
@@ -35,7 +35,7 @@ def album(claim: Claim, against: Reference) -> tuple[list[str], str]:
             raise
         return [str(error)], ""
     n, threat, whose = about["n"], NORMS[about["norm"]](about["eps"]), f" of shard {claim.shard}"
-    faults = ["it was made for another model"] if identity != about["identity"] else []
+    faults = ["it was made for another model"] if not is_same_model(identity, about["identity"]) else []
     if n > len(test) or test.first(n).fingerprint() != about["images"] or not claim.fits:
         return [*faults, f"it is not of the first {n} test images of {data.name}"], ""
     far = 0.0

@@ -16,12 +16,16 @@ from torch import nn
 
 from bench import ATTACKS, BadInput, benchmark, dataset, load_model
 from bench.audit import SIGNS
+from bench.data import Images
 from bench.data.batches import to_float
 from bench.external import BUDGET
+from bench.models import build
 from bench.models.normalise import Normalise
-from bench.outside import Access, doubts, parse_spec
+from bench.outside import Access, doubts, identity, is_same_model, load, parse_spec
 from bench.outside.access import ONLY_WEIGHTS, confined
-from bench.results import load, read_job, run_folders
+from bench.outside.identity import COMPUTES, logits_digest
+from bench.results import load as load_rows
+from bench.results import read_job, run_folders
 from bench.robustbench import KEYS
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -85,7 +89,7 @@ def test_the_readme_s_model_is_judged_once_and_again_when_its_code_changes(bench
     (folder,) = run_folders(tmp_path / "results")
     assert folder.relative_to(tmp_path / "results").parts[:2] == ("digits", "external")
     assert folder.name.startswith("means.nearest-")
-    rows = load(tmp_path / "results")
+    rows = load_rows(tmp_path / "results")
     assert (set(rows["recipe"]), set(rows["budget"])) == ({"means.nearest"}, {BUDGET})
     assert list(rows["name"]) == ["", "FGSM", "PGD-5"]
     assert rows["value"][0] > 0.8
@@ -97,7 +101,7 @@ def test_the_readme_s_model_is_judged_once_and_again_when_its_code_changes(bench
 
     write(tmp_path, MEANS.replace("nn.Flatten(), linear", "nn.Flatten(), linear, nn.LeakyReLU(0.5)"))
     assert bench(*asked)[0] == 0  # the same weights, but not the same model
-    rows = load(tmp_path / "results")
+    rows = load_rows(tmp_path / "results")
     assert len(rows) == 6
     assert rows["key"].is_unique
     assert (tmp_path / "reports/leaderboard/leaderboard.md").read_text().count("means.nearest (") >= 2
@@ -147,7 +151,7 @@ def test_an_audit_probes_a_model_from_outside_too(bench, tmp_path, monkeypatch):
     model = f"{write(tmp_path)}:nearest"
     code, _, err = bench("eval", "--model", model, "--attacks", "PGD-2", "--limit", "20", "--audit")
     assert code == 0, err
-    rows = load(tmp_path / "results")
+    rows = load_rows(tmp_path / "results")
     assert sorted(rows.loc[rows["metric"] == "share", "name"]) == sorted(SIGNS)
 
 
@@ -160,11 +164,11 @@ SPECS = {
     "means.py:number": "gave a int; return a torch.nn.Module",
     "means.py:failing": "failing() raised ZeroDivisionError: division by zero (",
     "means.py:nearest@none.pt": "weights none.pt are not there",
-    "means.py:nearest@broken.safetensors": "weights broken.safetensors cannot be read",
+    "means.py:nearest@broken.safetensors": "weights broken.safetensors are a text file and no checkpoint",
     "means.py:nearest@list.pt": "weights list.pt hold a list, and no state dict; save model.state_dict()",
     "means.py:nearest@other.safetensors": "do not fit the model: the file lacks 2 tensors such as 1.bias, has",
     "means.py:nearest@shape.safetensors": "has in another shape 1 tensors such as 1.weight",
-    "means.py:nearest@module.pt": "hold more than tensors, and unpickling runs its author's code",
+    "means.py:nearest@module.pt": "hold more than tensors (torch.nn.modules.linear.Linear), and unpickling runs its",
     "wrong.py:net": "wrong.py is not Python",
     "empty": "empty has no job.json; name the folder of one run",
     "torchvision:resnet81": "torchvision has no classifier named 'resnet81'; did you mean resnet18",
@@ -192,24 +196,119 @@ def test_a_model_that_cannot_be_had_is_one_line(bench, tmp_path, monkeypatch, sp
     assert not (tmp_path / "results").exists()
 
 
-def test_weights_come_as_safetensors_or_in_a_checkpoint_or_unpickled_on_demand(tmp_path):
-    path = tmp_path / write(tmp_path)
-    net = load_model(f"{path}:nearest", DIGITS)
-    net[1].weight.data.neg_()
-    save_file(net.state_dict(), tmp_path / "a.safetensors")
-    parallel = {f"module.{name}": tensor for name, tensor in net.state_dict().items()}
-    torch.save({"epoch": 3, "state_dict": parallel}, tmp_path / "b.pt")
-    torch.save(net, tmp_path / "c.pt")
-    loaded = [load_model(f"{path}:nearest@{tmp_path / name}", DIGITS) for name in ("a.safetensors", "b.pt")]
-    loaded.append(load_model(f"{path}:nearest@{tmp_path / 'c.pt'}", DIGITS, unsafe_pickle=True))
-    assert all(torch.equal(one[1].weight, net[1].weight) for one in loaded)
+BESIDE = """
+import json, os
+from pathlib import Path
+
+import torch
+from torch import nn
+
+class Scaled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nearest()
+        scale = json.loads(Path(__file__).with_name("scale.json").read_text())
+        self.register_buffer("scale", torch.tensor(scale), persistent=False)
+    def forward(self, x):
+        return self.net(x * self.scale) * float(os.environ.get("SCALE", "1"))
+
+class Drawing(Scaled):
+    def forward(self, x):
+        global calls
+        calls = globals().get("calls", 0) + 1
+        return super().forward(x) * calls
+"""
+
+
+def identified(spec: str) -> str:
+    source = parse_spec(spec)
+    return identity(source, load(source, DIGITS, Access(Path()), "cpu").net, DIGITS, TEST)
+
+
+def test_an_identity_holds_what_a_model_computes(tmp_path, monkeypatch):
+    """Whatever changes the logits: a file beside it, a buffer that no state dict holds, the environment."""
+    spec = f"{tmp_path / write(tmp_path, MEANS + BESIDE)}:Scaled"
+    (tmp_path / "scale.json").write_text("1.0")
+    first = identified(spec)
+    assert identified(spec) == first
+    (tmp_path / "scale.json").write_text("1.00001")
+    second = identified(spec)
+    monkeypatch.setenv("SCALE", "1.00001")
+    assert len({first, second, identified(spec)}) == 3
+    monkeypatch.setenv("SCALE", "1")
+    (tmp_path / "scale.json").write_text("1.0")
+    assert identified(spec) == first
+    assert not is_same_model(first, second)
+
+
+def test_an_identity_depends_on_no_threads_and_changes_no_weight(tmp_path):
+    net = build("resnet8", dataset("cifar10", Path())).eval()
+    for m in net.modules():
+        if isinstance(m, nn.BatchNorm2d):
+            m.running_mean.uniform_(-1, 1)
+    images = Images(torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8), torch.zeros(4, dtype=torch.int64))
+    before, threads = {name: tensor.clone() for name, tensor in net.state_dict().items()}, torch.get_num_threads()
+    digits = {}
+    for count in (1, 3):
+        torch.set_num_threads(count)
+        digits[count] = logits_digest(net, dataset("cifar10", Path()), images)
+        assert torch.get_num_threads() == count
+    torch.set_num_threads(threads)
+    assert digits[1] == digits[3] != ""
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+    assert all(p.dtype == torch.float32 and p.requires_grad for p in net.parameters())
+
+
+def test_a_model_of_single_precision_alone_has_an_identity_too(tmp_path):
+    spec = f"{tmp_path / write(tmp_path, wrapped('return self.net(x.float() * 1.0)'))}:Wrapped"
+    assert identified(spec) == identified(spec)
+    assert COMPUTES in identified(spec)
+
+
+def test_logits_that_change_from_call_to_call_are_left_out_of_an_identity(tmp_path):
+    (tmp_path / "scale.json").write_text("1.0")
+    spec = f"{tmp_path / write(tmp_path, MEANS + BESIDE)}:Drawing"
+    assert COMPUTES not in identified(spec)
+    assert identified(spec) == identified(spec)
+    assert is_same_model(identified(spec), identified(spec) + f"{COMPUTES}0123")  # as from where it did not draw
+
+
+def test_a_model_is_judged_anew_when_a_file_beside_it_changes(bench, tmp_path):
+    model = f"{write(tmp_path, MEANS + BESIDE)}:Scaled"
+    asked = ["eval", "--model", model, "--attacks", "none", "--limit", "30"]
+    for scale in ("1.0", "-1.0", "1.0"):
+        (tmp_path / "scale.json").write_text(scale)
+        assert bench(*asked)[0] == 0
+    rows = load_rows(tmp_path / "results")
+    assert len(rows) == 2
+    assert {value > 0.5 for value in rows["value"]} == {True, False}
+
+
+def test_of_several_models_in_a_file_the_one_that_is_judged_is_said_and_kept(bench, tmp_path):
+    net = load_model(f"{tmp_path / write(tmp_path)}:nearest", DIGITS)
+    worse = {name: -tensor for name, tensor in net.state_dict().items()}
+    torch.save({"state_dict": worse, "state_dict_ema": net.state_dict()}, tmp_path / "w.pt")
+    asked = ["--attacks", "none", "--limit", "30"]
+    code, _, err = bench("eval", "--model", "means.py:nearest@w.pt", *asked)
+    said = "weights w.pt hold 2 models (state_dict, state_dict_ema); state_dict is judged, w.pt@NAME chooses"
+    assert code == 0
+    assert err.count(said) == 1
+    (folder,) = run_folders(tmp_path / "results")
+    assert read_job(folder)["choices"] == [said]
+    code, out, err = bench("eval", "--model", "means.py:nearest@w.pt@ema", *asked)
+    assert (code, said in err) == (0, False), err
+    assert "means.nearest@w@ema" in out
+    rows = load_rows(tmp_path / "results").set_index("recipe")["value"]
+    assert rows["means.nearest@w"] < 0.5 < rows["means.nearest@w@ema"]
+    with pytest.warns(UserWarning, match=re.escape(said).replace("w\\.pt", ".*w.pt")):
+        load_model(f"{tmp_path}/means.py:nearest@{tmp_path}/w.pt", DIGITS)
 
 
 def test_a_file_may_import_the_one_beside_it_whose_code_counts(tmp_path):
     write(tmp_path, "from torch import nn\nclass Layer(nn.Flatten):\n    pass\n", "layer_beside.py")
     text = MEANS.replace("nn.Flatten()", "Layer()") + "\nfrom layer_beside import Layer\n"
     source = parse_spec(f"{tmp_path / write(tmp_path, text)}:nearest")
-    net = source.load(DIGITS, Access(tmp_path))
+    net = source.load(DIGITS, Access(tmp_path)).net
     before = source.origin(net)
     write(tmp_path, "# another\n", "layer_beside.py")
     assert source.origin(net) != before
@@ -220,13 +319,13 @@ def test_a_finished_run_gets_the_numbers_that_it_has(bench, tmp_path):
     trained = ["--methods", "AdvProp", "--limit-train", "100", "--epochs", "1", "--workers", "1"]
     assert bench("run", *trained, *ASKED)[0] == 0
     (folder,) = run_folders(tmp_path / "results")
-    first = load(tmp_path / "results")
+    first = load_rows(tmp_path / "results")
     views = list(first["view"].unique())
     assert len(views) == 2
     for view in views:
         code, _, err = bench("eval", "--model", f"{folder}@{view}", *ASKED, "--results", "again")
         assert code == 0, err
-    again = load(tmp_path / "again")
+    again = load_rows(tmp_path / "again")
     same = ["view", "epoch", "name", "value", "key", "ci_low", "verdict", "forwards", "n"]
     assert again[same].sort_values("key").values.tolist() == first[same].sort_values("key").values.tolist()
 
@@ -363,7 +462,7 @@ def test_model_info_has_robustbench_s_keys_and_keeps_what_people_wrote(bench, tm
     assert code == 0, err
     written = json.loads((tmp_path / "info.json").read_text())
     assert tuple(written) == KEYS
-    values = load(tmp_path / "results").set_index("name")["value"]
+    values = load_rows(tmp_path / "results").set_index("name")["value"]
     assert (written["clean_acc"], written["autoattack_acc"]) == tuple(f"{100 * v:.2f}" for v in values)
     assert (written["eps"], written["dataset"], written["authors"]) == ("8/255", "digits", "A, B")
     assert written["footnote"].startswith("First 12 test images only.")
@@ -389,7 +488,7 @@ def test_benchmark_is_called_as_robustbench_s_and_agrees_with_eval(bench, tmp_pa
     clean, robust = benchmark(net, n_examples=12, dataset="digits", eps=0.1, batch_size=32)
     assert net.training
     bench("eval", "--model", spec, "--attacks", "AutoAttack", "--limit", "12", "--eps", "0.1")
-    assert [clean, robust] == list(load(tmp_path / "results")["value"])
+    assert [clean, robust] == list(load_rows(tmp_path / "results")["value"])
     right = (net(to_float(TEST.first(12).x)).argmax(1) == TEST.first(12).y).float().mean()
     assert clean == pytest.approx(float(right))
     with pytest.raises(BadInput, match="threat_model 'L1' is none of Linf, L2"):

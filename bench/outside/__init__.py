@@ -1,9 +1,10 @@
 """Models that were not trained here: where they come from, and whether they keep the contract.
 
-SPEC is FOLDER[@EPOCH|@VIEW] of a finished run, FILE.py:FUNCTION[@WEIGHTS], torchvision:NAME, timm:NAME or
-robustbench:[THREAT/]NAME.
+SPEC is FOLDER[@EPOCH|@VIEW] of a finished run, FILE.py:FUNCTION[@WEIGHTS[@NAME]], torchvision:NAME[@WEIGHTS],
+timm:NAME or robustbench:[THREAT/]NAME.
 """
 
+import warnings
 from pathlib import Path
 
 import torch
@@ -12,9 +13,19 @@ from torch import nn
 from bench.data import Dataset
 from bench.outside.access import DATA_DIR, Access
 from bench.outside.check import doubts, draws
+from bench.outside.identity import identity, is_same_model
+from bench.outside.loaded import Loaded
 from bench.outside.spec import Source, parse_spec
 
-__all__ = ["Access", "Source", "doubts", "draws", "load_model", "parse_spec"]
+__all__ = [
+    "Access", "Loaded", "Source", "doubts", "draws", "identity", "is_same_model", "load", "load_model", "parse_spec",
+]  # fmt: skip
+
+
+def load(source: Source, dataset: Dataset, access: Access, device: torch.device | str) -> Loaded:
+    """The model on a device, in eval mode, with what was chosen on the way. BadInput as of `load_model`."""
+    loaded = source.load(dataset, access)
+    return Loaded(loaded.net.to(device).eval(), loaded.choices)
 
 
 def load_model(
@@ -28,11 +39,15 @@ def load_model(
 ) -> nn.Module:
     """The model that a SPEC names, in eval mode: [0, 1] images (B, C, H, W) of the data set to logits (B, K).
 
-    BadInput where it is not there or cannot be loaded; whether it keeps the contract is for `doubts` to say.
+    BadInput where it is not there or cannot be loaded; whether it keeps the contract is for `doubts` to say. Warns
+    where one of several models in a file was chosen.
 
     data_dir:      weights of RobustBench's models are below it, in robustbench/.
     download:      fetch what a model zoo lacks on this machine.
     unsafe_pickle: weight files may hold pickles, which run the code of whoever wrote them.
     """
     access = Access(data_dir.expanduser(), download, unsafe_pickle)
-    return parse_spec(spec).load(dataset, access).to(device).eval()
+    loaded = load(parse_spec(spec), dataset, access, device)
+    for choice in loaded.choices:
+        warnings.warn(choice, stacklevel=2)
+    return loaded.net

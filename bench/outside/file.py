@@ -1,4 +1,4 @@
-"""FILE.py:FUNCTION[@WEIGHTS]: a model that somebody's Python builds."""
+"""FILE.py:FUNCTION[@WEIGHTS[@NAME]]: a model that somebody's Python builds."""
 
 import hashlib
 import sys
@@ -12,7 +12,8 @@ from torch import nn
 from bench.data import Dataset
 from bench.errors import BadInput
 from bench.outside.access import Access
-from bench.outside.weights import fill, read_state
+from bench.outside.loaded import Loaded
+from bench.outside.weights import fill, read_weights
 from bench.plugins import blame, import_file
 from bench.registry import suggestion
 from bench.seeding import seeded
@@ -25,23 +26,25 @@ class File:
     path: Path
     function: str
     weights: Path | None = None
+    choice: str | None = None  # which of the models in the file of weights, such as ema
 
-    epoch, view, dataset = "last", "main", None
+    epoch, view, dataset, trained_here = "last", "main", None, False
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.function}" + (f"@{self.weights}" if self.weights else "")
+        return "@".join(map(str, filter(None, (f"{self.path}:{self.function}", self.weights, self.choice))))
 
     @property
     def name(self) -> str:
         """As rows and folders call it."""
-        return f"{self.path.stem}.{self.function}" + (f"@{self.weights.stem}" if self.weights else "")
+        weights = self.weights.stem if self.weights else None
+        return "@".join(filter(None, (f"{self.path.stem}.{self.function}", weights, self.choice)))
 
-    def load(self, dataset: Dataset, access: Access) -> nn.Module:
+    def load(self, dataset: Dataset, access: Access) -> Loaded:
         """Run their code and fill in the weights. What the code raises is one line."""
         if not self.path.is_file():
             raise BadInput(f"{self.path} is not there; name FILE.py:FUNCTION with a file of yours")
-        state = read_state(self.weights, access.unsafe_pickle) if self.weights else None
         with _beside(self.path), seeded("outside"):  # weights that nobody gives are at least the same every time
+            content = read_weights(self.weights, access.unsafe_pickle) if self.weights else None
             module = import_file(self.path, f"{self.path}")
             if not hasattr(module, self.function):
                 public = [name for name, thing in vars(module).items() if callable(thing) and not name.startswith("_")]
@@ -50,9 +53,7 @@ class File:
             net = self._called(getattr(module, self.function))
         if not isinstance(net, nn.Module):
             raise BadInput(f"{self} gave a {type(net).__name__}; return a torch.nn.Module")
-        if state is not None and self.weights is not None:
-            fill(net, state, self.weights)
-        return net
+        return Loaded(net, tuple(fill(net, content, self.weights, self.choice)) if self.weights else ())
 
     def _called(self, thing: object) -> object:
         if isinstance(thing, nn.Module):

@@ -11,6 +11,7 @@ from bench.checkpoint import FILES
 from bench.data import Dataset
 from bench.errors import BadInput
 from bench.outside.access import Access
+from bench.outside.loaded import Loaded
 from bench.plugins import load_plugins
 from bench.registry import suggestion
 from bench.results import read_job
@@ -27,6 +28,8 @@ class Run:
     folder: Path
     epoch: str = "last"
     view: str = "main"
+
+    trained_here = True
 
     def __str__(self) -> str:
         return f"{self.folder}@{self.epoch}@{self.view}"
@@ -53,7 +56,7 @@ class Run:
         """As --dataset wants it."""
         return str(self.record["source"])
 
-    def load(self, dataset: Dataset, access: Access) -> nn.Module:
+    def load(self, dataset: Dataset, access: Access) -> Loaded:
         """Build what the recipe of that name finishes with, and fill in the weights."""
         load_plugins()
         record, path = self.record, self.folder / FILES[self.epoch]
@@ -64,7 +67,7 @@ class Run:
         views = finished(recipe, str(record["model"]), dataset, path, str(record["run"]))
         if self.view not in views:
             raise BadInput(f"{self.folder} has no view {self.view!r}; {suggestion(self.view, list(views))}")
-        return views[self.view]
+        return Loaded(views[self.view])
 
     def origin(self, net: nn.Module) -> str:
         """Nothing but its weights, so that its cells have the keys that `bench run` gives them."""

@@ -1,5 +1,6 @@
 """From the text of a SPEC to the place that a model comes from."""
 
+import re
 from pathlib import Path
 from typing import Protocol
 
@@ -10,10 +11,11 @@ from bench.data import Dataset
 from bench.errors import BadInput
 from bench.outside.access import Access
 from bench.outside.file import File
+from bench.outside.loaded import Loaded
 from bench.outside.run import Run
 from bench.outside.zoo import ZOOS, Zoo
 
-FORMS = "FOLDER of a run, FILE.py:FUNCTION[@WEIGHTS], torchvision:NAME, timm:NAME, robustbench:NAME"
+FORMS = "FOLDER of a run, FILE.py:FUNCTION[@WEIGHTS[@NAME]], torchvision:NAME[@WEIGHTS], timm:NAME, robustbench:NAME"
 
 
 class Source(Protocol):
@@ -27,8 +29,10 @@ class Source(Protocol):
     def view(self) -> str: ...
     @property
     def dataset(self) -> str | None: ...
+    @property
+    def trained_here(self) -> bool: ...
 
-    def load(self, dataset: Dataset, access: Access) -> nn.Module: ...
+    def load(self, dataset: Dataset, access: Access) -> Loaded: ...
     def origin(self, net: nn.Module) -> str: ...
 
 
@@ -37,15 +41,34 @@ def parse_spec(text: str) -> Source:
     kind, _, entry = text.partition(":")
     if kind in ZOOS and entry:
         return Zoo(kind, entry)
-    place, _, weights = text.partition("@")
-    path, colon, function = place.rpartition(":")
-    if colon and path.endswith(".py") and function.isidentifier():
-        return File(Path(path).expanduser(), function, Path(weights).expanduser() if weights else None)
+    if found := re.fullmatch(r"(.+\.py):([^\W\d]\w*)(?:@(.*))?", text):
+        path, function, weights = found.groups()
+        return File(Path(path).expanduser(), function, *_weights(weights))
     if text.endswith(".py"):
         raise BadInput(f"say which function of it returns the model, {text}:FUNCTION")
-    folder, choices = (text, []) if Path(text).is_dir() else (place, weights.split("@") if weights else [])
+    return _run(text)
+
+
+def _weights(text: str | None) -> tuple[Path | None, str | None]:
+    """WEIGHTS[@NAME]: the file, and which of the models in it. An @ may be part of the file's path."""
+    if not text:
+        return None, None
+    file, at, choice = text.rpartition("@")
+    if not at or Path(text).expanduser().is_file():
+        return Path(text).expanduser(), None
+    if not re.fullmatch(r"[\w.+-]+", choice):
+        raise BadInput(f"weights {text} are not there, and {choice!r} is no name of a model in {file}")
+    return Path(file).expanduser(), choice
+
+
+def _run(text: str) -> Run:
+    """FOLDER[@EPOCH|@VIEW]. An @ may be part of the folder's path."""
+    folder, choices = text, list[str]()
+    while "@" in folder and not Path(folder).expanduser().is_dir():
+        folder, _, choice = folder.rpartition("@")
+        choices.append(choice)
     if not Path(folder).expanduser().is_dir():
-        raise BadInput(f"there is no folder {folder}, and the other forms are {FORMS}")
+        raise BadInput(f"there is no folder {text.partition('@')[0]}, and the other forms are {FORMS}")
     if not (Path(folder).expanduser() / "job.json").is_file():
         raise BadInput(f"{folder} has no job.json; name the folder of one run, such as .../s0-1a2b3c4d")
     epochs, views = ([c for c in choices if (c in FILES) is is_epoch] for is_epoch in (True, False))

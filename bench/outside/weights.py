@@ -1,64 +1,140 @@
 """Weights of somebody's model: safetensors, or what torch.save wrote, opened as tensors alone."""
 
 import pickle
+import re
+import warnings
+from argparse import Namespace
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PosixPath
+from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from bench.errors import BadInput
+from bench.outside.filetype import SAVE, file_format
+from bench.outside.states import Fit, State, fits, misfits, named_states, nearest
+from bench.plugins import blame
 
-NESTS = ("state_dict", "model_state_dict", "model", "net")  # where training scripts put the weights in a checkpoint
-PARALLEL = "module."  # what DataParallel puts before every name
+FIRST = ("", "state_dict", "model_state_dict", "model", "net")  # judged where a file holds several models
+NUMPY_NUMBER: Any = np.float64(0).__reduce__()[0]  # makes a number of numpy's from its bytes
+HARMLESS: list[Any] = [  # beside tensors in many checkpoints; making one runs no code of its author
+    Namespace,
+    PosixPath,
+    (PosixPath, "pathlib.PosixPath"),  # as Python before 3.13 calls it
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8", "b1")),
+    NUMPY_NUMBER,
+    (NUMPY_NUMBER, "numpy.core.multiarray.scalar"),  # as numpy 1 calls it
+]
 
-State = dict[str, Tensor]
 
-
-def read_state(path: Path, unsafe_pickle: bool = False) -> State:
-    """Tensors by name. BadInput where the file is damaged, holds anything else, or would have to be unpickled."""
+def read_weights(path: Path, unsafe_pickle: bool = False) -> object:
+    """What a file of weights holds. BadInput where it is no checkpoint, damaged, or would have to be unpickled."""
     if not path.is_file():
-        raise BadInput(f"weights {path} are not there; name a .safetensors file, or what torch.save wrote")
+        state = "are a folder" if path.is_dir() else "are not there"
+        raise BadInput(f"weights {path} {state}; name a .safetensors file, or what torch.save wrote")
     try:
-        content = load_file(path) if path.suffix == ".safetensors" else _load(path, unsafe_pickle)
-    except (SafetensorError, OSError, RuntimeError, EOFError, KeyError) as error:
-        raise BadInput(f"weights {path} cannot be read ({type(error).__name__}); the file is damaged") from error
-    if isinstance(content, nn.Module):
-        content = content.state_dict()
-    for nest in NESTS:
-        if isinstance(content, Mapping) and isinstance(content.get(nest), Mapping):
-            content = content[nest]
-    if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
-        held = f" of {', '.join(map(str, list(content)[:5]))}" if isinstance(content, Mapping) else ""
-        what = f"a {type(content).__name__}{held}"
-        raise BadInput(f"weights {path} hold {what}, and no state dict; save model.state_dict()")
-    if all(name.startswith(PARALLEL) for name in content):
-        return {name.removeprefix(PARALLEL): tensor for name, tensor in content.items()}
-    return dict(content)
+        if file_format(path) == "safetensors":
+            return load_file(path)
+        with path.open("rb") as file, torch.serialization.safe_globals(HARMLESS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what torch checks in sparse tensors, or would rather read otherwise
+            return torch.load(file, map_location="cpu", weights_only=not unsafe_pickle)
+    except BadInput:
+        raise
+    except SafetensorError as error:
+        raise BadInput(f"weights {path} are damaged ({error}); copy or download them again") from error
+    except Exception as error:  # unpickling runs anybody's code, and torch raises half a dozen types of its own
+        raise BadInput(f"weights {path} {_reason(error, unsafe_pickle)}") from error
 
 
-def _load(path: Path, unsafe_pickle: bool) -> object:
+def _reason(error: Exception, unsafe_pickle: bool) -> str:
+    """Why a file that torch.save has begun cannot be opened, and what to do."""
+    if isinstance(error, ModuleNotFoundError):
+        gone = f"were saved as objects of the module {error.name!r}, which is not there"
+        return f"{gone}; put its file beside FILE.py, or {SAVE} where it is"
+    if isinstance(error, AttributeError):
+        return f"were saved as objects whose class is gone ({blame(error)}); {SAVE} where it is"
+    found = re.search(r"nsupported (?:global: GLOBAL|class|type) (\S+)", str(error))
+    if isinstance(error, pickle.UnpicklingError) and found and not unsafe_pickle:
+        return (
+            f"hold more than tensors ({found[1].strip('`')}), and unpickling runs its author's code; {SAVE}, or give "
+            "--unsafe-pickle if you trust the file"
+        )
+    if isinstance(error, pickle.UnpicklingError | RuntimeError | EOFError | OSError | LookupError | ValueError):
+        return f"are damaged or cut short ({type(error).__name__}); copy or download them again"
+    return f"cannot be unpickled, {blame(error)}; {SAVE} where they were made"
+
+
+def fill(net: nn.Module, content: object, path: Path, choice: str | None = None) -> list[str]:
+    """Put weights into a model, all of them, and say what was chosen among several or left out.
+
+    content: as `read_weights` returns it.
+    choice:  which of the models in the file, by its name there or a word of that.
+    BadInput says what is left over on either side, or which models there are to choose from.
+    """
     try:
-        return torch.load(path, map_location="cpu", weights_only=not unsafe_pickle)
-    except pickle.UnpicklingError as error:
-        raise BadInput(
-            f"weights {path} hold more than tensors, and unpickling runs its author's code; save model.state_dict(), "
-            "or give --unsafe-pickle if you trust the file"
-        ) from error
+        wanted = net.state_dict()
+    except Exception as error:  # somebody's layers may say what their state is
+        raise BadInput(f"the model has no state dict, {blame(error)}") from error
+    states = named_states(content)
+    if not states:
+        raise BadInput(f"weights {path} hold {_described(content)}, and no state dict; {SAVE}")
+    found = sorted((fit for name, state in states.items() for fit in fits(wanted, state, name)), key=_rank)
+    fit = _chosen(found, states, wanted, path, choice)
+    try:
+        net.load_state_dict(wanted | {name: _dense(value) for name, value in fit.tensors.items()})
+    except Exception as error:  # layers may have a way of their own to load
+        raise BadInput(f"weights {path} cannot be put into the model, {blame(error)}") from error
+    said = []
+    if len(found) > 1 and choice is None:
+        names = ", ".join(_name(one) for one in found)
+        said.append(f"weights {path} hold {len(found)} models ({names}); {_name(fit)} is judged, {path}@NAME chooses")
+    if fit.left_out:
+        said.append(f"weights {path} have besides {len(fit.left_out)} tensors such as {fit.left_out[0]}, not used")
+    return said
 
 
-def fill(net: nn.Module, state: State, path: Path) -> None:
-    """Put weights into a model, all of them. BadInput says what is left over on either side."""
-    wanted = net.state_dict()
-    shared = wanted.keys() & state.keys()
-    found = {
-        "lacks": wanted.keys() - state.keys(),
-        "has besides": state.keys() - wanted.keys(),
-        "has in another shape": {name for name in shared if wanted[name].shape != state[name].shape},
-    }
-    wrong = [f"{what} {len(names)} tensors such as {min(names)}" for what, names in found.items() if names]
-    if wrong:
-        raise BadInput(f"weights {path} do not fit the model: the file {', '.join(wrong)}")
-    net.load_state_dict(state)
+def _chosen(found: list[Fit], states: Mapping[str, State], wanted: State, path: Path, choice: str | None) -> Fit:
+    """The model of a file that is meant. BadInput where none fits, or the choice names none or several."""
+    if choice is None and found:
+        return found[0]
+    named = [fit for fit in found if choice in (fit.name, fit.name.rpartition(".")[2])]
+    named = named or [fit for fit in found if choice in re.split(r"[._]", fit.name)]
+    if len(named) == 1:
+        return named[0]
+    place = min(states, key=_place_rank) if choice is None else choice
+    if place in states:
+        wrong = misfits(wanted, nearest(wanted, states[place]))
+        said = [f"{what} {len(names)} tensors such as {min(names)}" for what, names in wrong.items() if names]
+        whose = f"@{place}" if choice else ""
+        raise BadInput(f"weights {path}{whose} do not fit the model: the file {', '.join(said)}")
+    there = ", ".join(_name(fit) for fit in found) or "none"
+    many = "several models" if named else "no model"
+    raise BadInput(f"weights {path} hold {many} named {choice!r}; those that fit: {there}")
+
+
+def _name(fit: Fit) -> str:
+    return fit.name or "the tensors without a prefix"
+
+
+def _rank(fit: Fit) -> int:
+    return _place_rank(fit.name)
+
+
+def _place_rank(name: str) -> int:
+    return FIRST.index(name) if name in FIRST else len(FIRST)
+
+
+def _dense(value: object) -> object:
+    return value.to_dense() if isinstance(value, Tensor) and value.layout != torch.strided else value
+
+
+def _described(content: object) -> str:
+    if not isinstance(content, Mapping):
+        return f"a {type(content).__name__}"
+    keys = ", ".join(map(str, list(content)[:5])) or "nothing"
+    return f"a {type(content).__name__} of {keys}"

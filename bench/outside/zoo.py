@@ -20,6 +20,7 @@ from bench.data import Dataset
 from bench.errors import BadInput
 from bench.models.normalise import Normalise
 from bench.outside.access import Access, confined
+from bench.outside.loaded import Loaded
 from bench.registry import suggestion
 
 THREATS = ("Linf", "L2", "corruptions")  # RobustBench's boards: one name may stand on several, with other weights
@@ -33,7 +34,7 @@ class Zoo:
     package: str
     entry: str
 
-    epoch, view, dataset = "last", "main", None
+    epoch, view, dataset, trained_here = "last", "main", None, False
 
     def __str__(self) -> str:
         return f"{self.package}:{self.entry}"
@@ -43,14 +44,14 @@ class Zoo:
         """As rows and folders call it."""
         return f"{self.package}.{self.entry.replace('/', '-')}"
 
-    def load(self, dataset: Dataset, access: Access) -> nn.Module:
+    def load(self, dataset: Dataset, access: Access) -> Loaded:
         """BadInput where the package, the name or the weights are missing."""
         if not _installed(self.package):
             raise BadInput(
                 f"{self} needs the package {self.package}, which is not installed; pip install {self.package}"
             )
         with confined(str(self), access):
-            return ZOOS[self.package](self.entry, dataset, access)
+            return Loaded(ZOOS[self.package](self.entry, dataset, access))
 
     def origin(self, net: nn.Module) -> str:
         """The package, whose code the logits come from."""

@@ -1,0 +1,116 @@
+"""What a file given as weights is, by its first bytes and the names in it. Nothing in it is run."""
+
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+from bench.errors import BadInput
+
+Format = Literal["torch", "safetensors"]
+
+LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # what torch.save began files with before it wrote zip archives
+HEAD = 1024  # bytes that are looked at
+UNPACK = "unpack it and name the weights in it"
+DOWNLOAD = "download the file itself"
+SAVE = "save model.state_dict() with torch.save or safetensors"
+
+BEGINNINGS = {  # of files that people mistake for a checkpoint
+    b"version https://git-lfs": ("a Git LFS pointer in the place of the file", "fetch the file with `git lfs pull`"),
+    b"\x1f\x8b": ("a gzip archive", UNPACK),
+    b"BZh": ("a bzip2 archive", UNPACK),
+    b"\xfd7zXZ": ("an xz archive", UNPACK),
+    b"7z\xbc\xaf": ("a 7-zip archive", UNPACK),
+    b"Rar!": ("a RAR archive", UNPACK),
+    b"(\xb5/\xfd": ("a zstd archive", UNPACK),
+    b"\x89HDF": ("an HDF5 file, such as Keras writes", f"load it into a torch model and {SAVE}"),
+    b"\x93NUMPY": ("a NumPy array", SAVE),
+    b"GGUF": ("a GGUF file of a language model", SAVE),
+}
+PAGES = ("<!doctype", "<html", "<head", "<?xml")
+
+
+def file_format(path: Path) -> Format:
+    """How to open a file of weights. BadInput names what is no checkpoint, and what to do instead."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except OSError as error:
+        raise BadInput(f"weights {path} cannot be read ({error.strerror}); name a file that can be") from error
+    if _is_safetensors(head):
+        return "safetensors"
+    if head.startswith(LEGACY):
+        return "torch"
+    what, remedy = _mistaken(path, head) or ("", "")
+    if what:
+        raise BadInput(f"weights {path} are {what} and no checkpoint; {remedy}")
+    return "torch"
+
+
+def _is_safetensors(head: bytes) -> bool:
+    """A JSON object behind its length of eight bytes."""
+    return len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**32
+
+
+def _mistaken(path: Path, head: bytes) -> tuple[str, str] | None:
+    """What the file is and the way out; None where torch.save has written it."""
+    for beginning, said in BEGINNINGS.items():
+        if head.startswith(beginning):
+            return said
+    if not head:
+        return "an empty file", "copy or download it again"
+    if head.startswith(b"PK"):
+        return _archive(path)
+    if head.startswith(b"\x80"):
+        return "a pickle that torch.save has not written", SAVE
+    if _is_tar(path):
+        return None if {"pickle", "storages"} <= set(_members(path)) else ("a tar archive", UNPACK)
+    text = _text(head)
+    if text is None:
+        return "in no format of torch.save or safetensors", SAVE
+    if text.lstrip().lower().startswith(PAGES):
+        return "a web page", f"{DOWNLOAD}: the address leads to a page about it, or asks for a login"
+    return "a text file", DOWNLOAD if path.suffix else SAVE
+
+
+def _archive(path: Path) -> tuple[str, str] | None:
+    """The same of what begins as a zip archive does."""
+    if not zipfile.is_zipfile(path):
+        return "the beginning of a zip archive", "it is damaged or cut short, copy or download it again"
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    last = {name.rpartition("/")[2] for name in names}
+    if any("code/" in name for name in names) and "data.pkl" in last:
+        call = f"torch.jit.load({str(path)!r})"
+        return "a TorchScript archive, which holds a whole model", f"return {call} from FILE.py:FUNCTION, or {SAVE}"
+    if last & {"archive_format", "serialized_exported_program.json"}:
+        call = f"torch.export.load({str(path)!r}).module()"
+        return "a program of torch.export", f"return {call} from FILE.py:FUNCTION, or {SAVE}"
+    if "data.pkl" in last:
+        return None
+    if names and all(name.endswith(".npy") for name in names):
+        return "NumPy arrays", SAVE
+    return "a zip archive that torch.save has not written", UNPACK
+
+
+def _is_tar(path: Path) -> bool:
+    try:
+        return tarfile.is_tarfile(path)
+    except OSError:
+        return False
+
+
+def _members(path: Path) -> list[str]:
+    with tarfile.open(path) as archive:
+        return archive.getnames()
+
+
+def _text(head: bytes) -> str | None:
+    """None where the bytes are no text."""
+    try:
+        text = head.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 4:  # not just a letter that is cut at the end
+            return None
+        text = head[: error.start].decode("utf-8-sig")
+    return text if all(letter.isprintable() or letter.isspace() for letter in text) else None
