@@ -24,10 +24,15 @@ def plan_of(request: Request, budget: str, data: Dataset, recipe: str) -> Plan:
     if long and budget != PAPER:
         raise BadInput(f"--set {LONG} is for the plans of papers; give --budget {PAPER} too")
     plan = plan_of_paper(recipe, data.name, long, request.paper) if budget == PAPER else budget_of(budget, data).plan
-    if request.epochs is not None:
-        plan = replace(plan, epochs=request.epochs)
-    for setting in request.settings:
-        path, text = split_setting(setting)
+    settings = {setting: split_setting(setting) for setting in request.settings}
+    in_steps = [setting for setting, (path, text) in settings.items() if path == "plan.steps" and text != "none"]
+    in_epochs = [setting for setting, (path, _) in settings.items() if path == "plan.epochs"]
+    in_epochs = [f"--set {setting}" for setting in in_epochs] or [f"--epochs {request.epochs}"] * bool(request.epochs)
+    if in_steps and in_epochs:
+        raise BadInput(f"{in_epochs[0]} and --set {in_steps[0]} both give the length of a training; give one of them")
+    if in_epochs:
+        plan = replace(plan, epochs=request.epochs or plan.epochs, steps=None)
+    for setting, (path, text) in settings.items():
         if path.startswith("plan."):
             plan = override(plan, path.removeprefix("plan."), text, setting)
     check_used(plan, request.settings, recipe)
@@ -45,4 +50,4 @@ def check_used(plan: Plan, settings: Sequence[str], recipe: str) -> None:
 
 def in_words(request: Request, budget: str, plan: Plan, images: int, recipes: bool) -> str:
     """What tables group trainings by. recipes: whether the settings of recipes are for this one."""
-    return ", ".join([f"{budget}, {plan.epochs} epochs, {images} training images", *deviations(request, recipes)])
+    return ", ".join([f"{budget}, {plan.length_in_words}, {images} training images", *deviations(request, recipes)])

@@ -44,7 +44,7 @@ BAT = replace(BASE, epochs=100, milestones=(0.6, 0.9))
 ROBMASK = Plan(epochs=100, schedule="cosine")
 ADVPROP = Plan(105, weight_decay=1e-4, milestones=(30 / 105, 60 / 105, 90 / 105, 100 / 105), warm_up=5 / 105)
 TRADES = replace(BASE, epochs=76, milestones=(74 / 76,))  # from the 75th epoch on
-FAST = Plan(15, lr=0.2, schedule="triangle")  # CIFAR10/train_fgsm.py of Wong, Rice, Kolter
+FAST = Plan(15, lr=0.2, schedule="one-cycle", warm_up=0.5, warm_up_from=0.0)  # train_fgsm.py of its authors
 CUTMIX = Plan(300, 64, lr=0.25, weight_decay=1e-4)
 MTLAT = Plan(90, 256, "adam", lr=0.002, weight_decay=1e-4, milestones=(30 / 90, 60 / 90, 80 / 90), pad=0, flip=False)
 SCATTER = replace(BASE, batch_size=60, milestones=(0.3, 0.45))  # on SVHN the lr that AVmixup's paper names
@@ -108,13 +108,25 @@ def in_lines(recipe: str) -> list[str]:
 
 def described(plan: Plan) -> str:
     """All that is not the default of a data set."""
-    falls = ", ".join(f"{round(m * plan.epochs, 1):g}" for m in plan.milestones)
-    shapes = {"cosine": "along a cosine", "triangle": "up to half of the run, then down to nothing"}
+    length = plan.steps or plan.epochs
+    falls = ", ".join(f"{round(m * length, 1):g}" for m in plan.milestones)
+    curve = "lines" if plan.anneal == "linear" else "half cosines"
+    shapes = {
+        "cosine": "along a cosine",
+        "cosine-steps": "along a cosine by step",
+        "one-cycle": f"one cycle along {curve}, by step",
+    }
     schedule = shapes.get(plan.schedule, f"a tenth after {falls}")
     cropped = "" if plan.pad is None else f", random crop from {plan.pad} pixels around" if plan.pad else ", no crop"
     flipped = "" if plan.flip is None else ", flips" if plan.flip else ", no flips"
-    warm = f", warming up for {round(plan.warm_up * plan.epochs, 1):g}" if plan.warm_up else ""
     return (
-        f"{plan.epochs} epochs, batches of {plan.batch_size}, {plan.optimiser}, lr {plan.lr:g}, {schedule}{warm}, "
-        f"weight decay {plan.weight_decay:g}{cropped}{flipped}"
+        f"{plan.length_in_words}, batches of {plan.batch_size}, {plan.optimiser}, lr {plan.lr:g}, {schedule}"
+        f"{warm_up(plan)}, weight decay {plan.weight_decay:g}{cropped}{flipped}"
     )
+
+
+def warm_up(plan: Plan) -> str:
+    """How long the learning rate rises, behind a comma; empty where it does not, or as long as is usual."""
+    if plan.warm_up_steps is not None:
+        return f", warming up for {plan.warm_up_steps} steps"
+    return f", warming up for {round(plan.warm_up * (plan.steps or plan.epochs), 1):g}" if plan.warm_up else ""

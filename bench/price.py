@@ -41,7 +41,10 @@ def training_cost(work: Work, job: Job) -> float:
         forwards, backwards = step_passes(job.recipe, work.dataset, work.train.first(16))
     per_image = forwards + BACKWARD * backwards
     validation = len(work.holdout) * 11 * (1 + BACKWARD)  # PGD-10 and FGSM
-    return job.plan.epochs * (len(work.train) * per_image + validation)
+    images = job.plan.epochs * len(work.train)
+    if job.plan.steps is not None:
+        images = job.plan.steps * min(job.plan.batch_size, len(work.train))
+    return images * per_image + job.plan.epochs * validation
 
 
 def step_passes(recipe: Recipe, dataset: Dataset, batch: Images) -> tuple[float, float]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from copy import deepcopy
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from bench.plugins import blame, blamed, home_of
 from bench.seeding import seeded
 from bench.watch import Record, alarms, largest_gradient, validate
 
-CURVES = ["epoch", "lr", "loss", "gradient", "val_clean", "val_fgsm", "val_pgd", "seconds"]  # columns of train.csv
+# columns of train.csv; lr is that of the epoch's last step
+CURVES = ["epoch", "lr", "loss", "gradient", "val_clean", "val_fgsm", "val_pgd", "seconds"]
 
 Views = Mapping[str, nn.Module]
 
@@ -50,6 +52,7 @@ class Training:
         """start: the weights of the finished model that the job trains on."""
         self.job, self.dataset, self.device = job, dataset, device
         self.images, self.holdout = images.to(device), holdout.to(device)
+        self.plan = job.plan.for_images(len(images))
         with use_threads(job.threads), seeded(job.run, "init"):
             model = build(job.model, dataset)
             if start is not None:
@@ -84,7 +87,7 @@ class Training:
         """The epochs that are still to come."""
         sample = to_float(self.holdout.x[:64])
         with twinned(self.model, sample):
-            for epoch in range(len(self.curve), self.job.plan.epochs):
+            for epoch in range(len(self.curve), self.plan.epochs):
                 record = self._epoch(epoch)
                 self.curve.append(record)
                 if (record["val_pgd"], record["val_clean"]) >= self.best.get("score", (0.0, 0.0)):
@@ -95,26 +98,32 @@ class Training:
 
     def _epoch(self, epoch: int) -> Record:
         job, start = self.job, time.perf_counter()
-        lr = job.plan.lr_at(epoch)
-        for group in self.optimiser.param_groups:
-            group["lr"] = lr
+        first = epoch * self.plan.epoch_length(len(self.images))  # step
         total, steepest, seen = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
         with seeded(job.run, "epoch", epoch):
             pad = self.dataset.pad if job.plan.pad is None else job.plan.pad
             flip = self.dataset.flip if job.plan.flip is None else job.plan.flip
             batches = epoch_batches(self.images, job.plan.batch_size, pad=pad, flip=flip)
-            for x, y in batches:
+            for step, (x, y) in enumerate(islice(batches, self.plan.length(len(self.images)) - first), first):
+                lr = self._set_lr(step)
                 q = F.one_hot(y, self.dataset.num_classes).float()
                 total, seen = total + self._step(x, q) * len(x), seen + len(x)
                 steepest = largest_gradient(steepest, self.model)
         record = {"epoch": epoch + 1, "lr": lr, "loss": total.item() / seen, "gradient": steepest.item()}
-        where = f"in epoch {epoch + 1} of {job.plan.epochs} at lr {lr:g}"
+        where = f"in epoch {epoch + 1} of {self.plan.epochs} at lr {lr:g}"
         if not all(map(math.isfinite, record.values())):
             raise Failed(f"training diverged: loss {record['loss']:.4g}, gradient {record['gradient']:.4g} {where}")
         record |= validate(self.model, self.holdout, self.dataset.threat, job.plan.batch_size, job.precision)
         if math.isnan(record["val_clean"]) or not all(p.isfinite().all() for p in self.model.parameters()):
             raise Failed(f"training diverged: loss {record['loss']:.4g}, weights or logits no longer finite {where}")
         return record | {"seconds": time.perf_counter() - start}
+
+    def _set_lr(self, step: int) -> float:
+        """Give the optimiser the learning rate of a step, which is returned."""
+        lr = self.plan.lr_at_step(step, len(self.images))
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr
+        return lr
 
     def _step(self, x: Tensor, q: Tensor) -> Tensor:
         try:

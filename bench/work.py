@@ -71,6 +71,7 @@ def plan_work(
 
     images, (test, n) = training_images(request, data, budget, shelf), test_images(request, data, budget, shelf)
     held = min(HOLDOUT_MOST, len(images) // HOLDOUT_SHARE)
+    plans = {name: plan.for_images(len(images) - held) for name, plan in plans.items()}
     words = partial(in_words, request, budget_name, images=len(images))
     job = partial(Job, dataset=data.name, data=images.fingerprint(), model=model)
     job = partial(job, precision=request.precision, threads=request.threads)

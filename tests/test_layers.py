@@ -25,6 +25,7 @@ LAYERS = [  # a module imports from the lines above its own only
         "progress",
         "augment",
         "options",
+        "schedules",
         "toy",
         "workers",
         "registrable",

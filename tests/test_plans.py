@@ -78,10 +78,11 @@ def test_robmask_goes_down_a_cosine():
 def test_augmix_goes_down_a_cosine_and_fast_training_up_and_down():
     assert plan_of_paper("AugMix", "cifar10") == Plan(100, schedule="cosine")
     plan = plan_of_paper("FGSM-RS", "cifar10")
-    rates = [plan.lr_at(epoch) for epoch in range(plan.epochs)]
-    assert (plan.epochs, plan.weight_decay, max(rates)) == (15, 5e-4, rates[7])
-    assert rates == pytest.approx(rates[::-1])
-    assert (rates[0], rates[7]) == (pytest.approx(0.2 / 15), pytest.approx(0.2))
+    steps = plan.length(50_000)
+    rates = [plan.lr_at_step(step, 50_000) for step in range(steps)]
+    assert (plan.epochs, plan.weight_decay, steps, max(rates)) == (15, 5e-4, 15 * 390, pytest.approx(0.2))
+    up_and_down = [0.2 * min(2 * step / steps, 2 - 2 * step / steps) for step in range(steps)]  # torch's CyclicLR
+    assert rates == pytest.approx(up_and_down, abs=4 * 0.2 / steps)
 
 
 def test_robmask_on_imagenet_warms_up_and_falls_four_times():
@@ -96,10 +97,14 @@ def test_robmask_on_imagenet_warms_up_and_falls_four_times():
 @pytest.mark.parametrize("source", PLANS, ids=lambda source: source.paper)
 def test_a_plan_keeps_its_shape_at_another_length(source):
     plan = replace(source.plan, epochs=10 * source.plan.epochs)
-    within = plan.lr / plan.epochs if plan.schedule == "triangle" else 1e-9  # which has the rate of an epoch's middle
+    if plan.is_by_step:
+        images = 100 * plan.batch_size
+        for step in range(0, source.plan.length(images), 50):
+            short = source.plan.lr_at_step(step, images)
+            assert plan.lr_at_step(10 * step, images) == pytest.approx(short, abs=20 * plan.lr / plan.length(images))
+        return
     for epoch in range(source.plan.epochs):
-        middle = 10 * epoch + (5 if plan.schedule == "triangle" else 0)
-        assert plan.lr_at(middle) == pytest.approx(source.plan.lr_at(epoch), abs=1.001 * within)
+        assert plan.lr_at(10 * epoch) == pytest.approx(source.plan.lr_at(epoch))
 
 
 FAMILIES = {

@@ -446,6 +446,7 @@ def test_the_digest_of_a_job_changes_with_every_setting_but_the_seed():
 @pytest.mark.parametrize("field", [f.name for f in fields(Plan)])
 def test_the_digest_of_a_job_sees_into_its_plan(field):
     new = {"epochs": 7, "batch_size": 64, "optimiser": "adam", "schedule": "cosine", "milestones": (0.5,)}
+    new |= {"steps": 7, "warm_up_steps": 7, "anneal": "cosine", "accumulate": 2}
     assert replace(JOB, plan=replace(JOB.plan, **{field: new.get(field, 0.01)})).digest != JOB.digest
 
 

@@ -16,7 +16,7 @@ PAPER = "paper"
 IMAGES = {"cifar10": 50_000, "cifar100": 50_000, "svhn": 73_257, "tiny-imagenet": 100_000, "imagenet": 1_281_167}
 TEST_IMAGES = {"cifar10": 10_000, "cifar100": 10_000, "svhn": 26_032, "tiny-imagenet": 10_000, "imagenet": 50_000}
 TEST_IMAGES |= {"imagenet-100": 10_000}  # as M-TLAT says
-AS_PRINTED = re.compile(rf"{PAPER}, (\d+) epochs, (\d+) training images(, {LONG})?")  # budgets without own settings
+AS_PRINTED = re.compile(rf"{PAPER}, (\d+ \w+), (\d+) training images(, {LONG})?")  # budgets without own settings
 
 
 class Scale(NamedTuple):
@@ -60,9 +60,10 @@ class Scale(NamedTuple):
         if (row["dataset"], row["model"]) != (where.dataset, where.model) or budget is None:
             return False
         long = where.plan == "long"
-        epochs = where.epochs or plan_of_paper(row["recipe"], where.dataset, long, where.paper).epochs
+        plan = plan_of_paper(row["recipe"], where.dataset, long, where.paper)
+        length = f"{where.epochs} epochs" if where.epochs else plan.length_in_words
         images = where.images or IMAGES.get(where.dataset, int(budget[2]))  # ImageNet-100 has what its folder has
-        return (int(budget[1]), int(budget[2]), bool(budget[3])) == (epochs, images, long)
+        return (budget[1], int(budget[2]), bool(budget[3])) == (length, images, long)
 
 
 def length(reference: float, dataset: str) -> float:
