@@ -4,10 +4,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from bench import schedules
 from bench.errors import BadInput
 from bench.options import Options, option
-from bench.schedules import Anneal
+from bench.schedules import Anneal, cosine, falls, one_cycle
 
 Optimiser = Literal["sgd", "adam"]
 Schedule = Literal["steps", "cosine", "cosine-steps", "one-cycle"]
@@ -126,10 +125,10 @@ class Plan(Options):
             return self.lr_at(step // self.epoch_length(images))
         shape = step, self.length(images), self.warm_up_length(images), self.warm_up_from
         if self.schedule == "one-cycle":
-            return self.lr * schedules.one_cycle(*shape, self.anneal)
+            return self.lr * one_cycle(*shape, self.anneal)
         if self.schedule == "cosine-steps":
-            return self.lr * schedules.cosine(*shape)
-        return self.lr * schedules.falls(*shape, self.milestones)
+            return self.lr * cosine(*shape)
+        return self.lr * falls(*shape, self.milestones)
 
     def lr_at(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0, of a schedule by epoch."""
