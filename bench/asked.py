@@ -53,7 +53,7 @@ class Request:
     norm: str | None = None
     seeds: tuple[int, ...] = (0,)
     limit: int | None = None
-    precision: str = "fp32"  # or bf16, or auto for whichever the device computes faster
+    precision: str | None = None  # fp32, bf16, or auto for whichever the device computes faster; None: the budget's
     threads: int = 1  # that each training computes with, on a CPU
     transfer: bool = False  # judge each model on images crafted on each of the others too,
     source: tuple[str, ...] = ()  # and on those of these models from outside, by SPEC
@@ -178,6 +178,6 @@ def deviations(request: Request, recipes: bool) -> list[str]:
     recipes: whether the settings of recipes are for this training.
     """
     radii = [f"train-eps={request.train_eps:g}"] if request.train_eps else []
-    searched = [request.precision] if request.precision != "fp32" else []
+    searched = [request.precision] if request.precision and request.precision != "fp32" else []
     threads = [f"threads={request.threads}"] if request.threads != 1 else []
     return [*radii, *searched, *threads, *(s for s in request.settings if recipes or not s.startswith("recipe."))]

@@ -10,12 +10,48 @@ from bench.overrides import override
 from bench.plan import Budget, Plan
 from bench.plans import LONG, plan_of_paper
 
-PAPER = "paper"
+PAPER, LAPTOP = "paper", "laptop"
+LAST = ("last",)
+CYCLE = Budget(  # of --budget laptop: all training images, and the first thousand test images
+    Plan(epochs=10, batch_size=128, lr=0.2, weight_decay=5e-4, schedule="one-cycle"),
+    test=1000,
+    model="resnet8-s64",
+    precision="auto",
+    judged=LAST,
+)
+SMALL_IMAGE = 16  # pixels a side, below which images are too small for that net
+
+
+def budget_name(request: Request, cuda: bool) -> str:
+    """The budget asked for, or what is usual on a processor or a GPU."""
+    return request.budget or ("standard" if cuda else "quick")
 
 
 def budget_of(name: str, data: Dataset) -> Budget:
     """By name; that of papers is for all images, and its plans are those of the recipes."""
-    return {"quick": data.quick, "standard": data.standard, PAPER: Budget(data.standard.plan)}[name]
+    if name == LAPTOP:
+        return laptop(data)
+    return {"quick": replace(data.quick, judged=LAST), "standard": data.standard, PAPER: Budget(data.standard.plan)}[
+        name
+    ]
+
+
+def laptop(data: Dataset) -> Budget:
+    """What a processor of two cores trains in an hour or two a recipe: all images, and as many epochs for each recipe.
+
+    The learning rate goes through one cycle, and its peak is to that of other data sets as it is at the quick budget.
+    The net is one that processors compute fast, where the data set's own is as small; other sets keep theirs. Very
+    small images, such as the digits, train as long as at the standard budget.
+    """
+    if min(data.shape[1:]) < SMALL_IMAGE:
+        return replace(CYCLE, plan=replace(data.standard.plan, schedule=CYCLE.plan.schedule), model=None)
+    lr = CYCLE.plan.lr * data.quick.plan.lr / Plan.lr
+    return replace(CYCLE, plan=replace(CYCLE.plan, lr=lr), model=CYCLE.model if data.model == "resnet8" else None)
+
+
+def model_of(request: Request, budget: Budget, data: Dataset, cuda: bool) -> str:
+    """The network asked for, or the budget's, or the data set's own for a processor or a GPU."""
+    return request.model or budget.model or (data.model_cuda if cuda else data.model)
 
 
 def plan_of(request: Request, budget: str, data: Dataset, recipe: str) -> Plan:
@@ -48,6 +84,10 @@ def check_used(plan: Plan, settings: Sequence[str], recipe: str) -> None:
         raise BadInput(f"--set plan.milestones: {recipe} trains along a cosine, which has none; leave them out")
 
 
-def in_words(request: Request, budget: str, plan: Plan, images: int, recipes: bool) -> str:
-    """What tables group trainings by. recipes: whether the settings of recipes are for this one."""
-    return ", ".join([f"{budget}, {plan.length_in_words}, {images} training images", *deviations(request, recipes)])
+def in_words(request: Request, budget: str, plan: Plan, images: int, held: int, recipes: bool) -> str:
+    """What tables group trainings by. held: of the images. recipes: whether the settings of recipes are for this one.
+
+    Only the laptop's says how many are held out, so that trainings of other budgets keep their names.
+    """
+    sizes = f"{images} training images" + (f" ({held} held out)" if budget == LAPTOP else "")
+    return ", ".join([f"{budget}, {plan.length_in_words}, {sizes}", *deviations(request, recipes)])

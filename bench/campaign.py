@@ -86,7 +86,7 @@ def carry_out(requests: Sequence[Request], manner: Manner) -> tuple[list[Work], 
     fetch = manner.download and not manner.dry_run
     works = [plan_work(request, manner.data_dir, device, fetch, manner.shelf) for request in requests]
     how = (manner.batch_size, manner.save_adv, manner.shard)
-    runners = [Runner(work, manner.results, device, work.request.precision, *how) for work in works]
+    runners = [Runner(work, manner.results, device, work.precision, *how) for work in works]
     guests = [welcomed(work, Access(manner.data_dir, manner.download)) for work in works]
     workers = manner.workers or (1 if device.type == "cuda" else cores())
     todo = [runner.todo(manner.retrain) for runner in runners]

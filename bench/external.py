@@ -119,7 +119,7 @@ def admitted(source: Source, request: Request, terms: Terms, device: torch.devic
         data.fetch(terms.data_dir)
     test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, Shelf(terms.data_dir))
     conditions += tuple(corruptions_of(request, conditions, data, test, terms.data_dir))
-    how = (choose_precision(request.precision, device), terms.batch_size, terms.save_adv, terms.shard)
+    how = (choose_precision(request.precision or "fp32", device), terms.batch_size, terms.save_adv, terms.shard)
     exam = Exam(test.to(device), n, conditions, device, *how)
     loaded = load(source, data, Access(terms.data_dir, terms.download, terms.unsafe_pickle), device)
     for choice in loaded.choices:

@@ -141,8 +141,11 @@ class Plan(Options):
 
 @dataclass(frozen=True)
 class Budget:
-    """A plan, and how many training and test images it is meant for (None: all)."""
+    """A plan, how many training and test images it is meant for (None: all), and what it computes with."""
 
     plan: Plan
     train: int | None = None
     test: int | None = None
+    model: str | None = None  # None: the data set's own for the device
+    precision: str = "fp32"  # or auto
+    judged: tuple[str, ...] = ("last", "best")  # epochs whose models are judged

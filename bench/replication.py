@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from bench.asked import Request
+from bench.budgets import budget_name, budget_of, model_of
 from bench.campaign import Manner, carry_out
 from bench.data import dataset
 from bench.device import pick
@@ -103,7 +104,8 @@ def enough(seeds: tuple[int, ...], least: int) -> tuple[int, ...]:
 def crafted_on(part: Part, request: Request, manner: Manner) -> tuple[str, ...]:
     """The folder of the Standard model that images are crafted on, trained if it is not there; none in a dry run."""
     data = dataset(request.dataset, manner.data_dir)
-    own = request.model or (data.model_cuda if pick(manner.device).type == "cuda" else data.model)
+    cuda = pick(manner.device).type == "cuda"
+    own = model_of(request, budget_of(budget_name(request, cuda), data), data, cuda)
     model = part.crafter if part.where else PLAIN.get(own, "cnn")
     standard = replace(request, methods=("Standard",), model=model, attacks=(), transfer=False, eps=())
     (work,), _ = carry_out([standard], manner)

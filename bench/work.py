@@ -10,7 +10,7 @@ import torch
 
 from bench import models
 from bench.asked import Request, conditions_of, corruptions_of, split_setting, test_images
-from bench.budgets import budget_of, in_words, plan_of
+from bench.budgets import budget_name, budget_of, in_words, model_of, plan_of
 from bench.conditions import Condition
 from bench.contract import VALUE
 from bench.contract.model import views_of
@@ -36,7 +36,7 @@ FEWEST = 20  # training images: below that there is no hold-out to speak of
 class Work:
     """Trainings, and what each finished model is judged under."""
 
-    request: Request  # with the precision that is used in the place of `auto`
+    request: Request
     dataset: Dataset
     train: Images
     holdout: Images
@@ -47,6 +47,11 @@ class Work:
     conditions: tuple[Condition, ...]
     exhibits: tuple[str, ...]  # of each finished model
 
+    @property
+    def precision(self) -> str:
+        """fp32 or bf16, of trainings and of the search."""
+        return self.jobs[0].precision
+
 
 def plan_work(
     request: Request, data_dir: Path, device: torch.device, fetch: bool = False, shelf: Shelf | None = None
@@ -55,26 +60,28 @@ def plan_work(
 
     fetch: download the data set if it can be had so. shelf: images that another request has read already.
     """
-    request = replace(request, precision=choose_precision(request.precision, device))
     shelf = shelf or Shelf(data_dir)
     data = dataset(request.dataset, data_dir)
-    model = request.model or (data.model_cuda if device.type == "cuda" else data.model)
+    cuda = device.type == "cuda"
+    name_of_budget = budget_name(request, cuda)
+    budget = budget_of(name_of_budget, data)
+    precision = choose_precision(request.precision or budget.precision, device)
+    request = replace(request, precision=precision)
+    model = model_of(request, budget, data, cuda)
     models.parts(model, data)
     recipes = recipes_of(request, data)
     conditions = conditions_of(request, data)
     exhibits = tuple(EXHIBITS.select([*request.exhibits])) if request.exhibits else ()
-    budget_name = request.budget or ("standard" if device.type == "cuda" else "quick")
-    budget = budget_of(budget_name, data)
-    plans = {name: plan_of(request, budget_name, data, name) for name in recipes}
+    plans = {name: plan_of(request, name_of_budget, data, name) for name in recipes}
     if fetch and data.fetch:
         data.fetch(data_dir)
 
     images, (test, n) = training_images(request, data, budget, shelf), test_images(request, data, budget, shelf)
     held = min(HOLDOUT_MOST, len(images) // HOLDOUT_SHARE)
     plans = {name: plan.for_images(len(images) - held) for name, plan in plans.items()}
-    words = partial(in_words, request, budget_name, images=len(images))
+    words = partial(in_words, request, name_of_budget, images=len(images), held=held)
     job = partial(Job, dataset=data.name, data=images.fingerprint(), model=model)
-    job = partial(job, precision=request.precision, threads=request.threads)
+    job = partial(job, precision=precision, threads=request.threads)
     asked = [
         job(name=name, recipe=recipe, plan=plans[name], budget=words(plan=plans[name], recipes=True), seed=seed)
         for name, recipe in recipes.items()
@@ -90,7 +97,7 @@ def plan_work(
         test=test.to(device),
         n=n,
         jobs=jobs,
-        epochs=("last",) if budget_name == "quick" else ("last", "best"),
+        epochs=budget.judged,
         conditions=(*conditions, *corruptions_of(request, conditions, data, test, data_dir)),
         exhibits=exhibits,
     )

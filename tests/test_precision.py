@@ -65,7 +65,7 @@ def test_jobs_and_rows_name_the_precision_that_was_used():
         plan_work(Request(methods=("Standard",), limit_train=40, precision=asked), Path(), CPU)
         for asked in ("auto", used)
     )
-    assert auto.request.precision == auto.jobs[0].precision == used
+    assert auto.precision == auto.jobs[0].precision == used
     assert auto.jobs[0].run == own.jobs[0].run
 
 

@@ -25,8 +25,8 @@ GRID = (  # of a study itself
 @option("--model", help="Default: cnn for digits; resnet8 on a CPU, resnet18 on CUDA. NAME.pm1 picks a normaliser.")
 @option(
     "--budget",
-    type=click.Choice(["quick", "standard", "paper"]),
-    help="Default: quick on a CPU, standard on CUDA. paper: each recipe by its paper's plan, on all images.",
+    type=click.Choice(["quick", "laptop", "standard", "paper"]),
+    help="Default: quick on a CPU, standard on CUDA. laptop: all images, a small net, hours. paper: by papers' plans.",
 )
 @option("--epochs", type=POSITIVE, help="Instead of the budget's.")
 @option("--limit-train", type=POSITIVE, help="Train on so many images, balanced over the classes.")
@@ -49,8 +49,7 @@ GRID = (  # of a study itself
 @option(
     "--precision",
     type=click.Choice(["auto", "fp32", "bf16"]),
-    default="fp32",
-    help="Of training and search; judged in fp32. auto: bf16 where the device computes in it.",
+    help="Of training and search; judged in fp32. auto, as of --budget laptop: bf16 where it is fast. Default: fp32.",
 )
 @option("--workers", type=POSITIVE, help="Jobs side by side. Default: one a core on a CPU, one on CUDA.")
 @option("--threads", type=POSITIVE, help="Of each training, on a CPU. Default: 1; another number joins the run's name.")

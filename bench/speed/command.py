@@ -132,7 +132,7 @@ def loaded(terms: Terms, data: Dataset, device: torch.device) -> list[Named]:
 def trained(request: Request, terms: Terms, device: torch.device) -> list[Named]:
     manner = Manner(terms.data_dir, terms.results, terms.reports, terms.device, terms.batch_size)
     (work,), _ = carry_out([request], manner)
-    runner, found = Runner(work, terms.results, device, request.precision, terms.batch_size), list[Named]()
+    runner, found = Runner(work, terms.results, device, work.precision, terms.batch_size), list[Named]()
     for job in work.jobs:
         if reason := failure(terms.results / job.run):
             raise Failed(f"there is no {job.name} to attack, its training failed: {reason}")
