@@ -45,7 +45,7 @@ def laptop(data: Dataset) -> Budget:
     """
     if min(data.shape[1:]) < SMALL_IMAGE:
         return replace(CYCLE, plan=replace(data.standard.plan, schedule=CYCLE.plan.schedule), model=None)
-    lr = CYCLE.plan.lr * data.quick.plan.lr / Plan.lr
+    lr = CYCLE.plan.lr / (Plan.lr / data.quick.plan.lr)
     return replace(CYCLE, plan=replace(CYCLE.plan, lr=lr), model=CYCLE.model if data.model == "resnet8" else None)
 
 
