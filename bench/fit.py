@@ -14,7 +14,7 @@ from bench.price import training_cost
 from bench.progress import Event, Tell
 from bench.results import write_csv
 from bench.runfolder import describe_job, failure
-from bench.train import CURVES, Training
+from bench.train import CURVES, EMA_CURVES, Training
 from bench.watch import Record
 from bench.work import Work
 
@@ -50,8 +50,10 @@ def trained(work: Work, job: Job, results: Path, device: torch.device, told: Tol
     folder = results / job.run
     training = Training(job, work.dataset, work.train, work.holdout, device, start_of(job, results))
 
+    columns = CURVES + EMA_CURVES * bool(job.plan.ema)
+
     def log() -> None:
-        write_csv(folder / "train.csv", CURVES, [dict(record) for record in training.curve])
+        write_csv(folder / "train.csv", columns, [dict(record) for record in training.curve])
 
     def after(epoch: Record) -> None:
         log()
@@ -66,7 +68,8 @@ def trained(work: Work, job: Job, results: Path, device: torch.device, told: Tol
         stale.unlink()  # of older weights
     for epoch, views in {"last": last, "best": best}.items():
         save_views(folder / FILES[epoch], views, job.run)
-    return {
+    averaged = {"best_epoch_ema": training.best_average["epoch"] + 1} if job.plan.ema else {}
+    return averaged | {
         "passes_per_image": training.cost,
         "seconds": sum(record["seconds"] for record in training.curve),
         "best_epoch": training.best["epoch"] + 1,

@@ -43,6 +43,7 @@ class Plan(Options):
     warm_up_steps: int | None = option(None)  # in the place of warm_up, where lr changes by step
     warm_up_from: float = option(1 / 25)  # share of lr at which a rise by step begins
     anneal: Anneal = option("linear")  # of "one-cycle": along lines, or along half cosines
+    ema: float = option(0.0)  # share of a moving average of the weights that stays at a step; 0: there is none
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 2:
@@ -59,6 +60,8 @@ class Plan(Options):
             raise BadInput(f"warm_up={self.warm_up:g}: a share of the run, from 0 and below 1")
         if not 0 <= self.warm_up_from <= 1:
             raise BadInput(f"warm_up_from={self.warm_up_from:g}: a share of lr, from 0 to 1")
+        if not 0 <= self.ema < 1:
+            raise BadInput(f"ema={self.ema:g}: the share of an average that stays at a step, from 0 and below 1")
         if not all(0 < m < 1 for m in self.milestones):
             raise BadInput(f"milestones={self.milestones}: shares of the run, above 0 and below 1")
         for name in ("steps", "warm_up_steps"):

@@ -44,7 +44,7 @@ def training_cost(work: Work, job: Job) -> float:
     images = job.plan.epochs * len(work.train)
     if job.plan.steps is not None:
         images = job.plan.steps * min(job.plan.batch_size, len(work.train))
-    return images * per_image + job.plan.epochs * validation
+    return images * per_image + job.plan.epochs * validation * (2 if job.plan.ema else 1)
 
 
 def step_passes(recipe: Recipe, dataset: Dataset, batch: Images) -> tuple[float, float]:

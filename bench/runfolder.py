@@ -12,6 +12,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from bench import __version__
+from bench.averaging import add_averaged
 from bench.checkpoint import FILES, load_views
 from bench.data import Dataset
 from bench.device import describe
@@ -73,9 +74,18 @@ def environment(device: torch.device) -> dict[str, object]:
     }
 
 
-def finished(recipe: Recipe, model: str, dataset: Dataset, path: Path, run: str) -> Views:
-    """The models of a run by view, with the weights of one of its files. BadInput where these do not fit."""
-    states, views = load_views(path, run), recipe.finish(recipe.prepare(build(model, dataset)))
+def build_views(recipe: Recipe, model: str, dataset: Dataset, averaged: bool) -> Views:
+    """The models that a training ends with, by view, with no weights yet. averaged: also those of its average."""
+    views = recipe.finish(recipe.prepare(build(model, dataset)))
+    return add_averaged(views, recipe.finish(recipe.prepare(build(model, dataset)))) if averaged else views
+
+
+def finished(recipe: Recipe, model: str, dataset: Dataset, path: Path, run: str, averaged: bool = False) -> Views:
+    """The models of a run by view, with the weights of one of its files. BadInput where these do not fit.
+
+    averaged: whether the run has an average of its weights, `plan.ema`.
+    """
+    states, views = load_views(path, run), build_views(recipe, model, dataset, averaged)
     for view, net in views.items():
         try:
             net.load_state_dict(states[view])

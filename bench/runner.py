@@ -110,10 +110,11 @@ class Runner:
 
     def load(self, job: Job, folder: Path) -> dict[tuple[str, str], nn.Module]:
         """The finished models of a trained job, by epoch (last, best) and view."""
+        what = job.recipe, job.model, self.work.dataset
         return {
             (epoch, view): net.to(self.device).eval()
             for epoch in self.work.epochs
-            for view, net in finished(job.recipe, job.model, self.work.dataset, folder / FILES[epoch], job.run).items()
+            for view, net in finished(*what, folder / FILES[epoch], job.run, job.plan.ema > 0).items()
         }
 
     def start(self, job: Job) -> nn.Module | None:

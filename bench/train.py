@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bench.averaging import Average, add_averaged
 from bench.checkpoint import load_progress, save_progress
 from bench.contract.model import views_of
 from bench.data import Dataset, Images
@@ -29,6 +30,7 @@ from bench.watch import Record, alarms, largest_gradient, validate
 
 # columns of train.csv; lr is that of the epoch's last step
 CURVES = ["epoch", "lr", "loss", "gradient", "val_clean", "val_fgsm", "val_pgd", "seconds"]
+EMA_CURVES = ["ema_clean", "ema_fgsm", "ema_pgd"]  # behind them, of the average where there is one
 
 Views = Mapping[str, nn.Module]
 
@@ -60,7 +62,9 @@ class Training:
             model = job.recipe.prepare(model)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimiser = optimiser(job, self.model)
+        self.average = Average(self.model, job.plan.ema) if job.plan.ema else None
         self.best: dict[str, Any] = {}
+        self.best_average: dict[str, Any] = {}
         self.curve: list[Record] = []
         self.cost: dict[str, float] = {}  # passes of a training step, per image
 
@@ -74,14 +78,30 @@ class Training:
             self._restore(saved)
             self._train(saved, tick)
             with blamed(f"method {self.job.name}, once trained,", self.job.recipe):
-                last = views_of(self.job.recipe, deepcopy(self.model))
+                last = self._views()
                 self.model.load_state_dict(self.best["model"])
-                return last, views_of(self.job.recipe, self.model)
+                if self.average is not None:
+                    self.average.model.load_state_dict(self.best_average["model"])
+                return last, self._views()
+
+    def _views(self) -> Views:
+        """The plain models that the recipe makes of the weights as they are, and of their average."""
+        views = views_of(self.job.recipe, deepcopy(self.model))
+        if self.average is None:
+            return views
+        return add_averaged(views, views_of(self.job.recipe, deepcopy(self.average.model)))
 
     @property
     def alarms(self) -> list[str]:
         """What the epochs so far give reason to doubt."""
-        return alarms(self.curve, len(self.holdout), self.dataset.num_classes)
+        found = alarms(self.curve, len(self.holdout), self.dataset.num_classes)
+        steps, reach = self.plan.length(len(self.images)), 1 / (1 - self.plan.ema)
+        if self.average is not None and reach > steps:
+            found.append(
+                f"the average is mostly of early weights: plan.ema={self.plan.ema:g} reaches over {reach:.0f} steps, "
+                f"and the training has {steps}"
+            )
+        return found
 
     def _train(self, saved: Path, tick: Callable[[Record], None]) -> None:
         """The epochs that are still to come."""
@@ -90,9 +110,10 @@ class Training:
             for epoch in range(len(self.curve), self.plan.epochs):
                 record = self._epoch(epoch)
                 self.curve.append(record)
-                if (record["val_pgd"], record["val_clean"]) >= self.best.get("score", (0.0, 0.0)):
-                    score = (record["val_pgd"], record["val_clean"])
-                    self.best = {"score": score, "model": deepcopy(self.model.state_dict()), "epoch": epoch}
+                self.best = better(self.best, self.model, epoch, (record["val_pgd"], record["val_clean"]))
+                if self.average is not None:
+                    score = (record["ema_pgd"], record["ema_clean"])
+                    self.best_average = better(self.best_average, self.average.model, epoch, score)
                 save_progress(saved, self._state())
                 tick(record)
 
@@ -116,6 +137,9 @@ class Training:
         record |= validate(self.model, self.holdout, self.dataset.threat, job.plan.batch_size, job.precision)
         if math.isnan(record["val_clean"]) or not all(p.isfinite().all() for p in self.model.parameters()):
             raise Failed(f"training diverged: loss {record['loss']:.4g}, weights or logits no longer finite {where}")
+        if self.average is not None:
+            found = validate(self.average.model, self.holdout, self.dataset.threat, job.plan.batch_size, job.precision)
+            record |= {name.replace("val_", "ema_"): share for name, share in found.items()}
         return record | {"seconds": time.perf_counter() - start}
 
     def _set_lr(self, step: int) -> float:
@@ -134,6 +158,8 @@ class Training:
             said = blame(error, home_of(self.job.recipe))
             raise Failed(f"the loss raised {said}; mend it and run again with --retrain") from error
         self.optimiser.step()
+        if self.average is not None:
+            self.average.update(self.model)
         return loss.detach()
 
     def _gradient(self, x: Tensor, q: Tensor) -> Tensor:
@@ -152,6 +178,8 @@ class Training:
     def _state(self) -> dict[str, Any]:
         model, optimiser = self.model.state_dict(), self.optimiser.state_dict()
         kept = {"best": self.best, "curve": self.curve, "cost": self.cost, "threads": self.job.threads}
+        if self.average is not None:
+            kept |= {"average": self.average.state_dict(), "best_average": self.best_average}
         return {"job": self.job.run, "model": model, "optimiser": optimiser} | kept
 
     def _restore(self, saved: Path) -> None:
@@ -166,6 +194,16 @@ class Training:
             self.model.load_state_dict(state["model"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.best, self.curve, self.cost = state["best"], state["curve"], state["cost"]
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
+                self.best_average = state["best_average"]
+
+
+def better(best: dict[str, Any], model: nn.Module, epoch: int, score: tuple[float, float]) -> dict[str, Any]:
+    """The best epoch so far, now that another has this score: PGD-10 accuracy on the hold-out, then clean accuracy."""
+    if best and not (score >= best["score"] or math.isnan(best["score"][0])):  # as of an average's first epochs
+        return best
+    return {"score": score, "model": deepcopy(model.state_dict()), "epoch": epoch}
 
 
 def optimiser(job: Job, model: nn.Module) -> torch.optim.Optimizer:

@@ -10,6 +10,7 @@ import torch
 
 from bench import models
 from bench.asked import Request, conditions_of, corruptions_of, split_setting, test_images
+from bench.averaging import check_averaging
 from bench.budgets import budget_name, budget_of, in_words, model_of, plan_of
 from bench.conditions import Condition
 from bench.contract import VALUE
@@ -150,9 +151,12 @@ def check_fit(jobs: Sequence[Job], model: str, data: Dataset) -> None:
     """BadInput where a recipe cannot prepare this model, or make it a finished one."""
     with seeded("fit"):
         net = models.build(model, data)
-        for name, recipe in dict.fromkeys((job.name, job.recipe) for job in jobs):
+        for name, recipe, averaged in dict.fromkeys((job.name, job.recipe, job.plan.ema > 0) for job in jobs):
             with blamed(f"method {name} on model {model}", recipe):
-                views_of(recipe, recipe.prepare(deepcopy(net)))
+                prepared = recipe.prepare(deepcopy(net))
+                views = views_of(recipe, deepcopy(prepared))
+            if averaged:
+                check_averaging(name, prepared, views)
 
 
 def training_images(request: Request, data: Dataset, budget: Budget, shelf: Shelf) -> Images:

@@ -43,7 +43,7 @@ LAYERS = [  # a module imports from the lines above its own only
         "papers",
         "course",
     },
-    {"plans", "folding", "tuning", "audit", "adversarial", "corruptions", "caption"},
+    {"averaging", "plans", "folding", "tuning", "audit", "adversarial", "corruptions", "caption"},
     {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
     {"attacks", "contract", "watch", "exhibits"},

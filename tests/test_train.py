@@ -50,9 +50,10 @@ class Killed(Exception):
     pass
 
 
-def weights(asked: Job, saved: Path) -> tuple[str, str]:
+def weights(asked: Job, saved: Path) -> dict[tuple[str, str], str]:
     last, best = training(asked).run(saved)
-    return fingerprint(last["main"]), fingerprint(best["main"])
+    views = {"last": last, "best": best}
+    return {(epoch, view): fingerprint(net) for epoch in views for view, net in views[epoch].items()}
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,8 @@ def weights(asked: Job, saved: Path) -> tuple[str, str]:
         ("M2AT", {"optimiser": "adam"}),
         ("Standard", {"schedule": "one-cycle", "steps": 12}),
         ("Standard", {"schedule": "cosine-steps", "warm_up": 0.5}),
+        ("M2AT", {"ema": 0.9}),
+        ("AdvProp", {"ema": 0.9}),  # batch norms in branches
     ],
 )
 def test_a_training_killed_after_any_epoch_ends_with_the_same_weights(tmp_path, name, changes):

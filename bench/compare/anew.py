@@ -16,13 +16,13 @@ from bench.data import Dataset
 from bench.device import pick, prepare
 from bench.errors import BadInput
 from bench.job import Job
-from bench.models import build
 from bench.plan import Plan
 from bench.plugins import load_plugins
 from bench.pool import run_jobs
 from bench.price import cell_cost, training_cost
 from bench.progress import Progress
 from bench.results import Row, read_job, read_rows, run_folders, write_json
+from bench.runfolder import build_views
 from bench.runner import Runner
 from bench.sweeps import Swept
 from bench.work import Work, plan_work
@@ -115,7 +115,7 @@ def plant(baseline: Path, record: Record, folder: Path, job: Job, dataset: Datas
         if not path.exists():
             raise BadInput(f"{path} is missing, and --level 1 judges stored weights; {REMAKE}")
         states = load_views(path, str(record.get("run")))
-        models = job.recipe.finish(job.recipe.prepare(build(job.model, dataset)))
+        models = build_views(job.recipe, job.model, dataset, job.plan.ema > 0)
         try:
             for view, model in models.items():
                 model.load_state_dict(states[view])

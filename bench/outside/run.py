@@ -64,7 +64,9 @@ class Run:
             raise BadInput(f"{path} is not there; copy the weights beside job.json, or train with `bench run`")
         request = Request(train_eps=record["train_eps"], settings=tuple(record["settings"]))  # type: ignore[arg-type]
         recipe = customised(str(record["name"]), request.settings, radius_factor(request, dataset))
-        views = finished(recipe, str(record["model"]), dataset, path, str(record["run"]))
+        plan = record.get("plan")
+        averaged = isinstance(plan, dict) and bool(plan.get("ema"))
+        views = finished(recipe, str(record["model"]), dataset, path, str(record["run"]), averaged)
         if self.view not in views:
             raise BadInput(f"{self.folder} has no view {self.view!r}; {suggestion(self.view, list(views))}")
         return Loaded(views[self.view])
