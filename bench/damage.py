@@ -13,7 +13,8 @@ from torch import Tensor
 from bench.conditions import Corrupted
 from bench.corruptions import CORRUPTIONS, SETS, corrupted, find_ice, members, parameters, refusal, table_size
 from bench.data import Dataset, Images
-from bench.data.corrupted import Official, find_official
+from bench.data.corrupted import Official, find_official, official_folder
+from bench.data.files import warn_once
 from bench.errors import UnknownName
 from bench.ranges import Ranges
 from bench.registry import suggestion
@@ -54,8 +55,9 @@ def damages(
     ranges: of those of M-TLAT, in the place of the paper's.
     """
     for name in names_of(texts, dataset):
-        for severity in severities:
-            official = find_official(name, severity, dataset, len(test), data_dir)
+        published_as = {s: find_official(name, s, dataset, len(test), data_dir) for s in severities}
+        tell_lacking(name, [s for s, official in published_as.items() if not official], dataset, data_dir)
+        for severity, official in published_as.items():
             if official:
                 official.check(test)
                 yield Corrupted(name, severity, _params(published(official)), partial(_read, official))
@@ -64,6 +66,14 @@ def damages(
                 if ranges and (settings := ranges.settings(name, severity)):
                     made |= {"calibrated": ranges.of, "parameters": settings}
                 yield Corrupted(name, severity, _params(made), partial(_make, name, severity, data_dir, settings))
+
+
+def tell_lacking(name: str, severities: Sequence[int], dataset: Dataset, data_dir: Path) -> None:
+    """On stderr, what a folder of published images should hold and does not, so that it is generated."""
+    folder = official_folder(dataset, data_dir)
+    if folder and severities and name in (*SETS["imagenet-c"], *SETS["extra"]):
+        listed = ", ".join(map(str, severities))
+        warn_once(f"{folder} lacks {name} at severity {listed}, which is generated here; its rows say so")
 
 
 def published(official: Official) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Ranges of M-TLAT's four corruptions as `bench calibrate` found them on a model, in the place of the paper's."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def read_ranges(path: Path, data: Dataset) -> Ranges:
         record = json.loads(path.read_text())
         ends = {name: tuple(end["amount"] for end in found["ends"]) for name, found in record["ranges"].items()}
         of, shape = str(record["identity"])[:8], tuple(record["shape"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(f"--calibration {path} is no calibration.json of `bench calibrate` ({error})") from error
     if shape != data.shape:
         raise BadInput(f"--calibration {path} is of images {shape}, and those of {data.name} are {data.shape}")
@@ -36,4 +37,10 @@ def read_ranges(path: Path, data: Dataset) -> Ranges:
             f"--calibration {path} has no whole range for {', '.join(short)}: no amount cost its model enough; "
             "calibrate on a stronger model, or take these from the file"
         )
+    if odd := [name for name, amounts in ends.items() if not all(is_amount(amount) for amount in amounts)]:
+        raise BadInput(f"--calibration {path}: the ends of {odd[0]} are {ends[odd[0]]}; they are numbers from 0 up")
     return Ranges(of, ends)
+
+
+def is_amount(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf

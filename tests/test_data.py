@@ -1,8 +1,12 @@
 """Facts about data sets, their readers, and training batches."""
 
 import hashlib
+import os
 import pickle
 import re
+import struct
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -198,9 +202,52 @@ def break_depth(root: Path) -> None:
     Image.fromarray(np.zeros((8, 8), np.uint16)).save(root / "test" / "dog" / "0002.png")
 
 
+def second(root: Path) -> Path:
+    return root / "test" / "dog" / "0002.png"
+
+
+def break_depth_of_colours(root: Path) -> None:
+    """A PNG of 8x8 pixels, 16 bits a channel, which Pillow does not write."""
+    header = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
+    chunks = {b"IHDR": header, b"IDAT": zlib.compress(bytes(8 * (1 + 8 * 6))), b"IEND": b""}
+    sealed = [struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks.items()]
+    second(root).write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(sealed))
+
+
+def break_frames(root: Path) -> None:
+    frames = [Image.new("RGB", (8, 8), (k, 0, 0)) for k in range(3)]
+    frames[0].save(root / "test" / "dog" / "film.tif", save_all=True, append_images=frames[1:])
+
+
+def break_bomb(root: Path) -> None:
+    """A PNG that says it has a billion pixels."""
+    content = bytearray(second(root).read_bytes())
+    content[16:24] = struct.pack(">II", 40_000, 25_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    second(root).write_bytes(content)
+
+
+def break_pipe(root: Path) -> None:
+    os.mkfifo(root / "test" / "dog" / "pipe.png")
+
+
+def break_link(root: Path) -> None:
+    (root / "test" / "dog" / "lost.png").symlink_to(root / "nowhere.png")
+
+
+def break_circle(root: Path) -> None:
+    (root / "test" / "dog" / "again").symlink_to(root / "test")
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
+        (break_depth_of_colours, "0002.png has 16 bits a channel; save it with 8"),
+        (break_frames, "film.tif holds 3 pictures; save each in a file of its own"),
+        (break_bomb, "cannot read the image .*0002.png .*decompression bomb"),
+        (break_pipe, "pipe.png is a link to nothing, a pipe or a device, and no image"),
+        (break_link, "lost.png is a link to nothing, a pipe or a device, and no image"),
+        (break_circle, "dog/again is a link to a folder that it lies in, so its images have no end"),
         (break_class, "test/mouse is not a class of this data set; wanted: cat, dog"),
         (break_missing_class, "test/dog is missing; wanted: cat, dog"),
         (break_empty, "no image in .*test/dog"),
@@ -217,6 +264,41 @@ def test_broken_folder(tmp_path, damage, message):
     with pytest.raises(BadInput, match=message) as error:
         data.load("test", NOWHERE)
     assert "\n" not in str(error.value)
+
+
+def test_images_of_every_kind_are_read_and_other_files_are_named(tmp_path, caplog):
+    root = write_folder(tmp_path, per_class=1)
+    for k, suffix in enumerate(["jpg", "JPEG", "ppm", "bmp", "tif", "tiff", "webp"]):
+        Image.new("RGB", (8, 8), (100 + k,) * 3).save(root / "test" / "dog" / f"other.{suffix}")
+    Image.new("L", (8, 8), 120).save(root / "test" / "dog" / "other.pgm")
+    (root / "test" / "dog" / "more" / "still more").mkdir(parents=True)
+    Image.new("RGB", (8, 8), (130,) * 3).save(root / "test" / "dog" / "more" / "still more" / "deep.png")
+    for name in ("notes.txt", "film.gif", ".hidden"):
+        (root / "test" / "dog" / name).write_bytes(b"no image that is read")
+    Image.new("RGB", (8, 8)).save(root / "test" / "loose.png")
+    test = dataset(f"folder:{root}", NOWHERE).load("test", NOWHERE)
+    assert test.y.tolist().count(1) == 10
+    assert {21, 100, 120, 130} < set(test.x[:, 0, 0, 0].tolist())  # beside those of lossy formats
+    counted, loose = "left out 2 files that are no images (1 .gif, 1 .txt)", "left out 1 images that are in no class"
+    assert sum(counted in message for message in caplog.messages) == sum(loose in m for m in caplog.messages) == 1
+
+
+def test_what_is_transparent_or_printed_in_four_colours_is_read_without_a_warning(tmp_path):
+    root = write_folder(tmp_path, per_class=1)
+    palette = Image.new("P", (8, 8), 3)
+    palette.putpalette([7, 8, 9] * 256)
+    palette.save(root / "test" / "dog" / "palette.png", transparency=bytes(range(256)))
+    Image.new("RGBA", (8, 8), (50, 60, 70, 0)).save(root / "test" / "dog" / "alpha.png")
+    Image.new("CMYK", (8, 8), (0, 0, 0, 255)).save(root / "test" / "dog" / "press.tif")
+    colours = {tuple(image[:, 0, 0].tolist()) for image in dataset(f"folder:{root}", NOWHERE).load("test", NOWHERE).x}
+    assert {(7, 8, 9), (50, 60, 70), (0, 0, 0)} < colours
+
+
+def test_a_first_image_of_more_pixels_than_are_safe_is_refused(tmp_path):
+    root = write_folder(tmp_path, per_class=1)
+    Image.new("1", (10_000, 10_000)).save(root / "train" / "cat" / "0000.png")
+    with pytest.raises(BadInput, match=r"cannot read the image .*0000.png .*exceeds limit of"):
+        dataset(f"folder:{root}", NOWHERE)
 
 
 def test_one_class_is_not_a_data_set(tmp_path):
@@ -267,8 +349,8 @@ def test_cifar_npz_keeps_the_test_order(tmp_path):
         ({"y_test": np.zeros(19, np.int64)}, r"y_test in .* is int64 \(19,\); it must be whole numbers \(20,\)"),
         ({"y_test": np.zeros(20)}, "y_test in .* is float64"),
         ({"y_test": np.arange(20)}, "labels 0 to 19; they must lie in 0 to 9"),
-        ({"y_test": np.array([None] * 20)}, "cannot read the test split of .*cifar10.npz"),
-        ({"y_test": None}, "y_test is not a file in the archive"),
+        ({"y_test": np.array([None] * 20)}, r"y_test in .* is object \(20,\); it must be whole numbers"),
+        ({"y_test": None}, "cannot read the test split of .*There is no item named 'y_test.npy' in the archive"),
     ],
 )
 def test_broken_npz(tmp_path, change, message):
@@ -283,6 +365,23 @@ def test_npz_that_is_none(tmp_path, content):
     (tmp_path / "cifar10.npz").write_bytes(content)
     with pytest.raises(BadInput, match="cannot read the test split of"):
         dataset("cifar10", tmp_path).load("test", tmp_path)
+
+
+def test_an_archive_that_claims_more_images_than_memory_holds_is_refused_unread(tmp_path):
+    with zipfile.ZipFile(tmp_path / "cifar10.npz", "w") as archive, archive.open("x_test.npy", "w") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (10**12, 32, 32, 3)}
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(
+        BadInput, match=r"1000000000000 images of x_test in .*cifar10.npz take \d+ GiB and this machine"
+    ):
+        dataset("cifar10", tmp_path).load("test", tmp_path)
+
+
+def test_of_two_layouts_the_first_is_read_and_the_other_is_named(tmp_path, caplog):
+    np.savez(tmp_path / "cifar10.npz", **tiny_cifar())
+    write_folder(tmp_path / "cifar10", size=32, classes=CLASSES, per_class=1)
+    assert len(dataset("cifar10", tmp_path).load("test", tmp_path)) == 10
+    assert caplog.messages == [f"cifar10 is read from {tmp_path}/cifar10, and {tmp_path}/cifar10.npz left out"]
 
 
 def test_cifar_folder_has_official_classes(tmp_path):

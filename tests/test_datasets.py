@@ -239,6 +239,25 @@ def test_cifar_100_c_is_found(tmp_path):
     paired(tmp_path, "cifar100", "CIFAR-100-C")
 
 
+def test_what_a_published_set_lacks_is_named_and_what_is_no_array_refused(tmp_path, caplog):
+    x, y = pixels(10, 32), np.arange(10)
+    np.savez(tmp_path / "cifar10.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    data, folder = dataset("cifar10", tmp_path), tmp_path / "CIFAR-10-C"
+    test = data.load("test", tmp_path)
+    folder.mkdir()
+    assert len(list(damages(["snow", "rotation"], (1, 3), data, test, tmp_path))) == 4
+    assert caplog.messages == [f"{folder} lacks snow at severity 1, 3, which is generated here; its rows say so"]
+    np.save(folder / "labels.npy", np.tile(y, 5))
+    np.save(folder / "snow.npy", np.array([None] * 50))
+    with pytest.raises(BadInput, match=r"snow\.npy holds Python objects, which are not opened"):
+        next(damages(["snow"], (1,), data, test, tmp_path))
+    np.save(folder / "labels.npy", np.tile(y, 5) / 2)
+    with pytest.raises(
+        BadInput, match=r"labels\.npy holds labels float64 \(50,\); cifar10 needs whole numbers \(50,\)"
+    ):
+        next(damages(["snow"], (1,), data, test, tmp_path))
+
+
 @pytest.mark.parametrize(
     ("name", "folder", "write"),
     [("tiny-imagenet", "Tiny-ImageNet-C", write_tiny), ("imagenet", "ImageNet-C", write_imagenet)],

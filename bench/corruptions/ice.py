@@ -75,8 +75,10 @@ def find_ice(data_dir: Path | None, used: int = USED) -> Ice:
 @lru_cache(4)
 def _photographs(folder: Path, used: int) -> Ice:
     try:
+        if lacking := [name for name in PHOTOGRAPHS[:used] if not (folder / name).is_file()]:
+            raise OSError(f"no file {lacking[0]}")
         images = [Image.open(folder / name).convert("RGB") for name in PHOTOGRAPHS[:used]]
-    except OSError as error:
+    except Exception as error:  # Pillow's readers raise what they like at damaged files
         wanted = ", ".join(PHOTOGRAPHS[:used])
         raise BadInput(f"cannot read the photographs of frost in {folder} ({error}); it must hold {wanted}") from None
     return Ice("photographs", tuple(torch.from_numpy(np.array(image).transpose(2, 0, 1)) for image in images))

@@ -4,6 +4,7 @@ Hendrycks & Dietterich, ICLR 2019, arXiv:1903.12261. The first two are one file 
 the whole test set at severity 1, then at 2, to 5, and labels.npy; the others are folders <name>/<severity>/<class>/.
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from bench.data.dataset import Dataset, Images, Source
 from bench.data.folder import read_folder
+from bench.data.layouts import read_header
 from bench.errors import BadInput
 
 SETS = {
@@ -53,8 +55,9 @@ class Official:
             return source.y[source.order("test")]
         path = self.folder / "labels.npy"
         y = _opened(path)
-        if y.shape != (self.total * SEVERITIES,):
-            raise BadInput(f"{path} holds labels {y.shape}; {self.dataset.name} needs ({self.total * SEVERITIES},)")
+        if y.shape != (self.total * SEVERITIES,) or not np.issubdtype(y.dtype, np.integer):
+            wanted = f"whole numbers ({self.total * SEVERITIES},)"
+            raise BadInput(f"{path} holds labels {y.dtype} {y.shape}; {self.dataset.name} needs {wanted}")
         return y[self.total * (self.severity - 1) :][: self.total].astype(np.int64)
 
     def check(self, test: Images) -> None:
@@ -88,10 +91,16 @@ class Official:
 
 def find_official(name: str, severity: int, dataset: Dataset, total: int, data_dir: Path) -> Official | None:
     """The published images of a corruption, if they are there for this data set."""
-    folder = data_dir / SETS.get(dataset.name, "")
-    if folder != data_dir and ((folder / f"{name}.npy").exists() or (folder / name / str(severity)).is_dir()):
+    folder = official_folder(dataset, data_dir)
+    if folder and ((folder / f"{name}.npy").exists() or (folder / name / str(severity)).is_dir()):
         return Official(folder, name, severity, dataset, total)
     return None
+
+
+def official_folder(dataset: Dataset, data_dir: Path) -> Path | None:
+    """Where the published images for this data set are, if they are there."""
+    folder = data_dir / SETS.get(dataset.name, "")
+    return folder if folder != data_dir and folder.is_dir() else None
 
 
 @lru_cache(256)
@@ -102,13 +111,16 @@ def _folder(root: Path, dataset: Dataset, severity: int) -> Source:
 def _opened(path: Path) -> NDArray[np.uint8]:
     """An array whose values are read when they are looked at. BadInput if the file is cut off or no array."""
     try:
+        if not path.is_file():
+            raise OSError("there is no such file")
         with path.open("rb") as file:
-            np.lib.format.read_magic(file)
-            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            shape, dtype = read_header(file)
             begin, size = file.tell(), path.stat().st_size
-    except (OSError, ValueError) as error:
+    except Exception as error:  # NumPy reads the header as Python, and raises what that raises
         raise BadInput(f"{path} cannot be read ({error}); put the published file there") from None
-    expected = begin + int(np.prod(shape)) * dtype.itemsize
+    if dtype.hasobject:
+        raise BadInput(f"{path} holds Python objects, which are not opened; put the published file there")
+    expected = begin + math.prod(shape) * dtype.itemsize
     if size != expected:
         raise BadInput(f"{path} has {size} bytes where its {shape} {dtype} need {expected}; download it again")
     return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]

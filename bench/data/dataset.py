@@ -132,17 +132,21 @@ class Dataset:
         if limit is not None and not 1 <= limit <= total:
             raise BadInput(f"a limit of {limit} does not fit the {split} split of {self.name}; give 1 to {total}")
         chosen = source.order(split)[:limit]
-        needed = len(chosen) * math.prod(self.shape) / 2**30
-        if needed > memory():
-            way_out = "give --limit-train fewer" if split == "train" else "a larger one is needed"
-            size = f"{len(chosen)} {split} images of {self.name} take {needed:.0f} GiB"
-            raise BadInput(f"{size} and this machine has {memory():.0f} GiB; {way_out}")
+        way_out = "give --limit-train fewer" if split == "train" else "a larger one is needed"
+        check_memory(len(chosen), self.shape, f"{split} images of {self.name}", way_out)
         try:
             images = Images(torch.from_numpy(source.pixels(chosen)), torch.from_numpy(source.y[chosen]))
             check_labels(images.y, self.num_classes, "the data set")
         except BadInput as error:
             raise BadInput(f"{split} split of data set {self.name}: {error}") from error
         return images
+
+
+def check_memory(count: int, shape: Shape, what: str, way_out: str) -> None:
+    """BadInput where so many 8-bit images (C, H, W) are more than the machine's memory holds."""
+    needed = count * math.prod(shape) / 2**30
+    if needed > memory():
+        raise BadInput(f"{count} {what} take {needed:.0f} GiB and this machine has {memory():.0f} GiB; {way_out}")
 
 
 def memory() -> float:

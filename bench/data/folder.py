@@ -1,7 +1,6 @@
-"""Image folders: ROOT/{train,test}/<class>/*.png|jpg|jpeg, all images of one size."""
+"""Image folders: ROOT/{train,test}/<class>/ with images of one size, also in folders below."""
 
 import hashlib
-import os
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,16 +9,24 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from bench.data.dataset import Dataset, Shape, Source
+from bench.data.dataset import Dataset, Shape, Source, check_memory
+from bench.data.files import (
+    CHANNELS,
+    LAYOUT,
+    SUFFIXES,
+    converted,
+    decode,
+    huge_images_refused,
+    images_of,
+    names,
+    warn_once,
+)
 from bench.errors import BadInput
 from bench.plan import Budget, Plan
 from bench.threat import Linf
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
-LAYOUT = "an image folder holds {train,test}/<class>/*.png|jpg|jpeg"
-CHANNELS = {"1": 1, "L": 1, "LA": 1, "P": 3, "PA": 3, "RGB": 3, "RGBA": 3, "CMYK": 3, "YCbCr": 3}  # by Pillow's mode
+MOST = 10  # names of classes in a message
 SAMPLE = 2000  # training images from which mean and std are estimated
 
 
@@ -29,20 +36,25 @@ def folder_dataset(root: Path) -> Dataset:
     if len(classes) < 2:
         raise BadInput(f"{root / 'train'} holds {len(classes)} class folders; at least 2 are needed ({LAYOUT})")
     paths, _ = listing(root, "train", classes)
-    first = decode(paths[0])
+    with huge_images_refused():
+        first = decode(paths[0])
     shape = (CHANNELS[first.mode], first.height, first.width)
     read = partial(read_folder, root, classes, shape)
     source = read("train", root)
-    pixels = source.pixels(source.order("train")[:SAMPLE])
-    # two folders may share a name
-    content, sample = hashlib.sha256(pixels.tobytes()).hexdigest()[:6], pixels / 255
+    chosen = source.order("train")[:SAMPLE]
+    check_memory(len(chosen), shape, f"images of {root}, the first to be looked at,", "smaller images are needed")
+    pixels = source.pixels(chosen)
+    content = hashlib.sha256(pixels.tobytes()).hexdigest()[:6]  # two folders may share a name
+    spread = [
+        (float(channel.mean()), float(channel.std())) for channel in (pixels[:, c] / 255 for c in range(shape[0]))
+    ]
     size = min(shape[1:])
     return Dataset(
-        name=f"folder-{re.sub(r'[^A-Za-z0-9+.-]+', '-', root.resolve().name)}-{content}",
+        name=f"folder-{re.sub(r'[^A-Za-z0-9+.-]+', '-', root.resolve().name)[:80]}-{content}",
         classes=classes,
         shape=shape,
-        mean=tuple(float(m) for m in sample.mean((0, 2, 3)).round(4)),
-        std=tuple(float(s) for s in sample.std((0, 2, 3)).clip(1 / 255).round(4)),  # a flat channel has no spread
+        mean=tuple(round(mean, 4) for mean, _ in spread),
+        std=tuple(round(max(std, 1 / 255), 4) for _, std in spread),  # a flat channel has no spread
         threat=Linf(8 / 255),
         model="cnn" if size < 16 else "resnet8",
         model_cuda="cnn" if size < 16 else "resnet18",
@@ -73,7 +85,8 @@ def source_of(
                 x[i] = read(paths[chosen[i]], shape)
 
         # Pillow decodes without the interpreter's lock, but on tiny images threads mostly wait for it: 1.5 times slower
-        with ThreadPoolExecutor(1 if shape[1] * shape[2] <= 32 * 32 else None) as pool:
+        threads = 1 if shape[1] * shape[2] <= 32 * 32 else None
+        with huge_images_refused(), ThreadPoolExecutor(threads) as pool:
             list(pool.map(fill, np.array_split(np.arange(len(chosen)), 64)))
         return x
 
@@ -85,49 +98,22 @@ def listing(root: Path, split: str, classes: tuple[str, ...]) -> tuple[list[str]
     found = names(root / split, folders=True)
     if wrong := sorted(set(found) ^ set(classes)):
         state = "is not a class of this data set" if wrong[0] in found else "is missing"
-        raise BadInput(f"class folder {root / split / wrong[0]} {state}; wanted: {', '.join(classes)}")
-    files = [images_in(root / split / name) for name in classes]
+        more = f" and {len(classes) - MOST} more" if len(classes) > MOST else ""
+        wanted = f"{', '.join(classes[:MOST])}{more}"
+        raise BadInput(f"class folder {root / split / wrong[0]} {state}; wanted: {wanted}")
+    if loose := [name for name in names(root / split, folders=False) if name.lower().endswith(SUFFIXES)]:
+        place = root / split
+        warn_once(f"left out {len(loose)} images that are in no class folder of {place}, such as {place / loose[0]}")
+    files = images_of([root / split / name for name in classes])
     labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in files])
     return [path for paths in files for path in paths], labels
 
 
-def images_in(folder: Path) -> list[str]:
-    """The image files of a folder by name, as text: a million paths take seconds. BadInput where there is none."""
-    files = [os.path.join(folder, file) for file in names(folder, folders=False) if file.lower().endswith(SUFFIXES)]
-    if not files:
-        raise BadInput(f"no image in {folder}; {LAYOUT}")
-    return files
-
-
-def names(folder: Path, *, folders: bool) -> list[str]:
-    """The sorted names of what a folder holds, hidden ones left out."""
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(e.name for e in entries if e.is_dir() == folders and not e.name.startswith("."))
-    except OSError as error:
-        raise BadInput(f"cannot list {folder} ({error.strerror}); {LAYOUT}") from None
-
-
-def decode(path: str) -> Image.Image:
-    """An 8-bit image in memory."""
-    try:
-        with Image.open(path) as image:
-            image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadInput(f"cannot read the image {path} ({error}); replace or remove it") from None
-    if image.mode not in CHANNELS:
-        raise BadInput(f"{path} has pixels of type {image.mode}; save it with 8 bits a channel")
-    return image
-
-
 def to_pixels(path: str, shape: Shape) -> NDArray[np.uint8]:
     """The pixels (C, H, W) of a file; a grey image may stand among coloured ones, not the other way round."""
-    image = decode(path)
     channels, height, width = shape
-    if image.size != (width, height):
-        raise BadInput(f"{path} is {image.width}x{image.height} pixels; all images here must be {width}x{height}")
+    image = decode(path, (width, height))
     if CHANNELS[image.mode] > channels:
         raise BadInput(f"{path} is in colour, but the first image is grey; save all of them in one mode")
-    mode = "L" if channels == 1 else "RGB"
-    pixels = np.asarray(image if image.mode == mode else image.convert(mode))
+    pixels = np.asarray(converted(image, "L" if channels == 1 else "RGB"))
     return pixels.reshape(height, width, channels).transpose(2, 0, 1)

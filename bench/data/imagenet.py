@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.data.dataset import Dataset, Shape, Source, Split
-from bench.data.folder import decode, images_in, names, source_of
+from bench.data.files import converted, decode, images_of, names
+from bench.data.folder import source_of
 from bench.errors import BadInput
 from bench.plan import Budget, Plan
 from bench.threat import Linf
@@ -66,8 +67,8 @@ def read(folder: Path, classes: tuple[str, ...], split: Split, data_dir: Path) -
     """One split, both of which lie in the same folder. Only the images asked for are decoded."""
     paths: list[str] = []
     labels: list[int] = []
-    for label, name in enumerate(classes):
-        test, train = divided(images_in(folder / name))
+    for label, there in enumerate(images_of([folder / name for name in classes])):
+        test, train = divided(there)
         files = test if split == "test" else train
         paths += files
         labels += [label] * len(files)
@@ -88,5 +89,5 @@ def divided(files: list[str]) -> tuple[list[str], list[str]]:
 def resized(path: str, shape: Shape) -> NDArray[np.uint8]:
     """The whole picture at another size and shape, as in the paper: nothing is cut off."""
     _, height, width = shape
-    image = decode(path).convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
+    image = converted(decode(path), "RGB").resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(image).transpose(2, 0, 1)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.data.dataset import Dataset, Shape, Source, Split
-from bench.data.folder import decode, listing, names, source_of
+from bench.data.files import converted, decode, names
+from bench.data.folder import listing, source_of
 from bench.data.imagenet import ALL, MEAN, SHAPE, STD
 from bench.errors import BadInput
 from bench.plan import Budget, Plan
@@ -58,7 +59,7 @@ def read(root: Path, held_out: str, classes: tuple[str, ...], split: Split, data
 def middle(path: str, shape: Shape) -> NDArray[np.uint8]:
     """The middle of a picture of any size (C, H, W)."""
     _, height, width = shape
-    image = decode(path).convert("RGB")
+    image = converted(decode(path), "RGB")
     scale = SIDE / min(image.size)
     image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BILINEAR)
     left, top = (image.width - width) // 2, (image.height - height) // 2

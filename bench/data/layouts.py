@@ -1,17 +1,17 @@
 """Where a data set may lie below --data-dir: its official files, an image folder, or an archive."""
 
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.dataset import Shape, Source, Split
+from bench.data.dataset import Shape, Source, Split, check_memory
+from bench.data.files import warn_once
 from bench.data.folder import read_folder
 from bench.errors import BadInput
 
@@ -29,15 +29,21 @@ class Layouts:
 
     def __call__(self, split: Split, data_dir: Path) -> Source:
         folder, npz = data_dir / self.name, data_dir / f"{self.name}.npz"
-        if any((data_dir / path).exists() for path in self.official):
-            return self.read_official(data_dir, split)
-        if folder.is_dir():
-            return read_folder(folder, self.classes, self.shape, split, data_dir)
+        readers: dict[Path, Callable[[], Source]] = {}
+        if official := [data_dir / path for path in self.official if (data_dir / path).exists()]:
+            readers[official[0]] = lambda: self.read_official(data_dir, split)
+        if folder.is_dir() and folder not in readers:
+            readers[folder] = lambda: read_folder(folder, self.classes, self.shape, split, data_dir)
         if npz.is_file():
-            return read_npz(npz, self.classes, self.shape, split)
+            readers[npz] = lambda: read_npz(npz, self.classes, self.shape, split)
+        if len(readers) > 1:
+            first, *others = map(str, readers)
+            warn_once(f"{self.name} is read from {first}, and {' and '.join(others)} left out")
+        for read in readers.values():
+            return read()
         raise BadInput(
             f"no {self.name} under {data_dir}; put there {' and '.join(self.official)} (the official files), "
-            f"{self.name}/{{train,test}}/<class>/*.png|jpg, or {self.name}.npz, or name another --data-dir"
+            f"{self.name}/{{train,test}}/<class>/ with images, or {self.name}.npz, or name another --data-dir"
             + ", or give --download"
             * self.fetched
         )
@@ -56,21 +62,45 @@ def read_npz(path: Path, classes: tuple[str, ...], shape: Shape, split: Split) -
     """An archive of x_train, y_train, x_test, y_test: images uint8 (N, H, W, C), labels (N,). No pickle is opened."""
     wanted = "wanted: x_train y_train x_test y_test, images uint8 (N, H, W, C), labels whole numbers (N,)"
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            x, y = archive[f"x_{split}"], archive[f"y_{split}"]
-    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        with zipfile.ZipFile(path) as archive:
+            for name in ("x", "y"):
+                with archive.open(f"{name}_{split}.npy") as file:
+                    _check_array(f"{name}_{split} in {path}", name, *read_header(file), shape)
+        with np.load(path, allow_pickle=False) as arrays:
+            x, y = arrays[f"x_{split}"], arrays[f"y_{split}"]
+    except BadInput:
+        raise
+    except Exception as error:  # a damaged archive may raise anything
         raise BadInput(f"cannot read the {split} split of {path} ({error}); {wanted}") from None
-    channels, height, width = shape
-    if x.dtype != np.uint8 or x.shape[1:] != (height, width, channels) or len(x) == 0:
-        size = f"uint8 (N, {height}, {width}, {channels})"
-        raise BadInput(f"x_{split} in {path} is {x.dtype} {x.shape}; it must be {size} with N > 0")
-    if y.shape != (len(x),) or not np.issubdtype(y.dtype, np.integer):
+    if len(x) != len(y):
         raise BadInput(f"y_{split} in {path} is {y.dtype} {y.shape}; it must be whole numbers ({len(x)},)")
     if y.min() < 0 or y.max() >= len(classes):
         raise BadInput(
             f"y_{split} in {path} has labels {y.min()} to {y.max()}; they must lie in 0 to {len(classes) - 1}"
         )
     return from_arrays(x, y)
+
+
+def _check_array(
+    what: str, name: str, found: tuple[int, ...], dtype: np.dtype[Any], shape: tuple[int, int, int]
+) -> None:
+    """BadInput where an array (x: images, y: labels) is not of the wanted type and shape, before it is read."""
+    channels, height, width = shape
+    if name == "x" and (dtype != np.uint8 or found[1:] != (height, width, channels) or not found[0]):
+        size = f"uint8 (N, {height}, {width}, {channels})"
+        raise BadInput(f"{what} is {dtype} {found}; it must be {size} with N > 0")
+    if name == "x":
+        check_memory(found[0], shape, f"images of {what}", "a larger one is needed")
+    if name == "y" and (len(found) != 1 or not np.issubdtype(dtype, np.integer)):
+        raise BadInput(f"{what} is {dtype} {found}; it must be whole numbers (N,)")
+
+
+def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of the array in an open .npy file, left where its values begin. ValueError if there is none."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    return shape, dtype
 
 
 def from_arrays(x: NDArray[np.uint8], y: NDArray[Any]) -> Source:

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from bench.data.dataset import Dataset, Shape, Source, Split
-from bench.data.folder import images_in, names, source_of, to_pixels
+from bench.data.files import images_of, names
+from bench.data.folder import source_of, to_pixels
 from bench.data.layouts import Layouts
 from bench.errors import BadInput
 from bench.plan import Budget, Plan
@@ -51,7 +52,7 @@ def read_official(classes: tuple[str, ...], data_dir: Path, split: Split) -> Sou
     if split == "test":
         files = annotated(root / "val", classes)
     else:
-        files = [images_in(root / "train" / name / "images") for name in classes]
+        files = images_of([root / "train" / name / "images" for name in classes])
     labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in files])
     return source_of([path for paths in files for path in paths], labels, SHAPE, to_pixels)
 
@@ -59,12 +60,14 @@ def read_official(classes: tuple[str, ...], data_dir: Path, split: Split) -> Sou
 def annotated(val: Path, classes: tuple[str, ...]) -> list[list[str]]:
     """The validation images of each class. BadInput where an image has no class."""
     path = val / "val_annotations.txt"
+    if not path.is_file():
+        raise BadInput(f"cannot read {path} (no such file); unpack Tiny ImageNet again")
     try:
         lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"cannot read {path} ({error}); unpack Tiny ImageNet again") from None
     by_name = {line[0]: line[1] for line in lines if len(line) > 1}
-    images = images_in(val / "images")
+    (images,) = images_of([val / "images"])
     whose = [by_name.get(os.path.basename(image), "") for image in images]
     if lost := [image for image, name in zip(images, whose, strict=True) if name not in classes]:
         first = os.path.basename(lost[0])
