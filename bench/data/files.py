@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from bench.errors import BadInput
 
@@ -104,7 +104,7 @@ def decode(path: str, size: tuple[int, int] | None = None) -> Image.Image:
     return image
 
 
-def _check(path: str, image: Image.Image, size: tuple[int, int] | None) -> None:
+def _check(path: str, image: ImageFile.ImageFile, size: tuple[int, int] | None) -> None:
     """BadInput where an image that is open, and not decoded yet, is not one of 8 bits a channel and of this size."""
     if size and image.size != size:
         found, wanted = (f"{width}x{height}" for width, height in (image.size, size))
