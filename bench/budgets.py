@@ -80,8 +80,10 @@ def check_used(plan: Plan, settings: Sequence[str], recipe: str) -> None:
     fields = [split_setting(setting)[0] for setting in settings]
     if "plan.momentum" in fields and plan.optimiser == "adam":
         raise BadInput(f"--set plan.momentum: {recipe} trains with Adam, which has none of that kind; leave it out")
-    if "plan.milestones" in fields and plan.schedule == "cosine":
-        raise BadInput(f"--set plan.milestones: {recipe} trains along a cosine, which has none; leave them out")
+    if "plan.milestones" in fields and plan.schedule != "steps":
+        raise BadInput(
+            f"--set plan.milestones: {recipe} trains by schedule={plan.schedule}, which has none; leave them out"
+        )
 
 
 def in_words(request: Request, budget: str, plan: Plan, images: int, held: int, recipes: bool) -> str:

@@ -25,6 +25,11 @@ class Plan(Options):
     `cosine-steps` goes down half a cosine by step, `one-cycle` up to lr and down to nothing. Where `steps` gives the
     length, milestones and the warm-up to them are by step too.
 
+    With `accumulate` a batch takes the memory of one of its parts. Each part is to a recipe what a batch is otherwise:
+    batch norms take the statistics of a part and move their running ones at each, images are mixed or shuffled within
+    a part, numbers that a recipe draws once a batch are drawn once a part, and weights are perturbed (AWP) for each
+    part anew. So K parts give the weights of the whole batch only where no image meets another one.
+
     BadInput for a value that is out of its range. Values that contradict each other are told by `for_images`.
     """
 
@@ -43,6 +48,7 @@ class Plan(Options):
     warm_up_steps: int | None = option(None)  # in the place of warm_up, where lr changes by step
     warm_up_from: float = option(1 / 25)  # share of lr at which a rise by step begins
     anneal: Anneal = option("linear")  # of "one-cycle": along lines, or along half cosines
+    accumulate: int = option(1)  # parts that a batch is cut into, of which the gradients are averaged
     ema: float = option(0.0)  # share of a moving average of the weights that stays at a step; 0: there is none
 
     def __post_init__(self) -> None:
@@ -60,6 +66,8 @@ class Plan(Options):
             raise BadInput(f"warm_up={self.warm_up:g}: a share of the run, from 0 and below 1")
         if not 0 <= self.warm_up_from <= 1:
             raise BadInput(f"warm_up_from={self.warm_up_from:g}: a share of lr, from 0 to 1")
+        if self.accumulate < 1:
+            raise BadInput(f"accumulate={self.accumulate}: at least 1, which is the batch as a whole")
         if not 0 <= self.ema < 1:
             raise BadInput(f"ema={self.ema:g}: the share of an average that stays at a step, from 0 and below 1")
         if not all(0 < m < 1 for m in self.milestones):
@@ -104,6 +112,12 @@ class Plan(Options):
         if self.is_by_step and (rise := self.warm_up_length(images)) >= (steps := self.length(images)):
             raise BadInput(
                 f"plan.warm_up_steps={rise:g}: the training has {steps} steps, and lr is to come down again; set fewer"
+            )
+        size = min(self.batch_size, images)
+        if size % self.accumulate or size // self.accumulate < min(2, size):
+            raise BadInput(
+                f"plan.accumulate={self.accumulate}: a batch of {size} images is not cut into so many equal parts of "
+                f"two images or more; set one of {', '.join(str(k) for k in range(1, size // 2 + 1) if size % k == 0)}"
             )
         return self if self.steps is None else replace(self, epochs=math.ceil(self.steps / self.epoch_length(images)))
 

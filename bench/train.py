@@ -163,17 +163,23 @@ class Training:
         return loss.detach()
 
     def _gradient(self, x: Tensor, q: Tensor) -> Tensor:
-        """The loss of a batch, whose gradient the weights have afterwards."""
-        self.model.train()
-        with ExitStack() as stack:
-            stack.enter_context(torch.autocast(self.device.type, torch.bfloat16, enabled=self.job.precision == "bf16"))
-            passes = None if self.cost else stack.enter_context(counting(*{self.model, folded(self.model)}))
-            loss = self.job.recipe.loss(self.model, x, q)
-        self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        if passes is not None:  # every batch costs the same, so one is counted
-            self.cost = {"forwards": passes.forwards / len(x), "backwards": passes.backwards / len(x)}
-        return loss
+        """The loss of a batch, the mean of its parts', whose gradient the weights have afterwards."""
+        parts = self.plan.accumulate
+        losses = []
+        for part, (images, labels) in enumerate(zip(x.chunk(parts), q.chunk(parts), strict=True)):
+            self.model.train()
+            with ExitStack() as stack:
+                reduced = self.job.precision == "bf16"
+                stack.enter_context(torch.autocast(self.device.type, torch.bfloat16, enabled=reduced))
+                passes = None if self.cost else stack.enter_context(counting(*{self.model, folded(self.model)}))
+                loss = self.job.recipe.loss(self.model, images, labels)
+            if part == 0:
+                self.optimiser.zero_grad()
+            (loss / parts).backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.detach())
+            if passes is not None:  # every part of every batch costs the same, so one is counted
+                self.cost = {"forwards": passes.forwards / len(images), "backwards": passes.backwards / len(images)}
+        return torch.stack(losses).mean()
 
     def _state(self) -> dict[str, Any]:
         model, optimiser = self.model.state_dict(), self.optimiser.state_dict()

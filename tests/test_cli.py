@@ -181,7 +181,7 @@ WRONG = {
     "--set plan.lr=0.1 --set plan.lr=0.2": "--set plan.lr is given 2 times; give it once",
     "--set plan.epochs=3 --epochs 2": "--epochs 2 and --set plan.epochs both name the length",
     "--set plan.milestones=": "'' is not a list of numbers",
-    "--set plan.schedule=cosine --set plan.milestones=0.5": "Standard trains along a cosine, which has none",
+    "--set plan.schedule=cosine --set plan.milestones=0.5": "Standard trains by schedule=cosine, which has none",
     "--set plan.optimiser=adam --set plan.momentum=0.5": "Standard trains with Adam, which has none of that kind",
     "--dataset folder:~nobody-of-this-name/x": "~nobody-of-this-name/x: there is no such user",
     "--data-dir ~nobody-of-this-name": "there is no such user, whose home folder that would be",

@@ -94,6 +94,8 @@ def test_a_length_in_steps_is_so_many_epochs():
         ({"warm_up_steps": 3}, "are of schedules by step .*, and schedule=steps goes by epoch; set plan.warm_up"),
         ({"schedule": "cosine", "warm_up_from": 0.1}, "schedule=cosine goes by epoch"),
         ({"schedule": "one-cycle", "warm_up": 0.1, "warm_up_steps": 9}, "both say how long lr rises; set one of them"),
+        ({"accumulate": 3}, "accumulate=3: a batch of 32 images is not cut .*; set one of 1, 2, 4, 8, 16$"),
+        ({"accumulate": 32}, "accumulate=32: a batch of 32 images is not cut into so many equal parts of two images"),
         ({"anneal": "cosine"}, "plan.anneal=cosine is of schedule=one-cycle, and this is steps"),
     ],
 )
@@ -108,6 +110,7 @@ def test_a_plan_that_contradicts_itself_is_refused(changes, message):
         ({"steps": 0}, "steps=0: at least 1"),
         ({"warm_up_steps": 0}, "warm_up_steps=0: at least 1"),
         ({"warm_up_from": 1.5}, "warm_up_from=1.5: a share of lr, from 0 to 1"),
+        ({"accumulate": 0}, "accumulate=0: at least 1"),
         ({"anneal": "sine"}, "anneal=sine: one of linear, cosine"),
         ({"schedule": "cyclic"}, "schedule=cyclic: one of steps, cosine, cosine-steps, one-cycle"),
         ({"lr": 1e300}, "lr=1e[+]300.* below 3e[+]38"),

@@ -1,5 +1,6 @@
 """Training: the same weights however often it is interrupted, and a stored reason where there are none."""
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -193,6 +194,39 @@ def test_a_damaged_state_is_named(tmp_path):
     (tmp_path / "state").write_bytes((tmp_path / "state").read_bytes()[:1000])
     with pytest.raises(BadInput, match="state cannot be read"):
         training(job()).run(tmp_path / "state")
+
+
+@dataclass(frozen=True)
+class Alone(Recipe):
+    """Its images do not meet, as batch norms use what they have gathered."""
+
+    def loss(self, model, x, q):
+        return torch.nn.functional.cross_entropy(model.eval()(x), q)
+
+
+@pytest.mark.parametrize(("recipe", "whole"), [(RECIPES["Standard"], False), (Alone(), True)])
+def test_the_gradient_of_a_batch_in_parts_is_the_mean_of_theirs(recipe, whole):
+    under_way = training(job(recipe=recipe, plan=replace(PLAN, accumulate=4)))
+    x, q = TRAIN.x[:32] / 255, torch.nn.functional.one_hot(TRAIN.y[:32], 10).float()
+    oracle = deepcopy(under_way.model).train()
+    parts = [slice(0, 32)] if whole else [slice(start, start + 8) for start in range(0, 32, 8)]
+    losses = [recipe.loss(oracle, x[part], q[part]) for part in parts]
+    (sum(losses) / len(parts)).backward()
+    assert under_way._gradient(x, q).item() == pytest.approx(sum(losses).item() / len(parts), rel=1e-5)
+    for found, expected in zip(under_way.model.parameters(), oracle.parameters(), strict=True):
+        assert torch.allclose(found.grad, expected.grad, rtol=1e-4, atol=1e-6)
+    for found, expected in zip(under_way.model.buffers(), oracle.buffers(), strict=True):
+        assert torch.equal(found, expected), "each part moves the statistics of batch norms"
+    assert under_way.cost == {"forwards": 1, "backwards": 1}
+
+
+def test_a_batch_of_fewer_images_is_cut_too(tmp_path):
+    plan = replace(PLAN, epochs=1, batch_size=200, accumulate=4)
+    assert weights(job("Standard", plan=plan), tmp_path / "four") != weights(
+        job("Standard", plan=replace(plan, accumulate=1)), tmp_path / "one"
+    )
+    with pytest.raises(BadInput, match="accumulate=8: a batch of 180 images is not cut"):
+        training(job("Standard", plan=replace(plan, accumulate=8)))
 
 
 def test_divergence_is_a_failure_with_its_epoch_and_learning_rate(tmp_path):
