@@ -86,10 +86,10 @@ def check_used(plan: Plan, settings: Sequence[str], recipe: str) -> None:
         )
 
 
-def in_words(request: Request, budget: str, plan: Plan, images: int, held: int, recipes: bool) -> str:
-    """What tables group trainings by. held: of the images. recipes: whether the settings of recipes are for this one.
+def in_words(request: Request, budget: str, plan: Plan, images: int, watched: str, recipes: bool) -> str:
+    """What tables group trainings by.
 
-    Only the laptop's says how many are held out, so that trainings of other budgets keep their names.
+    watched: the words of `holdout.Split`. recipes: whether the settings of recipes are for this one.
     """
-    sizes = f"{images} training images" + (f" ({held} held out)" if budget == LAPTOP else "")
-    return ", ".join([f"{budget}, {plan.length_in_words}, {sizes}", *deviations(request, recipes)])
+    sizes = f"{budget}, {plan.length_in_words}, {images} training images{watched}"
+    return ", ".join([sizes, *deviations(request, recipes)])

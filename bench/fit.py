@@ -26,7 +26,7 @@ def fit(work: Work, job: Job, results: Path, device: torch.device, tell: Tell) -
     folder, asked = results / job.run, work.request
     facts: dict[str, object] = {
         "source": asked.dataset,
-        "images": len(work.train) + len(work.holdout),
+        "images": work.images,
         "train_eps": asked.train_eps,
         "settings": asked.settings,
         "classes": work.dataset.num_classes,

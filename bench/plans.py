@@ -33,13 +33,15 @@ class Published:
 
 
 BASE = Plan(epochs=200, weight_decay=2e-4)
-MADRY = replace(BASE, epochs=205)  # 80,000 steps of 128 images
+MADRY = replace(BASE, epochs=205)  # about 80,000 steps on 50,000 images, for data sets that are in none of the papers
 AS_MADRY = {
-    "cifar10": replace(MADRY, pad=2),
-    "cifar100": replace(MADRY, pad=2),
-    "svhn": replace(MADRY, epochs=140, lr=0.01),  # 80,000 steps
-    "tiny-imagenet": replace(MADRY, epochs=64),  # 50,000 steps
+    "cifar10": replace(MADRY, steps=80_000, pad=2),
+    "cifar100": replace(MADRY, steps=80_000, pad=2),
+    "svhn": replace(MADRY, epochs=140, steps=80_000, lr=0.01),
+    "tiny-imagenet": replace(MADRY, epochs=64, steps=50_000),
 }
+# "200 epochs (80,000 iterations)" are printed, and 200 epochs of full batches are 78,000
+AS_M2AT = dict.fromkeys(("cifar10", "cifar100"), replace(BASE, steps=80_000))
 BAT = replace(BASE, epochs=100, milestones=(0.6, 0.9))
 ROBMASK = Plan(epochs=100, schedule="cosine")
 ADVPROP = Plan(105, weight_decay=1e-4, milestones=(30 / 105, 60 / 105, 90 / 105, 100 / 105), warm_up=5 / 105)
@@ -51,9 +53,14 @@ SCATTER = replace(BASE, batch_size=60, milestones=(0.3, 0.45))  # on SVHN the lr
 ONE_STEP = r"(R-)?(FGSM|LL|MC|RAND|MOSA)(-LS|-LA)?"
 
 PLANS = (  # the first whose pattern a name matches
-    Published("M2AT", r"M2AT(\.[a-z-]+)?|PGD-AT-LS|PGD-AT\.m2at", BASE, reports="best"),
+    Published("M2AT", r"M2AT(\.[a-z-]+)?|PGD-AT-LS|PGD-AT\.m2at", BASE, AS_M2AT, reports="best"),
     Published("AVmixup", r"AVmixup|PGD-AT\.avmixup|PGD-AT-LS0\.[89](\.avmixup)?", MADRY, AS_MADRY),
-    Published("AVmixup, inside the code of TRADES", r"AVmixup\.trades", MADRY),
+    Published(
+        "AVmixup, inside the code of TRADES",
+        r"AVmixup\.trades",
+        MADRY,
+        {"cifar10": replace(MADRY, steps=80_000)},
+    ),
     Published(
         "BAT",
         rf"{ONE_STEP}|R-MC-LA(9|\.\w+)|PGD-AT\.(7x2|2x8|7x2-LA)",

@@ -1,5 +1,6 @@
 """`bench run --study`: the requests that a study stands for, its price by item, and its page."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 from bench.asked import Request
 from bench.budgets import budget_name, budget_of, model_of
 from bench.campaign import Manner, carry_out
-from bench.data import dataset
+from bench.corruptions import refusal
+from bench.data import Dataset, dataset
 from bench.device import pick
 from bench.errors import BadInput
 from bench.studies import STUDIES
@@ -15,15 +17,18 @@ from bench.studies.items import Part, Study
 from bench.studies.pages import page, write_page
 from bench.studies.scales import length, spelled
 
+log = logging.getLogger("bench")
+
 PLAIN = {"cnn": "resnet8"}  # what images are crafted on in the place of the paper's other network; else a cnn
 
 
 def run_study(name: str, request: Request, manner: Manner, only: tuple[str, str] | None = None) -> int:
     """Carry out a study, or all of them, with the rest of the request as it is, and show what is read off the rows.
 
-    only: `table` or `figure`, and its number. 0, or 1 if a training or a cell failed.
+    only: `table` or `figure`, and its number. 0, or 1 if a training or a cell failed or one of several studies cannot
+    be carried out; the others are.
     """
-    failed, names = 0, [*STUDIES] if name == "all" else [name]
+    names = [*STUDIES] if name == "all" else [name]
     if any(STUDIES[each].paper for each in names) and (request.eps or request.norm):
         raise BadInput(f"--study {name} attacks as printed, at each number's own radius; leave --eps and --norm out")
     own_place = request.dataset != Request.dataset or request.model
@@ -32,19 +37,49 @@ def run_study(name: str, request: Request, manner: Manner, only: tuple[str, str]
             f"--study {name} at --budget paper is of the papers' data sets and networks; leave --dataset and "
             "--model out, or give another --budget"
         )
-    studies = {each: STUDIES[each].chosen(*only) if only else STUDIES[each] for each in names}
-    for each, study in studies.items():
-        if manner.dry_run:
-            items = [replace(study, items=(item,)) for item in study.items if item.parts]
-            for part in [*items, study] if len(items) > 1 else items:
-                tell_price(each, part, request, manner)
-            continue
-        works, wrong = carry_out(list(requests(each, study, request, manner)), manner)
-        failed += wrong
-        if manner.shard.count == 1:
-            print(page(each, manner.results, only={job.run for work in works for job in work.jobs}, n=works[0].n))
-            print(f"page: {write_page(each, manner.results, manner.reports)}")
+    failed, carry = 0, price_items if manner.dry_run else run_one
+    for each, study in chosen_studies(names, only).items():
+        try:
+            failed += carry(each, study, request, manner)
+        except BadInput as error:
+            if len(names) == 1:
+                raise
+            log.warning("%s is left out: %s", each, error)
+            failed += 1
     return 1 if failed else 0
+
+
+def chosen_studies(names: list[str], only: tuple[str, str] | None) -> dict[str, Study]:
+    """The studies with the table or figure alone that is asked for, where they have it. BadInput where none has."""
+    found, refused = dict[str, Study](), dict[str, BadInput]()
+    for name in names:
+        try:
+            found[name] = STUDIES[name].chosen(*only) if only else STUDIES[name]
+        except BadInput as error:
+            refused[name] = error
+    if not found:
+        raise next(iter(refused.values()))
+    for name, reason in refused.items():
+        log.warning("%s is left out: %s", name, reason)
+    return found
+
+
+def run_one(name: str, study: Study, request: Request, manner: Manner) -> int:
+    """Carry out a study, or those of its items that were chosen, and show and write its page. How many cells failed."""
+    works, failed = carry_out(list(requests(name, study, request, manner)), manner)
+    if manner.shard.count == 1:
+        runs = {job.run for work in works for job in work.jobs}
+        print(page(name, manner.results, only=runs, n=works[0].n, chosen=study))
+        print(f"page: {write_page(name, manner.results, manner.reports)}")
+    return failed
+
+
+def price_items(name: str, study: Study, request: Request, manner: Manner) -> int:
+    """Print what each item of a study lacks, and what all of them do together. Always 0: nothing is done that fails."""
+    items = [study.of([item]) for item in study.items if item.parts]
+    for part in [*items, study] if len(items) > 1 else items:
+        tell_price(name, part, request, manner)
+    return 0
 
 
 def tell_price(name: str, study: Study, request: Request, manner: Manner) -> None:
@@ -58,6 +93,15 @@ def tell_price(name: str, study: Study, request: Request, manner: Manner) -> Non
 
 def requests(name: str, study: Study, request: Request, manner: Manner) -> Iterator[Request]:
     """One for each part. A model that others' images are crafted on is trained before its request is made."""
+    for part in possible_parts(name, study, request, manner):
+        yield asked(part, request, manner)
+
+
+def possible_parts(name: str, study: Study, request: Request, manner: Manner) -> Iterator[Part]:
+    """The parts of the chosen items that can be carried out here; what is left out is said, and why.
+
+    BadInput where that is all of them.
+    """
     home = STUDIES[name].home
     parts = dict.fromkeys(part for item in study.items for part in item.at(request.budget or "", request.dataset, home))
     if not parts:
@@ -66,8 +110,38 @@ def requests(name: str, study: Study, request: Request, manner: Manner) -> Itera
             f"{', '.join(item.name for item in study.items)} of {name}: of {places}, which {request.dataset} does not "
             "stand in for; name another --dataset, or give --budget paper"
         )
-    for part in parts:
-        yield asked(part, request, manner)
+    lacking = {where.dataset: why_not_there(where.dataset, manner) for where in {p.where for p in parts if p.where}}
+    reasons = {data: reason for data, reason in lacking.items() if reason}
+    there = [part for part in parts if not (part.where and part.where.dataset in reasons)]
+    if not there:
+        raise BadInput(next(iter(reasons.values())))
+    for data, reason in reasons.items():
+        log.warning("%s: what is of %s is left out: %s", name, data, reason)
+    for part in there:
+        yield from without_impossible(
+            name, part, dataset(part.where.dataset if part.where else request.dataset, manner.data_dir)
+        )
+
+
+def why_not_there(name: str, manner: Manner) -> str:
+    """Why the training images of a data set cannot be read; empty where they can, or are to be downloaded."""
+    try:
+        data = dataset(name, manner.data_dir)
+        if not (manner.download and data.fetch):
+            manner.shelf.size(data, "train")
+    except BadInput as error:
+        return str(error)
+    return ""
+
+
+def without_impossible(name: str, part: Part, data: Dataset) -> Iterator[Part]:
+    """The part without corruptions that need colours or more pixels than a data set has; nothing if none is left."""
+    reasons = {corruption: refusal(corruption, data.shape) for corruption in part.corruptions}
+    for reason in filter(None, reasons.values()):
+        log.warning("%s on %s: %s", name, data.name, reason.replace("; leave it out", ", so it is left out"))
+    possible = tuple(corruption for corruption, reason in reasons.items() if not reason)
+    if possible or not part.corruptions:
+        yield replace(part, corruptions=possible)
 
 
 def asked(part: Part, request: Request, manner: Manner) -> Request:

@@ -19,18 +19,14 @@ from bench.data import Dataset, Images, dataset
 from bench.data.shelf import Shelf
 from bench.errors import BadInput
 from bench.exhibits import EXHIBITS
+from bench.holdout import judged_epochs, split_of
 from bench.job import Job
 from bench.overrides import override
-from bench.plan import Budget
 from bench.plugins import blamed
 from bench.precision import choose_precision
 from bench.recipe import RECIPES, Recipe, scaled, starts
 from bench.seeding import seeded
 from bench.threat import REFERENCE_EPS
-
-HOLDOUT_SHARE, HOLDOUT_MOST = 10, 1000  # one training image in ten picks the best epoch, a thousand at most
-
-FEWEST = 20  # training images: below that there is no hold-out to speak of
 
 
 @dataclass(frozen=True)
@@ -39,8 +35,9 @@ class Work:
 
     request: Request
     dataset: Dataset
-    train: Images
-    holdout: Images
+    images: int  # training images asked for
+    train: Images  # of those, what is learnt from
+    holdout: Images  # what trainings are watched on, as of `holdout.split_of`
     test: Images  # in test order, all of it, so that attacks see whole blocks
     n: int  # test images to judge
     jobs: tuple[Job, ...]
@@ -77,11 +74,11 @@ def plan_work(
     if fetch and data.fetch:
         data.fetch(data_dir)
 
-    images, (test, n) = training_images(request, data, budget, shelf), test_images(request, data, budget, shelf)
-    held = min(HOLDOUT_MOST, len(images) // HOLDOUT_SHARE)
-    plans = {name: plan.for_images(len(images) - held) for name, plan in plans.items()}
-    words = partial(in_words, request, name_of_budget, images=len(images), held=held)
-    job = partial(Job, dataset=data.name, data=images.fingerprint(), model=model)
+    test, n = test_images(request, data, budget, shelf)
+    split = split_of(request, name_of_budget, budget, data, test, shelf)
+    plans = {name: plan.for_images(len(split.train)) for name, plan in plans.items()}
+    words = partial(in_words, request, name_of_budget, images=split.asked, watched=split.words)
+    job = partial(Job, dataset=data.name, data=split.fingerprint, model=model)
     job = partial(job, precision=precision, threads=request.threads)
     asked = [
         job(name=name, recipe=recipe, plan=plans[name], budget=words(plan=plans[name], recipes=True), seed=seed)
@@ -93,12 +90,13 @@ def plan_work(
     return Work(
         request=request,
         dataset=data,
-        train=images.first(len(images) - held),
-        holdout=Images(images.x[len(images) - held :], images.y[len(images) - held :]),
+        images=split.asked,
+        train=split.train,
+        holdout=split.watched,
         test=test.to(device),
         n=n,
         jobs=jobs,
-        epochs=budget.judged,
+        epochs=judged_epochs(request, budget, split, list(recipes)),
         conditions=(*conditions, *corruptions_of(request, conditions, data, test, data_dir)),
         exhibits=exhibits,
     )
@@ -157,15 +155,6 @@ def check_fit(jobs: Sequence[Job], model: str, data: Dataset) -> None:
                 views = views_of(recipe, deepcopy(prepared))
             if averaged:
                 check_averaging(name, prepared, views)
-
-
-def training_images(request: Request, data: Dataset, budget: Budget, shelf: Shelf) -> Images:
-    """As many as were asked for, or the budget's number where there are so many."""
-    there = shelf.size(data, "train")
-    limit = request.limit_train or min(budget.train or there, there)
-    if limit < FEWEST:
-        raise BadInput(f"{limit} training images are too few: {FEWEST} or more are needed")
-    return shelf.load(data, "train", limit)
 
 
 def customised(name: str, settings: Sequence[str], factor: float) -> Recipe:

@@ -53,6 +53,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"damage"},
     {"asked"},
     {"budgets"},
+    {"holdout"},
     {"judge", "train", "work", "together"},  # cells
     {"planted", "bisection", "arguments"},
     {"unfinished"},

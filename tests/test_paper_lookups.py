@@ -1,27 +1,35 @@
 """Beside a printed number stands a measurement of that very thing at that very scale, or none."""
 
 import json
+import re
+from itertools import product
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 from result_files import measure
 
 import methods  # noqa: F401
-from bench import RECIPES
+from bench import RECIPES, replication
+from bench.asked import Request
+from bench.campaign import Manner
 from bench.cli import cli
+from bench.data import DATASETS
 from bench.plans import STANDARD, plan_of_paper
+from bench.replication import possible_parts
 from bench.results import load
 from bench.studies import STUDIES
 from bench.studies.comparisons import orders
 from bench.studies.folders import finder_of
 from bench.studies.layout import drawn
 from bench.studies.ledger import entries
-from bench.studies.pages import files
+from bench.studies.pages import files, page
 from bench.studies.pictures import Shown
 from bench.studies.scales import scales
 
 CIFAR = {"dataset": "cifar10", "model": "resnet8"}
-PAPER = "paper, {} epochs, {} training images"
+PAPER = "paper, {} epochs, {} training images, watched on 1000 test images"
 PGD = {"start": "random", "step": "0.25eps"}
 
 
@@ -60,6 +68,7 @@ def trained(tmp_path, budgets, **whose):
         PAPER.format(100, 50000) + ", plan.lr=0.5",
         PAPER.format(200, 50000) + ", plan=long",
         PAPER.format(100, 50000) + ", bf16",
+        "paper, 100 epochs, 50000 training images",  # before all of them were trained on
     ],
 )
 def test_a_training_of_another_length_size_or_setting_is_not_what_was_printed(tmp_path, other):
@@ -106,7 +115,7 @@ def test_a_smaller_training_stands_in_for_a_quoted_line_too(tmp_path):
 def test_a_figure_at_the_papers_scale_is_of_its_own_models(tmp_path):
     for place in ("svhn/wrn-16-8.per_image_std", "cifar10/wrn-34-10.per_image_std"):
         dataset, model = place.split("/")
-        budget = PAPER.format(140, 73257) if dataset == "svhn" else PAPER.format(205, 50000)
+        budget = PAPER.replace("epochs", "steps").format(80000, 73257 if dataset == "svhn" else 50000)
         measure(tmp_path, "", "1110", recipe="AVmixup", dataset=dataset, model=model, budget=budget)
     ((scale, rows),) = scales(load(tmp_path))
     shown = Shown(scale, rows, tmp_path).of(item_of("avmixup", "Figure 2"), "cifar10")
@@ -252,6 +261,66 @@ def test_claims_of_diagnostics_alone_are_no_section(tmp_path):
     statistic = {"kind": "diagnostic", "name": "gradient", "metric": "mean all", "value": 2.0}
     measure(tmp_path, "", None, recipe="Standard", **CIFAR, **statistic)
     assert "## " not in files("claims", tmp_path)["claims.md"]
+
+
+# what is left out
+
+
+def manner(data_dir):
+    return Manner(data_dir, Path("results"), Path("reports"), "cpu", 16)
+
+
+def test_corruptions_that_digits_are_too_small_or_too_grey_for_are_left_out_with_a_word(tmp_path, caplog):
+    asked = set()
+    for part in possible_parts("mtlat", STUDIES["mtlat"], Request(), manner(tmp_path)):
+        asked |= set(part.corruptions)
+    printed = {n.reading.corruption for item in STUDIES["mtlat"].items for n in item.content.numbers} - {""}
+    assert printed - asked == {"elastic_transform", "color_shift"}
+    assert "mtlat on digits: corruption color_shift changes colours and the images are grey, so it is left out" in (
+        caplog.text
+    )
+
+
+def test_a_data_set_that_is_not_there_leaves_the_others_of_a_table(tmp_path, caplog):
+    for split, number in product(("train", "test"), range(10)):
+        folder = tmp_path / "cifar10" / split / DATASETS["cifar10"].classes[number]
+        folder.mkdir(parents=True)
+        Image.new("RGB", (32, 32), (number, 0, 0)).save(folder / "0.png")
+    table = STUDIES["avmixup"].chosen("table", "5")
+    parts = list(possible_parts("avmixup", table, Request(budget="paper"), manner(tmp_path)))
+    assert {part.where.dataset for part in parts} == {"cifar10"}
+    assert "avmixup: what is of svhn is left out: no svhn under" in caplog.text
+    assert "avmixup: what is of cifar100 is left out: no cifar100 under" in caplog.text
+
+
+def test_a_study_without_the_figure_that_is_asked_for_does_not_end_the_others(tmp_path, caplog):
+    options = ["run", "--study", "all", "--figure", "4", "--dry-run", "--limit", "20", "--limit-train", "40"]
+    found = CliRunner().invoke(cli, [*options, "--results", str(tmp_path)], standalone_mode=False)
+    assert found.return_value == 0
+    assert "bat is left out: no figure 4 in this study" in caplog.text
+    assert found.output.startswith("robmask Figure 4: ")
+
+
+def test_a_study_that_cannot_be_carried_out_does_not_end_the_others(tmp_path, caplog, monkeypatch):
+    """AVmixup's and RobMask's Table 4 are of data sets that digits do not stand in for."""
+    done = []
+
+    def carried(name, study, request, manner):
+        list(possible_parts(name, study, request, manner))
+        return done.append(name) or 0
+
+    monkeypatch.setattr("bench.replication.run_one", carried)
+    assert replication.run_study("all", Request(), manner(tmp_path), ("table", "4")) == 1
+    assert "avmixup is left out: Table 4 of avmixup: of cifar100, svhn, tiny-imagenet" in caplog.text
+    assert set(done) == {"bat", "m2at"}
+
+
+def test_a_chosen_table_is_shown_alone(tmp_path):
+    measure(tmp_path, "", "1110", recipe="M2AT", **CIFAR)
+    measure(tmp_path, "", "1110", recipe="PGD-AT-LS", **CIFAR)
+    text = page("m2at", tmp_path, chosen=STUDIES["m2at"].chosen("table", "3"))
+    assert re.findall(r"^### (.*)", text, re.M) == ["Table 3"]
+    assert len(re.findall(r"^### ", page("m2at", tmp_path), re.M)) == 6
 
 
 # the command

@@ -241,7 +241,7 @@ def papers(tmp_path, bits, **changes):
     """A row at the scale of M2AT's paper."""
     measure(
         tmp_path, changes.pop("attack", ""), bits, recipe="M2AT", dataset="cifar10", model="wrn-34-10.none",
-        budget="paper, 200 epochs, 50000 training images", epoch="best", **changes,
+        budget="paper, 80000 steps, 50000 training images, watched on 1000 test images", epoch="best", **changes,
     )  # fmt: skip
 
 
@@ -258,7 +258,7 @@ def test_a_number_of_the_papers_own_scale_is_reproduced_above_or_short(tmp_path,
 def test_a_printed_zero_is_reproduced_by_nothing_but_zero(tmp_path, right, status):
     """BAT Table 3: of FGSM training without a random start 7 steps leave nothing."""
     whose = {"recipe": "FGSM", "dataset": "cifar10", "model": "wrn-28-10.pm1"}
-    whose["budget"] = "paper, 100 epochs, 50000 training images"
+    whose["budget"] = "paper, 100 epochs, 50000 training images, watched on 1000 test images"
     params = json.dumps({"start": "clean", "step": "0.25eps"})
     measure(tmp_path, "", "1" * 100, **whose)
     measure(tmp_path, "PGD-7.last", "1" * right + "0" * (100 - right), **whose, params=params)

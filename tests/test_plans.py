@@ -9,7 +9,7 @@ import torch
 
 import methods  # noqa: F401
 from bench.asked import Request
-from bench.budgets import budget_of, plan_of
+from bench.budgets import budget_of, in_words, plan_of
 from bench.data import DATASETS, Images
 from bench.errors import BadInput
 from bench.job import Job
@@ -61,8 +61,39 @@ def test_a_plan_has_the_numbers_of_its_paper(recipe, dataset):
     assert flips == (dataset != "svhn" and recipe != "M-TLAT")
 
 
-def test_tiny_imagenet_has_fewer_steps():
-    assert plan_of_paper("AVmixup", "tiny-imagenet") == Plan(64, weight_decay=2e-4)
+# recipe, data set: training images, and the steps that are printed
+STEPS = {
+    ("AVmixup", "cifar10"): (50_000, 80_000),
+    ("PGD-AT-LS0.8.avmixup", "cifar100"): (50_000, 80_000),
+    ("AVmixup", "svhn"): (73_257, 80_000),
+    ("AVmixup", "tiny-imagenet"): (100_000, 50_000),
+    ("AVmixup.trades", "cifar10"): (50_000, 80_000),
+    ("M2AT", "cifar10"): (50_000, 80_000),
+    ("M2AT.trades", "cifar10"): (50_000, 80_000),
+    ("PGD-AT.m2at", "cifar100"): (50_000, 80_000),
+    ("PGD-AT", "cifar10"): (50_000, 80_000),
+}
+
+
+@pytest.mark.parametrize(("recipe", "dataset"), STEPS)
+def test_a_length_that_is_printed_in_steps_is_one(recipe, dataset):
+    images, steps = STEPS[recipe, dataset]
+    plan = plan_of_paper(recipe, dataset).for_images(images)
+    assert plan.length(images) == steps
+    ends = [0, steps // 2 - 1, steps // 2, steps * 3 // 4 - 1, steps * 3 // 4, steps - 1]
+    rates = [plan.lr_at_step(step, images) / plan.lr for step in ends]
+    assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
+
+
+def test_a_length_that_is_printed_in_epochs_is_none_in_steps():
+    for recipe in ("R-MC-LA", "FS", "TRADES-6", "RobMask", "M-TLAT"):
+        assert plan_of_paper(recipe, "cifar10").steps is None
+
+
+def test_a_budget_says_a_length_as_it_is_printed():
+    plan = plan_of(Request(), "paper", DATASETS["cifar10"], "M2AT")
+    words = in_words(Request(), "paper", plan, 50_000, ", watched on 1000 test images", recipes=True)
+    assert words == "paper, 80000 steps, 50000 training images, watched on 1000 test images"
 
 
 def test_robmask_goes_down_a_cosine():
@@ -208,15 +239,39 @@ def test_batch_norms_are_tuned_from_a_start_of_the_same_plan():
     assert (start.name, tuned.name, start.plan) == ("Standard", "BN-adv", plan_of_paper("BN-adv", "digits"))
     assert tuned.plan == replace(start.plan, lr=0.01)
     assert (start.budget, scattered.budget) == (
-        "paper, 20 epochs, 40 training images",
-        "paper, 200 epochs, 40 training images",
+        "paper, 20 epochs, 40 training images, watched on 4 more",
+        "paper, 200 epochs, 40 training images, watched on 4 more",
     )
     assert work.epochs == ("last", "best")
 
 
-def test_all_images_are_used():
-    work = plan_work(Request(methods=("TRADES-6",), budget="paper"), Path(), CPU)
-    assert (len(work.train) + len(work.holdout), work.n) == (1497, 300)
+@pytest.mark.parametrize(
+    ("named", "limit", "trained", "watched", "words", "epochs"),
+    [
+        (("TRADES-6",), None, 1497, 300, "1497 training images, watched on 300 test images", ("last",)),
+        (("TRADES-6", "M2AT"), None, 1497, 300, "1497 training images, watched on 300 test images", ("last", "best")),
+        (("TRADES-6",), 500, 500, 50, "500 training images, watched on 50 more", ("last", "best")),
+        (("TRADES-6",), 1490, 1490, 300, "1490 training images, watched on 300 test images", ("last",)),
+    ],
+)
+def test_as_many_images_are_trained_on_as_are_named(named, limit, trained, watched, words, epochs):
+    work = plan_work(Request(methods=named, budget="paper", limit_train=limit), Path(), CPU)
+    assert (work.images, len(work.train), len(work.holdout), work.n) == (trained, trained, watched, 300)
+    assert all(job.budget.endswith(words) for job in work.jobs)
+    assert work.epochs == epochs
+    shown = {image.numpy().tobytes() for image in work.train.x}
+    assert not shown & {image.numpy().tobytes() for image in work.holdout.x}
+
+
+def test_what_other_budgets_name_is_split_as_before():
+    work = plan_work(Request(methods=("TRADES-6",), budget="quick", limit_train=500), Path(), CPU)
+    assert (work.images, len(work.train), len(work.holdout)) == (500, 450, 50)
+    assert work.jobs[0].budget == "quick, 20 epochs, 500 training images"
+
+
+def test_a_table_of_m2at_has_the_epoch_that_it_prints():
+    work = plan_work(Request(methods=("Standard",), budget="paper", paper="m2at"), Path(), CPU)
+    assert work.epochs == ("last", "best")
 
 
 ASKED = "run --methods R-MC-LA --attacks none --budget paper --limit 20 --limit-train 40 --workers 1"
@@ -226,7 +281,7 @@ def test_a_paper_run_says_its_plan_and_can_be_judged_anew(bench, tmp_path):
     code, out, err = bench(*ASKED.split(), "--epochs", "1", "--set", "plan=long")
     assert code == 0, err
     rows = load(tmp_path / "results")
-    assert set(rows["budget"]) == {"paper, 1 epochs, 40 training images, plan=long"}
+    assert set(rows["budget"]) == {"paper, 1 epochs, 40 training images, watched on 4 more, plan=long"}
     assert set(rows["epoch"]) == {"last", "best"}
     (path,) = (tmp_path / "results").rglob("job.json")
     assert json.loads(path.read_text())["plan"]["milestones"] == [0.5, 0.75]
@@ -262,7 +317,7 @@ def test_a_plan_that_is_not_there_is_one_line(bench, arguments, message):
         ("M2AT", ["as M2AT, where the best epoch", "200 epochs"]),
         ("RobMask", ["along a cosine", "imagenet: 105 epochs", "after 30, 60, 90, 100, warming up for 5"]),
         ("M-TLAT", ["adam, lr 0.002", "weight decay 0.0001, no crop, no flips"]),
-        ("AVmixup", ["svhn: 140 epochs", "crop from 2 pixels around"]),
+        ("AVmixup", ["svhn: 80000 steps", "a tenth after 40000, 60000", "crop from 2 pixels around"]),
     ],
 )
 def test_the_plan_is_said_in_words(bench, recipe, lines):

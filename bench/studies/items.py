@@ -1,6 +1,6 @@
 """What a study is made of: parts to carry out, and items to be read off their rows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -124,6 +124,10 @@ class Study:
     def methods(self) -> set[str]:
         return {method for part in self.parts for method in part.methods}
 
+    def of(self, items: Sequence[Item]) -> "Study":
+        """The same with some of its items alone."""
+        return replace(self, items=tuple(items))
+
     def chosen(self, kind: str, number: str) -> "Study":
         """The same with the items alone that `--table 1` or `--figure 2` name: 1 is 1(a), 1(b) and 1(c) too."""
         wanted = f"{kind} {number}".lower()
@@ -134,7 +138,7 @@ class Study:
         ]
         if not found:
             raise BadInput(f"no {wanted} in this study; it has {', '.join(item.name for item in self.items)}")
-        return replace(self, items=tuple(found))
+        return self.of(found)
 
 
 STUDIES: Registry[Study] = Registry("study", an_instance_of(Study, "wanted: a Study"))

@@ -25,9 +25,15 @@ from bench.studies.tables import Table
 SHARED = ["protocol", "dataset", "model", "budget", "data"]
 
 
-def page(name: str, results: Path, only: Set[str] | None = None, n: int | None = None) -> str:
-    """Markdown. only: the runs to read; n: the number of test images, where rows of several are there."""
-    return _page(name, results, only, n)[0]
+def page(
+    name: str, results: Path, only: Set[str] | None = None, n: int | None = None, chosen: Study | None = None
+) -> str:
+    """Markdown.
+
+    only: the runs to read; n: the number of test images, where rows of several are there; chosen: the study with some
+    of its items alone.
+    """
+    return _page(name, results, only, n, chosen)[0]
 
 
 def files(name: str, results: Path) -> dict[str, Content]:
@@ -38,9 +44,13 @@ def files(name: str, results: Path) -> dict[str, Content]:
 
 
 def _page(
-    name: str, results: Path, only: Set[str] | None = None, n: int | None = None
+    name: str,
+    results: Path,
+    only: Set[str] | None = None,
+    n: int | None = None,
+    chosen: Study | None = None,
 ) -> tuple[str, dict[str, Content]]:
-    study, rows = STUDIES[name], stored.rows(results)
+    study, rows = chosen or STUDIES[name], stored.rows(results)
     if only is not None:
         rows = rows[rows["run"].isin(only)]
     rows = rows[rows["recipe"].isin(study.methods)]
@@ -59,7 +69,7 @@ def _page(
         found = [(scale, part) for scale, part in scales(rows) if n is None or scale.n in (0, n)]
         several = [(scale, part) for scale, part in found if part["recipe"].nunique() > 1]
         for scale, part in several or found:  # one recipe alone, such as what crafts images for others, shows nothing
-            text, more = _section(study, scale, part, results)
+            text, more = _section(study, STUDIES[name].home, scale, part, results)
             sections.append(text)
             beside |= more
         sections.append(f"\n{LEGEND}\n")
@@ -105,17 +115,20 @@ def _claims(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[str]:
             yield study.findings(pd.concat([same[~attacked], under]))
 
 
-def _section(study: Study, scale: Scale, rows: pd.DataFrame, results: Path) -> tuple[str, dict[str, Content]]:
+def _section(
+    study: Study, home: str, scale: Scale, rows: pd.DataFrame, results: Path
+) -> tuple[str, dict[str, Content]]:
+    """home: the main data set of the paper, whichever items of the study are shown."""
     finder = finder_of(scale, rows, results)
     ledger: dict[Item, list[Entry]] = {}
     made, body, pictures = dict[str, Content](), list[str](), dict[Item, bool]()
     for item in study.items:
         if isinstance(item.content, Table):
-            ledger[item] = entries(item.content, finder, item.stood_for(scale.dataset, study.home))
+            ledger[item] = entries(item.content, finder, item.stood_for(scale.dataset, home))
             made |= _table_files(item, ledger[item], scale)
             body.append(_table(item, ledger[item]))
         elif isinstance(item.content, Drawing):
-            content = _figure_files(item, item.content, Shown(scale, rows, results).of(item, study.home))
+            content = _figure_files(item, item.content, Shown(scale, rows, results).of(item, home))
             made, pictures[item] = made | content, bool(content)
             body.append(_figure(item, scale, bool(content)))
         else:

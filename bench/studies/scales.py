@@ -16,7 +16,10 @@ PAPER = "paper"
 IMAGES = {"cifar10": 50_000, "cifar100": 50_000, "svhn": 73_257, "tiny-imagenet": 100_000, "imagenet": 1_281_167}
 TEST_IMAGES = {"cifar10": 10_000, "cifar100": 10_000, "svhn": 26_032, "tiny-imagenet": 10_000, "imagenet": 50_000}
 TEST_IMAGES |= {"imagenet-100": 10_000}  # as M-TLAT says
-AS_PRINTED = re.compile(rf"{PAPER}, (\d+ \w+), (\d+) training images(, {LONG})?")  # budgets without own settings
+# budgets without own settings, of trainings that learn from all images that are named
+AS_PRINTED = re.compile(
+    rf"{PAPER}, (?P<length>\d+ \w+), (?P<images>\d+) training images, watched on [\w ]+(?P<long>, {LONG})?"
+)
 
 
 class Scale(NamedTuple):
@@ -62,8 +65,8 @@ class Scale(NamedTuple):
         long = where.plan == "long"
         plan = plan_of_paper(row["recipe"], where.dataset, long, where.paper)
         length = f"{where.epochs} epochs" if where.epochs else plan.length_in_words
-        images = where.images or IMAGES.get(where.dataset, int(budget[2]))  # ImageNet-100 has what its folder has
-        return (budget[1], int(budget[2]), bool(budget[3])) == (length, images, long)
+        images = where.images or IMAGES.get(where.dataset, int(budget["images"]))  # ImageNet-100 has what it has
+        return (budget["length"], int(budget["images"]), bool(budget["long"])) == (length, images, long)
 
 
 def length(reference: float, dataset: str) -> float:
