@@ -1,9 +1,10 @@
 """Weights on disk: safetensors for finished models, one file of plain tensors for a training in progress."""
 
 import hashlib
+import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from safetensors import SafetensorError
@@ -56,9 +57,32 @@ def load_views(path: Path, job: str) -> dict[str, dict[str, Tensor]]:
     return views
 
 
+class _Whole(io.BytesIO):
+    """A file to write to that remembers why it could not be written."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.error: OSError | None = None
+
+    def write(self, content: Any) -> int:
+        try:
+            return self.file.write(content)
+        except OSError as error:
+            self.error = error
+            raise
+
+
 def save_progress(path: Path, progress: Mapping[str, Any]) -> None:
     """Tensors, numbers, strings, lists and dicts only, so that nothing has to be unpickled to go on."""
-    write_atomically(path, lambda file: torch.save(dict(progress), file))
+
+    def write(file: IO[bytes]) -> None:
+        whole = _Whole(file)
+        try:
+            torch.save(dict(progress), whole)
+        except RuntimeError as error:  # what torch makes of a full disk
+            raise whole.error or error from error
+
+    write_atomically(path, write)
 
 
 def load_progress(path: Path, job: str, device: torch.device) -> dict[str, Any] | None:

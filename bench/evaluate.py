@@ -1,6 +1,7 @@
 """From a trained model and a condition to which test images it gets right."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from bench.adversarial import Album
 from bench.arguments import as_seen_by, check_classes, check_range
 from bench.bisection import smallest_radii
+from bench.blame import blamed_on_model
 from bench.conditions import Attacked, Condition, Corrupted, Union, measurement
 from bench.course import course
 from bench.data import Images
@@ -21,6 +23,7 @@ from bench.inspected import Diagnosed, Probed
 from bench.judge import Keep, Outcome, Target, judge
 from bench.probes import signs
 from bench.search import places
+from bench.snapshot import restored_weights, unchanged_weights
 from bench.sweeps import Swept
 from bench.together import shorter
 from bench.unfinished import owner_of, resume, store_unfinished
@@ -44,6 +47,8 @@ def outcomes(
     tick: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Outcome:
     """Judge a model on the first n test images, or on those of them from `start` on.
+
+    BadInput where the model returns no logits, Failed where it or the attack raises or breaks a rule.
 
     An image counts as right only if the model is right on it and on what the attack made of it, by a forward of the
     model itself; the attack works on a cheaper copy, whose word is never taken.
@@ -84,16 +89,15 @@ def side_by_side(
     n = len(images) if n is None else n
     check_range(images, start, n)
     canonical = conditions[0].attack.block if isinstance(conditions[0], Attacked | Union) else None
-    with frozen(model), places(batch_size):
-        check_classes(model, images)
+    with frozen(model), restored_weights(model), places(batch_size), ExitStack() as stack:
+        with blamed_on_model():
+            check_classes(model, images)
         how: dict[str, int | str] = {"seed": seed, "precision": precision, "protocol": PROTOCOL}
         owner = owner_of(model, images, conditions, start, n, **how) if saved else {}
         found = resume(saved, owner, len(conditions), album) if saved else None
         found = found or [Outcome(np.zeros(n - start, bool)) for _ in conditions]
         seconds = found[0].seconds
-        target = Target(model, model, batch_size, seed)
-        if any(isinstance(condition, Attacked | Swept | Probed | Union) for condition in conditions):
-            target = Target.of(model, as_seen_by(model, images.x[:16]), precision, batch_size, seed)
+        target = stack.enter_context(_subject(model, images, conditions, precision, batch_size, seed))
         while (done := found[0].done) < n - start:
             at = start + done
             stop = min(at + canonical, len(images)) if canonical else min(at + OWN_BLOCK, n)
@@ -101,7 +105,8 @@ def side_by_side(
             x, y = as_seen_by(model, images.x[at:stop]), images.y[at:stop]
             with course(shorter(conditions)):
                 for condition, outcome in zip(conditions, found, strict=True):
-                    right = _examine(target, condition, ids, x, y, wanted, outcome, album)
+                    with blamed_on_model():
+                        right = _examine(target, condition, ids, x, y, wanted, outcome, album)
                     outcome.right[done : done + wanted] = right[:wanted].cpu().numpy()
                     outcome.done, outcome.seen = done + wanted, outcome.seen + len(ids)
             seconds += sum(outcome.seconds - seconds for outcome in found)
@@ -113,6 +118,21 @@ def side_by_side(
                 store_unfinished(saved, owner, found, album)
             tick(found[0])
     return found
+
+
+@contextmanager
+def _subject(
+    model: nn.Module, images: Images, conditions: Sequence[Condition], precision: str, batch_size: int, seed: int
+) -> Iterator[Target]:
+    """The model, with a copy for attacks where there are any, which have to leave the weights of both alone."""
+    if not any(isinstance(condition, Attacked | Swept | Probed | Union) for condition in conditions):
+        yield Target(model, model, batch_size, seed)
+        return
+    sample = as_seen_by(model, images.x[:16])
+    with blamed_on_model():
+        target = Target.of(model, sample, precision, batch_size, seed)
+    with unchanged_weights(conditions[0].caption.name, model, target.copy, sample):
+        yield target
 
 
 def _examine(

@@ -9,11 +9,13 @@ import torch
 from torch import nn
 
 from bench.adversarial import Album
+from bench.blame import failed_cell
 from bench.conditions import Attacked, Condition, Minimised, Union, measurement
 from bench.data import Images
 from bench.device import describe
 from bench.errors import BadInput, Failed
 from bench.evaluate import PROTOCOL, read_off, side_by_side
+from bench.guard import attack_timeout
 from bench.judge import Outcome
 from bench.known import about, again, answered, kept, renewed, twin
 from bench.parts import Part, album_path, assemble
@@ -40,6 +42,7 @@ class Exam:
     batch_size: int
     save_adv: bool = False  # keep the images that attacks break
     shard: Shard = WHOLE  # of the images, under attack; the first one judges whole what is no attack
+    attack_timeout: float | None = None  # seconds that a call of an attack may take; no number depends on it
 
     def __post_init__(self) -> None:
         if self.save_adv and any(isinstance(condition, Swept) for condition in self.conditions):
@@ -106,7 +109,8 @@ class Exam:
             bases = [basis] if self.save_adv else together(basis, [*missing.values()][place + 1 :])
             try:
                 if basis not in measured:
-                    found = self._measure(folder, model, net, identity, bases, after)
+                    with failed_cell():
+                        found = self._measure(folder, model, net, identity, bases, after)
                     measured |= zip(bases, found, strict=True)
                 outcome = read_off(measured[basis], condition)
                 row = self.row(model, condition, key, outcome)
@@ -122,8 +126,6 @@ class Exam:
                     store(folder, self.row(model, condition, key, error), None)
                 word = f"failed: {error}"
                 failed += 1
-            except torch.OutOfMemoryError as error:
-                raise Failed(f"no memory left to judge {title}; try a smaller --batch-size") from error
             for saved in folder.glob(f"{self._partial(identity, bases)}.*"):
                 saved.unlink()
             tell(Event(title, units, units, weight, word))
@@ -141,18 +143,19 @@ class Exam:
         basis = bases[0]
         key, ids = self.key(identity, basis), self.ids(basis)
         album = Album() if self._unkept(folder, key, basis) else None
-        found = side_by_side(
-            net,
-            self.test,
-            bases,
-            n=ids.stop,
-            start=ids.start,
-            precision=self.precision,
-            batch_size=self.batch_size,
-            saved=folder / f"{self._partial(identity, bases)}.json",
-            album=album,
-            tick=tick,
-        )
+        with attack_timeout(self.attack_timeout):
+            found = side_by_side(
+                net,
+                self.test,
+                bases,
+                n=ids.stop,
+                start=ids.start,
+                precision=self.precision,
+                batch_size=self.batch_size,
+                saved=folder / f"{self._partial(identity, bases)}.json",
+                album=album,
+                tick=tick,
+            )
         if album is not None and isinstance(basis, Attacked):
             images = self.test.first(self.n).fingerprint()
             album.write(album_path(folder, key, self.shard), about(model, basis, identity, images, self.n, key))

@@ -50,6 +50,7 @@ class Terms:
     anyway: bool = False  # judge a model that seems to break the contract
     save_adv: bool = False
     shard: Shard = WHOLE
+    attack_timeout: float | None = None  # seconds that a call of an attack may take
     model_info: Path | None = None
 
 
@@ -120,7 +121,7 @@ def admitted(source: Source, request: Request, terms: Terms, device: torch.devic
     test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, Shelf(terms.data_dir))
     conditions += tuple(corruptions_of(request, conditions, data, test, terms.data_dir))
     how = (choose_precision(request.precision or "fp32", device), terms.batch_size, terms.save_adv, terms.shard)
-    exam = Exam(test.to(device), n, conditions, device, *how)
+    exam = Exam(test.to(device), n, conditions, device, *how, terms.attack_timeout)
     loaded = load(source, data, Access(terms.data_dir, terms.download, terms.unsafe_pickle), device)
     for choice in loaded.choices:
         print(f"{source}: {choice}", file=sys.stderr)

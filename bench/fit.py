@@ -8,7 +8,8 @@ from torch import Tensor
 
 from bench.checkpoint import FILES, load_views, save_views
 from bench.device import peak_memory
-from bench.errors import Failed
+from bench.errors import BadInput, Failed
+from bench.guard import is_out_of_memory
 from bench.job import Job
 from bench.price import training_cost
 from bench.progress import Event, Tell
@@ -38,7 +39,9 @@ def fit(work: Work, job: Job, results: Path, device: torch.device, tell: Tell) -
     except Failed as error:
         describe_job(folder, job, device, f"failed: {error}", **facts)
         tell(Event(title, epochs, epochs, weight, f"failed: {error}"))
-    except torch.OutOfMemoryError as error:  # not the job's fault, so nothing is stored against it
+    except (MemoryError, RuntimeError) as error:  # not the job's fault, so nothing is stored against it
+        if not is_out_of_memory(error):
+            raise
         raise Failed(f"no memory left to train {job.name}; with more, the same command goes on from here") from error
     else:
         describe_job(folder, job, device, "trained", **facts, **found)
@@ -85,4 +88,6 @@ def start_of(job: Job, results: Path) -> Mapping[str, Tensor] | None:
     folder = results / job.start.run
     if reason := failure(folder):
         raise Failed(f"it trains on {job.start.name}, whose own training failed: {reason}")
+    if not (folder / FILES["last"]).exists():
+        raise BadInput(f"it trains on {job.start.name}, whose own training came to nothing")
     return load_views(folder / FILES["last"], job.start.run)["main"]

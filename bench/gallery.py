@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from torch import nn
 
+from bench.blame import blamed_on_model, failed_cell
 from bench.checkpoint import fingerprint
 from bench.data import Images
 from bench.errors import Failed
@@ -49,7 +50,8 @@ class Gallery:
         for name in self.missing(folder, model, net, start):
             path, images = _path(folder, name, model), self._shown(EXHIBITS[name])
             try:
-                columns = EXHIBITS[name].measure(Specimen(net, start, images, self.threat))
+                with failed_cell(), blamed_on_model():
+                    columns = EXHIBITS[name].measure(Specimen(net, start, images, self.threat))
                 _write(path, {"n": len(images), "made_of": self.made_of(name, net, start), **columns})
                 word = f"{FOLDER}/{path.name}"
             except Failed as error:

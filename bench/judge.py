@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from bench.blame import blame
 from bench.conditions import Attacked
 from bench.errors import AttackWarning, BadInput, Failed
 from bench.folding import attackable
-from bench.guard import never_empty
+from bench.guard import guarded_call, is_out_of_memory, limited_call, no_empty_batches
 from bench.passes import counting
 from bench.precision import choose_precision
 from bench.results import Bits
@@ -177,15 +178,19 @@ class Target:
 
 def _attack(model: nn.Module, condition: Attacked, x: Tensor, y: Tensor, outcome: Outcome) -> Tensor:
     """The attack's images, checked; its passes and doubts go into the outcome."""
-    with warnings.catch_warnings(record=True) as caught, never_empty(model), counting(model) as passes:
+    name = condition.attack.name
+    with warnings.catch_warnings(record=True) as caught, no_empty_batches(model), counting(model) as passes:
         warnings.simplefilter("always")
         try:
-            x_adv = condition.attack(model, x.clone(), y.clone(), condition.threat).detach()
-        except BadInput as error:
-            raise BadInput(f"attack {condition.attack.name}: {error}") from error
+            with limited_call(), guarded_call():
+                found = condition.attack(model, x.clone(), y.clone(), condition.threat)
+        except (BadInput, Failed) as error:
+            raise type(error)(f"attack {name}: {error}") from error
         except Exception as error:  # anybody's code; what it raises is its failure, with the reason
-            reason = f"{type(error).__name__}: {error}".replace("\n", " ")
-            raise Failed(f"attack {condition.attack.name} stopped, {reason}") from error
+            if is_out_of_memory(error):
+                raise
+            raise Failed(f"attack {name} stopped, {blame(error)}") from error
+    x_adv = _images(found, name, x)
     condition.check(x_adv, x)
     outcome.forwards += passes.forwards
     outcome.backwards += passes.backwards
@@ -194,5 +199,13 @@ def _attack(model: nn.Module, condition: Attacked, x: Tensor, y: Tensor, outcome
         if isinstance(doubt, AttackWarning):
             outcome.doubts[doubt.reason] = outcome.doubts.get(doubt.reason, 0) + doubt.images
         else:
-            log.info("%s: %s", condition.attack.name, doubt)
+            log.info("%s: %s", name, doubt)
     return x_adv
+
+
+def _images(found: object, attack: str, x: Tensor) -> Tensor:
+    """What an attack has returned, in the number format of the images x and on their device. Failed if it is none."""
+    if not isinstance(found, Tensor) or not found.is_floating_point():
+        got = f"a tensor of {found.dtype}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+        raise Failed(f"attack {attack} returned {got}; return a floating point tensor, an image for every image")
+    return found.detach().to(x).clone()

@@ -6,20 +6,21 @@ from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
 
-import torch
 from torch import nn
 
+from bench.blame import failed_cell
 from bench.conditions import Attacked
-from bench.errors import BadInput, Failed
+from bench.errors import Failed
 from bench.evaluate import PROTOCOL
 from bench.exam import Exam
+from bench.guard import attack_timeout
 from bench.judge import Outcome
 from bench.price import cell_cost
 from bench.progress import Event, Tell
 from bench.results import read_outcomes, read_rows, store
 from bench.rows import Model
 from bench.runfolder import locked
-from bench.transfer import handed_over, transferred
+from bench.transfer import handed_over, transferred_or_failed
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,25 +121,24 @@ class Matrix:
     ) -> list[Outcome | Failed]:
         """One for each target."""
         nets = [target.net for target in targets if target.net is not None]
-        made: list[Outcome] = []
+        made: list[Outcome | Failed] = []
         if source.net is None:
             return [Failed(source.failure) for _ in targets]
         try:
-            if nets:
-                made = transferred(
-                    source.net,
-                    nets,
-                    self.exam.test,
-                    condition,
-                    n=self.exam.n,
-                    precision=self.exam.precision,
-                    batch_size=self.exam.batch_size,
-                    tick=tick,
-                )
-        except (BadInput, Failed) as error:
+            with failed_cell(), attack_timeout(self.exam.attack_timeout):
+                if nets:
+                    made = transferred_or_failed(
+                        source.net,
+                        nets,
+                        self.exam.test,
+                        condition,
+                        n=self.exam.n,
+                        precision=self.exam.precision,
+                        batch_size=self.exam.batch_size,
+                        tick=tick,
+                    )
+        except Failed as error:
             return [Failed(f"{error} (of the source)") for _ in targets]
-        except torch.OutOfMemoryError as error:
-            raise Failed(f"no memory left to attack {source.place}; try a smaller --batch-size") from error
         judged = iter(made)
         return [Failed(target.failure) if target.net is None else next(judged) for target in targets]
 

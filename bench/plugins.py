@@ -4,12 +4,9 @@ What is imported adds to a registry: `from bench import RECIPES`, or ATTACKS, MO
 """
 
 import hashlib
-import importlib
 import re
 import sys
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from importlib.machinery import SourceFileLoader
@@ -18,10 +15,10 @@ from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 
-from bench.errors import BadInput, Failed
+from bench.blame import blame
+from bench.errors import BadInput
+from bench.guard import guarded_call
 from bench.registry import Registry
-
-MACHINERY = ("<", __file__, str(Path(importlib.__file__).parent))  # what stands between a command and somebody's code
 
 _inside: set[str] = set()  # modules that this process has from entry points
 _outside: list[str] = []  # FILEs and MODULEs, in the order asked for
@@ -96,43 +93,13 @@ def _register(plugin: str, load: Callable[[], object]) -> None:
 def _enter(what: str, load: Callable[[], object], home: str = "") -> None:
     """Import somebody's code. Whatever it raises is one line."""
     try:
-        load()
+        with guarded_call():
+            load()
     except SyntaxError as error:
         place = f" ({error.filename}:{error.lineno})" if error.lineno else ""
         raise BadInput(f"{what} is not Python: {error.msg}{place}") from error
-    except (Exception, SystemExit) as error:
-        raise BadInput(f"{what} cannot be imported, {blame(error, home)}") from error
-
-
-def blame(error: BaseException, home: str = "") -> str:
-    """Type, message and file:line of what somebody's code raised, on one line.
-
-    home: their file; the last line in it is the one to mend, whatever it called.
-    """
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(MACHINERY)]
-    frames = [f for f in frames if f.filename == home] or frames
-    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    kind = "" if isinstance(error, BadInput) else f"{type(error).__name__}: "
-    return f"{kind}{' '.join(str(error).split())}{place}"
-
-
-def home_of(author: object) -> str:
-    """The file of an object's class; empty for what is built in."""
-    return getattr(sys.modules[type(author).__module__], "__file__", None) or ""
-
-
-@contextmanager
-def blamed(what: str, author: object) -> Iterator[None]:
-    """Inside the block an object of somebody's class is at work; what it raises is one line that begins with `what`."""
-    try:
-        yield
-    except Failed:
-        raise
-    except BadInput as error:
-        raise BadInput(f"{what}: {error}") from error
     except Exception as error:  # anybody's code may raise anything
-        said = blame(error, home_of(author))
-        raise BadInput(f"{what} raised {said}; `bench check FILE.py` tests a method of yours") from error
+        raise BadInput(f"{what} cannot be imported, {blame(error, home)}") from error
 
 
 def _package(entry: EntryPoint) -> str:

@@ -1,58 +1,76 @@
-"""Jobs side by side in processes of their own, which live no longer than the one that started them."""
+"""Jobs one after the other, or side by side in processes of their own. A job that fails leaves the others alone."""
 
+import errno
 import logging
-import multiprocessing
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
-from multiprocessing.queues import Queue
 from pathlib import Path
 
 import torch
 
+from bench.blame import blame
 from bench.device import prepare
-from bench.errors import Failed
+from bench.errors import BadInput, Failed
+from bench.guard import is_out_of_memory
+from bench.interrupt import is_pressed
 from bench.job import Job
 from bench.plugins import Outsiders
+from bench.process_state import restored_settings
 from bench.progress import Event, Tell
 from bench.runner import Runner
-from bench.workers import cores, serve
+from bench.workers import Work, cores, work_through
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # what every other job would meet with too
+
+log = logging.getLogger("bench")
 
 
 def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, log: Path) -> int:
-    """Run every job; how many cells have failed.
+    """Run every job; how many cells, and whole jobs, have failed.
 
     Each worker judges with its share of the cores, whatever the number of jobs. It trains with `Job.threads` of them,
-    whatever the number of workers: weights must not depend on what else there was to do.
+    whatever the number of workers: weights must not depend on what else there was to do. Failed where the disk is full.
     """
     torch.set_num_threads(max(1, cores() // workers))
-    if workers == 1 or len(jobs) <= 1:
-        with logging_to(log):
-            return sum(runner.run(job, tell) for wave in waves(jobs) for job in wave)
-    spawn = multiprocessing.get_context("spawn")
-    events: Queue[Event | None] = spawn.Queue()
-    listener = threading.Thread(target=_listen, args=(events, tell), daemon=True)
-    listener.start()
-    arguments = (Outsiders(), runner, events, torch.get_num_threads(), log)
+    with logging_to(log):
+        if workers == 1 or len(jobs) <= 1:
+            return sum(attempt(runner, job, tell) for wave in waves(jobs) for job in wave)
+        opening = _Opening(Outsiders(), runner, torch.get_num_threads(), log)
+        lost = partial(_report, tell)
+        return sum(sum(work_through(wave, opening, min(workers, len(wave)), tell, lost)) for wave in waves(jobs))
+
+
+def attempt(runner: Runner, job: Job, tell: Tell) -> int:
+    """Run a job; how many of its cells have failed, or 1 where the job itself has come to nothing.
+
+    That is told, and not stored against the training: the same command tries it again.
+    """
     try:
-        with logging_to(log), ProcessPoolExecutor(min(workers, len(jobs)), spawn, _start, arguments) as pool:
-            try:
-                return sum(sum(pool.map(_run, wave)) for wave in waves(jobs))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for child in multiprocessing.active_children():
-                    child.terminate()
-                raise
-    except BrokenProcessPool as error:
-        raise Failed("a worker process was killed (out of memory?); the same command goes on from here") from error
-    finally:
-        events.put(None)
-        listener.join(timeout=5)  # a worker that was killed while it wrote leaves the queue locked
-        events.cancel_join_thread()
+        with restored_settings():
+            return runner.run(job, tell)
+    except KeyboardInterrupt:
+        raise
+    except (BadInput, Failed) as error:
+        return _report(tell, job, str(error))
+    except OSError as error:
+        if error.errno in FULL:
+            raise Failed(f"{error.strerror}: {error.filename or runner.results}; make room and run again") from error
+        return _report(tell, job, f"{error.strerror or error}: {error.filename or ''}")
+    except BaseException as error:
+        if is_pressed():  # an extension that was being imported has made something else of it
+            raise KeyboardInterrupt from error
+        log.exception("%s", job.run)
+        if is_out_of_memory(error):
+            return _report(tell, job, "no memory left; with more, or a smaller --batch-size, the same command goes on")
+        return _report(tell, job, blame(error))
+
+
+def _report(tell: Tell, job: Job, reason: str) -> int:
+    tell(Event(f"{job.name} s{job.seed}", 1, 1, 0.0, f"failed: {reason}"))
+    return 1
 
 
 def waves(jobs: Sequence[Job]) -> list[list[Job]]:
@@ -81,29 +99,21 @@ def logging_to(path: Path) -> Iterator[None]:
         handler.close()
 
 
-def _listen(events: "Queue[Event | None]", tell: Tell) -> None:
-    while (event := events.get()) is not None:
-        tell(event)
-
-
 @dataclass(frozen=True)
-class _Worker:
+class _Opening:
+    """What a worker needs. Fields are unpickled in their order: plug-ins are imported before what they define."""
+
+    plugins: Outsiders
     runner: Runner
-    events: "Queue[Event | None]"
+    threads: int
+    log: Path
+
+    def __call__(self) -> Work:
+        prepare()
+        torch.set_num_threads(self.threads)
+        logging_to(self.log).__enter__()  # for as long as the process lives
+        return partial(_attempted, self.runner)
 
 
-_worker: _Worker  # of this process, set when it starts
-
-
-def _start(plugins: object, runner: Runner, events: "Queue[Event | None]", threads: int, log: Path) -> None:
-    """plugins: imported by being unpickled, which has to be before the runner is."""
-    global _worker
-    serve()
-    prepare()
-    torch.set_num_threads(threads)
-    logging_to(log).__enter__()  # for as long as the process lives
-    _worker = _Worker(runner, events)
-
-
-def _run(job: Job) -> int:
-    return _worker.runner.run(job, _worker.events.put)
+def _attempted(runner: Runner, job: Job, tell: Tell) -> int:
+    return attempt(runner, job, tell)

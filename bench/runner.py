@@ -44,6 +44,7 @@ class Runner:
     batch_size: int
     save_adv: bool = False
     shard: Shard = WHOLE
+    attack_timeout: float | None = None  # seconds that a call of an attack may take
 
     @property
     def exam(self) -> Exam:
@@ -58,6 +59,7 @@ class Runner:
             self.batch_size,
             self.save_adv,
             self.shard,
+            self.attack_timeout,
         )
 
     @property

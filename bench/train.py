@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from itertools import islice
 from pathlib import Path
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.averaging import Average, add_averaged
+from bench.blame import blame, blamed, blamed_on_model, home_of
 from bench.checkpoint import load_progress, save_progress
 from bench.contract.model import views_of
 from bench.data import Dataset, Images
@@ -21,10 +22,10 @@ from bench.data.batches import epoch_batches, to_float
 from bench.device import use_threads
 from bench.errors import BadInput, Failed
 from bench.folding import folded, twinned
+from bench.guard import Quit, guarded_call, is_out_of_memory
 from bench.job import Job
 from bench.models import build
 from bench.passes import counting
-from bench.plugins import blame, blamed, home_of
 from bench.seeding import seeded
 from bench.watch import Record, alarms, largest_gradient, validate
 
@@ -56,10 +57,12 @@ class Training:
         self.images, self.holdout = images.to(device), holdout.to(device)
         self.plan = job.plan.for_images(len(images))
         with use_threads(job.threads), seeded(job.run, "init"):
-            model = build(job.model, dataset)
+            with blamed(f"model {job.model}"):
+                model = build(job.model, dataset)
             if start is not None:
                 model.load_state_dict(start)
-            model = job.recipe.prepare(model)
+            with blamed(f"method {job.name} on model {job.model}", job.recipe):
+                model = job.recipe.prepare(model)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimiser = optimiser(job, self.model)
         self.average = Average(self.model, job.plan.ema) if job.plan.ema else None
@@ -121,7 +124,7 @@ class Training:
         job, start = self.job, time.perf_counter()
         first = epoch * self.plan.epoch_length(len(self.images))  # step
         total, steepest, seen = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
-        with seeded(job.run, "epoch", epoch):
+        with _blamed_on_loss(job, Quit), guarded_call(), seeded(job.run, "epoch", epoch):
             pad = self.dataset.pad if job.plan.pad is None else job.plan.pad
             flip = self.dataset.flip if job.plan.flip is None else job.plan.flip
             batches = epoch_batches(self.images, job.plan.batch_size, pad=pad, flip=flip)
@@ -134,7 +137,8 @@ class Training:
         where = f"in epoch {epoch + 1} of {self.plan.epochs} at lr {lr:g}"
         if not all(map(math.isfinite, record.values())):
             raise Failed(f"training diverged: loss {record['loss']:.4g}, gradient {record['gradient']:.4g} {where}")
-        record |= validate(self.model, self.holdout, self.dataset.threat, job.plan.batch_size, job.precision)
+        with blamed_on_model():
+            record |= validate(self.model, self.holdout, self.dataset.threat, job.plan.batch_size, job.precision)
         if math.isnan(record["val_clean"]) or not all(p.isfinite().all() for p in self.model.parameters()):
             raise Failed(f"training diverged: loss {record['loss']:.4g}, weights or logits no longer finite {where}")
         if self.average is not None:
@@ -150,13 +154,8 @@ class Training:
         return lr
 
     def _step(self, x: Tensor, q: Tensor) -> Tensor:
-        try:
+        with _blamed_on_loss(self.job):
             loss = self._gradient(x, q)
-        except (Failed, torch.OutOfMemoryError):
-            raise
-        except Exception as error:  # anybody's code may raise anything
-            said = blame(error, home_of(self.job.recipe))
-            raise Failed(f"the loss raised {said}; mend it and run again with --retrain") from error
         self.optimiser.step()
         if self.average is not None:
             self.average.update(self.model)
@@ -210,6 +209,20 @@ def better(best: dict[str, Any], model: nn.Module, epoch: int, score: tuple[floa
     if best and not (score >= best["score"] or math.isnan(best["score"][0])):  # as of an average's first epochs
         return best
     return {"score": score, "model": deepcopy(model.state_dict()), "epoch": epoch}
+
+
+@contextmanager
+def _blamed_on_loss(job: Job, kind: type[Exception] = Exception) -> Iterator[None]:
+    """Inside the block the recipe's loss is computed. Failed where it raises this kind of error."""
+    try:
+        yield
+    except Failed:
+        raise
+    except kind as error:  # anybody's code may raise anything
+        if is_out_of_memory(error):
+            raise
+        said = blame(error, home_of(job.recipe))
+        raise Failed(f"the loss raised {said}; mend it and run again with --retrain") from error
 
 
 def optimiser(job: Job, model: nn.Module) -> torch.optim.Optimizer:

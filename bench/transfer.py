@@ -3,19 +3,22 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from bench.arguments import as_seen_by, check_classes, check_range
+from bench.blame import blamed_on_model, failed_cell
 from bench.conditions import Attacked, Condition
 from bench.data import Images
-from bench.errors import BadInput
+from bench.errors import BadInput, Failed
 from bench.evaluate import OWN_BLOCK
 from bench.inner import frozen
 from bench.judge import Outcome, Target, judge
 from bench.search import places
+from bench.snapshot import restored_weights, unchanged_weights
 
 
 def handed_over(conditions: Iterable[Condition]) -> tuple[list[Attacked], list[str]]:
@@ -53,26 +56,58 @@ def transferred(
 
     An outcome for each target, whose cost is that of the crafting, which all of them share. Draws depend on image,
     attack and seed alone, so an outcome is the same whatever other targets there are. No more images are kept than a
-    block of them.
+    block of them. Failed or BadInput where the source, the attack or a target gives no numbers.
 
     images, precision, batch_size: as of `outcomes`. tick: is told how many images are done.
     """
+    manner: dict[str, Any] = {"n": n, "precision": precision, "batch_size": batch_size, "seed": seed, "tick": tick}
+    made = transferred_or_failed(source, targets, images, condition, **manner)
+    if failures := [result for result in made if isinstance(result, Failed)]:
+        raise failures[0]
+    return [result for result in made if isinstance(result, Outcome)]
+
+
+def transferred_or_failed(
+    source: nn.Module,
+    targets: Sequence[nn.Module],
+    images: Images,
+    condition: Attacked,
+    *,
+    n: int | None,
+    precision: str,
+    batch_size: int,
+    seed: int = 0,
+    tick: Callable[[int], None],
+) -> list[Outcome | Failed]:
+    """As `transferred`, with the reason in the place of an outcome where a target gives none, say for NaN logits."""
     n = len(images) if n is None else n
     check_range(images, 0, n)
     ((condition,), _) = handed_over([condition])
-    made, right = Outcome(np.zeros(n, bool)), np.zeros((len(targets), n), bool)
+    made, right, failures = Outcome(np.zeros(n, bool)), np.zeros((len(targets), n), bool), dict[int, Failed]()
     with ExitStack() as stack:
         for model in (source, *targets):
             stack.enter_context(frozen(model))
-            check_classes(model, images)
+            stack.enter_context(restored_weights(model))
         stack.enter_context(places(batch_size))
-        attacked = Target.of(source, as_seen_by(source, images.x[:16]), precision, batch_size, seed)
+        sample = as_seen_by(source, images.x[:16])
+        with blamed_on_model():
+            check_classes(source, images)
+            attacked = Target.of(source, sample, precision, batch_size, seed)
+        stack.enter_context(unchanged_weights(condition.attack.name, source, attacked.copy, sample))
         while made.done < n:
             ids = range(made.done, min(made.done + OWN_BLOCK, n))
             x, y = as_seen_by(source, images.x[ids.start : ids.stop]), images.y[ids.start : ids.stop]
-            x_adv, _ = attacked.crafted(condition, ids, x, y, torch.ones_like(y, dtype=torch.bool), made)
-            for bits, target in zip(right, targets, strict=True):
-                bits[ids.start : ids.stop] = judge(target, as_seen_by(target, x_adv), y, batch_size).cpu().numpy()
+            with blamed_on_model():
+                x_adv, _ = attacked.crafted(condition, ids, x, y, torch.ones_like(y, dtype=torch.bool), made)
+            for place in [place for place in range(len(targets)) if place not in failures]:
+                try:
+                    with failed_cell(), blamed_on_model():
+                        if not made.done:
+                            check_classes(targets[place], images)
+                        bits = judge(targets[place], as_seen_by(targets[place], x_adv), y, batch_size).cpu().numpy()
+                    right[place, ids.start : ids.stop] = bits
+                except Failed as error:
+                    failures[place] = error
             made.done = made.seen = ids.stop
             tick(made.done)
-    return [replace(made, right=bits) for bits in right]
+    return [failures.get(place) or replace(made, right=bits) for place, bits in enumerate(right)]

@@ -11,6 +11,7 @@ import torch
 from bench import models
 from bench.asked import Request, conditions_of, corruptions_of, split_setting, test_images
 from bench.averaging import check_averaging
+from bench.blame import blamed
 from bench.budgets import budget_name, budget_of, in_words, model_of, plan_of
 from bench.conditions import Condition
 from bench.contract import VALUE
@@ -22,7 +23,6 @@ from bench.exhibits import EXHIBITS
 from bench.holdout import judged_epochs, split_of
 from bench.job import Job
 from bench.overrides import override
-from bench.plugins import blamed
 from bench.precision import choose_precision
 from bench.recipe import RECIPES, Recipe, scaled, starts
 from bench.seeding import seeded
@@ -148,7 +148,8 @@ def with_starts(jobs: Sequence[Job], factor: float, words: Callable[..., str]) -
 def check_fit(jobs: Sequence[Job], model: str, data: Dataset) -> None:
     """BadInput where a recipe cannot prepare this model, or make it a finished one."""
     with seeded("fit"):
-        net = models.build(model, data)
+        with blamed(f"model {model}"):
+            net = models.build(model, data)
         for name, recipe, averaged in dict.fromkeys((job.name, job.recipe, job.plan.ema > 0) for job in jobs):
             with blamed(f"method {name} on model {model}", recipe):
                 prepared = recipe.prepare(deepcopy(net))

@@ -1,15 +1,28 @@
 """What somebody's model, attack or recipe does wrong costs its own cell or job, and nothing else."""
 
+import os
+import signal
+import sys
+import time
+import warnings
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from worker_tasks import open_work
 
-from bench import L2, Attacked, Clean, Linf, dataset, outcomes, parse_attack
+from bench import L2, Attacked, Clean, Linf, dataset, outcomes, parse_attack, transferred
 from bench.attacks import ATTACKS, AttackSpec
+from bench.checkpoint import fingerprint, save_progress
+from bench.errors import BadInput, Failed
+from bench.guard import Quit, attack_timeout, guarded_call
 from bench.inspected import Probed
+from bench.process_state import SETTINGS
+from bench.workers import work_through
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +99,244 @@ def test_an_attack_that_selects_no_image_gets_no_logits(digits, plugin):
     model = Pooled().eval()
     assert (outcomes(model, digits, condition, n=16).right == outcomes(model, digits, Clean(), n=16).right).all()
     assert seen == [((0, 10), (0, 1, 8, 8))]
+
+
+# one call
+
+
+def linear() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).eval()
+
+
+ENDS = {
+    "exit 0": lambda: sys.exit(0),
+    "exit 3": lambda: sys.exit(3),
+    "os._exit": lambda: os._exit(0),
+    "KeyboardInterrupt": lambda: (_ for _ in ()).throw(KeyboardInterrupt),
+    "GeneratorExit": lambda: (_ for _ in ()).throw(GeneratorExit),
+    "BaseException": lambda: (_ for _ in ()).throw(BaseException("all of it")),
+    "MemoryError": lambda: (_ for _ in ()).throw(MemoryError),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_no_call_ends_the_process(end):
+    with pytest.raises(MemoryError if end == "MemoryError" else Quit), guarded_call():
+        ENDS[end]()
+
+
+def import_an_extension() -> None:
+    """What one makes of Ctrl-C."""
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        raise ImportError("numpy is not there") from None
+
+
+def test_ctrl_c_of_the_user_gets_through_whatever_becomes_of_it():
+    with pytest.raises(KeyboardInterrupt), guarded_call():
+        signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), guarded_call():
+        import_an_extension()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_settings_of_the_process_are_restored(tmp_path):
+    before = [read() for read, _ in SETTINGS], [*warnings.filters], os._exit
+    with guarded_call():
+        torch.set_default_dtype(torch.float64)
+        torch.set_grad_enabled(False)
+        torch.set_num_threads(2)
+        torch.backends.cudnn.benchmark = not torch.backends.cudnn.benchmark
+        torch.set_default_device("meta")
+        os.chdir(tmp_path)
+        warnings.resetwarnings()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.setrecursionlimit(5000)
+        sys.stdout = sys.stderr
+    assert ([read() for read, _ in SETTINGS], [*warnings.filters], os._exit) == before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+# attacks
+
+
+def raises(kind, *arguments):
+    def attack(model, x, y, threat):
+        raise kind(*arguments)
+
+    return attack
+
+
+REFUSED = {
+    "exits": (raises(SystemExit, 0), r"stopped, SystemExit: 0 \(\S+test_guard.py:\d+\)"),
+    "interrupts": (raises(KeyboardInterrupt), "stopped, KeyboardInterrupt"),
+    "leaves": (lambda model, x, y, threat: os._exit(0), r"stopped, SystemExit: os._exit\(0\)"),
+    "numpy": (lambda model, x, y, threat: x.numpy(), "returned a ndarray; return a floating point tensor"),
+    "integers": (lambda model, x, y, threat: (255 * x).int(), "returned a tensor of torch.int32; return a floating"),
+    "device": (lambda model, x, y, threat: x.to("meta"), "stopped|cannot be copied|Cannot copy"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_an_attack_does_is_its_failure_in_one_line(digits, plugin, name):
+    attack, message = REFUSED[name]
+    with pytest.raises(Failed, match=message) as caught:
+        outcomes(linear(), digits, plugin(attack), n=16)
+    assert "\n" not in str(caught.value)
+
+
+@torch.inference_mode()
+def inferring(model, x, y, threat):
+    return (x + 0.05).clamp(0, 1)
+
+
+@pytest.mark.parametrize("change", [lambda x: x.double(), lambda x: x.half().float().to(torch.bfloat16), inferring])
+def test_images_of_other_floats_are_judged(digits, plugin, change):
+    def attack(model, x, y, threat):
+        return change(x) if change is not inferring else inferring(model, x, y, threat)
+
+    assert outcomes(linear(), digits, plugin(attack), n=16).done == 16
+
+
+WRITES = {
+    "a weight": lambda model: [p.data.mul_(2) for p in model.parameters()],
+    "a weight through no_grad": lambda model: torch.no_grad()(lambda: next(model.parameters()).zero_())(),
+    "a statistic": lambda model: [b.add_(1) for b in model.buffers()],
+    "another type": lambda model: model.double(),
+    "a layer": lambda model: model.add_module("extra", nn.Linear(1, 1)),
+}
+
+
+@pytest.mark.parametrize("copied", [True, False], ids=["copy", "itself"])
+@pytest.mark.parametrize("write", WRITES)
+def test_an_attack_that_writes_to_the_model_fails_and_later_cells_are_right(digits, plugin, write, copied, monkeypatch):
+    model = Pooled().eval()
+    if not copied:
+        monkeypatch.setattr("bench.judge.attackable", lambda model, x: model)
+    before, condition = fingerprint(model), Attacked(parse_attack("PGD-3"), Linf(0.1))
+    right = outcomes(model, digits, condition, n=24).right
+
+    def writes(model, x, y, threat):
+        WRITES[write](model)
+        return x
+
+    if write != "a statistic" or not copied:  # a folded copy has none
+        with pytest.raises(Failed, match=r"attack theirs wrote to the model's .*; attack the images and leave"):
+            outcomes(model, digits, plugin(writes), n=24)
+    assert fingerprint(model) == before
+    assert np.array_equal(outcomes(model, digits, condition, n=24).right, right)
+
+
+class Counting(nn.Module):
+    """A model that counts its calls, and gathers statistics that its logits depend on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = linear()
+        self.register_buffer("calls", torch.zeros(()))
+        self.register_buffer("mean", torch.zeros(10))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls = self.calls + 1
+        logits: Tensor = self.net(x) - self.mean
+        self.mean += 0.1 * logits.detach().mean(0)
+        return logits
+
+
+def test_what_a_model_changes_itself_is_put_back_and_no_attack_is_blamed(digits):
+    model = Counting()
+    before, condition = fingerprint(model), Attacked(parse_attack("PGD-2"), Linf(0.1))
+    right = [outcomes(model, digits, condition, n=16).right for _ in range(2)]
+    assert np.array_equal(*right)
+    assert fingerprint(model) == before
+
+
+def test_an_attack_that_never_returns_is_stopped(digits, plugin):
+    def stubborn(model, x, y, threat):
+        while True:
+            try:
+                time.sleep(0.01)
+            except Exception:
+                time.sleep(0.01)
+
+    with (
+        attack_timeout(0.1),
+        pytest.raises(Failed, match=r"theirs: it took longer than the 0\.1 s of --attack"),
+    ):
+        outcomes(linear(), digits, plugin(stubborn), n=16)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    with attack_timeout(60):
+        assert outcomes(linear(), digits, plugin(lambda model, x, y, threat: x), n=16).done == 16
+
+
+class Late(nn.Module):
+    """A model that does something else after so many calls."""
+
+    def __init__(self, calls: int, then) -> None:
+        super().__init__()
+        self.net, self.left, self.then = linear(), calls, then
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.left -= 1
+        logits: Tensor = self.net(x)
+        return self.then(logits) if self.left < 0 else logits
+
+
+def test_a_model_that_raises_late_is_its_failure(digits):
+    def bug(logits):
+        raise LookupError("now")
+
+    with pytest.raises(Failed, match=r"the model raised LookupError: now \(\S+test_guard.py:\d+\)"):
+        outcomes(Late(2, bug), digits, Clean(), n=300)
+    with pytest.raises(Failed, match="the model raised SystemExit: 0"):
+        outcomes(Late(2, lambda logits: sys.exit(0)), digits, Clean(), n=300)
+
+
+def test_a_target_without_logits_fails_alone(digits):
+    from bench.transfer import transferred_or_failed
+
+    how = {"n": 16, "precision": "fp32", "batch_size": 16, "tick": lambda done: None}
+    targets = [linear(), Late(0, lambda logits: logits * torch.nan)]
+    condition = Attacked(parse_attack("FGSM"), Linf(0.1))
+    good, bad = transferred_or_failed(linear(), targets, digits, condition, **how)
+    assert good.done == 16
+    assert isinstance(bad, Failed)
+    with pytest.raises(Failed, match="NaN or infinite"):
+        transferred(linear(), targets, digits, condition, n=16)
+
+
+def test_a_full_disk_is_an_error_of_the_disk(tmp_path, monkeypatch):
+    """torch makes a RuntimeError of it."""
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+
+    def full(path, write):
+        with open("/dev/full", "wb", buffering=0) as file:
+            write(file)
+
+    monkeypatch.setattr("bench.checkpoint.write_atomically", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        save_progress(tmp_path / "progress.pt", {"x": torch.zeros(1000)})
+    assert caught.value.errno == 28
+
+
+# workers
+
+
+@pytest.mark.parametrize(("how", "end"), [("killed", "was killed"), ("exit", "ended with code 0")])
+def test_a_worker_that_dies_costs_its_own_task(how, end):
+    told = []
+    lost = lambda task, how: (task, how)  # noqa: E731
+    results = [*work_through(["a", "bad", "b", "c"], partial(open_work, how), 2, told.append, lost)]
+    assert sorted(r for r in results if isinstance(r, str)) == ["a", "b", "c"]
+    ((task, said),) = [r for r in results if not isinstance(r, str)]
+    assert task == "bad"
+    assert end in said
+    assert sorted(told) == ["on a", "on b", "on bad", "on c"]
+
+
+def test_what_the_work_raises_is_raised_here():
+    with pytest.raises(BadInput, match=r"^bad$"):
+        list(work_through(["bad"], partial(open_work, "raise"), 1, lambda news: None, lambda task, end: None))

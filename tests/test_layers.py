@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [  # a module imports from the lines above its own only
     {
         "errors",
-        "guard",
+        "interrupt",
+        "process_state",
         "numbers",
         "seeding",
         "passes",
@@ -31,6 +32,7 @@ LAYERS = [  # a module imports from the lines above its own only
         "registrable",
     },
     {
+        "guard",
         "registry",
         "places",
         "plan",
@@ -43,7 +45,7 @@ LAYERS = [  # a module imports from the lines above its own only
         "papers",
         "course",
     },
-    {"averaging", "plans", "folding", "tuning", "audit", "adversarial", "corruptions", "caption"},
+    {"blame", "snapshot", "averaging", "plans", "folding", "tuning", "audit", "adversarial", "corruptions", "caption"},
     {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
     {"attacks", "contract", "watch", "exhibits"},
@@ -59,14 +61,13 @@ LAYERS = [  # a module imports from the lines above its own only
     {"unfinished"},
     {"probes"},
     {"evaluate", "price"},
-    {"pace"},
     {"transfer"},
     {"rows", "runfolder", "report"},  # rows and tables
     {"parts", "studies"},
     {"known"},
     {"fit", "exam", "gallery", "outside", "merge", "foreign", "claim"},
     {"runner", "robustbench", "matrix"},
-    {"pool", "entrants", "reference", "estimates"},
+    {"pool", "entrants", "reference"},
     {"campaign", "commands", "compare", "show", "verify"},
     {"calibrate", "external", "replication", "speed"},
     {"cli"},

@@ -1,39 +1,59 @@
 """The command line. Parses, calls, prints; imports torch only inside the commands that need it."""
 
 import io
+import signal
 import sys
 
-import click
+from bench.interrupt import STOPPED, is_pressed, stopped_at_once, watched_interrupts
 
-from bench.cli import check, judge, look
-from bench.cli.group import cli
-from bench.errors import BadInput, Failed
+with stopped_at_once():  # nothing has begun
+    import click
 
-STOPPED = 130  # what a shell reports for Ctrl-C
+    from bench.cli import check, judge, look
+    from bench.cli.group import cli
+    from bench.errors import BadInput, Failed
+
 LONGEST = 1000  # characters of a message; of a longer one, such as one that quotes a whole file, the middle is cut out
 
 
 def main() -> None:
     """Exit 0 on success, 1 when a check or a cell failed, 2 on bad input, which is one line on stderr."""
     show_what_can_be_shown(sys.stdout, sys.stderr)
+    with watched_interrupts():
+        code = _run()
+        stopped = is_pressed()
+    if stopped:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # pressed once more while Python ends
+    sys.exit(code)
+
+
+def _run() -> int:
     try:
         code = cli.main(standalone_mode=False)
-    except (BadInput, click.ClickException, OSError, MemoryError) as error:
-        if "--debug" in sys.argv:
+    except BaseException as error:
+        status = exit_code(error)
+        if status is None or (status == 2 and "--debug" in sys.argv):
             raise
         click.echo(f"bench: {one_line(told(error))}", err=True)
-        sys.exit(2)
-    except Failed as error:
-        click.echo(f"bench: {one_line(str(error))}", err=True)
-        sys.exit(1)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("bench: stopped; the same command (without --retrain) goes on from here", err=True)
-        sys.exit(STOPPED)
-    sys.exit(code if isinstance(code, int) else 0)
+        return status
+    return code if isinstance(code, int) else 0
 
 
-def told(error: Exception) -> str:
+def exit_code(error: BaseException) -> int | None:
+    """What an error ends the command with; None where it is a bug, whose traceback is to be seen."""
+    if is_pressed() or isinstance(error, KeyboardInterrupt | click.Abort):
+        return STOPPED
+    if isinstance(error, BadInput | click.ClickException | OSError | MemoryError):
+        return 2
+    return 1 if isinstance(error, Failed | SystemExit) else None
+
+
+def told(error: BaseException) -> str:
     """What an error says to whoever gave the command."""
+    if exit_code(error) == STOPPED:
+        return "stopped; the same command (without --retrain) goes on from here"
+    if isinstance(error, SystemExit):
+        return f"somebody's code has ended the command by SystemExit: {error}"
     if isinstance(error, click.ClickException):
         return error.format_message()
     if isinstance(error, OSError):

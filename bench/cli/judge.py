@@ -68,6 +68,7 @@ def run(
     dry_run: bool,
     save_adv: bool,
     shard: Shard,
+    attack_timeout: int | None,
     study: str | None,
     table: str | None,
     figure: str | None,
@@ -96,7 +97,7 @@ def run(
             raise BadInput("--train-eps takes one radius; to compare several, run once for each")
         (asked["train_eps"],) = asked["train_eps"]
     where = (data_dir, results, reports, device, batch_size)
-    manner = Manner(*where, workers, download, retrain, dry_run, save_adv, shard)
+    manner = Manner(*where, workers, download, retrain, dry_run, save_adv, shard, attack_timeout)
     if study is None:
         return run_methods(Request(**asked), manner)
     only = ("table", table) if table else ("figure", figure) if figure else None

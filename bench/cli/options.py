@@ -75,6 +75,12 @@ judging = shared(
     option("--limit", type=POSITIVE, help="Judge on the first N test images only."),
     option("--save-adv", is_flag=True, help="Keep the images that attacks break, for `bench verify`."),
     option("--shard", type=Share(), default=WHOLE, help="Judge the i-th of n shares only; see `bench merge`."),
+    option(
+        "--attack-timeout",
+        type=click.IntRange(1, 10**8),
+        metavar="SECONDS",
+        help="An attack that takes longer for 1,024 images (AutoAttack: 128) is stored as failed. Default: no limit.",
+    ),
     option("--audit", is_flag=True, help="Also probe each model for signs that its accuracy under attack deceives."),
 )
 

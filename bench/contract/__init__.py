@@ -5,6 +5,7 @@ A check is a function of a recipe that raises Broken with a sentence on what it 
 
 from collections.abc import Callable, Iterator
 
+from bench.blame import blame, home_of
 from bench.contract.identity import (
     it_is_a_frozen_value,
     it_starts_somewhere,
@@ -28,7 +29,7 @@ from bench.contract.model import (
     the_model_goes_on_training,
 )
 from bench.contract.probe import Broken
-from bench.plugins import blame, home_of
+from bench.guard import guarded_call
 from bench.recipe import Recipe
 
 __all__ = ["CHECKS", "VALUE", "Broken", "Check", "examine"]
@@ -77,7 +78,8 @@ def title(check: Check) -> str:
 def saw(check: Check, recipe: Recipe) -> str:
     """What is wrong, as the check or the recipe's own code says it."""
     try:
-        check(recipe)
+        with guarded_call():
+            check(recipe)
     except Broken as broken:
         return str(broken)
     except Exception as error:  # anybody's code may raise anything

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.blame import blamed_on_reader
 from bench.data.arrays import check_labels, label_tensor, pixel_tensor
 from bench.errors import BadInput
 from bench.plan import Budget
@@ -124,7 +125,12 @@ class Dataset:
         class has run out) and contains every smaller one. BadInput where the data are missing or broken, where
         there are fewer than `limit` images, or where they are more than the machine's memory holds.
         """
-        return self.take(self.read(split, data_dir), split, limit)
+        return self.take(self.source(split, data_dir), split, limit)
+
+    def source(self, split: Split, data_dir: Path) -> Source:
+        """What `read` finds. BadInput where its code raises."""
+        with blamed_on_reader(f"the {split} split of data set {self.name}"):
+            return self.read(split, data_dir)
 
     def take(self, source: Source, split: Split, limit: int | None = None) -> Images:
         """The same of a split that was looked through already."""
@@ -134,10 +140,12 @@ class Dataset:
         chosen = source.order(split)[:limit]
         way_out = "give --limit-train fewer" if split == "train" else "a larger one is needed"
         check_memory(len(chosen), self.shape, f"{split} images of {self.name}", way_out)
+        with blamed_on_reader(f"the {split} split of data set {self.name}"):
+            pixels, y = source.pixels(chosen), source.y[chosen]
         try:
-            images = Images(torch.from_numpy(source.pixels(chosen)), torch.from_numpy(source.y[chosen]))
+            images = Images(torch.from_numpy(pixels), torch.from_numpy(y))
             check_labels(images.y, self.num_classes, "the data set")
-        except BadInput as error:
+        except (BadInput, TypeError) as error:
             raise BadInput(f"{split} split of data set {self.name}: {error}") from error
         return images
 

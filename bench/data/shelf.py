@@ -30,5 +30,5 @@ class Shelf:
     def _source(self, data: Dataset, split: Split) -> Source:
         key = (data.name, split)
         if key not in self._sources:
-            self._sources[key] = data.read(split, self.data_dir)
+            self._sources[key] = data.source(split, self.data_dir)
         return self._sources[key]

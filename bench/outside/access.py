@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.blame import blame
 from bench.errors import BadInput
-from bench.plugins import blame
+from bench.guard import guarded_call
 
 DATA_DIR = Path("~/.cache/bench-data")
 ONLY_WEIGHTS = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # to torch.load, whatever its caller asks for
@@ -42,7 +43,8 @@ def confined(spec: str, access: Access) -> Iterator[None]:
     if not access.download:
         socket.getaddrinfo = refuse  # type: ignore[assignment]  # every connection to a name begins there
     try:
-        yield
+        with guarded_call():
+            yield
     except BadInput:
         raise
     except Exception as error:  # anybody's code may raise anything

@@ -6,12 +6,12 @@ What makes every number wrong is refused. What may be meant, or is only likely f
 import torch
 from torch import Tensor, nn
 
+from bench.blame import blame
 from bench.data import Dataset, Images
 from bench.data.batches import to_float
 from bench.errors import BadInput
 from bench.inner import frozen
 from bench.judge import model_logits
-from bench.plugins import blame
 from bench.stats import mcnemar
 
 FEW = 16  # images that are looked at one by one

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from torch import nn
 
+from bench.blame import blame
 from bench.data import Dataset
 from bench.errors import BadInput
+from bench.guard import guarded_call
 from bench.outside.access import Access
 from bench.outside.loaded import Loaded
 from bench.outside.weights import fill, read_weights
-from bench.plugins import blame, import_file
+from bench.plugins import import_file
 from bench.registry import suggestion
 from bench.seeding import seeded
 
@@ -61,7 +63,8 @@ class File:
         if not callable(thing):
             raise BadInput(f"{self} is a {type(thing).__name__}; name a function that returns a model")
         try:
-            return thing()
+            with guarded_call():
+                return thing()
         except Exception as error:  # anybody's code may raise anything
             said = blame(error, str(self.path.resolve()))
             raise BadInput(f"{self.path}:{self.function}() raised {said}; it is called without arguments") from error

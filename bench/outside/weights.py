@@ -14,10 +14,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from bench.blame import blame
 from bench.errors import BadInput
 from bench.outside.filetype import SAVE, file_format
 from bench.outside.states import Fit, State, fits, misfits, named_states, nearest
-from bench.plugins import blame
 
 FIRST = ("", "state_dict", "model_state_dict", "model", "net")  # judged where a file holds several models
 NUMPY_NUMBER: Any = np.float64(0).__reduce__()[0]  # makes a number of numpy's from its bytes

@@ -1,15 +1,12 @@
 """Figures are drawn last, when the tables of a report are made: one after the other, or many in several processes."""
 
-import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from bench.results import write_atomically
-from bench.workers import serve
+from bench.workers import Tell, Work, work_through
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,21 +29,22 @@ def draw_all(figures: Mapping[Draw, Sequence[Path]], processes: int = 1) -> None
 
 
 def _beside(figures: Mapping[Draw, Sequence[Path]], processes: int) -> dict[Draw, Sequence[Path]]:
-    """Draw in other processes; what is left to be drawn here where one of them was killed, say for its memory."""
-    spawn, left = multiprocessing.get_context("spawn"), dict(figures)
-    with ProcessPoolExecutor(min(processes, MOST, len(figures)), spawn, serve) as pool:
-        try:
-            for draw, drawn in [(draw, pool.submit(_finish, draw, paths)) for draw, paths in figures.items()]:
-                drawn.result()
-                del left[draw]
-        except BrokenProcessPool:
-            return left
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for child in multiprocessing.active_children():
-                child.terminate()
-            raise
-    return left
+    """Draw in other processes; what is left to be drawn here are figures over which one was killed, say for memory."""
+    count = min(processes, MOST, len(figures))
+    left = work_through([*figures.items()], _open_studio, count, tell=_take_no_news, lost=lambda figure, end: figure)
+    return dict(figure for figure in left if figure is not None)
+
+
+def _open_studio() -> Work:
+    return _drawn
+
+
+def _drawn(figure: tuple[Draw, Sequence[Path]], tell: Tell) -> None:
+    _finish(*figure)
+
+
+def _take_no_news(news: object) -> None:
+    """Drawing tells none."""
 
 
 def _finish(draw: Draw, paths: Sequence[Path]) -> None:
