@@ -25,7 +25,7 @@ class Ranges:
 def read_ranges(path: Path, data: Dataset) -> Ranges:
     """From a calibration.json. BadInput where it is none, is of other images, or lacks an end."""
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text(encoding="utf-8"))
         ends = {name: tuple(end["amount"] for end in found["ends"]) for name, found in record["ranges"].items()}
         of, shape = str(record["identity"])[:8], tuple(record["shape"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

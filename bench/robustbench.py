@@ -21,6 +21,7 @@ from bench.errors import BadInput
 from bench.evaluate import outcomes
 from bench.numbers import radius
 from bench.outside import doubts
+from bench.places import expanded
 from bench.report.verdicts import doubts_by_board, verdict
 from bench.results import Row, load, read_outcomes
 
@@ -53,8 +54,8 @@ def benchmark(
     if n_examples < 1:
         raise BadInput(f"n_examples={n_examples}: at least one image is needed")
     prepare()
-    data, place = named(dataset, Path(data_dir).expanduser()), pick(str(device))
-    test = data.load("test", Path(data_dir).expanduser()).to(place)
+    data, place = named(dataset, expanded(data_dir)), pick(str(device))
+    test = data.load("test", expanded(data_dir)).to(place)
     modes = {m: m.training for m in model.modules()}
     try:
         for doubt in doubts(model.to(place).eval(), data, test, attacked=True):

@@ -24,6 +24,7 @@ from bench.models.normalise import Normalise
 from bench.outside import Access, doubts, identity, is_same_model, load, parse_spec
 from bench.outside.access import ONLY_WEIGHTS, confined
 from bench.outside.identity import COMPUTES, logits_digest
+from bench.outside.visitor import Visitor
 from bench.results import load as load_rows
 from bench.results import read_job, run_folders
 from bench.robustbench import KEYS
@@ -495,3 +496,27 @@ def test_benchmark_is_called_as_robustbench_s_and_agrees_with_eval(bench, tmp_pa
         benchmark(net, dataset="digits", threat_model="L1")
     with pytest.warns(UserWarning, match="the outputs are probabilities"):
         benchmark(nn.Sequential(net, nn.Softmax(1)), n_examples=1, dataset="digits", eps=0.1)
+
+
+@pytest.mark.parametrize("name", ["../../evil.s0", "..", ".hidden", "a/b", "a\\b", "two\nlines", "long" * 100])
+def test_a_model_from_outside_has_a_folder_of_its_own_whatever_its_name(name):
+    run = Path(Visitor(name, "digits", "identity").run)
+    assert (run.parts[:2], len(run.parts)) == (("digits", "external"), 3)
+    assert run.name.isprintable()
+    assert len(run.name) <= 160
+    assert not run.name.startswith(".")
+
+
+@pytest.mark.parametrize("text", ["~nobody-of-this-name/net.py:net", "~nobody-of-this-name/run@best"])
+def test_the_home_folder_of_nobody_is_one_line(text):
+    with pytest.raises(BadInput, match="there is no such user"):
+        parse_spec(text)
+
+
+def test_an_at_sign_belongs_to_the_path_that_has_one(tmp_path):
+    folder = tmp_path / "me@host" / "run"
+    folder.mkdir(parents=True)
+    (folder / "job.json").write_text("{}")
+    assert parse_spec(f"{folder}@best@aux").folder == folder
+    source = parse_spec(f"{tmp_path}/me@host/net.py:net@{tmp_path}/me@host/weights.pt@ema")
+    assert (source.path, source.weights) == (tmp_path / "me@host/net.py", tmp_path / "me@host/weights.pt")

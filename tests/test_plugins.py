@@ -281,6 +281,10 @@ UNPLANNED = {
         "def finish(self, model):\n        return {'adv': model}",
         "saw the views adv; finish returns",
     ),
+    "a view that is no folder": (
+        "def finish(self, model):\n        return {'main': model, '../../x': model}",
+        r"method Wrong on model cnn: view name '\.\./\.\./x': up to 100 letters, digits",
+    ),
     "a circle": (
         "def start(self):\n        return 'Wrong'",
         r"method Wrong: saw start\(\) goes in a circle, Wrong from W",

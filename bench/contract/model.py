@@ -14,6 +14,7 @@ from bench.folding import twinned
 from bench.models import build
 from bench.passes import counting
 from bench.recipe import Recipe, scaled
+from bench.registry import check_name
 from bench.seeding import seeded
 from bench.threat import REFERENCE_EPS
 
@@ -71,6 +72,8 @@ def views_of(recipe: Recipe, model: nn.Module) -> Mapping[str, nn.Module]:
     if not isinstance(views, Mapping) or "main" not in views:
         got = f"the views {', '.join(views)}" if isinstance(views, Mapping) else f"a {type(views).__name__}"
         raise Broken(f"saw {got}; finish returns models by view name, one of them 'main'")
+    for view in views:
+        check_name("view", view)  # files of a view carry its name
     if odd := [view for view, finished in views.items() if not isinstance(finished, nn.Module)]:
         raise Broken(f"saw a {type(views[odd[0]]).__name__} as the view {odd[0]!r}; finish returns models by view name")
     return views

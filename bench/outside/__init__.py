@@ -16,6 +16,7 @@ from bench.outside.check import doubts, draws
 from bench.outside.identity import identity, is_same_model
 from bench.outside.loaded import Loaded
 from bench.outside.spec import Source, parse_spec
+from bench.places import expanded
 
 __all__ = [
     "Access", "Loaded", "Source", "doubts", "draws", "identity", "is_same_model", "load", "load_model", "parse_spec",
@@ -46,7 +47,7 @@ def load_model(
     download:      fetch what a model zoo lacks on this machine.
     unsafe_pickle: weight files may hold pickles, which run the code of whoever wrote them.
     """
-    access = Access(data_dir.expanduser(), download, unsafe_pickle)
+    access = Access(expanded(data_dir), download, unsafe_pickle)
     loaded = load(parse_spec(spec), dataset, access, device)
     for choice in loaded.choices:
         warnings.warn(choice, stacklevel=2)

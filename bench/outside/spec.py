@@ -14,6 +14,7 @@ from bench.outside.file import File
 from bench.outside.loaded import Loaded
 from bench.outside.run import Run
 from bench.outside.zoo import ZOOS, Zoo
+from bench.places import expanded
 
 FORMS = "FOLDER of a run, FILE.py:FUNCTION[@WEIGHTS[@NAME]], torchvision:NAME[@WEIGHTS], timm:NAME, robustbench:NAME"
 
@@ -43,7 +44,7 @@ def parse_spec(text: str) -> Source:
         return Zoo(kind, entry)
     if found := re.fullmatch(r"(.+\.py):([^\W\d]\w*)(?:@(.*))?", text):
         path, function, weights = found.groups()
-        return File(Path(path).expanduser(), function, *_weights(weights))
+        return File(expanded(path), function, *_weights(weights))
     if text.endswith(".py"):
         raise BadInput(f"say which function of it returns the model, {text}:FUNCTION")
     return _run(text)
@@ -54,24 +55,24 @@ def _weights(text: str | None) -> tuple[Path | None, str | None]:
     if not text:
         return None, None
     file, at, choice = text.rpartition("@")
-    if not at or Path(text).expanduser().is_file():
-        return Path(text).expanduser(), None
+    if not at or expanded(text).is_file():
+        return expanded(text), None
     if not re.fullmatch(r"[\w.+-]+", choice):
         raise BadInput(f"weights {text} are not there, and {choice!r} is no name of a model in {file}")
-    return Path(file).expanduser(), choice
+    return expanded(file), choice
 
 
 def _run(text: str) -> Run:
     """FOLDER[@EPOCH|@VIEW]. An @ may be part of the folder's path."""
     folder, choices = text, list[str]()
-    while "@" in folder and not Path(folder).expanduser().is_dir():
+    while "@" in folder and not expanded(folder).is_dir():
         folder, _, choice = folder.rpartition("@")
         choices.append(choice)
-    if not Path(folder).expanduser().is_dir():
+    if not expanded(folder).is_dir():
         raise BadInput(f"there is no folder {text.partition('@')[0]}, and the other forms are {FORMS}")
-    if not (Path(folder).expanduser() / "job.json").is_file():
+    if not (expanded(folder) / "job.json").is_file():
         raise BadInput(f"{folder} has no job.json; name the folder of one run, such as .../s0-1a2b3c4d")
     epochs, views = ([c for c in choices if (c in FILES) is is_epoch] for is_epoch in (True, False))
     if len(epochs) > 1 or len(views) > 1:
         raise BadInput(f"at most one epoch ({' or '.join(FILES)}) and one view after the folder")
-    return Run(Path(folder).expanduser(), *(epochs or ["last"]), *(views or ["main"]))
+    return Run(expanded(folder), *(epochs or ["last"]), *(views or ["main"]))

@@ -1,7 +1,10 @@
 """A model from outside, as rows speak of it."""
 
+import re
 from dataclasses import dataclass
 from hashlib import sha256
+
+LONGEST = 150  # characters of a name in the name of a folder
 
 
 @dataclass(frozen=True)
@@ -19,4 +22,5 @@ class Visitor:
     def run(self) -> str:
         """Its folder below the results folder."""
         digest = sha256(self.identity.encode()).hexdigest()[:8]
-        return f"{self.dataset}/{self.model}/{self.name}-{digest}"
+        name = re.sub(r"[/\\\x00-\x1f\x7f]|^\.+", "-", self.name)[:LONGEST]
+        return f"{self.dataset}/{self.model}/{name}-{digest}"
