@@ -86,7 +86,7 @@ def test_files_of_another_set_are_refused(tmp_path):
     publish(tmp_path)
     labels, folder = np.tile(TEST.y.numpy(), 5), tmp_path / "CIFAR-10-C"
     np.save(folder / "labels.npy", labels[:-1])
-    with pytest.raises(BadInput, match=r"labels \(1499,\); cifar10 needs \(1500,\)"):
+    with pytest.raises(BadInput, match=r"labels int64 \(1499,\); cifar10 needs whole numbers \(1500,\)"):
         fog(1, tmp_path, AS_CIFAR)
     np.save(folder / "labels.npy", labels[::-1])
     with pytest.raises(BadInput, match="not those of the 300 test images of cifar10 in their order"):

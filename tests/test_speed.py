@@ -207,7 +207,7 @@ def test_a_corruption_is_raced_at_the_peers_parameters(monkeypatch) -> None:
         (("--parts", "PDG-20"), "no part named 'PDG-20'; did you mean PGD-20?"),
         (("--limit", "100000"), "--limit 100000 is more than the 300 test images of digits"),
         (("--of", "nowhere"), "there is no folder nowhere"),
-        (("--repeats", "0"), "0 is not in the range"),
+        (("--repeats", "0"), "'0' is not a whole number from 1"),
     ],
 )
 def test_bad_input_is_one_line(bench, asked, said) -> None:

@@ -295,12 +295,12 @@ def killing(write, times):
     ("options", "message"),
     [
         (("--sweep", "0.1,0.2"), "--sweep names 2 different radii, and a curve needs 3"),
-        (("--sweep", "0.1,0.2,0.2"), "--sweep names 2 different radii"),
+        (("--sweep", "0.1,0.2,0.2"), "0.2 is there twice; give it once"),
         (("--sweep", "0,0.1,0.2", "--eps", "0.1"), "--eps and --sweep both name radii"),
         (("--sweep", "0,0.1,0.2", "--audit"), "--audit asks at radii of their own"),
         (("--sweep", "0,0.1,2"), "--sweep 2 is not a Linf radius on digits: above 0, at most 1"),
         (("--sweep", "-0.1,0.1,0.2"), "--sweep -0.1 is not a Linf radius"),
-        (("--sweep", "0,nan,0.2,0.3"), "--sweep nan is not a Linf radius"),
+        (("--sweep", "0,nan,0.2,0.3"), "'0,nan,0.2,0.3' is not a number"),
         (("--sweep", "0,x,2"), "'0,x,2' is not a number"),
     ],
 )
