@@ -17,8 +17,9 @@ from bench.attacks import ATTACKS, parse_attack
 from bench.conditions import Attacked
 from bench.errors import BadInput
 from bench.evaluate import outcomes
+from bench.merge import settings_of
 from bench.parts import album_path, read_parts
-from bench.results import load, read_outcomes, read_rows, run_folders, store
+from bench.results import load, read_outcomes, read_rows, run_folders, store, write_json
 from bench.shards import Shard
 from bench.threat import L2, Linf
 
@@ -321,6 +322,20 @@ def test_folders_that_contradict_each_other_are_refused_before_anything_is_writt
         assert (code, err.count("\n")) == (2, 1)
         assert said in err
         assert not (home / "new").exists()
+
+
+def test_settings_that_a_run_was_made_before_are_at_their_defaults(tmp_path):
+    """So the same run of an older version is joined to it."""
+    plan = {"epochs": 2, "lr": 0.1}
+    newer = {
+        "plan": plan | {"pad": None, "steps": None, "ema": 0.0, "accumulate": 1},
+        "threads": 1,
+        "status": "trained",
+    }
+    for name, job in {"older": {"plan": plan}, "newer": newer, "other": {"plan": plan | {"ema": 0.9}}}.items():
+        write_json(tmp_path / name / "job.json", {"run": "digits/cnn/PGD-AT/s0-0", **job})
+    older, newer, other = (settings_of(tmp_path / name) for name in ("older", "newer", "other"))
+    assert older == newer != other
 
 
 def test_a_part_that_another_host_has_otherwise_is_refused(bench, home):
