@@ -14,11 +14,11 @@ from bench.data.shelf import Shelf
 from bench.device import pick, prepare
 from bench.entrants import drawn, welcomed
 from bench.errors import BadInput
+from bench.estimates import by_recipe, cost_of, duration, estimate, longest_first, transfer_seconds
 from bench.outside import Access
 from bench.parts import lacking
 from bench.plugins import load_plugins
 from bench.pool import logging_to, run_jobs
-from bench.price import cell_cost, seconds_per_pass, training_cost
 from bench.progress import Progress
 from bench.report import print_boards, print_corruptions, print_transfer, write_reports
 from bench.runfolder import forget
@@ -58,7 +58,7 @@ def run_methods(request: Request, manner: Manner) -> int:
     load_plugins()
     request.check_calibrated()
     check_radius_used(request)
-    works, failed = carry_out([request], manner)
+    works, failed = carry_out([request], manner, itemised=True)
     if failed and not any(manner.results.rglob("results.csv")):
         return 1  # every job has come to nothing, and has said why
     if manner.shard.count == 1 and not manner.dry_run:
@@ -73,10 +73,10 @@ def run_methods(request: Request, manner: Manner) -> int:
     return 1 if failed else 0
 
 
-def carry_out(requests: Sequence[Request], manner: Manner) -> tuple[list[Work], int]:
+def carry_out(requests: Sequence[Request], manner: Manner, itemised: bool = False) -> tuple[list[Work], int]:
     """Plan everything, then do what is missing, or only say what that would cost. The work, and how many cells failed.
 
-    BadInput, before anything is done, if any of the requests makes no sense.
+    BadInput, before anything is done, if any of the requests makes no sense. itemised: say it by recipe too.
     """
     if manner.retrain and manner.shard.count > 1:
         raise BadInput(f"--retrain trains anew and --shard {manner.shard} judges only; give one of them")
@@ -98,22 +98,26 @@ def carry_out(requests: Sequence[Request], manner: Manner) -> tuple[list[Work], 
             f"--shard {manner.shard} judges only, and not all is trained under {manner.results}; "
             "train first, with the same options and --attacks none in the place of --shard"
         )
-    costs = [price(runner, missing) for runner, missing in zip(runners, unrepeated(todo), strict=True)]
+    costs = [[cost_of(runner, t) for t in part] for runner, part in zip(runners, unrepeated(todo), strict=True)]
     matrices = drawn(runners, guests, manner.retrain)
     if device.type == "cpu":
         tell_idle_cores(works, unrepeated(todo), workers)
     if manner.dry_run:
-        print(estimate(works, unrepeated(todo), sum(costs), device, workers))
+        if itemised:
+            print("".join(f"{line}\n" for line in by_recipe(runners, costs, workers)), end="")
+        print(estimate(runners, unrepeated(todo), costs, workers))
         for matrix in matrices:
-            print(f"{matrix.estimate()}, about {duration(matrix.cost() * seconds_per_pass(works[0], device))}")
+            print(f"{matrix.estimate()}, about {duration(transfer_seconds(runners[0], matrix.cost()))}")
         return works, 0
     if manner.retrain:
         for run in {job.run for work in works for job in work.jobs}:
             forget(manner.results / run)
     failed = 0
-    with Progress(sum(costs) + sum(matrix.cost() for matrix in matrices)) as progress:
-        for runner, missing in zip(runners, todo, strict=True):
-            failed += run_jobs(runner, [t.job for t in missing], progress, workers, manner.results / LOG)
+    passes = sum(cost.passes for part in costs for cost in part) + sum(matrix.cost() for matrix in matrices)
+    with Progress(passes) as progress:
+        for runner, missing, part in zip(runners, todo, costs, strict=True):
+            jobs = longest_first(missing, part) if workers > 1 else [t.job for t in missing]
+            failed += run_jobs(runner, jobs, progress, workers, manner.results / LOG)
         torch.set_num_threads(cores())
         with logging_to(manner.results / LOG):
             failed += sum(matrix.fill(progress) for matrix in drawn(runners, guests))
@@ -154,29 +158,3 @@ def unrepeated(todo: Sequence[Sequence[Todo]]) -> list[list[Todo]]:
         kept.append([replace(t, training=t.training and t.job.run not in seen) for t in missing])
         seen |= {t.job.run for t in missing}
     return kept
-
-
-def price(runner: Runner, todo: Sequence[Todo]) -> float:
-    """Forward passes, a backward counted as two."""
-    cells = sum(cell_cost(c, len(runner.exam.ids(c))) for t in todo for c in t.cells)
-    return cells + sum(training_cost(runner.work, t.job) for t in todo if t.training)
-
-
-def estimate(
-    works: Sequence[Work], todo: Sequence[Sequence[Todo]], cost: float, device: torch.device, workers: int
-) -> str:
-    """What there is to do, in a line."""
-    total = sum(len(work.jobs) * len(work.epochs) * len(work.conditions) for work in works)
-    missing = [t for part in todo for t in part]
-    seconds = cost * seconds_per_pass(works[0], device) / min(workers, len(missing)) if cost else 0.0
-    trainings, cells = sum(t.training for t in missing), sum(len(t.cells) for t in missing)
-    exhibits = sum(t.exhibits for t in missing)
-    beside, work = f", {exhibits} exhibits" if exhibits else "", f"{cost:.2g} passes, " if cost else ""
-    return f"{trainings} trainings, {cells} of {total} cells{beside} to do, {work}about {duration(seconds)}"
-
-
-def duration(seconds: float) -> str:
-    """Rounded as an estimate deserves."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

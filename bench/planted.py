@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.conditions import Attacked
+from bench.errors import BadInput
 from bench.judge import Outcome, Target
 from bench.seeding import seeded
 from bench.threat import Threat
@@ -20,6 +21,10 @@ from bench.threat import Threat
 INNER = 200  # random points inside: fewer than usual nets have features, or the two classes may not come apart
 SHARE = 0.95  # of the radius that they keep within, clear of the planted point (the paper's)
 PENALTY = 1e-5  # on the weights, next to none
+
+
+class Unreadable(Exception):
+    """A model does not hand its last linear layer one vector for each image, so that a sign has no answer."""
 
 
 class Readout(nn.Module):
@@ -41,29 +46,46 @@ def last_linear(model: nn.Module, x: Tensor) -> nn.Linear | None:
 
     def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         assert isinstance(layer, nn.Linear)
-        used.append((layer, inputs[0].ndim))
+        used.append((layer, inputs[0].ndim if inputs else 0))
 
     handles = [m.register_forward_pre_hook(note) for m in model.modules() if isinstance(m, nn.Linear)]
-    with torch.no_grad():
-        model(x)
-    for handle in handles:
-        handle.remove()
+    try:
+        with torch.no_grad():
+            model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
     return used[-1][0] if used and used[-1][1] == 2 else None
 
 
 def features(model: nn.Module, layer: nn.Linear, x: Tensor) -> Tensor:
-    """What the layer is given when the model sees x, (B, F)."""
-    seen: list[Tensor] = []
-    handle = layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    """What the layer is given when the model sees x, (B, F). Unreadable unless that is one vector for each image."""
+    return _passing(model, layer, x)[0]
+
+
+def layer_output(model: nn.Module, layer: nn.Linear, x: Tensor) -> Tensor:
+    """What the layer makes of it, (B, O). Unreadable as above."""
+    return _passing(model, layer, x)[1]
+
+
+def _passing(model: nn.Module, layer: nn.Linear, x: Tensor) -> tuple[Tensor, Tensor]:
+    seen: list[tuple[Tensor, Tensor]] = []
+    handle = layer.register_forward_hook(lambda _, inputs, output: seen.append((inputs[0], output)))
     try:
         model(x)
     finally:
         handle.remove()
+    if not seen or seen[-1][0].ndim != 2 or len(seen[-1][0]) != len(x):
+        got = tuple(seen[-1][0].shape) if seen else "nothing"
+        raise Unreadable(f"its last linear layer is given {got} for {len(x)} images")
     return seen[-1]
 
 
 def readout(target: Target, layer: nn.Linear, x: Tensor, threat: Threat) -> Readout | None:
-    """For one image (1, C, H, W). None where the planted point cannot be told from the others by its features."""
+    """For one image (1, C, H, W). None where the planted point cannot be told from the others by its features.
+
+    Unreadable where the features are not one vector for each image.
+    """
     many = x.expand(INNER, *x.shape[1:])
     inner = threat.project(many + SHARE * threat.noise(many), many)
     planted = threat.project(x + threat.eps * threat.steepest(threat.noise(x)), x)
@@ -96,6 +118,7 @@ def separating(points: Tensor) -> Tensor:
 def missed(target: Target, attacked: Attacked, ids: range, x: Tensor, outcome: Outcome) -> float:
     """1 where the attack leaves what was planted for an image (1, C, H, W), 0 where it finds it, NaN if nothing can be.
 
+    An attack that needs a gradient leaves it where the features hand none back. Unreadable as `features`.
     ids: of the image; draws depend on it alone. outcome: takes the costs.
     """
     layer = last_linear(target.model, x)
@@ -105,8 +128,21 @@ def missed(target: Target, attacked: Attacked, ids: range, x: Tensor, outcome: O
         return math.nan
     tested = Target(binary, binary, target.batch_size, target.seed)
     trial = Outcome(outcome.right)  # an attack's doubts are about the two classes, not about the model
-    far = tested.distances(attacked, ids, x, torch.zeros(1, dtype=torch.long, device=x.device), trial)
+    try:
+        far = tested.distances(attacked, ids, x, torch.zeros(1, dtype=torch.long, device=x.device), trial)
+    except BadInput:
+        if gives_gradient(binary, x):
+            raise
+        return 1.0
     outcome.forwards += trial.forwards
     outcome.backwards += trial.backwards
     outcome.seconds += trial.seconds
     return float(far.isinf())
+
+
+def gives_gradient(model: nn.Module, x: Tensor) -> bool:
+    """Whether what the model makes of images depends on them in a way that can be differentiated."""
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        logits: Tensor = model(x)
+        return logits.requires_grad and torch.autograd.grad(logits.sum(), x, allow_unused=True)[0] is not None

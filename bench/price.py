@@ -1,7 +1,6 @@
-"""What work would cost, before it is done: counted passes, and the seconds one of them takes here."""
+"""What work would cost, before it is done, in counted passes."""
 
 import math
-import time
 
 import torch
 
@@ -11,8 +10,6 @@ from bench.contract.images import the_same_batch
 from bench.contract.loss import one_finite_number
 from bench.data import Dataset, Images
 from bench.data.batches import to_float
-from bench.folding import attackable
-from bench.inner import frozen
 from bench.inspected import Probed
 from bench.job import Job
 from bench.models import build
@@ -29,6 +26,8 @@ SURVIVING = 0.5  # guess at the share of images that take an attack's whole effo
 PROBING = 12.0  # passes forward for an image that is probed for a sign, roughly
 AUTOATTACK = 8000.0  # passes forward for an image that survives the standard version: APGD, FAB-T and 5,000 queries
 ALONE = {"APGD-CE": 300.0, "APGD-T": 2700.0, "FAB-T": 3600.0, "Square": 5000.0, "AutoAttack-rand": 12_000.0}
+VALIDATION = 14.0  # passes forward for an image held out: clean, FGSM, and PGD-10 where it is right
+LEARNING = 1 + BACKWARD  # passes forward of a training step that reach the weights, for each image
 TARGETS = 9  # wrong classes that MultiTarget goes for
 
 
@@ -39,12 +38,13 @@ def training_cost(work: Work, job: Job) -> float:
     """
     with blamed(f"method {job.name} on {job.dataset}", job.recipe):
         forwards, backwards = step_passes(job.recipe, work.dataset, work.train.first(16))
-    per_image = forwards + BACKWARD * backwards
-    validation = len(work.holdout) * 11 * (1 + BACKWARD)  # PGD-10 and FGSM
-    images = job.plan.epochs * len(work.train)
-    if job.plan.steps is not None:
-        images = job.plan.steps * min(job.plan.batch_size, len(work.train))
-    return images * per_image + job.plan.epochs * validation * (2 if job.plan.ema else 1)
+    validated = len(work.holdout) * job.plan.epochs * (2 if job.plan.ema else 1)
+    return training_images(work, job) * (forwards + BACKWARD * backwards) + validated * VALIDATION
+
+
+def training_images(work: Work, job: Job) -> int:
+    """Images that a training learns from, each as often as it is shown."""
+    return job.plan.length(len(work.train)) * min(job.plan.batch_size, len(work.train))
 
 
 def step_passes(recipe: Recipe, dataset: Dataset, batch: Images) -> tuple[float, float]:
@@ -79,20 +79,3 @@ def cell_cost(condition: Condition, n: int) -> float:
     effort *= TARGETS if condition.attack.name.startswith("MultiTarget") else 1
     share = 1.0 if condition.attack.last else SURVIVING  # to the last iterate all images go
     return n * (2 + share * effort * (1 + BACKWARD))
-
-
-def seconds_per_pass(work: Work, device: torch.device) -> float:
-    """Seconds a forward pass of one image takes on this device, measured on half a second's worth of batches."""
-    model = build(work.jobs[0].model, work.dataset).to(device)
-    x = work.test.x[:32]
-    with frozen(model):
-        cheap = attackable(model, to_float(x))
-        best, start = float("inf"), time.perf_counter()
-        while time.perf_counter() - start < 0.5:
-            before = time.perf_counter()
-            z = to_float(x).requires_grad_()
-            cheap(z).sum().backward()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            best = min(best, time.perf_counter() - before)
-    return best / (len(x) * (1 + BACKWARD))

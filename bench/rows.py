@@ -6,6 +6,8 @@ from typing import Protocol
 import numpy as np
 
 from bench import __version__
+from bench.audit import SIGNS
+from bench.audit.limits import visible_share
 from bench.conditions import Condition, Minimised
 from bench.errors import Failed
 from bench.evaluate import PROTOCOL
@@ -108,7 +110,8 @@ def measured(condition: Condition, outcome: Outcome | None, n: int) -> Summary:
 def said(row: Row) -> str:
     """What a row says, in a few words."""
     if row.value is None:
-        return "no such image"
+        return "no answer: it could be looked for on no image" if row.metric == "share" else "no such image"
     if row.metric == "share":
-        return f"{row.value:.1%} of {row.n} images"
+        seen = visible_share(row.n, SIGNS[row.name])
+        return f"{row.value:.1%} of {row.n} images; so few may miss what under {seen:.0%} of all images show"
     return f"{row.value:.1%} of {row.n} right" if row.metric == "accuracy" else f"{row.value:.4g} over {row.n} images"

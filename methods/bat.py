@@ -22,7 +22,7 @@ class LabelAdversary(Recipe):
     adversary: Adversary
     beta: float = 9.0  # how many times the true class outweighs the heaviest wrong one
     rule: Literal["main", "sup"] = "main"
-    heaviest: int | None = None  # only so many wrong classes get mass, those with the largest loss
+    heaviest: int | None = None  # only so many wrong classes get mass: the largest losses, of equal ones the first
 
     def __post_init__(self):
         if self.heaviest is not None and self.heaviest < 1:
@@ -40,7 +40,8 @@ class LabelAdversary(Recipe):
         low = v.masked_fill(true, torch.inf).amin(1, keepdim=True)
         excess = (v if self.rule == "sup" else v - low + gamma).masked_fill(true, 0)
         if self.heaviest is not None:
-            top = excess.masked_fill(true, -torch.inf).topk(min(self.heaviest, q.shape[1] - 1)).indices
+            order = excess.masked_fill(true, -torch.inf).sort(dim=1, descending=True, stable=True).indices
+            top = order[:, : min(self.heaviest, q.shape[1] - 1)]
             excess = torch.zeros_like(excess).scatter(1, top, excess.gather(1, top))
         total = excess.sum(1, keepdim=True)
         budget = 1 / (1 + self.beta * excess.amax(1, keepdim=True) / total)

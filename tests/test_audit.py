@@ -1,6 +1,8 @@
 """What the audit says of stored outcomes, and of models that hide their gradients in known ways."""
 
 import json
+import logging
+import re
 from dataclasses import asdict
 from pathlib import Path
 from shutil import copytree
@@ -11,15 +13,19 @@ import pandas as pd
 import pytest
 import torch
 from result_files import ROW, measure
+from scipy.stats import binom
 from torch import nn
 
 from bench.asked import Request, conditions_of
 from bench.attacks import ATTACKS, AttackSpec, parse_attack
 from bench.audit import SIGNS, audit, limits, lines
+from bench.audit.limits import visible_share
 from bench.audit.outcomes import many
 from bench.checkpoint import load_views
 from bench.conditions import Attacked, Clean
 from bench.data import DATASETS, Images
+from bench.data.batches import to_float
+from bench.errors import Failed
 from bench.evaluate import outcomes
 from bench.inner import frozen
 from bench.inspected import Probed
@@ -121,8 +127,10 @@ def test_nothing_is_masked_where_nothing_is_robust(tmp_path):
     measure_signs(tmp_path, "unbounded", 1.0)
     masked = {"clean": first(294), "FGSM": first(200), "PGD-20": first(216), "AutoAttack": first(5)}
     assert verdict(tmp_path, masked) == "ok"
+    measure_signs(tmp_path, "noise", 1.0)  # of clean accuracy
+    assert said(tmp_path) == f"suspect: 294 of 294 images {SIGNS['noise'].says}"
     measure_signs(tmp_path, "changing", 1.0)
-    assert said(tmp_path) == "invalid: 294 of 294 images give other logits when asked twice"
+    assert said(tmp_path).startswith("invalid: 294 of 294 images give other logits when asked twice")
 
 
 def test_transferred_images_that_do_more_than_white_box_ones_are_told(tmp_path):
@@ -159,7 +167,7 @@ def measure_signs(results: Path, sign: str, share: float, n: int = 294, **change
 
 @pytest.mark.parametrize("sign", SIGNS)
 def test_a_sign_counts_beyond_its_limit_and_chance(tmp_path, sign):
-    few, all_of_them = (1 if SIGNS[sign].share < 0.01 else 20), 294
+    few, all_of_them = round(SIGNS[sign].share * 294) + 1, 294
     params = json.dumps({"attack": "CW-20"}) if sign == "planted" else ""
     measure_signs(tmp_path, sign, few / 294, params=params)
     assert verdict(tmp_path, HONEST) == "ok"
@@ -178,6 +186,28 @@ def test_each_seed_is_audited_by_itself(tmp_path):
 
 def test_what_was_not_kept_is_not_judged():
     assert audit(lines(pd.DataFrame([asdict(ROW)])), [], {}) == []
+
+
+@pytest.mark.parametrize(
+    ("n", "seen"),
+    [
+        (26, {"zero-gradient": 0.23, "flat": 0.41, "unbounded": 0.28, "squashed": 0.41, "noise": 0.32}),
+        (48, {"zero-gradient": 0.13, "flat": 0.29, "unbounded": 0.19, "squashed": 0.29, "noise": 0.21}),
+        (300, {"zero-gradient": 0.04, "flat": 0.13, "unbounded": 0.06, "squashed": 0.13, "noise": 0.08}),
+    ],
+)
+def test_it_is_known_what_share_of_images_a_sign_must_have_to_be_seen(n, seen):
+    for sign, share in seen.items():
+        least = next(images for images in range(n) if many(images, n, SIGNS[sign]))
+        assert visible_share(n, SIGNS[sign]) == share
+        assert binom.sf(least - 1, n, share) > limits.POWER >= binom.sf(least - 1, n, share - 0.01)
+
+
+def test_five_of_26_images_that_withstand_everything_are_too_many():
+    assert many(5, 26, SIGNS["unbounded"])
+    assert next(least for least in range(48) if many(least, 48, SIGNS["unbounded"])) == 5
+    assert next(least for least in range(48) if many(least, 48, limits.UNREACHED)) == 9
+    assert visible_share(1, SIGNS["unbounded"]) == 1.0, "one image shows nothing"
 
 
 @pytest.mark.parametrize("limit", [*SIGNS.values(), limits.STANDING, limits.CLEAN, limits.MISLED, limits.SHORT])
@@ -296,6 +326,101 @@ def test_nothing_is_planted_without_a_linear_layer(linear):
     assert np.isnan(shown(model, x, y, "planted", Linf(0.1), "FGSM")).all()
 
 
+@pytest.mark.parametrize("attack", [None, "FGSM"], ids=["squashed", "planted"])
+def test_a_sign_has_no_answer_where_features_are_not_one_vector_an_image(linear, attack, caplog):
+    """Test-time mirroring by a batch that is twice as large, the last layer used twice, and none at all."""
+    model, x, y = linear
+    mirrored = Around(model, lambda z: sum(z.chunk(2)), lambda z: torch.cat([z, z.flip(3)]))
+    y = mirrored(x).argmax(1)
+    sign = "planted" if attack else "squashed"
+    with caplog.at_level(logging.INFO, "bench"):
+        assert np.isnan(shown(mirrored, x, y, sign, Linf(0.1), attack)).all()
+    assert caplog.text.count("no answer, as its last linear layer is given (10, 16) for 5 images") == 1
+    assert not np.isnan(shown(mirrored, x, y, "unbounded", Linf(0.1))).any()
+
+
+class Decoy(nn.Module):
+    """Decided by one model, with the gradient of another."""
+
+    def __init__(self, model, decoy):
+        super().__init__()
+        self.model, self.decoy = model, decoy
+
+    def forward(self, x):
+        slope = self.decoy(x)
+        with torch.no_grad():
+            logits = self.model(x)
+        return logits + slope - slope.detach()
+
+
+def test_a_planted_example_behind_features_without_a_gradient_is_missed(linear, monkeypatch):
+    monkeypatch.setattr("bench.probes.FEW", 3)
+    model, x, y = linear
+    other = nn.Sequential(nn.Conv2d(1, 3, 4).double(), nn.Flatten()).requires_grad_(False)
+    for attack in ("FGSM", "PGD-2", "CW-2"):
+        assert shown(Decoy(model, other), x, y, "planted", Linf(0.1), attack)[:3] == [1.0] * 3
+    assert np.isnan(shown(Decoy(model, other), x, y, "squashed", Linf(0.1))).all()
+    constant = Around(model, lambda z: z.detach())
+    assert np.isnan(shown(constant, x, y, "unbounded", Linf(0.1))).all()
+
+
+def test_a_model_that_raises_fails_the_sign_and_no_more(linear):
+    model, x, y = linear
+
+    def whole(z):
+        assert len(z) == len(x), "odd batch"
+        return z
+
+    with pytest.raises(Failed, match="audit: flat stopped, AssertionError: odd batch"):
+        shown(Around(model, before=whole), x, y, "flat", Linf(0.1))
+
+
+@pytest.mark.parametrize(
+    ("after", "want"),
+    [
+        (lambda z: z, [0.0]),
+        (lambda z: z.log_softmax(1), [0.0]),
+        (lambda z: 3 * z + 1, [0.0]),
+        (lambda z: Reversed.apply(z), [1.0]),
+        (lambda z: -z, [None]),
+        (lambda z: z[:, :2], [None]),
+    ],
+    ids=["plain", "log-softmax", "scaled", "masked", "reversed", "cut"],
+)
+def test_what_flattens_the_outputs_is_told_from_what_does_not(linear, after, want):
+    """The steps of a linear model are known: at 0.3 every image is broken, whatever monotone function is behind it."""
+    model, x, _ = linear
+    behind = Around(model, after)
+    found = shown(behind, x, behind(x).argmax(1), "squashed", Linf(0.3))
+    assert {None if np.isnan(value) else value for value in found} >= set(want)
+    assert want == [1.0] or {None if np.isnan(value) else value for value in found} == set(want)
+
+
+class ByHeart(nn.Module):
+    """Right on the images that it was shown, exactly; elsewhere another model."""
+
+    def __init__(self, model, images):
+        super().__init__()
+        self.model, self.x, self.y = model, to_float(images.x), images.y
+
+    def forward(self, x):
+        logits = self.model(x)
+        apart, which = (x[:, None] - self.x).flatten(2).abs().amax(2).min(1)
+        return logits + (apart < 1e-5)[:, None] * 100 * nn.functional.one_hot(self.y[which], logits.shape[1])
+
+
+def test_noise_that_no_file_can_hold_is_the_same_in_any_batch(honest, images):
+    model = ByHeart(Around(honest, lambda z: z.roll(1, 1)), images)
+    x, y = to_float(images.x), images.y
+    right = torch.ones_like(y, dtype=torch.bool)
+    found = [
+        signs(Target(model, model, size, 0), Probed("noise", Linf(0.2)), range(60), x, y, right, Outcome(np.zeros(60)))
+        for size in (7, 60)
+    ]
+    assert torch.equal(*found)
+    assert found[0].sum() > 55
+
+
 # the verdict on whole models
 
 
@@ -346,9 +471,28 @@ def reasons(model: nn.Module, images: Images, attacks: tuple[str, ...]) -> str:
     return "; ".join(f"{doubt.level}: {doubt.reason}" for doubt in audit(lines(frame[of_board]), lines(frame), bits))
 
 
-def test_an_honest_model_is_believed(honest, images, monkeypatch):
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda model: model,
+        lambda model: Around(model, lambda z: z.log_softmax(1)),
+        lambda model: Around(model, lambda z: 30 * torch.tanh(z / 30)),
+        lambda model: Around(model, lambda z: sum(z.chunk(2)), lambda x: torch.cat([x, x])),
+    ],
+    ids=["plain", "log-softmax", "soft cap", "several views"],
+)
+def test_an_honest_model_is_believed(honest, images, make, monkeypatch):
     monkeypatch.setattr("bench.probes.FEW", 8)
-    assert reasons(honest, images, ("FGSM", "PGD-20", "CW-20")) == ""
+    assert reasons(make(honest), images, ("FGSM", "PGD-20", "CW-20")) == ""
+
+
+def test_a_model_that_knows_the_images_by_heart_is_told_where_nothing_else_tells(honest, images, monkeypatch):
+    """The images that the board shows, and no others: a ninth of the digits are the honest model's by chance."""
+    monkeypatch.setattr("bench.probes.FEW", 8)
+    knows = ByHeart(Around(honest, lambda z: z.roll(1, 1)), images)
+    assert outcomes(knows, images, Clean()).right.all()
+    found = reasons(knows, images, ("PGD-20",))
+    assert re.search(r"suspect: \d\d of 60 images are right only without random noise of half an 8-bit step", found)
 
 
 @pytest.mark.parametrize(
@@ -364,8 +508,20 @@ def test_an_honest_model_is_believed(honest, images, monkeypatch):
             lambda model: Around(model, before=lambda x: x + 0.1 * torch.randn_like(x)),
             ["invalid: 59 of 59 images give other logits"],
         ),
+        (
+            lambda model: Around(model, torch.tanh),
+            ["suspect: 11 of 59 images withstand PGD that may change them at will"],
+        ),
+        (
+            lambda model: Around(model, lambda z: torch.tanh(5 * z)),
+            ["withstand PGD that may change them", "planted under PGD-20"],
+        ),
+        (
+            lambda model: Decoy(model, nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).eval()),
+            ["8 of 8 images keep an adversarial example that was planted under PGD-20, too weak"],
+        ),
     ],
-    ids=["loud", "quantised", "probabilities", "randomised"],
+    ids=["loud", "quantised", "probabilities", "randomised", "tanh", "tanh of 5", "decoy"],
 )
 def test_a_model_that_hides_its_gradient_is_found_out(honest, images, make, want, monkeypatch):
     monkeypatch.setattr("bench.probes.FEW", 8)
@@ -403,6 +559,6 @@ def test_the_command_stores_signs_once_and_keeps_them_off_the_board(bench, tmp_p
     assert set(signs["norm"]) == {"Linf"}
     assert json.loads(signs.set_index("name")["params"]["planted"])["attack"] == "PGD-2"
     assert "zero-gradient" not in out
-    assert "0 of 8 cells to do" in bench("run", *small, "--attacks", "PGD-2", "--audit", "--dry-run")[1]
+    assert f"0 of {2 + len(SIGNS)} cells to do" in bench("run", *small, "--attacks", "PGD-2", "--audit", "--dry-run")[1]
     copytree(tmp_path / "results", tmp_path / "copy")
     assert bench("compare", "results", "copy")[0] == 0

@@ -256,6 +256,16 @@ def test_la9_gives_mass_to_the_nine_heaviest_of_many_classes():
     assert close(RECIPES["R-MC-LA9"].tilt(few, q), tilted(few, q, rule="sup", beta=11.0)), "fewer classes than nine"
 
 
+@pytest.mark.parametrize("true", [0, 4, 99])
+def test_la9_takes_the_first_nine_of_equally_unlikely_classes(true):
+    """Below 1e-8 single precision knows no difference, and a hundred classes have dozens there."""
+    p = torch.full((1, 100), 1e-20).index_fill(1, torch.tensor([true]), 1.0)
+    p[0, 50] = 0.25
+    label = RECIPES["R-MC-LA9"].tilt(p, torch.eye(100)[[true]])
+    wrong = [k for k in range(100) if k not in (true, 50)][:9]
+    assert label[0].nonzero().flatten().tolist() == sorted([true, *wrong])
+
+
 def test_labels_come_from_the_clean_image(x):
     """And no gradient through them."""
     seen = shown(RECIPES["R-MC-LA"], x)

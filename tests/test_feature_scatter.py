@@ -63,6 +63,18 @@ def test_the_cost_is_the_official_one_with_its_gradient(spread, floor):
     assert close(ours[1], theirs[1], 1e-10)
 
 
+def test_the_floor_of_the_recipes_decides_where_the_plan_underflows():
+    """Between opposite batches exp(-2 / 0.01) is nothing beside it, so it sets the first potentials."""
+    a = torch.eye(K, dtype=torch.float64)[:1].repeat(4, 1) + 0.1 * torch.eye(K, dtype=torch.float64)[:4]
+    costs = {}
+    for floor in (1e-5, 1e-6, 1e-7):
+        plan, _ = official(cosine_cost(a, -a), floor)
+        costs[floor] = (plan * cosine_cost(a, -a)).sum().item()
+    assert transport_cost(a, -a).item() == pytest.approx(costs[1e-6], rel=1e-12)
+    assert Scatter().floor == 1e-6
+    assert min(abs(costs[1e-6] - costs[other]) for other in (1e-5, 1e-7)) > 1e-6
+
+
 def test_without_a_floor_nothing_is_lost_where_single_precision_has_no_number():
     """exp(-2 / 0.01) is 0 in single precision, and the logarithm of a row of those would be minus infinity."""
     a = torch.eye(4)

@@ -74,10 +74,12 @@ def audit(own: Sequence[Line], beside: Sequence[Line], outcomes: Mapping[str, Bi
     strangers = [line for line in same if line.source and line.source.split("@")[0] != here.run and line.n == here.n]
     larger = [line for line in others if line.eps - here.eps > 1e-7 and not line.source and line.n == here.n]
     everyone = [*counted, *_met(strangers, outcomes)]
-    signs = list(_shown(line for line in same if line.metric == "share"))
-    doubts = [*(sign for sign in signs if sign.level == "invalid"), *clean_changes(clean[0], attacks)]
+    shares = [line for line in same if line.metric == "share"]
+    invalid = [line for line in shares if SIGNS[line.name].level == "invalid"]
+    of_clean = [line for line in shares if SIGNS[line.name].of_clean]
+    doubts = [*_shown(invalid), *clean_changes(clean[0], attacks), *_shown(of_clean)]
     if counted and standing(everyone):
-        doubts += [sign for sign in signs if sign.level == "suspect"]
+        doubts += _shown(line for line in shares if line not in [*invalid, *of_clean])
         doubts += [*black_box_wins(everyone), *effort_is_lost(counted), *gradient_misleads(counted)]
         doubts += unreached(counted) if math.isinf(here.eps) else []
         doubts += eps_helps_the_model(counted, _met(larger, outcomes))

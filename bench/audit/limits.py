@@ -1,6 +1,7 @@
 """Every threshold of the audit, with its reason. None was chosen by looking at a recipe.
 
-Gradient masking makes attacks fail and images look robust: Athalye, Carlini, Wagner, "Obfuscated Gradients Give a False
+Gradient masking makes attacks fail and images look robust: Carlini, Wagner, "Towards Evaluating the Robustness of
+Neural Networks", S&P 2017, arXiv:1608.04644; Athalye, Carlini, Wagner, "Obfuscated Gradients Give a False
 Sense of Security", ICML 2018, arXiv:1802.00420; Carlini et al., "On Evaluating Adversarial Robustness", 2019,
 arXiv:1902.06705; Pintor et al., "Indicators of Attack Failure", NeurIPS 2022, arXiv:2106.09947; Zimmermann et al.,
 "Increasing Confidence in Adversarial Robustness Evaluations", NeurIPS 2022, arXiv:2206.13991.
@@ -8,6 +9,8 @@ arXiv:1902.06705; Pintor et al., "Indicators of Attack Failure", NeurIPS 2022, a
 
 from dataclasses import dataclass
 from typing import Literal
+
+from bench.stats import exceeds
 
 SURE = 0.001  # exact p-value below which a check speaks: with a dozen checks a model, a false alarm in 1 % of models
 Level = Literal["suspect", "invalid"]
@@ -27,6 +30,7 @@ class Sign(Limit):
 
     says: str  # of the images that show it
     level: Level = "suspect"
+    of_clean: bool = False  # it concerns clean accuracy, so it counts where nothing is robust, too
 
 
 STANDING = Limit(0.01, "masking can only make accuracy under attack too high: where the worst is about 0, nothing is")
@@ -45,6 +49,11 @@ SHORT = Limit(
     0.05,
     "an attack whose last iterations still change its loss by more than 5 % has not ended (Pintor, indicator 4); here "
     "the same of its outcomes",
+)
+UNREACHED = Limit(
+    0.05,
+    "no image can withstand an attack without bounds (Carlini 2019, section 4); 5 % are left to the steps and "
+    "constants of an attack that somebody has chosen",
 )
 FULL_EFFORT = 20  # steps: of the PGD that the papers' tables are made of, below which nobody calls an attack converged
 ITERATIVE = 7  # steps: the shortest PGD that is in use as more than one step, Madry's for training
@@ -76,10 +85,28 @@ SIGNS = {
         "have a loss that rises nowhere along its own gradient",
     ),
     "unbounded": Sign(
-        0.05,
-        "the ball holds every image, so one of another class: accuracy must be 0 (Carlini 2019, section 4; Pintor, "
-        "indicator 6); 5 % are left to searches that end in a corner",
+        0.01,
+        "the ball holds every image, so one of another class: accuracy must be 0 (Carlini 2019, section 4), and "
+        "Pintor's indicator 6 counts each image that is left; 1 % are left to searches that end in a corner. A larger "
+        "share would blind the sign at small n: of 48 images it speaks from 5 on, and at 5 % it would from 9 on",
         "withstand PGD that may change them at will",
+    ),
+    "squashed": Sign(
+        0.05,
+        "a monotone function behind the last linear layer changes no class, but may flatten the loss: attacks belong "
+        "before it (Carlini, Wagner 2017, on defensive distillation; Athalye 2018, section 4.1: what has no useful "
+        "gradient is left out backwards). Without one the share is 0 by definition; 5 % are left to the luck of two "
+        "searches",
+        "withstand PGD-20 on the model's outputs and not on those of its last linear layer",
+    ),
+    "noise": Sign(
+        0.02,
+        "half a step of 8 bits is what storing an image costs. A model whose test error falls when images are exactly "
+        "these has seen them; one that has not is as right on images that no file can tell from them: errors grow with "
+        'the size of noise from the clean error on (Ford et al., "Adversarial Examples Are a Natural Consequence of '
+        'Test Error in Noise", ICML 2019, arXiv:1901.10513). 2 % are left to images at a border',
+        "are right only without random noise of half an 8-bit step",
+        of_clean=True,
     ),
     "planted": Sign(
         0.05,
@@ -88,3 +115,16 @@ SIGNS = {
         "keep an adversarial example that was planted",
     ),
 }
+
+
+POWER = 0.95  # with which a sign is to be seen
+
+
+def visible_share(n: int, limit: Limit) -> float:
+    """The smallest share of all images, in steps of 1 %, that n of them show to be too many with a chance of POWER.
+
+    1.0 where not even all n would be.
+    """
+    least = next((images for images in range(n + 1) if exceeds(images, n, limit.share) < SURE), n + 1)
+    shares = (percent / 100 for percent in range(1, 100))
+    return next((share for share in shares if exceeds(least, n, share) > POWER), 1.0)

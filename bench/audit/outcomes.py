@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import Any
 
-from bench.audit.limits import ALIKE, CLEAN, FULL_EFFORT, ITERATIVE, MISLED, SHORT, SIGNS, STANDING, SURE, Level, Limit
+from bench.audit.limits import (
+    ALIKE,
+    CLEAN,
+    FULL_EFFORT,
+    ITERATIVE,
+    MISLED,
+    SHORT,
+    STANDING,
+    SURE,
+    UNREACHED,
+    Level,
+    Limit,
+)
 from bench.results import Bits
 from bench.stats import exceeds, mcnemar
 
@@ -145,7 +157,7 @@ def unreached(attacks: list[Met]) -> Iterator[Doubt]:
     """In a ball that holds every image none is robust (Carlini 2019, section 4)."""
     for met in attacks:
         left, n = count(met.right), len(met.right)
-        if many(left, n, SIGNS["unbounded"]):
+        if many(left, n, UNREACHED):
             yield Doubt("suspect", f"{met.title} leaves {left} of {n} images in a ball that holds every image")
 
 

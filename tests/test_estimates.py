@@ -1,0 +1,86 @@
+"""What a dry run says before anything is done: a line a recipe, the total, and times that were measured once."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+import methods  # noqa: F401
+from bench import pace
+from bench.asked import Request
+from bench.estimates import by_recipe, cost_of, estimate, longest_first, seconds_of
+from bench.pace import SIZES, Pace, measure_pace
+from bench.price import training_cost
+from bench.runner import Runner
+from bench.work import plan_work
+from bench.workers import cores
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory) -> Runner:
+    request = Request(("Standard", "PGD-AT", "R-MC-LA"), limit_train=60, epochs=2, attacks=("PGD-20",), limit=20)
+    return Runner(plan_work(request, Path(), CPU), tmp_path_factory.mktemp("results"), CPU, "fp32", 128)
+
+
+@pytest.fixture
+def measured(monkeypatch) -> list[str]:
+    """The networks of which the pace is measured inside the test, in the place of which it is made up."""
+    names: list[str] = []
+
+    def note(name: str, *how: object) -> Pace:
+        names.append(name)
+        return Pace(attack=0.001, learning=0.002)
+
+    monkeypatch.setattr(pace, "_paces", {})
+    monkeypatch.setattr(pace, "_measured", note)
+    return names
+
+
+def test_a_recipe_has_its_passes_shares_and_time(runner, measured):
+    todo = runner.todo()
+    costs = [cost_of(runner, t) for t in todo]
+    assert [cost.training for cost in costs] == [training_cost(runner.work, job) for job in runner.work.jobs]
+    learnt = 2 * 54  # epochs, images: six of sixty are held out
+    assert [round(cost.training - costs[0].training) for cost in costs] == [0, 30 * learnt, (2 + 2) * learnt]
+    training, evaluation = seconds_of(costs[0], runner, 1)
+    assert training == pytest.approx(0.001 * (costs[0].training - 3 * learnt) + 0.002 * 3 * learnt)
+    assert evaluation == pytest.approx(0.001 * costs[0].evaluation)
+    head, *lines = by_recipe([runner], [costs], workers=1)
+    assert "a pass is one image sent forward" in head
+    assert [line.split(":")[0].strip() for line in lines] == ["Standard", "PGD-AT", "R-MC-LA"]
+    share = training / (training + evaluation)
+    assert f"{share:.0%} of the time for training and {1 - share:.0%} for evaluation" in lines[0]
+
+
+def test_the_total_is_of_so_many_processes_side_by_side(runner, measured):
+    todo = runner.todo()
+    costs = [cost_of(runner, t) for t in todo]
+    seconds = [sum(seconds_of(cost, runner, 2)) for cost in costs]
+    texts = [estimate([runner], [todo], [costs], workers) for workers in (1, 2, 9)]
+    assert all(text.startswith("3 trainings, 6 of 6 cells to do, ") for text in texts)
+    found = [float(re.search(r"about ([\d.]+) s", text)[1]) for text in texts]
+    assert found == [round(sum(seconds)), round(max(sum(seconds) / 2, *seconds)), round(max(seconds))]
+
+
+def test_a_network_is_timed_once_whatever_is_asked_of_it(runner, measured):
+    for _ in range(3):
+        by_recipe([runner, runner], [[cost_of(runner, t) for t in runner.todo()]] * 2, workers=1)
+    assert measured == ["cnn"] * len({1, cores()})  # of a training, and of an evaluation by one process
+
+
+def test_jobs_that_cost_most_come_first(runner):
+    todo = runner.todo()
+    jobs = longest_first(todo, [cost_of(runner, t) for t in todo])
+    assert [job.name for job in jobs] == ["PGD-AT", "R-MC-LA", "Standard"]
+
+
+def test_a_pace_is_that_of_passes(runner, monkeypatch):
+    monkeypatch.setattr(pace, "_paces", {})
+    found = measure_pace(runner.work, CPU, 1)
+    assert 0 < found.attack < 0.1
+    assert 0 < found.learning < 0.1
+    assert measure_pace(runner.work, CPU, 1) is found
+    assert len(runner.work.test) >= SIZES[-1]
