@@ -9,7 +9,9 @@ from bench.price import LEARNING, cell_cost, training_cost, training_images
 from bench.runner import Runner, Todo
 from bench.workers import cores
 
-UNIT = "a pass is one image sent forward through the network, and its way back counts as two; times are measured here"
+UNIT = (
+    "a pass is one image sent forward through the network, its way back counts as two; times are of this machine, idle"
+)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""How long a pass takes on this machine, measured once in a process for each kind of pass, model and image size."""
+"""How long a pass takes on this machine, measured once in a process for each kind of pass, model and image size.
+
+On a CPU processor time is measured, so that what else the machine does just now changes nothing.
+"""
 
 import math
 import time
@@ -40,11 +43,13 @@ def measure_pace(work: Work, device: torch.device, threads: int) -> Pace:
     known = (model, data.name, data.shape, data.num_classes, device, precision, threads)
     if known not in _paces:
         with use_threads(threads), seeded("pace"):
-            _paces[known] = _measured(model, data, device, precision, to_float(work.test.x[: SIZES[-1]]))
+            x = to_float(work.test.x[: SIZES[-1]])
+            _paces[known] = _measured(model, data, device, precision, x, threads if device.type == "cpu" else 1)
     return _paces[known]
 
 
-def _measured(name: str, data: Dataset, device: torch.device, precision: str, x: Tensor) -> Pace:
+def _measured(name: str, data: Dataset, device: torch.device, precision: str, x: Tensor, shared: int) -> Pace:
+    """shared: by how many threads the seconds of the clock are."""
     model = build(name, data).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     reduced = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
@@ -64,21 +69,24 @@ def _measured(name: str, data: Dataset, device: torch.device, precision: str, x:
         copy = attackable(model, x[: SIZES[0]])
         attacking = _seconds(lambda images: attack(copy, images), x, device)
     model.train()
-    return Pace(attacking, _seconds(learn, x, device))
+    return Pace(attacking / shared, _seconds(learn, x, device) / shared)
 
 
 def _seconds(passes: Callable[[Tensor], None], x: Tensor, device: torch.device) -> float:
-    """Of one forward pass of an image, from forward and backward passes of batches, the largest that are quick."""
-    best = math.inf
+    """Of one forward pass of an image, from forward and backward passes of batches, the largest that are quick.
+
+    On a CPU, of all threads together.
+    """
+    best, clock = math.inf, time.process_time if device.type == "cpu" else time.perf_counter
     for size in SIZES:
-        images, best, start = x[:size], math.inf, time.perf_counter()
+        images, best, start = x[:size], math.inf, clock()
         for _ in range(TRIES):
-            before = time.perf_counter()
+            before = clock()
             passes(images)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
-            best = min(best, time.perf_counter() - before)
-            if time.perf_counter() - start > ENOUGH:
+            best = min(best, clock() - before)
+            if clock() - start > ENOUGH:
                 break
         if best > ENOUGH / 4 or size >= len(x):  # four times as many images would take too long
             break
