@@ -1,6 +1,7 @@
 """`bench run --study`: the requests that a study stands for, its price by item, and its page."""
 
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,10 +13,11 @@ from bench.corruptions import refusal
 from bench.data import Dataset, dataset
 from bench.device import pick
 from bench.errors import BadInput
+from bench.plans import LONG
 from bench.studies import STUDIES
 from bench.studies.items import Part, Study
 from bench.studies.pages import page, write_page
-from bench.studies.scales import length, spelled
+from bench.studies.scales import PAPER, REFERENCE, length, spelled
 
 log = logging.getLogger("bench")
 
@@ -163,10 +165,29 @@ def asked(part: Part, request: Request, manner: Manner) -> Request:
     }
     if part.sweep:
         changes["sweep"] = tuple(length(eps, name) for eps in part.sweep)
-    elif part.attacks and not request.eps:
-        changes["eps"] = (length(part.eps, name),)
+    elif part.attacks:
+        changes["eps"] = radii_of(part, request, name)
+    if part.longer:
+        changes |= twice_as_long(request, manner)
     request = replace(request, **changes)
     return replace(request, source=crafted_on(part, request, manner)) if part.crafter else request
+
+
+def radii_of(part: Part, request: Request, dataset_name: str) -> tuple[float, ...]:
+    """The part's radius on a data set, or where the user names radii, as many times these as it is of its paper's."""
+    if not request.eps:
+        return (length(part.eps, dataset_name),)
+    largest = 1.0 if request.norm != "L2" else math.inf
+    return tuple(min(eps * (part.eps / REFERENCE), largest) for eps in request.eps)
+
+
+def twice_as_long(request: Request, manner: Manner) -> dict[str, Any]:
+    """What makes a training twice as long, or at the scale of a paper as long as its longer plan."""
+    if request.budget == PAPER and request.epochs is None:
+        return {"settings": (*request.settings, LONG)}
+    data = dataset(request.dataset, manner.data_dir)
+    cuda = pick(manner.device).type == "cuda"
+    return {"epochs": 2 * (request.epochs or budget_of(budget_name(request, cuda), data).plan.epochs)}
 
 
 def enough(seeds: tuple[int, ...], least: int) -> tuple[int, ...]:

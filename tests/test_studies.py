@@ -23,12 +23,13 @@ from bench.inspected import Diagnosed
 from bench.registry import Registry
 from bench.rows import measured
 from bench.studies import STUDIES, Item, Part, Study
-from bench.studies.claims import CLAIMS, findings
+from bench.studies.claims import findings
 from bench.studies.measured import verdict
 from bench.studies.pages import page, started
+from bench.studies.papers_claims import BEYOND, CLAIMS, LONGER, WIDER
 from bench.studies.scales import spelled
 
-ANY = ("", "FGSM.last", "PGD-7.last", "PGD-20.last", "CW-20.last", "MC.last", "LL.last", "AutoAttack")
+ANY = ("", "FGSM.last", "PGD-7.last", "PGD-20.last", "CW-20.last", "MC.last", "LL.last", "PGD-100.last")
 VIEWS = ("main", "p0.8", "p0.6", "p0.4", "p0.2")
 
 
@@ -48,58 +49,173 @@ def test_every_name_in_a_study_is_registered(study):
 # claims
 
 
+EPS = 0.1
+COMMON = {"epoch": "last", "status": "ok", "source": "", "seed": 0, "view": "main", "metric": "accuracy", "params": ""}
+
+
 def made(changes: dict[tuple[str, str, str], float] | None = None, n: int = 1000) -> pd.DataFrame:
-    """Rows of everything the claims read, all alike but for the changes: (recipe, attack, view) -> value."""
-    recipes = {method for part in STUDIES["claims"].parts for method in part.methods}
-    values = dict.fromkeys(product(sorted(recipes), ANY, VIEWS), 0.5) | (changes or {})
-    common = {"epoch": "last", "status": "ok", "source": "", "seed": 0, "n": n, "metric": "accuracy", "params": ""}
-    rows = [
-        common | {"recipe": recipe, "name": attack, "view": view, "value": value}
-        for (recipe, attack, view), value in values.items()
-    ]
+    """Rows of everything the claims read, all alike but for the changes: (recipe, attack, view) -> value.
+
+    An attack at a multiple of the radius has that behind its name, as `FGSM.last x2`; on images made on another model
+    its recipe, as `PGD-20.last of Standard`. A corruption has the name of one, a longer training a + behind its recipe.
+    """
+    changes = changes or {}
+    asked = set(product(sorted(STUDIES["claims"].methods), ANY, VIEWS))
+    asked |= {(f"{recipe}+", "PGD-20.last", "main") for recipe in LONGER}
+    asked |= {("AVmixup", f"PGD-20.last of {source}", "main") for source in ("Standard", "PGD-AT.avmixup")}
+    asked |= {(r, f"{a} x{f:g}", "main") for r, a, f in product(BEYOND, ("FGSM.last", "PGD-10.last"), WIDER)}
+    rows = [one(*place, changes.get(place, 0.5), n) for place in sorted(asked)]
+    for recipe, corruption, severity in product(("Standard", "M-TLAT"), ("fog", "snow"), range(1, 6)):
+        value = changes.get((recipe, corruption, "main"), 0.25)
+        cell = {"recipe": recipe, "name": corruption, "value": value, "severity": severity, "n": n}
+        rows.append(COMMON | cell | {"kind": "corruption"})
     norms = [("Standard", 1.0, 2.0, 0.5), ("PGD-AT.7x2", 0.01, 0.02, 0.005)]
-    rows += [
-        common | {"recipe": r, "name": "gradient", "view": "main", "metric": f"mean {group}", "value": value}
-        for r, *numbers in norms
-        for group, value in zip(("all", "wrong", "right"), numbers, strict=True)
-    ]
+    for recipe, *numbers in norms:
+        for group, value in zip(("all", "wrong", "right"), numbers, strict=True):
+            cell = {"recipe": recipe, "name": "gradient", "metric": f"mean {group}", "value": value, "n": n}
+            rows.append(COMMON | cell | {"kind": "diagnostic"})
     return pd.DataFrame(rows)
 
 
-def verdicts(rows: pd.DataFrame) -> list[str]:
-    return re.findall(r"^\d+\. \*\*(.*)\.\*\*", findings(rows), re.M)
+def one(recipe: str, attack: str, view: str, value: float, n: int) -> dict[str, object]:
+    attack, _, source = attack.partition(" of ")
+    attack, _, factor = attack.partition(" x")
+    place = f"digits/cnn/{source}/s0-aaaa" if source else ""
+    cell = {"recipe": recipe, "name": attack, "view": view, "value": value, "n": n, "source": place}
+    return (
+        COMMON | cell | {"kind": "attack" if attack else "clean", "eps": EPS * float(factor or 1) if attack else None}
+    )
+
+
+def verdicts(rows: pd.DataFrame) -> dict[str, str]:
+    """By claim."""
+    found = re.findall(r"^\d+\. \*\*(.*?)\.\*\* (.*)\.$", findings(rows, EPS), re.M)
+    return {claim: verdict for verdict, claim in found}
+
+
+def verdict_on(beginning: str, changes: dict[tuple[str, str, str], float] | None = None, n: int = 1000) -> str:
+    (found,) = [word for claim, word in verdicts(made(changes, n)).items() if claim.startswith(beginning)]
+    return found
+
+
+TLAT = "M-TLAT: TLAT keeps"
+KEEPS_CLEAN = {("TLAT", "", "main"): 0.9, ("TFGSM-AT", "", "main"): 0.8}
 
 
 def test_equal_numbers_hold_no_claim_that_is_about_a_difference():
-    close = "not held, within chance"
-    assert verdicts(made()) == ["not held", *[close] * 6, "held", close]  # the first is about numbers near 0, too
+    words = verdicts(made())
+    assert {claim for claim, word in words.items() if word == "held"} == {
+        "BAT: squared gradients are much larger without adversarial training, and larger on wrong images"
+    }
+    assert words.pop(next(iter(words))) == "not held"  # it is about numbers near 0, too
+    scores = "M-TLAT: more robust than standard training under every corruption, and no less accurate when clean"
+    assert words.pop(scores) == "not held"  # of scores no chance is told
+    assert set(words.values()) == {"held", "not held, within chance"}
 
 
 def test_a_claim_holds_where_all_its_comparisons_do():
-    better = {("TLAT", "", "main"): 0.9, ("TFGSM-AT", "", "main"): 0.8}
-    assert verdicts(made(better))[6] == "held"
-    assert verdicts(made(better | {("TFGSM-AT", "", "main"): 0.4}))[6] == "not held"
-    assert verdicts(made(better, n=10))[6] == "held, in part within chance"
-    assert verdicts(made({("TLAT", "", "main"): 0.9, ("TFGSM-AT", "", "main"): 0.49}))[6] == "not held, within chance"
+    assert verdict_on(TLAT, KEEPS_CLEAN) == "held"
+    assert verdict_on(TLAT, KEEPS_CLEAN | {("FGSM-AT", "", "main"): 0.95}) == "not held"
+    assert verdict_on(TLAT, {("TLAT", "", "main"): 0.7}, n=10) == "held, in part within chance"
+    assert verdict_on(TLAT, KEEPS_CLEAN | {("LS-adv", "", "main"): 0.91}) == "not held, within chance"
     way = [("PGD-AT.robmask", "main"), *(("BN-std", f"p{p}") for p in (0.8, 0.6, 0.4, 0.2)), ("BN-std", "main")]
     changes = {(r, "", view): 0.5 + i / 20 for i, (r, view) in enumerate(way)}
     changes |= {(r, "PGD-20.last", view): 0.5 - i / 10 for i, (r, view) in enumerate(way)}
-    assert verdicts(made(changes))[5] == "held"
-    assert verdicts(made(changes | {("BN-std", "", "p0.4"): 0.1}))[5] == "not held"
+    assert verdict_on("RobMask: from", changes) == "held"
+    assert verdict_on("RobMask: from", changes | {("BN-std", "", "p0.4"): 0.1}) == "not held"
+
+
+PAPERS_CLAIM = {  # the beginning of a claim: what makes it hold, and one number that then makes it fail
+    "AVmixup: clean and": (
+        {("AVmixup", "", "main"): 0.9, ("AVmixup", "PGD-20.last", "main"): 0.9},
+        {("PGD-AT.avmixup", "PGD-20.last", "main"): 0.95},
+    ),
+    "AVmixup: smoothed": (
+        {
+            (recipe, attack, "main"): 0.7
+            for recipe in ("PGD-AT-LS0.8", "PGD-AT-LS0.9")
+            for attack in ("", "FGSM.last", "PGD-20.last", "CW-20.last")
+        },
+        {("PGD-AT", "", "main"): 0.8},
+    ),
+    "AVmixup: with feature": (
+        {("FS-AVmixup", a, "main"): 0.7 for a in ("", "PGD-20.last", "CW-20.last")},
+        {("FS", "CW-20.last", "main"): 0.8},
+    ),
+    "AVmixup: images made": (
+        {("AVmixup", f"PGD-20.last of {source}", "main"): 0.7 for source in ("Standard", "PGD-AT.avmixup")},
+        {("AVmixup", "PGD-20.last", "main"): 0.8},
+    ),
+    "M2AT: FGSM": (
+        {("M2AT", a, "main"): 0.7 for a in ("FGSM.last", "PGD-20.last")},
+        {("M2AT", "", "main"): 0.3},
+    ),
+    "M2AT: hardly": (
+        {(r, "FGSM.last", "main"): 0.7 for r in ("PGD-AT.m2at", "AVmixup")},
+        {("M2AT", "PGD-20.last", "main"): 0.2},
+    ),
+    "M2AT: above": (
+        {("M2AT", f"{a} x{f:g}", "main"): 0.7 for a in ("FGSM.last", "PGD-10.last") for f in WIDER},
+        {("AVmixup", "FGSM.last x4", "main"): 0.8},
+    ),
+    "RobMask: clean": ({("RobMask", "", "main"): 0.7}, {("AdvProp", "", "main"): 0.8}),
+    "M-TLAT: more": (
+        {("M-TLAT", c, "main"): 0.4 for c in ("fog", "snow")} | {("M-TLAT", "", "main"): 0.6},
+        {("M-TLAT", "snow", "main"): 0.2},
+    ),
+    "BAT: of trainings": (
+        {("R-MC-LA.eps4", "PGD-100.last", "main"): 0.7},
+        {("R-MC-LA.eps1", "PGD-100.last", "main"): 0.8},
+    ),
+    "BAT: longer": (
+        {(f"{r}+", "PGD-20.last", "main"): 0.7 for r in LONGER},
+        {("R-MC-LS", "PGD-20.last", "main"): 0.8},
+    ),
+}
+
+
+@pytest.mark.parametrize("claim", PAPERS_CLAIM)
+def test_claims_are_those_of_the_papers(claim):
+    held, broken = PAPERS_CLAIM[claim]
+    assert verdict_on(claim, held) == "held"
+    assert verdict_on(claim, held | broken).startswith("not held")
+
+
+def test_every_paper_claims_something_and_none_speaks_of_autoattack():
+    assert {claim.partition(":")[0] for claim in CLAIMS} == {"BAT", "AVmixup", "M2AT", "RobMask", "M-TLAT"}
+    assert "AutoAttack" not in findings(made(), EPS)
 
 
 def test_what_was_not_measured_is_said_and_never_held():
     rows = made({("TLAT", "", "main"): 0.9, ("TFGSM-AT", "", "main"): math.nan})
-    assert verdicts(rows)[6] == "not measured"
-    assert "not measured: TLAT clean 90.0 > TFGSM-AT clean not measured" in findings(rows)
-    assert set(verdicts(made().head(0))) == {"not measured"}
+    (word,) = [word for claim, word in verdicts(rows).items() if claim.startswith(TLAT)]
+    assert word == "not measured"
+    assert "not measured: TLAT clean 90.0 > TFGSM-AT clean not measured" in findings(rows, EPS)
+    assert set(verdicts(made().head(0)).values()) == {"not measured"}
 
 
 def test_numbers_of_two_settings_are_not_mixed():
-    rows = made({("TLAT", "", "main"): 0.9, ("TFGSM-AT", "", "main"): 0.8})
+    rows = made(KEEPS_CLEAN)
     twice = pd.concat([rows, rows[rows["recipe"] == "TLAT"].assign(params="other", value=0.1)])
-    assert verdicts(rows)[6] == "held"
-    assert verdicts(twice)[6] == "not measured"
+    (word,) = [word for claim, word in verdicts(twice).items() if claim.startswith(TLAT)]
+    assert word == "not measured"
+
+
+def test_a_longer_training_stands_in_the_section_of_the_shorter_one(tmp_path):
+    for epochs, bits in ((2, "1100"), (4, "1110")):
+        where = {"budget": f"quick, {epochs} epochs, 9 training images", "run": f"digits/cnn/R-MC-LA/s0-{epochs:08}"}
+        measure(tmp_path, "PGD-20.last", bits, recipe="R-MC-LA", eps=0.2, **where)
+    text = page("claims", tmp_path)
+    assert len(re.findall("^## ", text, re.M)) == 1
+    assert "R-MC-LA+ under PGD-20.last 75.0 > R-MC-LA under PGD-20.last 50.0" in text
+
+
+def test_radii_beyond_the_training_are_no_section(tmp_path):
+    for eps, bits in ((0.2, "1110"), (0.4, "1100")):
+        measure(tmp_path, "FGSM.last", bits, recipe="M2AT", eps=eps)
+    text = page("claims", tmp_path)
+    assert len(re.findall("^## ", text, re.M)) == 1
+    assert "M2AT under FGSM.last at 2 eps 50.0 > PGD-AT.m2at under FGSM.last at 2 eps not measured" in text
 
 
 def test_every_radius_has_a_section_of_its_own(tmp_path):
@@ -113,20 +229,19 @@ def test_every_radius_has_a_section_of_its_own(tmp_path):
 
 
 def test_a_failed_comparison_decides_even_where_another_is_missing():
-    rows = made({("TLAT", "", "main"): 0.1, ("FGSM-AT", "", "main"): math.nan})
-    assert verdicts(rows)[6] == "not held"
+    assert verdict_on(TLAT, {("TLAT", "", "main"): 0.1, ("FGSM-AT", "", "main"): math.nan}) == "not held"
 
 
 @pytest.mark.parametrize(("n", "word"), [(1000, "yes: TLAT"), (10, r"yes (within chance): TLAT")])
 def test_differences_that_chance_makes_are_marked(n, word):
-    assert word in findings(made({("TLAT", "", "main"): 0.7}, n))
+    assert word in findings(made({("TLAT", "", "main"): 0.7}, n), EPS)
 
 
 def test_no_claim_is_empty():
     assert verdict([]) == "held"  # so that it would not be noticed below
-    lines = findings(made()).splitlines()
+    lines = findings(made(), EPS).splitlines()
     heads = [i for i, line in enumerate(lines) if not line.startswith(" ")]
-    assert len(heads) == len(CLAIMS) == 9
+    assert len(heads) == len(CLAIMS)
     assert all(lines[i + 1].startswith("    - ") for i in heads)
 
 
@@ -172,7 +287,7 @@ def tiny(monkeypatch):
     )
     registry = Registry("study")
     item = Item("counts", "how many rows", parts)
-    registry.add("tiny", Study("two recipes", (item,), lambda rows: f"{len(rows)} rows\n"))
+    registry.add("tiny", Study("two recipes", (item,), lambda rows, eps: f"{len(rows)} rows\n"))
     for module in ("bench.replication", "bench.studies.pages"):
         monkeypatch.setattr(f"{module}.STUDIES", registry)
 

@@ -55,6 +55,7 @@ class Part:
     crafter: str = ""  # architecture of a Standard model on which images are crafted too
     exhibits: tuple[str, ...] = ()
     seeds: int = 1  # at least so many
+    longer: bool = False  # trained twice as long as the budget says, or by the paper's longer plan
     where: Where | None = None  # None: where the user says
 
     @property
@@ -101,7 +102,7 @@ class Study:
 
     about: str
     items: tuple[Item, ...]
-    findings: Callable[[pd.DataFrame], str] | None = None  # rows of one data set, model and budget -> Markdown
+    findings: Callable[[pd.DataFrame, float], str] | None = None  # rows of one place, radius -> Markdown
     paper: str = ""  # whose printed numbers it has, as `bench.papers` names them
     beside: Callable[[], Mapping[str, Content]] | None = None  # files that need no results
 

@@ -1,7 +1,6 @@
 """Comparisons of measured numbers: whether one is above another, and by more than chance."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -9,7 +8,8 @@ import pandas as pd
 ALIKE = 0.05  # accuracies "about as strong" as one another are within five points
 FEW = 0.05  # an accuracy "near 0"
 
-Measured = Callable[..., "Value"]
+CLOSE = 1e-6  # two radii that differ by less are one
+SEVERITIES = 5  # of a corruption, all of which its score is the mean of
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,18 @@ def times(a: Value, b: Value, factor: float) -> Comparison:
     )
 
 
+def smaller_gap(first: Value, second: Value, other_first: Value, other_second: Value) -> Comparison:
+    """That the first model loses less from the first to the second number than the other model does."""
+    values = (first, second, other_first, other_second)
+    gap, other = first.number - second.number, other_first.number - other_second.number
+    text = f"{first} to {second} is a smaller gap than {other_first} to {other_second}"
+    sure = True
+    if _known(*values) and all(value.n for value in values):
+        spread = math.sqrt(sum(value.number * (1 - value.number) / value.n for value in values))
+        sure = abs(gap - other) > 1.96 * spread
+    return Comparison(text, gap < other, _known(*values), sure)
+
+
 def few(a: Value) -> Comparison:
     return Comparison(f"{a} <= {100 * FEW:g}", a.number <= FEW, _known(a))
 
@@ -90,19 +102,61 @@ def mark(comparison: Comparison) -> str:
     return ("yes" if comparison.holds else "no") + ("" if comparison.sure else " (within chance)")
 
 
-def reader(rows: pd.DataFrame) -> Measured:
-    """Looks numbers up; the mean over seeds, last epoch."""
-    known = rows[(rows["status"] == "ok") & (rows["epoch"] == "last") & rows["value"].notna()]
+class Reader:
+    """Looks numbers up, at one radius: means over seeds, of the last epoch."""
 
-    def read(recipe: str, attack: str = "", *, view: str = "main", gradient: str = "") -> Value:
-        here = known[(known["recipe"] == recipe) & (known["view"] == view)]
+    def __init__(self, rows: pd.DataFrame, eps: float) -> None:
+        """rows: of one data set, network and budget. eps: in [0, 1] pixel units."""
+        self.eps = eps
+        self._rows = rows[(rows["status"] == "ok") & (rows["epoch"] == "last") & rows["value"].notna()]
+
+    @property
+    def corruptions(self) -> list[str]:
+        """Those that anything was measured under; a placeholder where there are none, which no number is of."""
+        names = self._rows.loc[self._rows["kind"] == "corruption", "name"]
+        return list(names.unique()) or ["corruptions"]
+
+    def __call__(
+        self,
+        recipe: str,
+        attack: str = "",
+        *,
+        view: str = "main",
+        gradient: str = "",
+        corruption: str = "",
+        source: str = "",
+        radius: float = 1.0,
+    ) -> Value:
+        """An accuracy, clean or under an attack; of a corruption a score: accuracy over clean accuracy.
+
+        gradient: all, right or wrong, for the mean squared gradient of these images. source: the recipe whose model
+        made the images. radius: that of the attack, as a multiple of the reader's.
+        """
+        here = self._rows[(self._rows["recipe"] == recipe) & (self._rows["view"] == view)]
         if gradient:
             here = here[(here["name"] == "gradient") & (here["metric"] == f"mean {gradient}")]
             return Value(f"{recipe} ({gradient})", here["value"].mean())
-        here = here[(here["metric"] == "accuracy") & (here["name"] == attack) & (here["source"] == "")]
+        here = here[here["metric"] == "accuracy"]
+        if corruption:
+            return self._score(recipe, corruption, here)
+        here = here[here["name"] == attack]
+        if attack:
+            here = here[(here["eps"] - self.eps * radius).abs() < CLOSE]
+        here = here[here["source"].map(_recipe_of) == source]
         if here["params"].nunique() > 1:  # their mean would be a number of neither
             here = here.head(0)
-        name = f"{recipe}{'' if view == 'main' else f' {view}'}{f' under {attack}' if attack else ' clean'}"
+        at = f" at {radius:g} eps" if radius != 1 else ""
+        by = f" of {source}" if source else ""
+        name = f"{recipe}{'' if view == 'main' else f' {view}'}{f' under {attack}{at}{by}' if attack else ' clean'}"
         return Value(name, here["value"].mean(), int(here["n"].sum()))
 
-    return read
+    def _score(self, recipe: str, corruption: str, accuracies: pd.DataFrame) -> Value:
+        damaged = accuracies[(accuracies["kind"] == "corruption") & (accuracies["name"] == corruption)]
+        whole = damaged["severity"].nunique() == SEVERITIES
+        value = damaged["value"].mean() / accuracies.loc[accuracies["kind"] == "clean", "value"].mean()
+        return Value(f"{recipe} score under {corruption}", value if whole else math.nan)
+
+
+def _recipe_of(source: str) -> str:
+    """The recipe of the model at a place `data set/network/recipe/run`; empty for the model's own images."""
+    return source.split("/")[2] if source.count("/") > 2 else ""

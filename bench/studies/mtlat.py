@@ -43,6 +43,10 @@ TABLES = (
     Table("mtlat", "Table 3", "Clean accuracy of adversarial trainings with one step.", tag="none"),
 )
 
+CORRUPTIONS = tuple(
+    dict.fromkeys(n.reading.corruption for table in TABLES for n in table.numbers if n.reading.corruption)
+)
+
 STUDIES.add(
     "mtlat",
     Study(

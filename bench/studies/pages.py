@@ -1,17 +1,16 @@
 """The page of a study, and the files beside it, from what a results folder holds."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from bench.errors import BadInput
-from bench.numbers import radius
 from bench.report import plain, stored
 from bench.report.files import Content, figure, file_name, replace_files
 from bench.report.naming import placed
 from bench.report.seeds import collapses
+from bench.studies import claims_page
 from bench.studies.comparisons import compared, orders
 from bench.studies.folders import finder_of
 from bench.studies.items import STUDIES, Item, Part, Study
@@ -21,8 +20,6 @@ from bench.studies.pictures import Drawing, Shown
 from bench.studies.scales import Scale, scales
 from bench.studies.summary import overview, sentences
 from bench.studies.tables import Table
-
-SHARED = ["protocol", "dataset", "model", "budget", "data"]
 
 
 def page(
@@ -64,7 +61,7 @@ def _page(
         )
     sections, beside = [f"# {name}: {study.about}\n"], dict[str, Content]()
     if study.findings is not None:
-        sections += list(_claims(study, rows, n))
+        sections += list(claims_page.sections(study, rows, n))
     else:
         found = [(scale, part) for scale, part in scales(rows) if n is None or scale.n in (0, n)]
         several = [(scale, part) for scale, part in found if part["recipe"].nunique() > 1]
@@ -77,13 +74,9 @@ def _page(
 
 
 def started(results: Path) -> list[str]:
-    """The studies of which there are rows: of every method of the claims, of some table or figure of a paper."""
+    """The studies of which there are rows: of most methods of the claims, of some table or figure of a paper."""
     recipes = set(stored.rows(results)["recipe"])
-    return [
-        name
-        for name, study in STUDIES.items()
-        if (study.methods <= recipes if study.findings else any(_there(part, recipes) for part in study.parts))
-    ]
+    return [name for name, study in STUDIES.items() if _is_started(study, recipes)]
 
 
 def write_page(name: str, results: Path, reports: Path) -> Path:
@@ -91,28 +84,15 @@ def write_page(name: str, results: Path, reports: Path) -> Path:
     return replace_files(reports / name, files(name, results))[0]
 
 
+def _is_started(study: Study, recipes: Set[str]) -> bool:
+    if study.findings:
+        return 2 * len(study.methods & recipes) > len(study.methods)
+    return any(_there(part, recipes) for part in study.parts)
+
+
 def _there(part: Part, recipes: Set[str]) -> bool:
     """Whether all its methods were trained, and there are two at least: one recipe is in many papers."""
     return len(part.methods) > 1 and set(part.methods) <= recipes
-
-
-def _claims(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[str]:
-    assert study.findings is not None
-    shared: Any  # the key of a group is only Hashable to the type checker
-    for shared, group in rows.groupby(SHARED, sort=False):
-        _, dataset, model, budget, _ = shared
-        counted = group.loc[group["kind"] != "diagnostic", "n"]
-        if counted.empty:
-            continue
-        images = n or int(counted.mode().iloc[0])
-        same = group[(group["n"] == images) | (group["kind"] == "diagnostic")]
-        seeds = ", ".join(map(str, sorted(same["seed"].unique())))
-        attacked = same["kind"] == "attack"
-        threat: Any
-        for threat, under in same[attacked].groupby(["norm", "eps"]):
-            title = f"{dataset}, {model}, {threat[0]} {radius(threat[1])}, {budget}, n={images}, seeds {seeds}"
-            yield f"## {title}\n"
-            yield study.findings(pd.concat([same[~attacked], under]))
 
 
 def _section(
