@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks import parse_attack
+from bench.blame import blame
 from bench.conditions import Attacked
 from bench.errors import Failed
+from bench.guard import is_out_of_memory
 from bench.inspected import Probed
 from bench.judge import Ids, Outcome, Target, judge
 from bench.losses import cross_entropy
@@ -56,11 +58,12 @@ def signs(
                 found[part.cpu()] = shown.double().cpu()
     except Unreadable as error:
         log.info("%s: no answer, as %s", condition.caption.label, error)
-    except (Failed, torch.OutOfMemoryError):
+    except Failed:
         raise
     except Exception as error:  # anybody's code may raise anything, and no sign is worth the rest of the evaluation
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise Failed(f"{condition.caption.label} stopped, {reason}") from error
+        if is_out_of_memory(error):
+            raise
+        raise Failed(f"{condition.caption.label} stopped, {blame(error)}") from error
     return found
 
 

@@ -1,15 +1,18 @@
 """Attacks against linear models, whose robust accuracy is known in closed form, and `search` against a plain loop."""
 
 import json
+import math
 import warnings
 from pathlib import Path
 
+import pyautoattack.square
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from bench.attacks import ATTACKS, parse_attack
+from bench.attacks.autoattack import square_tiles
 from bench.conditions import Attacked, Clean
 from bench.data import Images, dataset
 from bench.data.batches import to_float
@@ -199,6 +202,37 @@ def test_autoattack_is_exact(classes, threat):
     assert 0 < robust.sum() < 20
     left_out = f"suspect: no APGD-T with {classes} classes (20 of 20 images)"
     assert outcome.verdict == (left_out if classes < 4 else "ok")
+
+
+class FewQueries(pyautoattack.square.SquareAttack):
+    n_queries = property(lambda self: 3, lambda self, queries: None)
+
+
+@pytest.mark.parametrize("height", [3, 4, 5, 8, 11, 12, 13, 14, 19, 28])
+@pytest.mark.parametrize("wider", [0, 7])
+def test_square_in_l2_is_asked_for_images_that_it_can_tile(height, wider):
+    shape = (1, height, height + wider)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(shape), 3))
+    x = torch.rand(2, *shape)
+    package = FewQueries(model, eps=1e-6, norm="L2", n_restarts=1, seed=0, device="cpu")
+    if square_tiles(*shape[1:]):
+        assert package.perturb(x, model(x).argmax(1)).shape == x.shape
+    else:
+        with pytest.raises((ZeroDivisionError, RuntimeError)):
+            package.perturb(x, model(x).argmax(1))
+
+
+@pytest.mark.usefixtures("short_autoattack")
+def test_what_square_cannot_tile_in_l2_is_left_out_with_a_word():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 5)).requires_grad_(False)
+    x = torch.rand(4, 1, 4, 4)
+    images, block = Images(x, model(x).argmax(1)), "[block=4]"
+    outcome = outcomes(model, images, Attacked(parse_attack(f"AutoAttack{block}"), L2(4.0)))
+    assert outcome.verdict == "suspect: no SQUARE in L2 on 4 x 4 pixels (4 of 4 images)"
+    alone = parse_attack(f"Square{block}")
+    with pytest.raises(BadInput, match="attack Square: the package's Square cannot tile images of 4 x 4 pixels in L2"):
+        outcomes(model, images, Attacked(alone, L2(0.01)))
+    assert outcomes(model, images, Attacked(alone, Linf(0.01))).verdict == "ok"
 
 
 def plain(model, ascent, loss, x, y, i, restarts, last):

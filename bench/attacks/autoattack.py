@@ -19,7 +19,7 @@ from bench.inner import Ascent
 from bench.losses import margin
 from bench.search import batched, gradient, search
 from bench.seeding import image_stream
-from bench.threat import Threat
+from bench.threat import L2, Threat
 
 PACKAGE = "pyautoattack"  # its version is part of every result
 VERSIONS = ("standard", "plus", "rand")
@@ -47,7 +47,8 @@ def official(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, block: int,
     """A version of the package (standard, plus, rand), or one attack of the standard version with its settings.
 
     Draws depend on torch's generator alone (the package's default would be the clock). With too few classes for them
-    the targeted attacks take all wrong ones, and what a version has on the DLR loss is left out.
+    the targeted attacks take all wrong ones, and what a version has on the DLR loss is left out; so is Square in L2 on
+    images of a size that it cannot compute.
     """
     from pyautoattack import AutoAttack, checks
 
@@ -63,12 +64,27 @@ def official(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, block: int,
         raise BadInput(f"it needs {CLASSES[which]} classes and the model has {classes}; leave it out")
     for name in few:
         warnings.warn(AttackWarning(f"no {name.upper()} with {classes} classes", len(x)), stacklevel=3)
+    if "square" in package.attacks_to_run and isinstance(threat, L2) and not square_tiles(*x.shape[2:]):
+        package.attacks_to_run.remove("square")
+        size = f"{x.shape[2]} x {x.shape[3]} pixels"
+        if not package.attacks_to_run:
+            raise BadInput(f"the package's Square cannot tile images of {size} in L2; leave it out, or take Linf")
+        warnings.warn(AttackWarning(f"no SQUARE in L2 on {size}", len(x)), stacklevel=3)
     package.apgd_targeted.n_target_classes = package.fab.n_target_classes = min(9, classes - 1)
     checks.funcs.update(dict.fromkeys(checks.funcs, 0))  # counts of the process so far, never reset by the package
     with _doubts(len(x)):
         x_adv, _ = package.run_standard_evaluation(x, y, batch_size=block)
     allowed = threat.project(x_adv.detach(), x)  # its last float operations may leave an L2 ball by 1e-6
     return allowed if (allowed - x_adv).abs().max() < 1e-5 else x_adv.detach()
+
+
+def square_tiles(height: int, width: int) -> bool:
+    """Whether the package's Square can compute in L2: it begins with tiles that must fit in, a fifth of the height."""
+    tile = height // 5
+    if tile < 2:
+        return tile == 1  # one pixel more than there is does no harm
+    corner = (height - 5 * tile) // 2
+    return all(corner + side // tile * tile <= side for side in (height, width))
 
 
 def _classes(model: nn.Module, x: Tensor, slopes: bool) -> int:
