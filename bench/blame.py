@@ -91,6 +91,18 @@ def blamed_on_model() -> Iterator[None]:
 
 
 @contextmanager
+def refused_model() -> Iterator[None]:
+    """Inside the block a model is looked at before anything is measured. BadInput, in one line, where it raises."""
+    try:
+        with blamed_on_model():
+            yield
+    except Failed as error:
+        raise BadInput(str(error)) from error
+    except (MemoryError, RuntimeError) as error:
+        raise BadInput("no memory left to run the model; give a larger --device, or a smaller model") from error
+
+
+@contextmanager
 def failed_cell() -> Iterator[None]:
     """Inside the block one cell is measured. Whatever keeps it from a number is Failed, so that others go on."""
     try:

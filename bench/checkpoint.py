@@ -20,10 +20,33 @@ FILES = {"last": "weights.safetensors", "best": "best.safetensors"}  # by epoch
 def fingerprint(model: nn.Module) -> str:
     """16 digits that change with any weight, statistic, shape or name."""
     digest = hashlib.sha256()
-    for name, tensor in model.state_dict().items():
-        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    for name, value in model.state_dict().items():
+        _add(digest, name, value)
     return digest.hexdigest()[:16]
+
+
+def _add(digest: "hashlib._Hash", name: str, value: object) -> None:
+    """What a state dict holds under a name: mostly a tensor, of quantised and other layers anything."""
+    if isinstance(value, Tensor) and value.is_quantized:
+        digest.update(f"{name}{value.qscheme()}".encode())
+        per_channel = value.qscheme() in (torch.per_channel_affine, torch.per_channel_affine_float_qparams)
+        scale = value.q_per_channel_scales() if per_channel else value.q_scale()
+        zero = value.q_per_channel_zero_points() if per_channel else value.q_zero_point()
+        _add(digest, name, [value.int_repr(), scale, zero])
+    elif isinstance(value, Tensor):
+        value = value.to_dense() if value.layout != torch.strided else value
+        digest.update(f"{name}{tuple(value.shape)}{value.dtype}".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            _add(digest, f"{name}/{key}", part)
+    elif isinstance(value, list | tuple):
+        for place, part in enumerate(value):
+            _add(digest, f"{name}/{place}", part)
+    elif isinstance(value, str | bytes | int | float | None | torch.dtype):
+        digest.update(f"{name}{value!r}".encode())
+    else:  # an object, whose text may hold an address that is another one each time
+        digest.update(f"{name}{type(value).__qualname__}".encode())
 
 
 def save_views(path: Path, views: Mapping[str, nn.Module], job: str) -> None:

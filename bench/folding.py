@@ -17,6 +17,8 @@ from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from bench.branches import Switch
+from bench.guard import guarded_call
+from bench.modes import set_eval, set_requires_grad
 
 TOLERANCE = 1e-4  # of the largest logit: how far a twin's logits may be from the model's
 
@@ -90,7 +92,7 @@ def twinned(model: nn.Module, x: Tensor) -> Iterator[None]:
     x: some images (B, C, H, W), on which twin and model must agree for the twin to be used.
     """
     modes = {m: m.training for m in model.modules()}
-    twin = _twin(model.eval(), x)
+    twin = _twin(set_eval(model), x)
     for m, mode in modes.items():
         m.training = mode
     if twin is not None:
@@ -107,12 +109,13 @@ def attackable(model: nn.Module, x: Tensor) -> nn.Module:
     Eval mode, weights without gradients, channels last, batch norms folded; the original where the logits of every
     cheaper form differ, or where the model cannot be copied or has switches.
     """
-    model.eval()
+    set_eval(model)
     if _switched(model):
         return model
     try:
-        copy = deepcopy(model).requires_grad_(False).to(memory_format=torch.channels_last)
-    except (RuntimeError, TypeError) as error:  # what deepcopy raises on graph tensors, locks, generators
+        with guarded_call():
+            copy = set_requires_grad(deepcopy(model), False).to(memory_format=torch.channels_last)
+    except Exception as error:  # copying runs the model's own code, which may raise anything
         log.info("attacking the original model: it cannot be copied (%s)", error)
         return model
     twin = _twin(copy, x)
@@ -132,7 +135,8 @@ def _twin(model: nn.Module, x: Tensor) -> Twin | None:
     if _switched(model):
         return None
     try:
-        twin = Twin(model)
+        with guarded_call():
+            twin = Twin(model)
     except Exception as error:  # tracing runs the model's own code, which may raise anything
         log.info("not folding batch norms: the model cannot be traced (%s)", error)
         return None
@@ -142,9 +146,12 @@ def _twin(model: nn.Module, x: Tensor) -> Twin | None:
 @torch.no_grad()
 def _agree(candidate: nn.Module, model: nn.Module, x: Tensor) -> bool:
     """Also false where either returns NaN, so that the original is the one to be blamed."""
+    want = model(x)
     try:
-        got, want = candidate(x), model(x)
-    except RuntimeError:
+        with guarded_call():
+            got = candidate(x)
+    except Exception as error:  # a copy of the model's code, which may need what was not copied
+        log.info("a copy of the model cannot compute (%s)", error)
         return False
     alike = isinstance(got, Tensor) and isinstance(want, Tensor) and got.shape == want.shape
     return alike and bool((got - want).abs().max() <= TOLERANCE * want.abs().max())

@@ -14,6 +14,7 @@ from bench.conditions import Attacked
 from bench.errors import AttackWarning, BadInput, Failed
 from bench.folding import attackable
 from bench.guard import guarded_call, is_out_of_memory, limited_call, no_empty_batches
+from bench.modes import hookable
 from bench.passes import counting
 from bench.precision import choose_precision
 from bench.results import Bits
@@ -105,6 +106,7 @@ class Target:
 
     @classmethod
     def of(cls, model: nn.Module, x: Tensor, precision: str, batch_size: int, seed: int) -> "Target":
+        model = hookable(model)
         copy = attackable(model, x)
         reduced = choose_precision(precision, x.device) == "bf16"
         return cls(model, Bf16(copy) if reduced else copy, batch_size, seed)

@@ -19,6 +19,7 @@ from bench.data import dataset as named
 from bench.device import pick, prepare
 from bench.errors import BadInput
 from bench.evaluate import outcomes
+from bench.modes import set_eval
 from bench.numbers import radius
 from bench.outside import doubts
 from bench.places import expanded
@@ -58,7 +59,7 @@ def benchmark(
     test = data.load("test", expanded(data_dir)).to(place)
     modes = {m: m.training for m in model.modules()}
     try:
-        for doubt in doubts(model.to(place).eval(), data, test, attacked=True):
+        for doubt in doubts(set_eval(model.to(place)), data, test, attacked=True):
             warnings.warn(doubt, stacklevel=2)
         under = (Clean(), Attacked(parse_attack("AutoAttack"), NORMS[threat_model](eps)))
         n = min(n_examples, len(test))

@@ -21,6 +21,8 @@ from bench.checkpoint import fingerprint, save_progress
 from bench.errors import BadInput, Failed
 from bench.guard import Quit, attack_timeout, guarded_call
 from bench.inspected import Probed
+from bench.outside.check import doubts
+from bench.outside.file import settle_lazy_layers
 from bench.process_state import SETTINGS
 from bench.workers import work_through
 
@@ -320,6 +322,102 @@ def test_a_full_disk_is_an_error_of_the_disk(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left") as caught:
         save_progress(tmp_path / "progress.pt", {"x": torch.zeros(1000)})
     assert caught.value.errno == 28
+
+
+# kinds of models
+
+
+class Extra(nn.Module):
+    """A model whose state dict holds more than tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = linear()
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.net(x)
+        return logits
+
+    def get_extra_state(self):
+        return {"version": 1, "scales": [torch.ones(2)], "what": object()}
+
+    def set_extra_state(self, state):
+        raise NotImplementedError
+
+
+class Uncopied(Extra):
+    def __deepcopy__(self, memo):
+        sys.exit(0)
+
+
+class NoNumbers(Extra):
+    """A model whose copy cannot compute."""
+
+    def __deepcopy__(self, memo):
+        copy = NoNumbers()
+        copy.net = None
+        return copy
+
+
+def exported() -> nn.Module:
+    many = {"input": {0: torch.export.Dim("batch", min=1, max=5000)}}
+    program = torch.export.export(linear(), (torch.rand(4, 1, 8, 8),), dynamic_shapes=many)
+    return program.module()
+
+
+def quantised() -> nn.Module:
+    return torch.ao.quantization.quantize_dynamic(linear(), {nn.Linear}, dtype=torch.qint8)
+
+
+KINDS = {
+    "TorchScript": lambda: torch.jit.script(linear()),
+    "frozen TorchScript": lambda: torch.jit.freeze(torch.jit.script(linear())),
+    "exported": exported,
+    "float64": lambda: linear().double(),
+    "extra state": Extra,
+    "not to be copied": Uncopied,
+    "broken copy": NoNumbers,
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*deprecated")
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=pytest.mark.slow if k == "exported" else ()) for k in KINDS])
+def test_every_kind_of_model_has_the_number_of_its_weights(digits, kind):
+    attacked, data = Attacked(parse_attack("PGD-3"), Linf(0.1)), dataset("digits", Path())
+    model = KINDS[kind]()
+    assert not [doubt for doubt in doubts(model, data, digits, True) if "dies" in doubt]
+    for condition in (Clean(), attacked):
+        expected = outcomes(linear(), digits, condition, n=32).right
+        assert (outcomes(model, digits, condition, n=32).right == expected).mean() > 0.9
+    assert fingerprint(model) == fingerprint(KINDS[kind]())
+
+
+@pytest.mark.filterwarnings("ignore:.*deprecated")
+def test_a_quantised_model_is_judged_where_no_gradient_is_asked_for(digits):
+    data, model = dataset("digits", Path()), quantised()
+    doubts(model, data, digits, attacked=False)
+    assert outcomes(model, digits, Clean(), n=32).done == 32
+    assert fingerprint(model) == fingerprint(quantised()) != fingerprint(quantised_otherwise())
+    with pytest.raises(BadInput, match=r"no gradient to the image, .* or judge with --attacks none"):
+        doubts(model, data, digits, attacked=True)
+
+
+def quantised_otherwise() -> nn.Module:
+    model = linear()
+    model[1].weight.data *= 2
+    return torch.ao.quantization.quantize_dynamic(model, {nn.Linear}, dtype=torch.qint8)
+
+
+def test_lazy_layers_have_weights_once_they_have_seen_images(digits):
+    model = nn.Sequential(nn.Flatten(), nn.LazyLinear(10))
+    settle_lazy_layers(model, dataset("digits", Path()))
+    assert model[1].weight.shape == (10, 64)
+    assert outcomes(model.eval(), digits, Clean(), n=16).done == 16
+
+
+def test_a_model_of_half_precision_is_told_what_to_do(digits):
+    with pytest.raises(BadInput, match=r"same dtype.*; its weights have another number format .* \.float\(\) on it"):
+        doubts(linear().half(), dataset("digits", Path()), digits, attacked=True)
 
 
 # workers

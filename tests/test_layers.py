@@ -17,6 +17,7 @@ LAYERS = [  # a module imports from the lines above its own only
         "interrupt",
         "process_state",
         "numbers",
+        "modes",
         "seeding",
         "passes",
         "labels",

@@ -10,7 +10,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from bench.blame import refused_model
 from bench.data import Dataset
+from bench.modes import set_eval
 from bench.outside.access import DATA_DIR, Access
 from bench.outside.check import doubts, draws
 from bench.outside.identity import identity, is_same_model
@@ -26,7 +28,8 @@ __all__ = [
 def load(source: Source, dataset: Dataset, access: Access, device: torch.device | str) -> Loaded:
     """The model on a device, in eval mode, with what was chosen on the way. BadInput as of `load_model`."""
     loaded = source.load(dataset, access)
-    return Loaded(loaded.net.to(device).eval(), loaded.choices)
+    with refused_model():
+        return Loaded(set_eval(loaded.net.to(device)), loaded.choices)
 
 
 def load_model(

@@ -6,12 +6,13 @@ What makes every number wrong is refused. What may be meant, or is only likely f
 import torch
 from torch import Tensor, nn
 
-from bench.blame import blame
+from bench.arguments import as_seen_by
+from bench.blame import blame, refused_model
 from bench.data import Dataset, Images
-from bench.data.batches import to_float
 from bench.errors import BadInput
 from bench.inner import frozen
 from bench.judge import model_logits
+from bench.modes import has_modes
 from bench.stats import mcnemar
 
 FEW = 16  # images that are looked at one by one
@@ -26,8 +27,8 @@ def doubts(model: nn.Module, dataset: Dataset, images: Images, attacked: bool) -
     images:   of the test set, on the model's device.
     attacked: whether gradients will be asked for.
     """
-    x = to_float(images.x[:FEW])
-    with frozen(model):
+    x = as_seen_by(model, images.x[:FEW])
+    with refused_model(), frozen(model):
         logits = _logits(model, x, dataset)
         return [
             *(_gradient(model, x, dataset) if attacked else []),
@@ -40,8 +41,8 @@ def doubts(model: nn.Module, dataset: Dataset, images: Images, attacked: bool) -
 
 def draws(model: nn.Module, dataset: Dataset, images: Images) -> bool:
     """Whether the same images get other logits on a second call. BadInput where they get none of this data set's."""
-    x = to_float(images.x[:FEW])
-    with frozen(model):
+    x = as_seen_by(model, images.x[:FEW])
+    with refused_model(), frozen(model):
         return bool(_random(model, x, _logits(model, x, dataset)))
 
 
@@ -54,9 +55,11 @@ def _logits(model: nn.Module, x: Tensor, dataset: Dataset) -> Tensor:
     except BadInput:
         raise
     except Exception as error:  # anybody's code may raise anything
+        remedy = "let its first layer resize them, or name the --dataset that it is for"
+        if "dtype" in str(error):
+            remedy = "its weights have another number format than the images, which .float() on it mends"
         raise BadInput(
-            f"the model does not take images of {shape} pixels in [0, 1], {blame(error)}; "
-            "let its first layer resize them, or name the --dataset that it is for"
+            f"the model does not take images of {shape} pixels in [0, 1], {blame(error)}; {remedy}"
         ) from error
     if not torch.equal(seen, x):
         raise BadInput(
@@ -93,7 +96,9 @@ def _gradient(model: nn.Module, x: Tensor, dataset: Dataset) -> list[str]:
 
 
 def _modes(model: nn.Module) -> list[str]:
-    stuck = [type(m).__name__ for m in model.modules() if m.training]
+    if not has_modes(model):
+        return []
+    stuck = [type(m).__name__ for m in model.modules() if getattr(m, "training", False)]
     said = f"train mode outlives eval() in {', '.join(dict.fromkeys(stuck))}; let train() and eval() reach every layer"
     return [said] if stuck else []
 
@@ -115,7 +120,7 @@ def _batchwise(model: nn.Module, x: Tensor, logits: Tensor) -> list[str]:
     try:
         with torch.no_grad():
             change = _apart(torch.cat([model(one) for one in torch.split(x, 1)]), logits)
-    except (RuntimeError, ValueError) as error:
+    except Exception as error:  # such as an assertion on the size of a batch
         return [
             f"an image alone cannot be judged, {blame(error)}; call eval(), so that batch norm uses running statistics"
         ]
@@ -131,7 +136,7 @@ def _apart(one: Tensor, other: Tensor) -> float:
 @torch.no_grad()
 def _pixels(model: nn.Module, dataset: Dataset, images: Images) -> list[str]:
     """Whether the model does clearly better on images in another range, which is then the one it was trained for."""
-    x, (mean, std) = to_float(images.x), (_channels(dataset.mean, images.x), _channels(dataset.std, images.x))
+    x, (mean, std) = as_seen_by(model, images.x), (_channels(dataset.mean, images.x), _channels(dataset.std, images.x))
     others = {
         "normalised by mean and std": ((x - mean) / std, "let the model's first layer normalise"),
         "in [-1, 1]": (2 * x - 1, "let the model's first layer compute 2 x - 1"),

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
-from bench.blame import blame
+from bench.blame import blame, refused_model
 from bench.data import Dataset
 from bench.errors import BadInput
 from bench.guard import guarded_call
@@ -53,6 +55,9 @@ class File:
                 near = suggestion(self.function, public) if public else "it defines nothing that can be called"
                 raise BadInput(f"{self.path} has no {self.function!r}; {near}")
             net = self._called(getattr(module, self.function))
+            if isinstance(net, nn.Module):
+                with refused_model():
+                    settle_lazy_layers(net, dataset)
         if not isinstance(net, nn.Module):
             raise BadInput(f"{self} gave a {type(net).__name__}; return a torch.nn.Module")
         return Loaded(net, tuple(fill(net, content, self.weights, self.choice)) if self.weights else ())
@@ -81,6 +86,13 @@ class File:
         for content in sorted(path.read_bytes() for path in near | {self.path.resolve()}):
             digest.update(hashlib.sha256(content).digest())
         return digest.hexdigest()[:16]
+
+
+def settle_lazy_layers(net: nn.Module, dataset: Dataset) -> None:
+    """Let lazy layers see two images, after which they have weights like any other; of other models nothing is run."""
+    if any(is_lazy(tensor) for tensor in (*net.parameters(), *net.buffers())):
+        with torch.no_grad():
+            net.eval()(torch.zeros(2, *dataset.shape))
 
 
 @contextmanager

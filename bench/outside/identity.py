@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from bench.blame import refused_model
 from bench.checkpoint import fingerprint
 from bench.data import Dataset, Images
 from bench.data.batches import to_float
@@ -55,7 +56,7 @@ def logits_digest(net: nn.Module, data: Dataset, test: Images) -> str:
     with seeded("images of every identity"):
         made_up = torch.rand(MADE_UP, *data.shape)
     x = torch.cat([made_up.to(test.x.device), to_float(test.x[:FROM_TEST])])
-    with frozen(net), _one_thread(), torch.no_grad():
+    with refused_model(), frozen(net), _one_thread(), torch.no_grad():
         digests = {_digest(net, x) for _ in range(2)}
     return digests.pop() if len(digests) == 1 else ""
 
