@@ -125,6 +125,25 @@ def test_smaller_models_stand_in_for_the_first_network_of_the_main_data_set_or_o
     assert first.at("paper", "digits", study.home) == first.parts
 
 
+def test_what_is_exchanged_or_inferred_or_guessed_is_said_above_a_table():
+    said = {(name, item.name): item.about for name in PAPERS for item in STUDIES[name].items}
+    exchanged = {place for place, about in said.items() if "are exchanged" in about}
+    assert exchanged == {
+        ("bat", "Table 2"), ("mtlat", "Table 3"), *(("robmask", f"Table {number}") for number in (2, 3, 4, 8))
+    }  # fmt: skip
+    assert "an inference" in said["bat", "Table 9"]
+    assert "prints 19" in said["robmask", "Table 9"]
+    assert "within 0.3 points of white-box PGD-20" in said["m2at", "Table 4"]
+    assert all("PGD-20 on the test images" in said["m2at", f"Table {number}"] for number in (1, 2, 3, 4))
+    guessed = [name for (paper, name), about in said.items() if paper == "robmask" and "are a guess" in about]
+    assert guessed == ["Table 1", "Table 2", "Table 5", "Table 6", "Table 9", "Figure 1", "Figure 4"]
+
+
+def test_means_and_deviations_are_called_that():
+    table = next(item.content for item in STUDIES["robmask"].items if item.name == "Table 8")
+    assert {number.line[-1] for number in table.numbers} == {"mean", "std"}
+
+
 # looking up
 
 

@@ -2,7 +2,7 @@
 
 from bench.studies.items import STUDIES, Part, Study, Where
 from bench.studies.pictures import figure, histogram, steps
-from bench.studies.tables import Table
+from bench.studies.tables import TURNED, Table
 
 CE, CW = "PGD-{}.last[step=2px,start=random]", "CW-{}.last[step=2px,start=random]"
 ATTACKS = {"FGSM": "FGSM.last", "FGSM w.o. RS": "FGSM.last", "FGSM RS": "R-FGSM.last"}
@@ -27,7 +27,7 @@ TABLES = (
     table("Table 1", "PGD with steps of 2 and of 8 of 255, in training and as an attack."),
     table(
         "Table 2",
-        "Squared L2 norm of the gradient of the loss at clean images, in coordinates of [-1, 1].",
+        f"Squared L2 norm of the gradient of the loss at clean images, in coordinates of [-1, 1]. {TURNED}",
         lines=("method", "variant"),
         columns=("metric",),
     ),

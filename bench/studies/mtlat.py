@@ -1,7 +1,7 @@
 """Tables of M-TLAT. Laugros, Caplier, Ospici, ECCV 2020 workshops, arXiv:2008.08384."""
 
 from bench.studies.items import STUDIES, Study
-from bench.studies.tables import Table
+from bench.studies.tables import TURNED, Table
 
 ATTACKS = {
     "PGD": "PGD-10.last[step=1.02px,start=random]",
@@ -20,14 +20,14 @@ def tables(number: int, methods: str) -> tuple[Table, ...]:
     """The three parts of Tables 1 and 2."""
     parts = {
         "a": f"the corruptions of ImageNet-C, means over five severities. {LEFT_OUT}",
-        "b": f"its own four corruptions. {LEFT_OUT}",
+        "b": f"the paper's own four corruptions. {LEFT_OUT}",
         "c": "attacks of eps 0.04 (MI-FGSM 0.08 too), its steps of 0.004 a guess; AutoAttack is a score too",
     }
     return tuple(
         Table(
             "mtlat",
             f"Table {number}({part})",
-            f"{methods}. {SCORE}; {about}.",
+            f"{methods}: {about}. {SCORE}.",
             ATTACKS,
             tag="none",
             eps=10.2,
@@ -40,7 +40,7 @@ def tables(number: int, methods: str) -> tuple[Table, ...]:
 TABLES = (
     *tables(1, "M-TLAT beside IAT"),
     *tables(2, "Mixup and TLAT, which it joins"),
-    Table("mtlat", "Table 3", "Clean accuracy of adversarial trainings with one step.", tag="none"),
+    Table("mtlat", "Table 3", f"Clean accuracy of adversarial trainings with one step. {TURNED}", tag="none"),
 )
 
 CORRUPTIONS = tuple(

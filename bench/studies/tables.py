@@ -32,6 +32,7 @@ MODELS = {
     "ResNet-50": "resnet50",
     "ResNeXt-50 32x4d": "resnext50-32x4d",
 }
+TURNED = "Lines and columns of the printed table are exchanged, so that what it compares stands in one column."
 HEADS = {
     "dataset": "Data set",
     "architecture": "Network",
@@ -93,7 +94,9 @@ class Table:
         return apart or [*names[-2:-1]] or [*names]
 
     def _read(self, row: dict[str, str]) -> Iterator[Number]:
-        line = tuple(row[name] for name in self._telling(self.lines))
+        line = tuple(
+            SPOKEN.get(row[name], row[name]) if name == "metric" else row[name] for name in self._telling(self.lines)
+        )
         if row["note"].startswith("inferred"):
             line = (*line[:-1], f"{line[-1]}, inferred to be {row['recipe']}")
         made: dict[str, Any] = {"text": row["value"], "recipe": row["recipe"], "view": row["view"] or "main"}
