@@ -8,6 +8,7 @@ import torch
 from rich.console import Console
 
 from bench.asked import Request, conditions_of, corruptions_of, test_images
+from bench.audit import Doubt
 from bench.campaign import LOG, check_folders, tell_shards
 from bench.conditions import Attacked, Clean, Condition
 from bench.data import dataset
@@ -17,6 +18,7 @@ from bench.entrants import invited
 from bench.errors import BadInput
 from bench.exam import Exam
 from bench.matrix import Entrant, Matrix
+from bench.model_info import Measured, model_info, read_model_info
 from bench.outside import Access, Loaded, Source, doubts, identity, load
 from bench.outside.visitor import Visitor
 from bench.plugins import load_plugins
@@ -25,8 +27,9 @@ from bench.precision import choose_precision
 from bench.price import cell_cost
 from bench.progress import Progress
 from bench.report import print_boards, print_corruptions, print_transfer, write_reports
-from bench.results import place, read_rows, write_json
-from bench.robustbench import doubts_of, model_info, read_model_info
+from bench.report.verdicts import verdict
+from bench.results import Row, place, read_rows, write_json
+from bench.robustbench import doubts_of
 from bench.rows import Model
 from bench.runfolder import environment, locked
 from bench.shards import WHOLE, Shard
@@ -97,7 +100,8 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
     if terms.model_info and not failed:
         rows = {row.key: row for row in read_rows(folder)}
         clean, attacked = (rows[exam.key(visitor.identity, c)] for c in (Clean(), official(exam.conditions)))
-        write_json(terms.model_info, model_info(clean, attacked, doubts_of(terms.results, attacked), known))
+        measured = measured_of(source, net, clean, attacked, doubts_of(terms.results, attacked))
+        write_json(terms.model_info, model_info(measured, known))
         print(f"model_info: {terms.model_info}")
     return 1 if failed else 0
 
@@ -149,6 +153,25 @@ def official(conditions: tuple[Condition, ...]) -> Attacked:
             f"--model-info needs AutoAttack at one radius, and {len(found)} are asked for; see --attacks, --eps"
         )
     return found[0]
+
+
+def measured_of(source: Source, net: torch.nn.Module, clean: Row, attacked: Row, doubts: list[Doubt]) -> Measured:
+    """What RobustBench's board says of a model, from its rows and the audit's doubts under this threat."""
+    assert clean.value is not None
+    assert attacked.value is not None
+    judged = verdict([(attacked.name, attacked.verdict)], doubts)
+    return Measured(
+        name=source.name,
+        architecture=source.architecture(net),
+        dataset=clean.dataset,
+        eps=attacked.eps,
+        clean=clean.value,
+        robust=attacked.value,
+        n=clean.n,
+        partial=clean.partial,
+        verdict=judged,
+        trained_here=source.trained_here,
+    )
 
 
 def describe(

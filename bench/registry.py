@@ -170,11 +170,12 @@ def check_name(kind: str, name: object) -> None:
 
 
 def suggestion(name: str, known: list[str], listing: str = "") -> str:
-    """The nearest known names, or all of them; where they are many the first, and the command that lists them."""
+    """The nearest known names, or all of them; where they are many the first, and what lists them, if anything does."""
     lower = {k.lower(): k for k in known}
     near = [lower[n] for n in difflib.get_close_matches(name.lower(), lower, n=3)]
     if near:
         return f"did you mean {' or '.join(near)}?"
-    if listing and len(known) > MOST:
-        return f"known: {', '.join(known[:MOST])} and {len(known) - MOST} more; {listing} names them all"
+    if len(known) > MOST:
+        more = f"known: {', '.join(known[:MOST])} and {len(known) - MOST} more"
+        return f"{more}; {listing} names them all" if listing else more
     return f"known: {', '.join(known)}"

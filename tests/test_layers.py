@@ -67,7 +67,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"rows", "runfolder", "report"},  # rows and tables
     {"parts", "studies"},
     {"known"},
-    {"fit", "exam", "gallery", "outside", "merge", "foreign", "claim"},
+    {"fit", "exam", "gallery", "outside", "merge", "foreign", "claim", "model_info"},
     {"runner", "robustbench", "matrix"},
     {"pool", "entrants", "reference", "estimates"},
     {"campaign", "commands", "compare", "show", "verify"},

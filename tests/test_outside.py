@@ -1,13 +1,13 @@
 """Models that were not trained here: where they are found, what is said of those that break the contract, rows."""
 
-import importlib.metadata
 import json
 import os
 import re
 import socket
 import sys
+from dataclasses import replace
+from enum import Enum
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
@@ -16,9 +16,11 @@ from torch import nn
 
 from bench import ATTACKS, BadInput, benchmark, dataset, load_model
 from bench.audit import SIGNS
+from bench.damage import damages
 from bench.data import Images
 from bench.data.batches import to_float
 from bench.external import BUDGET
+from bench.model_info import KEYS, Measured, model_info
 from bench.models import build
 from bench.models.normalise import Normalise
 from bench.outside import Access, doubts, identity, is_same_model, load, parse_spec
@@ -27,7 +29,6 @@ from bench.outside.identity import COMPUTES, logits_digest
 from bench.outside.visitor import Visitor
 from bench.results import load as load_rows
 from bench.results import read_job, run_folders
-from bench.robustbench import KEYS
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 (MEANS,) = re.findall(r"```python\n(from pathlib import Path\nfrom torch.*?)```", README, re.DOTALL)
@@ -172,10 +173,11 @@ SPECS = {
     "means.py:nearest@module.pt": "hold more than tensors (torch.nn.modules.linear.Linear), and unpickling runs its",
     "wrong.py:net": "wrong.py is not Python",
     "empty": "empty has no job.json; name the folder of one run",
+    "torchvision:nope": "named 'nope'; known: alexnet, convnext_base, convnext_large, ",
     "torchvision:resnet81": "torchvision has no classifier named 'resnet81'; did you mean resnet18",
     "torchvision:squeezenet1_1": "squeezenet1_1-b8a52dc0.pth, which is not there; put it there, or give --download",
     "timm:resnet18": "needs the package timm, which is not installed; pip install timm",
-    "robustbench:Standard": "needs the package robustbench, which is not installed",
+    "robustbench:Standard": "not installed; pip install 'robustbench==1.1.1' 'setuptools<81'",
 }
 
 
@@ -194,6 +196,7 @@ def test_a_model_that_cannot_be_had_is_one_line(bench, tmp_path, monkeypatch, sp
     code, _, err = bench("eval", "--model", spec, *ASKED)
     assert (code, err.count("\n")) == (2, 1), err
     assert SPECS[spec] in err
+    assert len(err) < 400
     assert not (tmp_path / "results").exists()
 
 
@@ -357,67 +360,34 @@ def test_torchvision_is_given_normalised_images_and_its_own_weights(tmp_path, mo
     with torch.no_grad():
         assert torch.equal(net(x), own(normal(x)))
     torch.save(own, path)
-    with pytest.raises(BadInput, match="torchvision:squeezenet1_1 cannot be loaded, UnpicklingError"):
+    with pytest.raises(BadInput, match=r"torchvision:squeezenet1_1: its weights hold more than tensors \(torchvision"):
+        load_model("torchvision:squeezenet1_1", DIGITS)
+    path.write_text("<!doctype html>")
+    with pytest.raises(BadInput, match="are a web page and no checkpoint"):
         load_model("torchvision:squeezenet1_1", DIGITS)
 
 
-class Stub(nn.Module):
-    pretrained_cfg = {"mean": (0.1,), "std": (0.5,)}  # noqa: RUF012
+def test_torchvision_s_several_weights_of_a_model_are_chosen_by_name(tmp_path, monkeypatch):
+    from torchvision import models
 
-    def forward(self, x):
-        return x.flatten(1)
-
-
-@pytest.fixture
-def zoos(monkeypatch):
-    """Stand-ins for timm and robustbench, which note what they are asked for; torch looks for neither."""
-    asked = []
-    timm, rb = ModuleType("timm"), {name: ModuleType(f"robustbench{name}") for name in ("", ".model_zoo", ".utils")}
-    enums = ModuleType("robustbench.model_zoo.enums")
-    timm.is_model = lambda name: name == "resnet18"
-    timm.list_models = lambda pretrained: ["resnet18"]
-    timm.create_model = lambda name, pretrained: asked.append((name, pretrained)) or Stub()
-    enums.BenchmarkDataset = enums.ThreatModel = str
-    rb[".model_zoo"].model_dicts = {"cifar10": {"Linf": {"Standard": {}}, "L2": {"Standard": {}}}}
-    rb[".utils"].load_model = lambda *arguments: asked.append(arguments) or Stub()
-    for module in (timm, *rb.values(), enums):
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr("bench.outside.zoo._installed", lambda package: True)
-    return asked
-
-
-def test_timm_is_given_normalised_images(zoos):
-    x = torch.rand(2, 1, 2, 2)
-    assert torch.allclose(load_model("timm:resnet18.a1_in1k", DIGITS)(x), ((x - 0.1) / 0.5).flatten(1))
-    assert zoos == [("resnet18.a1_in1k", True)]
-    with pytest.raises(BadInput, match="timm has no model named 'resnet19'; did you mean resnet18"):
-        load_model("timm:resnet19", DIGITS)
-
-
-def test_robustbench_reads_local_files_of_the_right_board(zoos, tmp_path):
-    cifar = dataset("cifar10", Path())
-    with pytest.raises(BadInput, match=r"needs .*robustbench/cifar10/L2/Standard.pt, which is not there; put it there"):
-        load_model("robustbench:L2/Standard", cifar, data_dir=tmp_path)
-    path = tmp_path / "robustbench/cifar10/L2/Standard.pt"
-    path.parent.mkdir(parents=True)
-    path.touch()
-    assert isinstance(load_model("robustbench:L2/Standard", cifar, data_dir=tmp_path), Stub)
-    load_model("robustbench:Standard", cifar, data_dir=tmp_path, download=True)
-    assert zoos == [("Standard", tmp_path / "robustbench", "cifar10", threat) for threat in ("L2", "Linf")]
-    with pytest.raises(BadInput, match="RobustBench has no L2 model 'Standrd' for cifar10; did you mean Standard"):
-        load_model("robustbench:L2/Standrd", cifar, data_dir=tmp_path)
-    with pytest.raises(BadInput, match="robustbench:Standard on digits: it has models for cifar10, cifar100, imagenet"):
-        load_model("robustbench:Standard", DIGITS, data_dir=tmp_path)
-
-
-def test_a_folder_named_robustbench_in_another_wheel_is_not_the_package(tmp_path, monkeypatch):
-    def version(package):
-        raise importlib.metadata.PackageNotFoundError(package)
-
-    monkeypatch.setattr("bench.outside.zoo.version", version)
-    monkeypatch.setitem(sys.modules, "robustbench", ModuleType("robustbench"))
-    with pytest.raises(BadInput, match="needs the package robustbench, which is not installed"):
-        load_model("robustbench:Standard", DIGITS)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub/checkpoints"
+    folder.mkdir(parents=True)
+    names = {weights.name: Path(weights.url).name for weights in models.MobileNet_V2_Weights}
+    assert list(names) == ["IMAGENET1K_V1", "IMAGENET1K_V2"]
+    first, second = (models.mobilenet_v2().eval() for _ in range(2))
+    torch.save(first.state_dict(), folder / names["IMAGENET1K_V1"])
+    there = "of IMAGENET1K_V1 there are files, torchvision:mobilenet_v2@IMAGENET1K_V1 takes them"
+    with pytest.raises(BadInput, match=there):
+        load_model("torchvision:mobilenet_v2", DIGITS)
+    torch.save(second.state_dict(), folder / names["IMAGENET1K_V2"])
+    with pytest.warns(UserWarning, match="files of IMAGENET1K_V1, IMAGENET1K_V2 are there; IMAGENET1K_V2 is judged"):
+        net = load_model("torchvision:mobilenet_v2", DIGITS)
+    assert torch.equal(net[1].classifier[1].weight, second.classifier[1].weight)
+    net = load_model("torchvision:mobilenet_v2@IMAGENET1K_V1", DIGITS)
+    assert torch.equal(net[1].classifier[1].weight, first.classifier[1].weight)
+    with pytest.raises(BadInput, match="has no weights 'V3'; known: IMAGENET1K_V1, IMAGENET1K_V2"):
+        load_model("torchvision:mobilenet_v2@V3", DIGITS)
 
 
 def test_nothing_is_fetched_or_unpickled_unless_it_is_allowed(tmp_path, monkeypatch):
@@ -429,7 +399,7 @@ def test_nothing_is_fetched_or_unpickled_unless_it_is_allowed(tmp_path, monkeypa
         confined("x", Access(tmp_path)),
     ):
         socket.create_connection(("example.org", 443))
-    with pytest.raises(BadInput, match="x cannot be loaded, UnpicklingError"), confined("x", Access(tmp_path)):
+    with pytest.raises(BadInput, match="x: its weights hold more than tensors"), confined("x", Access(tmp_path)):
         torch.load(tmp_path / "net.pt", weights_only=False)
     with confined("x", Access(tmp_path, download=True, unsafe_pickle=True)):
         assert socket.getaddrinfo is lookup
@@ -462,11 +432,28 @@ def test_model_info_has_robustbench_s_keys_and_keeps_what_people_wrote(bench, tm
     code, _, err = bench(*asked, "--eps", "8/255", *info)
     assert code == 0, err
     written = json.loads((tmp_path / "info.json").read_text())
-    assert tuple(written) == KEYS
+    assert tuple(written) == tuple(key for key in KEYS if key != "corruptions_acc")
     values = load_rows(tmp_path / "results").set_index("name")["value"]
     assert (written["clean_acc"], written["autoattack_acc"]) == tuple(f"{100 * v:.2f}" for v in values)
     assert (written["eps"], written["dataset"], written["authors"]) == ("8/255", "digits", "A, B")
+    assert (written["name"], written["architecture"], written["venue"]) == ("means.nearest", "Sequential", "N/A")
     assert written["footnote"].startswith("First 12 test images only.")
+
+
+def test_model_info_shows_no_none_and_of_a_training_here_what_the_bench_knows():
+    measured = Measured("net", "ResNet", "cifar10", 8 / 255, 0.5, 0.25, 10_000, False, "ok")
+    written = model_info(measured, {"link": None, "venue": "ICML 2026", "autoattack_acc": "99.00", "external": "1.00"})
+    assert {key for key, value in written.items() if value is None} == {
+        "additional_data",
+        "number_forward_passes",
+        "reported",
+    }
+    assert "footnote" not in written
+    assert (written["link"], written["venue"], written["external"]) == ("", "ICML 2026", "1.00")
+    assert (written["autoattack_acc"], written["unreliable"]) == ("25.00", False)
+    written = model_info(replace(measured, trained_here=True, eps=None), {})
+    assert (written["additional_data"], written["number_forward_passes"]) == (False, 1)
+    assert (written["corruptions_acc"], written.get("autoattack_acc")) == ("25.00", None)
 
 
 def test_what_the_board_suspects_is_unreliable_in_model_info(bench, tmp_path, monkeypatch, quick_autoattack):
@@ -492,8 +479,6 @@ def test_benchmark_is_called_as_robustbench_s_and_agrees_with_eval(bench, tmp_pa
     assert [clean, robust] == list(load_rows(tmp_path / "results")["value"])
     right = (net(to_float(TEST.first(12).x)).argmax(1) == TEST.first(12).y).float().mean()
     assert clean == pytest.approx(float(right))
-    with pytest.raises(BadInput, match="threat_model 'L1' is none of Linf, L2"):
-        benchmark(net, dataset="digits", threat_model="L1")
     with pytest.warns(UserWarning, match="the outputs are probabilities"):
         benchmark(nn.Sequential(net, nn.Softmax(1)), n_examples=1, dataset="digits", eps=0.1)
 
@@ -520,3 +505,65 @@ def test_an_at_sign_belongs_to_the_path_that_has_one(tmp_path):
     assert parse_spec(f"{folder}@best@aux").folder == folder
     source = parse_spec(f"{tmp_path}/me@host/net.py:net@{tmp_path}/me@host/weights.pt@ema")
     assert (source.path, source.weights) == (tmp_path / "me@host/net.py", tmp_path / "me@host/weights.pt")
+
+
+def test_benchmark_s_arguments_stand_in_robustbench_s_order_and_its_file_where_that_looks(
+    tmp_path, monkeypatch, quick_autoattack
+):
+    monkeypatch.chdir(tmp_path)
+    net = load_model(f"{write(tmp_path)}:nearest", DIGITS)
+    log = tmp_path / "log.txt"
+    where = (str(tmp_path), torch.device("cpu"))
+    numbers = benchmark(net, 12, Board("digits"), Board("Linf"), True, "Mine2026", *where, 8, None, log, None)
+    assert numbers == benchmark(net, n_examples=12, dataset="digits", eps=DIGITS.threat.eps)
+    written = json.loads((tmp_path / "model_info/digits/Linf/Mine2026.json").read_text())
+    assert (written["clean_acc"], written["autoattack_acc"]) == tuple(f"{100 * value:.2f}" for value in numbers)
+    assert (written["name"], written["eps"]) == ("Mine2026", "0.2")
+    assert log.read_text() == "Clean accuracy: {:.2%}\nAdversarial accuracy: {:.2%}\n".format(*numbers)
+
+
+class Board(Enum):
+    """As RobustBench's enums."""
+
+    digits = "digits"
+    Linf = "Linf"
+
+
+def test_benchmark_averages_over_corruptions(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bench.robustbench.CORRUPTIONS", ("gaussian_noise", "contrast"))
+    monkeypatch.setattr("bench.robustbench.SEVERITIES", (1, 5))
+    net = load_model(f"{write(tmp_path)}:nearest", DIGITS)
+    clean, corrupted = benchmark(
+        net, 40, "digits", "corruptions", to_disk=True, model_name="Mine", data_dir=tmp_path, batch_size=40
+    )
+    test = TEST.first(40)
+    parts = list(damages(("gaussian_noise", "contrast"), (1, 5), DIGITS, TEST, tmp_path))
+    right = [(net(c.images(to_float(test.x), range(40), 40)).argmax(1) == test.y).float().mean() for c in parts]
+    assert corrupted == pytest.approx(float(sum(right)) / 4)
+    assert corrupted < clean
+    written = json.loads((tmp_path / "model_info/digits/corruptions/Mine.json").read_text())
+    assert (written["corruptions_acc"], written["eps"]) == (f"{100 * corrupted:.2f}", None)
+    assert "autoattack_acc" not in written
+
+
+UNCALLABLE = {
+    "threat_model 'L1' is none of Linf, L2, corruptions": {"threat_model": "L1"},
+    "threat_model L2 on digits has no default radius; give eps": {"threat_model": "L2"},
+    "eps=0.2 is of Linf and L2; corruptions have none": {"threat_model": "corruptions", "eps": 0.2},
+    "to_disk needs a model_name of letters": {"to_disk": True},
+    "and it is '../x'": {"to_disk": True, "model_name": "../x"},
+    "n_examples=0: at least one": {"n_examples": 0},
+    "0 is not a Linf radius": {"eps": 0.0},
+    "preprocessing 'Crop288': ImageNet is cut as by Res256Crop224": {"preprocessing": "Crop288"},
+    "model is a list; give one torch.nn.Module": {"model": []},
+}
+
+
+@pytest.mark.parametrize("said", UNCALLABLE)
+def test_benchmark_refuses_what_it_cannot_do_in_a_line(tmp_path, monkeypatch, said):
+    monkeypatch.chdir(tmp_path)
+    call = {"model": nn.Linear(2, 2), "dataset": "digits"} | UNCALLABLE[said]
+    with pytest.raises(BadInput, match=re.escape(said)):
+        benchmark(**call)
+    assert not list(tmp_path.iterdir())

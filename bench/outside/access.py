@@ -2,14 +2,17 @@
 
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 
 from bench.blame import blame
 from bench.errors import BadInput
 from bench.guard import guarded_call
+from bench.outside.weights import why_unreadable
 
 DATA_DIR = Path("~/.cache/bench-data")
 ONLY_WEIGHTS = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # to torch.load, whatever its caller asks for
@@ -37,6 +40,10 @@ def confined(spec: str, access: Access) -> Iterator[None]:
         asked.append(str(where[0] if where else settings.get("host")))
         raise ConnectionRefusedError("nothing is fetched without --download")
 
+    hub = sys.modules.get("huggingface_hub.constants")  # which has read its variable when it was imported
+    offline = getattr(hub, "HF_HUB_OFFLINE", False)
+    if hub and not access.download:
+        vars(hub)["HF_HUB_OFFLINE"] = True
     set_here = {ONLY_WEIGHTS: not access.unsafe_pickle, NO_HUB: not access.download}
     kept, lookup = {name: os.environ.get(name) for name in set_here}, socket.getaddrinfo
     os.environ.update({name: "1" for name, wanted in set_here.items() if wanted})
@@ -50,10 +57,14 @@ def confined(spec: str, access: Access) -> Iterator[None]:
     except Exception as error:  # anybody's code may raise anything
         if asked:
             raise BadInput(f"{spec} has files that are not on this machine (at {asked[0]}); give --download") from error
+        if isinstance(error, UnpicklingError):
+            raise BadInput(f"{spec}: its weights {why_unreadable(error, access.unsafe_pickle)}") from error
         remedy = "" if access.download else "; --download fetches files that are missing"
         raise BadInput(f"{spec} cannot be loaded, {blame(error)}{remedy}") from error
     finally:
         socket.getaddrinfo = lookup
+        if hub:
+            vars(hub)["HF_HUB_OFFLINE"] = offline
         for name, value in kept.items():
             os.environ.pop(name, None)
             if value is not None:

@@ -87,6 +87,10 @@ class File:
             digest.update(hashlib.sha256(content).digest())
         return digest.hexdigest()[:16]
 
+    def architecture(self, net: nn.Module) -> str:
+        """The class that the function has made one of."""
+        return type(net).__name__
+
 
 def settle_lazy_layers(net: nn.Module, dataset: Dataset) -> None:
     """Let lazy layers see two images, after which they have weights like any other; of other models nothing is run."""

@@ -16,6 +16,7 @@ from bench.blame import refused_model
 from bench.checkpoint import fingerprint
 from bench.data import Dataset, Images
 from bench.data.batches import to_float
+from bench.guard import guarded_call
 from bench.inner import frozen
 from bench.judge import model_logits
 from bench.outside.spec import Source
@@ -36,8 +37,9 @@ def identity(source: Source, net: nn.Module, data: Dataset, test: Images) -> str
 
     test: the first images of the test set, FROM_TEST of them or more, on the model's device.
     """
-    made_of = fingerprint(net) + source.origin(net)
-    digits = "" if source.trained_here else logits_digest(net, data, test)
+    with refused_model():
+        made_of = fingerprint(net) + source.origin(net)
+        digits = "" if source.trained_here else logits_digest(net, data, test)
     return f"{made_of}{COMPUTES}{digits}" if digits else made_of
 
 
@@ -56,14 +58,14 @@ def logits_digest(net: nn.Module, data: Dataset, test: Images) -> str:
     with seeded("images of every identity"):
         made_up = torch.rand(MADE_UP, *data.shape)
     x = torch.cat([made_up.to(test.x.device), to_float(test.x[:FROM_TEST])])
-    with refused_model(), frozen(net), _one_thread(), torch.no_grad():
+    with frozen(net), _one_thread(), torch.no_grad():
         digests = {_digest(net, x) for _ in range(2)}
     return digests.pop() if len(digests) == 1 else ""
 
 
 def _digest(net: nn.Module, x: Tensor) -> str:
     try:
-        with _in_double(net), seeded("logits of an identity"):
+        with _in_double(net), seeded("logits of an identity"), guarded_call():
             content = _rounded(model_logits(net, x.double()).cpu())
     except Exception as error:  # somebody's layers may take single precision alone
         log.info("the model does not compute in double precision (%s)", error)

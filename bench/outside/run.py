@@ -74,3 +74,7 @@ class Run:
     def origin(self, net: nn.Module) -> str:
         """Nothing but its weights, so that its cells have the keys that `bench run` gives them."""
         return ""
+
+    def architecture(self, net: nn.Module) -> str:
+        """As `--model` of `bench run` calls it."""
+        return str(self.record["model"])

@@ -14,8 +14,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from bench.blame import blame
+from bench.blame import blame, blamed
 from bench.errors import BadInput
+from bench.guard import guarded_call
 from bench.outside.filetype import SAVE, file_format
 from bench.outside.states import Fit, State, fits, misfits, named_states, nearest
 
@@ -42,16 +43,17 @@ def read_weights(path: Path, unsafe_pickle: bool = False) -> object:
             return load_file(path)
         with path.open("rb") as file, torch.serialization.safe_globals(HARMLESS), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what torch checks in sparse tensors, or would rather read otherwise
-            return torch.load(file, map_location="cpu", weights_only=not unsafe_pickle)
+            with guarded_call():
+                return torch.load(file, map_location="cpu", weights_only=not unsafe_pickle)
     except BadInput:
         raise
     except SafetensorError as error:
         raise BadInput(f"weights {path} are damaged ({error}); copy or download them again") from error
     except Exception as error:  # unpickling runs anybody's code, and torch raises half a dozen types of its own
-        raise BadInput(f"weights {path} {_reason(error, unsafe_pickle)}") from error
+        raise BadInput(f"weights {path} {why_unreadable(error, unsafe_pickle)}") from error
 
 
-def _reason(error: Exception, unsafe_pickle: bool) -> str:
+def why_unreadable(error: Exception, unsafe_pickle: bool) -> str:
     """Why a file that torch.save has begun cannot be opened, and what to do."""
     if isinstance(error, ModuleNotFoundError):
         gone = f"were saved as objects of the module {error.name!r}, which is not there"
@@ -76,19 +78,15 @@ def fill(net: nn.Module, content: object, path: Path, choice: str | None = None)
     choice:  which of the models in the file, by its name there or a word of that.
     BadInput says what is left over on either side, or which models there are to choose from.
     """
-    try:
+    with blamed("the model's state_dict()"):  # somebody's layers may say what their state is
         wanted = net.state_dict()
-    except Exception as error:  # somebody's layers may say what their state is
-        raise BadInput(f"the model has no state dict, {blame(error)}") from error
     states = named_states(content)
     if not states:
         raise BadInput(f"weights {path} hold {_described(content)}, and no state dict; {SAVE}")
     found = sorted((fit for name, state in states.items() for fit in fits(wanted, state, name)), key=_rank)
     fit = _chosen(found, states, wanted, path, choice)
-    try:
+    with blamed(f"weights {path} fit the model, whose load_state_dict()"):  # layers may have a way of their own to load
         net.load_state_dict(wanted | {name: _dense(value) for name, value in fit.tensors.items()})
-    except Exception as error:  # layers may have a way of their own to load
-        raise BadInput(f"weights {path} cannot be put into the model, {blame(error)}") from error
     said = []
     if len(found) > 1 and choice is None:
         names = ", ".join(_name(one) for one in found)

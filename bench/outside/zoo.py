@@ -1,17 +1,19 @@
-"""torchvision:NAME, timm:NAME, robustbench:[THREAT/]NAME. The only place that knows these packages' ways.
+"""torchvision:NAME[@WEIGHTS], timm:NAME[.TAG], robustbench:[THREAT/]NAME. Only here are these packages' ways known.
 
 Their models take normalised images, so their own mean and std become a first layer; RobustBench's take [0, 1].
 """
 
+import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,6 +22,7 @@ from bench.data import Dataset
 from bench.errors import BadInput
 from bench.models.normalise import Normalise
 from bench.outside.access import Access, confined
+from bench.outside.filetype import file_format
 from bench.outside.loaded import Loaded
 from bench.registry import suggestion
 
@@ -47,44 +50,71 @@ class Zoo:
     def load(self, dataset: Dataset, access: Access) -> Loaded:
         """BadInput where the package, the name or the weights are missing."""
         if not _installed(self.package):
-            raise BadInput(
-                f"{self} needs the package {self.package}, which is not installed; pip install {self.package}"
-            )
+            extra = "'robustbench==1.1.1' 'setuptools<81'" if self.package == "robustbench" else self.package
+            raise BadInput(f"{self} needs the package {self.package}, which is not installed; pip install {extra}")
         with confined(str(self), access):
-            return Loaded(ZOOS[self.package](self.entry, dataset, access))
+            return ZOOS[self.package](self.entry, dataset, access)
 
     def origin(self, net: nn.Module) -> str:
         """The package, whose code the logits come from."""
         return f"{self.package} {version(self.package)}"
 
+    def architecture(self, net: nn.Module) -> str:
+        """As the package names it; RobustBench names models after papers, so of those the class of the network."""
+        if self.package != "robustbench":
+            return re.split("[@.]", self.entry)[0]
+        shared = [base.__name__ for base in type(net).__mro__ if ".architectures." in base.__module__]
+        return next(iter(shared), type(net).__name__)
 
-def from_torchvision(name: str, dataset: Dataset, access: Access) -> nn.Module:
-    """Its default weights, from torch's own cache of downloads."""
+
+def from_torchvision(entry: str, dataset: Dataset, access: Access) -> Loaded:
+    """NAME[@WEIGHTS]: its default weights, or others of its by their name, from torch's own cache of downloads."""
     from torchvision import models
 
+    name, _, choice = entry.partition("@")
     known = models.list_models(module=models)
     if name not in known:
-        raise BadInput(f"torchvision has no classifier named {name!r}; {suggestion(name, known)}")
-    weights = models.get_model_weights(name).DEFAULT
-    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
+        near = suggestion(name, known, "`torchvision.models.list_models()`")
+        raise BadInput(f"torchvision has no classifier named {name!r}; {near}")
+    every = models.get_model_weights(name)
+    if choice and choice not in every.__members__:
+        raise BadInput(f"torchvision:{name} has no weights {choice!r}; {suggestion(choice, list(every.__members__))}")
+    weights = every[choice] if choice else every.DEFAULT
+    cache = Path(torch.hub.get_dir()) / "checkpoints"
+    there = [one.name for one in every if (cache / Path(one.url).name).is_file()]
+    path = cache / Path(weights.url).name
     if not path.is_file() and not access.download:
-        raise BadInput(f"torchvision:{name} needs {path}, which is not there; put it there, or give --download")
+        others = f"; of {', '.join(there)} there are files, torchvision:{name}@{there[0]} takes them" if there else ""
+        raise BadInput(f"torchvision:{name} needs {path}, which is not there; put it there, or give --download{others}")
+    if path.is_file():
+        file_format(path)
+    several = f"files of {', '.join(there)} are there; {weights.name} is judged, torchvision:{name}@NAME chooses"
     preset = weights.transforms()
-    return nn.Sequential(Normalise(tuple(preset.mean), tuple(preset.std)), models.get_model(name, weights=weights))
+    net = nn.Sequential(Normalise(tuple(preset.mean), tuple(preset.std)), models.get_model(name, weights=weights))
+    return Loaded(net, (several,) if len(there) > 1 and not choice else ())
 
 
-def from_timm(name: str, dataset: Dataset, access: Access) -> nn.Module:
-    """Its pretrained weights, from the Hugging Face cache."""
+def from_timm(name: str, dataset: Dataset, access: Access) -> Loaded:
+    """NAME[.TAG]: its pretrained weights, from the Hugging Face cache."""
     import timm
 
-    if not timm.is_model(name.partition(".")[0]):
-        raise BadInput(f"timm has no model named {name!r}; {suggestion(name, timm.list_models(pretrained=True))}")
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        near = suggestion(name, timm.list_models(pretrained=True), "`timm.list_models(pretrained=True)`")
+        raise BadInput(f"timm has no model named {name!r}; {near}")
+    tags = timm.list_pretrained(f"{architecture}.*")
     net = timm.create_model(name, pretrained=True)
-    return nn.Sequential(Normalise(tuple(net.pretrained_cfg["mean"]), tuple(net.pretrained_cfg["std"])), net)
+    config = net.pretrained_cfg
+    several = (
+        f"timm has {len(tags)} sets of weights for {name}; {name}.{config.get('tag')} is judged, "
+        f"timm:{name}.TAG chooses among {', '.join(tags[:4])}{', ...' if len(tags) > 4 else ''}"
+    )
+    normalised = nn.Sequential(Normalise(tuple(config["mean"]), tuple(config["std"])), net)
+    return Loaded(normalised, (several,) if len(tags) > 1 and not tag else ())
 
 
-def from_robustbench(name: str, dataset: Dataset, access: Access) -> nn.Module:
-    """Its weights from robustbench/<data set>/<threat>/NAME.pt below the data folder."""
+def from_robustbench(name: str, dataset: Dataset, access: Access) -> Loaded:
+    """[THREAT/]NAME: its weights from robustbench/<data set>/<threat>/NAME.pt below the data folder."""
     threat, slash, model = name.rpartition("/") if "/" in name else ("Linf", "/", name)
     if dataset.name not in BOARDS or threat not in THREATS:
         raise BadInput(
@@ -96,19 +126,37 @@ def from_robustbench(name: str, dataset: Dataset, access: Access) -> nn.Module:
         from robustbench.model_zoo.enums import BenchmarkDataset, ThreatModel
         from robustbench.utils import load_model
 
-    known = model_dicts[BenchmarkDataset(dataset.name)][ThreatModel(threat)]
-    if model not in known:
-        near = suggestion(model, list(known))
-        raise BadInput(f"RobustBench has no {threat} model {model!r} for {dataset.name}; {near}")
+    boards = {board: model_dicts[BenchmarkDataset(dataset.name)].get(ThreatModel(board), {}) for board in THREATS}
+    if model not in boards[threat]:
+        near = suggestion(model, list(boards[threat]), "`robustbench.model_zoo.model_dicts`")
+        others = [f"robustbench:{board}/{model}" for board in THREATS if model in boards[board]]
+        elsewhere = f"; on another board there is {' and '.join(others)}" if others else ""
+        raise BadInput(f"RobustBench has no {threat} model {model!r} for {dataset.name}; {near}{elsewhere}")
     folder = access.data_dir / "robustbench"
-    files = folder / dataset.name / threat / f"{model}.pt"
-    if not access.download and not list(files.parent.glob(f"{files.name}*")):
-        raise BadInput(f"robustbench:{name} needs {files}, which is not there; put it there, or give --download")
+    files = {board: _robustbench_files(folder, dataset.name, board, model, boards[board]) for board in THREATS}
+    there = [board for board in THREATS if files[board] and all(path.is_file() for path in files[board])]
+    missing = [path for path in files[threat] if not path.is_file()]
+    if missing and not access.download:
+        way_out = "put it there, or give --download"
+        if there:
+            way_out += f"; its weights of {', '.join(there)} are: robustbench:{there[0]}/{model}"
+        raise BadInput(f"robustbench:{name} needs {missing[0]}, which is not there; {way_out}")
+    for path in set(files[threat]) - set(missing):
+        file_format(path)
     net: nn.Module = load_model(model, folder, dataset.name, threat)
-    return net
+    several = f"weights of {', '.join(there)} are there; {threat} is judged, robustbench:THREAT/{model} chooses"
+    return Loaded(net, (several,) if len(there) > 1 and "/" not in name else ())
 
 
-ZOOS: dict[str, Callable[[str, Dataset, Access], nn.Module]] = {
+def _robustbench_files(folder: Path, dataset: str, threat: str, model: str, board: Mapping[str, Any]) -> list[Path]:
+    """Where RobustBench looks for a model's weights: one file, or one for each member of an ensemble."""
+    if model not in board or (dataset == "imagenet" and "Standard" in model):  # whose weights torchvision brings
+        return []
+    place, ids = folder / dataset / threat / f"{model}.pt", board[model]["gdrive_id"]
+    return [Path(f"{place}_m{i}.pt") for i in range(len(ids))] if isinstance(ids, list) else [place]
+
+
+ZOOS: dict[str, Callable[[str, Dataset, Access], Loaded]] = {
     "torchvision": from_torchvision,
     "timm": from_timm,
     "robustbench": from_robustbench,
