@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 import warnings
@@ -438,3 +439,34 @@ def test_a_worker_that_dies_costs_its_own_task(how, end):
 def test_what_the_work_raises_is_raised_here():
     with pytest.raises(BadInput, match=r"^bad$"):
         list(work_through(["bad"], partial(open_work, "raise"), 1, lambda news: None, lambda task, end: None))
+
+
+DRIVER = """
+from functools import partial
+from bench.workers import work_through
+from worker_tasks import open_work
+if __name__ == "__main__":
+    list(work_through(["a"], partial(open_work, "slow"), 1, print, print))
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_workers_of_a_driver_that_ends_leave_at_once(tmp_path, how):
+    """Also while they import, and when Ctrl-C is sent to all of them."""
+    (tmp_path / "driver.py").write_text(DRIVER)
+    folders = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, str(tmp_path / "driver.py")]
+    settings = {"start_new_session": True, "env": os.environ | {"PYTHONPATH": folders}, "text": True}
+    driver = subprocess.Popen(command, stderr=subprocess.PIPE, **settings)
+    until = time.monotonic() + 30
+    while len(members(driver.pid)) < 3 and time.monotonic() < until:  # the driver, its resource tracker, a worker
+        time.sleep(0.02)
+    time.sleep(0.3)
+    os.killpg(driver.pid, how) if how == signal.SIGINT else os.kill(driver.pid, how)
+    _, said = driver.communicate(timeout=20)  # ends when no process has the pipe any more, where a worker takes 60 s
+    assert "leaked" not in said
+    assert said.count("Traceback") == (how == signal.SIGINT)  # of this driver, which is no command of ours
+
+
+def members(group: int) -> list[str]:
+    return subprocess.run(["pgrep", "-g", str(group)], capture_output=True, text=True, check=False).stdout.split()
