@@ -110,8 +110,8 @@ def measured(condition: Condition, outcome: Outcome | None, n: int) -> Summary:
 def said(row: Row) -> str:
     """What a row says, in a few words."""
     if row.value is None:
-        return "no answer: it could be looked for on no image" if row.metric == "share" else "no such image"
+        return "no answer: no image could be looked at for it" if row.metric == "share" else "no such image"
     if row.metric == "share":
         seen = visible_share(row.n, SIGNS[row.name])
-        return f"{row.value:.1%} of {row.n} images; so few may miss what under {seen:.0%} of all images show"
+        return f"{row.value:.1%} of {row.n} images; what fewer than {seen:.0%} of all images show may go unseen"
     return f"{row.value:.1%} of {row.n} right" if row.metric == "accuracy" else f"{row.value:.4g} over {row.n} images"

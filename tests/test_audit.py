@@ -3,7 +3,7 @@
 import json
 import logging
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from shutil import copytree
 from types import SimpleNamespace
@@ -36,6 +36,7 @@ from bench.probes import everywhere, flat, signs, zero_gradient
 from bench.report.leaderboard import boards
 from bench.results import load
 from bench.rows import Model, row_of
+from bench.rows import said as described
 from bench.threat import L2, Linf
 
 DIGITS = DATASETS["digits"]
@@ -216,6 +217,12 @@ def test_the_expected_number_is_never_too_many_and_all_of_them_always(limit, n):
     assert not many(round(limit.share * n), n, limit)
     assert many(n, n, limit)
     assert not many(0, 0, limit)
+
+
+def test_the_line_of_a_sign_says_what_it_cannot_see():
+    row = replace(ROW, kind="diagnostic", name="unbounded", metric="share", value=0.0, n=48)
+    assert described(row) == "0.0% of 48 images; what fewer than 19% of all images show may go unseen"
+    assert described(replace(row, value=None, n=0)) == "no answer: no image could be looked at for it"
 
 
 # signs, where it is known who shows them
