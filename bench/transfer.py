@@ -62,8 +62,9 @@ def transferred(
     """
     manner: dict[str, Any] = {"n": n, "precision": precision, "batch_size": batch_size, "seed": seed, "tick": tick}
     made = transferred_or_failed(source, targets, images, condition, **manner)
-    if failures := [result for result in made if isinstance(result, Failed)]:
-        raise failures[0]
+    for result in made:
+        if isinstance(result, Failed):  # what the caller can mend is said as such
+            raise result.__cause__ if isinstance(result.__cause__, BadInput) else result
     return [result for result in made if isinstance(result, Outcome)]
 
 
