@@ -306,7 +306,7 @@ def test_a_target_without_logits_fails_alone(digits):
     good, bad = transferred_or_failed(linear(), targets, digits, condition, **how)
     assert good.done == 16
     assert isinstance(bad, Failed)
-    with pytest.raises(Failed, match="NaN or infinite"):
+    with pytest.raises(BadInput, match="NaN or infinite"):
         transferred(linear(), targets, digits, condition, n=16)
 
 
