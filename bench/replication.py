@@ -203,6 +203,8 @@ def crafted_on(part: Part, request: Request, manner: Manner) -> tuple[str, ...]:
     own = model_of(request, budget_of(budget_name(request, cuda), data), data, cuda)
     model = part.crafter if part.where else PLAIN.get(own, "cnn")
     standard = replace(request, methods=("Standard",), model=model, attacks=(), transfer=False, eps=())
+    if manner.dry_run:
+        print(f"to craft images on, {model}: ", end="", flush=True)
     (work,), _ = carry_out([standard], manner)
     folders = [manner.results / job.run for job in work.jobs]
     return () if manner.dry_run else tuple(map(str, folders))
