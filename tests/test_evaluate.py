@@ -25,7 +25,7 @@ from bench.data.batches import epoch_batches, to_float
 from bench.errors import AttackWarning, BadInput, Failed
 from bench.evaluate import outcomes
 from bench.folding import attackable
-from bench.judge import Bf16, Outcome, Target, judge
+from bench.judge import FARTHER, Bf16, Outcome, Target, judge
 from bench.models import build
 from bench.seeding import seeded
 from bench.threat import L2, Linf
@@ -649,9 +649,12 @@ def test_a_search_in_bf16_is_judged_in_fp32(model, images, attack):
     right = torch.from_numpy(outcomes(model, images, attack(noted, block=300), precision="bf16").right)
     assert isinstance(searched[0], Bf16)
     assert searched[0](handed[0][:4]).dtype == torch.float32
-    clean, first, last = (judge(model, x, images.y, 64) for x in (to_float(images.x), handed[0], handed[-1]))
+    x = to_float(images.x)
+    clean, first = (judge(model, z, images.y, 64) for z in (x, handed[0]))
     assert not (right & ~(clean & first)).any()
-    assert not (clean & first & last & ~right).any()
+    farther = [Linf(EPS).project(x + share * (z - x), x) for z in handed for share in (1, *FARTHER)]
+    withstood = torch.stack([clean, *(judge(model, z, images.y, 64) for z in farther)]).all(0)
+    assert not (withstood & ~right).any()
     assert all(later is model for later in searched[1:])
 
 
