@@ -1,17 +1,21 @@
-"""Adversarial images that other tools have saved: `.pt` files of RobustBench, AutoAttack and torchattacks."""
+"""Adversarial images that other tools have saved: RobustBench, AutoAttack, torchattacks, and what Foolbox returns."""
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from bench.data import Dataset, Images
 from bench.data.batches import to_float
 from bench.errors import BadInput
+from bench.filetype import check_saved_by_torch
 
+ENDINGS = (".pt", ".pth", ".npy", ".npz")
 IMAGES = ("adv_inputs", "adv_complete", "x_adv", "images")  # torchattacks; AutoAttack; what people choose
 LABELS = ("labels", "y")
 LAYOUTS = f"a tensor (N, C, H, W), (images, labels), or a dict with one of {', '.join(IMAGES)} [and labels]"
@@ -40,16 +44,19 @@ class Foreign:
                 raise BadInput(f"{path}: its clean images differ from the test images by up to {far:.3f}; {order}")
 
 
+def is_foreign(path: Path) -> bool:
+    """Whether a file is said to hold another tool's images: an archive of ours says what its images are of."""
+    if path.suffix == ".npz" and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return "about.npy" not in archive.namelist()
+    return path.suffix in ENDINGS and path.suffix != ".npz"
+
+
 def read_foreign(path: Path) -> Foreign:
     """BadInput where the file is damaged, has to be unpickled, or holds something else."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise BadInput(f"{path} holds more than tensors, or is damaged; save {LAYOUTS}") from error
-    except (OSError, RuntimeError, EOFError, KeyError) as error:
-        raise BadInput(f"{path} cannot be read ({type(error).__name__}); the file is damaged") from error
-    if isinstance(content, list | tuple) and len(content) in (1, 2):
-        content = dict(zip(("images", "labels"), content, strict=False))
+    content = _arrays(path) if path.suffix in (".npy", ".npz") else _tensors(path)
+    if isinstance(content, list | tuple):
+        content = _of_one_radius(content, path)
     if isinstance(content, Tensor):
         content = {"images": content}
     if not isinstance(content, Mapping) or not (named := [name for name in IMAGES if name in content]):
@@ -65,3 +72,37 @@ def read_foreign(path: Path) -> Foreign:
     if clean is not None and (not isinstance(clean, Tensor) or clean.shape != x.shape):
         raise BadInput(f"{path} holds clean images that do not go with its {len(x)} adversarial ones; leave them out")
     return Foreign(to_float(x).float(), y, to_float(clean).float() if clean is not None else None)
+
+
+def _tensors(path: Path) -> object:
+    """What torch.save wrote."""
+    check_saved_by_torch(path)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise BadInput(f"{path} holds more than tensors, or is damaged; save {LAYOUTS}") from error
+    except (OSError, RuntimeError, EOFError, LookupError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read ({type(error).__name__}); the file is damaged") from error
+
+
+def _arrays(path: Path) -> object:
+    """What numpy.save or numpy.savez wrote."""
+    try:
+        content = np.load(path)
+        if isinstance(content, np.ndarray):
+            return torch.from_numpy(content)
+        with content:
+            return {name: torch.from_numpy(content[name]) for name in content.files}
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise BadInput(f"{path} cannot be read as arrays of numpy ({error}); save {LAYOUTS}") from error
+
+
+def _of_one_radius(content: list[object] | tuple[object, ...], path: Path) -> object:
+    """(images, labels), or what an attack of Foolbox returns for one radius: images raw, clipped, whether they fool."""
+    sets = [part for part in content if isinstance(part, Tensor) and part.ndim == 4]
+    if len(content) == 3 and len(sets) == 2 and isinstance(content[2], Tensor) and content[2].dtype == torch.bool:
+        return {"images": content[1]}
+    if len(sets) > 1 or any(isinstance(part, list) for part in content):
+        count = len(sets) or max(len(part) for part in content if isinstance(part, list))
+        raise BadInput(f"{path} holds {count} sets of images, as Foolbox returns of several radii; save one of them")
+    return dict(zip(("images", "labels"), content, strict=False)) if len(content) in (1, 2) else content

@@ -12,7 +12,7 @@ from bench.data import Images
 from bench.data.batches import to_float
 from bench.device import pick, prepare
 from bench.errors import BadInput
-from bench.foreign import read_foreign
+from bench.foreign import ENDINGS, is_foreign, read_foreign
 from bench.outside import is_same_model, parse_spec
 from bench.plugins import load_plugins
 from bench.reference import Reference, misplaced
@@ -20,7 +20,6 @@ from bench.results import run_folders
 from bench.stats import wilson
 from bench.workers import cores
 
-SETS = (".pt", ".pth")
 TIES = 0.001  # share of images whose two largest logits may be so near that the batch around decides which is larger
 
 
@@ -87,7 +86,7 @@ def foreign(path: Path, against: Reference, eps: float | None, norm: str | None)
 def verify(path: Path, device: str, *, eps: float | None, norm: str | None, **settings: Any) -> int:
     """A line for each file. 0, or 1 if any of them is not in order. BadInput where that cannot be found out.
 
-    eps, norm: of .pt sets, whose files do not say it.
+    eps, norm: of other tools' sets, whose files do not say it.
     """
     load_plugins()
     prepare()
@@ -96,7 +95,7 @@ def verify(path: Path, device: str, *, eps: float | None, norm: str | None, **se
     failed = 0
     for file in files(path):
         try:
-            claim = read_claim(file) if file.suffix not in SETS else None
+            claim = None if is_foreign(file) else read_claim(file)
         except BadInput as error:
             if path.is_file():
                 raise
@@ -110,7 +109,7 @@ def verify(path: Path, device: str, *, eps: float | None, norm: str | None, **se
 
 def files(path: Path) -> list[Path]:
     """What there is to verify under a path. BadInput where that is nothing."""
-    if path.is_file() and path.suffix in (".npz", *SETS):
+    if path.is_file() and path.suffix in ENDINGS:
         return [path]
     folders = [] if not path.is_dir() else [path] if (path / "job.json").exists() else run_folders(path)
     found = sorted(album for folder in folders for album in folder.glob("adversarial-*.npz"))
@@ -118,7 +117,7 @@ def files(path: Path) -> list[Path]:
         what = (
             "holds no adversarial images"
             if path.is_dir()
-            else "is no .npz or .pt file"
+            else "is no .npz, .npy or .pt file"
             if path.exists()
             else "is not there"
         )

@@ -45,6 +45,7 @@ LAYERS = [  # a module imports from the lines above its own only
         "branches",
         "papers",
         "course",
+        "filetype",
     },
     {"blame", "snapshot", "averaging", "plans", "folding", "tuning", "audit", "adversarial", "corruptions", "caption"},
     {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values

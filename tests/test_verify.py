@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from test_attacks_exact import linear
-from test_outside import DIGITS, MEANS, TEST, write
+from test_outside import BESIDE, DIGITS, MEANS, TEST, write
 
 import bench.cli
 import bench.evaluate
@@ -21,6 +21,7 @@ from bench.attacks import parse_attack
 from bench.conditions import Attacked
 from bench.data.batches import to_float
 from bench.evaluate import outcomes
+from bench.foreign import is_foreign, read_foreign
 from bench.results import read_outcomes, read_rows, run_folders, store
 from bench.seeding import seeded
 from bench.threat import L2, Linf, slack
@@ -372,7 +373,11 @@ def test_a_file_that_is_not_as_it_was_written_is_named(bench, folder, change, sa
 
 @pytest.mark.parametrize(
     ("path", "said"),
-    [("nowhere", "is not there"), ("empty", "holds no adversarial images"), ("means.py", "is no .npz or .pt file")],
+    [
+        ("nowhere", "is not there"),
+        ("empty", "holds no adversarial images"),
+        ("means.py", "is no .npz, .npy or .pt file"),
+    ],
 )
 def test_a_path_without_such_files_is_refused(bench, folder, tmp_path, path, said):
     (tmp_path / "empty").mkdir()
@@ -437,6 +442,37 @@ def test_a_bare_tensor_a_pair_and_autoattack_s_own_are_read(bench, theirs, tmp_p
     assert "1 of 50 images have pixels that are not finite numbers; 1 of 50 images leave [0, 1]" in out
 
 
+def test_images_of_a_model_that_computes_otherwise_now_are_of_another_model(bench, tmp_path):
+    """Its weights and its code are the same; a file that it reads is not."""
+    model = f"{write(tmp_path, MEANS + BESIDE)}:Scaled"
+    (tmp_path / "scale.json").write_text("1.0")
+    assert bench("eval", "--model", model, "--attacks", "FGSM", "--limit", "20", "--save-adv")[0] == 0
+    assert bench("verify", "results")[0] == 0
+    (tmp_path / "scale.json").write_text("0.5")
+    code, out, _ = bench("verify", "results")
+    assert (code, "it was made for another model" in out) == (1, True)
+
+
+def test_what_foolbox_returns_and_numpy_saves_is_read(theirs, tmp_path):
+    net = load_model(f"{theirs / 'means.py'}:nearest", DIGITS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import foolbox
+
+        attack, model = foolbox.attacks.LinfFastGradientAttack(), foolbox.PyTorchModel(net, bounds=(0, 1), device="cpu")
+        returned = attack(model, to_float(TEST.x[:50]), TEST.y[:50], epsilons=0.2)
+    torch.save(returned, tmp_path / "returned.pt")
+    torch.save(returned[1], tmp_path / "clipped.pt")
+    np.save(tmp_path / "a.npy", returned[1].numpy())
+    np.savez(tmp_path / "b.npz", x_adv=returned[1].numpy(), y=TEST.y[:50].numpy())
+    for path in tmp_path.iterdir():
+        assert is_foreign(path)
+        given = read_foreign(path)
+        given.check(TEST, DIGITS, path)
+        assert torch.equal(given.x, returned[1]), path
+    assert not returned[2].logical_not().all()
+
+
 X, Y = torch.zeros(50, 1, 8, 8), TEST.y[:50]
 BAD_SETS = {
     "labels of others": ((X, TEST.y[1:51]), r"\d+ of 50 labels are not those of the test images; it has to be of the"),
@@ -449,7 +485,13 @@ BAD_SETS = {
     "unknown names": ({"perturbed": X}, "holds a dict of perturbed; save a tensor"),
     "labels too few": ((X, Y[:9]), "holds 50 images and not one label for each"),
     "clean images too few": ({"images": X, "clean_inputs": X[:9]}, "holds clean images that do not go with"),
-    "a list of many": ([X, X, X], "holds list; save a tensor"),
+    "sets of several radii": ([X, X, X], "holds 3 sets of images, as Foolbox returns of several radii; save one of"),
+    "what several radii give": (([X], [X, X], Y[:2] > 0), "holds 2 sets of images, as Foolbox returns of several"),
+    "a list of no images": ([1, 2, 3], "holds list; save a tensor"),
+    "a web page": (b"<!doctype html>", "set.pt is a web page; name what torch.save wrote"),
+    "a Git LFS pointer": (b"version https://git-lfs.github.com/spec/v1", "set.pt is a Git LFS pointer in the place"),
+    "text": (b"hello there", "set.pt is a text file; name what torch.save wrote"),
+    "nothing": (b"", "set.pt is an empty file; name what torch.save wrote"),
     "code": (Path("x"), "holds more than tensors, or is damaged"),
 }
 
@@ -457,7 +499,10 @@ BAD_SETS = {
 @pytest.mark.parametrize("name", BAD_SETS)
 def test_a_set_that_is_not_of_these_images_is_refused(bench, theirs, tmp_path, name):
     content, said = BAD_SETS[name]
-    torch.save(content, tmp_path / "set.pt")
+    if isinstance(content, bytes):
+        (tmp_path / "set.pt").write_bytes(content)
+    else:
+        torch.save(content, tmp_path / "set.pt")
     code, _, err = bench("verify", "set.pt", "--model", str(theirs / "means.py:nearest"))
     assert (code, err.count("\n")) == (2, 1)
     assert re.search(said, err), err

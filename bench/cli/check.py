@@ -43,10 +43,10 @@ def compare(data_dir: Path, **settings: Any) -> int:
 
 @cli.command()
 @click.argument("path", type=Place())
-@option("--model", "spec", metavar="SPEC", help="As of `bench eval`; needed for .pt sets. Default: the run's.")
+@option("--model", "spec", metavar="SPEC", help="As of `bench eval`; needed for other tools' sets. Default: the run's.")
 @option("--dataset", help="Default: the run's, or the one that --model was trained on, otherwise digits.")
-@option("--eps", type=Numbers(), help="Radius that a .pt set claims. Default: the data set's.")
-@option("--norm", type=click.Choice(["Linf", "L2"]), help="Of a .pt set. Default: the data set's.")
+@option("--eps", type=Numbers(), help="Radius that another tool's set claims. Default: the data set's.")
+@option("--norm", type=click.Choice(["Linf", "L2"]), help="Of another tool's set. Default: the data set's.")
 @machine
 @option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
 @plugins
@@ -56,8 +56,9 @@ def verify(
 ) -> int:
     """Check stored adversarial images by one forward pass: ball, range, whose they are, that all fool, none lacks.
 
-    PATH is a results or run folder, a file that --save-adv has left there, or a .pt set of RobustBench, AutoAttack or
-    torchattacks, of which the ball and the accuracy are checked. Exit 1 if any file is not in order.
+    PATH is a results or run folder, a file that --save-adv has left there, or a set of another tool (RobustBench,
+    AutoAttack, torchattacks, Foolbox, a .npy), of which the ball and the accuracy are checked. Exit 1 if any file is
+    not in order.
     """
     from bench.outside import Access
     from bench.verify import verify as check

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from bench.blame import blame, blamed
 from bench.errors import BadInput
+from bench.filetype import SAVE, file_format
 from bench.guard import guarded_call
-from bench.outside.filetype import SAVE, file_format
 from bench.outside.states import Fit, State, fits, misfits, named_states, nearest
 
 FIRST = ("", "state_dict", "model_state_dict", "model", "net")  # judged where a file holds several models

@@ -20,9 +20,9 @@ from torch import nn
 
 from bench.data import Dataset
 from bench.errors import BadInput
+from bench.filetype import file_format
 from bench.models.normalise import Normalise
 from bench.outside.access import Access, confined
-from bench.outside.filetype import file_format
 from bench.outside.loaded import Loaded
 from bench.registry import suggestion
 

@@ -1,4 +1,4 @@
-"""What a file given as weights is, by its first bytes and the names in it. Nothing in it is run."""
+"""What a file of tensors is, by its first bytes and the names in it. Nothing in it is run."""
 
 import tarfile
 import zipfile
@@ -32,19 +32,27 @@ PAGES = ("<!doctype", "<html", "<head", "<?xml")
 
 def file_format(path: Path) -> Format:
     """How to open a file of weights. BadInput names what is no checkpoint, and what to do instead."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-    except OSError as error:
-        raise BadInput(f"weights {path} cannot be read ({error.strerror}); name a file that can be") from error
+    head = _head(path)
     if _is_safetensors(head):
         return "safetensors"
-    if head.startswith(LEGACY):
-        return "torch"
-    what, remedy = _mistaken(path, head) or ("", "")
-    if what:
+    if mistake := _mistake(path, head):
+        what, remedy = mistake
         raise BadInput(f"weights {path} are {what} and no checkpoint; {remedy}")
     return "torch"
+
+
+def check_saved_by_torch(path: Path) -> None:
+    """BadInput where a file is not of torch.save, with what it is."""
+    if mistake := _mistake(path, _head(path)):
+        raise BadInput(f"{path} is {mistake[0]}; name what torch.save wrote")
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}); name a file that can be") from error
 
 
 def _is_safetensors(head: bytes) -> bool:
@@ -52,8 +60,10 @@ def _is_safetensors(head: bytes) -> bool:
     return len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**32
 
 
-def _mistaken(path: Path, head: bytes) -> tuple[str, str] | None:
+def _mistake(path: Path, head: bytes) -> tuple[str, str] | None:
     """What the file is and the way out; None where torch.save has written it."""
+    if head.startswith(LEGACY):
+        return None
     for beginning, said in BEGINNINGS.items():
         if head.startswith(beginning):
             return said
