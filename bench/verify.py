@@ -72,7 +72,7 @@ def foreign(path: Path, against: Reference, eps: float | None, norm: str | None)
     data, test = against.test(against.dataset or parse_spec(against.spec).dataset or "digits")
     given = read_foreign(path)
     given.check(test, data, path)
-    (threat,) = threats_of(Request(eps=(eps,) if eps else (), norm=norm), data)
+    (threat,) = threats_of(Request(eps=() if eps is None else (eps,), norm=norm), data)
     x_adv, n = given.x.to(against.device), len(given.x)
     faults = misplaced(x_adv, to_float(test.x[:n]).to(against.device), threat)
     right = n - int(against.wrong(against.model(against.spec, data, test).net, x_adv, test.y[:n]).sum())
@@ -92,8 +92,11 @@ def verify(path: Path, device: str, *, eps: float | None, norm: str | None, **se
     prepare()
     torch.set_num_threads(cores())
     against = Reference(device=pick(device), **settings)  # by name, from the command line
-    failed = 0
-    for file in files(path):
+    failed, found = 0, files(path)
+    if (eps is not None or norm) and not any(file.suffix in SETS for file in found):
+        given = "--norm" if eps is None else "--eps"
+        raise BadInput(f"{given} is of .pt sets, and {path} says itself which ball its images are in; leave it out")
+    for file in found:
         try:
             claim = None if is_foreign(file) else read_claim(file)
         except BadInput as error:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from bench.progress import Event, Progress
 from bench.results import load, read_outcomes, run_folders
 
 SMALL = ["--limit-train", "100", "--epochs", "1", "--limit", "20", "--workers", "1"]
@@ -227,6 +228,12 @@ def test_a_terminal_that_lacks_a_sign_gets_a_question_mark(tmp_path):
         [sys.executable, "-c", code], capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}
     )
     assert (done.returncode, done.stdout) == (0, b"90 ?2\n")
+
+
+def test_brackets_of_a_name_stay_in_the_lines_of_progress(capsys):
+    with Progress(1.0) as progress:
+        progress(Event("folder-[bold]-1: PGD-20[restarts=2]", 1, 1, 1.0, "0.5 [link=x]"))
+    assert capsys.readouterr().err == "folder-[bold]-1: PGD-20[restarts=2]: 0.5 [link=x]\n"
 
 
 def test_no_command_is_one_line(bench):

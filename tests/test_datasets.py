@@ -81,6 +81,16 @@ def test_images_that_memory_does_not_hold_are_refused_before_they_are_read(monke
         digits.load("train", Path(), 51)
 
 
+@pytest.mark.parametrize(("text", "gigabytes"), [("1073741824\n", 1.0), ("max\n", None)])
+def test_a_container_has_no_more_memory_than_it_is_let(tmp_path, monkeypatch, text, gigabytes):
+    module = sys.modules["bench.data.dataset"]
+    monkeypatch.setattr(module, "LIMIT_OF_CONTAINER", tmp_path / "nowhere")
+    whole = module.memory()
+    monkeypatch.setattr(module, "LIMIT_OF_CONTAINER", tmp_path / "memory.max")
+    (tmp_path / "memory.max").write_text(text)
+    assert module.memory() == (gigabytes or whole)
+
+
 # each
 
 

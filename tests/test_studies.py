@@ -21,6 +21,7 @@ from bench.errors import BadInput
 from bench.evaluate import outcomes
 from bench.inspected import Diagnosed
 from bench.registry import Registry
+from bench.replication import enough
 from bench.rows import measured
 from bench.studies import STUDIES, Item, Part, Study
 from bench.studies.claims import findings
@@ -276,6 +277,13 @@ def test_statistics_are_those_of_their_group():
 
 
 # the command
+
+
+def test_seeds_that_are_too_few_for_a_part_stay_among_those_that_it_takes():
+    assert enough((0,), 1) == (0,)
+    assert enough((0,), 3) == (0, 1, 2)
+    assert enough((5, 1), 4) == (5, 1, 0, 2)
+    assert enough((7, 8, 9), 2) == (7, 8, 9)
 
 
 @pytest.fixture

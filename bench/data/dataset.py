@@ -22,6 +22,7 @@ from bench.registrable import an_instance_of
 from bench.registry import Registry, check_name
 from bench.threat import Threat
 
+LIMIT_OF_CONTAINER = Path("/sys/fs/cgroup/memory.max")  # bytes that Linux lets it have, or "max"
 Split = Literal["train", "test"]
 Shape = tuple[int, int, int]
 
@@ -158,10 +159,12 @@ def check_memory(count: int, shape: Shape, what: str, way_out: str) -> None:
 
 
 def memory() -> float:
-    """GiB of this machine; without bound on Windows, which does not say it in this way."""
+    """GiB of this machine or of the container that this process is in; without bound on Windows, which says neither."""
     if sys.platform == "win32":
         return math.inf
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    allowed = LIMIT_OF_CONTAINER.read_text().strip() if LIMIT_OF_CONTAINER.is_file() else "max"
+    return (min(installed, int(allowed)) if allowed.isdecimal() else installed) / 2**30
 
 
 def stratified(y: NDArray[np.int64], *, even: bool = False) -> NDArray[np.int64]:
