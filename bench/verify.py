@@ -93,9 +93,9 @@ def verify(path: Path, device: str, *, eps: float | None, norm: str | None, **se
     torch.set_num_threads(cores())
     against = Reference(device=pick(device), **settings)  # by name, from the command line
     failed, found = 0, files(path)
-    if (eps is not None or norm) and not any(file.suffix in SETS for file in found):
+    if (eps is not None or norm) and not any(map(is_foreign, found)):
         given = "--norm" if eps is None else "--eps"
-        raise BadInput(f"{given} is of .pt sets, and {path} says itself which ball its images are in; leave it out")
+        raise BadInput(f"{given} is of other tools' sets, and {path} says which ball its images are in; leave it out")
     for file in found:
         try:
             claim = None if is_foreign(file) else read_claim(file)
