@@ -77,20 +77,27 @@ def run_one(name: str, study: Study, request: Request, manner: Manner) -> int:
 
 
 def price_items(name: str, study: Study, request: Request, manner: Manner) -> int:
-    """Print what each item of a study lacks, and what all of them do together. Always 0: nothing is done that fails."""
+    """Print what each item of a study lacks, and what all of them do together. Always 0: nothing is done that fails.
+
+    BadInput where that can be said of none of them.
+    """
     items = [study.of([item]) for item in study.items if item.parts]
-    for part in [*items, study] if len(items) > 1 else items:
-        tell_price(name, part, request, manner)
+    parts = [*items, study] if len(items) > 1 else items
+    refusals = [reason for part in parts if (reason := tell_price(name, part, request, manner))]
+    if len(refusals) == len(parts):
+        raise refusals[-1]
     return 0
 
 
-def tell_price(name: str, study: Study, request: Request, manner: Manner) -> None:
-    """Print what a study of one item, or of them all, lacks, or why that cannot be said."""
+def tell_price(name: str, study: Study, request: Request, manner: Manner) -> BadInput | None:
+    """Print what a study of one item, or of them all, lacks, or why that cannot be said, which is returned."""
     print(f"{name} {study.items[0].name if len(study.items) == 1 else 'all'}: ", end="", flush=True)
     try:
         carry_out(list(requests(name, study, request, manner)), manner)
     except BadInput as error:
         print(f"cannot be priced: {error}")
+        return error
+    return None
 
 
 def requests(name: str, study: Study, request: Request, manner: Manner) -> Iterator[Request]:

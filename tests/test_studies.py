@@ -300,6 +300,13 @@ def tiny(monkeypatch):
         monkeypatch.setattr(f"{module}.STUDIES", registry)
 
 
+@pytest.mark.parametrize(("option", "value"), [("--set", "lr=1"), ("--dataset", "nowhere"), ("--limit", "1000000")])
+def test_a_dry_run_of_which_nothing_can_be_priced_is_refused(tiny, bench, option, value):
+    code, out, err = bench("run", "--study", "tiny", "--dry-run", option, value)
+    assert (code, out.count("cannot be priced"), err.count("\n")) == (2, 1, 1)
+    assert value in err
+
+
 def test_one_command_carries_a_study_out_and_the_report_repeats_its_page(tiny, tmp_path):
     places = ["--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
     asked = ["run", "--study", "tiny", "--limit-train", "100", "--epochs", "1", "--limit", "30", "--workers", "1"]
