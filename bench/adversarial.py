@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.disk import parse_json
 from bench.errors import BadInput
 from bench.results import write_atomically
+from bench.text import printable
 from bench.threat import Linf, Threat, length, slack
 
 LEVELS = {"int8": 127, "int16": 32767}  # steps from an image to the border of the ball
@@ -131,14 +131,42 @@ def read_album(path: Path) -> tuple[Album, About]:
         with path.open("rb") as file, np.load(file) as arrays:
             content = {name: arrays[name] for name in arrays.files}
         text, digest = str(content.pop("about")), str(content.pop("digest"))
-        about = json.loads(text)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise BadInput(f"{path} cannot be read as adversarial images ({error}); {remedy}") from error
-    if digest != _digest(text, content):
-        raise BadInput(f"{path} was changed after it was written: its contents have another digest; {remedy}")
-    forms = dict.fromkeys(name.split("_")[0] for name in content)
-    stored = {f: Stored(content[f"{f}_ids"], content[f"{f}_codes"], content[f"{f}_units"]) for f in forms}
-    return Album(stored, about["reached"]), about
+        about = parse_json(text)
+    except Exception as error:  # of numpy, zipfile and zlib, half a dozen types
+        raise BadInput(
+            f"{path} cannot be read as adversarial images ({printable(error, 100) or type(error).__name__}); {remedy}"
+        ) from error
+    try:
+        if digest != _digest(text, content):
+            raise BadInput(f"{path} was changed after it was written: its contents have another digest; {remedy}")
+        return Album(_stored(content), _reached(about)), about
+    except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(f"{path} is no file of --save-adv ({printable(error, 100)}); {remedy}") from error
+
+
+def _reached(about: Any) -> int:
+    reached = about["reached"]
+    if type(reached) is not int or reached < 0:
+        raise ValueError("it does not say how many images were attacked")
+    return reached
+
+
+def _stored(content: Mapping[str, NDArray[Any]]) -> dict[str, Stored]:
+    """By number format. ValueError or KeyError where the arrays are not those of stored images."""
+    stored = {}
+    for form in dict.fromkeys(name.split("_")[0] for name in content):
+        ids, codes, units = (content[f"{form}_{name}"] for name in ("ids", "codes", "units"))
+        kind = "f" if form == RAW else "i"
+        if form not in (*LEVELS, RAW) or codes.dtype.kind != kind or (kind == "i" and codes.dtype != form):
+            raise ValueError(f"images in the format {form}, {codes.dtype}")
+        if ids.dtype != np.int64 or units.dtype != np.float32 or codes.ndim != 4 or (ids < 0).any():
+            raise ValueError(f"images of shape {codes.shape}, ids {ids.dtype}, steps {units.dtype}")
+        if not ids.shape == units.shape == codes.shape[:1]:
+            raise ValueError(f"{codes.shape[0]} images, {ids.shape} ids and {units.shape} steps")
+        stored[form] = Stored(ids, codes, units)
+    return stored
 
 
 def _digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from bench.errors import BadInput
 from bench.results import write_atomically
+from bench.text import printable
 
 FILES = {"last": "weights.safetensors", "best": "best.safetensors"}  # by epoch
 
@@ -69,13 +69,13 @@ def load_views(path: Path, job: str) -> dict[str, dict[str, Tensor]]:
         with safe_open(path, "pt") as file:
             owner = (file.metadata() or {}).get("job")
         tensors = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise BadInput(f"{path} cannot be read ({error}); {remedy}") from error
+    except Exception as error:  # of safetensors, torch and the disk, half a dozen types
+        raise BadInput(f"{path} cannot be read ({printable(error, 200)}); {remedy}") from error
     if owner != job:
-        raise BadInput(f"{path} holds the weights of job {owner}, not of {job}; {remedy}")
+        raise BadInput(f"{path} holds the weights of job {printable(owner, 100)}, not of {job}; {remedy}")
     views: dict[str, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
-        view, name = key.split("/", 1)
+        view, _, name = key.partition("/")
         views.setdefault(view, {})[name] = tensor
     return views
 

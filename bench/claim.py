@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.adversarial import About, Album, read_album
+from bench.disk import is_name, is_run, parse_json
 from bench.errors import BadInput
 from bench.parts import album_path, read_parts
-from bench.results import Bits, Row, read_job, read_outcomes, read_rows
+from bench.results import Bits, Row, read_job, read_run
 from bench.runfolder import status
 from bench.shards import WHOLE, Shard
+from bench.text import printable
 
 SAID = {"name": "attack", "params": "params", "norm": "norm", "eps": "eps"}  # column of a row: word of a file
 
@@ -70,7 +72,7 @@ class Claim:
                 faults.append(f"{said} in results.csv, and {self.bits.mean():.1%} in outcomes.npz")
         if self.rows and (self.bits is None or len(self.bits) != len(self.recorded)):
             faults.append("outcomes.npz does not have a bit for each image")
-        elif self.bits is not None and self.bits[self.kept - self.recorded.start].any():
+        elif self.bits is not None and self.fits and self.bits[self.kept - self.recorded.start].any():
             faults.append("outcomes.npz has broken images as right")
         return list(dict.fromkeys(faults))
 
@@ -85,16 +87,41 @@ class Claim:
 def read_claim(path: Path) -> Claim:
     """BadInput where the file, or one beside it, is damaged."""
     album, about = read_album(path)
+    try:
+        check_about(about)
+    except ValueError as error:
+        raise BadInput(
+            f"{path} does not say of what it is ({error}); delete it and run again with --save-adv"
+        ) from error
     folder, key = path.parent, about["key"]
     job = read_job(folder) if (folder / "job.json").exists() else {}
-    suffix = re.search(r"-(\d+)of(\d+)$", path.stem)
+    suffix = re.search(r"-([0-9]{1,6})of([0-9]{1,6})$", path.stem)
     shard = Shard(*map(int, suffix.groups())) if suffix else WHOLE
     if job and path.name != album_path(folder, key, shard).name:
         raise BadInput(f"{path} holds the images of another cell, {key}; it was renamed or changed")
     ids = shard.ids(about["n"], json.loads(about["params"]).get("block"))
-    rows, bits = [row for row in read_rows(folder) if row.key == key and row.status == "ok"], read_outcomes(folder)
+    every, bits = read_run(folder, compare=False)  # what they contradict each other in is said of this file
+    rows = [row for row in every if row.key == key and row.status == "ok"]
     if rows or key in bits:
         return Claim(path, album, about, job, shard, ids, tuple(rows), range(about["n"]), bits.get(key))
     parts = [part for part in read_parts(folder) if part.row.key == key and part.shard == shard]
     found = parts[0].outcome.right if parts else None
     return Claim(path, album, about, job, shard, ids, tuple(part.row for part in parts), ids, found)
+
+
+def check_about(about: About) -> None:
+    """ValueError where a field of what a file says of itself is missing, or is of another type."""
+    for name in ("run", "epoch", "view", "dataset", "identity", "images", "attack", "params", "norm", "key"):
+        if not isinstance(about.get(name), str):
+            raise ValueError(f"{name} is {printable(repr(about.get(name)), 40)}")
+    if type(about.get("n")) is not int or not 0 < about["n"] < 10**9:
+        raise ValueError(f"n is {printable(repr(about.get('n')), 40)}")
+    if not all(is_name(about[name]) for name in ("epoch", "view", "key")) or not is_run(about["run"]):
+        raise ValueError("run, epoch, view or key is no name")
+    eps = about.get("eps")
+    if about["norm"] not in ("Linf", "L2") or not isinstance(eps, int | float) or not eps > 0:
+        raise ValueError("norm and eps are no ball")
+    params = parse_json(about["params"])
+    block = params.get("block") if isinstance(params, dict) else 0
+    if block is not None and (type(block) is not int or block < 1):
+        raise ValueError("params are no settings of an attack")

@@ -1,4 +1,7 @@
-"""The two ways in which a command ends early without being a bug, and how an attack voices a doubt."""
+"""The ways in which a command ends early without being a bug, and how an attack voices a doubt."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class BadInput(ValueError):
@@ -21,3 +24,18 @@ class AttackWarning(UserWarning):
     def __init__(self, reason: str, images: int) -> None:
         super().__init__(reason, images)
         self.reason, self.images = reason, images
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C at a point where there is more to say than that the same command goes on from here. One line."""
+
+
+@contextmanager
+def stopping(advice: str) -> Iterator[None]:
+    """Inside the block, Ctrl-C is Stopped with this advice, unless it is one already."""
+    try:
+        yield
+    except Stopped:
+        raise
+    except KeyboardInterrupt as error:
+        raise Stopped(advice) from error

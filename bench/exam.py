@@ -1,7 +1,8 @@
 """What models are judged under, and filling a folder with the numbers that it lacks."""
 
+import glob
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from torch import nn
 
 from bench.adversarial import Album
 from bench.blame import failed_cell
-from bench.conditions import Attacked, Condition, Minimised, Union, measurement
+from bench.conditions import Attacked, Clean, Condition, Minimised, Union, measurement
 from bench.data import Images
 from bench.device import describe
 from bench.errors import BadInput, Failed
@@ -21,11 +22,12 @@ from bench.known import about, again, answered, kept, renewed, twin
 from bench.parts import Part, album_path, assemble
 from bench.price import cell_cost
 from bench.progress import Event, Tell
-from bench.results import Row, store
+from bench.results import Row, read_rows, store
 from bench.rows import Model, row_of, said
 from bench.shards import WHOLE, Shard
 from bench.sweeps import Swept
 from bench.together import together
+from bench.unfinished import album_beside
 
 Tick = Callable[[Outcome], None]
 
@@ -84,12 +86,26 @@ class Exam:
         parts = (identity, seen, self.n, condition, attack.params if attack else "", self.precision, PROTOCOL)
         return sha256(repr(parts).encode()).hexdigest()[:16]
 
+    def require_judged(self, folder: Path, model: Model, identity: str) -> None:
+        """BadInput where a folder has a clean accuracy of a model, and it is not this one's on these test images."""
+        rows = [row for row in read_rows(folder) if (row.epoch, row.view) == (model.epoch, model.view)]
+        clean = [row for row in rows if row.kind == "clean" and row.status == "ok" and row.n <= len(self.test)]
+        known = [row for row in clean if row.protocol == PROTOCOL]
+        asked = (replace(self, n=row.n, precision=row.precision).key(identity, Clean()) for row in known)
+        if known and not any(row.key == key for row, key in zip(known, asked, strict=True)):
+            raise BadInput(
+                f"{folder / 'results.csv'} was measured on other weights than those of {model.epoch} {model.view} "
+                "there, or on other test images; put back the weights (or the images), or, if these are meant, delete "
+                "results.csv and outcomes.npz and run again: all cells of the run are judged anew"
+            )
+
     def judge(self, folder: Path, model: Model, net: nn.Module, identity: str, tell: Tell) -> int:
         """Fill the missing cells of one model, and say how many failed.
 
         What another epoch with the same weights was measured at is copied.
         """
         failed = 0
+        self._tidy(folder, model)
         measured: dict[Condition, Outcome] = {}  # what several conditions are read off is measured once
         missing = self.missing(folder, model, identity)
         for place, (key, condition) in enumerate(missing.items()):
@@ -110,7 +126,7 @@ class Exam:
             try:
                 if basis not in measured:
                     with failed_cell():
-                        found = self._measure(folder, model, net, identity, bases, after)
+                        found = self._measure(folder, model, net, identity, key, bases, after)
                     measured |= zip(bases, found, strict=True)
                 outcome = read_off(measured[basis], condition)
                 row = self.row(model, condition, key, outcome)
@@ -126,7 +142,7 @@ class Exam:
                     store(folder, self.row(model, condition, key, error), None)
                 word = f"failed: {error}"
                 failed += 1
-            for saved in folder.glob(f"{self._partial(identity, bases)}.*"):
+            for saved in folder.glob(f"{self._partial(identity, key, bases)}.*"):
                 saved.unlink()
             tell(Event(title, units, units, weight, word))
         if self.shard.count > 1:
@@ -134,9 +150,16 @@ class Exam:
         return failed
 
     def _measure(
-        self, folder: Path, model: Model, net: nn.Module, identity: str, bases: Sequence[Condition], tick: Tick
+        self,
+        folder: Path,
+        model: Model,
+        net: nn.Module,
+        identity: str,
+        row_key: str,
+        bases: Sequence[Condition],
+        tick: Tick,
     ) -> list[Outcome]:
-        """What conditions that one search serves come to on this shard's images.
+        """What conditions that one search serves come to on this shard's images. row_key: of the row asked for first.
 
         Adversarial images go to the folder if wanted; then there is one condition.
         """
@@ -152,7 +175,7 @@ class Exam:
                 start=ids.start,
                 precision=self.precision,
                 batch_size=self.batch_size,
-                saved=folder / f"{self._partial(identity, bases)}.json",
+                saved=folder / f"{self._partial(identity, row_key, bases)}.json",
                 album=album,
                 tick=tick,
             )
@@ -161,10 +184,24 @@ class Exam:
             album.write(album_path(folder, key, self.shard), about(model, basis, identity, images, self.n, key))
         return found
 
-    def _partial(self, identity: str, bases: Sequence[Condition]) -> str:
-        """Name of the files that an unfinished measurement goes on from; the keys of its numbers are the same alone."""
+    def _partial(self, identity: str, key: str, bases: Sequence[Condition]) -> str:
+        """Name of the files that an unfinished measurement goes on from, whose end is the row with this key.
+
+        The keys of its numbers are the same alone.
+        """
         digest = sha256(repr([self.key(identity, basis) for basis in bases]).encode()).hexdigest()[:16]
-        return f"partial-{digest}{self.share(bases[0]).suffix}"
+        return f"partial-{key}-{digest}{self.share(bases[0]).suffix}"
+
+    def _tidy(self, folder: Path, model: Model) -> None:
+        """Delete the files of measurements whose row is stored: of a process killed between the two."""
+        digest = "?" * 16
+        names = {f"-{digest}{shard.suffix}.json" for shard in (WHOLE, self.shard)}
+        for key in answered(folder, model, self.shard):
+            for saved in (path for name in names for path in folder.glob(f"partial-{glob.escape(key)}{name}")):
+                images = album_beside(saved)
+                if not images.exists() or any(album_path(folder, key, s).exists() for s in (WHOLE, self.shard)):
+                    images.unlink(missing_ok=True)
+                    saved.unlink()
 
     def _unkept(self, folder: Path, key: str, condition: Condition) -> bool:
         """Whether its adversarial images are wanted and not there."""

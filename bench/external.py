@@ -80,11 +80,13 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
     folder, which = terms.results / visitor.run, Model(visitor, source.epoch, source.view)
     classes = dataset(request.dataset, terms.data_dir).num_classes
     matrix = met_by(which, visitor, net, exam, request, terms) if request.source else None
-    cost = sum(cell_cost(c, len(exam.ids(c))) for c in exam.missing(folder, which, visitor.identity).values())
+    missing, failed = exam.missing(folder, which, visitor.identity), 0
+    cost = sum(cell_cost(c, len(exam.ids(c))) for c in missing.values())
     with Progress(cost + (matrix.cost() if matrix else 0)) as progress, logging_to(terms.results / LOG):
-        with locked(folder):
-            write_json(folder / "job.json", describe(source, request, candidate, device, classes))
-            failed = exam.judge(folder, which, net, visitor.identity, progress)
+        if missing or not (folder / "job.json").exists():
+            with locked(folder):
+                write_json(folder / "job.json", describe(source, request, candidate, device, classes))
+                failed = exam.judge(folder, which, net, visitor.identity, progress)
         failed += matrix.fill(progress) if matrix else 0
 
     if terms.shard.count > 1:

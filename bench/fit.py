@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bench.checkpoint import FILES, load_views, save_views
+from bench.checkpoint import FILES, save_views
 from bench.device import peak_memory
 from bench.errors import BadInput, Failed
 from bench.guard import is_out_of_memory
@@ -14,7 +14,7 @@ from bench.job import Job
 from bench.price import training_cost
 from bench.progress import Event, Tell
 from bench.results import write_csv
-from bench.runfolder import describe_job, failure
+from bench.runfolder import MEASURED, describe_job, failure, fingerprints, finished, own_files
 from bench.train import CURVES, EMA_CURVES, Training
 from bench.watch import Record
 from bench.work import Work
@@ -51,7 +51,7 @@ def fit(work: Work, job: Job, results: Path, device: torch.device, tell: Tell) -
 def trained(work: Work, job: Job, results: Path, device: torch.device, told: Told) -> dict[str, object]:
     """Train, write the weights and train.csv, and return what there is to say of it. Failed if it diverges."""
     folder = results / job.run
-    training = Training(job, work.dataset, work.train, work.holdout, device, start_of(job, results))
+    training = Training(job, work.dataset, work.train, work.holdout, device, start_of(job, work, results))
 
     columns = CURVES + EMA_CURVES * bool(job.plan.ema)
 
@@ -66,13 +66,14 @@ def trained(work: Work, job: Job, results: Path, device: torch.device, told: Tol
     with peak_memory(device) as peak:
         last, best = training.run(folder / "progress.pt", after)
     log()  # a kill may have lost it
-    measured = ("results.csv", "outcomes.npz", "part-*", "adversarial-*", "exhibits/*")
-    for stale in [path for name in measured for path in folder.glob(name)]:
+    for stale in own_files(folder, *MEASURED):
         stale.unlink()  # of older weights
-    for epoch, views in {"last": last, "best": best}.items():
+    models = {"last": last, "best": best}
+    for epoch, views in models.items():
         save_views(folder / FILES[epoch], views, job.run)
     averaged = {"best_epoch_ema": training.best_average["epoch"] + 1} if job.plan.ema else {}
     return averaged | {
+        "weights": fingerprints(models),
         "passes_per_image": training.cost,
         "seconds": sum(record["seconds"] for record in training.curve),
         "best_epoch": training.best["epoch"] + 1,
@@ -81,7 +82,7 @@ def trained(work: Work, job: Job, results: Path, device: torch.device, told: Tol
     }
 
 
-def start_of(job: Job, results: Path) -> Mapping[str, Tensor] | None:
+def start_of(job: Job, work: Work, results: Path) -> Mapping[str, Tensor] | None:
     """The weights that a job trains on, of a run that has ended before it began. Failed if that run has."""
     if job.start is None:
         return None
@@ -90,4 +91,6 @@ def start_of(job: Job, results: Path) -> Mapping[str, Tensor] | None:
         raise Failed(f"it trains on {job.start.name}, whose own training failed: {reason}")
     if not (folder / FILES["last"]).exists():
         raise BadInput(f"it trains on {job.start.name}, whose own training came to nothing")
-    return load_views(folder / FILES["last"], job.start.run)["main"]
+    averaged, path = job.start.plan.ema > 0, folder / FILES["last"]
+    views = finished(job.start.recipe, job.start.model, work.dataset, path, job.start.run, averaged)
+    return views["main"].state_dict()

@@ -14,6 +14,7 @@ from bench.data import Dataset, Images
 from bench.data.batches import to_float
 from bench.errors import BadInput
 from bench.filetype import check_saved_by_torch
+from bench.text import printable
 
 ENDINGS = (".pt", ".pth", ".npy", ".npz")
 IMAGES = ("adv_inputs", "adv_complete", "x_adv", "images")  # torchattacks; AutoAttack; what people choose
@@ -52,6 +53,11 @@ def is_foreign(path: Path) -> bool:
     return path.suffix in ENDINGS and path.suffix != ".npz"
 
 
+def _is_stack(x: Tensor) -> bool:
+    """Whether it can be images (N, C, H, W) in [0, 1], or in whole steps of 1/255."""
+    return x.layout == torch.strided and x.ndim == 4 and (x.is_floating_point() or x.dtype == torch.uint8)
+
+
 def read_foreign(path: Path) -> Foreign:
     """BadInput where the file is damaged, has to be unpickled, or holds something else."""
     content = _arrays(path) if path.suffix in (".npy", ".npz") else _tensors(path)
@@ -64,12 +70,12 @@ def read_foreign(path: Path) -> Foreign:
         raise BadInput(f"{path} holds {held}; save {LAYOUTS}")
     x, y = content[named[0]], next((content[name] for name in LABELS if name in content), None)
     clean = content.get("clean_inputs")
-    if not isinstance(x, Tensor) or x.ndim != 4 or not (x.is_floating_point() or x.dtype == torch.uint8):
+    if not isinstance(x, Tensor) or not _is_stack(x):
         shape = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
         raise BadInput(f"{path} holds {shape} as images; save {LAYOUTS}, in [0, 1] or uint8")
-    if y is not None and (not isinstance(y, Tensor) or y.shape != x.shape[:1]):
+    if y is not None and (not isinstance(y, Tensor) or y.layout != torch.strided or y.shape != x.shape[:1]):
         raise BadInput(f"{path} holds {len(x)} images and not one label for each; save {LAYOUTS}")
-    if clean is not None and (not isinstance(clean, Tensor) or clean.shape != x.shape):
+    if clean is not None and (not isinstance(clean, Tensor) or not _is_stack(clean) or clean.shape != x.shape):
         raise BadInput(f"{path} holds clean images that do not go with its {len(x)} adversarial ones; leave them out")
     return Foreign(to_float(x).float(), y, to_float(clean).float() if clean is not None else None)
 
@@ -81,20 +87,21 @@ def _tensors(path: Path) -> object:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise BadInput(f"{path} holds more than tensors, or is damaged; save {LAYOUTS}") from error
-    except (OSError, RuntimeError, EOFError, LookupError, ValueError) as error:
+    except Exception as error:  # torch raises a dozen types for a damaged archive
         raise BadInput(f"{path} cannot be read ({type(error).__name__}); the file is damaged") from error
 
 
 def _arrays(path: Path) -> object:
     """What numpy.save or numpy.savez wrote."""
     try:
-        content = np.load(path)
-        if isinstance(content, np.ndarray):
-            return torch.from_numpy(content)
-        with content:
+        with path.open("rb") as file:  # np.load itself leaves a damaged file open
+            content = np.load(file)
+            if isinstance(content, np.ndarray):
+                return torch.from_numpy(content)
             return {name: torch.from_numpy(content[name]) for name in content.files}
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise BadInput(f"{path} cannot be read as arrays of numpy ({error}); save {LAYOUTS}") from error
+    except Exception as error:  # of numpy, zipfile and zlib, half a dozen types
+        reason = printable(error, 100) or type(error).__name__
+        raise BadInput(f"{path} cannot be read as arrays of numpy ({reason}); save {LAYOUTS}") from error
 
 
 def _of_one_radius(content: list[object] | tuple[object, ...], path: Path) -> object:

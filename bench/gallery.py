@@ -12,6 +12,7 @@ from torch import nn
 from bench.blame import blamed_on_model, failed_cell
 from bench.checkpoint import fingerprint
 from bench.data import Images
+from bench.disk import require_inside
 from bench.errors import Failed
 from bench.evaluate import PROTOCOL
 from bench.exhibits import EXHIBITS, Exhibit, Specimen
@@ -52,7 +53,8 @@ class Gallery:
             try:
                 with failed_cell(), blamed_on_model():
                     columns = EXHIBITS[name].measure(Specimen(net, start, images, self.threat))
-                _write(path, {"n": len(images), "made_of": self.made_of(name, net, start), **columns})
+                made_of = self.made_of(name, net, start)
+                _write(require_inside(folder, path), {"n": len(images), "made_of": made_of, **columns})
                 word = f"{FOLDER}/{path.name}"
             except Failed as error:
                 word = f"failed: {error}"

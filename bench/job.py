@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field, replace
 
+from bench.disk import require_names
 from bench.errors import BadInput
 from bench.options import Options, option
 from bench.plan import Plan
@@ -15,8 +16,9 @@ MOST_THREADS = 256
 class Job(Options):
     """One training. Everything that determines its weights is here, the images by their fingerprint.
 
-    BadInput where `threads` is not from 1 to MOST_THREADS. It is here because the order of a sum, and so the last
-    digits of the weights, depends on it. 1 joins no name, as what was published was trained with one thread.
+    BadInput where a name cannot be a folder's, or `threads` is not from 1 to MOST_THREADS. `threads` is here because
+    the order of a sum, and so the last digits of the weights, depends on it. 1 joins no name, as what was published
+    was trained with one thread.
     """
 
     name: str  # of the recipe, as in RECIPES
@@ -32,6 +34,7 @@ class Job(Options):
     threads: int = option(1)  # that torch computes with on a CPU, whatever else the machine does
 
     def __post_init__(self) -> None:
+        require_names(recipe=self.name, dataset=self.dataset, model=self.model)
         if not 1 <= self.threads <= MOST_THREADS:
             raise BadInput(f"--threads {self.threads}: a training computes with 1 to {MOST_THREADS} threads")
 

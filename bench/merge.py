@@ -1,7 +1,6 @@
 """`bench merge`: join results folders of shards, hosts or labs. Nothing is written unless all of it fits together."""
 
 import filecmp
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -9,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from bench.checkpoint import FILES
+from bench.disk import is_run, require_inside
 from bench.errors import BadInput
 from bench.options import is_option
-from bench.parts import Cell, Part, album_path, assemble, lacking, read_parts
+from bench.parts import Cell, Part, album_path, assemble, block_of, lacking, read_parts
 from bench.plan import Plan
 from bench.results import (
     Bits,
@@ -24,11 +24,12 @@ from bench.results import (
     store,
     write_atomically,
 )
-from bench.runfolder import locked, status
+from bench.runfolder import MEASURED, TRAINED, locked, own_files, status
 
 DEFAULT_PLAN = {f.name: f.default for f in fields(Plan) if is_option(f)}  # which older runs do not state
 REMEDY = "one of them has to be made again, or left out"
 CIRCUMSTANCES = {"environment", "seconds", "peak_mib", "spec", "status"}  # of job.json: may differ for the same run
+ADDED = "weights"  # to job.json by the first run that finds none there, so that one folder may have it alone
 
 
 def settings_of(folder: Path) -> dict[str, object]:
@@ -51,9 +52,10 @@ class Joined:
     def take(self, folder: Path) -> None:
         """Add what a run folder has. BadInput where it says something else than another one."""
         mine, theirs = (settings_of(f) for f in (self.job.parent, folder))
-        if others := [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]:
+        others = [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
+        if others := [name for name in others if name != ADDED or (name in mine and name in theirs)]:
             raise BadInput(f"{folder / 'job.json'} has another {others[0]} than {self.job}; {REMEDY}")
-        kept = [path for name in ("adversarial-*.npz", "exhibits/*.csv") for path in folder.glob(name)]
+        kept = own_files(folder, "adversarial-*.npz", "exhibits/*.csv")
         for name in [*FILES.values(), "train.csv", *(path.relative_to(folder).as_posix() for path in kept)]:
             path, there = folder / name, self.files.get(name)
             if there and name in FILES.values() and path.exists() and not filecmp.cmp(path, there, shallow=False):
@@ -83,7 +85,7 @@ class Joined:
         for name, (part, folder) in list(self.parts.items()):
             row, bits, home = self.rows.get(part.cell, (None, None, folder))
             if row and row.status == "ok" and bits is not None:
-                ids = part.shard.ids(part.n, json.loads(part.row.params).get("block"))
+                ids = part.shard.ids(part.n, block_of(part.row))
                 if not np.array_equal(bits[ids.start : ids.stop], part.outcome.right):
                     raise BadInput(f"{folder} and {home} have other outcomes of the same {said(part.row)}; {REMEDY}")
                 del self.parts[name]
@@ -95,7 +97,7 @@ class Joined:
         """Add to a run folder what it lacks, and make what is whole then."""
         with locked(folder):
             for name, path in {**self.files, "job.json": self.job}.items():
-                if not (folder / name).exists():
+                if not require_inside(folder, folder / name).exists():
                     content = path.read_bytes()
                     write_atomically(folder / name, lambda file, content=content: file.write(content))  # type: ignore[misc]
             for row, bits, home in self.rows.values():
@@ -128,6 +130,7 @@ def merge(folders: Sequence[Path], into: Path) -> int:
     for source in sources:
         for folder in found(source):
             name = folder.relative_to(source).as_posix()
+            check_place(source, folder, name)
             if status(folder) == "training":
                 print(f"left out: {folder}, whose training has not ended")
                 continue
@@ -143,6 +146,18 @@ def merge(folders: Sequence[Path], into: Path) -> int:
     lines.append(f"{into}: {len(runs)} runs with {cells} whole cells, joined from {len(sources)} folders")
     print("\n".join(lines))
     return 0
+
+
+def check_place(results: Path, folder: Path, run: str) -> None:
+    """BadInput where a folder does not lie where runs do, or a file of it is a link to a place outside."""
+    if not is_run(run):
+        raise BadInput(f"{folder} is no place for a run; name the folder that `bench run --results` wrote")
+    for path in (folder, *own_files(folder, *TRAINED, *MEASURED)):
+        if not path.resolve().is_relative_to(results.resolve()):
+            raise BadInput(
+                f"{path} is a link to {path.resolve()}, outside of {results}, and merge copies nothing from there; "
+                "put a copy in its place, or take it away"
+            )
 
 
 def found(results: Path) -> list[Path]:

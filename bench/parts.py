@@ -1,22 +1,30 @@
 """What shards leave in a run folder, and the rows and albums that come of it when all are there."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
 from bench.adversarial import joined, read_album
 from bench.attacks import AttackSpec
 from bench.conditions import Clean, Condition, Minimised, Reading
+from bench.consistency import check_bits
+from bench.disk import is_name, read_json
 from bench.errors import BadInput
 from bench.judge import Outcome
-from bench.results import Row, store, to_row, write_json
+from bench.results import Row, read_job, store, to_row, write_json
 from bench.rows import measured
 from bench.shards import WHOLE, Shard
+from bench.text import printable
 
+MOST = 10**15  # passes, images and seconds: what no measurement takes
+ANSWERS = (  # columns in which the parts of one cell may differ
+    "value", "n", "ci_low", "ci_high", "forwards", "backwards", "seconds", "verdict", "device", "version",
+)  # fmt: skip
 Cell = tuple[str, str, str]  # key, epoch, view
 
 
@@ -38,6 +46,12 @@ class Part:
         """Of its file."""
         return f"part-{'-'.join(self.cell)}{self.shard.suffix}.json"
 
+    @property
+    def question(self) -> tuple[object, ...]:
+        """What the parts of one cell have in common: all of the row but what came out, and the number of images."""
+        answers = dict.fromkeys(ANSWERS)
+        return (self.n, *(vars(self.row) | answers).values())
+
     def write(self, folder: Path) -> None:
         record = asdict(self) | {"row": {k: "" if v is None else str(v) for k, v in asdict(self.row).items()}}
         record["outcome"]["right"] = self.outcome.right.astype(int).tolist()
@@ -45,19 +59,74 @@ class Part:
 
 
 def read_part(path: Path) -> Part:
-    """BadInput where the file is damaged."""
+    """BadInput where the file is damaged, or is not the part that it is named as."""
+    remedy = "delete it and judge its shard again"
     try:
-        record = json.loads(path.read_text())
-        outcome = Outcome(**record["outcome"] | {"right": np.array(record["outcome"]["right"], bool)})
-        return Part(to_row(record["row"]), record["n"], Shard(**record["shard"]), outcome)
-    except (ValueError, TypeError, KeyError) as error:
-        raise BadInput(f"{path} cannot be read ({error}); delete it and judge its shard again") from error
+        part = _part(read_json(path))
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise BadInput(f"{path} cannot be read ({printable(error, 200)}); {remedy}") from error
+    if path.name != part.name:
+        raise BadInput(f"{path} holds another part, {part.name}; it was renamed or changed: {remedy}")
+    return part
+
+
+def _part(record: Any) -> Part:
+    """ValueError, TypeError or KeyError where the record is not that of a part."""
+    told, right = record["outcome"], record["outcome"]["right"]
+    if not isinstance(right, list) or not all(type(bit) is int and bit in (0, 1) for bit in right):
+        raise ValueError("its outcomes are not a list of 0 and 1")
+    counts = [told[name] for name in ("done", "seen", "forwards", "backwards")]
+    if not all(type(count) is int and 0 <= count < MOST for count in (*counts, record["n"], *told["doubts"].values())):
+        raise ValueError("a count is no whole number")
+    if not isinstance(told["seconds"], int | float) or not 0 <= told["seconds"] < MOST:
+        raise ValueError("its seconds are no number")
+    if not all(isinstance(value, int | float) and value >= 0 for value in told["values"]):
+        raise ValueError("its values are not numbers from 0 up")
+    if not all(type(number) is int for number in record["shard"].values()):
+        raise ValueError("its shard is no pair of whole numbers")
+    part = Part(
+        to_row(record["row"]),
+        record["n"],
+        Shard(**record["shard"]),
+        Outcome(**told | {"right": np.array(right, bool)}),
+    )
+    _check_part(part)
+    return part
+
+
+def _check_part(part: Part) -> None:
+    """ValueError where what it says of its cell, its images and their outcomes does not go together."""
+    row, outcome = part.row, part.outcome
+    if not all(map(is_name, part.cell)):
+        raise ValueError("its key, epoch or view is no name")
+    ids = part.shard.ids(part.n, block_of(row))
+    if part.shard.count < 2 or not len(ids) == len(outcome.right) == outcome.done or outcome.seen < outcome.done:
+        raise ValueError(f"it has outcomes of {len(outcome.right)} images, and shard {part.shard} is of {len(ids)}")
+    if row.status != "ok":
+        raise ValueError("it is of a cell that failed")
+    check_bits(row, outcome.right)
+    if outcome.values:
+        distances = np.array(outcome.values)
+        limit = np.inf if row.eps is None else row.eps
+        if len(distances) != len(ids) or not np.array_equal(outcome.right, np.isinf(distances) | (distances > limit)):
+            raise ValueError("its distances are not those of its outcomes")
 
 
 def read_parts(folder: Path) -> list[Part]:
-    """All of a run folder, in the order of their images."""
+    """All of a run folder, in the order of their images. BadInput where one is of another run."""
     parts = [read_part(path) for path in sorted(folder.glob("part-*.json"))]
+    run = read_job(folder).get("run") if parts and (folder / "job.json").exists() else None
+    for part in parts:
+        if run is not None and part.row.run != run:
+            raise BadInput(f"{folder / part.name} is of run {part.row.run}, not of {run}; take it out of this folder")
     return sorted(parts, key=lambda part: (part.cell, part.shard.count, part.shard.index))
+
+
+def block_of(row: Row) -> int | None:
+    """How many images the attack of a row draws for at once; None where it draws for each."""
+    params = json.loads(row.params or "{}")
+    block: int | None = (params["attack"] if row.kind == "union" else params).get("block")
+    return block
 
 
 def album_path(folder: Path, key: str, shard: Shard = WHOLE) -> Path:
@@ -66,10 +135,16 @@ def album_path(folder: Path, key: str, shard: Shard = WHOLE) -> Path:
 
 
 def gather(parts: Iterable[Part]) -> list[list[Part]]:
-    """The parts that belong together: of one cell, cut into the same shards."""
+    """The parts that belong together: of one cell, cut into the same shards. BadInput where they cannot."""
     groups: dict[tuple[Cell, int], list[Part]] = {}
     for part in parts:
         groups.setdefault((part.cell, part.shard.count), []).append(part)
+    for parts in groups.values():
+        if odd := [part for part in parts if part.question != parts[0].question]:
+            raise BadInput(
+                f"{odd[0].name} and {parts[0].name} of {odd[0].row.run} are said to be of one cell, and not of the "
+                "same images or condition; delete one of them and judge its shard again"
+            )
     return list(groups.values())
 
 
@@ -133,7 +208,10 @@ def lacking(folder: Path) -> list[str]:
 def join_albums(folder: Path) -> None:
     """Make one album of the shards' of a cell, where all are there."""
     for first in sorted(folder.glob("adversarial-*-1of*.npz")):
-        key, count = first.stem.split("-")[1], int(first.stem.rpartition("of")[2])
+        name = re.fullmatch(r"adversarial-(\w+)-1of([0-9]{1,6})", first.stem)
+        if name is None:
+            continue
+        key, count = name[1], int(name[2])
         paths = [album_path(folder, key, Shard(index, count)) for index in range(1, count + 1)]
         if all(path.exists() for path in paths):
             if not album_path(folder, key).exists():

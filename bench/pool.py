@@ -86,7 +86,7 @@ def waves(jobs: Sequence[Job]) -> list[list[Job]]:
 def logging_to(path: Path) -> Iterator[None]:
     """Inside the block, the bench's log goes to this file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True)  # no file, unless there is something to say
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log = logging.getLogger("bench")
     log.setLevel(logging.INFO)

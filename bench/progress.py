@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from bench.text import printable
+
 log = logging.getLogger("bench")
 
 
@@ -56,13 +58,13 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         if event.title not in self.tasks:
-            self.tasks[event.title] = self.bars.add_task(event.title, total=event.units, word="")
-        self.bars.update(self.tasks[event.title], completed=event.done, word=event.word)
+            self.tasks[event.title] = self.bars.add_task(printable(event.title), total=event.units, word="")
+        self.bars.update(self.tasks[event.title], completed=event.done, word=printable(event.word))
         self.running[event.title] = event.weight * event.done / event.units
         if event.done == event.units:
             self.finished += self.running.pop(event.title)
             self.bars.remove_task(self.tasks.pop(event.title))
-            line = f"{event.title}: {event.word}"
+            line = printable(f"{event.title}: {event.word}")
             self.console.print(line, highlight=False, markup=False, soft_wrap=True)
             log.info(line)
         self.bars.update(self.all, completed=self.finished + sum(self.running.values()))

@@ -1,13 +1,14 @@
 """Ranges of M-TLAT's four corruptions as `bench calibrate` found them on a model, in the place of the paper's."""
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.corruptions.geometry import fifths
 from bench.data import Dataset
+from bench.disk import read_json
 from bench.errors import BadInput
+from bench.text import printable
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,12 @@ class Ranges:
 def read_ranges(path: Path, data: Dataset) -> Ranges:
     """From a calibration.json. BadInput where it is none, is of other images, or lacks an end."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
         ends = {name: tuple(end["amount"] for end in found["ends"]) for name, found in record["ranges"].items()}
         of, shape = str(record["identity"])[:8], tuple(record["shape"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BadInput(f"--calibration {path} is no calibration.json of `bench calibrate` ({error})") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = printable(error, 100)
+        raise BadInput(f"--calibration {path} is no calibration.json of `bench calibrate` ({reason})") from error
     if shape != data.shape:
         raise BadInput(f"--calibration {path} is of images {shape}, and those of {data.name} are {data.shape}")
     if short := [name for name, amounts in ends.items() if None in amounts or len(amounts) != 2]:

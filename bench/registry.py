@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
+from bench.disk import NAME
 from bench.errors import BadInput, UnknownName
 from bench.registrable import Check, anything
 
 T = TypeVar("T")
-NAME = r"[A-Za-z0-9][A-Za-z0-9+._-]{0,99}"  # names become folders, also on other systems, and stand in lists of names
 RESERVED = ("all", "none")  # have a meaning of their own in lists of names
 MOST = 10  # names in a message
 LARGEST_MEMBER = 10**6  # of a family: no attack takes more steps than that

@@ -1,12 +1,13 @@
 """Results on disk: one folder a run, with one tidy row (and one bit an image) for each condition. No torch here."""
 
 import csv
+import io
 import json
 import os
+import re
 import tempfile
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import IO, Any
@@ -14,9 +15,15 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 
+from bench.consistency import check_bits, check_outcomes, check_row
+from bench.disk import TEMPORARY, read_json
 from bench.errors import BadInput
+from bench.jobfile import check_job
+from bench.text import printable
 
 Bits = np.ndarray[tuple[int], np.dtype[np.bool_]]
+Stored = tuple[list["Row"], dict[str, Bits]]  # rows, and outcomes by key
+Read = Callable[[Path], Stored]  # of a run folder
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,8 @@ class Row:
 COLUMNS = [f.name for f in fields(Row)]
 TEXT = [f.name for f in fields(Row) if f.type is str]
 TRAINING = ["budget", "data", "classes"]  # columns of load() that come from job.json
+AGAIN = "delete that line and run again: its cell alone is computed anew"
+RUN_DEPTH = 4  # folders from a results folder down to a run's, at most
 FLOATS = ["eps", "value", "ci_low", "ci_high", "forwards", "backwards", "seconds"]
 
 
@@ -71,7 +80,9 @@ def place(run: str, epoch: str, view: str) -> str:
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write to a temporary file beside `path`, then rename: readers see the old file or the new one, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+    with tempfile.NamedTemporaryFile(
+        dir=path.parent, prefix=f".{path.name[:100]}.", suffix=TEMPORARY, delete=False
+    ) as file:
         try:
             write(file)
             file.flush()
@@ -96,40 +107,102 @@ def write_csv(path: Path, columns: list[str], rows: list[dict[str, object]]) -> 
 
 def store(folder: Path, row: Row, bits: Bits | None) -> None:
     """Add one measurement to a run folder, in the place of an older one of the same model with the same key."""
+    rows, outcomes = read_run(folder)
     if bits is not None:
-        outcomes: dict[str, Any] = read_outcomes(folder)  # Any: savez has keywords of other types
-        outcomes[row.key] = bits
-        write_atomically(folder / "outcomes.npz", lambda file: np.savez_compressed(file, **outcomes))
-    rows = [old for old in read_rows(folder) if (old.key, old.epoch, old.view) != (row.key, row.epoch, row.view)]
-    write_csv(folder / "results.csv", COLUMNS, [asdict(r) for r in [*rows, row]])
+        content: dict[str, Any] = outcomes | {row.key: bits}  # Any: savez has keywords of other types
+        write_atomically(folder / "outcomes.npz", lambda file: np.savez_compressed(file, **content))
+    others = [old for old in rows if (old.key, old.epoch, old.view) != (row.key, row.epoch, row.view)]
+    write_csv(folder / "results.csv", COLUMNS, [asdict(r) for r in [*others, row]])
 
 
 def read_outcomes(folder: Path) -> dict[str, Bits]:
     """Which images the model got right, in test order, by the key of the row."""
-    path = folder / "outcomes.npz"
-    if not path.exists():
-        return {}
-    try:
-        with path.open("rb") as file, np.load(file) as arrays:  # np.load itself leaves a damaged file open
-            return {key: arrays[key].astype(bool) for key in arrays.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise BadInput(f"{path} cannot be read ({error}); delete it and run again: its cells are recomputed") from error
+    return read_run(folder)[1]
 
 
 def read_rows(folder: Path) -> list[Row]:
-    path = folder / "results.csv"
-    if not path.exists():
-        return []
-    rows: list[Row] = []
-    with path.open(newline="", encoding="utf-8") as file:
-        lines = csv.reader(file)
+    return read_run(folder)[0]
+
+
+def read_run(folder: Path, compare: bool = True) -> Stored:
+    """The rows of a run folder, and the outcome of each image by the key of the row; a row may have none.
+
+    BadInput where a row, or (compare) a row and the outcomes of its images, cannot be what was measured.
+    """
+    lines = _lines(folder / "results.csv")
+    outcomes = _outcomes(folder / "outcomes.npz", {row.key for row in lines.values()})
+    for line, row in lines.items() if compare else ():
         try:
-            if next(lines, None) != COLUMNS:
-                raise ValueError("not the columns of protocol-1 results")
-            rows.extend(to_row(_fields(line)) for line in lines)
-        except (ValueError, csv.Error) as error:  # text that is not UTF-8 is a ValueError too
-            remedy = "delete the file and run again: its cells are recomputed"
-            raise BadInput(f"{path} line {max(1, lines.line_num)}: {error}; {remedy}") from error
+            if row.key in outcomes:
+                check_bits(row, outcomes[row.key])
+        except ValueError as error:
+            raise BadInput(f"{folder / 'results.csv'} line {line}, {_title(row)}: {error}; {AGAIN}") from error
+    return list(lines.values()), outcomes
+
+
+def _title(row: Row) -> str:
+    """A cell in a few words."""
+    which = [row.name or row.kind, row.norm, "" if row.eps is None else f"{row.eps:.4g}", row.severity, row.metric]
+    return printable(" ".join(str(part) for part in which if part not in ("", None)), 100)
+
+
+def _outcomes(path: Path, keys: Set[str]) -> dict[str, Bits]:
+    """By key. What no row speaks of may be left of a process that was killed, and is left out where it is damaged."""
+    if not path.exists():
+        return {}
+    found, damaged = dict[str, Bits](), dict[str, Exception]()
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:  # np.load itself leaves a damaged file open
+            for key in arrays.files:
+                try:
+                    found[key] = arrays[key]
+                    check_outcomes(found[key])
+                except Exception as error:  # of numpy, zipfile and zlib, half a dozen types
+                    damaged[key] = error
+    except Exception as error:
+        raise BadInput(
+            f"{path} cannot be read ({type(error).__name__}); put a copy in its place, or delete it "
+            "and run again: the cells of this run are computed anew"
+        ) from error
+    for key in damaged.keys() & keys:
+        raise BadInput(
+            f"{path} is damaged: the outcomes {printable(key, 40)} cannot be read ({type(damaged[key]).__name__}); "
+            f"in results.csv, delete the line that ends with that key and run again: its cell alone is computed anew"
+        ) from damaged[key]
+    return {key: bits for key, bits in found.items() if key not in damaged}
+
+
+def _lines(path: Path) -> dict[int, Row]:
+    """The rows by line. Blank lines, a mark of the byte order and lines that stand there twice are read over."""
+    if not path.exists():
+        return {}
+    content, rows, seen = path.read_bytes(), dict[int, Row](), dict[tuple[str, str, str], tuple[int, Row]]()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise BadInput(f"{path} line {line}: not UTF-8 ({error.reason}); {AGAIN}") from error
+    lines = csv.reader(io.StringIO(text, newline=""))
+    try:
+        if (head := next(lines, None)) != COLUMNS:
+            mend = f"put the columns of another run's results.csv there ({','.join(COLUMNS[:3])},...)"
+            raise BadInput(
+                f"{path} line 1: not the columns of protocol-1 results; {f'{mend}, or ' if head else ''}"
+                "delete the file and run again: its cells are computed anew"
+            )
+        for cells in lines:
+            if not cells or cells == COLUMNS:
+                continue
+            row = to_row(_fields(cells))
+            line, twin = seen.setdefault((row.key, row.epoch, row.view), (lines.line_num, row))
+            if row != twin:
+                other = next(name for name in COLUMNS if getattr(row, name) != getattr(twin, name))
+                raise ValueError(f"{_title(row)} has another {other} than in line {line}, for the same cell")
+            rows[line] = row
+    except (ValueError, csv.Error) as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(f"{path} line {max(1, lines.line_num)}: {printable(error, 200)}; {AGAIN}") from error
     return rows
 
 
@@ -140,50 +213,86 @@ def _fields(line: list[str]) -> dict[str, str]:
 
 
 def to_row(cells: Mapping[str, str]) -> Row:
-    """A row from its text, column by column. ValueError where that is none."""
+    """A row from its text, column by column. ValueError where that is none, or says what cannot be."""
     values: dict[str, object] = dict(cells)
     for name in FLOATS:
         values[name] = float(cells[name]) if cells[name] else None
     for name in ("seed", "n", "protocol"):
-        values[name] = int(cells[name])
-    values["severity"] = int(cells["severity"]) if cells["severity"] else None
+        values[name] = _whole(name, cells[name])
+    values["severity"] = _whole("severity", cells["severity"]) if cells["severity"] else None
     if cells["partial"] not in ("True", "False"):
         raise ValueError(f"partial is {cells['partial']!r}, neither True nor False")
     values["partial"] = cells["partial"] == "True"
-    if cells["params"] and not isinstance(json.loads(cells["params"]), dict):
-        raise ValueError(f"params is {cells['params']!r}, not a JSON object")
-    return Row(**values)  # type: ignore[arg-type]  # converted field by field above
+    row = Row(**values)  # type: ignore[arg-type]  # converted field by field above
+    check_row(row)
+    return row
+
+
+def _whole(name: str, text: str) -> int:
+    if not re.fullmatch(r"-?[0-9]{1,19}", text):
+        raise ValueError(f"{name} is {printable(text, 40)!r}, not a whole number")
+    return int(text)
 
 
 def run_folders(results: Path) -> list[Path]:
-    """Every run folder below `results`, boards under published/ left out unless `results` is one."""
-    found = sorted(path.parent for path in results.rglob("job.json"))
-    return [folder for folder in found if "published" not in folder.relative_to(results).parts]
+    """Every run folder below `results`, boards under published/ left out unless `results` is one.
+
+    Links to folders are followed where `bench run` would write through them; see `skipped_links` for the others.
+    """
+    return _survey(results)[0]
+
+
+def skipped_links(results: Path) -> list[Path]:
+    """Links to folders that are not followed: they lead to runs that stand elsewhere already, or nowhere near a run."""
+    return _survey(results)[1]
+
+
+def _survey(results: Path) -> tuple[list[Path], list[Path]]:
+    """Run folders and skipped links, each sorted."""
+    runs, skipped, seen, home = list[Path](), list[Path](), set[Path](), results.resolve()
+    waiting = [(results, 0, False)] if results.is_dir() else []
+    while waiting:
+        folder, depth, linked = waiting.pop()
+        with suppress(FileNotFoundError), os.scandir(folder) as entries:  # another process may be removing it
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                path = folder / entry.name
+                if entry.name == "job.json":
+                    runs.append(folder)
+                if entry.name == "published" or not path.is_dir():
+                    continue
+                target = path.resolve() if entry.is_symlink() else None
+                if target and (target in seen or target.is_relative_to(home) or home.is_relative_to(target)):
+                    skipped.append(path)
+                elif depth < RUN_DEPTH or not (target or linked):
+                    seen |= {target} if target else set()
+                    waiting.append((path, depth + 1, linked or target is not None))
+    return sorted(runs), sorted(skipped)
 
 
 def read_job(folder: Path) -> dict[str, object]:
+    """BadInput where job.json is damaged."""
     path = folder / "job.json"
     try:
-        job = json.loads(path.read_text())
+        return check_job(read_json(path))
     except ValueError as error:
-        raise BadInput(f"{path} is not JSON ({error}); delete the run folder {folder} and run again") from error
-    if not isinstance(job, dict):
-        raise BadInput(f"{path} is not a JSON object; delete the run folder {folder} and run again")
-    return job
-
-
-def rows_at_home(results: Path, folder: Path) -> list[Row]:
-    """The rows of a run folder, which must lie where its runs say: everything else about a run is looked up there."""
-    rows = read_rows(folder)
-    away = [row.run for row in rows if results / row.run != folder]
-    if away:
         raise BadInput(
-            f"{folder} holds rows of {away[0]}; name the folder that `bench run --results` wrote, not {results}"
-        )
+            f"{path} is not what a run leaves: {printable(error, 200)}; mend it, or put a copy in its place; without "
+            f"one, delete the run folder {folder} and run again"
+        ) from error
+
+
+def rows_at_home(results: Path, folder: Path, read: Read = read_run) -> list[Row]:
+    """The rows of a run folder, which must lie where its runs say: everything else about a run is looked up there."""
+    rows, _ = read(folder)
+    runs = [str(read_job(folder).get("run", "")), *(row.run for row in rows)]
+    away = [run for run in runs if run and results / run != folder]
+    if away:
+        held = f"holds {'rows of ' if rows else ''}{away[0]}"
+        raise BadInput(f"{folder} {held}; name the folder that `bench run --results` wrote, not {results}")
     return rows
 
 
-def load(results: Path) -> pd.DataFrame:
+def load(results: Path, read: Read = read_run) -> pd.DataFrame:
     """All rows below a results folder, with the budget and the data of each run's training beside them.
 
     Text columns are never missing, numeric ones are NaN where a value is missing.
@@ -192,7 +301,7 @@ def load(results: Path) -> pd.DataFrame:
         vars(row) | training
         for folder in run_folders(results)
         for training in [{name: str(read_job(folder).get(name, "")) for name in TRAINING}]
-        for row in rows_at_home(results, folder)
+        for row in rows_at_home(results, folder, read)
     ]
     frame = pd.DataFrame(records, columns=[*COLUMNS, *TRAINING])
     return frame.astype(dict.fromkeys([*FLOATS, "severity"], float))

@@ -1,8 +1,7 @@
 """The state of a run folder: whose it is, whether its training is over, and how it ended."""
 
 import platform
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
@@ -13,9 +12,10 @@ from filelock import FileLock, Timeout
 
 from bench import __version__
 from bench.averaging import add_averaged
-from bench.checkpoint import FILES, load_views
+from bench.checkpoint import FILES, fingerprint, load_views
 from bench.data import Dataset
 from bench.device import describe
+from bench.disk import remove_temporary_files
 from bench.errors import BadInput
 from bench.job import Job
 from bench.models import build
@@ -24,6 +24,13 @@ from bench.results import read_job, write_json
 from bench.train import Views
 
 LOCK = ".lock"
+REPLACE = "put a copy of the file in its place, or delete it and run again: it is trained anew"
+SUBFOLDERS = ("exhibits",)
+TRAINED = ("job.json", "train.csv", "progress.pt", *FILES.values())
+MEASURED = (  # of one model, so that new weights begin without them
+    "results.csv", "outcomes.npz", "part-*.json", "partial-*.json", "partial-*.npz", "adversarial-*.npz",
+    *(f"{name}/*.csv" for name in SUBFOLDERS),
+)  # fmt: skip
 
 
 @contextmanager
@@ -35,9 +42,9 @@ def locked(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise BadInput(f"another process works on {folder}; wait for it, or choose another --results") from error
-    for leftover in [*folder.glob(".*"), *folder.glob("*/.*")]:  # of a process killed while it wrote
-        if leftover.name != LOCK:
-            leftover.unlink()
+    for place in (folder, *(folder / name for name in SUBFOLDERS)):
+        if place == folder or not place.is_symlink():
+            remove_temporary_files(place, older_than=0)  # nobody else writes here
     try:
         yield
     finally:
@@ -45,13 +52,16 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def forget(folder: Path) -> None:
-    """Remove what a run folder holds, down to the lock."""
+    """Remove what the bench has written to a run folder; what else somebody keeps there stays."""
     with locked(folder):
-        for path in folder.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.name != LOCK:
-                path.unlink()
+        for path in own_files(folder, *TRAINED, *MEASURED):
+            path.unlink()
+
+
+def own_files(folder: Path, *patterns: str) -> list[Path]:
+    """The files of a run folder that have one of these names, none of them in a subfolder that is a link."""
+    found = [path for pattern in patterns for path in folder.glob(pattern)]
+    return [path for path in found if path.parent == folder or not path.parent.is_symlink()]
 
 
 def describe_job(folder: Path, job: Job, device: torch.device, status: str, **facts: object) -> None:
@@ -81,8 +91,9 @@ def build_views(recipe: Recipe, model: str, dataset: Dataset, averaged: bool) ->
 
 
 def finished(recipe: Recipe, model: str, dataset: Dataset, path: Path, run: str, averaged: bool = False) -> Views:
-    """The models of a run by view, with the weights of one of its files. BadInput where these do not fit.
+    """The models of a run by view, with the weights of one of its files.
 
+    BadInput where these do not fit, or are not those that the training ended with.
     averaged: whether the run has an average of its weights, `plan.ema`.
     """
     states, views = load_views(path, run), build_views(recipe, model, dataset, averaged)
@@ -91,9 +102,37 @@ def finished(recipe: Recipe, model: str, dataset: Dataset, path: Path, run: str,
             net.load_state_dict(states[view])
         except (KeyError, RuntimeError) as error:
             raise BadInput(
-                f"{path} does not fit {run}: its model is built otherwise; delete it and run again"
+                f"{path} does not fit {run}: it lacks a tensor or a view, or its model is built otherwise; {REPLACE}"
             ) from error
+    check_weights(path, views)
     return views
+
+
+def fingerprints(models: Mapping[str, Views]) -> dict[str, dict[str, str]]:
+    """What job.json keeps of trained weights: digits that change with any of them, by epoch and view."""
+    return {epoch: {view: fingerprint(net) for view, net in views.items()} for epoch, views in models.items()}
+
+
+def check_weights(path: Path, views: Views) -> None:
+    """BadInput where models loaded from a file are others than job.json beside it tells of; older ones tell of none."""
+    weights = read_job(path.parent).get("weights", {})
+    (epoch,) = (epoch for epoch, name in FILES.items() if name == path.name)
+    told = weights.get(epoch) if isinstance(weights, dict) else None
+    now = fingerprints({epoch: views})[epoch] if told is not None else {}
+    if other := next((view for view in now if told.get(view) != now[view]), None):
+        raise BadInput(
+            f"{path} was changed after it was trained: the fingerprint of its view {other} is {now.get(other)}, and "
+            f"{told.get(other)} in job.json; {REPLACE}"
+        )
+
+
+def remember_weights(folder: Path, models: Mapping[str, Views]) -> None:
+    """Add the fingerprints of trained models, by epoch and view, to a job.json of before they were kept there."""
+    job = read_job(folder)
+    known = job.get("weights", {})
+    weights = {**(known if isinstance(known, dict) else {}), **fingerprints(models)}
+    if weights != known:
+        write_json(folder / "job.json", job | {"weights": weights})
 
 
 def is_settled(folder: Path, epochs: tuple[str, ...]) -> bool:

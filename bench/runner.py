@@ -1,5 +1,6 @@
 """Carry out work: train what is not trained, judge what is not judged, store each number as it comes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +19,7 @@ from bench.job import Job
 from bench.progress import Tell
 from bench.results import read_rows, store
 from bench.rows import Model
-from bench.runfolder import failure, finished, is_settled, locked
+from bench.runfolder import failure, finished, is_settled, locked, remember_weights
 from bench.shards import WHOLE, Shard
 from bench.work import Work
 
@@ -79,11 +80,12 @@ class Runner:
                     row = self.exam.row(Model(job, epoch, "main"), condition, key, Failed(reason))
                     store(folder, row, None)
                 return len(self.work.epochs) * len(self.work.conditions)
-            start = self.start(job)
+            start, models = self.start(job), self.load(job, folder)
+            remember_weights(folder, by_epoch(models))
             return sum(
                 self.exam.judge(folder, Model(job, *which), net, fingerprint(net), tell)
                 + self.gallery.fill(folder, Model(job, *which), net, start, tell)
-                for which, net in self.load(job, folder).items()
+                for which, net in models.items()
             )
 
     def todo(self, retrain: bool = False) -> list[Todo]:
@@ -111,13 +113,19 @@ class Runner:
         return found
 
     def load(self, job: Job, folder: Path) -> dict[tuple[str, str], nn.Module]:
-        """The finished models of a trained job, by epoch (last, best) and view."""
+        """The finished models of a trained job, by epoch (last, best) and view.
+
+        BadInput where they are not those that the folder tells of.
+        """
         what = job.recipe, job.model, self.work.dataset
-        return {
+        models = {
             (epoch, view): net.to(self.device).eval()
             for epoch in self.work.epochs
             for view, net in finished(*what, folder / FILES[epoch], job.run, job.plan.ema > 0).items()
         }
+        for which, net in models.items():
+            self.exam.require_judged(folder, Model(job, *which), fingerprint(net))
+        return models
 
     def start(self, job: Job) -> nn.Module | None:
         """The finished model that a job was trained on, for exhibits; None where there is none."""
@@ -141,3 +149,11 @@ class Runner:
             for condition in self.work.conditions
         }
         return {key: cell for key, cell in asked.items() if key not in said}
+
+
+def by_epoch(models: Mapping[tuple[str, str], nn.Module]) -> dict[str, dict[str, nn.Module]]:
+    """Models by epoch and view, one within the other."""
+    found: dict[str, dict[str, nn.Module]] = {}
+    for (epoch, view), net in models.items():
+        found.setdefault(epoch, {})[view] = net
+    return found

@@ -4,17 +4,20 @@ from dataclasses import dataclass
 
 from bench.errors import BadInput
 
+MOST = 100_000
 BLOCK = 128  # images; attacks that draw for a block at once see whole ones
 
 
 @dataclass(frozen=True)
 class Shard:
-    """The index-th of count shares, 1 <= index <= count."""
+    """The index-th of count shares, 1 <= index <= count <= MOST. BadInput where it is none of them."""
 
     index: int = 1
     count: int = 1
 
     def __post_init__(self) -> None:
+        if self.count > MOST:
+            raise BadInput(f"--shard: at most {MOST} shares, each of a block of images")
         if self.count < 1:
             raise BadInput(f"--shard {self}: there is at least one share; the form is i/n, such as 1/3")
         if not 1 <= self.index <= self.count:

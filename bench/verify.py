@@ -37,6 +37,8 @@ def album(claim: Claim, against: Reference) -> tuple[list[str], str]:
     faults = ["it was made for another model"] if not is_same_model(identity, about["identity"]) else []
     if n > len(test) or test.first(n).fingerprint() != about["images"] or not claim.fits:
         return [*faults, f"it is not of the first {n} test images of {data.name}"], ""
+    if shapes := {part.codes.shape[1:] for part in claim.album.stored.values()} - {data.shape}:
+        return [*faults, f"its images are of {shapes.pop()}, and those of {data.name} of {data.shape}"], ""
     far = 0.0
     for names, x, x_adv in claim.album.decoded(to_float(test.x[:n]), against.device):
         faults += misplaced(x_adv, x, threat)

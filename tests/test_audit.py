@@ -137,7 +137,7 @@ def test_nothing_is_masked_where_nothing_is_robust(tmp_path):
 def test_transferred_images_that_do_more_than_white_box_ones_are_told(tmp_path):
     assert verdict(tmp_path, HONEST) == "ok"
     params = parse_attack("PGD-20.last").params
-    measure(tmp_path, "PGD-20.last", first(230), params=params, source="somewhere")
+    measure(tmp_path, "PGD-20.last", first(230), params=params, source="digits/cnn/FS/s0-aaaa")
     assert said(tmp_path) == "ok"
     measure(tmp_path, "PGD-20.last", first(190), params=params, source="elsewhere")
     assert said(tmp_path) == "suspect: PGD-20.last from elsewhere breaks 26 of 300 images that PGD-20 leaves"

@@ -353,3 +353,26 @@ def test_debug_shows_the_traceback(tmp_path):
     command = [str(Path(sys.executable).with_name("bench")), "report", "--debug"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert "Traceback" in done.stderr
+
+
+def interrupted(*arguments, **settings):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("where", "command", "said"),
+    [
+        ("bench.campaign.plan_work", ["run"], "the same command goes on from here"),
+        ("bench.campaign.plan_work", ["run", "--retrain"], "with --retrain the same command trains all anew, without"),
+        (
+            "bench.compare.anew.works_of",
+            ["compare", str(Path(__file__).parent / "baseline"), "current", "--level", "1"],
+            "begin again with a new or an empty folder in the place of current",
+        ),
+    ],
+)
+def test_ctrl_c_says_what_is_true(bench, monkeypatch, where, command, said):
+    monkeypatch.setattr(where, interrupted)
+    code, _, err = bench(*command)
+    assert code == 130
+    assert f"bench: stopped; {said}" in err

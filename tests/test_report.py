@@ -1,6 +1,8 @@
 """The leaderboard says what the bits say, and never compares what differs."""
 
+import csv
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,12 +17,14 @@ from rich.console import Console
 from bench.errors import BadInput
 from bench.report import boards, figures, paired, print_boards, render, words
 from bench.report.boards import groups
-from bench.report.files import replace_files
+from bench.report.files import LIST, replace_files
 from bench.report.leaderboard import files as leaderboard_files
 from bench.report.seeds import collapses
 from bench.report.tables import leaderboard
 from bench.results import load, read_job, store, write_csv, write_json
 from bench.stats import wilson
+
+MADE = '{"made": "generated", "table": 32}'  # what rows of corrupted images say of them
 
 
 def table_of(results: Path) -> pd.DataFrame:
@@ -102,9 +106,9 @@ def test_clean_rows_stand_on_every_board_of_their_kind(tmp_path: Path) -> None:
 
 
 def test_other_measurements_stay_out(small: Path) -> None:
-    measure(small, "FGSM", "0000000000", source="another/run")
+    measure(small, "FGSM", "0000000000", source="digits/cnn/FS/s0-aaaa")
     measure(small, "FGSM", "0000000000", metric="distance")
-    measure(small, "fog", "0000000000", kind="corruption", norm="", eps=None, severity=3)
+    measure(small, "fog", "0000000000", kind="corruption", norm="", eps=None, severity=3, params=MADE)
     assert len(pd.concat(groups(load(small)).values())) == 7
     assert line(table_of(small), "PGD-AT")["FGSM"] == pytest.approx(40)
 
@@ -203,7 +207,7 @@ def test_cost_comes_from_the_run(small: Path) -> None:
 def test_outcomes_must_fit_their_row(small: Path) -> None:
     row = measure(small, "FGSM", "1111000000")
     store(small / row.run, row, np.ones(7, bool))
-    with pytest.raises(BadInput, match=r"7 images for FGSM where results\.csv says 10"):
+    with pytest.raises(BadInput, match=r"results\.csv line 5, FGSM .*: n is 10, and there are outcomes of 7 images"):
         boards(small)
 
 
@@ -229,8 +233,8 @@ def test_the_csv_keeps_every_digit(small: Path, tmp_path: Path) -> None:
 
 
 def test_latex_is_booktabs_and_escaped(tmp_path: Path) -> None:
-    measure(tmp_path, "FGSM", "1100", recipe=r"a_b&c%d#{e}~^\f", run="digits/cnn/x/s0-a")
-    measure(tmp_path, "FGSM", "1000", recipe="B")
+    measure(tmp_path, r"a_b&c%d#{e}~^\f", "1100")
+    measure(tmp_path, r"a_b&c%d#{e}~^\f", "1000", recipe="B")
     text = render.latex(table_of(tmp_path), "50 % of a_b", "tab:x")
     assert r"a\_b\&c\%d\#\{e\}\textasciitilde{}\textasciicircum{}\textbackslash{}f" in text
     assert r"\caption{50 \% of a\_b" in text
@@ -241,13 +245,42 @@ def test_latex_is_booktabs_and_escaped(tmp_path: Path) -> None:
 
 
 def test_markdown_has_one_width_and_bold_best(tmp_path: Path) -> None:
-    for attack in ("", "FGSM"):
-        measure(tmp_path, attack, "1100", recipe="a|b")
+    for attack in ("", "a|b"):
+        measure(tmp_path, attack, "1100")
         measure(tmp_path, attack, "1000", recipe="B")
     head, _, *lines = render.markdown(table_of(tmp_path)).splitlines()
-    assert {row.replace(r"\|", "").count("|") for row in (head, *lines)} == {head.count("|")}
+    assert r"a\|b" in head
+    assert {row.replace(r"\|", "").count("|") for row in (head, *lines)} == {head.count("|") - 1}
     assert "**50.0** ±35.0" in lines[0]
     assert "**" not in lines[1]
+
+
+MARKED = "<img src=x onerror=alert(1)> [a](javascript:alert(1)) `code` a|b &lt; \x1b[31mred\x1b[0m [bold]x[/bold]"
+
+
+def test_what_strangers_write_is_text_in_every_format(tmp_path: Path) -> None:
+    name = "=cmd|' /C calc'!A0 <b>[x](javascript:1)"
+    measure(tmp_path, "", "1100", budget="<script>$\\frac{$</script>")
+    measure(tmp_path, name, "1000", verdict=f"suspect: {MARKED}")
+    measure(tmp_path, "FGSM", None, status=f"failed: {MARKED}")
+    replace_files(tmp_path / "page", leaderboard_files(tmp_path))
+    texts = {path.suffix: path.read_text() for path in (tmp_path / "page").iterdir() if path.suffix in (".md", ".tex")}
+    page = texts[".md"]
+    assert not re.search(r"<[a-z/!?]|[^\\]`|\x1b", page)
+    assert not [link for link in re.findall(r"(?<!\\)\]\(([^)]*)\)", page) if not link.endswith(".png")]
+    assert "&lt;script>" in page
+    assert "&amp;lt;" in page
+    assert "\x1b" not in texts[".tex"]
+    for path in (tmp_path / "page").glob("*.csv"):
+        assert not [
+            c for line in csv.reader(path.read_text().splitlines()) for c in line if re.match(r"[=@]|[+-]\D", c)
+        ]
+    assert f",'{name}," in next((tmp_path / "page").glob("*-rows.csv")).read_text()
+    assert load(tmp_path)["name"].tolist() == ["", name, "FGSM"]  # the machine's own file is faithful
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_boards(tmp_path, console)
+    assert "\x1b[31m" not in console.file.getvalue()
+    assert "[bold]x[/bold]" in console.export_text()
 
 
 @pytest.mark.parametrize("width", [80, 200])
@@ -269,8 +302,8 @@ def test_the_report_is_complete_and_replaces_the_old_one(small: Path, tmp_path: 
     write_csv(small / "digits/cnn/PGD-AT/s0-aaaa/train.csv", columns, log)
     folder = tmp_path / "reports" / "leaderboard"
     folder.mkdir(parents=True)
-    (folder / "old-board.csv").write_text("stale")
-    (folder / "mine.txt").write_text("not generated")
+    (folder / "mine.csv").write_text("not generated")
+    replace_files(folder, {"old-board.csv": "stale"})
     written = replace_files(folder, leaderboard_files(small))
     stem = "digits-cnn-linf-8-255-quick-n10-p1"
     figures = [f"{stem}-bars", f"{stem}-scatter", "digits-cnn-quick-curves"]
@@ -278,7 +311,7 @@ def test_the_report_is_complete_and_replaces_the_old_one(small: Path, tmp_path: 
     apart = [f"{stem}-differences.csv", f"{stem}-differences.tex"]
     expected = ["leaderboard.md", f"{stem}.csv", f"{stem}.tex", f"{stem}-rows.csv", *apart, *images]
     assert sorted(path.name for path in written) == sorted(expected)
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*expected, "mine.txt"])
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*expected, "mine.csv", LIST])
     assert all((folder / name).stat().st_size > 5000 for name in images)
     text = (folder / "leaderboard.md").read_text()
     assert "## digits, cnn, Linf 8/255, quick, n=10" in text

@@ -1,6 +1,7 @@
 """Shards judged apart and merged are the run that was never cut; folders that contradict each other are refused."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from bench.conditions import Attacked
 from bench.errors import BadInput
 from bench.evaluate import outcomes
 from bench.merge import settings_of
-from bench.parts import album_path, read_parts
+from bench.parts import album_path, assemble, read_parts
 from bench.results import load, read_outcomes, read_rows, run_folders, store, write_json
 from bench.shards import Shard
 from bench.threat import L2, Linf
@@ -385,3 +386,137 @@ def test_a_damaged_part_is_named(bench, home):
     assert (code, err.count("\n")) == (2, 1)
     assert path.name in err
     assert "delete it and judge its shard again" in err
+
+
+def changed(path, **fields):
+    """A part with other fields, which are named a__b where b is a field of a."""
+    record = json.loads(path.read_text())
+    for name, value in fields.items():
+        *where, last = name.split("__")
+        inner = record[where[0]] if where else record
+        inner[last] = value
+    path.write_text(json.dumps(record))
+
+
+OUT = "main/../../../../../victim/cron"
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda part: changed(part, row__view=OUT), "view is .* no name"),
+        (lambda part: changed(part, row__epoch="../x"), "epoch is .* no name"),
+        (lambda part: changed(part, row__key="a/../../x"), "its key, epoch or view is no name"),
+        (lambda part: changed(part, row__key="0" * 16), "holds another part, part-0000000000000000-"),
+        (lambda part: part.rename(part.with_name("part-x-last-main-1of3.json")), "holds another part"),
+        (lambda part: changed(part, shard__count=10**59), "at most 100000 shares"),
+        (lambda part: changed(part, shard__index=True), "no pair of whole numbers"),
+        (lambda part: changed(part, n=10**12), "shard|outcomes of"),
+        (lambda part: changed(part, n="9"), "a count is no whole number"),
+        (lambda part: changed(part, row__n="9" * 5000), "not a whole number"),
+        (lambda part: changed(part, outcome__right=[2] * 128), "not a list of 0 and 1"),
+        (lambda part: changed(part, outcome__right=[0] * 128), "by the outcomes of its images 0 of 128"),
+        (lambda part: changed(part, outcome__right=[1]), "outcomes of 1 images"),
+        (lambda part: changed(part, outcome__seen=-1), "a count is no whole number"),
+        (lambda part: changed(part, outcome__seconds="1"), "seconds are no number"),
+        (lambda part: changed(part, outcome__values=["a"]), "values are not numbers"),
+        (lambda part: changed(part, outcome__doubts=[]), "cannot be read"),
+        (lambda part: changed(part, row=[]), "cannot be read"),
+        (
+            lambda part: changed(part, row__run="digits/cnn/Mixup/s0-aaaa", row__recipe="Mixup"),
+            "is of run",
+        ),
+        (lambda part: part.write_text("[" * 100_000 + "]" * 100_000), "nested deeper"),
+        (lambda part: part.write_text("[]"), "cannot be read"),
+        (lambda part: part.write_bytes(b"\xff\xfe"), "cannot be read"),
+    ],
+)
+def test_a_part_of_a_stranger_writes_nothing_and_is_one_line(bench, home, damage, said):
+    damage(next(path for path in sorted(folder_of(home / "part1").glob("part-*")) if '"PGD-3"' in path.read_text()))
+    before = set(home.rglob("*"))
+    code, _, err = bench("merge", *PARTS, "--into", "new")
+    assert (code, err.count("\n")) == (2, 1)
+    assert re.search(said, err), err
+    assert len(err) < 1100
+    assert set(home.rglob("*")) == before
+
+
+def test_an_album_of_endless_shards_is_no_album(home):
+    folder = folder_of(home / "part1")
+    (folder / f"adversarial-ab-1of{'9' * 60}.npz").write_bytes(b"x")
+    assemble(folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["train.csv", "job.json", "weights.safetensors", "exhibits/loss.csv", "outcomes.npz", ""]
+)
+def test_merge_copies_nothing_that_a_link_leads_to(bench, home, name):
+    folder = folder_of(home / "whole")
+    if name:
+        (home / "secret").write_bytes((folder / name).read_bytes() if (folder / name).exists() else b"secret")
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(home / "secret")
+    else:
+        folder.rename(home / "elsewhere")
+        folder.symlink_to(home / "elsewhere")
+    code, _, err = bench("merge", "whole", "--into", "new")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "outside of whole, and merge copies nothing from there" in err
+    assert not (home / "new").exists()
+
+
+def test_merge_writes_through_no_link_of_its_destination(bench, home):
+    folder = folder_of(home / "whole")
+    (folder / "exhibits").mkdir()
+    (folder / "exhibits/loss.csv").write_text("n\n")
+    bench("merge", "trained", "--into", "new")
+    (home / "mine").mkdir()
+    (folder_of(home / "new") / "exhibits").symlink_to(home / "mine")
+    code, _, err = bench("merge", "whole", "--into", "new")
+    assert (code, "leads out of" in err) == (2, True)
+    assert not list((home / "mine").iterdir())
+
+
+def test_a_folder_of_before_fingerprints_and_one_with_them_are_the_same_run(bench, home):
+    path = folder_of(home / "whole") / "job.json"
+    job = json.loads(path.read_text())
+    assert set(job["weights"]) == {"last", "best"}
+    del job["weights"]
+    path.write_text(json.dumps(job))
+    for order in (("whole", "trained"), ("trained", "whole")):
+        assert bench("merge", *order, "--into", "-".join(order))[0] == 0
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_other_weights_than_were_measured_are_judged_under_no_name_of_theirs(bench, home, kept):
+    folder = folder_of(home / "whole")
+    if not kept:  # a folder of before fingerprints were kept, where its rows alone can tell
+        job = json.loads((folder / "job.json").read_text())
+        del job["weights"]
+        (folder / "job.json").write_text(json.dumps(job))
+    assert bench(*TRAINED, "--attacks", "none", "--results", "whole")[0] == 0
+    other_weights(folder)
+    code, _, err = bench(*TRAINED, "--attacks", "FGSM", "--results", "whole")
+    assert (code, err.count("\n")) == (2, 1)
+    assert ("was changed after it was trained" if kept else "was measured on other weights than") in err
+
+
+def test_a_kill_between_a_row_and_its_progress_file_leaves_nothing_for_good(bench, home):
+    folder = folder_of(home / "trained")
+    assert bench(*TRAINED, "--attacks", "FGSM", "--results", "trained")[0] == 0
+    key = next(row.key for row in read_rows(folder) if row.name == "FGSM")
+    for name in (f"partial-{key}-{'0' * 16}.json", f"partial-{'1' * 16}-{'0' * 16}.json"):
+        (folder / name).write_text("{}")
+    assert bench(*TRAINED, "--attacks", "PGD-3", "--results", "trained")[0] == 0
+    assert [path.name for path in folder.glob("partial-*")] == [f"partial-{'1' * 16}-{'0' * 16}.json"]
+
+
+def test_a_run_with_nothing_to_do_writes_nothing_to_its_results(bench, home):
+    asked = [*TRAINED, "--attacks", "none", "--results", "whole"]
+    (home / "whole/bench.log").unlink(missing_ok=True)
+    (home / "whole/bench.log").mkdir()  # as if it could not be written
+    before = {path: path.stat().st_mtime_ns for path in (home / "whole").rglob("*")}
+    code, _, err = bench(*asked)
+    assert (code, err) == (0, "")
+    assert {path: path.stat().st_mtime_ns for path in (home / "whole").rglob("*")} == before

@@ -1,6 +1,7 @@
 """Figures are drawn last, here or in other processes; an earlier report goes when all of a new one is known."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pandas as pd
@@ -8,10 +9,11 @@ import pytest
 from matplotlib.figure import Figure
 from result_files import measure
 
+from bench.disk import TEMPORARY
 from bench.errors import BadInput
 from bench.report import studio, write_reports
 from bench.report.figures import bars, curves
-from bench.report.files import figure, replace_files, replace_folders
+from bench.report.files import LIST, figure, replace_files, replace_folders
 from bench.report.leaderboard import boards
 from bench.report.style import settle
 
@@ -64,11 +66,24 @@ def test_an_error_of_another_process_is_told(tmp_path, few):
         replace_folders({tmp_path: asked(partial(plot, 1), broken)}, processes=2)
 
 
-def test_what_a_killed_report_left_half_written_goes_too(tmp_path):
-    for name in (".f0.png.x1y2", "old.tex", ".hidden", "mine.txt"):
-        (tmp_path / name).touch()
-    replace_files(tmp_path, {"new.md": "text"})
-    assert {path.name for path in tmp_path.iterdir()} == {".hidden", "mine.txt", "new.md"}
+def test_a_report_deletes_what_it_wrote_and_nothing_else(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    replace_files(tmp_path / "page", {"old.tex": "text", "new.md": "text"})
+    page = tmp_path / "page"
+    names = {f".f0.png.x1y2{TEMPORARY}", f".f1.png.x1y2{TEMPORARY}", ".hidden.md", ".bashrc", "mine.md", "mine.png"}
+    for name in names:
+        (page / name).touch()
+    (outside / f".rc{TEMPORARY}").touch()
+    (page / f".link{TEMPORARY}").symlink_to(outside / f".rc{TEMPORARY}")
+    os.utime(page / f".f0.png.x1y2{TEMPORARY}", (0, 0))  # nobody is writing it any more
+    with (page / LIST).open("a") as list_:
+        list_.write("../outside/victim.md\n/etc/passwd.md\nsub\n")
+    (outside / "victim.md").touch()
+    replace_files(page, {"new.md": "text"})
+    kept = names - {f".f0.png.x1y2{TEMPORARY}"} | {"new.md", LIST, f".link{TEMPORARY}"}
+    assert {path.name for path in page.iterdir()} == kept
+    assert {path.name for path in outside.iterdir()} == {f".rc{TEMPORARY}", "victim.md"}
 
 
 def test_a_broken_folder_leaves_the_report_that_there_was(tmp_path):
@@ -114,3 +129,16 @@ def test_curves_of_one_epoch_and_of_none_known_have_whole_ticks_and_no_empty_nam
     drawn = curves({"A": [log, log]}, "title")
     assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["hold-out, clean"]
     assert all(tick == round(tick) for tick in drawn.axes[0].get_xticks())
+
+
+def test_reports_at_once_end_with_one_whole_report(tmp_path):
+    def write(which):
+        pages = {f"{name}.md": f"{name} {which} " * 500 for name in "abc"} | {f"board-{which % 2}.csv": "x"}
+        for _ in range(10):
+            replace_files(tmp_path, pages)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert not [error for error in pool.map(write, range(8)) if error]
+    replace_files(tmp_path, {"a.md": "text"})
+    left = {path.name for path in tmp_path.iterdir()}
+    assert {"a.md", LIST} <= left <= {"a.md", LIST, "board-0.csv", "board-1.csv"}

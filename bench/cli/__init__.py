@@ -11,7 +11,7 @@ with stopped_at_once():  # nothing has begun
 
     from bench.cli import check, judge, look
     from bench.cli.group import cli
-    from bench.errors import BadInput, Failed
+    from bench.errors import BadInput, Failed, Stopped
 
 LONGEST = 1000  # characters of a message; of a longer one, such as one that quotes a whole file, the middle is cut out
 
@@ -51,7 +51,7 @@ def exit_code(error: BaseException) -> int | None:
 def told(error: BaseException) -> str:
     """What an error says to whoever gave the command."""
     if exit_code(error) == STOPPED:
-        return "stopped; the same command (without --retrain) goes on from here"
+        return f"stopped; {advice(error)}"
     if isinstance(error, SystemExit):
         return f"somebody's code has ended the command by SystemExit: {error}"
     if isinstance(error, click.ClickException):
@@ -74,6 +74,15 @@ def show_what_can_be_shown(*streams: object) -> None:
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def advice(stop: BaseException) -> str:
+    """What to do after Ctrl-C. click puts an exception of its own around it."""
+    if said := next((str(error) for error in (stop, stop.__cause__) if isinstance(error, Stopped)), ""):
+        return said
+    if "--retrain" in sys.argv:
+        return "with --retrain the same command trains all anew, without it it goes on from here"
+    return "the same command goes on from here"
 
 
 __all__ = ["check", "cli", "judge", "look", "main"]

@@ -9,7 +9,8 @@ from rich.console import Console
 from bench.compare import show
 from bench.compare.cells import Cells, read_cells, repeatable
 from bench.compare.judging import Finding, judge_cells
-from bench.errors import BadInput
+from bench.errors import BadInput, stopping
+from bench.text import printable
 
 __all__ = ["Finding", "compare", "judge_cells", "read_cells"]
 
@@ -36,7 +37,8 @@ def compare(
         from bench.compare.anew import measure_anew  # torch
 
         before = _left(baseline, before, level)
-        measure_anew(baseline, current, level, data_dir, device, batch_size)
+        with stopping(f"begin again with a new or an empty folder in the place of {current}"):
+            measure_anew(baseline, current, level, data_dir, device, batch_size)
     after = read_cells(current)
     if level == 1:
         _same_weights(before, after)
@@ -45,7 +47,7 @@ def compare(
     console.print(show.terminal(found))
     same_weights = [f for f in found if f.test == "flips"]  # of retrained models, nobody wants to read the images
     for note in [*show.flips(same_weights), *show.notes(found)]:
-        console.print(note, highlight=False, markup=False, soft_wrap=True)
+        console.print(printable(note), highlight=False, markup=False, soft_wrap=True)
     for path, text in ((markdown, show.markdown(found, f"{current} against {baseline}")), (junit, show.junit(found))):
         if path is not None:
             path.write_text(text, encoding="utf-8")  # in place: CI hands out files that exist

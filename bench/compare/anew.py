@@ -22,7 +22,7 @@ from bench.pool import run_jobs
 from bench.price import cell_cost, training_cost
 from bench.progress import Progress
 from bench.results import Row, read_job, read_rows, run_folders, write_json
-from bench.runfolder import build_views
+from bench.runfolder import build_views, check_weights
 from bench.runner import Runner
 from bench.sweeps import Swept
 from bench.work import Work, plan_work
@@ -121,6 +121,7 @@ def plant(baseline: Path, record: Record, folder: Path, job: Job, dataset: Datas
                 model.load_state_dict(states[view])
         except (KeyError, RuntimeError) as error:
             raise BadInput(f"{path} does not fit {job.name} on {job.model} as they are now; {REMAKE}") from error
+        check_weights(path, models)
         save_views(folder / FILES[epoch], models, job.run)
     write_json(folder / "job.json", record | {"run": job.run})
 

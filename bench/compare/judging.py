@@ -9,6 +9,7 @@ import numpy as np
 from bench.compare.cells import Cell, Cells, labels
 from bench.errors import BadInput
 from bench.stats import exceeds, fewer, holm, lower, mcnemar
+from bench.text import printable
 
 ALPHA = 0.01  # chance of one false alarm in a whole comparison
 FLIPS = 0.005  # share of images that other fp32 kernels may flip: the protocol's own allowance
@@ -75,7 +76,7 @@ def judge_cells(before: Cells, after: Cells) -> list[Finding]:
     for (where, old), label in zip(numbers.items(), labels(list(numbers.values())), strict=True):
         new, model = after.get(where), f"{old.model} s{old.row.seed}"
         if new is None or new.failed:
-            problem = _printable(new.row.status) if new else "missing: the current results have no such cell"
+            problem = printable(new.row.status) if new else "missing: the current results have no such cell"
             found.append(Finding(model, label, float(old.bits.mean()), None, problem=problem))
         elif new.row.key == old.row.key:
             found.append(_finding(model, label, [(old, new)], "flips"))
@@ -115,11 +116,6 @@ def _finding(model: str, label: str, pairs: list[tuple[Cell, Cell]], test: str) 
 
 def _where(bits: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[int, ...]:
     return tuple(int(i) for i in bits.nonzero()[0])
-
-
-def _printable(text: str) -> str:
-    """As XML and tables can hold it."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _corrected(found: list[Finding]) -> list[Finding]:

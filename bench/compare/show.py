@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from bench.compare.judging import ALPHA, TESTS, Finding
+from bench.report import plain
+from bench.text import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,7 +31,7 @@ def terminal(found: list[Finding]) -> "Table":
     for column in COLUMNS:
         table.add_column(column, justify="left" if column in LEFT else "right", overflow="fold")
     for f in found:
-        table.add_row(*(Text(cell, "bold red" if f.problem else "") for cell in _line(f)))
+        table.add_row(*(Text(printable(cell), "bold red" if f.problem else "") for cell in _line(f)))
     return table
 
 
@@ -59,15 +61,24 @@ def flipped(f: Finding) -> str:
 def markdown(found: list[Finding], title: str) -> str:
     """A summary for a pull request: the cells, what is wrong, every flipped image."""
     lines = [COLUMNS, [":--" if column in LEFT else "--:" for column in COLUMNS], *(_line(f) for f in found)]
-    table = ["| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines]
+    table = ["| " + " | ".join(plain.escape(cell) for cell in line) + " |" for line in lines]
     images = [
         "<details><summary>Flipped images</summary>",
         "",
-        *(f"- {line}" for line in flips(found)),
+        *(f"- {plain.escape(line)}" for line in flips(found)),
         "",
         "</details>",
     ]
-    text = [f"## {title}: {headline(found)}", "", *table, "", *(f"- {note}" for note in notes(found)), "", *images, ""]
+    text = [
+        f"## {plain.escape(title)}: {headline(found)}",
+        "",
+        *table,
+        "",
+        *(f"- {plain.escape(note)}" for note in notes(found)),
+        "",
+        *images,
+        "",
+    ]
     return "\n".join(text)
 
 

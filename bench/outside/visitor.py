@@ -4,12 +4,14 @@ import re
 from dataclasses import dataclass
 from hashlib import sha256
 
+from bench.disk import require_names
+
 LONGEST = 150  # characters of a name in the name of a folder
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """A model from outside on one data set."""
+    """A model from outside on one data set. BadInput where the data set's name cannot be a folder's."""
 
     name: str
     dataset: str
@@ -17,6 +19,9 @@ class Visitor:
 
     model = "external"
     seed = 0
+
+    def __post_init__(self) -> None:
+        require_names(dataset=self.dataset)
 
     @property
     def run(self) -> str:

@@ -1,5 +1,6 @@
 """Tables and figures from what `bench run` left on disk. Everything here is a function of those files; no torch."""
 
+import sys
 from pathlib import Path
 
 from bench.report import corruption_files, exhibit_files, leaderboard, sweep_pages, transfer_files
@@ -7,6 +8,8 @@ from bench.report.corruption_files import print_corruptions
 from bench.report.files import replace_folders
 from bench.report.leaderboard import boards, print_boards
 from bench.report.transfer_files import print_transfer
+from bench.results import run_folders, skipped_links
+from bench.text import printable
 
 __all__ = ["boards", "outstanding", "print_boards", "print_corruptions", "print_transfer", "write_reports"]
 
@@ -23,11 +26,16 @@ def write_reports(results: Path, reports: Path, processes: int = 1) -> list[Path
     """The leaderboard, and whatever else the rows are enough for: in folders of their own, pages before their files.
 
     Files of an earlier report go first, once all that takes their place is known. processes: as of `draw_all`.
+    Links to folders that are left out are named on stderr.
     """
+    for link in skipped_links(results):
+        where = printable(f"{link}, a link to {link.resolve()}")
+        print(f"left out: {where}, which lies or is found elsewhere already", file=sys.stderr)
     made = {reports / name: files(results) for name, files in FOLDERS.items()}
     return replace_folders(made, processes)
 
 
 def outstanding(results: Path) -> int:
     """How many cells have some of their shards only, and are in no table."""
-    return len({(path.parent, path.name.rpartition("-")[0]) for path in results.rglob("part-*.json")})
+    parts = [path for folder in run_folders(results) for path in folder.glob("part-*.json")]
+    return len({(path.parent, path.name.rpartition("-")[0]) for path in parts})

@@ -15,6 +15,7 @@ from bench.report.files import Content, figure, file_name
 from bench.report.scores import ALEXNET
 from bench.report.treatments import MEAN, SPREAD, absent, percent
 from bench.report.words import MISSING
+from bench.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,11 +59,11 @@ def files(results: Path) -> dict[str, Content]:
         made |= figure(f"{slug}-heat", partial(heat_map, scores, title))
         made |= figure(f"{slug}-severity", partial(severity_curves, scores, title))
         made |= {
-            f"{slug}.csv": scores.cells.to_csv(index=False, lineterminator="\n"),
-            f"{slug}-errors.csv": scores.errors.to_csv(index=False, lineterminator="\n"),
+            f"{slug}.csv": plain.csv(scores.cells),
+            f"{slug}-errors.csv": plain.csv(scores.errors),
         }
         if len(scores.unions):
-            made[f"{slug}-attacked.csv"] = scores.unions.to_csv(index=False, lineterminator="\n")
+            made[f"{slug}-attacked.csv"] = plain.csv(scores.unions)
         made |= {f"{slug}.tex": _latex(board, scores, title, slug)}
         sections.append(_section(board, scores, title, slug))
     return {"corruptions.md": "\n".join(sections), **made} if made else {}
@@ -78,7 +79,7 @@ def print_corruptions(results: Path, console: "Console", only: Set[str] | None =
         if len(scores.unions):
             console.print(plain.terminal(unions.means(scores.unions, ""), LEFT, UNIONS))
         for line in [*_captions(board, scores), ""]:
-            console.print(Text(line, "dim"))
+            console.print(Text(printable(line), "dim"))
 
 
 def heading(board: Board, made: str) -> str:
@@ -140,10 +141,14 @@ def _captions(board: Board, scores: Scores) -> list[str]:
 
 
 def _section(board: Board, scores: Scores, title: str, slug: str) -> str:
-    parts = [f"## {title}\n", plain.markdown(accuracies(scores), LEFT), plain.markdown(errors(scores), LEFT)]
+    parts = [
+        f"## {plain.escape(title)}\n",
+        plain.markdown(accuracies(scores), LEFT),
+        plain.markdown(errors(scores), LEFT),
+    ]
     if len(scores.unions):
         parts.append(f"{UNIONS}\n\n{plain.markdown(unions.means(scores.unions), LEFT)}")
-    parts += ["\n".join(_captions(board, scores)) + "\n"]
+    parts += ["\n".join(map(plain.escape, _captions(board, scores))) + "\n"]
     for part, shown in robustness(scores).items():
         parts.append(f"({part}) {LAYOUT[part][0]}\n\n{plain.markdown(shown, LEFT)}")
     parts += [SCORE + "\n", f"![heat map]({slug}-heat.png)\n", f"![by severity]({slug}-severity.png)\n"]

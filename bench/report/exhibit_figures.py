@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 BINS = 30
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 FEW = 20  # feature maps that one column has room for
 FRAMES = {"blocked": COLOURS[1], "magnified": COLOURS[2]}
 
@@ -37,7 +39,13 @@ def histograms(tables: Mapping[str, pd.DataFrame], title: str) -> "Figure":
         zeros = len(table) - len(there)
         axes.set(title=name + (f" ({zeros} at 0 left out)" if zeros else ""))
     ticks = list(range(low, high + 1, math.ceil((high - low) / 3)))
-    _below(panels, across, xlabel="Squared gradient norm", xticks=ticks, xticklabels=[f"$10^{{{t}}}$" for t in ticks])
+    _below(
+        panels,
+        across,
+        xlabel="Squared gradient norm",
+        xticks=ticks,
+        xticklabels=[f"10{str(t).translate(RAISED)}" for t in ticks],
+    )
     figure.supylabel("Share of the right / the wrong (%)")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

@@ -54,7 +54,7 @@ def files(results: Path) -> dict[str, Content]:
     whose: Any
     for whose in dict.fromkeys((*_groups(found), *_groups(watched))):
         title, slug = ", ".join(whose), file_name(*whose)
-        sections.append(f"## {title}\n")
+        sections.append(f"## {plain.escape(title)}\n")
         for part in _parts(_of(found, whose), _of(watched, whose), title, slug):
             sections.append(part[0])
             made |= part[1]
@@ -99,9 +99,7 @@ def _part(
 ) -> Part:
     """numbers: what goes to the CSV, where that is more than the table shows."""
     name = f"{slug}-{kind}"
-    made: dict[str, Content] = {
-        f"{name}.csv": (shown if numbers is None else numbers).to_csv(index=False, lineterminator="\n")
-    }
+    made: dict[str, Content] = {f"{name}.csv": plain.csv(shown if numbers is None else numbers)}
     made |= figure(name, draw) if draw else {}
     texts = shown.map(lambda cell: _text(cell, FORMATS.get(kind, "{:.3g}"))).rename(columns=STATISTICS)
     table = plain.markdown(texts.rename(columns=lambda column: column[:1].upper() + column[1:]), TEXT)

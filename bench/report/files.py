@@ -1,14 +1,16 @@
 """Files of a report: written whole, in the place of an earlier report's."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import TypeAlias
 
+from bench.disk import remove_temporary_files
 from bench.report.studio import Draw, draw_all
 from bench.results import write_atomically
 
 Content: TypeAlias = str | Draw
+LIST = ".written-by-bench"  # in each folder: the names of a report's files, of which the next one deletes some
 GENERATED = (".md", ".csv", ".tex", ".png", ".pdf")
 
 
@@ -28,12 +30,13 @@ def replace_files(folder: Path, files: Mapping[str, Content]) -> list[Path]:
 
 
 def replace_folders(folders: Mapping[Path, Mapping[str, Content]], processes: int = 1) -> list[Path]:
-    """The same of several folders. processes: as of `draw_all`."""
+    """The same of several folders. processes: as of `draw_all`.
+
+    Several commands may do so at once: each file is a whole one of theirs, and nothing of another's is in the way.
+    """
     figures: dict[Draw, list[Path]] = {}
     for folder, files in folders.items():
-        for old in folder.iterdir() if folder.exists() else ():
-            if old.suffix in GENERATED or (old.name.startswith(".") and Path(old.stem).suffix in GENERATED):
-                old.unlink()  # finished, or left half-written by a process that was killed
+        _clear(folder, files.keys())
         for name, content in files.items():
             if isinstance(content, str):
                 _write(folder / name, content)
@@ -41,6 +44,25 @@ def replace_folders(folders: Mapping[Path, Mapping[str, Content]], processes: in
                 figures.setdefault(content, []).append(folder / name)
     draw_all(figures, processes)
     return [folder / name for folder, files in folders.items() for name in files]
+
+
+def _clear(folder: Path, names: Set[str]) -> None:
+    """Delete what an earlier report wrote and this one does not, by its list; and take the new names into the list.
+
+    Files that no list of ours names are somebody's own, and stay.
+    """
+    if not names and not folder.exists():
+        return
+    remove_temporary_files(folder)
+    there = (folder / LIST).exists()
+    listed = (folder / LIST).read_text(encoding="utf-8", errors="replace").splitlines() if there else []
+    ours = {name for name in listed if Path(name).name == name and Path(name).suffix in GENERATED}
+    for name in ours - names:
+        (folder / name).unlink(missing_ok=True)
+    if names:
+        _write(folder / LIST, "".join(f"{name}\n" for name in sorted(names)))
+    else:
+        (folder / LIST).unlink(missing_ok=True)
 
 
 def _write(path: Path, text: str) -> None:

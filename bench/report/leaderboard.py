@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from bench.errors import BadInput
-from bench.report import paired, render, stored, words
+from bench.report import paired, plain, render, stored, words
 from bench.report.boards import Board, groups
 from bench.report.files import Content, figure, file_name
 from bench.report.naming import labels
@@ -16,6 +16,7 @@ from bench.report.studio import Draw
 from bench.report.tables import leaderboard
 from bench.report.training import trained, training
 from bench.report.verdicts import by_model
+from bench.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,7 +66,7 @@ def print_boards(results: Path, console: "Console", only: Set[str] | None = None
     for board, report in boards(results, only).items():
         console.print(render.terminal(report.table, f"{board.title} ({report.extent})", console.width))
         for line in [words.caption(report.table), *words.notes(report.table), ""]:
-            console.print(Text(line, "dim"))
+            console.print(Text(printable(line), "dim"))
 
 
 def files(results: Path) -> dict[str, Content]:
@@ -94,7 +95,7 @@ def _tables(board: Board, report: Report) -> dict[str, str]:
     return apart | {
         ".csv": render.csv(report.table),
         ".tex": render.latex(report.table, caption, f"tab:{board.slug}"),
-        "-rows.csv": report.rows.to_csv(index=False, lineterminator="\n"),
+        "-rows.csv": plain.csv(report.rows),
     }
 
 
@@ -123,7 +124,7 @@ def _trainings(results: Path, made: Mapping[Board, Report]) -> Iterator[tuple[st
         if logs:
             name, title = f"{file_name(*whose)}-curves", ", ".join(whose[:3])
             draw = partial(curves, dict(list(logs.items())[:DRAWN]), title + _best(len(logs)))
-            yield f"## Training: {title}\n\n![curves]({name}.png)\n", figure(name, draw)
+            yield f"## Training: {plain.escape(title)}\n\n![curves]({name}.png)\n", figure(name, draw)
 
 
 def _logs(results: Path, behind: Sequence[Report]) -> dict[str, list[pd.DataFrame]]:
@@ -144,7 +145,7 @@ def _logs(results: Path, behind: Sequence[Report]) -> dict[str, list[pd.DataFram
 
 def _section(board: Board, report: Report, figures: list[str]) -> str:
     images = "\n".join(f"![{name}]({board.slug}-{name}.png)" for name in figures)
-    notes = "\n".join(f"- {note}" for note in words.notes(report.table))
-    parts = [report.extent, render.markdown(report.table) + "\n" + words.caption(report.table), notes]
+    notes = "\n".join(f"- {plain.escape(note)}" for note in words.notes(report.table))
+    parts = [report.extent, render.markdown(report.table) + "\n" + plain.escape(words.caption(report.table)), notes]
     parts += [paired.section(report.differences)] if len(report.differences) else []
-    return f"## {board.title}\n\n" + "\n\n".join(filter(None, [*parts, images])) + "\n"
+    return f"## {plain.escape(board.title)}\n\n" + "\n\n".join(filter(None, [*parts, images])) + "\n"

@@ -65,7 +65,7 @@ def caption(table: pd.DataFrame) -> str:
 
 def section(table: pd.DataFrame) -> str:
     """The table and its caption in Markdown."""
-    return f"{plain.markdown(display(table), LEFT)}\n{caption(table)}"
+    return f"{plain.markdown(display(table), LEFT)}\n{plain.escape(caption(table))}"
 
 
 def latex(table: pd.DataFrame, where: str, label: str) -> str:

@@ -20,7 +20,7 @@ def csv(table: pd.DataFrame) -> str:
     table = table.copy()
     for column in [c for c in table if str(c).endswith(" each")]:
         table[column] = [" ".join(map(repr, each)) for each in table[column]]
-    return table.to_csv(index=False, lineterminator="\n")
+    return plain.csv(table)
 
 
 def markdown(table: pd.DataFrame) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 
-from bench.results import Bits, load, read_outcomes
+from bench.results import Bits, Stored, load, read_run, run_folders
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,21 +38,22 @@ def remembered(size: int) -> Callable[[Read[P, T]], Read[P, T]]:
 
 def _stamp(folder: Path) -> Stamp:
     """Changes with the files of a run folder, or of all run folders below a results folder."""
-    found = ((path, path.stat()) for path in sorted(folder.rglob("*")) if path.name in FILES)
+    paths = [run / name for run in run_folders(folder) or [folder] for name in FILES]
+    found = ((path, path.stat()) for path in paths if path.exists())
     return tuple((str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in found)
 
 
 @remembered(1)
 def rows(results: Path) -> pd.DataFrame:
     """`results.load()`."""
-    return load(results)
+    return load(results, _run)
 
 
 @remembered(1024)
-def _outcomes(folder: Path) -> dict[str, Bits]:
-    return read_outcomes(folder)
+def _run(folder: Path) -> Stored:
+    return read_run(folder)
 
 
 def outcomes(results: Path, runs: Iterable[str]) -> dict[str, Bits]:
     """Which images each model of these runs got right, by the key of the row."""
-    return {key: bits for run in runs for key, bits in _outcomes(results / run).items()}
+    return {key: bits for run in runs for key, bits in _run(results / run)[1].items()}

@@ -20,6 +20,7 @@ MARKERS = "osD^vP*X<>"
 LETTERS = 18  # of a title, in an inch
 STYLE = {
     "font.size": 7,
+    "text.parse_math": False,  # names may hold dollars
     "axes.titlesize": 7,
     "axes.labelsize": 7,
     "xtick.labelsize": 6.5,

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.numbers import radius
-from bench.report import stored
+from bench.report import plain, stored
 from bench.report.boards import Board
 from bench.report.files import Content, figure
 from bench.report.studio import Draw
@@ -30,10 +30,10 @@ def files(results: Path) -> dict[str, Content]:
         drawn = {"eps": curves} | {setting: over_effort(rows, setting) for setting in EFFORTS}
         drawn = {axis: points for axis, points in drawn.items() if not points.empty}
         for axis, points in drawn.items():
-            made |= {f"{board.slug}-{axis}.csv": points.to_csv(index=False)}
+            made |= {f"{board.slug}-{axis}.csv": plain.csv(points)}
             made |= figure(f"{board.slug}-{axis}", _drawn(board, axis, points, rows))
         table = areas(rows, curves)
-        made |= {} if table.empty else {f"{board.slug}-areas.csv": table.to_csv(index=False)}
+        made |= {} if table.empty else {f"{board.slug}-areas.csv": plain.csv(table)}
         sections += [_section(board, list(drawn), table)] if drawn else []
     return {"sweeps.md": "\n".join(sections), **made} if made else {}
 
@@ -50,7 +50,7 @@ def _drawn(board: Board, axis: str, points: pd.DataFrame, rows: pd.DataFrame) ->
 
 def _section(board: Board, axes: list[str], table: pd.DataFrame) -> str:
     images = "\n".join(f"![over {axis}]({board.slug}-{axis}.png)" for axis in axes)
-    return "\n".join([f"## {board.title}\n", *([] if table.empty else _table(table)), f"{images}\n"])
+    return "\n".join([f"## {plain.escape(board.title)}\n", *([] if table.empty else _table(table)), f"{images}\n"])
 
 
 def _table(table: pd.DataFrame) -> list[str]:
@@ -60,7 +60,7 @@ def _table(table: pd.DataFrame) -> list[str]:
         say = partial(_eps, largest=line["largest"])
         middle = _between(say, line["median"], line["median low"], line["median high"])
         cells = (line["panel"], line["recipe"], area, middle, line["seeds"])
-        lines.append("| " + " | ".join(str(cell).replace("|", r"\|") for cell in cells) + " |")
+        lines.append("| " + " | ".join(plain.escape(str(cell)) for cell in cells) + " |")
     note = (
         "Area below the curve from 0 to the largest radius, of a perfect model's; median eps: the smallest radius that "
         "breaks at least half of the images. In brackets 95 % intervals of one seed; of several, mean -+ std, and the "

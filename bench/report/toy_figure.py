@@ -71,7 +71,7 @@ def files() -> dict[str, Content]:
     """toy.md with its figure and numbers."""
     weak = toy.Weak()
     curves, walks = radii(), trainings(weak)
-    numbers = pd.concat([curves, walks]).to_csv(index=False, lineterminator="\n")
+    numbers = plain.csv(pd.concat([curves, walks]))
     return {"toy.md": _page(weak, walks), "toy.csv": numbers, **figure("toy", partial(draw, curves, walks, weak))}
 
 

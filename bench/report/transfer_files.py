@@ -13,6 +13,7 @@ from bench.report.boards import Board
 from bench.report.files import Content, figure, file_name
 from bench.report.transfer import Matrix, matrices
 from bench.report.words import MISSING
+from bench.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,7 +69,7 @@ def print_transfer(results: Path, console: "Console", only: Set[str] | None = No
         for part, heading in ((shown, title), (summary(matrix), "")):
             console.print(plain.terminal(part, TEXT, heading))
         for line in [HEAD + ALL.format(n=board.n), BOUNDS, *notes(matrix), ""]:
-            console.print(Text(line, "dim"))
+            console.print(Text(printable(line), "dim"))
 
 
 def grid(matrix: Matrix, value: str = "", mark: Mark = lambda text, itself, strongest: text) -> pd.DataFrame:
@@ -114,11 +115,11 @@ def _section(matrix: Matrix, title: str, slug: str) -> str:
     def mark(text: str, itself: bool, strongest: bool) -> str:
         return f"*{text}*" if itself else f"**{text}**" if strongest else text
 
-    said = "".join(f"- {note}\n" for note in notes(matrix))
+    said = "".join(f"- {plain.escape(note)}\n" for note in notes(matrix))
     every = f"{plain.markdown(grid(matrix, mark=mark), TEXT)}\n{HEAD}{_all(matrix)}\n"
     both = f"{plain.markdown(grid(matrix, 'both'), TEXT)}\n{BOTH}\n"
     bounds = f"{plain.markdown(summary(matrix), TEXT)}\n{BOUNDS}\n"
-    return f"## {title}\n\n{every}\n{both}\n{bounds}\n{said}\n![heat map]({slug}.png)\n"
+    return f"## {plain.escape(title)}\n\n{every}\n{both}\n{bounds}\n{said}\n![heat map]({slug}.png)\n"
 
 
 def _latex(matrix: Matrix, title: str, slug: str) -> str:

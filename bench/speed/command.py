@@ -73,7 +73,7 @@ def measure_speed(terms: Terms) -> int:
     images = f"{terms.dataset}, first {terms.limit} test images, " if attacked else ""
     title = f"{images}{terms.repeats} repeats, {machine(device)}"
     text = f"# Speed\n\n{title}\n\n{plain.markdown(display(lines), LEFT)}\n{NOTE}\n"
-    rows, folder = frame(lines).to_csv(index=False, lineterminator="\n"), terms.reports / "speed"
+    rows, folder = plain.csv(frame(lines)), terms.reports / "speed"
     write_atomically(folder / "speed.md", lambda file: file.write(text.encode()))
     write_atomically(folder / "speed.csv", lambda file: file.write(rows.encode()))
     for model, shown in display(lines).groupby("Model", sort=False):

@@ -116,12 +116,13 @@ def _section(
             body.append(f"### {item.name}\n\n{item.about}\n")
     every = [entry for part in ledger.values() for entry in part]
     pairs, name = list(orders(every)), f"{scale.slug}-ledger"
-    made[f"{name}.csv"] = frame(every).to_csv(index=False, lineterminator="\n")
+    made[f"{name}.csv"] = plain.csv(frame(every))
     made[f"{name}.md"] = (
-        f"# {study.about}\n\n{scale.title}\n\n{plain.markdown(brief(every), ('Item', 'Number', 'Status'))}"
+        f"# {study.about}\n\n{plain.escape(scale.title)}\n\n"
+        f"{plain.markdown(brief(every), ('Item', 'Number', 'Status'))}"
     )
-    made[f"{scale.slug}-comparisons.csv"] = compared(pairs).to_csv(index=False, lineterminator="\n")
-    head = [f"## {scale.title}\n", *sentences(study, every, pairs, pictures, scale), _trouble(rows)]
+    made[f"{scale.slug}-comparisons.csv"] = plain.csv(compared(pairs))
+    head = [f"## {plain.escape(scale.title)}\n", *sentences(study, every, pairs, pictures, scale), _trouble(rows)]
     more = f"Every printed number, one by one: [ledger]({name}.md).\n"
     return "\n".join([*filter(None, head), overview(study, ledger, pairs, pictures, scale.papers), more, *body]), made
 
@@ -132,7 +133,7 @@ def _table_files(item: Item, ledger: list[Entry], scale: Scale) -> dict[str, Con
     table, name = drawn(ledger), f"{scale.slug}-{file_name(item.name)}"
     caption = f"{item.name}. {item.about} {scale.title}. {LEGEND}"
     return {
-        f"{name}.csv": frame(ledger).to_csv(index=False, lineterminator="\n"),
+        f"{name}.csv": plain.csv(frame(ledger)),
         f"{name}.tex": latex(table, caption, f"tab:{name}"),
     }
 
@@ -146,7 +147,7 @@ def _figure_files(item: Item, drawing: Drawing, shown: Shown) -> dict[str, Conte
     picture = drawing.draw(shown, f"{item.name}: {shown.scale.title}")
     if picture is None:
         return {}
-    points = drawing.points(shown).to_csv(index=False, lineterminator="\n")
+    points = plain.csv(drawing.points(shown))
     return {f"{name}.csv": points, **figure(name, picture)}
 
 
