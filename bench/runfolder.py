@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
@@ -115,24 +116,29 @@ def fingerprints(models: Mapping[str, Views]) -> dict[str, dict[str, str]]:
 
 def check_weights(path: Path, views: Views) -> None:
     """BadInput where models loaded from a file are others than job.json beside it tells of; older ones tell of none."""
-    weights = read_job(path.parent).get("weights", {})
     (epoch,) = (epoch for epoch, name in FILES.items() if name == path.name)
-    told = weights.get(epoch) if isinstance(weights, dict) else None
-    now = fingerprints({epoch: views})[epoch] if told is not None else {}
-    if other := next((view for view in now if told.get(view) != now[view]), None):
-        raise BadInput(
-            f"{path} was changed after it was trained: the fingerprint of its view {other} is {now.get(other)}, and "
-            f"{told.get(other)} in job.json; {REPLACE}"
-        )
+    told = known_fingerprints(path.parent).get(epoch)
+    now = {} if told is None else fingerprints({epoch: views})[epoch]
+    for view, digits in now.items():
+        if told is not None and told.get(view) != digits:
+            raise BadInput(
+                f"{path} was changed after it was trained: the fingerprint of its view {view} is {digits}, and "
+                f"{told.get(view)} in job.json; {REPLACE}"
+            )
+
+
+def known_fingerprints(folder: Path) -> dict[str, dict[str, str]]:
+    """Of a run's weights, by epoch and view; nothing of a run that was trained before they were kept."""
+    weights: Any = read_job(folder).get("weights", {})  # which `read_job` has looked at
+    return {**weights}
 
 
 def remember_weights(folder: Path, models: Mapping[str, Views]) -> None:
     """Add the fingerprints of trained models, by epoch and view, to a job.json of before they were kept there."""
-    job = read_job(folder)
-    known = job.get("weights", {})
-    weights = {**(known if isinstance(known, dict) else {}), **fingerprints(models)}
+    known = known_fingerprints(folder)
+    weights = known | fingerprints(models)
     if weights != known:
-        write_json(folder / "job.json", job | {"weights": weights})
+        write_json(folder / "job.json", read_job(folder) | {"weights": weights})
 
 
 def is_settled(folder: Path, epochs: tuple[str, ...]) -> bool:
