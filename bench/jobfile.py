@@ -37,7 +37,7 @@ def _is_fingerprints(value: object) -> bool:
 FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = (
     {"status": ("a text", _is_text)}
     | dict.fromkeys(("name", "recipe", "data", "budget", "precision", "source", "spec"), ("one line", _is_line))
-    | dict.fromkeys(("name", "dataset", "model"), ("a name", is_name))
+    | dict.fromkeys(("dataset", "model"), ("the name of a folder", is_folder))
     | dict.fromkeys(("seed", "images", "classes", "best_epoch", "threads"), ("a whole number", _is_count))
     | dict.fromkeys(("seconds", "peak_mib"), ("a number", is_finite))
     | dict.fromkeys(("settings", "alarms"), ("a list of texts", _is_texts))
