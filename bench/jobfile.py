@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bench.disk import is_finite, is_run
+from bench.disk import is_finite, is_folder, is_run
 from bench.text import printable
 
 MOST = 2**63 - 1  # seeds and sizes

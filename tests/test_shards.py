@@ -22,6 +22,7 @@ from bench.merge import settings_of
 from bench.parts import album_path, assemble, read_parts
 from bench.results import load, read_outcomes, read_rows, run_folders, store, write_json
 from bench.shards import Shard
+from bench.stats import wilson
 from bench.threat import L2, Linf
 
 COUNT = 3
@@ -199,7 +200,7 @@ def test_shards_may_follow_each_other_in_one_folder_and_are_not_done_twice(bench
     assert (code, err) == (0, "")
     code, out, _ = bench(*asked, "--shard", "1/3")
     assert "all cells are whole; next: bench report" in out
-    assert bench(*asked, "--results", "trained")[2] == ""
+    assert bench(*asked)[2] == ""
     folder = folder_of(home / "trained")
     assert not list(folder.glob("part*"))
     assert len(list(folder.glob("adversarial-*"))) == 1
@@ -251,7 +252,8 @@ def test_an_outside_model_is_judged_in_shards_too(bench, tmp_path):
         assert bench(*asked, "--results", f"part{index}", "--save-adv", "--shard", f"{index}/2")[0] == 0
     assert bench("merge", "part1", "part2", "--into", "all")[0] == 0
     assert same(tmp_path / "whole", tmp_path / "all")
-    code, _, err = bench(*asked, "--shard", "1/2", "--model-info", "x.json", "--attacks", "AutoAttack")
+    asked[asked.index("PGD-3")] = "AutoAttack"
+    code, _, err = bench(*asked, "--shard", "1/2", "--model-info", "x.json")
     assert (code, "merge the shards, then give it without --shard" in err) == (2, True)
 
 
@@ -278,9 +280,15 @@ def test_too_many_shards_for_the_images_are_refused(bench, home):
     assert (code, err) == (2, "bench: --shard 1/4: 290 images are 3 blocks of 128, so at most 3 shards\n")
 
 
+def with_value(row, bits):
+    low, high = wilson(int(bits.sum()), len(bits))
+    return replace(row, value=float(bits.mean()), ci_low=low, ci_high=high)
+
+
 def other_bits(folder):
     row = next(row for row in read_rows(folder) if row.name == "PGD-3")
-    store(folder, row, ~read_outcomes(folder)[row.key])
+    bits = ~read_outcomes(folder)[row.key]
+    store(folder, with_value(row, bits), bits)
 
 
 def other_value(folder):
@@ -342,7 +350,9 @@ def test_settings_that_a_run_was_made_before_are_at_their_defaults(tmp_path):
 def test_a_part_that_another_host_has_otherwise_is_refused(bench, home):
     part = next(part for part in read_parts(folder_of(home / "part2")) if part.row.name == "PGD-3")
     shutil.copytree(home / "part2", home / "other")
-    replace(part, outcome=replace(part.outcome, right=~part.outcome.right)).write(folder_of(home / "other"))
+    right = ~part.outcome.right
+    other = replace(part, row=with_value(part.row, right), outcome=replace(part.outcome, right=right))
+    other.write(folder_of(home / "other"))
     code, _, err = bench("merge", "part2", "other", "--into", "new")
     assert (code, "have other outcomes of shard 2/3 of PGD-3 L2 accuracy" in err) == (2, True)
 
