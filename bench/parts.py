@@ -63,7 +63,7 @@ def read_part(path: Path) -> Part:
     remedy = "delete it and judge its shard again"
     try:
         part = _part(read_json(path))
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise BadInput(f"{path} cannot be read ({printable(error, 200)}); {remedy}") from error
     if path.name != part.name:
         raise BadInput(f"{path} holds another part, {part.name}; it was renamed or changed: {remedy}")
