@@ -33,6 +33,21 @@ def check_row(row: Row) -> None:
         raise ValueError(fault)
 
 
+def check_value(row: Row) -> None:
+    """ValueError where the value, the number of images and the interval of a row contradict each other."""
+    value, low, high = row.value, row.ci_low, row.ci_high
+    if value is None:
+        return
+    if row.metric in ("accuracy", "success rate"):
+        right = round(value * row.n)
+        if not row.n or abs(right / row.n - value) > NEAR:
+            raise ValueError(f"the value is {value:.6g}, not a share of {row.n} images")
+        if not _is_interval_of(row, *wilson(right, row.n)):
+            raise ValueError(f"the value is {value:.6g}, and its interval [{low}, {high}] is that of another")
+    elif (low is not None or high is not None) and (low is None or high is None or not low <= value <= high):
+        raise ValueError(f"the value is {value:.6g}, outside its interval [{low}, {high}]")
+
+
 def check_outcomes(bits: NDArray[Any]) -> None:
     """ValueError where an array is not one bit an image."""
     if bits.dtype != np.bool_ or bits.ndim != 1:
@@ -155,16 +170,6 @@ def _value(row: Row, value: float) -> Iterator[str]:
         yield f"the value is {value}, not a share from 0 to 1" if share else f"the value is {value}"
     elif math.isinf(value) and row.metric != "median radius":
         yield f"the value is {value}"
-    elif row.metric in ("accuracy", "success rate"):
-        right = round(value * row.n)
-        if not row.n or abs(right / row.n - value) > NEAR:
-            yield f"the value is {value:.6g}, not a share of {row.n} images"
-        elif not _is_interval_of(row, *wilson(right, row.n)):
-            yield f"the value is {value:.6g}, and its interval [{row.ci_low}, {row.ci_high}] is that of another"
-    elif row.ci_low is not None or row.ci_high is not None:
-        low, high = row.ci_low, row.ci_high
-        if low is None or high is None or not low <= value <= high:
-            yield f"the value is {value:.6g}, outside its interval [{low}, {high}]"
 
 
 def _is_interval_of(row: Row, low: float, high: float) -> bool:

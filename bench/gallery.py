@@ -87,4 +87,7 @@ def _stamp(path: Path) -> str:
     if not path.exists():
         return ""
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        return next(csv.DictReader(file), {}).get("made_of", "")
+        try:
+            return next(csv.DictReader(file), {}).get("made_of", "")
+        except csv.Error:
+            return ""

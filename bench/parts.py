@@ -12,7 +12,7 @@ import numpy as np
 from bench.adversarial import joined, read_album
 from bench.attacks import AttackSpec
 from bench.conditions import Clean, Condition, Minimised, Reading
-from bench.consistency import check_bits
+from bench.consistency import check_bits, check_value
 from bench.disk import is_name, read_json
 from bench.errors import BadInput
 from bench.judge import Outcome
@@ -104,6 +104,7 @@ def _check_part(part: Part) -> None:
         raise ValueError(f"it has outcomes of {len(outcome.right)} images, and shard {part.shard} is of {len(ids)}")
     if row.status != "ok":
         raise ValueError("it is of a cell that failed")
+    check_value(row)
     check_bits(row, outcome.right)
     if outcome.values:
         distances = np.array(outcome.values)

@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 
-from bench.consistency import check_bits, check_outcomes, check_row
+from bench.consistency import check_bits, check_outcomes, check_row, check_value
 from bench.disk import TEMPORARY, read_json
 from bench.errors import BadInput
 from bench.jobfile import check_job
@@ -107,7 +107,7 @@ def write_csv(path: Path, columns: list[str], rows: list[dict[str, object]]) -> 
 
 def store(folder: Path, row: Row, bits: Bits | None) -> None:
     """Add one measurement to a run folder, in the place of an older one of the same model with the same key."""
-    rows, outcomes = read_run(folder)
+    rows, outcomes = read_run(folder, compare=False)
     if bits is not None:
         content: dict[str, Any] = outcomes | {row.key: bits}  # Any: savez has keywords of other types
         write_atomically(folder / "outcomes.npz", lambda file: np.savez_compressed(file, **content))
@@ -127,12 +127,13 @@ def read_rows(folder: Path) -> list[Row]:
 def read_run(folder: Path, compare: bool = True) -> Stored:
     """The rows of a run folder, and the outcome of each image by the key of the row; a row may have none.
 
-    BadInput where a row, or (compare) a row and the outcomes of its images, cannot be what was measured.
+    BadInput where a row cannot be one, or (compare) contradicts itself or the outcomes of its images.
     """
     lines = _lines(folder / "results.csv")
     outcomes = _outcomes(folder / "outcomes.npz", {row.key for row in lines.values()})
     for line, row in lines.items() if compare else ():
         try:
+            check_value(row)
             if row.key in outcomes:
                 check_bits(row, outcomes[row.key])
         except ValueError as error:

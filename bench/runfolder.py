@@ -57,6 +57,9 @@ def forget(folder: Path) -> None:
     with locked(folder):
         for path in own_files(folder, *TRAINED, *MEASURED):
             path.unlink()
+        for place in (folder / name for name in SUBFOLDERS):
+            if place.is_dir() and not place.is_symlink() and not any(place.iterdir()):
+                place.rmdir()
 
 
 def own_files(folder: Path, *patterns: str) -> list[Path]:

@@ -22,8 +22,9 @@ from bench.job import Job
 from bench.plan import Plan
 from bench.recipe import RECIPES
 from bench.report import exhibit_files
-from bench.report.exhibits import cosine, cosines, curves, ends, exhibited, gradients, maps, masking, overfitting
+from bench.report.exhibits import cosine, cosines, curves, ends, exhibited, gradients, maps, masking, overfitting, read
 from bench.report.files import replace_files
+from bench.report.training import training
 from bench.results import write_csv, write_json
 from bench.rows import Model
 from bench.runfolder import forget
@@ -319,3 +320,58 @@ def test_a_file_that_is_no_exhibit_is_named(tmp_path):
     with pytest.raises(BadInput, match=r"loss\.csv is no loss exhibit .* delete it"):
         exhibit_files.files(tmp_path)
     assert json.loads((folder.parent / "job.json").read_text())["budget"] == "quick"
+
+
+LOSS = "n,direction,eps,step,mean,q10,q90,accuracy\n" + "".join(
+    f"9,{way},0.2,{step},1.0,0.5,2.0,0.5\n"
+    for way, step in [("attack", 0), ("attack", 1), ("attack", -1), ("random", 1)]
+)
+GRADIENT = "n,image,squared,right\n3,0,0.5,True\n3,1,0.25,False\n3,2,0.0,True\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "old", "new"),
+    [
+        ("loss", LOSS, "", ""),
+        ("gradient", GRADIENT, "", ""),
+        ("gradient", GRADIENT, "3,2,0.0,True", "3,2"),
+        ("gradient", GRADIENT, "True", "yes"),
+        ("gradient", GRADIENT, "0.25", "inf"),
+        ("gradient", GRADIENT, "0.25", "=cmd"),
+        ("loss", LOSS, "random", "sideways"),
+        ("loss", LOSS, "0.5,2.0", ",2.0"),
+        ("loss", LOSS, LOSS, ""),
+        ("features", "when,channel,height,width,pixels\nbefore,0,2,2,1 2 3\nafter,0,2,2,1 2 3 4\n", "", ""),
+        ("batchnorm", "layer,channel\n1,0\n", "", ""),
+    ],
+)
+def test_a_damaged_exhibit_is_one_line(tmp_path, kind, text, old, new):
+    path = tmp_path / f"{kind}.csv"
+    path.write_text(text.replace(old, new) if old else text)
+    if not old and kind in ("loss", "gradient"):
+        assert len(read(path, kind)) == len(text.splitlines()) - 1
+        return
+    with pytest.raises(BadInput, match=rf"{kind}\.csv is no {kind} exhibit \(.*\); delete it and run again") as raised:
+        read(path, kind)
+    assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "epoch\n1\n",
+        "epoch,seconds\n1\n",
+        "epoch,seconds\ninf,1\n",
+        "epoch,seconds\n1,\n",
+        "\xff",
+        "epoch,seconds\n1,\0",
+    ],
+)
+def test_a_damaged_training_log_is_one_line(tmp_path, text):
+    (tmp_path / "train.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(
+        BadInput, match=r"train\.csv line \d: .*; put a copy in its place, or take the file away"
+    ) as raised:
+        training(tmp_path)
+    assert str(raised.value).isprintable()

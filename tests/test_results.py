@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from result_files import ROW, measure
 
-from bench.consistency import check_bits, check_row
+from bench.consistency import check_bits, check_row, check_value
 from bench.errors import BadInput
 from bench.results import (
     COLUMNS,
@@ -297,6 +297,7 @@ def test_other_numbers_than_accuracies_have_rules_of_their_own(
     low, high = wilson(6, 8) if metric == "success rate" else (None, None)
     row = half(metric=metric, value=value, n=n, ci_low=low, ci_high=high)
     check_row(row)
+    check_value(row)
     with nullcontext() if fits else pytest.raises(ValueError, match=r"n is|the value is"):
         check_bits(row, np.arange(10) < right)
 

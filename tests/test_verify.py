@@ -24,6 +24,7 @@ from bench.evaluate import outcomes
 from bench.foreign import is_foreign, read_foreign
 from bench.results import read_outcomes, read_rows, run_folders, store
 from bench.seeding import seeded
+from bench.stats import wilson
 from bench.threat import L2, Linf, slack
 
 BALLS = [Linf(8 / 255), L2(0.5)]
@@ -321,7 +322,8 @@ def test_bits_and_row_follow_the_images_that_are_kept_later(bench, folder, tmp_p
     true = read_outcomes(plain)[row.key]
     other = true.copy()
     other[(~true).nonzero()[0][-1]] = True
-    store(plain, replace(row, value=float(other.mean())), other)
+    low, high = wilson(int(other.sum()), len(other))
+    store(plain, replace(row, value=float(other.mean()), ci_low=low, ci_high=high), other)
     assert bench(*asked, "--save-adv")[0] == 0
     assert (read_outcomes(plain)[row.key] == true).all()
     assert row in read_rows(plain)

@@ -1,7 +1,9 @@
 """What the exhibits in run folders say (`bench run --exhibits`), as tables; and how far trainings overfit."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,12 +13,19 @@ from bench.errors import BadInput
 from bench.report.naming import labels
 from bench.report.training import training
 from bench.results import read_job, run_folders
+from bench.text import printable
 
 COLUMNS = {
     "gradient": ["n", "image", "squared", "right"],
     "batchnorm": ["layer", "channel"],
     "features": ["when", "channel", "height", "width", "pixels"],
     "loss": ["n", "direction", "eps", "step", "mean", "q10", "q90", "accuracy"],
+}
+TYPES: Mapping[str, Callable[[Any], bool]] = {  # of columns that are no numbers
+    "right": pd.api.types.is_bool_dtype,
+    "when": pd.api.types.is_string_dtype,
+    "direction": pd.api.types.is_string_dtype,
+    "pixels": lambda dtype: True,  # a text, or the number of a map of one pixel
 }
 WHOSE = ["dataset", "model", "recipe", "run", "seed", "budget", "view", "epoch"]
 STATISTICS = {"running_mean": "Running mean", "running_var": "Running variance", "weight": "Scale", "bias": "Shift"}
@@ -41,9 +50,10 @@ def runs(results: Path) -> Iterator[dict[str, object]]:
     """Trainings below a results folder: dataset, model, recipe, run, seed, budget."""
     for folder in run_folders(results):
         parts = folder.relative_to(results).parts
-        if len(parts) == 4:  # a model from outside has no recipe, hence three
-            dataset, model, recipe, last = parts
-            seed = int(last.partition("-")[0].removeprefix("s"))
+        seeded = re.fullmatch(r"s([0-9]{1,19})-.*", parts[-1]) if len(parts) == 4 else None  # from outside: three
+        if seeded:
+            dataset, model, recipe, _ = parts
+            seed = int(seeded[1])
             line: dict[str, object] = {"dataset": dataset, "model": model, "recipe": recipe, "run": "/".join(parts)}
             yield line | {"seed": seed, "budget": str(read_job(folder).get("budget", ""))}
 
@@ -62,8 +72,14 @@ def read(path: Path, kind: str) -> pd.DataFrame:
         table = pd.read_csv(path)
         if table.empty or not {*COLUMNS[kind]} <= {*table.columns}:
             raise ValueError("not its columns")
-    except ValueError as error:  # of pandas' parser too
-        raise BadInput(f"{path} is no {kind} exhibit ({error}); delete it and run again with --exhibits") from error
+        for name in COLUMNS[kind]:
+            column, wanted = table[name], TYPES.get(name, pd.api.types.is_numeric_dtype)
+            if column.isna().any() or not wanted(column.dtype) or (name not in TYPES and not np.isfinite(column).all()):
+                raise ValueError(f"{name} is not what it says in every line")
+        SUMMARIES[kind](table)
+    except (ValueError, KeyError, IndexError, OverflowError) as error:  # of pandas' parser too
+        reason = printable(error, 100)
+        raise BadInput(f"{path} is no {kind} exhibit ({reason}); delete it and run again with --exhibits") from error
     return table
 
 
@@ -146,3 +162,11 @@ def overfitting(rows: pd.DataFrame) -> pd.DataFrame:
     how = {"seeds": "sum", "epochs": "max", "best epoch": "mean", "best": "mean", "last": "mean"}
     table = named.groupby("model", sort=False).agg(how).reset_index()
     return table.assign(gap=table["best"] - table["last"])
+
+
+SUMMARIES: Mapping[str, Callable[[pd.DataFrame], object]] = {  # what a table of the kind must give
+    "gradient": lambda table: gradients({"": table}),
+    "loss": lambda table: ends({"": table}),
+    "batchnorm": cosines,
+    "features": masking,
+}

@@ -10,6 +10,9 @@ import pandas as pd
 from bench.errors import BadInput
 from bench.report.stored import remembered
 from bench.results import read_job
+from bench.text import printable
+
+AWAY = "put a copy in its place, or take the file away: the run is shown without its training's curve"
 
 
 class Trained(NamedTuple):
@@ -42,15 +45,18 @@ def training(folder: Path) -> pd.DataFrame:
     path = folder / "train.csv"
     if not path.exists():
         return pd.DataFrame({"epoch": [], "seconds": []}, dtype=float)
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         lines = csv.reader(file)
-        columns = next(lines, [])
-        if not {"epoch", "seconds"} <= set(columns):
-            raise BadInput(f"{path} line 1: not the columns of a training log; delete {folder} and run again")
         try:
-            rows = [dict(zip(columns, map(_number, line), strict=True)) for line in lines]
-        except ValueError as error:
-            raise BadInput(f"{path} line {lines.line_num}: {error}; delete {folder} and run again") from error
+            columns = next(lines, [])
+            if not {"epoch", "seconds"} <= set(columns):
+                raise ValueError("not the columns of a training log")
+            rows = [dict(zip(columns, map(_number, line), strict=True)) for line in lines if line]
+            if odd := [name for row in rows for name in ("epoch", "seconds") if not 0 <= row[name] < math.inf]:
+                raise ValueError(f"{odd[0]} is no number from 0 up")
+        except (ValueError, csv.Error) as error:
+            line = max(1, lines.line_num)
+            raise BadInput(f"{path} line {line}: {printable(error, 100)}; {AWAY}") from error
     return pd.DataFrame(rows, columns=columns, dtype=float)
 
 
