@@ -48,8 +48,11 @@ class Foreign:
 def is_foreign(path: Path) -> bool:
     """Whether a file is said to hold another tool's images: an archive of ours says what its images are of."""
     if path.suffix == ".npz" and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            return "about.npy" not in archive.namelist()
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return "about.npy" not in archive.namelist()
+        except zipfile.BadZipFile:
+            return False
     return path.suffix in ENDINGS and path.suffix != ".npz"
 
 

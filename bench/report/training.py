@@ -12,7 +12,7 @@ from bench.report.stored import remembered
 from bench.results import read_job
 from bench.text import printable
 
-AWAY = "put a copy in its place, or take the file away: the run is shown without its training's curve"
+AWAY = "put a copy in its place, or take it away: the run is shown without its training's curve"
 
 
 class Trained(NamedTuple):
