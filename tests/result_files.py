@@ -43,6 +43,8 @@ ROW = Row(
     key="",
 )
 
+MADE = '{"made": "generated", "table": 32}'  # params of a corrupted row
+
 
 def measure(results: Path, attack: str, right: str | None, budget: str = "quick", **changes: Any) -> Row:
     """Store one cell. attack: empty when clean. right: a 1 for each image the model got right; None: no number."""

@@ -28,6 +28,14 @@ from bench.process_state import SETTINGS
 from bench.workers import work_through
 
 
+@pytest.fixture(autouse=True)
+def heard_interrupts():
+    """Ctrl-C is heard; a shell starts what it runs in the background with that ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def digits():
     return dataset("digits", Path()).load("test", Path())

@@ -221,7 +221,7 @@ def test_too_few_classes_are_refused_where_nothing_is_left():
     ("text", "why"),
     [
         ("CW-L2[rate=0]", "rate=0 is not a number above 0"),
-        ("CW-L2[c=inf]", "c=inf is not a number above 0"),
+        ("CW-L2[c=inf]", "c=inf is not a number"),
         ("CW-L2[kappa=-1]", "kappa=-1 is not a number from 0 up"),
         ("MI-FGSM[decay=nan]", "decay=nan is not a number"),
         ("CW-L2[searches=0]", "searches=0 is below 1"),

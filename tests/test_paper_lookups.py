@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from result_files import measure
+from result_files import MADE, measure
 
 import methods  # noqa: F401
 from bench import RECIPES, replication
@@ -209,7 +209,7 @@ def test_a_score_is_of_one_setting_and_of_all_severities(tmp_path):
     for kappa, bits in ((50.0, "1110"), (0.0, "0000")):
         params = json.dumps({"kappa": kappa})
         measure(tmp_path, "CW-L2", bits, recipe="TLAT", **CIFAR, norm="L2", eps=float("inf"), params=params)
-    measure(tmp_path, "", "1100", recipe="TLAT", **CIFAR, kind="corruption", name="fog", severity=3)
+    measure(tmp_path, "", "1100", recipe="TLAT", **CIFAR, kind="corruption", name="fog", severity=3, params=MADE)
     assert known(tmp_path, "mtlat", "Table 2(c)") == {"CW_L2": 0.75}
     assert known(tmp_path, "mtlat", "Table 2(a)") == {"Clean": 100}
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from result_files import measure
+from result_files import MADE, measure
 
 import methods  # noqa: F401
 from bench import RECIPES
@@ -249,7 +249,17 @@ def test_a_twin_whose_images_failed_gives_way_to_another(tmp_path):
 def test_a_score_is_accuracy_over_clean_accuracy(tmp_path):
     measure(tmp_path, "", "1111111100", recipe="TLAT", **CIFAR)
     for severity in range(1, 6):
-        measure(tmp_path, "", "1111000000", recipe="TLAT", **CIFAR, kind="corruption", name="fog", severity=severity)
+        measure(
+            tmp_path,
+            "",
+            "1111000000",
+            recipe="TLAT",
+            **CIFAR,
+            kind="corruption",
+            name="fog",
+            severity=severity,
+            params=MADE,
+        )
     assert found(tmp_path, "mtlat", "Table 2(a)")["TLAT", "fog"].ours.value == pytest.approx(0.5)
 
 
@@ -296,7 +306,7 @@ def test_scores_have_the_signs_that_are_printed_and_ours(tmp_path):
     for recipe, foggy in (("Standard", "1110000000"), ("Mixup", "1111000000"), ("TLAT", "1100000000")):
         measure(tmp_path, "", "1111111111", recipe=recipe, **CIFAR)
         for severity in range(1, 6):
-            cell = {"kind": "corruption", "name": "fog", "severity": severity}
+            cell = {"kind": "corruption", "name": "fog", "severity": severity, "params": MADE}
             measure(tmp_path, "", foggy, recipe=recipe, **CIFAR, **cell)
     ledger = found(tmp_path, "mtlat", "Table 2(a)")
     assert {r: ledger[r, "fog"].mark for r in ("Standard", "Mixup", "TLAT")} == {
