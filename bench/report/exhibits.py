@@ -46,6 +46,11 @@ def exhibited(results: Path) -> pd.DataFrame:
     return found[found["kind"].isin(COLUMNS)]
 
 
+def is_number(dtype: Any) -> bool:
+    """Whether a column of this type holds numbers."""
+    return bool(pd.api.types.is_numeric_dtype(dtype))
+
+
 def runs(results: Path) -> Iterator[dict[str, object]]:
     """Trainings below a results folder: dataset, model, recipe, run, seed, budget."""
     for folder in run_folders(results):
@@ -73,7 +78,7 @@ def read(path: Path, kind: str) -> pd.DataFrame:
         if table.empty or not {*COLUMNS[kind]} <= {*table.columns}:
             raise ValueError("not its columns")
         for name in COLUMNS[kind]:
-            column, wanted = table[name], TYPES.get(name, pd.api.types.is_numeric_dtype)
+            column, wanted = table[name], TYPES.get(name, is_number)
             if column.isna().any() or not wanted(column.dtype) or (name not in TYPES and not np.isfinite(column).all()):
                 raise ValueError(f"{name} is not what it says in every line")
         SUMMARIES[kind](table)
