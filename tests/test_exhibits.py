@@ -370,8 +370,6 @@ def test_a_damaged_exhibit_is_one_line(tmp_path, kind, text, old, new):
 )
 def test_a_damaged_training_log_is_one_line(tmp_path, text):
     (tmp_path / "train.csv").write_bytes(text.encode("latin-1"))
-    with pytest.raises(
-        BadInput, match=r"train\.csv line \d: .*; put a copy in its place, or take the file away"
-    ) as raised:
+    with pytest.raises(BadInput, match=r"train\.csv line \d: .*; put a copy in its place, or take it away") as raised:
         training(tmp_path)
     assert str(raised.value).isprintable()
