@@ -520,4 +520,4 @@ def test_a_set_needs_a_model_and_one_radius(bench, theirs):
     assert (code, "--eps 0 is not a Linf radius" in err) == (2, True)
     np.savez("ours.npz", about=np.array("{}"))
     code, _, err = bench("verify", "ours.npz", "--eps", "0.1")
-    assert (code, err.startswith("bench: --eps is of .pt sets, and ours.npz says itself which ball")) == (2, True)
+    assert (code, err.startswith("bench: --eps is of other tools' sets, and ours.npz says which ball")) == (2, True)
