@@ -1,7 +1,7 @@
 """Calls into code that is not ours: models, attacks, recipes, readers of data sets, plug-ins.
 
 Each such call stands inside `guarded_call()`: whatever the code does costs its own cell or job, and nothing else.
-The guard is for whole calls, not for each forward pass: it takes some 20 microseconds.
+The guard is for whole calls, not for each forward pass: it takes tens of microseconds.
 """
 
 import os
