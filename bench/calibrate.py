@@ -17,10 +17,10 @@ from bench.corruptions import CORRUPTIONS, refusal
 from bench.data import Images, dataset
 from bench.data.batches import to_float
 from bench.device import describe, pick, prepare
+from bench.identity import FROM_TEST
 from bench.inner import frozen
 from bench.judge import judge
 from bench.outside import Access, doubts, identity, load, parse_spec
-from bench.outside.identity import FROM_TEST
 from bench.outside.visitor import Visitor
 from bench.plugins import load_plugins
 from bench.results import write_json
@@ -124,7 +124,7 @@ def calibrate(terms: Terms) -> Path:
     net = loaded.net
     for remark in (*loaded.choices, *doubts(net, data, images, attacked=False)):
         print(f"{source}: {remark}", file=sys.stderr)
-    visitor = Visitor(source.name, data.name, identity(source, net, data, first))
+    visitor = Visitor(source.name, data.name, identity(source, net, first))
     found = {}
     with frozen(net):
         clean = int(judge(net, to_float(images.x), images.y, terms.batch_size).sum()) / len(images)

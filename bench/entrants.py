@@ -3,10 +3,10 @@
 import sys
 from collections.abc import Sequence
 
-from bench.checkpoint import fingerprint
 from bench.conditions import Condition
 from bench.data import Dataset, Images
 from bench.errors import BadInput
+from bench.identity import trained_identity
 from bench.matrix import Entrant, Matrix
 from bench.outside import Access, doubts, identity, load, parse_spec
 from bench.outside.run import Run
@@ -53,7 +53,7 @@ def entrants(runner: Runner, retrain: bool) -> dict[Model, Entrant]:
         nets = runner.load(job, folder) if settled and not reason else {}
         for epoch in runner.work.epochs:
             where, net = place(job.run, epoch, "main"), nets.get((epoch, "main"))
-            identity = fingerprint(net) if net else f"{where}: {reason or 'to come'}"
+            identity = trained_identity(net, runner.work.test) if net else f"{where}: {reason or 'to come'}"
             why = f"{where} has no model, its training failed: {reason}" if reason else ""
             found[Model(job, epoch, "main")] = Entrant(where, identity, net, why)
     return found
@@ -86,6 +86,6 @@ def _guest(spec: str, data: Dataset, test: Images, access: Access) -> Entrant:
         raise BadInput(f"--source {spec}: {error}") from error
     for remark in (*loaded.choices, *alarms):
         print(f"--source {spec}: {remark}", file=sys.stderr)
-    digits = identity(source, loaded.net, data, test)
+    digits = identity(source, loaded.net, test)
     run = str(source.record["run"]) if isinstance(source, Run) else Visitor(source.name, data.name, digits).run
     return Entrant(place(run, source.epoch, source.view), digits, loaded.net)

@@ -135,7 +135,7 @@ def admitted(source: Source, request: Request, terms: Terms, device: torch.devic
     alarms = doubts(loaded.net, data, exam.test, attacked)
     if alarms and not terms.anyway:
         raise BadInput(f"{source}: {'; '.join(alarms)}. To judge it as it is, give --anyway")
-    digits = identity(source, loaded.net, data, exam.test)
+    digits = identity(source, loaded.net, exam.test)
     return Candidate(exam, Visitor(source.name, data.name, digits), loaded, alarms)
 
 

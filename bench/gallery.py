@@ -10,12 +10,12 @@ import pandas as pd
 from torch import nn
 
 from bench.blame import blamed_on_model, failed_cell
-from bench.checkpoint import fingerprint
 from bench.data import Images
 from bench.disk import require_inside
 from bench.errors import Failed
 from bench.evaluate import PROTOCOL
 from bench.exhibits import EXHIBITS, Exhibit, Specimen
+from bench.identity import trained_identity
 from bench.progress import Event, Tell
 from bench.results import write_atomically
 from bench.rows import Model
@@ -64,7 +64,9 @@ class Gallery:
 
     def made_of(self, name: str, net: nn.Module, start: nn.Module | None) -> str:
         """16 digits that change with whatever an exhibit follows from."""
-        nets = [fingerprint(n) if n else "" for n in (net, start if EXHIBITS[name].beside_start else None)]
+        nets = [
+            trained_identity(n, self.images) if n else "" for n in (net, start if EXHIBITS[name].beside_start else None)
+        ]
         parts = (name, *nets, self._shown(EXHIBITS[name]).fingerprint(), self.threat, PROTOCOL)
         return sha256(repr(parts).encode()).hexdigest()[:16]
 

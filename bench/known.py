@@ -1,5 +1,6 @@
 """What a run folder knows of a cell already: its row or a shard's part of it, and its adversarial images."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +17,26 @@ from bench.shards import WHOLE, Shard
 from bench.stats import wilson
 
 
+def is_shown(rows: Sequence[Row]) -> list[bool]:
+    """Of the rows of a folder, in their order, which ones tables show: of one cell's, the last.
+
+    A cell has rows of several keys where something has changed and come back since, such as a plug-in's settings.
+    """
+    last = {_cell(row): row.key for row in rows}
+    return [last[_cell(row)] == row.key for row in rows]
+
+
+def _cell(row: Row) -> tuple[object, ...]:
+    model, condition = (row.epoch, row.view), (row.kind, row.name, row.norm, row.eps, row.severity, row.source)
+    settings = "" if row.kind == "corruption" else row.params  # such as the pictures of frost
+    return (*model, *condition, row.metric, settings, row.n, row.precision, row.protocol)
+
+
 def answered(folder: Path, model: Model, shard: Shard) -> set[str]:
-    """The keys of what this model was measured at, be it on the shard alone."""
-    bits, which = read_outcomes(folder), (model.epoch, model.view)
-    rows = [row for row in read_rows(folder) if (row.epoch, row.view) == which and row.status == "ok"]
+    """The keys of what this model was measured at, be it on the shard alone, and what tables show of it."""
+    bits, which, stored = read_outcomes(folder), (model.epoch, model.view), read_rows(folder)
+    shown = zip(stored, is_shown(stored), strict=True)
+    rows = [row for row, last in shown if last and (row.epoch, row.view) == which and row.status == "ok"]
     parts = [part for part in read_parts(folder) if part.shard == shard and part.cell[1:] == which]
     return {row.key for row in rows if row.key in bits} | {part.row.key for part in parts}
 
@@ -32,11 +49,13 @@ def twin(folder: Path, key: str, shard: Shard) -> Row | Part | None:
 
 
 def again(folder: Path, known: Row | Part, model: Model) -> None:
-    """Store what is known of a model's weights as this model's, unless it is."""
+    """Store what is known of a model's weights as this model's, unless it is there and shown."""
     row = replace(known if isinstance(known, Row) else known.row, epoch=model.epoch, view=model.view)
     if isinstance(known, Part):
         replace(known, row=row).write(folder)
-    elif row not in read_rows(folder):
+        return
+    rows = read_rows(folder)
+    if row not in rows or not is_shown(rows)[rows.index(row)]:
         store(folder, row, None)
 
 

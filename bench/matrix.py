@@ -15,6 +15,7 @@ from bench.evaluate import PROTOCOL
 from bench.exam import Exam
 from bench.guard import attack_timeout
 from bench.judge import Outcome
+from bench.known import is_shown
 from bench.price import cell_cost
 from bench.progress import Event, Tell
 from bench.results import read_outcomes, read_rows, store
@@ -71,7 +72,9 @@ class Matrix:
         found: dict[tuple[Attacked, Entrant], dict[Model, str]] = {}
         for model, target in self.targets.items():
             folder = self.results / model.subject.run
-            rows = [row for row in read_rows(folder) if (row.epoch, row.view) == (model.epoch, model.view)]
+            stored = read_rows(folder)
+            shown = [row for row, last in zip(stored, is_shown(stored), strict=True) if last]
+            rows = [row for row in shown if (row.epoch, row.view) == (model.epoch, model.view)]
             bits, said = read_outcomes(folder), {row.key for row in rows}
             answered = {row.key for row in rows if row.status == "ok" and row.key in bits}
             for condition in self.conditions:

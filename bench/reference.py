@@ -48,7 +48,7 @@ class Reference:
             for choice in loaded.choices:
                 print(f"{spec}: {choice}", file=sys.stderr)
             some, net = Images(test.x[:16].to(self.device), test.y[:16]), loaded.net
-            held = Held(net, by_chance=draws(net, data, some), identity=identity(source, net, data, some))
+            held = Held(net, by_chance=draws(net, data, some), identity=identity(source, net, some))
             self.models[spec, data.name] = held
         return self.models[spec, data.name]
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench.checkpoint import FILES, fingerprint
+from bench.checkpoint import FILES
 from bench.conditions import Condition
 from bench.errors import Failed
 from bench.evaluate import PROTOCOL
 from bench.exam import Exam
 from bench.fit import fit
 from bench.gallery import Gallery
+from bench.identity import computes, trained_identity
 from bench.job import Job
 from bench.progress import Tell
 from bench.results import read_rows, store
@@ -83,7 +84,7 @@ class Runner:
             start, models = self.start(job), self.load(job, folder)
             remember_weights(folder, by_epoch(models))
             return sum(
-                self.exam.judge(folder, Model(job, *which), net, fingerprint(net), tell)
+                self.exam.judge(folder, Model(job, *which), net, trained_identity(net, self.work.test), tell)
                 + self.gallery.fill(folder, Model(job, *which), net, start, tell)
                 for which, net in models.items()
             )
@@ -106,7 +107,7 @@ class Runner:
                 start = self.start(job)
                 for which, net in self.load(job, folder).items():
                     model = Model(job, *which)
-                    cells += self.exam.missing(folder, model, fingerprint(net)).values()
+                    cells += self.exam.missing(folder, model, trained_identity(net, self.work.test)).values()
                     exhibits += len(self.gallery.missing(folder, model, net, start))
             if training or cells or exhibits:
                 found.append(Todo(job, training, tuple(cells), exhibits))
@@ -124,7 +125,9 @@ class Runner:
             for view, net in finished(*what, folder / FILES[epoch], job.run, job.plan.ema > 0).items()
         }
         for which, net in models.items():
-            self.exam.require_judged(folder, Model(job, *which), fingerprint(net))
+            identity = trained_identity(net, self.work.test)
+            if not computes(identity):  # otherwise a plug-in may have changed, around the same weights
+                self.exam.require_judged(folder, Model(job, *which), identity)
         return models
 
     def start(self, job: Job) -> nn.Module | None:

@@ -61,7 +61,7 @@ LAYERS = [  # a module imports from the lines above its own only
     {"budgets"},
     {"holdout"},
     {"judge", "train", "work", "together"},  # cells
-    {"planted", "bisection", "arguments"},
+    {"planted", "bisection", "arguments", "identity"},
     {"unfinished"},
     {"probes"},
     {"evaluate", "price"},

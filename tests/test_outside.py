@@ -16,19 +16,23 @@ from torch import nn
 
 from bench import ATTACKS, BadInput, benchmark, dataset, load_model
 from bench.audit import SIGNS
+from bench.checkpoint import fingerprint
+from bench.conditions import Clean
 from bench.damage import damages
 from bench.data import Images
 from bench.data.batches import to_float
+from bench.exam import Exam
 from bench.external import BUDGET
+from bench.identity import COMPUTES, is_same_model, logits_digest, trained_identity
 from bench.model_info import KEYS, Measured, model_info
 from bench.models import build
 from bench.models.normalise import Normalise
-from bench.outside import Access, doubts, identity, is_same_model, load, parse_spec
+from bench.outside import Access, doubts, identity, load, parse_spec
 from bench.outside.access import ONLY_WEIGHTS, confined
-from bench.outside.identity import COMPUTES, logits_digest
 from bench.outside.visitor import Visitor
 from bench.results import load as load_rows
-from bench.results import read_job, run_folders
+from bench.results import read_job, read_rows, run_folders
+from bench.rows import Model
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 (MEANS,) = re.findall(r"```python\n(from pathlib import Path\nfrom torch.*?)```", README, re.DOTALL)
@@ -226,7 +230,7 @@ class Drawing(Scaled):
 
 def identified(spec: str) -> str:
     source = parse_spec(spec)
-    return identity(source, load(source, DIGITS, Access(Path()), "cpu").net, DIGITS, TEST)
+    return identity(source, load(source, DIGITS, Access(Path()), "cpu").net, TEST)
 
 
 def test_an_identity_holds_what_a_model_computes(tmp_path, monkeypatch):
@@ -255,7 +259,7 @@ def test_an_identity_depends_on_no_threads_and_changes_no_weight(tmp_path):
     digits = {}
     for count in (1, 3):
         torch.set_num_threads(count)
-        digits[count] = logits_digest(net, dataset("cifar10", Path()), images)
+        digits[count] = logits_digest(net, images)
         assert torch.get_num_threads() == count
     torch.set_num_threads(threads)
     assert digits[1] == digits[3] != ""
@@ -275,6 +279,49 @@ def test_logits_that_change_from_call_to_call_are_left_out_of_an_identity(tmp_pa
     assert COMPUTES not in identified(spec)
     assert identified(spec) == identified(spec)
     assert is_same_model(identified(spec), identified(spec) + f"{COMPUTES}0123")  # as from where it did not draw
+
+
+def test_what_a_model_was_measured_at_before_is_shown_again_when_it_is_again_what_it_was(tmp_path):
+    """In one folder, as of a run whose plug-in reads its settings from somewhere: each state is measured once."""
+    which = Model(Visitor("net", "digits", "identity"), "last", "main")
+    exam = Exam(TEST, 40, (Clean(),), torch.device("cpu"), "fp32", 40)
+    net, values = load_model(f"{tmp_path / write(tmp_path)}:nearest", DIGITS), []
+    for identity_now, sign in (("one", 1), ("other", -1), ("one", 1), ("one", 1)):
+        missing = exam.missing(tmp_path, which, identity_now)
+        assert bool(missing) == (len(values) < 3)
+        exam.judge(tmp_path, which, nn.Sequential(net, Signed(sign)).eval(), identity_now, lambda event: None)
+        values.append(read_rows(tmp_path)[-1].value)
+    assert values[0] == values[2] == values[3] != values[1]
+    assert len(read_rows(tmp_path)) == 2
+
+
+class Signed(nn.Module):
+    def __init__(self, sign):
+        super().__init__()
+        self.sign = sign
+
+    def forward(self, x):
+        return self.sign * x
+
+
+class Scaling(nn.Module):
+    """A layer that no part of the bench is, and whose factor no state dict holds."""
+
+    def forward(self, x):
+        if (factor := os.environ["FACTOR"]) == "none":
+            raise ValueError("no factor")
+        return x * float(factor)
+
+
+def test_a_model_trained_here_is_named_by_its_weights_unless_a_plugin_s_layers_are_in_it(monkeypatch):
+    net = build("cnn", DIGITS).eval()
+    assert trained_identity(net, TEST) == fingerprint(net)
+    mixed, found = nn.Sequential(net, Scaling()), set()
+    for factor in ("1", "2", "none"):
+        monkeypatch.setenv("FACTOR", factor)
+        found.add(trained_identity(mixed, TEST))
+        assert (COMPUTES in trained_identity(mixed, TEST)) == (factor != "none")
+    assert len(found) == 3
 
 
 def test_a_model_is_judged_anew_when_a_file_beside_it_changes(bench, tmp_path):

@@ -235,7 +235,7 @@ def test_jobs_enter_as_they_are_finished_failed_or_to_come(honest, tmp_path):
         write_json(tmp_path / job.run / "job.json", {"status": status})
         (tmp_path / job.run / "weights.safetensors").touch()
     nets = {("last", "main"): honest, ("last", "aux1"): build("cnn", DIGITS)}
-    work = SimpleNamespace(jobs=jobs, epochs=("last",))
+    work = SimpleNamespace(jobs=jobs, epochs=("last",), test=None)
     runner = SimpleNamespace(work=work, results=tmp_path, load=lambda job, folder: nets)
     done, broken, waiting = entrants(runner, retrain=False).values()
     assert (done.net, done.identity, done.place) == (honest, fingerprint(honest), jobs[0].run)

@@ -11,17 +11,18 @@ import torch
 from torch import nn
 
 from bench.blame import refused_model
-from bench.data import Dataset
+from bench.checkpoint import fingerprint
+from bench.data import Dataset, Images
+from bench.identity import joined, logits_digest, trained_identity
 from bench.modes import set_eval
 from bench.outside.access import DATA_DIR, Access
 from bench.outside.check import doubts, draws
-from bench.outside.identity import identity, is_same_model
 from bench.outside.loaded import Loaded
 from bench.outside.spec import Source, parse_spec
 from bench.places import expanded
 
 __all__ = [
-    "Access", "Loaded", "Source", "doubts", "draws", "identity", "is_same_model", "load", "load_model", "parse_spec",
+    "Access", "Loaded", "Source", "doubts", "draws", "identity", "load", "load_model", "parse_spec",
 ]  # fmt: skip
 
 
@@ -30,6 +31,17 @@ def load(source: Source, dataset: Dataset, access: Access, device: torch.device 
     loaded = source.load(dataset, access)
     with refused_model():
         return Loaded(set_eval(loaded.net.to(device)), loaded.choices)
+
+
+def identity(source: Source, net: nn.Module, test: Images) -> str:
+    """Digits that change with anything that the model's logits depend on: as `bench run` has them of its own models.
+
+    test: the first images of the test set, FROM_TEST of them or more, on the model's device.
+    """
+    if source.trained_here:
+        return trained_identity(net, test)
+    with refused_model():
+        return joined(fingerprint(net) + source.origin(net), logits_digest(net, test))
 
 
 def load_model(

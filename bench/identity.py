@@ -1,4 +1,4 @@
-"""Telling models from outside apart: by what they are made of, and by the logits that they compute.
+"""Telling models apart: by what they are made of, and by the logits that they compute.
 
 Weights and code near them are not all that logits depend on: there are settings in files, environment variables,
 buffers that no state dict holds, constants of imported packages.
@@ -14,51 +14,67 @@ from torch import Tensor, nn
 
 from bench.blame import refused_model
 from bench.checkpoint import fingerprint
-from bench.data import Dataset, Images
+from bench.data import Images
 from bench.data.batches import to_float
+from bench.errors import BadInput
 from bench.guard import guarded_call
 from bench.inner import frozen
 from bench.judge import model_logits
-from bench.outside.spec import Source
 from bench.seeding import seeded
 
 MADE_UP, FROM_TEST = 4, 4  # images that every model is asked about, in one batch
 COMPUTES = "-computes-"  # between the two parts of an identity
+OWN = ("torch", "torchvision", "bench", "methods")  # whose layers change only where PROTOCOL does
 STEPS = 2**20  # into which the largest logit is cut: coarser than the arithmetic of any machine in double precision
 
 log = logging.getLogger("bench")
 
 
-def identity(source: Source, net: nn.Module, data: Dataset, test: Images) -> str:
-    """Digits that change with anything that the model's logits depend on.
+def trained_identity(net: nn.Module, test: Images) -> str:
+    """Digits that change with anything that the logits of a model trained here depend on.
 
-    A model trained here has those of its weights alone, which `bench run` names its cells by. One whose logits change
-    from call to call has those of what it is made of alone.
+    Those of its weights alone where all its layers are of this bench and of torch, whose changes PROTOCOL counts: so
+    they were named before. A plug-in's layers may depend on more; where they cannot compute, the cells say so.
 
-    test: the first images of the test set, FROM_TEST of them or more, on the model's device.
+    test: as of `logits_digest`.
     """
-    with refused_model():
-        made_of = fingerprint(net) + source.origin(net)
-        digits = "" if source.trained_here else logits_digest(net, data, test)
+    made_of = fingerprint(net)
+    if all(type(m).__module__.partition(".")[0] in OWN for m in net.modules()):
+        return made_of
+    try:
+        return joined(made_of, logits_digest(net, test))
+    except BadInput:
+        return made_of
+
+
+def joined(made_of: str, digits: str) -> str:
+    """Both parts of an identity. The second is empty for a model whose logits change from call to call."""
     return f"{made_of}{COMPUTES}{digits}" if digits else made_of
+
+
+def computes(identity: str) -> str:
+    """The digits of the logits in an identity; empty where there are none."""
+    return identity.partition(COMPUTES)[2]
 
 
 def is_same_model(one: str, other: str) -> bool:
     """Whether two identities are of one model. What only one of them knows of the logits is not compared."""
-    (made_of, _, computes), (made_of_other, _, computes_other) = (text.partition(COMPUTES) for text in (one, other))
-    return made_of == made_of_other and (computes == computes_other or not (computes and computes_other))
+    same = one.partition(COMPUTES)[0] == other.partition(COMPUTES)[0]
+    return same and (computes(one) == computes(other) or not (computes(one) and computes(other)))
 
 
-def logits_digest(net: nn.Module, data: Dataset, test: Images) -> str:
+def logits_digest(net: nn.Module, test: Images) -> str:
     """16 digits of the logits on fixed images, made-up ones and test images; empty where a second call gives others.
 
     Computed in double precision and rounded, so that the number of threads, the device and the machine change nothing;
-    in single precision, bit for bit, where the model does not compute in double.
+    in single precision, bit for bit, where the model does not compute in double. BadInput where it computes nothing.
+
+    test: the first images of the test set, FROM_TEST of them or more, on the model's device.
     """
     with seeded("images of every identity"):
-        made_up = torch.rand(MADE_UP, *data.shape)
+        made_up = torch.rand(MADE_UP, *test.x.shape[1:])
     x = torch.cat([made_up.to(test.x.device), to_float(test.x[:FROM_TEST])])
-    with frozen(net), _one_thread(), torch.no_grad():
+    with refused_model(), frozen(net), _one_thread(), torch.no_grad():
         digests = {_digest(net, x) for _ in range(2)}
     return digests.pop() if len(digests) == 1 else ""
 
