@@ -19,6 +19,7 @@ from bench.passes import counting
 from bench.precision import choose_precision
 from bench.results import Bits
 from bench.seeding import image_stream, seeded
+from bench.stats import exceeds
 
 FARTHER = (1.01, 1.1)  # times as far as the copy's border, which lies within rounding of the model's
 DOUBTFUL = 0.002  # share of images that a doubt must exceed, by more than chance (AutoAttack's threshold for Square)
@@ -44,12 +45,10 @@ class Outcome:
     @property
     def verdict(self) -> str:
         """`ok`, or what the attack itself found suspicious."""
-        from scipy.stats import binom
-
         reasons = [
             f"{reason} ({min(images, self.seen)} of {self.seen} images)"
             for reason, images in self.doubts.items()
-            if binom.sf(images - 1, self.seen, DOUBTFUL) < 0.05
+            if exceeds(min(images, self.seen), self.seen, DOUBTFUL) < 0.05
         ]
         return f"suspect: {'; '.join(reasons)}" if reasons else "ok"
 

@@ -105,7 +105,7 @@ def alarms(curve: Sequence[Mapping[str, float]], n: int, classes: int) -> list[s
     chance = 1 / classes
     if exceeds(clean, n, chance) >= SURE and wilson(clean, n)[1] < chance + (1 - chance) / 8:
         return [f"collapsed: {last['val_clean']:.1%} of the hold-out images right, chance is {chance:.1%}"]
-    if fewer(round(best["val_pgd"] * n), pgd, n) < SURE:
+    if (most := round(best["val_pgd"] * n)) > pgd and fewer(most, pgd, n) < SURE:
         return [f"robust overfitting: {_change('val_pgd', best, last)}"]
     return []
 
