@@ -14,10 +14,10 @@ from bench.data.shelf import Shelf
 from bench.device import pick, prepare
 from bench.entrants import drawn, welcomed
 from bench.errors import BadInput
-from bench.estimates import by_recipe, cost_of, duration, estimate, longest_first, transfer_seconds
+from bench.estimates import by_recipe, cost_of, duration, estimate, is_quick, longest_first, transfer_seconds
 from bench.outside import Access
 from bench.parts import lacking
-from bench.plugins import load_plugins
+from bench.plugins import has_plugins, load_plugins
 from bench.pool import logging_to, run_jobs
 from bench.progress import Progress
 from bench.report import print_boards, print_corruptions, print_transfer, write_reports
@@ -113,11 +113,13 @@ def carry_out(requests: Sequence[Request], manner: Manner, itemised: bool = Fals
         for run in {job.run for work in works for job in work.jobs}:
             forget(manner.results / run)
     failed = 0
+    # somebody's own code is kept in processes of its own, and whoever asks for processes gets them
+    beside = workers > 1 and (bool(manner.workers) or has_plugins() or not is_quick(runners, costs, workers))
     passes = sum(cost.passes for part in costs for cost in part) + sum(matrix.cost() for matrix in matrices)
     with Progress(passes) as progress:
         for runner, missing, part in zip(runners, todo, costs, strict=True):
             jobs = longest_first(missing, part) if workers > 1 else [t.job for t in missing]
-            failed += run_jobs(runner, jobs, progress, workers, manner.results / LOG)
+            failed += run_jobs(runner, jobs, progress, workers, manner.results / LOG, beside)
         torch.set_num_threads(cores())
         with logging_to(manner.results / LOG):
             failed += sum(matrix.fill(progress) for matrix in drawn(runners, guests))

@@ -9,6 +9,8 @@ from bench.price import LEARNING, cell_cost, training_cost, training_images
 from bench.runner import Runner, Todo
 from bench.workers import cores
 
+QUICK = 10.0  # seconds of work that are over sooner than a second process has started and imported torch
+FEW = 1e6  # passes above which nothing is quick, so that it need not be timed
 UNIT = (
     "a pass is one image sent forward through the network, its way back counts as two; times are of this machine, idle"
 )
@@ -53,6 +55,14 @@ def seconds_of(cost: Cost, runner: Runner, workers: int) -> tuple[float, float]:
         return 0.0, judging
     pace = measure_pace(runner.work, runner.device, cost.job.threads)
     return pace.attack * (cost.training - cost.learning) + pace.learning * cost.learning, judging
+
+
+def is_quick(runners: Sequence[Runner], costs: Sequence[Sequence[Cost]], workers: int) -> bool:
+    """Whether all that is lacking is done sooner in this process than in others that are to be started for it."""
+    if sum(cost.passes for part in costs for cost in part) > FEW:
+        return False
+    taken = [sum(seconds_of(cost, r, workers)) for r, part in zip(runners, costs, strict=True) for cost in part]
+    return sum(taken) < QUICK
 
 
 def by_recipe(runners: Sequence[Runner], costs: Sequence[Sequence[Cost]], workers: int) -> list[str]:

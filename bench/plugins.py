@@ -82,6 +82,11 @@ class Outsiders:
         return load_plugins, (tuple(_outside),)
 
 
+def has_plugins() -> bool:
+    """Whether this process has loaded anybody's FILE or MODULE."""
+    return bool(_outside)
+
+
 def _register(plugin: str, load: Callable[[], object]) -> None:
     """Import a plug-in that must add a name to some registry."""
     before = Registry.additions

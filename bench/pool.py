@@ -28,15 +28,17 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # what every other job would m
 log = logging.getLogger("bench")
 
 
-def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, log: Path) -> int:
+def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, log: Path, beside: bool = True) -> int:
     """Run every job; how many cells, and whole jobs, have failed.
+
+    beside: in so many processes side by side. Otherwise one after the other in this process, to the same numbers.
 
     Each worker judges with its share of the cores, whatever the number of jobs. It trains with `Job.threads` of them,
     whatever the number of workers: weights must not depend on what else there was to do. Failed where the disk is full.
     """
     torch.set_num_threads(max(1, cores() // workers))
     with logging_to(log):
-        if workers == 1 or len(jobs) <= 1:
+        if workers == 1 or len(jobs) <= 1 or not beside:
             return sum(attempt(runner, job, tell) for wave in waves(jobs) for job in wave)
         opening = _Opening(Outsiders(), runner, torch.get_num_threads(), log)
         lost = partial(_report, tell)

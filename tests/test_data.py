@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.datasets import load_digits
 from torchvision.datasets import CIFAR10
 
 from bench.data import DATASETS, Images, dataset
@@ -64,6 +65,12 @@ def test_digits_splits():
     assert (train.x.min(), train.x.max()) == (0, 255)
     assert set(torch.cat([train.x, test.x]).unique().tolist()) == {round(v * 255 / 16) for v in range(17)}
     assert test.y.bincount().tolist() == [30] * 10
+    stored = load_digits()  # which reads the same file, in its order
+    order = stratified(stored.target, even=True)
+    levels = torch.from_numpy(stored.images[order, None] * (255 / 16)).round()
+    assert torch.equal(test.y, torch.from_numpy(stored.target[order[:300]]))
+    assert torch.equal(test.x.double(), levels[:300])
+    assert torch.equal(train.x.double(), levels[300:][stratified(stored.target[order[300:]], even=True)])
     pixels = to_float(train.x)
     assert pixels.mean().item() == pytest.approx(data.mean[0], abs=1e-4)
     assert pixels.std().item() == pytest.approx(data.std[0], abs=1e-4)

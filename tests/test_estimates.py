@@ -1,6 +1,7 @@
 """What a dry run says before anything is done: a line a recipe, the total, and times that were measured once."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 import methods  # noqa: F401
 from bench import pace
 from bench.asked import Request
-from bench.estimates import by_recipe, cost_of, estimate, longest_first, seconds_of
+from bench.estimates import FEW, by_recipe, cost_of, estimate, is_quick, longest_first, seconds_of
 from bench.pace import SIZES, Pace, measure_pace
 from bench.price import training_cost
 from bench.runner import Runner
@@ -75,6 +76,19 @@ def test_jobs_that_cost_most_come_first(runner):
     todo = runner.todo()
     jobs = longest_first(todo, [cost_of(runner, t) for t in todo])
     assert [job.name for job in jobs] == ["PGD-AT", "R-MC-LA", "Standard"]
+
+
+@pytest.mark.parametrize(("attack", "quick"), [(1e-6, True), (0.1, False)])
+def test_work_is_quick_where_it_is_done_in_seconds(runner, measured, monkeypatch, attack, quick):
+    costs = [cost_of(runner, t) for t in runner.todo()]
+    monkeypatch.setattr(pace, "_measured", lambda *how: Pace(attack, attack))
+    assert is_quick([runner], [costs], workers=2) == quick
+
+
+def test_work_of_many_passes_is_not_quick_and_need_not_be_timed(runner, measured):
+    costs = [replace(cost_of(runner, t), evaluation=FEW) for t in runner.todo()]
+    assert not is_quick([runner], [costs], workers=2)
+    assert measured == []
 
 
 def test_a_pace_is_that_of_passes(runner, monkeypatch):
