@@ -1,6 +1,8 @@
 """`bench speed` without a clock: same work for all, outcomes counted, tables from records, peers that are not there."""
 
 import math
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +11,21 @@ import pytest
 import torch
 from test_attacks_exact import linear
 
+from bench import Untargeted
 from bench.data import Images, dataset
+from bench.inner import Ascent
 from bench.models import build
 from bench.plugins import load_plugins
+from bench.precision import is_bf16_native
 from bench.report import boards
 from bench.seeding import seeded
 from bench.speed import PARTS, pages, peers, pictures
+from bench.speed.epochs import LOOPS, _loader
 from bench.speed.lines import compare, display, frame
-from bench.speed.parts import Subject
-from bench.speed.race import SIZE, Found, Run, flops, peak, race
+from bench.speed.race import SIZE, Found, Run, flops, frozen_name, peak, race
+from bench.speed.subject import Subject
 from bench.threat import Linf
+from methods.pgd_at import AdversarialTraining
 
 CPU = torch.device("cpu")
 
@@ -140,14 +147,65 @@ def test_the_engine_is_measured_by_the_passes_that_it_makes(subject) -> None:
     assert sum(sizes) == search.forwards == search.backwards
 
 
-def test_a_training_step_takes_ten_passes_to_attack_and_one_to_learn(subject) -> None:
+@pytest.mark.parametrize(("part", "name"), [("training", "training"), ("training.bf16", "training in bf16")])
+def test_an_epoch_takes_ten_passes_to_attack_and_one_to_learn_of_every_full_batch(subject, part, name) -> None:
     load_plugins()
-    contest = PARTS["training"](subject)
     before = [p.clone() for p in subject.model.parameters()]
-    found = contest.runners["training, PGD-AT"]()
-    contest.runners["plain loop"]()
-    assert (found.forwards, found.backwards) == (11 * 20, 11 * 20)
+    contest = PARTS[part](subject)
+    if part == "training.bf16" and not is_bf16_native(CPU):
+        assert contest.pairs == ()
+        return
+    assert contest.pairs == tuple((f"{name}, PGD-AT", loop) for loop in LOOPS)
+    found = contest.runners[f"{name}, PGD-AT"]()
+    assert (found.forwards, found.backwards) == (11 * 16, 11 * 16)  # of 20 images, in batches of 16
     assert all(torch.equal(a, b) for a, b in zip(before, subject.model.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_reference_loop_trains_on_what_the_papers_attack_finds(subject, loop) -> None:
+    """The TRADES style one to the same weights as ours, the other with statistics that every step moves."""
+    load_plugins()
+    seen, model = list[tuple[bool, torch.Tensor]](), deepcopy(subject.model).double()
+    ascent = Ascent(Linf(0.05), 3, 0.02, start="clean")
+    x, y = subject.test.x[:16].double() / 255, subject.test.y[:16]
+    ours = deepcopy(model)
+    model.register_forward_pre_hook(lambda module, inputs: seen.append((module.training, inputs[0].detach().clone())))
+    LOOPS[loop](ascent, model, torch.optim.SGD(model.parameters(), 0.05), x, y)
+    assert [training for training, _ in seen] == [loop != "TRADES-style loop"] * 3 + [True]
+    assert (seen[-1][1] - x).abs().max() == pytest.approx(0.05)
+    if loop == "TRADES-style loop":
+        loss = AdversarialTraining(Untargeted(ascent)).loss(ours.train(), x, torch.eye(10, dtype=torch.float64)[y])
+        loss.backward()
+        for a, b in zip(model.parameters(), ours.parameters(), strict=True):
+            assert torch.allclose(a, b - 0.05 * b.grad, atol=1e-9)
+
+
+def test_a_reference_loop_sees_images_through_transforms_and_all_of_them_once(subject) -> None:
+    whole = replace(subject, n=32, pad=0, flip=False)
+    batches = list(_loader(whole, whole.n))
+    x, y = (torch.cat([batch[place] for batch in batches]) for place in (0, 1))
+    wanted = subject.test.first(32)
+    assert sorted(map(tuple, x.flatten(1).tolist())) == sorted(map(tuple, (wanted.x / 255).flatten(1).tolist()))
+    assert y.bincount(minlength=10).tolist() == wanted.y.bincount(minlength=10).tolist()
+    (moved, _), *_ = _loader(replace(whole, pad=2, flip=True), whole.n)
+    assert moved.shape == (16, 1, 8, 8)
+
+
+def test_a_peer_is_raced_with_and_without_gradients_of_the_weights(subject) -> None:
+    contest = PARTS["PGD-20"](subject)
+    for name in ("plain loop", frozen_name("plain loop")):
+        asked: list[bool] = []
+        handle = subject.model.register_forward_pre_hook(
+            lambda module, inputs, asked=asked: asked.append(next(module.parameters()).requires_grad)
+        )
+        contest.runners[name]()
+        handle.remove()
+        assert asked[0] == (name == "plain loop")
+    assert all(p.requires_grad for p in subject.model.parameters())
+    ours, theirs, without = (run_of([1.0], "10"), run_of([3.0], "10"), run_of([2.0], "10"))
+    line = compare(("PGD-20", "X"), "cnn", 2, ours, theirs, 1.0, without)
+    assert (line.ratio, line.frozen_ratio) == (3, 2)
+    assert display([line]).iloc[0]["Frozen"] == "2.00"
 
 
 def test_flops_are_counted_and_the_peak_is_a_rate() -> None:

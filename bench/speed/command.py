@@ -23,8 +23,9 @@ from bench.results import write_atomically
 from bench.runfolder import failure
 from bench.runner import Runner
 from bench.speed.lines import LEFT, Line, compare, display, frame
-from bench.speed.parts import PARTS, Modelless, Subject
-from bench.speed.race import Contest, flops, peak, race
+from bench.speed.parts import PARTS, Modelless
+from bench.speed.race import Contest, flops, frozen_name, peak, race
+from bench.speed.subject import Subject
 from bench.threat import Linf
 from bench.workers import cores
 
@@ -32,8 +33,9 @@ ROOM = ("Model", "Seconds", "Theirs", "Range", "Passes", "Floor %", "Note")  # w
 NOTE = (
     "Ratio: seconds of theirs / ours, median of paired repeats, all in one process with the same threads and settings "
     "(glibc keeps freed memory, for all alike) and the same images; judging included; peers get the model as training "
-    "leaves it, with weights that take gradients. Right: images that are right after the attack, ours under any "
-    "iterate. Weaker, stronger: images that only theirs, only ours breaks. Passes: gradients per image. "
+    "leaves it, with weights that take gradients; Frozen: the same ratio where they take none. Imports and a first "
+    "call are over before the clock starts. Right: images that are right after the attack, ours under any iterate. "
+    "Weaker, stronger: images that only theirs, only ours breaks. Passes: gradients per image. "
     "Floor: the least that our passes could take at the peak of a matrix product, as a share of our seconds."
 )
 
@@ -101,12 +103,15 @@ def measured(terms: Terms, device: torch.device, parts: list[str]) -> Iterator[L
 
 
 def contest(subject: Subject, race_of: Contest, repeats: int, device: torch.device) -> list[Line]:
-    """A line for each pair of a part."""
+    """A line for each pair of a part; none where the device is not raced on."""
+    if not race_of.pairs:
+        return []
     runs = race(race_of.runners, repeats, device)
     images = to_float(subject.test.x[: min(subject.n, subject.batch_size)])
     rate = peak(device, race_of.precision) / flops(subject.model, images)
     return [
-        compare((ours, peer), subject.name, subject.n, runs[ours], runs.get(peer), rate) for ours, peer in race_of.pairs
+        compare((ours, peer), subject.name, subject.n, runs[ours], runs.get(peer), rate, runs.get(frozen_name(peer)))
+        for ours, peer in race_of.pairs
     ]
 
 
@@ -121,7 +126,9 @@ def subjects(terms: Terms, device: torch.device) -> Iterator[Subject]:
     for name, net in found:
         if wrong := doubts(net, data, test.to(device), attacked=True):
             raise BadInput(f"{name}: {'; '.join(wrong)}")
-        yield Subject(name, net, test.to(device), n, data.threat, terms.batch_size, data.num_classes)
+        yield Subject(
+            name, net, test.to(device), n, data.threat, terms.batch_size, data.num_classes, data.pad, data.flip
+        )
 
 
 def loaded(terms: Terms, data: Dataset, device: torch.device) -> list[Named]:

@@ -34,10 +34,16 @@ class Line:
     weaker: float = NAN  # images that the peer breaks and ours does not; of several runs, at any of them
     stronger: float = NAN
     note: str = ""
+    frozen_ratio: float = NAN  # as `ratio`, where the weights of the peer's model take no gradients
 
 
-def compare(names: tuple[str, str], model: str, n: int, ours: Run, theirs: Run | None, rate: float) -> Line:
-    """names: of ours and of the peer. theirs: None if that is not installed. rate: forward passes a second at peak."""
+def compare(
+    names: tuple[str, str], model: str, n: int, ours: Run, theirs: Run | None, rate: float, frozen: Run | None = None
+) -> Line:
+    """names: of ours and of the peer. theirs: None if that is not installed. rate: forward passes a second at peak.
+
+    frozen: the peer on a model whose weights take no gradients, where that was raced too.
+    """
     found, seconds = ours.found, median(ours.seconds)
     line = Line(
         ours=names[0],
@@ -51,13 +57,14 @@ def compare(names: tuple[str, str], model: str, n: int, ours: Run, theirs: Run |
     )
     if theirs is None:
         return replace(line, note="not installed")
-    ratios = [peer / us for us, peer in zip(ours.seconds, theirs.seconds, strict=True)]
+    ratios = ratios_of(ours, theirs)
     line = replace(
         line,
         peer_seconds=median(theirs.seconds),
         ratio=median(ratios),
         ratio_low=min(ratios),
         ratio_high=max(ratios),
+        frozen_ratio=NAN if frozen is None else median(ratios_of(ours, frozen)),
         note=distances(found, theirs.found),
     )
     right, other = found.right, theirs.found.right
@@ -65,6 +72,11 @@ def compare(names: tuple[str, str], model: str, n: int, ours: Run, theirs: Run |
         return line
     weaker, stronger = float((right & ~other).sum()), float((other & ~right).sum())
     return replace(line, peer_accuracy=float(other.mean()), weaker=weaker, stronger=stronger)
+
+
+def ratios_of(ours: Run, theirs: Run) -> list[float]:
+    """Seconds of theirs / ours, of each repeat."""
+    return [peer / us for us, peer in zip(ours.seconds, theirs.seconds, strict=True)]
 
 
 def distances(ours: Found, theirs: Found) -> str:
@@ -93,6 +105,7 @@ def display(lines: Sequence[Line]) -> pd.DataFrame:
             "Seconds": said(line.seconds, ".3g"),
             "Theirs": said(line.peer_seconds, ".3g"),
             "Ratio": said(line.ratio, ".2f"),
+            "Frozen": said(line.frozen_ratio, ".2f"),
             "Range": f"{line.ratio_low:.2f}{MISSING}{line.ratio_high:.2f}" if line.ratio > 0 else MISSING,
             "Right %": said(100 * line.accuracy, ".1f"),
             "Theirs %": said(100 * line.peer_accuracy, ".1f"),

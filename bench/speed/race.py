@@ -28,9 +28,17 @@ class Found:
 Contestant = Callable[[], Found]
 
 
+def frozen_name(peer: str) -> str:
+    """The name in a race of a peer whose model has weights without gradients."""
+    return f"{peer}, frozen"
+
+
 @dataclass(frozen=True)
 class Contest:
-    """Who runs, None standing for a package that is not installed, and who is compared with whom."""
+    """Who runs, None standing for a package that is not installed, and who is compared with whom.
+
+    A runner with the `frozen_name` of a peer is compared with ours as well.
+    """
 
     runners: Mapping[str, Contestant | None]
     pairs: tuple[tuple[str, str], ...]  # ours, theirs

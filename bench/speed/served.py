@@ -10,8 +10,9 @@ from bench.attacks import parse_attack
 from bench.conditions import Attacked
 from bench.evaluate import outcomes, side_by_side
 from bench.speed import peers
-from bench.speed.parts import PARTS, Subject
+from bench.speed.parts import PARTS
 from bench.speed.race import Contest, Contestant, Found
+from bench.speed.subject import Subject
 from bench.sweeps import swept
 from bench.threat import Linf
 
