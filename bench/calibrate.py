@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from bench import __version__
+from bench.blame import refused_model
 from bench.corruptions import CORRUPTIONS, refusal
 from bench.data import Images, dataset
 from bench.data.batches import to_float
@@ -70,14 +71,18 @@ def nearest(accuracy: Callable[[float], float], clean: float, wanted: float, fur
 
 @torch.no_grad()
 def accuracy_at(model: nn.Module, images: Images, name: str, amount: float, batch_size: int) -> float:
-    """Of a model where every image has the same amount of a corruption. Signs and places are the same at any amount."""
+    """Of a model where every image has the same amount of a corruption. Signs and places are the same at any amount.
+
+    BadInput where the model cannot compute the images.
+    """
     right = 0
     for start in range(0, len(images), batch_size):
         part = slice(start, start + batch_size)
         x, y = images.x[part], images.y[part]
         with image_stream(range(start, start + len(y)), "calibrate", name):
             x = CORRUPTIONS[name](x, amount, amount)
-        right += int(judge(model, to_float(x), y, batch_size).sum())
+        with refused_model():
+            right += int(judge(model, to_float(x), y, batch_size).sum())
     return right / len(images)
 
 
@@ -115,8 +120,8 @@ def calibrate(terms: Terms) -> Path:
     prepare()
     source, device, access = parse_spec(terms.spec), pick(terms.device), terms.access
     data = dataset(terms.dataset or source.dataset or "digits", access.data_dir)
-    if access.download and data.fetch:
-        data.fetch(access.data_dir)
+    if access.download:
+        data.download(access.data_dir)
     split = data.read("test", access.data_dir)
     images = data.take(split, "test", terms.limit).to(device)
     first = data.take(split, "test", min(FROM_TEST, len(split.y))).to(device)
@@ -127,7 +132,8 @@ def calibrate(terms: Terms) -> Path:
     visitor = Visitor(source.name, data.name, identity(source, net, first))
     found = {}
     with frozen(net):
-        clean = int(judge(net, to_float(images.x), images.y, terms.batch_size).sum()) / len(images)
+        with refused_model():
+            clean = int(judge(net, to_float(images.x), images.y, terms.batch_size).sum()) / len(images)
         print(f"clean: {clean:.1%} of {len(images)} right")
         for name, ends in ranges(net, images, clean, terms.batch_size):
             if isinstance(ends, str):

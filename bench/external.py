@@ -122,8 +122,8 @@ def admitted(source: Source, request: Request, terms: Terms, device: torch.devic
     """The model, loaded and checked. What was chosen on the way is said on stderr."""
     data = dataset(request.dataset, terms.data_dir)
     conditions = conditions_of(request, data)
-    if terms.download and data.fetch:
-        data.fetch(terms.data_dir)
+    if terms.download:
+        data.download(terms.data_dir)
     test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, Shelf(terms.data_dir))
     conditions += tuple(corruptions_of(request, conditions, data, test, terms.data_dir))
     how = (choose_precision(request.precision or "fp32", device), terms.batch_size, terms.save_adv, terms.shard)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from bench.blame import refused_model
 from bench.data import Dataset, Images, dataset
 from bench.inner import frozen
 from bench.judge import judge
@@ -53,8 +54,8 @@ class Reference:
         return self.models[spec, data.name]
 
     def wrong(self, net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        """Which images the model gets wrong, (B,) bool."""
-        with frozen(net):
+        """Which images the model gets wrong, (B,) bool. BadInput where it cannot compute them."""
+        with refused_model(), frozen(net):
             return ~judge(net, x.nan_to_num(), y.to(self.device), self.batch_size)  # NaN is reported by `misplaced`
 
 

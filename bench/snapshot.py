@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from bench.blame import blamed_on_model
 from bench.errors import Failed
-from bench.guard import guarded_call
 
 Parts = dict[str, object]
 
@@ -71,8 +71,9 @@ def restored_weights(model: nn.Module) -> Iterator[None]:
 def unchanged_weights(attack: str, model: nn.Module, copy: nn.Module, x: Tensor) -> Iterator[None]:
     """An attack works on a model and a copy of it inside the block, and both have the same weights after it.
 
-    Failed if the attack has written to them. What the model's own forward changes, such as a counter or statistics
-    that it goes on gathering, is put back without a word: x, some images (B, C, H, W), tells the one from the other.
+    Failed if the attack has written to them, or if that cannot be told, as the model now raises. What the model's own
+    forward changes, such as a counter or statistics that it goes on gathering, is put back without a word: x, some
+    images (B, C, H, W), tells the one from the other.
     """
     snapshots = [Snapshot.of(net) for net in dict.fromkeys([model, copy])]
     wrong: dict[str, Snapshot] = {}
@@ -83,7 +84,10 @@ def unchanged_weights(attack: str, model: nn.Module, copy: nn.Module, x: Tensor)
         failure = error
     finally:
         wrong |= {name: snapshot for snapshot in snapshots for name in snapshot.restore()}
-    own = _changed_by_forward([*dict.fromkeys(wrong.values())], x) if wrong else set()
+    try:
+        own = _changed_by_forward([*dict.fromkeys(wrong.values())], x) if wrong else set()
+    except Failed as error:  # the model cannot compute any more, which is often what the attack has failed by
+        raise failure or error from error
     if written := [name for name in wrong if name not in own]:
         remedy = "attack the images and leave the model alone"
         raise Failed(f"attack {attack} wrote to the model's {written[0]}; {remedy}") from failure
@@ -94,7 +98,9 @@ def unchanged_weights(attack: str, model: nn.Module, copy: nn.Module, x: Tensor)
 def _changed_by_forward(snapshots: list[Snapshot], x: Tensor) -> set[str]:
     names: set[str] = set()
     for snapshot in snapshots:
-        with guarded_call(), torch.no_grad():
-            snapshot.model(x)
-        names |= {*snapshot.restore()}
+        try:
+            with blamed_on_model(), torch.no_grad():
+                snapshot.model(x)
+        finally:
+            names |= {*snapshot.restore()}
     return names

@@ -71,8 +71,8 @@ def plan_work(
     conditions = conditions_of(request, data)
     exhibits = tuple(EXHIBITS.select([*request.exhibits])) if request.exhibits else ()
     plans = {name: plan_of(request, name_of_budget, data, name) for name in recipes}
-    if fetch and data.fetch:
-        data.fetch(data_dir)
+    if fetch:
+        data.download(data_dir)
 
     test, n = test_images(request, data, budget, shelf)
     split = split_of(request, name_of_budget, budget, data, test, shelf)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,13 +19,17 @@ from worker_tasks import open_work
 
 from bench import L2, Attacked, Clean, Linf, dataset, outcomes, parse_attack, transferred
 from bench.attacks import ATTACKS, AttackSpec
+from bench.calibrate import accuracy_at
 from bench.checkpoint import fingerprint, save_progress
+from bench.data.batches import to_float
 from bench.errors import BadInput, Failed
 from bench.guard import Quit, attack_timeout, guarded_call
 from bench.inspected import Probed
+from bench.outside import Access
 from bench.outside.check import doubts
 from bench.outside.file import settle_lazy_layers
 from bench.process_state import SETTINGS
+from bench.reference import Reference
 from bench.workers import work_through
 
 
@@ -262,6 +267,47 @@ def test_what_a_model_changes_itself_is_put_back_and_no_attack_is_blamed(digits)
     right = [outcomes(model, digits, condition, n=16).right for _ in range(2)]
     assert np.array_equal(*right)
     assert fingerprint(model) == before
+
+
+class Tiring(Counting):
+    """It counts its calls in a buffer, and ends after so many of them."""
+
+    def __init__(self, most: int, end: BaseException) -> None:
+        super().__init__()
+        self.left, self.end = most, end
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.left -= 1
+        logits = super().forward(x)
+        if self.left < 0:
+            raise self.end
+        return logits
+
+
+@pytest.mark.parametrize("end", [ValueError("tired"), SystemExit(0)], ids=str)
+def test_a_model_that_ends_within_an_attack_and_changes_itself_fails_its_cell(digits, end):
+    """Whether the attack has written to the model cannot be asked of a model that computes no more."""
+    with pytest.raises(Failed, match=r"PGD-40.*(tired|SystemExit)"):
+        outcomes(Tiring(30, end), digits, Attacked(parse_attack("PGD-40"), Linf(1e-4)), n=16)
+
+
+@pytest.mark.parametrize("end", [ValueError("tired"), SystemExit(0)], ids=str)
+def test_a_model_that_ends_while_it_is_calibrated_or_verified_is_bad_input(digits, end):
+    images = digits.first(16)
+    with pytest.raises(BadInput, match="the model raised"):
+        accuracy_at(Tiring(0, end), images, "rotation", 10.0, 16)
+    against = Reference(None, None, Access(Path()), torch.device("cpu"), 16)
+    with pytest.raises(BadInput, match="the model raised"):
+        against.wrong(Tiring(0, end), to_float(images.x), images.y)
+
+
+@pytest.mark.parametrize("end", [ValueError("no network"), SystemExit(0)], ids=str)
+def test_a_download_that_raises_is_bad_input(end):
+    def fetch(data_dir):
+        raise end
+
+    with pytest.raises(BadInput, match=r"the download of data set digits cannot be read, .*(no network|SystemExit)"):
+        replace(dataset("digits", Path()), fetch=fetch).download(Path())
 
 
 def test_an_attack_that_never_returns_is_stopped(digits, plugin):

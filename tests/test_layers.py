@@ -49,8 +49,8 @@ LAYERS = [  # a module imports from the lines above its own only
         "course",
         "filetype",
     },
-    {"blame", "snapshot", "averaging", "plans", "folding", "tuning", "audit", "adversarial", "corruptions", "caption"},
-    {"overrides", "plugins", "recipe", "inner", "checkpoint", "data"},  # names and values
+    {"blame", "averaging", "plans", "folding", "tuning", "audit", "adversarial", "corruptions", "caption"},
+    {"overrides", "plugins", "snapshot", "recipe", "inner", "checkpoint", "data"},  # names and values
     {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
     {"attacks", "contract", "watch", "exhibits"},
     {"sweeps", "inspected"},

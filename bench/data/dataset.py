@@ -128,6 +128,12 @@ class Dataset:
         """
         return self.take(self.source(split, data_dir), split, limit)
 
+    def download(self, data_dir: Path) -> None:
+        """Fetch what `read` looks for, if there is anything to fetch. BadInput where its code raises."""
+        if self.fetch is not None:
+            with blamed_on_reader(f"the download of data set {self.name}"):
+                self.fetch(data_dir)
+
     def source(self, split: Split, data_dir: Path) -> Source:
         """What `read` finds. BadInput where its code raises."""
         with blamed_on_reader(f"the {split} split of data set {self.name}"):
