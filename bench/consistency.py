@@ -21,6 +21,7 @@ NORMS = ("", "Linf", "L2")
 VERDICT = r"|ok|(suspect|invalid): .*"
 LONGEST = 200  # characters of the name of what was done
 MOST = 10**9  # images, steps: what no test set and no attack has
+MOST_WORK = 10**15  # passes, images and seconds: what no measurement takes
 LARGEST_SEED = 2**63 - 1  # that numpy holds
 NEAR = 1e-9  # two ways to compute one number may differ by rounding
 Row = Any  # a `results.Row`, of the module that reads rows by what is here
@@ -52,6 +53,21 @@ def check_outcomes(bits: NDArray[Any]) -> None:
     """ValueError where an array is not one bit an image."""
     if bits.dtype != np.bool_ or bits.ndim != 1:
         raise ValueError(f"outcomes are {bits.ndim}-dimensional {bits.dtype}, not one bit an image")
+
+
+def check_outcome(record: Mapping[str, Any]) -> None:
+    """ValueError, TypeError or KeyError where a record of JSON is not that of a `judge.Outcome`."""
+    right, counts = record["right"], [record[name] for name in ("done", "seen", "forwards", "backwards")]
+    if not isinstance(right, list) or not all(type(bit) is int and bit in (0, 1) for bit in right):
+        raise ValueError("its outcomes are not a list of 0 and 1")
+    if not isinstance(record["doubts"], dict) or not isinstance(record["values"], list):
+        raise ValueError("its doubts are no object, or its values no list")
+    if not all(type(count) is int and 0 <= count < MOST_WORK for count in (*counts, *record["doubts"].values())):
+        raise ValueError("a count is no whole number")
+    if type(record["seconds"]) not in (int, float) or not 0 <= record["seconds"] < MOST_WORK:
+        raise ValueError("its seconds are no number")
+    if not all(type(value) in (int, float) for value in record["values"]):
+        raise ValueError("its values are not numbers")
 
 
 def check_bits(row: Row, bits: NDArray[Any]) -> None:

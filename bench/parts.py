@@ -12,7 +12,7 @@ import numpy as np
 from bench.adversarial import joined, read_album
 from bench.attacks import AttackSpec
 from bench.conditions import Clean, Condition, Minimised, Reading
-from bench.consistency import check_bits, check_value
+from bench.consistency import MOST_WORK, check_bits, check_outcome, check_value
 from bench.disk import is_name, read_json
 from bench.errors import BadInput
 from bench.judge import Outcome
@@ -21,7 +21,6 @@ from bench.rows import measured
 from bench.shards import WHOLE, Shard
 from bench.text import printable
 
-MOST = 10**15  # passes, images and seconds: what no measurement takes
 ANSWERS = (  # columns in which the parts of one cell may differ
     "value", "n", "ci_low", "ci_high", "forwards", "backwards", "seconds", "verdict", "device", "version",
 )  # fmt: skip
@@ -72,15 +71,11 @@ def read_part(path: Path) -> Part:
 
 def _part(record: Any) -> Part:
     """ValueError, TypeError or KeyError where the record is not that of a part."""
-    told, right = record["outcome"], record["outcome"]["right"]
-    if not isinstance(right, list) or not all(type(bit) is int and bit in (0, 1) for bit in right):
-        raise ValueError("its outcomes are not a list of 0 and 1")
-    counts = [told[name] for name in ("done", "seen", "forwards", "backwards")]
-    if not all(type(count) is int and 0 <= count < MOST for count in (*counts, record["n"], *told["doubts"].values())):
+    told = record["outcome"]
+    check_outcome(told)
+    if type(record["n"]) is not int or not 0 <= record["n"] < MOST_WORK:
         raise ValueError("a count is no whole number")
-    if not isinstance(told["seconds"], int | float) or not 0 <= told["seconds"] < MOST:
-        raise ValueError("its seconds are no number")
-    if not all(isinstance(value, int | float) and value >= 0 for value in told["values"]):
+    if not all(value >= 0 for value in told["values"]):
         raise ValueError("its values are not numbers from 0 up")
     if not all(type(number) is int for number in record["shard"].values()):
         raise ValueError("its shard is no pair of whole numbers")
@@ -88,7 +83,7 @@ def _part(record: Any) -> Part:
         to_row(record["row"]),
         record["n"],
         Shard(**record["shard"]),
-        Outcome(**told | {"right": np.array(right, bool)}),
+        Outcome(**told | {"right": np.array(told["right"], bool)}),
     )
     _check_part(part)
     return part

@@ -14,6 +14,7 @@ from bench.adversarial import Album, read_album
 from bench.arguments import first_logits
 from bench.checkpoint import fingerprint
 from bench.conditions import Attacked, Condition, Union
+from bench.consistency import check_outcome
 from bench.data import Images
 from bench.errors import BadInput
 from bench.judge import Outcome
@@ -137,6 +138,8 @@ def _read(path: Path, owner: Owner, count: int) -> list[Outcome]:
     check_owner(path, content.get("of") if isinstance(content, dict) else None, owner)
     n = owner["n"] - owner["start"]
     try:
+        for record in content["outcomes"]:
+            check_outcome(record)
         found = [Outcome(**record | {"right": np.array(record["right"], bool)}) for record in content["outcomes"]]
         if len(found) != count or any(o.right.shape != (n,) or not 0 <= o.done <= n for o in found):
             raise ValueError(f"not {count} measurements of {n} images")
