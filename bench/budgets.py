@@ -15,7 +15,7 @@ LAST = ("last",)
 CYCLE = Budget(  # of --budget laptop: all training images, and the first thousand test images
     Plan(epochs=10, batch_size=128, lr=0.2, weight_decay=5e-4, schedule="one-cycle"),
     test=1000,
-    model="resnet8-s64",
+    model="resnet8-s48",
     precision="auto",
     judged=LAST,
 )
