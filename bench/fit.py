@@ -1,12 +1,12 @@
 """Carry out one training: from a job to weights in its run folder, or to the stored reason why there are none."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import nn
 
-from bench.checkpoint import FILES, save_views
+from bench.checkpoint import FILES, fingerprint, save_views
 from bench.device import peak_memory
 from bench.errors import BadInput, Failed
 from bench.guard import is_out_of_memory
@@ -14,7 +14,7 @@ from bench.job import Job
 from bench.price import training_cost
 from bench.progress import Event, Tell
 from bench.results import write_csv
-from bench.runfolder import MEASURED, describe_job, failure, fingerprints, finished, own_files
+from bench.runfolder import MEASURED, describe_job, failure, fingerprints, finished_start, own_files
 from bench.train import CURVES, EMA_CURVES, Training
 from bench.watch import Record
 from bench.work import Work
@@ -50,8 +50,9 @@ def fit(work: Work, job: Job, results: Path, device: torch.device, tell: Tell) -
 
 def trained(work: Work, job: Job, results: Path, device: torch.device, told: Told) -> dict[str, object]:
     """Train, write the weights and train.csv, and return what there is to say of it. Failed if it diverges."""
-    folder = results / job.run
-    training = Training(job, work.dataset, work.train, work.holdout, device, start_of(job, work, results))
+    folder, start = results / job.run, start_of(job, work, results)
+    states = start.state_dict() if start is not None else None
+    training = Training(job, work.dataset, work.train, work.holdout, device, states)
 
     columns = CURVES + EMA_CURVES * bool(job.plan.ema)
 
@@ -72,18 +73,23 @@ def trained(work: Work, job: Job, results: Path, device: torch.device, told: Tol
     for epoch, views in models.items():
         save_views(folder / FILES[epoch], views, job.run)
     averaged = {"best_epoch_ema": training.best_average["epoch"] + 1} if job.plan.ema else {}
-    return averaged | {
-        "weights": fingerprints(models),
-        "passes_per_image": training.cost,
-        "seconds": sum(record["seconds"] for record in training.curve),
-        "best_epoch": training.best["epoch"] + 1,
-        "peak_mib": peak(),
-        "alarms": training.alarms,
-    }
+    started = {"start_weights": fingerprint(start)} if start is not None else {}
+    return (
+        averaged
+        | started
+        | {
+            "weights": fingerprints(models),
+            "passes_per_image": training.cost,
+            "seconds": sum(record["seconds"] for record in training.curve),
+            "best_epoch": training.best["epoch"] + 1,
+            "peak_mib": peak(),
+            "alarms": training.alarms,
+        }
+    )
 
 
-def start_of(job: Job, work: Work, results: Path) -> Mapping[str, Tensor] | None:
-    """The weights that a job trains on, of a run that has ended before it began. Failed if that run has."""
+def start_of(job: Job, work: Work, results: Path) -> nn.Module | None:
+    """The model that a job trains on, of a run that has ended before it began. Failed if that run has."""
     if job.start is None:
         return None
     folder = results / job.start.run
@@ -91,6 +97,4 @@ def start_of(job: Job, work: Work, results: Path) -> Mapping[str, Tensor] | None
         raise Failed(f"it trains on {job.start.name}, whose own training failed: {reason}")
     if not (folder / FILES["last"]).exists():
         raise BadInput(f"it trains on {job.start.name}, whose own training came to nothing")
-    averaged, path = job.start.plan.ema > 0, folder / FILES["last"]
-    views = finished(job.start.recipe, job.start.model, work.dataset, path, job.start.run, averaged)
-    return views["main"].state_dict()
+    return finished_start(job.start, work.dataset, folder / FILES["last"])

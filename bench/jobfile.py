@@ -47,6 +47,7 @@ FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = (
         "start": ("the name of a run folder, or null", lambda value: value is None or is_run(value)),
         "train_eps": ("a number, or null", lambda value: value is None or is_finite(value)),
         "passes_per_image": ("an object of numbers", _is_passes),
+        "start_weights": ("one line", _is_line),
         "weights": ("fingerprints by epoch and view", _is_fingerprints),
     }
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
+from torch import nn
 
 from bench import __version__
 from bench.averaging import add_averaged
@@ -110,6 +111,21 @@ def finished(recipe: Recipe, model: str, dataset: Dataset, path: Path, run: str,
             ) from error
     check_weights(path, views)
     return views
+
+
+def finished_start(start: Job, dataset: Dataset, path: Path) -> nn.Module:
+    """The model that other jobs train on, from the file of its last weights. BadInput as of `finished`."""
+    return finished(start.recipe, start.model, dataset, path, start.run, start.plan.ema > 0)["main"]
+
+
+def check_start(folder: Path, job: Job, start: nn.Module) -> None:
+    """BadInput where a job was trained on other weights of its start; folders of before that was kept pass."""
+    trained_on, now = read_job(folder).get("start_weights"), fingerprint(start)
+    if job.start is not None and trained_on not in (None, now):
+        raise BadInput(
+            f"{folder} was trained on other weights of {job.start.name} than {job.start.run} holds now; "
+            f"train {job.name} anew with --retrain"
+        )
 
 
 def fingerprints(models: Mapping[str, Views]) -> dict[str, dict[str, str]]:

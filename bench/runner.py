@@ -20,7 +20,7 @@ from bench.job import Job
 from bench.progress import Tell
 from bench.results import read_rows, store
 from bench.rows import Model
-from bench.runfolder import failure, finished, is_settled, locked, remember_weights
+from bench.runfolder import check_start, failure, finished, finished_start, is_settled, locked, remember_weights
 from bench.shards import WHOLE, Shard
 from bench.work import Work
 
@@ -118,6 +118,8 @@ class Runner:
 
         BadInput where they are not those that the folder tells of.
         """
+        if (start := self.start(job)) is not None:
+            check_start(folder, job, start)
         what = job.recipe, job.model, self.work.dataset
         models = {
             (epoch, view): net.to(self.device).eval()
@@ -131,14 +133,11 @@ class Runner:
         return models
 
     def start(self, job: Job) -> nn.Module | None:
-        """The finished model that a job was trained on, for exhibits; None where there is none."""
-        if job.start is None or not self.gallery.names:
+        """The finished model that a job was trained on; None where there is none, or it is there no longer."""
+        if job.start is None:
             return None
         path = self.results / job.start.run / FILES["last"]
-        if not path.exists():
-            return None
-        views = finished(job.start.recipe, job.start.model, self.work.dataset, path, job.start.run)
-        return views["main"].to(self.device).eval()
+        return finished_start(job.start, self.work.dataset, path).to(self.device).eval() if path.exists() else None
 
     def _unsaid(self, job: Job, folder: Path) -> dict[str, tuple[str, Condition]]:
         """The cells, by key, that a failed training has not failed in writing yet."""

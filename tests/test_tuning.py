@@ -1,6 +1,7 @@
 """Fine-tuning of batch norms alone: what moves, what does not, and the models in between."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -120,6 +121,23 @@ def test_a_run_says_what_it_was_trained_on(results):
     assert tuning["start"] == base["run"]
     assert base["start"] is None
     assert tuning["plan"]["lr"] == pytest.approx(base["plan"]["lr"] / 10)
+
+
+def test_what_was_trained_on_other_weights_of_its_base_has_to_be_trained_anew(bench, results, tmp_path):
+    copy = tmp_path / "results"
+    shutil.copytree(results, copy)
+    base, tuned = (run_of(copy, name) / "job.json" for name in ("Standard", "BN-adv"))
+    job, before = json.loads(tuned.read_text()), (tuned.parent / "results.csv").read_bytes()
+    assert job["start_weights"] == json.loads(base.read_text())["weights"]["last"]["main"]
+    tuned.write_text(json.dumps(job | {"start_weights": "0" * 16}))
+    code, _, err = bench(*ASKED, "--workers", "1")
+    assert code == 2
+    assert "was trained on other weights of Standard" in err
+    assert "train BN-adv anew with --retrain" in err
+    assert (tuned.parent / "results.csv").read_bytes() == before
+    job.pop("start_weights")  # as of a run of before that was kept
+    tuned.write_text(json.dumps(job))
+    assert bench(*ASKED, "--workers", "1")[0] == 0
 
 
 def test_convolutions_stay_those_of_the_base(results):
