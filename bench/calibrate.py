@@ -25,6 +25,7 @@ from bench.outside import Access, doubts, identity, load, parse_spec
 from bench.outside.visitor import Visitor
 from bench.plugins import load_plugins
 from bench.results import write_json
+from bench.runfolder import locked
 from bench.seeding import image_stream
 
 ENDS = (0.05, 0.30)  # of accuracy, lost at the lower and the upper end
@@ -154,5 +155,6 @@ def calibrate(terms: Terms) -> Path:
         "ranges": found,
     }
     path = terms.results / visitor.run / "calibration.json"
-    write_json(path, record)
+    with locked(path.parent):
+        write_json(path, record)
     return path

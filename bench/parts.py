@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -15,6 +15,7 @@ from bench.conditions import Clean, Condition, Minimised, Reading
 from bench.consistency import MOST_WORK, check_bits, check_outcome, check_value
 from bench.disk import is_name, read_json
 from bench.errors import BadInput
+from bench.identity import is_same_model
 from bench.judge import Outcome
 from bench.results import Row, read_job, store, to_row, write_json
 from bench.rows import measured
@@ -212,6 +213,19 @@ def join_albums(folder: Path) -> None:
         if all(path.exists() for path in paths):
             if not album_path(folder, key).exists():
                 albums, abouts = zip(*(read_album(path) for path in paths), strict=True)
+                _check_same(paths, abouts)
                 joined(albums).write(album_path(folder, key), abouts[0])
             for path in paths:
                 path.unlink()
+
+
+def _check_same(paths: Sequence[Path], abouts: Sequence[Mapping[str, Any]]) -> None:
+    """BadInput where the albums of a cell's shards are not of one model, attack and images."""
+    for path, about in zip(paths, abouts, strict=True):
+        odd = [name for name in abouts[0] if name not in ("reached", "identity") and about.get(name) != abouts[0][name]]
+        odd += ["identity"] * (not is_same_model(str(about.get("identity")), str(abouts[0].get("identity"))))
+        if odd:
+            raise BadInput(
+                f"{path} and {paths[0].name} are not of one cell: they differ in {', '.join(odd)}; "
+                "delete both and judge these shards again with --save-adv"
+            )

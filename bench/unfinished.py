@@ -1,7 +1,8 @@
 """The files from which a killed evaluation goes on. They say whose outcomes they hold, and no other's are taken."""
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from bench.adversarial import Album, read_album
 from bench.arguments import first_logits
 from bench.checkpoint import fingerprint
 from bench.conditions import Attacked, Condition, Union
-from bench.consistency import check_outcome
 from bench.data import Images
+from bench.disk import read_json
 from bench.errors import BadInput
 from bench.judge import Outcome
 from bench.results import write_atomically
 from bench.seeding import undrawn
+from bench.text import printable
 
 ROUNDING = 1e-3  # of the largest number: what other kernels, threads or devices may change in logits, with a margin
 OWNER = {  # what an evaluation is of -> what a message calls another one
@@ -117,8 +119,14 @@ def store_unfinished(saved: Path, owner: Owner, outcomes: Sequence[Outcome], alb
     if album is not None:
         album.write(album_beside(saved), owner)
     found = [asdict(outcome) | {"right": outcome.right.astype(int).tolist()} for outcome in outcomes]
-    text = json.dumps({"of": owner, "outcomes": found})
+    content = {"of": owner, "outcomes": found}
+    text = json.dumps(content | {"digest": _digest(content)})
     write_atomically(saved, lambda file: file.write(text.encode()))
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    """Changes with any bit of what is stored, so that a file that was edited is not gone on from."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def album_beside(saved: Path) -> Path:
@@ -132,14 +140,14 @@ def album_beside(saved: Path) -> Path:
 
 def _read(path: Path, owner: Owner, count: int) -> list[Outcome]:
     try:
-        content = json.loads(path.read_text())
-    except (ValueError, OSError, RecursionError) as error:
-        raise BadInput(f"{path} cannot be read ({error}); delete it and run again") from error
+        content = read_json(path)
+    except (ValueError, OSError) as error:
+        raise BadInput(f"{path} cannot be read ({printable(error, 200)}); delete it and run again") from error
     check_owner(path, content.get("of") if isinstance(content, dict) else None, owner)
+    if content.pop("digest", None) != _digest(content):
+        raise BadInput(f"{path} was changed after it was written: its contents have another digest; delete it")
     n = owner["n"] - owner["start"]
     try:
-        for record in content["outcomes"]:
-            check_outcome(record)
         found = [Outcome(**record | {"right": np.array(record["right"], bool)}) for record in content["outcomes"]]
         if len(found) != count or any(o.right.shape != (n,) or not 0 <= o.done <= n for o in found):
             raise ValueError(f"not {count} measurements of {n} images")

@@ -19,7 +19,7 @@ from bench.conditions import Attacked
 from bench.errors import BadInput
 from bench.evaluate import outcomes
 from bench.merge import settings_of
-from bench.parts import album_path, assemble, read_parts
+from bench.parts import album_path, assemble, join_albums, read_parts
 from bench.results import load, read_outcomes, read_rows, run_folders, store, write_json
 from bench.shards import Shard
 from bench.stats import wilson
@@ -449,6 +449,19 @@ def test_a_part_of_a_stranger_writes_nothing_and_is_one_line(bench, home, damage
     assert re.search(said, err), err
     assert len(err) < 1100
     assert set(home.rglob("*")) == before
+
+
+def test_albums_of_shards_that_are_not_of_one_cell_are_not_joined(home):
+    folder = folder_of(home / "part1")
+    for other in ("part2", "part3"):
+        for path in folder_of(home / other).glob("adversarial-*"):
+            shutil.copy(path, folder)
+    odd = next(iter(sorted(folder.glob("adversarial-*-2of3.npz"))))
+    album, about = read_album(odd)
+    album.write(odd, about | {"eps": 0.1, "images": "others"})
+    with pytest.raises(BadInput, match=rf"{odd.name} and .* are not of one cell: they differ in eps, images;"):
+        join_albums(folder)
+    assert odd.exists()
 
 
 def test_an_album_of_endless_shards_is_no_album(home):
