@@ -145,13 +145,12 @@ def _twin(model: nn.Module, x: Tensor) -> Twin | None:
 
 @torch.no_grad()
 def _agree(candidate: nn.Module, model: nn.Module, x: Tensor) -> bool:
-    """Also false where either returns NaN, so that the original is the one to be blamed."""
-    want = model(x)
+    """Also false where either raises or returns NaN, so that the original is the one to be blamed."""
     try:
         with guarded_call():
-            got = candidate(x)
-    except Exception as error:  # a copy of the model's code, which may need what was not copied
-        log.info("a copy of the model cannot compute (%s)", error)
+            want, got = model(x), candidate(x)
+    except Exception as error:  # the model's code, or a copy of it, which may need what was not copied
+        log.info("the model or a copy of it cannot compute (%s)", error)
         return False
     alike = isinstance(got, Tensor) and isinstance(want, Tensor) and got.shape == want.shape
     return alike and bool((got - want).abs().max() <= TOLERANCE * want.abs().max())

@@ -1,10 +1,10 @@
 """model_info/<data set>/<threat>/NAME.json, from which RobustBench makes its leaderboard."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.disk import parse_json
 from bench.errors import BadInput
 from bench.numbers import radius
 
@@ -36,8 +36,8 @@ def read_model_info(path: Path) -> dict[str, object]:
     if not path.exists():
         return {}
     try:
-        info = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
+        info = parse_json(path.read_bytes().decode("utf-8-sig"))
+    except (ValueError, OSError) as error:
         raise BadInput(f"--model-info {path} cannot be read as JSON ({error}); name another file") from error
     if not isinstance(info, dict):
         raise BadInput(f"--model-info {path} is not a JSON object; name another file")

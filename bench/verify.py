@@ -87,7 +87,7 @@ def foreign(path: Path, against: Reference, eps: float | None, norm: str | None)
 
 
 def verify(path: Path, device: str, *, eps: float | None, norm: str | None, **settings: Any) -> int:
-    """A line for each file. 0, or 1 if any of them is not in order. BadInput where that cannot be found out.
+    """A line for each file. 0, or 1 if any of them is not in order or cannot be checked. BadInput as of `answer`.
 
     eps, norm: of other tools' sets, whose files do not say it.
     """
@@ -105,12 +105,28 @@ def verify(path: Path, device: str, *, eps: float | None, norm: str | None, **se
         except BadInput as error:
             if path.is_file():
                 raise
-            faults, shown = [str(error)], ""
+            word, said = "WRONG", str(error)
         else:
-            faults, shown = album(claim, against) if claim else foreign(file, against, eps, norm)
-        print(f"{'WRONG' if faults else 'ok   '} {file}: {'; '.join(faults) or shown}")
-        failed += bool(faults)
+            word, said = answer(file, claim, against, eps, norm, alone=path.is_file())
+        print(f"{word:5} {file}: {said}")
+        failed += word != "ok"
     return 1 if failed else 0
+
+
+def answer(
+    file: Path, claim: Claim | None, against: Reference, eps: float | None, norm: str | None, alone: bool
+) -> tuple[str, str]:
+    """ok, WRONG or ERROR of a file, and why. ERROR where its own model or data set cannot be asked.
+
+    claim: None where it is another tool's. BadInput instead where it stands alone, or where the user named the model.
+    """
+    try:
+        faults, shown = album(claim, against) if claim else foreign(file, against, eps, norm)
+    except BadInput as error:
+        if alone or against.spec:
+            raise
+        return "ERROR", str(error)
+    return ("WRONG", "; ".join(faults)) if faults else ("ok", shown)
 
 
 def files(path: Path) -> list[Path]:

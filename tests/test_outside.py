@@ -475,7 +475,7 @@ def test_model_info_has_robustbench_s_keys_and_keeps_what_people_wrote(bench, tm
     assert "info.json is not a JSON object" in bench(*asked, *info)[2]
     assert not (tmp_path / "results").exists()
 
-    (tmp_path / "info.json").write_text('{"authors": "A, B"}')
+    (tmp_path / "info.json").write_text('{"authors": "A, B"}', encoding="utf-8-sig")  # as Windows' editors write it
     code, _, err = bench(*asked, "--eps", "8/255", *info)
     assert code == 0, err
     written = json.loads((tmp_path / "info.json").read_text())

@@ -1,5 +1,6 @@
 """Adversarial images on disk: what comes back from the file fools the model, and what was tampered with is found."""
 
+import json
 import math
 import re
 import shutil
@@ -175,6 +176,27 @@ def test_what_was_kept_is_in_order(bench, folder):
     clean = next(row for row in read_rows(folder) if row.kind == "clean")
     assert f"{round(60 * (clean.value - row.value))} of 60 images fool" in out
     assert "under PGD-5 Linf 0.2, the farthest at 0.2000" in out
+
+
+def test_a_model_that_fails_on_one_file_does_not_hide_the_others(bench, folder, tmp_path):
+    (tmp_path / "raises.py").write_text(
+        "from torch import nn\n"
+        "class model(nn.Linear):\n"
+        "    def __init__(self):\n"
+        "        super().__init__(64, 10)\n"
+        "    def forward(self, x):\n"
+        "        if len(x) > 20:\n"
+        "            raise ValueError('too many images')\n"
+        "        return super().forward(x.flatten(1))\n"
+    )
+    other = tmp_path / "results/digits/outside/another"
+    shutil.copytree(folder, other)
+    job = json.loads((other / "job.json").read_text())
+    (other / "job.json").write_text(json.dumps(job | {"spec": f"{tmp_path}/raises.py:model"}))
+    code, out, err = bench("verify", "results")
+    assert (code, err) == (1, "")
+    assert sorted(line.split()[0] for line in out.splitlines()) == ["ERROR"] * 3 + ["ok"] * 3
+    assert "too many images" in out
 
 
 def test_keeping_changes_no_row_and_can_be_done_later(bench, folder, tmp_path):

@@ -601,6 +601,22 @@ class Moody(Branching):
         return self.net(x) + (1 if type(x) is Tensor else 0)
 
 
+class Training(Branching):
+    """Ends whoever calls it in eval mode."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            raise SystemExit("train me")
+        return self.net(x)
+
+
+def test_a_model_that_ends_the_process_in_eval_mode_is_trained_without_a_twin():
+    model, x = Training(), torch.rand(2, 1, 8, 8)
+    with twinned(model, x):
+        assert folded(model) is model
+        assert model.training
+
+
 @pytest.mark.parametrize("kind", [Branching, Moody])
 def test_a_model_that_cannot_be_folded_is_attacked_itself(kind):
     model, x = trained(kind()).train(), torch.rand(2, 1, 8, 8)
