@@ -1,10 +1,15 @@
 """Files of weights as people have them: filled into a model whole, or refused in a line that says what the file is."""
 
+import datetime
 import io
+import os
 import pickle
 import sys
 import tarfile
+import zipfile
+import zlib
 from argparse import Namespace
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +20,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
+from torch.package import PackageExporter
 
 from bench import BadInput
 from bench.outside.file import File
@@ -79,6 +85,14 @@ WHOLE: dict[str, Callable[[], object]] = {
         "best": np.float64(0.9),
         "model": RIGHT,
     },
+    "arrays, random states, dates and default dicts beside it": lambda: {
+        "model": RIGHT,
+        "losses": np.arange(3.0),
+        "random": np.random.get_state(),
+        "by epoch": defaultdict(list, a=[1]),
+        "when": datetime.datetime(2020, 1, 1),
+    },
+    "arrays of NumPy": lambda: {name: tensor.numpy() for name, tensor in RIGHT.items()},
     "epoch among the tensors": lambda: {**RIGHT, "epoch": 3},
     "half precision": lambda: {n: t.half().float().half() if t.is_floating_point() else t for n, t in RIGHT.items()},
     "sparse": lambda: {**RIGHT, "fc.weight": RIGHT["fc.weight"].to_sparse()},
@@ -127,7 +141,7 @@ SEVERAL: dict[str, tuple[object, dict[str | None, dict]]] = {  # a file, and wha
     "deeper": ({"a": {"x": RIGHT, "y": OTHER}}, {None: RIGHT, "y": OTHER, "a.y": OTHER}),
     "by prefix": (
         {"state_dict": prefixed("model.") | prefixed("ema_model.", OTHER)},
-        {"ema_model": OTHER, "ema": OTHER, "state_dict.model": RIGHT},
+        {None: RIGHT, "ema_model": OTHER, "ema": OTHER, "state_dict.model": RIGHT},
     ),
 }
 
@@ -154,6 +168,11 @@ def test_a_spec_names_the_file_and_the_model_in_it(tmp_path):
     assert parse_spec(f"{model}@{folder}/w@1.pt") == File(folder / "model.py", "net", folder / "w@1.pt")
     assert parse_spec(f"{model}@{folder}/w@1.pt@ema").name == "model.net@w@1@ema"
     assert parse_spec(model) == File(folder / "model.py", "net")
+    with pytest.raises(BadInput, match=r"w@1\.pt is a file; name a model: FILE\.py:FUNCTION@\S+w@1\.pt where"):
+        parse_spec(f"{folder}/w@1.pt")
+    (folder / "job.json").touch()
+    with pytest.raises(BadInput, match=rf"w@1\.pt is a file; name a model: {folder} is the run that it is of"):
+        parse_spec(f"{folder}/w@1.pt")
     with pytest.raises(BadInput, match=r"'e/\.\./x' is no name of a model in w\.pt"):
         parse_spec(f"{model}@w.pt@e/../x")
 
@@ -162,11 +181,27 @@ UNFIT = {
     "the file lacks 1 tensors such as fc.bias": lambda: {n: t for n, t in RIGHT.items() if n != "fc.bias"},
     "has besides 1 tensors such as head.bias": lambda: {**RIGHT, "head.bias": torch.zeros(1)},
     "has in another shape 1 tensors such as fc.bias": lambda: prefixed("module.", {**RIGHT, "fc.bias": torch.ones(1)}),
-    "has as whole numbers 1 tensors such as fc.bias": lambda: {**RIGHT, "fc.bias": torch.ones(10, dtype=torch.int8)},
+    "has as whole or complex numbers 1 tensors such as fc.bias": lambda: {
+        **RIGHT,
+        "fc.bias": torch.ones(10, dtype=torch.int8),
+    },
     "has quantised 1 tensors such as fc.bias": lambda: {
         **RIGHT,
         "fc.bias": torch.quantize_per_tensor(torch.ones(10), 1.0, 0, torch.qint8),
     },
+    "has as whole or complex numbers 1 tensors such as fc.weight": lambda: {
+        **RIGHT,
+        "fc.weight": RIGHT["fc.weight"].to(torch.complex64),
+    },
+    "has without values .on the device meta. 9 tensors such as fc.bias": lambda: {
+        name: tensor.to("meta") for name, tensor in RIGHT.items()
+    },
+    "lacks 7 tensors such as fc.bias; name the FILE.py:FUNCTION that builds the model": lambda: {
+        "fc.weight": RIGHT["fc.weight"]
+    },
+    "hold the state of an optimizer, and no state dict": OPTIMIZER.state_dict,
+    "hold a dict of optimizer, epoch, and no state dict": lambda: {"optimizer": OPTIMIZER.state_dict(), "epoch": 1},
+    "hold adversarial images of torchattacks; `bench verify`": lambda: {"adv_inputs": torch.ones(2, 1, 8, 8)},
     "hold a dict of epoch, and no state dict": lambda: {"epoch": 1},
     "hold a list, and no state dict": lambda: [1],
 }
@@ -189,6 +224,12 @@ def archive_of(tmp_path: Path, kind: str) -> bytes:
     elif kind == "tar":
         with tarfile.open(fileobj=buffer, mode="w") as archive:
             archive.addfile(tarfile.TarInfo("weights.pt"))
+    elif kind == "keras":
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("model.weights.h5", b"")
+    elif kind == "package":
+        with PackageExporter(buffer) as exporter:
+            exporter.save_pickle("model", "model.pkl", [1])
     elif kind == "whole":
         torch.save(RIGHT, buffer)
     elif kind == "legacy":
@@ -201,11 +242,21 @@ def archive_of(tmp_path: Path, kind: str) -> bytes:
 
 MISTAKEN = {  # what is said of a file: its bytes
     "are a web page and no checkpoint; download": b"<!DOCTYPE html><html><head><title>Virus scan warning</title>",
+    "are a web page and no checkpoint": b"\n<!-- moved -->\n<html lang=en>",
     "are a Git LFS pointer in the place of the file and no checkpoint; fetch the file with `git lfs pull`": (
         b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 100\n"
     ),
     "are a text file and no checkpoint": b"hello there\n" * 10,
+    "are nothing but zeros and no checkpoint; copy": bytes(2000),
+    "are a PNG image and no checkpoint; name the file of weights": b"\x89PNG\r\n\x1a\n" + bytes(range(99)),
+    "are an ONNX model and no checkpoint; load it into a torch model": b"\x08\x08\x12\x07pytorch\x1a\x052.1.0:"
+    + bytes(9),
+    "an ONNX model": b"\x08\x0a:\xa4\x03\n" + bytes(9),
+    "are compressed by zlib, as joblib does": zlib.compress(b"weights"),
+    "are a Keras model and no checkpoint": "keras",
+    "are an archive of torch.package and no checkpoint": "package",
     "are an empty file and no checkpoint; copy or download it again": b"",
+    "are a pickle that torch.save has not written": pickle.dumps({"fc.bias": 1}, protocol=0),
     "are a pickle that torch.save has not written and no checkpoint": pickle.dumps({"fc.bias": 1}),
     "are a gzip archive and no checkpoint; unpack it": b"\x1f\x8b\x08\x00" + bytes(20),
     "are a tar archive and no checkpoint; unpack it": "tar",
@@ -231,6 +282,52 @@ def test_what_is_no_checkpoint_is_named_and_never_unpickled(tmp_path, said, unsa
         read_weights(tmp_path / "w.pt", unsafe)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "--unsafe-pickle" not in str(caught.value)
+
+
+SHARED_OUT = {  # among several files: what is said of one of them
+    "w.index.json": (
+        "are the index of a checkpoint in several files",
+        b'{"weight_map": {"fc.bias": "w-1-of-2.safetensors"}}',
+    ),
+    "0.distcp": ("are a part of a distributed checkpoint, .*dcp_to_torch", b"PK"),
+    "folder/.metadata": ("are a folder of torch.distributed.checkpoint; .*dcp_to_torch", b""),
+}
+
+
+@pytest.mark.parametrize("name", SHARED_OUT)
+def test_checkpoints_in_several_files_are_named_with_what_joins_them(tmp_path, name):
+    said, content = SHARED_OUT[name]
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=said):
+        read_weights(path.parent if path.parent != tmp_path else path)
+
+
+def test_a_part_of_the_weights_alone_is_called_one():
+    with pytest.raises(BadInput, match=r"lacks 7 tensors such as fc.bias; it is a part of a checkpoint in several"):
+        fill(net(0), {"fc.weight": RIGHT["fc.weight"]}, Path("model-00001-of-00002.safetensors"))
+
+
+class Harmful:
+    """Unpickled, it would call the system."""
+
+    def __reduce__(self):
+        return os.system, ("exit 3",)
+
+
+UNREADABLE: dict[str, Callable[[], object]] = {
+    "ask for posix.system, which no weights need": Harmful,
+    "are of lazy layers that had seen no image yet; run the model once": lambda: nn.LazyLinear(3).state_dict(),
+}
+
+
+@pytest.mark.parametrize("said", UNREADABLE)
+def test_no_advice_to_unpickle_what_holds_no_weights(tmp_path, said):
+    torch.save(UNREADABLE[said](), tmp_path / "w.pt")
+    with pytest.raises(BadInput, match=said) as caught:
+        read_weights(tmp_path / "w.pt")
     assert "--unsafe-pickle" not in str(caught.value)
 
 
@@ -263,6 +360,9 @@ def test_a_pickle_says_what_it_holds_and_which_module_it_lacks(tmp_path, monkeyp
     torch.save({"model": script.Net(2, 2), "epoch": 1}, path)
     with pytest.raises(BadInput, match=r"more than tensors \(train_script_of_last_year.Net\), .*--unsafe-pickle if"):
         read_weights(path)
+    torch.save({"model": nn.Linear(2, 2).state_dict(), "classes": np.array(["cat"])}, tmp_path / "names.pt")
+    with pytest.raises(BadInput, match=r"more than tensors \(numpy.dtypes.StrDType\), .*--unsafe-pickle if"):
+        read_weights(tmp_path / "names.pt")
     model = nn.Linear(2, 2)
     assert fill(model, read_weights(path, unsafe_pickle=True), path) == []
     del script.Net

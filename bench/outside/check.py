@@ -56,7 +56,8 @@ def _logits(model: nn.Module, x: Tensor, dataset: Dataset) -> Tensor:
         raise
     except Exception as error:  # anybody's code may raise anything
         remedy = "let its first layer resize them, or name the --dataset that it is for"
-        if "dtype" in str(error):
+        tensors = (*model.parameters(), *model.buffers())
+        if "dtype" in str(error) or any(t.is_floating_point() and t.dtype != x.dtype for t in tensors):
             remedy = "its weights have another number format than the images, which .float() on it mends"
         raise BadInput(
             f"the model does not take images of {shape} pixels in [0, 1], {blame(error)}; {remedy}"

@@ -69,6 +69,12 @@ def _run(text: str) -> Run:
     while "@" in folder and not expanded(folder).is_dir():
         folder, _, choice = folder.rpartition("@")
         choices.append(choice)
+    if expanded(text).is_file():
+        place = expanded(text).parent
+        forms = f"FILE.py:FUNCTION@{text} where it holds weights of a model that FUNCTION builds"
+        if (place / "job.json").is_file():
+            forms = f"{place} is the run that it is of"
+        raise BadInput(f"{text} is a file; name a model: {forms}")
     if not expanded(folder).is_dir():
         raise BadInput(f"there is no folder {text.partition('@')[0]}, and the other forms are {FORMS}")
     if not (expanded(folder) / "job.json").is_file():

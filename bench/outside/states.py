@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
@@ -33,15 +35,27 @@ def named_states(content: object) -> dict[str, State]:
 def _states(content: object, place: tuple[str, ...], depth: int) -> Iterator[tuple[str, State]]:
     if isinstance(content, nn.Module):
         content = content.state_dict()
-    if not isinstance(content, Mapping):
+    if not isinstance(content, Mapping) or is_optimizer(content):
         return
     if not any(isinstance(value, Mapping | nn.Module) for value in content.values()):
-        tensors = {str(k): v for k, v in content.items() if isinstance(v, Tensor) or str(k).endswith(EXTRA)}
+        values = {str(key): _as_tensor(value) for key, value in content.items()}
+        tensors = {name: v for name, v in values.items() if isinstance(v, Tensor) or name.endswith(EXTRA)}
         if any(isinstance(value, Tensor) for value in tensors.values()):
             yield ".".join(place), tensors
     elif depth:
         for key, value in content.items():
             yield from _states(value, (*place, str(key)), depth - 1)
+
+
+def _as_tensor(value: object) -> object:
+    """A tensor in the place of an array of numbers; anything else as it is."""
+    is_numbers = isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and value.dtype.isnative
+    return torch.tensor(value) if is_numbers else value
+
+
+def is_optimizer(content: Mapping[Any, Any]) -> bool:
+    """Whether it is what an optimizer of torch saves: momenta and the like, which no model can be made of."""
+    return {"state", "param_groups"} <= content.keys()
 
 
 def fits(wanted: State, state: State, place: str) -> list[Fit]:
@@ -88,9 +102,12 @@ def misfits(wanted: State, state: State) -> dict[str, set[str]]:
         "lacks": _needed(wanted, state) - state.keys(),
         "has besides": state.keys() - wanted.keys() - COUNTERS,
         "has in another shape": {name for name in solid if wanted[name].shape != state[name].shape},
-        "has as whole numbers": {
-            name for name in solid if wanted[name].is_floating_point() and not state[name].is_floating_point()
+        "has as whole or complex numbers": {
+            name
+            for name in solid
+            if wanted[name].is_floating_point() and not (state[name].is_floating_point() or state[name].is_quantized)
         },
+        "has without values (on the device meta)": {name for name in tensors if state[name].is_meta},
         "has quantised": {name for name in tensors if state[name].is_quantized and not wanted[name].is_quantized},
     }
 

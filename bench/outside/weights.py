@@ -1,5 +1,6 @@
 """Weights of somebody's model: safetensors, or what torch.save wrote, opened as tensors alone."""
 
+import datetime
 import pickle
 import re
 import warnings
@@ -16,26 +17,40 @@ from torch import Tensor, nn
 
 from bench.blame import blame, blamed
 from bench.errors import BadInput
-from bench.filetype import SAVE, file_format
+from bench.filetype import JOIN, SAVE, file_format, how_to_join_distributed
 from bench.guard import guarded_call
-from bench.outside.states import Fit, State, fits, misfits, named_states, nearest
+from bench.outside.states import Fit, State, fits, is_optimizer, misfits, named_states, nearest
 
 FIRST = ("", "state_dict", "model_state_dict", "model", "net")  # judged where a file holds several models
 NUMPY_NUMBER: Any = np.float64(0).__reduce__()[0]  # makes a number of numpy's from its bytes
+NUMPY_ARRAY: Any = np.zeros(0).__reduce__()[0]  # makes an empty array, which is filled from bytes
 HARMLESS: list[Any] = [  # beside tensors in many checkpoints; making one runs no code of its author
     Namespace,
     PosixPath,
     (PosixPath, "pathlib.PosixPath"),  # as Python before 3.13 calls it
     np.dtype,
-    *(type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8", "b1")),
+    *(type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i4", "i8", "u1", "u4", "u8", "b1")),
     NUMPY_NUMBER,
     (NUMPY_NUMBER, "numpy.core.multiarray.scalar"),  # as numpy 1 calls it
+    np.ndarray,
+    NUMPY_ARRAY,
+    (NUMPY_ARRAY, "numpy.core.multiarray._reconstruct"),
+    (lambda factory=None: {}, "collections.defaultdict"),  # torch fills plain dicts alone
+    *(
+        (kind, f"{module}.{kind.__name__}")
+        for kind in (dict, list, int, float)
+        for module in ("builtins", "__builtin__")
+    ),
+    *(datetime.datetime, datetime.date, datetime.time, datetime.timedelta),
 ]
 
 
 def read_weights(path: Path, unsafe_pickle: bool = False) -> object:
     """What a file of weights holds. BadInput where it is no checkpoint, damaged, or would have to be unpickled."""
     if not path.is_file():
+        if (path / ".metadata").is_file():
+            joined = how_to_join_distributed(path)
+            raise BadInput(f"weights {path} are a folder of torch.distributed.checkpoint; {joined}")
         state = "are a folder" if path.is_dir() else "are not there"
         raise BadInput(f"weights {path} {state}; name a .safetensors file, or what torch.save wrote")
     try:
@@ -60,7 +75,11 @@ def why_unreadable(error: Exception, unsafe_pickle: bool) -> str:
         return f"{gone}; put its file beside FILE.py, or {SAVE} where it is"
     if isinstance(error, AttributeError):
         return f"were saved as objects whose class is gone ({blame(error)}); {SAVE} where it is"
-    found = re.search(r"nsupported (?:global: GLOBAL|class|type) (\S+)", str(error))
+    found = re.search(r"(?:nsupported (?:global: GLOBAL|class|type) |but got <class ')([^\s']+)", str(error))
+    if blocked := re.search(r"unsupported GLOBAL (\S+) whose module \S+ is blocked", str(error)):
+        return f"ask for {blocked[1]}, which no weights need and which can do harm; get them from somewhere else"
+    if found and "Uninitialized" in found[1]:
+        return f"are of lazy layers that had seen no image yet; run the model once, then {SAVE}"
     if isinstance(error, pickle.UnpicklingError) and found and not unsafe_pickle:
         return (
             f"hold more than tensors ({found[1].strip('`')}), and unpickling runs its author's code; {SAVE}, or give "
@@ -83,6 +102,8 @@ def fill(net: nn.Module, content: object, path: Path, choice: str | None = None)
     states = named_states(content)
     if not states:
         raise BadInput(f"weights {path} hold {_described(content)}, and no state dict; {SAVE}")
+    if isinstance(content, Mapping) and "adv_inputs" in content:
+        raise BadInput(f"weights {path} hold adversarial images of torchattacks; `bench verify` checks those")
     found = sorted((fit for name, state in states.items() for fit in fits(wanted, state, name)), key=_rank)
     fit = _chosen(found, states, wanted, path, choice)
     with blamed(f"weights {path} fit the model, whose load_state_dict()"):  # layers may have a way of their own to load
@@ -109,7 +130,10 @@ def _chosen(found: list[Fit], states: Mapping[str, State], wanted: State, path: 
         wrong = misfits(wanted, nearest(wanted, states[place]))
         said = [f"{what} {len(names)} tensors such as {min(names)}" for what, names in wrong.items() if names]
         whose = f"@{place}" if choice else ""
-        raise BadInput(f"weights {path}{whose} do not fit the model: the file {', '.join(said)}")
+        remedy = "name the FILE.py:FUNCTION that builds the model they are of"
+        if re.search(r"-\d+-of-\d+\.", path.name):
+            remedy = f"it is a part of a checkpoint in several files: {JOIN}"
+        raise BadInput(f"weights {path}{whose} do not fit the model: the file {', '.join(said)}; {remedy}")
     there = ", ".join(_name(fit) for fit in found) or "none"
     many = "several models" if named else "no model"
     raise BadInput(f"weights {path} hold {many} named {choice!r}; those that fit: {there}")
@@ -119,8 +143,9 @@ def _name(fit: Fit) -> str:
     return fit.name or "the tensors without a prefix"
 
 
-def _rank(fit: Fit) -> int:
-    return _place_rank(fit.name)
+def _rank(fit: Fit) -> tuple[int, int]:
+    """First where it lies, then the last word of that: state_dict.model comes before state_dict.ema_model."""
+    return _place_rank(fit.name), _place_rank(fit.name.rpartition(".")[2])
 
 
 def _place_rank(name: str) -> int:
@@ -134,5 +159,7 @@ def _dense(value: object) -> object:
 def _described(content: object) -> str:
     if not isinstance(content, Mapping):
         return f"a {type(content).__name__}"
+    if is_optimizer(content):
+        return "the state of an optimizer"
     keys = ", ".join(map(str, list(content)[:5])) or "nothing"
     return f"a {type(content).__name__} of {keys}"
