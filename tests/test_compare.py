@@ -15,6 +15,7 @@ from bench.asked import Request
 from bench.campaign import Manner, run_methods
 from bench.cli import cli
 from bench.compare import judge_cells, read_cells
+from bench.compare.anew import UNFINISHED
 from bench.compare.cells import labels
 from bench.compare.judging import Finding
 from bench.errors import BadInput
@@ -160,6 +161,19 @@ def test_seeds_that_scatter_hide_a_fall_that_images_alone_would_show(tmp_path: P
 def test_level_1_passes_whatever_the_batch_size(baseline: Path, tmp_path: Path, batch_size: int) -> None:
     assert gate(baseline, tmp_path / "new", "--level", 1, "--batch-size", batch_size) == 0
     assert len(read_cells(tmp_path / "new")) == 4
+
+
+def test_what_a_killed_comparison_has_left_is_measured_anew(baseline: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    (run,) = run_folders(baseline)
+    measure(new, "", HALF, run=str(run.relative_to(baseline)))  # half of the images right, by code that is gone
+    measure(new, "FGSM", HALF, run="digits/cnn/Other/s0-aaaa")
+    (new / UNFINISHED).touch()
+    assert gate(baseline, new, "--level", 1) == 0
+    assert len(read_cells(new)) == 4
+    assert not (new / UNFINISHED).exists()
+    with pytest.raises(BadInput, match="new is there already; --level 1 measures all anew"):
+        gate(baseline, new, "--level", 1)
 
 
 def test_level_1_catches_a_weakened_attack(baseline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

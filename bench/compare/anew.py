@@ -1,7 +1,9 @@
 """Measure a baseline's cells once more with the code as it is now: on its own weights, or on retrained ones."""
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from bench.pool import run_jobs
 from bench.price import cell_cost, training_cost
 from bench.progress import Progress
 from bench.results import Row, read_job, read_rows, run_folders, write_json
-from bench.runfolder import build_views, check_weights
+from bench.runfolder import LOCK, build_views, check_weights, forget, locked
 from bench.runner import Runner
 from bench.sweeps import Swept
 from bench.work import Work, plan_work
@@ -30,6 +32,7 @@ from bench.workers import cores
 
 Record = dict[str, Any]  # what job.json says
 NEEDED = ("name", "dataset", "model", "seed", "plan", "precision", "source", "images", "train_eps", "settings")
+UNFINISHED = ".unfinished-comparison"  # lies in a folder until everything in it is measured
 REMAKE = "remake the baseline, or compare without --level"
 
 
@@ -37,13 +40,33 @@ def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, devi
     """Level 1 copies the baseline's weights into `current`, level 2 trains its jobs there; then all is judged.
 
     `current` must be empty: a cell's key says nothing of the code, so a cell that is there proves nothing about it.
+    What a comparison that was killed has left there is therefore measured anew as well.
     """
-    if current.exists() and (not current.is_dir() or any(current.iterdir())):
+    mark = current / UNFINISHED
+    if current.exists() and (not current.is_dir() or _is_taken(current)):
         raise BadInput(f"{current} is there already; --level {level} measures all anew: name a new or an empty folder")
     load_plugins()
     prepare()
     device = pick(device_name)
-    works = works_of(baseline, current, level, data_dir, device)
+    works, plantings = works_of(baseline, current, level, data_dir, device)
+    with locked(current):
+        mark.touch()
+        for folder in run_folders(current):
+            forget(folder)
+        for plant_weights in plantings:
+            plant_weights()
+        _judge_all(works, current, level, device, batch_size)
+        mark.unlink()
+
+
+def _is_taken(folder: Path) -> bool:
+    """Whether something else lies there than what a comparison has left that was killed."""
+    mark = folder / UNFINISHED
+    is_ours = mark.is_file() and not mark.is_symlink()
+    return not is_ours and any(path.name != LOCK for path in folder.iterdir())
+
+
+def _judge_all(works: Sequence[Work], current: Path, level: int, device: torch.device, batch_size: int) -> None:
     cost = sum(len(w.jobs) * len(w.epochs) * cell_cost(c, w.n) for w in works for c in w.conditions)
     if level == 2:
         cost += sum(training_cost(w, job) for w in works for job in w.jobs)
@@ -54,9 +77,15 @@ def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, devi
             run_jobs(runner, work.jobs, progress, workers, current / "bench.log")
 
 
-def works_of(baseline: Path, current: Path, level: int, data_dir: Path, device: torch.device) -> list[Work]:
-    """The baseline's jobs with the conditions of their rows; jobs that share these share the work."""
+def works_of(
+    baseline: Path, current: Path, level: int, data_dir: Path, device: torch.device
+) -> tuple[list[Work], list[Callable[[], None]]]:
+    """The baseline's jobs with the conditions of their rows; jobs that share these share the work.
+
+    Also what is to be called before level 1: each puts the weights of one job into `current`.
+    """
     works: dict[tuple[object, ...], Work] = {}
+    plantings: list[Callable[[], None]] = []
     for folder in run_folders(baseline):
         rows = [row for row in read_rows(folder) if row.status == "ok" and row.metric == "accuracy" and repeatable(row)]
         if not rows:
@@ -65,7 +94,8 @@ def works_of(baseline: Path, current: Path, level: int, data_dir: Path, device: 
         planned, job = planned_again(folder, record, data_dir, device)
         epochs = tuple(epoch for epoch in FILES if any(row.epoch == epoch for row in rows))
         if level == 1:
-            plant(folder, record, current / job.run, job, planned.dataset, epochs)
+            require_weights(folder, epochs)
+            plantings.append(partial(plant, folder, record, current / job.run, job, planned.dataset, epochs))
         elif job.start:
             raise BadInput(f"{folder}: --level 2 cannot repeat a training that goes on from another's; use --level 1")
         elif job.data != record.get("data"):
@@ -77,7 +107,7 @@ def works_of(baseline: Path, current: Path, level: int, data_dir: Path, device: 
             shared = (job.dataset, job.data, job.precision, n, epochs, conditions)
             work = works.setdefault(shared, replace(planned, n=n, jobs=(), epochs=epochs, conditions=conditions))
             works[shared] = replace(work, jobs=(*work.jobs, job))
-    return list(works.values())
+    return list(works.values()), plantings
 
 
 def planned_again(folder: Path, record: Record, data_dir: Path, device: torch.device) -> tuple[Work, Job]:
@@ -108,12 +138,17 @@ def planned_again(folder: Path, record: Record, data_dir: Path, device: torch.de
     return work, replace(work.jobs[-1], plan=plan, budget=budget)  # behind those that it trains on
 
 
+def require_weights(baseline: Path, epochs: tuple[str, ...]) -> None:
+    """BadInput where a file of weights is missing."""
+    for path in (baseline / FILES[epoch] for epoch in epochs):
+        if not path.exists():
+            raise BadInput(f"{path} is missing, and --level 1 judges stored weights; {REMAKE}")
+
+
 def plant(baseline: Path, record: Record, folder: Path, job: Job, dataset: Dataset, epochs: tuple[str, ...]) -> None:
     """Put the baseline's weights where the job's would be, had it just been trained."""
     for epoch in epochs:
         path = baseline / FILES[epoch]
-        if not path.exists():
-            raise BadInput(f"{path} is missing, and --level 1 judges stored weights; {REMAKE}")
         states = load_views(path, str(record.get("run")))
         models = build_views(job.recipe, job.model, dataset, job.plan.ema > 0)
         try:
