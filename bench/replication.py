@@ -17,7 +17,8 @@ from bench.plans import LONG
 from bench.studies import STUDIES
 from bench.studies.items import Part, Study
 from bench.studies.pages import page, write_page
-from bench.studies.scales import PAPER, REFERENCE, length, spelled
+from bench.studies.scales import OTHER_RADIUS, PAPER, REFERENCE, length, spelled
+from bench.threat import REFERENCE_EPS
 
 log = logging.getLogger("bench")
 
@@ -158,7 +159,9 @@ def asked(part: Part, request: Request, manner: Manner) -> Request:
     where, changes = part.where, dict[str, Any]()
     name = "" if where else request.dataset
     if where:
-        changes = {"dataset": where.dataset, "model": where.model, "paper": where.paper}
+        if where.dataset in OTHER_RADIUS:
+            changes["train_eps"] = request.train_eps or REFERENCE_EPS
+        changes |= {"dataset": where.dataset, "model": where.model, "paper": where.paper}
         changes |= {"epochs": where.epochs or request.epochs, "limit_train": where.images or request.limit_train}
         changes |= {"settings": (*request.settings, "plan=long")} if where.plan else {}
     changes |= {

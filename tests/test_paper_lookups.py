@@ -12,10 +12,10 @@ from result_files import MADE, measure
 
 import methods  # noqa: F401
 from bench import RECIPES, replication
-from bench.asked import Request
+from bench.asked import Request, deviations
 from bench.campaign import Manner
 from bench.cli import cli
-from bench.data import DATASETS
+from bench.data import DATASETS, dataset
 from bench.plans import STANDARD, plan_of_paper
 from bench.replication import possible_parts
 from bench.results import load
@@ -26,7 +26,7 @@ from bench.studies.layout import drawn
 from bench.studies.ledger import entries
 from bench.studies.pages import files, page
 from bench.studies.pictures import Shown
-from bench.studies.scales import scales
+from bench.studies.scales import OTHER_RADIUS, scales
 
 CIFAR = {"dataset": "cifar10", "model": "resnet8"}
 PAPER = "paper, {} epochs, {} training images, watched on 1000 test images"
@@ -95,13 +95,15 @@ def test_tables_that_print_a_length_have_none_of_another(tmp_path):
 
 
 def test_quoted_lines_are_trained_as_the_paper_that_they_are_quoted_from():
-    quoted = {("AVmixup", "*"), ("BAT (Wang and Zhang, 2019)", "*"), ("PGD", "")}
+    quoted = {("Standard", ""), ("AVmixup", "*"), ("BAT (Wang and Zhang, 2019)", "*"), ("PGD", "")}
     numbers = [n for n in item_of("m2at", "Table 1").content.numbers if n.line[2:] in quoted]
     assert {(n.recipe, n.where.model, n.where.paper, n.where.plan, n.epoch) for n in numbers} == {
+        ("Standard", "wrn-34-10.per_image_std", "avmixup", "", "last"),
         ("AVmixup", "wrn-34-10.per_image_std", "avmixup", "", "last"),
         ("PGD-AT.avmixup", "wrn-34-10.per_image_std", "avmixup", "", "last"),
         ("R-MC-LA", "wrn-28-10.pm1", "bat", "long", "last"),
     }
+    assert not [n for n in numbers if n.reading.attack.startswith("CW-L2")]  # theirs are ascents on the margin
     own = [n for n in item_of("m2at", "Table 1").content.numbers if n not in numbers]
     assert {(n.where.paper, n.epoch, n.where.model.partition(".")[2]) for n in own} == {("m2at", "best", "none")}
 
@@ -168,6 +170,22 @@ def test_standard_trains_as_the_others_in_the_tables_it_is_in():
     assert plan_of_paper("Standard", "cifar10").epochs == 205  # for no paper's tables
     tuned = plan_of_paper("BN-adv", "cifar10")  # which is tuned from a Standard of its own plan
     assert tuned == tuned.__class__(**vars(plan_of_paper("Standard", "cifar10", paper="robmask")) | {"epochs": 20})
+
+
+def test_imagenet_is_trained_at_the_radius_of_the_paper_and_not_at_its_own(tmp_path):
+    for split, number in product(("train", "val"), range(1000)):
+        (tmp_path / "imagenet" / split / f"n{number:08}").mkdir(parents=True)
+    radii = {name: dataset(name, tmp_path).threat.eps for name in ("cifar10", "cifar100", "imagenet", "imagenet-100")}
+    assert {name for name, eps in radii.items() if eps != 8 / 255} == set(OTHER_RADIUS)
+    (part,) = item_of("robmask", "Table 4").parts
+    request = replication.asked(part, Request(budget="paper"), manner(tmp_path))
+    assert (request.dataset, request.train_eps) == ("imagenet", 8 / 255)
+    (part,) = item_of("robmask", "Table 7").parts
+    assert replication.asked(part, Request(budget="paper"), manner(tmp_path)).train_eps is None
+    whose = {"recipe": "RobMask", "dataset": "imagenet", "model": "resnet18-imagenet"}
+    budget = PAPER.format(105, 1_281_167)
+    trained(tmp_path, {budget: "1000", f"{budget}, {deviations(request, recipes=True)[0]}": "1110"}, **whose)
+    assert known(tmp_path, "robmask", "Table 4") == {"Clean": 75}
 
 
 # which attacks
@@ -250,7 +268,7 @@ def test_one_model_that_is_printed_twice_is_not_compared_with_itself(tmp_path):
 def test_sentences_tell_failures_from_what_was_not_run_and_no_gap_from_one(tmp_path):
     measure(tmp_path, "", None, recipe="M2AT", **CIFAR, status="failed: no gradient")
     text = files("m2at", tmp_path)["m2at.md"]
-    assert "103 of 105 printed numbers" in text
+    assert "100 of 102 printed numbers" in text
     assert "2 more failed" in text
     measure(tmp_path, "FGSM.last", "1000", recipe="M2AT", **CIFAR)
     measure(tmp_path, "AutoAttack", "1100", recipe="M2AT", **CIFAR)

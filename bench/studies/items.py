@@ -105,6 +105,7 @@ class Study:
     findings: Callable[[pd.DataFrame, float], str] | None = None  # rows of one place, radius -> Markdown
     paper: str = ""  # whose printed numbers it has, as `bench.papers` names them
     beside: Callable[[], Mapping[str, Content]] | None = None  # files that need no results
+    chosen_here: str = ""  # sentences for the head of the page: what the paper does not say, and what it is here
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -60,6 +60,8 @@ def _page(
             f"trainings and {cells} measurements at most, and with --dry-run says what that takes here"
         )
     sections, beside = [f"# {name}: {study.about}\n"], dict[str, Content]()
+    if study.chosen_here:
+        sections.append(f"**Not in the paper, and guessed here.** {study.chosen_here}\n")
     if study.findings is not None:
         sections += list(claims_page.sections(study, rows, n))
     else:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -89,11 +90,11 @@ def epochs(names: Mapping[str, str]) -> Drawing:
     return Drawing(draw, points)
 
 
-def radii(names: Mapping[str, str]) -> Drawing:
-    """Accuracy over eps, a panel an attack."""
+def radii(names: Mapping[str, str], epoch: Literal["last", "best"] = "last") -> Drawing:
+    """Accuracy over eps, a panel an attack. epoch: which of a run's models the paper shows."""
 
     def points(shown: Shown) -> pd.DataFrame:
-        rows = _of(shown.rows, names)
+        rows = _of(shown.rows, names, epoch)
         if rows.empty:
             return rows
         found = _renamed(over_eps(rows), names)
@@ -148,11 +149,12 @@ def before_and_after(kind: str, recipe: str) -> Drawing:
     return Drawing(draw, points)
 
 
-def _of(rows: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """White-box rows of the recipes' main models, named as in the paper."""
-    own = rows[rows["recipe"].isin(list(names.values())) & (rows["view"] == "main") & (rows["epoch"] == "last")]
-    own = own[own["source"] == ""]
-    return own if own.empty else own.assign(recipe=labels(own))
+def _of(rows: pd.DataFrame, names: Mapping[str, str], epoch: str = "last") -> pd.DataFrame:
+    """White-box rows of the recipes' main models, named as in the paper. epoch: or last, where that is not there."""
+    own = rows[rows["recipe"].isin(list(names.values())) & (rows["view"] == "main") & (rows["source"] == "")]
+    there = set(own.loc[own["epoch"] == epoch, "recipe"])
+    own = own[own["epoch"] == [epoch if recipe in there else "last" for recipe in own["recipe"]]]
+    return own if own.empty else own.assign(recipe=labels(own.assign(epoch="last")))
 
 
 def _renamed(points: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:

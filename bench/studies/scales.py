@@ -16,9 +16,11 @@ PAPER = "paper"
 IMAGES = {"cifar10": 50_000, "cifar100": 50_000, "svhn": 73_257, "tiny-imagenet": 100_000, "imagenet": 1_281_167}
 TEST_IMAGES = {"cifar10": 10_000, "cifar100": 10_000, "svhn": 26_032, "tiny-imagenet": 10_000, "imagenet": 50_000}
 TEST_IMAGES |= {"imagenet-100": 10_000}  # as M-TLAT says
+OTHER_RADIUS = ("imagenet",)  # data sets whose own radius is not the 8/255 that the papers train at on all of them
 # budgets without own settings, of trainings that learn from all images that are named
 AS_PRINTED = re.compile(
-    rf"{PAPER}, (?P<length>\d+ \w+), (?P<images>\d+) training images, watched on [\w ]+(?P<long>, {LONG})?"
+    rf"{PAPER}, (?P<length>\d+ \w+), (?P<images>\d+) training images, watched on [\w ]+"
+    rf"(?P<radius>, train-eps={REFERENCE / 255:g})?(?P<long>, {LONG})?"
 )
 
 
@@ -66,6 +68,8 @@ class Scale(NamedTuple):
         plan = plan_of_paper(row["recipe"], where.dataset, long, where.paper)
         length = f"{where.epochs} epochs" if where.epochs else plan.length_in_words
         images = where.images or IMAGES.get(where.dataset, int(budget["images"]))  # ImageNet-100 has what it has
+        if bool(budget["radius"]) != (where.dataset in OTHER_RADIUS):
+            return False
         return (budget["length"], int(budget["images"]), bool(budget["long"])) == (length, images, long)
 
 

@@ -103,7 +103,7 @@ class Table:
         made |= {"source": row["source"], "where": self._where(row), "mark": printed_mark(row["note"])}
         made |= {"epoch": "last" if self._quoted(row) else self.epoch}
         yield Number(line=line, column=self._column(row), reading=self._reading(row, row["attack"]), **made)
-        if row["attack"] in self.second:
+        if row["attack"] in self.second and not self._quoted(row):  # a quoted number is no other attack than its own
             title, attack = self.second[row["attack"]]
             yield Number(line=line, column=title, reading=Reading("accuracy", attack, self._eps(row)), **made)
 
