@@ -25,13 +25,26 @@ from bench.replication import enough
 from bench.rows import measured
 from bench.studies import STUDIES, Item, Part, Study
 from bench.studies.claims import findings
+from bench.studies.later_claims import (
+    ABLATIONS,
+    ATTACKED,
+    BELOW,
+    BEYOND,
+    CRAFTERS,
+    FAR,
+    NARROWER,
+    NEAR,
+    OF_TRADES,
+    WIDER,
+)
 from bench.studies.measured import verdict
 from bench.studies.pages import page, started
-from bench.studies.papers_claims import BEYOND, CLAIMS, LONGER, WIDER
+from bench.studies.papers_claims import CLAIMS, LONGER
 from bench.studies.scales import spelled
 
 ANY = ("", "FGSM.last", "PGD-7.last", "PGD-20.last", "CW-20.last", "MC.last", "LL.last", "PGD-100.last")
-VIEWS = ("main", "p0.8", "p0.6", "p0.4", "p0.2")
+VIEWS = ("main", "p0.8", "p0.6", "p0.4", "p0.2", "adv", "aux1")
+BLACK_BOX = "MI-FGSM.last of resnet8/Standard"
 
 
 @pytest.fixture(params=STUDIES)
@@ -51,20 +64,27 @@ def test_every_name_in_a_study_is_registered(study):
 
 
 EPS = 0.1
-COMMON = {"epoch": "last", "status": "ok", "source": "", "seed": 0, "view": "main", "metric": "accuracy", "params": ""}
+COMMON = {"epoch": "last", "status": "ok", "source": "", "seed": 0, "view": "main", "metric": "accuracy"}
+COMMON |= {"model": "cnn", "params": ""}
 
 
 def made(changes: dict[tuple[str, str, str], float] | None = None, n: int = 1000) -> pd.DataFrame:
     """Rows of everything the claims read, all alike but for the changes: (recipe, attack, view) -> value.
 
     An attack at a multiple of the radius has that behind its name, as `FGSM.last x2`; on images made on another model
-    its recipe, as `PGD-20.last of Standard`. A corruption has the name of one, a longer training a + behind its recipe.
+    its recipe, as `PGD-20.last of Standard`, and before it its network, if it is another one. A corruption has the
+    name of one, a longer training a + behind its recipe.
     """
     changes = changes or {}
     asked = set(product(sorted(STUDIES["claims"].methods), ANY, VIEWS))
     asked |= {(f"{recipe}+", "PGD-20.last", "main") for recipe in LONGER}
     asked |= {("AVmixup", f"PGD-20.last of {source}", "main") for source in ("Standard", "PGD-AT.avmixup")}
     asked |= {(r, f"{a} x{f:g}", "main") for r, a, f in product(BEYOND, ("FGSM.last", "PGD-10.last"), WIDER)}
+    asked |= {(r, f"PGD-20.last of {source}", "main") for r, source in product(("M2AT", *CRAFTERS), CRAFTERS)}
+    asked |= {(r, f"PGD-20.last x{f:g}", view) for (r, view), f in product(BELOW.items(), NARROWER)}
+    asked |= {(r, f"{a} x{NEAR:g}", "main") for r, a in product(ATTACKED, ("PGD-10.last", "PGD-LL.last"))}
+    asked |= {(r, f"{BLACK_BOX} x{f:g}", "main") for r, f in product(ATTACKED, (NEAR, FAR))}
+    asked |= {(r, "CW-L2", "main") for r in ATTACKED}
     rows = [one(*place, changes.get(place, 0.5), n) for place in sorted(asked)]
     for recipe, corruption, severity in product(("Standard", "M-TLAT"), ("fog", "snow"), range(1, 6)):
         value = changes.get((recipe, corruption, "main"), 0.25)
@@ -79,13 +99,12 @@ def made(changes: dict[tuple[str, str, str], float] | None = None, n: int = 1000
 
 
 def one(recipe: str, attack: str, view: str, value: float, n: int) -> dict[str, object]:
-    attack, _, source = attack.partition(" of ")
     attack, _, factor = attack.partition(" x")
-    place = f"digits/cnn/{source}/s0-aaaa" if source else ""
+    attack, _, source = attack.partition(" of ")
+    place = f"digits/{source if '/' in source else f'cnn/{source}'}/s0-aaaa" if source else ""
+    radius = math.inf if attack == "CW-L2" else EPS * float(factor or 1)
     cell = {"recipe": recipe, "name": attack, "view": view, "value": value, "n": n, "source": place}
-    return (
-        COMMON | cell | {"kind": "attack" if attack else "clean", "eps": EPS * float(factor or 1) if attack else None}
-    )
+    return COMMON | cell | {"kind": "attack" if attack else "clean", "eps": radius if attack else None}
 
 
 def verdicts(rows: pd.DataFrame) -> dict[str, str]:
@@ -109,8 +128,8 @@ def test_equal_numbers_hold_no_claim_that_is_about_a_difference():
         "BAT: squared gradients are much larger without adversarial training, and larger on wrong images"
     }
     assert words.pop(next(iter(words))) == "not held"  # it is about numbers near 0, too
-    scores = "M-TLAT: more robust than standard training under every corruption, and no less accurate when clean"
-    assert words.pop(scores) == "not held"  # of scores no chance is told
+    scores = [claim for claim in words if claim.startswith("M-TLAT: more robust")]
+    assert [words.pop(claim) for claim in scores] == ["not held"] * 2  # of scores no chance is told
     assert set(words.values()) == {"held", "not held, within chance"}
 
 
@@ -155,12 +174,41 @@ PAPERS_CLAIM = {  # the beginning of a claim: what makes it hold, and one number
         {(r, "FGSM.last", "main"): 0.7 for r in ("PGD-AT.m2at", "AVmixup")},
         {("M2AT", "PGD-20.last", "main"): 0.2},
     ),
-    "M2AT: above": (
+    "M2AT: above PGD-AT and": (
         {("M2AT", f"{a} x{f:g}", "main"): 0.7 for a in ("FGSM.last", "PGD-10.last") for f in WIDER},
         {("AVmixup", "FGSM.last x4", "main"): 0.8},
     ),
-    "RobMask: clean": ({("RobMask", "", "main"): 0.7}, {("AdvProp", "", "main"): 0.8}),
-    "M-TLAT: more": (
+    "M2AT: above BAT": (
+        {("M2AT", a, "main"): 0.7 for a in ("", "FGSM.last", "PGD-20.last")},
+        {("R-MC-LA", "", "main"): 0.8},
+    ),
+    "M2AT: in the code": (
+        {("M2AT.trades", "PGD-20.last", "main"): 0.7, ("AVmixup.trades", "", "main"): 0.6},
+        {(OF_TRADES[1], "PGD-20.last", "main"): 0.8},
+    ),
+    "M2AT: masks": (
+        {("M2AT", a, "main"): 0.7 for a in ("FGSM.last", "PGD-20.last")},
+        {(ABLATIONS[-1], "FGSM.last", "main"): 0.8},
+    ),
+    "M2AT: above PGD-AT, with": (
+        {("M2AT", f"PGD-20.last of {source}", "main"): 0.7 for source in CRAFTERS},
+        {("AVmixup", "PGD-20.last of PGD-AT-LS", "main"): 0.8},
+    ),
+    "RobMask: batch norms": (
+        {("BN-adv", "PGD-20.last", "main"): 0.7, ("BN-std", "", "main"): 0.7},
+        {("Standard", "PGD-20.last", "main"): 0.8},
+    ),
+    "RobMask: its": (
+        {("RobMask", a, "adv"): 0.7 for a in ("", *(f"PGD-20.last x{f:g}" for f in NARROWER))},
+        {("AdvProp", "PGD-20.last x0.5", "aux1"): 0.8},
+    ),
+    "M-TLAT: more robust than standard training and": (
+        {("M-TLAT", a, "main"): 0.6 for a in (f"PGD-10.last x{NEAR:g}", f"PGD-LL.last x{NEAR:g}", "CW-L2")}
+        | {("M-TLAT", f"{BLACK_BOX} x{f:g}", "main"): 0.6 for f in (NEAR, FAR)},
+        {("IAT", f"{BLACK_BOX} x{FAR:g}", "main"): 0.7},
+    ),
+    "RobMask: clean": ({("RobMask", "", "main"): 0.7}, {("AdvProp.2aux", "", "main"): 0.8}),
+    "M-TLAT: more robust than standard training under": (
         {("M-TLAT", c, "main"): 0.4 for c in ("fog", "snow")} | {("M-TLAT", "", "main"): 0.6},
         {("M-TLAT", "snow", "main"): 0.2},
     ),
@@ -217,6 +265,20 @@ def test_radii_beyond_the_training_are_no_section(tmp_path):
     text = page("claims", tmp_path)
     assert len(re.findall("^## ", text, re.M)) == 1
     assert "M2AT under FGSM.last at 2 eps 50.0 > PGD-AT.m2at under FGSM.last at 2 eps not measured" in text
+
+
+def test_radii_of_other_claims_and_attacks_without_a_bound_are_no_section(tmp_path):
+    for recipe, eps in (("PGD-AT", 0.2), ("RobMask", 0.1), ("M-TLAT", 0.2 * NEAR)):
+        measure(tmp_path, "", "1111", recipe=recipe)
+        measure(tmp_path, "PGD-10.last", "1110", recipe=recipe, eps=eps)
+    measure(tmp_path, "CW-L2", "1100", recipe="M-TLAT", norm="L2", eps=math.inf)
+    source = {"source": "digits/resnet8/Standard/s0-aaaa", "eps": 0.2 * NEAR}
+    measure(tmp_path, "MI-FGSM.last", "1000", recipe="M-TLAT", **source)
+    text = page("claims", tmp_path)
+    assert re.findall("^## .*, Linf (.*?),", text, re.M) == ["0.2"]
+    assert "M-TLAT score under PGD-10.last at 1.275 eps 0.75 > Standard" in text
+    assert "M-TLAT score under CW-L2 0.5 > Standard" in text
+    assert "M-TLAT score under MI-FGSM.last at 1.275 eps of Standard on another network 0.25 > Standard" in text
 
 
 def test_every_radius_has_a_section_of_its_own(tmp_path):

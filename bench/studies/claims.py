@@ -3,9 +3,21 @@
 import pandas as pd
 
 from bench.studies.items import STUDIES, Item, Part, Study
+from bench.studies.later_claims import (
+    ABLATIONS,
+    ATTACKED,
+    BELOW,
+    BEYOND,
+    CRAFTERS,
+    FAR,
+    NARROWER,
+    NEAR,
+    OF_TRADES,
+    WIDER,
+)
 from bench.studies.measured import Reader, mark, verdict
-from bench.studies.mtlat import CORRUPTIONS
-from bench.studies.papers_claims import BEYOND, CLAIMS, LONGER, RADII, WIDER
+from bench.studies.mtlat import CORRUPTIONS, CRAFTER
+from bench.studies.papers_claims import CLAIMS, LONGER, RADII
 
 
 def findings(rows: pd.DataFrame, eps: float) -> str:
@@ -44,6 +56,13 @@ STUDIES.add(
                     Part(LONGER, ("PGD-20.last",), longer=True),
                     Part(("Standard", "PGD-AT.avmixup", "AVmixup"), ("PGD-20.last",), transfer=True),
                     *(Part(BEYOND, ("FGSM.last", "PGD-10.last"), 8.0 * factor) for factor in WIDER),
+                    Part(ABLATIONS, ("FGSM.last", "PGD-20.last")),
+                    Part((*OF_TRADES, "BN-adv"), ("PGD-20.last",)),
+                    Part((*CRAFTERS, "M2AT"), ("PGD-20.last",), transfer=True),
+                    Part(("AdvProp.rand", "AdvProp.2aux")),
+                    *(Part(tuple(BELOW), ("PGD-20.last",), 8.0 * factor) for factor in NARROWER),
+                    Part(ATTACKED, ("PGD-10.last", "PGD-LL.last", "CW-L2"), 8.0 * NEAR),
+                    *(Part(ATTACKED, ("MI-FGSM.last",), 8.0 * f, transfer=True, crafter=CRAFTER) for f in (NEAR, FAR)),
                     Part(("Standard", "M-TLAT"), corruptions=CORRUPTIONS),
                     Part(("Standard", "PGD-AT.7x2"), diagnostics=("gradient",)),
                 ),

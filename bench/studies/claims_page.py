@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench.numbers import radius
 from bench.plans import LONG
 from bench.studies.items import Study
-from bench.studies.papers_claims import BEYOND, LONGER, WIDER
+from bench.studies.later_claims import AT_OTHER_RADII
+from bench.studies.papers_claims import LONGER
 
 SHARED = ["protocol", "dataset", "model", "budget", "data"]
 SAME = 1e-6  # radii that differ by less are one
@@ -33,19 +35,20 @@ def sections(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[str]:
         seeds = ", ".join(map(str, sorted(same["seed"].unique())))
         for norm, eps in threats(same):
             yield f"## {dataset}, {model}, {norm} {radius(eps)}, {budget}, n={images}, seeds {seeds}\n"
-            yield study.findings(same[same["norm"].isin(["", norm])], eps)
+            unbounded = np.isinf(same["eps"].astype(float))
+            yield study.findings(same[same["norm"].isin(["", norm]) | unbounded], eps)
 
 
 def threats(rows: pd.DataFrame) -> Iterator[tuple[str, float]]:
-    """Norms and radii of the attacks, without those at which the claim about larger radii alone is asked."""
-    attacks = rows[(rows["kind"] == "attack") & (rows["source"] == "")]
+    """Norms and radii of the attacks, without those at which claims about other radii alone are asked."""
+    attacks = rows[(rows["kind"] == "attack") & (rows["source"] == "") & ~np.isinf(rows["eps"].astype(float))]
     found: dict[tuple[str, float], set[str]] = {}
     for record in attacks[["norm", "eps", "recipe"]].drop_duplicates().sort_values("eps").to_dict("records"):
         found.setdefault((record["norm"], record["eps"]), set()).add(record["recipe"])
     for (norm, eps), recipes in found.items():
-        smaller = [other for kind, other in found if kind == norm]
-        wider = any(abs(other * factor - eps) < SAME for other in smaller for factor in WIDER)
-        if not (wider and recipes <= set(BEYOND)):
+        others = [other for kind, other in found if kind == norm]
+        asked = {factor: set(names) for factor, names in AT_OTHER_RADII.items() if recipes <= set(names)}
+        if not any(abs(other * factor - eps) < SAME for other in others for factor in asked):
             yield norm, eps
 
 

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 ALIKE = 0.05  # accuracies "about as strong" as one another are within five points
@@ -125,12 +126,15 @@ class Reader:
         gradient: str = "",
         corruption: str = "",
         source: str = "",
+        other_network: bool = False,
         radius: float = 1.0,
+        is_score: bool = False,
     ) -> Value:
         """An accuracy, clean or under an attack; of a corruption a score: accuracy over clean accuracy.
 
         gradient: all, right or wrong, for the mean squared gradient of these images. source: the recipe whose model
-        made the images. radius: that of the attack, as a multiple of the reader's.
+        made the images, which is of the same network or of another one. radius: that of the attack, as a multiple of
+        the reader's; an attack without a bound has none. is_score: of an attack a score too.
         """
         here = self._rows[(self._rows["recipe"] == recipe) & (self._rows["view"] == view)]
         if gradient:
@@ -141,13 +145,18 @@ class Reader:
             return self._score(recipe, corruption, here)
         here = here[here["name"] == attack]
         if attack:
-            here = here[(here["eps"] - self.eps * radius).abs() < CLOSE]
+            here = here[((here["eps"] - self.eps * radius).abs() < CLOSE) | np.isinf(here["eps"].astype(float))]
         here = here[here["source"].map(_recipe_of) == source]
+        if source:
+            here = here[(here["source"].map(_network_of) != here["model"]) == other_network]
         if here["params"].nunique() > 1:  # their mean would be a number of neither
             here = here.head(0)
-        at = f" at {radius:g} eps" if radius != 1 else ""
-        by = f" of {source}" if source else ""
+        at = f" at {radius:g} eps" if radius != 1 and not np.isinf(here["eps"].astype(float)).any() else ""
+        by = f" of {source}{' on another network' * other_network}" if source else ""
         name = f"{recipe}{'' if view == 'main' else f' {view}'}{f' under {attack}{at}{by}' if attack else ' clean'}"
+        if is_score:
+            clean = self(recipe, view=view).number
+            return Value(name.replace(" under", " score under"), here["value"].mean() / clean if clean else math.nan)
         return Value(name, here["value"].mean(), int(here["n"].sum()))
 
     def _score(self, recipe: str, corruption: str, accuracies: pd.DataFrame) -> Value:
@@ -155,6 +164,11 @@ class Reader:
         whole = damaged["severity"].nunique() == SEVERITIES
         value = damaged["value"].mean() / accuracies.loc[accuracies["kind"] == "clean", "value"].mean()
         return Value(f"{recipe} score under {corruption}", value if whole else math.nan)
+
+
+def _network_of(source: str) -> str:
+    """The network of the model at a place; empty for the model's own images."""
+    return source.split("/")[1] if source.count("/") > 2 else ""
 
 
 def _recipe_of(source: str) -> str:

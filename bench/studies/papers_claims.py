@@ -5,8 +5,8 @@ of the last iterate, as the papers print them. What does not hold is a finding.
 """
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 
+from bench.studies.later_claims import LATER
 from bench.studies.measured import (
     ALIKE,
     Comparison,
@@ -14,14 +14,10 @@ from bench.studies.measured import (
     above,
     alike,
     few,
-    no_more,
-    smaller_gap,
     times,
 )
 
 MUCH = 10.0  # how many times larger a gradient norm "much larger" is
-WIDER = (2.0, 3.0, 4.0)  # radii beyond that of the training, as multiples of it
-BEYOND = ("PGD-AT.m2at", "AVmixup", "M2AT")  # which are attacked there
 RADII = {eps: f"R-MC-LA.eps{eps}" for eps in (1, 2, 4, 12)} | {8: "R-MC-LA"}  # of BAT's trainings, in 1/255
 LONGER = ("R-MC-LA", "R-MC-LS", "PGD-AT.7x2-LA")  # whose longer training is a + in BAT's tables
 
@@ -84,50 +80,6 @@ def images_of_others(m: Reader) -> Iterator[Comparison]:
         yield above(m("AVmixup", "PGD-20.last", source=source), m("AVmixup", "PGD-20.last"))
 
 
-def masks_and_mixtures(m: Reader) -> Iterator[Comparison]:
-    for attack in ("FGSM.last", "PGD-20.last"):
-        for other in ("PGD-AT.m2at", "AVmixup"):
-            yield above(m("M2AT", attack), m(other, attack))
-    yield alike(m("M2AT"), m("AVmixup"))
-
-
-def from_one_step_to_many(m: Reader) -> Iterator[Comparison]:
-    yield alike(m("M2AT", "PGD-20.last"), m("M2AT", "FGSM.last"))
-    for other in ("PGD-AT.m2at", "AVmixup"):
-        ours, theirs = ([m(trained, attack) for attack in ("FGSM.last", "PGD-20.last")] for trained in ("M2AT", other))
-        yield smaller_gap(*ours, *theirs)
-
-
-def beyond_the_radius(m: Reader) -> Iterator[Comparison]:
-    for factor in WIDER:
-        for attack in ("FGSM.last", "PGD-10.last"):
-            for other in ("PGD-AT.m2at", "AVmixup"):
-                yield above(m("M2AT", attack, radius=factor), m(other, attack, radius=factor))
-
-
-def interpolation(m: Reader) -> Iterator[Comparison]:
-    way = [("PGD-AT.robmask", "main"), *(("BN-std", f"p{p}") for p in (0.8, 0.6, 0.4, 0.2)), ("BN-std", "main")]
-    for (before, here), (after, there) in pairwise(way):
-        yield above(m(after, view=there), m(before, view=here))
-        yield above(m(before, "PGD-20.last", view=here), m(after, "PGD-20.last", view=there))
-
-
-def masks_by_strength(m: Reader) -> Iterator[Comparison]:
-    for other in ("AdvProp", "Standard"):
-        yield above(m("RobMask"), m(other))
-
-
-def targeted_labels(m: Reader) -> Iterator[Comparison]:
-    for other in ("TFGSM-AT", "LS-adv", "FGSM-AT"):
-        yield above(m("TLAT"), m(other))
-
-
-def every_corruption(m: Reader) -> Iterator[Comparison]:
-    yield no_more(m("Standard"), m("M-TLAT"))
-    for corruption in m.corruptions:
-        yield above(m("M-TLAT", corruption=corruption), m("Standard", corruption=corruption))
-
-
 CLAIMS: dict[str, Callable[[Reader], Iterator[Comparison]]] = {
     "BAT: one-step training without a random start leaks labels (FGSM above clean, PGD-7 near 0); the start cures it": (
         label_leaking
@@ -141,13 +93,4 @@ CLAIMS: dict[str, Callable[[Reader], Iterator[Comparison]]] = {
     "AVmixup: smoothed labels raise accuracy, clean and under every attack": smoothing,
     "AVmixup: with feature scattering above feature scattering alone": scattering,
     "AVmixup: images made on other models fool it less than its own": images_of_others,
-    "M2AT: FGSM and PGD-20 accuracy above those of PGD-AT and AVmixup, clean accuracy as AVmixup's": masks_and_mixtures,
-    "M2AT: hardly any gap from FGSM to PGD-20, where PGD-AT and AVmixup have one": from_one_step_to_many,
-    "M2AT: above PGD-AT and AVmixup at radii beyond that of the training too": beyond_the_radius,
-    "RobMask: from the robust model's batch norms to the fine-tuned ones, clean rises and robust falls": interpolation,
-    "RobMask: clean accuracy above that of AdvProp and of standard training": masks_by_strength,
-    "M-TLAT: TLAT keeps more clean accuracy than other adversarial trainings on one step": targeted_labels,
-    "M-TLAT: more robust than standard training under every corruption, and no less accurate when clean": (
-        every_corruption
-    ),
-}
+} | LATER
