@@ -44,7 +44,7 @@ AS_MADRY = {
 AS_M2AT = dict.fromkeys(("cifar10", "cifar100"), replace(BASE, steps=80_000))
 BAT = replace(BASE, epochs=100, milestones=(0.6, 0.9))
 ROBMASK = Plan(epochs=100, schedule="cosine")
-ADVPROP = Plan(105, weight_decay=1e-4, milestones=(30 / 105, 60 / 105, 90 / 105, 100 / 105), warm_up=5 / 105)
+ON_IMAGENET = {"imagenet": replace(ROBMASK, epochs=105)}  # the cosine and the weight decay are printed for all models
 TRADES = replace(BASE, epochs=76, milestones=(74 / 76,))  # from the 75th epoch on
 FAST = Plan(15, lr=0.2, schedule="one-cycle", warm_up=0.5, warm_up_from=0.0)  # train_fgsm.py of its authors
 CUTMIX = Plan(300, 64, lr=0.25, weight_decay=1e-4)
@@ -77,7 +77,7 @@ PLANS = (  # the first whose pattern a name matches
     Published("Mixup", r"Mixup\.1", replace(BASE, weight_decay=1e-4)),
     Published("IAT", r"IAT\.pgd", BASE),
     Published("RobMask, batch norms alone", r"BN-(adv|std)", replace(ROBMASK, epochs=20)),
-    Published("RobMask", r"RobMask(-10)?|AdvProp(\.\w+)?|PGD-AT\.robmask", ROBMASK, {"imagenet": ADVPROP}),
+    Published("RobMask", r"RobMask(-10)?|AdvProp(\.\w+)?|PGD-AT\.robmask", ROBMASK, ON_IMAGENET),
     Published("M-TLAT", r"(M-)?TLAT|T?FGSM-AT|LS-adv(\.sum1)?|Mixup|IAT", MTLAT),
     Published("Madry et al.", r".*", MADRY, AS_MADRY),
 )

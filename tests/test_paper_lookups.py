@@ -211,6 +211,13 @@ def test_an_attack_with_another_ball_or_other_settings_is_another(tmp_path, chan
     assert known(tmp_path, "m2at", "Table 3") == {"Clean": 75}
 
 
+def test_black_box_images_are_crafted_on_a_network_that_normalises_as_the_others():
+    crafted = [part for part in STUDIES["mtlat"].parts if part.crafter]
+    assert crafted
+    for part in crafted:
+        assert [name.partition(".")[2] for name in (part.crafter, part.where.model)] == ["none", "none"]
+
+
 def test_transfer_is_from_the_same_epoch_as_the_model_that_is_judged(tmp_path):
     measure(tmp_path, "", "1111", recipe="M2AT", **CIFAR, epoch="best")
     for which, bits in (("@best", "1110"), ("", "0000"), ("@best@p0.5", "1000")):

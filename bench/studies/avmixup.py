@@ -38,7 +38,7 @@ FIGURES = (
     figure(
         "Figure 2",
         "Accuracy on clean images and under PGD-10 by epoch, here on the images that a training is watched on: "
-        "some that are held out, or the first thousand test images where all training images are trained on.",
+        "some that are held out, or the first thousand test images where a training learns from all training images.",
         (Part((*NAMES.values(),), where=Where("cifar10", f"wrn-34-10.{OWN}", paper="avmixup")),),
         epochs(NAMES),
     ),

@@ -21,8 +21,9 @@ BEST = (
 )
 GUESSES = (
     "The attacks on finished models start at random and go in steps of 2/255, as AVmixup's do; FGSM starts at the "
-    "image. While a training attacks, batch norms take the statistics of the batch, and the running ones move. One "
-    "batch shares its box, its mixing coefficient and its smoothing. Images are cropped from 4 pixels around them. "
+    "image. Those in training start at random too. While a training attacks, batch norms take the statistics of the "
+    "batch, and the running ones move. One batch shares its box, its mixing coefficient and "
+    "its smoothing. Images are cropped from 4 pixels around them. "
     "Figure 1, a diagram of the method, is left out."
 )
 GRID = (0, 1, 2, 4, 6, 8, 12, 16, 20, 24, 28, 32)  # in 1/255; the paper's is not printed
@@ -90,7 +91,7 @@ FIGURES = (
     figure(
         "Figure 2",
         "Accuracy on clean images and under PGD-10 by epoch, here on the images that a training is watched on: "
-        "some that are held out, or the first thousand test images where all training images are trained on.",
+        "some that are held out, or the first thousand test images where a training learns from all training images.",
         (Part((*NAMES.values(),), where=HOME),),
         epochs(NAMES),
     ),
