@@ -167,7 +167,7 @@ PAPERS_CLAIM = {  # the beginning of a claim: what makes it hold, and one number
         {("AVmixup", "PGD-20.last", "main"): 0.8},
     ),
     "M2AT: FGSM": (
-        {("M2AT", a, "main"): 0.7 for a in ("FGSM.last", "PGD-20.last")},
+        {("M2AT", a, "main"): 0.7 for a in ("FGSM.last", "PGD-20.last", "CW-20.last")},
         {("M2AT", "", "main"): 0.3},
     ),
     "M2AT: hardly": (
@@ -203,9 +203,23 @@ PAPERS_CLAIM = {  # the beginning of a claim: what makes it hold, and one number
         {("AdvProp", "PGD-20.last x0.5", "aux1"): 0.8},
     ),
     "M-TLAT: more robust than standard training and": (
-        {("M-TLAT", a, "main"): 0.6 for a in (f"PGD-10.last x{NEAR:g}", f"PGD-LL.last x{NEAR:g}", "CW-L2")}
-        | {("M-TLAT", f"{BLACK_BOX} x{f:g}", "main"): 0.6 for f in (NEAR, FAR)},
+        {
+            (recipe, attack, "main"): 0.6
+            for recipe, attack in product(
+                ("TLAT", "M-TLAT"),
+                (
+                    f"PGD-10.last x{NEAR:g}",
+                    f"PGD-LL.last x{NEAR:g}",
+                    "CW-L2",
+                    *(f"{BLACK_BOX} x{f:g}" for f in (NEAR, FAR)),
+                ),
+            )
+        },
         {("IAT", f"{BLACK_BOX} x{FAR:g}", "main"): 0.7},
+    ),
+    "M-TLAT: Mixup": (
+        {("Mixup", "", "main"): 0.6, ("TLAT", "", "main"): 0.4, ("IAT", "", "main"): 0.4},
+        {("TLAT", "", "main"): 0.6},
     ),
     "RobMask: clean": ({("RobMask", "", "main"): 0.7}, {("AdvProp.2aux", "", "main"): 0.8}),
     "M-TLAT: more robust than standard training under": (

@@ -59,7 +59,7 @@ STUDIES.add(
                     Part(ABLATIONS, ("FGSM.last", "PGD-20.last")),
                     Part((*OF_TRADES, "BN-adv"), ("PGD-20.last",)),
                     Part((*CRAFTERS, "M2AT"), ("PGD-20.last",), transfer=True),
-                    Part(("AdvProp.rand", "AdvProp.2aux")),
+                    Part(("AdvProp.rand", "AdvProp.2aux", "Mixup")),
                     *(Part(tuple(BELOW), ("PGD-20.last",), 8.0 * factor) for factor in NARROWER),
                     Part(ATTACKED, ("PGD-10.last", "PGD-LL.last", "CW-L2"), 8.0 * NEAR),
                     *(Part(ATTACKED, ("MI-FGSM.last",), 8.0 * f, transfer=True, crafter=CRAFTER) for f in (NEAR, FAR)),

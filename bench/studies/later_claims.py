@@ -14,7 +14,7 @@ BEYOND = ("PGD-AT.m2at", "AVmixup", "M2AT")  # which are attacked beyond the rad
 WIDER = (2.0, 3.0, 4.0)  # at these multiples of it
 BELOW = {"PGD-AT.robmask": "main", "AdvProp": "aux1", "RobMask": "adv"}  # which are attacked below it, and their views,
 NARROWER = (0.25, 0.5, 0.75)  # at these multiples of it
-ATTACKED = ("Standard", "IAT", "M-TLAT")  # which are attacked at the radii of M-TLAT's paper,
+ATTACKED = ("Standard", "IAT", "TLAT", "M-TLAT")  # which are attacked at the radii of M-TLAT's paper,
 NEAR, FAR = 0.04 * 255 / 8, 0.08 * 255 / 8  # 0.04 and 0.08, as multiples of 8/255
 # the recipes that are attacked at multiples of the radius of a section
 AT_OTHER_RADII = (
@@ -23,7 +23,7 @@ AT_OTHER_RADII = (
 
 
 def masks_and_mixtures(m: Reader) -> Iterator[Comparison]:
-    for attack in ("FGSM.last", "PGD-20.last"):
+    for attack in ("FGSM.last", "PGD-20.last", "CW-20.last"):
         for other in ("PGD-AT.m2at", "AVmixup"):
             yield above(m("M2AT", attack), m(other, attack))
     yield alike(m("M2AT"), m("AVmixup"))
@@ -98,6 +98,12 @@ def targeted_labels(m: Reader) -> Iterator[Comparison]:
         yield above(m("TLAT"), m(other))
 
 
+def parts_of_mtlat(m: Reader) -> Iterator[Comparison]:
+    yield above(m("Mixup"), m("Standard"))
+    for other in ("TLAT", "IAT"):
+        yield above(m("Standard"), m(other))
+
+
 def every_corruption(m: Reader) -> Iterator[Comparison]:
     yield no_more(m("Standard"), m("M-TLAT"))
     for corruption in m.corruptions:
@@ -105,12 +111,12 @@ def every_corruption(m: Reader) -> Iterator[Comparison]:
 
 
 def every_attack(m: Reader) -> Iterator[Comparison]:
-    for other in ("Standard", "IAT"):
+    for trained, other in (("M-TLAT", "Standard"), ("M-TLAT", "IAT"), ("TLAT", "Standard")):
         for attack in ("PGD-10.last", "PGD-LL.last", "CW-L2"):
-            ours, theirs = (m(trained, attack, radius=NEAR, is_score=True) for trained in ("M-TLAT", other))
+            ours, theirs = (m(recipe, attack, radius=NEAR, is_score=True) for recipe in (trained, other))
             yield above(ours, theirs)
         for radius in (NEAR, FAR):
-            yield above(black_box(m, "M-TLAT", radius), black_box(m, other, radius))
+            yield above(black_box(m, trained, radius), black_box(m, other, radius))
 
 
 def black_box(m: Reader, trained: str, radius: float) -> Value:
@@ -119,7 +125,9 @@ def black_box(m: Reader, trained: str, radius: float) -> Value:
 
 
 LATER: dict[str, Claim] = {
-    "M2AT: FGSM and PGD-20 accuracy above those of PGD-AT and AVmixup, clean accuracy as AVmixup's": masks_and_mixtures,
+    "M2AT: FGSM, PGD-20 and CW-20 accuracy above those of PGD-AT and AVmixup, clean accuracy as AVmixup's": (
+        masks_and_mixtures
+    ),
     "M2AT: hardly any gap from FGSM to PGD-20, where PGD-AT and AVmixup have one": from_one_step_to_many,
     "M2AT: above PGD-AT and AVmixup at radii beyond that of the training too": beyond_the_radius,
     "M2AT: above BAT, clean and under FGSM and PGD-20": bilateral_training,
@@ -137,8 +145,11 @@ LATER: dict[str, Claim] = {
         trade_off
     ),
     "M-TLAT: TLAT keeps more clean accuracy than other adversarial trainings on one step": targeted_labels,
+    "M-TLAT: Mixup alone raises clean accuracy, TLAT alone and IAT lower it": parts_of_mtlat,
     "M-TLAT: more robust than standard training under every corruption, and no less accurate when clean": (
         every_corruption
     ),
-    "M-TLAT: more robust than standard training and IAT under five attacks, two of them black-box": every_attack,
+    "M-TLAT: more robust than standard training and IAT under five attacks, two black-box; TLAT than standard": (
+        every_attack
+    ),
 }
