@@ -3,14 +3,18 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from bench.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from bench.adversary import Adversary, Targeted, Untargeted
     from bench.attacks import ATTACKS, AttackSpec, parse_attack
     from bench.augment import augmented
     from bench.branches import add_branches, add_masks, branch, plain
     from bench.conditions import Attacked, Clean
-    from bench.corruptions import CORRUPTIONS, Corruption, corrupted
-    from bench.data import DATASETS, Images, dataset
+    from bench.corruptions import corrupted
+    from bench.corruptions.corruption import CORRUPTIONS, Corruption
+    from bench.data import dataset
+    from bench.data.dataset import DATASETS, Images
     from bench.errors import BadInput
     from bench.evaluate import outcomes
     from bench.inner import Ascent, clean_logits, frozen, recalled
@@ -34,8 +38,10 @@ _HOME = {
     "bench.augment": ("augmented",),
     "bench.branches": ("add_branches", "add_masks", "branch", "plain"),
     "bench.conditions": ("Attacked", "Clean"),
-    "bench.corruptions": ("CORRUPTIONS", "Corruption", "corrupted"),
-    "bench.data": ("DATASETS", "Images", "dataset"),
+    "bench.corruptions": ("corrupted",),
+    "bench.corruptions.corruption": ("CORRUPTIONS", "Corruption"),
+    "bench.data": ("dataset",),
+    "bench.data.dataset": ("DATASETS", "Images"),
     "bench.errors": ("BadInput",),
     "bench.evaluate": ("outcomes",),
     "bench.inner": ("Ascent", "clean_logits", "frozen", "recalled"),
@@ -54,7 +60,6 @@ _HOME = {
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
-__version__ = "0.1.0"
 __all__ = [
     "ATTACKS", "CORRUPTIONS", "DATASETS", "L2", "MODELS", "RECIPES",
     "Adversary", "Ascent", "AttackSpec", "Attacked", "BadInput", "Clean", "Corruption", "Images", "Linf", "Options",

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from bench.data import Images
 from bench.data.arrays import check_labels
 from bench.data.batches import to_float
+from bench.data.dataset import Images
 from bench.errors import BadInput
 from bench.judge import model_logits
 from bench.seeding import undrawn

@@ -10,9 +10,10 @@ from typing import get_args
 from bench.attacks import AttackSpec
 from bench.audit import SIGNS
 from bench.conditions import Attacked, Clean, Condition, Union, over, under
-from bench.corruptions import SETS, SEVERITIES, members
+from bench.corruptions import SETS, members
+from bench.corruptions.corruption import SEVERITIES
 from bench.damage import damages
-from bench.data import Dataset, Images
+from bench.data.dataset import Dataset, Images
 from bench.data.shelf import Shelf
 from bench.diagnostics import DIAGNOSTICS
 from bench.errors import BadInput

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.asked import Request, deviations, split_setting
-from bench.data import Dataset
+from bench.data.dataset import Dataset
 from bench.errors import BadInput
 from bench.overrides import override
 from bench.plan import Budget, Plan

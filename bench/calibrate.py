@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench import __version__
 from bench.blame import refused_model
-from bench.corruptions import CORRUPTIONS, refusal
-from bench.data import Images, dataset
+from bench.corruptions.corruption import CORRUPTIONS, refusal
+from bench.data import dataset
 from bench.data.batches import to_float
+from bench.data.dataset import Images
 from bench.device import describe, pick, prepare
 from bench.identity import FROM_TEST
 from bench.inner import frozen
@@ -27,6 +27,7 @@ from bench.plugins import load_plugins
 from bench.results import write_json
 from bench.runfolder import locked
 from bench.seeding import image_stream
+from bench.version import __version__
 
 ENDS = (0.05, 0.30)  # of accuracy, lost at the lower and the upper end
 WITHIN = 0.005  # of accuracy, by which an end may miss

@@ -5,8 +5,9 @@ from typing import Any
 
 from bench.attacks import ATTACKS
 from bench.contract import examine
-from bench.corruptions import CORRUPTIONS
-from bench.data import DATASETS, READ_FROM_FOLDERS
+from bench.corruptions.corruption import CORRUPTIONS
+from bench.data import READ_FROM_FOLDERS
+from bench.data.dataset import DATASETS
 from bench.device import prepare
 from bench.errors import BadInput
 from bench.models import MODELS

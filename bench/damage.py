@@ -11,9 +11,11 @@ import numpy as np
 from torch import Tensor
 
 from bench.conditions import Corrupted
-from bench.corruptions import CORRUPTIONS, SETS, corrupted, find_ice, members, parameters, refusal, table_size
-from bench.data import Dataset, Images
+from bench.corruptions import SETS, corrupted, members
+from bench.corruptions.corruption import CORRUPTIONS, parameters, refusal, table_size
+from bench.corruptions.ice import find_ice
 from bench.data.corrupted import Official, find_official, official_folder
+from bench.data.dataset import Dataset, Images
 from bench.data.files import warn_once
 from bench.errors import UnknownName
 from bench.ranges import Ranges

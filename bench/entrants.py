@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from bench.conditions import Condition
-from bench.data import Dataset, Images
+from bench.data.dataset import Dataset, Images
 from bench.errors import BadInput
 from bench.identity import trained_identity
 from bench.matrix import Entrant, Matrix

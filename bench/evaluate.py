@@ -16,7 +16,7 @@ from bench.bisection import smallest_radii
 from bench.blame import blamed_on_model
 from bench.conditions import Attacked, Condition, Corrupted, Union, measurement
 from bench.course import course
-from bench.data import Images
+from bench.data.dataset import Images
 from bench.diagnostics import DIAGNOSTICS
 from bench.inner import frozen
 from bench.inspected import Diagnosed, Probed

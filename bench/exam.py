@@ -12,7 +12,7 @@ from torch import nn
 from bench.adversarial import Album
 from bench.blame import failed_cell
 from bench.conditions import Attacked, Clean, Condition, Minimised, Union, measurement
-from bench.data import Images
+from bench.data.dataset import Images
 from bench.device import describe
 from bench.errors import BadInput, Failed
 from bench.evaluate import PROTOCOL, read_off, side_by_side

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.data import Dataset, Images
 from bench.data.batches import to_float
+from bench.data.dataset import Dataset, Images
 from bench.errors import BadInput
 from bench.filetype import check_saved_by_torch
 from bench.text import printable

@@ -10,11 +10,11 @@ import pandas as pd
 from torch import nn
 
 from bench.blame import blamed_on_model, failed_cell
-from bench.data import Images
+from bench.data.dataset import Images
 from bench.disk import require_inside
 from bench.errors import Failed
 from bench.evaluate import PROTOCOL
-from bench.exhibits import EXHIBITS, Exhibit, Specimen
+from bench.exhibits.exhibit import EXHIBITS, Exhibit, Specimen
 from bench.identity import trained_identity
 from bench.progress import Event, Tell
 from bench.results import write_atomically

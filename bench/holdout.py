@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bench.asked import Request
 from bench.budgets import LAPTOP, PAPER
-from bench.data import Dataset, Images
+from bench.data.dataset import Dataset, Images
 from bench.data.shelf import Shelf
 from bench.errors import BadInput
 from bench.plan import Budget

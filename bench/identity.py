@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from bench.blame import refused_model
 from bench.checkpoint import fingerprint
-from bench.data import Images
 from bench.data.batches import to_float
+from bench.data.dataset import Images
 from bench.errors import BadInput
 from bench.guard import guarded_call
 from bench.inner import frozen

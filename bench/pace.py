@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.data import Dataset
 from bench.data.batches import to_float
+from bench.data.dataset import Dataset
 from bench.device import use_threads
 from bench.folding import attackable
 from bench.inner import frozen

@@ -8,8 +8,8 @@ from bench.blame import blamed
 from bench.conditions import Attacked, Condition, Union
 from bench.contract.images import the_same_batch
 from bench.contract.loss import one_finite_number
-from bench.data import Dataset, Images
 from bench.data.batches import to_float
+from bench.data.dataset import Dataset, Images
 from bench.inspected import Probed
 from bench.job import Job
 from bench.models import build

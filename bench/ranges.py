@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.corruptions.geometry import fifths
-from bench.data import Dataset
+from bench.data.dataset import Dataset
 from bench.disk import read_json
 from bench.errors import BadInput
 from bench.text import printable

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.blame import refused_model
-from bench.data import Dataset, Images, dataset
+from bench.data import dataset
+from bench.data.dataset import Dataset, Images
 from bench.inner import frozen
 from bench.judge import judge
 from bench.outside import Access, draws, identity, load, parse_spec

@@ -5,6 +5,8 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import TypeVar
 
 from bench.disk import NAME
@@ -21,13 +23,19 @@ class Registry(Mapping[str, T]):
     """A dict that says what to do when a name is unknown, and refuses to hide a taken one.
 
     A family is an open set of names such as PGD-1, PGD-2, ...: it answers look-ups and is listed by its pattern.
+    The modules of the registry's folder register what is in them: a new file there is all that a new name takes.
     """
 
     additions = 0  # to all registries of the process: it shows whether a plug-in has registered anything
 
-    def __init__(self, kind: str, check: Check = anything, reserved: tuple[str, ...] = RESERVED) -> None:
-        """check: of every item, as a plug-in may register anything; it sees the name too."""
-        self._reserved = reserved
+    def __init__(
+        self, kind: str, check: Check = anything, reserved: tuple[str, ...] = RESERVED, folder: str = ""
+    ) -> None:
+        """check: of every item, as a plug-in may register anything; it sees the name too.
+
+        folder: the package whose modules register items here; they are imported when a name is first looked up.
+        """
+        self._reserved, self._folder, self._loaded = reserved, folder, not folder
         self.kind = kind
         self._flaw = check
         self._items: dict[str, T] = {}
@@ -38,10 +46,12 @@ class Registry(Mapping[str, T]):
 
     def add(self, name: str, item: T) -> T:
         """BadInput where the name is taken or no name, or the item is nothing of this kind."""
+        self._load(_caller())
         self._check(name)
         self._check_item(name, item)
-        if name in self:
-            raise BadInput(f"{self.kind} {name!r} is already registered by {self.homes(name)[0]}; choose another name")
+        if self._has(name):
+            home = self._find(name)[1][0]
+            raise BadInput(f"{self.kind} {name!r} is already registered by {home}; choose another name")
         self._items[name] = item
         self._homes[name] = _caller()
         Registry.additions += 1
@@ -49,10 +59,11 @@ class Registry(Mapping[str, T]):
 
     def add_family(self, pattern: str, make: Callable[[int], T]) -> None:
         """Every name that is `pattern` with a whole number >= 1 in the place of its last letter k."""
+        self._load(_caller())
         self._check(pattern)
         if not pattern.endswith("k") or not callable(make):
             raise BadInput(f"{self.kind} family {pattern!r}: its pattern ends in k, and a function makes its members")
-        taken = [name for name in self if re.fullmatch(_family(pattern), name)]
+        taken = [name for name in self._items if re.fullmatch(_family(pattern), name)]
         if pattern in self._families or taken:
             raise BadInput(f"{self.kind} family {pattern!r} is already registered, or hides {taken}")
         self._families[pattern] = make
@@ -75,11 +86,26 @@ class Registry(Mapping[str, T]):
         Registry.additions += 1
 
     def __getitem__(self, name: str) -> T:
+        self._load()
         return self._find(name)[0]
 
     def homes(self, name: str) -> list[str]:
         """The modules that registered a name: those of its suffixes first."""
+        self._load()
         return self._find(name)[1]
+
+    def _load(self, caller: str = "") -> None:
+        """Import the modules of the folder, once, unless the caller is one of them, which are importing each other."""
+        if self._loaded or caller.startswith(f"{self._folder}."):
+            return
+        self._loaded = True
+        modules = [f"{self._folder}.{found.name}" for found in iter_modules(import_module(self._folder).__path__)]
+        for module in modules:
+            import_module(module)
+        place = {module: number for number, module in enumerate(modules)}  # whichever was imported first
+        ordered = sorted(self._items.items(), key=lambda item: place.get(self._homes[item[0]], len(modules)))
+        self._items.clear()
+        self._items.update(ordered)
 
     def _find(self, name: str) -> tuple[T, list[str]]:
         if name in self._items:
@@ -93,7 +119,7 @@ class Registry(Mapping[str, T]):
                 return item, [self._homes[pattern]]
         for suffix, change in self._suffixes.items():
             base = name.removesuffix(suffix)
-            if base != name and base in self and not base.endswith(suffix):
+            if base != name and self._has(base) and not base.endswith(suffix):
                 item, homes = self._find(base)
                 item = change(item)
                 self._check_item(name, item)
@@ -110,31 +136,40 @@ class Registry(Mapping[str, T]):
             raise BadInput(f"{self.kind} {name!r} {flaw}")
 
     def _hint(self, name: str) -> str:
-        return suggestion(name, self.listed(), f"`bench list {self.kind.replace(' ', '')}s`")
+        return suggestion(name, [*self._items, *self._families], f"`bench list {self.kind.replace(' ', '')}s`")
 
-    def __contains__(self, name: object) -> bool:
+    def _has(self, name: str) -> bool:
         try:
-            self[str(name)]
+            self._find(name)
         except UnknownName:
             return False
         return True
 
+    def __contains__(self, name: object) -> bool:
+        self._load()
+        return self._has(str(name))
+
     def __iter__(self) -> Iterator[str]:
+        self._load()
         return iter(self._items)
 
     def __len__(self) -> int:
+        self._load()
         return len(self._items)
 
     def listed(self) -> list[str]:
         """Every name, families by their pattern."""
+        self._load()
         return [*self._items, *self._families]
 
     def suffixes(self) -> list[str]:
         """What each suffix may follow, a line each."""
+        self._load()
         return [f"{suffix} may follow {names}" for suffix, names in self._follows.items()]
 
     def select(self, patterns: list[str]) -> list[str]:
         """Names in the order asked for, without repeats: `all`, exact names, or globs such as M2AT*."""
+        self._load()
         chosen: list[str] = []
         for pattern in patterns:
             if pattern == "all":

@@ -9,13 +9,13 @@ from typing import Any
 from bench.asked import Request
 from bench.budgets import budget_name, budget_of, model_of
 from bench.campaign import Manner, carry_out
-from bench.corruptions import refusal
-from bench.data import Dataset, dataset
+from bench.corruptions.corruption import refusal
+from bench.data import dataset
+from bench.data.dataset import Dataset
 from bench.device import pick
 from bench.errors import BadInput
 from bench.plans import LONG
-from bench.studies import STUDIES
-from bench.studies.items import Part, Study
+from bench.studies.items import STUDIES, Part, Study
 from bench.studies.pages import page, write_page
 from bench.studies.scales import OTHER_RADIUS, PAPER, REFERENCE, length, spelled
 from bench.threat import REFERENCE_EPS

@@ -18,10 +18,10 @@ from bench.asked import NORMS, Request, threats_of
 from bench.attacks import parse_attack
 from bench.audit import Doubt
 from bench.conditions import Attacked, Clean
-from bench.corruptions import SEVERITIES
+from bench.corruptions.corruption import SEVERITIES
 from bench.damage import damages
-from bench.data import Dataset, Images
 from bench.data import dataset as named
+from bench.data.dataset import Dataset, Images
 from bench.device import pick, prepare
 from bench.errors import BadInput
 from bench.evaluate import outcomes

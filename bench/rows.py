@@ -5,7 +5,6 @@ from typing import Protocol
 
 import numpy as np
 
-from bench import __version__
 from bench.audit import SIGNS
 from bench.audit.limits import visible_share
 from bench.conditions import Condition, Minimised
@@ -16,6 +15,7 @@ from bench.judge import Outcome
 from bench.results import Row
 from bench.stats import Summary, wilson
 from bench.sweeps import Swept
+from bench.version import __version__
 
 
 class Subject(Protocol):

@@ -12,10 +12,9 @@ import torch
 from filelock import FileLock, Timeout
 from torch import nn
 
-from bench import __version__
 from bench.averaging import add_averaged
 from bench.checkpoint import FILES, fingerprint, load_views
-from bench.data import Dataset
+from bench.data.dataset import Dataset
 from bench.device import describe
 from bench.disk import remove_temporary_files
 from bench.errors import BadInput
@@ -24,6 +23,7 @@ from bench.models import build
 from bench.recipe import Recipe
 from bench.results import read_job, write_json
 from bench.train import Views
+from bench.version import __version__
 
 LOCK = ".lock"
 REPLACE = "put a copy of the file in its place, or delete it and run again: it is trained anew"

@@ -17,8 +17,8 @@ from bench.averaging import Average, add_averaged
 from bench.blame import blame, blamed, blamed_on_model, home_of
 from bench.checkpoint import load_progress, save_progress
 from bench.contract.model import views_of
-from bench.data import Dataset, Images
 from bench.data.batches import epoch_batches, to_float
+from bench.data.dataset import Dataset, Images
 from bench.device import use_threads
 from bench.errors import BadInput, Failed
 from bench.folding import folded, twinned

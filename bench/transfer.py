@@ -12,7 +12,7 @@ from torch import nn
 from bench.arguments import as_seen_by, check_classes, check_range
 from bench.blame import blamed_on_model, failed_cell
 from bench.conditions import Attacked, Condition
-from bench.data import Images
+from bench.data.dataset import Images
 from bench.errors import BadInput, Failed
 from bench.evaluate import OWN_BLOCK
 from bench.inner import frozen

@@ -15,7 +15,7 @@ from bench.adversarial import Album, read_album
 from bench.arguments import first_logits
 from bench.checkpoint import fingerprint
 from bench.conditions import Attacked, Condition, Union
-from bench.data import Images
+from bench.data.dataset import Images
 from bench.disk import read_json
 from bench.errors import BadInput
 from bench.judge import Outcome

@@ -8,8 +8,8 @@ from torch import nn
 
 from bench.asked import NORMS, Request, threats_of
 from bench.claim import Claim, read_claim
-from bench.data import Images
 from bench.data.batches import to_float
+from bench.data.dataset import Images
 from bench.device import pick, prepare
 from bench.errors import BadInput
 from bench.foreign import ENDINGS, is_foreign, read_foreign

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from bench.data import Images
 from bench.data.batches import to_float
+from bench.data.dataset import Images
 from bench.errors import AttackWarning
 from bench.inner import Ascent, frozen
 from bench.losses import cross_entropy

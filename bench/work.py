@@ -16,10 +16,11 @@ from bench.budgets import budget_name, budget_of, in_words, model_of, plan_of
 from bench.conditions import Condition
 from bench.contract import VALUE
 from bench.contract.model import views_of
-from bench.data import Dataset, Images, dataset
+from bench.data import dataset
+from bench.data.dataset import Dataset, Images
 from bench.data.shelf import Shelf
 from bench.errors import BadInput
-from bench.exhibits import EXHIBITS
+from bench.exhibits.exhibit import EXHIBITS
 from bench.holdout import judged_epochs, split_of
 from bench.job import Job
 from bench.overrides import override
@@ -85,7 +86,7 @@ def plan_work(
         for name, recipe in recipes.items()
         for seed in request.seeds
     ]
-    jobs = with_starts(asked, radius_factor(request, data), partial(words, recipes=False))
+    jobs = with_starts(asked, radius_factor(request.train_eps, data), partial(words, recipes=False))
     check_fit(jobs, model, data)
     return Work(
         request=request,
@@ -104,15 +105,15 @@ def plan_work(
 
 def recipes_of(request: Request, data: Dataset) -> dict[str, Recipe]:
     """The recipes asked for, at this data set's radii, with the user's `recipe.*` settings on top."""
-    factor = radius_factor(request, data)
+    factor = radius_factor(request.train_eps, data)
     return {name: customised(name, request.settings, factor) for name in RECIPES.select(list(request.methods))}
 
 
-def radius_factor(request: Request, data: Dataset) -> float:
+def radius_factor(train_eps: float | None, data: Dataset) -> float:
     """What the registered recipes' radii are multiplied by."""
-    if request.train_eps is not None and not 0 < request.train_eps <= 1:
-        raise BadInput(f"--train-eps {request.train_eps:g} is not a radius: above 0, at most 1")
-    return (request.train_eps or data.threat.eps) / REFERENCE_EPS
+    if train_eps is not None and not 0 < train_eps <= 1:
+        raise BadInput(f"--train-eps {train_eps:g} is not a radius: above 0, at most 1")
+    return (train_eps or data.threat.eps) / REFERENCE_EPS
 
 
 def check_radius_used(request: Request) -> None:

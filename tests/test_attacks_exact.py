@@ -14,8 +14,9 @@ from torch import nn
 from bench.attacks import ATTACKS, parse_attack
 from bench.attacks.autoattack import square_tiles
 from bench.conditions import Attacked, Clean
-from bench.data import Images, dataset
+from bench.data import dataset
 from bench.data.batches import to_float
+from bench.data.dataset import Images
 from bench.errors import BadInput, UnknownName
 from bench.evaluate import outcomes
 from bench.inner import Ascent

@@ -23,8 +23,8 @@ from bench.audit.limits import visible_share
 from bench.audit.outcomes import many
 from bench.checkpoint import load_views
 from bench.conditions import Attacked, Clean
-from bench.data import DATASETS, Images
 from bench.data.batches import to_float
+from bench.data.dataset import DATASETS, Images
 from bench.errors import Failed
 from bench.evaluate import outcomes
 from bench.inner import frozen

@@ -14,7 +14,7 @@ from bench.branches import Branched, Masked, Switch
 from bench.errors import BadInput
 from bench.folding import Twin, attackable, folded, twinned
 from bench.inner import frozen
-from bench.models import MODELS, SMALLEST
+from bench.models import MODELS, smallest_side
 from bench.seeding import seeded
 from methods.advprop import AdvProp
 from methods.robmask import RobMask
@@ -99,7 +99,7 @@ def test_a_model_without_batch_norm_is_refused_in_one_line(name):
 def test_every_registered_model_learns_through_switches_and_loses_them(name, arch):
     recipe, kind = RECIPES[name], Branched if name == "AdvProp" else Masked
     once = replace(recipe.adversary, ascent=replace(recipe.adversary.ascent, steps=1))
-    recipe, size = replace(recipe, adversary=once), SMALLEST.get(arch, 8)
+    recipe, size = replace(recipe, adversary=once), max(smallest_side(arch), 8)
     with seeded("switches"):
         model, images = MODELS[arch](10, 3), torch.rand(2, 3, size, size)
         keys, norms = list(model.state_dict()), sum(isinstance(m, nn.BatchNorm2d) for m in model.modules())

@@ -10,7 +10,7 @@ from torch import nn
 from bench.calibrate import ENDS, End, accuracy_at, nearest
 from bench.corruptions import corrupted
 from bench.damage import damages
-from bench.data import DATASETS, Images
+from bench.data.dataset import DATASETS, Images
 from bench.errors import BadInput
 from bench.ranges import Ranges, read_ranges
 

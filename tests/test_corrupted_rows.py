@@ -16,7 +16,7 @@ from bench import BadInput
 from bench.conditions import Clean
 from bench.corruptions import SETS, corrupted
 from bench.damage import damages, names_of
-from bench.data import DATASETS
+from bench.data.dataset import DATASETS
 from bench.data.folder import read_folder
 from bench.evaluate import outcomes
 from bench.report import corruption_files

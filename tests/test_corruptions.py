@@ -10,9 +10,9 @@ from scipy.ndimage import gaussian_filter, map_coordinates, zoom
 from torch import Tensor
 
 from bench import BadInput
-from bench.corruptions import CORRUPTIONS, SETS, SEVERITIES, Corruption, corrupted, elastic, members, refusal, weather
+from bench.corruptions import SETS, corrupted, elastic, members, weather
 from bench.corruptions.blur import displaced
-from bench.corruptions.corruption import same
+from bench.corruptions.corruption import CORRUPTIONS, SEVERITIES, Corruption, refusal, same
 from bench.corruptions.filters import bilinear, smooth, streak, zoomed
 from bench.corruptions.ice import PHOTOGRAPHS, find_ice
 from bench.corruptions.plasma import plasma

@@ -16,10 +16,10 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from torchvision.datasets import CIFAR10
 
-from bench.data import DATASETS, Images, dataset
+from bench.data import dataset
 from bench.data.batches import epoch_batches, to_float
 from bench.data.cifar import CLASSES
-from bench.data.dataset import stratified
+from bench.data.dataset import DATASETS, Images, stratified
 from bench.data.imagenet import chosen
 from bench.errors import BadInput, UnknownName
 

@@ -14,7 +14,8 @@ from scipy.io import savemat
 from torchvision.datasets import CIFAR100, SVHN
 
 from bench.damage import damages
-from bench.data import DATASETS, dataset
+from bench.data import dataset
+from bench.data.dataset import DATASETS
 from bench.errors import BadInput
 from bench.threat import Linf
 

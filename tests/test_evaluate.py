@@ -20,8 +20,8 @@ from bench.adversarial import Album
 from bench.attacks import ATTACKS, AttackSpec, parse_attack
 from bench.attacks.pgd import pgd
 from bench.conditions import Attacked, Clean
-from bench.data import DATASETS, Images
 from bench.data.batches import epoch_batches, to_float
+from bench.data.dataset import DATASETS, Images
 from bench.errors import AttackWarning, BadInput, Failed
 from bench.evaluate import outcomes
 from bench.folding import attackable

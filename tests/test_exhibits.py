@@ -11,10 +11,10 @@ from small import K, images, net
 from torch import nn
 
 import methods  # noqa: F401
-from bench.data import Images
+from bench.data.dataset import Images
 from bench.diagnostics import gradient
 from bench.errors import BadInput, Failed
-from bench.exhibits import EXHIBITS, Specimen
+from bench.exhibits.exhibit import EXHIBITS, Specimen
 from bench.exhibits.loss import GRID
 from bench.exhibits.norms import STATISTICS, outputs
 from bench.gallery import Gallery
@@ -28,7 +28,7 @@ from bench.report.training import training
 from bench.results import write_csv, write_json
 from bench.rows import Model
 from bench.runfolder import forget
-from bench.studies import STUDIES
+from bench.studies.items import STUDIES
 from bench.threat import L2, Linf
 
 Y = torch.tensor([3, 0, 9, 3, 7])

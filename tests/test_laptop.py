@@ -9,7 +9,7 @@ import torch
 import methods  # noqa: F401
 from bench.asked import Request
 from bench.budgets import CYCLE, budget_of
-from bench.data import DATASETS
+from bench.data.dataset import DATASETS
 from bench.precision import choose_precision
 from bench.work import plan_work
 

@@ -12,11 +12,11 @@ from torch import nn
 from torch.fx import symbolic_trace
 from torch.nn import functional as F
 
-from bench.data import DATASETS
 from bench.data.batches import epoch_batches, to_float
+from bench.data.dataset import DATASETS
 from bench.errors import BadInput, UnknownName
 from bench.folding import Twin
-from bench.models import MODELS, SMALLEST, build, parts
+from bench.models import MODELS, build, parts, smallest_side
 from bench.models.madry import madry_wrn
 from bench.models.normalise import NORMALISERS
 from bench.models.wrn import wrn
@@ -108,14 +108,14 @@ def test_a_strided_resnet8_sees_a_quarter_of_the_pixels_in_every_stage(width):
 
 @pytest.mark.parametrize("size", [8, 28, 64])
 def test_any_number_of_channels_and_any_size_from_the_smallest(name, size):
-    size = max(size, SMALLEST.get(name, 1))
+    size = max(size, smallest_side(name))
     data = replace(CIFAR, classes=tuple("abcde"), shape=(1, size, size), mean=(0.5,), std=(0.5,))
     with torch.device("meta"):
         assert build(name, data).eval()(torch.zeros(2, 1, size, size)).shape == (2, 5)
 
 
 def test_the_smallest_size_is_what_the_net_can_compute(name):
-    least = SMALLEST.get(name, 1)
+    least = smallest_side(name)
     with torch.device("meta"):
         net = MODELS[name](10, 3).eval()
         assert net(torch.zeros(1, 3, least, least)).shape == (1, 10)
@@ -151,7 +151,7 @@ def test_logits_survive_folding(name, rng):
 @pytest.mark.parametrize("name", EACH_MODEL)
 def test_every_weight_learns(name, rng):
     model = build(name, CIFAR)
-    size = SMALLEST.get(name, 8)
+    size = max(smallest_side(name), 8)
     model(torch.rand(4, 3, size, size, generator=rng)).square().sum().backward()
     idle = {m.bias for m in model.modules() if isinstance(m, nn.Conv2d)}  # the batch norm behind takes it away
     assert all(p.grad.abs().sum() > 0 for p in model.parameters() if p not in idle)

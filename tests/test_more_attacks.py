@@ -11,8 +11,9 @@ from torch import nn
 
 from bench.attacks import parse_attack
 from bench.conditions import Attacked
-from bench.data import Images, dataset
+from bench.data import dataset
 from bench.data.batches import to_float
+from bench.data.dataset import Images
 from bench.errors import BadInput, UnknownName
 from bench.evaluate import outcomes
 from bench.models import build

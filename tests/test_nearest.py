@@ -12,8 +12,9 @@ from test_attacks_exact import Linear, linear
 
 from bench.attacks import cw, parse_attack
 from bench.conditions import Attacked, Clean, Minimised, under
-from bench.data import Images, dataset
+from bench.data import dataset
 from bench.data.batches import to_float
+from bench.data.dataset import Images
 from bench.errors import BadInput
 from bench.evaluate import outcomes
 from bench.models import build

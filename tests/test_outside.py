@@ -19,8 +19,8 @@ from bench.audit import SIGNS
 from bench.checkpoint import fingerprint
 from bench.conditions import Clean
 from bench.damage import damages
-from bench.data import Images
 from bench.data.batches import to_float
+from bench.data.dataset import Images
 from bench.exam import Exam
 from bench.external import BUDGET
 from bench.identity import COMPUTES, is_same_model, logits_digest, trained_identity

@@ -15,13 +15,14 @@ from bench import RECIPES, replication
 from bench.asked import Request, deviations
 from bench.campaign import Manner
 from bench.cli import cli
-from bench.data import DATASETS, dataset
+from bench.data import dataset
+from bench.data.dataset import DATASETS
 from bench.plans import STANDARD, plan_of_paper
 from bench.replication import possible_parts
 from bench.results import load
-from bench.studies import STUDIES
 from bench.studies.comparisons import orders
 from bench.studies.folders import finder_of
+from bench.studies.items import STUDIES
 from bench.studies.layout import drawn
 from bench.studies.ledger import entries
 from bench.studies.pages import files, page

@@ -15,16 +15,17 @@ import methods  # noqa: F401
 from bench import RECIPES
 from bench.attacks import parse_attack
 from bench.cli import cli
-from bench.corruptions import CORRUPTIONS
-from bench.data import DATASETS, dataset
+from bench.corruptions.corruption import CORRUPTIONS
+from bench.data import dataset
+from bench.data.dataset import DATASETS
 from bench.errors import BadInput
 from bench.models import MODELS
 from bench.models.normalise import NORMALISERS
 from bench.papers import printed
 from bench.results import load
-from bench.studies import STUDIES, Where
 from bench.studies.comparisons import orders
 from bench.studies.folders import finder_of
+from bench.studies.items import STUDIES, Where
 from bench.studies.layout import drawn, latex, markdown
 from bench.studies.ledger import NOT_AUTOATTACK, NOT_RUN, REPRODUCED, SMALLER, entries
 from bench.studies.pages import files

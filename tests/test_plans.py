@@ -10,7 +10,7 @@ import torch
 import methods  # noqa: F401
 from bench.asked import Request
 from bench.budgets import budget_of, in_words, plan_of
-from bench.data import DATASETS, Images
+from bench.data.dataset import DATASETS, Images
 from bench.errors import BadInput
 from bench.job import Job
 from bench.overrides import override

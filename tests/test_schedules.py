@@ -9,7 +9,7 @@ from torch.optim import lr_scheduler as lrs
 
 import methods  # noqa: F401
 from bench.asked import Request
-from bench.data import DATASETS
+from bench.data.dataset import DATASETS
 from bench.errors import BadInput
 from bench.plan import Plan
 from bench.plans import described

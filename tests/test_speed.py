@@ -12,7 +12,8 @@ import torch
 from test_attacks_exact import linear
 
 from bench import Untargeted
-from bench.data import Images, dataset
+from bench.data import dataset
+from bench.data.dataset import Images
 from bench.inner import Ascent
 from bench.models import build
 from bench.plugins import load_plugins

@@ -15,7 +15,7 @@ import methods  # noqa: F401
 from bench import RECIPES
 from bench.attacks import parse_attack
 from bench.cli import cli
-from bench.data import Images
+from bench.data.dataset import Images
 from bench.diagnostics import DIAGNOSTICS, gradient
 from bench.errors import BadInput
 from bench.evaluate import outcomes
@@ -23,7 +23,6 @@ from bench.inspected import Diagnosed
 from bench.registry import Registry
 from bench.replication import enough
 from bench.rows import measured
-from bench.studies import STUDIES, Item, Part, Study
 from bench.studies.claims import findings
 from bench.studies.later_claims import (
     ABLATIONS,
@@ -37,6 +36,7 @@ from bench.studies.later_claims import (
     OF_TRADES,
     WIDER,
 )
+from bench.studies.items import STUDIES, Item, Part, Study
 from bench.studies.measured import verdict
 from bench.studies.pages import page, started
 from bench.studies.papers_claims import CLAIMS, LONGER

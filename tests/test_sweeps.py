@@ -17,7 +17,8 @@ import bench.evaluate as bench_evaluate
 import bench.judge as bench_judge
 from bench.attacks import parse_attack
 from bench.conditions import Attacked, over
-from bench.data import Images, dataset
+from bench.data import dataset
+from bench.data.dataset import Images
 from bench.evaluate import outcomes, read_off, side_by_side
 from bench.judge import Target
 from bench.models import build

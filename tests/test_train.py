@@ -10,8 +10,9 @@ from torch import nn
 
 from bench.asked import Request
 from bench.checkpoint import fingerprint, load_progress, load_views, save_progress, save_views
-from bench.data import Images, dataset
+from bench.data import dataset
 from bench.data.batches import to_float
+from bench.data.dataset import Images
 from bench.errors import AttackWarning, BadInput, Failed
 from bench.inner import Ascent
 from bench.job import Job

@@ -14,7 +14,7 @@ from torch import nn
 from bench.attacks import parse_attack
 from bench.checkpoint import fingerprint, load_views
 from bench.conditions import Attacked, Clean
-from bench.data import DATASETS, Images
+from bench.data.dataset import DATASETS, Images
 from bench.entrants import entrants
 from bench.errors import BadInput
 from bench.evaluate import outcomes

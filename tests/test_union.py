@@ -18,7 +18,7 @@ from bench.checkpoint import load_views
 from bench.compare.cells import Cell, repeatable
 from bench.conditions import Attacked, Clean, Corrupted, Minimised, Union
 from bench.damage import damages
-from bench.data import DATASETS, Images
+from bench.data.dataset import DATASETS, Images
 from bench.evaluate import outcomes, side_by_side
 from bench.exam import Exam
 from bench.inspected import Diagnosed, Probed

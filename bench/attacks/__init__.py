@@ -30,7 +30,7 @@ class Attack(Protocol):
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor: ...
 
 
-ATTACKS: Registry[Attack] = Registry("attack", check_attack)
+ATTACKS: Registry[Attack] = Registry("attack", check_attack, folder="bench.attacks")
 
 
 @dataclass(frozen=True)
@@ -134,8 +134,3 @@ def parse_attack(text: str) -> AttackSpec:
         given.add(key)
         settings[key] = read(attack, f"attack {text!r}", key, value, free[key])
     return AttackSpec(name, tuple(sorted(settings.items())))
-
-
-from bench.attacks import autoattack, cw, momentum, pgd, targeted  # noqa: E402  fills the registry
-
-__all__ = ["ATTACKS", "Attack", "AttackSpec", "autoattack", "cw", "momentum", "parse_attack", "pgd", "targeted"]

@@ -14,7 +14,7 @@ from bench.attacks import AttackSpec, parse_attack
 from bench.checkpoint import FILES, load_views, save_views
 from bench.compare.cells import repeatable
 from bench.conditions import Attacked, Clean, Condition
-from bench.data import Dataset
+from bench.data.dataset import Dataset
 from bench.device import pick, prepare
 from bench.errors import BadInput
 from bench.job import Job

@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench.branches import Switch
 from bench.contract.probe import Broken, Probe, batch, tiny
-from bench.data import DATASETS
+from bench.data.dataset import DATASETS
 from bench.folding import twinned
 from bench.models import build
 from bench.passes import counting

@@ -12,41 +12,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from bench.corruptions import blur, digital, elastic, geometry, noise, spatter, weather
-from bench.corruptions.corruption import (
-    CORRUPTIONS,
-    SEVERITIES,
-    Corruption,
-    parameters,
-    refusal,
-    table_size,
-)
+from bench.corruptions.corruption import CORRUPTIONS, parameters
 from bench.corruptions.ice import PHOTOGRAPHS, USED, find_ice
 from bench.errors import BadInput
 from bench.seeding import image_stream
 
 Quirks = Literal["official", "mended"]
-__all__ = [
-    "CORRUPTIONS",
-    "SETS",
-    "SEVERITIES",
-    "Corruption",
-    "Quirks",
-    "blur",
-    "corrupted",
-    "digital",
-    "elastic",
-    "find_ice",
-    "geometry",
-    "members",
-    "noise",
-    "parameters",
-    "refusal",
-    "spatter",
-    "table_size",
-    "weather",
-]
-
 IMAGENET_C = (
     *("gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),
     *("snow", "frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression"),

@@ -57,7 +57,7 @@ def check_corruption(name: str, item: object) -> str:
     return ""
 
 
-CORRUPTIONS: Registry[Corruption] = Registry("corruption", check_corruption)
+CORRUPTIONS: Registry[Corruption] = Registry("corruption", check_corruption, folder="bench.corruptions")
 
 
 def single(*values: float) -> tuple[tuple[float], ...]:

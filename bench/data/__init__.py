@@ -1,10 +1,9 @@
-"""Data sets. A new one is a file that ends in `DATASETS.add` and one import line here."""
+"""Data sets by name. A new one is a file beside this that ends in `DATASETS.add`."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.data import cifar, digits, fashion_mnist, svhn
-from bench.data.dataset import DATASETS, Dataset, Images, Source, Split
+from bench.data.dataset import DATASETS, Dataset
 from bench.data.folder import folder_dataset
 from bench.data.imagenet import IMAGENET_100, imagenet_100
 from bench.data.imagenet_1k import IMAGENET, imagenet
@@ -12,10 +11,6 @@ from bench.data.tiny_imagenet import TINY, tiny_imagenet
 from bench.errors import BadInput
 from bench.places import expanded
 
-__all__ = [
-    "DATASETS", "READ_FROM_FOLDERS", "Dataset", "Images", "Source", "Split",
-    "cifar", "dataset", "digits", "fashion_mnist", "svhn",
-]  # fmt: skip
 FROM_FOLDERS: dict[str, Callable[[Path], Dataset]] = {
     TINY: tiny_imagenet,
     IMAGENET: imagenet,

@@ -192,4 +192,4 @@ def check_dataset(name: str, item: object) -> str:
     return f"calls itself {own!r}; give it the name that it is registered by" if own != name else ""
 
 
-DATASETS: Registry[Dataset] = Registry("data set", check_dataset)
+DATASETS: Registry[Dataset] = Registry("data set", check_dataset, folder="bench.data")

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from bench.data import Images
+from bench.data.dataset import Images
+from bench.registrable import an_instance_of
+from bench.registry import Registry
 from bench.threat import Threat
 
 Columns = Mapping[str, Sequence[object]]  # of a table, all equally long
@@ -28,3 +30,8 @@ class Exhibit:
     measure: Callable[[Specimen], Columns]
     most: int | None = None  # test images that it looks at; None: all that are judged
     beside_start: bool = False  # it compares the model with the one that it was trained on
+
+
+EXHIBITS: Registry[Exhibit] = Registry(
+    "exhibit", an_instance_of(Exhibit, "wanted: an Exhibit"), folder="bench.exhibits"
+)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from bench.data.batches import to_float
-from bench.exhibits.exhibit import Columns, Specimen
+from bench.exhibits.exhibit import EXHIBITS, Columns, Exhibit, Specimen
 from bench.inner import Ascent, frozen
 from bench.losses import cross_entropy
 from bench.seeding import image_stream, normal
@@ -40,3 +40,6 @@ def slices(specimen: Specimen) -> Columns:
                 for name, value in zip(columns, line, strict=True):
                     columns[name].append(value)
     return columns
+
+
+EXHIBITS.add("loss", Exhibit(slices, most=32))

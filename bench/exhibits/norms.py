@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from bench.data.batches import to_float
 from bench.errors import Failed
-from bench.exhibits.exhibit import Columns, Specimen
+from bench.exhibits.exhibit import EXHIBITS, Columns, Exhibit, Specimen
 
 STATISTICS = ("running_mean", "running_var", "weight", "bias")
 MOST_MAPS, MOST_PIXELS = 64, 65_536  # of each model; what keeps the file below 1 MB
@@ -84,3 +84,7 @@ def _start(specimen: Specimen) -> nn.Module:
 def _values(norm: nn.BatchNorm2d, name: str) -> list[float]:
     values: Tensor | None = getattr(norm, name)
     return [math.nan] * norm.num_features if values is None else values.tolist()
+
+
+EXHIBITS.add("batchnorm", Exhibit(batchnorm, most=1, beside_start=True))
+EXHIBITS.add("features", Exhibit(features, most=1, beside_start=True))

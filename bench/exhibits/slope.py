@@ -4,7 +4,7 @@ import torch
 
 from bench.data.batches import to_float
 from bench.diagnostics import gradient
-from bench.exhibits.exhibit import Columns, Specimen
+from bench.exhibits.exhibit import EXHIBITS, Columns, Exhibit, Specimen
 
 BATCH = 128
 
@@ -19,3 +19,6 @@ def gradients(specimen: Specimen) -> Columns:
         with torch.no_grad():
             right += (specimen.model(x).argmax(1) == y).tolist()
     return {"image": range(len(squared)), "squared": squared, "right": right}
+
+
+EXHIBITS.add("gradient", Exhibit(gradients))

@@ -5,6 +5,7 @@ Digits, 20 epochs, Linf 0.2: standard 99 % clean; with PGD-10 adversarial traini
 
 from torch import nn
 
+from bench.models import MODELS
 from bench.models.resnet import conv3x3, head
 
 
@@ -15,3 +16,6 @@ def cnn(classes: int, channels: int) -> nn.Module:
 
 def layer(inputs: int, width: int, stride: int = 1) -> list[nn.Module]:
     return [conv3x3(inputs, width, stride), nn.BatchNorm2d(width), nn.ReLU()]
+
+
+MODELS.add("cnn", cnn)

@@ -6,6 +6,7 @@ Huang et al., CVPR 2017, arXiv:1608.06993; this form is the common one for CIFAR
 import torch
 from torch import Tensor, nn
 
+from bench.models import MODELS, needs_pixels
 from bench.models.resnet import conv3x3, head
 
 GROWTH = 32
@@ -38,3 +39,6 @@ def densenet121(classes: int, channels: int) -> nn.Module:
         made += [DenseLayer(width + i * GROWTH) for i in range(depth)]
         width += depth * GROWTH
     return nn.Sequential(*made, *activated(width), *head(width, classes))
+
+
+MODELS.add("densenet121", needs_pixels(8, densenet121))

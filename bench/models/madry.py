@@ -10,6 +10,7 @@ import math
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bench.models import MODELS
 from bench.models.resnet import conv3x3, stages
 from bench.models.wrn import initialise
 
@@ -47,3 +48,6 @@ def madry_wrn(classes: int, channels: int) -> nn.Module:
     bound = math.sqrt(3 / 640)  # for outputs of the inputs' variance
     nn.init.uniform_(logits.weight, -bound, bound)
     return net
+
+
+MODELS.add("madry-wrn", madry_wrn)

@@ -8,6 +8,8 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from bench.models import MODELS
+
 
 def conv3x3(inputs: int, width: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, width, 3, stride, 1, bias=False)
@@ -106,3 +108,12 @@ def preact_resnet(
 resnet8 = partial(resnet, (16, 32, 64), 1)
 resnet18 = partial(resnet, (64, 128, 256, 512), 2)
 preact_resnet18 = partial(preact_resnet, (64, 128, 256, 512), 2)
+
+
+MODELS.add("resnet8", resnet8)
+MODELS.add("resnet8-s32", partial(resnet8_strided, 32))  # s: strided stem, with the width of the first stage
+MODELS.add("resnet8-s48", partial(resnet8_strided, 48))
+MODELS.add("resnet8-s64", partial(resnet8_strided, 64))
+MODELS.add("resnet18", resnet18)
+MODELS.add("preact-resnet18", preact_resnet18)
+MODELS.add("preact-resnet18-bn", partial(preact_resnet18, final_norm=True))

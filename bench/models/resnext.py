@@ -8,6 +8,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from bench.models import MODELS
 from bench.models.resnet import head, projection, stages
 
 
@@ -39,3 +40,7 @@ def resnext29(groups: int, classes: int, channels: int) -> nn.Module:
     stem = [nn.Conv2d(channels, 64, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU()]
     widths = (256, 512, 1024)
     return nn.Sequential(*stem, *stages(partial(Bottleneck, groups=groups), 64, widths, 3), *head(1024, classes))
+
+
+MODELS.add("resnext29-2x64d", partial(resnext29, 2))
+MODELS.add("resnext29-32x4d", partial(resnext29, 32))

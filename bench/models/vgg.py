@@ -5,6 +5,7 @@ Simonyan, Zisserman, ICLR 2015, arXiv:1409.1556, configuration D.
 
 from torch import nn
 
+from bench.models import MODELS, needs_pixels
 from bench.models.cnn import layer
 from bench.models.resnet import head
 
@@ -19,3 +20,6 @@ def vgg16_bn(classes: int, channels: int) -> nn.Module:
             inputs = width
         made.append(nn.MaxPool2d(2))
     return nn.Sequential(*made, *head(512, classes))
+
+
+MODELS.add("vgg16-bn", needs_pixels(32, vgg16_bn))

@@ -1,9 +1,11 @@
 """Wide residual nets without dropout. Zagoruyko, Komodakis, BMVC 2016, arXiv:1605.07146."""
 
 import math
+from functools import partial
 
 from torch import nn
 
+from bench.models import MODELS
 from bench.models.resnet import PreActBlock, conv3x3, head, stages
 
 
@@ -28,3 +30,8 @@ def initialise(net: nn.Module) -> None:
             nn.init.normal_(module.weight, 0, math.sqrt(2 / (module.kernel_size[0] ** 2 * module.out_channels)))
         elif isinstance(module, nn.Linear):
             nn.init.zeros_(module.bias)
+
+
+MODELS.add("wrn-16-8", partial(wrn, 16, 8))
+MODELS.add("wrn-28-10", partial(wrn, 28, 10))
+MODELS.add("wrn-34-10", partial(wrn, 34, 10))

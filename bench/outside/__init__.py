@@ -12,7 +12,7 @@ from torch import nn
 
 from bench.blame import refused_model
 from bench.checkpoint import fingerprint
-from bench.data import Dataset, Images
+from bench.data.dataset import Dataset, Images
 from bench.identity import joined, logits_digest, trained_identity
 from bench.modes import set_eval
 from bench.outside.access import DATA_DIR, Access

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from bench.arguments import as_seen_by
 from bench.blame import blame, refused_model
-from bench.data import Dataset, Images
+from bench.data.dataset import Dataset, Images
 from bench.errors import BadInput
 from bench.inner import frozen
 from bench.judge import model_logits

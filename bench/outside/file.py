@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from bench.blame import blame, refused_model
-from bench.data import Dataset
+from bench.data.dataset import Dataset
 from bench.errors import BadInput
 from bench.guard import guarded_call
 from bench.outside.access import Access

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from torch import nn
 
-from bench.asked import Request
 from bench.checkpoint import FILES
-from bench.data import Dataset
+from bench.data.dataset import Dataset
 from bench.errors import BadInput
 from bench.outside.access import Access
 from bench.outside.loaded import Loaded
@@ -62,8 +61,8 @@ class Run:
         record, path = self.record, self.folder / FILES[self.epoch]
         if not path.is_file():
             raise BadInput(f"{path} is not there; copy the weights beside job.json, or train with `bench run`")
-        request = Request(train_eps=record["train_eps"], settings=tuple(record["settings"]))  # type: ignore[arg-type]
-        recipe = customised(str(record["name"]), request.settings, radius_factor(request, dataset))
+        factor = radius_factor(record["train_eps"], dataset)  # type: ignore[arg-type]
+        recipe = customised(str(record["name"]), record["settings"], factor)  # type: ignore[arg-type]
         plan = record.get("plan")
         averaged = isinstance(plan, dict) and bool(plan.get("ema"))
         views = finished(recipe, str(record["model"]), dataset, path, str(record["run"]), averaged)

@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import nn
 
 from bench.checkpoint import FILES
-from bench.data import Dataset
+from bench.data.dataset import Dataset
 from bench.errors import BadInput
 from bench.outside.access import Access
 from bench.outside.file import File

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.data import Dataset
+from bench.data.dataset import Dataset
 from bench.errors import BadInput
 from bench.filetype import file_format
 from bench.models.normalise import Normalise

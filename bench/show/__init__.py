@@ -15,7 +15,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from bench.data import DATASETS, Images
+from bench.data.dataset import DATASETS, Images
 from bench.errors import BadInput
 from bench.papers import printed
 from bench.plans import in_lines

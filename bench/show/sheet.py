@@ -8,9 +8,11 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from bench.corruptions import SEVERITIES, corrupted, members
+from bench.corruptions import corrupted, members
+from bench.corruptions.corruption import SEVERITIES
 from bench.damage import damages, names_of
-from bench.data import Dataset, Images, dataset
+from bench.data import dataset
+from bench.data.dataset import Dataset, Images
 from bench.plugins import load_plugins
 from bench.results import write_atomically
 

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from bench.asked import Request, test_images
 from bench.campaign import Manner, carry_out, check_folders
-from bench.data import Dataset, dataset
+from bench.data import dataset
 from bench.data.batches import to_float
+from bench.data.dataset import Dataset
 from bench.data.shelf import Shelf
 from bench.device import describe, pick, prepare
 from bench.errors import BadInput, Failed

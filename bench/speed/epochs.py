@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from bench.data import Images
 from bench.data.batches import epoch_batches, to_float
+from bench.data.dataset import Images
 from bench.folding import folded, twinned
 from bench.inner import Ascent
 from bench.passes import counting

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bench.corruptions import CORRUPTIONS, SETS, SEVERITIES, corrupted
+from bench.corruptions import SETS, corrupted
+from bench.corruptions.corruption import CORRUPTIONS, SEVERITIES
 from bench.seeding import image_stream, seeded
 from bench.speed import peers
 from bench.speed.lines import NAN, Line, compare

@@ -9,8 +9,8 @@ from torch import nn
 
 from bench.attacks import parse_attack
 from bench.conditions import Attacked
-from bench.data import Images
 from bench.data.batches import to_float
+from bench.data.dataset import Images
 from bench.evaluate import outcomes
 from bench.inner import frozen
 from bench.judge import judge

@@ -143,4 +143,4 @@ class Study:
         return self.of(found)
 
 
-STUDIES: Registry[Study] = Registry("study", an_instance_of(Study, "wanted: a Study"))
+STUDIES: Registry[Study] = Registry("study", an_instance_of(Study, "wanted: a Study"), folder="bench.studies")

@@ -1,0 +1,3 @@
+"""The version of the bench, which stands in every row."""
+
+__version__ = "0.1.0"
