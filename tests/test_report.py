@@ -371,7 +371,8 @@ def test_scatter_names_do_not_overlap() -> None:
 
 
 def test_a_report_needs_no_torch() -> None:
-    code = "import sys, bench.report, bench.report.figures; sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
+    imports = "import sys, bench.report, bench.report.figures"
+    code = f"{imports}; sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

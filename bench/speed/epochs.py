@@ -57,7 +57,7 @@ def _contest(subject: Subject, name: str, precision: str) -> Contest:
 
 
 def _our_epoch(recipe: Recipe, model: nn.Module, subject: Subject, precision: str, n: int | None = None) -> Found:
-    """As `bench.train` goes through an epoch, without the validation at its end, which the loops have none of."""
+    """An epoch as the trainer goes through it, without the validation at its end, which the loops do not have."""
     images, sgd = subject.test.first(n or subject.n), _sgd(model)
     autocast = torch.autocast(images.x.device.type, torch.bfloat16, enabled=precision == "bf16")
     sample = to_float(images.x[:WARM_UP])
