@@ -14,8 +14,8 @@ from torch import Tensor
 
 from bench.disk import parse_json
 from bench.errors import BadInput
+from bench.numbers import printable
 from bench.results import write_atomically
-from bench.text import printable
 from bench.threat import Linf, Threat, length, slack
 
 LEVELS = {"int8": 127, "int16": 32767}  # steps from an image to the border of the ball

@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from bench.errors import BadInput
+from bench.numbers import printable
 from bench.results import write_atomically
-from bench.text import printable
 
 FILES = {"last": "weights.safetensors", "best": "best.safetensors"}  # by epoch
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from bench.adversarial import About, Album, read_album
 from bench.disk import is_name, is_run, parse_json
 from bench.errors import BadInput
+from bench.numbers import printable
 from bench.parts import album_path, read_parts
 from bench.results import Bits, Row, read_job, read_run
 from bench.runfolder import status
 from bench.shards import WHOLE, Shard
-from bench.text import printable
 
 SAID = {"name": "attack", "params": "params", "norm": "norm", "eps": "eps"}  # column of a row: word of a file
 

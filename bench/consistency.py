@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.disk import is_finite, is_name, is_run, parse_json, texts_in
+from bench.numbers import printable
 from bench.stats import wilson
-from bench.text import printable
 
 KINDS = ("clean", "attack", "corruption", "union", "sweep", "diagnostic")
 ATTACKING = ("attack", "union", "sweep")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BadInput
-from bench.text import printable
+from bench.numbers import printable
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9+._-]{0,99}"  # names become folders, also on other systems, and stand in lists of names
 LONGEST = 200  # characters of a name; file systems allow 255 bytes, and files are named after it
@@ -106,3 +106,11 @@ def texts_in(value: object) -> Iterator[str]:
             for inner in ([*each, *each.values()] if isinstance(each, dict) else each if isinstance(each, list) else ())
         ]
         depth += 1
+
+
+def expanded(text: str | Path) -> Path:
+    """A path in which ~ is a home folder. BadInput where it is the home folder of nobody."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise BadInput(f"{text}: there is no such user, whose home folder that would be") from None

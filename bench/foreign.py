@@ -14,7 +14,7 @@ from bench.data.batches import to_float
 from bench.data.dataset import Dataset, Images
 from bench.errors import BadInput
 from bench.filetype import check_saved_by_torch
-from bench.text import printable
+from bench.numbers import printable
 
 ENDINGS = (".pt", ".pth", ".npy", ".npz")
 IMAGES = ("adv_inputs", "adv_complete", "x_adv", "images")  # torchattacks; AutoAttack; what people choose

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.disk import is_finite, is_folder, is_run
-from bench.text import printable
+from bench.numbers import printable
 
 MOST = 2**63 - 1  # seeds and sizes
 

@@ -1,7 +1,7 @@
-"""Numbers as people write them: whole ones such as 20, and radii such as 0.031, 8/255, 0.25/255.
+"""Text as people write it: what of it can be shown, whole numbers such as 20, radii such as 0.031, 8/255, 0.25/255.
 
-In the digits 0 to 9 alone: Python also reads those of other scripts, `1_000`, `nan` and `inf`, of which a row would
-show another spelling than was asked for, or no number at all.
+Numbers are written in the digits 0 to 9 alone: Python also reads those of other scripts, `1_000`, `nan` and `inf`, of
+which a row would show another spelling than was asked for, or no number at all.
 """
 
 import math
@@ -41,3 +41,12 @@ def radius(eps: float) -> str:
     if len(f"{eps:.7g}") > 5 and round(round(eps * 255) / 255, 7) == eps:
         return f"{round(eps * 255)}/255"
     return f"{eps:.7g}"
+
+
+def printable(text: object, most: int | None = None) -> str:
+    """One line of characters that can be seen, blanks in the place of others; cut off after `most` characters.
+
+    A terminal obeys control characters, and marks that turn the direction of writing hide what a name says.
+    """
+    shown = "".join(character if character.isprintable() else " " for character in str(text))
+    return shown if most is None or len(shown) <= most else f"{shown[:most]}..."

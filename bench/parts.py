@@ -17,10 +17,10 @@ from bench.disk import is_name, read_json
 from bench.errors import BadInput
 from bench.identity import is_same_model
 from bench.judge import Outcome
+from bench.numbers import printable
 from bench.results import Row, read_job, store, to_row, write_json
 from bench.rows import measured
 from bench.shards import WHOLE, Shard
-from bench.text import printable
 
 ANSWERS = (  # columns in which the parts of one cell may differ
     "value", "n", "ci_low", "ci_high", "forwards", "backwards", "seconds", "verdict", "device", "version",

@@ -8,7 +8,7 @@ from bench.corruptions.geometry import fifths
 from bench.data.dataset import Dataset
 from bench.disk import read_json
 from bench.errors import BadInput
-from bench.text import printable
+from bench.numbers import printable
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from bench.consistency import check_bits, check_outcomes, check_row, check_value
 from bench.disk import TEMPORARY, read_json
 from bench.errors import BadInput
 from bench.jobfile import check_job
-from bench.text import printable
+from bench.numbers import printable
 
 Bits = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Stored = tuple[list["Row"], dict[str, Bits]]  # rows, and outcomes by key

@@ -23,12 +23,12 @@ from bench.damage import damages
 from bench.data import dataset as named
 from bench.data.dataset import Dataset, Images
 from bench.device import pick, prepare
+from bench.disk import expanded
 from bench.errors import BadInput
 from bench.evaluate import outcomes
 from bench.model_info import Measured, model_info, read_model_info
 from bench.modes import set_eval
 from bench.outside import doubts
-from bench.places import expanded
 from bench.report.verdicts import doubts_by_board
 from bench.results import Row, load, read_outcomes, write_json
 

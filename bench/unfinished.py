@@ -19,9 +19,9 @@ from bench.data.dataset import Images
 from bench.disk import read_json
 from bench.errors import BadInput
 from bench.judge import Outcome
+from bench.numbers import printable
 from bench.results import write_atomically
 from bench.seeding import undrawn
-from bench.text import printable
 
 ROUNDING = 1e-3  # of the largest number: what other kernels, threads or devices may change in logits, with a margin
 OWNER = {  # what an evaluation is of -> what a message calls another one

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from bench.disk import expanded
 from bench.numbers import LARGEST, number, whole_number
-from bench.places import expanded
 from bench.shards import Shard
 
 T = TypeVar("T")

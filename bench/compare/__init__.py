@@ -10,7 +10,7 @@ from bench.compare import show
 from bench.compare.cells import Cells, read_cells, repeatable
 from bench.compare.judging import Finding, judge_cells
 from bench.errors import BadInput, stopping
-from bench.text import printable
+from bench.numbers import printable
 
 __all__ = ["Finding", "compare", "judge_cells", "read_cells"]
 

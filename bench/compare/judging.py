@@ -8,8 +8,8 @@ import numpy as np
 
 from bench.compare.cells import Cell, Cells, labels
 from bench.errors import BadInput
+from bench.numbers import printable
 from bench.stats import exceeds, fewer, holm, lower, mcnemar
-from bench.text import printable
 
 ALPHA = 0.01  # chance of one false alarm in a whole comparison
 FLIPS = 0.005  # share of images that other fp32 kernels may flip: the protocol's own allowance

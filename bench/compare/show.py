@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from bench.compare.judging import ALPHA, TESTS, Finding
+from bench.numbers import printable
 from bench.report import plain
-from bench.text import printable
 
 if TYPE_CHECKING:
     from rich.table import Table

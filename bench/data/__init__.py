@@ -8,8 +8,8 @@ from bench.data.folder import folder_dataset
 from bench.data.imagenet import IMAGENET_100, imagenet_100
 from bench.data.imagenet_1k import IMAGENET, imagenet
 from bench.data.tiny_imagenet import TINY, tiny_imagenet
+from bench.disk import expanded
 from bench.errors import BadInput
-from bench.places import expanded
 
 FROM_FOLDERS: dict[str, Callable[[Path], Dataset]] = {
     TINY: tiny_imagenet,

@@ -13,13 +13,13 @@ from torch import nn
 from bench.blame import refused_model
 from bench.checkpoint import fingerprint
 from bench.data.dataset import Dataset, Images
+from bench.disk import expanded
 from bench.identity import joined, logits_digest, trained_identity
 from bench.modes import set_eval
 from bench.outside.access import DATA_DIR, Access
 from bench.outside.check import doubts, draws
 from bench.outside.loaded import Loaded
 from bench.outside.spec import Source, parse_spec
-from bench.places import expanded
 
 __all__ = [
     "Access", "Loaded", "Source", "doubts", "draws", "identity", "load", "load_model", "parse_spec",

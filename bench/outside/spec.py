@@ -8,13 +8,13 @@ from torch import nn
 
 from bench.checkpoint import FILES
 from bench.data.dataset import Dataset
+from bench.disk import expanded
 from bench.errors import BadInput
 from bench.outside.access import Access
 from bench.outside.file import File
 from bench.outside.loaded import Loaded
 from bench.outside.run import Run
 from bench.outside.zoo import ZOOS, Zoo
-from bench.places import expanded
 
 FORMS = "FOLDER of a run, FILE.py:FUNCTION[@WEIGHTS[@NAME]], torchvision:NAME[@WEIGHTS], timm:NAME, robustbench:NAME"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bench.numbers import printable
 from bench.report import plain, stored, unions
 from bench.report.boards import Board
 from bench.report.corruptions import EXTRA, MTLAT, Scores, corruption_tables
@@ -15,7 +16,6 @@ from bench.report.files import Content, figure, file_name
 from bench.report.scores import ALEXNET
 from bench.report.treatments import MEAN, SPREAD, absent, percent
 from bench.report.words import MISSING
-from bench.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from bench.errors import BadInput
+from bench.numbers import printable
 from bench.report.naming import labels
 from bench.report.training import training
 from bench.results import read_job, run_folders
-from bench.text import printable
 
 COLUMNS = {
     "gradient": ["n", "image", "squared", "right"],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from bench.errors import BadInput
+from bench.numbers import printable
 from bench.report import paired, plain, render, stored, words
 from bench.report.boards import Board, groups
 from bench.report.files import Content, figure, file_name
@@ -16,7 +17,6 @@ from bench.report.studio import Draw
 from bench.report.tables import leaderboard
 from bench.report.training import trained, training
 from bench.report.verdicts import by_model
-from bench.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench.text import printable
+from bench.numbers import printable
 
 if TYPE_CHECKING:
     from rich.table import Table

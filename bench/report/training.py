@@ -8,9 +8,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from bench.errors import BadInput
+from bench.numbers import printable
 from bench.report.stored import remembered
 from bench.results import read_job
-from bench.text import printable
 
 AWAY = "put a copy in its place, or take it away: the run is shown without its training's curve"
 

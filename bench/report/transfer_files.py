@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bench.numbers import printable
 from bench.report import plain, render, stored
 from bench.report.boards import Board
 from bench.report.files import Content, figure, file_name
 from bench.report.transfer import Matrix, matrices
 from bench.report.words import MISSING
-from bench.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
