@@ -21,7 +21,7 @@ from bench.data.dataset import DATASETS
 from bench.errors import BadInput
 from bench.models import MODELS
 from bench.models.normalise import NORMALISERS
-from bench.papers import printed
+from bench.papers.numbers import printed
 from bench.results import load
 from bench.studies.comparisons import orders
 from bench.studies.folders import finder_of

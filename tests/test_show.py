@@ -16,7 +16,7 @@ from bench.attacks import parse_attack
 from bench.cli import cli
 from bench.errors import UnknownName
 from bench.numbers import radius
-from bench.papers import printed
+from bench.papers.numbers import printed
 from bench.show import cost, reflowed, show
 from bench.show.numbers import measured_lines, printed_lines, unlisted
 from bench.show.settings import Setting, own_classes, settings

@@ -20,9 +20,10 @@ from bench.plugins import load_plugins
 from bench.precision import is_bf16_native
 from bench.report import boards
 from bench.seeding import seeded
-from bench.speed import PARTS, pages, peers, pictures
+from bench.speed import pages, peers, pictures
 from bench.speed.epochs import LOOPS, _loader
 from bench.speed.lines import compare, display, frame
+from bench.speed.parts import PARTS
 from bench.speed.race import SIZE, Found, Run, flops, frozen_name, peak, race
 from bench.speed.subject import Subject
 from bench.threat import Linf

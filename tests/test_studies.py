@@ -24,6 +24,7 @@ from bench.registry import Registry
 from bench.replication import enough
 from bench.rows import measured
 from bench.studies.claims import findings
+from bench.studies.items import STUDIES, Item, Part, Study
 from bench.studies.later_claims import (
     ABLATIONS,
     ATTACKED,
@@ -36,7 +37,6 @@ from bench.studies.later_claims import (
     OF_TRADES,
     WIDER,
 )
-from bench.studies.items import STUDIES, Item, Part, Study
 from bench.studies.measured import verdict
 from bench.studies.pages import page, started
 from bench.studies.papers_claims import CLAIMS, LONGER

@@ -3,15 +3,19 @@
 import io
 import signal
 import sys
+from importlib import import_module
+from pkgutil import iter_modules
 
 from bench.interrupt import STOPPED, is_pressed, stopped_at_once, watched_interrupts
 
 with stopped_at_once():  # nothing has begun
     import click
 
-    from bench.cli import check, judge, look
     from bench.cli.group import cli
     from bench.errors import BadInput, Failed, Stopped
+
+    for _verb in iter_modules(__path__):
+        import_module(f"{__name__}.{_verb.name}")
 
 LONGEST = 1000  # characters of a message; of a longer one, such as one that quotes a whole file, the middle is cut out
 
@@ -83,6 +87,3 @@ def advice(stop: BaseException) -> str:
     if "--retrain" in sys.argv:
         return "with --retrain the same command trains all anew, without it it goes on from here"
     return "the same command goes on from here"
-
-
-__all__ = ["check", "cli", "judge", "look", "main"]

@@ -100,7 +100,7 @@ def speed(context: click.Context, /, data_dir: Path, **settings: Any) -> int:
 
     What --methods name is trained first, at the quick budget, unless the results folder has it.
     """
-    from bench.speed import Terms, measure_speed
+    from bench.speed.command import Terms, measure_speed
     from bench.speed.parts import PARTS, Modelless
 
     if settings["of"]:

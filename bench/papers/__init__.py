@@ -14,18 +14,3 @@ view:   which of the recipe's finished models. RobMask's Tables 5 and 6 cannot b
         in Table 3 is far higher.
 source: the recipe of the model that crafted the images, in transfer; on a VGG where `attack` says so.
 """
-
-from importlib.resources import files
-
-import pandas as pd
-
-PAPERS = ("bat", "avmixup", "mtlat", "robmask", "m2at")  # the oldest first: quotes follow what they quote
-
-
-def printed(*sources: str) -> pd.DataFrame:
-    """All rows of these sources (names in PAPERS, or external), or of all six. Every column is text."""
-    frames = []
-    for source in sources or (*PAPERS, "external"):
-        with files(__name__).joinpath(f"{source}.csv").open(encoding="utf-8") as file:
-            frames.append(pd.read_csv(file, dtype=str, keep_default_na=False))
-    return pd.concat(frames, ignore_index=True)

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from bench.data.dataset import DATASETS, Images
 from bench.errors import BadInput
-from bench.papers import printed
+from bench.papers.numbers import printed
 from bench.plans import in_lines
 from bench.plugins import load_plugins
 from bench.price import step_passes

@@ -42,7 +42,7 @@ def check_part(name: str, item: object) -> str:
     return "" if isinstance(item, Modelless) else a_function_of("subject")(name, item)
 
 
-PARTS: Registry[Callable[[Subject], Contest] | Modelless] = Registry("part", check_part)
+PARTS: Registry[Callable[[Subject], Contest] | Modelless] = Registry("part", check_part, folder="bench.speed")
 
 
 def pgd(subject: Subject) -> Contest:

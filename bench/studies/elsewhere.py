@@ -4,7 +4,7 @@ import math
 from functools import cache
 
 from bench import numbers
-from bench.papers import printed
+from bench.papers.numbers import printed
 from bench.studies.numbers import Number
 from bench.studies.tables import DATASETS, MODELS
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from bench import numbers
-from bench.papers import printed
+from bench.papers.numbers import printed
 from bench.studies.items import Item, Where
 from bench.studies.numbers import Kind, Number, Reading, parts_of
 
