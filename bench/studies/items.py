@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -10,10 +9,6 @@ from bench.errors import BadInput
 from bench.registrable import an_instance_of
 from bench.registry import Registry
 from bench.report.files import Content
-
-if TYPE_CHECKING:
-    from bench.studies.pictures import Drawing
-    from bench.studies.tables import Table
 
 
 @dataclass(frozen=True)
@@ -76,7 +71,7 @@ class Item:
     name: str  # as the paper has it: Table 3, Figure 2
     about: str
     parts: tuple[Part, ...]
-    content: "Table | Drawing | None" = None
+    content: object = None  # a `tables.Table`, a `pictures.Drawing`, or nothing
 
     def stood_for(self, dataset: str, home: str) -> Where | None:
         """Of what a smaller training on a data set stands in the place: the first network on that data set, or at home.
