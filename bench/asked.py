@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from bench.attacks import AttackSpec
-from bench.audit import SIGNS
+from bench.audit.limits import SIGNS
 from bench.conditions import Attacked, Clean, Condition, Union, over, under
 from bench.corruptions import SETS, members
 from bench.corruptions.corruption import SEVERITIES

@@ -21,7 +21,10 @@ from bench.device import describe, pick, prepare
 from bench.identity import FROM_TEST
 from bench.inner import frozen
 from bench.judge import judge
-from bench.outside import Access, doubts, identity, load, parse_spec
+from bench.outside import identity, load
+from bench.outside.access import Access
+from bench.outside.check import doubts
+from bench.outside.spec import parse_spec
 from bench.outside.visitor import Visitor
 from bench.plugins import load_plugins
 from bench.results import write_json

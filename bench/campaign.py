@@ -15,12 +15,15 @@ from bench.device import pick, prepare
 from bench.entrants import drawn, welcomed
 from bench.errors import BadInput
 from bench.estimates import by_recipe, cost_of, duration, estimate, is_quick, longest_first, transfer_seconds
-from bench.outside import Access
+from bench.outside.access import Access
 from bench.parts import lacking
 from bench.plugins import has_plugins, load_plugins
 from bench.pool import logging_to, run_jobs
 from bench.progress import Progress
-from bench.report import print_boards, print_corruptions, print_transfer, write_reports
+from bench.report import write_reports
+from bench.report.corruption_files import print_corruptions
+from bench.report.leaderboard import print_boards
+from bench.report.transfer_files import print_transfer
 from bench.runfolder import forget
 from bench.runner import Runner, Todo
 from bench.shards import WHOLE, Shard

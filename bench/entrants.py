@@ -8,8 +8,11 @@ from bench.data.dataset import Dataset, Images
 from bench.errors import BadInput
 from bench.identity import trained_identity
 from bench.matrix import Entrant, Matrix
-from bench.outside import Access, doubts, identity, load, parse_spec
+from bench.outside import identity, load
+from bench.outside.access import Access
+from bench.outside.check import doubts
 from bench.outside.run import Run
+from bench.outside.spec import parse_spec
 from bench.outside.visitor import Visitor
 from bench.results import place
 from bench.rows import Model

@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 
 from bench.asked import Request, conditions_of, corruptions_of, test_images
-from bench.audit import Doubt
+from bench.audit.outcomes import Doubt
 from bench.campaign import LOG, check_folders, tell_shards
 from bench.conditions import Attacked, Clean, Condition
 from bench.data import dataset
@@ -19,14 +19,21 @@ from bench.errors import BadInput
 from bench.exam import Exam
 from bench.matrix import Entrant, Matrix
 from bench.model_info import Measured, model_info, read_model_info
-from bench.outside import Access, Loaded, Source, doubts, identity, load
+from bench.outside import identity, load
+from bench.outside.access import Access
+from bench.outside.check import doubts
+from bench.outside.loaded import Loaded
+from bench.outside.spec import Source
 from bench.outside.visitor import Visitor
 from bench.plugins import load_plugins
 from bench.pool import logging_to
 from bench.precision import choose_precision
 from bench.price import cell_cost
 from bench.progress import Progress
-from bench.report import print_boards, print_corruptions, print_transfer, write_reports
+from bench.report import write_reports
+from bench.report.corruption_files import print_corruptions
+from bench.report.leaderboard import print_boards
+from bench.report.transfer_files import print_transfer
 from bench.report.verdicts import verdict
 from bench.results import Row, place, read_rows, write_json
 from bench.robustbench import doubts_of

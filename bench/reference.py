@@ -12,7 +12,10 @@ from bench.data import dataset
 from bench.data.dataset import Dataset, Images
 from bench.inner import frozen
 from bench.judge import judge
-from bench.outside import Access, draws, identity, load, parse_spec
+from bench.outside import identity, load
+from bench.outside.access import Access
+from bench.outside.check import draws
+from bench.outside.spec import parse_spec
 from bench.threat import Threat, slack
 
 

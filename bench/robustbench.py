@@ -16,7 +16,7 @@ from torch import nn
 
 from bench.asked import NORMS, Request, threats_of
 from bench.attacks import parse_attack
-from bench.audit import Doubt
+from bench.audit.outcomes import Doubt
 from bench.conditions import Attacked, Clean
 from bench.corruptions.corruption import SEVERITIES
 from bench.damage import damages
@@ -28,7 +28,7 @@ from bench.errors import BadInput
 from bench.evaluate import outcomes
 from bench.model_info import Measured, model_info, read_model_info
 from bench.modes import set_eval
-from bench.outside import doubts
+from bench.outside.check import doubts
 from bench.report.verdicts import doubts_by_board
 from bench.results import Row, load, read_outcomes, write_json
 

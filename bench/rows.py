@@ -5,8 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from bench.audit import SIGNS
-from bench.audit.limits import visible_share
+from bench.audit.limits import SIGNS, visible_share
 from bench.conditions import Condition, Minimised
 from bench.errors import Failed
 from bench.evaluate import PROTOCOL

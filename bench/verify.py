@@ -14,7 +14,7 @@ from bench.device import pick, prepare
 from bench.errors import BadInput
 from bench.foreign import ENDINGS, is_foreign, read_foreign
 from bench.identity import is_same_model
-from bench.outside import parse_spec
+from bench.outside.spec import parse_spec
 from bench.plugins import load_plugins
 from bench.reference import Reference, misplaced
 from bench.results import run_folders

@@ -18,8 +18,8 @@ from torch import nn
 
 from bench.asked import Request, conditions_of
 from bench.attacks import ATTACKS, AttackSpec, parse_attack
-from bench.audit import SIGNS, audit, limits, lines
-from bench.audit.limits import visible_share
+from bench.audit import audit, limits, lines
+from bench.audit.limits import SIGNS, visible_share
 from bench.audit.outcomes import many
 from bench.checkpoint import load_views
 from bench.conditions import Attacked, Clean

@@ -14,10 +14,9 @@ from bench import cross_entropy
 from bench.asked import Request
 from bench.campaign import Manner, run_methods
 from bench.cli import cli
-from bench.compare import judge_cells, read_cells
 from bench.compare.anew import UNFINISHED
-from bench.compare.cells import labels
-from bench.compare.judging import Finding
+from bench.compare.cells import labels, read_cells
+from bench.compare.judging import Finding, judge_cells
 from bench.errors import BadInput
 from bench.results import COLUMNS, read_outcomes, read_rows, run_folders, store, write_csv
 from bench.stats import exceeds, fewer, holm, lower, mcnemar

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench import Ascent, Linf, Recipe, add_branches, branch, cross_entropy, frozen, plain
-from bench.contract import CHECKS, Broken, Check, examine, identity, images, loss, model
+from bench.contract import CHECKS, Check, examine, identity, images, loss, model
+from bench.contract.probe import Broken
 from bench.errors import BadInput
 from bench.recipe import RECIPES, starts
 from bench.threat import Pixels

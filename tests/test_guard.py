@@ -25,7 +25,7 @@ from bench.data.batches import to_float
 from bench.errors import BadInput, Failed
 from bench.guard import Quit, attack_timeout, guarded_call
 from bench.inspected import Probed
-from bench.outside import Access
+from bench.outside.access import Access
 from bench.outside.check import doubts
 from bench.outside.file import settle_lazy_layers
 from bench.process_state import SETTINGS

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from bench import ATTACKS, BadInput, benchmark, dataset, load_model
-from bench.audit import SIGNS
+from bench.audit.limits import SIGNS
 from bench.checkpoint import fingerprint
 from bench.conditions import Clean
 from bench.damage import damages
@@ -27,8 +27,10 @@ from bench.identity import COMPUTES, is_same_model, logits_digest, trained_ident
 from bench.model_info import KEYS, Measured, model_info
 from bench.models import build
 from bench.models.normalise import Normalise
-from bench.outside import Access, doubts, identity, load, parse_spec
-from bench.outside.access import ONLY_WEIGHTS, confined
+from bench.outside import identity, load
+from bench.outside.access import ONLY_WEIGHTS, Access, confined
+from bench.outside.check import doubts
+from bench.outside.spec import parse_spec
 from bench.outside.visitor import Visitor
 from bench.results import load as load_rows
 from bench.results import read_job, read_rows, run_folders

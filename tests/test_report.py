@@ -15,9 +15,10 @@ from result_files import measure
 from rich.console import Console
 
 from bench.errors import BadInput
-from bench.report import boards, figures, paired, print_boards, render, words
+from bench.report import figures, paired, render, words
 from bench.report.boards import groups
 from bench.report.files import LIST, replace_files
+from bench.report.leaderboard import boards, print_boards
 from bench.report.leaderboard import files as leaderboard_files
 from bench.report.seeds import collapses
 from bench.report.tables import leaderboard

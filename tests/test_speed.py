@@ -18,7 +18,7 @@ from bench.inner import Ascent
 from bench.models import build
 from bench.plugins import load_plugins
 from bench.precision import is_bf16_native
-from bench.report import boards
+from bench.report.leaderboard import boards
 from bench.seeding import seeded
 from bench.speed import pages, peers, pictures
 from bench.speed.epochs import LOOPS, _loader

@@ -22,8 +22,9 @@ from bench.data.dataset import Images
 from bench.evaluate import outcomes, read_off, side_by_side
 from bench.judge import Target
 from bench.models import build
-from bench.report import boards, figures, sweep_pages
+from bench.report import figures, sweep_pages
 from bench.report.files import replace_files
+from bench.report.leaderboard import boards
 from bench.report.naming import columns
 from bench.report.sweeps import areas, over_effort, over_eps, sweep_boards
 from bench.results import load

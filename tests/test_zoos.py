@@ -12,7 +12,9 @@ from torch import nn
 
 from bench import BadInput, dataset, load_model
 from bench.model_info import Measured, model_info
-from bench.outside import Access, load, parse_spec
+from bench.outside import load
+from bench.outside.access import Access
+from bench.outside.spec import parse_spec
 
 
 def lacking(package: str) -> bool:

@@ -29,8 +29,6 @@ from bench.audit.outcomes import (
 )
 from bench.results import Bits
 
-__all__ = ["SIGNS", "Doubt", "Line", "audit", "lines"]
-
 
 class Line(NamedTuple):
     """What the audit looks at of a row. Tuples, as a report asks of thousands of models, and frames are slow to cut."""

@@ -60,7 +60,7 @@ def verify(
     AutoAttack, torchattacks, Foolbox, a .npy), of which the ball and the accuracy are checked. Exit 1 if any file is
     not in order.
     """
-    from bench.outside import Access
+    from bench.outside.access import Access
     from bench.verify import verify as check
 
     if eps and len(eps) > 1:
@@ -126,6 +126,6 @@ def calibrate(data_dir: Path, download: bool, unsafe_pickle: bool, reports: Path
     """Ranges of M-TLAT's four corruptions whose ends cost the model 5 and 30 points of accuracy."""
     from bench.calibrate import Terms
     from bench.calibrate import calibrate as find_ranges
-    from bench.outside import Access
+    from bench.outside.access import Access
 
     click.echo(find_ranges(Terms(access=Access(data_dir, download, unsafe_pickle), **settings)))

@@ -138,7 +138,7 @@ def evaluate(spec: str, **settings: Any) -> int:
 
     from bench.asked import Request
     from bench.external import Terms, judge_visitor
-    from bench.outside import parse_spec
+    from bench.outside.spec import parse_spec
 
     check_effect(said(settings) | {"shard": settings["shard"].count > 1})
     terms, source = Terms(**{field.name: settings.pop(field.name) for field in fields(Terms)}), parse_spec(spec)

@@ -19,7 +19,8 @@ def report(study: str, results: Path, reports: Path) -> None:
     """Write tables and figures of everything in the results folder."""
     from rich.console import Console
 
-    from bench.report import outstanding, print_boards, write_reports
+    from bench.report import outstanding, write_reports
+    from bench.report.leaderboard import print_boards
     from bench.studies.pages import started, write_page
 
     if study in ("leaderboard", "all"):

@@ -8,11 +8,9 @@ from rich.console import Console
 
 from bench.compare import show
 from bench.compare.cells import Cells, read_cells, repeatable
-from bench.compare.judging import Finding, judge_cells
+from bench.compare.judging import judge_cells
 from bench.errors import BadInput, stopping
 from bench.numbers import printable
-
-__all__ = ["Finding", "compare", "judge_cells", "read_cells"]
 
 
 def compare(

@@ -32,8 +32,6 @@ from bench.contract.probe import Broken
 from bench.guard import guarded_call
 from bench.recipe import Recipe
 
-__all__ = ["CHECKS", "VALUE", "Broken", "Check", "examine"]
-
 Check = Callable[[Recipe], None]
 
 VALUE: tuple[Check, ...] = (  # quick, and asked before anything is planned with a recipe

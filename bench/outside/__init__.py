@@ -17,13 +17,8 @@ from bench.disk import expanded
 from bench.identity import joined, logits_digest, trained_identity
 from bench.modes import set_eval
 from bench.outside.access import DATA_DIR, Access
-from bench.outside.check import doubts, draws
 from bench.outside.loaded import Loaded
 from bench.outside.spec import Source, parse_spec
-
-__all__ = [
-    "Access", "Loaded", "Source", "doubts", "draws", "identity", "load", "load_model", "parse_spec",
-]  # fmt: skip
 
 
 def load(source: Source, dataset: Dataset, access: Access, device: torch.device | str) -> Loaded:

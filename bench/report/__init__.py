@@ -5,13 +5,8 @@ from pathlib import Path
 
 from bench.numbers import printable
 from bench.report import corruption_files, exhibit_files, leaderboard, sweep_pages, transfer_files
-from bench.report.corruption_files import print_corruptions
 from bench.report.files import replace_folders
-from bench.report.leaderboard import boards, print_boards
-from bench.report.transfer_files import print_transfer
 from bench.results import run_folders, skipped_links
-
-__all__ = ["boards", "outstanding", "print_boards", "print_corruptions", "print_transfer", "write_reports"]
 
 FOLDERS = {
     "leaderboard": leaderboard.files,

@@ -6,7 +6,7 @@ from statistics import fmean
 
 import pandas as pd
 
-from bench.audit import Doubt
+from bench.audit.outcomes import Doubt
 from bench.report.cells import Cell, measurements, summary
 from bench.report.naming import place, placed
 from bench.report.seeds import trouble

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from bench.audit import Doubt, Line, audit, lines
+from bench.audit import Line, audit, lines
+from bench.audit.outcomes import Doubt
 from bench.report.boards import groups
 from bench.report.naming import placed
 from bench.results import Bits

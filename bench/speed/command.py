@@ -17,7 +17,9 @@ from bench.data.dataset import Dataset
 from bench.data.shelf import Shelf
 from bench.device import describe, pick, prepare
 from bench.errors import BadInput, Failed
-from bench.outside import doubts, load_model, parse_spec
+from bench.outside import load_model
+from bench.outside.check import doubts
+from bench.outside.spec import parse_spec
 from bench.plugins import load_plugins
 from bench.report import plain
 from bench.results import write_atomically
