@@ -3,60 +3,118 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from bench.version import __version__ as __version__
+from bench.core.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from bench.adversary import Adversary, Targeted, Untargeted
-    from bench.attacks import ATTACKS, AttackSpec, parse_attack
-    from bench.augment import augmented
-    from bench.branches import add_branches, add_masks, branch, plain
-    from bench.conditions import Attacked, Clean
-    from bench.corruptions import corrupted
+    from bench.attacks.ascent import Ascent, clean_logits, recalled
+    from bench.attacks.spec import ATTACKS, AttackSpec, parse_attack
+    from bench.commands.robustbench import benchmark
+    from bench.core.errors import BadInput
+    from bench.core.labels import Share, random_class, smooth
+    from bench.core.losses import cross_entropy, kl, margin
+    from bench.core.options import Options, option
+    from bench.core.threat import L2, Linf, Threat
+    from bench.corruptions.apply import corrupted
     from bench.corruptions.corruption import CORRUPTIONS, Corruption
-    from bench.data import dataset
     from bench.data.dataset import DATASETS, Images
-    from bench.errors import BadInput
-    from bench.evaluate import outcomes
-    from bench.inner import Ascent, clean_logits, frozen, recalled
-    from bench.labels import Share, random_class, smooth
-    from bench.losses import cross_entropy, kl, margin
-    from bench.mixing import Per, beta, box, lerp, shuffled
-    from bench.models import MODELS
-    from bench.options import Options, option
-    from bench.outside import load_model
-    from bench.recipe import RECIPES, Recipe, scaled
-    from bench.rehearsal import Shifted, rehearsed
-    from bench.results import load as load_results
-    from bench.robustbench import benchmark
-    from bench.threat import L2, Linf, Threat
-    from bench.transfer import transferred
-    from bench.tuning import blended, tuned
+    from bench.data.lookup import dataset
+    from bench.evaluation.conditions.attack import Attacked
+    from bench.evaluation.conditions.clean import Clean
+    from bench.evaluation.evaluator import outcomes
+    from bench.evaluation.external.load import load_model
+    from bench.evaluation.transfer import transferred
+    from bench.models.bn_tuning import blended, tuned
+    from bench.models.build import MODELS
+    from bench.models.freeze import frozen
+    from bench.models.split_batchnorm import add_branches, add_masks, branch, plain
+    from bench.results.store import load as load_results
+    from bench.training.adversary import Adversary, Targeted, Untargeted
+    from bench.training.augmix_ops import augmented
+    from bench.training.mixing import Per, beta, box, lerp, shuffled
+    from bench.training.recipe import RECIPES, Recipe, scaled
+    from bench.training.two_pass import Shifted, rehearsed
 
 _HOME = {
-    "bench.adversary": ("Adversary", "Targeted", "Untargeted"),
-    "bench.attacks": ("ATTACKS", "AttackSpec", "parse_attack"),
-    "bench.augment": ("augmented",),
-    "bench.branches": ("add_branches", "add_masks", "branch", "plain"),
-    "bench.conditions": ("Attacked", "Clean"),
-    "bench.corruptions": ("corrupted",),
-    "bench.corruptions.corruption": ("CORRUPTIONS", "Corruption"),
-    "bench.data": ("dataset",),
-    "bench.data.dataset": ("DATASETS", "Images"),
-    "bench.errors": ("BadInput",),
-    "bench.evaluate": ("outcomes",),
-    "bench.inner": ("Ascent", "clean_logits", "frozen", "recalled"),
-    "bench.labels": ("Share", "random_class", "smooth"),
-    "bench.losses": ("cross_entropy", "kl", "margin"),
-    "bench.mixing": ("Per", "beta", "box", "lerp", "shuffled"),
-    "bench.models": ("MODELS",),
-    "bench.options": ("Options", "option"),
-    "bench.outside": ("load_model",),
-    "bench.recipe": ("RECIPES", "Recipe", "scaled"),
-    "bench.rehearsal": ("Shifted", "rehearsed"),
-    "bench.robustbench": ("benchmark",),
-    "bench.threat": ("L2", "Linf", "Threat"),
-    "bench.transfer": ("transferred",),
-    "bench.tuning": ("blended", "tuned"),
+    "bench.attacks.ascent": (
+        "Ascent",
+        "clean_logits",
+        "recalled",
+    ),
+    "bench.attacks.spec": (
+        "ATTACKS",
+        "AttackSpec",
+        "parse_attack",
+    ),
+    "bench.commands.robustbench": ("benchmark",),
+    "bench.core.errors": ("BadInput",),
+    "bench.core.labels": (
+        "Share",
+        "random_class",
+        "smooth",
+    ),
+    "bench.core.losses": (
+        "cross_entropy",
+        "kl",
+        "margin",
+    ),
+    "bench.core.options": (
+        "Options",
+        "option",
+    ),
+    "bench.core.threat": (
+        "L2",
+        "Linf",
+        "Threat",
+    ),
+    "bench.corruptions.apply": ("corrupted",),
+    "bench.corruptions.corruption": (
+        "CORRUPTIONS",
+        "Corruption",
+    ),
+    "bench.data.dataset": (
+        "DATASETS",
+        "Images",
+    ),
+    "bench.data.lookup": ("dataset",),
+    "bench.evaluation.conditions.attack": ("Attacked",),
+    "bench.evaluation.conditions.clean": ("Clean",),
+    "bench.evaluation.evaluator": ("outcomes",),
+    "bench.evaluation.external.load": ("load_model",),
+    "bench.evaluation.transfer": ("transferred",),
+    "bench.models.bn_tuning": (
+        "blended",
+        "tuned",
+    ),
+    "bench.models.build": ("MODELS",),
+    "bench.models.freeze": ("frozen",),
+    "bench.models.split_batchnorm": (
+        "add_branches",
+        "add_masks",
+        "branch",
+        "plain",
+    ),
+    "bench.training.adversary": (
+        "Adversary",
+        "Targeted",
+        "Untargeted",
+    ),
+    "bench.training.augmix_ops": ("augmented",),
+    "bench.training.mixing": (
+        "Per",
+        "beta",
+        "box",
+        "lerp",
+        "shuffled",
+    ),
+    "bench.training.recipe": (
+        "RECIPES",
+        "Recipe",
+        "scaled",
+    ),
+    "bench.training.two_pass": (
+        "Shifted",
+        "rehearsed",
+    ),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
@@ -72,7 +130,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "load_results":
-        return import_module("bench.results").load
+        return import_module("bench.results.store").load
     if name not in _MODULE:
         raise AttributeError(f"module 'bench' has no attribute {name!r}")
     return getattr(import_module(_MODULE[name]), name)

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.results import Row, store, write_json
-from bench.stats import wilson
+from bench.core.files import write_json
+from bench.core.stats import wilson
+from bench.results.row import Row
+from bench.results.store import store
 
 ROW = Row(
     run="digits/cnn/PGD-AT/s0-aaaa",

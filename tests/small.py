@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench import Recipe
-from bench.models import MODELS
-from bench.seeding import seeded
+from bench.core.rng import seeded
+from bench.models.build import MODELS
 
 EPS, STEP, B, K = 8 / 255, 2 / 255, 5, 10
 CLASSES = torch.tensor([3, 0, 9, 3, 7])

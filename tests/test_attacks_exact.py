@@ -11,20 +11,21 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from bench.attacks import ATTACKS, parse_attack
+from bench.attacks.ascent import Ascent
 from bench.attacks.autoattack import square_tiles
-from bench.conditions import Attacked, Clean
-from bench.data import dataset
-from bench.data.batches import to_float
+from bench.attacks.search import places, search
+from bench.attacks.spec import ATTACKS, parse_attack
+from bench.core.errors import BadInput, UnknownName
+from bench.core.losses import cross_entropy, margin
+from bench.core.rng import image_rows, image_stream
+from bench.core.threat import L2, Linf
 from bench.data.dataset import Images
-from bench.errors import BadInput, UnknownName
-from bench.evaluate import outcomes
-from bench.inner import Ascent
-from bench.losses import cross_entropy, margin
-from bench.models import build
-from bench.search import places, search
-from bench.seeding import image_rows, image_stream
-from bench.threat import L2, Linf
+from bench.data.loader import to_float
+from bench.data.lookup import dataset
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.clean import Clean
+from bench.evaluation.evaluator import outcomes
+from bench.models.build import build
 
 PIXELS = 64  # of images 1 x 8 x 8
 NEAR = 1e-4  # relative distance from the boundary within which rounding may decide

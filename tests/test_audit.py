@@ -16,28 +16,31 @@ from result_files import ROW, measure
 from scipy.stats import binom
 from torch import nn
 
-from bench.asked import Request, conditions_of
-from bench.attacks import ATTACKS, AttackSpec, parse_attack
-from bench.audit import audit, limits, lines
-from bench.audit.limits import SIGNS, visible_share
-from bench.audit.outcomes import many
-from bench.checkpoint import load_views
-from bench.conditions import Attacked, Clean
-from bench.data.batches import to_float
+from bench.attacks.spec import ATTACKS, AttackSpec, parse_attack
+from bench.core.errors import Failed
+from bench.core.threat import L2, Linf
 from bench.data.dataset import DATASETS, Images
-from bench.errors import Failed
-from bench.evaluate import outcomes
-from bench.inner import frozen
-from bench.inspected import Probed
-from bench.judge import Outcome, Target
-from bench.models import build
-from bench.planted import missed
-from bench.probes import everywhere, flat, signs, zero_gradient
-from bench.report.leaderboard import boards
-from bench.results import load
-from bench.rows import Model, row_of
-from bench.rows import said as described
-from bench.threat import L2, Linf
+from bench.data.loader import to_float
+from bench.evaluation.binarization_test import missed
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.clean import Clean
+from bench.evaluation.conditions.probe import Probed
+from bench.evaluation.evaluator import outcomes
+from bench.evaluation.probes import everywhere, flat, signs, zero_gradient
+from bench.evaluation.row import Model, row_of
+from bench.evaluation.target import Outcome, Target
+from bench.models.build import build
+from bench.models.checkpoint import load_views
+from bench.models.freeze import frozen
+from bench.report.audit import thresholds as limits
+from bench.report.audit.audit import audit, lines
+from bench.report.audit.indicators import many
+from bench.report.audit.thresholds import SIGNS, visible_share
+from bench.report.leaderboard.page import boards
+from bench.report.row_text import said as described
+from bench.results.store import load
+from bench.runner.grid import conditions_of
+from bench.runner.request import Request
 
 DIGITS = DATASETS["digits"]
 BASELINE = Path(__file__).parent / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
@@ -302,7 +305,7 @@ def test_a_gradient_that_leads_the_wrong_way_is_told_from_one_that_is_there(line
 @pytest.mark.parametrize("threat", [Linf(0.1), L2(0.3)])
 def test_in_a_linear_model_one_step_finds_what_is_planted_and_no_step_never(linear, threat, monkeypatch):
     """The features are the pixels, so the step of length eps along the gradient goes farther than any other."""
-    monkeypatch.setattr("bench.probes.FEW", 10)
+    monkeypatch.setattr("bench.evaluation.probes.FEW", 10)
     looked_at = shown(*linear, "planted", threat, "FGSM")
     assert looked_at[:10] == [0.0] * 10
     assert np.isnan(looked_at[10:]).all()
@@ -363,7 +366,7 @@ class Decoy(nn.Module):
 
 
 def test_a_planted_example_behind_features_without_a_gradient_is_missed(linear, monkeypatch):
-    monkeypatch.setattr("bench.probes.FEW", 3)
+    monkeypatch.setattr("bench.evaluation.probes.FEW", 3)
     model, x, y = linear
     other = nn.Sequential(nn.Conv2d(1, 3, 4).double(), nn.Flatten()).requires_grad_(False)
     for attack in ("FGSM", "PGD-2", "CW-2"):
@@ -491,13 +494,13 @@ def reasons(model: nn.Module, images: Images, attacks: tuple[str, ...]) -> str:
     ids=["plain", "log-softmax", "soft cap", "several views"],
 )
 def test_an_honest_model_is_believed(honest, images, make, monkeypatch):
-    monkeypatch.setattr("bench.probes.FEW", 8)
+    monkeypatch.setattr("bench.evaluation.probes.FEW", 8)
     assert reasons(make(honest), images, ("FGSM", "PGD-20", "CW-20")) == ""
 
 
 def test_a_model_that_knows_the_images_by_heart_is_told_where_nothing_else_tells(honest, images, monkeypatch):
     """The images that the board shows, and no others: a ninth of the digits are the honest model's by chance."""
-    monkeypatch.setattr("bench.probes.FEW", 8)
+    monkeypatch.setattr("bench.evaluation.probes.FEW", 8)
     knows = ByHeart(Around(honest, lambda z: z.roll(1, 1)), images)
     assert outcomes(knows, images, Clean()).right.all()
     found = reasons(knows, images, ("PGD-20",))
@@ -533,7 +536,7 @@ def test_a_model_that_knows_the_images_by_heart_is_told_where_nothing_else_tells
     ids=["loud", "quantised", "probabilities", "randomised", "tanh", "tanh of 5", "decoy"],
 )
 def test_a_model_that_hides_its_gradient_is_found_out(honest, images, make, want, monkeypatch):
-    monkeypatch.setattr("bench.probes.FEW", 8)
+    monkeypatch.setattr("bench.evaluation.probes.FEW", 8)
     torch.manual_seed(0)
     found = reasons(make(honest), images, ("PGD-20",))
     assert not [reason for reason in want if reason not in found], found
@@ -541,7 +544,7 @@ def test_a_model_that_hides_its_gradient_is_found_out(honest, images, make, want
 
 def test_each_attack_is_told_that_does_not_suffice(honest, images, monkeypatch):
     """The margin has a gradient where the cross-entropy has none."""
-    monkeypatch.setattr("bench.probes.FEW", 8)
+    monkeypatch.setattr("bench.evaluation.probes.FEW", 8)
     found = reasons(Around(honest, lambda z: 1e4 * z), images, ("PGD-20", "CW-20"))
     assert "planted under PGD-20, too weak" in found
     assert "under CW-20" not in found
@@ -557,7 +560,7 @@ def test_audit_asks_for_every_sign_at_every_radius_and_plants_for_attacks_of_sev
 
 @pytest.mark.slow
 def test_the_command_stores_signs_once_and_keeps_them_off_the_board(bench, tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.probes.FEW", 2)
+    monkeypatch.setattr("bench.evaluation.probes.FEW", 2)
     small = ("--methods", "Standard", "--limit-train", "100", "--epochs", "1", "--limit", "20", "--workers", "1")
     code, out, _ = bench("run", *small, "--attacks", "PGD-2", "--audit")
     assert code == 0

@@ -9,17 +9,17 @@ import torch
 from test_train import CPU, DIGITS, HOLDOUT, PLAN, job, training
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from bench.asked import Request
-from bench.averaging import check_averaging
-from bench.checkpoint import fingerprint
-from bench.errors import BadInput
-from bench.outside import load_model
-from bench.plan import Plan
-from bench.results import load
-from bench.runner import Runner
-from bench.train import Training
-from bench.watch import validate
-from bench.work import plan_work
+from bench.core.errors import BadInput
+from bench.core.plan import Plan
+from bench.evaluation.external.load import load_model
+from bench.models.checkpoint import fingerprint
+from bench.results.store import load
+from bench.runner.experiment import plan_work
+from bench.runner.job_runner import Runner
+from bench.runner.request import Request
+from bench.training.averaging import check_averaging
+from bench.training.monitor import validate
+from bench.training.trainer import Training
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from small import CLASSES, EPS, B, K, Q, close, draw, equal, net, shown
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench import RECIPES, Ascent, Linf, Untargeted, augment, box
-from bench.errors import UnknownName
-from bench.seeding import seeded
+from bench import RECIPES, Ascent, Linf, Untargeted, box
+from bench.core.errors import UnknownName
+from bench.core.rng import seeded
+from bench.training import augmix_ops as augment
 from methods.augmix import AugMix
 from methods.awp import Awp
 from methods.cutmix import CutMix

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench import RECIPES, Ascent, Linf, Targeted, Untargeted, clean_logits, smooth
-from bench.errors import Failed
-from bench.labels import least_likely, most_confusing, nearest, random_class
-from bench.passes import counting
-from bench.seeding import seeded
+from bench.core.errors import Failed
+from bench.core.labels import least_likely, most_confusing, nearest, random_class
+from bench.core.passes import counting
+from bench.core.rng import seeded
 from methods.bat import LabelAdversary
 from methods.pgd_at import AdversarialTraining
 

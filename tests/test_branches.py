@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench import RECIPES, add_branches, branch, plain, scaled
-from bench.branches import Branched, Masked, Switch
-from bench.errors import BadInput
-from bench.folding import Twin, attackable, folded, twinned
-from bench.inner import frozen
-from bench.models import MODELS, smallest_side
-from bench.seeding import seeded
+from bench.core.errors import BadInput
+from bench.core.rng import seeded
+from bench.models.bn_folding import Twin, attackable, folded, twinned
+from bench.models.build import MODELS, smallest_side
+from bench.models.freeze import frozen
+from bench.models.split_batchnorm import Branched, Masked, Switch
 from methods.advprop import AdvProp
 from methods.robmask import RobMask
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from bench.calibrate import ENDS, End, accuracy_at, nearest
-from bench.corruptions import corrupted
-from bench.damage import damages
+from bench.commands.calibrate import ENDS, End, accuracy_at, nearest
+from bench.core.errors import BadInput
+from bench.corruptions.apply import corrupted
+from bench.corruptions.calibrated_ranges import Ranges, read_ranges
 from bench.data.dataset import DATASETS, Images
-from bench.errors import BadInput
-from bench.ranges import Ranges, read_ranges
+from bench.evaluation.corruption_conditions import damages
 
 BASELINE = Path(__file__).parent / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
 DIGITS = DATASETS["digits"]

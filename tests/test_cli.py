@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.progress import Event, Progress
-from bench.results import load, read_outcomes, run_folders
+from bench.core.progress import Event, Progress
+from bench.results.store import load, read_outcomes, run_folders
 
 SMALL = ["--limit-train", "100", "--epochs", "1", "--limit", "20", "--workers", "1"]
 
@@ -330,7 +330,7 @@ def test_a_truncated_file_is_named_with_the_way_out(bench, tmp_path, name):
 
 
 def test_a_run_folder_in_use_is_left_alone(bench, tmp_path):
-    from bench.runfolder import locked
+    from bench.training.run_folder import locked
 
     asked = ["run", "--methods", "Standard", "--attacks", "FGSM", *SMALL]
     bench(*asked)
@@ -362,10 +362,14 @@ def interrupted(*arguments, **settings):
 @pytest.mark.parametrize(
     ("where", "command", "said"),
     [
-        ("bench.campaign.plan_work", ["run"], "the same command goes on from here"),
-        ("bench.campaign.plan_work", ["run", "--retrain"], "with --retrain the same command trains all anew, without"),
+        ("bench.runner.run.plan_work", ["run"], "the same command goes on from here"),
         (
-            "bench.compare.anew.works_of",
+            "bench.runner.run.plan_work",
+            ["run", "--retrain"],
+            "with --retrain the same command trains all anew, without",
+        ),
+        (
+            "bench.commands.compare.rerun.works_of",
             ["compare", str(Path(__file__).parent / "baseline"), "current", "--level", "1"],
             "begin again with a new or an empty folder in the place of current",
         ),

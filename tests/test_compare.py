@@ -11,15 +11,18 @@ import pytest
 from result_files import measure
 
 from bench import cross_entropy
-from bench.asked import Request
-from bench.campaign import Manner, run_methods
 from bench.cli import cli
-from bench.compare.anew import UNFINISHED
-from bench.compare.cells import labels, read_cells
-from bench.compare.judging import Finding, judge_cells
-from bench.errors import BadInput
-from bench.results import COLUMNS, read_outcomes, read_rows, run_folders, store, write_csv
-from bench.stats import exceeds, fewer, holm, lower, mcnemar
+from bench.commands.compare.cells import labels, read_cells
+from bench.commands.compare.rerun import UNFINISHED
+from bench.commands.compare.significance import Finding, judge_cells
+from bench.commands.run import run_methods
+from bench.core.errors import BadInput
+from bench.core.files import write_csv
+from bench.core.stats import exceeds, fewer, holm, lower, mcnemar
+from bench.results.row import COLUMNS
+from bench.results.store import read_outcomes, read_rows, run_folders, store
+from bench.runner.request import Request
+from bench.runner.run import Manner
 from methods.pgd_at import AdversarialTraining
 
 COMMITTED = Path(__file__).parent / "baseline"

@@ -12,11 +12,13 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench import Ascent, Linf, Recipe, add_branches, branch, cross_entropy, frozen, plain
-from bench.contract import CHECKS, Check, examine, identity, images, loss, model
-from bench.contract.probe import Broken
-from bench.errors import BadInput
-from bench.recipe import RECIPES, starts
-from bench.threat import Pixels
+from bench.core.errors import BadInput
+from bench.core.threat import Pixels
+from bench.training.contract import images, loss, model
+from bench.training.contract import value as identity
+from bench.training.contract.checks import CHECKS, Check, examine
+from bench.training.contract.probe import Broken
+from bench.training.recipe import RECIPES, starts
 
 
 @dataclass(frozen=True)

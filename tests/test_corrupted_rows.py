@@ -13,18 +13,18 @@ from result_files import measure
 from torch import nn
 
 from bench import BadInput
-from bench.conditions import Clean
-from bench.corruptions import SETS, corrupted
-from bench.damage import damages, names_of
+from bench.corruptions.apply import SETS, corrupted
 from bench.data.dataset import DATASETS
-from bench.data.folder import read_folder
-from bench.evaluate import outcomes
-from bench.report import corruption_files
-from bench.report import scores as formulas
-from bench.report.corruption_files import accuracies, errors, found, robustness
-from bench.report.corruptions import EXTRA, MTLAT
-from bench.report.treatments import MEAN
-from bench.results import read_rows
+from bench.data.image_folder import read_folder
+from bench.evaluation.conditions.clean import Clean
+from bench.evaluation.corruption_conditions import damages, names_of
+from bench.evaluation.evaluator import outcomes
+from bench.report.corruptions import page as corruption_files
+from bench.report.corruptions import scores as formulas
+from bench.report.corruptions.page import accuracies, errors, found, robustness
+from bench.report.corruptions.seed_means import MEAN
+from bench.report.corruptions.table import EXTRA, MTLAT
+from bench.results.store import read_rows
 
 DIGITS = DATASETS["digits"]
 BASELINE = Path(__file__).parent / "baseline/digits/cnn/PGD-AT/s0-6bee601e"

@@ -10,14 +10,15 @@ from scipy.ndimage import gaussian_filter, map_coordinates, zoom
 from torch import Tensor
 
 from bench import BadInput
-from bench.corruptions import SETS, corrupted, elastic, members, weather
+from bench.core.rng import image_stream, uniform
+from bench.corruptions import elastic, weather
+from bench.corruptions.apply import SETS, corrupted, members
 from bench.corruptions.blur import displaced
 from bench.corruptions.corruption import CORRUPTIONS, SEVERITIES, Corruption, refusal, same
 from bench.corruptions.filters import bilinear, smooth, streak, zoomed
-from bench.corruptions.ice import PHOTOGRAPHS, find_ice
+from bench.corruptions.frost_images import PHOTOGRAPHS, find_ice
 from bench.corruptions.plasma import plasma
 from bench.corruptions.spatter import shade
-from bench.seeding import image_stream, uniform
 
 RECORDED = json.loads((Path(__file__).parent / "fixtures/corruptions.json").read_text())
 NAMES = list(CORRUPTIONS)

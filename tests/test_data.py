@@ -16,12 +16,12 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from torchvision.datasets import CIFAR10
 
-from bench.data import dataset
-from bench.data.batches import epoch_batches, to_float
+from bench.core.errors import BadInput, UnknownName
 from bench.data.cifar import CLASSES
 from bench.data.dataset import DATASETS, Images, stratified
-from bench.data.imagenet import chosen
-from bench.errors import BadInput, UnknownName
+from bench.data.imagenet_100 import chosen
+from bench.data.loader import epoch_batches, to_float
+from bench.data.lookup import dataset
 
 NOWHERE = Path("/nonexistent")
 

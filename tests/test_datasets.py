@@ -13,11 +13,11 @@ from PIL import Image
 from scipy.io import savemat
 from torchvision.datasets import CIFAR100, SVHN
 
-from bench.damage import damages
-from bench.data import dataset
+from bench.core.errors import BadInput
+from bench.core.threat import Linf
 from bench.data.dataset import DATASETS
-from bench.errors import BadInput
-from bench.threat import Linf
+from bench.data.lookup import dataset
+from bench.evaluation.corruption_conditions import damages
 
 KNOWN = ["cifar10", "cifar100", "svhn", "fashion-mnist"]
 

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 import methods  # noqa: F401
-from bench import pace
-from bench.asked import Request
-from bench.estimates import FEW, by_recipe, cost_of, estimate, is_quick, longest_first, seconds_of
-from bench.pace import SIZES, Pace, measure_pace
-from bench.price import training_cost
-from bench.runner import Runner
-from bench.work import plan_work
-from bench.workers import cores
+from bench.core.processes import cores
+from bench.runner import pace
+from bench.runner.cost import training_cost
+from bench.runner.estimates import FEW, by_recipe, cost_of, estimate, is_quick, longest_first, seconds_of
+from bench.runner.experiment import plan_work
+from bench.runner.job_runner import Runner
+from bench.runner.pace import SIZES, Pace, measure_pace
+from bench.runner.request import Request
 
 CPU = torch.device("cpu")
 

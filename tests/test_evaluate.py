@@ -15,21 +15,22 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-import bench.evaluate
-from bench.adversarial import Album
-from bench.attacks import ATTACKS, AttackSpec, parse_attack
+import bench.evaluation.evaluator
 from bench.attacks.pgd import pgd
-from bench.conditions import Attacked, Clean
-from bench.data.batches import epoch_batches, to_float
+from bench.attacks.spec import ATTACKS, AttackSpec, parse_attack
+from bench.core.errors import AttackWarning, BadInput, Failed
+from bench.core.rng import seeded
+from bench.core.threat import L2, Linf
 from bench.data.dataset import DATASETS, Images
-from bench.errors import AttackWarning, BadInput, Failed
-from bench.evaluate import outcomes
-from bench.folding import attackable
-from bench.judge import FARTHER, Bf16, Outcome, Target, judge
-from bench.models import build
-from bench.seeding import seeded
-from bench.threat import L2, Linf
-from bench.transfer import transferred
+from bench.data.loader import epoch_batches, to_float
+from bench.evaluation.adversarial_set import Album
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.clean import Clean
+from bench.evaluation.evaluator import outcomes
+from bench.evaluation.target import FARTHER, Bf16, Outcome, Target, judge
+from bench.evaluation.transfer import transferred
+from bench.models.bn_folding import attackable
+from bench.models.build import build
 
 DIGITS = DATASETS["digits"]
 EPS = 0.12  # about half the images withstand it
@@ -124,7 +125,7 @@ def test_order_changes_nothing_where_nothing_is_drawn(exact):
 def test_blocks_between_saves_change_nothing(exact, monkeypatch):
     model, images = exact
     whole = outcomes(model, images, PGD)
-    monkeypatch.setattr(bench.evaluate, "OWN_BLOCK", 70)
+    monkeypatch.setattr(bench.evaluation.evaluator, "OWN_BLOCK", 70)
     blocks = outcomes(model, images, PGD)
     assert (blocks.right == whole.right).all()
     assert (blocks.forwards, blocks.backwards) == (whole.forwards, whole.backwards)
@@ -394,7 +395,7 @@ def test_a_killed_evaluation_goes_on_from_its_last_finished_block(exact, attack,
 def test_own_attacks_go_on_with_the_same_draws(exact, monkeypatch, tmp_path):
     model, images = exact
     whole = outcomes(model, images, PGD).right
-    monkeypatch.setattr(bench.evaluate, "OWN_BLOCK", 64)
+    monkeypatch.setattr(bench.evaluation.evaluator, "OWN_BLOCK", 64)
     with pytest.raises(Kill):
         outcomes(model, images, PGD, saved=tmp_path / "partial.json", tick=kill_at(64))
     assert (outcomes(model, images, PGD, saved=tmp_path / "partial.json").right == whole).all()

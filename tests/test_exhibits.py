@@ -11,25 +11,36 @@ from small import K, images, net
 from torch import nn
 
 import methods  # noqa: F401
+from bench.core.errors import BadInput, Failed
+from bench.core.files import write_csv, write_json
+from bench.core.plan import Plan
+from bench.core.threat import L2, Linf
 from bench.data.dataset import Images
-from bench.diagnostics import gradient
-from bench.errors import BadInput, Failed
-from bench.exhibits.exhibit import EXHIBITS, Specimen
-from bench.exhibits.loss import GRID
-from bench.exhibits.norms import STATISTICS, outputs
-from bench.gallery import Gallery
-from bench.job import Job
-from bench.plan import Plan
-from bench.recipe import RECIPES
-from bench.report import exhibit_files
-from bench.report.exhibits import cosine, cosines, curves, ends, exhibited, gradients, maps, masking, overfitting, read
+from bench.evaluation.diagnostics import gradient
+from bench.evaluation.exhibits.batchnorm import STATISTICS, outputs
+from bench.evaluation.exhibits.exhibit import EXHIBITS, Specimen
+from bench.evaluation.exhibits.loss_slices import GRID
+from bench.evaluation.row import Model
+from bench.report.exhibits import page as exhibit_files
+from bench.report.exhibits.table import (
+    cosine,
+    cosines,
+    curves,
+    ends,
+    exhibited,
+    gradients,
+    maps,
+    masking,
+    overfitting,
+    read,
+)
 from bench.report.files import replace_files
-from bench.report.training import training
-from bench.results import write_csv, write_json
-from bench.rows import Model
-from bench.runfolder import forget
-from bench.studies.items import STUDIES
-from bench.threat import L2, Linf
+from bench.report.studies.study import STUDIES
+from bench.report.training_logs import training
+from bench.runner.exhibits import Gallery
+from bench.training.job import Job
+from bench.training.recipe import RECIPES
+from bench.training.run_folder import forget
 
 Y = torch.tensor([3, 0, 9, 3, 7])
 EPS = 8 / 255

@@ -18,19 +18,19 @@ from torch.nn import functional as F
 from worker_tasks import open_work
 
 from bench import L2, Attacked, Clean, Linf, dataset, outcomes, parse_attack, transferred
-from bench.attacks import ATTACKS, AttackSpec
-from bench.calibrate import accuracy_at
-from bench.checkpoint import fingerprint, save_progress
-from bench.data.batches import to_float
-from bench.errors import BadInput, Failed
-from bench.guard import Quit, attack_timeout, guarded_call
-from bench.inspected import Probed
-from bench.outside.access import Access
-from bench.outside.check import doubts
-from bench.outside.file import settle_lazy_layers
-from bench.process_state import SETTINGS
-from bench.reference import Reference
-from bench.workers import work_through
+from bench.attacks.spec import ATTACKS, AttackSpec
+from bench.commands.calibrate import accuracy_at
+from bench.commands.verify.reference import Reference
+from bench.core.errors import BadInput, Failed
+from bench.core.foreign.guard import Quit, attack_timeout, guarded_call
+from bench.core.foreign.process_state import SETTINGS
+from bench.core.processes import work_through
+from bench.data.loader import to_float
+from bench.evaluation.conditions.probe import Probed
+from bench.evaluation.external.access import Access
+from bench.evaluation.external.model_checks import doubts
+from bench.evaluation.external.python_file import settle_lazy_layers
+from bench.models.checkpoint import fingerprint, save_progress
 
 
 @pytest.fixture(autouse=True)
@@ -230,7 +230,7 @@ WRITES = {
 def test_an_attack_that_writes_to_the_model_fails_and_later_cells_are_right(digits, plugin, write, copied, monkeypatch):
     model = Pooled().eval()
     if not copied:
-        monkeypatch.setattr("bench.judge.attackable", lambda model, x: model)
+        monkeypatch.setattr("bench.evaluation.target.attackable", lambda model, x: model)
     before, condition = fingerprint(model), Attacked(parse_attack("PGD-3"), Linf(0.1))
     right = outcomes(model, digits, condition, n=24).right
 
@@ -352,7 +352,7 @@ def test_a_model_that_raises_late_is_its_failure(digits):
 
 
 def test_a_target_without_logits_fails_alone(digits):
-    from bench.transfer import transferred_or_failed
+    from bench.evaluation.transfer import transferred_or_failed
 
     how = {"n": 16, "precision": "fp32", "batch_size": 16, "tick": lambda done: None}
     targets = [linear(), Late(0, lambda logits: logits * torch.nan)]
@@ -373,7 +373,7 @@ def test_a_full_disk_is_an_error_of_the_disk(tmp_path, monkeypatch):
         with open("/dev/full", "wb", buffering=0) as file:
             write(file)
 
-    monkeypatch.setattr("bench.checkpoint.write_atomically", full)
+    monkeypatch.setattr("bench.models.checkpoint.write_atomically", full)
     with pytest.raises(OSError, match="No space left") as caught:
         save_progress(tmp_path / "progress.pt", {"x": torch.zeros(1000)})
     assert caught.value.errno == 28
@@ -497,7 +497,7 @@ def test_what_the_work_raises_is_raised_here():
 
 DRIVER = """
 from functools import partial
-from bench.workers import work_through
+from bench.core.processes import work_through
 from worker_tasks import open_work
 if __name__ == "__main__":
     list(work_through(["a"], partial(open_work, "slow"), 1, print, print))

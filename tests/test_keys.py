@@ -6,13 +6,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.attacks import parse_attack
-from bench.conditions import Attacked, Clean, Condition, Corrupted, Minimised, Union
-from bench.data import dataset
-from bench.exam import Exam
-from bench.inspected import Diagnosed, Probed
-from bench.sweeps import swept
-from bench.threat import L2, Linf
+from bench.attacks.spec import parse_attack
+from bench.core.threat import L2, Linf
+from bench.data.lookup import dataset
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.clean import Clean
+from bench.evaluation.conditions.corrupted_attack import Union
+from bench.evaluation.conditions.corruption import Corrupted
+from bench.evaluation.conditions.diagnostic import Diagnosed
+from bench.evaluation.conditions.expand import Condition
+from bench.evaluation.conditions.minimum_norm import Minimised
+from bench.evaluation.conditions.probe import Probed
+from bench.evaluation.conditions.sweep import swept
+from bench.runner.cells import Exam
 
 FOG = Corrupted("fog", 3, '{"made": "generated"}', print)  # print: any function, which is no part of the key
 KEYS: dict[str, Condition] = {

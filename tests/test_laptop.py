@@ -7,11 +7,11 @@ import pytest
 import torch
 
 import methods  # noqa: F401
-from bench.asked import Request
-from bench.budgets import CYCLE, budget_of
 from bench.data.dataset import DATASETS
-from bench.precision import choose_precision
-from bench.work import plan_work
+from bench.runner.budgets import CYCLE, budget_of
+from bench.runner.experiment import plan_work
+from bench.runner.request import Request
+from bench.training.precision import choose_precision
 
 CPU = torch.device("cpu")
 TRAIN, TEST = 300, 1100

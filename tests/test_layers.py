@@ -11,79 +11,24 @@ import pytest
 import bench
 
 ROOT = Path(__file__).parents[1]
-LAYERS = [  # a module imports from the lines above its own only
-    {
-        "errors",
-        "interrupt",
-        "process_state",
-        "numbers",
-        "modes",
-        "seeding",
-        "passes",
-        "labels",
-        "losses",
-        "mixing",
-        "stats",
-        "augment",
-        "options",
-        "schedules",
-        "toy",
-        "workers",
-        "version",
-        "registrable",
-    },
-    {"disk", "progress"},
-    {"consistency", "jobfile"},
-    {
-        "guard",
-        "registry",
-        "plan",
-        "threat",
-        "device",
-        "precision",
-        "results",
-        "shards",
-        "branches",
-        "papers",
-        "course",
-        "filetype",
-    },
-    {"blame", "averaging", "plans", "folding", "tuning", "audit", "adversarial", "corruptions", "caption"},
-    {"overrides", "plugins", "snapshot", "recipe", "inner", "checkpoint", "data"},  # names and values
-    {"adversary", "rehearsal", "search", "job", "models", "diagnostics"},  # jobs
-    {"attacks", "contract", "watch", "exhibits"},
-    {"sweeps", "inspected"},
-    {"conditions", "suites"},
-    {"ranges"},
-    {"damage"},
-    {"asked"},
-    {"budgets"},
-    {"holdout"},
-    {"judge", "train", "work", "together"},  # cells
-    {"planted", "bisection", "arguments", "identity"},
-    {"unfinished"},
-    {"probes"},
-    {"evaluate", "price"},
-    {"pace"},
-    {"transfer"},
-    {"rows", "runfolder", "report"},  # rows and tables
-    {"parts", "studies"},
-    {"known"},
-    {"fit", "exam", "gallery", "outside", "merge", "foreign", "claim", "model_info"},
-    {"runner", "robustbench", "matrix"},
-    {"pool", "entrants", "reference", "estimates"},
-    {"campaign", "commands", "compare", "show", "verify"},
-    {"calibrate", "external", "replication", "speed"},
-    {"cli"},
+PACKAGES = [  # a file imports from its own package and from those above it in this list
+    *("core", "results", "data", "models", "attacks", "corruptions", "training", "evaluation", "report", "runner"),
+    *("commands", "cli"),
 ]
-LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}
+ONLY = {  # and some from fewer
+    "results": {"core"},
+    "report": {"core", "results"},
+    "corruptions": {"core", "data"},
+    "attacks": {"core", "models"},
+}
+MOST = 20  # files in a folder
 SOURCES = sorted(path for path in (ROOT / "bench").rglob("*.py") if path != ROOT / "bench/__init__.py")
 METHODS = sorted((ROOT / "methods").glob("*.py"))
 
 
-def unit(path: Path) -> str:
-    """The module or subpackage of bench that a file belongs to."""
-    return path.relative_to(ROOT / "bench").parts[0].removesuffix(".py")
+def package(path: Path) -> str:
+    """The package of bench that a file belongs to."""
+    return path.relative_to(ROOT / "bench").parts[0]
 
 
 def modules(path: Path) -> set[str]:
@@ -98,8 +43,8 @@ def modules(path: Path) -> set[str]:
     return found
 
 
-def units(path: Path) -> set[str]:
-    """Modules and subpackages of bench that a file imports from."""
+def packages(path: Path) -> set[str]:
+    """Packages of bench that a file imports from."""
     return {name.split(".")[1] for name in modules(path) if name.startswith("bench.")}
 
 
@@ -107,40 +52,46 @@ def identify(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def test_every_module_has_its_layer():
-    assert {unit(path) for path in SOURCES} == set(LEVEL)
-    assert len(LEVEL) == sum(map(len, LAYERS))
+def test_imports_point_one_way():
+    wrong = [
+        f"{identify(path)} imports {name}"
+        for path in SOURCES
+        for name in packages(path) - {package(path)}
+        if PACKAGES.index(name) > PACKAGES.index(package(path)) or name not in ONLY.get(package(path), {*PACKAGES})
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=identify)
-def test_imports_point_one_way(path):
-    here = unit(path)
-    below = {name for name in units(path) - {here, "__version__"} if LEVEL[name] >= LEVEL[here]}
-    assert not below, f"{here} imports {below}, which do not stand above it"
+def test_bench_imports_a_name_from_its_home():
+    wrong = [identify(path) for path in SOURCES if "bench" in modules(path) or not packages(path) <= {*PACKAGES}]
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=identify)
-def test_bench_imports_a_name_from_its_home(path):
-    assert "bench" not in modules(path)
-    assert units(path) <= {*LEVEL, "__version__"}  # `from bench import x` only where x is a module
-
-
-def test_tables_are_made_from_stored_rows_alone():
-    imported = set().union(*(units(path) for path in SOURCES if unit(path) in ("report", "studies")))
-    assert imported - {"report", "studies"} <= {
-        "audit",
-        "disk",
-        "errors",
-        "numbers",
-        "papers",
-        "plans",
-        "registrable",
-        "registry",
-        "results",
-        "stats",
-        "toy",
-        "workers",
+def test_the_root_and_every_folder_stay_small():
+    assert {path.name for path in (ROOT / "bench").iterdir() if path.name != "__pycache__"} == {
+        "__init__.py",
+        *PACKAGES,
     }
+    folders = {path.parent for path in SOURCES}
+    assert not [identify(folder) for folder in folders if len([*folder.glob("*.py")]) > MOST]
+
+
+def test_the_face_of_a_package_is_a_docstring():
+    faces = [path for path in SOURCES if path.name == "__init__.py" and package(path) != "cli"]
+    assert not [identify(path) for path in faces if len(ast.parse(path.read_text(encoding="utf-8")).body) > 1]
+
+
+def test_no_file_imports_in_a_circle():
+    """Imports for type checkers alone count too."""
+    homes = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCES}
+    arrows = {
+        name: {target for found in modules(path) for target in (found, found.rpartition(".")[0]) if target in homes}
+        - {name}
+        for name, path in homes.items()
+    }
+    while free := {name for name, targets in arrows.items() if not targets & arrows.keys()}:
+        arrows = {name: targets for name, targets in arrows.items() if name not in free}
+    assert not arrows, f"a circle goes through some of {', '.join(sorted(arrows))}"
 
 
 @pytest.mark.parametrize("path", METHODS, ids=identify)
@@ -177,7 +128,15 @@ def python(code: str) -> str:
 
 @pytest.mark.parametrize(
     "module",
-    ["bench", "bench.cli", "bench.results", "bench.audit", "bench.report", "bench.studies.pages", "bench.papers"],
+    [
+        "bench",
+        "bench.cli",
+        "bench.results.store",
+        "bench.report.audit.audit",
+        "bench.report.write",
+        "bench.report.studies.page",
+        "bench.report.studies.printed",
+    ],
 )
 def test_light_modules_import_no_torch(module):
     assert python(f"import sys, {module}; print('torch' in sys.modules)") == "False\n"

@@ -16,9 +16,9 @@ from torch.nn import functional as F
 
 import methods  # noqa: F401
 from bench import L2, RECIPES, Ascent, Linf, Recipe, Untargeted, beta, box, lerp, smooth
-from bench.recipe import scaled
-from bench.seeding import seeded
-from bench.threat import Pixels
+from bench.core.rng import seeded
+from bench.core.threat import Pixels
+from bench.training.recipe import scaled
 from methods.advprop import AdvProp
 from methods.augmix import AugMix
 from methods.avmixup import AvMixup

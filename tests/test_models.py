@@ -12,15 +12,15 @@ from torch import nn
 from torch.fx import symbolic_trace
 from torch.nn import functional as F
 
-from bench.data.batches import epoch_batches, to_float
+from bench.commands.speed.race import flops
+from bench.core.errors import BadInput, UnknownName
 from bench.data.dataset import DATASETS
-from bench.errors import BadInput, UnknownName
-from bench.folding import Twin
-from bench.models import MODELS, build, parts, smallest_side
-from bench.models.madry import madry_wrn
+from bench.data.loader import epoch_batches, to_float
+from bench.models.bn_folding import Twin
+from bench.models.build import MODELS, build, parts, smallest_side
+from bench.models.madry_wrn import madry_wrn
 from bench.models.normalise import NORMALISERS
 from bench.models.wrn import wrn
-from bench.speed.race import flops
 
 CIFAR = DATASETS["cifar10"]
 FACTS = {  # parameters with 10 and with 100 classes, batch norms, and how many of these a convolution takes in

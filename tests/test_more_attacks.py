@@ -9,17 +9,17 @@ import torch
 from test_attacks_exact import Wavy, check, linear
 from torch import nn
 
-from bench.attacks import parse_attack
-from bench.conditions import Attacked
-from bench.data import dataset
-from bench.data.batches import to_float
+from bench.attacks.spec import parse_attack
+from bench.attacks.suites import SUITES, attacks_of
+from bench.core.errors import BadInput, UnknownName
+from bench.core.rng import seeded
+from bench.core.threat import L2, Linf
 from bench.data.dataset import Images
-from bench.errors import BadInput, UnknownName
-from bench.evaluate import outcomes
-from bench.models import build
-from bench.seeding import seeded
-from bench.suites import SUITES, attacks_of
-from bench.threat import L2, Linf
+from bench.data.loader import to_float
+from bench.data.lookup import dataset
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.evaluator import outcomes
+from bench.models.build import build
 
 BALLS = pytest.mark.parametrize("threat", [Linf(0.006), L2(0.06)], ids=["Linf", "L2"])
 

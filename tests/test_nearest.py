@@ -10,17 +10,21 @@ import pytest
 import torch
 from test_attacks_exact import Linear, linear
 
-from bench.attacks import cw, parse_attack
-from bench.conditions import Attacked, Clean, Minimised, under
-from bench.data import dataset
-from bench.data.batches import to_float
+from bench.attacks import carlini_wagner as cw
+from bench.attacks.spec import parse_attack
+from bench.core.errors import BadInput
+from bench.core.rng import seeded
+from bench.core.threat import L2, Linf
 from bench.data.dataset import Images
-from bench.errors import BadInput
-from bench.evaluate import outcomes
-from bench.models import build
-from bench.results import load
-from bench.seeding import seeded
-from bench.threat import L2, Linf
+from bench.data.loader import to_float
+from bench.data.lookup import dataset
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.clean import Clean
+from bench.evaluation.conditions.expand import under
+from bench.evaluation.conditions.minimum_norm import Minimised
+from bench.evaluation.evaluator import outcomes
+from bench.models.build import build
+from bench.results.store import load
 
 ANY = L2(math.inf)
 CW = parse_attack("CW-L2[kappa=0,steps=100,searches=10,c=0.001,rate=0.001]")

@@ -13,13 +13,13 @@ from torch.nn import functional as F
 
 import methods  # noqa: F401
 from bench import DATASETS, RECIPES, beta, box, smooth
-from bench.errors import BadInput
-from bench.job import Job
-from bench.overrides import override
-from bench.plan import Plan
-from bench.recipe import scaled
-from bench.seeding import seeded
-from bench.threat import REFERENCE_EPS
+from bench.core.errors import BadInput
+from bench.core.overrides import override
+from bench.core.plan import Plan
+from bench.core.rng import seeded
+from bench.core.threat import REFERENCE_EPS
+from bench.training.job import Job
+from bench.training.recipe import scaled
 from methods.awp import Awp
 from methods.feature_scatter import Scatter
 from methods.m2at import M2at

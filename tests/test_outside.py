@@ -15,26 +15,26 @@ from safetensors.torch import save_file
 from torch import nn
 
 from bench import ATTACKS, BadInput, benchmark, dataset, load_model
-from bench.audit.limits import SIGNS
-from bench.checkpoint import fingerprint
-from bench.conditions import Clean
-from bench.damage import damages
-from bench.data.batches import to_float
+from bench.commands.eval_model import BUDGET
+from bench.commands.model_info import KEYS, Measured, model_info
 from bench.data.dataset import Images
-from bench.exam import Exam
-from bench.external import BUDGET
-from bench.identity import COMPUTES, is_same_model, logits_digest, trained_identity
-from bench.model_info import KEYS, Measured, model_info
-from bench.models import build
+from bench.data.loader import to_float
+from bench.evaluation.conditions.clean import Clean
+from bench.evaluation.corruption_conditions import damages
+from bench.evaluation.external.access import ONLY_WEIGHTS, Access, confined
+from bench.evaluation.external.external_model import Visitor
+from bench.evaluation.external.load import identity, load
+from bench.evaluation.external.model_checks import doubts
+from bench.evaluation.external.spec import parse_spec
+from bench.evaluation.identity import COMPUTES, is_same_model, logits_digest, trained_identity
+from bench.evaluation.row import Model
+from bench.models.build import build
+from bench.models.checkpoint import fingerprint
 from bench.models.normalise import Normalise
-from bench.outside import identity, load
-from bench.outside.access import ONLY_WEIGHTS, Access, confined
-from bench.outside.check import doubts
-from bench.outside.spec import parse_spec
-from bench.outside.visitor import Visitor
-from bench.results import load as load_rows
-from bench.results import read_job, read_rows, run_folders
-from bench.rows import Model
+from bench.report.audit.thresholds import SIGNS
+from bench.results.store import load as load_rows
+from bench.results.store import read_job, read_rows, run_folders
+from bench.runner.cells import Exam
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 (MEANS,) = re.findall(r"```python\n(from pathlib import Path\nfrom torch.*?)```", README, re.DOTALL)
@@ -155,7 +155,7 @@ def test_a_model_without_gradient_is_judged_on_clean_images(bench, tmp_path):
 
 
 def test_an_audit_probes_a_model_from_outside_too(bench, tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.probes.FEW", 2)
+    monkeypatch.setattr("bench.evaluation.probes.FEW", 2)
     model = f"{write(tmp_path)}:nearest"
     code, _, err = bench("eval", "--model", model, "--attacks", "PGD-2", "--limit", "20", "--audit")
     assert code == 0, err
@@ -189,7 +189,7 @@ SPECS = {
 
 @pytest.mark.parametrize("spec", SPECS)
 def test_a_model_that_cannot_be_had_is_one_line(bench, tmp_path, monkeypatch, spec):
-    monkeypatch.setattr("bench.outside.zoo._installed", lambda package: package == "torchvision")
+    monkeypatch.setattr("bench.evaluation.external.zoo._installed", lambda package: package == "torchvision")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     write(tmp_path, MEANS + "\nKMEANS = 1\nnumber = lambda: 1\nfailing = lambda: 1 / 0\n")
     write(tmp_path, "def net(:", "wrong.py")
@@ -580,8 +580,8 @@ class Board(Enum):
 
 def test_benchmark_averages_over_corruptions(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bench.robustbench.CORRUPTIONS", ("gaussian_noise", "contrast"))
-    monkeypatch.setattr("bench.robustbench.SEVERITIES", (1, 5))
+    monkeypatch.setattr("bench.commands.robustbench.CORRUPTIONS", ("gaussian_noise", "contrast"))
+    monkeypatch.setattr("bench.commands.robustbench.SEVERITIES", (1, 5))
     net = load_model(f"{write(tmp_path)}:nearest", DIGITS)
     clean, corrupted = benchmark(
         net, 40, "digits", "corruptions", to_disk=True, model_name="Mine", data_dir=tmp_path, batch_size=40

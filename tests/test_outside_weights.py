@@ -23,9 +23,9 @@ from torch.optim.swa_utils import AveragedModel
 from torch.package import PackageExporter
 
 from bench import BadInput
-from bench.outside.file import File
-from bench.outside.spec import parse_spec
-from bench.outside.weights import fill, read_weights
+from bench.evaluation.external.python_file import File
+from bench.evaluation.external.spec import parse_spec
+from bench.evaluation.external.weights import fill, read_weights
 
 
 class Net(nn.Module):

@@ -11,23 +11,24 @@ from PIL import Image
 from result_files import MADE, measure
 
 import methods  # noqa: F401
-from bench import RECIPES, replication
-from bench.asked import Request, deviations
-from bench.campaign import Manner
+from bench import RECIPES
 from bench.cli import cli
-from bench.data import dataset
+from bench.commands import run_study as replication
+from bench.commands.run_study import possible_parts
 from bench.data.dataset import DATASETS
-from bench.plans import STANDARD, plan_of_paper
-from bench.replication import possible_parts
-from bench.results import load
-from bench.studies.comparisons import orders
-from bench.studies.folders import finder_of
-from bench.studies.items import STUDIES
-from bench.studies.layout import drawn
-from bench.studies.ledger import entries
-from bench.studies.pages import files, page
-from bench.studies.pictures import Shown
-from bench.studies.scales import OTHER_RADIUS, scales
+from bench.data.lookup import dataset
+from bench.report.studies.folders import finder_of
+from bench.report.studies.ledger import entries
+from bench.report.studies.orderings import orders
+from bench.report.studies.page import files, page
+from bench.report.studies.papers.plans import STANDARD, plan_of_paper
+from bench.report.studies.printed_figure import Shown
+from bench.report.studies.scales import OTHER_RADIUS, scales
+from bench.report.studies.study import STUDIES
+from bench.report.studies.table_text import drawn
+from bench.results.store import load
+from bench.runner.request import Request, deviations
+from bench.runner.run import Manner
 
 CIFAR = {"dataset": "cifar10", "model": "resnet8"}
 PAPER = "paper, {} epochs, {} training images, watched on 1000 test images"
@@ -335,7 +336,7 @@ def test_a_study_that_cannot_be_carried_out_does_not_end_the_others(tmp_path, ca
         list(possible_parts(name, study, request, manner))
         return done.append(name) or 0
 
-    monkeypatch.setattr("bench.replication.run_one", carried)
+    monkeypatch.setattr("bench.commands.run_study.run_one", carried)
     assert replication.run_study("all", Request(), manner(tmp_path), ("table", "4")) == 1
     assert "avmixup is left out: Table 4 of avmixup: of cifar100, svhn, tiny-imagenet" in caplog.text
     assert set(done) == {"bat", "m2at"}

@@ -13,25 +13,26 @@ from result_files import MADE, measure
 
 import methods  # noqa: F401
 from bench import RECIPES
-from bench.attacks import parse_attack
+from bench.attacks.spec import parse_attack
 from bench.cli import cli
+from bench.core.errors import BadInput
 from bench.corruptions.corruption import CORRUPTIONS
-from bench.data import dataset
 from bench.data.dataset import DATASETS
-from bench.errors import BadInput
-from bench.models import MODELS
+from bench.data.lookup import dataset
+from bench.models.build import MODELS
 from bench.models.normalise import NORMALISERS
-from bench.papers.numbers import printed
-from bench.results import load
-from bench.studies.comparisons import orders
-from bench.studies.folders import finder_of
-from bench.studies.items import STUDIES, Where
-from bench.studies.layout import drawn, latex, markdown
-from bench.studies.ledger import NOT_AUTOATTACK, NOT_RUN, REPRODUCED, SMALLER, entries
-from bench.studies.pages import files
-from bench.studies.pictures import Shown, _panel
-from bench.studies.scales import EPS, Scale, length, scales, spelled
-from bench.studies.tables import Table
+from bench.report.studies.folders import finder_of
+from bench.report.studies.ledger import NOT_AUTOATTACK, NOT_RUN, REPRODUCED, SMALLER, entries
+from bench.report.studies.orderings import orders
+from bench.report.studies.page import files
+from bench.report.studies.printed.numbers import printed
+from bench.report.studies.printed_figure import Shown, _panel
+from bench.report.studies.printed_table import Table
+from bench.report.studies.scales import EPS, Scale, length, scales, spelled
+from bench.report.studies.setup import Where
+from bench.report.studies.study import STUDIES
+from bench.report.studies.table_text import drawn, latex, markdown
+from bench.results.store import load
 
 PAPERS = [name for name, study in STUDIES.items() if study.paper]
 TABLES = [

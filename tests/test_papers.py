@@ -5,7 +5,7 @@ from small import net
 
 import methods  # noqa: F401
 from bench import RECIPES
-from bench.papers.numbers import PAPERS, printed
+from bench.report.studies.printed.numbers import PAPERS, printed
 
 ROWS = {"bat": 277, "avmixup": 155, "mtlat": 230, "robmask": 232, "m2at": 103, "external": 84}
 

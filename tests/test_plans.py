@@ -8,18 +8,18 @@ import pytest
 import torch
 
 import methods  # noqa: F401
-from bench.asked import Request
-from bench.budgets import budget_of, in_words, plan_of
+from bench.core.errors import BadInput
+from bench.core.overrides import override
+from bench.core.plan import Plan
 from bench.data.dataset import DATASETS, Images
-from bench.errors import BadInput
-from bench.job import Job
-from bench.overrides import override
-from bench.plan import Plan
-from bench.plans import PLANS, in_lines, plan_of_paper, published
-from bench.recipe import RECIPES
-from bench.results import load
-from bench.train import Training
-from bench.work import plan_work
+from bench.report.studies.papers.plans import PLANS, in_lines, plan_of_paper, published
+from bench.results.store import load
+from bench.runner.budgets import budget_of, in_words, plan_of
+from bench.runner.experiment import plan_work
+from bench.runner.request import Request
+from bench.training.job import Job
+from bench.training.recipe import RECIPES
+from bench.training.trainer import Training
 
 CPU = torch.device("cpu")
 
@@ -231,7 +231,7 @@ def test_a_plan_crops_and_flips_where_the_data_set_does_not(tmp_path, monkeypatc
         asked.append((pad, flip))
         yield images.x / 255, images.y
 
-    monkeypatch.setattr("bench.train.epoch_batches", batches)
+    monkeypatch.setattr("bench.training.trainer.epoch_batches", batches)
     for plan in (Plan(1), Plan(1, pad=2, flip=True)):
         job = Job("Standard", RECIPES["Standard"], "digits", "", "cnn", plan, "test")
         Training(job, digits, images, Images(images.x[:20], images.y[:20]), CPU).run(tmp_path / repr(plan))

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import ATTACKS, DATASETS, MODELS, RECIPES, plugins
-from bench.results import load
+from bench import ATTACKS, DATASETS, MODELS, RECIPES
+from bench.core.foreign import plugins
+from bench.results.store import load
 
 SMALL = ["--limit-train", "64", "--epochs", "1", "--limit", "20"]
 
@@ -193,11 +194,11 @@ BAD_FILES = {
         "model 'net' is 'cnn', a str; it is to be a function",
     ),
     "suite.py": (
-        'from bench.suites import SUITES, Suite\nSUITES.add("mine", Suite("two", ("FGSM")))\n',
+        'from bench.attacks.suites import SUITES, Suite\nSUITES.add("mine", Suite("two", ("FGSM")))\n',
         "suite 'mine' holds 'FGSM'; a suite holds a tuple of attacks' names",
     ),
     "corruption.py": (
-        "from bench.corruptions import CORRUPTIONS, Corruption\n"
+        "from bench.corruptions.apply import CORRUPTIONS, Corruption\n"
         'CORRUPTIONS.add("dark", Corruption(lambda x, a: x * a, {32: ((1,),)}))\n',
         "corruption 'dark' has other tables than those for images of 32, 64, 224 pixels",
     ),

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 import methods  # noqa: F401
-from bench import precision
-from bench.asked import Request
-from bench.errors import BadInput
-from bench.evaluate import outcomes
-from bench.precision import choose_precision, is_bf16_native, slowdown
-from bench.work import plan_work
+from bench.core.errors import BadInput
+from bench.evaluation.evaluator import outcomes
+from bench.runner.experiment import plan_work
+from bench.runner.request import Request
+from bench.training import precision
+from bench.training.precision import choose_precision, is_bf16_native, slowdown
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 

@@ -14,16 +14,16 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 import methods  # noqa: F401
 from bench import DATASETS, RECIPES, Ascent, Recipe, branch, frozen
-from bench.branches import Switch
-from bench.contract import CHECKS, title
-from bench.contract.model import state
-from bench.contract.probe import batch, tiny
-from bench.folding import folded, twinned
-from bench.models import build
-from bench.passes import counting
-from bench.recipe import scaled
-from bench.seeding import seeded
-from bench.threat import REFERENCE_EPS
+from bench.core.passes import counting
+from bench.core.rng import seeded
+from bench.core.threat import REFERENCE_EPS
+from bench.models.bn_folding import folded, twinned
+from bench.models.build import build
+from bench.models.split_batchnorm import Switch
+from bench.training.contract.checks import CHECKS, title
+from bench.training.contract.model import state
+from bench.training.contract.probe import batch, tiny
+from bench.training.recipe import scaled
 from methods.augmix import AugMix
 from methods.awp import Awp
 from methods.cutmix import CutMix

@@ -14,16 +14,19 @@ from matplotlib.text import Text
 from result_files import measure
 from rich.console import Console
 
-from bench.errors import BadInput
-from bench.report import figures, paired, render, words
+from bench.core.errors import BadInput
+from bench.core.files import write_csv, write_json
+from bench.core.stats import wilson
 from bench.report.boards import groups
 from bench.report.files import LIST, replace_files
-from bench.report.leaderboard import boards, print_boards
-from bench.report.leaderboard import files as leaderboard_files
+from bench.report.leaderboard import differences as paired
+from bench.report.leaderboard import figures, render
+from bench.report.leaderboard import text as words
+from bench.report.leaderboard.page import boards, print_boards
+from bench.report.leaderboard.page import files as leaderboard_files
+from bench.report.leaderboard.table import leaderboard
 from bench.report.seeds import collapses
-from bench.report.tables import leaderboard
-from bench.results import load, read_job, store, write_csv, write_json
-from bench.stats import wilson
+from bench.results.store import load, read_job, store
 
 MADE = '{"made": "generated", "table": 32}'  # what rows of corrupted images say of them
 
@@ -372,7 +375,7 @@ def test_scatter_names_do_not_overlap() -> None:
 
 
 def test_a_report_needs_no_torch() -> None:
-    imports = "import sys, bench.report, bench.report.figures"
+    imports = "import sys, bench.report.write, bench.report.leaderboard.figures"
     code = f"{imports}; sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 

@@ -12,24 +12,12 @@ import pandas as pd
 import pytest
 from result_files import ROW, measure
 
-from bench.consistency import check_bits, check_row, check_value
-from bench.errors import BadInput
-from bench.results import (
-    COLUMNS,
-    FLOATS,
-    TEXT,
-    Row,
-    load,
-    read_outcomes,
-    read_rows,
-    read_run,
-    run_folders,
-    store,
-    write_atomically,
-    write_csv,
-    write_json,
-)
-from bench.stats import wilson
+from bench.core.errors import BadInput
+from bench.core.files import write_atomically, write_csv, write_json
+from bench.core.stats import wilson
+from bench.results.consistency import check_bits, check_row, check_value
+from bench.results.row import COLUMNS, FLOATS, TEXT, Row
+from bench.results.store import load, read_outcomes, read_rows, read_run, run_folders, store
 
 
 def half(**changes: Any) -> Row:

@@ -9,24 +9,17 @@ from result_files import measure
 from safetensors.torch import load_file, save_file
 
 import methods  # noqa: F401  registers the recipes
-from bench.checkpoint import FILES, save_views
-from bench.data import dataset
-from bench.disk import TEMPORARY, remove_temporary_files, require_inside
-from bench.errors import BadInput
-from bench.job import Job
-from bench.models import build
-from bench.plan import Plan
-from bench.recipe import RECIPES
-from bench.results import (
-    load,
-    read_job,
-    run_folders,
-    skipped_links,
-    write_atomically,
-    write_json,
-)
-from bench.runfolder import LOCK, fingerprints, finished, forget, locked, remember_weights
-from bench.seeding import seeded
+from bench.core.errors import BadInput
+from bench.core.files import TEMPORARY, remove_temporary_files, require_inside, write_atomically, write_json
+from bench.core.plan import Plan
+from bench.core.rng import seeded
+from bench.data.lookup import dataset
+from bench.models.build import build
+from bench.models.checkpoint import FILES, save_views
+from bench.results.store import load, read_job, run_folders, skipped_links
+from bench.training.job import Job
+from bench.training.recipe import RECIPES
+from bench.training.run_folder import LOCK, fingerprints, finished, forget, locked, remember_weights
 
 RUN = "digits/cnn/Standard/s0-aaaa"
 

@@ -8,12 +8,12 @@ import torch
 from torch.optim import lr_scheduler as lrs
 
 import methods  # noqa: F401
-from bench.asked import Request
+from bench.core.errors import BadInput
+from bench.core.plan import Plan
 from bench.data.dataset import DATASETS
-from bench.errors import BadInput
-from bench.plan import Plan
-from bench.plans import described
-from bench.work import plan_work
+from bench.report.studies.papers.plans import described
+from bench.runner.experiment import plan_work
+from bench.runner.request import Request
 
 CPU = torch.device("cpu")
 IMAGES, BATCH, EPOCHS = 330, 32, 7  # 10 full batches an epoch
@@ -149,6 +149,6 @@ def test_a_length_in_epochs_and_in_steps_is_refused(settings, epochs, first):
 def test_epochs_replace_the_steps_of_a_plan(monkeypatch):
     digits = DATASETS["digits"]
     in_steps = replace(digits, quick=replace(digits.quick, plan=replace(digits.quick.plan, steps=500)))
-    monkeypatch.setattr("bench.work.dataset", lambda name, data_dir: in_steps)
+    monkeypatch.setattr("bench.runner.experiment.dataset", lambda name, data_dir: in_steps)
     assert planned().jobs[0].plan == Plan(500, 64, steps=500)
     assert planned(epochs=3).jobs[0].plan == planned("plan.epochs=3").jobs[0].plan == Plan(3, 64)

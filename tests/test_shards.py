@@ -12,18 +12,19 @@ from test_attacks_exact import linear
 from test_outside import write
 
 import bench.cli
-from bench import exam
-from bench.adversarial import Album, joined, read_album
-from bench.attacks import ATTACKS, parse_attack
-from bench.conditions import Attacked
-from bench.errors import BadInput
-from bench.evaluate import outcomes
-from bench.merge import settings_of
-from bench.parts import album_path, assemble, join_albums, read_parts
-from bench.results import load, read_outcomes, read_rows, run_folders, store, write_json
-from bench.shards import Shard
-from bench.stats import wilson
-from bench.threat import L2, Linf
+from bench.attacks.spec import ATTACKS, parse_attack
+from bench.commands.merge import settings_of
+from bench.core.errors import BadInput
+from bench.core.files import write_json
+from bench.core.stats import wilson
+from bench.core.threat import L2, Linf
+from bench.evaluation.adversarial_set import Album, joined, read_album
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.evaluator import outcomes
+from bench.results.shards import Shard
+from bench.results.store import load, read_outcomes, read_rows, run_folders, store
+from bench.runner import cells as exam
+from bench.runner.shard_results import album_path, assemble, join_albums, read_parts
 
 COUNT = 3
 TRAINED = ["run", "--methods", "Standard", "--limit-train", "400", "--epochs", "5", "--limit", "290", "--workers", "1"]

@@ -12,15 +12,15 @@ from rich.console import Console
 
 import methods  # noqa: F401
 from bench import L2, RECIPES, Ascent, Untargeted
-from bench.attacks import parse_attack
+from bench.attacks.spec import parse_attack
 from bench.cli import cli
-from bench.errors import UnknownName
-from bench.numbers import radius
-from bench.papers.numbers import printed
-from bench.show import cost, reflowed, show
-from bench.show.numbers import measured_lines, printed_lines, unlisted
-from bench.show.settings import Setting, own_classes, settings
-from bench.threat import Pixels
+from bench.commands.show.accuracies import measured_lines, printed_lines, unlisted
+from bench.commands.show.recipe_page import cost, reflowed, show
+from bench.commands.show.settings import Setting, own_classes, settings
+from bench.core.errors import UnknownName
+from bench.core.parsing import radius
+from bench.core.threat import Pixels
+from bench.report.studies.printed.numbers import printed
 
 PUBLISHED = Path(__file__).parents[1] / "results/published/digits-quick"
 HEADINGS = ["Paper", "Settings", "Source", "Cost", "Printed", "Measured by this bench"]

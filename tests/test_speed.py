@@ -12,21 +12,23 @@ import torch
 from test_attacks_exact import linear
 
 from bench import Untargeted
-from bench.data import dataset
+from bench.attacks.ascent import Ascent
+from bench.commands.speed import corruptions as pictures
+from bench.commands.speed import peers
+from bench.commands.speed import reports as pages
+from bench.commands.speed.epochs import LOOPS, _loader
+from bench.commands.speed.parts import PARTS
+from bench.commands.speed.race import SIZE, Found, Run, flops, frozen_name, peak, race
+from bench.commands.speed.subject import Subject
+from bench.commands.speed.table import compare, display, frame
+from bench.core.foreign.plugins import load_plugins
+from bench.core.rng import seeded
+from bench.core.threat import Linf
 from bench.data.dataset import Images
-from bench.inner import Ascent
-from bench.models import build
-from bench.plugins import load_plugins
-from bench.precision import is_bf16_native
-from bench.report.leaderboard import boards
-from bench.seeding import seeded
-from bench.speed import pages, peers, pictures
-from bench.speed.epochs import LOOPS, _loader
-from bench.speed.lines import compare, display, frame
-from bench.speed.parts import PARTS
-from bench.speed.race import SIZE, Found, Run, flops, frozen_name, peak, race
-from bench.speed.subject import Subject
-from bench.threat import Linf
+from bench.data.lookup import dataset
+from bench.models.build import build
+from bench.report.leaderboard.page import boards
+from bench.training.precision import is_bf16_native
 from methods.pgd_at import AdversarialTraining
 
 CPU = torch.device("cpu")
@@ -121,8 +123,10 @@ def test_one_search_that_serves_several_numbers_is_no_weaker_than_a_run_for_each
 
 @pytest.mark.usefixtures("short_autoattack")
 def test_autoattack_called_directly_has_the_outcomes_of_ours_image_by_image(subject, monkeypatch) -> None:
-    monkeypatch.setattr("bench.speed.parts.BLOCK", 32)
-    monkeypatch.setattr("bench.speed.parts.AUTOATTACK", ("AutoAttack[block=32]", "AutoAttack.screened[block=32]"))
+    monkeypatch.setattr("bench.commands.speed.parts.BLOCK", 32)
+    monkeypatch.setattr(
+        "bench.commands.speed.parts.AUTOATTACK", ("AutoAttack[block=32]", "AutoAttack.screened[block=32]")
+    )
     import pyautoattack.autoattack
 
     monkeypatch.setattr(

@@ -7,7 +7,7 @@ import pytest
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from bench.stats import mcnemar, mcnemar_over_seeds, paired_bootstrap, wilson
+from bench.core.stats import mcnemar, mcnemar_over_seeds, paired_bootstrap, wilson
 
 
 @pytest.mark.parametrize("n", [1, 7, 300, 10_000])

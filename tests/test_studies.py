@@ -13,19 +13,20 @@ from small import images, net
 
 import methods  # noqa: F401
 from bench import RECIPES
-from bench.attacks import parse_attack
+from bench.attacks.spec import parse_attack
 from bench.cli import cli
+from bench.commands.run_study import enough
+from bench.core.errors import BadInput
+from bench.core.registry import Registry
 from bench.data.dataset import Images
-from bench.diagnostics import DIAGNOSTICS, gradient
-from bench.errors import BadInput
-from bench.evaluate import outcomes
-from bench.inspected import Diagnosed
-from bench.registry import Registry
-from bench.replication import enough
-from bench.rows import measured
-from bench.studies.claims import findings
-from bench.studies.items import STUDIES, Item, Part, Study
-from bench.studies.later_claims import (
+from bench.evaluation.conditions.diagnostic import Diagnosed
+from bench.evaluation.diagnostics import DIAGNOSTICS, gradient
+from bench.evaluation.evaluator import outcomes
+from bench.evaluation.row import measured
+from bench.report.studies.claim_checks import verdict
+from bench.report.studies.page import page, started
+from bench.report.studies.papers.claims import findings
+from bench.report.studies.papers.later_claims import (
     ABLATIONS,
     ATTACKED,
     BELOW,
@@ -37,10 +38,10 @@ from bench.studies.later_claims import (
     OF_TRADES,
     WIDER,
 )
-from bench.studies.measured import verdict
-from bench.studies.pages import page, started
-from bench.studies.papers_claims import CLAIMS, LONGER
-from bench.studies.scales import spelled
+from bench.report.studies.papers.papers_claims import CLAIMS, LONGER
+from bench.report.studies.scales import spelled
+from bench.report.studies.setup import Part
+from bench.report.studies.study import STUDIES, Item, Study
 
 ANY = ("", "FGSM.last", "PGD-7.last", "PGD-20.last", "CW-20.last", "MC.last", "LL.last", "PGD-100.last")
 VIEWS = ("main", "p0.8", "p0.6", "p0.4", "p0.2", "adv", "aux1")
@@ -372,7 +373,7 @@ def tiny(monkeypatch):
     registry = Registry("study")
     item = Item("counts", "how many rows", parts)
     registry.add("tiny", Study("two recipes", (item,), lambda rows, eps: f"{len(rows)} rows\n"))
-    for module in ("bench.replication", "bench.studies.pages"):
+    for module in ("bench.commands.run_study", "bench.report.studies.page"):
         monkeypatch.setattr(f"{module}.STUDIES", registry)
 
 

@@ -9,13 +9,14 @@ import pytest
 from matplotlib.figure import Figure
 from result_files import measure
 
-from bench.disk import TEMPORARY
-from bench.errors import BadInput
-from bench.report import studio, write_reports
-from bench.report.figures import bars, curves
+from bench.core.errors import BadInput
+from bench.core.files import TEMPORARY
+from bench.report import drawing as studio
 from bench.report.files import LIST, figure, replace_files, replace_folders
-from bench.report.leaderboard import boards
+from bench.report.leaderboard.figures import bars, curves
+from bench.report.leaderboard.page import boards
 from bench.report.style import settle
+from bench.report.write import write_reports
 
 HERE = os.getpid()
 

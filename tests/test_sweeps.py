@@ -13,25 +13,27 @@ from result_files import measure
 from test_attacks_exact import linear
 from test_outside import write
 
-import bench.evaluate as bench_evaluate
-import bench.judge as bench_judge
-from bench.attacks import parse_attack
-from bench.conditions import Attacked, over
-from bench.data import dataset
+import bench.evaluation.evaluator as bench_evaluate
+import bench.evaluation.target as bench_judge
+from bench.attacks.spec import parse_attack
+from bench.core.rng import seeded
+from bench.core.threat import L2, Linf
 from bench.data.dataset import Images
-from bench.evaluate import outcomes, read_off, side_by_side
-from bench.judge import Target
-from bench.models import build
-from bench.report import figures, sweep_pages
+from bench.data.lookup import dataset
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.expand import over
+from bench.evaluation.conditions.sweep import Swept, swept
+from bench.evaluation.evaluator import outcomes, read_off, side_by_side
+from bench.evaluation.search_groups import together
+from bench.evaluation.target import Target
+from bench.models.build import build
 from bench.report.files import replace_files
-from bench.report.leaderboard import boards
-from bench.report.naming import columns
-from bench.report.sweeps import areas, over_effort, over_eps, sweep_boards
-from bench.results import load
-from bench.seeding import seeded
-from bench.sweeps import Swept, swept
-from bench.threat import L2, Linf
-from bench.together import together
+from bench.report.labels import columns
+from bench.report.leaderboard import figures
+from bench.report.leaderboard.page import boards
+from bench.report.sweeps import page as sweep_pages
+from bench.report.sweeps.table import areas, over_effort, over_eps, sweep_boards
+from bench.results.store import load
 
 GRID = (0.002, 0.004, 0.006, 0.008, 0.01, 0.012, 0.016, 0.02)
 

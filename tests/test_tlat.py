@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bench import RECIPES
-from bench.recipe import scaled
+from bench.training.recipe import scaled
 from methods.mixup import Iat, Mixup
 from methods.standard import Standard
 

@@ -9,8 +9,8 @@ import pytest
 from result_files import measure
 from scipy.optimize import minimize_scalar
 
-from bench import toy
-from bench.studies.pages import files
+from bench.report.studies.page import files
+from bench.report.studies.toy import model as toy
 
 RNG = np.random.default_rng(0)
 

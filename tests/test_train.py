@@ -8,27 +8,27 @@ import pytest
 import torch
 from torch import nn
 
-from bench.asked import Request
-from bench.checkpoint import fingerprint, load_progress, load_views, save_progress, save_views
-from bench.data import dataset
-from bench.data.batches import to_float
+from bench.attacks.ascent import Ascent
+from bench.attacks.search import search
+from bench.core.errors import AttackWarning, BadInput, Failed
+from bench.core.foreign.plugins import load_plugins
+from bench.core.losses import cross_entropy
+from bench.core.passes import counting
+from bench.core.plan import Plan
+from bench.core.processes import describe_idle_cores
+from bench.core.rng import image_stream
 from bench.data.dataset import Images
-from bench.errors import AttackWarning, BadInput, Failed
-from bench.inner import Ascent
-from bench.job import Job
-from bench.losses import cross_entropy
-from bench.passes import counting
-from bench.plan import Plan
-from bench.plugins import load_plugins
-from bench.pool import run_jobs
-from bench.recipe import RECIPES, Recipe, scaled
-from bench.runner import Runner
-from bench.search import search
-from bench.seeding import image_stream
-from bench.train import Training, optimiser
-from bench.watch import _attacked, alarms, validate
-from bench.work import plan_work
-from bench.workers import describe_idle_cores
+from bench.data.loader import to_float
+from bench.data.lookup import dataset
+from bench.models.checkpoint import fingerprint, load_progress, load_views, save_progress, save_views
+from bench.runner.experiment import plan_work
+from bench.runner.job_runner import Runner
+from bench.runner.pool import run_jobs
+from bench.runner.request import Request
+from bench.training.job import Job
+from bench.training.monitor import _attacked, alarms, validate
+from bench.training.recipe import RECIPES, Recipe, scaled
+from bench.training.trainer import Training, optimiser
 
 load_plugins()
 CPU = torch.device("cpu")
@@ -168,7 +168,7 @@ def test_the_same_run_has_the_same_weights_whatever_the_workers_and_the_environm
     ],
 )
 def test_cores_that_trainings_leave_idle_are_told(monkeypatch, trainings, workers, threads, line):
-    monkeypatch.setattr("bench.workers.cores", lambda: 8)
+    monkeypatch.setattr("bench.core.processes.cores", lambda: 8)
     said = describe_idle_cores(trainings, workers, threads)
     assert said.startswith(line)
     assert bool(said) == bool(line)

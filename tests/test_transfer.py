@@ -11,29 +11,32 @@ import torch
 from result_files import measure
 from torch import nn
 
-from bench.attacks import parse_attack
-from bench.checkpoint import fingerprint, load_views
-from bench.conditions import Attacked, Clean
+from bench.attacks.spec import parse_attack
+from bench.core.errors import BadInput
+from bench.core.files import write_json
+from bench.core.progress import Event
+from bench.core.threat import L2, Linf
 from bench.data.dataset import DATASETS, Images
-from bench.entrants import entrants
-from bench.errors import BadInput
-from bench.evaluate import outcomes
-from bench.exam import Exam
-from bench.matrix import Entrant, Matrix
-from bench.models import build
-from bench.outside.visitor import Visitor
-from bench.progress import Event
-from bench.report import transfer_files
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.clean import Clean
+from bench.evaluation.evaluator import outcomes
+from bench.evaluation.external.external_model import Visitor
+from bench.evaluation.row import Model
+from bench.evaluation.transfer import handed_over, transferred
+from bench.models.build import build
+from bench.models.checkpoint import fingerprint, load_views
 from bench.report.files import replace_files
-from bench.report.heatmap import heat_map
-from bench.report.leaderboard import boards
-from bench.report.naming import titles
-from bench.report.transfer_files import found
-from bench.report.words import MISSING
-from bench.results import load, place, read_rows, run_folders, write_json
-from bench.rows import Model
-from bench.threat import L2, Linf
-from bench.transfer import handed_over, transferred
+from bench.report.heat_map import heat_map
+from bench.report.labels import titles
+from bench.report.leaderboard.page import boards
+from bench.report.leaderboard.text import MISSING
+from bench.report.transfer import page as transfer_files
+from bench.report.transfer.page import found
+from bench.results.row import place
+from bench.results.store import load, read_rows, run_folders
+from bench.runner.cells import Exam
+from bench.runner.transfer_matrix import Entrant, Matrix
+from bench.runner.transfer_models import entrants
 
 EPS = 0.1
 DIGITS = DATASETS["digits"]

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 import methods  # noqa: F401
 from bench import RECIPES, blended, tuned
 from bench.cli import cli
-from bench.errors import BadInput
-from bench.job import Job
-from bench.plan import Plan
-from bench.pool import waves
-from bench.seeding import seeded
+from bench.core.errors import BadInput
+from bench.core.plan import Plan
+from bench.core.rng import seeded
+from bench.runner.pool import waves
+from bench.training.job import Job
 
 ASKED = ["run", "--methods", "BN-adv", "--limit-train", "100", "--epochs", "2", "--limit", "30", "--attacks", "PGD-5"]
 POINTS = ["main", "p0.2", "p0.4", "p0.6", "p0.8"]

@@ -11,35 +11,41 @@ import pytest
 import torch
 from result_files import measure
 
-from bench.asked import Request, conditions_of, corruptions_of
-from bench.attacks import ATTACKS, parse_attack
-from bench.audit import audit, lines
-from bench.checkpoint import load_views
-from bench.compare.cells import Cell, repeatable
-from bench.conditions import Attacked, Clean, Corrupted, Minimised, Union
-from bench.damage import damages
+from bench.attacks.spec import ATTACKS, parse_attack
+from bench.commands.compare.cells import Cell, repeatable
+from bench.core.stats import wilson
+from bench.core.threat import L2, Linf
 from bench.data.dataset import DATASETS, Images
-from bench.evaluate import outcomes, side_by_side
-from bench.exam import Exam
-from bench.inspected import Diagnosed, Probed
-from bench.models import build
-from bench.price import cell_cost
-from bench.report import corruption_files
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.clean import Clean
+from bench.evaluation.conditions.corrupted_attack import Union
+from bench.evaluation.conditions.corruption import Corrupted
+from bench.evaluation.conditions.diagnostic import Diagnosed
+from bench.evaluation.conditions.minimum_norm import Minimised
+from bench.evaluation.conditions.probe import Probed
+from bench.evaluation.conditions.sweep import Swept
+from bench.evaluation.corruption_conditions import damages
+from bench.evaluation.evaluator import outcomes, side_by_side
+from bench.evaluation.search_groups import together
+from bench.evaluation.transfer import handed_over
+from bench.models.build import build
+from bench.models.checkpoint import load_views
+from bench.report.audit.audit import audit, lines
 from bench.report.boards import groups
-from bench.report.corruption_files import found
-from bench.report.naming import placed
-from bench.report.sweeps import sweep_boards
-from bench.report.transfer import matrices
-from bench.report.treatments import MEAN
-from bench.report.unions import SHARES, means
-from bench.report.words import MISSING
-from bench.results import load, read_outcomes, read_rows, run_folders
-from bench.shards import Shard
-from bench.stats import wilson
-from bench.sweeps import Swept
-from bench.threat import L2, Linf
-from bench.together import together
-from bench.transfer import handed_over
+from bench.report.corruptions import page as corruption_files
+from bench.report.corruptions.attacked import SHARES, means
+from bench.report.corruptions.page import found
+from bench.report.corruptions.seed_means import MEAN
+from bench.report.labels import placed
+from bench.report.leaderboard.text import MISSING
+from bench.report.sweeps.table import sweep_boards
+from bench.report.transfer.table import matrices
+from bench.results.shards import Shard
+from bench.results.store import load, read_outcomes, read_rows, run_folders
+from bench.runner.cells import Exam
+from bench.runner.cost import cell_cost
+from bench.runner.grid import conditions_of, corruptions_of
+from bench.runner.request import Request
 
 DIGITS = DATASETS["digits"]
 TEST = DIGITS.load("test", Path())

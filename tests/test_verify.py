@@ -15,18 +15,18 @@ from test_attacks_exact import linear
 from test_outside import BESIDE, DIGITS, MEANS, TEST, write
 
 import bench.cli
-import bench.evaluate
+import bench.evaluation.evaluator
 from bench import load_model
-from bench.adversarial import Album, joined, read_album
-from bench.attacks import parse_attack
-from bench.conditions import Attacked
-from bench.data.batches import to_float
-from bench.evaluate import outcomes
-from bench.foreign import is_foreign, read_foreign
-from bench.results import read_outcomes, read_rows, run_folders, store
-from bench.seeding import seeded
-from bench.stats import wilson
-from bench.threat import L2, Linf, slack
+from bench.attacks.spec import parse_attack
+from bench.commands.verify.foreign_files import is_foreign, read_foreign
+from bench.core.rng import seeded
+from bench.core.stats import wilson
+from bench.core.threat import L2, Linf, slack
+from bench.data.loader import to_float
+from bench.evaluation.adversarial_set import Album, joined, read_album
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.evaluator import outcomes
+from bench.results.store import read_outcomes, read_rows, run_folders, store
 
 BALLS = [Linf(8 / 255), L2(0.5)]
 ASKED = ["eval", "--model", "means.py:nearest", "--limit", "60"]
@@ -107,7 +107,7 @@ def test_every_broken_image_and_no_other_is_kept_and_no_outcome_changes(text):
 def test_a_killed_evaluation_keeps_what_it_has(monkeypatch, tmp_path):
     model, images = linear(3, 40)
     condition, saved, whole = Attacked(parse_attack("PGD-3"), Linf(0.02)), tmp_path / "partial.json", Album()
-    monkeypatch.setattr(bench.evaluate, "OWN_BLOCK", 10)
+    monkeypatch.setattr(bench.evaluation.evaluator, "OWN_BLOCK", 10)
     outcomes(model, images, condition, album=whole)
 
     def kill(outcome):

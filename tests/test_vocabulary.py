@@ -10,16 +10,16 @@ from torch import Tensor, nn
 
 import methods  # noqa: F401
 from bench import DATASETS, L2, RECIPES, Ascent, Linf, cross_entropy, frozen, kl, margin, parse_attack
-from bench.errors import BadInput, UnknownName
-from bench.folding import TOLERANCE, Twin, attackable, folded, twinned
-from bench.job import Job
-from bench.models import build
+from bench.core.errors import BadInput, UnknownName
+from bench.core.overrides import override
+from bench.core.passes import counting
+from bench.core.plan import Plan
+from bench.core.registry import Registry
+from bench.core.rng import image_rows, image_stream, normal, seed_of, seeded, uniform
+from bench.models.bn_folding import TOLERANCE, Twin, attackable, folded, twinned
+from bench.models.build import build
 from bench.models.resnet import preact_resnet, resnet
-from bench.overrides import override
-from bench.passes import counting
-from bench.plan import Plan
-from bench.registry import Registry
-from bench.seeding import image_rows, image_stream, normal, seed_of, seeded, uniform
+from bench.training.job import Job
 
 THREATS = [Linf(0.1), L2(0.7)]
 
@@ -467,7 +467,7 @@ class Stubborn(nn.Module):
         return torch.stack([10 + slope, -slope, slope], 1)
 
 
-@pytest.mark.filterwarnings("ignore::bench.errors.AttackWarning")  # its margin has no slope
+@pytest.mark.filterwarnings("ignore::bench.core.errors.AttackWarning")  # its margin has no slope
 @pytest.mark.parametrize(
     ("attack", "passes"),
     [("FGSM", 1), ("PGD-10", 10), ("CW-20", 20), ("PGD-10.last", 10), ("PGD-10[restarts=3]", 32)],

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from bench import BadInput, dataset, load_model
-from bench.model_info import Measured, model_info
-from bench.outside import load
-from bench.outside.access import Access
-from bench.outside.spec import parse_spec
+from bench.commands.model_info import Measured, model_info
+from bench.evaluation.external.access import Access
+from bench.evaluation.external.load import load
+from bench.evaluation.external.spec import parse_spec
 
 
 def lacking(package: str) -> bool:
@@ -34,7 +34,7 @@ CIFAR = dataset("cifar10", Path())
 
 def put(data_dir: Path, threat: str, name: str, state: Callable[[nn.Module], object]) -> nn.Module:
     """A network as RobustBench builds it, its random weights where that downloads them to."""
-    from bench.outside.zoo import _robustbench_as_it_expects
+    from bench.evaluation.external.zoo import _robustbench_as_it_expects
 
     with _robustbench_as_it_expects():
         from robustbench.model_zoo import model_dicts
@@ -153,7 +153,7 @@ def test_a_package_of_another_name_brings_no_zoo(tmp_path, monkeypatch):
     def version(package):
         raise importlib.metadata.PackageNotFoundError(package)
 
-    monkeypatch.setattr("bench.outside.zoo.version", version)
+    monkeypatch.setattr("bench.evaluation.external.zoo.version", version)
     monkeypatch.setitem(sys.modules, "robustbench", sys)
     with pytest.raises(BadInput, match="needs the package robustbench, which is not installed"):
         load_model("robustbench:Standard", CIFAR)

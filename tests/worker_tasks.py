@@ -5,7 +5,7 @@ import signal
 import time
 from functools import partial
 
-from bench.errors import BadInput
+from bench.core.errors import BadInput
 
 
 def open_work(how: str):

@@ -13,13 +13,13 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from bench.attacks import ATTACKS
-from bench.errors import AttackWarning, BadInput
-from bench.inner import Ascent
-from bench.losses import margin
-from bench.search import batched, gradient, search
-from bench.seeding import image_stream
-from bench.threat import L2, Threat
+from bench.attacks.ascent import Ascent
+from bench.attacks.search import batched, gradient, search
+from bench.attacks.spec import ATTACKS
+from bench.core.errors import AttackWarning, BadInput
+from bench.core.losses import margin
+from bench.core.rng import image_stream
+from bench.core.threat import L2, Threat
 
 PACKAGE = "pyautoattack"  # its version is part of every result
 VERSIONS = ("standard", "plus", "rand")

@@ -10,13 +10,13 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from bench.attacks import ATTACKS
+from bench.attacks.ascent import Ascent, Start
+from bench.attacks.search import search
 from bench.attacks.settings import step_length
-from bench.errors import BadInput
-from bench.inner import Ascent, Start
-from bench.losses import cross_entropy, margin
-from bench.search import search
-from bench.threat import Threat
+from bench.attacks.spec import ATTACKS
+from bench.core.errors import BadInput
+from bench.core.losses import cross_entropy, margin
+from bench.core.threat import Threat
 
 LOSSES = {"ce": cross_entropy, "margin": margin}
 

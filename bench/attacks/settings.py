@@ -4,9 +4,9 @@ import inspect
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from bench.errors import BadInput
-from bench.numbers import LARGEST, number, whole_number
-from bench.registrable import a_function_of
+from bench.core.errors import BadInput
+from bench.core.parsing import LARGEST, number, whole_number
+from bench.core.registrable import a_function_of
 
 Setting = bool | int | float | str
 Positive = Annotated[float, "above 0"]  # other fractional numbers may be 0

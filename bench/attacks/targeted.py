@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.attacks import ATTACKS
+from bench.attacks.ascent import Ascent, Start
+from bench.attacks.search import batched, search
 from bench.attacks.settings import step_length
-from bench.inner import Ascent, Start
-from bench.labels import least_likely, most_confusing
-from bench.losses import cross_entropy
-from bench.search import batched, search
-from bench.threat import Threat
+from bench.attacks.spec import ATTACKS
+from bench.core.labels import least_likely, most_confusing
+from bench.core.losses import cross_entropy
+from bench.core.threat import Threat
 
 Aim = Literal["MC", "LL"]
 AIMS: dict[Aim, Callable[[Tensor, Tensor], Tensor]] = {"MC": most_confusing, "LL": least_likely}

@@ -6,13 +6,13 @@ import sys
 from importlib import import_module
 from pkgutil import iter_modules
 
-from bench.interrupt import STOPPED, is_pressed, stopped_at_once, watched_interrupts
+from bench.core.foreign.interrupt import STOPPED, is_pressed, stopped_at_once, watched_interrupts
 
 with stopped_at_once():  # nothing has begun
     import click
 
     from bench.cli.group import cli
-    from bench.errors import BadInput, Failed, Stopped
+    from bench.core.errors import BadInput, Failed, Stopped
 
     for _verb in iter_modules(__path__):
         import_module(f"{__name__}.{_verb.name}")

@@ -6,7 +6,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from bench.errors import BadInput
+from bench.core.errors import BadInput
 
 OF_ATTACKS = {  # what each does to attacks
     "eps": "radii to attack at",

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from bench.cli.types import Count, Names, Numbers, Place, Severities, Share
-from bench.shards import WHOLE
+from bench.results.shards import WHOLE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,7 +28,7 @@ def folders(command: F) -> F:
 
 def _load(context: click.Context, parameter: click.Parameter, named: tuple[str, ...]) -> None:
     if named:
-        from bench.plugins import load_plugins
+        from bench.core.foreign.plugins import load_plugins
 
         load_plugins(named)
 

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import click
 
-from bench.disk import expanded
-from bench.numbers import LARGEST, number, whole_number
-from bench.shards import Shard
+from bench.core.files import expanded
+from bench.core.parsing import LARGEST, number, whole_number
+from bench.results.shards import Shard
 
 T = TypeVar("T")
 LARGEST_SEED = 2**63 - 1

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.core.rng import uniform
 from bench.corruptions.corruption import CORRUPTIONS, Corruption, single
 from bench.corruptions.filters import Floats, correlate, gaussian_taps, smooth, streak, zoomed
-from bench.seeding import uniform
 
 
 def gaussian_blur(x: Tensor, sigma: float) -> Tensor:

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.errors import BadInput
-from bench.registrable import an_instance_of
-from bench.registry import Registry
+from bench.core.errors import BadInput
+from bench.core.registrable import an_instance_of
+from bench.core.registry import Registry
 
 SEVERITIES = (1, 2, 3, 4, 5)
 SIZES = {32: 48, 64: 144, 224: 1024}  # of the published parameter tables, and the image side up to which each is used
@@ -21,7 +21,7 @@ class Corruption:
     """A corruption of 8-bit images.
 
     apply:    (x (B, C, H, W) in [0, 1], *parameters) -> the same shape, cut to [0, 1] afterwards. Its draws are
-              `bench.seeding.uniform`, `normal` and `poisson`, so that each image has its own.
+              `bench.core.rng.uniform`, `normal` and `poisson`, so that each image has its own.
     tables:   by the image size they were made for (32, 64, 224), the parameters of severities 1 to 5.
     colour:   it says nothing of grey images.
     ice:      apply takes a keyword `ice`, pictures of frost.

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.core.rng import uniform
 from bench.corruptions.corruption import CORRUPTIONS, Corruption
 from bench.corruptions.filters import bilinear
-from bench.seeding import uniform
 
 
 def elastic_transform(x: Tensor, alpha: float, sigma: float, jitter: float) -> Tensor:

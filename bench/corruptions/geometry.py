@@ -11,9 +11,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from bench.core.rng import uniform
 from bench.corruptions.corruption import CORRUPTIONS, Corruption, same
 from bench.corruptions.filters import bilinear
-from bench.seeding import uniform
 
 PRINTED = 224
 

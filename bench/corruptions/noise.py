@@ -5,8 +5,8 @@ and Perturbations", ICLR 2019, arXiv:1903.12261; parameters from the authors' ma
 import torch
 from torch import Tensor
 
+from bench.core.rng import normal, poisson, uniform
 from bench.corruptions.corruption import CORRUPTIONS, Corruption, single
-from bench.seeding import normal, poisson, uniform
 
 
 def gaussian_noise(x: Tensor, std: float) -> Tensor:

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.core.rng import normal
 from bench.corruptions.corruption import CORRUPTIONS, Corruption
 from bench.corruptions.filters import Floats, smooth
 from bench.corruptions.weather import grey
-from bench.seeding import normal
 
 WATER, MUD = (175, 238, 238), (63, 42, 20)
 EMBOSS = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]])

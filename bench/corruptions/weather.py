@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
+from bench.core.rng import normal, uniform
 from bench.corruptions.corruption import CORRUPTIONS, Corruption
 from bench.corruptions.filters import levels, streak, zoomed
-from bench.corruptions.ice import Ice
+from bench.corruptions.frost_images import Ice
 from bench.corruptions.plasma import plasma
-from bench.seeding import normal, uniform
 
 
 def grey(x: Tensor) -> Tensor:

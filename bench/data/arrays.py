@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.errors import BadInput
+from bench.core.errors import BadInput
 
 SHOWN = 3  # labels that a message names
 

@@ -10,11 +10,11 @@ from typing import Literal
 
 import numpy as np
 
+from bench.core.errors import BadInput
+from bench.core.plan import Budget, Plan
+from bench.core.threat import Linf
 from bench.data.dataset import DATASETS, Dataset, Shape, Source, Split
 from bench.data.layouts import Layouts, fetching, from_arrays
-from bench.errors import BadInput
-from bench.plan import Budget, Plan
-from bench.threat import Linf
 
 Kind = Literal["CIFAR10", "CIFAR100"]  # classes of torchvision
 SHAPE: Shape = (3, 32, 32)

@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.blame import blamed_on_reader
+from bench.core.errors import BadInput
+from bench.core.foreign.messages import blamed_on_reader
+from bench.core.plan import Budget
+from bench.core.registrable import an_instance_of
+from bench.core.registry import Registry, check_name
+from bench.core.threat import Threat
 from bench.data.arrays import check_labels, label_tensor, pixel_tensor
-from bench.errors import BadInput
-from bench.plan import Budget
-from bench.registrable import an_instance_of
-from bench.registry import Registry, check_name
-from bench.threat import Threat
 
 LIMIT_OF_CONTAINER = Path("/sys/fs/cgroup/memory.max")  # bytes that Linux lets it have, or "max"
 Split = Literal["train", "test"]

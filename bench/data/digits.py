@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.core.plan import Budget, Plan
+from bench.core.threat import Linf
 from bench.data.dataset import DATASETS, Dataset, Source, Split, stratified
-from bench.plan import Budget, Plan
-from bench.threat import Linf
 
 TEST = 300
 

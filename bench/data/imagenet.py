@@ -1,11 +1,9 @@
-"""ImageNet-100, of M-TLAT (arXiv:2008.08384): a hundred classes of ImageNet, a tenth of each held out, at 224 pixels.
+"""ImageNet with all its 1,000 classes, whose validation images are the test. Russakovsky et al., arXiv:1409.0575.
 
-The paper does not say which classes. Here they are the first 100 of `numpy.random.RandomState(100).permutation(1000)`
-as places in the sorted names of the class folders (n01440764, ...), and the test images of a class with N files are
-those at the first round(N / 10) places of `RandomState(100).permutation(N)` in their sorted names.
+Images are cut as ImageNet-C's were: the shorter side to 256 pixels, then the middle 224, and they are listed by class
+and name, as those are, so that each image is paired with its corruptions.
 """
 
-import os
 from functools import partial
 from pathlib import Path
 
@@ -13,81 +11,56 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.core.errors import BadInput
+from bench.core.plan import Budget, Plan
+from bench.core.threat import Linf
 from bench.data.dataset import Dataset, Shape, Source, Split
-from bench.data.files import converted, decode, images_of, names
-from bench.data.folder import source_of
-from bench.errors import BadInput
-from bench.plan import Budget, Plan
-from bench.threat import Linf
+from bench.data.image_files import converted, decode, names
+from bench.data.image_folder import listing, source_of
+from bench.data.imagenet_100 import ALL, MEAN, SHAPE, STD
 
-IMAGENET_100 = "imagenet-100"
-SEED = 100
-KEPT, ALL = 100, 1000  # classes
-HELD_OUT = 0.1
-SHAPE: Shape = (3, 224, 224)
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-LAYOUT = "ImageNet is imagenet/train/<class>/*.JPEG in --data-dir"
+IMAGENET = "imagenet"
+SIDE = 256  # pixels, of the shorter side before the middle is cut out
+LAYOUT = "ImageNet is imagenet/train/<class>/*.JPEG and imagenet/val/<class>/*.JPEG (or test/) in --data-dir"
 
 
-def imagenet_100(data_dir: Path) -> Dataset:
-    """The data set by the folder imagenet/train. Of a folder that has not the 1,000 classes it has another name."""
-    folder = data_dir / "imagenet/train"
-    if not folder.is_dir():
-        raise BadInput(f"no {folder}; {LAYOUT}")
-    there = names(folder, folders=True)
-    if len(there) < KEPT:
-        raise BadInput(f"{folder} holds {len(there)} class folders; {KEPT} or more are needed ({LAYOUT})")
-    classes = chosen(there)
-    plan = Plan(
-        epochs=90, batch_size=256, optimiser="adam", lr=0.002, weight_decay=1e-4, milestones=(1 / 3, 2 / 3, 8 / 9)
-    )
+def imagenet(data_dir: Path) -> Dataset:
+    """The data set by the folder imagenet/train. BadInput if it has not the 1,000 classes, or there is no other."""
+    root = data_dir / IMAGENET
+    held_out = next((name for name in ("val", "test") if (root / name).is_dir()), None)
+    if held_out is None or not (root / "train").is_dir():
+        raise BadInput(f"no {root / ('val' if (root / 'train').is_dir() else 'train')}; {LAYOUT}")
+    classes = tuple(names(root / "train", folders=True))
+    if len(classes) != ALL:
+        raise BadInput(f"{root / 'train'} holds {len(classes)} class folders; ImageNet has {ALL} ({LAYOUT})")
     return Dataset(
-        name=IMAGENET_100 if len(there) == ALL else f"{IMAGENET_100}-of-{len(there)}",
+        name=IMAGENET,
         classes=classes,
         shape=SHAPE,
         mean=MEAN,
         std=STD,
-        threat=Linf(8 / 255),  # so that the recipes keep the radii of their papers
+        threat=Linf(4 / 255),
         model="resnet18-imagenet",
         model_cuda="resnet50",
-        pad=0,
-        flip=False,
+        pad=28,
+        flip=True,
         quick=Budget(Plan(epochs=10), train=5000, test=256),
-        standard=Budget(plan),
-        read=partial(read, folder, classes),
+        standard=Budget(Plan(epochs=30, batch_size=256, weight_decay=1e-4)),
+        read=partial(read, root, held_out, classes),
     )
 
 
-def chosen(there: list[str]) -> tuple[str, ...]:
-    """A hundred of these sorted names, sorted."""
-    return tuple(there[i] for i in sorted(np.random.RandomState(SEED).permutation(len(there))[:KEPT]))
+def read(root: Path, held_out: str, classes: tuple[str, ...], split: Split, data_dir: Path) -> Source:
+    """One split. Only the images asked for are decoded."""
+    paths, y = listing(root, held_out if split == "test" else "train", classes)
+    return source_of(paths, y, SHAPE, middle)
 
 
-def read(folder: Path, classes: tuple[str, ...], split: Split, data_dir: Path) -> Source:
-    """One split, both of which lie in the same folder. Only the images asked for are decoded."""
-    paths: list[str] = []
-    labels: list[int] = []
-    for label, there in enumerate(images_of([folder / name for name in classes])):
-        test, train = divided(there)
-        files = test if split == "test" else train
-        paths += files
-        labels += [label] * len(files)
-    return source_of(paths, np.array(labels, np.int64), SHAPE, resized)
-
-
-def divided(files: list[str]) -> tuple[list[str], list[str]]:
-    """The held out files of a class, and the others."""
-    count = round(HELD_OUT * len(files))
-    if not count:
-        raise BadInput(
-            f"{os.path.dirname(files[0])} holds {len(files)} images; a tenth of them is none, give it 6 or more"
-        )
-    held = set(np.random.RandomState(SEED).permutation(len(files))[:count].tolist())
-    return [f for i, f in enumerate(files) if i in held], [f for i, f in enumerate(files) if i not in held]
-
-
-def resized(path: str, shape: Shape) -> NDArray[np.uint8]:
-    """The whole picture at another size and shape, as in the paper: nothing is cut off."""
+def middle(path: str, shape: Shape) -> NDArray[np.uint8]:
+    """The middle of a picture of any size (C, H, W)."""
     _, height, width = shape
-    image = converted(decode(path), "RGB").resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(image).transpose(2, 0, 1)
+    image = converted(decode(path), "RGB")
+    scale = SIDE / min(image.size)
+    image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BILINEAR)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return np.asarray(image.crop((left, top, left + width, top + height))).transpose(2, 0, 1)

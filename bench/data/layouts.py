@@ -10,10 +10,10 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.errors import BadInput
 from bench.data.dataset import Shape, Source, Split, check_memory
-from bench.data.files import warn_once
-from bench.data.folder import read_folder
-from bench.errors import BadInput
+from bench.data.image_files import warn_once
+from bench.data.image_folder import read_folder
 
 
 @dataclass(frozen=True)

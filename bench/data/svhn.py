@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from bench.core.errors import BadInput
+from bench.core.plan import Budget, Plan
+from bench.core.threat import Linf
 from bench.data.dataset import DATASETS, Dataset, Shape, Source, Split
 from bench.data.layouts import Layouts, fetching, from_arrays
-from bench.errors import BadInput
-from bench.plan import Budget, Plan
-from bench.threat import Linf
 
 CLASSES = tuple("0123456789")
 SHAPE: Shape = (3, 32, 32)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.core.errors import BadInput
+from bench.core.plan import Budget, Plan
+from bench.core.threat import Linf
 from bench.data.dataset import Dataset, Shape, Source, Split
-from bench.data.files import images_of, names
-from bench.data.folder import source_of, to_pixels
+from bench.data.image_files import images_of, names
+from bench.data.image_folder import source_of, to_pixels
 from bench.data.layouts import Layouts
-from bench.errors import BadInput
-from bench.plan import Budget, Plan
-from bench.threat import Linf
 
 TINY = "tiny-imagenet"
 OFFICIAL = "tiny-imagenet-200/"

@@ -5,7 +5,7 @@ Digits, 20 epochs, Linf 0.2: standard 99 % clean; with PGD-10 adversarial traini
 
 from torch import nn
 
-from bench.models import MODELS
+from bench.models.build import MODELS
 from bench.models.resnet import conv3x3, head
 
 

@@ -6,7 +6,7 @@ Huang et al., CVPR 2017, arXiv:1608.06993; this form is the common one for CIFAR
 import torch
 from torch import Tensor, nn
 
-from bench.models import MODELS, needs_pixels
+from bench.models.build import MODELS, needs_pixels
 from bench.models.resnet import conv3x3, head
 
 GROWTH = 32

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from bench.core.registrable import a_function_of
+from bench.core.registry import Registry
 from bench.data.dataset import Dataset
-from bench.registrable import a_function_of
-from bench.registry import Registry
 
 
 class Normalise(nn.Module):

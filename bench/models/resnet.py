@@ -8,7 +8,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from bench.models import MODELS
+from bench.models.build import MODELS
 
 
 def conv3x3(inputs: int, width: int, stride: int = 1) -> nn.Conv2d:

@@ -8,7 +8,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from bench.models import MODELS
+from bench.models.build import MODELS
 from bench.models.resnet import head, projection, stages
 
 

@@ -5,7 +5,7 @@ Simonyan, Zisserman, ICLR 2015, arXiv:1409.1556, configuration D.
 
 from torch import nn
 
-from bench.models import MODELS, needs_pixels
+from bench.models.build import MODELS, needs_pixels
 from bench.models.cnn import layer
 from bench.models.resnet import head
 

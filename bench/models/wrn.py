@@ -5,7 +5,7 @@ from functools import partial
 
 from torch import nn
 
-from bench.models import MODELS
+from bench.models.build import MODELS
 from bench.models.resnet import PreActBlock, conv3x3, head, stages
 
 

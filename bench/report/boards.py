@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from bench.numbers import radius
+from bench.core.parsing import radius
 from bench.report.files import file_name
 
 

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import TypeAlias
 
-from bench.disk import remove_temporary_files
-from bench.report.studio import Draw, draw_all
-from bench.results import write_atomically
+from bench.core.files import remove_temporary_files, write_atomically
+from bench.report.drawing import Draw, draw_all
 
 Content: TypeAlias = str | Draw
 LIST = ".written-by-bench"  # in each folder: the names of a report's files, of which the next one deletes some

@@ -6,7 +6,7 @@ from statistics import median
 
 import pandas as pd
 
-from bench.stats import fewer
+from bench.core.stats import fewer
 
 SURE = 0.01  # p-value below which a seed is said to have collapsed
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from bench.audit import Line, audit, lines
-from bench.audit.outcomes import Doubt
+from bench.core.files import Bits
+from bench.report.audit.audit import Line, audit, lines
+from bench.report.audit.indicators import Doubt
 from bench.report.boards import groups
-from bench.report.naming import placed
-from bench.results import Bits
+from bench.report.labels import placed
 
 MODEL = ["run", "view", "epoch", "protocol"]
 Models = Mapping[tuple[object, ...], list[Line]]

@@ -1,0 +1,133 @@
+"""The inner maximisation  max over x' in the ball of objective(x'), shared by every recipe and attack."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from bench.core.errors import BadInput
+from bench.core.threat import Linf, Pixels, Threat
+from bench.models.bn_folding import forms
+from bench.models.freeze import frozen
+
+Start = Literal["random", "unclipped", "clean"]  # unclipped noise may leave [0, 1] until the first step
+
+_noted: ContextVar[list[Tensor] | None] = ContextVar("attacks noted", default=None)
+_recalled: ContextVar[list[Tensor] | None] = ContextVar("attacks recalled", default=None)
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """Projected gradient ascent inside a threat model (Madry et al. 2018, sec. 2.1)."""
+
+    threat: Threat
+    steps: int
+    step_size: Pixels
+    start: Start = "random"
+
+    def __post_init__(self) -> None:
+        if self.steps < 0 or not self.step_size >= 0 or self.start not in get_args(Start):
+            raise BadInput(
+                f"steps={self.steps}, step_size={self.step_size:g}, start={self.start}: "
+                f"neither steps nor step_size below 0, start one of {', '.join(get_args(Start))}"
+            )
+
+    def first(self, x: Tensor) -> Tensor:
+        """The iterate to start from, (B, C, H, W)."""
+        if self.start == "clean":
+            return x
+        x_adv = x + self.threat.noise(x)
+        return x_adv.clamp(0, 1) if self.start == "random" else x_adv
+
+    def step(self, x_adv: Tensor, grad: Tensor, x: Tensor) -> Tensor:
+        """The next iterate."""
+        return self.threat.project(x_adv + self.step_size * self.threat.steepest(grad), x)
+
+    def maximise(self, objective: Callable[[Tensor], Tensor], x: Tensor, x0: Tensor | None = None) -> Tensor:
+        """The last iterate, detached, in the ball around x.
+
+        objective: images (B, C, H, W) -> loss of each image (B,), or one loss for the whole batch.
+        x0:        first iterate, when it is none of the usual ones.
+        """
+        x_adv = self.first(x) if x0 is None else x0
+        recall, note = _recalled.get(), _noted.get()
+        if recall is not None:
+            return recall.pop(0)
+        for _ in range(self.steps):
+            x_adv = x_adv.detach().requires_grad_()
+            (grad,) = torch.autograd.grad(objective(x_adv).sum(), x_adv)
+            x_adv = self.step(x_adv, grad, x)
+        if note is not None:
+            note.append(x_adv.detach())
+        return x_adv.detach()
+
+    def partway(self, objective: Callable[[Tensor], Tensor], x: Tensor, part: Tensor) -> Tensor:
+        """As `maximise`, with radius and step of each image cut to its share of them, part (B,) from 0 to 1.
+
+        BadInput unless this is one Linf step from x: only then a long step that is cut is a short one.
+        """
+        if self.steps != 1 or self.start != "clean" or not isinstance(self.threat, Linf):
+            kind = type(self.threat).__name__
+            raise BadInput(
+                f"{kind}, steps={self.steps}, start={self.start}: each image can have a share of its own (per=image) "
+                "of one Linf step from start=clean alone"
+            )
+        reach = (min(self.threat.eps, self.step_size) * part).to(x).view(-1, 1, 1, 1)
+        return self.maximise(objective, x).clamp(x - reach, x + reach)
+
+
+@contextmanager
+def noted() -> Iterator[list[Tensor]]:
+    """Yields the list of what inner maximisations inside the block find."""
+    attacks: list[Tensor] = []
+    token = _noted.set(attacks)
+    try:
+        yield attacks
+    finally:
+        _noted.reset(token)
+
+
+@contextmanager
+def recalled(attacks: list[Tensor]) -> Iterator[None]:
+    """Inner maximisations inside the block draw their first iterate, and return these images instead of searching."""
+    token = _recalled.set(list(attacks))
+    try:
+        yield
+    finally:
+        _recalled.reset(token)
+
+
+@contextmanager
+def clean_logits(model: nn.Module, x: Tensor) -> Iterator[Callable[[], Tensor]]:
+    """Yields what gives the logits (B, K), detached, that the model in eval mode has for the images x (B, C, H, W).
+
+    Where an adversary inside the block has sent just these images through it, they are not sent again.
+    """
+    seen: list[Tensor] = []
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...], logits: Tensor) -> None:
+        if not seen and _is_same(inputs[0], x) and not any(m.training for m in module.modules()):
+            seen.append(logits.detach())
+
+    def logits() -> Tensor:
+        if seen:
+            return seen[0]
+        with torch.no_grad(), frozen(model) as attacked:
+            out: Tensor = attacked(x)
+        return out
+
+    handles = [form.register_forward_hook(note) for form in forms(model)]
+    try:
+        yield logits
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _is_same(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors are the same memory, as a tensor and its detached self are."""
+    return (a.data_ptr(), a.shape, a.stride()) == (b.data_ptr(), b.shape, b.stride())

@@ -1,0 +1,130 @@
+"""The nearest image in L2 that a model gets wrong.
+
+Carlini, Wagner, "Towards Evaluating the Robustness of Neural Networks", S&P 2017, arXiv:1608.04644.
+"""
+
+from dataclasses import dataclass, fields
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from bench.attacks.search import doubt_zeros, flat, gradient, room
+from bench.attacks.settings import Positive
+from bench.attacks.spec import ATTACKS
+from bench.core.losses import margin
+from bench.core.threat import Threat, length
+
+EDGE = 0.999999  # pixels of 0 and 1 would stand at infinity, where nothing moves them
+PATIENCE = {True: 0.5, False: 0.2}  # share of a search without progress that ends it, once it has reached kappa or not
+NEARER, CLOSER = 1e-4, 1e-2  # progress: the distance has fallen by this share, or before that the lead has risen so
+DECAYS, TINY = (0.9, 0.999), 1e-8  # Adam's
+
+
+@dataclass
+class Searches:
+    """One search a place of the batch, for images `rows`; every field is stacked, (B, ...)."""
+
+    rows: Tensor
+    w: Tensor
+    mean: Tensor  # of the gradients with respect to w, and of their squares
+    square: Tensor
+    taken: Tensor  # steps
+    nearest: Tensor  # distance at which it has reached kappa, inf if it has not
+    lead: Tensor  # the highest of a wrong class over the true one
+    idle: Tensor  # steps without progress
+
+    @classmethod
+    def begin(cls, x: Tensor, rows: Tensor) -> "Searches":
+        start, none = torch.atanh((2 * x[rows] - 1) * EDGE), torch.zeros_like(rows)
+        nothing, far = torch.zeros_like(start), x.new_full(rows.shape, torch.inf)
+        return cls(rows, start, nothing, nothing, none, far, -far, none)
+
+    def where(self, some: Tensor) -> "Searches":
+        return Searches(*(getattr(self, field.name)[some] for field in fields(self)))
+
+    def beside(self, others: "Searches") -> "Searches":
+        return Searches(*(torch.cat([getattr(self, f.name), getattr(others, f.name)]) for f in fields(self)))
+
+    def look(self, lead: Tensor, far: Tensor, kappa: float) -> None:
+        """Note the lead and the distance (B,) of the present iterates, and who makes progress."""
+        near = torch.where(lead > kappa, far, torch.inf)
+        closing = self.nearest.isinf() & ~(lead <= self.lead + CLOSER * self.lead.abs())  # -inf + inf is NaN
+        progress = closing | (near < (1 - NEARER) * self.nearest)
+        self.idle = torch.where(progress, 0, self.idle + 1)
+        self.nearest, self.lead = torch.minimum(self.nearest, near), torch.maximum(self.lead, lead)
+
+    def step(self, slope: Tensor, rate: float) -> None:
+        """Of Adam, each search at its own count of steps."""
+        self.taken = self.taken + 1
+        mean, square = DECAYS
+        self.mean = mean * self.mean + (1 - mean) * slope
+        self.square = square * self.square + (1 - square) * slope**2
+        short, narrow = (1 - decay ** self.taken.view(-1, 1, 1, 1).to(slope) for decay in DECAYS)
+        self.w = self.w - rate * (self.mean / short) / ((self.square / narrow).sqrt() + TINY)
+
+    def over(self, steps: int) -> Tensor:
+        """Which have taken so many steps, or wait for progress in vain, (B,) bool."""
+        patience = torch.where(self.nearest.isinf(), PATIENCE[False] * steps, PATIENCE[True] * steps)
+        return (self.taken == steps) | (self.idle >= patience.clamp_min(1))
+
+
+def cw_l2(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    threat: Threat,
+    *,
+    steps: int = 40,
+    searches: int = 10,
+    rate: Positive = 0.01,
+    c: Positive = 0.01,
+    kappa: float = 50.0,
+    last: bool = False,
+) -> Tensor:
+    """The nearest image whose margin was above kappa, or x where there was none; never projected onto the threat.
+
+    Adam on w, where x_adv = (tanh(w) + 1) / 2, descends on |x_adv - x|^2 + c max(z_y - max_k z_k, -kappa).
+    searches: times that c is chosen anew, halfway between one that succeeded and one that failed, or ten times as high.
+    A search that makes no more progress ends early, and the next image takes its place.
+    rate: of Adam. kappa: confidence asked of the wrong class, in logits.
+    """
+    found, nearest, stuck = x.clone(), x.new_full((len(x),), torch.inf), 0
+    weight, low, high = x.new_full((len(x),), c), x.new_zeros(len(x)), nearest.clone()
+    waiting = torch.arange(len(x), device=x.device)
+    left = torch.full_like(waiting, searches)
+    limit = room(len(x))
+    now = Searches.begin(x, waiting[:0])
+    while len(now.rows) or len(waiting):
+        free = limit - len(now.rows)
+        now, waiting = now.beside(Searches.begin(x, waiting[:free])), waiting[free:]
+        rows, x_adv = now.rows, ((now.w.tanh() + 1) / 2).requires_grad_()
+        lead = margin(model(x_adv), y[rows])
+        loss = weight[rows] * (-lead).clamp_min(-kappa)
+        slope, x_adv, lead = gradient(loss, x_adv), x_adv.detach(), lead.detach()
+
+        far = length(x_adv - x[rows])
+        closer = (lead > kappa) & (far < nearest[rows])
+        found[rows[closer]], nearest[rows[closer]] = x_adv[closer], far[closer]
+        now.look(lead, far, kappa)
+        now.step((slope + 2 * (x_adv - x[rows])) * (2 * x_adv * (1 - x_adv)), rate)
+
+        over = now.over(steps)
+        ended, reached = rows[over], now.nearest[over].isfinite()
+        low[ended] = torch.where(reached, low[ended], weight[ended])
+        high[ended] = torch.where(reached, weight[ended], high[ended])
+        weight[ended] = torch.where(high[ended].isinf(), 10 * weight[ended], (low[ended] + high[ended]) / 2)
+        left[ended] -= 1
+        done = over & (left[rows] == 0)
+        stuck += int((flat(slope) & done & nearest[rows].isinf()).sum())
+        if last:
+            found[rows[done]] = x_adv[done]
+        waiting, now = torch.cat([rows[over & ~done], waiting]), now.where(~over)
+    doubt_zeros(stuck)
+    return found
+
+
+cw_l2.minimal = True  # type: ignore[attr-defined]
+ATTACKS.add("CW-L2", cw_l2)
+# what the authors of M2AT have used elsewhere, and perhaps for the CW-20 of their Table 1
+ATTACKS.add("CW-L2.20x5", partial(cw_l2, steps=20, searches=5, rate=0.005, kappa=0.0))

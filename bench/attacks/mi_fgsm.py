@@ -1,0 +1,60 @@
+"""MI-FGSM.
+
+Dong et al., "Boosting Adversarial Attacks with Momentum", CVPR 2018, arXiv:1710.06081. Settings of Laugros, Caplier,
+Ospici 2020, arXiv:2008.08384.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from bench.attacks.search import doubt_zeros, flat, gradient, in_places
+from bench.attacks.settings import step_length
+from bench.attacks.spec import ATTACKS
+from bench.core.losses import cross_entropy
+from bench.core.threat import Threat
+
+
+def mi_fgsm(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    threat: Threat,
+    *,
+    steps: int = 10,
+    step: str = "0.1eps",
+    decay: float = 1.0,
+    last: bool = False,
+) -> Tensor:
+    """Ascent from x along g <- decay g + grad / |grad|_1; an image fooled at any iterate comes back so.
+
+    step: its length, as a share of eps or in pixel units; the paper's is eps / steps.
+    last: only the last iterate is scored, as the paper does.
+    """
+    size = step_length(step, threat.eps)
+    parts = zip(in_places(x), in_places(y), strict=True)
+    return torch.cat([_climb(model, a, b, threat, steps, size, decay, last) for a, b in parts])
+
+
+def _climb(
+    model: nn.Module, x: Tensor, y: Tensor, threat: Threat, steps: int, size: float, decay: float, last: bool
+) -> Tensor:
+    found, g = x.clone(), torch.zeros_like(x)
+    rows = torch.arange(len(x), device=x.device)  # those still looked for
+    stuck = rows[:0]
+    for _ in range(steps):
+        if not len(rows):
+            break
+        x_adv = found[rows].requires_grad_()
+        logits = model(x_adv)
+        slope = gradient(cross_entropy(logits, y[rows]), x_adv)
+        right = logits.detach().argmax(1) == y[rows]
+        stay = right | last
+        stuck, rows, slope = rows[right & flat(slope)], rows[stay], slope[stay]
+        # the mean in the place of the sum makes g longer by a constant, and its direction is all that counts
+        g = decay * g[stay] + slope / slope.abs().mean((1, 2, 3), keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
+        found[rows] = threat.project(found[rows] + size * threat.steepest(g), x[rows])
+    doubt_zeros(len(stuck))
+    return found
+
+
+ATTACKS.add("MI-FGSM", mi_fgsm)

@@ -1,0 +1,136 @@
+"""Attacks: (model, x, y, threat) -> x_adv, an allowed image for every image, fooled or not."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from bench.attacks.settings import Setting, check_attack, defaults, read, step_length
+from bench.core.errors import BadInput
+from bench.core.registry import Registry, suggestion
+from bench.core.threat import Threat
+
+
+class Attack(Protocol):
+    """Settings are keywords, bound with functools.partial at registration.
+
+    An attack that draws for a whole batch at once declares a keyword `block`: it is then given blocks of that many
+    consecutive image ids, each whole, and torch's generator seeded by the block.
+    Attributes of the function say what else is special about it:
+    package: the name of the package whose code it is, if that is not ours.
+    classes: how many it needs at least, if two are too few.
+    minimal: True if it looks for the nearest image in L2 that the model gets wrong, however far: threat L2(inf).
+    nested: True if it is one `search` for one aim, of which fewer steps, or fewer restarts, are the beginning.
+    """
+
+    def __call__(self, model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor: ...
+
+
+ATTACKS: Registry[Attack] = Registry("attack", check_attack, folder="bench.attacks")
+
+
+@dataclass(frozen=True)
+class AttackSpec:
+    """An attack by name, with every setting that determines its result. Made of values; callable as an attack."""
+
+    name: str
+    settings: tuple[tuple[str, Setting], ...]
+
+    def __call__(self, model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
+        attack: Callable[..., Tensor] = ATTACKS[self.name.removesuffix(".last")]
+        return attack(model, x, y, threat, **dict(self.settings))
+
+    @property
+    def params(self) -> str:
+        """The settings, and the version of the package that attacks if it is not ours, as sorted JSON."""
+        package = self._attribute("package", None)
+        origin = {"package": f"{package} {version(package)}"} if package else {}
+        return json.dumps(dict(self.settings) | origin, sort_keys=True)
+
+    @property
+    def last(self) -> bool:
+        """Whether the last iterate alone is scored, whatever the model says of the clean image."""
+        return bool(dict(self.settings).get("last", False))
+
+    @property
+    def block(self) -> int | None:
+        """How many consecutive image ids the attack wants at a time; None if images are independent."""
+        block = dict(self.settings).get("block")
+        return int(block) if block is not None else None
+
+    @property
+    def minimal(self) -> bool:
+        """Whether it looks for the nearest image in L2 that the model gets wrong, however far."""
+        return bool(self._attribute("minimal", False))
+
+    @property
+    def final(self) -> "AttackSpec | None":
+        """The same attack, scored on its last iterate; None where it has none, or none that stays in a ball."""
+        if self.minimal or "last" not in dict(self.settings):
+            return None
+        settings = dict(self.settings) | {"last": True}
+        return AttackSpec(f"{self.name.removesuffix('.last')}.last", tuple(sorted(settings.items())))
+
+    @property
+    def effort(self) -> tuple[int, int] | None:
+        """Steps and restarts of an attack of which fewer would be the beginning; None of any other."""
+        settings = dict(self.settings)
+        return (int(settings["steps"]), int(settings["restarts"])) if self._attribute("nested", False) else None
+
+    def besides(self, eps: float) -> tuple[object, ...]:
+        """What else than its effort tells the attack, at a radius, from others."""
+        settings = {key: value for key, value in self.settings if key not in ("steps", "restarts")}
+        if "step" in settings:
+            settings["step"] = step_length(str(settings["step"]), eps)
+        return self._function, *sorted(settings.items())
+
+    def check_classes(self, classes: int) -> None:
+        """BadInput if the attack needs more of them."""
+        needed = self._attribute("classes", 2)
+        if classes < needed:
+            raise BadInput(f"attack {self.name} needs {needed} classes and there are {classes}; leave it out")
+
+    def _attribute(self, name: str, default: Any) -> Any:
+        return getattr(self._function, name, default)
+
+    @property
+    def _function(self) -> Any:
+        attack = ATTACKS[self.name.removesuffix(".last")]
+        return getattr(attack, "func", attack)
+
+
+def parse_attack(text: str) -> AttackSpec:
+    """NAME, NAME.last or NAME[setting=value,...], e.g. PGD-20[step=2/255,restarts=5,start=unclipped]."""
+    match = re.fullmatch(r"([^\[\]]+)(?:\[(.*)\])?", text)
+    if match is None:
+        raise BadInput(f"attack {text!r} is not of the form NAME or NAME[setting=value,...]")
+    name, inside = match.groups()
+    attack = ATTACKS[name.removesuffix(".last")]
+    settings = defaults(attack)
+    free = dict(settings)
+    for bound in getattr(attack, "keywords", {}):
+        free.pop(bound, None)
+    if name.endswith(".last"):
+        if "last" not in free:
+            raise BadInput(f"attack {name!r}: {name.removesuffix('.last')} has no last iterate to score")
+        settings["last"] = True
+    if inside is not None and not inside.strip():
+        raise BadInput(
+            f"attack {text!r} has nothing between its brackets; write setting=value there, or leave them out"
+        )
+    given = set()
+    for part in inside.split(",") if inside else []:
+        key, equals, value = part.partition("=")
+        if not equals or key not in free or key == "last":
+            known = [k for k in free if k != "last"]
+            what = f"has no setting {key!r} to change" if equals else f"has {part!r} where setting=value belongs"
+            raise BadInput(f"attack {text!r} {what}; {suggestion(key, known) if known else 'it has none'}")
+        if key in given:
+            raise BadInput(f"attack {text!r} says {key} twice; say it once")
+        given.add(key)
+        settings[key] = read(attack, f"attack {text!r}", key, value, free[key])
+    return AttackSpec(name, tuple(sorted(settings.items())))

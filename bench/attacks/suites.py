@@ -1,0 +1,103 @@
+"""Lists of attacks under one name: what the papers' tables print, and what a model should be asked."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bench.attacks.spec import ATTACKS, AttackSpec, parse_attack
+from bench.core.errors import UnknownName
+from bench.core.registrable import an_instance_of
+from bench.core.registry import Registry, suggestion
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Attacks as --attacks takes them. about: what they are, and which --eps belongs to them, as a suite sets none."""
+
+    about: str
+    attacks: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{','.join(self.attacks)}  ({self.about})"
+
+
+def check_suite(name: str, item: object) -> str:
+    """What keeps an item from being a suite. Whether its attacks are there is seen when it is used."""
+    if flaw := an_instance_of(Suite, "wanted: a Suite")(name, item):
+        return flaw
+    attacks = item.attacks if isinstance(item, Suite) else ()
+    if not isinstance(attacks, tuple) or not attacks or not all(isinstance(attack, str) for attack in attacks):
+        return f"holds {attacks!r}; a suite holds a tuple of attacks' names"
+    return "has the name of an attack; choose another" if name.removesuffix(".last") in ATTACKS else ""
+
+
+SUITES: Registry[Suite] = Registry("suite", check_suite)
+
+
+def attacks_of(texts: Iterable[str]) -> list[AttackSpec]:
+    """The attacks that these texts name, one by one or as suites, without repeats."""
+    found: dict[AttackSpec, None] = {}
+    for text in texts:
+        if text not in SUITES and "[" not in text and text.removesuffix(".last") not in ATTACKS:
+            known = [*ATTACKS.listed(), *SUITES]
+            raise UnknownName(f"no attack or suite named {text!r}; {suggestion(text, known)}")
+        found |= dict.fromkeys(map(parse_attack, SUITES[text].attacks if text in SUITES else [text]))
+    return list(found)
+
+
+SUITES.add("quick", Suite("a first look, in seconds", ("FGSM", "PGD-20", "CW-20")))
+SUITES.add("standard", Suite("the default", ("FGSM", "PGD-20", "CW-20", "AutoAttack")))
+SUITES.add(
+    "masking-audit",
+    Suite(
+        "does a defence only hide its gradients? Accuracies should fall from left to right, and Square break nothing",
+        ("FGSM", "PGD-20", "PGD-100", "PGD-20[restarts=5]", "CW-20", "CW-100", "MultiTarget", "Square", "AutoAttack"),
+    ),
+)
+# steps of 2/255 and the last iterate, as the papers' own code has it
+PGD = "PGD-{}.last[step=2/255]"
+CW = "CW-{}.last[step=2/255]"
+TRADES = "PGD-20.last[step=0.003,start=unclipped]"  # of the code that Table 3 of AVmixup and Table 2 of M2AT follow
+SUITES.add(
+    "m2at",
+    Suite(
+        "Tables 1 to 3 of M2AT: --eps 8/255; the rows of TRADES, start=unclipped, --eps 0.031; CW-L2.20x5: what its "
+        "CW-20 may have been",
+        ("FGSM.last", PGD.format(10), PGD.format(20), CW.format(20), "CW-L2.20x5", TRADES),
+    ),
+)
+SUITES.add(
+    "avmixup",
+    Suite(
+        "Tables 1 and 3 to 6 of AVmixup: --eps 8/255; R-FGSM: what the FGSM of Tables 5 and 6 may have been; the rows "
+        "of TRADES, start=unclipped, --eps 0.031",
+        ("FGSM.last", "R-FGSM.last", *map(PGD.format, (10, 20, 100)), *map(CW.format, (20, 100)), TRADES),
+    ),
+)
+SUITES.add(
+    "bat",
+    Suite(
+        "Tables 1 and 3 to 11 of Bilateral Adversarial Training: --eps 8/255; its CEk is PGD-k; CW-1000 is of the text",
+        (
+            *("FGSM.last", "R-FGSM.last", "MC.last", "R-MC.last", "LL.last", "R-LL.last", "PGD-2.last[step=8/255]"),
+            *("PGD-7.last[step=2/255,start=clean]", *map(PGD.format, (7, 20, 100)), *map(CW.format, (20, 100, 200))),
+            CW.format(1000),
+        ),
+    ),
+)
+THREE_CW = ("CW-L2", "CW-L2.last", "CW-L2[kappa=0]")
+SUITES.add(
+    "mtlat",
+    Suite(
+        "Table 1(c) of M-TLAT: --eps 0.04; steps of 0.004, which it does not print; MI-FGSM is crafted on a VGG there, "
+        "also at --eps 0.08; scores are divided by clean accuracy; CW-L2 with its kappa of 50 may reach nothing in 40 "
+        "steps, so its last iterate and kappa=0 stand beside it",
+        ("PGD-10.last[step=0.004]", "PGD-LL.last[step=0.004]", "MI-FGSM.last", *THREE_CW),
+    ),
+)
+SUITES.add(
+    "robmask",
+    Suite(
+        "Tables 5 and 6 of RobMask: --eps 2/255,4/255,6/255,8/255",
+        ("PGD-100.last[step=0.2eps]", "AutoAttack"),
+    ),
+)

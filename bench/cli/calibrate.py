@@ -1,0 +1,27 @@
+"""`bench calibrate`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.cli.group import cli
+from bench.cli.options import POSITIVE, folders, machine, option, plugins
+
+
+@cli.command()
+@option("--model", "spec", required=True, metavar="SPEC", help="A standard model, as of `bench eval`.")
+@option("--dataset", help="Default: the one that a run was trained on, otherwise digits.")
+@option("--limit", type=POSITIVE, help="Measure on the first N test images only.")
+@machine
+@option("--download", is_flag=True, help="Fetch data and weights that are missing. Nothing is fetched without this.")
+@option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
+@plugins
+@folders
+def calibrate(data_dir: Path, download: bool, unsafe_pickle: bool, reports: Path, **settings: Any) -> None:
+    """Ranges of M-TLAT's four corruptions whose ends cost the model 5 and 30 points of accuracy."""
+    from bench.commands.calibrate import Terms
+    from bench.commands.calibrate import calibrate as find_ranges
+    from bench.evaluation.external.access import Access
+
+    click.echo(find_ranges(Terms(access=Access(data_dir, download, unsafe_pickle), **settings)))

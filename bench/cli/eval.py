@@ -1,0 +1,52 @@
+"""`bench eval`."""
+
+from typing import Any
+
+import click
+
+from bench.cli.effect import check_effect
+from bench.cli.group import cli
+from bench.cli.options import folders, judging, machine, option, plugins, said
+from bench.cli.types import Names, Place
+
+
+@cli.command("eval")
+@option(
+    "--model", "spec", required=True, metavar="SPEC", help="FOLDER of a run, FILE.py:FUNCTION, timm:NAME; see above."
+)
+@option("--dataset", help="Default: the one that a run was trained on, otherwise digits.")
+@option("--attacks", type=Names(), help="none, or names as of `bench run`. Default: FGSM,PGD-20,CW-20,AutoAttack.")
+@option("--source", type=Names(), metavar="SPEC,...", help="Judge it on images crafted on these models too.")
+@judging
+@machine
+@option(
+    "--precision", type=click.Choice(["auto", "fp32", "bf16"]), default="fp32", help="Of the search; judged in fp32."
+)
+@option("--download", is_flag=True, help="Fetch data and weights that are missing. Nothing is fetched without this.")
+@option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
+@option("--anyway", is_flag=True, help="Judge a model that seems to break the contract; its board will say so.")
+@option("--model-info", type=Place(dir_okay=False), help="Write RobustBench's JSON there.")
+@plugins
+@folders
+def evaluate(spec: str, **settings: Any) -> int:
+    """Judge a model that was not trained here, under attack, and show its board.
+
+    \b
+    SPEC is one of
+      FOLDER[@last|@best][@VIEW]    a finished run of this bench
+      FILE.py:FUNCTION[@WEIGHTS]    a function (or class) of yours that returns a torch.nn.Module;
+                                    WEIGHTS: safetensors, or a state dict by torch.save
+      torchvision:NAME  timm:NAME  robustbench:[THREAT/]NAME
+
+    The model takes images in [0, 1] and gives logits, one a class. Whether it does is checked first.
+    """
+    from dataclasses import fields
+
+    from bench.commands.eval_model import Terms, judge_visitor
+    from bench.evaluation.external.spec import parse_spec
+    from bench.runner.request import Request
+
+    check_effect(said(settings) | {"shard": settings["shard"].count > 1})
+    terms, source = Terms(**{field.name: settings.pop(field.name) for field in fields(Terms)}), parse_spec(spec)
+    known = {"dataset": source.dataset} if source.dataset else {}
+    return judge_visitor(source, Request(**known | said(settings)), terms)

@@ -1,0 +1,21 @@
+"""`bench merge`."""
+
+from pathlib import Path
+
+import click
+
+from bench.cli.group import cli
+from bench.cli.options import option, plugins
+from bench.cli.types import Place
+
+
+@cli.command()
+@click.argument("folders", nargs=-1, required=True, type=Place(), metavar="DIR...")
+@option("--into", required=True, type=Place(), help="May be one of them, or new.")
+@plugins
+@option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def merge(folders: tuple[Path, ...], into: Path) -> int:
+    """Join results folders: of shards, hosts, labs. Folders that contradict each other are refused."""
+    from bench.commands.merge import merge as join
+
+    return join(folders, into)

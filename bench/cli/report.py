@@ -1,0 +1,32 @@
+"""Commands that show what is there: report, list, show."""
+
+from pathlib import Path
+
+import click
+
+from bench.cli.group import cli
+from bench.cli.options import folders, option
+from bench.core.processes import cores
+
+
+@cli.command()
+@option("--study", default="leaderboard", metavar="NAME", help="leaderboard (default), a study, or all.")
+@folders
+def report(study: str, results: Path, reports: Path) -> None:
+    """Write tables and figures of everything in the results folder."""
+    from rich.console import Console
+
+    from bench.report.leaderboard.page import print_boards
+    from bench.report.studies.page import started, write_page
+    from bench.report.write import outstanding, write_reports
+
+    if study in ("leaderboard", "all"):
+        paths = write_reports(results, reports, processes=cores())
+        print_boards(results, Console())
+        click.echo("\n".join(str(path) for path in paths))
+        if lacking := outstanding(results):
+            click.echo(f"{results}: cells that lack shards: {lacking}; see bench merge")
+    for name in started(results) if study == "all" else [study] if study != "leaderboard" else []:
+        written = write_page(name, results, reports)
+        click.echo(written.read_text(encoding="utf-8"))
+        click.echo(written)

@@ -1,0 +1,105 @@
+"""`bench run` and `bench eval`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.cli.effect import check_effect, check_settings, is_asked, spelled
+from bench.cli.group import cli
+from bench.cli.options import POSITIVE, folders, judging, machine, option, plugins, said
+from bench.cli.types import Names, Numbers, Seeds
+from bench.core.errors import BadInput
+from bench.results.shards import Shard
+
+GRID = (  # of a study itself
+    "methods", "attacks", "corruptions", "severities", "attack_corrupted", "transfer", "source", "sweep",
+)  # fmt: skip
+
+
+@cli.command()
+@option("--methods", type=Names(), help="all, names, or globs such as 'M2AT*'. Default: five that teach something.")
+@option(
+    "--dataset", default="digits", help="digits (default; embedded), cifar10, ... (`bench list datasets`), folder:PATH."
+)
+@option("--model", help="Default: cnn for digits; resnet8 on a CPU, resnet18 on CUDA. NAME.pm1 picks a normaliser.")
+@option(
+    "--budget",
+    type=click.Choice(["quick", "laptop", "standard", "paper"]),
+    help="Default: quick on a CPU, standard on CUDA. laptop: all images, a small net, hours. paper: by papers' plans.",
+)
+@option("--epochs", type=POSITIVE, help="Instead of the budget's.")
+@option("--limit-train", type=POSITIVE, help="Train on so many images, balanced over the classes.")
+@option("--train-eps", type=Numbers(), help="Radius the recipes train for. Default: the data set's.")
+@option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="plan.lr=0.05, recipe.beta=3, ... Repeatable.")
+@option(
+    "--attacks", type=Names(), help="none, a suite, or names: FGSM, PGD-k, NAME.last, AutoAttack, PGD-20[restarts=5]."
+)
+@option("--transfer", is_flag=True, help="Also judge each model on images crafted on each of the others.")
+@option("--source", type=Names(), metavar="SPEC,...", help="Of --transfer: models from outside, as of `bench eval`.")
+@option("--exhibits", type=Names(), help="none (default), all, or gradient, batchnorm, features, loss: for figures.")
+@option("--study", metavar="NAME|all", help="A paper's grid instead of methods and attacks; `bench list studies`.")
+@option("--table", metavar="N", help="Of a --study: this table alone.")
+@option("--figure", metavar="N", help="Of a --study: this figure alone.")
+@judging
+@option("--seeds", type=Seeds(), default="0", help="Training seeds. Default: 0.")
+@machine
+@option("--download", is_flag=True, help="Fetch the data set if it is missing. Nothing is ever fetched without this.")
+@option("--retrain", is_flag=True, help="Train and judge anew what is there already, failures included.")
+@option(
+    "--precision",
+    type=click.Choice(["auto", "fp32", "bf16"]),
+    help="Of training and search; judged in fp32. auto, as of --budget laptop: bf16 where it is fast. Default: fp32.",
+)
+@option("--workers", type=POSITIVE, help="Jobs side by side. Default: one a core on a CPU, one on CUDA.")
+@option("--threads", type=POSITIVE, help="Of each training, on a CPU. Default: 1; another number joins the run's name.")
+@option("--dry-run", is_flag=True, help="Say what there is to do and what it would cost.")
+@plugins
+@folders
+def run(
+    results: Path,
+    reports: Path,
+    data_dir: Path,
+    device: str,
+    batch_size: int,
+    workers: int | None,
+    download: bool,
+    retrain: bool,
+    dry_run: bool,
+    save_adv: bool,
+    shard: Shard,
+    attack_timeout: int | None,
+    study: str | None,
+    table: str | None,
+    figure: str | None,
+    **request: Any,
+) -> int:
+    """Train methods, judge them under attack, and show the leaderboard. Only what is missing is computed."""
+    from bench.commands.run import run_methods
+    from bench.commands.run_study import run_study
+    from bench.runner.request import Request
+    from bench.runner.run import Manner
+
+    asked = said(request)
+    if study and (own := [name for name in GRID if is_asked(asked, name)]):
+        options = ", ".join(map(spelled, own))
+        raise BadInput(f"--study {study} brings a grid of its own; leave {options} out")
+    if not study:
+        check_effect(asked | {"save_adv": save_adv, "shard": shard.count > 1})
+    check_settings(request["settings"], request["epochs"])
+    if not study and (table or figure):
+        raise BadInput("--table and --figure are of a --study; `bench list studies` names them")
+    if table and figure:
+        raise BadInput(f"--table {table} and --figure {figure}: give one of them")
+    if request["source"] and not request["transfer"]:
+        raise BadInput("--source names models to craft images on, which is done for --transfer; give that too")
+    if "train_eps" in asked:
+        if len(asked["train_eps"]) != 1:
+            raise BadInput("--train-eps takes one radius; to compare several, run once for each")
+        (asked["train_eps"],) = asked["train_eps"]
+    where = (data_dir, results, reports, device, batch_size)
+    manner = Manner(*where, workers, download, retrain, dry_run, save_adv, shard, attack_timeout)
+    if study is None:
+        return run_methods(Request(**asked), manner)
+    only = ("table", table) if table else ("figure", figure) if figure else None
+    return run_study(study, Request(**asked), manner, only)

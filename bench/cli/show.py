@@ -1,0 +1,43 @@
+"""`bench show`."""
+
+from pathlib import Path
+
+import click
+
+from bench.cli.effect import refuse_given
+from bench.cli.group import cli
+from bench.cli.options import DEFAULT_DATA, folders, option, plugins
+from bench.cli.types import Place
+from bench.core.errors import BadInput
+
+
+@cli.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME | corruption NAME")
+@option("--dataset", default="digits", help="Whose images a corruption is shown on. Default: digits.")
+@option("--data-dir", type=Place(), envvar="BENCH_DATA", default=DEFAULT_DATA, help="Where data are.")
+@plugins
+@folders
+@click.pass_context
+def show(
+    context: click.Context, /, names: tuple[str, ...], dataset: str, data_dir: Path, results: Path, reports: Path
+) -> None:
+    """A recipe's page: paper, settings, source, counted cost, numbers printed and measured.
+
+    \b
+    corruption NAME    a contact sheet: test images down, severity across
+    corruption all     a page of every corruption, on a test image and at 224 pixels
+    """
+    if len(names) == 2 and names[0] == "corruption":
+        from bench.commands.show.contact_sheet import show_corruption
+
+        written = show_corruption(names[1], dataset, data_dir, reports)
+        click.echo("\n".join(map(str, written)))
+    elif len(names) == 1:
+        from rich.console import Console
+
+        from bench.commands.show.recipe_page import show as show_page
+
+        refuse_given(context, ["dataset"], "is of `show corruption NAME`; a recipe's page is of no data set")
+        show_page(names[0], results, Console(highlight=False))
+    else:
+        raise BadInput(f"show takes one name, or `corruption` and one, not {' '.join(names)!r}")

@@ -1,0 +1,43 @@
+"""`bench speed`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.cli.effect import refuse_given
+from bench.cli.group import cli
+from bench.cli.options import POSITIVE, folders, machine, option, plugins
+from bench.cli.types import Names
+
+
+@cli.command()
+@option("--dataset", default="digits", help="Whose test images. Default: digits.")
+@option("--model", help="As of `bench run`.")
+@option("--methods", type=Names(), default="Standard,PGD-AT", help="Whose models. Default: Standard,PGD-AT.")
+@option(
+    "--of", type=Names(), default=(), metavar="SPEC,...", help="Models instead, as `bench eval --model` takes them."
+)
+@option("--parts", type=Names(), default="all", help="Such as PGD-20,CW-L2. Default: all.")
+@option("--limit", type=POSITIVE, default=128, help="Attack the first N test images. Default: 128.")
+@option("--repeats", type=POSITIVE, default=3, help="Ratios are medians over so many. Default: 3.")
+@machine
+@plugins
+@folders
+@click.pass_context
+def speed(context: click.Context, /, data_dir: Path, **settings: Any) -> int:
+    """Seconds of attacks and of training beside other packages, as ratios within one interleaved run.
+
+    What --methods name is trained first, at the quick budget, unless the results folder has it.
+    """
+    from bench.commands.speed.parts import PARTS, Modelless
+    from bench.commands.speed.speed import Terms, measure_speed
+
+    if settings["of"]:
+        refuse_given(
+            context, ("methods", "model"), "is of models that are trained here, and --of names others; drop one"
+        )
+    if all(isinstance(PARTS[part], Modelless) for part in PARTS.select(list(settings["parts"]))):
+        unused = ("dataset", "model", "methods", "of", "limit", "batch_size")
+        refuse_given(context, unused, f"is of models, and --parts {','.join(settings['parts'])} needs none; drop one")
+    return measure_speed(Terms(data_dir=data_dir, **settings))

@@ -1,0 +1,39 @@
+"""`bench verify`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.cli.group import cli
+from bench.cli.options import machine, option, plugins
+from bench.cli.types import Numbers, Place
+from bench.core.errors import BadInput
+
+
+@cli.command()
+@click.argument("path", type=Place())
+@option("--model", "spec", metavar="SPEC", help="As of `bench eval`; needed for other tools' sets. Default: the run's.")
+@option("--dataset", help="Default: the run's, or the one that --model was trained on, otherwise digits.")
+@option("--eps", type=Numbers(), help="Radius that another tool's set claims. Default: the data set's.")
+@option("--norm", type=click.Choice(["Linf", "L2"]), help="Of another tool's set. Default: the data set's.")
+@machine
+@option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
+@plugins
+@option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def verify(
+    path: Path, data_dir: Path, unsafe_pickle: bool, eps: tuple[float, ...] | None, device: str, **settings: Any
+) -> int:
+    """Check stored adversarial images by one forward pass: ball, range, whose they are, that all fool, none lacks.
+
+    PATH is a results or run folder, a file that --save-adv has left there, or a set of another tool (RobustBench,
+    AutoAttack, torchattacks, Foolbox, a .npy), of which the ball and the accuracy are checked. Exit 1 if any file is
+    not in order.
+    """
+    from bench.commands.verify.verify import verify as check
+    from bench.evaluation.external.access import Access
+
+    if eps and len(eps) > 1:
+        raise BadInput("--eps takes one radius here: the one that the images are said to be within")
+    access = Access(data_dir, unsafe_pickle=unsafe_pickle)
+    return check(path, device, access=access, eps=eps[0] if eps else None, **settings)

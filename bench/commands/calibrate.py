@@ -1,0 +1,164 @@
+"""`bench calibrate`: how far M-TLAT's four corruptions must go to cost a given model 5 and 30 points of accuracy.
+
+The rule by which the paper (arXiv:2008.08384) chose its ranges, on a standard model of its own.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from bench.core.device import describe, pick, prepare
+from bench.core.files import write_json
+from bench.core.foreign.messages import refused_model
+from bench.core.foreign.plugins import load_plugins
+from bench.core.rng import image_stream
+from bench.core.version import __version__
+from bench.corruptions.corruption import CORRUPTIONS, refusal
+from bench.data.dataset import Images
+from bench.data.loader import to_float
+from bench.data.lookup import dataset
+from bench.evaluation.external.access import Access
+from bench.evaluation.external.external_model import Visitor
+from bench.evaluation.external.load import identity, load
+from bench.evaluation.external.model_checks import doubts
+from bench.evaluation.external.spec import parse_spec
+from bench.evaluation.identity import FROM_TEST
+from bench.evaluation.target import judge
+from bench.models.freeze import frozen
+from bench.training.run_folder import locked
+
+ENDS = (0.05, 0.30)  # of accuracy, lost at the lower and the upper end
+WITHIN = 0.005  # of accuracy, by which an end may miss
+FINEST = 1 / 1024  # of the furthest amount: nearer than that, amounts are taken for one
+FURTHEST = {"rotation": 90.0, "translation": 1.0, "occlusion": 1.0, "color_shift": 1.0}
+UNITS = {"rotation": "degrees", "translation": "of the side", "occlusion": "of the side", "color_shift": "of white"}
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of a range."""
+
+    wanted: float  # of accuracy, to be lost
+    amount: float | None  # in UNITS; None where the furthest costs less
+    accuracy: float  # at that amount, or at the furthest
+
+    def words(self, name: str, clean: float) -> str:
+        cost = 100 * (clean - self.accuracy)
+        if self.amount is None:
+            most = f"{FURTHEST[name]:g} {UNITS[name]}"
+            return f"no amount costs {100 * self.wanted:.0f} points, the most ({most}) costs {cost:.1f}"
+        missed = abs(clean - self.accuracy - self.wanted) > WITHIN + 1e-9
+        note = f", the nearest to {100 * self.wanted:.0f} that there is" if missed else ""
+        return f"{self.amount:.4g} {UNITS[name]} costs {cost:.1f} points{note}"
+
+
+def nearest(accuracy: Callable[[float], float], clean: float, wanted: float, furthest: float) -> End:
+    """By bisection, the amount in 0..furthest that costs what is wanted, or most nearly so.
+
+    accuracy: falls with the amount, maybe in steps: an end of whole pixels may miss by more than WITHIN.
+    """
+    target, low, high = clean - wanted, 0.0, furthest
+    if accuracy(furthest) > target + WITHIN:
+        return End(wanted, None, accuracy(furthest))
+    while high - low > furthest * FINEST:
+        middle = (low + high) / 2
+        if abs(accuracy(middle) - target) <= WITHIN:
+            return End(wanted, middle, accuracy(middle))
+        low, high = (middle, high) if accuracy(middle) > target else (low, middle)
+    best = min((low, high), key=lambda amount: abs(accuracy(amount) - target))
+    return End(wanted, best, accuracy(best))
+
+
+@torch.no_grad()
+def accuracy_at(model: nn.Module, images: Images, name: str, amount: float, batch_size: int) -> float:
+    """Of a model where every image has the same amount of a corruption. Signs and places are the same at any amount.
+
+    BadInput where the model cannot compute the images.
+    """
+    right = 0
+    for start in range(0, len(images), batch_size):
+        part = slice(start, start + batch_size)
+        x, y = images.x[part], images.y[part]
+        with image_stream(range(start, start + len(y)), "calibrate", name):
+            x = CORRUPTIONS[name](x, amount, amount)
+        with refused_model():
+            right += int(judge(model, to_float(x), y, batch_size).sum())
+    return right / len(images)
+
+
+def ranges(
+    model: nn.Module, images: Images, clean: float, batch_size: int
+) -> Iterator[tuple[str, tuple[End, ...] | str]]:
+    """Of each of the four, both ends, or why it does not go with these images."""
+    _, channels, height, width = images.x.shape
+    for name, furthest in FURTHEST.items():
+
+        @cache
+        def accuracy(amount: float, name: str = name) -> float:
+            return accuracy_at(model, images, name, amount, batch_size)
+
+        reason = refusal(name, (channels, height, width))
+        yield name, reason or tuple(nearest(accuracy, clean, wanted, furthest) for wanted in ENDS)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Which model is calibrated on, and where."""
+
+    spec: str
+    dataset: str | None
+    limit: int | None
+    results: Path
+    device: str
+    batch_size: int
+    access: Access
+
+
+def calibrate(terms: Terms) -> Path:
+    """Print the ranges, and write them with what they were found on to calibration.json in the model's folder."""
+    load_plugins()
+    prepare()
+    source, device, access = parse_spec(terms.spec), pick(terms.device), terms.access
+    data = dataset(terms.dataset or source.dataset or "digits", access.data_dir)
+    if access.download:
+        data.download(access.data_dir)
+    split = data.read("test", access.data_dir)
+    images = data.take(split, "test", terms.limit).to(device)
+    first = data.take(split, "test", min(FROM_TEST, len(split.y))).to(device)
+    loaded = load(source, data, access, device)
+    net = loaded.net
+    for remark in (*loaded.choices, *doubts(net, data, images, attacked=False)):
+        print(f"{source}: {remark}", file=sys.stderr)
+    visitor = Visitor(source.name, data.name, identity(source, net, first))
+    found = {}
+    with frozen(net):
+        with refused_model():
+            clean = int(judge(net, to_float(images.x), images.y, terms.batch_size).sum()) / len(images)
+        print(f"clean: {clean:.1%} of {len(images)} right")
+        for name, ends in ranges(net, images, clean, terms.batch_size):
+            if isinstance(ends, str):
+                print(ends)
+            else:
+                print(f"{name}: {'; '.join(end.words(name, clean) for end in ends)}")
+                found[name] = {"unit": UNITS[name], "ends": [asdict(end) for end in ends]}
+    record = {
+        "spec": str(source),
+        "identity": visitor.identity,
+        "dataset": data.name,
+        "shape": data.shape,
+        "images": images.fingerprint(),
+        "n": len(images),
+        "clean": clean,
+        "device": describe(device),
+        "version": __version__,
+        "ranges": found,
+    }
+    path = terms.results / visitor.run / "calibration.json"
+    with locked(path.parent):
+        write_json(path, record)
+    return path

@@ -1,0 +1,29 @@
+"""`bench check`: the contract's checks on the recipes of a plug-in."""
+
+from pathlib import Path
+
+from bench.core.device import prepare
+from bench.core.errors import BadInput
+from bench.core.foreign.plugins import load_file, load_plugins
+from bench.training.contract.checks import examine
+from bench.training.recipe import RECIPES
+
+
+def check_plugin(path: Path) -> int:
+    """`bench check`. 0, or 1 if a recipe that the file registers breaks its contract."""
+    load_plugins()
+    prepare()
+    ours = set(RECIPES)
+    load_file(path)
+    theirs = [name for name in RECIPES if name not in ours]
+    if not theirs:
+        raise BadInput(f"{path} registers no method, and `bench check` tests methods alone")
+    broken = set()
+    for name in theirs:
+        print(name)
+        for title, wrong in examine(RECIPES[name]):
+            print(f"  FAILED  {title}: {' '.join(wrong.split())}" if wrong else f"  ok      {title}")
+            if wrong:
+                broken.add(name)
+    print(f"{len(theirs) - len(broken)} of {len(theirs)} methods keep the contract")
+    return 1 if broken else 0

@@ -1,0 +1,75 @@
+"""The regression gate: are the numbers of two results folders still the same, up to chance?"""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.commands.compare import text as show
+from bench.commands.compare.cells import Cells, read_cells, repeatable
+from bench.commands.compare.significance import judge_cells
+from bench.core.errors import BadInput, stopping
+from bench.core.parsing import printable
+
+
+def compare(
+    baseline: Path,
+    current: Path,
+    level: int | None,
+    data_dir: Path,
+    device: str,
+    batch_size: int,
+    markdown: Path | None,
+    junit: Path | None,
+) -> int:
+    """`bench compare`. 0, or 1 if a cell of the baseline is worse, failed or missing in `current`."""
+    one, other = baseline.resolve(), current.resolve()
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        raise BadInput(f"{baseline} and {current} are the same folder, or one within the other; name two apart")
+    for path in (markdown, junit):
+        if path is not None and not path.parent.is_dir():
+            raise BadInput(f"{path} cannot be written, {path.parent} is no folder; name another file")
+    before = read_cells(baseline)
+    if level is not None:
+        from bench.commands.compare.rerun import measure_anew
+
+        before = _left(baseline, before, level)
+        with stopping(f"begin again with a new or an empty folder in the place of {current}"):
+            measure_anew(baseline, current, level, data_dir, device, batch_size)
+    after = read_cells(current)
+    if level == 1:
+        _same_weights(before, after)
+    found = judge_cells(before, after)
+    console = Console()
+    console.print(show.terminal(found))
+    same_weights = [f for f in found if f.test == "flips"]  # of retrained models, nobody wants to read the images
+    for note in [*show.flips(same_weights), *show.notes(found)]:
+        console.print(printable(note), highlight=False, markup=False, soft_wrap=True)
+    for path, text in ((markdown, show.markdown(found, f"{current} against {baseline}")), (junit, show.junit(found))):
+        if path is not None:
+            path.write_text(text, encoding="utf-8")  # in place: CI hands out files that exist
+    console.print(show.headline(found), highlight=False)
+    return 1 if any(f.problem for f in found) else 0
+
+
+def _left(baseline: Path, cells: Cells, level: int) -> Cells:
+    """Those that can be measured again; the others are named on stderr. BadInput where there is none."""
+    kept = {where: cell for where, cell in cells.items() if repeatable(cell.row)}
+    lost = Counter(
+        "transfer" if cell.row.source else cell.row.kind for cell in cells.values() if not repeatable(cell.row)
+    )
+    if lost:
+        named = " and ".join(f"{count} {kind}" for kind, count in lost.items())
+        print(f"--level {level} leaves out {named} cells, which it cannot repeat", file=sys.stderr)
+    if not kept:
+        raise BadInput(f"{baseline} has no cell that --level {level} could repeat; compare without --level")
+    return kept
+
+
+def _same_weights(before: Cells, after: Cells) -> None:
+    """At level 1 the weights are copies, so that a new key means other test images or another meaning of the cell."""
+    for where in before.keys() & after.keys():
+        old, new = before[where], after[where]
+        if not new.failed and not old.failed and old.row.key != new.row.key:
+            raise BadInput(f"{old}: not the same test images, or not the same condition, as then; remake the baseline")

@@ -1,0 +1,185 @@
+"""Measure a baseline's cells once more with the code as it is now: on its own weights, or on retrained ones."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.attacks.spec import AttackSpec, parse_attack
+from bench.commands.compare.cells import repeatable
+from bench.core.device import pick, prepare
+from bench.core.errors import BadInput
+from bench.core.files import write_json
+from bench.core.foreign.plugins import load_plugins
+from bench.core.plan import Plan
+from bench.core.processes import cores
+from bench.core.progress import Progress
+from bench.core.threat import NORMS
+from bench.data.dataset import Dataset
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.clean import Clean
+from bench.evaluation.conditions.expand import Condition
+from bench.evaluation.conditions.sweep import Swept
+from bench.models.checkpoint import FILES, load_views, save_views
+from bench.results.row import Row
+from bench.results.store import read_job, read_rows, run_folders
+from bench.runner.cost import cell_cost, training_cost
+from bench.runner.experiment import Work, plan_work
+from bench.runner.job_runner import Runner
+from bench.runner.pool import run_jobs
+from bench.runner.request import Request
+from bench.training.job import Job
+from bench.training.run_folder import LOCK, build_views, check_weights, forget, locked
+
+Record = dict[str, Any]  # what job.json says
+NEEDED = ("name", "dataset", "model", "seed", "plan", "precision", "source", "images", "train_eps", "settings")
+UNFINISHED = ".unfinished-comparison"  # lies in a folder until everything in it is measured
+REMAKE = "remake the baseline, or compare without --level"
+
+
+def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, device_name: str, batch_size: int) -> None:
+    """Level 1 copies the baseline's weights into `current`, level 2 trains its jobs there; then all is judged.
+
+    `current` must be empty: a cell's key says nothing of the code, so a cell that is there proves nothing about it.
+    What a comparison that was killed has left there is therefore measured anew as well.
+    """
+    mark = current / UNFINISHED
+    if current.exists() and (not current.is_dir() or _is_taken(current)):
+        raise BadInput(f"{current} is there already; --level {level} measures all anew: name a new or an empty folder")
+    load_plugins()
+    prepare()
+    device = pick(device_name)
+    works, plantings = works_of(baseline, current, level, data_dir, device)
+    with locked(current):
+        mark.touch()
+        for folder in run_folders(current):
+            forget(folder)
+        for plant_weights in plantings:
+            plant_weights()
+        _judge_all(works, current, level, device, batch_size)
+        mark.unlink()
+
+
+def _is_taken(folder: Path) -> bool:
+    """Whether something else lies there than what a comparison has left that was killed."""
+    mark = folder / UNFINISHED
+    is_ours = mark.is_file() and not mark.is_symlink()
+    return not is_ours and any(path.name != LOCK for path in folder.iterdir())
+
+
+def _judge_all(works: Sequence[Work], current: Path, level: int, device: torch.device, batch_size: int) -> None:
+    cost = sum(len(w.jobs) * len(w.epochs) * cell_cost(c, w.n) for w in works for c in w.conditions)
+    if level == 2:
+        cost += sum(training_cost(w, job) for w in works for job in w.jobs)
+    workers = 1 if device.type == "cuda" else cores()
+    with Progress(cost) as progress:
+        for work in works:
+            runner = Runner(work, current, device, work.jobs[0].precision, batch_size)
+            run_jobs(runner, work.jobs, progress, workers, current / "bench.log")
+
+
+def works_of(
+    baseline: Path, current: Path, level: int, data_dir: Path, device: torch.device
+) -> tuple[list[Work], list[Callable[[], None]]]:
+    """The baseline's jobs with the conditions of their rows; jobs that share these share the work.
+
+    Also what is to be called before level 1: each puts the weights of one job into `current`.
+    """
+    works: dict[tuple[object, ...], Work] = {}
+    plantings: list[Callable[[], None]] = []
+    for folder in run_folders(baseline):
+        rows = [row for row in read_rows(folder) if row.status == "ok" and row.metric == "accuracy" and repeatable(row)]
+        if not rows:
+            continue
+        record = read_job(folder)
+        planned, job = planned_again(folder, record, data_dir, device)
+        epochs = tuple(epoch for epoch in FILES if any(row.epoch == epoch for row in rows))
+        if level == 1:
+            require_weights(folder, epochs)
+            plantings.append(partial(plant, folder, record, current / job.run, job, planned.dataset, epochs))
+        elif job.start:
+            raise BadInput(f"{folder}: --level 2 cannot repeat a training that goes on from another's; use --level 1")
+        elif job.data != record.get("data"):
+            raise BadInput(f"the training images of {job.dataset} are not those of {folder}; {REMAKE}")
+        for n in sorted({row.n for row in rows}):
+            if n > len(planned.test):
+                raise BadInput(f"{folder}: n={n}, but {job.dataset} has {len(planned.test)} test images; {REMAKE}")
+            conditions = tuple(dict.fromkeys(condition_of(row, folder) for row in rows if row.n == n))
+            shared = (job.dataset, job.data, job.precision, n, epochs, conditions)
+            work = works.setdefault(shared, replace(planned, n=n, jobs=(), epochs=epochs, conditions=conditions))
+            works[shared] = replace(work, jobs=(*work.jobs, job))
+    return list(works.values()), plantings
+
+
+def planned_again(folder: Path, record: Record, data_dir: Path, device: torch.device) -> tuple[Work, Job]:
+    """The data and the job of a run folder, with the recipe of that name as it is now."""
+    path, budget = folder / "job.json", str(record.get("budget", ""))
+    lacking = [field for field in NEEDED if field not in record]
+    if lacking:
+        raise BadInput(f"{path} does not say what was trained ({', '.join(lacking)}); {REMAKE}")
+    request = Request(
+        methods=(record["name"],),
+        dataset=record["source"],
+        model=record["model"],
+        budget="paper" if budget.startswith("paper") else "quick",  # what else a budget sets is in the record
+        limit_train=record["images"],
+        train_eps=record["train_eps"],
+        settings=tuple(record["settings"]),
+        attacks=(),
+        seeds=(record["seed"],),
+        precision=record["precision"],
+        threads=record.get("threads", 1),
+    )
+    work = plan_work(request, data_dir, device)
+    try:
+        fields: Record = {name: tuple(v) if isinstance(v, list) else v for name, v in record["plan"].items()}
+        plan = Plan(**fields)
+    except TypeError as error:
+        raise BadInput(f"{path}: its plan is not one of this version ({error}); {REMAKE}") from error
+    return work, replace(work.jobs[-1], plan=plan, budget=budget)  # behind those that it trains on
+
+
+def require_weights(baseline: Path, epochs: tuple[str, ...]) -> None:
+    """BadInput where a file of weights is missing."""
+    for path in (baseline / FILES[epoch] for epoch in epochs):
+        if not path.exists():
+            raise BadInput(f"{path} is missing, and --level 1 judges stored weights; {REMAKE}")
+
+
+def plant(baseline: Path, record: Record, folder: Path, job: Job, dataset: Dataset, epochs: tuple[str, ...]) -> None:
+    """Put the baseline's weights where the job's would be, had it just been trained."""
+    for epoch in epochs:
+        path = baseline / FILES[epoch]
+        states = load_views(path, str(record.get("run")))
+        models = build_views(job.recipe, job.model, dataset, job.plan.ema > 0)
+        try:
+            for view, model in models.items():
+                model.load_state_dict(states[view])
+        except (KeyError, RuntimeError) as error:
+            raise BadInput(f"{path} does not fit {job.name} on {job.model} as they are now; {REMAKE}") from error
+        check_weights(path, models)
+        save_views(folder / FILES[epoch], models, job.run)
+    write_json(folder / "job.json", record | {"run": job.run})
+
+
+def condition_of(row: Row, folder: Path) -> Condition:
+    """The condition that a row was measured under. BadInput if that can no longer be had."""
+    if row.kind == "clean":
+        return Clean()
+    settings = json.loads(row.params or "{}")
+    grid = settings.pop("sweep", ())
+    settings.pop("package", None)
+    spec = AttackSpec(row.name, tuple(sorted(settings.items())))
+    assert row.eps is not None
+    threat = NORMS[row.norm](row.eps)
+    condition = Swept(spec, threat, tuple(grid)) if row.kind == "sweep" else Attacked(spec, threat)
+    params = condition.params if isinstance(condition, Swept) else spec.params
+    if params != row.params:
+        raise BadInput(f"{folder}: {row.name} was measured with {row.params}, here is {params}; {REMAKE}")
+    if gone := sorted(settings.keys() - dict(parse_attack(row.name).settings).keys()):
+        raise BadInput(f"{folder}: {row.name} no longer has the setting {gone[0]}; {REMAKE}")
+    return condition

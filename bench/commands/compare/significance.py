@@ -1,0 +1,134 @@
+"""From the cells of two results folders to which of them got worse."""
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+import numpy as np
+
+from bench.commands.compare.cells import Cell, Cells, labels
+from bench.core.errors import BadInput
+from bench.core.parsing import printable
+from bench.core.stats import exceeds, fewer, holm, lower, mcnemar
+
+ALPHA = 0.01  # chance of one false alarm in a whole comparison
+FLIPS = 0.005  # share of images that other fp32 kernels may flip: the protocol's own allowance
+SEEDS = 3  # trainings on each side from which their spread can be estimated
+
+TESTS = {
+    "flips": f"flips: the same weights. More images flipped, either way, than a share of {FLIPS:.1%} does by chance "
+    "(exact binomial test). Fewer broken images are a weaker attack, more are a baseline that promised too much.",
+    "seeds": f"seeds: new weights, {SEEDS} or more seeds on each side. Accuracy fell, both over the shared images "
+    "(exact McNemar test) and over the seeds (t-test).",
+    "images": f"images: new weights, fewer than {SEEDS} seeds on a side, which cannot separate the code from the luck "
+    "of a training. Accuracy fell so far that it would show even on other images each time (exact McNemar and Fisher "
+    "tests): that allows a training a luck of 2.9 points at 300 images and of 0.5 at 10,000.",
+}
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Test images that changed sides, in one seed."""
+
+    seed: int
+    lost: tuple[int, ...]  # right in the baseline alone
+    gained: tuple[int, ...]  # right now alone
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One cell of the baseline, or one over several seeds, beside its like of today."""
+
+    model: str
+    condition: str
+    before: float  # accuracies; means over seeds
+    after: float | None  # None: there is none
+    flips: tuple[Flips, ...] = ()
+    test: str = ""  # of TESTS
+    p: float | None = None  # Holm-corrected over all findings
+    problem: str = ""  # why this is a regression; empty if it is none
+
+    @property
+    def lost(self) -> int:
+        return sum(len(f.lost) for f in self.flips)
+
+    @property
+    def gained(self) -> int:
+        return sum(len(f.gained) for f in self.flips)
+
+
+def judge_cells(before: Cells, after: Cells) -> list[Finding]:
+    """A finding for every cell of the baseline that is a number, in its order. New cells of `after` are no matter.
+
+    Equal keys mean the same weights and images, so any flip is the evaluation's, and is tested as such. Else the
+    trainings differ, and the seeds of one configuration are judged together on whether accuracy fell.
+
+    Two trainings cannot tell what a training varies by, so no test of one seed against one is exact. Below three
+    seeds a fall must therefore be significant in the unpaired test as well: its allowance, the noise of drawing all
+    images anew, bounds the luck of a training that acts image by image, and is about what seeds are seen to vary by.
+    """
+    _comparable(before, after)
+    found: list[Finding] = []
+    retrained: dict[tuple[object, ...], list[tuple[str, Cell, Cell]]] = defaultdict(list)
+    numbers = {where: cell for where, cell in before.items() if not cell.failed}
+    if not numbers:
+        raise BadInput(f"all {len(before)} cells of the baseline failed; remake it")
+    for (where, old), label in zip(numbers.items(), labels(list(numbers.values())), strict=True):
+        new, model = after.get(where), f"{old.model} s{old.row.seed}"
+        if new is None or new.failed:
+            problem = printable(new.row.status) if new else "missing: the current results have no such cell"
+            found.append(Finding(model, label, float(old.bits.mean()), None, problem=problem))
+        elif new.row.key == old.row.key:
+            found.append(_finding(model, label, [(old, new)], "flips"))
+        else:
+            retrained[old.configuration].append((label, old, new))
+    for same in retrained.values():
+        pairs = [(old, new) for _, old, new in same]
+        label, model = same[0][0], pairs[0][0].model + " s" + ",".join(str(old.row.seed) for old, _ in pairs)
+        found.append(_finding(model, label, pairs, "seeds" if len(pairs) >= SEEDS else "images"))
+    return _corrected(found)
+
+
+def _comparable(before: Cells, after: Cells) -> None:
+    old, new = ({cell.row.protocol for cell in cells.values()} for cells in (before, after))
+    if len(old | new) > 1:
+        names = [" and ".join(map(str, sorted(protocols))) for protocols in (old, new)]
+        raise BadInput(f"the baseline has protocol {names[0]}, the current results {names[1]}; remake the older one")
+    for where in before.keys() & after.keys():
+        params = before[where].row.params, after[where].row.params
+        if params[0] != params[1]:  # the settings agree, so it is the package
+            raise BadInput(f"{before[where]}: measured with {params[0]}, now with {params[1]}; remake the baseline")
+
+
+def _finding(model: str, label: str, pairs: list[tuple[Cell, Cell]], test: str) -> Finding:
+    flips = tuple(Flips(old.row.seed, _where(old.bits & ~new.bits), _where(new.bits & ~old.bits)) for old, new in pairs)
+    before, after = ([float(cell.bits.mean()) for cell in side] for side in zip(*pairs, strict=True))
+    n = sum(len(old.bits) for old, _ in pairs)
+    lost, gained = sum(len(f.lost) for f in flips), sum(len(f.gained) for f in flips)
+    if test == "flips":
+        p = exceeds(lost + gained, n, FLIPS)
+    else:
+        right = [sum(int(cell.bits.sum()) for cell in side) for side in zip(*pairs, strict=True)]
+        luck = lower(before, after) if test == "seeds" else fewer(right[0], right[1], n)
+        p = max(mcnemar(lost, gained, "greater"), luck)
+    return Finding(model, label, fmean(before), fmean(after), flips, test, p)
+
+
+def _where(bits: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[int, ...]:
+    return tuple(int(i) for i in bits.nonzero()[0])
+
+
+def _corrected(found: list[Finding]) -> list[Finding]:
+    """With p-values of the family, and the problem where they are small."""
+    adjusted = iter(holm([f.p for f in found if f.p is not None]))
+    return [f if f.p is None else _decided(replace(f, p=next(adjusted))) for f in found]
+
+
+def _decided(f: Finding) -> Finding:
+    assert f.p is not None
+    assert f.after is not None
+    if f.p >= ALPHA:
+        return f
+    fall = f"{f.before:.1%} to {f.after:.1%}"
+    change = f"{f.lost + f.gained} images flipped, {fall}" if f.test == "flips" else f"accuracy fell, {fall}"
+    return replace(f, problem=f"{change} (p = {f.p:.1g})")

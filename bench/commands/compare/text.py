@@ -1,0 +1,110 @@
+"""A comparison on the terminal, as Markdown, and as JUnit XML."""
+
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from bench.commands.compare.significance import ALPHA, TESTS, Finding
+from bench.core.parsing import printable
+from bench.report import table_text as plain
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+COLUMNS = ["Model", "Condition", "Before", "After", "Lost", "Gained", "Test", "p", "Verdict"]
+LEFT = ("Model", "Condition", "Test", "Verdict")
+MOST = 100  # image ids that are listed
+
+
+def headline(found: list[Finding]) -> str:
+    worse = sum(bool(f.problem) for f in found)
+    return f"{worse} of {len(found)} cells regressed" if worse else f"no regression in {len(found)} cells"
+
+
+def terminal(found: list[Finding]) -> "Table":
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    # Text throughout: "PGD-20 [restarts=5]" would be read as markup
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.padding = (0, 1, 0, 0)
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column in LEFT else "right", overflow="fold")
+    for f in found:
+        table.add_row(*(Text(printable(cell), "bold red" if f.problem else "") for cell in _line(f)))
+    return table
+
+
+def notes(found: list[Finding]) -> list[str]:
+    """What is wrong, and what the tests are that were used."""
+    wrong = [f"{f.model}, {f.condition}: {f.problem}." for f in found if f.problem]
+    used = [text for test, text in TESTS.items() if any(f.test == test for f in found)]
+    return [*wrong, *used, f"p is Holm-corrected over all cells; a regression is p < {ALPHA}."]
+
+
+def flips(found: list[Finding]) -> list[str]:
+    """Every image that flipped, by cell."""
+    return [f"{f.model}, {f.condition}: {flipped(f)}" for f in found if flipped(f)]
+
+
+def flipped(f: Finding) -> str:
+    """The images that changed sides, by their place in the test set."""
+    parts = [
+        f"s{seed.seed} {word}: {_ids(ids)}."
+        for seed in f.flips
+        for word, ids in (("lost", seed.lost), ("gained", seed.gained))
+        if ids
+    ]
+    return " ".join(parts)
+
+
+def markdown(found: list[Finding], title: str) -> str:
+    """A summary for a pull request: the cells, what is wrong, every flipped image."""
+    lines = [COLUMNS, [":--" if column in LEFT else "--:" for column in COLUMNS], *(_line(f) for f in found)]
+    table = ["| " + " | ".join(plain.escape(cell) for cell in line) + " |" for line in lines]
+    images = [
+        "<details><summary>Flipped images</summary>",
+        "",
+        *(f"- {plain.escape(line)}" for line in flips(found)),
+        "",
+        "</details>",
+    ]
+    text = [
+        f"## {plain.escape(title)}: {headline(found)}",
+        "",
+        *table,
+        "",
+        *(f"- {plain.escape(note)}" for note in notes(found)),
+        "",
+        *images,
+        "",
+    ]
+    return "\n".join(text)
+
+
+def junit(found: list[Finding]) -> str:
+    """One test case a cell, as GitHub, GitLab and Jenkins read them."""
+    counts = {"tests": str(len(found)), "failures": str(sum(bool(f.problem) for f in found)), "errors": "0"}
+    suites = ElementTree.Element("testsuites", counts)
+    suite = ElementTree.SubElement(suites, "testsuite", {"name": "bench compare", "skipped": "0", **counts})
+    for f in found:
+        case = ElementTree.SubElement(suite, "testcase", {"classname": f.model, "name": f.condition, "time": "0"})
+        if f.problem:
+            failure = ElementTree.SubElement(case, "failure", {"type": "regression", "message": f.problem})
+            failure.text = flipped(f)
+    ElementTree.indent(suites)
+    text: bytes = ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True)
+    return text.decode() + "\n"
+
+
+def _line(f: Finding) -> list[str]:
+    after = "" if f.after is None else f"{f.after:.1%}"
+    counts = [str(f.lost), str(f.gained)] if f.test else ["", ""]
+    verdict = (f.problem if f.after is None else "regression") if f.problem else "ok"
+    p = "" if f.p is None else f"{f.p:.2g}"
+    return [f.model, f.condition, f"{f.before:.1%}", after, *counts, f.test, p, verdict]
+
+
+def _ids(ids: tuple[int, ...]) -> str:
+    more = f" and {len(ids) - MOST} more" if len(ids) > MOST else ""
+    return ", ".join(map(str, ids[:MOST])) + more

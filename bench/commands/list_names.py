@@ -1,0 +1,29 @@
+"""What the commands do, once their arguments are read."""
+
+from typing import Any
+
+from bench.attacks.spec import ATTACKS
+from bench.attacks.suites import SUITES
+from bench.core.foreign.plugins import load_plugins
+from bench.core.registry import Registry
+from bench.corruptions.corruption import CORRUPTIONS
+from bench.data.dataset import DATASETS
+from bench.data.lookup import READ_FROM_FOLDERS
+from bench.models.build import MODELS
+from bench.training.recipe import RECIPES
+
+
+def names(kind: str) -> list[str]:
+    """Every name of a kind, families by their pattern, and what may follow a name."""
+    load_plugins()
+    if kind == "suites":
+        return [f"{name}: {suite}" for name, suite in SUITES.items()]
+    registries: dict[str, Registry[Any]] = {
+        "methods": RECIPES,
+        "attacks": ATTACKS,
+        "corruptions": CORRUPTIONS,
+        "datasets": DATASETS,
+        "models": MODELS,
+    }
+    listed = [*registries[kind].listed(), *registries[kind].suffixes()]
+    return [*listed, *READ_FROM_FOLDERS] if kind == "datasets" else listed

@@ -1,0 +1,192 @@
+"""What RobustBench's users know: `benchmark(model, ...)`.
+
+Croce et al., "RobustBench: a standardized adversarial robustness benchmark", NeurIPS 2021, arXiv:2010.09670.
+"""
+
+import logging
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from bench.attacks.spec import parse_attack
+from bench.commands.model_info import Measured, model_info, read_model_info
+from bench.core.device import pick, prepare
+from bench.core.errors import BadInput
+from bench.core.files import expanded, write_json
+from bench.core.threat import NORMS
+from bench.corruptions.corruption import SEVERITIES
+from bench.data.dataset import Dataset, Images
+from bench.data.lookup import dataset as named
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.clean import Clean
+from bench.evaluation.corruption_conditions import damages
+from bench.evaluation.evaluator import outcomes
+from bench.evaluation.external.model_checks import doubts
+from bench.models.modes import set_eval
+from bench.report.audit.indicators import Doubt
+from bench.report.verdicts import doubts_by_board
+from bench.results.row import Row
+from bench.results.store import load, read_outcomes
+from bench.runner.grid import threats_of
+from bench.runner.request import Request
+
+THREATS = (*NORMS, "corruptions")
+CORRUPTIONS = ("imagenet-c",)  # the fifteen that RobustBench averages over
+BOARD_RADIUS = {("cifar10", "L2"): 0.5, ("imagenet", "L2"): 3.0}  # of its boards in a norm that is not the data set's
+PREPROCESSING = "Res256Crop224"  # RobustBench's name for how ImageNet is cut here
+
+log = logging.getLogger("bench")
+
+
+def benchmark(
+    model: nn.Module,
+    n_examples: int = 10_000,
+    dataset: str | Enum = "cifar10",
+    threat_model: str | Enum = "Linf",
+    to_disk: bool = False,
+    model_name: str | None = None,
+    data_dir: Path | str = Path("~/.cache/bench-data"),
+    device: torch.device | str | None = None,
+    batch_size: int = 128,
+    eps: float | None = None,
+    log_path: Path | str | None = None,
+    preprocessing: str | Callable[..., object] | None = None,
+) -> tuple[float, float]:
+    """Clean accuracy, and accuracy under the standard AutoAttack or over corruptions, as fractions.
+
+    RobustBench's call, whose words and their order these are.
+
+    model:         [0, 1] images to logits; it is moved to the device and judged in eval mode. Doubts about it are
+                   warnings. BadInput where it cannot be judged.
+    n_examples:    first test images; all of them where there are fewer.
+    threat_model:  Linf, L2 or corruptions: the mean over the fifteen of ImageNet-C at five severities.
+    to_disk:       write model_info/<data set>/<threat model>/<model_name>.json; what people wrote there is kept.
+    device:        None is the CPU.
+    batch_size:    speed only, never a number.
+    eps:           in pixels of [0, 1]; None is the data set's default radius, or that of RobustBench's board.
+    log_path:      file for what the evaluation says on its way, added to its end.
+    preprocessing: of ImageNet alone, and only as that is cut here already.
+    """
+    data_name, threat = _text(dataset), _text(threat_model)
+    _check(model, data_name, threat, n_examples, eps, preprocessing)
+    path = _place(data_name, threat, model_name) if to_disk else None
+    known = read_model_info(path) if path else {}
+    prepare()
+    where = expanded(data_dir)
+    data, place = named(data_name, where), pick(str(device or "cpu"))
+    reach = _radius(data, threat, eps)
+    test = data.load("test", where).to(place)
+    modes = {m: m.training for m in model.modules()}
+    try:
+        with _logged(log_path):
+            for doubt in doubts(set_eval(model.to(place)), data, test, attacked=reach is not None):
+                warnings.warn(doubt, stacklevel=2)
+            n = min(n_examples, len(test))
+            clean = float(outcomes(model, test, Clean(), n=n, batch_size=batch_size).right.mean())
+            log.info("Clean accuracy: %.2f%%", 100 * clean)
+            if reach is None:
+                robust, verdict = _under_corruptions(model, data, test, n, where, batch_size), "ok"
+            else:
+                under = Attacked(parse_attack("AutoAttack"), NORMS[threat](reach))
+                outcome = outcomes(model, test, under, n=n, batch_size=batch_size)
+                robust, verdict = float(outcome.right.mean()), outcome.verdict
+            log.info("Adversarial accuracy: %.2f%%", 100 * robust)
+    finally:
+        for m, mode in modes.items():
+            m.training = mode
+    if path:
+        name, kind = str(model_name), type(model).__name__
+        found = Measured(name, kind, data.name, reach, clean, robust, n, n < len(test), verdict)
+        write_json(path, model_info(found, known))
+    return clean, robust
+
+
+def doubts_of(results: Path, attacked: Row) -> list[Doubt]:
+    """What the audit says of a row's model under its threat, by all that a results folder knows of the model."""
+    assert attacked.eps is not None
+    known = load(results)
+    same = (known["kind"] == "clean") | (
+        (known["norm"] == attacked.norm) & ((known["eps"] - attacked.eps).abs() < 1e-7)
+    )
+    for column in ("run", "view", "epoch", "n"):
+        same &= known[column] == getattr(attacked, column)
+    return doubts_by_board(known[same], known, read_outcomes(results / attacked.run))
+
+
+def _text(name: str | Enum) -> str:
+    """RobustBench's enums stand for their text."""
+    return str(name.value if isinstance(name, Enum) else name)
+
+
+def _check(model: object, dataset: str, threat: str, n_examples: int, eps: float | None, preprocessing: object) -> None:
+    """BadInput for what cannot be judged, before anything is read."""
+    if isinstance(model, Sequence) or not isinstance(model, nn.Module):
+        raise BadInput(f"model is a {type(model).__name__}; give one torch.nn.Module")
+    if threat not in THREATS:
+        raise BadInput(f"threat_model {threat!r} is none of {', '.join(THREATS)}")
+    if n_examples < 1:
+        raise BadInput(f"n_examples={n_examples}: at least one image is needed")
+    if threat == "corruptions" and eps is not None:
+        raise BadInput(f"eps={eps:g} is of Linf and L2; corruptions have none, leave it out")
+    if preprocessing not in (None, PREPROCESSING):
+        cut = f"ImageNet is cut as by {PREPROCESSING}, other images are taken as they are"
+        raise BadInput(f"preprocessing {preprocessing!r}: {cut}; let the model's first layer do the rest")
+
+
+def _radius(data: Dataset, threat: str, eps: float | None) -> float | None:
+    """The radius of the ball; None under corruptions."""
+    if threat == "corruptions":
+        return None
+    if eps is None and type(data.threat) is NORMS[threat]:
+        return data.threat.eps
+    chosen = BOARD_RADIUS.get((data.name, threat)) if eps is None else eps
+    if chosen is None:
+        raise BadInput(f"threat_model {threat} on {data.name} has no default radius; give eps")
+    return threats_of(Request(eps=(chosen,), norm=threat), data)[0].eps
+
+
+def _place(dataset: str, threat: str, name: str | None) -> Path:
+    """Where RobustBench looks for the file of a model."""
+    if name is None or not re.fullmatch(r"\w[\w.+-]*", name):
+        raise BadInput(f"to_disk needs a model_name of letters, digits, _, ., + and -, and it is {name!r}")
+    if not re.fullmatch(r"\w[\w.+-]*", dataset):
+        raise BadInput(f"to_disk names a folder by the data set, and {dataset!r} cannot be one; leave it out")
+    return Path("model_info") / dataset / threat / f"{name}.json"
+
+
+def _under_corruptions(model: nn.Module, data: Dataset, test: Images, n: int, where: Path, batch_size: int) -> float:
+    """Mean accuracy over all corruptions and severities, from the published files where they are."""
+    found = []
+    for condition in damages(CORRUPTIONS, SEVERITIES, data, test, where):
+        found.append(float(outcomes(model, test, condition, n=n, batch_size=batch_size).right.mean()))
+        log.info("%s: %.2f%% accuracy", condition.caption.label, 100 * found[-1])
+    return sum(found) / len(found)
+
+
+@contextmanager
+def _logged(path: Path | str | None) -> Iterator[None]:
+    """Inside the block, what the evaluation and AutoAttack say goes to the end of a file."""
+    if path is None:
+        yield
+        return
+    try:
+        handler = logging.FileHandler(Path(path).expanduser(), encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"log_path {path} cannot be written ({error.strerror}); name another file") from error
+    loggers = {logger: logger.level for logger in (log, logging.getLogger("auto-attack"))}
+    try:
+        for logger in loggers:
+            logger.addHandler(handler)
+            logger.setLevel(logging.INFO)
+        yield
+    finally:
+        for logger, level in loggers.items():
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+        handler.close()

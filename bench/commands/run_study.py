@@ -1,0 +1,221 @@
+"""`bench run --study`: the requests that a study stands for, its price by item, and its page."""
+
+import logging
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from bench.core.device import pick
+from bench.core.errors import BadInput
+from bench.core.plan import LONG
+from bench.core.threat import REFERENCE_EPS
+from bench.corruptions.corruption import refusal
+from bench.data.dataset import Dataset
+from bench.data.lookup import dataset
+from bench.report.studies.page import page, write_page
+from bench.report.studies.scales import OTHER_RADIUS, PAPER, REFERENCE, length, spelled
+from bench.report.studies.setup import Part
+from bench.report.studies.study import STUDIES, Study
+from bench.runner.budgets import budget_name, budget_of, model_of
+from bench.runner.request import Request
+from bench.runner.run import Manner, carry_out
+
+log = logging.getLogger("bench")
+
+PLAIN = {"cnn": "resnet8"}  # what images are crafted on in the place of the paper's other network; else a cnn
+
+
+def run_study(name: str, request: Request, manner: Manner, only: tuple[str, str] | None = None) -> int:
+    """Carry out a study, or all of them, with the rest of the request as it is, and show what is read off the rows.
+
+    only: `table` or `figure`, and its number. 0, or 1 if a training or a cell failed or one of several studies cannot
+    be carried out; the others are.
+    """
+    names = [*STUDIES] if name == "all" else [name]
+    if any(STUDIES[each].paper for each in names) and (request.eps or request.norm):
+        raise BadInput(f"--study {name} attacks as printed, at each number's own radius; leave --eps and --norm out")
+    own_place = request.dataset != Request.dataset or request.model
+    if any(STUDIES[each].paper for each in names) and request.budget == "paper" and own_place:
+        raise BadInput(
+            f"--study {name} at --budget paper is of the papers' data sets and networks; leave --dataset and "
+            "--model out, or give another --budget"
+        )
+    failed, carry = 0, price_items if manner.dry_run else run_one
+    for each, study in chosen_studies(names, only).items():
+        try:
+            failed += carry(each, study, request, manner)
+        except BadInput as error:
+            if len(names) == 1:
+                raise
+            log.warning("%s is left out: %s", each, error)
+            failed += 1
+    return 1 if failed else 0
+
+
+def chosen_studies(names: list[str], only: tuple[str, str] | None) -> dict[str, Study]:
+    """The studies with the table or figure alone that is asked for, where they have it. BadInput where none has."""
+    found, refused = dict[str, Study](), dict[str, BadInput]()
+    for name in names:
+        try:
+            found[name] = STUDIES[name].chosen(*only) if only else STUDIES[name]
+        except BadInput as error:
+            refused[name] = error
+    if not found:
+        raise next(iter(refused.values()))
+    for name, reason in refused.items():
+        log.warning("%s is left out: %s", name, reason)
+    return found
+
+
+def run_one(name: str, study: Study, request: Request, manner: Manner) -> int:
+    """Carry out a study, or those of its items that were chosen, and show and write its page. How many cells failed."""
+    works, failed = carry_out(list(requests(name, study, request, manner)), manner)
+    if manner.shard.count == 1:
+        runs = {job.run for work in works for job in work.jobs}
+        print(page(name, manner.results, only=runs, n=works[0].n, chosen=study))
+        print(f"page: {write_page(name, manner.results, manner.reports)}")
+    return failed
+
+
+def price_items(name: str, study: Study, request: Request, manner: Manner) -> int:
+    """Print what each item of a study lacks, and what all of them do together. Always 0: nothing is done that fails.
+
+    BadInput where that can be said of none of them.
+    """
+    items = [study.of([item]) for item in study.items if item.parts]
+    parts = [*items, study] if len(items) > 1 else items
+    refusals = [reason for part in parts if (reason := tell_price(name, part, request, manner))]
+    if len(refusals) == len(parts):
+        raise refusals[-1]
+    return 0
+
+
+def tell_price(name: str, study: Study, request: Request, manner: Manner) -> BadInput | None:
+    """Print what a study of one item, or of them all, lacks, or why that cannot be said, which is returned."""
+    print(f"{name} {study.items[0].name if len(study.items) == 1 else 'all'}: ", end="", flush=True)
+    try:
+        carry_out(list(requests(name, study, request, manner)), manner)
+    except BadInput as error:
+        print(f"cannot be priced: {error}")
+        return error
+    return None
+
+
+def requests(name: str, study: Study, request: Request, manner: Manner) -> Iterator[Request]:
+    """One for each part. A model that others' images are crafted on is trained before its request is made."""
+    for part in possible_parts(name, study, request, manner):
+        yield asked(part, request, manner)
+
+
+def possible_parts(name: str, study: Study, request: Request, manner: Manner) -> Iterator[Part]:
+    """The parts of the chosen items that can be carried out here; what is left out is said, and why.
+
+    BadInput where that is all of them.
+    """
+    home = STUDIES[name].home
+    parts = dict.fromkeys(part for item in study.items for part in item.at(request.budget or "", request.dataset, home))
+    if not parts:
+        places = ", ".join(dict.fromkeys(part.where.dataset for part in study.parts if part.where))
+        raise BadInput(
+            f"{', '.join(item.name for item in study.items)} of {name}: of {places}, which {request.dataset} does not "
+            "stand in for; name another --dataset, or give --budget paper"
+        )
+    lacking = {where.dataset: why_not_there(where.dataset, manner) for where in {p.where for p in parts if p.where}}
+    reasons = {data: reason for data, reason in lacking.items() if reason}
+    there = [part for part in parts if not (part.where and part.where.dataset in reasons)]
+    if not there:
+        raise BadInput(next(iter(reasons.values())))
+    for data, reason in reasons.items():
+        log.warning("%s: what is of %s is left out: %s", name, data, reason)
+    for part in there:
+        yield from without_impossible(
+            name, part, dataset(part.where.dataset if part.where else request.dataset, manner.data_dir)
+        )
+
+
+def why_not_there(name: str, manner: Manner) -> str:
+    """Why the training images of a data set cannot be read; empty where they can, or are to be downloaded."""
+    try:
+        data = dataset(name, manner.data_dir)
+        if not (manner.download and data.fetch):
+            manner.shelf.size(data, "train")
+    except BadInput as error:
+        return str(error)
+    return ""
+
+
+def without_impossible(name: str, part: Part, data: Dataset) -> Iterator[Part]:
+    """The part without corruptions that need colours or more pixels than a data set has; nothing if none is left."""
+    reasons = {corruption: refusal(corruption, data.shape) for corruption in part.corruptions}
+    for reason in filter(None, reasons.values()):
+        log.warning("%s on %s: %s", name, data.name, reason.replace("; leave it out", ", so it is left out"))
+    possible = tuple(corruption for corruption, reason in reasons.items() if not reason)
+    if possible or not part.corruptions:
+        yield replace(part, corruptions=possible)
+
+
+def asked(part: Part, request: Request, manner: Manner) -> Request:
+    """A part as a request; at the scale of the paper it brings its own data set and network."""
+    where, changes = part.where, dict[str, Any]()
+    name = "" if where else request.dataset
+    if where:
+        if where.dataset in OTHER_RADIUS:
+            changes["train_eps"] = request.train_eps or REFERENCE_EPS
+        changes |= {"dataset": where.dataset, "model": where.model, "paper": where.paper}
+        changes |= {"epochs": where.epochs or request.epochs, "limit_train": where.images or request.limit_train}
+        changes |= {"settings": (*request.settings, "plan=long")} if where.plan else {}
+    changes |= {
+        "methods": part.methods,
+        "attacks": tuple(spelled(attack, None if part.sweep else part.eps, name) for attack in part.attacks),
+        "diagnostics": part.diagnostics,
+        "corruptions": part.corruptions,
+        "exhibits": (*request.exhibits, *part.exhibits),
+        "transfer": part.transfer,
+        "seeds": enough(request.seeds, part.seeds),
+    }
+    if part.sweep:
+        changes["sweep"] = tuple(length(eps, name) for eps in part.sweep)
+    elif part.attacks:
+        changes["eps"] = radii_of(part, request, name)
+    if part.longer:
+        changes |= twice_as_long(request, manner)
+    request = replace(request, **changes)
+    return replace(request, source=crafted_on(part, request, manner)) if part.crafter else request
+
+
+def radii_of(part: Part, request: Request, dataset_name: str) -> tuple[float, ...]:
+    """The part's radius on a data set, or where the user names radii, as many times these as it is of its paper's."""
+    if not request.eps:
+        return (length(part.eps, dataset_name),)
+    largest = 1.0 if request.norm != "L2" else math.inf
+    return tuple(min(eps * (part.eps / REFERENCE), largest) for eps in request.eps)
+
+
+def twice_as_long(request: Request, manner: Manner) -> dict[str, Any]:
+    """What makes a training twice as long, or at the scale of a paper as long as its longer plan."""
+    if request.budget == PAPER and request.epochs is None:
+        return {"settings": (*request.settings, LONG)}
+    data = dataset(request.dataset, manner.data_dir)
+    cuda = pick(manner.device).type == "cuda"
+    return {"epochs": 2 * (request.epochs or budget_of(budget_name(request, cuda), data).plan.epochs)}
+
+
+def enough(seeds: tuple[int, ...], least: int) -> tuple[int, ...]:
+    """The seeds, and where they are too few the first others."""
+    others = [seed for seed in range(least + len(seeds)) if seed not in seeds]
+    return (*seeds, *others[: max(0, least - len(seeds))])
+
+
+def crafted_on(part: Part, request: Request, manner: Manner) -> tuple[str, ...]:
+    """The folder of the Standard model that images are crafted on, trained if it is not there; none in a dry run."""
+    data = dataset(request.dataset, manner.data_dir)
+    cuda = pick(manner.device).type == "cuda"
+    own = model_of(request, budget_of(budget_name(request, cuda), data), data, cuda)
+    model = part.crafter if part.where else PLAIN.get(own, "cnn")
+    standard = replace(request, methods=("Standard",), model=model, attacks=(), transfer=False, eps=())
+    if manner.dry_run:
+        print(f"to craft images on, {model}: ", end="", flush=True)
+    (work,), _ = carry_out([standard], manner)
+    folders = [manner.results / job.run for job in work.jobs]
+    return () if manner.dry_run else tuple(map(str, folders))

@@ -1,0 +1,1 @@
+"""`bench show`: a recipe's page."""

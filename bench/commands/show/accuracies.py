@@ -1,0 +1,127 @@
+"""What papers print about a recipe, and what this bench measured of it: one line a trained model."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from bench.core.parsing import radius
+from bench.report.labels import columns
+from bench.report.verdicts import doubts_by_board
+from bench.results.store import load, read_outcomes
+
+MISSING = "\N{EN DASH}"
+CLEAN = ["clean", "clean_mean", "clean_std"]
+ATTACKED = ["robust_acc", "transfer_robust_acc", "robust_acc_reported", "robustness_score"]
+LINE = ["paper", "table", "dataset", "architecture", "method", "setting", "plan", "view"]
+UNSCREENED = {"AutoAttack", "AutoAttack standard"}  # that need no name below the heading AutoAttack
+RUN = ["dataset", "model", "run", "seed", "view", "epoch", "budget", "n"]
+
+
+class Line(NamedTuple):
+    """A trained model: what it is, and its accuracies in percent."""
+
+    head: str
+    detail: str
+    clean: str
+    attacked: str
+    autoattack: str
+    verdict: str = ""
+
+
+def printed_lines(rows: pd.DataFrame) -> list[Line]:
+    """The accuracies among rows of `bench.report.studies.printed.printed`, a line of a paper's table together."""
+    rows = rows[rows["metric"].isin([*CLEAN, *ATTACKED])]
+    transferred = rows["variant"].str.startswith("source=")
+    rows = rows.assign(setting=rows["variant"].mask(transferred, ""))
+    return [_printed(group) for _, group in rows.groupby(LINE, sort=False)]
+
+
+def unlisted(rows: pd.DataFrame) -> str:
+    """The printed numbers that are no accuracies, by name."""
+    rows = rows[~rows["metric"].isin([*CLEAN, *ATTACKED])]
+    return "; ".join(
+        f"{paper} {table}: {', '.join(group['metric'].unique())}"
+        for (paper, table), group in rows.groupby(["paper", "table"], sort=False)
+    )
+
+
+def _printed(rows: pd.DataFrame) -> Line:
+    first = rows.iloc[0]
+    paper = first["table"] if first["paper"] == "external" else f"{first['paper']} {first['table']}"
+    view = "" if first["view"] == "main" else f"view {first['view']}"
+    plan = f"{first['plan']} plan" if first["plan"] else ""
+    caveat = first["note"] if first["paper"] == "external" else ""
+    unit = "shares of the clean accuracy" if "robustness_score" in set(rows["metric"]) else ""
+    attacks = rows[rows["metric"].isin(ATTACKED)]
+    cells = [
+        (eps or "eps not printed", _attack(attack, source), value or MISSING)
+        for eps, attack, source, value in zip(
+            *(attacks[c] for c in ("epsilon", "attack", "source", "value")), strict=True
+        )
+    ]
+    return Line(
+        head=f"{paper}, {first['dataset']}, {first['architecture']}",
+        detail=", ".join(filter(None, [f"{first['method']} {first['setting']}".strip(), plan, view, unit, caveat])),
+        clean=" ± ".join(value or MISSING for value in rows.loc[rows["metric"].isin(CLEAN), "value"]),
+        **_split(cells),
+    )
+
+
+def _attack(attack: str, source: str) -> str:
+    return f"{attack} from {source}" if attack.endswith("transfer") else attack
+
+
+def measured_lines(recipe: str, results: Path) -> list[Line]:
+    """Every run of the recipe below a results folder, each view and epoch of it."""
+    known = load(results)
+    rows = known[(known["recipe"] == recipe) & (known["metric"] == "accuracy")]
+    rows = rows[rows["kind"].isin(["clean", "attack"])]
+    rows = rows.assign(column=columns(rows))
+    lines = []
+    for _, group in rows.groupby(RUN, sort=False):
+        doubts = doubts_by_board(group, known, read_outcomes(results / group["run"].iloc[0]))
+        lines.append(_measured(group, [f"{doubt.level}: {doubt.reason}" for doubt in doubts]))
+    return lines
+
+
+def _measured(rows: pd.DataFrame, doubts: Iterable[str]) -> Line:
+    first = rows.iloc[0]
+    attacks = rows[rows["kind"] == "attack"]
+    cells = [
+        (f"{norm} {radius(eps)}", f"{column} from {source}" if source else column, _percent(value))
+        for norm, eps, column, source, value in zip(
+            *(attacks[c] for c in ("norm", "eps", "column", "source", "value")), strict=True
+        )
+    ]
+    which = [text for text, usual in ((first["view"], "main"), (first["epoch"], "last")) if text != usual]
+    wrong = [text for text in [*rows["verdict"], *rows["status"], *doubts] if text not in ("", "ok")]
+    return Line(
+        head=", ".join([first["dataset"], first["model"], f"seed {first['seed']}", *which]),
+        detail=f"{first['budget']}, n={first['n']}",
+        clean=" ".join(map(_percent, rows.loc[rows["kind"] == "clean", "value"])),
+        verdict="; ".join(dict.fromkeys(wrong)) or "ok",
+        **_split(cells),
+    )
+
+
+def _percent(value: float) -> str:
+    return "failed" if pd.isna(value) else f"{100 * value:.1f}"
+
+
+def _split(cells: list[tuple[str, str, str]]) -> dict[str, str]:
+    """(strength, attack, value) as text: AutoAttack alone, and the others."""
+    best = [cell for cell in cells if cell[1].startswith("AutoAttack")]
+    names = {attack for _, attack, _ in best}
+    plain = len(names) == 1 and names <= UNSCREENED
+    shown = [(strength, "" if plain else attack, value) for strength, attack, value in best]
+    return {"attacked": _grouped(cell for cell in cells if cell not in best), "autoattack": _grouped(shown)}
+
+
+def _grouped(cells: Iterable[tuple[str, str, str]]) -> str:
+    """8/255: FGSM 58.7, PGD-20 50.8; 4/255: ..."""
+    strengths: dict[str, list[str]] = {}
+    for strength, attack, value in cells:
+        strengths.setdefault(strength, []).append(f"{attack} {value}".strip())
+    return "; ".join(f"{strength}: {', '.join(numbers)}" for strength, numbers in strengths.items())

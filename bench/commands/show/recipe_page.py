@@ -1,0 +1,144 @@
+"""A recipe's page on the terminal: paper, settings, source, cost, and the numbers printed and measured of it."""
+
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import torch
+from rich import box
+from rich.console import Console, RenderableType
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from bench.commands.show.accuracies import Line, measured_lines, printed_lines, unlisted
+from bench.commands.show.settings import location, own_classes, said, settings
+from bench.core.errors import BadInput
+from bench.core.foreign.plugins import load_plugins
+from bench.core.rng import seeded
+from bench.data.dataset import DATASETS, Images
+from bench.report.studies.papers.plans import in_lines
+from bench.report.studies.printed.numbers import printed
+from bench.runner.cost import step_passes
+from bench.training.recipe import RECIPES, Recipe
+
+
+def show(name: str, results: Path, console: Console) -> None:
+    """Print the page of a recipe; its runs are looked up below `results`. BadInput if no one recipe has this name."""
+    load_plugins()
+    if name == "all" or any(sign in name for sign in "*?,"):
+        raise BadInput(f"show takes one name, not {name!r}; `bench list methods` names them all")
+    recipe = RECIPES[name]
+    console.print(Text(name, "bold"))
+    sections = {
+        "Paper": paper(name, recipe),
+        "Settings": chain(setting_table(recipe), map(Text, in_lines(name))),
+        "Source": source(recipe),
+        "Cost": iter([Text(cost(recipe))]),
+        "Printed": published(name),
+        "Measured by this bench": measured(name, results),
+    }
+    for title, parts in sections.items():
+        console.print(Text(f"\n{title}", "bold cyan"))
+        for part in parts:
+            console.print(part, soft_wrap=isinstance(part, Text) and part.no_wrap)
+
+
+def paper(name: str, recipe: Recipe) -> Iterator[RenderableType]:
+    """What the files say that register the name and define its classes, then what the classes say."""
+    classes = own_classes(recipe)
+    for home in dict.fromkeys([*RECIPES.homes(name), *(cls.__module__ for cls in classes)]):
+        module = sys.modules[home]
+        yield Text.assemble((f"{location(module)}\n", "dim"), reflowed(inspect.getdoc(module) or "No citation."), "\n")
+    for cls in classes:
+        yield Text(f"{cls.__name__}: {reflowed(said(cls))}")
+
+
+def setting_table(recipe: Recipe) -> Iterator[RenderableType]:
+    """A line a field, as `--set` names it."""
+    found, table = settings(recipe), plain_table("Field", "Value", "Meaning")
+    table.columns[0].no_wrap = True  # a path is there to be copied
+    for setting in found:
+        table.add_row(*map(Text, setting))
+    yield table
+    if any("/255" in setting.value for setting in found):
+        yield Text("Lengths in pixels are meant for a radius of 8/255, and scale with the data set's own.", "dim")
+
+
+def source(recipe: Recipe) -> Iterator[RenderableType]:
+    """The code of each class, below the place where it is."""
+    for place, cls in enumerate(own_classes(recipe)):
+        lines, first = inspect.getsourcelines(cls)
+        yield Text("\n" * (place > 0) + f"{location(sys.modules[cls.__module__])}:{first}", "dim")
+        code = Syntax("", "python", theme="ansi_dark").highlight("".join(lines))
+        code.rstrip()
+        code.no_wrap = True  # a line of code is a line, however narrow the screen
+        yield code
+
+
+def cost(recipe: Recipe) -> str:
+    """Counted, beside what training on clean images takes."""
+    (forwards, backwards), usual = passes(recipe), passes(RECIPES["Standard"])
+    return (
+        f"{forwards:g} forward and {backwards:g} backward passes per image of a training step, counted; "
+        f"{(forwards + backwards) / sum(usual):.3g} times Standard's {usual[0]:g} and {usual[1]:g}."
+    )
+
+
+def passes(recipe: Recipe) -> tuple[float, float]:
+    """Forward and backward passes per image of a training step; random images cost as much as others."""
+    digits = DATASETS["digits"]
+    with seeded("show"):
+        x = torch.randint(256, (4, *digits.shape), dtype=torch.uint8)
+    return step_passes(recipe, digits, Images(x, torch.arange(4)))
+
+
+def published(name: str) -> Iterator[RenderableType]:
+    """The numbers of papers, READMEs and RobustBench."""
+    rows = printed()
+    rows = rows[rows["recipe"] == name]
+    if lines := printed_lines(rows):
+        yield line_table("Printed in", lines)
+    else:
+        yield Text("No accuracy of it is printed in the five papers.")
+    if lines and not any(line.autoattack for line in lines):
+        yield Text("No AutoAttack accuracy of it has been published that this bench knows of.", "dim")
+    if others := unlisted(rows):
+        yield Text(f"Also printed: {others}.", "dim")
+
+
+def measured(name: str, results: Path) -> Iterator[RenderableType]:
+    """The runs on disk, or how to make one."""
+    if lines := measured_lines(name, results):
+        yield line_table("Run", lines)
+    else:
+        where = "" if results == Path("results") else f" --results {results}"
+        yield Text(f"No run of it under {results}. This makes one:")
+        yield Text(f"bench run --methods {name}{where}", no_wrap=True)
+
+
+def line_table(title: str, lines: list[Line]) -> Table:
+    """Columns that no line fills are left out."""
+    heads = {"Clean": "clean", "Attacked": "attacked", "AutoAttack": "autoattack", "Verdict": "verdict"}
+    used = {head: field for head, field in heads.items() if any(getattr(line, field) for line in lines)}
+    table = plain_table(title, *used)
+    for line in lines:
+        what = Text.assemble(line.head, "\n", (textwrap.indent(line.detail, "  "), "dim"))
+        table.add_row(what, *(Text(getattr(line, field)) for field in used.values()))
+    return table
+
+
+def plain_table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def reflowed(text: str) -> str:
+    """Paragraphs as one line each, for the screen to break; lists and indented lines stay as they are."""
+    return re.sub(r"(?<!\n)\n(?![\s*-])", " ", text)

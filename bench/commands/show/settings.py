@@ -1,0 +1,80 @@
+"""What a recipe is set to, and the code it runs: read from the value itself and from the source of its classes."""
+
+import ast
+import inspect
+import io
+import textwrap
+import tokenize
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+from bench.core.threat import Pixels
+
+
+class Setting(NamedTuple):
+    path: str  # as in `--set recipe.PATH=...`
+    value: str
+    meaning: str
+
+
+def settings(value: Any, path: str = "") -> list[Setting]:
+    """Every field of a frozen dataclass, those of the dataclasses inside it after the field that holds them."""
+    hints, notes = get_type_hints(type(value), include_extras=True), comments(type(value))
+    found = []
+    for f in fields(value):
+        inner = getattr(value, f.name)
+        if is_dataclass(inner):
+            summary = said(type(inner)).partition("\n")[0]
+            found.append(Setting(path + f.name, type(inner).__name__, notes[f.name] or summary))
+            found += settings(inner, f"{path}{f.name}.")
+        else:
+            hint = hints[f.name]
+            choices = " | ".join(map(str, get_args(hint))) if get_origin(hint) is Literal else ""
+            found.append(Setting(path + f.name, written(inner, hint), notes[f.name] or choices))
+    return found
+
+
+def written(value: object, hint: object) -> str:
+    """A plain value, a length in pixel units also in steps of 1/255."""
+    if isinstance(value, tuple):
+        inner = Pixels if Pixels in get_args(hint) else None
+        return ",".join(written(part, inner) for part in value)
+    if isinstance(value, float):
+        return f"{value:.6g} ({255 * value:.4g}/255)" if hint == Pixels else repr(value)
+    return str(value)
+
+
+def comments(kind: type) -> dict[str, str]:
+    """By field, the comment after it in the source of the class that declares it; empty where there is none."""
+    notes: dict[str, str] = {}
+    for home in reversed([cls for cls in kind.__mro__ if is_dataclass(cls)]):
+        source = textwrap.dedent(inspect.getsource(home))
+        tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+        said = {token.end[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+        declared = ast.parse(source).body[0]
+        for node in ast.iter_child_nodes(declared):
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                notes[node.target.id] = said.get(node.end_lineno or node.lineno, "")
+    return notes
+
+
+def said(kind: type) -> str:
+    """What a class says of itself; a dataclass without a docstring is given one that only repeats its fields."""
+    text = inspect.getdoc(kind) or ""
+    return "" if text.startswith(f"{kind.__name__}(") else text
+
+
+def own_classes(value: Any) -> list[type]:
+    """Class of a recipe and of the values inside it, outermost first, without the vocabulary of bench itself."""
+    inner = [getattr(value, f.name) for f in fields(value)]
+    inside = [cls for part in inner if is_dataclass(part) for cls in own_classes(part)]
+    here = [] if type(value).__module__.startswith("bench.") else [type(value)]
+    return list(dict.fromkeys([*here, *inside]))
+
+
+def location(module: ModuleType) -> str:
+    """Where a module's file lies, from the folder that its package is in."""
+    path = Path(inspect.getfile(module))
+    return "/".join(path.parts[-module.__name__.count(".") - 1 - (path.stem == "__init__") :])

@@ -1,0 +1,112 @@
+"""What `bench speed` measures: each part a contest on one model."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.attacks.search import places
+from bench.attacks.spec import parse_attack
+from bench.commands.speed import peers
+from bench.commands.speed.corruptions import corruptions
+from bench.commands.speed.epochs import race_epochs, race_epochs_in_bf16
+from bench.commands.speed.race import Contest, Contestant, Found, frozen_name
+from bench.commands.speed.reports import report
+from bench.commands.speed.subject import Subject
+from bench.commands.speed.table import Line
+from bench.core.passes import counting
+from bench.core.registrable import a_function_of
+from bench.core.registry import Registry
+from bench.core.rng import image_stream
+from bench.core.threat import L2
+from bench.data.loader import to_float
+from bench.models.bn_folding import attackable
+from bench.models.freeze import frozen
+
+BLOCK = 128  # of AutoAttack
+AUTOATTACK = ("AutoAttack", "AutoAttack.screened")
+CW = f"CW-L2[c={peers.CW_C},kappa=0,rate={peers.CW_RATE},searches=1,steps={peers.CW_STEPS}]"
+
+
+@dataclass(frozen=True)
+class Modelless:
+    """A part that needs no model. lines: of so many repeats on a device."""
+
+    lines: Callable[[int, torch.device], Iterator[Line]]
+
+
+def check_part(name: str, item: object) -> str:
+    """What keeps an item from being a part."""
+    return "" if isinstance(item, Modelless) else a_function_of("subject")(name, item)
+
+
+PARTS: Registry[Callable[[Subject], Contest] | Modelless] = Registry("part", check_part, folder="bench.commands.speed")
+
+
+def pgd(subject: Subject) -> Contest:
+    runners: dict[str, Contestant | None] = {"PGD-20": subject.ours("PGD-20")}
+    for name, peer in peers.PGD.items():
+        runners[name] = subject.theirs(name, peer)
+        runners[frozen_name(name)] = subject.theirs(name, peer, without_weights=True)
+    return Contest(runners, tuple(("PGD-20", name) for name in peers.PGD))
+
+
+def bf16(subject: Subject) -> Contest:
+    runners = {"PGD-20, bf16 search": subject.ours("PGD-20", precision="bf16"), "fp32": subject.ours("PGD-20")}
+    return Contest(runners, (("PGD-20, bf16 search", "fp32"),), torch.bfloat16)
+
+
+def cw(subject: Subject) -> Contest:
+    name, peer = "torchattacks", peers.carlini_wagner
+    theirs = {name: subject.theirs(name, peer), frozen_name(name): subject.theirs(name, peer, without_weights=True)}
+    return Contest({"CW-L2": subject.ours(CW, L2(np.inf)), **theirs}, (("CW-L2", name),))
+
+
+def autoattack(subject: Subject) -> Contest:
+    official, screened = AUTOATTACK
+    return Contest(
+        {
+            official: subject.ours(official),
+            screened: subject.ours(screened),
+            "pyautoattack": subject.theirs("pyautoattack", peers.pyautoattack, BLOCK),
+        },
+        ((official, "pyautoattack"), (screened, official)),
+    )
+
+
+def overhead(subject: Subject) -> Contest:
+    """The search of PGD-20, and the passes alone that it makes."""
+    images, attack, batches = subject.test.first(subject.n), parse_attack("PGD-20"), list[Tensor]()
+    x, y = to_float(images.x), images.y
+    with frozen(subject.model):
+        copy = attackable(subject.model, x[:64])
+
+    def search() -> Found:
+        with places(subject.batch_size), image_stream(range(len(x)), "attack", 0), counting(copy) as passes:
+            attack(copy, x, y, subject.threat)
+        return Found(None, None, passes.forwards, passes.backwards)
+
+    handle = copy.register_forward_pre_hook(lambda model, inputs: batches.append(inputs[0].detach().clone()))
+    search()
+    handle.remove()
+
+    def alone() -> Found:
+        for batch in batches:
+            z = batch.requires_grad_()
+            torch.autograd.grad(copy(z).sum(), z)
+        return Found()
+
+    return Contest({"engine, PGD-20": search, "its passes alone": alone}, (("engine, PGD-20", "its passes alone"),))
+
+
+PARTS.add("PGD-20", pgd)
+PARTS.add("bf16", bf16)
+PARTS.add("CW-L2", cw)
+PARTS.add("AutoAttack", autoattack)
+PARTS.add("overhead", overhead)
+PARTS.add("training", race_epochs)
+PARTS.add("training.bf16", race_epochs_in_bf16)
+PARTS.add("corruptions", Modelless(corruptions))
+PARTS.add("report", Modelless(report))

@@ -1,0 +1,85 @@
+"""Parts of `bench speed` where one search serves several numbers, against a search for each."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from bench.attacks.spec import parse_attack
+from bench.commands.speed import peers
+from bench.commands.speed.parts import PARTS
+from bench.commands.speed.race import Contest, Contestant, Found
+from bench.commands.speed.subject import Subject
+from bench.core.threat import Linf
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.sweep import swept
+from bench.evaluation.evaluator import outcomes, side_by_side
+
+RADII, LENGTHS = 8, (100, 20, 10)
+LOOPS = "plain loops"
+
+
+def loops(subject: Subject, runs: list[tuple[Linf, int]]) -> Contestant:
+    """A plain loop for each radius and number of steps; the outcomes of all, one after the other."""
+    each = [replace(subject, threat=ball).theirs(LOOPS, partial(peers.plain, steps=steps)) for ball, steps in runs]
+
+    def run() -> Found:
+        rights = [found.right for one in each if one for found in [one()]]
+        return Found(np.concatenate([right for right in rights if right is not None]))
+
+    return run
+
+
+def ours(subject: Subject, conditions: list[Attacked], seed: int = 0) -> Contestant:
+    """A run for each condition; the outcomes of all, one after the other."""
+    manner: dict[str, Any] = {"n": subject.n, "batch_size": subject.batch_size, "seed": seed}
+
+    def run() -> Found:
+        found = [outcomes(subject.model, subject.test, condition, **manner) for condition in conditions]
+        right = np.concatenate([outcome.right for outcome in found])
+        return Found(right, None, sum(o.forwards for o in found), sum(o.backwards for o in found))
+
+    return run
+
+
+def sweep(subject: Subject) -> Contest:
+    """Radii up to the data set's own; the noise of two plain runs is what a sweep's outcomes may differ by."""
+    attack = parse_attack("PGD-20")
+    balls = [replace(subject.threat, eps=subject.threat.eps * part / RADII) for part in range(1, RADII + 1)]
+    conditions = [Attacked(attack, ball) for ball in balls]
+
+    def bisected() -> Found:
+        curve = swept(attack, balls)
+        found = outcomes(subject.model, subject.test, curve[0], n=subject.n, batch_size=subject.batch_size)
+        right = np.concatenate([reading.withstood(np.array(found.values)) for reading in curve[1 : RADII + 1]])
+        return Found(right, None, found.forwards, found.backwards)
+
+    runners = {
+        f"sweep of {RADII} radii": bisected,
+        "a run for each": ours(subject, conditions),
+        "the same, other draws": ours(subject, conditions, seed=1),
+        LOOPS: loops(subject, [(ball, peers.STEPS) for ball in balls]),
+    }
+    names = list(runners)
+    return Contest(runners, ((names[0], LOOPS), (names[0], names[1]), (names[2], names[1])))
+
+
+def trajectory(subject: Subject) -> Contest:
+    conditions = [Attacked(parse_attack(f"PGD-{steps}"), subject.threat) for steps in LENGTHS]
+
+    def together() -> Found:
+        found = side_by_side(subject.model, subject.test, conditions, n=subject.n, batch_size=subject.batch_size)
+        return Found(np.concatenate([o.right for o in found]), None, found[0].forwards, found[0].backwards)
+
+    runners = {
+        f"PGD-{', '.join(map(str, LENGTHS))} together": together,
+        "a run for each": ours(subject, conditions),
+        LOOPS: loops(subject, [(subject.threat, steps) for steps in LENGTHS]),
+    }
+    name = next(iter(runners))
+    return Contest(runners, ((name, LOOPS), (name, "a run for each")))
+
+
+PARTS.add("sweep", sweep)
+PARTS.add("trajectory", trajectory)

@@ -1,0 +1,157 @@
+"""`bench speed`: models, contests, table."""
+
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from bench.commands.speed.parts import PARTS, Modelless
+from bench.commands.speed.race import Contest, flops, frozen_name, peak, race
+from bench.commands.speed.subject import Subject
+from bench.commands.speed.table import LEFT, Line, compare, display, frame
+from bench.core.device import describe, pick, prepare
+from bench.core.errors import BadInput, Failed
+from bench.core.files import write_atomically
+from bench.core.foreign.plugins import load_plugins
+from bench.core.processes import cores
+from bench.core.threat import Linf
+from bench.data.cache import Shelf
+from bench.data.dataset import Dataset
+from bench.data.loader import to_float
+from bench.data.lookup import dataset
+from bench.evaluation.external.load import load_model
+from bench.evaluation.external.model_checks import doubts
+from bench.evaluation.external.spec import parse_spec
+from bench.report import table_text as plain
+from bench.runner.grid import test_images
+from bench.runner.job_runner import Runner
+from bench.runner.request import Request
+from bench.runner.run import Manner, carry_out, check_folders
+from bench.training.run_folder import failure
+
+ROOM = ("Model", "Seconds", "Theirs", "Range", "Passes", "Floor %", "Note")  # what the terminal has no room for
+NOTE = (
+    "Ratio: seconds of theirs / ours, median of paired repeats, all in one process with the same threads and settings "
+    "(glibc keeps freed memory, for all alike) and the same images; judging included; peers get the model as training "
+    "leaves it, with weights that take gradients; Frozen: the same ratio where they take none. Imports and a first "
+    "call are over before the clock starts. Right: images that are right after the attack, ours under any iterate. "
+    "Weaker, stronger: images that only theirs, only ours breaks. Passes: gradients per image. "
+    "Floor: the least that our passes could take at the peak of a matrix product, as a share of our seconds."
+)
+
+Named = tuple[str, torch.nn.Module]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The options of `bench speed`."""
+
+    dataset: str
+    model: str | None
+    methods: tuple[str, ...]
+    of: tuple[str, ...]  # SPECs of models, in the place of methods
+    limit: int
+    parts: tuple[str, ...]
+    repeats: int
+    data_dir: Path
+    device: str
+    batch_size: int
+    results: Path
+    reports: Path
+
+
+def measure_speed(terms: Terms) -> int:
+    """Race on every model, show the table and write it below reports/speed. 0; BadInput before anything is trained."""
+    load_plugins()
+    prepare()
+    check_folders(terms.results, terms.reports)
+    device, parts = pick(terms.device), PARTS.select(list(terms.parts))
+    console, lines = Console(file=sys.stderr), list[Line]()
+    for line in measured(terms, device, parts):
+        lines.append(line)
+        told = f"{line.ours} on {line.model} against {line.peer}: {line.ratio:.2f}"
+        console.print(told, highlight=False, markup=False)
+    attacked = any(not isinstance(PARTS[part], Modelless) for part in parts)
+    images = f"{terms.dataset}, first {terms.limit} test images, " if attacked else ""
+    title = f"{images}{terms.repeats} repeats, {machine(device)}"
+    text = f"# Speed\n\n{title}\n\n{plain.markdown(display(lines), LEFT)}\n{NOTE}\n"
+    rows, folder = plain.csv(frame(lines)), terms.reports / "speed"
+    write_atomically(folder / "speed.md", lambda file: file.write(text.encode()))
+    write_atomically(folder / "speed.csv", lambda file: file.write(rows.encode()))
+    for model, shown in display(lines).groupby("Model", sort=False):
+        Console().print(plain.terminal(shown.drop(columns=[*ROOM]), LEFT, f"{model}: {title}"))
+    print(f"{NOTE}\ntable: {folder / 'speed.md'}")
+    return 0
+
+
+def measured(terms: Terms, device: torch.device, parts: list[str]) -> Iterator[Line]:
+    """Every part on every model, and then those that need none."""
+    raced, others = dict[str, Callable[[Subject], Contest]](), list[Modelless]()
+    for name in parts:
+        part = PARTS[name]
+        if isinstance(part, Modelless):
+            others.append(part)
+        else:
+            raced[name] = part
+    for subject in subjects(terms, device) if raced else ():
+        torch.set_num_threads(cores())  # training may have had fewer
+        for race_of in raced.values():
+            yield from contest(subject, race_of(subject), terms.repeats, device)
+    torch.set_num_threads(cores())
+    for part in others:
+        yield from part.lines(terms.repeats, device)
+
+
+def contest(subject: Subject, race_of: Contest, repeats: int, device: torch.device) -> list[Line]:
+    """A line for each pair of a part; none where the device is not raced on."""
+    if not race_of.pairs:
+        return []
+    runs = race(race_of.runners, repeats, device)
+    images = to_float(subject.test.x[: min(subject.n, subject.batch_size)])
+    rate = peak(device, race_of.precision) / flops(subject.model, images)
+    return [
+        compare((ours, peer), subject.name, subject.n, runs[ours], runs.get(peer), rate, runs.get(frozen_name(peer)))
+        for ours, peer in race_of.pairs
+    ]
+
+
+def subjects(terms: Terms, device: torch.device) -> Iterator[Subject]:
+    """The models to attack; those of methods are trained at the quick budget unless the results folder has them."""
+    data = dataset(terms.dataset, terms.data_dir)
+    if not isinstance(data.threat, Linf):
+        raise BadInput(f"peers are compared in Linf, and {data.name} has {data.threat}; name another --dataset")
+    request = Request(terms.methods, terms.dataset, terms.model, budget="quick", attacks=(), limit=terms.limit)
+    test, n = test_images(request, data, data.quick, Shelf(terms.data_dir))
+    found = loaded(terms, data, device) if terms.of else trained(request, terms, device)
+    for name, net in found:
+        if wrong := doubts(net, data, test.to(device), attacked=True):
+            raise BadInput(f"{name}: {'; '.join(wrong)}")
+        yield Subject(
+            name, net, test.to(device), n, data.threat, terms.batch_size, data.num_classes, data.pad, data.flip
+        )
+
+
+def loaded(terms: Terms, data: Dataset, device: torch.device) -> list[Named]:
+    sources = {spec: parse_spec(spec) for spec in terms.of}
+    return [(source.name, load_model(spec, data, device, data_dir=terms.data_dir)) for spec, source in sources.items()]
+
+
+def trained(request: Request, terms: Terms, device: torch.device) -> list[Named]:
+    manner = Manner(terms.data_dir, terms.results, terms.reports, terms.device, terms.batch_size)
+    (work,), _ = carry_out([request], manner)
+    runner, found = Runner(work, terms.results, device, work.precision, terms.batch_size), list[Named]()
+    for job in work.jobs:
+        if reason := failure(terms.results / job.run):
+            raise Failed(f"there is no {job.name} to attack, its training failed: {reason}")
+        found.append((f"{job.name} {job.model}", runner.load(job, terms.results / job.run)["last", "main"]))
+    return found
+
+
+def machine(device: torch.device) -> str:
+    """What the times were taken on."""
+    where = platform.machine() if device.type == "cpu" else describe(device)
+    return f"{where}, {torch.get_num_threads()} threads, torch {torch.__version__}"

@@ -1,0 +1,84 @@
+"""A model under attack, and what each contestant of a race does to it."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from bench.attacks.spec import parse_attack
+from bench.commands.speed import peers
+from bench.commands.speed.race import Contestant, Found
+from bench.core.rng import seeded
+from bench.core.threat import L2, Linf
+from bench.data.dataset import Images
+from bench.data.loader import to_float
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.evaluator import outcomes
+from bench.evaluation.target import judge
+from bench.models.freeze import frozen
+
+WARM_UP = 2  # images that a peer attacks before the race, so that its imports and first calls are over
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model, and the test images that it is attacked on."""
+
+    name: str
+    model: nn.Module
+    test: Images  # in test order, all of it, so that blocks are whole; on the model's device
+    n: int
+    threat: Linf
+    batch_size: int
+    classes: int
+    pad: int = 0  # what the data set does to training images
+    flip: bool = False
+
+    def ours(self, attack: str, threat: Linf | L2 | None = None, precision: str = "fp32") -> Contestant:
+        """The evaluator under an attack."""
+        condition = Attacked(parse_attack(attack), threat or self.threat)
+
+        def run() -> Found:
+            outcome = outcomes(
+                self.model, self.test, condition, n=self.n, precision=precision, batch_size=self.batch_size
+            )
+            distances = np.array(outcome.values) if condition.attack.minimal else None
+            return Found(outcome.right, distances, outcome.forwards, outcome.backwards)
+
+        return run
+
+    def theirs(
+        self, name: str, peer: peers.Peer, block: int | None = None, without_weights: bool = False
+    ) -> Contestant | None:
+        """Another package's attack, judged by a forward pass; None if it is not installed.
+
+        block: images that are attacked together whatever the number asked for; they take too long to warm up on.
+        without_weights: the weights take no gradients, which users of the package seldom see to.
+        """
+        if not peers.installed(name):
+            return None
+        held = frozen if without_weights else nullcontext
+        seen = self.test.first(-(-self.n // (block or 1)) * (block or 1))
+        x, y = to_float(seen.x), seen.y
+
+        if block is None:
+            peer(self.model, x[:WARM_UP], y[:WARM_UP], self.threat)
+        else:
+            peers.module(name)
+
+        def run() -> Found:
+            size, made = block or self.batch_size, []
+            for start in range(0, len(x), size):
+                with (
+                    seeded("block", start, 0),
+                    held(self.model),
+                ):  # what the evaluator seeds a block of its first seed by
+                    made.append(peer(self.model, x[start : start + size], y[start : start + size], self.threat))
+            x_adv = torch.cat(made)[: self.n]
+            right = judge(self.model, x_adv, y[: self.n], self.batch_size).cpu().numpy()
+            far = torch.linalg.vector_norm((x_adv - x[: self.n]).flatten(1), dim=1).cpu().numpy()
+            return Found(right, np.where(right, np.inf, far).astype(np.float64))
+
+        return run

@@ -1,0 +1,123 @@
+"""One comparison in numbers, and the table of them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from statistics import median
+
+import numpy as np
+import pandas as pd
+
+from bench.commands.speed.race import Found, Run
+
+NAN, MISSING = math.nan, "\N{EN DASH}"
+LEFT = ("Ours", "Model", "Against", "Note")
+
+
+@dataclass(frozen=True)
+class Line:
+    """Ours and a peer on one model. NaN: not measured."""
+
+    ours: str
+    model: str
+    peer: str
+    n: int
+    seconds: float  # of ours, median over the repeats
+    accuracy: float  # fraction of images right under our attack
+    backwards: float  # gradient passes of ours per image
+    floor: float  # least seconds that the passes of ours take at the peak rate / seconds of ours
+    peer_seconds: float = NAN
+    ratio: float = NAN  # seconds of the peer / ours, median over the repeats
+    ratio_low: float = NAN
+    ratio_high: float = NAN
+    peer_accuracy: float = NAN
+    weaker: float = NAN  # images that the peer breaks and ours does not; of several runs, at any of them
+    stronger: float = NAN
+    note: str = ""
+    frozen_ratio: float = NAN  # as `ratio`, where the weights of the peer's model take no gradients
+
+
+def compare(
+    names: tuple[str, str], model: str, n: int, ours: Run, theirs: Run | None, rate: float, frozen: Run | None = None
+) -> Line:
+    """names: of ours and of the peer. theirs: None if that is not installed. rate: forward passes a second at peak.
+
+    frozen: the peer on a model whose weights take no gradients, where that was raced too.
+    """
+    found, seconds = ours.found, median(ours.seconds)
+    line = Line(
+        ours=names[0],
+        model=model,
+        peer=names[1],
+        n=n,
+        seconds=seconds,
+        accuracy=NAN if found.right is None else float(found.right.mean()),
+        backwards=found.backwards / n,
+        floor=(found.forwards + found.backwards) / rate / seconds,
+    )
+    if theirs is None:
+        return replace(line, note="not installed")
+    ratios = ratios_of(ours, theirs)
+    line = replace(
+        line,
+        peer_seconds=median(theirs.seconds),
+        ratio=median(ratios),
+        ratio_low=min(ratios),
+        ratio_high=max(ratios),
+        frozen_ratio=NAN if frozen is None else median(ratios_of(ours, frozen)),
+        note=distances(found, theirs.found),
+    )
+    right, other = found.right, theirs.found.right
+    if right is None or other is None:
+        return line
+    weaker, stronger = float((right & ~other).sum()), float((other & ~right).sum())
+    return replace(line, peer_accuracy=float(other.mean()), weaker=weaker, stronger=stronger)
+
+
+def ratios_of(ours: Run, theirs: Run) -> list[float]:
+    """Seconds of theirs / ours, of each repeat."""
+    return [peer / us for us, peer in zip(ours.seconds, theirs.seconds, strict=True)]
+
+
+def distances(ours: Found, theirs: Found) -> str:
+    """How far off the images are that both had to break and did, of attacks that look for the nearest."""
+    if ours.distances is None or theirs.distances is None:
+        return ""
+    both = (ours.distances > 0) & np.isfinite(ours.distances) & np.isfinite(theirs.distances)
+    if not both.any():
+        return "both broke none"
+    us, them = (found[both].mean() for found in (ours.distances, theirs.distances))
+    return f"mean distance {us:.4f} against {them:.4f} on {both.sum()} images that both broke"
+
+
+def frame(lines: Sequence[Line]) -> pd.DataFrame:
+    """A row a line, unrounded."""
+    return pd.DataFrame([asdict(line) for line in lines])
+
+
+def display(lines: Sequence[Line]) -> pd.DataFrame:
+    """The same as text, for readers."""
+    return pd.DataFrame(
+        {
+            "Ours": line.ours,
+            "Model": line.model,
+            "Against": line.peer,
+            "Seconds": said(line.seconds, ".3g"),
+            "Theirs": said(line.peer_seconds, ".3g"),
+            "Ratio": said(line.ratio, ".2f"),
+            "Frozen": said(line.frozen_ratio, ".2f"),
+            "Range": f"{line.ratio_low:.2f}{MISSING}{line.ratio_high:.2f}" if line.ratio > 0 else MISSING,
+            "Right %": said(100 * line.accuracy, ".1f"),
+            "Theirs %": said(100 * line.peer_accuracy, ".1f"),
+            "Weaker": said(line.weaker, ".0f"),
+            "Stronger": said(line.stronger, ".0f"),
+            "Passes": said(line.backwards, ".1f"),
+            "Floor %": said(100 * line.floor, ".0f"),
+            "Note": line.note,
+        }
+        for line in lines
+    )
+
+
+def said(value: float, how: str) -> str:
+    return MISSING if math.isnan(value) else format(value, how)

@@ -1,0 +1,1 @@
+"""`bench verify`: stored adversarial images, checked again."""

@@ -1,0 +1,128 @@
+"""What a file of adversarial images says, and what the rows and bits beside it say of the same cell."""
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.core.errors import BadInput
+from bench.core.files import Bits, is_name, is_run, parse_json
+from bench.core.parsing import printable
+from bench.evaluation.adversarial_set import About, Album, read_album
+from bench.results.row import Row
+from bench.results.shards import WHOLE, Shard
+from bench.results.store import read_job, read_run
+from bench.runner.shard_results import album_path, read_parts
+from bench.training.run_folder import status
+
+SAID = {"name": "attack", "params": "params", "norm": "norm", "eps": "eps"}  # column of a row: word of a file
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The images of one cell, or of a shard of it, and the records beside them."""
+
+    path: Path
+    album: Album
+    about: About
+    job: dict[str, object]  # job.json; empty outside a run folder
+    shard: Shard
+    ids: range  # the images that were attacked: of the whole, or of the shard
+    rows: tuple[Row, ...]  # of its key
+    recorded: range  # the images that these rows and the bits are of
+    bits: Bits | None  # None where there are none of its key
+
+    @cached_property
+    def kept(self) -> NDArray[np.int64]:
+        """The images that it holds, (M,) in the test set."""
+        return np.concatenate([part.ids for part in self.album.stored.values()] or [np.zeros(0, np.int64)])
+
+    @property
+    def last(self) -> bool:
+        """Whether the attack's last iterate alone was scored, whatever the model says of the clean image."""
+        return bool(json.loads(self.about["params"]).get("last"))
+
+    @property
+    def fits(self) -> bool:
+        """Whether it holds images of its shard, each once, and goes as far as that does."""
+        once = len(np.unique(self.kept)) == len(self.kept)
+        return once and bool(np.isin(self.kept, self.ids).all()) and self.album.reached == self.ids.stop
+
+    def home(self) -> str:
+        """The SPEC of the model whose run folder the file is in. BadInput where it is in none."""
+        if not self.job:
+            raise BadInput(f"{self.path} is not in the folder of its run; give --model SPEC")
+        if status(self.path.parent) == "external":
+            return str(self.job["spec"])
+        return f"{self.path.parent}@{self.about['epoch']}@{self.about['view']}"
+
+    def contradictions(self) -> list[str]:
+        """Where the rows and bits beside the file say something else, or contradict each other."""
+        if not self.job and not self.rows:
+            return []
+        faults = [] if self.rows else ["results.csv has no row of it; run again"]
+        for row in self.rows:
+            faults += [f"results.csv has another {a}" for a, b in SAID.items() if getattr(row, a) != self.about[b]]
+            faults += ["results.csv has another n"] if row.n != len(self.recorded) else []
+            if self.bits is not None and (row.value is None or abs(row.value - self.bits.mean()) > 1e-9):
+                said = "no accuracy" if row.value is None else f"accuracy {row.value:.1%}"
+                faults.append(f"{said} in results.csv, and {self.bits.mean():.1%} in outcomes.npz")
+        if self.rows and (self.bits is None or len(self.bits) != len(self.recorded)):
+            faults.append("outcomes.npz does not have a bit for each image")
+        elif self.bits is not None and self.fits and self.bits[self.kept - self.recorded.start].any():
+            faults.append("outcomes.npz has broken images as right")
+        return list(dict.fromkeys(faults))
+
+    def unshown(self) -> NDArray[np.int64]:
+        """The images (M,) that the bits call wrong and the file does not hold; empty without bits."""
+        if self.bits is None or len(self.bits) != len(self.recorded):
+            return np.zeros(0, np.int64)
+        ids = np.array(self.ids)
+        return np.setdiff1d(ids[~self.bits[ids - self.recorded.start]], self.kept)
+
+
+def read_claim(path: Path) -> Claim:
+    """BadInput where the file, or one beside it, is damaged."""
+    album, about = read_album(path)
+    try:
+        check_about(about)
+    except ValueError as error:
+        raise BadInput(
+            f"{path} does not say of what it is ({error}); delete it and run again with --save-adv"
+        ) from error
+    folder, key = path.parent, about["key"]
+    job = read_job(folder) if (folder / "job.json").exists() else {}
+    suffix = re.search(r"-([0-9]{1,6})of([0-9]{1,6})$", path.stem)
+    shard = Shard(*map(int, suffix.groups())) if suffix else WHOLE
+    if job and path.name != album_path(folder, key, shard).name:
+        raise BadInput(f"{path} holds the images of another cell, {key}; it was renamed or changed")
+    ids = shard.ids(about["n"], json.loads(about["params"]).get("block"))
+    every, bits = read_run(folder, compare=False)  # what they contradict each other in is said of this file
+    rows = [row for row in every if row.key == key and row.status == "ok"]
+    if rows or key in bits:
+        return Claim(path, album, about, job, shard, ids, tuple(rows), range(about["n"]), bits.get(key))
+    parts = [part for part in read_parts(folder) if part.row.key == key and part.shard == shard]
+    found = parts[0].outcome.right if parts else None
+    return Claim(path, album, about, job, shard, ids, tuple(part.row for part in parts), ids, found)
+
+
+def check_about(about: About) -> None:
+    """ValueError where a field of what a file says of itself is missing, or is of another type."""
+    for name in ("run", "epoch", "view", "dataset", "identity", "images", "attack", "params", "norm", "key"):
+        if not isinstance(about.get(name), str):
+            raise ValueError(f"{name} is {printable(repr(about.get(name)), 40)}")
+    if type(about.get("n")) is not int or not 0 < about["n"] < 10**9:
+        raise ValueError(f"n is {printable(repr(about.get('n')), 40)}")
+    if not all(is_name(about[name]) for name in ("epoch", "view", "key")) or not is_run(about["run"]):
+        raise ValueError("run, epoch, view or key is no name")
+    eps = about.get("eps")
+    if about["norm"] not in ("Linf", "L2") or not isinstance(eps, int | float) or not eps > 0:
+        raise ValueError("norm and eps are no ball")
+    params = parse_json(about["params"])
+    block = params.get("block") if isinstance(params, dict) else 0
+    if block is not None and (type(block) is not int or block < 1):
+        raise ValueError("params are no settings of an attack")

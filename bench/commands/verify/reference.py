@@ -1,0 +1,77 @@
+"""What stored adversarial images are held against: the model, the test images, the ball."""
+
+import sys
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from bench.core.foreign.messages import refused_model
+from bench.core.threat import Threat, slack
+from bench.data.dataset import Dataset, Images
+from bench.data.lookup import dataset
+from bench.evaluation.external.access import Access
+from bench.evaluation.external.load import identity, load
+from bench.evaluation.external.model_checks import draws
+from bench.evaluation.external.spec import parse_spec
+from bench.evaluation.target import judge
+from bench.models.freeze import frozen
+
+
+class Held(NamedTuple):
+    """A model on the device."""
+
+    net: nn.Module
+    identity: str
+    by_chance: bool  # whether its logits are drawn
+
+
+@dataclass
+class Reference:
+    """Models and test images, each loaded once."""
+
+    spec: str | None  # None: the model that the run folder names
+    dataset: str | None
+    access: Access
+    device: torch.device
+    batch_size: int
+    models: dict[tuple[str, str], Held] = field(default_factory=dict)
+    tests: dict[str, tuple[Dataset, Images]] = field(default_factory=dict)
+
+    def test(self, name: str) -> tuple[Dataset, Images]:
+        if name not in self.tests:
+            data = dataset(name, self.access.data_dir)
+            self.tests[name] = (data, data.load("test", self.access.data_dir))
+        return self.tests[name]
+
+    def model(self, spec: str, data: Dataset, test: Images) -> Held:
+        """BadInput where it is not there, or gives no logits of this data set."""
+        if (spec, data.name) not in self.models:
+            source = parse_spec(spec)
+            loaded = load(source, data, self.access, self.device)
+            for choice in loaded.choices:
+                print(f"{spec}: {choice}", file=sys.stderr)
+            some, net = Images(test.x[:16].to(self.device), test.y[:16]), loaded.net
+            held = Held(net, by_chance=draws(net, data, some), identity=identity(source, net, some))
+            self.models[spec, data.name] = held
+        return self.models[spec, data.name]
+
+    def wrong(self, net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        """Which images the model gets wrong, (B,) bool. BadInput where it cannot compute them."""
+        with refused_model(), frozen(net):
+            return ~judge(net, x.nan_to_num(), y.to(self.device), self.batch_size)  # NaN is reported by `misplaced`
+
+
+def misplaced(x_adv: Tensor, x: Tensor, threat: Threat) -> list[str]:
+    """Which images (B, C, H, W) are none, or not in the ball around x."""
+    odd, pale = ~x_adv.isfinite().flatten(1).all(1), ((x_adv < 0) | (x_adv > 1)).flatten(1).any(1)
+    far, n = threat.distance(x_adv, x), len(x)
+    outside = far > threat.eps + slack(threat.eps)
+    others = "; are they of other images, or in another order?" if outside.sum() > n / 2 else ""
+    faults = {
+        f"{int(odd.sum())} of {n} images have pixels that are not finite numbers": odd,
+        f"{int(pale.sum())} of {n} images leave [0, 1]": pale,
+        f"{int(outside.sum())} of {n} images are outside {threat}, the farthest at {far.max():.5f}{others}": outside,
+    }
+    return [fault for fault, images in faults.items() if images.any()]

@@ -1,0 +1,149 @@
+"""`bench verify`: are stored adversarial images what they are said to be? By one forward pass of the model itself."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench.commands.verify.claim import Claim, read_claim
+from bench.commands.verify.foreign_files import ENDINGS, is_foreign, read_foreign
+from bench.commands.verify.reference import Reference, misplaced
+from bench.core.device import pick, prepare
+from bench.core.errors import BadInput
+from bench.core.foreign.plugins import load_plugins
+from bench.core.processes import cores
+from bench.core.stats import wilson
+from bench.core.threat import NORMS
+from bench.data.dataset import Images
+from bench.data.loader import to_float
+from bench.evaluation.external.spec import parse_spec
+from bench.evaluation.identity import is_same_model
+from bench.results.store import run_folders
+from bench.runner.grid import threats_of
+from bench.runner.request import Request
+
+TIES = 0.001  # share of images whose two largest logits may be so near that the batch around decides which is larger
+
+
+def album(claim: Claim, against: Reference) -> tuple[list[str], str]:
+    """What is wrong with a file of ours, and what it shows if nothing is."""
+    about, spec = claim.about, against.spec or claim.home()
+    data, test = against.test(against.dataset or str(claim.job.get("source", about["dataset"])))
+    try:
+        net, identity, chance = against.model(spec, data, test)
+    except BadInput as error:
+        if against.spec:  # what the user named, not what lies in the folder
+            raise
+        return [str(error)], ""
+    n, threat, whose = about["n"], NORMS[about["norm"]](about["eps"]), f" of shard {claim.shard}"
+    faults = ["it was made for another model"] if not is_same_model(identity, about["identity"]) else []
+    if n > len(test) or test.first(n).fingerprint() != about["images"] or not claim.fits:
+        return [*faults, f"it is not of the first {n} test images of {data.name}"], ""
+    if shapes := {part.codes.shape[1:] for part in claim.album.stored.values()} - {data.shape}:
+        return [*faults, f"its images are of {shapes.pop()}, and those of {data.name} of {data.shape}"], ""
+    far = 0.0
+    for names, x, x_adv in claim.album.decoded(to_float(test.x[:n]), against.device):
+        faults += misplaced(x_adv, x, threat)
+        missed = int((~against.wrong(net, x_adv, test.y[torch.from_numpy(names)])).sum())
+        faults += [f"{missed} of {len(x)} images do not fool the model"] if missed else []
+        far = max(far, float(threat.distance(x_adv, x).max()))
+    faults += claim.contradictions()
+    lacking, note = unshown(claim, against, net, test), ""
+    if lacking and (chance or lacking <= TIES * n):
+        note = f"; {lacking} more are said to be broken, {'as the model draws' if chance else 'at a tie'}"
+    elif lacking:
+        faults.append(f"{lacking} images that outcomes.npz has as broken are not in it")
+    shown = f"{len(claim.kept)} of {len(claim.ids)} images{whose if claim.shard.count > 1 else ''} fool"
+    what = f"{about['attack']} {about['norm']} {about['eps']:.4g}"
+    return faults, f"{shown} {about['run']} under {what}, the farthest at {far:.5f}{note}"
+
+
+def unshown(claim: Claim, against: Reference, net: nn.Module, test: Images) -> int:
+    """How many images are said to be broken, are right clean, and are not in the file.
+
+    Where the last iterate alone is scored, a clean image that is wrong proves nothing either.
+    """
+    rows = torch.from_numpy(claim.unshown())
+    if claim.last or not len(rows):
+        return len(rows)
+    return int((~against.wrong(net, to_float(test.x[rows]).to(against.device), test.y[rows])).sum())
+
+
+def foreign(path: Path, against: Reference, eps: float | None, norm: str | None) -> tuple[list[str], str]:
+    """What is wrong with a set of another tool's, and the accuracy on it."""
+    if against.spec is None:
+        raise BadInput(f"{path} does not say whose images it holds; give --model SPEC")
+    data, test = against.test(against.dataset or parse_spec(against.spec).dataset or "digits")
+    given = read_foreign(path)
+    given.check(test, data, path)
+    (threat,) = threats_of(Request(eps=() if eps is None else (eps,), norm=norm), data)
+    x_adv, n = given.x.to(against.device), len(given.x)
+    faults = misplaced(x_adv, to_float(test.x[:n]).to(against.device), threat)
+    right = n - int(against.wrong(against.model(against.spec, data, test).net, x_adv, test.y[:n]).sum())
+    low, high = wilson(right, n)
+    shown = f"accuracy {right / n:.1%} [{low:.1%}, {high:.1%}] of {n} images"
+    far = threat.distance(x_adv, to_float(test.x[:n]).to(against.device))
+    clean = f", {same} of them the clean ones" if (same := int((far == 0).sum())) else ""
+    return [*faults, shown] if faults else [], f"{shown}{clean}, within {threat}, the farthest at {far.max():.5f}"
+
+
+def verify(path: Path, device: str, *, eps: float | None, norm: str | None, **settings: Any) -> int:
+    """A line for each file. 0, or 1 if any of them is not in order or cannot be checked. BadInput as of `answer`.
+
+    eps, norm: of other tools' sets, whose files do not say it.
+    """
+    load_plugins()
+    prepare()
+    torch.set_num_threads(cores())
+    against = Reference(device=pick(device), **settings)  # by name, from the command line
+    failed, found = 0, files(path)
+    if (eps is not None or norm) and not any(map(is_foreign, found)):
+        given = "--norm" if eps is None else "--eps"
+        raise BadInput(f"{given} is of other tools' sets, and {path} says which ball its images are in; leave it out")
+    for file in found:
+        try:
+            claim = None if is_foreign(file) else read_claim(file)
+        except BadInput as error:
+            if path.is_file():
+                raise
+            word, said = "WRONG", str(error)
+        else:
+            word, said = answer(file, claim, against, eps, norm, alone=path.is_file())
+        print(f"{word:5} {file}: {said}")
+        failed += word != "ok"
+    return 1 if failed else 0
+
+
+def answer(
+    file: Path, claim: Claim | None, against: Reference, eps: float | None, norm: str | None, alone: bool
+) -> tuple[str, str]:
+    """ok, WRONG or ERROR of a file, and why. ERROR where its own model or data set cannot be asked.
+
+    claim: None where it is another tool's. BadInput instead where it stands alone, or where the user named the model.
+    """
+    try:
+        faults, shown = album(claim, against) if claim else foreign(file, against, eps, norm)
+    except BadInput as error:
+        if alone or against.spec:
+            raise
+        return "ERROR", str(error)
+    return ("WRONG", "; ".join(faults)) if faults else ("ok", shown)
+
+
+def files(path: Path) -> list[Path]:
+    """What there is to verify under a path. BadInput where that is nothing."""
+    if path.is_file() and path.suffix in ENDINGS:
+        return [path]
+    folders = [] if not path.is_dir() else [path] if (path / "job.json").exists() else run_folders(path)
+    found = sorted(album for folder in folders for album in folder.glob("adversarial-*.npz"))
+    if not found:
+        what = (
+            "holds no adversarial images"
+            if path.is_dir()
+            else "is no .npz, .npy or .pt file"
+            if path.exists()
+            else "is not there"
+        )
+        raise BadInput(f"{path} {what}; name a results or run folder that --save-adv has written to, or one such file")
+    return found

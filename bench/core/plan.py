@@ -1,0 +1,171 @@
+"""How a model is optimised. Everything here is a value, so that its repr can name a run."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from bench.core.errors import BadInput
+from bench.core.options import Options, option
+from bench.core.schedules import Anneal, cosine, falls, one_cycle
+
+Optimiser = Literal["sgd", "adam"]
+Schedule = Literal["steps", "cosine", "cosine-steps", "one-cycle"]
+
+BY_STEP = ("cosine-steps", "one-cycle")  # schedules in which lr changes at every step; in the others by epoch
+ONE_CYCLE_RISE = 0.3  # share of the run that a one-cycle rises for unless another is given, as torch's
+LARGEST = 3e38  # about the largest float32
+
+
+@dataclass(frozen=True)
+class Plan(Options):
+    """Optimiser, schedule and length of one training.
+
+    A step is one update of the weights, by a batch. An epoch has as many as there are full batches in the training
+    images. The schedules: `steps` falls tenfold at each milestone, `cosine` goes down half a cosine, both by epoch;
+    `cosine-steps` goes down half a cosine by step, `one-cycle` up to lr and down to nothing. Where `steps` gives the
+    length, milestones and the warm-up to them are by step too.
+
+    With `accumulate` a batch takes the memory of one of its parts. Each part is to a recipe what a batch is otherwise:
+    batch norms take the statistics of a part and move their running ones at each, images are mixed or shuffled within
+    a part, numbers that a recipe draws once a batch are drawn once a part, and weights are perturbed (AWP) for each
+    part anew. So K parts give the weights of the whole batch only where no image meets another one.
+
+    BadInput for a value that is out of its range. Values that contradict each other are told by `for_images`.
+    """
+
+    epochs: int
+    batch_size: int = 128
+    optimiser: Optimiser = "sgd"
+    lr: float = 0.1
+    momentum: float = 0.9  # of SGD; Adam keeps its own defaults
+    weight_decay: float = 5e-4
+    schedule: Schedule = "steps"
+    milestones: tuple[float, ...] = (0.5, 0.75)  # of "steps": fractions of the run after which lr falls tenfold
+    warm_up: float = option(0.0)  # share of the run in which lr rises to its full height; 0 in a one-cycle: 0.3
+    pad: int | None = option(None)  # pixels around an image before the random crop; none: the data set's own
+    flip: bool | None = option(None)  # random left-right flips; none: the data set's own
+    steps: int | None = option(None)  # length of the training; the last epoch is cut there. none: that of the epochs
+    warm_up_steps: int | None = option(None)  # in the place of warm_up, where lr changes by step
+    warm_up_from: float = option(1 / 25)  # share of lr at which a rise by step begins
+    anneal: Anneal = option("linear")  # of "one-cycle": along lines, or along half cosines
+    accumulate: int = option(1)  # parts that a batch is cut into, of which the gradients are averaged
+    ema: float = option(0.0)  # share of a moving average of the weights that stays at a step; 0: there is none
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 2:
+            raise BadInput(f"epochs={self.epochs}, batch_size={self.batch_size}: at least 1 and 2")
+        if not (0 < self.lr < LARGEST and 0 <= self.momentum < 1 and 0 <= self.weight_decay < LARGEST):
+            raise BadInput(
+                f"lr={self.lr:g}, momentum={self.momentum:g}, weight_decay={self.weight_decay:g}: lr is above 0, "
+                f"momentum in [0, 1), weight_decay at least 0, and what weights are multiplied by is below {LARGEST:g}"
+            )
+        for name, kinds in {"optimiser": Optimiser, "schedule": Schedule, "anneal": Anneal}.items():
+            if getattr(self, name) not in get_args(kinds):
+                raise BadInput(f"{name}={getattr(self, name)}: one of {', '.join(get_args(kinds))}")
+        if not 0 <= self.warm_up < 1:
+            raise BadInput(f"warm_up={self.warm_up:g}: a share of the run, from 0 and below 1")
+        if not 0 <= self.warm_up_from <= 1:
+            raise BadInput(f"warm_up_from={self.warm_up_from:g}: a share of lr, from 0 to 1")
+        if self.accumulate < 1:
+            raise BadInput(f"accumulate={self.accumulate}: at least 1, which is the batch as a whole")
+        if not 0 <= self.ema < 1:
+            raise BadInput(f"ema={self.ema:g}: the share of an average that stays at a step, from 0 and below 1")
+        if not all(0 < m < 1 for m in self.milestones):
+            raise BadInput(f"milestones={self.milestones}: shares of the run, above 0 and below 1")
+        for name in ("steps", "warm_up_steps"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise BadInput(f"{name}={getattr(self, name)}: at least 1")
+
+    @property
+    def is_by_step(self) -> bool:
+        """Whether lr may change within an epoch."""
+        return self.schedule in BY_STEP or (self.schedule == "steps" and self.steps is not None)
+
+    @property
+    def length_in_words(self) -> str:
+        """As budgets have it: 80000 steps, or 205 epochs."""
+        return f"{self.epochs} epochs" if self.steps is None else f"{self.steps} steps"
+
+    def fine_tuning(self) -> "Plan":
+        """For a model that is trained already: as long, from a tenth of the learning rate down to nothing."""
+        defaults = {"warm_up": 0.0, "warm_up_steps": None, "warm_up_from": 1 / 25, "anneal": "linear"}
+        schedule = "cosine-steps" if self.is_by_step else "cosine"
+        return replace(self, lr=self.lr / 10, schedule=schedule, **defaults)  # type: ignore[arg-type]
+
+    def for_images(self, images: int) -> "Plan":
+        """The same for so many training images: where `steps` is given, `epochs` becomes as many as those take.
+
+        BadInput where its values contradict each other.
+        """
+        if (self.warm_up_steps is not None or self.warm_up_from != 1 / 25) and not self.is_by_step:
+            raise BadInput(
+                f"plan.warm_up_steps and plan.warm_up_from are of schedules by step ({', '.join(BY_STEP)}, or steps "
+                f"with plan.steps), and schedule={self.schedule} goes by epoch; set plan.warm_up"
+            )
+        if self.warm_up_steps is not None and self.warm_up:
+            raise BadInput(
+                f"plan.warm_up={self.warm_up:g} and plan.warm_up_steps={self.warm_up_steps} both say how long lr "
+                "rises; set one of them"
+            )
+        if self.anneal != "linear" and self.schedule != "one-cycle":
+            raise BadInput(f"plan.anneal={self.anneal} is of schedule=one-cycle, and this is {self.schedule}")
+        if self.is_by_step and (rise := self.warm_up_length(images)) >= (steps := self.length(images)):
+            raise BadInput(
+                f"plan.warm_up_steps={rise:g}: the training has {steps} steps, and lr is to come down again; set fewer"
+            )
+        size = min(self.batch_size, images)
+        if size % self.accumulate or size // self.accumulate < min(2, size):
+            raise BadInput(
+                f"plan.accumulate={self.accumulate}: a batch of {size} images is not cut into so many equal parts of "
+                f"two images or more; set one of {', '.join(str(k) for k in range(1, size // 2 + 1) if size % k == 0)}"
+            )
+        return self if self.steps is None else replace(self, epochs=math.ceil(self.steps / self.epoch_length(images)))
+
+    def epoch_length(self, images: int) -> int:
+        """Steps in an epoch of so many training images: full batches, or one of all of them where they are fewer."""
+        return images // min(self.batch_size, images)
+
+    def length(self, images: int) -> int:
+        """Steps of the whole training."""
+        return self.epochs * self.epoch_length(images) if self.steps is None else self.steps
+
+    def warm_up_length(self, images: int) -> float:
+        """Steps in which lr rises, where it changes by step."""
+        if self.warm_up_steps is not None:
+            return self.warm_up_steps
+        share = ONE_CYCLE_RISE if self.schedule == "one-cycle" and not self.warm_up else self.warm_up
+        return share * self.length(images)
+
+    def lr_at_step(self, step: int, images: int) -> float:
+        """The learning rate of a step, counted from 0, in a training on so many images."""
+        if not self.is_by_step:
+            return self.lr_at(step // self.epoch_length(images))
+        shape = step, self.length(images), self.warm_up_length(images), self.warm_up_from
+        if self.schedule == "one-cycle":
+            return self.lr * one_cycle(*shape, self.anneal)
+        if self.schedule == "cosine-steps":
+            return self.lr * cosine(*shape)
+        return self.lr * falls(*shape, self.milestones)
+
+    def lr_at(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0, of a schedule by epoch."""
+        if epoch + 1 < self.warm_up * self.epochs:
+            return self.lr * (epoch + 1) / (self.warm_up * self.epochs)
+        if self.schedule == "cosine":
+            return self.lr * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+        return float(self.lr * 0.1 ** sum(epoch >= m * self.epochs for m in self.milestones))
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A plan, how many training and test images it is meant for (None: all), and what it computes with."""
+
+    plan: Plan
+    train: int | None = None
+    test: int | None = None
+    model: str | None = None  # None: the data set's own for the device
+    precision: str = "fp32"  # or auto
+    judged: tuple[str, ...] = ("last", "best")  # epochs whose models are judged
+
+
+LONG = "plan=long"  # as in --set plan=long

@@ -1,0 +1,93 @@
+"""ImageNet-100, of M-TLAT (arXiv:2008.08384): a hundred classes of ImageNet, a tenth of each held out, at 224 pixels.
+
+The paper does not say which classes. Here they are the first 100 of `numpy.random.RandomState(100).permutation(1000)`
+as places in the sorted names of the class folders (n01440764, ...), and the test images of a class with N files are
+those at the first round(N / 10) places of `RandomState(100).permutation(N)` in their sorted names.
+"""
+
+import os
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.core.errors import BadInput
+from bench.core.plan import Budget, Plan
+from bench.core.threat import Linf
+from bench.data.dataset import Dataset, Shape, Source, Split
+from bench.data.image_files import converted, decode, images_of, names
+from bench.data.image_folder import source_of
+
+IMAGENET_100 = "imagenet-100"
+SEED = 100
+KEPT, ALL = 100, 1000  # classes
+HELD_OUT = 0.1
+SHAPE: Shape = (3, 224, 224)
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+LAYOUT = "ImageNet is imagenet/train/<class>/*.JPEG in --data-dir"
+
+
+def imagenet_100(data_dir: Path) -> Dataset:
+    """The data set by the folder imagenet/train. Of a folder that has not the 1,000 classes it has another name."""
+    folder = data_dir / "imagenet/train"
+    if not folder.is_dir():
+        raise BadInput(f"no {folder}; {LAYOUT}")
+    there = names(folder, folders=True)
+    if len(there) < KEPT:
+        raise BadInput(f"{folder} holds {len(there)} class folders; {KEPT} or more are needed ({LAYOUT})")
+    classes = chosen(there)
+    plan = Plan(
+        epochs=90, batch_size=256, optimiser="adam", lr=0.002, weight_decay=1e-4, milestones=(1 / 3, 2 / 3, 8 / 9)
+    )
+    return Dataset(
+        name=IMAGENET_100 if len(there) == ALL else f"{IMAGENET_100}-of-{len(there)}",
+        classes=classes,
+        shape=SHAPE,
+        mean=MEAN,
+        std=STD,
+        threat=Linf(8 / 255),  # so that the recipes keep the radii of their papers
+        model="resnet18-imagenet",
+        model_cuda="resnet50",
+        pad=0,
+        flip=False,
+        quick=Budget(Plan(epochs=10), train=5000, test=256),
+        standard=Budget(plan),
+        read=partial(read, folder, classes),
+    )
+
+
+def chosen(there: list[str]) -> tuple[str, ...]:
+    """A hundred of these sorted names, sorted."""
+    return tuple(there[i] for i in sorted(np.random.RandomState(SEED).permutation(len(there))[:KEPT]))
+
+
+def read(folder: Path, classes: tuple[str, ...], split: Split, data_dir: Path) -> Source:
+    """One split, both of which lie in the same folder. Only the images asked for are decoded."""
+    paths: list[str] = []
+    labels: list[int] = []
+    for label, there in enumerate(images_of([folder / name for name in classes])):
+        test, train = divided(there)
+        files = test if split == "test" else train
+        paths += files
+        labels += [label] * len(files)
+    return source_of(paths, np.array(labels, np.int64), SHAPE, resized)
+
+
+def divided(files: list[str]) -> tuple[list[str], list[str]]:
+    """The held out files of a class, and the others."""
+    count = round(HELD_OUT * len(files))
+    if not count:
+        raise BadInput(
+            f"{os.path.dirname(files[0])} holds {len(files)} images; a tenth of them is none, give it 6 or more"
+        )
+    held = set(np.random.RandomState(SEED).permutation(len(files))[:count].tolist())
+    return [f for i, f in enumerate(files) if i in held], [f for i, f in enumerate(files) if i not in held]
+
+
+def resized(path: str, shape: Shape) -> NDArray[np.uint8]:
+    """The whole picture at another size and shape, as in the paper: nothing is cut off."""
+    _, height, width = shape
+    image = converted(decode(path), "RGB").resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(image).transpose(2, 0, 1)

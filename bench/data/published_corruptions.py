@@ -1,0 +1,126 @@
+"""The published corrupted test sets: CIFAR-10-C, CIFAR-100-C, ImageNet-C and Tiny-ImageNet-C.
+
+Hendrycks & Dietterich, ICLR 2019, arXiv:1903.12261. The first two are one file a corruption, <name>.npy, which holds
+the whole test set at severity 1, then at 2, to 5, and labels.npy; the others are folders <name>/<severity>/<class>/.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.core.errors import BadInput
+from bench.data.dataset import Dataset, Images, Source
+from bench.data.image_folder import read_folder
+from bench.data.layouts import read_header
+
+SETS = {
+    "cifar10": "CIFAR-10-C",
+    "cifar100": "CIFAR-100-C",
+    "tiny-imagenet": "Tiny-ImageNet-C",
+    "imagenet": "ImageNet-C",
+}
+SEVERITIES = 5
+SAMPLE = 64  # images that stand for a file in its identity
+
+
+@dataclass(frozen=True)
+class Official:
+    """One corruption at one severity as its authors published it."""
+
+    folder: Path
+    name: str
+    severity: int
+    dataset: Dataset
+    total: int  # test images
+
+    def images(self, ids: NDArray[np.int64]) -> Tensor:
+        """Test images (B, C, H, W) uint8 by their place in the test order."""
+        if self._file.exists():
+            block = self._array()[self.total * (self.severity - 1) :][ids]
+            return torch.from_numpy(np.ascontiguousarray(block.transpose(0, 3, 1, 2)))
+        source = self._source()
+        return torch.from_numpy(source.pixels(source.order("test")[ids]))
+
+    def labels(self) -> NDArray[np.int64]:
+        """Of all test images, in test order."""
+        if not self._file.exists():
+            source = self._source()
+            return source.y[source.order("test")]
+        path = self.folder / "labels.npy"
+        y = _opened(path)
+        if y.shape != (self.total * SEVERITIES,) or not np.issubdtype(y.dtype, np.integer):
+            wanted = f"whole numbers ({self.total * SEVERITIES},)"
+            raise BadInput(f"{path} holds labels {y.dtype} {y.shape}; {self.dataset.name} needs {wanted}")
+        return y[self.total * (self.severity - 1) :][: self.total].astype(np.int64)
+
+    def check(self, test: Images) -> None:
+        """BadInput where these are not the test images in the test order."""
+        y = self.labels()
+        if len(y) != len(test) or (y != test.y.cpu().numpy()).any():
+            raise BadInput(
+                f"{self.folder.name}/{self.name} at severity {self.severity} has {len(y)} labels that are not those of "
+                f"the {len(test)} test images of {self.dataset.name} in their order; use the official files of both"
+            )
+
+    def digest(self) -> str:
+        """Eight hexadecimal digits that change with the file: of images all over it."""
+        chosen = np.unique(np.linspace(0, self.total - 1, SAMPLE).astype(np.int64))
+        return sha256(self.images(chosen).numpy().tobytes()).hexdigest()[:8]
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / f"{self.name}.npy"
+
+    def _array(self) -> NDArray[np.uint8]:
+        found, (channels, height, width) = _opened(self._file), self.dataset.shape
+        wanted = (self.total * SEVERITIES, height, width, channels)
+        if found.dtype != np.uint8 or found.shape != wanted:
+            raise BadInput(f"{self._file} is {found.dtype} {found.shape}; it must be uint8 {wanted}")
+        return found
+
+    def _source(self) -> Source:
+        return _folder(self.folder / self.name, self.dataset, self.severity)
+
+
+def find_official(name: str, severity: int, dataset: Dataset, total: int, data_dir: Path) -> Official | None:
+    """The published images of a corruption, if they are there for this data set."""
+    folder = official_folder(dataset, data_dir)
+    if folder and ((folder / f"{name}.npy").exists() or (folder / name / str(severity)).is_dir()):
+        return Official(folder, name, severity, dataset, total)
+    return None
+
+
+def official_folder(dataset: Dataset, data_dir: Path) -> Path | None:
+    """Where the published images for this data set are, if they are there."""
+    folder = data_dir / SETS.get(dataset.name, "")
+    return folder if folder != data_dir and folder.is_dir() else None
+
+
+@lru_cache(256)
+def _folder(root: Path, dataset: Dataset, severity: int) -> Source:
+    return read_folder(root, dataset.classes, dataset.shape, str(severity), root)
+
+
+def _opened(path: Path) -> NDArray[np.uint8]:
+    """An array whose values are read when they are looked at. BadInput if the file is cut off or no array."""
+    try:
+        if not path.is_file():
+            raise OSError("there is no such file")
+        with path.open("rb") as file:
+            shape, dtype = read_header(file)
+            begin, size = file.tell(), path.stat().st_size
+    except Exception as error:  # NumPy reads the header as Python, and raises what that raises
+        raise BadInput(f"{path} cannot be read ({error}); put the published file there") from None
+    if dtype.hasobject:
+        raise BadInput(f"{path} holds Python objects, which are not opened; put the published file there")
+    expected = begin + math.prod(shape) * dtype.itemsize
+    if size != expected:
+        raise BadInput(f"{path} has {size} bytes where its {shape} {dtype} need {expected}; download it again")
+    return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]

@@ -1,0 +1,1 @@
+"""What a trained model is worth: conditions, the evaluator, transfer, probes, external models."""

@@ -1,0 +1,176 @@
+"""Adversarial images on disk, in as few bytes as still fool the model."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.core.errors import BadInput
+from bench.core.files import parse_json, write_atomically
+from bench.core.parsing import printable
+from bench.core.threat import Linf, Threat, length, slack
+
+LEVELS = {"int8": 127, "int16": 32767}  # steps from an image to the border of the ball
+RAW = "raw"  # the format of what fools the model only if not a digit is lost
+About = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Images in one number format: steps away from the clean images, or (raw) the images themselves."""
+
+    ids: NDArray[np.int64]  # (M,) in the test set
+    codes: NDArray[Any]  # (M, C, H, W)
+    units: NDArray[np.float32]  # (M,) length of a step in pixel units; not used where raw
+
+    def decoded(self, x: Tensor) -> Tensor:
+        """The adversarial images (M, C, H, W) of the clean images x of these ids."""
+        codes = torch.from_numpy(self.codes).to(x)
+        if np.issubdtype(self.codes.dtype, np.floating):
+            return codes
+        return (x + codes * torch.from_numpy(self.units).to(x).view(-1, 1, 1, 1)).clamp(0, 1)
+
+    def some(self, chosen: NDArray[np.bool_]) -> "Stored":
+        return Stored(self.ids[chosen], self.codes[chosen], self.units[chosen])
+
+
+@dataclass
+class Album:
+    """The adversarial images of one cell, by number format."""
+
+    stored: dict[str, Stored] = field(default_factory=dict)
+    reached: int = 0  # images below this id have been attacked
+
+    def __len__(self) -> int:
+        return sum(len(part.ids) for part in self.stored.values())
+
+    def add(
+        self, ids: Sequence[int], x: Tensor, x_adv: Tensor, threat: Threat, fools: Callable[[Tensor, Tensor], Tensor]
+    ) -> None:
+        """Store each image in the smallest format from which it comes back inside the ball and fools the model.
+
+        An image of which not even the exact copy fools it, as may be if the model draws, is left out.
+
+        ids:   of the images x, x_adv (B, C, H, W).
+        fools: images (M, C, H, W), rows (M,) of the B that they belong to -> which the model gets wrong, (M,) bool.
+        """
+        rows = torch.arange(len(x), device=x.device)
+        for form, level in {**LEVELS, RAW: 0}.items():
+            if not len(rows):
+                return
+            codes, units = rounded(x_adv[rows], x[rows], threat, level) if level else (x_adv[rows], rows.float())
+            numbers = codes.cpu().numpy().astype(form) if level else codes.cpu().numpy()
+            names = np.array([ids[row] for row in rows.tolist()], np.int64)
+            tried = Stored(names, numbers, units.cpu().numpy().astype(np.float32))
+            images = tried.decoded(x[rows])
+            far = threat.distance(images, x[rows])
+            good = fools(images, rows) & ((far <= threat.eps + slack(threat.eps)) | (level == 0))
+            if good.any():
+                self.stored[form] = _joined([*self._has(form), tried.some(good.cpu().numpy())])
+            rows = rows[~good]
+
+    def _has(self, form: str) -> list[Stored]:
+        return [self.stored[form]] if form in self.stored else []
+
+    def below(self, limit: int) -> "Album":
+        """What there is of images with smaller ids."""
+        parts = {form: part.some(part.ids < limit) for form, part in self.stored.items()}
+        return Album({form: part for form, part in parts.items() if len(part.ids)}, limit)
+
+    def decoded(self, clean: Tensor, device: torch.device) -> Iterator[tuple[NDArray[np.int64], Tensor, Tensor]]:
+        """Ids, clean images and adversarial images, a format at a time. clean: (N, C, H, W) in [0, 1], of ids 0..N."""
+        for part in self.stored.values():
+            x = clean[torch.from_numpy(part.ids).to(clean.device)].to(device)
+            yield part.ids, x, part.decoded(x)
+
+    def write(self, path: Path, about: About) -> None:
+        """about: what the images are of; anything that JSON can say."""
+        arrays = {f"{form}_{name}": a for form, part in self.stored.items() for name, a in vars(part).items()}
+        text = json.dumps(about | {"reached": self.reached}, sort_keys=True)
+        content: dict[str, Any] = arrays | {"about": np.array(text), "digest": np.array(_digest(text, arrays))}
+        write_atomically(path, lambda file: np.savez_compressed(file, **content))
+
+
+def rounded(x_adv: Tensor, x: Tensor, threat: Threat, level: int) -> tuple[Tensor, Tensor]:
+    """Whole steps (B, C, H, W) from x to x_adv, and the length of one (B,), such that nothing leaves the ball."""
+    change = x_adv - x
+    if isinstance(threat, Linf):
+        units = x.new_full((len(x),), threat.eps / level)
+    else:
+        units = change.flatten(1).abs().amax(1).clamp_min(1e-12) / level
+    steps = (change / units.view(-1, 1, 1, 1)).round().clamp(-level, level)
+    if isinstance(threat, Linf):
+        return steps, units
+    far = length(steps) * units
+    return steps, units * (threat.eps / far).clamp_max(1)  # rounding may have led out of the ball
+
+
+def joined(albums: Sequence[Album]) -> Album:
+    """One album of several, in their order."""
+    forms = dict.fromkeys(form for album in albums for form in album.stored)
+    return Album({form: _joined([p for a in albums for p in a._has(form)]) for form in forms}, albums[-1].reached)
+
+
+def _joined(parts: Sequence[Stored]) -> Stored:
+    ids, codes, units = (np.concatenate([getattr(p, name) for p in parts]) for name in ("ids", "codes", "units"))
+    return Stored(ids, codes, units)
+
+
+def read_album(path: Path) -> tuple[Album, About]:
+    """An album and what it is of. BadInput where the file is damaged, or not as it was written."""
+    remedy = "delete it and run again with --save-adv"
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:
+            content = {name: arrays[name] for name in arrays.files}
+        text, digest = str(content.pop("about")), str(content.pop("digest"))
+        about = parse_json(text)
+    except Exception as error:  # of numpy, zipfile and zlib, half a dozen types
+        raise BadInput(
+            f"{path} cannot be read as adversarial images ({printable(error, 100) or type(error).__name__}); {remedy}"
+        ) from error
+    try:
+        if digest != _digest(text, content):
+            raise BadInput(f"{path} was changed after it was written: its contents have another digest; {remedy}")
+        return Album(_stored(content), _reached(about)), about
+    except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(f"{path} is no file of --save-adv ({printable(error, 100)}); {remedy}") from error
+
+
+def _reached(about: Any) -> int:
+    reached = about["reached"]
+    if type(reached) is not int or reached < 0:
+        raise ValueError("it does not say how many images were attacked")
+    return reached
+
+
+def _stored(content: Mapping[str, NDArray[Any]]) -> dict[str, Stored]:
+    """By number format. ValueError or KeyError where the arrays are not those of stored images."""
+    stored = {}
+    for form in dict.fromkeys(name.split("_")[0] for name in content):
+        ids, codes, units = (content[f"{form}_{name}"] for name in ("ids", "codes", "units"))
+        kind = "f" if form == RAW else "i"
+        if form not in (*LEVELS, RAW) or codes.dtype.kind != kind or (kind == "i" and codes.dtype != form):
+            raise ValueError(f"images in the format {form}, {codes.dtype}")
+        if ids.dtype != np.int64 or units.dtype != np.float32 or codes.ndim != 4 or (ids < 0).any():
+            raise ValueError(f"images of shape {codes.shape}, ids {ids.dtype}, steps {units.dtype}")
+        if not ids.shape == units.shape == codes.shape[:1]:
+            raise ValueError(f"{codes.shape[0]} images, {ids.shape} ids and {units.shape} steps")
+        stored[form] = Stored(ids, codes, units)
+    return stored
+
+
+def _digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        digest.update(repr((name, arrays[name].shape, str(arrays[name].dtype))).encode())
+        digest.update(np.ascontiguousarray(arrays[name]).data)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""What is done to the test images, a file a kind."""

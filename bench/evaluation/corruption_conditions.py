@@ -1,0 +1,107 @@
+"""From the corruptions that a user asks for to conditions: with the published images where they are, or our own."""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from bench.core.errors import UnknownName
+from bench.core.registry import suggestion
+from bench.corruptions.apply import SETS, corrupted, members
+from bench.corruptions.calibrated_ranges import Ranges
+from bench.corruptions.corruption import CORRUPTIONS, parameters, refusal, table_size
+from bench.corruptions.frost_images import find_ice
+from bench.data.dataset import Dataset, Images
+from bench.data.image_files import warn_once
+from bench.data.published_corruptions import Official, find_official, official_folder
+from bench.evaluation.conditions.corruption import Corrupted
+
+log = logging.getLogger("bench")
+
+
+def names_of(texts: Sequence[str], dataset: Dataset) -> list[str]:
+    """The corruptions that these texts name, one by one or as sets; `all` are those of every set.
+
+    What a data set's images are too small or too grey for is left out of sets, and said so; named by itself it is
+    BadInput.
+    """
+    found: dict[str, None] = {}
+    for text in texts:
+        if not members(text) and text not in CORRUPTIONS:
+            raise UnknownName(f"no corruption or set named {text!r}; {suggestion(text, [*CORRUPTIONS, *SETS, 'all'])}")
+        if text in CORRUPTIONS:
+            parameters(text, 1, dataset.shape)
+        for name in members(text) or [text]:
+            if reason := refusal(name, dataset.shape):
+                log.warning("%s, of %s", reason, text)
+            else:
+                found[name] = None
+    return list(found)
+
+
+def damages(
+    texts: Sequence[str],
+    severities: Sequence[int],
+    dataset: Dataset,
+    test: Images,
+    data_dir: Path,
+    ranges: Ranges | None = None,
+) -> Iterator[Corrupted]:
+    """Each corruption at each severity. BadInput where a published file does not belong to these test images.
+
+    ranges: of those of M-TLAT, in the place of the paper's.
+    """
+    for name in names_of(texts, dataset):
+        published_as = {s: find_official(name, s, dataset, len(test), data_dir) for s in severities}
+        tell_lacking(name, [s for s, official in published_as.items() if not official], dataset, data_dir)
+        for severity, official in published_as.items():
+            if official:
+                official.check(test)
+                yield Corrupted(name, severity, _params(published(official)), partial(_read, official))
+            else:
+                made, settings = generated(name, severity, dataset, data_dir), None
+                if ranges and (settings := ranges.settings(name, severity)):
+                    made |= {"calibrated": ranges.of, "parameters": settings}
+                yield Corrupted(name, severity, _params(made), partial(_make, name, severity, data_dir, settings))
+
+
+def tell_lacking(name: str, severities: Sequence[int], dataset: Dataset, data_dir: Path) -> None:
+    """On stderr, what a folder of published images should hold and does not, so that it is generated."""
+    folder = official_folder(dataset, data_dir)
+    if folder and severities and name in (*SETS["imagenet-c"], *SETS["extra"]):
+        listed = ", ".join(map(str, severities))
+        warn_once(f"{folder} lacks {name} at severity {listed}, which is generated here; its rows say so")
+
+
+def published(official: Official) -> dict[str, Any]:
+    """What a row says of images that others have made."""
+    return {"made": "official", "set": official.folder.name, "images": official.digest()}
+
+
+def generated(name: str, severity: int, dataset: Dataset, data_dir: Path) -> dict[str, Any]:
+    """What a row says of images that are made here."""
+    settings = parameters(name, severity, dataset.shape)
+    said = {"made": "generated", "table": table_size(max(dataset.shape[1:])), "parameters": settings}
+    if CORRUPTIONS[name].ice:
+        ice = find_ice(data_dir)
+        said |= {"ice": ice.kind, "pictures": ice.digest()}
+    return said
+
+
+def _params(said: dict[str, Any]) -> str:
+    return json.dumps(said, sort_keys=True)
+
+
+def _make(
+    name: str, severity: int, data_dir: Path, settings: tuple[float, ...] | None, x: Tensor, ids: range
+) -> Tensor:
+    return corrupted(x, name, severity, ids, data_dir, settings=settings)
+
+
+def _read(official: Official, x: Tensor, ids: range) -> Tensor:
+    return official.images(np.array(ids))

@@ -1,0 +1,31 @@
+"""A model from outside, as rows speak of it."""
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+
+from bench.core.files import require_names
+
+LONGEST = 150  # characters of a name in the name of a folder
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A model from outside on one data set. BadInput where the data set's name cannot be a folder's."""
+
+    name: str
+    dataset: str
+    identity: str  # digits that change with its weights and its code
+
+    model = "external"
+    seed = 0
+
+    def __post_init__(self) -> None:
+        require_names(dataset=self.dataset)
+
+    @property
+    def run(self) -> str:
+        """Its folder below the results folder."""
+        digest = sha256(self.identity.encode()).hexdigest()[:8]
+        name = re.sub(r"[/\\\x00-\x1f\x7f]|^\.+", "-", self.name)[:LONGEST]
+        return f"{self.dataset}/{self.model}/{name}-{digest}"

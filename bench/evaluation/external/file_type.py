@@ -1,0 +1,154 @@
+"""What a file of tensors is, by its first bytes and the names in it. Nothing in it is run."""
+
+import re
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+from bench.core.errors import BadInput
+
+Format = Literal["torch", "safetensors"]
+
+LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # what torch.save began files with before it wrote zip archives
+HEAD = 1024  # bytes that are looked at
+UNPACK = "unpack it and name the weights in it"
+DOWNLOAD = "download the file itself"
+SAVE = "save model.state_dict() with torch.save or safetensors"
+NAME = "name the file of weights"
+CONVERT = f"load it into a torch model and {SAVE}"
+JOIN = "load its files, and save all their tensors as one dict with torch.save or safetensors"
+
+BEGINNINGS = {  # of files that people mistake for a checkpoint
+    b"version https://git-lfs": ("a Git LFS pointer in the place of the file", "fetch the file with `git lfs pull`"),
+    b"\x1f\x8b": ("a gzip archive", UNPACK),
+    b"BZh": ("a bzip2 archive", UNPACK),
+    b"\xfd7zXZ": ("an xz archive", UNPACK),
+    b"7z\xbc\xaf": ("a 7-zip archive", UNPACK),
+    b"Rar!": ("a RAR archive", UNPACK),
+    b"(\xb5/\xfd": ("a zstd archive", UNPACK),
+    b"\x89HDF": ("an HDF5 file, such as Keras writes", CONVERT),
+    b"MATLAB ": ("a MATLAB file", CONVERT),
+    b"\x93NUMPY": ("a NumPy array", SAVE),
+    b"GGUF": ("a GGUF file of a language model", SAVE),
+    b"\x89PNG": ("a PNG image", NAME),
+    b"\xff\xd8\xff": ("a JPEG image", NAME),
+    b"GIF8": ("a GIF image", NAME),
+    b"%PDF": ("a PDF document", NAME),
+    **{b"x" + level: ("compressed by zlib, as joblib does", SAVE) for level in (b"\x01", b"\x5e", b"\x9c", b"\xda")},
+}
+ONNX = rb"\x08[\x01-\x20](\x12[\x01-\x40][ -~]|[\x3a\x42])"  # a version, then who wrote it, the graph or its operations
+PICKLE_OF_TEXT = rb"\(?[dl]p\d+\n|c[\w.]+\n\w+\n"  # how a dict, a list and an object begin in pickle's first protocol
+PAGES = ("<!doctype", "<html", "<head", "<?xml")
+
+
+def file_format(path: Path) -> Format:
+    """How to open a file of weights. BadInput names what is no checkpoint, and what to do instead."""
+    head = _head(path)
+    if _is_safetensors(head):
+        return "safetensors"
+    if mistake := _mistake(path, head):
+        what, remedy = mistake
+        raise BadInput(f"weights {path} are {what} and no checkpoint; {remedy}")
+    return "torch"
+
+
+def check_saved_by_torch(path: Path) -> None:
+    """BadInput where a file is not of torch.save, with what it is."""
+    if mistake := _mistake(path, _head(path)):
+        raise BadInput(f"{path} is {mistake[0]}; name what torch.save wrote")
+
+
+def how_to_join_distributed(folder: Path) -> str:
+    """What makes one file of a folder that torch.distributed.checkpoint has written."""
+    return f"`python -m torch.distributed.checkpoint.format_utils dcp_to_torch {folder} FILE` makes one file of it"
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}); name a file that can be") from error
+
+
+def _is_safetensors(head: bytes) -> bool:
+    """A JSON object behind its length of eight bytes."""
+    return len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**32
+
+
+def _mistake(path: Path, head: bytes) -> tuple[str, str] | None:
+    """What the file is and the way out; None where torch.save has written it."""
+    if head.startswith(LEGACY):
+        return None
+    for beginning, said in BEGINNINGS.items():
+        if head.startswith(beginning):
+            return said
+    if not head.strip(b"\0"):
+        return "nothing but zeros" if head else "an empty file", "copy or download it again"
+    if path.suffix == ".distcp":
+        return f"a part of a distributed checkpoint, {path.parent}", how_to_join_distributed(path.parent)
+    if head.startswith(b"PK"):
+        return _archive(path)
+    if head.startswith(b"\x80") or re.match(PICKLE_OF_TEXT, head):
+        return "a pickle that torch.save has not written", SAVE
+    if _is_tar(path):
+        return None if {"pickle", "storages"} <= set(_members(path)) else ("a tar archive", UNPACK)
+    if re.match(ONNX, head):
+        return "an ONNX model", CONVERT
+    text = _text(head)
+    if text is None:
+        return "in no format of torch.save or safetensors", SAVE
+    if path.name.endswith(".index.json"):
+        return "the index of a checkpoint in several files", JOIN
+    page = text.lstrip().lower()
+    if page.startswith(PAGES) or (page.startswith("<") and "<html" in page):
+        return "a web page", f"{DOWNLOAD}: the address leads to a page about it, or asks for a login"
+    return "a text file", DOWNLOAD if path.suffix else SAVE
+
+
+def _archive(path: Path) -> tuple[str, str] | None:
+    """The same of what begins as a zip archive does."""
+    if not zipfile.is_zipfile(path):
+        return "the beginning of a zip archive", "it is damaged or cut short, copy or download it again"
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    last = {name.rpartition("/")[2] for name in names}
+    if ".data/extern_modules" in {name.partition("/")[2] for name in names}:
+        return "an archive of torch.package", f"load its model with torch.package.PackageImporter in FILE.py, or {SAVE}"
+    if "model.weights.h5" in last:
+        return "a Keras model", CONVERT
+    if any("code/" in name for name in names) and "data.pkl" in last:
+        call = f"torch.jit.load({str(path)!r})"
+        return "a TorchScript archive, which holds a whole model", f"return {call} from FILE.py:FUNCTION, or {SAVE}"
+    if last & {"archive_format", "serialized_exported_program.json"}:
+        call = f"torch.export.load({str(path)!r}).module()"
+        return "a program of torch.export", f"return {call} from FILE.py:FUNCTION, or {SAVE}"
+    if "data.pkl" in last:
+        return None
+    if names and all(name.endswith(".npy") for name in names):
+        return "NumPy arrays", SAVE
+    return "a zip archive that torch.save has not written", UNPACK
+
+
+def _is_tar(path: Path) -> bool:
+    try:
+        return tarfile.is_tarfile(path)
+    except OSError:
+        return False
+
+
+def _members(path: Path) -> list[str]:
+    with tarfile.open(path) as archive:
+        return archive.getnames()
+
+
+def _text(head: bytes) -> str | None:
+    """None where the bytes are no text."""
+    try:
+        text = head.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 4:  # not just a letter that is cut at the end
+            return None
+        text = head[: error.start].decode("utf-8-sig")
+    return text if all(letter.isprintable() or letter.isspace() for letter in text) else None

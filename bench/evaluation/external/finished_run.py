@@ -1,0 +1,79 @@
+"""FOLDER[@EPOCH|@VIEW]: the model of a run that this bench has finished."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from torch import nn
+
+from bench.core.errors import BadInput
+from bench.core.foreign.plugins import load_plugins
+from bench.core.registry import suggestion
+from bench.data.dataset import Dataset
+from bench.evaluation.external.access import Access
+from bench.evaluation.external.loaded import Loaded
+from bench.models.checkpoint import FILES
+from bench.results.store import read_job
+from bench.training.customise import customised, radius_factor
+from bench.training.run_folder import failure, finished, status
+
+NEEDED = ("run", "name", "model", "seed", "source", "train_eps", "settings")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The weights after the last epoch or the best, in one of the recipe's views."""
+
+    folder: Path
+    epoch: str = "last"
+    view: str = "main"
+
+    trained_here = True
+
+    def __str__(self) -> str:
+        return f"{self.folder}@{self.epoch}@{self.view}"
+
+    @cached_property
+    def record(self) -> dict[str, object]:
+        """job.json. BadInput where there are no weights to go with it."""
+        if reason := failure(self.folder):
+            raise BadInput(f"{self.folder} has no model, its training failed: {reason}")
+        record = read_job(self.folder)
+        lacking = [field for field in NEEDED if field not in record]
+        if lacking or status(self.folder) != "trained":
+            what = f"does not say {', '.join(lacking)}" if lacking else "is of a training that has not ended"
+            raise BadInput(f"{self.folder / 'job.json'} {what}; name the folder of a run that `bench run` has finished")
+        return record
+
+    @property
+    def name(self) -> str:
+        """As rows and folders call it."""
+        return f"{self.record['name']}.s{self.record['seed']}"
+
+    @property
+    def dataset(self) -> str:
+        """As --dataset wants it."""
+        return str(self.record["source"])
+
+    def load(self, dataset: Dataset, access: Access) -> Loaded:
+        """Build what the recipe of that name finishes with, and fill in the weights."""
+        load_plugins()
+        record, path = self.record, self.folder / FILES[self.epoch]
+        if not path.is_file():
+            raise BadInput(f"{path} is not there; copy the weights beside job.json, or train with `bench run`")
+        factor = radius_factor(record["train_eps"], dataset)  # type: ignore[arg-type]
+        recipe = customised(str(record["name"]), record["settings"], factor)  # type: ignore[arg-type]
+        plan = record.get("plan")
+        averaged = isinstance(plan, dict) and bool(plan.get("ema"))
+        views = finished(recipe, str(record["model"]), dataset, path, str(record["run"]), averaged)
+        if self.view not in views:
+            raise BadInput(f"{self.folder} has no view {self.view!r}; {suggestion(self.view, list(views))}")
+        return Loaded(views[self.view])
+
+    def origin(self, net: nn.Module) -> str:
+        """Nothing but its weights, so that its cells have the keys that `bench run` gives them."""
+        return ""
+
+    def architecture(self, net: nn.Module) -> str:
+        """As `--model` of `bench run` calls it."""
+        return str(self.record["model"])

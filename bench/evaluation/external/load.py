@@ -1,0 +1,64 @@
+"""Models that were not trained here: where they come from, and whether they keep the contract.
+
+SPEC is FOLDER[@EPOCH|@VIEW] of a finished run, FILE.py:FUNCTION[@WEIGHTS[@NAME]], torchvision:NAME[@WEIGHTS],
+timm:NAME or robustbench:[THREAT/]NAME.
+"""
+
+import warnings
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from bench.core.files import expanded
+from bench.core.foreign.messages import refused_model
+from bench.data.dataset import Dataset, Images
+from bench.evaluation.external.access import DATA_DIR, Access
+from bench.evaluation.external.loaded import Loaded
+from bench.evaluation.external.spec import Source, parse_spec
+from bench.evaluation.identity import joined, logits_digest, trained_identity
+from bench.models.checkpoint import fingerprint
+from bench.models.modes import set_eval
+
+
+def load(source: Source, dataset: Dataset, access: Access, device: torch.device | str) -> Loaded:
+    """The model on a device, in eval mode, with what was chosen on the way. BadInput as of `load_model`."""
+    loaded = source.load(dataset, access)
+    with refused_model():
+        return Loaded(set_eval(loaded.net.to(device)), loaded.choices)
+
+
+def identity(source: Source, net: nn.Module, test: Images) -> str:
+    """Digits that change with anything that the model's logits depend on: as `bench run` has them of its own models.
+
+    test: the first images of the test set, FROM_TEST of them or more, on the model's device.
+    """
+    if source.trained_here:
+        return trained_identity(net, test)
+    with refused_model():
+        return joined(fingerprint(net) + source.origin(net), logits_digest(net, test))
+
+
+def load_model(
+    spec: str,
+    dataset: Dataset,
+    device: torch.device | str = "cpu",
+    *,
+    data_dir: Path = DATA_DIR,
+    download: bool = False,
+    unsafe_pickle: bool = False,
+) -> nn.Module:
+    """The model that a SPEC names, in eval mode: [0, 1] images (B, C, H, W) of the data set to logits (B, K).
+
+    BadInput where it is not there or cannot be loaded; whether it keeps the contract is for `doubts` to say. Warns
+    where one of several models in a file was chosen.
+
+    data_dir:      weights of RobustBench's models are below it, in robustbench/.
+    download:      fetch what a model zoo lacks on this machine.
+    unsafe_pickle: weight files may hold pickles, which run the code of whoever wrote them.
+    """
+    access = Access(expanded(data_dir), download, unsafe_pickle)
+    loaded = load(parse_spec(spec), dataset, access, device)
+    for choice in loaded.choices:
+        warnings.warn(choice, stacklevel=2)
+    return loaded.net

@@ -1,0 +1,192 @@
+"""torchvision:NAME[@WEIGHTS], timm:NAME[.TAG], robustbench:[THREAT/]NAME. Only here are these packages' ways known.
+
+Their models take normalised images, so their own mean and std become a first layer; RobustBench's take [0, 1].
+"""
+
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench.core.errors import BadInput
+from bench.core.registry import suggestion
+from bench.data.dataset import Dataset
+from bench.evaluation.external.access import Access, confined
+from bench.evaluation.external.file_type import file_format
+from bench.evaluation.external.loaded import Loaded
+from bench.models.normalise import Normalise
+
+THREATS = ("Linf", "L2", "corruptions")  # RobustBench's boards: one name may stand on several, with other weights
+BOARDS = ("cifar10", "cifar100", "imagenet")
+
+
+@dataclass(frozen=True)
+class Zoo:
+    """A model by the name that a package gives it."""
+
+    package: str
+    entry: str
+
+    epoch, view, dataset, trained_here = "last", "main", None, False
+
+    def __str__(self) -> str:
+        return f"{self.package}:{self.entry}"
+
+    @property
+    def name(self) -> str:
+        """As rows and folders call it."""
+        return f"{self.package}.{self.entry.replace('/', '-')}"
+
+    def load(self, dataset: Dataset, access: Access) -> Loaded:
+        """BadInput where the package, the name or the weights are missing."""
+        if not _installed(self.package):
+            extra = "'robustbench==1.1.1' 'setuptools<81'" if self.package == "robustbench" else self.package
+            raise BadInput(f"{self} needs the package {self.package}, which is not installed; pip install {extra}")
+        with confined(str(self), access):
+            return ZOOS[self.package](self.entry, dataset, access)
+
+    def origin(self, net: nn.Module) -> str:
+        """The package, whose code the logits come from."""
+        return f"{self.package} {version(self.package)}"
+
+    def architecture(self, net: nn.Module) -> str:
+        """As the package names it; RobustBench names models after papers, so of those the class of the network."""
+        if self.package != "robustbench":
+            return re.split("[@.]", self.entry)[0]
+        shared = [base.__name__ for base in type(net).__mro__ if ".architectures." in base.__module__]
+        return next(iter(shared), type(net).__name__)
+
+
+def from_torchvision(entry: str, dataset: Dataset, access: Access) -> Loaded:
+    """NAME[@WEIGHTS]: its default weights, or others of its by their name, from torch's own cache of downloads."""
+    from torchvision import models
+
+    name, _, choice = entry.partition("@")
+    known = models.list_models(module=models)
+    if name not in known:
+        near = suggestion(name, known, "`torchvision.models.list_models()`")
+        raise BadInput(f"torchvision has no classifier named {name!r}; {near}")
+    every = models.get_model_weights(name)
+    if choice and choice not in every.__members__:
+        raise BadInput(f"torchvision:{name} has no weights {choice!r}; {suggestion(choice, list(every.__members__))}")
+    weights = every[choice] if choice else every.DEFAULT
+    cache = Path(torch.hub.get_dir()) / "checkpoints"
+    there = [one.name for one in every if (cache / Path(one.url).name).is_file()]
+    path = cache / Path(weights.url).name
+    if not path.is_file() and not access.download:
+        others = f"; of {', '.join(there)} there are files, torchvision:{name}@{there[0]} takes them" if there else ""
+        raise BadInput(f"torchvision:{name} needs {path}, which is not there; put it there, or give --download{others}")
+    if path.is_file():
+        file_format(path)
+    several = f"files of {', '.join(there)} are there; {weights.name} is judged, torchvision:{name}@NAME chooses"
+    preset = weights.transforms()
+    net = nn.Sequential(Normalise(tuple(preset.mean), tuple(preset.std)), models.get_model(name, weights=weights))
+    return Loaded(net, (several,) if len(there) > 1 and not choice else ())
+
+
+def from_timm(name: str, dataset: Dataset, access: Access) -> Loaded:
+    """NAME[.TAG]: its pretrained weights, from the Hugging Face cache."""
+    import timm
+
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        near = suggestion(name, timm.list_models(pretrained=True), "`timm.list_models(pretrained=True)`")
+        raise BadInput(f"timm has no model named {name!r}; {near}")
+    tags = timm.list_pretrained(f"{architecture}.*")
+    net = timm.create_model(name, pretrained=True)
+    config = net.pretrained_cfg
+    several = (
+        f"timm has {len(tags)} sets of weights for {name}; {name}.{config.get('tag')} is judged, "
+        f"timm:{name}.TAG chooses among {', '.join(tags[:4])}{', ...' if len(tags) > 4 else ''}"
+    )
+    normalised = nn.Sequential(Normalise(tuple(config["mean"]), tuple(config["std"])), net)
+    return Loaded(normalised, (several,) if len(tags) > 1 and not tag else ())
+
+
+def from_robustbench(name: str, dataset: Dataset, access: Access) -> Loaded:
+    """[THREAT/]NAME: its weights from robustbench/<data set>/<threat>/NAME.pt below the data folder."""
+    threat, slash, model = name.rpartition("/") if "/" in name else ("Linf", "/", name)
+    if dataset.name not in BOARDS or threat not in THREATS:
+        raise BadInput(
+            f"robustbench:{name} on {dataset.name}: it has models for {', '.join(BOARDS)}, and for the threats "
+            f"{', '.join(THREATS)}, as in robustbench:L2{slash}{model}"
+        )
+    with _robustbench_as_it_expects():
+        from robustbench.model_zoo import model_dicts
+        from robustbench.model_zoo.enums import BenchmarkDataset, ThreatModel
+        from robustbench.utils import load_model
+
+    boards = {board: model_dicts[BenchmarkDataset(dataset.name)].get(ThreatModel(board), {}) for board in THREATS}
+    if model not in boards[threat]:
+        near = suggestion(model, list(boards[threat]), "`robustbench.model_zoo.model_dicts`")
+        others = [f"robustbench:{board}/{model}" for board in THREATS if model in boards[board]]
+        elsewhere = f"; on another board there is {' and '.join(others)}" if others else ""
+        raise BadInput(f"RobustBench has no {threat} model {model!r} for {dataset.name}; {near}{elsewhere}")
+    folder = access.data_dir / "robustbench"
+    files = {board: _robustbench_files(folder, dataset.name, board, model, boards[board]) for board in THREATS}
+    there = [board for board in THREATS if files[board] and all(path.is_file() for path in files[board])]
+    missing = [path for path in files[threat] if not path.is_file()]
+    if missing and not access.download:
+        way_out = "put it there, or give --download"
+        if there:
+            way_out += f"; its weights of {', '.join(there)} are: robustbench:{there[0]}/{model}"
+        raise BadInput(f"robustbench:{name} needs {missing[0]}, which is not there; {way_out}")
+    for path in set(files[threat]) - set(missing):
+        file_format(path)
+    net: nn.Module = load_model(model, folder, dataset.name, threat)
+    several = f"weights of {', '.join(there)} are there; {threat} is judged, robustbench:THREAT/{model} chooses"
+    return Loaded(net, (several,) if len(there) > 1 and "/" not in name else ())
+
+
+def _robustbench_files(folder: Path, dataset: str, threat: str, model: str, board: Mapping[str, Any]) -> list[Path]:
+    """Where RobustBench looks for a model's weights: one file, or one for each member of an ensemble."""
+    if model not in board or (dataset == "imagenet" and "Standard" in model):  # whose weights torchvision brings
+        return []
+    place, ids = folder / dataset / threat / f"{model}.pt", board[model]["gdrive_id"]
+    return [Path(f"{place}_m{i}.pt") for i in range(len(ids))] if isinstance(ids, list) else [place]
+
+
+ZOOS: dict[str, Callable[[str, Dataset, Access], Loaded]] = {
+    "torchvision": from_torchvision,
+    "timm": from_timm,
+    "robustbench": from_robustbench,
+}
+
+
+def _installed(package: str) -> bool:
+    """By its own name: other wheels carry folders of the same name, such as torchattacks an old robustbench."""
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+@contextmanager
+def _robustbench_as_it_expects() -> Iterator[None]:
+    """Inside the block it finds two modules that it imports and that are gone: autoattack and pkg_resources."""
+    import pyautoattack
+    import pyautoattack.autoattack
+    import pyautoattack.state
+
+    resources = ModuleType("pkg_resources")
+    lent = {"autoattack": pyautoattack, "autoattack.state": pyautoattack.state, "pkg_resources": resources}
+    lent = {name: module for name, module in lent.items() if not find_spec(name.partition(".")[0])}
+    sys.modules.update(lent)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it imports timm by its old names
+            yield
+    finally:
+        for name in lent:
+            del sys.modules[name]

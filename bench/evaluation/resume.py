@@ -1,0 +1,157 @@
+"""The files from which a killed evaluation goes on. They say whose outcomes they hold, and no other's are taken."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.core.errors import BadInput
+from bench.core.files import read_json, write_atomically
+from bench.core.parsing import printable
+from bench.core.rng import undrawn
+from bench.data.dataset import Images
+from bench.evaluation.adversarial_set import Album, read_album
+from bench.evaluation.arguments import first_logits
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.corrupted_attack import Union
+from bench.evaluation.conditions.expand import Condition
+from bench.evaluation.target import Outcome
+from bench.models.checkpoint import fingerprint
+
+ROUNDING = 1e-3  # of the largest number: what other kernels, threads or devices may change in logits, with a margin
+OWNER = {  # what an evaluation is of -> what a message calls another one
+    "weights": "other weights",
+    "logits": "a model that gives other logits",
+    "conditions": "another attack, setting or radius",
+    "images": "other images or labels",
+    "n": "another number of images",
+    "start": "another first image",
+    "seed": "another seed",
+    "precision": "another precision",
+    "protocol": "another protocol",
+}
+Owner = dict[str, Any]
+
+
+def owner_of(
+    model: nn.Module, images: Images, conditions: Sequence[Condition], start: int, n: int, **others: int | str
+) -> Owner:
+    """What an evaluation is of, by the names in OWNER. others: seed, precision and protocol."""
+    attacks = [c.attack.params if isinstance(c, Attacked | Union) else "" for c in conditions]
+    block = conditions[0].attack.block if isinstance(conditions[0], Attacked | Union) else None
+    end = start + -(-(n - start) // block) * block if block else n  # whole blocks are attacked
+    return {
+        "weights": fingerprint(model),
+        "logits": _summed_logits(model, images),
+        "conditions": [f"{condition!r} {params}" for condition, params in zip(conditions, attacks, strict=True)],
+        "images": Images(images.x[start:end], images.y[start:end]).fingerprint(),
+        "n": n,
+        "start": start,
+        **others,
+    }
+
+
+def _summed_logits(model: nn.Module, images: Images) -> list[float] | None:
+    """What a model computes, whatever it is made of: a weighted sum of each first image's logits.
+
+    None where a second call gives others, as of a model that draws.
+    """
+    with undrawn():
+        first, second = (_weighted(first_logits(model, images)) for _ in range(2))
+    return first if _are_near(first, second) else None
+
+
+def _weighted(logits: Tensor) -> list[float]:
+    weights = torch.arange(1, logits.shape[1] + 1, dtype=torch.float64, device=logits.device).cos()
+    sums: list[float] = (logits.double() @ weights).tolist()
+    return sums
+
+
+def _are_near(one: Sequence[float], other: Sequence[float]) -> bool:
+    a, b = np.array(one, float), np.array(other, float)
+    return a.shape == b.shape and bool((np.abs(a - b) <= ROUNDING * np.abs(a).max(initial=0)).all())
+
+
+def check_owner(path: Path, found: object, owner: Owner) -> None:
+    """BadInput where a file belongs to another evaluation than the owner's, or does not say to which."""
+    if not isinstance(found, dict) or not OWNER.keys() <= found.keys():
+        raise BadInput(f"{path} does not say which model, attack and images it is of; delete it, or name another file")
+    changed = [word for name, word in OWNER.items() if not _agree(name, found[name], owner[name])]
+    if changed:
+        raise BadInput(f"{path} holds the outcomes of {', '.join(changed)}; delete it, or name another file")
+
+
+def _agree(name: str, found: object, wanted: object) -> bool:
+    if name == "logits" and isinstance(found, list) and isinstance(wanted, list):
+        return all(isinstance(number, float) for number in found) and _are_near(wanted, found)
+    return found == wanted
+
+
+def resume(saved: Path, owner: Owner, count: int, album: Album | None) -> list[Outcome] | None:
+    """What an earlier call has left of these measurements; None where it left nothing, or fewer images than outcomes.
+
+    album: takes the images beside it. BadInput where a file is damaged or another evaluation's.
+    """
+    if not saved.exists():
+        return None
+    found = _read(saved, owner, count)
+    if album is None:
+        return found
+    beside, reached = album_beside(saved), owner["start"] + found[0].done
+    if not beside.exists():
+        return None
+    kept, about = read_album(beside)
+    check_owner(beside, about, owner)
+    if kept.reached < reached:
+        return None
+    kept = kept.below(reached)  # it is written first
+    album.stored, album.reached = kept.stored, kept.reached
+    return found
+
+
+def store_unfinished(saved: Path, owner: Owner, outcomes: Sequence[Outcome], album: Album | None) -> None:
+    """Write what `resume` reads."""
+    if album is not None:
+        album.write(album_beside(saved), owner)
+    found = [asdict(outcome) | {"right": outcome.right.astype(int).tolist()} for outcome in outcomes]
+    content = {"of": owner, "outcomes": found}
+    text = json.dumps(content | {"digest": _digest(content)})
+    write_atomically(saved, lambda file: file.write(text.encode()))
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    """Changes with any bit of what is stored, so that a file that was edited is not gone on from."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def album_beside(saved: Path) -> Path:
+    """The file of adversarial images. BadInput where it would be the progress file itself."""
+    if saved.suffix == ".npz":
+        raise BadInput(
+            f"{saved} is the name of the adversarial images beside it; give the progress file another suffix"
+        )
+    return saved.with_suffix(".npz")
+
+
+def _read(path: Path, owner: Owner, count: int) -> list[Outcome]:
+    try:
+        content = read_json(path)
+    except (ValueError, OSError) as error:
+        raise BadInput(f"{path} cannot be read ({printable(error, 200)}); delete it and run again") from error
+    check_owner(path, content.get("of") if isinstance(content, dict) else None, owner)
+    if content.pop("digest", None) != _digest(content):
+        raise BadInput(f"{path} was changed after it was written: its contents have another digest; delete it")
+    n = owner["n"] - owner["start"]
+    try:
+        found = [Outcome(**record | {"right": np.array(record["right"], bool)}) for record in content["outcomes"]]
+        if len(found) != count or any(o.right.shape != (n,) or not 0 <= o.done <= n for o in found):
+            raise ValueError(f"not {count} measurements of {n} images")
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadInput(f"{path} cannot be read ({error}); delete it and run again") from error
+    return found

@@ -1,0 +1,107 @@
+"""From an outcome to the row that is stored."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from bench.core.errors import Failed
+from bench.core.stats import Summary, wilson
+from bench.core.version import __version__
+from bench.evaluation.conditions.diagnostic import Diagnosed
+from bench.evaluation.conditions.expand import Condition
+from bench.evaluation.conditions.minimum_norm import Minimised
+from bench.evaluation.conditions.probe import Probed
+from bench.evaluation.conditions.sweep import Swept
+from bench.evaluation.evaluator import PROTOCOL
+from bench.evaluation.target import Outcome
+from bench.results.row import Row
+
+
+class Subject(Protocol):
+    """Whose models are judged: a training of ours, or a model from outside."""
+
+    @property
+    def run(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def dataset(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which weights a row is about."""
+
+    subject: Subject
+    epoch: str  # last | best
+    view: str
+
+    def __str__(self) -> str:
+        which = self.epoch if self.view == "main" else f"{self.epoch} {self.view}"
+        return f"{self.subject.name} s{self.subject.seed} {which}"
+
+
+def row_of(
+    model: Model,
+    condition: Condition,
+    result: Outcome | Failed,
+    *,
+    n: int,
+    partial: bool,
+    device: str,
+    precision: str,
+    key: str,
+) -> Row:
+    """One measurement, or why there is none."""
+    subject, caption, threat = model.subject, condition.caption, condition.caption.threat
+    outcome = result if isinstance(result, Outcome) else None
+    value, low, high, n = measured(condition, outcome, n)
+    return Row(
+        run=subject.run,
+        recipe=subject.name,
+        dataset=subject.dataset,
+        model=subject.model,
+        seed=subject.seed,
+        view=model.view,
+        epoch=model.epoch,
+        kind=caption.kind,
+        name=caption.name,
+        norm=type(threat).__name__ if threat else "",
+        eps=threat.eps if threat else None,
+        severity=caption.severity,
+        source="",
+        params=caption.params,
+        metric=caption.metric,
+        value=value,
+        n=n,
+        ci_low=low,
+        ci_high=high,
+        forwards=outcome.forwards / outcome.seen if outcome else None,
+        backwards=outcome.backwards / outcome.seen if outcome else None,
+        seconds=outcome.seconds if outcome else None,
+        verdict=outcome.verdict if outcome else "",
+        status="ok" if outcome else f"failed: {result}",
+        partial=partial,
+        device=device,
+        precision=precision,
+        version=__version__,
+        protocol=PROTOCOL,
+        key=key,
+    )
+
+
+def measured(condition: Condition, outcome: Outcome | None, n: int) -> Summary:
+    """The value of a row, its interval, and the images it is of."""
+    if outcome is None:
+        return None, None, None, n
+    if isinstance(condition, Diagnosed):
+        return condition.summary(np.array(outcome.values), outcome.right)
+    if isinstance(condition, Minimised | Probed | Swept) and condition.caption.metric != "accuracy":
+        return condition.summary(np.array(outcome.values))
+    right = int(outcome.right.sum())
+    return right / n, *wilson(right, n), n

@@ -1,0 +1,106 @@
+"""The weights of a model under test are those that its rows are about, before an attack and after it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from bench.core.errors import Failed
+from bench.core.foreign.messages import blamed_on_model
+
+Parts = dict[str, object]
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """What a model's layers hold, and copies of all its tensors (weights and buffers), by name."""
+
+    model: nn.Module
+    layers: list[tuple[Parts, Parts]]  # the dicts of each layer, and what they held
+    tensors: list[tuple[str, Tensor, Tensor]]  # name, the tensor itself, a copy of it
+
+    @classmethod
+    def of(cls, model: nn.Module) -> "Snapshot":
+        held: list[Any] = [part for m in model.modules() for part in (m._parameters, m._buffers, m._modules)]
+        layers = [(part, dict(part)) for part in held if isinstance(part, dict)]  # those of TorchScript cannot change
+        named = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        tensors = [(name, t, t.detach().clone()) for name, t in named.items() if not is_lazy(t)]
+        return cls(model, layers, tensors)
+
+    def restore(self) -> list[str]:
+        """Put back what differs, and say what that was."""
+        wrong = []
+        for part, held in self.layers:
+            if part.keys() != held.keys() or any(part[name] is not held[name] for name in held):
+                wrong += sorted(name for name in part.keys() | held.keys() if part.get(name) is not held.get(name))
+                part.clear()
+                part.update(held)
+        for name, tensor, copy in self.tensors:
+            if not _is_same(tensor, copy):
+                tensor.data = copy.clone()
+                wrong.append(name)
+        return wrong
+
+
+def _is_same(one: Tensor, other: Tensor) -> bool:
+    if one.shape != other.shape or one.dtype != other.dtype or one.device != other.device:
+        return False
+    if one.layout != torch.strided:
+        one, other = one.to_dense(), other.to_dense()
+    one = one.detach()
+    if torch.equal(one, other):
+        return True
+    return one.is_floating_point() and bool((one.isnan() == other.isnan()).all() and (one == other)[~one.isnan()].all())
+
+
+@contextmanager
+def restored_weights(model: nn.Module) -> Iterator[None]:
+    """After the block the model is as it was, whatever its own forward has counted or gathered in it."""
+    before = Snapshot.of(model)
+    try:
+        yield
+    finally:
+        before.restore()
+
+
+@contextmanager
+def unchanged_weights(attack: str, model: nn.Module, copy: nn.Module, x: Tensor) -> Iterator[None]:
+    """An attack works on a model and a copy of it inside the block, and both have the same weights after it.
+
+    Failed if the attack has written to them, or if that cannot be told, as the model now raises. What the model's own
+    forward changes, such as a counter or statistics that it goes on gathering, is put back without a word: x, some
+    images (B, C, H, W), tells the one from the other.
+    """
+    snapshots = [Snapshot.of(net) for net in dict.fromkeys([model, copy])]
+    wrong: dict[str, Snapshot] = {}
+    failure = None
+    try:
+        yield
+    except Failed as error:  # perhaps as the attack has written to the model
+        failure = error
+    finally:
+        wrong |= {name: snapshot for snapshot in snapshots for name in snapshot.restore()}
+    try:
+        own = _changed_by_forward([*dict.fromkeys(wrong.values())], x) if wrong else set()
+    except Failed as error:  # the model cannot compute any more, which is often what the attack has failed by
+        raise failure or error from error
+    if written := [name for name in wrong if name not in own]:
+        remedy = "attack the images and leave the model alone"
+        raise Failed(f"attack {attack} wrote to the model's {written[0]}; {remedy}") from failure
+    if failure is not None:
+        raise failure
+
+
+def _changed_by_forward(snapshots: list[Snapshot], x: Tensor) -> set[str]:
+    names: set[str] = set()
+    for snapshot in snapshots:
+        try:
+            with blamed_on_model(), torch.no_grad():
+                snapshot.model(x)
+        finally:
+            names |= {*snapshot.restore()}
+    return names

@@ -1,0 +1,212 @@
+"""What one block of images amounts to: attack on a cheap copy, judge on the model itself."""
+
+import logging
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from bench.core.errors import AttackWarning, BadInput, Failed
+from bench.core.files import Bits
+from bench.core.foreign.guard import guarded_call, is_out_of_memory, limited_call, no_empty_batches
+from bench.core.foreign.messages import blame
+from bench.core.passes import counting
+from bench.core.rng import image_stream, seeded
+from bench.core.stats import exceeds
+from bench.evaluation.conditions.attack import Attacked
+from bench.models.bn_folding import attackable
+from bench.models.modes import hookable
+from bench.training.precision import choose_precision
+
+FARTHER = (1.01, 1.1)  # times as far as the copy's border, which lies within rounding of the model's
+DOUBTFUL = 0.002  # share of images that a doubt must exceed, by more than chance (AutoAttack's threshold for Square)
+
+log = logging.getLogger("bench")
+Ids = Sequence[int]  # of images in the test set; of a whole block, consecutive
+Keep = Callable[[Tensor, Tensor], None]
+
+
+@dataclass
+class Outcome:
+    """Which of the first n test images the model gets right under a condition, and what finding out has cost."""
+
+    right: Bits
+    done: int = 0  # images judged so far
+    seen: int = 0  # images attacked or at least looked at: more than done where the last block is cut off
+    forwards: int = 0
+    backwards: int = 0
+    seconds: float = 0.0
+    doubts: dict[str, int] = field(default_factory=dict)  # reason -> images concerned
+    values: list[float] = field(default_factory=list)  # of a diagnostic, or the radius of an attack; one an image
+
+    @property
+    def verdict(self) -> str:
+        """`ok`, or what the attack itself found suspicious."""
+        reasons = [
+            f"{reason} ({min(images, self.seen)} of {self.seen} images)"
+            for reason, images in self.doubts.items()
+            if exceeds(min(images, self.seen), self.seen, DOUBTFUL) < 0.05
+        ]
+        return f"suspect: {'; '.join(reasons)}" if reasons else "ok"
+
+
+@torch.no_grad()
+def judge(model: nn.Module, x: Tensor, y: Tensor, batch_size: int) -> Tensor:
+    """Which images the model gets right, (B,) bool. In the precision of x; the only place that decides it.
+
+    Without images the model is not called: many cannot compute an empty batch.
+    """
+    if not len(x):
+        return torch.zeros(0, dtype=torch.bool, device=x.device)
+    parts = zip(torch.split(x, batch_size), torch.split(y, batch_size), strict=True)
+    return torch.cat([model_logits(model, a).argmax(1) == b for a, b in parts])
+
+
+def model_logits(model: nn.Module, x: Tensor) -> Tensor:
+    """The model's logits (B, K), after a look at whether they are logits at all."""
+    logits = model(x)
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(x) or logits.shape[1] < 2:
+        got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise BadInput(
+            f"the model returned {got} for {len(x)} images; logits of shape ({len(x)}, classes) belong there"
+        )
+    if not logits.isfinite().all():
+        bad = int((~logits.isfinite()).any(1).sum())
+        raise BadInput(
+            f"the model returned NaN or infinite logits for {bad} of {len(x)} images; are its weights finite?"
+        )
+    return logits
+
+
+class Bf16(nn.Module):
+    """A model that searches in bfloat16: its gradients are rough, so only fp32 decides what it found."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, torch.bfloat16):
+            logits: Tensor = self.model(x)
+        return logits.float()
+
+
+@dataclass(frozen=True)
+class Target:
+    """A model under test, and the cheaper copy of it that attacks work on."""
+
+    model: nn.Module
+    copy: nn.Module
+    batch_size: int
+    seed: int
+
+    @classmethod
+    def of(cls, model: nn.Module, x: Tensor, precision: str, batch_size: int, seed: int) -> "Target":
+        model = hookable(model)
+        copy = attackable(model, x)
+        reduced = choose_precision(precision, x.device) == "bf16"
+        return cls(model, Bf16(copy) if reduced else copy, batch_size, seed)
+
+    def distances(
+        self, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, outcome: Outcome, keep: Keep | None = None
+    ) -> Tensor:
+        """How far off each image of a block was broken, (B,): 0 if it was wrong already, inf if it never was.
+
+        The attack's cost goes to the outcome.
+        keep: is given which images the attack broke, (B,) bool, and the images it found, (B, C, H, W).
+        """
+        right = judge(self.model, x, y, self.batch_size) | condition.attack.last
+        far = torch.where(right, torch.inf, 0.0)
+        if right.any():
+            x_adv, fooled = self.crafted(condition, ids, x, y, right, outcome)
+            far = torch.where(right & fooled, condition.threat.distance(x_adv, x), far)
+            if keep:
+                keep(right & fooled, x_adv)
+        return far
+
+    def crafted(
+        self, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
+    ) -> tuple[Tensor, Tensor]:
+        """The attack's images (B, C, H, W), where `some` (B,) asks for them, and which of those fool the model (B,).
+
+        An image that the copy gets wrong and the model right after the attack is no success: the search ended there
+        only because the copy misled it. A little farther on the model may be wrong too, where any image of the ball
+        counts; otherwise it is attacked again on the model itself.
+        """
+        attack = self._whole if condition.attack.block else self._singly
+        start = time.perf_counter()
+        x_adv = attack(self.copy, condition, ids, x, y, some, outcome)
+        fooled = self._fooled(self.model, x_adv, y, some)
+        if self.copy is not self.model:
+            misled = self._fooled(self.copy, x_adv, y, some & ~fooled)
+            for share in () if condition.attack.last else FARTHER:
+                if not misled.any():
+                    break
+                beyond = condition.threat.project(x + share * (x_adv - x), x)
+                found = self._fooled(self.model, beyond, y, misled)
+                x_adv[found], fooled, misled = beyond[found], fooled | found, misled & ~found
+            if misled.any():
+                log.info("%s: %d images attacked again on the model itself", condition.attack.name, misled.sum())
+                x_adv[misled] = attack(self.model, condition, ids, x, y, misled, outcome)[misled]
+                fooled |= self._fooled(self.model, x_adv, y, misled)
+        outcome.seconds += time.perf_counter() - start
+        return x_adv, fooled
+
+    def _fooled(self, model: nn.Module, x: Tensor, y: Tensor, some: Tensor) -> Tensor:
+        """Which of some images a model gets wrong, (B,) bool."""
+        return some.masked_scatter(some, ~judge(model, x[some], y[some], self.batch_size))
+
+    def _singly(
+        self, model: nn.Module, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
+    ) -> Tensor:
+        """Only the images asked for are attacked; each draws from its own stream, the same for every attack."""
+        rows = some.nonzero().flatten()
+        x_adv = x.clone()
+        with image_stream([ids[row] for row in rows.tolist()], "attack", self.seed):
+            x_adv[rows] = _attack(model, condition, x[rows], y[rows], outcome)
+        return x_adv
+
+    def _whole(
+        self, model: nn.Module, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
+    ) -> Tensor:
+        """The block as it is, since its draws are for the batch."""
+        with seeded("block", ids[0], self.seed):
+            return _attack(model, condition, x, y, outcome)
+
+
+def _attack(model: nn.Module, condition: Attacked, x: Tensor, y: Tensor, outcome: Outcome) -> Tensor:
+    """The attack's images, checked; its passes and doubts go into the outcome."""
+    name = condition.attack.name
+    with warnings.catch_warnings(record=True) as caught, no_empty_batches(model), counting(model) as passes:
+        warnings.simplefilter("always")
+        try:
+            with limited_call(), guarded_call():
+                found = condition.attack(model, x.clone(), y.clone(), condition.threat)
+        except (BadInput, Failed) as error:
+            raise type(error)(f"attack {name}: {error}") from error
+        except Exception as error:  # anybody's code; what it raises is its failure, with the reason
+            if is_out_of_memory(error):
+                raise
+            raise Failed(f"attack {name} stopped, {blame(error)}") from error
+    x_adv = _images(found, name, x)
+    condition.check(x_adv, x)
+    outcome.forwards += passes.forwards
+    outcome.backwards += passes.backwards
+    for warning in caught:
+        doubt = warning.message
+        if isinstance(doubt, AttackWarning):
+            outcome.doubts[doubt.reason] = outcome.doubts.get(doubt.reason, 0) + doubt.images
+        else:
+            log.info("%s: %s", name, doubt)
+    return x_adv
+
+
+def _images(found: object, attack: str, x: Tensor) -> Tensor:
+    """What an attack has returned, in the number format of the images x and on their device. Failed if it is none."""
+    if not isinstance(found, Tensor) or not found.is_floating_point():
+        got = f"a tensor of {found.dtype}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+        raise Failed(f"attack {attack} returned {got}; return a floating point tensor, an image for every image")
+    return found.detach().to(x).clone()

@@ -1,0 +1,115 @@
+"""Images crafted on one model and judged by others. Every image is attacked to the end, fooled or not."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from bench.attacks.search import places
+from bench.core.errors import BadInput, Failed
+from bench.core.foreign.messages import blamed_on_model, failed_cell
+from bench.data.dataset import Images
+from bench.evaluation.arguments import as_seen_by, check_classes, check_range
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.expand import Condition
+from bench.evaluation.evaluator import OWN_BLOCK
+from bench.evaluation.snapshot import restored_weights, unchanged_weights
+from bench.evaluation.target import Outcome, Target, judge
+from bench.models.freeze import frozen
+
+
+def handed_over(conditions: Iterable[Condition]) -> tuple[list[Attacked], list[str]]:
+    """Whose final iterates are handed over, each attack as its `.last`; and the names of the attacks that have none.
+
+    BadInput if none is left.
+    """
+    attacked = [c for c in conditions if isinstance(c, Attacked)]
+    kept = [Attacked(final, c.threat) for c in attacked if (final := c.attack.final)]
+    without = list(dict.fromkeys(c.attack.name for c in attacked if c.attack.final is None))
+    if not kept:
+        lacking = (
+            f"{', '.join(without)} {'have' if len(without) > 1 else 'has'} none" if without else "none is asked for"
+        )
+        raise BadInput(
+            f"transfer hands over the last iterate of an attack along the gradient, and {lacking}; "
+            "name others with --attacks, such as FGSM,PGD-20,CW-20,MI-FGSM"
+        )
+    return list(dict.fromkeys(kept)), without
+
+
+def transferred(
+    source: nn.Module,
+    targets: Sequence[nn.Module],
+    images: Images,
+    condition: Attacked,
+    *,
+    n: int | None = None,
+    precision: str = "fp32",
+    batch_size: int = 128,
+    seed: int = 0,
+    tick: Callable[[int], None] = lambda done: None,
+) -> list[Outcome]:
+    """Attack the source on the first n test images and ask each target whether it is right on what comes of them.
+
+    An outcome for each target, whose cost is that of the crafting, which all of them share. Draws depend on image,
+    attack and seed alone, so an outcome is the same whatever other targets there are. No more images are kept than a
+    block of them. Failed or BadInput where the source, the attack or a target gives no numbers.
+
+    images, precision, batch_size: as of `outcomes`. tick: is told how many images are done.
+    """
+    manner: dict[str, Any] = {"n": n, "precision": precision, "batch_size": batch_size, "seed": seed, "tick": tick}
+    made = transferred_or_failed(source, targets, images, condition, **manner)
+    for result in made:
+        if isinstance(result, Failed):  # what the caller can mend is said as such
+            raise result.__cause__ if isinstance(result.__cause__, BadInput) else result
+    return [result for result in made if isinstance(result, Outcome)]
+
+
+def transferred_or_failed(
+    source: nn.Module,
+    targets: Sequence[nn.Module],
+    images: Images,
+    condition: Attacked,
+    *,
+    n: int | None,
+    precision: str,
+    batch_size: int,
+    seed: int = 0,
+    tick: Callable[[int], None],
+) -> list[Outcome | Failed]:
+    """As `transferred`, with the reason in the place of an outcome where a target gives none, say for NaN logits."""
+    n = len(images) if n is None else n
+    check_range(images, 0, n)
+    ((condition,), _) = handed_over([condition])
+    made, right, failures = Outcome(np.zeros(n, bool)), np.zeros((len(targets), n), bool), dict[int, Failed]()
+    with ExitStack() as stack:
+        for model in (source, *targets):
+            stack.enter_context(frozen(model))
+            stack.enter_context(restored_weights(model))
+        stack.enter_context(places(batch_size))
+        sample = as_seen_by(source, images.x[:16])
+        with blamed_on_model():
+            check_classes(source, images)
+            attacked = Target.of(source, sample, precision, batch_size, seed)
+        stack.enter_context(unchanged_weights(condition.attack.name, source, attacked.copy, sample))
+        while made.done < n:
+            ids = range(made.done, min(made.done + OWN_BLOCK, n))
+            x, y = as_seen_by(source, images.x[ids.start : ids.stop]), images.y[ids.start : ids.stop]
+            with blamed_on_model():
+                x_adv, _ = attacked.crafted(condition, ids, x, y, torch.ones_like(y, dtype=torch.bool), made)
+            for place in [place for place in range(len(targets)) if place not in failures]:
+                try:
+                    with failed_cell(), blamed_on_model():
+                        if not made.done:
+                            check_classes(targets[place], images)
+                        bits = judge(targets[place], as_seen_by(targets[place], x_adv), y, batch_size).cpu().numpy()
+                    right[place, ids.start : ids.stop] = bits
+                except Failed as error:
+                    failures[place] = error
+            made.done = made.seen = ids.stop
+            tick(made.done)
+    return [failures.get(place) or replace(made, right=bits) for place, bits in enumerate(right)]

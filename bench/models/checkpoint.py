@@ -1,0 +1,122 @@
+"""Weights on disk: safetensors for finished models, one file of plain tensors for a training in progress."""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from bench.core.errors import BadInput
+from bench.core.files import write_atomically
+from bench.core.parsing import printable
+
+FILES = {"last": "weights.safetensors", "best": "best.safetensors"}  # by epoch
+
+
+def fingerprint(model: nn.Module) -> str:
+    """16 digits that change with any weight, statistic, shape or name."""
+    digest = hashlib.sha256()
+    for name, value in model.state_dict().items():
+        _add(digest, name, value)
+    return digest.hexdigest()[:16]
+
+
+def _add(digest: "hashlib._Hash", name: str, value: object) -> None:
+    """What a state dict holds under a name: mostly a tensor, of quantised and other layers anything."""
+    if isinstance(value, Tensor) and value.is_quantized:
+        digest.update(f"{name}{value.qscheme()}".encode())
+        per_channel = value.qscheme() in (torch.per_channel_affine, torch.per_channel_affine_float_qparams)
+        scale = value.q_per_channel_scales() if per_channel else value.q_scale()
+        zero = value.q_per_channel_zero_points() if per_channel else value.q_zero_point()
+        _add(digest, name, [value.int_repr(), scale, zero])
+    elif isinstance(value, Tensor):
+        value = value.to_dense() if value.layout != torch.strided else value
+        digest.update(f"{name}{tuple(value.shape)}{value.dtype}".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            _add(digest, f"{name}/{key}", part)
+    elif isinstance(value, list | tuple):
+        for place, part in enumerate(value):
+            _add(digest, f"{name}/{place}", part)
+    elif isinstance(value, str | bytes | int | float | None | torch.dtype):
+        digest.update(f"{name}{value!r}".encode())
+    else:  # an object, whose text may hold an address that is another one each time
+        digest.update(f"{name}{type(value).__qualname__}".encode())
+
+
+def save_views(path: Path, views: Mapping[str, nn.Module], job: str) -> None:
+    """The finished models of a run, by view name, signed with the job they belong to."""
+    tensors = {
+        f"{view}/{name}": tensor.detach().cpu().contiguous()
+        for view, model in views.items()
+        for name, tensor in model.state_dict().items()
+    }
+    content = save(tensors, metadata={"job": job})
+    write_atomically(path, lambda file: file.write(content))
+
+
+def load_views(path: Path, job: str) -> dict[str, dict[str, Tensor]]:
+    """State dicts by view name. BadInput where the file is damaged or another job's."""
+    remedy = f"delete it (or the run folder {path.parent}) and run again"
+    try:
+        from safetensors import safe_open
+
+        with safe_open(path, "pt") as file:
+            owner = (file.metadata() or {}).get("job")
+        tensors = load_file(path)
+    except Exception as error:  # of safetensors, torch and the disk, half a dozen types
+        raise BadInput(f"{path} cannot be read ({printable(error, 200)}); {remedy}") from error
+    if owner != job:
+        raise BadInput(f"{path} holds the weights of job {printable(owner, 100)}, not of {job}; {remedy}")
+    views: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        view, _, name = key.partition("/")
+        views.setdefault(view, {})[name] = tensor
+    return views
+
+
+class _Whole(io.BytesIO):
+    """A file to write to that remembers why it could not be written."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.error: OSError | None = None
+
+    def write(self, content: Any) -> int:
+        try:
+            return self.file.write(content)
+        except OSError as error:
+            self.error = error
+            raise
+
+
+def save_progress(path: Path, progress: Mapping[str, Any]) -> None:
+    """Tensors, numbers, strings, lists and dicts only, so that nothing has to be unpickled to go on."""
+
+    def write(file: IO[bytes]) -> None:
+        whole = _Whole(file)
+        try:
+            torch.save(dict(progress), whole)
+        except RuntimeError as error:  # what torch makes of a full disk
+            raise whole.error or error from error
+
+    write_atomically(path, write)
+
+
+def load_progress(path: Path, job: str, device: torch.device) -> dict[str, Any] | None:
+    """The state after the last finished epoch; None if there is none."""
+    if not path.exists():
+        return None
+    try:
+        progress: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # torch raises half a dozen types for a damaged archive
+        raise BadInput(f"{path} cannot be read ({type(error).__name__}); delete it and run again") from error
+    owner = progress.get("job") if isinstance(progress, dict) else None
+    if owner != job:
+        raise BadInput(f"{path} belongs to job {owner}, not to {job}; delete it and run again")
+    return progress

@@ -1,0 +1,140 @@
+"""Layers that compute one of several things, for recipes that keep clean and adversarial batch norms apart.
+
+Only a recipe that asks for them in `prepare` ever meets them. Outside a `branch` block every switch stands at its
+default, so an attack sees an ordinary model; and `plain` turns a trained model into one without switches to save and
+evaluate.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.core.errors import BadInput
+
+MAIN = "main"
+
+
+class Switch(nn.Module, ABC):
+    """A batch norm of several kinds. `choice` says which one it is at the moment."""
+
+    def __init__(self, choice: Any) -> None:
+        super().__init__()
+        self.choice = choice
+
+    @abstractmethod
+    def plain(self) -> nn.BatchNorm2d:
+        """The ordinary layer that does what this one does at its present choice."""
+
+
+class Branched(Switch):
+    """Batch norms by name, each with its own scale, shift and statistics; all begin as copies of one."""
+
+    def __init__(self, norm: nn.BatchNorm2d, names: tuple[str, ...]) -> None:
+        super().__init__(MAIN)
+        self.branches = nn.ModuleDict({name: deepcopy(norm) for name in (MAIN, *names)})
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.branches[self.choice](x)
+        return out
+
+    def plain(self) -> nn.BatchNorm2d:
+        norm = self.branches[self.choice]
+        assert isinstance(norm, nn.BatchNorm2d)
+        return norm
+
+
+class Masked(Switch):
+    """Batch norm whose scale and shift are those of the k strengths 0, 1/(k-1), ..., 1, interpolated linearly.
+
+    `choice` is the strength, and the number of the running statistics in use. Strength 0 with the first is the default.
+    """
+
+    def __init__(self, norm: nn.BatchNorm2d, k: int, statistics: int) -> None:
+        super().__init__((0.0, 0))
+        self.scale = nn.ParameterList(norm.weight.detach().clone() for _ in range(k))
+        self.shift = nn.ParameterList(norm.bias.detach().clone() for _ in range(k))
+        self.norms = nn.ModuleList(_without_affine(norm) for _ in range(statistics))
+
+    def rescaling(self) -> tuple[Tensor, Tensor]:
+        """Scale and shift at the present strength, (C,)."""
+        at = self.choice[0] * (len(self.scale) - 1)
+        share = [max(0.0, 1 - abs(at - i)) for i in range(len(self.scale))]
+        scale, shift = (
+            torch.stack([u * w for u, w in zip(share, rows, strict=True)]).sum(0) for rows in (self.scale, self.shift)
+        )
+        return scale, shift
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale, shift = self.rescaling()
+        out: Tensor = self.norms[self.choice[1]](x) * scale[:, None, None] + shift[:, None, None]
+        return out
+
+    def plain(self) -> nn.BatchNorm2d:
+        norm = deepcopy(self.norms[self.choice[1]])
+        assert isinstance(norm, nn.BatchNorm2d)
+        norm.affine, (norm.weight, norm.bias) = True, map(nn.Parameter, self.rescaling())
+        return norm
+
+
+def _without_affine(norm: nn.BatchNorm2d) -> nn.BatchNorm2d:
+    norm = deepcopy(norm)
+    norm.affine = False
+    norm.register_parameter("weight", None)
+    norm.register_parameter("bias", None)
+    return norm
+
+
+def add_branches(model: nn.Module, *names: str) -> nn.Module:
+    """Give every batch norm of the model one branch per name, beside the main one. In place."""
+    return _switched(model, lambda norm: Branched(norm, names))
+
+
+def add_masks(model: nn.Module, k: int, statistics: int = 1) -> nn.Module:
+    """Give every batch norm of the model one scale and shift for each of k strengths. In place."""
+    if k < 2:
+        raise BadInput(f"k={k}: at least 2, as the first mask is for strength 0 and the last for strength 1")
+    return _switched(model, lambda norm: Masked(norm, k, statistics))
+
+
+def _switched(model: nn.Module, make: Callable[[nn.BatchNorm2d], Switch]) -> nn.Module:
+    if not swap(model, nn.BatchNorm2d, make):
+        raise BadInput("it keeps batch norms apart, and there is no BatchNorm2d layer; choose another model")
+    return model
+
+
+def plain(model: nn.Module, choice: Any) -> nn.Module:
+    """A copy of the model that computes what the model computes at this choice, and has no switch."""
+    model = deepcopy(model)
+    with branch(model, choice):
+        swap(model, Switch, lambda switch: switch.plain())
+    return model
+
+
+@contextmanager
+def branch(model: nn.Module, choice: Any) -> Iterator[None]:
+    """Inside the block, every switch of the model stands at `choice`."""
+    before = {m: m.choice for m in model.modules() if isinstance(m, Switch)}
+    for switch in before:
+        switch.choice = choice
+    try:
+        yield
+    finally:
+        for switch, old in before.items():
+            switch.choice = old
+
+
+def swap(model: nn.Module, kind: type[Any], make: Callable[[Any], nn.Module]) -> int:
+    """Swap every submodule of type `kind` for make(it), in place; how many there were."""
+    count = 0
+    for name, child in model.named_children():
+        if isinstance(child, kind):
+            setattr(model, name, make(child))
+            count += 1
+        else:
+            count += swap(child, kind, make)
+    return count

@@ -1,0 +1,1 @@
+"""Should the rows be believed?"""

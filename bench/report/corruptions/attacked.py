@@ -1,0 +1,73 @@
+"""What attacks on corrupted images leave of accuracies, beside what either leaves alone."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from bench.core.files import Bits
+from bench.report.corruptions.seed_means import MEAN, SPREAD, by_severity, cell, clean_keys, pairs, percent
+from bench.report.labels import columns
+
+SHARES = ("clean", "corrupted", "attacked", "both")
+CAPTION = (
+    "Both: attacked after corruption, in the ball around the corrupted image; right on that and on every point that "
+    "the attack visits. Corrupted and Both are means over severities {severities}."
+)
+
+
+def attacks_of(rows: pd.DataFrame) -> pd.Series:
+    """What the attack of each row is called, be it on clean images or on corrupted ones; the same in both cases."""
+    union = rows["kind"] == "union"
+    params = [
+        json.dumps(json.loads(text)["attack"], sort_keys=True) if kind == "union" else text
+        for kind, text in pairs(rows, "kind", "params")
+    ]
+    names = rows["name"].where(~union, rows["name"].str.partition("+")[2])
+    return columns(rows.assign(kind=rows["kind"].where(~union, "attack"), name=names, params=params))
+
+
+def unions(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> pd.DataFrame:
+    """A line a recipe, corruption, attack and severity, MEAN being over those that were attacked; maybe none.
+
+    Each of the four shares has its 95 % interval (of several seeds: mean and standard deviation) and its status.
+    """
+    attacked = part[part["kind"] == "union"]
+    severities = tuple(sorted(set(attacked["severity"])))
+    clean, lines = clean_keys(part), []
+    recipe: Any  # the key of a group is only Hashable to the type checker
+    column: Any
+    for (recipe, column), rows in attacked.groupby(["recipe", "column"], sort=False):
+        corruption, _, attack = column.partition("+")
+        own = part[(part["recipe"] == recipe) & part["run"].isin(rows["run"])]
+        for severity, wanted in by_severity(severities):
+            where = {
+                "clean": ("clean", "Clean", (MEAN,)),
+                "corrupted": ("corruption", corruption, wanted),
+                "attacked": ("attack", attack, (MEAN,)),
+                "both": ("union", column, wanted),
+            }
+            line = {"recipe": recipe, "corruption": corruption, "attack": attack, "severity": severity}
+            for share, (kind, name, which) in where.items():
+                found = cell(own[(own["kind"] == kind) & (own["column"] == name)], outcomes, clean, which)
+                line |= {share: found["accuracy"], f"{share}_low": found["accuracy_low"]}
+                line |= {f"{share}_high": found["accuracy_high"], f"{share}_status": found["status"]}
+            lines.append(line | {"seeds": found["seeds"]})
+    return pd.DataFrame(lines)
+
+
+def means(lines: pd.DataFrame, spread: str = SPREAD) -> pd.DataFrame:
+    """A line a recipe, corruption and attack as text, means over severities. spread: how an interval is added."""
+    table = []
+    for line in lines[lines["severity"] == MEAN].to_dict("records"):
+        what = {name.capitalize(): line[name] for name in ("recipe", "corruption", "attack")}
+        shares = {name.capitalize(): percent(line, name, line[f"{name}_status"], spread) for name in SHARES}
+        table.append(what | shares)
+    return pd.DataFrame(table)
+
+
+def caption(lines: pd.DataFrame) -> str:
+    """What a reader must know of the table."""
+    severities = sorted(set(lines["severity"]) - {MEAN})
+    return CAPTION.format(severities=", ".join(map(str, severities)))

@@ -1,0 +1,170 @@
+"""From a results folder to its corruption tables: on the terminal, and as files under reports/corruptions/."""
+
+import math
+from collections.abc import Set
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.core.parsing import printable
+from bench.report import cache as stored
+from bench.report import table_text as plain
+from bench.report.boards import Board
+from bench.report.corruptions import attacked as unions
+from bench.report.corruptions.scores import ALEXNET
+from bench.report.corruptions.seed_means import MEAN, SPREAD, absent, percent
+from bench.report.corruptions.table import EXTRA, MTLAT, Scores, corruption_tables
+from bench.report.files import Content, figure, file_name
+from bench.report.leaderboard.text import MISSING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LEFT = ("Recipe", "Corruption", "Attack")  # columns set flush left
+ACCURACY = (
+    "Accuracy in percent, mean over severities {severities}; ± is the wider side of the 95 % interval over the {n} "
+    "test images of one seed, or the standard deviation over several."
+)
+SCORE = (
+    "Robustness score: accuracy under the corruption or attack over clean accuracy of the same model, so a model that "
+    "always says the same has 1; never compare it without clean accuracy. + and - against Standard, to two decimals."
+)
+ERRORS = "Error and score are means over those corruptions of ImageNet-C's fifteen that are shown; not normalised."
+MCE = "mCE and relative mCE are in percent of AlexNet's."
+UNIONS = "Attacked after corruption"
+LAYOUT = {  # the parts of M-TLAT's tables, and one for the rest of ImageNet-C's set
+    "a": ("corruptions of ImageNet-C", tuple(ALEXNET)),
+    "b": ("its four corruptions", MTLAT),
+    "c": ("attacks", ()),
+    "d": ("the extra four", EXTRA),
+}
+
+
+def found(results: Path, only: Set[str] | None = None) -> dict[tuple[Board, str], Scores]:
+    """Every table below a results folder. only: the runs to include."""
+    rows = stored.rows(results)
+    if only is not None:
+        rows = rows[rows["run"].isin(only)]
+    return corruption_tables(rows, stored.outcomes(results, rows["run"].unique()))
+
+
+def files(results: Path) -> dict[str, Content]:
+    """corruptions.md with tables, figures and every number; nothing where nothing was corrupted."""
+    from bench.report.corruptions.figures import heat_map, severity_curves
+
+    made: dict[str, Content] = {}
+    sections = ["# Corruptions\n"]
+    for (board, make), scores in found(results).items():
+        title, slug = heading(board, make), f"{board.slug}-{file_name(make)}"
+        made |= figure(f"{slug}-heat", partial(heat_map, scores, title))
+        made |= figure(f"{slug}-severity", partial(severity_curves, scores, title))
+        made |= {
+            f"{slug}.csv": plain.csv(scores.cells),
+            f"{slug}-errors.csv": plain.csv(scores.errors),
+        }
+        if len(scores.unions):
+            made[f"{slug}-attacked.csv"] = plain.csv(scores.unions)
+        made |= {f"{slug}.tex": _latex(board, scores, title, slug)}
+        sections.append(_section(board, scores, title, slug))
+    return {"corruptions.md": "\n".join(sections), **made} if made else {}
+
+
+def print_corruptions(results: Path, console: "Console", only: Set[str] | None = None) -> None:
+    """Show every table on the terminal."""
+    from rich.text import Text
+
+    for (board, made), scores in found(results, only).items():
+        for shown, title in ((accuracies(scores, ""), heading(board, made)), (errors(scores), "")):
+            console.print(plain.terminal(shown, LEFT, title))
+        if len(scores.unions):
+            console.print(plain.terminal(unions.means(scores.unions, ""), LEFT, UNIONS))
+        for line in [*_captions(board, scores), ""]:
+            console.print(Text(printable(line), "dim"))
+
+
+def heading(board: Board, made: str) -> str:
+    """What all numbers of a table have in common."""
+    make, comma, how = made.partition(",")
+    return f"{board.dataset}, {board.model}, {board.budget}, n={board.n}, {make} images{comma}{how}"
+
+
+def accuracies(scores: Scores, spread: str = SPREAD) -> pd.DataFrame:
+    """A line a corruption and a column a recipe, means over severities as text. spread: how an interval is added."""
+    lines: dict[str, dict[str, str]] = {}
+    means = scores.cells[(scores.cells["severity"] == MEAN) & (scores.cells["kind"] == "corruption")]
+    for cell in means.to_dict("records"):
+        lines.setdefault(cell["name"], {})[cell["recipe"]] = percent(cell, "accuracy", cell["status"], spread)
+    return pd.DataFrame([{"Corruption": name, **line} for name, line in lines.items()]).fillna(MISSING)
+
+
+def robustness(scores: Scores) -> dict[str, pd.DataFrame]:
+    """By part of M-TLAT's layout, a line a recipe and a column a treatment: scores with their marks as text."""
+    tables = {}
+    means = scores.cells[scores.cells["severity"] == MEAN]
+    clean = dict(zip(scores.errors["recipe"], scores.errors["clean"], strict=True))
+    for part, (_, names) in LAYOUT.items():
+        chosen = means[means["name"].isin(names) if names else means["kind"] == "attack"]
+        lines: dict[str, dict[str, str]] = {}
+        for cell in chosen.to_dict("records"):
+            text = absent(cell["status"]) if math.isnan(cell["score"]) else f"{cell['score']:.2f}{cell['mark']}"
+            line = lines.setdefault(cell["recipe"], {"Clean": f"{100 * clean[cell['recipe']]:.1f}"})
+            line[cell["name"].replace("_", " ")] = text
+        if lines:
+            tables[part] = pd.DataFrame([{"Recipe": recipe, **line} for recipe, line in lines.items()]).fillna(MISSING)
+    return tables
+
+
+def errors(scores: Scores) -> pd.DataFrame:
+    """A line a recipe, as text."""
+    names = {"clean": "Clean", "error": "Mean error", "score": "Score", "mce": "mCE", "relative_mce": "Relative mCE"}
+    factor = {"clean": 100.0, "error": 100.0}
+    shown = {"Recipe": list(scores.errors["recipe"])}
+    for name, heading in names.items():
+        if name in scores.errors:
+            digits = 2 if name == "score" else 1
+            values = scores.errors[name] * factor.get(name, 1.0)
+            shown[heading] = [MISSING if math.isnan(value) else f"{value:.{digits}f}" for value in values]
+    return pd.DataFrame(shown)
+
+
+def _captions(board: Board, scores: Scores) -> list[str]:
+    severities = ", ".join(map(str, scores.severities))
+    captions = [ACCURACY.format(severities=severities, n=board.n), ERRORS]
+    failed = scores.cells[scores.cells["status"].str.startswith("failed")]
+    reasons = {f"{c['recipe']}, {c['name']}: {c['status']}." for c in failed.to_dict("records")}
+    captions += [MCE] if "mce" in scores.errors else []
+    if len(scores.unions):
+        captions.append(unions.caption(scores.unions))
+        broken = scores.unions[scores.unions["both_status"].str.startswith("failed")].to_dict("records")
+        reasons |= {f"{c['recipe']}, {c['corruption']}+{c['attack']}: {c['both_status']}." for c in broken}
+    return [*captions, *scores.notes, *sorted(reasons)]
+
+
+def _section(board: Board, scores: Scores, title: str, slug: str) -> str:
+    parts = [
+        f"## {plain.escape(title)}\n",
+        plain.markdown(accuracies(scores), LEFT),
+        plain.markdown(errors(scores), LEFT),
+    ]
+    if len(scores.unions):
+        parts.append(f"{UNIONS}\n\n{plain.markdown(unions.means(scores.unions), LEFT)}")
+    parts += ["\n".join(map(plain.escape, _captions(board, scores))) + "\n"]
+    for part, shown in robustness(scores).items():
+        parts.append(f"({part}) {LAYOUT[part][0]}\n\n{plain.markdown(shown, LEFT)}")
+    parts += [SCORE + "\n", f"![heat map]({slug}-heat.png)\n", f"![by severity]({slug}-severity.png)\n"]
+    return "\n".join(parts)
+
+
+def _latex(board: Board, scores: Scores, title: str, slug: str) -> str:
+    texts = []
+    for part, shown in robustness(scores).items():
+        cells = shown.map(lambda cell: cell.translate(plain.LATEX))
+        caption = f"({part}) {LAYOUT[part][0]}, {title}. {SCORE} {' '.join(scores.notes)}"
+        texts.append(plain.latex(cells, LEFT, caption, f"tab:corruptions-{slug}-{part}"))
+    if len(scores.unions):
+        cells = unions.means(scores.unions).map(lambda cell: cell.translate(plain.LATEX))
+        caption = f"{UNIONS}, {title}. {unions.caption(scores.unions)} {' '.join(scores.notes)}"
+        texts.append(plain.latex(cells, LEFT, caption, f"tab:corruptions-{slug}-attacked"))
+    return "\n".join(texts)

@@ -1,0 +1,98 @@
+"""Robustness scores and corruption errors.
+
+Hendrycks & Dietterich, ICLR 2019, arXiv:1903.12261 (corruption error); Laugros, Caplier, Ospici, 2020, arXiv:2008.08384
+(robustness score and its marks).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bench.core.files import Bits
+from bench.core.stats import wilson
+
+NAN = math.nan
+Z = 1.959963984540054  # of a 95 % interval
+ALEXNET = {  # error by corruption, mean over severities, on ImageNet-1k; from augmix, in the order of ImageNet-C
+    "gaussian_noise": 0.886428,
+    "shot_noise": 0.894468,
+    "impulse_noise": 0.922640,
+    "defocus_blur": 0.819880,
+    "glass_blur": 0.826268,
+    "motion_blur": 0.785948,
+    "zoom_blur": 0.798360,
+    "snow": 0.866816,
+    "frost": 0.826572,
+    "fog": 0.819324,
+    "brightness": 0.564592,
+    "contrast": 0.853204,
+    "elastic_transform": 0.646056,
+    "pixelate": 0.717840,
+    "jpeg_compression": 0.606500,
+}
+ALEXNET_CLEAN = 0.43478  # torchvision's AlexNet
+
+
+class Measured(NamedTuple):
+    """A fraction and its 95 % interval, or NaN."""
+
+    value: float
+    low: float
+    high: float
+
+
+NOTHING = Measured(NAN, NAN, NAN)
+
+
+def score(treated: Sequence[Bits], clean: Bits) -> tuple[Measured, Measured]:
+    """Accuracy under a treatment, and its ratio to clean accuracy.
+
+    treated: outcomes on the same images, one for each severity. Intervals are of the images alone: of a mean by the
+    spread of the images' own means, of a ratio by the delta method, as both of its parts are of the same images.
+    """
+    share, right = np.mean(treated, axis=0), clean.astype(float)
+    accuracy = _accuracy(treated, share)
+    if not clean.any():
+        return accuracy, NOTHING
+    ratio = float(share.mean() / right.mean())
+    return accuracy, _around(ratio, (share - ratio * right) / right.mean())
+
+
+def _accuracy(treated: Sequence[Bits], share: np.ndarray[Any, np.dtype[np.float64]]) -> Measured:
+    if len(treated) > 1:
+        return _around(float(share.mean()), share)
+    return Measured(float(share.mean()), *wilson(int(share.sum()), len(share)))
+
+
+def _around(value: float, parts: np.ndarray[Any, np.dtype[np.float64]]) -> Measured:
+    half = Z * float(parts.std()) / math.sqrt(len(parts))
+    return Measured(value, max(0.0, value - half), value + half)
+
+
+def mce(errors: Mapping[str, float]) -> float:
+    """Mean corruption error in percent of AlexNet's, of errors by corruption; NaN where one is missing."""
+    return 100 * fmean(errors.get(name, NAN) / alexnet for name, alexnet in ALEXNET.items())
+
+
+def relative_mce(errors: Mapping[str, float], clean_error: float) -> float:
+    """The same of what corruptions add to the error on clean images."""
+    added = {name: errors.get(name, NAN) - clean_error for name in ALEXNET}
+    return 100 * fmean(added[name] / (alexnet - ALEXNET_CLEAN) for name, alexnet in ALEXNET.items())
+
+
+def mark(value: float, reference: float) -> str:
+    """+ or - where a score differs from the reference's in its second decimal."""
+    if math.isnan(value) or math.isnan(reference) or round(value, 2) == round(reference, 2):
+        return ""
+    return "+" if value > reference else "-"
+
+
+def together(seeds: list[Measured]) -> Measured:
+    """Of one seed its own interval; of several mean and standard deviation."""
+    if len(seeds) == 1:
+        return seeds[0]
+    mean, spread = fmean(seed.value for seed in seeds), stdev(seed.value for seed in seeds)
+    return Measured(mean, max(0.0, mean - spread), mean + spread)

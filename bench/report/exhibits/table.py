@@ -1,0 +1,177 @@
+"""What the exhibits in run folders say (`bench run --exhibits`), as tables; and how far trainings overfit."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from bench.core.errors import BadInput
+from bench.core.parsing import printable
+from bench.report.labels import labels
+from bench.report.training_logs import training
+from bench.results.store import read_job, run_folders
+
+COLUMNS = {
+    "gradient": ["n", "image", "squared", "right"],
+    "batchnorm": ["layer", "channel"],
+    "features": ["when", "channel", "height", "width", "pixels"],
+    "loss": ["n", "direction", "eps", "step", "mean", "q10", "q90", "accuracy"],
+}
+TYPES: Mapping[str, Callable[[Any], bool]] = {  # of columns that are no numbers
+    "right": pd.api.types.is_bool_dtype,
+    "when": pd.api.types.is_string_dtype,
+    "direction": pd.api.types.is_string_dtype,
+    "pixels": lambda dtype: True,  # a text, or the number of a map of one pixel
+}
+WHOSE = ["dataset", "model", "recipe", "run", "seed", "budget", "view", "epoch"]
+STATISTICS = {"running_mean": "Running mean", "running_var": "Running variance", "weight": "Scale", "bias": "Shift"}
+WAYS = {"clean": ("attack", 0.0), "attack": ("attack", 1.0), "against": ("attack", -1.0), "random": ("random", 1.0)}
+MAGNIFIED = 2.0  # times the mean before, above which a map counts as magnified
+
+
+def exhibited(results: Path) -> pd.DataFrame:
+    """The exhibits of last epochs below a results folder, one a line: whose, of which kind, in which file."""
+    lines = [
+        line | {"view": view or "main", "epoch": "last", "kind": path.name.partition(".")[0], "path": path}
+        for line in runs(results)
+        for path in sorted((results / str(line["run"]) / "exhibits").glob("*.csv"))
+        for view in [path.stem.partition(".")[2]]
+        if not f".{view}".endswith(".best")
+    ]
+    found = pd.DataFrame(lines, columns=[*WHOSE, "kind", "path"])
+    return found[found["kind"].isin(COLUMNS)]
+
+
+def is_number(dtype: Any) -> bool:
+    """Whether a column of this type holds numbers."""
+    return bool(pd.api.types.is_numeric_dtype(dtype))
+
+
+def runs(results: Path) -> Iterator[dict[str, object]]:
+    """Trainings below a results folder: dataset, model, recipe, run, seed, budget."""
+    for folder in run_folders(results):
+        parts = folder.relative_to(results).parts
+        seeded = re.fullmatch(r"s([0-9]{1,19})-.*", parts[-1]) if len(parts) == 4 else None  # from outside: three
+        if seeded:
+            dataset, model, recipe, _ = parts
+            seed = int(seeded[1])
+            line: dict[str, object] = {"dataset": dataset, "model": model, "recipe": recipe, "run": "/".join(parts)}
+            yield line | {"seed": seed, "budget": str(read_job(folder).get("budget", ""))}
+
+
+def first_seeds(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """By name of the model, the table of its first seed. rows: of `exhibited`, of one kind."""
+    named = rows.assign(label=labels(rows)).sort_values("seed", kind="stable").drop_duplicates("label").sort_index()
+    return {
+        label: read(path, kind) for label, path, kind in zip(named["label"], named["path"], named["kind"], strict=True)
+    }
+
+
+def read(path: Path, kind: str) -> pd.DataFrame:
+    """BadInput where it is no exhibit of this kind."""
+    try:
+        table = pd.read_csv(path)
+        if table.empty or not {*COLUMNS[kind]} <= {*table.columns}:
+            raise ValueError("not its columns")
+        for name in COLUMNS[kind]:
+            column, wanted = table[name], TYPES.get(name, is_number)
+            if column.isna().any() or not wanted(column.dtype) or (name not in TYPES and not np.isfinite(column).all()):
+                raise ValueError(f"{name} is not what it says in every line")
+        SUMMARIES[kind](table)
+    except (ValueError, KeyError, IndexError, OverflowError) as error:  # of pandas' parser too
+        reason = printable(error, 100)
+        raise BadInput(f"{path} is no {kind} exhibit ({reason}); delete it and run again with --exhibits") from error
+    return table
+
+
+def gradients(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Squared gradient norms of all images, of those that are right and of the others: how many, their statistics."""
+    lines = []
+    for label, table in tables.items():
+        groups = {"all": table, "right": table[table["right"]], "wrong": table[~table["right"]]}
+        for group, part in groups.items():
+            squared = part["squared"]
+            read = {name: getattr(squared, name)() for name in ("min", "median", "mean", "max")}
+            lines.append({"model": label, "group": group, "n": len(part), "zero": int((squared == 0).sum()), **read})
+    return pd.DataFrame(lines)
+
+
+def ends(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Mean loss and accuracy (percent) on clean images and a radius off: with and against the attack, at random."""
+    lines = []
+    for label, table in tables.items():
+        at = table.set_index(["direction", "step"])
+        loss = {f"loss {name}": at["mean"][way] for name, way in WAYS.items()}
+        accuracy = {f"acc. {name}": 100 * at["accuracy"][way] for name, way in WAYS.items()}
+        lines.append({"model": label} | loss | accuracy)
+    return pd.DataFrame(lines)
+
+
+def cosines(table: pd.DataFrame) -> pd.DataFrame:
+    """For each layer the cosine between what its batch norm was and is, one column a statistic.
+
+    NaN where a layer has no such numbers.
+    """
+    lines = [
+        {"layer": layer, "channels": len(part)}
+        | {name: cosine(part[name].to_numpy(), part[f"start_{name}"].to_numpy()) for name in STATISTICS}
+        for layer, part in table.groupby("layer")
+    ]
+    return pd.DataFrame(lines)
+
+
+def cosine(a: ArrayLike, b: ArrayLike) -> float:
+    """Of two vectors (C,); 1 of two zero vectors, as they are equal, and 0 of one."""
+    u, v = np.asarray(a, float), np.asarray(b, float)
+    lengths = float(np.linalg.norm(u) * np.linalg.norm(v))
+    return float(u @ v) / lengths if lengths else float(not u.any() and not v.any())
+
+
+def maps(table: pd.DataFrame, when: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """The feature maps (C, H, W) before or after."""
+    part = table[table["when"] == when].sort_values("channel")
+    height, width = int(part["height"].iloc[0]), int(part["width"].iloc[0])
+    return np.array([np.array(str(pixels).split(), float) for pixels in part["pixels"]]).reshape(-1, height, width)
+
+
+def masking(table: pd.DataFrame) -> pd.DataFrame:
+    """Of each channel its mean before and after, their ratio, and whether the map was blocked or magnified."""
+    before, after = (maps(table, when).mean((1, 2)) for when in ("before", "after"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain = after / before  # NaN where both are zero
+    state = np.select([(before > 0) & (after == 0), gain > MAGNIFIED], ["blocked", "magnified"], "")
+    channel = np.arange(len(before))
+    return pd.DataFrame({"channel": channel, "before": before, "after": after, "gain": gain, "state": state})
+
+
+def curves(results: Path) -> pd.DataFrame:
+    """Of each training that was watched: hold-out PGD-10 accuracy (percent) at the best epoch and at the last."""
+    lines = []
+    for line in runs(results):
+        log = training(results / str(line["run"]))
+        log = log.dropna(subset="val_pgd") if "val_pgd" in log else log.head(0)
+        if len(log) > 1:
+            best, last = (dict(log.iloc[place]) for place in (int(log["val_pgd"].argmax()), -1))
+            read = {"best": 100 * best["val_pgd"], "last": 100 * last["val_pgd"], "best epoch": best["epoch"]}
+            lines.append(line | {"view": "main", "epoch": "last", "epochs": int(last["epoch"])} | read)
+    return pd.DataFrame(lines, columns=[*WHOSE, "best", "last", "best epoch", "epochs"])
+
+
+def overfitting(rows: pd.DataFrame) -> pd.DataFrame:
+    """A line a model of `curves`: means over its seeds, and the robust-overfitting number `gap`, best minus last."""
+    named = rows.assign(model=labels(rows), seeds=1)
+    how = {"seeds": "sum", "epochs": "max", "best epoch": "mean", "best": "mean", "last": "mean"}
+    table = named.groupby("model", sort=False).agg(how).reset_index()
+    return table.assign(gap=table["best"] - table["last"])
+
+
+SUMMARIES: Mapping[str, Callable[[pd.DataFrame], object]] = {  # what a table of the kind must give
+    "gradient": lambda table: gradients({"": table}),
+    "loss": lambda table: ends({"": table}),
+    "batchnorm": cosines,
+    "features": masking,
+}

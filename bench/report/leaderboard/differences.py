@@ -1,0 +1,74 @@
+"""How far the lines of a leaderboard are behind its best, from the images that both were judged on."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from bench.core.files import Bits
+from bench.core.stats import mcnemar_over_seeds, paired_bootstrap
+from bench.report import table_text as plain
+from bench.report.accuracy import measurements
+from bench.report.labels import placed
+from bench.report.leaderboard.table import ranked_by
+
+LEFT = ("Recipe", "Against")
+
+
+def differences(rows: pd.DataFrame, outcomes: Mapping[str, Bits], table: pd.DataFrame) -> pd.DataFrame:
+    """A line a recipe behind the best: recipe, against, column, points (negative: fewer), low, high, p, n.
+
+    rows, outcomes: what the table was made of. Recipes without the deciding accuracy are left out.
+    points, low, high: difference in percentage points, with its 95 % interval by paired bootstrap over the images; of
+    several seeds, of their mean. p: of McNemar's exact test, of several seeds the highest over their pairs.
+    """
+    score = ranked_by(table)
+    judged = {
+        str(label): [run[score].bits for run in measurements(part, outcomes) if score in run]
+        for label, part in placed(rows).groupby("label", sort=False)
+    }
+    known = {label: [bits for bits in judged[label] if bits is not None] for label in table["recipe"]}
+    labels = [label for label, bits in known.items() if bits and len(bits) == len(judged[label])]
+    records = []
+    for label in labels[1:]:
+        one, best = known[label], known[labels[0]]
+        low, high = paired_bootstrap(one, best)
+        points = {"points": 100 * (np.mean(one) - np.mean(best)), "low": 100 * low, "high": 100 * high}
+        p, n = mcnemar_over_seeds(one, best), len(best[0])
+        records.append({"recipe": label, "against": labels[0], "column": score, **points, "p": p, "n": n})
+    return pd.DataFrame(records)
+
+
+def display(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as text. A p-value is never shown as 0."""
+    return pd.DataFrame(
+        {
+            "Recipe": table["recipe"],
+            "Against": table["against"],
+            "Points": table["points"].map("{:+.1f}".format),
+            "95 % interval": [
+                f"{low:+.1f} to {high:+.1f}" for low, high in zip(table["low"], table["high"], strict=True)
+            ],
+            "p": ["< 0.001" if p < 0.001 else f"{p:.3f}" for p in table["p"]],
+        }
+    )
+
+
+def caption(table: pd.DataFrame) -> str:
+    """What the numbers of the table are."""
+    return (
+        f"{table['column'].iloc[0]} accuracy against that of the best line, in percentage points on the same "
+        f"{table['n'].iloc[0]} images, with the 95 % interval of a paired bootstrap over them (one of several seeds: "
+        "of their mean) and the p-value of McNemar's exact test (of several seeds: the highest of their pairs)."
+    )
+
+
+def section(table: pd.DataFrame) -> str:
+    """The table and its caption in Markdown."""
+    return f"{plain.markdown(display(table), LEFT)}\n{plain.escape(caption(table))}"
+
+
+def latex(table: pd.DataFrame, where: str, label: str) -> str:
+    """The same for a paper. where: the board, which begins the caption."""
+    cells = display(table).map(lambda cell: cell.translate(plain.LATEX))
+    return plain.latex(cells, LEFT, f"{where} {caption(table)}", label)

@@ -1,0 +1,110 @@
+"""The leaderboard of one board, as a pure function of its rows. Percent, unrounded; a hole is never filled."""
+
+import math
+from collections.abc import Iterable, Mapping
+from statistics import fmean
+
+import pandas as pd
+
+from bench.core.files import Bits
+from bench.core.stats import mcnemar_over_seeds
+from bench.report.accuracy import Cell, measurements, summary
+from bench.report.audit.indicators import Doubt
+from bench.report.labels import place, placed
+from bench.report.seeds import trouble
+from bench.report.training_logs import Trained
+from bench.report.verdicts import Models, found_by_audit, verdict
+
+Trainings = Mapping[str, Trained]  # by run
+
+
+def leaderboard(
+    rows: pd.DataFrame,
+    outcomes: Mapping[str, Bits],
+    trainings: Trainings | None = None,
+    beside: Models | None = None,
+) -> pd.DataFrame:
+    """One line a recipe configuration, best first: rank, recipe, each accuracy as a `Cell`, n, seeds, cost, verdict,
+    and alarms of its trainings.
+
+    rows: of one board. outcomes: right or wrong by image, under the key of the row. beside: whatever else is known of
+    the board's models, by model, for the audit.
+    Worst counts the images that are right when clean and under every attack that the run has met.
+    """
+    rows = placed(rows)
+    attacks = sorted(rows.loc[rows["kind"] == "attack", "column"].unique(), key=place)
+    counted = set(rows.loc[(rows["kind"] == "attack") & ~rows["name"].str.endswith(".last"), "column"])
+    order = ["Clean", *attacks, *(["Worst"] if counted else [])]
+    records, bits = [], {}
+    for label, part in rows.groupby("label", sort=False):
+        runs = measurements(part, outcomes)
+        cells = {column: summary([run[column] for run in runs if column in run]) for column in order}
+        absent = sorted(counted - set(runs[0]).intersection(*runs), key=place)
+        if absent and cells["Worst"].status == "ok":
+            cells["Worst"] = cells["Worst"]._replace(status="partial: without " + ", ".join(absent))
+        doubts = found_by_audit(part, beside or {}, outcomes)
+        records.append({"recipe": label} | _flat(cells) | _context(part, trainings or {}, doubts))
+        bits[label] = {column: [run[column].bits for run in runs if column in run] for column in order}
+    return _ranked(pd.DataFrame(records), {str(label): by_column for label, by_column in bits.items()})
+
+
+def ranked_by(table: pd.DataFrame) -> str:
+    """The column that orders a leaderboard: AutoAttack, or the strongest statement there is without it."""
+    return next((c for c in ("AutoAttack", "Worst") if c in table and table[c].notna().any()), "Clean")
+
+
+def accuracies(table: pd.DataFrame) -> list[str]:
+    """The columns that hold accuracies, in order."""
+    return [str(column) for column in table if f"{column} status" in table]
+
+
+def _flat(cells: Mapping[str, Cell]) -> dict[str, object]:
+    return {
+        f"{column} {field}".removesuffix(" value"): value
+        for column, cell in cells.items()
+        for field, value in cell._asdict().items()
+    }
+
+
+def _context(part: pd.DataFrame, trainings: Trainings, doubts: Iterable[Doubt]) -> dict[str, object]:
+    runs = part["run"].unique()
+    known = {run: trainings[run] for run in runs if run in trainings}
+    return {
+        "n": part["n"].iloc[0],
+        "seeds": len(runs),
+        "passes": fmean(run.passes for run in known.values()) if known else math.nan,
+        "seconds": fmean(run.seconds for run in known.values()) if known else math.nan,
+        "memory": fmean(run.memory for run in known.values()) if known else math.nan,
+        "verdict": verdict(zip(part["column"], part["verdict"], strict=True), doubts),
+        "alarms": trouble(part, {run: known[run].alarms for run in known}),
+    }
+
+
+def _ranked(table: pd.DataFrame, bits: Mapping[str, Mapping[str, list[Bits | None]]]) -> pd.DataFrame:
+    """Sorted, with ranks as tie groups: a new rank begins where a line differs from the first of the group above.
+
+    A line without the deciding number, or whose Worst covers fewer attacks than the others', has no rank.
+    """
+    score = ranked_by(table)
+    keys = pd.DataFrame({"score": table[score].where(table[f"{score} status"] == "ok"), "clean": table["Clean"]})
+    order = keys.sort_values(["score", "clean"], ascending=False).index
+    ranks: list[float] = []
+    leader = ""
+    for label, number in zip(table["recipe"][order], keys["score"][order], strict=True):
+        if math.isnan(number):
+            ranks.append(math.nan)
+        elif leader and not _differ(bits[leader][score], bits[label][score]):
+            ranks.append(ranks[-1])
+        else:
+            leader = label
+            ranks.append(len(ranks) + 1)
+    table = table.loc[order].reset_index(drop=True)
+    table.insert(0, "rank", pd.Series(ranks, dtype="Int64"))
+    return table
+
+
+def _differ(one: list[Bits | None], other: list[Bits | None]) -> bool:
+    """Every seed of the one differs from every seed of the other, by McNemar's exact test at 5 %."""
+    first, second = ([bits for bits in seeds if bits is not None] for seeds in (one, other))
+    complete = (len(first), len(second)) == (len(one), len(other))
+    return complete and mcnemar_over_seeds(first, second) < 0.05

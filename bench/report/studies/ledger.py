@@ -1,0 +1,208 @@
+"""What became of a paper's printed numbers: a line each, and the comparisons between them."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from bench.core.stats import wilson
+from bench.report.studies.elsewhere import published
+from bench.report.studies.lookup import Finder
+from bench.report.studies.measurement import Ours
+from bench.report.studies.printed_number import Number
+from bench.report.studies.printed_table import Table
+from bench.report.studies.scales import TEST_IMAGES
+from bench.report.studies.setup import Where
+
+NOT_RUN = "not run at this budget"
+REPRODUCED = "reproduced"
+NOT_AUTOATTACK = "printed number is not AutoAttack"
+SMALLER = "measured at a smaller scale"
+POINTS = 1.0  # two accuracies this close are one number: what another seed or another machine makes of it
+CLOSE = {"score": 0.02, "cosine": 0.05, "mean": POINTS, "accuracy": POINTS}
+FACTOR = 2.0  # squared gradients and seconds count as reproduced within this factor
+UNITS = {"accuracy": "%", "mean": "%", "spread": "%", "score": "A/A clean", "seconds": "s"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One printed number, and ours."""
+
+    table: Table
+    number: Number
+    ours: Ours
+    any_iterate: Ours
+    autoattack: Ours
+    published: float  # AutoAttack accuracy that others measured of the same recipe at the paper's scale
+    papers: bool  # whether ours is of the paper's own scale
+    mark: str = ""  # "+" or "-": ours is above or below that of the standard model, where the paper prints such signs
+
+    @property
+    def difference(self) -> float:
+        return self.ours.value - self.number.printed
+
+    @property
+    def status(self) -> str:
+        """Reproduced: neither above nor below the printed number by more than both intervals explain.
+
+        At a smaller scale sizes say nothing, but an attack that leaves more than AutoAttack does is none to go by.
+        """
+        ours, number, kind = self.ours, self.number, self.number.reading.kind
+        if ours.status not in ("ok", "missing"):
+            return ours.status
+        if not ours.known:
+            return NOT_RUN
+        if not number.text:
+            return "nothing printed"
+        slack = max(CLOSE.get(kind, POINTS), 0.0 if math.isnan(ours.half) else ours.half)
+        if not self.papers:
+            weak = self.autoattack.known and self.autoattack.value < ours.value - slack
+            return NOT_AUTOATTACK if weak else SMALLER
+        if kind in ("gradient", "seconds"):
+            return _ratio(ours.value, number.printed)
+        if kind in ("cosine", "spread"):
+            off = abs(self.difference)
+            return REPRODUCED if off <= CLOSE.get(kind, POINTS) else f"off by {off:.2f}"
+        if self._is_apart:
+            word, size = "above" if self.difference > 0 else "short", abs(self.difference)
+            return f"{word} by {size:.2f}" if kind == "score" else f"{word} by {size:.1f}"
+        if self.autoattack.known and self.autoattack.value < number.printed - slack:
+            return NOT_AUTOATTACK
+        return REPRODUCED
+
+    @property
+    def _is_apart(self) -> bool:
+        """Whether ours is off by more than another seed makes, and its interval does not meet the printed number's."""
+        low, high = printed_interval(self.number)
+        above = (self.ours.value if math.isnan(self.ours.low) else self.ours.low) > high
+        below = (self.ours.value if math.isnan(self.ours.high) else self.ours.high) < low
+        return (above or below) and abs(self.difference) > CLOSE.get(self.number.reading.kind, POINTS)
+
+    @property
+    def place(self) -> str:
+        return ", ".join(filter(None, [*self.number.line, self.number.column]))
+
+
+def entries(table: Table, finder: Finder, stood_for: Where | None) -> list[Entry]:
+    """A line for each printed number, in the order of the table. stood_for: by models of a smaller scale."""
+    found = []
+    for number in table.numbers:
+        ours = finder.ours(number, stood_for)
+        beside = finder.beside(number, stood_for)
+        found.append(Entry(table, number, ours, *beside, published(number), finder.scale.papers))
+    return marked(found) if any(number.mark for number in table.numbers) else found
+
+
+def printed_interval(number: Number) -> tuple[float, float]:
+    """The 95 % interval of a printed accuracy over the test images of its data set; of other numbers themselves."""
+    tested = TEST_IMAGES.get(number.where.dataset)
+    if number.reading.kind not in ("accuracy", "mean") or tested is None:
+        return number.printed, number.printed
+    low, high = wilson(round(number.printed / 100 * tested), tested)
+    return 100 * low, 100 * high
+
+
+def marked(ledger: Sequence[Entry]) -> list[Entry]:
+    """The same with the signs that M-TLAT prints: + and - against the standard model, none where both read alike."""
+    standard = {
+        (entry.number.column, entry.number.where): _as_shown(entry)
+        for entry in ledger
+        if entry.number.recipe == "Standard" and entry.ours.known
+    }
+    signs = {1: "+", 0: "", -1: "-"}
+    found = []
+    for entry in ledger:
+        base = standard.get((entry.number.column, entry.number.where), math.nan)
+        beside = entry.ours.known and not math.isnan(base)
+        found.append(replace(entry, mark=signs[_sign(_as_shown(entry) - base)] if beside else ""))
+    return found
+
+
+def _as_shown(entry: Entry) -> float:
+    """Ours with as many decimals as tables have."""
+    return round(entry.ours.value, 2 if entry.number.reading.kind == "score" else 1)
+
+
+def _sign(value: float) -> int:
+    return (value > 0) - (value < 0)
+
+
+def frame(ledger: Iterable[Entry]) -> pd.DataFrame:
+    """For machines: every digit."""
+    return pd.DataFrame(
+        [
+            {
+                "item": e.table.name,
+                "line": ", ".join(e.number.line),
+                "column": e.number.column,
+                "recipe": e.number.recipe,
+                "view": e.number.view if e.number.recipe else "",
+                "source": e.number.source,
+                "attack": e.number.reading.attack,
+                "unit": UNITS.get(e.number.reading.kind, ""),
+                "printed": e.number.text,
+                "ours": e.ours.value,
+                "low": e.ours.low,
+                "high": e.ours.high,
+                "seeds": e.ours.seeds,
+                "each": " ".join(f"{value!r}" for value in e.ours.each),
+                "n": e.ours.n,
+                "printed_mark": e.number.mark,
+                "mark": e.mark,
+                "difference": e.difference,
+                "any_iterate": e.any_iterate.value,
+                "autoattack": e.autoattack.value,
+                "autoattack_low": e.autoattack.low,
+                "autoattack_high": e.autoattack.high,
+                "autoattack_published": e.published,
+                "status": e.status,
+            }
+            for e in ledger
+        ]
+    )
+
+
+def brief(ledger: Iterable[Entry]) -> pd.DataFrame:
+    """For people: a line each printed number."""
+    return pd.DataFrame(
+        [
+            {
+                "Item": e.table.name,
+                "Number": e.place,
+                "Printed": e.number.text + e.number.mark,
+                "Ours": _short(e.ours.value) + e.mark,
+                "Difference": _short(e.difference, "+"),
+                "AutoAttack": _short(e.autoattack.value),
+                "AutoAttack by others": _short(e.published),
+                "Status": e.status,
+            }
+            for e in ledger
+            if e.number.text
+        ]
+    )
+
+
+def _short(value: float, sign: str = "") -> str:
+    return "\N{EN DASH}" if math.isnan(value) else f"{value:{sign}.4g}"
+
+
+def counts(ledger: Sequence[Entry]) -> dict[str, int]:
+    """How many entries have each status, those that fall short together."""
+    return dict(Counter(kind_of(entry.status) for entry in ledger))
+
+
+def kind_of(status: str) -> str:
+    """A status without its number or its reason."""
+    for word in ("above", "short", "off", "failed"):
+        if status.startswith(word):
+            return word
+    return status
+
+
+def _ratio(ours: float, theirs: float) -> str:
+    if ours <= 0 or theirs <= 0:
+        return REPRODUCED if ours == theirs else "off: one of them is 0"
+    factor = max(ours / theirs, theirs / ours)
+    return REPRODUCED if factor <= FACTOR else f"off by a factor of {factor:.3g}"

@@ -1,0 +1,95 @@
+"""One measurement of ours, as the rows of its seeds have it."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from bench.core.files import Bits
+from bench.core.stats import wilson
+from bench.report.corruptions.scores import Measured
+
+NAN = float("nan")
+Record = dict[str, Any]
+
+
+class Ours(NamedTuple):
+    """One measurement: of one seed with the interval of its images, of several their mean and standard deviation.
+
+    In the unit of the printed number: percent, but for scores, squared gradients, cosines and seconds.
+    """
+
+    value: float = NAN
+    low: float = NAN
+    high: float = NAN
+    seeds: int = 0
+    n: int = 0
+    status: str = "missing"  # ok | missing | failed: reason
+    each: tuple[float, ...] = ()
+    bits: tuple[Bits, ...] = ()  # by seed, where it is an accuracy
+
+    @property
+    def known(self) -> bool:
+        return self.status == "ok"
+
+    @property
+    def half(self) -> float:
+        """The wider side of the interval, or the standard deviation over seeds."""
+        return max(self.high - self.value, self.value - self.low)
+
+
+NOTHING = Ours()
+
+
+def latest(rows: Sequence[Record]) -> list[Record]:
+    """One row a severity, the one stored last."""
+    return list({str(r["severity"]): r for r in rows}.values())  # where there is none it is NaN, which equals nothing
+
+
+def several(rows: Sequence[Record]) -> bool:
+    """Whether rows of one treatment are of several settings, or of two trainings with one seed; no mean is of both."""
+    settings = {(str(r["severity"]), r["params"]) for r in rows}
+    trained = {(r["seed"], r["run"]) for r in rows}
+    return any(len(pairs) > len({first for first, _ in pairs}) for pairs in (settings, trained))
+
+
+def failure(rows: Sequence[Record]) -> str:
+    return next((r["status"] for r in rows if r["status"] != "ok"), "")
+
+
+def accuracy(rows: Sequence[Record], outcomes: Mapping[str, Bits]) -> Ours:
+    """Of rows of one treatment, one a seed."""
+    if several(rows):
+        return NOTHING
+    last = {r["run"]: r for r in rows}
+    ok = [r for r in last.values() if r["status"] == "ok"]
+    found = [Measured(100 * r["value"], *(100 * end for end in wilson(round(r["value"] * r["n"]), r["n"]))) for r in ok]
+    bits = tuple(outcomes[r["key"]] for r in ok if r["key"] in outcomes)
+    ours = together(found, max((r["n"] for r in ok), default=0), failure([*last.values()]))
+    return ours._replace(bits=bits if len(bits) == len(ok) else ())
+
+
+def spread(ours: Ours, kind: str) -> Ours:
+    """The standard deviation over seeds in the place of the mean, if that was printed."""
+    if kind != "spread" or not ours.known:
+        return ours
+    return ours._replace(value=stdev(ours.each), low=NAN, high=NAN, bits=()) if ours.seeds > 1 else NOTHING
+
+
+def mean(rows: Sequence[Record]) -> Ours:
+    if several(rows) or len({r["run"] for r in rows}) < len(rows):
+        return NOTHING  # a run has two where it was judged on two numbers of images
+    ok = [r for r in rows if r["status"] == "ok" and not pd.isna(r["value"])]
+    return together([Measured(r["value"], NAN, NAN) for r in ok], max((r["n"] for r in ok), default=0), failure(rows))
+
+
+def together(seeds: Sequence[Measured], n: int, failure: str) -> Ours:
+    """A mean over the seeds that happened to work would hide a failure."""
+    if failure or not seeds:
+        return NOTHING._replace(status=failure or "missing")
+    values = tuple(seed.value for seed in seeds)
+    if len(values) == 1:
+        return Ours(*seeds[0], 1, n, "ok", values)
+    mean, std = fmean(values), stdev(values)
+    return Ours(mean, mean - std, mean + std, len(values), n, "ok", values)

@@ -1,0 +1,171 @@
+"""The page of a study, and the files beside it, from what a results folder holds."""
+
+from collections.abc import Set
+from pathlib import Path
+
+import pandas as pd
+
+from bench.core.errors import BadInput
+from bench.report import cache as stored
+from bench.report import table_text as plain
+from bench.report.files import Content, figure, file_name, replace_files
+from bench.report.labels import placed
+from bench.report.seeds import collapses
+from bench.report.studies import claims_page
+from bench.report.studies.folders import finder_of
+from bench.report.studies.ledger import Entry, brief, entries, frame
+from bench.report.studies.orderings import compared, orders
+from bench.report.studies.printed_figure import Drawing, Shown
+from bench.report.studies.printed_table import Table
+from bench.report.studies.scales import Scale, scales
+from bench.report.studies.setup import Part
+from bench.report.studies.study import STUDIES, Item, Study
+from bench.report.studies.summary import overview, sentences
+from bench.report.studies.table_text import LEGEND, drawn, latex, markdown
+
+
+def page(
+    name: str, results: Path, only: Set[str] | None = None, n: int | None = None, chosen: Study | None = None
+) -> str:
+    """Markdown.
+
+    only: the runs to read; n: the number of test images, where rows of several are there; chosen: the study with some
+    of its items alone.
+    """
+    return _page(name, results, only, n, chosen)[0]
+
+
+def files(name: str, results: Path) -> dict[str, Content]:
+    """The page and what belongs to it, by file name."""
+    text, beside = _page(name, results)
+    beside |= (STUDIES[name].beside or dict)()
+    return {f"{name}.md": text, **beside}
+
+
+def _page(
+    name: str,
+    results: Path,
+    only: Set[str] | None = None,
+    n: int | None = None,
+    chosen: Study | None = None,
+) -> tuple[str, dict[str, Content]]:
+    study, rows = chosen or STUDIES[name], stored.rows(results)
+    if only is not None:
+        rows = rows[rows["run"].isin(only)]
+    rows = rows[rows["recipe"].isin(study.methods)]
+    if rows.empty:
+        trainings, cells = (
+            sum(part) for part in zip(*(study.size(item, "quick") for item in study.items), strict=True)
+        )
+        raise BadInput(
+            f"no results of study {name} under {results}; `bench run --study {name}` makes them, of {trainings} "
+            f"trainings and {cells} measurements at most, and with --dry-run says what that takes here"
+        )
+    sections, beside = [f"# {name}: {study.about}\n"], dict[str, Content]()
+    if study.chosen_here:
+        sections.append(f"**Not in the paper, and guessed here.** {study.chosen_here}\n")
+    if study.findings is not None:
+        sections += list(claims_page.sections(study, rows, n))
+    else:
+        found = [(scale, part) for scale, part in scales(rows) if n is None or scale.n in (0, n)]
+        several = [(scale, part) for scale, part in found if part["recipe"].nunique() > 1]
+        for scale, part in several or found:  # one recipe alone, such as what crafts images for others, shows nothing
+            text, more = _section(study, STUDIES[name].home, scale, part, results)
+            sections.append(text)
+            beside |= more
+        sections.append(f"\n{LEGEND}\n")
+    return "\n".join(sections), beside
+
+
+def started(results: Path) -> list[str]:
+    """The studies of which there are rows: of most methods of the claims, of some table or figure of a paper."""
+    recipes = set(stored.rows(results)["recipe"])
+    return [name for name, study in STUDIES.items() if _is_started(study, recipes)]
+
+
+def write_page(name: str, results: Path, reports: Path) -> Path:
+    """Write reports/NAME/: NAME.md and its tables and figures; files of an earlier report go first."""
+    return replace_files(reports / name, files(name, results))[0]
+
+
+def _is_started(study: Study, recipes: Set[str]) -> bool:
+    if study.findings:
+        return 2 * len(study.methods & recipes) > len(study.methods)
+    return any(_there(part, recipes) for part in study.parts)
+
+
+def _there(part: Part, recipes: Set[str]) -> bool:
+    """Whether all its methods were trained, and there are two at least: one recipe is in many papers."""
+    return len(part.methods) > 1 and set(part.methods) <= recipes
+
+
+def _section(
+    study: Study, home: str, scale: Scale, rows: pd.DataFrame, results: Path
+) -> tuple[str, dict[str, Content]]:
+    """home: the main data set of the paper, whichever items of the study are shown."""
+    finder = finder_of(scale, rows, results)
+    ledger: dict[Item, list[Entry]] = {}
+    made, body, pictures = dict[str, Content](), list[str](), dict[Item, bool]()
+    for item in study.items:
+        if isinstance(item.content, Table):
+            ledger[item] = entries(item.content, finder, item.stood_for(scale.dataset, home))
+            made |= _table_files(item, ledger[item], scale)
+            body.append(_table(item, ledger[item]))
+        elif isinstance(item.content, Drawing):
+            content = _figure_files(item, item.content, Shown(scale, rows, results).of(item, home))
+            made, pictures[item] = made | content, bool(content)
+            body.append(_figure(item, scale, bool(content)))
+        else:
+            pictures[item] = True
+            body.append(f"### {item.name}\n\n{item.about}\n")
+    every = [entry for part in ledger.values() for entry in part]
+    pairs, name = list(orders(every)), f"{scale.slug}-ledger"
+    made[f"{name}.csv"] = plain.csv(frame(every))
+    made[f"{name}.md"] = (
+        f"# {study.about}\n\n{plain.escape(scale.title)}\n\n"
+        f"{plain.markdown(brief(every), ('Item', 'Number', 'Status'))}"
+    )
+    made[f"{scale.slug}-comparisons.csv"] = plain.csv(compared(pairs))
+    head = [f"## {plain.escape(scale.title)}\n", *sentences(study, every, pairs, pictures, scale), _trouble(rows)]
+    more = f"Every printed number, one by one: [ledger]({name}.md).\n"
+    return "\n".join([*filter(None, head), overview(study, ledger, pairs, pictures, scale.papers), more, *body]), made
+
+
+def _table_files(item: Item, ledger: list[Entry], scale: Scale) -> dict[str, Content]:
+    if not any(entry.ours.known for entry in ledger):
+        return {}
+    table, name = drawn(ledger), f"{scale.slug}-{file_name(item.name)}"
+    caption = f"{item.name}. {item.about} {scale.title}. {LEGEND}"
+    return {
+        f"{name}.csv": plain.csv(frame(ledger)),
+        f"{name}.tex": latex(table, caption, f"tab:{name}"),
+    }
+
+
+def _table(item: Item, ledger: list[Entry]) -> str:
+    return f"### {item.name}\n\n{item.about}\n\n{markdown(drawn(ledger))}"
+
+
+def _figure_files(item: Item, drawing: Drawing, shown: Shown) -> dict[str, Content]:
+    name = f"{shown.scale.slug}-{file_name(item.name)}"
+    picture = drawing.draw(shown, f"{item.name}: {shown.scale.title}")
+    if picture is None:
+        return {}
+    points = plain.csv(drawing.points(shown))
+    return {f"{name}.csv": points, **figure(name, picture)}
+
+
+def _figure(item: Item, scale: Scale, drawn_here: bool) -> str:
+    image = f"![{item.name}]({scale.slug}-{file_name(item.name)}.png)" if drawn_here else "Not run at this scale."
+    return f"### {item.name}\n\n{item.about}\n\n{image}\n"
+
+
+def _trouble(rows: pd.DataFrame) -> str:
+    """Seeds that collapsed, by recipe."""
+    accuracies = rows[rows["kind"].isin(["clean", "attack"]) & (rows["metric"] == "accuracy") & (rows["source"] == "")]
+    found = [
+        f"- {label}: {'; '.join(said)}"
+        for label, part in placed(accuracies).groupby("label", sort=False)
+        if (said := collapses(part))
+    ]
+    return "\n".join([*found, ""]) if found else ""

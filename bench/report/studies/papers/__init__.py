@@ -1,0 +1,1 @@
+"""The papers' tables and figures as values, a file a paper."""

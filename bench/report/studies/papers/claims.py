@@ -1,0 +1,74 @@
+"""`--study claims`: do the qualitative claims of the five papers hold here?"""
+
+import pandas as pd
+
+from bench.report.studies.claim_checks import Reader, mark, verdict
+from bench.report.studies.papers.later_claims import (
+    ABLATIONS,
+    ATTACKED,
+    BELOW,
+    BEYOND,
+    CRAFTERS,
+    FAR,
+    NARROWER,
+    NEAR,
+    OF_TRADES,
+    WIDER,
+)
+from bench.report.studies.papers.mtlat import CORRUPTIONS, CRAFTER
+from bench.report.studies.papers.papers_claims import CLAIMS, LONGER, RADII
+from bench.report.studies.setup import Part
+from bench.report.studies.study import STUDIES, Item, Study
+
+
+def findings(rows: pd.DataFrame, eps: float) -> str:
+    """A Markdown list: each claim, held or not held or not measured, with every comparison.
+
+    rows: of one data set, network and budget, and those of recipes trained twice as long with a + behind their names.
+    eps: the radius of the section, in [0, 1] pixel units.
+    """
+    lines, read = [], Reader(rows, eps)
+    for number, (claim, comparisons) in enumerate(CLAIMS.items(), start=1):
+        found = list(comparisons(read))
+        lines.append(f"{number}. **{verdict(found)}.** {claim}.")
+        lines += [f"    - {mark(comparison)}: {comparison.text}" for comparison in found]
+    return "\n".join(lines) + "\n"
+
+
+TRAINED = (
+    "Standard", "PGD-AT", "PGD-AT.avmixup", "PGD-AT.m2at", "PGD-AT.7x2", "PGD-AT.robmask", "PGD-AT-LS0.8",
+    "PGD-AT-LS0.9", "FGSM", "LL", "R-FGSM", "R-LL", "R-MC", "R-MC-LA", "AVmixup", "M2AT", "FS", "FS-AVmixup", "BN-std",
+    "TLAT", "TFGSM-AT", "FGSM-AT", "R-MC-LS", "PGD-AT.7x2-LA",
+)  # fmt: skip
+
+STUDIES.add(
+    "claims",
+    Study(
+        "qualitative claims of the five papers, each held or not",
+        (
+            Item(
+                "claims",
+                f"{len(CLAIMS)} claims about directions",
+                (
+                    Part(TRAINED, ("FGSM.last", "PGD-7.last", "PGD-20.last", "CW-20.last")),
+                    Part(("LS-adv", "M-TLAT", "AdvProp", "RobMask")),
+                    Part(("R-FGSM", "R-LL", "R-MC"), ("MC.last", "LL.last")),
+                    Part(tuple(RADII.values()), ("PGD-100.last",)),
+                    Part(LONGER, ("PGD-20.last",), longer=True),
+                    Part(("Standard", "PGD-AT.avmixup", "AVmixup"), ("PGD-20.last",), transfer=True),
+                    *(Part(BEYOND, ("FGSM.last", "PGD-10.last"), 8.0 * factor) for factor in WIDER),
+                    Part(ABLATIONS, ("FGSM.last", "PGD-20.last")),
+                    Part((*OF_TRADES, "BN-adv"), ("PGD-20.last",)),
+                    Part((*CRAFTERS, "M2AT"), ("PGD-20.last",), transfer=True),
+                    Part(("AdvProp.rand", "AdvProp.2aux", "Mixup")),
+                    *(Part(tuple(BELOW), ("PGD-20.last",), 8.0 * factor) for factor in NARROWER),
+                    Part(ATTACKED, ("PGD-10.last", "PGD-LL.last", "CW-L2"), 8.0 * NEAR),
+                    *(Part(ATTACKED, ("MI-FGSM.last",), 8.0 * f, transfer=True, crafter=CRAFTER) for f in (NEAR, FAR)),
+                    Part(("Standard", "M-TLAT"), corruptions=CORRUPTIONS),
+                    Part(("Standard", "PGD-AT.7x2"), diagnostics=("gradient",)),
+                ),
+            ),
+        ),
+        findings,
+    ),
+)

@@ -1,0 +1,155 @@
+"""What RobMask, M2AT and M-TLAT claim, each as comparisons of measured numbers."""
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+from bench.report.studies.claim_checks import Comparison, Reader, Value, above, alike, no_more, smaller_gap
+
+Claim = Callable[[Reader], Iterator[Comparison]]
+
+ABLATIONS = ("PGD-AT-LS", "M2AT.mix", "M2AT.mix-ls", "M2AT.mask", "M2AT.mask-ls", "M2AT.mask-mix")  # of M2AT
+CRAFTERS = ("PGD-AT.m2at", "PGD-AT-LS", "AVmixup")  # of the images in M2AT's Table 4
+OF_TRADES = ("TRADES-1", "TRADES-6", "AVmixup.trades", "M2AT.trades")  # inside the code of TRADES
+BEYOND = ("PGD-AT.m2at", "AVmixup", "M2AT")  # which are attacked beyond the radius of the training,
+WIDER = (2.0, 3.0, 4.0)  # at these multiples of it
+BELOW = {"PGD-AT.robmask": "main", "AdvProp": "aux1", "RobMask": "adv"}  # which are attacked below it, and their views,
+NARROWER = (0.25, 0.5, 0.75)  # at these multiples of it
+ATTACKED = ("Standard", "IAT", "TLAT", "M-TLAT")  # which are attacked at the radii of M-TLAT's paper,
+NEAR, FAR = 0.04 * 255 / 8, 0.08 * 255 / 8  # 0.04 and 0.08, as multiples of 8/255
+# the recipes that are attacked at multiples of the radius of a section
+AT_OTHER_RADII = (
+    dict.fromkeys(WIDER, BEYOND) | dict.fromkeys(NARROWER, tuple(BELOW)) | dict.fromkeys((NEAR, FAR), ATTACKED)
+)
+
+
+def masks_and_mixtures(m: Reader) -> Iterator[Comparison]:
+    for attack in ("FGSM.last", "PGD-20.last", "CW-20.last"):
+        for other in ("PGD-AT.m2at", "AVmixup"):
+            yield above(m("M2AT", attack), m(other, attack))
+    yield alike(m("M2AT"), m("AVmixup"))
+
+
+def from_one_step_to_many(m: Reader) -> Iterator[Comparison]:
+    yield alike(m("M2AT", "PGD-20.last"), m("M2AT", "FGSM.last"))
+    for other in ("PGD-AT.m2at", "AVmixup"):
+        ours, theirs = ([m(trained, attack) for attack in ("FGSM.last", "PGD-20.last")] for trained in ("M2AT", other))
+        yield smaller_gap(*ours, *theirs)
+
+
+def beyond_the_radius(m: Reader) -> Iterator[Comparison]:
+    for factor in WIDER:
+        for attack in ("FGSM.last", "PGD-10.last"):
+            for other in ("PGD-AT.m2at", "AVmixup"):
+                yield above(m("M2AT", attack, radius=factor), m(other, attack, radius=factor))
+
+
+def bilateral_training(m: Reader) -> Iterator[Comparison]:
+    for attack in ("", "FGSM.last", "PGD-20.last"):
+        yield above(m("M2AT", attack), m("R-MC-LA", attack))
+
+
+def code_of_trades(m: Reader) -> Iterator[Comparison]:
+    for other in OF_TRADES[:-1]:
+        yield above(m("M2AT.trades", "PGD-20.last"), m(other, "PGD-20.last"))
+    ours, theirs = ([m(trained, attack) for attack in ("", "PGD-20.last")] for trained in ("M2AT.trades", OF_TRADES[2]))
+    yield smaller_gap(*ours, *theirs)
+
+
+def parts_of_m2at(m: Reader) -> Iterator[Comparison]:
+    for attack in ("FGSM.last", "PGD-20.last"):
+        for other in ABLATIONS:
+            yield above(m("M2AT", attack), m(other, attack))
+
+
+def images_of_others(m: Reader) -> Iterator[Comparison]:
+    for source in CRAFTERS:
+        for other in CRAFTERS:
+            if other != source:
+                yield above(m("M2AT", "PGD-20.last", source=source), m(other, "PGD-20.last", source=source))
+
+
+def tuned_batch_norms(m: Reader) -> Iterator[Comparison]:
+    yield above(m("BN-adv", "PGD-20.last"), m("Standard", "PGD-20.last"))
+    yield above(m("BN-std"), m("PGD-AT.robmask"))
+
+
+def interpolation(m: Reader) -> Iterator[Comparison]:
+    way = [("PGD-AT.robmask", "main"), *(("BN-std", f"p{p}") for p in (0.8, 0.6, 0.4, 0.2)), ("BN-std", "main")]
+    for (before, here), (after, there) in pairwise(way):
+        yield above(m(after, view=there), m(before, view=here))
+        yield above(m(before, "PGD-20.last", view=here), m(after, "PGD-20.last", view=there))
+
+
+def masks_by_strength(m: Reader) -> Iterator[Comparison]:
+    for other in ("AdvProp", "AdvProp.rand", "AdvProp.2aux", "Standard"):
+        yield above(m("RobMask"), m(other))
+
+
+def trade_off(m: Reader) -> Iterator[Comparison]:
+    for other in ("PGD-AT.robmask", "AdvProp"):
+        yield above(m("RobMask", view=BELOW["RobMask"]), m(other, view=BELOW[other]))
+        for factor in NARROWER:
+            ours, theirs = (m(r, "PGD-20.last", view=BELOW[r], radius=factor) for r in ("RobMask", other))
+            yield above(ours, theirs)
+
+
+def targeted_labels(m: Reader) -> Iterator[Comparison]:
+    for other in ("TFGSM-AT", "LS-adv", "FGSM-AT"):
+        yield above(m("TLAT"), m(other))
+
+
+def parts_of_mtlat(m: Reader) -> Iterator[Comparison]:
+    yield above(m("Mixup"), m("Standard"))
+    for other in ("TLAT", "IAT"):
+        yield above(m("Standard"), m(other))
+
+
+def every_corruption(m: Reader) -> Iterator[Comparison]:
+    yield no_more(m("Standard"), m("M-TLAT"))
+    for corruption in m.corruptions:
+        yield above(m("M-TLAT", corruption=corruption), m("Standard", corruption=corruption))
+
+
+def every_attack(m: Reader) -> Iterator[Comparison]:
+    for trained, other in (("M-TLAT", "Standard"), ("M-TLAT", "IAT"), ("TLAT", "Standard")):
+        for attack in ("PGD-10.last", "PGD-LL.last", "CW-L2"):
+            ours, theirs = (m(recipe, attack, radius=NEAR, is_score=True) for recipe in (trained, other))
+            yield above(ours, theirs)
+        for radius in (NEAR, FAR):
+            yield above(black_box(m, trained, radius), black_box(m, other, radius))
+
+
+def black_box(m: Reader, trained: str, radius: float) -> Value:
+    """The score of a recipe on images that are made on a Standard model of another network."""
+    return m(trained, "MI-FGSM.last", source="Standard", other_network=True, radius=radius, is_score=True)
+
+
+LATER: dict[str, Claim] = {
+    "M2AT: FGSM, PGD-20 and CW-20 accuracy above those of PGD-AT and AVmixup, clean accuracy as AVmixup's": (
+        masks_and_mixtures
+    ),
+    "M2AT: hardly any gap from FGSM to PGD-20, where PGD-AT and AVmixup have one": from_one_step_to_many,
+    "M2AT: above PGD-AT and AVmixup at radii beyond that of the training too": beyond_the_radius,
+    "M2AT: above BAT, clean and under FGSM and PGD-20": bilateral_training,
+    "M2AT: in the code of TRADES above TRADES and AVmixup under PGD-20, and losing less from clean than AVmixup": (
+        code_of_trades
+    ),
+    "M2AT: masks, mixtures and smoothed labels together above each of them and every two": parts_of_m2at,
+    "M2AT: above PGD-AT, with smoothed labels too, and AVmixup on images made on these models": images_of_others,
+    "RobMask: batch norms, tuned alone, make a standard model more robust and a robust one more accurate": (
+        tuned_batch_norms
+    ),
+    "RobMask: from the robust model's batch norms to the fine-tuned ones, clean rises and robust falls": interpolation,
+    "RobMask: clean accuracy above that of AdvProp, its variants and standard training": masks_by_strength,
+    "RobMask: its adversarial mask above PGD-AT and AdvProp's adversarial batch norms, clean and below the radius": (
+        trade_off
+    ),
+    "M-TLAT: TLAT keeps more clean accuracy than other adversarial trainings on one step": targeted_labels,
+    "M-TLAT: Mixup alone raises clean accuracy, TLAT alone and IAT lower it": parts_of_mtlat,
+    "M-TLAT: more robust than standard training under every corruption, and no less accurate when clean": (
+        every_corruption
+    ),
+    "M-TLAT: more robust than standard training and IAT under five attacks, two black-box; TLAT than standard": (
+        every_attack
+    ),
+}

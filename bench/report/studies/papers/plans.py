@@ -1,0 +1,138 @@
+"""How the five papers train: the plans of `--budget paper`, by the names of the recipes that are theirs.
+
+From the papers, or from their authors' code where these are silent. What a data set does to images (crop, flip) is its
+own affair unless a paper does otherwise. The plans of other methods (MART, FGSM-RS, AugMix, CutMix, Mixup, IAT) are
+those of code of their papers for CIFAR-10, but for Nesterov's momentum. Recipes of no paper here train as Madry et al.
+2018 (arXiv:1706.06083) did, and a recipe with a suffix, such as AVmixup+AWP, as the recipe before it, so that the two
+differ in nothing but what the suffix adds.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from bench.core.errors import BadInput
+from bench.core.plan import LONG, Plan
+
+# by paper, whose plan its Standard has
+STANDARD = {"m2at": "M2AT", "avmixup": "AVmixup", "bat": "R-MC-LA", "robmask": "RobMask", "mtlat": "M-TLAT"}
+
+
+@dataclass(frozen=True)
+class Published:
+    """A paper's plan for its recipes."""
+
+    paper: str
+    recipes: str  # pattern of their names
+    plan: Plan
+    on: Mapping[str, Plan] = field(default_factory=dict)  # by data set, where it differs
+    long: Plan | None = None  # whose length and milestones a second, longer training has
+    reports: Literal["last", "best"] = "last"  # the epoch that the paper prints; both are judged here
+
+
+BASE = Plan(epochs=200, weight_decay=2e-4)
+MADRY = replace(BASE, epochs=205)  # about 80,000 steps on 50,000 images, for data sets that are in none of the papers
+AS_MADRY = {
+    "cifar10": replace(MADRY, steps=80_000, pad=2),
+    "cifar100": replace(MADRY, steps=80_000, pad=2),
+    "svhn": replace(MADRY, epochs=140, steps=80_000, lr=0.01),
+    "tiny-imagenet": replace(MADRY, epochs=64, steps=50_000),
+}
+# "200 epochs (80,000 iterations)" are printed, and 200 epochs of full batches are 78,000
+AS_M2AT = dict.fromkeys(("cifar10", "cifar100"), replace(BASE, steps=80_000))
+BAT = replace(BASE, epochs=100, milestones=(0.6, 0.9))
+ROBMASK = Plan(epochs=100, schedule="cosine")
+ON_IMAGENET = {"imagenet": replace(ROBMASK, epochs=105)}  # the cosine and the weight decay are printed for all models
+TRADES = replace(BASE, epochs=76, milestones=(74 / 76,))  # from the 75th epoch on
+FAST = Plan(15, lr=0.2, schedule="one-cycle", warm_up=0.5, warm_up_from=0.0)  # train_fgsm.py of its authors
+CUTMIX = Plan(300, 64, lr=0.25, weight_decay=1e-4)
+MTLAT = Plan(90, 256, "adam", lr=0.002, weight_decay=1e-4, milestones=(30 / 90, 60 / 90, 80 / 90), pad=0, flip=False)
+SCATTER = replace(BASE, batch_size=60, milestones=(0.3, 0.45))  # on SVHN the lr that AVmixup's paper names
+ONE_STEP = r"(R-)?(FGSM|LL|MC|RAND|MOSA)(-LS|-LA)?"
+
+PLANS = (  # the first whose pattern a name matches
+    Published("M2AT", r"M2AT(\.[a-z-]+)?|PGD-AT-LS|PGD-AT\.m2at", BASE, AS_M2AT, reports="best"),
+    Published("AVmixup", r"AVmixup|PGD-AT\.avmixup|PGD-AT-LS0\.[89](\.avmixup)?", MADRY, AS_MADRY),
+    Published(
+        "AVmixup, inside the code of TRADES",
+        r"AVmixup\.trades",
+        MADRY,
+        {"cifar10": replace(MADRY, steps=80_000)},
+    ),
+    Published(
+        "BAT",
+        rf"{ONE_STEP}|R-MC-LA(9|\.\w+)|PGD-AT\.(7x2|2x8|7x2-LA)",
+        BAT,
+        {"svhn": replace(BAT, lr=0.01)},
+        long=BASE,
+    ),
+    Published("Feature Scatter", r"FS(-AVmixup(\.[\w.-]+)?)?", SCATTER, {"svhn": replace(SCATTER, lr=0.01)}),
+    Published("TRADES", r"TRADES-[\d.]+", TRADES),
+    Published("MART", r"MART", TRADES),  # train_wideresnet.py, whose weight of the second term is the recipe's, 6
+    Published("FGSM-RS", r"FGSM-RS", FAST),
+    Published("AugMix", r"AugMix", Plan(100, schedule="cosine")),
+    Published("CutMix", r"CutMix", CUTMIX),
+    Published("Mixup", r"Mixup\.1", replace(BASE, weight_decay=1e-4)),
+    Published("IAT", r"IAT\.pgd", BASE),
+    Published("RobMask, batch norms alone", r"BN-(adv|std)", replace(ROBMASK, epochs=20)),
+    Published("RobMask", r"RobMask(-10)?|AdvProp(\.\w+)?|PGD-AT\.robmask", ROBMASK, ON_IMAGENET),
+    Published("M-TLAT", r"(M-)?TLAT|T?FGSM-AT|LS-adv(\.sum1)?|Mixup|IAT", MTLAT),
+    Published("Madry et al.", r".*", MADRY, AS_MADRY),
+)
+
+
+def published(recipe: str) -> Published:
+    """The plan of the paper that a recipe is from; of one with a suffix, such as AVmixup+AWP, the one before it."""
+    base = recipe.partition("+")[0]
+    return next(source for source in PLANS if re.fullmatch(source.recipes, base))
+
+
+def plan_of_paper(recipe: str, dataset: str, long: bool = False, paper: str = "") -> Plan:
+    """What a recipe is trained with on a data set. BadInput where a longer plan is asked for and there is none.
+
+    paper: in STANDARD, whose tables it is for; they train Standard, which is of no paper, as they train their own.
+    """
+    source = published(STANDARD[paper] if paper and recipe == "Standard" else recipe)
+    plan = source.on.get(dataset, source.plan)
+    if not long:
+        return plan
+    if source.long is None:
+        raise BadInput(f"--set {LONG}: {recipe} trains as {source.paper}, where no plan is long; leave one of them out")
+    return replace(plan, epochs=source.long.epochs, milestones=source.long.milestones)
+
+
+def in_lines(recipe: str) -> list[str]:
+    """What `--budget paper` means for a recipe."""
+    source = published(recipe)
+    plans = {"": source.plan, **{f"{name}: ": plan for name, plan in source.on.items()}}
+    if source.long:
+        plans[f"--set {LONG}: "] = plan_of_paper(recipe, "", long=True)
+    head = f"--budget paper trains it as {source.paper}, where the {source.reports} epoch is printed:"
+    return [head, *(f"  {where}{described(plan)}" for where, plan in plans.items())]
+
+
+def described(plan: Plan) -> str:
+    """All that is not the default of a data set."""
+    length = plan.steps or plan.epochs
+    falls = ", ".join(f"{round(m * length, 1):g}" for m in plan.milestones)
+    curve = "lines" if plan.anneal == "linear" else "half cosines"
+    shapes = {
+        "cosine": "along a cosine",
+        "cosine-steps": "along a cosine by step",
+        "one-cycle": f"one cycle along {curve}, by step",
+    }
+    schedule = shapes.get(plan.schedule, f"a tenth after {falls}")
+    cropped = "" if plan.pad is None else f", random crop from {plan.pad} pixels around" if plan.pad else ", no crop"
+    flipped = "" if plan.flip is None else ", flips" if plan.flip else ", no flips"
+    return (
+        f"{plan.length_in_words}, batches of {plan.batch_size}, {plan.optimiser}, lr {plan.lr:g}, {schedule}"
+        f"{warm_up(plan)}, weight decay {plan.weight_decay:g}{cropped}{flipped}"
+    )
+
+
+def warm_up(plan: Plan) -> str:
+    """How long the learning rate rises, behind a comma; empty where it does not, or as long as is usual."""
+    if plan.warm_up_steps is not None:
+        return f", warming up for {plan.warm_up_steps} steps"
+    return f", warming up for {round(plan.warm_up * (plan.steps or plan.epochs), 1):g}" if plan.warm_up else ""

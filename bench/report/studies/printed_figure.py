@@ -1,0 +1,186 @@
+"""A paper's figures as values: what is drawn of the rows, logs and exhibits of one scale."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from bench.core.parsing import radius
+from bench.report.drawing import Draw
+from bench.report.exhibits.table import read
+from bench.report.labels import labels
+from bench.report.studies.scales import Scale
+from bench.report.studies.setup import Part
+from bench.report.studies.study import Item
+from bench.report.sweeps.table import over_effort, over_eps
+from bench.report.training_logs import training
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What there is to draw at one scale."""
+
+    scale: Scale
+    rows: pd.DataFrame
+    results: Path
+
+    def of(self, item: Item, home: str) -> "Shown":
+        """With the rows alone of the models that a figure is of. home: the main data set of its paper."""
+        where, stood_for = item.parts[0].where, item.stood_for(self.scale.dataset, home)
+        assert where is not None, "a figure is of models of its paper"
+        trained = self.rows[["recipe", "dataset", "model", "budget"]].to_dict("records")
+        mine = [self.scale.holds({str(k): v for k, v in row.items()}, where, stood_for) for row in trained]
+        return replace(self, rows=self.rows[mine])
+
+    def runs(self, recipe: str) -> list[str]:
+        """Of a recipe, by seed."""
+        own = self.rows[self.rows["recipe"] == recipe].sort_values("seed", kind="stable")
+        return list(own["run"].unique())
+
+    def logs(self, names: Mapping[str, str]) -> dict[str, list[pd.DataFrame]]:
+        """Training logs under the names that a figure gives to recipes; those that there are."""
+        found = {name: [training(self.results / run) for run in self.runs(recipe)] for name, recipe in names.items()}
+        return {name: logs for name, logs in found.items() if any(not log.empty for log in logs)}
+
+    def exhibits(self, kind: str, names: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+        """What was measured of the first seed's main model, by the name that a figure gives to its recipe."""
+        paths = {
+            name: self.results / run / "exhibits" / f"{kind}.csv"
+            for name, r in names.items()
+            for run in self.runs(r)[:1]
+        }
+        return {name: read(path, kind) for name, path in paths.items() if path.exists()}
+
+
+Picture = Callable[[Shown, str], Draw | None]  # None: nothing of it is there; the text is the title
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How a figure is drawn, and the numbers behind it."""
+
+    draw: Picture
+    points: Callable[[Shown], pd.DataFrame]
+
+
+def figure(name: str, about: str, parts: tuple[Part, ...], drawing: Drawing) -> Item:
+    return Item(name, about, parts, drawing)
+
+
+def epochs(names: Mapping[str, str]) -> Drawing:
+    """Hold-out accuracy over the epochs, clean and under PGD-10. names: as the paper has them -> recipes."""
+
+    def points(shown: Shown) -> pd.DataFrame:
+        parts = [
+            log.assign(method=name, seed=seed)
+            for name, logs in shown.logs(names).items()
+            for seed, log in enumerate(logs)
+        ]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    def draw(shown: Shown, title: str) -> Draw | None:
+        from bench.report.leaderboard.figures import overlay
+
+        logs = shown.logs(names)
+        return partial(overlay, logs, title) if logs else None
+
+    return Drawing(draw, points)
+
+
+def radii(names: Mapping[str, str], epoch: Literal["last", "best"] = "last") -> Drawing:
+    """Accuracy over eps, a panel an attack. epoch: which of a run's models the paper shows."""
+
+    def points(shown: Shown) -> pd.DataFrame:
+        rows = _of(shown.rows, names, epoch)
+        if rows.empty:
+            return rows
+        found = _renamed(over_eps(rows), names)
+        return found.assign(panel=[_panel(title) for title in found["panel"]])
+
+    return Drawing(_lines(points, None), points)
+
+
+def steps(names: Mapping[str, str]) -> Drawing:
+    """Accuracy over the steps of PGD."""
+
+    def points(shown: Shown) -> pd.DataFrame:
+        rows = _of(shown.rows, names)
+        ascents = rows["name"].str.fullmatch(r"PGD-\d+\.last")
+        near = (rows["eps"] - shown.scale.eps(8.0)).abs() < 1e-6
+        rows = rows[ascents & near]
+        return rows if rows.empty else _renamed(over_effort(rows, "steps"), names)
+
+    return Drawing(_lines(points, "Steps"), points)
+
+
+def histogram(names: Mapping[str, str]) -> Drawing:
+    """Squared gradient norms of clean images, of the first seed."""
+
+    def points(shown: Shown) -> pd.DataFrame:
+        tables = shown.exhibits("gradient", names)
+        parts = [table.assign(method=name) for name, table in tables.items()]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    def draw(shown: Shown, title: str) -> Draw | None:
+        from bench.report.exhibits.figures import histograms
+
+        tables = shown.exhibits("gradient", names)
+        return partial(histograms, tables, title) if tables else None
+
+    return Drawing(draw, points)
+
+
+def before_and_after(kind: str, recipe: str) -> Drawing:
+    """Batch norms or feature maps of a recipe that goes on from another's model, of the first seed."""
+
+    def points(shown: Shown) -> pd.DataFrame:
+        return shown.exhibits(kind, {recipe: recipe}).get(recipe, pd.DataFrame())
+
+    def draw(shown: Shown, title: str) -> Draw | None:
+        from bench.report.exhibits import figures as exhibit_figures
+
+        table = points(shown)
+        draws = {"batchnorm": exhibit_figures.overlay, "features": exhibit_figures.feature_maps}
+        return None if table.empty else partial(draws[kind], table, title)
+
+    return Drawing(draw, points)
+
+
+def _of(rows: pd.DataFrame, names: Mapping[str, str], epoch: str = "last") -> pd.DataFrame:
+    """White-box rows of the recipes' main models, named as in the paper. epoch: or last, where that is not there."""
+    own = rows[rows["recipe"].isin(list(names.values())) & (rows["view"] == "main") & (rows["source"] == "")]
+    there = set(own.loc[own["epoch"] == epoch, "recipe"])
+    own = own[own["epoch"] == [epoch if recipe in there else "last" for recipe in own["recipe"]]]
+    return own if own.empty else own.assign(recipe=labels(own.assign(epoch="last")))
+
+
+def _renamed(points: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    shown = {recipe: name for name, recipe in names.items()}
+    order = {name: place for place, name in enumerate(names)}
+    if points.empty:
+        return points
+    named = points.assign(recipe=[shown.get(recipe, recipe) for recipe in points["recipe"]])
+    return named.sort_values("recipe", key=lambda r: r.map(order), kind="stable", ignore_index=True)
+
+
+def _panel(title: str) -> str:
+    """`PGD-10, steps of 2/255` rather than `PGD-10 [step=0.00784...], swept over 12 radii`."""
+    text = re.sub(r", swept over \d+ radii$", "", title)
+    text = re.sub(r" \[step=([\d.]+)\]$", lambda step: f", steps of {radius(float(step[1]))}", text)
+    return re.sub(r" \[step=([\d.]+eps)\]$", r", steps of \1", text)
+
+
+def _lines(points: Callable[[Shown], pd.DataFrame], axis: str | None) -> Picture:
+    def draw(shown: Shown, title: str) -> Draw | None:
+        from bench.report.sweeps.figures import lines
+
+        found = points(shown)
+        classes = {int(number) for number in shown.rows["classes"] if number}
+        chance = 100 / classes.pop() if len(classes) == 1 else float("nan")
+        return None if found.empty else partial(lines, found, title, axis, chance)
+
+    return draw

@@ -1,0 +1,90 @@
+"""Printed numbers in the terms of this bench: of which models, and which of our measurements stand beside them."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bench.report.studies.setup import Part, Where
+
+Kind = Literal["accuracy", "mean", "spread", "score", "gradient", "cosine", "seconds"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What of ours a printed number stands beside."""
+
+    kind: Kind
+    attack: str = ""  # as --attacks takes it, a step as `step=2px`; empty: clean images
+    eps: float = 8.0  # in 1/255, of CIFAR-10
+    corruption: str = ""
+    statistic: str = ""  # of a gradient: `mean all`; of a cosine: `running_mean 3`, layers counted from 0
+    crafter: str = ""  # the images are crafted on another architecture: which one the paper takes
+    twin: bool = False  # they are crafted on the recipe itself, trained with another seed
+
+
+@dataclass(frozen=True)
+class Number:
+    """One printed number and its place in a table."""
+
+    line: tuple[str, ...]
+    column: str
+    text: str  # as printed; empty where a dash is, or where it is not readable
+    recipe: str  # empty where it is none of ours
+    view: str
+    source: str  # recipe that the images were crafted on
+    where: Where
+    reading: Reading
+    mark: str = ""  # "+" or "-" as printed beside the number: above or below that of the standard model
+    epoch: Literal["last", "best"] = "last"  # which of a run's models it is of
+
+    @property
+    def model(self) -> tuple[str, str, str]:
+        """Which of ours it is of, where data set and network are the same; and who crafted the images."""
+        return self.recipe, self.view, self.source
+
+    @property
+    def printed(self) -> float:
+        return float(self.text) if self.text else math.nan
+
+
+def any_iterate(attack: str) -> str:
+    """The same attack, judged on every image it visits: no `.last`."""
+    return attack.replace(".last", "", 1)
+
+
+def parts_of(numbers: Sequence[Number], seeds: int) -> Iterator[Part]:
+    """What has to be run for these numbers: a request for each place, and each way of judging that needs its own."""
+    for where in dict.fromkeys(n.where for n in numbers if n.recipe):
+        here = [n for n in numbers if n.where == where and n.recipe]
+        told: dict[str, Any] = {"seeds": seeds, "where": where}
+        attacked = [n for n in here if n.reading.attack and not n.source]
+        farthest = max((n.reading.eps for n in attacked), default=0.0)
+        for eps in dict.fromkeys(n.reading.eps for n in attacked):
+            some = [n for n in attacked if n.reading.eps == eps]
+            asked = [n.reading.attack for n in some]
+            beside = [*map(any_iterate, asked), *(["AutoAttack"] if eps == farthest else [])]
+            yield Part(_recipes(some), tuple(dict.fromkeys([*asked, *beside])), eps, **told)
+        moved = [n for n in here if n.source]
+        for eps, crafter in dict.fromkeys((n.reading.eps, n.reading.crafter) for n in moved):
+            some = [n for n in moved if (n.reading.eps, n.reading.crafter) == (eps, crafter)]
+            sources = () if crafter else tuple(dict.fromkeys(n.source for n in some))
+            methods = tuple(dict.fromkeys([*sources, *_recipes(some)]))
+            least = max(seeds, 2 if any(n.reading.twin for n in some) else 1)
+            attacks = tuple(dict.fromkeys(n.reading.attack for n in some))
+            yield Part(methods, attacks, eps, transfer=True, crafter=crafter, seeds=least, where=where)
+        if corrupted := [n for n in here if n.reading.corruption]:
+            yield Part(
+                _recipes(corrupted), corruptions=tuple(dict.fromkeys(n.reading.corruption for n in corrupted)), **told
+            )
+        if norms := [n for n in here if n.reading.kind == "gradient"]:
+            yield Part(_recipes(norms), diagnostics=("gradient",), **told)
+        if cosines := [n for n in here if n.reading.kind == "cosine"]:
+            yield Part(_recipes(cosines), exhibits=("batchnorm",), **told)
+        judged = {n.recipe for n in [*attacked, *moved, *corrupted, *norms, *cosines]}
+        if left := [n for n in here if n.recipe not in judged]:
+            yield Part(_recipes(left), **told)
+
+
+def _recipes(numbers: Sequence[Number]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(number.recipe for number in numbers))

@@ -1,0 +1,111 @@
+"""At which scale models were trained: the paper's, or a smaller one that stands in for it."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from bench.core.plan import LONG
+from bench.report.files import file_name
+from bench.report.studies.papers.plans import plan_of_paper
+from bench.report.studies.setup import Where
+
+EPS = {"digits": 0.2}  # radius of the data sets whose own is not CIFAR-10's
+REFERENCE = 8.0  # in 1/255
+PAPER = "paper"
+IMAGES = {"cifar10": 50_000, "cifar100": 50_000, "svhn": 73_257, "tiny-imagenet": 100_000, "imagenet": 1_281_167}
+TEST_IMAGES = {"cifar10": 10_000, "cifar100": 10_000, "svhn": 26_032, "tiny-imagenet": 10_000, "imagenet": 50_000}
+TEST_IMAGES |= {"imagenet-100": 10_000}  # as M-TLAT says
+OTHER_RADIUS = ("imagenet",)  # data sets whose own radius is not the 8/255 that the papers train at on all of them
+# budgets without own settings, of trainings that learn from all images that are named
+AS_PRINTED = re.compile(
+    rf"{PAPER}, (?P<length>\d+ \w+), (?P<images>\d+) training images, watched on [\w ]+"
+    rf"(?P<radius>, train-eps={REFERENCE / 255:g})?(?P<long>, {LONG})?"
+)
+
+
+class Scale(NamedTuple):
+    """What the rows of one section have in common. Of the paper's scale, where data sets and models differ: little."""
+
+    protocol: int
+    dataset: str
+    model: str
+    budget: str
+    n: int  # 0 at the paper's scale where all test images were judged
+    data: str
+
+    @property
+    def papers(self) -> bool:
+        return self.budget == PAPER
+
+    @property
+    def title(self) -> str:
+        if self.papers:
+            return f"the papers' own scale{f', first {self.n} test images' if self.n else ''}"
+        return f"{self.dataset}, {self.model}, {self.budget}, n={self.n}"
+
+    @property
+    def slug(self) -> str:
+        """Beginning of file names."""
+        n = f"n{self.n}" if self.n else ""
+        return file_name(self.dataset, self.model, self.budget, n, f"p{self.protocol}", self.data[:6])
+
+    def eps(self, reference: float) -> float:
+        """A radius here, in [0, 1] pixel units, of one in 1/255 on CIFAR-10."""
+        return length(reference, "" if self.papers else self.dataset)
+
+    def holds(self, row: dict[str, Any], where: Where, stood_for: Where | None) -> bool:
+        """Whether a row of this scale is of the models that a printed number is of, or of those that stand in for them.
+
+        stood_for: what a smaller scale stands in for.
+        """
+        if not self.papers:
+            return where.is_like(stood_for)
+        budget = AS_PRINTED.fullmatch(row["budget"])
+        if (row["dataset"], row["model"]) != (where.dataset, where.model) or budget is None:
+            return False
+        long = where.plan == "long"
+        plan = plan_of_paper(row["recipe"], where.dataset, long, where.paper)
+        length = f"{where.epochs} epochs" if where.epochs else plan.length_in_words
+        images = where.images or IMAGES.get(where.dataset, int(budget["images"]))  # ImageNet-100 has what it has
+        if bool(budget["radius"]) != (where.dataset in OTHER_RADIUS):
+            return False
+        return (budget["length"], int(budget["images"]), bool(budget["long"])) == (length, images, long)
+
+
+def length(reference: float, dataset: str) -> float:
+    """One in 1/255 on CIFAR-10, in [0, 1] pixel units: scaled as the radius of the data set is."""
+    return reference / REFERENCE * EPS.get(dataset, REFERENCE / 255)
+
+
+def scales(rows: pd.DataFrame) -> Iterator[tuple[Scale, pd.DataFrame]]:
+    """The rows of `results.load()` by scale, the papers' own first."""
+    papers, judged = rows["budget"].str.fullmatch(AS_PRINTED), rows["n"].where(rows["partial"], 0)
+    diagnostic = rows["kind"] == "diagnostic"  # whose n is that of a group of images
+    counted = rows["kind"].isin(["clean", "attack"]) & (rows["metric"] == "accuracy")
+    shared: Any  # the key of a group is only Hashable to the type checker
+    for shared, _ in rows[papers & counted].groupby(["protocol", judged], sort=False):
+        n = int(shared[1])
+        same = papers & (rows["protocol"] == shared[0])
+        yield (
+            Scale(shared[0], "", "", PAPER, n, ""),
+            rows[same & ((judged == n) | (diagnostic & (rows["partial"] == (n > 0))))],
+        )
+    smaller = rows[~papers & counted]
+    for shared, _ in smaller.groupby(["protocol", "dataset", "model", "budget", "n", "data"], sort=False):
+        scale = Scale(*shared)
+        same = ~papers
+        for name in ("protocol", "dataset", "model", "budget", "data"):
+            same &= rows[name] == getattr(scale, name)
+        yield scale, rows[same & ((rows["n"] == scale.n) | diagnostic)]
+
+
+def spelled(attack: str, share: float | None, dataset: str) -> str:
+    """An attack with its `step=2px` as --attacks takes it. share: eps, in 1/255, if it is to be one of it."""
+
+    def step(match: re.Match[str]) -> str:
+        pixels = float(match[1])
+        return f"step={pixels / share!r}eps" if share else f"step={length(pixels, dataset)!r}"
+
+    return re.sub(r"step=([\d.]+)px", step, attack)

@@ -1,0 +1,130 @@
+"""What a ledger comes to: three sentences, and a line an item."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from bench.report import table_text as plain
+from bench.report.studies.ledger import NOT_AUTOATTACK, REPRODUCED, Entry, counts
+from bench.report.studies.orderings import Order
+from bench.report.studies.scales import Scale
+from bench.report.studies.study import Item, Study
+
+MOST = 3  # examples in a sentence
+
+
+def sentences(
+    study: Study, ledger: Sequence[Entry], compared: Sequence[Order], pictures: Mapping[Item, bool], scale: Scale
+) -> list[str]:
+    """What held at this scale, what did not, and what was not run."""
+    return [
+        f"**Held.** {_held(ledger, compared, scale)}\n",
+        f"**Did not.** {_failed(ledger, compared)}\n",
+        f"**Not run.** {_missing(study, ledger, pictures)}\n",
+    ]
+
+
+def overview(
+    study: Study,
+    ledger: Mapping[Item, Sequence[Entry]],
+    compared: Sequence[Order],
+    pictures: Mapping[Item, bool],
+    papers: bool,
+) -> str:
+    """A line an item: how much of it is here, and what became of it. papers: at the paper's own scale."""
+    lines, drawn = [], {True: "drawn", False: "not run"}
+    for item in study.items:
+        part = ledger.get(item, ())
+        found, here = counts(part), [order for order in compared if order.item == item.name]
+        known = sum(entry.ours.known for entry in part)
+        trainings, cells = study.size(item, "paper")
+        lines.append(
+            {
+                "Item": item.name,
+                "Numbers here": f"{known} of {len(part)}" if item in ledger else drawn[pictures.get(item, False)],
+                "Orders as printed": f"{sum(order.same for order in here)} of {len(here)}" if here else "",
+                "Reproduced": str(found.get(REPRODUCED, 0)),
+                "Above": str(found.get("above", 0)),
+                "Short or off": str(found.get("short", 0) + found.get("off", 0)),
+                "Not AutoAttack": str(found.get(NOT_AUTOATTACK, 0)),
+                "At the paper's scale": f"{trainings} trainings, {cells} measurements",
+            }
+        )
+    shown = pd.DataFrame(lines)
+    sizes = [] if papers else ["Reproduced", "Above", "Short or off"]  # they say nothing of models of another size
+    return plain.markdown(shown.drop(columns=sizes), ("Item", "At the paper's scale"))
+
+
+def _held(ledger: Sequence[Entry], compared: Sequence[Order], scale: Scale) -> str:
+    if not compared:
+        return "Nothing printed can be compared yet."
+    same = [order for order in compared if order.same]
+    text = (
+        f"Of {len(compared)} comparisons between two lines of one column, {len(same)} come out as printed, "
+        f"{_sure(same)}: {_by_item(same, compared)}."
+    )
+    if not scale.papers:
+        return f"{text} Sizes are not compared: these models were not trained as the paper's were."
+    found = counts(ledger)
+    return (
+        f"{text} {found.get(REPRODUCED, 0)} of {len(ledger)} printed numbers are reproduced; ours are above "
+        f"{found.get('above', 0)}, and short of {found.get('short', 0)}."
+    )
+
+
+def _failed(ledger: Sequence[Entry], compared: Sequence[Order]) -> str:
+    other = sorted((order for order in compared if not order.same), key=lambda order: order.ours)
+    sure = [order for order in other if order.sure]
+    text = f"{len(other)} are the other way round or equal, {_sure(other)}"
+    if shown := (sure or other)[:MOST]:
+        text += ": " + "; ".join(
+            f"{order.item} {order.column}, {order.above} is {_size(order.ours)} below {order.below} where "
+            f"{_size(order.printed)} above is printed"
+            for order in shown
+        )
+    if gaps := sorted(
+        (e for e in ledger if e.number.reading.kind == "accuracy" and e.ours.value > e.autoattack.value),
+        key=lambda e: e.autoattack.value - e.ours.value,
+    ):
+        worst = gaps[0]
+        text += (
+            f". AutoAttack leaves {worst.ours.value - worst.autoattack.value:.1f} points less than the printed attack "
+            f"at worst ({worst.table.name}, {worst.place})"
+        )
+    return f"{text}."
+
+
+def _sure(some: Sequence[Order]) -> str:
+    """How many are beyond chance, of those that are about counts of images."""
+    tested = [order for order in some if not math.isnan(order.p)]
+    if some and not tested:
+        return "untested, as none counts images"
+    of = "" if len(tested) == len(some) else f" of {len(tested)} that count images"
+    return f"{sum(order.sure for order in tested)}{of} beyond chance (McNemar's exact test, 5 %)"
+
+
+def _missing(study: Study, ledger: Sequence[Entry], pictures: Mapping[Item, bool]) -> str:
+    lacking = [entry for entry in ledger if entry.ours.status == "missing" and entry.number.text]
+    failed = sum(entry.ours.status.startswith("failed") for entry in ledger)
+    whole = [item.name for item in study.items if not _begun(item, ledger, pictures)]
+    text = f"{len(lacking)} of {sum(bool(entry.number.text) for entry in ledger)} printed numbers"
+    text += f", with all of {', '.join(whole)}" if whole else ""
+    text += f"; {failed} more failed" if failed else ""
+    return f"{text}; `bench run --study {study.paper} --budget paper --dry-run` says what they take."
+
+
+def _begun(item: Item, ledger: Sequence[Entry], pictures: Mapping[Item, bool]) -> bool:
+    return pictures.get(item, False) or any(e.ours.status != "missing" for e in ledger if e.table.name == item.name)
+
+
+def _by_item(same: Sequence[Order], compared: Sequence[Order]) -> str:
+    items = list(dict.fromkeys(order.item for order in compared))
+    return ", ".join(
+        f"{item} {sum(order.item == item for order in same)} of {sum(order.item == item for order in compared)}"
+        for item in items
+    )
+
+
+def _size(points: float) -> str:
+    return f"{abs(points):.3g}"

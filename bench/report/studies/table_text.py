@@ -1,0 +1,120 @@
+"""One paper's table as text: its own lines and columns, each cell ours beside the printed number."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from bench.core.stats import mcnemar_over_seeds
+from bench.report import table_text as plain
+from bench.report.studies.ledger import Entry
+from bench.report.studies.measurement import Ours
+from bench.report.studies.orderings import SURE
+
+ABREAST = 125  # characters that fit a line of a page of LaTeX
+DASH = "\N{EN DASH}"
+LEGEND = (
+    "Each cell: ours ± the wider side of the 95 % interval over the images (of several seeds: ± their standard "
+    "deviation), [the same attack judged on every image it visits], (printed). Bold: the best of ours in a column and "
+    "all that McNemar's exact test cannot tell from it. A dash: not run at this scale; nothing is filled in."
+)
+
+
+class Drawn(NamedTuple):
+    """A table as text, and where it is bold."""
+
+    cells: pd.DataFrame
+    bold: pd.DataFrame
+    heads: list[str]  # the columns that say what a line is
+
+
+def drawn(ledger: Sequence[Entry]) -> Drawn:
+    """The lines and columns of one table in the order of print; AutoAttack at the end where there is one."""
+    table = ledger[0].table
+    lines = list(dict.fromkeys(entry.number.line for entry in ledger))
+    columns = list(dict.fromkeys(entry.number.column for entry in ledger))
+    cells = {(entry.number.line, entry.number.column): entry for entry in ledger}
+    best = {c: _best([cells[line, c] for line in lines if (line, c) in cells]) for c in columns}
+    named = {head: [line[i] for line in lines] for i, head in enumerate(table.heads)}
+    text = named | {c: [_cell(cells.get((line, c))) for line in lines] for c in columns}
+    bold = {head: [False] * len(lines) for head in named}
+    bold |= {c: [line in best[c] for line in lines] for c in columns}
+    if any(entry.autoattack.known for entry in ledger):
+        strongest = {e.number.line: e for e in ledger if e.autoattack.known}
+        text["AutoAttack"] = [
+            _ours(strongest[line].autoattack, strongest[line]) if line in strongest else DASH for line in lines
+        ]
+        bold["AutoAttack"] = [False] * len(lines)
+    return Drawn(pd.DataFrame(text), pd.DataFrame(bold), [*named])
+
+
+def markdown(table: Drawn) -> str:
+    return plain.markdown(_strong(table.cells, table.bold, "**", "**"), table.heads)
+
+
+def latex(table: Drawn, caption: str, label: str) -> str:
+    """Floats in booktabs style; a table that is too wide for a page goes on in another float below."""
+    shown = _strong(table.cells.map(lambda cell: cell.translate(plain.LATEX)), table.bold, r"\textbf{", "}")
+    floats, blocks = [], list(_abreast(table))
+    for place, block in enumerate(blocks):
+        part = f" Part {place + 1} of {len(blocks)}." if len(blocks) > 1 else ""
+        name = f"{label}-{place + 1}" if len(blocks) > 1 else label
+        floats.append(plain.latex(shown[[*table.heads, *block]], table.heads, caption + part, name))
+    return "\n".join(floats)
+
+
+def _abreast(table: Drawn) -> Iterator[list[str]]:
+    """The columns of numbers in groups that fit a page beside the names of the lines."""
+    wide = {str(c): 2 + max(len(str(c)), int(table.cells[c].str.len().max())) for c in table.cells}
+    room = ABREAST - sum(wide[head] for head in table.heads)
+    block: list[str] = []
+    for column in [c for c in wide if c not in table.heads]:
+        if block and sum(wide[c] for c in [*block, column]) > room:
+            yield block
+            block = []
+        block.append(column)
+    yield block
+
+
+def _cell(entry: Entry | None) -> str:
+    if entry is None:
+        return ""
+    theirs = f" ({entry.number.text}{entry.number.mark})" if entry.number.text else ""
+    if entry.ours.status.startswith("failed"):
+        return f"failed{theirs}"
+    beside = f" [{_digits(entry.any_iterate.value, entry)}]" if entry.any_iterate.known else ""
+    return (_ours(entry.ours, entry, entry.mark) + beside + theirs) if entry.ours.known else DASH + theirs
+
+
+def _ours(ours: Ours, entry: Entry, mark: str = "") -> str:
+    within = "" if math.isnan(ours.half) or (ours.half == 0 and ours.n == 0) else f" ± {_digits(ours.half, entry)}"
+    return _digits(ours.value, entry) + mark + within
+
+
+def _digits(value: float, entry: Entry) -> str:
+    kind = entry.number.reading.kind
+    if kind == "gradient":
+        return f"{value:.2g}" if 0.01 <= abs(value) < 1000 else f"{value:.1e}".replace("e+0", "e").replace("e-0", "e-")
+    return f"{value:.2f}" if kind in ("score", "cosine", "spread") else f"{value:.1f}"
+
+
+def _best(column: Sequence[Entry]) -> set[tuple[str, ...]]:
+    """The lines that are best, or cannot be told from the best, where at least two are known by image."""
+    known = [e for e in column if e.ours.known and e.ours.bits]
+    if len(known) < 2:
+        return set()
+    first = max(known, key=lambda e: e.ours.value)
+    return {
+        e.number.line for e in known if not mcnemar_over_seeds(first.ours.bits, e.ours.bits) < SURE
+    }  # NaN tells nothing apart
+
+
+def _strong(shown: pd.DataFrame, where: pd.DataFrame, before: str, after: str) -> pd.DataFrame:
+    """Our value in bold, not what stands beside it."""
+
+    def one(cell: str) -> str:
+        value, space, rest = cell.partition(" ")
+        return f"{before}{value}{after}{space}{rest}"
+
+    return shown.where(~where, shown.map(one))

@@ -1,0 +1,1 @@
+"""The toy model of adversarial feature overfitting."""

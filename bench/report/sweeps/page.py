@@ -1,0 +1,80 @@
+"""From a results folder to reports/sweeps/: curves of accuracy, and what they come to."""
+
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.core.parsing import radius
+from bench.report import cache as stored
+from bench.report import table_text as plain
+from bench.report.boards import Board
+from bench.report.drawing import Draw
+from bench.report.files import Content, figure
+from bench.report.leaderboard.text import MISSING
+from bench.report.sweeps.table import EFFORTS, areas, over_effort, over_eps, sweep_boards
+
+LINES = 10  # recipes in a panel; the CSV has them all
+
+
+def files(results: Path) -> dict[str, Content]:
+    """sweeps.md with tables, figures and the points behind them.
+
+    Nothing where no attack was run at three radii, or with three lengths, steps or restarts.
+    """
+    made: dict[str, Content] = {}
+    sections = ["# Sweeps\n"]
+    for board, rows in sweep_boards(stored.rows(results)).items():
+        curves = over_eps(rows)
+        drawn = {"eps": curves} | {setting: over_effort(rows, setting) for setting in EFFORTS}
+        drawn = {axis: points for axis, points in drawn.items() if not points.empty}
+        for axis, points in drawn.items():
+            made |= {f"{board.slug}-{axis}.csv": plain.csv(points)}
+            made |= figure(f"{board.slug}-{axis}", _drawn(board, axis, points, rows))
+        table = areas(rows, curves)
+        made |= {} if table.empty else {f"{board.slug}-areas.csv": plain.csv(table)}
+        sections += [_section(board, list(drawn), table)] if drawn else []
+    return {"sweeps.md": "\n".join(sections), **made} if made else {}
+
+
+def _drawn(board: Board, axis: str, points: pd.DataFrame, rows: pd.DataFrame) -> Draw:
+    from bench.report.sweeps.figures import lines
+
+    means = points.groupby("recipe")["value"].mean().sort_values(ascending=False, kind="stable")
+    shown = points[points["recipe"].isin(means.index[:LINES])]
+    title = board.title + (f" (best {LINES} of {len(means)})" if len(means) > LINES else "")
+    known = {int(classes) for classes in rows["classes"] if classes}
+    return partial(lines, shown, title, EFFORTS.get(axis), 100 / known.pop() if len(known) == 1 else math.nan)
+
+
+def _section(board: Board, axes: list[str], table: pd.DataFrame) -> str:
+    images = "\n".join(f"![over {axis}]({board.slug}-{axis}.png)" for axis in axes)
+    return "\n".join([f"## {plain.escape(board.title)}\n", *([] if table.empty else _table(table)), f"{images}\n"])
+
+
+def _table(table: pd.DataFrame) -> list[str]:
+    lines = ["| Attack | Recipe | Area (%) | Median eps | Seeds |", "| :-- | :-- | --: | --: | --: |"]
+    for line in table.to_dict("records"):
+        area = _between("{:.1f}".format, line["area"], line["area low"], line["area high"])
+        say = partial(_eps, largest=line["largest"])
+        middle = _between(say, line["median"], line["median low"], line["median high"])
+        cells = (line["panel"], line["recipe"], area, middle, line["seeds"])
+        lines.append("| " + " | ".join(plain.escape(str(cell)) for cell in cells) + " |")
+    note = (
+        "Area below the curve from 0 to the largest radius, of a perfect model's; median eps: the smallest radius that "
+        "breaks at least half of the images. In brackets 95 % intervals of one seed; of several, mean -+ std, and the "
+        "range. In a sweep an image that is broken stays broken at larger radii."
+    )
+    return [*lines, f"\n{note}\n"]
+
+
+def _between(say: Any, value: float, low: float, high: float) -> str:
+    if math.isnan(value):
+        return MISSING
+    return say(value) if math.isnan(low) else f"{say(value)} [{say(low)}, {say(high)}]"
+
+
+def _eps(eps: float, largest: float) -> str:
+    return f"> {radius(largest)}" if math.isinf(eps) else radius(eps)

@@ -1,0 +1,134 @@
+"""Accuracy along a grid of radii, of steps, of step lengths or of restarts, as pure functions of `results.load()`."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from statistics import fmean, median_low, stdev
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.core.parsing import radius
+from bench.report.accuracy import Measured, summary
+from bench.report.boards import Board
+from bench.report.labels import columns, labels
+
+FEWEST = 3  # points of a curve
+EFFORTS = {"steps": "Steps", "step": "Step, in eps", "restarts": "Restarts"}  # settings, as an axis says them
+MODEL = ["run", "view", "epoch"]
+BOARD = ["protocol", "dataset", "model", "norm", "budget", "n", "data"]
+POINT = ["panel", "recipe", "x"]
+
+
+def sweep_boards(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:
+    """White-box rows at finite radii by what they must share, with the clean rows of the same models."""
+    rows = results[results["kind"].isin(["clean", "attack", "sweep"]) & (results["source"] == "")]
+    rows = rows[~np.isinf(rows["eps"])].assign(recipe=labels(rows), eps=rows["eps"].round(7))
+    clean = rows[rows["kind"] == "clean"]
+    found = {}
+    for key, part in rows[rows["kind"] != "clean"].groupby(BOARD, sort=False):
+        protocol, dataset, model, norm, budget, n, data = key
+        beside = clean.merge(part[[*MODEL, "n"]].drop_duplicates(), on=[*MODEL, "n"])
+        found[Board(protocol, dataset, model, norm, None, budget, n, data)] = pd.concat([beside, part])
+    return found
+
+
+def over_eps(rows: pd.DataFrame) -> pd.DataFrame:
+    """Points of accuracy over the radius: panel, recipe, x, and the fields of a `Cell`.
+
+    A panel is an attack with its settings: swept, or run by itself at three radii or more beside the clean images.
+    """
+    rows = rows[rows["metric"] == "accuracy"]
+    plain = rows[rows["kind"] == "attack"].assign(panel=lambda plain: columns(plain))
+    clean = rows[rows["kind"] == "clean"].drop(columns="eps").assign(eps=0.0)
+    start = clean.merge(plain[[*MODEL, "panel"]].drop_duplicates(), on=MODEL)
+    plain = _long(pd.concat([start, plain]).assign(x=lambda points: points["eps"]), 1 + FEWEST)
+    return _cells(pd.concat([_swept(rows).assign(x=lambda points: points["eps"]), plain]))
+
+
+def over_effort(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
+    """Points of accuracy over `steps`, `step` or `restarts`, as of `over_eps`; a panel is all else of an attack."""
+    rows = rows[(rows["metric"] == "accuracy") & (rows["kind"] == "attack")]
+    uses = [json.loads(params or "{}") for params in rows["params"]]
+    named = rows["name"].str.replace(r"\d+", "k", regex=True) if setting == "steps" else rows["name"]
+    rest = [json.dumps({key: value for key, value in use.items() if key != setting}) for use in uses]
+    rows = rows.assign(x=[_place(use, setting, eps) for use, eps in zip(uses, rows["eps"], strict=True)])
+    titles = columns(rows.assign(name=named, params=rest))
+    rows = rows.assign(panel=[f"{title}, eps {radius(eps)}" for title, eps in zip(titles, rows["eps"], strict=True)])
+    return _cells(_long(rows.dropna(subset="x"), FEWEST))
+
+
+def areas(rows: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
+    """By panel and recipe: area below the curve (percent of a perfect model's) and median radius, with intervals.
+
+    They are 95 % intervals of one seed; of several, mean -+ std, and the range. A plain attack's curve has none.
+    points: of `over_eps`.
+    """
+    table = []
+    swept = _swept(rows)
+    for (panel, recipe), curve in points.groupby(["panel", "recipe"], sort=False):
+        same = swept[(swept["panel"] == panel) & (swept["recipe"] == recipe)]
+        area, median = (same[same["metric"] == metric] for metric in ("area", "median radius"))
+        numbers = _drawn(curve) if area.empty or median.empty else _stored(area, median)
+        table.append({"panel": panel, "recipe": recipe, "largest": curve["x"].max()} | numbers)
+    found = pd.DataFrame(table, columns=["panel", "recipe", "largest", *_NUMBERS])
+    return found.sort_values(["panel", "area"], ascending=[True, False], ignore_index=True)
+
+
+_NUMBERS = ["area", "area low", "area high", "median", "median low", "median high", "seeds"]
+
+
+def _stored(*parts: pd.DataFrame) -> dict[str, float]:
+    area, median = ([list(map(float, part[c])) for c in ("value", "ci_low", "ci_high")] for part in parts)
+    seeds, bounds = len(area[0]), [fmean(area[1]), fmean(area[2])]
+    if seeds > 1:
+        bounds = [fmean(area[0]) - stdev(area[0]), fmean(area[0]) + stdev(area[0])]
+    middle = median_low(median[0])
+    low, high = (min(median[0]), max(median[0])) if seeds > 1 else (median[1][0], median[2][0])
+    shares = [100 * share for share in (fmean(area[0]), *bounds)]
+    return dict(zip(_NUMBERS, [*shares, middle, low, high, seeds], strict=True))
+
+
+def _drawn(curve: pd.DataFrame) -> dict[str, float]:
+    """Of a curve that was measured point by point; NaN where a point is missing."""
+    curve = curve.sort_values("x")
+    x, y = curve["x"].to_numpy(), curve["value"].to_numpy()
+    area, below = float(np.trapezoid(y, x) / x[-1]), x[y <= 50]
+    median = math.nan if math.isnan(area) else float(below[0]) if len(below) else math.inf
+    nan = math.nan
+    return dict(zip(_NUMBERS, [area, nan, nan, median, nan, nan, int(curve["seeds"].min())], strict=True))
+
+
+def _swept(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of sweeps, with their panel."""
+    rows = rows[rows["kind"] == "sweep"]
+    uses = [json.loads(params) for params in rows["params"]]
+    grids = [use.pop("sweep") for use in uses]
+    titles = columns(rows.assign(kind="attack", params=[json.dumps(use) for use in uses]))
+    panels = [f"{title}, swept over {len(grid)} radii" for title, grid in zip(titles, grids, strict=True)]
+    return rows.assign(panel=panels)
+
+
+def _long(points: pd.DataFrame, fewest: int) -> pd.DataFrame:
+    """Those of panels in which some recipe has enough points for a curve."""
+    counts = points.groupby(["panel", "recipe"])["x"].nunique().groupby("panel").max()
+    return points[points["panel"].map(counts).fillna(0) >= fewest]
+
+
+def _cells(points: pd.DataFrame) -> pd.DataFrame:
+    """Seeds joined, in the order of x."""
+    points = points.drop_duplicates([*MODEL, "panel", "x"], keep="last")
+    seeds: dict[tuple[Any, ...], list[Measured]] = {}
+    for *key, value, n, status in zip(*(points[name] for name in (*POINT, "value", "n", "status")), strict=True):
+        seeds.setdefault(tuple(key), []).append(Measured(value, n, status, None))
+    found = [dict(zip(POINT, key, strict=True)) | summary(seeds[key])._asdict() for key in sorted(seeds)]
+    return pd.DataFrame(found, columns=[*POINT, "value", "std", "low", "high", "seeds", "status"])
+
+
+def _place(use: Mapping[str, Any], setting: str, eps: float) -> float:
+    value = use.get(setting, math.nan)
+    if setting != "step" or not isinstance(value, str):
+        return float(value)
+    return float(re.sub("eps$", "", value)) / (1.0 if value.endswith("eps") else eps)

@@ -1,0 +1,95 @@
+"""A table of text as Markdown, LaTeX, CSV or on the terminal.
+
+Names, reasons and settings may be anybody's: each format keeps them from being more than text.
+"""
+
+import re
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.core.parsing import printable
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+LATEX = str.maketrans(
+    {chr(code): " " for code in (*range(32), 127)}
+    | {character: f"\\{character}" for character in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "\N{EN DASH}": "--"}
+)
+
+
+FORMULA = re.compile(r"[=+@\t\r-].", re.DOTALL)  # at the beginning of a cell, to a spreadsheet
+NUMBER = re.compile(r"[+-]?[0-9.]+(e[+-]?[0-9]+)?%?")
+
+
+def escape(text: str) -> str:
+    """As Markdown shows it as it is: no HTML, link, picture, code or column of its own, and on one line.
+
+    Emphasis is left: our own marks are in the cells already, and nobody is harmed by it.
+    """
+    text = re.sub(r"[\\`|]", r"\\\g<0>", printable(text))
+    text = re.sub(r"\](?=[(\[:])", r"\]", text)
+    text = re.sub(r"&(?=#?\w+;)", "&amp;", text)
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
+
+
+def csv(table: pd.DataFrame) -> str:
+    """For people, so that a text which a spreadsheet would compute begins with an apostrophe.
+
+    Only `results.csv` in a run folder is faithful to the letter: it is read by the bench alone.
+    """
+
+    texts = {str(c): table[c].map(_defuse) for c in table if not pd.api.types.is_numeric_dtype(table[c])}
+    return table.assign(**texts).rename(columns=_defuse).to_csv(index=False, lineterminator="\n")
+
+
+def _defuse(cell: Any) -> Any:
+    dangerous = isinstance(cell, str) and FORMULA.match(cell) and not NUMBER.fullmatch(cell)
+    return f"'{cell}" if dangerous else cell
+
+
+def markdown(shown: pd.DataFrame, left: Collection[str]) -> str:
+    """left: the columns set flush left."""
+    cells: list[list[str]] = shown.map(escape).to_numpy().tolist()
+    heads = [escape(str(column)) for column in shown]
+    lines = [heads, [":--" if column in left else "--:" for column in shown], *cells]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def latex(shown: pd.DataFrame, left: Collection[str], caption: str, label: str) -> str:
+    r"""A float over both columns, in booktabs style; cells are LaTeX already, heads and caption are plain text."""
+    layout = "".join("l" if column in left else "r" for column in shown)
+    headed = shown.set_axis([str(column).translate(LATEX) for column in shown], axis="columns")
+    text = headed.style.hide(axis="index").to_latex(
+        hrules=True,
+        environment="table*",
+        position="t",
+        position_float="centering",
+        column_format=f"@{{}}{layout}@{{}}",
+        caption=caption.translate(LATEX),
+        label=label,
+    )
+    return text.replace("\\centering\n", "\\centering\n\\footnotesize\\setlength{\\tabcolsep}{3pt}\n", 1)
+
+
+def terminal(shown: pd.DataFrame, left: Collection[str], title: str, bold: pd.DataFrame | None = None) -> "Table":
+    """For rich. bold: which cells are, a frame of bool."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    # Text throughout: "PGD-20 [restarts=5]" would be read as markup
+    look: Any = {"box": box.SIMPLE_HEAD, "title_style": "bold", "title_justify": "left", "pad_edge": False}
+    drawn = Table(title=Text(printable(title)), **look)
+    drawn.padding = (0, 1, 0, 0)
+    for column in shown:
+        drawn.add_column(Text(printable(column)), justify="left" if column in left else "right", overflow="fold")
+    strong = shown.map(lambda cell: False) if bold is None else bold
+    for row, which in zip(shown.to_numpy(), strong.to_numpy(), strict=True):
+        drawn.add_row(*(Text(printable(cell), "bold" if heavy else "") for cell, heavy in zip(row, which, strict=True)))
+    return drawn

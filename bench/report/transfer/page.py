@@ -1,0 +1,154 @@
+"""From a results folder to its transfer matrices: on the terminal, and as files under reports/transfer/."""
+
+import math
+from collections.abc import Callable, Mapping, Set
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.core.parsing import printable
+from bench.report import cache as stored
+from bench.report import table_text as plain
+from bench.report.boards import Board
+from bench.report.files import Content, figure, file_name
+from bench.report.leaderboard import render
+from bench.report.leaderboard.text import MISSING
+from bench.report.transfer.table import Matrix, matrices
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+HEAD = (
+    "Accuracy in percent of each target (column) on the attack's last iterates, made on each source (line) of every "
+    "image, right or wrong; ± is the wider side of the 95 % Wilson interval. "
+)
+ALL = "Of all {n} images."
+MARKS = " In italics, images made on the target itself; in bold, those of the strongest other source."
+BOTH = "Of the images, their number in brackets, that source and target both get right when clean."
+BOUNDS = (
+    "White-box: images made on the target itself. Black-box: the share that the target gets right whichever source "
+    "outside its own training the images were made on."
+)
+
+TEXT = ("Source", "Target", "Without")  # columns set flush left
+
+Mark = Callable[[str, bool, bool], str]  # of a cell's text: it is the target's own, it is the strongest other
+
+
+def found(results: Path, only: Set[str] | None = None) -> dict[tuple[Board, str], Matrix]:
+    """Every matrix below a results folder. only: the runs to be targets."""
+    rows = stored.rows(results)
+    outcomes = stored.outcomes(results, rows["run"].unique())
+    targets = rows["run"].isin(rows["run"] if only is None else [*only])
+    return matrices(rows[targets | (rows["source"] == "")], outcomes)
+
+
+def files(results: Path) -> dict[str, Content]:
+    """transfer.md with the tables, the heat maps and the numbers behind them; nothing where nothing was moved."""
+    from bench.report.heat_map import heat_map
+
+    made: dict[str, Content] = {}
+    sections = ["# Transfer\n"]
+    for (board, attack), matrix in found(results).items():
+        title, slug = f"{board.title}, {attack}", f"{board.slug}-{file_name(attack)}"
+        made |= {f"{slug}.csv": render.csv(matrix.cells), f"{slug}-bounds.csv": render.csv(matrix.bounds)}
+        made |= {f"{slug}.tex": _latex(matrix, title, slug), **figure(slug, partial(heat_map, matrix, title))}
+        sections.append(_section(matrix, title, slug))
+    return {"transfer.md": "\n".join(sections), **made} if made else {}
+
+
+def print_transfer(results: Path, console: "Console", only: Set[str] | None = None) -> None:
+    """Show every matrix on the terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    for (board, attack), matrix in found(results, only).items():
+        title, shown = f"{board.title}, {attack}", grid(matrix)
+        if Console(width=10_000).measure(plain.terminal(shown, TEXT, title)).maximum > console.width:
+            shown = shown.map(lambda cell: cell.partition(" ±")[0])
+        for part, heading in ((shown, title), (summary(matrix), "")):
+            console.print(plain.terminal(part, TEXT, heading))
+        for line in [HEAD + ALL.format(n=board.n), BOUNDS, *notes(matrix), ""]:
+            console.print(Text(printable(line), "dim"))
+
+
+def grid(matrix: Matrix, value: str = "", mark: Mark = lambda text, itself, strongest: text) -> pd.DataFrame:
+    """The cells as text, a line a source and a column a target. value: "both" for those of the images right on both."""
+    lines: dict[str, dict[str, str]] = {}
+    strangers = matrix.cells[~matrix.cells["own"]]
+    lowest = strangers.groupby("target")["value"].min()
+    for cell in matrix.cells.to_dict("records"):
+        text = _percent(cell, value or "value", f" ({cell['both_n']})" if value else None)
+        strongest = not value and not cell["own"] and cell["value"] == lowest[cell["target"]]
+        lines.setdefault(cell["source"], {})[cell["target"]] = mark(text, bool(cell["itself"]), bool(strongest))
+    return pd.DataFrame([{"Source": source, **line} for source, line in lines.items()])
+
+
+def summary(matrix: Matrix) -> pd.DataFrame:
+    """The bounds as text."""
+    return pd.DataFrame(
+        {
+            "Target": line["target"],
+            "Clean": _percent(line, "clean"),
+            "White-box": _percent(line, "white_box"),
+            "Black-box": _percent(line, "black_box"),
+            "Sources": str(line["sources"]),
+        }
+        for line in matrix.bounds.to_dict("records")
+    )
+
+
+def notes(matrix: Matrix) -> list[str]:
+    """What the cells have no room for: why they failed, what is suspected, which sources a bound lacks."""
+    said = [f"{cell['target']} from {cell['source']}: {cell['status']}." for cell in _with(matrix, "status", "failed")]
+    doubts = {cell["source"]: cell["verdict"] for cell in _with(matrix, "verdict", "suspect")}
+    said += [f"Images made on {source} are {verdict}." for source, verdict in doubts.items()]
+    lacking = matrix.bounds[matrix.bounds["without"] != ""]
+    return said + [f"Black-box of {line.target} is without {line.without}." for line in lacking.itertuples()]
+
+
+def _with(matrix: Matrix, column: str, begins: str) -> list[dict[Any, Any]]:
+    return matrix.cells[matrix.cells[column].str.startswith(begins)].to_dict("records")
+
+
+def _section(matrix: Matrix, title: str, slug: str) -> str:
+    def mark(text: str, itself: bool, strongest: bool) -> str:
+        return f"*{text}*" if itself else f"**{text}**" if strongest else text
+
+    said = "".join(f"- {plain.escape(note)}\n" for note in notes(matrix))
+    every = f"{plain.markdown(grid(matrix, mark=mark), TEXT)}\n{HEAD}{_all(matrix)}\n"
+    both = f"{plain.markdown(grid(matrix, 'both'), TEXT)}\n{BOTH}\n"
+    bounds = f"{plain.markdown(summary(matrix), TEXT)}\n{BOUNDS}\n"
+    return f"## {plain.escape(title)}\n\n{every}\n{both}\n{bounds}\n{said}\n![heat map]({slug}.png)\n"
+
+
+def _latex(matrix: Matrix, title: str, slug: str) -> str:
+    def mark(text: str, itself: bool, strongest: bool) -> str:
+        text = text.translate(plain.LATEX)
+        return rf"\textit{{{text}}}" if itself else rf"\textbf{{{text}}}" if strongest else text
+
+    tables = {
+        "all": (grid(matrix, mark=mark), HEAD + _all(matrix)),
+        "both": (grid(matrix, "both"), BOTH),
+        "bounds": (summary(matrix), " ".join([BOUNDS, *notes(matrix)])),
+    }
+    texts = []
+    for name, (shown, caption) in tables.items():
+        cells = shown if name == "all" else shown.map(lambda cell: cell.translate(plain.LATEX))
+        texts.append(plain.latex(cells, TEXT, f"Transfer, {title}. {caption}", f"tab:transfer-{slug}-{name}"))
+    return "\n".join(texts)
+
+
+def _all(matrix: Matrix) -> str:
+    return ALL.format(n=int(matrix.cells["n"].max())) + MARKS
+
+
+def _percent(line: Mapping[Any, Any], name: str, after: str | None = None) -> str:
+    """A share with its interval, or with what else is to stand after it."""
+    low, high = ("low", "high") if name == "value" else (f"{name}_low", f"{name}_high")
+    if math.isnan(line[name]):
+        return "failed" if str(line.get("status", "")).startswith("failed") else MISSING
+    half = max(line[high] - line[name], line[name] - line[low])
+    return f"{100 * line[name]:.1f}" + (f" ±{100 * half:.1f}" if after is None else after)

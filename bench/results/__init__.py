@@ -1,0 +1,1 @@
+"""Rows and run folders on disk. No torch."""

@@ -1,0 +1,216 @@
+"""Whether a row can be what it says: its columns by themselves, and beside the outcome of each image.
+
+Rows are edited, cut, joined and damaged on their way. What cannot be true is found here, wherever rows are read.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.core.files import is_finite, is_name, is_run, parse_json, texts_in
+from bench.core.parsing import printable
+from bench.core.stats import wilson
+
+KINDS = ("clean", "attack", "corruption", "union", "sweep", "diagnostic")
+ATTACKING = ("attack", "union", "sweep")
+NORMS = ("", "Linf", "L2")
+VERDICT = r"|ok|(suspect|invalid): .*"
+LONGEST = 200  # characters of the name of what was done
+MOST = 10**9  # images, steps: what no test set and no attack has
+MOST_WORK = 10**15  # passes, images and seconds: what no measurement takes
+LARGEST_SEED = 2**63 - 1  # that numpy holds
+NEAR = 1e-9  # two ways to compute one number may differ by rounding
+Row = Any  # a `results.Row`, of the module that reads rows by what is here
+COUNTED = ("steps", "restarts", "block")  # settings of attacks that are whole numbers from 1 up
+
+
+def check_row(row: Row) -> None:
+    """ValueError with the first thing in a row that cannot be so."""
+    for fault in (*_whose(row), *_condition(row), *_number(row)):
+        raise ValueError(fault)
+
+
+def check_value(row: Row) -> None:
+    """ValueError where the value, the number of images and the interval of a row contradict each other."""
+    value, low, high = row.value, row.ci_low, row.ci_high
+    if value is None:
+        return
+    if row.metric in ("accuracy", "success rate"):
+        right = round(value * row.n)
+        if not row.n or abs(right / row.n - value) > NEAR:
+            raise ValueError(f"the value is {value:.6g}, not a share of {row.n} images")
+        if not _is_interval_of(row, *wilson(right, row.n)):
+            raise ValueError(f"the value is {value:.6g}, and its interval [{low}, {high}] is that of another")
+    elif (low is not None or high is not None) and (low is None or high is None or not low <= value <= high):
+        raise ValueError(f"the value is {value:.6g}, outside its interval [{low}, {high}]")
+
+
+def check_outcomes(bits: NDArray[Any]) -> None:
+    """ValueError where an array is not one bit an image."""
+    if bits.dtype != np.bool_ or bits.ndim != 1:
+        raise ValueError(f"outcomes are {bits.ndim}-dimensional {bits.dtype}, not one bit an image")
+
+
+def check_outcome(record: Mapping[str, Any]) -> None:
+    """ValueError, TypeError or KeyError where a record of JSON is not that of a `judge.Outcome`."""
+    right, counts = record["right"], [record[name] for name in ("done", "seen", "forwards", "backwards")]
+    if not isinstance(right, list) or not all(type(bit) is int and bit in (0, 1) for bit in right):
+        raise ValueError("its outcomes are not a list of 0 and 1")
+    if not isinstance(record["doubts"], dict) or not isinstance(record["values"], list):
+        raise ValueError("its doubts are no object, or its values no list")
+    if not all(type(count) is int and 0 <= count < MOST_WORK for count in (*counts, *record["doubts"].values())):
+        raise ValueError("a count is no whole number")
+    if type(record["seconds"]) not in (int, float) or not 0 <= record["seconds"] < MOST_WORK:
+        raise ValueError("its seconds are no number")
+    if not all(type(value) in (int, float) for value in record["values"]):
+        raise ValueError("its values are not numbers")
+
+
+def check_bits(row: Row, bits: NDArray[Any]) -> None:
+    """ValueError where a row and the outcomes of its images, True for right, contradict each other.
+
+    A row that failed has no outcomes, and none are asked of it.
+    """
+    check_outcomes(bits)
+    if row.status != "ok":
+        return
+    right = int(bits.sum())
+    groups = {"all": len(bits), "right": right, "wrong": len(bits) - right}
+    images = len(bits) if row.metric == "accuracy" else groups.get(row.metric.partition(" ")[2], row.n)
+    if row.n != images or row.n > len(bits):
+        raise ValueError(f"n is {row.n}, and there are outcomes of {min(images, len(bits))} images")
+    share = {"accuracy": right, "success rate": row.n - right}.get(row.metric)
+    if share is not None and row.value is not None and abs(row.value - share / row.n) > NEAR:
+        raise ValueError(f"the value is {row.value:.6g}, and by the outcomes of its images {share} of {row.n}")
+
+
+def _whose(row: Row) -> Iterator[str]:
+    """What is wrong with the names of the run and its model, which become folders and files."""
+    if not is_run(row.run):
+        yield f"run is {_short(row.run)}, which names no run folder"
+    for column in ("view", "epoch"):
+        if not is_name(getattr(row, column)):
+            yield f"{column} is {_short(getattr(row, column))}, which is no name"
+    *where, last = row.run.split("/")
+    trained = [row.dataset, row.model, row.recipe] == where and last.startswith(f"s{row.seed}-")
+    if not trained and [row.dataset, row.model] != where:
+        yield f"dataset, model, recipe or seed is not that of the run {row.run}"
+    if row.source and not is_run(row.source):
+        yield f"source is {_short(row.source)}, which names no model"
+    if not row.key:
+        yield "key is missing"
+
+
+def _condition(row: Row) -> Iterator[str]:
+    """What is wrong with the words for what was done to the images."""
+    if row.kind not in KINDS:
+        yield f"kind is {_short(row.kind)}, none of {', '.join(KINDS)}"
+    if row.norm not in NORMS:
+        yield f"norm is {_short(row.norm)}, neither Linf nor L2"
+    for column in ("recipe", "name", "metric", "device", "precision", "version"):
+        text = getattr(row, column)
+        if len(text) > LONGEST or not text.isprintable():
+            yield f"{column} is {_short(text)}, not a text of up to {LONGEST} characters that can be seen"
+    if row.eps is not None and not row.eps >= 0:
+        yield f"eps is {row.eps}, not a radius"
+    if row.kind in ATTACKING and (row.eps is None or not row.norm or not row.name):
+        yield f"{row.kind} without a name, norm or radius"
+    if (row.kind in ("corruption", "union")) != (row.severity is not None):
+        yield f"severity is {row.severity} of a row of kind {row.kind}"
+    if row.severity is not None and not 1 <= row.severity <= 5:
+        yield f"severity is {row.severity}, not 1 to 5"
+    if row.params:
+        params = parse_json(row.params)
+        if not all(text.isprintable() for text in texts_in(params)):
+            yield "params hold characters that cannot be seen"
+        yield from _settings(row.kind, params) if isinstance(params, dict) else ["params are not a JSON object"]
+    elif row.kind in ("corruption", "union", "sweep"):
+        yield f"{row.kind} without params"
+
+
+def _settings(kind: str, params: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the settings of a row of this kind."""
+    corruption = params if kind == "corruption" else params.get("corruption") if kind == "union" else None
+    attack = params if kind in ("attack", "sweep") else params.get("attack") if kind == "union" else {}
+    if not isinstance(attack, dict) or (kind == "union" and not isinstance(corruption, dict)):
+        yield "params lack the settings of attack and corruption"
+        return
+    if nested := [name for name, value in attack.items() if isinstance(value, list | dict) and name != "sweep"]:
+        yield f"params: {_short(nested[0])} is neither a number nor a text"
+    for name in COUNTED:
+        value = attack.get(name)
+        if value is not None and not (type(value) is int and 1 <= value <= MOST):
+            yield f"params: {name} is {_short(value)}, not a whole number above 0"
+    if (step := attack.get("step")) is not None and not _is_length(step):
+        yield f"params: step is {_short(step)}, not a length"
+    grid = attack.get("sweep") if kind == "sweep" else None
+    if kind == "sweep" and not (isinstance(grid, list) and len(grid) > 1 and all(map(_is_number, grid))):
+        yield f"params: sweep is {_short(grid)}, not a list of radii"
+    if isinstance(corruption, dict):
+        made = {"official": "set", "generated": "table"}.get(str(corruption.get("made")))
+        if made is None or made not in corruption:
+            yield "params do not say how the corrupted images were made"
+
+
+def _number(row: Row) -> Iterator[str]:
+    """What is wrong with the value and what stands beside it."""
+    if not 0 <= row.n <= MOST:
+        yield f"n is {_short(row.n)}, not a number of images"
+    if not -LARGEST_SEED <= row.seed <= LARGEST_SEED or not 0 <= row.protocol <= MOST:
+        yield "seed or protocol is too large"
+    for column in ("forwards", "backwards", "seconds"):
+        cost = getattr(row, column)
+        if cost is not None and not 0 <= cost < math.inf:
+            yield f"{column} is {cost}"
+    if not re.fullmatch(VERDICT, row.verdict, re.DOTALL):
+        yield f"verdict is {_short(row.verdict)}, neither ok nor suspect nor invalid with a reason"
+    if row.status != "ok":
+        if not row.status.startswith("failed: "):
+            yield f"status is {_short(row.status)}, neither ok nor failed with a reason"
+        if row.value is not None:
+            yield f"a value, {row.value}, of a cell that failed"
+    elif row.value is None:
+        if row.metric == "accuracy" or row.n:
+            yield "no value, and no failure either"
+    else:
+        yield from _value(row, row.value)
+
+
+def _value(row: Row, value: float) -> Iterator[str]:
+    share = row.metric in ("accuracy", "success rate", "share", "area")
+    if math.isnan(value) or (share and not 0 <= value <= 1):
+        yield f"the value is {value}, not a share from 0 to 1" if share else f"the value is {value}"
+    elif math.isinf(value) and row.metric != "median radius":
+        yield f"the value is {value}"
+
+
+def _is_interval_of(row: Row, low: float, high: float) -> bool:
+    if row.ci_low is None or row.ci_high is None:
+        return False
+    return bool(abs(row.ci_low - low) <= 1e-6 and abs(row.ci_high - high) <= 1e-6)
+
+
+def _is_number(value: Any) -> bool:
+    return is_finite(value) and value >= 0
+
+
+def _is_length(step: object) -> bool:
+    """As attacks write it: `0.25eps`, `0.0078`."""
+    if not isinstance(step, str):
+        return _is_number(step)
+    return re.fullmatch(r"[0-9.e+-]+(eps)?", step) is not None and _reads_as_float(step.removesuffix("eps"))
+
+
+def _reads_as_float(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _short(value: object) -> str:
+    return printable(repr(value), 60)

@@ -1,0 +1,79 @@
+"""One row of results.csv: what was evaluated, under which condition, and what came out. No torch here."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from bench.core.parsing import printable
+from bench.results.consistency import check_row
+
+
+@dataclass(frozen=True)
+class Row:
+    # what was evaluated
+    run: str  # the run's folder below the results folder
+    recipe: str
+    dataset: str
+    model: str
+    seed: int
+    view: str  # which of the recipe's finished models; "main" unless it makes several
+    epoch: str  # last | best
+    # under which condition
+    kind: str  # clean | attack | corruption | union | sweep | diagnostic
+    name: str  # attack, corruption or corruption+attack; empty when clean
+    norm: str  # Linf | L2; empty when not an attack
+    eps: float | None  # radius in [0, 1] pixel units
+    severity: int | None  # 1..5, of a corruption
+    source: str  # place() of the model that the images were crafted on; empty when white-box
+    params: str  # the attack's own settings as sorted JSON
+    # what came out
+    metric: str  # accuracy, unless the row says otherwise
+    value: float | None  # a fraction, never a percentage; None when the cell failed
+    n: int  # test images
+    ci_low: float | None  # 95 % Wilson interval of value
+    ci_high: float | None
+    forwards: float | None  # passes of the attack per image
+    backwards: float | None
+    seconds: float | None
+    verdict: str  # ok | suspect: reasons | invalid: reasons
+    status: str  # ok | failed: reason
+    # under what circumstances
+    partial: bool  # only the first n images of the test set
+    device: str
+    precision: str  # fp32 | bf16, of the search; judging is always fp32
+    version: str  # of bench
+    protocol: int  # raised whenever a number could change
+    key: str  # hash of weights, data, condition and protocol: equal keys are the same measurement
+
+
+COLUMNS = [f.name for f in fields(Row)]
+TEXT = [f.name for f in fields(Row) if f.type is str]
+TRAINING = ["budget", "data", "classes"]  # columns of load() that come from job.json
+FLOATS = ["eps", "value", "ci_low", "ci_high", "forwards", "backwards", "seconds"]
+
+
+def place(run: str, epoch: str, view: str) -> str:
+    """A model as the source of others' images: its run, and what of it is not the last epoch's main view."""
+    return "@".join([run, *([epoch] if epoch != "last" else []), *([view] if view != "main" else [])])
+
+
+def to_row(cells: Mapping[str, str]) -> Row:
+    """A row from its text, column by column. ValueError where that is none, or says what cannot be."""
+    values: dict[str, object] = dict(cells)
+    for name in FLOATS:
+        values[name] = float(cells[name]) if cells[name] else None
+    for name in ("seed", "n", "protocol"):
+        values[name] = _whole(name, cells[name])
+    values["severity"] = _whole("severity", cells["severity"]) if cells["severity"] else None
+    if cells["partial"] not in ("True", "False"):
+        raise ValueError(f"partial is {cells['partial']!r}, neither True nor False")
+    values["partial"] = cells["partial"] == "True"
+    row = Row(**values)  # type: ignore[arg-type]  # converted field by field above
+    check_row(row)
+    return row
+
+
+def _whole(name: str, text: str) -> int:
+    if not re.fullmatch(r"-?[0-9]{1,19}", text):
+        raise ValueError(f"{name} is {printable(text, 40)!r}, not a whole number")
+    return int(text)

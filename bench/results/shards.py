@@ -1,0 +1,47 @@
+"""A share of the test images, so that several machines can judge one model."""
+
+from dataclasses import dataclass
+
+from bench.core.errors import BadInput
+
+MOST = 100_000
+BLOCK = 128  # images; attacks that draw for a block at once see whole ones
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The index-th of count shares, 1 <= index <= count <= MOST. BadInput where it is none of them."""
+
+    index: int = 1
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if self.count > MOST:
+            raise BadInput(f"--shard: at most {MOST} shares, each of a block of images")
+        if self.count < 1:
+            raise BadInput(f"--shard {self}: there is at least one share; the form is i/n, such as 1/3")
+        if not 1 <= self.index <= self.count:
+            raise BadInput(f"--shard {self} is none of the shares 1/{self.count} to {self.count}/{self.count}")
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
+    @property
+    def suffix(self) -> str:
+        """Of its files' names; empty for the whole."""
+        return f"-{self.index}of{self.count}" if self.count > 1 else ""
+
+    def ids(self, n: int, block: int | None) -> range:
+        """Its images of the first n, cut on borders of blocks, of an attack's own size if it has one.
+
+        BadInput where there are fewer blocks than shares.
+        """
+        size = block or BLOCK
+        blocks = -(-n // size)
+        if self.count > blocks > 0:
+            raise BadInput(f"--shard {self}: {n} images are {blocks} blocks of {size}, so at most {blocks} shards")
+        first, last = (blocks * k // self.count * size for k in (self.index - 1, self.index))
+        return range(first, min(last, n))
+
+
+WHOLE = Shard()

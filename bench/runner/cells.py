@@ -1,0 +1,227 @@
+"""What models are judged under, and filling a folder with the numbers that it lacks."""
+
+import glob
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from bench.core.device import describe
+from bench.core.errors import BadInput, Failed
+from bench.core.foreign.guard import attack_timeout
+from bench.core.foreign.messages import failed_cell
+from bench.core.progress import Event, Tell
+from bench.data.dataset import Images
+from bench.evaluation.adversarial_set import Album
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.clean import Clean
+from bench.evaluation.conditions.corrupted_attack import Union
+from bench.evaluation.conditions.expand import Condition, measurement
+from bench.evaluation.conditions.minimum_norm import Minimised
+from bench.evaluation.conditions.sweep import Swept
+from bench.evaluation.evaluator import PROTOCOL, read_off, side_by_side
+from bench.evaluation.resume import album_beside
+from bench.evaluation.row import Model, row_of
+from bench.evaluation.search_groups import together
+from bench.evaluation.target import Outcome
+from bench.report.row_text import said
+from bench.results.row import Row
+from bench.results.shards import WHOLE, Shard
+from bench.results.store import read_rows, store
+from bench.runner.cost import cell_cost
+from bench.runner.reuse import about, again, answered, kept, renewed, twin
+from bench.runner.shard_results import Part, album_path, assemble
+
+Tick = Callable[[Outcome], None]
+
+
+@dataclass(frozen=True)
+class Exam:
+    """Test images, the conditions to be right under, and what the judging is done with."""
+
+    test: Images  # in test order, all of it, so that attacks see whole blocks
+    n: int  # of them to judge
+    conditions: tuple[Condition, ...]
+    device: torch.device
+    precision: str
+    batch_size: int
+    save_adv: bool = False  # keep the images that attacks break
+    shard: Shard = WHOLE  # of the images, under attack; the first one judges whole what is no attack
+    attack_timeout: float | None = None  # seconds that a call of an attack may take; no number depends on it
+
+    def __post_init__(self) -> None:
+        if self.save_adv and any(isinstance(condition, Swept) for condition in self.conditions):
+            raise BadInput(
+                "--save-adv keeps nothing of a --sweep, which looks for the smallest radius that breaks an image; "
+                "leave one of them out, or name the radii by --eps"
+            )
+        if self.save_adv and any(isinstance(condition, Union) for condition in self.conditions):
+            raise BadInput(
+                "--save-adv keeps images as what was added to clean ones, and --attack-corrupted adds to corrupted "
+                "ones; leave one of them out"
+            )
+
+    def share(self, condition: Condition) -> Shard:
+        """Into which a condition is cut here."""
+        return self.shard if isinstance(condition, Attacked | Minimised | Union) else WHOLE
+
+    def ids(self, condition: Condition) -> range:
+        """The images to be judged under a condition here. BadInput where there are too many shards for them."""
+        if isinstance(condition, Attacked | Minimised | Union):
+            return self.shard.ids(self.n, condition.attack.block)
+        return range(self.n if self.shard.index == 1 else 0)
+
+    def missing(self, folder: Path, model: Model, identity: str) -> dict[str, Condition]:
+        """The conditions that no stored row of this model answers with a number, by key.
+
+        Also those whose adversarial images are to be kept, and are not there.
+        identity: digits that change with anything that the model's logits depend on.
+        """
+        known = answered(folder, model, self.shard)
+        keys = {self.key(identity, condition): condition for condition in self.conditions if self.ids(condition)}
+        return {key: c for key, c in keys.items() if key not in known or self._unkept(folder, key, c)}
+
+    def key(self, identity: str, condition: Condition) -> str:
+        """Of the model, the images that the attack sees, the condition and the protocol."""
+        attack = condition.attack if isinstance(condition, Attacked | Union) else None
+        block = (attack.block if attack else None) or 1
+        seen = self.test.first(-(-self.n // block) * block).fingerprint()
+        parts = (identity, seen, self.n, condition, attack.params if attack else "", self.precision, PROTOCOL)
+        return sha256(repr(parts).encode()).hexdigest()[:16]
+
+    def require_judged(self, folder: Path, model: Model, identity: str) -> None:
+        """BadInput where a folder has a clean accuracy of a model, and it is not this one's on these test images."""
+        rows = [row for row in read_rows(folder) if (row.epoch, row.view) == (model.epoch, model.view)]
+        clean = [row for row in rows if row.kind == "clean" and row.status == "ok" and row.n <= len(self.test)]
+        known = [row for row in clean if row.protocol == PROTOCOL]
+        asked = (replace(self, n=row.n, precision=row.precision).key(identity, Clean()) for row in known)
+        if known and not any(row.key == key for row, key in zip(known, asked, strict=True)):
+            raise BadInput(
+                f"{folder / 'results.csv'} was measured on other weights than those of {model.epoch} {model.view} "
+                "there, or on other test images; put back the weights (or the images), or, if these are meant, delete "
+                "results.csv and outcomes.npz and run again: all cells of the run are judged anew"
+            )
+
+    def judge(self, folder: Path, model: Model, net: nn.Module, identity: str, tell: Tell) -> int:
+        """Fill the missing cells of one model, and say how many failed.
+
+        What another epoch with the same weights was measured at is copied.
+        """
+        failed = 0
+        self._tidy(folder, model)
+        measured: dict[Condition, Outcome] = {}  # what several conditions are read off is measured once
+        missing = self.missing(folder, model, identity)
+        for place, (key, condition) in enumerate(missing.items()):
+            share, units = self.share(condition), len(self.ids(condition))
+            known = twin(folder, key, share)
+            if known and not self._unkept(folder, key, condition):
+                again(folder, known, model)
+                continue
+            title = f"{model} {condition.caption.label}{f' shard {share}' if share.count > 1 else ''}"
+            weight, basis = cell_cost(condition, units), measurement(condition)
+
+            def after(o: Outcome, title: str = title, weight: float = weight, units: int = units) -> None:
+                if o.done < units:
+                    tell(Event(title, o.done, units, weight, f"{o.right[: o.done].mean():.1%} so far"))
+
+            tell(Event(title, 0, units, weight))
+            bases = [basis] if self.save_adv else together(basis, [*missing.values()][place + 1 :])
+            try:
+                if basis not in measured:
+                    with failed_cell():
+                        found = self._measure(folder, model, net, identity, key, bases, after)
+                    measured |= zip(bases, found, strict=True)
+                outcome = read_off(measured[basis], condition)
+                row = self.row(model, condition, key, outcome)
+                if known:
+                    again(folder, renewed(folder, known, outcome, self.ids(condition)), model)
+                elif share.count > 1:
+                    Part(row, self.n, share, outcome).write(folder)
+                else:
+                    store(folder, row, outcome.right)
+                word = f"{said(row)}, {outcome.seconds:.1f} s, {row.verdict}"
+            except Failed as error:
+                if not known:
+                    store(folder, self.row(model, condition, key, error), None)
+                word = f"failed: {error}"
+                failed += 1
+            for saved in folder.glob(f"{self._partial(identity, key, bases)}.*"):
+                saved.unlink()
+            tell(Event(title, units, units, weight, word))
+        if self.shard.count > 1:
+            assemble(folder)
+        return failed
+
+    def _measure(
+        self,
+        folder: Path,
+        model: Model,
+        net: nn.Module,
+        identity: str,
+        row_key: str,
+        bases: Sequence[Condition],
+        tick: Tick,
+    ) -> list[Outcome]:
+        """What conditions that one search serves come to on this shard's images. row_key: of the row asked for first.
+
+        Adversarial images go to the folder if wanted; then there is one condition.
+        """
+        basis = bases[0]
+        key, ids = self.key(identity, basis), self.ids(basis)
+        album = Album() if self._unkept(folder, key, basis) else None
+        with attack_timeout(self.attack_timeout):
+            found = side_by_side(
+                net,
+                self.test,
+                bases,
+                n=ids.stop,
+                start=ids.start,
+                precision=self.precision,
+                batch_size=self.batch_size,
+                saved=folder / f"{self._partial(identity, row_key, bases)}.json",
+                album=album,
+                tick=tick,
+            )
+        if album is not None and isinstance(basis, Attacked):
+            images = self.test.first(self.n).fingerprint()
+            album.write(album_path(folder, key, self.shard), about(model, basis, identity, images, self.n, key))
+        return found
+
+    def _partial(self, identity: str, key: str, bases: Sequence[Condition]) -> str:
+        """Name of the files that an unfinished measurement goes on from, whose end is the row with this key.
+
+        The keys of its numbers are the same alone.
+        """
+        digest = sha256(repr([self.key(identity, basis) for basis in bases]).encode()).hexdigest()[:16]
+        return f"partial-{key}-{digest}{self.share(bases[0]).suffix}"
+
+    def _tidy(self, folder: Path, model: Model) -> None:
+        """Delete the files of measurements whose row is stored: of a process killed between the two."""
+        digest = "?" * 16
+        names = {f"-{digest}{shard.suffix}.json" for shard in (WHOLE, self.shard)}
+        for key in answered(folder, model, self.shard):
+            for saved in (path for name in names for path in folder.glob(f"partial-{glob.escape(key)}{name}")):
+                images = album_beside(saved)
+                if not images.exists() or any(album_path(folder, key, s).exists() for s in (WHOLE, self.shard)):
+                    images.unlink(missing_ok=True)
+                    saved.unlink()
+
+    def _unkept(self, folder: Path, key: str, condition: Condition) -> bool:
+        """Whether its adversarial images are wanted and not there."""
+        return self.save_adv and not kept(folder, key, condition, self.shard)
+
+    def row(self, model: Model, condition: Condition, key: str, result: Outcome | Failed) -> Row:
+        """What a folder stores of one cell."""
+        return row_of(
+            model,
+            condition,
+            result,
+            n=len(result.right) if isinstance(result, Outcome) else self.n,
+            partial=self.n < len(self.test),
+            device=describe(self.device),
+            precision=self.precision,
+            key=key,
+        )

@@ -1,0 +1,83 @@
+"""What work would cost, before it is done, in counted passes."""
+
+import math
+
+import torch
+
+from bench.core.foreign.messages import blamed
+from bench.core.passes import counting
+from bench.core.rng import seeded
+from bench.data.dataset import Dataset, Images
+from bench.data.loader import to_float
+from bench.evaluation.binarization_test import INNER
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.corrupted_attack import Union
+from bench.evaluation.conditions.expand import Condition
+from bench.evaluation.conditions.probe import Probed
+from bench.evaluation.conditions.sweep import Swept, swept
+from bench.evaluation.probes import FEW
+from bench.models.build import build
+from bench.runner.experiment import Work
+from bench.training.contract.images import the_same_batch
+from bench.training.contract.loss import one_finite_number
+from bench.training.job import Job
+from bench.training.recipe import Recipe
+
+BACKWARD = 2.0  # passes forward that one backward costs, roughly
+SURVIVING = 0.5  # guess at the share of images that take an attack's whole effort
+PROBING = 12.0  # passes forward for an image that is probed for a sign, roughly
+AUTOATTACK = 8000.0  # passes forward for an image that survives the standard version: APGD, FAB-T and 5,000 queries
+ALONE = {"APGD-CE": 300.0, "APGD-T": 2700.0, "FAB-T": 3600.0, "Square": 5000.0, "AutoAttack-rand": 12_000.0}
+VALIDATION = 14.0  # passes forward for an image held out: clean, FGSM, and PGD-10 where it is right
+LEARNING = 1 + BACKWARD  # passes forward of a training step that reach the weights, for each image
+TARGETS = 9  # wrong classes that MultiTarget goes for
+
+
+def training_cost(work: Work, job: Job) -> float:
+    """Forward passes (a backward counted as two) of a whole training, from one small batch.
+
+    BadInput where the recipe cannot compute a loss of it: this is the first time that it is asked to.
+    """
+    with blamed(f"method {job.name} on {job.dataset}", job.recipe):
+        forwards, backwards = step_passes(job.recipe, work.dataset, work.train.first(16))
+    validated = len(work.holdout) * job.plan.epochs * (2 if job.plan.ema else 1)
+    return training_images(work, job) * (forwards + BACKWARD * backwards) + validated * VALIDATION
+
+
+def training_images(work: Work, job: Job) -> int:
+    """Images that a training learns from, each as often as it is shown."""
+    return job.plan.length(len(work.train)) * min(job.plan.batch_size, len(work.train))
+
+
+def step_passes(recipe: Recipe, dataset: Dataset, batch: Images) -> tuple[float, float]:
+    """Forward and backward passes per image of a training step, counted on one batch. Broken if that has no loss."""
+    x, q = to_float(batch.x), torch.eye(dataset.num_classes)[batch.y]
+    before = x.clone(), q.clone()
+    with seeded("price"):
+        model = recipe.prepare(build("cnn", dataset))  # the number of passes is the same for any model
+        with counting(model) as passes:
+            one_finite_number(recipe.loss(model, x, q)).backward()  # type: ignore[no-untyped-call]
+    the_same_batch((x, q), before)
+    return passes.forwards / len(batch), passes.backwards / len(batch)
+
+
+def cell_cost(condition: Condition, n: int) -> float:
+    """Forward passes of judging n images under a condition, from how much of its effort a usual model takes."""
+    if isinstance(condition, Probed):
+        if condition.attack is None:
+            return PROBING * n
+        return min(n, FEW) * (INNER + cell_cost(Attacked(condition.attack, condition.threat), 1))
+    if isinstance(condition, Swept):  # its share of one measurement
+        queries, numbers = math.log2(len(condition.grid)), len(swept(condition.attack, condition.balls))
+        return queries / numbers * cell_cost(Attacked(condition.attack, condition.threat), n)
+    if isinstance(condition, Union):
+        return cell_cost(condition.attacked, n)
+    if not isinstance(condition, Attacked):
+        return n
+    settings = dict(condition.attack.settings)
+    if condition.attack.block:
+        return n * (1 + SURVIVING * ALONE.get(condition.attack.name, AUTOATTACK))
+    effort = math.prod(int(settings.get(times, 1)) for times in ("steps", "restarts", "searches"))
+    effort *= TARGETS if condition.attack.name.startswith("MultiTarget") else 1
+    share = 1.0 if condition.attack.last else SURVIVING  # to the last iterate all images go
+    return n * (2 + share * effort * (1 + BACKWARD))

@@ -1,0 +1,110 @@
+"""The conditions that a request stands for."""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from typing import get_args
+
+from bench.attacks.spec import AttackSpec
+from bench.attacks.suites import attacks_of
+from bench.core.errors import BadInput
+from bench.core.plan import Budget
+from bench.core.threat import NORMS, Threat
+from bench.corruptions.calibrated_ranges import read_ranges
+from bench.data.cache import Shelf
+from bench.data.dataset import Dataset, Images
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.clean import Clean
+from bench.evaluation.conditions.corrupted_attack import Union
+from bench.evaluation.conditions.diagnostic import Diagnosed, Group, Statistic
+from bench.evaluation.conditions.expand import Condition, over, under
+from bench.evaluation.conditions.probe import Probed
+from bench.evaluation.corruption_conditions import damages
+from bench.evaluation.diagnostics import DIAGNOSTICS
+from bench.report.audit.thresholds import SIGNS
+from bench.runner.request import Request
+
+
+def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
+    """Clean, every attack at every radius, every statistic of the diagnostics, and what an audit asks."""
+    request.check_corrupted()
+    attacks = attacks_of(request.attacks)
+    for attack in attacks:
+        attack.check_classes(data.num_classes)
+    threats = threats_of(request, data)
+    if request.sweep:
+        attacked = [condition for a in attacks for condition in over(a, threats)]
+    else:
+        attacked = [condition for threat in threats for a in attacks for condition in under(a, threat)]
+    groups = product(
+        DIAGNOSTICS.select([*request.diagnostics]) if request.diagnostics else [], get_args(Statistic), get_args(Group)
+    )
+    probed = audited(attacked) if request.audit else ()
+    return tuple(dict.fromkeys([Clean(), *attacked, *(Diagnosed(*which) for which in groups), *probed]))
+
+
+def corruptions_of(
+    request: Request, conditions: Sequence[Condition], data: Dataset, test: Images, data_dir: Path
+) -> Iterator[Condition]:
+    """Every corruption at every severity and, where that is asked for, every attack of the conditions on each."""
+    ranges = read_ranges(request.calibration, data) if request.calibration else None
+    corrupted = [*damages(request.corruptions, request.severities, data, test, data_dir, ranges)]
+    yield from corrupted
+    if request.attack_corrupted:
+        attacked = [condition for condition in conditions if isinstance(condition, Attacked)]
+        yield from (Union(*both) for both in product(corrupted, attacked))
+
+
+def audited(conditions: Sequence[Condition]) -> Iterator[Probed]:
+    """What `--audit` adds: every sign at every radius; examples are planted for each attack of several steps."""
+    attacked = [c for c in conditions if isinstance(c, Attacked) and not c.attack.minimal]
+    for threat in dict.fromkeys(condition.threat for condition in attacked):
+        yield from (Probed(sign, threat) for sign in SIGNS if sign != "planted")
+    yield from (
+        Probed("planted", c.threat, c.attack) for c in attacked if not c.attack.last and several_steps(c.attack)
+    )
+
+
+def several_steps(attack: AttackSpec) -> bool:
+    """Along a gradient: one is weak, and nobody takes it for more; Square is there to check on the others."""
+    return attack.name != "Square" and (attack.block is not None or int(dict(attack.settings).get("steps", 1)) > 1)
+
+
+def test_images(request: Request, data: Dataset, budget: Budget, shelf: Shelf) -> tuple[Images, int]:
+    """All test images, and how many of them to judge: as many as were asked for, or the budget's number."""
+    test = shelf.load(data, "test")
+    n = request.limit or min(budget.test or len(test), len(test))
+    if n > len(test):
+        raise BadInput(f"--limit {n} is more than the {len(test)} test images of {data.name}")
+    return test, n
+
+
+def threats_of(request: Request, data: Dataset) -> list[Threat]:
+    """The balls to attack in: the data set's own, one for each --eps, or those of --sweep, from the smallest."""
+    norm, option = request.norm or type(data.threat).__name__, "--sweep" if request.sweep else "--eps"
+    radii = radii_of_sweep(request) or [*request.eps]
+    if request.norm is not None and NORMS[norm] is not type(data.threat) and not radii:
+        raise BadInput(f"--norm {norm} needs --eps, as {data.name} has a default for {type(data.threat).__name__} only")
+    for eps in radii:
+        limit = 1.0 if norm == "Linf" else math.sqrt(math.prod(data.shape))
+        if not 0 < eps <= limit:
+            raise BadInput(f"{option} {eps:g} is not a {norm} radius on {data.name}: above 0, at most {limit:g}")
+    return [NORMS[norm](eps) for eps in radii] or [data.threat]
+
+
+def radii_of_sweep(request: Request) -> list[float]:
+    """Those to attack at; 0, the clean image, is judged anyway."""
+    radii = sorted(set(request.sweep))
+    if radii and request.eps:
+        raise BadInput("--eps and --sweep both name radii to evaluate at; give one of them")
+    if radii and (request.transfer or request.source):
+        named = "--transfer" if request.transfer else "--source"
+        raise BadInput(
+            f"{named} hands over images of one radius: give it a run with --eps, beside the one with --sweep"
+        )
+    if radii and request.audit:
+        raise BadInput("--audit asks at radii of their own: give it a run with --eps, beside the one with --sweep")
+    if 0 < len(radii) < 3:
+        raise BadInput(f"--sweep names {len(radii)} different radii, and a curve needs 3; --eps takes any number")
+    return [eps for eps in radii if eps]

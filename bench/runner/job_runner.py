@@ -1,0 +1,169 @@
+"""Carry out work: train what is not trained, judge what is not judged, store each number as it comes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from bench.core.errors import Failed
+from bench.core.progress import Tell
+from bench.evaluation.conditions.expand import Condition
+from bench.evaluation.evaluator import PROTOCOL
+from bench.evaluation.identity import computes, trained_identity
+from bench.evaluation.row import Model
+from bench.models.checkpoint import FILES
+from bench.results.shards import WHOLE, Shard
+from bench.results.store import read_rows, store
+from bench.runner.cells import Exam
+from bench.runner.exhibits import Gallery
+from bench.runner.experiment import Work
+from bench.runner.train_job import fit
+from bench.training.job import Job
+from bench.training.run_folder import (
+    check_start,
+    failure,
+    finished,
+    finished_start,
+    is_settled,
+    locked,
+    remember_weights,
+)
+
+
+@dataclass(frozen=True)
+class Todo:
+    """What a job still lacks."""
+
+    job: Job
+    training: bool
+    cells: tuple[Condition, ...]
+    exhibits: int
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Work, the folder it is kept in, and what it is done with."""
+
+    work: Work
+    results: Path
+    device: torch.device
+    precision: str
+    batch_size: int
+    save_adv: bool = False
+    shard: Shard = WHOLE
+    attack_timeout: float | None = None  # seconds that a call of an attack may take
+
+    @property
+    def exam(self) -> Exam:
+        """What every model of the work is judged under."""
+        work = self.work
+        return Exam(
+            work.test,
+            work.n,
+            work.conditions,
+            self.device,
+            self.precision,
+            self.batch_size,
+            self.save_adv,
+            self.shard,
+            self.attack_timeout,
+        )
+
+    @property
+    def gallery(self) -> Gallery:
+        """The exhibits of every model of the work; with shards, the first one makes them."""
+        work = self.work
+        return Gallery(work.exhibits if self.shard.index == 1 else (), work.test.first(work.n), work.dataset.threat)
+
+    def run(self, job: Job, tell: Tell) -> int:
+        """Train a job unless its weights are there, fill its missing cells and exhibits. How many of these failed."""
+        folder = self.results / job.run
+        with locked(folder):
+            if not is_settled(folder, self.work.epochs):
+                fit(self.work, job, self.results, self.device, tell)
+            if reason := failure(folder):
+                for key, (epoch, condition) in self._unsaid(job, folder).items():
+                    row = self.exam.row(Model(job, epoch, "main"), condition, key, Failed(reason))
+                    store(folder, row, None)
+                return len(self.work.epochs) * len(self.work.conditions)
+            start, models = self.start(job), self.load(job, folder)
+            remember_weights(folder, by_epoch(models))
+            return sum(
+                self.exam.judge(folder, Model(job, *which), net, trained_identity(net, self.work.test), tell)
+                + self.gallery.fill(folder, Model(job, *which), net, start, tell)
+                for which, net in models.items()
+            )
+
+    def todo(self, retrain: bool = False) -> list[Todo]:
+        """What there is to do, for each job that lacks something; a training to come counts with its main view.
+
+        Failed attacks are to be done again; a failed training is not, as it would fail again.
+        """
+        found = []
+        for job in self.work.jobs:
+            folder, cells, exhibits = self.results / job.run, [], 0
+            training = retrain or not is_settled(folder, self.work.epochs)
+            if training:
+                cells = [*self.work.conditions] * len(self.work.epochs)
+                exhibits = len(self.gallery.of(job.start is not None)) * len(self.work.epochs)
+            elif failure(folder):
+                cells = [*self.work.conditions]
+            else:
+                start = self.start(job)
+                for which, net in self.load(job, folder).items():
+                    model = Model(job, *which)
+                    cells += self.exam.missing(folder, model, trained_identity(net, self.work.test)).values()
+                    exhibits += len(self.gallery.missing(folder, model, net, start))
+            if training or cells or exhibits:
+                found.append(Todo(job, training, tuple(cells), exhibits))
+        return found
+
+    def load(self, job: Job, folder: Path) -> dict[tuple[str, str], nn.Module]:
+        """The finished models of a trained job, by epoch (last, best) and view.
+
+        BadInput where they are not those that the folder tells of.
+        """
+        if (start := self.start(job)) is not None:
+            check_start(folder, job, start)
+        what = job.recipe, job.model, self.work.dataset
+        models = {
+            (epoch, view): net.to(self.device).eval()
+            for epoch in self.work.epochs
+            for view, net in finished(*what, folder / FILES[epoch], job.run, job.plan.ema > 0).items()
+        }
+        for which, net in models.items():
+            identity = trained_identity(net, self.work.test)
+            if not computes(identity):  # otherwise a plug-in may have changed, around the same weights
+                self.exam.require_judged(folder, Model(job, *which), identity)
+        return models
+
+    def start(self, job: Job) -> nn.Module | None:
+        """The finished model that a job was trained on; None where there is none, or it is there no longer."""
+        if job.start is None:
+            return None
+        path = self.results / job.start.run / FILES["last"]
+        return finished_start(job.start, self.work.dataset, path).to(self.device).eval() if path.exists() else None
+
+    def _unsaid(self, job: Job, folder: Path) -> dict[str, tuple[str, Condition]]:
+        """The cells, by key, that a failed training has not failed in writing yet."""
+        said = {row.key for row in read_rows(folder)}
+        asked = {
+            sha256(repr((job.run, epoch, condition, self.work.n, PROTOCOL)).encode()).hexdigest()[:16]: (
+                epoch,
+                condition,
+            )
+            for epoch in self.work.epochs
+            for condition in self.work.conditions
+        }
+        return {key: cell for key, cell in asked.items() if key not in said}
+
+
+def by_epoch(models: Mapping[tuple[str, str], nn.Module]) -> dict[str, dict[str, nn.Module]]:
+    """Models by epoch and view, one within the other."""
+    found: dict[str, dict[str, nn.Module]] = {}
+    for (epoch, view), net in models.items():
+        found.setdefault(epoch, {})[view] = net
+    return found

@@ -1,0 +1,110 @@
+"""What a run folder knows of a cell already: its row or a shard's part of it, and its adversarial images."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from bench.core.stats import wilson
+from bench.evaluation.adversarial_set import About
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.expand import Condition, measurement
+from bench.evaluation.evaluator import PROTOCOL
+from bench.evaluation.row import Model
+from bench.evaluation.target import Outcome
+from bench.results.row import Row
+from bench.results.shards import WHOLE, Shard
+from bench.results.store import read_outcomes, read_rows, store
+from bench.runner.shard_results import Part, album_path, read_parts
+
+
+def is_shown(rows: Sequence[Row]) -> list[bool]:
+    """Of the rows of a folder, in their order, which ones tables show: of one cell's, the last.
+
+    A cell has rows of several keys where something has changed and come back since, such as a plug-in's settings.
+    """
+    last = {_cell(row): row.key for row in rows}
+    return [last[_cell(row)] == row.key for row in rows]
+
+
+def _cell(row: Row) -> tuple[object, ...]:
+    model, condition = (row.epoch, row.view), (row.kind, row.name, row.norm, row.eps, row.severity, row.source)
+    settings = "" if row.kind == "corruption" else row.params  # such as the pictures of frost
+    return (*model, *condition, row.metric, settings, row.n, row.precision, row.protocol)
+
+
+def answered(folder: Path, model: Model, shard: Shard) -> set[str]:
+    """The keys of what this model was measured at, be it on the shard alone, and what tables show of it."""
+    bits, which, stored = read_outcomes(folder), (model.epoch, model.view), read_rows(folder)
+    shown = zip(stored, is_shown(stored), strict=True)
+    rows = [row for row, last in shown if last and (row.epoch, row.view) == which and row.status == "ok"]
+    parts = [part for part in read_parts(folder) if part.shard == shard and part.cell[1:] == which]
+    return {row.key for row in rows if row.key in bits} | {part.row.key for part in parts}
+
+
+def twin(folder: Path, key: str, shard: Shard) -> Row | Part | None:
+    """What was measured under a key, whichever of the models with the same weights it was."""
+    if key in read_outcomes(folder):
+        return next((row for row in read_rows(folder) if row.key == key and row.status == "ok"), None)
+    return next((part for part in read_parts(folder) if part.row.key == key and part.shard == shard), None)
+
+
+def again(folder: Path, known: Row | Part, model: Model) -> None:
+    """Store what is known of a model's weights as this model's, unless it is there and shown."""
+    row = replace(known if isinstance(known, Row) else known.row, epoch=model.epoch, view=model.view)
+    if isinstance(known, Part):
+        replace(known, row=row).write(folder)
+        return
+    rows = read_rows(folder)
+    if row not in rows or not is_shown(rows)[rows.index(row)]:
+        store(folder, row, None)
+
+
+def renewed(folder: Path, known: Row | Part, outcome: Outcome, ids: range) -> Row | Part:
+    """What is known, now as the images say that have been kept later; also of the models with the same weights.
+
+    Another device or batch size can break an image more or less, of which no image could be shown then.
+
+    outcome: of these ids, the images that were attacked again.
+    """
+    if isinstance(known, Part):
+        twins = [part for part in read_parts(folder) if (part.row.key, part.shard) == (known.row.key, known.shard)]
+        for part in twins:
+            replace(part, outcome=replace(part.outcome, right=outcome.right, values=outcome.values)).write(folder)
+        return replace(known, outcome=outcome)
+    bits = read_outcomes(folder)[known.key].copy()
+    if np.array_equal(bits[ids.start : ids.stop], outcome.right):
+        return known
+    bits[ids.start : ids.stop] = outcome.right
+    value, (low, high) = float(bits.mean()), wilson(int(bits.sum()), len(bits))
+    for row in read_rows(folder):
+        if row.key == known.key and row.status == "ok":
+            store(folder, replace(row, value=value, ci_low=low, ci_high=high), bits)
+    return replace(known, value=value, ci_low=low, ci_high=high)
+
+
+def kept(folder: Path, key: str, condition: Condition, shard: Shard) -> bool:
+    """Whether its adversarial images are there, or there are none to keep: smaller radii's are among the nearest."""
+    if not isinstance(condition, Attacked) or measurement(condition) != condition:
+        return True
+    return any(album_path(folder, key, which).exists() for which in (WHOLE, shard))
+
+
+def about(model: Model, condition: Attacked, identity: str, images: str, n: int, key: str) -> About:
+    """What an album says of itself. images: fingerprint of the first n test images."""
+    return {
+        "run": model.subject.run,
+        "epoch": model.epoch,
+        "view": model.view,
+        "dataset": model.subject.dataset,
+        "identity": identity,
+        "images": images,
+        "n": n,
+        "attack": condition.attack.name,
+        "params": condition.attack.params,
+        "norm": type(condition.threat).__name__,
+        "eps": condition.threat.eps,
+        "key": key,
+        "protocol": PROTOCOL,
+    }

@@ -1,0 +1,234 @@
+"""What shards leave in a run folder, and the rows and albums that come of it when all are there."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from bench.attacks.spec import AttackSpec
+from bench.core.errors import BadInput
+from bench.core.files import is_name, read_json, write_json
+from bench.core.parsing import printable
+from bench.evaluation.adversarial_set import joined, read_album
+from bench.evaluation.conditions.clean import Clean
+from bench.evaluation.conditions.expand import Condition
+from bench.evaluation.conditions.minimum_norm import Minimised, Reading
+from bench.evaluation.identity import is_same_model
+from bench.evaluation.row import measured
+from bench.evaluation.target import Outcome
+from bench.results.consistency import MOST_WORK, check_bits, check_outcome, check_value
+from bench.results.row import Row, to_row
+from bench.results.shards import WHOLE, Shard
+from bench.results.store import read_job, store
+
+ANSWERS = (  # columns in which the parts of one cell may differ
+    "value", "n", "ci_low", "ci_high", "forwards", "backwards", "seconds", "verdict", "device", "version",
+)  # fmt: skip
+Cell = tuple[str, str, str]  # key, epoch, view
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What one shard has found of a cell."""
+
+    row: Row  # of the cell, its value still this shard's
+    n: int  # images of the whole
+    shard: Shard
+    outcome: Outcome  # of this shard's images
+
+    @property
+    def cell(self) -> Cell:
+        return self.row.key, self.row.epoch, self.row.view
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        return f"part-{'-'.join(self.cell)}{self.shard.suffix}.json"
+
+    @property
+    def question(self) -> tuple[object, ...]:
+        """What the parts of one cell have in common: all of the row but what came out, and the number of images."""
+        answers = dict.fromkeys(ANSWERS)
+        return (self.n, *(vars(self.row) | answers).values())
+
+    def write(self, folder: Path) -> None:
+        record = asdict(self) | {"row": {k: "" if v is None else str(v) for k, v in asdict(self.row).items()}}
+        record["outcome"]["right"] = self.outcome.right.astype(int).tolist()
+        write_json(folder / self.name, record)
+
+
+def read_part(path: Path) -> Part:
+    """BadInput where the file is damaged, or is not the part that it is named as."""
+    remedy = "delete it and judge its shard again"
+    try:
+        part = _part(read_json(path))
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise BadInput(f"{path} cannot be read ({printable(error, 200)}); {remedy}") from error
+    if path.name != part.name:
+        raise BadInput(f"{path} holds another part, {part.name}; it was renamed or changed: {remedy}")
+    return part
+
+
+def _part(record: Any) -> Part:
+    """ValueError, TypeError or KeyError where the record is not that of a part."""
+    told = record["outcome"]
+    check_outcome(told)
+    if type(record["n"]) is not int or not 0 <= record["n"] < MOST_WORK:
+        raise ValueError("a count is no whole number")
+    if not all(value >= 0 for value in told["values"]):
+        raise ValueError("its values are not numbers from 0 up")
+    if not all(type(number) is int for number in record["shard"].values()):
+        raise ValueError("its shard is no pair of whole numbers")
+    part = Part(
+        to_row(record["row"]),
+        record["n"],
+        Shard(**record["shard"]),
+        Outcome(**told | {"right": np.array(told["right"], bool)}),
+    )
+    _check_part(part)
+    return part
+
+
+def _check_part(part: Part) -> None:
+    """ValueError where what it says of its cell, its images and their outcomes does not go together."""
+    row, outcome = part.row, part.outcome
+    if not all(map(is_name, part.cell)):
+        raise ValueError("its key, epoch or view is no name")
+    ids = part.shard.ids(part.n, block_of(row))
+    if part.shard.count < 2 or not len(ids) == len(outcome.right) == outcome.done or outcome.seen < outcome.done:
+        raise ValueError(f"it has outcomes of {len(outcome.right)} images, and shard {part.shard} is of {len(ids)}")
+    if row.status != "ok":
+        raise ValueError("it is of a cell that failed")
+    check_value(row)
+    check_bits(row, outcome.right)
+    if outcome.values:
+        distances = np.array(outcome.values)
+        limit = np.inf if row.eps is None else row.eps
+        if len(distances) != len(ids) or not np.array_equal(outcome.right, np.isinf(distances) | (distances > limit)):
+            raise ValueError("its distances are not those of its outcomes")
+
+
+def read_parts(folder: Path) -> list[Part]:
+    """All of a run folder, in the order of their images. BadInput where one is of another run."""
+    parts = [read_part(path) for path in sorted(folder.glob("part-*.json"))]
+    run = read_job(folder).get("run") if parts and (folder / "job.json").exists() else None
+    for part in parts:
+        if run is not None and part.row.run != run:
+            raise BadInput(f"{folder / part.name} is of run {part.row.run}, not of {run}; take it out of this folder")
+    return sorted(parts, key=lambda part: (part.cell, part.shard.count, part.shard.index))
+
+
+def block_of(row: Row) -> int | None:
+    """How many images the attack of a row draws for at once; None where it draws for each."""
+    params = json.loads(row.params or "{}")
+    block: int | None = (params["attack"] if row.kind == "union" else params).get("block")
+    return block
+
+
+def album_path(folder: Path, key: str, shard: Shard = WHOLE) -> Path:
+    """Where the adversarial images of a cell are kept, or a shard's share of them."""
+    return folder / f"adversarial-{key}{shard.suffix}.npz"
+
+
+def gather(parts: Iterable[Part]) -> list[list[Part]]:
+    """The parts that belong together: of one cell, cut into the same shards. BadInput where they cannot."""
+    groups: dict[tuple[Cell, int], list[Part]] = {}
+    for part in parts:
+        groups.setdefault((part.cell, part.shard.count), []).append(part)
+    for parts in groups.values():
+        if odd := [part for part in parts if part.question != parts[0].question]:
+            raise BadInput(
+                f"{odd[0].name} and {parts[0].name} of {odd[0].row.run} are said to be of one cell, and not of the "
+                "same images or condition; delete one of them and judge its shard again"
+            )
+    return list(groups.values())
+
+
+def complete(parts: list[Part]) -> bool:
+    """Whether no shard is lacking."""
+    return len(parts) == parts[0].shard.count
+
+
+def whole(parts: list[Part]) -> tuple[Row, Outcome]:
+    """The row and the outcome of a cell, from all of its parts in order."""
+    outcomes, row, n = [part.outcome for part in parts], parts[0].row, parts[0].n
+    doubts: dict[str, int] = {}
+    for reason, images in (doubt for o in outcomes for doubt in o.doubts.items()):
+        doubts[reason] = doubts.get(reason, 0) + images
+    outcome = Outcome(
+        right=np.concatenate([o.right for o in outcomes]),
+        doubts=doubts,
+        values=[value for o in outcomes for value in o.values],
+        **{name: sum(getattr(o, name) for o in outcomes) for name in ("done", "seen", "forwards", "backwards")},
+        seconds=sum(o.seconds for o in outcomes),
+    )
+    reading: list[Reading] = [reading for reading in get_args(Reading) if reading == row.metric]
+    condition: Condition = Minimised(AttackSpec(row.name, ()), reading[0]) if reading else Clean()
+    value, low, high, images = measured(condition, outcome, n)
+    return replace(
+        row,
+        value=value,
+        ci_low=low,
+        ci_high=high,
+        n=images,
+        forwards=outcome.forwards / outcome.seen,
+        backwards=outcome.backwards / outcome.seen,
+        seconds=outcome.seconds,
+        verdict=outcome.verdict,
+    ), outcome
+
+
+def assemble(folder: Path) -> None:
+    """Make rows and albums of the cells that have all their parts."""
+    for parts in gather(read_parts(folder)):
+        if complete(parts):
+            row, outcome = whole(parts)
+            store(folder, row, outcome.right)
+            for part in parts:
+                (folder / part.name).unlink()
+    join_albums(folder)
+
+
+def lacking(folder: Path) -> list[str]:
+    """The cells that have some of their parts, and which shards they lack, a line each."""
+    lines = []
+    for parts in gather(read_parts(folder)):
+        row, count, there = parts[0].row, parts[0].shard.count, {part.shard.index for part in parts}
+        shards = ", ".join(f"{i}/{count}" for i in range(1, count + 1) if i not in there)
+        severity = "" if row.severity is None else f" {row.severity}"
+        what = f"{row.name}{severity} {row.norm} {f'{row.eps:.4g}' if row.metric == 'accuracy' else row.metric}"
+        lines.append(f"{row.run} {row.epoch} {row.view}, {what}: lacks shards {shards}")
+    return lines
+
+
+def join_albums(folder: Path) -> None:
+    """Make one album of the shards' of a cell, where all are there."""
+    for first in sorted(folder.glob("adversarial-*-1of*.npz")):
+        name = re.fullmatch(r"adversarial-(\w+)-1of([0-9]{1,6})", first.stem)
+        if name is None:
+            continue
+        key, count = name[1], int(name[2])
+        paths = [album_path(folder, key, Shard(index, count)) for index in range(1, count + 1)]
+        if all(path.exists() for path in paths):
+            if not album_path(folder, key).exists():
+                albums, abouts = zip(*(read_album(path) for path in paths), strict=True)
+                _check_same(paths, abouts)
+                joined(albums).write(album_path(folder, key), abouts[0])
+            for path in paths:
+                path.unlink()
+
+
+def _check_same(paths: Sequence[Path], abouts: Sequence[Mapping[str, Any]]) -> None:
+    """BadInput where the albums of a cell's shards are not of one model, attack and images."""
+    for path, about in zip(paths, abouts, strict=True):
+        odd = [name for name in abouts[0] if name not in ("reached", "identity") and about.get(name) != abouts[0][name]]
+        odd += ["identity"] * (not is_same_model(str(about.get("identity")), str(abouts[0].get("identity"))))
+        if odd:
+            raise BadInput(
+                f"{path} and {paths[0].name} are not of one cell: they differ in {', '.join(odd)}; "
+                "delete both and judge these shards again with --save-adv"
+            )

@@ -1,0 +1,100 @@
+"""Carry out one training: from a job to weights in its run folder, or to the stored reason why there are none."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from bench.core.device import peak_memory
+from bench.core.errors import BadInput, Failed
+from bench.core.files import write_csv
+from bench.core.foreign.guard import is_out_of_memory
+from bench.core.progress import Event, Tell
+from bench.models.checkpoint import FILES, fingerprint, save_views
+from bench.runner.cost import training_cost
+from bench.runner.experiment import Work
+from bench.training.job import Job
+from bench.training.monitor import Record
+from bench.training.run_folder import MEASURED, describe_job, failure, fingerprints, finished_start, own_files
+from bench.training.trainer import CURVES, EMA_CURVES, Training
+
+Told = Callable[[int, str], None]  # epochs done, a word on the last one
+
+
+def fit(work: Work, job: Job, results: Path, device: torch.device, tell: Tell) -> None:
+    """Train to the end and store both models, or store why there are none."""
+    folder, asked = results / job.run, work.request
+    facts: dict[str, object] = {
+        "source": asked.dataset,
+        "images": work.images,
+        "train_eps": asked.train_eps,
+        "settings": asked.settings,
+        "classes": work.dataset.num_classes,
+    }
+    describe_job(folder, job, device, "training", **facts)
+    epochs, weight, title = job.plan.epochs, training_cost(work, job), f"{job.name} s{job.seed} training"
+    try:
+        found = trained(work, job, results, device, lambda epoch, word: tell(Event(title, epoch, epochs, weight, word)))
+    except Failed as error:
+        describe_job(folder, job, device, f"failed: {error}", **facts)
+        tell(Event(title, epochs, epochs, weight, f"failed: {error}"))
+    except (MemoryError, RuntimeError) as error:  # not the job's fault, so nothing is stored against it
+        if not is_out_of_memory(error):
+            raise
+        raise Failed(f"no memory left to train {job.name}; with more, the same command goes on from here") from error
+    else:
+        describe_job(folder, job, device, "trained", **facts, **found)
+    (folder / "progress.pt").unlink(missing_ok=True)
+
+
+def trained(work: Work, job: Job, results: Path, device: torch.device, told: Told) -> dict[str, object]:
+    """Train, write the weights and train.csv, and return what there is to say of it. Failed if it diverges."""
+    folder, start = results / job.run, start_of(job, work, results)
+    states = start.state_dict() if start is not None else None
+    training = Training(job, work.dataset, work.train, work.holdout, device, states)
+
+    columns = CURVES + EMA_CURVES * bool(job.plan.ema)
+
+    def log() -> None:
+        write_csv(folder / "train.csv", columns, [dict(record) for record in training.curve])
+
+    def after(epoch: Record) -> None:
+        log()
+        word = f"hold-out {epoch['val_clean']:.1%} clean, {epoch['val_pgd']:.1%} PGD-10"
+        told(int(epoch["epoch"]), "; ".join([word, *training.alarms]))
+
+    with peak_memory(device) as peak:
+        last, best = training.run(folder / "progress.pt", after)
+    log()  # a kill may have lost it
+    for stale in own_files(folder, *MEASURED):
+        stale.unlink()  # of older weights
+    models = {"last": last, "best": best}
+    for epoch, views in models.items():
+        save_views(folder / FILES[epoch], views, job.run)
+    averaged = {"best_epoch_ema": training.best_average["epoch"] + 1} if job.plan.ema else {}
+    started = {"start_weights": fingerprint(start)} if start is not None else {}
+    return (
+        averaged
+        | started
+        | {
+            "weights": fingerprints(models),
+            "passes_per_image": training.cost,
+            "seconds": sum(record["seconds"] for record in training.curve),
+            "best_epoch": training.best["epoch"] + 1,
+            "peak_mib": peak(),
+            "alarms": training.alarms,
+        }
+    )
+
+
+def start_of(job: Job, work: Work, results: Path) -> nn.Module | None:
+    """The model that a job trains on, of a run that has ended before it began. Failed if that run has."""
+    if job.start is None:
+        return None
+    folder = results / job.start.run
+    if reason := failure(folder):
+        raise Failed(f"it trains on {job.start.name}, whose own training failed: {reason}")
+    if not (folder / FILES["last"]).exists():
+        raise BadInput(f"it trains on {job.start.name}, whose own training came to nothing")
+    return finished_start(job.start, work.dataset, folder / FILES["last"])

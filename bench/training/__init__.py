@@ -1,0 +1,1 @@
+"""Recipes and their vocabulary, jobs, the training loop and its monitor."""

@@ -1,0 +1,70 @@
+"""Adversaries: how a recipe finds the images it trains on, (model, x, q) -> x_adv."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from torch import Tensor, nn
+
+from bench.attacks.ascent import Ascent
+from bench.core.errors import Failed
+from bench.core.labels import least_likely, most_confusing, nearest, random_class
+from bench.core.losses import cross_entropy
+from bench.models.freeze import Stats, frozen
+
+
+class Adversary(Protocol):
+    def __call__(self, model: nn.Module, x: Tensor, q: Tensor) -> Tensor:
+        """Images (B, C, H, W) in [0, 1], close to x, that the model finds hard to label q (B, K)."""
+
+
+@dataclass(frozen=True)
+class Untargeted:
+    """Away from the label: ascent on its cross-entropy. FGSM is one step of length eps from x."""
+
+    ascent: Ascent
+    stats: Stats = "running"
+
+    def __call__(self, model: nn.Module, x: Tensor, q: Tensor) -> Tensor:
+        with frozen(model, self.stats) as attacked:
+            return self.ascent.maximise(lambda z: cross_entropy(attacked(z), q), x)
+
+
+@dataclass(frozen=True)
+class Targeted:
+    """Towards one wrong class, chosen on the clean image: descent on the cross-entropy with that label.
+
+    aim: the most confusing class (MC), the least likely (LL), a random one (RAND), or the one that a single step
+         reaches most easily (MOSA), by the weights of the last linear layer.
+    """
+
+    aim: Literal["MC", "LL", "RAND", "MOSA"]
+    ascent: Ascent
+
+    def __call__(self, model: nn.Module, x: Tensor, q: Tensor) -> Tensor:
+        with frozen(model) as attacked:
+            goal: Tensor | None = None
+            if self.aim == "RAND":
+                goal = random_class(q, other=True)
+            elif self.ascent.start != "clean":
+                goal = self._preferred(model, attacked(x).detach(), q)
+
+            def objective(z: Tensor) -> Tensor:
+                nonlocal goal
+                logits = attacked(z)
+                if goal is None:  # the first iterate is the clean image
+                    goal = self._preferred(model, logits.detach(), q)
+                return -cross_entropy(logits, goal)
+
+            return self.ascent.maximise(objective, x)
+
+    def _preferred(self, model: nn.Module, logits: Tensor, q: Tensor) -> Tensor:
+        if self.aim == "MOSA":
+            return nearest(logits, q, _last_weight(model, q.shape[1]))
+        return most_confusing(logits, q) if self.aim == "MC" else least_likely(logits, q)
+
+
+def _last_weight(model: nn.Module, classes: int) -> Tensor:
+    linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
+    if not linear or linear[-1].out_features != classes:
+        raise Failed(f"MOSA needs a model that ends in nn.Linear with {classes} outputs; it reads the class weights")
+    return linear[-1].weight.detach()

@@ -1,0 +1,1 @@
+"""What every recipe owes the bench."""

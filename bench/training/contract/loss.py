@@ -1,0 +1,81 @@
+"""The loss of one batch."""
+
+import torch
+from torch import Tensor
+
+from bench.core.errors import BadInput
+from bench.training.contract.probe import Broken, Probe
+from bench.training.recipe import Recipe
+
+DRAWS = 8  # of a batch, for weights that not every batch trains
+
+
+def the_loss_is_one_finite_number(recipe: Recipe) -> None:
+    """The mean over the batch."""
+    one_finite_number(Probe(recipe).loss())
+
+
+def one_finite_number(loss: object) -> Tensor:
+    """What a recipe returned, if that is a loss."""
+    if not isinstance(loss, Tensor) or loss.shape != ():
+        got = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+        raise Broken(f"saw {got}; a loss is one number, the mean over the images")
+    if not loss.isfinite():
+        raise Broken(f"saw a loss of {loss.item()}")
+    if not loss.requires_grad:
+        raise Broken("saw a loss that no gradient flows through")
+    return loss
+
+
+def batches_may_be_of_any_size(recipe: Recipe) -> None:
+    """A whole one, and what is left for the last."""
+    for count in (3, 128):
+        if not Probe(recipe, count=count).loss().isfinite():
+            raise Broken(f"saw no finite loss of {count} images")
+
+
+def every_weight_learns(recipe: Recipe) -> None:
+    """Every one that requires a gradient gets one in some batch, and kernels get more than zeros."""
+    probe = Probe(recipe)
+    trained = {name: p for name, p in probe.model.named_parameters() if p.requires_grad}
+    idle = ["any weight"]
+    for draw in range(DRAWS):
+        probe.loss(draw).backward()  # type: ignore[no-untyped-call]
+        grads = {name: p.grad for name, p in trained.items() if p.grad is not None}  # summed over the draws
+        if wild := [name for name, grad in grads.items() if not grad.isfinite().all()]:
+            raise Broken(f"saw a gradient that is not finite at {wild[0]}")
+        idle = [name for name, p in trained.items() if name not in grads or (p.ndim > 1 and not grads[name].any())]
+        if not idle and any(grad.any() for grad in grads.values()):
+            return
+    raise Broken(f"saw no gradient at {(idle or ['any weight'])[0]}")
+
+
+def no_gradient_is_left_behind(recipe: Recipe) -> None:
+    """By an attack, for one: it would be added to what the training step computes."""
+    probe = Probe(recipe)
+    probe.loss()
+    if left := [name for name, p in probe.model.named_parameters() if p.grad is not None]:
+        raise Broken(f"saw a gradient at {left[0]} before the training step; attack inside `with frozen(model)`")
+    if probe.x.requires_grad or probe.x.grad is not None:
+        raise Broken("saw the batch x require a gradient afterwards; attack a detached copy")
+
+
+def same_seed_same_loss(recipe: Recipe) -> None:
+    """And the same running statistics."""
+    one, two = Probe(recipe), Probe(recipe)
+    losses = [one.loss().item(), two.loss().item()]
+    if losses[0] != losses[1]:
+        raise Broken(f"saw losses {losses[0]:.9g} and {losses[1]:.9g} with one seed; draw from torch's generator alone")
+    for (name, a), b in zip(one.model.named_buffers(), two.model.buffers(), strict=True):
+        if not torch.equal(a, b):
+            raise Broken(f"saw {name} differ with one seed; draw from torch's generator alone")
+
+
+def two_classes_are_enough(recipe: Recipe) -> None:
+    """Or else it says why not."""
+    try:
+        loss = Probe(recipe, classes=2).loss()
+    except BadInput:
+        return
+    if not loss.isfinite():
+        raise Broken(f"saw a loss of {loss.item()} with two classes; raise BadInput if it needs more")

@@ -1,0 +1,119 @@
+"""What a recipe does to its model: before, during and after training."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from bench.core.passes import counting
+from bench.core.registry import check_name
+from bench.core.rng import seeded
+from bench.core.threat import REFERENCE_EPS
+from bench.data.dataset import DATASETS
+from bench.models.bn_folding import twinned
+from bench.models.build import build
+from bench.models.split_batchnorm import Switch
+from bench.training.contract.probe import Broken, Probe, batch, tiny
+from bench.training.recipe import Recipe, scaled
+
+
+def the_model_goes_on_training(recipe: Recipe) -> None:
+    """As it was before the loss: modes, switches, what requires gradients, and the weights themselves."""
+    probe = Probe(recipe)
+    before, weights = state(probe.model), {name: p.detach().clone() for name, p in probe.model.named_parameters()}
+    probe.loss()
+    after = state(probe.model)
+    if changed := [what for what in before.keys() | after.keys() if before.get(what) != after.get(what)]:
+        what = min(changed)
+        raise Broken(f"saw {what} go from {before.get(what)} to {after.get(what)}; attack inside `with frozen(model)`")
+    for name, p in probe.model.named_parameters():
+        if not torch.allclose(p, weights[name], atol=1e-6):  # a weight that was moved and put back has been rounded
+            raise Broken(f"saw the weight {name} changed; that is for the optimiser to do")
+
+
+def state(model: nn.Module) -> dict[str, object]:
+    """What a loss may change for a while."""
+    found: dict[str, object] = {}
+    for name, module in model.named_modules():
+        found[f"train mode of {name or 'the model'}"] = module.training
+        if isinstance(module, Switch):
+            found[f"the choice of {name}"] = module.choice
+        if isinstance(module, _BatchNorm):
+            found[f"the momentum of {name}"] = module.momentum
+    return found | {f"requires_grad of {name}": p.requires_grad for name, p in model.named_parameters()}
+
+
+def the_cost_is_counted(recipe: Recipe) -> None:
+    """By hooks on the model's calls."""
+    probe = Probe(recipe)
+    with counting(probe.model) as passes:
+        probe.loss().backward()  # type: ignore[no-untyped-call]
+    if not (passes.forwards and passes.backwards):
+        raise Broken(
+            f"saw {passes.forwards} images go forward and {passes.backwards} gradients come back; "
+            "call model(x), neither a copy of it nor model.forward(x)"
+        )
+
+
+def finished_models_are_plain(recipe: Recipe) -> None:
+    """Ordinary models by view name, before training (for stored weights) as after a step of it."""
+    trained = Probe(recipe)
+    trained.loss()
+    for model in (recipe.prepare(tiny()), trained.model):
+        for view, finished in views_of(recipe, deepcopy(model)).items():
+            a_plain_model(view, finished)
+
+
+def views_of(recipe: Recipe, model: nn.Module) -> Mapping[str, nn.Module]:
+    """What `finish` makes of a prepared model, if that is what it is to return."""
+    views = recipe.finish(model)
+    if not isinstance(views, Mapping) or "main" not in views:
+        got = f"the views {', '.join(views)}" if isinstance(views, Mapping) else f"a {type(views).__name__}"
+        raise Broken(f"saw {got}; finish returns models by view name, one of them 'main'")
+    for view in views:
+        check_name("view", view)  # files of a view carry its name
+    if odd := [view for view, finished in views.items() if not isinstance(finished, nn.Module)]:
+        raise Broken(f"saw a {type(views[odd[0]]).__name__} as the view {odd[0]!r}; finish returns models by view name")
+    return views
+
+
+def a_plain_model(view: str, model: nn.Module) -> None:
+    """Such as was there before `prepare`."""
+    bare = tiny()
+    kinds, known = ([type(m) for m in net.modules()] for net in (model, bare))
+    if kinds != known:
+        odd = sorted({kind.__name__ for kind in kinds} - {kind.__name__ for kind in known})
+        raise Broken(f"saw {odd[0] if odd else 'another structure'} in the view {view!r}; return plain(model, choice)")
+    if list(model.state_dict()) != list(bare.state_dict()):
+        raise Broken(f"saw other weights in the view {view!r} than the model has without the recipe")
+
+
+def one_step_on_digits_shapes(recipe: Recipe) -> None:
+    """1 x 8 x 8."""
+    one_step(recipe, "digits", "cnn")
+
+
+def one_step_on_cifar_shapes(recipe: Recipe) -> None:
+    """3 x 32 x 32."""
+    one_step(recipe, "cifar10", "resnet8")
+
+
+def one_step(recipe: Recipe, dataset: str, name: str) -> None:
+    """Of training as the bench does it: radii of the data set, the folded twin to attack, channels last."""
+    data = DATASETS[dataset]
+    recipe, (x, q) = scaled(recipe, data.threat.eps / REFERENCE_EPS), batch(data.shape, 2)
+    with seeded("build"):
+        model = recipe.prepare(build(name, data)).train()
+    model = model.to(memory_format=torch.channels_last)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    before = [p.detach().clone() for p in trained]
+    with twinned(model, x), seeded("loss"):
+        loss = recipe.loss(model, x, q)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.optim.SGD(trained, 0.01).step()
+    if not all(p.isfinite().all() for p in trained):
+        raise Broken(f"saw weights that are not finite after a step from a loss of {loss.item():.4g}")
+    if all(torch.equal(p, b) for p, b in zip(trained, before, strict=True)):
+        raise Broken("saw no weight move")

@@ -1,0 +1,117 @@
+"""What a training says of itself: accuracy on images held out, after each epoch, and the alarms that follow."""
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from bench.attacks.ascent import Ascent
+from bench.attacks.search import batched, gradient, places, search
+from bench.core.errors import AttackWarning
+from bench.core.losses import cross_entropy
+from bench.core.rng import image_stream
+from bench.core.stats import exceeds, fewer, wilson
+from bench.core.threat import Threat
+from bench.data.dataset import Images
+from bench.data.loader import to_float
+from bench.models.freeze import frozen
+
+Record = dict[str, float]
+
+STEPS = 10  # of the PGD that picks the best epoch
+SURE = 0.01  # p-value below which an alarm is raised: one false one in a hundred trainings
+
+
+def validate(model: nn.Module, images: Images, threat: Threat, size: int, precision: str = "fp32") -> Record:
+    """Shares of the images that are right: clean, on their FGSM image, and both clean and under PGD (any iterate).
+
+    NaN where the model has no finite logits. size: images at a time. precision: fp32; or bf16, and then images that
+    PGD breaks in bf16 count as broken only if they are in fp32 too.
+    """
+    x, y = to_float(images.x), images.y
+    one, ten = Ascent(threat, 1, threat.eps, start="clean"), Ascent(threat, STEPS, threat.eps / 4)
+    with frozen(model) as model, places(size), warnings.catch_warnings():
+        warnings.simplefilter("ignore", AttackWarning)  # a curve has no place for doubts; the evaluation has
+        with _autocast(x, precision):
+            steps = [
+                _one_step(model, one, *part) for part in zip(torch.split(x, size), torch.split(y, size), strict=True)
+            ]
+            clean, fgsm = torch.cat([logits for logits, _ in steps]), _logits(model, torch.cat([z for _, z in steps]))
+        pgd, rows = clean.clone(), (clean.argmax(1) == y).nonzero().flatten()  # wrong is wrong under PGD as well
+        if len(rows):
+            pgd[rows] = _attacked(model, ten, x[rows], y[rows], rows.tolist(), precision).to(pgd)
+    logits = {"val_clean": clean, "val_fgsm": fgsm, "val_pgd": pgd}
+    if not all(found.isfinite().all() for found in logits.values()):
+        return dict.fromkeys(logits, math.nan)
+    return {name: (found.argmax(1) == y).double().mean().item() for name, found in logits.items()}
+
+
+def _one_step(model: nn.Module, ascent: Ascent, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits (B, K) of the images x (B, C, H, W), and what one step makes of the images."""
+    z = x.clone().requires_grad_()
+    logits = model(z)
+    return logits.detach(), ascent.step(x, gradient(cross_entropy(logits, y), z), x)
+
+
+def _attacked(model: nn.Module, ascent: Ascent, x: Tensor, y: Tensor, ids: Sequence[int], precision: str) -> Tensor:
+    """Logits (B, K) in fp32 of what an ascent makes of the images x, which draw by their ids.
+
+    An image that is wrong in bf16 alone is attacked once more in fp32: the search ended at what only bf16 gets wrong.
+    """
+    with image_stream(ids, "holdout"):
+        with _autocast(x, precision):
+            z = search(model, ascent, cross_entropy, x, y)
+        logits = _logits(model, z)
+        survivors = (logits.argmax(1) == y).nonzero().flatten()
+    if precision == "fp32" or not len(survivors):
+        return logits
+    with _autocast(x, precision):
+        misled = survivors[_logits(model, z[survivors]).argmax(1) != y[survivors]]
+    if len(misled):
+        some = [ids[row] for row in misled.tolist()]
+        logits[misled] = _attacked(model, ascent, x[misled], y[misled], some, "fp32")
+    return logits
+
+
+def _autocast(x: Tensor, precision: str) -> torch.autocast:
+    return torch.autocast(x.device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+@torch.no_grad()
+def _logits(model: nn.Module, x: Tensor) -> Tensor:
+    return batched(model, x)
+
+
+def largest_gradient(before: Tensor, model: nn.Module) -> Tensor:
+    """The larger of `before` and the L2 norm of the model's gradient; a NaN stays."""
+    grads = [p.grad for p in model.parameters() if p.grad is not None]
+    return torch.maximum(before, torch.stack(torch._foreach_norm(grads)).norm())
+
+
+def alarms(curve: Sequence[Mapping[str, float]], n: int, classes: int) -> list[str]:
+    """What is wrong with a finished or running training, in words. curve: its epochs; n: images held out.
+
+    Catastrophic overfitting (Wong et al. 2020, Kim et al. 2021): the model holds against one step and not against
+    several, from the first epoch on (label leaking) or later. Robust overfitting (Rice et al. 2020): the best epoch is
+    not the last one. Said only where so many images can tell.
+    """
+    if not curve:
+        return []
+    last, best = curve[-1], max(curve, key=lambda epoch: epoch["val_pgd"])
+    clean, fgsm, pgd = (round(last[column] * n) for column in ("val_clean", "val_fgsm", "val_pgd"))
+    if 2 * fgsm >= clean and 4 * pgd <= fgsm and fewer(fgsm, pgd, n) < SURE:
+        return [f"catastrophic overfitting: {_change('val_fgsm', best, last)}, {_change('val_pgd', best, last)}"]
+    chance = 1 / classes
+    if exceeds(clean, n, chance) >= SURE and wilson(clean, n)[1] < chance + (1 - chance) / 8:
+        return [f"collapsed: {last['val_clean']:.1%} of the hold-out images right, chance is {chance:.1%}"]
+    if (most := round(best["val_pgd"] * n)) > pgd and fewer(most, pgd, n) < SURE:
+        return [f"robust overfitting: {_change('val_pgd', best, last)}"]
+    return []
+
+
+def _change(column: str, best: Mapping[str, float], last: Mapping[str, float]) -> str:
+    name = {"val_fgsm": "FGSM", "val_pgd": f"PGD-{STEPS}"}[column]
+    before = f"{best[column]:.1%} in epoch {best['epoch']:.0f}, " if best["epoch"] != last["epoch"] else ""
+    return f"{name} {before}{last[column]:.1%} in epoch {last['epoch']:.0f}"

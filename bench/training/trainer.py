@@ -1,0 +1,238 @@
+"""One training loop for every recipe. Randomness, precision and the optimiser live here and not in recipes."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bench.core.device import use_threads
+from bench.core.errors import BadInput, Failed
+from bench.core.foreign.guard import Quit, guarded_call, is_out_of_memory
+from bench.core.foreign.messages import blame, blamed, blamed_on_model, home_of
+from bench.core.passes import counting
+from bench.core.rng import seeded
+from bench.data.dataset import Dataset, Images
+from bench.data.loader import epoch_batches, to_float
+from bench.models.bn_folding import folded, twinned
+from bench.models.build import build
+from bench.models.checkpoint import load_progress, save_progress
+from bench.training.averaging import Average, add_averaged
+from bench.training.contract.model import views_of
+from bench.training.job import Job
+from bench.training.monitor import Record, alarms, largest_gradient, validate
+
+# columns of train.csv; lr is that of the epoch's last step
+CURVES = ["epoch", "lr", "loss", "gradient", "val_clean", "val_fgsm", "val_pgd", "seconds"]
+EMA_CURVES = ["ema_clean", "ema_fgsm", "ema_pgd"]  # behind them, of the average where there is one
+
+Views = Mapping[str, nn.Module]
+
+
+class Training:
+    """A job under way: the model, its optimiser, and the best epoch so far.
+
+    It computes with the job's number of threads, whatever the process has: with another number, sums are added in
+    another order and the weights come out otherwise.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        dataset: Dataset,
+        images: Images,
+        holdout: Images,
+        device: torch.device,
+        start: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """start: the weights of the finished model that the job trains on."""
+        self.job, self.dataset, self.device = job, dataset, device
+        self.images, self.holdout = images.to(device), holdout.to(device)
+        self.plan = job.plan.for_images(len(images))
+        with use_threads(job.threads), seeded(job.run, "init"):
+            with blamed(f"model {job.model}"):
+                model = build(job.model, dataset)
+            if start is not None:
+                model.load_state_dict(start)
+            with blamed(f"method {job.name} on model {job.model}", job.recipe):
+                model = job.recipe.prepare(model)
+        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimiser = optimiser(job, self.model)
+        self.average = Average(self.model, job.plan.ema) if job.plan.ema else None
+        self.best: dict[str, Any] = {}
+        self.best_average: dict[str, Any] = {}
+        self.curve: list[Record] = []
+        self.cost: dict[str, float] = {}  # passes of a training step, per image
+
+    def run(self, saved: Path, tick: Callable[[Record], None] = lambda record: None) -> tuple[Views, Views]:
+        """Train to the end, and return the plain models of the last and of the best epoch, by view name.
+
+        saved: where the state after each epoch is kept. Each epoch is seeded by itself, so going on from there
+        gives the same weights to the bit, on the same machine.
+        """
+        with use_threads(self.job.threads):
+            self._restore(saved)
+            self._train(saved, tick)
+            with blamed(f"method {self.job.name}, once trained,", self.job.recipe):
+                last = self._views()
+                self.model.load_state_dict(self.best["model"])
+                if self.average is not None:
+                    self.average.model.load_state_dict(self.best_average["model"])
+                return last, self._views()
+
+    def _views(self) -> Views:
+        """The plain models that the recipe makes of the weights as they are, and of their average."""
+        views = views_of(self.job.recipe, deepcopy(self.model))
+        if self.average is None:
+            return views
+        return add_averaged(views, views_of(self.job.recipe, deepcopy(self.average.model)))
+
+    @property
+    def alarms(self) -> list[str]:
+        """What the epochs so far give reason to doubt."""
+        found = alarms(self.curve, len(self.holdout), self.dataset.num_classes)
+        steps, reach = self.plan.length(len(self.images)), 1 / (1 - self.plan.ema)
+        if self.average is not None and reach > steps:
+            found.append(
+                f"the average is mostly of early weights: plan.ema={self.plan.ema:g} reaches over {reach:.0f} steps, "
+                f"and the training has {steps}"
+            )
+        return found
+
+    def _train(self, saved: Path, tick: Callable[[Record], None]) -> None:
+        """The epochs that are still to come."""
+        sample = to_float(self.holdout.x[:64])
+        with twinned(self.model, sample):
+            for epoch in range(len(self.curve), self.plan.epochs):
+                record = self._epoch(epoch)
+                self.curve.append(record)
+                self.best = better(self.best, self.model, epoch, (record["val_pgd"], record["val_clean"]))
+                if self.average is not None:
+                    score = (record["ema_pgd"], record["ema_clean"])
+                    self.best_average = better(self.best_average, self.average.model, epoch, score)
+                save_progress(saved, self._state())
+                tick(record)
+
+    def _epoch(self, epoch: int) -> Record:
+        job, start = self.job, time.perf_counter()
+        first = epoch * self.plan.epoch_length(len(self.images))  # step
+        total, steepest, seen = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
+        with _blamed_on_loss(job, Quit), guarded_call(), seeded(job.run, "epoch", epoch):
+            pad = self.dataset.pad if job.plan.pad is None else job.plan.pad
+            flip = self.dataset.flip if job.plan.flip is None else job.plan.flip
+            batches = epoch_batches(self.images, job.plan.batch_size, pad=pad, flip=flip)
+            for step, (x, y) in enumerate(islice(batches, self.plan.length(len(self.images)) - first), first):
+                lr = self._set_lr(step)
+                q = F.one_hot(y, self.dataset.num_classes).float()
+                total, seen = total + self._step(x, q) * len(x), seen + len(x)
+                steepest = largest_gradient(steepest, self.model)
+        record = {"epoch": epoch + 1, "lr": lr, "loss": total.item() / seen, "gradient": steepest.item()}
+        where = f"in epoch {epoch + 1} of {self.plan.epochs} at lr {lr:g}"
+        if not all(map(math.isfinite, record.values())):
+            raise Failed(f"training diverged: loss {record['loss']:.4g}, gradient {record['gradient']:.4g} {where}")
+        with blamed_on_model():
+            record |= validate(self.model, self.holdout, self.dataset.threat, job.plan.batch_size, job.precision)
+        if math.isnan(record["val_clean"]) or not all(p.isfinite().all() for p in self.model.parameters()):
+            raise Failed(f"training diverged: loss {record['loss']:.4g}, weights or logits no longer finite {where}")
+        if self.average is not None:
+            found = validate(self.average.model, self.holdout, self.dataset.threat, job.plan.batch_size, job.precision)
+            record |= {name.replace("val_", "ema_"): share for name, share in found.items()}
+        return record | {"seconds": time.perf_counter() - start}
+
+    def _set_lr(self, step: int) -> float:
+        """Give the optimiser the learning rate of a step, which is returned."""
+        lr = self.plan.lr_at_step(step, len(self.images))
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr
+        return lr
+
+    def _step(self, x: Tensor, q: Tensor) -> Tensor:
+        with _blamed_on_loss(self.job):
+            loss = self._gradient(x, q)
+        self.optimiser.step()
+        if self.average is not None:
+            self.average.update(self.model)
+        return loss.detach()
+
+    def _gradient(self, x: Tensor, q: Tensor) -> Tensor:
+        """The loss of a batch, the mean of its parts', whose gradient the weights have afterwards."""
+        parts = self.plan.accumulate
+        losses = []
+        for part, (images, labels) in enumerate(zip(x.chunk(parts), q.chunk(parts), strict=True)):
+            self.model.train()
+            with ExitStack() as stack:
+                reduced = self.job.precision == "bf16"
+                stack.enter_context(torch.autocast(self.device.type, torch.bfloat16, enabled=reduced))
+                passes = None if self.cost else stack.enter_context(counting(*{self.model, folded(self.model)}))
+                loss = self.job.recipe.loss(self.model, images, labels)
+            if part == 0:
+                self.optimiser.zero_grad()
+            (loss / parts).backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.detach())
+            if passes is not None:  # every part of every batch costs the same, so one is counted
+                self.cost = {"forwards": passes.forwards / len(images), "backwards": passes.backwards / len(images)}
+        return torch.stack(losses).mean()
+
+    def _state(self) -> dict[str, Any]:
+        model, optimiser = self.model.state_dict(), self.optimiser.state_dict()
+        kept = {"best": self.best, "curve": self.curve, "cost": self.cost, "threads": self.job.threads}
+        if self.average is not None:
+            kept |= {"average": self.average.state_dict(), "best_average": self.best_average}
+        return {"job": self.job.run, "model": model, "optimiser": optimiser} | kept
+
+    def _restore(self, saved: Path) -> None:
+        """Go on from a file of `save_progress`, if it is there. BadInput where other threads computed it."""
+        state = load_progress(saved, self.job.run, self.device)
+        if state is not None:
+            if state["threads"] != self.job.threads:  # written before the number of threads was part of the job
+                raise BadInput(
+                    f"{saved} was computed with {state['threads']} threads, and {self.job.run} stands for a training "
+                    f"with {self.job.threads}; delete it and run again"
+                )
+            self.model.load_state_dict(state["model"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.best, self.curve, self.cost = state["best"], state["curve"], state["cost"]
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
+                self.best_average = state["best_average"]
+
+
+def better(best: dict[str, Any], model: nn.Module, epoch: int, score: tuple[float, float]) -> dict[str, Any]:
+    """The best epoch so far, now that another has this score: PGD-10 accuracy on the hold-out, then clean accuracy."""
+    if best and not (score >= best["score"] or math.isnan(best["score"][0])):  # as of an average's first epochs
+        return best
+    return {"score": score, "model": deepcopy(model.state_dict()), "epoch": epoch}
+
+
+@contextmanager
+def _blamed_on_loss(job: Job, kind: type[Exception] = Exception) -> Iterator[None]:
+    """Inside the block the recipe's loss is computed. Failed where it raises this kind of error."""
+    try:
+        yield
+    except Failed:
+        raise
+    except kind as error:  # anybody's code may raise anything
+        if is_out_of_memory(error):
+            raise
+        said = blame(error, home_of(job.recipe))
+        raise Failed(f"the loss raised {said}; mend it and run again with --retrain") from error
+
+
+def optimiser(job: Job, model: nn.Module) -> torch.optim.Optimizer:
+    """SGD or Adam, in which all weights decay or only kernels (of convolutions and linear layers)."""
+    plan, trained = job.plan, [p for p in model.parameters() if p.requires_grad]
+    spared = [p for p in trained if job.recipe.decay == "kernels" and p.ndim < 2]
+    groups = [
+        {"params": [p for p in trained if not any(p is s for s in spared)], "weight_decay": plan.weight_decay},
+        {"params": spared, "weight_decay": 0.0},
+    ]
+    if plan.optimiser == "adam":
+        return torch.optim.Adam(groups, plan.lr)
+    return torch.optim.SGD(groups, plan.lr, momentum=plan.momentum)
