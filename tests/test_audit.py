@@ -21,13 +21,13 @@ from bench.core.errors import Failed
 from bench.core.threat import L2, Linf
 from bench.data.dataset import DATASETS, Images
 from bench.data.loader import to_float
-from bench.evaluation.binarization_test import missed
+from bench.evaluation.binarization_test import attack_misses
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.conditions.probe import Probed
 from bench.evaluation.evaluator import outcomes
 from bench.evaluation.probes import everywhere, flat, signs, zero_gradient
-from bench.evaluation.row import Model, row_of
+from bench.evaluation.row import ModelRef, row_of
 from bench.evaluation.target import Outcome, Target
 from bench.models.build import build
 from bench.models.checkpoint import load_views
@@ -35,9 +35,9 @@ from bench.models.freeze import frozen
 from bench.report.audit import thresholds as limits
 from bench.report.audit.audit import audit, lines
 from bench.report.audit.indicators import many
-from bench.report.audit.thresholds import SIGNS, visible_share
+from bench.report.audit.thresholds import INDICATORS, visible_share
 from bench.report.leaderboard.page import boards
-from bench.report.row_text import said as described
+from bench.report.row_text import describe_row as described
 from bench.results.store import load
 from bench.runner.grid import conditions_of
 from bench.runner.request import Request
@@ -132,7 +132,7 @@ def test_nothing_is_masked_where_nothing_is_robust(tmp_path):
     masked = {"clean": first(294), "FGSM": first(200), "PGD-20": first(216), "AutoAttack": first(5)}
     assert verdict(tmp_path, masked) == "ok"
     measure_signs(tmp_path, "noise", 1.0)  # of clean accuracy
-    assert said(tmp_path) == f"suspect: 294 of 294 images {SIGNS['noise'].says}"
+    assert said(tmp_path) == f"suspect: 294 of 294 images {INDICATORS['noise'].says}"
     measure_signs(tmp_path, "changing", 1.0)
     assert said(tmp_path).startswith("invalid: 294 of 294 images give other logits when asked twice")
 
@@ -171,14 +171,14 @@ def measure_signs(results: Path, sign: str, share: float, n: int = 294, **change
     measure(results, sign, None, value=share, n=n, **how)
 
 
-@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize("sign", INDICATORS)
 def test_a_sign_counts_beyond_its_limit_and_chance(tmp_path, sign):
-    few, all_of_them = round(SIGNS[sign].share * 294) + 1, 294
+    few, all_of_them = round(INDICATORS[sign].share * 294) + 1, 294
     params = json.dumps({"attack": "CW-20"}) if sign == "planted" else ""
     measure_signs(tmp_path, sign, few / 294, params=params)
     assert verdict(tmp_path, HONEST) == "ok"
     measure_signs(tmp_path, sign, 1.0, params=params, key="measured again")
-    assert said(tmp_path).startswith(f"{SIGNS[sign].level}: {all_of_them} of 294 images {SIGNS[sign].says}")
+    assert said(tmp_path).startswith(f"{INDICATORS[sign].level}: {all_of_them} of 294 images {INDICATORS[sign].says}")
     assert ("under CW-20, too weak for this model" in said(tmp_path)) == (sign == "planted")
 
 
@@ -204,19 +204,19 @@ def test_what_was_not_kept_is_not_judged():
 )
 def test_it_is_known_what_share_of_images_a_sign_must_have_to_be_seen(n, seen):
     for sign, share in seen.items():
-        least = next(images for images in range(n) if many(images, n, SIGNS[sign]))
-        assert visible_share(n, SIGNS[sign]) == share
+        least = next(images for images in range(n) if many(images, n, INDICATORS[sign]))
+        assert visible_share(n, INDICATORS[sign]) == share
         assert binom.sf(least - 1, n, share) > limits.POWER >= binom.sf(least - 1, n, share - 0.01)
 
 
 def test_five_of_26_images_that_withstand_everything_are_too_many():
-    assert many(5, 26, SIGNS["unbounded"])
-    assert next(least for least in range(48) if many(least, 48, SIGNS["unbounded"])) == 5
+    assert many(5, 26, INDICATORS["unbounded"])
+    assert next(least for least in range(48) if many(least, 48, INDICATORS["unbounded"])) == 5
     assert next(least for least in range(48) if many(least, 48, limits.UNREACHED)) == 9
-    assert visible_share(1, SIGNS["unbounded"]) == 1.0, "one image shows nothing"
+    assert visible_share(1, INDICATORS["unbounded"]) == 1.0, "one image shows nothing"
 
 
-@pytest.mark.parametrize("limit", [*SIGNS.values(), limits.STANDING, limits.CLEAN, limits.MISLED, limits.SHORT])
+@pytest.mark.parametrize("limit", [*INDICATORS.values(), limits.STANDING, limits.CLEAN, limits.MISLED, limits.SHORT])
 @pytest.mark.parametrize("n", [32, 300, 10_000])
 def test_the_expected_number_is_never_too_many_and_all_of_them_always(limit, n):
     assert not many(round(limit.share * n), n, limit)
@@ -261,7 +261,7 @@ def shown(model, x, y, sign, threat, attack=None) -> list[float]:
 
 
 @pytest.mark.parametrize("threat", [Linf(0.1), L2(0.3)])
-@pytest.mark.parametrize("sign", [sign for sign in SIGNS if sign != "planted"])
+@pytest.mark.parametrize("sign", [sign for sign in INDICATORS if sign != "planted"])
 def test_a_linear_model_shows_no_sign(linear, sign, threat):
     assert shown(*linear, sign, threat) == [0.0] * 12
 
@@ -327,7 +327,7 @@ def test_a_planted_problem_is_as_confident_as_the_model(linear, monkeypatch):
     for factor in (1.0, 1e4):
         louder = Around(model, lambda z, factor=factor: factor * z)
         target = Target(louder, louder, 5, 0)
-        missed(target, Attacked(parse_attack("nothing"), Linf(0.1)), range(1), x[:1], Outcome(np.zeros(1, bool)))
+        attack_misses(target, Attacked(parse_attack("nothing"), Linf(0.1)), range(1), x[:1], Outcome(np.zeros(1, bool)))
         top = louder(x[:1]).topk(2).values[0]
         assert (kept[-1][0, 0] - kept[-1][0, 1]).item() == pytest.approx((top[0] - top[1]).item())
 
@@ -476,7 +476,7 @@ def reasons(model: nn.Module, images: Images, attacks: tuple[str, ...]) -> str:
     for key, condition in enumerate(conditions_of(Request(attacks=attacks, audit=True), DIGITS)):
         outcome = outcomes(model, images, condition)
         where = {"n": len(images), "partial": True, "device": "cpu", "precision": "fp32", "key": str(key)}
-        rows.append(asdict(row_of(Model(job, "last", "main"), condition, outcome, **where)))
+        rows.append(asdict(row_of(ModelRef(job, "last", "main"), condition, outcome, **where)))
         bits[str(key)] = outcome.right
     frame = pd.DataFrame(rows)
     of_board = frame["kind"].isin(["clean", "attack"])
@@ -553,7 +553,7 @@ def test_each_attack_is_told_that_does_not_suffice(honest, images, monkeypatch):
 def test_audit_asks_for_every_sign_at_every_radius_and_plants_for_attacks_of_several_steps():
     request = Request(attacks=("FGSM", "PGD-20", "PGD-20.last", "AutoAttack"), eps=(0.1, 0.2), audit=True)
     probed = [condition for condition in conditions_of(request, DIGITS) if isinstance(condition, Probed)]
-    assert len(probed) == 2 * (len(SIGNS) - 1 + 2)
+    assert len(probed) == 2 * (len(INDICATORS) - 1 + 2)
     assert {c.attack.name for c in probed if c.attack} == {"PGD-20", "AutoAttack"}
     assert Clean() in conditions_of(Request(attacks=()), DIGITS)
 
@@ -566,11 +566,14 @@ def test_the_command_stores_signs_once_and_keeps_them_off_the_board(bench, tmp_p
     assert code == 0
     rows = load(tmp_path / "results")
     signs = rows[rows["metric"] == "share"]
-    assert sorted(signs["name"]) == sorted(SIGNS)
+    assert sorted(signs["name"]) == sorted(INDICATORS)
     assert set(signs["kind"]) == {"diagnostic"}
     assert set(signs["norm"]) == {"Linf"}
     assert json.loads(signs.set_index("name")["params"]["planted"])["attack"] == "PGD-2"
     assert "zero-gradient" not in out
-    assert f"0 of {2 + len(SIGNS)} cells to do" in bench("run", *small, "--attacks", "PGD-2", "--audit", "--dry-run")[1]
+    assert (
+        f"0 of {2 + len(INDICATORS)} cells to do"
+        in bench("run", *small, "--attacks", "PGD-2", "--audit", "--dry-run")[1]
+    )
     copytree(tmp_path / "results", tmp_path / "copy")
     assert bench("compare", "results", "copy")[0] == 0

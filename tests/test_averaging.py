@@ -14,12 +14,12 @@ from bench.core.plan import Plan
 from bench.evaluation.external.load import load_model
 from bench.models.checkpoint import fingerprint
 from bench.results.store import load
-from bench.runner.experiment import plan_work
+from bench.runner.experiment import plan_experiment
 from bench.runner.job_runner import Runner
 from bench.runner.request import Request
 from bench.training.averaging import check_averaging
 from bench.training.monitor import validate
-from bench.training.trainer import Training
+from bench.training.trainer import Trainer
 
 
 @pytest.mark.parametrize(
@@ -29,14 +29,14 @@ from bench.training.trainer import Training
 def test_the_average_is_that_of_torch_with_the_statistics_of_batch_norms(tmp_path, monkeypatch, name, views):
     under_way = training(job(name, plan=replace(PLAN, epochs=2, ema=0.9)))
     oracle = AveragedModel(under_way.model, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
-    step = Training._step
+    step = Trainer._step
 
     def followed(self, x, q):
         loss = step(self, x, q)
         oracle.update_parameters(self.model)
         return loss
 
-    monkeypatch.setattr(Training, "_step", followed)
+    monkeypatch.setattr(Trainer, "_step", followed)
     last, best = under_way.run(tmp_path / "state")
     assert [*last] == [*best] == views
     state = torch.load(tmp_path / "state", weights_only=True)
@@ -62,7 +62,7 @@ def test_the_best_average_is_its_own_best_epoch(tmp_path):
 def test_an_average_is_stored_judged_and_found_again(tmp_path):
     settings = ("plan.ema=0.5", "plan.batch_size=32")
     asked = Request(methods=("Standard",), attacks=(), epochs=1, limit_train=100, limit=20, settings=settings)
-    work = plan_work(asked, Path(), CPU)
+    work = plan_experiment(asked, Path(), CPU)
     runner, (planned,) = Runner(work, tmp_path, CPU, "fp32", 128), work.jobs
     assert runner.run(planned, lambda event: None) == 0
     assert runner.todo() == []
@@ -91,7 +91,7 @@ def test_an_average_moves(ema):
 
 def test_batch_norms_tuned_alone_are_not_averaged():
     with pytest.raises(BadInput, match=re.escape("plan.ema: BN-adv tunes batch norms alone, ")):
-        plan_work(Request(methods=("BN-adv",), settings=("plan.ema=0.9",), limit_train=40), Path(), CPU)
+        plan_experiment(Request(methods=("BN-adv",), settings=("plan.ema=0.9",), limit_train=40), Path(), CPU)
 
 
 def test_a_recipe_keeps_its_own_views():

@@ -12,10 +12,10 @@ from torch.nn import functional as F
 from bench import RECIPES, add_branches, branch, plain, scaled
 from bench.core.errors import BadInput
 from bench.core.rng import seeded
-from bench.models.bn_folding import Twin, attackable, folded, twinned
+from bench.models.bn_folding import FoldedModel, fast_copy, folded, folding
 from bench.models.build import MODELS, smallest_side
 from bench.models.freeze import frozen
-from bench.models.split_batchnorm import Branched, Masked, Switch
+from bench.models.split_batchnorm import InterpolatedBatchNorm, SplitBatchNorm, Switch
 from methods.advprop import AdvProp
 from methods.robmask import RobMask
 
@@ -85,7 +85,7 @@ def test_the_plain_model_computes_what_its_branch_does(view, x):
         expected = model(x)
     assert torch.equal(plain(model, view)(x), expected)
     assert model[1].choice == "main"
-    assert isinstance(model[1], Branched), "the model itself stays as it is"
+    assert isinstance(model[1], SplitBatchNorm), "the model itself stays as it is"
 
 
 @pytest.mark.parametrize("name", ["AdvProp", "RobMask"])
@@ -97,7 +97,7 @@ def test_a_model_without_batch_norm_is_refused_in_one_line(name):
 @pytest.mark.parametrize("arch", EACH_MODEL)
 @pytest.mark.parametrize("name", ["AdvProp", "RobMask"])
 def test_every_registered_model_learns_through_switches_and_loses_them(name, arch):
-    recipe, kind = RECIPES[name], Branched if name == "AdvProp" else Masked
+    recipe, kind = RECIPES[name], SplitBatchNorm if name == "AdvProp" else InterpolatedBatchNorm
     once = replace(recipe.adversary, ascent=replace(recipe.adversary.ascent, steps=1))
     recipe, size = replace(recipe, adversary=once), max(smallest_side(arch), 8)
     with seeded("switches"):
@@ -119,7 +119,7 @@ def test_every_registered_model_learns_through_switches_and_loses_them(name, arc
 def test_no_twin_is_made_of_a_model_that_can_switch(x):
     """A traced graph would keep the branch it was traced with."""
     model = different("aux1")
-    with twinned(model, x):
+    with folding(model, x):
         assert folded(model) is model
         logits = []
         for view in ("main", "aux1", "main"):
@@ -127,15 +127,15 @@ def test_no_twin_is_made_of_a_model_that_can_switch(x):
                 logits.append(attacked(x))
     assert torch.equal(logits[0], logits[2])
     assert not close(logits[0], logits[1], 1e-2)
-    assert attackable(model, x) is model
+    assert fast_copy(model, x) is model
     with pytest.raises(AssertionError, match="traced"):
-        Twin(model)
+        FoldedModel(model)
 
 
 def test_its_plain_views_do_have_twins(x):
     for view in ("main", "aux1"):
         model = plain(different("aux1"), view).eval()
-        with twinned(model, x):
+        with folding(model, x):
             assert folded(model) is not model
             assert close(folded(model)(x), model(x), 1e-9)
 
@@ -148,7 +148,7 @@ def test_a_switch_moved_after_the_block_began_is_obeyed(x):
         model = different("aux1")
         with seeded("twins"):
             if outer:
-                with twinned(model, x):
+                with folding(model, x):
                     losses.append(recipe.loss(model, x, Q))
             else:
                 losses.append(recipe.loss(model, x, Q))

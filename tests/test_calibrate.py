@@ -12,7 +12,7 @@ from bench.core.errors import BadInput
 from bench.corruptions.apply import corrupted
 from bench.corruptions.calibrated_ranges import Ranges, read_ranges
 from bench.data.dataset import DATASETS, Images
-from bench.evaluation.corruption_conditions import damages
+from bench.evaluation.corruption_conditions import corruption_conditions
 
 BASELINE = Path(__file__).parent / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
 DIGITS = DATASETS["digits"]
@@ -97,8 +97,8 @@ def test_severity_is_the_fifth_of_the_calibrated_range(tmp_path):
 def test_images_and_rows_are_those_of_the_calibrated_range(tmp_path):
     test = DIGITS.load("test", tmp_path).first(6)
     ranges = Ranges("abcdef01", {"rotation": (10, 60)})
-    plain = {c.name: c for c in damages(["rotation", "occlusion"], [2], DIGITS, test, tmp_path)}
-    found = {c.name: c for c in damages(["rotation", "occlusion"], [2], DIGITS, test, tmp_path, ranges)}
+    plain = {c.name: c for c in corruption_conditions(["rotation", "occlusion"], [2], DIGITS, test, tmp_path)}
+    found = {c.name: c for c in corruption_conditions(["rotation", "occlusion"], [2], DIGITS, test, tmp_path, ranges)}
     said = json.loads(found["rotation"].params)
     assert (said["parameters"], said["calibrated"]) == ([20, 30], "abcdef01")
     assert found["occlusion"] == plain["occlusion"]

@@ -18,11 +18,11 @@ from bench.commands.compare.significance import Finding, judge_cells
 from bench.commands.run import run_methods
 from bench.core.errors import BadInput
 from bench.core.files import write_csv
-from bench.core.stats import exceeds, fewer, holm, lower, mcnemar
+from bench.core.stats import binomial_exceeds, fisher_fewer, holm, mcnemar, t_test_lower
 from bench.results.row import COLUMNS
 from bench.results.store import read_outcomes, read_rows, run_folders, store
 from bench.runner.request import Request
-from bench.runner.run import Manner
+from bench.runner.run import RunOptions
 from methods.pgd_at import AdversarialTraining
 
 COMMITTED = Path(__file__).parent / "baseline"
@@ -63,18 +63,18 @@ def test_holm_multiplies_the_smallest_by_the_family_and_keeps_the_order() -> Non
 
 
 def test_exact_tests_are_sums_one_can_do_by_hand() -> None:
-    assert exceeds(2, 3, 0.5) == pytest.approx(4 / 8)
-    assert exceeds(1, 300, 0.005) == pytest.approx(1 - 0.995**300)
-    assert exceeds(0, 300, 0.005) == 1
+    assert binomial_exceeds(2, 3, 0.5) == pytest.approx(4 / 8)
+    assert binomial_exceeds(1, 300, 0.005) == pytest.approx(1 - 0.995**300)
+    assert binomial_exceeds(0, 300, 0.005) == 1
     assert mcnemar(5, 0, "greater") == pytest.approx(1 / 32)
     assert mcnemar(0, 5, "greater") == mcnemar(0, 0, "greater") == 1
-    assert fewer(3, 0, 3) == pytest.approx(1 / 20)
+    assert fisher_fewer(3, 0, 3) == pytest.approx(1 / 20)
 
 
 def test_lower_is_students_t() -> None:
-    assert lower([0.5, 0.6], [0.3, 0.4]) == pytest.approx(0.5 - 8**0.5 / 2 / 10**0.5)  # closed form, 2 degrees
-    assert lower([0.5, 0.5], [0.4, 0.4]) == 0
-    assert lower([0.5, 0.5], [0.5, 0.5]) == lower([0.4, 0.4], [0.5, 0.5]) == 1
+    assert t_test_lower([0.5, 0.6], [0.3, 0.4]) == pytest.approx(0.5 - 8**0.5 / 2 / 10**0.5)  # closed form, 2 degrees
+    assert t_test_lower([0.5, 0.5], [0.4, 0.4]) == 0
+    assert t_test_lower([0.5, 0.5], [0.5, 0.5]) == t_test_lower([0.4, 0.4], [0.5, 0.5]) == 1
 
 
 # two folders as they are
@@ -96,7 +96,7 @@ def test_flips_of_the_same_weights_count_either_way(tmp_path: Path, images: tupl
     (finding,) = judged(tmp_path)
     (flips,) = finding.flips
     assert images in (flips.lost, flips.gained)
-    assert finding.p == pytest.approx(exceeds(6, 100, 0.005))
+    assert finding.p == pytest.approx(binomial_exceeds(6, 100, 0.005))
     assert finding.problem.startswith("6 images flipped, 50.0% to ")
 
 
@@ -131,7 +131,7 @@ def test_one_seed_against_one_allows_for_the_luck_of_a_training(tmp_path: Path) 
     measure(tmp_path / "new", "PGD-20", flip(HALF, *range(0, 20, 2)), key="other weights")
     (finding,) = judged(tmp_path)
     assert (finding.test, finding.problem) == ("images", "")
-    assert mcnemar(10, 0, "greater") < 0.01 < 0.1 < fewer(50, 40, 100) == finding.p
+    assert mcnemar(10, 0, "greater") < 0.01 < 0.1 < fisher_fewer(50, 40, 100) == finding.p
     measure(tmp_path / "new", "PGD-20", flip(HALF, *range(0, 80, 2)), key="other weights")
     assert judged(tmp_path)[0].problem.startswith("accuracy fell, 50.0% to 10.0%")
 
@@ -143,7 +143,7 @@ def test_three_seeds_are_judged_together_by_their_spread(tmp_path: Path) -> None
     (finding,) = judged(tmp_path)
     assert finding.model.endswith("s0,1,2")
     assert (finding.test, finding.after) == ("seeds", pytest.approx(0.41))
-    assert finding.p == pytest.approx(lower([0.49] * 3, [0.40, 0.41, 0.42]), rel=1e-6)
+    assert finding.p == pytest.approx(t_test_lower([0.49] * 3, [0.40, 0.41, 0.42]), rel=1e-6)
     assert finding.problem
 
 
@@ -199,7 +199,7 @@ def test_level_1_repeats_sweeps_and_names_the_cells_that_it_leaves_out(tmp_path:
     asked = Request(
         methods=("Standard",), epochs=1, limit_train=100, limit=20, attacks=("PGD-2",), sweep=(0.05, 0.1, 0.2)
     )
-    assert run_methods(asked, Manner(tmp_path, tmp_path / "old", tmp_path, "cpu", 128, workers=1)) == 0
+    assert run_methods(asked, RunOptions(tmp_path, tmp_path / "old", tmp_path, "cpu", 128, workers=1)) == 0
     (folder,) = run_folders(tmp_path / "old")
     *_, last = (row for row in read_rows(folder) if row.metric == "accuracy")
     moved = replace(last, kind="attack", source="digits/cnn/LS0.9/s0-bbbb", key="moved")
@@ -234,7 +234,7 @@ def test_level_2_repeats_a_training_and_catches_a_broken_recipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = Request(methods=("PGD-AT",), epochs=6, limit_train=600, attacks=("PGD-20",))
-    assert run_methods(asked, Manner(tmp_path, tmp_path / "old", tmp_path, "cpu", 128)) == 0
+    assert run_methods(asked, RunOptions(tmp_path, tmp_path / "old", tmp_path, "cpu", 128)) == 0
     assert gate(tmp_path / "old", tmp_path / "same", "--level", 2) == 0
     assert {f.test for f in judge_cells(read_cells(tmp_path / "old"), read_cells(tmp_path / "same"))} == {"flips"}
 

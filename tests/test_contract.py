@@ -189,7 +189,11 @@ BROKEN: list[tuple[Check, object, str]] = [
     (model.finished_models_are_plain, a(Sound.loss, finish=lambda s, m: {"adv": m}), "saw the views adv"),
     (model.finished_models_are_plain, a(Sound.loss, finish=lambda s, m: m), "saw a Sequential"),
     (model.finished_models_are_plain, a(Sound.loss, finish=lambda s, m: {"main": None}), "saw a NoneType as the view"),
-    (model.finished_models_are_plain, a(Sound.loss, prepare=lambda s, m: add_branches(m)), "saw Branched in the view"),
+    (
+        model.finished_models_are_plain,
+        a(Sound.loss, prepare=lambda s, m: add_branches(m)),
+        "saw ModuleDict, SplitBatchNorm in the view",
+    ),
     (
         model.finished_models_are_plain,
         a(Sound.loss, prepare=lambda s, m: m.register_buffer("scale", torch.ones(1)) or m),

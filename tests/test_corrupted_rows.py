@@ -17,11 +17,11 @@ from bench.corruptions.apply import SETS, corrupted
 from bench.data.dataset import DATASETS
 from bench.data.image_folder import read_folder
 from bench.evaluation.conditions.clean import Clean
-from bench.evaluation.corruption_conditions import damages, names_of
+from bench.evaluation.corruption_conditions import corruption_conditions, names_of
 from bench.evaluation.evaluator import outcomes
 from bench.report.corruptions import page as corruption_files
 from bench.report.corruptions import scores as formulas
-from bench.report.corruptions.page import accuracies, errors, found, robustness
+from bench.report.corruptions.page import accuracies, errors, find_tables, robustness
 from bench.report.corruptions.seed_means import MEAN
 from bench.report.corruptions.table import EXTRA, MTLAT
 from bench.results.store import read_rows
@@ -44,7 +44,7 @@ def publish(data_dir: Path, name: str = "fog") -> np.ndarray:
 
 
 def fog(severity: int, data_dir: Path, dataset=DIGITS):
-    (condition,) = damages(["fog"], [severity], dataset, TEST, data_dir)
+    (condition,) = corruption_conditions(["fog"], [severity], dataset, TEST, data_dir)
     return condition
 
 
@@ -58,7 +58,7 @@ def test_published_images_come_first_and_are_labelled(tmp_path):
     assert torch.equal(condition.images(TEST.x[5:9], range(5, 9), 3), block[5:9])
     said = json.loads(condition.params)
     assert (said["made"], said["set"]) == ("official", "CIFAR-10-C")
-    (ours,) = damages(["snow"], [3], AS_CIFAR, TEST, tmp_path)
+    (ours,) = corruption_conditions(["snow"], [3], AS_CIFAR, TEST, tmp_path)
     assert json.loads(ours.params) == {
         "made": "generated",
         "table": 32,
@@ -108,11 +108,11 @@ def test_published_folders_are_read_in_test_order(tmp_path):
             Image.fromarray(np.full((8, 8), 20 * label + i % 3, np.uint8)).save(folder / f"{i:02}.png")
     source = read_folder(tmp_path / "ImageNet-C/fog", DIGITS.classes, DIGITS.shape, "2", tmp_path)
     y = torch.from_numpy(source.y[source.order("test")])
-    (condition,) = damages(["fog"], [2], AS_IMAGENET, replace(TEST, y=y), tmp_path)
+    (condition,) = corruption_conditions(["fog"], [2], AS_IMAGENET, replace(TEST, y=y), tmp_path)
     images = condition.images(TEST.x[:40], range(40), 16)
     assert torch.equal((images[:, 0, 0, 0] * 255 / 20).floor().long(), y[:40])
     with pytest.raises(BadInput, match="are not those of the 300 test images of imagenet"):
-        list(damages(["fog"], [2], AS_IMAGENET, TEST, tmp_path))
+        list(corruption_conditions(["fog"], [2], AS_IMAGENET, TEST, tmp_path))
 
 
 # conditions
@@ -128,7 +128,7 @@ class Bright(nn.Module):
 
 def test_a_model_is_judged_on_the_corrupted_images(tmp_path):
     images = replace(TEST, y=TEST.y % 2)
-    (condition,) = damages(["brightness"], [4], DIGITS, images, tmp_path)
+    (condition,) = corruption_conditions(["brightness"], [4], DIGITS, images, tmp_path)
     whole = outcomes(Bright(), images, condition, batch_size=37)
     x = corrupted(TEST.x, "brightness", 4, range(300)) / 255
     assert np.array_equal(whole.right, (Bright()(x).argmax(1) == images.y).numpy())
@@ -150,7 +150,7 @@ def test_names_and_sets(caplog):
 
 
 def test_frost_rows_say_what_pictures_were_used(tmp_path):
-    (condition,) = damages(["frost"], [1], DIGITS, TEST, tmp_path)
+    (condition,) = corruption_conditions(["frost"], [1], DIGITS, TEST, tmp_path)
     assert json.loads(condition.params)["ice"] == "procedural"
 
 
@@ -253,7 +253,7 @@ def test_tables_hold_means_scores_and_marks(tmp_path):
         corrupt(tmp_path, recipe, "rotation", 1, one)
         corrupt(tmp_path, recipe, "rotation", 5, one)
         measure(tmp_path, "FGSM", two, recipe=recipe)
-    (((_, made), scores),) = found(tmp_path).items()
+    (((_, made), scores),) = find_tables(tmp_path).items()
     assert made == "generated"
     assert scores.severities == (1, 5)
     mean = scores.cells[(scores.cells["severity"] == MEAN) & (scores.cells["name"] == "fog")].set_index("recipe")
@@ -273,7 +273,7 @@ def test_official_and_generated_images_never_share_a_table(tmp_path):
     measure(tmp_path, "", "1111111111")
     corrupt(tmp_path, "PGD-AT", "fog", 1, "1111100000")
     corrupt(tmp_path, "PGD-AT", "fog", 1, "1000000000", made="official")
-    values = {made: scores.cells["accuracy"].tolist() for (_, made), scores in found(tmp_path).items()}
+    values = {made: scores.cells["accuracy"].tolist() for (_, made), scores in find_tables(tmp_path).items()}
     assert values == {"generated": [0.5, 0.5], "official": [0.1, 0.1]}
 
 
@@ -283,7 +283,7 @@ def test_seeds_give_mean_and_spread_and_failures_are_said(tmp_path):
         corrupt(tmp_path, "PGD-AT", "fog", 1, right, seed=seed)
     measure(tmp_path, "", "1111111111", recipe="Mixup")
     corrupt(tmp_path, "Mixup", "fog", 1, None, status="failed: it broke")
-    (scores,) = found(tmp_path).values()
+    (scores,) = find_tables(tmp_path).values()
     (line,) = accuracies(scores).to_dict("records")
     assert line == {"Corruption": "fog", "PGD-AT": "40.0 ±14.1", "Mixup": "failed"}
     assert "Mixup, fog: failed: it broke." in corruption_files.files(tmp_path)["corruptions.md"]
@@ -293,7 +293,7 @@ def test_mce_is_for_imagenet_alone(tmp_path):
     measure(tmp_path, "", "1111111111", dataset="imagenet")
     for name in formulas.ALEXNET:
         corrupt(tmp_path, "PGD-AT", name, 1, "1111100000", dataset="imagenet")
-    (scores,) = found(tmp_path).values()
+    (scores,) = find_tables(tmp_path).values()
     shown = errors(scores).iloc[0]
     assert shown["mCE"] == f"{formulas.mce(dict.fromkeys(formulas.ALEXNET, 0.5)):.1f}"
 
@@ -308,6 +308,6 @@ def test_an_epoch_that_was_attacked_and_not_corrupted_stands_in_no_table(tmp_pat
         measure(tmp_path, "", "1111111111", epoch=epoch)
         measure(tmp_path, "FGSM", "1111100000", epoch=epoch)
     corrupt(tmp_path, "PGD-AT", "fog", 1, "1111000000")
-    (scores,) = found(tmp_path).values()
+    (scores,) = find_tables(tmp_path).values()
     assert set(scores.cells["recipe"]) == {"PGD-AT"}  # no "PGD-AT (best)"
     assert corruption_files.files(tmp_path)

@@ -13,10 +13,10 @@ from bench import BadInput
 from bench.core.rng import image_stream, uniform
 from bench.corruptions import elastic, weather
 from bench.corruptions.apply import SETS, corrupted, members
-from bench.corruptions.blur import displaced
+from bench.corruptions.blur import displacement
 from bench.corruptions.corruption import CORRUPTIONS, SEVERITIES, Corruption, refusal, same
-from bench.corruptions.filters import bilinear, smooth, streak, zoomed
-from bench.corruptions.frost_images import PHOTOGRAPHS, find_ice
+from bench.corruptions.filters import bilinear, enlarge, smooth, streak
+from bench.corruptions.frost_images import PHOTOGRAPHS, find_frost_images
 from bench.corruptions.plasma import plasma
 from bench.corruptions.spatter import shade
 
@@ -110,7 +110,7 @@ def test_zoomed_is_scipys_zoom_of_the_middle(factor, size):
     start = (size - middle) // 2
     grown = zoom(x[0, 0, start : start + middle, start : start + middle].numpy(), factor, order=1)
     cut = (len(grown) - size) // 2
-    assert np.allclose(zoomed(x, factor)[0, 0], grown[cut : cut + size, cut : cut + size])
+    assert np.allclose(enlarge(x, factor)[0, 0], grown[cut : cut + size, cut : cut + size])
 
 
 @pytest.mark.parametrize("sigma", [0.05, 0.4, 1.0, 6.0])
@@ -123,7 +123,7 @@ def test_smooth_is_scipys_gaussian_filter(sigma):
 def test_glass_moves_pixels_as_the_official_double_loop(reach):
     height, width = 17, 14
     down, right = torch.randint(-reach, reach, (2, 3, height, width))
-    source = displaced(down, right, reach)
+    source = displacement(down, right, reach)
     for image in range(3):
         pixels = np.arange(height * width * 3).reshape(height, width, 3)
         for h in range(height - reach, reach, -1):
@@ -329,11 +329,11 @@ def test_mtlats_four_do_what_they_say():
 def test_frost_takes_the_users_photographs_and_says_so_otherwise(tmp_path):
     from PIL import Image
 
-    assert find_ice(tmp_path, 5).kind == "procedural"
+    assert find_frost_images(tmp_path, 5).kind == "procedural"
     (tmp_path / "frost").mkdir()
     for i, name in enumerate(PHOTOGRAPHS):
         Image.new("RGB", (300, 200), (40 * i, 0, 0)).save(tmp_path / "frost" / name)
-    ice = find_ice(tmp_path, 5)
+    ice = find_frost_images(tmp_path, 5)
     assert (ice.kind, len(ice.pictures)) == ("photographs", 5)
     x = torch.zeros(60, 3, 32, 32, dtype=torch.uint8)
     drawn = corrupted(x, "frost", 5, range(60), tmp_path)[:, 0, 0, 0].unique()
@@ -346,7 +346,7 @@ def test_frost_takes_the_users_photographs_and_says_so_otherwise(tmp_path):
 def test_photographs_that_are_missing_are_named(tmp_path):
     (tmp_path / "frost").mkdir()
     with pytest.raises(BadInput, match=r"frost1\.png.*it must hold frost1\.png, frost2\.png"):
-        find_ice(tmp_path, 5)
+        find_frost_images(tmp_path, 5)
 
 
 def test_a_corruption_of_somebody_else_is_one_line(monkeypatch):

@@ -18,8 +18,8 @@ from torchvision.datasets import CIFAR10
 
 from bench.core.errors import BadInput, UnknownName
 from bench.data.cifar import CLASSES
-from bench.data.dataset import DATASETS, Images, stratified
-from bench.data.imagenet_100 import chosen
+from bench.data.dataset import DATASETS, Images, stratified_order
+from bench.data.imagenet_100 import choose_classes
 from bench.data.loader import epoch_batches, to_float
 from bench.data.lookup import dataset
 
@@ -66,11 +66,11 @@ def test_digits_splits():
     assert set(torch.cat([train.x, test.x]).unique().tolist()) == {round(v * 255 / 16) for v in range(17)}
     assert test.y.bincount().tolist() == [30] * 10
     stored = load_digits()  # which reads the same file, in its order
-    order = stratified(stored.target, even=True)
+    order = stratified_order(stored.target, even=True)
     levels = torch.from_numpy(stored.images[order, None] * (255 / 16)).round()
     assert torch.equal(test.y, torch.from_numpy(stored.target[order[:300]]))
     assert torch.equal(test.x.double(), levels[:300])
-    assert torch.equal(train.x.double(), levels[300:][stratified(stored.target[order[300:]], even=True)])
+    assert torch.equal(train.x.double(), levels[300:][stratified_order(stored.target[order[300:]], even=True)])
     pixels = to_float(train.x)
     assert pixels.mean().item() == pytest.approx(data.mean[0], abs=1e-4)
     assert pixels.std().item() == pytest.approx(data.std[0], abs=1e-4)
@@ -101,11 +101,11 @@ def test_limit_out_of_range(limit):
 
 def test_stratified_prefixes_keep_proportions():
     y = np.repeat([0, 1], [300, 100])
-    order = stratified(y)
+    order = stratified_order(y)
     assert sorted(order) == list(range(400))
     for n in (4, 40, 100):
         assert abs(np.sum(y[order[:n]] == 1) - n / 4) <= 1
-    assert np.sum(y[stratified(y, even=True)[:100]] == 1) == 50
+    assert np.sum(y[stratified_order(y, even=True)[:100]] == 1) == 50
 
 
 def test_fingerprint_sees_pixels_labels_shapes_and_order():
@@ -516,7 +516,7 @@ def write_imagenet(root: Path, classes: int, per_class: int = 20) -> Path:
 
 
 def test_the_list_of_imagenet_100_is_what_was_published():
-    places = [int(name) for name in chosen([f"{i:03}" for i in range(1000)])]
+    places = [int(name) for name in choose_classes([f"{i:03}" for i in range(1000)])]
     assert places == sorted(np.random.RandomState(100).permutation(1000)[:100].tolist())
     assert places[:8] == [19, 24, 40, 43, 44, 46, 48, 51]
 

@@ -17,7 +17,7 @@ from bench.core.errors import BadInput
 from bench.core.threat import Linf
 from bench.data.dataset import DATASETS
 from bench.data.lookup import dataset
-from bench.evaluation.corruption_conditions import damages
+from bench.evaluation.corruption_conditions import corruption_conditions
 
 KNOWN = ["cifar10", "cifar100", "svhn", "fashion-mnist"]
 
@@ -256,17 +256,17 @@ def test_what_a_published_set_lacks_is_named_and_what_is_no_array_refused(tmp_pa
     data, folder = dataset("cifar10", tmp_path), tmp_path / "CIFAR-10-C"
     test = data.load("test", tmp_path)
     folder.mkdir()
-    assert len(list(damages(["snow", "rotation"], (1, 3), data, test, tmp_path))) == 4
+    assert len(list(corruption_conditions(["snow", "rotation"], (1, 3), data, test, tmp_path))) == 4
     assert caplog.messages == [f"{folder} lacks snow at severity 1, 3, which is generated here; its rows say so"]
     np.save(folder / "labels.npy", np.tile(y, 5))
     np.save(folder / "snow.npy", np.array([None] * 50))
     with pytest.raises(BadInput, match=r"snow\.npy holds Python objects, which are not opened"):
-        next(damages(["snow"], (1,), data, test, tmp_path))
+        next(corruption_conditions(["snow"], (1,), data, test, tmp_path))
     np.save(folder / "labels.npy", np.tile(y, 5) / 2)
     with pytest.raises(
         BadInput, match=r"labels\.npy holds labels float64 \(50,\); cifar10 needs whole numbers \(50,\)"
     ):
-        next(damages(["snow"], (1,), data, test, tmp_path))
+        next(corruption_conditions(["snow"], (1,), data, test, tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -291,6 +291,6 @@ def paired(data_dir: Path, name: str, folder: str) -> None:
     data = dataset(name, data_dir)
     few = data.load("test", data_dir, 10)
     ids = range(10)
-    (condition,) = damages(["fog"], [2], data, data.load("test", data_dir), data_dir)
+    (condition,) = corruption_conditions(["fog"], [2], data, data.load("test", data_dir), data_dir)
     assert f'"set": "{folder}"' in condition.params
     assert (condition.images(few.x, ids, 10) - few.x / 255).abs().max() <= 1 / 255 + 1e-6

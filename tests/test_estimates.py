@@ -12,7 +12,7 @@ from bench.core.processes import cores
 from bench.runner import pace
 from bench.runner.cost import training_cost
 from bench.runner.estimates import FEW, by_recipe, cost_of, estimate, is_quick, longest_first, seconds_of
-from bench.runner.experiment import plan_work
+from bench.runner.experiment import plan_experiment
 from bench.runner.job_runner import Runner
 from bench.runner.pace import SIZES, Pace, measure_pace
 from bench.runner.request import Request
@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory) -> Runner:
     request = Request(("Standard", "PGD-AT", "R-MC-LA"), limit_train=60, epochs=2, attacks=("PGD-20",), limit=20)
-    return Runner(plan_work(request, Path(), CPU), tmp_path_factory.mktemp("results"), CPU, "fp32", 128)
+    return Runner(plan_experiment(request, Path(), CPU), tmp_path_factory.mktemp("results"), CPU, "fp32", 128)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def measured(monkeypatch) -> list[str]:
         return Pace(attack=0.001, learning=0.002)
 
     monkeypatch.setattr(pace, "_paces", {})
-    monkeypatch.setattr(pace, "_measured", note)
+    monkeypatch.setattr(pace, "_measure", note)
     return names
 
 
@@ -81,7 +81,7 @@ def test_jobs_that_cost_most_come_first(runner):
 @pytest.mark.parametrize(("attack", "quick"), [(1e-6, True), (0.1, False)])
 def test_work_is_quick_where_it_is_done_in_seconds(runner, measured, monkeypatch, attack, quick):
     costs = [cost_of(runner, t) for t in runner.todo()]
-    monkeypatch.setattr(pace, "_measured", lambda *how: Pace(attack, attack))
+    monkeypatch.setattr(pace, "_measure", lambda *how: Pace(attack, attack))
     assert is_quick([runner], [costs], workers=2) == quick
 
 

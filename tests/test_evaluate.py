@@ -23,13 +23,13 @@ from bench.core.rng import seeded
 from bench.core.threat import L2, Linf
 from bench.data.dataset import DATASETS, Images
 from bench.data.loader import epoch_batches, to_float
-from bench.evaluation.adversarial_set import Album
+from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.evaluator import outcomes
-from bench.evaluation.target import FARTHER, Bf16, Outcome, Target, judge
+from bench.evaluation.target import FARTHER, Bf16, Outcome, Target, is_correct
 from bench.evaluation.transfer import transferred
-from bench.models.bn_folding import attackable
+from bench.models.bn_folding import fast_copy
 from bench.models.build import build
 
 DIGITS = DATASETS["digits"]
@@ -161,7 +161,7 @@ def test_autoattack_with_a_limit_inside_a_block_gives_the_outcomes_of_the_full_r
 def test_autoattack_is_the_package_called_directly(model, images, threat):
     images, condition = images.first(16), Attacked(parse_attack("AutoAttack[block=8]"), threat)
     right = outcomes(model, images, condition, seed=3).right
-    copy = attackable(model, to_float(images.x))
+    copy = fast_copy(model, to_float(images.x))
     assert copy is not model
     wanted = []
     for start in (0, 8):
@@ -171,7 +171,7 @@ def test_autoattack_is_the_package_called_directly(model, images, threat):
                 copy, eps=threat.eps, norm=type(threat).__name__, seed=int(torch.randint(2**31, ()))
             )
             x_adv, _ = direct.run_standard_evaluation(x, y, batch_size=8)
-        wanted.append(judge(model, x, y, 8) & judge(model, x_adv, y, 8))
+        wanted.append(is_correct(model, x, y, 8) & is_correct(model, x_adv, y, 8))
     assert (torch.cat(wanted).numpy() == right).all()
     assert 0 < right.sum() < 16
 
@@ -474,7 +474,7 @@ def unfinished(model, images, tmp_path_factory):
     """The files of an evaluation, and the arguments it had."""
     saved, condition = tmp_path_factory.mktemp("saved") / "partial.json", Attacked(parse_attack("FGSM"), Linf(EPS))
     arguments = {"model": Adds(model, 1.0), "images": images.first(50), "condition": condition, "n": 50}
-    outcomes(**arguments, saved=saved, album=Album())
+    outcomes(**arguments, saved=saved, album=AdversarialSet())
     return saved, arguments
 
 
@@ -490,15 +490,15 @@ def test_finished_blocks_of_another_evaluation_are_refused(model, images, unfini
 def test_images_of_another_evaluation_beside_finished_blocks_are_refused(unfinished, tmp_path):
     saved, arguments = unfinished
     other = tmp_path / "other.json"
-    outcomes(**arguments | {"seed": 1}, saved=other, album=Album())
+    outcomes(**arguments | {"seed": 1}, saved=other, album=AdversarialSet())
     copy(saved, other)  # of seed 0, beside the images of seed 1
     with pytest.raises(BadInput, match=r"other\.npz holds the outcomes of another seed; delete it"):
-        outcomes(**arguments, saved=other, album=Album())
-    Album().write(tmp_path / "other.npz", {})  # as files were that did not say
+        outcomes(**arguments, saved=other, album=AdversarialSet())
+    AdversarialSet().write(tmp_path / "other.npz", {})  # as files were that did not say
     with pytest.raises(BadInput, match=r"other\.npz does not say which model, attack and images it is of"):
-        outcomes(**arguments, saved=other, album=Album())
+        outcomes(**arguments, saved=other, album=AdversarialSet())
     with pytest.raises(BadInput, match=r"a\.npz is the name of the adversarial images beside it"):
-        outcomes(**arguments, saved=tmp_path / "a.npz", album=Album())
+        outcomes(**arguments, saved=tmp_path / "a.npz", album=AdversarialSet())
 
 
 def test_a_model_that_draws_goes_on_from_its_own_file(model, images, tmp_path):
@@ -564,7 +564,7 @@ class Flat(nn.Module):
 )
 def test_autoattack_itself_doubts(model, images, make, doubt):
     with torch.no_grad():
-        right = judge(model, to_float(images.x), images.y, 64)
+        right = is_correct(model, to_float(images.x), images.y, 64)
     images = Images(images.x[right][:8], images.y[right][:8])
     outcome = outcomes(make(model), images, Attacked(parse_attack("AutoAttack[block=8]"), Linf(0.05)))
     assert outcome.verdict.startswith("suspect: ")
@@ -583,7 +583,7 @@ def test_a_start_that_is_no_image_yet_breaks_nothing(model, images, text):
     threat = L2(3.0)  # noise of this size fools the model by itself
     with seeded("noise"):
         x_adv = to_float(images.x) + threat.noise(to_float(images.x))
-    assert judge(model, x_adv, images.y, 64).float().mean() < 0.9
+    assert is_correct(model, x_adv, images.y, 64).float().mean() < 0.9
     outcome = outcomes(model, images, Attacked(parse_attack(text), threat))
     assert outcome.right.mean() < 0.5
 
@@ -655,10 +655,10 @@ def test_a_search_in_bf16_is_judged_in_fp32(model, images, attack):
     assert isinstance(searched[0], Bf16)
     assert searched[0](handed[0][:4]).dtype == torch.float32
     x = to_float(images.x)
-    clean, first = (judge(model, z, images.y, 64) for z in (x, handed[0]))
+    clean, first = (is_correct(model, z, images.y, 64) for z in (x, handed[0]))
     assert not (right & ~(clean & first)).any()
     farther = [Linf(EPS).project(x + share * (z - x), x) for z in handed for share in (1, *FARTHER)]
-    withstood = torch.stack([clean, *(judge(model, z, images.y, 64) for z in farther)]).all(0)
+    withstood = torch.stack([clean, *(is_correct(model, z, images.y, 64) for z in farther)]).all(0)
     assert not (withstood & ~right).any()
     assert all(later is model for later in searched[1:])
 
@@ -688,7 +688,7 @@ def test_what_only_bf16_gets_wrong_is_attacked_again_in_fp32():
 
 def test_the_copy_has_no_batch_norms_and_the_same_logits(model, images):
     x = to_float(images.x[:64])
-    copy = attackable(model, x)
+    copy = fast_copy(model, x)
     assert copy is not model
     assert any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
     assert not any(isinstance(module, nn.BatchNorm2d) for module in copy.modules())
@@ -723,7 +723,7 @@ def test_the_original_is_attacked_where_no_copy_is_as_good(exact, caplog, make, 
     model, images = exact
     odd = make(model)
     with caplog.at_level(logging.INFO, "bench"):
-        assert attackable(odd, images.x[:64]) is odd
+        assert fast_copy(odd, images.x[:64]) is odd
     assert word in caplog.text
     assert (outcomes(odd, images, PGD).right == outcomes(model, images, PGD).right).all()
 
@@ -732,7 +732,7 @@ def test_a_model_that_cannot_be_traced_is_attacked_as_a_copy(exact, caplog):
     model, images = exact
     odd = Branching(model)
     with caplog.at_level(logging.INFO, "bench"):
-        copy = attackable(odd, images.x[:64])
+        copy = fast_copy(odd, images.x[:64])
     assert isinstance(copy, Branching)
     assert copy is not odd
     assert "cannot be traced" in caplog.text

@@ -18,36 +18,36 @@ from bench.core.threat import L2, Linf
 from bench.data.dataset import Images
 from bench.evaluation.diagnostics import gradient
 from bench.evaluation.exhibits.batchnorm import STATISTICS, outputs
-from bench.evaluation.exhibits.exhibit import EXHIBITS, Specimen
+from bench.evaluation.exhibits.exhibit import EXHIBITS, ExhibitInput
 from bench.evaluation.exhibits.loss_slices import GRID
-from bench.evaluation.row import Model
+from bench.evaluation.row import ModelRef
 from bench.report.exhibits import page as exhibit_files
 from bench.report.exhibits.table import (
     cosine,
     cosines,
     curves,
     ends,
-    exhibited,
+    find_exhibits,
     gradients,
     maps,
     masking,
     overfitting,
-    read,
+    read_exhibit,
 )
 from bench.report.files import replace_files
 from bench.report.studies.study import STUDIES
 from bench.report.training_logs import training
-from bench.runner.exhibits import Gallery
+from bench.runner.exhibits import ExhibitWriter
 from bench.training.job import Job
 from bench.training.recipe import RECIPES
-from bench.training.run_folder import forget
+from bench.training.run_folder import clear
 
 Y = torch.tensor([3, 0, 9, 3, 7])
 EPS = 8 / 255
 
 
-def specimen(model: nn.Module, start: nn.Module | None = None, y: torch.Tensor = Y) -> Specimen:
-    return Specimen(model.eval(), start.eval() if start else None, Images(images(), y), Linf(EPS))
+def specimen(model: nn.Module, start: nn.Module | None = None, y: torch.Tensor = Y) -> ExhibitInput:
+    return ExhibitInput(model.eval(), start.eval() if start else None, Images(images(), y), Linf(EPS))
 
 
 def table(name: str, *arguments, **settings) -> pd.DataFrame:
@@ -123,7 +123,7 @@ def test_wide_and_large_maps_are_cut_to_what_a_small_file_holds():
     large = nn.Sequential(nn.Upsample(256), nn.BatchNorm2d(3), nn.Flatten()).eval()
     x = Images(images().float(), Y)
     for model, channels in ((wide, 64), (large, 1)):
-        found = pd.DataFrame(dict(EXHIBITS["features"].measure(Specimen(model, model, x, Linf(EPS)))))
+        found = pd.DataFrame(dict(EXHIBITS["features"].measure(ExhibitInput(model, model, x, Linf(EPS)))))
         assert len(found) == 2 * channels
         assert len(found.to_csv()) < 1e6
 
@@ -144,7 +144,7 @@ def linear(steep: float = 1.0) -> nn.Module:
 def test_the_loss_of_a_linear_model_rises_along_the_attack_as_far_as_it_can(threat):
     x, y = (0.2 + 0.6 * images()), torch.zeros(5, dtype=torch.long)
     model = linear().eval()
-    found = pd.DataFrame(dict(EXHIBITS["loss"].measure(Specimen(model, None, Images(x, y), threat))))
+    found = pd.DataFrame(dict(EXHIBITS["loss"].measure(ExhibitInput(model, None, Images(x, y), threat))))
     along = found[found["direction"] == "attack"].set_index("step")
     assert along.index.tolist() == pytest.approx(GRID.tolist())
     radius = 0.05 if isinstance(threat, Linf) else 0.5 / 192**0.5
@@ -177,12 +177,12 @@ def test_where_gradients_are_gone_the_loss_does_not_rise_along_the_attack():
 
 
 @pytest.fixture
-def model() -> Model:
+def model() -> ModelRef:
     job = Job("Standard", RECIPES["Standard"], "digits", "", "cnn", Plan(1), "quick")
-    return Model(job, "last", "main")
+    return ModelRef(job, "last", "main")
 
 
-def fill(gallery: Gallery, folder: Path, model: Model, *nets: nn.Module | None) -> list[str]:
+def fill(gallery: ExhibitWriter, folder: Path, model: ModelRef, *nets: nn.Module | None) -> list[str]:
     """What it says of what it makes."""
     events: list[str] = []
     gallery.fill(folder, model, *nets, lambda event: events.append(f"{event.title}: {event.word}"))
@@ -190,14 +190,16 @@ def fill(gallery: Gallery, folder: Path, model: Model, *nets: nn.Module | None) 
 
 
 def test_an_exhibit_is_made_once_and_anew_for_other_weights_images_or_damage(tmp_path, model):
-    gallery = Gallery(("gradient",), Images(images(), Y), Linf(EPS))
+    gallery = ExhibitWriter(("gradient",), Images(images(), Y), Linf(EPS))
     assert fill(gallery, tmp_path, model, net().eval(), None) == [
         "Standard s0 last exhibit gradient: exhibits/gradient.csv"
     ]
     path = tmp_path / "exhibits/gradient.csv"
     assert pd.read_csv(path).columns[:2].tolist() == ["n", "made_of"]
     assert not fill(gallery, tmp_path, model, net().eval(), None)
-    assert fill(Gallery(("gradient",), Images(images(), (Y + 1) % K), Linf(EPS)), tmp_path, model, net().eval(), None)
+    assert fill(
+        ExhibitWriter(("gradient",), Images(images(), (Y + 1) % K), Linf(EPS)), tmp_path, model, net().eval(), None
+    )
     assert fill(gallery, tmp_path, model, changed(net()).eval(), None)
     path.write_bytes(b"\xff\x00")
     assert fill(gallery, tmp_path, model, changed(net()).eval(), None)
@@ -205,15 +207,15 @@ def test_an_exhibit_is_made_once_and_anew_for_other_weights_images_or_damage(tmp
 
 
 def test_views_and_epochs_have_files_of_their_own(tmp_path, model):
-    gallery = Gallery(("gradient",), Images(images(), Y), Linf(EPS))
+    gallery = ExhibitWriter(("gradient",), Images(images(), Y), Linf(EPS))
     for epoch, view in (("last", "p0.8"), ("best", "main"), ("best", "p0.8")):
-        fill(gallery, tmp_path, Model(model.subject, epoch, view), net().eval(), None)
+        fill(gallery, tmp_path, ModelRef(model.subject, epoch, view), net().eval(), None)
     names = {path.name for path in (tmp_path / "exhibits").iterdir()}
     assert names == {"gradient.p0.8.csv", "gradient.best.csv", "gradient.p0.8.best.csv"}
 
 
 def test_what_compares_two_models_needs_two_and_follows_both(tmp_path, model):
-    gallery = Gallery(("batchnorm", "features"), Images(images(), Y), Linf(EPS))
+    gallery = ExhibitWriter(("batchnorm", "features"), Images(images(), Y), Linf(EPS))
     (said,) = fill(gallery, tmp_path, model, net().eval(), None)
     assert "no batchnorm and no features, as it was not trained on another model" in said
     assert not (tmp_path / "exhibits").exists()
@@ -224,7 +226,7 @@ def test_what_compares_two_models_needs_two_and_follows_both(tmp_path, model):
 
 def test_a_model_that_cannot_be_shown_is_a_failure_in_one_line(tmp_path, model):
     plain = nn.Sequential(nn.Flatten(), nn.Linear(192, K)).double().eval()
-    (said,) = fill(Gallery(("features",), Images(images(), Y), Linf(EPS)), tmp_path, model, plain, plain)
+    (said,) = fill(ExhibitWriter(("features",), Images(images(), Y), Linf(EPS)), tmp_path, model, plain, plain)
     assert said.endswith("failed: the model has no BatchNorm2d layer")
 
 
@@ -258,7 +260,7 @@ def test_a_run_makes_exhibits_and_a_page_of_them(bench, tmp_path):
     assert {path.name for path in (tmp_path / "joined").rglob("exhibits/*.csv")} == {
         path.name for path in (tmp_path / "results").rglob("exhibits/*.csv")
     }
-    forget(folder)
+    clear(folder)
     assert [path.name for path in folder.iterdir()] == [".lock"]
 
 
@@ -314,9 +316,9 @@ def test_only_last_epochs_are_shown_and_of_several_seeds_the_first(tmp_path, mod
         folder = tmp_path / f"digits/cnn/A/s{seed}-aaaa"
         write_json(folder / "job.json", {"budget": "quick"})
         for epoch in ("last", "best"):
-            gallery = Gallery(("gradient",), Images(images(), (Y + seed) % K), Linf(EPS))
-            fill(gallery, folder, Model(model.subject, epoch, "main"), net().eval(), None)
-    assert exhibited(tmp_path)["seed"].tolist() == [0, 1]
+            gallery = ExhibitWriter(("gradient",), Images(images(), (Y + seed) % K), Linf(EPS))
+            fill(gallery, folder, ModelRef(model.subject, epoch, "main"), net().eval(), None)
+    assert find_exhibits(tmp_path)["seed"].tolist() == [0, 1]
     right = int((net().eval()(images()).argmax(1) == Y).sum())
     page = page_of(tmp_path)
     assert f"| A | right | {right} |" in page
@@ -360,10 +362,10 @@ def test_a_damaged_exhibit_is_one_line(tmp_path, kind, text, old, new):
     path = tmp_path / f"{kind}.csv"
     path.write_text(text.replace(old, new) if old else text)
     if not old and kind in ("loss", "gradient"):
-        assert len(read(path, kind)) == len(text.splitlines()) - 1
+        assert len(read_exhibit(path, kind)) == len(text.splitlines()) - 1
         return
     with pytest.raises(BadInput, match=rf"{kind}\.csv is no {kind} exhibit \(.*\); delete it and run again") as raised:
-        read(path, kind)
+        read_exhibit(path, kind)
     assert str(raised.value).isprintable()
 
 

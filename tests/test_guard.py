@@ -28,7 +28,7 @@ from bench.core.processes import work_through
 from bench.data.loader import to_float
 from bench.evaluation.conditions.probe import Probed
 from bench.evaluation.external.access import Access
-from bench.evaluation.external.model_checks import doubts
+from bench.evaluation.external.model_checks import model_warnings
 from bench.evaluation.external.python_file import settle_lazy_layers
 from bench.models.checkpoint import fingerprint, save_progress
 
@@ -230,7 +230,7 @@ WRITES = {
 def test_an_attack_that_writes_to_the_model_fails_and_later_cells_are_right(digits, plugin, write, copied, monkeypatch):
     model = Pooled().eval()
     if not copied:
-        monkeypatch.setattr("bench.evaluation.target.attackable", lambda model, x: model)
+        monkeypatch.setattr("bench.evaluation.target.fast_copy", lambda model, x: model)
     before, condition = fingerprint(model), Attacked(parse_attack("PGD-3"), Linf(0.1))
     right = outcomes(model, digits, condition, n=24).right
 
@@ -440,7 +440,7 @@ KINDS = {
 def test_every_kind_of_model_has_the_number_of_its_weights(digits, kind):
     attacked, data = Attacked(parse_attack("PGD-3"), Linf(0.1)), dataset("digits", Path())
     model = KINDS[kind]()
-    assert not [doubt for doubt in doubts(model, data, digits, True) if "dies" in doubt]
+    assert not [doubt for doubt in model_warnings(model, data, digits, True) if "dies" in doubt]
     for condition in (Clean(), attacked):
         expected = outcomes(linear(), digits, condition, n=32).right
         assert (outcomes(model, digits, condition, n=32).right == expected).mean() > 0.9
@@ -450,11 +450,11 @@ def test_every_kind_of_model_has_the_number_of_its_weights(digits, kind):
 @pytest.mark.filterwarnings("ignore:.*deprecated")
 def test_a_quantised_model_is_judged_where_no_gradient_is_asked_for(digits):
     data, model = dataset("digits", Path()), quantised()
-    doubts(model, data, digits, attacked=False)
+    model_warnings(model, data, digits, attacked=False)
     assert outcomes(model, digits, Clean(), n=32).done == 32
     assert fingerprint(model) == fingerprint(quantised()) != fingerprint(quantised_otherwise())
     with pytest.raises(BadInput, match=r"no gradient to the image, .* or judge with --attacks none"):
-        doubts(model, data, digits, attacked=True)
+        model_warnings(model, data, digits, attacked=True)
 
 
 def quantised_otherwise() -> nn.Module:
@@ -472,7 +472,7 @@ def test_lazy_layers_have_weights_once_they_have_seen_images(digits):
 
 def test_a_model_of_half_precision_is_told_what_to_do(digits):
     with pytest.raises(BadInput, match=r"same dtype.*; its weights have another number format .* \.float\(\) on it"):
-        doubts(linear().half(), dataset("digits", Path()), digits, attacked=True)
+        model_warnings(linear().half(), dataset("digits", Path()), digits, attacked=True)
 
 
 # workers

@@ -9,7 +9,7 @@ import torch
 import methods  # noqa: F401
 from bench.data.dataset import DATASETS
 from bench.runner.budgets import CYCLE, budget_of
-from bench.runner.experiment import plan_work
+from bench.runner.experiment import plan_experiment
 from bench.runner.request import Request
 from bench.training.precision import choose_precision
 
@@ -56,7 +56,7 @@ def test_digits_keep_their_net_and_train_as_long_as_at_the_standard_budget():
 
 def test_it_takes_all_images_says_what_is_held_out_and_judges_the_last_epoch_on_a_thousand(cifar):
     request = Request(methods=("Standard", "PGD-AT", "R-MC-LA"), dataset="cifar10", budget="laptop")
-    work = plan_work(request, cifar, CPU)
+    work = plan_experiment(request, cifar, CPU)
     assert (len(work.train) + len(work.holdout), work.n, work.epochs) == (TRAIN, 1000, ("last",))
     precision = choose_precision("auto", CPU)
     assert {(job.plan, job.model, job.precision) for job in work.jobs} == {(CYCLE.plan, CYCLE.model, precision)}
@@ -66,6 +66,6 @@ def test_it_takes_all_images_says_what_is_held_out_and_judges_the_last_epoch_on_
 
 def test_what_is_asked_for_comes_before_the_budget(cifar):
     asked = {"model": "resnet8-s32", "precision": "fp32", "epochs": 3, "limit": 7, "settings": ("plan.lr=0.1",)}
-    work = plan_work(Request(("Standard",), "cifar10", budget="laptop", **asked), cifar, CPU)
+    work = plan_experiment(Request(("Standard",), "cifar10", budget="laptop", **asked), cifar, CPU)
     (job,) = work.jobs
     assert (job.model, job.precision, job.plan.epochs, job.plan.lr, work.n) == ("resnet8-s32", "fp32", 3, 0.1, 7)

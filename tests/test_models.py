@@ -16,7 +16,7 @@ from bench.commands.speed.race import flops
 from bench.core.errors import BadInput, UnknownName
 from bench.data.dataset import DATASETS
 from bench.data.loader import epoch_batches, to_float
-from bench.models.bn_folding import Twin
+from bench.models.bn_folding import FoldedModel
 from bench.models.build import MODELS, build, parts, smallest_side
 from bench.models.madry_wrn import madry_wrn
 from bench.models.normalise import NORMALISERS
@@ -139,7 +139,7 @@ def test_logits_survive_folding(name, rng):
         if isinstance(module, nn.BatchNorm2d):  # as if trained
             module.running_mean.normal_(0, 0.1, generator=rng)
             module.running_var.uniform_(0.5, 1.5, generator=rng)
-    twin = Twin(model)
+    twin = FoldedModel(model)
     assert len(twin.pairs) == FACTS[name][3]
     x = torch.rand(1, 3, 32, 32, generator=rng)
     with torch.no_grad():
@@ -263,7 +263,7 @@ def test_flat_images_meet_the_floor():
     [
         ("resnet81", "no model named 'resnet81'; did you mean resnet8"),
         ("resnet8.meanst", "no normaliser named 'meanst'; did you mean meanstd"),
-        ("vgg", "known: cnn, resnet8"),
+        ("vgg", "known: cnn, densenet121"),
     ],
 )
 def test_unknown_names(wrong, message):

@@ -20,21 +20,21 @@ from bench.commands.model_info import KEYS, Measured, model_info
 from bench.data.dataset import Images
 from bench.data.loader import to_float
 from bench.evaluation.conditions.clean import Clean
-from bench.evaluation.corruption_conditions import damages
-from bench.evaluation.external.access import ONLY_WEIGHTS, Access, confined
-from bench.evaluation.external.external_model import Visitor
+from bench.evaluation.corruption_conditions import corruption_conditions
+from bench.evaluation.external.access import ONLY_WEIGHTS, Access, restricted
+from bench.evaluation.external.external_model import ExternalModel
 from bench.evaluation.external.load import identity, load
-from bench.evaluation.external.model_checks import doubts
+from bench.evaluation.external.model_checks import model_warnings
 from bench.evaluation.external.spec import parse_spec
 from bench.evaluation.identity import COMPUTES, is_same_model, logits_digest, trained_identity
-from bench.evaluation.row import Model
+from bench.evaluation.row import ModelRef
 from bench.models.build import build
 from bench.models.checkpoint import fingerprint
 from bench.models.normalise import Normalise
-from bench.report.audit.thresholds import SIGNS
+from bench.report.audit.thresholds import INDICATORS
 from bench.results.store import load as load_rows
 from bench.results.store import read_job, read_rows, run_folders
-from bench.runner.cells import Exam
+from bench.runner.cells import CellEvaluator
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 (MEANS,) = re.findall(r"```python\n(from pathlib import Path\nfrom torch.*?)```", README, re.DOTALL)
@@ -119,7 +119,7 @@ def test_the_readme_s_model_is_judged_once_and_again_when_its_code_changes(bench
 def test_a_model_that_breaks_the_contract_is_told_what_to_do(tmp_path, body):
     net = load_model(f"{tmp_path / write(tmp_path, wrapped(body))}:Wrapped", DIGITS)
     try:
-        said = "; ".join(doubts(net, DIGITS, TEST, attacked=True))
+        said = "; ".join(model_warnings(net, DIGITS, TEST, attacked=True))
     except BadInput as error:
         said = str(error)
     assert re.search(BROKEN[body], re.sub(r"[][()]", "", said))
@@ -127,13 +127,15 @@ def test_a_model_that_breaks_the_contract_is_told_what_to_do(tmp_path, body):
 
 def test_train_mode_that_eval_does_not_reach_is_noticed(tmp_path):
     net = load_model(f"{tmp_path / write(tmp_path, wrapped('return self.net(x)'))}:Stuck", DIGITS)
-    assert doubts(net, DIGITS, TEST, attacked=True) == [
+    assert model_warnings(net, DIGITS, TEST, attacked=True) == [
         "train mode outlives eval() in Stuck, Sequential, Flatten, Linear; let train() and eval() reach every layer"
     ]
 
 
 def test_a_model_in_order_raises_no_doubt(tmp_path):
-    assert doubts(load_model(f"{tmp_path / write(tmp_path)}:nearest", DIGITS), DIGITS, TEST, attacked=True) == []
+    assert (
+        model_warnings(load_model(f"{tmp_path / write(tmp_path)}:nearest", DIGITS), DIGITS, TEST, attacked=True) == []
+    )
 
 
 def test_a_doubt_stops_the_command_before_anything_is_written(bench, tmp_path):
@@ -160,7 +162,7 @@ def test_an_audit_probes_a_model_from_outside_too(bench, tmp_path, monkeypatch):
     code, _, err = bench("eval", "--model", model, "--attacks", "PGD-2", "--limit", "20", "--audit")
     assert code == 0, err
     rows = load_rows(tmp_path / "results")
-    assert sorted(rows.loc[rows["metric"] == "share", "name"]) == sorted(SIGNS)
+    assert sorted(rows.loc[rows["metric"] == "share", "name"]) == sorted(INDICATORS)
 
 
 SPECS = {
@@ -189,7 +191,7 @@ SPECS = {
 
 @pytest.mark.parametrize("spec", SPECS)
 def test_a_model_that_cannot_be_had_is_one_line(bench, tmp_path, monkeypatch, spec):
-    monkeypatch.setattr("bench.evaluation.external.zoo._installed", lambda package: package == "torchvision")
+    monkeypatch.setattr("bench.evaluation.external.zoo._is_installed", lambda package: package == "torchvision")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     write(tmp_path, MEANS + "\nKMEANS = 1\nnumber = lambda: 1\nfailing = lambda: 1 / 0\n")
     write(tmp_path, "def net(:", "wrong.py")
@@ -285,8 +287,8 @@ def test_logits_that_change_from_call_to_call_are_left_out_of_an_identity(tmp_pa
 
 def test_what_a_model_was_measured_at_before_is_shown_again_when_it_is_again_what_it_was(tmp_path):
     """In one folder, as of a run whose plug-in reads its settings from somewhere: each state is measured once."""
-    which = Model(Visitor("net", "digits", "identity"), "last", "main")
-    exam = Exam(TEST, 40, (Clean(),), torch.device("cpu"), "fp32", 40)
+    which = ModelRef(ExternalModel("net", "digits", "identity"), "last", "main")
+    exam = CellEvaluator(TEST, 40, (Clean(),), torch.device("cpu"), "fp32", 40)
     net, values = load_model(f"{tmp_path / write(tmp_path)}:nearest", DIGITS), []
     for identity_now, sign in (("one", 1), ("other", -1), ("one", 1), ("one", 1)):
         missing = exam.missing(tmp_path, which, identity_now)
@@ -445,12 +447,12 @@ def test_nothing_is_fetched_or_unpickled_unless_it_is_allowed(tmp_path, monkeypa
     lookup = socket.getaddrinfo
     with (
         pytest.raises(BadInput, match=r"x has files that are not on this machine \(at example\.org\); give --download"),
-        confined("x", Access(tmp_path)),
+        restricted("x", Access(tmp_path)),
     ):
         socket.create_connection(("example.org", 443))
-    with pytest.raises(BadInput, match="x: its weights hold more than tensors"), confined("x", Access(tmp_path)):
+    with pytest.raises(BadInput, match="x: its weights hold more than tensors"), restricted("x", Access(tmp_path)):
         torch.load(tmp_path / "net.pt", weights_only=False)
-    with confined("x", Access(tmp_path, download=True, unsafe_pickle=True)):
+    with restricted("x", Access(tmp_path, download=True, unsafe_pickle=True)):
         assert socket.getaddrinfo is lookup
         torch.load(tmp_path / "net.pt", weights_only=False)
     assert socket.getaddrinfo is lookup
@@ -534,7 +536,7 @@ def test_benchmark_is_called_as_robustbench_s_and_agrees_with_eval(bench, tmp_pa
 
 @pytest.mark.parametrize("name", ["../../evil.s0", "..", ".hidden", "a/b", "a\\b", "two\nlines", "long" * 100])
 def test_a_model_from_outside_has_a_folder_of_its_own_whatever_its_name(name):
-    run = Path(Visitor(name, "digits", "identity").run)
+    run = Path(ExternalModel(name, "digits", "identity").run)
     assert (run.parts[:2], len(run.parts)) == (("digits", "external"), 3)
     assert run.name.isprintable()
     assert len(run.name) <= 160
@@ -587,7 +589,7 @@ def test_benchmark_averages_over_corruptions(tmp_path, monkeypatch):
         net, 40, "digits", "corruptions", to_disk=True, model_name="Mine", data_dir=tmp_path, batch_size=40
     )
     test = TEST.first(40)
-    parts = list(damages(("gaussian_noise", "contrast"), (1, 5), DIGITS, TEST, tmp_path))
+    parts = list(corruption_conditions(("gaussian_noise", "contrast"), (1, 5), DIGITS, TEST, tmp_path))
     right = [(net(c.images(to_float(test.x), range(40), 40)).argmax(1) == test.y).float().mean() for c in parts]
     assert corrupted == pytest.approx(float(sum(right)) / 4)
     assert corrupted < clean

@@ -22,13 +22,13 @@ from bench.report.studies.ledger import entries
 from bench.report.studies.orderings import orders
 from bench.report.studies.page import files, page
 from bench.report.studies.papers.plans import STANDARD, plan_of_paper
-from bench.report.studies.printed_figure import Shown
+from bench.report.studies.printed_figure import FigureData
 from bench.report.studies.scales import OTHER_RADIUS, scales
 from bench.report.studies.study import STUDIES
-from bench.report.studies.table_text import drawn
+from bench.report.studies.table_text import layout
 from bench.results.store import load
 from bench.runner.request import Request, deviations
-from bench.runner.run import Manner
+from bench.runner.run import RunOptions
 
 CIFAR = {"dataset": "cifar10", "model": "resnet8"}
 PAPER = "paper, {} epochs, {} training images, watched on 1000 test images"
@@ -122,7 +122,7 @@ def test_a_figure_at_the_papers_scale_is_of_its_own_models(tmp_path):
         budget = PAPER.replace("epochs", "steps").format(80000, 73257 if dataset == "svhn" else 50000)
         measure(tmp_path, "", "1110", recipe="AVmixup", dataset=dataset, model=model, budget=budget)
     ((scale, rows),) = scales(load(tmp_path))
-    shown = Shown(scale, rows, tmp_path).of(item_of("avmixup", "Figure 2"), "cifar10")
+    shown = FigureData(scale, rows, tmp_path).of(item_of("avmixup", "Figure 2"), "cifar10")
     assert shown.runs("AVmixup") == ["cifar10/wrn-34-10.per_image_std/AVmixup/s0-aaaa"]
 
 
@@ -180,10 +180,10 @@ def test_imagenet_is_trained_at_the_radius_of_the_paper_and_not_at_its_own(tmp_p
     radii = {name: dataset(name, tmp_path).threat.eps for name in ("cifar10", "cifar100", "imagenet", "imagenet-100")}
     assert {name for name, eps in radii.items() if eps != 8 / 255} == set(OTHER_RADIUS)
     (part,) = item_of("robmask", "Table 4").parts
-    request = replication.asked(part, Request(budget="paper"), manner(tmp_path))
+    request = replication.request_of(part, Request(budget="paper"), manner(tmp_path))
     assert (request.dataset, request.train_eps) == ("imagenet", 8 / 255)
     (part,) = item_of("robmask", "Table 7").parts
-    assert replication.asked(part, Request(budget="paper"), manner(tmp_path)).train_eps is None
+    assert replication.request_of(part, Request(budget="paper"), manner(tmp_path)).train_eps is None
     whose = {"recipe": "RobMask", "dataset": "imagenet", "model": "resnet18-imagenet"}
     budget = PAPER.format(105, 1_281_167)
     trained(tmp_path, {budget: "1000", f"{budget}, {deviations(request, recipes=True)[0]}": "1110"}, **whose)
@@ -249,7 +249,7 @@ def test_autoattack_stands_beside_scores_as_a_score(tmp_path):
     ledger = ledgers(tmp_path, "mtlat", "Table 2(c)")[0]
     (entry,) = [e for e in ledger if e.ours.known]
     assert (entry.ours.value, entry.autoattack.value) == pytest.approx((2 / 3, 1 / 3))
-    assert drawn(ledger).cells["AutoAttack"].iloc[-1].startswith("0.33 ")
+    assert layout(ledger).cells["AutoAttack"].iloc[-1].startswith("0.33 ")
 
 
 # beside and between
@@ -294,7 +294,7 @@ def test_claims_of_diagnostics_alone_are_no_section(tmp_path):
 
 
 def manner(data_dir):
-    return Manner(data_dir, Path("results"), Path("reports"), "cpu", 16)
+    return RunOptions(data_dir, Path("results"), Path("reports"), "cpu", 16)
 
 
 def test_corruptions_that_digits_are_too_small_or_too_grey_for_are_left_out_with_a_word(tmp_path, caplog):

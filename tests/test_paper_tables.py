@@ -25,13 +25,13 @@ from bench.report.studies.folders import finder_of
 from bench.report.studies.ledger import NOT_AUTOATTACK, NOT_RUN, REPRODUCED, SMALLER, entries
 from bench.report.studies.orderings import orders
 from bench.report.studies.page import files
-from bench.report.studies.printed.numbers import printed
-from bench.report.studies.printed_figure import Shown, _panel
+from bench.report.studies.printed.numbers import printed_numbers
+from bench.report.studies.printed_figure import FigureData, _panel
 from bench.report.studies.printed_table import Table
-from bench.report.studies.scales import EPS, Scale, length, scales, spelled
-from bench.report.studies.setup import Where
+from bench.report.studies.scales import EPS, Scale, resolve_step, scale_radius, scales
+from bench.report.studies.setup import TrainingSetup
 from bench.report.studies.study import STUDIES
-from bench.report.studies.table_text import drawn, latex, markdown
+from bench.report.studies.table_text import latex, layout, markdown
 from bench.results.store import load
 
 PAPERS = [name for name, study in STUDIES.items() if study.paper]
@@ -50,12 +50,12 @@ PGD = {"params": json.dumps({"last": True, "start": "random", "step": "0.25eps",
 
 @pytest.mark.parametrize("name", PAPERS)
 def test_every_printed_table_is_an_item(name):
-    assert {item.name for item in STUDIES[name].items} >= set(printed(name)["table"])
+    assert {item.name for item in STUDIES[name].items} >= set(printed_numbers(name)["table"])
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_a_table_has_every_printed_number_once(table):
-    rows = printed(table.paper)
+    rows = printed_numbers(table.paper)
     rows = rows[rows["table"] == table.name]
     quoted = [table.quotes.get(line) is not None for line in zip(rows["method"], rows["variant"], strict=True)]
     extra = (rows["attack"].isin(list(table.second)) & ~np.array(quoted)).sum()
@@ -75,7 +75,7 @@ def test_every_name_in_a_table_is_registered(table):
         assert net in MODELS
         assert not tag or tag in NORMALISERS
         if number.reading.attack:
-            parse_attack(spelled(number.reading.attack, number.reading.eps, ""))
+            parse_attack(resolve_step(number.reading.attack, number.reading.eps, ""))
         assert not number.reading.corruption or number.reading.corruption in CORRUPTIONS
 
 
@@ -84,7 +84,7 @@ def test_every_part_can_be_asked_for(name):
     for part in STUDIES[name].parts:
         assert set(part.methods) <= set(RECIPES)
         for attack in part.attacks:
-            parse_attack(spelled(attack, None if part.sweep else part.eps, "digits"))
+            parse_attack(resolve_step(attack, None if part.sweep else part.eps, "digits"))
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -106,23 +106,23 @@ def test_the_parts_of_a_table_ask_for_all_its_numbers(table):
 def test_radii_are_those_of_the_data_sets():
     for name in DATASETS:
         if type(dataset(name, None).threat).__name__ == "Linf" and name in ("digits", "cifar10", "cifar100", "svhn"):
-            assert length(8.0, name) == dataset(name, None).threat.eps
+            assert scale_radius(8.0, name) == dataset(name, None).threat.eps
 
 
 def test_a_step_is_written_for_its_radius():
-    assert spelled("PGD-20.last[step=2px,start=random]", 8.0, "digits") == "PGD-20.last[step=0.25eps,start=random]"
-    assert spelled("PGD-10[step=2px]", None, "cifar10") == f"PGD-10[step={2 / 255!r}]"
-    assert spelled("PGD-10[step=2px]", None, "digits") == f"PGD-10[step={0.25 * EPS['digits']!r}]"
-    assert spelled("PGD-100.last[step=0.2eps]", 4.0, "digits") == "PGD-100.last[step=0.2eps]"
+    assert resolve_step("PGD-20.last[step=2px,start=random]", 8.0, "digits") == "PGD-20.last[step=0.25eps,start=random]"
+    assert resolve_step("PGD-10[step=2px]", None, "cifar10") == f"PGD-10[step={2 / 255!r}]"
+    assert resolve_step("PGD-10[step=2px]", None, "digits") == f"PGD-10[step={0.25 * EPS['digits']!r}]"
+    assert resolve_step("PGD-100.last[step=0.2eps]", 4.0, "digits") == "PGD-100.last[step=0.2eps]"
 
 
 def test_smaller_models_stand_in_for_the_first_network_of_the_main_data_set_or_of_their_own():
     study = STUDIES["avmixup"]
     first, fourth = (next(item for item in study.items if item.name == name) for name in ("Table 1", "Table 4"))
     assert study.home == "cifar10"
-    assert first.stood_for("digits", study.home) == Where("cifar10", "wrn-34-10.per_image_std", paper="avmixup")
+    assert first.stood_for("digits", study.home) == TrainingSetup("cifar10", "wrn-34-10.per_image_std", paper="avmixup")
     assert fourth.stood_for("digits", study.home) is None
-    assert fourth.stood_for("svhn", study.home) == Where("svhn", "wrn-16-8.per_image_std", paper="avmixup")
+    assert fourth.stood_for("svhn", study.home) == TrainingSetup("svhn", "wrn-16-8.per_image_std", paper="avmixup")
     assert fourth.at("quick", "digits", study.home) == ()
     assert all(part.where is None for part in first.at("quick", "digits", study.home))
     assert first.at("paper", "digits", study.home) == first.parts
@@ -217,7 +217,7 @@ def test_a_failure_is_neither_a_number_nor_a_dash(tmp_path):
     measure(tmp_path, "FGSM.last", None, recipe="M2AT", **CIFAR, status="failed: no gradient")
     entry = found(tmp_path)["M2AT", "FGSM"]
     assert entry.status == "failed: no gradient"
-    assert "failed (83.35)" in markdown(drawn([*found(tmp_path).values()]))
+    assert "failed (83.35)" in markdown(layout([*found(tmp_path).values()]))
 
 
 def test_transfer_is_read_from_the_model_of_the_same_seed(tmp_path):
@@ -321,7 +321,7 @@ def test_scores_have_the_signs_that_are_printed_and_ours(tmp_path):
     assert {r: ledger[r, "fog"].mark for r in ("Standard", "Mixup", "TLAT")} == {
         "Standard": "", "Mixup": "+", "TLAT": "-"
     }  # fmt: skip
-    table = markdown(drawn([*ledger.values()]))
+    table = markdown(layout([*ledger.values()]))
     assert re.search(r"0\.20- ± 0\.\d\d \(0\.15-\)", table)
     assert ledger["TLAT", "Clean"].number.mark == ""
 
@@ -390,7 +390,7 @@ def test_a_table_of_latex_has_every_cell_and_nothing_that_latex_would_read(tmp_p
     assert not re.search(r"(?<!\\)[%#_]", made[name].replace("@{}", ""))
     wide = next(item for item in STUDIES["mtlat"].items if item.name == "Table 1(a)").content
     ledger = list(entries(wide, finder_of(*next(scales(load(tmp_path))), tmp_path), None))
-    assert latex(drawn(ledger), "c", "l").count(r"\toprule") > 1  # sixteen columns
+    assert latex(layout(ledger), "c", "l").count(r"\toprule") > 1  # sixteen columns
 
 
 def test_rows_of_two_budgets_are_two_sections(tmp_path):
@@ -434,7 +434,7 @@ def test_bad_input_is_one_line(options, message, tmp_path):
 
 def shown(tmp_path):
     ((scale, rows),) = scales(load(tmp_path))
-    return Shown(scale, rows, tmp_path)
+    return FigureData(scale, rows, tmp_path)
 
 
 def test_a_panel_says_its_steps_as_people_do():

@@ -5,19 +5,19 @@ from small import net
 
 import methods  # noqa: F401
 from bench import RECIPES
-from bench.report.studies.printed.numbers import PAPERS, printed
+from bench.report.studies.printed.numbers import PAPERS, printed_numbers
 
 ROWS = {"bat": 277, "avmixup": 155, "mtlat": 230, "robmask": 232, "m2at": 103, "external": 84}
 
 
 def test_every_row_is_there():
-    assert {source: len(printed(source)) for source in ROWS} == ROWS
-    assert len(printed()) == sum(ROWS.values())
+    assert {source: len(printed_numbers(source)) for source in ROWS} == ROWS
+    assert len(printed_numbers()) == sum(ROWS.values())
     assert {*PAPERS, "external"} == set(ROWS)
 
 
 def test_a_value_is_a_number_or_says_why_it_is_missing():
-    rows = printed()
+    rows = printed_numbers()
     missing = rows["value"] == ""
     assert missing.sum() == 83
     assert rows.loc[missing, "note"].str.contains("dash|garbled|missing in the extraction|printed empty").all()
@@ -26,13 +26,13 @@ def test_a_value_is_a_number_or_says_why_it_is_missing():
 
 
 def test_every_recipe_that_a_number_is_of_is_registered():
-    rows = printed()
+    rows = printed_numbers()
     named = {*rows["recipe"], *rows["source"]} - {""}
     assert named <= set(RECIPES)
 
 
 def test_every_view_that_a_number_is_of_is_one_its_recipe_finishes_with():
-    rows = printed()
+    rows = printed_numbers()
     mapped = rows[rows["recipe"] != ""]
     for name, views in mapped.groupby("recipe")["view"]:
         recipe = RECIPES[name]
@@ -41,7 +41,7 @@ def test_every_view_that_a_number_is_of_is_one_its_recipe_finishes_with():
 
 
 def test_interpolations_are_views_of_the_fine_tuned_recipe_between_its_ends():
-    rows = printed("robmask")
+    rows = printed_numbers("robmask")
     rows = rows[rows["table"] == "Table 2"]
     ends = {"Adv": ("PGD-AT.robmask", "BN-std"), "Std": ("Standard", "BN-adv")}
     for method, variant, recipe, view in zip(*(rows[c] for c in ("method", "variant", "recipe", "view")), strict=True):
@@ -52,7 +52,7 @@ def test_interpolations_are_views_of_the_fine_tuned_recipe_between_its_ends():
 
 
 def test_a_plus_of_bat_is_a_plan_and_its_radius_a_tag():
-    rows = printed("bat")
+    rows = printed_numbers("bat")
     assert ((rows["plan"] == "long") == rows["method"].str.endswith("+")).all()
     radii = rows["variant"].str.extract(r"eps_x=(\d+)")[0]
     tags = rows["recipe"].str.extract(r"\.eps(\d+)$")[0].fillna("8")
@@ -61,7 +61,7 @@ def test_a_plus_of_bat_is_a_plan_and_its_radius_a_tag():
 
 
 def test_lines_of_bat_are_of_the_training_that_they_name():
-    rows = printed("bat")
+    rows = printed_numbers("bat")
     assert set(rows.loc[rows["method"].str.fullmatch(r"Madry\*?"), "recipe"]) == {"PGD-AT.7x2"}
     ninth = rows[(rows["table"] == "Table 9") & rows["method"].str.startswith("R-MC-LA")]
     places = ninth["variant"].str.extract(r"\(row (\d)\)")[0]
@@ -72,7 +72,7 @@ def test_lines_of_bat_are_of_the_training_that_they_name():
 
 
 def test_the_lone_values_of_mtlat_are_those_of_iat():
-    rows = printed("mtlat")
+    rows = printed_numbers("mtlat")
     lone = rows[rows["note"].str.contains("the one value of the cell")]
     assert (len(lone), set(lone["recipe"])) == (17, {"IAT"})
     clean = lone[lone["metric"] == "clean"].set_index("architecture")
@@ -81,7 +81,7 @@ def test_the_lone_values_of_mtlat_are_those_of_iat():
 
 
 def test_numbers_published_elsewhere_are_empty_only_where_the_bench_has_no_such_recipe():
-    rows = printed("external")
+    rows = printed_numbers("external")
     assert set(rows.loc[rows["recipe"] == "", "method"]) == {
         "Adversarial Interpolation Training",
         "Sensible adversarial learning",
@@ -91,7 +91,7 @@ def test_numbers_published_elsewhere_are_empty_only_where_the_bench_has_no_such_
 
 
 def test_transfer_rows_name_who_crafted_the_images():
-    rows = printed()
+    rows = printed_numbers()
     transferred = rows["metric"].eq("transfer_robust_acc") | rows["attack"].str.contains(" from |VGG")
     assert ((rows["source"] != "") == transferred).all()
 
@@ -120,6 +120,6 @@ def test_transfer_rows_name_who_crafted_the_images():
     ],
 )
 def test_known_numbers(source, recipe, where, value):
-    rows = printed(source)
+    rows = printed_numbers(source)
     places = rows[["table", "dataset", "attack", "source"]].agg("/".join, axis=1)
     assert value in set(rows.loc[(rows["recipe"] == recipe) & (places == where), "value"])

@@ -12,14 +12,14 @@ from bench.core.errors import BadInput
 from bench.core.overrides import override
 from bench.core.plan import Plan
 from bench.data.dataset import DATASETS, Images
-from bench.report.studies.papers.plans import PLANS, in_lines, plan_of_paper, published
+from bench.report.studies.papers.plans import PLANS, in_lines, plan_of_paper, plan_of_recipe
 from bench.results.store import load
 from bench.runner.budgets import budget_of, in_words, plan_of
-from bench.runner.experiment import plan_work
+from bench.runner.experiment import plan_experiment
 from bench.runner.request import Request
 from bench.training.job import Job
 from bench.training.recipe import RECIPES
-from bench.training.trainer import Training
+from bench.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 
@@ -163,7 +163,7 @@ FAMILIES = {
 
 @pytest.mark.parametrize("paper", FAMILIES)
 def test_ablations_and_variants_train_as_their_paper_does(paper):
-    assert {published(name).paper for name in FAMILIES[paper].split()} == {paper}
+    assert {plan_of_recipe(name).paper for name in FAMILIES[paper].split()} == {paper}
 
 
 def test_a_suffix_changes_no_plan():
@@ -234,12 +234,12 @@ def test_a_plan_crops_and_flips_where_the_data_set_does_not(tmp_path, monkeypatc
     monkeypatch.setattr("bench.training.trainer.epoch_batches", batches)
     for plan in (Plan(1), Plan(1, pad=2, flip=True)):
         job = Job("Standard", RECIPES["Standard"], "digits", "", "cnn", plan, "test")
-        Training(job, digits, images, Images(images.x[:20], images.y[:20]), CPU).run(tmp_path / repr(plan))
+        Trainer(job, digits, images, Images(images.x[:20], images.y[:20]), CPU).run(tmp_path / repr(plan))
     assert asked == [(0, False), (2, True)]
 
 
 def test_batch_norms_are_tuned_from_a_start_of_the_same_plan():
-    work = plan_work(Request(methods=("BN-adv", "FS"), budget="paper", limit_train=40), Path(), CPU)
+    work = plan_experiment(Request(methods=("BN-adv", "FS"), budget="paper", limit_train=40), Path(), CPU)
     start, tuned, scattered = work.jobs
     assert (start.name, tuned.name, start.plan) == ("Standard", "BN-adv", plan_of_paper("BN-adv", "digits"))
     assert tuned.plan == replace(start.plan, lr=0.01)
@@ -260,7 +260,7 @@ def test_batch_norms_are_tuned_from_a_start_of_the_same_plan():
     ],
 )
 def test_as_many_images_are_trained_on_as_are_named(named, limit, trained, watched, words, epochs):
-    work = plan_work(Request(methods=named, budget="paper", limit_train=limit), Path(), CPU)
+    work = plan_experiment(Request(methods=named, budget="paper", limit_train=limit), Path(), CPU)
     assert (work.images, len(work.train), len(work.holdout), work.n) == (trained, trained, watched, 300)
     assert all(job.budget.endswith(words) for job in work.jobs)
     assert work.epochs == epochs
@@ -269,13 +269,13 @@ def test_as_many_images_are_trained_on_as_are_named(named, limit, trained, watch
 
 
 def test_what_other_budgets_name_is_split_as_before():
-    work = plan_work(Request(methods=("TRADES-6",), budget="quick", limit_train=500), Path(), CPU)
+    work = plan_experiment(Request(methods=("TRADES-6",), budget="quick", limit_train=500), Path(), CPU)
     assert (work.images, len(work.train), len(work.holdout)) == (500, 450, 50)
     assert work.jobs[0].budget == "quick, 20 epochs, 500 training images"
 
 
 def test_a_table_of_m2at_has_the_epoch_that_it_prints():
-    work = plan_work(Request(methods=("Standard",), budget="paper", paper="m2at"), Path(), CPU)
+    work = plan_experiment(Request(methods=("Standard",), budget="paper", paper="m2at"), Path(), CPU)
     assert work.epochs == ("last", "best")
 
 
@@ -329,4 +329,4 @@ def test_the_plan_is_said_in_words(bench, recipe, lines):
     text = "\n".join(in_lines(recipe))
     assert all(line in text for line in lines)
     _, out, _ = bench("show", recipe)
-    assert f"--budget paper trains it as {published(recipe).paper}" in " ".join(out.split())
+    assert f"--budget paper trains it as {plan_of_recipe(recipe).paper}" in " ".join(out.split())

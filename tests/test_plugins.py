@@ -198,7 +198,7 @@ BAD_FILES = {
         "suite 'mine' holds 'FGSM'; a suite holds a tuple of attacks' names",
     ),
     "corruption.py": (
-        "from bench.corruptions.apply import CORRUPTIONS, Corruption\n"
+        "from bench.corruptions.corruption import CORRUPTIONS, Corruption\n"
         'CORRUPTIONS.add("dark", Corruption(lambda x, a: x * a, {32: ((1,),)}))\n',
         "corruption 'dark' has other tables than those for images of 32, 64, 224 pixels",
     ),

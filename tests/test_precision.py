@@ -9,7 +9,7 @@ import torch
 import methods  # noqa: F401
 from bench.core.errors import BadInput
 from bench.evaluation.evaluator import outcomes
-from bench.runner.experiment import plan_work
+from bench.runner.experiment import plan_experiment
 from bench.runner.request import Request
 from bench.training import precision
 from bench.training.precision import choose_precision, is_bf16_native, slowdown
@@ -62,7 +62,7 @@ def test_jobs_and_rows_name_the_precision_that_was_used():
     """So `auto` joins no name: the run is that of the precision asked for by its own name."""
     used = choose_precision("auto", CPU)
     auto, own = (
-        plan_work(Request(methods=("Standard",), limit_train=40, precision=asked), Path(), CPU)
+        plan_experiment(Request(methods=("Standard",), limit_train=40, precision=asked), Path(), CPU)
         for asked in ("auto", used)
     )
     assert auto.precision == auto.jobs[0].precision == used
@@ -70,7 +70,7 @@ def test_jobs_and_rows_name_the_precision_that_was_used():
 
 
 def test_a_precision_that_is_none_is_refused():
-    images = plan_work(Request(methods=("Standard",), limit_train=40), Path(), CPU)
+    images = plan_experiment(Request(methods=("Standard",), limit_train=40), Path(), CPU)
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
     attacked = images.conditions[1]
     with pytest.raises(BadInput, match="'fp16' is none of auto, fp32, bf16"):

@@ -17,7 +17,7 @@ from bench import DATASETS, RECIPES, Ascent, Recipe, branch, frozen
 from bench.core.passes import counting
 from bench.core.rng import seeded
 from bench.core.threat import REFERENCE_EPS
-from bench.models.bn_folding import folded, twinned
+from bench.models.bn_folding import folded, folding
 from bench.models.build import build
 from bench.models.split_batchnorm import Switch
 from bench.training.contract.checks import CHECKS, title
@@ -213,7 +213,7 @@ def test_one_step_with_and_without_the_twin(setting):
     plain = deepcopy(model)
     losses = [loss_of(recipe, plain, x, q)]
     with ExitStack() as stack:
-        stack.enter_context(twinned(model, x))
+        stack.enter_context(folding(model, x))
         assert (folded(model) is model) == bool(switches(model))
         attacked = stack.enter_context(counting(folded(model)))
         losses.append(loss_of(recipe, model, x, q))

@@ -19,7 +19,7 @@ from bench.models.checkpoint import FILES, save_views
 from bench.results.store import load, read_job, run_folders, skipped_links
 from bench.training.job import Job
 from bench.training.recipe import RECIPES
-from bench.training.run_folder import LOCK, fingerprints, finished, forget, locked, remember_weights
+from bench.training.run_folder import LOCK, clear, fingerprints, load_models, locked, remember_weights
 
 RUN = "digits/cnn/Standard/s0-aaaa"
 
@@ -60,7 +60,7 @@ def test_a_lock_tidies_up_what_the_bench_left_half_written_alone(tmp_path, home)
     (folder / "exhibits").symlink_to(home)
     with locked(folder):
         pass
-    forget(folder)
+    clear(folder)
     assert untouched(home)
 
 
@@ -72,7 +72,7 @@ def test_retraining_forgets_what_a_run_has_written_and_no_file_of_the_user(tmp_p
     for name in [*names, "exhibits/loss.csv", "notes.md", "exhibits/notes.md"]:
         (folder / name).touch()
     (folder / "link").symlink_to(home)
-    forget(folder)
+    clear(folder)
     left = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
     assert left == {"notes.md", "exhibits/notes.md", LOCK}
     assert untouched(home)
@@ -136,7 +136,7 @@ def trained(tmp_path):
 
 def load_again(trained):
     job, data, path = trained
-    return finished(job.recipe, job.model, data, path, job.run)
+    return load_models(job.recipe, job.model, data, path, job.run)
 
 
 def rewrite(path, change):

@@ -11,8 +11,8 @@ import methods  # noqa: F401
 from bench.core.errors import BadInput
 from bench.core.plan import Plan
 from bench.data.dataset import DATASETS
-from bench.report.studies.papers.plans import described
-from bench.runner.experiment import plan_work
+from bench.report.studies.papers.plans import describe_plan
+from bench.runner.experiment import plan_experiment
 from bench.runner.request import Request
 
 CPU = torch.device("cpu")
@@ -123,7 +123,7 @@ def test_a_value_out_of_its_range_is_refused(wrong, message):
 
 def planned(*settings: str, **request: object):
     asked = Request(methods=("Standard", "BN-adv"), attacks=(), limit_train=100, settings=settings, **request)
-    return plan_work(asked, Path(), CPU)
+    return plan_experiment(asked, Path(), CPU)
 
 
 def test_a_schedule_is_set_from_the_command_line_in_any_order():
@@ -134,7 +134,9 @@ def test_a_schedule_is_set_from_the_command_line_in_any_order():
     assert plan == expected
     assert work.jobs[0].budget.startswith("quick, 7 steps, 100 training images, plan.warm_up_from=0.1, ")
     assert work.jobs[1].plan == replace(Plan(7, 64, lr=0.02, schedule="cosine-steps", steps=7))
-    assert described(plan).startswith("7 steps, batches of 64, sgd, lr 0.2, one cycle along half cosines, by step, ")
+    assert describe_plan(plan).startswith(
+        "7 steps, batches of 64, sgd, lr 0.2, one cycle along half cosines, by step, "
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from bench.core.errors import BadInput
 from bench.core.files import write_json
 from bench.core.stats import wilson
 from bench.core.threat import L2, Linf
-from bench.evaluation.adversarial_set import Album, joined, read_album
+from bench.evaluation.adversarial_set import AdversarialSet, join, read_adversarial_set
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
 from bench.results.shards import Shard
@@ -64,18 +64,18 @@ def test_in_float64_the_shards_come_to_the_whole_bit_for_bit(text, monkeypatch):
     model, images = linear(4, 300)
     spec = parse_attack(text)
     condition = Attacked(spec, L2(np.inf) if spec.minimal else Linf(0.01))
-    whole, album = Album(), []
+    whole, album = AdversarialSet(), []
     expected = outcomes(model, images, condition, n=290, album=whole)
     found = []
     for index in (1, 2, 3):
-        ids, part = Shard(index, COUNT).ids(290, spec.block), Album()
+        ids, part = Shard(index, COUNT).ids(290, spec.block), AdversarialSet()
         found.append(outcomes(model, images, condition, n=ids.stop, start=ids.start, album=part))
         album.append(part)
     assert (np.concatenate([o.right for o in found]) == expected.right).all()
     assert [v for o in found for v in o.values] == expected.values
     for total in ("done", "seen", "forwards", "backwards"):
         assert sum(getattr(o, total) for o in found) == getattr(expected, total)
-    for form, stored in joined(album).stored.items():
+    for form, stored in join(album).stored.items():
         assert (stored.codes == whole.stored[form].codes).all()
         assert (stored.ids == whole.stored[form].ids).all()
     assert 0 < len(whole) < 290
@@ -128,7 +128,7 @@ def same(one, other):
     albums = [sorted(path.name for path in folder.glob("adversarial-*")) for folder in (a, b)]
     assert albums[0] == albums[1]
     for name in albums[0]:
-        (first, about), (second, too) = read_album(a / name), read_album(b / name)
+        (first, about), (second, too) = read_adversarial_set(a / name), read_adversarial_set(b / name)
         assert about == too
         assert first.stored.keys() == second.stored.keys()
         assert all((first.stored[form].codes == second.stored[form].codes).all() for form in first.stored)
@@ -224,7 +224,7 @@ def test_a_killed_shard_goes_on_and_another_one_does_not_take_its_blocks(bench, 
     asked = [*TRAINED, "--attacks", "drawn", "--results", "trained", "--save-adv", "--shard"]
     monkeypatch.setitem(ATTACKS._items, "drawn", drawn)
     monkeypatch.setitem(ATTACKS._homes, "drawn", __name__)
-    real = exam.side_by_side
+    real = exam.outcomes_of_group
 
     def killed(*arguments, tick, **settings):
         def stop(outcome):
@@ -234,7 +234,7 @@ def test_a_killed_shard_goes_on_and_another_one_does_not_take_its_blocks(bench, 
         return real(*arguments, tick=stop, **settings)
 
     with monkeypatch.context() as patch:
-        patch.setattr(exam, "side_by_side", killed)
+        patch.setattr(exam, "outcomes_of_group", killed)
         assert bench(*asked, "2/2")[0] == 130
     folder = folder_of(home / "trained")
     assert len(list(folder.glob("partial-*-2of2.*"))) == 2
@@ -458,7 +458,7 @@ def test_albums_of_shards_that_are_not_of_one_cell_are_not_joined(home):
         for path in folder_of(home / other).glob("adversarial-*"):
             shutil.copy(path, folder)
     odd = next(iter(sorted(folder.glob("adversarial-*-2of3.npz"))))
-    album, about = read_album(odd)
+    album, about = read_adversarial_set(odd)
     album.write(odd, about | {"eps": 0.1, "images": "others"})
     with pytest.raises(BadInput, match=rf"{odd.name} and .* are not of one cell: they differ in eps, images;"):
         join_albums(folder)

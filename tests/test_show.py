@@ -14,13 +14,13 @@ import methods  # noqa: F401
 from bench import L2, RECIPES, Ascent, Untargeted
 from bench.attacks.spec import parse_attack
 from bench.cli import cli
-from bench.commands.show.accuracies import measured_lines, printed_lines, unlisted
-from bench.commands.show.recipe_page import cost, reflowed, show
+from bench.commands.show.accuracies import measured_lines, other_numbers, printed_lines
+from bench.commands.show.recipe_page import cost, reflow, show
 from bench.commands.show.settings import Setting, own_classes, settings
 from bench.core.errors import UnknownName
-from bench.core.parsing import radius
+from bench.core.parsing import format_radius
 from bench.core.threat import Pixels
-from bench.report.studies.printed.numbers import printed
+from bench.report.studies.printed.numbers import printed_numbers
 
 PUBLISHED = Path(__file__).parents[1] / "results/published/digits-quick"
 HEADINGS = ["Paper", "Settings", "Source", "Cost", "Printed", "Measured by this bench"]
@@ -33,7 +33,7 @@ def page(name, results, width=200, **console):
 
 
 def of(recipe):
-    rows = printed()
+    rows = printed_numbers()
     return rows[rows["recipe"] == recipe]
 
 
@@ -130,9 +130,9 @@ def test_the_cost_is_counted(name, forwards, backwards, ratio):
 
 def test_what_is_printed_stands_beside_what_autoattack_left():
     lines = {line.head: line for line in printed_lines(of("FS"))}
-    printed = lines["AVmixup Table 5, CIFAR-10, WRN-28-10"]
-    assert printed.clean == "90.22"
-    assert printed.attacked == "8/255: FGSM 78.19, PGD-20 69.74, PGD-100 67.35, CW-20 60.77, CW-100 58.29"
+    printed_numbers = lines["AVmixup Table 5, CIFAR-10, WRN-28-10"]
+    assert printed_numbers.clean == "90.22"
+    assert printed_numbers.attacked == "8/255: FGSM 78.19, PGD-20 69.74, PGD-100 67.35, CW-20 60.77, CW-100 58.29"
     published = lines["RobustBench CIFAR-10 Linf, CIFAR-10, WRN-28-10"]
     assert (published.clean, published.autoattack) == ("89.98", "8/255: 36.64")
     assert published.attacked == "8/255: as reported by the defense paper 60.6"
@@ -149,7 +149,7 @@ def test_lines_say_plans_views_spreads_sources_and_gaps():
     (transfer,) = [line for line in printed_lines(of("PGD-AT.avmixup")) if "Table 2" in line.head]
     assert "PGD-20 transfer from PGD-AT.avmixup \N{EN DASH}" in transfer.attacked
     assert "PGD-20 transfer from Standard 8" in transfer.attacked
-    assert unlisted(of("AdvProp")) == "RobMask text 5.2: seconds_per_epoch"
+    assert other_numbers(of("AdvProp")) == "RobMask text 5.2: seconds_per_epoch"
 
 
 def test_a_run_is_a_line_with_what_it_scored_and_whether_to_believe_it(tmp_path):
@@ -214,8 +214,14 @@ def test_the_command(tmp_path, monkeypatch):
 
 
 def test_a_radius_is_written_as_people_write_it():
-    assert [radius(eps) for eps in (8 / 255, 0.0313725, 0.2, 0.031, 0.5)] == ["8/255", "8/255", "0.2", "0.031", "0.5"]
+    assert [format_radius(eps) for eps in (8 / 255, 0.0313725, 0.2, 0.031, 0.5)] == [
+        "8/255",
+        "8/255",
+        "0.2",
+        "0.031",
+        "0.5",
+    ]
 
 
 def test_paragraphs_are_reflowed_and_lists_are_not():
-    assert reflowed("One\ntwo.\n\nThree\nfour:\n- five\n  six") == "One two.\n\nThree four:\n- five\n  six"
+    assert reflow("One\ntwo.\n\nThree\nfour:\n- five\n  six") == "One two.\n\nThree four:\n- five\n  six"

@@ -91,7 +91,7 @@ def test_a_peer_that_is_not_installed_has_a_line_that_says_so(subject, monkeypat
 
 @pytest.mark.parametrize("peer", peers.PGD)
 def test_a_peer_finds_on_a_linear_model_what_there_is_to_find(peer) -> None:
-    if not peers.installed(peer):
+    if not peers.is_installed(peer):
         pytest.skip(f"{peer} is not installed")
     model, images = linear(2, 40)
     model, images, threat = model.float().eval(), Images(images.x.float(), images.y), Linf(0.003)
@@ -257,7 +257,7 @@ def test_corruptions_need_no_model_and_are_measured_without_their_peer(bench, tm
 def test_a_corruption_is_raced_at_the_peers_parameters(monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(pictures, "NAMES", ["fog"])
-    monkeypatch.setattr(peers, "installed", lambda peer: True)
+    monkeypatch.setattr(peers, "is_installed", lambda peer: True)
     monkeypatch.setattr(peers, "corrupt", lambda images, name, severity: asked.append((images.shape, name, severity)))
     one, whole = pictures.beside(pictures.scenes(3, 32), 2, CPU)
     assert asked == [((3, 32, 32, 3), "fog", 3)] * 3  # once to warm up

@@ -22,9 +22,9 @@ from bench.data.dataset import Images
 from bench.evaluation.conditions.diagnostic import Diagnosed
 from bench.evaluation.diagnostics import DIAGNOSTICS, gradient
 from bench.evaluation.evaluator import outcomes
-from bench.evaluation.row import measured
+from bench.evaluation.row import value_of
 from bench.report.studies.claim_checks import verdict
-from bench.report.studies.page import page, started
+from bench.report.studies.page import page, started_studies
 from bench.report.studies.papers.claims import findings
 from bench.report.studies.papers.later_claims import (
     ABLATIONS,
@@ -39,8 +39,8 @@ from bench.report.studies.papers.later_claims import (
     WIDER,
 )
 from bench.report.studies.papers.papers_claims import CLAIMS, LONGER
-from bench.report.studies.scales import spelled
-from bench.report.studies.setup import Part
+from bench.report.studies.scales import resolve_step
+from bench.report.studies.setup import StudyRun
 from bench.report.studies.study import STUDIES, Item, Study
 
 ANY = ("", "FGSM.last", "PGD-7.last", "PGD-20.last", "CW-20.last", "MC.last", "LL.last", "PGD-100.last")
@@ -58,7 +58,7 @@ def test_every_name_in_a_study_is_registered(study):
         assert set(part.methods) <= set(RECIPES)
         assert set(part.diagnostics) <= set(DIAGNOSTICS)
         for attack in part.attacks:
-            parse_attack(spelled(attack, part.eps, "digits"))
+            parse_attack(resolve_step(attack, part.eps, "digits"))
 
 
 # claims
@@ -346,11 +346,11 @@ def test_statistics_are_those_of_their_group():
         condition = Diagnosed("gradient", statistic, group)
         outcome = outcomes(model, Images(x, y), condition, batch_size=7)
         chosen = {"all": values, "right": values[3:], "wrong": values[:3]}[group]
-        value, low, high, n = measured(condition, outcome, len(x))
+        value, low, high, n = value_of(condition, outcome, len(x))
         assert value == pytest.approx(getattr(chosen, statistic)().item(), rel=1e-12)
         assert (n, low, high) == (len(chosen), None, None)
     nothing = outcomes(model, Images(x[3:], y[3:]), Diagnosed("gradient", "mean", "wrong"))
-    assert measured(Diagnosed("gradient", "mean", "wrong"), nothing, 17) == (None, None, None, 0)
+    assert value_of(Diagnosed("gradient", "mean", "wrong"), nothing, 17) == (None, None, None, 0)
 
 
 # the command
@@ -367,8 +367,8 @@ def test_seeds_that_are_too_few_for_a_part_stay_among_those_that_it_takes():
 def tiny(monkeypatch):
     """A study that trains two recipes and diagnoses one."""
     parts = (
-        Part(("Standard", "TLAT"), ("PGD-5",)),
-        Part(("Standard",), diagnostics=("gradient",)),
+        StudyRun(("Standard", "TLAT"), ("PGD-5",)),
+        StudyRun(("Standard",), diagnostics=("gradient",)),
     )
     registry = Registry("study")
     item = Item("counts", "how many rows", parts)
@@ -399,7 +399,7 @@ def test_one_command_carries_a_study_out_and_the_report_repeats_its_page(tiny, t
     assert "0 trainings, 0 of 14 cells" in call(*asked, "--dry-run")
     assert "13 rows" in call("report", "--study", "tiny")
     assert "13 rows" in (tmp_path / "reports/tiny/tiny.md").read_text()
-    assert started(tmp_path / "results") == ["tiny"]
+    assert started_studies(tmp_path / "results") == ["tiny"]
     assert "13 rows" in call("report", "--study", "all")
     assert "13 rows" not in call("report")
 

@@ -23,14 +23,14 @@ from bench.data.lookup import dataset
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.expand import over
 from bench.evaluation.conditions.sweep import Swept, swept
-from bench.evaluation.evaluator import outcomes, read_off, side_by_side
-from bench.evaluation.search_groups import together
+from bench.evaluation.evaluator import outcomes, outcomes_of_group, read_off
+from bench.evaluation.search_groups import group_by_search
 from bench.evaluation.target import Target
 from bench.models.build import build
 from bench.report.files import replace_files
 from bench.report.labels import columns
-from bench.report.leaderboard import figures
 from bench.report.leaderboard.page import boards
+from bench.report.sweeps import figures
 from bench.report.sweeps import page as sweep_pages
 from bench.report.sweeps.table import areas, over_effort, over_eps, sweep_boards
 from bench.results.store import load
@@ -73,8 +73,8 @@ COURSES = [
 def test_one_trajectory_equals_separate_runs_image_by_image(digits, texts, threat):
     model, images = digits
     conditions = attacked(texts, threat)
-    assert together(conditions[-1], conditions) == [conditions[0], conditions[-1], *conditions[1:-1]]
-    for shared, condition in zip(side_by_side(model, images, conditions, batch_size=16), conditions, strict=True):
+    assert group_by_search(conditions[-1], conditions) == [conditions[0], conditions[-1], *conditions[1:-1]]
+    for shared, condition in zip(outcomes_of_group(model, images, conditions, batch_size=16), conditions, strict=True):
         alone = outcomes(model, images, condition, batch_size=16)
         assert (shared.right == alone.right).all()
         assert (shared.forwards, shared.backwards) == (alone.forwards, alone.backwards)
@@ -90,9 +90,9 @@ def test_a_misled_search_is_repeated_on_the_model_for_each_of_its_lengths(digits
             weight += 0.05 * weight.std() * torch.randn(weight.shape, generator=torch.manual_seed(0)).double()
         return copy
 
-    monkeypatch.setattr(bench_judge, "attackable", rough)
+    monkeypatch.setattr(bench_judge, "fast_copy", rough)
     conditions = attacked(["PGD-9", "PGD-2", "PGD-5"], Linf(0.01))
-    shared = side_by_side(model, images, conditions)
+    shared = outcomes_of_group(model, images, conditions)
     alone = [outcomes(model, images, condition) for condition in conditions]
     assert [o.right.tolist() for o in shared] == [o.right.tolist() for o in alone]
     assert [(o.forwards, o.backwards) for o in shared] == [(o.forwards, o.backwards) for o in alone]
@@ -103,7 +103,7 @@ def test_a_shared_search_sends_its_images_once(digits):
     model, images = digits
     conditions, sent = attacked(["PGD-20", "PGD-10", "PGD-5"], Linf(0.003)), []
     handle = model.net[0].register_forward_hook(lambda module, inputs, out: sent.append(len(out) * out.requires_grad))
-    shared = side_by_side(model, images, conditions)
+    shared = outcomes_of_group(model, images, conditions)
     handle.remove()
     assert sum(sent) == shared[0].forwards < sum(outcome.forwards for outcome in shared) / 1.5
     assert len({outcome.seconds for outcome in shared}) == 1
@@ -115,23 +115,23 @@ ALONE = ["PGD-5[step=2/255]", "PGD-5[start=clean]", "CW-5", "PGD-5.last", "FGSM"
 @pytest.mark.parametrize("text", ALONE)
 def test_what_differs_in_more_than_its_length_shares_no_search(text):
     longest, other = attacked(["PGD-20", text], Linf(8 / 255 + 0.001))
-    assert together(longest, [other]) == [longest]
-    assert together(other, [longest]) == [other]
+    assert group_by_search(longest, [other]) == [longest]
+    assert group_by_search(other, [longest]) == [other]
 
 
 def test_lengths_that_are_no_beginnings_of_one_another_share_no_search():
     conditions = attacked(
         ["PGD-20[restarts=3]", "PGD-50", "PGD-20", "PGD-10[restarts=2]", "PGD-20[restarts=2]"], Linf(0.1)
     )
-    assert together(conditions[0], conditions) == [conditions[i] for i in (0, 2, 4)]
-    assert together(conditions[2], conditions) == [conditions[i] for i in (0, 2, 4)]
-    assert together(conditions[1], conditions) == [conditions[i] for i in (1, 2)]
-    assert together(conditions[3], conditions) == [conditions[3]]
+    assert group_by_search(conditions[0], conditions) == [conditions[i] for i in (0, 2, 4)]
+    assert group_by_search(conditions[2], conditions) == [conditions[i] for i in (0, 2, 4)]
+    assert group_by_search(conditions[1], conditions) == [conditions[i] for i in (1, 2)]
+    assert group_by_search(conditions[3], conditions) == [conditions[3]]
 
 
 def test_equal_steps_in_pixels_are_equal_steps():
     conditions = attacked(["PGD-20[step=0.5eps]", "PGD-10[step=0.25]"], Linf(0.5))
-    assert together(conditions[1], conditions) == conditions
+    assert group_by_search(conditions[1], conditions) == conditions
 
 
 # radii

@@ -59,7 +59,7 @@ def test_no_bound_beyond_kappa():
 @pytest.mark.parametrize(("n", "s"), [(1, 2.0), (4, 2.0), (16, 4.0)])
 def test_the_lemma_holds_in_simulation(n, s):
     theta = np.ones(400)
-    found = toy.learned(theta, n, s, 1000, np.random.default_rng(0)) @ theta
+    found = toy.learn(theta, n, s, 1000, np.random.default_rng(0)) @ theta
     assert np.mean(found >= toy.kappa(n, s) * 20) >= toy.likely(400, s)
     if (n, s) == (1, 2.0):  # loose
         assert found.mean() == pytest.approx(8.95, abs=0.1)
@@ -70,14 +70,14 @@ def test_means_are_drawn_as_averages_of_images_would_be():
     theta, images = np.ones(50), np.ones(50) + 2.0 * np.random.default_rng(1).standard_normal((4000, 9, 50))
     means = images.mean(1)
     averaged = (means / np.linalg.norm(means, axis=1, keepdims=True)) @ theta
-    drawn = toy.learned(theta, 9, 2.0, 4000, np.random.default_rng(0)) @ theta
+    drawn = toy.learn(theta, 9, 2.0, 4000, np.random.default_rng(0)) @ theta
     assert drawn.mean() == pytest.approx(averaged.mean(), rel=0.01)
     assert drawn.std() == pytest.approx(averaged.std(), rel=0.1)
 
 
 def test_exact_errors_are_the_shares_that_fail():
     theta, s, eps = np.ones(20), 2.0, 0.3
-    w = toy.learned(theta, 4, s, 1, np.random.default_rng(0))[0]
+    w = toy.learn(theta, 4, s, 1, np.random.default_rng(0))[0]
     margins = (theta + s * np.random.default_rng(1).standard_normal((100_000, 20))) @ w
     assert np.mean(margins < 0) == pytest.approx(toy.error(w, theta, s), abs=0.005)
     assert np.mean(margins - eps * np.abs(w).sum() < 0) == pytest.approx(toy.error(w, theta, s, eps), abs=0.005)

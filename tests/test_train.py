@@ -21,14 +21,14 @@ from bench.data.dataset import Images
 from bench.data.loader import to_float
 from bench.data.lookup import dataset
 from bench.models.checkpoint import fingerprint, load_progress, load_views, save_progress, save_views
-from bench.runner.experiment import plan_work
+from bench.runner.experiment import plan_experiment
 from bench.runner.job_runner import Runner
 from bench.runner.pool import run_jobs
 from bench.runner.request import Request
 from bench.training.job import Job
-from bench.training.monitor import _attacked, alarms, validate
+from bench.training.monitor import _attack_logits, alarms, validate
 from bench.training.recipe import RECIPES, Recipe, scaled
-from bench.training.trainer import Training, optimiser
+from bench.training.trainer import Trainer, optimiser
 
 load_plugins()
 CPU = torch.device("cpu")
@@ -44,8 +44,8 @@ def job(name: str = "PGD-AT", **changes: object) -> Job:
     return replace(plain, **changes)
 
 
-def training(asked: Job) -> Training:
-    return Training(asked, DIGITS, TRAIN, HOLDOUT, CPU)
+def training(asked: Job) -> Trainer:
+    return Trainer(asked, DIGITS, TRAIN, HOLDOUT, CPU)
 
 
 class Killed(Exception):
@@ -87,13 +87,13 @@ def test_a_training_killed_after_any_epoch_ends_with_the_same_weights(tmp_path, 
 def test_a_length_in_steps_cuts_the_last_epoch(tmp_path, monkeypatch):
     """180 images are 5 full batches of 32: epochs of 5, 5 and 2 steps, each with its checkpoint and its hold-out."""
     seen = []
-    step = Training._step
+    step = Trainer._step
 
     def noting(self, x, q):
         seen.append((len(x), self.optimiser.param_groups[0]["lr"]))
         return step(self, x, q)
 
-    monkeypatch.setattr(Training, "_step", noting)
+    monkeypatch.setattr(Trainer, "_step", noting)
     plan = replace(PLAN, epochs=1, schedule="one-cycle", steps=12)
     under_way, ticks = training(job("Standard", plan=plan)), []
     under_way.run(tmp_path / "state", ticks.append)
@@ -106,14 +106,14 @@ def test_a_length_in_steps_cuts_the_last_epoch(tmp_path, monkeypatch):
 def test_a_training_killed_in_the_middle_of_an_epoch_ends_with_the_same_weights(tmp_path, monkeypatch):
     whole = weights(job(), tmp_path / "whole")
     steps = iter(range(100))
-    step = Training._step
+    step = Trainer._step
 
     def killed_at_the_eighth(self, x, q):
         if next(steps) == 8:
             raise Killed
         return step(self, x, q)
 
-    monkeypatch.setattr(Training, "_step", killed_at_the_eighth)
+    monkeypatch.setattr(Trainer, "_step", killed_at_the_eighth)
     with pytest.raises(Killed):
         training(job()).run(tmp_path / "killed")
     monkeypatch.undo()
@@ -146,7 +146,7 @@ def test_a_state_that_other_threads_computed_is_refused(tmp_path):
 
 def test_the_same_run_has_the_same_weights_whatever_the_workers_and_the_environment(tmp_path, monkeypatch):
     asked = Request(methods=("Standard", "LS0.9"), attacks=(), epochs=1, limit_train=100, limit=20)
-    work = plan_work(asked, Path(), CPU)
+    work = plan_experiment(asked, Path(), CPU)
     monkeypatch.setenv("OMP_NUM_THREADS", "2")  # of worker processes; this one has read it already
     for workers in (1, 2):
         runner = Runner(work, tmp_path / str(workers), CPU, "fp32", 128)
@@ -319,7 +319,7 @@ def test_an_image_that_is_wrong_in_bf16_alone_is_attacked_once_more_in_fp32():
     net[1].bias.copy_(torch.tensor([100.0, 100.1] + [0.0] * 8))
     x, y = to_float(HOLDOUT.x[:4]), torch.ones(4, dtype=torch.long)
     with counting(net) as passes, pytest.warns(AttackWarning):
-        logits = _attacked(net, Ascent(DIGITS.threat, 10, 0.05), x, y, range(4), "bf16")
+        logits = _attack_logits(net, Ascent(DIGITS.threat, 10, 0.05), x, y, range(4), "bf16")
     assert logits.argmax(1).tolist() == [1] * 4
     assert passes.backwards == 4 * (1 + 10)  # the start is enough in bf16
 

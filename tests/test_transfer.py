@@ -20,9 +20,9 @@ from bench.data.dataset import DATASETS, Images
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.evaluator import outcomes
-from bench.evaluation.external.external_model import Visitor
-from bench.evaluation.row import Model
-from bench.evaluation.transfer import handed_over, transferred
+from bench.evaluation.external.external_model import ExternalModel
+from bench.evaluation.row import ModelRef
+from bench.evaluation.transfer import transferable, transferred
 from bench.models.build import build
 from bench.models.checkpoint import fingerprint, load_views
 from bench.report.files import replace_files
@@ -31,11 +31,11 @@ from bench.report.labels import titles
 from bench.report.leaderboard.page import boards
 from bench.report.leaderboard.text import MISSING
 from bench.report.transfer import page as transfer_files
-from bench.report.transfer.page import found
-from bench.results.row import place
+from bench.report.transfer.page import find_matrices
+from bench.results.row import model_id
 from bench.results.store import load, read_rows, run_folders
-from bench.runner.cells import Exam
-from bench.runner.transfer_matrix import Entrant, Matrix
+from bench.runner.cells import CellEvaluator
+from bench.runner.transfer_matrix import TransferModel, TransferRunner
 from bench.runner.transfer_models import entrants
 
 EPS = 0.1
@@ -131,7 +131,7 @@ def test_models_are_left_as_they_were(points):
 def test_attacks_without_a_last_iterate_in_a_ball_are_left_out_by_name(points):
     near = Attacked(parse_attack("CW-L2"), L2(1.0))
     asked = [Clean(), under("AutoAttack"), under("PGD-3"), under("PGD-3.last"), under("Square"), near]
-    kept, without = handed_over(asked)
+    kept, without = transferable(asked)
     assert kept == [under("PGD-3.last")]
     assert without == ["AutoAttack", "Square", "CW-L2"]
     with pytest.raises(BadInput, match="and Square has none; name others with --attacks, such as FGSM"):
@@ -141,17 +141,17 @@ def test_attacks_without_a_last_iterate_in_a_ball_are_left_out_by_name(points):
 # stored cells
 
 
-def entrant(name: str, net: nn.Module | None = None, failure: str = "") -> tuple[Model, Entrant]:
+def entrant(name: str, net: nn.Module | None = None, failure: str = "") -> tuple[ModelRef, TransferModel]:
     identity = fingerprint(net) if net else name
-    visitor = Visitor(name, "digits", identity)
-    return Model(visitor, "last", "main"), Entrant(visitor.run, identity, net, failure)
+    visitor = ExternalModel(name, "digits", identity)
+    return ModelRef(visitor, "last", "main"), TransferModel(visitor.run, identity, net, failure)
 
 
-def matrix(results: Path, digits: Images, entered, guests=(), attack: str = "FGSM", n: int = 40) -> Matrix:
-    exam = Exam(digits, n, (Clean(), under(attack, 0.2)), torch.device("cpu"), "fp32", 32)
+def matrix(results: Path, digits: Images, entered, guests=(), attack: str = "FGSM", n: int = 40) -> TransferRunner:
+    exam = CellEvaluator(digits, n, (Clean(), under(attack, 0.2)), torch.device("cpu"), "fp32", 32)
     for model, _ in entered:
         write_json(results / model.subject.run / "job.json", {"budget": "quick"})
-    return Matrix(exam, results, dict(entered), guests)
+    return TransferRunner(exam, results, dict(entered), guests)
 
 
 def stored(results: Path) -> dict[tuple[str, str], object]:
@@ -297,7 +297,7 @@ def bits(text: str) -> np.ndarray:
 
 
 def test_cells_and_bounds_are_read_off_the_bits(moved):
-    ((_, attack), made) = next(iter(found(moved).items()))
+    ((_, attack), made) = next(iter(find_matrices(moved).items()))
     assert attack == "FGSM.last"
     cells, bounds = made.cells.set_index(["source", "target"]), made.bounds.set_index("target")
     for (source, target), right in MOVED.items():
@@ -329,7 +329,7 @@ def test_holes_stay_holes_and_are_told(moved):
 
 def test_of_a_source_that_was_trained_again_the_newer_images_count(moved):
     measure(moved, "FGSM.last", "1" * 10, recipe="A", source=RUNS["B"], key="of newer weights")
-    (made,) = found(moved).values()
+    (made,) = find_matrices(moved).values()
     assert made.cells.set_index(["source", "target"])["value"]["B", "A"] == 1
     assert len(made.cells) == 9
 
@@ -338,7 +338,7 @@ def test_other_images_settings_and_radii_are_other_tables(moved):
     for change in ({"eps": 0.1}, {"n": 9}, {"params": '{"start": "random"}'}):
         right = "1" * change.get("n", 10)
         measure(moved, "FGSM.last", right, recipe="A", source=RUNS["B"], **change)
-    made = found(moved)
+    made = find_matrices(moved)
     assert len(made) == 4
     assert sorted(len(m.cells) for m in made.values()) == [1, 1, 1, 9]
 
@@ -364,7 +364,7 @@ def test_names_say_what_tells_two_models_apart():
         "d/external/zoo.C-dddd": "zoo.C",
     }
     assert titles(named) == named
-    assert place("d/cnn/B/s0-cccc", "best", "aux1") == "d/cnn/B/s0-cccc@best@aux1"
+    assert model_id("d/cnn/B/s0-cccc", "best", "aux1") == "d/cnn/B/s0-cccc@best@aux1"
 
 
 @pytest.mark.parametrize("count", [2, 4, 5, 12])
@@ -374,7 +374,7 @@ def test_every_value_fits_its_cell_of_the_heat_map(tmp_path, count):
         for target in names:
             where = {"recipe": target, "source": f"digits/cnn/{source}/s0-aaaa"}
             measure(tmp_path, "FGSM.last", "1111" if source == target else "1010", **where)
-    (made,) = found(tmp_path).values()
+    (made,) = find_matrices(tmp_path).values()
     figure = heat_map(made, "digits, cnn")
     figure.draw_without_rendering()
     axes = figure.axes[0]
@@ -408,7 +408,7 @@ def wide():
 
 @pytest.fixture(autouse=True)
 def _one_core(monkeypatch):
-    for module in ("pool", "campaign", "external"):
+    for module in ("runner.pool", "runner.run", "commands.eval_model"):
         monkeypatch.setattr(f"bench.{module}.cores", lambda: 1)
 
 

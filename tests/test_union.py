@@ -24,25 +24,25 @@ from bench.evaluation.conditions.diagnostic import Diagnosed
 from bench.evaluation.conditions.minimum_norm import Minimised
 from bench.evaluation.conditions.probe import Probed
 from bench.evaluation.conditions.sweep import Swept
-from bench.evaluation.corruption_conditions import damages
-from bench.evaluation.evaluator import outcomes, side_by_side
-from bench.evaluation.search_groups import together
-from bench.evaluation.transfer import handed_over
+from bench.evaluation.corruption_conditions import corruption_conditions
+from bench.evaluation.evaluator import outcomes, outcomes_of_group
+from bench.evaluation.search_groups import group_by_search
+from bench.evaluation.transfer import transferable
 from bench.models.build import build
 from bench.models.checkpoint import load_views
 from bench.report.audit.audit import audit, lines
 from bench.report.boards import groups
 from bench.report.corruptions import page as corruption_files
 from bench.report.corruptions.attacked import SHARES, means
-from bench.report.corruptions.page import found
+from bench.report.corruptions.page import find_tables
 from bench.report.corruptions.seed_means import MEAN
-from bench.report.labels import placed
+from bench.report.labels import label_rows
 from bench.report.leaderboard.text import MISSING
 from bench.report.sweeps.table import sweep_boards
 from bench.report.transfer.table import matrices
 from bench.results.shards import Shard
 from bench.results.store import load, read_outcomes, read_rows, run_folders
-from bench.runner.cells import Exam
+from bench.runner.cells import CellEvaluator
 from bench.runner.cost import cell_cost
 from bench.runner.grid import conditions_of, corruptions_of
 from bench.runner.request import Request
@@ -70,7 +70,7 @@ KEYS = {
 @pytest.mark.parametrize("key", KEYS)
 def test_stored_numbers_are_found_under_the_keys_that_they_had(key):
     test = Images(torch.zeros(300, 1, 8, 8, dtype=torch.uint8), torch.zeros(300, dtype=torch.int64))
-    exam = Exam(test, 200, (KEYS[key],), torch.device("cpu"), "fp32", 128)
+    exam = CellEvaluator(test, 200, (KEYS[key],), torch.device("cpu"), "fp32", 128)
     assert exam.key("identity", KEYS[key]) == key
 
 
@@ -78,7 +78,7 @@ def test_the_key_of_a_union_is_that_of_all_it_is_made_of():
     attacked, other = Attacked(parse_attack("PGD-3"), BALL), Attacked(parse_attack("PGD-3"), Linf(0.1))
     conditions = [attacked, FOG, Union(FOG, attacked), Union(FOG, other), Union(replace(FOG, severity=4), attacked)]
     conditions.append(Union(replace(FOG, params='{"made": "official"}'), attacked))
-    exam = Exam(TEST, 200, (), torch.device("cpu"), "fp32", 128)
+    exam = CellEvaluator(TEST, 200, (), torch.device("cpu"), "fp32", 128)
     assert len({exam.key("identity", condition) for condition in conditions}) == 6
 
 
@@ -110,7 +110,7 @@ def exact():
 
 
 def damaged(name="fog", severity=3):
-    (condition,) = damages([name], [severity], DIGITS, TEST, Path())
+    (condition,) = corruption_conditions([name], [severity], DIGITS, TEST, Path())
     return condition
 
 
@@ -181,9 +181,9 @@ def test_a_killed_evaluation_goes_on_where_it_was(exact, tmp_path):
 def test_lengths_of_one_attack_on_the_same_images_are_one_search(exact):
     long, short, harder = union("PGD-9"), union("PGD-4"), union("PGD-4", severity=4)
     others = [short, harder, short.attacked]
-    assert together(long, others) == [long, short]
-    assert together(short.attacked, [long, short]) == [short.attacked]
-    for shared, condition in zip(side_by_side(*exact, [long, short]), [long, short], strict=True):
+    assert group_by_search(long, others) == [long, short]
+    assert group_by_search(short.attacked, [long, short]) == [short.attacked]
+    for shared, condition in zip(outcomes_of_group(*exact, [long, short]), [long, short], strict=True):
         alone = outcomes(*exact, condition)
         assert np.array_equal(shared.right, alone.right)
         assert (shared.forwards, shared.backwards) == (alone.forwards, alone.backwards)
@@ -248,7 +248,7 @@ def test_transfer_and_audit_leave_corrupted_images_out():
     more = tuple(corruptions_of(replace(asked, attack_corrupted=True), conditions, DIGITS, images, Path()))
     assert [type(condition) for condition in more] == 5 * [Corrupted] + 10 * [Union]
     assert conditions_of(replace(asked, attack_corrupted=True), DIGITS) == conditions
-    assert handed_over([*conditions, *more]) == handed_over(conditions)
+    assert transferable([*conditions, *more]) == transferable(conditions)
 
 
 # reports
@@ -277,7 +277,7 @@ def reported(tmp_path):
 
 
 def test_the_table_sets_both_beside_each_alone_at_the_severities_attacked(reported):
-    (scores,) = found(reported).values()
+    (scores,) = find_tables(reported).values()
     lines = scores.unions[scores.unions["severity"] == MEAN].set_index("recipe")
     assert lines.loc["Mixup", list(SHARES)].tolist() == pytest.approx([0.9, 0.6, 0.7, 0.5])
     assert (lines.loc["Mixup", "both_low"], lines.loc["Mixup", "both_high"]) == pytest.approx(wilson(5, 10))
@@ -298,7 +298,7 @@ def test_two_uses_of_an_attack_are_told_apart_alike_on_clean_and_on_corrupted_im
     harder = {"settings": {"restarts": 5}}
     stored(reported, "Mixup", "attack", "PGD-3", "1100000000", **harder)
     stored(reported, "Mixup", "union", "fog+PGD-3", "1000000000", 3, **harder)
-    (scores,) = found(reported).values()
+    (scores,) = find_tables(reported).values()
     shown = means(scores.unions, "").query("Recipe == 'Mixup'").set_index("Attack")
     assert shown["Attacked"].to_dict() == {"PGD-3 Linf 8/255": "70.0", "PGD-3 [restarts=5] Linf 8/255": "20.0"}
     assert shown["Both"].tolist() == ["50.0", "10.0"]
@@ -306,7 +306,7 @@ def test_two_uses_of_an_attack_are_told_apart_alike_on_clean_and_on_corrupted_im
 
 def test_what_failed_or_is_missing_is_said_and_no_mean_is_made_without_it(reported):
     stored(reported, "Standard", "union", "fog+PGD-3", None, 1, status="failed: it broke")
-    (scores,) = found(reported).values()
+    (scores,) = find_tables(reported).values()
     shown = means(scores.unions, "").set_index("Recipe")["Both"]
     assert shown.to_dict() == {"Standard": "failed", "Mixup": MISSING}
     said = "Standard, fog+PGD-3 Linf 8/255: failed: it broke."
@@ -321,7 +321,9 @@ def test_boards_sweeps_transfer_and_the_audit_read_none_of_it(reported, tmp_path
     assert len(plain) < len(rows)
     for one, other in zip(groups(rows).values(), groups(plain).values(), strict=True):
         assert one.equals(other)
-        assert audit(lines(placed(one)), lines(rows), outcomes) == audit(lines(placed(one)), lines(plain), outcomes)
+        assert audit(lines(label_rows(one)), lines(rows), outcomes) == audit(
+            lines(label_rows(one)), lines(plain), outcomes
+        )
     for one, other in zip(sweep_boards(rows).values(), sweep_boards(plain).values(), strict=True):
         assert one.equals(other)
     assert matrices(rows, outcomes) == {}

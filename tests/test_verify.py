@@ -21,9 +21,9 @@ from bench.attacks.spec import parse_attack
 from bench.commands.verify.foreign_files import is_foreign, read_foreign
 from bench.core.rng import seeded
 from bench.core.stats import wilson
-from bench.core.threat import L2, Linf, slack
+from bench.core.threat import L2, Linf, tolerance
 from bench.data.loader import to_float
-from bench.evaluation.adversarial_set import Album, joined, read_album
+from bench.evaluation.adversarial_set import AdversarialSet, join, read_adversarial_set
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
 from bench.results.store import read_outcomes, read_rows, run_folders, store
@@ -51,7 +51,7 @@ def restored(album, x):
 def test_an_image_is_stored_in_the_smallest_format_that_still_fools(threat, needed, form):
     """The model here is fooled by nothing but what is as near to the attack's own image as `needed`."""
     x, x_adv = perturbed(threat)
-    album = Album()
+    album = AdversarialSet()
     near = needed * (x_adv - x).abs().amax((1, 2, 3))
     album.add(
         range(20), x, x_adv, threat, lambda images, rows: (images - x_adv[rows]).abs().amax((1, 2, 3)) <= near[rows]
@@ -61,29 +61,29 @@ def test_an_image_is_stored_in_the_smallest_format_that_still_fools(threat, need
     back = torch.stack(list(restored(album, x).values()))
     assert back.min() >= 0
     assert back.max() <= 1
-    assert (threat.distance(back, x) <= threat.eps + slack(threat.eps)).all()
+    assert (threat.distance(back, x) <= threat.eps + tolerance(threat.eps)).all()
     assert torch.equal(back, x_adv) == (form == "raw")
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_an_album_comes_back_from_its_file_as_it_was(tmp_path, dtype):
     x, x_adv = perturbed(BALLS[0], dtype)
-    album = Album(reached=20)
+    album = AdversarialSet(reached=20)
     album.add(range(20), x, x_adv, BALLS[0], lambda images, rows: torch.equal(images, x_adv[rows]) | (rows < 12))
     assert list(album.stored) == ["int8", "raw"]
     album.write(tmp_path / "album.npz", {"n": 20})
-    again, about = read_album(tmp_path / "album.npz")
+    again, about = read_adversarial_set(tmp_path / "album.npz")
     assert about["n"] == 20
     before, after = restored(album, x), restored(again, x)
     assert all(torch.equal(before[i], after[i]) for i in range(20))
     assert sorted(restored(again.below(5), x)) == [0, 1, 2, 3, 4]
-    halves = [again.below(10), Album({f: p.some(p.ids >= 10) for f, p in again.stored.items()}, 20)]
-    assert sorted(restored(joined(halves), x)) == list(range(20))
+    halves = [again.below(10), AdversarialSet({f: p.some(p.ids >= 10) for f, p in again.stored.items()}, 20)]
+    assert sorted(restored(join(halves), x)) == list(range(20))
 
 
 def test_what_fools_nobody_is_left_out():
     x, x_adv = perturbed(BALLS[0])
-    album = Album()
+    album = AdversarialSet()
     album.add(range(20), x, x_adv, BALLS[0], lambda images, rows: rows % 2 == 0)
     assert len(album) == 10
 
@@ -93,7 +93,7 @@ def test_every_broken_image_and_no_other_is_kept_and_no_outcome_changes(text):
     model, images = linear(3, 40)
     attack = parse_attack(text)
     condition = Attacked(attack, L2(math.inf) if attack.minimal else Linf(0.02))
-    album, clean = Album(), model(images.x).argmax(1) == images.y
+    album, clean = AdversarialSet(), model(images.x).argmax(1) == images.y
     outcome = outcomes(model, images, condition, album=album)
     plain = outcomes(model, images, condition)
     assert (outcome.right == plain.right).all()
@@ -106,7 +106,7 @@ def test_every_broken_image_and_no_other_is_kept_and_no_outcome_changes(text):
 
 def test_a_killed_evaluation_keeps_what_it_has(monkeypatch, tmp_path):
     model, images = linear(3, 40)
-    condition, saved, whole = Attacked(parse_attack("PGD-3"), Linf(0.02)), tmp_path / "partial.json", Album()
+    condition, saved, whole = Attacked(parse_attack("PGD-3"), Linf(0.02)), tmp_path / "partial.json", AdversarialSet()
     monkeypatch.setattr(bench.evaluation.evaluator, "OWN_BLOCK", 10)
     outcomes(model, images, condition, album=whole)
 
@@ -115,8 +115,8 @@ def test_a_killed_evaluation_keeps_what_it_has(monkeypatch, tmp_path):
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        outcomes(model, images, condition, saved=saved, album=Album(), tick=kill)
-    done, resumed = [], Album()
+        outcomes(model, images, condition, saved=saved, album=AdversarialSet(), tick=kill)
+    done, resumed = [], AdversarialSet()
     outcomes(model, images, condition, saved=saved, album=resumed, tick=lambda outcome: done.append(outcome.done))
     assert done == [30, 40]
     before, after = restored(whole, images.x), restored(resumed, images.x)
@@ -125,7 +125,7 @@ def test_a_killed_evaluation_keeps_what_it_has(monkeypatch, tmp_path):
 
     saved.with_suffix(".npz").unlink()  # as of a run without --save-adv: the images are lost, so all is done again
     done.clear()
-    again = Album()
+    again = AdversarialSet()
     outcomes(model, images, condition, saved=saved, album=again, tick=lambda outcome: done.append(outcome.done))
     assert done == [10, 20, 30, 40]
     assert len(again) == len(whole)
@@ -160,7 +160,7 @@ def album_of(folder, name):
 
 def rewritten(path, change=lambda album: None, **about):
     """The album with a change and with a digest that is right again."""
-    album, said = read_album(path)
+    album, said = read_adversarial_set(path)
     change(album)
     album.write(path, said | about)
 
@@ -211,7 +211,7 @@ def test_keeping_changes_no_row_and_can_be_done_later(bench, folder, tmp_path):
     assert bench(*asked, "--save-adv")[0] == 0
     assert (plain / "results.csv").read_bytes() == rows
     for path in folder.glob("adversarial-*"):
-        (one, about), (other, too) = read_album(path), read_album(plain / path.name)
+        (one, about), (other, too) = read_adversarial_set(path), read_adversarial_set(plain / path.name)
         assert about == too
         assert all((one.stored[f].codes == other.stored[f].codes).all() for f in {*one.stored, *other.stored})
     assert not list(plain.glob("partial-*"))
@@ -222,7 +222,7 @@ def test_keeping_changes_no_row_and_can_be_done_later(bench, folder, tmp_path):
 
 def test_an_album_takes_less_than_a_byte_a_pixel(folder):
     path = album_of(folder, "PGD-5.last")
-    album, _ = read_album(path)
+    album, _ = read_adversarial_set(path)
     assert list(album.stored) == ["int8"]
     assert path.stat().st_size < 64 * len(album) + 2000  # and what it says of itself
 
@@ -264,7 +264,7 @@ def test_what_was_tampered_with_is_found(bench, folder, how):
     change, about, said = TAMPERED[how]
     path = album_of(folder, "PGD-5")
     if how == "a pixel outside":  # where the clean image leaves room for it
-        first = int(read_album(path)[0].stored["int8"].ids[0])
+        first = int(read_adversarial_set(path)[0].stored["int8"].ids[0])
         x = to_float(TEST.x[first, 0])
         where = (x > 0.5).nonzero()[0].tolist()
         change = lambda album: album.stored["int8"].codes.__setitem__((0, 0, *where), -128)  # noqa: E731
@@ -307,9 +307,9 @@ def some(album):
 
 def test_a_file_without_some_of_the_broken_images_is_incomplete(bench, folder):
     for name in ("PGD-5", "PGD-5.last"):
-        before = len(read_album(album_of(folder, name))[0])
+        before = len(read_adversarial_set(album_of(folder, name))[0])
         rewritten(album_of(folder, name), some)
-        lost = before - len(read_album(album_of(folder, name))[0])
+        lost = before - len(read_adversarial_set(album_of(folder, name))[0])
         code, out, _ = bench("verify", str(album_of(folder, name)))
         assert (code, f"WRONG {album_of(folder, name)}: {lost} images that outcomes.npz has as broken" in out) == (
             1,

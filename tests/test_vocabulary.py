@@ -16,7 +16,7 @@ from bench.core.passes import counting
 from bench.core.plan import Plan
 from bench.core.registry import Registry
 from bench.core.rng import image_rows, image_stream, normal, seed_of, seeded, uniform
-from bench.models.bn_folding import TOLERANCE, Twin, attackable, folded, twinned
+from bench.models.bn_folding import TOLERANCE, FoldedModel, fast_copy, folded, folding
 from bench.models.build import build
 from bench.models.resnet import preact_resnet, resnet
 from bench.training.job import Job
@@ -526,7 +526,7 @@ NETS = {  # nets, and how many batch norms follow a convolution whose output goe
 def test_a_twin_has_the_logits_and_the_gradient_of_its_model(kind):
     make, pairs = NETS[kind]
     model = trained(make()).double().eval()
-    twin = Twin(model)
+    twin = FoldedModel(model)
     assert len(twin.pairs) == pairs
     norms, left = (sum(isinstance(m, nn.BatchNorm2d) for m in net.modules()) for net in (model, twin.graph))
     assert left == norms - pairs
@@ -542,9 +542,9 @@ def test_a_twin_has_the_logits_and_the_gradient_of_its_model(kind):
 
 def test_a_norm_before_its_convolution_is_left_alone():
     net = trained(nn.Sequential(nn.BatchNorm2d(1), nn.Conv2d(1, 16, 3), nn.ReLU(), nn.BatchNorm2d(16))).eval()
-    twin = Twin(net)
+    twin = FoldedModel(net)
     assert twin.pairs == []
-    with twinned(net, torch.rand(2, 1, 5, 5)):
+    with folding(net, torch.rand(2, 1, 5, 5)):
         assert folded(net) is net
 
 
@@ -558,12 +558,12 @@ def test_a_convolution_that_something_else_reads_too_is_left_alone():
             y = self.conv(x)
             return (self.norm(y) + y).mean((2, 3))
 
-    assert Twin(trained(Forked()).eval()).pairs == []
+    assert FoldedModel(trained(Forked()).eval()).pairs == []
 
 
 def test_a_twin_follows_its_model_through_training():
     model, x = trained(build("cnn", DATASETS["digits"])).train(), torch.rand(4, 1, 8, 8)
-    with twinned(model, x):
+    with folding(model, x):
         assert model.training
         with frozen(model) as attacked, torch.no_grad():
             assert attacked is not model
@@ -612,7 +612,7 @@ class Training(Branching):
 
 def test_a_model_that_ends_the_process_in_eval_mode_is_trained_without_a_twin():
     model, x = Training(), torch.rand(2, 1, 8, 8)
-    with twinned(model, x):
+    with folding(model, x):
         assert folded(model) is model
         assert model.training
 
@@ -620,18 +620,18 @@ def test_a_model_that_ends_the_process_in_eval_mode_is_trained_without_a_twin():
 @pytest.mark.parametrize("kind", [Branching, Moody])
 def test_a_model_that_cannot_be_folded_is_attacked_itself(kind):
     model, x = trained(kind()).train(), torch.rand(2, 1, 8, 8)
-    with twinned(model, x):
+    with folding(model, x):
         assert folded(model) is model
         assert model.training
     logits = model.eval()(x)
-    assert torch.allclose(attackable(model, x)(x), logits, atol=1e-5)
+    assert torch.allclose(fast_copy(model, x)(x), logits, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", NETS)
 def test_an_attackable_copy_has_the_logits_of_its_model_and_leaves_it_alone(kind):
     model, x = trained(NETS[kind][0]()).eval(), torch.rand(4, 1, 8, 8)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    copy = attackable(model, x)
+    copy = fast_copy(model, x)
     assert copy is not model
     assert not any(p.requires_grad for p in copy.parameters())
     assert not any(m.training for m in copy.modules())

@@ -81,7 +81,7 @@ class Ascent:
 
 
 @contextmanager
-def noted() -> Iterator[list[Tensor]]:
+def recorded_maxima() -> Iterator[list[Tensor]]:
     """Yields the list of what inner maximisations inside the block find."""
     attacks: list[Tensor] = []
     token = _noted.set(attacks)

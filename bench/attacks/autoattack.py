@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks.ascent import Ascent
-from bench.attacks.search import batched, gradient, search
+from bench.attacks.search import gradient, in_batches, search
 from bench.attacks.spec import ATTACKS
 from bench.core.errors import AttackWarning, BadInput
 from bench.core.losses import margin
@@ -106,7 +106,7 @@ def screened(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, screen: 
     with image_stream(range(len(x)), "screen", int(torch.randint(2**31, ()))):  # or draws would follow the batch size
         x_adv = search(model, Ascent(threat, screen, threat.eps / 4), margin, x, y)
     with torch.no_grad():
-        standing = batched(model, x_adv).argmax(1) == y
+        standing = in_batches(model, x_adv).argmax(1) == y
     if standing.any():
         x_adv[standing] = official(model, x[standing], y[standing], threat, block, "standard")
     return x_adv

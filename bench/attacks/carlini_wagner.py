@@ -9,11 +9,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.search import doubt_zeros, flat, gradient, room
+from bench.attacks.search import batch_size_for, doubt_zeros, flat, gradient
 from bench.attacks.settings import Positive
 from bench.attacks.spec import ATTACKS
 from bench.core.losses import margin
-from bench.core.threat import Threat, length
+from bench.core.threat import Threat, l2_norm
 
 EDGE = 0.999999  # pixels of 0 and 1 would stand at infinity, where nothing moves them
 PATIENCE = {True: 0.5, False: 0.2}  # share of a search without progress that ends it, once it has reached kappa or not
@@ -22,7 +22,7 @@ DECAYS, TINY = (0.9, 0.999), 1e-8  # Adam's
 
 
 @dataclass
-class Searches:
+class SearchState:
     """One search a place of the batch, for images `rows`; every field is stacked, (B, ...)."""
 
     rows: Tensor
@@ -35,16 +35,16 @@ class Searches:
     idle: Tensor  # steps without progress
 
     @classmethod
-    def begin(cls, x: Tensor, rows: Tensor) -> "Searches":
+    def begin(cls, x: Tensor, rows: Tensor) -> "SearchState":
         start, none = torch.atanh((2 * x[rows] - 1) * EDGE), torch.zeros_like(rows)
         nothing, far = torch.zeros_like(start), x.new_full(rows.shape, torch.inf)
         return cls(rows, start, nothing, nothing, none, far, -far, none)
 
-    def where(self, some: Tensor) -> "Searches":
-        return Searches(*(getattr(self, field.name)[some] for field in fields(self)))
+    def where(self, some: Tensor) -> "SearchState":
+        return SearchState(*(getattr(self, field.name)[some] for field in fields(self)))
 
-    def beside(self, others: "Searches") -> "Searches":
-        return Searches(*(torch.cat([getattr(self, f.name), getattr(others, f.name)]) for f in fields(self)))
+    def beside(self, others: "SearchState") -> "SearchState":
+        return SearchState(*(torch.cat([getattr(self, f.name), getattr(others, f.name)]) for f in fields(self)))
 
     def look(self, lead: Tensor, far: Tensor, kappa: float) -> None:
         """Note the lead and the distance (B,) of the present iterates, and who makes progress."""
@@ -93,17 +93,17 @@ def cw_l2(
     weight, low, high = x.new_full((len(x),), c), x.new_zeros(len(x)), nearest.clone()
     waiting = torch.arange(len(x), device=x.device)
     left = torch.full_like(waiting, searches)
-    limit = room(len(x))
-    now = Searches.begin(x, waiting[:0])
+    limit = batch_size_for(len(x))
+    now = SearchState.begin(x, waiting[:0])
     while len(now.rows) or len(waiting):
         free = limit - len(now.rows)
-        now, waiting = now.beside(Searches.begin(x, waiting[:free])), waiting[free:]
+        now, waiting = now.beside(SearchState.begin(x, waiting[:free])), waiting[free:]
         rows, x_adv = now.rows, ((now.w.tanh() + 1) / 2).requires_grad_()
         lead = margin(model(x_adv), y[rows])
         loss = weight[rows] * (-lead).clamp_min(-kappa)
         slope, x_adv, lead = gradient(loss, x_adv), x_adv.detach(), lead.detach()
 
-        far = length(x_adv - x[rows])
+        far = l2_norm(x_adv - x[rows])
         closer = (lead > kappa) & (far < nearest[rows])
         found[rows[closer]], nearest[rows[closer]] = x_adv[closer], far[closer]
         now.look(lead, far, kappa)

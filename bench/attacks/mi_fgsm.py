@@ -7,7 +7,7 @@ Ospici 2020, arXiv:2008.08384.
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.search import doubt_zeros, flat, gradient, in_places
+from bench.attacks.search import batches_of, doubt_zeros, flat, gradient
 from bench.attacks.settings import step_length
 from bench.attacks.spec import ATTACKS
 from bench.core.losses import cross_entropy
@@ -31,7 +31,7 @@ def mi_fgsm(
     last: only the last iterate is scored, as the paper does.
     """
     size = step_length(step, threat.eps)
-    parts = zip(in_places(x), in_places(y), strict=True)
+    parts = zip(batches_of(x), batches_of(y), strict=True)
     return torch.cat([_climb(model, a, b, threat, steps, size, decay, last) for a, b in parts])
 
 

@@ -15,7 +15,7 @@ Effort = tuple[int, int]  # steps of a search, and its restarts
 
 
 @dataclass
-class Leg:
+class ShorterSearch:
     """What a search of so many steps and restarts hands back, and what it would have cost alone."""
 
     steps: int
@@ -43,15 +43,15 @@ class Leg:
 
 
 @dataclass
-class Course:
+class NestedSearch:
     """The shorter searches, and once the longest has begun, on which model that was."""
 
     efforts: tuple[Effort, ...]
     model: nn.Module | None = None
-    legs: dict[Effort, Leg] = field(default_factory=dict)
+    legs: dict[Effort, ShorterSearch] = field(default_factory=dict)
 
 
-_course: ContextVar[Course | None] = ContextVar("course", default=None)
+_course: ContextVar[NestedSearch | None] = ContextVar("course", default=None)
 
 
 @contextmanager
@@ -60,25 +60,25 @@ def course(efforts: Sequence[Effort]) -> Iterator[None]:
 
     All of them must be of the same images, and equal in anything else than steps and restarts.
     """
-    token = _course.set(Course(tuple(efforts)) if efforts else None)
+    token = _course.set(NestedSearch(tuple(efforts)) if efforts else None)
     try:
         yield
     finally:
         _course.reset(token)
 
 
-def legs(model: nn.Module, x: Tensor) -> list[Leg]:
+def legs(model: nn.Module, x: Tensor) -> list[ShorterSearch]:
     """What a search is to take down: the shorter ones if it is the first of an open course."""
     open_course = _course.get()
     if open_course is None or open_course.model is not None:
         return []
     open_course.model = model
     here = torch.ones(len(x), dtype=torch.bool, device=x.device)
-    open_course.legs = {effort: Leg(*effort, x.clone(), here.clone()) for effort in open_course.efforts}
+    open_course.legs = {effort: ShorterSearch(*effort, x.clone(), here.clone()) for effort in open_course.efforts}
     return list(open_course.legs.values())
 
 
-def passed(model: nn.Module, steps: int, restarts: int) -> Leg | None:
+def recorded_outcome(model: nn.Module, steps: int, restarts: int) -> ShorterSearch | None:
     """What was taken down of such a search on this model, if anything was."""
     open_course = _course.get()
     return open_course.legs.get((steps, restarts)) if open_course and open_course.model is model else None

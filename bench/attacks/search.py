@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks.ascent import Ascent
-from bench.attacks.nested_search import legs, passed
+from bench.attacks.nested_search import legs, recorded_outcome
 from bench.core.errors import AttackWarning, BadInput
 from bench.core.passes import count_once_more
 from bench.core.rng import image_rows
@@ -27,17 +27,17 @@ def places(count: int) -> Iterator[None]:
         _places.reset(token)
 
 
-def batched(model: nn.Module, x: Tensor) -> Tensor:
+def in_batches(model: nn.Module, x: Tensor) -> Tensor:
     """model(x), so many images at a time."""
-    return torch.cat([model(part) for part in in_places(x)])
+    return torch.cat([model(part) for part in batches_of(x)])
 
 
-def in_places(x: Tensor) -> tuple[Tensor, ...]:
+def batches_of(x: Tensor) -> tuple[Tensor, ...]:
     """x in parts of so many images."""
-    return torch.split(x, room(len(x)))
+    return torch.split(x, batch_size_for(len(x)))
 
 
-def room(images: int) -> int:
+def batch_size_for(images: int) -> int:
     """How many of these images are worked on at a time."""
     return _places.get() or images
 
@@ -83,13 +83,13 @@ def search(
     Broken images leave the batch at once and others take their places, so batches stay full and small: the passes
     spent are those that somebody still needs. What a longer search has passed through already is not searched again.
     """
-    if leg := passed(model, ascent.steps, restarts):
+    if leg := recorded_outcome(model, ascent.steps, restarts):
         count_once_more(leg.passes)
         doubt_zeros(leg.stuck)
         return leg.found
     shorter = legs(model, x)
     found, goals, stuck = x.clone(), y[:, None] if aims is None else aims, 0
-    limit = room(len(x))
+    limit = batch_size_for(len(x))
     waiting = torch.arange(len(x), device=x.device)
     rows, taken, tries = waiting[:0], waiting[:0], waiting[:0]
     x_adv, clean = x[:0], x[:0]

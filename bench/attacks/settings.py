@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from bench.core.errors import BadInput
-from bench.core.parsing import LARGEST, number, whole_number
+from bench.core.parsing import LARGEST, parse_number, parse_whole_number
 from bench.core.registrable import a_function_of
 
 Setting = bool | int | float | str
@@ -34,7 +34,7 @@ def defaults(attack: Any) -> dict[str, Setting]:
     return {p.name: p.default for p in parameters.values() if p.kind is p.KEYWORD_ONLY}
 
 
-def read(attack: Any, where: str, key: str, text: str, default: Setting) -> Setting:
+def parse_setting(attack: Any, where: str, key: str, text: str, default: Setting) -> Setting:
     """`text` as a value of a setting. BadInput, which begins with `where`, if it is none."""
     value = _value(where, key, text, default)
     hint = get_type_hints(getattr(attack, "func", attack), include_extras=True).get(key)
@@ -58,15 +58,15 @@ def _value(where: str, key: str, text: str, default: Setting) -> Setting:
         if isinstance(default, bool):
             return {"true": True, "false": False}[text.lower()]
         if isinstance(default, int):
-            return whole_number(text, least=-LARGEST)
-        return number(text) if isinstance(default, float) else text
+            return parse_whole_number(text, least=-LARGEST)
+        return parse_number(text) if isinstance(default, float) else text
     except (KeyError, ValueError) as error:
         raise BadInput(f"{where}: {key}={text} is not {KINDS[type(default)]}") from error
 
 
 def canonical_step(text: str) -> str:
     """A step length with one spelling: `0.25eps` is a share of eps, `2/255` or `0.0078` pixel units."""
-    length = number(text.removesuffix("eps"))
+    length = parse_number(text.removesuffix("eps"))
     if not 0 < length < float("inf"):
         raise ValueError("a step is longer than 0")
     return f"{length!r}eps" if text.endswith("eps") else repr(length)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from bench.attacks.settings import Setting, check_attack, defaults, read, step_length
+from bench.attacks.settings import Setting, check_attack, defaults, parse_setting, step_length
 from bench.core.errors import BadInput
 from bench.core.registry import Registry, suggestion
 from bench.core.threat import Threat
@@ -132,5 +132,5 @@ def parse_attack(text: str) -> AttackSpec:
         if key in given:
             raise BadInput(f"attack {text!r} says {key} twice; say it once")
         given.add(key)
-        settings[key] = read(attack, f"attack {text!r}", key, value, free[key])
+        settings[key] = parse_setting(attack, f"attack {text!r}", key, value, free[key])
     return AttackSpec(name, tuple(sorted(settings.items())))

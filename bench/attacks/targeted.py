@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.attacks.ascent import Ascent, Start
-from bench.attacks.search import batched, search
+from bench.attacks.search import in_batches, search
 from bench.attacks.settings import step_length
 from bench.attacks.spec import ATTACKS
 from bench.core.labels import least_likely, most_confusing
@@ -44,7 +44,7 @@ def targeted(
     step: its length, as a share of eps (`0.25eps`) or in pixel units (`0.0078`).
     """
     with torch.no_grad():
-        logits = batched(model, x)
+        logits = in_batches(model, x)
     goal = AIMS[aim](logits, F.one_hot(y, logits.shape[1])).argmax(1)
     ascent = Ascent(threat, steps, step_length(step, threat.eps), start)
     return search(model, ascent, towards, x, y, restarts=restarts, last=last, aims=goal[:, None])
@@ -71,7 +71,7 @@ def multi_target(
     step: its length, as a share of eps (`0.25eps`) or in pixel units (`0.0078`). restarts: for each class.
     """
     with torch.no_grad():
-        logits = batched(model, x)
+        logits = in_batches(model, x)
     wrong = logits.scatter(1, y[:, None], -torch.inf).argsort(1, descending=True)[:, :-1]
     pairs = torch.stack([wrong, y[:, None].expand_as(wrong)], 2)  # (B, K - 1, 2)
     ascent = Ascent(threat, steps, step_length(step, threat.eps), start)

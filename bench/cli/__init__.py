@@ -38,7 +38,7 @@ def _run() -> int:
         status = exit_code(error)
         if status is None or (status == 2 and "--debug" in sys.argv):
             raise
-        click.echo(f"bench: {one_line(told(error))}", err=True)
+        click.echo(f"bench: {one_line(message_of(error))}", err=True)
         return status
     return code if isinstance(code, int) else 0
 
@@ -52,7 +52,7 @@ def exit_code(error: BaseException) -> int | None:
     return 1 if isinstance(error, Failed | SystemExit) else None
 
 
-def told(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     """What an error says to whoever gave the command."""
     if exit_code(error) == STOPPED:
         return f"stopped; {advice(error)}"

@@ -20,8 +20,8 @@ from bench.cli.options import POSITIVE, folders, machine, option, plugins
 @folders
 def calibrate(data_dir: Path, download: bool, unsafe_pickle: bool, reports: Path, **settings: Any) -> None:
     """Ranges of M-TLAT's four corruptions whose ends cost the model 5 and 30 points of accuracy."""
-    from bench.commands.calibrate import Terms
+    from bench.commands.calibrate import CalibrateOptions
     from bench.commands.calibrate import calibrate as find_ranges
     from bench.evaluation.external.access import Access
 
-    click.echo(find_ranges(Terms(access=Access(data_dir, download, unsafe_pickle), **settings)))
+    click.echo(find_ranges(CalibrateOptions(access=Access(data_dir, download, unsafe_pickle), **settings)))

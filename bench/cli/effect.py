@@ -19,7 +19,7 @@ OF_ATTACKS = {  # what each does to attacks
 OF_CORRUPTIONS = {"severities": "severities of corruptions", "calibration": "ranges of corruptions"}
 
 
-def spelled(option: str) -> str:
+def option_name(option: str) -> str:
     """attack_corrupted as --attack-corrupted."""
     return f"--{option.replace('_', '-')}"
 
@@ -36,11 +36,11 @@ def check_effect(given: Mapping[str, Any]) -> None:
     """
     if given.get("attacks") == () and (idle := [name for name in OF_ATTACKS if is_asked(given, name)]):
         raise BadInput(
-            f"{spelled(idle[0])} names {OF_ATTACKS[idle[0]]}, and --attacks none asks for none; drop one of the two"
+            f"{option_name(idle[0])} names {OF_ATTACKS[idle[0]]}, and --attacks none asks for none; drop one of the two"
         )
     if not given.get("corruptions") and (idle := [name for name in OF_CORRUPTIONS if is_asked(given, name)]):
         raise BadInput(
-            f"{spelled(idle[0])} names {OF_CORRUPTIONS[idle[0]]}, and none is asked for; name some by --corruptions"
+            f"{option_name(idle[0])} names {OF_CORRUPTIONS[idle[0]]}, and none is asked for; name some by --corruptions"
         )
 
 

@@ -6,7 +6,7 @@ import click
 
 from bench.cli.effect import check_effect
 from bench.cli.group import cli
-from bench.cli.options import folders, judging, machine, option, plugins, said
+from bench.cli.options import folders, given_options, judging, machine, option, plugins
 from bench.cli.types import Names, Place
 
 
@@ -42,11 +42,14 @@ def evaluate(spec: str, **settings: Any) -> int:
     """
     from dataclasses import fields
 
-    from bench.commands.eval_model import Terms, judge_visitor
+    from bench.commands.eval_model import EvalOptions, eval_model
     from bench.evaluation.external.spec import parse_spec
     from bench.runner.request import Request
 
-    check_effect(said(settings) | {"shard": settings["shard"].count > 1})
-    terms, source = Terms(**{field.name: settings.pop(field.name) for field in fields(Terms)}), parse_spec(spec)
+    check_effect(given_options(settings) | {"shard": settings["shard"].count > 1})
+    terms, source = (
+        EvalOptions(**{field.name: settings.pop(field.name) for field in fields(EvalOptions)}),
+        parse_spec(spec),
+    )
     known = {"dataset": source.dataset} if source.dataset else {}
-    return judge_visitor(source, Request(**known | said(settings)), terms)
+    return eval_model(source, Request(**known | given_options(settings)), terms)

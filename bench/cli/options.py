@@ -48,7 +48,7 @@ def plugins(command: F) -> F:
 POSITIVE = Count()
 
 
-def shared(*options: Callable[[F], F]) -> Callable[[F], F]:
+def combine(*options: Callable[[F], F]) -> Callable[[F], F]:
     """Several options as one, in the order of --help."""
 
     def decorate(command: F) -> F:
@@ -59,7 +59,7 @@ def shared(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
-judging = shared(
+judging = combine(
     option("--eps", type=Numbers(), help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's."),
     option("--sweep", type=Numbers(), help="Instead: 3 radii or more of a curve, such as 0,1/255,2/255,4/255,8/255."),
     option("--norm", type=click.Choice(["Linf", "L2"]), help="Of the evaluation. Default: the data set's."),
@@ -85,14 +85,14 @@ judging = shared(
 )
 
 
-machine = shared(
+machine = combine(
     option("--data-dir", type=Place(), envvar="BENCH_DATA", default=DEFAULT_DATA, help="Where data are."),
     option("--device", default="auto", help="auto, cpu, cuda or cuda:i."),
     option("--batch-size", type=POSITIVE, default=128, help="Images attacked at a time: speed only, never a number."),
 )
 
 
-def said(request: dict[str, Any]) -> dict[str, Any]:
+def given_options(request: dict[str, Any]) -> dict[str, Any]:
     """The options that were given; `--attacks none` is none, and so are `--corruptions none` and `--exhibits none`."""
     given = {name: value for name, value in request.items() if value is not None}
     return given | {name: () for name in ("attacks", "corruptions", "exhibits") if given.get(name) == ("none",)}

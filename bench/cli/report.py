@@ -17,7 +17,7 @@ def report(study: str, results: Path, reports: Path) -> None:
     from rich.console import Console
 
     from bench.report.leaderboard.page import print_boards
-    from bench.report.studies.page import started, write_page
+    from bench.report.studies.page import started_studies, write_page
     from bench.report.write import outstanding, write_reports
 
     if study in ("leaderboard", "all"):
@@ -26,7 +26,7 @@ def report(study: str, results: Path, reports: Path) -> None:
         click.echo("\n".join(str(path) for path in paths))
         if lacking := outstanding(results):
             click.echo(f"{results}: cells that lack shards: {lacking}; see bench merge")
-    for name in started(results) if study == "all" else [study] if study != "leaderboard" else []:
+    for name in started_studies(results) if study == "all" else [study] if study != "leaderboard" else []:
         written = write_page(name, results, reports)
         click.echo(written.read_text(encoding="utf-8"))
         click.echo(written)

@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from bench.cli.effect import check_effect, check_settings, is_asked, spelled
+from bench.cli.effect import check_effect, check_settings, is_asked, option_name
 from bench.cli.group import cli
-from bench.cli.options import POSITIVE, folders, judging, machine, option, plugins, said
+from bench.cli.options import POSITIVE, folders, given_options, judging, machine, option, plugins
 from bench.cli.types import Names, Numbers, Seeds
 from bench.core.errors import BadInput
 from bench.results.shards import Shard
@@ -78,11 +78,11 @@ def run(
     from bench.commands.run import run_methods
     from bench.commands.run_study import run_study
     from bench.runner.request import Request
-    from bench.runner.run import Manner
+    from bench.runner.run import RunOptions
 
-    asked = said(request)
+    asked = given_options(request)
     if study and (own := [name for name in GRID if is_asked(asked, name)]):
-        options = ", ".join(map(spelled, own))
+        options = ", ".join(map(option_name, own))
         raise BadInput(f"--study {study} brings a grid of its own; leave {options} out")
     if not study:
         check_effect(asked | {"save_adv": save_adv, "shard": shard.count > 1})
@@ -98,7 +98,7 @@ def run(
             raise BadInput("--train-eps takes one radius; to compare several, run once for each")
         (asked["train_eps"],) = asked["train_eps"]
     where = (data_dir, results, reports, device, batch_size)
-    manner = Manner(*where, workers, download, retrain, dry_run, save_adv, shard, attack_timeout)
+    manner = RunOptions(*where, workers, download, retrain, dry_run, save_adv, shard, attack_timeout)
     if study is None:
         return run_methods(Request(**asked), manner)
     only = ("table", table) if table else ("figure", figure) if figure else None

@@ -31,7 +31,7 @@ def speed(context: click.Context, /, data_dir: Path, **settings: Any) -> int:
     What --methods name is trained first, at the quick budget, unless the results folder has it.
     """
     from bench.commands.speed.parts import PARTS, Modelless
-    from bench.commands.speed.speed import Terms, measure_speed
+    from bench.commands.speed.speed import SpeedOptions, measure_speed
 
     if settings["of"]:
         refuse_given(
@@ -40,4 +40,4 @@ def speed(context: click.Context, /, data_dir: Path, **settings: Any) -> int:
     if all(isinstance(PARTS[part], Modelless) for part in PARTS.select(list(settings["parts"]))):
         unused = ("dataset", "model", "methods", "of", "limit", "batch_size")
         refuse_given(context, unused, f"is of models, and --parts {','.join(settings['parts'])} needs none; drop one")
-    return measure_speed(Terms(data_dir=data_dir, **settings))
+    return measure_speed(SpeedOptions(data_dir=data_dir, **settings))

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from bench.core.files import expanded
-from bench.core.parsing import LARGEST, number, whole_number
+from bench.core.files import expand_home
+from bench.core.parsing import LARGEST, parse_number, parse_whole_number
 from bench.results.shards import Shard
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Numbers(click.ParamType[tuple[float, ...]]):
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
         parts = value.split(",")
         try:
-            numbers = [number(part) for part in parts]
+            numbers = [parse_number(part) for part in parts]
         except ValueError:
             self.fail(f"{value!r} is not a number, a fraction such as 8/255, or a list of them", param, ctx)
         return once(numbers, parts, lambda message: self.fail(message, param, ctx))
@@ -71,7 +71,7 @@ class Share(click.ParamType[Shard]):
             return value
         index, _, count = value.partition("/")
         try:
-            share = whole_number(index), whole_number(count)
+            share = parse_whole_number(index), parse_whole_number(count)
         except ValueError:
             self.fail(f"{value!r} is not of the form i/n, such as 1/3, of two whole numbers", param, ctx)
         return Shard(*share)
@@ -87,7 +87,7 @@ class Seeds(click.ParamType[tuple[int, ...]]):
             return value
         parts = value.split(",")
         try:
-            seeds = [whole_number(part, most=LARGEST_SEED) for part in parts]
+            seeds = [parse_whole_number(part, most=LARGEST_SEED) for part in parts]
         except ValueError:
             self.fail(f"{value!r} is not a list of whole numbers from 0 to 2^63 - 1, such as 0,1,2", param, ctx)
         return once(seeds, parts, lambda message: self.fail(message, param, ctx))
@@ -102,7 +102,7 @@ class Count(click.ParamType[int]):
         if isinstance(value, int):
             return value
         try:
-            return whole_number(value, least=1)
+            return parse_whole_number(value, least=1)
         except ValueError:
             self.fail(f"{value!r} is not a whole number from 1 to {LARGEST:,}", param, ctx)
 
@@ -114,7 +114,7 @@ class Place(click.Path):
         super().__init__(path_type=Path, **settings)
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        return super().convert(expanded(value), param, ctx)
+        return super().convert(expand_home(value), param, ctx)
 
 
 def once(values: Sequence[T], texts: Sequence[str], refuse: Callable[[str], Any]) -> tuple[T, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench.core.device import describe, pick, prepare
+from bench.core.device import describe, parse_device, set_deterministic
 from bench.core.files import write_json
 from bench.core.foreign.messages import refused_model
 from bench.core.foreign.plugins import load_plugins
@@ -23,12 +23,12 @@ from bench.data.dataset import Images
 from bench.data.loader import to_float
 from bench.data.lookup import dataset
 from bench.evaluation.external.access import Access
-from bench.evaluation.external.external_model import Visitor
+from bench.evaluation.external.external_model import ExternalModel
 from bench.evaluation.external.load import identity, load
-from bench.evaluation.external.model_checks import doubts
+from bench.evaluation.external.model_checks import model_warnings
 from bench.evaluation.external.spec import parse_spec
 from bench.evaluation.identity import FROM_TEST
-from bench.evaluation.target import judge
+from bench.evaluation.target import is_correct
 from bench.models.freeze import frozen
 from bench.training.run_folder import locked
 
@@ -87,7 +87,7 @@ def accuracy_at(model: nn.Module, images: Images, name: str, amount: float, batc
         with image_stream(range(start, start + len(y)), "calibrate", name):
             x = CORRUPTIONS[name](x, amount, amount)
         with refused_model():
-            right += int(judge(model, to_float(x), y, batch_size).sum())
+            right += int(is_correct(model, to_float(x), y, batch_size).sum())
     return right / len(images)
 
 
@@ -107,7 +107,7 @@ def ranges(
 
 
 @dataclass(frozen=True)
-class Terms:
+class CalibrateOptions:
     """Which model is calibrated on, and where."""
 
     spec: str
@@ -119,11 +119,11 @@ class Terms:
     access: Access
 
 
-def calibrate(terms: Terms) -> Path:
+def calibrate(terms: CalibrateOptions) -> Path:
     """Print the ranges, and write them with what they were found on to calibration.json in the model's folder."""
     load_plugins()
-    prepare()
-    source, device, access = parse_spec(terms.spec), pick(terms.device), terms.access
+    set_deterministic()
+    source, device, access = parse_spec(terms.spec), parse_device(terms.device), terms.access
     data = dataset(terms.dataset or source.dataset or "digits", access.data_dir)
     if access.download:
         data.download(access.data_dir)
@@ -132,13 +132,13 @@ def calibrate(terms: Terms) -> Path:
     first = data.take(split, "test", min(FROM_TEST, len(split.y))).to(device)
     loaded = load(source, data, access, device)
     net = loaded.net
-    for remark in (*loaded.choices, *doubts(net, data, images, attacked=False)):
+    for remark in (*loaded.choices, *model_warnings(net, data, images, attacked=False)):
         print(f"{source}: {remark}", file=sys.stderr)
-    visitor = Visitor(source.name, data.name, identity(source, net, first))
+    visitor = ExternalModel(source.name, data.name, identity(source, net, first))
     found = {}
     with frozen(net):
         with refused_model():
-            clean = int(judge(net, to_float(images.x), images.y, terms.batch_size).sum()) / len(images)
+            clean = int(is_correct(net, to_float(images.x), images.y, terms.batch_size).sum()) / len(images)
         print(f"clean: {clean:.1%} of {len(images)} right")
         for name, ends in ranges(net, images, clean, terms.batch_size):
             if isinstance(ends, str):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.core.device import prepare
+from bench.core.device import set_deterministic
 from bench.core.errors import BadInput
 from bench.core.foreign.plugins import load_file, load_plugins
 from bench.training.contract.checks import examine
@@ -12,7 +12,7 @@ from bench.training.recipe import RECIPES
 def check_plugin(path: Path) -> int:
     """`bench check`. 0, or 1 if a recipe that the file registers breaks its contract."""
     load_plugins()
-    prepare()
+    set_deterministic()
     ours = set(RECIPES)
     load_file(path)
     theirs = [name for name in RECIPES if name not in ours]

@@ -9,42 +9,42 @@ from rich.console import Console
 
 from bench.commands.model_info import Measured, model_info, read_model_info
 from bench.commands.robustbench import doubts_of
-from bench.core.device import pick, prepare
+from bench.core.device import parse_device, set_deterministic
 from bench.core.errors import BadInput
 from bench.core.files import write_json
 from bench.core.foreign.plugins import load_plugins
 from bench.core.processes import cores
 from bench.core.progress import Progress
-from bench.data.cache import Shelf
+from bench.data.cache import ImageCache
 from bench.data.lookup import dataset
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.conditions.expand import Condition
 from bench.evaluation.conditions.sweep import Swept
 from bench.evaluation.external.access import Access
-from bench.evaluation.external.external_model import Visitor
+from bench.evaluation.external.external_model import ExternalModel
 from bench.evaluation.external.load import identity, load
 from bench.evaluation.external.loaded import Loaded
-from bench.evaluation.external.model_checks import doubts
+from bench.evaluation.external.model_checks import model_warnings
 from bench.evaluation.external.spec import Source
-from bench.evaluation.row import Model
+from bench.evaluation.row import ModelRef
 from bench.report.audit.indicators import Doubt
 from bench.report.corruptions.page import print_corruptions
 from bench.report.leaderboard.page import print_boards
 from bench.report.transfer.page import print_transfer
 from bench.report.verdicts import verdict
 from bench.report.write import write_reports
-from bench.results.row import Row, place
+from bench.results.row import Row, model_id
 from bench.results.shards import WHOLE, Shard
 from bench.results.store import read_rows
-from bench.runner.cells import Exam
+from bench.runner.cells import CellEvaluator
 from bench.runner.cost import cell_cost
 from bench.runner.grid import conditions_of, corruptions_of, test_images
 from bench.runner.pool import logging_to
 from bench.runner.request import Request
 from bench.runner.run import LOG, check_folders, tell_shards
-from bench.runner.transfer_matrix import Entrant, Matrix
-from bench.runner.transfer_models import invited
+from bench.runner.transfer_matrix import TransferModel, TransferRunner
+from bench.runner.transfer_models import load_sources
 from bench.training.precision import choose_precision
 from bench.training.run_folder import environment, locked
 
@@ -52,7 +52,7 @@ BUDGET = "not trained here"
 
 
 @dataclass(frozen=True)
-class Terms:
+class EvalOptions:
     """Where a model from outside is judged, and how."""
 
     data_dir: Path
@@ -69,7 +69,7 @@ class Terms:
     model_info: Path | None = None
 
 
-def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
+def eval_model(source: Source, request: Request, terms: EvalOptions) -> int:
     """Fill the model's folder with what it lacks and show its board. 0, or 1 if a cell failed.
 
     BadInput, before anything is written, if the model, its contract or the request is not in order.
@@ -77,11 +77,11 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
     request.check_cut(terms.shard)
     load_plugins()
     request.check_calibrated()
-    prepare()
-    device = pick(terms.device)
+    set_deterministic()
+    device = parse_device(terms.device)
     check_folders(terms.results, terms.reports)
     torch.set_num_threads(cores())
-    candidate = admitted(source, request, terms, device)
+    candidate = load_checked(source, request, terms, device)
     exam, visitor, net = candidate.exam, candidate.visitor, candidate.loaded.net
     known = read_model_info(terms.model_info) if terms.model_info else {}
     if terms.model_info:
@@ -89,9 +89,9 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
         if terms.shard.count > 1:
             raise BadInput("--model-info needs all images; merge the shards, then give it without --shard")
 
-    folder, which = terms.results / visitor.run, Model(visitor, source.epoch, source.view)
+    folder, which = terms.results / visitor.run, ModelRef(visitor, source.epoch, source.view)
     classes = dataset(request.dataset, terms.data_dir).num_classes
-    matrix = met_by(which, visitor, net, exam, request, terms) if request.source else None
+    matrix = transfer_runner_for(which, visitor, net, exam, request, terms) if request.source else None
     missing, failed = exam.missing(folder, which, visitor.identity), 0
     cost = sum(cell_cost(c, len(exam.ids(c))) for c in missing.values())
     with Progress(cost + (matrix.cost() if matrix else 0)) as progress, logging_to(terms.results / LOG):
@@ -114,7 +114,7 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
     if terms.model_info and not failed:
         rows = {row.key: row for row in read_rows(folder)}
         clean, attacked = (rows[exam.key(visitor.identity, c)] for c in (Clean(), official(exam.conditions)))
-        measured = measured_of(source, net, clean, attacked, doubts_of(terms.results, attacked))
+        measured = board_entry(source, net, clean, attacked, doubts_of(terms.results, attacked))
         write_json(terms.model_info, model_info(measured, known))
         print(f"model_info: {terms.model_info}")
     return 1 if failed else 0
@@ -124,39 +124,48 @@ def judge_visitor(source: Source, request: Request, terms: Terms) -> int:
 class Candidate:
     """A model from outside and what it is judged under."""
 
-    exam: Exam
-    visitor: Visitor
+    exam: CellEvaluator
+    visitor: ExternalModel
     loaded: Loaded
     alarms: list[str]  # doubts that it is judged in spite of
 
 
-def admitted(source: Source, request: Request, terms: Terms, device: torch.device) -> Candidate:
+def load_checked(source: Source, request: Request, terms: EvalOptions, device: torch.device) -> Candidate:
     """The model, loaded and checked. What was chosen on the way is said on stderr."""
     data = dataset(request.dataset, terms.data_dir)
     conditions = conditions_of(request, data)
     if terms.download:
         data.download(terms.data_dir)
-    test, n = test_images(request, data, data.standard if device.type == "cuda" else data.quick, Shelf(terms.data_dir))
+    test, n = test_images(
+        request, data, data.standard if device.type == "cuda" else data.quick, ImageCache(terms.data_dir)
+    )
     conditions += tuple(corruptions_of(request, conditions, data, test, terms.data_dir))
     how = (choose_precision(request.precision or "fp32", device), terms.batch_size, terms.save_adv, terms.shard)
-    exam = Exam(test.to(device), n, conditions, device, *how, terms.attack_timeout)
+    exam = CellEvaluator(test.to(device), n, conditions, device, *how, terms.attack_timeout)
     loaded = load(source, data, Access(terms.data_dir, terms.download, terms.unsafe_pickle), device)
     for choice in loaded.choices:
         print(f"{source}: {choice}", file=sys.stderr)
     attacked = any(isinstance(condition, Attacked | Swept) for condition in conditions)
-    alarms = doubts(loaded.net, data, exam.test, attacked)
+    alarms = model_warnings(loaded.net, data, exam.test, attacked)
     if alarms and not terms.anyway:
         raise BadInput(f"{source}: {'; '.join(alarms)}. To judge it as it is, give --anyway")
     digits = identity(source, loaded.net, exam.test)
-    return Candidate(exam, Visitor(source.name, data.name, digits), loaded, alarms)
+    return Candidate(exam, ExternalModel(source.name, data.name, digits), loaded, alarms)
 
 
-def met_by(which: Model, visitor: Visitor, net: torch.nn.Module, exam: Exam, request: Request, terms: Terms) -> Matrix:
+def transfer_runner_for(
+    which: ModelRef,
+    visitor: ExternalModel,
+    net: torch.nn.Module,
+    exam: CellEvaluator,
+    request: Request,
+    terms: EvalOptions,
+) -> TransferRunner:
     """The model as the one target of images crafted on itself and on the models of --source."""
     data, access = dataset(request.dataset, terms.data_dir), Access(terms.data_dir, terms.download, terms.unsafe_pickle)
-    itself = Entrant(place(visitor.run, which.epoch, which.view), visitor.identity, net)
-    guests = invited(request.source, data, exam.test, exam.conditions, access)
-    return Matrix(exam, terms.results, {which: itself}, guests)
+    itself = TransferModel(model_id(visitor.run, which.epoch, which.view), visitor.identity, net)
+    guests = load_sources(request.source, data, exam.test, exam.conditions, access)
+    return TransferRunner(exam, terms.results, {which: itself}, guests)
 
 
 def official(conditions: tuple[Condition, ...]) -> Attacked:
@@ -169,11 +178,13 @@ def official(conditions: tuple[Condition, ...]) -> Attacked:
     return found[0]
 
 
-def measured_of(source: Source, net: torch.nn.Module, clean: Row, attacked: Row, doubts: list[Doubt]) -> Measured:
+def board_entry(
+    source: Source, net: torch.nn.Module, clean: Row, attacked: Row, model_warnings: list[Doubt]
+) -> Measured:
     """What RobustBench's board says of a model, from its rows and the audit's doubts under this threat."""
     assert clean.value is not None
     assert attacked.value is not None
-    judged = verdict([(attacked.name, attacked.verdict)], doubts)
+    judged = verdict([(attacked.name, attacked.verdict)], model_warnings)
     return Measured(
         name=source.name,
         architecture=source.architecture(net),

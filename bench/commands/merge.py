@@ -14,7 +14,7 @@ from bench.core.plan import Plan
 from bench.models.checkpoint import FILES
 from bench.results.row import Row
 from bench.results.store import read_job, read_outcomes, read_rows, rows_at_home, run_folders, store
-from bench.runner.shard_results import Cell, Part, album_path, assemble, block_of, lacking, read_parts
+from bench.runner.shard_results import CellId, ShardResult, album_path, assemble, block_of, missing_shards, read_parts
 from bench.training.run_folder import MEASURED, TRAINED, locked, own_files, status
 
 DEFAULT_PLAN = {f.name: f.default for f in fields(Plan) if is_option(f)}  # which older runs do not state
@@ -25,10 +25,10 @@ ADDED = "weights"  # to job.json by the first run that finds none there, so that
 
 def settings_of(folder: Path) -> dict[str, object]:
     """What job.json says of the run itself; settings that it was written before are at their defaults."""
-    said = {name: value for name, value in read_job(folder).items() if name not in CIRCUMSTANCES}
-    if isinstance(plan := said.get("plan"), dict):
-        said |= {"plan": {**DEFAULT_PLAN, **plan}, "threads": said.get("threads", 1)}
-    return said
+    describe_cell = {name: value for name, value in read_job(folder).items() if name not in CIRCUMSTANCES}
+    if isinstance(plan := describe_cell.get("plan"), dict):
+        describe_cell |= {"plan": {**DEFAULT_PLAN, **plan}, "threads": describe_cell.get("threads", 1)}
+    return describe_cell
 
 
 @dataclass
@@ -37,8 +37,8 @@ class Joined:
 
     job: Path
     files: dict[str, Path] = field(default_factory=dict)  # weights, curves, albums and exhibits, by name
-    rows: dict[Cell, tuple[Row, Bits | None, Path]] = field(default_factory=dict)
-    parts: dict[str, tuple[Part, Path]] = field(default_factory=dict)
+    rows: dict[CellId, tuple[Row, Bits | None, Path]] = field(default_factory=dict)
+    parts: dict[str, tuple[ShardResult, Path]] = field(default_factory=dict)
 
     def take(self, folder: Path) -> None:
         """Add what a run folder has. BadInput where it says something else than another one."""
@@ -61,14 +61,15 @@ class Joined:
             cell, bits = (row.key, row.epoch, row.view), outcomes.get(row.key)
             old, known, home = self.rows.get(cell, (row, bits, folder))
             if row.status == old.status == "ok" and (row.value != old.value or not np.array_equal(bits, known)):  # type: ignore[arg-type]
-                raise BadInput(f"{folder} and {home} have other outcomes of the same {said(row)}; {REMEDY}")
+                raise BadInput(f"{folder} and {home} have other outcomes of the same {describe_cell(row)}; {REMEDY}")
             better = (row.status == "ok", bits is not None) > (old.status == "ok", known is not None)
             self.rows[cell] = (row, bits, folder) if better else (old, known, home)
         for part in read_parts(folder):
             twin, home = self.parts.setdefault(part.name, (part, folder))
             if not np.array_equal(part.outcome.right, twin.outcome.right) or part.outcome.values != twin.outcome.values:
                 raise BadInput(
-                    f"{folder} and {home} have other outcomes of shard {part.shard} of {said(part.row)}; {REMEDY}"
+                    f"{folder} and {home} have other outcomes of shard {part.shard} of {describe_cell(part.row)}; "
+                    f"{REMEDY}"
                 )
 
     def settle(self) -> None:
@@ -78,7 +79,9 @@ class Joined:
             if row and row.status == "ok" and bits is not None:
                 ids = part.shard.ids(part.n, block_of(part.row))
                 if not np.array_equal(bits[ids.start : ids.stop], part.outcome.right):
-                    raise BadInput(f"{folder} and {home} have other outcomes of the same {said(part.row)}; {REMEDY}")
+                    raise BadInput(
+                        f"{folder} and {home} have other outcomes of the same {describe_cell(part.row)}; {REMEDY}"
+                    )
                 del self.parts[name]
         for name in list(self.files):
             if name.count("-") > 1 and album_path(Path(), name.split("-")[1]).name in self.files:
@@ -102,7 +105,7 @@ class Joined:
             assemble(folder)
 
 
-def said(row: Row) -> str:
+def describe_cell(row: Row) -> str:
     """A cell in a few words."""
     return f"{row.name or row.kind} {row.norm} {row.metric} of {row.run}".replace("  ", " ")
 
@@ -119,7 +122,7 @@ def merge(folders: Sequence[Path], into: Path) -> int:
     sources = list({folder.resolve(): folder for folder in [*there, *folders]}.values())
     runs: dict[str, Joined] = {}
     for source in sources:
-        for folder in found(source):
+        for folder in find_runs(source):
             name = folder.relative_to(source).as_posix()
             check_place(source, folder, name)
             if status(folder) == "training":
@@ -132,7 +135,7 @@ def merge(folders: Sequence[Path], into: Path) -> int:
         joined.settle()
     for name, joined in runs.items():
         joined.write(into / name)
-    lines = [line for name in sorted(runs) for line in lacking(into / name)]
+    lines = [line for name in sorted(runs) for line in missing_shards(into / name)]
     cells = sum(len(read_rows(into / name)) for name in runs)
     lines.append(f"{into}: {len(runs)} runs with {cells} whole cells, joined from {len(sources)} folders")
     print("\n".join(lines))
@@ -151,7 +154,7 @@ def check_place(results: Path, folder: Path, run: str) -> None:
             )
 
 
-def found(results: Path) -> list[Path]:
+def find_runs(results: Path) -> list[Path]:
     """The run folders of a results folder. BadInput where it is none."""
     if not results.is_dir():
         raise BadInput(f"{results} is no folder; name results folders, as `bench run --results` writes them")

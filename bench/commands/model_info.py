@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.core.errors import BadInput
 from bench.core.files import parse_json
-from bench.core.parsing import radius
+from bench.core.parsing import format_radius
 
 KEYS = (
     "link", "name", "authors", "additional_data", "number_forward_passes", "dataset", "venue", "architecture", "eps",
@@ -61,7 +61,7 @@ def model_info(measured: Measured, known: Mapping[str, object]) -> dict[str, obj
         **facts,
         **{key: value for key, value in known.items() if value is not None},
         "dataset": measured.dataset,
-        "eps": radius(measured.eps) if measured.eps is not None else None,
+        "eps": format_radius(measured.eps) if measured.eps is not None else None,
         "clean_acc": f"{100 * measured.clean:.2f}",
         robust: f"{100 * measured.robust:.2f}",
         "unreliable": measured.verdict != "ok",

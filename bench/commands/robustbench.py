@@ -16,18 +16,18 @@ from torch import nn
 
 from bench.attacks.spec import parse_attack
 from bench.commands.model_info import Measured, model_info, read_model_info
-from bench.core.device import pick, prepare
+from bench.core.device import parse_device, set_deterministic
 from bench.core.errors import BadInput
-from bench.core.files import expanded, write_json
+from bench.core.files import expand_home, write_json
 from bench.core.threat import NORMS
 from bench.corruptions.corruption import SEVERITIES
 from bench.data.dataset import Dataset, Images
 from bench.data.lookup import dataset as named
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
-from bench.evaluation.corruption_conditions import damages
+from bench.evaluation.corruption_conditions import corruption_conditions
 from bench.evaluation.evaluator import outcomes
-from bench.evaluation.external.model_checks import doubts
+from bench.evaluation.external.model_checks import model_warnings
 from bench.models.modes import set_eval
 from bench.report.audit.indicators import Doubt
 from bench.report.verdicts import doubts_by_board
@@ -77,15 +77,15 @@ def benchmark(
     _check(model, data_name, threat, n_examples, eps, preprocessing)
     path = _place(data_name, threat, model_name) if to_disk else None
     known = read_model_info(path) if path else {}
-    prepare()
-    where = expanded(data_dir)
-    data, place = named(data_name, where), pick(str(device or "cpu"))
+    set_deterministic()
+    where = expand_home(data_dir)
+    data, place = named(data_name, where), parse_device(str(device or "cpu"))
     reach = _radius(data, threat, eps)
     test = data.load("test", where).to(place)
     modes = {m: m.training for m in model.modules()}
     try:
-        with _logged(log_path):
-            for doubt in doubts(set_eval(model.to(place)), data, test, attacked=reach is not None):
+        with _logging(log_path):
+            for doubt in model_warnings(set_eval(model.to(place)), data, test, attacked=reach is not None):
                 warnings.warn(doubt, stacklevel=2)
             n = min(n_examples, len(test))
             clean = float(outcomes(model, test, Clean(), n=n, batch_size=batch_size).right.mean())
@@ -163,14 +163,14 @@ def _place(dataset: str, threat: str, name: str | None) -> Path:
 def _under_corruptions(model: nn.Module, data: Dataset, test: Images, n: int, where: Path, batch_size: int) -> float:
     """Mean accuracy over all corruptions and severities, from the published files where they are."""
     found = []
-    for condition in damages(CORRUPTIONS, SEVERITIES, data, test, where):
+    for condition in corruption_conditions(CORRUPTIONS, SEVERITIES, data, test, where):
         found.append(float(outcomes(model, test, condition, n=n, batch_size=batch_size).right.mean()))
         log.info("%s: %.2f%% accuracy", condition.caption.label, 100 * found[-1])
     return sum(found) / len(found)
 
 
 @contextmanager
-def _logged(path: Path | str | None) -> Iterator[None]:
+def _logging(path: Path | str | None) -> Iterator[None]:
     """Inside the block, what the evaluation and AutoAttack say goes to the end of a file."""
     if path is None:
         yield

@@ -10,15 +10,15 @@ from bench.report.transfer.page import print_transfer
 from bench.report.write import write_reports
 from bench.runner.experiment import check_radius_used
 from bench.runner.request import Request
-from bench.runner.run import LOG, Manner, carry_out
+from bench.runner.run import LOG, RunOptions, run_requests
 
 
-def run_methods(request: Request, manner: Manner) -> int:
+def run_methods(request: Request, manner: RunOptions) -> int:
     """Carry out a request and show its leaderboard. 0, or 1 if a training or a cell failed."""
     load_plugins()
     request.check_calibrated()
     check_radius_used(request)
-    works, failed = carry_out([request], manner, itemised=True)
+    works, failed = run_requests([request], manner, itemised=True)
     if failed and not any(manner.results.rglob("results.csv")):
         return 1  # every job has come to nothing, and has said why
     if manner.shard.count == 1 and not manner.dry_run:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from bench.core.device import pick
+from bench.core.device import parse_device
 from bench.core.errors import BadInput
 from bench.core.plan import LONG
 from bench.core.threat import REFERENCE_EPS
@@ -14,19 +14,19 @@ from bench.corruptions.corruption import refusal
 from bench.data.dataset import Dataset
 from bench.data.lookup import dataset
 from bench.report.studies.page import page, write_page
-from bench.report.studies.scales import OTHER_RADIUS, PAPER, REFERENCE, length, spelled
-from bench.report.studies.setup import Part
+from bench.report.studies.scales import OTHER_RADIUS, PAPER, REFERENCE, resolve_step, scale_radius
+from bench.report.studies.setup import StudyRun
 from bench.report.studies.study import STUDIES, Study
 from bench.runner.budgets import budget_name, budget_of, model_of
 from bench.runner.request import Request
-from bench.runner.run import Manner, carry_out
+from bench.runner.run import RunOptions, run_requests
 
 log = logging.getLogger("bench")
 
 PLAIN = {"cnn": "resnet8"}  # what images are crafted on in the place of the paper's other network; else a cnn
 
 
-def run_study(name: str, request: Request, manner: Manner, only: tuple[str, str] | None = None) -> int:
+def run_study(name: str, request: Request, manner: RunOptions, only: tuple[str, str] | None = None) -> int:
     """Carry out a study, or all of them, with the rest of the request as it is, and show what is read off the rows.
 
     only: `table` or `figure`, and its number. 0, or 1 if a training or a cell failed or one of several studies cannot
@@ -42,7 +42,7 @@ def run_study(name: str, request: Request, manner: Manner, only: tuple[str, str]
             "--model out, or give another --budget"
         )
     failed, carry = 0, price_items if manner.dry_run else run_one
-    for each, study in chosen_studies(names, only).items():
+    for each, study in choose_studies(names, only).items():
         try:
             failed += carry(each, study, request, manner)
         except BadInput as error:
@@ -53,7 +53,7 @@ def run_study(name: str, request: Request, manner: Manner, only: tuple[str, str]
     return 1 if failed else 0
 
 
-def chosen_studies(names: list[str], only: tuple[str, str] | None) -> dict[str, Study]:
+def choose_studies(names: list[str], only: tuple[str, str] | None) -> dict[str, Study]:
     """The studies with the table or figure alone that is asked for, where they have it. BadInput where none has."""
     found, refused = dict[str, Study](), dict[str, BadInput]()
     for name in names:
@@ -68,9 +68,9 @@ def chosen_studies(names: list[str], only: tuple[str, str] | None) -> dict[str, 
     return found
 
 
-def run_one(name: str, study: Study, request: Request, manner: Manner) -> int:
+def run_one(name: str, study: Study, request: Request, manner: RunOptions) -> int:
     """Carry out a study, or those of its items that were chosen, and show and write its page. How many cells failed."""
-    works, failed = carry_out(list(requests(name, study, request, manner)), manner)
+    works, failed = run_requests(list(requests(name, study, request, manner)), manner)
     if manner.shard.count == 1:
         runs = {job.run for work in works for job in work.jobs}
         print(page(name, manner.results, only=runs, n=works[0].n, chosen=study))
@@ -78,7 +78,7 @@ def run_one(name: str, study: Study, request: Request, manner: Manner) -> int:
     return failed
 
 
-def price_items(name: str, study: Study, request: Request, manner: Manner) -> int:
+def price_items(name: str, study: Study, request: Request, manner: RunOptions) -> int:
     """Print what each item of a study lacks, and what all of them do together. Always 0: nothing is done that fails.
 
     BadInput where that can be said of none of them.
@@ -91,24 +91,24 @@ def price_items(name: str, study: Study, request: Request, manner: Manner) -> in
     return 0
 
 
-def tell_price(name: str, study: Study, request: Request, manner: Manner) -> BadInput | None:
+def tell_price(name: str, study: Study, request: Request, manner: RunOptions) -> BadInput | None:
     """Print what a study of one item, or of them all, lacks, or why that cannot be said, which is returned."""
     print(f"{name} {study.items[0].name if len(study.items) == 1 else 'all'}: ", end="", flush=True)
     try:
-        carry_out(list(requests(name, study, request, manner)), manner)
+        run_requests(list(requests(name, study, request, manner)), manner)
     except BadInput as error:
         print(f"cannot be priced: {error}")
         return error
     return None
 
 
-def requests(name: str, study: Study, request: Request, manner: Manner) -> Iterator[Request]:
+def requests(name: str, study: Study, request: Request, manner: RunOptions) -> Iterator[Request]:
     """One for each part. A model that others' images are crafted on is trained before its request is made."""
     for part in possible_parts(name, study, request, manner):
-        yield asked(part, request, manner)
+        yield request_of(part, request, manner)
 
 
-def possible_parts(name: str, study: Study, request: Request, manner: Manner) -> Iterator[Part]:
+def possible_parts(name: str, study: Study, request: Request, manner: RunOptions) -> Iterator[StudyRun]:
     """The parts of the chosen items that can be carried out here; what is left out is said, and why.
 
     BadInput where that is all of them.
@@ -134,7 +134,7 @@ def possible_parts(name: str, study: Study, request: Request, manner: Manner) ->
         )
 
 
-def why_not_there(name: str, manner: Manner) -> str:
+def why_not_there(name: str, manner: RunOptions) -> str:
     """Why the training images of a data set cannot be read; empty where they can, or are to be downloaded."""
     try:
         data = dataset(name, manner.data_dir)
@@ -145,7 +145,7 @@ def why_not_there(name: str, manner: Manner) -> str:
     return ""
 
 
-def without_impossible(name: str, part: Part, data: Dataset) -> Iterator[Part]:
+def without_impossible(name: str, part: StudyRun, data: Dataset) -> Iterator[StudyRun]:
     """The part without corruptions that need colours or more pixels than a data set has; nothing if none is left."""
     reasons = {corruption: refusal(corruption, data.shape) for corruption in part.corruptions}
     for reason in filter(None, reasons.values()):
@@ -155,7 +155,7 @@ def without_impossible(name: str, part: Part, data: Dataset) -> Iterator[Part]:
         yield replace(part, corruptions=possible)
 
 
-def asked(part: Part, request: Request, manner: Manner) -> Request:
+def request_of(part: StudyRun, request: Request, manner: RunOptions) -> Request:
     """A part as a request; at the scale of the paper it brings its own data set and network."""
     where, changes = part.where, dict[str, Any]()
     name = "" if where else request.dataset
@@ -167,7 +167,7 @@ def asked(part: Part, request: Request, manner: Manner) -> Request:
         changes |= {"settings": (*request.settings, "plan=long")} if where.plan else {}
     changes |= {
         "methods": part.methods,
-        "attacks": tuple(spelled(attack, None if part.sweep else part.eps, name) for attack in part.attacks),
+        "attacks": tuple(resolve_step(attack, None if part.sweep else part.eps, name) for attack in part.attacks),
         "diagnostics": part.diagnostics,
         "corruptions": part.corruptions,
         "exhibits": (*request.exhibits, *part.exhibits),
@@ -175,29 +175,29 @@ def asked(part: Part, request: Request, manner: Manner) -> Request:
         "seeds": enough(request.seeds, part.seeds),
     }
     if part.sweep:
-        changes["sweep"] = tuple(length(eps, name) for eps in part.sweep)
+        changes["sweep"] = tuple(scale_radius(eps, name) for eps in part.sweep)
     elif part.attacks:
         changes["eps"] = radii_of(part, request, name)
     if part.longer:
         changes |= twice_as_long(request, manner)
     request = replace(request, **changes)
-    return replace(request, source=crafted_on(part, request, manner)) if part.crafter else request
+    return replace(request, source=crafting_model(part, request, manner)) if part.crafter else request
 
 
-def radii_of(part: Part, request: Request, dataset_name: str) -> tuple[float, ...]:
+def radii_of(part: StudyRun, request: Request, dataset_name: str) -> tuple[float, ...]:
     """The part's radius on a data set, or where the user names radii, as many times these as it is of its paper's."""
     if not request.eps:
-        return (length(part.eps, dataset_name),)
+        return (scale_radius(part.eps, dataset_name),)
     largest = 1.0 if request.norm != "L2" else math.inf
     return tuple(min(eps * (part.eps / REFERENCE), largest) for eps in request.eps)
 
 
-def twice_as_long(request: Request, manner: Manner) -> dict[str, Any]:
+def twice_as_long(request: Request, manner: RunOptions) -> dict[str, Any]:
     """What makes a training twice as long, or at the scale of a paper as long as its longer plan."""
     if request.budget == PAPER and request.epochs is None:
         return {"settings": (*request.settings, LONG)}
     data = dataset(request.dataset, manner.data_dir)
-    cuda = pick(manner.device).type == "cuda"
+    cuda = parse_device(manner.device).type == "cuda"
     return {"epochs": 2 * (request.epochs or budget_of(budget_name(request, cuda), data).plan.epochs)}
 
 
@@ -207,15 +207,15 @@ def enough(seeds: tuple[int, ...], least: int) -> tuple[int, ...]:
     return (*seeds, *others[: max(0, least - len(seeds))])
 
 
-def crafted_on(part: Part, request: Request, manner: Manner) -> tuple[str, ...]:
+def crafting_model(part: StudyRun, request: Request, manner: RunOptions) -> tuple[str, ...]:
     """The folder of the Standard model that images are crafted on, trained if it is not there; none in a dry run."""
     data = dataset(request.dataset, manner.data_dir)
-    cuda = pick(manner.device).type == "cuda"
+    cuda = parse_device(manner.device).type == "cuda"
     own = model_of(request, budget_of(budget_name(request, cuda), data), data, cuda)
     model = part.crafter if part.where else PLAIN.get(own, "cnn")
     standard = replace(request, methods=("Standard",), model=model, attacks=(), transfer=False, eps=())
     if manner.dry_run:
         print(f"to craft images on, {model}: ", end="", flush=True)
-    (work,), _ = carry_out([standard], manner)
+    (work,), _ = run_requests([standard], manner)
     folders = [manner.results / job.run for job in work.jobs]
     return () if manner.dry_run else tuple(map(str, folders))

@@ -12,7 +12,7 @@ import torch
 from bench.core.errors import BadInput
 
 
-def pick(name: str) -> torch.device:
+def parse_device(name: str) -> torch.device:
     """auto, cpu, cuda or cuda:i. BadInput where there is no such device."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -58,7 +58,7 @@ def use_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def prepare() -> None:
+def set_deterministic() -> None:
     """Full fp32, deterministic kernels, and an allocator that keeps the memory it has."""
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False

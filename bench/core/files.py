@@ -113,7 +113,7 @@ def texts_in(value: object) -> Iterator[str]:
         depth += 1
 
 
-def expanded(text: str | Path) -> Path:
+def expand_home(text: str | Path) -> Path:
     """A path in which ~ is a home folder. BadInput where it is the home folder of nobody."""
     try:
         return Path(text).expanduser()

@@ -5,7 +5,7 @@ from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from bench.core.errors import BadInput, UnknownName
 from bench.core.labels import Share
-from bench.core.parsing import LARGEST, number, whole_number
+from bench.core.parsing import LARGEST, parse_number, parse_whole_number
 from bench.core.plan import LONG
 from bench.core.registry import suggestion
 
@@ -28,16 +28,16 @@ def override(value: T, path: str, text: str, whole: str = "") -> T:
         hint = suggestion(name, known) if known else "it is a plain value"
         raise UnknownName(f"--set {whole}: {type(value).__name__} has no field {name!r}; {hint}")
     old, hint = getattr(value, name), get_type_hints(type(value), include_extras=True)[name]
-    new = override(old, rest, text, whole) if rest else read(hint, old, text, whole)
-    check(hint, new, f"--set {whole}")
+    new = override(old, rest, text, whole) if rest else parse_value(hint, old, text, whole)
+    check_value(hint, new, f"--set {whole}")
     return replace(value, **{name: new})  # type: ignore[type-var]  # a dataclass, as it has fields
 
 
-def check(hint: object, value: object, where: str) -> None:
+def check_value(hint: object, value: object, where: str) -> None:
     """BadInput where a value is not one of its Literal choices, or a magnitude is below 0 (all numbers here are)."""
     if isinstance(value, tuple):
         for part in value:
-            check(get_args(hint)[0], part, where)
+            check_value(get_args(hint)[0], part, where)
     choices = get_args(hint) if get_origin(hint) is Literal else ()
     if choices and value not in choices:
         raise BadInput(f"{where}: {value} is none of {', '.join(map(str, choices))}")
@@ -49,7 +49,7 @@ def check(hint: object, value: object, where: str) -> None:
         raise BadInput(f"{where}: {value:g} is not a share, from 0 to 1")
 
 
-def read(hint: object, old: object, text: str, whole: str) -> object:
+def parse_value(hint: object, old: object, text: str, whole: str) -> object:
     """`text` as a value of the type of `old`; numbers may be fractions such as 8/255.
 
     A field that may be None, and only such a field, reads "none"; otherwise it has the other type in `hint`.
@@ -63,11 +63,11 @@ def read(hint: object, old: object, text: str, whole: str) -> object:
         if isinstance(old, bool):
             return {"true": True, "false": False}[text.lower()]
         if isinstance(old, int):
-            return whole_number(text, least=-LARGEST)
+            return parse_whole_number(text, least=-LARGEST)
         if isinstance(old, float):
-            return number(text)
+            return parse_number(text)
         if isinstance(old, tuple):
-            return tuple(number(part) for part in text.split(","))
+            return tuple(parse_number(part) for part in text.split(","))
     except (KeyError, ValueError) as error:
         raise BadInput(f"--set {whole}: {text!r} is not {KINDS[type(old)]}") from error
     if isinstance(old, str):

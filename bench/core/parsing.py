@@ -12,7 +12,7 @@ LONGEST = 50  # characters of a number
 LARGEST = 10**9  # of whole numbers: more images, steps or epochs nobody waits for
 
 
-def number(text: str) -> float:
+def parse_number(text: str) -> float:
     """A finite number. ValueError where the text is neither a decimal number nor a fraction of two."""
     match = re.fullmatch(rf"({DECIMAL})(?:/({DECIMAL}))?", text.strip())
     if match is None or len(text) > LONGEST:
@@ -27,7 +27,7 @@ def number(text: str) -> float:
     return value
 
 
-def whole_number(text: str, least: int = 0, most: int = LARGEST) -> int:
+def parse_whole_number(text: str, least: int = 0, most: int = LARGEST) -> int:
     """ValueError where the text is no whole number from `least` to `most`."""
     text = text.strip()
     if not re.fullmatch(r"[+-]?[0-9]+", text) or len(text) > LONGEST or not least <= int(text) <= most:
@@ -35,7 +35,7 @@ def whole_number(text: str, least: int = 0, most: int = LARGEST) -> int:
     return int(text)
 
 
-def radius(eps: float) -> str:
+def format_radius(eps: float) -> str:
     """8/255 rather than 0.0313725, where it is one; 0.2 rather than 51/255."""
     eps = round(eps, 7)  # 8/255 written as a decimal is still 8/255
     if len(f"{eps:.7g}") > 5 and round(round(eps * 255) / 255, 7) == eps:

@@ -26,7 +26,7 @@ class Event:
     word: str = ""
 
 
-Tell = Callable[[Event], None]
+ProgressCallback = Callable[[Event], None]
 
 
 class Progress:

@@ -17,7 +17,7 @@ def an_instance_of(kind: type, wanted: str) -> Check:
     def check(name: str, item: object) -> str:
         if isinstance(item, type) and issubclass(item, kind):
             return f"is the class {item.__name__} itself; register a value of it, such as {item.__name__}()"
-        return "" if isinstance(item, kind) else f"is {described(item)}; {wanted}"
+        return "" if isinstance(item, kind) else f"is {describe(item)}; {wanted}"
 
     return check
 
@@ -28,7 +28,7 @@ def a_function_of(*parameters: str) -> Check:
     def check(name: str, item: object) -> str:
         form = f"({', '.join(parameters)})"
         if not callable(item):
-            return f"is {described(item)}; it is to be a function {form}"
+            return f"is {describe(item)}; it is to be a function {form}"
         try:
             signature = inspect.signature(item)
         except (TypeError, ValueError):  # some built-in functions have none
@@ -42,6 +42,6 @@ def a_function_of(*parameters: str) -> Check:
     return check
 
 
-def described(item: object) -> str:
+def describe(item: object) -> str:
     """A value and its type, short."""
     return f"{repr(item)[:60]}, a {type(item).__name__}"

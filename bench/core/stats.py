@@ -46,13 +46,13 @@ def mcnemar(only_first: int, only_second: int, alternative: Literal["two-sided",
     """Exact p-value that two models differ (or that the first is better), from the images that one alone gets right."""
     from scipy.special import bdtr, bdtrc  # the tails of a binomial, without the checks of scipy.stats
 
-    disagreements, fewer = only_first + only_second, min(only_first, only_second)
+    disagreements, fisher_fewer = only_first + only_second, min(only_first, only_second)
     if alternative == "greater":
-        return exceeds(only_first, disagreements, 0.5)
+        return binomial_exceeds(only_first, disagreements, 0.5)
     if only_first == only_second:
         return 1.0
     # the two tails; scipy's binomtest searches for the second, which at 1/2 is as far from the middle as the first
-    both = bdtr(fewer, disagreements, 0.5) + bdtrc(disagreements - fewer - 1, disagreements, 0.5)
+    both = bdtr(fisher_fewer, disagreements, 0.5) + bdtrc(disagreements - fisher_fewer - 1, disagreements, 0.5)
     return min(1.0, float(both))  # their last digits may come to more
 
 
@@ -63,21 +63,21 @@ def mcnemar_over_seeds(one: Seeds, other: Seeds) -> float:
 
 
 @cache
-def exceeds(events: int, n: int, rate: float) -> float:
+def binomial_exceeds(events: int, n: int, rate: float) -> float:
     """Exact p-value that n images show more events than a rate of them would by chance."""
     from scipy.special import bdtrc
 
     return float(bdtrc(events - 1, n, rate))
 
 
-def fewer(before: int, after: int, n: int) -> float:
+def fisher_fewer(before: int, after: int, n: int) -> float:
     """Exact p-value (Fisher) that fewer of n images are right after than before, were they other images each time."""
     from scipy.stats import fisher_exact
 
     return float(fisher_exact(np.array([[before, n - before], [after, n - after]]), alternative="greater").pvalue)
 
 
-def lower(before: Sequence[float], after: Sequence[float]) -> float:
+def t_test_lower(before: Sequence[float], after: Sequence[float]) -> float:
     """p-value (Student's t) that the mean is lower after than before; two values on each side at least.
 
     The hypothesis is that nothing has changed, and then the variances are equal too: no need for Welch's correction.

@@ -48,7 +48,7 @@ class L2:
 
     def steepest(self, grad: Tensor) -> Tensor:
         """The gradient of each image at Euclidean length one; a zero gradient stays zero."""
-        norm = length(grad).clamp_min(1e-12)
+        norm = l2_norm(grad).clamp_min(1e-12)
         return grad / norm.view(-1, 1, 1, 1)
 
     def project(self, x_adv: Tensor, x: Tensor) -> Tensor:
@@ -57,15 +57,15 @@ class L2:
 
     def distance(self, x_adv: Tensor, x: Tensor) -> Tensor:
         """Size of each perturbation, (B,)."""
-        return length(x_adv - x)
+        return l2_norm(x_adv - x)
 
 
-def slack(eps: float) -> float:
+def tolerance(eps: float) -> float:
     """By how much fp32 arithmetic may leave a ball."""
     return 1e-6 + 1e-5 * eps
 
 
-def length(change: Tensor) -> Tensor:
+def l2_norm(change: Tensor) -> Tensor:
     """Euclidean norm of each image's change, (B,)."""
     norms: Tensor = torch.linalg.vector_norm(change.flatten(1), dim=1)
     return norms

@@ -15,7 +15,7 @@ from torch import Tensor
 from bench.core.errors import BadInput
 from bench.core.rng import image_stream
 from bench.corruptions.corruption import CORRUPTIONS, parameters
-from bench.corruptions.frost_images import PHOTOGRAPHS, USED, find_ice
+from bench.corruptions.frost_images import PHOTOGRAPHS, USED, find_frost_images
 
 Quirks = Literal["official", "mended"]
 IMAGENET_C = (
@@ -61,7 +61,11 @@ def corrupted(
     if x.is_floating_point() and not (x.min() >= 0 and x.max() <= 1):
         raise BadInput(f"images span [{float(x.min()):.3f}, {float(x.max()):.3f}]; corruptions take pixels in [0, 1]")
     corruption = CORRUPTIONS[name]
-    given = {"ice": find_ice(data_dir, USED if quirks == "official" else len(PHOTOGRAPHS))} if corruption.ice else {}
+    given = (
+        {"ice": find_frost_images(data_dir, USED if quirks == "official" else len(PHOTOGRAPHS))}
+        if corruption.ice
+        else {}
+    )
     whole = (x * 255).round().byte() if x.is_floating_point() else x
     with image_stream(ids, "corruption", name, severity):
         result = corruption(whole, *(settings or listed), rounded=quirks == "mended", **given)

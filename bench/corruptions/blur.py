@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bench.core.rng import uniform
 from bench.corruptions.corruption import CORRUPTIONS, Corruption, single
-from bench.corruptions.filters import Floats, correlate, gaussian_taps, smooth, streak, zoomed
+from bench.corruptions.filters import Floats, correlate, enlarge, gaussian_taps, smooth, streak
 
 
 def gaussian_blur(x: Tensor, sigma: float) -> Tensor:
@@ -43,13 +43,15 @@ def glass_blur(x: Tensor, sigma: float, reach: int, passes: int) -> Tensor:
     pixels = (smooth(x, sigma).clamp(0, 1) * 255).byte()
     height, width = x.shape[2:]
     draws = (uniform(x.new_empty(len(x), passes, 2, height, width)) * (2 * reach)).floor().long() - reach
-    sources = [displaced(down, right, reach).flatten(1) for right, down in (pair.unbind(1) for pair in draws.unbind(1))]
+    sources = [
+        displacement(down, right, reach).flatten(1) for right, down in (pair.unbind(1) for pair in draws.unbind(1))
+    ]
     source = reduce(lambda before, then: before.gather(1, then), sources)  # where each pixel was before all passes
     moved = pixels.flatten(2).gather(2, source.unsqueeze(1).expand(-1, x.shape[1], -1)).view_as(x)
     return smooth(moved.to(x) / 255, sigma)
 
 
-def displaced(down: Tensor, right: Tensor, reach: int) -> Tensor:
+def displacement(down: Tensor, right: Tensor, reach: int) -> Tensor:
     """Where each pixel's value comes from, (B, H, W) flat indices, when the inner ones are overwritten one by one,
     last row and last column first, each by the one that lies (down, right) of it (B, H, W), in -reach..reach-1.
     """
@@ -77,7 +79,7 @@ def zoom_blur(x: Tensor, factors: tuple[float, ...]) -> Tensor:
     """The mean of the image and its enlargements. The first enlargement is by 1: the image counts twice."""
     total = x.clone()
     for factor in factors:
-        total += zoomed(x, factor)
+        total += enlarge(x, factor)
     return total / (len(factors) + 1)
 
 

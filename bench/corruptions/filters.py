@@ -34,12 +34,12 @@ def smooth(x: Tensor, sigma: float) -> Tensor:
     taps = gaussian_taps(sigma, radius).tolist()
     height, width = x.shape[2:]
     rows = F.pad(x, (0, 0, radius, radius), mode="replicate")
-    x = weighted([rows.narrow(2, i, height) for i in range(len(taps))], taps)
+    x = weighted_sum([rows.narrow(2, i, height) for i in range(len(taps))], taps)
     columns = F.pad(x, (radius, radius, 0, 0), mode="replicate")
-    return weighted([columns.narrow(3, i, width) for i in range(len(taps))], taps)
+    return weighted_sum([columns.narrow(3, i, width) for i in range(len(taps))], taps)
 
 
-def weighted(parts: list[Tensor], weights: list[float]) -> Tensor:
+def weighted_sum(parts: list[Tensor], weights: list[float]) -> Tensor:
     """Their weighted sum, from the first to the last."""
     total = parts[0] * weights[0]
     for part, weight in zip(parts[1:], weights[1:], strict=True):
@@ -59,7 +59,7 @@ def correlate(x: Tensor, kernel: Floats) -> Tensor:
     taps = list(zip(*kernel.nonzero(), strict=True))
     if len(taps) < MANY_TAPS:
         windows = [padded[:, :, r : r + height, c : c + width] for r, c in taps]
-        return weighted(windows, [float(kernel[tap]) for tap in taps])
+        return weighted_sum(windows, [float(kernel[tap]) for tap in taps])
     # single precision errs by a thousandth of a level; a side such as 238 = 2 x 7 x 17 would take longer than 240
     size = [next_fast_len(side, real=True) for side in padded.shape[2:]]
     response = torch.fft.rfft2(torch.from_numpy(kernel).float().to(x.device), size).conj()
@@ -88,7 +88,7 @@ def streak(x: Tensor, angle: Tensor, radius: int, sigma: float) -> Tensor:
     return total
 
 
-def zoomed(x: Tensor, factor: float) -> Tensor:
+def enlarge(x: Tensor, factor: float) -> Tensor:
     """The middle of square-cornered images (B, C, H, W) enlarged linearly to their old size, as scipy's `zoom`."""
     for axis in (2, 3):
         low, high, share = (part.to(x.device) for part in _zoom_taps(x.shape[axis], factor))
@@ -128,7 +128,7 @@ def bilinear(x: Tensor, row: Tensor, column: Tensor, edge: str) -> Tensor:
 
 def _pixels(x: Tensor, row: Tensor, column: Tensor, edge: str) -> Tensor:
     channels, height, width = x.shape[1:]
-    index = _folded(row, height, edge) * width + _folded(column, width, edge)
+    index = _fold(row, height, edge) * width + _fold(column, width, edge)
     found = x.flatten(2).gather(2, index.flatten(1).unsqueeze(1).expand(-1, channels, -1)).view_as(x)
     if edge != "black":
         return found
@@ -136,7 +136,7 @@ def _pixels(x: Tensor, row: Tensor, column: Tensor, edge: str) -> Tensor:
     return found * inside.unsqueeze(1)
 
 
-def _folded(index: Tensor, size: int, edge: str) -> Tensor:
+def _fold(index: Tensor, size: int, edge: str) -> Tensor:
     if edge == "black":
         return index.clamp(0, size - 1)
     period = 2 * size if edge == "reflect" else 2 * size - 2

@@ -22,7 +22,7 @@ USED = 5  # of the six: the official code draws from 0 to 4
 
 
 @dataclass(frozen=True, eq=False)
-class Ice:
+class FrostImages:
     """kind:     photographs, or procedural: no standard, so results with it compare with nobody else's.
     pictures: uint8 (3, H, W) each.
     """
@@ -32,7 +32,7 @@ class Ice:
 
     def scaled(self, scale: float, need: tuple[int, int]) -> list[Tensor]:
         """The pictures at another size, in 0..255, and at least a tenth larger than (H, W) each way."""
-        return [_resized(picture, _factor(picture, scale, need)) for picture in self.pictures]
+        return [_resize(picture, _factor(picture, scale, need)) for picture in self.pictures]
 
     def digest(self) -> str:
         """Eight hexadecimal digits that change with any pixel."""
@@ -45,7 +45,7 @@ def _factor(picture: Tensor, scale: float, need: tuple[int, int]) -> float:
 
 
 @lru_cache(32)
-def _resized(picture: Tensor, scale: float) -> Tensor:
+def _resize(picture: Tensor, scale: float) -> Tensor:
     """By linear interpolation without smoothing, as OpenCV does it."""
     if scale == 1:
         return picture
@@ -60,7 +60,7 @@ def _resized(picture: Tensor, scale: float) -> Tensor:
     return result.round().byte()
 
 
-def find_ice(data_dir: Path | None, used: int = USED) -> Ice:
+def find_frost_images(data_dir: Path | None, used: int = USED) -> FrostImages:
     """The first photographs in data_dir/frost or in an installed package, or else procedural textures.
 
     used: how many of the six. BadInput where only some of the photographs are there.
@@ -73,7 +73,7 @@ def find_ice(data_dir: Path | None, used: int = USED) -> Ice:
 
 
 @lru_cache(4)
-def _photographs(folder: Path, used: int) -> Ice:
+def _photographs(folder: Path, used: int) -> FrostImages:
     try:
         if lacking := [name for name in PHOTOGRAPHS[:used] if not (folder / name).is_file()]:
             raise OSError(f"no file {lacking[0]}")
@@ -81,15 +81,15 @@ def _photographs(folder: Path, used: int) -> Ice:
     except Exception as error:  # Pillow's readers raise what they like at damaged files
         wanted = ", ".join(PHOTOGRAPHS[:used])
         raise BadInput(f"cannot read the photographs of frost in {folder} ({error}); it must hold {wanted}") from None
-    return Ice("photographs", tuple(torch.from_numpy(np.array(image).transpose(2, 0, 1)) for image in images))
+    return FrostImages("photographs", tuple(torch.from_numpy(np.array(image).transpose(2, 0, 1)) for image in images))
 
 
 @lru_cache(2)
-def _procedural(used: int) -> Ice:
+def _procedural(used: int) -> FrostImages:
     """Bright ridges on bluish white."""
     with seeded("procedural ice"):
         cloud = plasma(torch.rand(used, 512, 512, dtype=torch.float64), decay=1.3)
     ridges = 0.4 + 0.55 * (1 - (2 * cloud - 1).abs())
     tint = torch.tensor([0.88, 0.95, 1.0], dtype=torch.float64).view(3, 1, 1)
     pictures = (ridges.unsqueeze(1) * tint * 255).round().byte()
-    return Ice("procedural", tuple(pictures))
+    return FrostImages("procedural", tuple(pictures))

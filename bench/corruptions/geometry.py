@@ -22,7 +22,7 @@ def rotation(x: Tensor, low: float, high: float) -> Tensor:
     """By low to high degrees to either side about the centre; black comes in from outside."""
     u = uniform(x.new_empty(len(x), 2)).double()
     turn = torch.deg2rad(between(u[:, 0], low, high) * sign(u[:, 1])).view(-1, 1, 1)
-    rows, columns = centred(x)
+    rows, columns = centred_coordinates(x)
     row = rows * turn.cos() - columns * turn.sin() + (x.shape[2] - 1) / 2
     column = rows * turn.sin() + columns * turn.cos() + (x.shape[3] - 1) / 2
     return bilinear(x, row, column, "black")
@@ -32,7 +32,7 @@ def translation(x: Tensor, low: float, high: float) -> Tensor:
     """By one share of the side on both axes, each with its own sign; black comes in from outside."""
     u = uniform(x.new_empty(len(x), 3)).double()
     far = (between(u[:, 0], low, high) * max(x.shape[2:])).round()
-    rows, columns = centred(x)
+    rows, columns = centred_coordinates(x)
     row = rows + (far * sign(u[:, 1])).view(-1, 1, 1) + (x.shape[2] - 1) / 2
     column = columns + (far * sign(u[:, 2])).view(-1, 1, 1) + (x.shape[3] - 1) / 2
     return bilinear(x, row, column, "black")
@@ -65,7 +65,7 @@ def sign(u: Tensor) -> Tensor:
     return torch.where(u < 0.5, -1.0, 1.0).to(u)
 
 
-def centred(x: Tensor) -> tuple[Tensor, Tensor]:
+def centred_coordinates(x: Tensor) -> tuple[Tensor, Tensor]:
     """Row and column (H, W) of each pixel from the centre."""
     height, width = x.shape[2:]
     rows = torch.arange(height, device=x.device, dtype=torch.float64).view(-1, 1).expand(height, width)

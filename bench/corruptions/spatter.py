@@ -51,7 +51,7 @@ def shade(drops: Bytes) -> Floats:
 
     # in single precision a mean of whole numbers is whole, so that dropping the fraction cannot lose a level
     near: Bytes = np.asarray(uniform_filter(distances(edges(drops)), 3, mode="mirror"), np.float32).astype(np.uint8)
-    relief = np.clip(correlate(equalised(near).astype(int), EMBOSS, mode="mirror"), 0, 255).astype(float)
+    relief = np.clip(correlate(equalise(near).astype(int), EMBOSS, mode="mirror"), 0, 255).astype(float)
     light: Floats = np.rint(uniform_filter(relief, 3, mode="mirror")).astype(float) * drops
     light /= max(light.max(), 1)
     return light
@@ -93,7 +93,7 @@ def distances(edge: NDArray[np.bool_]) -> Floats:
         far = nearer
 
 
-def equalised(image: Bytes) -> Bytes:
+def equalise(image: Bytes) -> Bytes:
     """Grey values spread so that each is as frequent as the next; one value alone stays what it is."""
     counts = np.bincount(image.ravel(), minlength=256)
     lowest = int(counts.nonzero()[0][0])

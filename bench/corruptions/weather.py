@@ -5,8 +5,8 @@ from torch import Tensor
 
 from bench.core.rng import normal, uniform
 from bench.corruptions.corruption import CORRUPTIONS, Corruption
-from bench.corruptions.filters import levels, streak, zoomed
-from bench.corruptions.frost_images import Ice
+from bench.corruptions.filters import enlarge, levels, streak
+from bench.corruptions.frost_images import FrostImages
 from bench.corruptions.plasma import plasma
 
 
@@ -22,7 +22,7 @@ def snow(
 ) -> Tensor:
     """Flakes that fall, and fall the other way too, over a whitened image."""
     flakes = mean + std * normal(x[:, :1])
-    flakes = zoomed(flakes, zoom)
+    flakes = enlarge(flakes, zoom)
     flakes = levels(torch.where(flakes < threshold, 0, flakes))
     angle = uniform(x.new_empty(len(x), 1))[:, 0] * 90 - 135
     flakes = (streak(flakes, angle, radius, sigma) * 255).round() / 255
@@ -30,7 +30,7 @@ def snow(
     return x + flakes + flakes.flip(2, 3)
 
 
-def frost(x: Tensor, image: float, frost: float, scale: float, *, ice: Ice) -> Tensor:
+def frost(x: Tensor, image: float, frost: float, scale: float, *, ice: FrostImages) -> Tensor:
     """A piece of a picture of frost, added to the darkened image.
 
     scale: by which the picture is resized first. Sums are of whole levels, as the fraction that is dropped later is.

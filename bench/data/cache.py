@@ -7,7 +7,7 @@ from bench.data.dataset import Dataset, Images, Source, Split
 
 
 @dataclass(frozen=True)
-class Shelf:
+class ImageCache:
     """Images by data set, split and limit, until those of another set are asked for: two may not fit into memory."""
 
     data_dir: Path

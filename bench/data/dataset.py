@@ -74,8 +74,8 @@ class Source:
     def order(self, split: Split) -> NDArray[np.int64]:
         """Indices (N,) such that a limit n means the first n of them."""
         if split == "train":
-            return stratified(self.y, even=True)
-        return np.arange(len(self.y)) if self.ordered else stratified(self.y)
+            return stratified_order(self.y, even=True)
+        return np.arange(len(self.y)) if self.ordered else stratified_order(self.y)
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def memory() -> float:
     return (min(installed, int(allowed)) if allowed.isdecimal() else installed) / 2**30
 
 
-def stratified(y: NDArray[np.int64], *, even: bool = False) -> NDArray[np.int64]:
+def stratified_order(y: NDArray[np.int64], *, even: bool = False) -> NDArray[np.int64]:
     """A fixed shuffle (N,) of which every prefix holds the classes in their proportions, or (even) in equal numbers."""
     shuffle = np.random.RandomState(0).permutation(len(y))  # not default_rng: only this stream is frozen by NumPy
     labels = y[shuffle]

@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.core.plan import Budget, Plan
 from bench.core.threat import Linf
-from bench.data.dataset import DATASETS, Dataset, Source, Split, stratified
+from bench.data.dataset import DATASETS, Dataset, Source, Split, stratified_order
 
 TEST = 300
 
@@ -20,7 +20,7 @@ def read_digits(split: Split, data_dir: Path) -> Source:
     """One split, with 0..16 stretched to 0..255; data_dir is not looked at."""
     table = np.loadtxt(file_of_digits(), delimiter=",")  # 64 pixels and the label of each image
     images, y = table[:, :-1].reshape(-1, 8, 8), table[:, -1].astype(np.int64)
-    order = stratified(y, even=True)
+    order = stratified_order(y, even=True)
     chosen = order[:TEST] if split == "test" else order[TEST:]
     x = np.rint(images[chosen, None] * (255 / 16)).astype(np.uint8)
     return Source(y[chosen], x.__getitem__, ordered=True)

@@ -118,7 +118,7 @@ def _check(path: str, image: ImageFile.ImageFile, size: tuple[int, int] | None) 
         raise BadInput(f"{path} holds {frames} pictures; save each in a file of its own")
 
 
-def converted(image: Image.Image, mode: str) -> Image.Image:
+def convert_mode(image: Image.Image, mode: str) -> Image.Image:
     """In mode L or RGB; what is transparent is drawn as if it were not, as torchvision does."""
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # Pillow warns of going to RGB at once

@@ -18,7 +18,7 @@ from bench.data.image_files import (
     CHANNELS,
     LAYOUT,
     SUFFIXES,
-    converted,
+    convert_mode,
     decode,
     huge_images_refused,
     images_of,
@@ -115,5 +115,5 @@ def to_pixels(path: str, shape: Shape) -> NDArray[np.uint8]:
     image = decode(path, (width, height))
     if CHANNELS[image.mode] > channels:
         raise BadInput(f"{path} is in colour, but the first image is grey; save all of them in one mode")
-    pixels = np.asarray(converted(image, "L" if channels == 1 else "RGB"))
+    pixels = np.asarray(convert_mode(image, "L" if channels == 1 else "RGB"))
     return pixels.reshape(height, width, channels).transpose(2, 0, 1)

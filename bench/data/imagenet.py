@@ -15,7 +15,7 @@ from bench.core.errors import BadInput
 from bench.core.plan import Budget, Plan
 from bench.core.threat import Linf
 from bench.data.dataset import Dataset, Shape, Source, Split
-from bench.data.image_files import converted, decode, names
+from bench.data.image_files import convert_mode, decode, names
 from bench.data.image_folder import listing, source_of
 from bench.data.imagenet_100 import ALL, MEAN, SHAPE, STD
 
@@ -46,11 +46,11 @@ def imagenet(data_dir: Path) -> Dataset:
         flip=True,
         quick=Budget(Plan(epochs=10), train=5000, test=256),
         standard=Budget(Plan(epochs=30, batch_size=256, weight_decay=1e-4)),
-        read=partial(read, root, held_out, classes),
+        read=partial(read_imagenet, root, held_out, classes),
     )
 
 
-def read(root: Path, held_out: str, classes: tuple[str, ...], split: Split, data_dir: Path) -> Source:
+def read_imagenet(root: Path, held_out: str, classes: tuple[str, ...], split: Split, data_dir: Path) -> Source:
     """One split. Only the images asked for are decoded."""
     paths, y = listing(root, held_out if split == "test" else "train", classes)
     return source_of(paths, y, SHAPE, middle)
@@ -59,7 +59,7 @@ def read(root: Path, held_out: str, classes: tuple[str, ...], split: Split, data
 def middle(path: str, shape: Shape) -> NDArray[np.uint8]:
     """The middle of a picture of any size (C, H, W)."""
     _, height, width = shape
-    image = converted(decode(path), "RGB")
+    image = convert_mode(decode(path), "RGB")
     scale = SIDE / min(image.size)
     image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BILINEAR)
     left, top = (image.width - width) // 2, (image.height - height) // 2

@@ -17,7 +17,7 @@ from bench.core.errors import BadInput
 from bench.core.plan import Budget, Plan
 from bench.core.threat import Linf
 from bench.data.dataset import Dataset, Shape, Source, Split
-from bench.data.image_files import converted, decode, images_of, names
+from bench.data.image_files import convert_mode, decode, images_of, names
 from bench.data.image_folder import source_of
 
 IMAGENET_100 = "imagenet-100"
@@ -37,7 +37,7 @@ def imagenet_100(data_dir: Path) -> Dataset:
     there = names(folder, folders=True)
     if len(there) < KEPT:
         raise BadInput(f"{folder} holds {len(there)} class folders; {KEPT} or more are needed ({LAYOUT})")
-    classes = chosen(there)
+    classes = choose_classes(there)
     plan = Plan(
         epochs=90, batch_size=256, optimiser="adam", lr=0.002, weight_decay=1e-4, milestones=(1 / 3, 2 / 3, 8 / 9)
     )
@@ -54,28 +54,28 @@ def imagenet_100(data_dir: Path) -> Dataset:
         flip=False,
         quick=Budget(Plan(epochs=10), train=5000, test=256),
         standard=Budget(plan),
-        read=partial(read, folder, classes),
+        read=partial(read_imagenet_100, folder, classes),
     )
 
 
-def chosen(there: list[str]) -> tuple[str, ...]:
+def choose_classes(there: list[str]) -> tuple[str, ...]:
     """A hundred of these sorted names, sorted."""
     return tuple(there[i] for i in sorted(np.random.RandomState(SEED).permutation(len(there))[:KEPT]))
 
 
-def read(folder: Path, classes: tuple[str, ...], split: Split, data_dir: Path) -> Source:
+def read_imagenet_100(folder: Path, classes: tuple[str, ...], split: Split, data_dir: Path) -> Source:
     """One split, both of which lie in the same folder. Only the images asked for are decoded."""
     paths: list[str] = []
     labels: list[int] = []
     for label, there in enumerate(images_of([folder / name for name in classes])):
-        test, train = divided(there)
+        test, train = split_files(there)
         files = test if split == "test" else train
         paths += files
         labels += [label] * len(files)
-    return source_of(paths, np.array(labels, np.int64), SHAPE, resized)
+    return source_of(paths, np.array(labels, np.int64), SHAPE, resize)
 
 
-def divided(files: list[str]) -> tuple[list[str], list[str]]:
+def split_files(files: list[str]) -> tuple[list[str], list[str]]:
     """The held out files of a class, and the others."""
     count = round(HELD_OUT * len(files))
     if not count:
@@ -86,8 +86,8 @@ def divided(files: list[str]) -> tuple[list[str], list[str]]:
     return [f for i, f in enumerate(files) if i in held], [f for i, f in enumerate(files) if i not in held]
 
 
-def resized(path: str, shape: Shape) -> NDArray[np.uint8]:
+def resize(path: str, shape: Shape) -> NDArray[np.uint8]:
     """The whole picture at another size and shape, as in the paper: nothing is cut off."""
     _, height, width = shape
-    image = converted(decode(path), "RGB").resize((width, height), Image.Resampling.BILINEAR)
+    image = convert_mode(decode(path), "RGB").resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(image).transpose(2, 0, 1)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.core.errors import BadInput
-from bench.core.files import expanded
+from bench.core.files import expand_home
 from bench.data.dataset import DATASETS, Dataset
 from bench.data.image_folder import folder_dataset
 from bench.data.imagenet import IMAGENET, imagenet
@@ -27,5 +27,5 @@ def dataset(name: str, data_dir: Path) -> Dataset:
         return DATASETS[name]
     if not (text := name.removeprefix("folder:")):
         raise BadInput("--dataset folder: names no folder; the form is folder:PATH")
-    path = expanded(text)
+    path = expand_home(text)
     return folder_dataset(path if path.is_dir() else data_dir / path)

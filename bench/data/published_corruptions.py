@@ -31,7 +31,7 @@ SAMPLE = 64  # images that stand for a file in its identity
 
 
 @dataclass(frozen=True)
-class Official:
+class PublishedCorruption:
     """One corruption at one severity as its authors published it."""
 
     folder: Path
@@ -54,7 +54,7 @@ class Official:
             source = self._source()
             return source.y[source.order("test")]
         path = self.folder / "labels.npy"
-        y = _opened(path)
+        y = _open(path)
         if y.shape != (self.total * SEVERITIES,) or not np.issubdtype(y.dtype, np.integer):
             wanted = f"whole numbers ({self.total * SEVERITIES},)"
             raise BadInput(f"{path} holds labels {y.dtype} {y.shape}; {self.dataset.name} needs {wanted}")
@@ -79,7 +79,7 @@ class Official:
         return self.folder / f"{self.name}.npy"
 
     def _array(self) -> NDArray[np.uint8]:
-        found, (channels, height, width) = _opened(self._file), self.dataset.shape
+        found, (channels, height, width) = _open(self._file), self.dataset.shape
         wanted = (self.total * SEVERITIES, height, width, channels)
         if found.dtype != np.uint8 or found.shape != wanted:
             raise BadInput(f"{self._file} is {found.dtype} {found.shape}; it must be uint8 {wanted}")
@@ -89,11 +89,11 @@ class Official:
         return _folder(self.folder / self.name, self.dataset, self.severity)
 
 
-def find_official(name: str, severity: int, dataset: Dataset, total: int, data_dir: Path) -> Official | None:
+def find_official(name: str, severity: int, dataset: Dataset, total: int, data_dir: Path) -> PublishedCorruption | None:
     """The published images of a corruption, if they are there for this data set."""
     folder = official_folder(dataset, data_dir)
     if folder and ((folder / f"{name}.npy").exists() or (folder / name / str(severity)).is_dir()):
-        return Official(folder, name, severity, dataset, total)
+        return PublishedCorruption(folder, name, severity, dataset, total)
     return None
 
 
@@ -108,7 +108,7 @@ def _folder(root: Path, dataset: Dataset, severity: int) -> Source:
     return read_folder(root, dataset.classes, dataset.shape, str(severity), root)
 
 
-def _opened(path: Path) -> NDArray[np.uint8]:
+def _open(path: Path) -> NDArray[np.uint8]:
     """An array whose values are read when they are looked at. BadInput if the file is cut off or no array."""
     try:
         if not path.is_file():

@@ -50,14 +50,14 @@ def read_official(classes: tuple[str, ...], data_dir: Path, split: Split) -> Sou
     """train/<class>/images/*.JPEG, or val/images/*.JPEG, whose classes are in val/val_annotations.txt."""
     root = data_dir / OFFICIAL
     if split == "test":
-        files = annotated(root / "val", classes)
+        files = read_annotations(root / "val", classes)
     else:
         files = images_of([root / "train" / name / "images" for name in classes])
     labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in files])
     return source_of([path for paths in files for path in paths], labels, SHAPE, to_pixels)
 
 
-def annotated(val: Path, classes: tuple[str, ...]) -> list[list[str]]:
+def read_annotations(val: Path, classes: tuple[str, ...]) -> list[list[str]]:
     """The validation images of each class. BadInput where an image has no class."""
     path = val / "val_annotations.txt"
     if not path.is_file():

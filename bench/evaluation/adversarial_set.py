@@ -15,7 +15,7 @@ from torch import Tensor
 from bench.core.errors import BadInput
 from bench.core.files import parse_json, write_atomically
 from bench.core.parsing import printable
-from bench.core.threat import Linf, Threat, length, slack
+from bench.core.threat import Linf, Threat, l2_norm, tolerance
 
 LEVELS = {"int8": 127, "int16": 32767}  # steps from an image to the border of the ball
 RAW = "raw"  # the format of what fools the model only if not a digit is lost
@@ -23,7 +23,7 @@ About = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Stored:
+class EncodedImages:
     """Images in one number format: steps away from the clean images, or (raw) the images themselves."""
 
     ids: NDArray[np.int64]  # (M,) in the test set
@@ -37,15 +37,15 @@ class Stored:
             return codes
         return (x + codes * torch.from_numpy(self.units).to(x).view(-1, 1, 1, 1)).clamp(0, 1)
 
-    def some(self, chosen: NDArray[np.bool_]) -> "Stored":
-        return Stored(self.ids[chosen], self.codes[chosen], self.units[chosen])
+    def some(self, chosen: NDArray[np.bool_]) -> "EncodedImages":
+        return EncodedImages(self.ids[chosen], self.codes[chosen], self.units[chosen])
 
 
 @dataclass
-class Album:
+class AdversarialSet:
     """The adversarial images of one cell, by number format."""
 
-    stored: dict[str, Stored] = field(default_factory=dict)
+    stored: dict[str, EncodedImages] = field(default_factory=dict)
     reached: int = 0  # images below this id have been attacked
 
     def __len__(self) -> int:
@@ -65,24 +65,24 @@ class Album:
         for form, level in {**LEVELS, RAW: 0}.items():
             if not len(rows):
                 return
-            codes, units = rounded(x_adv[rows], x[rows], threat, level) if level else (x_adv[rows], rows.float())
+            codes, units = round_changes(x_adv[rows], x[rows], threat, level) if level else (x_adv[rows], rows.float())
             numbers = codes.cpu().numpy().astype(form) if level else codes.cpu().numpy()
             names = np.array([ids[row] for row in rows.tolist()], np.int64)
-            tried = Stored(names, numbers, units.cpu().numpy().astype(np.float32))
+            tried = EncodedImages(names, numbers, units.cpu().numpy().astype(np.float32))
             images = tried.decoded(x[rows])
             far = threat.distance(images, x[rows])
-            good = fools(images, rows) & ((far <= threat.eps + slack(threat.eps)) | (level == 0))
+            good = fools(images, rows) & ((far <= threat.eps + tolerance(threat.eps)) | (level == 0))
             if good.any():
-                self.stored[form] = _joined([*self._has(form), tried.some(good.cpu().numpy())])
+                self.stored[form] = _join([*self._has(form), tried.some(good.cpu().numpy())])
             rows = rows[~good]
 
-    def _has(self, form: str) -> list[Stored]:
+    def _has(self, form: str) -> list[EncodedImages]:
         return [self.stored[form]] if form in self.stored else []
 
-    def below(self, limit: int) -> "Album":
+    def below(self, limit: int) -> "AdversarialSet":
         """What there is of images with smaller ids."""
         parts = {form: part.some(part.ids < limit) for form, part in self.stored.items()}
-        return Album({form: part for form, part in parts.items() if len(part.ids)}, limit)
+        return AdversarialSet({form: part for form, part in parts.items() if len(part.ids)}, limit)
 
     def decoded(self, clean: Tensor, device: torch.device) -> Iterator[tuple[NDArray[np.int64], Tensor, Tensor]]:
         """Ids, clean images and adversarial images, a format at a time. clean: (N, C, H, W) in [0, 1], of ids 0..N."""
@@ -98,7 +98,7 @@ class Album:
         write_atomically(path, lambda file: np.savez_compressed(file, **content))
 
 
-def rounded(x_adv: Tensor, x: Tensor, threat: Threat, level: int) -> tuple[Tensor, Tensor]:
+def round_changes(x_adv: Tensor, x: Tensor, threat: Threat, level: int) -> tuple[Tensor, Tensor]:
     """Whole steps (B, C, H, W) from x to x_adv, and the length of one (B,), such that nothing leaves the ball."""
     change = x_adv - x
     if isinstance(threat, Linf):
@@ -108,22 +108,24 @@ def rounded(x_adv: Tensor, x: Tensor, threat: Threat, level: int) -> tuple[Tenso
     steps = (change / units.view(-1, 1, 1, 1)).round().clamp(-level, level)
     if isinstance(threat, Linf):
         return steps, units
-    far = length(steps) * units
+    far = l2_norm(steps) * units
     return steps, units * (threat.eps / far).clamp_max(1)  # rounding may have led out of the ball
 
 
-def joined(albums: Sequence[Album]) -> Album:
+def join(albums: Sequence[AdversarialSet]) -> AdversarialSet:
     """One album of several, in their order."""
     forms = dict.fromkeys(form for album in albums for form in album.stored)
-    return Album({form: _joined([p for a in albums for p in a._has(form)]) for form in forms}, albums[-1].reached)
+    return AdversarialSet(
+        {form: _join([p for a in albums for p in a._has(form)]) for form in forms}, albums[-1].reached
+    )
 
 
-def _joined(parts: Sequence[Stored]) -> Stored:
+def _join(parts: Sequence[EncodedImages]) -> EncodedImages:
     ids, codes, units = (np.concatenate([getattr(p, name) for p in parts]) for name in ("ids", "codes", "units"))
-    return Stored(ids, codes, units)
+    return EncodedImages(ids, codes, units)
 
 
-def read_album(path: Path) -> tuple[Album, About]:
+def read_adversarial_set(path: Path) -> tuple[AdversarialSet, About]:
     """An album and what it is of. BadInput where the file is damaged, or not as it was written."""
     remedy = "delete it and run again with --save-adv"
     try:
@@ -138,7 +140,7 @@ def read_album(path: Path) -> tuple[Album, About]:
     try:
         if digest != _digest(text, content):
             raise BadInput(f"{path} was changed after it was written: its contents have another digest; {remedy}")
-        return Album(_stored(content), _reached(about)), about
+        return AdversarialSet(_decode_arrays(content), _reached(about)), about
     except (ValueError, KeyError, TypeError) as error:
         if isinstance(error, BadInput):
             raise
@@ -152,7 +154,7 @@ def _reached(about: Any) -> int:
     return reached
 
 
-def _stored(content: Mapping[str, NDArray[Any]]) -> dict[str, Stored]:
+def _decode_arrays(content: Mapping[str, NDArray[Any]]) -> dict[str, EncodedImages]:
     """By number format. ValueError or KeyError where the arrays are not those of stored images."""
     stored = {}
     for form in dict.fromkeys(name.split("_")[0] for name in content):
@@ -164,7 +166,7 @@ def _stored(content: Mapping[str, NDArray[Any]]) -> dict[str, Stored]:
             raise ValueError(f"images of shape {codes.shape}, ids {ids.dtype}, steps {units.dtype}")
         if not ids.shape == units.shape == codes.shape[:1]:
             raise ValueError(f"{codes.shape[0]} images, {ids.shape} ids and {units.shape} steps")
-        stored[form] = Stored(ids, codes, units)
+        stored[form] = EncodedImages(ids, codes, units)
     return stored
 
 

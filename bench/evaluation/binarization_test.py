@@ -115,7 +115,7 @@ def separating(points: Tensor) -> Tensor:
     return torch.as_tensor(fit.coef_[0]).to(points)
 
 
-def missed(target: Target, attacked: Attacked, ids: range, x: Tensor, outcome: Outcome) -> float:
+def attack_misses(target: Target, attacked: Attacked, ids: range, x: Tensor, outcome: Outcome) -> float:
     """1 where the attack leaves what was planted for an image (1, C, H, W), 0 where it finds it, NaN if nothing can be.
 
     An attack that needs a gradient leaves it where the features hand none back. Unreadable as `features`.

@@ -15,10 +15,10 @@ from bench.core.registry import suggestion
 from bench.corruptions.apply import SETS, corrupted, members
 from bench.corruptions.calibrated_ranges import Ranges
 from bench.corruptions.corruption import CORRUPTIONS, parameters, refusal, table_size
-from bench.corruptions.frost_images import find_ice
+from bench.corruptions.frost_images import find_frost_images
 from bench.data.dataset import Dataset, Images
 from bench.data.image_files import warn_once
-from bench.data.published_corruptions import Official, find_official, official_folder
+from bench.data.published_corruptions import PublishedCorruption, find_official, official_folder
 from bench.evaluation.conditions.corruption import Corrupted
 
 log = logging.getLogger("bench")
@@ -44,7 +44,7 @@ def names_of(texts: Sequence[str], dataset: Dataset) -> list[str]:
     return list(found)
 
 
-def damages(
+def corruption_conditions(
     texts: Sequence[str],
     severities: Sequence[int],
     dataset: Dataset,
@@ -62,9 +62,9 @@ def damages(
         for severity, official in published_as.items():
             if official:
                 official.check(test)
-                yield Corrupted(name, severity, _params(published(official)), partial(_read, official))
+                yield Corrupted(name, severity, _params(published_settings(official)), partial(_read_images, official))
             else:
-                made, settings = generated(name, severity, dataset, data_dir), None
+                made, settings = generated_settings(name, severity, dataset, data_dir), None
                 if ranges and (settings := ranges.settings(name, severity)):
                     made |= {"calibrated": ranges.of, "parameters": settings}
                 yield Corrupted(name, severity, _params(made), partial(_make, name, severity, data_dir, settings))
@@ -78,17 +78,17 @@ def tell_lacking(name: str, severities: Sequence[int], dataset: Dataset, data_di
         warn_once(f"{folder} lacks {name} at severity {listed}, which is generated here; its rows say so")
 
 
-def published(official: Official) -> dict[str, Any]:
+def published_settings(official: PublishedCorruption) -> dict[str, Any]:
     """What a row says of images that others have made."""
     return {"made": "official", "set": official.folder.name, "images": official.digest()}
 
 
-def generated(name: str, severity: int, dataset: Dataset, data_dir: Path) -> dict[str, Any]:
+def generated_settings(name: str, severity: int, dataset: Dataset, data_dir: Path) -> dict[str, Any]:
     """What a row says of images that are made here."""
     settings = parameters(name, severity, dataset.shape)
     said = {"made": "generated", "table": table_size(max(dataset.shape[1:])), "parameters": settings}
     if CORRUPTIONS[name].ice:
-        ice = find_ice(data_dir)
+        ice = find_frost_images(data_dir)
         said |= {"ice": ice.kind, "pictures": ice.digest()}
     return said
 
@@ -103,5 +103,5 @@ def _make(
     return corrupted(x, name, severity, ids, data_dir, settings=settings)
 
 
-def _read(official: Official, x: Tensor, ids: range) -> Tensor:
+def _read_images(official: PublishedCorruption, x: Tensor, ids: range) -> Tensor:
     return official.images(np.array(ids))

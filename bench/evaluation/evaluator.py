@@ -14,7 +14,7 @@ from bench.attacks.nested_search import course
 from bench.attacks.search import places
 from bench.core.foreign.messages import blamed_on_model
 from bench.data.dataset import Images
-from bench.evaluation.adversarial_set import Album
+from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.arguments import as_seen_by, check_classes, check_range
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.corrupted_attack import Union
@@ -29,7 +29,7 @@ from bench.evaluation.resume import owner_of, resume, store_unfinished
 from bench.evaluation.search_groups import shorter
 from bench.evaluation.snapshot import restored_weights, unchanged_weights
 from bench.evaluation.sweep_search import smallest_radii
-from bench.evaluation.target import Keep, Outcome, Target, judge
+from bench.evaluation.target import OnBroken, Outcome, Target, is_correct
 from bench.models.freeze import frozen
 
 PROTOCOL = 1
@@ -47,7 +47,7 @@ def outcomes(
     batch_size: int = 128,
     seed: int = 0,
     saved: Path | None = None,
-    album: Album | None = None,
+    album: AdversarialSet | None = None,
     tick: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Outcome:
     """Judge a model on the first n test images, or on those of them from `start` on.
@@ -68,11 +68,13 @@ def outcomes(
     BadInput where a label is no class of the model, the model returns no logits, or `saved` is another evaluation's.
     """
     manner: dict[str, Any] = {"n": n, "start": start, "precision": precision, "batch_size": batch_size, "seed": seed}
-    (outcome,) = side_by_side(model, images, [measurement(condition)], **manner, saved=saved, album=album, tick=tick)
+    (outcome,) = outcomes_of_group(
+        model, images, [measurement(condition)], **manner, saved=saved, album=album, tick=tick
+    )
     return read_off(outcome, condition)
 
 
-def side_by_side(
+def outcomes_of_group(
     model: nn.Module,
     images: Images,
     conditions: Sequence[Condition],
@@ -83,7 +85,7 @@ def side_by_side(
     batch_size: int = 128,
     seed: int = 0,
     saved: Path | None = None,
-    album: Album | None = None,
+    album: AdversarialSet | None = None,
     tick: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
     """As `outcomes`, of one measurement, or of several that one search serves: then the longest comes first.
@@ -147,7 +149,7 @@ def _examine(
     y: Tensor,
     wanted: int,
     outcome: Outcome,
-    album: Album | None,
+    album: AdversarialSet | None,
 ) -> Tensor:
     """Which images of a block are right, (B,) bool; what else is measured of the first few goes to the outcome."""
     if isinstance(condition, Union):
@@ -163,7 +165,7 @@ def _examine(
         return radii.isinf()
     if isinstance(condition, Corrupted):
         x = condition.images(x, ids, target.batch_size)
-    right = judge(target.model, x, y, target.batch_size)
+    right = is_correct(target.model, x, y, target.batch_size)
     if isinstance(condition, Diagnosed):
         parts = zip(torch.split(x, target.batch_size), torch.split(y, target.batch_size), strict=True)
         outcome.values += torch.cat([DIAGNOSTICS[condition.name](target.model, *part) for part in parts]).tolist()
@@ -179,7 +181,7 @@ def read_off(outcome: Outcome, condition: Condition) -> Outcome:
     return outcome
 
 
-def _keeping(album: Album, target: Target, ids: range, x: Tensor, y: Tensor, condition: Attacked) -> Keep:
+def _keeping(album: AdversarialSet, target: Target, ids: range, x: Tensor, y: Tensor, condition: Attacked) -> OnBroken:
     """What puts the broken ones of these images, the first of the block x, into the album."""
 
     def keep(broken: Tensor, x_adv: Tensor) -> None:
@@ -190,7 +192,7 @@ def _keeping(album: Album, target: Target, ids: range, x: Tensor, y: Tensor, con
             x[rows],
             x_adv[rows],
             condition.threat,
-            lambda images, some: ~judge(target.model, images, labels[some], target.batch_size),
+            lambda images, some: ~is_correct(target.model, images, labels[some], target.batch_size),
         )
 
     return keep

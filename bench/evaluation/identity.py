@@ -42,12 +42,12 @@ def trained_identity(net: nn.Module, test: Images) -> str:
     if all(type(m).__module__.partition(".")[0] in OWN for m in net.modules()):
         return made_of
     try:
-        return joined(made_of, logits_digest(net, test))
+        return join_parts(made_of, logits_digest(net, test))
     except BadInput:
         return made_of
 
 
-def joined(made_of: str, digits: str) -> str:
+def join_parts(made_of: str, digits: str) -> str:
     """Both parts of an identity. The second is empty for a model whose logits change from call to call."""
     return f"{made_of}{COMPUTES}{digits}" if digits else made_of
 
@@ -82,7 +82,7 @@ def logits_digest(net: nn.Module, test: Images) -> str:
 def _digest(net: nn.Module, x: Tensor) -> str:
     try:
         with _in_double(net), seeded("logits of an identity"), guarded_call():
-            content = _rounded(model_logits(net, x.double()).cpu())
+            content = _round(model_logits(net, x.double()).cpu())
     except Exception as error:  # somebody's layers may take single precision alone
         log.info("the model does not compute in double precision (%s)", error)
         with seeded("logits of an identity"):
@@ -90,7 +90,7 @@ def _digest(net: nn.Module, x: Tensor) -> str:
     return hashlib.sha256(content.contiguous().numpy().tobytes()).hexdigest()[:16]
 
 
-def _rounded(logits: Tensor) -> Tensor:
+def _round(logits: Tensor) -> Tensor:
     """Whole numbers that tell logits (B, K) and their largest amount apart, to a part in STEPS."""
     largest = logits.abs().max().clamp(min=torch.finfo(logits.dtype).tiny)
     return torch.cat([(logits / largest).flatten(), largest.log2().view(1)]).mul(STEPS).round().long()

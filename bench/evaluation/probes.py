@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from bench.attacks.spec import parse_attack
 from bench.core.errors import Failed
 from bench.core.foreign.guard import is_out_of_memory
-from bench.core.foreign.messages import blame
+from bench.core.foreign.messages import format_error
 from bench.core.losses import cross_entropy
 from bench.core.rng import image_stream
 from bench.core.threat import L2, Linf, Threat
-from bench.evaluation.binarization_test import Unreadable, gives_gradient, last_linear, layer_output, missed
+from bench.evaluation.binarization_test import Unreadable, attack_misses, gives_gradient, last_linear, layer_output
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.probe import Probed
-from bench.evaluation.target import Ids, Outcome, Target, judge
+from bench.evaluation.target import Ids, Outcome, Target, is_correct
 
 FEW = 32  # images that examples are planted for; each has a readout of its own, and is attacked by itself
 UNBOUNDED = parse_attack("PGD-100[start=clean,step=0.02eps]")  # from a random start, any noise would do
@@ -46,7 +46,7 @@ def signs(
         if condition.attack is not None:
             attacked = Attacked(condition.attack, condition.threat)
             for row in rows[:FEW].tolist() if ids.start == 0 else []:
-                found[row] = missed(target, attacked, ids[row : row + 1], x[row : row + 1], outcome)
+                found[row] = attack_misses(target, attacked, ids[row : row + 1], x[row : row + 1], outcome)
         elif condition.sign in SEARCHES and len(rows):
             some = [ids[row] for row in rows.tolist()]
             shown = SEARCHES[condition.sign](target, some, x[rows], y[rows], condition.threat, outcome)
@@ -63,7 +63,7 @@ def signs(
     except Exception as error:  # anybody's code may raise anything, and no sign is worth the rest of the evaluation
         if is_out_of_memory(error):
             raise
-        raise Failed(f"{condition.caption.label} stopped, {blame(error)}") from error
+        raise Failed(f"{condition.caption.label} stopped, {format_error(error)}") from error
     return found
 
 
@@ -92,7 +92,7 @@ def squashed(target: Target, ids: Ids, x: Tensor, y: Tensor, threat: Threat, out
     # the last iterate: on the border of two classes a flattened output may be a tie, which is no error
     last, within = Attacked(LAST, threat), Target(inner, inner, target.batch_size, target.seed)
     x_adv, _ = within.crafted(last, ids, x, y, torch.ones_like(y, dtype=torch.bool), outcome)
-    broken = ~judge(target.model, x_adv, y, target.batch_size)
+    broken = ~is_correct(target.model, x_adv, y, target.batch_size)
     shown = torch.zeros(y.shape, device=y.device)
     if broken.any():
         itself, some = replace(target, copy=target.model), [i for i, b in zip(ids, broken.tolist(), strict=True) if b]
@@ -102,7 +102,7 @@ def squashed(target: Target, ids: Ids, x: Tensor, y: Tensor, threat: Threat, out
 
 
 def _same_slope(one: nn.Module, other: nn.Module, x: Tensor, y: Tensor) -> bool:
-    return torch.equal(slope(one, x, y), slope(other, x, y))
+    return torch.equal(input_gradient(one, x, y), input_gradient(other, x, y))
 
 
 class LayerOutput(nn.Module):
@@ -121,7 +121,7 @@ def everywhere(threat: Threat, x: Tensor) -> Threat:
     return Linf(1.0) if isinstance(threat, Linf) else L2(math.sqrt(x[0].numel()))
 
 
-def slope(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+def input_gradient(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     """The gradient of each image's cross-entropy; zero where the model hands none back."""
     with torch.enable_grad():
         x = x.detach().requires_grad_()
@@ -147,7 +147,7 @@ def probabilities(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Ten
 
 def zero_gradient(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
     """There is no direction to ascend in."""
-    return ~slope(model, x, y).flatten(1).any(1)
+    return ~input_gradient(model, x, y).flatten(1).any(1)
 
 
 @torch.no_grad()
@@ -156,7 +156,7 @@ def flat(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
 
     In float64 from the logits on: the loss of a confident image is below what fp32 tells from 0.
     """
-    step, loss = threat.eps * threat.steepest(slope(model, x, y)), cross_entropy(model(x).double(), y)
+    step, loss = threat.eps * threat.steepest(input_gradient(model, x, y)), cross_entropy(model(x).double(), y)
     ways = (threat.project(x + point / POINTS * step, x) for point in range(1, POINTS + 1))
     losses = torch.stack([cross_entropy(model(z).double(), y) for z in ways])
     return (losses <= loss).all(0)

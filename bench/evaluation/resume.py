@@ -16,7 +16,7 @@ from bench.core.files import read_json, write_atomically
 from bench.core.parsing import printable
 from bench.core.rng import undrawn
 from bench.data.dataset import Images
-from bench.evaluation.adversarial_set import Album, read_album
+from bench.evaluation.adversarial_set import AdversarialSet, read_adversarial_set
 from bench.evaluation.arguments import first_logits
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.corrupted_attack import Union
@@ -63,11 +63,11 @@ def _summed_logits(model: nn.Module, images: Images) -> list[float] | None:
     None where a second call gives others, as of a model that draws.
     """
     with undrawn():
-        first, second = (_weighted(first_logits(model, images)) for _ in range(2))
+        first, second = (_weigh(first_logits(model, images)) for _ in range(2))
     return first if _are_near(first, second) else None
 
 
-def _weighted(logits: Tensor) -> list[float]:
+def _weigh(logits: Tensor) -> list[float]:
     weights = torch.arange(1, logits.shape[1] + 1, dtype=torch.float64, device=logits.device).cos()
     sums: list[float] = (logits.double() @ weights).tolist()
     return sums
@@ -93,20 +93,20 @@ def _agree(name: str, found: object, wanted: object) -> bool:
     return found == wanted
 
 
-def resume(saved: Path, owner: Owner, count: int, album: Album | None) -> list[Outcome] | None:
+def resume(saved: Path, owner: Owner, count: int, album: AdversarialSet | None) -> list[Outcome] | None:
     """What an earlier call has left of these measurements; None where it left nothing, or fewer images than outcomes.
 
     album: takes the images beside it. BadInput where a file is damaged or another evaluation's.
     """
     if not saved.exists():
         return None
-    found = _read(saved, owner, count)
+    found = _read_progress(saved, owner, count)
     if album is None:
         return found
     beside, reached = album_beside(saved), owner["start"] + found[0].done
     if not beside.exists():
         return None
-    kept, about = read_album(beside)
+    kept, about = read_adversarial_set(beside)
     check_owner(beside, about, owner)
     if kept.reached < reached:
         return None
@@ -115,7 +115,7 @@ def resume(saved: Path, owner: Owner, count: int, album: Album | None) -> list[O
     return found
 
 
-def store_unfinished(saved: Path, owner: Owner, outcomes: Sequence[Outcome], album: Album | None) -> None:
+def store_unfinished(saved: Path, owner: Owner, outcomes: Sequence[Outcome], album: AdversarialSet | None) -> None:
     """Write what `resume` reads."""
     if album is not None:
         album.write(album_beside(saved), owner)
@@ -139,7 +139,7 @@ def album_beside(saved: Path) -> Path:
     return saved.with_suffix(".npz")
 
 
-def _read(path: Path, owner: Owner, count: int) -> list[Outcome]:
+def _read_progress(path: Path, owner: Owner, count: int) -> list[Outcome]:
     try:
         content = read_json(path)
     except (ValueError, OSError) as error:

@@ -18,7 +18,7 @@ from bench.evaluation.target import Outcome
 from bench.results.row import Row
 
 
-class Subject(Protocol):
+class EvaluatedRun(Protocol):
     """Whose models are judged: a training of ours, or a model from outside."""
 
     @property
@@ -34,10 +34,10 @@ class Subject(Protocol):
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelRef:
     """Which weights a row is about."""
 
-    subject: Subject
+    subject: EvaluatedRun
     epoch: str  # last | best
     view: str
 
@@ -47,7 +47,7 @@ class Model:
 
 
 def row_of(
-    model: Model,
+    model: ModelRef,
     condition: Condition,
     result: Outcome | Failed,
     *,
@@ -60,7 +60,7 @@ def row_of(
     """One measurement, or why there is none."""
     subject, caption, threat = model.subject, condition.caption, condition.caption.threat
     outcome = result if isinstance(result, Outcome) else None
-    value, low, high, n = measured(condition, outcome, n)
+    value, low, high, n = value_of(condition, outcome, n)
     return Row(
         run=subject.run,
         recipe=subject.name,
@@ -95,7 +95,7 @@ def row_of(
     )
 
 
-def measured(condition: Condition, outcome: Outcome | None, n: int) -> Summary:
+def value_of(condition: Condition, outcome: Outcome | None, n: int) -> Summary:
     """The value of a row, its interval, and the images it is of."""
     if outcome is None:
         return None, None, None, n

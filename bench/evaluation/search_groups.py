@@ -8,7 +8,7 @@ from bench.evaluation.conditions.corrupted_attack import Union
 from bench.evaluation.conditions.expand import Condition
 
 
-def together(condition: Condition, others: Iterable[Condition]) -> list[Condition]:
+def group_by_search(condition: Condition, others: Iterable[Condition]) -> list[Condition]:
     """The condition and those of the others that one search serves as well, the longest first."""
     longest = max([condition, *(other for other in others if _passes_through(other, condition))], key=_length)
     return [longest, *dict.fromkeys(c for c in (condition, *others) if c != longest and _passes_through(longest, c))]

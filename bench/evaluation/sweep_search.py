@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.sweep import Swept
-from bench.evaluation.target import Outcome, Target, judge
+from bench.evaluation.target import Outcome, Target, is_correct
 
 
 def smallest_radii(target: Target, condition: Swept, ids: range, x: Tensor, y: Tensor, outcome: Outcome) -> Tensor:
@@ -19,7 +19,7 @@ def smallest_radii(target: Target, condition: Swept, ids: range, x: Tensor, y: T
     """
     balls, trials = condition.balls, defaultdict[int, Outcome](lambda: Outcome(outcome.right))
     grid = torch.tensor([ball.eps for ball in balls], dtype=x.dtype, device=x.device)
-    right = judge(target.model, x, y, target.batch_size)
+    right = is_correct(target.model, x, y, target.batch_size)
     low = torch.zeros_like(y)  # balls that are known to be withstood, all smaller ones included
     high = torch.where(right, len(balls), 0)  # place of one that is known not to be
     while (open := low < high).any():

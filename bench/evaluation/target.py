@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from bench.core.errors import AttackWarning, BadInput, Failed
 from bench.core.files import Bits
 from bench.core.foreign.guard import guarded_call, is_out_of_memory, limited_call, no_empty_batches
-from bench.core.foreign.messages import blame
+from bench.core.foreign.messages import format_error
 from bench.core.passes import counting
 from bench.core.rng import image_stream, seeded
-from bench.core.stats import exceeds
+from bench.core.stats import binomial_exceeds
 from bench.evaluation.conditions.attack import Attacked
-from bench.models.bn_folding import attackable
+from bench.models.bn_folding import fast_copy
 from bench.models.modes import hookable
 from bench.training.precision import choose_precision
 
@@ -26,7 +26,7 @@ DOUBTFUL = 0.002  # share of images that a doubt must exceed, by more than chanc
 
 log = logging.getLogger("bench")
 Ids = Sequence[int]  # of images in the test set; of a whole block, consecutive
-Keep = Callable[[Tensor, Tensor], None]
+OnBroken = Callable[[Tensor, Tensor], None]
 
 
 @dataclass
@@ -48,13 +48,13 @@ class Outcome:
         reasons = [
             f"{reason} ({min(images, self.seen)} of {self.seen} images)"
             for reason, images in self.doubts.items()
-            if exceeds(min(images, self.seen), self.seen, DOUBTFUL) < 0.05
+            if binomial_exceeds(min(images, self.seen), self.seen, DOUBTFUL) < 0.05
         ]
         return f"suspect: {'; '.join(reasons)}" if reasons else "ok"
 
 
 @torch.no_grad()
-def judge(model: nn.Module, x: Tensor, y: Tensor, batch_size: int) -> Tensor:
+def is_correct(model: nn.Module, x: Tensor, y: Tensor, batch_size: int) -> Tensor:
     """Which images the model gets right, (B,) bool. In the precision of x; the only place that decides it.
 
     Without images the model is not called: many cannot compute an empty batch.
@@ -106,19 +106,19 @@ class Target:
     @classmethod
     def of(cls, model: nn.Module, x: Tensor, precision: str, batch_size: int, seed: int) -> "Target":
         model = hookable(model)
-        copy = attackable(model, x)
+        copy = fast_copy(model, x)
         reduced = choose_precision(precision, x.device) == "bf16"
         return cls(model, Bf16(copy) if reduced else copy, batch_size, seed)
 
     def distances(
-        self, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, outcome: Outcome, keep: Keep | None = None
+        self, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, outcome: Outcome, keep: OnBroken | None = None
     ) -> Tensor:
         """How far off each image of a block was broken, (B,): 0 if it was wrong already, inf if it never was.
 
         The attack's cost goes to the outcome.
         keep: is given which images the attack broke, (B,) bool, and the images it found, (B, C, H, W).
         """
-        right = judge(self.model, x, y, self.batch_size) | condition.attack.last
+        right = is_correct(self.model, x, y, self.batch_size) | condition.attack.last
         far = torch.where(right, torch.inf, 0.0)
         if right.any():
             x_adv, fooled = self.crafted(condition, ids, x, y, right, outcome)
@@ -157,7 +157,7 @@ class Target:
 
     def _fooled(self, model: nn.Module, x: Tensor, y: Tensor, some: Tensor) -> Tensor:
         """Which of some images a model gets wrong, (B,) bool."""
-        return some.masked_scatter(some, ~judge(model, x[some], y[some], self.batch_size))
+        return some.masked_scatter(some, ~is_correct(model, x[some], y[some], self.batch_size))
 
     def _singly(
         self, model: nn.Module, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
@@ -190,7 +190,7 @@ def _attack(model: nn.Module, condition: Attacked, x: Tensor, y: Tensor, outcome
         except Exception as error:  # anybody's code; what it raises is its failure, with the reason
             if is_out_of_memory(error):
                 raise
-            raise Failed(f"attack {name} stopped, {blame(error)}") from error
+            raise Failed(f"attack {name} stopped, {format_error(error)}") from error
     x_adv = _images(found, name, x)
     condition.check(x_adv, x)
     outcome.forwards += passes.forwards

@@ -18,11 +18,11 @@ from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.expand import Condition
 from bench.evaluation.evaluator import OWN_BLOCK
 from bench.evaluation.snapshot import restored_weights, unchanged_weights
-from bench.evaluation.target import Outcome, Target, judge
+from bench.evaluation.target import Outcome, Target, is_correct
 from bench.models.freeze import frozen
 
 
-def handed_over(conditions: Iterable[Condition]) -> tuple[list[Attacked], list[str]]:
+def transferable(conditions: Iterable[Condition]) -> tuple[list[Attacked], list[str]]:
     """Whose final iterates are handed over, each attack as its `.last`; and the names of the attacks that have none.
 
     BadInput if none is left.
@@ -84,7 +84,7 @@ def transferred_or_failed(
     """As `transferred`, with the reason in the place of an outcome where a target gives none, say for NaN logits."""
     n = len(images) if n is None else n
     check_range(images, 0, n)
-    ((condition,), _) = handed_over([condition])
+    ((condition,), _) = transferable([condition])
     made, right, failures = Outcome(np.zeros(n, bool)), np.zeros((len(targets), n), bool), dict[int, Failed]()
     with ExitStack() as stack:
         for model in (source, *targets):
@@ -106,7 +106,9 @@ def transferred_or_failed(
                     with failed_cell(), blamed_on_model():
                         if not made.done:
                             check_classes(targets[place], images)
-                        bits = judge(targets[place], as_seen_by(targets[place], x_adv), y, batch_size).cpu().numpy()
+                        bits = (
+                            is_correct(targets[place], as_seen_by(targets[place], x_adv), y, batch_size).cpu().numpy()
+                        )
                     right[place, ids.start : ids.stop] = bits
                 except Failed as error:
                     failures[place] = error

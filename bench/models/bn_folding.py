@@ -25,14 +25,14 @@ TOLERANCE = 1e-4  # of the largest logit: how far a twin's logits may be from th
 log = logging.getLogger("bench")
 
 
-class Twin:
+class FoldedModel:
     """An eval-mode graph of `model` without the batch norms that follow a convolution.
 
     It shares every other layer with the model, so after a training step only `refresh` is due.
     """
 
     def __init__(self, model: nn.Module) -> None:
-        assert not _switched(model), "a graph keeps the choice it was traced with"
+        assert not _has_switches(model), "a graph keeps the choice it was traced with"
         graph = fx.symbolic_trace(model).graph
         layers: dict[str, nn.Module] = dict(model.named_modules())
         parts: dict[str, object] = {
@@ -72,21 +72,21 @@ class Twin:
         return self.graph
 
 
-_twins: WeakKeyDictionary[nn.Module, Twin] = WeakKeyDictionary()
+_twins: WeakKeyDictionary[nn.Module, FoldedModel] = WeakKeyDictionary()
 
 
 def folded(model: nn.Module) -> nn.Module:
-    """The up-to-date twin of a model inside its `twinned` block, otherwise the model itself."""
+    """The up-to-date twin of a model inside its `folding` block, otherwise the model itself."""
     return _twins[model].refresh() if model in _twins else model
 
 
 def forms(model: nn.Module) -> tuple[nn.Module, ...]:
-    """What computes the model's logits inside its `twinned` block: itself, and the graph of its twin if it has one."""
+    """What computes the model's logits inside its `folding` block: itself, and the graph of its twin if it has one."""
     return (model, _twins[model].graph) if model in _twins else (model,)
 
 
 @contextmanager
-def twinned(model: nn.Module, x: Tensor) -> Iterator[None]:
+def folding(model: nn.Module, x: Tensor) -> Iterator[None]:
     """Inside the block, adversaries that may use running statistics attack a folded twin of the model in training.
 
     x: some images (B, C, H, W), on which twin and model must agree for the twin to be used.
@@ -103,14 +103,14 @@ def twinned(model: nn.Module, x: Tensor) -> Iterator[None]:
         _twins.pop(model, None)
 
 
-def attackable(model: nn.Module, x: Tensor) -> nn.Module:
+def fast_copy(model: nn.Module, x: Tensor) -> nn.Module:
     """A copy of the model that is cheaper to attack and gives the same logits on the images x (B, C, H, W).
 
     Eval mode, weights without gradients, channels last, batch norms folded; the original where the logits of every
     cheaper form differ, or where the model cannot be copied or has switches.
     """
     set_eval(model)
-    if _switched(model):
+    if _has_switches(model):
         return model
     try:
         with guarded_call():
@@ -127,16 +127,16 @@ def attackable(model: nn.Module, x: Tensor) -> nn.Module:
     return model
 
 
-def _switched(model: nn.Module) -> bool:
+def _has_switches(model: nn.Module) -> bool:
     return any(isinstance(m, Switch) for m in model.modules())
 
 
-def _twin(model: nn.Module, x: Tensor) -> Twin | None:
-    if _switched(model):
+def _twin(model: nn.Module, x: Tensor) -> FoldedModel | None:
+    if _has_switches(model):
         return None
     try:
         with guarded_call():
-            twin = Twin(model)
+            twin = FoldedModel(model)
     except Exception as error:  # tracing runs the model's own code, which may raise anything
         log.info("not folding batch norms: the model cannot be traced (%s)", error)
         return None

@@ -5,7 +5,7 @@ from typing import Literal
 
 from torch import nn
 
-from bench.models.split_batchnorm import MAIN, Branched, add_branches, swap
+from bench.models.split_batchnorm import MAIN, SplitBatchNorm, add_branches, swap
 
 START = "start"
 
@@ -16,7 +16,7 @@ def tuned(model: nn.Module) -> nn.Module:
     Running statistics of the main branch go on moving in training mode.
     """
     add_branches(model.requires_grad_(False), START)
-    for switch in (m for m in model.modules() if isinstance(m, Branched)):
+    for switch in (m for m in model.modules() if isinstance(m, SplitBatchNorm)):
         switch.branches[MAIN].requires_grad_(True)
     return model
 
@@ -27,7 +27,7 @@ def blended(model: nn.Module, share: float, statistics: Literal["blended", "star
     statistics: the running ones go back as well, or are those of one of the branches.
     """
 
-    def between(switch: Branched) -> nn.Module:
+    def between(switch: SplitBatchNorm) -> nn.Module:
         norm, start = deepcopy(switch.branches[MAIN]), switch.branches[START].state_dict()
         back = {"blended": share, "start": 1.0, "main": 0.0}[statistics]
         for name, now in norm.state_dict().items():
@@ -36,5 +36,5 @@ def blended(model: nn.Module, share: float, statistics: Literal["blended", "star
         return norm
 
     model = deepcopy(model)
-    swap(model, Branched, between)
+    swap(model, SplitBatchNorm, between)
     return model.requires_grad_(True)

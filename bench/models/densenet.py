@@ -17,14 +17,14 @@ class DenseLayer(nn.Module):
 
     def __init__(self, inputs: int) -> None:
         super().__init__()
-        narrow = [*activated(inputs), nn.Conv2d(inputs, 4 * GROWTH, 1, bias=False)]
-        self.fresh = nn.Sequential(*narrow, *activated(4 * GROWTH), conv3x3(4 * GROWTH, GROWTH))
+        narrow = [*activation(inputs), nn.Conv2d(inputs, 4 * GROWTH, 1, bias=False)]
+        self.fresh = nn.Sequential(*narrow, *activation(4 * GROWTH), conv3x3(4 * GROWTH, GROWTH))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([self.fresh(x), x], 1)
 
 
-def activated(width: int) -> list[nn.Module]:
+def activation(width: int) -> list[nn.Module]:
     return [nn.BatchNorm2d(width), nn.ReLU()]
 
 
@@ -34,11 +34,11 @@ def densenet121(classes: int, channels: int) -> nn.Module:
     made: list[nn.Module] = [conv3x3(channels, width)]
     for block, depth in enumerate((6, 12, 24, 16)):
         if block:
-            made += [*activated(width), nn.Conv2d(width, width // 2, 1, bias=False), nn.AvgPool2d(2)]
+            made += [*activation(width), nn.Conv2d(width, width // 2, 1, bias=False), nn.AvgPool2d(2)]
             width //= 2
         made += [DenseLayer(width + i * GROWTH) for i in range(depth)]
         width += depth * GROWTH
-    return nn.Sequential(*made, *activated(width), *head(width, classes))
+    return nn.Sequential(*made, *activation(width), *head(width, classes))
 
 
 MODELS.add("densenet121", needs_pixels(8, densenet121))

@@ -25,8 +25,8 @@ class MadryUnit(nn.Module):
         super().__init__()
         self.first = inputs == STEM
         self.pad = (width - inputs) // 2  # channels of zeros before the input's, and as many behind
-        self.active = nn.Sequential(*activated(inputs))
-        self.inner = nn.Sequential(conv3x3(inputs, width, stride), *activated(width), conv3x3(width, width))
+        self.active = nn.Sequential(*activation(inputs))
+        self.inner = nn.Sequential(conv3x3(inputs, width, stride), *activation(width), conv3x3(width, width))
         self.pool = nn.AvgPool2d(stride, ceil_mode=True)  # as many pixels as the convolution leaves
 
     def forward(self, x: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ class MadryUnit(nn.Module):
         return out + F.pad(self.pool(active if self.first else x), (0, 0, 0, 0, self.pad, self.pad))
 
 
-def activated(width: int) -> list[nn.Module]:
+def activation(width: int) -> list[nn.Module]:
     return [nn.BatchNorm2d(width, eps=1e-3), nn.LeakyReLU(0.1)]
 
 
@@ -43,7 +43,7 @@ def madry_wrn(classes: int, channels: int) -> nn.Module:
     """Images (B, channels, H, W) to logits (B, classes), through three stages of five units, ten times as wide."""
     units, logits = stages(MadryUnit, STEM, (160, 320, 640), 5), nn.Linear(640, classes)
     pool = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-    net = nn.Sequential(conv3x3(channels, STEM), *units, *activated(640), *pool, logits)
+    net = nn.Sequential(conv3x3(channels, STEM), *units, *activation(640), *pool, logits)
     initialise(net)
     bound = math.sqrt(3 / 640)  # for outputs of the inputs' variance
     nn.init.uniform_(logits.weight, -bound, bound)

@@ -31,7 +31,7 @@ class Switch(nn.Module, ABC):
         """The ordinary layer that does what this one does at its present choice."""
 
 
-class Branched(Switch):
+class SplitBatchNorm(Switch):
     """Batch norms by name, each with its own scale, shift and statistics; all begin as copies of one."""
 
     def __init__(self, norm: nn.BatchNorm2d, names: tuple[str, ...]) -> None:
@@ -48,7 +48,7 @@ class Branched(Switch):
         return norm
 
 
-class Masked(Switch):
+class InterpolatedBatchNorm(Switch):
     """Batch norm whose scale and shift are those of the k strengths 0, 1/(k-1), ..., 1, interpolated linearly.
 
     `choice` is the strength, and the number of the running statistics in use. Strength 0 with the first is the default.
@@ -91,17 +91,17 @@ def _without_affine(norm: nn.BatchNorm2d) -> nn.BatchNorm2d:
 
 def add_branches(model: nn.Module, *names: str) -> nn.Module:
     """Give every batch norm of the model one branch per name, beside the main one. In place."""
-    return _switched(model, lambda norm: Branched(norm, names))
+    return _has_switches(model, lambda norm: SplitBatchNorm(norm, names))
 
 
 def add_masks(model: nn.Module, k: int, statistics: int = 1) -> nn.Module:
     """Give every batch norm of the model one scale and shift for each of k strengths. In place."""
     if k < 2:
         raise BadInput(f"k={k}: at least 2, as the first mask is for strength 0 and the last for strength 1")
-    return _switched(model, lambda norm: Masked(norm, k, statistics))
+    return _has_switches(model, lambda norm: InterpolatedBatchNorm(norm, k, statistics))
 
 
-def _switched(model: nn.Module, make: Callable[[nn.BatchNorm2d], Switch]) -> nn.Module:
+def _has_switches(model: nn.Module, make: Callable[[nn.BatchNorm2d], Switch]) -> nn.Module:
     if not swap(model, nn.BatchNorm2d, make):
         raise BadInput("it keeps batch norms apart, and there is no BatchNorm2d layer; choose another model")
     return model

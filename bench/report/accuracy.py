@@ -16,7 +16,7 @@ from bench.core.stats import wilson
 NAN = math.nan
 
 
-class Measured(NamedTuple):
+class SeedAccuracy(NamedTuple):
     """One accuracy of one run."""
 
     value: float
@@ -26,7 +26,7 @@ class Measured(NamedTuple):
     counts: bool = True  # towards Worst; an attack judged on its last iterate does not
 
 
-class Cell(NamedTuple):
+class Accuracy(NamedTuple):
     """What a table knows of one accuracy. Column "X" holds the value, "X std", "X low", ... the rest."""
 
     value: float  # percent, mean over seeds
@@ -38,9 +38,9 @@ class Cell(NamedTuple):
     each: tuple[float, ...] = ()  # of the seeds, where there are several
 
 
-def measurements(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[dict[str, Measured]]:
+def measurements(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[dict[str, SeedAccuracy]]:
     """By run, its accuracies by column."""
-    runs: dict[str, dict[str, Measured]] = defaultdict(dict)
+    runs: dict[str, dict[str, SeedAccuracy]] = defaultdict(dict)
     fields = [part[c] for c in ("run", "column", "name", "key", "value", "n", "status")]
     for run, column, name, key, value, n, status in zip(*fields, strict=True):
         bits = outcomes.get(key) if status == "ok" else None
@@ -49,35 +49,35 @@ def measurements(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[dict[
                 f"{run}/outcomes.npz has {bits.size} images for {column} where results.csv says {n}; "
                 "delete the run's results.csv and outcomes.npz and run again: its cells are recomputed"
             )
-        runs[run][column] = Measured(value, n, status, bits, not name.endswith(".last"))
+        runs[run][column] = SeedAccuracy(value, n, status, bits, not name.endswith(".last"))
     for cells in runs.values():
         if any(cell.counts for column, cell in cells.items() if column != "Clean"):
             cells["Worst"] = _worst(cells)
     return list(runs.values())
 
 
-def _worst(cells: Mapping[str, Measured]) -> Measured:
+def _worst(cells: Mapping[str, SeedAccuracy]) -> SeedAccuracy:
     known = [cell.bits for cell in cells.values() if cell.counts]
     bits = [b for b in known if b is not None]
     n = next(iter(cells.values())).n
     failed = [column for column, cell in cells.items() if cell.counts and cell.status.startswith("failed")]
     if failed:
-        return Measured(NAN, n, f"failed: without {', '.join(failed)}", None)
+        return SeedAccuracy(NAN, n, f"failed: without {', '.join(failed)}", None)
     if len(bits) < len(known) or "Clean" not in cells:
-        return Measured(NAN, n, "missing", None)
+        return SeedAccuracy(NAN, n, "missing", None)
     right = np.logical_and.reduce(bits)
-    return Measured(float(right.mean()), n, "ok", right)
+    return SeedAccuracy(float(right.mean()), n, "ok", right)
 
 
-def summary(seeds: list[Measured]) -> Cell:
+def summary(seeds: list[SeedAccuracy]) -> Accuracy:
     values = [100 * seed.value for seed in seeds if not math.isnan(seed.value)]
     failures = dict.fromkeys(seed.status for seed in seeds if seed.status.startswith("failed"))
     if failures or not values:  # a mean over the seeds that happened to work would hide the failure
-        return Cell(NAN, NAN, NAN, NAN, len(values), "; ".join(failures) or "missing")
+        return Accuracy(NAN, NAN, NAN, NAN, len(values), "; ".join(failures) or "missing")
     mean = fmean(values)
     if len(values) > 1:
         std = stdev(values)
-        return Cell(mean, std, max(0.0, mean - std), min(100.0, mean + std), len(values), "ok", tuple(values))
+        return Accuracy(mean, std, max(0.0, mean - std), min(100.0, mean + std), len(values), "ok", tuple(values))
     n = next(seed.n for seed in seeds if not math.isnan(seed.value))
     low, high = wilson(round(mean / 100 * n), n)
-    return Cell(mean, NAN, 100 * low, 100 * high, 1, "ok")
+    return Accuracy(mean, NAN, 100 * low, 100 * high, 1, "ok")

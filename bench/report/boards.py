@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from bench.core.parsing import radius
+from bench.core.parsing import format_radius
 from bench.report.files import file_name
 
 
@@ -24,7 +24,7 @@ class Board(NamedTuple):
     def threat(self) -> str:
         if not self.norm:
             return "clean"
-        return self.norm if self.eps is None else f"{self.norm} {radius(self.eps)}"
+        return self.norm if self.eps is None else f"{self.norm} {format_radius(self.eps)}"
 
     @property
     def title(self) -> str:

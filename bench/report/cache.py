@@ -17,7 +17,7 @@ FILES = ("job.json", "results.csv", "outcomes.npz", "train.csv")
 Stamp = tuple[tuple[str, int, int, int], ...]
 
 
-def remembered(size: int) -> Callable[[Read[P, T]], Read[P, T]]:
+def cached_by_folder(size: int) -> Callable[[Read[P, T]], Read[P, T]]:
     """Read a folder anew only when a file in or below it has changed. size: how many answers are kept.
 
     What comes back is shared by all who ask: it is not to be changed.
@@ -44,13 +44,13 @@ def _stamp(folder: Path) -> Stamp:
     return tuple((str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in found)
 
 
-@remembered(1)
+@cached_by_folder(1)
 def rows(results: Path) -> pd.DataFrame:
     """`results.load()`."""
     return load(results, _run)
 
 
-@remembered(1024)
+@cached_by_folder(1024)
 def _run(folder: Path) -> Stored:
     return read_run(folder)
 

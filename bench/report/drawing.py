@@ -36,10 +36,10 @@ def _beside(figures: Mapping[Draw, Sequence[Path]], processes: int) -> dict[Draw
 
 
 def _open_studio() -> Work:
-    return _drawn
+    return _draw
 
 
-def _drawn(figure: tuple[Draw, Sequence[Path]], tell: Tell) -> None:
+def _draw(figure: tuple[Draw, Sequence[Path]], tell: Tell) -> None:
     _finish(*figure)
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.report.leaderboard.text import MISSING
-from bench.report.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, grid, styled
-from bench.report.transfer.table import Matrix
+from bench.report.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, grid, with_house_style
+from bench.report.transfer.table import TransferMatrix
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,8 +18,8 @@ DARK = 85  # percent, above which white is easier to read than black
 LINE, COLUMN = 0.26, 0.45  # inches, of one source and of one target among many
 
 
-@styled
-def heat_map(matrix: Matrix, title: str) -> "Figure":
+@with_house_style
+def heat_map(matrix: TransferMatrix, title: str) -> "Figure":
     """Sources by targets in percent, the bound below them; frames are around what was made on the target itself."""
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.patches import Rectangle

@@ -58,14 +58,14 @@ def columns(rows: pd.DataFrame) -> pd.Series:
     return pd.Series(found, index=rows.index, dtype=object) + (" " + rows["metric"]).where(read, "")
 
 
-def placed(rows: pd.DataFrame) -> pd.DataFrame:
+def label_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with the line (`label`) and the column of a table that each is for."""
     rows = rows.assign(label=labels(rows), column=columns(rows))
     # a cell measured again under another key, say after a retraining, replaces the older one
     return rows.drop_duplicates(["run", "view", "epoch", "column"], keep="last")
 
 
-def place(column: str) -> tuple[int, int, str]:
+def column_order(column: str) -> tuple[int, int, str]:
     """FGSM, PGD by steps, CW by steps, others as they come, AutoAttack at the end."""
     steps = re.match(r"(PGD|CW)-(\d+)", column)
     if steps:

@@ -6,7 +6,7 @@ from statistics import median
 
 import pandas as pd
 
-from bench.core.stats import fewer
+from bench.core.stats import fisher_fewer
 
 SURE = 0.01  # p-value below which a seed is said to have collapsed
 
@@ -37,6 +37,6 @@ def collapses(part: pd.DataFrame) -> list[str]:
     for column, cells in columns.items():
         middle = median(value for _, value, _ in cells)
         for seed, value, n in cells if len(cells) > 1 else ():
-            if 0 < middle >= 2 * value and fewer(round(middle * n), round(value * n), n) < SURE:
+            if 0 < middle >= 2 * value and fisher_fewer(round(middle * n), round(value * n), n) < SURE:
                 found.append(f"seed {seed} collapsed: {column} {value:.1%}, median of the seeds {middle:.1%}")
     return found

@@ -44,7 +44,7 @@ LEADER = {"arrowstyle": "-", "color": "#888888", "linewidth": 0.4, "shrinkA": 0,
 ANGLES = [pi * part / 8 for part in (2, 14, 6, 10, 3, 13, 5, 11, 1, 15, 7, 9, 0, 8, 4, 12)]  # off the error bars first
 
 
-def styled(draw: Callable[P, T]) -> Callable[P, T]:
+def with_house_style(draw: Callable[P, T]) -> Callable[P, T]:
     """Run with the house style, and leave matplotlib's own settings alone."""
 
     @wraps(draw)
@@ -57,7 +57,7 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
     return in_style
 
 
-@styled
+@with_house_style
 def save(figure: "Figure", file: IO[bytes], kind: str) -> None:
     """kind: png or pdf. No date goes in, so that equal results give equal files."""
     settle(figure)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.core.errors import BadInput
 from bench.core.parsing import printable
-from bench.report.cache import remembered
+from bench.report.cache import cached_by_folder
 from bench.results.store import read_job
 
 AWAY = "put a copy in its place, or take it away: the run is shown without its training's curve"
@@ -25,7 +25,7 @@ class Trained(NamedTuple):
     alarms: tuple[str, ...] = ()
 
 
-def trained(folder: Path) -> Trained:
+def read_logs(folder: Path) -> Trained:
     """From job.json and train.csv."""
     said = read_job(folder) if (folder / "job.json").exists() else {}
     passes, memory, alarms = (said.get(name) for name in ("passes_per_image", "peak_mib", "alarms"))
@@ -39,7 +39,7 @@ def trained(folder: Path) -> Trained:
     )
 
 
-@remembered(1024)
+@cached_by_folder(1024)
 def training(folder: Path) -> pd.DataFrame:
     """The run's train.csv, one line an epoch, every column a number; empty where nothing was trained."""
     path = folder / "train.csv"

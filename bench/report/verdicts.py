@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from bench.core.files import Bits
-from bench.report.audit.audit import Line, audit, lines
+from bench.report.audit.audit import RowView, audit, lines
 from bench.report.audit.indicators import Doubt
 from bench.report.boards import groups
-from bench.report.labels import placed
+from bench.report.labels import label_rows
 
 MODEL = ["run", "view", "epoch", "protocol"]
-Models = Mapping[tuple[object, ...], list[Line]]
+Models = Mapping[tuple[object, ...], list[RowView]]
 
 
 def by_model(rows: pd.DataFrame) -> Models:
@@ -20,13 +20,13 @@ def by_model(rows: pd.DataFrame) -> Models:
 
 
 def _by_model(rows: pd.DataFrame) -> Models:
-    found: dict[tuple[object, ...], list[Line]] = {}
+    found: dict[tuple[object, ...], list[RowView]] = {}
     for *model, line in zip(*(rows[name] for name in MODEL), lines(rows), strict=True):
         found.setdefault(tuple(model), []).append(line)
     return found
 
 
-def found_by_audit(part: pd.DataFrame, beside: Models, outcomes: Mapping[str, Bits]) -> list[Doubt]:
+def audit_doubts(part: pd.DataFrame, beside: Models, outcomes: Mapping[str, Bits]) -> list[Doubt]:
     """The doubts about each model behind a line, with its seed where there are several.
 
     part: the line's rows, with `column`, all of one protocol. beside: more rows of the same models, among others.
@@ -45,7 +45,7 @@ def doubts_by_board(rows: pd.DataFrame, beside: pd.DataFrame, outcomes: Mapping[
     return [
         Doubt(doubt.level, f"{board.threat}: {doubt.reason}" if len(found) > 1 else doubt.reason)
         for board, part in found.items()
-        for doubt in found_by_audit(placed(part), known, outcomes)
+        for doubt in audit_doubts(label_rows(part), known, outcomes)
     ]
 
 

@@ -52,7 +52,7 @@ TRAINING = ["budget", "data", "classes"]  # columns of load() that come from job
 FLOATS = ["eps", "value", "ci_low", "ci_high", "forwards", "backwards", "seconds"]
 
 
-def place(run: str, epoch: str, view: str) -> str:
+def model_id(run: str, epoch: str, view: str) -> str:
     """A model as the source of others' images: its run, and what of it is not the last epoch's main view."""
     return "@".join([run, *([epoch] if epoch != "last" else []), *([view] if view != "main" else [])])
 

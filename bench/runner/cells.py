@@ -13,33 +13,33 @@ from bench.core.device import describe
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.guard import attack_timeout
 from bench.core.foreign.messages import failed_cell
-from bench.core.progress import Event, Tell
+from bench.core.progress import Event, ProgressCallback
 from bench.data.dataset import Images
-from bench.evaluation.adversarial_set import Album
+from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.conditions.corrupted_attack import Union
 from bench.evaluation.conditions.expand import Condition, measurement
 from bench.evaluation.conditions.minimum_norm import Minimised
 from bench.evaluation.conditions.sweep import Swept
-from bench.evaluation.evaluator import PROTOCOL, read_off, side_by_side
+from bench.evaluation.evaluator import PROTOCOL, outcomes_of_group, read_off
 from bench.evaluation.resume import album_beside
-from bench.evaluation.row import Model, row_of
-from bench.evaluation.search_groups import together
+from bench.evaluation.row import ModelRef, row_of
+from bench.evaluation.search_groups import group_by_search
 from bench.evaluation.target import Outcome
-from bench.report.row_text import said
+from bench.report.row_text import describe_row
 from bench.results.row import Row
 from bench.results.shards import WHOLE, Shard
 from bench.results.store import read_rows, store
 from bench.runner.cost import cell_cost
-from bench.runner.reuse import about, again, answered, kept, renewed, twin
-from bench.runner.shard_results import Part, album_path, assemble
+from bench.runner.reuse import copy_to_model, find_same_key, has_images, image_metadata, measured_keys, update
+from bench.runner.shard_results import ShardResult, album_path, assemble
 
 Tick = Callable[[Outcome], None]
 
 
 @dataclass(frozen=True)
-class Exam:
+class CellEvaluator:
     """Test images, the conditions to be right under, and what the judging is done with."""
 
     test: Images  # in test order, all of it, so that attacks see whole blocks
@@ -74,13 +74,13 @@ class Exam:
             return self.shard.ids(self.n, condition.attack.block)
         return range(self.n if self.shard.index == 1 else 0)
 
-    def missing(self, folder: Path, model: Model, identity: str) -> dict[str, Condition]:
+    def missing(self, folder: Path, model: ModelRef, identity: str) -> dict[str, Condition]:
         """The conditions that no stored row of this model answers with a number, by key.
 
         Also those whose adversarial images are to be kept, and are not there.
         identity: digits that change with anything that the model's logits depend on.
         """
-        known = answered(folder, model, self.shard)
+        known = measured_keys(folder, model, self.shard)
         keys = {self.key(identity, condition): condition for condition in self.conditions if self.ids(condition)}
         return {key: c for key, c in keys.items() if key not in known or self._unkept(folder, key, c)}
 
@@ -92,7 +92,7 @@ class Exam:
         parts = (identity, seen, self.n, condition, attack.params if attack else "", self.precision, PROTOCOL)
         return sha256(repr(parts).encode()).hexdigest()[:16]
 
-    def require_judged(self, folder: Path, model: Model, identity: str) -> None:
+    def require_judged(self, folder: Path, model: ModelRef, identity: str) -> None:
         """BadInput where a folder has a clean accuracy of a model, and it is not this one's on these test images."""
         rows = [row for row in read_rows(folder) if (row.epoch, row.view) == (model.epoch, model.view)]
         clean = [row for row in rows if row.kind == "clean" and row.status == "ok" and row.n <= len(self.test)]
@@ -105,7 +105,7 @@ class Exam:
                 "results.csv and outcomes.npz and run again: all cells of the run are judged anew"
             )
 
-    def judge(self, folder: Path, model: Model, net: nn.Module, identity: str, tell: Tell) -> int:
+    def judge(self, folder: Path, model: ModelRef, net: nn.Module, identity: str, tell: ProgressCallback) -> int:
         """Fill the missing cells of one model, and say how many failed.
 
         What another epoch with the same weights was measured at is copied.
@@ -116,9 +116,9 @@ class Exam:
         missing = self.missing(folder, model, identity)
         for place, (key, condition) in enumerate(missing.items()):
             share, units = self.share(condition), len(self.ids(condition))
-            known = twin(folder, key, share)
+            known = find_same_key(folder, key, share)
             if known and not self._unkept(folder, key, condition):
-                again(folder, known, model)
+                copy_to_model(folder, known, model)
                 continue
             title = f"{model} {condition.caption.label}{f' shard {share}' if share.count > 1 else ''}"
             weight, basis = cell_cost(condition, units), measurement(condition)
@@ -128,7 +128,7 @@ class Exam:
                     tell(Event(title, o.done, units, weight, f"{o.right[: o.done].mean():.1%} so far"))
 
             tell(Event(title, 0, units, weight))
-            bases = [basis] if self.save_adv else together(basis, [*missing.values()][place + 1 :])
+            bases = [basis] if self.save_adv else group_by_search(basis, [*missing.values()][place + 1 :])
             try:
                 if basis not in measured:
                     with failed_cell():
@@ -137,12 +137,12 @@ class Exam:
                 outcome = read_off(measured[basis], condition)
                 row = self.row(model, condition, key, outcome)
                 if known:
-                    again(folder, renewed(folder, known, outcome, self.ids(condition)), model)
+                    copy_to_model(folder, update(folder, known, outcome, self.ids(condition)), model)
                 elif share.count > 1:
-                    Part(row, self.n, share, outcome).write(folder)
+                    ShardResult(row, self.n, share, outcome).write(folder)
                 else:
                     store(folder, row, outcome.right)
-                word = f"{said(row)}, {outcome.seconds:.1f} s, {row.verdict}"
+                word = f"{describe_row(row)}, {outcome.seconds:.1f} s, {row.verdict}"
             except Failed as error:
                 if not known:
                     store(folder, self.row(model, condition, key, error), None)
@@ -158,7 +158,7 @@ class Exam:
     def _measure(
         self,
         folder: Path,
-        model: Model,
+        model: ModelRef,
         net: nn.Module,
         identity: str,
         row_key: str,
@@ -171,9 +171,9 @@ class Exam:
         """
         basis = bases[0]
         key, ids = self.key(identity, basis), self.ids(basis)
-        album = Album() if self._unkept(folder, key, basis) else None
+        album = AdversarialSet() if self._unkept(folder, key, basis) else None
         with attack_timeout(self.attack_timeout):
-            found = side_by_side(
+            found = outcomes_of_group(
                 net,
                 self.test,
                 bases,
@@ -187,7 +187,9 @@ class Exam:
             )
         if album is not None and isinstance(basis, Attacked):
             images = self.test.first(self.n).fingerprint()
-            album.write(album_path(folder, key, self.shard), about(model, basis, identity, images, self.n, key))
+            album.write(
+                album_path(folder, key, self.shard), image_metadata(model, basis, identity, images, self.n, key)
+            )
         return found
 
     def _partial(self, identity: str, key: str, bases: Sequence[Condition]) -> str:
@@ -198,11 +200,11 @@ class Exam:
         digest = sha256(repr([self.key(identity, basis) for basis in bases]).encode()).hexdigest()[:16]
         return f"partial-{key}-{digest}{self.share(bases[0]).suffix}"
 
-    def _tidy(self, folder: Path, model: Model) -> None:
+    def _tidy(self, folder: Path, model: ModelRef) -> None:
         """Delete the files of measurements whose row is stored: of a process killed between the two."""
         digest = "?" * 16
         names = {f"-{digest}{shard.suffix}.json" for shard in (WHOLE, self.shard)}
-        for key in answered(folder, model, self.shard):
+        for key in measured_keys(folder, model, self.shard):
             for saved in (path for name in names for path in folder.glob(f"partial-{glob.escape(key)}{name}")):
                 images = album_beside(saved)
                 if not images.exists() or any(album_path(folder, key, s).exists() for s in (WHOLE, self.shard)):
@@ -211,9 +213,9 @@ class Exam:
 
     def _unkept(self, folder: Path, key: str, condition: Condition) -> bool:
         """Whether its adversarial images are wanted and not there."""
-        return self.save_adv and not kept(folder, key, condition, self.shard)
+        return self.save_adv and not has_images(folder, key, condition, self.shard)
 
-    def row(self, model: Model, condition: Condition, key: str, result: Outcome | Failed) -> Row:
+    def row(self, model: ModelRef, condition: Condition, key: str, result: Outcome | Failed) -> Row:
         """What a folder stores of one cell."""
         return row_of(
             model,

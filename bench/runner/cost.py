@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from bench.core.foreign.messages import blamed
+from bench.core.foreign.messages import errors_blamed_on
 from bench.core.passes import counting
 from bench.core.rng import seeded
 from bench.data.dataset import Dataset, Images
@@ -17,7 +17,7 @@ from bench.evaluation.conditions.probe import Probed
 from bench.evaluation.conditions.sweep import Swept, swept
 from bench.evaluation.probes import FEW
 from bench.models.build import build
-from bench.runner.experiment import Work
+from bench.runner.experiment import Experiment
 from bench.training.contract.images import the_same_batch
 from bench.training.contract.loss import one_finite_number
 from bench.training.job import Job
@@ -33,18 +33,18 @@ LEARNING = 1 + BACKWARD  # passes forward of a training step that reach the weig
 TARGETS = 9  # wrong classes that MultiTarget goes for
 
 
-def training_cost(work: Work, job: Job) -> float:
+def training_cost(work: Experiment, job: Job) -> float:
     """Forward passes (a backward counted as two) of a whole training, from one small batch.
 
     BadInput where the recipe cannot compute a loss of it: this is the first time that it is asked to.
     """
-    with blamed(f"method {job.name} on {job.dataset}", job.recipe):
+    with errors_blamed_on(f"method {job.name} on {job.dataset}", job.recipe):
         forwards, backwards = step_passes(job.recipe, work.dataset, work.train.first(16))
     validated = len(work.holdout) * job.plan.epochs * (2 if job.plan.ema else 1)
     return training_images(work, job) * (forwards + BACKWARD * backwards) + validated * VALIDATION
 
 
-def training_images(work: Work, job: Job) -> int:
+def training_images(work: Experiment, job: Job) -> int:
     """Images that a training learns from, each as often as it is shown."""
     return job.plan.length(len(work.train)) * min(job.plan.batch_size, len(work.train))
 

@@ -12,20 +12,20 @@ from torch import nn
 from bench.core.errors import Failed
 from bench.core.files import require_inside, write_atomically
 from bench.core.foreign.messages import blamed_on_model, failed_cell
-from bench.core.progress import Event, Tell
+from bench.core.progress import Event, ProgressCallback
 from bench.core.threat import Threat
 from bench.data.dataset import Images
 from bench.evaluation.evaluator import PROTOCOL
-from bench.evaluation.exhibits.exhibit import EXHIBITS, Exhibit, Specimen
+from bench.evaluation.exhibits.exhibit import EXHIBITS, Exhibit, ExhibitInput
 from bench.evaluation.identity import trained_identity
-from bench.evaluation.row import Model
+from bench.evaluation.row import ModelRef
 
 FOLDER = "exhibits"  # in a run folder
 DIGITS = "%.6g"
 
 
 @dataclass(frozen=True)
-class Gallery:
+class ExhibitWriter:
     """What is to be there of every model, and what they are shown."""
 
     names: tuple[str, ...]  # in EXHIBITS
@@ -36,12 +36,14 @@ class Gallery:
         """Names of the exhibits that a model can have. tuned: whether it was trained on another model."""
         return [name for name in self.names if tuned or not EXHIBITS[name].beside_start]
 
-    def missing(self, folder: Path, model: Model, net: nn.Module, start: nn.Module | None) -> list[str]:
+    def missing(self, folder: Path, model: ModelRef, net: nn.Module, start: nn.Module | None) -> list[str]:
         """Names of the exhibits that the folder has not, or has of something else. start: what net was trained on."""
         names = self.of(start is not None)
         return [name for name in names if self.made_of(name, net, start) != _stamp(_path(folder, name, model))]
 
-    def fill(self, folder: Path, model: Model, net: nn.Module, start: nn.Module | None, tell: Tell) -> int:
+    def fill(
+        self, folder: Path, model: ModelRef, net: nn.Module, start: nn.Module | None, tell: ProgressCallback
+    ) -> int:
         """Make what is missing, and say how many could not be made."""
         failed = 0
         if lacking := [name for name in self.names if name not in self.of(start is not None)]:
@@ -51,7 +53,7 @@ class Gallery:
             path, images = _path(folder, name, model), self._shown(EXHIBITS[name])
             try:
                 with failed_cell(), blamed_on_model():
-                    columns = EXHIBITS[name].measure(Specimen(net, start, images, self.threat))
+                    columns = EXHIBITS[name].measure(ExhibitInput(net, start, images, self.threat))
                 made_of = self.made_of(name, net, start)
                 _write(require_inside(folder, path), {"n": len(images), "made_of": made_of, **columns})
                 word = f"{FOLDER}/{path.name}"
@@ -73,7 +75,7 @@ class Gallery:
         return self.images.first(exhibit.most or len(self.images))
 
 
-def _path(folder: Path, name: str, model: Model) -> Path:
+def _path(folder: Path, name: str, model: ModelRef) -> Path:
     which = [*([model.view] if model.view != "main" else []), *([model.epoch] if model.epoch != "last" else [])]
     return folder / FOLDER / ".".join([name, *which, "csv"])
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 
 from bench.core.errors import BadInput
-from bench.core.foreign.messages import blamed
+from bench.core.foreign.messages import errors_blamed_on
 from bench.core.rng import seeded
-from bench.data.cache import Shelf
+from bench.data.cache import ImageCache
 from bench.data.dataset import Dataset, Images
 from bench.data.lookup import dataset
 from bench.evaluation.conditions.expand import Condition
@@ -24,14 +24,14 @@ from bench.runner.request import Request
 from bench.training.averaging import check_averaging
 from bench.training.contract.checks import VALUE
 from bench.training.contract.model import views_of
-from bench.training.customise import customised, radius_factor
+from bench.training.customise import customise, radius_factor
 from bench.training.job import Job
 from bench.training.precision import choose_precision
 from bench.training.recipe import RECIPES, Recipe, scaled, starts
 
 
 @dataclass(frozen=True)
-class Work:
+class Experiment:
     """Trainings, and what each finished model is judged under."""
 
     request: Request
@@ -52,14 +52,14 @@ class Work:
         return self.jobs[0].precision
 
 
-def plan_work(
-    request: Request, data_dir: Path, device: torch.device, fetch: bool = False, shelf: Shelf | None = None
-) -> Work:
+def plan_experiment(
+    request: Request, data_dir: Path, device: torch.device, fetch: bool = False, shelf: ImageCache | None = None
+) -> Experiment:
     """BadInput, before anything is trained or written, if any part of the request makes no sense.
 
     fetch: download the data set if it can be had so. shelf: images that another request has read already.
     """
-    shelf = shelf or Shelf(data_dir)
+    shelf = shelf or ImageCache(data_dir)
     data = dataset(request.dataset, data_dir)
     cuda = device.type == "cuda"
     name_of_budget = budget_name(request, cuda)
@@ -88,7 +88,7 @@ def plan_work(
     ]
     jobs = with_starts(asked, radius_factor(request.train_eps, data), partial(words, recipes=False))
     check_fit(jobs, model, data)
-    return Work(
+    return Experiment(
         request=request,
         dataset=data,
         images=split.asked,
@@ -106,7 +106,7 @@ def plan_work(
 def recipes_of(request: Request, data: Dataset) -> dict[str, Recipe]:
     """The recipes asked for, at this data set's radii, with the user's `recipe.*` settings on top."""
     factor = radius_factor(request.train_eps, data)
-    return {name: customised(name, request.settings, factor) for name in RECIPES.select(list(request.methods))}
+    return {name: customise(name, request.settings, factor) for name in RECIPES.select(list(request.methods))}
 
 
 def check_radius_used(request: Request) -> None:
@@ -127,7 +127,7 @@ def with_starts(jobs: Sequence[Job], factor: float, words: Callable[..., str]) -
     """
     found: dict[Job, None] = {}
     for job in jobs:
-        with blamed(f"method {job.name}", job.recipe):
+        with errors_blamed_on(f"method {job.name}", job.recipe):
             for check in VALUE:
                 check(job.recipe)
         if name := job.recipe.start():
@@ -142,10 +142,10 @@ def with_starts(jobs: Sequence[Job], factor: float, words: Callable[..., str]) -
 def check_fit(jobs: Sequence[Job], model: str, data: Dataset) -> None:
     """BadInput where a recipe cannot prepare this model, or make it a finished one."""
     with seeded("fit"):
-        with blamed(f"model {model}"):
+        with errors_blamed_on(f"model {model}"):
             net = models.build(model, data)
         for name, recipe, averaged in dict.fromkeys((job.name, job.recipe, job.plan.ema > 0) for job in jobs):
-            with blamed(f"method {name} on model {model}", recipe):
+            with errors_blamed_on(f"method {name} on model {model}", recipe):
                 prepared = recipe.prepare(deepcopy(net))
                 views = views_of(recipe, deepcopy(prepared))
             if averaged:

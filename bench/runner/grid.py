@@ -12,7 +12,7 @@ from bench.core.errors import BadInput
 from bench.core.plan import Budget
 from bench.core.threat import NORMS, Threat
 from bench.corruptions.calibrated_ranges import read_ranges
-from bench.data.cache import Shelf
+from bench.data.cache import ImageCache
 from bench.data.dataset import Dataset, Images
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
@@ -20,9 +20,9 @@ from bench.evaluation.conditions.corrupted_attack import Union
 from bench.evaluation.conditions.diagnostic import Diagnosed, Group, Statistic
 from bench.evaluation.conditions.expand import Condition, over, under
 from bench.evaluation.conditions.probe import Probed
-from bench.evaluation.corruption_conditions import damages
+from bench.evaluation.corruption_conditions import corruption_conditions
 from bench.evaluation.diagnostics import DIAGNOSTICS
-from bench.report.audit.thresholds import SIGNS
+from bench.report.audit.thresholds import INDICATORS
 from bench.runner.request import Request
 
 
@@ -40,7 +40,7 @@ def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
     groups = product(
         DIAGNOSTICS.select([*request.diagnostics]) if request.diagnostics else [], get_args(Statistic), get_args(Group)
     )
-    probed = audited(attacked) if request.audit else ()
+    probed = audit_conditions(attacked) if request.audit else ()
     return tuple(dict.fromkeys([Clean(), *attacked, *(Diagnosed(*which) for which in groups), *probed]))
 
 
@@ -49,18 +49,18 @@ def corruptions_of(
 ) -> Iterator[Condition]:
     """Every corruption at every severity and, where that is asked for, every attack of the conditions on each."""
     ranges = read_ranges(request.calibration, data) if request.calibration else None
-    corrupted = [*damages(request.corruptions, request.severities, data, test, data_dir, ranges)]
+    corrupted = [*corruption_conditions(request.corruptions, request.severities, data, test, data_dir, ranges)]
     yield from corrupted
     if request.attack_corrupted:
         attacked = [condition for condition in conditions if isinstance(condition, Attacked)]
         yield from (Union(*both) for both in product(corrupted, attacked))
 
 
-def audited(conditions: Sequence[Condition]) -> Iterator[Probed]:
+def audit_conditions(conditions: Sequence[Condition]) -> Iterator[Probed]:
     """What `--audit` adds: every sign at every radius; examples are planted for each attack of several steps."""
     attacked = [c for c in conditions if isinstance(c, Attacked) and not c.attack.minimal]
     for threat in dict.fromkeys(condition.threat for condition in attacked):
-        yield from (Probed(sign, threat) for sign in SIGNS if sign != "planted")
+        yield from (Probed(sign, threat) for sign in INDICATORS if sign != "planted")
     yield from (
         Probed("planted", c.threat, c.attack) for c in attacked if not c.attack.last and several_steps(c.attack)
     )
@@ -71,7 +71,7 @@ def several_steps(attack: AttackSpec) -> bool:
     return attack.name != "Square" and (attack.block is not None or int(dict(attack.settings).get("steps", 1)) > 1)
 
 
-def test_images(request: Request, data: Dataset, budget: Budget, shelf: Shelf) -> tuple[Images, int]:
+def test_images(request: Request, data: Dataset, budget: Budget, shelf: ImageCache) -> tuple[Images, int]:
     """All test images, and how many of them to judge: as many as were asked for, or the budget's number."""
     test = shelf.load(data, "test")
     n = request.limit or min(budget.test or len(test), len(test))

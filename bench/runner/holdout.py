@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from bench.core.errors import BadInput
 from bench.core.plan import Budget
-from bench.data.cache import Shelf
+from bench.data.cache import ImageCache
 from bench.data.dataset import Dataset, Images
-from bench.report.studies.papers.plans import STANDARD, published
+from bench.report.studies.papers.plans import STANDARD, plan_of_recipe
 from bench.runner.budgets import LAPTOP, PAPER
 from bench.runner.request import Request
 
@@ -32,7 +32,9 @@ class Split:
     on_test: bool = False  # whether the watched images are test images
 
 
-def split_of(request: Request, budget_name: str, budget: Budget, data: Dataset, test: Images, shelf: Shelf) -> Split:
+def split_of(
+    request: Request, budget_name: str, budget: Budget, data: Dataset, test: Images, shelf: ImageCache
+) -> Split:
     """As many training images as were asked for, or the budget's number where there are so many, and those to watch."""
     there = shelf.size(data, "train")
     asked = request.limit_train or min(budget.train or there, there)
@@ -60,7 +62,7 @@ def judged_epochs(request: Request, budget: Budget, split: Split, recipes: list[
     An epoch that was chosen on test images is judged only where a paper prints such a one.
     """
     sources = [*recipes, *([STANDARD[request.paper]] if request.paper else [])]
-    is_printed = any(published(name).reports == "best" for name in sources)
+    is_printed = any(plan_of_recipe(name).reports == "best" for name in sources)
     return budget.judged if is_printed or not split.on_test else ("last",)
 
 

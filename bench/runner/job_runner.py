@@ -9,25 +9,25 @@ import torch
 from torch import nn
 
 from bench.core.errors import Failed
-from bench.core.progress import Tell
+from bench.core.progress import ProgressCallback
 from bench.evaluation.conditions.expand import Condition
 from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.identity import computes, trained_identity
-from bench.evaluation.row import Model
+from bench.evaluation.row import ModelRef
 from bench.models.checkpoint import FILES
 from bench.results.shards import WHOLE, Shard
 from bench.results.store import read_rows, store
-from bench.runner.cells import Exam
-from bench.runner.exhibits import Gallery
-from bench.runner.experiment import Work
-from bench.runner.train_job import fit
+from bench.runner.cells import CellEvaluator
+from bench.runner.exhibits import ExhibitWriter
+from bench.runner.experiment import Experiment
+from bench.runner.train_job import train_job
 from bench.training.job import Job
 from bench.training.run_folder import (
     check_start,
     failure,
-    finished,
-    finished_start,
-    is_settled,
+    is_finished,
+    load_models,
+    load_start,
     locked,
     remember_weights,
 )
@@ -47,7 +47,7 @@ class Todo:
 class Runner:
     """Work, the folder it is kept in, and what it is done with."""
 
-    work: Work
+    work: Experiment
     results: Path
     device: torch.device
     precision: str
@@ -57,10 +57,10 @@ class Runner:
     attack_timeout: float | None = None  # seconds that a call of an attack may take
 
     @property
-    def exam(self) -> Exam:
+    def exam(self) -> CellEvaluator:
         """What every model of the work is judged under."""
         work = self.work
-        return Exam(
+        return CellEvaluator(
             work.test,
             work.n,
             work.conditions,
@@ -73,27 +73,29 @@ class Runner:
         )
 
     @property
-    def gallery(self) -> Gallery:
+    def gallery(self) -> ExhibitWriter:
         """The exhibits of every model of the work; with shards, the first one makes them."""
         work = self.work
-        return Gallery(work.exhibits if self.shard.index == 1 else (), work.test.first(work.n), work.dataset.threat)
+        return ExhibitWriter(
+            work.exhibits if self.shard.index == 1 else (), work.test.first(work.n), work.dataset.threat
+        )
 
-    def run(self, job: Job, tell: Tell) -> int:
+    def run(self, job: Job, tell: ProgressCallback) -> int:
         """Train a job unless its weights are there, fill its missing cells and exhibits. How many of these failed."""
         folder = self.results / job.run
         with locked(folder):
-            if not is_settled(folder, self.work.epochs):
-                fit(self.work, job, self.results, self.device, tell)
+            if not is_finished(folder, self.work.epochs):
+                train_job(self.work, job, self.results, self.device, tell)
             if reason := failure(folder):
                 for key, (epoch, condition) in self._unsaid(job, folder).items():
-                    row = self.exam.row(Model(job, epoch, "main"), condition, key, Failed(reason))
+                    row = self.exam.row(ModelRef(job, epoch, "main"), condition, key, Failed(reason))
                     store(folder, row, None)
                 return len(self.work.epochs) * len(self.work.conditions)
             start, models = self.start(job), self.load(job, folder)
             remember_weights(folder, by_epoch(models))
             return sum(
-                self.exam.judge(folder, Model(job, *which), net, trained_identity(net, self.work.test), tell)
-                + self.gallery.fill(folder, Model(job, *which), net, start, tell)
+                self.exam.judge(folder, ModelRef(job, *which), net, trained_identity(net, self.work.test), tell)
+                + self.gallery.fill(folder, ModelRef(job, *which), net, start, tell)
                 for which, net in models.items()
             )
 
@@ -105,7 +107,7 @@ class Runner:
         found = []
         for job in self.work.jobs:
             folder, cells, exhibits = self.results / job.run, [], 0
-            training = retrain or not is_settled(folder, self.work.epochs)
+            training = retrain or not is_finished(folder, self.work.epochs)
             if training:
                 cells = [*self.work.conditions] * len(self.work.epochs)
                 exhibits = len(self.gallery.of(job.start is not None)) * len(self.work.epochs)
@@ -114,7 +116,7 @@ class Runner:
             else:
                 start = self.start(job)
                 for which, net in self.load(job, folder).items():
-                    model = Model(job, *which)
+                    model = ModelRef(job, *which)
                     cells += self.exam.missing(folder, model, trained_identity(net, self.work.test)).values()
                     exhibits += len(self.gallery.missing(folder, model, net, start))
             if training or cells or exhibits:
@@ -132,12 +134,12 @@ class Runner:
         models = {
             (epoch, view): net.to(self.device).eval()
             for epoch in self.work.epochs
-            for view, net in finished(*what, folder / FILES[epoch], job.run, job.plan.ema > 0).items()
+            for view, net in load_models(*what, folder / FILES[epoch], job.run, job.plan.ema > 0).items()
         }
         for which, net in models.items():
             identity = trained_identity(net, self.work.test)
             if not computes(identity):  # otherwise a plug-in may have changed, around the same weights
-                self.exam.require_judged(folder, Model(job, *which), identity)
+                self.exam.require_judged(folder, ModelRef(job, *which), identity)
         return models
 
     def start(self, job: Job) -> nn.Module | None:
@@ -145,7 +147,7 @@ class Runner:
         if job.start is None:
             return None
         path = self.results / job.start.run / FILES["last"]
-        return finished_start(job.start, self.work.dataset, path).to(self.device).eval() if path.exists() else None
+        return load_start(job.start, self.work.dataset, path).to(self.device).eval() if path.exists() else None
 
     def _unsaid(self, job: Job, folder: Path) -> dict[str, tuple[str, Condition]]:
         """The cells, by key, that a failed training has not failed in writing yet."""

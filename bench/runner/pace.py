@@ -15,11 +15,11 @@ from bench.core.device import use_threads
 from bench.core.rng import seeded
 from bench.data.dataset import Dataset
 from bench.data.loader import to_float
-from bench.models.bn_folding import attackable
+from bench.models.bn_folding import fast_copy
 from bench.models.build import build
 from bench.models.freeze import frozen
 from bench.runner.cost import BACKWARD
-from bench.runner.experiment import Work
+from bench.runner.experiment import Experiment
 
 SIZES = (2, 8, 32, 128)  # images in a batch; larger ones are tried while the smaller ones are quick
 ENOUGH = 0.3  # seconds that a batch may take for a larger one to be tried, and that are measured for in all
@@ -37,18 +37,18 @@ class Pace:
 _paces: dict[tuple[object, ...], Pace] = {}
 
 
-def measure_pace(work: Work, device: torch.device, threads: int) -> Pace:
+def measure_pace(work: Experiment, device: torch.device, threads: int) -> Pace:
     """The pace of a work's network in its precision; from memory where it was measured before with as many threads."""
     data, model, precision = work.dataset, work.jobs[0].model, work.precision
     known = (model, data.name, data.shape, data.num_classes, device, precision, threads)
     if known not in _paces:
         with use_threads(threads), seeded("pace"):
             x = to_float(work.test.x[: SIZES[-1]])
-            _paces[known] = _measured(model, data, device, precision, x, threads if device.type == "cpu" else 1)
+            _paces[known] = _measure(model, data, device, precision, x, threads if device.type == "cpu" else 1)
     return _paces[known]
 
 
-def _measured(name: str, data: Dataset, device: torch.device, precision: str, x: Tensor, shared: int) -> Pace:
+def _measure(name: str, data: Dataset, device: torch.device, precision: str, x: Tensor, shared: int) -> Pace:
     """shared: by how many threads the seconds of the clock are."""
     model = build(name, data).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     reduced = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
@@ -66,7 +66,7 @@ def _measured(name: str, data: Dataset, device: torch.device, precision: str, x:
         out.float().sum().backward()
 
     with frozen(model):
-        copy = attackable(model, x[: SIZES[0]])
+        copy = fast_copy(model, x[: SIZES[0]])
         attacking = _seconds(lambda images: attack(copy, images), x, device)
     model.train()
     return Pace(attacking / shared, _seconds(learn, x, device) / shared)

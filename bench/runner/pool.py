@@ -11,15 +11,15 @@ from pathlib import Path
 
 import torch
 
-from bench.core.device import prepare
+from bench.core.device import set_deterministic
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.guard import is_out_of_memory
 from bench.core.foreign.interrupt import is_pressed
-from bench.core.foreign.messages import blame
-from bench.core.foreign.plugins import Outsiders
+from bench.core.foreign.messages import format_error
+from bench.core.foreign.plugins import PluginReload
 from bench.core.foreign.process_state import restored_settings
 from bench.core.processes import Work, cores, work_through
-from bench.core.progress import Event, Tell
+from bench.core.progress import Event, ProgressCallback
 from bench.runner.job_runner import Runner
 from bench.training.job import Job
 
@@ -28,7 +28,9 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # what every other job would m
 log = logging.getLogger("bench")
 
 
-def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, log: Path, beside: bool = True) -> int:
+def run_jobs(
+    runner: Runner, jobs: Sequence[Job], tell: ProgressCallback, workers: int, log: Path, beside: bool = True
+) -> int:
     """Run every job; how many cells, and whole jobs, have failed.
 
     beside: in so many processes side by side. Otherwise one after the other in this process, to the same numbers.
@@ -40,12 +42,12 @@ def run_jobs(runner: Runner, jobs: Sequence[Job], tell: Tell, workers: int, log:
     with logging_to(log):
         if workers == 1 or len(jobs) <= 1 or not beside:
             return sum(attempt(runner, job, tell) for wave in waves(jobs) for job in wave)
-        opening = _Opening(Outsiders(), runner, torch.get_num_threads(), log)
+        opening = _Opening(PluginReload(), runner, torch.get_num_threads(), log)
         lost = partial(_report, tell)
         return sum(sum(work_through(wave, opening, min(workers, len(wave)), tell, lost)) for wave in waves(jobs))
 
 
-def attempt(runner: Runner, job: Job, tell: Tell) -> int:
+def attempt(runner: Runner, job: Job, tell: ProgressCallback) -> int:
     """Run a job; how many of its cells have failed, or 1 where the job itself has come to nothing.
 
     That is told, and not stored against the training: the same command tries it again.
@@ -67,10 +69,10 @@ def attempt(runner: Runner, job: Job, tell: Tell) -> int:
         log.exception("%s", job.run)
         if is_out_of_memory(error):
             return _report(tell, job, "no memory left; with more, or a smaller --batch-size, the same command goes on")
-        return _report(tell, job, blame(error))
+        return _report(tell, job, format_error(error))
 
 
-def _report(tell: Tell, job: Job, reason: str) -> int:
+def _report(tell: ProgressCallback, job: Job, reason: str) -> int:
     tell(Event(f"{job.name} s{job.seed}", 1, 1, 0.0, f"failed: {reason}"))
     return 1
 
@@ -105,17 +107,17 @@ def logging_to(path: Path) -> Iterator[None]:
 class _Opening:
     """What a worker needs. Fields are unpickled in their order: plug-ins are imported before what they define."""
 
-    plugins: Outsiders
+    plugins: PluginReload
     runner: Runner
     threads: int
     log: Path
 
     def __call__(self) -> Work:
-        prepare()
+        set_deterministic()
         torch.set_num_threads(self.threads)
         logging_to(self.log).__enter__()  # for as long as the process lives
-        return partial(_attempted, self.runner)
+        return partial(_attempt, self.runner)
 
 
-def _attempted(runner: Runner, job: Job, tell: Tell) -> int:
+def _attempt(runner: Runner, job: Job, tell: ProgressCallback) -> int:
     return attempt(runner, job, tell)

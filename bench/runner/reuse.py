@@ -11,12 +11,12 @@ from bench.evaluation.adversarial_set import About
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.expand import Condition, measurement
 from bench.evaluation.evaluator import PROTOCOL
-from bench.evaluation.row import Model
+from bench.evaluation.row import ModelRef
 from bench.evaluation.target import Outcome
 from bench.results.row import Row
 from bench.results.shards import WHOLE, Shard
 from bench.results.store import read_outcomes, read_rows, store
-from bench.runner.shard_results import Part, album_path, read_parts
+from bench.runner.shard_results import ShardResult, album_path, read_parts
 
 
 def is_shown(rows: Sequence[Row]) -> list[bool]:
@@ -34,7 +34,7 @@ def _cell(row: Row) -> tuple[object, ...]:
     return (*model, *condition, row.metric, settings, row.n, row.precision, row.protocol)
 
 
-def answered(folder: Path, model: Model, shard: Shard) -> set[str]:
+def measured_keys(folder: Path, model: ModelRef, shard: Shard) -> set[str]:
     """The keys of what this model was measured at, be it on the shard alone, and what tables show of it."""
     bits, which, stored = read_outcomes(folder), (model.epoch, model.view), read_rows(folder)
     shown = zip(stored, is_shown(stored), strict=True)
@@ -43,17 +43,17 @@ def answered(folder: Path, model: Model, shard: Shard) -> set[str]:
     return {row.key for row in rows if row.key in bits} | {part.row.key for part in parts}
 
 
-def twin(folder: Path, key: str, shard: Shard) -> Row | Part | None:
+def find_same_key(folder: Path, key: str, shard: Shard) -> Row | ShardResult | None:
     """What was measured under a key, whichever of the models with the same weights it was."""
     if key in read_outcomes(folder):
         return next((row for row in read_rows(folder) if row.key == key and row.status == "ok"), None)
     return next((part for part in read_parts(folder) if part.row.key == key and part.shard == shard), None)
 
 
-def again(folder: Path, known: Row | Part, model: Model) -> None:
+def copy_to_model(folder: Path, known: Row | ShardResult, model: ModelRef) -> None:
     """Store what is known of a model's weights as this model's, unless it is there and shown."""
     row = replace(known if isinstance(known, Row) else known.row, epoch=model.epoch, view=model.view)
-    if isinstance(known, Part):
+    if isinstance(known, ShardResult):
         replace(known, row=row).write(folder)
         return
     rows = read_rows(folder)
@@ -61,14 +61,14 @@ def again(folder: Path, known: Row | Part, model: Model) -> None:
         store(folder, row, None)
 
 
-def renewed(folder: Path, known: Row | Part, outcome: Outcome, ids: range) -> Row | Part:
+def update(folder: Path, known: Row | ShardResult, outcome: Outcome, ids: range) -> Row | ShardResult:
     """What is known, now as the images say that have been kept later; also of the models with the same weights.
 
     Another device or batch size can break an image more or less, of which no image could be shown then.
 
     outcome: of these ids, the images that were attacked again.
     """
-    if isinstance(known, Part):
+    if isinstance(known, ShardResult):
         twins = [part for part in read_parts(folder) if (part.row.key, part.shard) == (known.row.key, known.shard)]
         for part in twins:
             replace(part, outcome=replace(part.outcome, right=outcome.right, values=outcome.values)).write(folder)
@@ -84,14 +84,14 @@ def renewed(folder: Path, known: Row | Part, outcome: Outcome, ids: range) -> Ro
     return replace(known, value=value, ci_low=low, ci_high=high)
 
 
-def kept(folder: Path, key: str, condition: Condition, shard: Shard) -> bool:
+def has_images(folder: Path, key: str, condition: Condition, shard: Shard) -> bool:
     """Whether its adversarial images are there, or there are none to keep: smaller radii's are among the nearest."""
     if not isinstance(condition, Attacked) or measurement(condition) != condition:
         return True
     return any(album_path(folder, key, which).exists() for which in (WHOLE, shard))
 
 
-def about(model: Model, condition: Attacked, identity: str, images: str, n: int, key: str) -> About:
+def image_metadata(model: ModelRef, condition: Attacked, identity: str, images: str, n: int, key: str) -> About:
     """What an album says of itself. images: fingerprint of the first n test images."""
     return {
         "run": model.subject.run,

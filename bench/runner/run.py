@@ -8,28 +8,28 @@ from pathlib import Path
 
 import torch
 
-from bench.core.device import pick, prepare
+from bench.core.device import parse_device, set_deterministic
 from bench.core.errors import BadInput
 from bench.core.foreign.plugins import has_plugins, load_plugins
 from bench.core.processes import cores, describe_idle_cores
 from bench.core.progress import Progress
-from bench.data.cache import Shelf
+from bench.data.cache import ImageCache
 from bench.evaluation.external.access import Access
 from bench.results.shards import WHOLE, Shard
 from bench.runner.estimates import by_recipe, cost_of, duration, estimate, is_quick, longest_first, transfer_seconds
-from bench.runner.experiment import Work, plan_work
+from bench.runner.experiment import Experiment, plan_experiment
 from bench.runner.job_runner import Runner, Todo
 from bench.runner.pool import logging_to, run_jobs
 from bench.runner.request import Request
-from bench.runner.shard_results import lacking
-from bench.runner.transfer_models import drawn, welcomed
-from bench.training.run_folder import forget
+from bench.runner.shard_results import missing_shards
+from bench.runner.transfer_models import external_sources, transfer_runners
+from bench.training.run_folder import clear
 
 LOG = "bench.log"
 
 
 @dataclass(frozen=True)
-class Manner:
+class RunOptions:
     """Where requests are carried out, and how. Of all this only the device may change the last digits of a number."""
 
     data_dir: Path
@@ -46,12 +46,14 @@ class Manner:
     attack_timeout: float | None = None  # seconds that a call of an attack may take
 
     @cached_property
-    def shelf(self) -> Shelf:
+    def shelf(self) -> ImageCache:
         """What was read for one request is there for the next."""
-        return Shelf(self.data_dir)
+        return ImageCache(self.data_dir)
 
 
-def carry_out(requests: Sequence[Request], manner: Manner, itemised: bool = False) -> tuple[list[Work], int]:
+def run_requests(
+    requests: Sequence[Request], manner: RunOptions, itemised: bool = False
+) -> tuple[list[Experiment], int]:
     """Plan everything, then do what is missing, or only say what that would cost. The work, and how many cells failed.
 
     BadInput, before anything is done, if any of the requests makes no sense. itemised: say it by recipe too.
@@ -59,16 +61,16 @@ def carry_out(requests: Sequence[Request], manner: Manner, itemised: bool = Fals
     if manner.retrain and manner.shard.count > 1:
         raise BadInput(f"--retrain trains anew and --shard {manner.shard} judges only; give one of them")
     load_plugins()
-    prepare()
-    device = pick(manner.device)
+    set_deterministic()
+    device = parse_device(manner.device)
     check_folders(manner.results, manner.reports)
     for request in requests:
         request.check_cut(manner.shard)
     fetch = manner.download and not manner.dry_run
-    works = [plan_work(request, manner.data_dir, device, fetch, manner.shelf) for request in requests]
+    works = [plan_experiment(request, manner.data_dir, device, fetch, manner.shelf) for request in requests]
     how = (manner.batch_size, manner.save_adv, manner.shard, manner.attack_timeout)
     runners = [Runner(work, manner.results, device, work.precision, *how) for work in works]
-    guests = [welcomed(work, Access(manner.data_dir, manner.download)) for work in works]
+    guests = [external_sources(work, Access(manner.data_dir, manner.download)) for work in works]
     workers = manner.workers or (1 if device.type == "cuda" else cores())
     todo = [runner.todo(manner.retrain) for runner in runners]
     if manner.shard.count > 1 and any(t.training for missing in todo for t in missing):
@@ -76,20 +78,20 @@ def carry_out(requests: Sequence[Request], manner: Manner, itemised: bool = Fals
             f"--shard {manner.shard} judges only, and not all is trained under {manner.results}; "
             "train first, with the same options and --attacks none in the place of --shard"
         )
-    costs = [[cost_of(runner, t) for t in part] for runner, part in zip(runners, unrepeated(todo), strict=True)]
-    matrices = drawn(runners, guests, manner.retrain)
+    costs = [[cost_of(runner, t) for t in part] for runner, part in zip(runners, without_repeats(todo), strict=True)]
+    matrices = transfer_runners(runners, guests, manner.retrain)
     if device.type == "cpu":
-        tell_idle_cores(works, unrepeated(todo), workers)
+        tell_idle_cores(works, without_repeats(todo), workers)
     if manner.dry_run:
         if itemised:
             print("".join(f"{line}\n" for line in by_recipe(runners, costs, workers)), end="")
-        print(estimate(runners, unrepeated(todo), costs, workers))
+        print(estimate(runners, without_repeats(todo), costs, workers))
         for matrix in matrices:
             print(f"{matrix.estimate()}, about {duration(transfer_seconds(runners[0], matrix.cost()))}")
         return works, 0
     if manner.retrain:
         for run in {job.run for work in works for job in work.jobs}:
-            forget(manner.results / run)
+            clear(manner.results / run)
     failed = 0
     # somebody's own code is kept in processes of its own, and whoever asks for processes gets them
     beside = workers > 1 and (bool(manner.workers) or has_plugins() or not is_quick(runners, costs, workers))
@@ -100,13 +102,13 @@ def carry_out(requests: Sequence[Request], manner: Manner, itemised: bool = Fals
             failed += run_jobs(runner, jobs, progress, workers, manner.results / LOG, beside)
         torch.set_num_threads(cores())
         with logging_to(manner.results / LOG):
-            failed += sum(matrix.fill(progress) for matrix in drawn(runners, guests))
+            failed += sum(matrix.fill(progress) for matrix in transfer_runners(runners, guests))
     if manner.shard.count > 1:
         tell_shards(manner.results, {job.run for work in works for job in work.jobs}, manner.shard)
     return works, failed
 
 
-def tell_idle_cores(works: Sequence[Work], todo: Sequence[Sequence[Todo]], workers: int) -> None:
+def tell_idle_cores(works: Sequence[Experiment], todo: Sequence[Sequence[Todo]], workers: int) -> None:
     """Say on stderr where trainings to come leave cores of the machine idle, once for each such line."""
     lines = [
         describe_idle_cores(sum(t.training for t in missing), workers, work.request.threads)
@@ -118,7 +120,7 @@ def tell_idle_cores(works: Sequence[Work], todo: Sequence[Sequence[Todo]], worke
 
 def tell_shards(results: Path, runs: Iterable[str], shard: Shard) -> None:
     """Print what the cells of these runs still lack."""
-    lines = [line for run in sorted(runs) for line in lacking(results / run)]
+    lines = [line for run in sorted(runs) for line in missing_shards(results / run)]
     print("\n".join([*lines, f"shard {shard} is in {results}"]))
     print("next: bench merge DIR DIR ... --into DIR" if lines else "all cells are whole; next: bench report")
 
@@ -130,7 +132,7 @@ def check_folders(*folders: Path) -> None:
             raise BadInput(f"{blocking[0]} is a file, where a folder is to be; name another --results or --reports")
 
 
-def unrepeated(todo: Sequence[Sequence[Todo]]) -> list[list[Todo]]:
+def without_repeats(todo: Sequence[Sequence[Todo]]) -> list[list[Todo]]:
     """The same, where a training that several requests need is the first one's."""
     seen: set[str] = set()
     kept = []

@@ -13,12 +13,12 @@ from bench.attacks.spec import AttackSpec
 from bench.core.errors import BadInput
 from bench.core.files import is_name, read_json, write_json
 from bench.core.parsing import printable
-from bench.evaluation.adversarial_set import joined, read_album
+from bench.evaluation.adversarial_set import join, read_adversarial_set
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.conditions.expand import Condition
 from bench.evaluation.conditions.minimum_norm import Minimised, Reading
 from bench.evaluation.identity import is_same_model
-from bench.evaluation.row import measured
+from bench.evaluation.row import value_of
 from bench.evaluation.target import Outcome
 from bench.results.consistency import MOST_WORK, check_bits, check_outcome, check_value
 from bench.results.row import Row, to_row
@@ -28,11 +28,11 @@ from bench.results.store import read_job, store
 ANSWERS = (  # columns in which the parts of one cell may differ
     "value", "n", "ci_low", "ci_high", "forwards", "backwards", "seconds", "verdict", "device", "version",
 )  # fmt: skip
-Cell = tuple[str, str, str]  # key, epoch, view
+CellId = tuple[str, str, str]  # key, epoch, view
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class ShardResult:
     """What one shard has found of a cell."""
 
     row: Row  # of the cell, its value still this shard's
@@ -41,7 +41,7 @@ class Part:
     outcome: Outcome  # of this shard's images
 
     @property
-    def cell(self) -> Cell:
+    def cell(self) -> CellId:
         return self.row.key, self.row.epoch, self.row.view
 
     @property
@@ -61,7 +61,7 @@ class Part:
         write_json(folder / self.name, record)
 
 
-def read_part(path: Path) -> Part:
+def read_part(path: Path) -> ShardResult:
     """BadInput where the file is damaged, or is not the part that it is named as."""
     remedy = "delete it and judge its shard again"
     try:
@@ -73,7 +73,7 @@ def read_part(path: Path) -> Part:
     return part
 
 
-def _part(record: Any) -> Part:
+def _part(record: Any) -> ShardResult:
     """ValueError, TypeError or KeyError where the record is not that of a part."""
     told = record["outcome"]
     check_outcome(told)
@@ -83,7 +83,7 @@ def _part(record: Any) -> Part:
         raise ValueError("its values are not numbers from 0 up")
     if not all(type(number) is int for number in record["shard"].values()):
         raise ValueError("its shard is no pair of whole numbers")
-    part = Part(
+    part = ShardResult(
         to_row(record["row"]),
         record["n"],
         Shard(**record["shard"]),
@@ -93,7 +93,7 @@ def _part(record: Any) -> Part:
     return part
 
 
-def _check_part(part: Part) -> None:
+def _check_part(part: ShardResult) -> None:
     """ValueError where what it says of its cell, its images and their outcomes does not go together."""
     row, outcome = part.row, part.outcome
     if not all(map(is_name, part.cell)):
@@ -112,7 +112,7 @@ def _check_part(part: Part) -> None:
             raise ValueError("its distances are not those of its outcomes")
 
 
-def read_parts(folder: Path) -> list[Part]:
+def read_parts(folder: Path) -> list[ShardResult]:
     """All of a run folder, in the order of their images. BadInput where one is of another run."""
     parts = [read_part(path) for path in sorted(folder.glob("part-*.json"))]
     run = read_job(folder).get("run") if parts and (folder / "job.json").exists() else None
@@ -134,9 +134,9 @@ def album_path(folder: Path, key: str, shard: Shard = WHOLE) -> Path:
     return folder / f"adversarial-{key}{shard.suffix}.npz"
 
 
-def gather(parts: Iterable[Part]) -> list[list[Part]]:
+def group(parts: Iterable[ShardResult]) -> list[list[ShardResult]]:
     """The parts that belong together: of one cell, cut into the same shards. BadInput where they cannot."""
-    groups: dict[tuple[Cell, int], list[Part]] = {}
+    groups: dict[tuple[CellId, int], list[ShardResult]] = {}
     for part in parts:
         groups.setdefault((part.cell, part.shard.count), []).append(part)
     for parts in groups.values():
@@ -148,12 +148,12 @@ def gather(parts: Iterable[Part]) -> list[list[Part]]:
     return list(groups.values())
 
 
-def complete(parts: list[Part]) -> bool:
+def complete(parts: list[ShardResult]) -> bool:
     """Whether no shard is lacking."""
     return len(parts) == parts[0].shard.count
 
 
-def whole(parts: list[Part]) -> tuple[Row, Outcome]:
+def combine(parts: list[ShardResult]) -> tuple[Row, Outcome]:
     """The row and the outcome of a cell, from all of its parts in order."""
     outcomes, row, n = [part.outcome for part in parts], parts[0].row, parts[0].n
     doubts: dict[str, int] = {}
@@ -168,7 +168,7 @@ def whole(parts: list[Part]) -> tuple[Row, Outcome]:
     )
     reading: list[Reading] = [reading for reading in get_args(Reading) if reading == row.metric]
     condition: Condition = Minimised(AttackSpec(row.name, ()), reading[0]) if reading else Clean()
-    value, low, high, images = measured(condition, outcome, n)
+    value, low, high, images = value_of(condition, outcome, n)
     return replace(
         row,
         value=value,
@@ -184,19 +184,19 @@ def whole(parts: list[Part]) -> tuple[Row, Outcome]:
 
 def assemble(folder: Path) -> None:
     """Make rows and albums of the cells that have all their parts."""
-    for parts in gather(read_parts(folder)):
+    for parts in group(read_parts(folder)):
         if complete(parts):
-            row, outcome = whole(parts)
+            row, outcome = combine(parts)
             store(folder, row, outcome.right)
             for part in parts:
                 (folder / part.name).unlink()
     join_albums(folder)
 
 
-def lacking(folder: Path) -> list[str]:
+def missing_shards(folder: Path) -> list[str]:
     """The cells that have some of their parts, and which shards they lack, a line each."""
     lines = []
-    for parts in gather(read_parts(folder)):
+    for parts in group(read_parts(folder)):
         row, count, there = parts[0].row, parts[0].shard.count, {part.shard.index for part in parts}
         shards = ", ".join(f"{i}/{count}" for i in range(1, count + 1) if i not in there)
         severity = "" if row.severity is None else f" {row.severity}"
@@ -215,9 +215,9 @@ def join_albums(folder: Path) -> None:
         paths = [album_path(folder, key, Shard(index, count)) for index in range(1, count + 1)]
         if all(path.exists() for path in paths):
             if not album_path(folder, key).exists():
-                albums, abouts = zip(*(read_album(path) for path in paths), strict=True)
+                albums, abouts = zip(*(read_adversarial_set(path) for path in paths), strict=True)
                 _check_same(paths, abouts)
-                joined(albums).write(album_path(folder, key), abouts[0])
+                join(albums).write(album_path(folder, key), abouts[0])
             for path in paths:
                 path.unlink()
 

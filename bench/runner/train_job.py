@@ -10,19 +10,19 @@ from bench.core.device import peak_memory
 from bench.core.errors import BadInput, Failed
 from bench.core.files import write_csv
 from bench.core.foreign.guard import is_out_of_memory
-from bench.core.progress import Event, Tell
+from bench.core.progress import Event, ProgressCallback
 from bench.models.checkpoint import FILES, fingerprint, save_views
 from bench.runner.cost import training_cost
-from bench.runner.experiment import Work
+from bench.runner.experiment import Experiment
 from bench.training.job import Job
 from bench.training.monitor import Record
-from bench.training.run_folder import MEASURED, describe_job, failure, fingerprints, finished_start, own_files
-from bench.training.trainer import CURVES, EMA_CURVES, Training
+from bench.training.run_folder import MEASURED, describe_job, failure, fingerprints, load_start, own_files
+from bench.training.trainer import CURVES, EMA_CURVES, Trainer
 
 Told = Callable[[int, str], None]  # epochs done, a word on the last one
 
 
-def fit(work: Work, job: Job, results: Path, device: torch.device, tell: Tell) -> None:
+def train_job(work: Experiment, job: Job, results: Path, device: torch.device, tell: ProgressCallback) -> None:
     """Train to the end and store both models, or store why there are none."""
     folder, asked = results / job.run, work.request
     facts: dict[str, object] = {
@@ -35,7 +35,9 @@ def fit(work: Work, job: Job, results: Path, device: torch.device, tell: Tell) -
     describe_job(folder, job, device, "training", **facts)
     epochs, weight, title = job.plan.epochs, training_cost(work, job), f"{job.name} s{job.seed} training"
     try:
-        found = trained(work, job, results, device, lambda epoch, word: tell(Event(title, epoch, epochs, weight, word)))
+        found = train_and_store(
+            work, job, results, device, lambda epoch, word: tell(Event(title, epoch, epochs, weight, word))
+        )
     except Failed as error:
         describe_job(folder, job, device, f"failed: {error}", **facts)
         tell(Event(title, epochs, epochs, weight, f"failed: {error}"))
@@ -48,11 +50,11 @@ def fit(work: Work, job: Job, results: Path, device: torch.device, tell: Tell) -
     (folder / "progress.pt").unlink(missing_ok=True)
 
 
-def trained(work: Work, job: Job, results: Path, device: torch.device, told: Told) -> dict[str, object]:
+def train_and_store(work: Experiment, job: Job, results: Path, device: torch.device, told: Told) -> dict[str, object]:
     """Train, write the weights and train.csv, and return what there is to say of it. Failed if it diverges."""
     folder, start = results / job.run, start_of(job, work, results)
     states = start.state_dict() if start is not None else None
-    training = Training(job, work.dataset, work.train, work.holdout, device, states)
+    training = Trainer(job, work.dataset, work.train, work.holdout, device, states)
 
     columns = CURVES + EMA_CURVES * bool(job.plan.ema)
 
@@ -88,7 +90,7 @@ def trained(work: Work, job: Job, results: Path, device: torch.device, told: Tol
     )
 
 
-def start_of(job: Job, work: Work, results: Path) -> nn.Module | None:
+def start_of(job: Job, work: Experiment, results: Path) -> nn.Module | None:
     """The model that a job trains on, of a run that has ended before it began. Failed if that run has."""
     if job.start is None:
         return None
@@ -97,4 +99,4 @@ def start_of(job: Job, work: Work, results: Path) -> nn.Module | None:
         raise Failed(f"it trains on {job.start.name}, whose own training failed: {reason}")
     if not (folder / FILES["last"]).exists():
         raise BadInput(f"it trains on {job.start.name}, whose own training came to nothing")
-    return finished_start(job.start, work.dataset, folder / FILES["last"])
+    return load_start(job.start, work.dataset, folder / FILES["last"])

@@ -11,21 +11,21 @@ from torch import nn
 from bench.core.errors import Failed
 from bench.core.foreign.guard import attack_timeout
 from bench.core.foreign.messages import failed_cell
-from bench.core.progress import Event, Tell
+from bench.core.progress import Event, ProgressCallback
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import PROTOCOL
-from bench.evaluation.row import Model
+from bench.evaluation.row import ModelRef
 from bench.evaluation.target import Outcome
-from bench.evaluation.transfer import handed_over, transferred_or_failed
+from bench.evaluation.transfer import transferable, transferred_or_failed
 from bench.results.store import read_outcomes, read_rows, store
-from bench.runner.cells import Exam
+from bench.runner.cells import CellEvaluator
 from bench.runner.cost import cell_cost
 from bench.runner.reuse import is_shown
 from bench.training.run_folder import locked
 
 
 @dataclass(frozen=True, eq=False)
-class Entrant:
+class TransferModel:
     """A finished model, why there is none, or (with neither) one whose training is to come."""
 
     place: str  # as rows name it as a source
@@ -35,20 +35,20 @@ class Entrant:
 
 
 @dataclass(frozen=True, eq=False)
-class Matrix:
+class TransferRunner:
     """Sources by targets, under each attack that hands images over. The targets are sources too."""
 
-    exam: Exam
+    exam: CellEvaluator
     results: Path
-    targets: Mapping[Model, Entrant]
-    guests: Sequence[Entrant]  # sources from outside
+    targets: Mapping[ModelRef, TransferModel]
+    guests: Sequence[TransferModel]  # sources from outside
 
     @cached_property
     def conditions(self) -> list[Attacked]:
-        return handed_over(self.exam.conditions)[0]
+        return transferable(self.exam.conditions)[0]
 
     @cached_property
-    def sources(self) -> list[Entrant]:
+    def sources(self) -> list[TransferModel]:
         """Guests that are none of the targets come last."""
         own = list(self.targets.values())
         return [*own, *(guest for guest in self.guests if guest.identity not in {e.identity for e in own})]
@@ -58,18 +58,18 @@ class Matrix:
         """Fingerprint of the images that are attacked."""
         return self.exam.test.first(self.exam.n).fingerprint()
 
-    def key(self, source: Entrant, target: Entrant, condition: Attacked) -> str:
+    def key(self, source: TransferModel, target: TransferModel, condition: Attacked) -> str:
         """Of both models, the images, the attack and the protocol."""
         who = (source.place, source.identity, target.identity)
         what = (self.seen, self.exam.n, condition, condition.attack.params, self.exam.precision, PROTOCOL)
         return sha256(repr((who, what)).encode()).hexdigest()[:16]
 
-    def missing(self) -> dict[tuple[Attacked, Entrant], dict[Model, str]]:
+    def missing(self) -> dict[tuple[Attacked, TransferModel], dict[ModelRef, str]]:
         """The targets, and the keys of the rows that they lack, for each attack on each source.
 
         Failed attacks are to be made again; what has no model fails once and for all.
         """
-        found: dict[tuple[Attacked, Entrant], dict[Model, str]] = {}
+        found: dict[tuple[Attacked, TransferModel], dict[ModelRef, str]] = {}
         for model, target in self.targets.items():
             folder = self.results / model.subject.run
             stored = read_rows(folder)
@@ -101,7 +101,7 @@ class Matrix:
             f"attacks to run: {len(missing)}"
         )
 
-    def fill(self, tell: Tell) -> int:
+    def fill(self, tell: ProgressCallback) -> int:
         """Make and store what is missing; how many cells have failed."""
         failed = 0
         for (condition, source), owed in self.missing().items():
@@ -115,12 +115,12 @@ class Matrix:
                 with locked(self.results / model.subject.run):
                     bits = result.right if isinstance(result, Outcome) else None
                     store(self.results / model.subject.run, row, bits)
-            tell(Event(title, n, n, weight, _said(results)))
+            tell(Event(title, n, n, weight, _describe(results)))
             failed += sum(isinstance(result, Failed) for result in results)
         return failed
 
     def _results(
-        self, condition: Attacked, source: Entrant, targets: Sequence[Entrant], tick: Callable[[int], None]
+        self, condition: Attacked, source: TransferModel, targets: Sequence[TransferModel], tick: Callable[[int], None]
     ) -> list[Outcome | Failed]:
         """One for each target."""
         nets = [target.net for target in targets if target.net is not None]
@@ -146,12 +146,12 @@ class Matrix:
         return [Failed(target.failure) if target.net is None else next(judged) for target in targets]
 
 
-def _tick(tell: Tell, begun: Event, done: int) -> None:
+def _tick(tell: ProgressCallback, begun: Event, done: int) -> None:
     if done < begun.units:  # the last news has a word with it
         tell(replace(begun, done=done))
 
 
-def _said(results: Sequence[Outcome | Failed]) -> str:
+def _describe(results: Sequence[Outcome | Failed]) -> str:
     """What came out of one attack, in a few words."""
     known = [result for result in results if isinstance(result, Outcome)]
     if not known:

@@ -7,22 +7,22 @@ from bench.core.errors import BadInput
 from bench.data.dataset import Dataset, Images
 from bench.evaluation.conditions.expand import Condition
 from bench.evaluation.external.access import Access
-from bench.evaluation.external.external_model import Visitor
+from bench.evaluation.external.external_model import ExternalModel
 from bench.evaluation.external.finished_run import Run
 from bench.evaluation.external.load import identity, load
-from bench.evaluation.external.model_checks import doubts
+from bench.evaluation.external.model_checks import model_warnings
 from bench.evaluation.external.spec import parse_spec
 from bench.evaluation.identity import trained_identity
-from bench.evaluation.row import Model
-from bench.evaluation.transfer import handed_over
-from bench.results.row import place
-from bench.runner.experiment import Work
+from bench.evaluation.row import ModelRef
+from bench.evaluation.transfer import transferable
+from bench.results.row import model_id
+from bench.runner.experiment import Experiment
 from bench.runner.job_runner import Runner
-from bench.runner.transfer_matrix import Entrant, Matrix
-from bench.training.run_folder import failure, is_settled
+from bench.runner.transfer_matrix import TransferModel, TransferRunner
+from bench.training.run_folder import failure, is_finished
 
 
-def welcomed(work: Work, access: Access) -> list[Entrant] | None:
+def external_sources(work: Experiment, access: Access) -> list[TransferModel] | None:
     """The models from outside that images are crafted on too; None where no transfer was asked for.
 
     BadInput where it makes no sense of this work.
@@ -33,62 +33,64 @@ def welcomed(work: Work, access: Access) -> list[Entrant] | None:
         raise BadInput(
             "--transfer needs two models; name more --methods or --seeds, or a model from outside (--source)"
         )
-    return invited(work.request.source, work.dataset, work.test, work.conditions, access)
+    return load_sources(work.request.source, work.dataset, work.test, work.conditions, access)
 
 
-def drawn(runners: Sequence[Runner], guests: Sequence[list[Entrant] | None], retrain: bool = False) -> list[Matrix]:
+def transfer_runners(
+    runners: Sequence[Runner], guests: Sequence[list[TransferModel] | None], retrain: bool = False
+) -> list[TransferRunner]:
     """The matrices that were asked for, with the models that there are."""
     pairs = zip(runners, guests, strict=True)
     return [
-        Matrix(runner.exam, runner.results, entrants(runner, retrain), invited)
-        for runner, invited in pairs
-        if invited is not None
+        TransferRunner(runner.exam, runner.results, entrants(runner, retrain), load_sources)
+        for runner, load_sources in pairs
+        if load_sources is not None
     ]
 
 
-def entrants(runner: Runner, retrain: bool) -> dict[Model, Entrant]:
+def entrants(runner: Runner, retrain: bool) -> dict[ModelRef, TransferModel]:
     """The jobs' models as they are: finished, failed or to come."""
     found = {}
     for job in runner.work.jobs:
         folder = runner.results / job.run
-        settled = not retrain and is_settled(folder, runner.work.epochs)
+        settled = not retrain and is_finished(folder, runner.work.epochs)
         reason = failure(folder) if settled else ""
         nets = runner.load(job, folder) if settled and not reason else {}
         for epoch in runner.work.epochs:
-            where, net = place(job.run, epoch, "main"), nets.get((epoch, "main"))
+            where, net = model_id(job.run, epoch, "main"), nets.get((epoch, "main"))
             identity = trained_identity(net, runner.work.test) if net else f"{where}: {reason or 'to come'}"
             why = f"{where} has no model, its training failed: {reason}" if reason else ""
-            found[Model(job, epoch, "main")] = Entrant(where, identity, net, why)
+            found[ModelRef(job, epoch, "main")] = TransferModel(where, identity, net, why)
     return found
 
 
-def invited(
+def load_sources(
     specs: Sequence[str], data: Dataset, test: Images, conditions: Sequence[Condition], access: Access
-) -> list[Entrant]:
+) -> list[TransferModel]:
     """Models from outside to craft images on, on the device of the test images.
 
     BadInput where one is not there or not for these images, or where no condition hands images over. On stderr: the
     attacks that do not, and what is doubtful about a model.
     """
-    without = handed_over(conditions)[1]
+    without = transferable(conditions)[1]
     guests = [_guest(spec, data, test, access) for spec in dict.fromkeys(specs)]
     if without:
         print(f"transfer leaves out {', '.join(without)}: no last iterate to hand over", file=sys.stderr)
     return guests
 
 
-def _guest(spec: str, data: Dataset, test: Images, access: Access) -> Entrant:
+def _guest(spec: str, data: Dataset, test: Images, access: Access) -> TransferModel:
     try:
         source = parse_spec(spec)
         trained_on = source.record.get("dataset") if isinstance(source, Run) else data.name
         if trained_on != data.name:
             raise BadInput(f"it is for {trained_on}, whose classes and images are not those of {data.name}")
         loaded = load(source, data, access, test.x.device)
-        alarms = doubts(loaded.net, data, test, attacked=True)
+        alarms = model_warnings(loaded.net, data, test, attacked=True)
     except BadInput as error:
         raise BadInput(f"--source {spec}: {error}") from error
     for remark in (*loaded.choices, *alarms):
         print(f"--source {spec}: {remark}", file=sys.stderr)
     digits = identity(source, loaded.net, test)
-    run = str(source.record["run"]) if isinstance(source, Run) else Visitor(source.name, data.name, digits).run
-    return Entrant(place(run, source.epoch, source.view), digits, loaded.net)
+    run = str(source.record["run"]) if isinstance(source, Run) else ExternalModel(source.name, data.name, digits).run
+    return TransferModel(model_id(run, source.epoch, source.view), digits, loaded.net)

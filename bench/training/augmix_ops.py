@@ -52,14 +52,14 @@ def solarize(x: Tensor, level: Tensor) -> Tensor:
 
 def rotate(x: Tensor, level: Tensor) -> Tensor:
     """By up to 30 degrees, either way."""
-    angle = _signed((level * 30 / 10).int()).to(x).deg2rad()
+    angle = _with_sign((level * 30 / 10).int()).to(x).deg2rad()
     sin, cos, zero, aspect = angle.sin(), angle.cos(), torch.zeros_like(angle), x.shape[2] / x.shape[3]
     return _affine(x, torch.stack([cos, -sin * aspect, zero, sin / aspect, cos, zero], 1))
 
 
 def shear_x(x: Tensor, level: Tensor) -> Tensor:
     """Rows shifted in proportion to their height, the top one not at all."""
-    slope = _signed(level * 0.3 / 10) * x.shape[2] / x.shape[3]
+    slope = _with_sign(level * 0.3 / 10) * x.shape[2] / x.shape[3]
     one, zero = torch.ones_like(slope), torch.zeros_like(slope)
     return _affine(x, torch.stack([one, slope, slope, zero, one, zero], 1))
 
@@ -70,7 +70,7 @@ def shear_y(x: Tensor, level: Tensor) -> Tensor:
 
 def translate_x(x: Tensor, level: Tensor) -> Tensor:
     """By up to a third of the width, in whole pixels, either way."""
-    shift = 2 * _signed((level * x.shape[3] / 3 / 10).int()).to(x) / x.shape[3]
+    shift = 2 * _with_sign((level * x.shape[3] / 3 / 10).int()).to(x) / x.shape[3]
     one, zero = torch.ones_like(shift), torch.zeros_like(shift)
     return _affine(x, torch.stack([one, zero, shift, zero, one, zero], 1))
 
@@ -90,7 +90,7 @@ def _affine(x: Tensor, rows: Tensor) -> Tensor:
     return F.grid_sample(x, grid, align_corners=False)
 
 
-def _signed(size: Tensor) -> Tensor:
+def _with_sign(size: Tensor) -> Tensor:
     return torch.where(torch.rand(size.shape, device=size.device) < 0.5, size, -size)
 
 

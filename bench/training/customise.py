@@ -16,7 +16,7 @@ def radius_factor(train_eps: float | None, data: Dataset) -> float:
     return (train_eps or data.threat.eps) / REFERENCE_EPS
 
 
-def customised(name: str, settings: Sequence[str], factor: float) -> Recipe:
+def customise(name: str, settings: Sequence[str], factor: float) -> Recipe:
     """A registered recipe at this data set's radii, with the user's `recipe.*` settings on top."""
     recipe = scaled(RECIPES[name], factor)
     for setting in settings:

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks.ascent import Ascent
-from bench.attacks.search import batched, gradient, places, search
+from bench.attacks.search import gradient, in_batches, places, search
 from bench.core.errors import AttackWarning
 from bench.core.losses import cross_entropy
 from bench.core.rng import image_stream
-from bench.core.stats import exceeds, fewer, wilson
+from bench.core.stats import binomial_exceeds, fisher_fewer, wilson
 from bench.core.threat import Threat
 from bench.data.dataset import Images
 from bench.data.loader import to_float
@@ -41,7 +41,7 @@ def validate(model: nn.Module, images: Images, threat: Threat, size: int, precis
             clean, fgsm = torch.cat([logits for logits, _ in steps]), _logits(model, torch.cat([z for _, z in steps]))
         pgd, rows = clean.clone(), (clean.argmax(1) == y).nonzero().flatten()  # wrong is wrong under PGD as well
         if len(rows):
-            pgd[rows] = _attacked(model, ten, x[rows], y[rows], rows.tolist(), precision).to(pgd)
+            pgd[rows] = _attack_logits(model, ten, x[rows], y[rows], rows.tolist(), precision).to(pgd)
     logits = {"val_clean": clean, "val_fgsm": fgsm, "val_pgd": pgd}
     if not all(found.isfinite().all() for found in logits.values()):
         return dict.fromkeys(logits, math.nan)
@@ -55,7 +55,9 @@ def _one_step(model: nn.Module, ascent: Ascent, x: Tensor, y: Tensor) -> tuple[T
     return logits.detach(), ascent.step(x, gradient(cross_entropy(logits, y), z), x)
 
 
-def _attacked(model: nn.Module, ascent: Ascent, x: Tensor, y: Tensor, ids: Sequence[int], precision: str) -> Tensor:
+def _attack_logits(
+    model: nn.Module, ascent: Ascent, x: Tensor, y: Tensor, ids: Sequence[int], precision: str
+) -> Tensor:
     """Logits (B, K) in fp32 of what an ascent makes of the images x, which draw by their ids.
 
     An image that is wrong in bf16 alone is attacked once more in fp32: the search ended at what only bf16 gets wrong.
@@ -71,7 +73,7 @@ def _attacked(model: nn.Module, ascent: Ascent, x: Tensor, y: Tensor, ids: Seque
         misled = survivors[_logits(model, z[survivors]).argmax(1) != y[survivors]]
     if len(misled):
         some = [ids[row] for row in misled.tolist()]
-        logits[misled] = _attacked(model, ascent, x[misled], y[misled], some, "fp32")
+        logits[misled] = _attack_logits(model, ascent, x[misled], y[misled], some, "fp32")
     return logits
 
 
@@ -81,7 +83,7 @@ def _autocast(x: Tensor, precision: str) -> torch.autocast:
 
 @torch.no_grad()
 def _logits(model: nn.Module, x: Tensor) -> Tensor:
-    return batched(model, x)
+    return in_batches(model, x)
 
 
 def largest_gradient(before: Tensor, model: nn.Module) -> Tensor:
@@ -101,12 +103,12 @@ def alarms(curve: Sequence[Mapping[str, float]], n: int, classes: int) -> list[s
         return []
     last, best = curve[-1], max(curve, key=lambda epoch: epoch["val_pgd"])
     clean, fgsm, pgd = (round(last[column] * n) for column in ("val_clean", "val_fgsm", "val_pgd"))
-    if 2 * fgsm >= clean and 4 * pgd <= fgsm and fewer(fgsm, pgd, n) < SURE:
+    if 2 * fgsm >= clean and 4 * pgd <= fgsm and fisher_fewer(fgsm, pgd, n) < SURE:
         return [f"catastrophic overfitting: {_change('val_fgsm', best, last)}, {_change('val_pgd', best, last)}"]
     chance = 1 / classes
-    if exceeds(clean, n, chance) >= SURE and wilson(clean, n)[1] < chance + (1 - chance) / 8:
+    if binomial_exceeds(clean, n, chance) >= SURE and wilson(clean, n)[1] < chance + (1 - chance) / 8:
         return [f"collapsed: {last['val_clean']:.1%} of the hold-out images right, chance is {chance:.1%}"]
-    if (most := round(best["val_pgd"] * n)) > pgd and fewer(most, pgd, n) < SURE:
+    if (most := round(best["val_pgd"] * n)) > pgd and fisher_fewer(most, pgd, n) < SURE:
         return [f"robust overfitting: {_change('val_pgd', best, last)}"]
     return []
 

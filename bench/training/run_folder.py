@@ -53,7 +53,7 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def forget(folder: Path) -> None:
+def clear(folder: Path) -> None:
     """Remove what the bench has written to a run folder; what else somebody keeps there stays."""
     with locked(folder):
         for path in own_files(folder, *TRAINED, *MEASURED):
@@ -95,7 +95,7 @@ def build_views(recipe: Recipe, model: str, dataset: Dataset, averaged: bool) ->
     return add_averaged(views, recipe.finish(recipe.prepare(build(model, dataset)))) if averaged else views
 
 
-def finished(recipe: Recipe, model: str, dataset: Dataset, path: Path, run: str, averaged: bool = False) -> Views:
+def load_models(recipe: Recipe, model: str, dataset: Dataset, path: Path, run: str, averaged: bool = False) -> Views:
     """The models of a run by view, with the weights of one of its files.
 
     BadInput where these do not fit, or are not those that the training ended with.
@@ -113,9 +113,9 @@ def finished(recipe: Recipe, model: str, dataset: Dataset, path: Path, run: str,
     return views
 
 
-def finished_start(start: Job, dataset: Dataset, path: Path) -> nn.Module:
-    """The model that other jobs train on, from the file of its last weights. BadInput as of `finished`."""
-    return finished(start.recipe, start.model, dataset, path, start.run, start.plan.ema > 0)["main"]
+def load_start(start: Job, dataset: Dataset, path: Path) -> nn.Module:
+    """The model that other jobs train on, from the file of its last weights. BadInput as of `load_models`."""
+    return load_models(start.recipe, start.model, dataset, path, start.run, start.plan.ema > 0)["main"]
 
 
 def check_start(folder: Path, job: Job, start: nn.Module) -> None:
@@ -136,7 +136,7 @@ def fingerprints(models: Mapping[str, Views]) -> dict[str, dict[str, str]]:
 def check_weights(path: Path, views: Views) -> None:
     """BadInput where models loaded from a file are others than job.json beside it tells of; older ones tell of none."""
     (epoch,) = (epoch for epoch, name in FILES.items() if name == path.name)
-    told = known_fingerprints(path.parent).get(epoch)
+    told = stored_fingerprints(path.parent).get(epoch)
     now = {} if told is None else fingerprints({epoch: views})[epoch]
     for view, digits in now.items():
         if told is not None and told.get(view) != digits:
@@ -146,7 +146,7 @@ def check_weights(path: Path, views: Views) -> None:
             )
 
 
-def known_fingerprints(folder: Path) -> dict[str, dict[str, str]]:
+def stored_fingerprints(folder: Path) -> dict[str, dict[str, str]]:
     """Of a run's weights, by epoch and view; nothing of a run that was trained before they were kept."""
     weights: Any = read_job(folder).get("weights", {})  # which `read_job` has looked at
     return {**weights}
@@ -154,13 +154,13 @@ def known_fingerprints(folder: Path) -> dict[str, dict[str, str]]:
 
 def remember_weights(folder: Path, models: Mapping[str, Views]) -> None:
     """Add the fingerprints of trained models, by epoch and view, to a job.json of before they were kept there."""
-    known = known_fingerprints(folder)
+    known = stored_fingerprints(folder)
     weights = known | fingerprints(models)
     if weights != known:
         write_json(folder / "job.json", read_job(folder) | {"weights": weights})
 
 
-def is_settled(folder: Path, epochs: tuple[str, ...]) -> bool:
+def is_finished(folder: Path, epochs: tuple[str, ...]) -> bool:
     """Whether nothing is left to train: the weights of these epochs are there, or training is known to fail."""
     if not (folder / "job.json").exists():
         return False

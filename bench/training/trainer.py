@@ -16,12 +16,12 @@ from torch.nn import functional as F
 from bench.core.device import use_threads
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.guard import Quit, guarded_call, is_out_of_memory
-from bench.core.foreign.messages import blame, blamed, blamed_on_model, home_of
+from bench.core.foreign.messages import blamed_on_model, errors_blamed_on, format_error, home_of
 from bench.core.passes import counting
 from bench.core.rng import seeded
 from bench.data.dataset import Dataset, Images
 from bench.data.loader import epoch_batches, to_float
-from bench.models.bn_folding import folded, twinned
+from bench.models.bn_folding import folded, folding
 from bench.models.build import build
 from bench.models.checkpoint import load_progress, save_progress
 from bench.training.averaging import Average, add_averaged
@@ -36,7 +36,7 @@ EMA_CURVES = ["ema_clean", "ema_fgsm", "ema_pgd"]  # behind them, of the average
 Views = Mapping[str, nn.Module]
 
 
-class Training:
+class Trainer:
     """A job under way: the model, its optimiser, and the best epoch so far.
 
     It computes with the job's number of threads, whatever the process has: with another number, sums are added in
@@ -57,11 +57,11 @@ class Training:
         self.images, self.holdout = images.to(device), holdout.to(device)
         self.plan = job.plan.for_images(len(images))
         with use_threads(job.threads), seeded(job.run, "init"):
-            with blamed(f"model {job.model}"):
+            with errors_blamed_on(f"model {job.model}"):
                 model = build(job.model, dataset)
             if start is not None:
                 model.load_state_dict(start)
-            with blamed(f"method {job.name} on model {job.model}", job.recipe):
+            with errors_blamed_on(f"method {job.name} on model {job.model}", job.recipe):
                 model = job.recipe.prepare(model)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimiser = optimiser(job, self.model)
@@ -80,7 +80,7 @@ class Training:
         with use_threads(self.job.threads):
             self._restore(saved)
             self._train(saved, tick)
-            with blamed(f"method {self.job.name}, once trained,", self.job.recipe):
+            with errors_blamed_on(f"method {self.job.name}, once trained,", self.job.recipe):
                 last = self._views()
                 self.model.load_state_dict(self.best["model"])
                 if self.average is not None:
@@ -109,7 +109,7 @@ class Training:
     def _train(self, saved: Path, tick: Callable[[Record], None]) -> None:
         """The epochs that are still to come."""
         sample = to_float(self.holdout.x[:64])
-        with twinned(self.model, sample):
+        with folding(self.model, sample):
             for epoch in range(len(self.curve), self.plan.epochs):
                 record = self._epoch(epoch)
                 self.curve.append(record)
@@ -221,7 +221,7 @@ def _blamed_on_loss(job: Job, kind: type[Exception] = Exception) -> Iterator[Non
     except kind as error:  # anybody's code may raise anything
         if is_out_of_memory(error):
             raise
-        said = blame(error, home_of(job.recipe))
+        said = format_error(error, home_of(job.recipe))
         raise Failed(f"the loss raised {said}; mend it and run again with --retrain") from error
 
 

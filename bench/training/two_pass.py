@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.ascent import noted
+from bench.attacks.ascent import recorded_maxima
 from bench.core.rng import undrawn
 
 
@@ -32,7 +32,7 @@ def rehearsed(model: nn.Module) -> Iterator[list[Tensor]]:
     """
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
     try:
-        with undrawn(), noted() as attacks:
+        with undrawn(), recorded_maxima() as attacks:
             yield attacks
     finally:
         for name, buffer in model.named_buffers():

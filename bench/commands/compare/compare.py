@@ -34,7 +34,7 @@ def compare(
     if level is not None:
         from bench.commands.compare.rerun import measure_anew
 
-        before = _left(baseline, before, level)
+        before = _repeatable(baseline, before, level)
         with stopping(f"begin again with a new or an empty folder in the place of {current}"):
             measure_anew(baseline, current, level, data_dir, device, batch_size)
     after = read_cells(current)
@@ -53,7 +53,7 @@ def compare(
     return 1 if any(f.problem for f in found) else 0
 
 
-def _left(baseline: Path, cells: Cells, level: int) -> Cells:
+def _repeatable(baseline: Path, cells: Cells, level: int) -> Cells:
     """Those that can be measured again; the others are named on stderr. BadInput where there is none."""
     kept = {where: cell for where, cell in cells.items() if repeatable(cell.row)}
     lost = Counter(

@@ -11,7 +11,7 @@ import torch
 
 from bench.attacks.spec import AttackSpec, parse_attack
 from bench.commands.compare.cells import repeatable
-from bench.core.device import pick, prepare
+from bench.core.device import parse_device, set_deterministic
 from bench.core.errors import BadInput
 from bench.core.files import write_json
 from bench.core.foreign.plugins import load_plugins
@@ -28,12 +28,12 @@ from bench.models.checkpoint import FILES, load_views, save_views
 from bench.results.row import Row
 from bench.results.store import read_job, read_rows, run_folders
 from bench.runner.cost import cell_cost, training_cost
-from bench.runner.experiment import Work, plan_work
+from bench.runner.experiment import Experiment, plan_experiment
 from bench.runner.job_runner import Runner
 from bench.runner.pool import run_jobs
 from bench.runner.request import Request
 from bench.training.job import Job
-from bench.training.run_folder import LOCK, build_views, check_weights, forget, locked
+from bench.training.run_folder import LOCK, build_views, check_weights, clear, locked
 
 Record = dict[str, Any]  # what job.json says
 NEEDED = ("name", "dataset", "model", "seed", "plan", "precision", "source", "images", "train_eps", "settings")
@@ -51,13 +51,13 @@ def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, devi
     if current.exists() and (not current.is_dir() or _is_taken(current)):
         raise BadInput(f"{current} is there already; --level {level} measures all anew: name a new or an empty folder")
     load_plugins()
-    prepare()
-    device = pick(device_name)
+    set_deterministic()
+    device = parse_device(device_name)
     works, plantings = works_of(baseline, current, level, data_dir, device)
     with locked(current):
         mark.touch()
         for folder in run_folders(current):
-            forget(folder)
+            clear(folder)
         for plant_weights in plantings:
             plant_weights()
         _judge_all(works, current, level, device, batch_size)
@@ -71,7 +71,7 @@ def _is_taken(folder: Path) -> bool:
     return not is_ours and any(path.name != LOCK for path in folder.iterdir())
 
 
-def _judge_all(works: Sequence[Work], current: Path, level: int, device: torch.device, batch_size: int) -> None:
+def _judge_all(works: Sequence[Experiment], current: Path, level: int, device: torch.device, batch_size: int) -> None:
     cost = sum(len(w.jobs) * len(w.epochs) * cell_cost(c, w.n) for w in works for c in w.conditions)
     if level == 2:
         cost += sum(training_cost(w, job) for w in works for job in w.jobs)
@@ -84,23 +84,23 @@ def _judge_all(works: Sequence[Work], current: Path, level: int, device: torch.d
 
 def works_of(
     baseline: Path, current: Path, level: int, data_dir: Path, device: torch.device
-) -> tuple[list[Work], list[Callable[[], None]]]:
+) -> tuple[list[Experiment], list[Callable[[], None]]]:
     """The baseline's jobs with the conditions of their rows; jobs that share these share the work.
 
     Also what is to be called before level 1: each puts the weights of one job into `current`.
     """
-    works: dict[tuple[object, ...], Work] = {}
+    works: dict[tuple[object, ...], Experiment] = {}
     plantings: list[Callable[[], None]] = []
     for folder in run_folders(baseline):
         rows = [row for row in read_rows(folder) if row.status == "ok" and row.metric == "accuracy" and repeatable(row)]
         if not rows:
             continue
         record = read_job(folder)
-        planned, job = planned_again(folder, record, data_dir, device)
+        planned, job = plan_again(folder, record, data_dir, device)
         epochs = tuple(epoch for epoch in FILES if any(row.epoch == epoch for row in rows))
         if level == 1:
             require_weights(folder, epochs)
-            plantings.append(partial(plant, folder, record, current / job.run, job, planned.dataset, epochs))
+            plantings.append(partial(copy_weights, folder, record, current / job.run, job, planned.dataset, epochs))
         elif job.start:
             raise BadInput(f"{folder}: --level 2 cannot repeat a training that goes on from another's; use --level 1")
         elif job.data != record.get("data"):
@@ -115,7 +115,7 @@ def works_of(
     return list(works.values()), plantings
 
 
-def planned_again(folder: Path, record: Record, data_dir: Path, device: torch.device) -> tuple[Work, Job]:
+def plan_again(folder: Path, record: Record, data_dir: Path, device: torch.device) -> tuple[Experiment, Job]:
     """The data and the job of a run folder, with the recipe of that name as it is now."""
     path, budget = folder / "job.json", str(record.get("budget", ""))
     lacking = [field for field in NEEDED if field not in record]
@@ -134,7 +134,7 @@ def planned_again(folder: Path, record: Record, data_dir: Path, device: torch.de
         precision=record["precision"],
         threads=record.get("threads", 1),
     )
-    work = plan_work(request, data_dir, device)
+    work = plan_experiment(request, data_dir, device)
     try:
         fields: Record = {name: tuple(v) if isinstance(v, list) else v for name, v in record["plan"].items()}
         plan = Plan(**fields)
@@ -150,7 +150,9 @@ def require_weights(baseline: Path, epochs: tuple[str, ...]) -> None:
             raise BadInput(f"{path} is missing, and --level 1 judges stored weights; {REMAKE}")
 
 
-def plant(baseline: Path, record: Record, folder: Path, job: Job, dataset: Dataset, epochs: tuple[str, ...]) -> None:
+def copy_weights(
+    baseline: Path, record: Record, folder: Path, job: Job, dataset: Dataset, epochs: tuple[str, ...]
+) -> None:
     """Put the baseline's weights where the job's would be, had it just been trained."""
     for epoch in epochs:
         path = baseline / FILES[epoch]

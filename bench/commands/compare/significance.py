@@ -9,7 +9,7 @@ import numpy as np
 from bench.commands.compare.cells import Cell, Cells, labels
 from bench.core.errors import BadInput
 from bench.core.parsing import printable
-from bench.core.stats import exceeds, fewer, holm, lower, mcnemar
+from bench.core.stats import binomial_exceeds, fisher_fewer, holm, mcnemar, t_test_lower
 
 ALPHA = 0.01  # chance of one false alarm in a whole comparison
 FLIPS = 0.005  # share of images that other fp32 kernels may flip: the protocol's own allowance
@@ -86,7 +86,7 @@ def judge_cells(before: Cells, after: Cells) -> list[Finding]:
         pairs = [(old, new) for _, old, new in same]
         label, model = same[0][0], pairs[0][0].model + " s" + ",".join(str(old.row.seed) for old, _ in pairs)
         found.append(_finding(model, label, pairs, "seeds" if len(pairs) >= SEEDS else "images"))
-    return _corrected(found)
+    return _correct(found)
 
 
 def _comparable(before: Cells, after: Cells) -> None:
@@ -106,10 +106,10 @@ def _finding(model: str, label: str, pairs: list[tuple[Cell, Cell]], test: str) 
     n = sum(len(old.bits) for old, _ in pairs)
     lost, gained = sum(len(f.lost) for f in flips), sum(len(f.gained) for f in flips)
     if test == "flips":
-        p = exceeds(lost + gained, n, FLIPS)
+        p = binomial_exceeds(lost + gained, n, FLIPS)
     else:
         right = [sum(int(cell.bits.sum()) for cell in side) for side in zip(*pairs, strict=True)]
-        luck = lower(before, after) if test == "seeds" else fewer(right[0], right[1], n)
+        luck = t_test_lower(before, after) if test == "seeds" else fisher_fewer(right[0], right[1], n)
         p = max(mcnemar(lost, gained, "greater"), luck)
     return Finding(model, label, fmean(before), fmean(after), flips, test, p)
 
@@ -118,13 +118,13 @@ def _where(bits: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[int, ...]:
     return tuple(int(i) for i in bits.nonzero()[0])
 
 
-def _corrected(found: list[Finding]) -> list[Finding]:
+def _correct(found: list[Finding]) -> list[Finding]:
     """With p-values of the family, and the problem where they are small."""
     adjusted = iter(holm([f.p for f in found if f.p is not None]))
-    return [f if f.p is None else _decided(replace(f, p=next(adjusted))) for f in found]
+    return [f if f.p is None else _decide(replace(f, p=next(adjusted))) for f in found]
 
 
-def _decided(f: Finding) -> Finding:
+def _decide(f: Finding) -> Finding:
     assert f.p is not None
     assert f.after is not None
     if f.p >= ALPHA:

@@ -44,10 +44,10 @@ def notes(found: list[Finding]) -> list[str]:
 
 def flips(found: list[Finding]) -> list[str]:
     """Every image that flipped, by cell."""
-    return [f"{f.model}, {f.condition}: {flipped(f)}" for f in found if flipped(f)]
+    return [f"{f.model}, {f.condition}: {flipped_images(f)}" for f in found if flipped_images(f)]
 
 
-def flipped(f: Finding) -> str:
+def flipped_images(f: Finding) -> str:
     """The images that changed sides, by their place in the test set."""
     parts = [
         f"s{seed.seed} {word}: {_ids(ids)}."
@@ -91,7 +91,7 @@ def junit(found: list[Finding]) -> str:
         case = ElementTree.SubElement(suite, "testcase", {"classname": f.model, "name": f.condition, "time": "0"})
         if f.problem:
             failure = ElementTree.SubElement(case, "failure", {"type": "regression", "message": f.problem})
-            failure.text = flipped(f)
+            failure.text = flipped_images(f)
     ElementTree.indent(suites)
     text: bytes = ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True)
     return text.decode() + "\n"

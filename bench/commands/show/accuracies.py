@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from bench.core.parsing import radius
+from bench.core.parsing import format_radius
 from bench.report.labels import columns
 from bench.report.verdicts import doubts_by_board
 from bench.results.store import load, read_outcomes
@@ -35,10 +35,10 @@ def printed_lines(rows: pd.DataFrame) -> list[Line]:
     rows = rows[rows["metric"].isin([*CLEAN, *ATTACKED])]
     transferred = rows["variant"].str.startswith("source=")
     rows = rows.assign(setting=rows["variant"].mask(transferred, ""))
-    return [_printed(group) for _, group in rows.groupby(LINE, sort=False)]
+    return [_printed_accuracy(group) for _, group in rows.groupby(LINE, sort=False)]
 
 
-def unlisted(rows: pd.DataFrame) -> str:
+def other_numbers(rows: pd.DataFrame) -> str:
     """The printed numbers that are no accuracies, by name."""
     rows = rows[~rows["metric"].isin([*CLEAN, *ATTACKED])]
     return "; ".join(
@@ -47,7 +47,7 @@ def unlisted(rows: pd.DataFrame) -> str:
     )
 
 
-def _printed(rows: pd.DataFrame) -> Line:
+def _printed_accuracy(rows: pd.DataFrame) -> Line:
     first = rows.iloc[0]
     paper = first["table"] if first["paper"] == "external" else f"{first['paper']} {first['table']}"
     view = "" if first["view"] == "main" else f"view {first['view']}"
@@ -65,7 +65,7 @@ def _printed(rows: pd.DataFrame) -> Line:
         head=f"{paper}, {first['dataset']}, {first['architecture']}",
         detail=", ".join(filter(None, [f"{first['method']} {first['setting']}".strip(), plan, view, unit, caveat])),
         clean=" ± ".join(value or MISSING for value in rows.loc[rows["metric"].isin(CLEAN), "value"]),
-        **_split(cells),
+        **_by_strength(cells),
     )
 
 
@@ -82,15 +82,15 @@ def measured_lines(recipe: str, results: Path) -> list[Line]:
     lines = []
     for _, group in rows.groupby(RUN, sort=False):
         doubts = doubts_by_board(group, known, read_outcomes(results / group["run"].iloc[0]))
-        lines.append(_measured(group, [f"{doubt.level}: {doubt.reason}" for doubt in doubts]))
+        lines.append(_measured_accuracy(group, [f"{doubt.level}: {doubt.reason}" for doubt in doubts]))
     return lines
 
 
-def _measured(rows: pd.DataFrame, doubts: Iterable[str]) -> Line:
+def _measured_accuracy(rows: pd.DataFrame, doubts: Iterable[str]) -> Line:
     first = rows.iloc[0]
     attacks = rows[rows["kind"] == "attack"]
     cells = [
-        (f"{norm} {radius(eps)}", f"{column} from {source}" if source else column, _percent(value))
+        (f"{norm} {format_radius(eps)}", f"{column} from {source}" if source else column, _percent(value))
         for norm, eps, column, source, value in zip(
             *(attacks[c] for c in ("norm", "eps", "column", "source", "value")), strict=True
         )
@@ -102,7 +102,7 @@ def _measured(rows: pd.DataFrame, doubts: Iterable[str]) -> Line:
         detail=f"{first['budget']}, n={first['n']}",
         clean=" ".join(map(_percent, rows.loc[rows["kind"] == "clean", "value"])),
         verdict="; ".join(dict.fromkeys(wrong)) or "ok",
-        **_split(cells),
+        **_by_strength(cells),
     )
 
 
@@ -110,16 +110,16 @@ def _percent(value: float) -> str:
     return "failed" if pd.isna(value) else f"{100 * value:.1f}"
 
 
-def _split(cells: list[tuple[str, str, str]]) -> dict[str, str]:
+def _by_strength(cells: list[tuple[str, str, str]]) -> dict[str, str]:
     """(strength, attack, value) as text: AutoAttack alone, and the others."""
     best = [cell for cell in cells if cell[1].startswith("AutoAttack")]
     names = {attack for _, attack, _ in best}
     plain = len(names) == 1 and names <= UNSCREENED
     shown = [(strength, "" if plain else attack, value) for strength, attack, value in best]
-    return {"attacked": _grouped(cell for cell in cells if cell not in best), "autoattack": _grouped(shown)}
+    return {"attacked": _by_radius(cell for cell in cells if cell not in best), "autoattack": _by_radius(shown)}
 
 
-def _grouped(cells: Iterable[tuple[str, str, str]]) -> str:
+def _by_radius(cells: Iterable[tuple[str, str, str]]) -> str:
     """8/255: FGSM 58.7, PGD-20 50.8; 4/255: ..."""
     strengths: dict[str, list[str]] = {}
     for strength, attack, value in cells:

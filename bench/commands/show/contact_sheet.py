@@ -14,7 +14,7 @@ from bench.corruptions.apply import corrupted, members
 from bench.corruptions.corruption import SEVERITIES
 from bench.data.dataset import Dataset, Images
 from bench.data.lookup import dataset
-from bench.evaluation.corruption_conditions import damages, names_of
+from bench.evaluation.corruption_conditions import corruption_conditions, names_of
 
 DOWN = 6  # images of a sheet of one corruption
 TILE, MARGIN, HEAD = 96, 120, 16  # pixels: a tile at least, the names at the left, those above
@@ -31,9 +31,9 @@ def show_corruption(name: str, dataset_name: str, data_dir: Path, reports: Path)
     data = dataset(dataset_name, data_dir)
     test, folder = data.load("test", data_dir), reports / "corruptions/sheets"
     if name != "all":
-        lines = [(f"image {i}", tiles) for i, tiles in enumerate(damaged(name, data, test, data_dir, DOWN))]
+        lines = [(f"image {i}", tiles) for i, tiles in enumerate(corrupted_line(name, data, test, data_dir, DOWN))]
         return [_write(folder / f"{name}-{data.name}.png", contact_sheet(lines))]
-    small = [(one, damaged(one, data, test, data_dir, 1)[0]) for one in names_of(["all"], data)]
+    small = [(one, corrupted_line(one, data, test, data_dir, 1)[0]) for one in names_of(["all"], data)]
     large = [(one, _all_severities(photograph(), one, data_dir)) for one in members("all")]
     sheets = {f"all-{data.name}.png": small, f"all-{LARGE}.png": large}
     text = "# Corruptions, severity across\n\n" + "".join(f"![{file}]({file})\n\n" for file in sheets)
@@ -42,9 +42,9 @@ def show_corruption(name: str, dataset_name: str, data_dir: Path, reports: Path)
     return [folder / f"all-{data.name}.md", *pictures]
 
 
-def damaged(name: str, data: Dataset, test: Images, data_dir: Path, count: int) -> list[Tensor]:
+def corrupted_line(name: str, data: Dataset, test: Images, data_dir: Path, count: int) -> list[Tensor]:
     """Of each of the first test images, the line of a sheet (6, C, H, W)."""
-    conditions = damages([name], SEVERITIES, data, test, data_dir)
+    conditions = corruption_conditions([name], SEVERITIES, data, test, data_dir)
     few = test.x[:count]
     made = [(condition.images(few, range(count), count) * 255).round().byte() for condition in conditions]
     return [torch.stack(tiles) for tiles in zip(few, *made, strict=True)]

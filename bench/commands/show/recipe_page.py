@@ -15,14 +15,14 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from bench.commands.show.accuracies import Line, measured_lines, printed_lines, unlisted
-from bench.commands.show.settings import location, own_classes, said, settings
+from bench.commands.show.accuracies import Line, measured_lines, other_numbers, printed_lines
+from bench.commands.show.settings import describe_class, location, own_classes, settings
 from bench.core.errors import BadInput
 from bench.core.foreign.plugins import load_plugins
 from bench.core.rng import seeded
 from bench.data.dataset import DATASETS, Images
 from bench.report.studies.papers.plans import in_lines
-from bench.report.studies.printed.numbers import printed
+from bench.report.studies.printed.numbers import printed_numbers
 from bench.runner.cost import step_passes
 from bench.training.recipe import RECIPES, Recipe
 
@@ -39,8 +39,8 @@ def show(name: str, results: Path, console: Console) -> None:
         "Settings": chain(setting_table(recipe), map(Text, in_lines(name))),
         "Source": source(recipe),
         "Cost": iter([Text(cost(recipe))]),
-        "Printed": published(name),
-        "Measured by this bench": measured(name, results),
+        "Printed": published_section(name),
+        "Measured by this bench": runs_section(name, results),
     }
     for title, parts in sections.items():
         console.print(Text(f"\n{title}", "bold cyan"))
@@ -53,9 +53,9 @@ def paper(name: str, recipe: Recipe) -> Iterator[RenderableType]:
     classes = own_classes(recipe)
     for home in dict.fromkeys([*RECIPES.homes(name), *(cls.__module__ for cls in classes)]):
         module = sys.modules[home]
-        yield Text.assemble((f"{location(module)}\n", "dim"), reflowed(inspect.getdoc(module) or "No citation."), "\n")
+        yield Text.assemble((f"{location(module)}\n", "dim"), reflow(inspect.getdoc(module) or "No citation."), "\n")
     for cls in classes:
-        yield Text(f"{cls.__name__}: {reflowed(said(cls))}")
+        yield Text(f"{cls.__name__}: {reflow(describe_class(cls))}")
 
 
 def setting_table(recipe: Recipe) -> Iterator[RenderableType]:
@@ -97,9 +97,9 @@ def passes(recipe: Recipe) -> tuple[float, float]:
     return step_passes(recipe, digits, Images(x, torch.arange(4)))
 
 
-def published(name: str) -> Iterator[RenderableType]:
+def published_section(name: str) -> Iterator[RenderableType]:
     """The numbers of papers, READMEs and RobustBench."""
-    rows = printed()
+    rows = printed_numbers()
     rows = rows[rows["recipe"] == name]
     if lines := printed_lines(rows):
         yield line_table("Printed in", lines)
@@ -107,11 +107,11 @@ def published(name: str) -> Iterator[RenderableType]:
         yield Text("No accuracy of it is printed in the five papers.")
     if lines and not any(line.autoattack for line in lines):
         yield Text("No AutoAttack accuracy of it has been published that this bench knows of.", "dim")
-    if others := unlisted(rows):
+    if others := other_numbers(rows):
         yield Text(f"Also printed: {others}.", "dim")
 
 
-def measured(name: str, results: Path) -> Iterator[RenderableType]:
+def runs_section(name: str, results: Path) -> Iterator[RenderableType]:
     """The runs on disk, or how to make one."""
     if lines := measured_lines(name, results):
         yield line_table("Run", lines)
@@ -139,6 +139,6 @@ def plain_table(*columns: str) -> Table:
     return table
 
 
-def reflowed(text: str) -> str:
+def reflow(text: str) -> str:
     """Paragraphs as one line each, for the screen to break; lists and indented lines stay as they are."""
     return re.sub(r"(?<!\n)\n(?![\s*-])", " ", text)

@@ -26,21 +26,21 @@ def settings(value: Any, path: str = "") -> list[Setting]:
     for f in fields(value):
         inner = getattr(value, f.name)
         if is_dataclass(inner):
-            summary = said(type(inner)).partition("\n")[0]
+            summary = describe_class(type(inner)).partition("\n")[0]
             found.append(Setting(path + f.name, type(inner).__name__, notes[f.name] or summary))
             found += settings(inner, f"{path}{f.name}.")
         else:
             hint = hints[f.name]
             choices = " | ".join(map(str, get_args(hint))) if get_origin(hint) is Literal else ""
-            found.append(Setting(path + f.name, written(inner, hint), notes[f.name] or choices))
+            found.append(Setting(path + f.name, format_value(inner, hint), notes[f.name] or choices))
     return found
 
 
-def written(value: object, hint: object) -> str:
+def format_value(value: object, hint: object) -> str:
     """A plain value, a length in pixel units also in steps of 1/255."""
     if isinstance(value, tuple):
         inner = Pixels if Pixels in get_args(hint) else None
-        return ",".join(written(part, inner) for part in value)
+        return ",".join(format_value(part, inner) for part in value)
     if isinstance(value, float):
         return f"{value:.6g} ({255 * value:.4g}/255)" if hint == Pixels else repr(value)
     return str(value)
@@ -52,15 +52,15 @@ def comments(kind: type) -> dict[str, str]:
     for home in reversed([cls for cls in kind.__mro__ if is_dataclass(cls)]):
         source = textwrap.dedent(inspect.getsource(home))
         tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-        said = {token.end[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+        describe_class = {token.end[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
         declared = ast.parse(source).body[0]
         for node in ast.iter_child_nodes(declared):
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                notes[node.target.id] = said.get(node.end_lineno or node.lineno, "")
+                notes[node.target.id] = describe_class.get(node.end_lineno or node.lineno, "")
     return notes
 
 
-def said(kind: type) -> str:
+def describe_class(kind: type) -> str:
     """What a class says of itself; a dataclass without a docstring is given one that only repeats its fields."""
     text = inspect.getdoc(kind) or ""
     return "" if text.startswith(f"{kind.__name__}(") else text

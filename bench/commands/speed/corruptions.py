@@ -38,7 +38,7 @@ def scenes(n: int, side: int) -> Tensor:
 
 def beside(x: Tensor, repeats: int, device: torch.device) -> Iterator[Line]:
     """Ours and the peer's with the same parameters, each corruption by itself; the last line is of their sums."""
-    there, where = peers.installed(PEER), f"{len(x)} made-up images of {x.shape[3]} px"
+    there, where = peers.is_installed(PEER), f"{len(x)} made-up images of {x.shape[3]} px"
     sums = {PEER: Run(seconds=[0.0] * repeats), "ours": Run(seconds=[0.0] * repeats)}
     for name in NAMES:
         runners: dict[str, Contestant | None] = {"ours": partial(ours, x, name)}
@@ -47,11 +47,11 @@ def beside(x: Tensor, repeats: int, device: torch.device) -> Iterator[Line]:
         runs = race(runners, repeats, device)
         for who, run in runs.items():
             sums[who].seconds = [a + b for a, b in zip(sums[who].seconds, run.seconds, strict=True)]
-        yield paired(name, where, len(x), runs["ours"], runs.get(PEER))
-    yield paired("all but frost", where, len(x), sums["ours"], sums[PEER] if there else None)
+        yield pair(name, where, len(x), runs["ours"], runs.get(PEER))
+    yield pair("all but frost", where, len(x), sums["ours"], sums[PEER] if there else None)
 
 
-def paired(name: str, where: str, n: int, ours: Run, theirs: Run | None) -> Line:
+def pair(name: str, where: str, n: int, ours: Run, theirs: Run | None) -> Line:
     """A comparison in which no model answers and nothing is passed through it."""
     return replace(compare((name, PEER), where, n, ours, theirs, rate=1.0), backwards=NAN, floor=NAN)
 
@@ -82,5 +82,5 @@ def whole_set(x: Tensor, repeats: int, device: torch.device) -> Line:
     run()  # the pictures of frost are made once
     taken = race({"ours": run}, repeats, device)["ours"]
     scaled = Run(seconds=[seconds * PUBLISHED / len(x) for seconds in taken.seconds])
-    line = paired("fifteen, 5 severities", f"32 px, {PUBLISHED:,} images", PUBLISHED, scaled, None)
+    line = pair("fifteen, 5 severities", f"32 px, {PUBLISHED:,} images", PUBLISHED, scaled, None)
     return replace(line, peer="\N{EN DASH}", note=f"measured on {len(x)} images and scaled up")

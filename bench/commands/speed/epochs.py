@@ -20,7 +20,7 @@ from bench.core.rng import seeded
 from bench.core.threat import REFERENCE_EPS
 from bench.data.dataset import Images
 from bench.data.loader import epoch_batches, to_float
-from bench.models.bn_folding import folded, twinned
+from bench.models.bn_folding import folded, folding
 from bench.training.precision import is_bf16_native
 from bench.training.recipe import RECIPES, Recipe, scaled
 
@@ -61,7 +61,7 @@ def _our_epoch(recipe: Recipe, model: nn.Module, subject: Subject, precision: st
     images, sgd = subject.test.first(n or subject.n), _sgd(model)
     autocast = torch.autocast(images.x.device.type, torch.bfloat16, enabled=precision == "bf16")
     sample = to_float(images.x[:WARM_UP])
-    with seeded("epoch"), twinned(model, sample), counting(*{model, folded(model)}) as passes:
+    with seeded("epoch"), folding(model, sample), counting(*{model, folded(model)}) as passes:
         for x, y in epoch_batches(images, subject.batch_size, pad=subject.pad, flip=subject.flip):
             model.train()
             with autocast:

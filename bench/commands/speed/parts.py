@@ -22,7 +22,7 @@ from bench.core.registry import Registry
 from bench.core.rng import image_stream
 from bench.core.threat import L2
 from bench.data.loader import to_float
-from bench.models.bn_folding import attackable
+from bench.models.bn_folding import fast_copy
 from bench.models.freeze import frozen
 
 BLOCK = 128  # of AutoAttack
@@ -81,7 +81,7 @@ def overhead(subject: Subject) -> Contest:
     images, attack, batches = subject.test.first(subject.n), parse_attack("PGD-20"), list[Tensor]()
     x, y = to_float(images.x), images.y
     with frozen(subject.model):
-        copy = attackable(subject.model, x[:64])
+        copy = fast_copy(subject.model, x[:64])
 
     def search() -> Found:
         with places(subject.batch_size), image_stream(range(len(x)), "attack", 0), counting(copy) as passes:

@@ -29,7 +29,7 @@ def module(name: str) -> Any:
         return import_module(name)
 
 
-def installed(peer: str) -> bool:
+def is_installed(peer: str) -> bool:
     """Whether a peer's package is there; the plain loop always is."""
     return peer not in PACKAGES or find_spec(PACKAGES[peer]) is not None
 

@@ -14,7 +14,7 @@ from bench.commands.speed.subject import Subject
 from bench.core.threat import Linf
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.sweep import swept
-from bench.evaluation.evaluator import outcomes, side_by_side
+from bench.evaluation.evaluator import outcomes, outcomes_of_group
 
 RADII, LENGTHS = 8, (100, 20, 10)
 LOOPS = "plain loops"
@@ -69,7 +69,7 @@ def trajectory(subject: Subject) -> Contest:
     conditions = [Attacked(parse_attack(f"PGD-{steps}"), subject.threat) for steps in LENGTHS]
 
     def together() -> Found:
-        found = side_by_side(subject.model, subject.test, conditions, n=subject.n, batch_size=subject.batch_size)
+        found = outcomes_of_group(subject.model, subject.test, conditions, n=subject.n, batch_size=subject.batch_size)
         return Found(np.concatenate([o.right for o in found]), None, found[0].forwards, found[0].backwards)
 
     runners = {

@@ -13,24 +13,24 @@ from bench.commands.speed.parts import PARTS, Modelless
 from bench.commands.speed.race import Contest, flops, frozen_name, peak, race
 from bench.commands.speed.subject import Subject
 from bench.commands.speed.table import LEFT, Line, compare, display, frame
-from bench.core.device import describe, pick, prepare
+from bench.core.device import describe, parse_device, set_deterministic
 from bench.core.errors import BadInput, Failed
 from bench.core.files import write_atomically
 from bench.core.foreign.plugins import load_plugins
 from bench.core.processes import cores
 from bench.core.threat import Linf
-from bench.data.cache import Shelf
+from bench.data.cache import ImageCache
 from bench.data.dataset import Dataset
 from bench.data.loader import to_float
 from bench.data.lookup import dataset
 from bench.evaluation.external.load import load_model
-from bench.evaluation.external.model_checks import doubts
+from bench.evaluation.external.model_checks import model_warnings
 from bench.evaluation.external.spec import parse_spec
 from bench.report import table_text as plain
 from bench.runner.grid import test_images
 from bench.runner.job_runner import Runner
 from bench.runner.request import Request
-from bench.runner.run import Manner, carry_out, check_folders
+from bench.runner.run import RunOptions, check_folders, run_requests
 from bench.training.run_folder import failure
 
 ROOM = ("Model", "Seconds", "Theirs", "Range", "Passes", "Floor %", "Note")  # what the terminal has no room for
@@ -47,7 +47,7 @@ Named = tuple[str, torch.nn.Module]
 
 
 @dataclass(frozen=True)
-class Terms:
+class SpeedOptions:
     """The options of `bench speed`."""
 
     dataset: str
@@ -64,14 +64,14 @@ class Terms:
     reports: Path
 
 
-def measure_speed(terms: Terms) -> int:
+def measure_speed(terms: SpeedOptions) -> int:
     """Race on every model, show the table and write it below reports/speed. 0; BadInput before anything is trained."""
     load_plugins()
-    prepare()
+    set_deterministic()
     check_folders(terms.results, terms.reports)
-    device, parts = pick(terms.device), PARTS.select(list(terms.parts))
+    device, parts = parse_device(terms.device), PARTS.select(list(terms.parts))
     console, lines = Console(file=sys.stderr), list[Line]()
-    for line in measured(terms, device, parts):
+    for line in measure_all(terms, device, parts):
         lines.append(line)
         told = f"{line.ours} on {line.model} against {line.peer}: {line.ratio:.2f}"
         console.print(told, highlight=False, markup=False)
@@ -88,7 +88,7 @@ def measure_speed(terms: Terms) -> int:
     return 0
 
 
-def measured(terms: Terms, device: torch.device, parts: list[str]) -> Iterator[Line]:
+def measure_all(terms: SpeedOptions, device: torch.device, parts: list[str]) -> Iterator[Line]:
     """Every part on every model, and then those that need none."""
     raced, others = dict[str, Callable[[Subject], Contest]](), list[Modelless]()
     for name in parts:
@@ -119,30 +119,30 @@ def contest(subject: Subject, race_of: Contest, repeats: int, device: torch.devi
     ]
 
 
-def subjects(terms: Terms, device: torch.device) -> Iterator[Subject]:
+def subjects(terms: SpeedOptions, device: torch.device) -> Iterator[Subject]:
     """The models to attack; those of methods are trained at the quick budget unless the results folder has them."""
     data = dataset(terms.dataset, terms.data_dir)
     if not isinstance(data.threat, Linf):
         raise BadInput(f"peers are compared in Linf, and {data.name} has {data.threat}; name another --dataset")
     request = Request(terms.methods, terms.dataset, terms.model, budget="quick", attacks=(), limit=terms.limit)
-    test, n = test_images(request, data, data.quick, Shelf(terms.data_dir))
-    found = loaded(terms, data, device) if terms.of else trained(request, terms, device)
+    test, n = test_images(request, data, data.quick, ImageCache(terms.data_dir))
+    found = load_net(terms, data, device) if terms.of else train_net(request, terms, device)
     for name, net in found:
-        if wrong := doubts(net, data, test.to(device), attacked=True):
+        if wrong := model_warnings(net, data, test.to(device), attacked=True):
             raise BadInput(f"{name}: {'; '.join(wrong)}")
         yield Subject(
             name, net, test.to(device), n, data.threat, terms.batch_size, data.num_classes, data.pad, data.flip
         )
 
 
-def loaded(terms: Terms, data: Dataset, device: torch.device) -> list[Named]:
+def load_net(terms: SpeedOptions, data: Dataset, device: torch.device) -> list[Named]:
     sources = {spec: parse_spec(spec) for spec in terms.of}
     return [(source.name, load_model(spec, data, device, data_dir=terms.data_dir)) for spec, source in sources.items()]
 
 
-def trained(request: Request, terms: Terms, device: torch.device) -> list[Named]:
-    manner = Manner(terms.data_dir, terms.results, terms.reports, terms.device, terms.batch_size)
-    (work,), _ = carry_out([request], manner)
+def train_net(request: Request, terms: SpeedOptions, device: torch.device) -> list[Named]:
+    manner = RunOptions(terms.data_dir, terms.results, terms.reports, terms.device, terms.batch_size)
+    (work,), _ = run_requests([request], manner)
     runner, found = Runner(work, terms.results, device, work.precision, terms.batch_size), list[Named]()
     for job in work.jobs:
         if reason := failure(terms.results / job.run):

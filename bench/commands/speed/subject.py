@@ -16,7 +16,7 @@ from bench.data.dataset import Images
 from bench.data.loader import to_float
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
-from bench.evaluation.target import judge
+from bench.evaluation.target import is_correct
 from bench.models.freeze import frozen
 
 WARM_UP = 2  # images that a peer attacks before the race, so that its imports and first calls are over
@@ -57,7 +57,7 @@ class Subject:
         block: images that are attacked together whatever the number asked for; they take too long to warm up on.
         without_weights: the weights take no gradients, which users of the package seldom see to.
         """
-        if not peers.installed(name):
+        if not peers.is_installed(name):
             return None
         held = frozen if without_weights else nullcontext
         seen = self.test.first(-(-self.n // (block or 1)) * (block or 1))
@@ -77,7 +77,7 @@ class Subject:
                 ):  # what the evaluator seeds a block of its first seed by
                     made.append(peer(self.model, x[start : start + size], y[start : start + size], self.threat))
             x_adv = torch.cat(made)[: self.n]
-            right = judge(self.model, x_adv, y[: self.n], self.batch_size).cpu().numpy()
+            right = is_correct(self.model, x_adv, y[: self.n], self.batch_size).cpu().numpy()
             far = torch.linalg.vector_norm((x_adv - x[: self.n]).flatten(1), dim=1).cpu().numpy()
             return Found(right, np.where(right, np.inf, far).astype(np.float64))
 

@@ -102,22 +102,22 @@ def display(lines: Sequence[Line]) -> pd.DataFrame:
             "Ours": line.ours,
             "Model": line.model,
             "Against": line.peer,
-            "Seconds": said(line.seconds, ".3g"),
-            "Theirs": said(line.peer_seconds, ".3g"),
-            "Ratio": said(line.ratio, ".2f"),
-            "Frozen": said(line.frozen_ratio, ".2f"),
+            "Seconds": format_number(line.seconds, ".3g"),
+            "Theirs": format_number(line.peer_seconds, ".3g"),
+            "Ratio": format_number(line.ratio, ".2f"),
+            "Frozen": format_number(line.frozen_ratio, ".2f"),
             "Range": f"{line.ratio_low:.2f}{MISSING}{line.ratio_high:.2f}" if line.ratio > 0 else MISSING,
-            "Right %": said(100 * line.accuracy, ".1f"),
-            "Theirs %": said(100 * line.peer_accuracy, ".1f"),
-            "Weaker": said(line.weaker, ".0f"),
-            "Stronger": said(line.stronger, ".0f"),
-            "Passes": said(line.backwards, ".1f"),
-            "Floor %": said(100 * line.floor, ".0f"),
+            "Right %": format_number(100 * line.accuracy, ".1f"),
+            "Theirs %": format_number(100 * line.peer_accuracy, ".1f"),
+            "Weaker": format_number(line.weaker, ".0f"),
+            "Stronger": format_number(line.stronger, ".0f"),
+            "Passes": format_number(line.backwards, ".1f"),
+            "Floor %": format_number(100 * line.floor, ".0f"),
             "Note": line.note,
         }
         for line in lines
     )
 
 
-def said(value: float, how: str) -> str:
+def format_number(value: float, how: str) -> str:
     return MISSING if math.isnan(value) else format(value, how)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.core.errors import BadInput
 from bench.core.files import Bits, is_name, is_run, parse_json
 from bench.core.parsing import printable
-from bench.evaluation.adversarial_set import About, Album, read_album
+from bench.evaluation.adversarial_set import About, AdversarialSet, read_adversarial_set
 from bench.results.row import Row
 from bench.results.shards import WHOLE, Shard
 from bench.results.store import read_job, read_run
@@ -27,7 +27,7 @@ class Claim:
     """The images of one cell, or of a shard of it, and the records beside them."""
 
     path: Path
-    album: Album
+    album: AdversarialSet
     about: About
     job: dict[str, object]  # job.json; empty outside a run folder
     shard: Shard
@@ -87,7 +87,7 @@ class Claim:
 
 def read_claim(path: Path) -> Claim:
     """BadInput where the file, or one beside it, is damaged."""
-    album, about = read_album(path)
+    album, about = read_adversarial_set(path)
     try:
         check_about(about)
     except ValueError as error:

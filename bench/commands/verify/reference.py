@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.foreign.messages import refused_model
-from bench.core.threat import Threat, slack
+from bench.core.threat import Threat, tolerance
 from bench.data.dataset import Dataset, Images
 from bench.data.lookup import dataset
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import identity, load
-from bench.evaluation.external.model_checks import draws
+from bench.evaluation.external.model_checks import is_stochastic
 from bench.evaluation.external.spec import parse_spec
-from bench.evaluation.target import judge
+from bench.evaluation.target import is_correct
 from bench.models.freeze import frozen
 
 
@@ -53,21 +53,23 @@ class Reference:
             for choice in loaded.choices:
                 print(f"{spec}: {choice}", file=sys.stderr)
             some, net = Images(test.x[:16].to(self.device), test.y[:16]), loaded.net
-            held = Held(net, by_chance=draws(net, data, some), identity=identity(source, net, some))
+            held = Held(net, by_chance=is_stochastic(net, data, some), identity=identity(source, net, some))
             self.models[spec, data.name] = held
         return self.models[spec, data.name]
 
     def wrong(self, net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """Which images the model gets wrong, (B,) bool. BadInput where it cannot compute them."""
         with refused_model(), frozen(net):
-            return ~judge(net, x.nan_to_num(), y.to(self.device), self.batch_size)  # NaN is reported by `misplaced`
+            return ~is_correct(
+                net, x.nan_to_num(), y.to(self.device), self.batch_size
+            )  # NaN is reported by `misplaced`
 
 
-def misplaced(x_adv: Tensor, x: Tensor, threat: Threat) -> list[str]:
+def find_misplaced(x_adv: Tensor, x: Tensor, threat: Threat) -> list[str]:
     """Which images (B, C, H, W) are none, or not in the ball around x."""
     odd, pale = ~x_adv.isfinite().flatten(1).all(1), ((x_adv < 0) | (x_adv > 1)).flatten(1).any(1)
     far, n = threat.distance(x_adv, x), len(x)
-    outside = far > threat.eps + slack(threat.eps)
+    outside = far > threat.eps + tolerance(threat.eps)
     others = "; are they of other images, or in another order?" if outside.sum() > n / 2 else ""
     faults = {
         f"{int(odd.sum())} of {n} images have pixels that are not finite numbers": odd,

@@ -8,8 +8,8 @@ from torch import nn
 
 from bench.commands.verify.claim import Claim, read_claim
 from bench.commands.verify.foreign_files import ENDINGS, is_foreign, read_foreign
-from bench.commands.verify.reference import Reference, misplaced
-from bench.core.device import pick, prepare
+from bench.commands.verify.reference import Reference, find_misplaced
+from bench.core.device import parse_device, set_deterministic
 from bench.core.errors import BadInput
 from bench.core.foreign.plugins import load_plugins
 from bench.core.processes import cores
@@ -44,7 +44,7 @@ def album(claim: Claim, against: Reference) -> tuple[list[str], str]:
         return [*faults, f"its images are of {shapes.pop()}, and those of {data.name} of {data.shape}"], ""
     far = 0.0
     for names, x, x_adv in claim.album.decoded(to_float(test.x[:n]), against.device):
-        faults += misplaced(x_adv, x, threat)
+        faults += find_misplaced(x_adv, x, threat)
         missed = int((~against.wrong(net, x_adv, test.y[torch.from_numpy(names)])).sum())
         faults += [f"{missed} of {len(x)} images do not fool the model"] if missed else []
         far = max(far, float(threat.distance(x_adv, x).max()))
@@ -79,7 +79,7 @@ def foreign(path: Path, against: Reference, eps: float | None, norm: str | None)
     given.check(test, data, path)
     (threat,) = threats_of(Request(eps=() if eps is None else (eps,), norm=norm), data)
     x_adv, n = given.x.to(against.device), len(given.x)
-    faults = misplaced(x_adv, to_float(test.x[:n]).to(against.device), threat)
+    faults = find_misplaced(x_adv, to_float(test.x[:n]).to(against.device), threat)
     right = n - int(against.wrong(against.model(against.spec, data, test).net, x_adv, test.y[:n]).sum())
     low, high = wilson(right, n)
     shown = f"accuracy {right / n:.1%} [{low:.1%}, {high:.1%}] of {n} images"
@@ -94,9 +94,9 @@ def verify(path: Path, device: str, *, eps: float | None, norm: str | None, **se
     eps, norm: of other tools' sets, whose files do not say it.
     """
     load_plugins()
-    prepare()
+    set_deterministic()
     torch.set_num_threads(cores())
-    against = Reference(device=pick(device), **settings)  # by name, from the command line
+    against = Reference(device=parse_device(device), **settings)  # by name, from the command line
     failed, found = 0, files(path)
     if (eps is not None or norm) and not any(map(is_foreign, found)):
         given = "--norm" if eps is None else "--eps"

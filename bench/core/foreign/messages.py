@@ -19,7 +19,7 @@ MACHINERY = (  # what stands between a command and somebody's code
 )
 
 
-def blame(error: BaseException, home: str = "") -> str:
+def format_error(error: BaseException, home: str = "") -> str:
     """Type, message and file:line of what somebody's code raised, on one line.
 
     home: their file; the last line in it is the one to mend, whatever it called.
@@ -41,7 +41,7 @@ def home_of(author: object) -> str:
 
 
 @contextmanager
-def blamed(what: str, author: object = None) -> Iterator[None]:
+def errors_blamed_on(what: str, author: object = None) -> Iterator[None]:
     """Inside the block an object of somebody's class is at work; what it raises is one line that begins with `what`.
 
     BadInput, but for Failed, which stays. author: the recipe; None where it is the code of something else.
@@ -54,7 +54,7 @@ def blamed(what: str, author: object = None) -> Iterator[None]:
     except BadInput as error:
         raise BadInput(f"{what}: {error}") from error
     except Exception as error:  # anybody's code may raise anything
-        said = blame(error, home_of(author))
+        said = format_error(error, home_of(author))
         remedy = "; `bench check FILE.py` tests a method of yours" if author is not None else ""
         raise BadInput(f"{what} raised {said}{remedy}") from error
 
@@ -73,7 +73,7 @@ def blamed_on_reader(what: str) -> Iterator[None]:
     except Exception as error:  # anybody's code may raise anything
         if is_out_of_memory(error):
             raise BadInput(f"no memory left to read {what}; --limit-train reads fewer training images") from error
-        raise BadInput(f"{what} cannot be read, {blame(error)}") from error
+        raise BadInput(f"{what} cannot be read, {format_error(error)}") from error
 
 
 @contextmanager
@@ -87,7 +87,7 @@ def blamed_on_model() -> Iterator[None]:
     except Exception as error:  # anybody's code may raise anything
         if is_out_of_memory(error):
             raise
-        raise Failed(f"the model raised {blame(error)}") from error
+        raise Failed(f"the model raised {format_error(error)}") from error
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from types import ModuleType
 
 from bench.core.errors import BadInput
 from bench.core.foreign.guard import guarded_call
-from bench.core.foreign.messages import blame
+from bench.core.foreign.messages import format_error
 from bench.core.registry import Registry
 
 _inside: set[str] = set()  # modules that this process has from entry points
@@ -57,7 +57,7 @@ def load_file(path: Path) -> None:
 def import_file(path: Path, what: str) -> ModuleType:
     """Run a Python file as a module under a name that depends on its path alone, as a pool's processes agree on it.
 
-    Objects of its classes can so be pickled to them; what carries them is to be pickled after an `Outsiders`.
+    Objects of its classes can so be pickled to them; what carries them is to be pickled after an `PluginReload`.
     BadInput, beginning with `what`, where it is not Python or raises.
     """
     place = str(path.resolve())
@@ -72,7 +72,7 @@ def import_file(path: Path, what: str) -> ModuleType:
     return module
 
 
-class Outsiders:
+class PluginReload:
     """The FILEs and MODULEs of this process. Unpickled in another, it imports them there.
 
     Put it before whatever may hold objects of their classes: a pickle is read from front to back.
@@ -104,7 +104,7 @@ def _enter(what: str, load: Callable[[], object], home: str = "") -> None:
         place = f" ({error.filename}:{error.lineno})" if error.lineno else ""
         raise BadInput(f"{what} is not Python: {error.msg}{place}") from error
     except Exception as error:  # anybody's code may raise anything
-        raise BadInput(f"{what} cannot be imported, {blame(error, home)}") from error
+        raise BadInput(f"{what} cannot be imported, {format_error(error, home)}") from error
 
 
 def _package(entry: EntryPoint) -> str:

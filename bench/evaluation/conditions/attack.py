@@ -9,7 +9,7 @@ from bench.attacks.spec import AttackSpec
 from bench.core.errors import BadInput, Failed
 from bench.core.files import Bits
 from bench.core.stats import Array
-from bench.core.threat import L2, Threat, slack
+from bench.core.threat import L2, Threat, tolerance
 from bench.evaluation.conditions.base import Caption, in_ball
 
 
@@ -45,7 +45,7 @@ class Attacked:
         if not x_adv.isfinite().all():
             raise Failed(f"attack {name} returned pixels that are not finite numbers")
         far = self.threat.distance(x_adv, x)
-        outside = int((far > self.threat.eps + slack(self.threat.eps)).sum())
+        outside = int((far > self.threat.eps + tolerance(self.threat.eps)).sum())
         low, high = float(x_adv.min()), float(x_adv.max())
         if outside or low < 0 or high > 1:
             raise Failed(

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from bench.core.errors import Failed
 from bench.data.loader import to_float
-from bench.evaluation.exhibits.exhibit import EXHIBITS, Columns, Exhibit, Specimen
+from bench.evaluation.exhibits.exhibit import EXHIBITS, Columns, Exhibit, ExhibitInput
 
 STATISTICS = ("running_mean", "running_var", "weight", "bias")
 MOST_MAPS, MOST_PIXELS = 64, 65_536  # of each model; what keeps the file below 1 MB
 
 
-def batchnorm(specimen: Specimen) -> Columns:
+def batchnorm(specimen: ExhibitInput) -> Columns:
     """Each channel's statistics, scale and shift, layers in forward order; the start's beside them as `start_...`."""
     x = to_float(specimen.images.x[:1])
     layers = list(outputs(specimen.model, x))
@@ -33,7 +33,7 @@ def batchnorm(specimen: Specimen) -> Columns:
     return columns
 
 
-def features(specimen: Specimen) -> Columns:
+def features(specimen: ExhibitInput) -> Columns:
     """The first image's maps behind the first batch norm and a ReLU, before and after the fine-tuning.
 
     A line a map; `pixels` are the values of its rows one after another, to four digits.
@@ -76,7 +76,7 @@ def noting(model: nn.Module, found: dict[nn.BatchNorm2d, Tensor]) -> Iterator[No
             handle.remove()
 
 
-def _start(specimen: Specimen) -> nn.Module:
+def _start(specimen: ExhibitInput) -> nn.Module:
     assert specimen.start is not None, "asked for with beside_start alone"
     return specimen.start
 

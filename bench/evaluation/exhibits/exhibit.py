@@ -14,7 +14,7 @@ Columns = Mapping[str, Sequence[object]]  # of a table, all equally long
 
 
 @dataclass(frozen=True)
-class Specimen:
+class ExhibitInput:
     """A finished model, and what it is looked at with."""
 
     model: nn.Module  # in eval mode, on the device of the images
@@ -27,7 +27,7 @@ class Specimen:
 class Exhibit:
     """A table of a model. Failed where the model has not what it is about."""
 
-    measure: Callable[[Specimen], Columns]
+    measure: Callable[[ExhibitInput], Columns]
     most: int | None = None  # test images that it looks at; None: all that are judged
     beside_start: bool = False  # it compares the model with the one that it was trained on
 

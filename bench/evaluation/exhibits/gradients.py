@@ -4,12 +4,12 @@ import torch
 
 from bench.data.loader import to_float
 from bench.evaluation.diagnostics import gradient
-from bench.evaluation.exhibits.exhibit import EXHIBITS, Columns, Exhibit, Specimen
+from bench.evaluation.exhibits.exhibit import EXHIBITS, Columns, Exhibit, ExhibitInput
 
 BATCH = 128
 
 
-def gradients(specimen: Specimen) -> Columns:
+def gradients(specimen: ExhibitInput) -> Columns:
     """Of each image its squared input gradient norm, as `diagnostics.gradient` has it, and whether it is right."""
     squared: list[float] = []
     right: list[bool] = []

@@ -8,7 +8,7 @@ from bench.attacks.ascent import Ascent
 from bench.core.losses import cross_entropy
 from bench.core.rng import image_stream, normal
 from bench.data.loader import to_float
-from bench.evaluation.exhibits.exhibit import EXHIBITS, Columns, Exhibit, Specimen
+from bench.evaluation.exhibits.exhibit import EXHIBITS, Columns, Exhibit, ExhibitInput
 from bench.models.freeze import frozen
 
 STEPS = 10
@@ -16,7 +16,7 @@ GRID = np.linspace(-1.5, 1.5, 31)  # in units of eps
 QUANTILES = (10, 25, 50, 75, 90)  # percent of the images
 
 
-def slices(specimen: Specimen) -> Columns:
+def slices(specimen: ExhibitInput) -> Columns:
     """Cross-entropy and accuracy over the way walked from the clean images, in units of eps.
 
     Along `attack` lies the image of PGD-10 at 1; `random` is a step of random signs (in L2, of a random direction).

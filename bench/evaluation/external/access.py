@@ -12,7 +12,7 @@ from pickle import UnpicklingError
 
 from bench.core.errors import BadInput
 from bench.core.foreign.guard import guarded_call
-from bench.core.foreign.messages import blame
+from bench.core.foreign.messages import format_error
 from bench.evaluation.external.weights import why_unreadable
 
 DATA_DIR = Path("~/.cache/bench-data")
@@ -31,7 +31,7 @@ class Access:
 
 
 @contextmanager
-def confined(spec: str, access: Access) -> Iterator[None]:
+def restricted(spec: str, access: Access) -> Iterator[None]:
     """Inside the block somebody's package loads a model: no network and no pickle unless they are allowed.
 
     Whatever it raises is one line.
@@ -64,7 +64,7 @@ def confined(spec: str, access: Access) -> Iterator[None]:
         if isinstance(error, UnpicklingError):
             raise BadInput(f"{spec}: its weights {why_unreadable(error, access.unsafe_pickle)}") from error
         remedy = "" if access.download else "; --download fetches files that are missing"
-        raise BadInput(f"{spec} cannot be loaded, {blame(error)}{remedy}") from error
+        raise BadInput(f"{spec} cannot be loaded, {format_error(error)}{remedy}") from error
     finally:
         socket.getaddrinfo = lookup
         if hub:

@@ -10,7 +10,7 @@ LONGEST = 150  # characters of a name in the name of a folder
 
 
 @dataclass(frozen=True)
-class Visitor:
+class ExternalModel:
     """A model from outside on one data set. BadInput where the data set's name cannot be a folder's."""
 
     name: str

@@ -14,8 +14,8 @@ from bench.evaluation.external.access import Access
 from bench.evaluation.external.loaded import Loaded
 from bench.models.checkpoint import FILES
 from bench.results.store import read_job
-from bench.training.customise import customised, radius_factor
-from bench.training.run_folder import failure, finished, status
+from bench.training.customise import customise, radius_factor
+from bench.training.run_folder import failure, load_models, status
 
 NEEDED = ("run", "name", "model", "seed", "source", "train_eps", "settings")
 
@@ -62,10 +62,10 @@ class Run:
         if not path.is_file():
             raise BadInput(f"{path} is not there; copy the weights beside job.json, or train with `bench run`")
         factor = radius_factor(record["train_eps"], dataset)  # type: ignore[arg-type]
-        recipe = customised(str(record["name"]), record["settings"], factor)  # type: ignore[arg-type]
+        recipe = customise(str(record["name"]), record["settings"], factor)  # type: ignore[arg-type]
         plan = record.get("plan")
         averaged = isinstance(plan, dict) and bool(plan.get("ema"))
-        views = finished(recipe, str(record["model"]), dataset, path, str(record["run"]), averaged)
+        views = load_models(recipe, str(record["model"]), dataset, path, str(record["run"]), averaged)
         if self.view not in views:
             raise BadInput(f"{self.folder} has no view {self.view!r}; {suggestion(self.view, list(views))}")
         return Loaded(views[self.view])

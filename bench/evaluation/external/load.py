@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench.core.files import expanded
+from bench.core.files import expand_home
 from bench.core.foreign.messages import refused_model
 from bench.data.dataset import Dataset, Images
 from bench.evaluation.external.access import DATA_DIR, Access
 from bench.evaluation.external.loaded import Loaded
 from bench.evaluation.external.spec import Source, parse_spec
-from bench.evaluation.identity import joined, logits_digest, trained_identity
+from bench.evaluation.identity import join_parts, logits_digest, trained_identity
 from bench.models.checkpoint import fingerprint
 from bench.models.modes import set_eval
 
@@ -36,7 +36,7 @@ def identity(source: Source, net: nn.Module, test: Images) -> str:
     if source.trained_here:
         return trained_identity(net, test)
     with refused_model():
-        return joined(fingerprint(net) + source.origin(net), logits_digest(net, test))
+        return join_parts(fingerprint(net) + source.origin(net), logits_digest(net, test))
 
 
 def load_model(
@@ -57,7 +57,7 @@ def load_model(
     download:      fetch what a model zoo lacks on this machine.
     unsafe_pickle: weight files may hold pickles, which run the code of whoever wrote them.
     """
-    access = Access(expanded(data_dir), download, unsafe_pickle)
+    access = Access(expand_home(data_dir), download, unsafe_pickle)
     loaded = load(parse_spec(spec), dataset, access, device)
     for choice in loaded.choices:
         warnings.warn(choice, stacklevel=2)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.errors import BadInput
-from bench.core.foreign.messages import blame, refused_model
+from bench.core.foreign.messages import format_error, refused_model
 from bench.core.stats import mcnemar
 from bench.data.dataset import Dataset, Images
 from bench.evaluation.arguments import as_seen_by
@@ -21,7 +21,7 @@ APART = 1e-3  # of the largest logit: what the arithmetic of another batch size 
 SURE, CLEAR = 1e-3, 0.1  # p-value and share of images by which other pixels must do better
 
 
-def doubts(model: nn.Module, dataset: Dataset, images: Images, attacked: bool) -> list[str]:
+def model_warnings(model: nn.Module, dataset: Dataset, images: Images, attacked: bool) -> list[str]:
     """What looks wrong, a clause each, with what to do. BadInput where nothing can be measured at all.
 
     images:   of the test set, on the model's device.
@@ -39,7 +39,7 @@ def doubts(model: nn.Module, dataset: Dataset, images: Images, attacked: bool) -
         ]
 
 
-def draws(model: nn.Module, dataset: Dataset, images: Images) -> bool:
+def is_stochastic(model: nn.Module, dataset: Dataset, images: Images) -> bool:
     """Whether the same images get other logits on a second call. BadInput where they get none of this data set's."""
     x = as_seen_by(model, images.x[:FEW])
     with refused_model(), frozen(model):
@@ -60,7 +60,7 @@ def _logits(model: nn.Module, x: Tensor, dataset: Dataset) -> Tensor:
         if "dtype" in str(error) or any(t.is_floating_point() and t.dtype != x.dtype for t in tensors):
             remedy = "its weights have another number format than the images, which .float() on it mends"
         raise BadInput(
-            f"the model does not take images of {shape} pixels in [0, 1], {blame(error)}; {remedy}"
+            f"the model does not take images of {shape} pixels in [0, 1], {format_error(error)}; {remedy}"
         ) from error
     if not torch.equal(seen, x):
         raise BadInput(
@@ -86,7 +86,7 @@ def _gradient(model: nn.Module, x: Tensor, dataset: Dataset) -> list[str]:
         mixed = logits * torch.arange(1.0, dataset.num_classes + 1, device=x.device)
         (grad,) = torch.autograd.grad(mixed.sum(), z, allow_unused=True)
     except RuntimeError as error:
-        raise BadInput(f"the model cannot be differentiated, {blame(error)}; {remedy}") from error
+        raise BadInput(f"the model cannot be differentiated, {format_error(error)}; {remedy}") from error
     if grad is None:
         raise BadInput(f"{wrong}; {remedy}")
     if not grad.isfinite().all():
@@ -123,7 +123,8 @@ def _batchwise(model: nn.Module, x: Tensor, logits: Tensor) -> list[str]:
             change = _apart(torch.cat([model(one) for one in torch.split(x, 1)]), logits)
     except Exception as error:  # such as an assertion on the size of a batch
         return [
-            f"an image alone cannot be judged, {blame(error)}; call eval(), so that batch norm uses running statistics"
+            f"an image alone cannot be judged, {format_error(error)}; "
+            "call eval(), so that batch norm uses running statistics"
         ]
     said = f"an image's logits change by {change:.2g} with the batch around it"
     remedy = "call eval() on every part, and let batch norm keep running statistics"

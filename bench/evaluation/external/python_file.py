@@ -13,7 +13,7 @@ from torch.nn.parameter import is_lazy
 
 from bench.core.errors import BadInput
 from bench.core.foreign.guard import guarded_call
-from bench.core.foreign.messages import blame, refused_model
+from bench.core.foreign.messages import format_error, refused_model
 from bench.core.foreign.plugins import import_file
 from bench.core.registry import suggestion
 from bench.core.rng import seeded
@@ -71,7 +71,7 @@ class File:
             with guarded_call():
                 return thing()
         except Exception as error:  # anybody's code may raise anything
-            said = blame(error, str(self.path.resolve()))
+            said = format_error(error, str(self.path.resolve()))
             raise BadInput(f"{self.path}:{self.function}() raised {said}; it is called without arguments") from error
 
     def origin(self, net: nn.Module) -> str:

@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import nn
 
 from bench.core.errors import BadInput
-from bench.core.files import expanded
+from bench.core.files import expand_home
 from bench.data.dataset import Dataset
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.finished_run import Run
@@ -45,7 +45,7 @@ def parse_spec(text: str) -> Source:
         return Zoo(kind, entry)
     if found := re.fullmatch(r"(.+\.py):([^\W\d]\w*)(?:@(.*))?", text):
         path, function, weights = found.groups()
-        return File(expanded(path), function, *_weights(weights))
+        return File(expand_home(path), function, *_weights(weights))
     if text.endswith(".py"):
         raise BadInput(f"say which function of it returns the model, {text}:FUNCTION")
     return _run(text)
@@ -56,30 +56,30 @@ def _weights(text: str | None) -> tuple[Path | None, str | None]:
     if not text:
         return None, None
     file, at, choice = text.rpartition("@")
-    if not at or expanded(text).is_file():
-        return expanded(text), None
+    if not at or expand_home(text).is_file():
+        return expand_home(text), None
     if not re.fullmatch(r"[\w.+-]+", choice):
         raise BadInput(f"weights {text} are not there, and {choice!r} is no name of a model in {file}")
-    return expanded(file), choice
+    return expand_home(file), choice
 
 
 def _run(text: str) -> Run:
     """FOLDER[@EPOCH|@VIEW]. An @ may be part of the folder's path."""
     folder, choices = text, list[str]()
-    while "@" in folder and not expanded(folder).is_dir():
+    while "@" in folder and not expand_home(folder).is_dir():
         folder, _, choice = folder.rpartition("@")
         choices.append(choice)
-    if expanded(text).is_file():
-        place = expanded(text).parent
+    if expand_home(text).is_file():
+        place = expand_home(text).parent
         forms = f"FILE.py:FUNCTION@{text} where it holds weights of a model that FUNCTION builds"
         if (place / "job.json").is_file():
             forms = f"{place} is the run that it is of"
         raise BadInput(f"{text} is a file; name a model: {forms}")
-    if not expanded(folder).is_dir():
+    if not expand_home(folder).is_dir():
         raise BadInput(f"there is no folder {text.partition('@')[0]}, and the other forms are {FORMS}")
-    if not (expanded(folder) / "job.json").is_file():
+    if not (expand_home(folder) / "job.json").is_file():
         raise BadInput(f"{folder} has no job.json; name the folder of one run, such as .../s0-1a2b3c4d")
     epochs, views = ([c for c in choices if (c in FILES) is is_epoch] for is_epoch in (True, False))
     if len(epochs) > 1 or len(views) > 1:
         raise BadInput(f"at most one epoch ({' or '.join(FILES)}) and one view after the folder")
-    return Run(expanded(folder), *(epochs or ["last"]), *(views or ["main"]))
+    return Run(expand_home(folder), *(epochs or ["last"]), *(views or ["main"]))

@@ -27,7 +27,7 @@ class Fit:
     left_out: tuple[str, ...]  # names in the file that belong to no model of this network
 
 
-def named_states(content: object) -> dict[str, State]:
+def find_state_dicts(content: object) -> dict[str, State]:
     """The state dicts in a checkpoint by where they lie, such as "model.ema"; "" for the content itself."""
     return dict(_states(content, (), DEEPEST))
 
@@ -70,7 +70,7 @@ def fits(wanted: State, state: State, place: str) -> list[Fit]:
         ours, theirs = ({_short(name) if canonical else name: name for name in names} for names in (wanted, state))
         if len(ours) < len(wanted) or len(theirs) < len(state):
             continue
-        needed = _needed(wanted, state)
+        needed = _needed_names(wanted, state)
         prefixes = [
             prefix
             for prefix in _prefixes(ours, theirs)
@@ -99,7 +99,7 @@ def misfits(wanted: State, state: State) -> dict[str, set[str]]:
     tensors = {name for name in both if isinstance(state[name], Tensor)}
     solid = {name for name in tensors if not is_lazy(wanted[name])}
     return {
-        "lacks": _needed(wanted, state) - state.keys(),
+        "lacks": _needed_names(wanted, state) - state.keys(),
         "has besides": state.keys() - wanted.keys() - COUNTERS,
         "has in another shape": {name for name in solid if wanted[name].shape != state[name].shape},
         "has as whole or complex numbers": {
@@ -123,7 +123,7 @@ def nearest(wanted: State, state: State) -> State:
     return {ours.get(name.removeprefix(prefix), name): tensor for name, tensor in short.items()}
 
 
-def _needed(wanted: State, state: State) -> set[str]:
+def _needed_names(wanted: State, state: State) -> set[str]:
     old = not any(name.endswith(STEPS_OF_NORM) for name in state)
     return {name for name in wanted if not (old and name.endswith(STEPS_OF_NORM))}
 

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from bench.core.errors import BadInput
 from bench.core.foreign.guard import guarded_call
-from bench.core.foreign.messages import blame, blamed
+from bench.core.foreign.messages import errors_blamed_on, format_error
 from bench.evaluation.external.file_type import JOIN, SAVE, file_format, how_to_join_distributed
-from bench.evaluation.external.state_dicts import Fit, State, fits, is_optimizer, misfits, named_states, nearest
+from bench.evaluation.external.state_dicts import Fit, State, find_state_dicts, fits, is_optimizer, misfits, nearest
 
 FIRST = ("", "state_dict", "model_state_dict", "model", "net")  # judged where a file holds several models
 NUMPY_NUMBER: Any = np.float64(0).__reduce__()[0]  # makes a number of numpy's from its bytes
@@ -74,7 +74,7 @@ def why_unreadable(error: Exception, unsafe_pickle: bool) -> str:
         gone = f"were saved as objects of the module {error.name!r}, which is not there"
         return f"{gone}; put its file beside FILE.py, or {SAVE} where it is"
     if isinstance(error, AttributeError):
-        return f"were saved as objects whose class is gone ({blame(error)}); {SAVE} where it is"
+        return f"were saved as objects whose class is gone ({format_error(error)}); {SAVE} where it is"
     found = re.search(r"(?:nsupported (?:global: GLOBAL|class|type) |but got <class ')([^\s']+)", str(error))
     if blocked := re.search(r"unsupported GLOBAL (\S+) whose module \S+ is blocked", str(error)):
         return f"ask for {blocked[1]}, which no weights need and which can do harm; get them from somewhere else"
@@ -87,7 +87,7 @@ def why_unreadable(error: Exception, unsafe_pickle: bool) -> str:
         )
     if isinstance(error, pickle.UnpicklingError | RuntimeError | EOFError | OSError | LookupError | ValueError):
         return f"are damaged or cut short ({type(error).__name__}); copy or download them again"
-    return f"cannot be unpickled, {blame(error)}; {SAVE} where they were made"
+    return f"cannot be unpickled, {format_error(error)}; {SAVE} where they were made"
 
 
 def fill(net: nn.Module, content: object, path: Path, choice: str | None = None) -> list[str]:
@@ -97,16 +97,18 @@ def fill(net: nn.Module, content: object, path: Path, choice: str | None = None)
     choice:  which of the models in the file, by its name there or a word of that.
     BadInput says what is left over on either side, or which models there are to choose from.
     """
-    with blamed("the model's state_dict()"):  # somebody's layers may say what their state is
+    with errors_blamed_on("the model's state_dict()"):  # somebody's layers may say what their state is
         wanted = net.state_dict()
-    states = named_states(content)
+    states = find_state_dicts(content)
     if not states:
-        raise BadInput(f"weights {path} hold {_described(content)}, and no state dict; {SAVE}")
+        raise BadInput(f"weights {path} hold {_describe(content)}, and no state dict; {SAVE}")
     if isinstance(content, Mapping) and "adv_inputs" in content:
         raise BadInput(f"weights {path} hold adversarial images of torchattacks; `bench verify` checks those")
     found = sorted((fit for name, state in states.items() for fit in fits(wanted, state, name)), key=_rank)
-    fit = _chosen(found, states, wanted, path, choice)
-    with blamed(f"weights {path} fit the model, whose load_state_dict()"):  # layers may have a way of their own to load
+    fit = _choose(found, states, wanted, path, choice)
+    with errors_blamed_on(
+        f"weights {path} fit the model, whose load_state_dict()"
+    ):  # layers may have a way of their own to load
         net.load_state_dict(wanted | {name: _dense(value) for name, value in fit.tensors.items()})
     said = []
     if len(found) > 1 and choice is None:
@@ -117,7 +119,7 @@ def fill(net: nn.Module, content: object, path: Path, choice: str | None = None)
     return said
 
 
-def _chosen(found: list[Fit], states: Mapping[str, State], wanted: State, path: Path, choice: str | None) -> Fit:
+def _choose(found: list[Fit], states: Mapping[str, State], wanted: State, path: Path, choice: str | None) -> Fit:
     """The model of a file that is meant. BadInput where none fits, or the choice names none or several."""
     if choice is None and found:
         return found[0]
@@ -156,7 +158,7 @@ def _dense(value: object) -> object:
     return value.to_dense() if isinstance(value, Tensor) and value.layout != torch.strided else value
 
 
-def _described(content: object) -> str:
+def _describe(content: object) -> str:
     if not isinstance(content, Mapping):
         return f"a {type(content).__name__}"
     if is_optimizer(content):

@@ -21,7 +21,7 @@ from torch import nn
 from bench.core.errors import BadInput
 from bench.core.registry import suggestion
 from bench.data.dataset import Dataset
-from bench.evaluation.external.access import Access, confined
+from bench.evaluation.external.access import Access, restricted
 from bench.evaluation.external.file_type import file_format
 from bench.evaluation.external.loaded import Loaded
 from bench.models.normalise import Normalise
@@ -49,10 +49,10 @@ class Zoo:
 
     def load(self, dataset: Dataset, access: Access) -> Loaded:
         """BadInput where the package, the name or the weights are missing."""
-        if not _installed(self.package):
+        if not _is_installed(self.package):
             extra = "'robustbench==1.1.1' 'setuptools<81'" if self.package == "robustbench" else self.package
             raise BadInput(f"{self} needs the package {self.package}, which is not installed; pip install {extra}")
-        with confined(str(self), access):
+        with restricted(str(self), access):
             return ZOOS[self.package](self.entry, dataset, access)
 
     def origin(self, net: nn.Module) -> str:
@@ -163,7 +163,7 @@ ZOOS: dict[str, Callable[[str, Dataset, Access], Loaded]] = {
 }
 
 
-def _installed(package: str) -> bool:
+def _is_installed(package: str) -> bool:
     """By its own name: other wheels carry folders of the same name, such as torchattacks an old robustbench."""
     try:
         version(package)

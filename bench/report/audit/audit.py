@@ -27,10 +27,10 @@ from bench.report.audit.indicators import (
     standing,
     unreached,
 )
-from bench.report.audit.thresholds import SIGNS
+from bench.report.audit.thresholds import INDICATORS
 
 
-class Line(NamedTuple):
+class RowView(NamedTuple):
     """What the audit looks at of a row. Tuples, as a report asks of thousands of models, and frames are slow to cut."""
 
     title: str  # what a table calls it
@@ -48,13 +48,13 @@ class Line(NamedTuple):
     status: str
 
 
-def lines(rows: pd.DataFrame) -> list[Line]:
+def lines(rows: pd.DataFrame) -> list[RowView]:
     """Of stored rows; `column`, where they have it, is what a table calls them."""
     titles = rows["column" if "column" in rows else "name"]
-    return [Line(*fields) for fields in zip(titles, *(rows[name] for name in Line._fields[1:]), strict=True)]
+    return [RowView(*fields) for fields in zip(titles, *(rows[name] for name in RowView._fields[1:]), strict=True)]
 
 
-def audit(own: Sequence[Line], beside: Sequence[Line], outcomes: Mapping[str, Bits]) -> list[Doubt]:
+def audit(own: Sequence[RowView], beside: Sequence[RowView], outcomes: Mapping[str, Bits]) -> list[Doubt]:
     """What is wrong with the numbers of one model; nothing where they may be believed.
 
     own: its clean accuracy and those under attack, of one threat and n. beside: other rows of the same model: transfer,
@@ -62,25 +62,25 @@ def audit(own: Sequence[Line], beside: Sequence[Line], outcomes: Mapping[str, Bi
     outcomes: which images were right, under the key of the row. What has no bits is not looked at.
     """
     clean = [outcomes[line.key] for line in own if line.kind == "clean" and line.key in outcomes]
-    attacks = _met(own, outcomes)
+    attacks = _attack_outcomes(own, outcomes)
     if not clean or not attacks:
         return []
     here = next(line for line in own if line.kind == "attack")
-    others = _measured(line for line in beside if line.norm == here.norm)
+    others = _measurements(line for line in beside if line.norm == here.norm)
     same = [line for line in others if abs(line.eps - here.eps) < 1e-7]
     counted = [met for met in attacks if not met.last]
     strangers = [line for line in same if line.source and line.source.split("@")[0] != here.run and line.n == here.n]
     larger = [line for line in others if line.eps - here.eps > 1e-7 and not line.source and line.n == here.n]
-    everyone = [*counted, *_met(strangers, outcomes)]
+    everyone = [*counted, *_attack_outcomes(strangers, outcomes)]
     shares = [line for line in same if line.metric == "share"]
-    invalid = [line for line in shares if SIGNS[line.name].level == "invalid"]
-    of_clean = [line for line in shares if SIGNS[line.name].of_clean]
-    doubts = [*_shown(invalid), *clean_changes(clean[0], attacks), *_shown(of_clean)]
+    invalid = [line for line in shares if INDICATORS[line.name].level == "invalid"]
+    of_clean = [line for line in shares if INDICATORS[line.name].of_clean]
+    doubts = [*_visible_indicators(invalid), *clean_changes(clean[0], attacks), *_visible_indicators(of_clean)]
     if counted and standing(everyone):
-        doubts += _shown(line for line in shares if line not in [*invalid, *of_clean])
+        doubts += _visible_indicators(line for line in shares if line not in [*invalid, *of_clean])
         doubts += [*black_box_wins(everyone), *effort_is_lost(counted), *gradient_misleads(counted)]
         doubts += unreached(counted) if math.isinf(here.eps) else []
-        doubts += eps_helps_the_model(counted, _met(larger, outcomes))
+        doubts += eps_helps_the_model(counted, _attack_outcomes(larger, outcomes))
     return _once([*doubts, *above_clean(clean[0], attacks)])
 
 
@@ -89,9 +89,9 @@ def _once(doubts: Sequence[Doubt]) -> list[Doubt]:
     return [one for one in dict.fromkeys(doubts) if not any(d.reason.startswith(f"{one.reason}, ") for d in doubts)]
 
 
-def _measured(found: Iterable[Line]) -> list[Line]:
+def _measurements(found: Iterable[RowView]) -> list[RowView]:
     """The last of several measurements of one thing counts."""
-    last: dict[tuple[object, ...], Line] = {}
+    last: dict[tuple[object, ...], RowView] = {}
     for line in found:
         thing = (line.kind, line.name, line.params, line.eps, line.source, line.n)
         last.pop(thing, None)  # it stands where it was measured last
@@ -99,7 +99,7 @@ def _measured(found: Iterable[Line]) -> list[Line]:
     return list(last.values())
 
 
-def _met(found: Iterable[Line], outcomes: Mapping[str, Bits]) -> list[Met]:
+def _attack_outcomes(found: Iterable[RowView], outcomes: Mapping[str, Bits]) -> list[Met]:
     return [
         Met(f"{title} from {source}" if source else title, name, params, outcomes[key], source)
         for title, _, kind, name, params, _, _, source, _, key, metric, _, status in found
@@ -107,10 +107,10 @@ def _met(found: Iterable[Line], outcomes: Mapping[str, Bits]) -> list[Met]:
     ]
 
 
-def _shown(signs: Iterable[Line]) -> Iterator[Doubt]:
+def _visible_indicators(signs: Iterable[RowView]) -> Iterator[Doubt]:
     """Signs that more images show than their limit allows."""
     for line in signs:
-        sign, images = SIGNS[line.name], round(line.value * line.n) if line.n else 0
+        sign, images = INDICATORS[line.name], round(line.value * line.n) if line.n else 0
         if many(images, line.n, sign):
             weak = f" under {json.loads(line.params)['attack']}, too weak for this model" if line.params else ""
             yield Doubt(sign.level, f"{images} of {line.n} images {sign.says}{weak}")

@@ -8,7 +8,7 @@ from functools import cached_property, reduce
 from typing import Any
 
 from bench.core.files import Bits
-from bench.core.stats import exceeds, mcnemar
+from bench.core.stats import binomial_exceeds, mcnemar
 from bench.report.audit.thresholds import (
     ALIKE,
     CLEAN,
@@ -81,7 +81,7 @@ def count(images: Bits) -> int:
 
 def many(images: int, n: int, limit: Limit) -> bool:
     """More than the limit's share of n images, by more than chance."""
-    return n > 0 and exceeds(images, n, limit.share) < SURE
+    return n > 0 and binomial_exceeds(images, n, limit.share) < SURE
 
 
 def stronger(one: Met, other: Met) -> bool:

@@ -10,7 +10,7 @@ arXiv:1902.06705; Pintor et al., "Indicators of Attack Failure", NeurIPS 2022, a
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.core.stats import exceeds
+from bench.core.stats import binomial_exceeds
 
 SURE = 0.001  # exact p-value below which a check speaks: with a dozen checks a model, a false alarm in 1 % of models
 Level = Literal["suspect", "invalid"]
@@ -25,7 +25,7 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Sign(Limit):
+class Indicator(Limit):
     """Something that an image shows or does not show when the model is probed: `bench run --audit`."""
 
     says: str  # of the images that show it
@@ -58,40 +58,40 @@ UNREACHED = Limit(
 FULL_EFFORT = 20  # steps: of the PGD that the papers' tables are made of, below which nobody calls an attack converged
 ITERATIVE = 7  # steps: the shortest PGD that is in use as more than one step, Madry's for training
 
-SIGNS = {
-    "changing": Sign(
+INDICATORS = {
+    "changing": Indicator(
         0.002,
         "two calls must agree to 1e-4 of the logits (AutoAttack's check); otherwise an accuracy is of one draw, and "
         "every attack shown here averages nothing. The share is AutoAttack's for Square",
         "give other logits when asked twice",
         "invalid",
     ),
-    "probabilities": Sign(
+    "probabilities": Indicator(
         0.002,
         "outputs >= 0 that sum to 1 (AutoAttack's check): the losses of attacks saturate on them. No logits are so by "
         "accident; the share is AutoAttack's for Square",
         "get probabilities instead of logits",
     ),
-    "zero-gradient": Sign(
+    "zero-gradient": Indicator(
         0.002,
         "an ascent cannot start where the gradient is exactly zero (Pintor, indicator 1; AutoAttack's check). "
         "The share is AutoAttack's for Square",
         "have an input gradient of exactly zero",
     ),
-    "flat": Sign(
+    "flat": Indicator(
         0.05,
         "along the gradient a differentiable loss rises, for a while at least: the share is 0 by definition, a half if "
         "the direction is noise; 5 % are left to kinks and rounding",
         "have a loss that rises nowhere along its own gradient",
     ),
-    "unbounded": Sign(
+    "unbounded": Indicator(
         0.01,
         "the ball holds every image, so one of another class: accuracy must be 0 (Carlini 2019, section 4), and "
         "Pintor's indicator 6 counts each image that is left; 1 % are left to searches that end in a corner. A larger "
         "share would blind the sign at small n: of 48 images it speaks from 5 on, and at 5 % it would from 9 on",
         "withstand PGD that may change them at will",
     ),
-    "squashed": Sign(
+    "squashed": Indicator(
         0.05,
         "a monotone function behind the last linear layer changes no class, but may flatten the loss: attacks belong "
         "before it (Carlini, Wagner 2017, on defensive distillation; Athalye 2018, section 4.1: what has no useful "
@@ -99,7 +99,7 @@ SIGNS = {
         "searches",
         "withstand PGD-20 on the model's outputs and not on those of its last linear layer",
     ),
-    "noise": Sign(
+    "noise": Indicator(
         0.02,
         "half a step of 8 bits is what storing an image costs. A model whose test error falls when images are exactly "
         "these has seen them; one that has not is as right on images that no file can tell from them: errors grow with "
@@ -108,7 +108,7 @@ SIGNS = {
         "are right only without random noise of half an 8-bit step",
         of_clean=True,
     ),
-    "planted": Sign(
+    "planted": Indicator(
         0.05,
         "the example is there by construction and any correct attack must find it (Zimmermann 2022); one in twenty is "
         "left to bad luck",
@@ -125,6 +125,6 @@ def visible_share(n: int, limit: Limit) -> float:
 
     1.0 where not even all n would be.
     """
-    least = next((images for images in range(n + 1) if exceeds(images, n, limit.share) < SURE), n + 1)
+    least = next((images for images in range(n + 1) if binomial_exceeds(images, n, limit.share) < SURE), n + 1)
     shares = (percent / 100 for percent in range(1, 100))
-    return next((share for share in shares if exceeds(least, n, share) > POWER), 1.0)
+    return next((share for share in shares if binomial_exceeds(least, n, share) > POWER), 1.0)

@@ -8,7 +8,7 @@ import numpy as np
 from bench.report.corruptions.seed_means import MEAN
 from bench.report.corruptions.table import Scores
 from bench.report.leaderboard.text import MISSING
-from bench.report.style import COLOURS, MARKERS, TWO_COLUMNS, align, grid, styled, wider
+from bench.report.style import COLOURS, MARKERS, TWO_COLUMNS, align, grid, wider, with_house_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,7 +19,7 @@ ACROSS = 6  # panels in a line
 LINES = 10  # recipes in a panel; the CSV has them all
 
 
-@styled
+@with_house_style
 def heat_map(scores: Scores, title: str) -> "Figure":
     """Accuracy in percent, recipes by corruptions, mean over severities."""
     from matplotlib.colors import LinearSegmentedColormap
@@ -43,7 +43,7 @@ def heat_map(scores: Scores, title: str) -> "Figure":
     return figure
 
 
-@styled
+@with_house_style
 def severity_curves(scores: Scores, title: str) -> "Figure":
     """One panel a corruption, one line a recipe: accuracy by severity, with the interval of each point."""
     cells = scores.cells[(scores.cells["severity"] != MEAN) & (scores.cells["kind"] == "corruption")]

@@ -42,7 +42,7 @@ LAYOUT = {  # the parts of M-TLAT's tables, and one for the rest of ImageNet-C's
 }
 
 
-def found(results: Path, only: Set[str] | None = None) -> dict[tuple[Board, str], Scores]:
+def find_tables(results: Path, only: Set[str] | None = None) -> dict[tuple[Board, str], Scores]:
     """Every table below a results folder. only: the runs to include."""
     rows = stored.rows(results)
     if only is not None:
@@ -56,7 +56,7 @@ def files(results: Path) -> dict[str, Content]:
 
     made: dict[str, Content] = {}
     sections = ["# Corruptions\n"]
-    for (board, make), scores in found(results).items():
+    for (board, make), scores in find_tables(results).items():
         title, slug = heading(board, make), f"{board.slug}-{file_name(make)}"
         made |= figure(f"{slug}-heat", partial(heat_map, scores, title))
         made |= figure(f"{slug}-severity", partial(severity_curves, scores, title))
@@ -75,7 +75,7 @@ def print_corruptions(results: Path, console: "Console", only: Set[str] | None =
     """Show every table on the terminal."""
     from rich.text import Text
 
-    for (board, made), scores in found(results, only).items():
+    for (board, made), scores in find_tables(results, only).items():
         for shown, title in ((accuracies(scores, ""), heading(board, made)), (errors(scores), "")):
             console.print(plain.terminal(shown, LEFT, title))
         if len(scores.unions):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.core.files import Bits
-from bench.core.parsing import radius
+from bench.core.parsing import format_radius
 from bench.report.boards import Board
 from bench.report.corruptions.attacked import attacks_of, unions
 from bench.report.corruptions.scores import ALEXNET, NAN, mark, mce, relative_mce
@@ -44,7 +44,7 @@ def corruption_tables(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[
     """
     accuracies = rows[(rows["metric"] == "accuracy") & (rows["source"] == "")]
     accuracies = accuracies[accuracies["kind"].isin(["clean", "attack", *CORRUPTED])]
-    made = [_made(_corruption(*row)) for row in pairs(accuracies, "kind", "params")]
+    made = [_origin(_corruption(*row)) for row in pairs(accuracies, "kind", "params")]
     accuracies = accuracies.assign(made=made, eps=accuracies["eps"].round(7))
     found = {}
     shared: Any  # the key of a group is only Hashable to the type checker
@@ -59,7 +59,7 @@ def corruption_tables(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[
     return found
 
 
-def _made(said: dict[str, Any]) -> str:
+def _origin(said: dict[str, Any]) -> str:
     """Which images stand in one table: official ones, generated ones, or those of ranges calibrated on a model."""
     made = str(said.get("made", ""))  # of what is no corruption there is nothing
     return f"{made}, calibrated on {said['calibrated']}" if "calibrated" in said else made
@@ -76,7 +76,7 @@ def _scores(part: pd.DataFrame, outcomes: Mapping[str, Bits], dataset: str) -> S
     cells = [
         {"recipe": recipe, "kind": kind, "name": name, "severity": severity, **cell(group, outcomes, clean, wanted)}
         for (recipe, kind, name), group in treated.groupby(["recipe", "kind", "column"], sort=False)
-        for severity, wanted in _asked(kind, severities)
+        for severity, wanted in _severities(kind, severities)
     ]
     frame = pd.DataFrame(cells)
     what = pd.MultiIndex.from_frame(frame[["kind", "name", "severity"]])
@@ -97,11 +97,11 @@ def _columns(part: pd.DataFrame) -> pd.Series:
     fields = part.assign(attack=attacks_of(part))[["kind", "name", "attack", "norm", "eps"]]
     for kind, name, attack, norm, eps in fields.itertuples(index=False):
         before = f"{name.partition('+')[0]}+" if kind == "union" else ""
-        found.append(f"{before}{attack} {norm} {radius(eps)}" if norm else attack)
+        found.append(f"{before}{attack} {norm} {format_radius(eps)}" if norm else attack)
     return pd.Series(found, index=part.index)
 
 
-def _asked(kind: str, severities: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
+def _severities(kind: str, severities: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
     """A severity as the table names it, and those that it stands for."""
     if kind == "attack":
         return [(MEAN, (MEAN,))]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.report.exhibits.table import STATISTICS, maps, masking
-from bench.report.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, grid, styled
+from bench.report.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, grid, with_house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ FEW = 20  # feature maps that one column has room for
 FRAMES = {"blocked": COLOURS[1], "magnified": COLOURS[2]}
 
 
-@styled
+@with_house_style
 def histograms(tables: Mapping[str, pd.DataFrame], title: str) -> "Figure":
     """One panel a model: the squared gradient norms of its right images and of its wrong ones, on a log axis."""
     squared = np.concatenate([table["squared"].to_numpy() for table in tables.values()])
@@ -51,7 +51,7 @@ def histograms(tables: Mapping[str, pd.DataFrame], title: str) -> "Figure":
     return figure
 
 
-@styled
+@with_house_style
 def overlay(table: pd.DataFrame, title: str) -> "Figure":
     """The first batch norm channel by channel, before the fine-tuning and after it: one panel a statistic."""
     first = table[table["layer"] == 1]
@@ -66,7 +66,7 @@ def overlay(table: pd.DataFrame, title: str) -> "Figure":
     return figure
 
 
-@styled
+@with_house_style
 def feature_maps(table: pd.DataFrame, title: str) -> "Figure":
     """Every map before and after on one colour scale; those that were blocked or magnified are framed."""
     from matplotlib.colors import LinearSegmentedColormap
@@ -91,7 +91,7 @@ def feature_maps(table: pd.DataFrame, title: str) -> "Figure":
     return figure
 
 
-@styled
+@with_house_style
 def slices(tables: Mapping[str, pd.DataFrame], title: str) -> "Figure":
     """One panel a model: mean loss along the attack and along random signs, with the middle 80 % of the images."""
     across, width = _across(len(tables))

@@ -15,7 +15,7 @@ from bench.report.exhibits.table import (
     cosines,
     curves,
     ends,
-    exhibited,
+    find_exhibits,
     first_seeds,
     gradients,
     masking,
@@ -49,7 +49,7 @@ def files(results: Path) -> dict[str, Content]:
 
     Of several seeds the first is shown. Nothing where no exhibit was made and no training watched.
     """
-    found, watched = exhibited(results), curves(results)
+    found, watched = find_exhibits(results), curves(results)
     sections, made = ["# Exhibits\n"], dict[str, Content]()
     whose: Any
     for whose in dict.fromkeys((*_groups(found), *_groups(watched))):

@@ -33,7 +33,7 @@ WAYS = {"clean": ("attack", 0.0), "attack": ("attack", 1.0), "against": ("attack
 MAGNIFIED = 2.0  # times the mean before, above which a map counts as magnified
 
 
-def exhibited(results: Path) -> pd.DataFrame:
+def find_exhibits(results: Path) -> pd.DataFrame:
     """The exhibits of last epochs below a results folder, one a line: whose, of which kind, in which file."""
     lines = [
         line | {"view": view or "main", "epoch": "last", "kind": path.name.partition(".")[0], "path": path}
@@ -64,14 +64,15 @@ def runs(results: Path) -> Iterator[dict[str, object]]:
 
 
 def first_seeds(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """By name of the model, the table of its first seed. rows: of `exhibited`, of one kind."""
+    """By name of the model, the table of its first seed. rows: of `find_exhibits`, of one kind."""
     named = rows.assign(label=labels(rows)).sort_values("seed", kind="stable").drop_duplicates("label").sort_index()
     return {
-        label: read(path, kind) for label, path, kind in zip(named["label"], named["path"], named["kind"], strict=True)
+        label: read_exhibit(path, kind)
+        for label, path, kind in zip(named["label"], named["path"], named["kind"], strict=True)
     }
 
 
-def read(path: Path, kind: str) -> pd.DataFrame:
+def read_exhibit(path: Path, kind: str) -> pd.DataFrame:
     """BadInput where it is no exhibit of this kind."""
     try:
         table = pd.read_csv(path)
@@ -95,8 +96,10 @@ def gradients(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         groups = {"all": table, "right": table[table["right"]], "wrong": table[~table["right"]]}
         for group, part in groups.items():
             squared = part["squared"]
-            read = {name: getattr(squared, name)() for name in ("min", "median", "mean", "max")}
-            lines.append({"model": label, "group": group, "n": len(part), "zero": int((squared == 0).sum()), **read})
+            read_exhibit = {name: getattr(squared, name)() for name in ("min", "median", "mean", "max")}
+            lines.append(
+                {"model": label, "group": group, "n": len(part), "zero": int((squared == 0).sum()), **read_exhibit}
+            )
     return pd.DataFrame(lines)
 
 
@@ -156,8 +159,8 @@ def curves(results: Path) -> pd.DataFrame:
         log = log.dropna(subset="val_pgd") if "val_pgd" in log else log.head(0)
         if len(log) > 1:
             best, last = (dict(log.iloc[place]) for place in (int(log["val_pgd"].argmax()), -1))
-            read = {"best": 100 * best["val_pgd"], "last": 100 * last["val_pgd"], "best epoch": best["epoch"]}
-            lines.append(line | {"view": "main", "epoch": "last", "epochs": int(last["epoch"])} | read)
+            read_exhibit = {"best": 100 * best["val_pgd"], "last": 100 * last["val_pgd"], "best epoch": best["epoch"]}
+            lines.append(line | {"view": "main", "epoch": "last", "epochs": int(last["epoch"])} | read_exhibit)
     return pd.DataFrame(lines, columns=[*WHOSE, "best", "last", "best epoch", "epochs"])
 
 

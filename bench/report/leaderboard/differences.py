@@ -9,8 +9,8 @@ from bench.core.files import Bits
 from bench.core.stats import mcnemar_over_seeds, paired_bootstrap
 from bench.report import table_text as plain
 from bench.report.accuracy import measurements
-from bench.report.labels import placed
-from bench.report.leaderboard.table import ranked_by
+from bench.report.labels import label_rows
+from bench.report.leaderboard.table import ranking_column
 
 LEFT = ("Recipe", "Against")
 
@@ -22,10 +22,10 @@ def differences(rows: pd.DataFrame, outcomes: Mapping[str, Bits], table: pd.Data
     points, low, high: difference in percentage points, with its 95 % interval by paired bootstrap over the images; of
     several seeds, of their mean. p: of McNemar's exact test, of several seeds the highest over their pairs.
     """
-    score = ranked_by(table)
+    score = ranking_column(table)
     judged = {
         str(label): [run[score].bits for run in measurements(part, outcomes) if score in run]
-        for label, part in placed(rows).groupby("label", sort=False)
+        for label, part in label_rows(rows).groupby("label", sort=False)
     }
     known = {label: [bits for bits in judged[label] if bits is not None] for label in table["recipe"]}
     labels = [label for label, bits in known.items() if bits and len(bits) == len(judged[label])]

@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bench.report.leaderboard.table import accuracies, ranked_by
+from bench.report.leaderboard.table import accuracies, ranking_column
 from bench.report.leaderboard.text import plain
-from bench.report.style import COLOURS, MARKERS, ONE_COLUMN, TWO_COLUMNS, align, grid, name_points, styled, wider
+from bench.report.style import (
+    COLOURS,
+    MARKERS,
+    ONE_COLUMN,
+    TWO_COLUMNS,
+    align,
+    grid,
+    name_points,
+    wider,
+    with_house_style,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,10 +37,10 @@ CURVES = {  # column of train.csv: its name, line and marker
 }
 
 
-@styled
+@with_house_style
 def scatter(table: pd.DataFrame, title: str) -> "Figure":
     """Clean accuracy against the accuracy that ranks the table, with intervals."""
-    robust = ranked_by(table)
+    robust = ranking_column(table)
     points = table.dropna(subset=["Clean", robust])
     width, height = (ONE_COLUMN, 2.5) if len(points) <= 8 else (TWO_COLUMNS, 4.0)
     figure, (axes,) = grid(1, 1, width, (height, 0.2), title)
@@ -48,7 +58,7 @@ def scatter(table: pd.DataFrame, title: str) -> "Figure":
     return figure
 
 
-@styled
+@with_house_style
 def bars(table: pd.DataFrame, title: str) -> "Figure":
     """One panel an attack, one bar a recipe, in the order of the table.
 
@@ -56,7 +66,7 @@ def bars(table: pd.DataFrame, title: str) -> "Figure":
     """
     shown, places = accuracies(table), range(len(table))
     if len(shown) > PANELS:
-        kept = {shown[0], ranked_by(table)}
+        kept = {shown[0], ranking_column(table)}
         others = table[[column for column in shown if column not in kept]].mean().nsmallest(PANELS - len(kept))
         title += f", {PANELS} of {len(shown)} accuracies"
         shown = [column for column in shown if column in kept or column in others]
@@ -82,7 +92,7 @@ def bars(table: pd.DataFrame, title: str) -> "Figure":
     return figure
 
 
-@styled
+@with_house_style
 def curves(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
     """One panel a recipe: accuracy by epoch, a line a seed. logs: by recipe, the train.csv of each seed."""
     from matplotlib.ticker import MaxNLocator
@@ -96,7 +106,7 @@ def curves(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
     named: dict[str, Any] = {}
     for place, ((recipe, seeds), axes) in enumerate(zip(logs.items(), panels, strict=True)):
         for (column, (name, line, marker)), colour in zip(CURVES.items(), COLOURS, strict=False):
-            if len(points := _joined(seeds, column)):
+            if len(points := _join(seeds, column)):
                 look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 2}
                 named[name] = axes.plot(*points.T, line, **look)[0]
         axes.set_title(recipe)
@@ -107,7 +117,7 @@ def curves(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
     return figure
 
 
-@styled
+@with_house_style
 def overlay(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
     """Hold-out accuracy over the epochs, a colour a method: clean solid, under PGD-10 dashed. logs: as of `curves`."""
     from matplotlib.lines import Line2D
@@ -116,7 +126,7 @@ def overlay(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
     figure, (axes,) = grid(1, 1, ONE_COLUMN, (2.3, 0.4), title)
     for seeds, colour in zip(logs.values(), cycle(COLOURS), strict=False):
         for column, line in (("val_clean", "-"), ("val_pgd", "--")):
-            axes.plot(*_joined(seeds, column).T, line, color=colour)
+            axes.plot(*_join(seeds, column).T, line, color=colour)
     named = [Line2D([], [], color=colour) for _, colour in zip(logs, cycle(COLOURS), strict=False)]
     kinds = [Line2D([], [], color="#444444", linestyle=line) for line in ("-", "--")]
     figure.legend(
@@ -127,7 +137,7 @@ def overlay(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
     return figure
 
 
-def _joined(logs: list[pd.DataFrame], column: str) -> FloatArray:
+def _join(logs: list[pd.DataFrame], column: str) -> FloatArray:
     """Epochs and percentages of several seeds as one line with gaps, (points, 2): quicker to draw than lines."""
     parts = [np.empty((0, 2))]
     for log in (log for log in logs if column in log):

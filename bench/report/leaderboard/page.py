@@ -19,7 +19,7 @@ from bench.report.leaderboard import differences as paired
 from bench.report.leaderboard import render
 from bench.report.leaderboard import text as words
 from bench.report.leaderboard.table import leaderboard
-from bench.report.training_logs import trained, training
+from bench.report.training_logs import read_logs, training
 from bench.report.verdicts import by_model
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def boards(results: Path, only: Set[str] | None = None) -> dict[Board, Report]:
     return _boards(results, None if only is None else frozenset(only))
 
 
-@stored.remembered(1)
+@stored.cached_by_folder(1)
 def _boards(results: Path, only: frozenset[str] | None) -> dict[Board, Report]:
     rows = stored.rows(results)
     if only is not None:
@@ -55,7 +55,7 @@ def _boards(results: Path, only: frozenset[str] | None) -> dict[Board, Report]:
     if not found:
         raise BadInput(f"no results under {results}; run `bench run` first, or name another folder with --results")
     runs = pd.concat(found.values())["run"].unique()
-    outcomes, trainings = stored.outcomes(results, runs), {run: trained(results / run) for run in runs}
+    outcomes, trainings = stored.outcomes(results, runs), {run: read_logs(results / run) for run in runs}
     made, beside = {}, by_model(rows)
     for board, group in found.items():
         table = leaderboard(group, outcomes, trainings, beside)

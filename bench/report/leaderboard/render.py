@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.report import table_text as plain
-from bench.report.leaderboard.table import accuracies, ranked_by
+from bench.report.leaderboard.table import accuracies, ranking_column
 from bench.report.leaderboard.text import COST, best, display, notes
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def terminal(table: pd.DataFrame, title: str, width: int) -> "Table":
     """For rich. What a narrow screen has no room for is left out: first intervals, then costs."""
     from rich.console import Console
 
-    deciding = [ranked_by(table)]
+    deciding = [ranking_column(table)]
     whole = _draw(display(table, accuracies(table)), table, title)
     for shown in (display(table, deciding), display(table, deciding).drop(columns=list(COST), errors="ignore")):
         if Console(width=10_000).measure(whole).maximum > width:

@@ -8,12 +8,12 @@ import pandas as pd
 
 from bench.core.files import Bits
 from bench.core.stats import mcnemar_over_seeds
-from bench.report.accuracy import Cell, measurements, summary
+from bench.report.accuracy import Accuracy, measurements, summary
 from bench.report.audit.indicators import Doubt
-from bench.report.labels import place, placed
+from bench.report.labels import column_order, label_rows
 from bench.report.seeds import trouble
 from bench.report.training_logs import Trained
-from bench.report.verdicts import Models, found_by_audit, verdict
+from bench.report.verdicts import Models, audit_doubts, verdict
 
 Trainings = Mapping[str, Trained]  # by run
 
@@ -24,31 +24,31 @@ def leaderboard(
     trainings: Trainings | None = None,
     beside: Models | None = None,
 ) -> pd.DataFrame:
-    """One line a recipe configuration, best first: rank, recipe, each accuracy as a `Cell`, n, seeds, cost, verdict,
+    """One line a recipe configuration, best first: rank, recipe, each accuracy as `Accuracy`, n, seeds, cost, verdict,
     and alarms of its trainings.
 
     rows: of one board. outcomes: right or wrong by image, under the key of the row. beside: whatever else is known of
     the board's models, by model, for the audit.
     Worst counts the images that are right when clean and under every attack that the run has met.
     """
-    rows = placed(rows)
-    attacks = sorted(rows.loc[rows["kind"] == "attack", "column"].unique(), key=place)
+    rows = label_rows(rows)
+    attacks = sorted(rows.loc[rows["kind"] == "attack", "column"].unique(), key=column_order)
     counted = set(rows.loc[(rows["kind"] == "attack") & ~rows["name"].str.endswith(".last"), "column"])
     order = ["Clean", *attacks, *(["Worst"] if counted else [])]
     records, bits = [], {}
     for label, part in rows.groupby("label", sort=False):
         runs = measurements(part, outcomes)
         cells = {column: summary([run[column] for run in runs if column in run]) for column in order}
-        absent = sorted(counted - set(runs[0]).intersection(*runs), key=place)
+        absent = sorted(counted - set(runs[0]).intersection(*runs), key=column_order)
         if absent and cells["Worst"].status == "ok":
             cells["Worst"] = cells["Worst"]._replace(status="partial: without " + ", ".join(absent))
-        doubts = found_by_audit(part, beside or {}, outcomes)
+        doubts = audit_doubts(part, beside or {}, outcomes)
         records.append({"recipe": label} | _flat(cells) | _context(part, trainings or {}, doubts))
         bits[label] = {column: [run[column].bits for run in runs if column in run] for column in order}
-    return _ranked(pd.DataFrame(records), {str(label): by_column for label, by_column in bits.items()})
+    return _rank(pd.DataFrame(records), {str(label): by_column for label, by_column in bits.items()})
 
 
-def ranked_by(table: pd.DataFrame) -> str:
+def ranking_column(table: pd.DataFrame) -> str:
     """The column that orders a leaderboard: AutoAttack, or the strongest statement there is without it."""
     return next((c for c in ("AutoAttack", "Worst") if c in table and table[c].notna().any()), "Clean")
 
@@ -58,7 +58,7 @@ def accuracies(table: pd.DataFrame) -> list[str]:
     return [str(column) for column in table if f"{column} status" in table]
 
 
-def _flat(cells: Mapping[str, Cell]) -> dict[str, object]:
+def _flat(cells: Mapping[str, Accuracy]) -> dict[str, object]:
     return {
         f"{column} {field}".removesuffix(" value"): value
         for column, cell in cells.items()
@@ -80,12 +80,12 @@ def _context(part: pd.DataFrame, trainings: Trainings, doubts: Iterable[Doubt]) 
     }
 
 
-def _ranked(table: pd.DataFrame, bits: Mapping[str, Mapping[str, list[Bits | None]]]) -> pd.DataFrame:
+def _rank(table: pd.DataFrame, bits: Mapping[str, Mapping[str, list[Bits | None]]]) -> pd.DataFrame:
     """Sorted, with ranks as tie groups: a new rank begins where a line differs from the first of the group above.
 
     A line without the deciding number, or whose Worst covers fewer attacks than the others', has no rank.
     """
-    score = ranked_by(table)
+    score = ranking_column(table)
     keys = pd.DataFrame({"score": table[score].where(table[f"{score} status"] == "ok"), "clean": table["Clean"]})
     order = keys.sort_values(["score", "clean"], ascending=False).index
     ranks: list[float] = []

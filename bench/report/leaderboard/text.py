@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.leaderboard.table import accuracies, ranked_by
+from bench.report.leaderboard.table import accuracies, ranking_column
 
 MISSING = "\N{EN DASH}"
 COST = {"Passes": "passes", "Train s": "seconds", "MiB": "memory"}
@@ -17,7 +17,9 @@ def display(table: pd.DataFrame, spread: Collection[str]) -> pd.DataFrame:
     lines = [{str(key): value for key, value in line.items()} for line in table.to_dict("records")]
     shown = {"#": [_number(rank) for rank in table["rank"]], "Recipe": list(table["recipe"])}
     for column in accuracies(table):
-        shown[column] = [plain(line, column) + (_spread(line, column) if column in spread else "") for line in lines]
+        shown[column] = [
+            plain(line, column) + (_standard_deviation(line, column) if column in spread else "") for line in lines
+        ]
     if (table["seeds"] > 1).any():
         shown["Seeds"] = [str(seeds) for seeds in table["seeds"]]
     for name, column in COST.items():
@@ -35,7 +37,7 @@ def best(table: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
 
 def caption(table: pd.DataFrame) -> str:
     """What the numbers of the table are."""
-    n, score = table["n"].iloc[0], ranked_by(table)
+    n, score = table["n"].iloc[0], ranking_column(table)
     several = (table["seeds"] > 1).any()
     text = f"Accuracy in percent on n={n} images{'' if several else ', one training seed'}; "
     text += "± is the wider side of the 95 % Wilson interval"
@@ -73,7 +75,7 @@ def plain(line: Mapping[Any, Any], column: str, digits: int = 1) -> str:
     return "failed" if line[f"{column} status"].startswith("failed") else MISSING
 
 
-def _spread(line: Mapping[Any, Any], column: str) -> str:
+def _standard_deviation(line: Mapping[Any, Any], column: str) -> str:
     value, std = line[column], line[f"{column} std"]
     if math.isnan(value):
         return ""

@@ -39,20 +39,20 @@ class Comparison:
 
 def above(a: Value, b: Value, by: float = 0.0) -> Comparison:
     """a > b, by more than so much."""
-    return Comparison(f"{a} > {b}{_by(by)}", a.number - b.number > by, _known(a, b), _sure(a, b))
+    return Comparison(f"{a} > {b}{_by(by)}", a.number - b.number > by, _has_rows(a, b), _sure(a, b))
 
 
 def no_more(a: Value, b: Value) -> Comparison:
-    return Comparison(f"{a} <= {b}", a.number <= b.number, _known(a, b), _sure(a, b))
+    return Comparison(f"{a} <= {b}", a.number <= b.number, _has_rows(a, b), _sure(a, b))
 
 
 def alike(a: Value, b: Value) -> Comparison:
-    return Comparison(f"{a} ~ {b}", abs(a.number - b.number) <= ALIKE, _known(a, b))
+    return Comparison(f"{a} ~ {b}", abs(a.number - b.number) <= ALIKE, _has_rows(a, b))
 
 
 def times(a: Value, b: Value, factor: float) -> Comparison:
     return Comparison(
-        f"{a} > {factor:g} x {b}" if factor != 1 else f"{a} > {b}", a.number > factor * b.number, _known(a, b)
+        f"{a} > {factor:g} x {b}" if factor != 1 else f"{a} > {b}", a.number > factor * b.number, _has_rows(a, b)
     )
 
 
@@ -62,17 +62,17 @@ def smaller_gap(first: Value, second: Value, other_first: Value, other_second: V
     gap, other = first.number - second.number, other_first.number - other_second.number
     text = f"{first} to {second} is a smaller gap than {other_first} to {other_second}"
     sure = True
-    if _known(*values) and all(value.n for value in values):
+    if _has_rows(*values) and all(value.n for value in values):
         spread = math.sqrt(sum(value.number * (1 - value.number) / value.n for value in values))
         sure = abs(gap - other) > 1.96 * spread
-    return Comparison(text, gap < other, _known(*values), sure)
+    return Comparison(text, gap < other, _has_rows(*values), sure)
 
 
 def few(a: Value) -> Comparison:
-    return Comparison(f"{a} <= {100 * FEW:g}", a.number <= FEW, _known(a))
+    return Comparison(f"{a} <= {100 * FEW:g}", a.number <= FEW, _has_rows(a))
 
 
-def _known(*values: Value) -> bool:
+def _has_rows(*values: Value) -> bool:
     return not any(math.isnan(value.number) for value in values)
 
 
@@ -81,7 +81,7 @@ def _by(by: float) -> str:
 
 
 def _sure(a: Value, b: Value) -> bool:
-    if not (a.n and b.n and _known(a, b)):
+    if not (a.n and b.n and _has_rows(a, b)):
         return True
     p = (a.number * a.n + b.number * b.n) / (a.n + b.n)
     return abs(a.number - b.number) > 1.96 * math.sqrt(p * (1 - p) * (1 / a.n + 1 / b.n))

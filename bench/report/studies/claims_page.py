@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.core.parsing import radius
+from bench.core.parsing import format_radius
 from bench.core.plan import LONG
 from bench.report.studies.papers.later_claims import AT_OTHER_RADII
 from bench.report.studies.papers.papers_claims import LONGER
@@ -34,7 +34,7 @@ def sections(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[str]:
         same = both[(both["n"] == images) | (both["kind"] == "diagnostic")]
         seeds = ", ".join(map(str, sorted(same["seed"].unique())))
         for norm, eps in threats(same):
-            yield f"## {dataset}, {model}, {norm} {radius(eps)}, {budget}, n={images}, seeds {seeds}\n"
+            yield f"## {dataset}, {model}, {norm} {format_radius(eps)}, {budget}, n={images}, seeds {seeds}\n"
             unbounded = np.isinf(same["eps"].astype(float))
             yield study.findings(same[same["norm"].isin(["", norm]) | unbounded], eps)
 

@@ -4,7 +4,7 @@ import math
 from functools import cache
 
 from bench.core import parsing as numbers
-from bench.report.studies.printed.numbers import printed
+from bench.report.studies.printed.numbers import printed_numbers
 from bench.report.studies.printed_number import Number
 from bench.report.studies.printed_table import DATASETS, MODELS
 
@@ -24,8 +24,8 @@ def published(number: Number) -> float:
 def _autoattack() -> dict[Trained, list[tuple[float, float]]]:
     """Radii and accuracies, in the order in which they are listed."""
     found: dict[Trained, list[tuple[float, float]]] = {}
-    for row in printed("external").to_dict("records"):
+    for row in printed_numbers("external").to_dict("records"):
         if row["attack"].startswith("AutoAttack") and row["metric"] == "robust_acc":
             trained = row["recipe"], row["plan"], DATASETS.get(row["dataset"], ""), MODELS.get(row["architecture"], "")
-            found.setdefault(trained, []).append((numbers.number(row["epsilon"]), float(row["value"])))
+            found.setdefault(trained, []).append((numbers.parse_number(row["epsilon"]), float(row["value"])))
     return found

@@ -9,12 +9,12 @@ import pandas as pd
 
 from bench.core.stats import wilson
 from bench.report.studies.elsewhere import published
-from bench.report.studies.lookup import Finder
-from bench.report.studies.measurement import Ours
+from bench.report.studies.lookup import Lookup
+from bench.report.studies.measurement import Measurement
 from bench.report.studies.printed_number import Number
 from bench.report.studies.printed_table import Table
 from bench.report.studies.scales import TEST_IMAGES
-from bench.report.studies.setup import Where
+from bench.report.studies.setup import TrainingSetup
 
 NOT_RUN = "not run at this budget"
 REPRODUCED = "reproduced"
@@ -32,9 +32,9 @@ class Entry:
 
     table: Table
     number: Number
-    ours: Ours
-    any_iterate: Ours
-    autoattack: Ours
+    ours: Measurement
+    any_iterate: Measurement
+    autoattack: Measurement
     published: float  # AutoAttack accuracy that others measured of the same recipe at the paper's scale
     papers: bool  # whether ours is of the paper's own scale
     mark: str = ""  # "+" or "-": ours is above or below that of the standard model, where the paper prints such signs
@@ -85,14 +85,14 @@ class Entry:
         return ", ".join(filter(None, [*self.number.line, self.number.column]))
 
 
-def entries(table: Table, finder: Finder, stood_for: Where | None) -> list[Entry]:
+def entries(table: Table, finder: Lookup, stood_for: TrainingSetup | None) -> list[Entry]:
     """A line for each printed number, in the order of the table. stood_for: by models of a smaller scale."""
     found = []
     for number in table.numbers:
         ours = finder.ours(number, stood_for)
         beside = finder.beside(number, stood_for)
         found.append(Entry(table, number, ours, *beside, published(number), finder.scale.papers))
-    return marked(found) if any(number.mark for number in table.numbers) else found
+    return with_signs(found) if any(number.mark for number in table.numbers) else found
 
 
 def printed_interval(number: Number) -> tuple[float, float]:
@@ -104,7 +104,7 @@ def printed_interval(number: Number) -> tuple[float, float]:
     return 100 * low, 100 * high
 
 
-def marked(ledger: Sequence[Entry]) -> list[Entry]:
+def with_signs(ledger: Sequence[Entry]) -> list[Entry]:
     """The same with the signs that M-TLAT prints: + and - against the standard model, none where both read alike."""
     standard = {
         (entry.number.column, entry.number.where): _as_shown(entry)
@@ -172,7 +172,7 @@ def brief(ledger: Iterable[Entry]) -> pd.DataFrame:
                 "Item": e.table.name,
                 "Number": e.place,
                 "Printed": e.number.text + e.number.mark,
-                "Ours": _short(e.ours.value) + e.mark,
+                "Measurement": _short(e.ours.value) + e.mark,
                 "Difference": _short(e.difference, "+"),
                 "AutoAttack": _short(e.autoattack.value),
                 "AutoAttack by others": _short(e.published),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from bench.report.studies.folders import finder_of
 from bench.report.studies.ledger import entries
-from bench.report.studies.lookup import Finder
-from bench.report.studies.printed_figure import Drawing, Shown
+from bench.report.studies.lookup import Lookup
+from bench.report.studies.printed_figure import FigureData, FigureSpec
 from bench.report.studies.printed_table import Table
 from bench.report.studies.scales import scales
 from bench.report.studies.study import STUDIES, Item, Study
@@ -16,7 +16,7 @@ from bench.results.store import load
 def listing(results: Path) -> Iterator[str]:
     """A line a study and a line an item: its price, and how many of its numbers there are at which scale."""
     rows = load(results)
-    places = [(finder_of(scale, part, results), Shown(scale, part, results)) for scale, part in scales(rows)]
+    places = [(finder_of(scale, part, results), FigureData(scale, part, results)) for scale, part in scales(rows)]
     for name, study in STUDIES.items():
         yield f"{name}: {study.about}"
         for item in study.items:
@@ -26,12 +26,12 @@ def listing(results: Path) -> Iterator[str]:
             yield "; ".join([f"  {item.name}: {trainings} trainings, {cells} measurements in all", *said])
 
 
-def _there(study: Study, item: Item, finder: Finder, shown: Shown) -> str:
+def _there(study: Study, item: Item, finder: Lookup, shown: FigureData) -> str:
     """How much of an item is there, in a word; nothing if it is nothing."""
     if isinstance(item.content, Table):
         ledger = entries(item.content, finder, item.stood_for(shown.scale.dataset, study.home))
         known = sum(entry.ours.known for entry in ledger)
         return f"{known} of {len(ledger)} numbers" if known else ""
-    if isinstance(item.content, Drawing):
+    if isinstance(item.content, FigureSpec):
         return "" if item.content.points(shown.of(item, study.home)).empty else "drawn"
     return ""

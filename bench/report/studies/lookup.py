@@ -10,15 +10,15 @@ import pandas as pd
 from bench.core.files import Bits
 from bench.report.corruptions.scores import Measured, score
 from bench.report.studies import measurement as ours
-from bench.report.studies.measurement import NOTHING, Ours, Record
-from bench.report.studies.printed_number import Number, Reading, any_iterate
+from bench.report.studies.measurement import NOTHING, Measurement, Record
+from bench.report.studies.printed_number import MetricSpec, Number, any_iterate
 from bench.report.studies.scales import Scale
-from bench.report.studies.setup import Where
+from bench.report.studies.setup import TrainingSetup
 
 USUAL = {"restarts": "1", "loss": "ce"}  # settings that no table names; with others it is another attack
 
 
-class Finder:
+class Lookup:
     """The rows of one scale, by model.
 
     cosines: by run, a line a layer with its similarity in each statistic. seconds: by run, of an epoch.
@@ -39,7 +39,7 @@ class Finder:
             record["settings"] = json.loads(record["params"] or "{}")
             self._rows.setdefault((record["recipe"], record["view"]), []).append(record)
 
-    def ours(self, number: Number, stood_for: Where | None, reading: Reading | None = None) -> Ours:
+    def ours(self, number: Number, stood_for: TrainingSetup | None, reading: MetricSpec | None = None) -> Measurement:
         """What is beside a printed number, or beside another reading of it. stood_for: as of `Scale.holds`."""
         reading = reading or number.reading
         models = [
@@ -53,7 +53,7 @@ class Finder:
             return ours.mean([r for r in models if (r["name"], r["metric"]) == ("gradient", reading.statistic)])
         accuracies = [r for r in models if r["metric"] == "accuracy"]
         if not reading.attack and not reading.corruption:
-            return ours.spread(
+            return ours.standard_deviation(
                 ours.accuracy([r for r in accuracies if r["kind"] == "clean"], self.outcomes), reading.kind
             )
         treated = [r for r in accuracies if self._treated(r, reading, number.source)]
@@ -63,22 +63,22 @@ class Finder:
             return self._score(treated, [r for r in accuracies if r["kind"] == "clean"], whole)
         return ours.accuracy(treated, self.outcomes)
 
-    def beside(self, number: Number, stood_for: Where | None) -> tuple[Ours, Ours]:
+    def beside(self, number: Number, stood_for: TrainingSetup | None) -> tuple[Measurement, Measurement]:
         """The same attack judged on every image that it visits, and AutoAttack; of a white-box attack, in its unit."""
         reading = number.reading
         if not reading.attack or number.source:
             return NOTHING, NOTHING
-        any_one = Reading(reading.kind, any_iterate(reading.attack), reading.eps)
-        auto = Reading(reading.kind, "AutoAttack", reading.eps)
+        any_one = MetricSpec(reading.kind, any_iterate(reading.attack), reading.eps)
+        auto = MetricSpec(reading.kind, "AutoAttack", reading.eps)
         found = [self.ours(number, stood_for, r) if r.attack != reading.attack else NOTHING for r in (any_one, auto)]
         return found[0], found[1]
 
-    def _treated(self, row: Record, reading: Reading, source: str) -> bool:
+    def _treated(self, row: Record, reading: MetricSpec, source: str) -> bool:
         if reading.corruption:
             return bool(row["kind"] == "corruption" and row["name"] == reading.corruption)
         if row["kind"] != "attack" or not self._crafted(row, reading, source):
             return False
-        name, settings = parsed(reading.attack)
+        name, settings = parse_name(reading.attack)
         near = row["norm"] == "Linf" and abs(row["eps"] - self.scale.eps(reading.eps)) < 1e-6
         if row["name"] != name or not (row["eps"] == np.inf or near):
             return False
@@ -89,7 +89,7 @@ class Finder:
             "step" not in settings or _same_step(row, settings["step"], reading.eps)
         )
 
-    def _crafted(self, row: Record, reading: Reading, source: str) -> bool:
+    def _crafted(self, row: Record, reading: MetricSpec, source: str) -> bool:
         """Whether the images come from where they are to come from: the model itself, or another of the same seed."""
         if not source or not row["source"]:
             return not source and not row["source"]
@@ -101,7 +101,7 @@ class Finder:
         same = model == row["model"] and which == [row["epoch"]] * (row["epoch"] != "last")
         return same and bool(seed != row["seed"] if reading.twin else seed == row["seed"])
 
-    def _score(self, treated: Sequence[Record], clean: Sequence[Record], whole: int) -> Ours:
+    def _score(self, treated: Sequence[Record], clean: Sequence[Record], whole: int) -> Measurement:
         """whole: how many severities a run's are the mean of."""
         if ours.several(treated):
             return NOTHING
@@ -114,7 +114,7 @@ class Finder:
                 found.append(score([b for b in bits if b is not None], right)[1])
         return ours.together(found, max((r["n"] for r in treated), default=0), ours.failure(treated))
 
-    def _beside(self, models: Sequence[Record], reading: Reading) -> Ours:
+    def _beside(self, models: Sequence[Record], reading: MetricSpec) -> Measurement:
         runs = list(dict.fromkeys(r["run"] for r in models))
         if reading.kind == "seconds":
             values = [self.seconds[run] for run in runs if run in self.seconds]
@@ -142,7 +142,7 @@ def _one_twin(rows: Sequence[Record]) -> list[Record]:
     return [row for row in rows if crafter(row["source"])[2] == lowest[row["run"]]]
 
 
-def parsed(attack: str) -> tuple[str, dict[str, str]]:
+def parse_name(attack: str) -> tuple[str, dict[str, str]]:
     """The name and the settings of an attack as --attacks takes it."""
     name, _, inside = attack.removesuffix("]").partition("[")
     return name, dict(pair.split("=", 1) for pair in inside.split(",") if pair)

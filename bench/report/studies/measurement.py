@@ -14,7 +14,7 @@ NAN = float("nan")
 Record = dict[str, Any]
 
 
-class Ours(NamedTuple):
+class Measurement(NamedTuple):
     """One measurement: of one seed with the interval of its images, of several their mean and standard deviation.
 
     In the unit of the printed number: percent, but for scores, squared gradients, cosines and seconds.
@@ -39,7 +39,7 @@ class Ours(NamedTuple):
         return max(self.high - self.value, self.value - self.low)
 
 
-NOTHING = Ours()
+NOTHING = Measurement()
 
 
 def latest(rows: Sequence[Record]) -> list[Record]:
@@ -58,7 +58,7 @@ def failure(rows: Sequence[Record]) -> str:
     return next((r["status"] for r in rows if r["status"] != "ok"), "")
 
 
-def accuracy(rows: Sequence[Record], outcomes: Mapping[str, Bits]) -> Ours:
+def accuracy(rows: Sequence[Record], outcomes: Mapping[str, Bits]) -> Measurement:
     """Of rows of one treatment, one a seed."""
     if several(rows):
         return NOTHING
@@ -70,26 +70,26 @@ def accuracy(rows: Sequence[Record], outcomes: Mapping[str, Bits]) -> Ours:
     return ours._replace(bits=bits if len(bits) == len(ok) else ())
 
 
-def spread(ours: Ours, kind: str) -> Ours:
+def standard_deviation(ours: Measurement, kind: str) -> Measurement:
     """The standard deviation over seeds in the place of the mean, if that was printed."""
     if kind != "spread" or not ours.known:
         return ours
     return ours._replace(value=stdev(ours.each), low=NAN, high=NAN, bits=()) if ours.seeds > 1 else NOTHING
 
 
-def mean(rows: Sequence[Record]) -> Ours:
+def mean(rows: Sequence[Record]) -> Measurement:
     if several(rows) or len({r["run"] for r in rows}) < len(rows):
         return NOTHING  # a run has two where it was judged on two numbers of images
     ok = [r for r in rows if r["status"] == "ok" and not pd.isna(r["value"])]
     return together([Measured(r["value"], NAN, NAN) for r in ok], max((r["n"] for r in ok), default=0), failure(rows))
 
 
-def together(seeds: Sequence[Measured], n: int, failure: str) -> Ours:
+def together(seeds: Sequence[Measured], n: int, failure: str) -> Measurement:
     """A mean over the seeds that happened to work would hide a failure."""
     if failure or not seeds:
         return NOTHING._replace(status=failure or "missing")
     values = tuple(seed.value for seed in seeds)
     if len(values) == 1:
-        return Ours(*seeds[0], 1, n, "ok", values)
+        return Measurement(*seeds[0], 1, n, "ok", values)
     mean, std = fmean(values), stdev(values)
-    return Ours(mean, mean - std, mean + std, len(values), n, "ok", values)
+    return Measurement(mean, mean - std, mean + std, len(values), n, "ok", values)

@@ -9,8 +9,8 @@ import pandas as pd
 
 from bench.core.stats import mcnemar_over_seeds, paired_bootstrap
 from bench.report.studies.ledger import Entry
-from bench.report.studies.measurement import Ours
-from bench.report.studies.setup import Where
+from bench.report.studies.measurement import Measurement
+from bench.report.studies.setup import TrainingSetup
 
 SURE = 0.05
 
@@ -40,7 +40,7 @@ class Order:
 
 def orders(ledger: Sequence[Entry]) -> Iterator[Order]:
     """Every two lines of a column that are printed apart and both known here, on the same data set and network."""
-    columns: dict[tuple[str, str, Where], list[Entry]] = {}
+    columns: dict[tuple[str, str, TrainingSetup], list[Entry]] = {}
     for entry in ledger:
         kind = entry.number.reading.kind
         if kind in ("accuracy", "score", "gradient") and entry.number.text and entry.ours.known:
@@ -62,12 +62,12 @@ def orders(ledger: Sequence[Entry]) -> Iterator[Order]:
                 )
 
 
-def compared(found: Iterable[Order]) -> pd.DataFrame:
+def comparison_table(found: Iterable[Order]) -> pd.DataFrame:
     """The comparisons, every digit."""
     return pd.DataFrame([asdict(order) | {"same": order.same, "sure": order.sure} for order in found])
 
 
-def _interval(one: Ours, other: Ours) -> tuple[float, float]:
+def _interval(one: Measurement, other: Measurement) -> tuple[float, float]:
     """In points; NaN where there are no outcomes on the same images."""
     sizes = {len(bits) for bits in (*one.bits, *other.bits)}
     if not one.bits or not other.bits or len(sizes) > 1:

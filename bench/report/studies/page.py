@@ -9,19 +9,19 @@ from bench.core.errors import BadInput
 from bench.report import cache as stored
 from bench.report import table_text as plain
 from bench.report.files import Content, figure, file_name, replace_files
-from bench.report.labels import placed
+from bench.report.labels import label_rows
 from bench.report.seeds import collapses
 from bench.report.studies import claims_page
 from bench.report.studies.folders import finder_of
 from bench.report.studies.ledger import Entry, brief, entries, frame
-from bench.report.studies.orderings import compared, orders
-from bench.report.studies.printed_figure import Drawing, Shown
+from bench.report.studies.orderings import comparison_table, orders
+from bench.report.studies.printed_figure import FigureData, FigureSpec
 from bench.report.studies.printed_table import Table
 from bench.report.studies.scales import Scale, scales
-from bench.report.studies.setup import Part
+from bench.report.studies.setup import StudyRun
 from bench.report.studies.study import STUDIES, Item, Study
 from bench.report.studies.summary import overview, sentences
-from bench.report.studies.table_text import LEGEND, drawn, latex, markdown
+from bench.report.studies.table_text import LEGEND, latex, layout, markdown
 
 
 def page(
@@ -77,7 +77,7 @@ def _page(
     return "\n".join(sections), beside
 
 
-def started(results: Path) -> list[str]:
+def started_studies(results: Path) -> list[str]:
     """The studies of which there are rows: of most methods of the claims, of some table or figure of a paper."""
     recipes = set(stored.rows(results)["recipe"])
     return [name for name, study in STUDIES.items() if _is_started(study, recipes)]
@@ -94,7 +94,7 @@ def _is_started(study: Study, recipes: Set[str]) -> bool:
     return any(_there(part, recipes) for part in study.parts)
 
 
-def _there(part: Part, recipes: Set[str]) -> bool:
+def _there(part: StudyRun, recipes: Set[str]) -> bool:
     """Whether all its methods were trained, and there are two at least: one recipe is in many papers."""
     return len(part.methods) > 1 and set(part.methods) <= recipes
 
@@ -111,8 +111,8 @@ def _section(
             ledger[item] = entries(item.content, finder, item.stood_for(scale.dataset, home))
             made |= _table_files(item, ledger[item], scale)
             body.append(_table(item, ledger[item]))
-        elif isinstance(item.content, Drawing):
-            content = _figure_files(item, item.content, Shown(scale, rows, results).of(item, home))
+        elif isinstance(item.content, FigureSpec):
+            content = _figure_files(item, item.content, FigureData(scale, rows, results).of(item, home))
             made, pictures[item] = made | content, bool(content)
             body.append(_figure(item, scale, bool(content)))
         else:
@@ -125,7 +125,7 @@ def _section(
         f"# {study.about}\n\n{plain.escape(scale.title)}\n\n"
         f"{plain.markdown(brief(every), ('Item', 'Number', 'Status'))}"
     )
-    made[f"{scale.slug}-comparisons.csv"] = plain.csv(compared(pairs))
+    made[f"{scale.slug}-comparisons.csv"] = plain.csv(comparison_table(pairs))
     head = [f"## {plain.escape(scale.title)}\n", *sentences(study, every, pairs, pictures, scale), _trouble(rows)]
     more = f"Every printed number, one by one: [ledger]({name}.md).\n"
     return "\n".join([*filter(None, head), overview(study, ledger, pairs, pictures, scale.papers), more, *body]), made
@@ -134,7 +134,7 @@ def _section(
 def _table_files(item: Item, ledger: list[Entry], scale: Scale) -> dict[str, Content]:
     if not any(entry.ours.known for entry in ledger):
         return {}
-    table, name = drawn(ledger), f"{scale.slug}-{file_name(item.name)}"
+    table, name = layout(ledger), f"{scale.slug}-{file_name(item.name)}"
     caption = f"{item.name}. {item.about} {scale.title}. {LEGEND}"
     return {
         f"{name}.csv": plain.csv(frame(ledger)),
@@ -143,10 +143,10 @@ def _table_files(item: Item, ledger: list[Entry], scale: Scale) -> dict[str, Con
 
 
 def _table(item: Item, ledger: list[Entry]) -> str:
-    return f"### {item.name}\n\n{item.about}\n\n{markdown(drawn(ledger))}"
+    return f"### {item.name}\n\n{item.about}\n\n{markdown(layout(ledger))}"
 
 
-def _figure_files(item: Item, drawing: Drawing, shown: Shown) -> dict[str, Content]:
+def _figure_files(item: Item, drawing: FigureSpec, shown: FigureData) -> dict[str, Content]:
     name = f"{shown.scale.slug}-{file_name(item.name)}"
     picture = drawing.draw(shown, f"{item.name}: {shown.scale.title}")
     if picture is None:
@@ -165,7 +165,7 @@ def _trouble(rows: pd.DataFrame) -> str:
     accuracies = rows[rows["kind"].isin(["clean", "attack"]) & (rows["metric"] == "accuracy") & (rows["source"] == "")]
     found = [
         f"- {label}: {'; '.join(said)}"
-        for label, part in placed(accuracies).groupby("label", sort=False)
+        for label, part in label_rows(accuracies).groupby("label", sort=False)
         if (said := collapses(part))
     ]
     return "\n".join([*found, ""]) if found else ""

@@ -9,26 +9,26 @@ from typing import Literal
 
 import pandas as pd
 
-from bench.core.parsing import radius
+from bench.core.parsing import format_radius
 from bench.report.drawing import Draw
-from bench.report.exhibits.table import read
+from bench.report.exhibits.table import read_exhibit
 from bench.report.labels import labels
 from bench.report.studies.scales import Scale
-from bench.report.studies.setup import Part
+from bench.report.studies.setup import StudyRun
 from bench.report.studies.study import Item
 from bench.report.sweeps.table import over_effort, over_eps
 from bench.report.training_logs import training
 
 
 @dataclass(frozen=True)
-class Shown:
+class FigureData:
     """What there is to draw at one scale."""
 
     scale: Scale
     rows: pd.DataFrame
     results: Path
 
-    def of(self, item: Item, home: str) -> "Shown":
+    def of(self, item: Item, home: str) -> "FigureData":
         """With the rows alone of the models that a figure is of. home: the main data set of its paper."""
         where, stood_for = item.parts[0].where, item.stood_for(self.scale.dataset, home)
         assert where is not None, "a figure is of models of its paper"
@@ -53,28 +53,28 @@ class Shown:
             for name, r in names.items()
             for run in self.runs(r)[:1]
         }
-        return {name: read(path, kind) for name, path in paths.items() if path.exists()}
+        return {name: read_exhibit(path, kind) for name, path in paths.items() if path.exists()}
 
 
-Picture = Callable[[Shown, str], Draw | None]  # None: nothing of it is there; the text is the title
+Picture = Callable[[FigureData, str], Draw | None]  # None: nothing of it is there; the text is the title
 
 
 @dataclass(frozen=True)
-class Drawing:
+class FigureSpec:
     """How a figure is drawn, and the numbers behind it."""
 
     draw: Picture
-    points: Callable[[Shown], pd.DataFrame]
+    points: Callable[[FigureData], pd.DataFrame]
 
 
-def figure(name: str, about: str, parts: tuple[Part, ...], drawing: Drawing) -> Item:
+def figure(name: str, about: str, parts: tuple[StudyRun, ...], drawing: FigureSpec) -> Item:
     return Item(name, about, parts, drawing)
 
 
-def epochs(names: Mapping[str, str]) -> Drawing:
+def epochs(names: Mapping[str, str]) -> FigureSpec:
     """Hold-out accuracy over the epochs, clean and under PGD-10. names: as the paper has them -> recipes."""
 
-    def points(shown: Shown) -> pd.DataFrame:
+    def points(shown: FigureData) -> pd.DataFrame:
         parts = [
             log.assign(method=name, seed=seed)
             for name, logs in shown.logs(names).items()
@@ -82,72 +82,72 @@ def epochs(names: Mapping[str, str]) -> Drawing:
         ]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
-    def draw(shown: Shown, title: str) -> Draw | None:
+    def draw(shown: FigureData, title: str) -> Draw | None:
         from bench.report.leaderboard.figures import overlay
 
         logs = shown.logs(names)
         return partial(overlay, logs, title) if logs else None
 
-    return Drawing(draw, points)
+    return FigureSpec(draw, points)
 
 
-def radii(names: Mapping[str, str], epoch: Literal["last", "best"] = "last") -> Drawing:
+def radii(names: Mapping[str, str], epoch: Literal["last", "best"] = "last") -> FigureSpec:
     """Accuracy over eps, a panel an attack. epoch: which of a run's models the paper shows."""
 
-    def points(shown: Shown) -> pd.DataFrame:
+    def points(shown: FigureData) -> pd.DataFrame:
         rows = _of(shown.rows, names, epoch)
         if rows.empty:
             return rows
-        found = _renamed(over_eps(rows), names)
+        found = _rename(over_eps(rows), names)
         return found.assign(panel=[_panel(title) for title in found["panel"]])
 
-    return Drawing(_lines(points, None), points)
+    return FigureSpec(_lines(points, None), points)
 
 
-def steps(names: Mapping[str, str]) -> Drawing:
+def steps(names: Mapping[str, str]) -> FigureSpec:
     """Accuracy over the steps of PGD."""
 
-    def points(shown: Shown) -> pd.DataFrame:
+    def points(shown: FigureData) -> pd.DataFrame:
         rows = _of(shown.rows, names)
         ascents = rows["name"].str.fullmatch(r"PGD-\d+\.last")
         near = (rows["eps"] - shown.scale.eps(8.0)).abs() < 1e-6
         rows = rows[ascents & near]
-        return rows if rows.empty else _renamed(over_effort(rows, "steps"), names)
+        return rows if rows.empty else _rename(over_effort(rows, "steps"), names)
 
-    return Drawing(_lines(points, "Steps"), points)
+    return FigureSpec(_lines(points, "Steps"), points)
 
 
-def histogram(names: Mapping[str, str]) -> Drawing:
+def histogram(names: Mapping[str, str]) -> FigureSpec:
     """Squared gradient norms of clean images, of the first seed."""
 
-    def points(shown: Shown) -> pd.DataFrame:
+    def points(shown: FigureData) -> pd.DataFrame:
         tables = shown.exhibits("gradient", names)
         parts = [table.assign(method=name) for name, table in tables.items()]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
-    def draw(shown: Shown, title: str) -> Draw | None:
+    def draw(shown: FigureData, title: str) -> Draw | None:
         from bench.report.exhibits.figures import histograms
 
         tables = shown.exhibits("gradient", names)
         return partial(histograms, tables, title) if tables else None
 
-    return Drawing(draw, points)
+    return FigureSpec(draw, points)
 
 
-def before_and_after(kind: str, recipe: str) -> Drawing:
+def before_and_after(kind: str, recipe: str) -> FigureSpec:
     """Batch norms or feature maps of a recipe that goes on from another's model, of the first seed."""
 
-    def points(shown: Shown) -> pd.DataFrame:
+    def points(shown: FigureData) -> pd.DataFrame:
         return shown.exhibits(kind, {recipe: recipe}).get(recipe, pd.DataFrame())
 
-    def draw(shown: Shown, title: str) -> Draw | None:
+    def draw(shown: FigureData, title: str) -> Draw | None:
         from bench.report.exhibits import figures as exhibit_figures
 
         table = points(shown)
         draws = {"batchnorm": exhibit_figures.overlay, "features": exhibit_figures.feature_maps}
         return None if table.empty else partial(draws[kind], table, title)
 
-    return Drawing(draw, points)
+    return FigureSpec(draw, points)
 
 
 def _of(rows: pd.DataFrame, names: Mapping[str, str], epoch: str = "last") -> pd.DataFrame:
@@ -158,7 +158,7 @@ def _of(rows: pd.DataFrame, names: Mapping[str, str], epoch: str = "last") -> pd
     return own if own.empty else own.assign(recipe=labels(own.assign(epoch="last")))
 
 
-def _renamed(points: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+def _rename(points: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     shown = {recipe: name for name, recipe in names.items()}
     order = {name: place for place, name in enumerate(names)}
     if points.empty:
@@ -170,12 +170,12 @@ def _renamed(points: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
 def _panel(title: str) -> str:
     """`PGD-10, steps of 2/255` rather than `PGD-10 [step=0.00784...], swept over 12 radii`."""
     text = re.sub(r", swept over \d+ radii$", "", title)
-    text = re.sub(r" \[step=([\d.]+)\]$", lambda step: f", steps of {radius(float(step[1]))}", text)
+    text = re.sub(r" \[step=([\d.]+)\]$", lambda step: f", steps of {format_radius(float(step[1]))}", text)
     return re.sub(r" \[step=([\d.]+eps)\]$", r", steps of \1", text)
 
 
-def _lines(points: Callable[[Shown], pd.DataFrame], axis: str | None) -> Picture:
-    def draw(shown: Shown, title: str) -> Draw | None:
+def _lines(points: Callable[[FigureData], pd.DataFrame], axis: str | None) -> Picture:
+    def draw(shown: FigureData, title: str) -> Draw | None:
         from bench.report.sweeps.figures import lines
 
         found = points(shown)

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bench.report.studies.setup import Part, Where
+from bench.report.studies.setup import StudyRun, TrainingSetup
 
 Kind = Literal["accuracy", "mean", "spread", "score", "gradient", "cosine", "seconds"]
 
 
 @dataclass(frozen=True)
-class Reading:
+class MetricSpec:
     """What of ours a printed number stands beside."""
 
     kind: Kind
@@ -33,8 +33,8 @@ class Number:
     recipe: str  # empty where it is none of ours
     view: str
     source: str  # recipe that the images were crafted on
-    where: Where
-    reading: Reading
+    where: TrainingSetup
+    reading: MetricSpec
     mark: str = ""  # "+" or "-" as printed beside the number: above or below that of the standard model
     epoch: Literal["last", "best"] = "last"  # which of a run's models it is of
 
@@ -53,7 +53,7 @@ def any_iterate(attack: str) -> str:
     return attack.replace(".last", "", 1)
 
 
-def parts_of(numbers: Sequence[Number], seeds: int) -> Iterator[Part]:
+def parts_of(numbers: Sequence[Number], seeds: int) -> Iterator[StudyRun]:
     """What has to be run for these numbers: a request for each place, and each way of judging that needs its own."""
     for where in dict.fromkeys(n.where for n in numbers if n.recipe):
         here = [n for n in numbers if n.where == where and n.recipe]
@@ -64,7 +64,7 @@ def parts_of(numbers: Sequence[Number], seeds: int) -> Iterator[Part]:
             some = [n for n in attacked if n.reading.eps == eps]
             asked = [n.reading.attack for n in some]
             beside = [*map(any_iterate, asked), *(["AutoAttack"] if eps == farthest else [])]
-            yield Part(_recipes(some), tuple(dict.fromkeys([*asked, *beside])), eps, **told)
+            yield StudyRun(_recipes(some), tuple(dict.fromkeys([*asked, *beside])), eps, **told)
         moved = [n for n in here if n.source]
         for eps, crafter in dict.fromkeys((n.reading.eps, n.reading.crafter) for n in moved):
             some = [n for n in moved if (n.reading.eps, n.reading.crafter) == (eps, crafter)]
@@ -72,18 +72,18 @@ def parts_of(numbers: Sequence[Number], seeds: int) -> Iterator[Part]:
             methods = tuple(dict.fromkeys([*sources, *_recipes(some)]))
             least = max(seeds, 2 if any(n.reading.twin for n in some) else 1)
             attacks = tuple(dict.fromkeys(n.reading.attack for n in some))
-            yield Part(methods, attacks, eps, transfer=True, crafter=crafter, seeds=least, where=where)
+            yield StudyRun(methods, attacks, eps, transfer=True, crafter=crafter, seeds=least, where=where)
         if corrupted := [n for n in here if n.reading.corruption]:
-            yield Part(
+            yield StudyRun(
                 _recipes(corrupted), corruptions=tuple(dict.fromkeys(n.reading.corruption for n in corrupted)), **told
             )
         if norms := [n for n in here if n.reading.kind == "gradient"]:
-            yield Part(_recipes(norms), diagnostics=("gradient",), **told)
+            yield StudyRun(_recipes(norms), diagnostics=("gradient",), **told)
         if cosines := [n for n in here if n.reading.kind == "cosine"]:
-            yield Part(_recipes(cosines), exhibits=("batchnorm",), **told)
+            yield StudyRun(_recipes(cosines), exhibits=("batchnorm",), **told)
         judged = {n.recipe for n in [*attacked, *moved, *corrupted, *norms, *cosines]}
         if left := [n for n in here if n.recipe not in judged]:
-            yield Part(_recipes(left), **told)
+            yield StudyRun(_recipes(left), **told)
 
 
 def _recipes(numbers: Sequence[Number]) -> tuple[str, ...]:

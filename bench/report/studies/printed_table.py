@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any, Literal
 
 from bench.core import parsing as numbers
-from bench.report.studies.printed.numbers import printed
-from bench.report.studies.printed_number import Kind, Number, Reading, parts_of
-from bench.report.studies.setup import Where
+from bench.report.studies.printed.numbers import printed_numbers
+from bench.report.studies.printed_number import Kind, MetricSpec, Number, parts_of
+from bench.report.studies.setup import TrainingSetup
 from bench.report.studies.study import Item
 
 DATASETS = {
@@ -86,7 +86,7 @@ class Table:
 
     @cached_property
     def _rows(self) -> list[dict[str, str]]:
-        rows = printed(self.paper)
+        rows = printed_numbers(self.paper)
         return [{str(k): v for k, v in row.items()} for row in rows[rows["table"] == self.name].to_dict("records")]
 
     def _telling(self, names: Sequence[str]) -> list[str]:
@@ -106,7 +106,7 @@ class Table:
         yield Number(line=line, column=self._column(row), reading=self._reading(row, row["attack"]), **made)
         if row["attack"] in self.second and not self._quoted(row):  # a quoted number is no other attack than its own
             title, attack = self.second[row["attack"]]
-            yield Number(line=line, column=title, reading=Reading("accuracy", attack, self._eps(row)), **made)
+            yield Number(line=line, column=title, reading=MetricSpec("accuracy", attack, self._eps(row)), **made)
 
     def _column(self, row: dict[str, str]) -> str:
         named = [SPOKEN.get(row[name], row[name]) for name in self.columns if name != "epsilon"]
@@ -114,14 +114,14 @@ class Table:
         several = "epsilon" in self.columns and len(radii) > 1
         return ", ".join([*filter(None, named), *([row["epsilon"]] if several else [])])
 
-    def _where(self, row: dict[str, str]) -> Where:
+    def _where(self, row: dict[str, str]) -> TrainingSetup:
         model = MODELS[row["architecture"]]
         if row["dataset"] == "ImageNet":
             model += "-imagenet"
         paper, tag = self._quoted(row) or (self.paper, self.tag)
         epochs, images = re.search(r"(\d+) epochs", row["variant"]), re.search(r"per class=([\d.]+)K", row["variant"])
         share = 10_000 * float(images[1]) if images else math.nan
-        return Where(
+        return TrainingSetup(
             DATASETS[row["dataset"]],
             f"{model}.{tag}" if tag else model,
             row["plan"],
@@ -136,27 +136,27 @@ class Table:
 
     def _eps(self, row: dict[str, str]) -> float:
         try:
-            return round(255 * numbers.number(row["epsilon"]), 6) or self.eps  # of clean images 0
+            return round(255 * numbers.parse_number(row["epsilon"]), 6) or self.eps  # of clean images 0
         except ValueError:
             return self.eps
 
-    def _reading(self, row: dict[str, str], attack: str) -> Reading:
+    def _reading(self, row: dict[str, str], attack: str) -> MetricSpec:
         metric, eps = row["metric"], self._eps(row)
         if metric in ("clean", "clean_mean", "clean_std"):
-            return Reading({"clean": "accuracy", "clean_mean": "mean", "clean_std": "spread"}[metric])  # type: ignore[arg-type]
+            return MetricSpec({"clean": "accuracy", "clean_mean": "mean", "clean_std": "spread"}[metric])  # type: ignore[arg-type]
         if metric.startswith("grad_sq_l2_"):
             group = {"correct": "right"}.get(row["variant"], row["variant"])
-            return Reading("gradient", statistic=f"{metric.removeprefix('grad_sq_l2_')} {group}")
+            return MetricSpec("gradient", statistic=f"{metric.removeprefix('grad_sq_l2_')} {group}")
         if metric.startswith("cosine_similarity_"):
             layer = row["variant"].rpartition(" ")[2]
-            return Reading("cosine", statistic=f"{metric.removeprefix('cosine_similarity_')} {layer}")
+            return MetricSpec("cosine", statistic=f"{metric.removeprefix('cosine_similarity_')} {layer}")
         if metric == "seconds_per_epoch":
-            return Reading("seconds")
+            return MetricSpec("seconds")
         if metric == "robustness_score" and attack not in self.attacks:
-            return Reading("score", corruption={"color": "color_shift"}.get(attack, attack))
+            return MetricSpec("score", corruption={"color": "color_shift"}.get(attack, attack))
         kind: Kind = "score" if metric == "robustness_score" else "accuracy"
         crafter = self.crafter if row["source"] else ""
-        return Reading(kind, self.attacks[attack], eps, crafter=crafter, twin="another" in attack)
+        return MetricSpec(kind, self.attacks[attack], eps, crafter=crafter, twin="another" in attack)
 
 
 def printed_mark(note: str) -> str:

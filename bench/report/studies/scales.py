@@ -9,7 +9,7 @@ import pandas as pd
 from bench.core.plan import LONG
 from bench.report.files import file_name
 from bench.report.studies.papers.plans import plan_of_paper
-from bench.report.studies.setup import Where
+from bench.report.studies.setup import TrainingSetup
 
 EPS = {"digits": 0.2}  # radius of the data sets whose own is not CIFAR-10's
 REFERENCE = 8.0  # in 1/255
@@ -53,9 +53,9 @@ class Scale(NamedTuple):
 
     def eps(self, reference: float) -> float:
         """A radius here, in [0, 1] pixel units, of one in 1/255 on CIFAR-10."""
-        return length(reference, "" if self.papers else self.dataset)
+        return scale_radius(reference, "" if self.papers else self.dataset)
 
-    def holds(self, row: dict[str, Any], where: Where, stood_for: Where | None) -> bool:
+    def holds(self, row: dict[str, Any], where: TrainingSetup, stood_for: TrainingSetup | None) -> bool:
         """Whether a row of this scale is of the models that a printed number is of, or of those that stand in for them.
 
         stood_for: what a smaller scale stands in for.
@@ -67,14 +67,14 @@ class Scale(NamedTuple):
             return False
         long = where.plan == "long"
         plan = plan_of_paper(row["recipe"], where.dataset, long, where.paper)
-        length = f"{where.epochs} epochs" if where.epochs else plan.length_in_words
+        scale_radius = f"{where.epochs} epochs" if where.epochs else plan.length_in_words
         images = where.images or IMAGES.get(where.dataset, int(budget["images"]))  # ImageNet-100 has what it has
         if bool(budget["radius"]) != (where.dataset in OTHER_RADIUS):
             return False
-        return (budget["length"], int(budget["images"]), bool(budget["long"])) == (length, images, long)
+        return (budget["length"], int(budget["images"]), bool(budget["long"])) == (scale_radius, images, long)
 
 
-def length(reference: float, dataset: str) -> float:
+def scale_radius(reference: float, dataset: str) -> float:
     """One in 1/255 on CIFAR-10, in [0, 1] pixel units: scaled as the radius of the data set is."""
     return reference / REFERENCE * EPS.get(dataset, REFERENCE / 255)
 
@@ -101,11 +101,11 @@ def scales(rows: pd.DataFrame) -> Iterator[tuple[Scale, pd.DataFrame]]:
         yield scale, rows[same & ((rows["n"] == scale.n) | diagnostic)]
 
 
-def spelled(attack: str, share: float | None, dataset: str) -> str:
+def resolve_step(attack: str, share: float | None, dataset: str) -> str:
     """An attack with its `step=2px` as --attacks takes it. share: eps, in 1/255, if it is to be one of it."""
 
     def step(match: re.Match[str]) -> str:
         pixels = float(match[1])
-        return f"step={pixels / share!r}eps" if share else f"step={length(pixels, dataset)!r}"
+        return f"step={pixels / share!r}eps" if share else f"step={scale_radius(pixels, dataset)!r}"
 
     return re.sub(r"step=([\d.]+)px", step, attack)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
-class Where:
+class TrainingSetup:
     """What models are trained on, and how long, at the scale of their paper."""
 
     dataset: str
@@ -14,18 +14,18 @@ class Where:
     images: int | None = None  # None: all there are
     paper: str = ""  # as whose tables they are trained
 
-    def is_like(self, other: "Where | None") -> bool:
+    def is_like(self, other: "TrainingSetup | None") -> bool:
         """Whether one smaller training stands in for both: they may differ in the normaliser and in the paper."""
         return other is not None and self.without_normaliser == other.without_normaliser
 
     @property
-    def without_normaliser(self) -> "Where":
+    def without_normaliser(self) -> "TrainingSetup":
         """The same for any way of normalising images, and any paper."""
         return replace(self, model=self.model.partition(".")[0], paper="")
 
 
 @dataclass(frozen=True)
-class Part:
+class StudyRun:
     """Recipes, and what they are judged under: one request to `bench run`.
 
     Lengths are in 1/255, those of CIFAR-10: eps, sweep, and the step of an attack, which is written `step=2px`. At
@@ -43,7 +43,7 @@ class Part:
     exhibits: tuple[str, ...] = ()
     seeds: int = 1  # at least so many
     longer: bool = False  # trained twice as long as the budget says, or by the paper's longer plan
-    where: Where | None = None  # None: where the user says
+    where: TrainingSetup | None = None  # None: where the user says
 
     @property
     def cells(self) -> int:

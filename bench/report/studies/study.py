@@ -9,7 +9,7 @@ from bench.core.errors import BadInput
 from bench.core.registrable import an_instance_of
 from bench.core.registry import Registry
 from bench.report.files import Content
-from bench.report.studies.setup import Part, Where
+from bench.report.studies.setup import StudyRun, TrainingSetup
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class Item:
 
     name: str  # as the paper has it: Table 3, Figure 2
     about: str
-    parts: tuple[Part, ...]
+    parts: tuple[StudyRun, ...]
     content: object = None  # a `tables.Table`, a `pictures.Drawing`, or nothing
 
-    def stood_for(self, dataset: str, home: str) -> Where | None:
+    def stood_for(self, dataset: str, home: str) -> TrainingSetup | None:
         """Of what a smaller training on a data set stands in the place: the first network on that data set, or at home.
 
         home: the main data set of the paper. None: on neither has the item anything.
@@ -33,7 +33,7 @@ class Item:
         own = [where for where in places if where.dataset == dataset]
         return next(iter(own or [where for where in places if where.dataset == home]), None)
 
-    def at(self, budget: str, dataset: str, home: str) -> tuple[Part, ...]:
+    def at(self, budget: str, dataset: str, home: str) -> tuple[StudyRun, ...]:
         """The parts to carry out: all of them at `paper`, and at others those that `dataset` can stand in for."""
         if budget == "paper":
             return self.parts
@@ -54,7 +54,7 @@ class Study:
     chosen_here: str = ""  # sentences for the head of the page: what the paper does not say, and what it is here
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[StudyRun, ...]:
         return tuple(part for item in self.items for part in item.parts)
 
     @property

@@ -19,8 +19,8 @@ def sentences(
 ) -> list[str]:
     """What held at this scale, what did not, and what was not run."""
     return [
-        f"**Held.** {_held(ledger, compared, scale)}\n",
-        f"**Did not.** {_failed(ledger, compared)}\n",
+        f"**Held.** {_held_claims(ledger, compared, scale)}\n",
+        f"**Did not.** {_failed_claims(ledger, compared)}\n",
         f"**Not run.** {_missing(study, ledger, pictures)}\n",
     ]
 
@@ -56,7 +56,7 @@ def overview(
     return plain.markdown(shown.drop(columns=sizes), ("Item", "At the paper's scale"))
 
 
-def _held(ledger: Sequence[Entry], compared: Sequence[Order], scale: Scale) -> str:
+def _held_claims(ledger: Sequence[Entry], compared: Sequence[Order], scale: Scale) -> str:
     if not compared:
         return "Nothing printed can be compared yet."
     same = [order for order in compared if order.same]
@@ -73,7 +73,7 @@ def _held(ledger: Sequence[Entry], compared: Sequence[Order], scale: Scale) -> s
     )
 
 
-def _failed(ledger: Sequence[Entry], compared: Sequence[Order]) -> str:
+def _failed_claims(ledger: Sequence[Entry], compared: Sequence[Order]) -> str:
     other = sorted((order for order in compared if not order.same), key=lambda order: order.ours)
     sure = [order for order in other if order.sure]
     text = f"{len(other)} are the other way round or equal, {_sure(other)}"

@@ -9,7 +9,7 @@ import pandas as pd
 from bench.core.stats import mcnemar_over_seeds
 from bench.report import table_text as plain
 from bench.report.studies.ledger import Entry
-from bench.report.studies.measurement import Ours
+from bench.report.studies.measurement import Measurement
 from bench.report.studies.orderings import SURE
 
 ABREAST = 125  # characters that fit a line of a page of LaTeX
@@ -29,7 +29,7 @@ class Drawn(NamedTuple):
     heads: list[str]  # the columns that say what a line is
 
 
-def drawn(ledger: Sequence[Entry]) -> Drawn:
+def layout(ledger: Sequence[Entry]) -> Drawn:
     """The lines and columns of one table in the order of print; AutoAttack at the end where there is one."""
     table = ledger[0].table
     lines = list(dict.fromkeys(entry.number.line for entry in ledger))
@@ -87,7 +87,7 @@ def _cell(entry: Entry | None) -> str:
     return (_ours(entry.ours, entry, entry.mark) + beside + theirs) if entry.ours.known else DASH + theirs
 
 
-def _ours(ours: Ours, entry: Entry, mark: str = "") -> str:
+def _ours(ours: Measurement, entry: Entry, mark: str = "") -> str:
     within = "" if math.isnan(ours.half) or (ours.half == 0 and ours.n == 0) else f" ± {_digits(ours.half, entry)}"
     return _digits(ours.value, entry) + mark + within
 

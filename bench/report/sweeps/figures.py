@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bench.report.style import COLOURS, MARKERS, ONE_COLUMN, TWO_COLUMNS, grid, styled
+from bench.report.style import COLOURS, MARKERS, ONE_COLUMN, TWO_COLUMNS, grid, with_house_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@styled
+@with_house_style
 def lines(points: pd.DataFrame, title: str, axis: str | None, chance: float) -> "Figure":
     """One panel an attack, a line a recipe: accuracy over x, with its interval as a band.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.core.parsing import radius
+from bench.core.parsing import format_radius
 from bench.report import cache as stored
 from bench.report import table_text as plain
 from bench.report.boards import Board
@@ -32,14 +32,14 @@ def files(results: Path) -> dict[str, Content]:
         drawn = {axis: points for axis, points in drawn.items() if not points.empty}
         for axis, points in drawn.items():
             made |= {f"{board.slug}-{axis}.csv": plain.csv(points)}
-            made |= figure(f"{board.slug}-{axis}", _drawn(board, axis, points, rows))
+            made |= figure(f"{board.slug}-{axis}", _draw(board, axis, points, rows))
         table = areas(rows, curves)
         made |= {} if table.empty else {f"{board.slug}-areas.csv": plain.csv(table)}
         sections += [_section(board, list(drawn), table)] if drawn else []
     return {"sweeps.md": "\n".join(sections), **made} if made else {}
 
 
-def _drawn(board: Board, axis: str, points: pd.DataFrame, rows: pd.DataFrame) -> Draw:
+def _draw(board: Board, axis: str, points: pd.DataFrame, rows: pd.DataFrame) -> Draw:
     from bench.report.sweeps.figures import lines
 
     means = points.groupby("recipe")["value"].mean().sort_values(ascending=False, kind="stable")
@@ -77,4 +77,4 @@ def _between(say: Any, value: float, low: float, high: float) -> str:
 
 
 def _eps(eps: float, largest: float) -> str:
-    return f"> {radius(largest)}" if math.isinf(eps) else radius(eps)
+    return f"> {format_radius(largest)}" if math.isinf(eps) else format_radius(eps)

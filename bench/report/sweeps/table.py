@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.core.parsing import radius
-from bench.report.accuracy import Measured, summary
+from bench.core.parsing import format_radius
+from bench.report.accuracy import SeedAccuracy, summary
 from bench.report.boards import Board
 from bench.report.labels import columns, labels
 
@@ -56,7 +56,9 @@ def over_effort(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
     rest = [json.dumps({key: value for key, value in use.items() if key != setting}) for use in uses]
     rows = rows.assign(x=[_place(use, setting, eps) for use, eps in zip(uses, rows["eps"], strict=True)])
     titles = columns(rows.assign(name=named, params=rest))
-    rows = rows.assign(panel=[f"{title}, eps {radius(eps)}" for title, eps in zip(titles, rows["eps"], strict=True)])
+    rows = rows.assign(
+        panel=[f"{title}, eps {format_radius(eps)}" for title, eps in zip(titles, rows["eps"], strict=True)]
+    )
     return _cells(_long(rows.dropna(subset="x"), FEWEST))
 
 
@@ -71,7 +73,7 @@ def areas(rows: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
     for (panel, recipe), curve in points.groupby(["panel", "recipe"], sort=False):
         same = swept[(swept["panel"] == panel) & (swept["recipe"] == recipe)]
         area, median = (same[same["metric"] == metric] for metric in ("area", "median radius"))
-        numbers = _drawn(curve) if area.empty or median.empty else _stored(area, median)
+        numbers = _curve(curve) if area.empty or median.empty else _stored_curve(area, median)
         table.append({"panel": panel, "recipe": recipe, "largest": curve["x"].max()} | numbers)
     found = pd.DataFrame(table, columns=["panel", "recipe", "largest", *_NUMBERS])
     return found.sort_values(["panel", "area"], ascending=[True, False], ignore_index=True)
@@ -80,7 +82,7 @@ def areas(rows: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
 _NUMBERS = ["area", "area low", "area high", "median", "median low", "median high", "seeds"]
 
 
-def _stored(*parts: pd.DataFrame) -> dict[str, float]:
+def _stored_curve(*parts: pd.DataFrame) -> dict[str, float]:
     area, median = ([list(map(float, part[c])) for c in ("value", "ci_low", "ci_high")] for part in parts)
     seeds, bounds = len(area[0]), [fmean(area[1]), fmean(area[2])]
     if seeds > 1:
@@ -91,7 +93,7 @@ def _stored(*parts: pd.DataFrame) -> dict[str, float]:
     return dict(zip(_NUMBERS, [*shares, middle, low, high, seeds], strict=True))
 
 
-def _drawn(curve: pd.DataFrame) -> dict[str, float]:
+def _curve(curve: pd.DataFrame) -> dict[str, float]:
     """Of a curve that was measured point by point; NaN where a point is missing."""
     curve = curve.sort_values("x")
     x, y = curve["x"].to_numpy(), curve["value"].to_numpy()
@@ -120,9 +122,9 @@ def _long(points: pd.DataFrame, fewest: int) -> pd.DataFrame:
 def _cells(points: pd.DataFrame) -> pd.DataFrame:
     """Seeds joined, in the order of x."""
     points = points.drop_duplicates([*MODEL, "panel", "x"], keep="last")
-    seeds: dict[tuple[Any, ...], list[Measured]] = {}
+    seeds: dict[tuple[Any, ...], list[SeedAccuracy]] = {}
     for *key, value, n, status in zip(*(points[name] for name in (*POINT, "value", "n", "status")), strict=True):
-        seeds.setdefault(tuple(key), []).append(Measured(value, n, status, None))
+        seeds.setdefault(tuple(key), []).append(SeedAccuracy(value, n, status, None))
     found = [dict(zip(POINT, key, strict=True)) | summary(seeds[key])._asdict() for key in sorted(seeds)]
     return pd.DataFrame(found, columns=[*POINT, "value", "std", "low", "high", "seeds", "status"])
 

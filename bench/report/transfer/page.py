@@ -15,7 +15,7 @@ from bench.report.boards import Board
 from bench.report.files import Content, figure, file_name
 from bench.report.leaderboard import render
 from bench.report.leaderboard.text import MISSING
-from bench.report.transfer.table import Matrix, matrices
+from bench.report.transfer.table import TransferMatrix, matrices
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +37,7 @@ TEXT = ("Source", "Target", "Without")  # columns set flush left
 Mark = Callable[[str, bool, bool], str]  # of a cell's text: it is the target's own, it is the strongest other
 
 
-def found(results: Path, only: Set[str] | None = None) -> dict[tuple[Board, str], Matrix]:
+def find_matrices(results: Path, only: Set[str] | None = None) -> dict[tuple[Board, str], TransferMatrix]:
     """Every matrix below a results folder. only: the runs to be targets."""
     rows = stored.rows(results)
     outcomes = stored.outcomes(results, rows["run"].unique())
@@ -51,7 +51,7 @@ def files(results: Path) -> dict[str, Content]:
 
     made: dict[str, Content] = {}
     sections = ["# Transfer\n"]
-    for (board, attack), matrix in found(results).items():
+    for (board, attack), matrix in find_matrices(results).items():
         title, slug = f"{board.title}, {attack}", f"{board.slug}-{file_name(attack)}"
         made |= {f"{slug}.csv": render.csv(matrix.cells), f"{slug}-bounds.csv": render.csv(matrix.bounds)}
         made |= {f"{slug}.tex": _latex(matrix, title, slug), **figure(slug, partial(heat_map, matrix, title))}
@@ -64,7 +64,7 @@ def print_transfer(results: Path, console: "Console", only: Set[str] | None = No
     from rich.console import Console
     from rich.text import Text
 
-    for (board, attack), matrix in found(results, only).items():
+    for (board, attack), matrix in find_matrices(results, only).items():
         title, shown = f"{board.title}, {attack}", grid(matrix)
         if Console(width=10_000).measure(plain.terminal(shown, TEXT, title)).maximum > console.width:
             shown = shown.map(lambda cell: cell.partition(" ±")[0])
@@ -74,7 +74,7 @@ def print_transfer(results: Path, console: "Console", only: Set[str] | None = No
             console.print(Text(printable(line), "dim"))
 
 
-def grid(matrix: Matrix, value: str = "", mark: Mark = lambda text, itself, strongest: text) -> pd.DataFrame:
+def grid(matrix: TransferMatrix, value: str = "", mark: Mark = lambda text, itself, strongest: text) -> pd.DataFrame:
     """The cells as text, a line a source and a column a target. value: "both" for those of the images right on both."""
     lines: dict[str, dict[str, str]] = {}
     strangers = matrix.cells[~matrix.cells["own"]]
@@ -86,7 +86,7 @@ def grid(matrix: Matrix, value: str = "", mark: Mark = lambda text, itself, stro
     return pd.DataFrame([{"Source": source, **line} for source, line in lines.items()])
 
 
-def summary(matrix: Matrix) -> pd.DataFrame:
+def summary(matrix: TransferMatrix) -> pd.DataFrame:
     """The bounds as text."""
     return pd.DataFrame(
         {
@@ -100,7 +100,7 @@ def summary(matrix: Matrix) -> pd.DataFrame:
     )
 
 
-def notes(matrix: Matrix) -> list[str]:
+def notes(matrix: TransferMatrix) -> list[str]:
     """What the cells have no room for: why they failed, what is suspected, which sources a bound lacks."""
     said = [f"{cell['target']} from {cell['source']}: {cell['status']}." for cell in _with(matrix, "status", "failed")]
     doubts = {cell["source"]: cell["verdict"] for cell in _with(matrix, "verdict", "suspect")}
@@ -109,11 +109,11 @@ def notes(matrix: Matrix) -> list[str]:
     return said + [f"Black-box of {line.target} is without {line.without}." for line in lacking.itertuples()]
 
 
-def _with(matrix: Matrix, column: str, begins: str) -> list[dict[Any, Any]]:
+def _with(matrix: TransferMatrix, column: str, begins: str) -> list[dict[Any, Any]]:
     return matrix.cells[matrix.cells[column].str.startswith(begins)].to_dict("records")
 
 
-def _section(matrix: Matrix, title: str, slug: str) -> str:
+def _section(matrix: TransferMatrix, title: str, slug: str) -> str:
     def mark(text: str, itself: bool, strongest: bool) -> str:
         return f"*{text}*" if itself else f"**{text}**" if strongest else text
 
@@ -124,7 +124,7 @@ def _section(matrix: Matrix, title: str, slug: str) -> str:
     return f"## {plain.escape(title)}\n\n{every}\n{both}\n{bounds}\n{said}\n![heat map]({slug}.png)\n"
 
 
-def _latex(matrix: Matrix, title: str, slug: str) -> str:
+def _latex(matrix: TransferMatrix, title: str, slug: str) -> str:
     def mark(text: str, itself: bool, strongest: bool) -> str:
         text = text.translate(plain.LATEX)
         return rf"\textit{{{text}}}" if itself else rf"\textbf{{{text}}}" if strongest else text
@@ -141,7 +141,7 @@ def _latex(matrix: Matrix, title: str, slug: str) -> str:
     return "\n".join(texts)
 
 
-def _all(matrix: Matrix) -> str:
+def _all(matrix: TransferMatrix) -> str:
     return ALL.format(n=int(matrix.cells["n"].max())) + MARKS
 
 

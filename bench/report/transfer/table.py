@@ -11,20 +11,20 @@ from bench.core.files import Bits
 from bench.core.stats import wilson
 from bench.report.boards import Board
 from bench.report.labels import columns, titles
-from bench.results.row import place
+from bench.results.row import model_id
 
 NAN = float("nan")
 CELL = ["protocol", "run", "view", "epoch", "source", "name", "params", "norm", "eps", "n"]
 
 
-class Matrix(NamedTuple):
+class TransferMatrix(NamedTuple):
     """What one attack, crafted on each source, leaves right of each target. Fractions; NaN where there is no number."""
 
     cells: pd.DataFrame  # a line a source and target, the targets' own rows first among the sources
     bounds: pd.DataFrame  # a line a target
 
 
-def matrices(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[tuple[Board, str], Matrix]:
+def matrices(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[tuple[Board, str], TransferMatrix]:
     """Of `results.load()`: one for each group of comparable targets and each attack, by its name.
 
     outcomes: right or wrong by image, under the key of the row.
@@ -47,7 +47,7 @@ def matrices(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[tuple[Boa
     return found
 
 
-def matrix(rows: pd.DataFrame, outcomes: Mapping[str, Bits], clean: Mapping[str, Bits]) -> Matrix:
+def matrix(rows: pd.DataFrame, outcomes: Mapping[str, Bits], clean: Mapping[str, Bits]) -> TransferMatrix:
     """rows: of one attack. clean: outcomes on the images as they are, by place."""
     targets = list(dict.fromkeys(_places(rows)))
     sources = [*targets, *rows["source"].unique()]
@@ -85,7 +85,7 @@ def matrix(rows: pd.DataFrame, outcomes: Mapping[str, Bits], clean: Mapping[str,
                 | _share("both", both)
                 | {"both_n": 0 if both is None else len(both)}
             )
-    return Matrix(pd.DataFrame(cells), pd.DataFrame(bounds))
+    return TransferMatrix(pd.DataFrame(cells), pd.DataFrame(bounds))
 
 
 FIELDS = {"value": "value", "low": "ci_low", "high": "ci_high", "n": "n"}
@@ -97,7 +97,7 @@ def own(source: str, target: str) -> bool:
 
 
 def _places(rows: pd.DataFrame) -> list[str]:
-    return [place(*model) for model in zip(rows["run"], rows["epoch"], rows["view"], strict=True)]
+    return [model_id(*model) for model in zip(rows["run"], rows["epoch"], rows["view"], strict=True)]
 
 
 def _share(name: str, bits: Bits | None) -> dict[str, float]:

@@ -6,7 +6,7 @@ A check is a function of a recipe that raises Broken with a sentence on what it 
 from collections.abc import Callable, Iterator
 
 from bench.core.foreign.guard import guarded_call
-from bench.core.foreign.messages import blame, home_of
+from bench.core.foreign.messages import format_error, home_of
 from bench.training.contract.images import images_and_labels_stay, its_radii_scale, training_images_are_in_range
 from bench.training.contract.loss import (
     batches_may_be_of_any_size,
@@ -81,5 +81,5 @@ def saw(check: Check, recipe: Recipe) -> str:
     except Broken as broken:
         return str(broken)
     except Exception as error:  # anybody's code may raise anything
-        return f"it raised {blame(error, home_of(recipe))}"
+        return f"it raised {format_error(error, home_of(recipe))}"
     return ""

@@ -12,7 +12,7 @@ from bench.core.registry import check_name
 from bench.core.rng import seeded
 from bench.core.threat import REFERENCE_EPS
 from bench.data.dataset import DATASETS
-from bench.models.bn_folding import twinned
+from bench.models.bn_folding import folding
 from bench.models.build import build
 from bench.models.split_batchnorm import Switch
 from bench.training.contract.probe import Broken, Probe, batch, tiny
@@ -85,7 +85,7 @@ def a_plain_model(view: str, model: nn.Module) -> None:
     kinds, known = ([type(m) for m in net.modules()] for net in (model, bare))
     if kinds != known:
         odd = sorted({kind.__name__ for kind in kinds} - {kind.__name__ for kind in known})
-        raise Broken(f"saw {odd[0] if odd else 'another structure'} in the view {view!r}; return plain(model, choice)")
+        raise Broken(f"saw {', '.join(odd) or 'another structure'} in the view {view!r}; return plain(model, choice)")
     if list(model.state_dict()) != list(bare.state_dict()):
         raise Broken(f"saw other weights in the view {view!r} than the model has without the recipe")
 
@@ -109,7 +109,7 @@ def one_step(recipe: Recipe, dataset: str, name: str) -> None:
     model = model.to(memory_format=torch.channels_last)
     trained = [p for p in model.parameters() if p.requires_grad]
     before = [p.detach().clone() for p in trained]
-    with twinned(model, x), seeded("loss"):
+    with folding(model, x), seeded("loss"):
         loss = recipe.loss(model, x, q)
     loss.backward()  # type: ignore[no-untyped-call]
     torch.optim.SGD(trained, 0.01).step()

@@ -3,7 +3,7 @@
 from bench.report.studies.papers.m2at import TRADES
 from bench.report.studies.printed_figure import epochs, figure
 from bench.report.studies.printed_table import Table
-from bench.report.studies.setup import Part, Where
+from bench.report.studies.setup import StudyRun, TrainingSetup
 from bench.report.studies.study import STUDIES, Item, Study
 from bench.report.studies.toy import page as toy_figure
 
@@ -40,7 +40,7 @@ FIGURES = (
         "Figure 2",
         "Accuracy on clean images and under PGD-10 by epoch, here on the images that a training is watched on: "
         "some that are held out, or the first thousand test images where a training learns from all training images.",
-        (Part((*NAMES.values(),), where=Where("cifar10", f"wrn-34-10.{OWN}", paper="avmixup")),),
+        (StudyRun((*NAMES.values(),), where=TrainingSetup("cifar10", f"wrn-34-10.{OWN}", paper="avmixup")),),
         epochs(NAMES),
     ),
 )

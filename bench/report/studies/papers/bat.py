@@ -2,7 +2,7 @@
 
 from bench.report.studies.printed_figure import figure, histogram, steps
 from bench.report.studies.printed_table import TURNED, Table
-from bench.report.studies.setup import Part, Where
+from bench.report.studies.setup import StudyRun, TrainingSetup
 from bench.report.studies.study import STUDIES, Study
 
 CE, CW = "PGD-{}.last[step=2px,start=random]", "CW-{}.last[step=2px,start=random]"
@@ -17,7 +17,7 @@ for crafted in ("from undefended", "from another R-MC-LA"):
 ATTACKS |= {"black-box FGSM w.o. RS from undefended": "FGSM.last"}
 NAMES = {f"eps_x={eps}": f"R-MC-LA.eps{eps}" for eps in (1, 2, 4)} | {"eps_x=8": "R-MC-LA", "eps_x=12": "R-MC-LA.eps12"}
 GRADIENTS = {"undefended": "Standard", "adversarially trained": "PGD-AT.7x2"}
-HOME = Where("cifar10", "wrn-28-10.pm1", paper="bat")
+HOME = TrainingSetup("cifar10", "wrn-28-10.pm1", paper="bat")
 
 
 def table(name: str, about: str, **settings: object) -> Table:
@@ -56,13 +56,13 @@ FIGURES = (
     figure(
         "Figure 1",
         "Accuracy over the steps of PGD, by the radius of training.",
-        (Part((*NAMES.values(),), tuple(CE.format(k) for k in COUNTS), where=HOME),),
+        (StudyRun((*NAMES.values(),), tuple(CE.format(k) for k in COUNTS), where=HOME),),
         steps(NAMES),
     ),
     figure(
         "Histogram",
         "Squared gradients at clean images: a histogram that the text speaks of and does not print.",
-        (Part((*GRADIENTS.values(),), exhibits=("gradient",), where=HOME),),
+        (StudyRun((*GRADIENTS.values(),), exhibits=("gradient",), where=HOME),),
         histogram(GRADIENTS),
     ),
 )

@@ -17,7 +17,7 @@ from bench.report.studies.papers.later_claims import (
 )
 from bench.report.studies.papers.mtlat import CORRUPTIONS, CRAFTER
 from bench.report.studies.papers.papers_claims import CLAIMS, LONGER, RADII
-from bench.report.studies.setup import Part
+from bench.report.studies.setup import StudyRun
 from bench.report.studies.study import STUDIES, Item, Study
 
 
@@ -50,22 +50,25 @@ STUDIES.add(
                 "claims",
                 f"{len(CLAIMS)} claims about directions",
                 (
-                    Part(TRAINED, ("FGSM.last", "PGD-7.last", "PGD-20.last", "CW-20.last")),
-                    Part(("LS-adv", "M-TLAT", "AdvProp", "RobMask")),
-                    Part(("R-FGSM", "R-LL", "R-MC"), ("MC.last", "LL.last")),
-                    Part(tuple(RADII.values()), ("PGD-100.last",)),
-                    Part(LONGER, ("PGD-20.last",), longer=True),
-                    Part(("Standard", "PGD-AT.avmixup", "AVmixup"), ("PGD-20.last",), transfer=True),
-                    *(Part(BEYOND, ("FGSM.last", "PGD-10.last"), 8.0 * factor) for factor in WIDER),
-                    Part(ABLATIONS, ("FGSM.last", "PGD-20.last")),
-                    Part((*OF_TRADES, "BN-adv"), ("PGD-20.last",)),
-                    Part((*CRAFTERS, "M2AT"), ("PGD-20.last",), transfer=True),
-                    Part(("AdvProp.rand", "AdvProp.2aux", "Mixup")),
-                    *(Part(tuple(BELOW), ("PGD-20.last",), 8.0 * factor) for factor in NARROWER),
-                    Part(ATTACKED, ("PGD-10.last", "PGD-LL.last", "CW-L2"), 8.0 * NEAR),
-                    *(Part(ATTACKED, ("MI-FGSM.last",), 8.0 * f, transfer=True, crafter=CRAFTER) for f in (NEAR, FAR)),
-                    Part(("Standard", "M-TLAT"), corruptions=CORRUPTIONS),
-                    Part(("Standard", "PGD-AT.7x2"), diagnostics=("gradient",)),
+                    StudyRun(TRAINED, ("FGSM.last", "PGD-7.last", "PGD-20.last", "CW-20.last")),
+                    StudyRun(("LS-adv", "M-TLAT", "AdvProp", "RobMask")),
+                    StudyRun(("R-FGSM", "R-LL", "R-MC"), ("MC.last", "LL.last")),
+                    StudyRun(tuple(RADII.values()), ("PGD-100.last",)),
+                    StudyRun(LONGER, ("PGD-20.last",), longer=True),
+                    StudyRun(("Standard", "PGD-AT.avmixup", "AVmixup"), ("PGD-20.last",), transfer=True),
+                    *(StudyRun(BEYOND, ("FGSM.last", "PGD-10.last"), 8.0 * factor) for factor in WIDER),
+                    StudyRun(ABLATIONS, ("FGSM.last", "PGD-20.last")),
+                    StudyRun((*OF_TRADES, "BN-adv"), ("PGD-20.last",)),
+                    StudyRun((*CRAFTERS, "M2AT"), ("PGD-20.last",), transfer=True),
+                    StudyRun(("AdvProp.rand", "AdvProp.2aux", "Mixup")),
+                    *(StudyRun(tuple(BELOW), ("PGD-20.last",), 8.0 * factor) for factor in NARROWER),
+                    StudyRun(ATTACKED, ("PGD-10.last", "PGD-LL.last", "CW-L2"), 8.0 * NEAR),
+                    *(
+                        StudyRun(ATTACKED, ("MI-FGSM.last",), 8.0 * f, transfer=True, crafter=CRAFTER)
+                        for f in (NEAR, FAR)
+                    ),
+                    StudyRun(("Standard", "M-TLAT"), corruptions=CORRUPTIONS),
+                    StudyRun(("Standard", "PGD-AT.7x2"), diagnostics=("gradient",)),
                 ),
             ),
         ),

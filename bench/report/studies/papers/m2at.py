@@ -2,10 +2,10 @@
 
 from bench.report.studies.printed_figure import epochs, figure, radii
 from bench.report.studies.printed_table import Table
-from bench.report.studies.setup import Part, Where
+from bench.report.studies.setup import StudyRun, TrainingSetup
 from bench.report.studies.study import STUDIES, Study
 
-HOME = Where("cifar10", "wrn-34-10.none", paper="m2at")
+HOME = TrainingSetup("cifar10", "wrn-34-10.none", paper="m2at")
 TRADES = "PGD-20.last[step=0.765px,start=unclipped]"  # steps of 0.003, from a start that is not clipped to [0, 1]
 ATTACKS = {
     "FGSM": "FGSM.last",
@@ -93,7 +93,7 @@ FIGURES = (
         "Figure 2",
         "Accuracy on clean images and under PGD-10 by epoch, here on the images that a training is watched on: "
         "some that are held out, or the first thousand test images where a training learns from all training images.",
-        (Part((*NAMES.values(),), where=HOME),),
+        (StudyRun((*NAMES.values(),), where=HOME),),
         epochs(NAMES),
     ),
     figure(
@@ -102,7 +102,7 @@ FIGURES = (
         "same epochs as the tables. The paper does not print at which radii; ours, up to its 32/255, are a guess. Ten "
         "steps of 2/255 travel 20/255 at most; the panel of 0.25eps, which the paper has not, has steps that grow with "
         "eps.",
-        (Part((*NAMES.values(),), ("FGSM", *ASCENTS), sweep=GRID, where=HOME),),
+        (StudyRun((*NAMES.values(),), ("FGSM", *ASCENTS), sweep=GRID, where=HOME),),
         radii(NAMES, epoch="best"),
     ),
 )

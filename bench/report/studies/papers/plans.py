@@ -20,7 +20,7 @@ STANDARD = {"m2at": "M2AT", "avmixup": "AVmixup", "bat": "R-MC-LA", "robmask": "
 
 
 @dataclass(frozen=True)
-class Published:
+class PaperPlan:
     """A paper's plan for its recipes."""
 
     paper: str
@@ -52,37 +52,37 @@ SCATTER = replace(BASE, batch_size=60, milestones=(0.3, 0.45))  # on SVHN the lr
 ONE_STEP = r"(R-)?(FGSM|LL|MC|RAND|MOSA)(-LS|-LA)?"
 
 PLANS = (  # the first whose pattern a name matches
-    Published("M2AT", r"M2AT(\.[a-z-]+)?|PGD-AT-LS|PGD-AT\.m2at", BASE, AS_M2AT, reports="best"),
-    Published("AVmixup", r"AVmixup|PGD-AT\.avmixup|PGD-AT-LS0\.[89](\.avmixup)?", MADRY, AS_MADRY),
-    Published(
+    PaperPlan("M2AT", r"M2AT(\.[a-z-]+)?|PGD-AT-LS|PGD-AT\.m2at", BASE, AS_M2AT, reports="best"),
+    PaperPlan("AVmixup", r"AVmixup|PGD-AT\.avmixup|PGD-AT-LS0\.[89](\.avmixup)?", MADRY, AS_MADRY),
+    PaperPlan(
         "AVmixup, inside the code of TRADES",
         r"AVmixup\.trades",
         MADRY,
         {"cifar10": replace(MADRY, steps=80_000)},
     ),
-    Published(
+    PaperPlan(
         "BAT",
         rf"{ONE_STEP}|R-MC-LA(9|\.\w+)|PGD-AT\.(7x2|2x8|7x2-LA)",
         BAT,
         {"svhn": replace(BAT, lr=0.01)},
         long=BASE,
     ),
-    Published("Feature Scatter", r"FS(-AVmixup(\.[\w.-]+)?)?", SCATTER, {"svhn": replace(SCATTER, lr=0.01)}),
-    Published("TRADES", r"TRADES-[\d.]+", TRADES),
-    Published("MART", r"MART", TRADES),  # train_wideresnet.py, whose weight of the second term is the recipe's, 6
-    Published("FGSM-RS", r"FGSM-RS", FAST),
-    Published("AugMix", r"AugMix", Plan(100, schedule="cosine")),
-    Published("CutMix", r"CutMix", CUTMIX),
-    Published("Mixup", r"Mixup\.1", replace(BASE, weight_decay=1e-4)),
-    Published("IAT", r"IAT\.pgd", BASE),
-    Published("RobMask, batch norms alone", r"BN-(adv|std)", replace(ROBMASK, epochs=20)),
-    Published("RobMask", r"RobMask(-10)?|AdvProp(\.\w+)?|PGD-AT\.robmask", ROBMASK, ON_IMAGENET),
-    Published("M-TLAT", r"(M-)?TLAT|T?FGSM-AT|LS-adv(\.sum1)?|Mixup|IAT", MTLAT),
-    Published("Madry et al.", r".*", MADRY, AS_MADRY),
+    PaperPlan("Feature Scatter", r"FS(-AVmixup(\.[\w.-]+)?)?", SCATTER, {"svhn": replace(SCATTER, lr=0.01)}),
+    PaperPlan("TRADES", r"TRADES-[\d.]+", TRADES),
+    PaperPlan("MART", r"MART", TRADES),  # train_wideresnet.py, whose weight of the second term is the recipe's, 6
+    PaperPlan("FGSM-RS", r"FGSM-RS", FAST),
+    PaperPlan("AugMix", r"AugMix", Plan(100, schedule="cosine")),
+    PaperPlan("CutMix", r"CutMix", CUTMIX),
+    PaperPlan("Mixup", r"Mixup\.1", replace(BASE, weight_decay=1e-4)),
+    PaperPlan("IAT", r"IAT\.pgd", BASE),
+    PaperPlan("RobMask, batch norms alone", r"BN-(adv|std)", replace(ROBMASK, epochs=20)),
+    PaperPlan("RobMask", r"RobMask(-10)?|AdvProp(\.\w+)?|PGD-AT\.robmask", ROBMASK, ON_IMAGENET),
+    PaperPlan("M-TLAT", r"(M-)?TLAT|T?FGSM-AT|LS-adv(\.sum1)?|Mixup|IAT", MTLAT),
+    PaperPlan("Madry et al.", r".*", MADRY, AS_MADRY),
 )
 
 
-def published(recipe: str) -> Published:
+def plan_of_recipe(recipe: str) -> PaperPlan:
     """The plan of the paper that a recipe is from; of one with a suffix, such as AVmixup+AWP, the one before it."""
     base = recipe.partition("+")[0]
     return next(source for source in PLANS if re.fullmatch(source.recipes, base))
@@ -93,7 +93,7 @@ def plan_of_paper(recipe: str, dataset: str, long: bool = False, paper: str = ""
 
     paper: in STANDARD, whose tables it is for; they train Standard, which is of no paper, as they train their own.
     """
-    source = published(STANDARD[paper] if paper and recipe == "Standard" else recipe)
+    source = plan_of_recipe(STANDARD[paper] if paper and recipe == "Standard" else recipe)
     plan = source.on.get(dataset, source.plan)
     if not long:
         return plan
@@ -104,15 +104,15 @@ def plan_of_paper(recipe: str, dataset: str, long: bool = False, paper: str = ""
 
 def in_lines(recipe: str) -> list[str]:
     """What `--budget paper` means for a recipe."""
-    source = published(recipe)
+    source = plan_of_recipe(recipe)
     plans = {"": source.plan, **{f"{name}: ": plan for name, plan in source.on.items()}}
     if source.long:
         plans[f"--set {LONG}: "] = plan_of_paper(recipe, "", long=True)
     head = f"--budget paper trains it as {source.paper}, where the {source.reports} epoch is printed:"
-    return [head, *(f"  {where}{described(plan)}" for where, plan in plans.items())]
+    return [head, *(f"  {where}{describe_plan(plan)}" for where, plan in plans.items())]
 
 
-def described(plan: Plan) -> str:
+def describe_plan(plan: Plan) -> str:
     """All that is not the default of a data set."""
     length = plan.steps or plan.epochs
     falls = ", ".join(f"{round(m * length, 1):g}" for m in plan.milestones)

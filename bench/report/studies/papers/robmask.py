@@ -2,7 +2,7 @@
 
 from bench.report.studies.printed_figure import before_and_after, epochs, figure
 from bench.report.studies.printed_table import TURNED, Table
-from bench.report.studies.setup import Part, Where
+from bench.report.studies.setup import StudyRun, TrainingSetup
 from bench.report.studies.study import STUDIES, Study
 
 ATTACKS = {
@@ -84,8 +84,8 @@ TABLES = (
     ),
     table("text 5.2", "Seconds an epoch takes; the paper does not name its machine.", columns=("metric",)),
 )
-HOME = Where("cifar10", "resnet18", epochs=BASE, paper="robmask")
-TUNED = (Part(("BN-std",), exhibits=("batchnorm", "features"), where=HOME),)
+HOME = TrainingSetup("cifar10", "resnet18", epochs=BASE, paper="robmask")
+TUNED = (StudyRun(("BN-std",), exhibits=("batchnorm", "features"), where=HOME),)
 FIGURES = (
     figure(
         "Figure 1",
@@ -97,7 +97,7 @@ FIGURES = (
         "Figure 3",
         "Accuracy by epoch, here on the images that a training is watched on. The paper names neither its images nor "
         "the length of the trainings; 100 epochs are those of Table 7.",
-        (Part((*NAMES.values(),), where=Where("cifar10", "densenet121", paper="robmask")),),
+        (StudyRun((*NAMES.values(),), where=TrainingSetup("cifar10", "densenet121", paper="robmask")),),
         epochs(NAMES),
     ),
     figure(

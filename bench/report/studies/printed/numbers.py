@@ -7,7 +7,7 @@ import pandas as pd
 PAPERS = ("bat", "avmixup", "mtlat", "robmask", "m2at")  # the oldest first: quotes follow what they quote
 
 
-def printed(*sources: str) -> pd.DataFrame:
+def printed_numbers(*sources: str) -> pd.DataFrame:
     """All rows of these sources (names in PAPERS, or external), or of all six. Every column is text."""
     frames = []
     for source in sources or (*PAPERS, "external"):

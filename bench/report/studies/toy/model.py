@@ -39,7 +39,7 @@ def error(w: Array, theta: Array, s: float, eps: float = 0.0) -> float:
     return float(scipy.special.ndtr(-(w @ theta - eps * np.abs(w).sum()) / (s * np.linalg.norm(w))))
 
 
-def learned(theta: Array, n: int, s: float, trials: int, rng: np.random.Generator) -> Array:
+def learn(theta: Array, n: int, s: float, trials: int, rng: np.random.Generator) -> Array:
     """The classifiers w (trials, d) of as many samples of n images; their mean is drawn, which is all that counts."""
     means = theta + s / math.sqrt(n) * rng.standard_normal((trials, len(theta)))
     directions: Array = means / np.linalg.norm(means, axis=1, keepdims=True)

@@ -9,7 +9,7 @@ import pandas as pd
 from bench.report import table_text as plain
 from bench.report.files import Content, figure
 from bench.report.studies.toy import model as toy
-from bench.report.style import COLOURS, TWO_COLUMNS, grid, styled
+from bench.report.style import COLOURS, TWO_COLUMNS, grid, with_house_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +44,7 @@ def trainings(weak: toy.Weak) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-@styled
+@with_house_style
 def draw(curves: pd.DataFrame, walks: pd.DataFrame, weak: toy.Weak) -> "Figure":
     """Theorem 1's radii; the weak weight over training; and what that does to the true robust error."""
     figure, (left, middle, right) = grid(3, 3, TWO_COLUMNS, (1.9, 0.35), "Adversarial feature overfitting, toy models")
