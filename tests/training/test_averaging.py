@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_train import CPU, DIGITS, HOLDOUT, PLAN, job, training
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from trainings import CPU, DIGITS, HOLDOUT, PLAN, job, training
 
 from bench.core.errors import BadInput
 from bench.core.plan import Plan

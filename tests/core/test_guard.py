@@ -508,7 +508,7 @@ if __name__ == "__main__":
 def test_workers_of_a_driver_that_ends_leave_at_once(tmp_path, how):
     """Also while they import, and when Ctrl-C is sent to all of them."""
     (tmp_path / "driver.py").write_text(DRIVER)
-    folders = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    folders = os.pathsep.join([str(Path(__file__).parents[1] / "helpers"), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, str(tmp_path / "driver.py")]
     settings = {"start_new_session": True, "env": os.environ | {"PYTHONPATH": folders}, "text": True}
     driver = subprocess.Popen(command, stderr=subprocess.PIPE, **settings)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_attacks_exact import linear
+from linear_models import linear
 
 from bench import Untargeted
 from bench.attacks.ascent import Ascent
@@ -221,7 +221,7 @@ def test_flops_are_counted_and_the_peak_is_a_rate() -> None:
 
 def test_the_command_writes_the_table_of_a_model_that_is_there(bench, tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(SIZE, "cpu", 64)  # some processors take seconds for a large product in bf16
-    baseline = Path(__file__).parent / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
+    baseline = Path(__file__).parents[1] / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
     asked = ("speed", "--of", str(baseline), "--limit", "4", "--repeats", "1", "--device", "cpu")
     code, out, err = bench(*asked, "--parts", "overhead,bf16")
     assert code == 0, err

@@ -43,7 +43,7 @@ from bench.runner.grid import conditions_of
 from bench.runner.request import Request
 
 DIGITS = DATASETS["digits"]
-BASELINE = Path(__file__).parent / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
+BASELINE = Path(__file__).parents[1] / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
 N = 300
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_attacks_exact import linear
-from test_outside import write
+from linear_models import linear
+from outside_models import write
 
 import bench.cli
 from bench.attacks.spec import ATTACKS, parse_attack

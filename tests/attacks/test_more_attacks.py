@@ -6,7 +6,7 @@ from pathlib import Path
 import pyautoattack
 import pytest
 import torch
-from test_attacks_exact import Wavy, check, linear
+from linear_models import Wavy, check, linear
 from torch import nn
 
 from bench.attacks.spec import parse_attack

@@ -25,7 +25,7 @@ from bench.runner.request import Request
 from bench.runner.run import RunOptions
 from methods.pgd_at import AdversarialTraining
 
-COMMITTED = Path(__file__).parent / "baseline"
+COMMITTED = Path(__file__).parents[1] / "baseline"
 HALF = "10" * 50  # outcomes of 100 images
 
 

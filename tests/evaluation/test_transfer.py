@@ -40,7 +40,7 @@ from bench.runner.transfer_models import entrants
 
 EPS = 0.1
 DIGITS = DATASETS["digits"]
-BASELINE = Path(__file__).parent / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
+BASELINE = Path(__file__).parents[1] / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
 
 
 def under(text: str, eps: float = EPS) -> Attacked:
@@ -387,7 +387,7 @@ def test_every_value_fits_its_cell_of_the_heat_map(tmp_path, count):
 
 
 SMALL = ["--limit-train", "60", "--epochs", "1", "--limit", "20", "--workers", "1"]
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 (MEANS,) = re.findall(r"```python\n(from pathlib import Path\nfrom torch.*?)```", README, re.DOTALL)
 NETS = (
     MEANS

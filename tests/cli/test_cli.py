@@ -370,7 +370,7 @@ def interrupted(*arguments, **settings):
         ),
         (
             "bench.commands.compare.rerun.works_of",
-            ["compare", str(Path(__file__).parent / "baseline"), "current", "--level", "1"],
+            ["compare", str(Path(__file__).parents[1] / "baseline"), "current", "--level", "1"],
             "begin again with a new or an empty folder in the place of current",
         ),
     ],

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from linear_models import linear
 from matplotlib.text import Text
+from outside_models import write
 from result_files import measure
-from test_attacks_exact import linear
-from test_outside import write
 
 import bench.evaluation.evaluator as bench_evaluate
 import bench.evaluation.target as bench_judge

@@ -30,7 +30,7 @@ from methods.cutmix import CutMix
 from methods.mixup import Iat, Mixup
 
 SETTINGS = [("digits", "cnn"), ("cifar10", "resnet8")]
-METHODS = sorted((Path(__file__).parents[1] / "methods").glob("*.py"))
+METHODS = sorted((Path(__file__).parents[2] / "methods").glob("*.py"))
 
 
 @pytest.fixture(params=RECIPES)

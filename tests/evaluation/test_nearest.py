@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_attacks_exact import Linear, linear
+from linear_models import Linear, linear
 
 from bench.attacks import carlini_wagner as cw
 from bench.attacks.spec import parse_attack

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from trainings import CPU, DIGITS, HOLDOUT, PLAN, TRAIN, job, training
 
 from bench.attacks.ascent import Ascent
 from bench.attacks.search import search
@@ -14,12 +15,9 @@ from bench.core.errors import AttackWarning, BadInput, Failed
 from bench.core.foreign.plugins import load_plugins
 from bench.core.losses import cross_entropy
 from bench.core.passes import counting
-from bench.core.plan import Plan
 from bench.core.processes import describe_idle_cores
 from bench.core.rng import image_stream
-from bench.data.dataset import Images
 from bench.data.loader import to_float
-from bench.data.lookup import dataset
 from bench.models.checkpoint import fingerprint, load_progress, load_views, save_progress, save_views
 from bench.runner.experiment import plan_experiment
 from bench.runner.job_runner import Runner
@@ -27,25 +25,10 @@ from bench.runner.pool import run_jobs
 from bench.runner.request import Request
 from bench.training.job import Job
 from bench.training.monitor import _attack_logits, alarms, validate
-from bench.training.recipe import RECIPES, Recipe, scaled
+from bench.training.recipe import RECIPES, Recipe
 from bench.training.trainer import Trainer, optimiser
 
 load_plugins()
-CPU = torch.device("cpu")
-DIGITS = dataset("digits", Path())
-IMAGES = DIGITS.load("train", Path(), 200)
-TRAIN, HOLDOUT = IMAGES.first(180), Images(IMAGES.x[180:], IMAGES.y[180:])
-PLAN = Plan(epochs=3, batch_size=32, lr=0.05)
-
-
-def job(name: str = "PGD-AT", **changes: object) -> Job:
-    recipe = scaled(RECIPES[name], 0.2 / (8 / 255))
-    plain = Job(name, recipe, "digits", IMAGES.fingerprint(), "cnn", PLAN, "test")
-    return replace(plain, **changes)
-
-
-def training(asked: Job) -> Trainer:
-    return Trainer(asked, DIGITS, TRAIN, HOLDOUT, CPU)
 
 
 class Killed(Exception):

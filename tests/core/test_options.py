@@ -26,7 +26,7 @@ from methods.m2at import M2at
 from methods.pgd_at import AdversarialTraining, DynamicSmoothing
 from methods.tlat import Tlat
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RUNS = sorted([*ROOT.glob("results/published/**/job.json"), *ROOT.glob("tests/baseline/**/job.json")])
 
 # names of runs

@@ -20,7 +20,7 @@ from bench.corruptions.frost_images import PHOTOGRAPHS, find_frost_images
 from bench.corruptions.plasma import plasma
 from bench.corruptions.spatter import shade
 
-RECORDED = json.loads((Path(__file__).parent / "fixtures/corruptions.json").read_text())
+RECORDED = json.loads((Path(__file__).parents[1] / "fixtures/corruptions.json").read_text())
 NAMES = list(CORRUPTIONS)
 
 

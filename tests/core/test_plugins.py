@@ -13,7 +13,7 @@ from bench.results.store import load
 
 SMALL = ["--limit-train", "64", "--epochs", "1", "--limit", "20"]
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 (HALF,) = re.findall(r"```python\n(from dataclasses.*?)```", README, re.DOTALL)
 
 WRONG = """\

@@ -27,7 +27,7 @@ from bench.report.corruptions.table import EXTRA, MTLAT
 from bench.results.store import read_rows
 
 DIGITS = DATASETS["digits"]
-BASELINE = Path(__file__).parent / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
+BASELINE = Path(__file__).parents[1] / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
 TEST = DIGITS.load("test", Path())
 AS_CIFAR = replace(DIGITS, name="cifar10")  # whose published sets are files, of however many images
 AS_IMAGENET = replace(DIGITS, name="imagenet")  # whose are folders

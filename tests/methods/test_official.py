@@ -19,8 +19,8 @@ from methods.feature_scatter import transport_cost
 from methods.pgd_at import PGD10
 from methods.trades import Trades
 
-CORRUPTIONS = Path(__file__).parent / "fixtures/corruptions.json"  # has tests of its own
-FILES = sorted(set((Path(__file__).parent / "fixtures").glob("*.json")) - {CORRUPTIONS})
+CORRUPTIONS = Path(__file__).parents[1] / "fixtures/corruptions.json"  # has tests of its own
+FILES = sorted(set((Path(__file__).parents[1] / "fixtures").glob("*.json")) - {CORRUPTIONS})
 FIXTURES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FILES}
 CASES = [(name, case) for name, fixture in FIXTURES.items() if name != "transport" for case in fixture["cases"]]
 MEAN, STD = torch.tensor([[0.4914, 0.4822, 0.4465], [0.2471, 0.2435, 0.2616]], dtype=torch.float64)

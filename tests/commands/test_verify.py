@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_attacks_exact import linear
-from test_outside import BESIDE, DIGITS, MEANS, TEST, write
+from linear_models import linear
+from outside_models import BESIDE, DIGITS, MEANS, TEST, write
 
 import bench.cli
 import bench.evaluation.evaluator

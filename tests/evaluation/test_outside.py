@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from outside_models import BESIDE, DIGITS, MEANS, TEST, write
 from safetensors.torch import save_file
 from torch import nn
 
@@ -36,10 +37,6 @@ from bench.results.store import load as load_rows
 from bench.results.store import read_job, read_rows, run_folders
 from bench.runner.cells import CellEvaluator
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-(MEANS,) = re.findall(r"```python\n(from pathlib import Path\nfrom torch.*?)```", README, re.DOTALL)
-DIGITS = dataset("digits", Path())
-TEST = DIGITS.load("test", Path())
 ASKED = ["--attacks", "FGSM,PGD-5", "--limit", "30"]
 
 WRAPPED = """
@@ -78,11 +75,6 @@ BROKEN = {  # body of forward -> what is said
     "return F.linear(x.flatten(1), torch.ones(10, 784))": "does not take images of 1x8x8 pixels in 0, 1, RuntimeError",
     "return self.net(x.sub_(0.1))": "the model writes into the images it is given; leave out in-place operations",
 }
-
-
-def write(folder: Path, text: str = MEANS, name: str = "means.py") -> str:
-    (folder / name).write_text(text, encoding="utf-8")
-    return name
 
 
 def wrapped(body: str) -> str:
@@ -206,30 +198,6 @@ def test_a_model_that_cannot_be_had_is_one_line(bench, tmp_path, monkeypatch, sp
     assert SPECS[spec] in err
     assert len(err) < 400
     assert not (tmp_path / "results").exists()
-
-
-BESIDE = """
-import json, os
-from pathlib import Path
-
-import torch
-from torch import nn
-
-class Scaled(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.net = nearest()
-        scale = json.loads(Path(__file__).with_name("scale.json").read_text())
-        self.register_buffer("scale", torch.tensor(scale), persistent=False)
-    def forward(self, x):
-        return self.net(x * self.scale) * float(os.environ.get("SCALE", "1"))
-
-class Drawing(Scaled):
-    def forward(self, x):
-        global calls
-        calls = globals().get("calls", 0) + 1
-        return super().forward(x) * calls
-"""
 
 
 def identified(spec: str) -> str:

@@ -22,7 +22,7 @@ from bench.core.parsing import format_radius
 from bench.core.threat import Pixels
 from bench.report.studies.printed.numbers import printed_numbers
 
-PUBLISHED = Path(__file__).parents[1] / "results/published/digits-quick"
+PUBLISHED = Path(__file__).parents[2] / "results/published/digits-quick"
 HEADINGS = ["Paper", "Settings", "Source", "Cost", "Printed", "Measured by this bench"]
 
 

@@ -49,7 +49,7 @@ from bench.runner.request import Request
 
 DIGITS = DATASETS["digits"]
 TEST = DIGITS.load("test", Path())
-BASELINE = Path(__file__).parent / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
+BASELINE = Path(__file__).parents[1] / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
 BALL = Linf(0.2)
 FOG = Corrupted("fog", 3, '{"made": "generated"}', lambda x, ids: x)
 

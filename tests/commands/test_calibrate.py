@@ -14,7 +14,7 @@ from bench.corruptions.calibrated_ranges import Ranges, read_ranges
 from bench.data.dataset import DATASETS, Images
 from bench.evaluation.corruption_conditions import corruption_conditions
 
-BASELINE = Path(__file__).parent / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
+BASELINE = Path(__file__).parents[1] / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
 DIGITS = DATASETS["digits"]
 
 

@@ -1,0 +1,29 @@
+"""Small trainings on digits."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from bench.core.plan import Plan
+from bench.data.dataset import Images
+from bench.data.lookup import dataset
+from bench.training.job import Job
+from bench.training.recipe import RECIPES, scaled
+from bench.training.trainer import Trainer
+
+CPU = torch.device("cpu")
+DIGITS = dataset("digits", Path())
+IMAGES = DIGITS.load("train", Path(), 200)
+TRAIN, HOLDOUT = IMAGES.first(180), Images(IMAGES.x[180:], IMAGES.y[180:])
+PLAN = Plan(epochs=3, batch_size=32, lr=0.05)
+
+
+def job(name: str = "PGD-AT", **changes: object) -> Job:
+    recipe = scaled(RECIPES[name], 0.2 / (8 / 255))
+    plain = Job(name, recipe, "digits", IMAGES.fingerprint(), "cnn", PLAN, "test")
+    return replace(plain, **changes)
+
+
+def training(asked: Job) -> Trainer:
+    return Trainer(asked, DIGITS, TRAIN, HOLDOUT, CPU)
