@@ -24,6 +24,10 @@ from bench.core.threat import L2, Threat
 PACKAGE = "pyautoattack"  # its version is part of every result
 VERSIONS = ("standard", "plus", "rand")
 CLASSES = {"apgd-dlr": 3, "apgd-t": 4}  # that its losses need
+PASSES = {  # forward, of an image that survives; a backward counted as two. AutoAttack: APGD, FAB-T and 5,000 queries
+    "apgd-ce": 300.0, "apgd-t": 2700.0, "fab-t": 3600.0, "square": 5000.0, "rand": 12_000.0,
+}  # fmt: skip
+STANDARD = 8000.0  # of the whole standard version
 NAMES = {
     "AutoAttack": "standard",  # APGD-CE, APGD-T, FAB-T and Square, each on what the ones before it left standing
     "AutoAttack+": "plus",
@@ -149,10 +153,13 @@ def _add(name: str, which: str) -> None:
 
     attack.package = PACKAGE  # type: ignore[attr-defined]
     attack.classes = CLASSES.get(which, 2)  # type: ignore[attr-defined]
+    attack.passes = lambda settings: PASSES.get(which, STANDARD)  # type: ignore[attr-defined]
+    attack.black_box = which == "square"  # type: ignore[attr-defined]
     ATTACKS.add(name, attack)
 
 
 for name, which in NAMES.items():
     _add(name, which)
 screened.package = PACKAGE  # type: ignore[attr-defined]
+screened.passes = lambda settings: STANDARD  # type: ignore[attr-defined]
 ATTACKS.add("AutoAttack.screened", screened)

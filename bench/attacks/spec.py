@@ -1,6 +1,7 @@
 """Attacks: (model, x, y, threat) -> x_adv, an allowed image for every image, fooled or not."""
 
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from bench.core.errors import BadInput
 from bench.core.registry import Registry, suggestion
 from bench.core.threat import Threat
 
+PASSES_OF_A_STEP = 3.0  # forward, and backward for about twice as long
+
 
 class Attack(Protocol):
     """Settings are keywords, bound with functools.partial at registration.
@@ -25,6 +28,9 @@ class Attack(Protocol):
     classes: how many it needs at least, if two are too few.
     minimal: True if it looks for the nearest image in L2 that the model gets wrong, however far: threat L2(inf).
     nested: True if it is one `search` for one aim, of which fewer steps, or fewer restarts, are the beginning.
+    black_box: True if it uses no gradient of the model.
+    passes: of its settings, the forward passes (a backward counted as two) of an image that survives all of it, where
+            they are not those of steps x restarts x searches.
     """
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor: ...
@@ -48,7 +54,9 @@ class AttackSpec:
     def params(self) -> str:
         """The settings, and the version of the package that attacks if it is not ours, as sorted JSON."""
         package = self._attribute("package", None)
-        origin = {"package": f"{package} {version(package)}"} if package else {}
+        origin: dict[str, Any] = {"package": f"{package} {version(package)}"} if package else {}
+        if self.black_box and self.name != "Square":  # which every reader of rows knows, and whose rows are older
+            origin["black_box"] = True
         return json.dumps(dict(self.settings) | origin, sort_keys=True)
 
     @property
@@ -61,6 +69,19 @@ class AttackSpec:
         """How many consecutive image ids the attack wants at a time; None if images are independent."""
         block = dict(self.settings).get("block")
         return int(block) if block is not None else None
+
+    @property
+    def black_box(self) -> bool:
+        """Whether it uses no gradient of the model."""
+        return bool(self._attribute("black_box", False))
+
+    @property
+    def passes(self) -> float:
+        """Forward passes, a backward counted as two, of an image that survives the whole attack."""
+        settings = dict(self.settings)
+        own = self._attribute("passes", None)
+        steps = math.prod(int(settings.get(times, 1)) for times in ("steps", "restarts", "searches"))
+        return float(own(settings)) if own else PASSES_OF_A_STEP * steps
 
     @property
     def minimal(self) -> bool:

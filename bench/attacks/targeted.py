@@ -16,10 +16,12 @@ from torch.nn import functional as F
 from bench.attacks.ascent import Ascent, Start
 from bench.attacks.search import in_batches, search
 from bench.attacks.settings import step_length
-from bench.attacks.spec import ATTACKS
+from bench.attacks.spec import ATTACKS, PASSES_OF_A_STEP
 from bench.core.labels import least_likely, most_confusing
 from bench.core.losses import cross_entropy
 from bench.core.threat import Threat
+
+TARGETS = 9  # wrong classes, of ten, that MultiTarget goes for
 
 Aim = Literal["MC", "LL"]
 AIMS: dict[Aim, Callable[[Tensor, Tensor], Tensor]] = {"MC": most_confusing, "LL": least_likely}
@@ -89,4 +91,5 @@ for aim in AIMS:
     ATTACKS.add(aim, partial(targeted, aim=aim, steps=1, step="1.0eps", start="clean"))
     ATTACKS.add(f"R-{aim}", partial(targeted, aim=aim, steps=1, step="1.0eps", start="unclipped"))
     ATTACKS.add(f"PGD-{aim}", partial(targeted, aim=aim))
+multi_target.passes = lambda s: TARGETS * PASSES_OF_A_STEP * s["steps"] * s["restarts"]  # type: ignore[attr-defined]
 ATTACKS.add("MultiTarget", multi_target)

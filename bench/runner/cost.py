@@ -26,11 +26,8 @@ from bench.training.recipe import Recipe
 BACKWARD = 2.0  # passes forward that one backward costs, roughly
 SURVIVING = 0.5  # guess at the share of images that take an attack's whole effort
 PROBING = 12.0  # passes forward for an image that is probed for a sign, roughly
-AUTOATTACK = 8000.0  # passes forward for an image that survives the standard version: APGD, FAB-T and 5,000 queries
-ALONE = {"APGD-CE": 300.0, "APGD-T": 2700.0, "FAB-T": 3600.0, "Square": 5000.0, "AutoAttack-rand": 12_000.0}
 VALIDATION = 14.0  # passes forward for an image held out: clean, FGSM, and PGD-10 where it is right
 LEARNING = 1 + BACKWARD  # passes forward of a training step that reach the weights, for each image
-TARGETS = 9  # wrong classes that MultiTarget goes for
 
 
 def training_cost(work: Experiment, job: Job) -> float:
@@ -74,10 +71,5 @@ def cell_cost(condition: Condition, n: int) -> float:
         return cell_cost(condition.attacked, n)
     if not isinstance(condition, Attacked):
         return n
-    settings = dict(condition.attack.settings)
-    if condition.attack.block:
-        return n * (1 + SURVIVING * ALONE.get(condition.attack.name, AUTOATTACK))
-    effort = math.prod(int(settings.get(times, 1)) for times in ("steps", "restarts", "searches"))
-    effort *= TARGETS if condition.attack.name.startswith("MultiTarget") else 1
     share = 1.0 if condition.attack.last else SURVIVING  # to the last iterate all images go
-    return n * (2 + share * effort * (1 + BACKWARD))
+    return n * (2 + share * condition.attack.passes)

@@ -67,8 +67,8 @@ def audit_conditions(conditions: Sequence[Condition]) -> Iterator[Probed]:
 
 
 def several_steps(attack: AttackSpec) -> bool:
-    """Along a gradient: one is weak, and nobody takes it for more; Square is there to check on the others."""
-    return attack.name != "Square" and (attack.block is not None or int(dict(attack.settings).get("steps", 1)) > 1)
+    """Along a gradient: one is weak, and nobody takes it for more; a black-box attack is there to check on others."""
+    return not attack.black_box and (attack.block is not None or int(dict(attack.settings).get("steps", 1)) > 1)
 
 
 def test_images(request: Request, data: Dataset, budget: Budget, shelf: ImageCache) -> tuple[Images, int]:

@@ -5,6 +5,7 @@ import math
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pyautoattack.square
 import pytest
 import torch
@@ -27,9 +28,31 @@ from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.evaluator import outcomes
 from bench.models.build import build
+from bench.report.audit.indicators import AttackOutcome
+from bench.runner.grid import several_steps
 
 OWN = ["FGSM", "PGD-20", "CW-20", "PGD-20.last", "CW-20.last", "PGD-20[restarts=2]", "PGD-20[start=unclipped]"]
 TARGETED = ["MC", "LL", "MC.last", "PGD-MC", "PGD-LL", "PGD-LL[steps=20]", "PGD-MC[restarts=2]"]
+
+
+def test_an_attack_says_of_itself_what_it_costs_and_whether_it_uses_gradients(monkeypatch):
+    def queries(model, x, y, threat, *, tries: int = 50):
+        return x
+
+    queries.black_box, queries.passes = True, lambda settings: settings["tries"]
+    monkeypatch.setitem(ATTACKS._items, "queries", queries)
+    monkeypatch.setitem(ATTACKS._homes, "queries", __name__)
+    spec = parse_attack("queries[tries=70]")
+    assert (spec.black_box, spec.passes, several_steps(spec)) == (True, 70, False)
+    assert json.loads(spec.params) == {"black_box": True, "tries": 70}
+    right = np.ones(3, bool)
+    assert AttackOutcome("queries", spec.name, spec.params, right).black_box
+    assert AttackOutcome("Square", "Square", parse_attack("Square").params, right).black_box
+    assert not AttackOutcome("PGD-20", "PGD-20", parse_attack("PGD-20").params, right).black_box
+    steps = {"FGSM": 3, "PGD-20[restarts=2]": 120, "CW-20": 60, "MultiTarget": 9 * 60, "Square": 5000}
+    assert {text: parse_attack(text).passes for text in steps} == steps
+    assert [name for name in ATTACKS if parse_attack(name).black_box] == ["Square", "queries"]
+    assert "black_box" not in parse_attack("Square").params  # its rows are older than the word
 
 
 class Seen(nn.Module):

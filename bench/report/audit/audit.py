@@ -15,8 +15,8 @@ import pandas as pd
 
 from bench.core.files import Bits
 from bench.report.audit.indicators import (
+    AttackOutcome,
     Doubt,
-    Met,
     above_clean,
     black_box_wins,
     clean_changes,
@@ -99,9 +99,9 @@ def _measurements(found: Iterable[RowView]) -> list[RowView]:
     return list(last.values())
 
 
-def _attack_outcomes(found: Iterable[RowView], outcomes: Mapping[str, Bits]) -> list[Met]:
+def _attack_outcomes(found: Iterable[RowView], outcomes: Mapping[str, Bits]) -> list[AttackOutcome]:
     return [
-        Met(f"{title} from {source}" if source else title, name, params, outcomes[key], source)
+        AttackOutcome(f"{title} from {source}" if source else title, name, params, outcomes[key], source)
         for title, _, kind, name, params, _, _, source, _, key, metric, _, status in found
         if kind == "attack" and metric == "accuracy" and status == "ok" and key in outcomes
     ]

@@ -33,7 +33,7 @@ class Doubt:
 
 
 @dataclass(frozen=True, eq=False)
-class Met:
+class AttackOutcome:
     """An attack that the model has met, and which images it got right there."""
 
     title: str
@@ -49,7 +49,7 @@ class Met:
     @property
     def black_box(self) -> bool:
         """Without the model's gradients."""
-        return bool(self.source) or self.name == "Square"
+        return bool(self.source) or bool(self.said.get("black_box", self.name == "Square"))
 
     @cached_property  # reports ask for it thousands of times
     def said(self) -> dict[str, Any]:
@@ -84,23 +84,23 @@ def many(images: int, n: int, limit: Limit) -> bool:
     return n > 0 and binomial_exceeds(images, n, limit.share) < SURE
 
 
-def stronger(one: Met, other: Met) -> bool:
+def stronger(one: AttackOutcome, other: AttackOutcome) -> bool:
     """The one breaks more images than the other, by more than chance (McNemar)."""
     return mcnemar(count(other.right & ~one.right), count(one.right & ~other.right), "greater") < SURE
 
 
-def broken_by(one: Met, other: Met) -> str:
+def broken_by(one: AttackOutcome, other: AttackOutcome) -> str:
     """What the one breaks and the other leaves, in words."""
     return f"{one.title} breaks {count(other.right & ~one.right)} of {len(one.right)} images that {other.title} leaves"
 
 
-def standing(attacks: list[Met]) -> bool:
+def standing(attacks: list[AttackOutcome]) -> bool:
     """Whether anything is robust here at all, so that it can be overestimated."""
     worst = reduce(lambda a, b: a & b, (met.right for met in attacks))
     return many(count(worst), len(worst), STANDING)
 
 
-def clean_changes(clean: Bits, attacks: list[Met]) -> Iterator[Doubt]:
+def clean_changes(clean: Bits, attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """Every attack judges the clean image too, and an image that is wrong there can never come out right."""
     for met in attacks:
         changed = 0 if met.last or met.source else count(met.right & ~clean)
@@ -108,16 +108,16 @@ def clean_changes(clean: Bits, attacks: list[Met]) -> Iterator[Doubt]:
             yield Doubt("invalid", f"{met.title}: {changed} of {len(clean)} clean images are right in one call only")
 
 
-def above_clean(clean: Bits, attacks: list[Met]) -> Iterator[Doubt]:
+def above_clean(clean: Bits, attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """Only where the last iterate is scored: the attack leads towards the class that it should lead away from."""
-    unharmed = Met("clean", "", "", clean)
+    unharmed = AttackOutcome("clean", "", "", clean)
     for met in attacks:
         if met.last and not met.source and stronger(unharmed, met):
             gained, n = count(met.right & ~clean), len(clean)
             yield Doubt("suspect", f"{met.title} mends {gained} of {n} images that are wrong when clean")
 
 
-def black_box_wins(attacks: list[Met]) -> Iterator[Doubt]:
+def black_box_wins(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """Black-box attacks know less than those that see the gradient (Athalye 2018, section 3; Carlini 2019)."""
     white = [met for met in attacks if met.length >= ITERATIVE]
     for met in attacks:
@@ -125,7 +125,7 @@ def black_box_wins(attacks: list[Met]) -> Iterator[Doubt]:
             yield Doubt("suspect", broken_by(met, max(white, key=lambda other: other.length)))
 
 
-def effort_is_lost(attacks: list[Met]) -> Iterator[Doubt]:
+def effort_is_lost(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """More steps or restarts never make an ascent weaker, and in the end no stronger (Athalye 2018, section 3)."""
     ascents = sorted((met for met in attacks if met.steps), key=lambda met: met.effort)
     for place, less in enumerate(ascents):
@@ -138,7 +138,7 @@ def effort_is_lost(attacks: list[Met]) -> Iterator[Doubt]:
                     yield Doubt("suspect", f"{less.title} had not converged: {broken_by(more, less)}")
 
 
-def gradient_misleads(attacks: list[Met]) -> Iterator[Doubt]:
+def gradient_misleads(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """The longest ascent on the cross-entropy leaves far more than another attack does."""
     ascents = [met for met in attacks if met.steps >= ITERATIVE]
     others = [met for met in attacks if not met.steps]
@@ -153,7 +153,7 @@ def gradient_misleads(attacks: list[Met]) -> Iterator[Doubt]:
         yield Doubt("suspect", broken_by(best, longest) + note)
 
 
-def unreached(attacks: list[Met]) -> Iterator[Doubt]:
+def unreached(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """In a ball that holds every image none is robust (Carlini 2019, section 4)."""
     for met in attacks:
         left, n = count(met.right), len(met.right)
@@ -161,7 +161,7 @@ def unreached(attacks: list[Met]) -> Iterator[Doubt]:
             yield Doubt("suspect", f"{met.title} leaves {left} of {n} images in a ball that holds every image")
 
 
-def eps_helps_the_model(near: list[Met], far: list[Met]) -> Iterator[Doubt]:
+def eps_helps_the_model(near: list[AttackOutcome], far: list[AttackOutcome]) -> Iterator[Doubt]:
     """The same attack in a larger ball is weaker (Athalye 2018, section 3: larger bounds, higher success)."""
     for less in near:
         for more in far:
