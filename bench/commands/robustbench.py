@@ -28,6 +28,7 @@ from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.corruption_conditions import corruption_conditions
 from bench.evaluation.evaluator import outcomes
 from bench.evaluation.external.model_checks import model_warnings
+from bench.evaluation.external.zoo import network_class
 from bench.models.modes import set_eval
 from bench.report.audit.indicators import Doubt
 from bench.report.verdicts import doubts_by_board
@@ -101,7 +102,7 @@ def benchmark(
         for m, mode in modes.items():
             m.training = mode
     if path:
-        name, kind = str(model_name), type(model).__name__
+        name, kind = str(model_name), network_class(model)
         found = Measured(name, kind, data.name, reach, clean, robust, n, n < len(test), verdict)
         write_json(path, model_info(found, known))
     return clean, robust

@@ -15,6 +15,7 @@ from bench.commands.model_info import Measured, model_info
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import load
 from bench.evaluation.external.spec import parse_spec
+from bench.evaluation.external.zoo import network_class
 
 
 def lacking(package: str) -> bool:
@@ -107,7 +108,7 @@ def test_robustbench_s_own_code_shows_model_info(tmp_path, monkeypatch, capsys):
     put(tmp_path, "Linf", "Wong2020Fast", nn.Module.state_dict)
     source = parse_spec("robustbench:Wong2020Fast")
     net = load(source, CIFAR, Access(tmp_path), "cpu").net
-    assert source.architecture(net) == "PreActResNet"
+    assert source.architecture(net) == network_class(net) == "PreActResNet"
     from robustbench.utils import get_leaderboard_bibtex, get_leaderboard_latex, list_available_models
 
     measured = Measured(source.name, source.architecture(net), "cifar10", 8 / 255, 0.8334, 0.4321, 10_000, False, "ok")

@@ -63,8 +63,13 @@ class Zoo:
         """As the package names it; RobustBench names models after papers, so of those the class of the network."""
         if self.package != "robustbench":
             return re.split("[@.]", self.entry)[0]
-        shared = [base.__name__ for base in type(net).__mro__ if ".architectures." in base.__module__]
-        return next(iter(shared), type(net).__name__)
+        return network_class(net)
+
+
+def network_class(net: nn.Module) -> str:
+    """The class of a network; of RobustBench's, which are named after papers, the architecture that it extends."""
+    shared = [base.__name__ for base in type(net).__mro__ if ".architectures." in base.__module__]
+    return next(iter(shared), type(net).__name__)
 
 
 def from_torchvision(entry: str, dataset: Dataset, access: Access) -> Loaded:
