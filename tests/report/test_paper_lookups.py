@@ -12,6 +12,7 @@ from result_files import MADE, measure
 
 import methods  # noqa: F401
 from bench import RECIPES
+from bench.attacks.spec import parse_attack
 from bench.cli import cli
 from bench.commands import run_study as replication
 from bench.commands.run_study import possible_parts
@@ -23,7 +24,7 @@ from bench.report.studies.orderings import orders
 from bench.report.studies.page import files, page
 from bench.report.studies.papers.plans import STANDARD, plan_of_paper
 from bench.report.studies.printed_figure import FigureData
-from bench.report.studies.scales import OTHER_RADIUS, scales
+from bench.report.studies.scales import OTHER_RADIUS, resolve_step, scales
 from bench.report.studies.study import STUDIES
 from bench.report.studies.table_text import layout
 from bench.results.store import load
@@ -191,6 +192,38 @@ def test_imagenet_is_trained_at_the_radius_of_the_paper_and_not_at_its_own(tmp_p
 
 
 # which attacks
+
+
+STEPS_OF_2 = {"step": repr(2 / 255), "start": "random", "last": True}
+PRINTED_ATTACKS = {  # table: by column, what the paper says of it, or its code
+    ("bat", "Table 1"): {"PGD2-8": {"steps": 2, "step": repr(8 / 255)}, "PGD100-2": {"steps": 100} | STEPS_OF_2},
+    ("bat", "Table 3"): {
+        "FGSM w.o. RS": {"start": "clean"}, "FGSM RS": {"start": "unclipped"},
+        "CE7 w.o. RS": {"steps": 7, "start": "clean"}, "CE7 RS": {"steps": 7} | STEPS_OF_2,
+        "black-box FGSM w.o. RS from undefended": {"start": "clean"},
+    },
+    ("bat", "Table 4"): {
+        "MC targeted one-step w.o. RS": {"aim": "MC", "steps": 1, "step": "1.0eps", "start": "clean"},
+        "LL targeted one-step RS": {"aim": "LL", "steps": 1, "step": "1.0eps", "start": "unclipped"},
+    },
+    ("bat", "Table 6"): {"CW200": {"steps": 200, "loss": "margin"} | STEPS_OF_2},
+    ("bat", "text 5.2.1"): {"CW1000": {"steps": 1000, "loss": "margin"} | STEPS_OF_2},
+    ("avmixup", "Table 1"): {"FGSM": {"start": "clean"}, "CW-20": {"steps": 20, "loss": "margin"} | STEPS_OF_2},
+    ("avmixup", "Table 2"): {"source=LS0.8": {"steps": 20} | STEPS_OF_2},
+    ("avmixup", "Table 3"): {"PGD-20": {"steps": 20, "step": repr(0.765 / 255), "start": "unclipped"}},
+    ("avmixup", "Table 5"): {"FGSM": {"start": "clean"}, "FGSM from a random start": {"start": "unclipped"}},
+    ("avmixup", "Table 6"): {"FGSM": {"start": "clean"}, "FGSM from a random start": {"start": "unclipped"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", PRINTED_ATTACKS, ids=" ".join)
+def test_a_column_is_the_attack_that_its_paper_describes(place):
+    numbers = item_of(*place).content.numbers
+    for column, wanted in PRINTED_ATTACKS[place].items():
+        attacks = {n.reading.attack for n in numbers if n.column == column}
+        (settings,) = [dict(parse_attack(resolve_step(attack, None, "cifar10")).settings) for attack in attacks]
+        assert {name: settings[name] for name in wanted} == wanted
+        assert settings["last"]
 
 
 @pytest.mark.parametrize(

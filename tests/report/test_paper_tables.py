@@ -141,6 +141,15 @@ def test_what_is_exchanged_or_inferred_or_guessed_is_said_above_a_table():
     assert trade_off == ["Table 5", "Table 6"]
     for place in (("m2at", "Table 2"), ("m2at", "Figure 3"), ("mtlat", "Table 1(b)"), ("robmask", "Table 4")):
         assert "a guess" in said[place]
+    for place in (("avmixup", "Table 3"), ("avmixup", "Table 5"), ("bat", "Figure 1")):
+        assert "a guess" in said[place]
+    good = [name for (paper, name), about in said.items() if paper == "bat" and "prints a good one" in about]
+    assert good == ["Table 3", "Table 4", "Table 5"]  # whose numbers of R-FGSM are the same
+    for name in ("Table 3", "Table 5"):
+        assert "quoted from" in said["avmixup", name]
+    assert "is one training" in said["bat", "Table 5"]
+    assert "is not printed" in said["bat", "Table 7"]
+    assert "is not printed" in said["bat", "Table 10"]
     assert "Guesses: " in said["m2at", "Table 3"]
     assert "Guesses: " in said["mtlat", "Table 2(c)"]
     assert all("PGD-20 on the test images" in said["m2at", f"Table {number}"] for number in (1, 2, 3, 4))

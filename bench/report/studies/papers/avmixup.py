@@ -81,9 +81,9 @@ TABLES = (
 FIGURES = (
     figure(
         "Figure 2",
-        "Accuracy on clean images and under PGD-10 by epoch, here on the images that a training is watched on: "
-        "some that are held out, or the first thousand test images where all training images are trained on. The paper "
-        "has steps on its axis, and says that PGD overfits after 40,000 of them, which the 103rd epoch of a "
+        "Accuracy by epoch, clean and under PGD-10 on every image it visits, of the images that a training is watched "
+        "on: some that are held out, or the first thousand test images where all training images are trained on. The "
+        "paper has steps on its axis, and says that PGD overfits after 40,000 of them, which the 103rd epoch of a "
         "training on all images reaches, while AVmixup goes on rising.",
         (StudyRun((*NAMES.values(),), where=TrainingSetup("cifar10", f"wrn-34-10.{OWN}", paper="avmixup")),),
         epochs(NAMES),

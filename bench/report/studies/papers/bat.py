@@ -29,15 +29,18 @@ GUESSES = (
     "alone, random crops from 4 pixels around, flips, and noise that is not clipped to the pixel range before the step "
     "of a training, as in the authors' code; SVHN is neither cropped nor flipped. The undefended model, of which "
     "nothing is said, trains on the same plan, with the weight decay on all weights. The network is the WRN-28-10 that "
-    "the paper names; its code has one block more in each stage, and shortcuts without weights (madry-wrn). A training at "
-    "another radius takes steps of that radius."
+    "the paper names; its code has one block more in each stage, and shortcuts without weights (madry-wrn). A training "
+    "at another radius takes steps of that radius."
 )
 CHOSEN = (
     "Some of the paper's R-FGSM trainings still leak labels, and it prints a good one; ours are the seeds asked for."
 )
 
 TABLES = (
-    table("Table 1", "PGD with steps of 2 and of 8 of 255, in training and as an attack: first the steps, then their size."),
+    table(
+        "Table 1",
+        "PGD with steps of 2 and of 8 of 255, in training and as an attack; names have their number, then their size.",
+    ),
     table(
         "Table 2",
         f"Squared L2 norm of the gradient of the loss at clean images, in coordinates of [-1, 1]. {TURNED}",

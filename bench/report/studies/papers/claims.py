@@ -38,7 +38,8 @@ def findings(rows: pd.DataFrame, eps: float) -> str:
 TRAINED = (
     "Standard", "PGD-AT", "PGD-AT.avmixup", "PGD-AT.m2at", "PGD-AT.7x2", "PGD-AT.robmask", "PGD-AT-LS0.8",
     "PGD-AT-LS0.9", "FGSM", "LL", "R-FGSM", "R-LL", "R-MC", "R-MC-LA", "AVmixup", "M2AT", "FS", "FS-AVmixup", "BN-std",
-    "TLAT", "TFGSM-AT", "FGSM-AT", "R-MC-LS", "PGD-AT.7x2-LA",
+    "TLAT", "TFGSM-AT", "FGSM-AT", "R-MC-LS", "PGD-AT.7x2-LA", "PGD-AT.2x8",
+    "R-MC-LA.sup",
 )  # fmt: skip
 
 STUDIES.add(
@@ -52,7 +53,7 @@ STUDIES.add(
                 (
                     StudyRun(TRAINED, ("FGSM.last", "PGD-7.last", "PGD-20.last", "CW-20.last")),
                     StudyRun(("LS-adv", "M-TLAT", "AdvProp", "RobMask")),
-                    StudyRun(("R-FGSM", "R-LL", "R-MC"), ("MC.last", "LL.last")),
+                    StudyRun(("R-FGSM", "R-LL", "R-MC"), ("R-FGSM.last", "MC.last", "LL.last")),
                     StudyRun(tuple(RADII.values()), ("PGD-100.last",)),
                     StudyRun(LONGER, ("PGD-20.last",), longer=True),
                     StudyRun(("Standard", "PGD-AT.avmixup", "AVmixup"), ("PGD-20.last",), transfer=True),

@@ -6,7 +6,7 @@ of the last iterate, as the papers print them. What does not hold is a finding.
 
 from collections.abc import Callable, Iterator
 
-from bench.report.studies.claim_checks import ALIKE, Comparison, Reader, above, alike, few, times
+from bench.report.studies.claim_checks import ALIKE, Comparison, Reader, above, alike, few, smaller_gap, times
 from bench.report.studies.papers.later_claims import LATER
 
 MUCH = 10.0  # how many times larger a gradient norm "much larger" is
@@ -30,9 +30,32 @@ def strength_of_one_step(m: Reader) -> Iterator[Comparison]:
 
 
 def gradients(m: Reader) -> Iterator[Comparison]:
-    yield times(m("Standard", gradient="all"), m("PGD-AT.7x2", gradient="all"), MUCH)
+    for group in ("all", "right", "wrong"):
+        yield times(m("Standard", gradient=group), m("PGD-AT.7x2", gradient=group), MUCH)
     for trained in ("Standard", "PGD-AT.7x2"):
-        yield times(m(trained, gradient="wrong"), m(trained, gradient="right"), 1)
+        yield times(m(trained, gradient="wrong"), m(trained, gradient="right"), MUCH)
+
+
+def strength_in_training(m: Reader) -> Iterator[Comparison]:
+    for attack in ("PGD-7.last", "PGD-20.last"):
+        yield alike(m("PGD-AT.2x8", attack), m("PGD-AT.7x2", attack))
+
+
+def random_start(m: Reader) -> Iterator[Comparison]:
+    for trained in ("R-FGSM", "R-LL", "R-MC"):
+        yield above(m(trained, "R-FGSM.last"), m(trained, "FGSM.last"))
+
+
+def target_of_training(m: Reader) -> Iterator[Comparison]:
+    for attack in ("FGSM.last", "PGD-7.last"):
+        yield above(m("R-MC", attack), m("R-FGSM", attack))
+        yield above(m("R-FGSM", attack), m("R-LL", attack))
+
+
+def perturbed_labels(m: Reader) -> Iterator[Comparison]:
+    better = [("R-MC-LS", "R-MC"), ("R-MC-LA", "R-MC-LS"), ("PGD-AT.7x2-LA", "PGD-AT.7x2")]
+    for one, other in [*better, ("R-MC-LA", "PGD-AT.7x2"), ("R-MC-LA", "PGD-AT.7x2-LA")]:
+        yield above(m(one, "PGD-20.last"), m(other, "PGD-20.last"))
 
 
 def label_adversary(m: Reader) -> Iterator[Comparison]:
@@ -51,6 +74,10 @@ def longer_training(m: Reader) -> Iterator[Comparison]:
         yield above(m(f"{trained}+", "PGD-20.last"), m(trained, "PGD-20.last"))
 
 
+def rules_of_the_label(m: Reader) -> Iterator[Comparison]:
+    yield above(m("R-MC-LA", "PGD-20.last"), m("R-MC-LA.sup", "PGD-20.last"))
+
+
 def vertices(m: Reader) -> Iterator[Comparison]:
     yield above(m("AVmixup"), m("PGD-AT.avmixup"))
     yield above(m("AVmixup", "PGD-20.last"), m("PGD-AT.avmixup", "PGD-20.last"))
@@ -60,6 +87,22 @@ def smoothing(m: Reader) -> Iterator[Comparison]:
     for trained in ("PGD-AT-LS0.8", "PGD-AT-LS0.9"):
         for attack in ("", "FGSM.last", "PGD-20.last", "CW-20.last"):
             yield above(m(trained, attack), m("PGD-AT", attack))
+
+
+def gain_by_loss(m: Reader) -> Iterator[Comparison]:
+    margin, entropy = ([m(r, f"{a}-20.last") for r in ("AVmixup", "PGD-AT.avmixup")] for a in ("CW", "PGD"))
+    yield smaller_gap(*margin, *entropy)
+
+
+def vertices_in_code_of_trades(m: Reader) -> Iterator[Comparison]:
+    for other in ("TRADES-1", "TRADES-6"):
+        for attack in ("", "PGD-20.last"):
+            yield above(m("AVmixup.trades", attack), m(other, attack))
+
+
+def black_box(m: Reader) -> Iterator[Comparison]:
+    one, other = (m(trained, "PGD-20.last", source="Standard") for trained in ("AVmixup", "PGD-AT.avmixup"))
+    yield above(one, other)
 
 
 def scattering(m: Reader) -> Iterator[Comparison]:
@@ -77,12 +120,21 @@ CLAIMS: dict[str, Callable[[Reader], Iterator[Comparison]]] = {
         label_leaking
     ),
     "BAT: the one-step attack MC is about as strong as FGSM, LL much weaker": strength_of_one_step,
-    "BAT: squared gradients are much larger without adversarial training, and larger on wrong images": gradients,
+    "BAT: squared gradients are much larger without adversarial training, and on wrong images": gradients,
     "BAT: CW-20 below PGD-20 with label adversaries, about equal without": label_adversary,
     "BAT: of trainings at radii from 1 to 12 of 255, that at 4 is the most robust at 8": radius_of_training,
     "BAT: longer training is more robust": longer_training,
+    "BAT: training on two steps of 8/255 is about as robust as on seven of 2/255": strength_in_training,
+    "BAT: a random start weakens FGSM": random_start,
+    "BAT: among trainings on one step from a random start MC is the most robust and LL the least": target_of_training,
+    "BAT: smoothed labels are more robust than hard ones, adversarial labels than smoothed ones, R-MC-LA "
+    "than PGD-AT": perturbed_labels,
+    "BAT: adversarial labels by the rule of the text are more robust than by that of the appendix": rules_of_the_label,
     "AVmixup: clean and PGD-20 accuracy above PGD-AT's": vertices,
     "AVmixup: smoothed labels raise accuracy, clean and under every attack": smoothing,
     "AVmixup: with feature scattering above feature scattering alone": scattering,
     "AVmixup: images made on other models fool it less than its own": images_of_others,
+    "AVmixup: less gain over PGD-AT under CW-20 than under PGD-20": gain_by_loss,
+    "AVmixup: in the code of TRADES above TRADES, clean and under PGD-20": vertices_in_code_of_trades,
+    "AVmixup: above PGD-AT on images made on a standard model": black_box,
 } | LATER
