@@ -47,9 +47,7 @@ def evaluate(spec: str, **settings: Any) -> int:
     from bench.runner.request import Request
 
     check_effect(given_options(settings) | {"shard": settings["shard"].count > 1})
-    terms, source = (
-        EvalOptions(**{field.name: settings.pop(field.name) for field in fields(EvalOptions)}),
-        parse_spec(spec),
-    )
+    options = EvalOptions(**{field.name: settings.pop(field.name) for field in fields(EvalOptions)})
+    source = parse_spec(spec)
     known = {"dataset": source.dataset} if source.dataset else {}
-    return eval_model(source, Request(**known | given_options(settings)), terms)
+    return eval_model(source, Request(**known | given_options(settings)), options)

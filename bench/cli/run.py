@@ -77,13 +77,13 @@ def run(
     """Train methods, judge them under attack, and show the leaderboard. Only what is missing is computed."""
     from bench.commands.run import run_methods
     from bench.commands.run_study import run_study
+    from bench.commands.start import start
     from bench.runner.request import Request
     from bench.runner.run import RunOptions
 
     asked = given_options(request)
     if study and (own := [name for name in GRID if is_asked(asked, name)]):
-        options = ", ".join(map(option_name, own))
-        raise BadInput(f"--study {study} brings a grid of its own; leave {options} out")
+        raise BadInput(f"--study {study} brings a grid of its own; leave {', '.join(map(option_name, own))} out")
     if not study:
         check_effect(asked | {"save_adv": save_adv, "shard": shard.count > 1})
     check_settings(request["settings"], request["epochs"])
@@ -97,9 +97,21 @@ def run(
         if len(asked["train_eps"]) != 1:
             raise BadInput("--train-eps takes one radius; to compare several, run once for each")
         (asked["train_eps"],) = asked["train_eps"]
-    where = (data_dir, results, reports, device, batch_size)
-    manner = RunOptions(*where, workers, download, retrain, dry_run, save_adv, shard, attack_timeout)
+    options = RunOptions(
+        data_dir=data_dir,
+        results=results,
+        reports=reports,
+        device=start(device, results, reports),
+        batch_size=batch_size,
+        workers=workers,
+        download=download,
+        retrain=retrain,
+        dry_run=dry_run,
+        save_adv=save_adv,
+        shard=shard,
+        attack_timeout=attack_timeout,
+    )
     if study is None:
-        return run_methods(Request(**asked), manner)
+        return run_methods(Request(**asked), options)
     only = ("table", table) if table else ("figure", figure) if figure else None
-    return run_study(study, Request(**asked), manner, only)
+    return run_study(study, Request(**asked), options, only)

@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench.core.device import describe, parse_device, set_deterministic
+from bench.commands.start import start
+from bench.core.device import describe
 from bench.core.files import write_json
 from bench.core.foreign.messages import refused_model
-from bench.core.foreign.plugins import load_plugins
 from bench.core.rng import image_stream
 from bench.core.version import __version__
 from bench.corruptions.corruption import CORRUPTIONS, refusal
@@ -81,10 +81,10 @@ def accuracy_at(model: nn.Module, images: Images, name: str, amount: float, batc
     BadInput where the model cannot compute the images.
     """
     right = 0
-    for start in range(0, len(images), batch_size):
-        part = slice(start, start + batch_size)
+    for first in range(0, len(images), batch_size):
+        part = slice(first, first + batch_size)
         x, y = images.x[part], images.y[part]
-        with image_stream(range(start, start + len(y)), "calibrate", name):
+        with image_stream(range(first, first + len(y)), "calibrate", name):
             x = CORRUPTIONS[name](x, amount, amount)
         with refused_model():
             right += int(is_correct(model, to_float(x), y, batch_size).sum())
@@ -119,16 +119,14 @@ class CalibrateOptions:
     access: Access
 
 
-def calibrate(terms: CalibrateOptions) -> Path:
+def calibrate(options: CalibrateOptions) -> Path:
     """Print the ranges, and write them with what they were found on to calibration.json in the model's folder."""
-    load_plugins()
-    set_deterministic()
-    source, device, access = parse_spec(terms.spec), parse_device(terms.device), terms.access
-    data = dataset(terms.dataset or source.dataset or "digits", access.data_dir)
+    device, source, access = start(options.device, options.results), parse_spec(options.spec), options.access
+    data = dataset(options.dataset or source.dataset or "digits", access.data_dir)
     if access.download:
         data.download(access.data_dir)
     split = data.read("test", access.data_dir)
-    images = data.take(split, "test", terms.limit).to(device)
+    images = data.take(split, "test", options.limit).to(device)
     first = data.take(split, "test", min(FROM_TEST, len(split.y))).to(device)
     loaded = load(source, data, access, device)
     net = loaded.net
@@ -138,9 +136,9 @@ def calibrate(terms: CalibrateOptions) -> Path:
     found = {}
     with frozen(net):
         with refused_model():
-            clean = int(is_correct(net, to_float(images.x), images.y, terms.batch_size).sum()) / len(images)
+            clean = int(is_correct(net, to_float(images.x), images.y, options.batch_size).sum()) / len(images)
         print(f"clean: {clean:.1%} of {len(images)} right")
-        for name, ends in ranges(net, images, clean, terms.batch_size):
+        for name, ends in ranges(net, images, clean, options.batch_size):
             if isinstance(ends, str):
                 print(ends)
             else:
@@ -158,7 +156,7 @@ def calibrate(terms: CalibrateOptions) -> Path:
         "version": __version__,
         "ranges": found,
     }
-    path = terms.results / visitor.run / "calibration.json"
+    path = options.results / visitor.run / "calibration.json"
     with locked(path.parent):
         write_json(path, record)
     return path

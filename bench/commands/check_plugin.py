@@ -2,17 +2,16 @@
 
 from pathlib import Path
 
-from bench.core.device import set_deterministic
+from bench.commands.start import start
 from bench.core.errors import BadInput
-from bench.core.foreign.plugins import load_file, load_plugins
+from bench.core.foreign.plugins import load_file
 from bench.training.contract.checks import examine
 from bench.training.recipe import RECIPES
 
 
 def check_plugin(path: Path) -> int:
     """`bench check`. 0, or 1 if a recipe that the file registers breaks its contract."""
-    load_plugins()
-    set_deterministic()
+    start("cpu")
     ours = set(RECIPES)
     load_file(path)
     theirs = [name for name in RECIPES if name not in ours]

@@ -9,11 +9,9 @@ from rich.console import Console
 
 from bench.commands.model_info import Measured, model_info, read_model_info
 from bench.commands.robustbench import doubts_of
-from bench.core.device import parse_device, set_deterministic
+from bench.commands.start import start
 from bench.core.errors import BadInput
 from bench.core.files import write_json
-from bench.core.foreign.plugins import load_plugins
-from bench.core.processes import cores
 from bench.core.progress import Progress
 from bench.data.cache import ImageCache
 from bench.data.lookup import dataset
@@ -42,7 +40,7 @@ from bench.runner.cost import cell_cost
 from bench.runner.grid import conditions_of, corruptions_of, test_images
 from bench.runner.pool import logging_to
 from bench.runner.request import Request
-from bench.runner.run import LOG, check_folders, tell_shards
+from bench.runner.run import LOG, tell_shards
 from bench.runner.transfer_matrix import TransferModel, TransferRunner
 from bench.runner.transfer_models import load_sources
 from bench.training.precision import choose_precision
@@ -69,54 +67,50 @@ class EvalOptions:
     model_info: Path | None = None
 
 
-def eval_model(source: Source, request: Request, terms: EvalOptions) -> int:
+def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     """Fill the model's folder with what it lacks and show its board. 0, or 1 if a cell failed.
 
     BadInput, before anything is written, if the model, its contract or the request is not in order.
     """
-    request.check_cut(terms.shard)
-    load_plugins()
+    request.check_cut(options.shard)
+    device = start(options.device, options.results, options.reports)
     request.check_calibrated()
-    set_deterministic()
-    device = parse_device(terms.device)
-    check_folders(terms.results, terms.reports)
-    torch.set_num_threads(cores())
-    candidate = load_checked(source, request, terms, device)
+    candidate = load_checked(source, request, options, device)
     exam, visitor, net = candidate.exam, candidate.visitor, candidate.loaded.net
-    known = read_model_info(terms.model_info) if terms.model_info else {}
-    if terms.model_info:
+    known = read_model_info(options.model_info) if options.model_info else {}
+    if options.model_info:
         official(exam.conditions)
-        if terms.shard.count > 1:
+        if options.shard.count > 1:
             raise BadInput("--model-info needs all images; merge the shards, then give it without --shard")
 
-    folder, which = terms.results / visitor.run, ModelRef(visitor, source.epoch, source.view)
-    classes = dataset(request.dataset, terms.data_dir).num_classes
-    matrix = transfer_runner_for(which, visitor, net, exam, request, terms) if request.source else None
+    folder, which = options.results / visitor.run, ModelRef(visitor, source.epoch, source.view)
+    classes = dataset(request.dataset, options.data_dir).num_classes
+    matrix = transfer_runner_for(which, visitor, net, exam, request, options) if request.source else None
     missing, failed = exam.missing(folder, which, visitor.identity), 0
     cost = sum(cell_cost(c, len(exam.ids(c))) for c in missing.values())
-    with Progress(cost + (matrix.cost() if matrix else 0)) as progress, logging_to(terms.results / LOG):
+    with Progress(cost + (matrix.cost() if matrix else 0)) as progress, logging_to(options.results / LOG):
         if missing or not (folder / "job.json").exists():
             with locked(folder):
                 write_json(folder / "job.json", describe(source, request, candidate, device, classes))
                 failed = exam.judge(folder, which, net, visitor.identity, progress)
         failed += matrix.fill(progress) if matrix else 0
 
-    if terms.shard.count > 1:
-        tell_shards(terms.results, [visitor.run], terms.shard)
+    if options.shard.count > 1:
+        tell_shards(options.results, [visitor.run], options.shard)
         return 1 if failed else 0
-    written = write_reports(terms.results, terms.reports)
-    print_boards(terms.results, Console(), only={visitor.run})
+    written = write_reports(options.results, options.reports)
+    print_boards(options.results, Console(), only={visitor.run})
     if matrix:
-        print_transfer(terms.results, Console(), only={visitor.run})
-    print_corruptions(terms.results, Console(), only={visitor.run})
+        print_transfer(options.results, Console(), only={visitor.run})
+    print_corruptions(options.results, Console(), only={visitor.run})
     print("\n".join(f"board: {path}" for path in written if path.suffix == ".md"))
     print(f"results: {folder}")
-    if terms.model_info and not failed:
+    if options.model_info and not failed:
         rows = {row.key: row for row in read_rows(folder)}
         clean, attacked = (rows[exam.key(visitor.identity, c)] for c in (Clean(), official(exam.conditions)))
-        measured = board_entry(source, net, clean, attacked, doubts_of(terms.results, attacked))
-        write_json(terms.model_info, model_info(measured, known))
-        print(f"model_info: {terms.model_info}")
+        measured = board_entry(source, net, clean, attacked, doubts_of(options.results, attacked))
+        write_json(options.model_info, model_info(measured, known))
+        print(f"model_info: {options.model_info}")
     return 1 if failed else 0
 
 
@@ -130,24 +124,24 @@ class Candidate:
     alarms: list[str]  # doubts that it is judged in spite of
 
 
-def load_checked(source: Source, request: Request, terms: EvalOptions, device: torch.device) -> Candidate:
+def load_checked(source: Source, request: Request, options: EvalOptions, device: torch.device) -> Candidate:
     """The model, loaded and checked. What was chosen on the way is said on stderr."""
-    data = dataset(request.dataset, terms.data_dir)
+    data = dataset(request.dataset, options.data_dir)
     conditions = conditions_of(request, data)
-    if terms.download:
-        data.download(terms.data_dir)
+    if options.download:
+        data.download(options.data_dir)
     test, n = test_images(
-        request, data, data.standard if device.type == "cuda" else data.quick, ImageCache(terms.data_dir)
+        request, data, data.standard if device.type == "cuda" else data.quick, ImageCache(options.data_dir)
     )
-    conditions += tuple(corruptions_of(request, conditions, data, test, terms.data_dir))
-    how = (choose_precision(request.precision or "fp32", device), terms.batch_size, terms.save_adv, terms.shard)
-    exam = CellEvaluator(test.to(device), n, conditions, device, *how, terms.attack_timeout)
-    loaded = load(source, data, Access(terms.data_dir, terms.download, terms.unsafe_pickle), device)
+    conditions += tuple(corruptions_of(request, conditions, data, test, options.data_dir))
+    how = (choose_precision(request.precision or "fp32", device), options.batch_size, options.save_adv, options.shard)
+    exam = CellEvaluator(test.to(device), n, conditions, device, *how, options.attack_timeout)
+    loaded = load(source, data, Access(options.data_dir, options.download, options.unsafe_pickle), device)
     for choice in loaded.choices:
         print(f"{source}: {choice}", file=sys.stderr)
     attacked = any(isinstance(condition, Attacked | Swept) for condition in conditions)
     alarms = model_warnings(loaded.net, data, exam.test, attacked)
-    if alarms and not terms.anyway:
+    if alarms and not options.anyway:
         raise BadInput(f"{source}: {'; '.join(alarms)}. To judge it as it is, give --anyway")
     digits = identity(source, loaded.net, exam.test)
     return Candidate(exam, ExternalModel(source.name, data.name, digits), loaded, alarms)
@@ -159,13 +153,16 @@ def transfer_runner_for(
     net: torch.nn.Module,
     exam: CellEvaluator,
     request: Request,
-    terms: EvalOptions,
+    options: EvalOptions,
 ) -> TransferRunner:
     """The model as the one target of images crafted on itself and on the models of --source."""
-    data, access = dataset(request.dataset, terms.data_dir), Access(terms.data_dir, terms.download, terms.unsafe_pickle)
+    data, access = (
+        dataset(request.dataset, options.data_dir),
+        Access(options.data_dir, options.download, options.unsafe_pickle),
+    )
     itself = TransferModel(model_id(visitor.run, which.epoch, which.view), visitor.identity, net)
     guests = load_sources(request.source, data, exam.test, exam.conditions, access)
-    return TransferRunner(exam, terms.results, {which: itself}, guests)
+    return TransferRunner(exam, options.results, {which: itself}, guests)
 
 
 def official(conditions: tuple[Condition, ...]) -> Attacked:

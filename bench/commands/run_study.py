@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from bench.core.device import parse_device
 from bench.core.errors import BadInput
 from bench.core.plan import LONG
 from bench.core.threat import REFERENCE_EPS
@@ -26,7 +25,7 @@ log = logging.getLogger("bench")
 PLAIN = {"cnn": "resnet8"}  # what images are crafted on in the place of the paper's other network; else a cnn
 
 
-def run_study(name: str, request: Request, manner: RunOptions, only: tuple[str, str] | None = None) -> int:
+def run_study(name: str, request: Request, options: RunOptions, only: tuple[str, str] | None = None) -> int:
     """Carry out a study, or all of them, with the rest of the request as it is, and show what is read off the rows.
 
     only: `table` or `figure`, and its number. 0, or 1 if a training or a cell failed or one of several studies cannot
@@ -41,10 +40,10 @@ def run_study(name: str, request: Request, manner: RunOptions, only: tuple[str, 
             f"--study {name} at --budget paper is of the papers' data sets and networks; leave --dataset and "
             "--model out, or give another --budget"
         )
-    failed, carry = 0, price_items if manner.dry_run else run_one
+    failed, carry = 0, price_items if options.dry_run else run_one
     for each, study in choose_studies(names, only).items():
         try:
-            failed += carry(each, study, request, manner)
+            failed += carry(each, study, request, options)
         except BadInput as error:
             if len(names) == 1:
                 raise
@@ -68,47 +67,47 @@ def choose_studies(names: list[str], only: tuple[str, str] | None) -> dict[str, 
     return found
 
 
-def run_one(name: str, study: Study, request: Request, manner: RunOptions) -> int:
+def run_one(name: str, study: Study, request: Request, options: RunOptions) -> int:
     """Carry out a study, or those of its items that were chosen, and show and write its page. How many cells failed."""
-    works, failed = run_requests(list(requests(name, study, request, manner)), manner)
-    if manner.shard.count == 1:
+    works, failed = run_requests(list(requests(name, study, request, options)), options)
+    if options.shard.count == 1:
         runs = {job.run for work in works for job in work.jobs}
-        print(page(name, manner.results, only=runs, n=works[0].n, chosen=study))
-        print(f"page: {write_page(name, manner.results, manner.reports)}")
+        print(page(name, options.results, only=runs, n=works[0].n, chosen=study))
+        print(f"page: {write_page(name, options.results, options.reports)}")
     return failed
 
 
-def price_items(name: str, study: Study, request: Request, manner: RunOptions) -> int:
+def price_items(name: str, study: Study, request: Request, options: RunOptions) -> int:
     """Print what each item of a study lacks, and what all of them do together. Always 0: nothing is done that fails.
 
     BadInput where that can be said of none of them.
     """
     items = [study.of([item]) for item in study.items if item.parts]
     parts = [*items, study] if len(items) > 1 else items
-    refusals = [reason for part in parts if (reason := tell_price(name, part, request, manner))]
+    refusals = [reason for part in parts if (reason := tell_price(name, part, request, options))]
     if len(refusals) == len(parts):
         raise refusals[-1]
     return 0
 
 
-def tell_price(name: str, study: Study, request: Request, manner: RunOptions) -> BadInput | None:
+def tell_price(name: str, study: Study, request: Request, options: RunOptions) -> BadInput | None:
     """Print what a study of one item, or of them all, lacks, or why that cannot be said, which is returned."""
     print(f"{name} {study.items[0].name if len(study.items) == 1 else 'all'}: ", end="", flush=True)
     try:
-        run_requests(list(requests(name, study, request, manner)), manner)
+        run_requests(list(requests(name, study, request, options)), options)
     except BadInput as error:
         print(f"cannot be priced: {error}")
         return error
     return None
 
 
-def requests(name: str, study: Study, request: Request, manner: RunOptions) -> Iterator[Request]:
+def requests(name: str, study: Study, request: Request, options: RunOptions) -> Iterator[Request]:
     """One for each part. A model that others' images are crafted on is trained before its request is made."""
-    for part in possible_parts(name, study, request, manner):
-        yield request_of(part, request, manner)
+    for part in possible_parts(name, study, request, options):
+        yield request_of(part, request, options)
 
 
-def possible_parts(name: str, study: Study, request: Request, manner: RunOptions) -> Iterator[StudyRun]:
+def possible_parts(name: str, study: Study, request: Request, options: RunOptions) -> Iterator[StudyRun]:
     """The parts of the chosen items that can be carried out here; what is left out is said, and why.
 
     BadInput where that is all of them.
@@ -121,7 +120,7 @@ def possible_parts(name: str, study: Study, request: Request, manner: RunOptions
             f"{', '.join(item.name for item in study.items)} of {name}: of {places}, which {request.dataset} does not "
             "stand in for; name another --dataset, or give --budget paper"
         )
-    lacking = {where.dataset: why_not_there(where.dataset, manner) for where in {p.where for p in parts if p.where}}
+    lacking = {where.dataset: why_not_there(where.dataset, options) for where in {p.where for p in parts if p.where}}
     reasons = {data: reason for data, reason in lacking.items() if reason}
     there = [part for part in parts if not (part.where and part.where.dataset in reasons)]
     if not there:
@@ -130,16 +129,16 @@ def possible_parts(name: str, study: Study, request: Request, manner: RunOptions
         log.warning("%s: what is of %s is left out: %s", name, data, reason)
     for part in there:
         yield from without_impossible(
-            name, part, dataset(part.where.dataset if part.where else request.dataset, manner.data_dir)
+            name, part, dataset(part.where.dataset if part.where else request.dataset, options.data_dir)
         )
 
 
-def why_not_there(name: str, manner: RunOptions) -> str:
+def why_not_there(name: str, options: RunOptions) -> str:
     """Why the training images of a data set cannot be read; empty where they can, or are to be downloaded."""
     try:
-        data = dataset(name, manner.data_dir)
-        if not (manner.download and data.fetch):
-            manner.shelf.size(data, "train")
+        data = dataset(name, options.data_dir)
+        if not (options.download and data.fetch):
+            options.shelf.size(data, "train")
     except BadInput as error:
         return str(error)
     return ""
@@ -155,7 +154,7 @@ def without_impossible(name: str, part: StudyRun, data: Dataset) -> Iterator[Stu
         yield replace(part, corruptions=possible)
 
 
-def request_of(part: StudyRun, request: Request, manner: RunOptions) -> Request:
+def request_of(part: StudyRun, request: Request, options: RunOptions) -> Request:
     """A part as a request; at the scale of the paper it brings its own data set and network."""
     where, changes = part.where, dict[str, Any]()
     name = "" if where else request.dataset
@@ -179,9 +178,9 @@ def request_of(part: StudyRun, request: Request, manner: RunOptions) -> Request:
     elif part.attacks:
         changes["eps"] = radii_of(part, request, name)
     if part.longer:
-        changes |= twice_as_long(request, manner)
+        changes |= twice_as_long(request, options)
     request = replace(request, **changes)
-    return replace(request, source=crafting_model(part, request, manner)) if part.crafter else request
+    return replace(request, source=crafting_model(part, request, options)) if part.crafter else request
 
 
 def radii_of(part: StudyRun, request: Request, dataset_name: str) -> tuple[float, ...]:
@@ -192,12 +191,12 @@ def radii_of(part: StudyRun, request: Request, dataset_name: str) -> tuple[float
     return tuple(min(eps * (part.eps / REFERENCE), largest) for eps in request.eps)
 
 
-def twice_as_long(request: Request, manner: RunOptions) -> dict[str, Any]:
+def twice_as_long(request: Request, options: RunOptions) -> dict[str, Any]:
     """What makes a training twice as long, or at the scale of a paper as long as its longer plan."""
     if request.budget == PAPER and request.epochs is None:
         return {"settings": (*request.settings, LONG)}
-    data = dataset(request.dataset, manner.data_dir)
-    cuda = parse_device(manner.device).type == "cuda"
+    data = dataset(request.dataset, options.data_dir)
+    cuda = options.device.type == "cuda"
     return {"epochs": 2 * (request.epochs or budget_of(budget_name(request, cuda), data).plan.epochs)}
 
 
@@ -207,15 +206,15 @@ def enough(seeds: tuple[int, ...], least: int) -> tuple[int, ...]:
     return (*seeds, *others[: max(0, least - len(seeds))])
 
 
-def crafting_model(part: StudyRun, request: Request, manner: RunOptions) -> tuple[str, ...]:
+def crafting_model(part: StudyRun, request: Request, options: RunOptions) -> tuple[str, ...]:
     """The folder of the Standard model that images are crafted on, trained if it is not there; none in a dry run."""
-    data = dataset(request.dataset, manner.data_dir)
-    cuda = parse_device(manner.device).type == "cuda"
+    data = dataset(request.dataset, options.data_dir)
+    cuda = options.device.type == "cuda"
     own = model_of(request, budget_of(budget_name(request, cuda), data), data, cuda)
     model = part.crafter if part.where else PLAIN.get(own, "cnn")
     standard = replace(request, methods=("Standard",), model=model, attacks=(), transfer=False, eps=())
-    if manner.dry_run:
+    if options.dry_run:
         print(f"to craft images on, {model}: ", end="", flush=True)
-    (work,), _ = run_requests([standard], manner)
-    folders = [manner.results / job.run for job in work.jobs]
-    return () if manner.dry_run else tuple(map(str, folders))
+    (work,), _ = run_requests([standard], options)
+    folders = [options.results / job.run for job in work.jobs]
+    return () if options.dry_run else tuple(map(str, folders))

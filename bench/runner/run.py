@@ -8,9 +8,8 @@ from pathlib import Path
 
 import torch
 
-from bench.core.device import parse_device, set_deterministic
 from bench.core.errors import BadInput
-from bench.core.foreign.plugins import has_plugins, load_plugins
+from bench.core.foreign.plugins import has_plugins
 from bench.core.processes import cores, describe_idle_cores
 from bench.core.progress import Progress
 from bench.data.cache import ImageCache
@@ -35,7 +34,7 @@ class RunOptions:
     data_dir: Path
     results: Path
     reports: Path
-    device: str
+    device: torch.device
     batch_size: int
     workers: int | None = None  # None: one a core on a CPU, one on CUDA
     download: bool = False
@@ -52,60 +51,69 @@ class RunOptions:
 
 
 def run_requests(
-    requests: Sequence[Request], manner: RunOptions, itemised: bool = False
+    requests: Sequence[Request], options: RunOptions, itemised: bool = False
 ) -> tuple[list[Experiment], int]:
     """Plan everything, then do what is missing, or only say what that would cost. The work, and how many cells failed.
 
     BadInput, before anything is done, if any of the requests makes no sense. itemised: say it by recipe too.
     """
-    if manner.retrain and manner.shard.count > 1:
-        raise BadInput(f"--retrain trains anew and --shard {manner.shard} judges only; give one of them")
-    load_plugins()
-    set_deterministic()
-    device = parse_device(manner.device)
-    check_folders(manner.results, manner.reports)
+    if options.retrain and options.shard.count > 1:
+        raise BadInput(f"--retrain trains anew and --shard {options.shard} judges only; give one of them")
     for request in requests:
-        request.check_cut(manner.shard)
-    fetch = manner.download and not manner.dry_run
-    works = [plan_experiment(request, manner.data_dir, device, fetch, manner.shelf) for request in requests]
-    how = (manner.batch_size, manner.save_adv, manner.shard, manner.attack_timeout)
-    runners = [Runner(work, manner.results, device, work.precision, *how) for work in works]
-    guests = [external_sources(work, Access(manner.data_dir, manner.download)) for work in works]
-    workers = manner.workers or (1 if device.type == "cuda" else cores())
-    todo = [runner.todo(manner.retrain) for runner in runners]
-    if manner.shard.count > 1 and any(t.training for missing in todo for t in missing):
+        request.check_cut(options.shard)
+    fetch = options.download and not options.dry_run
+    works = [plan_experiment(request, options.data_dir, options.device, fetch, options.shelf) for request in requests]
+    runners = [runner_of(work, options) for work in works]
+    guests = [external_sources(work, Access(options.data_dir, options.download)) for work in works]
+    workers = options.workers or (1 if options.device.type == "cuda" else cores())
+    todo = [runner.todo(options.retrain) for runner in runners]
+    if options.shard.count > 1 and any(t.training for missing in todo for t in missing):
         raise BadInput(
-            f"--shard {manner.shard} judges only, and not all is trained under {manner.results}; "
+            f"--shard {options.shard} judges only, and not all is trained under {options.results}; "
             "train first, with the same options and --attacks none in the place of --shard"
         )
     costs = [[cost_of(runner, t) for t in part] for runner, part in zip(runners, without_repeats(todo), strict=True)]
-    matrices = transfer_runners(runners, guests, manner.retrain)
-    if device.type == "cpu":
+    matrices = transfer_runners(runners, guests, options.retrain)
+    if options.device.type == "cpu":
         tell_idle_cores(works, without_repeats(todo), workers)
-    if manner.dry_run:
+    if options.dry_run:
         if itemised:
             print("".join(f"{line}\n" for line in by_recipe(runners, costs, workers)), end="")
         print(estimate(runners, without_repeats(todo), costs, workers))
         for matrix in matrices:
             print(f"{matrix.estimate()}, about {duration(transfer_seconds(runners[0], matrix.cost()))}")
         return works, 0
-    if manner.retrain:
+    if options.retrain:
         for run in {job.run for work in works for job in work.jobs}:
-            clear(manner.results / run)
+            clear(options.results / run)
     failed = 0
     # somebody's own code is kept in processes of its own, and whoever asks for processes gets them
-    beside = workers > 1 and (bool(manner.workers) or has_plugins() or not is_quick(runners, costs, workers))
+    beside = workers > 1 and (bool(options.workers) or has_plugins() or not is_quick(runners, costs, workers))
     passes = sum(cost.passes for part in costs for cost in part) + sum(matrix.cost() for matrix in matrices)
     with Progress(passes) as progress:
         for runner, missing, part in zip(runners, todo, costs, strict=True):
             jobs = longest_first(missing, part) if workers > 1 else [t.job for t in missing]
-            failed += run_jobs(runner, jobs, progress, workers, manner.results / LOG, beside)
+            failed += run_jobs(runner, jobs, progress, workers, options.results / LOG, beside)
         torch.set_num_threads(cores())
-        with logging_to(manner.results / LOG):
+        with logging_to(options.results / LOG):
             failed += sum(matrix.fill(progress) for matrix in transfer_runners(runners, guests))
-    if manner.shard.count > 1:
-        tell_shards(manner.results, {job.run for work in works for job in work.jobs}, manner.shard)
+    if options.shard.count > 1:
+        tell_shards(options.results, {job.run for work in works for job in work.jobs}, options.shard)
     return works, failed
+
+
+def runner_of(work: Experiment, options: RunOptions) -> Runner:
+    """What trains and judges an experiment as the options say."""
+    return Runner(
+        work,
+        options.results,
+        options.device,
+        work.precision,
+        options.batch_size,
+        save_adv=options.save_adv,
+        shard=options.shard,
+        attack_timeout=options.attack_timeout,
+    )
 
 
 def tell_idle_cores(works: Sequence[Experiment], todo: Sequence[Sequence[Todo]], workers: int) -> None:
@@ -123,13 +131,6 @@ def tell_shards(results: Path, runs: Iterable[str], shard: Shard) -> None:
     lines = [line for run in sorted(runs) for line in missing_shards(results / run)]
     print("\n".join([*lines, f"shard {shard} is in {results}"]))
     print("next: bench merge DIR DIR ... --into DIR" if lines else "all cells are whole; next: bench report")
-
-
-def check_folders(*folders: Path) -> None:
-    """BadInput where one of them cannot be made."""
-    for folder in folders:
-        if blocking := [path for path in (folder, *folder.parents) if path.exists() and not path.is_dir()]:
-            raise BadInput(f"{blocking[0]} is a file, where a folder is to be; name another --results or --reports")
 
 
 def without_repeats(todo: Sequence[Sequence[Todo]]) -> list[list[Todo]]:

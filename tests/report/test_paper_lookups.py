@@ -6,6 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
 from result_files import MADE, measure
@@ -181,10 +182,10 @@ def test_imagenet_is_trained_at_the_radius_of_the_paper_and_not_at_its_own(tmp_p
     radii = {name: dataset(name, tmp_path).threat.eps for name in ("cifar10", "cifar100", "imagenet", "imagenet-100")}
     assert {name for name, eps in radii.items() if eps != 8 / 255} == set(OTHER_RADIUS)
     (part,) = item_of("robmask", "Table 4").parts
-    request = replication.request_of(part, Request(budget="paper"), manner(tmp_path))
+    request = replication.request_of(part, Request(budget="paper"), options_in(tmp_path))
     assert (request.dataset, request.train_eps) == ("imagenet", 8 / 255)
     (part,) = item_of("robmask", "Table 7").parts
-    assert replication.request_of(part, Request(budget="paper"), manner(tmp_path)).train_eps is None
+    assert replication.request_of(part, Request(budget="paper"), options_in(tmp_path)).train_eps is None
     whose = {"recipe": "RobMask", "dataset": "imagenet", "model": "resnet18-imagenet"}
     budget = PAPER.format(105, 1_281_167)
     trained(tmp_path, {budget: "1000", f"{budget}, {deviations(request, recipes=True)[0]}": "1110"}, **whose)
@@ -326,13 +327,13 @@ def test_claims_of_diagnostics_alone_are_no_section(tmp_path):
 # what is left out
 
 
-def manner(data_dir):
-    return RunOptions(data_dir, Path("results"), Path("reports"), "cpu", 16)
+def options_in(data_dir):
+    return RunOptions(data_dir, Path("results"), Path("reports"), torch.device("cpu"), 16)
 
 
 def test_corruptions_that_digits_are_too_small_or_too_grey_for_are_left_out_with_a_word(tmp_path, caplog):
     asked = set()
-    for part in possible_parts("mtlat", STUDIES["mtlat"], Request(), manner(tmp_path)):
+    for part in possible_parts("mtlat", STUDIES["mtlat"], Request(), options_in(tmp_path)):
         asked |= set(part.corruptions)
     printed = {n.reading.corruption for item in STUDIES["mtlat"].items for n in item.content.numbers} - {""}
     assert printed - asked == {"elastic_transform", "color_shift"}
@@ -347,7 +348,7 @@ def test_a_data_set_that_is_not_there_leaves_the_others_of_a_table(tmp_path, cap
         folder.mkdir(parents=True)
         Image.new("RGB", (32, 32), (number, 0, 0)).save(folder / "0.png")
     table = STUDIES["avmixup"].chosen("table", "5")
-    parts = list(possible_parts("avmixup", table, Request(budget="paper"), manner(tmp_path)))
+    parts = list(possible_parts("avmixup", table, Request(budget="paper"), options_in(tmp_path)))
     assert {part.where.dataset for part in parts} == {"cifar10"}
     assert "avmixup: what is of svhn is left out: no svhn under" in caplog.text
     assert "avmixup: what is of cifar100 is left out: no cifar100 under" in caplog.text
@@ -370,7 +371,7 @@ def test_a_study_that_cannot_be_carried_out_does_not_end_the_others(tmp_path, ca
         return done.append(name) or 0
 
     monkeypatch.setattr("bench.commands.run_study.run_one", carried)
-    assert replication.run_study("all", Request(), manner(tmp_path), ("table", "4")) == 1
+    assert replication.run_study("all", Request(), options_in(tmp_path), ("table", "4")) == 1
     assert "avmixup is left out: Table 4 of avmixup: of cifar100, svhn, tiny-imagenet" in caplog.text
     assert set(done) == {"bat", "m2at"}
 

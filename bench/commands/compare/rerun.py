@@ -11,10 +11,9 @@ import torch
 
 from bench.attacks.spec import AttackSpec, parse_attack
 from bench.commands.compare.cells import repeatable
-from bench.core.device import parse_device, set_deterministic
+from bench.commands.start import start
 from bench.core.errors import BadInput
 from bench.core.files import write_json
-from bench.core.foreign.plugins import load_plugins
 from bench.core.plan import Plan
 from bench.core.processes import cores
 from bench.core.progress import Progress
@@ -50,9 +49,7 @@ def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, devi
     mark = current / UNFINISHED
     if current.exists() and (not current.is_dir() or _is_taken(current)):
         raise BadInput(f"{current} is there already; --level {level} measures all anew: name a new or an empty folder")
-    load_plugins()
-    set_deterministic()
-    device = parse_device(device_name)
+    device = start(device_name)
     works, plantings = works_of(baseline, current, level, data_dir, device)
     with locked(current):
         mark.touch()

@@ -13,11 +13,10 @@ from bench.commands.speed.parts import PARTS, Modelless
 from bench.commands.speed.race import Contest, flops, frozen_name, peak, race
 from bench.commands.speed.subject import Subject
 from bench.commands.speed.table import LEFT, Line, compare, display, frame
-from bench.core.device import describe, parse_device, set_deterministic
+from bench.commands.start import start
+from bench.core.device import describe
 from bench.core.errors import BadInput, Failed
 from bench.core.files import write_atomically
-from bench.core.foreign.plugins import load_plugins
-from bench.core.processes import cores
 from bench.core.threat import Linf
 from bench.data.cache import ImageCache
 from bench.data.dataset import Dataset
@@ -28,9 +27,8 @@ from bench.evaluation.external.model_checks import model_warnings
 from bench.evaluation.external.spec import parse_spec
 from bench.report import table_text as plain
 from bench.runner.grid import test_images
-from bench.runner.job_runner import Runner
 from bench.runner.request import Request
-from bench.runner.run import RunOptions, check_folders, run_requests
+from bench.runner.run import RunOptions, run_requests, runner_of
 from bench.training.run_folder import failure
 
 ROOM = ("Model", "Seconds", "Theirs", "Range", "Passes", "Floor %", "Note")  # what the terminal has no room for
@@ -64,22 +62,19 @@ class SpeedOptions:
     reports: Path
 
 
-def measure_speed(terms: SpeedOptions) -> int:
+def measure_speed(options: SpeedOptions) -> int:
     """Race on every model, show the table and write it below reports/speed. 0; BadInput before anything is trained."""
-    load_plugins()
-    set_deterministic()
-    check_folders(terms.results, terms.reports)
-    device, parts = parse_device(terms.device), PARTS.select(list(terms.parts))
+    device, parts = start(options.device, options.results, options.reports), PARTS.select(list(options.parts))
     console, lines = Console(file=sys.stderr), list[Line]()
-    for line in measure_all(terms, device, parts):
+    for line in measure_all(options, device, parts):
         lines.append(line)
         told = f"{line.ours} on {line.model} against {line.peer}: {line.ratio:.2f}"
         console.print(told, highlight=False, markup=False)
     attacked = any(not isinstance(PARTS[part], Modelless) for part in parts)
-    images = f"{terms.dataset}, first {terms.limit} test images, " if attacked else ""
-    title = f"{images}{terms.repeats} repeats, {machine(device)}"
+    images = f"{options.dataset}, first {options.limit} test images, " if attacked else ""
+    title = f"{images}{options.repeats} repeats, {machine(device)}"
     text = f"# Speed\n\n{title}\n\n{plain.markdown(display(lines), LEFT)}\n{NOTE}\n"
-    rows, folder = plain.csv(frame(lines)), terms.reports / "speed"
+    rows, folder = plain.csv(frame(lines)), options.reports / "speed"
     write_atomically(folder / "speed.md", lambda file: file.write(text.encode()))
     write_atomically(folder / "speed.csv", lambda file: file.write(rows.encode()))
     for model, shown in display(lines).groupby("Model", sort=False):
@@ -88,7 +83,7 @@ def measure_speed(terms: SpeedOptions) -> int:
     return 0
 
 
-def measure_all(terms: SpeedOptions, device: torch.device, parts: list[str]) -> Iterator[Line]:
+def measure_all(options: SpeedOptions, device: torch.device, parts: list[str]) -> Iterator[Line]:
     """Every part on every model, and then those that need none."""
     raced, others = dict[str, Callable[[Subject], Contest]](), list[Modelless]()
     for name in parts:
@@ -97,13 +92,11 @@ def measure_all(terms: SpeedOptions, device: torch.device, parts: list[str]) -> 
             others.append(part)
         else:
             raced[name] = part
-    for subject in subjects(terms, device) if raced else ():
-        torch.set_num_threads(cores())  # training may have had fewer
+    for subject in subjects(options, device) if raced else ():
         for race_of in raced.values():
-            yield from contest(subject, race_of(subject), terms.repeats, device)
-    torch.set_num_threads(cores())
+            yield from contest(subject, race_of(subject), options.repeats, device)
     for part in others:
-        yield from part.lines(terms.repeats, device)
+        yield from part.lines(options.repeats, device)
 
 
 def contest(subject: Subject, race_of: Contest, repeats: int, device: torch.device) -> list[Line]:
@@ -119,35 +112,41 @@ def contest(subject: Subject, race_of: Contest, repeats: int, device: torch.devi
     ]
 
 
-def subjects(terms: SpeedOptions, device: torch.device) -> Iterator[Subject]:
+def subjects(options: SpeedOptions, device: torch.device) -> Iterator[Subject]:
     """The models to attack; those of methods are trained at the quick budget unless the results folder has them."""
-    data = dataset(terms.dataset, terms.data_dir)
+    data = dataset(options.dataset, options.data_dir)
     if not isinstance(data.threat, Linf):
         raise BadInput(f"peers are compared in Linf, and {data.name} has {data.threat}; name another --dataset")
-    request = Request(terms.methods, terms.dataset, terms.model, budget="quick", attacks=(), limit=terms.limit)
-    test, n = test_images(request, data, data.quick, ImageCache(terms.data_dir))
-    found = load_net(terms, data, device) if terms.of else train_net(request, terms, device)
+    request = Request(options.methods, options.dataset, options.model, budget="quick", attacks=(), limit=options.limit)
+    test, n = test_images(request, data, data.quick, ImageCache(options.data_dir))
+    found = load_net(options, data, device) if options.of else train_net(request, options, device)
     for name, net in found:
         if wrong := model_warnings(net, data, test.to(device), attacked=True):
             raise BadInput(f"{name}: {'; '.join(wrong)}")
         yield Subject(
-            name, net, test.to(device), n, data.threat, terms.batch_size, data.num_classes, data.pad, data.flip
+            name, net, test.to(device), n, data.threat, options.batch_size, data.num_classes, data.pad, data.flip
         )
 
 
-def load_net(terms: SpeedOptions, data: Dataset, device: torch.device) -> list[Named]:
-    sources = {spec: parse_spec(spec) for spec in terms.of}
-    return [(source.name, load_model(spec, data, device, data_dir=terms.data_dir)) for spec, source in sources.items()]
+def load_net(options: SpeedOptions, data: Dataset, device: torch.device) -> list[Named]:
+    named = {spec: parse_spec(spec).name for spec in options.of}
+    return [(name, load_model(spec, data, device, data_dir=options.data_dir)) for spec, name in named.items()]
 
 
-def train_net(request: Request, terms: SpeedOptions, device: torch.device) -> list[Named]:
-    manner = RunOptions(terms.data_dir, terms.results, terms.reports, terms.device, terms.batch_size)
-    (work,), _ = run_requests([request], manner)
-    runner, found = Runner(work, terms.results, device, work.precision, terms.batch_size), list[Named]()
+def train_net(request: Request, options: SpeedOptions, device: torch.device) -> list[Named]:
+    to_train = RunOptions(
+        data_dir=options.data_dir,
+        results=options.results,
+        reports=options.reports,
+        device=device,
+        batch_size=options.batch_size,
+    )
+    (work,), _ = run_requests([request], to_train)
+    runner, found = runner_of(work, to_train), list[Named]()
     for job in work.jobs:
-        if reason := failure(terms.results / job.run):
+        if reason := failure(options.results / job.run):
             raise Failed(f"there is no {job.name} to attack, its training failed: {reason}")
-        found.append((f"{job.name} {job.model}", runner.load(job, terms.results / job.run)["last", "main"]))
+        found.append((f"{job.name} {job.model}", runner.load(job, options.results / job.run)["last", "main"]))
     return found
 
 

@@ -6,13 +6,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from bench.commands.start import start
 from bench.commands.verify.claim import Claim, read_claim
 from bench.commands.verify.foreign_files import ENDINGS, is_foreign, read_foreign
 from bench.commands.verify.reference import Reference, find_misplaced
-from bench.core.device import parse_device, set_deterministic
 from bench.core.errors import BadInput
-from bench.core.foreign.plugins import load_plugins
-from bench.core.processes import cores
 from bench.core.stats import wilson
 from bench.core.threat import NORMS
 from bench.data.dataset import Images
@@ -93,10 +91,7 @@ def verify(path: Path, device: str, *, eps: float | None, norm: str | None, **se
 
     eps, norm: of other tools' sets, whose files do not say it.
     """
-    load_plugins()
-    set_deterministic()
-    torch.set_num_threads(cores())
-    against = Reference(device=parse_device(device), **settings)  # by name, from the command line
+    against = Reference(device=start(device), **settings)  # by name, from the command line
     failed, found = 0, files(path)
     if (eps is not None or norm) and not any(map(is_foreign, found)):
         given = "--norm" if eps is None else "--eps"
