@@ -23,11 +23,9 @@ from bench.data.dataset import Images
 from bench.data.loader import to_float
 from bench.data.lookup import dataset
 from bench.evaluation.external.access import Access
-from bench.evaluation.external.external_model import ExternalModel
-from bench.evaluation.external.load import identity, load
-from bench.evaluation.external.model_checks import model_warnings
+from bench.evaluation.external.load import load_external
+from bench.evaluation.external.model_checks import MANY
 from bench.evaluation.external.spec import parse_spec
-from bench.evaluation.identity import FROM_TEST
 from bench.evaluation.target import is_correct
 from bench.models.freeze import frozen
 from bench.training.run_folder import locked
@@ -127,12 +125,11 @@ def calibrate(options: CalibrateOptions) -> Path:
         data.download(access.data_dir)
     split = data.read("test", access.data_dir)
     images = data.take(split, "test", options.limit).to(device)
-    first = data.take(split, "test", min(FROM_TEST, len(split.y))).to(device)
-    loaded = load(source, data, access, device)
-    net = loaded.net
-    for remark in (*loaded.choices, *model_warnings(net, data, images, attacked=False)):
-        print(f"{source}: {remark}", file=sys.stderr)
-    visitor = ExternalModel(source.name, data.name, identity(source, net, first))
+    first = data.take(split, "test", min(MANY, len(split.y))).to(device)
+    model = load_external(source, data, first, access, attacked=False)
+    for warning in model.warnings:
+        print(f"{source}: {warning}", file=sys.stderr)
+    net = model.net
     found = {}
     with frozen(net):
         with refused_model():
@@ -146,7 +143,7 @@ def calibrate(options: CalibrateOptions) -> Path:
                 found[name] = {"unit": UNITS[name], "ends": [asdict(end) for end in ends]}
     record = {
         "spec": str(source),
-        "identity": visitor.identity,
+        "identity": model.identity,
         "dataset": data.name,
         "shape": data.shape,
         "images": images.fingerprint(),
@@ -156,7 +153,7 @@ def calibrate(options: CalibrateOptions) -> Path:
         "version": __version__,
         "ranges": found,
     }
-    path = options.results / visitor.run / "calibration.json"
+    path = options.results / model.run.run / "calibration.json"
     with locked(path.parent):
         write_json(path, record)
     return path

@@ -1,6 +1,5 @@
 """`bench eval`: a model from outside, judged as those that are trained here."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +19,7 @@ from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.conditions.expand import Condition
 from bench.evaluation.conditions.sweep import Swept
 from bench.evaluation.external.access import Access
-from bench.evaluation.external.external_model import ExternalModel
-from bench.evaluation.external.load import identity, load
-from bench.evaluation.external.loaded import Loaded
-from bench.evaluation.external.model_checks import model_warnings
+from bench.evaluation.external.load import ExternalModel, load_external
 from bench.evaluation.external.spec import Source
 from bench.evaluation.row import ModelRef
 from bench.report.audit.indicators import Doubt
@@ -37,7 +33,7 @@ from bench.results.shards import WHOLE, Shard
 from bench.results.store import read_rows
 from bench.runner.cells import CellEvaluator
 from bench.runner.cost import cell_cost
-from bench.runner.grid import conditions_of, corruptions_of, test_images
+from bench.runner.grid import plan_evaluation
 from bench.runner.pool import logging_to
 from bench.runner.request import Request
 from bench.runner.run import LOG, tell_shards
@@ -66,6 +62,11 @@ class EvalOptions:
     attack_timeout: float | None = None  # seconds that a call of an attack may take
     model_info: Path | None = None
 
+    @property
+    def access(self) -> Access:
+        """What a model from outside may be loaded by."""
+        return Access(self.data_dir, self.download, self.unsafe_pickle)
+
 
 def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     """Fill the model's folder with what it lacks and show its board. 0, or 1 if a cell failed.
@@ -76,39 +77,39 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     device = start(options.device, options.results, options.reports)
     request.check_calibrated()
     candidate = load_checked(source, request, options, device)
-    exam, visitor, net = candidate.exam, candidate.visitor, candidate.loaded.net
+    exam, model, run = candidate.exam, candidate.model, candidate.model.run.run
     known = read_model_info(options.model_info) if options.model_info else {}
     if options.model_info:
         official(exam.conditions)
         if options.shard.count > 1:
             raise BadInput("--model-info needs all images; merge the shards, then give it without --shard")
 
-    folder, which = options.results / visitor.run, ModelRef(visitor, source.epoch, source.view)
+    folder, which = options.results / run, ModelRef(model.run, source.epoch, source.view)
     classes = dataset(request.dataset, options.data_dir).num_classes
-    matrix = transfer_runner_for(which, visitor, net, exam, request, options) if request.source else None
-    missing, failed = exam.missing(folder, which, visitor.identity), 0
+    matrix = transfer_runner_for(which, candidate, request, options) if request.source else None
+    missing, failed = exam.missing(folder, which, model.identity), 0
     cost = sum(cell_cost(c, len(exam.ids(c))) for c in missing.values())
     with Progress(cost + (matrix.cost() if matrix else 0)) as progress, logging_to(options.results / LOG):
         if missing or not (folder / "job.json").exists():
             with locked(folder):
                 write_json(folder / "job.json", describe(source, request, candidate, device, classes))
-                failed = exam.judge(folder, which, net, visitor.identity, progress)
+                failed = exam.judge(folder, which, model.net, model.identity, progress)
         failed += matrix.fill(progress) if matrix else 0
 
     if options.shard.count > 1:
-        tell_shards(options.results, [visitor.run], options.shard)
+        tell_shards(options.results, [run], options.shard)
         return 1 if failed else 0
     written = write_reports(options.results, options.reports)
-    print_boards(options.results, Console(), only={visitor.run})
+    print_boards(options.results, Console(), only={run})
     if matrix:
-        print_transfer(options.results, Console(), only={visitor.run})
-    print_corruptions(options.results, Console(), only={visitor.run})
+        print_transfer(options.results, Console(), only={run})
+    print_corruptions(options.results, Console(), only={run})
     print("\n".join(f"board: {path}" for path in written if path.suffix == ".md"))
     print(f"results: {folder}")
     if options.model_info and not failed:
         rows = {row.key: row for row in read_rows(folder)}
-        clean, attacked = (rows[exam.key(visitor.identity, c)] for c in (Clean(), official(exam.conditions)))
-        measured = board_entry(source, net, clean, attacked, doubts_of(options.results, attacked))
+        clean, attacked = (rows[exam.key(model.identity, c)] for c in (Clean(), official(exam.conditions)))
+        measured = board_entry(source, model.net, clean, attacked, doubts_of(options.results, attacked))
         write_json(options.model_info, model_info(measured, known))
         print(f"model_info: {options.model_info}")
     return 1 if failed else 0
@@ -119,49 +120,41 @@ class Candidate:
     """A model from outside and what it is judged under."""
 
     exam: CellEvaluator
-    visitor: ExternalModel
-    loaded: Loaded
-    alarms: list[str]  # doubts that it is judged in spite of
+    model: ExternalModel  # its warnings are what it is judged in spite of
 
 
 def load_checked(source: Source, request: Request, options: EvalOptions, device: torch.device) -> Candidate:
     """The model, loaded and checked. What was chosen on the way is said on stderr."""
     data = dataset(request.dataset, options.data_dir)
-    conditions = conditions_of(request, data)
-    if options.download:
-        data.download(options.data_dir)
-    test, n = test_images(
-        request, data, data.standard if device.type == "cuda" else data.quick, ImageCache(options.data_dir)
+    test, n, conditions = plan_evaluation(request, data, device, ImageCache(options.data_dir), options.download)
+    exam = CellEvaluator(
+        test.to(device),
+        n,
+        conditions,
+        device,
+        choose_precision(request.precision or "fp32", device),
+        options.batch_size,
+        save_adv=options.save_adv,
+        shard=options.shard,
+        attack_timeout=options.attack_timeout,
     )
-    conditions += tuple(corruptions_of(request, conditions, data, test, options.data_dir))
-    how = (choose_precision(request.precision or "fp32", device), options.batch_size, options.save_adv, options.shard)
-    exam = CellEvaluator(test.to(device), n, conditions, device, *how, options.attack_timeout)
-    loaded = load(source, data, Access(options.data_dir, options.download, options.unsafe_pickle), device)
-    for choice in loaded.choices:
-        print(f"{source}: {choice}", file=sys.stderr)
     attacked = any(isinstance(condition, Attacked | Swept) for condition in conditions)
-    alarms = model_warnings(loaded.net, data, exam.test, attacked)
-    if alarms and not options.anyway:
-        raise BadInput(f"{source}: {'; '.join(alarms)}. To judge it as it is, give --anyway")
-    digits = identity(source, loaded.net, exam.test)
-    return Candidate(exam, ExternalModel(source.name, data.name, digits), loaded, alarms)
+    model = load_external(source, data, exam.test, options.access, attacked)
+    if model.warnings and not options.anyway:
+        raise BadInput(f"{source}: {'; '.join(model.warnings)}. To judge it as it is, give --anyway")
+    return Candidate(exam, model)
 
 
 def transfer_runner_for(
     which: ModelRef,
-    visitor: ExternalModel,
-    net: torch.nn.Module,
-    exam: CellEvaluator,
+    candidate: Candidate,
     request: Request,
     options: EvalOptions,
 ) -> TransferRunner:
     """The model as the one target of images crafted on itself and on the models of --source."""
-    data, access = (
-        dataset(request.dataset, options.data_dir),
-        Access(options.data_dir, options.download, options.unsafe_pickle),
-    )
-    itself = TransferModel(model_id(visitor.run, which.epoch, which.view), visitor.identity, net)
-    guests = load_sources(request.source, data, exam.test, exam.conditions, access)
+    data, exam, model = dataset(request.dataset, options.data_dir), candidate.exam, candidate.model
+    itself = TransferModel(model_id(model.run.run, which.epoch, which.view), model.identity, model.net)
+    guests = load_sources(request.source, data, exam.test, exam.conditions, options.access)
     return TransferRunner(exam, options.results, {which: itself}, guests)
 
 
@@ -200,19 +193,19 @@ def describe(
     source: Source, request: Request, candidate: Candidate, device: torch.device, classes: int
 ) -> dict[str, object]:
     """job.json of a model that has no training."""
-    visitor = candidate.visitor
+    model, run = candidate.model, candidate.model.run
     return {
-        "run": visitor.run,
-        "name": visitor.name,
-        "dataset": visitor.dataset,
-        "model": visitor.model,
+        "run": run.run,
+        "name": run.name,
+        "dataset": run.dataset,
+        "model": run.model,
         "spec": str(source),
-        "identity": visitor.identity,
+        "identity": model.identity,
         "source": request.dataset,
         "budget": BUDGET,
         "classes": classes,
-        "alarms": candidate.alarms,
-        "choices": list(candidate.loaded.choices),
+        "alarms": model.warnings,
+        "choices": list(model.choices),
         "environment": environment(device),
         "status": "external",
     }

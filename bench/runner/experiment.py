@@ -18,7 +18,7 @@ from bench.evaluation.conditions.expand import Condition
 from bench.evaluation.exhibits.exhibit import EXHIBITS
 from bench.models import build as models
 from bench.runner.budgets import budget_name, budget_of, in_words, model_of, plan_of
-from bench.runner.grid import conditions_of, corruptions_of, test_images
+from bench.runner.grid import plan_evaluation
 from bench.runner.holdout import judged_epochs, split_of
 from bench.runner.request import Request
 from bench.training.averaging import check_averaging
@@ -69,13 +69,10 @@ def plan_experiment(
     model = model_of(request, budget, data, cuda)
     models.parts(model, data)
     recipes = recipes_of(request, data)
-    conditions = conditions_of(request, data)
     exhibits = tuple(EXHIBITS.select([*request.exhibits])) if request.exhibits else ()
     plans = {name: plan_of(request, name_of_budget, data, name) for name in recipes}
-    if fetch:
-        data.download(data_dir)
 
-    test, n = test_images(request, data, budget, shelf)
+    test, n, conditions = plan_evaluation(request, data, device, shelf, fetch)
     split = split_of(request, name_of_budget, budget, data, test, shelf)
     plans = {name: plan.for_images(len(split.train)) for name, plan in plans.items()}
     words = partial(in_words, request, name_of_budget, images=split.asked, watched=split.words)
@@ -98,7 +95,7 @@ def plan_experiment(
         n=n,
         jobs=jobs,
         epochs=judged_epochs(request, budget, split, list(recipes)),
-        conditions=(*conditions, *corruptions_of(request, conditions, data, test, data_dir)),
+        conditions=conditions,
         exhibits=exhibits,
     )
 

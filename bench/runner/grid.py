@@ -6,6 +6,8 @@ from itertools import product
 from pathlib import Path
 from typing import get_args
 
+import torch
+
 from bench.attacks.spec import AttackSpec
 from bench.attacks.suites import attacks_of
 from bench.core.errors import BadInput
@@ -23,7 +25,23 @@ from bench.evaluation.conditions.probe import Probed
 from bench.evaluation.corruption_conditions import corruption_conditions
 from bench.evaluation.diagnostics import DIAGNOSTICS
 from bench.report.audit.thresholds import INDICATORS
+from bench.runner.budgets import budget_name, budget_of
 from bench.runner.request import Request
+
+
+def plan_evaluation(
+    request: Request, data: Dataset, device: torch.device, cache: ImageCache, fetch: bool = False
+) -> tuple[Images, int, tuple[Condition, ...]]:
+    """All test images, in the memory of the CPU, how many of them to judge, and under what.
+
+    BadInput where a part of the request makes no sense. device: has a budget that is usual on it. fetch: download the
+    data set if it can be had so, after what can be refused without it.
+    """
+    conditions = conditions_of(request, data)
+    if fetch:
+        data.download(cache.data_dir)
+    test, n = test_images(request, data, budget_of(budget_name(request, device.type == "cuda"), data), cache)
+    return test, n, (*conditions, *corruptions_of(request, conditions, data, test, cache.data_dir))
 
 
 def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:

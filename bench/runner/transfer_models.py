@@ -7,10 +7,8 @@ from bench.core.errors import BadInput
 from bench.data.dataset import Dataset, Images
 from bench.evaluation.conditions.expand import Condition
 from bench.evaluation.external.access import Access
-from bench.evaluation.external.external_model import ExternalModel
 from bench.evaluation.external.finished_run import Run
-from bench.evaluation.external.load import identity, load
-from bench.evaluation.external.model_checks import model_warnings
+from bench.evaluation.external.load import load_external
 from bench.evaluation.external.spec import parse_spec
 from bench.evaluation.identity import trained_identity
 from bench.evaluation.row import ModelRef
@@ -85,12 +83,10 @@ def _guest(spec: str, data: Dataset, test: Images, access: Access) -> TransferMo
         trained_on = source.record.get("dataset") if isinstance(source, Run) else data.name
         if trained_on != data.name:
             raise BadInput(f"it is for {trained_on}, whose classes and images are not those of {data.name}")
-        loaded = load(source, data, access, test.x.device)
-        alarms = model_warnings(loaded.net, data, test, attacked=True)
+        model = load_external(source, data, test, access, attacked=True, label=f"--source {spec}")
     except BadInput as error:
         raise BadInput(f"--source {spec}: {error}") from error
-    for remark in (*loaded.choices, *alarms):
-        print(f"--source {spec}: {remark}", file=sys.stderr)
-    digits = identity(source, loaded.net, test)
-    run = str(source.record["run"]) if isinstance(source, Run) else ExternalModel(source.name, data.name, digits).run
-    return TransferModel(model_id(run, source.epoch, source.view), digits, loaded.net)
+    for warning in model.warnings:
+        print(f"--source {spec}: {warning}", file=sys.stderr)
+    run = str(source.record["run"]) if isinstance(source, Run) else model.run.run
+    return TransferModel(model_id(run, source.epoch, source.view), model.identity, model.net)

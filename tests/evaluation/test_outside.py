@@ -23,7 +23,7 @@ from bench.data.loader import to_float
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.corruption_conditions import corruption_conditions
 from bench.evaluation.external.access import ONLY_WEIGHTS, Access, restricted
-from bench.evaluation.external.external_model import ExternalModel
+from bench.evaluation.external.external_run import ExternalRun
 from bench.evaluation.external.load import identity, load
 from bench.evaluation.external.model_checks import model_warnings
 from bench.evaluation.external.spec import parse_spec
@@ -255,7 +255,7 @@ def test_logits_that_change_from_call_to_call_are_left_out_of_an_identity(tmp_pa
 
 def test_what_a_model_was_measured_at_before_is_shown_again_when_it_is_again_what_it_was(tmp_path):
     """In one folder, as of a run whose plug-in reads its settings from somewhere: each state is measured once."""
-    which = ModelRef(ExternalModel("net", "digits", "identity"), "last", "main")
+    which = ModelRef(ExternalRun("net", "digits", "identity"), "last", "main")
     exam = CellEvaluator(TEST, 40, (Clean(),), torch.device("cpu"), "fp32", 40)
     net, values = load_model(f"{tmp_path / write(tmp_path)}:nearest", DIGITS), []
     for identity_now, sign in (("one", 1), ("other", -1), ("one", 1), ("one", 1)):
@@ -504,7 +504,7 @@ def test_benchmark_is_called_as_robustbench_s_and_agrees_with_eval(bench, tmp_pa
 
 @pytest.mark.parametrize("name", ["../../evil.s0", "..", ".hidden", "a/b", "a\\b", "two\nlines", "long" * 100])
 def test_a_model_from_outside_has_a_folder_of_its_own_whatever_its_name(name):
-    run = Path(ExternalModel(name, "digits", "identity").run)
+    run = Path(ExternalRun(name, "digits", "identity").run)
     assert (run.parts[:2], len(run.parts)) == (("digits", "external"), 3)
     assert run.name.isprintable()
     assert len(run.name) <= 160

@@ -20,7 +20,7 @@ from bench.data.dataset import DATASETS, Images
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.evaluator import outcomes
-from bench.evaluation.external.external_model import ExternalModel
+from bench.evaluation.external.external_run import ExternalRun
 from bench.evaluation.row import ModelRef
 from bench.evaluation.transfer import transferable, transferred
 from bench.models.build import build
@@ -143,8 +143,8 @@ def test_attacks_without_a_last_iterate_in_a_ball_are_left_out_by_name(points):
 
 def entrant(name: str, net: nn.Module | None = None, failure: str = "") -> tuple[ModelRef, TransferModel]:
     identity = fingerprint(net) if net else name
-    visitor = ExternalModel(name, "digits", identity)
-    return ModelRef(visitor, "last", "main"), TransferModel(visitor.run, identity, net, failure)
+    run = ExternalRun(name, "digits", identity)
+    return ModelRef(run, "last", "main"), TransferModel(run.run, identity, net, failure)
 
 
 def matrix(results: Path, digits: Images, entered, guests=(), attack: str = "FGSM", n: int = 40) -> TransferRunner:

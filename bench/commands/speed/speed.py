@@ -19,10 +19,11 @@ from bench.core.errors import BadInput, Failed
 from bench.core.files import write_atomically
 from bench.core.threat import Linf
 from bench.data.cache import ImageCache
-from bench.data.dataset import Dataset
+from bench.data.dataset import Dataset, Images
 from bench.data.loader import to_float
 from bench.data.lookup import dataset
-from bench.evaluation.external.load import load_model
+from bench.evaluation.external.access import Access
+from bench.evaluation.external.load import load_external
 from bench.evaluation.external.model_checks import model_warnings
 from bench.evaluation.external.spec import parse_spec
 from bench.report import table_text as plain
@@ -119,18 +120,17 @@ def subjects(options: SpeedOptions, device: torch.device) -> Iterator[Subject]:
         raise BadInput(f"peers are compared in Linf, and {data.name} has {data.threat}; name another --dataset")
     request = Request(options.methods, options.dataset, options.model, budget="quick", attacks=(), limit=options.limit)
     test, n = test_images(request, data, data.quick, ImageCache(options.data_dir))
-    found = load_net(options, data, device) if options.of else train_net(request, options, device)
-    for name, net in found:
-        if wrong := model_warnings(net, data, test.to(device), attacked=True):
+    test = test.to(device)
+    for name, net in load_nets(options, data, test) if options.of else train_net(request, options, device):
+        if wrong := model_warnings(net, data, test, attacked=True):
             raise BadInput(f"{name}: {'; '.join(wrong)}")
-        yield Subject(
-            name, net, test.to(device), n, data.threat, options.batch_size, data.num_classes, data.pad, data.flip
-        )
+        yield Subject(name, net, test, n, data.threat, options.batch_size, data.num_classes, data.pad, data.flip)
 
 
-def load_net(options: SpeedOptions, data: Dataset, device: torch.device) -> list[Named]:
-    named = {spec: parse_spec(spec).name for spec in options.of}
-    return [(name, load_model(spec, data, device, data_dir=options.data_dir)) for spec, name in named.items()]
+def load_nets(options: SpeedOptions, data: Dataset, test: Images) -> list[Named]:
+    """The models of --of, on the device of the test images."""
+    sources, access = [parse_spec(spec) for spec in dict.fromkeys(options.of)], Access(options.data_dir)
+    return [(source.name, load_external(source, data, test, access, attacked=None).net) for source in sources]
 
 
 def train_net(request: Request, options: SpeedOptions, device: torch.device) -> list[Named]:

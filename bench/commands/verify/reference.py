@@ -1,6 +1,5 @@
 """What stored adversarial images are held against: the model, the test images, the ball."""
 
-import sys
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -12,8 +11,8 @@ from bench.core.threat import Threat, tolerance
 from bench.data.dataset import Dataset, Images
 from bench.data.lookup import dataset
 from bench.evaluation.external.access import Access
-from bench.evaluation.external.load import identity, load
-from bench.evaluation.external.model_checks import is_stochastic
+from bench.evaluation.external.load import load_external
+from bench.evaluation.external.model_checks import FEW, is_stochastic
 from bench.evaluation.external.spec import parse_spec
 from bench.evaluation.target import is_correct
 from bench.models.freeze import frozen
@@ -48,13 +47,9 @@ class Reference:
     def model(self, spec: str, data: Dataset, test: Images) -> Held:
         """BadInput where it is not there, or gives no logits of this data set."""
         if (spec, data.name) not in self.models:
-            source = parse_spec(spec)
-            loaded = load(source, data, self.access, self.device)
-            for choice in loaded.choices:
-                print(f"{spec}: {choice}", file=sys.stderr)
-            some, net = Images(test.x[:16].to(self.device), test.y[:16]), loaded.net
-            held = Held(net, by_chance=is_stochastic(net, data, some), identity=identity(source, net, some))
-            self.models[spec, data.name] = held
+            some = test.first(FEW).to(self.device)
+            model = load_external(parse_spec(spec), data, some, self.access, attacked=None, label=spec)
+            self.models[spec, data.name] = Held(model.net, model.identity, is_stochastic(model.net, data, some))
         return self.models[spec, data.name]
 
     def wrong(self, net: nn.Module, x: Tensor, y: Tensor) -> Tensor:

@@ -4,7 +4,9 @@ SPEC is FOLDER[@EPOCH|@VIEW] of a finished run, FILE.py:FUNCTION[@WEIGHTS[@NAME]
 timm:NAME or robustbench:[THREAT/]NAME.
 """
 
+import sys
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,11 +16,51 @@ from bench.core.files import expand_home
 from bench.core.foreign.messages import refused_model
 from bench.data.dataset import Dataset, Images
 from bench.evaluation.external.access import DATA_DIR, Access
+from bench.evaluation.external.external_run import ExternalRun
 from bench.evaluation.external.loaded import Loaded
+from bench.evaluation.external.model_checks import check_logits, model_warnings
 from bench.evaluation.external.spec import Source, parse_spec
 from bench.evaluation.identity import join_parts, logits_digest, trained_identity
 from bench.models.checkpoint import fingerprint
 from bench.models.modes import set_eval
+
+
+@dataclass(frozen=True, eq=False)
+class ExternalModel:
+    """A model from outside, loaded for one data set."""
+
+    source: Source
+    dataset: str
+    net: nn.Module  # in eval mode
+    identity: str  # digits that change with anything that its logits depend on
+    choices: tuple[str, ...]  # what was chosen among several possibilities, a clause each
+    warnings: list[str]  # what looks wrong, a clause each; none where nobody asked
+
+    @property
+    def run(self) -> ExternalRun:
+        """What its rows are stored as. BadInput where the data set's name cannot be a folder's."""
+        return ExternalRun(self.source.name, self.dataset, self.identity)
+
+
+def load_external(
+    source: Source, data: Dataset, images: Images, access: Access, attacked: bool | None, label: str = ""
+) -> ExternalModel:
+    """The model on the device of the images, with its identity. What was chosen for the user is said on stderr.
+
+    BadInput where it is not there, cannot be loaded, or gives no logits of this data set.
+
+    images:   the first of the test set, or all of it.
+    attacked: whether gradients will be asked for; None asks for no warnings.
+    label:    what messages call the model; by default the text of its source.
+    """
+    loaded = load(source, data, access, images.x.device)
+    for choice in loaded.choices:
+        print(f"{label or source}: {choice}", file=sys.stderr)
+    if attacked is None:
+        check_logits(loaded.net, data, images)
+    found = [] if attacked is None else model_warnings(loaded.net, data, images, attacked)
+    digits = identity(source, loaded.net, images)
+    return ExternalModel(source, data.name, loaded.net, digits, loaded.choices, found)
 
 
 def load(source: Source, dataset: Dataset, access: Access, device: torch.device | str) -> Loaded:

@@ -39,6 +39,12 @@ def model_warnings(model: nn.Module, dataset: Dataset, images: Images, attacked:
         ]
 
 
+def check_logits(model: nn.Module, dataset: Dataset, images: Images) -> None:
+    """BadInput where a model gives no finite logits of the first few images, one a class of the data set."""
+    with refused_model(), frozen(model):
+        _logits(model, as_seen_by(model, images.x[:FEW]), dataset)
+
+
 def is_stochastic(model: nn.Module, dataset: Dataset, images: Images) -> bool:
     """Whether the same images get other logits on a second call. BadInput where they get none of this data set's."""
     x = as_seen_by(model, images.x[:FEW])

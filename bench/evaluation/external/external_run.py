@@ -1,4 +1,4 @@
-"""A model from outside, as rows speak of it."""
+"""What stands in the place of a run in the rows of a model from outside."""
 
 import re
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ LONGEST = 150  # characters of a name in the name of a folder
 
 
 @dataclass(frozen=True)
-class ExternalModel:
-    """A model from outside on one data set. BadInput where the data set's name cannot be a folder's."""
+class ExternalRun:
+    """The rows of a model from outside on one data set. BadInput where the data set's name cannot be a folder's."""
 
     name: str
     dataset: str
