@@ -17,9 +17,17 @@ KINDS = {
 }
 
 
+LAST = ".last"  # after an attack's name: its last iterate alone is scored
+
+
+def split_last(name: str) -> tuple[str, bool]:
+    """The name of an attack without `.last`, and whether it ended so."""
+    return name.removesuffix(LAST), name.endswith(LAST)
+
+
 def check_attack(name: str, attack: object) -> str:
     """What keeps an object from being an attack under this name."""
-    if name.endswith(".last"):
+    if split_last(name)[1]:
         return "ends in .last, which asks for the last iterate of the attack before it; choose another name"
     if flaw := a_function_of("model", "x", "y", "threat")(name, attack):
         return flaw

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from bench.attacks.settings import Setting, check_attack, defaults, parse_setting, step_length
+from bench.attacks.settings import LAST, Setting, check_attack, defaults, parse_setting, split_last, step_length
 from bench.core.errors import BadInput
 from bench.core.registry import Registry, suggestion
 from bench.core.threat import Threat
@@ -47,7 +47,7 @@ class AttackSpec:
     settings: tuple[tuple[str, Setting], ...]
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
-        attack: Callable[..., Tensor] = ATTACKS[self.name.removesuffix(".last")]
+        attack: Callable[..., Tensor] = ATTACKS[split_last(self.name)[0]]
         return attack(model, x, y, threat, **dict(self.settings))
 
     @property
@@ -94,7 +94,7 @@ class AttackSpec:
         if self.minimal or "last" not in dict(self.settings):
             return None
         settings = dict(self.settings) | {"last": True}
-        return AttackSpec(f"{self.name.removesuffix('.last')}.last", tuple(sorted(settings.items())))
+        return AttackSpec(f"{split_last(self.name)[0]}{LAST}", tuple(sorted(settings.items())))
 
     @property
     def effort(self) -> tuple[int, int] | None:
@@ -120,7 +120,7 @@ class AttackSpec:
 
     @property
     def _function(self) -> Any:
-        attack = ATTACKS[self.name.removesuffix(".last")]
+        attack = ATTACKS[split_last(self.name)[0]]
         return getattr(attack, "func", attack)
 
 
@@ -130,14 +130,15 @@ def parse_attack(text: str) -> AttackSpec:
     if match is None:
         raise BadInput(f"attack {text!r} is not of the form NAME or NAME[setting=value,...]")
     name, inside = match.groups()
-    attack = ATTACKS[name.removesuffix(".last")]
+    base, is_last = split_last(name)
+    attack = ATTACKS[base]
     settings = defaults(attack)
     free = dict(settings)
     for bound in getattr(attack, "keywords", {}):
         free.pop(bound, None)
-    if name.endswith(".last"):
+    if is_last:
         if "last" not in free:
-            raise BadInput(f"attack {name!r}: {name.removesuffix('.last')} has no last iterate to score")
+            raise BadInput(f"attack {name!r}: {base} has no last iterate to score")
         settings["last"] = True
     if inside is not None and not inside.strip():
         raise BadInput(

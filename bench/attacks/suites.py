@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bench.attacks.settings import split_last
 from bench.attacks.spec import ATTACKS, AttackSpec, parse_attack
 from bench.core.errors import UnknownName
 from bench.core.registrable import an_instance_of
@@ -27,7 +28,7 @@ def check_suite(name: str, item: object) -> str:
     attacks = item.attacks if isinstance(item, Suite) else ()
     if not isinstance(attacks, tuple) or not attacks or not all(isinstance(attack, str) for attack in attacks):
         return f"holds {attacks!r}; a suite holds a tuple of attacks' names"
-    return "has the name of an attack; choose another" if name.removesuffix(".last") in ATTACKS else ""
+    return "has the name of an attack; choose another" if split_last(name)[0] in ATTACKS else ""
 
 
 SUITES: Registry[Suite] = Registry("suite", check_suite)
@@ -37,7 +38,7 @@ def attacks_of(texts: Iterable[str]) -> list[AttackSpec]:
     """The attacks that these texts name, one by one or as suites, without repeats."""
     found: dict[AttackSpec, None] = {}
     for text in texts:
-        if text not in SUITES and "[" not in text and text.removesuffix(".last") not in ATTACKS:
+        if text not in SUITES and "[" not in text and split_last(text)[0] not in ATTACKS:
             known = [*ATTACKS.listed(), *SUITES]
             raise UnknownName(f"no attack or suite named {text!r}; {suggestion(text, known)}")
         found |= dict.fromkeys(map(parse_attack, SUITES[text].attacks if text in SUITES else [text]))

@@ -8,7 +8,7 @@ from bench.core.foreign.plugins import load_plugins
 from bench.core.registry import Registry
 from bench.corruptions.corruption import CORRUPTIONS
 from bench.data.dataset import DATASETS
-from bench.data.lookup import READ_FROM_FOLDERS
+from bench.data.lookup import FOLDER
 from bench.models.build import MODELS
 from bench.training.recipe import RECIPES
 
@@ -26,4 +26,4 @@ def names(kind: str) -> list[str]:
         "models": MODELS,
     }
     listed = [*registries[kind].listed(), *registries[kind].suffixes()]
-    return [*listed, *READ_FROM_FOLDERS] if kind == "datasets" else listed
+    return [*listed, f"{FOLDER}PATH"] if kind == "datasets" else listed

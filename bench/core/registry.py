@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import TypeVar
 
@@ -39,6 +40,7 @@ class Registry(Mapping[str, T]):
         self.kind = kind
         self._flaw = check
         self._items: dict[str, T] = {}
+        self._lazy: dict[str, Callable[[Path], T]] = {}
         self._families: dict[str, Callable[[int], T]] = {}
         self._suffixes: dict[str, Callable[[T], T]] = {}
         self._follows: dict[str, str] = {}
@@ -49,13 +51,22 @@ class Registry(Mapping[str, T]):
         self._load(_caller())
         self._check(name)
         self._check_item(name, item)
-        if self._has(name):
-            home = self._find(name)[1][0]
-            raise BadInput(f"{self.kind} {name!r} is already registered by {home}; choose another name")
+        self._check_free(name)
         self._items[name] = item
         self._homes[name] = _caller()
         Registry.additions += 1
         return item
+
+    def add_lazy(self, name: str, read: Callable[[Path], T]) -> None:
+        """A name whose item only a folder tells: `read` makes it of that, each time that `look_up` is asked for it."""
+        self._load(_caller())
+        self._check(name)
+        if not callable(read):
+            raise BadInput(f"{self.kind} {name!r} is read by a {type(read).__name__}; it is to be a function (folder)")
+        self._check_free(name)
+        self._lazy[name] = read
+        self._homes[name] = _caller()
+        Registry.additions += 1
 
     def add_family(self, pattern: str, make: Callable[[int], T]) -> None:
         """Every name that is `pattern` with a whole number >= 1 in the place of its last letter k."""
@@ -89,6 +100,11 @@ class Registry(Mapping[str, T]):
         self._load()
         return self._find(name)[0]
 
+    def look_up(self, name: str, folder: Path) -> T:
+        """The item of a name, made of the folder where the name is of `add_lazy`."""
+        self._load()
+        return self._lazy[name](folder) if name in self._lazy else self._find(name)[0]
+
     def homes(self, name: str) -> list[str]:
         """The modules that registered a name: those of its suffixes first."""
         self._load()
@@ -103,9 +119,11 @@ class Registry(Mapping[str, T]):
         for module in modules:
             import_module(module)
         place = {module: number for number, module in enumerate(modules)}  # whichever was imported first
-        ordered = sorted(self._items.items(), key=lambda item: place.get(self._homes[item[0]], len(modules)))
-        self._items.clear()
-        self._items.update(ordered)
+        for name in sorted(self._homes, key=lambda name: place.get(self._homes[name], len(modules))):
+            if name in self._items:
+                self._items[name] = self._items.pop(name)
+            elif name in self._lazy:
+                self._lazy[name] = self._lazy.pop(name)
 
     def _find(self, name: str) -> tuple[T, list[str]]:
         if name in self._items:
@@ -136,7 +154,13 @@ class Registry(Mapping[str, T]):
             raise BadInput(f"{self.kind} {name!r} {flaw}")
 
     def _hint(self, name: str) -> str:
-        return suggestion(name, [*self._items, *self._families], f"`bench list {self.kind.replace(' ', '')}s`")
+        known = [*self._items, *self._lazy, *self._families]
+        return suggestion(name, known, f"`bench list {self.kind.replace(' ', '')}s`")
+
+    def _check_free(self, name: str) -> None:
+        if name in self._lazy or self._has(name):
+            home = self._homes[name] if name in self._lazy else self._find(name)[1][0]
+            raise BadInput(f"{self.kind} {name!r} is already registered by {home}; choose another name")
 
     def _has(self, name: str) -> bool:
         try:
@@ -160,7 +184,7 @@ class Registry(Mapping[str, T]):
     def listed(self) -> list[str]:
         """Every name, families by their pattern."""
         self._load()
-        return [*self._items, *self._families]
+        return [*self._items, *self._lazy, *self._families]
 
     def suffixes(self) -> list[str]:
         """What each suffix may follow, a line each."""

@@ -3,20 +3,17 @@
 Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 """
 
-import warnings
-from functools import partial
-from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bench.core.errors import BadInput
 from bench.core.plan import Budget, Plan
 from bench.core.threat import Linf
-from bench.data.dataset import DATASETS, Dataset, Shape, Source, Split
-from bench.data.layouts import Layouts, fetching, from_arrays
+from bench.data.dataset import DATASETS, Dataset, Shape
+from bench.data.layouts import Layouts
+from bench.data.torchvision_files import TorchvisionFiles
 
-Kind = Literal["CIFAR10", "CIFAR100"]  # classes of torchvision
 SHAPE: Shape = (3, 32, 32)
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FINE_NAMES = """
@@ -31,65 +28,35 @@ willow_tree wolf woman worm
 FINE = tuple(FINE_NAMES.split())
 
 
-def read_official(kind: Kind, data_dir: Path, split: Split) -> Source:
-    """The published batches. They are pickles: torchvision opens them only if their checksums are right."""
-    import torchvision.datasets
-
-    made = getattr(torchvision.datasets, kind)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "dtype")  # these pickles are older than today's NumPy
-            data = made(data_dir, train=split == "train", download=False)
-    except (RuntimeError, OSError):
-        raise BadInput(
-            f"{data_dir / made.base_folder} is incomplete or fails its checksums; unpack {made.filename} again"
-        ) from None
-    return from_arrays(data.data, np.array(data.targets))
+def arrays(data: Any) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+    """Of torchvision's value. The published batches are pickles, which it opens only if their checksums are right."""
+    return data.data, np.array(data.targets)
 
 
-def fetch(kind: Kind, name: str, data_dir: Path) -> None:
-    """Download the official files, unless they are there."""
-    import torchvision.datasets
+def register(kind: str, classes: tuple[str, ...], folder: str, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    """Add one of the two. kind: what torchvision calls it. folder: of its batches, below --data-dir."""
+    name, fault = kind.lower(), "is incomplete or fails its checksums; unpack"
+    files = TorchvisionFiles(name, kind, arrays, folder, f"{fault} cifar-{len(classes)}-python.tar.gz again")
+    DATASETS.add(
+        name,
+        Dataset(
+            name=name,
+            classes=classes,
+            shape=SHAPE,
+            mean=mean,
+            std=std,
+            threat=Linf(8 / 255),
+            model="resnet8",
+            model_cuda="resnet18",
+            pad=4,
+            flip=True,
+            quick=Budget(Plan(epochs=10), train=5000, test=256),
+            standard=Budget(Plan(epochs=30)),
+            read=Layouts(name, classes, SHAPE, (f"{folder}/",), files.read),
+            fetch=files.fetch,
+        ),
+    )
 
-    with fetching(name, data_dir):
-        getattr(torchvision.datasets, kind)(data_dir, download=True)
 
-
-DATASETS.add(
-    "cifar10",
-    Dataset(
-        name="cifar10",
-        classes=CLASSES,
-        shape=SHAPE,
-        mean=(0.4914, 0.4822, 0.4465),
-        std=(0.2470, 0.2435, 0.2616),
-        threat=Linf(8 / 255),
-        model="resnet8",
-        model_cuda="resnet18",
-        pad=4,
-        flip=True,
-        quick=Budget(Plan(epochs=10), train=5000, test=256),
-        standard=Budget(Plan(epochs=30)),
-        read=Layouts("cifar10", CLASSES, SHAPE, ("cifar-10-batches-py/",), partial(read_official, "CIFAR10")),
-        fetch=partial(fetch, "CIFAR10", "cifar10"),
-    ),
-)
-DATASETS.add(
-    "cifar100",
-    Dataset(
-        name="cifar100",
-        classes=FINE,
-        shape=SHAPE,
-        mean=(0.5071, 0.4865, 0.4409),
-        std=(0.2673, 0.2564, 0.2762),
-        threat=Linf(8 / 255),
-        model="resnet8",
-        model_cuda="resnet18",
-        pad=4,
-        flip=True,
-        quick=Budget(Plan(epochs=10), train=5000, test=256),
-        standard=Budget(Plan(epochs=30)),
-        read=Layouts("cifar100", FINE, SHAPE, ("cifar-100-python/",), partial(read_official, "CIFAR100")),
-        fetch=partial(fetch, "CIFAR100", "cifar100"),
-    ),
-)
+register("CIFAR10", CLASSES, "cifar-10-batches-py", (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
+register("CIFAR100", FINE, "cifar-100-python", (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762))

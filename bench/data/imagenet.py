@@ -14,7 +14,7 @@ from PIL import Image
 from bench.core.errors import BadInput
 from bench.core.plan import Budget, Plan
 from bench.core.threat import Linf
-from bench.data.dataset import Dataset, Shape, Source, Split
+from bench.data.dataset import DATASETS, Dataset, Shape, Source, Split
 from bench.data.image_files import convert_mode, decode, names
 from bench.data.image_folder import listing, source_of
 from bench.data.imagenet_100 import ALL, MEAN, SHAPE, STD
@@ -64,3 +64,6 @@ def middle(path: str, shape: Shape) -> NDArray[np.uint8]:
     image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BILINEAR)
     left, top = (image.width - width) // 2, (image.height - height) // 2
     return np.asarray(image.crop((left, top, left + width, top + height))).transpose(2, 0, 1)
+
+
+DATASETS.add_lazy(IMAGENET, imagenet)

@@ -16,7 +16,7 @@ from PIL import Image
 from bench.core.errors import BadInput
 from bench.core.plan import Budget, Plan
 from bench.core.threat import Linf
-from bench.data.dataset import Dataset, Shape, Source, Split
+from bench.data.dataset import DATASETS, Dataset, Shape, Source, Split
 from bench.data.image_files import convert_mode, decode, images_of, names
 from bench.data.image_folder import source_of
 
@@ -91,3 +91,6 @@ def resize(path: str, shape: Shape) -> NDArray[np.uint8]:
     _, height, width = shape
     image = convert_mode(decode(path), "RGB").resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(image).transpose(2, 0, 1)
+
+
+DATASETS.add_lazy(IMAGENET_100, imagenet_100)

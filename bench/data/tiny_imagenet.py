@@ -12,7 +12,7 @@ import numpy as np
 from bench.core.errors import BadInput
 from bench.core.plan import Budget, Plan
 from bench.core.threat import Linf
-from bench.data.dataset import Dataset, Shape, Source, Split
+from bench.data.dataset import DATASETS, Dataset, Shape, Source, Split
 from bench.data.image_files import images_of, names
 from bench.data.image_folder import source_of, to_pixels
 from bench.data.layouts import Layouts
@@ -76,3 +76,6 @@ def read_annotations(val: Path, classes: tuple[str, ...]) -> list[list[str]]:
     for image, name in zip(images, whose, strict=True):
         files[name].append(image)
     return list(files.values())
+
+
+DATASETS.add_lazy(TINY, tiny_imagenet)

@@ -46,6 +46,7 @@ def _nothing_stays(monkeypatch):
     plugins.load_plugins()
     for registry in (RECIPES, ATTACKS, MODELS, DATASETS):
         monkeypatch.setattr(registry, "_items", dict(registry._items))
+        monkeypatch.setattr(registry, "_lazy", dict(registry._lazy))
     monkeypatch.setattr(plugins, "_inside", set(plugins._inside))
     monkeypatch.setattr(plugins, "_outside", [])
 

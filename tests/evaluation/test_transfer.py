@@ -408,7 +408,7 @@ def wide():
 
 @pytest.fixture(autouse=True)
 def _one_core(monkeypatch):
-    for module in ("runner.pool", "runner.run", "commands.eval_model"):
+    for module in ("runner.pool", "runner.run", "commands.start"):
         monkeypatch.setattr(f"bench.{module}.cores", lambda: 1)
 
 

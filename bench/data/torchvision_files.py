@@ -1,0 +1,50 @@
+"""Official files that torchvision reads and downloads."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.core.errors import BadInput
+from bench.data.dataset import Source, Split
+from bench.data.layouts import fetching, from_arrays
+
+
+@dataclass(frozen=True)
+class TorchvisionFiles:
+    """The files of one data set below --data-dir."""
+
+    name: str  # of the data set
+    kind: str  # the class of torchvision.datasets
+    arrays: Callable[[Any], tuple[NDArray[np.uint8], NDArray[Any]]]  # of its value: images (N, H, W, C), labels (N,)
+    place: str  # of the files; {split} in it stands for train or test
+    fault: str  # what is wrong with them where torchvision cannot read them, and the way out
+    by_split: bool = False  # whether the class wants split="train" in the place of train=True
+    errors: tuple[type[Exception], ...] = (RuntimeError, OSError)  # of torchvision, where it cannot read them
+
+    def read(self, data_dir: Path, split: Split) -> Source:
+        """A split. BadInput where files are missing, or broken as far as torchvision can tell."""
+        which = {"split": split} if self.by_split else {"train": split == "train"}
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "dtype")  # CIFAR's pickles are older than today's NumPy
+                data = self._kind(data_dir, download=False, **which)
+        except self.errors:
+            raise BadInput(f"{data_dir / self.place.format(split=split)} {self.fault}") from None
+        return from_arrays(*self.arrays(data))
+
+    def fetch(self, data_dir: Path) -> None:
+        """Download the files, unless they are there."""
+        with fetching(self.name, data_dir):
+            for which in ({"split": "train"}, {"split": "test"}) if self.by_split else ({},):
+                self._kind(data_dir, download=True, **which)
+
+    @property
+    def _kind(self) -> Callable[..., Any]:
+        import torchvision.datasets
+
+        return getattr(torchvision.datasets, self.kind)  # type: ignore[no-any-return]
