@@ -22,7 +22,27 @@ _recalled: ContextVar[list[Tensor] | None] = ContextVar("attacks recalled", defa
 
 @dataclass(frozen=True)
 class Ascent:
-    """Projected gradient ascent inside a threat model (Madry et al. 2018, sec. 2.1)."""
+    """Projected gradient ascent inside a threat model.
+
+    Source: Madry et al. 2018, arXiv:1706.06083, sec. 2.1.
+
+    Args:
+        threat: the ball, `Linf` or `L2`.
+        steps: gradient steps, from 0.
+        step_size: length of a step in the norm of the ball, in pixel units of [0, 1], from 0.
+        start: `random`, uniformly in the ball and cut to [0, 1]; `unclipped`, the same without the cut; or `clean`.
+
+    Raises:
+        BadInput: steps or step_size is below 0, or start is none of the three.
+
+    Example:
+        >>> import torch
+        >>> from bench import Ascent, Linf
+        >>> x = torch.full((1, 1, 1, 2), 0.5)
+        >>> two_steps = Ascent(Linf(0.1), steps=2, step_size=0.06, start="clean")
+        >>> two_steps.maximise(lambda z: z.flatten(1).sum(1), x)
+        tensor([[[[0.6000, 0.6000]]]])
+    """
 
     threat: Threat
     steps: int
@@ -48,10 +68,12 @@ class Ascent:
         return self.threat.project(x_adv + self.step_size * self.threat.steepest(grad), x)
 
     def maximise(self, objective: Callable[[Tensor], Tensor], x: Tensor, x0: Tensor | None = None) -> Tensor:
-        """The last iterate, detached, in the ball around x.
+        """Take all steps and return the last iterate (B, C, H, W), detached, in the ball around x.
 
-        objective: images (B, C, H, W) -> loss of each image (B,), or one loss for the whole batch.
-        x0:        first iterate, when it is none of the usual ones.
+        Args:
+            objective: function of images (B, C, H, W); returns the loss of each image (B,), or one loss for the batch.
+            x: clean images (B, C, H, W) in [0, 1].
+            x0: first iterate, when it is none of the usual ones.
         """
         x_adv = self.first(x) if x0 is None else x0
         recall, note = _recalled.get(), _noted.get()
@@ -68,7 +90,8 @@ class Ascent:
     def partway(self, objective: Callable[[Tensor], Tensor], x: Tensor, part: Tensor) -> Tensor:
         """As `maximise`, with radius and step of each image cut to its share of them, part (B,) from 0 to 1.
 
-        BadInput unless this is one Linf step from x: only then a long step that is cut is a short one.
+        Raises:
+            BadInput: this is not one Linf step from x. Only then a long step that is cut is a short one.
         """
         if self.steps != 1 or self.start != "clean" or not isinstance(self.threat, Linf):
             kind = type(self.threat).__name__
@@ -93,7 +116,21 @@ def recorded_maxima() -> Iterator[list[Tensor]]:
 
 @contextmanager
 def recalled(attacks: list[Tensor]) -> Iterator[None]:
-    """Inner maximisations inside the block draw their first iterate, and return these images instead of searching."""
+    """Inside the block, inner maximisations return these images instead of searching, one after another.
+
+    They still draw their first iterate, so that random numbers after them are the same.
+
+    Args:
+        attacks: images (B, C, H, W), one tensor for each call of `Ascent.maximise` in the block; see `rehearsed`.
+
+    Example:
+        >>> import torch
+        >>> from bench import Ascent, Linf, recalled
+        >>> x, found = torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)
+        >>> with recalled([found]):
+        ...     Ascent(Linf(0.1), 1, 0.1).maximise(lambda z: z.sum(), x) is found
+        True
+    """
     token = _recalled.set(list(attacks))
     try:
         yield
@@ -103,9 +140,21 @@ def recalled(attacks: list[Tensor]) -> Iterator[None]:
 
 @contextmanager
 def clean_logits(model: nn.Module, x: Tensor) -> Iterator[Callable[[], Tensor]]:
-    """Yields what gives the logits (B, K), detached, that the model in eval mode has for the images x (B, C, H, W).
+    """Yield a function that returns the logits of clean images, detached, by the model in eval mode.
 
-    Where an adversary inside the block has sent just these images through it, they are not sent again.
+    Where an adversary inside the block has sent these same images through the model, they are not sent again.
+
+    Args:
+        model: images (B, C, H, W) in [0, 1] to logits (B, K).
+        x: clean images (B, C, H, W).
+
+    Example:
+        >>> import torch
+        >>> from bench import clean_logits
+        >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3))
+        >>> with clean_logits(model, torch.zeros(2, 1, 2, 2)) as logits:
+        ...     logits().shape, logits().requires_grad
+        (torch.Size([2, 3]), False)
     """
     seen: list[Tensor] = []
 

@@ -48,11 +48,26 @@ DOUBTS = {  # what the package's warnings say -> what the bench calls it
 
 
 def official(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, block: int, which: str) -> Tensor:
-    """A version of the package (standard, plus, rand), or one attack of the standard version with its settings.
+    """Run a version of the package (standard, plus, rand), or one attack of the standard version with its settings.
 
     Draws depend on torch's generator alone (the package's default would be the clock). With too few classes for them
     the targeted attacks take all wrong ones, and what a version has on the DLR loss is left out; so is Square in L2 on
     images of a size that it cannot compute.
+
+    Args:
+        model: images (B, C, H, W) in [0, 1] to logits (B, K).
+        x: clean images (B, C, H, W) in [0, 1].
+        y: true classes (B,).
+        threat: the ball around each image, `Linf` or `L2`.
+        block: images that the package sees at a time.
+        which: a version, or an attack as the package calls it.
+
+    Returns:
+        Images (B, C, H, W) in the ball and in [0, 1]; where the attack has failed, the clean image.
+
+    Raises:
+        BadInput: the model has too few classes for it, gives its images no gradient, or the images are of a size that
+            Square cannot compute.
     """
     from pyautoattack import AutoAttack, checks
 
@@ -101,11 +116,24 @@ def _classes(model: nn.Module, x: Tensor, slopes: bool) -> int:
 
 
 def screened(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, screen: int = 10, block: int = 128) -> Tensor:
-    """The standard version on the images that our own CW-k leaves standing, for a fraction of the passes.
+    """AutoAttack.screened: the standard version on the images that our own CW-k does not break, for fewer passes.
 
-    Not AutoAttack: where the two breaks differ, so do the images that the package draws for. That an image is broken
-    here is the attacked copy's word; the evaluator attacks it again if the model itself disagrees.
-    screen: steps of CW-k.
+    It is not AutoAttack: where the two break different images, the package draws for different images too. Whether
+    CW-k breaks an image is judged by the attacked copy; the evaluator attacks it again if the model disagrees.
+
+    Args:
+        model: images (B, C, H, W) in [0, 1] to logits (B, K).
+        x: clean images (B, C, H, W) in [0, 1].
+        y: true classes (B,).
+        threat: the ball around each image, `Linf` or `L2`.
+        screen: steps of CW-k, of a quarter of eps.
+        block: images that the package sees at a time.
+
+    Returns:
+        Images (B, C, H, W) in the ball and in [0, 1].
+
+    Raises:
+        BadInput: as of `official`.
     """
     with image_stream(range(len(x)), "screen", int(torch.randint(2**31, ()))):  # or draws would follow the batch size
         x_adv = search(model, Ascent(threat, screen, threat.eps / 4), margin, x, y)
@@ -155,6 +183,7 @@ def _add(name: str, which: str) -> None:
     attack.classes = CLASSES.get(which, 2)  # type: ignore[attr-defined]
     attack.passes = lambda settings: PASSES.get(which, STANDARD)  # type: ignore[attr-defined]
     attack.black_box = which == "square"  # type: ignore[attr-defined]
+    attack.__doc__ = f"{name}: {official.__doc__}"
     ATTACKS.add(name, attack)
 
 

@@ -82,12 +82,30 @@ def cw_l2(
     kappa: float = 50.0,
     last: bool = False,
 ) -> Tensor:
-    """The nearest image whose margin was above kappa, or x where there was none; never projected onto the threat.
+    """CW-L2: look for the nearest image in L2 that the model gets wrong with confidence kappa.
 
-    Adam on w, where x_adv = (tanh(w) + 1) / 2, descends on |x_adv - x|^2 + c max(z_y - max_k z_k, -kappa).
-    searches: times that c is chosen anew, halfway between one that succeeded and one that failed, or ten times as high.
-    A search that makes no more progress ends early, and the next image takes its place.
-    rate: of Adam. kappa: confidence asked of the wrong class, in logits.
+    Adam on w, where x_adv = (tanh(w) + 1) / 2, descends on |x_adv - x|^2 + c max(z_y - max_k z_k, -kappa). A search
+    that makes no more progress ends early, and the next image takes its place. Source: Carlini, Wagner 2017,
+    arXiv:1608.04644.
+
+    Args:
+        model: images (B, C, H, W) in [0, 1] to logits (B, K).
+        x: clean images (B, C, H, W) in [0, 1].
+        y: true classes (B,).
+        threat: not used: the search goes as far as it must.
+        steps: of Adam in one search.
+        searches: times that c is chosen anew, halfway between one that succeeded and one that failed, or ten times as
+            high as the last where none has succeeded.
+        rate: learning rate of Adam.
+        c: weight of the margin in the first search.
+        kappa: confidence asked of the wrong class, in logits, from 0.
+        last: return the last iterate of the last search.
+
+    Returns:
+        Images (B, C, H, W) in [0, 1]: the nearest ones whose margin was above kappa, and x where there were none.
+
+    Raises:
+        BadInput: the model gives its images no gradient.
     """
     found, nearest, stuck = x.clone(), x.new_full((len(x),), torch.inf), 0
     weight, low, high = x.new_full((len(x),), c), x.new_zeros(len(x)), nearest.clone()

@@ -25,10 +25,25 @@ def mi_fgsm(
     decay: float = 1.0,
     last: bool = False,
 ) -> Tensor:
-    """Ascent from x along g <- decay g + grad / |grad|_1; an image fooled at any iterate comes back so.
+    """MI-FGSM: ascent from the clean image along g <- decay g + grad / |grad|_1.
 
-    step: its length, as a share of eps or in pixel units; the paper's is eps / steps.
-    last: only the last iterate is scored, as the paper does.
+    An image that was broken at any iterate is returned as it was there. Source: Dong et al. 2018, arXiv:1710.06081.
+
+    Args:
+        model: images (B, C, H, W) in [0, 1] to logits (B, K).
+        x: clean images (B, C, H, W) in [0, 1].
+        y: true classes (B,).
+        threat: the ball around each image, `Linf` or `L2`.
+        steps: gradient steps.
+        step: length of a step, as a share of eps (`0.1eps`) or in pixel units of [0, 1]; the paper's is eps / steps.
+        decay: of the momentum, from 0.
+        last: return the last iterate, as the paper does, instead of the first one that is broken.
+
+    Returns:
+        Images (B, C, H, W) in the ball and in [0, 1]; where the attack has failed, the last iterate.
+
+    Raises:
+        BadInput: the model gives its images no gradient.
     """
     size = step_length(step, threat.eps)
     parts = zip(batches_of(x), batches_of(y), strict=True)

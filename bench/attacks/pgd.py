@@ -24,7 +24,32 @@ LOSSES = {"ce": cross_entropy, "margin": margin}
 def fgsm(
     model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, start: Start = "clean", last: bool = False
 ) -> Tensor:
-    """One step of length eps, from x or from a random image of the ball (R-FGSM)."""
+    """FGSM and R-FGSM: one step of length eps, from the image or from a random image of the ball.
+
+    Source: Goodfellow et al. 2015, arXiv:1412.6572.
+
+    Args:
+        model: images (B, C, H, W) in [0, 1] to logits (B, K).
+        x: clean images (B, C, H, W) in [0, 1].
+        y: true classes (B,).
+        threat: the ball around each image, `Linf` or `L2`.
+        start: `random`, uniformly in the ball and cut to [0, 1]; `unclipped`, without the cut; or `clean`.
+        last: return the last iterate, whether it is broken or not, instead of the first one that is.
+
+    Returns:
+        Images (B, C, H, W) in the ball and in [0, 1]; where the attack has failed, the last iterate.
+
+    Raises:
+        BadInput: the model gives its images no gradient.
+
+    Example:
+        >>> import torch
+        >>> from bench import Linf
+        >>> from bench.attacks.pgd import fgsm
+        >>> model = torch.nn.Flatten()  # the brighter of two pixels is the class
+        >>> fgsm(model, torch.tensor([[[[0.75, 0.5]]]]), torch.tensor([0]), Linf(0.25))
+        tensor([[[[0.5000, 0.7500]]]])
+    """
     return search(model, Ascent(threat, 1, threat.eps, start), cross_entropy, x, y, last=last)
 
 
@@ -41,9 +66,36 @@ def pgd(
     loss: Literal["ce", "margin"] = "ce",
     last: bool = False,
 ) -> Tensor:
-    """Projected ascent; an image that was fooled at any iterate (or at the last one, with `last`) comes back so.
+    """PGD and CW-k: projected ascent; an image that was broken at any iterate is returned as it was there.
 
-    step: its length, as a share of eps (`0.25eps`) or in pixel units (`0.0078`).
+    Sources: Madry et al. 2018, arXiv:1706.06083; Carlini, Wagner 2017, arXiv:1608.04644, for the margin.
+
+    Args:
+        model: images (B, C, H, W) in [0, 1] to logits (B, K).
+        x: clean images (B, C, H, W) in [0, 1].
+        y: true classes (B,).
+        threat: the ball around each image, `Linf` or `L2`.
+        steps: gradient steps.
+        step: length of a step, as a share of eps (`0.25eps`) or in pixel units of [0, 1] (`2/255`).
+        restarts: searches of an image, from 1; each draws a start of its own.
+        start: `random`, uniformly in the ball and cut to [0, 1]; `unclipped`, without the cut; or `clean`.
+        loss: `ce`, the cross-entropy, or `margin`, the best wrong logit minus the true one.
+        last: return the last iterate, whether it is broken or not, instead of the first one that is.
+
+    Returns:
+        Images (B, C, H, W) in the ball and in [0, 1]; where the attack has failed, the last iterate.
+
+    Raises:
+        BadInput: the model gives its images no gradient, or a setting is outside its range.
+
+    Example:
+        >>> import torch
+        >>> from bench import Linf
+        >>> from bench.attacks.pgd import pgd
+        >>> model = torch.nn.Flatten()  # the brighter of two pixels is the class
+        >>> x, y = torch.tensor([[[[0.8, 0.5]]]]), torch.tensor([0])
+        >>> model(pgd(model, x, y, Linf(0.2), steps=10)).argmax(1)
+        tensor([1])
     """
     if restarts < 1:
         raise BadInput(f"restarts={restarts} is below 1")

@@ -19,7 +19,10 @@ PASSES_OF_A_STEP = 3.0  # forward, and backward for about twice as long
 
 
 class Attack(Protocol):
-    """Settings are keywords, bound with functools.partial at registration.
+    """A function that returns an allowed image for every image; `ATTACKS.add(name, function)` registers one.
+
+    It takes the model, images x (B, C, H, W) in [0, 1], true classes y (B,) and the threat model, and returns images
+    (B, C, H, W). Settings are keywords, bound with functools.partial at registration.
 
     An attack that draws for a whole batch at once declares a keyword `block`: it is then given blocks of that many
     consecutive image ids, each whole, and torch's generator seeded by the block.
@@ -41,7 +44,20 @@ ATTACKS: Registry[Attack] = Registry("attack", check_attack, folder="bench.attac
 
 @dataclass(frozen=True)
 class AttackSpec:
-    """An attack by name, with every setting that determines its result. Made of values; callable as an attack."""
+    """An attack by name, with every setting that determines its result; `parse_attack` makes one from text.
+
+    It can be called as an attack: (model, x (B, C, H, W) in [0, 1], y (B,), threat) -> images (B, C, H, W).
+
+    Args:
+        name: in `ATTACKS`, and `.last` behind it where the last iterate alone is scored.
+        settings: pairs of a setting's name and value, sorted by name, with none left out.
+
+    Example:
+        >>> from bench import parse_attack
+        >>> attack = parse_attack("PGD-20[step=2/255]")
+        >>> attack.name, attack.effort, attack.last
+        ('PGD-20', (20, 1), False)
+    """
 
     name: str
     settings: tuple[tuple[str, Setting], ...]
@@ -125,7 +141,18 @@ class AttackSpec:
 
 
 def parse_attack(text: str) -> AttackSpec:
-    """NAME, NAME.last or NAME[setting=value,...], e.g. PGD-20[step=2/255,restarts=5,start=unclipped]."""
+    """Read an attack from text: NAME, NAME.last or NAME[setting=value,...].
+
+    Steps are shares of eps (`step=0.25eps`) or lengths in pixel units of [0, 1] (`step=2/255`).
+
+    Raises:
+        BadInput: the name or a setting is unknown, or a value is not of its kind or outside its range.
+
+    Example:
+        >>> from bench import parse_attack
+        >>> dict(parse_attack("PGD-20.last[restarts=5]").settings)["restarts"]
+        5
+    """
     match = re.fullmatch(r"([^\[\]]+)(?:\[(.*)\])?", text)
     if match is None:
         raise BadInput(f"attack {text!r} is not of the form NAME or NAME[setting=value,...]")

@@ -40,10 +40,28 @@ def targeted(
     start: Start = "random",
     last: bool = False,
 ) -> Tensor:
-    """An image counts as fooled wherever it ends up among the wrong classes.
+    """MC, LL and their R- and PGD- forms: descent on the cross-entropy with one wrong class, chosen on the clean image.
 
-    aim: the most confusing wrong class (MC) or the least likely one (LL).
-    step: its length, as a share of eps (`0.25eps`) or in pixel units (`0.0078`).
+    An image counts as broken wherever it ends up among the wrong classes. Sources: Wang, Zhang 2019,
+    arXiv:1811.10716, Table 4; Laugros et al. 2020, arXiv:2008.08384, for ten steps.
+
+    Args:
+        model: images (B, C, H, W) in [0, 1] to logits (B, K).
+        x: clean images (B, C, H, W) in [0, 1].
+        y: true classes (B,).
+        threat: the ball around each image, `Linf` or `L2`.
+        aim: the most confusing wrong class (MC) or the least likely one (LL).
+        steps: gradient steps.
+        step: length of a step, as a share of eps (`0.25eps`) or in pixel units of [0, 1] (`2/255`).
+        restarts: searches of an image, from 1; each draws a start of its own.
+        start: `random`, uniformly in the ball and cut to [0, 1]; `unclipped`, without the cut; or `clean`.
+        last: return the last iterate, whether it is broken or not, instead of the first one that is.
+
+    Returns:
+        Images (B, C, H, W) in the ball and in [0, 1]; where the attack has failed, the last iterate.
+
+    Raises:
+        BadInput: the model gives its images no gradient, or a setting is outside its range.
     """
     with torch.no_grad():
         logits = in_batches(model, x)
@@ -68,9 +86,26 @@ def multi_target(
     start: Start = "random",
     last: bool = False,
 ) -> Tensor:
-    """Towards every wrong class in turn, the likeliest first, on its logit's lead over the true one's.
+    """MultiTarget: ascent on a wrong class's logit minus the true one's, for each wrong class, the likeliest first.
 
-    step: its length, as a share of eps (`0.25eps`) or in pixel units (`0.0078`). restarts: for each class.
+    Source: Gowal et al. 2019, arXiv:1910.09338.
+
+    Args:
+        model: images (B, C, H, W) in [0, 1] to logits (B, K).
+        x: clean images (B, C, H, W) in [0, 1].
+        y: true classes (B,).
+        threat: the ball around each image, `Linf` or `L2`.
+        steps: gradient steps for each class.
+        step: length of a step, as a share of eps (`0.25eps`) or in pixel units of [0, 1] (`2/255`).
+        restarts: searches for each class, from 1.
+        start: `random`, uniformly in the ball and cut to [0, 1]; `unclipped`, without the cut; or `clean`.
+        last: return the last iterate, whether it is broken or not, instead of the first one that is.
+
+    Returns:
+        Images (B, C, H, W) in the ball and in [0, 1]; where the attack has failed, the last iterate.
+
+    Raises:
+        BadInput: the model gives its images no gradient, or a setting is outside its range.
     """
     with torch.no_grad():
         logits = in_batches(model, x)

@@ -59,20 +59,31 @@ def benchmark(
     log_path: Path | str | None = None,
     preprocessing: str | Callable[..., object] | None = None,
 ) -> tuple[float, float]:
-    """Clean accuracy, and accuracy under the standard AutoAttack or over corruptions, as fractions.
+    """Measure clean accuracy, and accuracy under the standard AutoAttack or over corruptions.
 
-    RobustBench's call, whose words and their order these are.
+    The arguments and their order are those of RobustBench's function. Source: Croce et al. 2021, arXiv:2010.09670.
 
-    model:         [0, 1] images to logits; it is moved to the device and judged in eval mode. Doubts about it are
-                   warnings. BadInput where it cannot be judged.
-    n_examples:    first test images; all of them where there are fewer.
-    threat_model:  Linf, L2 or corruptions: the mean over the fifteen of ImageNet-C at five severities.
-    to_disk:       write model_info/<data set>/<threat model>/<model_name>.json; what people wrote there is kept.
-    device:        None is the CPU.
-    batch_size:    speed only, never a number.
-    eps:           in pixels of [0, 1]; None is the data set's default radius, or that of RobustBench's board.
-    log_path:      file for what the evaluation says on its way, added to its end.
-    preprocessing: of ImageNet alone, and only as that is cut here already.
+    Args:
+        model: images (B, C, H, W) in [0, 1] to logits (B, K); it is moved to the device and evaluated in eval mode.
+            Doubts about it are warnings.
+        n_examples: the first test images; all of them where there are fewer.
+        dataset: name of the data set.
+        threat_model: Linf, L2 or corruptions: the mean over the fifteen of ImageNet-C at five severities.
+        to_disk: write model_info/<data set>/<threat model>/<model_name>.json; what people wrote there is kept.
+        model_name: of that file.
+        data_dir: the folder that data sets lie in.
+        device: None is the CPU.
+        batch_size: speed only, never a number.
+        eps: radius in pixel units of [0, 1]; None is the data set's default radius, or that of RobustBench's board.
+        log_path: file to whose end the messages of the evaluation are added.
+        preprocessing: of ImageNet alone, and only as that is cut here already.
+
+    Returns:
+        Clean accuracy and robust accuracy, as fractions from 0 to 1.
+
+    Raises:
+        BadInput: the model cannot be evaluated, or an argument is none that RobustBench or this bench knows.
+        Failed: the model or the attack raises or breaks a rule.
     """
     data_name, threat = _text(dataset), _text(threat_model)
     _check(model, data_name, threat, n_examples, eps, preprocessing)

@@ -5,7 +5,18 @@ from contextlib import contextmanager
 
 
 class BadInput(ValueError):
-    """Something the user can mend. The message is one line: what is wrong, where, the limit, the way out."""
+    """Something that the user can correct. The command exits with 2.
+
+    The message is one line: what is wrong, where, the limit, the way out.
+
+    Example:
+        >>> from bench import BadInput, parse_attack
+        >>> try:
+        ...     parse_attack("PGD-20[step=0]")
+        ... except BadInput as error:
+        ...     print(error)
+        attack 'PGD-20[step=0]': step=0 is not a length above 0, such as 0.25eps or 2/255
+    """
 
 
 class UnknownName(BadInput, KeyError):

@@ -8,7 +8,20 @@ OPTION = "option"  # in the metadata of such a field
 
 
 def option(default: T) -> T:
-    """A keyword-only dataclass field of a subclass of `Options`, such as `per: Per = option("batch")`."""
+    """A keyword-only dataclass field of a subclass of `Options`, for what a paper leaves open.
+
+    `--set recipe.FIELD=VALUE` changes it. Only a value that is not the default joins the name of a run.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from bench import Options, option
+        >>> @dataclass(frozen=True)
+        ... class Mix(Options):
+        ...     alpha: float = 1.0
+        ...     per: str = option("batch")
+        >>> Mix(), Mix(per="image")
+        (Mix(alpha=1.0), Mix(alpha=1.0, per='image'))
+    """
     made: T = field(default=default, kw_only=True, repr=False, metadata={OPTION: True})
     return made
 
@@ -19,7 +32,7 @@ def is_option(field: "Field[Any]") -> bool:
 
 
 class Options:
-    """Base of dataclasses with `option` fields.
+    """Base of dataclasses with `option` fields, such as `Recipe`.
 
     Their repr, which names runs, shows an option only where it is not the default: a run made before there was a
     choice keeps its name.

@@ -21,7 +21,9 @@ LARGEST_MEMBER = 10**6  # of a family: no attack takes more steps than that
 
 
 class Registry(Mapping[str, T]):
-    """A dict that says what to do when a name is unknown, and refuses to hide a taken one.
+    """A mapping from names to what is registered: `RECIPES`, `ATTACKS`, `CORRUPTIONS`, `DATASETS`, `MODELS`.
+
+    A name that is unknown raises UnknownName (a BadInput) with the nearest ones; a name that is taken is refused.
 
     A family is an open set of names such as PGD-1, PGD-2, ...: it answers look-ups and is listed by its pattern.
     The modules of the registry's folder register what is in them: a new file there is all that a new name takes.
@@ -47,7 +49,19 @@ class Registry(Mapping[str, T]):
         self._homes: dict[str, str] = {}  # by name, pattern or suffix, the module that registered it
 
     def add(self, name: str, item: T) -> T:
-        """BadInput where the name is taken or no name, or the item is nothing of this kind."""
+        """Register an item under a name and return it.
+
+        Raises:
+            BadInput: the name is taken or no name, or the item is nothing of this kind.
+
+        Example:
+            >>> from bench.core.registry import Registry
+            >>> colours = Registry("colour")
+            >>> colours.add("red", 0xFF0000)
+            16711680
+            >>> "red" in colours, list(colours)
+            (True, ['red'])
+        """
         self._load(_caller())
         self._check(name)
         self._check_item(name, item)

@@ -14,7 +14,18 @@ REFERENCE_EPS = 8 / 255  # the eps that recipes are written for
 
 @dataclass(frozen=True)
 class Linf:
-    """Every pixel may move by at most `eps`."""
+    """The Linf ball: each pixel of each channel may move by at most `eps`, and stays in [0, 1].
+
+    Args:
+        eps: radius in pixel units of [0, 1], such as 8/255.
+
+    Example:
+        >>> import torch
+        >>> from bench import Linf
+        >>> x, x_adv = torch.full((1, 1, 1, 2), 0.5), torch.tensor([[[[0.9, 0.52]]]])
+        >>> Linf(0.1).project(x_adv, x)
+        tensor([[[[0.6000, 0.5200]]]])
+    """
 
     eps: Pixels
 
@@ -37,7 +48,20 @@ class Linf:
 
 @dataclass(frozen=True)
 class L2:
-    """The perturbation of an image may have Euclidean norm at most `eps`."""
+    """The L2 ball: the change of an image, over all pixels and channels, has Euclidean norm at most `eps`.
+
+    The image stays in [0, 1].
+
+    Args:
+        eps: radius in pixel units of [0, 1], such as 0.5; inf is the whole image range.
+
+    Example:
+        >>> import torch
+        >>> from bench import L2
+        >>> x, x_adv = torch.zeros(1, 1, 1, 2), torch.tensor([[[[0.3, 0.4]]]])
+        >>> L2(0.25).distance(x_adv, x), L2(0.25).project(x_adv, x)
+        (tensor([0.5000]), tensor([[[[0.1500, 0.2000]]]]))
+    """
 
     eps: Pixels
 
@@ -71,7 +95,7 @@ def l2_norm(change: Tensor) -> Tensor:
     return norms
 
 
-Threat = Linf | L2
+Threat = Linf | L2  # every function that takes a threat model takes either
 
 
 NORMS: dict[str, type[Linf] | type[L2]] = {"Linf": Linf, "L2": L2}

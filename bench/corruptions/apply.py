@@ -46,16 +46,36 @@ def corrupted(
     quirks: Quirks = "official",
     settings: tuple[float, ...] | None = None,
 ) -> Tensor:
-    """Images under a corruption: the same shape, type and device.
+    """Apply a corruption to images.
 
-    x:        (B, C, H, W), grey or RGB, uint8 or floating point in [0, 1], which is rounded to 8 bits first and comes
-              back as multiples of 1/255, as the published sets are saved.
-    ids:      of the images in their test set.
-    data_dir: where the photographs for frost may lie, see `bench.corruptions.frost_images`.
-    quirks:   official drops the fraction of a level and never draws the sixth photograph of frost, as the published
-              sets do; mended rounds and draws from all six.
-    settings: its parameters, where they are not those of the severity.
-    BadInput for an unknown name or severity, for images of another range, and where the corruption is not defined.
+    What is drawn for an image depends on the corruption, the severity and the image's id alone. Source of the first
+    nineteen: Hendrycks, Dietterich 2019, arXiv:1903.12261; of the others: Laugros et al. 2020, arXiv:2008.08384.
+
+    Args:
+        x: (B, C, H, W), grey or RGB, uint8 or floating point in [0, 1], which is rounded to 8 bits first and comes
+            back as multiples of 1/255, as the published sets are saved.
+        name: of the corruption, in `CORRUPTIONS`.
+        severity: 1 to 5.
+        ids: of the B images in their test set.
+        data_dir: where the photographs for frost may lie, see `bench.corruptions.frost_images`.
+        quirks: `official` drops the fraction of a level and never draws the sixth photograph of frost, as the
+            published sets do; `mended` rounds and draws from all six.
+        settings: parameters in the place of those of the severity.
+
+    Returns:
+        Images of the same shape, type and device.
+
+    Raises:
+        BadInput: for an unknown name or severity, for images of another range, and where the corruption is not
+            defined for images of this shape.
+
+    Example:
+        >>> import torch
+        >>> from bench import corrupted
+        >>> x = torch.full((2, 3, 32, 32), 128, dtype=torch.uint8)
+        >>> brighter = corrupted(x, "brightness", 3, ids=range(2))
+        >>> brighter.shape, bool((brighter > x).all())
+        (torch.Size([2, 3, 32, 32]), True)
     """
     listed = parameters(name, severity, (x.shape[1], x.shape[2], x.shape[3]))
     if x.is_floating_point() and not (x.min() >= 0 and x.max() <= 1):

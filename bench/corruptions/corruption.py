@@ -18,16 +18,29 @@ SMALLEST = 8
 
 @dataclass(frozen=True, eq=False)
 class Corruption:
-    """A corruption of 8-bit images.
+    """A corruption of 8-bit images: a function and its parameters by severity.
 
-    apply:    (x (B, C, H, W) in [0, 1], *parameters) -> the same shape, cut to [0, 1] afterwards. Its draws are
-              `bench.core.rng.uniform`, `normal` and `poisson`, so that each image has its own.
-    tables:   by the image size they were made for (32, 64, 224), the parameters of severities 1 to 5.
-    colour:   it says nothing of grey images.
-    ice:      apply takes a keyword `ice`, pictures of frost.
-    dtype:    of the images that apply takes; float64 where a rounding error would be a level. With uint8 they are in
-              0..255, and so is what it returns.
-    smallest: image side in pixels below which it is not defined; why: the reason in words.
+    `CORRUPTIONS.add(name, Corruption(...))` registers one; `corrupted` applies it by name.
+
+    Args:
+        apply: function of images (B, C, H, W) in [0, 1] and the parameters of one severity; returns the same shape,
+            which is cut to [0, 1] afterwards. It draws by `bench.core.rng.uniform`, `normal` and `poisson`, so that
+            each image has draws of its own.
+        tables: by the image size that they were made for (32, 64, 224), the parameters of severities 1 to 5.
+        colour: it is not defined for grey images.
+        ice: `apply` takes a keyword `ice`, pictures of frost.
+        dtype: of the images that `apply` takes; float64 where a rounding error would be a level. With uint8 they are
+            in 0..255, and so is what it returns.
+        smallest: image side in pixels below which it is not defined.
+        why: the reason for that in words.
+
+    Example:
+        >>> import torch
+        >>> from bench import Corruption
+        >>> table = [(0.1,), (0.2,), (0.3,), (0.4,), (0.5,)]
+        >>> darker = Corruption(lambda x, by: x - by, {32: table, 64: table, 224: table})
+        >>> darker(torch.full((1, 1, 8, 8), 255, dtype=torch.uint8), 0.2).unique()
+        tensor([204], dtype=torch.uint8)
     """
 
     apply: Callable[..., Tensor]

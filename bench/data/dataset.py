@@ -29,10 +29,23 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Labelled images: x (N, C, H, W), uint8 in 0..255 or floating point in [0, 1], y int64 (N,), counted from 0.
+    """Labelled images, in an order that gives each its id.
 
-    NumPy arrays, half precision and labels of other integer types are converted. BadInput where images or labels are
-    of another type or shape, or outside their range.
+    NumPy arrays, half precision and labels of other integer types are converted.
+
+    Args:
+        x: images (N, C, H, W), N > 0, uint8 in 0..255 or floating point in [0, 1].
+        y: classes (N,), counted from 0; int64 after conversion.
+
+    Raises:
+        BadInput: images or labels are of another type or shape, or outside their range.
+
+    Example:
+        >>> import torch
+        >>> from bench import Images
+        >>> images = Images(torch.zeros(3, 1, 8, 8), torch.tensor([0, 1, 2]))
+        >>> len(images), len(images.first(2))
+        (3, 2)
     """
 
     x: Tensor
@@ -50,6 +63,7 @@ class Images:
         return len(self.x)
 
     def first(self, n: int) -> "Images":
+        """The first n images, or all of them where there are fewer."""
         return Images(self.x[:n], self.y[:n])
 
     def to(self, device: torch.device | str) -> "Images":

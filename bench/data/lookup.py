@@ -11,7 +11,25 @@ FOLDER = "folder:"  # before the path of an image folder
 
 
 def dataset(name: str, data_dir: Path) -> Dataset:
-    """A registered data set, one whose folder names its classes, or `folder:PATH`, PATH being here or in data_dir."""
+    """Find a data set by name. Its images are read by `load` of what is returned.
+
+    Args:
+        name: of a registered data set, of one whose folder names its classes (`tiny-imagenet`, `imagenet`,
+            `imagenet-100`), or `folder:PATH`, where PATH is a folder here or in data_dir.
+        data_dir: the folder that data sets lie in, as `--data-dir`.
+
+    Raises:
+        BadInput: there is no data set of that name, or its folder is missing or not as it should be.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from bench import dataset
+        >>> digits = dataset("digits", Path())
+        >>> digits.shape, digits.num_classes, digits.threat
+        ((1, 8, 8), 10, Linf(eps=0.2))
+        >>> len(digits.load("test", Path(), limit=16))
+        16
+    """
     if not name.startswith(FOLDER):
         return DATASETS.look_up(name, data_dir)
     if not (text := name.removeprefix(FOLDER)):

@@ -50,22 +50,41 @@ def outcomes(
     album: AdversarialSet | None = None,
     tick: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Outcome:
-    """Judge a model on the first n test images, or on those of them from `start` on.
+    """Evaluate a model on the first n test images, or on those of them from `start` on.
 
-    BadInput where the model returns no logits, Failed where it or the attack raises or breaks a rule.
+    An image counts as right only if the model is right on it and on what the attack made of it, by a forward pass of
+    the model itself. The attack works on a cheaper copy, whose predictions do not count.
 
-    An image counts as right only if the model is right on it and on what the attack made of it, by a forward of the
-    model itself; the attack works on a cheaper copy, whose word is never taken.
+    Args:
+        model: images (B, C, H, W) in [0, 1] to logits (B, K).
+        images: the test set in its order, on the model's device. Attacks that draw per block see whole blocks of it.
+            They are judged in float64 by a model of float64 weights, else in float32.
+        condition: what is done to the images: `Clean()`, `Attacked(attack, threat)` or another condition.
+        n: the first n images; None for all.
+        start: a border of blocks, where the attack has any. The outcome's arrays begin there.
+        precision: fp32, bf16, or auto for whichever the device computes faster; of the search alone.
+        batch_size: images worked on at a time; never changes a draw.
+        seed: of the draws.
+        saved: file for finished blocks, from which a killed evaluation goes on. The caller deletes it.
+        album: takes the images that the attack broke; beside `saved` there is a file of it then.
+        tick: is called with the outcome so far after each block.
 
-    start:      a border of blocks, where the attack has any. The outcome's arrays begin there.
-    images:     the test set in its order, on the model's device. Attacks that draw per block see whole blocks of it.
-                They are judged in float64 by a model of float64 weights, else in float32.
-    precision:  fp32, bf16, or auto for whichever the device computes faster; of the search alone.
-    batch_size: images worked on at a time; never changes a draw.
-    saved:      file for finished blocks, from which a killed evaluation goes on. Its end is the caller's business.
-    album:      takes the images that the attack broke; beside `saved` there is a file of it then.
+    Returns:
+        The outcome: `right` (n - start,) bool, passes, seconds, and `verdict`, what the attack itself doubts.
 
-    BadInput where a label is no class of the model, the model returns no logits, or `saved` is another evaluation's.
+    Raises:
+        BadInput: a label is no class of the model, the model returns no logits, or `saved` is of another evaluation.
+        Failed: the model or the attack raises or breaks a rule.
+
+    Example:
+        >>> import torch
+        >>> from bench import Attacked, Clean, Images, Linf, outcomes, parse_attack
+        >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3))
+        >>> images = Images(torch.rand(5, 1, 2, 2), torch.tensor([0, 1, 2, 0, 1]))
+        >>> clean = outcomes(model, images, Clean())
+        >>> attacked = outcomes(model, images, Attacked(parse_attack("PGD-20"), Linf(8 / 255)))
+        >>> attacked.right.shape, bool((attacked.right <= clean.right).all())
+        ((5,), True)
     """
     manner: dict[str, Any] = {"n": n, "start": start, "precision": precision, "batch_size": batch_size, "seed": seed}
     (outcome,) = outcomes_of_group(

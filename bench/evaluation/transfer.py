@@ -53,13 +53,37 @@ def transferred(
     seed: int = 0,
     tick: Callable[[int], None] = lambda done: None,
 ) -> list[Outcome]:
-    """Attack the source on the first n test images and ask each target whether it is right on what comes of them.
+    """Attack one model on the first n test images and evaluate other models on the images that come of it.
 
-    An outcome for each target, whose cost is that of the crafting, which all of them share. Draws depend on image,
-    attack and seed alone, so an outcome is the same whatever other targets there are. No more images are kept than a
-    block of them. Failed or BadInput where the source, the attack or a target gives no numbers.
+    Every image is attacked to the end, and the last iterate is handed over. Draws depend on image, attack and seed
+    alone, so an outcome is the same whatever other targets there are. No more images are kept than a block of them.
 
-    images, precision, batch_size: as of `outcomes`. tick: is told how many images are done.
+    Args:
+        source: the model that is attacked; images (B, C, H, W) in [0, 1] to logits (B, K).
+        targets: the models that are evaluated.
+        images: the test set in its order, N images.
+        condition: the attack and the ball. It must have a last iterate.
+        n: the first n images; None for all.
+        precision: as of `outcomes`.
+        batch_size: as of `outcomes`.
+        seed: of the draws.
+        tick: is told how many images are done.
+
+    Returns:
+        An outcome for each target. Its `right` is (n,) bool; its cost is that of the attack, which all of them share.
+
+    Raises:
+        BadInput: a label is no class of a model, a model returns no logits, or the attack has no last iterate.
+        Failed: the source, the attack or a target raises or breaks a rule.
+
+    Example:
+        >>> import torch
+        >>> from bench import Attacked, Images, Linf, parse_attack, transferred
+        >>> net = lambda: torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3))
+        >>> images = Images(torch.rand(5, 1, 2, 2), torch.tensor([0, 1, 2, 0, 1]))
+        >>> fgsm = Attacked(parse_attack("FGSM"), Linf(0.1))
+        >>> [outcome.right.shape for outcome in transferred(net(), [net(), net()], images, fgsm)]
+        [(5,), (5,)]
     """
     manner: dict[str, Any] = {"n": n, "precision": precision, "batch_size": batch_size, "seed": seed, "tick": tick}
     made = transferred_or_failed(source, targets, images, condition, **manner)

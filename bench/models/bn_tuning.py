@@ -11,9 +11,23 @@ START = "start"
 
 
 def tuned(model: nn.Module) -> nn.Module:
-    """Freeze all but the batch norms' scales and shifts, which keep a copy of what they were: branch `start`. In place.
+    """Freeze everything but the scales and shifts of the batch norms, in place.
 
-    Running statistics of the main branch go on moving in training mode.
+    The batch norms keep a copy of what they were as the branch `start`. Running statistics of the main branch go on
+    moving in training mode. Source: Cheng et al., ICLR 2021 submission, sec. 3.1.
+
+    Returns:
+        The same model.
+
+    Raises:
+        BadInput: the model has no BatchNorm2d layer.
+
+    Example:
+        >>> from torch import nn
+        >>> from bench import tuned
+        >>> model = tuned(nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)))
+        >>> [name for name, weight in model.named_parameters() if weight.requires_grad]
+        ['1.branches.main.weight', '1.branches.main.bias']
     """
     add_branches(model.requires_grad_(False), START)
     for switch in (m for m in model.modules() if isinstance(m, SplitBatchNorm)):
@@ -22,9 +36,23 @@ def tuned(model: nn.Module) -> nn.Module:
 
 
 def blended(model: nn.Module, share: float, statistics: Literal["blended", "start", "main"]) -> nn.Module:
-    """A plain copy of a `tuned` model whose batch norms went back this share of the way to where they started.
+    """Copy a `tuned` model with its batch norms moved back towards where they started.
 
-    statistics: the running ones go back as well, or are those of one of the branches.
+    Args:
+        model: what `tuned` returned, trained since.
+        share: of the way back, from 0 (as trained) to 1 (as at the start).
+        statistics: `blended`, the running statistics go back as well; `start` or `main`, they are those of the branch.
+
+    Returns:
+        A model without switches; the given one is left as it was.
+
+    Example:
+        >>> from torch import nn
+        >>> from bench import blended, tuned
+        >>> model = tuned(nn.Sequential(nn.BatchNorm2d(1)))
+        >>> _ = nn.init.constant_(model[0].branches["main"].weight, 3.0)  # from 1
+        >>> blended(model, 0.5, "blended")[0].weight.item()
+        2.0
     """
 
     def between(switch: SplitBatchNorm) -> nn.Module:

@@ -16,11 +16,26 @@ Stats = Literal["running", "batch", "moving"]
 
 @contextmanager
 def frozen(model: nn.Module, stats: Stats = "running") -> Iterator[nn.Module]:
-    """The model as an adversary meets it: eval mode, weights without gradients. Undone on exit.
+    """Inside the block, the model is in eval mode and its weights take no gradient, as an adversary needs it.
 
-    stats: what batch norm normalises by: its running statistics, or the batch's own ("batch" leaves the
-           running ones alone, "moving" lets every attack step update them, as Madry et al.'s code did).
-    Yields the model, or its folded twin where training keeps one and running statistics allow it.
+    Args:
+        model: images (B, C, H, W) to logits (B, K). Its modes and gradients are as before after the block.
+        stats: what batch norms normalise by: `running`, their running statistics; `batch`, the batch's own, and the
+            running ones are left alone; `moving`, the batch's own, and every pass updates the running ones, as in the
+            code of Madry et al.
+
+    Yields:
+        The model, or its copy with batch norms folded where training keeps one and running statistics allow it.
+
+    Example:
+        >>> from torch import nn
+        >>> from bench import frozen
+        >>> model = nn.Linear(2, 2)
+        >>> with frozen(model) as attacked:
+        ...     attacked.training, attacked.weight.requires_grad
+        (False, False)
+        >>> model.training, model.weight.requires_grad
+        (True, True)
     """
     modes = {m: m.training for m in model.modules() if hasattr(m, "training")}  # frozen TorchScript has none
     grads = {p: p.requires_grad for p in model.parameters()}

@@ -90,12 +90,52 @@ def _without_affine(norm: nn.BatchNorm2d) -> nn.BatchNorm2d:
 
 
 def add_branches(model: nn.Module, *names: str) -> nn.Module:
-    """Give every batch norm of the model one branch per name, beside the main one. In place."""
+    """Give every BatchNorm2d of the model one branch per name, beside the main one, in place.
+
+    Each branch has a scale, a shift and running statistics of its own and begins as a copy of the layer.
+    Source: Xie et al. 2020 (AdvProp), arXiv:1911.09665, algorithm 1.
+
+    Args:
+        model: images to logits, with BatchNorm2d layers.
+        names: of the further branches.
+
+    Returns:
+        The same model.
+
+    Raises:
+        BadInput: the model has no BatchNorm2d layer.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from bench import add_branches, branch, plain
+        >>> model = add_branches(nn.Sequential(nn.BatchNorm2d(1)), "adv")
+        >>> with branch(model, "adv"):
+        ...     _ = model(torch.ones(2, 1, 4, 4))  # moves the statistics of this branch alone
+        >>> plain(model, "main")[0].running_mean, plain(model, "adv")[0].running_mean
+        (tensor([0.]), tensor([0.1000]))
+    """
     return _has_switches(model, lambda norm: SplitBatchNorm(norm, names))
 
 
 def add_masks(model: nn.Module, k: int, statistics: int = 1) -> nn.Module:
-    """Give every batch norm of the model one scale and shift for each of k strengths. In place."""
+    """Give every BatchNorm2d of the model one scale and shift for each of k strengths, in place.
+
+    Inside `branch(model, (strength, i))` the layer has the scale and shift at that strength from 0 to 1, interpolated
+    linearly, and the i-th of its running statistics. Source: Cheng et al., ICLR 2021
+    submission, algorithm 1.
+
+    Args:
+        model: images to logits, with BatchNorm2d layers.
+        k: strengths 0, 1/(k-1), ..., 1; at least 2.
+        statistics: how many running statistics each layer has.
+
+    Returns:
+        The same model.
+
+    Raises:
+        BadInput: k is below 2, or the model has no BatchNorm2d layer.
+    """
     if k < 2:
         raise BadInput(f"k={k}: at least 2, as the first mask is for strength 0 and the last for strength 1")
     return _has_switches(model, lambda norm: InterpolatedBatchNorm(norm, k, statistics))
@@ -108,7 +148,12 @@ def _has_switches(model: nn.Module, make: Callable[[nn.BatchNorm2d], Switch]) ->
 
 
 def plain(model: nn.Module, choice: Any) -> nn.Module:
-    """A copy of the model that computes what the model computes at this choice, and has no switch."""
+    """Copy the model as one without switches that computes what the model computes at this choice.
+
+    Args:
+        model: of `add_branches` or `add_masks`, which is left as it was.
+        choice: as of `branch`.
+    """
     model = deepcopy(model)
     with branch(model, choice):
         swap(model, Switch, lambda switch: switch.plain())
@@ -117,7 +162,13 @@ def plain(model: nn.Module, choice: Any) -> nn.Module:
 
 @contextmanager
 def branch(model: nn.Module, choice: Any) -> Iterator[None]:
-    """Inside the block, every switch of the model stands at `choice`."""
+    """Inside the block, every batch norm of the model computes what belongs to `choice`.
+
+    Args:
+        model: of `add_branches` or `add_masks`; of another model nothing changes.
+        choice: name of a branch (`main` outside all blocks); of masks a pair (strength from 0 to 1, number of the
+            running statistics).
+    """
     before = {m: m.choice for m in model.modules() if isinstance(m, Switch)}
     for switch in before:
         switch.choice = choice

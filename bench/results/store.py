@@ -194,9 +194,25 @@ def rows_at_home(results: Path, folder: Path, read: Read = read_run) -> list[Row
 
 
 def load(results: Path, read: Read = read_run) -> pd.DataFrame:
-    """All rows below a results folder, with the budget and the data of each run's training beside them.
+    """Read all rows below a results folder into one table.
 
-    Text columns are never missing, numeric ones are NaN where a value is missing.
+    Args:
+        results: the folder that `bench run --results` wrote.
+        read: returns the rows and outcomes of a run folder; a caller that reads often gives one that remembers.
+
+    Returns:
+        One line for each measurement, with the columns of `results.csv` (`results/README.md` explains them) and
+        `budget`, `data` and `classes` of the training. Text is empty and numbers are NaN where a column does not apply.
+
+    Raises:
+        BadInput: a file is damaged or contradicts another; the message names the file, the line and the way out.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from bench import load_results
+        >>> rows = load_results(Path("results/published/digits-quick"))
+        >>> bool(rows["value"].between(0, 1).all()), sorted(rows["recipe"].unique())
+        (True, ['AVmixup', 'M2AT', 'PGD-AT', 'Standard', 'TRADES-6'])
     """
     records = [
         vars(row) | training

@@ -13,13 +13,32 @@ from bench.models.freeze import Stats, frozen
 
 
 class Adversary(Protocol):
+    """How a recipe finds the images that it trains on; `Untargeted` and `Targeted` are two.
+
+    Called with the model, images x (B, C, H, W) in [0, 1] and labels q (B, K), it returns images (B, C, H, W).
+    """
+
     def __call__(self, model: nn.Module, x: Tensor, q: Tensor) -> Tensor:
-        """Images (B, C, H, W) in [0, 1], close to x, that the model finds hard to label q (B, K)."""
+        """Return images (B, C, H, W) in [0, 1], close to x, for which q is an unlikely label to the model."""
 
 
 @dataclass(frozen=True)
 class Untargeted:
-    """Away from the label: ascent on its cross-entropy. FGSM is one step of length eps from x."""
+    """An adversary that moves away from the label: ascent on its cross-entropy. FGSM is one step of length eps from x.
+
+    Args:
+        ascent: the ball, the steps and the start.
+        stats: what batch norms normalise by while it searches, as of `frozen`.
+
+    Example:
+        >>> import torch
+        >>> from bench import Ascent, Linf, Untargeted
+        >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3))
+        >>> fgsm = Untargeted(Ascent(Linf(0.1), steps=1, step_size=0.1, start="clean"))
+        >>> x, q = torch.full((2, 1, 2, 2), 0.5), torch.eye(3)[:2]
+        >>> round((fgsm(model, x, q) - x).abs().max().item(), 6)
+        0.1
+    """
 
     ascent: Ascent
     stats: Stats = "running"
@@ -31,10 +50,17 @@ class Untargeted:
 
 @dataclass(frozen=True)
 class Targeted:
-    """Towards one wrong class, chosen on the clean image: descent on the cross-entropy with that label.
+    """An adversary that moves towards one wrong class, chosen on the clean image.
 
-    aim: the most confusing class (MC), the least likely (LL), a random one (RAND), or the one that a single step
-         reaches most easily (MOSA), by the weights of the last linear layer.
+    It descends on the cross-entropy with that class. Source: Wang, Zhang 2019, arXiv:1811.10716.
+
+    Args:
+        aim: the most confusing class (MC), the least likely (LL), a random one (RAND), or the one that a single step
+            reaches most easily (MOSA), by the weights of the last linear layer.
+        ascent: the ball, the steps and the start.
+
+    Raises:
+        Failed: when called, with MOSA, where the model does not end in a linear layer of as many outputs as classes.
     """
 
     aim: Literal["MC", "LL", "RAND", "MOSA"]

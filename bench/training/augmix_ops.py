@@ -10,7 +10,23 @@ from torch.nn import functional as F
 
 
 def augmented(x: Tensor, severity: float) -> Tensor:
-    """Images to which one random operation of a random level was applied, (B, C, H, W) in [0, 1]."""
+    """Apply to each image one operation of AugMix, drawn uniformly, at a level drawn from [0.1, severity].
+
+    Draws are from torch's global generator. Source: Hendrycks et al. 2020, arXiv:1912.02781, and its augmentations.py.
+
+    Args:
+        x: images (B, C, H, W) in [0, 1].
+        severity: the highest level, up to 10.
+
+    Returns:
+        Images (B, C, H, W) in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from bench import augmented
+        >>> augmented(torch.rand(4, 3, 8, 8), severity=3).shape
+        torch.Size([4, 3, 8, 8])
+    """
     level = 0.1 + (severity - 0.1) * torch.rand_like(x[:, 0, 0, 0])
     which = torch.randint(len(OPERATIONS), (len(x),), device=x.device)
     out = x.clone()

@@ -18,7 +18,23 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Recipe(Options, ABC):
-    """Subclass it, add hyper-parameters as fields, write `loss`. The other hooks are rarely needed."""
+    """Base of every training recipe: a frozen dataclass with hyper-parameters as fields and the loss of a batch.
+
+    A subclass writes `loss`; the other hooks are rarely needed. `RECIPES.add(name, value)` registers a value of it.
+    Fields annotated `Pixels` are lengths for a radius of 8/255 and are scaled to the data set's own.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> import torch
+        >>> from bench import Recipe, cross_entropy
+        >>> @dataclass(frozen=True)
+        ... class Plain(Recipe):
+        ...     def loss(self, model, x, q):
+        ...         return cross_entropy(model(x), q).mean()
+        >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3))
+        >>> Plain().loss(model, torch.zeros(2, 1, 2, 2), torch.eye(3)[:2]).shape
+        torch.Size([])
+    """
 
     decay: Literal["all", "kernels"] = field(
         default="all", kw_only=True
@@ -26,18 +42,31 @@ class Recipe(Options, ABC):
 
     @abstractmethod
     def loss(self, model: nn.Module, x: Tensor, q: Tensor) -> Tensor:
-        """What to descend on images x (B, C, H, W) in [0, 1] with labels q (B, K); a scalar."""
+        """Compute what the weights descend on: one number for a batch.
+
+        Args:
+            model: in training mode; images (B, C, H, W) in [0, 1] to logits (B, K).
+            x: images (B, C, H, W) in [0, 1], augmented.
+            q: labels (B, K), distributions over the classes.
+
+        Returns:
+            A tensor of shape () through which gradients reach the weights.
+        """
 
     def start(self) -> str:
-        """Name of the recipe whose finished model is trained on; empty: a new model."""
+        """Return the name of the recipe whose finished model the training continues from; empty for a new model."""
         return ""
 
     def prepare(self, model: nn.Module) -> nn.Module:
-        """The model to train, e.g. with extra batch-norm branches."""
+        """Return the model to train, such as the given one with further branches of its batch norms.
+
+        Raises:
+            BadInput: the recipe cannot train such a model.
+        """
         return model
 
     def finish(self, model: nn.Module) -> Mapping[str, nn.Module]:
-        """The plain models to evaluate once training is over, by view name."""
+        """Return the models to evaluate once training is over, by the name of their view; `main` must be there."""
         return {"main": model}
 
 
@@ -56,7 +85,20 @@ def starts(recipe: Recipe) -> list[str]:
 
 
 def scaled(value: T, factor: float) -> T:
-    """A frozen dataclass with every field annotated `Pixels` multiplied, those of the dataclasses inside it too."""
+    """Multiply every field annotated `Pixels`, also those of dataclasses inside.
+
+    Args:
+        value: a recipe, or any other frozen dataclass.
+        factor: the radius to train for over 8/255.
+
+    Returns:
+        A new value of the same class.
+
+    Example:
+        >>> from bench import Ascent, Linf, scaled
+        >>> scaled(Ascent(Linf(0.1), steps=3, step_size=0.05), 2)
+        Ascent(threat=Linf(eps=0.2), steps=3, step_size=0.1, start='random')
+    """
     if factor == 1:
         return value
     if not is_dataclass(value) or isinstance(value, type):

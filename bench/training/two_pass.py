@@ -11,7 +11,20 @@ from bench.core.rng import undrawn
 
 
 class Shifted(nn.Module):
-    """The model with some of its weights moved by a fixed amount; gradients reach the weights themselves."""
+    """The model with some of its weights moved by a fixed amount; gradients reach the weights themselves.
+
+    Args:
+        model: images (B, C, H, W) to logits (B, K).
+        moves: what is added to each weight, by its name in `named_parameters` and of its shape.
+
+    Example:
+        >>> import torch
+        >>> from bench import Shifted
+        >>> model = torch.nn.Linear(1, 1, bias=False)
+        >>> moved = Shifted(model, {"weight": torch.tensor([[2.0]])})
+        >>> (moved(torch.ones(1, 1)) - model(torch.ones(1, 1))).item()
+        2.0
+    """
 
     def __init__(self, model: nn.Module, moves: Mapping[str, Tensor]) -> None:
         super().__init__()
@@ -26,9 +39,19 @@ class Shifted(nn.Module):
 
 @contextmanager
 def rehearsed(model: nn.Module) -> Iterator[list[Tensor]]:
-    """What happens in the block leaves no trace in running statistics and random numbers.
+    """Inside the block, a loss is computed once in advance: running statistics and random numbers are restored after.
 
-    Yields the list in which the adversarial images found in the block are noted.
+    Yields:
+        The list to which each inner maximisation in the block adds its images (B, C, H, W), for `recalled`.
+
+    Example:
+        >>> import torch
+        >>> from bench import rehearsed
+        >>> model = torch.nn.BatchNorm2d(1)
+        >>> with rehearsed(model) as attacks:
+        ...     _ = model(torch.ones(2, 1, 4, 4))
+        >>> model.running_mean, attacks
+        (tensor([0.]), [])
     """
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
     try:

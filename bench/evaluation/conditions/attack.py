@@ -15,9 +15,22 @@ from bench.evaluation.conditions.base import Caption, in_ball
 
 @dataclass(frozen=True)
 class Attacked:
-    """The worst image of the ball that the attack can find.
+    """The condition that replaces the test image by the worst one of the ball that the attack finds.
 
-    Of a minimum-norm attack: what is nearer than eps of the images that it finds in L2(inf).
+    A minimum-norm attack searches in L2(inf), and an image counts as broken where it finds one nearer than eps.
+
+    Args:
+        attack: as `parse_attack` returns it.
+        threat: the ball, `Linf` or `L2`.
+
+    Raises:
+        BadInput: a minimum-norm attack, such as CW-L2, with a ball that is not L2.
+
+    Example:
+        >>> from bench import Attacked, Linf, parse_attack
+        >>> Attacked(parse_attack("CW-L2"), Linf(0.1))
+        Traceback (most recent call last):
+        bench.core.errors.BadInput: attack CW-L2 measures distances in L2, not in Linf(eps=0.1); give it an L2
     """
 
     attack: AttackSpec

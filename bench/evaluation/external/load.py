@@ -90,14 +90,25 @@ def load_model(
     download: bool = False,
     unsafe_pickle: bool = False,
 ) -> nn.Module:
-    """The model that a SPEC names, in eval mode: [0, 1] images (B, C, H, W) of the data set to logits (B, K).
+    """Load a model that was not trained here, in eval mode.
 
-    BadInput where it is not there or cannot be loaded; whether it keeps the contract is for `doubts` to say. Warns
-    where one of several models in a file was chosen.
+    It warns where one of several models in a file was chosen. Whether the model takes images in [0, 1] and returns
+    logits is not checked here.
 
-    data_dir:      weights of RobustBench's models are below it, in robustbench/.
-    download:      fetch what a model zoo lacks on this machine.
-    unsafe_pickle: weight files may hold pickles, which run the code of whoever wrote them.
+    Args:
+        spec: FOLDER[@EPOCH|@VIEW] of a finished run, FILE.py:FUNCTION[@WEIGHTS[@NAME]], torchvision:NAME[@WEIGHTS],
+            timm:NAME or robustbench:[THREAT/]NAME.
+        dataset: whose images the model takes, as `dataset(name, data_dir)` returns it.
+        device: to load it on.
+        data_dir: weights of RobustBench's models are below it, in robustbench/.
+        download: fetch what a model zoo lacks on this machine.
+        unsafe_pickle: weight files may hold pickles, which run the code of whoever wrote them.
+
+    Returns:
+        The model: images (B, C, H, W) in [0, 1] of the data set to logits (B, K).
+
+    Raises:
+        BadInput: it is not there or cannot be loaded.
     """
     access = Access(expand_home(data_dir), download, unsafe_pickle)
     loaded = load(parse_spec(spec), dataset, access, device)
