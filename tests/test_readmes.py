@@ -1,5 +1,7 @@
 """READMEs: their commands are understood, those that are quick are run, their links lead somewhere, no column lacks."""
 
+import ast
+import inspect
 import json
 import re
 import shlex
@@ -9,11 +11,12 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from outside_models import MEANS
 from PIL import Image
 
-from bench import ATTACKS, CORRUPTIONS, DATASETS, MODELS, RECIPES
+from bench import ATTACKS, CORRUPTIONS, DATASETS, MODELS, RECIPES, benchmark
 from bench.cli import cli
 from bench.commands.speed.parts import PARTS
 from bench.core.errors import BadInput
@@ -307,3 +310,25 @@ def test_the_citation_is_that_of_this_version():
     assert said["version"] == __version__
     assert "  - name: Robust-recipe bench maintainers" in lines
     assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_python_of_the_evaluations_readme_gives_an_outcome_and_a_table(place, monkeypatch):
+    monkeypatch.chdir(place)
+    names = {"model": torch.nn.Flatten(), "x": torch.rand(3, 1, 1, 4), "y": torch.tensor([0, 1, 2])}
+    (block,) = blocks((ROOT / "bench/evaluation/README.md").read_text(encoding="utf-8"), "python")
+    exec(block, names)
+    assert names["right"].shape == (3,)
+    assert [*names["rows"]][:2] == COLUMNS[:2]
+
+
+def test_python_of_the_results_readme_prints_a_table(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    (block,) = blocks((ROOT / "results/README.md").read_text(encoding="utf-8"), "python")
+    exec(block.replace('Path("results")', 'Path("results/published/digits-quick")'), {})
+    assert "AutoAttack" in capsys.readouterr().out
+
+
+def test_benchmark_is_called_as_the_readme_calls_it():
+    (block,) = blocks((ROOT / "bench/commands/README.md").read_text(encoding="utf-8"), "python")
+    call = next(node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Call))
+    assert inspect.signature(benchmark).bind(*call.args, **{keyword.arg: keyword.value for keyword in call.keywords})
