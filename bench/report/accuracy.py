@@ -1,8 +1,8 @@
-"""One accuracy of a table: what one run measured, and what several seeds say together."""
+"""Numbers with their intervals: what one run measured, and what several seeds say together."""
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import NamedTuple
 
@@ -13,7 +13,28 @@ from bench.core.errors import BadInput
 from bench.core.files import Bits
 from bench.core.stats import wilson
 
-NAN = math.nan
+
+class Estimate(NamedTuple):
+    """A number and its 95 % interval, or NaN."""
+
+    value: float
+    low: float
+    high: float
+
+
+class SeedMean(NamedTuple):
+    """Of several seeds: their mean, their standard deviation, and the mean -+ that."""
+
+    value: float
+    std: float
+    low: float
+    high: float
+
+
+def mean_over_seeds(values: Sequence[float], lowest: float = -math.inf, highest: float = math.inf) -> SeedMean:
+    """Of two values or more. lowest, highest: what they cannot go beyond, and so their interval does not."""
+    mean, std = fmean(values), stdev(values)
+    return SeedMean(mean, std, max(lowest, mean - std), min(highest, mean + std))
 
 
 class SeedAccuracy(NamedTuple):
@@ -62,9 +83,9 @@ def _worst(cells: Mapping[str, SeedAccuracy]) -> SeedAccuracy:
     n = next(iter(cells.values())).n
     failed = [column for column, cell in cells.items() if cell.counts and cell.status.startswith("failed")]
     if failed:
-        return SeedAccuracy(NAN, n, f"failed: without {', '.join(failed)}", None)
+        return SeedAccuracy(math.nan, n, f"failed: without {', '.join(failed)}", None)
     if len(bits) < len(known) or "Clean" not in cells:
-        return SeedAccuracy(NAN, n, "missing", None)
+        return SeedAccuracy(math.nan, n, "missing", None)
     right = np.logical_and.reduce(bits)
     return SeedAccuracy(float(right.mean()), n, "ok", right)
 
@@ -73,11 +94,10 @@ def summary(seeds: list[SeedAccuracy]) -> Accuracy:
     values = [100 * seed.value for seed in seeds if not math.isnan(seed.value)]
     failures = dict.fromkeys(seed.status for seed in seeds if seed.status.startswith("failed"))
     if failures or not values:  # a mean over the seeds that happened to work would hide the failure
-        return Accuracy(NAN, NAN, NAN, NAN, len(values), "; ".join(failures) or "missing")
-    mean = fmean(values)
+        return Accuracy(math.nan, math.nan, math.nan, math.nan, len(values), "; ".join(failures) or "missing")
     if len(values) > 1:
-        std = stdev(values)
-        return Accuracy(mean, std, max(0.0, mean - std), min(100.0, mean + std), len(values), "ok", tuple(values))
+        return Accuracy(*mean_over_seeds(values, 0.0, 100.0), len(values), "ok", tuple(values))
+    mean = values[0]
     n = next(seed.n for seed in seeds if not math.isnan(seed.value))
     low, high = wilson(round(mean / 100 * n), n)
-    return Accuracy(mean, NAN, 100 * low, 100 * high, 1, "ok")
+    return Accuracy(mean, math.nan, 100 * low, 100 * high, 1, "ok")

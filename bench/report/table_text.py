@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+MISSING = "\N{EN DASH}"  # what stands where there is no number
 LATEX = str.maketrans(
     {chr(code): " " for code in (*range(32), 127)}
     | {character: f"\\{character}" for character in "&%$#_{}"}

@@ -26,11 +26,11 @@ from bench.evaluation.transfer import transferable, transferred
 from bench.models.build import build
 from bench.models.checkpoint import fingerprint, load_views
 from bench.report.files import replace_files
-from bench.report.heat_map import heat_map
 from bench.report.labels import titles
 from bench.report.leaderboard.page import boards
-from bench.report.leaderboard.text import MISSING
+from bench.report.table_text import MISSING
 from bench.report.transfer import page as transfer_files
+from bench.report.transfer.figures import heat_map
 from bench.report.transfer.page import find_matrices
 from bench.results.row import model_id
 from bench.results.store import load, read_rows, run_folders

@@ -37,8 +37,8 @@ from bench.report.corruptions.attacked import SHARES, means
 from bench.report.corruptions.page import find_tables
 from bench.report.corruptions.seed_means import MEAN
 from bench.report.labels import label_rows
-from bench.report.leaderboard.text import MISSING
 from bench.report.sweeps.table import sweep_boards
+from bench.report.table_text import MISSING
 from bench.report.transfer.table import matrices
 from bench.results.shards import Shard
 from bench.results.store import load, read_outcomes, read_rows, run_folders

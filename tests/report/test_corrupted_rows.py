@@ -19,9 +19,9 @@ from bench.data.image_folder import read_folder
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.corruption_conditions import corruption_conditions, names_of
 from bench.evaluation.evaluator import outcomes
-from bench.report.corruptions import page as corruption_files
+from bench.report.accuracy import Estimate
 from bench.report.corruptions import scores as formulas
-from bench.report.corruptions.page import accuracies, errors, find_tables, robustness
+from bench.report.corruptions.page import CorruptionsPage, accuracies, errors, find_tables, robustness
 from bench.report.corruptions.seed_means import MEAN
 from bench.report.corruptions.table import EXTRA, MTLAT
 from bench.results.store import read_rows
@@ -217,7 +217,7 @@ def test_alexnet_has_mce_100_and_a_perfect_model_0():
 def test_a_constant_prediction_scores_1_and_nothing_right_has_no_score():
     clean = np.arange(100) < 10
     accuracy, score = formulas.score([clean] * 5, clean)
-    assert (accuracy.value, score) == (0.1, formulas.Measured(1, 1, 1))
+    assert (accuracy.value, score) == (0.1, Estimate(1, 1, 1))
     assert math.isnan(formulas.score([clean], np.zeros(100, bool))[1].value)
 
 
@@ -286,7 +286,7 @@ def test_seeds_give_mean_and_spread_and_failures_are_said(tmp_path):
     (scores,) = find_tables(tmp_path).values()
     (line,) = accuracies(scores).to_dict("records")
     assert line == {"Corruption": "fog", "PGD-AT": "40.0 ±14.1", "Mixup": "failed"}
-    assert "Mixup, fog: failed: it broke." in corruption_files.files(tmp_path)["corruptions.md"]
+    assert "Mixup, fog: failed: it broke." in CorruptionsPage().files(tmp_path)["corruptions.md"]
 
 
 def test_mce_is_for_imagenet_alone(tmp_path):
@@ -300,7 +300,7 @@ def test_mce_is_for_imagenet_alone(tmp_path):
 
 def test_a_report_without_corruptions_writes_nothing(tmp_path):
     measure(tmp_path, "", "1111111111")
-    assert corruption_files.files(tmp_path) == {}
+    assert CorruptionsPage().files(tmp_path) == {}
 
 
 def test_an_epoch_that_was_attacked_and_not_corrupted_stands_in_no_table(tmp_path):
@@ -310,4 +310,4 @@ def test_an_epoch_that_was_attacked_and_not_corrupted_stands_in_no_table(tmp_pat
     corrupt(tmp_path, "PGD-AT", "fog", 1, "1111000000")
     (scores,) = find_tables(tmp_path).values()
     assert set(scores.cells["recipe"]) == {"PGD-AT"}  # no "PGD-AT (best)"
-    assert corruption_files.files(tmp_path)
+    assert CorruptionsPage().files(tmp_path)

@@ -20,7 +20,7 @@ from bench.core.stats import wilson
 from bench.report.boards import groups
 from bench.report.files import LIST, replace_files
 from bench.report.leaderboard import differences as paired
-from bench.report.leaderboard import figures, render
+from bench.report.leaderboard import figures
 from bench.report.leaderboard import text as words
 from bench.report.leaderboard.page import boards, print_boards
 from bench.report.leaderboard.page import files as leaderboard_files
@@ -147,7 +147,7 @@ def test_failed_cells_are_shown_and_missing_ones_are_dashes(small: Path) -> None
     table = table_of(small)
     assert np.isnan(line(table, "PGD-AT")["AutoAttack"])
     assert np.isnan(line(table, "PGD-AT")["Worst"])
-    text = render.markdown(table)
+    text = words.markdown(table)
     assert "| failed |" in text
     assert "| \N{EN DASH} |" in text
     assert "PGD-AT, AutoAttack: failed: needs 4 classes." in words.notes(table)
@@ -178,7 +178,7 @@ def test_columns_have_a_fixed_order_and_tell_settings_apart(tmp_path: Path) -> N
     for attack in ["AutoAttack", "Square", "CW-20", "PGD-100", "PGD-20", "AutoAttack.screened", "FGSM"]:
         measure(tmp_path, attack, "1100", params='{"restarts": 1, "step": "0.25eps"}')
     measure(tmp_path, "PGD-20", "1100", params='{"restarts": 5, "step": "0.25eps"}')
-    assert render.accuracies(table_of(tmp_path)) == [
+    assert words.accuracies(table_of(tmp_path)) == [
         "Clean", "FGSM", "PGD-20 [restarts=1]", "PGD-20 [restarts=5]", "PGD-100", "CW-20", "Square",
         "AutoAttack.screened", "AutoAttack", "Worst",
     ]  # fmt: skip
@@ -229,7 +229,7 @@ def test_nothing_to_report_says_what_to_do(tmp_path: Path) -> None:
 
 def test_the_csv_keeps_every_digit(small: Path, tmp_path: Path) -> None:
     table = table_of(small)
-    (tmp_path / "table.csv").write_text(render.csv(table))
+    (tmp_path / "table.csv").write_text(words.csv(table))
     read = pd.read_csv(tmp_path / "table.csv", keep_default_na=False, na_values=[""])
     numbers = [c for c in table if pd.api.types.is_float_dtype(table[c])]
     pd.testing.assert_frame_equal(read[numbers], table[numbers], check_exact=True, check_dtype=False)
@@ -239,7 +239,7 @@ def test_the_csv_keeps_every_digit(small: Path, tmp_path: Path) -> None:
 def test_latex_is_booktabs_and_escaped(tmp_path: Path) -> None:
     measure(tmp_path, r"a_b&c%d#{e}~^\f", "1100")
     measure(tmp_path, r"a_b&c%d#{e}~^\f", "1000", recipe="B")
-    text = render.latex(table_of(tmp_path), "50 % of a_b", "tab:x")
+    text = words.latex(table_of(tmp_path), "50 % of a_b", "tab:x")
     assert r"a\_b\&c\%d\#\{e\}\textasciitilde{}\textasciicircum{}\textbackslash{}f" in text
     assert r"\caption{50 \% of a\_b" in text
     assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
@@ -252,7 +252,7 @@ def test_markdown_has_one_width_and_bold_best(tmp_path: Path) -> None:
     for attack in ("", "a|b"):
         measure(tmp_path, attack, "1100")
         measure(tmp_path, attack, "1000", recipe="B")
-    head, _, *lines = render.markdown(table_of(tmp_path)).splitlines()
+    head, _, *lines = words.markdown(table_of(tmp_path)).splitlines()
     assert r"a\|b" in head
     assert {row.replace(r"\|", "").count("|") for row in (head, *lines)} == {head.count("|") - 1}
     assert "**50.0** ±35.0" in lines[0]
@@ -347,7 +347,7 @@ def test_a_seed_that_collapses_is_named() -> None:
 def test_bars_are_as_long_as_the_table_says(small: Path) -> None:
     table = table_of(small)
     panels = figures.bars(table, "title").axes
-    assert [panel.get_title() for panel in panels] == render.accuracies(table)
+    assert [panel.get_title() for panel in panels] == words.accuracies(table)
     for panel in panels:
         column = panel.get_title()
         assert [bar.get_width() for bar in panel.patches] == pytest.approx(table[column].tolist(), nan_ok=True)
@@ -428,7 +428,7 @@ def test_several_seeds_differ_by_their_means_and_by_the_worst_of_their_tests(tmp
     assert (apart["recipe"], apart["points"], apart["p"]) == ("B", pytest.approx(-25), 1.0)
     averaged = line(report.table, "A")
     assert averaged["AutoAttack each"] == pytest.approx((30, 50))
-    assert line(pd.read_csv(io.StringIO(render.csv(report.table))), "A")["AutoAttack each"] == "30.0 50.0"
+    assert line(pd.read_csv(io.StringIO(words.csv(report.table))), "A")["AutoAttack each"] == "30.0 50.0"
     panels = {axes.get_title(): axes for axes in figures.bars(report.table, "").axes}
     (dots,) = [drawn.get_xydata().tolist() for drawn in panels["AutoAttack"].lines if drawn.get_marker() == "."]
     assert dots == [pytest.approx(dot) for dot in ([30, 0], [50, 0], [20, 1], [10, 1])]

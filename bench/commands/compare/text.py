@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+import pandas as pd
+
 from bench.commands.compare.significance import ALPHA, TESTS, Finding
 from bench.core.parsing import printable
 from bench.report import table_text as plain
@@ -60,8 +62,7 @@ def flipped_images(f: Finding) -> str:
 
 def markdown(found: list[Finding], title: str) -> str:
     """A summary for a pull request: the cells, what is wrong, every flipped image."""
-    lines = [COLUMNS, [":--" if column in LEFT else "--:" for column in COLUMNS], *(_line(f) for f in found)]
-    table = ["| " + " | ".join(plain.escape(cell) for cell in line) + " |" for line in lines]
+    table = pd.DataFrame([_line(f) for f in found], columns=COLUMNS)
     images = [
         "<details><summary>Flipped images</summary>",
         "",
@@ -72,8 +73,7 @@ def markdown(found: list[Finding], title: str) -> str:
     text = [
         f"## {plain.escape(title)}: {headline(found)}",
         "",
-        *table,
-        "",
+        plain.markdown(table, LEFT),
         *(f"- {plain.escape(note)}" for note in notes(found)),
         "",
         *images,

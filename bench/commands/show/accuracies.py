@@ -8,10 +8,10 @@ import pandas as pd
 
 from bench.core.parsing import format_radius
 from bench.report.labels import columns
+from bench.report.table_text import MISSING
 from bench.report.verdicts import doubts_by_board
 from bench.results.store import load, read_outcomes
 
-MISSING = "\N{EN DASH}"
 CLEAN = ["clean", "clean_mean", "clean_std"]
 ATTACKED = ["robust_acc", "transfer_robust_acc", "robust_acc_reported", "robustness_score"]
 LINE = ["paper", "table", "dataset", "architecture", "method", "setting", "plan", "view"]

@@ -1,5 +1,6 @@
 """The part `corruptions` of `bench speed`: no model, images alone, against imagecorruptions-imaug."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -10,10 +11,11 @@ from torch.nn import functional as F
 
 from bench.commands.speed import peers
 from bench.commands.speed.race import Contestant, Found, Run, race
-from bench.commands.speed.table import NAN, Line, compare
+from bench.commands.speed.table import Line, compare
 from bench.core.rng import image_stream, seeded
 from bench.corruptions.apply import SETS, corrupted
 from bench.corruptions.corruption import CORRUPTIONS, SEVERITIES
+from bench.report.table_text import MISSING
 
 PEER = "imagecorruptions"
 SIZES = {32: 128, 224: 4}  # image sides, and how many images of each
@@ -53,7 +55,7 @@ def beside(x: Tensor, repeats: int, device: torch.device) -> Iterator[Line]:
 
 def pair(name: str, where: str, n: int, ours: Run, theirs: Run | None) -> Line:
     """A comparison in which no model answers and nothing is passed through it."""
-    return replace(compare((name, PEER), where, n, ours, theirs, rate=1.0), backwards=NAN, floor=NAN)
+    return replace(compare((name, PEER), where, n, ours, theirs, rate=1.0), backwards=math.nan, floor=math.nan)
 
 
 def ours(x: Tensor, name: str) -> Found:
@@ -83,4 +85,4 @@ def whole_set(x: Tensor, repeats: int, device: torch.device) -> Line:
     taken = race({"ours": run}, repeats, device)["ours"]
     scaled = Run(seconds=[seconds * PUBLISHED / len(x) for seconds in taken.seconds])
     line = pair("fifteen, 5 severities", f"32 px, {PUBLISHED:,} images", PUBLISHED, scaled, None)
-    return replace(line, peer="\N{EN DASH}", note=f"measured on {len(x)} images and scaled up")
+    return replace(line, peer=MISSING, note=f"measured on {len(x)} images and scaled up")

@@ -1,5 +1,6 @@
 """The part `report` of `bench speed`: the command `bench report` over many made-up runs, start of Python included."""
 
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,10 +14,11 @@ import torch
 
 from bench.attacks.spec import parse_attack
 from bench.commands.speed.race import Found, race
-from bench.commands.speed.table import NAN, Line, compare
+from bench.commands.speed.table import Line, compare
 from bench.core.files import Bits, write_csv, write_json
 from bench.core.stats import wilson
 from bench.corruptions.apply import SETS
+from bench.report.table_text import MISSING
 from bench.results.row import COLUMNS, Row
 from bench.training.recipe import RECIPES
 
@@ -46,8 +48,8 @@ def report(repeats: int, device: torch.device) -> Iterator[Line]:
 
         taken = race({"ours": run}, repeats, device)["ours"]
     where = f"{METHODS * SEEDS} made-up runs, {rows:,} rows"
-    line = compare(("bench report", "\N{EN DASH}"), where, rows, taken, None, rate=1.0)
-    yield replace(line, backwards=NAN, floor=NAN, note="tables, figures and the start of Python")
+    line = compare(("bench report", MISSING), where, rows, taken, None, rate=1.0)
+    yield replace(line, backwards=math.nan, floor=math.nan, note="tables, figures and the start of Python")
 
 
 def write_run(results: Path, method: str, seed: int) -> int:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from bench.commands.speed.race import Found, Run
+from bench.report.table_text import MISSING
 
-NAN, MISSING = math.nan, "\N{EN DASH}"
 LEFT = ("Ours", "Model", "Against", "Note")
 
 
@@ -26,15 +26,15 @@ class Line:
     accuracy: float  # fraction of images right under our attack
     backwards: float  # gradient passes of ours per image
     floor: float  # least seconds that the passes of ours take at the peak rate / seconds of ours
-    peer_seconds: float = NAN
-    ratio: float = NAN  # seconds of the peer / ours, median over the repeats
-    ratio_low: float = NAN
-    ratio_high: float = NAN
-    peer_accuracy: float = NAN
-    weaker: float = NAN  # images that the peer breaks and ours does not; of several runs, at any of them
-    stronger: float = NAN
+    peer_seconds: float = math.nan
+    ratio: float = math.nan  # seconds of the peer / ours, median over the repeats
+    ratio_low: float = math.nan
+    ratio_high: float = math.nan
+    peer_accuracy: float = math.nan
+    weaker: float = math.nan  # images that the peer breaks and ours does not; of several runs, at any of them
+    stronger: float = math.nan
     note: str = ""
-    frozen_ratio: float = NAN  # as `ratio`, where the weights of the peer's model take no gradients
+    frozen_ratio: float = math.nan  # as `ratio`, where the weights of the peer's model take no gradients
 
 
 def compare(
@@ -51,7 +51,7 @@ def compare(
         peer=names[1],
         n=n,
         seconds=seconds,
-        accuracy=NAN if found.right is None else float(found.right.mean()),
+        accuracy=math.nan if found.right is None else float(found.right.mean()),
         backwards=found.backwards / n,
         floor=(found.forwards + found.backwards) / rate / seconds,
     )
@@ -64,7 +64,7 @@ def compare(
         ratio=median(ratios),
         ratio_low=min(ratios),
         ratio_high=max(ratios),
-        frozen_ratio=NAN if frozen is None else median(ratios_of(ours, frozen)),
+        frozen_ratio=math.nan if frozen is None else median(ratios_of(ours, frozen)),
         note=distances(found, theirs.found),
     )
     right, other = found.right, theirs.found.right
@@ -106,7 +106,7 @@ def display(lines: Sequence[Line]) -> pd.DataFrame:
             "Theirs": format_number(line.peer_seconds, ".3g"),
             "Ratio": format_number(line.ratio, ".2f"),
             "Frozen": format_number(line.frozen_ratio, ".2f"),
-            "Range": f"{line.ratio_low:.2f}{MISSING}{line.ratio_high:.2f}" if line.ratio > 0 else MISSING,
+            "Range": f"{line.ratio_low:.2f}\N{EN DASH}{line.ratio_high:.2f}" if line.ratio > 0 else MISSING,
             "Right %": format_number(100 * line.accuracy, ".1f"),
             "Theirs %": format_number(100 * line.peer_accuracy, ".1f"),
             "Weaker": format_number(line.weaker, ".0f"),

@@ -3,18 +3,14 @@
 from itertools import cycle
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bench.report.corruptions.seed_means import MEAN
 from bench.report.corruptions.table import Scores
-from bench.report.leaderboard.text import MISSING
+from bench.report.heat_map import draw_heat_map
 from bench.report.style import COLOURS, MARKERS, TWO_COLUMNS, align, grid, wider, with_house_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LINE = 0.26  # inches, of one recipe
-DARK = 85  # percent, above which white is easier to read than black
 ACROSS = 6  # panels in a line
 LINES = 10  # recipes in a panel; the CSV has them all
 
@@ -22,24 +18,10 @@ LINES = 10  # recipes in a panel; the CSV has them all
 @with_house_style
 def heat_map(scores: Scores, title: str) -> "Figure":
     """Accuracy in percent, recipes by corruptions, mean over severities."""
-    from matplotlib.colors import LinearSegmentedColormap
-
     means = scores.cells[(scores.cells["severity"] == MEAN) & (scores.cells["kind"] == "corruption")]
     values = means.pivot_table("accuracy", "recipe", "name", sort=False, dropna=False, aggfunc="first")
-    shown = 100 * values.to_numpy()
-    figure, (axes,) = grid(1, 1, TWO_COLUMNS, (LINE * len(values), 1.3), title)
-    colours = LinearSegmentedColormap.from_list("house", ["#FFFFFF", COLOURS[0]]).with_extremes(bad="#EEEEEE")
-    axes.pcolormesh(shown, cmap=colours, vmin=0, vmax=100, edgecolors="white", linewidth=1.0)
-    for y, x in np.ndindex(shown.shape):
-        text = MISSING if np.isnan(shown[y, x]) else f"{shown[y, x]:.0f}"
-        ink = "white" if shown[y, x] > DARK else "black"
-        axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=6, color=ink)
-    axes.set(xticks=np.arange(len(values.columns)) + 0.5, yticks=np.arange(len(values)) + 0.5, ylim=(len(values), 0))
+    figure, axes, _ = draw_heat_map(100 * values, title, TWO_COLUMNS, form="{:.0f}", size=6)
     axes.set_xticklabels([name.replace("_", " ") for name in values.columns], rotation=40, ha="right")
-    axes.set_yticklabels(values.index)
-    axes.tick_params(length=0)
-    axes.grid(visible=False)
-    axes.spines[:].set_visible(False)
     return figure
 
 

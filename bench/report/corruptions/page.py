@@ -17,7 +17,7 @@ from bench.report.corruptions.scores import ALEXNET
 from bench.report.corruptions.seed_means import MEAN, SPREAD, absent, percent
 from bench.report.corruptions.table import EXTRA, MTLAT, Scores, corruption_tables
 from bench.report.files import Content, figure, file_name
-from bench.report.leaderboard.text import MISSING
+from bench.report.table_text import MISSING
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,16 +6,15 @@ Hendrycks & Dietterich, ICLR 2019, arXiv:1903.12261 (corruption error); Laugros,
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import fmean, stdev
-from typing import Any, NamedTuple
+from statistics import fmean
+from typing import Any
 
 import numpy as np
 
 from bench.core.files import Bits
-from bench.core.stats import wilson
+from bench.core.stats import Z, wilson
+from bench.report.accuracy import Estimate, mean_over_seeds
 
-NAN = math.nan
-Z = 1.959963984540054  # of a 95 % interval
 ALEXNET = {  # error by corruption, mean over severities, on ImageNet-1k; from augmix, in the order of ImageNet-C
     "gaussian_noise": 0.886428,
     "shot_noise": 0.894468,
@@ -36,18 +35,10 @@ ALEXNET = {  # error by corruption, mean over severities, on ImageNet-1k; from a
 ALEXNET_CLEAN = 0.43478  # torchvision's AlexNet
 
 
-class Measured(NamedTuple):
-    """A fraction and its 95 % interval, or NaN."""
-
-    value: float
-    low: float
-    high: float
+NOTHING = Estimate(math.nan, math.nan, math.nan)
 
 
-NOTHING = Measured(NAN, NAN, NAN)
-
-
-def score(treated: Sequence[Bits], clean: Bits) -> tuple[Measured, Measured]:
+def score(treated: Sequence[Bits], clean: Bits) -> tuple[Estimate, Estimate]:
     """Accuracy under a treatment, and its ratio to clean accuracy.
 
     treated: outcomes on the same images, one for each severity. Intervals are of the images alone: of a mean by the
@@ -61,25 +52,25 @@ def score(treated: Sequence[Bits], clean: Bits) -> tuple[Measured, Measured]:
     return accuracy, _around(ratio, (share - ratio * right) / right.mean())
 
 
-def _accuracy(treated: Sequence[Bits], share: np.ndarray[Any, np.dtype[np.float64]]) -> Measured:
+def _accuracy(treated: Sequence[Bits], share: np.ndarray[Any, np.dtype[np.float64]]) -> Estimate:
     if len(treated) > 1:
         return _around(float(share.mean()), share)
-    return Measured(float(share.mean()), *wilson(int(share.sum()), len(share)))
+    return Estimate(float(share.mean()), *wilson(int(share.sum()), len(share)))
 
 
-def _around(value: float, parts: np.ndarray[Any, np.dtype[np.float64]]) -> Measured:
+def _around(value: float, parts: np.ndarray[Any, np.dtype[np.float64]]) -> Estimate:
     half = Z * float(parts.std()) / math.sqrt(len(parts))
-    return Measured(value, max(0.0, value - half), value + half)
+    return Estimate(value, max(0.0, value - half), value + half)
 
 
 def mce(errors: Mapping[str, float]) -> float:
     """Mean corruption error in percent of AlexNet's, of errors by corruption; NaN where one is missing."""
-    return 100 * fmean(errors.get(name, NAN) / alexnet for name, alexnet in ALEXNET.items())
+    return 100 * fmean(errors.get(name, math.nan) / alexnet for name, alexnet in ALEXNET.items())
 
 
 def relative_mce(errors: Mapping[str, float], clean_error: float) -> float:
     """The same of what corruptions add to the error on clean images."""
-    added = {name: errors.get(name, NAN) - clean_error for name in ALEXNET}
+    added = {name: errors.get(name, math.nan) - clean_error for name in ALEXNET}
     return 100 * fmean(added[name] / (alexnet - ALEXNET_CLEAN) for name, alexnet in ALEXNET.items())
 
 
@@ -90,9 +81,9 @@ def mark(value: float, reference: float) -> str:
     return "+" if value > reference else "-"
 
 
-def together(seeds: list[Measured]) -> Measured:
+def combine_seeds(seeds: list[Estimate]) -> Estimate:
     """Of one seed its own interval; of several mean and standard deviation."""
     if len(seeds) == 1:
         return seeds[0]
-    mean, spread = fmean(seed.value for seed in seeds), stdev(seed.value for seed in seeds)
-    return Measured(mean, max(0.0, mean - spread), mean + spread)
+    mean = mean_over_seeds([seed.value for seed in seeds], lowest=0.0)
+    return Estimate(mean.value, mean.low, mean.high)

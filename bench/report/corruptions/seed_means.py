@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from bench.core.files import Bits
-from bench.report.corruptions.scores import NOTHING, score, together
-from bench.report.leaderboard.text import MISSING
+from bench.report.corruptions.scores import NOTHING, combine_seeds, score
+from bench.report.table_text import MISSING
 
 Model = tuple[str, ...]
 MODEL = ["run", "view", "epoch"]
@@ -34,7 +34,9 @@ def cell(
         if len(known) == len(wanted) and plain is not None:
             seeds.append(score(known, plain))
     failed = next((status for status in group["status"] if status.startswith("failed")), "")
-    accuracy, ratio = (together(list(found)) for found in zip(*seeds, strict=True)) if seeds else (NOTHING, NOTHING)
+    accuracy, ratio = (
+        (combine_seeds(list(found)) for found in zip(*seeds, strict=True)) if seeds else (NOTHING, NOTHING)
+    )
     status = failed or ("ok" if seeds else "missing")
     said = {"seeds": len(seeds), "status": status}
     for name, measured in (("accuracy", accuracy), ("score", ratio)):

@@ -1,6 +1,7 @@
 """What corruptions leave of accuracies, as a pure function of the rows and of the outcomes behind them."""
 
 import json
+import math
 from collections.abc import Mapping
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from bench.core.files import Bits
 from bench.core.parsing import format_radius
 from bench.report.boards import Board
 from bench.report.corruptions.attacked import attacks_of, unions
-from bench.report.corruptions.scores import ALEXNET, NAN, mark, mce, relative_mce
+from bench.report.corruptions.scores import ALEXNET, mark, mce, relative_mce
 from bench.report.corruptions.seed_means import MEAN, MODEL, by_severity, cell, clean_keys, pairs
 from bench.report.labels import labels
 
@@ -117,8 +118,8 @@ def _errors(cells: pd.DataFrame, part: pd.DataFrame, dataset: str) -> pd.DataFra
         errors = {name: 1 - accuracy for name, accuracy in pairs(own, "name", "accuracy")}
         scores = dict(pairs(own, "name", "score"))
         line = {"recipe": recipe, "clean": clean}
-        line |= {"error": fmean(errors.get(name, NAN) for name in asked)} if asked else {}
-        line |= {"score": fmean(scores.get(name, NAN) for name in asked)} if asked else {}
+        line |= {"error": fmean(errors.get(name, math.nan) for name in asked)} if asked else {}
+        line |= {"score": fmean(scores.get(name, math.nan) for name in asked)} if asked else {}
         if dataset == "imagenet":  # AlexNet's errors are those on its 1,000 classes
             line |= {"mce": mce(errors), "relative_mce": relative_mce(errors, 1 - clean)}
         lines.append(line)

@@ -22,7 +22,7 @@ from bench.report.exhibits.table import (
     overfitting,
 )
 from bench.report.files import Content, figure, file_name
-from bench.report.leaderboard.text import MISSING
+from bench.report.table_text import MISSING
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.report.leaderboard.table import accuracies, ranking_column
-from bench.report.leaderboard.text import plain
+from bench.report.leaderboard.text import accuracy_text
 from bench.report.style import (
     COLOURS,
     MARKERS,
@@ -85,7 +85,7 @@ def bars(table: pd.DataFrame, title: str) -> "Figure":
             each = line[f"{column} each"]
             end = max([line[f"{column} high"], *each])
             where = 2 + (0 if pd.isna(end) else end)  # inside, so that the layout need not measure it
-            axes.text(where, place, plain(line, column, 0), va="center", fontsize=5.5, in_layout=False)
+            axes.text(where, place, accuracy_text(line, column, 0), va="center", fontsize=5.5, in_layout=False)
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
     figure.supxlabel("Accuracy (%)")

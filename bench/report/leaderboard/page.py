@@ -16,7 +16,6 @@ from bench.report.drawing import Draw
 from bench.report.files import Content, figure, file_name
 from bench.report.labels import labels
 from bench.report.leaderboard import differences as paired
-from bench.report.leaderboard import render
 from bench.report.leaderboard import text as words
 from bench.report.leaderboard.table import leaderboard
 from bench.report.training_logs import read_logs, training
@@ -68,7 +67,7 @@ def print_boards(results: Path, console: "Console", only: Set[str] | None = None
     from rich.text import Text
 
     for board, report in boards(results, only).items():
-        console.print(render.terminal(report.table, f"{board.title} ({report.extent})", console.width))
+        console.print(words.terminal(report.table, f"{board.title} ({report.extent})", console.width))
         for line in [words.caption(report.table), *words.notes(report.table), ""]:
             console.print(Text(printable(line), "dim"))
 
@@ -94,11 +93,11 @@ def _tables(board: Board, report: Report) -> dict[str, str]:
     caption = f"{where} {words.caption(report.table)}"
     apart = {}
     if len(report.differences):
-        apart["-differences.csv"] = render.csv(report.differences)
+        apart["-differences.csv"] = words.csv(report.differences)
         apart["-differences.tex"] = paired.latex(report.differences, where, f"tab:{board.slug}-differences")
     return apart | {
-        ".csv": render.csv(report.table),
-        ".tex": render.latex(report.table, caption, f"tab:{board.slug}"),
+        ".csv": words.csv(report.table),
+        ".tex": words.latex(report.table, caption, f"tab:{board.slug}"),
         "-rows.csv": plain.csv(report.rows),
     }
 
@@ -150,6 +149,6 @@ def _logs(results: Path, behind: Sequence[Report]) -> dict[str, list[pd.DataFram
 def _section(board: Board, report: Report, figures: list[str]) -> str:
     images = "\n".join(f"![{name}]({board.slug}-{name}.png)" for name in figures)
     notes = "\n".join(f"- {plain.escape(note)}" for note in words.notes(report.table))
-    parts = [report.extent, render.markdown(report.table) + "\n" + plain.escape(words.caption(report.table)), notes]
+    parts = [report.extent, words.markdown(report.table) + "\n" + plain.escape(words.caption(report.table)), notes]
     parts += [paired.section(report.differences)] if len(report.differences) else []
     return f"## {plain.escape(board.title)}\n\n" + "\n\n".join(filter(None, [*parts, images])) + "\n"

@@ -1,15 +1,64 @@
-"""A leaderboard as a reader sees it: rounded numbers, the caption, and the notes below."""
+"""One leaderboard as a reader sees it, as Markdown, LaTeX, CSV or on the terminal: rounded numbers, caption, notes."""
 
 import math
+import re
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bench.report import table_text as plain
 from bench.report.leaderboard.table import accuracies, ranking_column
+from bench.report.table_text import MISSING
 
-MISSING = "\N{EN DASH}"
+if TYPE_CHECKING:
+    from rich.table import Table
+
+TEXT = ("Recipe", "Verdict")  # columns set flush left
 COST = {"Passes": "passes", "Train s": "seconds", "MiB": "memory"}
+
+
+def csv(table: pd.DataFrame) -> str:
+    """For machines: every digit, every bound, every status."""
+    table = table.copy()
+    for column in [c for c in table if str(c).endswith(" each")]:
+        table[column] = [" ".join(map(repr, each)) for each in table[column]]
+    return plain.csv(table)
+
+
+def markdown(table: pd.DataFrame) -> str:
+    shown = display(table, accuracies(table))
+    return plain.markdown(_bold(shown, best(table, shown), "**", "**"), TEXT)
+
+
+def latex(table: pd.DataFrame, caption: str, label: str) -> str:
+    r"""A float over both columns, in booktabs style; needs \usepackage{booktabs} and nothing else."""
+    shown = display(table, accuracies(table)).map(lambda cell: cell.translate(plain.LATEX))
+    return plain.latex(
+        _bold(shown, best(table, shown), r"\textbf{", "}"), TEXT, " ".join([caption, *notes(table)]), label
+    )
+
+
+def terminal(table: pd.DataFrame, title: str, width: int) -> "Table":
+    """For rich. What a narrow screen has no room for is left out: first intervals, then costs."""
+    from rich.console import Console
+
+    deciding = [ranking_column(table)]
+    whole = _draw(display(table, accuracies(table)), table, title)
+    for shown in (display(table, deciding), display(table, deciding).drop(columns=list(COST), errors="ignore")):
+        if Console(width=10_000).measure(whole).maximum > width:
+            whole = _draw(shown, table, title)
+    return whole
+
+
+def _draw(shown: pd.DataFrame, table: pd.DataFrame, title: str) -> "Table":
+    return plain.terminal(shown, TEXT, title, best(table, shown))
+
+
+def _bold(shown: pd.DataFrame, where: pd.DataFrame, before: str, after: str) -> pd.DataFrame:
+    """The values in bold, not their intervals."""
+    strong = shown.map(lambda cell: re.sub(r"^[\d.]+", lambda value: before + value[0] + after, cell))
+    return shown.where(~where, strong)
 
 
 def display(table: pd.DataFrame, spread: Collection[str]) -> pd.DataFrame:
@@ -18,7 +67,8 @@ def display(table: pd.DataFrame, spread: Collection[str]) -> pd.DataFrame:
     shown = {"#": [_number(rank) for rank in table["rank"]], "Recipe": list(table["recipe"])}
     for column in accuracies(table):
         shown[column] = [
-            plain(line, column) + (_standard_deviation(line, column) if column in spread else "") for line in lines
+            accuracy_text(line, column) + (_standard_deviation(line, column) if column in spread else "")
+            for line in lines
         ]
     if (table["seeds"] > 1).any():
         shown["Seeds"] = [str(seeds) for seeds in table["seeds"]]
@@ -68,7 +118,7 @@ def notes(table: pd.DataFrame) -> list[str]:
     return [" ".join(note.split()) for note in found]
 
 
-def plain(line: Mapping[Any, Any], column: str, digits: int = 1) -> str:
+def accuracy_text(line: Mapping[Any, Any], column: str, digits: int = 1) -> str:
     """One accuracy of one line of a table, or why there is none."""
     if not math.isnan(line[column]):
         return f"{line[column]:.{digits}f}"

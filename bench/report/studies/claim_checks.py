@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bench.core.stats import Z
+
 ALIKE = 0.05  # accuracies "about as strong" as one another are within five points
 FEW = 0.05  # an accuracy "near 0"
 
@@ -64,7 +66,7 @@ def smaller_gap(first: Value, second: Value, other_first: Value, other_second: V
     sure = True
     if _has_rows(*values) and all(value.n for value in values):
         spread = math.sqrt(sum(value.number * (1 - value.number) / value.n for value in values))
-        sure = abs(gap - other) > 1.96 * spread
+        sure = abs(gap - other) > Z * spread
     return Comparison(text, gap < other, _has_rows(*values), sure)
 
 
@@ -84,7 +86,7 @@ def _sure(a: Value, b: Value) -> bool:
     if not (a.n and b.n and _has_rows(a, b)):
         return True
     p = (a.number * a.n + b.number * b.n) / (a.n + b.n)
-    return abs(a.number - b.number) > 1.96 * math.sqrt(p * (1 - p) * (1 / a.n + 1 / b.n))
+    return abs(a.number - b.number) > Z * math.sqrt(p * (1 - p) * (1 / a.n + 1 / b.n))
 
 
 def verdict(comparisons: list[Comparison]) -> str:

@@ -15,6 +15,7 @@ from bench.report.studies.printed_number import Number
 from bench.report.studies.printed_table import Table
 from bench.report.studies.scales import TEST_IMAGES
 from bench.report.studies.setup import TrainingSetup
+from bench.report.table_text import MISSING
 
 NOT_RUN = "not run at this budget"
 REPRODUCED = "reproduced"
@@ -185,7 +186,7 @@ def brief(ledger: Iterable[Entry]) -> pd.DataFrame:
 
 
 def _short(value: float, sign: str = "") -> str:
-    return "\N{EN DASH}" if math.isnan(value) else f"{value:{sign}.4g}"
+    return MISSING if math.isnan(value) else f"{value:{sign}.4g}"
 
 
 def counts(ledger: Sequence[Entry]) -> dict[str, int]:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bench.core.files import Bits
-from bench.report.corruptions.scores import Measured, score
+from bench.report.accuracy import Estimate
+from bench.report.corruptions.scores import score
 from bench.report.studies import measurement as ours
 from bench.report.studies.measurement import NOTHING, Measurement, Record
 from bench.report.studies.printed_number import MetricSpec, Number, any_iterate
@@ -112,7 +113,7 @@ class Lookup:
             right = plain.get(run)
             if right is not None and len(bits) == whole and all(b is not None for b in bits):
                 found.append(score([b for b in bits if b is not None], right)[1])
-        return ours.together(found, max((r["n"] for r in treated), default=0), ours.failure(treated))
+        return ours.combine_seeds(found, max((r["n"] for r in treated), default=0), ours.failure(treated))
 
     def _beside(self, models: Sequence[Record], reading: MetricSpec) -> Measurement:
         runs = list(dict.fromkeys(r["run"] for r in models))
@@ -122,7 +123,7 @@ class Lookup:
             statistic, layer = reading.statistic.split()
             tables = [self.cosines[run] for run in runs if run in self.cosines]
             values = [float(v) for t in tables for v in t.sort_values("layer")[statistic].iloc[int(layer) :][:1]]
-        return ours.together([Measured(value, value, value) for value in values], 0, "")
+        return ours.combine_seeds([Estimate(value, value, value) for value in values], 0, "")
 
 
 def crafter(source: str) -> tuple[str, str, int, list[str]]:

@@ -1,16 +1,16 @@
 """One measurement of ours, as the rows of its seeds have it."""
 
+import math
 from collections.abc import Mapping, Sequence
-from statistics import fmean, stdev
+from statistics import stdev
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from bench.core.files import Bits
 from bench.core.stats import wilson
-from bench.report.corruptions.scores import Measured
+from bench.report.accuracy import Estimate, mean_over_seeds
 
-NAN = float("nan")
 Record = dict[str, Any]
 
 
@@ -20,9 +20,9 @@ class Measurement(NamedTuple):
     In the unit of the printed number: percent, but for scores, squared gradients, cosines and seconds.
     """
 
-    value: float = NAN
-    low: float = NAN
-    high: float = NAN
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
     seeds: int = 0
     n: int = 0
     status: str = "missing"  # ok | missing | failed: reason
@@ -64,9 +64,9 @@ def accuracy(rows: Sequence[Record], outcomes: Mapping[str, Bits]) -> Measuremen
         return NOTHING
     last = {r["run"]: r for r in rows}
     ok = [r for r in last.values() if r["status"] == "ok"]
-    found = [Measured(100 * r["value"], *(100 * end for end in wilson(round(r["value"] * r["n"]), r["n"]))) for r in ok]
+    found = [Estimate(100 * r["value"], *(100 * end for end in wilson(round(r["value"] * r["n"]), r["n"]))) for r in ok]
     bits = tuple(outcomes[r["key"]] for r in ok if r["key"] in outcomes)
-    ours = together(found, max((r["n"] for r in ok), default=0), failure([*last.values()]))
+    ours = combine_seeds(found, max((r["n"] for r in ok), default=0), failure([*last.values()]))
     return ours._replace(bits=bits if len(bits) == len(ok) else ())
 
 
@@ -74,22 +74,24 @@ def standard_deviation(ours: Measurement, kind: str) -> Measurement:
     """The standard deviation over seeds in the place of the mean, if that was printed."""
     if kind != "spread" or not ours.known:
         return ours
-    return ours._replace(value=stdev(ours.each), low=NAN, high=NAN, bits=()) if ours.seeds > 1 else NOTHING
+    return ours._replace(value=stdev(ours.each), low=math.nan, high=math.nan, bits=()) if ours.seeds > 1 else NOTHING
 
 
 def mean(rows: Sequence[Record]) -> Measurement:
     if several(rows) or len({r["run"] for r in rows}) < len(rows):
         return NOTHING  # a run has two where it was judged on two numbers of images
     ok = [r for r in rows if r["status"] == "ok" and not pd.isna(r["value"])]
-    return together([Measured(r["value"], NAN, NAN) for r in ok], max((r["n"] for r in ok), default=0), failure(rows))
+    return combine_seeds(
+        [Estimate(r["value"], math.nan, math.nan) for r in ok], max((r["n"] for r in ok), default=0), failure(rows)
+    )
 
 
-def together(seeds: Sequence[Measured], n: int, failure: str) -> Measurement:
+def combine_seeds(seeds: Sequence[Estimate], n: int, failure: str) -> Measurement:
     """A mean over the seeds that happened to work would hide a failure."""
     if failure or not seeds:
         return NOTHING._replace(status=failure or "missing")
     values = tuple(seed.value for seed in seeds)
     if len(values) == 1:
         return Measurement(*seeds[0], 1, n, "ok", values)
-    mean, std = fmean(values), stdev(values)
-    return Measurement(mean, mean - std, mean + std, len(values), n, "ok", values)
+    mean = mean_over_seeds(values)
+    return Measurement(mean.value, mean.low, mean.high, len(values), n, "ok", values)

@@ -1,5 +1,6 @@
 """A paper's figures as values: what is drawn of the rows, logs and exhibits of one scale."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -180,7 +181,7 @@ def _lines(points: Callable[[FigureData], pd.DataFrame], axis: str | None) -> Pi
 
         found = points(shown)
         classes = {int(number) for number in shown.rows["classes"] if number}
-        chance = 100 / classes.pop() if len(classes) == 1 else float("nan")
+        chance = 100 / classes.pop() if len(classes) == 1 else math.nan
         return None if found.empty else partial(lines, found, title, axis, chance)
 
     return draw

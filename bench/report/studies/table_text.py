@@ -11,9 +11,9 @@ from bench.report import table_text as plain
 from bench.report.studies.ledger import Entry
 from bench.report.studies.measurement import Measurement
 from bench.report.studies.orderings import SURE
+from bench.report.table_text import MISSING
 
 ABREAST = 125  # characters that fit a line of a page of LaTeX
-DASH = "\N{EN DASH}"
 LEGEND = (
     "Each cell: ours ± the wider side of the 95 % interval over the images (of several seeds: ± their standard "
     "deviation), [the same attack judged on every image it visits], (printed). Bold: the best of ours in a column and "
@@ -43,7 +43,7 @@ def layout(ledger: Sequence[Entry]) -> Drawn:
     if any(entry.autoattack.known for entry in ledger):
         strongest = {e.number.line: e for e in ledger if e.autoattack.known}
         text["AutoAttack"] = [
-            _ours(strongest[line].autoattack, strongest[line]) if line in strongest else DASH for line in lines
+            _ours(strongest[line].autoattack, strongest[line]) if line in strongest else MISSING for line in lines
         ]
         bold["AutoAttack"] = [False] * len(lines)
     return Drawn(pd.DataFrame(text), pd.DataFrame(bold), [*named])
@@ -84,7 +84,7 @@ def _cell(entry: Entry | None) -> str:
     if entry.ours.status.startswith("failed"):
         return f"failed{theirs}"
     beside = f" [{_digits(entry.any_iterate.value, entry)}]" if entry.any_iterate.known else ""
-    return (_ours(entry.ours, entry, entry.mark) + beside + theirs) if entry.ours.known else DASH + theirs
+    return (_ours(entry.ours, entry, entry.mark) + beside + theirs) if entry.ours.known else MISSING + theirs
 
 
 def _ours(ours: Measurement, entry: Entry, mark: str = "") -> str:

@@ -13,10 +13,16 @@ from bench.report import table_text as plain
 from bench.report.boards import Board
 from bench.report.drawing import Draw
 from bench.report.files import Content, figure
-from bench.report.leaderboard.text import MISSING
 from bench.report.sweeps.table import EFFORTS, areas, over_effort, over_eps, sweep_boards
+from bench.report.table_text import MISSING
 
 LINES = 10  # recipes in a panel; the CSV has them all
+LEFT = ("Attack", "Recipe")  # columns set flush left
+NOTE = (
+    "Area below the curve from 0 to the largest radius, of a perfect model's; median eps: the smallest radius that "
+    "breaks at least half of the images. In brackets 95 % intervals of one seed; of several, mean -+ std, and the "
+    "range. In a sweep an image that is broken stays broken at larger radii."
+)
 
 
 def files(results: Path) -> dict[str, Content]:
@@ -51,23 +57,25 @@ def _draw(board: Board, axis: str, points: pd.DataFrame, rows: pd.DataFrame) -> 
 
 def _section(board: Board, axes: list[str], table: pd.DataFrame) -> str:
     images = "\n".join(f"![over {axis}]({board.slug}-{axis}.png)" for axis in axes)
-    return "\n".join([f"## {plain.escape(board.title)}\n", *([] if table.empty else _table(table)), f"{images}\n"])
+    shown = [] if table.empty else [plain.markdown(display(table), LEFT) + f"\n{NOTE}\n"]
+    return "\n".join([f"## {plain.escape(board.title)}\n", *shown, f"{images}\n"])
 
 
-def _table(table: pd.DataFrame) -> list[str]:
-    lines = ["| Attack | Recipe | Area (%) | Median eps | Seeds |", "| :-- | :-- | --: | --: | --: |"]
+def display(table: pd.DataFrame) -> pd.DataFrame:
+    """The areas as text."""
+    lines = []
     for line in table.to_dict("records"):
-        area = _between("{:.1f}".format, line["area"], line["area low"], line["area high"])
         say = partial(_eps, largest=line["largest"])
-        middle = _between(say, line["median"], line["median low"], line["median high"])
-        cells = (line["panel"], line["recipe"], area, middle, line["seeds"])
-        lines.append("| " + " | ".join(plain.escape(str(cell)) for cell in cells) + " |")
-    note = (
-        "Area below the curve from 0 to the largest radius, of a perfect model's; median eps: the smallest radius that "
-        "breaks at least half of the images. In brackets 95 % intervals of one seed; of several, mean -+ std, and the "
-        "range. In a sweep an image that is broken stays broken at larger radii."
-    )
-    return [*lines, f"\n{note}\n"]
+        lines.append(
+            {
+                "Attack": line["panel"],
+                "Recipe": line["recipe"],
+                "Area (%)": _between("{:.1f}".format, line["area"], line["area low"], line["area high"]),
+                "Median eps": _between(say, line["median"], line["median low"], line["median high"]),
+                "Seeds": str(line["seeds"]),
+            }
+        )
+    return pd.DataFrame(lines)
 
 
 def _between(say: Any, value: float, low: float, high: float) -> str:

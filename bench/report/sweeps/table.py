@@ -4,14 +4,14 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from statistics import fmean, median_low, stdev
+from statistics import fmean, median_low
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bench.core.parsing import format_radius
-from bench.report.accuracy import SeedAccuracy, summary
+from bench.report.accuracy import SeedAccuracy, mean_over_seeds, summary
 from bench.report.boards import Board
 from bench.report.labels import columns, labels
 
@@ -84,12 +84,13 @@ _NUMBERS = ["area", "area low", "area high", "median", "median low", "median hig
 
 def _stored_curve(*parts: pd.DataFrame) -> dict[str, float]:
     area, median = ([list(map(float, part[c])) for c in ("value", "ci_low", "ci_high")] for part in parts)
-    seeds, bounds = len(area[0]), [fmean(area[1]), fmean(area[2])]
+    seeds, under = len(area[0]), [fmean(part) for part in area]
     if seeds > 1:
-        bounds = [fmean(area[0]) - stdev(area[0]), fmean(area[0]) + stdev(area[0])]
+        mean = mean_over_seeds(area[0])
+        under = [mean.value, mean.low, mean.high]
     middle = median_low(median[0])
     low, high = (min(median[0]), max(median[0])) if seeds > 1 else (median[1][0], median[2][0])
-    shares = [100 * share for share in (fmean(area[0]), *bounds)]
+    shares = [100 * share for share in under]
     return dict(zip(_NUMBERS, [*shares, middle, low, high, seeds], strict=True))
 
 

@@ -13,8 +13,7 @@ from bench.report import cache as stored
 from bench.report import table_text as plain
 from bench.report.boards import Board
 from bench.report.files import Content, figure, file_name
-from bench.report.leaderboard import render
-from bench.report.leaderboard.text import MISSING
+from bench.report.table_text import MISSING
 from bench.report.transfer.table import TransferMatrix, matrices
 
 if TYPE_CHECKING:
@@ -47,13 +46,13 @@ def find_matrices(results: Path, only: Set[str] | None = None) -> dict[tuple[Boa
 
 def files(results: Path) -> dict[str, Content]:
     """transfer.md with the tables, the heat maps and the numbers behind them; nothing where nothing was moved."""
-    from bench.report.heat_map import heat_map
+    from bench.report.transfer.figures import heat_map
 
     made: dict[str, Content] = {}
     sections = ["# Transfer\n"]
     for (board, attack), matrix in find_matrices(results).items():
         title, slug = f"{board.title}, {attack}", f"{board.slug}-{file_name(attack)}"
-        made |= {f"{slug}.csv": render.csv(matrix.cells), f"{slug}-bounds.csv": render.csv(matrix.bounds)}
+        made |= {f"{slug}.csv": plain.csv(matrix.cells), f"{slug}-bounds.csv": plain.csv(matrix.bounds)}
         made |= {f"{slug}.tex": _latex(matrix, title, slug), **figure(slug, partial(heat_map, matrix, title))}
         sections.append(_section(matrix, title, slug))
     return {"transfer.md": "\n".join(sections), **made} if made else {}

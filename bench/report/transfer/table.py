@@ -1,5 +1,6 @@
 """Transfer matrices, each a pure function of the rows of one attack and of the outcomes behind them."""
 
+import math
 from collections.abc import Mapping
 from functools import reduce
 from typing import Any, NamedTuple
@@ -13,7 +14,6 @@ from bench.report.boards import Board
 from bench.report.labels import columns, titles
 from bench.results.row import model_id
 
-NAN = float("nan")
 CELL = ["protocol", "run", "view", "epoch", "source", "name", "params", "norm", "eps", "n"]
 
 
@@ -80,7 +80,7 @@ def matrix(rows: pd.DataFrame, outcomes: Mapping[str, Bits], clean: Mapping[str,
                     "itself": source == target,
                     "own": own(source, target),
                 }
-                | {field: row[name] if row else NAN for field, name in FIELDS.items()}
+                | {field: row[name] if row else math.nan for field, name in FIELDS.items()}
                 | {"status": row["status"] if row else "missing", "verdict": row["verdict"] if row else ""}
                 | _share("both", both)
                 | {"both_n": 0 if both is None else len(both)}
@@ -103,6 +103,6 @@ def _places(rows: pd.DataFrame) -> list[str]:
 def _share(name: str, bits: Bits | None) -> dict[str, float]:
     """The share that is right and its 95 % Wilson interval."""
     if bits is None or not len(bits):
-        return dict.fromkeys((name, f"{name}_low", f"{name}_high"), NAN)
+        return dict.fromkeys((name, f"{name}_low", f"{name}_high"), math.nan)
     low, high = wilson(int(bits.sum()), len(bits))
     return {name: float(bits.mean()), f"{name}_low": low, f"{name}_high": high}
