@@ -16,17 +16,18 @@ def report(study: str, results: Path, reports: Path) -> None:
     """Write tables and figures of everything in the results folder."""
     from rich.console import Console
 
-    from bench.report.leaderboard.page import print_boards
-    from bench.report.studies.page import started_studies, write_page
-    from bench.report.write import outstanding, write_reports
+    from bench.report.studies.page import StudyPage, started_studies
+    from bench.report.write import PAGES, outstanding, write_pages, write_reports
 
     if study in ("leaderboard", "all"):
         paths = write_reports(results, reports, processes=cores())
-        print_boards(results, Console())
+        for page in PAGES:
+            page.show(results, Console())
         click.echo("\n".join(str(path) for path in paths))
         if lacking := outstanding(results):
             click.echo(f"{results}: cells that lack shards: {lacking}; see bench merge")
     for name in started_studies(results) if study == "all" else [study] if study != "leaderboard" else []:
-        written = write_page(name, results, reports)
-        click.echo(written.read_text(encoding="utf-8"))
-        click.echo(written)
+        study_page = StudyPage(name)
+        written = write_pages([study_page], results, reports)
+        study_page.show(results, Console())
+        click.echo(written[0])

@@ -23,11 +23,8 @@ from bench.evaluation.external.load import ExternalModel, load_external
 from bench.evaluation.external.spec import Source
 from bench.evaluation.row import ModelRef
 from bench.report.audit.indicators import Doubt
-from bench.report.corruptions.page import print_corruptions
-from bench.report.leaderboard.page import print_boards
-from bench.report.transfer.page import print_transfer
 from bench.report.verdicts import verdict
-from bench.report.write import write_reports
+from bench.report.write import PAGES, write_reports
 from bench.results.row import Row, model_id
 from bench.results.shards import WHOLE, Shard
 from bench.results.store import read_rows
@@ -100,10 +97,8 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
         tell_shards(options.results, [run], options.shard)
         return 1 if failed else 0
     written = write_reports(options.results, options.reports)
-    print_boards(options.results, Console(), only={run})
-    if matrix:
-        print_transfer(options.results, Console(), only={run})
-    print_corruptions(options.results, Console(), only={run})
+    for page in PAGES:
+        page.show(options.results, Console(), only=frozenset({run}))
     print("\n".join(f"board: {path}" for path in written if path.suffix == ".md"))
     print(f"results: {folder}")
     if options.model_info and not failed:

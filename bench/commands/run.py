@@ -3,10 +3,7 @@
 from rich.console import Console
 
 from bench.core.processes import cores
-from bench.report.corruptions.page import print_corruptions
-from bench.report.leaderboard.page import print_boards
-from bench.report.transfer.page import print_transfer
-from bench.report.write import write_reports
+from bench.report.write import PAGES, write_reports
 from bench.runner.experiment import check_radius_used
 from bench.runner.request import Request
 from bench.runner.run import LOG, RunOptions, run_requests
@@ -20,12 +17,10 @@ def run_methods(request: Request, options: RunOptions) -> int:
     if failed and not any(options.results.rglob("results.csv")):
         return 1  # every job has come to nothing, and has said why
     if options.shard.count == 1 and not options.dry_run:
-        written, runs = write_reports(options.results, options.reports, cores()), {job.run for job in works[0].jobs}
-        print_boards(options.results, Console(), only=runs)
-        if request.transfer:
-            print_transfer(options.results, Console(), only=runs)
-        if request.corruptions:
-            print_corruptions(options.results, Console(), only=runs)
+        written = write_reports(options.results, options.reports, cores())
+        runs = frozenset(job.run for job in works[0].jobs)
+        for page in PAGES:
+            page.show(options.results, Console(), only=runs)
         print("\n".join(f"board: {path}" for path in written if path.suffix == ".md"))
         print(f"results: {options.results / works[0].dataset.name}, log: {options.results / LOG}")
     return 1 if failed else 0

@@ -6,16 +6,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from rich.console import Console
+
 from bench.core.errors import BadInput
 from bench.core.plan import LONG
 from bench.core.threat import REFERENCE_EPS
 from bench.corruptions.corruption import refusal
 from bench.data.dataset import Dataset
 from bench.data.lookup import dataset
-from bench.report.studies.page import page, write_page
+from bench.report.studies.page import StudyPage
 from bench.report.studies.scales import OTHER_RADIUS, PAPER, REFERENCE, resolve_step, scale_radius
 from bench.report.studies.setup import StudyRun
 from bench.report.studies.study import STUDIES, Study
+from bench.report.write import write_pages
 from bench.runner.budgets import budget_name, budget_of, model_of
 from bench.runner.request import Request
 from bench.runner.run import RunOptions, run_requests
@@ -71,9 +74,9 @@ def run_one(name: str, study: Study, request: Request, options: RunOptions) -> i
     """Carry out a study, or those of its items that were chosen, and show and write its page. How many cells failed."""
     works, failed = run_requests(list(requests(name, study, request, options)), options)
     if options.shard.count == 1:
-        runs = {job.run for work in works for job in work.jobs}
-        print(page(name, options.results, only=runs, n=works[0].n, chosen=study))
-        print(f"page: {write_page(name, options.results, options.reports)}")
+        runs = frozenset(job.run for work in works for job in work.jobs)
+        StudyPage(name, works[0].n, study).show(options.results, Console(), only=runs)
+        print(f"page: {write_pages([StudyPage(name)], options.results, options.reports)[0]}")
     return failed
 
 

@@ -39,7 +39,8 @@ def cached_by_folder(size: int) -> Callable[[Read[P, T]], Read[P, T]]:
 
 def _stamp(folder: Path) -> Stamp:
     """Changes with the files of a run folder, or of all run folders below a results folder."""
-    paths = [run / name for run in run_folders(folder) or [folder] for name in FILES]
+    runs = run_folders(folder) or [folder]
+    paths = [path for run in runs for path in (*(run / name for name in FILES), *(run / "exhibits").glob("*.csv"))]
     found = ((path, path.stat()) for path in paths if path.exists())
     return tuple((str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in found)
 

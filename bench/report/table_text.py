@@ -4,7 +4,7 @@ Names, reasons and settings may be anybody's: each format keeps them from being 
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,6 +12,7 @@ import pandas as pd
 from bench.core.parsing import printable
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 
@@ -76,6 +77,14 @@ def latex(shown: pd.DataFrame, left: Collection[str], caption: str, label: str) 
         label=label,
     )
     return text.replace("\\centering\n", "\\centering\n\\footnotesize\\setlength{\\tabcolsep}{3pt}\n", 1)
+
+
+def print_notes(console: "Console", lines: Iterable[str]) -> None:
+    """The sentences below a table on the terminal, and an empty line."""
+    from rich.text import Text
+
+    for line in [*lines, ""]:
+        console.print(Text(printable(line), "dim"))
 
 
 def terminal(shown: pd.DataFrame, left: Collection[str], title: str, bold: pd.DataFrame | None = None) -> "Table":

@@ -1,37 +1,36 @@
 """Tables and figures from what `bench run` left on disk. Everything here is a function of those files; no torch."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from bench.core.parsing import printable
-from bench.report.corruptions import page as corruption_files
-from bench.report.exhibits import page as exhibit_files
+from bench.report.corruptions.page import CorruptionsPage
+from bench.report.exhibits.page import ExhibitsPage
 from bench.report.files import replace_folders
-from bench.report.leaderboard import page as leaderboard
-from bench.report.sweeps import page as sweep_pages
-from bench.report.transfer import page as transfer_files
+from bench.report.leaderboard.page import LeaderboardPage
+from bench.report.page import Page
+from bench.report.sweeps.page import SweepsPage
+from bench.report.transfer.page import TransferPage
 from bench.results.store import run_folders, skipped_links
 
-FOLDERS = {
-    "leaderboard": leaderboard.files,
-    "transfer": transfer_files.files,
-    "sweeps": sweep_pages.files,
-    "corruptions": corruption_files.files,
-    "exhibits": exhibit_files.files,
-}
+PAGES: tuple[Page, ...] = (LeaderboardPage(), TransferPage(), SweepsPage(), CorruptionsPage(), ExhibitsPage())
 
 
 def write_reports(results: Path, reports: Path, processes: int = 1) -> list[Path]:
     """The leaderboard, and whatever else the rows are enough for: in folders of their own, pages before their files.
 
-    Files of an earlier report go first, once all that takes their place is known. processes: as of `draw_all`.
-    Links to folders that are left out are named on stderr.
+    processes: as of `draw_all`. Links to folders that are left out are named on stderr.
     """
     for link in skipped_links(results):
         where = printable(f"{link}, a link to {link.resolve()}")
         print(f"left out: {where}, which lies or is found elsewhere already", file=sys.stderr)
-    made = {reports / name: files(results) for name, files in FOLDERS.items()}
-    return replace_folders(made, processes)
+    return write_pages(PAGES, results, reports, processes)
+
+
+def write_pages(pages: Iterable[Page], results: Path, reports: Path, processes: int = 1) -> list[Path]:
+    """Files of an earlier report go first, once all that takes their place is known. processes: as of `draw_all`."""
+    return replace_folders({reports / page.folder: page.files(results) for page in pages}, processes)
 
 
 def outstanding(results: Path) -> int:

@@ -1,5 +1,6 @@
 """Exhibits say what the model does, are made once, and become the figures and tables of a page."""
 
+import io
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from rich.console import Console
 from small import K, images, net
 from torch import nn
 
@@ -21,7 +23,7 @@ from bench.evaluation.exhibits.batchnorm import STATISTICS, outputs
 from bench.evaluation.exhibits.exhibit import EXHIBITS, ExhibitInput
 from bench.evaluation.exhibits.loss_slices import GRID
 from bench.evaluation.row import ModelRef
-from bench.report.exhibits import page as exhibit_files
+from bench.report.exhibits.page import ExhibitsPage
 from bench.report.exhibits.table import (
     cosine,
     cosines,
@@ -300,14 +302,20 @@ def test_robust_overfitting_is_best_minus_last_over_the_seeds(tmp_path):
     assert said["seeds"].tolist() == [2, 1]
     assert said["best epoch"].tolist() == [2.5, 1]
     assert "| A | 2 | 3 | 2.5 | 40.0 | 30.0 | 10.0 |" in page_of(tmp_path)
+    console = Console(width=200, record=True, file=io.StringIO())
+    ExhibitsPage().show(tmp_path, console, only=frozenset({"digits/cnn/B/s0-aaaa"}))
+    shown = console.export_text()
+    assert "20.0" in shown
+    assert "Robust overfitting, digits, cnn, quick" in shown
+    assert " A " not in shown
 
 
 def page_of(results: Path) -> str:
-    return exhibit_files.files(results)["exhibits.md"]
+    return ExhibitsPage().files(results)["exhibits.md"]
 
 
 def test_nothing_is_written_where_there_is_nothing(tmp_path):
-    assert replace_files(tmp_path / "reports", exhibit_files.files(tmp_path)) == []
+    assert replace_files(tmp_path / "reports", ExhibitsPage().files(tmp_path)) == []
     assert not (tmp_path / "reports").exists()
 
 
@@ -331,7 +339,7 @@ def test_a_file_that_is_no_exhibit_is_named(tmp_path):
     folder.mkdir()
     (folder / "loss.csv").write_text("a,b\n1,2\n")
     with pytest.raises(BadInput, match=r"loss\.csv is no loss exhibit .* delete it"):
-        exhibit_files.files(tmp_path)
+        ExhibitsPage().files(tmp_path)
     assert json.loads((folder.parent / "job.json").read_text())["budget"] == "quick"
 
 

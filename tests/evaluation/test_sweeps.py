@@ -1,5 +1,6 @@
 """Sweeps and shared trajectories: equal to separate runs or to closed forms, at the price that they claim."""
 
+import io
 import json
 import math
 from copy import deepcopy
@@ -12,6 +13,7 @@ from linear_models import linear
 from matplotlib.text import Text
 from outside_models import write
 from result_files import measure
+from rich.console import Console
 
 import bench.evaluation.evaluator as bench_evaluate
 import bench.evaluation.target as bench_judge
@@ -31,7 +33,7 @@ from bench.report.files import replace_files
 from bench.report.labels import columns
 from bench.report.leaderboard.page import boards
 from bench.report.sweeps import figures
-from bench.report.sweeps import page as sweep_pages
+from bench.report.sweeps.page import SweepsPage
 from bench.report.sweeps.table import areas, over_effort, over_eps, sweep_boards
 from bench.results.store import load
 
@@ -372,14 +374,20 @@ def test_areas_and_medians_are_the_stored_ones_or_those_of_the_points(measured):
 
 
 def test_reports_are_written_where_there_are_curves(measured, tmp_path):
-    written = replace_files(tmp_path / "reports", sweep_pages.files(measured))
+    written = replace_files(tmp_path / "reports", SweepsPage().files(measured))
     assert {path.suffix for path in written} == {".md", ".csv", ".png", ".pdf"}
     page = written[0].read_text()
     assert "| PGD-10, swept over 4 radii | B | 50.0 [10.0, 50.0] | > 0.4 [0.1, > 0.4] | 1 |" in page
     assert "| PGD-10.last | B | 35.0 | 0.1 | 1 |" in page
+    (run,) = {row for row in load(measured)["run"] if "/B/" in row}
+    console = Console(width=200, record=True, file=io.StringIO())
+    SweepsPage().show(measured, console, only=frozenset({run}))
+    shown = console.export_text()
+    assert "35.0" in shown
+    assert " A " not in shown
     empty = tmp_path / "empty"
     measure(empty, "PGD-10", "10", eps=0.1)
-    assert sweep_pages.files(empty) == {}
+    assert SweepsPage().files(empty) == {}
 
 
 def test_a_figure_shows_chance_and_every_recipe(measured):

@@ -29,9 +29,8 @@ from bench.report.files import replace_files
 from bench.report.labels import titles
 from bench.report.leaderboard.page import boards
 from bench.report.table_text import MISSING
-from bench.report.transfer import page as transfer_files
 from bench.report.transfer.figures import heat_map
-from bench.report.transfer.page import find_matrices
+from bench.report.transfer.page import TransferPage, find_matrices
 from bench.results.row import model_id
 from bench.results.store import load, read_rows, run_folders
 from bench.runner.cells import CellEvaluator
@@ -318,7 +317,7 @@ def test_cells_and_bounds_are_read_off_the_bits(moved):
 def test_holes_stay_holes_and_are_told(moved):
     measure(moved, "FGSM.last", "1" * 10, recipe="A", source="digits/external/means.nearest-12345678")
     measure(moved, "FGSM.last", None, recipe="B", source="digits/cnn/D/s0-aaaa", status="failed: it broke")
-    text = transfer_files.files(moved)["transfer.md"].replace(MISSING, "-")
+    text = TransferPage().files(moved)["transfer.md"].replace(MISSING, "-")
     assert "| means.nearest | 100.0 ±27.8 | - | - |" in text
     assert "| means.nearest | - | - | - |" in text  # nobody knows which images it gets right clean
     assert "| D | - | failed | - |" in text
@@ -345,12 +344,12 @@ def test_other_images_settings_and_radii_are_other_tables(moved):
 
 def test_files_are_those_of_the_rows_and_old_ones_go(moved):
     reports = moved / "reports"
-    paths = replace_files(reports / "transfer", transfer_files.files(moved))
+    paths = replace_files(reports / "transfer", TransferPage().files(moved))
     assert sorted(path.suffix for path in paths) == [".csv", ".csv", ".md", ".pdf", ".png", ".tex"]
     latex = next(path.read_text() for path in paths if path.suffix == ".tex")
     assert latex.count(r"\toprule") == 3
     assert r"A & \textit{20.0 $\pm$31.0}" in latex
-    replace_files(reports / "transfer", transfer_files.files(moved / "nothing"))
+    replace_files(reports / "transfer", TransferPage().files(moved / "nothing"))
     assert list((reports / "transfer").iterdir()) == []
 
 

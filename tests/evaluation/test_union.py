@@ -32,9 +32,8 @@ from bench.models.build import build
 from bench.models.checkpoint import load_views
 from bench.report.audit.audit import audit, lines
 from bench.report.boards import groups
-from bench.report.corruptions import page as corruption_files
 from bench.report.corruptions.attacked import SHARES, means
-from bench.report.corruptions.page import find_tables
+from bench.report.corruptions.page import CorruptionsPage, find_tables
 from bench.report.corruptions.seed_means import MEAN
 from bench.report.labels import label_rows
 from bench.report.sweeps.table import sweep_boards
@@ -285,7 +284,7 @@ def test_the_table_sets_both_beside_each_alone_at_the_severities_attacked(report
     assert shown.loc["Standard"].tolist() == ["fog", "PGD-3 Linf 8/255", "90.0", "60.0", "30.0", "30.0"]
     assert set(scores.cells["kind"]) == {"corruption", "attack"}
     assert scores.severities == (1, 3)
-    made = corruption_files.files(reported)
+    made = CorruptionsPage().files(reported)
     ends = {name.rpartition("-")[2].rpartition(".")[2]: text for name, text in made.items()}
     assert "| Standard | fog | PGD-3 Linf 8/255 | 90.0 ±" in ends["md"]
     assert "Corrupted and Both are means over severities 3." in ends["md"]
@@ -310,7 +309,7 @@ def test_what_failed_or_is_missing_is_said_and_no_mean_is_made_without_it(report
     shown = means(scores.unions, "").set_index("Recipe")["Both"]
     assert shown.to_dict() == {"Standard": "failed", "Mixup": MISSING}
     said = "Standard, fog+PGD-3 Linf 8/255: failed: it broke."
-    assert said in corruption_files.files(reported)["corruptions.md"]
+    assert said in CorruptionsPage().files(reported)["corruptions.md"]
 
 
 def test_boards_sweeps_transfer_and_the_audit_read_none_of_it(reported, tmp_path):

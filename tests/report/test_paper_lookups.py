@@ -22,7 +22,7 @@ from bench.data.lookup import dataset
 from bench.report.studies.folders import finder_of
 from bench.report.studies.ledger import entries
 from bench.report.studies.orderings import orders
-from bench.report.studies.page import files, page
+from bench.report.studies.page import StudyPage
 from bench.report.studies.papers.plans import STANDARD, plan_of_paper
 from bench.report.studies.printed_figure import FigureData
 from bench.report.studies.scales import OTHER_RADIUS, resolve_step, scales
@@ -310,18 +310,18 @@ def test_one_model_that_is_printed_twice_is_not_compared_with_itself(tmp_path):
 
 def test_sentences_tell_failures_from_what_was_not_run_and_no_gap_from_one(tmp_path):
     measure(tmp_path, "", None, recipe="M2AT", **CIFAR, status="failed: no gradient")
-    text = files("m2at", tmp_path)["m2at.md"]
+    text = StudyPage("m2at").files(tmp_path)["m2at.md"]
     assert "100 of 102 printed numbers" in text
     assert "2 more failed" in text
     measure(tmp_path, "FGSM.last", "1000", recipe="M2AT", **CIFAR)
     measure(tmp_path, "AutoAttack", "1100", recipe="M2AT", **CIFAR)
-    assert "AutoAttack leaves" not in files("m2at", tmp_path)["m2at.md"]
+    assert "AutoAttack leaves" not in StudyPage("m2at").files(tmp_path)["m2at.md"]
 
 
 def test_claims_of_diagnostics_alone_are_no_section(tmp_path):
     statistic = {"kind": "diagnostic", "name": "gradient", "metric": "mean all", "value": 2.0}
     measure(tmp_path, "", None, recipe="Standard", **CIFAR, **statistic)
-    assert "## " not in files("claims", tmp_path)["claims.md"]
+    assert "## " not in StudyPage("claims").files(tmp_path)["claims.md"]
 
 
 # what is left out
@@ -379,9 +379,9 @@ def test_a_study_that_cannot_be_carried_out_does_not_end_the_others(tmp_path, ca
 def test_a_chosen_table_is_shown_alone(tmp_path):
     measure(tmp_path, "", "1110", recipe="M2AT", **CIFAR)
     measure(tmp_path, "", "1110", recipe="PGD-AT-LS", **CIFAR)
-    text = page("m2at", tmp_path, chosen=STUDIES["m2at"].chosen("table", "3"))
+    text = StudyPage("m2at", chosen=STUDIES["m2at"].chosen("table", "3")).text(tmp_path)
     assert re.findall(r"^### (.*)", text, re.M) == ["Table 3"]
-    assert len(re.findall(r"^### ", page("m2at", tmp_path), re.M)) == 6
+    assert len(re.findall(r"^### ", StudyPage("m2at").text(tmp_path), re.M)) == 6
 
 
 # the command

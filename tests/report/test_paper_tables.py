@@ -24,7 +24,7 @@ from bench.models.normalise import NORMALISERS
 from bench.report.studies.folders import finder_of
 from bench.report.studies.ledger import NOT_AUTOATTACK, NOT_RUN, REPRODUCED, SMALLER, entries
 from bench.report.studies.orderings import orders
-from bench.report.studies.page import files
+from bench.report.studies.page import StudyPage
 from bench.report.studies.printed.numbers import printed_numbers
 from bench.report.studies.printed_figure import FigureData, _panel
 from bench.report.studies.printed_table import Table
@@ -381,7 +381,7 @@ def board(tmp_path):
 
 def test_a_page_has_three_sentences_every_item_and_dashes_where_nothing_was_run(tmp_path):
     board(tmp_path)
-    made = files("m2at", tmp_path)
+    made = StudyPage("m2at").files(tmp_path)
     text = made["m2at.md"]
     assert "**Not in the paper, and guessed here.** The attacks on finished models start at random" in text
     assert [text.count(word) for word in ("**Held.**", "**Did not.**", "**Not run.**")] == [1, 1, 1]
@@ -393,7 +393,7 @@ def test_a_page_has_three_sentences_every_item_and_dashes_where_nothing_was_run(
 
 def test_a_table_of_latex_has_every_cell_and_nothing_that_latex_would_read(tmp_path):
     board(tmp_path)
-    made = files("m2at", tmp_path)
+    made = StudyPage("m2at").files(tmp_path)
     (name,) = [name for name in made if name.endswith("table-3.tex")]
     assert made[name].count(r"\toprule") == 1
     assert not re.search(r"(?<!\\)[%#_]", made[name].replace("@{}", ""))
@@ -406,14 +406,14 @@ def test_rows_of_two_budgets_are_two_sections(tmp_path):
     board(tmp_path)
     for recipe in ("M2AT", "PGD-AT-LS"):
         measure(tmp_path, "", "1" * 10, recipe=recipe, **CIFAR, budget="other", run=f"cifar10/resnet8/{recipe}/s0-bbbb")
-    text = files("m2at", tmp_path)["m2at.md"]
+    text = StudyPage("m2at").files(tmp_path)["m2at.md"]
     assert len(re.findall(r"^## ", text, re.M)) == 2
     assert text.count("**Held.**") == 2
 
 
 def test_an_empty_folder_says_what_to_run(tmp_path):
     with pytest.raises(BadInput, match=r"bench run --study m2at.* trainings"):
-        files("m2at", tmp_path)
+        StudyPage("m2at").files(tmp_path)
 
 
 def test_the_listing_says_what_is_there(tmp_path):
@@ -512,7 +512,7 @@ def test_figures_of_batch_norms_and_gradients_are_drawn_from_exhibits(tmp_path):
 
 def test_comparisons_have_intervals_of_the_same_images(tmp_path):
     board(tmp_path)
-    made = files("m2at", tmp_path)
+    made = StudyPage("m2at").files(tmp_path)
     (name,) = [name for name in made if name.endswith("comparisons.csv")]
     frame = pd.read_csv(io.StringIO(made[name]))
     pair = frame[(frame["column"] == "PGD-20") & (frame["above"].str.contains("Masking"))].iloc[0]

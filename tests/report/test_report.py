@@ -22,8 +22,7 @@ from bench.report.files import LIST, replace_files
 from bench.report.leaderboard import differences as paired
 from bench.report.leaderboard import figures
 from bench.report.leaderboard import text as words
-from bench.report.leaderboard.page import boards, print_boards
-from bench.report.leaderboard.page import files as leaderboard_files
+from bench.report.leaderboard.page import LeaderboardPage, boards
 from bench.report.leaderboard.table import leaderboard
 from bench.report.seeds import collapses
 from bench.results.store import load, read_job, store
@@ -219,12 +218,12 @@ def test_damage_is_named(small: Path) -> None:
     path = small / "digits/cnn/PGD-AT/s0-aaaa/results.csv"
     path.write_text(path.read_text().replace("accuracy", "accuracy,"))
     with pytest.raises(BadInput, match=r"results\.csv line 2"):
-        leaderboard_files(small)
+        LeaderboardPage().files(small)
 
 
 def test_nothing_to_report_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"no results under .*; run `bench run` first"):
-        leaderboard_files(tmp_path / "results")
+        LeaderboardPage().files(tmp_path / "results")
 
 
 def test_the_csv_keeps_every_digit(small: Path, tmp_path: Path) -> None:
@@ -267,7 +266,7 @@ def test_what_strangers_write_is_text_in_every_format(tmp_path: Path) -> None:
     measure(tmp_path, "", "1100", budget="<script>$\\frac{$</script>")
     measure(tmp_path, name, "1000", verdict=f"suspect: {MARKED}")
     measure(tmp_path, "FGSM", None, status=f"failed: {MARKED}")
-    replace_files(tmp_path / "page", leaderboard_files(tmp_path))
+    replace_files(tmp_path / "page", LeaderboardPage().files(tmp_path))
     texts = {path.suffix: path.read_text() for path in (tmp_path / "page").iterdir() if path.suffix in (".md", ".tex")}
     page = texts[".md"]
     assert not re.search(r"<[a-z/!?]|[^\\]`|\x1b", page)
@@ -282,7 +281,7 @@ def test_what_strangers_write_is_text_in_every_format(tmp_path: Path) -> None:
     assert any(f"attack,'{name},Linf" in path.read_text() for path in (tmp_path / "page").glob("*-rows.csv"))
     assert load(tmp_path)["name"].tolist() == ["", name, "FGSM"]  # the machine's own file is faithful
     console = Console(width=200, record=True, file=io.StringIO())
-    print_boards(tmp_path, console)
+    LeaderboardPage().show(tmp_path, console)
     assert "\x1b[31m" not in console.file.getvalue()
     assert "[bold]x[/bold]" in console.export_text()
 
@@ -291,7 +290,7 @@ def test_what_strangers_write_is_text_in_every_format(tmp_path: Path) -> None:
 def test_the_terminal_cuts_no_number(small: Path, width: int) -> None:
     measure(small, "FGSM", "1111000000", params='{"restarts": 5}')
     console = Console(width=width, record=True, file=io.StringIO())
-    print_boards(small, console, only={"digits/cnn/PGD-AT/s0-aaaa"})
+    LeaderboardPage().show(small, console, only=frozenset({"digits/cnn/PGD-AT/s0-aaaa"}))
     text = console.export_text()
     assert "PGD-AT" in text
     assert "20.0" in text
@@ -308,7 +307,7 @@ def test_the_report_is_complete_and_replaces_the_old_one(small: Path, tmp_path: 
     folder.mkdir(parents=True)
     (folder / "mine.csv").write_text("not generated")
     replace_files(folder, {"old-board.csv": "stale"})
-    written = replace_files(folder, leaderboard_files(small))
+    written = replace_files(folder, LeaderboardPage().files(small))
     stem = "digits-cnn-linf-8-255-quick-n10-p1"
     figures = [f"{stem}-bars", f"{stem}-scatter", "digits-cnn-quick-curves"]
     images = [f"{name}.{end}" for name in figures for end in ("png", "pdf")]
@@ -327,7 +326,7 @@ def test_alarms_of_a_training_stand_below_its_board(small: Path, tmp_path: Path)
     runs = sorted(path.parent for path in small.rglob("job.json"))
     for run in runs:
         write_json(run / "job.json", read_job(run) | {"alarms": ["collapsed: 10.0% right"]})
-    text = leaderboard_files(small)["leaderboard.md"]
+    text = LeaderboardPage().files(small)["leaderboard.md"]
     (note,) = [line for line in text.splitlines() if "collapsed" in line]
     names, alarm = note.removeprefix("- ").split(": ", 1)
     assert alarm == "collapsed: 10.0% right."

@@ -24,7 +24,7 @@ from bench.evaluation.diagnostics import DIAGNOSTICS, gradient
 from bench.evaluation.evaluator import outcomes
 from bench.evaluation.row import value_of
 from bench.report.studies.claim_checks import verdict
-from bench.report.studies.page import page, started_studies
+from bench.report.studies.page import StudyPage, started_studies
 from bench.report.studies.papers.claims import findings
 from bench.report.studies.papers.later_claims import (
     ABLATIONS,
@@ -306,7 +306,7 @@ def test_a_longer_training_stands_in_the_section_of_the_shorter_one(tmp_path):
     for epochs, bits in ((2, "1100"), (4, "1110")):
         where = {"budget": f"quick, {epochs} epochs, 9 training images", "run": f"digits/cnn/R-MC-LA/s0-{epochs:08}"}
         measure(tmp_path, "PGD-20.last", bits, recipe="R-MC-LA", eps=0.2, **where)
-    text = page("claims", tmp_path)
+    text = StudyPage("claims").text(tmp_path)
     assert len(re.findall("^## ", text, re.M)) == 1
     assert "R-MC-LA+ under PGD-20.last 75.0 > R-MC-LA under PGD-20.last 50.0" in text
 
@@ -314,7 +314,7 @@ def test_a_longer_training_stands_in_the_section_of_the_shorter_one(tmp_path):
 def test_radii_beyond_the_training_are_no_section(tmp_path):
     for eps, bits in ((0.2, "1110"), (0.4, "1100")):
         measure(tmp_path, "FGSM.last", bits, recipe="M2AT", eps=eps)
-    text = page("claims", tmp_path)
+    text = StudyPage("claims").text(tmp_path)
     assert len(re.findall("^## ", text, re.M)) == 1
     assert "M2AT under FGSM.last at 2 eps 50.0 > PGD-AT.m2at under FGSM.last at 2 eps not measured" in text
 
@@ -326,7 +326,7 @@ def test_radii_of_other_claims_and_attacks_without_a_bound_are_no_section(tmp_pa
     measure(tmp_path, "CW-L2", "1100", recipe="M-TLAT", norm="L2", eps=math.inf)
     source = {"source": "digits/resnet8/Standard/s0-aaaa", "eps": 0.2 * NEAR}
     measure(tmp_path, "MI-FGSM.last", "1000", recipe="M-TLAT", **source)
-    text = page("claims", tmp_path)
+    text = StudyPage("claims").text(tmp_path)
     assert re.findall("^## .*, Linf (.*?),", text, re.M) == ["0.2"]
     assert "M-TLAT score under PGD-10.last at 1.275 eps 0.75 > Standard" in text
     assert "M-TLAT score under CW-L2 0.5 > Standard" in text
@@ -336,7 +336,7 @@ def test_radii_of_other_claims_and_attacks_without_a_bound_are_no_section(tmp_pa
 def test_every_radius_has_a_section_of_its_own(tmp_path):
     for eps, value in ((0.1, "1111000000"), (0.3, "1000000000")):
         measure(tmp_path, "PGD-20.last", value, eps=eps)
-    text = page("claims", tmp_path)
+    text = StudyPage("claims").text(tmp_path)
     assert "Linf 0.1, " in text
     assert "Linf 0.3, " in text
     assert "PGD-AT under PGD-20.last 40.0" in text
@@ -443,7 +443,7 @@ def test_one_command_carries_a_study_out_and_the_report_repeats_its_page(tiny, t
 
 def test_a_study_without_results_says_which_command_makes_them(tmp_path):
     with pytest.raises(BadInput, match="`bench run --study claims` makes them"):
-        page("claims", tmp_path)
+        StudyPage("claims").text(tmp_path)
 
 
 @pytest.mark.parametrize("option", ["--methods", "--attacks"])

@@ -9,7 +9,7 @@ import pytest
 from result_files import measure
 from scipy.optimize import minimize_scalar
 
-from bench.report.studies.page import files
+from bench.report.studies.page import StudyPage
 from bench.report.studies.toy import model as toy
 
 RNG = np.random.default_rng(0)
@@ -175,7 +175,7 @@ def test_training_follows_the_slope_of_the_adversarial_loss():
 
 def test_the_page_stands_beside_a_study_s(tmp_path):
     measure(tmp_path, "", "1" * 10, recipe="AVmixup")
-    made = files("avmixup", tmp_path)
+    made = StudyPage("avmixup").files(tmp_path)
     assert {"avmixup.md", "toy.md", "toy.csv", "toy.png", "toy.pdf"} <= set(made)
     assert len(made["toy.png"]().axes) == 3
     numbers = pd.read_csv(StringIO(made["toy.csv"]))

@@ -1,14 +1,12 @@
 """From a results folder to its corruption tables: on the terminal, and as files under reports/corruptions/."""
 
 import math
-from collections.abc import Set
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.core.parsing import printable
 from bench.report import cache as stored
 from bench.report import table_text as plain
 from bench.report.boards import Board
@@ -42,7 +40,8 @@ LAYOUT = {  # the parts of M-TLAT's tables, and one for the rest of ImageNet-C's
 }
 
 
-def find_tables(results: Path, only: Set[str] | None = None) -> dict[tuple[Board, str], Scores]:
+@stored.cached_by_folder(1)
+def find_tables(results: Path, only: frozenset[str] | None = None) -> dict[tuple[Board, str], Scores]:
     """Every table below a results folder. only: the runs to include."""
     rows = stored.rows(results)
     if only is not None:
@@ -50,38 +49,39 @@ def find_tables(results: Path, only: Set[str] | None = None) -> dict[tuple[Board
     return corruption_tables(rows, stored.outcomes(results, rows["run"].unique()))
 
 
-def files(results: Path) -> dict[str, Content]:
-    """corruptions.md with tables, figures and every number; nothing where nothing was corrupted."""
-    from bench.report.corruptions.figures import heat_map, severity_curves
+class CorruptionsPage:
+    """What corruptions leave of accuracies."""
 
-    made: dict[str, Content] = {}
-    sections = ["# Corruptions\n"]
-    for (board, make), scores in find_tables(results).items():
-        title, slug = heading(board, make), f"{board.slug}-{file_name(make)}"
-        made |= figure(f"{slug}-heat", partial(heat_map, scores, title))
-        made |= figure(f"{slug}-severity", partial(severity_curves, scores, title))
-        made |= {
-            f"{slug}.csv": plain.csv(scores.cells),
-            f"{slug}-errors.csv": plain.csv(scores.errors),
-        }
-        if len(scores.unions):
-            made[f"{slug}-attacked.csv"] = plain.csv(scores.unions)
-        made |= {f"{slug}.tex": _latex(board, scores, title, slug)}
-        sections.append(_section(board, scores, title, slug))
-    return {"corruptions.md": "\n".join(sections), **made} if made else {}
+    folder = "corruptions"
 
+    def files(self, results: Path) -> dict[str, Content]:
+        """corruptions.md with tables, figures and every number; nothing where nothing was corrupted."""
+        from bench.report.corruptions.figures import heat_map, severity_curves
 
-def print_corruptions(results: Path, console: "Console", only: Set[str] | None = None) -> None:
-    """Show every table on the terminal."""
-    from rich.text import Text
+        made: dict[str, Content] = {}
+        sections = ["# Corruptions\n"]
+        for (board, make), scores in find_tables(results).items():
+            title, slug = heading(board, make), f"{board.slug}-{file_name(make)}"
+            made |= figure(f"{slug}-heat", partial(heat_map, scores, title))
+            made |= figure(f"{slug}-severity", partial(severity_curves, scores, title))
+            made |= {
+                f"{slug}.csv": plain.csv(scores.cells),
+                f"{slug}-errors.csv": plain.csv(scores.errors),
+            }
+            if len(scores.unions):
+                made[f"{slug}-attacked.csv"] = plain.csv(scores.unions)
+            made |= {f"{slug}.tex": _latex(board, scores, title, slug)}
+            sections.append(_section(board, scores, title, slug))
+        return {"corruptions.md": "\n".join(sections), **made} if made else {}
 
-    for (board, made), scores in find_tables(results, only).items():
-        for shown, title in ((accuracies(scores, ""), heading(board, made)), (errors(scores), "")):
-            console.print(plain.terminal(shown, LEFT, title))
-        if len(scores.unions):
-            console.print(plain.terminal(unions.means(scores.unions, ""), LEFT, UNIONS))
-        for line in [*_captions(board, scores), ""]:
-            console.print(Text(printable(line), "dim"))
+    def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
+        """Show every table on the terminal."""
+        for (board, made), scores in find_tables(results, only).items():
+            for shown, title in ((accuracies(scores, ""), heading(board, made)), (errors(scores), "")):
+                console.print(plain.terminal(shown, LEFT, title))
+            if len(scores.unions):
+                console.print(plain.terminal(unions.means(scores.unions, ""), LEFT, UNIONS))
+            plain.print_notes(console, _captions(board, scores))
 
 
 def heading(board: Board, made: str) -> str:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -26,6 +26,7 @@ from bench.report.table_text import MISSING
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from rich.console import Console
 
 DRAWN = 12  # models in a figure of panels; the tables have them all
 SHARED = ["dataset", "model", "budget"]
@@ -41,70 +42,112 @@ NOTES = {
 }
 FORMATS = {"batchnorm": "{:.3f}", "overfitting": "{:.1f}"}  # of numbers that are no counts
 TEXT = ("Model", "Group", "State")  # columns set flush left
-Part = tuple[str, dict[str, Content]]  # a section's text, and the files that it speaks of
 
 
-def files(results: Path) -> dict[str, Content]:
-    """exhibits.md with tables, figures and the numbers behind them.
+class Part(NamedTuple):
+    """What one exhibit says of some models: a table, and a figure where there is one."""
 
-    Of several seeds the first is shown. Nothing where no exhibit was made and no training watched.
-    """
-    found, watched = find_exhibits(results), curves(results)
-    sections, made = ["# Exhibits\n"], dict[str, Content]()
+    head: str
+    kind: str
+    slug: str
+    shown: pd.DataFrame
+    draw: Draw | None
+    numbers: pd.DataFrame | None = None  # what goes to the CSV, where that is more than the table shows
+    said: str = ""
+
+    @property
+    def name(self) -> str:
+        """Beginning of the names of its files."""
+        return f"{self.slug}-{self.kind}"
+
+    @property
+    def display(self) -> pd.DataFrame:
+        """The table as text."""
+        texts = self.shown.map(lambda cell: _text(cell, FORMATS.get(self.kind, "{:.3g}"))).rename(columns=STATISTICS)
+        return texts.rename(columns=lambda column: column[:1].upper() + column[1:])
+
+    @property
+    def caption(self) -> str:
+        """What the numbers are."""
+        return self.said + NOTES[self.kind]
+
+    @property
+    def section(self) -> str:
+        """Markdown."""
+        table = plain.markdown(self.display, TEXT) if len(self.shown) else ""
+        picture = f"\n![{self.head}]({self.name}.png)\n" if self.draw else ""
+        return f"### {self.head}\n\n{table}\n{self.caption}\n{picture}"
+
+    @property
+    def files(self) -> dict[str, Content]:
+        """The numbers, and the figure."""
+        made: dict[str, Content] = {f"{self.name}.csv": plain.csv(self.shown if self.numbers is None else self.numbers)}
+        return made | (figure(self.name, self.draw) if self.draw else {})
+
+
+class ExhibitsPage:
+    """What was measured of models beside their accuracy."""
+
+    folder = "exhibits"
+
+    def files(self, results: Path) -> dict[str, Content]:
+        """exhibits.md with tables, figures and the numbers behind them.
+
+        Of several seeds the first is shown. Nothing where no exhibit was made and no training watched.
+        """
+        sections, made = ["# Exhibits\n"], dict[str, Content]()
+        for title, parts in _titled_parts(results):
+            sections.append(f"## {plain.escape(title)}\n")
+            for part in parts:
+                sections.append(part.section)
+                made |= part.files
+        return {"exhibits.md": "\n".join(sections), **made} if made else {}
+
+    def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
+        """Print the tables. only: the runs that they are of."""
+        for title, parts in _titled_parts(results, only):
+            for part in parts:
+                if len(part.shown):
+                    console.print(plain.terminal(part.display, TEXT, f"{part.head}, {title}"))
+                    plain.print_notes(console, [part.caption])
+
+
+def _titled_parts(results: Path, only: frozenset[str] | None = None) -> Iterator[tuple[str, Iterator[Part]]]:
+    """The exhibits of each group of comparable models, and what these have in common in words."""
+    found, watched = (
+        rows if only is None else rows[rows["run"].isin(only)] for rows in (find_exhibits(results), curves(results))
+    )
     whose: Any
     for whose in dict.fromkeys((*_groups(found), *_groups(watched))):
-        title, slug = ", ".join(whose), file_name(*whose)
-        sections.append(f"## {plain.escape(title)}\n")
-        for part in _parts(_of(found, whose), _of(watched, whose), title, slug):
-            sections.append(part[0])
-            made |= part[1]
-    return {"exhibits.md": "\n".join(sections), **made} if made else {}
+        title = ", ".join(whose)
+        yield title, _parts(_of(found, whose), _of(watched, whose), title, file_name(*whose))
 
 
 def _parts(rows: pd.DataFrame, watched: pd.DataFrame, title: str, slug: str) -> Iterator[Part]:
-    """A section an exhibit; those that compare two models have one for each main model."""
+    """A part an exhibit; those that compare two models have one for each main model."""
     from bench.report.exhibits import figures as figures
 
     mine = {str(kind): part for kind, part in rows.groupby("kind")}
     if "gradient" in mine:
         tables = first_seeds(mine["gradient"])
-        yield _part("Gradients", "gradient", slug, gradients(tables), _panels(figures.histograms, tables, title))
+        yield Part("Gradients", "gradient", slug, gradients(tables), _panels(figures.histograms, tables, title))
     if "loss" in mine:
         tables = first_seeds(mine["loss"])
         numbers = pd.concat([table.assign(model=name) for name, table in tables.items()])
-        yield _part("Loss", "loss", slug, ends(tables), _panels(figures.slices, tables, title), numbers)
+        yield Part("Loss", "loss", slug, ends(tables), _panels(figures.slices, tables, title), numbers)
     for kind in [kind for kind in ("batchnorm", "features") if kind in mine]:
         for name, table in first_seeds(mine[kind][mine[kind]["view"] == "main"]).items():
             where, headed = f"{slug}-{file_name(name)}", f"{name}: {title}"
             if kind == "batchnorm":
-                yield _part(
+                yield Part(
                     f"Batch norms of {name}", kind, where, cosines(table), partial(figures.overlay, table, headed)
                 )
             else:
                 gains = masking(table)
                 shown, draw = gains[gains["state"] != ""], partial(figures.feature_maps, table, headed)
-                yield _part(f"Feature maps of {name}", kind, where, shown, draw, gains, _zeros(gains))
+                yield Part(f"Feature maps of {name}", kind, where, shown, draw, gains, _zeros(gains))
     if len(watched):
-        yield _part("Robust overfitting", "overfitting", slug, overfitting(watched), None)
-
-
-def _part(
-    head: str,
-    kind: str,
-    slug: str,
-    shown: pd.DataFrame,
-    draw: Draw | None,
-    numbers: pd.DataFrame | None = None,
-    said: str = "",
-) -> Part:
-    """numbers: what goes to the CSV, where that is more than the table shows."""
-    name = f"{slug}-{kind}"
-    made: dict[str, Content] = {f"{name}.csv": plain.csv(shown if numbers is None else numbers)}
-    made |= figure(name, draw) if draw else {}
-    texts = shown.map(lambda cell: _text(cell, FORMATS.get(kind, "{:.3g}"))).rename(columns=STATISTICS)
-    table = plain.markdown(texts.rename(columns=lambda column: column[:1].upper() + column[1:]), TEXT)
-    picture = f"\n![{head}]({name}.png)\n" if draw else ""
-    return f"### {head}\n\n{table if len(shown) else ''}\n{said}{NOTES[kind]}\n{picture}", made
+        yield Part("Robust overfitting", "overfitting", slug, overfitting(watched), None)
 
 
 def _text(cell: Any, form: str) -> str:

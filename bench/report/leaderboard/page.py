@@ -1,6 +1,6 @@
 """From a results folder to the leaderboard: on the terminal, and as files under reports/leaderboard/."""
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from bench.core.errors import BadInput
-from bench.core.parsing import printable
 from bench.report import cache as stored
 from bench.report import table_text as plain
 from bench.report.boards import Board, groups
@@ -40,13 +39,9 @@ class Report(NamedTuple):
         )
 
 
-def boards(results: Path, only: Set[str] | None = None) -> dict[Board, Report]:
-    """Every leaderboard below a results folder. only: the runs to include."""
-    return _boards(results, None if only is None else frozenset(only))
-
-
 @stored.cached_by_folder(1)
-def _boards(results: Path, only: frozenset[str] | None) -> dict[Board, Report]:
+def boards(results: Path, only: frozenset[str] | None = None) -> dict[Board, Report]:
+    """Every leaderboard below a results folder. only: the runs to include."""
     rows = stored.rows(results)
     if only is not None:
         rows = rows[rows["run"].isin(only)]
@@ -62,30 +57,31 @@ def _boards(results: Path, only: frozenset[str] | None) -> dict[Board, Report]:
     return made
 
 
-def print_boards(results: Path, console: "Console", only: Set[str] | None = None) -> None:
-    """Show every leaderboard on the terminal."""
-    from rich.text import Text
+class LeaderboardPage:
+    """Leaderboards, and how the trainings behind them went."""
 
-    for board, report in boards(results, only).items():
-        console.print(words.terminal(report.table, f"{board.title} ({report.extent})", console.width))
-        for line in [words.caption(report.table), *words.notes(report.table), ""]:
-            console.print(Text(printable(line), "dim"))
+    folder = "leaderboard"
 
+    def files(self, results: Path) -> dict[str, Content]:
+        """leaderboard.md with the tables, figures and rows behind it."""
+        made: dict[str, Content] = {}
+        sections, found = ["# Leaderboard\n"], boards(results)
+        for board, report in found.items():
+            made |= {f"{board.slug}{end}": text for end, text in _tables(board, report).items()}
+            figures = _figures(board, report)
+            for name, draw in figures.items():
+                made |= figure(f"{board.slug}-{name}", draw)
+            sections.append(_section(board, report, list(figures)))
+        for section, drawn in _trainings(results, found):
+            sections.append(section)
+            made |= drawn
+        return {"leaderboard.md": "\n".join(sections), **made}
 
-def files(results: Path) -> dict[str, Content]:
-    """leaderboard.md with the tables, figures and rows behind it."""
-    made: dict[str, Content] = {}
-    sections, found = ["# Leaderboard\n"], boards(results)
-    for board, report in found.items():
-        made |= {f"{board.slug}{end}": text for end, text in _tables(board, report).items()}
-        figures = _figures(board, report)
-        for name, draw in figures.items():
-            made |= figure(f"{board.slug}-{name}", draw)
-        sections.append(_section(board, report, list(figures)))
-    for section, drawn in _trainings(results, found):
-        sections.append(section)
-        made |= drawn
-    return {"leaderboard.md": "\n".join(sections), **made}
+    def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
+        """Show every leaderboard on the terminal."""
+        for board, report in boards(results, only).items():
+            console.print(words.terminal(report.table, f"{board.title} ({report.extent})", console.width))
+            plain.print_notes(console, [words.caption(report.table), *words.notes(report.table)])
 
 
 def _tables(board: Board, report: Report) -> dict[str, str]:

@@ -1,14 +1,16 @@
 """The page of a study, and the files beside it, from what a results folder holds."""
 
 from collections.abc import Set
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bench.core.errors import BadInput
 from bench.report import cache as stored
 from bench.report import table_text as plain
-from bench.report.files import Content, figure, file_name, replace_files
+from bench.report.files import Content, figure, file_name
 from bench.report.labels import label_rows
 from bench.report.seeds import collapses
 from bench.report.studies import claims_page
@@ -23,31 +25,38 @@ from bench.report.studies.study import STUDIES, Item, Study
 from bench.report.studies.summary import overview, sentences
 from bench.report.studies.table_text import LEGEND, latex, layout, markdown
 
+if TYPE_CHECKING:
+    from rich.console import Console
 
-def page(
-    name: str, results: Path, only: Set[str] | None = None, n: int | None = None, chosen: Study | None = None
-) -> str:
-    """Markdown.
 
-    only: the runs to read; n: the number of test images, where rows of several are there; chosen: the study with some
-    of its items alone.
+@dataclass(frozen=True)
+class StudyPage:
+    """What became of a study.
+
+    n: the number of test images, where rows of several are there; chosen: the study with some of its items alone.
     """
-    return _page(name, results, only, n, chosen)[0]
+
+    folder: str  # the study's name
+    n: int | None = None
+    chosen: Study | None = None
+
+    def files(self, results: Path) -> dict[str, Content]:
+        """The page, its tables and figures, and what of the study needs no results. BadInput where no row is of it."""
+        text, files = _page(results, self.folder, None, self.n, self.chosen)
+        return {f"{self.folder}.md": text, **files, **(STUDIES[self.folder].beside or dict)()}
+
+    def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
+        """Print the page as it is in Markdown. only: the runs to read."""
+        console.out(self.text(results, only), highlight=False)
+
+    def text(self, results: Path, only: frozenset[str] | None = None) -> str:
+        """Markdown. only: the runs to read."""
+        return _page(results, self.folder, only, self.n, self.chosen)[0]
 
 
-def files(name: str, results: Path) -> dict[str, Content]:
-    """The page and what belongs to it, by file name."""
-    text, beside = _page(name, results)
-    beside |= (STUDIES[name].beside or dict)()
-    return {f"{name}.md": text, **beside}
-
-
+@stored.cached_by_folder(1)
 def _page(
-    name: str,
-    results: Path,
-    only: Set[str] | None = None,
-    n: int | None = None,
-    chosen: Study | None = None,
+    results: Path, name: str, only: frozenset[str] | None, n: int | None, chosen: Study | None
 ) -> tuple[str, dict[str, Content]]:
     study, rows = chosen or STUDIES[name], stored.rows(results)
     if only is not None:
@@ -81,11 +90,6 @@ def started_studies(results: Path) -> list[str]:
     """The studies of which there are rows: of most methods of the claims, of some table or figure of a paper."""
     recipes = set(stored.rows(results)["recipe"])
     return [name for name, study in STUDIES.items() if _is_started(study, recipes)]
-
-
-def write_page(name: str, results: Path, reports: Path) -> Path:
-    """Write reports/NAME/: NAME.md and its tables and figures; files of an earlier report go first."""
-    return replace_files(reports / name, files(name, results))[0]
 
 
 def _is_started(study: Study, recipes: Set[str]) -> bool:

@@ -3,7 +3,7 @@
 import math
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -16,6 +16,9 @@ from bench.report.files import Content, figure
 from bench.report.sweeps.table import EFFORTS, areas, over_effort, over_eps, sweep_boards
 from bench.report.table_text import MISSING
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 LINES = 10  # recipes in a panel; the CSV has them all
 LEFT = ("Attack", "Recipe")  # columns set flush left
 NOTE = (
@@ -25,24 +28,38 @@ NOTE = (
 )
 
 
-def files(results: Path) -> dict[str, Content]:
-    """sweeps.md with tables, figures and the points behind them.
+class SweepsPage:
+    """Accuracy over radii, steps, step lengths or restarts."""
 
-    Nothing where no attack was run at three radii, or with three lengths, steps or restarts.
-    """
-    made: dict[str, Content] = {}
-    sections = ["# Sweeps\n"]
-    for board, rows in sweep_boards(stored.rows(results)).items():
-        curves = over_eps(rows)
-        drawn = {"eps": curves} | {setting: over_effort(rows, setting) for setting in EFFORTS}
-        drawn = {axis: points for axis, points in drawn.items() if not points.empty}
-        for axis, points in drawn.items():
-            made |= {f"{board.slug}-{axis}.csv": plain.csv(points)}
-            made |= figure(f"{board.slug}-{axis}", _draw(board, axis, points, rows))
-        table = areas(rows, curves)
-        made |= {} if table.empty else {f"{board.slug}-areas.csv": plain.csv(table)}
-        sections += [_section(board, list(drawn), table)] if drawn else []
-    return {"sweeps.md": "\n".join(sections), **made} if made else {}
+    folder = "sweeps"
+
+    def files(self, results: Path) -> dict[str, Content]:
+        """sweeps.md with tables, figures and the points behind them.
+
+        Nothing where no attack was run at three radii, or with three lengths, steps or restarts.
+        """
+        made: dict[str, Content] = {}
+        sections = ["# Sweeps\n"]
+        for board, rows in sweep_boards(stored.rows(results)).items():
+            curves = over_eps(rows)
+            drawn = {"eps": curves} | {setting: over_effort(rows, setting) for setting in EFFORTS}
+            drawn = {axis: points for axis, points in drawn.items() if not points.empty}
+            for axis, points in drawn.items():
+                made |= {f"{board.slug}-{axis}.csv": plain.csv(points)}
+                made |= figure(f"{board.slug}-{axis}", _draw(board, axis, points, rows))
+            table = areas(rows, curves)
+            made |= {} if table.empty else {f"{board.slug}-areas.csv": plain.csv(table)}
+            sections += [_section(board, list(drawn), table)] if drawn else []
+        return {"sweeps.md": "\n".join(sections), **made} if made else {}
+
+    def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
+        """Print what each curve over radii comes to. only: the runs that they are of."""
+        rows = stored.rows(results)
+        for board, part in sweep_boards(rows if only is None else rows[rows["run"].isin(only)]).items():
+            table = areas(part, over_eps(part))
+            if not table.empty:
+                console.print(plain.terminal(display(table), LEFT, board.title))
+                plain.print_notes(console, [NOTE])
 
 
 def _draw(board: Board, axis: str, points: pd.DataFrame, rows: pd.DataFrame) -> Draw:

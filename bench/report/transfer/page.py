@@ -1,14 +1,13 @@
 """From a results folder to its transfer matrices: on the terminal, and as files under reports/transfer/."""
 
 import math
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench.core.parsing import printable
 from bench.report import cache as stored
 from bench.report import table_text as plain
 from bench.report.boards import Board
@@ -36,7 +35,8 @@ TEXT = ("Source", "Target", "Without")  # columns set flush left
 Mark = Callable[[str, bool, bool], str]  # of a cell's text: it is the target's own, it is the strongest other
 
 
-def find_matrices(results: Path, only: Set[str] | None = None) -> dict[tuple[Board, str], TransferMatrix]:
+@stored.cached_by_folder(1)
+def find_matrices(results: Path, only: frozenset[str] | None = None) -> dict[tuple[Board, str], TransferMatrix]:
     """Every matrix below a results folder. only: the runs to be targets."""
     rows = stored.rows(results)
     outcomes = stored.outcomes(results, rows["run"].unique())
@@ -44,33 +44,35 @@ def find_matrices(results: Path, only: Set[str] | None = None) -> dict[tuple[Boa
     return matrices(rows[targets | (rows["source"] == "")], outcomes)
 
 
-def files(results: Path) -> dict[str, Content]:
-    """transfer.md with the tables, the heat maps and the numbers behind them; nothing where nothing was moved."""
-    from bench.report.transfer.figures import heat_map
+class TransferPage:
+    """Transfer matrices."""
 
-    made: dict[str, Content] = {}
-    sections = ["# Transfer\n"]
-    for (board, attack), matrix in find_matrices(results).items():
-        title, slug = f"{board.title}, {attack}", f"{board.slug}-{file_name(attack)}"
-        made |= {f"{slug}.csv": plain.csv(matrix.cells), f"{slug}-bounds.csv": plain.csv(matrix.bounds)}
-        made |= {f"{slug}.tex": _latex(matrix, title, slug), **figure(slug, partial(heat_map, matrix, title))}
-        sections.append(_section(matrix, title, slug))
-    return {"transfer.md": "\n".join(sections), **made} if made else {}
+    folder = "transfer"
 
+    def files(self, results: Path) -> dict[str, Content]:
+        """transfer.md with the tables, the heat maps and the numbers behind them; nothing where nothing was moved."""
+        from bench.report.transfer.figures import heat_map
 
-def print_transfer(results: Path, console: "Console", only: Set[str] | None = None) -> None:
-    """Show every matrix on the terminal."""
-    from rich.console import Console
-    from rich.text import Text
+        made: dict[str, Content] = {}
+        sections = ["# Transfer\n"]
+        for (board, attack), matrix in find_matrices(results).items():
+            title, slug = f"{board.title}, {attack}", f"{board.slug}-{file_name(attack)}"
+            made |= {f"{slug}.csv": plain.csv(matrix.cells), f"{slug}-bounds.csv": plain.csv(matrix.bounds)}
+            made |= {f"{slug}.tex": _latex(matrix, title, slug), **figure(slug, partial(heat_map, matrix, title))}
+            sections.append(_section(matrix, title, slug))
+        return {"transfer.md": "\n".join(sections), **made} if made else {}
 
-    for (board, attack), matrix in find_matrices(results, only).items():
-        title, shown = f"{board.title}, {attack}", grid(matrix)
-        if Console(width=10_000).measure(plain.terminal(shown, TEXT, title)).maximum > console.width:
-            shown = shown.map(lambda cell: cell.partition(" ±")[0])
-        for part, heading in ((shown, title), (summary(matrix), "")):
-            console.print(plain.terminal(part, TEXT, heading))
-        for line in [HEAD + ALL.format(n=board.n), BOUNDS, *notes(matrix), ""]:
-            console.print(Text(printable(line), "dim"))
+    def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
+        """Show every matrix on the terminal."""
+        from rich.console import Console
+
+        for (board, attack), matrix in find_matrices(results, only).items():
+            title, shown = f"{board.title}, {attack}", grid(matrix)
+            if Console(width=10_000).measure(plain.terminal(shown, TEXT, title)).maximum > console.width:
+                shown = shown.map(lambda cell: cell.partition(" ±")[0])
+            for part, heading in ((shown, title), (summary(matrix), "")):
+                console.print(plain.terminal(part, TEXT, heading))
+            plain.print_notes(console, [HEAD + ALL.format(n=board.n), BOUNDS, *notes(matrix)])
 
 
 def grid(matrix: TransferMatrix, value: str = "", mark: Mark = lambda text, itself, strongest: text) -> pd.DataFrame:
