@@ -19,9 +19,10 @@ KINDS = ["methods", "attacks", "corruptions", "datasets", "models", "suites", "s
 def list_names(kind: str, results: Path) -> None:
     """Names that the other commands understand; of studies also what they have, take, and lack."""
     if kind == "studies":
+        from bench.commands.data_radius import registered_radius
         from bench.report.studies.listing import listing
 
-        click.echo("\n".join(listing(results)))
+        click.echo("\n".join(listing(results, registered_radius)))
         return
     from bench.commands.list_names import names
 

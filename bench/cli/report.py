@@ -16,6 +16,7 @@ def report(study: str, results: Path, reports: Path) -> None:
     """Write tables and figures of everything in the results folder."""
     from rich.console import Console
 
+    from bench.commands.data_radius import registered_radius
     from bench.report.studies.page import StudyPage, started_studies
     from bench.report.write import PAGES, outstanding, write_pages, write_reports
 
@@ -27,7 +28,7 @@ def report(study: str, results: Path, reports: Path) -> None:
         if lacking := outstanding(results):
             click.echo(f"{results}: cells that lack shards: {lacking}; see bench merge")
     for name in started_studies(results) if study == "all" else [study] if study != "leaderboard" else []:
-        study_page = StudyPage(name)
+        study_page = StudyPage(name, registered_radius)
         written = write_pages([study_page], results, reports)
         study_page.show(results, Console())
         click.echo(written[0])

@@ -13,7 +13,7 @@ from bench.core.plan import LONG
 from bench.core.threat import REFERENCE_EPS
 from bench.corruptions.corruption import refusal
 from bench.data.dataset import Dataset
-from bench.data.lookup import dataset
+from bench.data.lookup import dataset, registered_radius
 from bench.report.studies.page import StudyPage
 from bench.report.studies.scales import OTHER_RADIUS, PAPER, REFERENCE, resolve_step, scale_radius
 from bench.report.studies.setup import StudyRun
@@ -75,8 +75,8 @@ def run_one(name: str, study: Study, request: Request, options: RunOptions) -> i
     works, failed = run_requests(list(requests(name, study, request, options)), options)
     if options.shard.count == 1:
         runs = frozenset(job.run for work in works for job in work.jobs)
-        StudyPage(name, works[0].n, study).show(options.results, Console(), only=runs)
-        print(f"page: {write_pages([StudyPage(name)], options.results, options.reports)[0]}")
+        StudyPage(name, registered_radius, works[0].n, study).show(options.results, Console(), only=runs)
+        print(f"page: {write_pages([StudyPage(name, registered_radius)], options.results, options.reports)[0]}")
     return failed
 
 
@@ -160,7 +160,7 @@ def without_impossible(name: str, part: StudyRun, data: Dataset) -> Iterator[Stu
 def request_of(part: StudyRun, request: Request, options: RunOptions) -> Request:
     """A part as a request; at the scale of the paper it brings its own data set and network."""
     where, changes = part.where, dict[str, Any]()
-    name = "" if where else request.dataset
+    radius = REFERENCE_EPS if where else dataset(request.dataset, options.data_dir).threat.eps
     if where:
         if where.dataset in OTHER_RADIUS:
             changes["train_eps"] = request.train_eps or REFERENCE_EPS
@@ -169,7 +169,7 @@ def request_of(part: StudyRun, request: Request, options: RunOptions) -> Request
         changes |= {"settings": (*request.settings, "plan=long")} if where.plan else {}
     changes |= {
         "methods": part.methods,
-        "attacks": tuple(resolve_step(attack, None if part.sweep else part.eps, name) for attack in part.attacks),
+        "attacks": tuple(resolve_step(attack, None if part.sweep else part.eps, radius) for attack in part.attacks),
         "diagnostics": part.diagnostics,
         "corruptions": part.corruptions,
         "exhibits": (*request.exhibits, *part.exhibits),
@@ -177,19 +177,19 @@ def request_of(part: StudyRun, request: Request, options: RunOptions) -> Request
         "seeds": enough(request.seeds, part.seeds),
     }
     if part.sweep:
-        changes["sweep"] = tuple(scale_radius(eps, name) for eps in part.sweep)
+        changes["sweep"] = tuple(scale_radius(eps, radius) for eps in part.sweep)
     elif part.attacks:
-        changes["eps"] = radii_of(part, request, name)
+        changes["eps"] = radii_of(part, request, radius)
     if part.longer:
         changes |= twice_as_long(request, options)
     request = replace(request, **changes)
     return replace(request, source=crafting_model(part, request, options)) if part.crafter else request
 
 
-def radii_of(part: StudyRun, request: Request, dataset_name: str) -> tuple[float, ...]:
-    """The part's radius on a data set, or where the user names radii, as many times these as it is of its paper's."""
+def radii_of(part: StudyRun, request: Request, radius: float) -> tuple[float, ...]:
+    """The part's radius, scaled to that of the data set; or where the user names radii, to each of these."""
     if not request.eps:
-        return (scale_radius(part.eps, dataset_name),)
+        return (scale_radius(part.eps, radius),)
     largest = 1.0 if request.norm != "L2" else math.inf
     return tuple(min(eps * (part.eps / REFERENCE), largest) for eps in request.eps)
 

@@ -4,10 +4,16 @@ from pathlib import Path
 
 from bench.core.errors import BadInput
 from bench.core.files import expand_home
+from bench.core.threat import REFERENCE_EPS
 from bench.data.dataset import DATASETS, Dataset
 from bench.data.image_folder import folder_dataset
 
 FOLDER = "folder:"  # before the path of an image folder
+
+
+def registered_radius(name: str) -> float:
+    """The radius that a data set is registered with, in [0, 1] pixel units; CIFAR-10's where it needs its folder."""
+    return DATASETS[name].threat.eps if name in DATASETS else REFERENCE_EPS
 
 
 def dataset(name: str, data_dir: Path) -> Dataset:

@@ -39,7 +39,7 @@ FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = (
     | dict.fromkeys(("name", "recipe", "data", "budget", "precision", "source", "spec"), ("one line", _is_line))
     | dict.fromkeys(("dataset", "model"), ("the name of a folder", is_folder))
     | dict.fromkeys(("seed", "images", "classes", "best_epoch", "threads"), ("a whole number", _is_count))
-    | dict.fromkeys(("seconds", "peak_mib"), ("a number", is_finite))
+    | dict.fromkeys(("seconds", "peak_mib", "eps"), ("a number", is_finite))
     | dict.fromkeys(("settings", "alarms"), ("a list of texts", _is_texts))
     | {name: ("an object", lambda value: isinstance(value, dict)) for name in ("plan", "environment")}
     | {

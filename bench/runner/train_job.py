@@ -28,6 +28,7 @@ def train_job(work: Experiment, job: Job, results: Path, device: torch.device, t
     facts: dict[str, object] = {
         "source": asked.dataset,
         "images": work.images,
+        "eps": work.dataset.threat.eps,
         "train_eps": asked.train_eps,
         "settings": asked.settings,
         "classes": work.dataset.num_classes,

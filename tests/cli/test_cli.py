@@ -62,6 +62,7 @@ def test_a_row_says_what_was_measured(bench, tmp_path):
     job = json.loads((folder / "job.json").read_text())
     assert (job["status"], job["seed"], job["plan"]["epochs"]) == ("trained", 3, 1)
     assert job["passes_per_image"] == {"forwards": 11, "backwards": 11}
+    assert job["eps"] == 0.2
 
 
 def test_a_diverged_training_is_stored_as_failed_and_not_tried_again_unless_asked(bench, tmp_path):

@@ -46,7 +46,7 @@ def ledgers(tmp_path, study, name):
     item, home = item_of(study, name), STUDIES[study].home
     return [
         entries(item.content, finder_of(scale, rows, tmp_path), item.stood_for(scale.dataset, home))
-        for scale, rows in scales(load(tmp_path))
+        for scale, rows in scales(load(tmp_path), tmp_path)
     ]
 
 
@@ -123,7 +123,7 @@ def test_a_figure_at_the_papers_scale_is_of_its_own_models(tmp_path):
         dataset, model = place.split("/")
         budget = PAPER.replace("epochs", "steps").format(80000, 73257 if dataset == "svhn" else 50000)
         measure(tmp_path, "", "1110", recipe="AVmixup", dataset=dataset, model=model, budget=budget)
-    ((scale, rows),) = scales(load(tmp_path))
+    ((scale, rows),) = scales(load(tmp_path), tmp_path)
     shown = FigureData(scale, rows, tmp_path).of(item_of("avmixup", "Figure 2"), "cifar10")
     assert shown.runs("AVmixup") == ["cifar10/wrn-34-10.per_image_std/AVmixup/s0-aaaa"]
 
@@ -141,7 +141,7 @@ def test_statistics_of_few_images_are_no_scale_of_their_own(tmp_path):
     for group, n in (("all", 4), ("right", 3), ("wrong", 1)):
         statistic = {"kind": "diagnostic", "name": "gradient", "metric": f"mean {group}", "value": 2.0, "n": n}
         measure(tmp_path, "", None, budget=budget, **whose, **statistic)
-    assert [scale.n for scale, _ in scales(load(tmp_path))] == [4]
+    assert [scale.n for scale, _ in scales(load(tmp_path), tmp_path)] == [4]
     assert known(tmp_path, "bat", "Table 2") == {"mean": 2.0}
 
 
@@ -222,7 +222,7 @@ def test_a_column_is_the_attack_that_its_paper_describes(place):
     numbers = item_of(*place).content.numbers
     for column, wanted in PRINTED_ATTACKS[place].items():
         attacks = {n.reading.attack for n in numbers if n.column == column}
-        (settings,) = [dict(parse_attack(resolve_step(attack, None, "cifar10")).settings) for attack in attacks]
+        (settings,) = [dict(parse_attack(resolve_step(attack, None, 8 / 255)).settings) for attack in attacks]
         assert {name: settings[name] for name in wanted} == wanted
         assert settings["last"]
 

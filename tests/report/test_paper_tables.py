@@ -15,7 +15,9 @@ import methods  # noqa: F401
 from bench import RECIPES
 from bench.attacks.spec import parse_attack
 from bench.cli import cli
+from bench.commands.data_radius import registered_radius
 from bench.core.errors import BadInput
+from bench.core.files import write_json
 from bench.corruptions.corruption import CORRUPTIONS
 from bench.data.dataset import DATASETS
 from bench.data.lookup import dataset
@@ -28,7 +30,7 @@ from bench.report.studies.page import StudyPage
 from bench.report.studies.printed.numbers import printed_numbers
 from bench.report.studies.printed_figure import FigureData, _panel
 from bench.report.studies.printed_table import Table
-from bench.report.studies.scales import EPS, Scale, resolve_step, scale_radius, scales
+from bench.report.studies.scales import Scale, resolve_step, scale_radius, scales
 from bench.report.studies.setup import TrainingSetup
 from bench.report.studies.study import STUDIES
 from bench.report.studies.table_text import latex, layout, markdown
@@ -75,7 +77,7 @@ def test_every_name_in_a_table_is_registered(table):
         assert net in MODELS
         assert not tag or tag in NORMALISERS
         if number.reading.attack:
-            parse_attack(resolve_step(number.reading.attack, number.reading.eps, ""))
+            parse_attack(resolve_step(number.reading.attack, number.reading.eps, 8 / 255))
         assert not number.reading.corruption or number.reading.corruption in CORRUPTIONS
 
 
@@ -84,7 +86,7 @@ def test_every_part_can_be_asked_for(name):
     for part in STUDIES[name].parts:
         assert set(part.methods) <= set(RECIPES)
         for attack in part.attacks:
-            parse_attack(resolve_step(attack, None if part.sweep else part.eps, "digits"))
+            parse_attack(resolve_step(attack, None if part.sweep else part.eps, 0.2))
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -105,15 +107,19 @@ def test_the_parts_of_a_table_ask_for_all_its_numbers(table):
 
 def test_radii_are_those_of_the_data_sets():
     for name in DATASETS:
-        if type(dataset(name, None).threat).__name__ == "Linf" and name in ("digits", "cifar10", "cifar100", "svhn"):
-            assert scale_radius(8.0, name) == dataset(name, None).threat.eps
+        assert scale_radius(8.0, registered_radius(name)) == dataset(name, None).threat.eps
+    assert {name: scale_radius(8.0, registered_radius(name)) for name in ("digits", "fashion-mnist", "cifar10")} == {
+        "digits": 0.2,
+        "fashion-mnist": 0.1,
+        "cifar10": 8 / 255,
+    }
 
 
 def test_a_step_is_written_for_its_radius():
-    assert resolve_step("PGD-20.last[step=2px,start=random]", 8.0, "digits") == "PGD-20.last[step=0.25eps,start=random]"
-    assert resolve_step("PGD-10[step=2px]", None, "cifar10") == f"PGD-10[step={2 / 255!r}]"
-    assert resolve_step("PGD-10[step=2px]", None, "digits") == f"PGD-10[step={0.25 * EPS['digits']!r}]"
-    assert resolve_step("PGD-100.last[step=0.2eps]", 4.0, "digits") == "PGD-100.last[step=0.2eps]"
+    assert resolve_step("PGD-20.last[step=2px,start=random]", 8.0, 0.2) == "PGD-20.last[step=0.25eps,start=random]"
+    assert resolve_step("PGD-10[step=2px]", None, 8 / 255) == f"PGD-10[step={2 / 255!r}]"
+    assert resolve_step("PGD-10[step=2px]", None, 0.2) == f"PGD-10[step={0.25 * 0.2!r}]"
+    assert resolve_step("PGD-100.last[step=0.2eps]", 4.0, 0.2) == "PGD-100.last[step=0.2eps]"
 
 
 def test_smaller_models_stand_in_for_the_first_network_of_the_main_data_set_or_of_their_own():
@@ -167,7 +173,7 @@ def test_means_and_deviations_are_called_that():
 
 def found(tmp_path, study="m2at", name="Table 3"):
     """The ledger of an item at the only scale that there is, by recipe and column."""
-    ((scale, rows),) = scales(load(tmp_path))
+    ((scale, rows),) = scales(load(tmp_path), tmp_path)
     item = next(item for item in STUDIES[study].items if item.name == name)
     ledger = entries(item.content, finder_of(scale, rows, tmp_path), item.stood_for(scale.dataset, STUDIES[study].home))
     return {(entry.number.recipe, entry.number.column): entry for entry in ledger}
@@ -185,6 +191,25 @@ def test_ours_is_the_row_of_the_same_attack_and_radius(tmp_path):
     assert entry.status == NOT_AUTOATTACK
     assert found(tmp_path)["M2AT", "Clean"].status == SMALLER
     assert found(tmp_path)["M2AT.mask", "Clean"].status == NOT_RUN
+
+
+@pytest.mark.parametrize(
+    ("stored", "registered", "known"),
+    [({"eps": 0.05}, 8 / 255, True), ({}, 0.05, True), ({}, 8 / 255, False), ({"eps": 0.1}, 0.05, False)],
+)
+def test_attacks_are_scaled_to_the_radius_of_their_data_set(tmp_path, stored, registered, known):
+    """That of job.json, and where it is not there the registered one."""
+    whose = {"recipe": "M2AT", "dataset": "new-set", "model": "resnet8"}
+    write_json(tmp_path / "new-set/resnet8/M2AT/s0-aaaa/job.json", {"budget": "quick"} | stored)
+    measure(tmp_path, "", "1111111110", **whose)
+    measure(tmp_path, "PGD-20.last", "1111100000", **whose, **PGD, eps=0.05)
+    ((scale, rows),) = scales(load(tmp_path), tmp_path, lambda name: {"new-set": registered}[name])
+    assert scale.eps(4.0) == (stored.get("eps") or registered) / 2
+    item = next(item for item in STUDIES["m2at"].items if item.name == "Table 3")
+    ledger = entries(item.content, finder_of(scale, rows, tmp_path), item.stood_for(scale.dataset, "cifar10"))
+    ours = {(e.number.recipe, e.number.column): e.ours for e in ledger}
+    assert ours["M2AT", "Clean"].known
+    assert ours["M2AT", "PGD-20"].known is known
 
 
 @pytest.mark.parametrize(("step", "known"), [("0.25eps", True), (repr(2 / 255), True), ("0.1eps", False)])
@@ -249,7 +274,7 @@ def test_another_model_of_the_same_recipe_is_the_first_of_another_seed(tmp_path)
 
 
 def from_another(results):
-    ((scale, rows),) = scales(load(results))
+    ((scale, rows),) = scales(load(results), results)
     item = next(item for item in STUDIES["bat"].items if item.name == "Table 7")
     ours = entries(item.content, finder_of(scale, rows, results), item.stood_for("cifar10", "cifar10"))
     values = {(e.number.line, e.number.column): e.ours.value for e in ours if e.ours.known}
@@ -398,7 +423,7 @@ def test_a_table_of_latex_has_every_cell_and_nothing_that_latex_would_read(tmp_p
     assert made[name].count(r"\toprule") == 1
     assert not re.search(r"(?<!\\)[%#_]", made[name].replace("@{}", ""))
     wide = next(item for item in STUDIES["mtlat"].items if item.name == "Table 1(a)").content
-    ledger = list(entries(wide, finder_of(*next(scales(load(tmp_path))), tmp_path), None))
+    ledger = list(entries(wide, finder_of(*next(scales(load(tmp_path), tmp_path)), tmp_path), None))
     assert latex(layout(ledger), "c", "l").count(r"\toprule") > 1  # sixteen columns
 
 
@@ -442,7 +467,7 @@ def test_bad_input_is_one_line(options, message, tmp_path):
 
 
 def shown(tmp_path):
-    ((scale, rows),) = scales(load(tmp_path))
+    ((scale, rows),) = scales(load(tmp_path), tmp_path)
     return FigureData(scale, rows, tmp_path)
 
 
@@ -500,7 +525,7 @@ def test_figures_of_batch_norms_and_gradients_are_drawn_from_exhibits(tmp_path):
     ledger = found(tmp_path, "robmask", "Table 9")
     assert len({entry.number.line for entry in ledger.values()}) == 1  # by recipe and column: the last layer
     item = next(item for item in STUDIES["robmask"].items if item.name == "Table 9")
-    ((scale, rows),) = scales(load(tmp_path))
+    ((scale, rows),) = scales(load(tmp_path), tmp_path)
     entries_ = entries(item.content, finder_of(scale, rows, tmp_path), item.stood_for(scale.dataset, "cifar10"))
     known = {entry.number.column: entry.ours.value for entry in entries_ if entry.ours.known}
     assert known["Running mean"] == pytest.approx(1)

@@ -8,15 +8,21 @@ from bench.report.studies.ledger import entries
 from bench.report.studies.lookup import Lookup
 from bench.report.studies.printed_figure import FigureData, FigureSpec
 from bench.report.studies.printed_table import Table
-from bench.report.studies.scales import scales
+from bench.report.studies.scales import RadiusOf, scales
 from bench.report.studies.study import STUDIES, Item, Study
 from bench.results.store import load
 
 
-def listing(results: Path) -> Iterator[str]:
-    """A line a study and a line an item: its price, and how many of its numbers there are at which scale."""
+def listing(results: Path, registered: RadiusOf) -> Iterator[str]:
+    """A line a study and a line an item: its price, and how many of its numbers there are at which scale.
+
+    registered: as of `scales`.
+    """
     rows = load(results)
-    places = [(finder_of(scale, part, results), FigureData(scale, part, results)) for scale, part in scales(rows)]
+    places = [
+        (finder_of(scale, part, results), FigureData(scale, part, results))
+        for scale, part in scales(rows, results, registered)
+    ]
     for name, study in STUDIES.items():
         yield f"{name}: {study.about}"
         for item in study.items:

@@ -19,7 +19,7 @@ from bench.report.studies.ledger import Entry, brief, entries, frame
 from bench.report.studies.orderings import comparison_table, orders
 from bench.report.studies.printed_figure import FigureData, FigureSpec
 from bench.report.studies.printed_table import Table
-from bench.report.studies.scales import Scale, scales
+from bench.report.studies.scales import RadiusOf, Scale, scales, usual_radius
 from bench.report.studies.setup import StudyRun
 from bench.report.studies.study import STUDIES, Item, Study
 from bench.report.studies.summary import overview, sentences
@@ -33,16 +33,18 @@ if TYPE_CHECKING:
 class StudyPage:
     """What became of a study.
 
-    n: the number of test images, where rows of several are there; chosen: the study with some of its items alone.
+    registered: as of `scales`; n: the number of test images, where rows of several are there; chosen: the study with
+    some of its items alone.
     """
 
     folder: str  # the study's name
+    registered: RadiusOf = usual_radius
     n: int | None = None
     chosen: Study | None = None
 
     def files(self, results: Path) -> dict[str, Content]:
         """The page, its tables and figures, and what of the study needs no results. BadInput where no row is of it."""
-        text, files = _page(results, self.folder, None, self.n, self.chosen)
+        text, files = _page(results, self.folder, self.registered, None, self.n, self.chosen)
         return {f"{self.folder}.md": text, **files, **(STUDIES[self.folder].beside or dict)()}
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
@@ -51,12 +53,17 @@ class StudyPage:
 
     def text(self, results: Path, only: frozenset[str] | None = None) -> str:
         """Markdown. only: the runs to read."""
-        return _page(results, self.folder, only, self.n, self.chosen)[0]
+        return _page(results, self.folder, self.registered, only, self.n, self.chosen)[0]
 
 
 @stored.cached_by_folder(1)
 def _page(
-    results: Path, name: str, only: frozenset[str] | None, n: int | None, chosen: Study | None
+    results: Path,
+    name: str,
+    registered: RadiusOf,
+    only: frozenset[str] | None,
+    n: int | None,
+    chosen: Study | None,
 ) -> tuple[str, dict[str, Content]]:
     study, rows = chosen or STUDIES[name], stored.rows(results)
     if only is not None:
@@ -76,7 +83,7 @@ def _page(
     if study.findings is not None:
         sections += list(claims_page.sections(study, rows, n))
     else:
-        found = [(scale, part) for scale, part in scales(rows) if n is None or scale.n in (0, n)]
+        found = [(scale, part) for scale, part in scales(rows, results, registered) if n is None or scale.n in (0, n)]
         several = [(scale, part) for scale, part in found if part["recipe"].nunique() > 1]
         for scale, part in several or found:  # one recipe alone, such as what crafts images for others, shows nothing
             text, more = _section(study, STUDIES[name].home, scale, part, results)

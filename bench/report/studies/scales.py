@@ -1,7 +1,8 @@
 """At which scale models were trained: the paper's, or a smaller one that stands in for it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -10,11 +11,19 @@ from bench.core.plan import LONG
 from bench.report.files import file_name
 from bench.report.studies.papers.plans import plan_of_paper
 from bench.report.studies.setup import TrainingSetup
+from bench.results.store import read_job
 
-EPS = {"digits": 0.2}  # radius of the data sets whose own is not CIFAR-10's
 REFERENCE = 8.0  # in 1/255
+RadiusOf = Callable[[str], float]  # of a data set, by name, in [0, 1] pixel units
 PAPER = "paper"
-IMAGES = {"cifar10": 50_000, "cifar100": 50_000, "svhn": 73_257, "tiny-imagenet": 100_000, "imagenet": 1_281_167}
+# how many images the papers' data sets are published with
+TRAIN_IMAGES = {
+    "cifar10": 50_000,
+    "cifar100": 50_000,
+    "svhn": 73_257,
+    "tiny-imagenet": 100_000,
+    "imagenet": 1_281_167,
+}
 TEST_IMAGES = {"cifar10": 10_000, "cifar100": 10_000, "svhn": 26_032, "tiny-imagenet": 10_000, "imagenet": 50_000}
 TEST_IMAGES |= {"imagenet-100": 10_000}  # as M-TLAT says
 OTHER_RADIUS = ("imagenet",)  # data sets whose own radius is not the 8/255 that the papers train at on all of them
@@ -34,6 +43,7 @@ class Scale(NamedTuple):
     budget: str
     n: int  # 0 at the paper's scale where all test images were judged
     data: str
+    radius: float = REFERENCE / 255  # of the data set, that its recipes are trained for; the papers' is CIFAR-10's
 
     @property
     def papers(self) -> bool:
@@ -53,7 +63,7 @@ class Scale(NamedTuple):
 
     def eps(self, reference: float) -> float:
         """A radius here, in [0, 1] pixel units, of one in 1/255 on CIFAR-10."""
-        return scale_radius(reference, "" if self.papers else self.dataset)
+        return scale_radius(reference, self.radius)
 
     def holds(self, row: dict[str, Any], where: TrainingSetup, stood_for: TrainingSetup | None) -> bool:
         """Whether a row of this scale is of the models that a printed number is of, or of those that stand in for them.
@@ -67,20 +77,30 @@ class Scale(NamedTuple):
             return False
         long = where.plan == "long"
         plan = plan_of_paper(row["recipe"], where.dataset, long, where.paper)
-        scale_radius = f"{where.epochs} epochs" if where.epochs else plan.length_in_words
-        images = where.images or IMAGES.get(where.dataset, int(budget["images"]))  # ImageNet-100 has what it has
+        length = f"{where.epochs} epochs" if where.epochs else plan.length_in_words
+        images = where.images or TRAIN_IMAGES.get(where.dataset, int(budget["images"]))  # ImageNet-100 has what it has
         if bool(budget["radius"]) != (where.dataset in OTHER_RADIUS):
             return False
-        return (budget["length"], int(budget["images"]), bool(budget["long"])) == (scale_radius, images, long)
+        return (budget["length"], int(budget["images"]), bool(budget["long"])) == (length, images, long)
 
 
-def scale_radius(reference: float, dataset: str) -> float:
-    """One in 1/255 on CIFAR-10, in [0, 1] pixel units: scaled as the radius of the data set is."""
-    return reference / REFERENCE * EPS.get(dataset, REFERENCE / 255)
+def scale_radius(reference: float, radius: float) -> float:
+    """One in 1/255 on CIFAR-10, in [0, 1] pixel units: scaled as a data set's own radius is."""
+    return reference / REFERENCE * radius
 
 
-def scales(rows: pd.DataFrame) -> Iterator[tuple[Scale, pd.DataFrame]]:
-    """The rows of `results.load()` by scale, the papers' own first."""
+def usual_radius(dataset: str) -> float:
+    """That of CIFAR-10, whatever the data set is."""
+    return REFERENCE / 255
+
+
+def scales(
+    rows: pd.DataFrame, results: Path, registered: RadiusOf = usual_radius
+) -> Iterator[tuple[Scale, pd.DataFrame]]:
+    """The rows of `results.load()` by scale, the papers' own first.
+
+    registered: the radius of a data set whose runs do not say theirs, as those of before it was kept in job.json.
+    """
     papers, judged = rows["budget"].str.fullmatch(AS_PRINTED), rows["n"].where(rows["partial"], 0)
     diagnostic = rows["kind"] == "diagnostic"  # whose n is that of a group of images
     counted = rows["kind"].isin(["clean", "attack"]) & (rows["metric"] == "accuracy")
@@ -98,14 +118,28 @@ def scales(rows: pd.DataFrame) -> Iterator[tuple[Scale, pd.DataFrame]]:
         same = ~papers
         for name in ("protocol", "dataset", "model", "budget", "data"):
             same &= rows[name] == getattr(scale, name)
-        yield scale, rows[same & ((rows["n"] == scale.n) | diagnostic)]
+        part = rows[same & ((rows["n"] == scale.n) | diagnostic)]
+        stored = _stored_radius(results, part["run"].unique())
+        yield scale._replace(radius=registered(scale.dataset) if stored is None else stored), part
 
 
-def resolve_step(attack: str, share: float | None, dataset: str) -> str:
-    """An attack with its `step=2px` as --attacks takes it. share: eps, in 1/255, if it is to be one of it."""
+def _stored_radius(results: Path, runs: Iterable[str]) -> float | None:
+    """The radius of the data set of these runs, from the first that says it; None where none does."""
+    for run in runs:
+        eps: Any = read_job(results / run).get("eps")  # which `read_job` has looked at
+        if eps is not None:
+            return float(eps)
+    return None
+
+
+def resolve_step(attack: str, share: float | None, radius: float) -> str:
+    """An attack with its `step=2px` as --attacks takes it.
+
+    share: eps, in 1/255, if the step is to be one of it; else it is scaled to the radius of the data set.
+    """
 
     def step(match: re.Match[str]) -> str:
         pixels = float(match[1])
-        return f"step={pixels / share!r}eps" if share else f"step={scale_radius(pixels, dataset)!r}"
+        return f"step={pixels / share!r}eps" if share else f"step={scale_radius(pixels, radius)!r}"
 
     return re.sub(r"step=([\d.]+)px", step, attack)
