@@ -1,3 +1,4 @@
+import os
 import sys
 
 import pyautoattack.autoattack
@@ -6,6 +7,27 @@ import torch
 from small import images
 
 from bench import cli
+
+
+def pytest_configure():
+    """Each worker has a core of its own: a command that takes a thread a core would otherwise slow the others down."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+
+
+@pytest.fixture(autouse=True)
+def _no_figures(request, monkeypatch):
+    """Commands write empty files in the place of figures, which take longer than what most tests are about."""
+    if request.node.get_closest_marker("figures") is None:
+        monkeypatch.setattr("bench.report.files.draw_all", lambda figures, processes=1: touch(figures.values()))
+
+
+def touch(groups):
+    for path in (path for group in groups for path in group):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
 
 
 @pytest.fixture(autouse=True)

@@ -15,15 +15,15 @@ ASKED = [
     "--methods",
     "Standard,Mixup",
     "--attacks",
-    "PGD-20,AutoAttack[block=4]",
+    "PGD-20,APGD-CE[block=4]",
     "--limit-train",
     "300",
     "--epochs",
     "6",
 ]
-ASKED += ["--limit", "8"]  # two blocks of AutoAttack
+ASKED += ["--limit", "8"]  # two blocks
 BENCH = str(Path(sys.executable).with_name("bench"))
-MOMENTS = ["progress.pt", "partial-*.json"]  # in training, during AutoAttack
+MOMENTS = ["progress.pt", "partial-*.json"]  # in training, between two blocks
 
 
 def start(results: Path) -> "subprocess.Popen[bytes]":

@@ -44,6 +44,8 @@ from bench.training.job import Job
 from bench.training.recipe import RECIPES
 from bench.training.run_folder import clear
 
+pytestmark = pytest.mark.figures
+
 Y = torch.tensor([3, 0, 9, 3, 7])
 EPS = 8 / 255
 

@@ -27,6 +27,8 @@ from bench.report.leaderboard.table import leaderboard
 from bench.report.seeds import collapses
 from bench.results.store import load, read_job, store
 
+pytestmark = pytest.mark.figures
+
 MADE = '{"made": "generated", "table": 32}'  # what rows of corrupted images say of them
 
 

@@ -18,6 +18,8 @@ from bench.report.leaderboard.page import boards
 from bench.report.style import settle
 from bench.report.write import write_reports
 
+pytestmark = pytest.mark.figures
+
 HERE = os.getpid()
 
 

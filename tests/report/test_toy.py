@@ -12,6 +12,8 @@ from scipy.optimize import minimize_scalar
 from bench.report.studies.page import StudyPage
 from bench.report.studies.toy import model as toy
 
+pytestmark = pytest.mark.figures
+
 RNG = np.random.default_rng(0)
 
 
