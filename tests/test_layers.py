@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from import_graph import circles, file_graph, imported_names
 
 import bench
 
@@ -31,21 +32,9 @@ def package(path: Path) -> str:
     return path.relative_to(ROOT / "bench").parts[0]
 
 
-def modules(path: Path) -> set[str]:
-    """Dotted names of all that a file imports, wherever in the file; `from a import b` counts as a.b."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are absolute"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
-
-
 def packages(path: Path) -> set[str]:
     """Packages of bench that a file imports from."""
-    return {name.split(".")[1] for name in modules(path) if name.startswith("bench.")}
+    return {name.split(".")[1] for name in imported_names(path) if name.startswith("bench.")}
 
 
 def identify(path: Path) -> str:
@@ -63,7 +52,7 @@ def test_imports_point_one_way():
 
 
 def test_bench_imports_a_name_from_its_home():
-    wrong = [identify(path) for path in SOURCES if "bench" in modules(path) or not packages(path) <= {*PACKAGES}]
+    wrong = [identify(path) for path in SOURCES if "bench" in imported_names(path) or not packages(path) <= {*PACKAGES}]
     assert not wrong, "\n".join(wrong)
 
 
@@ -83,15 +72,8 @@ def test_the_face_of_a_package_is_a_docstring():
 
 def test_no_file_imports_in_a_circle():
     """Imports for type checkers alone count too."""
-    homes = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCES}
-    arrows = {
-        name: {target for found in modules(path) for target in (found, found.rpartition(".")[0]) if target in homes}
-        - {name}
-        for name, path in homes.items()
-    }
-    while free := {name for name, targets in arrows.items() if not targets & arrows.keys()}:
-        arrows = {name: targets for name, targets in arrows.items() if name not in free}
-    assert not arrows, f"a circle goes through some of {', '.join(sorted(arrows))}"
+    found = circles(file_graph(ROOT))
+    assert not found, f"a circle goes through some of {', '.join(sorted(found))}"
 
 
 @pytest.mark.parametrize("path", METHODS, ids=identify)
@@ -102,7 +84,7 @@ def test_recipes_name_no_machine_and_no_seed(path):
 
 @pytest.mark.parametrize("path", METHODS, ids=identify)
 def test_recipes_speak_the_vocabulary_of_bench(path):
-    ours = {name for name in modules(path) if name.split(".")[0] not in {*sys.stdlib_module_names, "torch"}}
+    ours = {name for name in imported_names(path) if name.split(".")[0] not in {*sys.stdlib_module_names, "torch"}}
     words = {name for name in ours if name.startswith("bench.")}
     assert {name.removeprefix("bench.") for name in words} <= set(bench.__all__)
     assert all(name.startswith("methods.") for name in ours - words)
@@ -110,7 +92,7 @@ def test_recipes_speak_the_vocabulary_of_bench(path):
 
 def test_our_recipes_enter_as_a_plugin_does():
     assert "methods" in {entry.value for entry in entry_points(group="bench.plugins")}
-    assert not {path for path in SOURCES if any(name.split(".")[0] == "methods" for name in modules(path))}
+    assert not {path for path in SOURCES if any(name.split(".")[0] == "methods" for name in imported_names(path))}
 
 
 @pytest.mark.parametrize("name", bench.__all__)
