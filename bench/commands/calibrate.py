@@ -153,7 +153,7 @@ def calibrate(options: CalibrateOptions) -> Path:
         "version": __version__,
         "ranges": found,
     }
-    path = options.results / model.run.run / "calibration.json"
+    path = options.results / model.subject.run / "calibration.json"
     with locked(path.parent):
         write_json(path, record)
     return path

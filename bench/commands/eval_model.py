@@ -74,14 +74,14 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     device = start(options.device, options.results, options.reports)
     request.check_calibrated()
     candidate = load_checked(source, request, options, device)
-    exam, model, run = candidate.exam, candidate.model, candidate.model.run.run
+    exam, model, run = candidate.exam, candidate.model, candidate.model.subject.run
     known = read_model_info(options.model_info) if options.model_info else {}
     if options.model_info:
         official(exam.conditions)
         if options.shard.count > 1:
             raise BadInput("--model-info needs all images; merge the shards, then give it without --shard")
 
-    folder, which = options.results / run, ModelRef(model.run, source.epoch, source.view)
+    folder, which = options.results / run, ModelRef(model.subject, source.epoch, source.view)
     classes = dataset(request.dataset, options.data_dir).num_classes
     matrix = transfer_runner_for(which, candidate, request, options) if request.source else None
     missing, failed = exam.missing(folder, which, model.identity), 0
@@ -148,7 +148,7 @@ def transfer_runner_for(
 ) -> TransferRunner:
     """The model as the one target of images crafted on itself and on the models of --source."""
     data, exam, model = dataset(request.dataset, options.data_dir), candidate.exam, candidate.model
-    itself = TransferModel(model_id(model.run.run, which.epoch, which.view), model.identity, model.net)
+    itself = TransferModel(model_id(model.subject.run, which.epoch, which.view), model.identity, model.net)
     guests = load_sources(request.source, data, exam.test, exam.conditions, options.access)
     return TransferRunner(exam, options.results, {which: itself}, guests)
 
@@ -188,7 +188,7 @@ def describe(
     source: Source, request: Request, candidate: Candidate, device: torch.device, classes: int
 ) -> dict[str, object]:
     """job.json of a model that has no training."""
-    model, run = candidate.model, candidate.model.run
+    model, run = candidate.model, candidate.model.subject
     return {
         "run": run.run,
         "name": run.name,

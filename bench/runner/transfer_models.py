@@ -88,5 +88,5 @@ def _guest(spec: str, data: Dataset, test: Images, access: Access) -> TransferMo
         raise BadInput(f"--source {spec}: {error}") from error
     for warning in model.warnings:
         print(f"--source {spec}: {warning}", file=sys.stderr)
-    run = str(source.record["run"]) if isinstance(source, Run) else model.run.run
+    run = str(source.record["run"]) if isinstance(source, Run) else model.subject.run
     return TransferModel(model_id(run, source.epoch, source.view), model.identity, model.net)

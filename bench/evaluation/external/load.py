@@ -37,7 +37,7 @@ class ExternalModel:
     warnings: list[str]  # what looks wrong, a clause each; none where nobody asked
 
     @property
-    def run(self) -> ExternalRun:
+    def subject(self) -> ExternalRun:
         """What its rows are stored as. BadInput where the data set's name cannot be a folder's."""
         return ExternalRun(self.source.name, self.dataset, self.identity)
 
