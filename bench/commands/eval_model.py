@@ -14,10 +14,9 @@ from bench.core.files import write_json
 from bench.core.progress import Progress
 from bench.data.cache import ImageCache
 from bench.data.lookup import dataset
-from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.attack import Attacked, plain_attacks
+from bench.evaluation.conditions.base import Condition
 from bench.evaluation.conditions.clean import Clean
-from bench.evaluation.conditions.expand import Condition
-from bench.evaluation.conditions.sweep import Swept
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import ExternalModel, load_external
 from bench.evaluation.external.spec import Source
@@ -29,7 +28,6 @@ from bench.results.row import Row, model_id
 from bench.results.shards import WHOLE, Shard
 from bench.results.store import read_rows
 from bench.runner.cells import CellEvaluator
-from bench.runner.cost import cell_cost
 from bench.runner.grid import plan_evaluation
 from bench.runner.pool import logging_to
 from bench.runner.request import Request
@@ -85,7 +83,7 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     classes = dataset(request.dataset, options.data_dir).num_classes
     matrix = transfer_runner_for(which, candidate, request, options) if request.source else None
     missing, failed = exam.missing(folder, which, model.identity), 0
-    cost = sum(cell_cost(c, len(exam.ids(c))) for c in missing.values())
+    cost = sum(c.cost(len(exam.ids(c))) for c in missing.values())
     with Progress(cost + (matrix.cost() if matrix else 0)) as progress, logging_to(options.results / LOG):
         if missing or not (folder / "job.json").exists():
             with locked(folder):
@@ -133,7 +131,7 @@ def load_checked(source: Source, request: Request, options: EvalOptions, device:
         shard=options.shard,
         attack_timeout=options.attack_timeout,
     )
-    attacked = any(isinstance(condition, Attacked | Swept) for condition in conditions)
+    attacked = any(condition.searches for condition in conditions)
     model = load_external(source, data, exam.test, options.access, attacked)
     if model.warnings and not options.anyway:
         raise BadInput(f"{source}: {'; '.join(model.warnings)}. To judge it as it is, give --anyway")
@@ -155,7 +153,7 @@ def transfer_runner_for(
 
 def official(conditions: tuple[Condition, ...]) -> Attacked:
     """The condition whose accuracy RobustBench prints. BadInput if there is not exactly one."""
-    found = [c for c in conditions if isinstance(c, Attacked) and c.attack.name == "AutoAttack"]
+    found = [c for c in plain_attacks(conditions) if c.attack.name == "AutoAttack"]
     if len(found) != 1:
         raise BadInput(
             f"--model-info needs AutoAttack at one radius, and {len(found)} are asked for; see --attacks, --eps"

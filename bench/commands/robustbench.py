@@ -177,7 +177,7 @@ def _under_corruptions(model: nn.Module, data: Dataset, test: Images, n: int, wh
     found = []
     for condition in corruption_conditions(CORRUPTIONS, SEVERITIES, data, test, where):
         found.append(float(outcomes(model, test, condition, n=n, batch_size=batch_size).right.mean()))
-        log.info("%s: %.2f%% accuracy", condition.caption.label, 100 * found[-1])
+        log.info("%s: %.2f%% accuracy", condition.label, 100 * found[-1])
     return sum(found) / len(found)
 
 

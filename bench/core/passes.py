@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+BACKWARD = 2.0  # passes forward that one backward costs, roughly
+
 
 @dataclass
 class Passes:

@@ -4,11 +4,12 @@ import logging
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.spec import parse_attack
+from bench.attacks.spec import AttackSpec, parse_attack
 from bench.core.errors import Failed
 from bench.core.foreign.guard import is_out_of_memory
 from bench.core.foreign.messages import format_error
@@ -17,7 +18,6 @@ from bench.core.rng import image_stream
 from bench.core.threat import L2, Linf, Threat
 from bench.evaluation.binarization_test import Unreadable, attack_misses, gives_gradient, last_linear, layer_output
 from bench.evaluation.conditions.attack import Attacked
-from bench.evaluation.conditions.probe import Probed
 from bench.evaluation.target import Ids, Outcome, Target, is_correct
 
 FEW = 32  # images that examples are planted for; each has a readout of its own, and is attacked by itself
@@ -31,8 +31,21 @@ HALF_STEP = 1 / 510  # of 8 bits, in pixel units
 log = logging.getLogger("bench")
 
 
+class Probe(Protocol):
+    """What to look for in a model."""
+
+    @property
+    def sign(self) -> str: ...
+    @property
+    def threat(self) -> Threat: ...
+    @property
+    def attack(self) -> AttackSpec | None: ...
+    @property
+    def label(self) -> str: ...
+
+
 def signs(
-    target: Target, condition: Probed, ids: range, x: Tensor, y: Tensor, right: Tensor, outcome: Outcome
+    target: Target, condition: Probe, ids: range, x: Tensor, y: Tensor, right: Tensor, outcome: Outcome
 ) -> Tensor:
     """1 for an image of the block that shows the sign, 0 for one that does not, NaN where nobody looked: (B,) float64.
 
@@ -57,13 +70,13 @@ def signs(
                     shown = PROBES[condition.sign](target.model, x[part], y[part], condition.threat)
                 found[part.cpu()] = shown.double().cpu()
     except Unreadable as error:
-        log.info("%s: no answer, as %s", condition.caption.label, error)
+        log.info("%s: no answer, as %s", condition.label, error)
     except Failed:
         raise
     except Exception as error:  # anybody's code may raise anything, and no sign is worth the rest of the evaluation
         if is_out_of_memory(error):
             raise
-        raise Failed(f"{condition.caption.label} stopped, {format_error(error)}") from error
+        raise Failed(f"{condition.label} stopped, {format_error(error)}") from error
     return found
 
 

@@ -18,9 +18,7 @@ from bench.core.rng import undrawn
 from bench.data.dataset import Images
 from bench.evaluation.adversarial_set import AdversarialSet, read_adversarial_set
 from bench.evaluation.arguments import first_logits
-from bench.evaluation.conditions.attack import Attacked
-from bench.evaluation.conditions.corrupted_attack import Union
-from bench.evaluation.conditions.expand import Condition
+from bench.evaluation.conditions.base import Condition
 from bench.evaluation.target import Outcome
 from bench.models.checkpoint import fingerprint
 
@@ -43,13 +41,12 @@ def owner_of(
     model: nn.Module, images: Images, conditions: Sequence[Condition], start: int, n: int, **others: int | str
 ) -> Owner:
     """What an evaluation is of, by the names in OWNER. others: seed, precision and protocol."""
-    attacks = [c.attack.params if isinstance(c, Attacked | Union) else "" for c in conditions]
-    block = conditions[0].attack.block if isinstance(conditions[0], Attacked | Union) else None
+    block = conditions[0].block
     end = start + -(-(n - start) // block) * block if block else n  # whole blocks are attacked
     return {
         "weights": fingerprint(model),
         "logits": _summed_logits(model, images),
-        "conditions": [f"{condition!r} {params}" for condition, params in zip(conditions, attacks, strict=True)],
+        "conditions": [f"{condition!r} {condition.key_params}" for condition in conditions],
         "images": Images(images.x[start:end], images.y[start:end]).fingerprint(),
         "n": n,
         "start": start,

@@ -3,16 +3,10 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
 from bench.core.errors import Failed
-from bench.core.stats import Summary, wilson
+from bench.core.stats import Summary
 from bench.core.version import __version__
-from bench.evaluation.conditions.diagnostic import Diagnosed
-from bench.evaluation.conditions.expand import Condition
-from bench.evaluation.conditions.minimum_norm import Minimised
-from bench.evaluation.conditions.probe import Probed
-from bench.evaluation.conditions.sweep import Swept
+from bench.evaluation.conditions.base import Condition
 from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.target import Outcome
 from bench.results.row import Row
@@ -58,7 +52,7 @@ def row_of(
     key: str,
 ) -> Row:
     """One measurement, or why there is none."""
-    subject, caption, threat = model.subject, condition.caption, condition.caption.threat
+    subject, threat = model.subject, condition.threat
     outcome = result if isinstance(result, Outcome) else None
     value, low, high, n = value_of(condition, outcome, n)
     return Row(
@@ -69,14 +63,14 @@ def row_of(
         seed=subject.seed,
         view=model.view,
         epoch=model.epoch,
-        kind=caption.kind,
-        name=caption.name,
+        kind=condition.kind,
+        name=condition.name,
         norm=type(threat).__name__ if threat else "",
         eps=threat.eps if threat else None,
-        severity=caption.severity,
+        severity=condition.severity,
         source="",
-        params=caption.params,
-        metric=caption.metric,
+        params=condition.params,
+        metric=condition.metric,
         value=value,
         n=n,
         ci_low=low,
@@ -97,11 +91,4 @@ def row_of(
 
 def value_of(condition: Condition, outcome: Outcome | None, n: int) -> Summary:
     """The value of a row, its interval, and the images it is of."""
-    if outcome is None:
-        return None, None, None, n
-    if isinstance(condition, Diagnosed):
-        return condition.summary(np.array(outcome.values), outcome.right)
-    if isinstance(condition, Minimised | Probed | Swept) and condition.caption.metric != "accuracy":
-        return condition.summary(np.array(outcome.values))
-    right = int(outcome.right.sum())
-    return right / n, *wilson(right, n), n
+    return (None, None, None, n) if outcome is None else condition.value(outcome)

@@ -5,10 +5,12 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from bench.attacks.spec import AttackSpec
 from bench.core.errors import AttackWarning, BadInput, Failed
 from bench.core.files import Bits
 from bench.core.foreign.guard import guarded_call, is_out_of_memory, limited_call, no_empty_batches
@@ -16,7 +18,7 @@ from bench.core.foreign.messages import format_error
 from bench.core.passes import counting
 from bench.core.rng import image_stream, seeded
 from bench.core.stats import binomial_exceeds
-from bench.evaluation.conditions.attack import Attacked
+from bench.core.threat import Threat
 from bench.models.bn_folding import fast_copy
 from bench.models.modes import hookable
 from bench.training.precision import choose_precision
@@ -94,6 +96,17 @@ class Bf16(nn.Module):
         return logits.float()
 
 
+class AttackInBall(Protocol):
+    """An attack, and the ball that it is to stay in."""
+
+    @property
+    def attack(self) -> AttackSpec: ...
+    @property
+    def threat(self) -> Threat: ...
+    def check(self, x_adv: Tensor, x: Tensor) -> None:
+        """Refuse images x_adv that are not allowed in the place of x."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A model under test, and the cheaper copy of it that attacks work on."""
@@ -111,7 +124,7 @@ class Target:
         return cls(model, Bf16(copy) if reduced else copy, batch_size, seed)
 
     def distances(
-        self, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, outcome: Outcome, keep: OnBroken | None = None
+        self, condition: AttackInBall, ids: Ids, x: Tensor, y: Tensor, outcome: Outcome, keep: OnBroken | None = None
     ) -> Tensor:
         """How far off each image of a block was broken, (B,): 0 if it was wrong already, inf if it never was.
 
@@ -128,7 +141,7 @@ class Target:
         return far
 
     def crafted(
-        self, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
+        self, condition: AttackInBall, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
     ) -> tuple[Tensor, Tensor]:
         """The attack's images (B, C, H, W), where `some` (B,) asks for them, and which of those fool the model (B,).
 
@@ -160,7 +173,7 @@ class Target:
         return some.masked_scatter(some, ~is_correct(model, x[some], y[some], self.batch_size))
 
     def _singly(
-        self, model: nn.Module, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
+        self, model: nn.Module, condition: AttackInBall, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
     ) -> Tensor:
         """Only the images asked for are attacked; each draws from its own stream, the same for every attack."""
         rows = some.nonzero().flatten()
@@ -170,14 +183,14 @@ class Target:
         return x_adv
 
     def _whole(
-        self, model: nn.Module, condition: Attacked, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
+        self, model: nn.Module, condition: AttackInBall, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
     ) -> Tensor:
         """The block as it is, since its draws are for the batch."""
         with seeded("block", ids[0], self.seed):
             return _attack(model, condition, x, y, outcome)
 
 
-def _attack(model: nn.Module, condition: Attacked, x: Tensor, y: Tensor, outcome: Outcome) -> Tensor:
+def _attack(model: nn.Module, condition: AttackInBall, x: Tensor, y: Tensor, outcome: Outcome) -> Tensor:
     """The attack's images, checked; its passes and doubts go into the outcome."""
     name = condition.attack.name
     with warnings.catch_warnings(record=True) as caught, no_empty_batches(model), counting(model) as passes:

@@ -14,8 +14,8 @@ from bench.core.errors import BadInput, Failed
 from bench.core.foreign.messages import blamed_on_model, failed_cell
 from bench.data.dataset import Images
 from bench.evaluation.arguments import as_seen_by, check_classes, check_range
-from bench.evaluation.conditions.attack import Attacked
-from bench.evaluation.conditions.expand import Condition
+from bench.evaluation.conditions.attack import Attacked, plain_attacks
+from bench.evaluation.conditions.base import Condition
 from bench.evaluation.evaluator import OWN_BLOCK
 from bench.evaluation.snapshot import restored_weights, unchanged_weights
 from bench.evaluation.target import Outcome, Target, is_correct
@@ -27,7 +27,7 @@ def transferable(conditions: Iterable[Condition]) -> tuple[list[Attacked], list[
 
     BadInput if none is left.
     """
-    attacked = [c for c in conditions if isinstance(c, Attacked)]
+    attacked = plain_attacks(conditions)
     kept = [Attacked(final, c.threat) for c in attacked if (final := c.attack.final)]
     without = list(dict.fromkeys(c.attack.name for c in attacked if c.attack.final is None))
     if not kept:

@@ -16,6 +16,7 @@ from bench.core.parsing import printable
 from bench.core.stats import wilson
 
 KINDS = ("clean", "attack", "corruption", "union", "sweep", "diagnostic")
+OF_PLUGINS = r"x-[a-z0-9-]{1,40}"  # kinds that plug-ins bring, which no file here knows
 ATTACKING = ("attack", "union", "sweep")
 NORMS = ("", "Linf", "L2")
 VERDICT = r"|ok|(suspect|invalid): .*"
@@ -32,6 +33,11 @@ def check_row(row: Row) -> None:
     """ValueError with the first thing in a row that cannot be so."""
     for fault in (*_whose(row), *_condition(row), *_number(row)):
         raise ValueError(fault)
+
+
+def is_kind(kind: str) -> bool:
+    """Whether a row can be of this kind."""
+    return kind in KINDS or re.fullmatch(OF_PLUGINS, kind) is not None
 
 
 def check_value(row: Row) -> None:
@@ -107,8 +113,8 @@ def _whose(row: Row) -> Iterator[str]:
 
 def _condition(row: Row) -> Iterator[str]:
     """What is wrong with the words for what was done to the images."""
-    if row.kind not in KINDS:
-        yield f"kind is {_short(row.kind)}, none of {', '.join(KINDS)}"
+    if not is_kind(row.kind):
+        yield f"kind is {_short(row.kind)}, none of {', '.join(KINDS)}, or of a plug-in, as x-name"
     if row.norm not in NORMS:
         yield f"norm is {_short(row.norm)}, neither Linf nor L2"
     for column in ("recipe", "name", "metric", "device", "precision", "version"):

@@ -16,13 +16,9 @@ from bench.core.foreign.messages import failed_cell
 from bench.core.progress import Event, ProgressCallback
 from bench.data.dataset import Images
 from bench.evaluation.adversarial_set import AdversarialSet
-from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.base import Condition
 from bench.evaluation.conditions.clean import Clean
-from bench.evaluation.conditions.corrupted_attack import Union
-from bench.evaluation.conditions.expand import Condition, measurement
-from bench.evaluation.conditions.minimum_norm import Minimised
-from bench.evaluation.conditions.sweep import Swept
-from bench.evaluation.evaluator import PROTOCOL, outcomes_of_group, read_off
+from bench.evaluation.evaluator import PROTOCOL, outcomes_of_group
 from bench.evaluation.resume import album_beside
 from bench.evaluation.row import ModelRef, row_of
 from bench.evaluation.search_groups import group_by_search
@@ -31,7 +27,6 @@ from bench.report.row_text import describe_row
 from bench.results.row import Row
 from bench.results.shards import WHOLE, Shard
 from bench.results.store import read_rows, store
-from bench.runner.cost import cell_cost
 from bench.runner.reuse import copy_to_model, find_same_key, has_images, image_metadata, measured_keys, update
 from bench.runner.shard_results import ShardResult, album_path, assemble
 
@@ -53,25 +48,18 @@ class CellEvaluator:
     attack_timeout: float | None = None  # seconds that a call of an attack may take; no number depends on it
 
     def __post_init__(self) -> None:
-        if self.save_adv and any(isinstance(condition, Swept) for condition in self.conditions):
-            raise BadInput(
-                "--save-adv keeps nothing of a --sweep, which looks for the smallest radius that breaks an image; "
-                "leave one of them out, or name the radii by --eps"
-            )
-        if self.save_adv and any(isinstance(condition, Union) for condition in self.conditions):
-            raise BadInput(
-                "--save-adv keeps images as what was added to clean ones, and --attack-corrupted adds to corrupted "
-                "ones; leave one of them out"
-            )
+        refused = [condition.without_images for condition in self.conditions if condition.without_images]
+        if self.save_adv and refused:
+            raise BadInput(refused[0])
 
     def share(self, condition: Condition) -> Shard:
         """Into which a condition is cut here."""
-        return self.shard if isinstance(condition, Attacked | Minimised | Union) else WHOLE
+        return self.shard if condition.sharded else WHOLE
 
     def ids(self, condition: Condition) -> range:
         """The images to be judged under a condition here. BadInput where there are too many shards for them."""
-        if isinstance(condition, Attacked | Minimised | Union):
-            return self.shard.ids(self.n, condition.attack.block)
+        if condition.sharded:
+            return self.shard.ids(self.n, condition.base().block)
         return range(self.n if self.shard.index == 1 else 0)
 
     def missing(self, folder: Path, model: ModelRef, identity: str) -> dict[str, Condition]:
@@ -86,10 +74,9 @@ class CellEvaluator:
 
     def key(self, identity: str, condition: Condition) -> str:
         """Of the model, the images that the attack sees, the condition and the protocol."""
-        attack = condition.attack if isinstance(condition, Attacked | Union) else None
-        block = (attack.block if attack else None) or 1
+        block = condition.block or 1
         seen = self.test.first(-(-self.n // block) * block).fingerprint()
-        parts = (identity, seen, self.n, condition, attack.params if attack else "", self.precision, PROTOCOL)
+        parts = (identity, seen, self.n, condition, condition.key_params, self.precision, PROTOCOL)
         return sha256(repr(parts).encode()).hexdigest()[:16]
 
     def require_judged(self, folder: Path, model: ModelRef, identity: str) -> None:
@@ -120,8 +107,8 @@ class CellEvaluator:
             if known and not self._unkept(folder, key, condition):
                 copy_to_model(folder, known, model)
                 continue
-            title = f"{model} {condition.caption.label}{f' shard {share}' if share.count > 1 else ''}"
-            weight, basis = cell_cost(condition, units), measurement(condition)
+            title = f"{model} {condition.label}{f' shard {share}' if share.count > 1 else ''}"
+            weight, basis = condition.cost(units), condition.base()
 
             def after(o: Outcome, title: str = title, weight: float = weight, units: int = units) -> None:
                 if o.done < units:
@@ -134,7 +121,7 @@ class CellEvaluator:
                     with failed_cell():
                         found = self._measure(folder, model, net, identity, key, bases, after)
                     measured |= zip(bases, found, strict=True)
-                outcome = read_off(measured[basis], condition)
+                outcome = condition.read(measured[basis])
                 row = self.row(model, condition, key, outcome)
                 if known:
                     copy_to_model(folder, update(folder, known, outcome, self.ids(condition)), model)
@@ -185,7 +172,7 @@ class CellEvaluator:
                 album=album,
                 tick=tick,
             )
-        if album is not None and isinstance(basis, Attacked):
+        if album is not None:
             images = self.test.first(self.n).fingerprint()
             album.write(
                 album_path(folder, key, self.shard), image_metadata(model, basis, identity, images, self.n, key)

@@ -1,21 +1,12 @@
 """What work would cost, before it is done, in counted passes."""
 
-import math
-
 import torch
 
 from bench.core.foreign.messages import errors_blamed_on
-from bench.core.passes import counting
+from bench.core.passes import BACKWARD, counting
 from bench.core.rng import seeded
 from bench.data.dataset import Dataset, Images
 from bench.data.loader import to_float
-from bench.evaluation.binarization_test import INNER
-from bench.evaluation.conditions.attack import Attacked
-from bench.evaluation.conditions.corrupted_attack import Union
-from bench.evaluation.conditions.expand import Condition
-from bench.evaluation.conditions.probe import Probed
-from bench.evaluation.conditions.sweep import Swept, swept
-from bench.evaluation.probes import FEW
 from bench.models.build import build
 from bench.runner.experiment import Experiment
 from bench.training.contract.images import the_same_batch
@@ -23,9 +14,6 @@ from bench.training.contract.loss import one_finite_number
 from bench.training.job import Job
 from bench.training.recipe import Recipe
 
-BACKWARD = 2.0  # passes forward that one backward costs, roughly
-SURVIVING = 0.5  # guess at the share of images that take an attack's whole effort
-PROBING = 12.0  # passes forward for an image that is probed for a sign, roughly
 VALIDATION = 14.0  # passes forward for an image held out: clean, FGSM, and PGD-10 where it is right
 LEARNING = 1 + BACKWARD  # passes forward of a training step that reach the weights, for each image
 
@@ -56,20 +44,3 @@ def step_passes(recipe: Recipe, dataset: Dataset, batch: Images) -> tuple[float,
             one_finite_number(recipe.loss(model, x, q)).backward()  # type: ignore[no-untyped-call]
     the_same_batch((x, q), before)
     return passes.forwards / len(batch), passes.backwards / len(batch)
-
-
-def cell_cost(condition: Condition, n: int) -> float:
-    """Forward passes of judging n images under a condition, from how much of its effort a usual model takes."""
-    if isinstance(condition, Probed):
-        if condition.attack is None:
-            return PROBING * n
-        return min(n, FEW) * (INNER + cell_cost(Attacked(condition.attack, condition.threat), 1))
-    if isinstance(condition, Swept):  # its share of one measurement
-        queries, numbers = math.log2(len(condition.grid)), len(swept(condition.attack, condition.balls))
-        return queries / numbers * cell_cost(Attacked(condition.attack, condition.threat), n)
-    if isinstance(condition, Union):
-        return cell_cost(condition.attacked, n)
-    if not isinstance(condition, Attacked):
-        return n
-    share = 1.0 if condition.attack.last else SURVIVING  # to the last iterate all images go
-    return n * (2 + share * condition.attack.passes)

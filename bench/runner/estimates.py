@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.core.processes import cores
-from bench.runner.cost import LEARNING, cell_cost, training_cost, training_images
+from bench.runner.cost import LEARNING, training_cost, training_images
 from bench.runner.job_runner import Runner, Todo
 from bench.runner.pace import measure_pace
 from bench.training.job import Job
@@ -33,7 +33,7 @@ class Cost:
 
 def cost_of(runner: Runner, todo: Todo) -> Cost:
     """Counted on a small batch where a training is to come. BadInput where the recipe cannot compute a loss."""
-    cells = sum(cell_cost(c, len(runner.exam.ids(c))) for c in todo.cells)
+    cells = sum(c.cost(len(runner.exam.ids(c))) for c in todo.cells)
     if not todo.training:
         return Cost(todo.job, 0.0, 0.0, cells)
     learning = LEARNING * training_images(runner.work, todo.job)

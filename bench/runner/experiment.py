@@ -14,7 +14,7 @@ from bench.core.rng import seeded
 from bench.data.cache import ImageCache
 from bench.data.dataset import Dataset, Images
 from bench.data.lookup import dataset
-from bench.evaluation.conditions.expand import Condition
+from bench.evaluation.conditions.base import Condition
 from bench.evaluation.exhibits.exhibit import EXHIBITS
 from bench.models import build as models
 from bench.runner.budgets import budget_name, budget_of, in_words, model_of, plan_of

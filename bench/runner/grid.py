@@ -16,11 +16,12 @@ from bench.core.threat import NORMS, Threat
 from bench.corruptions.calibrated_ranges import read_ranges
 from bench.data.cache import ImageCache
 from bench.data.dataset import Dataset, Images
-from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.attack import plain_attacks
+from bench.evaluation.conditions.base import Condition
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.conditions.corrupted_attack import Union
 from bench.evaluation.conditions.diagnostic import Diagnosed, Group, Statistic
-from bench.evaluation.conditions.expand import Condition, over, under
+from bench.evaluation.conditions.expand import over, under
 from bench.evaluation.conditions.probe import Probed
 from bench.evaluation.corruption_conditions import corruption_conditions
 from bench.evaluation.diagnostics import DIAGNOSTICS
@@ -70,13 +71,12 @@ def corruptions_of(
     corrupted = [*corruption_conditions(request.corruptions, request.severities, data, test, data_dir, ranges)]
     yield from corrupted
     if request.attack_corrupted:
-        attacked = [condition for condition in conditions if isinstance(condition, Attacked)]
-        yield from (Union(*both) for both in product(corrupted, attacked))
+        yield from (Union(*both) for both in product(corrupted, plain_attacks(conditions)))
 
 
 def audit_conditions(conditions: Sequence[Condition]) -> Iterator[Probed]:
     """What `--audit` adds: every sign at every radius; examples are planted for each attack of several steps."""
-    attacked = [c for c in conditions if isinstance(c, Attacked) and not c.attack.minimal]
+    attacked = [c for c in plain_attacks(conditions) if not c.attack.minimal]
     for threat in dict.fromkeys(condition.threat for condition in attacked):
         yield from (Probed(sign, threat) for sign in INDICATORS if sign != "planted")
     yield from (

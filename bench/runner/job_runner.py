@@ -10,7 +10,7 @@ from torch import nn
 
 from bench.core.errors import Failed
 from bench.core.progress import ProgressCallback
-from bench.evaluation.conditions.expand import Condition
+from bench.evaluation.conditions.base import Condition
 from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.identity import computes, trained_identity
 from bench.evaluation.row import ModelRef

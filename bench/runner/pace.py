@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from bench.core.device import use_threads
+from bench.core.passes import BACKWARD
 from bench.core.rng import seeded
 from bench.data.dataset import Dataset
 from bench.data.loader import to_float
 from bench.models.bn_folding import fast_copy
 from bench.models.build import build
 from bench.models.freeze import frozen
-from bench.runner.cost import BACKWARD
 from bench.runner.experiment import Experiment
 
 SIZES = (2, 8, 32, 128)  # images in a batch; larger ones are tried while the smaller ones are quick

@@ -8,8 +8,7 @@ import numpy as np
 
 from bench.core.stats import wilson
 from bench.evaluation.adversarial_set import About
-from bench.evaluation.conditions.attack import Attacked
-from bench.evaluation.conditions.expand import Condition, measurement
+from bench.evaluation.conditions.base import Condition
 from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.row import ModelRef
 from bench.evaluation.target import Outcome
@@ -85,14 +84,16 @@ def update(folder: Path, known: Row | ShardResult, outcome: Outcome, ids: range)
 
 
 def has_images(folder: Path, key: str, condition: Condition, shard: Shard) -> bool:
-    """Whether its adversarial images are there, or there are none to keep: smaller radii's are among the nearest."""
-    if not isinstance(condition, Attacked) or measurement(condition) != condition:
+    """Whether its adversarial images are there, or there are none to keep."""
+    if not condition.keeps_images:
         return True
     return any(album_path(folder, key, which).exists() for which in (WHOLE, shard))
 
 
-def image_metadata(model: ModelRef, condition: Attacked, identity: str, images: str, n: int, key: str) -> About:
+def image_metadata(model: ModelRef, condition: Condition, identity: str, images: str, n: int, key: str) -> About:
     """What an album says of itself. images: fingerprint of the first n test images."""
+    threat = condition.threat
+    assert threat is not None  # as of all that keep images
     return {
         "run": model.subject.run,
         "epoch": model.epoch,
@@ -101,10 +102,10 @@ def image_metadata(model: ModelRef, condition: Attacked, identity: str, images: 
         "identity": identity,
         "images": images,
         "n": n,
-        "attack": condition.attack.name,
-        "params": condition.attack.params,
-        "norm": type(condition.threat).__name__,
-        "eps": condition.threat.eps,
+        "attack": condition.name,
+        "params": condition.params,
+        "norm": type(threat).__name__,
+        "eps": threat.eps,
         "key": key,
         "protocol": PROTOCOL,
     }

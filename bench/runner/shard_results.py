@@ -5,20 +5,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
-from bench.attacks.spec import AttackSpec
 from bench.core.errors import BadInput
 from bench.core.files import is_name, read_json, write_json
 from bench.core.parsing import printable
 from bench.evaluation.adversarial_set import join, read_adversarial_set
-from bench.evaluation.conditions.clean import Clean
-from bench.evaluation.conditions.expand import Condition
-from bench.evaluation.conditions.minimum_norm import Minimised, Reading
+from bench.evaluation.conditions.base import find_class
 from bench.evaluation.identity import is_same_model
-from bench.evaluation.row import value_of
 from bench.evaluation.target import Outcome
 from bench.results.consistency import MOST_WORK, check_bits, check_outcome, check_value
 from bench.results.row import Row, to_row
@@ -155,7 +151,7 @@ def complete(parts: list[ShardResult]) -> bool:
 
 def combine(parts: list[ShardResult]) -> tuple[Row, Outcome]:
     """The row and the outcome of a cell, from all of its parts in order."""
-    outcomes, row, n = [part.outcome for part in parts], parts[0].row, parts[0].n
+    outcomes, row = [part.outcome for part in parts], parts[0].row
     doubts: dict[str, int] = {}
     for reason, images in (doubt for o in outcomes for doubt in o.doubts.items()):
         doubts[reason] = doubts.get(reason, 0) + images
@@ -166,9 +162,10 @@ def combine(parts: list[ShardResult]) -> tuple[Row, Outcome]:
         **{name: sum(getattr(o, name) for o in outcomes) for name in ("done", "seen", "forwards", "backwards")},
         seconds=sum(o.seconds for o in outcomes),
     )
-    reading: list[Reading] = [reading for reading in get_args(Reading) if reading == row.metric]
-    condition: Condition = Minimised(AttackSpec(row.name, ()), reading[0]) if reading else Clean()
-    value, low, high, images = value_of(condition, outcome, n)
+    condition = find_class(row)
+    if not condition.sharded:
+        raise BadInput(f"{parts[0].name} of {row.run} is of kind {row.kind}, which no shard cuts; delete it")
+    value, low, high, images = condition.summarise(row.metric, outcome)
     return replace(
         row,
         value=value,

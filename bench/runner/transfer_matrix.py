@@ -19,7 +19,6 @@ from bench.evaluation.target import Outcome
 from bench.evaluation.transfer import transferable, transferred_or_failed
 from bench.results.store import read_outcomes, read_rows, store
 from bench.runner.cells import CellEvaluator
-from bench.runner.cost import cell_cost
 from bench.runner.reuse import is_shown
 from bench.training.run_folder import locked
 
@@ -90,7 +89,7 @@ class TransferRunner:
         return sum(self._cost(condition, len(owed)) for (condition, _), owed in self.missing().items())
 
     def _cost(self, condition: Attacked, targets: int) -> float:
-        return cell_cost(condition, self.exam.n) + targets * self.exam.n
+        return condition.cost(self.exam.n) + targets * self.exam.n
 
     def estimate(self) -> str:
         """What there is to do, in a line."""
@@ -105,7 +104,7 @@ class TransferRunner:
         """Make and store what is missing; how many cells have failed."""
         failed = 0
         for (condition, source), owed in self.missing().items():
-            title, n = f"{source.place} {condition.caption.label}", self.exam.n
+            title, n = f"{source.place} {condition.label}", self.exam.n
             weight = self._cost(condition, len(owed))
             tell(Event(title, 0, n, weight))
             tick = partial(_tick, tell, Event(title, 0, n, weight))

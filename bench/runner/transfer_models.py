@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bench.core.errors import BadInput
 from bench.data.dataset import Dataset, Images
-from bench.evaluation.conditions.expand import Condition
+from bench.evaluation.conditions.base import Condition
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.finished_run import Run
 from bench.evaluation.external.load import load_external

@@ -23,6 +23,7 @@ from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.conditions.expand import under
 from bench.evaluation.conditions.minimum_norm import Minimised
 from bench.evaluation.evaluator import outcomes
+from bench.evaluation.target import Outcome
 from bench.models.build import build
 from bench.results.store import load
 
@@ -61,12 +62,16 @@ def test_accuracies_at_a_radius_are_read_off_the_distances(measured, eps):
 
 def test_success_and_mean_distance_are_of_the_images_that_were_right():
     distances = np.array([0, 0, 0.5, 1.5, math.inf])
-    rate, low, high, n = Minimised(CW, "success rate").summary(distances)
+
+    def value(reading, distances):
+        return Minimised(CW, reading).value(Outcome(np.isinf(distances), values=distances.tolist()))
+
+    rate, low, high, n = value("success rate", distances)
     assert (rate, n) == (2 / 3, 3)
     assert low < rate < high
-    assert Minimised(CW, "mean distance").summary(distances) == (1.0, None, None, 2)
-    assert Minimised(CW, "success rate").summary(distances[:2]) == (None, None, None, 0)
-    assert Minimised(CW, "mean distance").summary(distances[4:]) == (None, None, None, 0)
+    assert value("mean distance", distances) == (1.0, None, None, 2)
+    assert value("success rate", distances[:2]) == (None, None, None, 0)
+    assert value("mean distance", distances[4:]) == (None, None, None, 0)
 
 
 def test_an_unreachable_confidence_leaves_the_image_itself(measured):

@@ -25,7 +25,7 @@ from bench.data.lookup import dataset
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.expand import over
 from bench.evaluation.conditions.sweep import Swept, swept
-from bench.evaluation.evaluator import outcomes, outcomes_of_group, read_off
+from bench.evaluation.evaluator import outcomes, outcomes_of_group
 from bench.evaluation.search_groups import group_by_search
 from bench.evaluation.target import Target
 from bench.models.build import build
@@ -154,7 +154,7 @@ def test_radii_on_a_linear_model_are_the_first_of_the_grid_beyond_the_boundary(t
     exact = radius(model, images, balls[0])
     first = np.append(grid, np.inf)[np.searchsorted(grid, exact)]
     expected = np.where(exact > 0, first, 0)
-    assert (read_off(outcome, swept(parse_attack(text), balls)[3]).right == (expected > grid[2])).all()
+    assert (swept(parse_attack(text), balls)[3].read(outcome).right == (expected > grid[2])).all()
     assert outcome.values == expected.tolist()
     assert len(set(outcome.values)) >= 6
 
@@ -182,7 +182,7 @@ def test_no_image_of_a_sweep_is_weaker_than_in_plain_runs(digits):
     spent, broken = 0, []
     for part, eps in zip(whole[1:], GRID, strict=False):
         plain = outcomes(model, images, Attacked(parse_attack("PGD-10"), Linf(eps)))
-        broken.append((~plain.right, ~read_off(outcome, part).right))
+        broken.append((~plain.right, ~part.read(outcome).right))
         spent += plain.forwards
     plain, ours = (np.array(side) for side in zip(*broken, strict=True))
     assert (plain & ~ours).sum() <= 0.005 * plain.size  # of radii where a larger one does less

@@ -12,7 +12,8 @@ import torch
 from result_files import measure
 
 from bench.attacks.spec import ATTACKS, parse_attack
-from bench.commands.compare.cells import Cell, repeatable
+from bench.commands.compare.cells import Cell
+from bench.commands.compare.rerun import is_repeatable
 from bench.core.stats import wilson
 from bench.core.threat import L2, Linf
 from bench.data.dataset import DATASETS, Images
@@ -42,7 +43,6 @@ from bench.report.transfer.table import matrices
 from bench.results.shards import Shard
 from bench.results.store import load, read_outcomes, read_rows, run_folders
 from bench.runner.cells import CellEvaluator
-from bench.runner.cost import cell_cost
 from bench.runner.grid import conditions_of, corruptions_of
 from bench.runner.request import Request
 
@@ -186,7 +186,7 @@ def test_lengths_of_one_attack_on_the_same_images_are_one_search(exact):
         alone = outcomes(*exact, condition)
         assert np.array_equal(shared.right, alone.right)
         assert (shared.forwards, shared.backwards) == (alone.forwards, alone.backwards)
-    assert cell_cost(long, 100) == cell_cost(long.attacked, 100)
+    assert long.cost(100) == long.attacked.cost(100)
 
 
 # the command line
@@ -330,7 +330,7 @@ def test_boards_sweeps_transfer_and_the_audit_read_none_of_it(reported, tmp_path
 
 def test_a_gate_compares_unions_whatever_the_package_and_repeats_none(reported, tmp_path):
     row = next(row for folder in run_folders(reported) for row in read_rows(folder) if row.kind == "union")
-    assert not repeatable(row)
+    assert not is_repeatable(row)
     params = json.loads(row.params)
     one, other = (
         Cell(replace(row, params=json.dumps(params | {"attack": params["attack"] | {"package": package}})), None, "")

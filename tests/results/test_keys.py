@@ -10,11 +10,11 @@ from bench.attacks.spec import parse_attack
 from bench.core.threat import L2, Linf
 from bench.data.lookup import dataset
 from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.base import Condition
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.conditions.corrupted_attack import Union
 from bench.evaluation.conditions.corruption import Corrupted
 from bench.evaluation.conditions.diagnostic import Diagnosed
-from bench.evaluation.conditions.expand import Condition
 from bench.evaluation.conditions.minimum_norm import Minimised
 from bench.evaluation.conditions.probe import Probed
 from bench.evaluation.conditions.sweep import swept

@@ -50,11 +50,6 @@ def _without_package(settings: dict[str, object]) -> dict[str, object]:
     return {key: value for key, value in settings.items() if key != "package"}
 
 
-def repeatable(row: Row) -> bool:
-    """Whether `--level` can measure it again. A transfer's images come from a model that may be anywhere."""
-    return row.kind in ("clean", "attack", "sweep") and not row.source
-
-
 Cells = dict[tuple[tuple[object, ...], int], Cell]  # by configuration and seed
 
 

@@ -1,13 +1,11 @@
 """The regression gate: are the numbers of two results folders still the same, up to chance?"""
 
-import sys
-from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
 
 from bench.commands.compare import text as show
-from bench.commands.compare.cells import Cells, read_cells, repeatable
+from bench.commands.compare.cells import Cells, read_cells
 from bench.commands.compare.significance import judge_cells
 from bench.core.errors import BadInput, stopping
 from bench.core.parsing import printable
@@ -32,9 +30,9 @@ def compare(
             raise BadInput(f"{path} cannot be written, {path.parent} is no folder; name another file")
     before = read_cells(baseline)
     if level is not None:
-        from bench.commands.compare.rerun import measure_anew
+        from bench.commands.compare.rerun import measure_anew, repeatable
 
-        before = _repeatable(baseline, before, level)
+        before = repeatable(baseline, before, level)
         with stopping(f"begin again with a new or an empty folder in the place of {current}"):
             measure_anew(baseline, current, level, data_dir, device, batch_size)
     after = read_cells(current)
@@ -51,20 +49,6 @@ def compare(
             path.write_text(text, encoding="utf-8")  # in place: CI hands out files that exist
     console.print(show.headline(found), highlight=False)
     return 1 if any(f.problem for f in found) else 0
-
-
-def _repeatable(baseline: Path, cells: Cells, level: int) -> Cells:
-    """Those that can be measured again; the others are named on stderr. BadInput where there is none."""
-    kept = {where: cell for where, cell in cells.items() if repeatable(cell.row)}
-    lost = Counter(
-        "transfer" if cell.row.source else cell.row.kind for cell in cells.values() if not repeatable(cell.row)
-    )
-    if lost:
-        named = " and ".join(f"{count} {kind}" for kind, count in lost.items())
-        print(f"--level {level} leaves out {named} cells, which it cannot repeat", file=sys.stderr)
-    if not kept:
-        raise BadInput(f"{baseline} has no cell that --level {level} could repeat; compare without --level")
-    return kept
 
 
 def _same_weights(before: Cells, after: Cells) -> None:

@@ -1,6 +1,7 @@
 """Measure a baseline's cells once more with the code as it is now: on its own weights, or on retrained ones."""
 
-import json
+import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,24 +10,19 @@ from typing import Any
 
 import torch
 
-from bench.attacks.spec import AttackSpec, parse_attack
-from bench.commands.compare.cells import repeatable
+from bench.commands.compare.cells import Cells
 from bench.commands.start import start
 from bench.core.errors import BadInput
 from bench.core.files import write_json
 from bench.core.plan import Plan
 from bench.core.processes import cores
 from bench.core.progress import Progress
-from bench.core.threat import NORMS
 from bench.data.dataset import Dataset
-from bench.evaluation.conditions.attack import Attacked
-from bench.evaluation.conditions.clean import Clean
-from bench.evaluation.conditions.expand import Condition
-from bench.evaluation.conditions.sweep import Swept
+from bench.evaluation.conditions.base import Condition, class_of, find_class
 from bench.models.checkpoint import FILES, load_views, save_views
 from bench.results.row import Row
 from bench.results.store import read_job, read_rows, run_folders
-from bench.runner.cost import cell_cost, training_cost
+from bench.runner.cost import training_cost
 from bench.runner.experiment import Experiment, plan_experiment
 from bench.runner.job_runner import Runner
 from bench.runner.pool import run_jobs
@@ -61,6 +57,26 @@ def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, devi
         mark.unlink()
 
 
+def is_repeatable(row: Row) -> bool:
+    """Whether `--level` can measure it again. A transfer's images come from a model that may be anywhere."""
+    known = class_of(row)
+    return known is not None and known.repeatable and not row.source
+
+
+def repeatable(baseline: Path, cells: Cells, level: int) -> Cells:
+    """Those that can be measured again; the others are named on stderr. BadInput where there is none."""
+    kept = {where: cell for where, cell in cells.items() if is_repeatable(cell.row)}
+    lost = Counter(
+        "transfer" if cell.row.source else cell.row.kind for cell in cells.values() if not is_repeatable(cell.row)
+    )
+    if lost:
+        named = " and ".join(f"{count} {kind}" for kind, count in lost.items())
+        print(f"--level {level} leaves out {named} cells, which it cannot repeat", file=sys.stderr)
+    if not kept:
+        raise BadInput(f"{baseline} has no cell that --level {level} could repeat; compare without --level")
+    return kept
+
+
 def _is_taken(folder: Path) -> bool:
     """Whether something else lies there than what a comparison has left that was killed."""
     mark = folder / UNFINISHED
@@ -69,7 +85,7 @@ def _is_taken(folder: Path) -> bool:
 
 
 def _judge_all(works: Sequence[Experiment], current: Path, level: int, device: torch.device, batch_size: int) -> None:
-    cost = sum(len(w.jobs) * len(w.epochs) * cell_cost(c, w.n) for w in works for c in w.conditions)
+    cost = sum(len(w.jobs) * len(w.epochs) * c.cost(w.n) for w in works for c in w.conditions)
     if level == 2:
         cost += sum(training_cost(w, job) for w in works for job in w.jobs)
     workers = 1 if device.type == "cuda" else cores()
@@ -89,7 +105,9 @@ def works_of(
     works: dict[tuple[object, ...], Experiment] = {}
     plantings: list[Callable[[], None]] = []
     for folder in run_folders(baseline):
-        rows = [row for row in read_rows(folder) if row.status == "ok" and row.metric == "accuracy" and repeatable(row)]
+        rows = [
+            row for row in read_rows(folder) if row.status == "ok" and row.metric == "accuracy" and is_repeatable(row)
+        ]
         if not rows:
             continue
         record = read_job(folder)
@@ -167,18 +185,7 @@ def copy_weights(
 
 def condition_of(row: Row, folder: Path) -> Condition:
     """The condition that a row was measured under. BadInput if that can no longer be had."""
-    if row.kind == "clean":
-        return Clean()
-    settings = json.loads(row.params or "{}")
-    grid = settings.pop("sweep", ())
-    settings.pop("package", None)
-    spec = AttackSpec(row.name, tuple(sorted(settings.items())))
-    assert row.eps is not None
-    threat = NORMS[row.norm](row.eps)
-    condition = Swept(spec, threat, tuple(grid)) if row.kind == "sweep" else Attacked(spec, threat)
-    params = condition.params if isinstance(condition, Swept) else spec.params
-    if params != row.params:
-        raise BadInput(f"{folder}: {row.name} was measured with {row.params}, here is {params}; {REMAKE}")
-    if gone := sorted(settings.keys() - dict(parse_attack(row.name).settings).keys()):
-        raise BadInput(f"{folder}: {row.name} no longer has the setting {gone[0]}; {REMAKE}")
-    return condition
+    try:
+        return find_class(row).from_row(row)
+    except BadInput as error:
+        raise BadInput(f"{folder}: {error}; {REMAKE}") from error

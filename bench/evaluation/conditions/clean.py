@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
-from bench.evaluation.conditions.base import Caption
+from torch import Tensor
+
+from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
+from bench.evaluation.target import Outcome, Target, is_correct
+from bench.results.row import Row
 
 
 @dataclass(frozen=True)
-class Clean:
+class Clean(Condition):
     """The condition that leaves the test image as it is.
 
     Example:
@@ -18,6 +22,19 @@ class Clean:
         array([ True, False])
     """
 
+    kind = "clean"
+    repeatable = True
+
     @property
-    def caption(self) -> Caption:
-        return Caption("clean", "clean")
+    def label(self) -> str:
+        return "clean"
+
+    def measure(self, target: Target, batch: Batch, outcome: Outcome) -> Tensor:
+        return is_correct(target.model, batch.x, batch.y, target.batch_size)
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Clean":
+        return cls()
+
+
+CONDITIONS.add("clean", Clean)

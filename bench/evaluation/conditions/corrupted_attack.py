@@ -1,18 +1,31 @@
 """An attack on the corrupted image."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from torch import Tensor
+
+from bench.attacks.nested_search import Effort
 from bench.attacks.spec import AttackSpec
 from bench.core.errors import BadInput
+from bench.core.threat import Threat
 from bench.evaluation.conditions.attack import Attacked
-from bench.evaluation.conditions.base import Caption
+from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.conditions.corruption import Corrupted
+from bench.evaluation.target import Outcome, Target
 
 
 @dataclass(frozen=True)
-class Union:
+class Union(Condition):
     """An attack on the corrupted image, in the ball around that: right is who is right on it and all the way."""
+
+    kind = "union"
+    sharded = True
+    searches = True
+    without_images = (
+        "--save-adv keeps images as what was added to clean ones, and --attack-corrupted adds to corrupted "
+        "ones; leave one of them out"
+    )
 
     corrupted: Corrupted
     attacked: Attacked
@@ -29,14 +42,47 @@ class Union:
         return self.attacked.attack
 
     @property
-    def caption(self) -> Caption:
-        before, after = self.corrupted.caption, self.attacked.caption
-        params = {"attack": json.loads(after.params), "corruption": json.loads(before.params)}
-        return Caption(
-            f"{before.label} + {after.label}",
-            "union",
-            f"{before.name}+{after.name}",
-            after.threat,
-            before.severity,
-            json.dumps(params, sort_keys=True),
-        )
+    def label(self) -> str:
+        return f"{self.corrupted.label} + {self.attacked.label}"
+
+    @property
+    def name(self) -> str:
+        return f"{self.corrupted.name}+{self.attacked.name}"
+
+    @property
+    def threat(self) -> Threat:
+        return self.attacked.threat
+
+    @property
+    def severity(self) -> int:
+        return self.corrupted.severity
+
+    @property
+    def params(self) -> str:
+        params = {"attack": json.loads(self.attacked.params), "corruption": json.loads(self.corrupted.params)}
+        return json.dumps(params, sort_keys=True)
+
+    @property
+    def key_params(self) -> str:
+        return self.attacked.key_params
+
+    @property
+    def block(self) -> int | None:
+        return self.attacked.block
+
+    @property
+    def effort(self) -> Effort | None:
+        return self.attacked.effort
+
+    def includes(self, other: Condition) -> bool:
+        return isinstance(other, Union) and self.corrupted == other.corrupted and self.attacked.includes(other.attacked)
+
+    def measure(self, target: Target, batch: Batch, outcome: Outcome) -> Tensor:
+        x = self.corrupted.images(batch.x, batch.ids, target.batch_size)
+        return self.attacked.measure(target, replace(batch, x=x), outcome)
+
+    def cost(self, n: int) -> float:
+        return self.attacked.cost(n)
+
+
+CONDITIONS.add("union", Union)

@@ -1,36 +1,61 @@
-"""Conditions that do nothing to an image: something else than accuracy is measured of the model."""
+"""Nothing is done to an image: a number is measured of the model on each, beside whether it is right."""
 
 from dataclasses import dataclass
-from typing import Literal
+from itertools import product
+from typing import Literal, get_args
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from bench.core.files import Bits
-from bench.core.stats import Array, Summary
-from bench.evaluation.conditions.base import Caption
+from bench.core.stats import Summary
+from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
+from bench.evaluation.diagnostics import DIAGNOSTICS
+from bench.evaluation.target import Outcome, Target, is_correct
 
 Statistic = Literal["min", "mean", "max"]
 Group = Literal["all", "right", "wrong"]
 
 
 @dataclass(frozen=True)
-class Diagnosed:
+class Diagnosed(Condition):
     """A statistic of one number an image."""
+
+    kind = "diagnostic"
+    metrics = tuple(f"{statistic} {group}" for statistic, group in product(get_args(Statistic), get_args(Group)))
 
     name: str  # in DIAGNOSTICS
     statistic: Statistic
     group: Group  # of the clean images
 
     @property
-    def caption(self) -> Caption:
-        label = f"{self.statistic} {self.name}, {self.group}"
-        return Caption(label, "diagnostic", self.name, metric=f"{self.statistic} {self.group}")
+    def label(self) -> str:
+        return f"{self.statistic} {self.name}, {self.group}"
 
-    def summary(self, values: Array, right: Bits) -> Summary:
+    @property
+    def metric(self) -> str:
+        return f"{self.statistic} {self.group}"
+
+    def base(self) -> "Diagnosed":
+        return Diagnosed(self.name, "mean", "all")
+
+    def measure(self, target: Target, batch: Batch, outcome: Outcome) -> Tensor:
+        right = is_correct(target.model, batch.x, batch.y, target.batch_size)
+        parts = zip(*(torch.split(part, target.batch_size) for part in (batch.x, batch.y)), strict=True)
+        outcome.values += torch.cat([DIAGNOSTICS[self.name](target.model, *part) for part in parts]).tolist()
+        return right
+
+    @classmethod
+    def summarise(cls, metric: str, outcome: Outcome) -> Summary:
         """The statistic over the group; None where it is empty."""
-        member = {"all": np.ones_like(right), "right": right, "wrong": ~right}[self.group]
+        statistic, group = metric.split()
+        values, right = np.array(outcome.values), outcome.right
+        member = {"all": np.ones_like(right), "right": right, "wrong": ~right}[group]
         if not member.any():
             return None, None, None, 0
         chosen = values[member]
-        value = {"min": chosen.min(), "mean": chosen.mean(), "max": chosen.max()}[self.statistic]
+        value = {"min": chosen.min(), "mean": chosen.mean(), "max": chosen.max()}[statistic]
         return float(value), None, None, len(chosen)
+
+
+CONDITIONS.add("diagnostic", Diagnosed)

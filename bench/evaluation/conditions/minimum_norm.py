@@ -1,44 +1,70 @@
 """What a minimum-norm attack measures beside accuracies."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
+from torch import Tensor
 
 from bench.attacks.spec import AttackSpec
-from bench.core.stats import Array, Summary, wilson
+from bench.core.stats import Summary, wilson
 from bench.core.threat import L2
-from bench.evaluation.conditions.base import Caption
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
+from bench.evaluation.target import Outcome, Target
 
 Reading = Literal["success rate", "mean distance"]
 
 
 @dataclass(frozen=True)
-class Minimised:
+class Minimised(Condition):
     """What a minimum-norm attack comes to, beside accuracies."""
+
+    kind = "attack"
+    metrics = get_args(Reading)
+    sharded = True
 
     attack: AttackSpec
     reading: Reading
 
     @property
-    def caption(self) -> Caption:
-        name, label = self.attack.name, f"{self.attack.name} {self.reading}"
-        return Caption(label, "attack", name, self.threat, params=self.attack.params, metric=self.reading)
+    def label(self) -> str:
+        return f"{self.attack.name} {self.reading}"
+
+    @property
+    def name(self) -> str:
+        return self.attack.name
+
+    @property
+    def params(self) -> str:
+        return self.attack.params
+
+    @property
+    def metric(self) -> str:
+        return self.reading
 
     @property
     def threat(self) -> L2:
         """Of the attack, which goes as far as it must."""
         return L2(np.inf)
 
-    def summary(self, distances: Array) -> Summary:
-        """The share broken of the images that were right, or how far off these are on average.
+    def base(self) -> Attacked:
+        return Attacked(self.attack, self.threat)
 
-        distances: as in `Attacked.withstood`.
-        """
+    def measure(self, target: Target, batch: Batch, outcome: Outcome) -> Tensor:
+        return self.base().measure(target, batch, outcome)
+
+    @classmethod
+    def summarise(cls, metric: str, outcome: Outcome) -> Summary:
+        """The share broken of the images that were right, or how far off these are on average."""
+        distances = np.array(outcome.values)  # as in `Attacked.withstood`
         right, broken = distances > 0, (distances > 0) & np.isfinite(distances)
-        if self.reading == "success rate" and right.any():
+        if metric == "success rate" and right.any():
             n, successes = int(right.sum()), int(broken.sum())
             return successes / n, *wilson(successes, n), n
-        if self.reading == "mean distance" and broken.any():
+        if metric == "mean distance" and broken.any():
             return float(distances[broken].mean()), None, None, int(broken.sum())
         return None, None, None, 0
+
+
+CONDITIONS.add("minimum-norm", Minimised)
