@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from bench.data.dataset import DATASETS, Images
     from bench.data.lookup import dataset
     from bench.evaluation.conditions.attack import Attacked
+    from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
     from bench.evaluation.conditions.clean import Clean
     from bench.evaluation.evaluator import outcomes
     from bench.evaluation.external.load import load_model
+    from bench.evaluation.target import is_correct
     from bench.evaluation.transfer import transferred
     from bench.models.bn_tuning import blended, tuned
     from bench.models.build import MODELS
@@ -77,9 +79,15 @@ _HOME = {
     ),
     "bench.data.lookup": ("dataset",),
     "bench.evaluation.conditions.attack": ("Attacked",),
+    "bench.evaluation.conditions.base": (
+        "CONDITIONS",
+        "Batch",
+        "Condition",
+    ),
     "bench.evaluation.conditions.clean": ("Clean",),
     "bench.evaluation.evaluator": ("outcomes",),
     "bench.evaluation.external.load": ("load_model",),
+    "bench.evaluation.target": ("is_correct",),
     "bench.evaluation.transfer": ("transferred",),
     "bench.models.bn_tuning": (
         "blended",
@@ -119,12 +127,13 @@ _HOME = {
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "ATTACKS", "CORRUPTIONS", "DATASETS", "L2", "MODELS", "RECIPES",
-    "Adversary", "Ascent", "AttackSpec", "Attacked", "BadInput", "Clean", "Corruption", "Images", "Linf", "Options",
+    "ATTACKS", "CONDITIONS", "CORRUPTIONS", "DATASETS", "L2", "MODELS", "RECIPES", "Adversary", "Ascent",
+    "AttackSpec", "Attacked", "BadInput", "Batch", "Clean", "Condition", "Corruption", "Images", "Linf", "Options",
     "Per", "Recipe", "Share", "Shifted", "Targeted", "Threat", "Untargeted", "add_branches", "add_masks", "augmented",
-    "benchmark", "beta", "blended", "box", "branch", "clean_logits", "corrupted", "cross_entropy", "dataset", "frozen",
-    "kl", "lerp", "load_model", "load_results", "margin", "option", "outcomes", "parse_attack", "plain", "random_class",
-    "recalled", "rehearsed", "scaled", "shuffled", "smooth", "transferred", "tuned",
+    "benchmark", "beta", "blended", "box", "branch", "clean_logits", "corrupted", "cross_entropy", "dataset",
+    "frozen", "is_correct", "kl", "lerp", "load_model", "load_results", "margin", "option", "outcomes",
+    "parse_attack", "plain", "random_class", "recalled", "rehearsed", "scaled", "shuffled", "smooth", "transferred",
+    "tuned",
 ]  # fmt: skip
 
 

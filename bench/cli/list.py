@@ -8,7 +8,7 @@ from bench.cli.group import cli
 from bench.cli.options import option, plugins
 from bench.cli.types import Place
 
-KINDS = ["methods", "attacks", "corruptions", "datasets", "models", "suites", "studies"]
+KINDS = ["methods", "attacks", "corruptions", "conditions", "datasets", "models", "suites", "studies"]
 
 
 @cli.command("list")

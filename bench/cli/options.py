@@ -72,6 +72,7 @@ judging = combine(
     ),
     option("--severities", type=Severities(), help="Of the corruptions. Default: 1-5."),
     option("--attack-corrupted", is_flag=True, help="Also attack what each corruption leaves, by every attack."),
+    option("--conditions", type=Names(), help="none (default), or kinds of plug-ins; `bench list conditions`."),
     option("--limit", type=POSITIVE, help="Judge on the first N test images only."),
     option("--save-adv", is_flag=True, help="Keep the images that attacks break, for `bench verify`."),
     option("--shard", type=Share(), default=WHOLE, help="Judge the i-th of n shares only; see `bench merge`."),
@@ -93,6 +94,8 @@ machine = combine(
 
 
 def given_options(request: dict[str, Any]) -> dict[str, Any]:
-    """The options that were given; `--attacks none` is none, and so are `--corruptions none` and `--exhibits none`."""
+    """The options that were given; `none` is none of attacks, corruptions, conditions and exhibits."""
     given = {name: value for name, value in request.items() if value is not None}
-    return given | {name: () for name in ("attacks", "corruptions", "exhibits") if given.get(name) == ("none",)}
+    return given | {
+        name: () for name in ("attacks", "corruptions", "conditions", "exhibits") if given.get(name) == ("none",)
+    }

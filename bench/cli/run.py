@@ -13,7 +13,7 @@ from bench.core.errors import BadInput
 from bench.results.shards import Shard
 
 GRID = (  # of a study itself
-    "methods", "attacks", "corruptions", "severities", "attack_corrupted", "transfer", "source", "sweep",
+    "methods", "attacks", "corruptions", "conditions", "severities", "attack_corrupted", "transfer", "source", "sweep",
 )  # fmt: skip
 
 

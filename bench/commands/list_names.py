@@ -9,6 +9,7 @@ from bench.core.registry import Registry
 from bench.corruptions.corruption import CORRUPTIONS
 from bench.data.dataset import DATASETS
 from bench.data.lookup import FOLDER
+from bench.evaluation.conditions.base import CONDITIONS
 from bench.models.build import MODELS
 from bench.training.recipe import RECIPES
 
@@ -22,6 +23,7 @@ def names(kind: str) -> list[str]:
         "methods": RECIPES,
         "attacks": ATTACKS,
         "corruptions": CORRUPTIONS,
+        "conditions": CONDITIONS,
         "datasets": DATASETS,
         "models": MODELS,
     }

@@ -13,6 +13,8 @@ from bench.core.errors import BadInput
 from bench.core.files import Bits
 from bench.core.stats import wilson
 
+COUNTED = ("clean", "attack")  # kinds whose rows count towards Worst
+
 
 class Estimate(NamedTuple):
     """A number and its 95 % interval, or NaN."""
@@ -44,7 +46,7 @@ class SeedAccuracy(NamedTuple):
     n: int
     status: str
     bits: Bits | None
-    counts: bool = True  # towards Worst; an attack judged on its last iterate does not
+    counts: bool = True  # towards Worst; an attack judged on its last iterate does not, nor a plug-in's condition
 
 
 class Accuracy(NamedTuple):
@@ -62,15 +64,15 @@ class Accuracy(NamedTuple):
 def measurements(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[dict[str, SeedAccuracy]]:
     """By run, its accuracies by column."""
     runs: dict[str, dict[str, SeedAccuracy]] = defaultdict(dict)
-    fields = [part[c] for c in ("run", "column", "name", "key", "value", "n", "status")]
-    for run, column, name, key, value, n, status in zip(*fields, strict=True):
+    fields = [part[c] for c in ("run", "column", "kind", "name", "key", "value", "n", "status")]
+    for run, column, kind, name, key, value, n, status in zip(*fields, strict=True):
         bits = outcomes.get(key) if status == "ok" else None
         if bits is not None and bits.size != n:
             raise BadInput(
                 f"{run}/outcomes.npz has {bits.size} images for {column} where results.csv says {n}; "
                 "delete the run's results.csv and outcomes.npz and run again: its cells are recomputed"
             )
-        runs[run][column] = SeedAccuracy(value, n, status, bits, not name.endswith(".last"))
+        runs[run][column] = SeedAccuracy(value, n, status, bits, kind in COUNTED and not name.endswith(".last"))
     for cells in runs.values():
         if any(cell.counts for column, cell in cells.items() if column != "Clean"):
             cells["Worst"] = _worst(cells)

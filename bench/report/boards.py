@@ -6,6 +6,7 @@ import pandas as pd
 
 from bench.core.parsing import format_radius
 from bench.report.files import file_name
+from bench.report.rows import of_plugins
 
 
 class Board(NamedTuple):
@@ -41,18 +42,18 @@ class Board(NamedTuple):
 def groups(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:
     """The white-box accuracies of `results.load()`, split into boards.
 
-    Clean rows have no threat, so they stand on every board of their data set, model, budget and n. Transfer,
-    corruptions and other metrics have tables of their own.
+    Clean rows have no threat, so they stand on every board of their data set, model, budget and n; so do those of
+    plug-ins' kinds that have none. Transfer, corruptions and other metrics have tables of their own.
     """
     white_box = (results["metric"] == "accuracy") & (results["source"] == "")
-    rows = results[white_box & results["kind"].isin(["clean", "attack"])]
+    rows = results[white_box & (results["kind"].isin(["clean", "attack"]) | of_plugins(results))]
     rows = rows.assign(eps=rows["eps"].round(7))  # 8/255 written as a decimal is still 8/255
     found = {}
     shared: Any  # the key of a group is only Hashable to the type checker
     threat: Any
     for shared, same in rows.groupby(["protocol", "dataset", "model", "budget", "n", "data"], sort=False):
         protocol, dataset, model, budget, n, data = shared
-        clean, attacked = same[same["kind"] == "clean"], same[same["kind"] == "attack"]
+        clean, attacked = same[same["norm"] == ""], same[same["norm"] != ""]
         if attacked.empty:
             found[Board(protocol, dataset, model, "", None, budget, n, data)] = clean
         for threat, part in attacked.groupby(["norm", "eps"], dropna=False):

@@ -7,6 +7,8 @@ from itertools import chain
 
 import pandas as pd
 
+from bench.report.rows import of_plugins
+
 
 def labels(rows: pd.DataFrame) -> pd.Series:
     """A name for each row's recipe, view and epoch; with the hash of the run where two configurations share it."""
@@ -41,11 +43,13 @@ def titles(places: Iterable[str]) -> dict[str, str]:
 def columns(rows: pd.DataFrame) -> pd.Series:
     """The column of each row: Clean, or its attack, with the settings that tell two uses of one name apart.
 
-    A sweep is called one, with what is read off its curve if that is no accuracy; anything else has its own name.
+    A sweep is called one, with what is read off its curve if that is no accuracy; what a plug-in's kind does is named
+    by the kind too; anything else has its own name.
     """
     names = {}
-    for (kind, name), params in rows[rows["kind"].isin(["attack", "sweep"])].groupby(["kind", "name"])["params"]:
-        title = f"{name} sweep" if kind == "sweep" else name
+    titled = rows["kind"].isin(["attack", "sweep"]) | of_plugins(rows)
+    for (kind, name), params in rows[titled].groupby(["kind", "name"])["params"]:
+        title = _title(str(kind), str(name))
         uses = {text: json.loads(text or "{}") for text in params.unique()}
         keys = sorted(set(chain.from_iterable(uses.values())))
         telling = [key for key in keys if len({json.dumps(use.get(key)) for use in uses.values()}) > 1]
@@ -56,6 +60,13 @@ def columns(rows: pd.DataFrame) -> pd.Series:
     found = ["Clean" if key[0] == "clean" else names.get(key, key[1]) for key in where]
     read = (rows["kind"] == "sweep") & (rows["metric"] != "accuracy")
     return pd.Series(found, index=rows.index, dtype=object) + (" " + rows["metric"]).where(read, "")
+
+
+def _title(kind: str, name: str) -> str:
+    """What a column of rows of this kind is called, settings apart."""
+    if kind in ("attack", "sweep"):
+        return f"{name} sweep" if kind == "sweep" else name
+    return f"{kind.removeprefix('x-')} {name}".strip()
 
 
 def label_rows(rows: pd.DataFrame) -> pd.DataFrame:

@@ -19,7 +19,7 @@ class Row:
     view: str  # which of the recipe's finished models; "main" unless it makes several
     epoch: str  # last | best
     # under which condition
-    kind: str  # clean | attack | corruption | union | sweep | diagnostic
+    kind: str  # clean | attack | corruption | union | sweep | diagnostic; x-... of a plug-in
     name: str  # attack, corruption or corruption+attack; empty when clean
     norm: str  # Linf | L2; empty when not an attack
     eps: float | None  # radius in [0, 1] pixel units

@@ -17,7 +17,7 @@ from bench.corruptions.calibrated_ranges import read_ranges
 from bench.data.cache import ImageCache
 from bench.data.dataset import Dataset, Images
 from bench.evaluation.conditions.attack import plain_attacks
-from bench.evaluation.conditions.base import Condition
+from bench.evaluation.conditions.base import CONDITIONS, Condition
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.conditions.corrupted_attack import Union
 from bench.evaluation.conditions.diagnostic import Diagnosed, Group, Statistic
@@ -46,7 +46,7 @@ def plan_evaluation(
 
 
 def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
-    """Clean, every attack at every radius, every statistic of the diagnostics, and what an audit asks."""
+    """Clean, every attack at every radius, every statistic of the diagnostics, what an audit asks, and plug-ins'."""
     request.check_corrupted()
     attacks = attacks_of(request.attacks)
     for attack in attacks:
@@ -60,7 +60,8 @@ def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
         DIAGNOSTICS.select([*request.diagnostics]) if request.diagnostics else [], get_args(Statistic), get_args(Group)
     )
     probed = audit_conditions(attacked) if request.audit else ()
-    return tuple(dict.fromkeys([Clean(), *attacked, *(Diagnosed(*which) for which in groups), *probed]))
+    added = [c for name in request.conditions for c in CONDITIONS[name].list_for(threats)]
+    return tuple(dict.fromkeys([Clean(), *attacked, *(Diagnosed(*which) for which in groups), *probed, *added]))
 
 
 def corruptions_of(

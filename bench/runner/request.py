@@ -29,6 +29,7 @@ class Request:
     severities: tuple[int, ...] = SEVERITIES
     attack_corrupted: bool = False  # attack the corrupted images too
     calibration: Path | None = None  # of ranges for M-TLAT's four corruptions
+    conditions: tuple[str, ...] = ()  # of plug-ins, in CONDITIONS
     audit: bool = False
     eps: tuple[float, ...] = ()
     sweep: tuple[float, ...] = ()

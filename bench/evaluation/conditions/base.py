@@ -2,6 +2,7 @@
 
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -69,6 +70,11 @@ class Condition(ABC):
         for column, value in EMPTY.items():
             if column not in inspect.get_annotations(cls) and not hasattr(cls, column):
                 setattr(cls, column, value)
+
+    @classmethod
+    def list_for(cls, balls: Sequence[Threat]) -> Sequence["Condition"]:
+        """What `--conditions NAME` stands for. balls: those to evaluate in, one at least."""
+        raise BadInput(f"--conditions is for kinds of plug-ins, and options of its own ask for kind {cls.kind}")
 
     @property
     @abstractmethod

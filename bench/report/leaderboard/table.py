@@ -11,6 +11,7 @@ from bench.core.stats import mcnemar_over_seeds
 from bench.report.accuracy import Accuracy, measurements, summary
 from bench.report.audit.indicators import Doubt
 from bench.report.labels import column_order, label_rows
+from bench.report.rows import of_plugins
 from bench.report.seeds import trouble
 from bench.report.training_logs import Trained
 from bench.report.verdicts import Models, audit_doubts, verdict
@@ -34,7 +35,7 @@ def leaderboard(
     rows = label_rows(rows)
     attacks = sorted(rows.loc[rows["kind"] == "attack", "column"].unique(), key=column_order)
     counted = set(rows.loc[(rows["kind"] == "attack") & ~rows["name"].str.endswith(".last"), "column"])
-    order = ["Clean", *attacks, *(["Worst"] if counted else [])]
+    order = ["Clean", *attacks, *(["Worst"] if counted else []), *rows.loc[of_plugins(rows), "column"].unique()]
     records, bits = [], {}
     for label, part in rows.groupby("label", sort=False):
         runs = measurements(part, outcomes)
