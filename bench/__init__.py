@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bench.data.dataset import DATASETS, Images
     from bench.data.lookup import dataset
     from bench.evaluation.conditions.attack import Attacked
-    from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
+    from bench.evaluation.conditions.base import CONDITIONS, Condition
     from bench.evaluation.conditions.clean import Clean
     from bench.evaluation.evaluator import outcomes
     from bench.evaluation.external.load import load_model
@@ -81,7 +81,6 @@ _HOME = {
     "bench.evaluation.conditions.attack": ("Attacked",),
     "bench.evaluation.conditions.base": (
         "CONDITIONS",
-        "Batch",
         "Condition",
     ),
     "bench.evaluation.conditions.clean": ("Clean",),
@@ -128,7 +127,7 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "ATTACKS", "CONDITIONS", "CORRUPTIONS", "DATASETS", "L2", "MODELS", "RECIPES", "Adversary", "Ascent",
-    "AttackSpec", "Attacked", "BadInput", "Batch", "Clean", "Condition", "Corruption", "Images", "Linf", "Options",
+    "AttackSpec", "Attacked", "BadInput", "Clean", "Condition", "Corruption", "Images", "Linf", "Options",
     "Per", "Recipe", "Share", "Shifted", "Targeted", "Threat", "Untargeted", "add_branches", "add_masks", "augmented",
     "benchmark", "beta", "blended", "box", "branch", "clean_logits", "corrupted", "cross_entropy", "dataset",
     "frozen", "is_correct", "kl", "lerp", "load_model", "load_results", "margin", "option", "outcomes",

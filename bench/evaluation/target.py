@@ -60,6 +60,18 @@ def is_correct(model: nn.Module, x: Tensor, y: Tensor, batch_size: int) -> Tenso
     """Which images the model gets right, (B,) bool. In the precision of x; the only place that decides it.
 
     Without images the model is not called: many cannot compute an empty batch.
+
+    Args:
+        model: from images to logits (B, K).
+        x: images (B, C, H, W) in [0, 1].
+        y: classes (B,).
+        batch_size: images that the model is given at a time.
+
+    Example:
+        >>> import torch
+        >>> from bench import is_correct
+        >>> is_correct(torch.nn.Flatten(), torch.tensor([[[[0.9, 0.1]]]]), torch.tensor([1]), 128)
+        tensor([False])
     """
     if not len(x):
         return torch.zeros(0, dtype=torch.bool, device=x.device)

@@ -38,6 +38,22 @@ class Condition(ABC):
 
     A subclass is a frozen dataclass, whose repr is part of the key of the row: it tells conditions apart. Its columns
     `name`, `threat`, `severity` and `params` are fields or properties; those that it does not have are empty.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> import torch
+        >>> from bench import Condition, Images, is_correct, outcomes
+        >>> @dataclass(frozen=True)
+        ... class Mirrored(Condition):
+        ...     kind = "x-mirrored"
+        ...     label = "mirrored"
+        ...
+        ...     def measure(self, target, batch, outcome):
+        ...         return is_correct(target.model, batch.x.flip(3), batch.y, target.batch_size)
+        >>> model = torch.nn.Flatten()  # the brightest of two pixels is the class
+        >>> images = Images(torch.tensor([[[[0.9, 0.1]]], [[[0.9, 0.1]]]]), torch.tensor([0, 1]))
+        >>> outcomes(model, images, Mirrored()).right
+        array([False,  True])
     """
 
     kind: ClassVar[str]  # the column; several classes may have one, if their metrics differ
