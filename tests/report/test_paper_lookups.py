@@ -19,8 +19,8 @@ from bench.commands import run_study as replication
 from bench.commands.run_study import possible_parts
 from bench.data.dataset import DATASETS
 from bench.data.lookup import dataset
-from bench.report.studies.folders import finder_of
 from bench.report.studies.ledger import entries
+from bench.report.studies.lookup import finder_of
 from bench.report.studies.orderings import orders
 from bench.report.studies.page import StudyPage
 from bench.report.studies.papers.plans import STANDARD, plan_of_paper

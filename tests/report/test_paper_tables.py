@@ -23,8 +23,8 @@ from bench.data.dataset import DATASETS
 from bench.data.lookup import dataset
 from bench.models.build import MODELS
 from bench.models.normalise import NORMALISERS
-from bench.report.studies.folders import finder_of
 from bench.report.studies.ledger import NOT_AUTOATTACK, NOT_RUN, REPRODUCED, SMALLER, entries
+from bench.report.studies.lookup import finder_of
 from bench.report.studies.orderings import orders
 from bench.report.studies.page import StudyPage
 from bench.report.studies.printed.numbers import printed_numbers

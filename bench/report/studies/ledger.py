@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bench.core.stats import wilson
-from bench.report.studies.elsewhere import published
-from bench.report.studies.lookup import Lookup
+from bench.report.studies.lookup import Lookup, published
 from bench.report.studies.measurement import Measurement
 from bench.report.studies.printed_number import Number
 from bench.report.studies.printed_table import Table

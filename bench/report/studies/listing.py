@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.report.studies.folders import finder_of
 from bench.report.studies.ledger import entries
-from bench.report.studies.lookup import Lookup
+from bench.report.studies.lookup import Lookup, finder_of
 from bench.report.studies.printed_figure import FigureData, FigureSpec
 from bench.report.studies.printed_table import Table
 from bench.report.studies.scales import RadiusOf, scales

@@ -1,22 +1,31 @@
-"""Looking up what of ours a printed number stands beside."""
+"""Looking up what of ours stands beside a printed number, and what others measured."""
 
 import json
-import re
+import math
 from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from bench.core import parsing as numbers
 from bench.core.files import Bits
+from bench.report import cache as stored
 from bench.report.accuracy import Estimate
 from bench.report.corruptions.scores import score
+from bench.report.exhibits.table import cosines, read_exhibit
 from bench.report.studies import measurement as ours
+from bench.report.studies.matching import is_of, one_twin
 from bench.report.studies.measurement import NOTHING, Measurement, Record
+from bench.report.studies.printed.numbers import printed_numbers
 from bench.report.studies.printed_number import MetricSpec, Number, any_iterate
+from bench.report.studies.printed_table import DATASETS, MODELS
 from bench.report.studies.scales import Scale
 from bench.report.studies.setup import TrainingSetup
+from bench.report.training_logs import read_logs
 
-USUAL = {"restarts": "1", "loss": "ce"}  # settings that no table names; with others it is another attack
+Trained = tuple[str, str, str, str]  # recipe, plan, data set, network
 
 
 class Lookup:
@@ -57,8 +66,8 @@ class Lookup:
             return ours.standard_deviation(
                 ours.accuracy([r for r in accuracies if r["kind"] == "clean"], self.outcomes), reading.kind
             )
-        treated = [r for r in accuracies if self._treated(r, reading, number.source)]
-        treated = _one_twin(treated) if reading.twin else treated
+        treated = [r for r in accuracies if is_of(r, reading, number.source, self.scale)]
+        treated = one_twin(treated) if reading.twin else treated
         if reading.kind == "score":
             whole = 5 if reading.corruption else 1  # a mean over five severities is none of three
             return self._score(treated, [r for r in accuracies if r["kind"] == "clean"], whole)
@@ -73,34 +82,6 @@ class Lookup:
         auto = MetricSpec(reading.kind, "AutoAttack", reading.eps)
         found = [self.ours(number, stood_for, r) if r.attack != reading.attack else NOTHING for r in (any_one, auto)]
         return found[0], found[1]
-
-    def _treated(self, row: Record, reading: MetricSpec, source: str) -> bool:
-        if reading.corruption:
-            return bool(row["kind"] == "corruption" and row["name"] == reading.corruption)
-        if row["kind"] != "attack" or not self._crafted(row, reading, source):
-            return False
-        name, settings = parse_name(reading.attack)
-        near = row["norm"] == "Linf" and abs(row["eps"] - self.scale.eps(reading.eps)) < 1e-6
-        if row["name"] != name or not (row["eps"] == np.inf or near):
-            return False
-        usual = USUAL | ({"loss": "margin"} if name.startswith("CW-") else {})
-        asked = {key: value for key, value in usual.items() if key in row["settings"]} | settings
-        own = {key: str(row["settings"].get(key)).lower() for key in asked if key != "step"}
-        return all(asked[key].lower() == value for key, value in own.items()) and (
-            "step" not in settings or _same_step(row, settings["step"], reading.eps)
-        )
-
-    def _crafted(self, row: Record, reading: MetricSpec, source: str) -> bool:
-        """Whether the images come from where they are to come from: the model itself, or another of the same seed."""
-        if not source or not row["source"]:
-            return not source and not row["source"]
-        recipe, model, seed, which = crafter(row["source"])
-        if recipe != source:
-            return False
-        if reading.crafter:
-            return not which and bool(model != row["model"])
-        same = model == row["model"] and which == [row["epoch"]] * (row["epoch"] != "last")
-        return same and bool(seed != row["seed"] if reading.twin else seed == row["seed"])
 
     def _score(self, treated: Sequence[Record], clean: Sequence[Record], whole: int) -> Measurement:
         """whole: how many severities a run's are the mean of."""
@@ -126,33 +107,39 @@ class Lookup:
         return ours.combine_seeds([Estimate(value, value, value) for value in values], 0, "")
 
 
-def crafter(source: str) -> tuple[str, str, int, list[str]]:
-    """Recipe (empty: from outside), network and seed of the model at a place, and which of the run's it is."""
-    where, *which = source.split("@")
-    _, model, *between, last = where.split("/")
-    return (between[0] if between else ""), model, int(re.sub(r"\D.*", "", last.removeprefix("s")) or -1), which
+def finder_of(scale: Scale, rows: pd.DataFrame, results: Path) -> Lookup:
+    """What the folders of these rows hold, ready to be looked up."""
+    runs = rows["run"].unique()
+    return Lookup(scale, rows, stored.outcomes(results, runs), _cosines(results, runs), _seconds(results, runs))
 
 
-def _one_twin(rows: Sequence[Record]) -> list[Record]:
-    """Of each run the images of one other seed, the lowest, as the paper has one."""
-    lowest: dict[str, int] = {}
-    rows = [row for row in rows if row["status"] == "ok"] or list(rows)
-    for row in rows:
-        seed = crafter(row["source"])[2]
-        lowest[row["run"]] = min(seed, lowest.get(row["run"], seed))
-    return [row for row in rows if crafter(row["source"])[2] == lowest[row["run"]]]
+def _seconds(results: Path, runs: Any) -> dict[str, float]:
+    """Of an epoch, by run."""
+    known = {run: read_logs(results / run) for run in runs}
+    return {run: log.epoch_seconds for run, log in known.items() if not math.isnan(log.epoch_seconds)}
 
 
-def parse_name(attack: str) -> tuple[str, dict[str, str]]:
-    """The name and the settings of an attack as --attacks takes it."""
-    name, _, inside = attack.removesuffix("]").partition("[")
-    return name, dict(pair.split("=", 1) for pair in inside.split(",") if pair)
+def _cosines(results: Path, runs: Any) -> dict[str, pd.DataFrame]:
+    """Of batch norms before and after a fine-tuning, by run."""
+    paths = {run: results / run / "exhibits" / "batchnorm.csv" for run in runs}
+    return {run: cosines(read_exhibit(path, "batchnorm")) for run, path in paths.items() if path.exists()}
 
 
-def _same_step(row: Record, step: str, eps: float) -> bool:
-    wanted = float(step.removesuffix("eps")) if step.endswith("eps") else float(step.removesuffix("px")) / eps
-    own = str(row["settings"].get("step", ""))
-    if not own:
-        return False
-    share = float(own.removesuffix("eps")) / (1 if own.endswith("eps") else row["eps"])
-    return abs(share - wanted) < 1e-3 * wanted
+def published(number: Number) -> float:
+    """The first accuracy in percent that is of the same training at the same radius; NaN where there is none."""
+    where, reading = number.where, number.reading
+    if reading.kind != "accuracy" or not reading.attack or not number.recipe or number.source or where.images:
+        return math.nan
+    known = _autoattack().get((number.recipe, where.plan, where.dataset, where.model.partition(".")[0]), [])
+    return next((value for eps, value in known if abs(255 * eps - reading.eps) < 1e-6), math.nan)
+
+
+@cache
+def _autoattack() -> dict[Trained, list[tuple[float, float]]]:
+    """Radii and accuracies, in the order in which they are listed."""
+    found: dict[Trained, list[tuple[float, float]]] = {}
+    for row in printed_numbers("external").to_dict("records"):
+        if row["attack"].startswith("AutoAttack") and row["metric"] == "robust_acc":
+            trained = row["recipe"], row["plan"], DATASETS.get(row["dataset"], ""), MODELS.get(row["architecture"], "")
+            found.setdefault(trained, []).append((numbers.parse_number(row["epsilon"]), float(row["value"])))
+    return found

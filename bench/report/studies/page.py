@@ -14,8 +14,8 @@ from bench.report.files import Content, figure, file_name
 from bench.report.labels import label_rows
 from bench.report.seeds import collapses
 from bench.report.studies import claims_page
-from bench.report.studies.folders import finder_of
 from bench.report.studies.ledger import Entry, brief, entries, frame
+from bench.report.studies.lookup import finder_of
 from bench.report.studies.orderings import comparison_table, orders
 from bench.report.studies.printed_figure import FigureData, FigureSpec
 from bench.report.studies.printed_table import Table
