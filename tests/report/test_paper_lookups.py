@@ -24,7 +24,8 @@ from bench.report.studies.lookup import finder_of
 from bench.report.studies.orderings import orders
 from bench.report.studies.page import StudyPage
 from bench.report.studies.papers.plans import STANDARD, plan_of_paper
-from bench.report.studies.printed_figure import FigureData
+from bench.report.studies.printed_figure import models_of
+from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.scales import OTHER_RADIUS, resolve_step, scales
 from bench.report.studies.study import STUDIES
 from bench.report.studies.table_text import layout
@@ -124,7 +125,7 @@ def test_a_figure_at_the_papers_scale_is_of_its_own_models(tmp_path):
         budget = PAPER.replace("epochs", "steps").format(80000, 73257 if dataset == "svhn" else 50000)
         measure(tmp_path, "", "1110", recipe="AVmixup", dataset=dataset, model=model, budget=budget)
     ((scale, rows),) = scales(load(tmp_path), tmp_path)
-    shown = FigureData(scale, rows, tmp_path).of(item_of("avmixup", "Figure 2"), "cifar10")
+    shown = models_of(item_of("avmixup", "Figure 2"), ScaleData(scale, rows, tmp_path), "cifar10")
     assert shown.runs("AVmixup") == ["cifar10/wrn-34-10.per_image_std/AVmixup/s0-aaaa"]
 
 

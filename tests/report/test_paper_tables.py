@@ -28,8 +28,9 @@ from bench.report.studies.lookup import finder_of
 from bench.report.studies.orderings import orders
 from bench.report.studies.page import StudyPage
 from bench.report.studies.printed.numbers import printed_numbers
-from bench.report.studies.printed_figure import FigureData, _panel
+from bench.report.studies.printed_figure import _panel
 from bench.report.studies.printed_table import Table
+from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.scales import Scale, resolve_step, scale_radius, scales
 from bench.report.studies.setup import TrainingSetup
 from bench.report.studies.study import STUDIES
@@ -468,7 +469,7 @@ def test_bad_input_is_one_line(options, message, tmp_path):
 
 def shown(tmp_path):
     ((scale, rows),) = scales(load(tmp_path), tmp_path)
-    return FigureData(scale, rows, tmp_path)
+    return ScaleData(scale, rows, tmp_path)
 
 
 def test_a_panel_says_its_steps_as_people_do():

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import pandas as pd
 
@@ -11,7 +12,6 @@ from bench.core.stats import wilson
 from bench.report.studies.lookup import Lookup, published
 from bench.report.studies.measurement import Measurement
 from bench.report.studies.printed_number import Number
-from bench.report.studies.printed_table import Table
 from bench.report.studies.scales import TEST_IMAGES
 from bench.report.studies.setup import TrainingSetup
 from bench.report.table_text import MISSING
@@ -26,11 +26,27 @@ FACTOR = 2.0  # squared gradients and seconds count as reproduced within this fa
 UNITS = {"accuracy": "%", "mean": "%", "spread": "%", "score": "A/A clean", "seconds": "s"}
 
 
+class PrintedTable(Protocol):
+    """What a ledger needs of a table."""
+
+    @property
+    def name(self) -> str:
+        """As its paper has it."""
+
+    @property
+    def heads(self) -> list[str]:
+        """What the parts of a line's name are."""
+
+    @property
+    def numbers(self) -> list[Number]:
+        """In the order of the table."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One printed number, and ours."""
 
-    table: Table
+    table: PrintedTable
     number: Number
     ours: Measurement
     any_iterate: Measurement
@@ -85,7 +101,7 @@ class Entry:
         return ", ".join(filter(None, [*self.number.line, self.number.column]))
 
 
-def entries(table: Table, finder: Lookup, stood_for: TrainingSetup | None) -> list[Entry]:
+def entries(table: PrintedTable, finder: Lookup, stood_for: TrainingSetup | None) -> list[Entry]:
     """A line for each printed number, in the order of the table. stood_for: by models of a smaller scale."""
     found = []
     for number in table.numbers:

@@ -18,9 +18,8 @@ from bench.report.exhibits.table import cosines, read_exhibit
 from bench.report.studies import measurement as ours
 from bench.report.studies.matching import is_of, one_twin
 from bench.report.studies.measurement import NOTHING, Measurement, Record
-from bench.report.studies.printed.numbers import printed_numbers
+from bench.report.studies.printed.numbers import DATASETS, MODELS, printed_numbers
 from bench.report.studies.printed_number import MetricSpec, Number, any_iterate
-from bench.report.studies.printed_table import DATASETS, MODELS
 from bench.report.studies.scales import Scale
 from bench.report.studies.setup import TrainingSetup
 from bench.report.training_logs import read_logs

@@ -1,6 +1,6 @@
 """The page of a study, and the files beside it, from what a results folder holds."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,20 +10,18 @@ import pandas as pd
 from bench.core.errors import BadInput
 from bench.report import cache as stored
 from bench.report import table_text as plain
-from bench.report.files import Content, figure, file_name
+from bench.report.files import Content
 from bench.report.labels import label_rows
 from bench.report.seeds import collapses
 from bench.report.studies import claims_page
-from bench.report.studies.ledger import Entry, brief, entries, frame
-from bench.report.studies.lookup import finder_of
+from bench.report.studies.ledger import Entry, brief, frame
 from bench.report.studies.orderings import comparison_table, orders
-from bench.report.studies.printed_figure import FigureData, FigureSpec
-from bench.report.studies.printed_table import Table
+from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.scales import RadiusOf, Scale, scales, usual_radius
 from bench.report.studies.setup import StudyRun
 from bench.report.studies.study import STUDIES, Item, Study
 from bench.report.studies.summary import overview, sentences
-from bench.report.studies.table_text import LEGEND, latex, layout, markdown
+from bench.report.studies.table_text import LEGEND
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -114,21 +112,16 @@ def _section(
     study: Study, home: str, scale: Scale, rows: pd.DataFrame, results: Path
 ) -> tuple[str, dict[str, Content]]:
     """home: the main data set of the paper, whichever items of the study are shown."""
-    finder = finder_of(scale, rows, results)
-    ledger: dict[Item, list[Entry]] = {}
+    found, ledger = ScaleData(scale, rows, results), dict[Item, Sequence[Entry]]()
     made, body, pictures = dict[str, Content](), list[str](), dict[Item, bool]()
     for item in study.items:
-        if isinstance(item.content, Table):
-            ledger[item] = entries(item.content, finder, item.stood_for(scale.dataset, home))
-            made |= _table_files(item, ledger[item], scale)
-            body.append(_table(item, ledger[item]))
-        elif isinstance(item.content, FigureSpec):
-            content = _figure_files(item, item.content, FigureData(scale, rows, results).of(item, home))
-            made, pictures[item] = made | content, bool(content)
-            body.append(_figure(item, scale, bool(content)))
+        section = item.content.section(item, found, home)
+        made |= section.files
+        body.append(section.text)
+        if section.entries is None:
+            pictures[item] = section.is_there
         else:
-            pictures[item] = True
-            body.append(f"### {item.name}\n\n{item.about}\n")
+            ledger[item] = section.entries
     every = [entry for part in ledger.values() for entry in part]
     pairs, name = list(orders(every)), f"{scale.slug}-ledger"
     made[f"{name}.csv"] = plain.csv(frame(every))
@@ -140,35 +133,6 @@ def _section(
     head = [f"## {plain.escape(scale.title)}\n", *sentences(study, every, pairs, pictures, scale), _trouble(rows)]
     more = f"Every printed number, one by one: [ledger]({name}.md).\n"
     return "\n".join([*filter(None, head), overview(study, ledger, pairs, pictures, scale.papers), more, *body]), made
-
-
-def _table_files(item: Item, ledger: list[Entry], scale: Scale) -> dict[str, Content]:
-    if not any(entry.ours.known for entry in ledger):
-        return {}
-    table, name = layout(ledger), f"{scale.slug}-{file_name(item.name)}"
-    caption = f"{item.name}. {item.about} {scale.title}. {LEGEND}"
-    return {
-        f"{name}.csv": plain.csv(frame(ledger)),
-        f"{name}.tex": latex(table, caption, f"tab:{name}"),
-    }
-
-
-def _table(item: Item, ledger: list[Entry]) -> str:
-    return f"### {item.name}\n\n{item.about}\n\n{markdown(layout(ledger))}"
-
-
-def _figure_files(item: Item, drawing: FigureSpec, shown: FigureData) -> dict[str, Content]:
-    name = f"{shown.scale.slug}-{file_name(item.name)}"
-    picture = drawing.draw(shown, f"{item.name}: {shown.scale.title}")
-    if picture is None:
-        return {}
-    points = plain.csv(drawing.points(shown))
-    return {f"{name}.csv": points, **figure(name, picture)}
-
-
-def _figure(item: Item, scale: Scale, drawn_here: bool) -> str:
-    image = f"![{item.name}]({scale.slug}-{file_name(item.name)}.png)" if drawn_here else "Not run at this scale."
-    return f"### {item.name}\n\n{item.about}\n\n{image}\n"
 
 
 def _trouble(rows: pd.DataFrame) -> str:

@@ -3,61 +3,24 @@
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
 from bench.core.parsing import format_radius
+from bench.report import table_text as plain
 from bench.report.drawing import Draw
-from bench.report.exhibits.table import read_exhibit
+from bench.report.files import Content, file_name
+from bench.report.files import figure as picture_files
 from bench.report.labels import labels
-from bench.report.studies.scales import Scale
+from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.setup import StudyRun
-from bench.report.studies.study import Item
+from bench.report.studies.study import Item, Section
 from bench.report.sweeps.table import over_effort, over_eps
-from bench.report.training_logs import training
 
-
-@dataclass(frozen=True)
-class FigureData:
-    """What there is to draw at one scale."""
-
-    scale: Scale
-    rows: pd.DataFrame
-    results: Path
-
-    def of(self, item: Item, home: str) -> "FigureData":
-        """With the rows alone of the models that a figure is of. home: the main data set of its paper."""
-        where, stood_for = item.parts[0].where, item.stood_for(self.scale.dataset, home)
-        assert where is not None, "a figure is of models of its paper"
-        trained = self.rows[["recipe", "dataset", "model", "budget"]].to_dict("records")
-        mine = [self.scale.holds({str(k): v for k, v in row.items()}, where, stood_for) for row in trained]
-        return replace(self, rows=self.rows[mine])
-
-    def runs(self, recipe: str) -> list[str]:
-        """Of a recipe, by seed."""
-        own = self.rows[self.rows["recipe"] == recipe].sort_values("seed", kind="stable")
-        return list(own["run"].unique())
-
-    def logs(self, names: Mapping[str, str]) -> dict[str, list[pd.DataFrame]]:
-        """Training logs under the names that a figure gives to recipes; those that there are."""
-        found = {name: [training(self.results / run) for run in self.runs(recipe)] for name, recipe in names.items()}
-        return {name: logs for name, logs in found.items() if any(not log.empty for log in logs)}
-
-    def exhibits(self, kind: str, names: Mapping[str, str]) -> dict[str, pd.DataFrame]:
-        """What was measured of the first seed's main model, by the name that a figure gives to its recipe."""
-        paths = {
-            name: self.results / run / "exhibits" / f"{kind}.csv"
-            for name, r in names.items()
-            for run in self.runs(r)[:1]
-        }
-        return {name: read_exhibit(path, kind) for name, path in paths.items() if path.exists()}
-
-
-Picture = Callable[[FigureData, str], Draw | None]  # None: nothing of it is there; the text is the title
+Picture = Callable[[ScaleData, str], Draw | None]  # None: nothing of it is there; the text is the title
 
 
 @dataclass(frozen=True)
@@ -65,7 +28,27 @@ class FigureSpec:
     """How a figure is drawn, and the numbers behind it."""
 
     draw: Picture
-    points: Callable[[FigureData], pd.DataFrame]
+    points: Callable[[ScaleData], pd.DataFrame]
+
+    def section(self, item: Item, found: ScaleData, home: str) -> Section:
+        """The figure and the numbers behind it."""
+        mine, name = models_of(item, found, home), f"{found.scale.slug}-{file_name(item.name)}"
+        picture, files = self.draw(mine, f"{item.name}: {found.scale.title}"), dict[str, Content]()
+        if picture is not None:
+            files = {f"{name}.csv": plain.csv(self.points(mine)), **picture_files(name, picture)}
+        image = f"![{item.name}]({name}.png)" if files else "Not run at this scale."
+        return Section(f"### {item.name}\n\n{item.about}\n\n{image}\n", files, is_there=bool(files))
+
+    def count(self, item: Item, found: ScaleData, home: str) -> str:
+        """Whether there is anything to draw."""
+        return "" if self.points(models_of(item, found, home)).empty else "drawn"
+
+
+def models_of(item: Item, found: ScaleData, home: str) -> ScaleData:
+    """What there is of the models that a figure is of. home: the main data set of its paper."""
+    where = item.parts[0].where
+    assert where is not None, "a figure is of models of its paper"
+    return found.of(where, item.stood_for(found.scale.dataset, home))
 
 
 def figure(name: str, about: str, parts: tuple[StudyRun, ...], drawing: FigureSpec) -> Item:
@@ -75,7 +58,7 @@ def figure(name: str, about: str, parts: tuple[StudyRun, ...], drawing: FigureSp
 def epochs(names: Mapping[str, str]) -> FigureSpec:
     """Hold-out accuracy over the epochs, clean and under PGD-10. names: as the paper has them -> recipes."""
 
-    def points(shown: FigureData) -> pd.DataFrame:
+    def points(shown: ScaleData) -> pd.DataFrame:
         parts = [
             log.assign(method=name, seed=seed)
             for name, logs in shown.logs(names).items()
@@ -83,7 +66,7 @@ def epochs(names: Mapping[str, str]) -> FigureSpec:
         ]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
-    def draw(shown: FigureData, title: str) -> Draw | None:
+    def draw(shown: ScaleData, title: str) -> Draw | None:
         from bench.report.leaderboard.figures import overlay
 
         logs = shown.logs(names)
@@ -95,7 +78,7 @@ def epochs(names: Mapping[str, str]) -> FigureSpec:
 def radii(names: Mapping[str, str], epoch: Literal["last", "best"] = "last") -> FigureSpec:
     """Accuracy over eps, a panel an attack. epoch: which of a run's models the paper shows."""
 
-    def points(shown: FigureData) -> pd.DataFrame:
+    def points(shown: ScaleData) -> pd.DataFrame:
         rows = _of(shown.rows, names, epoch)
         if rows.empty:
             return rows
@@ -108,7 +91,7 @@ def radii(names: Mapping[str, str], epoch: Literal["last", "best"] = "last") -> 
 def steps(names: Mapping[str, str]) -> FigureSpec:
     """Accuracy over the steps of PGD."""
 
-    def points(shown: FigureData) -> pd.DataFrame:
+    def points(shown: ScaleData) -> pd.DataFrame:
         rows = _of(shown.rows, names)
         ascents = rows["name"].str.fullmatch(r"PGD-\d+\.last")
         near = (rows["eps"] - shown.scale.eps(8.0)).abs() < 1e-6
@@ -121,12 +104,12 @@ def steps(names: Mapping[str, str]) -> FigureSpec:
 def histogram(names: Mapping[str, str]) -> FigureSpec:
     """Squared gradient norms of clean images, of the first seed."""
 
-    def points(shown: FigureData) -> pd.DataFrame:
+    def points(shown: ScaleData) -> pd.DataFrame:
         tables = shown.exhibits("gradient", names)
         parts = [table.assign(method=name) for name, table in tables.items()]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
-    def draw(shown: FigureData, title: str) -> Draw | None:
+    def draw(shown: ScaleData, title: str) -> Draw | None:
         from bench.report.exhibits.figures import histograms
 
         tables = shown.exhibits("gradient", names)
@@ -138,10 +121,10 @@ def histogram(names: Mapping[str, str]) -> FigureSpec:
 def before_and_after(kind: str, recipe: str) -> FigureSpec:
     """Batch norms or feature maps of a recipe that goes on from another's model, of the first seed."""
 
-    def points(shown: FigureData) -> pd.DataFrame:
+    def points(shown: ScaleData) -> pd.DataFrame:
         return shown.exhibits(kind, {recipe: recipe}).get(recipe, pd.DataFrame())
 
-    def draw(shown: FigureData, title: str) -> Draw | None:
+    def draw(shown: ScaleData, title: str) -> Draw | None:
         from bench.report.exhibits import figures as exhibit_figures
 
         table = points(shown)
@@ -175,8 +158,8 @@ def _panel(title: str) -> str:
     return re.sub(r" \[step=([\d.]+eps)\]$", r", steps of \1", text)
 
 
-def _lines(points: Callable[[FigureData], pd.DataFrame], axis: str | None) -> Picture:
-    def draw(shown: FigureData, title: str) -> Draw | None:
+def _lines(points: Callable[[ScaleData], pd.DataFrame], axis: str | None) -> Picture:
+    def draw(shown: ScaleData, title: str) -> Draw | None:
         from bench.report.sweeps.figures import lines
 
         found = points(shown)

@@ -8,31 +8,16 @@ from functools import cached_property
 from typing import Any, Literal
 
 from bench.core import parsing as numbers
-from bench.report.studies.printed.numbers import printed_numbers
+from bench.report import table_text as plain
+from bench.report.files import Content, file_name
+from bench.report.studies.ledger import Entry, entries, frame
+from bench.report.studies.printed.numbers import DATASETS, MODELS, printed_numbers
 from bench.report.studies.printed_number import Kind, MetricSpec, Number, parts_of
+from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.setup import TrainingSetup
-from bench.report.studies.study import Item
+from bench.report.studies.study import Item, Section
+from bench.report.studies.table_text import LEGEND, latex, layout, markdown
 
-DATASETS = {
-    "CIFAR-10": "cifar10",
-    "CIFAR-100": "cifar100",
-    "SVHN": "svhn",
-    "Tiny ImageNet": "tiny-imagenet",
-    "ImageNet": "imagenet",
-    "ImageNet-100": "imagenet-100",
-}
-MODELS = {
-    "WRN-16-8": "wrn-16-8",
-    "WRN-28-10": "wrn-28-10",
-    "WRN-34-10": "wrn-34-10",
-    "ResNet-18": "resnet18",
-    "DenseNet-121": "densenet121",
-    "Preact-18": "preact-resnet18",
-    "PreActResNet18": "preact-resnet18",
-    "ResNeXt-29": "resnext29-2x64d",
-    "ResNet-50": "resnet50",
-    "ResNeXt-50 32x4d": "resnext50-32x4d",
-}
 TURNED = "Lines and columns of the printed table are exchanged, so that what it compares stands in one column."
 HEADS = {
     "dataset": "Data set",
@@ -73,6 +58,24 @@ class Table:
     @cached_property
     def item(self) -> Item:
         return Item(self.name, self.about, tuple(parts_of(self.numbers, self.seeds)), self)
+
+    def section(self, item: Item, found: ScaleData, home: str) -> Section:
+        """Our lines and columns beside the printed ones; files where any of ours is there."""
+        ledger, files = self._entries(item, found, home), dict[str, Content]()
+        if any(entry.ours.known for entry in ledger):
+            table, name = layout(ledger), f"{found.scale.slug}-{file_name(item.name)}"
+            caption = f"{item.name}. {item.about} {found.scale.title}. {LEGEND}"
+            files = {f"{name}.csv": plain.csv(frame(ledger)), f"{name}.tex": latex(table, caption, f"tab:{name}")}
+        return Section(f"### {item.name}\n\n{item.about}\n\n{markdown(layout(ledger))}", files, ledger)
+
+    def count(self, item: Item, found: ScaleData, home: str) -> str:
+        """How many of the numbers are there."""
+        ledger = self._entries(item, found, home)
+        known = sum(entry.ours.known for entry in ledger)
+        return f"{known} of {len(ledger)} numbers" if known else ""
+
+    def _entries(self, item: Item, found: ScaleData, home: str) -> list[Entry]:
+        return entries(self, found.lookup, item.stood_for(found.scale.dataset, home))
 
     @cached_property
     def heads(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
 import pandas as pd
 
@@ -9,7 +10,41 @@ from bench.core.errors import BadInput
 from bench.core.registrable import an_instance_of
 from bench.core.registry import Registry
 from bench.report.files import Content
+from bench.report.studies.ledger import Entry
+from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.setup import StudyRun, TrainingSetup
+
+
+class Section(NamedTuple):
+    """What a page has of an item at one scale. entries: of a table's numbers."""
+
+    text: str
+    files: Mapping[str, Content]
+    entries: Sequence[Entry] | None = None
+    is_there: bool = True  # whether there is anything to show
+
+
+class ItemContent(Protocol):
+    """What an item shows. home: the main data set of its paper."""
+
+    def section(self, item: "Item", found: ScaleData, home: str) -> Section:
+        """Markdown, and the files that it speaks of."""
+
+    def count(self, item: "Item", found: ScaleData, home: str) -> str:
+        """How much of it is there, in a word; nothing if it is nothing."""
+
+
+@dataclass(frozen=True)
+class Prose:
+    """Nothing but what the item is about."""
+
+    def section(self, item: "Item", found: ScaleData, home: str) -> Section:
+        """The same at every scale."""
+        return Section(f"### {item.name}\n\n{item.about}\n", {})
+
+    def count(self, item: "Item", found: ScaleData, home: str) -> str:
+        """Nothing of it is run."""
+        return ""
 
 
 @dataclass(frozen=True)
@@ -22,7 +57,7 @@ class Item:
     name: str  # as the paper has it: Table 3, Figure 2
     about: str
     parts: tuple[StudyRun, ...]
-    content: object = None  # a `tables.Table`, a `pictures.Drawing`, or nothing
+    content: ItemContent = Prose()
 
     def stood_for(self, dataset: str, home: str) -> TrainingSetup | None:
         """Of what a smaller training on a data set stands in the place: the first network on that data set, or at home.

@@ -5,6 +5,27 @@ from importlib.resources import files
 import pandas as pd
 
 PAPERS = ("bat", "avmixup", "mtlat", "robmask", "m2at")  # the oldest first: quotes follow what they quote
+# as the papers write them -> as they are named here
+DATASETS = {
+    "CIFAR-10": "cifar10",
+    "CIFAR-100": "cifar100",
+    "SVHN": "svhn",
+    "Tiny ImageNet": "tiny-imagenet",
+    "ImageNet": "imagenet",
+    "ImageNet-100": "imagenet-100",
+}
+MODELS = {
+    "WRN-16-8": "wrn-16-8",
+    "WRN-28-10": "wrn-28-10",
+    "WRN-34-10": "wrn-34-10",
+    "ResNet-18": "resnet18",
+    "DenseNet-121": "densenet121",
+    "Preact-18": "preact-resnet18",
+    "PreActResNet18": "preact-resnet18",
+    "ResNeXt-29": "resnext29-2x64d",
+    "ResNet-50": "resnet50",
+    "ResNeXt-50 32x4d": "resnext50-32x4d",
+}
 
 
 def printed_numbers(*sources: str) -> pd.DataFrame:

@@ -1,0 +1,53 @@
+"""What there is at one scale for the tables and figures of a paper."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from bench.report.exhibits.table import read_exhibit
+from bench.report.studies.lookup import Lookup, finder_of
+from bench.report.studies.scales import Scale
+from bench.report.studies.setup import TrainingSetup
+from bench.report.training_logs import training
+
+
+@dataclass(frozen=True)
+class ScaleData:
+    """What there is of one scale: its rows, and the logs and exhibits in the folders of their runs."""
+
+    scale: Scale
+    rows: pd.DataFrame
+    results: Path
+
+    @cached_property
+    def lookup(self) -> Lookup:
+        """The rows, ready to be looked up."""
+        return finder_of(self.scale, self.rows, self.results)
+
+    def of(self, where: TrainingSetup, stood_for: TrainingSetup | None) -> "ScaleData":
+        """With the rows alone of models that are trained so, or of those that stand in for `stood_for`."""
+        trained = self.rows[["recipe", "dataset", "model", "budget"]].to_dict("records")
+        mine = [self.scale.holds({str(k): v for k, v in row.items()}, where, stood_for) for row in trained]
+        return replace(self, rows=self.rows[mine])
+
+    def runs(self, recipe: str) -> list[str]:
+        """Of a recipe, by seed."""
+        own = self.rows[self.rows["recipe"] == recipe].sort_values("seed", kind="stable")
+        return list(own["run"].unique())
+
+    def logs(self, names: Mapping[str, str]) -> dict[str, list[pd.DataFrame]]:
+        """Training logs under the names that a figure gives to recipes; those that there are."""
+        found = {name: [training(self.results / run) for run in self.runs(recipe)] for name, recipe in names.items()}
+        return {name: logs for name, logs in found.items() if any(not log.empty for log in logs)}
+
+    def exhibits(self, kind: str, names: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+        """What was measured of the first seed's main model, by the name that a figure gives to its recipe."""
+        paths = {
+            name: self.results / run / "exhibits" / f"{kind}.csv"
+            for name, r in names.items()
+            for run in self.runs(r)[:1]
+        }
+        return {name: read_exhibit(path, kind) for name, path in paths.items() if path.exists()}
