@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import nn
@@ -13,15 +12,17 @@ from bench.attacks.search import places
 from bench.core.foreign.messages import blamed_on_model
 from bench.data.dataset import Images
 from bench.evaluation.adversarial_set import AdversarialSet
-from bench.evaluation.arguments import as_seen_by, check_classes, check_range
+from bench.evaluation.arguments import as_seen_by, check_classes
 from bench.evaluation.conditions.base import Batch, Condition
 from bench.evaluation.resume import owner_of, resume, store_unfinished
 from bench.evaluation.search_groups import shorter
+from bench.evaluation.settings import EvalSettings
 from bench.evaluation.snapshot import restored_weights, unchanged_weights
 from bench.evaluation.target import Outcome, Target
 from bench.models.freeze import frozen
 
 PROTOCOL = 1
+DEFAULTS = EvalSettings()
 OWN_BLOCK = 1024  # images between two saves; own attacks draw per image, so it changes no number
 
 
@@ -75,8 +76,9 @@ def outcomes(
         >>> attacked.right.shape, bool((attacked.right <= clean.right).all())
         ((5,), True)
     """
-    manner: dict[str, Any] = {"n": n, "start": start, "precision": precision, "batch_size": batch_size, "seed": seed}
-    (outcome,) = outcomes_of_group(model, images, [condition.base()], **manner, saved=saved, album=album, tick=tick)
+    settings = EvalSettings(n, start, precision, batch_size, seed)
+    bases = [condition.base()]
+    (outcome,) = outcomes_of_group(model, images, bases, settings, saved=saved, album=album, tick=tick)
     return condition.read(outcome)
 
 
@@ -84,12 +86,8 @@ def outcomes_of_group(
     model: nn.Module,
     images: Images,
     conditions: Sequence[Condition],
+    settings: EvalSettings = DEFAULTS,
     *,
-    n: int | None = None,
-    start: int = 0,
-    precision: str = "fp32",
-    batch_size: int = 128,
-    seed: int = 0,
     saved: Path | None = None,
     album: AdversarialSet | None = None,
     tick: Callable[[Outcome], None] = lambda outcome: None,
@@ -98,18 +96,17 @@ def outcomes_of_group(
 
     Each has the outcome and the passes that it would have alone, but the seconds of all. An album is of one alone.
     """
-    n = len(images) if n is None else n
-    check_range(images, start, n)
+    n, start = settings.resolve_n(images), settings.start
     block = conditions[0].block
-    with frozen(model), restored_weights(model), places(batch_size), ExitStack() as stack:
+    with frozen(model), restored_weights(model), places(settings.batch_size), ExitStack() as stack:
         with blamed_on_model():
             check_classes(model, images)
-        how: dict[str, int | str] = {"seed": seed, "precision": precision, "protocol": PROTOCOL}
+        how: dict[str, int | str] = {"seed": settings.seed, "precision": settings.precision, "protocol": PROTOCOL}
         owner = owner_of(model, images, conditions, start, n, **how) if saved else {}
         found = resume(saved, owner, len(conditions), album) if saved else None
         found = found or [Outcome(np.zeros(n - start, bool)) for _ in conditions]
         seconds = found[0].seconds
-        target = stack.enter_context(_subject(model, images, conditions, precision, batch_size, seed))
+        target = stack.enter_context(_subject(model, images, conditions, settings))
         while (done := found[0].done) < n - start:
             at = start + done
             stop = min(at + block, len(images)) if block else min(at + OWN_BLOCK, n)
@@ -134,14 +131,14 @@ def outcomes_of_group(
 
 @contextmanager
 def _subject(
-    model: nn.Module, images: Images, conditions: Sequence[Condition], precision: str, batch_size: int, seed: int
+    model: nn.Module, images: Images, conditions: Sequence[Condition], settings: EvalSettings
 ) -> Iterator[Target]:
     """The model, with a copy for attacks where there are any, which have to leave the weights of both alone."""
     if not any(condition.searches for condition in conditions):
-        yield Target(model, model, batch_size, seed)
+        yield Target(model, model, settings.batch_size, settings.seed)
         return
     sample = as_seen_by(model, images.x[:16])
     with blamed_on_model():
-        target = Target.of(model, sample, precision, batch_size, seed)
+        target = Target.of(model, sample, settings.precision, settings.batch_size, settings.seed)
     with unchanged_weights(conditions[0].name, model, target.copy, sample):
         yield target

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,10 +12,11 @@ from bench.attacks.search import places
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.messages import blamed_on_model, failed_cell
 from bench.data.dataset import Images
-from bench.evaluation.arguments import as_seen_by, check_classes, check_range
+from bench.evaluation.arguments import as_seen_by, check_classes
 from bench.evaluation.conditions.attack import Attacked, plain_attacks
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.evaluator import OWN_BLOCK
+from bench.evaluation.settings import EvalSettings
 from bench.evaluation.snapshot import restored_weights, unchanged_weights
 from bench.evaluation.target import Outcome, Target, is_correct
 from bench.models.freeze import frozen
@@ -85,8 +85,8 @@ def transferred(
         >>> [outcome.right.shape for outcome in transferred(net(), [net(), net()], images, fgsm)]
         [(5,), (5,)]
     """
-    manner: dict[str, Any] = {"n": n, "precision": precision, "batch_size": batch_size, "seed": seed, "tick": tick}
-    made = transferred_or_failed(source, targets, images, condition, **manner)
+    settings = EvalSettings(n=n, precision=precision, batch_size=batch_size, seed=seed)
+    made = transferred_or_failed(source, targets, images, condition, settings, tick)
     for result in made:
         if isinstance(result, Failed):  # what the caller can mend is said as such
             raise result.__cause__ if isinstance(result.__cause__, BadInput) else result
@@ -98,16 +98,11 @@ def transferred_or_failed(
     targets: Sequence[nn.Module],
     images: Images,
     condition: Attacked,
-    *,
-    n: int | None,
-    precision: str,
-    batch_size: int,
-    seed: int = 0,
+    settings: EvalSettings,
     tick: Callable[[int], None],
 ) -> list[Outcome | Failed]:
     """As `transferred`, with the reason in the place of an outcome where a target gives none, say for NaN logits."""
-    n = len(images) if n is None else n
-    check_range(images, 0, n)
+    n, batch_size = settings.resolve_n(images), settings.batch_size
     ((condition,), _) = transferable([condition])
     made, right, failures = Outcome(np.zeros(n, bool)), np.zeros((len(targets), n), bool), dict[int, Failed]()
     with ExitStack() as stack:
@@ -118,7 +113,7 @@ def transferred_or_failed(
         sample = as_seen_by(source, images.x[:16])
         with blamed_on_model():
             check_classes(source, images)
-            attacked = Target.of(source, sample, precision, batch_size, seed)
+            attacked = Target.of(source, sample, settings.precision, batch_size, settings.seed)
         stack.enter_context(unchanged_weights(condition.attack.name, source, attacked.copy, sample))
         while made.done < n:
             ids = range(made.done, min(made.done + OWN_BLOCK, n))

@@ -22,6 +22,7 @@ from bench.evaluation.evaluator import PROTOCOL, outcomes_of_group
 from bench.evaluation.resume import album_beside
 from bench.evaluation.row import ModelRef, row_of
 from bench.evaluation.search_groups import group_by_search
+from bench.evaluation.settings import EvalSettings
 from bench.evaluation.target import Outcome
 from bench.report.row_text import describe_row
 from bench.results.row import Row
@@ -164,10 +165,7 @@ class CellEvaluator:
                 net,
                 self.test,
                 bases,
-                n=ids.stop,
-                start=ids.start,
-                precision=self.precision,
-                batch_size=self.batch_size,
+                EvalSettings(ids.stop, ids.start, self.precision, self.batch_size),
                 saved=folder / f"{self._partial(identity, row_key, bases)}.json",
                 album=album,
                 tick=tick,

@@ -15,6 +15,7 @@ from bench.core.progress import Event, ProgressCallback
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.row import ModelRef
+from bench.evaluation.settings import EvalSettings
 from bench.evaluation.target import Outcome
 from bench.evaluation.transfer import transferable, transferred_or_failed
 from bench.results.store import read_outcomes, read_rows, store
@@ -134,10 +135,8 @@ class TransferRunner:
                         nets,
                         self.exam.test,
                         condition,
-                        n=self.exam.n,
-                        precision=self.exam.precision,
-                        batch_size=self.exam.batch_size,
-                        tick=tick,
+                        EvalSettings(n=self.exam.n, precision=self.exam.precision, batch_size=self.exam.batch_size),
+                        tick,
                     )
         except Failed as error:
             return [Failed(f"{error} (of the source)") for _ in targets]

@@ -352,12 +352,13 @@ def test_a_model_that_raises_late_is_its_failure(digits):
 
 
 def test_a_target_without_logits_fails_alone(digits):
+    from bench.evaluation.settings import EvalSettings
     from bench.evaluation.transfer import transferred_or_failed
 
-    how = {"n": 16, "precision": "fp32", "batch_size": 16, "tick": lambda done: None}
+    settings = EvalSettings(n=16, batch_size=16)
     targets = [linear(), Late(0, lambda logits: logits * torch.nan)]
     condition = Attacked(parse_attack("FGSM"), Linf(0.1))
-    good, bad = transferred_or_failed(linear(), targets, digits, condition, **how)
+    good, bad = transferred_or_failed(linear(), targets, digits, condition, settings, lambda done: None)
     assert good.done == 16
     assert isinstance(bad, Failed)
     with pytest.raises(BadInput, match="NaN or infinite"):

@@ -27,6 +27,7 @@ from bench.evaluation.conditions.expand import over
 from bench.evaluation.conditions.sweep import Swept, swept
 from bench.evaluation.evaluator import outcomes, outcomes_of_group
 from bench.evaluation.search_groups import group_by_search
+from bench.evaluation.settings import EvalSettings
 from bench.evaluation.target import Target
 from bench.models.build import build
 from bench.report.files import replace_files
@@ -76,7 +77,8 @@ def test_one_trajectory_equals_separate_runs_image_by_image(digits, texts, threa
     model, images = digits
     conditions = attacked(texts, threat)
     assert group_by_search(conditions[-1], conditions) == [conditions[0], conditions[-1], *conditions[1:-1]]
-    for shared, condition in zip(outcomes_of_group(model, images, conditions, batch_size=16), conditions, strict=True):
+    together = outcomes_of_group(model, images, conditions, EvalSettings(batch_size=16))
+    for shared, condition in zip(together, conditions, strict=True):
         alone = outcomes(model, images, condition, batch_size=16)
         assert (shared.right == alone.right).all()
         assert (shared.forwards, shared.backwards) == (alone.forwards, alone.backwards)

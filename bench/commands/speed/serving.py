@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from bench.core.threat import Linf
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.sweep import swept
 from bench.evaluation.evaluator import outcomes, outcomes_of_group
+from bench.evaluation.settings import EvalSettings
 
 RADII, LENGTHS = 8, (100, 20, 10)
 LOOPS = "plain loops"
@@ -33,10 +33,12 @@ def loops(subject: Subject, runs: list[tuple[Linf, int]]) -> Contestant:
 
 def ours(subject: Subject, conditions: list[Attacked], seed: int = 0) -> Contestant:
     """A run for each condition; the outcomes of all, one after the other."""
-    manner: dict[str, Any] = {"n": subject.n, "batch_size": subject.batch_size, "seed": seed}
 
     def run() -> Found:
-        found = [outcomes(subject.model, subject.test, condition, **manner) for condition in conditions]
+        found = [
+            outcomes(subject.model, subject.test, condition, n=subject.n, batch_size=subject.batch_size, seed=seed)
+            for condition in conditions
+        ]
         right = np.concatenate([outcome.right for outcome in found])
         return Found(right, None, sum(o.forwards for o in found), sum(o.backwards for o in found))
 
@@ -69,7 +71,8 @@ def trajectory(subject: Subject) -> Contest:
     conditions = [Attacked(parse_attack(f"PGD-{steps}"), subject.threat) for steps in LENGTHS]
 
     def together() -> Found:
-        found = outcomes_of_group(subject.model, subject.test, conditions, n=subject.n, batch_size=subject.batch_size)
+        settings = EvalSettings(n=subject.n, batch_size=subject.batch_size)
+        found = outcomes_of_group(subject.model, subject.test, conditions, settings)
         return Found(np.concatenate([o.right for o in found]), None, found[0].forwards, found[0].backwards)
 
     runners = {
