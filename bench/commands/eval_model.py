@@ -25,6 +25,7 @@ from bench.report.audit.indicators import Doubt
 from bench.report.verdicts import verdict
 from bench.report.write import PAGES, write_reports
 from bench.results.row import Row, model_id
+from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE, Shard
 from bench.results.store import read_rows
 from bench.runner.cells import CellEvaluator
@@ -82,13 +83,13 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     folder, which = options.results / run, ModelRef(model.subject, source.epoch, source.view)
     classes = dataset(request.dataset, options.data_dir).num_classes
     matrix = transfer_runner_for(which, candidate, request, options) if request.source else None
-    missing, failed = exam.missing(folder, which, model.identity), 0
+    missing, failed = exam.missing(RunFolder(folder), which, model.identity), 0
     cost = sum(c.cost(len(exam.ids(c))) for c in missing.values())
     with Progress(cost + (matrix.cost() if matrix else 0)) as progress, logging_to(options.results / LOG):
         if missing or not (folder / "job.json").exists():
-            with locked(folder):
+            with locked(folder) as held:
                 write_json(folder / "job.json", describe(source, request, candidate, device, classes))
-                failed = exam.judge(folder, which, model.net, model.identity, progress)
+                failed = exam.judge(held, which, model.net, model.identity, progress)
         failed += matrix.fill(progress) if matrix else 0
 
     if options.shard.count > 1:

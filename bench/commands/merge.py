@@ -12,9 +12,9 @@ from bench.core.files import Bits, is_run, require_inside, write_atomically
 from bench.core.options import is_option
 from bench.core.plan import Plan
 from bench.models.checkpoint import FILES
-from bench.results.row import Row
-from bench.results.store import read_job, read_outcomes, read_rows, rows_at_home, run_folders, store
-from bench.runner.shard_results import CellId, ShardResult, album_path, assemble, block_of, missing_shards, read_parts
+from bench.results.row import CellId, Row
+from bench.results.store import read_job, read_outcomes, read_rows, rows_at_home, run_folders
+from bench.runner.shard_results import ShardResult, album_path, assemble, block_of, missing_shards, read_parts
 from bench.training.run_folder import MEASURED, TRAINED, locked, own_files, status
 
 DEFAULT_PLAN = {f.name: f.default for f in fields(Plan) if is_option(f)}  # which older runs do not state
@@ -58,7 +58,7 @@ class Joined:
         """Add its cells and parts of cells. BadInput where the same one came out otherwise."""
         outcomes = read_outcomes(folder)
         for row in rows:
-            cell, bits = (row.key, row.epoch, row.view), outcomes.get(row.key)
+            cell, bits = row.cell, outcomes.get(row.key)
             old, known, home = self.rows.get(cell, (row, bits, folder))
             if row.status == old.status == "ok" and (row.value != old.value or not np.array_equal(bits, known)):  # type: ignore[arg-type]
                 raise BadInput(f"{folder} and {home} have other outcomes of the same {describe_cell(row)}; {REMEDY}")
@@ -89,20 +89,20 @@ class Joined:
 
     def write(self, folder: Path) -> None:
         """Add to a run folder what it lacks, and make what is whole then."""
-        with locked(folder):
+        with locked(folder) as held:
             for name, path in {**self.files, "job.json": self.job}.items():
                 if not require_inside(folder, folder / name).exists():
                     content = path.read_bytes()
                     write_atomically(folder / name, lambda file, content=content: file.write(content))  # type: ignore[misc]
             for row, bits, home in self.rows.values():
                 if home != folder:
-                    store(folder, row, bits)
+                    held.add(row, bits)
             for path in folder.glob("part-*.json"):
                 if path.name not in self.parts:
                     path.unlink()
             for part, _ in self.parts.values():
                 part.write(folder)
-            assemble(folder)
+            assemble(held)
 
 
 def describe_cell(row: Row) -> str:

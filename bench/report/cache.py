@@ -1,6 +1,7 @@
 """What run folders hold, read once for all the tables and figures of a report."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import lru_cache, update_wrapper
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -8,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import pandas as pd
 
 from bench.core.files import Bits
+from bench.results.added import PATTERN
 from bench.results.store import Stored, load, read_run, run_folders
 
 P = ParamSpec("P")
@@ -40,9 +42,13 @@ def cached_by_folder(size: int) -> Callable[[Read[P, T]], Read[P, T]]:
 def _stamp(folder: Path) -> Stamp:
     """Changes with the files of a run folder, or of all run folders below a results folder."""
     runs = run_folders(folder) or [folder]
-    paths = [path for run in runs for path in (*(run / name for name in FILES), *(run / "exhibits").glob("*.csv"))]
-    found = ((path, path.stat()) for path in paths if path.exists())
-    return tuple((str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in found)
+    patterns = (*FILES, PATTERN, "exhibits/*.csv")
+    stamps = []
+    for path in (path for run in runs for pattern in patterns for path in run.glob(pattern)):
+        with suppress(FileNotFoundError):  # another process has just written what was added to the two files
+            stat = path.stat()
+            stamps.append((str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    return tuple(sorted(stamps))
 
 
 @cached_by_folder(1)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from bench.core.parsing import printable
 from bench.results.consistency import check_row
 
+CellId = tuple[str, str, str]  # key, epoch, view
+
 
 @dataclass(frozen=True)
 class Row:
@@ -45,6 +47,11 @@ class Row:
     protocol: int  # raised whenever a number could change
     key: str  # hash of weights, data, condition and protocol: equal keys are the same measurement
 
+    @property
+    def cell(self) -> CellId:
+        """What a run folder has one row of."""
+        return self.key, self.epoch, self.view
+
 
 COLUMNS = [f.name for f in fields(Row)]
 TEXT = [f.name for f in fields(Row) if f.type is str]
@@ -71,6 +78,11 @@ def to_row(cells: Mapping[str, str]) -> Row:
     row = Row(**values)  # type: ignore[arg-type]  # converted field by field above
     check_row(row)
     return row
+
+
+def to_texts(row: Row) -> dict[str, str]:
+    """A row as `to_row` reads it; a missing value is empty."""
+    return {name: "" if value is None or value != value else str(value) for name, value in vars(row).items()}
 
 
 def _whole(name: str, text: str) -> int:

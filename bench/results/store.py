@@ -5,19 +5,19 @@ import io
 import os
 from collections.abc import Callable, Set
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bench.core.errors import BadInput
-from bench.core.files import Bits, read_json, write_atomically, write_csv
+from bench.core.files import Bits, read_json
 from bench.core.parsing import printable
+from bench.results.added import AGAIN as ADDED_AGAIN
+from bench.results.added import added_files, read_added
 from bench.results.consistency import check_bits, check_outcomes, check_value
 from bench.results.job_file import check_job
-from bench.results.row import COLUMNS, FLOATS, TRAINING, Row, to_row
+from bench.results.row import COLUMNS, FLOATS, TRAINING, CellId, Row, to_row
 
 Stored = tuple[list["Row"], dict[str, Bits]]  # rows, and outcomes by key
 Read = Callable[[Path], Stored]  # of a run folder
@@ -25,16 +25,6 @@ Read = Callable[[Path], Stored]  # of a run folder
 
 AGAIN = "delete that line and run again: its cell alone is computed anew"
 RUN_DEPTH = 4  # folders from a results folder down to a run's, at most
-
-
-def store(folder: Path, row: Row, bits: Bits | None) -> None:
-    """Add one measurement to a run folder, in the place of an older one of the same model with the same key."""
-    rows, outcomes = read_run(folder, compare=False)
-    if bits is not None:
-        content: dict[str, Any] = outcomes | {row.key: bits}  # Any: savez has keywords of other types
-        write_atomically(folder / "outcomes.npz", lambda file: np.savez_compressed(file, **content))
-    others = [old for old in rows if (old.key, old.epoch, old.view) != (row.key, row.epoch, row.view)]
-    write_csv(folder / "results.csv", COLUMNS, [asdict(r) for r in [*others, row]])
 
 
 def read_outcomes(folder: Path) -> dict[str, Bits]:
@@ -49,18 +39,49 @@ def read_rows(folder: Path) -> list[Row]:
 def read_run(folder: Path, compare: bool = True) -> Stored:
     """The rows of a run folder, and the outcome of each image by the key of the row; a row may have none.
 
-    BadInput where a row cannot be one, or (compare) contradicts itself or the outcomes of its images.
+    Also where another process adds to it meanwhile. BadInput where a row cannot be one, or (compare) contradicts
+    itself or the outcomes of its images.
     """
-    lines = _lines(folder / "results.csv")
-    outcomes = _outcomes(folder / "outcomes.npz", {row.key for row in lines.values()})
-    for line, row in lines.items() if compare else ():
+    while True:
+        before, there = _stamps(folder), added_files(folder)
+        try:
+            stored = _read(folder, compare)
+        except (BadInput, FileNotFoundError):
+            if (_stamps(folder), added_files(folder)) == (before, there):
+                raise
+        else:
+            if _stamps(folder) == before:
+                return stored
+
+
+def _stamps(folder: Path) -> list[tuple[int, int, int]]:
+    """Changes whenever what was added is written to the two files, which is before it is deleted."""
+    stamps = []
+    for name in ("results.csv", "outcomes.npz"):
+        with suppress(FileNotFoundError):
+            stat = os.stat(folder / name)
+            stamps.append((stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    return stamps
+
+
+def _read(folder: Path, compare: bool) -> Stored:
+    """As of `read_run`, where nobody writes the two files meanwhile."""
+    added = [(path, *read_added(path)) for path in added_files(folder)]  # before the files that it is written to
+    rows = {row.cell: (f"{folder / 'results.csv'} line {line}", AGAIN, row) for line, row in _lines(folder).items()}
+    for path, row in ((path, row) for path, new, _ in added for row in new):
+        rows.pop(row.cell, None)  # so that the order is that of storing
+        rows[row.cell] = (str(path), ADDED_AGAIN, row)
+    bits_added = {new[0].key: bits for _, new, bits in added if bits is not None}
+    keys = {row.key for *_, row in rows.values()} - bits_added.keys()
+    outcomes = _outcomes(folder / "outcomes.npz", keys) | bits_added
+    for where, remedy, row in rows.values() if compare else ():
         try:
             check_value(row)
             if row.key in outcomes:
                 check_bits(row, outcomes[row.key])
         except ValueError as error:
-            raise BadInput(f"{folder / 'results.csv'} line {line}, {_title(row)}: {error}; {AGAIN}") from error
-    return list(lines.values()), outcomes
+            raise BadInput(f"{where}, {_title(row)}: {error}; {remedy}") from error
+    return [row for *_, row in rows.values()], outcomes
 
 
 def _title(row: Row) -> str:
@@ -95,11 +116,12 @@ def _outcomes(path: Path, keys: Set[str]) -> dict[str, Bits]:
     return {key: bits for key, bits in found.items() if key not in damaged}
 
 
-def _lines(path: Path) -> dict[int, Row]:
-    """The rows by line. Blank lines, a mark of the byte order and lines that stand there twice are read over."""
+def _lines(folder: Path) -> dict[int, Row]:
+    """Rows of results.csv by line. Blank lines, a mark of the byte order and lines that are there twice are skipped."""
+    path = folder / "results.csv"
     if not path.exists():
         return {}
-    content, rows, seen = path.read_bytes(), dict[int, Row](), dict[tuple[str, str, str], tuple[int, Row]]()
+    content, rows, seen = path.read_bytes(), dict[int, Row](), dict[CellId, tuple[int, Row]]()
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -117,7 +139,7 @@ def _lines(path: Path) -> dict[int, Row]:
             if not cells or cells == COLUMNS:
                 continue
             row = to_row(_fields(cells))
-            line, twin = seen.setdefault((row.key, row.epoch, row.view), (lines.line_num, row))
+            line, twin = seen.setdefault(row.cell, (lines.line_num, row))
             if row != twin:
                 other = next(name for name in COLUMNS if getattr(row, name) != getattr(twin, name))
                 raise ValueError(f"{_title(row)} has another {other} than in line {line}, for the same cell")

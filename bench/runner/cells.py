@@ -26,8 +26,8 @@ from bench.evaluation.settings import EvalSettings
 from bench.evaluation.target import Outcome
 from bench.report.row_text import describe_row
 from bench.results.row import Row
+from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE, Shard
-from bench.results.store import read_rows, store
 from bench.runner.reuse import copy_to_model, find_same_key, has_images, image_metadata, measured_keys, update
 from bench.runner.shard_results import ShardResult, album_path, assemble
 
@@ -63,15 +63,15 @@ class CellEvaluator:
             return self.shard.ids(self.n, condition.base().block)
         return range(self.n if self.shard.index == 1 else 0)
 
-    def missing(self, folder: Path, model: ModelRef, identity: str) -> dict[str, Condition]:
+    def missing(self, held: RunFolder, model: ModelRef, identity: str) -> dict[str, Condition]:
         """The conditions that no stored row of this model answers with a number, by key.
 
         Also those whose adversarial images are to be kept, and are not there.
         identity: digits that change with anything that the model's logits depend on.
         """
-        known = measured_keys(folder, model, self.shard)
+        known = measured_keys(held, model, self.shard)
         keys = {self.key(identity, condition): condition for condition in self.conditions if self.ids(condition)}
-        return {key: c for key, c in keys.items() if key not in known or self._unkept(folder, key, c)}
+        return {key: c for key, c in keys.items() if key not in known or self._unkept(held.path, key, c)}
 
     def key(self, identity: str, condition: Condition) -> str:
         """Of the model, the images that the attack sees, the condition and the protocol."""
@@ -80,33 +80,33 @@ class CellEvaluator:
         parts = (identity, seen, self.n, condition, condition.key_params, self.precision, PROTOCOL)
         return sha256(repr(parts).encode()).hexdigest()[:16]
 
-    def require_judged(self, folder: Path, model: ModelRef, identity: str) -> None:
+    def require_judged(self, held: RunFolder, model: ModelRef, identity: str) -> None:
         """BadInput where a folder has a clean accuracy of a model, and it is not this one's on these test images."""
-        rows = [row for row in read_rows(folder) if (row.epoch, row.view) == (model.epoch, model.view)]
+        rows = [row for row in held.rows if (row.epoch, row.view) == (model.epoch, model.view)]
         clean = [row for row in rows if row.kind == "clean" and row.status == "ok" and row.n <= len(self.test)]
         known = [row for row in clean if row.protocol == PROTOCOL]
         asked = (replace(self, n=row.n, precision=row.precision).key(identity, Clean()) for row in known)
         if known and not any(row.key == key for row, key in zip(known, asked, strict=True)):
             raise BadInput(
-                f"{folder / 'results.csv'} was measured on other weights than those of {model.epoch} {model.view} "
+                f"{held.path / 'results.csv'} was measured on other weights than those of {model.epoch} {model.view} "
                 "there, or on other test images; put back the weights (or the images), or, if these are meant, delete "
                 "results.csv and outcomes.npz and run again: all cells of the run are judged anew"
             )
 
-    def judge(self, folder: Path, model: ModelRef, net: nn.Module, identity: str, tell: ProgressCallback) -> int:
+    def judge(self, held: RunFolder, model: ModelRef, net: nn.Module, identity: str, tell: ProgressCallback) -> int:
         """Fill the missing cells of one model, and say how many failed.
 
         What another epoch with the same weights was measured at is copied.
         """
-        failed = 0
-        self._tidy(folder, model)
+        failed, folder = 0, held.path
+        self._tidy(held, model)
         measured: dict[Condition, Outcome] = {}  # what several conditions are read off is measured once
-        missing = self.missing(folder, model, identity)
+        missing = self.missing(held, model, identity)
         for place, (key, condition) in enumerate(missing.items()):
             share, units = self.share(condition), len(self.ids(condition))
-            known = find_same_key(folder, key, share)
+            known = find_same_key(held, key, share)
             if known and not self._unkept(folder, key, condition):
-                copy_to_model(folder, known, model)
+                copy_to_model(held, known, model)
                 continue
             title = f"{model} {condition.label}{f' shard {share}' if share.count > 1 else ''}"
             weight, basis = condition.cost(units), condition.base()
@@ -125,22 +125,22 @@ class CellEvaluator:
                 outcome = condition.read(measured[basis])
                 row = self.row(model, condition, key, outcome)
                 if known:
-                    copy_to_model(folder, update(folder, known, outcome, self.ids(condition)), model)
+                    copy_to_model(held, update(held, known, outcome, self.ids(condition)), model)
                 elif share.count > 1:
                     ShardResult(row, self.n, share, outcome).write(folder)
                 else:
-                    store(folder, row, outcome.right)
+                    held.add(row, outcome.right)
                 word = f"{describe_row(row)}, {outcome.seconds:.1f} s, {row.verdict}"
             except Failed as error:
                 if not known:
-                    store(folder, self.row(model, condition, key, error), None)
+                    held.add(self.row(model, condition, key, error), None)
                 word = f"failed: {error}"
                 failed += 1
             for saved in folder.glob(f"{self._partial(identity, key, bases)}.*"):
                 saved.unlink()
             tell(Event(title, units, units, weight, word))
         if self.shard.count > 1:
-            assemble(folder)
+            assemble(held)
         return failed
 
     def _measure(
@@ -185,11 +185,12 @@ class CellEvaluator:
         digest = sha256(repr([self.key(identity, basis) for basis in bases]).encode()).hexdigest()[:16]
         return f"partial-{key}-{digest}{self.share(bases[0]).suffix}"
 
-    def _tidy(self, folder: Path, model: ModelRef) -> None:
+    def _tidy(self, held: RunFolder, model: ModelRef) -> None:
         """Delete the files of measurements whose row is stored: of a process killed between the two."""
         digest = "?" * 16
+        folder = held.path
         names = {f"-{digest}{shard.suffix}.json" for shard in (WHOLE, self.shard)}
-        for key in measured_keys(folder, model, self.shard):
+        for key in measured_keys(held, model, self.shard):
             for saved in (path for name in names for path in folder.glob(f"partial-{glob.escape(key)}{name}")):
                 images = album_beside(saved)
                 if not images.exists() or any(album_path(folder, key, s).exists() for s in (WHOLE, self.shard)):

@@ -15,8 +15,8 @@ from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.identity import computes, trained_identity
 from bench.evaluation.row import ModelRef
 from bench.models.checkpoint import FILES
+from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE, Shard
-from bench.results.store import read_rows, store
 from bench.runner.cells import CellEvaluator
 from bench.runner.exhibits import ExhibitWriter
 from bench.runner.experiment import Experiment
@@ -83,18 +83,18 @@ class Runner:
     def run(self, job: Job, tell: ProgressCallback) -> int:
         """Train a job unless its weights are there, fill its missing cells and exhibits. How many of these failed."""
         folder = self.results / job.run
-        with locked(folder):
+        with locked(folder) as held:
             if not is_finished(folder, self.work.epochs):
                 train_job(self.work, job, self.results, self.device, tell)
             if reason := failure(folder):
-                for key, (epoch, condition) in self._unsaid(job, folder).items():
+                for key, (epoch, condition) in self._unsaid(job, held).items():
                     row = self.exam.row(ModelRef(job, epoch, "main"), condition, key, Failed(reason))
-                    store(folder, row, None)
+                    held.add(row, None)
                 return len(self.work.epochs) * len(self.work.conditions)
-            start, models = self.start(job), self.load(job, folder)
+            start, models = self.start(job), self.load(job, held)
             remember_weights(folder, by_epoch(models))
             return sum(
-                self.exam.judge(folder, ModelRef(job, *which), net, trained_identity(net, self.work.test), tell)
+                self.exam.judge(held, ModelRef(job, *which), net, trained_identity(net, self.work.test), tell)
                 + self.gallery.fill(folder, ModelRef(job, *which), net, start, tell)
                 for which, net in models.items()
             )
@@ -107,6 +107,7 @@ class Runner:
         found = []
         for job in self.work.jobs:
             folder, cells, exhibits = self.results / job.run, [], 0
+            held = RunFolder(folder)
             training = retrain or not is_finished(folder, self.work.epochs)
             if training:
                 cells = [*self.work.conditions] * len(self.work.epochs)
@@ -115,31 +116,31 @@ class Runner:
                 cells = [*self.work.conditions]
             else:
                 start = self.start(job)
-                for which, net in self.load(job, folder).items():
+                for which, net in self.load(job, held).items():
                     model = ModelRef(job, *which)
-                    cells += self.exam.missing(folder, model, trained_identity(net, self.work.test)).values()
+                    cells += self.exam.missing(held, model, trained_identity(net, self.work.test)).values()
                     exhibits += len(self.gallery.missing(folder, model, net, start))
             if training or cells or exhibits:
                 found.append(Todo(job, training, tuple(cells), exhibits))
         return found
 
-    def load(self, job: Job, folder: Path) -> dict[tuple[str, str], nn.Module]:
+    def load(self, job: Job, held: RunFolder) -> dict[tuple[str, str], nn.Module]:
         """The finished models of a trained job, by epoch (last, best) and view.
 
         BadInput where they are not those that the folder tells of.
         """
         if (start := self.start(job)) is not None:
-            check_start(folder, job, start)
+            check_start(held.path, job, start)
         what = job.recipe, job.model, self.work.dataset
         models = {
             (epoch, view): net.to(self.device).eval()
             for epoch in self.work.epochs
-            for view, net in load_models(*what, folder / FILES[epoch], job.run, job.plan.ema > 0).items()
+            for view, net in load_models(*what, held.path / FILES[epoch], job.run, job.plan.ema > 0).items()
         }
         for which, net in models.items():
             identity = trained_identity(net, self.work.test)
             if not computes(identity):  # otherwise a plug-in may have changed, around the same weights
-                self.exam.require_judged(folder, ModelRef(job, *which), identity)
+                self.exam.require_judged(held, ModelRef(job, *which), identity)
         return models
 
     def start(self, job: Job) -> nn.Module | None:
@@ -149,9 +150,9 @@ class Runner:
         path = self.results / job.start.run / FILES["last"]
         return load_start(job.start, self.work.dataset, path).to(self.device).eval() if path.exists() else None
 
-    def _unsaid(self, job: Job, folder: Path) -> dict[str, tuple[str, Condition]]:
+    def _unsaid(self, job: Job, held: RunFolder) -> dict[str, tuple[str, Condition]]:
         """The cells, by key, that a failed training has not failed in writing yet."""
-        said = {row.key for row in read_rows(folder)}
+        said = {row.key for row in held.rows}
         asked = {
             sha256(repr((job.run, epoch, condition, self.work.n, PROTOCOL)).encode()).hexdigest()[:16]: (
                 epoch,

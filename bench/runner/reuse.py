@@ -13,9 +13,9 @@ from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.row import ModelRef
 from bench.evaluation.target import Outcome
 from bench.results.row import Row
+from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE, Shard
-from bench.results.store import read_outcomes, read_rows, store
-from bench.runner.shard_results import ShardResult, album_path, read_parts
+from bench.runner.shard_results import ShardResult, album_path, parts_of_key, read_parts
 
 
 def is_shown(rows: Sequence[Row]) -> list[bool]:
@@ -33,34 +33,34 @@ def _cell(row: Row) -> tuple[object, ...]:
     return (*model, *condition, row.metric, settings, row.n, row.precision, row.protocol)
 
 
-def measured_keys(folder: Path, model: ModelRef, shard: Shard) -> set[str]:
+def measured_keys(run: RunFolder, model: ModelRef, shard: Shard) -> set[str]:
     """The keys of what this model was measured at, be it on the shard alone, and what tables show of it."""
-    bits, which, stored = read_outcomes(folder), (model.epoch, model.view), read_rows(folder)
+    which, stored = (model.epoch, model.view), run.rows
     shown = zip(stored, is_shown(stored), strict=True)
     rows = [row for row, last in shown if last and (row.epoch, row.view) == which and row.status == "ok"]
-    parts = [part for part in read_parts(folder) if part.shard == shard and part.cell[1:] == which]
-    return {row.key for row in rows if row.key in bits} | {part.row.key for part in parts}
+    parts = [part for part in read_parts(run.path) if part.shard == shard and part.cell[1:] == which]
+    return {row.key for row in rows if row.key in run.outcomes} | {part.row.key for part in parts}
 
 
-def find_same_key(folder: Path, key: str, shard: Shard) -> Row | ShardResult | None:
+def find_same_key(run: RunFolder, key: str, shard: Shard) -> Row | ShardResult | None:
     """What was measured under a key, whichever of the models with the same weights it was."""
-    if key in read_outcomes(folder):
-        return next((row for row in read_rows(folder) if row.key == key and row.status == "ok"), None)
-    return next((part for part in read_parts(folder) if part.row.key == key and part.shard == shard), None)
+    if key in run.outcomes:
+        return run.find(key)
+    return next(iter(parts_of_key(run.path, key, shard)), None)
 
 
-def copy_to_model(folder: Path, known: Row | ShardResult, model: ModelRef) -> None:
+def copy_to_model(run: RunFolder, known: Row | ShardResult, model: ModelRef) -> None:
     """Store what is known of a model's weights as this model's, unless it is there and shown."""
     row = replace(known if isinstance(known, Row) else known.row, epoch=model.epoch, view=model.view)
     if isinstance(known, ShardResult):
-        replace(known, row=row).write(folder)
+        replace(known, row=row).write(run.path)
         return
-    rows = read_rows(folder)
+    rows = run.rows
     if row not in rows or not is_shown(rows)[rows.index(row)]:
-        store(folder, row, None)
+        run.add(row, None)
 
 
-def update(folder: Path, known: Row | ShardResult, outcome: Outcome, ids: range) -> Row | ShardResult:
+def update(run: RunFolder, known: Row | ShardResult, outcome: Outcome, ids: range) -> Row | ShardResult:
     """What is known, now as the images say that have been kept later; also of the models with the same weights.
 
     Another device or batch size can break an image more or less, of which no image could be shown then.
@@ -68,18 +68,17 @@ def update(folder: Path, known: Row | ShardResult, outcome: Outcome, ids: range)
     outcome: of these ids, the images that were attacked again.
     """
     if isinstance(known, ShardResult):
-        twins = [part for part in read_parts(folder) if (part.row.key, part.shard) == (known.row.key, known.shard)]
-        for part in twins:
-            replace(part, outcome=replace(part.outcome, right=outcome.right, values=outcome.values)).write(folder)
+        for part in parts_of_key(run.path, known.row.key, known.shard):
+            replace(part, outcome=replace(part.outcome, right=outcome.right, values=outcome.values)).write(run.path)
         return replace(known, outcome=outcome)
-    bits = read_outcomes(folder)[known.key].copy()
+    bits = run.outcomes[known.key].copy()
     if np.array_equal(bits[ids.start : ids.stop], outcome.right):
         return known
     bits[ids.start : ids.stop] = outcome.right
     value, (low, high) = float(bits.mean()), wilson(int(bits.sum()), len(bits))
-    for row in read_rows(folder):
-        if row.key == known.key and row.status == "ok":
-            store(folder, replace(row, value=value, ci_low=low, ci_high=high), bits)
+    twins = [row for row in run.rows if row.key == known.key and row.status == "ok"]
+    new, *others = (replace(row, value=value, ci_low=low, ci_high=high) for row in twins)
+    run.add(new, bits, others)
     return replace(known, value=value, ci_low=low, ci_high=high)
 
 

@@ -1,5 +1,6 @@
 """What shards leave in a run folder, and the rows and albums that come of it when all are there."""
 
+import glob
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,14 +18,14 @@ from bench.evaluation.conditions.base import find_class
 from bench.evaluation.identity import is_same_model
 from bench.evaluation.target import Outcome
 from bench.results.consistency import MOST_WORK, check_bits, check_outcome, check_value
-from bench.results.row import Row, to_row
+from bench.results.row import CellId, Row, to_row, to_texts
+from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE, Shard
-from bench.results.store import read_job, store
+from bench.results.store import read_job
 
 ANSWERS = (  # columns in which the parts of one cell may differ
     "value", "n", "ci_low", "ci_high", "forwards", "backwards", "seconds", "verdict", "device", "version",
 )  # fmt: skip
-CellId = tuple[str, str, str]  # key, epoch, view
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,11 +39,11 @@ class ShardResult:
 
     @property
     def cell(self) -> CellId:
-        return self.row.key, self.row.epoch, self.row.view
+        return self.row.cell
 
     @property
     def name(self) -> str:
-        """Of its file."""
+        """Of its file; `parts_of_key` looks for it."""
         return f"part-{'-'.join(self.cell)}{self.shard.suffix}.json"
 
     @property
@@ -52,7 +53,7 @@ class ShardResult:
         return (self.n, *(vars(self.row) | answers).values())
 
     def write(self, folder: Path) -> None:
-        record = asdict(self) | {"row": {k: "" if v is None else str(v) for k, v in asdict(self.row).items()}}
+        record = asdict(self) | {"row": to_texts(self.row)}
         record["outcome"]["right"] = self.outcome.right.astype(int).tolist()
         write_json(folder / self.name, record)
 
@@ -108,14 +109,20 @@ def _check_part(part: ShardResult) -> None:
             raise ValueError("its distances are not those of its outcomes")
 
 
-def read_parts(folder: Path) -> list[ShardResult]:
-    """All of a run folder, in the order of their images. BadInput where one is of another run."""
-    parts = [read_part(path) for path in sorted(folder.glob("part-*.json"))]
+def read_parts(folder: Path, names: str = "part-*.json") -> list[ShardResult]:
+    """Of a run folder those with such names, in the order of their images. BadInput where one is of another run."""
+    parts = [read_part(path) for path in sorted(folder.glob(names))]
     run = read_job(folder).get("run") if parts and (folder / "job.json").exists() else None
     for part in parts:
         if run is not None and part.row.run != run:
             raise BadInput(f"{folder / part.name} is of run {part.row.run}, not of {run}; take it out of this folder")
     return sorted(parts, key=lambda part: (part.cell, part.shard.count, part.shard.index))
+
+
+def parts_of_key(folder: Path, key: str, shard: Shard) -> list[ShardResult]:
+    """One shard's parts of the cells with a key, a part for each model with the same weights."""
+    parts = read_parts(folder, f"part-{glob.escape(key)}-*{shard.suffix}.json")
+    return [part for part in parts if (part.row.key, part.shard) == (key, shard)]
 
 
 def block_of(row: Row) -> int | None:
@@ -179,15 +186,15 @@ def combine(parts: list[ShardResult]) -> tuple[Row, Outcome]:
     ), outcome
 
 
-def assemble(folder: Path) -> None:
+def assemble(run: RunFolder) -> None:
     """Make rows and albums of the cells that have all their parts."""
-    for parts in group(read_parts(folder)):
+    for parts in group(read_parts(run.path)):
         if complete(parts):
             row, outcome = combine(parts)
-            store(folder, row, outcome.right)
+            run.add(row, outcome.right)
             for part in parts:
-                (folder / part.name).unlink()
-    join_albums(folder)
+                (run.path / part.name).unlink()
+    join_albums(run.path)
 
 
 def missing_shards(folder: Path) -> list[str]:

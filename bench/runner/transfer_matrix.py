@@ -18,7 +18,7 @@ from bench.evaluation.row import ModelRef
 from bench.evaluation.settings import EvalSettings
 from bench.evaluation.target import Outcome
 from bench.evaluation.transfer import transferable, transferred_or_failed
-from bench.results.store import read_outcomes, read_rows, store
+from bench.results.run_folder import RunFolder
 from bench.runner.cells import CellEvaluator
 from bench.runner.reuse import is_shown
 from bench.training.run_folder import locked
@@ -71,11 +71,11 @@ class TransferRunner:
         """
         found: dict[tuple[Attacked, TransferModel], dict[ModelRef, str]] = {}
         for model, target in self.targets.items():
-            folder = self.results / model.subject.run
-            stored = read_rows(folder)
+            run = RunFolder(self.results / model.subject.run)
+            stored = run.rows
             shown = [row for row, last in zip(stored, is_shown(stored), strict=True) if last]
             rows = [row for row in shown if (row.epoch, row.view) == (model.epoch, model.view)]
-            bits, said = read_outcomes(folder), {row.key for row in rows}
+            bits, said = run.outcomes, {row.key for row in rows}
             answered = {row.key for row in rows if row.status == "ok" and row.key in bits}
             for condition in self.conditions:
                 for source in self.sources:
@@ -103,8 +103,9 @@ class TransferRunner:
 
     def fill(self, tell: ProgressCallback) -> int:
         """Make and store what is missing; how many cells have failed."""
-        failed = 0
-        for (condition, source), owed in self.missing().items():
+        failed, missing = 0, self.missing()
+        last = {model.subject.run: attack for attack, owed in missing.items() for model in owed}
+        for (condition, source), owed in missing.items():
             title, n = f"{source.place} {condition.label}", self.exam.n
             weight = self._cost(condition, len(owed))
             tell(Event(title, 0, n, weight))
@@ -112,9 +113,9 @@ class TransferRunner:
             results = self._results(condition, source, [self.targets[model] for model in owed], tick)
             for (model, key), result in zip(owed.items(), results, strict=True):
                 row = replace(self.exam.row(model, condition, key, result), source=source.place)
-                with locked(self.results / model.subject.run):
-                    bits = result.right if isinstance(result, Outcome) else None
-                    store(self.results / model.subject.run, row, bits)
+                run = model.subject.run
+                with locked(self.results / run, fold=last[run] == (condition, source)) as held:
+                    held.add(row, result.right if isinstance(result, Outcome) else None)
             tell(Event(title, n, n, weight, _describe(results)))
             failed += sum(isinstance(result, Failed) for result in results)
         return failed

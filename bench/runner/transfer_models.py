@@ -14,6 +14,7 @@ from bench.evaluation.identity import trained_identity
 from bench.evaluation.row import ModelRef
 from bench.evaluation.transfer import transferable
 from bench.results.row import model_id
+from bench.results.run_folder import RunFolder
 from bench.runner.experiment import Experiment
 from bench.runner.job_runner import Runner
 from bench.runner.transfer_matrix import TransferModel, TransferRunner
@@ -53,7 +54,7 @@ def entrants(runner: Runner, retrain: bool) -> dict[ModelRef, TransferModel]:
         folder = runner.results / job.run
         settled = not retrain and is_finished(folder, runner.work.epochs)
         reason = failure(folder) if settled else ""
-        nets = runner.load(job, folder) if settled and not reason else {}
+        nets = runner.load(job, RunFolder(folder)) if settled and not reason else {}
         for epoch in runner.work.epochs:
             where, net = model_id(job.run, epoch, "main"), nets.get((epoch, "main"))
             identity = trained_identity(net, runner.work.test) if net else f"{where}: {reason or 'to come'}"

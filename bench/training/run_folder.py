@@ -19,6 +19,8 @@ from bench.core.version import __version__
 from bench.data.dataset import Dataset
 from bench.models.build import build
 from bench.models.checkpoint import FILES, fingerprint, load_views
+from bench.results.added import PATTERN
+from bench.results.run_folder import RunFolder
 from bench.results.store import read_job
 from bench.training.averaging import add_averaged
 from bench.training.job import Job
@@ -30,14 +32,17 @@ REPLACE = "put a copy of the file in its place, or delete it and run again: it i
 SUBFOLDERS = ("exhibits",)
 TRAINED = ("job.json", "train.csv", "progress.pt", *FILES.values())
 MEASURED = (  # of one model, so that new weights begin without them
-    "results.csv", "outcomes.npz", "part-*.json", "partial-*.json", "partial-*.npz", "adversarial-*.npz",
+    "results.csv", "outcomes.npz", PATTERN, "part-*.json", "partial-*.json", "partial-*.npz", "adversarial-*.npz",
     *(f"{name}/*.csv" for name in SUBFOLDERS),
 )  # fmt: skip
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """One process a run folder; the lock goes with the process, however it ends."""
+def locked(folder: Path, fold: bool = True) -> Iterator[RunFolder]:
+    """One process a run folder, to read it and add to it; the lock goes with the process, however it ends.
+
+    fold: whether results.csv and outcomes.npz are written at the end; otherwise who has the lock next writes them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK, timeout=0)
     try:
@@ -47,8 +52,13 @@ def locked(folder: Path) -> Iterator[None]:
     for place in (folder, *(folder / name for name in SUBFOLDERS)):
         if place == folder or not place.is_symlink():
             remove_temporary_files(place, older_than=0)  # nobody else writes here
+    run = RunFolder(folder)
     try:
-        yield
+        try:
+            yield run
+        finally:
+            if fold:
+                run.fold()
     finally:
         lock.release()
 

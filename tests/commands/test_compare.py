@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 import torch
-from result_files import measure
+from result_files import measure, store
 
 from bench import cross_entropy
 from bench.cli import cli
@@ -21,7 +21,7 @@ from bench.core.errors import BadInput
 from bench.core.files import write_csv
 from bench.core.stats import binomial_exceeds, fisher_fewer, holm, mcnemar, t_test_lower
 from bench.results.row import COLUMNS
-from bench.results.store import read_outcomes, read_rows, run_folders, store
+from bench.results.store import read_outcomes, read_rows, run_folders
 from bench.runner.request import Request
 from bench.runner.run import RunOptions
 from methods.pgd_at import AdversarialTraining
@@ -170,7 +170,7 @@ def test_what_a_killed_comparison_has_left_is_measured_anew(baseline: Path, tmp_
     new = tmp_path / "new"
     (run,) = run_folders(baseline)
     measure(new, "", HALF, run=str(run.relative_to(baseline)))  # half of the images right, by code that is gone
-    measure(new, "FGSM", HALF, run="digits/cnn/Other/s0-aaaa")
+    measure(new, "FGSM", HALF, recipe="Other")
     (new / UNFINISHED).touch()
     assert gate(baseline, new, "--level", 1) == 0
     assert len(read_cells(new)) == 4

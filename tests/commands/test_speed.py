@@ -14,10 +14,10 @@ from linear_models import linear
 from bench import Untargeted
 from bench.attacks.ascent import Ascent
 from bench.commands.speed import corruptions as pictures
-from bench.commands.speed import peers
+from bench.commands.speed import peers, storing
 from bench.commands.speed import reports as pages
 from bench.commands.speed.epochs import LOOPS, _loader
-from bench.commands.speed.parts import PARTS
+from bench.commands.speed.parts import PARTS, Modelless
 from bench.commands.speed.race import SIZE, Found, Run, flops, frozen_name, peak, race
 from bench.commands.speed.subject import Subject
 from bench.commands.speed.table import compare, display, frame
@@ -288,6 +288,19 @@ def test_reports_are_timed_over_made_up_runs(monkeypatch) -> None:
     (line,) = pages.report(1, CPU)
     assert line.model == f"2 made-up runs, {2 * len(list(pages.conditions()))} rows"
     assert line.seconds > 0.5  # Python, pandas and matplotlib were started
+
+
+def test_storing_is_timed_by_the_number_of_cells(monkeypatch) -> None:
+    load_plugins()
+    monkeypatch.setattr(storing, "CELLS", (2, 3))
+    part = PARTS["store"]
+    assert isinstance(part, Modelless)
+    lines = list(part.lines(1, CPU))
+    assert [(line.n, line.model) for line in lines] == [
+        (2, "2 cells of 10,000 images"),
+        (3, "3 cells of 10,000 images"),
+    ]
+    assert all(line.seconds > 0 for line in lines)
 
 
 def test_made_up_runs_stand_on_boards_like_any_other(tmp_path) -> None:

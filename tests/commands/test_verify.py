@@ -13,6 +13,7 @@ import pytest
 import torch
 from linear_models import linear
 from outside_models import BESIDE, DIGITS, MEANS, TEST, write
+from result_files import store
 
 import bench.cli
 import bench.evaluation.evaluator
@@ -26,7 +27,7 @@ from bench.data.loader import to_float
 from bench.evaluation.adversarial_set import AdversarialSet, join, read_adversarial_set
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
-from bench.results.store import read_outcomes, read_rows, run_folders, store
+from bench.results.store import read_outcomes, read_rows, run_folders
 
 BALLS = [Linf(8 / 255), L2(0.5)]
 ASKED = ["eval", "--model", "means.py:nearest", "--limit", "60"]

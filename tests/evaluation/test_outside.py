@@ -33,6 +33,7 @@ from bench.models.build import build
 from bench.models.checkpoint import fingerprint
 from bench.models.normalise import Normalise
 from bench.report.audit.thresholds import INDICATORS
+from bench.results.run_folder import RunFolder
 from bench.results.store import load as load_rows
 from bench.results.store import read_job, read_rows, run_folders
 from bench.runner.cells import CellEvaluator
@@ -259,9 +260,11 @@ def test_what_a_model_was_measured_at_before_is_shown_again_when_it_is_again_wha
     exam = CellEvaluator(TEST, 40, (Clean(),), torch.device("cpu"), "fp32", 40)
     net, values = load_model(f"{tmp_path / write(tmp_path)}:nearest", DIGITS), []
     for identity_now, sign in (("one", 1), ("other", -1), ("one", 1), ("one", 1)):
-        missing = exam.missing(tmp_path, which, identity_now)
+        run = RunFolder(tmp_path)
+        missing = exam.missing(run, which, identity_now)
         assert bool(missing) == (len(values) < 3)
-        exam.judge(tmp_path, which, nn.Sequential(net, Signed(sign)).eval(), identity_now, lambda event: None)
+        exam.judge(run, which, nn.Sequential(net, Signed(sign)).eval(), identity_now, lambda event: None)
+        run.fold()
         values.append(read_rows(tmp_path)[-1].value)
     assert values[0] == values[2] == values[3] != values[1]
     assert len(read_rows(tmp_path)) == 2

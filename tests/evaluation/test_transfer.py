@@ -32,6 +32,7 @@ from bench.report.table_text import MISSING
 from bench.report.transfer.figures import heat_map
 from bench.report.transfer.page import TransferPage, find_matrices
 from bench.results.row import model_id
+from bench.results.run_folder import RunFolder
 from bench.results.store import load, read_rows, run_folders
 from bench.runner.cells import CellEvaluator
 from bench.runner.transfer_matrix import TransferModel, TransferRunner
@@ -250,7 +251,8 @@ def test_transfer_finds_out_a_model_that_hides_its_gradient(honest, digits, tmp_
     """Its logits times 1e4 leave the cross-entropy no slope, and images made on the plain model break it."""
     loud, plain = entrant("loud", Around(honest, lambda z: 1e4 * z)), entrant("plain", honest)[1]
     made = matrix(tmp_path, digits, [loud], [plain], attack="PGD-20", n=120)
-    made.exam.judge(tmp_path / loud[0].subject.run, loud[0], loud[1].net, loud[1].identity, lambda event: None)
+    run = RunFolder(tmp_path / loud[0].subject.run)
+    made.exam.judge(run, loud[0], loud[1].net, loud[1].identity, lambda event: None)
     made.fill(lambda event: None)
     (report,) = boards(tmp_path).values()
     assert re.search(

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.core.files import write_json
+from bench.core.files import Bits, write_json
 from bench.core.stats import wilson
 from bench.results.row import Row
-from bench.results.store import store
+from bench.results.run_folder import RunFolder
 
 ROW = Row(
     run="digits/cnn/PGD-AT/s0-aaaa",
@@ -46,6 +46,13 @@ ROW = Row(
 )
 
 MADE = '{"made": "generated", "table": 32}'  # params of a corrupted row
+
+
+def store(folder: Path, row: Row, bits: Bits | None) -> None:
+    """Add one measurement to a run folder, and leave it as a finished run does."""
+    run = RunFolder(folder)
+    run.add(row, bits)
+    run.fold()
 
 
 def measure(results: Path, attack: str, right: str | None, budget: str = "quick", **changes: Any) -> Row:

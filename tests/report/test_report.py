@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
-from result_files import measure
+from result_files import measure, store
 from rich.console import Console
 
 from bench.core.errors import BadInput
@@ -25,7 +25,7 @@ from bench.report.leaderboard import text as words
 from bench.report.leaderboard.page import LeaderboardPage, boards
 from bench.report.leaderboard.table import leaderboard
 from bench.report.seeds import collapses
-from bench.results.store import load, read_job, store
+from bench.results.store import load, read_job
 
 pytestmark = pytest.mark.figures
 

@@ -10,14 +10,14 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 import pytest
-from result_files import ROW, measure
+from result_files import ROW, measure, store
 
 from bench.core.errors import BadInput
 from bench.core.files import write_atomically, write_csv, write_json
 from bench.core.stats import wilson
 from bench.results.consistency import check_bits, check_row, check_value
 from bench.results.row import COLUMNS, FLOATS, TEXT, Row
-from bench.results.store import load, read_outcomes, read_rows, read_run, run_folders, store
+from bench.results.store import load, read_outcomes, read_rows, read_run, run_folders
 
 
 def half(**changes: Any) -> Row:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from linear_models import linear
 from outside_models import write
+from result_files import store
 
 import bench.cli
 from bench.attacks.spec import ATTACKS, parse_attack
@@ -21,8 +22,9 @@ from bench.core.threat import L2, Linf
 from bench.evaluation.adversarial_set import AdversarialSet, join, read_adversarial_set
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
+from bench.results.run_folder import RunFolder
 from bench.results.shards import Shard
-from bench.results.store import load, read_outcomes, read_rows, run_folders, store
+from bench.results.store import load, read_outcomes, read_rows, run_folders
 from bench.runner import cells as exam
 from bench.runner.shard_results import album_path, assemble, join_albums, read_parts
 
@@ -468,7 +470,7 @@ def test_albums_of_shards_that_are_not_of_one_cell_are_not_joined(home):
 def test_an_album_of_endless_shards_is_no_album(home):
     folder = folder_of(home / "part1")
     (folder / f"adversarial-ab-1of{'9' * 60}.npz").write_bytes(b"x")
-    assemble(folder)
+    assemble(RunFolder(folder))
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,8 @@ def test_a_lock_tidies_up_what_the_bench_left_half_written_alone(tmp_path, home)
 def test_retraining_forgets_what_a_run_has_written_and_no_file_of_the_user(tmp_path, home):
     folder = tmp_path / RUN
     names = ["job.json", "results.csv", "outcomes.npz", "train.csv", "progress.pt", *FILES.values()]
-    names += ["part-k-last-main-1of2.json", "partial-k-1.json", "partial-k-1.npz", "adversarial-k.npz"]
+    names += [f"added-{7:020}.json", "part-k-last-main-1of2.json", "partial-k-1.json", "partial-k-1.npz"]
+    names += ["adversarial-k.npz"]
     (folder / "exhibits").mkdir(parents=True)
     for name in [*names, "exhibits/loss.csv", "notes.md", "exhibits/notes.md"]:
         (folder / name).touch()

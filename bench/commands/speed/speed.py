@@ -27,6 +27,7 @@ from bench.evaluation.external.load import load_external
 from bench.evaluation.external.model_checks import model_warnings
 from bench.evaluation.external.spec import parse_spec
 from bench.report import table_text as plain
+from bench.results.run_folder import RunFolder
 from bench.runner.grid import test_images
 from bench.runner.request import Request
 from bench.runner.run import RunOptions, run_requests, runner_of
@@ -146,7 +147,9 @@ def train_net(request: Request, options: SpeedOptions, device: torch.device) -> 
     for job in work.jobs:
         if reason := failure(options.results / job.run):
             raise Failed(f"there is no {job.name} to attack, its training failed: {reason}")
-        found.append((f"{job.name} {job.model}", runner.load(job, options.results / job.run)["last", "main"]))
+        found.append(
+            (f"{job.name} {job.model}", runner.load(job, RunFolder(options.results / job.run))["last", "main"])
+        )
     return found
 
 

@@ -1,0 +1,50 @@
+"""The part `store` of `bench speed`: cells written to a run folder, as a model under all corruptions has them."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+
+from bench.commands.speed.parts import PARTS, Modelless
+from bench.commands.speed.race import Found, race
+from bench.commands.speed.reports import PLAIN
+from bench.commands.speed.table import Line, compare
+from bench.core.files import Bits
+from bench.core.stats import wilson
+from bench.report.table_text import MISSING
+from bench.results.row import Row
+from bench.training.run_folder import locked
+
+CELLS, N = (30, 120), 10_000
+
+
+def store_cells(repeats: int, device: torch.device) -> Iterator[Line]:
+    """A line for each number of cells: seconds that grow with it. device: of no matter, as only files are written."""
+    for cells in CELLS:
+        made = [cell(index) for index in range(cells)]
+
+        def run(made: list[tuple[Row, Bits]] = made) -> Found:
+            with TemporaryDirectory() as folder, locked(Path(folder)) as held:
+                for row, bits in made:
+                    if held.find(row.key) is None:
+                        held.add(row, bits)
+            return Found()
+
+        taken = race({"ours": run}, repeats, device)["ours"]
+        line = compare(("store", MISSING), f"{cells} cells of {N:,} images", cells, taken, None, rate=1.0)
+        yield replace(line, backwards=math.nan, floor=math.nan, note="one run folder, from its lock to its two files")
+
+
+def cell(index: int) -> tuple[Row, Bits]:
+    """A made-up row and its outcomes, which are as hard to compress as true ones."""
+    right = np.random.default_rng(index).random(N) < 0.6
+    low, high = wilson(int(right.sum()), N)
+    row = replace(PLAIN, run="cifar10/resnet8/Standard/s0-00000000", recipe="Standard", key=f"{index:016x}", n=N)
+    return replace(row, value=float(right.mean()), ci_low=low, ci_high=high), right
+
+
+PARTS.add("store", Modelless(store_cells))

@@ -1,0 +1,74 @@
+"""Cells that were stored since a run folder's results.csv and outcomes.npz were last written, a small file each.
+
+A file has a row and the outcomes of its images together, and is renamed into place, so that a process that is killed
+leaves all of a cell or nothing. Files are numbered upwards; a later one takes the place of an earlier one's cell.
+"""
+
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.core.errors import BadInput
+from bench.core.files import Bits, read_json, write_json
+from bench.core.parsing import printable
+from bench.results.consistency import MOST
+from bench.results.row import COLUMNS, Row, to_row, to_texts
+
+DIGITS = 20
+PATTERN = f"added-{'[0-9]' * DIGITS}.json"
+AGAIN = "delete that file and run again: its cell alone is computed anew"
+
+
+def added_files(folder: Path) -> list[Path]:
+    """In the order in which they were written."""
+    return sorted(folder.glob(PATTERN))
+
+
+def next_number(folder: Path) -> int:
+    """Above those of all files there, and of those that were there a moment ago."""
+    numbers = [int(path.stem.removeprefix("added-")) for path in added_files(folder)]
+    return max(time.time_ns(), *(number + 1 for number in numbers)) if numbers else time.time_ns()
+
+
+def write_added(folder: Path, number: int, rows: Sequence[Row], bits: Bits | None) -> None:
+    """rows: of one key.
+
+    bits: which images were right, (n,) bool; None where there are none, or they are stored under the key already.
+    """
+    record: dict[str, object] = {"rows": [to_texts(row) for row in rows], "outcomes": None}
+    if bits is not None:
+        record["outcomes"] = {"images": len(bits), "right": b64encode(np.packbits(bits).tobytes()).decode()}
+    write_json(folder / f"added-{number:0{DIGITS}}.json", record)
+
+
+def read_added(path: Path) -> tuple[list[Row], Bits | None]:
+    """The rows, all with the same key, and the outcomes that they share.
+
+    BadInput where the file is damaged. FileNotFoundError where another process has deleted it meanwhile.
+    """
+    try:
+        record = read_json(path)
+        rows, outcomes = [_row(texts) for texts in record["rows"]], record["outcomes"]
+        if len({row.key for row in rows}) != 1:
+            raise ValueError("its rows do not have one key")
+        return rows, None if outcomes is None else _bits(**outcomes)
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise BadInput(f"{path} cannot be read ({printable(error, 200)}); {AGAIN}") from error
+
+
+def _row(texts: Any) -> Row:
+    if not isinstance(texts, dict) or [*texts] != COLUMNS or not all(isinstance(text, str) for text in texts.values()):
+        raise ValueError("its row does not have the columns of protocol-1 results")
+    return to_row(texts)
+
+
+def _bits(images: Any, right: Any) -> Bits:
+    """From eight images a byte. ValueError where there are more or fewer."""
+    packed = np.frombuffer(b64decode(right, validate=True), np.uint8)
+    if type(images) is not int or not 0 <= images <= MOST or len(packed) != -(-images // 8):
+        raise ValueError(f"{len(packed)} bytes of outcomes where those of {printable(repr(images), 40)} images belong")
+    return np.unpackbits(packed, count=images).astype(bool)

@@ -1,0 +1,83 @@
+"""A process that stores cells is killed again and again: run with a folder, it says how often and what readers saw."""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from result_files import ROW
+
+from bench.core.files import Bits
+from bench.core.stats import wilson
+from bench.results.row import Row
+from bench.results.run_folder import RunFolder
+from bench.results.store import read_run
+
+CELLS, IMAGES = 40, 1000
+
+
+def cells() -> Iterator[tuple[Row, Bits, list[Row]]]:
+    """What is stored, in its order: 40 cells, some of them measured anew, and some of two models of equal weights."""
+    for index in range(CELLS):
+        for version in range(2 if index % 3 == 0 else 1):
+            bits = np.random.default_rng([index, version]).random(IMAGES) < 0.6
+            low, high = wilson(int(bits.sum()), IMAGES)
+            row = replace(ROW, key=f"{index:016x}", n=IMAGES, value=float(bits.mean()), ci_low=low, ci_high=high)
+            row = replace(row, seconds=float(version))
+            yield row, bits, [replace(row, epoch="best")] if index % 2 else []
+
+
+def work(folder: Path, stop: int) -> None:
+    """Store what the folder lacks, writing the two files now and then; end the process at once after so many files."""
+    run, left, sync, rename = RunFolder(folder), stop, os.fsync, os.replace
+
+    def count() -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    os.fsync = lambda file: (count(), sync(file))[1]  # type: ignore[assignment]
+    os.replace = lambda one, two: (count(), rename(one, two), count())[1]  # type: ignore[assignment]
+    there = {row.key: row.seconds or 0.0 for row in run.rows}
+    for place, (row, bits, twins) in enumerate(cells()):
+        if there.get(row.key, -1.0) < (row.seconds or 0.0):
+            run.add(row, bits, twins)
+        if place % 9 == 8:
+            run.fold()
+    run.fold()
+
+
+def main(folder: Path) -> None:
+    draw, kills, reads = random.Random(0), 0, 0
+    true = {(row.key, row.seconds): bits for row, bits, _ in cells()}
+    while True:
+        child = os.fork()
+        if not child:
+            work(folder, draw.randrange(1, 30))
+            os._exit(0)
+        before = 0
+        while True:  # as another process, while the first writes and after it was killed
+            ended, status = os.waitpid(child, os.WNOHANG)
+            rows, outcomes = read_run(folder)
+            assert all(np.array_equal(outcomes[row.key], true[row.key, row.seconds]) for row in rows)
+            assert len(rows) >= before, "a row was there, and is not any more"
+            before, reads = len(rows), reads + 1
+            if ended:
+                break
+            time.sleep(0.001)
+        if not os.WIFSIGNALED(status):
+            assert status == 0
+            break
+        kills += 1
+    print(json.dumps({"kills": kills, "reads": reads}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
