@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bench.evaluation.conditions.clean import Clean
     from bench.evaluation.evaluator import outcomes
     from bench.evaluation.external.load import load_model
-    from bench.evaluation.target import is_correct
+    from bench.evaluation.outcome import is_correct
     from bench.evaluation.transfer import transferred
     from bench.models.bn_tuning import blended, tuned
     from bench.models.build import MODELS
@@ -86,7 +86,7 @@ _HOME = {
     "bench.evaluation.conditions.clean": ("Clean",),
     "bench.evaluation.evaluator": ("outcomes",),
     "bench.evaluation.external.load": ("load_model",),
-    "bench.evaluation.target": ("is_correct",),
+    "bench.evaluation.outcome": ("is_correct",),
     "bench.evaluation.transfer": ("transferred",),
     "bench.models.bn_tuning": (
         "blended",

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from bench.cli.group import cli
-from bench.cli.options import POSITIVE, folders, machine, option, plugins
+from bench.cli.options import POSITIVE, machine, option, plugins, results_folder
 
 
 @cli.command()
@@ -17,8 +17,8 @@ from bench.cli.options import POSITIVE, folders, machine, option, plugins
 @option("--download", is_flag=True, help="Fetch data and weights that are missing. Nothing is fetched without this.")
 @option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
 @plugins
-@folders
-def calibrate(data_dir: Path, download: bool, unsafe_pickle: bool, reports: Path, **settings: Any) -> None:
+@results_folder
+def calibrate(data_dir: Path, download: bool, unsafe_pickle: bool, **settings: Any) -> None:
     """Ranges of M-TLAT's four corruptions whose ends cost the model 5 and 30 points of accuracy."""
     from bench.commands.calibrate import CalibrateOptions
     from bench.commands.calibrate import calibrate as find_ranges

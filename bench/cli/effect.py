@@ -15,6 +15,7 @@ OF_ATTACKS = {  # what each does to attacks
     "audit": "questions about attacks",
     "save_adv": "images that attacks break",
     "shard": "a share of the images to attack",
+    "attack_timeout": "the seconds that attacks may take",
 }
 OF_CORRUPTIONS = {"severities": "severities of corruptions", "calibration": "ranges of corruptions"}
 
@@ -32,7 +33,7 @@ def is_asked(given: Mapping[str, Any], option: str) -> bool:
 def check_effect(given: Mapping[str, Any]) -> None:
     """BadInput where attacks, or corruptions, are not asked for and an option is about them alone.
 
-    given: as of `said`, where `none` is the empty tuple.
+    given: as of `given_options`, where `none` is the empty tuple.
     """
     if given.get("attacks") == () and (idle := [name for name in OF_ATTACKS if is_asked(given, name)]):
         raise BadInput(

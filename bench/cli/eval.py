@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from bench.cli.effect import check_effect
+from bench.cli.effect import check_effect, refuse_given
 from bench.cli.group import cli
 from bench.cli.options import folders, given_options, judging, machine, option, plugins
 from bench.cli.types import Names, Place
@@ -46,7 +46,11 @@ def evaluate(spec: str, **settings: Any) -> int:
     from bench.evaluation.external.spec import parse_spec
     from bench.runner.request import Request
 
-    check_effect(given_options(settings) | {"shard": settings["shard"].count > 1})
+    asked = given_options(settings)
+    check_effect(asked | {"shard": settings["shard"].count > 1})
+    if asked.get("attacks") == ():
+        reason = "is of the search of attacks, and --attacks none asks for none; leave it out"
+        refuse_given(click.get_current_context(), ["precision"], reason)
     options = EvalOptions(**{field.name: settings.pop(field.name) for field in fields(EvalOptions)})
     source = parse_spec(spec)
     known = {"dataset": source.dataset} if source.dataset else {}

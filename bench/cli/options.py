@@ -21,8 +21,13 @@ def option(*names: str, **settings: Any) -> Callable[[F], F]:
 
 def folders(command: F) -> F:
     """--results, --reports and --debug, which most commands share."""
-    command = option("--results", type=Place(), default=Path("results"), help="Default: results.")(command)
     command = option("--reports", type=Place(), default=Path("reports"), help="Default: reports.")(command)
+    return results_folder(command)
+
+
+def results_folder(command: F) -> F:
+    """--results and --debug, of a command that writes no report."""
+    command = option("--results", type=Place(), default=Path("results"), help="Default: results.")(command)
     return option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")(command)
 
 

@@ -85,7 +85,8 @@ def run(
     if study and (own := [name for name in GRID if is_asked(asked, name)]):
         raise BadInput(f"--study {study} brings a grid of its own; leave {', '.join(map(option_name, own))} out")
     if not study:
-        check_effect(asked | {"save_adv": save_adv, "shard": shard.count > 1})
+        limit = attack_timeout is not None and attack_timeout
+        check_effect(asked | {"save_adv": save_adv, "shard": shard.count > 1, "attack_timeout": limit})
     check_settings(request["settings"], request["epochs"])
     if not study and (table or figure):
         raise BadInput("--table and --figure are of a --study; `bench list studies` names them")

@@ -26,7 +26,7 @@ from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import load_external
 from bench.evaluation.external.model_checks import MANY
 from bench.evaluation.external.spec import parse_spec
-from bench.evaluation.target import is_correct
+from bench.evaluation.outcome import is_correct
 from bench.models.freeze import frozen
 from bench.training.run_folder import locked
 

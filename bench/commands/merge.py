@@ -13,8 +13,10 @@ from bench.core.options import is_option
 from bench.core.plan import Plan
 from bench.models.checkpoint import FILES
 from bench.results.row import CellId, Row
-from bench.results.store import read_job, read_outcomes, read_rows, rows_at_home, run_folders
-from bench.runner.shard_results import ShardResult, album_path, assemble, block_of, missing_shards, read_parts
+from bench.results.store import read_job, read_outcomes, read_rows, rows_at_home
+from bench.results.survey import run_folders
+from bench.runner.shard_albums import album_path
+from bench.runner.shard_results import ShardResult, assemble, block_of, missing_shards, read_parts
 from bench.training.run_folder import MEASURED, TRAINED, locked, own_files, status
 
 DEFAULT_PLAN = {f.name: f.default for f in fields(Plan) if is_option(f)}  # which older runs do not state

@@ -43,7 +43,7 @@ def is_run(text: object) -> bool:
     """Whether it can be a run's folder below a results folder.
 
     That is dataset/model/recipe/seed-hash or dataset/external/name-hash. A source of others' images, as of
-    `results.place`, is a run too, with its epoch and view at the end of the last folder's name.
+    `results.row.model_id`, is a run too, with its epoch and view at the end of the last folder's name.
     """
     parts = text.split("/") if isinstance(text, str) else []
     return len(parts) in (3, 4) and all(map(is_folder, parts))

@@ -1,7 +1,11 @@
 """What may be registered under a name: checks of things that plug-ins bring, before anything is done with them."""
 
 import inspect
+import re
 from collections.abc import Callable
+
+from bench.core.errors import BadInput
+from bench.core.files import NAME
 
 Check = Callable[[str, object], str]  # name, item -> what keeps the item from being one, or nothing
 
@@ -45,3 +49,11 @@ def a_function_of(*parameters: str) -> Check:
 def describe(item: object) -> str:
     """A value and its type, short."""
     return f"{repr(item)[:60]}, a {type(item).__name__}"
+
+
+def check_name(kind: str, name: object) -> None:
+    """BadInput where a name cannot be a folder on every system, or stand in a list of names."""
+    if not isinstance(name, str) or not re.fullmatch(NAME, name):
+        raise BadInput(
+            f"{kind} name {name!r}: up to 100 letters, digits, +, ., _ and - make a name, a letter or digit begins it"
+        )

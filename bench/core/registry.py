@@ -11,8 +11,7 @@ from pkgutil import iter_modules
 from typing import TypeVar
 
 from bench.core.errors import BadInput, UnknownName
-from bench.core.files import NAME
-from bench.core.registrable import Check, anything
+from bench.core.registrable import Check, anything, check_name
 
 T = TypeVar("T")
 RESERVED = ("all", "none")  # have a meaning of their own in lists of names
@@ -67,8 +66,7 @@ class Registry(Mapping[str, T]):
         self._check_item(name, item)
         self._check_free(name)
         self._items[name] = item
-        self._homes[name] = _caller()
-        Registry.additions += 1
+        self._note(name, _caller())
         return item
 
     def add_lazy(self, name: str, read: Callable[[Path], T]) -> None:
@@ -79,8 +77,7 @@ class Registry(Mapping[str, T]):
             raise BadInput(f"{self.kind} {name!r} is read by a {type(read).__name__}; it is to be a function (folder)")
         self._check_free(name)
         self._lazy[name] = read
-        self._homes[name] = _caller()
-        Registry.additions += 1
+        self._note(name, _caller())
 
     def add_family(self, pattern: str, make: Callable[[int], T]) -> None:
         """Every name that is `pattern` with a whole number >= 1 in the place of its last letter k."""
@@ -92,8 +89,7 @@ class Registry(Mapping[str, T]):
         if pattern in self._families or taken:
             raise BadInput(f"{self.kind} family {pattern!r} is already registered, or hides {taken}")
         self._families[pattern] = make
-        self._homes[pattern] = _caller()
-        Registry.additions += 1
+        self._note(pattern, _caller())
 
     def add_suffix(self, suffix: str, make: Callable[[T], T], follows: str) -> None:
         """Every registered name with this after it is make(its item). Such names are found, and not listed.
@@ -107,7 +103,11 @@ class Registry(Mapping[str, T]):
             raise BadInput(f"{self.kind} suffix {suffix!r} is already registered")
         self._suffixes[suffix] = make
         self._follows[suffix] = follows
-        self._homes[suffix] = _caller()
+        self._note(suffix, _caller())
+
+    def _note(self, name: str, home: str) -> None:
+        """Keep which module has registered a name, pattern or suffix."""
+        self._homes[name] = home
         Registry.additions += 1
 
     def __getitem__(self, name: str) -> T:
@@ -232,14 +232,6 @@ def _caller() -> str:
 
 def _family(pattern: str) -> str:
     return re.escape(pattern.removesuffix("k")) + r"([1-9][0-9]*)"
-
-
-def check_name(kind: str, name: object) -> None:
-    """BadInput where a name cannot be a folder on every system, or stand in a list of names."""
-    if not isinstance(name, str) or not re.fullmatch(NAME, name):
-        raise BadInput(
-            f"{kind} name {name!r}: up to 100 letters, digits, +, ., _ and - make a name, a letter or digit begins it"
-        )
 
 
 def suggestion(name: str, known: list[str], listing: str = "") -> str:

@@ -17,8 +17,8 @@ from torch import Tensor
 from bench.core.errors import BadInput
 from bench.core.foreign.messages import blamed_on_reader
 from bench.core.plan import Budget
-from bench.core.registrable import an_instance_of
-from bench.core.registry import Registry, check_name
+from bench.core.registrable import an_instance_of, check_name
+from bench.core.registry import Registry
 from bench.core.threat import Threat
 from bench.data.arrays import check_labels, label_tensor, pixel_tensor
 

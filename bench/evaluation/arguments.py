@@ -8,7 +8,7 @@ from bench.core.rng import undrawn
 from bench.data.arrays import check_labels
 from bench.data.dataset import Images
 from bench.data.loader import to_float
-from bench.evaluation.target import model_logits
+from bench.evaluation.outcome import model_logits
 
 FIRST = 16  # images that a model is shown to see how many classes it has
 

@@ -16,7 +16,8 @@ from bench.core.errors import BadInput
 from bench.core.rng import seeded
 from bench.core.threat import Threat
 from bench.evaluation.conditions.attack import Attacked
-from bench.evaluation.target import Outcome, Target
+from bench.evaluation.outcome import Outcome
+from bench.evaluation.target import Target
 
 INNER = 200  # random points inside: fewer than usual nets have features, or the two classes may not come apart
 SHARE = 0.95  # of the radius that they keep within, clear of the planted point (the paper's)

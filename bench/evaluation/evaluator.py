@@ -14,11 +14,12 @@ from bench.data.dataset import Images
 from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.arguments import as_seen_by, check_classes
 from bench.evaluation.conditions.base import Batch, Condition
+from bench.evaluation.outcome import Outcome
 from bench.evaluation.resume import owner_of, resume, store_unfinished
 from bench.evaluation.search_groups import shorter
 from bench.evaluation.settings import EvalSettings
 from bench.evaluation.snapshot import restored_weights, unchanged_weights
-from bench.evaluation.target import Outcome, Target
+from bench.evaluation.target import Target
 from bench.models.freeze import frozen
 
 PROTOCOL = 1

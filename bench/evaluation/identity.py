@@ -18,7 +18,7 @@ from bench.core.foreign.messages import refused_model
 from bench.core.rng import seeded
 from bench.data.dataset import Images
 from bench.data.loader import to_float
-from bench.evaluation.target import model_logits
+from bench.evaluation.outcome import model_logits
 from bench.models.checkpoint import fingerprint
 from bench.models.freeze import frozen
 

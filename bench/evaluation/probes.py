@@ -18,7 +18,8 @@ from bench.core.rng import image_stream
 from bench.core.threat import L2, Linf, Threat
 from bench.evaluation.binarization_test import Unreadable, attack_misses, gives_gradient, last_linear, layer_output
 from bench.evaluation.conditions.attack import Attacked
-from bench.evaluation.target import Ids, Outcome, Target, is_correct
+from bench.evaluation.outcome import Outcome, is_correct
+from bench.evaluation.target import Ids, Target
 
 FEW = 32  # images that examples are planted for; each has a readout of its own, and is attacked by itself
 UNBOUNDED = parse_attack("PGD-100[start=clean,step=0.02eps]")  # from a random start, any noise would do

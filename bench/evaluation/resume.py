@@ -19,7 +19,7 @@ from bench.data.dataset import Images
 from bench.evaluation.adversarial_set import AdversarialSet, read_adversarial_set
 from bench.evaluation.arguments import first_logits
 from bench.evaluation.conditions.base import Condition
-from bench.evaluation.target import Outcome
+from bench.evaluation.outcome import Outcome
 from bench.models.checkpoint import fingerprint
 
 ROUNDING = 1e-3  # of the largest number: what other kernels, threads or devices may change in logits, with a margin

@@ -8,7 +8,7 @@ from bench.core.stats import Summary
 from bench.core.version import __version__
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.evaluator import PROTOCOL
-from bench.evaluation.target import Outcome
+from bench.evaluation.outcome import Outcome
 from bench.results.row import Row
 
 

@@ -10,7 +10,8 @@ from torch import Tensor
 from bench.attacks.spec import AttackSpec
 from bench.core.threat import Threat
 from bench.evaluation.conditions.attack import Attacked
-from bench.evaluation.target import Outcome, Target, is_correct
+from bench.evaluation.outcome import Outcome, is_correct
+from bench.evaluation.target import Target
 
 
 def smallest_radii(

@@ -16,9 +16,10 @@ from bench.evaluation.arguments import as_seen_by, check_classes
 from bench.evaluation.conditions.attack import Attacked, plain_attacks
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.evaluator import OWN_BLOCK
+from bench.evaluation.outcome import Outcome, is_correct
 from bench.evaluation.settings import EvalSettings
 from bench.evaluation.snapshot import restored_weights, unchanged_weights
-from bench.evaluation.target import Outcome, Target, is_correct
+from bench.evaluation.target import Target
 from bench.models.freeze import frozen
 
 

@@ -23,7 +23,7 @@ def labels(rows: pd.DataFrame) -> pd.Series:
 
 
 def titles(places: Iterable[str]) -> dict[str, str]:
-    """A name for each model by its place (`results.place`): the recipe, and whatever tells two uses of it apart."""
+    """A name for each model by its `results.row.model_id`: the recipe, and whatever tells two uses of it apart."""
     known = {}
     for where in places:
         run, *which = where.split("@")

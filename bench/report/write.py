@@ -12,7 +12,7 @@ from bench.report.leaderboard.page import LeaderboardPage
 from bench.report.page import Page
 from bench.report.sweeps.page import SweepsPage
 from bench.report.transfer.page import TransferPage
-from bench.results.store import run_folders, skipped_links
+from bench.results.survey import run_folders, skipped_links
 
 PAGES: tuple[Page, ...] = (LeaderboardPage(), TransferPage(), SweepsPage(), CorruptionsPage(), ExhibitsPage())
 

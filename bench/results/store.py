@@ -18,13 +18,13 @@ from bench.results.added import added_files, read_added
 from bench.results.consistency import check_bits, check_outcomes, check_value
 from bench.results.job_file import check_job
 from bench.results.row import COLUMNS, FLOATS, TRAINING, CellId, Row, to_row
+from bench.results.survey import run_folders
 
-Stored = tuple[list["Row"], dict[str, Bits]]  # rows, and outcomes by key
+Stored = tuple[list[Row], dict[str, Bits]]  # rows, and outcomes by key
 Read = Callable[[Path], Stored]  # of a run folder
 
-
 AGAIN = "delete that line and run again: its cell alone is computed anew"
-RUN_DEPTH = 4  # folders from a results folder down to a run's, at most
+ALL_AGAIN = "delete the run's results.csv, outcomes.npz and added-*.json and run again: its cells are computed anew"
 
 
 def read_outcomes(folder: Path) -> dict[str, Bits]:
@@ -155,41 +155,6 @@ def _fields(line: list[str]) -> dict[str, str]:
     if len(line) != len(COLUMNS):
         raise ValueError(f"{len(line)} fields where {len(COLUMNS)} belong")
     return dict(zip(COLUMNS, line, strict=True))
-
-
-def run_folders(results: Path) -> list[Path]:
-    """Every run folder below `results`, boards under published/ left out unless `results` is one.
-
-    Links to folders are followed where `bench run` would write through them; see `skipped_links` for the others.
-    """
-    return _survey(results)[0]
-
-
-def skipped_links(results: Path) -> list[Path]:
-    """Links to folders that are not followed: they lead to runs that stand elsewhere already, or nowhere near a run."""
-    return _survey(results)[1]
-
-
-def _survey(results: Path) -> tuple[list[Path], list[Path]]:
-    """Run folders and skipped links, each sorted."""
-    runs, skipped, seen, home = list[Path](), list[Path](), set[Path](), results.resolve()
-    waiting = [(results, 0, False)] if results.is_dir() else []
-    while waiting:
-        folder, depth, linked = waiting.pop()
-        with suppress(FileNotFoundError), os.scandir(folder) as entries:  # another process may be removing it
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                path = folder / entry.name
-                if entry.name == "job.json":
-                    runs.append(folder)
-                if entry.name == "published" or not path.is_dir():
-                    continue
-                target = path.resolve() if entry.is_symlink() else None
-                if target and (target in seen or target.is_relative_to(home) or home.is_relative_to(target)):
-                    skipped.append(path)
-                elif depth < RUN_DEPTH or not (target or linked):
-                    seen |= {target} if target else set()
-                    waiting.append((path, depth + 1, linked or target is not None))
-    return sorted(runs), sorted(skipped)
 
 
 def read_job(folder: Path) -> dict[str, object]:

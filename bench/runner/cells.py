@@ -19,17 +19,19 @@ from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.evaluator import PROTOCOL, outcomes_of_group
+from bench.evaluation.outcome import Outcome
 from bench.evaluation.resume import album_beside
 from bench.evaluation.row import ModelRef, row_of
 from bench.evaluation.search_groups import group_by_search
 from bench.evaluation.settings import EvalSettings
-from bench.evaluation.target import Outcome
 from bench.report.row_text import describe_row
 from bench.results.row import Row
 from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE, Shard
+from bench.results.store import ALL_AGAIN
 from bench.runner.reuse import copy_to_model, find_same_key, has_images, image_metadata, measured_keys, update
-from bench.runner.shard_results import ShardResult, album_path, assemble
+from bench.runner.shard_albums import album_path
+from bench.runner.shard_results import ShardResult, assemble
 
 Tick = Callable[[Outcome], None]
 
@@ -89,8 +91,8 @@ class CellEvaluator:
         if known and not any(row.key == key for row, key in zip(known, asked, strict=True)):
             raise BadInput(
                 f"{held.path / 'results.csv'} was measured on other weights than those of {model.epoch} {model.view} "
-                "there, or on other test images; put back the weights (or the images), or, if these are meant, delete "
-                "results.csv and outcomes.npz and run again: all cells of the run are judged anew"
+                "there, or on other test images; put back the weights (or the images), or, if these are meant, "
+                f"{ALL_AGAIN}"
             )
 
     def judge(self, held: RunFolder, model: ModelRef, net: nn.Module, identity: str, tell: ProgressCallback) -> int:

@@ -10,12 +10,13 @@ from bench.core.stats import wilson
 from bench.evaluation.adversarial_set import About
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.evaluator import PROTOCOL
+from bench.evaluation.outcome import Outcome
 from bench.evaluation.row import ModelRef
-from bench.evaluation.target import Outcome
 from bench.results.row import Row
 from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE, Shard
-from bench.runner.shard_results import ShardResult, album_path, parts_of_key, read_parts
+from bench.runner.shard_albums import album_path
+from bench.runner.shard_results import ShardResult, parts_of_key, read_parts
 
 
 def is_shown(rows: Sequence[Row]) -> list[bool]:

@@ -2,8 +2,7 @@
 
 import glob
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,14 @@ import numpy as np
 from bench.core.errors import BadInput
 from bench.core.files import is_name, read_json, write_json
 from bench.core.parsing import printable
-from bench.evaluation.adversarial_set import join, read_adversarial_set
 from bench.evaluation.conditions.base import find_class
-from bench.evaluation.identity import is_same_model
-from bench.evaluation.target import Outcome
+from bench.evaluation.outcome import Outcome
 from bench.results.consistency import MOST_WORK, check_bits, check_outcome, check_value
 from bench.results.row import CellId, Row, to_row, to_texts
 from bench.results.run_folder import RunFolder
-from bench.results.shards import WHOLE, Shard
+from bench.results.shards import Shard
 from bench.results.store import read_job
+from bench.runner.shard_albums import join_albums
 
 ANSWERS = (  # columns in which the parts of one cell may differ
     "value", "n", "ci_low", "ci_high", "forwards", "backwards", "seconds", "verdict", "device", "version",
@@ -132,11 +130,6 @@ def block_of(row: Row) -> int | None:
     return block
 
 
-def album_path(folder: Path, key: str, shard: Shard = WHOLE) -> Path:
-    """Where the adversarial images of a cell are kept, or a shard's share of them."""
-    return folder / f"adversarial-{key}{shard.suffix}.npz"
-
-
 def group(parts: Iterable[ShardResult]) -> list[list[ShardResult]]:
     """The parts that belong together: of one cell, cut into the same shards. BadInput where they cannot."""
     groups: dict[tuple[CellId, int], list[ShardResult]] = {}
@@ -207,32 +200,3 @@ def missing_shards(folder: Path) -> list[str]:
         what = f"{row.name}{severity} {row.norm} {f'{row.eps:.4g}' if row.metric == 'accuracy' else row.metric}"
         lines.append(f"{row.run} {row.epoch} {row.view}, {what}: lacks shards {shards}")
     return lines
-
-
-def join_albums(folder: Path) -> None:
-    """Make one album of the shards' of a cell, where all are there."""
-    for first in sorted(folder.glob("adversarial-*-1of*.npz")):
-        name = re.fullmatch(r"adversarial-(\w+)-1of([0-9]{1,6})", first.stem)
-        if name is None:
-            continue
-        key, count = name[1], int(name[2])
-        paths = [album_path(folder, key, Shard(index, count)) for index in range(1, count + 1)]
-        if all(path.exists() for path in paths):
-            if not album_path(folder, key).exists():
-                albums, abouts = zip(*(read_adversarial_set(path) for path in paths), strict=True)
-                _check_same(paths, abouts)
-                join(albums).write(album_path(folder, key), abouts[0])
-            for path in paths:
-                path.unlink()
-
-
-def _check_same(paths: Sequence[Path], abouts: Sequence[Mapping[str, Any]]) -> None:
-    """BadInput where the albums of a cell's shards are not of one model, attack and images."""
-    for path, about in zip(paths, abouts, strict=True):
-        odd = [name for name in abouts[0] if name not in ("reached", "identity") and about.get(name) != abouts[0][name]]
-        odd += ["identity"] * (not is_same_model(str(about.get("identity")), str(abouts[0].get("identity"))))
-        if odd:
-            raise BadInput(
-                f"{path} and {paths[0].name} are not of one cell: they differ in {', '.join(odd)}; "
-                "delete both and judge these shards again with --save-adv"
-            )

@@ -14,9 +14,9 @@ from bench.core.foreign.messages import failed_cell
 from bench.core.progress import Event, ProgressCallback
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import PROTOCOL
+from bench.evaluation.outcome import Outcome
 from bench.evaluation.row import ModelRef
 from bench.evaluation.settings import EvalSettings
-from bench.evaluation.target import Outcome
 from bench.evaluation.transfer import transferable, transferred_or_failed
 from bench.results.run_folder import RunFolder
 from bench.runner.cells import CellEvaluator

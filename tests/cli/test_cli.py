@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from bench.core.progress import Event, Progress
-from bench.results.store import load, read_outcomes, run_folders
+from bench.results.store import load, read_outcomes
+from bench.results.survey import run_folders
 
 SMALL = ["--limit-train", "100", "--epochs", "1", "--limit", "20", "--workers", "1"]
 
@@ -161,6 +162,7 @@ WRONG = {
     "--attacks none --norm L2": "--norm names the norm to attack in, and --attacks none asks for none",
     "--attacks none --audit": "--audit names questions about attacks, and --attacks none",
     "--attacks none --save-adv": "--save-adv names images that attacks break, and --attacks none",
+    "--attacks none --attack-timeout 5": "--attack-timeout names the seconds that attacks may take, and --attacks none",
     "--attacks none --shard 2/3": "--shard names a share of the images to attack, and --attacks none",
     "--study m2at --attacks none": "--study m2at brings a grid of its own; leave --attacks out",
     "--study all --table 99": "no table 99 in this study",

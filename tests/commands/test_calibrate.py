@@ -118,3 +118,9 @@ def test_images_and_rows_are_those_of_the_calibrated_range(tmp_path):
 def test_a_calibration_that_does_not_serve_is_refused(tmp_path, changes, message):
     with pytest.raises(BadInput, match=message):
         read_ranges(calibration(tmp_path / "c.json", **changes), DIGITS)
+
+
+def test_a_command_that_writes_no_report_asks_for_no_folder_of_reports(bench):
+    code, _, err = bench("calibrate", "--model", "means.py:nearest", "--reports", "reports")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "No such option" in err

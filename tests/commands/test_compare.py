@@ -21,7 +21,8 @@ from bench.core.errors import BadInput
 from bench.core.files import write_csv
 from bench.core.stats import binomial_exceeds, fisher_fewer, holm, mcnemar, t_test_lower
 from bench.results.row import COLUMNS
-from bench.results.store import read_outcomes, read_rows, run_folders
+from bench.results.store import read_outcomes, read_rows
+from bench.results.survey import run_folders
 from bench.runner.request import Request
 from bench.runner.run import RunOptions
 from methods.pgd_at import AdversarialTraining

@@ -27,7 +27,8 @@ from bench.data.loader import to_float
 from bench.evaluation.adversarial_set import AdversarialSet, join, read_adversarial_set
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
-from bench.results.store import read_outcomes, read_rows, run_folders
+from bench.results.store import read_outcomes, read_rows
+from bench.results.survey import run_folders
 
 BALLS = [Linf(8 / 255), L2(0.5)]
 ASKED = ["eval", "--model", "means.py:nearest", "--limit", "60"]

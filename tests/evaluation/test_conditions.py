@@ -9,7 +9,7 @@ from bench.core.threat import Linf
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import CONDITIONS, EMPTY, Condition
 from bench.evaluation.evaluator import outcomes
-from bench.evaluation.target import is_correct
+from bench.evaluation.outcome import is_correct
 from bench.results.store import load, read_outcomes, read_rows
 
 TURNED = """

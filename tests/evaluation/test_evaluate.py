@@ -27,7 +27,8 @@ from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.evaluator import outcomes
-from bench.evaluation.target import FARTHER, Bf16, Outcome, Target, is_correct
+from bench.evaluation.outcome import Outcome, is_correct
+from bench.evaluation.target import FARTHER, Bf16, Target
 from bench.evaluation.transfer import transferred
 from bench.models.bn_folding import fast_copy
 from bench.models.build import build

@@ -23,7 +23,7 @@ from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.conditions.expand import under
 from bench.evaluation.conditions.minimum_norm import Minimised
 from bench.evaluation.evaluator import outcomes
-from bench.evaluation.target import Outcome
+from bench.evaluation.outcome import Outcome
 from bench.models.build import build
 from bench.results.store import load
 

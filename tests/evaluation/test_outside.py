@@ -35,7 +35,8 @@ from bench.models.normalise import Normalise
 from bench.report.audit.thresholds import INDICATORS
 from bench.results.run_folder import RunFolder
 from bench.results.store import load as load_rows
-from bench.results.store import read_job, read_rows, run_folders
+from bench.results.store import read_job, read_rows
+from bench.results.survey import run_folders
 from bench.runner.cells import CellEvaluator
 
 ASKED = ["--attacks", "FGSM,PGD-5", "--limit", "30"]
@@ -589,3 +590,16 @@ def test_benchmark_refuses_what_it_cannot_do_in_a_line(tmp_path, monkeypatch, sa
     with pytest.raises(BadInput, match=re.escape(said)):
         benchmark(**call)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--precision bf16", "--precision is of the search of attacks, and --attacks none asks for none; leave it out"),
+        ("--attack-timeout 5", "--attack-timeout names the seconds that attacks may take, and --attacks none"),
+    ],
+)
+def test_without_attacks_nothing_is_said_of_their_search(bench, tmp_path, options, message):
+    asked = ["eval", "--model", f"{write(tmp_path)}:nearest", "--attacks", "none"]
+    code, _, err = bench(*asked, *options.split())
+    assert (code, err.count("\n"), message in err) == (2, 1, True)

@@ -33,7 +33,8 @@ from bench.report.transfer.figures import heat_map
 from bench.report.transfer.page import TransferPage, find_matrices
 from bench.results.row import model_id
 from bench.results.run_folder import RunFolder
-from bench.results.store import load, read_rows, run_folders
+from bench.results.store import load, read_rows
+from bench.results.survey import run_folders
 from bench.runner.cells import CellEvaluator
 from bench.runner.transfer_matrix import TransferModel, TransferRunner
 from bench.runner.transfer_models import entrants

@@ -41,7 +41,8 @@ from bench.report.sweeps.table import sweep_boards
 from bench.report.table_text import MISSING
 from bench.report.transfer.table import matrices
 from bench.results.shards import Shard
-from bench.results.store import load, read_outcomes, read_rows, run_folders
+from bench.results.store import load, read_outcomes, read_rows
+from bench.results.survey import run_folders
 from bench.runner.cells import CellEvaluator
 from bench.runner.grid import conditions_of, corruptions_of
 from bench.runner.request import Request

@@ -26,9 +26,10 @@ from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.conditions.probe import Probed
 from bench.evaluation.evaluator import outcomes
+from bench.evaluation.outcome import Outcome
 from bench.evaluation.probes import everywhere, flat, signs, zero_gradient
 from bench.evaluation.row import ModelRef, row_of
-from bench.evaluation.target import Outcome, Target
+from bench.evaluation.target import Target
 from bench.models.build import build
 from bench.models.checkpoint import load_views
 from bench.models.freeze import frozen

@@ -24,6 +24,7 @@ from bench.data.lookup import dataset
 from bench.models.build import MODELS
 from bench.models.normalise import NORMALISERS
 from bench.report.studies.ledger import NOT_AUTOATTACK, NOT_RUN, REPRODUCED, SMALLER, entries
+from bench.report.studies.ledger_table import brief, frame
 from bench.report.studies.lookup import finder_of
 from bench.report.studies.orderings import orders
 from bench.report.studies.page import StudyPage
@@ -544,3 +545,15 @@ def test_comparisons_have_intervals_of_the_same_images(tmp_path):
     pair = frame[(frame["column"] == "PGD-20") & (frame["above"].str.contains("Masking"))].iloc[0]
     assert pair["low"] <= pair["ours"] <= pair["high"]
     assert not pair["sure"]
+
+
+def test_columns_of_the_ledger_stay(tmp_path):
+    measure(tmp_path, "", "1110", recipe="FGSM", **CIFAR)
+    assert [*brief(found(tmp_path, "bat", "Table 3").values())] == [
+        *("Item", "Number", "Printed", "Ours", "Difference", "AutoAttack", "AutoAttack by others", "Status")
+    ]
+    assert [*frame(found(tmp_path, "bat", "Table 3").values())] == [
+        *("item", "line", "column", "recipe", "view", "source", "attack", "unit", "printed", "ours", "low", "high"),
+        *("seeds", "each", "n", "printed_mark", "mark", "difference", "any_iterate", "autoattack", "autoattack_low"),
+        *("autoattack_high", "autoattack_published", "status"),
+    ]

@@ -17,7 +17,8 @@ from bench.core.files import write_atomically, write_csv, write_json
 from bench.core.stats import wilson
 from bench.results.consistency import check_bits, check_row, check_value
 from bench.results.row import COLUMNS, FLOATS, TEXT, Row
-from bench.results.store import load, read_outcomes, read_rows, read_run, run_folders
+from bench.results.store import load, read_outcomes, read_rows, read_run
+from bench.results.survey import run_folders
 
 
 def half(**changes: Any) -> Row:

@@ -24,9 +24,11 @@ from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
 from bench.results.run_folder import RunFolder
 from bench.results.shards import Shard
-from bench.results.store import load, read_outcomes, read_rows, run_folders
+from bench.results.store import load, read_outcomes, read_rows
+from bench.results.survey import run_folders
 from bench.runner import cells as exam
-from bench.runner.shard_results import album_path, assemble, join_albums, read_parts
+from bench.runner.shard_albums import album_path, join_albums
+from bench.runner.shard_results import assemble, read_parts
 
 COUNT = 3
 TRAINED = ["run", "--methods", "Standard", "--limit-train", "400", "--epochs", "5", "--limit", "290", "--workers", "1"]

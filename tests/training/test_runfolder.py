@@ -16,7 +16,8 @@ from bench.core.rng import seeded
 from bench.data.lookup import dataset
 from bench.models.build import build
 from bench.models.checkpoint import FILES, save_views
-from bench.results.store import load, read_job, run_folders, skipped_links
+from bench.results.store import load, read_job
+from bench.results.survey import run_folders, skipped_links
 from bench.training.job import Job
 from bench.training.recipe import RECIPES
 from bench.training.run_folder import LOCK, clear, fingerprints, load_models, locked, remember_weights

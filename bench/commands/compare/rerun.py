@@ -21,7 +21,8 @@ from bench.data.dataset import Dataset
 from bench.evaluation.conditions.base import Condition, class_of, find_class
 from bench.models.checkpoint import FILES, load_views, save_views
 from bench.results.row import Row
-from bench.results.store import read_job, read_rows, run_folders
+from bench.results.store import read_job, read_rows
+from bench.results.survey import run_folders
 from bench.runner.cost import training_cost
 from bench.runner.experiment import Experiment, plan_experiment
 from bench.runner.job_runner import Runner

@@ -31,7 +31,7 @@ class Line(NamedTuple):
 
 
 def printed_lines(rows: pd.DataFrame) -> list[Line]:
-    """The accuracies among rows of `bench.report.studies.printed.printed`, a line of a paper's table together."""
+    """The accuracies among rows of `printed_numbers`, a line of a paper's table together."""
     rows = rows[rows["metric"].isin([*CLEAN, *ATTACKED])]
     transferred = rows["variant"].str.startswith("source=")
     rows = rows.assign(setting=rows["variant"].mask(transferred, ""))

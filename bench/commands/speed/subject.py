@@ -16,7 +16,7 @@ from bench.data.dataset import Images
 from bench.data.loader import to_float
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
-from bench.evaluation.target import is_correct
+from bench.evaluation.outcome import is_correct
 from bench.models.freeze import frozen
 
 WARM_UP = 2  # images that a peer attacks before the race, so that its imports and first calls are over

@@ -16,7 +16,8 @@ from bench.evaluation.adversarial_set import About, AdversarialSet, read_adversa
 from bench.results.row import Row
 from bench.results.shards import WHOLE, Shard
 from bench.results.store import read_job, read_run
-from bench.runner.shard_results import album_path, read_parts
+from bench.runner.shard_albums import album_path
+from bench.runner.shard_results import read_parts
 from bench.training.run_folder import status
 
 SAID = {"name": "attack", "params": "params", "norm": "norm", "eps": "eps"}  # column of a row: word of a file

@@ -14,7 +14,7 @@ from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import load_external
 from bench.evaluation.external.model_checks import FEW, is_stochastic
 from bench.evaluation.external.spec import parse_spec
-from bench.evaluation.target import is_correct
+from bench.evaluation.outcome import is_correct
 from bench.models.freeze import frozen
 
 
@@ -57,7 +57,7 @@ class Reference:
         with refused_model(), frozen(net):
             return ~is_correct(
                 net, x.nan_to_num(), y.to(self.device), self.batch_size
-            )  # NaN is reported by `misplaced`
+            )  # NaN is reported by `find_misplaced`
 
 
 def find_misplaced(x_adv: Tensor, x: Tensor, threat: Threat) -> list[str]:

@@ -17,7 +17,7 @@ from bench.data.dataset import Images
 from bench.data.loader import to_float
 from bench.evaluation.external.spec import parse_spec
 from bench.evaluation.identity import is_same_model
-from bench.results.store import run_folders
+from bench.results.survey import run_folders
 from bench.runner.grid import threats_of
 from bench.runner.request import Request
 

@@ -14,7 +14,8 @@ from bench.core.files import Bits
 from bench.core.stats import Array
 from bench.core.threat import L2, NORMS, Threat, tolerance
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
-from bench.evaluation.target import OnBroken, Outcome, Target, is_correct
+from bench.evaluation.outcome import Outcome, is_correct
+from bench.evaluation.target import OnBroken, Target
 from bench.results.row import Row
 
 SURVIVING = 0.5  # guess at the share of images that take an attack's whole effort

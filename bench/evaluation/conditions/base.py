@@ -15,7 +15,8 @@ from bench.core.registry import Registry
 from bench.core.stats import Summary, wilson
 from bench.core.threat import Threat
 from bench.evaluation.adversarial_set import AdversarialSet
-from bench.evaluation.target import Outcome, Target
+from bench.evaluation.outcome import Outcome
+from bench.evaluation.target import Target
 from bench.results.consistency import is_kind
 from bench.results.row import Row
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
-from bench.evaluation.target import Outcome, Target, is_correct
+from bench.evaluation.outcome import Outcome, is_correct
+from bench.evaluation.target import Target
 from bench.results.row import Row
 
 

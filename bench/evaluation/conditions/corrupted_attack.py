@@ -12,7 +12,8 @@ from bench.core.threat import Threat
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.conditions.corruption import Corrupted
-from bench.evaluation.target import Outcome, Target
+from bench.evaluation.outcome import Outcome
+from bench.evaluation.target import Target
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from bench.data.loader import to_float
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
-from bench.evaluation.target import Outcome, Target, is_correct
+from bench.evaluation.outcome import Outcome, is_correct
+from bench.evaluation.target import Target
 
 
 @dataclass(frozen=True)

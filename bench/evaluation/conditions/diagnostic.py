@@ -11,7 +11,8 @@ from torch import Tensor
 from bench.core.stats import Summary
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.diagnostics import DIAGNOSTICS
-from bench.evaluation.target import Outcome, Target, is_correct
+from bench.evaluation.outcome import Outcome, is_correct
+from bench.evaluation.target import Target
 
 Statistic = Literal["min", "mean", "max"]
 Group = Literal["all", "right", "wrong"]

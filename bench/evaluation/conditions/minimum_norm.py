@@ -11,7 +11,8 @@ from bench.core.stats import Summary, wilson
 from bench.core.threat import L2
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
-from bench.evaluation.target import Outcome, Target
+from bench.evaluation.outcome import Outcome
+from bench.evaluation.target import Target
 
 Reading = Literal["success rate", "mean distance"]
 

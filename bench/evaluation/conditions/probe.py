@@ -12,8 +12,9 @@ from bench.core.threat import Threat
 from bench.evaluation.binarization_test import INNER
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
+from bench.evaluation.outcome import Outcome, is_correct
 from bench.evaluation.probes import FEW, signs
-from bench.evaluation.target import Outcome, Target, is_correct
+from bench.evaluation.target import Target
 
 PROBING = 12.0  # passes forward for an image that is probed for a sign, roughly
 

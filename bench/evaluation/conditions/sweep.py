@@ -15,8 +15,9 @@ from bench.core.stats import Array, Summary, mean_of, median_of
 from bench.core.threat import Threat
 from bench.evaluation.conditions.attack import Attacked, attack_of, ball_of, check_attack_is_same, in_ball
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
+from bench.evaluation.outcome import Outcome
 from bench.evaluation.sweep_search import smallest_radii
-from bench.evaluation.target import Outcome, Target
+from bench.evaluation.target import Target
 from bench.results.row import Row
 
 Curve = Literal["accuracy", "area", "median radius"]

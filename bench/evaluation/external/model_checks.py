@@ -11,7 +11,7 @@ from bench.core.foreign.messages import format_error, refused_model
 from bench.core.stats import mcnemar
 from bench.data.dataset import Dataset, Images
 from bench.evaluation.arguments import as_seen_by
-from bench.evaluation.target import model_logits
+from bench.evaluation.outcome import model_logits
 from bench.models.freeze import frozen
 from bench.models.modes import has_modes
 
@@ -129,8 +129,8 @@ def _batchwise(model: nn.Module, x: Tensor, logits: Tensor) -> list[str]:
             change = _apart(torch.cat([model(one) for one in torch.split(x, 1)]), logits)
     except Exception as error:  # such as an assertion on the size of a batch
         return [
-            f"an image alone cannot be judged, {format_error(error)}; "
-            "call eval(), so that batch norm uses running statistics"
+            f"an image alone cannot be judged, {format_error(error)}; let the model compute batches of any size, "
+            "and, if it has batch norms, call eval(), so that they use running statistics"
         ]
     said = f"an image's logits change by {change:.2g} with the batch around it"
     remedy = "call eval() on every part, and let batch norm keep running statistics"

@@ -13,7 +13,8 @@ from bench.core.errors import BadInput
 from bench.core.parsing import printable
 from bench.report.labels import labels
 from bench.report.training_logs import training
-from bench.results.store import read_job, run_folders
+from bench.results.store import read_job
+from bench.results.survey import run_folders
 
 COLUMNS = {
     "gradient": ["n", "image", "squared", "right"],

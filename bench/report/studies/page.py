@@ -14,7 +14,8 @@ from bench.report.files import Content
 from bench.report.labels import label_rows
 from bench.report.seeds import collapses
 from bench.report.studies import claims_page
-from bench.report.studies.ledger import Entry, brief, frame
+from bench.report.studies.ledger import Entry
+from bench.report.studies.ledger_table import brief, frame
 from bench.report.studies.orderings import comparison_table, orders
 from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.scales import RadiusOf, Scale, scales, usual_radius

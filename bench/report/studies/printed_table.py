@@ -10,7 +10,8 @@ from typing import Any, Literal
 from bench.core import parsing as numbers
 from bench.report import table_text as plain
 from bench.report.files import Content, file_name
-from bench.report.studies.ledger import Entry, entries, frame
+from bench.report.studies.ledger import Entry, entries
+from bench.report.studies.ledger_table import frame
 from bench.report.studies.printed.numbers import DATASETS, MODELS, printed_numbers
 from bench.report.studies.printed_number import Kind, MetricSpec, Number, parts_of
 from bench.report.studies.scale_data import ScaleData

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench.core.passes import counting
-from bench.core.registry import check_name
+from bench.core.registrable import check_name
 from bench.core.rng import seeded
 from bench.core.threat import REFERENCE_EPS
 from bench.data.dataset import DATASETS

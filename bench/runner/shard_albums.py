@@ -1,0 +1,45 @@
+"""Adversarial images of shards, and the one set of a cell that comes of them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.core.errors import BadInput
+from bench.evaluation.adversarial_set import join, read_adversarial_set
+from bench.evaluation.identity import is_same_model
+from bench.results.shards import WHOLE, Shard
+
+
+def album_path(folder: Path, key: str, shard: Shard = WHOLE) -> Path:
+    """Where the adversarial images of a cell are kept, or a shard's share of them."""
+    return folder / f"adversarial-{key}{shard.suffix}.npz"
+
+
+def join_albums(folder: Path) -> None:
+    """Make one album of the shards' of a cell, where all are there."""
+    for first in sorted(folder.glob("adversarial-*-1of*.npz")):
+        name = re.fullmatch(r"adversarial-(\w+)-1of([0-9]{1,6})", first.stem)
+        if name is None:
+            continue
+        key, count = name[1], int(name[2])
+        paths = [album_path(folder, key, Shard(index, count)) for index in range(1, count + 1)]
+        if all(path.exists() for path in paths):
+            if not album_path(folder, key).exists():
+                albums, abouts = zip(*(read_adversarial_set(path) for path in paths), strict=True)
+                _check_same(paths, abouts)
+                join(albums).write(album_path(folder, key), abouts[0])
+            for path in paths:
+                path.unlink()
+
+
+def _check_same(paths: Sequence[Path], abouts: Sequence[Mapping[str, Any]]) -> None:
+    """BadInput where the albums of a cell's shards are not of one model, attack and images."""
+    for path, about in zip(paths, abouts, strict=True):
+        odd = [name for name in abouts[0] if name not in ("reached", "identity") and about.get(name) != abouts[0][name]]
+        odd += ["identity"] * (not is_same_model(str(about.get("identity")), str(abouts[0].get("identity"))))
+        if odd:
+            raise BadInput(
+                f"{path} and {paths[0].name} are not of one cell: they differ in {', '.join(odd)}; "
+                "delete both and judge these shards again with --save-adv"
+            )
