@@ -180,6 +180,19 @@ def test_what_a_killed_comparison_has_left_is_measured_anew(baseline: Path, tmp_
         gate(baseline, new, "--level", 1)
 
 
+def test_a_comparison_that_is_killed_before_it_is_told_is_made_again(
+    baseline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*cells: object) -> None:
+        raise InterruptedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bench.commands.compare.compare.judge_cells", stop)
+        with pytest.raises(InterruptedError):
+            gate(baseline, tmp_path / "new", "--level", 1)
+    assert gate(baseline, tmp_path / "new", "--level", 1) == 0
+
+
 def test_level_1_catches_a_weakened_attack(baseline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.attacks.pgd.step_length", lambda step, eps: 0.0)
     summary, report = tmp_path / "summary.md", tmp_path / "gate.xml"

@@ -30,7 +30,7 @@ def compare(
             raise BadInput(f"{path} cannot be written, {path.parent} is no folder; name another file")
     before = read_cells(baseline)
     if level is not None:
-        from bench.commands.compare.rerun import measure_anew, repeatable
+        from bench.commands.compare.rerun import end_comparison, measure_anew, repeatable
 
         before = repeatable(baseline, before, level)
         with stopping(f"begin again with a new or an empty folder in the place of {current}"):
@@ -48,6 +48,8 @@ def compare(
         if path is not None:
             path.write_text(text, encoding="utf-8")  # in place: CI hands out files that exist
     console.print(show.headline(found), highlight=False)
+    if level is not None:
+        end_comparison(current)
     return 1 if any(f.problem for f in found) else 0
 
 

@@ -33,7 +33,7 @@ from bench.training.run_folder import LOCK, build_views, check_weights, clear, l
 
 Record = dict[str, Any]  # what job.json says
 NEEDED = ("name", "dataset", "model", "seed", "plan", "precision", "source", "images", "train_eps", "settings")
-UNFINISHED = ".unfinished-comparison"  # lies in a folder until everything in it is measured
+UNFINISHED = ".unfinished-comparison"  # lies in a folder until the comparison with it has been told and written
 REMAKE = "remake the baseline, or compare without --level"
 
 
@@ -43,19 +43,22 @@ def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, devi
     `current` must be empty: a cell's key says nothing of the code, so a cell that is there proves nothing about it.
     What a comparison that was killed has left there is therefore measured anew as well.
     """
-    mark = current / UNFINISHED
     if current.exists() and (not current.is_dir() or _is_taken(current)):
         raise BadInput(f"{current} is there already; --level {level} measures all anew: name a new or an empty folder")
     device = start(device_name)
     works, plantings = works_of(baseline, current, level, data_dir, device)
     with locked(current):
-        mark.touch()
+        (current / UNFINISHED).touch()
         for folder in run_folders(current):
             clear(folder)
         for plant_weights in plantings:
             plant_weights()
         _judge_all(works, current, level, device, batch_size)
-        mark.unlink()
+
+
+def end_comparison(current: Path) -> None:
+    """From here on the folder is refused by `measure_anew`, as what it was measured for is done."""
+    (current / UNFINISHED).unlink()
 
 
 def is_repeatable(row: Row) -> bool:
