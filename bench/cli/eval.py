@@ -44,6 +44,7 @@ def evaluate(spec: str, **settings: Any) -> int:
 
     from bench.commands.eval_model import EvalOptions, eval_model
     from bench.evaluation.external.spec import parse_spec
+    from bench.runner.options import CellOptions
     from bench.runner.request import Request
 
     asked = given_options(settings)
@@ -51,7 +52,9 @@ def evaluate(spec: str, **settings: Any) -> int:
     if asked.get("attacks") == ():
         reason = "is of the search of attacks, and --attacks none asks for none; leave it out"
         refuse_given(click.get_current_context(), ["precision"], reason)
-    options = EvalOptions(**{field.name: settings.pop(field.name) for field in fields(EvalOptions)})
+    cells = CellOptions(**{field.name: settings.pop(field.name) for field in fields(CellOptions)})
+    own = [field.name for field in fields(EvalOptions) if field.name != "cells"]
+    options = EvalOptions(**{name: settings.pop(name) for name in own}, cells=cells)
     source = parse_spec(spec)
     known = {"dataset": source.dataset} if source.dataset else {}
     return eval_model(source, Request(**known | given_options(settings)), options)

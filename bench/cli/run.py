@@ -78,8 +78,8 @@ def run(
     from bench.commands.run import run_methods
     from bench.commands.run_study import run_study
     from bench.commands.start import start
+    from bench.runner.options import CellOptions, RunOptions
     from bench.runner.request import Request
-    from bench.runner.run import RunOptions
 
     asked = given_options(request)
     if study and (own := [name for name in GRID if is_asked(asked, name)]):
@@ -103,14 +103,11 @@ def run(
         results=results,
         reports=reports,
         device=start(device, results, reports),
-        batch_size=batch_size,
+        cells=CellOptions(batch_size, save_adv, shard, attack_timeout),
         workers=workers,
         download=download,
         retrain=retrain,
         dry_run=dry_run,
-        save_adv=save_adv,
-        shard=shard,
-        attack_timeout=attack_timeout,
     )
     if study is None:
         return run_methods(Request(**asked), options)

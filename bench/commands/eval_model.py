@@ -26,15 +26,15 @@ from bench.report.verdicts import verdict
 from bench.report.write import PAGES, write_reports
 from bench.results.row import Row, model_id
 from bench.results.run_folder import RunFolder
-from bench.results.shards import WHOLE, Shard
 from bench.results.store import read_rows
 from bench.runner.cells import CellEvaluator
 from bench.runner.grid import plan_evaluation
+from bench.runner.options import CellOptions
 from bench.runner.pool import logging_to
 from bench.runner.request import Request
 from bench.runner.run import LOG, tell_shards
-from bench.runner.transfer_matrix import TransferModel, TransferRunner
-from bench.runner.transfer_models import load_sources
+from bench.runner.transfer.matrix import TransferModel, TransferRunner
+from bench.runner.transfer.models import load_sources
 from bench.training.precision import choose_precision
 from bench.training.run_folder import environment, locked
 
@@ -49,13 +49,10 @@ class EvalOptions:
     results: Path
     reports: Path
     device: str
-    batch_size: int
+    cells: CellOptions
     download: bool = False
     unsafe_pickle: bool = False
     anyway: bool = False  # judge a model that seems to break the contract
-    save_adv: bool = False
-    shard: Shard = WHOLE
-    attack_timeout: float | None = None  # seconds that a call of an attack may take
     model_info: Path | None = None
 
     @property
@@ -69,7 +66,7 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
 
     BadInput, before anything is written, if the model, its contract or the request is not in order.
     """
-    request.check_cut(options.shard)
+    request.check_cut(options.cells.shard)
     device = start(options.device, options.results, options.reports)
     request.check_calibrated()
     candidate = load_checked(source, request, options, device)
@@ -77,7 +74,7 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     known = read_model_info(options.model_info) if options.model_info else {}
     if options.model_info:
         official(exam.conditions)
-        if options.shard.count > 1:
+        if options.cells.shard.count > 1:
             raise BadInput("--model-info needs all images; merge the shards, then give it without --shard")
 
     folder, which = options.results / run, ModelRef(model.subject, source.epoch, source.view)
@@ -92,8 +89,8 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
                 failed = exam.judge(held, which, model.net, model.identity, progress)
         failed += matrix.fill(progress) if matrix else 0
 
-    if options.shard.count > 1:
-        tell_shards(options.results, [run], options.shard)
+    if options.cells.shard.count > 1:
+        tell_shards(options.results, [run], options.cells.shard)
         return 1 if failed else 0
     written = write_reports(options.results, options.reports)
     for page in PAGES:
@@ -127,10 +124,7 @@ def load_checked(source: Source, request: Request, options: EvalOptions, device:
         conditions,
         device,
         choose_precision(request.precision or "fp32", device),
-        options.batch_size,
-        save_adv=options.save_adv,
-        shard=options.shard,
-        attack_timeout=options.attack_timeout,
+        options.cells,
     )
     attacked = any(condition.searches for condition in conditions)
     model = load_external(source, data, exam.test, options.access, attacked)

@@ -5,8 +5,9 @@ from rich.console import Console
 from bench.core.processes import cores
 from bench.report.write import PAGES, write_reports
 from bench.runner.experiment import check_radius_used
+from bench.runner.options import RunOptions
 from bench.runner.request import Request
-from bench.runner.run import LOG, RunOptions, run_requests
+from bench.runner.run import LOG, run_requests
 
 
 def run_methods(request: Request, options: RunOptions) -> int:
@@ -16,7 +17,7 @@ def run_methods(request: Request, options: RunOptions) -> int:
     works, failed = run_requests([request], options, itemised=True)
     if failed and not any(options.results.rglob("results.csv")):
         return 1  # every job has come to nothing, and has said why
-    if options.shard.count == 1 and not options.dry_run:
+    if options.cells.shard.count == 1 and not options.dry_run:
         written = write_reports(options.results, options.reports, cores())
         runs = frozenset(job.run for job in works[0].jobs)
         for page in PAGES:

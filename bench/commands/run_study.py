@@ -20,8 +20,9 @@ from bench.report.studies.setup import StudyRun
 from bench.report.studies.study import STUDIES, Study
 from bench.report.write import write_pages
 from bench.runner.budgets import budget_name, budget_of, model_of
+from bench.runner.options import RunOptions
 from bench.runner.request import Request
-from bench.runner.run import RunOptions, run_requests
+from bench.runner.run import run_requests
 
 log = logging.getLogger("bench")
 
@@ -73,7 +74,7 @@ def choose_studies(names: list[str], only: tuple[str, str] | None) -> dict[str, 
 def run_one(name: str, study: Study, request: Request, options: RunOptions) -> int:
     """Carry out a study, or those of its items that were chosen, and show and write its page. How many cells failed."""
     works, failed = run_requests(list(requests(name, study, request, options)), options)
-    if options.shard.count == 1:
+    if options.cells.shard.count == 1:
         runs = frozenset(job.run for work in works for job in work.jobs)
         StudyPage(name, registered_radius, works[0].n, study).show(options.results, Console(), only=runs)
         print(f"page: {write_pages([StudyPage(name, registered_radius)], options.results, options.reports)[0]}")
@@ -141,7 +142,7 @@ def why_not_there(name: str, options: RunOptions) -> str:
     try:
         data = dataset(name, options.data_dir)
         if not (options.download and data.fetch):
-            options.shelf.size(data, "train")
+            options.images.size(data, "train")
     except BadInput as error:
         return str(error)
     return ""

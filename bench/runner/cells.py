@@ -3,7 +3,6 @@
 import glob
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -25,10 +24,12 @@ from bench.evaluation.row import ModelRef, row_of
 from bench.evaluation.search_groups import group_by_search
 from bench.evaluation.settings import EvalSettings
 from bench.report.row_text import describe_row
+from bench.results.keys import digest16
 from bench.results.row import Row
 from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE, Shard
 from bench.results.store import ALL_AGAIN
+from bench.runner.options import CellOptions
 from bench.runner.reuse import copy_to_model, find_same_key, has_images, image_metadata, measured_keys, update
 from bench.runner.shard_albums import album_path
 from bench.runner.shard_results import ShardResult, assemble
@@ -45,25 +46,22 @@ class CellEvaluator:
     conditions: tuple[Condition, ...]
     device: torch.device
     precision: str
-    batch_size: int
-    save_adv: bool = False  # keep the images that attacks break
-    shard: Shard = WHOLE  # of the images, under attack; the first one judges whole what is no attack
-    attack_timeout: float | None = None  # seconds that a call of an attack may take; no number depends on it
+    options: CellOptions
 
     def __post_init__(self) -> None:
         refused = [condition.without_images for condition in self.conditions if condition.without_images]
-        if self.save_adv and refused:
+        if self.options.save_adv and refused:
             raise BadInput(refused[0])
 
     def share(self, condition: Condition) -> Shard:
         """Into which a condition is cut here."""
-        return self.shard if condition.sharded else WHOLE
+        return self.options.shard if condition.sharded else WHOLE
 
     def ids(self, condition: Condition) -> range:
         """The images to be judged under a condition here. BadInput where there are too many shards for them."""
         if condition.sharded:
-            return self.shard.ids(self.n, condition.base().block)
-        return range(self.n if self.shard.index == 1 else 0)
+            return self.options.shard.ids(self.n, condition.base().block)
+        return range(self.n if self.options.shard.index == 1 else 0)
 
     def missing(self, held: RunFolder, model: ModelRef, identity: str) -> dict[str, Condition]:
         """The conditions that no stored row of this model answers with a number, by key.
@@ -71,7 +69,7 @@ class CellEvaluator:
         Also those whose adversarial images are to be kept, and are not there.
         identity: digits that change with anything that the model's logits depend on.
         """
-        known = measured_keys(held, model, self.shard)
+        known = measured_keys(held, model, self.options.shard)
         keys = {self.key(identity, condition): condition for condition in self.conditions if self.ids(condition)}
         return {key: c for key, c in keys.items() if key not in known or self._unkept(held.path, key, c)}
 
@@ -79,8 +77,7 @@ class CellEvaluator:
         """Of the model, the images that the attack sees, the condition and the protocol."""
         block = condition.block or 1
         seen = self.test.first(-(-self.n // block) * block).fingerprint()
-        parts = (identity, seen, self.n, condition, condition.key_params, self.precision, PROTOCOL)
-        return sha256(repr(parts).encode()).hexdigest()[:16]
+        return digest16(identity, seen, self.n, condition, condition.key_params, self.precision, PROTOCOL)
 
     def require_judged(self, held: RunFolder, model: ModelRef, identity: str) -> None:
         """BadInput where a folder has a clean accuracy of a model, and it is not this one's on these test images."""
@@ -118,7 +115,7 @@ class CellEvaluator:
                     tell(Event(title, o.done, units, weight, f"{o.right[: o.done].mean():.1%} so far"))
 
             tell(Event(title, 0, units, weight))
-            bases = [basis] if self.save_adv else group_by_search(basis, [*missing.values()][place + 1 :])
+            bases = [basis] if self.options.save_adv else group_by_search(basis, [*missing.values()][place + 1 :])
             try:
                 if basis not in measured:
                     with failed_cell():
@@ -141,7 +138,7 @@ class CellEvaluator:
             for saved in folder.glob(f"{self._partial(identity, key, bases)}.*"):
                 saved.unlink()
             tell(Event(title, units, units, weight, word))
-        if self.shard.count > 1:
+        if self.options.shard.count > 1:
             assemble(held)
         return failed
 
@@ -162,12 +159,12 @@ class CellEvaluator:
         basis = bases[0]
         key, ids = self.key(identity, basis), self.ids(basis)
         album = AdversarialSet() if self._unkept(folder, key, basis) else None
-        with attack_timeout(self.attack_timeout):
+        with attack_timeout(self.options.attack_timeout):
             found = outcomes_of_group(
                 net,
                 self.test,
                 bases,
-                EvalSettings(ids.stop, ids.start, self.precision, self.batch_size),
+                EvalSettings(ids.stop, ids.start, self.precision, self.options.batch_size),
                 saved=folder / f"{self._partial(identity, row_key, bases)}.json",
                 album=album,
                 tick=tick,
@@ -175,7 +172,7 @@ class CellEvaluator:
         if album is not None:
             images = self.test.first(self.n).fingerprint()
             album.write(
-                album_path(folder, key, self.shard), image_metadata(model, basis, identity, images, self.n, key)
+                album_path(folder, key, self.options.shard), image_metadata(model, basis, identity, images, self.n, key)
             )
         return found
 
@@ -184,24 +181,24 @@ class CellEvaluator:
 
         The keys of its numbers are the same alone.
         """
-        digest = sha256(repr([self.key(identity, basis) for basis in bases]).encode()).hexdigest()[:16]
+        digest = digest16(*(self.key(identity, basis) for basis in bases))
         return f"partial-{key}-{digest}{self.share(bases[0]).suffix}"
 
     def _tidy(self, held: RunFolder, model: ModelRef) -> None:
         """Delete the files of measurements whose row is stored: of a process killed between the two."""
         digest = "?" * 16
         folder = held.path
-        names = {f"-{digest}{shard.suffix}.json" for shard in (WHOLE, self.shard)}
-        for key in measured_keys(held, model, self.shard):
+        names = {f"-{digest}{shard.suffix}.json" for shard in (WHOLE, self.options.shard)}
+        for key in measured_keys(held, model, self.options.shard):
             for saved in (path for name in names for path in folder.glob(f"partial-{glob.escape(key)}{name}")):
                 images = album_beside(saved)
-                if not images.exists() or any(album_path(folder, key, s).exists() for s in (WHOLE, self.shard)):
+                if not images.exists() or any(album_path(folder, key, s).exists() for s in (WHOLE, self.options.shard)):
                     images.unlink(missing_ok=True)
                     saved.unlink()
 
     def _unkept(self, folder: Path, key: str, condition: Condition) -> bool:
         """Whether its adversarial images are wanted and not there."""
-        return self.save_adv and not has_images(folder, key, condition, self.shard)
+        return self.options.save_adv and not has_images(folder, key, condition, self.options.shard)
 
     def row(self, model: ModelRef, condition: Condition, key: str, result: Outcome | Failed) -> Row:
         """What a folder stores of one cell."""

@@ -3,7 +3,6 @@
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +18,7 @@ from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.exhibits.exhibit import EXHIBITS, Exhibit, ExhibitInput
 from bench.evaluation.identity import trained_identity
 from bench.evaluation.row import ModelRef
+from bench.results.keys import digest16
 
 FOLDER = "exhibits"  # in a run folder
 DIGITS = "%.6g"
@@ -68,8 +68,7 @@ class ExhibitWriter:
         nets = [
             trained_identity(n, self.images) if n else "" for n in (net, start if EXHIBITS[name].beside_start else None)
         ]
-        parts = (name, *nets, self._shown(EXHIBITS[name]).fingerprint(), self.threat, PROTOCOL)
-        return sha256(repr(parts).encode()).hexdigest()[:16]
+        return digest16(name, *nets, self._shown(EXHIBITS[name]).fingerprint(), self.threat, PROTOCOL)
 
     def _shown(self, exhibit: Exhibit) -> Images:
         return self.images.first(exhibit.most or len(self.images))

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -15,11 +14,12 @@ from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.identity import computes, trained_identity
 from bench.evaluation.row import ModelRef
 from bench.models.checkpoint import FILES
+from bench.results.keys import digest16
 from bench.results.run_folder import RunFolder
-from bench.results.shards import WHOLE, Shard
 from bench.runner.cells import CellEvaluator
 from bench.runner.exhibits import ExhibitWriter
 from bench.runner.experiment import Experiment
+from bench.runner.options import CellOptions
 from bench.runner.train_job import train_job
 from bench.training.job import Job
 from bench.training.run_folder import (
@@ -50,34 +50,20 @@ class Runner:
     work: Experiment
     results: Path
     device: torch.device
-    precision: str
-    batch_size: int
-    save_adv: bool = False
-    shard: Shard = WHOLE
-    attack_timeout: float | None = None  # seconds that a call of an attack may take
+    options: CellOptions
 
     @property
     def exam(self) -> CellEvaluator:
         """What every model of the work is judged under."""
         work = self.work
-        return CellEvaluator(
-            work.test,
-            work.n,
-            work.conditions,
-            self.device,
-            self.precision,
-            self.batch_size,
-            self.save_adv,
-            self.shard,
-            self.attack_timeout,
-        )
+        return CellEvaluator(work.test, work.n, work.conditions, self.device, work.precision, self.options)
 
     @property
     def gallery(self) -> ExhibitWriter:
         """The exhibits of every model of the work; with shards, the first one makes them."""
         work = self.work
         return ExhibitWriter(
-            work.exhibits if self.shard.index == 1 else (), work.test.first(work.n), work.dataset.threat
+            work.exhibits if self.options.shard.index == 1 else (), work.test.first(work.n), work.dataset.threat
         )
 
     def run(self, job: Job, tell: ProgressCallback) -> int:
@@ -154,10 +140,7 @@ class Runner:
         """The cells, by key, that a failed training has not failed in writing yet."""
         said = {row.key for row in held.rows}
         asked = {
-            sha256(repr((job.run, epoch, condition, self.work.n, PROTOCOL)).encode()).hexdigest()[:16]: (
-                epoch,
-                condition,
-            )
+            digest16(job.run, epoch, condition, self.work.n, PROTOCOL): (epoch, condition)
             for epoch in self.work.epochs
             for condition in self.work.conditions
         }

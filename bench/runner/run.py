@@ -2,8 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,42 +11,19 @@ from bench.core.errors import BadInput
 from bench.core.foreign.plugins import has_plugins
 from bench.core.processes import cores, describe_idle_cores
 from bench.core.progress import Progress
-from bench.data.cache import ImageCache
 from bench.evaluation.external.access import Access
-from bench.results.shards import WHOLE, Shard
+from bench.results.shards import Shard
 from bench.runner.estimates import by_recipe, cost_of, duration, estimate, is_quick, longest_first, transfer_seconds
 from bench.runner.experiment import Experiment, plan_experiment
 from bench.runner.job_runner import Runner, Todo
+from bench.runner.options import RunOptions
 from bench.runner.pool import logging_to, run_jobs
 from bench.runner.request import Request
 from bench.runner.shard_results import missing_shards
-from bench.runner.transfer_models import external_sources, transfer_runners
+from bench.runner.transfer.models import external_sources, transfer_runners
 from bench.training.run_folder import clear
 
 LOG = "bench.log"
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """Where requests are carried out, and how. Of all this only the device may change the last digits of a number."""
-
-    data_dir: Path
-    results: Path
-    reports: Path
-    device: torch.device
-    batch_size: int
-    workers: int | None = None  # None: one a core on a CPU, one on CUDA
-    download: bool = False
-    retrain: bool = False
-    dry_run: bool = False
-    save_adv: bool = False
-    shard: Shard = WHOLE
-    attack_timeout: float | None = None  # seconds that a call of an attack may take
-
-    @cached_property
-    def shelf(self) -> ImageCache:
-        """What was read for one request is there for the next."""
-        return ImageCache(self.data_dir)
 
 
 def run_requests(
@@ -57,19 +33,19 @@ def run_requests(
 
     BadInput, before anything is done, if any of the requests makes no sense. itemised: say it by recipe too.
     """
-    if options.retrain and options.shard.count > 1:
-        raise BadInput(f"--retrain trains anew and --shard {options.shard} judges only; give one of them")
+    if options.retrain and options.cells.shard.count > 1:
+        raise BadInput(f"--retrain trains anew and --shard {options.cells.shard} judges only; give one of them")
     for request in requests:
-        request.check_cut(options.shard)
+        request.check_cut(options.cells.shard)
     fetch = options.download and not options.dry_run
-    works = [plan_experiment(request, options.data_dir, options.device, fetch, options.shelf) for request in requests]
+    works = [plan_experiment(request, options.data_dir, options.device, fetch, options.images) for request in requests]
     runners = [runner_of(work, options) for work in works]
     guests = [external_sources(work, Access(options.data_dir, options.download)) for work in works]
     workers = options.workers or (1 if options.device.type == "cuda" else cores())
     todo = [runner.todo(options.retrain) for runner in runners]
-    if options.shard.count > 1 and any(t.training for missing in todo for t in missing):
+    if options.cells.shard.count > 1 and any(t.training for missing in todo for t in missing):
         raise BadInput(
-            f"--shard {options.shard} judges only, and not all is trained under {options.results}; "
+            f"--shard {options.cells.shard} judges only, and not all is trained under {options.results}; "
             "train first, with the same options and --attacks none in the place of --shard"
         )
     costs = [[cost_of(runner, t) for t in part] for runner, part in zip(runners, without_repeats(todo), strict=True)]
@@ -97,23 +73,14 @@ def run_requests(
         torch.set_num_threads(cores())
         with logging_to(options.results / LOG):
             failed += sum(matrix.fill(progress) for matrix in transfer_runners(runners, guests))
-    if options.shard.count > 1:
-        tell_shards(options.results, {job.run for work in works for job in work.jobs}, options.shard)
+    if options.cells.shard.count > 1:
+        tell_shards(options.results, {job.run for work in works for job in work.jobs}, options.cells.shard)
     return works, failed
 
 
 def runner_of(work: Experiment, options: RunOptions) -> Runner:
     """What trains and judges an experiment as the options say."""
-    return Runner(
-        work,
-        options.results,
-        options.device,
-        work.precision,
-        options.batch_size,
-        save_adv=options.save_adv,
-        shard=options.shard,
-        attack_timeout=options.attack_timeout,
-    )
+    return Runner(work, options.results, options.device, options.cells)
 
 
 def tell_idle_cores(works: Sequence[Experiment], todo: Sequence[Sequence[Todo]], workers: int) -> None:

@@ -23,8 +23,8 @@ from bench.core.stats import binomial_exceeds, fisher_fewer, holm, mcnemar, t_te
 from bench.results.row import COLUMNS
 from bench.results.store import read_outcomes, read_rows
 from bench.results.survey import run_folders
+from bench.runner.options import CellOptions, RunOptions
 from bench.runner.request import Request
-from bench.runner.run import RunOptions
 from methods.pgd_at import AdversarialTraining
 
 COMMITTED = Path(__file__).parents[1] / "baseline"
@@ -214,7 +214,7 @@ def test_level_1_repeats_sweeps_and_names_the_cells_that_it_leaves_out(tmp_path:
     asked = Request(
         methods=("Standard",), epochs=1, limit_train=100, limit=20, attacks=("PGD-2",), sweep=(0.05, 0.1, 0.2)
     )
-    options = RunOptions(tmp_path, tmp_path / "old", tmp_path, torch.device("cpu"), 128, workers=1)
+    options = RunOptions(tmp_path, tmp_path / "old", tmp_path, torch.device("cpu"), CellOptions(128), workers=1)
     assert run_methods(asked, options) == 0
     (folder,) = run_folders(tmp_path / "old")
     *_, last = (row for row in read_rows(folder) if row.metric == "accuracy")
@@ -250,7 +250,9 @@ def test_level_2_repeats_a_training_and_catches_a_broken_recipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = Request(methods=("PGD-AT",), epochs=6, limit_train=600, attacks=("PGD-20",))
-    assert run_methods(asked, RunOptions(tmp_path, tmp_path / "old", tmp_path, torch.device("cpu"), 128)) == 0
+    assert (
+        run_methods(asked, RunOptions(tmp_path, tmp_path / "old", tmp_path, torch.device("cpu"), CellOptions(128))) == 0
+    )
     assert gate(tmp_path / "old", tmp_path / "same", "--level", 2) == 0
     assert {f.test for f in judge_cells(read_cells(tmp_path / "old"), read_cells(tmp_path / "same"))} == {"flips"}
 

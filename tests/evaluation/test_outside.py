@@ -38,6 +38,7 @@ from bench.results.store import load as load_rows
 from bench.results.store import read_job, read_rows
 from bench.results.survey import run_folders
 from bench.runner.cells import CellEvaluator
+from bench.runner.options import CellOptions
 
 ASKED = ["--attacks", "FGSM,PGD-5", "--limit", "30"]
 
@@ -258,7 +259,7 @@ def test_logits_that_change_from_call_to_call_are_left_out_of_an_identity(tmp_pa
 def test_what_a_model_was_measured_at_before_is_shown_again_when_it_is_again_what_it_was(tmp_path):
     """In one folder, as of a run whose plug-in reads its settings from somewhere: each state is measured once."""
     which = ModelRef(ExternalRun("net", "digits", "identity"), "last", "main")
-    exam = CellEvaluator(TEST, 40, (Clean(),), torch.device("cpu"), "fp32", 40)
+    exam = CellEvaluator(TEST, 40, (Clean(),), torch.device("cpu"), "fp32", CellOptions(40))
     net, values = load_model(f"{tmp_path / write(tmp_path)}:nearest", DIGITS), []
     for identity_now, sign in (("one", 1), ("other", -1), ("one", 1), ("one", 1)):
         run = RunFolder(tmp_path)

@@ -36,8 +36,9 @@ from bench.results.run_folder import RunFolder
 from bench.results.store import load, read_rows
 from bench.results.survey import run_folders
 from bench.runner.cells import CellEvaluator
-from bench.runner.transfer_matrix import TransferModel, TransferRunner
-from bench.runner.transfer_models import entrants
+from bench.runner.options import CellOptions
+from bench.runner.transfer.matrix import TransferModel, TransferRunner
+from bench.runner.transfer.models import entrants
 
 EPS = 0.1
 DIGITS = DATASETS["digits"]
@@ -149,7 +150,7 @@ def entrant(name: str, net: nn.Module | None = None, failure: str = "") -> tuple
 
 
 def matrix(results: Path, digits: Images, entered, guests=(), attack: str = "FGSM", n: int = 40) -> TransferRunner:
-    exam = CellEvaluator(digits, n, (Clean(), under(attack, 0.2)), torch.device("cpu"), "fp32", 32)
+    exam = CellEvaluator(digits, n, (Clean(), under(attack, 0.2)), torch.device("cpu"), "fp32", CellOptions(32))
     for model, _ in entered:
         write_json(results / model.subject.run / "job.json", {"budget": "quick"})
     return TransferRunner(exam, results, dict(entered), guests)

@@ -30,8 +30,8 @@ from bench.report.studies.scales import OTHER_RADIUS, resolve_step, scales
 from bench.report.studies.study import STUDIES
 from bench.report.studies.table_text import layout
 from bench.results.store import load
+from bench.runner.options import CellOptions, RunOptions
 from bench.runner.request import Request, deviations
-from bench.runner.run import RunOptions
 
 CIFAR = {"dataset": "cifar10", "model": "resnet8"}
 PAPER = "paper, {} epochs, {} training images, watched on 1000 test images"
@@ -329,7 +329,7 @@ def test_claims_of_diagnostics_alone_are_no_section(tmp_path):
 
 
 def options_in(data_dir):
-    return RunOptions(data_dir, Path("results"), Path("reports"), torch.device("cpu"), 16)
+    return RunOptions(data_dir, Path("results"), Path("reports"), torch.device("cpu"), CellOptions(16))
 
 
 def test_corruptions_that_digits_are_too_small_or_too_grey_for_are_left_out_with_a_word(tmp_path, caplog):

@@ -19,6 +19,7 @@ from bench.evaluation.conditions.minimum_norm import Minimised
 from bench.evaluation.conditions.probe import Probed
 from bench.evaluation.conditions.sweep import swept
 from bench.runner.cells import CellEvaluator
+from bench.runner.options import CellOptions
 
 FOG = Corrupted("fog", 3, '{"made": "generated"}', print)  # print: any function, which is no part of the key
 KEYS: dict[str, Condition] = {
@@ -39,5 +40,5 @@ KEYS: dict[str, Condition] = {
 @pytest.mark.parametrize(("key", "condition"), KEYS.items())
 def test_the_key_of_a_condition_stays(key, condition):
     test = dataset("digits", Path()).load("test", Path())
-    exam = CellEvaluator(test, 64, (condition,), torch.device("cpu"), "fp32", 64)
+    exam = CellEvaluator(test, 64, (condition,), torch.device("cpu"), "fp32", CellOptions(64))
     assert exam.key("0" * 32, condition) == key

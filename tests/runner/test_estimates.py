@@ -14,6 +14,7 @@ from bench.runner.cost import training_cost
 from bench.runner.estimates import FEW, by_recipe, cost_of, estimate, is_quick, longest_first, seconds_of
 from bench.runner.experiment import plan_experiment
 from bench.runner.job_runner import Runner
+from bench.runner.options import CellOptions
 from bench.runner.pace import SIZES, Pace, measure_pace
 from bench.runner.request import Request
 
@@ -23,7 +24,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory) -> Runner:
     request = Request(("Standard", "PGD-AT", "R-MC-LA"), limit_train=60, epochs=2, attacks=("PGD-20",), limit=20)
-    return Runner(plan_experiment(request, Path(), CPU), tmp_path_factory.mktemp("results"), CPU, "fp32", 128)
+    return Runner(plan_experiment(request, Path(), CPU), tmp_path_factory.mktemp("results"), CPU, CellOptions(128))
 
 
 @pytest.fixture

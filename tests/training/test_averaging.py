@@ -16,6 +16,7 @@ from bench.models.checkpoint import fingerprint
 from bench.results.store import load
 from bench.runner.experiment import plan_experiment
 from bench.runner.job_runner import Runner
+from bench.runner.options import CellOptions
 from bench.runner.request import Request
 from bench.training.averaging import check_averaging
 from bench.training.monitor import validate
@@ -63,7 +64,7 @@ def test_an_average_is_stored_judged_and_found_again(tmp_path):
     settings = ("plan.ema=0.5", "plan.batch_size=32")
     asked = Request(methods=("Standard",), attacks=(), epochs=1, limit_train=100, limit=20, settings=settings)
     work = plan_experiment(asked, Path(), CPU)
-    runner, (planned,) = Runner(work, tmp_path, CPU, "fp32", 128), work.jobs
+    runner, (planned,) = Runner(work, tmp_path, CPU, CellOptions(128)), work.jobs
     assert runner.run(planned, lambda event: None) == 0
     assert runner.todo() == []
     rows = load(tmp_path).set_index("view")["value"]

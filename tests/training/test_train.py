@@ -21,6 +21,7 @@ from bench.data.loader import to_float
 from bench.models.checkpoint import fingerprint, load_progress, load_views, save_progress, save_views
 from bench.runner.experiment import plan_experiment
 from bench.runner.job_runner import Runner
+from bench.runner.options import CellOptions
 from bench.runner.pool import run_jobs
 from bench.runner.request import Request
 from bench.training.job import Job
@@ -132,7 +133,7 @@ def test_the_same_run_has_the_same_weights_whatever_the_workers_and_the_environm
     work = plan_experiment(asked, Path(), CPU)
     monkeypatch.setenv("OMP_NUM_THREADS", "2")  # of worker processes; this one has read it already
     for workers in (1, 2):
-        runner = Runner(work, tmp_path / str(workers), CPU, "fp32", 128)
+        runner = Runner(work, tmp_path / str(workers), CPU, CellOptions(128))
         assert run_jobs(runner, work.jobs, lambda event: None, workers, tmp_path / "log") == 0
     for trained in work.jobs:
         one, two = (tmp_path / workers / trained.run / "weights.safetensors" for workers in "12")

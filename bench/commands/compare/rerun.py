@@ -26,6 +26,7 @@ from bench.results.survey import run_folders
 from bench.runner.cost import training_cost
 from bench.runner.experiment import Experiment, plan_experiment
 from bench.runner.job_runner import Runner
+from bench.runner.options import CellOptions
 from bench.runner.pool import run_jobs
 from bench.runner.request import Request
 from bench.training.job import Job
@@ -95,7 +96,7 @@ def _judge_all(works: Sequence[Experiment], current: Path, level: int, device: t
     workers = 1 if device.type == "cuda" else cores()
     with Progress(cost) as progress:
         for work in works:
-            runner = Runner(work, current, device, work.jobs[0].precision, batch_size)
+            runner = Runner(work, current, device, CellOptions(batch_size))
             run_jobs(runner, work.jobs, progress, workers, current / "bench.log")
 
 

@@ -29,8 +29,9 @@ from bench.evaluation.external.spec import parse_spec
 from bench.report import table_text as plain
 from bench.results.run_folder import RunFolder
 from bench.runner.grid import test_images
+from bench.runner.options import CellOptions, RunOptions
 from bench.runner.request import Request
-from bench.runner.run import RunOptions, run_requests, runner_of
+from bench.runner.run import run_requests, runner_of
 from bench.training.run_folder import failure
 
 ROOM = ("Model", "Seconds", "Theirs", "Range", "Passes", "Floor %", "Note")  # what the terminal has no room for
@@ -140,7 +141,7 @@ def train_net(request: Request, options: SpeedOptions, device: torch.device) -> 
         results=options.results,
         reports=options.reports,
         device=device,
-        batch_size=options.batch_size,
+        cells=CellOptions(options.batch_size),
     )
     (work,), _ = run_requests([request], to_train)
     runner, found = runner_of(work, to_train), list[Named]()

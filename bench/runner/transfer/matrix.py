@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from hashlib import sha256
 from pathlib import Path
 
 from torch import nn
@@ -18,6 +17,7 @@ from bench.evaluation.outcome import Outcome
 from bench.evaluation.row import ModelRef
 from bench.evaluation.settings import EvalSettings
 from bench.evaluation.transfer import transferable, transferred_or_failed
+from bench.results.keys import digest16
 from bench.results.run_folder import RunFolder
 from bench.runner.cells import CellEvaluator
 from bench.runner.reuse import is_shown
@@ -62,7 +62,7 @@ class TransferRunner:
         """Of both models, the images, the attack and the protocol."""
         who = (source.place, source.identity, target.identity)
         what = (self.seen, self.exam.n, condition, condition.attack.params, self.exam.precision, PROTOCOL)
-        return sha256(repr((who, what)).encode()).hexdigest()[:16]
+        return digest16(who, what)
 
     def missing(self) -> dict[tuple[Attacked, TransferModel], dict[ModelRef, str]]:
         """The targets, and the keys of the rows that they lack, for each attack on each source.
@@ -129,14 +129,14 @@ class TransferRunner:
         if source.net is None:
             return [Failed(source.failure) for _ in targets]
         try:
-            with failed_cell(), attack_timeout(self.exam.attack_timeout):
+            with failed_cell(), attack_timeout(self.exam.options.attack_timeout):
                 if nets:
                     made = transferred_or_failed(
                         source.net,
                         nets,
                         self.exam.test,
                         condition,
-                        EvalSettings(n=self.exam.n, precision=self.exam.precision, batch_size=self.exam.batch_size),
+                        EvalSettings(self.exam.n, 0, self.exam.precision, self.exam.options.batch_size),
                         tick,
                     )
         except Failed as error:

@@ -17,7 +17,7 @@ from bench.results.row import model_id
 from bench.results.run_folder import RunFolder
 from bench.runner.experiment import Experiment
 from bench.runner.job_runner import Runner
-from bench.runner.transfer_matrix import TransferModel, TransferRunner
+from bench.runner.transfer.matrix import TransferModel, TransferRunner
 from bench.training.run_folder import failure, is_finished
 
 

@@ -1,0 +1,1 @@
+"""Transfer: images crafted on one model, tried on another."""
