@@ -6,7 +6,7 @@ import pandas as pd
 
 from bench.core.parsing import format_radius
 from bench.report.files import file_name
-from bench.report.rows import of_plugins
+from bench.report.rows import COMPARABLE, accuracies, of_plugins, white_box
 
 
 class Board(NamedTuple):
@@ -45,13 +45,13 @@ def groups(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:
     Clean rows have no threat, so they stand on every board of their data set, model, budget and n; so do those of
     plug-ins' kinds that have none. Transfer, corruptions and other metrics have tables of their own.
     """
-    white_box = (results["metric"] == "accuracy") & (results["source"] == "")
-    rows = results[white_box & (results["kind"].isin(["clean", "attack"]) | of_plugins(results))]
+    rows = white_box(accuracies(results))
+    rows = rows[rows["kind"].isin(["clean", "attack"]) | of_plugins(rows)]
     rows = rows.assign(eps=rows["eps"].round(7))  # 8/255 written as a decimal is still 8/255
     found = {}
     shared: Any  # the key of a group is only Hashable to the type checker
     threat: Any
-    for shared, same in rows.groupby(["protocol", "dataset", "model", "budget", "n", "data"], sort=False):
+    for shared, same in rows.groupby(COMPARABLE, sort=False):
         protocol, dataset, model, budget, n, data = shared
         clean, attacked = same[same["norm"] == ""], same[same["norm"] != ""]
         if attacked.empty:

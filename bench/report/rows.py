@@ -1,6 +1,23 @@
-"""Which rows of a table of rows are of a kind."""
+"""Selections of stored rows that several tables share."""
 
 import pandas as pd
+
+COMPARABLE = ["protocol", "dataset", "model", "budget", "n", "data"]  # equal in all rows of one table
+
+
+def of_kind(rows: pd.DataFrame, *kinds: str) -> pd.DataFrame:
+    """The rows of these kinds of condition."""
+    return rows[rows["kind"].isin(kinds)]
+
+
+def accuracies(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose value is an accuracy: no mean distances, success rates or diagnostics."""
+    return rows[rows["metric"] == "accuracy"]
+
+
+def white_box(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of images that were crafted on the model itself, if at all: no transfer."""
+    return rows[rows["source"] == ""]
 
 
 def of_plugins(rows: pd.DataFrame) -> pd.Series:

@@ -15,6 +15,7 @@ from bench.report.corruptions.attacked import attacks_of, unions
 from bench.report.corruptions.scores import ALEXNET, mark, mce, relative_mce
 from bench.report.corruptions.seed_means import MEAN, MODEL, by_severity, cell, clean_keys, pairs
 from bench.report.labels import labels
+from bench.report.rows import COMPARABLE, accuracies, of_kind, white_box
 
 CELL = [*MODEL, "kind", "column", "severity"]
 CORRUPTED = ("corruption", "union")  # kinds
@@ -43,13 +44,12 @@ def corruption_tables(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[
 
     outcomes: right or wrong by image, under the key of the row.
     """
-    accuracies = rows[(rows["metric"] == "accuracy") & (rows["source"] == "")]
-    accuracies = accuracies[accuracies["kind"].isin(["clean", "attack", *CORRUPTED])]
-    made = [_origin(_corruption(*row)) for row in pairs(accuracies, "kind", "params")]
-    accuracies = accuracies.assign(made=made, eps=accuracies["eps"].round(7))
+    rows = of_kind(white_box(accuracies(rows)), "clean", "attack", *CORRUPTED)
+    made = [_origin(_corruption(*row)) for row in pairs(rows, "kind", "params")]
+    rows = rows.assign(made=made, eps=rows["eps"].round(7))
     found = {}
     shared: Any  # the key of a group is only Hashable to the type checker
-    for shared, same in accuracies.groupby(["protocol", "dataset", "model", "budget", "n", "data"], sort=False):
+    for shared, same in rows.groupby(COMPARABLE, sort=False):
         protocol, dataset, model, budget, n, data = shared
         board = Board(protocol, dataset, model, "", None, budget, n, data)
         treated = same["kind"].isin(CORRUPTED)
@@ -73,7 +73,7 @@ def _scores(part: pd.DataFrame, outcomes: Mapping[str, Bits], dataset: str) -> S
     part = part.assign(place=part["column"].str.partition("+")[0].map(place)).sort_values("place", kind="stable")
     severities = tuple(sorted(set(part.loc[part["kind"] == "corruption", "severity"])))
     clean = clean_keys(part)
-    treated: Any = part[part["kind"].isin(["corruption", "attack"])]  # the key of a group is only Hashable to mypy
+    treated: Any = of_kind(part, "corruption", "attack")  # the key of a group is only Hashable to mypy
     cells = [
         {"recipe": recipe, "kind": kind, "name": name, "severity": severity, **cell(group, outcomes, clean, wanted)}
         for (recipe, kind, name), group in treated.groupby(["recipe", "kind", "column"], sort=False)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.core.parsing import format_radius
 from bench.core.plan import LONG
+from bench.report.rows import of_kind, white_box
 from bench.report.studies.papers.later_claims import AT_OTHER_RADII
 from bench.report.studies.papers.papers_claims import LONGER
 from bench.report.studies.study import Study
@@ -41,7 +42,8 @@ def sections(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[str]:
 
 def threats(rows: pd.DataFrame) -> Iterator[tuple[str, float]]:
     """Norms and radii of the attacks, without those at which claims about other radii alone are asked."""
-    attacks = rows[(rows["kind"] == "attack") & (rows["source"] == "") & ~np.isinf(rows["eps"].astype(float))]
+    attacks = white_box(of_kind(rows, "attack"))
+    attacks = attacks[~np.isinf(attacks["eps"].astype(float))]
     found: dict[tuple[str, float], set[str]] = {}
     for record in attacks[["norm", "eps", "recipe"]].drop_duplicates().sort_values("eps").to_dict("records"):
         found.setdefault((record["norm"], record["eps"]), set()).add(record["recipe"])

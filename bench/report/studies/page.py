@@ -12,6 +12,7 @@ from bench.report import cache as stored
 from bench.report import table_text as plain
 from bench.report.files import Content
 from bench.report.labels import label_rows
+from bench.report.rows import accuracies, of_kind, white_box
 from bench.report.seeds import collapses
 from bench.report.studies import claims_page
 from bench.report.studies.ledger import Entry
@@ -138,10 +139,10 @@ def _section(
 
 def _trouble(rows: pd.DataFrame) -> str:
     """Seeds that collapsed, by recipe."""
-    accuracies = rows[rows["kind"].isin(["clean", "attack"]) & (rows["metric"] == "accuracy") & (rows["source"] == "")]
+    rows = white_box(accuracies(of_kind(rows, "clean", "attack")))
     found = [
         f"- {label}: {'; '.join(said)}"
-        for label, part in label_rows(accuracies).groupby("label", sort=False)
+        for label, part in label_rows(rows).groupby("label", sort=False)
         if (said := collapses(part))
     ]
     return "\n".join([*found, ""]) if found else ""

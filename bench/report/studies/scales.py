@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.core.plan import LONG
 from bench.report.files import file_name
+from bench.report.rows import COMPARABLE
 from bench.report.studies.papers.plans import plan_of_paper
 from bench.report.studies.setup import TrainingSetup
 from bench.results.store import read_job
@@ -113,7 +114,7 @@ def scales(
             rows[same & ((judged == n) | (diagnostic & (rows["partial"] == (n > 0))))],
         )
     smaller = rows[~papers & counted]
-    for shared, _ in smaller.groupby(["protocol", "dataset", "model", "budget", "n", "data"], sort=False):
+    for shared, _ in smaller.groupby(COMPARABLE, sort=False):
         scale = Scale(*shared)
         same = ~papers
         for name in ("protocol", "dataset", "model", "budget", "data"):

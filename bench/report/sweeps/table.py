@@ -14,6 +14,7 @@ from bench.core.parsing import format_radius
 from bench.report.accuracy import SeedAccuracy, mean_over_seeds, summary
 from bench.report.boards import Board
 from bench.report.labels import columns, labels
+from bench.report.rows import accuracies, of_kind, white_box
 
 FEWEST = 3  # points of a curve
 EFFORTS = {"steps": "Steps", "step": "Step, in eps", "restarts": "Restarts"}  # settings, as an axis says them
@@ -24,9 +25,9 @@ POINT = ["panel", "recipe", "x"]
 
 def sweep_boards(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:
     """White-box rows at finite radii by what they must share, with the clean rows of the same models."""
-    rows = results[results["kind"].isin(["clean", "attack", "sweep"]) & (results["source"] == "")]
+    rows = white_box(of_kind(results, "clean", "attack", "sweep"))
     rows = rows[~np.isinf(rows["eps"])].assign(recipe=labels(rows), eps=rows["eps"].round(7))
-    clean = rows[rows["kind"] == "clean"]
+    clean = of_kind(rows, "clean")
     found = {}
     for key, part in rows[rows["kind"] != "clean"].groupby(BOARD, sort=False):
         protocol, dataset, model, norm, budget, n, data = key
@@ -40,9 +41,9 @@ def over_eps(rows: pd.DataFrame) -> pd.DataFrame:
 
     A panel is an attack with its settings: swept, or run by itself at three radii or more beside the clean images.
     """
-    rows = rows[rows["metric"] == "accuracy"]
-    plain = rows[rows["kind"] == "attack"].assign(panel=lambda plain: columns(plain))
-    clean = rows[rows["kind"] == "clean"].drop(columns="eps").assign(eps=0.0)
+    rows = accuracies(rows)
+    plain = of_kind(rows, "attack").assign(panel=lambda plain: columns(plain))
+    clean = of_kind(rows, "clean").drop(columns="eps").assign(eps=0.0)
     start = clean.merge(plain[[*MODEL, "panel"]].drop_duplicates(), on=MODEL)
     plain = _long(pd.concat([start, plain]).assign(x=lambda points: points["eps"]), 1 + FEWEST)
     return _cells(pd.concat([_swept(rows).assign(x=lambda points: points["eps"]), plain]))
@@ -50,7 +51,7 @@ def over_eps(rows: pd.DataFrame) -> pd.DataFrame:
 
 def over_effort(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
     """Points of accuracy over `steps`, `step` or `restarts`, as of `over_eps`; a panel is all else of an attack."""
-    rows = rows[(rows["metric"] == "accuracy") & (rows["kind"] == "attack")]
+    rows = of_kind(accuracies(rows), "attack")
     uses = [json.loads(params or "{}") for params in rows["params"]]
     named = rows["name"].str.replace(r"\d+", "k", regex=True) if setting == "steps" else rows["name"]
     rest = [json.dumps({key: value for key, value in use.items() if key != setting}) for use in uses]
@@ -106,7 +107,7 @@ def _curve(curve: pd.DataFrame) -> dict[str, float]:
 
 def _swept(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of sweeps, with their panel."""
-    rows = rows[rows["kind"] == "sweep"]
+    rows = of_kind(rows, "sweep")
     uses = [json.loads(params) for params in rows["params"]]
     grids = [use.pop("sweep") for use in uses]
     titles = columns(rows.assign(kind="attack", params=[json.dumps(use) for use in uses]))

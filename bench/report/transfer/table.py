@@ -12,6 +12,7 @@ from bench.core.files import Bits
 from bench.core.stats import wilson
 from bench.report.boards import Board
 from bench.report.labels import columns, titles
+from bench.report.rows import accuracies, of_kind
 from bench.results.row import model_id
 
 CELL = ["protocol", "run", "view", "epoch", "source", "name", "params", "norm", "eps", "n"]
@@ -29,9 +30,10 @@ def matrices(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[tuple[Boa
 
     outcomes: right or wrong by image, under the key of the row.
     """
-    accuracies = rows[rows["metric"] == "accuracy"].assign(eps=rows["eps"].round(7))
-    accuracies = accuracies.drop_duplicates(CELL, keep="last")
-    moved = accuracies[(accuracies["kind"] == "attack") & (accuracies["source"] != "")]
+    rows = accuracies(rows).assign(eps=rows["eps"].round(7))
+    rows = rows.drop_duplicates(CELL, keep="last")
+    moved = of_kind(rows, "attack")
+    moved = moved[moved["source"] != ""]
     moved = moved.assign(column=columns(moved))
     found = {}
     shared: Any  # the key of a group is only Hashable to the type checker
@@ -40,7 +42,8 @@ def matrices(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[tuple[Boa
     ):
         *where, attack = shared
         board = Board(*where)
-        clean = accuracies[(accuracies["kind"] == "clean") & (accuracies["protocol"] == board.protocol)]
+        clean = of_kind(rows, "clean")
+        clean = clean[clean["protocol"] == board.protocol]
         clean = clean[(clean["dataset"] == board.dataset) & (clean["n"] == board.n) & clean["key"].isin([*outcomes])]
         unharmed = dict(zip(_places(clean), clean["key"].map(outcomes.__getitem__), strict=True))
         found[board, str(attack)] = matrix(part, outcomes, unharmed)
