@@ -82,11 +82,18 @@ def test_a_diverged_training_is_stored_as_failed_and_not_tried_again_unless_aske
     assert bench(*asked, "--retrain")[0] == 1
 
 
-def test_jobs_side_by_side_give_the_numbers_they_give_alone(bench, tmp_path):
-    asked = ["--attacks", "PGD-5", *SMALL[:-2], "--workers", "2", "--set", "plan.lr=0.05"]
-    bench("run", "--methods", "Standard,LS0.9", *asked, "--results", "together")
+def test_jobs_side_by_side_give_the_weights_and_numbers_they_give_alone_whatever_the_environment(
+    bench, tmp_path, monkeypatch
+):
+    asked = ["--attacks", "PGD-5", *SMALL[:-2], "--set", "plan.lr=0.05"]
     for name in ("Standard", "LS0.9"):
-        bench("run", "--methods", name, *asked, "--results", "alone")
+        bench("run", "--methods", name, *asked, "--workers", "1", "--results", "alone")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # of worker processes; this one has read it already
+    bench("run", "--methods", "Standard,LS0.9", *asked, "--workers", "2", "--results", "together")
+    weights = {path.relative_to(tmp_path / "alone") for path in (tmp_path / "alone").rglob("weights.safetensors")}
+    assert len(weights) == 2
+    for name in weights:
+        assert (tmp_path / "alone" / name).read_bytes() == (tmp_path / "together" / name).read_bytes()
     together, alone = (
         load(tmp_path / name).drop(columns="seconds").sort_values(["run", "name"], ignore_index=True)
         for name in ("together", "alone")

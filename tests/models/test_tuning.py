@@ -160,7 +160,7 @@ def test_a_baseline_of_it_is_judged_anew_and_not_trained_again(bench, results, t
 
 def test_what_trains_on_a_failed_training_fails_too(tmp_path):
     places = ["--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
-    command = [*ASKED, "--workers", "2", *places, "--set", "plan.lr=1e30"]
+    command = [*ASKED, "--workers", "1", *places, "--set", "plan.lr=1e30"]
     assert CliRunner().invoke(cli, command, standalone_mode=False).return_value == 1
     status = json.loads((run_of(tmp_path / "results", "BN-adv") / "job.json").read_text())["status"]
     assert status.startswith("failed: it trains on Standard, whose own training failed: training diverged")

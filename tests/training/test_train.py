@@ -19,11 +19,6 @@ from bench.core.processes import describe_idle_cores
 from bench.core.rng import image_stream
 from bench.data.loader import to_float
 from bench.models.checkpoint import fingerprint, load_progress, load_views, save_progress, save_views
-from bench.runner.experiment import plan_experiment
-from bench.runner.job_runner import Runner
-from bench.runner.options import CellOptions
-from bench.runner.pool import run_jobs
-from bench.runner.request import Request
 from bench.training.job import Job
 from bench.training.monitor import _attack_logits, alarms, validate
 from bench.training.recipe import RECIPES, Recipe
@@ -126,18 +121,6 @@ def test_a_state_that_other_threads_computed_is_refused(tmp_path):
     save_progress(tmp_path / "state", load_progress(tmp_path / "state", job().run, CPU) | {"threads": 4})
     with pytest.raises(BadInput, match=r"state was computed with 4 threads, and digits/.* with 1; delete it"):
         training(job()).run(tmp_path / "state")
-
-
-def test_the_same_run_has_the_same_weights_whatever_the_workers_and_the_environment(tmp_path, monkeypatch):
-    asked = Request(methods=("Standard", "LS0.9"), attacks=(), epochs=1, limit_train=100, limit=20)
-    work = plan_experiment(asked, Path(), CPU)
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # of worker processes; this one has read it already
-    for workers in (1, 2):
-        runner = Runner(work, tmp_path / str(workers), CPU, CellOptions(128))
-        assert run_jobs(runner, work.jobs, lambda event: None, workers, tmp_path / "log") == 0
-    for trained in work.jobs:
-        one, two = (tmp_path / workers / trained.run / "weights.safetensors" for workers in "12")
-        assert one.read_bytes() == two.read_bytes()
 
 
 @pytest.mark.parametrize(
