@@ -1,16 +1,18 @@
 """Files of a report: written whole, in the place of an earlier report's."""
 
 import re
-from collections.abc import Mapping, Set
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Set
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
-from bench.core.files import remove_temporary_files, write_atomically
+from bench.core.files import remove_temporary_files, require_inside, write_atomically
 from bench.report.drawing import Draw, draw_all
 
-Content: TypeAlias = str | Draw
+Content: TypeAlias = str | bytes | Draw
 LIST = ".written-by-bench"  # in each folder: the names of a report's files, of which the next one deletes some
-GENERATED = (".md", ".csv", ".tex", ".png", ".pdf")
+GENERATED = (*(".md", ".csv", ".tex", ".png", ".pdf", ".html", ".css", ".js", ".json", ".svg", ".parquet", ".bib"),)
+OFTEN_OWN = {"README.md", "index.html"}  # names that people give to files of theirs: replaced only if a list has them
 
 
 def file_name(*parts: str) -> str:
@@ -29,40 +31,76 @@ def replace_files(folder: Path, files: Mapping[str, Content]) -> list[Path]:
 
 
 def replace_folders(folders: Mapping[Path, Mapping[str, Content]], processes: int = 1) -> list[Path]:
-    """The same of several folders. processes: as of `draw_all`.
+    """The same of several folders. A name may have folders in it, parted by /. processes: as of `draw_all`.
 
-    Several commands may do so at once: each file is a whole one of theirs, and nothing of another's is in the way.
+    Several commands may do so at once: each file is a whole one of theirs, and nothing of another's is in the way. A
+    README.md and an index.html that no report has written stay as they are, and are not among the paths.
+    BadInput where a link leads out of a folder.
     """
     figures: dict[Draw, list[Path]] = {}
+    written = []
     for folder, files in folders.items():
-        _clear(folder, files.keys())
+        for name in files:
+            require_inside(folder, folder / name)
+        mine = _clear(folder, files.keys())
         for name, content in files.items():
-            if isinstance(content, str):
+            if name not in mine:
+                continue
+            written.append(folder / name)
+            if isinstance(content, str | bytes):
                 _write(folder / name, content)
             else:
                 figures.setdefault(content, []).append(folder / name)
     draw_all(figures, processes)
-    return [folder / name for folder, files in folders.items() for name in files]
+    return written
 
 
-def _clear(folder: Path, names: Set[str]) -> None:
+def _clear(folder: Path, names: Set[str]) -> Set[str]:
     """Delete what an earlier report wrote and this one does not, by its list; and take the new names into the list.
 
-    Files that no list of ours names are somebody's own, and stay.
+    Files that no list of ours names are somebody's own, and stay. Returns the names that are to be written.
     """
     if not names and not folder.exists():
-        return
-    remove_temporary_files(folder)
-    there = (folder / LIST).exists()
-    listed = (folder / LIST).read_text(encoding="utf-8", errors="replace").splitlines() if there else []
-    ours = {name for name in listed if Path(name).name == name and Path(name).suffix in GENERATED}
-    for name in ours - names:
+        return names
+    listed = _listed(folder)
+    names = {name for name in names if name in listed or name not in OFTEN_OWN or not (folder / name).exists()}
+    for below in sorted(_folders(names | listed)):
+        remove_temporary_files(folder / below)
+    for name in listed - names:
         (folder / name).unlink(missing_ok=True)
+    for below in sorted(_folders(listed) - _folders(names), reverse=True):  # the inner ones first
+        with suppress(OSError):  # somebody's own files are in it
+            (folder / below).rmdir()
     if names:
         _write(folder / LIST, "".join(f"{name}\n" for name in sorted(names)))
     else:
         (folder / LIST).unlink(missing_ok=True)
+    return names
 
 
-def _write(path: Path, text: str) -> None:
-    write_atomically(path, lambda file: file.write(text.encode()))
+def _listed(folder: Path) -> set[str]:
+    """The names that an earlier report's list has, without those that no report would have written."""
+    if not (folder / LIST).exists():
+        return set()
+    names = (folder / LIST).read_text(encoding="utf-8", errors="replace").splitlines()
+    return {name for name in names if _can_be_ours(folder, name)}
+
+
+def _can_be_ours(folder: Path, name: str) -> bool:
+    """Whether a report may have written a file of this name, which is below the folder and behind no link."""
+    path = PurePosixPath(name)
+    if str(path) != name or "\\" in name or path.is_absolute() or path.suffix not in GENERATED:
+        return False
+    if any(part.startswith(".") for part in path.parts) or not (folder / path).parent.is_dir():
+        return False
+    return (folder / path).parent.resolve() == folder.resolve() / path.parent
+
+
+def _folders(names: Iterable[str]) -> set[str]:
+    """Every folder that names are in, as text; of plain names none but the outermost, `.`."""
+    return {str(folder) for name in names for folder in PurePosixPath(name).parents}
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    data = content if isinstance(content, bytes) else content.encode()
+    write_atomically(path, lambda file: file.write(data))

@@ -89,6 +89,51 @@ def test_a_report_deletes_what_it_wrote_and_nothing_else(tmp_path):
     assert {path.name for path in outside.iterdir()} == {f".rc{TEMPORARY}", "victim.md"}
 
 
+def names_below(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+
+
+def test_names_with_folders_replace_those_of_a_flat_report_and_the_other_way_round(tmp_path):
+    replace_files(tmp_path, {"board-bars.csv": "old", "all.md": "old"})
+    written = replace_files(tmp_path, {"all.md": "new", "board/bars.csv": "1", "board/deep/x.json": b"\xff"})
+    assert written == [tmp_path / "all.md", tmp_path / "board/bars.csv", tmp_path / "board/deep/x.json"]
+    assert names_below(tmp_path) == {LIST, "all.md", "board/bars.csv", "board/deep/x.json"}
+    assert (tmp_path / "board/deep/x.json").read_bytes() == b"\xff"
+    replace_files(tmp_path, {"board-bars.csv": "again"})
+    assert {path.name for path in tmp_path.iterdir()} == {LIST, "board-bars.csv"}
+
+
+def test_folders_with_files_of_somebody_stay_and_links_are_not_followed(tmp_path):
+    page, outside = tmp_path / "page", tmp_path / "outside"
+    outside.mkdir()
+    (outside / "x.md").write_text("theirs")
+    replace_files(page, {"board/x.md": "1", "other/x.md": "1", "third/x.md": "1"})
+    (page / "board/mine.md").touch()
+    (page / "other/x.md").unlink()
+    (page / "other").rmdir()
+    (page / "other").symlink_to(outside)
+    with pytest.raises(BadInput, match="leads out of"):
+        replace_files(page, {"other/x.md": "2"})
+    replace_files(page, {"new.md": "text"})
+    assert names_below(page) == {LIST, "new.md", "board/mine.md"}
+    assert (page / "other").is_symlink()
+    assert (outside / "x.md").read_text() == "theirs"
+    assert not (page / "third").exists()
+
+
+def test_a_readme_of_somebody_stays_and_one_of_a_report_is_replaced(tmp_path):
+    (tmp_path / "README.md").write_text("mine")
+    for _ in range(2):
+        assert replace_files(tmp_path, {"README.md": "1", "a.md": "text"}) == [tmp_path / "a.md"]
+    replace_files(tmp_path, {})
+    assert names_below(tmp_path) == {"README.md"}
+    assert (tmp_path / "README.md").read_text() == "mine"
+    (tmp_path / "README.md").unlink()
+    for text in ("1", "2"):
+        assert replace_files(tmp_path, {"README.md": text}) == [tmp_path / "README.md"]
+        assert (tmp_path / "README.md").read_text() == text
+
+
 def test_a_broken_folder_leaves_the_report_that_there_was(tmp_path):
     row = measure(tmp_path / "results", "", "1111111111")
     measure(tmp_path / "results", "AutoAttack", "1111100000")
