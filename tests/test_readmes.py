@@ -49,6 +49,7 @@ CALIBRATION = {
     "shape": [1, 8, 8],
     "ranges": {"rotation": {"ends": [{"amount": 10.0}, {"amount": 60.0}]}},
 }
+LINEAR = "from torch import nn\ndef build():\n    return nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))\n"
 MOST = {"--limit": 16, "--limit-train": 200}  # images that a plan is made for
 
 
@@ -107,6 +108,8 @@ def place(tmp_path_factory) -> Path:
     (half,) = [block for block in blocks((ROOT / "README.md").read_text(encoding="utf-8"), "python") if "Half" in block]
     (folder / "half.py").write_text(half, encoding="utf-8")
     (folder / "means.py").write_text(MEANS, encoding="utf-8")
+    (folder / "net.py").write_text(LINEAR, encoding="utf-8")
+    torch.save(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 10)).state_dict(), folder / "net.pt")
     rng = np.random.default_rng(0)
     for data, size in (("data/cifar10", 32), ("mine", 16)):
         for split, count in (("train", 26), ("test", 2)):

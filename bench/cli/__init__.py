@@ -39,6 +39,8 @@ def _run() -> int:
         if status is None or (status == 2 and "--debug" in sys.argv):
             raise
         click.echo(f"bench: {one_line(message_of(error))}", err=True)
+        if isinstance(error, BadInput) and error.example:
+            click.echo(error.example, err=True)
         return status
     return code if isinstance(code, int) else 0
 

@@ -6,11 +6,12 @@ from typing import Any
 import click
 
 from bench.cli.group import cli
-from bench.cli.options import POSITIVE, machine, option, plugins, results_folder
+from bench.cli.options import POSITIVE, machine, normalised, option, plugins, results_folder
 
 
 @cli.command()
 @option("--model", "spec", required=True, metavar="SPEC", help="A standard model, as of `bench eval`.")
+@normalised
 @option("--dataset", help="Default: the one that a run was trained on, otherwise digits.")
 @option("--limit", type=POSITIVE, help="Measure on the first N test images only.")
 @machine
@@ -18,10 +19,14 @@ from bench.cli.options import POSITIVE, machine, option, plugins, results_folder
 @option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
 @plugins
 @results_folder
-def calibrate(data_dir: Path, download: bool, unsafe_pickle: bool, **settings: Any) -> None:
+def calibrate(
+    spec: str, normalise: str | None, data_dir: Path, download: bool, unsafe_pickle: bool, **settings: Any
+) -> None:
     """Ranges of M-TLAT's four corruptions whose ends cost the model 5 and 30 points of accuracy."""
     from bench.commands.calibrate import CalibrateOptions
     from bench.commands.calibrate import calibrate as find_ranges
     from bench.evaluation.external.access import Access
+    from bench.evaluation.external.normalisation import with_normalisation
 
-    click.echo(find_ranges(CalibrateOptions(access=Access(data_dir, download, unsafe_pickle), **settings)))
+    access = Access(data_dir, download, unsafe_pickle)
+    click.echo(find_ranges(CalibrateOptions(spec=with_normalisation(spec, normalise), access=access, **settings)))

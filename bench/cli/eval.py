@@ -6,7 +6,7 @@ import click
 
 from bench.cli.effect import check_effect, refuse_given
 from bench.cli.group import cli
-from bench.cli.options import folders, given_options, judging, machine, option, plugins
+from bench.cli.options import folders, given_options, judging, machine, normalised, option, plugins
 from bench.cli.types import Names, Place
 
 
@@ -14,6 +14,7 @@ from bench.cli.types import Names, Place
 @option(
     "--model", "spec", required=True, metavar="SPEC", help="FOLDER of a run, FILE.py:FUNCTION, timm:NAME; see above."
 )
+@normalised
 @option("--dataset", help="Default: the one that a run was trained on, otherwise digits.")
 @option("--attacks", type=Names(), help="none, or names as of `bench run`. Default: FGSM,PGD-20,CW-20,AutoAttack.")
 @option("--source", type=Names(), metavar="SPEC,...", help="Judge it on images crafted on these models too.")
@@ -28,7 +29,7 @@ from bench.cli.types import Names, Place
 @option("--model-info", type=Place(dir_okay=False), help="Write RobustBench's JSON there.")
 @plugins
 @folders
-def evaluate(spec: str, **settings: Any) -> int:
+def evaluate(spec: str, normalise: str | None, **settings: Any) -> int:
     """Judge a model that was not trained here, under attack, and show its board.
 
     \b
@@ -43,6 +44,7 @@ def evaluate(spec: str, **settings: Any) -> int:
     from dataclasses import fields
 
     from bench.commands.eval_model import EvalOptions, eval_model
+    from bench.evaluation.external.normalisation import with_normalisation
     from bench.evaluation.external.spec import parse_spec
     from bench.runner.options import CellOptions
     from bench.runner.request import Request
@@ -55,6 +57,6 @@ def evaluate(spec: str, **settings: Any) -> int:
     cells = CellOptions(**{field.name: settings.pop(field.name) for field in fields(CellOptions)})
     own = [field.name for field in fields(EvalOptions) if field.name != "cells"]
     options = EvalOptions(**{name: settings.pop(name) for name in own}, cells=cells)
-    source = parse_spec(spec)
+    source = parse_spec(with_normalisation(spec, normalise))
     known = {"dataset": source.dataset} if source.dataset else {}
     return eval_model(source, Request(**known | given_options(settings)), options)

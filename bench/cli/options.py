@@ -51,6 +51,11 @@ def plugins(command: F) -> F:
 
 
 POSITIVE = Count()
+normalised = option(
+    "--normalise",
+    metavar="MEAN,STD|NAME",
+    help="What FILE.py's model takes images normalised by: numbers, a data set, meanstd (--dataset's own), or pm1.",
+)
 
 
 def combine(*options: Callable[[F], F]) -> Callable[[F], F]:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from bench.cli.group import cli
-from bench.cli.options import machine, option, plugins
+from bench.cli.options import machine, normalised, option, plugins
 from bench.cli.types import Numbers, Place
 from bench.core.errors import BadInput
 
@@ -14,6 +14,7 @@ from bench.core.errors import BadInput
 @cli.command()
 @click.argument("path", type=Place())
 @option("--model", "spec", metavar="SPEC", help="As of `bench eval`; needed for other tools' sets. Default: the run's.")
+@normalised
 @option("--dataset", help="Default: the run's, or the one that --model was trained on, otherwise digits.")
 @option("--eps", type=Numbers(), help="Radius that another tool's set claims. Default: the data set's.")
 @option("--norm", type=click.Choice(["Linf", "L2"]), help="Of another tool's set. Default: the data set's.")
@@ -22,7 +23,14 @@ from bench.core.errors import BadInput
 @plugins
 @option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def verify(
-    path: Path, data_dir: Path, unsafe_pickle: bool, eps: tuple[float, ...] | None, device: str, **settings: Any
+    path: Path,
+    spec: str | None,
+    normalise: str | None,
+    data_dir: Path,
+    unsafe_pickle: bool,
+    eps: tuple[float, ...] | None,
+    device: str,
+    **settings: Any,
 ) -> int:
     """Check stored adversarial images by one forward pass: ball, range, whose they are, that all fool, none lacks.
 
@@ -32,8 +40,12 @@ def verify(
     """
     from bench.commands.verify.verify import verify as check
     from bench.evaluation.external.access import Access
+    from bench.evaluation.external.normalisation import with_normalisation
 
+    if normalise and not spec:
+        raise BadInput(f"--normalise {normalise} is of a --model; give that too")
     if eps and len(eps) > 1:
         raise BadInput("--eps takes one radius here: the one that the images are said to be within")
     access = Access(data_dir, unsafe_pickle=unsafe_pickle)
-    return check(path, device, access=access, eps=eps[0] if eps else None, **settings)
+    model = with_normalisation(spec, normalise) if spec else None
+    return check(path, device, spec=model, access=access, eps=eps[0] if eps else None, **settings)

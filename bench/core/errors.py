@@ -7,7 +7,8 @@ from contextlib import contextmanager
 class BadInput(ValueError):
     """Something that the user can correct. The command exits with 2.
 
-    The message is one line: what is wrong, where, the limit, the way out.
+    The message is one line: what is wrong, where, the limit, the way out. Where the way out is a file to write, the
+    command prints `example` below it.
 
     Example:
         >>> from bench import BadInput, parse_attack
@@ -17,6 +18,13 @@ class BadInput(ValueError):
         ...     print(error)
         attack 'PGD-20[step=0]': step=0 is not a length above 0, such as 0.25eps or 2/255
     """
+
+    example = ""
+
+    def show(self, example: str) -> "BadInput":
+        """The same error, with lines of code or commands to copy."""
+        self.example = example
+        return self
 
 
 class UnknownName(BadInput, KeyError):

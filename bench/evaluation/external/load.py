@@ -1,7 +1,7 @@
 """Models that were not trained here: where they come from, and whether they keep the contract.
 
 SPEC is FOLDER[@EPOCH|@VIEW] of a finished run, FILE.py:FUNCTION[@WEIGHTS[@NAME]], torchvision:NAME[@WEIGHTS],
-timm:NAME or robustbench:[THREAT/]NAME.
+timm:NAME or robustbench:[THREAT/]NAME. Behind FILE.py's models may stand [normalise=...], as of --normalise.
 """
 
 import sys
@@ -19,6 +19,7 @@ from bench.evaluation.external.access import DATA_DIR, Access
 from bench.evaluation.external.external_run import ExternalRun
 from bench.evaluation.external.loaded import Loaded
 from bench.evaluation.external.model_checks import check_logits, model_warnings
+from bench.evaluation.external.normalisation import with_normalisation
 from bench.evaluation.external.spec import Source, parse_spec
 from bench.evaluation.identity import join_parts, logits_digest, trained_identity
 from bench.models.checkpoint import fingerprint
@@ -89,6 +90,7 @@ def load_model(
     data_dir: Path = DATA_DIR,
     download: bool = False,
     unsafe_pickle: bool = False,
+    normalise: str | None = None,
 ) -> nn.Module:
     """Load a model that was not trained here, in eval mode.
 
@@ -103,6 +105,7 @@ def load_model(
         data_dir: weights of RobustBench's models are below it, in robustbench/.
         download: fetch what a model zoo lacks on this machine.
         unsafe_pickle: weight files may hold pickles, which run the code of whoever wrote them.
+        normalise: as `--normalise`: what FILE.py's model takes images normalised by, such as "cifar10" or "0.5,0.5".
 
     Returns:
         The model: images (B, C, H, W) in [0, 1] of the data set to logits (B, K).
@@ -111,7 +114,7 @@ def load_model(
         BadInput: it is not there or cannot be loaded.
     """
     access = Access(expand_home(data_dir), download, unsafe_pickle)
-    loaded = load(parse_spec(spec), dataset, access, device)
+    loaded = load(parse_spec(with_normalisation(spec, normalise)), dataset, access, device)
     for choice in loaded.choices:
         warnings.warn(choice, stacklevel=2)
     return loaded.net

@@ -146,10 +146,13 @@ def _pixels(model: nn.Module, dataset: Dataset, images: Images) -> list[str]:
     """Whether the model does clearly better on images in another range, which is then the one it was trained for."""
     x, (mean, std) = as_seen_by(model, images.x), (_channels(dataset.mean, images.x), _channels(dataset.std, images.x))
     others = {
-        "normalised by mean and std": ((x - mean) / std, "let the model's first layer normalise"),
-        "in [-1, 1]": (2 * x - 1, "let the model's first layer compute 2 x - 1"),
-        "in [0, 255]": (255 * x, "let the model's first layer multiply by 255"),
-        "with mean and std undone": (x * std + mean, "the model normalises twice, remove one of them"),
+        "normalised by mean and std": (
+            (x - mean) / std,
+            "give --normalise meanstd, or let the model's first layer normalise",
+        ),
+        "in [-1, 1]": (2 * x - 1, "give --normalise pm1, or let the model's first layer compute 2 x - 1"),
+        "in [0, 255]": (255 * x, "give --normalise 0,1/255, or let the model's first layer multiply by 255"),
+        "with mean and std undone": (x * std + mean, "the model normalises twice, remove one of them, or --normalise"),
     }
     plain, found = _right(model, x, images.y), {}
     for what, (z, remedy) in others.items():

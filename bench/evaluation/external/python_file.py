@@ -20,6 +20,7 @@ from bench.core.rng import seeded
 from bench.data.dataset import Dataset
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.loaded import Loaded
+from bench.evaluation.external.normalisation import label, normaliser, with_normalisation
 from bench.evaluation.external.weights import fill, read_weights
 
 
@@ -31,22 +32,26 @@ class File:
     function: str
     weights: Path | None = None
     choice: str | None = None  # which of the models in the file of weights, such as ema
+    normalise: str | None = None  # what its images are normalised by, as of --normalise; None: it takes them in [0, 1]
 
     epoch, view, dataset, trained_here = "last", "main", None, False
 
     def __str__(self) -> str:
-        return "@".join(map(str, filter(None, (f"{self.path}:{self.function}", self.weights, self.choice))))
+        model = "@".join(map(str, filter(None, (f"{self.path}:{self.function}", self.weights, self.choice))))
+        return with_normalisation(model, self.normalise)
 
     @property
     def name(self) -> str:
         """As rows and folders call it."""
         weights = self.weights.stem if self.weights else None
-        return "@".join(filter(None, (f"{self.path.stem}.{self.function}", weights, self.choice)))
+        name = "@".join(filter(None, (f"{self.path.stem}.{self.function}", weights, self.choice)))
+        return name if self.normalise is None else f"{name}.{label(self.normalise)}"
 
     def load(self, dataset: Dataset, access: Access) -> Loaded:
         """Run their code and fill in the weights. What the code raises is one line."""
         if not self.path.is_file():
             raise BadInput(f"{self.path} is not there; name FILE.py:FUNCTION with a file of yours")
+        first = [normaliser(self.normalise, dataset)] if self.normalise is not None else []
         with _beside(self.path), seeded("outside"):  # weights that nobody gives are at least the same every time
             content = read_weights(self.weights, access.unsafe_pickle) if self.weights else None
             module = import_file(self.path, f"{self.path}")
@@ -60,7 +65,8 @@ class File:
                     settle_lazy_layers(net, dataset)
         if not isinstance(net, nn.Module):
             raise BadInput(f"{self} gave a {type(net).__name__}; return a torch.nn.Module")
-        return Loaded(net, tuple(fill(net, content, self.weights, self.choice)) if self.weights else ())
+        choices = tuple(fill(net, content, self.weights, self.choice)) if self.weights else ()
+        return Loaded(nn.Sequential(*first, net) if first else net, choices)
 
     def _called(self, thing: object) -> object:
         if isinstance(thing, nn.Module):
@@ -89,7 +95,7 @@ class File:
 
     def architecture(self, net: nn.Module) -> str:
         """The class that the function has made one of."""
-        return type(net).__name__
+        return type(net[-1] if self.normalise is not None and isinstance(net, nn.Sequential) else net).__name__
 
 
 def settle_lazy_layers(net: nn.Module, dataset: Dataset) -> None:

@@ -1,6 +1,7 @@
 """From the text of a SPEC to the place that a model comes from."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -10,8 +11,10 @@ from bench.core.errors import BadInput
 from bench.core.files import expand_home
 from bench.data.dataset import Dataset
 from bench.evaluation.external.access import Access
+from bench.evaluation.external.bare_weights import weights_alone
 from bench.evaluation.external.finished_run import Run
 from bench.evaluation.external.loaded import Loaded
+from bench.evaluation.external.normalisation import split_normalisation
 from bench.evaluation.external.python_file import File
 from bench.evaluation.external.zoo import ZOOS, Zoo
 from bench.models.checkpoint import FILES
@@ -39,7 +42,17 @@ class Source(Protocol):
 
 
 def parse_spec(text: str) -> Source:
-    """BadInput where the text has none of the forms. Files are not opened yet."""
+    """BadInput where the text has none of the forms. Files of a model are not opened yet."""
+    text, normalise = split_normalisation(text)
+    source = _parse(text)
+    if normalise is None:
+        return source
+    if not isinstance(source, File):
+        raise BadInput(f"--normalise {normalise}: {source} normalises its images by itself; leave it out")
+    return replace(source, normalise=normalise)
+
+
+def _parse(text: str) -> File | Run | Zoo:
     kind, _, entry = text.partition(":")
     if kind in ZOOS and entry:
         return Zoo(kind, entry)
@@ -71,10 +84,9 @@ def _run(text: str) -> Run:
         choices.append(choice)
     if expand_home(text).is_file():
         place = expand_home(text).parent
-        forms = f"FILE.py:FUNCTION@{text} where it holds weights of a model that FUNCTION builds"
         if (place / "job.json").is_file():
-            forms = f"{place} is the run that it is of"
-        raise BadInput(f"{text} is a file; name a model: {forms}")
+            raise BadInput(f"{text} is a file; name a model: {place} is the run that it is of")
+        raise weights_alone(text)
     if not expand_home(folder).is_dir():
         raise BadInput(f"there is no folder {text.partition('@')[0]}, and the other forms are {FORMS}")
     if not (expand_home(folder) / "job.json").is_file():
