@@ -8,6 +8,7 @@ from bench.cli.effect import check_effect, refuse_given
 from bench.cli.group import cli
 from bench.cli.options import folders, given_options, judging, machine, normalised, option, plugins
 from bench.cli.types import Names, Place
+from bench.core.errors import BadInput
 
 
 @cli.command("eval")
@@ -26,10 +27,13 @@ from bench.cli.types import Names, Place
 @option("--download", is_flag=True, help="Fetch data and weights that are missing. Nothing is fetched without this.")
 @option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
 @option("--anyway", is_flag=True, help="Judge a model that seems to break the contract; its board will say so.")
-@option("--model-info", type=Place(dir_okay=False), help="Write RobustBench's JSON there.")
+@option("--model-info", type=Place(dir_okay=False), help="Write RobustBench's JSON there; adds AutoAttack.")
+@option(
+    "--info", multiple=True, metavar="FIELD=VALUE", help="Of --model-info: link, name, authors, venue, ... Repeatable."
+)
 @plugins
 @folders
-def evaluate(spec: str, normalise: str | None, **settings: Any) -> int:
+def evaluate(spec: str, normalise: str | None, info: tuple[str, ...], **settings: Any) -> int:
     """Judge a model that was not trained here, under attack, and show its board.
 
     \b
@@ -44,19 +48,23 @@ def evaluate(spec: str, normalise: str | None, **settings: Any) -> int:
     from dataclasses import fields
 
     from bench.commands.eval_model import EvalOptions, eval_model
+    from bench.commands.model_info import parse_facts
     from bench.evaluation.external.normalisation import with_normalisation
     from bench.evaluation.external.spec import parse_spec
     from bench.runner.options import CellOptions
     from bench.runner.request import Request
 
+    if info and not settings["model_info"]:
+        raise BadInput(f"--info {info[0]} is of --model-info FILE; give that too")
+    facts = parse_facts(info)
     asked = given_options(settings)
     check_effect(asked | {"shard": settings["shard"].count > 1})
     if asked.get("attacks") == ():
         reason = "is of the search of attacks, and --attacks none asks for none; leave it out"
         refuse_given(click.get_current_context(), ["precision"], reason)
     cells = CellOptions(**{field.name: settings.pop(field.name) for field in fields(CellOptions)})
-    own = [field.name for field in fields(EvalOptions) if field.name != "cells"]
-    options = EvalOptions(**{name: settings.pop(name) for name in own}, cells=cells)
+    own = [field.name for field in fields(EvalOptions) if field.name not in ("cells", "info")]
+    options = EvalOptions(**{name: settings.pop(name) for name in own}, cells=cells, info=facts)
     source = parse_spec(with_normalisation(spec, normalise))
     known = {"dataset": source.dataset} if source.dataset else {}
     return eval_model(source, Request(**known | given_options(settings)), options)

@@ -1,12 +1,14 @@
 """`bench eval`: a model from outside, judged as those that are trained here."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from rich.console import Console
 
-from bench.commands.model_info import Measured, model_info, read_model_info
+from bench.commands.board_entry import board_entry, official_attack, with_official_attack
+from bench.commands.model_info import model_info, read_model_info, unknown_facts
 from bench.commands.robustbench import doubts_of
 from bench.commands.start import start
 from bench.core.errors import BadInput
@@ -14,17 +16,13 @@ from bench.core.files import write_json
 from bench.core.progress import Progress
 from bench.data.cache import ImageCache
 from bench.data.lookup import dataset
-from bench.evaluation.conditions.attack import Attacked, plain_attacks
-from bench.evaluation.conditions.base import Condition
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import ExternalModel, load_external
 from bench.evaluation.external.spec import Source
 from bench.evaluation.row import ModelRef
-from bench.report.audit.indicators import Doubt
-from bench.report.verdicts import verdict
 from bench.report.write import PAGES, write_reports
-from bench.results.row import Row, model_id
+from bench.results.row import model_id
 from bench.results.run_folder import RunFolder
 from bench.results.store import read_rows
 from bench.runner.cells import CellEvaluator
@@ -54,6 +52,7 @@ class EvalOptions:
     unsafe_pickle: bool = False
     anyway: bool = False  # judge a model that seems to break the contract
     model_info: Path | None = None
+    info: Mapping[str, object] = field(default_factory=dict)  # what people say of it, for that file
 
     @property
     def access(self) -> Access:
@@ -67,15 +66,15 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     BadInput, before anything is written, if the model, its contract or the request is not in order.
     """
     request.check_cut(options.cells.shard)
+    if options.model_info:
+        request = with_official_attack(request, options.model_info, source)
+        if options.cells.shard.count > 1:
+            raise BadInput("--model-info needs all images; merge the shards, then give it without --shard")
     device = start(options.device, options.results, options.reports)
     request.check_calibrated()
     candidate = load_checked(source, request, options, device)
     exam, model, run = candidate.exam, candidate.model, candidate.model.subject.run
     known = read_model_info(options.model_info) if options.model_info else {}
-    if options.model_info:
-        official(exam.conditions)
-        if options.cells.shard.count > 1:
-            raise BadInput("--model-info needs all images; merge the shards, then give it without --shard")
 
     folder, which = options.results / run, ModelRef(model.subject, source.epoch, source.view)
     classes = dataset(request.dataset, options.data_dir).num_classes
@@ -99,10 +98,11 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     print(f"results: {folder}")
     if options.model_info and not failed:
         rows = {row.key: row for row in read_rows(folder)}
-        clean, attacked = (rows[exam.key(model.identity, c)] for c in (Clean(), official(exam.conditions)))
+        clean, attacked = (rows[exam.key(model.identity, c)] for c in (Clean(), official_attack(exam.conditions)))
         measured = board_entry(source, model.net, clean, attacked, doubts_of(options.results, attacked))
-        write_json(options.model_info, model_info(measured, known))
-        print(f"model_info: {options.model_info}")
+        entry = model_info(measured, {**known, **options.info})
+        write_json(options.model_info, entry)
+        print(f"model_info: {options.model_info}{unknown_facts(entry)}")
     return 1 if failed else 0
 
 
@@ -144,37 +144,6 @@ def transfer_runner_for(
     itself = TransferModel(model_id(model.subject.run, which.epoch, which.view), model.identity, model.net)
     guests = load_sources(request.source, data, exam.test, exam.conditions, options.access)
     return TransferRunner(exam, options.results, {which: itself}, guests)
-
-
-def official(conditions: tuple[Condition, ...]) -> Attacked:
-    """The condition whose accuracy RobustBench prints. BadInput if there is not exactly one."""
-    found = [c for c in plain_attacks(conditions) if c.attack.name == "AutoAttack"]
-    if len(found) != 1:
-        raise BadInput(
-            f"--model-info needs AutoAttack at one radius, and {len(found)} are asked for; see --attacks, --eps"
-        )
-    return found[0]
-
-
-def board_entry(
-    source: Source, net: torch.nn.Module, clean: Row, attacked: Row, model_warnings: list[Doubt]
-) -> Measured:
-    """What RobustBench's board says of a model, from its rows and the audit's doubts under this threat."""
-    assert clean.value is not None
-    assert attacked.value is not None
-    judged = verdict([(attacked.name, attacked.verdict)], model_warnings)
-    return Measured(
-        name=source.name,
-        architecture=source.architecture(net),
-        dataset=clean.dataset,
-        eps=attacked.eps,
-        clean=clean.value,
-        robust=attacked.value,
-        n=clean.n,
-        partial=clean.partial,
-        verdict=judged,
-        trained_here=source.trained_here,
-    )
 
 
 def describe(

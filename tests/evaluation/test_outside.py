@@ -447,7 +447,7 @@ def test_model_info_has_robustbench_s_keys_and_keeps_what_people_wrote(bench, tm
     info = ["--model-info", "info.json"]
     code, _, err = bench(*asked, "--eps", "0.1,0.2", *info)
     assert code == 2
-    assert "--model-info needs AutoAttack at one radius, and 2 are asked for" in err
+    assert "--eps 0.1,0.2 names 2; give one of them: bench eval --model means.py:nearest --attacks AutoAttack" in err
     (tmp_path / "info.json").write_text("[]")
     assert "info.json is not a JSON object" in bench(*asked, *info)[2]
     assert not (tmp_path / "results").exists()

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from jinja2 import Environment, Template
 from torch import nn
 
 from bench import BadInput, dataset, load_model
-from bench.commands.model_info import Measured, model_info
+from bench.commands.model_info import Measured, model_info, parse_facts
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import load
 from bench.evaluation.external.spec import parse_spec
@@ -122,6 +123,23 @@ def test_robustbench_s_own_code_shows_model_info(tmp_path, monkeypatch, capsys):
     shown += get_leaderboard_latex("cifar10", "Linf", sort_by="autoattack_acc")
     assert get_leaderboard_bibtex("cifar10", "Linf") == (set(), "")  # nobody has said where it was published
     assert "None" not in shown.replace("dict_keys", "")
+
+    said = [
+        "link=https://example.org/net",
+        "name=A net",
+        "authors=A B, C D",
+        "venue=ICML 2026",
+        "additional_data=false",
+    ]
+    path.write_text(json.dumps(model_info(measured, parse_facts(said))))
+    assert "journal\t= {ICML}" in get_leaderboard_bibtex("cifar10", "Linf")[1]
+    fields = ("link", "name", "authors", "venue", "additional_data", "architecture", "clean_acc")
+    row = Template("{% for model in models %}" + "|".join(f"{{{{ model.{f} }}}}" for f in fields) + "{% endfor %}")
+    monkeypatch.setattr(Environment, "get_template", lambda self, name: row)  # its own is not in the wheel
+    from robustbench.leaderboard.template import generate_leaderboard
+
+    board = generate_leaderboard("cifar10", "Linf")
+    assert board == "https://a.org|A net|A B, C D|ICML 2026|False|PreActResNet|83.34"
 
 
 @timm

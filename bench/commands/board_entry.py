@@ -1,0 +1,66 @@
+"""What RobustBench's board says of a model that `bench eval` has evaluated: AutoAttack at one radius, and a verdict."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from torch import nn
+
+from bench.attacks.suites import attacks_of
+from bench.commands.model_info import Measured
+from bench.core.errors import BadInput
+from bench.core.parsing import format_radius
+from bench.evaluation.conditions.attack import Attacked, plain_attacks
+from bench.evaluation.conditions.base import Condition
+from bench.evaluation.external.spec import Source
+from bench.report.audit.indicators import Doubt
+from bench.report.verdicts import verdict
+from bench.results.row import Row
+from bench.runner.request import Request
+
+OFFICIAL = "AutoAttack"
+
+
+def with_official_attack(request: Request, path: Path, source: Source) -> Request:
+    """The request with AutoAttack, which is said on stderr where it had to be added.
+
+    BadInput where it could not be at one radius.
+    """
+    needs = f"--model-info needs {OFFICIAL} at one radius, and"
+    command = f"bench eval --model {source} --attacks {OFFICIAL} --eps EPS --model-info {path}"
+    if not request.attacks:
+        raise BadInput(f"{needs} --attacks none asks for no attack; leave --attacks out, or give --attacks {OFFICIAL}")
+    if request.sweep:
+        raise BadInput(f"{needs} --sweep attacks at several; give a run of its own: {command}")
+    if len(request.eps) > 1:
+        radii = ",".join(map(format_radius, request.eps))
+        raise BadInput(f"{needs} --eps {radii} names {len(request.eps)}; give one of them: {command}")
+    if any(attack.name == OFFICIAL for attack in attacks_of(request.attacks)):
+        return request
+    given = ",".join(request.attacks)
+    print(f"--model-info needs {OFFICIAL}, which is added to --attacks {given}", file=sys.stderr)
+    return replace(request, attacks=(*request.attacks, OFFICIAL))
+
+
+def official_attack(conditions: Sequence[Condition]) -> Attacked:
+    """The condition whose accuracy RobustBench prints, of a request as of `with_official_attack`."""
+    return next(c for c in plain_attacks(conditions) if c.attack.name == OFFICIAL)
+
+
+def board_entry(source: Source, net: nn.Module, clean: Row, attacked: Row, model_warnings: list[Doubt]) -> Measured:
+    """The entry, from the model's rows and the audit's doubts under this threat."""
+    assert clean.value is not None
+    assert attacked.value is not None
+    return Measured(
+        name=source.name,
+        architecture=source.architecture(net),
+        dataset=clean.dataset,
+        eps=attacked.eps,
+        clean=clean.value,
+        robust=attacked.value,
+        n=clean.n,
+        partial=clean.partial,
+        verdict=verdict([(attacked.name, attacked.verdict)], model_warnings),
+        trained_here=source.trained_here,
+    )
