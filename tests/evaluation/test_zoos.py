@@ -125,7 +125,7 @@ def test_robustbench_s_own_code_shows_model_info(tmp_path, monkeypatch, capsys):
     assert "None" not in shown.replace("dict_keys", "")
 
     said = [
-        "link=https://example.org/net",
+        "link=https://a.org",
         "name=A net",
         "authors=A B, C D",
         "venue=ICML 2026",
