@@ -1,6 +1,7 @@
 """What a dry run says before anything is done: a line a recipe, the total, and times that were measured once."""
 
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,6 +91,21 @@ def test_work_of_many_passes_is_not_quick_and_need_not_be_timed(runner, measured
     costs = [replace(cost_of(runner, t), evaluation=FEW) for t in runner.todo()]
     assert not is_quick([runner], [costs], workers=2)
     assert measured == []
+
+
+def test_a_slow_first_pass_is_no_pace():
+    """As of kernels that are compiled when they are first used."""
+    calls = []
+
+    def compiles_first(x):
+        calls.append(len(x))
+        start = time.process_time()
+        while time.process_time() - start < (0.4 if len(calls) == 1 else 0.0):
+            pass
+
+    assert pace._seconds(compiles_first, torch.zeros(128, 1), CPU) < 1e-3
+    assert calls[:2] == [2, 2]
+    assert calls[-1] == 128
 
 
 def test_a_pace_is_that_of_passes(runner, monkeypatch):
