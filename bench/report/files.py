@@ -11,6 +11,7 @@ from bench.report.drawing import Draw, draw_all
 
 Content: TypeAlias = str | bytes | Draw
 LIST = ".written-by-bench"  # in each folder: the names of a report's files, of which the next one deletes some
+SITE_LIST = ".site-written-by-bench"  # the same of the site, which shares its folder with other files of a report
 GENERATED = (*(".md", ".csv", ".tex", ".png", ".pdf", ".html", ".css", ".js", ".json", ".svg", ".parquet", ".bib"),)
 OFTEN_OWN = {"README.md", "index.html"}  # names that people give to files of theirs: replaced only if a list has them
 
@@ -25,12 +26,17 @@ def figure(name: str, draw: Draw) -> dict[str, Content]:
     return {f"{name}.png": draw, f"{name}.pdf": draw}
 
 
-def replace_files(folder: Path, files: Mapping[str, Content]) -> list[Path]:
-    """Write texts and figures by name; what an earlier report left in the folder goes first."""
-    return replace_folders({folder: files})
+def replace_files(folder: Path, files: Mapping[str, Content], list_name: str = LIST) -> list[Path]:
+    """Write texts and figures by name; what an earlier report left in the folder goes first.
+
+    list_name: of the file that says what it left.
+    """
+    return replace_folders({folder: files}, list_name=list_name)
 
 
-def replace_folders(folders: Mapping[Path, Mapping[str, Content]], processes: int = 1) -> list[Path]:
+def replace_folders(
+    folders: Mapping[Path, Mapping[str, Content]], processes: int = 1, list_name: str = LIST
+) -> list[Path]:
     """The same of several folders. A name may have folders in it, parted by /. processes: as of `draw_all`.
 
     Several commands may do so at once: each file is a whole one of theirs, and nothing of another's is in the way. A
@@ -42,7 +48,7 @@ def replace_folders(folders: Mapping[Path, Mapping[str, Content]], processes: in
     for folder, files in folders.items():
         for name in files:
             require_inside(folder, folder / name)
-        mine = _clear(folder, files.keys())
+        mine = _clear(folder, files.keys(), list_name)
         for name, content in files.items():
             if name not in mine:
                 continue
@@ -55,14 +61,14 @@ def replace_folders(folders: Mapping[Path, Mapping[str, Content]], processes: in
     return written
 
 
-def _clear(folder: Path, names: Set[str]) -> Set[str]:
+def _clear(folder: Path, names: Set[str], list_name: str) -> Set[str]:
     """Delete what an earlier report wrote and this one does not, by its list; and take the new names into the list.
 
     Files that no list of ours names are somebody's own, and stay. Returns the names that are to be written.
     """
     if not names and not folder.exists():
         return names
-    listed = _listed(folder)
+    listed = _listed(folder, list_name)
     names = {name for name in names if name in listed or name not in OFTEN_OWN or not (folder / name).exists()}
     for below in sorted(_folders(names | listed)):
         remove_temporary_files(folder / below)
@@ -72,17 +78,17 @@ def _clear(folder: Path, names: Set[str]) -> Set[str]:
         with suppress(OSError):  # somebody's own files are in it
             (folder / below).rmdir()
     if names:
-        _write(folder / LIST, "".join(f"{name}\n" for name in sorted(names)))
+        _write(folder / list_name, "".join(f"{name}\n" for name in sorted(names)))
     else:
-        (folder / LIST).unlink(missing_ok=True)
+        (folder / list_name).unlink(missing_ok=True)
     return names
 
 
-def _listed(folder: Path) -> set[str]:
+def _listed(folder: Path, list_name: str) -> set[str]:
     """The names that an earlier report's list has, without those that no report would have written."""
-    if not (folder / LIST).exists():
+    if not (folder / list_name).exists():
         return set()
-    names = (folder / LIST).read_text(encoding="utf-8", errors="replace").splitlines()
+    names = (folder / list_name).read_text(encoding="utf-8", errors="replace").splitlines()
     return {name for name in names if _can_be_ours(folder, name)}
 
 

@@ -10,6 +10,7 @@ from bench.report.exhibits.page import ExhibitsPage
 from bench.report.files import replace_folders
 from bench.report.leaderboard.page import LeaderboardPage
 from bench.report.page import Page
+from bench.report.site.write import write_site
 from bench.report.sweeps.page import SweepsPage
 from bench.report.transfer.page import TransferPage
 from bench.results.survey import run_folders, skipped_links
@@ -20,12 +21,14 @@ PAGES: tuple[Page, ...] = (LeaderboardPage(), TransferPage(), SweepsPage(), Corr
 def write_reports(results: Path, reports: Path, processes: int = 1) -> list[Path]:
     """The leaderboard, and whatever else the rows are enough for: in folders of their own, pages before their files.
 
+    The site, which links to them, comes last; of its files `index.html` alone is among the paths.
+
     processes: as of `draw_all`. Links to folders that are left out are named on stderr.
     """
     for link in skipped_links(results):
         where = printable(f"{link}, a link to {link.resolve()}")
         print(f"left out: {where}, which lies or is found elsewhere already", file=sys.stderr)
-    return write_pages(PAGES, results, reports, processes)
+    return [*write_pages(PAGES, results, reports, processes), write_site(results, reports)]
 
 
 def write_pages(pages: Iterable[Page], results: Path, reports: Path, processes: int = 1) -> list[Path]:

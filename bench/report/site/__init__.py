@@ -1,0 +1,1 @@
+"""Pages in HTML from what run folders hold: `reports/index.html` and what it leads to."""

@@ -1,0 +1,71 @@
+"""What a results folder holds, as the pages of the site ask for it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from bench.core.files import Bits
+from bench.report import cache as stored
+from bench.report.boards import Board
+from bench.report.labels import labels
+from bench.report.leaderboard.page import Report, boards
+from bench.report.training_logs import training
+from bench.results.store import read_job
+from bench.results.survey import run_folders
+
+
+@dataclass(frozen=True)
+class SiteData:
+    """Everything is read once for the whole report, and is not to be changed."""
+
+    results: Path
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """Of `results.load()`: a line a measurement."""
+        return stored.rows(self.results)
+
+    @cached_property
+    def boards(self) -> Mapping[Board, Report]:
+        """Each leaderboard, with its rows, its table and the differences to its best line; empty without results."""
+        has_rows = bool(((self.rows["metric"] == "accuracy") & (self.rows["source"] == "")).any())
+        return boards(self.results) if has_rows else {}
+
+    @cached_property
+    def recipes(self) -> list[str]:
+        """Names of the recipes, and of models from outside, that any row is of, in alphabetical order."""
+        return sorted(set(self.rows["recipe"]), key=lambda name: (name.casefold(), name))
+
+    @cached_property
+    def runs_without_rows(self) -> dict[str, str]:
+        """The status of each run that no row is of, by its folder: trainings that failed, or are not done."""
+        known = {self.results / run for run in self.rows["run"].unique()}
+        return {
+            folder.relative_to(self.results).as_posix(): str(read_job(folder).get("status", ""))
+            for folder in run_folders(self.results)
+            if folder not in known
+        }
+
+    def runs(self, recipe: str) -> list[str]:
+        """The run folders of a recipe, below the results folder."""
+        return sorted(self.rows.loc[self.rows["recipe"] == recipe, "run"].unique())
+
+    def job(self, run: str) -> dict[str, object]:
+        """What job.json says of a run: plan, settings, environment, alarms (see results/README.md)."""
+        return read_job(self.results / run)
+
+    def log(self, run: str) -> pd.DataFrame:
+        """The train.csv of a run, a line an epoch; empty where nothing was trained."""
+        return training(self.results / run)
+
+    def outcomes(self, runs: Iterable[str]) -> dict[str, Bits]:
+        """Which images each model of these runs got right, by the key of the row."""
+        return stored.outcomes(self.results, runs)
+
+
+def recipes_by_line(report: Report) -> dict[str, str]:
+    """The recipe of each line of a board's table: a line's name may have a hash, a view or an epoch at its end."""
+    return dict(zip(labels(report.rows), report.rows["recipe"], strict=True))

@@ -1,0 +1,49 @@
+"""The first page: which boards there are, and what came of them."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from bench.report.boards import Board
+from bench.report.leaderboard.page import Report
+from bench.report.leaderboard.table import ranking_column
+from bench.report.leaderboard.text import accuracy_text
+from bench.report.site.data import SiteData, recipes_by_line
+from bench.report.site.site import Site, Target
+
+
+class IndexPage:
+    """`index.html`."""
+
+    menu = "Boards"
+
+    def paths(self, data: SiteData) -> dict[Target, str]:
+        return {Target("index", ""): "index.html"}
+
+    def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str]]:
+        lines = [_line(board, report) for board, report in data.boards.items()]
+        html = site.render(
+            "index.html",
+            "index.html",
+            "Boards",
+            results=data.results.name,
+            boards=lines,
+            silent=data.runs_without_rows,
+        )
+        yield "index.html", html
+
+
+def _line(board: Board, report: Report) -> dict[str, Any]:
+    """What the first page says of a board."""
+    table = report.table
+    score, first = ranking_column(table), {str(key): value for key, value in table.iloc[0].items()}
+    return {
+        "board": board,
+        "methods": len(table),
+        "seeds": int(table["seeds"].max()),
+        "score": score,
+        "best": first["recipe"],
+        "recipe": recipes_by_line(report)[first["recipe"]],
+        "value": "" if math.isnan(first[score]) else accuracy_text(first, score),
+        "order": first[score],
+    }

@@ -1,0 +1,35 @@
+"""The whole site: every kind of page, and the files that they share."""
+
+from pathlib import Path
+
+from bench.report.files import SITE_LIST, replace_files
+from bench.report.site.assets import assets
+from bench.report.site.board import BoardPages
+from bench.report.site.data import SiteData
+from bench.report.site.index import IndexPage
+from bench.report.site.site import Site, SitePages
+
+PAGES: tuple[SitePages, ...] = (IndexPage(), BoardPages())  # in the order of the menu
+
+
+def write_site(results: Path, reports: Path) -> Path:
+    """Write `index.html` and all below it in the place of an earlier site, and return its path.
+
+    What the report has written before is linked to where it is there.
+    """
+    data = SiteData(results)
+    replace_files(reports, site_files(data, files_below(reports)), SITE_LIST)
+    return reports / "index.html"
+
+
+def site_files(data: SiteData, files: frozenset[str]) -> dict[str, str]:
+    """Every file of the site by its path below reports/. files: those of the report that lie there."""
+    found = {kind: kind.paths(data) for kind in PAGES}
+    menu = tuple((kind.menu, next(iter(paths.values()))) for kind, paths in found.items() if kind.menu and paths)
+    site = Site({target: path for paths in found.values() for target, path in paths.items()}, menu, files)
+    return {path: html for kind in PAGES for path, html in kind.pages(data, site)} | assets()
+
+
+def files_below(reports: Path) -> frozenset[str]:
+    """Paths below reports/ of whatever lies in its folders."""
+    return frozenset(path.relative_to(reports).as_posix() for path in reports.rglob("*.*") if path.is_file())
