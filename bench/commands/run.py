@@ -23,5 +23,6 @@ def run_methods(request: Request, options: RunOptions) -> int:
         for page in PAGES:
             page.show(options.results, Console(), only=runs)
         print("\n".join(f"board: {path}" for path in written if path.suffix == ".md"))
+        print(f"site: {options.reports / 'index.html'}")
         print(f"results: {options.results / works[0].dataset.name}, log: {options.results / LOG}")
     return 1 if failed else 0
