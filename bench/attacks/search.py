@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from bench.attacks.ascent import Ascent
 from bench.attacks.nested_search import legs, recorded_outcome
 from bench.core.errors import AttackWarning, BadInput
-from bench.core.passes import count_once_more
+from bench.core.passes import add_shared_passes
 from bench.core.rng import image_rows
 
 _places: ContextVar[int | None] = ContextVar("places", default=None)
@@ -84,7 +84,7 @@ def search(
     spent are those that somebody still needs. What a longer search has passed through already is not searched again.
     """
     if leg := recorded_outcome(model, ascent.steps, restarts):
-        count_once_more(leg.passes)
+        add_shared_passes(leg.passes)
         doubt_zeros(leg.stuck)
         return leg.found
     shorter = legs(model, x)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from bench.core.errors import BadInput
 from bench.core.parsing import LARGEST, parse_number, parse_whole_number
-from bench.core.registrable import a_function_of
+from bench.core.registrable import function_check
 
 Setting = bool | int | float | str
 Positive = Annotated[float, "above 0"]  # other fractional numbers may be 0
@@ -29,7 +29,7 @@ def check_attack(name: str, attack: object) -> str:
     """What keeps an object from being an attack under this name."""
     if split_last(name)[1]:
         return "ends in .last, which asks for the last iterate of the attack before it; choose another name"
-    if flaw := a_function_of("model", "x", "y", "threat")(name, attack):
+    if flaw := function_check("model", "x", "y", "threat")(name, attack):
         return flaw
     if odd := [key for key, value in defaults(attack).items() if not isinstance(value, Setting)]:
         return f"has the setting {odd[0]}={defaults(attack)[odd[0]]!r}; settings are numbers, texts, true or false"

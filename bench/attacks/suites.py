@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench.attacks.settings import split_last
 from bench.attacks.spec import ATTACKS, AttackSpec, parse_attack
 from bench.core.errors import UnknownName
-from bench.core.registrable import an_instance_of
+from bench.core.registrable import instance_check
 from bench.core.registry import Registry, suggestion
 
 
@@ -23,7 +23,7 @@ class Suite:
 
 def check_suite(name: str, item: object) -> str:
     """What keeps an item from being a suite. Whether its attacks are there is seen when it is used."""
-    if flaw := an_instance_of(Suite, "wanted: a Suite")(name, item):
+    if flaw := instance_check(Suite, "wanted: a Suite")(name, item):
         return flaw
     attacks = item.attacks if isinstance(item, Suite) else ()
     if not isinstance(attacks, tuple) or not attacks or not all(isinstance(attack, str) for attack in attacks):
@@ -39,7 +39,7 @@ def attacks_of(texts: Iterable[str]) -> list[AttackSpec]:
     found: dict[AttackSpec, None] = {}
     for text in texts:
         if text not in SUITES and "[" not in text and split_last(text)[0] not in ATTACKS:
-            known = [*ATTACKS.listed(), *SUITES]
+            known = [*ATTACKS.all_names(), *SUITES]
             raise UnknownName(f"no attack or suite named {text!r}; {suggestion(text, known)}")
         found |= dict.fromkeys(map(parse_attack, SUITES[text].attacks if text in SUITES else [text]))
     return list(found)

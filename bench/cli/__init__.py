@@ -6,9 +6,9 @@ import sys
 from importlib import import_module
 from pkgutil import iter_modules
 
-from bench.core.foreign.interrupt import STOPPED, is_pressed, stopped_at_once, watched_interrupts
+from bench.core.foreign.interrupt import STOPPED, exit_at_ctrl_c, is_ctrl_c_pressed, watch_ctrl_c
 
-with stopped_at_once():  # nothing has begun
+with exit_at_ctrl_c():  # nothing has begun
     import click
 
     from bench.cli.group import cli
@@ -23,9 +23,9 @@ LONGEST = 1000  # characters of a message; of a longer one, such as one that quo
 def main() -> None:
     """Exit 0 on success, 1 when a check or a cell failed, 2 on bad input, which is one line on stderr."""
     show_what_can_be_shown(sys.stdout, sys.stderr)
-    with watched_interrupts():
+    with watch_ctrl_c():
         code = _run()
-        stopped = is_pressed()
+        stopped = is_ctrl_c_pressed()
     if stopped:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # pressed once more while Python ends
     sys.exit(code)
@@ -47,7 +47,7 @@ def _run() -> int:
 
 def exit_code(error: BaseException) -> int | None:
     """What an error ends the command with; None where it is a bug, whose traceback is to be seen."""
-    if is_pressed() or isinstance(error, KeyboardInterrupt | click.Abort):
+    if is_ctrl_c_pressed() or isinstance(error, KeyboardInterrupt | click.Abort):
         return STOPPED
     if isinstance(error, BadInput | click.ClickException | OSError | MemoryError):
         return 2

@@ -15,7 +15,7 @@ from torch import nn
 from bench.commands.start import start
 from bench.core.device import describe
 from bench.core.files import write_json
-from bench.core.foreign.messages import refused_model
+from bench.core.foreign.messages import model_errors_as_bad_input
 from bench.core.rng import image_stream
 from bench.core.version import __version__
 from bench.corruptions.corruption import CORRUPTIONS, refusal
@@ -84,7 +84,7 @@ def accuracy_at(model: nn.Module, images: Images, name: str, amount: float, batc
         x, y = images.x[part], images.y[part]
         with image_stream(range(first, first + len(y)), "calibrate", name):
             x = CORRUPTIONS[name](x, amount, amount)
-        with refused_model():
+        with model_errors_as_bad_input():
             right += int(is_correct(model, to_float(x), y, batch_size).sum())
     return right / len(images)
 
@@ -132,7 +132,7 @@ def calibrate(options: CalibrateOptions) -> Path:
     net = model.net
     found = {}
     with frozen(net):
-        with refused_model():
+        with model_errors_as_bad_input():
             clean = int(is_correct(net, to_float(images.x), images.y, options.batch_size).sum()) / len(images)
         print(f"clean: {clean:.1%} of {len(images)} right")
         for name, ends in ranges(net, images, clean, options.batch_size):

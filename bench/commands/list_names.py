@@ -27,5 +27,5 @@ def names(kind: str) -> list[str]:
         "datasets": DATASETS,
         "models": MODELS,
     }
-    listed = [*registries[kind].listed(), *registries[kind].suffixes()]
+    listed = [*registries[kind].all_names(), *registries[kind].suffixes()]
     return [*listed, f"{FOLDER}PATH"] if kind == "datasets" else listed

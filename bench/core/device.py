@@ -1,4 +1,4 @@
-"""Where tensors live, and the settings of the process that make numbers repeatable and CPUs fast."""
+"""Devices, their peak memory, and process settings for repeatable numbers and fast CPUs."""
 
 import ctypes
 import re
@@ -13,7 +13,7 @@ from bench.core.errors import BadInput
 
 
 def parse_device(name: str) -> torch.device:
-    """auto, cpu, cuda or cuda:i. BadInput where there is no such device."""
+    """Read auto, cpu, cuda or cuda:i; BadInput if there is no such device."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kind, _, index = name.partition(":")
@@ -31,16 +31,16 @@ def describe(device: torch.device) -> str:
 
 @contextmanager
 def peak_memory(device: torch.device) -> Iterator[Callable[[], float | None]]:
-    """Yields what says, in MiB, the most that tensors took on a GPU since, or that the process took on a CPU.
+    """Yield a function that returns the peak memory in MiB inside the block: of tensors on a GPU, else of the process.
 
-    None where the machine does not count that (on a CPU: anywhere but on Linux).
+    It returns None where the system does not report it (on a CPU: anywhere but on Linux).
     """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         yield lambda: torch.cuda.max_memory_allocated(device) / 2**20
         return
     try:
-        Path("/proc/self/clear_refs").write_text("5")  # the high-water mark begins anew
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak, VmHWM
     except OSError:
         yield lambda: None
         return
@@ -49,7 +49,7 @@ def peak_memory(device: torch.device) -> Iterator[Callable[[], float | None]]:
 
 @contextmanager
 def use_threads(count: int) -> Iterator[None]:
-    """Inside the block, torch computes with so many threads on the CPU; outside, nothing has changed."""
+    """Set the number of CPU threads of torch inside the block, and restore it afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -59,7 +59,7 @@ def use_threads(count: int) -> Iterator[None]:
 
 
 def set_deterministic() -> None:
-    """Full fp32, deterministic kernels, and an allocator that keeps the memory it has."""
+    """Switch off TF32, choose deterministic kernels, and let the CPU allocator keep freed memory."""
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
@@ -69,7 +69,7 @@ def set_deterministic() -> None:
 
 
 def _keep_freed_memory() -> None:
-    """glibc hands every large tensor back to the kernel and faults it in again: 1.2 to 3 times slower on small nets."""
+    """Stop glibc from returning each large tensor to the kernel, which makes small nets 1.2 to 3 times slower."""
     m_trim_threshold, m_mmap_max = -1, -4
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
     if mallopt is not None:

@@ -1,14 +1,14 @@
-"""The ways in which a command ends early without being a bug, and how an attack voices a doubt."""
+"""Errors that are no bugs (wrong input, a failed cell, Ctrl-C), and the warning that an attack gives about itself."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class BadInput(ValueError):
-    """Something that the user can correct. The command exits with 2.
+    """An error that the user can correct; the command prints it and exits with status 2.
 
-    The message is one line: what is wrong, where, the limit, the way out. Where the way out is a file to write, the
-    command prints `example` below it.
+    The message is one line that says what is wrong, where, what is allowed and how to correct it. If the correction
+    is to write a file or to run a command, `example` holds its text and is printed below the message.
 
     Example:
         >>> from bench import BadInput, parse_attack
@@ -22,23 +22,23 @@ class BadInput(ValueError):
     example = ""
 
     def show(self, example: str) -> "BadInput":
-        """The same error, with lines of code or commands to copy."""
+        """Attach lines of code or commands that the user can copy; returns the error itself."""
         self.example = example
         return self
 
 
 class UnknownName(BadInput, KeyError):
-    """A name that no registry knows."""
+    """A name that is not registered. Also a KeyError, as a registry is a mapping."""
 
     __str__ = ValueError.__str__  # KeyError would print the message in quotes
 
 
 class Failed(RuntimeError):
-    """A training or a cell that could not give a number. Stored with its reason; never read as robust or as 0."""
+    """A training or an evaluation that gave no number. Stored with its reason; never counted as robust or as 0."""
 
 
 class AttackWarning(UserWarning):
-    """An attack's own doubt about what it measured: a reason, and the number of images it concerns."""
+    """A warning of an attack that its result may be too optimistic: the reason, and for how many images."""
 
     def __init__(self, reason: str, images: int) -> None:
         super().__init__(reason, images)
@@ -46,12 +46,12 @@ class AttackWarning(UserWarning):
 
 
 class Stopped(KeyboardInterrupt):
-    """Ctrl-C at a point where there is more to say than that the same command goes on from here. One line."""
+    """Ctrl-C where the user has to do something else than repeat the command; the message, one line, says what."""
 
 
 @contextmanager
-def stopping(advice: str) -> Iterator[None]:
-    """Inside the block, Ctrl-C is Stopped with this advice, unless it is one already."""
+def interrupt_advice(advice: str) -> Iterator[None]:
+    """Inside the block, Ctrl-C raises Stopped with this advice; a Stopped that has advice already passes unchanged."""
     try:
         yield
     except Stopped:

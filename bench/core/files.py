@@ -1,6 +1,6 @@
-"""What is true of every file that the bench reads or writes: safe names, places inside a folder, JSON of bounded depth.
+"""Safe file names, paths that stay inside a folder, JSON of bounded depth, and atomic writes.
 
-Results travel between people, so a file may have been written by somebody who wishes its reader harm.
+Results are exchanged between people, so every file that is read may be malicious.
 """
 
 import json
@@ -20,42 +20,42 @@ import pandas as pd
 from bench.core.errors import BadInput
 from bench.core.parsing import printable
 
-NAME = r"[A-Za-z0-9][A-Za-z0-9+._-]{0,99}"  # names become folders, also on other systems, and stand in lists of names
+NAME = r"[A-Za-z0-9][A-Za-z0-9+._-]{0,99}"  # valid as a folder on every system, and in lists that commas separate
 LONGEST = 200  # characters of a name; file systems allow 255 bytes, and files are named after it
-DEEPEST = 20  # JSON within JSON; what the bench writes has 5 levels at most
+DEEPEST = 20  # levels of nesting in JSON; files of the bench have at most 5
 
-TEMPORARY = ".bench-tmp"  # ends the name of every file that is being written; nothing else is ever tidied away
-STALE = 3600.0  # seconds after which nobody is writing a temporary file any more
+TEMPORARY = ".bench-tmp"  # suffix of files that are being written; only such files are ever cleaned up
+STALE = 3600.0  # seconds after which a temporary file is taken for abandoned
 
 
 def is_name(text: object) -> bool:
-    """Whether it can stand for one folder or file, and for nothing else."""
+    """Whether a value is a text that is a valid name of a folder or file on every system."""
     return isinstance(text, str) and len(text) <= LONGEST and re.fullmatch(NAME, text) is not None
 
 
 def is_folder(text: object) -> bool:
-    """Whether it can name one visible folder inside another: also with blanks, as models from outside are named."""
+    """Whether a value can name one visible folder. Unlike `is_name` it allows blanks, as external models have them."""
     known = isinstance(text, str) and 0 < len(text) <= LONGEST and text.isprintable()
     return known and not str(text).startswith(".") and not re.search(r"[/\\]", str(text))
 
 
 def is_run(text: object) -> bool:
-    """Whether it can be a run's folder below a results folder.
+    """Whether a value can be the path of a run folder below a results folder.
 
-    That is dataset/model/recipe/seed-hash or dataset/external/name-hash. A source of others' images, as of
-    `results.row.model_id`, is a run too, with its epoch and view at the end of the last folder's name.
+    Trained models: dataset/model/recipe/seed-hash; external models: dataset/external/name-hash. The model ids of
+    `results.row.model_id`, which append @epoch and @view, pass too.
     """
     parts = text.split("/") if isinstance(text, str) else []
     return len(parts) in (3, 4) and all(map(is_folder, parts))
 
 
 def is_finite(value: object) -> bool:
-    """Whether a value of JSON is a number."""
+    """Whether a JSON value is a finite number (true and false are none)."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def require_names(**names: str) -> None:
-    """BadInput where one of them, by what it is the name of, cannot be the name of a folder."""
+    """Check that each value can name a folder; BadInput says which keyword's cannot."""
     for what, name in names.items():
         if not is_name(name):
             raise BadInput(
@@ -65,7 +65,7 @@ def require_names(**names: str) -> None:
 
 
 def require_inside(folder: Path, path: Path) -> Path:
-    """The path. BadInput where a link leads from its folder to a place outside."""
+    """Return the path; BadInput if a symbolic link makes it leave the folder."""
     if not path.parent.resolve().is_relative_to(folder.resolve()):
         raise BadInput(
             f"{path} leads out of {folder} to {path.parent.resolve()}; put a folder in the place of the link"
@@ -74,20 +74,20 @@ def require_inside(folder: Path, path: Path) -> Path:
 
 
 def remove_temporary_files(folder: Path, older_than: float = STALE) -> None:
-    """Delete what a killed process has left half-written, so many seconds old; links and all other files stay."""
+    """Delete temporary files that a killed process left, if they are `older_than` seconds old. Links are kept."""
     for path in folder.glob(f".*{TEMPORARY}"):
-        with suppress(FileNotFoundError):  # another process tidies up too, or has finished writing it
+        with suppress(FileNotFoundError):  # another process has deleted or renamed it meanwhile
             if not path.is_symlink() and path.is_file() and time.time() - path.stat().st_mtime >= older_than:
                 path.unlink()
 
 
 def read_json(path: Path) -> Any:
-    """What a file of UTF-8 says. ValueError where it is no JSON, as of `parse_json`."""
+    """Read a UTF-8 file of JSON. Raises ValueError as `parse_json` does."""
     return parse_json(path.read_bytes().decode("utf-8"))
 
 
 def parse_json(text: str) -> Any:
-    """The value. ValueError where it is none, is nested too deeply, or holds text that no file can."""
+    """Parse JSON; ValueError if it is invalid, nested deeper than DEEPEST, or has text that UTF-8 cannot encode."""
     try:
         value = json.loads(text)
     except RecursionError as error:
@@ -99,7 +99,7 @@ def parse_json(text: str) -> Any:
 
 
 def texts_in(value: object) -> Iterator[str]:
-    """Every text in a value of JSON, keys too, level by level. ValueError where there are more levels than DEEPEST."""
+    """Every string in a JSON value, keys included, by level; ValueError if there are more levels than DEEPEST."""
     level, depth = [value], 0
     while level:
         if depth > DEEPEST:
@@ -114,7 +114,7 @@ def texts_in(value: object) -> Iterator[str]:
 
 
 def expand_home(text: str | Path) -> Path:
-    """A path in which ~ is a home folder. BadInput where it is the home folder of nobody."""
+    """Replace a leading ~ or ~user by the home folder; BadInput if there is no such user."""
     try:
         return Path(text).expanduser()
     except RuntimeError:
@@ -125,7 +125,7 @@ Bits = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write to a temporary file beside `path`, then rename: readers see the old file or the new one, never half."""
+    """Write to a temporary file beside `path`, then rename it: readers see the old or the new file, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(
         dir=path.parent, prefix=f".{path.name[:100]}.", suffix=TEMPORARY, delete=False
@@ -142,11 +142,12 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
+    """Write a value as indented JSON, atomically; keys keep their order."""
     text = json.dumps(value, indent=1, sort_keys=False) + "\n"
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def write_csv(path: Path, columns: list[str], rows: list[dict[str, object]]) -> None:
-    """Missing values are empty; floats keep every digit."""
+    """Write rows atomically; None becomes an empty field, and floats keep all digits."""
     frame = pd.DataFrame(rows, columns=columns, dtype=object)
     write_atomically(path, lambda file: frame.to_csv(file, index=False, lineterminator="\n"))

@@ -1,4 +1,4 @@
-"""Fields for what a paper leaves open: the choice made here is the default, and the others are a `--set` away."""
+"""Dataclass fields for what a paper leaves open; `--set` chooses other values than the default."""
 
 from dataclasses import Field, field, fields
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ OPTION = "option"  # in the metadata of such a field
 def option(default: T) -> T:
     """A keyword-only dataclass field of a subclass of `Options`, for what a paper leaves open.
 
-    `--set recipe.FIELD=VALUE` changes it. Only a value that is not the default joins the name of a run.
+    `--set recipe.FIELD=VALUE` changes it. It is part of a run's name only where it is not the default.
 
     Example:
         >>> from dataclasses import dataclass
@@ -34,8 +34,8 @@ def is_option(field: "Field[Any]") -> bool:
 class Options:
     """Base of dataclasses with `option` fields, such as `Recipe`.
 
-    Their repr, which names runs, shows an option only where it is not the default: a run made before there was a
-    choice keeps its name.
+    Their repr, which is hashed into the names of runs, shows an option only where it is not the default, so that adding
+    an option renames no run.
     """
 
     def __init_subclass__(cls) -> None:

@@ -1,4 +1,4 @@
-"""`--set plan.lr=0.05`: a frozen value with one field changed, however deep."""
+"""`--set plan.lr=0.05`: parse the text and replace one field of a frozen dataclass, which may be nested."""
 
 from dataclasses import fields, is_dataclass, replace
 from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -20,7 +20,14 @@ KINDS = {
 
 
 def override(value: T, path: str, text: str, whole: str = "") -> T:
-    """`value` with the field at the dotted `path` set to `text`, read as the type that is there now."""
+    """A copy of a dataclass with one field replaced.
+
+    path: dotted name of the field; text: its new value, read as the type of the present one; whole: the setting as
+    the user wrote it, for messages.
+
+    Raises:
+        BadInput: there is no such field, or the text is not a valid value of it.
+    """
     whole = whole or f"{path}={text}"
     name, _, rest = path.partition(".")
     known = [f.name for f in fields(value)] if is_dataclass(value) and not isinstance(value, type) else []
@@ -34,7 +41,7 @@ def override(value: T, path: str, text: str, whole: str = "") -> T:
 
 
 def check_value(hint: object, value: object, where: str) -> None:
-    """BadInput where a value is not one of its Literal choices, or a magnitude is below 0 (all numbers here are)."""
+    """BadInput if a value is none of its Literal choices, a negative or too large number, or a share above 1."""
     if isinstance(value, tuple):
         for part in value:
             check_value(get_args(hint)[0], part, where)
@@ -50,9 +57,9 @@ def check_value(hint: object, value: object, where: str) -> None:
 
 
 def parse_value(hint: object, old: object, text: str, whole: str) -> object:
-    """`text` as a value of the type of `old`; numbers may be fractions such as 8/255.
+    """Read `text` as a value of the type of `old`; numbers may be fractions such as 8/255.
 
-    A field that may be None, and only such a field, reads "none"; otherwise it has the other type in `hint`.
+    A field whose type `hint` includes None also reads "none"; if it is None now, its type is the other one in `hint`.
     """
     kinds = get_args(hint) if type(None) in get_args(hint) else ()
     if kinds and text.lower() == "none":
@@ -79,6 +86,7 @@ def parse_value(hint: object, old: object, text: str, whole: str) -> object:
 
 
 def split_setting(setting: str) -> tuple[str, str]:
+    """Split `plan.FIELD=VALUE` or `recipe.FIELD=VALUE` into path and text; BadInput for any other form."""
     path, equals, text = setting.partition("=")
     if setting != LONG and (not equals or not path.startswith(("plan.", "recipe."))):
         raise BadInput(f"--set {setting}: the form is plan.FIELD=VALUE, recipe.FIELD=VALUE or {LONG}")

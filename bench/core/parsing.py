@@ -1,7 +1,7 @@
-"""Text as people write it: what of it can be shown, whole numbers such as 20, radii such as 0.031, 8/255, 0.25/255.
+"""Numbers that users write, such as 20, 0.031 or 8/255, and text that is safe to print.
 
-Numbers are written in the digits 0 to 9 alone: Python also reads those of other scripts, `1_000`, `nan` and `inf`, of
-which a row would show another spelling than was asked for, or no number at all.
+Only the digits 0 to 9 are read. Python also accepts digits of other scripts, `1_000`, `nan` and `inf`, which a row
+would show in another spelling or could not show as a number.
 """
 
 import math
@@ -9,11 +9,11 @@ import re
 
 DECIMAL = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 LONGEST = 50  # characters of a number
-LARGEST = 10**9  # of whole numbers: more images, steps or epochs nobody waits for
+LARGEST = 10**9  # whole number; more images, steps or epochs than any run takes
 
 
 def parse_number(text: str) -> float:
-    """A finite number. ValueError where the text is neither a decimal number nor a fraction of two."""
+    """Read a decimal number or a fraction of two as a finite float; ValueError for any other text."""
     match = re.fullmatch(rf"({DECIMAL})(?:/({DECIMAL}))?", text.strip())
     if match is None or len(text) > LONGEST:
         raise ValueError(f"{text!r} is neither a number nor a fraction of two")
@@ -28,7 +28,7 @@ def parse_number(text: str) -> float:
 
 
 def parse_whole_number(text: str, least: int = 0, most: int = LARGEST) -> int:
-    """ValueError where the text is no whole number from `least` to `most`."""
+    """Read a whole number from `least` to `most`; ValueError for any other text."""
     text = text.strip()
     if not re.fullmatch(r"[+-]?[0-9]+", text) or len(text) > LONGEST or not least <= int(text) <= most:
         raise ValueError(f"{text!r} is not a whole number from {least} to {most}")
@@ -36,7 +36,7 @@ def parse_whole_number(text: str, least: int = 0, most: int = LARGEST) -> int:
 
 
 def format_radius(eps: float) -> str:
-    """8/255 rather than 0.0313725, where it is one; 0.2 rather than 51/255."""
+    """Write a radius: as k/255 where that is exact and shorter (8/255, not 0.0313725), else as a decimal (0.2)."""
     eps = round(eps, 7)  # 8/255 written as a decimal is still 8/255
     if len(f"{eps:.7g}") > 5 and round(round(eps * 255) / 255, 7) == eps:
         return f"{round(eps * 255)}/255"
@@ -44,9 +44,9 @@ def format_radius(eps: float) -> str:
 
 
 def printable(text: object, most: int | None = None) -> str:
-    """One line of characters that can be seen, blanks in the place of others; cut off after `most` characters.
+    """The text on one line, non-printable characters replaced by blanks, cut off after `most` characters.
 
-    A terminal obeys control characters, and marks that turn the direction of writing hide what a name says.
+    Control characters would act on the terminal, and marks of the writing direction could disguise a name.
     """
     shown = "".join(character if character.isprintable() else " " for character in str(text))
     return shown if most is None or len(shown) <= most else f"{shown[:most]}..."

@@ -1,4 +1,4 @@
-"""What a method costs, counted and not declared."""
+"""Counts forward and backward passes through models, as a measure of what trainings and attacks cost."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-BACKWARD = 2.0  # passes forward that one backward costs, roughly
+BACKWARD = 2.0  # rough cost of a backward pass in forward passes
 
 
 @dataclass
 class Passes:
-    """Images sent forward through a model, and images for which a gradient came back."""
+    """Number of images sent forward through models, and of images whose logits received a gradient."""
 
     forwards: int = 0
     backwards: int = 0
@@ -21,16 +21,16 @@ class Passes:
 _counts: ContextVar[tuple[Passes, ...]] = ContextVar("passes counted", default=())
 
 
-def count_once_more(images: int) -> None:
-    """Count passes forward and back that something else has made and that this would have made alone."""
+def add_shared_passes(images: int) -> None:
+    """Add forward and backward passes of images to all open counts, for results that are reused from another search."""
     for passes in _counts.get():
         passes.forwards += images
         passes.backwards += images
 
 
 @contextmanager
-def counting(*models: nn.Module) -> Iterator[Passes]:
-    """Count the passes through these models inside the block."""
+def count_passes(*models: nn.Module) -> Iterator[Passes]:
+    """Count the passes through these models inside the block; yields the running count."""
     passes = Passes()
 
     def count(module: nn.Module, inputs: tuple[Tensor, ...], logits: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""How a model is optimised. Everything here is a value, so that its repr can name a run."""
+"""Optimiser, schedule and length of a training, as frozen values whose repr is hashed into the name of a run."""
 
 import math
 from dataclasses import dataclass, replace
@@ -6,13 +6,13 @@ from typing import Literal, get_args
 
 from bench.core.errors import BadInput
 from bench.core.options import Options, option
-from bench.core.schedules import Anneal, cosine, falls, one_cycle
+from bench.core.schedules import Anneal, cosine, multi_step, one_cycle
 
 Optimiser = Literal["sgd", "adam"]
 Schedule = Literal["steps", "cosine", "cosine-steps", "one-cycle"]
 
 BY_STEP = ("cosine-steps", "one-cycle")  # schedules in which lr changes at every step; in the others by epoch
-ONE_CYCLE_RISE = 0.3  # share of the run that a one-cycle rises for unless another is given, as torch's
+ONE_CYCLE_RISE = 0.3  # default share of the run in which a one-cycle's lr rises; torch's pct_start
 LARGEST = 3e38  # about the largest float32
 
 
@@ -25,12 +25,13 @@ class Plan(Options):
     `cosine-steps` goes down half a cosine by step, `one-cycle` up to lr and down to nothing. Where `steps` gives the
     length, milestones and the warm-up to them are by step too.
 
-    With `accumulate` a batch takes the memory of one of its parts. Each part is to a recipe what a batch is otherwise:
-    batch norms take the statistics of a part and move their running ones at each, images are mixed or shuffled within
-    a part, numbers that a recipe draws once a batch are drawn once a part, and weights are perturbed (AWP) for each
-    part anew. So K parts give the weights of the whole batch only where no image meets another one.
+    With `accumulate` = K a batch is cut into K parts whose gradients are averaged, so it needs the memory of one part.
+    A recipe sees each part as a batch of its own: batch norms use the statistics of a part, images are mixed within a
+    part, and random numbers or weight perturbations (AWP) that a recipe makes once a batch are made once a part. The
+    result equals that of the whole batch only for recipes in which the images of a batch do not interact.
 
-    BadInput for a value that is out of its range. Values that contradict each other are told by `for_images`.
+    Raises:
+        BadInput: a value is out of its range. `for_images` checks values against each other.
     """
 
     epochs: int
@@ -78,24 +79,25 @@ class Plan(Options):
 
     @property
     def is_by_step(self) -> bool:
-        """Whether lr may change within an epoch."""
+        """Whether lr changes at every step, and not only between epochs."""
         return self.schedule in BY_STEP or (self.schedule == "steps" and self.steps is not None)
 
     @property
     def length_in_words(self) -> str:
-        """As budgets have it: 80000 steps, or 205 epochs."""
+        """The length as text: `80000 steps` where steps are given, else `205 epochs`."""
         return f"{self.epochs} epochs" if self.steps is None else f"{self.steps} steps"
 
     def fine_tuning(self) -> "Plan":
-        """For a model that is trained already: as long, from a tenth of the learning rate down to nothing."""
+        """The plan for a model that is already trained: same length, lr / 10 decayed to 0 by a cosine, no warm-up."""
         defaults = {"warm_up": 0.0, "warm_up_steps": None, "warm_up_from": 1 / 25, "anneal": "linear"}
         schedule = "cosine-steps" if self.is_by_step else "cosine"
         return replace(self, lr=self.lr / 10, schedule=schedule, **defaults)  # type: ignore[arg-type]
 
     def for_images(self, images: int) -> "Plan":
-        """The same for so many training images: where `steps` is given, `epochs` becomes as many as those take.
+        """The plan for a number of training images: where `steps` is given, `epochs` is set to what they take.
 
-        BadInput where its values contradict each other.
+        Raises:
+            BadInput: two values contradict each other, or a batch cannot be cut into `accumulate` equal parts.
         """
         if (self.warm_up_steps is not None or self.warm_up_from != 1 / 25) and not self.is_by_step:
             raise BadInput(
@@ -122,22 +124,22 @@ class Plan(Options):
         return self if self.steps is None else replace(self, epochs=math.ceil(self.steps / self.epoch_length(images)))
 
     def epoch_length(self, images: int) -> int:
-        """Steps in an epoch of so many training images: full batches, or one of all of them where they are fewer."""
+        """Steps of an epoch: the number of full batches, or 1 where there are fewer images than a batch has."""
         return images // min(self.batch_size, images)
 
     def length(self, images: int) -> int:
-        """Steps of the whole training."""
+        """Steps of the whole training on a number of images."""
         return self.epochs * self.epoch_length(images) if self.steps is None else self.steps
 
     def warm_up_length(self, images: int) -> float:
-        """Steps in which lr rises, where it changes by step."""
+        """Steps of the warm-up of a schedule by step; need not be whole."""
         if self.warm_up_steps is not None:
             return self.warm_up_steps
         share = ONE_CYCLE_RISE if self.schedule == "one-cycle" and not self.warm_up else self.warm_up
         return share * self.length(images)
 
     def lr_at_step(self, step: int, images: int) -> float:
-        """The learning rate of a step, counted from 0, in a training on so many images."""
+        """Learning rate of a step, counted from 0, of a training on a number of images."""
         if not self.is_by_step:
             return self.lr_at(step // self.epoch_length(images))
         shape = step, self.length(images), self.warm_up_length(images), self.warm_up_from
@@ -145,10 +147,10 @@ class Plan(Options):
             return self.lr * one_cycle(*shape, self.anneal)
         if self.schedule == "cosine-steps":
             return self.lr * cosine(*shape)
-        return self.lr * falls(*shape, self.milestones)
+        return self.lr * multi_step(*shape, self.milestones)
 
     def lr_at(self, epoch: int) -> float:
-        """The learning rate of an epoch, counted from 0, of a schedule by epoch."""
+        """Learning rate of an epoch, counted from 0, of a schedule by epoch."""
         if epoch + 1 < self.warm_up * self.epochs:
             return self.lr * (epoch + 1) / (self.warm_up * self.epochs)
         if self.schedule == "cosine":
@@ -158,14 +160,14 @@ class Plan(Options):
 
 @dataclass(frozen=True)
 class Budget:
-    """A plan, how many training and test images it is meant for (None: all), and what it computes with."""
+    """What `--budget NAME` stands for: a plan, a number of images, an architecture and a precision."""
 
     plan: Plan
-    train: int | None = None
-    test: int | None = None
-    model: str | None = None  # None: the data set's own for the device
+    train: int | None = None  # training images; None: all
+    test: int | None = None  # test images; None: all
+    model: str | None = None  # None: the data set's default for the device
     precision: str = "fp32"  # or auto
-    judged: tuple[str, ...] = ("last", "best")  # epochs whose models are judged
+    judged: tuple[str, ...] = ("last", "best")  # epochs whose models are evaluated
 
 
 LONG = "plan=long"  # as in --set plan=long

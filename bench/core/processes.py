@@ -1,6 +1,6 @@
-"""Processes that work for this one: how many there is room for, and what becomes of them and of their work.
+"""A pool of worker processes: how many fit, how tasks reach them, and what happens if one dies.
 
-Light on purpose, as it is the first thing that a worker imports: it looks for its parent before anything else.
+Imports nothing heavy, as it is the first module that a worker imports: a worker starts to watch its parent at once.
 """
 
 import multiprocessing
@@ -15,21 +15,21 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-GRACE = 2.0  # seconds that a worker has to end after it was told to
+GRACE = 2.0  # seconds that a worker has to end after SIGTERM, before SIGKILL
 
 Tell = Callable[[Any], None]
-Work = Callable[[Any, Tell], Any]  # (task, what the driver is told meanwhile) -> result
+Work = Callable[[Any, Tell], Any]  # (task, callback for progress messages) -> result
 
-_leave = os._exit  # the real one, whatever stands in its place while somebody's code is at work
+_exit_process = os._exit  # kept here, as `guard` replaces os._exit during calls into code that is not ours
 
 
 def cores() -> int:
-    """The processor cores this process may use."""
+    """Number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def describe_idle_cores(trainings: int, workers: int, threads: int) -> str:
-    """A line for the user where trainings leave cores idle that more threads would use; otherwise empty."""
+    """Advice for the user if trainings leave cores idle that more threads would use; otherwise empty."""
     at_once = min(trainings, workers)
     share = cores() // at_once if at_once else 0
     if share <= threads:
@@ -42,14 +42,14 @@ def describe_idle_cores(trainings: int, workers: int, threads: int) -> str:
 
 
 class WorkerRaised(Exception):
-    """What a worker's code raised, where that could not be handed over."""
+    """Stands for an exception of a worker that could not be pickled."""
 
 
 @dataclass
 class _Worker:
     process: BaseProcess
     connection: Connection
-    task: Any = None  # that it is at work on
+    task: Any = None  # the one it works on, if has_task
     has_task: bool = False
 
 
@@ -60,13 +60,16 @@ def work_through(
     tell: Tell,
     lost: Callable[[Any, str], Any],
 ) -> Iterator[Any]:
-    """The results of the tasks, as they come, made by so many processes side by side.
+    """Run tasks on a number of worker processes and yield their results in the order in which they finish.
 
-    opening: called once in each process, makes what does the work there. It is pickled, as tasks and results are.
-    tell:    is given, in this process, what the work tells meanwhile.
-    lost:    (task, how the process ended) -> what stands for the result where a process died over its task. Another
-             process takes its place, and the other tasks are worked on.
-    What the work raises is raised here. No process is left when this ends, however it ends.
+    Args:
+        tasks: picklable values; so are their results.
+        opening: picklable; called once in each worker, returns the function that runs a task.
+        workers: number of processes.
+        tell: called in this process with every progress message of a task.
+        lost: (task, how the process ended) -> the result of a task whose process died. A new process replaces it.
+
+    An exception in a worker is raised here. When the generator ends or is closed, all workers are ended.
     """
     waiting, crew, pickled = list(tasks), list[_Worker](), pickle.dumps(opening)
     try:
@@ -75,10 +78,10 @@ def work_through(
                 crew.append(_start_worker(pickled))
             for worker in crew:
                 if waiting and not worker.has_task:
-                    _give(worker, waiting.pop(0))
+                    _send_task(worker, waiting.pop(0))
             ready = wait([source for worker in crew for source in (worker.connection, worker.process.sentinel)])
             for worker in [w for w in crew if w.connection in ready or w.process.sentinel in ready]:
-                for kind, content in _messages(worker):
+                for kind, content in _received(worker):
                     if kind == "told":
                         tell(content)
                     elif kind == "raised":
@@ -90,37 +93,37 @@ def work_through(
                     worker.process.join()
                     crew.remove(worker)
                     if worker.has_task:
-                        yield lost(worker.task, _end_of(worker.process))
+                        yield lost(worker.task, _describe_end(worker.process))
     finally:
-        _end(crew)
+        _stop_workers(crew)
 
 
-def _give(worker: _Worker, task: Any) -> None:
+def _send_task(worker: _Worker, task: Any) -> None:
     worker.task, worker.has_task = task, True
     try:
         worker.connection.send(task)
-    except OSError:  # it has died meanwhile, and its sentinel says so
+    except OSError:  # the worker has died; its sentinel reports that
         return
 
 
-def _messages(worker: _Worker) -> Iterator[tuple[str, Any]]:
-    """What a worker has sent so far; what it was killed over is lost."""
+def _received(worker: _Worker) -> Iterator[tuple[str, Any]]:
+    """Messages that a worker has sent so far; one that it was killed in the middle of is lost."""
     try:
         while worker.connection.poll():
             yield worker.connection.recv()
     except (EOFError, OSError):
-        worker.process.join(GRACE)  # its end of the pipe is closed: it is about to end
+        worker.process.join(GRACE)  # its end of the pipe is closed, so it is ending
         worker.process.terminate()
 
 
-def _end_of(process: BaseProcess) -> str:
+def _describe_end(process: BaseProcess) -> str:
     code = process.exitcode or 0
     if code == -signal.SIGKILL:
         return "its worker process was killed (out of memory?)"
     return f"its worker process ended by signal {-code}" if code < 0 else f"its worker process ended with code {code}"
 
 
-def _end(crew: Sequence[_Worker]) -> None:
+def _stop_workers(crew: Sequence[_Worker]) -> None:
     for worker in crew:
         worker.connection.close()
         worker.process.terminate()
@@ -135,15 +138,15 @@ def _start_worker(opening: bytes) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, opening))
-    with _ctrl_c_held_back():
+    with _block_ctrl_c():
         process.start()
     theirs.close()
     return _Worker(process, ours)
 
 
 @contextmanager
-def _ctrl_c_held_back() -> Iterator[None]:
-    """Ctrl-C waits until after the block; a process that is started inside never hears of it."""
+def _block_ctrl_c() -> Iterator[None]:
+    """Delay Ctrl-C until after the block; a process that is started inside does not receive it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -155,21 +158,21 @@ def _ctrl_c_held_back() -> Iterator[None]:
 
 
 def _serve(connection: Connection, opening: bytes) -> None:
-    """A worker from its first line to its last: it leaves Ctrl-C to its parent, and lives no longer than that."""
+    """Main function of a worker process: it ignores Ctrl-C, which the parent handles, and ends with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     try:
-        work: Work = pickle.loads(opening)()  # where the heavy imports are
+        work: Work = pickle.loads(opening)()  # imports torch and the rest
         while True:
             task = connection.recv()
             connection.send(("result", work(task, lambda news: connection.send(("told", news)))))
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # the parent has ended, or has no more to do
+        return  # the parent has ended or closed the connection
     except Exception as error:
-        connection.send(("raised", _sendable(error)))
+        connection.send(("raised", _make_picklable(error)))
 
 
-def _sendable(error: Exception) -> Exception:
+def _make_picklable(error: Exception) -> Exception:
     try:
         if isinstance(pickle.loads(pickle.dumps(error)), type(error)):
             return error
@@ -178,8 +181,8 @@ def _sendable(error: Exception) -> Exception:
     return WorkerRaised(f"{type(error).__name__}: {error}")
 
 
-def _leave_with_parent() -> None:
+def _exit_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
-    _leave(1)  # it was killed: an orphan would hold the locks of its run folders
+    _exit_process(1)  # the parent was killed; this worker would keep the locks of its run folders

@@ -1,4 +1,4 @@
-"""Bars with time left on a terminal; elsewhere a line for each step that is done. Both on stderr."""
+"""Progress on stderr: bars with the time left on a terminal, otherwise one line for each finished step."""
 
 import logging
 import sys
@@ -17,12 +17,12 @@ log = logging.getLogger("bench")
 
 @dataclass(frozen=True)
 class Event:
-    """News of one training or cell: how many of its units are done, and a word on them."""
+    """Progress of one training or cell: how many of its units are done, and a text such as the accuracy so far."""
 
     title: str
     done: int
     units: int
-    weight: float  # of the whole step, in the unit of the work's price
+    weight: float  # estimated cost of the whole step, in the unit of `Progress.price`
     word: str = ""
 
 
@@ -30,7 +30,7 @@ ProgressCallback = Callable[[Event], None]
 
 
 class Progress:
-    """Shows the steps that run below a bar for all the work; a finished step becomes a line, also in the log."""
+    """Shows a bar for all the work and one for each running step; a finished step is printed as a line, and logged."""
 
     def __init__(self, price: float) -> None:
         self.console = Console(file=sys.stderr)

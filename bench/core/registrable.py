@@ -1,4 +1,4 @@
-"""What may be registered under a name: checks of things that plug-ins bring, before anything is done with them."""
+"""Checks of names and items at registration, so that a wrong plug-in is refused before it is used."""
 
 import inspect
 import re
@@ -7,16 +7,16 @@ from collections.abc import Callable
 from bench.core.errors import BadInput
 from bench.core.files import NAME
 
-Check = Callable[[str, object], str]  # name, item -> what keeps the item from being one, or nothing
+Check = Callable[[str, object], str]  # (name, item) -> what is wrong with the item; an empty text if nothing is
 
 
-def anything(name: str, item: object) -> str:
-    """The check that refuses nothing."""
+def accept_anything(name: str, item: object) -> str:
+    """The check that accepts every item."""
     return ""
 
 
-def an_instance_of(kind: type, wanted: str) -> Check:
-    """A check for values of a class. wanted: in words, which a message ends with."""
+def instance_check(kind: type, wanted: str) -> Check:
+    """A check that an item is an instance of a class. wanted: end of the message, what is expected."""
 
     def check(name: str, item: object) -> str:
         if isinstance(item, type) and issubclass(item, kind):
@@ -26,8 +26,8 @@ def an_instance_of(kind: type, wanted: str) -> Check:
     return check
 
 
-def a_function_of(*parameters: str) -> Check:
-    """A check for what can be called with so many positional arguments. parameters: their names, for messages."""
+def function_check(*parameters: str) -> Check:
+    """A check that an item can be called with these positional arguments. parameters: their names, for messages."""
 
     def check(name: str, item: object) -> str:
         form = f"({', '.join(parameters)})"
@@ -47,12 +47,12 @@ def a_function_of(*parameters: str) -> Check:
 
 
 def describe(item: object) -> str:
-    """A value and its type, short."""
+    """The first 60 characters of a value's repr, and its type."""
     return f"{repr(item)[:60]}, a {type(item).__name__}"
 
 
 def check_name(kind: str, name: object) -> None:
-    """BadInput where a name cannot be a folder on every system, or stand in a list of names."""
+    """BadInput if a name is not a valid name of a folder on every system."""
     if not isinstance(name, str) or not re.fullmatch(NAME, name):
         raise BadInput(
             f"{kind} name {name!r}: up to 100 letters, digits, +, ., _ and - make a name, a letter or digit begins it"

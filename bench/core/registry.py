@@ -1,4 +1,4 @@
-"""Names of the things a benchmark is made of."""
+"""Registries: mappings from names to recipes, attacks, corruptions, data sets, models and so on."""
 
 import difflib
 import re
@@ -11,7 +11,7 @@ from pkgutil import iter_modules
 from typing import TypeVar
 
 from bench.core.errors import BadInput, UnknownName
-from bench.core.registrable import Check, anything, check_name
+from bench.core.registrable import Check, accept_anything, check_name
 
 T = TypeVar("T")
 RESERVED = ("all", "none")  # have a meaning of their own in lists of names
@@ -22,20 +22,26 @@ LARGEST_MEMBER = 10**6  # of a family: no attack takes more steps than that
 class Registry(Mapping[str, T]):
     """A mapping from names to what is registered: `RECIPES`, `ATTACKS`, `CORRUPTIONS`, `DATASETS`, `MODELS`.
 
-    A name that is unknown raises UnknownName (a BadInput) with the nearest ones; a name that is taken is refused.
+    Looking up an unknown name raises UnknownName (a BadInput) that suggests the nearest names; registering a name
+    twice raises BadInput.
 
-    A family is an open set of names such as PGD-1, PGD-2, ...: it answers look-ups and is listed by its pattern.
-    The modules of the registry's folder register what is in them: a new file there is all that a new name takes.
+    A family is an open set of names such as PGD-1, PGD-2, ...: each can be looked up; lists show the pattern PGD-k.
+    All modules of `folder` are imported at the first look-up, so a file in that folder can register names without
+    being mentioned anywhere else.
     """
 
-    additions = 0  # to all registries of the process: it shows whether a plug-in has registered anything
+    additions = 0  # number of names added to all registries of the process; tells whether a plug-in has registered one
 
     def __init__(
-        self, kind: str, check: Check = anything, reserved: tuple[str, ...] = RESERVED, folder: str = ""
+        self, kind: str, check: Check = accept_anything, reserved: tuple[str, ...] = RESERVED, folder: str = ""
     ) -> None:
-        """check: of every item, as a plug-in may register anything; it sees the name too.
+        """Make an empty registry.
 
-        folder: the package whose modules register items here; they are imported when a name is first looked up.
+        Args:
+            kind: what is registered, for messages, such as "attack".
+            check: (name, item) -> what is wrong with the item, or an empty text; called for every item.
+            reserved: names that cannot be registered.
+            folder: dotted name of the package whose modules register items here.
         """
         self._reserved, self._folder, self._loaded = reserved, folder, not folder
         self.kind = kind
@@ -51,7 +57,7 @@ class Registry(Mapping[str, T]):
         """Register an item under a name and return it.
 
         Raises:
-            BadInput: the name is taken or no name, or the item is nothing of this kind.
+            BadInput: the name is taken or invalid, or `check` refuses the item.
 
         Example:
             >>> from bench.core.registry import Registry
@@ -66,21 +72,21 @@ class Registry(Mapping[str, T]):
         self._check_item(name, item)
         self._check_free(name)
         self._items[name] = item
-        self._note(name, _caller())
+        self._record_home(name, _caller())
         return item
 
     def add_lazy(self, name: str, read: Callable[[Path], T]) -> None:
-        """A name whose item only a folder tells: `read` makes it of that, each time that `look_up` is asked for it."""
+        """Register a name whose item depends on a folder: `look_up(name, folder)` is read(folder). Raises as `add`."""
         self._load(_caller())
         self._check(name)
         if not callable(read):
             raise BadInput(f"{self.kind} {name!r} is read by a {type(read).__name__}; it is to be a function (folder)")
         self._check_free(name)
         self._lazy[name] = read
-        self._note(name, _caller())
+        self._record_home(name, _caller())
 
     def add_family(self, pattern: str, make: Callable[[int], T]) -> None:
-        """Every name that is `pattern` with a whole number >= 1 in the place of its last letter k."""
+        """Register every name that is `pattern` with a whole number n >= 1 for its final k; its item is make(n)."""
         self._load(_caller())
         self._check(pattern)
         if not pattern.endswith("k") or not callable(make):
@@ -89,12 +95,12 @@ class Registry(Mapping[str, T]):
         if pattern in self._families or taken:
             raise BadInput(f"{self.kind} family {pattern!r} is already registered, or hides {taken}")
         self._families[pattern] = make
-        self._note(pattern, _caller())
+        self._record_home(pattern, _caller())
 
     def add_suffix(self, suffix: str, make: Callable[[T], T], follows: str) -> None:
-        """Every registered name with this after it is make(its item). Such names are found, and not listed.
+        """Let NAME + suffix be looked up for every registered NAME: its item is make(item of NAME). Lists leave it out.
 
-        follows: the names it is meant for, in words.
+        follows: which names it is meant for, as text for users.
         """
         self._check(f"x{suffix}")
         if not callable(make):
@@ -103,10 +109,10 @@ class Registry(Mapping[str, T]):
             raise BadInput(f"{self.kind} suffix {suffix!r} is already registered")
         self._suffixes[suffix] = make
         self._follows[suffix] = follows
-        self._note(suffix, _caller())
+        self._record_home(suffix, _caller())
 
-    def _note(self, name: str, home: str) -> None:
-        """Keep which module has registered a name, pattern or suffix."""
+    def _record_home(self, name: str, home: str) -> None:
+        """Record which module has registered a name, pattern or suffix."""
         self._homes[name] = home
         Registry.additions += 1
 
@@ -115,24 +121,25 @@ class Registry(Mapping[str, T]):
         return self._find(name)[0]
 
     def look_up(self, name: str, folder: Path) -> T:
-        """The item of a name, made of the folder where the name is of `add_lazy`."""
+        """The item of a name; for a name of `add_lazy` it is read from the folder."""
         self._load()
         return self._lazy[name](folder) if name in self._lazy else self._find(name)[0]
 
     def homes(self, name: str) -> list[str]:
-        """The modules that registered a name: those of its suffixes first."""
+        """Dotted names of the modules that registered a name and its suffixes, those of the suffixes first."""
         self._load()
         return self._find(name)[1]
 
     def _load(self, caller: str = "") -> None:
-        """Import the modules of the folder, once, unless the caller is one of them, which are importing each other."""
+        """Import the modules of the folder, once; not if the caller is one of them, which would import in a circle."""
         if self._loaded or caller.startswith(f"{self._folder}."):
             return
         self._loaded = True
         modules = [f"{self._folder}.{found.name}" for found in iter_modules(import_module(self._folder).__path__)]
         for module in modules:
             import_module(module)
-        place = {module: number for number, module in enumerate(modules)}  # whichever was imported first
+        # list names by module, whichever module was imported first
+        place = {module: number for number, module in enumerate(modules)}
         for name in sorted(self._homes, key=lambda name: place.get(self._homes[name], len(modules))):
             if name in self._items:
                 self._items[name] = self._items.pop(name)
@@ -195,18 +202,24 @@ class Registry(Mapping[str, T]):
         self._load()
         return len(self._items)
 
-    def listed(self) -> list[str]:
-        """Every name, families by their pattern."""
+    def all_names(self) -> list[str]:
+        """All names in the order of registration, and the patterns of families; no suffixes."""
         self._load()
         return [*self._items, *self._lazy, *self._families]
 
     def suffixes(self) -> list[str]:
-        """What each suffix may follow, a line each."""
+        """One line of text for each suffix: which names it may follow."""
         self._load()
         return [f"{suffix} may follow {names}" for suffix, names in self._follows.items()]
 
     def select(self, patterns: list[str]) -> list[str]:
-        """Names in the order asked for, without repeats: `all`, exact names, or globs such as M2AT*."""
+        """Names that match, in the order of the patterns, without repeats.
+
+        patterns: `all`, exact names, or globs such as M2AT*.
+
+        Raises:
+            BadInput: nothing matches one of them, or there are none.
+        """
         self._load()
         chosen: list[str] = []
         for pattern in patterns:
@@ -235,7 +248,10 @@ def _family(pattern: str) -> str:
 
 
 def suggestion(name: str, known: list[str], listing: str = "") -> str:
-    """The nearest known names, or all of them; where they are many the first, and what lists them, if anything does."""
+    """Text for an error message: the nearest known names, else up to MOST known names.
+
+    listing: a command that lists all of them, if there is one.
+    """
     lower = {k.lower(): k for k in known}
     near = [lower[n] for n in difflib.get_close_matches(name.lower(), lower, n=3)]
     if near:

@@ -1,4 +1,4 @@
-"""What a count of images can and cannot say."""
+"""Confidence intervals and tests for accuracies: of one model, of two on the same images, over seeds."""
 
 import math
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 
 Array = np.ndarray[tuple[int], np.dtype[np.float64]]
-Seeds = Sequence[np.ndarray[tuple[int], np.dtype[np.bool_]]]  # right or wrong by image, of each seed
-Summary = tuple[float | None, float | None, float | None, int]  # value, its interval, and the images it is of
+Seeds = Sequence[np.ndarray[tuple[int], np.dtype[np.bool_]]]  # for each seed (n,) bool, True where correct
+Summary = tuple[float | None, float | None, float | None, int]  # value, interval, number of images
 Z = 1.959963984540054  # of 95 %
 
 
@@ -41,46 +41,52 @@ def median_of(values: Array) -> Summary:
     return float(ordered[(n - 1) // 2]), float(ordered[low]), float(ordered[high]), n
 
 
-@cache  # a report asks for thousands, and the same counts come again
+@cache  # a report needs thousands, many of them with equal counts
 def mcnemar(only_first: int, only_second: int, alternative: Literal["two-sided", "greater"] = "two-sided") -> float:
-    """Exact p-value that two models differ (or that the first is better), from the images that one alone gets right."""
+    """Exact p-value (McNemar) that two models differ, or (greater) that the first is better.
+
+    only_first, only_second: number of images that only the first, or only the second model classifies correctly.
+    """
     from scipy.special import bdtr, bdtrc  # the tails of a binomial, without the checks of scipy.stats
 
-    disagreements, fisher_fewer = only_first + only_second, min(only_first, only_second)
+    disagreements, fewer = only_first + only_second, min(only_first, only_second)
     if alternative == "greater":
         return binomial_exceeds(only_first, disagreements, 0.5)
     if only_first == only_second:
         return 1.0
-    # the two tails; scipy's binomtest searches for the second, which at 1/2 is as far from the middle as the first
-    both = bdtr(fisher_fewer, disagreements, 0.5) + bdtrc(disagreements - fisher_fewer - 1, disagreements, 0.5)
-    return min(1.0, float(both))  # their last digits may come to more
+    # both tails; the binomial at 1/2 is symmetric, so the second needs no search as in scipy's binomtest
+    both = bdtr(fewer, disagreements, 0.5) + bdtrc(disagreements - fewer - 1, disagreements, 0.5)
+    return min(1.0, float(both))  # rounding may give slightly more than 1
 
 
 def mcnemar_over_seeds(one: Seeds, other: Seeds) -> float:
-    """The highest p-value over pairs of their seeds; NaN where none saw the same images."""
+    """The highest McNemar p-value over all pairs of a seed of one and a seed of the other.
+
+    Pairs with different numbers of images are left out; NaN if no pair is left.
+    """
     pairs = [(a, b) for a, b in product(one, other) if len(a) == len(b)]
     return max((mcnemar(int((a & ~b).sum()), int((b & ~a).sum())) for a, b in pairs), default=math.nan)
 
 
 @cache
 def binomial_exceeds(events: int, n: int, rate: float) -> float:
-    """Exact p-value that n images show more events than a rate of them would by chance."""
+    """Exact p-value that the true rate is above `rate`: the chance of at least `events` events in n images."""
     from scipy.special import bdtrc
 
     return float(bdtrc(events - 1, n, rate))
 
 
 def fisher_fewer(before: int, after: int, n: int) -> float:
-    """Exact p-value (Fisher) that fewer of n images are right after than before, were they other images each time."""
+    """Exact one-sided p-value (Fisher) that accuracy fell, from the counts of correct images of two samples of n."""
     from scipy.stats import fisher_exact
 
     return float(fisher_exact(np.array([[before, n - before], [after, n - after]]), alternative="greater").pvalue)
 
 
 def t_test_lower(before: Sequence[float], after: Sequence[float]) -> float:
-    """p-value (Student's t) that the mean is lower after than before; two values on each side at least.
+    """One-sided p-value (Student's t) that the mean fell; needs at least two values before and after.
 
-    The hypothesis is that nothing has changed, and then the variances are equal too: no need for Welch's correction.
+    Under the null hypothesis nothing has changed, so the variances are equal and Welch's correction is not needed.
     """
     from scipy.special import stdtr
 
@@ -93,7 +99,7 @@ def t_test_lower(before: Sequence[float], after: Sequence[float]) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values of a family, raised so that alpha bounds the chance of one false alarm in all of it (Holm 1979)."""
+    """Adjusted p-values of a family of tests, in their order, that control its family-wise error rate (Holm 1979)."""
     adjusted, highest = [1.0] * len(p_values), 0.0
     for rank, i in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
@@ -102,10 +108,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def paired_bootstrap(one: Seeds, other: Seeds) -> tuple[float, float]:
-    """The 95 % percentile interval of the difference of two mean accuracies, were the images drawn anew.
+    """95 % bootstrap percentile interval of mean accuracy of `one` minus that of `other`, resampling images.
 
-    one, other: outcomes on the same images, of each seed. Nothing is drawn: the bootstrap's own distribution is that of
-    a sum of n draws, the n-fold convolution of one draw's, here by FFT.
+    one, other: outcomes of each seed on the same images. No random numbers are needed: the bootstrap distribution is
+    that of a sum of n independent draws, so it is the n-fold convolution of one draw's, which is computed by FFT.
     """
     whole = len(other) * np.sum(one, axis=0, dtype=int) - len(one) * np.sum(other, axis=0, dtype=int)
     if not len(whole):

@@ -1,4 +1,4 @@
-"""Threat models: the set of images an adversary may show instead of x. Pixels live in [0, 1]."""
+"""Threat models: the set of images that an adversary may show instead of x. Pixel values lie in [0, 1]."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -30,19 +30,19 @@ class Linf:
     eps: Pixels
 
     def noise(self, x: Tensor) -> Tensor:
-        """A uniformly random perturbation of each image, not yet clipped to the image range."""
+        """Draw a perturbation (B, C, H, W) uniformly from the ball; x + noise is not yet clipped to [0, 1]."""
         return self.eps * (2 * uniform(x) - 1)
 
     def steepest(self, grad: Tensor) -> Tensor:
-        """The step of length one, in this norm, that raises the objective fastest."""
+        """Steepest ascent direction of length 1 in Linf: the sign of the gradient, (B, C, H, W)."""
         return grad.sign()
 
     def project(self, x_adv: Tensor, x: Tensor) -> Tensor:
-        """The allowed image that is closest to x_adv."""
+        """The closest images to x_adv that lie in the ball around x and in [0, 1], (B, C, H, W)."""
         return x_adv.clamp(x - self.eps, x + self.eps).clamp(0, 1)
 
     def distance(self, x_adv: Tensor, x: Tensor) -> Tensor:
-        """Size of each perturbation, (B,)."""
+        """Norm of each image's perturbation x_adv - x, (B,)."""
         return (x_adv - x).flatten(1).abs().amax(1)
 
 
@@ -66,31 +66,31 @@ class L2:
     eps: Pixels
 
     def noise(self, x: Tensor) -> Tensor:
-        """A perturbation drawn uniformly from the ball, not yet clipped to the image range."""
+        """Draw a perturbation (B, C, H, W) uniformly from the ball; x + noise is not yet clipped to [0, 1]."""
         direction = self.steepest(normal(x))
         return self.eps * uniform(x[:, :1, :1, :1]) ** (1 / x[0].numel()) * direction
 
     def steepest(self, grad: Tensor) -> Tensor:
-        """The gradient of each image at Euclidean length one; a zero gradient stays zero."""
+        """Steepest ascent direction of length 1 in L2: the gradient of each image over its norm; zero stays zero."""
         norm = l2_norm(grad).clamp_min(1e-12)
         return grad / norm.view(-1, 1, 1, 1)
 
     def project(self, x_adv: Tensor, x: Tensor) -> Tensor:
-        """Into the ball, then into [0, 1]; the second never leaves the ball, as x is an image itself."""
+        """Project onto the ball around x, then clip to [0, 1], which stays in the ball as x lies in [0, 1]."""
         return (x + (x_adv - x).renorm(p=2, dim=0, maxnorm=self.eps)).clamp(0, 1)
 
     def distance(self, x_adv: Tensor, x: Tensor) -> Tensor:
-        """Size of each perturbation, (B,)."""
+        """Norm of each image's perturbation x_adv - x, (B,)."""
         return l2_norm(x_adv - x)
 
 
 def tolerance(eps: float) -> float:
-    """By how much fp32 arithmetic may leave a ball."""
+    """How far outside a ball of radius eps an image may be because of fp32 rounding."""
     return 1e-6 + 1e-5 * eps
 
 
 def l2_norm(change: Tensor) -> Tensor:
-    """Euclidean norm of each image's change, (B,)."""
+    """Euclidean norm of each image of change (B, C, H, W), (B,)."""
     norms: Tensor = torch.linalg.vector_norm(change.flatten(1), dim=1)
     return norms
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.core.errors import BadInput
-from bench.core.registrable import an_instance_of
+from bench.core.registrable import instance_check
 from bench.core.registry import Registry
 
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -61,7 +61,7 @@ class Corruption:
 
 def check_corruption(name: str, item: object) -> str:
     """What keeps an item from being a corruption."""
-    if flaw := an_instance_of(Corruption, "wanted: a Corruption")(name, item):
+    if flaw := instance_check(Corruption, "wanted: a Corruption")(name, item):
         return flaw
     tables = item.tables if isinstance(item, Corruption) else {}
     if set(tables) != set(SIZES) or any(len(table) != len(SEVERITIES) for table in tables.values()):

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.core.errors import BadInput
-from bench.core.foreign.messages import blamed_on_reader
+from bench.core.foreign.messages import reader_errors_as_bad_input
 from bench.core.plan import Budget
-from bench.core.registrable import an_instance_of, check_name
+from bench.core.registrable import check_name, instance_check
 from bench.core.registry import Registry
 from bench.core.threat import Threat
 from bench.data.arrays import check_labels, label_tensor, pixel_tensor
@@ -145,12 +145,12 @@ class Dataset:
     def download(self, data_dir: Path) -> None:
         """Fetch what `read` looks for, if there is anything to fetch. BadInput where its code raises."""
         if self.fetch is not None:
-            with blamed_on_reader(f"the download of data set {self.name}"):
+            with reader_errors_as_bad_input(f"the download of data set {self.name}"):
                 self.fetch(data_dir)
 
     def source(self, split: Split, data_dir: Path) -> Source:
         """What `read` finds. BadInput where its code raises."""
-        with blamed_on_reader(f"the {split} split of data set {self.name}"):
+        with reader_errors_as_bad_input(f"the {split} split of data set {self.name}"):
             return self.read(split, data_dir)
 
     def take(self, source: Source, split: Split, limit: int | None = None) -> Images:
@@ -161,7 +161,7 @@ class Dataset:
         chosen = source.order(split)[:limit]
         way_out = "give --limit-train fewer" if split == "train" else "a larger one is needed"
         check_memory(len(chosen), self.shape, f"{split} images of {self.name}", way_out)
-        with blamed_on_reader(f"the {split} split of data set {self.name}"):
+        with reader_errors_as_bad_input(f"the {split} split of data set {self.name}"):
             pixels, y = source.pixels(chosen), source.y[chosen]
         try:
             images = Images(torch.from_numpy(pixels), torch.from_numpy(y))
@@ -200,7 +200,7 @@ def stratified_order(y: NDArray[np.int64], *, even: bool = False) -> NDArray[np.
 
 def check_dataset(name: str, item: object) -> str:
     """What keeps an item from being the data set of this name."""
-    if flaw := an_instance_of(Dataset, "wanted: a Dataset")(name, item):
+    if flaw := instance_check(Dataset, "wanted: a Dataset")(name, item):
         return flaw
     own = item.name if isinstance(item, Dataset) else ""
     return f"calls itself {own!r}; give it the name that it is registered by" if own != name else ""

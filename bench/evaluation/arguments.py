@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.errors import BadInput
-from bench.core.rng import undrawn
+from bench.core.rng import preserve_random_state
 from bench.data.arrays import check_labels
 from bench.data.dataset import Images
 from bench.data.loader import to_float
@@ -39,6 +39,6 @@ def first_logits(model: nn.Module, images: Images) -> Tensor:
 
 def check_classes(model: nn.Module, images: Images) -> None:
     """BadInput where a label is none of the classes that the model, in eval mode, has logits for."""
-    with undrawn():  # what a model draws here, it draws again
+    with preserve_random_state():  # what a model draws here, it draws again
         classes = first_logits(model, images).shape[1]
     check_labels(images.y, classes, "the model")

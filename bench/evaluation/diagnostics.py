@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.losses import cross_entropy
-from bench.core.registrable import a_function_of
+from bench.core.registrable import function_check
 from bench.core.registry import Registry
 
 Diagnostic = Callable[[nn.Module, Tensor, Tensor], Tensor]  # model, images (B, C, H, W), classes (B,) -> (B,) float64
 
-DIAGNOSTICS: Registry[Diagnostic] = Registry("diagnostic", a_function_of("model", "x", "y"))
+DIAGNOSTICS: Registry[Diagnostic] = Registry("diagnostic", function_check("model", "x", "y"))
 
 
 def gradient(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:

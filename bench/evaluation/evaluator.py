@@ -9,7 +9,7 @@ from torch import nn
 
 from bench.attacks.nested_search import course
 from bench.attacks.search import places
-from bench.core.foreign.messages import blamed_on_model
+from bench.core.foreign.messages import model_errors_as_failed
 from bench.data.dataset import Images
 from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.arguments import as_seen_by, check_classes
@@ -100,7 +100,7 @@ def outcomes_of_group(
     n, start = settings.resolve_n(images), settings.start
     block = conditions[0].block
     with frozen(model), restored_weights(model), places(settings.batch_size), ExitStack() as stack:
-        with blamed_on_model():
+        with model_errors_as_failed():
             check_classes(model, images)
         how: dict[str, int | str] = {"seed": settings.seed, "precision": settings.precision, "protocol": PROTOCOL}
         owner = owner_of(model, images, conditions, start, n, **how) if saved else {}
@@ -115,7 +115,7 @@ def outcomes_of_group(
             batch = Batch(ids, as_seen_by(model, images.x[at:stop]), images.y[at:stop], wanted, album)
             with course(shorter(conditions)):
                 for condition, outcome in zip(conditions, found, strict=True):
-                    with blamed_on_model():
+                    with model_errors_as_failed():
                         right = condition.measure(target, batch, outcome)
                     outcome.right[done : done + wanted] = right[:wanted].cpu().numpy()
                     outcome.done, outcome.seen = done + wanted, outcome.seen + len(ids)
@@ -139,7 +139,7 @@ def _subject(
         yield Target(model, model, settings.batch_size, settings.seed)
         return
     sample = as_seen_by(model, images.x[:16])
-    with blamed_on_model():
+    with model_errors_as_failed():
         target = Target.of(model, sample, settings.precision, settings.batch_size, settings.seed)
     with unchanged_weights(conditions[0].name, model, target.copy, sample):
         yield target

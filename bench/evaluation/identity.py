@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from bench.core.errors import BadInput
 from bench.core.foreign.guard import guarded_call
-from bench.core.foreign.messages import refused_model
+from bench.core.foreign.messages import model_errors_as_bad_input
 from bench.core.rng import seeded
 from bench.data.dataset import Images
 from bench.data.loader import to_float
@@ -74,7 +74,7 @@ def logits_digest(net: nn.Module, test: Images) -> str:
     with seeded("images of every identity"):
         made_up = torch.rand(MADE_UP, *test.x.shape[1:])
     x = torch.cat([made_up.to(test.x.device), to_float(test.x[:FROM_TEST])])
-    with refused_model(), frozen(net), _one_thread(), torch.no_grad():
+    with model_errors_as_bad_input(), frozen(net), _one_thread(), torch.no_grad():
         digests = {_digest(net, x) for _ in range(2)}
     return digests.pop() if len(digests) == 1 else ""
 

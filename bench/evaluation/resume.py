@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bench.core.errors import BadInput
 from bench.core.files import read_json, write_atomically
 from bench.core.parsing import printable
-from bench.core.rng import undrawn
+from bench.core.rng import preserve_random_state
 from bench.data.dataset import Images
 from bench.evaluation.adversarial_set import AdversarialSet, read_adversarial_set
 from bench.evaluation.arguments import first_logits
@@ -59,7 +59,7 @@ def _summed_logits(model: nn.Module, images: Images) -> list[float] | None:
 
     None where a second call gives others, as of a model that draws.
     """
-    with undrawn():
+    with preserve_random_state():
         first, second = (_weigh(first_logits(model, images)) for _ in range(2))
     return first if _are_near(first, second) else None
 

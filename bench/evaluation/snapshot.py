@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from bench.core.errors import Failed
-from bench.core.foreign.messages import blamed_on_model
+from bench.core.foreign.messages import model_errors_as_failed
 
 Parts = dict[str, object]
 
@@ -99,7 +99,7 @@ def _changed_by_forward(snapshots: list[Snapshot], x: Tensor) -> set[str]:
     names: set[str] = set()
     for snapshot in snapshots:
         try:
-            with blamed_on_model(), torch.no_grad():
+            with model_errors_as_failed(), torch.no_grad():
                 snapshot.model(x)
         finally:
             names |= {*snapshot.restore()}

@@ -14,7 +14,7 @@ from bench.attacks.spec import AttackSpec
 from bench.core.errors import AttackWarning, BadInput, Failed
 from bench.core.foreign.guard import guarded_call, is_out_of_memory, limited_call, no_empty_batches
 from bench.core.foreign.messages import format_error
-from bench.core.passes import counting
+from bench.core.passes import count_passes
 from bench.core.rng import image_stream, seeded
 from bench.core.threat import Threat
 from bench.evaluation.outcome import Outcome, is_correct
@@ -139,7 +139,7 @@ class Target:
 def _attack(model: nn.Module, condition: AttackInBall, x: Tensor, y: Tensor, outcome: Outcome) -> Tensor:
     """The attack's images, checked; its passes and doubts go into the outcome."""
     name = condition.attack.name
-    with warnings.catch_warnings(record=True) as caught, no_empty_batches(model), counting(model) as passes:
+    with warnings.catch_warnings(record=True) as caught, no_empty_batches(model), count_passes(model) as passes:
         warnings.simplefilter("always")
         try:
             with limited_call(), guarded_call():

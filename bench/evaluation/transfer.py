@@ -10,7 +10,7 @@ from torch import nn
 
 from bench.attacks.search import places
 from bench.core.errors import BadInput, Failed
-from bench.core.foreign.messages import blamed_on_model, failed_cell
+from bench.core.foreign.messages import cell_errors_as_failed, model_errors_as_failed
 from bench.data.dataset import Images
 from bench.evaluation.arguments import as_seen_by, check_classes
 from bench.evaluation.conditions.attack import Attacked, plain_attacks
@@ -112,18 +112,18 @@ def transferred_or_failed(
             stack.enter_context(restored_weights(model))
         stack.enter_context(places(batch_size))
         sample = as_seen_by(source, images.x[:16])
-        with blamed_on_model():
+        with model_errors_as_failed():
             check_classes(source, images)
             attacked = Target.of(source, sample, settings.precision, batch_size, settings.seed)
         stack.enter_context(unchanged_weights(condition.attack.name, source, attacked.copy, sample))
         while made.done < n:
             ids = range(made.done, min(made.done + OWN_BLOCK, n))
             x, y = as_seen_by(source, images.x[ids.start : ids.stop]), images.y[ids.start : ids.stop]
-            with blamed_on_model():
+            with model_errors_as_failed():
                 x_adv, _ = attacked.crafted(condition, ids, x, y, torch.ones_like(y, dtype=torch.bool), made)
             for place in [place for place in range(len(targets)) if place not in failures]:
                 try:
-                    with failed_cell(), blamed_on_model():
+                    with cell_errors_as_failed(), model_errors_as_failed():
                         if not made.done:
                             check_classes(targets[place], images)
                         bits = (

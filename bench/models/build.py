@@ -9,13 +9,13 @@ from collections.abc import Callable
 from torch import nn
 
 from bench.core.errors import BadInput
-from bench.core.registrable import a_function_of
+from bench.core.registrable import function_check
 from bench.core.registry import Registry
 from bench.data.dataset import Dataset
 from bench.models.normalise import NORMALISERS
 
 Net = Callable[[int, int], nn.Module]  # of the numbers of classes and channels
-MODELS: Registry[Net] = Registry("model", a_function_of("classes", "channels"), folder="bench.models")
+MODELS: Registry[Net] = Registry("model", function_check("classes", "channels"), folder="bench.models")
 
 
 def needs_pixels(side: int, build: Net) -> Net:

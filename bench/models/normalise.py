@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from bench.core.registrable import a_function_of
+from bench.core.registrable import function_check
 from bench.core.registry import Registry
 from bench.data.dataset import Dataset
 
@@ -42,7 +42,7 @@ class PerImageStd(nn.Module):
         return centred / variance.clamp_min(self.floor**2).sqrt()  # clamped first: sqrt has no slope at 0
 
 
-NORMALISERS: Registry[Callable[[Dataset], nn.Module]] = Registry("normaliser", a_function_of("dataset"), reserved=())
+NORMALISERS: Registry[Callable[[Dataset], nn.Module]] = Registry("normaliser", function_check("dataset"), reserved=())
 NORMALISERS.add("meanstd", lambda data: Normalise(data.mean, data.std))
 NORMALISERS.add("none", lambda data: nn.Identity())
 NORMALISERS.add("pm1", lambda data: Normalise((0.5,), (0.5,)))

@@ -1,7 +1,7 @@
-"""Cells that were stored since a run folder's results.csv and outcomes.npz were last written, a small file each.
+"""Files added-NUMBER.json: cells stored since results.csv and outcomes.npz of a run folder were last written.
 
-A file has a row and the outcomes of its images together, and is renamed into place, so that a process that is killed
-leaves all of a cell or nothing. Files are numbered upwards; a later one takes the place of an earlier one's cell.
+A file has a row together with the outcomes of its images and is renamed into place, so that a killed process leaves
+a whole cell or nothing. Numbers increase; a later file replaces the same cell of an earlier one.
 """
 
 import time
@@ -24,20 +24,20 @@ AGAIN = "delete that file and run again: its cell alone is computed anew"
 
 
 def added_files(folder: Path) -> list[Path]:
-    """In the order in which they were written."""
+    """The files of added cells of a run folder, the oldest first."""
     return sorted(folder.glob(PATTERN))
 
 
 def next_number(folder: Path) -> int:
-    """Above those of all files there, and of those that were there a moment ago."""
+    """A number for the next file: the clock in ns, so that it is above those of deleted files, or the last one + 1."""
     numbers = [int(path.stem.removeprefix("added-")) for path in added_files(folder)]
     return max(time.time_ns(), *(number + 1 for number in numbers)) if numbers else time.time_ns()
 
 
 def write_added(folder: Path, number: int, rows: Sequence[Row], bits: Bits | None) -> None:
-    """rows: of one key.
+    """Write one file with rows that have the same key, and the outcomes that they share.
 
-    bits: which images were right, (n,) bool; None where there are none, or they are stored under the key already.
+    bits: (n,) bool, True where the model is correct; None if there are none, or they are stored already.
     """
     record: dict[str, object] = {"rows": [to_texts(row) for row in rows], "outcomes": None}
     if bits is not None:
@@ -46,28 +46,30 @@ def write_added(folder: Path, number: int, rows: Sequence[Row], bits: Bits | Non
 
 
 def read_added(path: Path) -> tuple[list[Row], Bits | None]:
-    """The rows, all with the same key, and the outcomes that they share.
+    """Read the rows of a file, which have the same key, and the outcomes (n,) bool that they share, if it has them.
 
-    BadInput where the file is damaged. FileNotFoundError where another process has deleted it meanwhile.
+    Raises:
+        BadInput: the file is damaged.
+        FileNotFoundError: another process has merged and deleted it meanwhile.
     """
     try:
         record = read_json(path)
-        rows, outcomes = [_row(texts) for texts in record["rows"]], record["outcomes"]
+        rows, outcomes = [_parse_row(texts) for texts in record["rows"]], record["outcomes"]
         if len({row.key for row in rows}) != 1:
             raise ValueError("its rows do not have one key")
-        return rows, None if outcomes is None else _bits(**outcomes)
+        return rows, None if outcomes is None else _unpack_bits(**outcomes)
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise BadInput(f"{path} cannot be read ({printable(error, 200)}); {AGAIN}") from error
 
 
-def _row(texts: Any) -> Row:
+def _parse_row(texts: Any) -> Row:
     if not isinstance(texts, dict) or [*texts] != COLUMNS or not all(isinstance(text, str) for text in texts.values()):
         raise ValueError("its row does not have the columns of protocol-1 results")
     return to_row(texts)
 
 
-def _bits(images: Any, right: Any) -> Bits:
-    """From eight images a byte. ValueError where there are more or fewer."""
+def _unpack_bits(images: Any, right: Any) -> Bits:
+    """Decode outcomes packed eight to a byte; ValueError if the number of bytes does not fit the number of images."""
     packed = np.frombuffer(b64decode(right, validate=True), np.uint8)
     if type(images) is not int or not 0 <= images <= MOST or len(packed) != -(-images // 8):
         raise ValueError(f"{len(packed)} bytes of outcomes where those of {printable(repr(images), 40)} images belong")

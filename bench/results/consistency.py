@@ -1,6 +1,6 @@
-"""Whether a row can be what it says: its columns by themselves, and beside the outcome of each image.
+"""Checks that a stored row is possible: its columns by themselves, and together with the outcome of each image.
 
-Rows are edited, cut, joined and damaged on their way. What cannot be true is found here, wherever rows are read.
+Files of results are edited by hand, joined and damaged. Every reader of rows calls these checks.
 """
 
 import math
@@ -16,32 +16,32 @@ from bench.core.parsing import printable
 from bench.core.stats import wilson
 
 KINDS = ("clean", "attack", "corruption", "union", "sweep", "diagnostic")
-OF_PLUGINS = r"x-[a-z0-9-]{1,40}"  # kinds that plug-ins bring, which no file here knows
+OF_PLUGINS = r"x-[a-z0-9-]{1,40}"  # kinds that plug-ins register
 ATTACKING = ("attack", "union", "sweep")
 NORMS = ("", "Linf", "L2")
 VERDICT = r"|ok|(suspect|invalid): .*"
-LONGEST = 200  # characters of the name of what was done
-MOST = 10**9  # images, steps: what no test set and no attack has
-MOST_WORK = 10**15  # passes, images and seconds: what no measurement takes
-LARGEST_SEED = 2**63 - 1  # that numpy holds
-NEAR = 1e-9  # two ways to compute one number may differ by rounding
-Row = Any  # a `results.Row`, of the module that reads rows by what is here
+LONGEST = 200  # characters of a text column
+MOST = 10**9  # images or steps; more than any test set or attack has
+MOST_WORK = 10**15  # passes, images or seconds; more than any measurement takes
+LARGEST_SEED = 2**63 - 1  # of an int64
+NEAR = 1e-9  # tolerance for rounding between two ways to compute a number
+Row = Any  # a `results.row.Row`, whose module imports this one
 COUNTED = ("steps", "restarts", "block")  # settings of attacks that are whole numbers from 1 up
 
 
 def check_row(row: Row) -> None:
-    """ValueError with the first thing in a row that cannot be so."""
-    for fault in (*_whose(row), *_condition(row), *_number(row)):
+    """ValueError with the first column of a row that is impossible."""
+    for fault in (*_run_faults(row), *_condition_faults(row), *_number_faults(row)):
         raise ValueError(fault)
 
 
 def is_kind(kind: str) -> bool:
-    """Whether a row can be of this kind."""
+    """Whether a text is a kind of row: one of KINDS, or x-name of a plug-in."""
     return kind in KINDS or re.fullmatch(OF_PLUGINS, kind) is not None
 
 
 def check_value(row: Row) -> None:
-    """ValueError where the value, the number of images and the interval of a row contradict each other."""
+    """ValueError if the value, the number of images and the interval of a row contradict each other."""
     value, low, high = row.value, row.ci_low, row.ci_high
     if value is None:
         return
@@ -56,13 +56,13 @@ def check_value(row: Row) -> None:
 
 
 def check_outcomes(bits: NDArray[Any]) -> None:
-    """ValueError where an array is not one bit an image."""
+    """ValueError if an array is not (n,) bool, one outcome for each image."""
     if bits.dtype != np.bool_ or bits.ndim != 1:
         raise ValueError(f"outcomes are {bits.ndim}-dimensional {bits.dtype}, not one bit an image")
 
 
 def check_outcome(record: Mapping[str, Any]) -> None:
-    """ValueError, TypeError or KeyError where a record of JSON is not that of a `judge.Outcome`."""
+    """ValueError, TypeError or KeyError if a JSON object is not a stored `evaluation.outcome.Outcome`."""
     right, counts = record["right"], [record[name] for name in ("done", "seen", "forwards", "backwards")]
     if not isinstance(right, list) or not all(type(bit) is int and bit in (0, 1) for bit in right):
         raise ValueError("its outcomes are not a list of 0 and 1")
@@ -77,9 +77,9 @@ def check_outcome(record: Mapping[str, Any]) -> None:
 
 
 def check_bits(row: Row, bits: NDArray[Any]) -> None:
-    """ValueError where a row and the outcomes of its images, True for right, contradict each other.
+    """ValueError if a row contradicts the outcomes of its images.
 
-    A row that failed has no outcomes, and none are asked of it.
+    bits: (n,) bool, True where the model is correct. Rows of failed cells are not compared.
     """
     check_outcomes(bits)
     if row.status != "ok":
@@ -94,8 +94,8 @@ def check_bits(row: Row, bits: NDArray[Any]) -> None:
         raise ValueError(f"the value is {row.value:.6g}, and by the outcomes of its images {share} of {row.n}")
 
 
-def _whose(row: Row) -> Iterator[str]:
-    """What is wrong with the names of the run and its model, which become folders and files."""
+def _run_faults(row: Row) -> Iterator[str]:
+    """Faults of the columns that name the run and its model, and that become names of folders and files."""
     if not is_run(row.run):
         yield f"run is {_short(row.run)}, which names no run folder"
     for column in ("view", "epoch"):
@@ -111,8 +111,8 @@ def _whose(row: Row) -> Iterator[str]:
         yield "key is missing"
 
 
-def _condition(row: Row) -> Iterator[str]:
-    """What is wrong with the words for what was done to the images."""
+def _condition_faults(row: Row) -> Iterator[str]:
+    """Faults of the columns that say which condition was measured."""
     if not is_kind(row.kind):
         yield f"kind is {_short(row.kind)}, none of {', '.join(KINDS)}, or of a plug-in, as x-name"
     if row.norm not in NORMS:
@@ -133,13 +133,13 @@ def _condition(row: Row) -> Iterator[str]:
         params = parse_json(row.params)
         if not all(text.isprintable() for text in texts_in(params)):
             yield "params hold characters that cannot be seen"
-        yield from _settings(row.kind, params) if isinstance(params, dict) else ["params are not a JSON object"]
+        yield from _attack_faults(row.kind, params) if isinstance(params, dict) else ["params are not a JSON object"]
     elif row.kind in ("corruption", "union", "sweep"):
         yield f"{row.kind} without params"
 
 
-def _settings(kind: str, params: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with the settings of a row of this kind."""
+def _attack_faults(kind: str, params: Mapping[str, Any]) -> Iterator[str]:
+    """Faults of the settings in `params` of a row of this kind."""
     corruption = params if kind == "corruption" else params.get("corruption") if kind == "union" else None
     attack = params if kind in ("attack", "sweep") else params.get("attack") if kind == "union" else {}
     if not isinstance(attack, dict) or (kind == "union" and not isinstance(corruption, dict)):
@@ -162,8 +162,8 @@ def _settings(kind: str, params: Mapping[str, Any]) -> Iterator[str]:
             yield "params do not say how the corrupted images were made"
 
 
-def _number(row: Row) -> Iterator[str]:
-    """What is wrong with the value and what stands beside it."""
+def _number_faults(row: Row) -> Iterator[str]:
+    """Faults of the value, the counts, the verdict and the status."""
     if not 0 <= row.n <= MOST:
         yield f"n is {_short(row.n)}, not a number of images"
     if not -LARGEST_SEED <= row.seed <= LARGEST_SEED or not 0 <= row.protocol <= MOST:
@@ -183,10 +183,10 @@ def _number(row: Row) -> Iterator[str]:
         if row.metric == "accuracy" or row.n:
             yield "no value, and no failure either"
     else:
-        yield from _value(row, row.value)
+        yield from _value_faults(row, row.value)
 
 
-def _value(row: Row, value: float) -> Iterator[str]:
+def _value_faults(row: Row, value: float) -> Iterator[str]:
     share = row.metric in ("accuracy", "success rate", "share", "area")
     if math.isnan(value) or (share and not 0 <= value <= 1):
         yield f"the value is {value}, not a share from 0 to 1" if share else f"the value is {value}"
@@ -205,7 +205,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_length(step: object) -> bool:
-    """As attacks write it: `0.25eps`, `0.0078`."""
+    """Whether a value is the step length of an attack, such as `0.25eps` or 0.0078."""
     if not isinstance(step, str):
         return _is_number(step)
     return re.fullmatch(r"[0-9.e+-]+(eps)?", step) is not None and _reads_as_float(step.removesuffix("eps"))

@@ -1,4 +1,4 @@
-"""What the fields of job.json look like. Not all of them need be there: models from outside have no training."""
+"""Types of the fields of job.json. All of them are optional, as external models have no training."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -54,7 +54,7 @@ FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = (
 
 
 def check_job(job: object) -> dict[str, object]:
-    """The same. ValueError where it is no object, or a field of it is of another shape."""
+    """Return the parsed job.json unchanged; ValueError if it is no object, or a field has a wrong type."""
     if not isinstance(job, dict):
         raise ValueError(f"a {type(job).__name__}, not a JSON object")
     for name, (what, fits) in FIELDS.items():

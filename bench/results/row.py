@@ -1,4 +1,4 @@
-"""One row of results.csv: what was evaluated, under which condition, and what came out. No torch here."""
+"""One row of results.csv: the model, the condition it was evaluated under, and the result. Imports no torch."""
 
 import re
 from collections.abc import Mapping
@@ -12,6 +12,8 @@ CellId = tuple[str, str, str]  # key, epoch, view
 
 @dataclass(frozen=True)
 class Row:
+    """One measurement; the fields are the columns of results.csv, in their order."""
+
     # what was evaluated
     run: str  # the run's folder below the results folder
     recipe: str
@@ -26,9 +28,9 @@ class Row:
     norm: str  # Linf | L2; empty when not an attack
     eps: float | None  # radius in [0, 1] pixel units
     severity: int | None  # 1..5, of a corruption
-    source: str  # place() of the model that the images were crafted on; empty when white-box
+    source: str  # `model_id` of the model that the images were crafted on; empty when white-box
     params: str  # the attack's own settings as sorted JSON
-    # what came out
+    # the result
     metric: str  # accuracy, unless the row says otherwise
     value: float | None  # a fraction, never a percentage; None when the cell failed
     n: int  # test images
@@ -39,17 +41,17 @@ class Row:
     seconds: float | None
     verdict: str  # ok | suspect: reasons | invalid: reasons
     status: str  # ok | failed: reason
-    # under what circumstances
+    # how it was computed
     partial: bool  # only the first n images of the test set
     device: str
-    precision: str  # fp32 | bf16, of the search; judging is always fp32
+    precision: str  # fp32 | bf16, of the search; correctness is always computed in fp32
     version: str  # of bench
     protocol: int  # raised whenever a number could change
     key: str  # hash of weights, data, condition and protocol: equal keys are the same measurement
 
     @property
     def cell(self) -> CellId:
-        """What a run folder has one row of."""
+        """Identifies a row in its run folder, which has at most one row of each cell."""
         return self.key, self.epoch, self.view
 
 
@@ -60,18 +62,18 @@ FLOATS = ["eps", "value", "ci_low", "ci_high", "forwards", "backwards", "seconds
 
 
 def model_id(run: str, epoch: str, view: str) -> str:
-    """A model as the source of others' images: its run, and what of it is not the last epoch's main view."""
+    """Name of a model as source of a transfer attack: run, then @epoch unless it is last, @view unless it is main."""
     return "@".join([run, *([epoch] if epoch != "last" else []), *([view] if view != "main" else [])])
 
 
 def to_row(cells: Mapping[str, str]) -> Row:
-    """A row from its text, column by column. ValueError where that is none, or says what cannot be."""
+    """Parse a row from the text of each column; ValueError if a text is wrong, or `check_row` fails."""
     values: dict[str, object] = dict(cells)
     for name in FLOATS:
         values[name] = float(cells[name]) if cells[name] else None
     for name in ("seed", "n", "protocol"):
-        values[name] = _whole(name, cells[name])
-    values["severity"] = _whole("severity", cells["severity"]) if cells["severity"] else None
+        values[name] = _parse_whole_number(name, cells[name])
+    values["severity"] = _parse_whole_number("severity", cells["severity"]) if cells["severity"] else None
     if cells["partial"] not in ("True", "False"):
         raise ValueError(f"partial is {cells['partial']!r}, neither True nor False")
     values["partial"] = cells["partial"] == "True"
@@ -81,11 +83,11 @@ def to_row(cells: Mapping[str, str]) -> Row:
 
 
 def to_texts(row: Row) -> dict[str, str]:
-    """A row as `to_row` reads it; a missing value is empty."""
+    """The text of each column of a row, as `to_row` parses it; None and NaN become empty."""
     return {name: "" if value is None or value != value else str(value) for name, value in vars(row).items()}
 
 
-def _whole(name: str, text: str) -> int:
+def _parse_whole_number(name: str, text: str) -> int:
     if not re.fullmatch(r"-?[0-9]{1,19}", text):
         raise ValueError(f"{name} is {printable(text, 40)!r}, not a whole number")
     return int(text)

@@ -1,4 +1,4 @@
-"""A run folder's rows and outcomes, read once and added to. See `bench.training.run_folder.locked` for who may add."""
+"""Rows and outcomes of a run folder: read once, then appended to under the lock of `training.run_folder.locked`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,15 +15,15 @@ from bench.results.store import read_run
 
 
 class RunFolder:
-    """What a run folder holds, read when it is first asked for; BadInput then, as of `read_run`.
+    """The rows and outcomes of a run folder, read at the first access, which raises BadInput as `read_run` does.
 
-    Adding a cell writes one small file and reads nothing, so that its cost does not grow with the folder. `fold` then
-    writes results.csv and outcomes.npz. To read is safe at any time; to add and to fold, only with the folder's lock.
+    `add` writes one small file and reads nothing, so that its cost does not grow with the folder; `fold` merges these
+    files into results.csv and outcomes.npz. Reading is safe at any time; `add` and `fold` need the folder's lock.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._number = 0  # of the file that was added last
+        self._number = 0  # in the name of the last file that was added
 
     @cached_property
     def _stored(self) -> tuple[dict[CellId, Row], dict[str, Bits]]:
@@ -32,7 +32,7 @@ class RunFolder:
 
     @property
     def rows(self) -> list[Row]:
-        """The older ones first."""
+        """All rows, the oldest first."""
         return list(self._stored[0].values())
 
     @property
@@ -41,31 +41,33 @@ class RunFolder:
         return self._stored[1]
 
     def find(self, key: str) -> Row | None:
-        """The first row with this key that has a number and the outcomes of its images."""
+        """The first row with this key that did not fail and whose outcomes are stored; None if there is none."""
         if key not in self.outcomes:
             return None
         return next((row for row in self._stored[0].values() if row.key == key and row.status == "ok"), None)
 
     def add(self, row: Row, bits: Bits | None, twins: Sequence[Row] = ()) -> None:
-        """Store one measurement, in the place of an older one of the same model with the same key.
+        """Store one measurement; it replaces an older one of the same cell.
 
-        twins: rows of models with the same weights, which have the same key and outcomes, and are stored with it.
-        bits: as in `outcomes`; None where the cell failed, or they are stored under this key already.
+        Args:
+            row: the measurement.
+            bits: (n,) bool as in `outcomes`; None if the cell failed, or if they are stored under this key already.
+            twins: rows of other epochs or views with the same weights, and so the same key and outcomes.
         """
         self._number = max(self._number + 1, next_number(self.path) if not self._number else 0)
         write_added(self.path, self._number, (row, *twins), bits)
         if "_stored" in vars(self):
             rows, outcomes = self._stored
             for new in (row, *twins):
-                rows.pop(new.cell, None)  # so that the new one is the last
+                rows.pop(new.cell, None)  # so that the new row comes last
                 rows[new.cell] = new
             if bits is not None:
                 outcomes[row.key] = bits
 
     def fold(self) -> None:
-        """Write all to results.csv and outcomes.npz, and delete the small files of what was added.
+        """Merge the files of added cells into results.csv and outcomes.npz, and delete them.
 
-        These win over the other two until they are gone, so whenever this is cut short, nothing is lost or mixed up.
+        Readers prefer an added file to the other two until it is deleted, so that no kill at any point loses a cell.
         """
         added = added_files(self.path)
         if not added:
@@ -76,5 +78,5 @@ class RunFolder:
         if outcomes:
             write_atomically(self.path / "outcomes.npz", lambda file: np.savez_compressed(file, **content))
         write_csv(self.path / "results.csv", COLUMNS, [asdict(row) for row in rows])
-        for path in added:  # the oldest first: what takes the place of another goes after it
+        for path in added:  # the oldest first, as a later file replaces cells of an earlier one
             path.unlink()

@@ -1,16 +1,16 @@
-"""A share of the test images, so that several machines can judge one model."""
+"""Shards of the test images, so that several machines can evaluate one model."""
 
 from dataclasses import dataclass
 
 from bench.core.errors import BadInput
 
 MOST = 100_000
-BLOCK = 128  # images; attacks that draw for a block at once see whole ones
+BLOCK = 128  # images; shards are cut between blocks, as some attacks draw random numbers for a whole block
 
 
 @dataclass(frozen=True)
 class Shard:
-    """The index-th of count shares, 1 <= index <= count <= MOST. BadInput where it is none of them."""
+    """The index-th of count shards, 1 <= index <= count <= MOST; BadInput for other values."""
 
     index: int = 1
     count: int = 1
@@ -28,13 +28,13 @@ class Shard:
 
     @property
     def suffix(self) -> str:
-        """Of its files' names; empty for the whole."""
+        """Suffix of the names of its files, such as -1of3; empty if there is one shard."""
         return f"-{self.index}of{self.count}" if self.count > 1 else ""
 
     def ids(self, n: int, block: int | None) -> range:
-        """Its images of the first n, cut on borders of blocks, of an attack's own size if it has one.
+        """Ids of its images out of the first n. Shards are cut between blocks of `block` images, by default BLOCK.
 
-        BadInput where there are fewer blocks than shares.
+        BadInput if there are fewer blocks than shards.
         """
         size = block or BLOCK
         blocks = -(-n // size)

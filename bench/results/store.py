@@ -1,4 +1,4 @@
-"""Results on disk: one folder a run, with one tidy row (and one bit an image) for each condition. No torch here."""
+"""Reads results: each run folder has one row and the outcome of each image for each condition. Imports no torch."""
 
 import csv
 import io
@@ -20,42 +20,45 @@ from bench.results.job_file import check_job
 from bench.results.row import COLUMNS, FLOATS, TRAINING, CellId, Row, to_row
 from bench.results.survey import run_folders
 
-Stored = tuple[list[Row], dict[str, Bits]]  # rows, and outcomes by key
-Read = Callable[[Path], Stored]  # of a run folder
+Stored = tuple[list[Row], dict[str, Bits]]  # rows, and outcomes (n,) bool by key
+Read = Callable[[Path], Stored]  # reads a run folder
 
 AGAIN = "delete that line and run again: its cell alone is computed anew"
 ALL_AGAIN = "delete the run's results.csv, outcomes.npz and added-*.json and run again: its cells are computed anew"
 
 
 def read_outcomes(folder: Path) -> dict[str, Bits]:
-    """Which images the model got right, in test order, by the key of the row."""
+    """Outcomes of a run folder by the key of their row: (n,) bool in test order, True where the model is correct."""
     return read_run(folder)[1]
 
 
 def read_rows(folder: Path) -> list[Row]:
+    """The rows of a run folder, the oldest first. Raises BadInput as `read_run` does."""
     return read_run(folder)[0]
 
 
 def read_run(folder: Path, compare: bool = True) -> Stored:
-    """The rows of a run folder, and the outcome of each image by the key of the row; a row may have none.
+    """Read the rows of a run folder, and the outcomes of images by key, which some rows do not have.
 
-    Also where another process adds to it meanwhile. BadInput where a row cannot be one, or (compare) contradicts
-    itself or the outcomes of its images.
+    If another process writes to the folder meanwhile, it is read again.
+
+    Raises:
+        BadInput: a file is damaged, a row is impossible, or (with compare) it contradicts its own interval or outcomes.
     """
     while True:
-        before, there = _stamps(folder), added_files(folder)
+        before, there = _file_stamps(folder), added_files(folder)
         try:
-            stored = _read(folder, compare)
+            stored = _read_once(folder, compare)
         except (BadInput, FileNotFoundError):
-            if (_stamps(folder), added_files(folder)) == (before, there):
+            if (_file_stamps(folder), added_files(folder)) == (before, there):
                 raise
         else:
-            if _stamps(folder) == before:
+            if _file_stamps(folder) == before:
                 return stored
 
 
-def _stamps(folder: Path) -> list[tuple[int, int, int]]:
-    """Changes whenever what was added is written to the two files, which is before it is deleted."""
+def _file_stamps(folder: Path) -> list[tuple[int, int, int]]:
+    """Inode, size and time of results.csv and outcomes.npz; they change before files of added cells are deleted."""
     stamps = []
     for name in ("results.csv", "outcomes.npz"):
         with suppress(FileNotFoundError):
@@ -64,34 +67,36 @@ def _stamps(folder: Path) -> list[tuple[int, int, int]]:
     return stamps
 
 
-def _read(folder: Path, compare: bool) -> Stored:
-    """As of `read_run`, where nobody writes the two files meanwhile."""
-    added = [(path, *read_added(path)) for path in added_files(folder)]  # before the files that it is written to
-    rows = {row.cell: (f"{folder / 'results.csv'} line {line}", AGAIN, row) for line, row in _lines(folder).items()}
+def _read_once(folder: Path, compare: bool) -> Stored:
+    """As `read_run`, but only correct if no other process writes meanwhile."""
+    added = [(path, *read_added(path)) for path in added_files(folder)]  # first, as they are merged into the others
+    rows = {
+        row.cell: (f"{folder / 'results.csv'} line {line}", AGAIN, row) for line, row in _read_lines(folder).items()
+    }
     for path, row in ((path, row) for path, new, _ in added for row in new):
-        rows.pop(row.cell, None)  # so that the order is that of storing
+        rows.pop(row.cell, None)  # so that rows are in the order in which they were stored
         rows[row.cell] = (str(path), ADDED_AGAIN, row)
     bits_added = {new[0].key: bits for _, new, bits in added if bits is not None}
     keys = {row.key for *_, row in rows.values()} - bits_added.keys()
-    outcomes = _outcomes(folder / "outcomes.npz", keys) | bits_added
+    outcomes = _load_outcomes(folder / "outcomes.npz", keys) | bits_added
     for where, remedy, row in rows.values() if compare else ():
         try:
             check_value(row)
             if row.key in outcomes:
                 check_bits(row, outcomes[row.key])
         except ValueError as error:
-            raise BadInput(f"{where}, {_title(row)}: {error}; {remedy}") from error
+            raise BadInput(f"{where}, {_describe_cell(row)}: {error}; {remedy}") from error
     return [row for *_, row in rows.values()], outcomes
 
 
-def _title(row: Row) -> str:
-    """A cell in a few words."""
+def _describe_cell(row: Row) -> str:
+    """A short text that identifies the cell of a row in messages."""
     which = [row.name or row.kind, row.norm, "" if row.eps is None else f"{row.eps:.4g}", row.severity, row.metric]
     return printable(" ".join(str(part) for part in which if part not in ("", None)), 100)
 
 
-def _outcomes(path: Path, keys: Set[str]) -> dict[str, Bits]:
-    """By key. What no row speaks of may be left of a process that was killed, and is left out where it is damaged."""
+def _load_outcomes(path: Path, keys: Set[str]) -> dict[str, Bits]:
+    """Load outcomes.npz by key. A damaged array is an error only if a row has its key; other arrays are left-overs."""
     if not path.exists():
         return {}
     found, damaged = dict[str, Bits](), dict[str, Exception]()
@@ -116,8 +121,8 @@ def _outcomes(path: Path, keys: Set[str]) -> dict[str, Bits]:
     return {key: bits for key, bits in found.items() if key not in damaged}
 
 
-def _lines(folder: Path) -> dict[int, Row]:
-    """Rows of results.csv by line. Blank lines, a mark of the byte order and lines that are there twice are skipped."""
+def _read_lines(folder: Path) -> dict[int, Row]:
+    """Rows of results.csv by line number. A byte order mark, blank lines, repeated headers and rows are skipped."""
     path = folder / "results.csv"
     if not path.exists():
         return {}
@@ -138,11 +143,11 @@ def _lines(folder: Path) -> dict[int, Row]:
         for cells in lines:
             if not cells or cells == COLUMNS:
                 continue
-            row = to_row(_fields(cells))
+            row = to_row(_name_fields(cells))
             line, twin = seen.setdefault(row.cell, (lines.line_num, row))
             if row != twin:
                 other = next(name for name in COLUMNS if getattr(row, name) != getattr(twin, name))
-                raise ValueError(f"{_title(row)} has another {other} than in line {line}, for the same cell")
+                raise ValueError(f"{_describe_cell(row)} has another {other} than in line {line}, for the same cell")
             rows[line] = row
     except (ValueError, csv.Error) as error:
         if isinstance(error, BadInput):
@@ -151,14 +156,14 @@ def _lines(folder: Path) -> dict[int, Row]:
     return rows
 
 
-def _fields(line: list[str]) -> dict[str, str]:
+def _name_fields(line: list[str]) -> dict[str, str]:
     if len(line) != len(COLUMNS):
         raise ValueError(f"{len(line)} fields where {len(COLUMNS)} belong")
     return dict(zip(COLUMNS, line, strict=True))
 
 
 def read_job(folder: Path) -> dict[str, object]:
-    """BadInput where job.json is damaged."""
+    """Read job.json of a run folder; BadInput if it is damaged."""
     path = folder / "job.json"
     try:
         return check_job(read_json(path))
@@ -170,7 +175,7 @@ def read_job(folder: Path) -> dict[str, object]:
 
 
 def rows_at_home(results: Path, folder: Path, read: Read = read_run) -> list[Row]:
-    """The rows of a run folder, which must lie where its runs say: everything else about a run is looked up there."""
+    """The rows of a run folder; BadInput if job.json or a row names another run than the folder's path."""
     rows, _ = read(folder)
     runs = [str(read_job(folder).get("run", "")), *(row.run for row in rows)]
     away = [run for run in runs if run and results / run != folder]

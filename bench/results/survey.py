@@ -1,4 +1,4 @@
-"""The run folders below a results folder."""
+"""Finds the run folders below a results folder."""
 
 import os
 from contextlib import suppress
@@ -8,20 +8,20 @@ RUN_DEPTH = 4  # folders from a results folder down to a run's, at most
 
 
 def run_folders(results: Path) -> list[Path]:
-    """Every run folder below `results`, boards under published/ left out unless `results` is one.
+    """All folders below `results` that have a job.json, sorted; folders named published are skipped.
 
-    Links to folders are followed where `bench run` would write through them; see `skipped_links` for the others.
+    Symbolic links are followed where `bench run` would write through them; `skipped_links` returns the others.
     """
-    return _survey(results)[0]
+    return _find_folders(results)[0]
 
 
 def skipped_links(results: Path) -> list[Path]:
-    """Links to folders that are not followed: they lead to runs that stand elsewhere already, or nowhere near a run."""
-    return _survey(results)[1]
+    """Symbolic links to folders that `run_folders` does not follow: into or above `results`, visited, or too deep."""
+    return _find_folders(results)[1]
 
 
-def _survey(results: Path) -> tuple[list[Path], list[Path]]:
-    """Run folders and skipped links, each sorted."""
+def _find_folders(results: Path) -> tuple[list[Path], list[Path]]:
+    """The run folders and the skipped links below `results`, each sorted."""
     runs, skipped, seen, home = list[Path](), list[Path](), set[Path](), results.resolve()
     waiting = [(results, 0, False)] if results.is_dir() else []
     while waiting:

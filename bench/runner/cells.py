@@ -11,7 +11,7 @@ from torch import nn
 from bench.core.device import describe
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.guard import attack_timeout
-from bench.core.foreign.messages import failed_cell
+from bench.core.foreign.messages import cell_errors_as_failed
 from bench.core.progress import Event, ProgressCallback
 from bench.data.dataset import Images
 from bench.evaluation.adversarial_set import AdversarialSet
@@ -118,7 +118,7 @@ class CellEvaluator:
             bases = [basis] if self.options.save_adv else group_by_search(basis, [*missing.values()][place + 1 :])
             try:
                 if basis not in measured:
-                    with failed_cell():
+                    with cell_errors_as_failed():
                         found = self._measure(folder, model, net, identity, key, bases, after)
                     measured |= zip(bases, found, strict=True)
                 outcome = condition.read(measured[basis])

@@ -2,8 +2,8 @@
 
 import torch
 
-from bench.core.foreign.messages import errors_blamed_on
-from bench.core.passes import BACKWARD, counting
+from bench.core.foreign.messages import errors_as_bad_input
+from bench.core.passes import BACKWARD, count_passes
 from bench.core.rng import seeded
 from bench.data.dataset import Dataset, Images
 from bench.data.loader import to_float
@@ -23,7 +23,7 @@ def training_cost(work: Experiment, job: Job) -> float:
 
     BadInput where the recipe cannot compute a loss of it: this is the first time that it is asked to.
     """
-    with errors_blamed_on(f"method {job.name} on {job.dataset}", job.recipe):
+    with errors_as_bad_input(f"method {job.name} on {job.dataset}", job.recipe):
         forwards, backwards = step_passes(job.recipe, work.dataset, work.train.first(16))
     validated = len(work.holdout) * job.plan.epochs * (2 if job.plan.ema else 1)
     return training_images(work, job) * (forwards + BACKWARD * backwards) + validated * VALIDATION
@@ -40,7 +40,7 @@ def step_passes(recipe: Recipe, dataset: Dataset, batch: Images) -> tuple[float,
     before = x.clone(), q.clone()
     with seeded("price"):
         model = recipe.prepare(build("cnn", dataset))  # the number of passes is the same for any model
-        with counting(model) as passes:
+        with count_passes(model) as passes:
             one_finite_number(recipe.loss(model, x, q)).backward()  # type: ignore[no-untyped-call]
     the_same_batch((x, q), before)
     return passes.forwards / len(batch), passes.backwards / len(batch)

@@ -10,7 +10,7 @@ from torch import nn
 
 from bench.core.errors import Failed
 from bench.core.files import require_inside, write_atomically
-from bench.core.foreign.messages import blamed_on_model, failed_cell
+from bench.core.foreign.messages import cell_errors_as_failed, model_errors_as_failed
 from bench.core.progress import Event, ProgressCallback
 from bench.core.threat import Threat
 from bench.data.dataset import Images
@@ -52,7 +52,7 @@ class ExhibitWriter:
         for name in self.missing(folder, model, net, start):
             path, images = _path(folder, name, model), self._shown(EXHIBITS[name])
             try:
-                with failed_cell(), blamed_on_model():
+                with cell_errors_as_failed(), model_errors_as_failed():
                     columns = EXHIBITS[name].measure(ExhibitInput(net, start, images, self.threat))
                 made_of = self.made_of(name, net, start)
                 _write(require_inside(folder, path), {"n": len(images), "made_of": made_of, **columns})

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from bench.core.errors import BadInput
-from bench.core.foreign.messages import errors_blamed_on
+from bench.core.foreign.messages import errors_as_bad_input
 from bench.core.rng import seeded
 from bench.data.cache import ImageCache
 from bench.data.dataset import Dataset, Images
@@ -124,7 +124,7 @@ def with_starts(jobs: Sequence[Job], factor: float, words: Callable[..., str]) -
     """
     found: dict[Job, None] = {}
     for job in jobs:
-        with errors_blamed_on(f"method {job.name}", job.recipe):
+        with errors_as_bad_input(f"method {job.name}", job.recipe):
             for check in VALUE:
                 check(job.recipe)
         if name := job.recipe.start():
@@ -139,10 +139,10 @@ def with_starts(jobs: Sequence[Job], factor: float, words: Callable[..., str]) -
 def check_fit(jobs: Sequence[Job], model: str, data: Dataset) -> None:
     """BadInput where a recipe cannot prepare this model, or make it a finished one."""
     with seeded("fit"):
-        with errors_blamed_on(f"model {model}"):
+        with errors_as_bad_input(f"model {model}"):
             net = models.build(model, data)
         for name, recipe, averaged in dict.fromkeys((job.name, job.recipe, job.plan.ema > 0) for job in jobs):
-            with errors_blamed_on(f"method {name} on model {model}", recipe):
+            with errors_as_bad_input(f"method {name} on model {model}", recipe):
                 prepared = recipe.prepare(deepcopy(net))
                 views = views_of(recipe, deepcopy(prepared))
             if averaged:

@@ -14,10 +14,10 @@ import torch
 from bench.core.device import set_deterministic
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.guard import is_out_of_memory
-from bench.core.foreign.interrupt import is_pressed
+from bench.core.foreign.interrupt import is_ctrl_c_pressed
 from bench.core.foreign.messages import format_error
 from bench.core.foreign.plugins import PluginReload
-from bench.core.foreign.process_state import restored_settings
+from bench.core.foreign.process_state import preserve_settings
 from bench.core.processes import Work, cores, work_through
 from bench.core.progress import Event, ProgressCallback
 from bench.runner.job_runner import Runner
@@ -53,7 +53,7 @@ def attempt(runner: Runner, job: Job, tell: ProgressCallback) -> int:
     That is told, and not stored against the training: the same command tries it again.
     """
     try:
-        with restored_settings():
+        with preserve_settings():
             return runner.run(job, tell)
     except KeyboardInterrupt:
         raise
@@ -64,7 +64,7 @@ def attempt(runner: Runner, job: Job, tell: ProgressCallback) -> int:
             raise Failed(f"{error.strerror}: {error.filename or runner.results}; make room and run again") from error
         return _report(tell, job, f"{error.strerror or error}: {error.filename or ''}")
     except BaseException as error:
-        if is_pressed():  # an extension that was being imported has made something else of it
+        if is_ctrl_c_pressed():  # an extension that was being imported has made something else of it
             raise KeyboardInterrupt from error
         log.exception("%s", job.run)
         if is_out_of_memory(error):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bench.core.errors import BadInput
 from bench.core.options import Options
-from bench.core.registrable import an_instance_of
+from bench.core.registrable import instance_check
 from bench.core.registry import Registry
 from bench.core.threat import Pixels
 
@@ -70,7 +70,7 @@ class Recipe(Options, ABC):
         return {"main": model}
 
 
-RECIPES: Registry[Recipe] = Registry("method", an_instance_of(Recipe, "a method is a value of a subclass of Recipe"))
+RECIPES: Registry[Recipe] = Registry("method", instance_check(Recipe, "a method is a value of a subclass of Recipe"))
 
 
 def starts(recipe: Recipe) -> list[str]:

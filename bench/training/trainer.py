@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from bench.core.device import use_threads
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.guard import Quit, guarded_call, is_out_of_memory
-from bench.core.foreign.messages import blamed_on_model, errors_blamed_on, format_error, home_of
-from bench.core.passes import counting
+from bench.core.foreign.messages import errors_as_bad_input, format_error, home_of, model_errors_as_failed
+from bench.core.passes import count_passes
 from bench.core.rng import seeded
 from bench.data.dataset import Dataset, Images
 from bench.data.loader import epoch_batches, to_float
@@ -57,11 +57,11 @@ class Trainer:
         self.images, self.holdout = images.to(device), holdout.to(device)
         self.plan = job.plan.for_images(len(images))
         with use_threads(job.threads), seeded(job.run, "init"):
-            with errors_blamed_on(f"model {job.model}"):
+            with errors_as_bad_input(f"model {job.model}"):
                 model = build(job.model, dataset)
             if start is not None:
                 model.load_state_dict(start)
-            with errors_blamed_on(f"method {job.name} on model {job.model}", job.recipe):
+            with errors_as_bad_input(f"method {job.name} on model {job.model}", job.recipe):
                 model = job.recipe.prepare(model)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimiser = optimiser(job, self.model)
@@ -80,7 +80,7 @@ class Trainer:
         with use_threads(self.job.threads):
             self._restore(saved)
             self._train(saved, tick)
-            with errors_blamed_on(f"method {self.job.name}, once trained,", self.job.recipe):
+            with errors_as_bad_input(f"method {self.job.name}, once trained,", self.job.recipe):
                 last = self._views()
                 self.model.load_state_dict(self.best["model"])
                 if self.average is not None:
@@ -137,7 +137,7 @@ class Trainer:
         where = f"in epoch {epoch + 1} of {self.plan.epochs} at lr {lr:g}"
         if not all(map(math.isfinite, record.values())):
             raise Failed(f"training diverged: loss {record['loss']:.4g}, gradient {record['gradient']:.4g} {where}")
-        with blamed_on_model():
+        with model_errors_as_failed():
             record |= validate(self.model, self.holdout, self.dataset.threat, job.plan.batch_size, job.precision)
         if math.isnan(record["val_clean"]) or not all(p.isfinite().all() for p in self.model.parameters()):
             raise Failed(f"training diverged: loss {record['loss']:.4g}, weights or logits no longer finite {where}")
@@ -170,7 +170,7 @@ class Trainer:
             with ExitStack() as stack:
                 reduced = self.job.precision == "bf16"
                 stack.enter_context(torch.autocast(self.device.type, torch.bfloat16, enabled=reduced))
-                passes = None if self.cost else stack.enter_context(counting(*{self.model, folded(self.model)}))
+                passes = None if self.cost else stack.enter_context(count_passes(*{self.model, folded(self.model)}))
                 loss = self.job.recipe.loss(self.model, images, labels)
             if part == 0:
                 self.optimiser.zero_grad()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks.ascent import recorded_maxima
-from bench.core.rng import undrawn
+from bench.core.rng import preserve_random_state
 
 
 class Shifted(nn.Module):
@@ -55,7 +55,7 @@ def rehearsed(model: nn.Module) -> Iterator[list[Tensor]]:
     """
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
     try:
-        with undrawn(), recorded_maxima() as attacks:
+        with preserve_random_state(), recorded_maxima() as attacks:
             yield attacks
     finally:
         for name, buffer in model.named_buffers():

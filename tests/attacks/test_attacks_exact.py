@@ -412,7 +412,7 @@ def test_settings_out_of_range_are_refused_before_anything_runs(text, why):
 
 
 def test_every_listed_attack_can_be_parsed():
-    for name in ATTACKS.listed():
+    for name in ATTACKS.all_names():
         assert parse_attack(name.removesuffix("-k") + ("-3" if name.endswith("-k") else "")).settings is not None
 
 

@@ -104,7 +104,7 @@ def test_a_lazy_name_is_a_name():
     registry.add_lazy("odd", lambda folder: f"what is in {folder}")
     assert registry.look_up("round", Path("here")) == "a circle"
     assert registry.look_up("odd", Path("here")) == "what is in here"
-    assert registry.listed() == ["round", "odd"]
+    assert registry.all_names() == ["round", "odd"]
     assert [*registry] == ["round"]
     for add in (lambda: registry.add("odd", "x"), lambda: registry.add_lazy("round", str)):
         with pytest.raises(BadInput, match=rf"is already registered by {__name__}; choose another"):

@@ -12,7 +12,7 @@ import methods  # noqa: F401
 from bench import DATASETS, L2, RECIPES, Ascent, Linf, cross_entropy, frozen, kl, margin, parse_attack
 from bench.core.errors import BadInput, UnknownName
 from bench.core.overrides import override
-from bench.core.passes import counting
+from bench.core.passes import count_passes
 from bench.core.plan import Plan
 from bench.core.registry import Registry
 from bench.core.rng import image_rows, image_stream, normal, seed_of, seeded, uniform
@@ -267,7 +267,7 @@ def shelf() -> Registry[str]:
 def test_a_registry_is_a_mapping_with_families(shelf):
     assert dict(shelf) == {"Emma": "EMMA", "Emma.b": "EMMA.B", "Dracula": "DRACULA"}
     assert shelf["Volume-12"] == "volume 12"
-    assert shelf.listed() == ["Emma", "Emma.b", "Dracula", "Volume-k"]
+    assert shelf.all_names() == ["Emma", "Emma.b", "Dracula", "Volume-k"]
     assert "Volume-3" in shelf
     for name in ("Volume-0", "Volume-03", "Volume-", "Volume-1.5", "volume-3", "xVolume-3"):
         assert name not in shelf
@@ -304,13 +304,13 @@ def test_many_names_are_cut_to_the_first_and_the_command_for_the_rest():
 
 @pytest.mark.parametrize("name", ["", "a/b", "a b/../../x", "..", ".hidden", "-x", "Ü", "a\\b", "x\n", "a,b", "a*"])
 def test_a_name_that_is_no_folder_is_refused(shelf, name):
-    before = shelf.listed()
+    before = shelf.all_names()
     for add in (shelf.add, shelf.add_family):
         with pytest.raises(BadInput, match="make a name"):
             add(name, str)
     with pytest.raises(BadInput, match="make a name"):
         shelf.add_suffix(f"/{name}", str, follows="any book")
-    assert (shelf.listed(), shelf.suffixes()) == (before, [])
+    assert (shelf.all_names(), shelf.suffixes()) == (before, [])
 
 
 def test_a_suffix_may_follow_any_name_and_is_said_and_not_listed(shelf):
@@ -318,7 +318,7 @@ def test_a_suffix_may_follow_any_name_and_is_said_and_not_listed(shelf):
     assert shelf["Emma+notes"] == "EMMA with notes"
     assert shelf["Volume-3+notes"] == "volume 3 with notes"
     assert "Emma+notes+notes" not in shelf
-    assert "Emma+notes" not in shelf.listed()
+    assert "Emma+notes" not in shelf.all_names()
     assert shelf.suffixes() == ["+notes may follow any book"]
 
 
@@ -475,14 +475,14 @@ class Stubborn(nn.Module):
 def test_an_attack_that_fails_costs_a_pass_a_step(attack, passes):
     """And one more for each restart that has a successor, to look at its last iterate."""
     model, x, y = Stubborn(), torch.rand(4, 1, 3, 3), torch.zeros(4, dtype=torch.long)
-    with counting(model) as counted:
+    with count_passes(model) as counted:
         parse_attack(attack)(model, x, y, Linf(0.1))
     assert (counted.forwards, counted.backwards) == (4 * passes, 4 * passes)
 
 
 def test_an_attack_leaves_images_that_are_broken_already():
     model, x, y = Stubborn(), torch.rand(4, 1, 3, 3), torch.tensor([0, 1, 1, 2])
-    with counting(model) as counted:
+    with count_passes(model) as counted:
         parse_attack("PGD-10")(model, x, y, Linf(0.1))
     assert counted.backwards == 10 + 3
 
@@ -494,7 +494,7 @@ def test_an_attack_leaves_images_that_are_broken_already():
 )  # fmt: skip
 def test_a_training_step_costs_its_attack_and_its_own_passes(name, forwards, backwards):
     model, x = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(9), nn.Linear(9, 4)), torch.rand(5, 1, 3, 3)
-    with counting(model) as counted:
+    with count_passes(model) as counted:
         loss = RECIPES[name].loss(model, x, torch.eye(4)[[0, 1, 2, 3, 0]])
     loss.backward()
     assert (counted.forwards, counted.backwards) == (5 * forwards, 5 * backwards)

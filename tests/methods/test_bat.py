@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from bench import RECIPES, Ascent, Linf, Targeted, Untargeted, clean_logits, smooth
 from bench.core.errors import Failed
 from bench.core.labels import least_likely, most_confusing, nearest, random_class
-from bench.core.passes import counting
+from bench.core.passes import count_passes
 from bench.core.rng import seeded
 from methods.bat import LabelAdversary
 from methods.pgd_at import AdversarialTraining
@@ -103,7 +103,7 @@ def test_the_three_kinds_of_label(aim, x):
 )
 def test_clean_images_pass_once_for_the_class_the_first_step_and_the_label(name, forwards, x):
     model = net()
-    with counting(model) as passes:
+    with count_passes(model) as passes:
         RECIPES[name].loss(model, x, Q).backward()
     assert (passes.forwards, passes.backwards) == (forwards * B, 2 * B)
 

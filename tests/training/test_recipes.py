@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 import methods  # noqa: F401
 from bench import DATASETS, RECIPES, Ascent, Recipe, branch, frozen
-from bench.core.passes import counting
+from bench.core.passes import count_passes
 from bench.core.rng import seeded
 from bench.core.threat import REFERENCE_EPS
 from bench.models.bn_folding import folded, folding
@@ -215,7 +215,7 @@ def test_one_step_with_and_without_the_twin(setting):
     with ExitStack() as stack:
         stack.enter_context(folding(model, x))
         assert (folded(model) is model) == bool(switches(model))
-        attacked = stack.enter_context(counting(folded(model)))
+        attacked = stack.enter_context(count_passes(folded(model)))
         losses.append(loss_of(recipe, model, x, q))
     assert losses[1].item() == pytest.approx(losses[0].item(), abs=1e-4)
     steps = sum(a.steps for a in ascents(recipe)) if stats(recipe) == "running" else 0

@@ -14,7 +14,7 @@ from bench.attacks.search import search
 from bench.core.errors import AttackWarning, BadInput, Failed
 from bench.core.foreign.plugins import load_plugins
 from bench.core.losses import cross_entropy
-from bench.core.passes import counting
+from bench.core.passes import count_passes
 from bench.core.processes import describe_idle_cores
 from bench.core.rng import image_stream
 from bench.data.loader import to_float
@@ -269,7 +269,7 @@ def test_validation_attacks_only_images_that_are_right_and_finds_what_an_attack_
     with image_stream(range(len(x)), "holdout"):
         attacked = search(model, ascent, cross_entropy, x, y)
     right = [(model(z).argmax(1) == y) for z in (x, attacked)]
-    with counting(model) as passes:
+    with count_passes(model) as passes:
         found = validate(model, HOLDOUT, DIGITS.threat, 7, precision)
     clean = int(right[0].sum())
     assert 0 < clean < len(x)
@@ -285,7 +285,7 @@ def test_an_image_that_is_wrong_in_bf16_alone_is_attacked_once_more_in_fp32():
     net[1].weight.zero_()
     net[1].bias.copy_(torch.tensor([100.0, 100.1] + [0.0] * 8))
     x, y = to_float(HOLDOUT.x[:4]), torch.ones(4, dtype=torch.long)
-    with counting(net) as passes, pytest.warns(AttackWarning):
+    with count_passes(net) as passes, pytest.warns(AttackWarning):
         logits = _attack_logits(net, Ascent(DIGITS.threat, 10, 0.05), x, y, range(4), "bf16")
     assert logits.argmax(1).tolist() == [1] * 4
     assert passes.backwards == 4 * (1 + 10)  # the start is enough in bf16

@@ -7,7 +7,7 @@ from rich.console import Console
 from bench.commands.compare import text as show
 from bench.commands.compare.cells import Cells, read_cells
 from bench.commands.compare.significance import judge_cells
-from bench.core.errors import BadInput, stopping
+from bench.core.errors import BadInput, interrupt_advice
 from bench.core.parsing import printable
 
 
@@ -33,7 +33,7 @@ def compare(
         from bench.commands.compare.rerun import end_comparison, measure_anew, repeatable
 
         before = repeatable(baseline, before, level)
-        with stopping(f"begin again with a new or an empty folder in the place of {current}"):
+        with interrupt_advice(f"begin again with a new or an empty folder in the place of {current}"):
             measure_anew(baseline, current, level, data_dir, device, batch_size)
     after = read_cells(current)
     if level == 1:

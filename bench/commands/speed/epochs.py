@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from bench.attacks.ascent import Ascent
 from bench.commands.speed.race import Contest, Contestant, Found
 from bench.commands.speed.subject import Subject
-from bench.core.passes import counting
+from bench.core.passes import count_passes
 from bench.core.rng import seeded
 from bench.core.threat import REFERENCE_EPS
 from bench.data.dataset import Images
@@ -61,7 +61,7 @@ def _our_epoch(recipe: Recipe, model: nn.Module, subject: Subject, precision: st
     images, sgd = subject.test.first(n or subject.n), _sgd(model)
     autocast = torch.autocast(images.x.device.type, torch.bfloat16, enabled=precision == "bf16")
     sample = to_float(images.x[:WARM_UP])
-    with seeded("epoch"), folding(model, sample), counting(*{model, folded(model)}) as passes:
+    with seeded("epoch"), folding(model, sample), count_passes(*{model, folded(model)}) as passes:
         for x, y in epoch_batches(images, subject.batch_size, pad=subject.pad, flip=subject.flip):
             model.train()
             with autocast:

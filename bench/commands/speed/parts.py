@@ -16,8 +16,8 @@ from bench.commands.speed.race import Contest, Contestant, Found, frozen_name
 from bench.commands.speed.reports import report
 from bench.commands.speed.subject import Subject
 from bench.commands.speed.table import Line
-from bench.core.passes import counting
-from bench.core.registrable import a_function_of
+from bench.core.passes import count_passes
+from bench.core.registrable import function_check
 from bench.core.registry import Registry
 from bench.core.rng import image_stream
 from bench.core.threat import L2
@@ -39,7 +39,7 @@ class Modelless:
 
 def check_part(name: str, item: object) -> str:
     """What keeps an item from being a part."""
-    return "" if isinstance(item, Modelless) else a_function_of("subject")(name, item)
+    return "" if isinstance(item, Modelless) else function_check("subject")(name, item)
 
 
 PARTS: Registry[Callable[[Subject], Contest] | Modelless] = Registry("part", check_part, folder="bench.commands.speed")
@@ -84,7 +84,7 @@ def overhead(subject: Subject) -> Contest:
         copy = fast_copy(subject.model, x[:64])
 
     def search() -> Found:
-        with places(subject.batch_size), image_stream(range(len(x)), "attack", 0), counting(copy) as passes:
+        with places(subject.batch_size), image_stream(range(len(x)), "attack", 0), count_passes(copy) as passes:
             attack(copy, x, y, subject.threat)
         return Found(None, None, passes.forwards, passes.backwards)
 

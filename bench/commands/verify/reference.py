@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bench.core.foreign.messages import refused_model
+from bench.core.foreign.messages import model_errors_as_bad_input
 from bench.core.threat import Threat, tolerance
 from bench.data.dataset import Dataset, Images
 from bench.data.lookup import dataset
@@ -54,7 +54,7 @@ class Reference:
 
     def wrong(self, net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """Which images the model gets wrong, (B,) bool. BadInput where it cannot compute them."""
-        with refused_model(), frozen(net):
+        with model_errors_as_bad_input(), frozen(net):
             return ~is_correct(
                 net, x.nan_to_num(), y.to(self.device), self.batch_size
             )  # NaN is reported by `find_misplaced`

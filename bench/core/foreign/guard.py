@@ -1,7 +1,7 @@
-"""Calls into code that is not ours: models, attacks, recipes, readers of data sets, plug-ins.
+"""Guards around calls into code that is not ours: models, attacks, recipes, data set readers, plug-ins.
 
-Each such call stands inside `guarded_call()`: whatever the code does costs its own cell or job, and nothing else.
-The guard is for whole calls, not for each forward pass: it takes tens of microseconds.
+Each such call is made inside `guarded_call()`, so that a failure loses one cell or job and nothing else. The guard
+takes tens of microseconds, so it is put around whole calls and not around each forward pass.
 """
 
 import os
@@ -17,35 +17,35 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.errors import BadInput, Failed
-from bench.core.foreign.interrupt import is_pressed, is_watched, watched_interrupts
-from bench.core.foreign.process_state import restored_settings
+from bench.core.foreign.interrupt import is_ctrl_c_pressed, is_ctrl_c_watched, watch_ctrl_c
+from bench.core.foreign.process_state import preserve_settings
 
-AGAIN = 1.0  # seconds after which code that has swallowed the end of its time is told once more
+AGAIN = 1.0  # seconds between repeated timeouts, for code that has caught the first one
 
 
 class Quit(RuntimeError):
-    """Somebody's code was about to end the process. The cause is what it raised."""
+    """Code that is not ours tried to end the process, e.g. by SystemExit, which is the cause (`__cause__`)."""
 
 
 class _OutOfTime(BaseException):
-    """Raised inside somebody's code; no `except Exception` of it gets in the way."""
+    """Raised in an attack at its timeout. A BaseException, so that no `except Exception` in the attack catches it."""
 
 
 @contextmanager
 def guarded_call() -> Iterator[None]:
-    """Inside the block somebody else's code is at work. An `Exception` is all that comes out of it.
+    """Inside the block code that is not ours runs; it can raise an `Exception` or be interrupted by Ctrl-C, no more.
 
-    SystemExit, KeyboardInterrupt, os._exit and the like become `Quit`; what the user's own Ctrl-C has led to is
-    a KeyboardInterrupt. Settings of the process (`process_state`) are restored.
+    SystemExit, os._exit and a KeyboardInterrupt that the code raises itself become `Quit`; after a Ctrl-C of the user
+    the block raises KeyboardInterrupt. Settings of the process (`process_state`) are restored afterwards.
     """
-    with restored_settings(), watched_interrupts(), _no_exit():
+    with preserve_settings(), watch_ctrl_c(), _no_exit():
         try:
             yield
         except _OutOfTime:
             raise
         except BaseException as error:
-            ours = isinstance(error, KeyboardInterrupt) and not is_watched()
-            if is_pressed() or ours:
+            ours = isinstance(error, KeyboardInterrupt) and not is_ctrl_c_watched()
+            if is_ctrl_c_pressed() or ours:
                 raise KeyboardInterrupt from error
             if isinstance(error, Exception):
                 raise
@@ -54,7 +54,7 @@ def guarded_call() -> Iterator[None]:
 
 @contextmanager
 def _no_exit() -> Iterator[None]:
-    """Inside the block, `os._exit` of this process raises SystemExit; of its forks it does what it always does."""
+    """Inside the block, `os._exit` raises SystemExit in this process; in forked processes it exits as usual."""
     leave, process = os._exit, os.getpid()
 
     def refuse(status: int) -> NoReturn:
@@ -70,16 +70,16 @@ def _no_exit() -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the machine has no memory left, which is not the fault of the code that asked for it."""
+    """Whether an exception means that the machine, CPU or GPU, has run out of memory."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 @contextmanager
 def no_empty_batches(model: nn.Module) -> Iterator[None]:
-    """Inside the block, an empty batch that somebody's attack sends to the model does not reach its code.
+    """Inside the block, the model can be called with an empty batch (0, C, H, W) and returns logits (0, K).
 
-    Many models cannot compute it, such as those that flatten by `x.view(x.size(0), -1)`. The model computes one black
-    image in its place, and its logits are cut off again: (0, K).
+    Many models fail on it, such as those that flatten by `x.view(x.size(0), -1)`. Hooks replace it by one black image
+    and cut its logits off again.
     """
     stands_in = False
 
@@ -105,9 +105,9 @@ _attack_timeout: ContextVar[float | None] = ContextVar("attack timeout", default
 
 @contextmanager
 def attack_timeout(seconds: float | None) -> Iterator[None]:
-    """Inside the block, no call of an attack may take longer; None: as long as it wants.
+    """Set the time limit of `limited_call` inside the block; None: no limit.
 
-    BadInput where that cannot be watched: it takes the alarm clock that Unix gives a main thread.
+    BadInput outside the main thread or on systems without SIGALRM, which the limit needs.
     """
     if seconds is not None and not _has_alarm():
         raise BadInput("--attack-timeout needs the alarm clock of Unix, and the main thread; leave it out here")
@@ -120,7 +120,7 @@ def attack_timeout(seconds: float | None) -> Iterator[None]:
 
 @contextmanager
 def limited_call() -> Iterator[None]:
-    """Inside the block one call of an attack is made. Failed where it takes longer than it may."""
+    """Inside the block one call of an attack is made; Failed if it exceeds the limit of `attack_timeout`."""
     seconds = _attack_timeout.get()
     if seconds is None or not _has_alarm():
         yield

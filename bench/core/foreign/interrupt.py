@@ -1,4 +1,4 @@
-"""Ctrl-C, told apart from a KeyboardInterrupt that somebody's code raises. No torch here."""
+"""Tells a Ctrl-C of the user from a KeyboardInterrupt that a plug-in raises. Imports no torch."""
 
 import os
 import signal
@@ -10,26 +10,26 @@ from types import FrameType
 
 STOPPED = 130  # the exit code that a shell reports for Ctrl-C
 
-_presses = 0  # of Ctrl-C, while `watched_interrupts`
+_presses = 0  # of Ctrl-C inside the present `watch_ctrl_c` block
 
 
-def _press(number: int, frame: FrameType | None) -> None:
+def _on_ctrl_c(number: int, frame: FrameType | None) -> None:
     global _presses
     _presses += 1
     raise KeyboardInterrupt
 
 
-def is_pressed() -> bool:
-    """Whether the user has pressed Ctrl-C in the present `watched_interrupts` block.
+def is_ctrl_c_pressed() -> bool:
+    """Whether the user has pressed Ctrl-C in the present `watch_ctrl_c` block.
 
-    True whatever became of the KeyboardInterrupt: an extension that is being imported makes an ImportError of it.
+    It stays True if other code has replaced the KeyboardInterrupt, as extension modules do while they are imported.
     """
     return _presses > 0
 
 
-def is_watched() -> bool:
-    """Whether this process is told of Ctrl-C by `is_pressed`, or (a worker) ignores it."""
-    return signal.getsignal(signal.SIGINT) in (_press, signal.SIG_IGN)
+def is_ctrl_c_watched() -> bool:
+    """Whether `is_ctrl_c_pressed` is reliable here: the handler is installed, or Ctrl-C is ignored (in a worker)."""
+    return signal.getsignal(signal.SIGINT) in (_on_ctrl_c, signal.SIG_IGN)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
@@ -39,11 +39,11 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def stopped_at_once() -> Iterator[None]:
-    """Inside the block, Ctrl-C ends the process with a line. For imports, where there is nothing to tidy up.
+def exit_at_ctrl_c() -> Iterator[None]:
+    """Inside the block, Ctrl-C prints a line and ends the process. Meant for imports, which need no clean-up.
 
-    Extensions make other errors of a KeyboardInterrupt while they are imported. Nothing changes where a program that
-    uses the bench as a library has a handler of its own.
+    Extension modules replace a KeyboardInterrupt by other errors while they are imported. Does nothing if the program
+    has a handler of its own, as one that uses the bench as a library may.
     """
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
@@ -57,11 +57,11 @@ def stopped_at_once() -> Iterator[None]:
 
 
 @contextmanager
-def watched_interrupts() -> Iterator[None]:
-    """Inside the block, Ctrl-C is noted, and raises KeyboardInterrupt as usual.
+def watch_ctrl_c() -> Iterator[None]:
+    """Inside the block, Ctrl-C is counted for `is_ctrl_c_pressed`, and raises KeyboardInterrupt as usual.
 
-    Nothing changes inside another such block, in other threads than the main one, and where a program that uses the
-    bench as a library has a handler of its own. The handler is the same again afterwards, whatever was done to it.
+    Does nothing inside another such block, outside the main thread, or if the program has a handler of its own. The
+    handler from before the block is restored after it.
     """
     global _presses
     if threading.current_thread() is not threading.main_thread():
@@ -70,7 +70,7 @@ def watched_interrupts() -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:
         _presses = 0
-        signal.signal(signal.SIGINT, _press)
+        signal.signal(signal.SIGINT, _on_ctrl_c)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""From whatever somebody's code raises to one line that says what, where and in whose code."""
+"""Turn exceptions of code that is not ours into one-line errors that say what was raised, where and in whose code."""
 
 import contextlib
 import importlib
@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.guard import Quit, guarded_call, is_out_of_memory
 
-MACHINERY = (  # what stands between a command and somebody's code
+MACHINERY = (  # files whose stack frames are left out of messages
     "<",
     contextlib.__file__,
     *(str(Path(__file__).with_name(name)) for name in ("guard.py", "plugins.py")),
@@ -20,9 +20,9 @@ MACHINERY = (  # what stands between a command and somebody's code
 
 
 def format_error(error: BaseException, home: str = "") -> str:
-    """Type, message and file:line of what somebody's code raised, on one line.
+    """Type, message and file:line of an exception, on one line.
 
-    home: their file; the last line in it is the one to mend, whatever it called.
+    home: the author's file; the location is the last frame in it, or the last frame of all if there is none.
     """
     if isinstance(error, Quit) and error.__cause__ is not None:
         error = error.__cause__
@@ -34,17 +34,17 @@ def format_error(error: BaseException, home: str = "") -> str:
 
 
 def home_of(author: object) -> str:
-    """The file of an object's class; empty for what is built in."""
+    """Path of the file that defines an object's class; empty for None and for built-in classes."""
     if author is None:
         return ""
     return getattr(sys.modules[type(author).__module__], "__file__", None) or ""
 
 
 @contextmanager
-def errors_blamed_on(what: str, author: object = None) -> Iterator[None]:
-    """Inside the block an object of somebody's class is at work; what it raises is one line that begins with `what`.
+def errors_as_bad_input(what: str, author: object = None) -> Iterator[None]:
+    """Inside the block any exception becomes BadInput with one line that begins with `what`; Failed passes unchanged.
 
-    BadInput, but for Failed, which stays. author: the recipe; None where it is the code of something else.
+    author: the recipe whose code runs in the block; None if it is no recipe.
     """
     try:
         with guarded_call():
@@ -54,16 +54,16 @@ def errors_blamed_on(what: str, author: object = None) -> Iterator[None]:
     except BadInput as error:
         raise BadInput(f"{what}: {error}") from error
     except Exception as error:  # anybody's code may raise anything
-        said = format_error(error, home_of(author))
+        reason = format_error(error, home_of(author))
         remedy = "; `bench check FILE.py` tests a method of yours" if author is not None else ""
-        raise BadInput(f"{what} raised {said}{remedy}") from error
+        raise BadInput(f"{what} raised {reason}{remedy}") from error
 
 
 @contextmanager
-def blamed_on_reader(what: str) -> Iterator[None]:
-    """Inside the block somebody's code reads a data set. BadInput that begins with `what` where it raises.
+def reader_errors_as_bad_input(what: str) -> Iterator[None]:
+    """Inside the block a data set is read; exceptions become BadInput with one line that begins with `what`.
 
-    BadInput and OSError of its own stay: they name the file.
+    BadInput and OSError pass unchanged, as they name the file.
     """
     try:
         with guarded_call():
@@ -77,8 +77,8 @@ def blamed_on_reader(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def blamed_on_model() -> Iterator[None]:
-    """Inside the block somebody's model is at work. Failed, in one line, where it raises; BadInput stays."""
+def model_errors_as_failed() -> Iterator[None]:
+    """Inside the block a model is called; its exceptions become Failed, one line. BadInput and lack of memory pass."""
     try:
         with guarded_call():
             yield
@@ -91,10 +91,10 @@ def blamed_on_model() -> Iterator[None]:
 
 
 @contextmanager
-def refused_model() -> Iterator[None]:
-    """Inside the block a model is looked at before anything is measured. BadInput, in one line, where it raises."""
+def model_errors_as_bad_input() -> Iterator[None]:
+    """Inside the block a model is called before anything is measured; all its exceptions become BadInput, one line."""
     try:
-        with blamed_on_model():
+        with model_errors_as_failed():
             yield
     except Failed as error:
         raise BadInput(str(error)) from error
@@ -103,8 +103,8 @@ def refused_model() -> Iterator[None]:
 
 
 @contextmanager
-def failed_cell() -> Iterator[None]:
-    """Inside the block one cell is measured. Whatever keeps it from a number is Failed, so that others go on."""
+def cell_errors_as_failed() -> Iterator[None]:
+    """Inside the block one cell is measured; BadInput and lack of memory become Failed, so that other cells go on."""
     try:
         yield
     except BadInput as error:

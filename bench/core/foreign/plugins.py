@@ -1,6 +1,6 @@
-"""How recipes get in from outside: installed `bench.plugins` entry points (our own among them), files and modules.
+"""Plug-ins: installed entry points of the group `bench.plugins` (`methods` is one), Python files and modules.
 
-What is imported adds to a registry: `from bench import RECIPES`, or ATTACKS, MODELS, DATASETS.
+Importing a plug-in registers names in RECIPES, ATTACKS, MODELS, DATASETS or another registry.
 """
 
 import hashlib
@@ -20,14 +20,15 @@ from bench.core.foreign.guard import guarded_call
 from bench.core.foreign.messages import format_error
 from bench.core.registry import Registry
 
-_inside: set[str] = set()  # modules that this process has from entry points
-_outside: list[str] = []  # FILEs and MODULEs, in the order asked for
+_inside: set[str] = set()  # modules that this process has imported from entry points
+_outside: list[str] = []  # FILEs and MODULEs that were imported, in order
 
 
 def load_plugins(plugins: Sequence[str] = ()) -> None:
-    """Import every installed plug-in, then these FILEs and MODULEs. What is there already is not imported again.
+    """Import every installed plug-in, then these FILEs and MODULEs, each once a process.
 
-    BadInput names the plug-in that is missing, raises, or registers nothing.
+    Raises:
+        BadInput: a plug-in is missing, raises, or registers nothing; the message names it.
     """
     for entry in entry_points(group="bench.plugins"):
         if entry.module not in _inside:
@@ -43,7 +44,7 @@ def load_plugins(plugins: Sequence[str] = ()) -> None:
 
 
 def load_file(path: Path) -> None:
-    """Import a Python file that registers something. BadInput as of `load_plugins`."""
+    """Import a Python file that registers something, once a process. Raises BadInput as `load_plugins` does."""
     place = str(path.resolve())
     if place in _outside:
         return
@@ -55,10 +56,12 @@ def load_file(path: Path) -> None:
 
 
 def import_file(path: Path, what: str) -> ModuleType:
-    """Run a Python file as a module under a name that depends on its path alone, as a pool's processes agree on it.
+    """Run a Python file as a module whose name depends on its path alone.
 
-    Objects of its classes can so be pickled to them; what carries them is to be pickled after an `PluginReload`.
-    BadInput, beginning with `what`, where it is not Python or raises.
+    Worker processes so use the same name, and objects of its classes can be pickled to them after a `PluginReload`.
+
+    Raises:
+        BadInput: the file is not Python or raises; the message begins with `what`.
     """
     place = str(path.resolve())
     name = f"plugin_{re.sub(r'[^a-z0-9]', '_', path.stem.lower())}_{hashlib.sha256(place.encode()).hexdigest()[:8]}"
@@ -73,9 +76,9 @@ def import_file(path: Path, what: str) -> ModuleType:
 
 
 class PluginReload:
-    """The FILEs and MODULEs of this process. Unpickled in another, it imports them there.
+    """An object that, when it is unpickled in another process, imports the plug-ins of this process there.
 
-    Put it before whatever may hold objects of their classes: a pickle is read from front to back.
+    It must be pickled before objects of the plug-ins' classes, as a pickle is read from front to back.
     """
 
     def __reduce__(self) -> tuple[Callable[[Sequence[str]], None], tuple[Sequence[str]]]:
@@ -83,12 +86,12 @@ class PluginReload:
 
 
 def has_plugins() -> bool:
-    """Whether this process has loaded anybody's FILE or MODULE."""
+    """Whether this process has imported a FILE or MODULE."""
     return bool(_outside)
 
 
 def _register(plugin: str, load: Callable[[], object]) -> None:
-    """Import a plug-in that must add a name to some registry."""
+    """Import a plug-in; BadInput if it adds no name to any registry."""
     before = Registry.additions
     load()
     if Registry.additions == before:
@@ -96,7 +99,7 @@ def _register(plugin: str, load: Callable[[], object]) -> None:
 
 
 def _enter(what: str, load: Callable[[], object], home: str = "") -> None:
-    """Import somebody's code. Whatever it raises is one line."""
+    """Import code; whatever it raises becomes BadInput with one line that begins with `what`."""
     try:
         with guarded_call():
             load()

@@ -1,4 +1,4 @@
-"""Settings of the whole process that somebody's code may change, and that everybody's numbers depend on."""
+"""Settings of the whole process that code which is not ours may change, and that results of other code depend on."""
 
 import os
 import sys
@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-Setting = tuple[Callable[[], Any], Callable[[Any], object]]  # how it is read, and set again
+Setting = tuple[Callable[[], Any], Callable[[Any], object]]  # functions that read it, and set it
 
 
 def _folder() -> str:
     try:
         return os.getcwd()
-    except OSError:  # it was removed, and there is no way back to it
+    except OSError:  # the working folder was deleted; it cannot be restored
         return ""
 
 
@@ -25,7 +25,7 @@ def _change_folder(path: str) -> None:
 
 
 def _set_default_device(device: torch.device) -> None:
-    torch.set_default_device(None if device.type == "cpu" else device)  # None costs nothing from then on
+    torch.set_default_device(None if device.type == "cpu" else device)  # unlike cpu, None adds no cost to later calls
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -46,8 +46,8 @@ SETTINGS: tuple[Setting, ...] = (
 
 
 @contextmanager
-def restored_settings() -> Iterator[None]:
-    """After the block these settings and the filters of warnings are as they were before."""
+def preserve_settings() -> Iterator[None]:
+    """Restore SETTINGS and the warning filters after the block to their values before it."""
     before = [read() for read, _ in SETTINGS]
     filters, entries = warnings.filters, [*warnings.filters]
     try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from bench.core.registrable import an_instance_of
+from bench.core.registrable import instance_check
 from bench.core.registry import Registry
 from bench.core.threat import Threat
 from bench.data.dataset import Images
@@ -33,5 +33,5 @@ class Exhibit:
 
 
 EXHIBITS: Registry[Exhibit] = Registry(
-    "exhibit", an_instance_of(Exhibit, "wanted: an Exhibit"), folder="bench.evaluation.exhibits"
+    "exhibit", instance_check(Exhibit, "wanted: an Exhibit"), folder="bench.evaluation.exhibits"
 )

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from bench.core.files import expand_home
-from bench.core.foreign.messages import refused_model
+from bench.core.foreign.messages import model_errors_as_bad_input
 from bench.data.dataset import Dataset, Images
 from bench.evaluation.external.access import DATA_DIR, Access
 from bench.evaluation.external.external_run import ExternalRun
@@ -67,7 +67,7 @@ def load_external(
 def load(source: Source, dataset: Dataset, access: Access, device: torch.device | str) -> Loaded:
     """The model on a device, in eval mode, with what was chosen on the way. BadInput as of `load_model`."""
     loaded = source.load(dataset, access)
-    with refused_model():
+    with model_errors_as_bad_input():
         return Loaded(set_eval(loaded.net.to(device)), loaded.choices)
 
 
@@ -78,7 +78,7 @@ def identity(source: Source, net: nn.Module, test: Images) -> str:
     """
     if source.trained_here:
         return trained_identity(net, test)
-    with refused_model():
+    with model_errors_as_bad_input():
         return join_parts(fingerprint(net) + source.origin(net), logits_digest(net, test))
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.errors import BadInput
-from bench.core.foreign.messages import format_error, refused_model
+from bench.core.foreign.messages import format_error, model_errors_as_bad_input
 from bench.core.stats import mcnemar
 from bench.data.dataset import Dataset, Images
 from bench.evaluation.arguments import as_seen_by
@@ -28,7 +28,7 @@ def model_warnings(model: nn.Module, dataset: Dataset, images: Images, attacked:
     attacked: whether gradients will be asked for.
     """
     x = as_seen_by(model, images.x[:FEW])
-    with refused_model(), frozen(model):
+    with model_errors_as_bad_input(), frozen(model):
         logits = _logits(model, x, dataset)
         return [
             *(_gradient(model, x, dataset) if attacked else []),
@@ -41,14 +41,14 @@ def model_warnings(model: nn.Module, dataset: Dataset, images: Images, attacked:
 
 def check_logits(model: nn.Module, dataset: Dataset, images: Images) -> None:
     """BadInput where a model gives no finite logits of the first few images, one a class of the data set."""
-    with refused_model(), frozen(model):
+    with model_errors_as_bad_input(), frozen(model):
         _logits(model, as_seen_by(model, images.x[:FEW]), dataset)
 
 
 def is_stochastic(model: nn.Module, dataset: Dataset, images: Images) -> bool:
     """Whether the same images get other logits on a second call. BadInput where they get none of this data set's."""
     x = as_seen_by(model, images.x[:FEW])
-    with refused_model(), frozen(model):
+    with model_errors_as_bad_input(), frozen(model):
         return bool(_random(model, x, _logits(model, x, dataset)))
 
 

@@ -13,7 +13,7 @@ from torch.nn.parameter import is_lazy
 
 from bench.core.errors import BadInput
 from bench.core.foreign.guard import guarded_call
-from bench.core.foreign.messages import format_error, refused_model
+from bench.core.foreign.messages import format_error, model_errors_as_bad_input
 from bench.core.foreign.plugins import import_file
 from bench.core.registry import suggestion
 from bench.core.rng import seeded
@@ -61,7 +61,7 @@ class File:
                 raise BadInput(f"{self.path} has no {self.function!r}; {near}")
             net = self._called(getattr(module, self.function))
             if isinstance(net, nn.Module):
-                with refused_model():
+                with model_errors_as_bad_input():
                     settle_lazy_layers(net, dataset)
         if not isinstance(net, nn.Module):
             raise BadInput(f"{self} gave a {type(net).__name__}; return a torch.nn.Module")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from bench.core.errors import BadInput
 from bench.core.foreign.guard import guarded_call
-from bench.core.foreign.messages import errors_blamed_on, format_error
+from bench.core.foreign.messages import errors_as_bad_input, format_error
 from bench.evaluation.external.file_type import JOIN, SAVE, file_format, how_to_join_distributed
 from bench.evaluation.external.state_dicts import Fit, State, find_state_dicts, fits, is_optimizer, misfits, nearest
 
@@ -97,7 +97,7 @@ def fill(net: nn.Module, content: object, path: Path, choice: str | None = None)
     choice:  which of the models in the file, by its name there or a word of that.
     BadInput says what is left over on either side, or which models there are to choose from.
     """
-    with errors_blamed_on("the model's state_dict()"):  # somebody's layers may say what their state is
+    with errors_as_bad_input("the model's state_dict()"):  # somebody's layers may say what their state is
         wanted = net.state_dict()
     states = find_state_dicts(content)
     if not states:
@@ -106,7 +106,7 @@ def fill(net: nn.Module, content: object, path: Path, choice: str | None = None)
         raise BadInput(f"weights {path} hold adversarial images of torchattacks; `bench verify` checks those")
     found = sorted((fit for name, state in states.items() for fit in fits(wanted, state, name)), key=_rank)
     fit = _choose(found, states, wanted, path, choice)
-    with errors_blamed_on(
+    with errors_as_bad_input(
         f"weights {path} fit the model, whose load_state_dict()"
     ):  # layers may have a way of their own to load
         net.load_state_dict(wanted | {name: _dense(value) for name, value in fit.tensors.items()})

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 import pandas as pd
 
 from bench.core.errors import BadInput
-from bench.core.registrable import an_instance_of
+from bench.core.registrable import instance_check
 from bench.core.registry import Registry
 from bench.report.files import Content
 from bench.report.studies.ledger import Entry
@@ -125,5 +125,5 @@ class Study:
 
 
 STUDIES: Registry[Study] = Registry(
-    "study", an_instance_of(Study, "wanted: a Study"), folder="bench.report.studies.papers"
+    "study", instance_check(Study, "wanted: a Study"), folder="bench.report.studies.papers"
 )

@@ -9,7 +9,7 @@ from torch import nn
 
 from bench.core.errors import Failed
 from bench.core.foreign.guard import attack_timeout
-from bench.core.foreign.messages import failed_cell
+from bench.core.foreign.messages import cell_errors_as_failed
 from bench.core.progress import Event, ProgressCallback
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import PROTOCOL
@@ -129,7 +129,7 @@ class TransferRunner:
         if source.net is None:
             return [Failed(source.failure) for _ in targets]
         try:
-            with failed_cell(), attack_timeout(self.exam.options.attack_timeout):
+            with cell_errors_as_failed(), attack_timeout(self.exam.options.attack_timeout):
                 if nets:
                     made = transferred_or_failed(
                         source.net,

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from bench.core.passes import counting
+from bench.core.passes import count_passes
 from bench.core.registrable import check_name
 from bench.core.rng import seeded
 from bench.core.threat import REFERENCE_EPS
@@ -48,7 +48,7 @@ def state(model: nn.Module) -> dict[str, object]:
 def the_cost_is_counted(recipe: Recipe) -> None:
     """By hooks on the model's calls."""
     probe = Probe(recipe)
-    with counting(probe.model) as passes:
+    with count_passes(probe.model) as passes:
         probe.loss().backward()  # type: ignore[no-untyped-call]
     if not (passes.forwards and passes.backwards):
         raise Broken(
