@@ -21,7 +21,7 @@ from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import ExternalModel, load_external
 from bench.evaluation.external.spec import Source
 from bench.evaluation.row import ModelRef
-from bench.report.write import PAGES, write_reports
+from bench.report.write import PAGES, first_pages, write_reports
 from bench.results.row import model_id
 from bench.results.run_folder import RunFolder
 from bench.results.store import read_rows
@@ -94,7 +94,7 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     written = write_reports(options.results, options.reports)
     for page in PAGES:
         page.show(options.results, Console(), only=frozenset({run}))
-    print("\n".join(f"board: {path}" for path in written if path.suffix == ".md"))
+    print("\n".join(f"board: {path}" for path in first_pages(written)))
     print(f"results: {folder}")
     if options.model_info and not failed:
         rows = {row.key: row for row in read_rows(folder)}

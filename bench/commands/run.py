@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from bench.core.processes import cores
-from bench.report.write import PAGES, write_reports
+from bench.report.write import PAGES, first_pages, write_reports
 from bench.runner.experiment import check_radius_used
 from bench.runner.options import RunOptions
 from bench.runner.request import Request
@@ -22,7 +22,7 @@ def run_methods(request: Request, options: RunOptions) -> int:
         runs = frozenset(job.run for job in works[0].jobs)
         for page in PAGES:
             page.show(options.results, Console(), only=runs)
-        print("\n".join(f"board: {path}" for path in written if path.suffix == ".md"))
+        print("\n".join(f"board: {path}" for path in first_pages(written)))
         print(f"site: {options.reports / 'index.html'}")
         print(f"results: {options.results / works[0].dataset.name}, log: {options.results / LOG}")
     return 1 if failed else 0

@@ -6,6 +6,7 @@ import pandas as pd
 
 from bench.core.parsing import format_radius
 from bench.report.files import file_name
+from bench.report.folder_names import Identity
 from bench.report.rows import COMPARABLE, accuracies, of_plugins, white_box
 
 
@@ -33,10 +34,25 @@ class Board(NamedTuple):
 
     @property
     def slug(self) -> str:
-        """File name of the board; the protocol is in it because boards may differ in that alone."""
+        """What links call it by; the protocol is in it because boards may differ in that alone."""
         return file_name(
             self.dataset, self.model, self.threat, self.budget, f"n{self.n}", f"p{self.protocol}", self.data[:6]
         )
+
+    @property
+    def identity(self) -> Identity:
+        """What the board's folder is called after."""
+        return Identity((self.dataset, self.model, self.threat, scale_of(self.budget)), self.telling)
+
+    @property
+    def telling(self) -> tuple[tuple[str, ...], ...]:
+        """What tells two boards of one data set, model and threat apart."""
+        return (f"n{self.n}",), tuple(self.budget.split(", ")), (f"p{self.protocol}",), (self.data[:6],)
+
+
+def scale_of(budget: str) -> str:
+    """The first word of a budget: quick, standard, paper, ..."""
+    return budget.partition(",")[0]
 
 
 def groups(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:

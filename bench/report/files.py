@@ -1,8 +1,10 @@
 """Files of a report: written whole, in the place of an earlier report's."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
@@ -12,18 +14,35 @@ from bench.report.drawing import Draw, draw_all
 Content: TypeAlias = str | bytes | Draw
 LIST = ".written-by-bench"  # in each folder: the names of a report's files, of which the next one deletes some
 SITE_LIST = ".site-written-by-bench"  # the same of the site, which shares its folder with other files of a report
-GENERATED = (*(".md", ".csv", ".tex", ".png", ".pdf", ".html", ".css", ".js", ".json", ".svg", ".parquet", ".bib"),)
+GENERATED = {".md", ".csv", ".tex", ".png", ".pdf", ".html", ".css", ".js", ".json", ".svg", ".parquet", ".bib"}
+LONGEST = 60  # characters of a name: Windows has 260 for a whole path
+RESERVED = r"con|prn|aux|nul|(com|lpt)\d"  # names that Windows gives to no file
 OFTEN_OWN = {"README.md", "index.html"}  # names that people give to files of theirs: replaced only if a list has them
 
 
 def file_name(*parts: str) -> str:
-    """The beginning of a file's name, from words."""
-    return re.sub(r"[^\w.]+", "-", " ".join(parts)).strip("-").lower()
+    """A name for a file or folder, or its beginning, from words; different words may come to the same name.
+
+    Lower case letters, digits, - and _, and dots within numbers: up to LONGEST characters, safe on any file system.
+    Nothing of nothing.
+    """
+    text = " ".join(parts)
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"(?<!\d)\.|\.(?!\d)|[^\w.]", "-", plain, flags=re.ASCII)
+    name = re.sub(r"-+", "-", name).strip("-")
+    if len(name) > LONGEST or (text.strip() and not name):
+        name = f"{name[: LONGEST - 7].rstrip('-.')}-{sha256(text.encode()).hexdigest()[:6]}".strip("-")
+    return f"{name}-" if re.fullmatch(RESERVED, name) else name
 
 
 def figure(name: str, draw: Draw) -> dict[str, Content]:
     """A figure in each of its formats."""
     return {f"{name}.png": draw, f"{name}.pdf": draw}
+
+
+def in_folder(folder: str, files: Mapping[str, Content]) -> dict[str, Content]:
+    """The same files below a folder."""
+    return {f"{folder}/{name}": content for name, content in files.items()}
 
 
 def replace_files(folder: Path, files: Mapping[str, Content], list_name: str = LIST) -> list[Path]:
@@ -68,7 +87,7 @@ def _clear(folder: Path, names: Set[str], list_name: str) -> Set[str]:
     """
     if not names and not folder.exists():
         return names
-    listed = _listed(folder, list_name)
+    listed = listed_names(folder, list_name)
     names = {name for name in names if name in listed or name not in OFTEN_OWN or not (folder / name).exists()}
     for below in sorted(_folders(names | listed)):
         remove_temporary_files(folder / below)
@@ -84,7 +103,7 @@ def _clear(folder: Path, names: Set[str], list_name: str) -> Set[str]:
     return names
 
 
-def _listed(folder: Path, list_name: str) -> set[str]:
+def listed_names(folder: Path, list_name: str = LIST) -> set[str]:
     """The names that an earlier report's list has, without those that no report would have written."""
     if not (folder / list_name).exists():
         return set()

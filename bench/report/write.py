@@ -10,6 +10,7 @@ from bench.report.exhibits.page import ExhibitsPage
 from bench.report.files import replace_folders
 from bench.report.leaderboard.page import LeaderboardPage
 from bench.report.page import Page
+from bench.report.readme import write_readme
 from bench.report.site.write import write_site
 from bench.report.sweeps.page import SweepsPage
 from bench.report.transfer.page import TransferPage
@@ -21,19 +22,33 @@ PAGES: tuple[Page, ...] = (LeaderboardPage(), TransferPage(), SweepsPage(), Corr
 def write_reports(results: Path, reports: Path, processes: int = 1) -> list[Path]:
     """The leaderboard, and whatever else the rows are enough for: in folders of their own, pages before their files.
 
-    The site, which links to them, comes last; of its files `index.html` alone is among the paths.
+    The site, which links to them, comes later; of its files `index.html` alone is among the paths. Last comes a
+    README.md that says what is where.
 
     processes: as of `draw_all`. Links to folders that are left out are named on stderr.
     """
     for link in skipped_links(results):
         where = printable(f"{link}, a link to {link.resolve()}")
         print(f"left out: {where}, which lies or is found elsewhere already", file=sys.stderr)
-    return [*write_pages(PAGES, results, reports, processes), write_site(results, reports)]
+    written = _write_folders(PAGES, results, reports, processes)
+    return [*written, write_site(results, reports), *write_readme(reports)]
 
 
 def write_pages(pages: Iterable[Page], results: Path, reports: Path, processes: int = 1) -> list[Path]:
-    """Files of an earlier report go first, once all that takes their place is known. processes: as of `draw_all`."""
+    """Files of an earlier report go first, once all that takes their place is known. processes: as of `draw_all`.
+
+    Last comes a README.md that says what is where.
+    """
+    return [*_write_folders(pages, results, reports, processes), *write_readme(reports)]
+
+
+def _write_folders(pages: Iterable[Page], results: Path, reports: Path, processes: int) -> list[Path]:
     return replace_folders({reports / page.folder: page.files(results) for page in pages}, processes)
+
+
+def first_pages(written: Iterable[Path]) -> list[Path]:
+    """Of the paths of a report the page of each topic, which all else is below."""
+    return [path for path in written if path.name == f"{path.parent.name}.md"]
 
 
 def outstanding(results: Path) -> int:

@@ -259,7 +259,7 @@ def test_a_run_makes_exhibits_and_a_page_of_them(bench, tmp_path):
         "### Robust over",
     ):
         assert page.count(head) == 1
-    assert len(list((tmp_path / "reports/exhibits").glob("*.png"))) == 4
+    assert len(list((tmp_path / "reports/exhibits").rglob("*.png"))) == 4
     bench("merge", "results", "--into", "joined")
     assert {path.name for path in (tmp_path / "joined").rglob("exhibits/*.csv")} == {
         path.name for path in (tmp_path / "results").rglob("exhibits/*.csv")

@@ -269,18 +269,20 @@ def test_what_strangers_write_is_text_in_every_format(tmp_path: Path) -> None:
     measure(tmp_path, name, "1000", verdict=f"suspect: {MARKED}")
     measure(tmp_path, "FGSM", None, status=f"failed: {MARKED}")
     replace_files(tmp_path / "page", LeaderboardPage().files(tmp_path))
-    texts = {path.suffix: path.read_text() for path in (tmp_path / "page").iterdir() if path.suffix in (".md", ".tex")}
-    page = texts[".md"]
+    page, latex = (
+        "".join(path.read_text() for path in (tmp_path / "page").rglob(f"*{end}")) for end in (".md", ".tex")
+    )
     assert not re.search(r"<[a-z/!?]|[^\\]`|\x1b", page)
     assert not [link for link in re.findall(r"(?<!\\)\]\(([^)]*)\)", page) if not link.endswith(".png")]
     assert "&lt;script>" in page
     assert "&amp;lt;" in page
-    assert "\x1b" not in texts[".tex"]
-    for path in (tmp_path / "page").glob("*.csv"):
+    assert latex
+    assert "\x1b" not in latex
+    for path in (tmp_path / "page").rglob("*.csv"):
         assert not [
             c for line in csv.reader(path.read_text().splitlines()) for c in line if re.match(r"[=@]|[+-]\D", c)
         ]
-    assert any(f"attack,'{name},Linf" in path.read_text() for path in (tmp_path / "page").glob("*-rows.csv"))
+    assert any(f"attack,'{name},Linf" in path.read_text() for path in (tmp_path / "page").rglob("rows.csv"))
     assert load(tmp_path)["name"].tolist() == ["", name, "FGSM"]  # the machine's own file is faithful
     console = Console(width=200, record=True, file=io.StringIO())
     LeaderboardPage().show(tmp_path, console)
@@ -310,18 +312,23 @@ def test_the_report_is_complete_and_replaces_the_old_one(small: Path, tmp_path: 
     (folder / "mine.csv").write_text("not generated")
     replace_files(folder, {"old-board.csv": "stale"})
     written = replace_files(folder, LeaderboardPage().files(small))
-    stem = "digits-cnn-linf-8-255-quick-n10-p1"
-    figures = [f"{stem}-bars", f"{stem}-scatter", "digits-cnn-quick-curves"]
+    stem = "digits-cnn-linf-8-255-quick"
+    figures = [f"{stem}/bars", f"{stem}/scatter", "digits-cnn-quick-training/curves"]
     images = [f"{name}.{end}" for name in figures for end in ("png", "pdf")]
-    apart = [f"{stem}-differences.csv", f"{stem}-differences.tex"]
-    expected = ["leaderboard.md", f"{stem}.csv", f"{stem}.tex", f"{stem}-rows.csv", *apart, *images]
-    assert sorted(path.name for path in written) == sorted(expected)
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*expected, "mine.csv", LIST])
+    texts = ["board.md", "board.csv", "board.tex", "rows.csv", "differences.csv", "differences.tex"]
+    expected = ["leaderboard.md", *(f"{stem}/{name}" for name in texts), *images]
+    assert sorted(path.relative_to(folder).as_posix() for path in written) == sorted(expected)
+    there = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    assert sorted(there) == sorted([*expected, "mine.csv", LIST])
     assert all((folder / name).stat().st_size > 5000 for name in images)
     text = (folder / "leaderboard.md").read_text()
     assert "## digits, cnn, Linf 8/255, quick, n=10" in text
     assert all(f"({name})" in text for name in images if name.endswith("png"))
-    assert len(pd.read_csv(folder / f"{stem}-rows.csv")) == 7
+    alone = (folder / stem / "board.md").read_text()
+    assert alone.startswith("# digits, cnn, Linf 8/255, quick, n=10\n")
+    assert "](bars.png)" in alone
+    assert "](scatter.png)" in alone
+    assert len(pd.read_csv(folder / stem / "rows.csv")) == 7
 
 
 def test_alarms_of_a_training_stand_below_its_board(small: Path, tmp_path: Path) -> None:

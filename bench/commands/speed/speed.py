@@ -16,7 +16,6 @@ from bench.commands.speed.table import LEFT, Line, compare, display, frame
 from bench.commands.start import start
 from bench.core.device import describe
 from bench.core.errors import BadInput, Failed
-from bench.core.files import write_atomically
 from bench.core.threat import Linf
 from bench.data.cache import ImageCache
 from bench.data.dataset import Dataset, Images
@@ -27,6 +26,8 @@ from bench.evaluation.external.load import load_external
 from bench.evaluation.external.model_checks import model_warnings
 from bench.evaluation.external.spec import parse_spec
 from bench.report import table_text as plain
+from bench.report.files import replace_files
+from bench.report.readme import write_readme
 from bench.results.run_folder import RunFolder
 from bench.runner.grid import test_images
 from bench.runner.options import CellOptions, RunOptions
@@ -78,8 +79,8 @@ def measure_speed(options: SpeedOptions) -> int:
     title = f"{images}{options.repeats} repeats, {machine(device)}"
     text = f"# Speed\n\n{title}\n\n{plain.markdown(display(lines), LEFT)}\n{NOTE}\n"
     rows, folder = plain.csv(frame(lines)), options.reports / "speed"
-    write_atomically(folder / "speed.md", lambda file: file.write(text.encode()))
-    write_atomically(folder / "speed.csv", lambda file: file.write(rows.encode()))
+    replace_files(folder, {"speed.md": text, "speed.csv": rows})
+    write_readme(options.reports)
     for model, shown in display(lines).groupby("Model", sort=False):
         Console().print(plain.terminal(shown.drop(columns=[*ROOM]), LEFT, f"{model}: {title}"))
     print(f"{NOTE}\ntable: {folder / 'speed.md'}")

@@ -9,12 +9,13 @@ import pandas as pd
 
 from bench.report import cache as stored
 from bench.report import table_text as plain
-from bench.report.boards import Board
+from bench.report.boards import Board, scale_of
 from bench.report.corruptions import attacked as unions
 from bench.report.corruptions.scores import ALEXNET
 from bench.report.corruptions.seed_means import MEAN, SPREAD, absent, percent
 from bench.report.corruptions.table import EXTRA, MTLAT, Scores, corruption_tables
-from bench.report.files import Content, figure, file_name
+from bench.report.files import Content, figure, in_folder
+from bench.report.folder_names import Identity, folder_names
 from bench.report.table_text import MISSING
 
 if TYPE_CHECKING:
@@ -55,23 +56,26 @@ class CorruptionsPage:
     folder = "corruptions"
 
     def files(self, results: Path) -> dict[str, Content]:
-        """corruptions.md with tables, figures and every number; nothing where nothing was corrupted."""
+        """corruptions.md with all tables, and a folder for each group: table, figures and every number.
+
+        Nothing where nothing was corrupted.
+        """
         from bench.report.corruptions.figures import heat_map, severity_curves
 
         made: dict[str, Content] = {}
         sections = ["# Corruptions\n"]
-        for (board, make), scores in find_tables(results).items():
-            title, slug = heading(board, make), f"{board.slug}-{file_name(make)}"
-            made |= figure(f"{slug}-heat", partial(heat_map, scores, title))
-            made |= figure(f"{slug}-severity", partial(severity_curves, scores, title))
-            made |= {
-                f"{slug}.csv": plain.csv(scores.cells),
-                f"{slug}-errors.csv": plain.csv(scores.errors),
-            }
+        found = find_tables(results)
+        folders = folder_names({(board, make): _identity(board, make) for board, make in found})
+        for (board, make), scores in found.items():
+            title, folder = heading(board, make), folders[board, make]
+            files: dict[str, Content] = {"scores.csv": plain.csv(scores.cells), "errors.csv": plain.csv(scores.errors)}
             if len(scores.unions):
-                made[f"{slug}-attacked.csv"] = plain.csv(scores.unions)
-            made |= {f"{slug}.tex": _latex(board, scores, title, slug)}
-            sections.append(_section(board, scores, title, slug))
+                files["attacked.csv"] = plain.csv(scores.unions)
+            files |= {"scores.tex": _latex(board, scores, title, folder)}
+            files |= figure("heat", partial(heat_map, scores, title))
+            files |= figure("severity", partial(severity_curves, scores, title))
+            made |= in_folder(folder, files)
+            sections.append(_section(board, scores, title, folder))
         return {"corruptions.md": "\n".join(sections), **made} if made else {}
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
@@ -88,6 +92,13 @@ def heading(board: Board, made: str) -> str:
     """What all numbers of a table have in common."""
     make, comma, how = made.partition(",")
     return f"{board.dataset}, {board.model}, {board.budget}, n={board.n}, {make} images{comma}{how}"
+
+
+def _identity(board: Board, made: str) -> Identity:
+    """What the folder of a table is called after."""
+    make, _, how = made.partition(",")
+    group = Identity((board.dataset, board.model, scale_of(board.budget)), board.telling)
+    return group.narrowed(make, *filter(None, [how]))
 
 
 def accuracies(scores: Scores, spread: str = SPREAD) -> pd.DataFrame:
@@ -142,7 +153,7 @@ def _captions(board: Board, scores: Scores) -> list[str]:
     return [*captions, *scores.notes, *sorted(reasons)]
 
 
-def _section(board: Board, scores: Scores, title: str, slug: str) -> str:
+def _section(board: Board, scores: Scores, title: str, folder: str) -> str:
     parts = [
         f"## {plain.escape(title)}\n",
         plain.markdown(accuracies(scores), LEFT),
@@ -153,18 +164,18 @@ def _section(board: Board, scores: Scores, title: str, slug: str) -> str:
     parts += ["\n".join(map(plain.escape, _captions(board, scores))) + "\n"]
     for part, shown in robustness(scores).items():
         parts.append(f"({part}) {LAYOUT[part][0]}\n\n{plain.markdown(shown, LEFT)}")
-    parts += [SCORE + "\n", f"![heat map]({slug}-heat.png)\n", f"![by severity]({slug}-severity.png)\n"]
+    parts += [SCORE + "\n", f"![heat map]({folder}/heat.png)\n", f"![by severity]({folder}/severity.png)\n"]
     return "\n".join(parts)
 
 
-def _latex(board: Board, scores: Scores, title: str, slug: str) -> str:
+def _latex(board: Board, scores: Scores, title: str, folder: str) -> str:
     texts = []
     for part, shown in robustness(scores).items():
         cells = shown.map(lambda cell: cell.translate(plain.LATEX))
         caption = f"({part}) {LAYOUT[part][0]}, {title}. {SCORE} {' '.join(scores.notes)}"
-        texts.append(plain.latex(cells, LEFT, caption, f"tab:corruptions-{slug}-{part}"))
+        texts.append(plain.latex(cells, LEFT, caption, f"tab:corruptions-{folder}-{part}"))
     if len(scores.unions):
         cells = unions.means(scores.unions).map(lambda cell: cell.translate(plain.LATEX))
         caption = f"{UNIONS}, {title}. {unions.caption(scores.unions)} {' '.join(scores.notes)}"
-        texts.append(plain.latex(cells, LEFT, caption, f"tab:corruptions-{slug}-attacked"))
+        texts.append(plain.latex(cells, LEFT, caption, f"tab:corruptions-{folder}-attacked"))
     return "\n".join(texts)

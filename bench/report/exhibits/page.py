@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from bench.report import table_text as plain
+from bench.report.boards import scale_of
 from bench.report.drawing import Draw
 from bench.report.exhibits.table import (
     STATISTICS,
@@ -21,7 +22,8 @@ from bench.report.exhibits.table import (
     masking,
     overfitting,
 )
-from bench.report.files import Content, figure, file_name
+from bench.report.files import Content, figure
+from bench.report.folder_names import Identity, folder_names
 from bench.report.table_text import MISSING
 
 if TYPE_CHECKING:
@@ -49,16 +51,11 @@ class Part(NamedTuple):
 
     head: str
     kind: str
-    slug: str
+    place: str  # its files below reports/exhibits/, without the ends of their names
     shown: pd.DataFrame
     draw: Draw | None
     numbers: pd.DataFrame | None = None  # what goes to the CSV, where that is more than the table shows
     said: str = ""
-
-    @property
-    def name(self) -> str:
-        """Beginning of the names of its files."""
-        return f"{self.slug}-{self.kind}"
 
     @property
     def display(self) -> pd.DataFrame:
@@ -75,14 +72,16 @@ class Part(NamedTuple):
     def section(self) -> str:
         """Markdown."""
         table = plain.markdown(self.display, TEXT) if len(self.shown) else ""
-        picture = f"\n![{self.head}]({self.name}.png)\n" if self.draw else ""
+        picture = f"\n![{self.head}]({self.place}.png)\n" if self.draw else ""
         return f"### {self.head}\n\n{table}\n{self.caption}\n{picture}"
 
     @property
     def files(self) -> dict[str, Content]:
         """The numbers, and the figure."""
-        made: dict[str, Content] = {f"{self.name}.csv": plain.csv(self.shown if self.numbers is None else self.numbers)}
-        return made | (figure(self.name, self.draw) if self.draw else {})
+        made: dict[str, Content] = {
+            f"{self.place}.csv": plain.csv(self.shown if self.numbers is None else self.numbers)
+        }
+        return made | (figure(self.place, self.draw) if self.draw else {})
 
 
 class ExhibitsPage:
@@ -91,7 +90,7 @@ class ExhibitsPage:
     folder = "exhibits"
 
     def files(self, results: Path) -> dict[str, Content]:
-        """exhibits.md with tables, figures and the numbers behind them.
+        """exhibits.md with all tables, and a folder for each group with figures and the numbers behind them.
 
         Of several seeds the first is shown. Nothing where no exhibit was made and no training watched.
         """
@@ -117,27 +116,30 @@ def _titled_parts(results: Path, only: frozenset[str] | None = None) -> Iterator
     found, watched = (
         rows if only is None else rows[rows["run"].isin(only)] for rows in (find_exhibits(results), curves(results))
     )
-    whose: Any
-    for whose in dict.fromkeys((*_groups(found), *_groups(watched))):
+    for whose, folder in folder_names({whose: _identity(whose) for whose in _groups(found, watched)}).items():
         title = ", ".join(whose)
-        yield title, _parts(_of(found, whose), _of(watched, whose), title, file_name(*whose))
+        yield title, _parts(_of(found, whose), _of(watched, whose), title, folder)
 
 
-def _parts(rows: pd.DataFrame, watched: pd.DataFrame, title: str, slug: str) -> Iterator[Part]:
+def _parts(rows: pd.DataFrame, watched: pd.DataFrame, title: str, folder: str) -> Iterator[Part]:
     """A part an exhibit; those that compare two models have one for each main model."""
     from bench.report.exhibits import figures as figures
 
     mine = {str(kind): part for kind, part in rows.groupby("kind")}
     if "gradient" in mine:
         tables = first_seeds(mine["gradient"])
-        yield Part("Gradients", "gradient", slug, gradients(tables), _panels(figures.histograms, tables, title))
+        yield Part(
+            "Gradients", "gradient", f"{folder}/gradient", gradients(tables), _panels(figures.histograms, tables, title)
+        )
     if "loss" in mine:
         tables = first_seeds(mine["loss"])
         numbers = pd.concat([table.assign(model=name) for name, table in tables.items()])
-        yield Part("Loss", "loss", slug, ends(tables), _panels(figures.slices, tables, title), numbers)
+        yield Part("Loss", "loss", f"{folder}/loss", ends(tables), _panels(figures.slices, tables, title), numbers)
     for kind in [kind for kind in ("batchnorm", "features") if kind in mine]:
-        for name, table in first_seeds(mine[kind][mine[kind]["view"] == "main"]).items():
-            where, headed = f"{slug}-{file_name(name)}", f"{name}: {title}"
+        tables = first_seeds(mine[kind][mine[kind]["view"] == "main"])
+        files = folder_names({name: Identity((kind, name)) for name in tables})
+        for name, table in tables.items():
+            where, headed = f"{folder}/{files[name]}", f"{name}: {title}"
             if kind == "batchnorm":
                 yield Part(
                     f"Batch norms of {name}", kind, where, cosines(table), partial(figures.overlay, table, headed)
@@ -147,7 +149,7 @@ def _parts(rows: pd.DataFrame, watched: pd.DataFrame, title: str, slug: str) -> 
                 shown, draw = gains[gains["state"] != ""], partial(figures.feature_maps, table, headed)
                 yield Part(f"Feature maps of {name}", kind, where, shown, draw, gains, _zeros(gains))
     if len(watched):
-        yield Part("Robust overfitting", "overfitting", slug, overfitting(watched), None)
+        yield Part("Robust overfitting", "overfitting", f"{folder}/overfitting", overfitting(watched), None)
 
 
 def _text(cell: Any, form: str) -> str:
@@ -168,8 +170,15 @@ def _panels(
     return partial(draw, dict(list(tables.items())[:DRAWN]), title + said)
 
 
-def _groups(rows: pd.DataFrame) -> list[tuple[str, ...]]:
-    return [*rows[SHARED].drop_duplicates().itertuples(index=False, name=None)]
+def _groups(*tables: pd.DataFrame) -> list[tuple[str, ...]]:
+    """What the rows of a group share, group by group."""
+    every = (line for rows in tables for line in rows[SHARED].drop_duplicates().itertuples(index=False, name=None))
+    return [*dict.fromkeys(every)]
+
+
+def _identity(whose: tuple[str, ...]) -> Identity:
+    dataset, model, budget = whose
+    return Identity((dataset, model, scale_of(budget)), (tuple(budget.split(", ")),))
 
 
 def _of(rows: pd.DataFrame, whose: tuple[str, ...]) -> pd.DataFrame:

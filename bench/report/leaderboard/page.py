@@ -1,6 +1,6 @@
 """From a results folder to the leaderboard: on the terminal, and as files under reports/leaderboard/."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,18 +12,18 @@ from bench.report import cache as stored
 from bench.report import table_text as plain
 from bench.report.boards import Board, groups
 from bench.report.drawing import Draw
-from bench.report.files import Content, figure, file_name
-from bench.report.labels import labels
+from bench.report.files import Content, figure, in_folder
+from bench.report.folder_names import folder_names
 from bench.report.leaderboard import differences as paired
 from bench.report.leaderboard import text as words
+from bench.report.leaderboard import training_curves
 from bench.report.leaderboard.table import leaderboard
-from bench.report.training_logs import read_logs, training
+from bench.report.leaderboard.training_curves import DRAWN, Trainings, best_of, trainings_of
+from bench.report.training_logs import read_logs
 from bench.report.verdicts import by_model
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-DRAWN = 30  # recipes in a figure; the tables have them all
 
 
 class Report(NamedTuple):
@@ -63,18 +63,23 @@ class LeaderboardPage:
     folder = "leaderboard"
 
     def files(self, results: Path) -> dict[str, Content]:
-        """leaderboard.md with the tables, figures and rows behind it."""
+        """leaderboard.md with every board, and a folder each with its page, tables, figures and the rows behind it."""
         made: dict[str, Content] = {}
         sections, found = ["# Leaderboard\n"], boards(results)
+        folders = find_folders(found)
         for board, report in found.items():
-            made |= {f"{board.slug}{end}": text for end, text in _tables(board, report).items()}
-            figures = _figures(board, report)
+            figures, folder = _figures(board, report), folders[board]
+            files: dict[str, Content] = {"board.md": f"# {_section(board, report, [*figures])}"}
+            files |= _tables(board, report, folder)
             for name, draw in figures.items():
-                made |= figure(f"{board.slug}-{name}", draw)
-            sections.append(_section(board, report, list(figures)))
-        for section, drawn in _trainings(results, found):
-            sections.append(section)
-            made |= drawn
+                files |= figure(name, draw)
+            sections.append(f"## {_section(board, report, [*figures], f'{folder}/')}")
+            made |= in_folder(folder, files)
+        for whose in dict.fromkeys(map(trainings_of, found)):
+            behind = [report[:2] for board, report in found.items() if trainings_of(board) == whose]
+            if logs := training_curves.find_logs(results, behind):
+                sections.append(training_curves.section(whose, f"{folders[whose]}/"))
+                made |= in_folder(folders[whose], figure("curves", training_curves.draw_curves(whose, logs)))
         return {"leaderboard.md": "\n".join(sections), **made}
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
@@ -84,67 +89,41 @@ class LeaderboardPage:
             plain.print_notes(console, [words.caption(report.table), *words.notes(report.table)])
 
 
-def _tables(board: Board, report: Report) -> dict[str, str]:
+def find_folders(found: Iterable[Board]) -> dict[Board | Trainings, str]:
+    """The folder below reports/leaderboard/ of each board, and of the curves of the trainings behind it."""
+    groups_of_rows = {board: board.identity for board in found}
+    trainings = {trainings_of(board): trainings_of(board).identity for board in groups_of_rows}
+    return folder_names({**groups_of_rows, **trainings})
+
+
+def _tables(board: Board, report: Report, folder: str) -> dict[str, Content]:
+    """Texts by file name. folder: what LaTeX refers to the tables by."""
     where = f"{board.title} ({report.extent})."
     caption = f"{where} {words.caption(report.table)}"
-    apart = {}
-    if len(report.differences):
-        apart["-differences.csv"] = words.csv(report.differences)
-        apart["-differences.tex"] = paired.latex(report.differences, where, f"tab:{board.slug}-differences")
-    return apart | {
-        ".csv": words.csv(report.table),
-        ".tex": words.latex(report.table, caption, f"tab:{board.slug}"),
-        "-rows.csv": plain.csv(report.rows),
+    made: dict[str, Content] = {
+        "board.csv": words.csv(report.table),
+        "board.tex": words.latex(report.table, caption, f"tab:{folder}"),
+        "rows.csv": plain.csv(report.rows),
     }
+    if len(report.differences):
+        made["differences.csv"] = words.csv(report.differences)
+        made["differences.tex"] = paired.latex(report.differences, where, f"tab:{folder}-differences")
+    return made
 
 
 def _figures(board: Board, report: Report) -> dict[str, Draw]:
     from bench.report.leaderboard import figures
 
     table = report.table.head(DRAWN)
-    title = board.title + _best(len(report.table))
+    title = board.title + best_of(len(report.table))
     drawn: dict[str, Draw] = {"bars": partial(figures.bars, table, title)}
     return drawn | ({"scatter": partial(figures.scatter, table, title)} if board.norm else {})
 
 
-def _best(lines: int) -> str:
-    return f" (best {DRAWN} of {lines})" if lines > DRAWN else ""
-
-
-def _trainings(results: Path, made: Mapping[Board, Report]) -> Iterator[tuple[str, dict[str, Content]]]:
-    """A section with its files for each set of trainings: boards of several radii are of the same ones."""
-    from bench.report.leaderboard.figures import curves
-
-    alike: dict[tuple[str, ...], list[Report]] = {}
-    for board, report in made.items():
-        alike.setdefault((board.dataset, board.model, board.budget, board.data[:6]), []).append(report)
-    for whose, behind in alike.items():
-        logs = _logs(results, behind)
-        if logs:
-            name, title = f"{file_name(*whose)}-curves", ", ".join(whose[:3])
-            draw = partial(curves, dict(list(logs.items())[:DRAWN]), title + _best(len(logs)))
-            yield f"## Training: {plain.escape(title)}\n\n![curves]({name}.png)\n", figure(name, draw)
-
-
-def _logs(results: Path, behind: Sequence[Report]) -> dict[str, list[pd.DataFrame]]:
-    """The training logs behind some tables, a list by recipe with one log a seed; views of a run share its log.
-
-    A recipe stands where the best of its lines does.
-    """
-    places = [labels(rows).map({name: i for i, name in enumerate(table["recipe"])}) for rows, table, _ in behind]
-    rows = pd.concat([report.rows for report in behind]).assign(place=pd.concat(places))
-    rows = rows.assign(recipe=labels(rows.assign(view="main", epoch="last")))
-    runs = rows.sort_values("place", kind="stable").drop_duplicates("run")
-    logs: dict[str, list[pd.DataFrame]] = {}
-    for recipe, run in zip(runs["recipe"], runs["run"], strict=True):
-        if not (log := training(results / run)).empty:
-            logs.setdefault(recipe, []).append(log)
-    return logs
-
-
-def _section(board: Board, report: Report, figures: list[str]) -> str:
-    images = "\n".join(f"![{name}]({board.slug}-{name}.png)" for name in figures)
+def _section(board: Board, report: Report, figures: list[str], below: str = "") -> str:
+    """Markdown, from the words of its head on. below: the folder in which the figures are, seen from the page."""
+    images = "\n".join(f"![{name}]({below}{name}.png)" for name in figures)
     notes = "\n".join(f"- {plain.escape(note)}" for note in words.notes(report.table))
     parts = [report.extent, words.markdown(report.table) + "\n" + plain.escape(words.caption(report.table)), notes]
     parts += [paired.section(report.differences)] if len(report.differences) else []
-    return f"## {plain.escape(board.title)}\n\n" + "\n\n".join(filter(None, [*parts, images])) + "\n"
+    return f"{plain.escape(board.title)}\n\n" + "\n\n".join(filter(None, [*parts, images])) + "\n"

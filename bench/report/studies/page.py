@@ -11,6 +11,7 @@ from bench.core.errors import BadInput
 from bench.report import cache as stored
 from bench.report import table_text as plain
 from bench.report.files import Content
+from bench.report.folder_names import folder_names
 from bench.report.labels import label_rows
 from bench.report.rows import accuracies, of_kind, white_box
 from bench.report.seeds import collapses
@@ -19,7 +20,7 @@ from bench.report.studies.ledger import Entry
 from bench.report.studies.ledger_table import brief, frame
 from bench.report.studies.orderings import comparison_table, orders
 from bench.report.studies.scale_data import ScaleData
-from bench.report.studies.scales import RadiusOf, Scale, scales, usual_radius
+from bench.report.studies.scales import RadiusOf, scales, usual_radius
 from bench.report.studies.setup import StudyRun
 from bench.report.studies.study import STUDIES, Item, Study
 from bench.report.studies.summary import overview, sentences
@@ -85,8 +86,10 @@ def _page(
     else:
         found = [(scale, part) for scale, part in scales(rows, results, registered) if n is None or scale.n in (0, n)]
         several = [(scale, part) for scale, part in found if part["recipe"].nunique() > 1]
-        for scale, part in several or found:  # one recipe alone, such as what crafts images for others, shows nothing
-            text, more = _section(study, STUDIES[name].home, scale, part, results)
+        shown = several or found  # one recipe alone, such as what crafts images for others, shows nothing
+        folders = folder_names({scale: scale.identity for scale, _ in shown})
+        for scale, part in shown:
+            text, more = _section(study, STUDIES[name].home, ScaleData(scale, part, results, folders[scale]))
             sections.append(text)
             beside |= more
         sections.append(f"\n{LEGEND}\n")
@@ -110,11 +113,9 @@ def _there(part: StudyRun, recipes: Set[str]) -> bool:
     return len(part.methods) > 1 and set(part.methods) <= recipes
 
 
-def _section(
-    study: Study, home: str, scale: Scale, rows: pd.DataFrame, results: Path
-) -> tuple[str, dict[str, Content]]:
-    """home: the main data set of the paper, whichever items of the study are shown."""
-    found, ledger = ScaleData(scale, rows, results), dict[Item, Sequence[Entry]]()
+def _section(study: Study, home: str, found: ScaleData) -> tuple[str, dict[str, Content]]:
+    """Markdown, and the files beside it. home: the main data set of the paper, whichever items are shown."""
+    scale, ledger = found.scale, dict[Item, Sequence[Entry]]()
     made, body, pictures = dict[str, Content](), list[str](), dict[Item, bool]()
     for item in study.items:
         section = item.content.section(item, found, home)
@@ -125,14 +126,14 @@ def _section(
         else:
             ledger[item] = section.entries
     every = [entry for part in ledger.values() for entry in part]
-    pairs, name = list(orders(every)), f"{scale.slug}-ledger"
+    pairs, name = list(orders(every)), found.file_of("ledger")
     made[f"{name}.csv"] = plain.csv(frame(every))
     made[f"{name}.md"] = (
         f"# {study.about}\n\n{plain.escape(scale.title)}\n\n"
         f"{plain.markdown(brief(every), ('Item', 'Number', 'Status'))}"
     )
-    made[f"{scale.slug}-comparisons.csv"] = plain.csv(comparison_table(pairs))
-    head = [f"## {plain.escape(scale.title)}\n", *sentences(study, every, pairs, pictures, scale), _trouble(rows)]
+    made[found.file_of("comparisons.csv")] = plain.csv(comparison_table(pairs))
+    head = [f"## {plain.escape(scale.title)}\n", *sentences(study, every, pairs, pictures, scale), _trouble(found.rows)]
     more = f"Every printed number, one by one: [ledger]({name}.md).\n"
     return "\n".join([*filter(None, head), overview(study, ledger, pairs, pictures, scale.papers), more, *body]), made
 

@@ -32,7 +32,7 @@ class FigureSpec:
 
     def section(self, item: Item, found: ScaleData, home: str) -> Section:
         """The figure and the numbers behind it."""
-        mine, name = models_of(item, found, home), f"{found.scale.slug}-{file_name(item.name)}"
+        mine, name = models_of(item, found, home), found.file_of(file_name(item.name))
         picture, files = self.draw(mine, f"{item.name}: {found.scale.title}"), dict[str, Content]()
         if picture is not None:
             files = {f"{name}.csv": plain.csv(self.points(mine)), **picture_files(name, picture)}

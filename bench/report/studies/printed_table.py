@@ -64,9 +64,12 @@ class Table:
         """Our lines and columns beside the printed ones; files where any of ours is there."""
         ledger, files = self._entries(item, found, home), dict[str, Content]()
         if any(entry.ours.known for entry in ledger):
-            table, name = layout(ledger), f"{found.scale.slug}-{file_name(item.name)}"
+            table, name = layout(ledger), found.file_of(file_name(item.name))
             caption = f"{item.name}. {item.about} {found.scale.title}. {LEGEND}"
-            files = {f"{name}.csv": plain.csv(frame(ledger)), f"{name}.tex": latex(table, caption, f"tab:{name}")}
+            files = {
+                f"{name}.csv": plain.csv(frame(ledger)),
+                f"{name}.tex": latex(table, caption, f"tab:{self.paper}-{name.replace('/', '-')}"),
+            }
         return Section(f"### {item.name}\n\n{item.about}\n\n{markdown(layout(ledger))}", files, ledger)
 
     def count(self, item: Item, found: ScaleData, home: str) -> str:

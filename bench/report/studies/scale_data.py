@@ -21,6 +21,11 @@ class ScaleData:
     scale: Scale
     rows: pd.DataFrame
     results: Path
+    folder: str = ""  # of its files, below the study's
+
+    def file_of(self, name: str) -> str:
+        """The place of a file below the folder of the study."""
+        return f"{self.folder}/{name}" if self.folder else name
 
     @cached_property
     def lookup(self) -> Lookup:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.core.plan import LONG
-from bench.report.files import file_name
+from bench.report.boards import scale_of
+from bench.report.folder_names import Identity
 from bench.report.rows import COMPARABLE
 from bench.report.studies.papers.plans import plan_of_paper
 from bench.report.studies.setup import TrainingSetup
@@ -57,10 +58,11 @@ class Scale(NamedTuple):
         return f"{self.dataset}, {self.model}, {self.budget}, n={self.n}"
 
     @property
-    def slug(self) -> str:
-        """Beginning of file names."""
-        n = f"n{self.n}" if self.n else ""
-        return file_name(self.dataset, self.model, self.budget, n, f"p{self.protocol}", self.data[:6])
+    def identity(self) -> Identity:
+        """What the folder of its files is called after."""
+        shown = tuple(filter(None, (self.dataset, self.model, scale_of(self.budget))))
+        n = (f"n{self.n}",) if self.n else ()
+        return Identity(shown, (n, tuple(self.budget.split(", ")), (f"p{self.protocol}",), (self.data[:6],)))
 
     def eps(self, reference: float) -> float:
         """A radius here, in [0, 1] pixel units, of one in 1/255 on CIFAR-10."""

@@ -12,7 +12,8 @@ from bench.report import cache as stored
 from bench.report import table_text as plain
 from bench.report.boards import Board
 from bench.report.drawing import Draw
-from bench.report.files import Content, figure
+from bench.report.files import Content, figure, in_folder
+from bench.report.folder_names import folder_names
 from bench.report.sweeps.table import EFFORTS, areas, over_effort, over_eps, sweep_boards
 from bench.report.table_text import MISSING
 
@@ -34,22 +35,24 @@ class SweepsPage:
     folder = "sweeps"
 
     def files(self, results: Path) -> dict[str, Content]:
-        """sweeps.md with tables, figures and the points behind them.
+        """sweeps.md with all tables, and a folder for the figures of each group and the points behind them.
 
         Nothing where no attack was run at three radii, or with three lengths, steps or restarts.
         """
         made: dict[str, Content] = {}
         sections = ["# Sweeps\n"]
-        for board, rows in sweep_boards(stored.rows(results)).items():
+        boards = sweep_boards(stored.rows(results))
+        folders = folder_names({board: board.identity for board in boards})
+        for board, rows in boards.items():
             curves = over_eps(rows)
             drawn = {"eps": curves} | {setting: over_effort(rows, setting) for setting in EFFORTS}
             drawn = {axis: points for axis, points in drawn.items() if not points.empty}
+            table, folder = areas(rows, curves), folders[board]
+            files: dict[str, Content] = {} if table.empty else {"areas.csv": plain.csv(table)}
             for axis, points in drawn.items():
-                made |= {f"{board.slug}-{axis}.csv": plain.csv(points)}
-                made |= figure(f"{board.slug}-{axis}", _draw(board, axis, points, rows))
-            table = areas(rows, curves)
-            made |= {} if table.empty else {f"{board.slug}-areas.csv": plain.csv(table)}
-            sections += [_section(board, list(drawn), table)] if drawn else []
+                files |= {f"{axis}.csv": plain.csv(points), **figure(axis, _draw(board, axis, points, rows))}
+            made |= in_folder(folder, files)
+            sections += [_section(board, folder, list(drawn), table)] if drawn else []
         return {"sweeps.md": "\n".join(sections), **made} if made else {}
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
@@ -72,8 +75,8 @@ def _draw(board: Board, axis: str, points: pd.DataFrame, rows: pd.DataFrame) -> 
     return partial(lines, shown, title, EFFORTS.get(axis), 100 / known.pop() if len(known) == 1 else math.nan)
 
 
-def _section(board: Board, axes: list[str], table: pd.DataFrame) -> str:
-    images = "\n".join(f"![over {axis}]({board.slug}-{axis}.png)" for axis in axes)
+def _section(board: Board, folder: str, axes: list[str], table: pd.DataFrame) -> str:
+    images = "\n".join(f"![over {axis}]({folder}/{axis}.png)" for axis in axes)
     shown = [] if table.empty else [plain.markdown(display(table), LEFT) + f"\n{NOTE}\n"]
     return "\n".join([f"## {plain.escape(board.title)}\n", *shown, f"{images}\n"])
 

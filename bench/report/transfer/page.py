@@ -11,7 +11,8 @@ import pandas as pd
 from bench.report import cache as stored
 from bench.report import table_text as plain
 from bench.report.boards import Board
-from bench.report.files import Content, figure, file_name
+from bench.report.files import Content, figure, in_folder
+from bench.report.folder_names import Identity, folder_names
 from bench.report.table_text import MISSING
 from bench.report.transfer.table import TransferMatrix, matrices
 
@@ -50,16 +51,22 @@ class TransferPage:
     folder = "transfer"
 
     def files(self, results: Path) -> dict[str, Content]:
-        """transfer.md with the tables, the heat maps and the numbers behind them; nothing where nothing was moved."""
+        """transfer.md with all tables, and a folder for each matrix: its table, its heat map, the numbers behind it.
+
+        Nothing where no images were moved.
+        """
         from bench.report.transfer.figures import heat_map
 
         made: dict[str, Content] = {}
         sections = ["# Transfer\n"]
-        for (board, attack), matrix in find_matrices(results).items():
-            title, slug = f"{board.title}, {attack}", f"{board.slug}-{file_name(attack)}"
-            made |= {f"{slug}.csv": plain.csv(matrix.cells), f"{slug}-bounds.csv": plain.csv(matrix.bounds)}
-            made |= {f"{slug}.tex": _latex(matrix, title, slug), **figure(slug, partial(heat_map, matrix, title))}
-            sections.append(_section(matrix, title, slug))
+        found = find_matrices(results)
+        folders = folder_names({(board, attack): _identity(board, attack) for board, attack in found})
+        for (board, attack), matrix in found.items():
+            title, folder = f"{board.title}, {attack}", folders[board, attack]
+            files: dict[str, Content] = {"matrix.csv": plain.csv(matrix.cells), "bounds.csv": plain.csv(matrix.bounds)}
+            files |= {"matrix.tex": _latex(matrix, title, folder), **figure("heat", partial(heat_map, matrix, title))}
+            made |= in_folder(folder, files)
+            sections.append(_section(matrix, title, folder))
         return {"transfer.md": "\n".join(sections), **made} if made else {}
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
@@ -73,6 +80,12 @@ class TransferPage:
             for part, heading in ((shown, title), (summary(matrix), "")):
                 console.print(plain.terminal(part, TEXT, heading))
             plain.print_notes(console, [HEAD + ALL.format(n=board.n), BOUNDS, *notes(matrix)])
+
+
+def _identity(board: Board, attack: str) -> Identity:
+    """What the folder of a matrix is called after."""
+    name, _, settings = attack.partition(" [")
+    return board.identity.narrowed(name, *filter(None, [settings]))
 
 
 def grid(matrix: TransferMatrix, value: str = "", mark: Mark = lambda text, itself, strongest: text) -> pd.DataFrame:
@@ -114,7 +127,7 @@ def _with(matrix: TransferMatrix, column: str, begins: str) -> list[dict[Any, An
     return matrix.cells[matrix.cells[column].str.startswith(begins)].to_dict("records")
 
 
-def _section(matrix: TransferMatrix, title: str, slug: str) -> str:
+def _section(matrix: TransferMatrix, title: str, folder: str) -> str:
     def mark(text: str, itself: bool, strongest: bool) -> str:
         return f"*{text}*" if itself else f"**{text}**" if strongest else text
 
@@ -122,10 +135,10 @@ def _section(matrix: TransferMatrix, title: str, slug: str) -> str:
     every = f"{plain.markdown(grid(matrix, mark=mark), TEXT)}\n{HEAD}{_all(matrix)}\n"
     both = f"{plain.markdown(grid(matrix, 'both'), TEXT)}\n{BOTH}\n"
     bounds = f"{plain.markdown(summary(matrix), TEXT)}\n{BOUNDS}\n"
-    return f"## {plain.escape(title)}\n\n{every}\n{both}\n{bounds}\n{said}\n![heat map]({slug}.png)\n"
+    return f"## {plain.escape(title)}\n\n{every}\n{both}\n{bounds}\n{said}\n![heat map]({folder}/heat.png)\n"
 
 
-def _latex(matrix: TransferMatrix, title: str, slug: str) -> str:
+def _latex(matrix: TransferMatrix, title: str, folder: str) -> str:
     def mark(text: str, itself: bool, strongest: bool) -> str:
         text = text.translate(plain.LATEX)
         return rf"\textit{{{text}}}" if itself else rf"\textbf{{{text}}}" if strongest else text
@@ -138,7 +151,7 @@ def _latex(matrix: TransferMatrix, title: str, slug: str) -> str:
     texts = []
     for name, (shown, caption) in tables.items():
         cells = shown if name == "all" else shown.map(lambda cell: cell.translate(plain.LATEX))
-        texts.append(plain.latex(cells, TEXT, f"Transfer, {title}. {caption}", f"tab:transfer-{slug}-{name}"))
+        texts.append(plain.latex(cells, TEXT, f"Transfer, {title}. {caption}", f"tab:transfer-{folder}-{name}"))
     return "\n".join(texts)
 
 

@@ -1,0 +1,90 @@
+"""`README.md` of a folder of reports: what is where, from what lies in it."""
+
+from collections.abc import Mapping, Set
+from pathlib import Path, PurePosixPath
+
+from bench.report.files import LIST, listed_names, replace_files
+
+TOPICS = {  # folders that hold no page of a paper
+    "leaderboard": "Accuracy under attack, a table for each data set, model, budget and threat model",
+    "sweeps": "Accuracy over radii, steps, step lengths or restarts",
+    "transfer": "Images made on one model and shown to another",
+    "corruptions": "Accuracy on corrupted images",
+    "exhibits": "Gradients, batch norms, feature maps and losses of models, and robust overfitting",
+    "speed": "Seconds beside other packages",
+}
+FILES = {  # what a file holds, by the beginning of its name
+    "board": "the leaderboard: lines of methods, columns of attacks, with intervals, ranks and verdicts",
+    "rows": "the measurements behind the leaderboard, a line each",
+    "differences": "how far each line is behind the best one, by paired tests",
+    "bars": "accuracies as bars, a panel an attack",
+    "scatter": "clean against robust accuracy",
+    "curves": "the trainings, epoch by epoch",
+    "eps": "accuracy over the radius",
+    "steps": "accuracy over the number of steps",
+    "step": "accuracy over the length of a step",
+    "restarts": "accuracy over the number of restarts",
+    "areas": "what each curve over the radius comes to: area below it, median radius",
+    "matrix": "accuracy of each model on images made on each of the others",
+    "bounds": "white-box and black-box accuracy of each model",
+    "heat": "the matrix, or accuracies by corruption, as a heat map",
+    "scores": "accuracy and robustness score by corruption and severity",
+    "errors": "mean errors and scores of each method",
+    "attacked": "accuracy on images that are corrupted and then attacked",
+    "severity": "accuracy over the severity",
+    "gradient": "norms of the gradient of clean images",
+    "loss": "loss along and across an attack",
+    "overfitting": "robust accuracy at the best epoch and the last",
+    "batchnorm": "batch norms before and after a fine-tuning",
+    "features": "feature maps before and after a fine-tuning",
+    "ledger": "every printed number of the paper beside ours, with its status",
+    "comparisons": "every two lines of a table: whether their order is the printed one",
+    "table": "a table of the paper in its own layout, with our numbers",
+    "figure": "a figure of the paper with our numbers",
+    "toy": "the paper's toy model",
+}
+ENDS = (
+    "`.md` is a page to read, `.csv` the numbers, `.tex` a table for LaTeX, `.png` and `.pdf` a figure. `bench report` "
+    "makes everything here anew from the results folder, and leaves files of your own as they are."
+)
+SITE = "Open [index.html](index.html) in a browser to look through all of them.\n"
+
+
+def write_readme(reports: Path) -> list[Path]:
+    """Say what the reports in a folder are, where there are any. A README.md that is somebody's own stays."""
+    found = {path.parent.name: listed_names(path.parent) for path in sorted(reports.glob(f"*/{LIST}"))}
+    pages = [f"{folder}/{folder}.md" for folder in found]
+    pages += [f"{folder}/{name}" for folder, names in found.items() for name in names if name.endswith("/board.md")]
+    titles = {page: title for page in pages if (title := read_title(reports / page))}
+    site = (reports / "index.html").exists()
+    return replace_files(reports, {"README.md": readme(found, titles, site)} if found else {})
+
+
+def read_title(page: Path) -> str:
+    """The words in the first line of a page, as Markdown; nothing where there is no page."""
+    lines = page.read_text(encoding="utf-8").splitlines() if page.exists() else []
+    return lines[0].removeprefix("# ") if lines else ""
+
+
+def readme(found: Mapping[str, Set[str]], titles: Mapping[str, str], site: bool) -> str:
+    """Markdown. found: the files of each folder, by their path in it; titles: of pages, by their path."""
+    parts = ["# Reports\n", *([SITE] if site else [])]
+    for folder in sorted(found, key=lambda name: ([*TOPICS, name].index(name), name)):
+        page = f"{folder}/{folder}.md"
+        about = TOPICS.get(folder) or titles.get(page) or folder
+        parts.append(f"[{page}]({page}): {about}.\n")
+        groups = sorted({PurePosixPath(name).parts[0] for name in found[folder] if "/" in name})
+        parts += [_group(f"{folder}/{name}", titles) for name in groups] + [""] * bool(groups)
+    used = {kind_of(name) for names in found.values() for name in names}
+    lines = [f"| `{kind}` | {FILES[kind]} |" for kind in FILES if kind in used]
+    return "\n".join([*parts, "| a file's name begins with | and holds |\n|:--|:--|", *lines, f"\n{ENDS}\n"])
+
+
+def _group(folder: str, titles: Mapping[str, str]) -> str:
+    about = titles.get(f"{folder}/board.md")
+    return f"- [{folder}]({folder})" + (f": {about}" if about else "")
+
+
+def kind_of(path: str) -> str:
+    """The beginning of a file's name that says what it holds."""
+    return PurePosixPath(path).stem.partition("-")[0]
