@@ -1,4 +1,4 @@
-"""The inner maximisation  max over x' in the ball of objective(x'), shared by every recipe and attack."""
+"""Projected gradient ascent: the inner maximisation of adversarial training, which recipes and attacks share."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bench.core.errors import BadInput
 from bench.core.threat import Linf, Pixels, Threat
-from bench.models.bn_folding import forms
+from bench.models.bn_folding import computing_modules
 from bench.models.freeze import frozen
 
 Start = Literal["random", "unclipped", "clean"]  # unclipped noise may leave [0, 1] until the first step
@@ -57,14 +57,14 @@ class Ascent:
             )
 
     def first(self, x: Tensor) -> Tensor:
-        """The iterate to start from, (B, C, H, W)."""
+        """The first iterate for clean images x, (B, C, H, W); random unless start is `clean`."""
         if self.start == "clean":
             return x
         x_adv = x + self.threat.noise(x)
         return x_adv.clamp(0, 1) if self.start == "random" else x_adv
 
     def step(self, x_adv: Tensor, grad: Tensor, x: Tensor) -> Tensor:
-        """The next iterate."""
+        """The next iterate (B, C, H, W) from x_adv along grad, projected into the ball around x."""
         return self.threat.project(x_adv + self.step_size * self.threat.steepest(grad), x)
 
     def maximise(self, objective: Callable[[Tensor], Tensor], x: Tensor, x0: Tensor | None = None) -> Tensor:
@@ -73,7 +73,7 @@ class Ascent:
         Args:
             objective: function of images (B, C, H, W); returns the loss of each image (B,), or one loss for the batch.
             x: clean images (B, C, H, W) in [0, 1].
-            x0: first iterate, when it is none of the usual ones.
+            x0: first iterate (B, C, H, W); by default that of `start`.
         """
         x_adv = self.first(x) if x0 is None else x0
         recall, note = _recalled.get(), _noted.get()
@@ -88,10 +88,10 @@ class Ascent:
         return x_adv.detach()
 
     def partway(self, objective: Callable[[Tensor], Tensor], x: Tensor, part: Tensor) -> Tensor:
-        """As `maximise`, with radius and step of each image cut to its share of them, part (B,) from 0 to 1.
+        """As `maximise`, with the radius and the step of image i multiplied by part[i]; part (B,) from 0 to 1.
 
         Raises:
-            BadInput: this is not one Linf step from x. Only then a long step that is cut is a short one.
+            BadInput: this is not one Linf step from the clean image; only then a long step can be cut to a short one.
         """
         if self.steps != 1 or self.start != "clean" or not isinstance(self.threat, Linf):
             kind = type(self.threat).__name__
@@ -104,8 +104,8 @@ class Ascent:
 
 
 @contextmanager
-def recorded_maxima() -> Iterator[list[Tensor]]:
-    """Yields the list of what inner maximisations inside the block find."""
+def record_maxima() -> Iterator[list[Tensor]]:
+    """Yield a list to which each `Ascent.maximise` inside the block appends its images (B, C, H, W)."""
     attacks: list[Tensor] = []
     token = _noted.set(attacks)
     try:
@@ -169,7 +169,7 @@ def clean_logits(model: nn.Module, x: Tensor) -> Iterator[Callable[[], Tensor]]:
             out: Tensor = attacked(x)
         return out
 
-    handles = [form.register_forward_hook(note) for form in forms(model)]
+    handles = [form.register_forward_hook(note) for form in computing_modules(model)]
     try:
         yield logits
     finally:

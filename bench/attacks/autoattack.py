@@ -1,4 +1,4 @@
-"""AutoAttack and the attacks that it is made of, by their official code (package `pyautoattack`).
+"""AutoAttack and its component attacks, by their official code (package `pyautoattack`).
 
 Croce, Hein, "Reliable evaluation of adversarial robustness with an ensemble of diverse parameter-free attacks",
 ICML 2020, arXiv:2003.01690.
@@ -23,7 +23,7 @@ from bench.core.threat import L2, Threat
 
 PACKAGE = "pyautoattack"  # its version is part of every result
 VERSIONS = ("standard", "plus", "rand")
-CLASSES = {"apgd-dlr": 3, "apgd-t": 4}  # that its losses need
+CLASSES = {"apgd-dlr": 3, "apgd-t": 4}  # smallest number of classes that the loss is defined for
 PASSES = {  # forward, of an image that survives; a backward counted as two. AutoAttack: APGD, FAB-T and 5,000 queries
     "apgd-ce": 300.0, "apgd-t": 2700.0, "fab-t": 3600.0, "square": 5000.0, "rand": 12_000.0,
 }  # fmt: skip
@@ -38,7 +38,7 @@ NAMES = {
     "Square": "square",
 }
 
-DOUBTS = {  # what the package's warnings say -> what the bench calls it
+DOUBTS = {  # part of a warning of the package -> reason of our AttackWarning
     "randomized defense": "outputs are randomised",
     "probability distribution": "outputs are probabilities, not logits",
     "dynamic defense": "the model computes gradients of its own",
@@ -47,12 +47,12 @@ DOUBTS = {  # what the package's warnings say -> what the bench calls it
 }
 
 
-def official(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, block: int, which: str) -> Tensor:
+def run_package(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, block: int, which: str) -> Tensor:
     """Run a version of the package (standard, plus, rand), or one attack of the standard version with its settings.
 
-    Draws depend on torch's generator alone (the package's default would be the clock). With too few classes for them
-    the targeted attacks take all wrong ones, and what a version has on the DLR loss is left out; so is Square in L2 on
-    images of a size that it cannot compute.
+    Random numbers depend on torch's generator alone (the package's default seed is the clock). With few classes the
+    targeted attacks use all wrong ones, and attacks with the DLR loss are left out of a version; so is Square in L2 on
+    image sizes that its code cannot tile.
 
     Args:
         model: images (B, C, H, W) in [0, 1] to logits (B, K).
@@ -76,7 +76,7 @@ def official(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, block: int,
     package = AutoAttack(model, device=x.device, eps=threat.eps, norm=type(threat).__name__, seed=seed, version=version)
     if version != which:
         package.attacks_to_run = [which]
-    classes = _classes(model, x, slopes=which != "square")
+    classes = _count_classes(model, x, slopes=which != "square")
     few = [name for name in package.attacks_to_run if classes < CLASSES.get(name, 2)]
     package.attacks_to_run = [name for name in package.attacks_to_run if name not in few]
     if not package.attacks_to_run:
@@ -91,23 +91,23 @@ def official(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, block: int,
         warnings.warn(AttackWarning(f"no SQUARE in L2 on {size}", len(x)), stacklevel=3)
     package.apgd_targeted.n_target_classes = package.fab.n_target_classes = min(9, classes - 1)
     checks.funcs.update(dict.fromkeys(checks.funcs, 0))  # counts of the process so far, never reset by the package
-    with _doubts(len(x)):
+    with _warnings_as_attack_warnings(len(x)):
         x_adv, _ = package.run_standard_evaluation(x, y, batch_size=block)
     allowed = threat.project(x_adv.detach(), x)  # its last float operations may leave an L2 ball by 1e-6
     return allowed if (allowed - x_adv).abs().max() < 1e-5 else x_adv.detach()
 
 
 def square_tiles(height: int, width: int) -> bool:
-    """Whether the package's Square can compute in L2: it begins with tiles that must fit in, a fifth of the height."""
+    """Whether the package's Square works in L2: it starts with tiles of a fifth of the height, which must fit."""
     tile = height // 5
     if tile < 2:
-        return tile == 1  # one pixel more than there is does no harm
+        return tile == 1  # tiles of one pixel do no harm where they stick out
     corner = (height - 5 * tile) // 2
     return all(corner + side // tile * tile <= side for side in (height, width))
 
 
-def _classes(model: nn.Module, x: Tensor, slopes: bool) -> int:
-    """How many the model has. BadInput if slopes are needed and it has none: the package would only stop."""
+def _count_classes(model: nn.Module, x: Tensor, slopes: bool) -> int:
+    """Number of classes K of the model. BadInput if gradients are needed (slopes) and the model gives none."""
     one = x[:1].clone().requires_grad_(slopes)
     logits = model(one)
     if slopes:
@@ -115,11 +115,13 @@ def _classes(model: nn.Module, x: Tensor, slopes: bool) -> int:
     return int(logits.shape[1])
 
 
-def screened(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, screen: int = 10, block: int = 128) -> Tensor:
-    """AutoAttack.screened: the standard version on the images that our own CW-k does not break, for fewer passes.
+def autoattack_screened(
+    model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, screen: int = 10, block: int = 128
+) -> Tensor:
+    """AutoAttack.screened: the standard version on images that our own CW-k leaves unbroken; fewer passes.
 
-    It is not AutoAttack: where the two break different images, the package draws for different images too. Whether
-    CW-k breaks an image is judged by the attacked copy; the evaluator attacks it again if the model disagrees.
+    Its random numbers differ from AutoAttack's, as the package sees fewer images. Whether CW-k breaks an image is
+    decided on the attacked copy; the evaluator attacks the image again if the model itself disagrees.
 
     Args:
         model: images (B, C, H, W) in [0, 1] to logits (B, K).
@@ -133,20 +135,21 @@ def screened(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, screen: 
         Images (B, C, H, W) in the ball and in [0, 1].
 
     Raises:
-        BadInput: as of `official`.
+        BadInput: as in `run_package`.
     """
-    with image_stream(range(len(x)), "screen", int(torch.randint(2**31, ()))):  # or draws would follow the batch size
+    # a stream for each image, so that random numbers do not depend on the batch size
+    with image_stream(range(len(x)), "screen", int(torch.randint(2**31, ()))):
         x_adv = search(model, Ascent(threat, screen, threat.eps / 4), margin, x, y)
     with torch.no_grad():
         standing = in_batches(model, x_adv).argmax(1) == y
     if standing.any():
-        x_adv[standing] = official(model, x[standing], y[standing], threat, block, "standard")
+        x_adv[standing] = run_package(model, x[standing], y[standing], threat, block, "standard")
     return x_adv
 
 
 @contextmanager
-def _doubts(images: int) -> Iterator[None]:
-    """Turn what the package logs as warnings into AttackWarnings, and keep it off the screen."""
+def _warnings_as_attack_warnings(images: int) -> Iterator[None]:
+    """Turn warnings that the package logs into AttackWarnings, and do not print them."""
     logger = logging.getLogger("auto-attack")
     seen: list[str] = []
     handler = logging.Handler(logging.WARNING)
@@ -161,13 +164,13 @@ def _doubts(images: int) -> Iterator[None]:
     doubts: dict[str, int] = {}
     for message in seen:
         reason = next((name for phrase, name in DOUBTS.items() if phrase in message), message)
-        doubts[reason] = max(doubts.get(reason, 0), _concerned(message, images))
+        doubts[reason] = max(doubts.get(reason, 0), _count_images(message, images))
     for reason, concerned in doubts.items():
         warnings.warn(AttackWarning(reason, concerned), stacklevel=3)
 
 
-def _concerned(message: str, images: int) -> int:
-    """How many images of the block a warning is about; all of them unless it says."""
+def _count_images(message: str, images: int) -> int:
+    """How many images of the block a warning is about; all of them if its text has no number."""
     if points := re.search(r"there are (\d+) points", message):
         return int(points[1])
     if share := re.search(r"accuracy of ([\d.]+)%", message):
@@ -175,20 +178,20 @@ def _concerned(message: str, images: int) -> int:
     return images
 
 
-def _add(name: str, which: str) -> None:
+def _register(name: str, which: str) -> None:
     def attack(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, block: int = 128) -> Tensor:
-        return official(model, x, y, threat, block, which)
+        return run_package(model, x, y, threat, block, which)
 
     attack.package = PACKAGE  # type: ignore[attr-defined]
     attack.classes = CLASSES.get(which, 2)  # type: ignore[attr-defined]
     attack.passes = lambda settings: PASSES.get(which, STANDARD)  # type: ignore[attr-defined]
     attack.black_box = which == "square"  # type: ignore[attr-defined]
-    attack.__doc__ = f"{name}: {official.__doc__}"
+    attack.__doc__ = f"{name}: {run_package.__doc__}"
     ATTACKS.add(name, attack)
 
 
 for name, which in NAMES.items():
-    _add(name, which)
-screened.package = PACKAGE  # type: ignore[attr-defined]
-screened.passes = lambda settings: STANDARD  # type: ignore[attr-defined]
-ATTACKS.add("AutoAttack.screened", screened)
+    _register(name, which)
+autoattack_screened.package = PACKAGE  # type: ignore[attr-defined]
+autoattack_screened.passes = lambda settings: STANDARD  # type: ignore[attr-defined]
+ATTACKS.add("AutoAttack.screened", autoattack_screened)

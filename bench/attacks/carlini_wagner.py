@@ -9,45 +9,51 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.search import batch_size_for, doubt_zeros, flat, gradient
+from bench.attacks.search import batch_size_for, gradient, has_no_gradient, warn_zero_gradients
 from bench.attacks.settings import Positive
 from bench.attacks.spec import ATTACKS
 from bench.core.losses import margin
 from bench.core.threat import Threat, l2_norm
 
-EDGE = 0.999999  # pixels of 0 and 1 would stand at infinity, where nothing moves them
-PATIENCE = {True: 0.5, False: 0.2}  # share of a search without progress that ends it, once it has reached kappa or not
-NEARER, CLOSER = 1e-4, 1e-2  # progress: the distance has fallen by this share, or before that the lead has risen so
+EDGE = 0.999999  # keeps atanh finite for pixels of 0 and 1
+PATIENCE = {
+    True: 0.5,
+    False: 0.2,
+}  # a search ends after this share of steps without progress; True: kappa not reached yet
+NEARER, CLOSER = (
+    1e-4,
+    1e-2,
+)  # progress is a fall of the distance, or before kappa is reached a rise of the lead, by this share
 DECAYS, TINY = (0.9, 0.999), 1e-8  # Adam's
 
 
 @dataclass
 class SearchState:
-    """One search a place of the batch, for images `rows`; every field is stacked, (B, ...)."""
+    """The state of one search for each image of a batch; every field is stacked, (B, ...)."""
 
-    rows: Tensor
-    w: Tensor
-    mean: Tensor  # of the gradients with respect to w, and of their squares
-    square: Tensor
+    rows: Tensor  # index of the image among all
+    w: Tensor  # the variable of Adam; x_adv = (tanh(w) + 1) / 2
+    mean: Tensor  # Adam's moving average of the gradient with respect to w
+    square: Tensor  # and of its square
     taken: Tensor  # steps
-    nearest: Tensor  # distance at which it has reached kappa, inf if it has not
-    lead: Tensor  # the highest of a wrong class over the true one
+    nearest: Tensor  # smallest L2 distance at which the lead was above kappa; inf if it never was
+    lead: Tensor  # highest margin so far: best wrong logit minus the true one
     idle: Tensor  # steps without progress
 
     @classmethod
-    def begin(cls, x: Tensor, rows: Tensor) -> "SearchState":
-        start, none = torch.atanh((2 * x[rows] - 1) * EDGE), torch.zeros_like(rows)
-        nothing, far = torch.zeros_like(start), x.new_full(rows.shape, torch.inf)
-        return cls(rows, start, nothing, nothing, none, far, -far, none)
+    def start(cls, x: Tensor, rows: Tensor) -> "SearchState":
+        w, none = torch.atanh((2 * x[rows] - 1) * EDGE), torch.zeros_like(rows)
+        nothing, far = torch.zeros_like(w), x.new_full(rows.shape, torch.inf)
+        return cls(rows, w, nothing, nothing, none, far, -far, none)
 
-    def where(self, some: Tensor) -> "SearchState":
+    def select(self, some: Tensor) -> "SearchState":
         return SearchState(*(getattr(self, field.name)[some] for field in fields(self)))
 
-    def beside(self, others: "SearchState") -> "SearchState":
+    def join(self, others: "SearchState") -> "SearchState":
         return SearchState(*(torch.cat([getattr(self, f.name), getattr(others, f.name)]) for f in fields(self)))
 
-    def look(self, lead: Tensor, far: Tensor, kappa: float) -> None:
-        """Note the lead and the distance (B,) of the present iterates, and who makes progress."""
+    def update_progress(self, lead: Tensor, far: Tensor, kappa: float) -> None:
+        """Update nearest, lead and idle from the margin `lead` and the distance `far` (B,) of the present iterates."""
         near = torch.where(lead > kappa, far, torch.inf)
         closing = self.nearest.isinf() & ~(lead <= self.lead + CLOSER * self.lead.abs())  # -inf + inf is NaN
         progress = closing | (near < (1 - NEARER) * self.nearest)
@@ -55,7 +61,7 @@ class SearchState:
         self.nearest, self.lead = torch.minimum(self.nearest, near), torch.maximum(self.lead, lead)
 
     def step(self, slope: Tensor, rate: float) -> None:
-        """Of Adam, each search at its own count of steps."""
+        """Take a step of Adam along the gradient `slope`; each search has its own count of steps."""
         self.taken = self.taken + 1
         mean, square = DECAYS
         self.mean = mean * self.mean + (1 - mean) * slope
@@ -63,8 +69,8 @@ class SearchState:
         short, narrow = (1 - decay ** self.taken.view(-1, 1, 1, 1).to(slope) for decay in DECAYS)
         self.w = self.w - rate * (self.mean / short) / ((self.square / narrow).sqrt() + TINY)
 
-    def over(self, steps: int) -> Tensor:
-        """Which have taken so many steps, or wait for progress in vain, (B,) bool."""
+    def is_over(self, steps: int) -> Tensor:
+        """Which searches have taken all steps, or made no progress for too long, (B,) bool."""
         patience = torch.where(self.nearest.isinf(), PATIENCE[False] * steps, PATIENCE[True] * steps)
         return (self.taken == steps) | (self.idle >= patience.clamp_min(1))
 
@@ -112,10 +118,10 @@ def cw_l2(
     waiting = torch.arange(len(x), device=x.device)
     left = torch.full_like(waiting, searches)
     limit = batch_size_for(len(x))
-    now = SearchState.begin(x, waiting[:0])
+    now = SearchState.start(x, waiting[:0])
     while len(now.rows) or len(waiting):
         free = limit - len(now.rows)
-        now, waiting = now.beside(SearchState.begin(x, waiting[:free])), waiting[free:]
+        now, waiting = now.join(SearchState.start(x, waiting[:free])), waiting[free:]
         rows, x_adv = now.rows, ((now.w.tanh() + 1) / 2).requires_grad_()
         lead = margin(model(x_adv), y[rows])
         loss = weight[rows] * (-lead).clamp_min(-kappa)
@@ -124,21 +130,21 @@ def cw_l2(
         far = l2_norm(x_adv - x[rows])
         closer = (lead > kappa) & (far < nearest[rows])
         found[rows[closer]], nearest[rows[closer]] = x_adv[closer], far[closer]
-        now.look(lead, far, kappa)
+        now.update_progress(lead, far, kappa)
         now.step((slope + 2 * (x_adv - x[rows])) * (2 * x_adv * (1 - x_adv)), rate)
 
-        over = now.over(steps)
+        over = now.is_over(steps)
         ended, reached = rows[over], now.nearest[over].isfinite()
         low[ended] = torch.where(reached, low[ended], weight[ended])
         high[ended] = torch.where(reached, weight[ended], high[ended])
         weight[ended] = torch.where(high[ended].isinf(), 10 * weight[ended], (low[ended] + high[ended]) / 2)
         left[ended] -= 1
         done = over & (left[rows] == 0)
-        stuck += int((flat(slope) & done & nearest[rows].isinf()).sum())
+        stuck += int((has_no_gradient(slope) & done & nearest[rows].isinf()).sum())
         if last:
             found[rows[done]] = x_adv[done]
-        waiting, now = torch.cat([rows[over & ~done], waiting]), now.where(~over)
-    doubt_zeros(stuck)
+        waiting, now = torch.cat([rows[over & ~done], waiting]), now.select(~over)
+    warn_zero_gradients(stuck)
     return found
 
 

@@ -7,7 +7,7 @@ Ospici 2020, arXiv:2008.08384.
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.search import batches_of, doubt_zeros, flat, gradient
+from bench.attacks.search import batches_of, gradient, has_no_gradient, warn_zero_gradients
 from bench.attacks.settings import step_length
 from bench.attacks.spec import ATTACKS
 from bench.core.losses import cross_entropy
@@ -47,14 +47,15 @@ def mi_fgsm(
     """
     size = step_length(step, threat.eps)
     parts = zip(batches_of(x), batches_of(y), strict=True)
-    return torch.cat([_climb(model, a, b, threat, steps, size, decay, last) for a, b in parts])
+    return torch.cat([_attack_batch(model, a, b, threat, steps, size, decay, last) for a, b in parts])
 
 
-def _climb(
+def _attack_batch(
     model: nn.Module, x: Tensor, y: Tensor, threat: Threat, steps: int, size: float, decay: float, last: bool
 ) -> Tensor:
+    """The attack on one batch; size: length of a step in pixel units."""
     found, g = x.clone(), torch.zeros_like(x)
-    rows = torch.arange(len(x), device=x.device)  # those still looked for
+    rows = torch.arange(len(x), device=x.device)  # images that are not broken yet
     stuck = rows[:0]
     for _ in range(steps):
         if not len(rows):
@@ -64,11 +65,11 @@ def _climb(
         slope = gradient(cross_entropy(logits, y[rows]), x_adv)
         right = logits.detach().argmax(1) == y[rows]
         stay = right | last
-        stuck, rows, slope = rows[right & flat(slope)], rows[stay], slope[stay]
-        # the mean in the place of the sum makes g longer by a constant, and its direction is all that counts
+        stuck, rows, slope = rows[right & has_no_gradient(slope)], rows[stay], slope[stay]
+        # the L1 mean instead of the L1 norm scales g by a constant, and only its direction is used
         g = decay * g[stay] + slope / slope.abs().mean((1, 2, 3), keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
         found[rows] = threat.project(found[rows] + size * threat.steepest(g), x[rows])
-    doubt_zeros(len(stuck))
+    warn_zero_gradients(len(stuck))
     return found
 
 

@@ -1,6 +1,7 @@
-"""What shorter searches would find, taken down while a longer one passes through their iterates.
+"""Results of PGD-10 and PGD-20 from one run of PGD-50.
 
-Fewer steps, or fewer restarts, are the beginning of a longer search, as starts are drawn by image and restart.
+Starts are drawn by image and restart, so a search with fewer steps or restarts is a prefix of a longer one. While the
+longest runs, the iterates at which the shorter ones would have stopped are recorded.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,69 +17,77 @@ Effort = tuple[int, int]  # steps of a search, and its restarts
 
 @dataclass
 class ShorterSearch:
-    """What a search of so many steps and restarts hands back, and what it would have cost alone."""
+    """The result of a search with fewer steps or restarts, and what it would have cost alone."""
 
     steps: int
     restarts: int
-    found: Tensor  # (B, C, H, W)
-    open: Tensor  # (B,) bool, the images that it still works on
-    passes: int = 0  # images sent forward, and back
-    stuck: int = 0  # images that it left where there was no slope
+    found: Tensor  # (B, C, H, W), its adversarial images
+    open: Tensor  # (B,) bool, images that it would still search on
+    passes: int = 0  # images sent forward, and as many backward
+    stuck: int = 0  # images whose gradient was zero at its last iterate
 
     def look(self, rows: Tensor, x_adv: Tensor, broken: Tensor) -> None:
-        """Before a step of the longer search: the iterates of some images, and which of them are broken."""
+        """Before a step of the longer search: record images that it breaks.
+
+        rows: indices (R,) of the images in the batch; x_adv: their iterates; broken: (R,) bool.
+        """
         here = self.open[rows]
         self.passes += int(here.sum())
-        self._hand_back(rows, x_adv, here & broken)
+        self._store(rows, x_adv, here & broken)
 
     def end(self, rows: Tensor, x_adv: Tensor, taken: Tensor, tries: Tensor, stuck: Tensor) -> None:
-        """After it: the next iterates, the steps and restarts that led there, and where there was no slope."""
+        """After a step of the longer search: record images at which the shorter one would have ended.
+
+        x_adv: the next iterates of the images `rows` (R,); taken, tries: steps and restarts so far; stuck: (R,) bool,
+        the gradient was zero.
+        """
         done = self.open[rows] & (taken == self.steps) & (tries == self.restarts - 1)
         self.stuck += int((done & stuck).sum())
-        self._hand_back(rows, x_adv, done)
+        self._store(rows, x_adv, done)
 
-    def _hand_back(self, rows: Tensor, x_adv: Tensor, some: Tensor) -> None:
+    def _store(self, rows: Tensor, x_adv: Tensor, some: Tensor) -> None:
         self.found[rows[some]] = x_adv[some]
         self.open[rows[some]] = False
 
 
 @dataclass
 class NestedSearch:
-    """The shorter searches, and once the longest has begun, on which model that was."""
+    """The shorter searches to record, and the model that the longest runs on, once it has begun."""
 
     efforts: tuple[Effort, ...]
     model: nn.Module | None = None
-    legs: dict[Effort, ShorterSearch] = field(default_factory=dict)
+    shorter: dict[Effort, ShorterSearch] = field(default_factory=dict)
 
 
-_course: ContextVar[NestedSearch | None] = ContextVar("course", default=None)
+_nested_search: ContextVar[NestedSearch | None] = ContextVar("nested search", default=None)
 
 
 @contextmanager
-def course(efforts: Sequence[Effort]) -> Iterator[None]:
-    """Inside the block, the first search takes down what these shorter ones would find; later ones are told it.
+def record_shorter_searches(efforts: Sequence[Effort]) -> Iterator[None]:
+    """Inside the block, the first search also records the results of these shorter ones, which later calls return.
 
-    All of them must be of the same images, and equal in anything else than steps and restarts.
+    efforts: (steps, restarts) of the shorter ones. All searches must be on the same images and model, and differ in
+    nothing but steps and restarts; the longest comes first.
     """
-    token = _course.set(NestedSearch(tuple(efforts)) if efforts else None)
+    token = _nested_search.set(NestedSearch(tuple(efforts)) if efforts else None)
     try:
         yield
     finally:
-        _course.reset(token)
+        _nested_search.reset(token)
 
 
-def legs(model: nn.Module, x: Tensor) -> list[ShorterSearch]:
-    """What a search is to take down: the shorter ones if it is the first of an open course."""
-    open_course = _course.get()
-    if open_course is None or open_course.model is not None:
+def start_shorter_searches(model: nn.Module, x: Tensor) -> list[ShorterSearch]:
+    """The shorter searches that a search has to record: those of the block if it is the first in it, else none."""
+    nested = _nested_search.get()
+    if nested is None or nested.model is not None:
         return []
-    open_course.model = model
+    nested.model = model
     here = torch.ones(len(x), dtype=torch.bool, device=x.device)
-    open_course.legs = {effort: ShorterSearch(*effort, x.clone(), here.clone()) for effort in open_course.efforts}
-    return list(open_course.legs.values())
+    nested.shorter = {effort: ShorterSearch(*effort, x.clone(), here.clone()) for effort in nested.efforts}
+    return list(nested.shorter.values())
 
 
-def recorded_outcome(model: nn.Module, steps: int, restarts: int) -> ShorterSearch | None:
-    """What was taken down of such a search on this model, if anything was."""
-    open_course = _course.get()
-    return open_course.legs.get((steps, restarts)) if open_course and open_course.model is model else None
+def find_recorded(model: nn.Module, steps: int, restarts: int) -> ShorterSearch | None:
+    """The recorded result of a search with these steps and restarts on this model; None if there is none."""
+    nested = _nested_search.get()
+    return nested.shorter.get((steps, restarts)) if nested and nested.model is model else None

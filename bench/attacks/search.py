@@ -1,4 +1,4 @@
-"""Projected ascent over many images at once, where an image that is broken leaves its place to the next one."""
+"""Projected gradient ascent on a batch of images; broken images leave the batch, and waiting ones join it."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -9,41 +9,41 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks.ascent import Ascent
-from bench.attacks.nested_search import legs, recorded_outcome
+from bench.attacks.nested_search import find_recorded, start_shorter_searches
 from bench.core.errors import AttackWarning, BadInput
 from bench.core.passes import add_shared_passes
 from bench.core.rng import image_rows
 
-_places: ContextVar[int | None] = ContextVar("places", default=None)
+_batch_limit: ContextVar[int | None] = ContextVar("batch limit", default=None)
 
 
 @contextmanager
-def places(count: int) -> Iterator[None]:
-    """Inside the block, a search works on this many images at a time. Changes its speed, never its draws."""
-    token = _places.set(count)
+def batch_limit(count: int) -> Iterator[None]:
+    """Limit the images that a search has in a batch inside the block. Changes its speed, not its random numbers."""
+    token = _batch_limit.set(count)
     try:
         yield
     finally:
-        _places.reset(token)
+        _batch_limit.reset(token)
 
 
 def in_batches(model: nn.Module, x: Tensor) -> Tensor:
-    """model(x), so many images at a time."""
+    """model(x), (B, K), computed in batches of at most the limit."""
     return torch.cat([model(part) for part in batches_of(x)])
 
 
 def batches_of(x: Tensor) -> tuple[Tensor, ...]:
-    """x in parts of so many images."""
+    """Split x (B, ...) into batches of at most the limit."""
     return torch.split(x, batch_size_for(len(x)))
 
 
 def batch_size_for(images: int) -> int:
-    """How many of these images are worked on at a time."""
-    return _places.get() or images
+    """The batch limit; without a limit the number of images."""
+    return _batch_limit.get() or images
 
 
 def gradient(loss: Tensor, x: Tensor) -> Tensor:
-    """Of each image's loss (B,), which depends on that image alone. BadInput where the model hands none back."""
+    """Gradient (B, C, H, W) of each image's loss (B,) with respect to it; BadInput if the model gives none."""
     (grad,) = torch.autograd.grad(loss.sum(), x, allow_unused=True) if loss.requires_grad else (None,)
     if grad is None:
         raise BadInput(
@@ -53,13 +53,13 @@ def gradient(loss: Tensor, x: Tensor) -> Tensor:
     return grad
 
 
-def flat(grad: Tensor) -> Tensor:
-    """Which images have no slope at all, (B,) bool."""
+def has_no_gradient(grad: Tensor) -> Tensor:
+    """Which images have a gradient that is zero everywhere, (B,) bool."""
     return ~grad.flatten(1).any(1)
 
 
-def doubt_zeros(images: int) -> None:
-    """An ascent without a slope stays where it is, and what it leaves standing need not be robust."""
+def warn_zero_gradients(images: int) -> None:
+    """Warn that the ascent had a zero gradient on a number of images, so that these may not be robust."""
     if images:
         warnings.warn(AttackWarning("zero gradients", images), stacklevel=3)
 
@@ -75,19 +75,32 @@ def search(
     last: bool = False,
     aims: Tensor | None = None,
 ) -> Tensor:
-    """For each image the first iterate that the model gets wrong, or else the last iterate of the last restart.
+    """Search by projected ascent for an image in the ball that the model misclassifies.
 
-    loss: logits (B, K), classes (B,) -> what to ascend on, (B,).
-    last: look at the last iterate of a restart only, as the papers' own attack code does.
-    aims: what the loss is given in the place of classes, (B, T, ...): every restart is made for each of the T in turn.
-    Broken images leave the batch at once and others take their places, so batches stay full and small: the passes
-    spent are those that somebody still needs. What a longer search has passed through already is not searched again.
+    A broken image leaves the batch at once and a waiting one takes its place, so no pass is spent on images that are
+    already broken. A search that is a prefix of a longer one inside `record_shorter_searches` is not run again.
+
+    Args:
+        model: images (B, C, H, W) in [0, 1] to logits (B, K).
+        ascent: ball, steps, step size and start.
+        loss: (logits (B, K), classes (B,)) -> the objective of each image, (B,).
+        x: clean images (B, C, H, W) in [0, 1].
+        y: true classes (B,).
+        restarts: searches of each image, with starts of their own.
+        last: score only the last iterate of a restart, as the papers' own attack code does.
+        aims: (B, T, ...), given to the loss instead of y; all restarts are made for each of the T aims in turn.
+
+    Returns:
+        Images (B, C, H, W): the first misclassified iterate, else the last iterate of the last restart.
+
+    Raises:
+        BadInput: the model gives its images no gradient.
     """
-    if leg := recorded_outcome(model, ascent.steps, restarts):
-        add_shared_passes(leg.passes)
-        doubt_zeros(leg.stuck)
-        return leg.found
-    shorter = legs(model, x)
+    if recorded := find_recorded(model, ascent.steps, restarts):
+        add_shared_passes(recorded.passes)
+        warn_zero_gradients(recorded.stuck)
+        return recorded.found
+    shorter = start_shorter_searches(model, x)
     found, goals, stuck = x.clone(), y[:, None] if aims is None else aims, 0
     limit = batch_size_for(len(x))
     waiting = torch.arange(len(x), device=x.device)
@@ -97,7 +110,7 @@ def search(
         new, waiting = waiting[: limit - len(rows)], waiting[limit - len(rows) :]
         if len(new):
             zeros = torch.zeros_like(new)
-            x_adv, clean = torch.cat([x_adv, _first(ascent, x, new, zeros)]), torch.cat([clean, x[new]])
+            x_adv, clean = torch.cat([x_adv, _draw_starts(ascent, x, new, zeros)]), torch.cat([clean, x[new]])
             rows, taken, tries = torch.cat([rows, new]), torch.cat([taken, zeros]), torch.cat([tries, zeros])
 
         x_adv.requires_grad_()
@@ -105,31 +118,31 @@ def search(
         grad = gradient(loss(logits, goals[rows, tries // restarts]), x_adv)
         x_adv = x_adv.detach()
 
-        ended = taken == ascent.steps  # only restarts that have a successor are looked at here
+        ended = taken == ascent.steps  # of a restart but the final one, whose last iterate is returned anyway
         wrong = logits.detach().argmax(1) != y[rows]
-        allowed = (taken > 0) | (ascent.start != "unclipped")  # an unclipped start is no image yet
+        allowed = (taken > 0) | (ascent.start != "unclipped")  # an unclipped start may lie outside [0, 1]
         broken = wrong & (ended if last else allowed)
         found[rows[broken]] = x_adv[broken]
-        for leg in shorter:
-            leg.look(rows, x_adv, broken)
+        for other in shorter:
+            other.look(rows, x_adv, broken)
         x_adv, taken = ascent.step(x_adv, grad, clean), taken + 1
         again = ended & ~broken
         if again.any():
             tries = tries + again
             taken = taken.masked_fill(again, 0)
-            x_adv[again] = _first(ascent, x, rows[again], tries[again])
+            x_adv[again] = _draw_starts(ascent, x, rows[again], tries[again])
         done = (taken == ascent.steps) & (tries == restarts * goals.shape[1] - 1) & ~broken
         found[rows[done]] = x_adv[done]
-        stuck += int(flat(grad[done & ~wrong]).sum())
-        for leg in shorter:
-            leg.end(rows, x_adv, taken, tries, flat(grad) & ~wrong)
+        stuck += int(has_no_gradient(grad[done & ~wrong]).sum())
+        for other in shorter:
+            other.end(rows, x_adv, taken, tries, has_no_gradient(grad) & ~wrong)
         stay = ~(broken | done)
         if not stay.all():
             rows, taken, tries, x_adv, clean = (part[stay] for part in (rows, taken, tries, x_adv, clean))
-    doubt_zeros(stuck)
+    warn_zero_gradients(stuck)
     return found
 
 
-def _first(ascent: Ascent, x: Tensor, rows: Tensor, tries: Tensor) -> Tensor:
+def _draw_starts(ascent: Ascent, x: Tensor, rows: Tensor, tries: Tensor) -> Tensor:
     with image_rows(rows.tolist(), tries.tolist()):
         return ascent.first(x[rows])

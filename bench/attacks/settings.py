@@ -17,16 +17,16 @@ KINDS = {
 }
 
 
-LAST = ".last"  # after an attack's name: its last iterate alone is scored
+LAST = ".last"  # suffix of an attack's name: only its last iterate is scored
 
 
 def split_last(name: str) -> tuple[str, bool]:
-    """The name of an attack without `.last`, and whether it ended so."""
+    """An attack's name without the suffix `.last`, and whether it had it."""
     return name.removesuffix(LAST), name.endswith(LAST)
 
 
 def check_attack(name: str, attack: object) -> str:
-    """What keeps an object from being an attack under this name."""
+    """What is wrong with an attack or its name; empty if nothing is. The check of `ATTACKS`."""
     if split_last(name)[1]:
         return "ends in .last, which asks for the last iterate of the attack before it; choose another name"
     if flaw := function_check("model", "x", "y", "threat")(name, attack):
@@ -37,14 +37,14 @@ def check_attack(name: str, attack: object) -> str:
 
 
 def defaults(attack: Any) -> dict[str, Setting]:
-    """Every setting of an attack, a function or a partial of one, with its value."""
+    """All settings of an attack (a function or a partial of one) and their values."""
     parameters: Mapping[str, inspect.Parameter] = inspect.signature(attack).parameters
     return {p.name: p.default for p in parameters.values() if p.kind is p.KEYWORD_ONLY}
 
 
 def parse_setting(attack: Any, where: str, key: str, text: str, default: Setting) -> Setting:
-    """`text` as a value of a setting. BadInput, which begins with `where`, if it is none."""
-    value = _value(where, key, text, default)
+    """Read `text` as the value of a setting; BadInput, beginning with `where`, if it is not one."""
+    value = _parse_value(where, key, text, default)
     hint = get_type_hints(getattr(attack, "func", attack), include_extras=True).get(key)
     choices = get_args(hint) if get_origin(hint) is Literal else ()
     if choices and value not in choices:
@@ -56,7 +56,7 @@ def parse_setting(attack: Any, where: str, key: str, text: str, default: Setting
     return value
 
 
-def _value(where: str, key: str, text: str, default: Setting) -> Setting:
+def _parse_value(where: str, key: str, text: str, default: Setting) -> Setting:
     if key == "step":
         try:
             return canonical_step(text)
@@ -73,7 +73,10 @@ def _value(where: str, key: str, text: str, default: Setting) -> Setting:
 
 
 def canonical_step(text: str) -> str:
-    """A step length with one spelling: `0.25eps` is a share of eps, `2/255` or `0.0078` pixel units."""
+    """Normalise the text of a step length: `0.25eps`, a share of eps, or `2/255` and `0.0078`, in pixel units.
+
+    ValueError if it is not a number above 0.
+    """
     length = parse_number(text.removesuffix("eps"))
     if not 0 < length < float("inf"):
         raise ValueError("a step is longer than 0")

@@ -1,4 +1,4 @@
-"""Attacks: (model, x, y, threat) -> x_adv, an allowed image for every image, fooled or not."""
+"""Attacks, functions (model, x, y, threat) -> x_adv, and `AttackSpec`, an attack with its settings."""
 
 import json
 import math
@@ -15,25 +15,26 @@ from bench.core.errors import BadInput
 from bench.core.registry import Registry, suggestion
 from bench.core.threat import Threat
 
-PASSES_OF_A_STEP = 3.0  # forward, and backward for about twice as long
+PASSES_OF_A_STEP = 3.0  # one forward, and one backward that costs about two
 
 
 class Attack(Protocol):
-    """A function that returns an allowed image for every image; `ATTACKS.add(name, function)` registers one.
+    """An attack function; `ATTACKS.add(name, function)` registers one.
 
     It takes the model, images x (B, C, H, W) in [0, 1], true classes y (B,) and the threat model, and returns images
-    (B, C, H, W). Settings are keywords, bound with functools.partial at registration.
+    (B, C, H, W) in the ball and in [0, 1], for images that it has not broken too. Settings are keyword arguments,
+    bound with functools.partial at registration.
 
-    An attack that draws for a whole batch at once declares a keyword `block`: it is then given blocks of that many
-    consecutive image ids, each whole, and torch's generator seeded by the block.
-    Attributes of the function say what else is special about it:
-    package: the name of the package whose code it is, if that is not ours.
-    classes: how many it needs at least, if two are too few.
+    An attack that draws random numbers for a whole batch declares a keyword `block`: it is then called with whole
+    blocks of that many consecutive image ids, and torch's generator is seeded for each block.
+    Attributes of the function declare its other properties:
+    package: the name of the package whose code it runs, if that is not ours.
+    classes: the smallest number of classes that it needs, if that is above two.
     minimal: True if it looks for the nearest image in L2 that the model gets wrong, however far: threat L2(inf).
-    nested: True if it is one `search` for one aim, of which fewer steps, or fewer restarts, are the beginning.
+    nested: True if it is one `search` for one aim, of which a run with fewer steps or restarts is a prefix.
     black_box: True if it uses no gradient of the model.
-    passes: of its settings, the forward passes (a backward counted as two) of an image that survives all of it, where
-            they are not those of steps x restarts x searches.
+    passes: (settings) -> forward passes, a backward counted as two, for an image that is never broken; by default
+            3 x steps x restarts x searches.
     """
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor: ...
@@ -49,8 +50,8 @@ class AttackSpec:
     It can be called as an attack: (model, x (B, C, H, W) in [0, 1], y (B,), threat) -> images (B, C, H, W).
 
     Args:
-        name: in `ATTACKS`, and `.last` behind it where the last iterate alone is scored.
-        settings: pairs of a setting's name and value, sorted by name, with none left out.
+        name: as in `ATTACKS`, followed by `.last` if only the last iterate is scored.
+        settings: pairs (name, value) of all settings, sorted by name.
 
     Example:
         >>> from bench import parse_attack
@@ -68,21 +69,21 @@ class AttackSpec:
 
     @property
     def params(self) -> str:
-        """The settings, and the version of the package that attacks if it is not ours, as sorted JSON."""
+        """The settings, and the version of the package whose code it runs, as sorted JSON; column `params`."""
         package = self._attribute("package", None)
         origin: dict[str, Any] = {"package": f"{package} {version(package)}"} if package else {}
-        if self.black_box and self.name != "Square":  # which every reader of rows knows, and whose rows are older
+        if self.black_box and self.name != "Square":  # stored rows of Square are older than this field
             origin["black_box"] = True
         return json.dumps(dict(self.settings) | origin, sort_keys=True)
 
     @property
     def last(self) -> bool:
-        """Whether the last iterate alone is scored, whatever the model says of the clean image."""
+        """Whether only the last iterate is scored, even if the clean image is misclassified."""
         return bool(dict(self.settings).get("last", False))
 
     @property
     def block(self) -> int | None:
-        """How many consecutive image ids the attack wants at a time; None if images are independent."""
+        """Number of consecutive image ids in one call; None if the attack treats images independently."""
         block = dict(self.settings).get("block")
         return int(block) if block is not None else None
 
@@ -93,7 +94,7 @@ class AttackSpec:
 
     @property
     def passes(self) -> float:
-        """Forward passes, a backward counted as two, of an image that survives the whole attack."""
+        """Forward passes for an image that the attack never breaks, a backward pass counted as two."""
         settings = dict(self.settings)
         own = self._attribute("passes", None)
         steps = math.prod(int(settings.get(times, 1)) for times in ("steps", "restarts", "searches"))
@@ -101,12 +102,12 @@ class AttackSpec:
 
     @property
     def minimal(self) -> bool:
-        """Whether it looks for the nearest image in L2 that the model gets wrong, however far."""
+        """Whether it looks for the nearest misclassified image in L2 without a limit on the distance."""
         return bool(self._attribute("minimal", False))
 
     @property
     def final(self) -> "AttackSpec | None":
-        """The same attack, scored on its last iterate; None where it has none, or none that stays in a ball."""
+        """The same attack scored on its last iterate only; None if it has no setting `last` or ignores the ball."""
         if self.minimal or "last" not in dict(self.settings):
             return None
         settings = dict(self.settings) | {"last": True}
@@ -114,19 +115,19 @@ class AttackSpec:
 
     @property
     def effort(self) -> tuple[int, int] | None:
-        """Steps and restarts of an attack of which fewer would be the beginning; None of any other."""
+        """(steps, restarts) of a nested attack (see `Attack`); None of any other."""
         settings = dict(self.settings)
         return (int(settings["steps"]), int(settings["restarts"])) if self._attribute("nested", False) else None
 
-    def besides(self, eps: float) -> tuple[object, ...]:
-        """What else than its effort tells the attack, at a radius, from others."""
+    def settings_except_effort(self, eps: float) -> tuple[object, ...]:
+        """What identifies the attack at a radius, apart from steps and restarts; equal for attacks that nest."""
         settings = {key: value for key, value in self.settings if key not in ("steps", "restarts")}
         if "step" in settings:
             settings["step"] = step_length(str(settings["step"]), eps)
         return self._function, *sorted(settings.items())
 
     def check_classes(self, classes: int) -> None:
-        """BadInput if the attack needs more of them."""
+        """BadInput if the attack needs more classes than these."""
         needed = self._attribute("classes", 2)
         if classes < needed:
             raise BadInput(f"attack {self.name} needs {needed} classes and there are {classes}; leave it out")

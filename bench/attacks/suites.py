@@ -1,4 +1,4 @@
-"""Lists of attacks under one name: what the papers' tables print, and what a model should be asked."""
+"""Suites: named lists of attacks, such as those of the papers' tables."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from bench.core.registry import Registry, suggestion
 
 @dataclass(frozen=True)
 class Suite:
-    """Attacks as --attacks takes them. about: what they are, and which --eps belongs to them, as a suite sets none."""
+    """A list of attacks as --attacks takes them. about: what they are for, and the --eps to give."""
 
     about: str
     attacks: tuple[str, ...]
@@ -22,7 +22,7 @@ class Suite:
 
 
 def check_suite(name: str, item: object) -> str:
-    """What keeps an item from being a suite. Whether its attacks are there is seen when it is used."""
+    """What is wrong with a suite or its name; empty if nothing is. Its attacks are looked up when it is used."""
     if flaw := instance_check(Suite, "wanted: a Suite")(name, item):
         return flaw
     attacks = item.attacks if isinstance(item, Suite) else ()
@@ -35,7 +35,7 @@ SUITES: Registry[Suite] = Registry("suite", check_suite)
 
 
 def attacks_of(texts: Iterable[str]) -> list[AttackSpec]:
-    """The attacks that these texts name, one by one or as suites, without repeats."""
+    """Parse names of attacks and suites; repeated attacks are dropped. UnknownName if one is neither."""
     found: dict[AttackSpec, None] = {}
     for text in texts:
         if text not in SUITES and "[" not in text and split_last(text)[0] not in ATTACKS:

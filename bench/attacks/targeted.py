@@ -1,4 +1,4 @@
-"""Ascent towards wrong classes, chosen on the clean image.
+"""Attacks towards wrong classes, chosen on the clean image.
 
 Wang, Zhang, "Bilateral Adversarial Training", ICCV 2019, arXiv:1811.10716, Table 4: the one-step attacks MC and LL.
 Laugros, Caplier, Ospici 2020, arXiv:2008.08384: PGD_LL, of ten steps.
@@ -67,10 +67,11 @@ def targeted(
         logits = in_batches(model, x)
     goal = AIMS[aim](logits, F.one_hot(y, logits.shape[1])).argmax(1)
     ascent = Ascent(threat, steps, step_length(step, threat.eps), start)
-    return search(model, ascent, towards, x, y, restarts=restarts, last=last, aims=goal[:, None])
+    return search(model, ascent, negative_cross_entropy, x, y, restarts=restarts, last=last, aims=goal[:, None])
 
 
-def towards(logits: Tensor, goal: Tensor) -> Tensor:
+def negative_cross_entropy(logits: Tensor, goal: Tensor) -> Tensor:
+    """Minus the cross-entropy (B,) of logits (B, K) with the target classes (B,)."""
     return -cross_entropy(logits, goal)
 
 
@@ -112,11 +113,11 @@ def multi_target(
     wrong = logits.scatter(1, y[:, None], -torch.inf).argsort(1, descending=True)[:, :-1]
     pairs = torch.stack([wrong, y[:, None].expand_as(wrong)], 2)  # (B, K - 1, 2)
     ascent = Ascent(threat, steps, step_length(step, threat.eps), start)
-    return search(model, ascent, lead, x, y, restarts=restarts, last=last, aims=pairs)
+    return search(model, ascent, logit_lead, x, y, restarts=restarts, last=last, aims=pairs)
 
 
-def lead(logits: Tensor, pair: Tensor) -> Tensor:
-    """Of the first class over the second, (B,), for pairs (B, 2)."""
+def logit_lead(logits: Tensor, pair: Tensor) -> Tensor:
+    """Logit of the first class minus that of the second, (B,), for pairs of classes (B, 2)."""
     first, second = logits.gather(1, pair).unbind(1)
     return first - second
 

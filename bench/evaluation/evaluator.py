@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from bench.attacks.nested_search import course
-from bench.attacks.search import places
+from bench.attacks.nested_search import record_shorter_searches
+from bench.attacks.search import batch_limit
 from bench.core.foreign.messages import model_errors_as_failed
 from bench.data.dataset import Images
 from bench.evaluation.adversarial_set import AdversarialSet
@@ -99,7 +99,7 @@ def outcomes_of_group(
     """
     n, start = settings.resolve_n(images), settings.start
     block = conditions[0].block
-    with frozen(model), restored_weights(model), places(settings.batch_size), ExitStack() as stack:
+    with frozen(model), restored_weights(model), batch_limit(settings.batch_size), ExitStack() as stack:
         with model_errors_as_failed():
             check_classes(model, images)
         how: dict[str, int | str] = {"seed": settings.seed, "precision": settings.precision, "protocol": PROTOCOL}
@@ -113,7 +113,7 @@ def outcomes_of_group(
             stop = min(at + block, len(images)) if block else min(at + OWN_BLOCK, n)
             ids, wanted = range(at, stop), min(stop, n) - at
             batch = Batch(ids, as_seen_by(model, images.x[at:stop]), images.y[at:stop], wanted, album)
-            with course(shorter(conditions)):
+            with record_shorter_searches(shorter(conditions)):
                 for condition, outcome in zip(conditions, found, strict=True):
                     with model_errors_as_failed():
                         right = condition.measure(target, batch, outcome)

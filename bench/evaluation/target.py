@@ -19,7 +19,7 @@ from bench.core.rng import image_stream, seeded
 from bench.core.threat import Threat
 from bench.evaluation.outcome import Outcome, is_correct
 from bench.models.bn_folding import fast_copy
-from bench.models.modes import hookable
+from bench.models.modes import with_hooks
 from bench.training.precision import choose_precision
 
 FARTHER = (1.01, 1.1)  # times as far as the copy's border, which lies within rounding of the model's
@@ -64,7 +64,7 @@ class Target:
 
     @classmethod
     def of(cls, model: nn.Module, x: Tensor, precision: str, batch_size: int, seed: int) -> "Target":
-        model = hookable(model)
+        model = with_hooks(model)
         copy = fast_copy(model, x)
         reduced = choose_precision(precision, x.device) == "bf16"
         return cls(model, Bf16(copy) if reduced else copy, batch_size, seed)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.attacks.search import places
+from bench.attacks.search import batch_limit
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.messages import cell_errors_as_failed, model_errors_as_failed
 from bench.data.dataset import Images
@@ -110,7 +110,7 @@ def transferred_or_failed(
         for model in (source, *targets):
             stack.enter_context(frozen(model))
             stack.enter_context(restored_weights(model))
-        stack.enter_context(places(batch_size))
+        stack.enter_context(batch_limit(batch_size))
         sample = as_seen_by(source, images.x[:16])
         with model_errors_as_failed():
             check_classes(source, images)

@@ -1,8 +1,8 @@
-"""Models made cheaper to attack: batch norms folded into the convolutions before them, channels last.
+"""Faster copies of models for attacks: batch norms folded into the convolutions before them, channels last.
 
-In eval mode a batch norm is an affine map per channel, so conv -> norm equals one conv. Attacks spend all their
-time in such passes. Folding is tried on any model that torch.fx can trace, and used only if the logits agree.
-A model with switches is left as it is: its twin would compute what was chosen when it was made.
+In eval mode a batch norm is an affine map per channel, so conv -> norm equals one conv. Folding is tried on any model
+that torch.fx can trace, and used only if the logits agree. Models with switches (split batch norms) are not folded, as
+a traced graph keeps the branch that was chosen when it was traced.
 """
 
 import logging
@@ -20,15 +20,15 @@ from bench.core.foreign.guard import guarded_call
 from bench.models.modes import set_eval, set_requires_grad
 from bench.models.split_batchnorm import Switch
 
-TOLERANCE = 1e-4  # of the largest logit: how far a twin's logits may be from the model's
+TOLERANCE = 1e-4  # largest allowed difference of logits, as a share of the largest logit
 
 log = logging.getLogger("bench")
 
 
 class FoldedModel:
-    """An eval-mode graph of `model` without the batch norms that follow a convolution.
+    """A traced copy of a model in eval mode whose batch norms are folded into the convolutions before them.
 
-    It shares every other layer with the model, so after a training step only `refresh` is due.
+    It shares all other layers with the model; `refresh` recomputes the folded weights after a training step.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -59,7 +59,7 @@ class FoldedModel:
 
     @torch.no_grad()
     def refresh(self) -> nn.Module:
-        """The twin of the model's present weights and statistics."""
+        """Recompute the folded weights from the model's present weights and statistics; returns the graph."""
         for conv, norm, twin in self.pairs:
             assert norm.running_mean is not None
             assert norm.running_var is not None
@@ -72,42 +72,42 @@ class FoldedModel:
         return self.graph
 
 
-_twins: WeakKeyDictionary[nn.Module, FoldedModel] = WeakKeyDictionary()
+_folded_models: WeakKeyDictionary[nn.Module, FoldedModel] = WeakKeyDictionary()
 
 
 def folded(model: nn.Module) -> nn.Module:
-    """The up-to-date twin of a model inside its `folding` block, otherwise the model itself."""
-    return _twins[model].refresh() if model in _twins else model
+    """The folded model, refreshed, inside a `folding` block of a model; otherwise the model itself."""
+    return _folded_models[model].refresh() if model in _folded_models else model
 
 
-def forms(model: nn.Module) -> tuple[nn.Module, ...]:
-    """What computes the model's logits inside its `folding` block: itself, and the graph of its twin if it has one."""
-    return (model, _twins[model].graph) if model in _twins else (model,)
+def computing_modules(model: nn.Module) -> tuple[nn.Module, ...]:
+    """The modules that may compute the model's logits: itself, and inside a `folding` block the folded graph."""
+    return (model, _folded_models[model].graph) if model in _folded_models else (model,)
 
 
 @contextmanager
 def folding(model: nn.Module, x: Tensor) -> Iterator[None]:
-    """Inside the block, adversaries that may use running statistics attack a folded twin of the model in training.
+    """Inside the block, adversaries that use running statistics attack a folded copy of the model in training.
 
-    x: some images (B, C, H, W), on which twin and model must agree for the twin to be used.
+    x: images (B, C, H, W) on which both must give the same logits, or no copy is used.
     """
     modes = {m: m.training for m in model.modules()}
-    twin = _twin(set_eval(model), x)
+    twin = _fold_if_equal(set_eval(model), x)
     for m, mode in modes.items():
         m.training = mode
     if twin is not None:
-        _twins[model] = twin
+        _folded_models[model] = twin
     try:
         yield
     finally:
-        _twins.pop(model, None)
+        _folded_models.pop(model, None)
 
 
 def fast_copy(model: nn.Module, x: Tensor) -> nn.Module:
-    """A copy of the model that is cheaper to attack and gives the same logits on the images x (B, C, H, W).
+    """A faster copy of the model that gives the same logits on the images x (B, C, H, W).
 
-    Eval mode, weights without gradients, channels last, batch norms folded; the original where the logits of every
-    cheaper form differ, or where the model cannot be copied or has switches.
+    In eval mode, without gradients of weights, channels last and with batch norms folded. The original model if it
+    cannot be copied, has switches, or every copy gives other logits.
     """
     set_eval(model)
     if _has_switches(model):
@@ -118,10 +118,10 @@ def fast_copy(model: nn.Module, x: Tensor) -> nn.Module:
     except Exception as error:  # copying runs the model's own code, which may raise anything
         log.info("attacking the original model: it cannot be copied (%s)", error)
         return model
-    twin = _twin(copy, x)
-    if twin is not None and _agree(twin.graph, model, x):
+    twin = _fold_if_equal(copy, x)
+    if twin is not None and _gives_same_logits(twin.graph, model, x):
         return twin.graph
-    if _agree(copy, model, x):
+    if _gives_same_logits(copy, model, x):
         return copy
     log.info("attacking the original model: the logits of its copy differ")
     return model
@@ -131,21 +131,21 @@ def _has_switches(model: nn.Module) -> bool:
     return any(isinstance(m, Switch) for m in model.modules())
 
 
-def _twin(model: nn.Module, x: Tensor) -> FoldedModel | None:
+def _fold_if_equal(model: nn.Module, x: Tensor) -> FoldedModel | None:
     if _has_switches(model):
         return None
     try:
         with guarded_call():
             twin = FoldedModel(model)
-    except Exception as error:  # tracing runs the model's own code, which may raise anything
+    except Exception as error:  # tracing runs the model's own code
         log.info("not folding batch norms: the model cannot be traced (%s)", error)
         return None
-    return twin if twin.pairs and _agree(twin.refresh(), model, x) else None
+    return twin if twin.pairs and _gives_same_logits(twin.refresh(), model, x) else None
 
 
 @torch.no_grad()
-def _agree(candidate: nn.Module, model: nn.Module, x: Tensor) -> bool:
-    """Also false where either raises or returns NaN, so that the original is the one to be blamed."""
+def _gives_same_logits(candidate: nn.Module, model: nn.Module, x: Tensor) -> bool:
+    """Whether both give the same logits on x. False if one raises or gives NaN, so that the original is used then."""
     try:
         with guarded_call():
             want, got = model(x), candidate(x)

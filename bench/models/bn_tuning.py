@@ -1,4 +1,4 @@
-"""Training that moves nothing but batch norms, and models between the one it began with and the one it ended with."""
+"""Tuning of batch norms alone, and interpolation of their parameters between its start and its end."""
 
 from copy import deepcopy
 from typing import Literal
@@ -39,7 +39,7 @@ def blended(model: nn.Module, share: float, statistics: Literal["blended", "star
     """Copy a `tuned` model with its batch norms moved back towards where they started.
 
     Args:
-        model: what `tuned` returned, trained since.
+        model: of `tuned`, trained since; images (B, C, H, W) to logits (B, K).
         share: of the way back, from 0 (as trained) to 1 (as at the start).
         statistics: `blended`, the running statistics go back as well; `start` or `main`, they are those of the branch.
 
@@ -55,7 +55,7 @@ def blended(model: nn.Module, share: float, statistics: Literal["blended", "star
         2.0
     """
 
-    def between(switch: SplitBatchNorm) -> nn.Module:
+    def interpolate(switch: SplitBatchNorm) -> nn.Module:
         norm, start = deepcopy(switch.branches[MAIN]), switch.branches[START].state_dict()
         back = {"blended": share, "start": 1.0, "main": 0.0}[statistics]
         for name, now in norm.state_dict().items():
@@ -64,5 +64,5 @@ def blended(model: nn.Module, share: float, statistics: Literal["blended", "star
         return norm
 
     model = deepcopy(model)
-    swap(model, SplitBatchNorm, between)
+    swap(model, SplitBatchNorm, interpolate)
     return model.requires_grad_(True)

@@ -1,6 +1,7 @@
-"""Models by name. Widths are multiples of 16: training others on a CPU, channels last, crashes some builds of torch.
+"""Models by name.
 
-Every net can be traced by torch.fx and has its ReLUs and batch norms as modules, so that batch norms can be folded.
+Rules for the nets in this folder: torch.fx can trace them and ReLUs and batch norms are modules, so that batch norms
+can be folded; widths are multiples of 16, as some builds of torch crash on others (CPU, channels last, training).
 """
 
 from collections import OrderedDict
@@ -14,25 +15,27 @@ from bench.core.registry import Registry
 from bench.data.dataset import Dataset
 from bench.models.normalise import NORMALISERS
 
-Net = Callable[[int, int], nn.Module]  # of the numbers of classes and channels
+Net = Callable[[int, int], nn.Module]  # (classes, channels) -> the network
 MODELS: Registry[Net] = Registry("model", function_check("classes", "channels"), folder="bench.models")
 
 
 def needs_pixels(side: int, build: Net) -> Net:
-    """The same, told of the image side in pixels that it needs, as pooling leaves nothing of less."""
+    """Declare the smallest image side, in pixels, that a net can compute; returns `build` itself."""
     build.smallest = side  # type: ignore[attr-defined]
     return build
 
 
 def smallest_side(net: str) -> int:
-    """Of the images that a registered model takes, in pixels."""
+    """The smallest image side, in pixels, that a registered model can compute; 1 if it declares none."""
     return int(getattr(MODELS[net], "smallest", 1))
 
 
-def parts(name: str, dataset: Dataset) -> tuple[Net, Callable[[Dataset], nn.Module]]:
-    """What NAME or NAME.NORMALISER is made of. Cheap: nothing is built.
+def find_parts(name: str, dataset: Dataset) -> tuple[Net, Callable[[Dataset], nn.Module]]:
+    """The functions that build the net and the normaliser of a model NAME or NAME.NORMALISER; builds nothing.
 
-    UnknownName if there is no such thing, BadInput if the data set's images are too small for it.
+    Raises:
+        UnknownName: there is no such net or normaliser.
+        BadInput: the data set's images are too small for the net.
     """
     net, _, tag = (name, "", "meanstd") if name in MODELS or "." not in name else name.rpartition(".")
     if not tag:
@@ -52,7 +55,7 @@ def parts(name: str, dataset: Dataset) -> tuple[Net, Callable[[Dataset], nn.Modu
 
 def build(name: str, dataset: Dataset) -> nn.Module:
     """A new model from [0, 1] images (B, C, H, W) to logits (B, K), initialised from torch's global generator."""
-    net, normaliser = parts(name, dataset)
+    net, normaliser = find_parts(name, dataset)
     return nn.Sequential(
         OrderedDict(normalise=normaliser(dataset), net=net(dataset.num_classes, dataset.shape[0])),
     )

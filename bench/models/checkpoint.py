@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors for finished models, one file of plain tensors for a training in progress."""
+"""Weights in files: safetensors for finished models, and a torch file for a training in progress."""
 
 import hashlib
 import io
@@ -18,39 +18,39 @@ FILES = {"last": "weights.safetensors", "best": "best.safetensors"}  # by epoch
 
 
 def fingerprint(model: nn.Module) -> str:
-    """16 digits that change with any weight, statistic, shape or name."""
+    """16 hex digits, a hash of the names, shapes and values in the state dict."""
     digest = hashlib.sha256()
     for name, value in model.state_dict().items():
-        _add(digest, name, value)
+        _update_digest(digest, name, value)
     return digest.hexdigest()[:16]
 
 
-def _add(digest: "hashlib._Hash", name: str, value: object) -> None:
-    """What a state dict holds under a name: mostly a tensor, of quantised and other layers anything."""
+def _update_digest(digest: "hashlib._Hash", name: str, value: object) -> None:
+    """Add a value of a state dict to a digest: mostly a tensor; quantised and custom layers have other values too."""
     if isinstance(value, Tensor) and value.is_quantized:
         digest.update(f"{name}{value.qscheme()}".encode())
         per_channel = value.qscheme() in (torch.per_channel_affine, torch.per_channel_affine_float_qparams)
         scale = value.q_per_channel_scales() if per_channel else value.q_scale()
         zero = value.q_per_channel_zero_points() if per_channel else value.q_zero_point()
-        _add(digest, name, [value.int_repr(), scale, zero])
+        _update_digest(digest, name, [value.int_repr(), scale, zero])
     elif isinstance(value, Tensor):
         value = value.to_dense() if value.layout != torch.strided else value
         digest.update(f"{name}{tuple(value.shape)}{value.dtype}".encode())
         digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     elif isinstance(value, Mapping):
         for key, part in value.items():
-            _add(digest, f"{name}/{key}", part)
+            _update_digest(digest, f"{name}/{key}", part)
     elif isinstance(value, list | tuple):
         for place, part in enumerate(value):
-            _add(digest, f"{name}/{place}", part)
+            _update_digest(digest, f"{name}/{place}", part)
     elif isinstance(value, str | bytes | int | float | None | torch.dtype):
         digest.update(f"{name}{value!r}".encode())
-    else:  # an object, whose text may hold an address that is another one each time
+    else:  # other objects: their repr may contain an address, which changes
         digest.update(f"{name}{type(value).__qualname__}".encode())
 
 
 def save_views(path: Path, views: Mapping[str, nn.Module], job: str) -> None:
-    """The finished models of a run, by view name, signed with the job they belong to."""
+    """Write the finished models of a run, by view; the file's metadata names the job they belong to."""
     tensors = {
         f"{view}/{name}": tensor.detach().cpu().contiguous()
         for view, model in views.items()
@@ -61,7 +61,7 @@ def save_views(path: Path, views: Mapping[str, nn.Module], job: str) -> None:
 
 
 def load_views(path: Path, job: str) -> dict[str, dict[str, Tensor]]:
-    """State dicts by view name. BadInput where the file is damaged or another job's."""
+    """Read the state dicts of a file by view; BadInput if it is damaged or of another job."""
     remedy = f"delete it (or the run folder {path.parent}) and run again"
     try:
         from safetensors import safe_open
@@ -80,8 +80,8 @@ def load_views(path: Path, job: str) -> dict[str, dict[str, Tensor]]:
     return views
 
 
-class _Whole(io.BytesIO):
-    """A file to write to that remembers why it could not be written."""
+class _ErrorKeepingFile(io.BytesIO):
+    """Wraps a file and keeps the OSError of a failed write, which torch.save replaces by a RuntimeError."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
@@ -96,20 +96,23 @@ class _Whole(io.BytesIO):
 
 
 def save_progress(path: Path, progress: Mapping[str, Any]) -> None:
-    """Tensors, numbers, strings, lists and dicts only, so that nothing has to be unpickled to go on."""
+    """Write the state of a training: tensors, numbers, strings, lists and dicts only, so that no class is unpickled."""
 
     def write(file: IO[bytes]) -> None:
-        whole = _Whole(file)
+        whole = _ErrorKeepingFile(file)
         try:
             torch.save(dict(progress), whole)
-        except RuntimeError as error:  # what torch makes of a full disk
+        except RuntimeError as error:  # torch raises it for a full disk
             raise whole.error or error from error
 
     write_atomically(path, write)
 
 
 def load_progress(path: Path, job: str, device: torch.device) -> dict[str, Any] | None:
-    """The state after the last finished epoch; None if there is none."""
+    """Read the state after the last finished epoch; None if there is no file.
+
+    BadInput if it is damaged or of another job.
+    """
     if not path.exists():
         return None
     try:

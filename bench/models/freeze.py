@@ -1,4 +1,4 @@
-"""A model in eval mode whose weights take no gradient, for as long as something is measured on it."""
+"""Sets a model to eval mode without gradients of its weights, while it is attacked or measured."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

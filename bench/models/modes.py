@@ -1,4 +1,4 @@
-"""Eval mode and gradients of any kind of model, as TorchScript and exported programs have ways of their own."""
+"""Eval mode, gradients and hooks for any kind of model, TorchScript and exported programs included."""
 
 import torch
 from torch import Tensor, nn
@@ -6,13 +6,13 @@ from torch.nn.parameter import is_lazy
 
 
 def set_eval(model: nn.Module) -> nn.Module:
-    """The model in eval mode. An exported program stays in the one that it was exported in."""
+    """Set eval mode and return the model; an exported program, which has no modes, stays as it is."""
     has_modes(model)
     return model
 
 
 def has_modes(model: nn.Module) -> bool:
-    """Whether eval() means anything to the model, which is set to it."""
+    """Whether the model has a train and an eval mode; it is left in eval mode."""
     try:
         model.eval()
     except NotImplementedError:
@@ -21,7 +21,7 @@ def has_modes(model: nn.Module) -> bool:
 
 
 class _Script(nn.Module):
-    """A TorchScript model inside one that takes hooks."""
+    """A module around a TorchScript model, to which hooks can be added."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -32,13 +32,13 @@ class _Script(nn.Module):
         return logits
 
 
-def hookable(model: nn.Module) -> nn.Module:
-    """The model, or (of TorchScript, which takes no hooks) one around it that computes the same."""
+def with_hooks(model: nn.Module) -> nn.Module:
+    """The model, or a module around it if it is TorchScript, which accepts no hooks."""
     return _Script(model) if isinstance(model, torch.jit.ScriptModule) else model
 
 
 def set_requires_grad(model: nn.Module, wanted: bool) -> nn.Module:
-    """The model with all its weights asking for gradients, or none of them; lazy layers without a shape left out."""
+    """Set requires_grad of all weights, except uninitialised lazy ones, and return the model."""
     for p in model.parameters():
         if not is_lazy(p) and (p.is_floating_point() or not wanted):
             p.requires_grad_(wanted)

@@ -1,4 +1,4 @@
-"""The first layer of every model, so that attacks see pixels in [0, 1]. All keep the shape (B, C, H, W)."""
+"""Normalisers: the first layer of every model, so that attacks work on pixels in [0, 1]; (B, C, H, W) to the same."""
 
 import math
 from collections.abc import Callable
@@ -27,9 +27,10 @@ class Normalise(nn.Module):
 
 
 class PerImageStd(nn.Module):
-    """TensorFlow's per_image_standardization: each image gets mean 0 and std 1, unless it is all but flat.
+    """TensorFlow's per_image_standardization: each image gets mean 0 and std 1.
 
-    The floor of the std is 1 / sqrt(values) in 0..255 units. Gradients pass through mean and std.
+    The std is at least 1 / sqrt(values) in 0..255 units; values: pixels times channels. Gradients flow
+    through mean and std.
     """
 
     def __init__(self, values: int) -> None:
@@ -39,7 +40,7 @@ class PerImageStd(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         centred = x - x.mean((1, 2, 3), keepdim=True)
         variance = centred.square().mean((1, 2, 3), keepdim=True)
-        return centred / variance.clamp_min(self.floor**2).sqrt()  # clamped first: sqrt has no slope at 0
+        return centred / variance.clamp_min(self.floor**2).sqrt()  # clamp first: sqrt has an infinite gradient at 0
 
 
 NORMALISERS: Registry[Callable[[Dataset], nn.Module]] = Registry("normaliser", function_check("dataset"), reserved=())

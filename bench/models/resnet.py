@@ -76,7 +76,7 @@ def stages(block: Block, stem: int, widths: tuple[int, ...], depth: int) -> list
 
 
 def head(width: int, classes: int) -> list[nn.Module]:
-    """The average over all pixels, so that any image size will do, and the logits."""
+    """Global average pooling, so that any image size works, and the linear layer of the logits."""
     return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes)]
 
 

@@ -1,8 +1,7 @@
-"""Layers that compute one of several things, for recipes that keep clean and adversarial batch norms apart.
+"""Split batch norms (auxiliary BN): layers with several batch norms, one of which is chosen, e.g. clean or adversarial.
 
-Only a recipe that asks for them in `prepare` ever meets them. Outside a `branch` block every switch stands at its
-default, so an attack sees an ordinary model; and `plain` turns a trained model into one without switches to save and
-evaluate.
+A recipe adds them in `prepare`. Outside a `branch` block every layer uses its default, so an attack sees an ordinary
+model; `plain` turns a trained model into one with ordinary batch norms, to be saved and evaluated.
 """
 
 from abc import ABC, abstractmethod
@@ -20,7 +19,7 @@ MAIN = "main"
 
 
 class Switch(nn.Module, ABC):
-    """A batch norm of several kinds. `choice` says which one it is at the moment."""
+    """Base of layers that contain several batch norms; `choice` is the one in use."""
 
     def __init__(self, choice: Any) -> None:
         super().__init__()
@@ -28,11 +27,11 @@ class Switch(nn.Module, ABC):
 
     @abstractmethod
     def plain(self) -> nn.BatchNorm2d:
-        """The ordinary layer that does what this one does at its present choice."""
+        """An ordinary batch norm that computes what this layer computes at its present choice."""
 
 
 class SplitBatchNorm(Switch):
-    """Batch norms by name, each with its own scale, shift and statistics; all begin as copies of one."""
+    """Named batch norms, each with its own scale, shift and statistics; all start as copies of one."""
 
     def __init__(self, norm: nn.BatchNorm2d, names: tuple[str, ...]) -> None:
         super().__init__(MAIN)
@@ -51,7 +50,7 @@ class SplitBatchNorm(Switch):
 class InterpolatedBatchNorm(Switch):
     """Batch norm whose scale and shift are those of the k strengths 0, 1/(k-1), ..., 1, interpolated linearly.
 
-    `choice` is the strength, and the number of the running statistics in use. Strength 0 with the first is the default.
+    `choice` is a pair (strength, index of the running statistics in use); (0, 0) is the default.
     """
 
     def __init__(self, norm: nn.BatchNorm2d, k: int, statistics: int) -> None:
@@ -115,7 +114,7 @@ def add_branches(model: nn.Module, *names: str) -> nn.Module:
         >>> plain(model, "main")[0].running_mean, plain(model, "adv")[0].running_mean
         (tensor([0.]), tensor([0.1000]))
     """
-    return _has_switches(model, lambda norm: SplitBatchNorm(norm, names))
+    return _replace_batch_norms(model, lambda norm: SplitBatchNorm(norm, names))
 
 
 def add_masks(model: nn.Module, k: int, statistics: int = 1) -> nn.Module:
@@ -138,10 +137,10 @@ def add_masks(model: nn.Module, k: int, statistics: int = 1) -> nn.Module:
     """
     if k < 2:
         raise BadInput(f"k={k}: at least 2, as the first mask is for strength 0 and the last for strength 1")
-    return _has_switches(model, lambda norm: InterpolatedBatchNorm(norm, k, statistics))
+    return _replace_batch_norms(model, lambda norm: InterpolatedBatchNorm(norm, k, statistics))
 
 
-def _has_switches(model: nn.Module, make: Callable[[nn.BatchNorm2d], Switch]) -> nn.Module:
+def _replace_batch_norms(model: nn.Module, make: Callable[[nn.BatchNorm2d], Switch]) -> nn.Module:
     if not swap(model, nn.BatchNorm2d, make):
         raise BadInput("it keeps batch norms apart, and there is no BatchNorm2d layer; choose another model")
     return model
@@ -152,7 +151,10 @@ def plain(model: nn.Module, choice: Any) -> nn.Module:
 
     Args:
         model: of `add_branches` or `add_masks`, which is left as it was.
-        choice: as of `branch`.
+        choice: as in `branch`.
+
+    Returns:
+        A model from images (B, C, H, W) to logits (B, K) with ordinary batch norms.
     """
     model = deepcopy(model)
     with branch(model, choice):
@@ -165,7 +167,7 @@ def branch(model: nn.Module, choice: Any) -> Iterator[None]:
     """Inside the block, every batch norm of the model computes what belongs to `choice`.
 
     Args:
-        model: of `add_branches` or `add_masks`; of another model nothing changes.
+        model: of `add_branches` or `add_masks`; for another model the block has no effect.
         choice: name of a branch (`main` outside all blocks); of masks a pair (strength from 0 to 1, number of the
             running statistics).
     """
@@ -180,7 +182,7 @@ def branch(model: nn.Module, choice: Any) -> Iterator[None]:
 
 
 def swap(model: nn.Module, kind: type[Any], make: Callable[[Any], nn.Module]) -> int:
-    """Swap every submodule of type `kind` for make(it), in place; how many there were."""
+    """Replace every submodule of type `kind` by make(submodule), in place; returns how many there were."""
     count = 0
     for name, child in model.named_children():
         if isinstance(child, kind):

@@ -67,7 +67,7 @@ def plan_experiment(
     precision = choose_precision(request.precision or budget.precision, device)
     request = replace(request, precision=precision)
     model = model_of(request, budget, data, cuda)
-    models.parts(model, data)
+    models.find_parts(model, data)
     recipes = recipes_of(request, data)
     exhibits = tuple(EXHIBITS.select([*request.exhibits])) if request.exhibits else ()
     plans = {name: plan_of(request, name_of_budget, data, name) for name in recipes}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks.ascent import Ascent
-from bench.attacks.search import gradient, in_batches, places, search
+from bench.attacks.search import batch_limit, gradient, in_batches, search
 from bench.core.errors import AttackWarning
 from bench.core.losses import cross_entropy
 from bench.core.rng import image_stream
@@ -32,7 +32,7 @@ def validate(model: nn.Module, images: Images, threat: Threat, size: int, precis
     """
     x, y = to_float(images.x), images.y
     one, ten = Ascent(threat, 1, threat.eps, start="clean"), Ascent(threat, STEPS, threat.eps / 4)
-    with frozen(model) as model, places(size), warnings.catch_warnings():
+    with frozen(model) as model, batch_limit(size), warnings.catch_warnings():
         warnings.simplefilter("ignore", AttackWarning)  # a curve has no place for doubts; the evaluation has
         with _autocast(x, precision):
             steps = [

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.ascent import recorded_maxima
+from bench.attacks.ascent import record_maxima
 from bench.core.rng import preserve_random_state
 
 
@@ -55,7 +55,7 @@ def rehearsed(model: nn.Module) -> Iterator[list[Tensor]]:
     """
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
     try:
-        with preserve_random_state(), recorded_maxima() as attacks:
+        with preserve_random_state(), record_maxima() as attacks:
             yield attacks
     finally:
         for name, buffer in model.named_buffers():

@@ -15,7 +15,7 @@ from torch import nn
 
 from bench.attacks.ascent import Ascent
 from bench.attacks.autoattack import square_tiles
-from bench.attacks.search import places, search
+from bench.attacks.search import batch_limit, search
 from bench.attacks.spec import ATTACKS, parse_attack
 from bench.core.errors import BadInput, UnknownName
 from bench.core.losses import cross_entropy, margin
@@ -243,7 +243,7 @@ def test_search_equals_a_plain_loop(wavy, start, threat, step, last, restarts):
     with image_stream(range(100, 140), "here"):
         want = torch.cat([plain(model, ascent, margin, x, y, i, restarts, last) for i in range(len(x))])
         for count in (7, 64):
-            with places(count):
+            with batch_limit(count):
                 got = search(model, ascent, margin, x, y, restarts=restarts, last=last)
             assert (got - want).abs().max() < 1e-9
     broken = model(want).argmax(1) != y
@@ -269,7 +269,7 @@ def test_order_changes_no_draw_and_no_iterate(wavy):
     ascent = Ascent(Linf(0.01), 4, 0.003)
     with image_stream(ids, "here"):
         straight = search(model, ascent, margin, x, y, restarts=2)
-    with image_stream([ids[i] for i in mixed], "here"), places(9):
+    with image_stream([ids[i] for i in mixed], "here"), batch_limit(9):
         shuffled = search(model, ascent, margin, x[mixed], y[mixed], restarts=2)
     assert (shuffled - straight[mixed]).abs().max() < 1e-9
 

@@ -17,7 +17,7 @@ from bench.core.errors import BadInput, UnknownName
 from bench.data.dataset import DATASETS
 from bench.data.loader import epoch_batches, to_float
 from bench.models.bn_folding import FoldedModel
-from bench.models.build import MODELS, build, parts, smallest_side
+from bench.models.build import MODELS, build, find_parts, smallest_side
 from bench.models.madry_wrn import madry_wrn
 from bench.models.normalise import NORMALISERS
 from bench.models.wrn import wrn
@@ -126,10 +126,10 @@ def test_the_smallest_size_is_what_the_net_can_compute(name):
 
 def test_images_too_small_are_refused_in_one_line():
     message = "vgg16-bn needs images of 32x32 pixels or more, and digits has 8x8; give --model another"
-    for refused in (parts, build):
+    for refused in (find_parts, build):
         with pytest.raises(BadInput, match=message):
             refused("vgg16-bn.pm1", DATASETS["digits"])
-    parts("densenet121", DATASETS["digits"])
+    find_parts("densenet121", DATASETS["digits"])
 
 
 @pytest.mark.parametrize("name", EACH_MODEL)
@@ -268,4 +268,4 @@ def test_flat_images_meet_the_floor():
 )
 def test_unknown_names(wrong, message):
     with pytest.raises(UnknownName, match=message):
-        parts(wrong, CIFAR)
+        find_parts(wrong, CIFAR)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.attacks.search import places
+from bench.attacks.search import batch_limit
 from bench.attacks.spec import parse_attack
 from bench.commands.speed import peers
 from bench.commands.speed.corruptions import corruptions
@@ -84,7 +84,7 @@ def overhead(subject: Subject) -> Contest:
         copy = fast_copy(subject.model, x[:64])
 
     def search() -> Found:
-        with places(subject.batch_size), image_stream(range(len(x)), "attack", 0), count_passes(copy) as passes:
+        with batch_limit(subject.batch_size), image_stream(range(len(x)), "attack", 0), count_passes(copy) as passes:
             attack(copy, x, y, subject.threat)
         return Found(None, None, passes.forwards, passes.backwards)
 

@@ -86,7 +86,8 @@ class Attacked(Condition):
             return False
         (steps, restarts), (fewer, tries) = self.attack.effort, other.attack.effort
         eps = self.threat.eps
-        alike = self.threat == other.threat and self.attack.besides(eps) == other.attack.besides(eps)
+        settings = [condition.attack.settings_except_effort(eps) for condition in (self, other)]
+        alike = self.threat == other.threat and settings[0] == settings[1]
         return alike and ((tries == 1 and fewer <= steps) or (fewer == steps and tries <= restarts))
 
     def base(self) -> "Attacked":
