@@ -9,6 +9,8 @@ import pandas as pd
 
 from bench.report.rows import of_plugins
 
+ALSO_ATTACKS = frozenset({"FGSM", "R-FGSM", "LL", "R-LL", "MC", "R-MC"})  # recipes that are called what attacks are
+
 
 def labels(rows: pd.DataFrame) -> pd.Series:
     """A name for each row's recipe, view and epoch; with the hash of the run where two configurations share it."""
@@ -20,6 +22,12 @@ def labels(rows: pd.DataFrame) -> pd.Series:
     notes = [", ".join(filter(None, detail)) for detail in details]
     named = [f"{recipe} ({note})" if note else recipe for recipe, note in zip(rows["recipe"], notes, strict=True)]
     return pd.Series(named, index=rows.index)
+
+
+def line_name(label: str) -> str:
+    """What a line of a table is called where columns may have the name of an attack: `FGSM training (best)`."""
+    recipe, bracket, details = label.partition(" (")
+    return f"{recipe} training{bracket}{details}" if recipe in ALSO_ATTACKS else label
 
 
 def titles(places: Iterable[str]) -> dict[str, str]:

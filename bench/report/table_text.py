@@ -87,6 +87,14 @@ def print_notes(console: "Console", lines: Iterable[str]) -> None:
         console.print(Text(printable(line), "dim"))
 
 
+def print_badge(console: "Console", badge: str) -> None:
+    """What a reader must know of the table, in reverse; nothing where there is nothing."""
+    from rich.text import Text
+
+    if badge:
+        console.print(Text(f" {printable(badge)} ", "reverse"))
+
+
 def terminal(shown: pd.DataFrame, left: Collection[str], title: str, bold: pd.DataFrame | None = None) -> "Table":
     """For rich. bold: which cells are, a frame of bool."""
     from rich import box

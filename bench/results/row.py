@@ -8,6 +8,7 @@ from bench.core.parsing import printable
 from bench.results.consistency import check_row
 
 CellId = tuple[str, str, str]  # key, epoch, view
+EXTERNAL = "external"  # in the place of an architecture, where a model was not trained here
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from bench.core.files import require_names
+from bench.results.row import EXTERNAL
 
 LONGEST = 150  # characters of a name in the name of a folder
 
@@ -17,7 +18,7 @@ class ExternalRun:
     dataset: str
     identity: str  # digits that change with its weights and its code
 
-    model = "external"
+    model = EXTERNAL
     seed = 0
 
     def __post_init__(self) -> None:

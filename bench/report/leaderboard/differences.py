@@ -1,22 +1,24 @@
 """How far the lines of a leaderboard are behind its best, from the images that both were judged on."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bench.core.files import Bits
-from bench.core.stats import mcnemar_over_seeds, paired_bootstrap
+from bench.core.stats import holm, mcnemar_over_seeds, paired_bootstrap
 from bench.report import table_text as plain
 from bench.report.accuracy import measurements
-from bench.report.labels import label_rows
+from bench.report.labels import label_rows, line_name
 from bench.report.leaderboard.table import ranking_column
 
 LEFT = ("Recipe", "Against")
 
 
 def differences(rows: pd.DataFrame, outcomes: Mapping[str, Bits], table: pd.DataFrame) -> pd.DataFrame:
-    """A line a recipe behind the best: recipe, against, column, points (negative: fewer), low, high, p, n.
+    """A line a recipe behind the best: recipe, against, column, points (negative: fewer), low, high, p, n,
+    and p_holm, which is corrected for the number of lines (Holm 1979).
 
     rows, outcomes: what the table was made of. Recipes without the deciding accuracy are left out.
     points, low, high: difference in percentage points, with its 95 % interval by paired bootstrap over the images; of
@@ -29,27 +31,28 @@ def differences(rows: pd.DataFrame, outcomes: Mapping[str, Bits], table: pd.Data
     }
     known = {label: [bits for bits in judged[label] if bits is not None] for label in table["recipe"]}
     labels = [label for label, bits in known.items() if bits and len(bits) == len(judged[label])]
-    records = []
+    records: list[dict[str, Any]] = []
     for label in labels[1:]:
         one, best = known[label], known[labels[0]]
         low, high = paired_bootstrap(one, best)
         points = {"points": 100 * (np.mean(one) - np.mean(best)), "low": 100 * low, "high": 100 * high}
         p, n = mcnemar_over_seeds(one, best), len(best[0])
         records.append({"recipe": label, "against": labels[0], "column": score, **points, "p": p, "n": n})
-    return pd.DataFrame(records)
+    corrected = holm([record["p"] for record in records])
+    return pd.DataFrame([record | {"p_holm": p} for record, p in zip(records, corrected, strict=True)])
 
 
 def display(table: pd.DataFrame) -> pd.DataFrame:
     """The table as text. A p-value is never shown as 0."""
     return pd.DataFrame(
         {
-            "Recipe": table["recipe"],
-            "Against": table["against"],
+            "Recipe": table["recipe"].map(line_name),
+            "Against": table["against"].map(line_name),
             "Points": table["points"].map("{:+.1f}".format),
             "95 % interval": [
                 f"{low:+.1f} to {high:+.1f}" for low, high in zip(table["low"], table["high"], strict=True)
             ],
-            "p": ["< 0.001" if p < 0.001 else f"{p:.3f}" for p in table["p"]],
+            "p": ["< 0.001" if p < 0.001 else f"{p:.3f}" for p in table["p_holm"]],
         }
     )
 
@@ -59,7 +62,8 @@ def caption(table: pd.DataFrame) -> str:
     return (
         f"{table['column'].iloc[0]} accuracy against that of the best line, in percentage points on the same "
         f"{table['n'].iloc[0]} images, with the 95 % interval of a paired bootstrap over them (one of several seeds: "
-        "of their mean) and the p-value of McNemar's exact test (of several seeds: the highest of their pairs)."
+        "of their mean) and the p-value of McNemar's exact test (of several seeds: the highest of their pairs), "
+        f"corrected for the number of lines ({len(table)}) by Holm's method."
     )
 
 

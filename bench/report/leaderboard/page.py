@@ -17,6 +17,7 @@ from bench.report.folder_names import folder_names
 from bench.report.leaderboard import differences as paired
 from bench.report.leaderboard import text as words
 from bench.report.leaderboard import training_curves
+from bench.report.leaderboard.badges import Badge, badges, join_badges
 from bench.report.leaderboard.table import leaderboard
 from bench.report.leaderboard.training_curves import DRAWN, Trainings, best_of, trainings_of
 from bench.report.training_logs import read_logs
@@ -30,6 +31,16 @@ class Report(NamedTuple):
     rows: pd.DataFrame  # the measurements behind the table
     table: pd.DataFrame
     differences: pd.DataFrame  # how far each line is behind the best; empty with one line
+
+    @property
+    def badges(self) -> tuple[Badge, ...]:
+        """What makes the board preliminary."""
+        return badges(self.table, str(self.rows["dataset"].iloc[0]))
+
+    @property
+    def notes(self) -> list[str]:
+        """The sentences below the table."""
+        return [badge.reason for badge in self.badges] + words.notes(self.table)
 
     @property
     def extent(self) -> str:
@@ -86,7 +97,8 @@ class LeaderboardPage:
         """Show every leaderboard on the terminal."""
         for board, report in boards(results, only).items():
             console.print(words.terminal(report.table, f"{board.title} ({report.extent})", console.width))
-            plain.print_notes(console, [words.caption(report.table), *words.notes(report.table)])
+            plain.print_badge(console, join_badges(report.badges))
+            plain.print_notes(console, [words.caption(report.table), *report.notes])
 
 
 def find_folders(found: Iterable[Board]) -> dict[Board | Trainings, str]:
@@ -99,7 +111,8 @@ def find_folders(found: Iterable[Board]) -> dict[Board | Trainings, str]:
 def _tables(board: Board, report: Report, folder: str) -> dict[str, Content]:
     """Texts by file name. folder: what LaTeX refers to the tables by."""
     where = f"{board.title} ({report.extent})."
-    caption = f"{where} {words.caption(report.table)}"
+    badge = f" {found}." if (found := join_badges(report.badges)) else ""
+    caption = f"{where}{badge} {words.caption(report.table)}"
     made: dict[str, Content] = {
         "board.csv": words.csv(report.table),
         "board.tex": words.latex(report.table, caption, f"tab:{folder}"),
@@ -123,7 +136,9 @@ def _figures(board: Board, report: Report) -> dict[str, Draw]:
 def _section(board: Board, report: Report, figures: list[str], below: str = "") -> str:
     """Markdown, from the words of its head on. below: the folder in which the figures are, seen from the page."""
     images = "\n".join(f"![{name}]({below}{name}.png)" for name in figures)
-    notes = "\n".join(f"- {plain.escape(note)}" for note in words.notes(report.table))
-    parts = [report.extent, words.markdown(report.table) + "\n" + plain.escape(words.caption(report.table)), notes]
+    notes = "\n".join(f"- {plain.escape(note)}" for note in report.notes)
+    badge = f"**{plain.escape(found)}**; " if (found := join_badges(report.badges)) else ""
+    shown = words.markdown(report.table) + "\n" + plain.escape(words.caption(report.table))
+    parts = [f"{badge}{report.extent}.", shown, notes]
     parts += [paired.section(report.differences)] if len(report.differences) else []
     return f"{plain.escape(board.title)}\n\n" + "\n\n".join(filter(None, [*parts, images])) + "\n"

@@ -1,13 +1,13 @@
 """The leaderboard of one board, as a pure function of its rows. Percent, unrounded; a hole is never filled."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
 import pandas as pd
 
 from bench.core.files import Bits
-from bench.core.stats import mcnemar_over_seeds
+from bench.core.stats import holm, mcnemar_over_seeds
 from bench.report.accuracy import Accuracy, measurements, summary
 from bench.report.audit.indicators import Doubt
 from bench.report.labels import column_order, label_rows
@@ -15,8 +15,10 @@ from bench.report.rows import of_plugins
 from bench.report.seeds import trouble
 from bench.report.training_logs import Trained
 from bench.report.verdicts import Models, audit_doubts, verdict
+from bench.results.row import EXTERNAL
 
 Trainings = Mapping[str, Trained]  # by run
+APART = 0.05  # corrected p-value below which a line has another rank than the first of the group above
 
 
 def leaderboard(
@@ -26,7 +28,7 @@ def leaderboard(
     beside: Models | None = None,
 ) -> pd.DataFrame:
     """One line a recipe configuration, best first: rank, recipe, each accuracy as `Accuracy`, n, seeds, cost, verdict,
-    and alarms of its trainings.
+    alarms of its trainings, and whether it was trained elsewhere (external).
 
     rows: of one board. outcomes: right or wrong by image, under the key of the row. beside: whatever else is known of
     the board's models, by model, for the audit.
@@ -78,34 +80,39 @@ def _context(part: pd.DataFrame, trainings: Trainings, doubts: Iterable[Doubt]) 
         "memory": fmean(run.memory for run in known.values()) if known else math.nan,
         "verdict": verdict(zip(part["column"], part["verdict"], strict=True), doubts),
         "alarms": trouble(part, {run: known[run].alarms for run in known}),
+        "external": part["model"].iloc[0] == EXTERNAL,
     }
 
 
 def _rank(table: pd.DataFrame, bits: Mapping[str, Mapping[str, list[Bits | None]]]) -> pd.DataFrame:
     """Sorted, with ranks as tie groups: a new rank begins where a line differs from the first of the group above.
 
-    A line without the deciding number, or whose Worst covers fewer attacks than the others', has no rank.
+    Whether it does is tested at 5 % for all lines below that first one together. A line without the deciding number, or
+    whose Worst covers fewer attacks than the others', has no rank.
     """
     score = ranking_column(table)
     keys = pd.DataFrame({"score": table[score].where(table[f"{score} status"] == "ok"), "clean": table["Clean"]})
     order = keys.sort_values(["score", "clean"], ascending=False).index
-    ranks: list[float] = []
-    leader = ""
-    for label, number in zip(table["recipe"][order], keys["score"][order], strict=True):
-        if math.isnan(number):
-            ranks.append(math.nan)
-        elif leader and not _differ(bits[leader][score], bits[label][score]):
-            ranks.append(ranks[-1])
-        else:
-            leader = label
-            ranks.append(len(ranks) + 1)
+    ranked = [label for label, number in zip(table["recipe"][order], keys["score"][order], strict=True) if number >= 0]
+    ranks = _tie_groups([bits[label][score] for label in ranked])
     table = table.loc[order].reset_index(drop=True)
-    table.insert(0, "rank", pd.Series(ranks, dtype="Int64"))
+    table.insert(0, "rank", pd.Series(ranks, dtype="Int64").reindex(table.index))
     return table
 
 
-def _differ(one: list[Bits | None], other: list[Bits | None]) -> bool:
-    """Every seed of the one differs from every seed of the other, by McNemar's exact test at 5 %."""
+def _tie_groups(lines: Sequence[Sequence[Bits | None]]) -> list[int]:
+    """The rank of each line, best first. lines: outcomes of each seed."""
+    ranks: list[int] = []
+    while len(ranks) < len(lines):
+        first, *others = lines[len(ranks) :]
+        apart = [p < APART for p in holm([_p_value(first, other) for other in others])]
+        group = 1 + (apart.index(True) if any(apart) else len(apart))
+        ranks += [len(ranks) + 1] * group
+    return ranks
+
+
+def _p_value(one: Sequence[Bits | None], other: Sequence[Bits | None]) -> float:
+    """The highest over pairs of their seeds, by McNemar's exact test; 1 where outcomes of a seed are missing."""
     first, second = ([bits for bits in seeds if bits is not None] for seeds in (one, other))
     complete = (len(first), len(second)) == (len(one), len(other))
-    return complete and mcnemar_over_seeds(first, second) < 0.05
+    return mcnemar_over_seeds(first, second) if complete else 1.0

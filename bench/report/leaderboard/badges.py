@@ -1,0 +1,64 @@
+"""What a reader must know of a board before its ranks: in a word or two each, with the reason."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+FEW = 1000  # images: a 95 % interval of +-3 points, wider than what most papers compare by
+PLAIN = {  # data set: what a plain model reaches by standard training, in percent, and who says so
+    "digits": (97.0, "a support vector machine in scikit-learn's own example"),
+    "cifar10": (91.2, "Network in Network, arXiv:1312.4400"),
+    "cifar100": (64.3, "Network in Network, arXiv:1312.4400"),
+    "svhn": (97.6, "Network in Network, arXiv:1312.4400"),
+    "fashion-mnist": (91.6, "two convolutions with pooling, in the list of the data set's authors"),
+    "imagenet": (56.5, "torchvision's AlexNet"),
+}
+STANDARD = "Standard"  # the recipe that fits clean images alone
+
+
+class Badge(NamedTuple):
+    text: str
+    reason: str  # a sentence
+
+
+def badges(table: pd.DataFrame, dataset: str) -> tuple[Badge, ...]:
+    """What makes a board preliminary; empty where nothing does.
+
+    table: of `leaderboard.table.leaderboard`. dataset: its name. Of data sets that PLAIN does not have, nothing is said
+    of how well they are fitted; of models that were trained elsewhere, nothing of how they were trained.
+    """
+    found = [] if table["external"].all() else [*_fit(table, dataset), *_seeds(table)]
+    n = int(table["n"].iloc[0])
+    if n < FEW:
+        found.append(Badge("n below 1,000", f"{n} images: differences of a few points are within the intervals."))
+    return tuple(found)
+
+
+def join_badges(found: tuple[Badge, ...]) -> str:
+    """The texts in one line."""
+    return ", ".join(badge.text for badge in found)
+
+
+def _fit(table: pd.DataFrame, dataset: str) -> list[Badge]:
+    """Whether training has come far enough for the ranks to say anything of the recipes."""
+    if dataset not in PLAIN:
+        return []
+    reached, source = PLAIN[dataset]
+    lines = [line for line in table.to_dict("records") if pd.notna(line["Clean"])]
+    standard = [line for line in lines if line["recipe"].partition(" (")[0] == STANDARD]
+    if any(line["Clean high"] >= reached for line in standard or lines):
+        return []
+    if standard:
+        clean = max(line["Clean"] for line in standard)
+        reason = f"{STANDARD} is right on {clean:.1f} % of the clean images, a plain model on {reached:.1f} %"
+        return [Badge("underfitted", f"{reason} ({source}).")]
+    reason = f"without a line of {STANDARD} nobody can say whether these trainings are long enough"
+    return [Badge("no standard training", f"{reason}; a plain model is right on {reached:.1f} % ({source}).")]
+
+
+def _seeds(table: pd.DataFrame) -> list[Badge]:
+    single = int((table["seeds"] == 1).sum())
+    if not single:
+        return []
+    text = "one seed" if single == len(table) else f"one seed ({single} of {len(table)} lines)"
+    return [Badge(text, "Another training of the same recipe may come out points apart; intervals are over images.")]
