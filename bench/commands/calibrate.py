@@ -28,7 +28,7 @@ from bench.evaluation.external.model_checks import MANY
 from bench.evaluation.external.spec import parse_spec
 from bench.evaluation.outcome import is_correct
 from bench.models.freeze import frozen
-from bench.training.run_folder import locked
+from bench.training.run_folder import lock_folder
 
 ENDS = (0.05, 0.30)  # of accuracy, lost at the lower and the upper end
 WITHIN = 0.005  # of accuracy, by which an end may miss
@@ -154,6 +154,6 @@ def calibrate(options: CalibrateOptions) -> Path:
         "ranges": found,
     }
     path = options.results / model.subject.run / "calibration.json"
-    with locked(path.parent):
+    with lock_folder(path.parent):
         write_json(path, record)
     return path

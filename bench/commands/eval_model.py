@@ -34,7 +34,7 @@ from bench.runner.run import LOG, tell_shards
 from bench.runner.transfer.matrix import TransferModel, TransferRunner
 from bench.runner.transfer.models import load_sources
 from bench.training.precision import choose_precision
-from bench.training.run_folder import environment, locked
+from bench.training.run_folder import environment, lock_folder
 
 BUDGET = "not trained here"
 
@@ -83,7 +83,7 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     cost = sum(c.cost(len(exam.ids(c))) for c in missing.values())
     with Progress(cost + (matrix.cost() if matrix else 0)) as progress, logging_to(options.results / LOG):
         if missing or not (folder / "job.json").exists():
-            with locked(folder) as held:
+            with lock_folder(folder) as held:
                 write_json(folder / "job.json", describe(source, request, candidate, device, classes))
                 failed = exam.judge(held, which, model.net, model.identity, progress)
         failed += matrix.fill(progress) if matrix else 0

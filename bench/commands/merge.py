@@ -17,7 +17,7 @@ from bench.results.store import read_job, read_outcomes, read_rows, rows_at_home
 from bench.results.survey import run_folders
 from bench.runner.shard_albums import album_path
 from bench.runner.shard_results import ShardResult, assemble, block_of, missing_shards, read_parts
-from bench.training.run_folder import MEASURED, TRAINED, locked, own_files, status
+from bench.training.run_folder import MEASURED, TRAINED, lock_folder, own_files, status
 
 DEFAULT_PLAN = {f.name: f.default for f in fields(Plan) if is_option(f)}  # which older runs do not state
 REMEDY = "one of them has to be made again, or left out"
@@ -91,7 +91,7 @@ class Joined:
 
     def write(self, folder: Path) -> None:
         """Add to a run folder what it lacks, and make what is whole then."""
-        with locked(folder) as held:
+        with lock_folder(folder) as held:
             for name, path in {**self.files, "job.json": self.job}.items():
                 if not require_inside(folder, folder / name).exists():
                     content = path.read_bytes()

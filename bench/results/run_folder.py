@@ -1,4 +1,4 @@
-"""Rows and outcomes of a run folder: read once, then appended to under the lock of `training.run_folder.locked`."""
+"""Rows and outcomes of a run folder: read once, then appended to inside `training.run_folder.lock_folder`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

@@ -27,7 +27,7 @@ from bench.training.contract.model import views_of
 from bench.training.customise import customise, radius_factor
 from bench.training.job import Job
 from bench.training.precision import choose_precision
-from bench.training.recipe import RECIPES, Recipe, scaled, starts
+from bench.training.recipe import RECIPES, Recipe, list_starts, scaled
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def check_radius_used(request: Request) -> None:
     if request.train_eps is None:
         return
     names = RECIPES.select(list(request.methods))
-    recipes = [RECIPES[each] for name in names for each in (name, *starts(RECIPES[name]))]
+    recipes = [RECIPES[each] for name in names for each in (name, *list_starts(RECIPES[name]))]
     if all(scaled(recipe, 2) == recipe for recipe in recipes):
         raise BadInput(f"--train-eps is a radius to train at, and {', '.join(names)} trains at none; leave it out")
 

@@ -28,7 +28,7 @@ from bench.training.run_folder import (
     is_finished,
     load_models,
     load_start,
-    locked,
+    lock_folder,
     remember_weights,
 )
 
@@ -69,7 +69,7 @@ class Runner:
     def run(self, job: Job, tell: ProgressCallback) -> int:
         """Train a job unless its weights are there, fill its missing cells and exhibits. How many of these failed."""
         folder = self.results / job.run
-        with locked(folder) as held:
+        with lock_folder(folder) as held:
             if not is_finished(folder, self.work.epochs):
                 train_job(self.work, job, self.results, self.device, tell)
             if reason := failure(folder):

@@ -1,4 +1,4 @@
-"""Adversaries: how a recipe finds the images it trains on, (model, x, q) -> x_adv."""
+"""Adversaries: functions (model, x, q) -> x_adv that find the images a recipe trains on."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -28,7 +28,7 @@ class Untargeted:
 
     Args:
         ascent: the ball, the steps and the start.
-        stats: what batch norms normalise by while it searches, as of `frozen`.
+        stats: what batch norms normalise by during the search, as in `frozen`.
 
     Example:
         >>> import torch
@@ -60,7 +60,7 @@ class Targeted:
         ascent: the ball, the steps and the start.
 
     Raises:
-        Failed: when called, with MOSA, where the model does not end in a linear layer of as many outputs as classes.
+        Failed: on a call with MOSA, if the model does not end in a linear layer with one output for each class.
     """
 
     aim: Literal["MC", "LL", "RAND", "MOSA"]
@@ -72,24 +72,24 @@ class Targeted:
             if self.aim == "RAND":
                 goal = random_class(q, other=True)
             elif self.ascent.start != "clean":
-                goal = self._preferred(model, attacked(x).detach(), q)
+                goal = self._choose_class(model, attacked(x).detach(), q)
 
             def objective(z: Tensor) -> Tensor:
                 nonlocal goal
                 logits = attacked(z)
                 if goal is None:  # the first iterate is the clean image
-                    goal = self._preferred(model, logits.detach(), q)
+                    goal = self._choose_class(model, logits.detach(), q)
                 return -cross_entropy(logits, goal)
 
             return self.ascent.maximise(objective, x)
 
-    def _preferred(self, model: nn.Module, logits: Tensor, q: Tensor) -> Tensor:
+    def _choose_class(self, model: nn.Module, logits: Tensor, q: Tensor) -> Tensor:
         if self.aim == "MOSA":
-            return nearest(logits, q, _last_weight(model, q.shape[1]))
+            return nearest(logits, q, _weight_of_last_layer(model, q.shape[1]))
         return most_confusing(logits, q) if self.aim == "MC" else least_likely(logits, q)
 
 
-def _last_weight(model: nn.Module, classes: int) -> Tensor:
+def _weight_of_last_layer(model: nn.Module, classes: int) -> Tensor:
     linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
     if not linear or linear[-1].out_features != classes:
         raise Failed(f"MOSA needs a model that ends in nn.Linear with {classes} outputs; it reads the class weights")

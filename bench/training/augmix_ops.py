@@ -58,24 +58,24 @@ def equalize(x: Tensor, level: Tensor) -> Tensor:
 def posterize(x: Tensor, level: Tensor) -> Tensor:
     """Fewer bits a channel: 4 at the weakest, 0 at the strongest."""
     size = 2.0 ** (4 + (level * 4 / 10).int())
-    return _whole(x).div(_wide(size), rounding_mode="floor") * _wide(size) / 255
+    return _to_levels(x).div(_per_image(size), rounding_mode="floor") * _per_image(size) / 255
 
 
 def solarize(x: Tensor, level: Tensor) -> Tensor:
     """Bright pixels inverted."""
-    return torch.where(_whole(x) < 256 - _wide((level * 256 / 10).int()), x, 1 - x)
+    return torch.where(_to_levels(x) < 256 - _per_image((level * 256 / 10).int()), x, 1 - x)
 
 
 def rotate(x: Tensor, level: Tensor) -> Tensor:
     """By up to 30 degrees, either way."""
-    angle = _with_sign((level * 30 / 10).int()).to(x).deg2rad()
+    angle = _draw_sign((level * 30 / 10).int()).to(x).deg2rad()
     sin, cos, zero, aspect = angle.sin(), angle.cos(), torch.zeros_like(angle), x.shape[2] / x.shape[3]
     return _affine(x, torch.stack([cos, -sin * aspect, zero, sin / aspect, cos, zero], 1))
 
 
 def shear_x(x: Tensor, level: Tensor) -> Tensor:
     """Rows shifted in proportion to their height, the top one not at all."""
-    slope = _with_sign(level * 0.3 / 10) * x.shape[2] / x.shape[3]
+    slope = _draw_sign(level * 0.3 / 10) * x.shape[2] / x.shape[3]
     one, zero = torch.ones_like(slope), torch.zeros_like(slope)
     return _affine(x, torch.stack([one, slope, slope, zero, one, zero], 1))
 
@@ -86,7 +86,7 @@ def shear_y(x: Tensor, level: Tensor) -> Tensor:
 
 def translate_x(x: Tensor, level: Tensor) -> Tensor:
     """By up to a third of the width, in whole pixels, either way."""
-    shift = 2 * _with_sign((level * x.shape[3] / 3 / 10).int()).to(x) / x.shape[3]
+    shift = 2 * _draw_sign((level * x.shape[3] / 3 / 10).int()).to(x) / x.shape[3]
     one, zero = torch.ones_like(shift), torch.zeros_like(shift)
     return _affine(x, torch.stack([one, zero, shift, zero, one, zero], 1))
 
@@ -106,13 +106,13 @@ def _affine(x: Tensor, rows: Tensor) -> Tensor:
     return F.grid_sample(x, grid, align_corners=False)
 
 
-def _with_sign(size: Tensor) -> Tensor:
+def _draw_sign(size: Tensor) -> Tensor:
     return torch.where(torch.rand(size.shape, device=size.device) < 0.5, size, -size)
 
 
-def _whole(x: Tensor) -> Tensor:
+def _to_levels(x: Tensor) -> Tensor:
     return (255 * x).round()
 
 
-def _wide(values: Tensor) -> Tensor:
+def _per_image(values: Tensor) -> Tensor:
     return values.view(-1, 1, 1, 1)

@@ -1,6 +1,6 @@
-"""Weights averaged over the steps of a training: an exponential moving average, kept beside the model.
+"""Exponential moving average (EMA) of weights over the steps of a training.
 
-Its finished models are views of the run, `ema` of the main one and `ema-NAME` of the others.
+Its finished models are further views of the run: `ema` for the main view, `ema-NAME` for the others.
 """
 
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ EMA = "ema"
 class Average:
     """The moving average of a model's weights and of its batch norms' statistics; counts of batches are copied.
 
-    After the first step it is the model, and after each later one decay * average + (1 - decay) * model.
+    After the first step it equals the model; each later step makes it decay * average + (1 - decay) * model.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
-        """model: about to be trained. decay: in (0, 1); the average reaches over some 1 / (1 - decay) steps."""
+        """model: before its training. decay: in (0, 1); the average covers about 1 / (1 - decay) steps."""
 
         @torch.no_grad()
         def move(average: list[Tensor], now: list[Tensor], steps: Tensor | int) -> None:
@@ -37,31 +37,31 @@ class Average:
 
     @property
     def model(self) -> nn.Module:
-        """As it was prepared for training, with averaged weights."""
+        """The model as prepared for training, with averaged weights."""
         return self._averaged.module
 
     def update(self, model: nn.Module) -> None:
-        """Take in the weights after a step."""
+        """Update the average with the model's weights after a step."""
         self._averaged.update_parameters(model)
 
     def state_dict(self) -> dict[str, Any]:
-        """With the number of steps so far."""
+        """The averaged weights and the number of steps so far."""
         return self._averaged.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state_dict`."""
+        """Continue from a `state_dict`."""
         self._averaged.load_state_dict(state)
 
 
 def add_averaged(views: Mapping[str, nn.Module], averaged: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
-    """The views of a model and, under names of their own, those of its average."""
+    """Merge the views of a model with those of its average, named ema or ema-VIEW."""
     return {**views, **{EMA if view == MAIN else f"{EMA}-{view}": net for view, net in averaged.items()}}
 
 
 def check_averaging(name: str, prepared: nn.Module, views: Mapping[str, nn.Module]) -> None:
-    """BadInput where a recipe's weights cannot be averaged, or where its own views have the names of an average's.
+    """BadInput if a recipe tunes batch norms alone, or has a view whose name is that of an average.
 
-    prepared: the model as the recipe trains it. views: its finished models.
+    name: of the recipe, for messages. prepared: the model as the recipe trains it. views: its finished models.
     """
     norms = {p for m in prepared.modules() if isinstance(m, _BatchNorm) for p in m.parameters(recurse=False)}
     if all(p in norms for p in prepared.parameters() if p.requires_grad):

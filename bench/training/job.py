@@ -1,4 +1,4 @@
-"""What to train: a recipe, a data set, a model, an optimisation plan and a seed. Hashable, and named by its content."""
+"""A job: everything that determines the weights of one training; a hash of it names the run folder."""
 
 import hashlib
 from dataclasses import dataclass, field, replace
@@ -14,11 +14,13 @@ MOST_THREADS = 256
 
 @dataclass(frozen=True)
 class Job(Options):
-    """One training. Everything that determines its weights is here, the images by their fingerprint.
+    """One training, with everything that determines its weights; the images by their fingerprint.
 
-    BadInput where a name cannot be a folder's, or `threads` is not from 1 to MOST_THREADS. `threads` is here because
-    the order of a sum, and so the last digits of the weights, depends on it. 1 joins no name, as what was published
-    was trained with one thread.
+    `threads` is a field because the order of sums, and so the last digits of the weights, depends on it. Its default 1
+    is not part of the name, as runs were named before it was a field.
+
+    Raises:
+        BadInput: a name cannot name a folder, or `threads` is not from 1 to MOST_THREADS.
     """
 
     name: str  # of the recipe, as in RECIPES
@@ -27,11 +29,11 @@ class Job(Options):
     data: str  # fingerprint of the training images
     model: str
     plan: Plan
-    budget: str  # how the plan came about, for people; part of the identity so that tables can group by it
+    budget: str  # text that describes the plan; part of the identity, so that tables can group by it
     seed: int = 0
     precision: str = "fp32"
-    start: "Job | None" = field(default=None, repr=False)  # whose finished model is trained on
-    threads: int = option(1)  # that torch computes with on a CPU, whatever else the machine does
+    start: "Job | None" = field(default=None, repr=False)  # job of the finished model that the training continues from
+    threads: int = option(1)  # CPU threads of torch
 
     def __post_init__(self) -> None:
         require_names(recipe=self.name, dataset=self.dataset, model=self.model)
@@ -40,11 +42,11 @@ class Job(Options):
 
     @property
     def digest(self) -> str:
-        """Eight digits that change with every setting but the seed, so the seeds of one configuration share them."""
+        """Eight hex digits, a hash of all settings but the seed, so that the seeds of a configuration share them."""
         start = self.start.digest if self.start else ""
         return hashlib.sha256((repr(replace(self, seed=0)) + start).encode()).hexdigest()[:8]
 
     @property
     def run(self) -> str:
-        """Folder of the run below the results folder."""
+        """The path of the run folder below the results folder: dataset/model/recipe/sSEED-DIGEST."""
         return f"{self.dataset}/{self.model}/{self.name}/s{self.seed}-{self.digest}"

@@ -1,4 +1,4 @@
-"""What a training says of itself: accuracy on images held out, after each epoch, and the alarms that follow."""
+"""Validation after each epoch of a training, and alarms for overfitting, collapse and the like."""
 
 import math
 import warnings
@@ -20,26 +20,31 @@ from bench.models.freeze import frozen
 
 Record = dict[str, float]
 
-STEPS = 10  # of the PGD that picks the best epoch
-SURE = 0.01  # p-value below which an alarm is raised: one false one in a hundred trainings
+STEPS = 10  # of the PGD by which the best epoch is chosen
+SURE = 0.01  # significance level of an alarm: at most one false alarm in a hundred trainings
 
 
 def validate(model: nn.Module, images: Images, threat: Threat, size: int, precision: str = "fp32") -> Record:
-    """Shares of the images that are right: clean, on their FGSM image, and both clean and under PGD (any iterate).
+    """Accuracies on images, from 0 to 1: clean, under FGSM and under PGD-10 (any iterate); NaN for infinite logits.
 
-    NaN where the model has no finite logits. size: images at a time. precision: fp32; or bf16, and then images that
-    PGD breaks in bf16 count as broken only if they are in fp32 too.
+    size: images in a batch. precision: fp32, or bf16, where an image that PGD breaks in bf16 counts as broken only if
+    it is misclassified in fp32 too.
     """
     x, y = to_float(images.x), images.y
     one, ten = Ascent(threat, 1, threat.eps, start="clean"), Ascent(threat, STEPS, threat.eps / 4)
     with frozen(model) as model, batch_limit(size), warnings.catch_warnings():
-        warnings.simplefilter("ignore", AttackWarning)  # a curve has no place for doubts; the evaluation has
+        warnings.simplefilter(
+            "ignore", AttackWarning
+        )  # the curve has no column for warnings; the evaluation reports them
         with _autocast(x, precision):
             steps = [
                 _one_step(model, one, *part) for part in zip(torch.split(x, size), torch.split(y, size), strict=True)
             ]
             clean, fgsm = torch.cat([logits for logits, _ in steps]), _logits(model, torch.cat([z for _, z in steps]))
-        pgd, rows = clean.clone(), (clean.argmax(1) == y).nonzero().flatten()  # wrong is wrong under PGD as well
+        pgd, rows = (
+            clean.clone(),
+            (clean.argmax(1) == y).nonzero().flatten(),
+        )  # a misclassified clean image counts as broken
         if len(rows):
             pgd[rows] = _attack_logits(model, ten, x[rows], y[rows], rows.tolist(), precision).to(pgd)
     logits = {"val_clean": clean, "val_fgsm": fgsm, "val_pgd": pgd}
@@ -49,7 +54,7 @@ def validate(model: nn.Module, images: Images, threat: Threat, size: int, precis
 
 
 def _one_step(model: nn.Module, ascent: Ascent, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits (B, K) of the images x (B, C, H, W), and what one step makes of the images."""
+    """Logits (B, K) of images x (B, C, H, W), and the images after one attack step."""
     z = x.clone().requires_grad_()
     logits = model(z)
     return logits.detach(), ascent.step(x, gradient(cross_entropy(logits, y), z), x)
@@ -58,9 +63,9 @@ def _one_step(model: nn.Module, ascent: Ascent, x: Tensor, y: Tensor) -> tuple[T
 def _attack_logits(
     model: nn.Module, ascent: Ascent, x: Tensor, y: Tensor, ids: Sequence[int], precision: str
 ) -> Tensor:
-    """Logits (B, K) in fp32 of what an ascent makes of the images x, which draw by their ids.
+    """Logits (B, K) in fp32 of attacked images x (B, C, H, W), whose random streams depend on their ids.
 
-    An image that is wrong in bf16 alone is attacked once more in fp32: the search ended at what only bf16 gets wrong.
+    An image that is misclassified only in bf16 is attacked again in fp32, as its search ended too early.
     """
     with image_stream(ids, "holdout"):
         with _autocast(x, precision):
@@ -87,17 +92,17 @@ def _logits(model: nn.Module, x: Tensor) -> Tensor:
 
 
 def largest_gradient(before: Tensor, model: nn.Module) -> Tensor:
-    """The larger of `before` and the L2 norm of the model's gradient; a NaN stays."""
+    """The larger of `before` and the L2 norm of the gradient of all weights, (); NaN if either is NaN."""
     grads = [p.grad for p in model.parameters() if p.grad is not None]
     return torch.maximum(before, torch.stack(torch._foreach_norm(grads)).norm())
 
 
 def alarms(curve: Sequence[Mapping[str, float]], n: int, classes: int) -> list[str]:
-    """What is wrong with a finished or running training, in words. curve: its epochs; n: images held out.
+    """Describe what is wrong with a training; empty if nothing is. curve: records of its epochs; n: hold-out images.
 
-    Catastrophic overfitting (Wong et al. 2020, Kim et al. 2021): the model holds against one step and not against
+    Catastrophic overfitting (Wong et al. 2020, Kim et al. 2021): the model is robust to one step and not to
     several, from the first epoch on (label leaking) or later. Robust overfitting (Rice et al. 2020): the best epoch is
-    not the last one. Said only where so many images can tell.
+    not the last one. Each is reported only if it is significant for so many images.
     """
     if not curve:
         return []

@@ -1,4 +1,4 @@
-"""The number format of a training and of the attacks' search: fp32, or bf16 where the device computes in it."""
+"""Number format of trainings and of the attacks' search: fp32, or bf16 where the device supports it."""
 
 import sys
 import time
@@ -11,21 +11,23 @@ from bench.core.errors import BadInput
 
 PRECISIONS = ("auto", "fp32", "bf16")
 NATIVE = ("avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16", "sve_bf16")  # instructions of x86 and of ARM processors
-SLOWER = 1.2  # times as slow as fp32 must bf16 be for a warning, as a time is only ever roughly measured
+SLOWER = 1.2  # warn if bf16 takes more than this times as long as fp32; leaves room for noise of the measurement
 
 
 def choose_precision(asked: str, device: torch.device) -> str:
-    """fp32 or bf16, as asked for; of `auto` whichever the device computes faster.
+    """The precision to use, fp32 or bf16; `auto` is bf16 if the device has instructions for it.
 
-    BadInput where the device has no bf16, or where there is no such precision. Where bf16 is only emulated and slower
-    than fp32, a warning on stderr says how much slower, once in a process.
+    If bf16 is only emulated and slower than fp32, a warning on stderr says so, once a process.
+
+    Raises:
+        BadInput: there is no such precision, or the device has no bf16.
     """
     if asked not in PRECISIONS:
         raise BadInput(f"precision {asked!r} is none of {', '.join(PRECISIONS)}")
     if asked == "auto":
         return "bf16" if is_bf16_native(device) else "fp32"
     if asked == "bf16" and not is_bf16_native(device):
-        if device.type == "cuda" and not _on(device, including_emulation=True):
+        if device.type == "cuda" and not _has_bf16(device, including_emulation=True):
             name = torch.cuda.get_device_name(device)
             raise BadInput(f"--precision bf16: {name} has no bf16; give --precision fp32, or auto")
         _warn_of_emulation(device)
@@ -34,9 +36,9 @@ def choose_precision(asked: str, device: torch.device) -> str:
 
 @cache
 def is_bf16_native(device: torch.device) -> bool:
-    """Whether the processor or the card has instructions for bf16, and torch makes use of them."""
+    """Whether the CPU or GPU has instructions for bf16 that torch uses."""
     if device.type == "cuda":
-        return _on(device, including_emulation=False)
+        return _has_bf16(device, including_emulation=False)
     mkldnn = torch.ops.mkldnn  # without which convolutions in bf16 are emulated whatever the processor has
     if not (hasattr(mkldnn, "_is_mkldnn_bf16_supported") and mkldnn._is_mkldnn_bf16_supported()):
         return False
@@ -46,7 +48,7 @@ def is_bf16_native(device: torch.device) -> bool:
     return any(found.get(name, False) for name in NATIVE)
 
 
-def _on(device: torch.device, *, including_emulation: bool) -> bool:
+def _has_bf16(device: torch.device, *, including_emulation: bool) -> bool:
     with torch.cuda.device(device):
         return bool(torch.cuda.is_bf16_supported(including_emulation=including_emulation))
 
@@ -62,7 +64,7 @@ def _warn_of_emulation(device: torch.device) -> None:
 
 
 def slowdown(device: torch.device) -> float:
-    """Seconds in bf16 over seconds in fp32, of a 3x3 convolution of 32 images and its gradient."""
+    """Time in bf16 over time in fp32 for a 3x3 convolution of 32 images and its gradient."""
     conv = nn.Conv2d(32, 32, 3, padding=1).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     x = torch.zeros(32, 32, 16, 16, device=device).to(memory_format=torch.channels_last).requires_grad_()
     best = {}
@@ -72,7 +74,7 @@ def slowdown(device: torch.device) -> float:
             start = time.perf_counter()
             with torch.autocast(device.type, torch.bfloat16, enabled=reduced):
                 out = conv(x)
-            torch.autograd.grad(out.float().sum(), x)[0].sum().item()  # which waits for a GPU
+            torch.autograd.grad(out.float().sum(), x)[0].sum().item()  # item() waits for the GPU
             taken.append(time.perf_counter() - start)
         best[reduced] = min(taken)
     return best[True] / best[False]

@@ -1,4 +1,4 @@
-"""What a training recipe is: its hyper-parameters, and the loss of one batch."""
+"""The base class of training recipes, and their registry."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -38,11 +38,11 @@ class Recipe(Options, ABC):
 
     decay: Literal["all", "kernels"] = field(
         default="all", kw_only=True
-    )  # which weights decay; kernels: no bias, no norm
+    )  # weights with weight decay: all, or only kernels (no biases, no batch norms)
 
     @abstractmethod
     def loss(self, model: nn.Module, x: Tensor, q: Tensor) -> Tensor:
-        """Compute what the weights descend on: one number for a batch.
+        """Compute the loss of a batch.
 
         Args:
             model: in training mode; images (B, C, H, W) in [0, 1] to logits (B, K).
@@ -73,8 +73,8 @@ class Recipe(Options, ABC):
 RECIPES: Registry[Recipe] = Registry("method", instance_check(Recipe, "a method is a value of a subclass of Recipe"))
 
 
-def starts(recipe: Recipe) -> list[str]:
-    """Names of the recipes whose finished models it goes on from, nearest first. BadInput where they go in a circle."""
+def list_starts(recipe: Recipe) -> list[str]:
+    """Names of the recipes that a recipe continues from, the nearest first; BadInput if they form a circle."""
     names: list[str] = []
     while name := recipe.start():
         if name in names:
@@ -92,7 +92,7 @@ def scaled(value: T, factor: float) -> T:
         factor: the radius to train for over 8/255.
 
     Returns:
-        A new value of the same class.
+        A new value of the same class; the value itself if factor is 1 or it is no dataclass.
 
     Example:
         >>> from bench import Ascent, Linf, scaled

@@ -1,4 +1,4 @@
-"""The state of a run folder: whose it is, whether its training is over, and how it ended."""
+"""The state of a run folder: its lock, job.json, weights, and whether and how its training ended."""
 
 import platform
 from collections.abc import Iterator, Mapping
@@ -31,17 +31,20 @@ LOCK = ".lock"
 REPLACE = "put a copy of the file in its place, or delete it and run again: it is trained anew"
 SUBFOLDERS = ("exhibits",)
 TRAINED = ("job.json", "train.csv", "progress.pt", *FILES.values())
-MEASURED = (  # of one model, so that new weights begin without them
+MEASURED = (  # results of the present weights; deleted when new ones are trained
     "results.csv", "outcomes.npz", PATTERN, "part-*.json", "partial-*.json", "partial-*.npz", "adversarial-*.npz",
     *(f"{name}/*.csv" for name in SUBFOLDERS),
 )  # fmt: skip
 
 
 @contextmanager
-def locked(folder: Path, fold: bool = True) -> Iterator[RunFolder]:
-    """One process a run folder, to read it and add to it; the lock goes with the process, however it ends.
+def lock_folder(folder: Path, fold: bool = True) -> Iterator[RunFolder]:
+    """Lock a run folder inside the block, to read it and add to it; the lock ends with the process at the latest.
 
-    fold: whether results.csv and outcomes.npz are written at the end; otherwise who has the lock next writes them.
+    fold: write results.csv and outcomes.npz at the end; otherwise the next process with the lock writes them.
+
+    Raises:
+        BadInput: another process has the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK, timeout=0)
@@ -51,7 +54,7 @@ def locked(folder: Path, fold: bool = True) -> Iterator[RunFolder]:
         raise BadInput(f"another process works on {folder}; wait for it, or choose another --results") from error
     for place in (folder, *(folder / name for name in SUBFOLDERS)):
         if place == folder or not place.is_symlink():
-            remove_temporary_files(place, older_than=0)  # nobody else writes here
+            remove_temporary_files(place, older_than=0)  # no other process writes here
     run = RunFolder(folder)
     try:
         try:
@@ -64,8 +67,8 @@ def locked(folder: Path, fold: bool = True) -> Iterator[RunFolder]:
 
 
 def clear(folder: Path) -> None:
-    """Remove what the bench has written to a run folder; what else somebody keeps there stays."""
-    with locked(folder):
+    """Delete the files that the bench has written to a run folder; other files stay."""
+    with lock_folder(folder):
         for path in own_files(folder, *TRAINED, *MEASURED):
             path.unlink()
         for place in (folder / name for name in SUBFOLDERS):
@@ -74,13 +77,13 @@ def clear(folder: Path) -> None:
 
 
 def own_files(folder: Path, *patterns: str) -> list[Path]:
-    """The files of a run folder that have one of these names, none of them in a subfolder that is a link."""
+    """Files of a run folder that match one of these patterns; subfolders that are links are left out."""
     found = [path for pattern in patterns for path in folder.glob(pattern)]
     return [path for path in found if path.parent == folder or not path.parent.is_symlink()]
 
 
 def describe_job(folder: Path, job: Job, device: torch.device, status: str, **facts: object) -> None:
-    """Write job.json: what was asked for, where it was done, and how it stands (training, trained, failed: why)."""
+    """Write job.json: the job, the machine, and the status (training, trained, or failed: reason)."""
     start = job.start.run if job.start else None
     asked = {"run": job.run, **asdict(job), "recipe": repr(job.recipe), "start": start}
     where = environment(device) | {"threads": job.threads}
@@ -88,7 +91,7 @@ def describe_job(folder: Path, job: Job, device: torch.device, status: str, **fa
 
 
 def environment(device: torch.device) -> dict[str, object]:
-    """The machine and the packages that numbers come from."""
+    """Versions, device and number of threads of this process, for job.json."""
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
@@ -100,16 +103,18 @@ def environment(device: torch.device) -> dict[str, object]:
 
 
 def build_views(recipe: Recipe, model: str, dataset: Dataset, averaged: bool) -> Views:
-    """The models that a training ends with, by view, with no weights yet. averaged: also those of its average."""
+    """The finished models of a recipe by view, untrained, to load weights into. averaged: with views of plan.ema."""
     views = recipe.finish(recipe.prepare(build(model, dataset)))
     return add_averaged(views, recipe.finish(recipe.prepare(build(model, dataset)))) if averaged else views
 
 
 def load_models(recipe: Recipe, model: str, dataset: Dataset, path: Path, run: str, averaged: bool = False) -> Views:
-    """The models of a run by view, with the weights of one of its files.
+    """Load the models of a run, by view, from one of its files of weights.
 
-    BadInput where these do not fit, or are not those that the training ended with.
-    averaged: whether the run has an average of its weights, `plan.ema`.
+    averaged: whether the run has `plan.ema`.
+
+    Raises:
+        BadInput: the weights do not fit the models, or have another fingerprint than job.json records.
     """
     states, views = load_views(path, run), build_views(recipe, model, dataset, averaged)
     for view, net in views.items():
@@ -124,12 +129,12 @@ def load_models(recipe: Recipe, model: str, dataset: Dataset, path: Path, run: s
 
 
 def load_start(start: Job, dataset: Dataset, path: Path) -> nn.Module:
-    """The model that other jobs train on, from the file of its last weights. BadInput as of `load_models`."""
+    """Load the main model of a job that other jobs continue from. Raises BadInput as `load_models` does."""
     return load_models(start.recipe, start.model, dataset, path, start.run, start.plan.ema > 0)["main"]
 
 
 def check_start(folder: Path, job: Job, start: nn.Module) -> None:
-    """BadInput where a job was trained on other weights of its start; folders of before that was kept pass."""
+    """BadInput if a job was trained from other weights of its start. Older job.json files, which record none, pass."""
     trained_on, now = read_job(folder).get("start_weights"), fingerprint(start)
     if job.start is not None and trained_on not in (None, now):
         raise BadInput(
@@ -139,31 +144,31 @@ def check_start(folder: Path, job: Job, start: nn.Module) -> None:
 
 
 def fingerprints(models: Mapping[str, Views]) -> dict[str, dict[str, str]]:
-    """What job.json keeps of trained weights: digits that change with any of them, by epoch and view."""
+    """Fingerprints of trained models by epoch and view, as job.json stores them."""
     return {epoch: {view: fingerprint(net) for view, net in views.items()} for epoch, views in models.items()}
 
 
 def check_weights(path: Path, views: Views) -> None:
-    """BadInput where models loaded from a file are others than job.json beside it tells of; older ones tell of none."""
+    """BadInput if loaded models have other fingerprints than job.json beside the file; older ones record none."""
     (epoch,) = (epoch for epoch, name in FILES.items() if name == path.name)
-    told = stored_fingerprints(path.parent).get(epoch)
-    now = {} if told is None else fingerprints({epoch: views})[epoch]
+    stored = stored_fingerprints(path.parent).get(epoch)
+    now = {} if stored is None else fingerprints({epoch: views})[epoch]
     for view, digits in now.items():
-        if told is not None and told.get(view) != digits:
+        if stored is not None and stored.get(view) != digits:
             raise BadInput(
                 f"{path} was changed after it was trained: the fingerprint of its view {view} is {digits}, and "
-                f"{told.get(view)} in job.json; {REPLACE}"
+                f"{stored.get(view)} in job.json; {REPLACE}"
             )
 
 
 def stored_fingerprints(folder: Path) -> dict[str, dict[str, str]]:
-    """Of a run's weights, by epoch and view; nothing of a run that was trained before they were kept."""
-    weights: Any = read_job(folder).get("weights", {})  # which `read_job` has looked at
+    """Fingerprints in job.json by epoch and view; empty for runs that were trained before they were stored."""
+    weights: Any = read_job(folder).get("weights", {})  # `read_job` has checked its type
     return {**weights}
 
 
 def remember_weights(folder: Path, models: Mapping[str, Views]) -> None:
-    """Add the fingerprints of trained models, by epoch and view, to a job.json of before they were kept there."""
+    """Add the fingerprints of trained models, by epoch and view, to a job.json that lacks them."""
     known = stored_fingerprints(folder)
     weights = known | fingerprints(models)
     if weights != known:
@@ -171,17 +176,18 @@ def remember_weights(folder: Path, models: Mapping[str, Views]) -> None:
 
 
 def is_finished(folder: Path, epochs: tuple[str, ...]) -> bool:
-    """Whether nothing is left to train: the weights of these epochs are there, or training is known to fail."""
+    """Whether nothing is left to train: the weights of these epochs exist, or the training has failed."""
     if not (folder / "job.json").exists():
         return False
     return bool(failure(folder)) or (status(folder) == "trained" and all((folder / FILES[e]).exists() for e in epochs))
 
 
 def failure(folder: Path) -> str:
-    """Why the training of a run failed; empty if it did not."""
-    said = status(folder)
-    return said.removeprefix("failed: ") if said.startswith("failed: ") else ""
+    """The reason why the training of a run failed; empty if it did not."""
+    text = status(folder)
+    return text.removeprefix("failed: ") if text.startswith("failed: ") else ""
 
 
 def status(folder: Path) -> str:
+    """The status in job.json: `training`, `trained` or `failed: reason`."""
     return str(read_job(folder).get("status", ""))

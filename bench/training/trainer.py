@@ -1,4 +1,4 @@
-"""One training loop for every recipe. Randomness, precision and the optimiser live here and not in recipes."""
+"""The training loop of every recipe, with seeds, precision and optimiser, which recipes do not deal with."""
 
 import math
 import time
@@ -31,16 +31,16 @@ from bench.training.monitor import Record, alarms, largest_gradient, validate
 
 # columns of train.csv; lr is that of the epoch's last step
 CURVES = ["epoch", "lr", "loss", "gradient", "val_clean", "val_fgsm", "val_pgd", "seconds"]
-EMA_CURVES = ["ema_clean", "ema_fgsm", "ema_pgd"]  # behind them, of the average where there is one
+EMA_CURVES = ["ema_clean", "ema_fgsm", "ema_pgd"]  # further columns with plan.ema: the same for averaged weights
 
 Views = Mapping[str, nn.Module]
 
 
 class Trainer:
-    """A job under way: the model, its optimiser, and the best epoch so far.
+    """A training in progress: the model, its optimiser and the best epoch so far.
 
-    It computes with the job's number of threads, whatever the process has: with another number, sums are added in
-    another order and the weights come out otherwise.
+    It uses the job's number of CPU threads, whatever the process uses, as the order of sums, and so the last digits of
+    the weights, depends on it.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Trainer:
         device: torch.device,
         start: Mapping[str, Tensor] | None = None,
     ) -> None:
-        """start: the weights of the finished model that the job trains on."""
+        """images: to train on; holdout: to validate on; start: state dict of the model to start from."""
         self.job, self.dataset, self.device = job, dataset, device
         self.images, self.holdout = images.to(device), holdout.to(device)
         self.plan = job.plan.for_images(len(images))
@@ -64,7 +64,7 @@ class Trainer:
             with errors_as_bad_input(f"method {job.name} on model {job.model}", job.recipe):
                 model = job.recipe.prepare(model)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimiser = optimiser(job, self.model)
+        self.optimiser = build_optimiser(job, self.model)
         self.average = Average(self.model, job.plan.ema) if job.plan.ema else None
         self.best: dict[str, Any] = {}
         self.best_average: dict[str, Any] = {}
@@ -72,10 +72,14 @@ class Trainer:
         self.cost: dict[str, float] = {}  # passes of a training step, per image
 
     def run(self, saved: Path, tick: Callable[[Record], None] = lambda record: None) -> tuple[Views, Views]:
-        """Train to the end, and return the plain models of the last and of the best epoch, by view name.
+        """Train to the end; returns the finished models of the last and of the best epoch, by view.
 
-        saved: where the state after each epoch is kept. Each epoch is seeded by itself, so going on from there
-        gives the same weights to the bit, on the same machine.
+        saved: file with the state after the last finished epoch, from which a killed training continues. Each epoch
+        has a seed of its own, so the weights are equal to the bit on the same machine. tick: called after each epoch.
+
+        Raises:
+            Failed: the training diverged, or the recipe's loss raised.
+            BadInput: the recipe's `finish` raised, or the saved state is damaged or of other settings.
         """
         with use_threads(self.job.threads):
             self._restore(saved)
@@ -88,7 +92,7 @@ class Trainer:
                 return last, self._views()
 
     def _views(self) -> Views:
-        """The plain models that the recipe makes of the weights as they are, and of their average."""
+        """The finished models, by view, of the present weights and of their average."""
         views = views_of(self.job.recipe, deepcopy(self.model))
         if self.average is None:
             return views
@@ -96,7 +100,7 @@ class Trainer:
 
     @property
     def alarms(self) -> list[str]:
-        """What the epochs so far give reason to doubt."""
+        """Warnings about the epochs so far; see `monitor.alarms`."""
         found = alarms(self.curve, len(self.holdout), self.dataset.num_classes)
         steps, reach = self.plan.length(len(self.images)), 1 / (1 - self.plan.ema)
         if self.average is not None and reach > steps:
@@ -107,24 +111,24 @@ class Trainer:
         return found
 
     def _train(self, saved: Path, tick: Callable[[Record], None]) -> None:
-        """The epochs that are still to come."""
+        """Train the remaining epochs."""
         sample = to_float(self.holdout.x[:64])
         with folding(self.model, sample):
             for epoch in range(len(self.curve), self.plan.epochs):
-                record = self._epoch(epoch)
+                record = self._run_epoch(epoch)
                 self.curve.append(record)
-                self.best = better(self.best, self.model, epoch, (record["val_pgd"], record["val_clean"]))
+                self.best = pick_best(self.best, self.model, epoch, (record["val_pgd"], record["val_clean"]))
                 if self.average is not None:
                     score = (record["ema_pgd"], record["ema_clean"])
-                    self.best_average = better(self.best_average, self.average.model, epoch, score)
-                save_progress(saved, self._state())
+                    self.best_average = pick_best(self.best_average, self.average.model, epoch, score)
+                save_progress(saved, self._progress())
                 tick(record)
 
-    def _epoch(self, epoch: int) -> Record:
+    def _run_epoch(self, epoch: int) -> Record:
         job, start = self.job, time.perf_counter()
         first = epoch * self.plan.epoch_length(len(self.images))  # step
         total, steepest, seen = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
-        with _blamed_on_loss(job, Quit), guarded_call(), seeded(job.run, "epoch", epoch):
+        with _loss_errors_as_failed(job, Quit), guarded_call(), seeded(job.run, "epoch", epoch):
             pad = self.dataset.pad if job.plan.pad is None else job.plan.pad
             flip = self.dataset.flip if job.plan.flip is None else job.plan.flip
             batches = epoch_batches(self.images, job.plan.batch_size, pad=pad, flip=flip)
@@ -147,14 +151,14 @@ class Trainer:
         return record | {"seconds": time.perf_counter() - start}
 
     def _set_lr(self, step: int) -> float:
-        """Give the optimiser the learning rate of a step, which is returned."""
+        """Set and return the learning rate of a step."""
         lr = self.plan.lr_at_step(step, len(self.images))
         for group in self.optimiser.param_groups:
             group["lr"] = lr
         return lr
 
     def _step(self, x: Tensor, q: Tensor) -> Tensor:
-        with _blamed_on_loss(self.job):
+        with _loss_errors_as_failed(self.job):
             loss = self._gradient(x, q)
         self.optimiser.step()
         if self.average is not None:
@@ -162,7 +166,7 @@ class Trainer:
         return loss.detach()
 
     def _gradient(self, x: Tensor, q: Tensor) -> Tensor:
-        """The loss of a batch, the mean of its parts', whose gradient the weights have afterwards."""
+        """Loss of a batch, (), the mean over its `accumulate` parts; leaves its gradient in the weights."""
         parts = self.plan.accumulate
         losses = []
         for part, (images, labels) in enumerate(zip(x.chunk(parts), q.chunk(parts), strict=True)):
@@ -176,11 +180,11 @@ class Trainer:
                 self.optimiser.zero_grad()
             (loss / parts).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
-            if passes is not None:  # every part of every batch costs the same, so one is counted
+            if passes is not None:  # all parts cost the same, so one is counted
                 self.cost = {"forwards": passes.forwards / len(images), "backwards": passes.backwards / len(images)}
         return torch.stack(losses).mean()
 
-    def _state(self) -> dict[str, Any]:
+    def _progress(self) -> dict[str, Any]:
         model, optimiser = self.model.state_dict(), self.optimiser.state_dict()
         kept = {"best": self.best, "curve": self.curve, "cost": self.cost, "threads": self.job.threads}
         if self.average is not None:
@@ -188,7 +192,7 @@ class Trainer:
         return {"job": self.job.run, "model": model, "optimiser": optimiser} | kept
 
     def _restore(self, saved: Path) -> None:
-        """Go on from a file of `save_progress`, if it is there. BadInput where other threads computed it."""
+        """Load a file of `save_progress`, if there is one; BadInput if another number of threads computed it."""
         state = load_progress(saved, self.job.run, self.device)
         if state is not None:
             if state["threads"] != self.job.threads:  # written before the number of threads was part of the job
@@ -204,16 +208,16 @@ class Trainer:
                 self.best_average = state["best_average"]
 
 
-def better(best: dict[str, Any], model: nn.Module, epoch: int, score: tuple[float, float]) -> dict[str, Any]:
+def pick_best(best: dict[str, Any], model: nn.Module, epoch: int, score: tuple[float, float]) -> dict[str, Any]:
     """The best epoch so far, now that another has this score: PGD-10 accuracy on the hold-out, then clean accuracy."""
-    if best and not (score >= best["score"] or math.isnan(best["score"][0])):  # as of an average's first epochs
+    if best and not (score >= best["score"] or math.isnan(best["score"][0])):  # NaN: the first epochs of an average
         return best
     return {"score": score, "model": deepcopy(model.state_dict()), "epoch": epoch}
 
 
 @contextmanager
-def _blamed_on_loss(job: Job, kind: type[Exception] = Exception) -> Iterator[None]:
-    """Inside the block the recipe's loss is computed. Failed where it raises this kind of error."""
+def _loss_errors_as_failed(job: Job, kind: type[Exception] = Exception) -> Iterator[None]:
+    """Inside the block the recipe's loss is computed; its errors of this kind become Failed. Lack of memory passes."""
     try:
         yield
     except Failed:
@@ -221,12 +225,12 @@ def _blamed_on_loss(job: Job, kind: type[Exception] = Exception) -> Iterator[Non
     except kind as error:  # anybody's code may raise anything
         if is_out_of_memory(error):
             raise
-        said = format_error(error, home_of(job.recipe))
-        raise Failed(f"the loss raised {said}; mend it and run again with --retrain") from error
+        reason = format_error(error, home_of(job.recipe))
+        raise Failed(f"the loss raised {reason}; mend it and run again with --retrain") from error
 
 
-def optimiser(job: Job, model: nn.Module) -> torch.optim.Optimizer:
-    """SGD or Adam, in which all weights decay or only kernels (of convolutions and linear layers)."""
+def build_optimiser(job: Job, model: nn.Module) -> torch.optim.Optimizer:
+    """SGD or Adam; weight decay on all weights, or on kernels of convolutions and linear layers only."""
     plan, trained = job.plan, [p for p in model.parameters() if p.requires_grad]
     spared = [p for p in trained if job.recipe.decay == "kernels" and p.ndim < 2]
     groups = [

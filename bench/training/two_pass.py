@@ -1,4 +1,4 @@
-"""A loss computed twice on one batch, for recipes that look at it before they choose the weights to compute it with."""
+"""Tools for recipes that compute a loss twice on one batch, such as AWP: for a weight perturbation, then with it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from bench.core.rng import preserve_random_state
 
 
 class Shifted(nn.Module):
-    """The model with some of its weights moved by a fixed amount; gradients reach the weights themselves.
+    """A model whose weights are shifted by fixed tensors; gradients flow to the unshifted weights.
 
     Args:
         model: images (B, C, H, W) to logits (B, K).
@@ -39,7 +39,7 @@ class Shifted(nn.Module):
 
 @contextmanager
 def rehearsed(model: nn.Module) -> Iterator[list[Tensor]]:
-    """Inside the block, a loss is computed once in advance: running statistics and random numbers are restored after.
+    """Run a first pass of a loss: buffers (running statistics) and random state are restored after the block.
 
     Yields:
         The list to which each inner maximisation in the block adds its images (B, C, H, W), for `recalled`.

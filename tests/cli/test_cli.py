@@ -340,12 +340,12 @@ def test_a_truncated_file_is_named_with_the_way_out(bench, tmp_path, name):
 
 
 def test_a_run_folder_in_use_is_left_alone(bench, tmp_path):
-    from bench.training.run_folder import locked
+    from bench.training.run_folder import lock_folder
 
     asked = ["run", "--methods", "Standard", "--attacks", "FGSM", *SMALL]
     bench(*asked)
     (folder,) = run_folders(tmp_path / "results")
-    with locked(folder):
+    with lock_folder(folder):
         code, _, err = bench(*asked, "--retrain")
     assert code == 2
     assert "another process works on" in err

@@ -18,7 +18,7 @@ from bench.training.contract import images, loss, model
 from bench.training.contract import value as identity
 from bench.training.contract.checks import CHECKS, Check, examine
 from bench.training.contract.probe import Broken
-from bench.training.recipe import RECIPES, starts
+from bench.training.recipe import RECIPES, list_starts
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ def test_a_start_may_have_a_start(monkeypatch):
     monkeypatch.setattr(RECIPES, "_items", dict(RECIPES._items))
     RECIPES.add("A", GoesOn("B"))
     RECIPES.add("B", GoesOn())
-    assert starts(GoesOn("A")) == ["A", "B"]
+    assert list_starts(GoesOn("A")) == ["A", "B"]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from bench.core.threat import REFERENCE_EPS
 from bench.models.bn_folding import folded, folding
 from bench.models.build import build
 from bench.models.split_batchnorm import Switch
-from bench.training.contract.checks import CHECKS, title
+from bench.training.contract.checks import CHECKS, title_of
 from bench.training.contract.model import state
 from bench.training.contract.probe import batch, tiny
 from bench.training.recipe import scaled
@@ -119,7 +119,7 @@ def test_a_method_opens_with_where_it_is_from(path):
 # the contract, as plug-ins meet it in `bench check`
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=title)
+@pytest.mark.parametrize("check", CHECKS, ids=title_of)
 def test_the_contract(check, recipe):
     check(recipe)
 

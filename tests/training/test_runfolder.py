@@ -20,7 +20,7 @@ from bench.results.store import load, read_job
 from bench.results.survey import run_folders, skipped_links
 from bench.training.job import Job
 from bench.training.recipe import RECIPES
-from bench.training.run_folder import LOCK, clear, fingerprints, load_models, locked, remember_weights
+from bench.training.run_folder import LOCK, clear, fingerprints, load_models, lock_folder, remember_weights
 
 RUN = "digits/cnn/Standard/s0-aaaa"
 
@@ -51,7 +51,7 @@ def test_a_lock_tidies_up_what_the_bench_left_half_written_alone(tmp_path, home)
         (folder / name).write_text("half")
     (folder / "link").symlink_to(home)
     (folder / f".linked{TEMPORARY}").symlink_to(home / ".bashrc")
-    with locked(folder):
+    with lock_folder(folder):
         names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
     assert names == {
         *(".nfs0001", ".DS_Store", "exhibits/.hidden", f"mine/.a{TEMPORARY}", "notes.txt", LOCK),
@@ -59,7 +59,7 @@ def test_a_lock_tidies_up_what_the_bench_left_half_written_alone(tmp_path, home)
     }
     shutil.rmtree(folder / "exhibits")
     (folder / "exhibits").symlink_to(home)
-    with locked(folder):
+    with lock_folder(folder):
         pass
     clear(folder)
     assert untouched(home)

@@ -22,7 +22,7 @@ from bench.models.checkpoint import fingerprint, load_progress, load_views, save
 from bench.training.job import Job
 from bench.training.monitor import _attack_logits, alarms, validate
 from bench.training.recipe import RECIPES, Recipe
-from bench.training.trainer import Trainer, optimiser
+from bench.training.trainer import Trainer, build_optimiser
 
 load_plugins()
 
@@ -316,8 +316,8 @@ def test_cost_is_counted(tmp_path):
 def test_decay_spares_biases_and_norms_only_where_the_recipe_says_so(rule):
     model = training(job()).model
     asked = job(recipe=replace(RECIPES["PGD-AT"], decay=rule))
-    decayed = [p for g in optimiser(asked, model).param_groups if g["weight_decay"] for p in g["params"]]
-    spared = [p for g in optimiser(asked, model).param_groups if not g["weight_decay"] for p in g["params"]]
+    decayed = [p for g in build_optimiser(asked, model).param_groups if g["weight_decay"] for p in g["params"]]
+    spared = [p for g in build_optimiser(asked, model).param_groups if not g["weight_decay"] for p in g["params"]]
     assert all(p.ndim > 1 for p in decayed) == (rule == "kernels")
     assert all(p.ndim == 1 for p in spared)
     assert len(decayed) + len(spared) == len(list(model.parameters()))

@@ -30,7 +30,7 @@ from bench.runner.options import CellOptions
 from bench.runner.pool import run_jobs
 from bench.runner.request import Request
 from bench.training.job import Job
-from bench.training.run_folder import LOCK, build_views, check_weights, clear, locked
+from bench.training.run_folder import LOCK, build_views, check_weights, clear, lock_folder
 
 Record = dict[str, Any]  # what job.json says
 NEEDED = ("name", "dataset", "model", "seed", "plan", "precision", "source", "images", "train_eps", "settings")
@@ -48,7 +48,7 @@ def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, devi
         raise BadInput(f"{current} is there already; --level {level} measures all anew: name a new or an empty folder")
     device = start(device_name)
     works, plantings = works_of(baseline, current, level, data_dir, device)
-    with locked(current):
+    with lock_folder(current):
         (current / UNFINISHED).touch()
         for folder in run_folders(current):
             clear(folder)

@@ -17,7 +17,7 @@ from bench.core.files import Bits
 from bench.core.stats import wilson
 from bench.report.table_text import MISSING
 from bench.results.row import Row
-from bench.training.run_folder import locked
+from bench.training.run_folder import lock_folder
 
 CELLS, N = (30, 120), 10_000
 
@@ -28,7 +28,7 @@ def store_cells(repeats: int, device: torch.device) -> Iterator[Line]:
         made = [cell(index) for index in range(cells)]
 
         def run(made: list[tuple[Row, Bits]] = made) -> Found:
-            with TemporaryDirectory() as folder, locked(Path(folder)) as held:
+            with TemporaryDirectory() as folder, lock_folder(Path(folder)) as held:
                 for row, bits in made:
                     if held.find(row.key) is None:
                         held.add(row, bits)

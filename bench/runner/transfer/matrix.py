@@ -21,7 +21,7 @@ from bench.results.keys import digest16
 from bench.results.run_folder import RunFolder
 from bench.runner.cells import CellEvaluator
 from bench.runner.reuse import is_shown
-from bench.training.run_folder import locked
+from bench.training.run_folder import lock_folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,7 @@ class TransferRunner:
             for (model, key), result in zip(owed.items(), results, strict=True):
                 row = replace(self.exam.row(model, condition, key, result), source=source.place)
                 run = model.subject.run
-                with locked(self.results / run, fold=last[run] == (condition, source)) as held:
+                with lock_folder(self.results / run, fold=last[run] == (condition, source)) as held:
                     held.add(row, result.right if isinstance(result, Outcome) else None)
             tell(Event(title, n, n, weight, _describe(results)))
             failed += sum(isinstance(result, Failed) for result in results)

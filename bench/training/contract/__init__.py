@@ -1,1 +1,1 @@
-"""What every recipe owes the bench."""
+"""The contract of recipes: checks that every recipe must pass."""

@@ -1,6 +1,6 @@
-"""What every recipe owes the bench: ours are tested by these checks, and yours are by `bench check FILE.py`.
+"""The contract of recipes, as a list of checks that the tests and `bench check FILE.py` run.
 
-A check is a function of a recipe that raises Broken with a sentence on what it saw.
+A check is a function (recipe) that raises Broken with a sentence on what it saw. Its name is shown to users.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ from bench.training.recipe import Recipe
 
 Check = Callable[[Recipe], None]
 
-VALUE: tuple[Check, ...] = (  # quick, and asked before anything is planned with a recipe
+VALUE: tuple[Check, ...] = (  # quick; run before a training is planned
     it_is_a_frozen_value,
     its_settings_survive_copies,
     its_repr_is_stable,
@@ -57,24 +57,27 @@ CHECKS: tuple[Check, ...] = (
     one_step_on_digits_shapes,
     one_step_on_cifar_shapes,
 )
-VITAL = (it_is_a_frozen_value, the_loss_is_one_finite_number)  # where these fail, the rest would for the same reason
+VITAL = (
+    it_is_a_frozen_value,
+    the_loss_is_one_finite_number,
+)  # if these fail, all others would fail for the same reason
 
 
 def examine(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    """The title of each check and what it saw, empty where nothing is wrong; up to a vital one that fails."""
+    """Run the checks; yields title and message of each, an empty message if it passed. Stops if a vital one fails."""
     for check in CHECKS:
-        wrong = saw(check, recipe)
-        yield title(check), wrong
+        wrong = run_check(check, recipe)
+        yield title_of(check), wrong
         if wrong and check in VITAL:
             return
 
 
-def title(check: Check) -> str:
+def title_of(check: Check) -> str:
     return check.__name__.replace("_", " ")
 
 
-def saw(check: Check, recipe: Recipe) -> str:
-    """What is wrong, as the check or the recipe's own code says it."""
+def run_check(check: Check, recipe: Recipe) -> str:
+    """Run a check; returns its message, or what the recipe's code raised; empty if it passed."""
     try:
         with guarded_call():
             check(recipe)

@@ -1,4 +1,4 @@
-"""The images a recipe is given and the images it makes of them."""
+"""Checks of the batch that a recipe is given and of the images that it trains on."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from bench.training.recipe import Recipe, scaled
 
 
 def images_and_labels_stay(recipe: Recipe) -> None:
-    """The batch may be used again."""
+    """The loss does not change the batch in place."""
     probe = Probe(recipe)
     before = probe.x.clone(), probe.q.clone()
     probe.loss()
@@ -16,7 +16,7 @@ def images_and_labels_stay(recipe: Recipe) -> None:
 
 
 def the_same_batch(batch: tuple[Tensor, Tensor], before: tuple[Tensor, Tensor]) -> None:
-    """Images and labels, as a loss has left them and as it met them."""
+    """Broken if images or labels differ from what they were before the loss."""
     for name, now, then in zip("xq", batch, before, strict=True):
         if not torch.equal(now, then):
             raise Broken(
@@ -25,7 +25,7 @@ def the_same_batch(batch: tuple[Tensor, Tensor], before: tuple[Tensor, Tensor]) 
 
 
 def training_images_are_in_range(recipe: Recipe) -> None:
-    """The model normalises, so what it learns from is an image."""
+    """Images that the model is trained on lie in [0, 1]; the model normalises them itself."""
     probe = Probe(recipe)
     probe.loss()
     if not probe.seen:
@@ -36,7 +36,7 @@ def training_images_are_in_range(recipe: Recipe) -> None:
 
 
 def its_radii_scale(recipe: Recipe) -> None:
-    """At half the radii an attack reaches half as far: they are fields annotated Pixels, or in an Ascent."""
+    """With half the radii an attack moves images half as far, so all radii are annotated `Pixels` or in an Ascent."""
     probes = {share: Probe(scaled(recipe, share)) for share in (0.0, 0.5, 1.0)}
     for probe in probes.values():
         probe.loss()

@@ -1,4 +1,4 @@
-"""The loss of one batch."""
+"""Checks of the loss of a batch and of its gradients."""
 
 import torch
 from torch import Tensor
@@ -7,16 +7,16 @@ from bench.core.errors import BadInput
 from bench.training.contract.probe import Broken, Probe
 from bench.training.recipe import Recipe
 
-DRAWS = 8  # of a batch, for weights that not every batch trains
+DRAWS = 8  # batches to try, as some weights get no gradient in some batches
 
 
 def the_loss_is_one_finite_number(recipe: Recipe) -> None:
-    """The mean over the batch."""
+    """The loss is a finite tensor of shape (), the mean over the batch."""
     one_finite_number(Probe(recipe).loss())
 
 
 def one_finite_number(loss: object) -> Tensor:
-    """What a recipe returned, if that is a loss."""
+    """Return a loss if it is a finite tensor () with a gradient; otherwise raise Broken."""
     if not isinstance(loss, Tensor) or loss.shape != ():
         got = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
         raise Broken(f"saw {got}; a loss is one number, the mean over the images")
@@ -28,14 +28,14 @@ def one_finite_number(loss: object) -> Tensor:
 
 
 def batches_may_be_of_any_size(recipe: Recipe) -> None:
-    """A whole one, and what is left for the last."""
+    """The loss works for 3 and for 128 images."""
     for count in (3, 128):
         if not Probe(recipe, count=count).loss().isfinite():
             raise Broken(f"saw no finite loss of {count} images")
 
 
 def every_weight_learns(recipe: Recipe) -> None:
-    """Every one that requires a gradient gets one in some batch, and kernels get more than zeros."""
+    """Every weight that requires a gradient gets one in some batch, and that of kernels is not zero."""
     probe = Probe(recipe)
     trained = {name: p for name, p in probe.model.named_parameters() if p.requires_grad}
     idle = ["any weight"]
@@ -51,7 +51,7 @@ def every_weight_learns(recipe: Recipe) -> None:
 
 
 def no_gradient_is_left_behind(recipe: Recipe) -> None:
-    """By an attack, for one: it would be added to what the training step computes."""
+    """The loss leaves no gradient in weights or images, e.g. of an attack, which the training step would add."""
     probe = Probe(recipe)
     probe.loss()
     if left := [name for name, p in probe.model.named_parameters() if p.grad is not None]:
@@ -61,7 +61,7 @@ def no_gradient_is_left_behind(recipe: Recipe) -> None:
 
 
 def same_seed_same_loss(recipe: Recipe) -> None:
-    """And the same running statistics."""
+    """Two calls with one seed give the same loss and the same running statistics."""
     one, two = Probe(recipe), Probe(recipe)
     losses = [one.loss().item(), two.loss().item()]
     if losses[0] != losses[1]:
@@ -72,7 +72,7 @@ def same_seed_same_loss(recipe: Recipe) -> None:
 
 
 def two_classes_are_enough(recipe: Recipe) -> None:
-    """Or else it says why not."""
+    """The loss works with two classes, or raises BadInput that says why not."""
     try:
         loss = Probe(recipe, classes=2).loss()
     except BadInput:

@@ -1,4 +1,4 @@
-"""What a recipe does to its model: before, during and after training."""
+"""Checks of what a recipe does to its model before, during and after training."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -20,7 +20,7 @@ from bench.training.recipe import Recipe, scaled
 
 
 def the_model_goes_on_training(recipe: Recipe) -> None:
-    """As it was before the loss: modes, switches, what requires gradients, and the weights themselves."""
+    """The loss restores modes, branches, requires_grad and weights of the model."""
     probe = Probe(recipe)
     before, weights = state(probe.model), {name: p.detach().clone() for name, p in probe.model.named_parameters()}
     probe.loss()
@@ -29,12 +29,12 @@ def the_model_goes_on_training(recipe: Recipe) -> None:
         what = min(changed)
         raise Broken(f"saw {what} go from {before.get(what)} to {after.get(what)}; attack inside `with frozen(model)`")
     for name, p in probe.model.named_parameters():
-        if not torch.allclose(p, weights[name], atol=1e-6):  # a weight that was moved and put back has been rounded
+        if not torch.allclose(p, weights[name], atol=1e-6):  # tolerance for weights that were shifted and shifted back
             raise Broken(f"saw the weight {name} changed; that is for the optimiser to do")
 
 
 def state(model: nn.Module) -> dict[str, object]:
-    """What a loss may change for a while."""
+    """Settings of a model that a loss may change but must restore, by description."""
     found: dict[str, object] = {}
     for name, module in model.named_modules():
         found[f"train mode of {name or 'the model'}"] = module.training
@@ -46,7 +46,7 @@ def state(model: nn.Module) -> dict[str, object]:
 
 
 def the_cost_is_counted(recipe: Recipe) -> None:
-    """By hooks on the model's calls."""
+    """The loss calls the model in a way that hooks can count passes."""
     probe = Probe(recipe)
     with count_passes(probe.model) as passes:
         probe.loss().backward()  # type: ignore[no-untyped-call]
@@ -58,7 +58,7 @@ def the_cost_is_counted(recipe: Recipe) -> None:
 
 
 def finished_models_are_plain(recipe: Recipe) -> None:
-    """Ordinary models by view name, before training (for stored weights) as after a step of it."""
+    """`finish` returns ordinary models by view, for a model before training and after a step."""
     trained = Probe(recipe)
     trained.loss()
     for model in (recipe.prepare(tiny()), trained.model):
@@ -67,20 +67,20 @@ def finished_models_are_plain(recipe: Recipe) -> None:
 
 
 def views_of(recipe: Recipe, model: nn.Module) -> Mapping[str, nn.Module]:
-    """What `finish` makes of a prepared model, if that is what it is to return."""
+    """The views that `finish` returns for a prepared model; Broken if they are not models by name, with `main`."""
     views = recipe.finish(model)
     if not isinstance(views, Mapping) or "main" not in views:
         got = f"the views {', '.join(views)}" if isinstance(views, Mapping) else f"a {type(views).__name__}"
         raise Broken(f"saw {got}; finish returns models by view name, one of them 'main'")
     for view in views:
-        check_name("view", view)  # files of a view carry its name
+        check_name("view", view)  # names of files contain it
     if odd := [view for view, finished in views.items() if not isinstance(finished, nn.Module)]:
         raise Broken(f"saw a {type(views[odd[0]]).__name__} as the view {odd[0]!r}; finish returns models by view name")
     return views
 
 
 def a_plain_model(view: str, model: nn.Module) -> None:
-    """Such as was there before `prepare`."""
+    """Broken if a view has other layers or weights than the model had before `prepare`."""
     bare = tiny()
     kinds, known = ([type(m) for m in net.modules()] for net in (model, bare))
     if kinds != known:
@@ -91,17 +91,17 @@ def a_plain_model(view: str, model: nn.Module) -> None:
 
 
 def one_step_on_digits_shapes(recipe: Recipe) -> None:
-    """1 x 8 x 8."""
+    """A training step works on images (1, 8, 8)."""
     one_step(recipe, "digits", "cnn")
 
 
 def one_step_on_cifar_shapes(recipe: Recipe) -> None:
-    """3 x 32 x 32."""
+    """A training step works on images (3, 32, 32)."""
     one_step(recipe, "cifar10", "resnet8")
 
 
 def one_step(recipe: Recipe, dataset: str, name: str) -> None:
-    """Of training as the bench does it: radii of the data set, the folded twin to attack, channels last."""
+    """A step as in a real training: radii of the data set, attacks on the folded copy, channels last."""
     data = DATASETS[dataset]
     recipe, (x, q) = scaled(recipe, data.threat.eps / REFERENCE_EPS), batch(data.shape, 2)
     with seeded("build"):

@@ -1,4 +1,4 @@
-"""A small model and batch to try a recipe on, and what the recipe shows the model."""
+"""A small model and batch to try a recipe on, and a record of the images that the recipe shows the model."""
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ SHAPE = (3, 8, 8)
 
 
 class Broken(BadInput):
-    """A recipe does not keep its contract. The message says what was seen, and what to do if that is not plain."""
+    """A recipe breaks the contract. The message says what was seen, and how to correct it."""
 
 
 def tiny(classes: int = 10) -> nn.Module:
@@ -35,10 +35,10 @@ def batch(shape: tuple[int, int, int] = SHAPE, count: int = 8, classes: int = 10
 
 
 class Probe:
-    """A recipe's model in training, a batch, and what the model is shown.
+    """A recipe's model in training, a batch, and a record of the model's inputs.
 
-    seen:     batches that the model met in train mode, to learn from
-    attacked: whether it met images that a gradient was asked for
+    seen:     batches that the model was called with in train mode
+    attacked: whether it was called with images that require a gradient
     """
 
     def __init__(self, recipe: Recipe, classes: int = 10, count: int = 8) -> None:

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from bench.core.errors import BadInput
 from bench.training.contract.probe import Broken
-from bench.training.recipe import Recipe, starts
+from bench.training.recipe import Recipe, list_starts
 
 
 def it_is_a_frozen_value(recipe: Recipe) -> None:
@@ -47,6 +47,6 @@ def its_repr_is_stable(recipe: Recipe) -> None:
 def it_starts_somewhere(recipe: Recipe) -> None:
     """From a new model, or from that of a registered recipe which does."""
     try:
-        starts(recipe)
+        list_starts(recipe)
     except BadInput as error:
         raise Broken(f"saw {error}") from error
