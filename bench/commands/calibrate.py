@@ -24,7 +24,7 @@ from bench.data.loader import to_float
 from bench.data.lookup import dataset
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import load_external
-from bench.evaluation.external.model_checks import MANY
+from bench.evaluation.external.model_checks import ACCURACY_SAMPLE
 from bench.evaluation.external.spec import parse_spec
 from bench.evaluation.outcome import is_correct
 from bench.models.freeze import frozen
@@ -125,7 +125,7 @@ def calibrate(options: CalibrateOptions) -> Path:
         data.download(access.data_dir)
     split = data.read("test", access.data_dir)
     images = data.take(split, "test", options.limit).to(device)
-    first = data.take(split, "test", min(MANY, len(split.y))).to(device)
+    first = data.take(split, "test", min(ACCURACY_SAMPLE, len(split.y))).to(device)
     model = load_external(source, data, first, access, attacked=False)
     for warning in model.warnings:
         print(f"{source}: {warning}", file=sys.stderr)

@@ -1,1 +1,1 @@
-"""What a trained model is worth: conditions, the evaluator, transfer, probes, external models."""
+"""Evaluation of trained models: conditions, the evaluator, transfer attacks, probes and external models."""

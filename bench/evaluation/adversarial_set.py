@@ -1,4 +1,4 @@
-"""Adversarial images on disk, in as few bytes as still fool the model."""
+"""Adversarial images on disk, each in the smallest number format in which it still fools the model."""
 
 import hashlib
 import json
@@ -17,36 +17,36 @@ from bench.core.files import parse_json, write_atomically
 from bench.core.parsing import printable
 from bench.core.threat import Linf, Threat, l2_norm, tolerance
 
-LEVELS = {"int8": 127, "int16": 32767}  # steps from an image to the border of the ball
-RAW = "raw"  # the format of what fools the model only if not a digit is lost
-About = dict[str, Any]
+LEVELS = {"int8": 127, "int16": 32767}  # quantisation steps from the clean image to the border of the ball
+RAW = "raw"  # unrounded pixels, for images that fool the model only with every digit
+Metadata = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class EncodedImages:
-    """Images in one number format: steps away from the clean images, or (raw) the images themselves."""
+    """M adversarial images in one number format: perturbations in whole steps, or (raw) the pixels themselves."""
 
-    ids: NDArray[np.int64]  # (M,) in the test set
+    ids: NDArray[np.int64]  # (M,) places in the test set
     codes: NDArray[Any]  # (M, C, H, W)
-    units: NDArray[np.float32]  # (M,) length of a step in pixel units; not used where raw
+    units: NDArray[np.float32]  # (M,) length of a step, pixels being in [0, 1]; unused where raw
 
-    def decoded(self, x: Tensor) -> Tensor:
-        """The adversarial images (M, C, H, W) of the clean images x of these ids."""
+    def decode(self, x: Tensor) -> Tensor:
+        """Restore the adversarial images (M, C, H, W), given the clean images x with the same ids."""
         codes = torch.from_numpy(self.codes).to(x)
         if np.issubdtype(self.codes.dtype, np.floating):
             return codes
         return (x + codes * torch.from_numpy(self.units).to(x).view(-1, 1, 1, 1)).clamp(0, 1)
 
-    def some(self, chosen: NDArray[np.bool_]) -> "EncodedImages":
+    def select(self, chosen: NDArray[np.bool_]) -> "EncodedImages":
         return EncodedImages(self.ids[chosen], self.codes[chosen], self.units[chosen])
 
 
 @dataclass
 class AdversarialSet:
-    """The adversarial images of one cell, by number format."""
+    """The adversarial images of one cell (a model under a condition), by number format."""
 
     stored: dict[str, EncodedImages] = field(default_factory=dict)
-    reached: int = 0  # images below this id have been attacked
+    reached: int = 0  # all images with smaller ids have been attacked
 
     def __len__(self) -> int:
         return sum(len(part.ids) for part in self.stored.values())
@@ -54,52 +54,55 @@ class AdversarialSet:
     def add(
         self, ids: Sequence[int], x: Tensor, x_adv: Tensor, threat: Threat, fools: Callable[[Tensor, Tensor], Tensor]
     ) -> None:
-        """Store each image in the smallest format from which it comes back inside the ball and fools the model.
+        """Store each image in the smallest format in which it decodes to an image of the ball that fools the model.
 
-        An image of which not even the exact copy fools it, as may be if the model draws, is left out.
+        An image that does not fool the model even unrounded, as can happen with a stochastic model, is left out.
 
-        ids:   of the images x, x_adv (B, C, H, W).
-        fools: images (M, C, H, W), rows (M,) of the B that they belong to -> which the model gets wrong, (M,) bool.
+        ids:   of the B images.
+        x, x_adv: (B, C, H, W) in [0, 1], clean and adversarial.
+        fools: from images (M, C, H, W) and their rows (M,) in x to which of them the model misclassifies, (M,) bool.
         """
         rows = torch.arange(len(x), device=x.device)
         for form, level in {**LEVELS, RAW: 0}.items():
             if not len(rows):
                 return
-            codes, units = round_changes(x_adv[rows], x[rows], threat, level) if level else (x_adv[rows], rows.float())
+            codes, units = (
+                round_perturbations(x_adv[rows], x[rows], threat, level) if level else (x_adv[rows], rows.float())
+            )
             numbers = codes.cpu().numpy().astype(form) if level else codes.cpu().numpy()
             names = np.array([ids[row] for row in rows.tolist()], np.int64)
             tried = EncodedImages(names, numbers, units.cpu().numpy().astype(np.float32))
-            images = tried.decoded(x[rows])
+            images = tried.decode(x[rows])
             far = threat.distance(images, x[rows])
             good = fools(images, rows) & ((far <= threat.eps + tolerance(threat.eps)) | (level == 0))
             if good.any():
-                self.stored[form] = _join([*self._has(form), tried.some(good.cpu().numpy())])
+                self.stored[form] = _join([*self._in_format(form), tried.select(good.cpu().numpy())])
             rows = rows[~good]
 
-    def _has(self, form: str) -> list[EncodedImages]:
+    def _in_format(self, form: str) -> list[EncodedImages]:
         return [self.stored[form]] if form in self.stored else []
 
-    def below(self, limit: int) -> "AdversarialSet":
-        """What there is of images with smaller ids."""
-        parts = {form: part.some(part.ids < limit) for form, part in self.stored.items()}
+    def truncate(self, limit: int) -> "AdversarialSet":
+        """A set of the stored images with ids below the limit."""
+        parts = {form: part.select(part.ids < limit) for form, part in self.stored.items()}
         return AdversarialSet({form: part for form, part in parts.items() if len(part.ids)}, limit)
 
-    def decoded(self, clean: Tensor, device: torch.device) -> Iterator[tuple[NDArray[np.int64], Tensor, Tensor]]:
-        """Ids, clean images and adversarial images, a format at a time. clean: (N, C, H, W) in [0, 1], of ids 0..N."""
+    def decode(self, clean: Tensor, device: torch.device) -> Iterator[tuple[NDArray[np.int64], Tensor, Tensor]]:
+        """Yield ids, clean images and adversarial images of each format. clean: the first N images, (N, C, H, W)."""
         for part in self.stored.values():
             x = clean[torch.from_numpy(part.ids).to(clean.device)].to(device)
-            yield part.ids, x, part.decoded(x)
+            yield part.ids, x, part.decode(x)
 
-    def write(self, path: Path, about: About) -> None:
-        """about: what the images are of; anything that JSON can say."""
+    def write(self, path: Path, about: Metadata) -> None:
+        """Write an .npz file. about: model, attack and images that the set belongs to, as JSON values."""
         arrays = {f"{form}_{name}": a for form, part in self.stored.items() for name, a in vars(part).items()}
         text = json.dumps(about | {"reached": self.reached}, sort_keys=True)
         content: dict[str, Any] = arrays | {"about": np.array(text), "digest": np.array(_digest(text, arrays))}
         write_atomically(path, lambda file: np.savez_compressed(file, **content))
 
 
-def round_changes(x_adv: Tensor, x: Tensor, threat: Threat, level: int) -> tuple[Tensor, Tensor]:
-    """Whole steps (B, C, H, W) from x to x_adv, and the length of one (B,), such that nothing leaves the ball."""
+def round_perturbations(x_adv: Tensor, x: Tensor, threat: Threat, level: int) -> tuple[Tensor, Tensor]:
+    """Round perturbations to whole steps (B, C, H, W) of lengths (B,), so that the result stays in the ball."""
     change = x_adv - x
     if isinstance(threat, Linf):
         units = x.new_full((len(x),), threat.eps / level)
@@ -109,14 +112,14 @@ def round_changes(x_adv: Tensor, x: Tensor, threat: Threat, level: int) -> tuple
     if isinstance(threat, Linf):
         return steps, units
     far = l2_norm(steps) * units
-    return steps, units * (threat.eps / far).clamp_max(1)  # rounding may have led out of the ball
+    return steps, units * (threat.eps / far).clamp_max(1)  # rounding may lengthen a perturbation in L2
 
 
 def join(albums: Sequence[AdversarialSet]) -> AdversarialSet:
-    """One album of several, in their order."""
+    """Concatenate sets of consecutive images into one."""
     forms = dict.fromkeys(form for album in albums for form in album.stored)
     return AdversarialSet(
-        {form: _join([p for a in albums for p in a._has(form)]) for form in forms}, albums[-1].reached
+        {form: _join([p for a in albums for p in a._in_format(form)]) for form in forms}, albums[-1].reached
     )
 
 
@@ -125,15 +128,15 @@ def _join(parts: Sequence[EncodedImages]) -> EncodedImages:
     return EncodedImages(ids, codes, units)
 
 
-def read_adversarial_set(path: Path) -> tuple[AdversarialSet, About]:
-    """An album and what it is of. BadInput where the file is damaged, or not as it was written."""
+def read_adversarial_set(path: Path) -> tuple[AdversarialSet, Metadata]:
+    """Read a file of `AdversarialSet.write`: the set and its metadata. BadInput where it is damaged or was changed."""
     remedy = "delete it and run again with --save-adv"
     try:
         with path.open("rb") as file, np.load(file) as arrays:
             content = {name: arrays[name] for name in arrays.files}
         text, digest = str(content.pop("about")), str(content.pop("digest"))
         about = parse_json(text)
-    except Exception as error:  # of numpy, zipfile and zlib, half a dozen types
+    except Exception as error:  # numpy, zipfile and zlib raise half a dozen types
         raise BadInput(
             f"{path} cannot be read as adversarial images ({printable(error, 100) or type(error).__name__}); {remedy}"
         ) from error
@@ -155,7 +158,7 @@ def _reached(about: Any) -> int:
 
 
 def _decode_arrays(content: Mapping[str, NDArray[Any]]) -> dict[str, EncodedImages]:
-    """By number format. ValueError or KeyError where the arrays are not those of stored images."""
+    """The images by number format. ValueError or KeyError where the arrays are not those of stored images."""
     stored = {}
     for form in dict.fromkeys(name.split("_")[0] for name in content):
         ids, codes, units = (content[f"{form}_{name}"] for name in ("ids", "codes", "units"))

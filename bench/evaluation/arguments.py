@@ -1,4 +1,4 @@
-"""What Python callers hand to an evaluation, checked before anything is computed."""
+"""Checks of the arguments of an evaluation, before anything is computed."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from bench.data.dataset import Images
 from bench.data.loader import to_float
 from bench.evaluation.outcome import model_logits
 
-FIRST = 16  # images that a model is shown to see how many classes it has
+SAMPLE_SIZE = 16  # images that are classified to see how many classes a model has
 
 
 def check_range(images: Images, start: int, n: int) -> None:
@@ -19,10 +19,10 @@ def check_range(images: Images, start: int, n: int) -> None:
         raise BadInput(f"{n} test images asked for, {len(images)} are there")
 
 
-def as_seen_by(model: nn.Module, x: Tensor) -> Tensor:
-    """Images (B, C, H, W) as floating point in [0, 1]: float64 for a model of float64 weights, else float32.
+def cast_for_model(model: nn.Module, x: Tensor) -> Tensor:
+    """Convert images (B, C, H, W) to floating point in [0, 1]: float64 for a model of float64 weights, else float32.
 
-    Those that are floating point already stay as they are for a model without weights.
+    For a model without weights, images that are floating point already keep their type.
     """
     x = to_float(x)
     types = {t.dtype for t in (*model.parameters(), *model.buffers()) if t.is_floating_point()}
@@ -33,12 +33,12 @@ def as_seen_by(model: nn.Module, x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def first_logits(model: nn.Module, images: Images) -> Tensor:
-    """Of the first few images, (B, K)."""
-    return model_logits(model, as_seen_by(model, images.x[:FIRST]))
+    """Logits (B, K) of the first B <= SAMPLE_SIZE images."""
+    return model_logits(model, cast_for_model(model, images.x[:SAMPLE_SIZE]))
 
 
 def check_classes(model: nn.Module, images: Images) -> None:
-    """BadInput where a label is none of the classes that the model, in eval mode, has logits for."""
-    with preserve_random_state():  # what a model draws here, it draws again
+    """BadInput where a label is not below the number of logits of the model, which is in eval mode."""
+    with preserve_random_state():  # a stochastic model draws here; the caller's random state is put back
         classes = first_logits(model, images).shape[1]
     check_labels(images.y, classes, "the model")

@@ -1,9 +1,10 @@
-"""The active test: an adversarial example is planted, and an attack that does not find it is too weak for the model.
+"""The binarization test: an attack that misses an adversarial example known to exist is too weak for the model.
 
 Zimmermann, Brendel, Tramer, Carlini, "Increasing Confidence in Adversarial Robustness Evaluations", NeurIPS 2022,
-arXiv:2206.13991. The model's last linear layer is replaced by a readout with two classes, trained for one image: a
-random corner of the ball is of the one, the image and random points inside are of the other. Its logits are as far
-apart on the image as the model's own, so that a loss which saturates still does (the paper's adaptive rescaling).
+arXiv:2206.13991. For each image the model's last linear layer is replaced by a linear readout of two classes: a random
+corner of the ball (the planted adversarial example) is of one class, the image and random points inside the ball of the
+other. The two logits are scaled to the distance of the model's own top two on the image, so that a loss that saturates
+on the model saturates here too (the paper's adaptive rescaling).
 """
 
 import math
@@ -19,17 +20,17 @@ from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.outcome import Outcome
 from bench.evaluation.target import Target
 
-INNER = 200  # random points inside: fewer than usual nets have features, or the two classes may not come apart
-SHARE = 0.95  # of the radius that they keep within, clear of the planted point (the paper's)
-PENALTY = 1e-5  # on the weights, next to none
+INNER_POINTS = 200  # random points inside; fewer than usual networks have features, so that the classes stay separable
+INNER_RADIUS = 0.95  # their largest distance, as a share of the radius; the planted point is on the border (paper)
+L2_PENALTY = 1e-5  # weight of the L2 penalty on the readout, next to none
 
 
-class Unreadable(Exception):
-    """A model does not hand its last linear layer one vector for each image, so that a sign has no answer."""
+class NoFeatures(Exception):
+    """A model's last linear layer does not read one vector an image, so the test cannot be made."""
 
 
-class Readout(nn.Module):
-    """Two logits (B, 2) from what the model gives to one of its layers."""
+class BinaryReadout(nn.Module):
+    """A linear classifier of two classes on the inputs of one layer of a model: (B, C, H, W) -> (B, 2)."""
 
     def __init__(self, model: nn.Module, layer: nn.Linear, weight: Tensor, bias: Tensor) -> None:
         super().__init__()
@@ -37,12 +38,12 @@ class Readout(nn.Module):
         self.weight, self.bias = weight, bias
 
     def forward(self, x: Tensor) -> Tensor:
-        score = features(self.model, self.layer, x) @ self.weight + self.bias
+        score = layer_input(self.model, self.layer, x) @ self.weight + self.bias
         return torch.stack([-score / 2, score / 2], 1)
 
 
 def last_linear(model: nn.Module, x: Tensor) -> nn.Linear | None:
-    """The linear layer that is used last; None without one that reads vectors."""
+    """The linear layer that the model calls last; None where there is none, or it reads no vectors."""
     used: list[tuple[nn.Linear, int]] = []
 
     def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -59,17 +60,17 @@ def last_linear(model: nn.Module, x: Tensor) -> nn.Linear | None:
     return used[-1][0] if used and used[-1][1] == 2 else None
 
 
-def features(model: nn.Module, layer: nn.Linear, x: Tensor) -> Tensor:
-    """What the layer is given when the model sees x, (B, F). Unreadable unless that is one vector for each image."""
-    return _passing(model, layer, x)[0]
+def layer_input(model: nn.Module, layer: nn.Linear, x: Tensor) -> Tensor:
+    """The layer's input (B, F) when the model classifies x. NoFeatures unless that is one vector an image."""
+    return _record_layer(model, layer, x)[0]
 
 
 def layer_output(model: nn.Module, layer: nn.Linear, x: Tensor) -> Tensor:
-    """What the layer makes of it, (B, O). Unreadable as above."""
-    return _passing(model, layer, x)[1]
+    """The layer's output (B, O) when the model classifies x. NoFeatures as for `layer_input`."""
+    return _record_layer(model, layer, x)[1]
 
 
-def _passing(model: nn.Module, layer: nn.Linear, x: Tensor) -> tuple[Tensor, Tensor]:
+def _record_layer(model: nn.Module, layer: nn.Linear, x: Tensor) -> tuple[Tensor, Tensor]:
     seen: list[tuple[Tensor, Tensor]] = []
     handle = layer.register_forward_hook(lambda _, inputs, output: seen.append((inputs[0], output)))
     try:
@@ -78,53 +79,55 @@ def _passing(model: nn.Module, layer: nn.Linear, x: Tensor) -> tuple[Tensor, Ten
         handle.remove()
     if not seen or seen[-1][0].ndim != 2 or len(seen[-1][0]) != len(x):
         got = tuple(seen[-1][0].shape) if seen else "nothing"
-        raise Unreadable(f"its last linear layer is given {got} for {len(x)} images")
+        raise NoFeatures(f"its last linear layer is given {got} for {len(x)} images")
     return seen[-1]
 
 
-def readout(target: Target, layer: nn.Linear, x: Tensor, threat: Threat) -> Readout | None:
-    """For one image (1, C, H, W). None where the planted point cannot be told from the others by its features.
+def fit_readout(target: Target, layer: nn.Linear, x: Tensor, threat: Threat) -> BinaryReadout | None:
+    """Fit the readout for one image (1, C, H, W); None where the planted point's features are not separable.
 
-    Unreadable where the features are not one vector for each image.
+    NoFeatures where the layer does not read one vector an image.
     """
-    many = x.expand(INNER, *x.shape[1:])
-    inner = threat.project(many + SHARE * threat.noise(many), many)
+    many = x.expand(INNER_POINTS, *x.shape[1:])
+    inner = threat.project(many + INNER_RADIUS * threat.noise(many), many)
     planted = threat.project(x + threat.eps * threat.steepest(threat.noise(x)), x)
     with torch.no_grad():
         parts = torch.split(torch.cat([x, inner, planted]), target.batch_size)
-        found = torch.cat([features(target.model, layer, part) for part in parts]).double()
+        found = torch.cat([layer_input(target.model, layer, part) for part in parts]).double()
         first, second = target.model(x).topk(2).values[0].double()
-    weight = separating(found)
+    weight = fit_direction(found)
     scores = found @ weight
     high, low = scores[-1], scores[:-1].max()
     if not high > low:
         return None
     middle = (high + low) / 2
     scale = (first - second) / (middle - scores[0])
-    return Readout(target.model, layer, (scale * weight).to(x), (-scale * middle).to(x))
+    return BinaryReadout(target.model, layer, (scale * weight).to(x), (-scale * middle).to(x))
 
 
-def separating(points: Tensor) -> Tensor:
-    """The direction (F,) in which logistic regression sees the last of the points (N, F) apart from the others."""
+def fit_direction(points: Tensor) -> Tensor:
+    """The weights (F,) of a logistic regression between the last of the points (N, F) and all others."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    fit = LogisticRegression(C=1 / PENALTY, class_weight="balanced", max_iter=1000)
+    fit = LogisticRegression(C=1 / L2_PENALTY, class_weight="balanced", max_iter=1000)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # it need not be the best, only apart
+        warnings.simplefilter("ignore", ConvergenceWarning)  # any separating direction will do
         fit.fit(points.cpu().numpy(), [0] * (len(points) - 1) + [1])
     return torch.as_tensor(fit.coef_[0]).to(points)
 
 
-def attack_misses(target: Target, attacked: Attacked, ids: range, x: Tensor, outcome: Outcome) -> float:
-    """1 where the attack leaves what was planted for an image (1, C, H, W), 0 where it finds it, NaN if nothing can be.
+def misses_planted(target: Target, attacked: Attacked, ids: range, x: Tensor, outcome: Outcome) -> float:
+    """Test an attack on one image (1, C, H, W): 1 if it misses the planted example, 0 if it finds it.
 
-    An attack that needs a gradient leaves it where the features hand none back. Unreadable as `features`.
-    ids: of the image; draws depend on it alone. outcome: takes the costs.
+    NaN where no example can be planted. An attack that needs a gradient misses where the features have none.
+    NoFeatures as for `layer_input`.
+
+    ids: of the image; draws depend on it and the seed alone. outcome: the passes and seconds are added to it.
     """
     layer = last_linear(target.model, x)
     with seeded("planted", ids.start, target.seed):
-        binary = readout(target, layer, x, attacked.threat) if layer else None
+        binary = fit_readout(target, layer, x, attacked.threat) if layer else None
     if binary is None:
         return math.nan
     tested = Target(binary, binary, target.batch_size, target.seed)
@@ -132,7 +135,7 @@ def attack_misses(target: Target, attacked: Attacked, ids: range, x: Tensor, out
     try:
         far = tested.distances(attacked, ids, x, torch.zeros(1, dtype=torch.long, device=x.device), trial)
     except BadInput:
-        if gives_gradient(binary, x):
+        if has_gradient(binary, x):
             raise
         return 1.0
     outcome.forwards += trial.forwards
@@ -141,8 +144,8 @@ def attack_misses(target: Target, attacked: Attacked, ids: range, x: Tensor, out
     return float(far.isinf())
 
 
-def gives_gradient(model: nn.Module, x: Tensor) -> bool:
-    """Whether what the model makes of images depends on them in a way that can be differentiated."""
+def has_gradient(model: nn.Module, x: Tensor) -> bool:
+    """Whether autograd has a gradient of the model's logits with respect to its input images x, (B, C, H, W)."""
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         logits: Tensor = model(x)

@@ -1,4 +1,4 @@
-"""From the corruptions that a user asks for to conditions: with the published images where they are, or our own."""
+"""Conditions of the corruptions that a user names: on the published images where they are on disk, else generated."""
 
 import json
 import logging
@@ -24,11 +24,11 @@ from bench.evaluation.conditions.corruption import Corrupted
 log = logging.getLogger("bench")
 
 
-def names_of(texts: Sequence[str], dataset: Dataset) -> list[str]:
-    """The corruptions that these texts name, one by one or as sets; `all` are those of every set.
+def resolve_names(texts: Sequence[str], dataset: Dataset) -> list[str]:
+    """The names of the corruptions that these texts ask for: names, names of sets, or `all` for every set.
 
-    What a data set's images are too small or too grey for is left out of sets, and said so; named by itself it is
-    BadInput.
+    A corruption that the data set's images are too small for, or that needs colours they lack, is left out of sets
+    with a warning. Named by itself it is BadInput.
     """
     found: dict[str, None] = {}
     for text in texts:
@@ -52,13 +52,14 @@ def corruption_conditions(
     data_dir: Path,
     ranges: Ranges | None = None,
 ) -> Iterator[Corrupted]:
-    """Each corruption at each severity. BadInput where a published file does not belong to these test images.
+    """Yield a condition for each corruption and severity. BadInput where a published file is of other test images.
 
-    ranges: of those of M-TLAT, in the place of the paper's.
+    severities: from 1 to 5.
+    ranges: calibrated parameters of M-TLAT's four corruptions, in the place of the paper's.
     """
-    for name in names_of(texts, dataset):
+    for name in resolve_names(texts, dataset):
         published_as = {s: find_official(name, s, dataset, len(test), data_dir) for s in severities}
-        tell_lacking(name, [s for s, official in published_as.items() if not official], dataset, data_dir)
+        warn_missing(name, [s for s, official in published_as.items() if not official], dataset, data_dir)
         for severity, official in published_as.items():
             if official:
                 official.check(test)
@@ -70,8 +71,8 @@ def corruption_conditions(
                 yield Corrupted(name, severity, _params(made), partial(_make, name, severity, data_dir, settings))
 
 
-def tell_lacking(name: str, severities: Sequence[int], dataset: Dataset, data_dir: Path) -> None:
-    """On stderr, what a folder of published images should hold and does not, so that it is generated."""
+def warn_missing(name: str, severities: Sequence[int], dataset: Dataset, data_dir: Path) -> None:
+    """Warn, once, of severities that a folder of published images lacks and that are generated instead."""
     folder = official_folder(dataset, data_dir)
     if folder and severities and name in (*SETS["imagenet-c"], *SETS["extra"]):
         listed = ", ".join(map(str, severities))
@@ -79,22 +80,22 @@ def tell_lacking(name: str, severities: Sequence[int], dataset: Dataset, data_di
 
 
 def published_settings(official: PublishedCorruption) -> dict[str, Any]:
-    """What a row says of images that others have made."""
+    """The settings in the row of published images: set and digest."""
     return {"made": "official", "set": official.folder.name, "images": official.digest()}
 
 
 def generated_settings(name: str, severity: int, dataset: Dataset, data_dir: Path) -> dict[str, Any]:
-    """What a row says of images that are made here."""
+    """The settings in the row of generated images: parameters, and the frost images used."""
     settings = parameters(name, severity, dataset.shape)
-    said = {"made": "generated", "table": table_size(max(dataset.shape[1:])), "parameters": settings}
+    record = {"made": "generated", "table": table_size(max(dataset.shape[1:])), "parameters": settings}
     if CORRUPTIONS[name].ice:
         ice = find_frost_images(data_dir)
-        said |= {"ice": ice.kind, "pictures": ice.digest()}
-    return said
+        record |= {"ice": ice.kind, "pictures": ice.digest()}
+    return record
 
 
-def _params(said: dict[str, Any]) -> str:
-    return json.dumps(said, sort_keys=True)
+def _params(record: dict[str, Any]) -> str:
+    return json.dumps(record, sort_keys=True)
 
 
 def _make(

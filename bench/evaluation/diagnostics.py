@@ -1,4 +1,4 @@
-"""What can be measured of a model on clean images beside its accuracy: one number an image."""
+"""Numbers that are measured for each clean image, beside whether the model classifies it correctly."""
 
 from collections.abc import Callable
 
@@ -17,12 +17,15 @@ DIAGNOSTICS: Registry[Diagnostic] = Registry("diagnostic", function_check("model
 def gradient(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     """Squared L2 norm of the gradient of each image's cross-entropy, in the coordinates [-1, 1] of Wang and Zhang.
 
-    "Bilateral Adversarial Training", ICCV 2019, arXiv:1811.10716, Table 2. Exact zeros are legitimate.
+    "Bilateral Adversarial Training", ICCV 2019, arXiv:1811.10716, Table 2. Where a loss saturates, it is exactly zero.
+
+    Returns:
+        (B,) float64.
     """
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         (grad,) = torch.autograd.grad(cross_entropy(model(x), y).sum(), x)
-    return grad.double().flatten(1).square().sum(1) / 4  # half a pixel unit is a unit there
+    return grad.double().flatten(1).square().sum(1) / 4  # a unit there is half a unit of pixels in [0, 1]
 
 
 DIAGNOSTICS.add("gradient", gradient)

@@ -1,4 +1,4 @@
-"""From a trained model and a condition to which test images it gets right."""
+"""Evaluate a model: which test images it classifies correctly under a condition."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -12,19 +12,19 @@ from bench.attacks.search import batch_limit
 from bench.core.foreign.messages import model_errors_as_failed
 from bench.data.dataset import Images
 from bench.evaluation.adversarial_set import AdversarialSet
-from bench.evaluation.arguments import as_seen_by, check_classes
+from bench.evaluation.arguments import cast_for_model, check_classes
 from bench.evaluation.conditions.base import Batch, Condition
 from bench.evaluation.outcome import Outcome
-from bench.evaluation.resume import owner_of, resume, store_unfinished
-from bench.evaluation.search_groups import shorter
+from bench.evaluation.resume import owner_of, resume, save_progress
+from bench.evaluation.search_groups import shorter_efforts
 from bench.evaluation.settings import EvalSettings
-from bench.evaluation.snapshot import restored_weights, unchanged_weights
+from bench.evaluation.snapshot import forbid_weight_changes, restore_weights
 from bench.evaluation.target import Target
 from bench.models.freeze import frozen
 
 PROTOCOL = 1
 DEFAULTS = EvalSettings()
-OWN_BLOCK = 1024  # images between two saves; own attacks draw per image, so it changes no number
+BLOCK_SIZE = 1024  # images between two saves of the progress; it changes no number, as our attacks draw per image
 
 
 def outcomes(
@@ -43,29 +43,30 @@ def outcomes(
 ) -> Outcome:
     """Evaluate a model on the first n test images, or on those of them from `start` on.
 
-    An image counts as right only if the model is right on it and on what the attack made of it, by a forward pass of
-    the model itself. The attack works on a cheaper copy, whose predictions do not count.
+    Under an attack an image counts as right only if the model classifies both the image and every adversarial image
+    that the attack found correctly. Attacks search on a cheaper copy (folded batch norms, maybe bfloat16); what they
+    find is checked by a forward pass of the model itself.
 
     Args:
         model: images (B, C, H, W) in [0, 1] to logits (B, K).
         images: the test set in its order, on the model's device. Attacks that draw per block see whole blocks of it.
-            They are judged in float64 by a model of float64 weights, else in float32.
+            A model of float64 weights gets them in float64, any other in float32.
         condition: what is done to the images: `Clean()`, `Attacked(attack, threat)` or another condition.
         n: the first n images; None for all.
-        start: a border of blocks, where the attack has any. The outcome's arrays begin there.
-        precision: fp32, bf16, or auto for whichever the device computes faster; of the search alone.
-        batch_size: images worked on at a time; never changes a draw.
-        seed: of the draws.
-        saved: file for finished blocks, from which a killed evaluation goes on. The caller deletes it.
-        album: takes the images that the attack broke; beside `saved` there is a file of it then.
-        tick: is called with the outcome so far after each block.
+        start: the first image evaluated, a multiple of the attack's block if it has one. Arrays begin there.
+        precision: of the attack's search: fp32, bf16, or auto for whichever is faster on the device.
+        batch_size: images in a forward pass; it changes no draw.
+        seed: of the attack's draws.
+        saved: file of finished blocks, from which the same call resumes after a crash. The caller deletes it.
+        album: collects the adversarial images; with `saved`, they are saved beside that file too.
+        tick: called after each block with the outcome so far.
 
     Returns:
-        The outcome: `right` (n - start,) bool, passes, seconds, and `verdict`, what the attack itself doubts.
+        The outcome: `right` (n - start,) bool, passes, seconds, and `verdict`: ok, or what the attack warned of.
 
     Raises:
-        BadInput: a label is no class of the model, the model returns no logits, or `saved` is of another evaluation.
-        Failed: the model or the attack raises or breaks a rule.
+        BadInput: a label is no class of the model, its output is no (B, K) logits, or `saved` is of another evaluation.
+        Failed: the model or the attack raises, or the attack leaves the ball or writes to the weights.
 
     Example:
         >>> import torch
@@ -93,53 +94,54 @@ def outcomes_of_group(
     album: AdversarialSet | None = None,
     tick: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
-    """As `outcomes`, of one measurement, or of several that one search serves: then the longest comes first.
+    """As `outcomes`, of one condition, or of several whose attacks are prefixes of one search: the longest comes first.
 
-    Each has the outcome and the passes that it would have alone, but the seconds of all. An album is of one alone.
+    Each outcome has the correct images and the passes of an evaluation by itself, and the seconds of the whole group.
+    An album is allowed for one condition only.
     """
     n, start = settings.resolve_n(images), settings.start
     block = conditions[0].block
-    with frozen(model), restored_weights(model), batch_limit(settings.batch_size), ExitStack() as stack:
+    with frozen(model), restore_weights(model), batch_limit(settings.batch_size), ExitStack() as stack:
         with model_errors_as_failed():
             check_classes(model, images)
-        how: dict[str, int | str] = {"seed": settings.seed, "precision": settings.precision, "protocol": PROTOCOL}
-        owner = owner_of(model, images, conditions, start, n, **how) if saved else {}
-        found = resume(saved, owner, len(conditions), album) if saved else None
-        found = found or [Outcome(np.zeros(n - start, bool)) for _ in conditions]
-        seconds = found[0].seconds
-        target = stack.enter_context(_subject(model, images, conditions, settings))
-        while (done := found[0].done) < n - start:
+        draws: dict[str, int | str] = {"seed": settings.seed, "precision": settings.precision, "protocol": PROTOCOL}
+        owner = owner_of(model, images, conditions, start, n, **draws) if saved else {}
+        results = resume(saved, owner, len(conditions), album) if saved else None
+        results = results or [Outcome(np.zeros(n - start, bool)) for _ in conditions]
+        seconds = results[0].seconds
+        target = stack.enter_context(_open_target(model, images, conditions, settings))
+        while (done := results[0].done) < n - start:
             at = start + done
-            stop = min(at + block, len(images)) if block else min(at + OWN_BLOCK, n)
+            stop = min(at + block, len(images)) if block else min(at + BLOCK_SIZE, n)
             ids, wanted = range(at, stop), min(stop, n) - at
-            batch = Batch(ids, as_seen_by(model, images.x[at:stop]), images.y[at:stop], wanted, album)
-            with record_shorter_searches(shorter(conditions)):
-                for condition, outcome in zip(conditions, found, strict=True):
+            batch = Batch(ids, cast_for_model(model, images.x[at:stop]), images.y[at:stop], wanted, album)
+            with record_shorter_searches(shorter_efforts(conditions)):
+                for condition, outcome in zip(conditions, results, strict=True):
                     with model_errors_as_failed():
                         right = condition.measure(target, batch, outcome)
                     outcome.right[done : done + wanted] = right[:wanted].cpu().numpy()
                     outcome.done, outcome.seen = done + wanted, outcome.seen + len(ids)
-            seconds += sum(outcome.seconds - seconds for outcome in found)
-            for outcome in found:
+            seconds += sum(outcome.seconds - seconds for outcome in results)
+            for outcome in results:
                 outcome.seconds = seconds
             if album is not None:
                 album.reached = at + wanted
             if saved is not None:
-                store_unfinished(saved, owner, found, album)
-            tick(found[0])
-    return found
+                save_progress(saved, owner, results, album)
+            tick(results[0])
+    return results
 
 
 @contextmanager
-def _subject(
+def _open_target(
     model: nn.Module, images: Images, conditions: Sequence[Condition], settings: EvalSettings
 ) -> Iterator[Target]:
-    """The model, with a copy for attacks where there are any, which have to leave the weights of both alone."""
+    """Yield the model and, for attacks, its fast copy. Failed if an attack wrote to the weights of either."""
     if not any(condition.searches for condition in conditions):
         yield Target(model, model, settings.batch_size, settings.seed)
         return
-    sample = as_seen_by(model, images.x[:16])
+    sample = cast_for_model(model, images.x[:16])
     with model_errors_as_failed():
         target = Target.of(model, sample, settings.precision, settings.batch_size, settings.seed)
-    with unchanged_weights(conditions[0].name, model, target.copy, sample):
+    with forbid_weight_changes(conditions[0].name, model, target.copy, sample):
         yield target

@@ -1,4 +1,4 @@
-"""Which images a model gets right, and what finding out has cost."""
+"""Outcomes: which images a model classifies correctly, and the cost of measuring that."""
 
 from dataclasses import dataclass, field
 
@@ -9,44 +9,48 @@ from bench.core.errors import BadInput
 from bench.core.files import Bits
 from bench.core.stats import binomial_exceeds
 
-DOUBTFUL = 0.002  # share of images that a doubt must exceed, by more than chance (AutoAttack's threshold for Square)
+# A doubt counts if it concerns significantly more than this share of images (AutoAttack's threshold for Square).
+DOUBT_SHARE = 0.002
 
 
 @dataclass
 class Outcome:
-    """Which of the first n test images the model gets right under a condition, and what finding out has cost."""
+    """Which of n test images a model classifies correctly under a condition, and the cost of measuring that."""
 
-    right: Bits
-    done: int = 0  # images judged so far
-    seen: int = 0  # images attacked or at least looked at: more than done where the last block is cut off
-    forwards: int = 0
+    right: Bits  # (n,) bool
+    done: int = 0  # images evaluated so far
+    seen: int = 0  # images in the blocks so far; more than `done` if the last block reaches beyond n
+    forwards: int = 0  # passes, summed over the images
     backwards: int = 0
-    seconds: float = 0.0
+    seconds: float = 0.0  # in attacks
     doubts: dict[str, int] = field(default_factory=dict)  # reason -> images concerned
-    values: list[float] = field(default_factory=list)  # of a diagnostic, or the radius of an attack; one an image
+    values: list[float] = field(default_factory=list)  # one an image: of a diagnostic, or the distance that broke it
 
     @property
     def verdict(self) -> str:
-        """`ok`, or what the attack itself found suspicious."""
+        """`ok`, or `suspect:` and what the attack warned of on more images than chance explains."""
         reasons = [
             f"{reason} ({min(images, self.seen)} of {self.seen} images)"
             for reason, images in self.doubts.items()
-            if binomial_exceeds(min(images, self.seen), self.seen, DOUBTFUL) < 0.05
+            if binomial_exceeds(min(images, self.seen), self.seen, DOUBT_SHARE) < 0.05
         ]
         return f"suspect: {'; '.join(reasons)}" if reasons else "ok"
 
 
 @torch.no_grad()
 def is_correct(model: nn.Module, x: Tensor, y: Tensor, batch_size: int) -> Tensor:
-    """Which images the model gets right, (B,) bool. In the precision of x; the only place that decides it.
+    """Which images the model classifies correctly, (B,) bool. Every accuracy of this bench is decided here.
 
-    Without images the model is not called: many cannot compute an empty batch.
+    Computed in the precision of x. The model is not called on an empty batch, as many models cannot compute one.
 
     Args:
-        model: from images to logits (B, K).
+        model: from images (B, C, H, W) to logits (B, K).
         x: images (B, C, H, W) in [0, 1].
         y: classes (B,).
-        batch_size: images that the model is given at a time.
+        batch_size: images in a forward pass.
+
+    Raises:
+        BadInput: the output is not (B, K) with K >= 2, or not finite.
 
     Example:
         >>> import torch
@@ -61,7 +65,7 @@ def is_correct(model: nn.Module, x: Tensor, y: Tensor, batch_size: int) -> Tenso
 
 
 def model_logits(model: nn.Module, x: Tensor) -> Tensor:
-    """The model's logits (B, K), after a look at whether they are logits at all."""
+    """The model's logits (B, K). BadInput unless they are such a tensor of finite numbers with K >= 2."""
     logits = model(x)
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(x) or logits.shape[1] < 2:
         got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__

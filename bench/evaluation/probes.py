@@ -1,4 +1,7 @@
-"""Signs that accuracy under attack deceives, image by image: what `bench run --audit` measures."""
+"""Probes of a model, image by image, for signs that its accuracy under attack is too high (`bench run --audit`).
+
+After Pintor et al., "Indicators of Attack Failure", NeurIPS 2022, arXiv:2106.09947, and AutoAttack's own checks.
+"""
 
 import logging
 import math
@@ -16,24 +19,25 @@ from bench.core.foreign.messages import format_error
 from bench.core.losses import cross_entropy
 from bench.core.rng import image_stream
 from bench.core.threat import L2, Linf, Threat
-from bench.evaluation.binarization_test import Unreadable, attack_misses, gives_gradient, last_linear, layer_output
+from bench.evaluation.binarization_test import NoFeatures, has_gradient, last_linear, layer_output, misses_planted
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.outcome import Outcome, is_correct
 from bench.evaluation.target import Ids, Target
 
-FEW = 32  # images that examples are planted for; each has a readout of its own, and is attacked by itself
-UNBOUNDED = parse_attack("PGD-100[start=clean,step=0.02eps]")  # from a random start, any noise would do
-CALLS = 5  # and AutoAttack's tolerances: pyautoattack.checks
-SAME_LOGITS, SAME_SUM = 1e-4, 1e-5
-POINTS = 10  # along a gradient
-PLAIN, LAST = parse_attack("PGD-20"), parse_attack("PGD-20.last")
-HALF_STEP = 1 / 510  # of 8 bits, in pixel units
+PLANTED_IMAGES = 32  # images of the binarization test; each has a readout of its own, and is attacked by itself
+# From the clean image, as a random start at this radius could break it without gradients.
+UNBOUNDED = parse_attack("PGD-100[start=clean,step=0.02eps]")
+CALLS_COMPARED = 5  # this and the tolerances are AutoAttack's (pyautoattack.checks)
+LOGIT_TOLERANCE, SUM_TOLERANCE = 1e-4, 1e-5
+POINTS_ALONG_STEP = 10  # between the image and the end of a step along its gradient
+PGD, PGD_LAST = parse_attack("PGD-20"), parse_attack("PGD-20.last")
+HALF_STEP = 1 / 510  # half a step of 8-bit pixels in [0, 1]
 
 log = logging.getLogger("bench")
 
 
 class Probe(Protocol):
-    """What to look for in a model."""
+    """The condition `Probed`, as far as the probes need it."""
 
     @property
     def sign(self) -> str: ...
@@ -45,22 +49,29 @@ class Probe(Protocol):
     def label(self) -> str: ...
 
 
-def signs(
+def measure_indicator(
     target: Target, condition: Probe, ids: range, x: Tensor, y: Tensor, right: Tensor, outcome: Outcome
 ) -> Tensor:
-    """1 for an image of the block that shows the sign, 0 for one that does not, NaN where nobody looked: (B,) float64.
+    """Probe a block of images for one sign: (B,) float64, 1 where the image shows it, 0 where not, NaN if not probed.
 
-    NaN too where the model cannot be looked at in this way. Failed where its code raises.
+    All are NaN where the model cannot be probed in this way.
 
-    right: (B,) bool, the images that are looked at; of those, only the first few are planted examples for.
+    Args:
+        condition: the sign, the ball, and for the binarization test the attack.
+        ids: of the images in the test set.
+        right: (B,) bool, the images to probe. The binarization test takes the first few of the test set only.
+        outcome: passes and seconds are added to it.
+
+    Raises:
+        Failed: the model or the attack raises.
     """
     rows = right.nonzero().flatten()
     found = torch.full(right.shape, math.nan, dtype=torch.float64)
     try:
         if condition.attack is not None:
             attacked = Attacked(condition.attack, condition.threat)
-            for row in rows[:FEW].tolist() if ids.start == 0 else []:
-                found[row] = attack_misses(target, attacked, ids[row : row + 1], x[row : row + 1], outcome)
+            for row in rows[:PLANTED_IMAGES].tolist() if ids.start == 0 else []:
+                found[row] = misses_planted(target, attacked, ids[row : row + 1], x[row : row + 1], outcome)
         elif condition.sign in SEARCHES and len(rows):
             some = [ids[row] for row in rows.tolist()]
             shown = SEARCHES[condition.sign](target, some, x[rows], y[rows], condition.threat, outcome)
@@ -70,28 +81,29 @@ def signs(
                 with image_stream([ids[row] for row in part.tolist()], "sign", condition.sign, target.seed):
                     shown = PROBES[condition.sign](target.model, x[part], y[part], condition.threat)
                 found[part.cpu()] = shown.double().cpu()
-    except Unreadable as error:
+    except NoFeatures as error:
         log.info("%s: no answer, as %s", condition.label, error)
     except Failed:
         raise
-    except Exception as error:  # anybody's code may raise anything, and no sign is worth the rest of the evaluation
+    except Exception as error:  # foreign code may raise anything; the other cells go on without this one
         if is_out_of_memory(error):
             raise
         raise Failed(f"{condition.label} stopped, {format_error(error)}") from error
     return found
 
 
-def unbounded(target: Target, ids: Ids, x: Tensor, y: Tensor, threat: Threat, outcome: Outcome) -> Tensor:
-    """PGD that may change the image at will does not break it. NaN where the model has no gradient for it."""
-    if not gives_gradient(target.model, x[:1]):
+def withstands_unbounded(target: Target, ids: Ids, x: Tensor, y: Tensor, threat: Threat, outcome: Outcome) -> Tensor:
+    """Whether PGD with a radius that reaches every image fails to break the image, (B,). NaN without a gradient."""
+    if not has_gradient(target.model, x[:1]):
         return torch.full(y.shape, math.nan)
-    return target.distances(Attacked(UNBOUNDED, everywhere(threat, x)), ids, x, y, outcome).isinf()
+    return target.distances(Attacked(UNBOUNDED, ball_of_all_images(threat, x)), ids, x, y, outcome).isinf()
 
 
-def squashed(target: Target, ids: Ids, x: Tensor, y: Tensor, threat: Threat, outcome: Outcome) -> Tensor:
-    """PGD breaks the image by the outputs of the model's last linear layer, and not by the model's own.
+def is_hidden_by_output(target: Target, ids: Ids, x: Tensor, y: Tensor, threat: Threat, outcome: Outcome) -> Tensor:
+    """Whether PGD breaks the image by the last linear layer's outputs, but not by the model's own, (B,).
 
-    NaN where these outputs name another class than the model, or are none: then they are not what it decides by.
+    This happens where an operation behind that layer, such as a tanh, flattens the loss. NaN where there is no such
+    layer, or where its largest output is another class than the label.
     """
     layer = last_linear(target.model, x[:1])
     if layer is None:
@@ -99,28 +111,30 @@ def squashed(target: Target, ids: Ids, x: Tensor, y: Tensor, threat: Threat, out
     inner, parts = LayerOutput(target.model, layer), torch.split(x, target.batch_size)
     with torch.no_grad():
         scores, logits = (torch.cat([model(part) for part in parts]) for model in (inner, target.model))
-    if scores.shape != logits.shape or not gives_gradient(inner, x[:1]):
+    if scores.shape != logits.shape or not has_gradient(inner, x[:1]):
         return torch.full(y.shape, math.nan)
-    if torch.equal(scores, logits) and _same_slope(inner, target.model, x[: target.batch_size], y[: target.batch_size]):
+    if torch.equal(scores, logits) and _has_same_gradient(
+        inner, target.model, x[: target.batch_size], y[: target.batch_size]
+    ):
         return torch.zeros(y.shape)
-    # the last iterate: on the border of two classes a flattened output may be a tie, which is no error
-    last, within = Attacked(LAST, threat), Target(inner, inner, target.batch_size, target.seed)
-    x_adv, _ = within.crafted(last, ids, x, y, torch.ones_like(y, dtype=torch.bool), outcome)
+    # the last iterate: where the search stops at the border, flattened outputs of two classes may be equal
+    last, within = Attacked(PGD_LAST, threat), Target(inner, inner, target.batch_size, target.seed)
+    x_adv, _ = within.craft(last, ids, x, y, torch.ones_like(y, dtype=torch.bool), outcome)
     broken = ~is_correct(target.model, x_adv, y, target.batch_size)
     shown = torch.zeros(y.shape, device=y.device)
     if broken.any():
         itself, some = replace(target, copy=target.model), [i for i, b in zip(ids, broken.tolist(), strict=True) if b]
-        far = itself.distances(Attacked(PLAIN, threat), some, x[broken], y[broken], outcome)
+        far = itself.distances(Attacked(PGD, threat), some, x[broken], y[broken], outcome)
         shown[broken] = far.isinf().to(shown)
     return shown.masked_fill(scores.argmax(1) != y, math.nan)
 
 
-def _same_slope(one: nn.Module, other: nn.Module, x: Tensor, y: Tensor) -> bool:
+def _has_same_gradient(one: nn.Module, other: nn.Module, x: Tensor, y: Tensor) -> bool:
     return torch.equal(input_gradient(one, x, y), input_gradient(other, x, y))
 
 
 class LayerOutput(nn.Module):
-    """What one of a model's linear layers returns, as a model: (B, C, H, W) -> (B, O)."""
+    """A model whose logits are the outputs of one linear layer of another model: (B, C, H, W) -> (B, O)."""
 
     def __init__(self, model: nn.Module, layer: nn.Linear) -> None:
         super().__init__()
@@ -130,13 +144,13 @@ class LayerOutput(nn.Module):
         return layer_output(self.model, self.layer, x)
 
 
-def everywhere(threat: Threat, x: Tensor) -> Threat:
-    """A ball of the same norm around any image that holds all images."""
+def ball_of_all_images(threat: Threat, x: Tensor) -> Threat:
+    """The smallest ball of the same norm that holds all images, whichever image is its centre."""
     return Linf(1.0) if isinstance(threat, Linf) else L2(math.sqrt(x[0].numel()))
 
 
 def input_gradient(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """The gradient of each image's cross-entropy; zero where the model hands none back."""
+    """The gradient of each image's cross-entropy, (B, C, H, W); zero where autograd has none."""
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         loss = cross_entropy(model(x), y).sum()
@@ -145,53 +159,53 @@ def input_gradient(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def changing(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
-    """Asked again, the model gives other logits."""
-    first, *others = (nn.functional.normalize(model(x)) for _ in range(CALLS))
+def has_changing_logits(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
+    """Whether the logits of an image change from call to call, (B,) bool."""
+    first, *others = (nn.functional.normalize(model(x)) for _ in range(CALLS_COMPARED))
     differences = torch.stack([torch.linalg.vector_norm(first - other, dim=1) for other in others])
-    return (differences > SAME_LOGITS).any(dim=0)
+    return (differences > LOGIT_TOLERANCE).any(dim=0)
 
 
 @torch.no_grad()
-def probabilities(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
-    """The model returns a distribution."""
+def is_distribution(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
+    """Whether the outputs for an image are non-negative and sum to 1, (B,) bool."""
     outputs: Tensor = model(x)
-    return (outputs > -SAME_SUM).all(1) & ((outputs.sum(1) - 1).abs() < SAME_SUM)
+    return (outputs > -SUM_TOLERANCE).all(1) & ((outputs.sum(1) - 1).abs() < SUM_TOLERANCE)
 
 
-def zero_gradient(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
-    """There is no direction to ascend in."""
+def has_zero_gradient(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
+    """Whether the gradient of the loss is exactly zero, (B,) bool."""
     return ~input_gradient(model, x, y).flatten(1).any(1)
 
 
 @torch.no_grad()
-def flat(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
-    """Nowhere between the image and the end of a step of length eps along its gradient is the loss higher than on it.
+def has_flat_loss(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
+    """Whether no point on a step of length eps along the gradient has a higher loss than the image, (B,) bool.
 
-    In float64 from the logits on: the loss of a confident image is below what fp32 tells from 0.
+    The loss is computed in float64 from the logits: in float32 that of a confident image is rounded to 0.
     """
     step, loss = threat.eps * threat.steepest(input_gradient(model, x, y)), cross_entropy(model(x).double(), y)
-    ways = (threat.project(x + point / POINTS * step, x) for point in range(1, POINTS + 1))
+    ways = (threat.project(x + point / POINTS_ALONG_STEP * step, x) for point in range(1, POINTS_ALONG_STEP + 1))
     losses = torch.stack([cross_entropy(model(z).double(), y) for z in ways])
     return (losses <= loss).all(0)
 
 
 @torch.no_grad()
-def noise(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
-    """Random noise of half an 8-bit step, or of the ball where that is smaller, makes the model wrong."""
+def breaks_under_noise(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
+    """Whether random noise of at most half an 8-bit step (or eps if smaller) makes the model wrong, (B,) bool."""
     ball = Linf(min(HALF_STEP, threat.eps))
     logits: Tensor = model(ball.project(x + ball.noise(x), x))
     return logits.argmax(1) != y
 
 
 SEARCHES: dict[str, Callable[[Target, Ids, Tensor, Tensor, Threat, Outcome], Tensor]] = {
-    "unbounded": unbounded,
-    "squashed": squashed,
+    "unbounded": withstands_unbounded,
+    "squashed": is_hidden_by_output,
 }
 PROBES: dict[str, Callable[[nn.Module, Tensor, Tensor, Threat], Tensor]] = {
-    "changing": changing,
-    "probabilities": probabilities,
-    "zero-gradient": zero_gradient,
-    "flat": flat,
-    "noise": noise,
+    "changing": has_changing_logits,
+    "probabilities": is_distribution,
+    "zero-gradient": has_zero_gradient,
+    "flat": has_flat_loss,
+    "noise": breaks_under_noise,
 }

@@ -1,4 +1,4 @@
-"""The files from which a killed evaluation goes on. They say whose outcomes they hold, and no other's are taken."""
+"""Progress files, from which a killed evaluation resumes. A file of another evaluation is refused."""
 
 import hashlib
 import json
@@ -22,8 +22,8 @@ from bench.evaluation.conditions.base import Condition
 from bench.evaluation.outcome import Outcome
 from bench.models.checkpoint import fingerprint
 
-ROUNDING = 1e-3  # of the largest number: what other kernels, threads or devices may change in logits, with a margin
-OWNER = {  # what an evaluation is of -> what a message calls another one
+ROUNDING = 1e-3  # relative to the largest: more than other kernels, threads or devices change logits
+OWNER = {  # what identifies an evaluation -> what a message says if the file has another one
     "weights": "other weights",
     "logits": "a model that gives other logits",
     "conditions": "another attack, setting or radius",
@@ -40,9 +40,9 @@ Owner = dict[str, Any]
 def owner_of(
     model: nn.Module, images: Images, conditions: Sequence[Condition], start: int, n: int, **others: int | str
 ) -> Owner:
-    """What an evaluation is of, by the names in OWNER. others: seed, precision and protocol."""
+    """What identifies an evaluation, by the names in OWNER. others: seed, precision and protocol."""
     block = conditions[0].block
-    end = start + -(-(n - start) // block) * block if block else n  # whole blocks are attacked
+    end = start + -(-(n - start) // block) * block if block else n  # attacks see whole blocks
     return {
         "weights": fingerprint(model),
         "logits": _summed_logits(model, images),
@@ -55,9 +55,9 @@ def owner_of(
 
 
 def _summed_logits(model: nn.Module, images: Images) -> list[float] | None:
-    """What a model computes, whatever it is made of: a weighted sum of each first image's logits.
+    """A weighted sum of the logits of each of the first images: it changes with anything that the logits depend on.
 
-    None where a second call gives others, as of a model that draws.
+    None for a stochastic model, of which a second call gives other sums.
     """
     with preserve_random_state():
         first, second = (_weigh(first_logits(model, images)) for _ in range(2))
@@ -76,7 +76,7 @@ def _are_near(one: Sequence[float], other: Sequence[float]) -> bool:
 
 
 def check_owner(path: Path, found: object, owner: Owner) -> None:
-    """BadInput where a file belongs to another evaluation than the owner's, or does not say to which."""
+    """BadInput where a file is of another evaluation than `owner`, or does not say of which. found: what it says."""
     if not isinstance(found, dict) or not OWNER.keys() <= found.keys():
         raise BadInput(f"{path} does not say which model, attack and images it is of; delete it, or name another file")
     changed = [word for name, word in OWNER.items() if not _agree(name, found[name], owner[name])]
@@ -91,9 +91,16 @@ def _agree(name: str, found: object, wanted: object) -> bool:
 
 
 def resume(saved: Path, owner: Owner, count: int, album: AdversarialSet | None) -> list[Outcome] | None:
-    """What an earlier call has left of these measurements; None where it left nothing, or fewer images than outcomes.
+    """Read the outcomes of an interrupted evaluation; None where there are none, or the adversarial images are missing.
 
-    album: takes the images beside it. BadInput where a file is damaged or another evaluation's.
+    Args:
+        saved: the progress file.
+        owner: as of `owner_of`.
+        count: how many outcomes it must hold.
+        album: gets the adversarial images from the file beside `saved`.
+
+    Raises:
+        BadInput: a file is damaged, was edited, or is of another evaluation.
     """
     if not saved.exists():
         return None
@@ -107,13 +114,13 @@ def resume(saved: Path, owner: Owner, count: int, album: AdversarialSet | None) 
     check_owner(beside, about, owner)
     if kept.reached < reached:
         return None
-    kept = kept.below(reached)  # it is written first
+    kept = kept.truncate(reached)  # the album is written before the outcomes, so it may be ahead of them
     album.stored, album.reached = kept.stored, kept.reached
     return found
 
 
-def store_unfinished(saved: Path, owner: Owner, outcomes: Sequence[Outcome], album: AdversarialSet | None) -> None:
-    """Write what `resume` reads."""
+def save_progress(saved: Path, owner: Owner, outcomes: Sequence[Outcome], album: AdversarialSet | None) -> None:
+    """Write the files that `resume` reads."""
     if album is not None:
         album.write(album_beside(saved), owner)
     found = [asdict(outcome) | {"right": outcome.right.astype(int).tolist()} for outcome in outcomes]
@@ -123,12 +130,12 @@ def store_unfinished(saved: Path, owner: Owner, outcomes: Sequence[Outcome], alb
 
 
 def _digest(content: Mapping[str, Any]) -> str:
-    """Changes with any bit of what is stored, so that a file that was edited is not gone on from."""
+    """A digest of what is stored, by which an edited file is recognised."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def album_beside(saved: Path) -> Path:
-    """The file of adversarial images. BadInput where it would be the progress file itself."""
+    """The path of the adversarial images beside a progress file. BadInput where both would be the same file."""
     if saved.suffix == ".npz":
         raise BadInput(
             f"{saved} is the name of the adversarial images beside it; give the progress file another suffix"

@@ -1,4 +1,4 @@
-"""From an outcome to the row that is stored."""
+"""Make the row of `results.csv` from an outcome."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,7 +13,7 @@ from bench.results.row import Row
 
 
 class EvaluatedRun(Protocol):
-    """Whose models are judged: a training of ours, or a model from outside."""
+    """What a row says of the model: a training of this bench, or an external model."""
 
     @property
     def run(self) -> str: ...
@@ -29,11 +29,11 @@ class EvaluatedRun(Protocol):
 
 @dataclass(frozen=True)
 class ModelRef:
-    """Which weights a row is about."""
+    """One set of weights: of a run, an epoch and a view."""
 
     subject: EvaluatedRun
     epoch: str  # last | best
-    view: str
+    view: str  # main, or which of the recipe's batch norms or averages
 
     def __str__(self) -> str:
         which = self.epoch if self.view == "main" else f"{self.epoch} {self.view}"
@@ -51,7 +51,13 @@ def row_of(
     precision: str,
     key: str,
 ) -> Row:
-    """One measurement, or why there is none."""
+    """The row of a measurement, or of its failure.
+
+    Args:
+        n: test images that were asked for.
+        partial: whether that is less than the test set.
+        key: of the row, as the caller computed it.
+    """
     subject, threat = model.subject, condition.threat
     outcome = result if isinstance(result, Outcome) else None
     value, low, high, n = value_of(condition, outcome, n)
@@ -90,5 +96,5 @@ def row_of(
 
 
 def value_of(condition: Condition, outcome: Outcome | None, n: int) -> Summary:
-    """The value of a row, its interval, and the images it is of."""
+    """Value, lower and upper bound of its interval, and number of images; three None for a failure."""
     return (None, None, None, n) if outcome is None else condition.value(outcome)

@@ -1,4 +1,4 @@
-"""The weights of a model under test are those that its rows are about, before an attack and after it."""
+"""Check that attacks leave the weights of a model alone, and put back what its own forward passes change."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,22 +17,22 @@ Parts = dict[str, object]
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """What a model's layers hold, and copies of all its tensors (weights and buffers), by name."""
+    """Copies of a model's tensors (weights and buffers) by name, and which tensors its layers held."""
 
     model: nn.Module
-    layers: list[tuple[Parts, Parts]]  # the dicts of each layer, and what they held
+    layers: list[tuple[Parts, Parts]]  # the dicts of each layer, and their contents then
     tensors: list[tuple[str, Tensor, Tensor]]  # name, the tensor itself, a copy of it
 
     @classmethod
     def of(cls, model: nn.Module) -> "Snapshot":
         held: list[Any] = [part for m in model.modules() for part in (m._parameters, m._buffers, m._modules)]
-        layers = [(part, dict(part)) for part in held if isinstance(part, dict)]  # those of TorchScript cannot change
+        layers = [(part, dict(part)) for part in held if isinstance(part, dict)]  # TorchScript has immutable types
         named = {**dict(model.named_parameters()), **dict(model.named_buffers())}
         tensors = [(name, t, t.detach().clone()) for name, t in named.items() if not is_lazy(t)]
         return cls(model, layers, tensors)
 
     def restore(self) -> list[str]:
-        """Put back what differs, and say what that was."""
+        """Put back what has changed, and return its names."""
         wrong = []
         for part, held in self.layers:
             if part.keys() != held.keys() or any(part[name] is not held[name] for name in held):
@@ -58,8 +58,8 @@ def _is_same(one: Tensor, other: Tensor) -> bool:
 
 
 @contextmanager
-def restored_weights(model: nn.Module) -> Iterator[None]:
-    """After the block the model is as it was, whatever its own forward has counted or gathered in it."""
+def restore_weights(model: nn.Module) -> Iterator[None]:
+    """After the block the model is as before, also where its own forward counts calls or gathers statistics."""
     before = Snapshot.of(model)
     try:
         yield
@@ -68,25 +68,31 @@ def restored_weights(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def unchanged_weights(attack: str, model: nn.Module, copy: nn.Module, x: Tensor) -> Iterator[None]:
-    """An attack works on a model and a copy of it inside the block, and both have the same weights after it.
+def forbid_weight_changes(attack: str, model: nn.Module, copy: nn.Module, x: Tensor) -> Iterator[None]:
+    """Let an attack work on a model and its copy inside the block; afterwards both have the weights of before.
 
-    Failed if the attack has written to them, or if that cannot be told, as the model now raises. What the model's own
-    forward changes, such as a counter or statistics that it goes on gathering, is put back without a word: x, some
-    images (B, C, H, W), tells the one from the other.
+    What the model's own forward changes, such as a counter or running statistics, is put back silently. To tell such
+    changes from those of the attack, the model is called once more.
+
+    Args:
+        attack: its name, for messages.
+        x: some images, (B, C, H, W).
+
+    Raises:
+        Failed: the attack wrote to the weights, or the model cannot compute any more.
     """
     snapshots = [Snapshot.of(net) for net in dict.fromkeys([model, copy])]
     wrong: dict[str, Snapshot] = {}
     failure = None
     try:
         yield
-    except Failed as error:  # perhaps as the attack has written to the model
+    except Failed as error:  # maybe because the attack wrote to the model: checked below
         failure = error
     finally:
         wrong |= {name: snapshot for snapshot in snapshots for name in snapshot.restore()}
     try:
         own = _changed_by_forward([*dict.fromkeys(wrong.values())], x) if wrong else set()
-    except Failed as error:  # the model cannot compute any more, which is often what the attack has failed by
+    except Failed as error:  # the model cannot compute any more, often the cause of the attack's failure
         raise failure or error from error
     if written := [name for name in wrong if name not in own]:
         remedy = "attack the images and leave the model alone"

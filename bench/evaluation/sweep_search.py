@@ -1,4 +1,4 @@
-"""The smallest radius of a grid that breaks each image, in few attacks."""
+"""Bisect a grid of radii for the smallest one at which an attack breaks each image."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,16 +17,18 @@ from bench.evaluation.target import Target
 def smallest_radii(
     target: Target, attack: AttackSpec, balls: Sequence[Threat], ids: range, x: Tensor, y: Tensor, outcome: Outcome
 ) -> Tensor:
-    """As `Swept` speaks of them, (B,) float64. The cost goes to the outcome. balls: from the smallest.
+    """The smallest radius that breaks each image, (B,) float64: 0 if wrong without attack, inf if none does.
 
-    Each image halves the radii that are left to it, with all others that are to be attacked at the same one. An image
-    that is found nearer than it was looked for counts as broken at the smallest radius that holds it.
+    Every image is bisected on its own; images whose next radius is the same are attacked together. An adversarial
+    image that lies closer than the radius attacked at counts at the smallest radius of the grid that holds it.
+
+    balls: of one norm, from the smallest. outcome: passes, seconds and doubts are added to it.
     """
     trials = defaultdict[int, Outcome](lambda: Outcome(outcome.right))
     grid = torch.tensor([ball.eps for ball in balls], dtype=x.dtype, device=x.device)
     right = is_correct(target.model, x, y, target.batch_size)
-    low = torch.zeros_like(y)  # balls that are known to be withstood, all smaller ones included
-    high = torch.where(right, len(balls), 0)  # place of one that is known not to be
+    low = torch.zeros_like(y)  # how many of the smallest balls the image has withstood
+    high = torch.where(right, len(balls), 0)  # index of the smallest ball known to break it
     while (open := low < high).any():
         middle = (low + high) // 2
         place = int(middle[open].mode().values)
@@ -41,7 +43,7 @@ def smallest_radii(
         outcome.backwards += trial.backwards
         outcome.seconds += trial.seconds
     for reason in {reason for trial in trials.values() for reason in trial.doubts}:
-        images = max(trial.doubts.get(reason, 0) for trial in trials.values())  # an image may doubt at several radii
+        images = max(trial.doubts.get(reason, 0) for trial in trials.values())  # the same image at several radii
         outcome.doubts[reason] = outcome.doubts.get(reason, 0) + images
     radii = torch.tensor([*(ball.eps for ball in balls), np.inf], dtype=torch.float64, device=x.device)[high]
     return torch.where(right, radii, 0.0)

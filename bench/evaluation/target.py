@@ -1,4 +1,4 @@
-"""What one block of images amounts to: attack on a cheap copy, judge on the model itself."""
+"""Attack a block of images on a fast copy of the model, and check the results on the model itself."""
 
 import logging
 import time
@@ -22,15 +22,15 @@ from bench.models.bn_folding import fast_copy
 from bench.models.modes import with_hooks
 from bench.training.precision import choose_precision
 
-FARTHER = (1.01, 1.1)  # times as far as the copy's border, which lies within rounding of the model's
+FARTHER = (1.01, 1.1)  # factors of the perturbation; the copy's decision border is within rounding of the model's
 
 log = logging.getLogger("bench")
-Ids = Sequence[int]  # of images in the test set; of a whole block, consecutive
+Ids = Sequence[int]  # places of images in the test set; consecutive where a whole block is meant
 OnBroken = Callable[[Tensor, Tensor], None]
 
 
 class Bf16(nn.Module):
-    """A model that searches in bfloat16: its gradients are rough, so only fp32 decides what it found."""
+    """A model computed in bfloat16, for the attack's search only; its results are checked in float32."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -43,19 +43,19 @@ class Bf16(nn.Module):
 
 
 class AttackInBall(Protocol):
-    """An attack, and the ball that it is to stay in."""
+    """An attack, and the ball that it must stay in."""
 
     @property
     def attack(self) -> AttackSpec: ...
     @property
     def threat(self) -> Threat: ...
     def check(self, x_adv: Tensor, x: Tensor) -> None:
-        """Refuse images x_adv that are not allowed in the place of x."""
+        """Failed where x_adv is no allowed perturbation of x, both (B, C, H, W)."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A model under test, and the cheaper copy of it that attacks work on."""
+    """A model under test, and the fast copy of it that attacks search on."""
 
     model: nn.Module
     copy: nn.Module
@@ -72,30 +72,41 @@ class Target:
     def distances(
         self, condition: AttackInBall, ids: Ids, x: Tensor, y: Tensor, outcome: Outcome, keep: OnBroken | None = None
     ) -> Tensor:
-        """How far off each image of a block was broken, (B,): 0 if it was wrong already, inf if it never was.
+        """The distance at which each image was broken, (B,): 0 if it was wrong already, inf if it was not broken.
 
-        The attack's cost goes to the outcome.
-        keep: is given which images the attack broke, (B,) bool, and the images it found, (B, C, H, W).
+        outcome: the attack's passes, seconds and doubts are added to it.
+        keep: called with which images the attack broke, (B,) bool, and the adversarial images, (B, C, H, W).
         """
         right = is_correct(self.model, x, y, self.batch_size) | condition.attack.last
         far = torch.where(right, torch.inf, 0.0)
         if right.any():
-            x_adv, fooled = self.crafted(condition, ids, x, y, right, outcome)
+            x_adv, fooled = self.craft(condition, ids, x, y, right, outcome)
             far = torch.where(right & fooled, condition.threat.distance(x_adv, x), far)
             if keep:
                 keep(right & fooled, x_adv)
         return far
 
-    def crafted(
+    def craft(
         self, condition: AttackInBall, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
     ) -> tuple[Tensor, Tensor]:
-        """The attack's images (B, C, H, W), where `some` (B,) asks for them, and which of those fool the model (B,).
+        """Attack the selected images on the fast copy and check every result on the model.
 
-        An image that the copy gets wrong and the model right after the attack is no success: the search ended there
-        only because the copy misled it. A little farther on the model may be wrong too, where any image of the ball
-        counts; otherwise it is attacked again on the model itself.
+        The copy's arithmetic differs in the last digits, so an image may fool the copy and not the model. Then the
+        perturbation is lengthened by 1 and 10 % and projected back into the ball (unless only the last iterate counts).
+        Images that still do not fool the model are attacked once more on the model itself.
+
+        Args:
+            some: (B,) bool, the images to attack.
+            outcome: passes, seconds and doubts are added to it.
+
+        Returns:
+            x_adv: (B, C, H, W) in [0, 1], inside the ball; other images as they came in.
+            fooled: (B,) bool, which of the attacked images the model misclassifies.
+
+        Raises:
+            Failed: the attack raised, or returned images outside the ball.
         """
-        attack = self._whole if condition.attack.block else self._singly
+        attack = self._attack_block if condition.attack.block else self._attack_images
         start = time.perf_counter()
         x_adv = attack(self.copy, condition, ids, x, y, some, outcome)
         fooled = self._fooled(self.model, x_adv, y, some)
@@ -115,29 +126,29 @@ class Target:
         return x_adv, fooled
 
     def _fooled(self, model: nn.Module, x: Tensor, y: Tensor, some: Tensor) -> Tensor:
-        """Which of some images a model gets wrong, (B,) bool."""
+        """Which of the images selected by `some` a model misclassifies, (B,) bool."""
         return some.masked_scatter(some, ~is_correct(model, x[some], y[some], self.batch_size))
 
-    def _singly(
+    def _attack_images(
         self, model: nn.Module, condition: AttackInBall, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
     ) -> Tensor:
-        """Only the images asked for are attacked; each draws from its own stream, the same for every attack."""
+        """Attack the selected images only. Each draws from a stream of its own, the same for every attack."""
         rows = some.nonzero().flatten()
         x_adv = x.clone()
         with image_stream([ids[row] for row in rows.tolist()], "attack", self.seed):
             x_adv[rows] = _attack(model, condition, x[rows], y[rows], outcome)
         return x_adv
 
-    def _whole(
+    def _attack_block(
         self, model: nn.Module, condition: AttackInBall, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
     ) -> Tensor:
-        """The block as it is, since its draws are for the batch."""
+        """Attack the whole block, since the attack draws for the batch and not for an image."""
         with seeded("block", ids[0], self.seed):
             return _attack(model, condition, x, y, outcome)
 
 
 def _attack(model: nn.Module, condition: AttackInBall, x: Tensor, y: Tensor, outcome: Outcome) -> Tensor:
-    """The attack's images, checked; its passes and doubts go into the outcome."""
+    """Call the attack and check its images (B, C, H, W); its passes and doubts are added to the outcome."""
     name = condition.attack.name
     with warnings.catch_warnings(record=True) as caught, no_empty_batches(model), count_passes(model) as passes:
         warnings.simplefilter("always")
@@ -146,11 +157,11 @@ def _attack(model: nn.Module, condition: AttackInBall, x: Tensor, y: Tensor, out
                 found = condition.attack(model, x.clone(), y.clone(), condition.threat)
         except (BadInput, Failed) as error:
             raise type(error)(f"attack {name}: {error}") from error
-        except Exception as error:  # anybody's code; what it raises is its failure, with the reason
+        except Exception as error:  # an attack of a plug-in may raise anything
             if is_out_of_memory(error):
                 raise
             raise Failed(f"attack {name} stopped, {format_error(error)}") from error
-    x_adv = _images(found, name, x)
+    x_adv = _check_type(found, name, x)
     condition.check(x_adv, x)
     outcome.forwards += passes.forwards
     outcome.backwards += passes.backwards
@@ -163,8 +174,8 @@ def _attack(model: nn.Module, condition: AttackInBall, x: Tensor, y: Tensor, out
     return x_adv
 
 
-def _images(found: object, attack: str, x: Tensor) -> Tensor:
-    """What an attack has returned, in the number format of the images x and on their device. Failed if it is none."""
+def _check_type(found: object, attack: str, x: Tensor) -> Tensor:
+    """What an attack returned, with the type and device of x. Failed unless it is a floating point tensor."""
     if not isinstance(found, Tensor) or not found.is_floating_point():
         got = f"a tensor of {found.dtype}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
         raise Failed(f"attack {attack} returned {got}; return a floating point tensor, an image for every image")

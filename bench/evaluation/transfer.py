@@ -1,4 +1,4 @@
-"""Images crafted on one model and judged by others. Every image is attacked to the end, fooled or not."""
+"""Transfer attacks: adversarial images made on a source model, and evaluated on target models."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -12,21 +12,21 @@ from bench.attacks.search import batch_limit
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.messages import cell_errors_as_failed, model_errors_as_failed
 from bench.data.dataset import Images
-from bench.evaluation.arguments import as_seen_by, check_classes
+from bench.evaluation.arguments import cast_for_model, check_classes
 from bench.evaluation.conditions.attack import Attacked, plain_attacks
 from bench.evaluation.conditions.base import Condition
-from bench.evaluation.evaluator import OWN_BLOCK
+from bench.evaluation.evaluator import BLOCK_SIZE
 from bench.evaluation.outcome import Outcome, is_correct
 from bench.evaluation.settings import EvalSettings
-from bench.evaluation.snapshot import restored_weights, unchanged_weights
+from bench.evaluation.snapshot import forbid_weight_changes, restore_weights
 from bench.evaluation.target import Target
 from bench.models.freeze import frozen
 
 
-def transferable(conditions: Iterable[Condition]) -> tuple[list[Attacked], list[str]]:
-    """Whose final iterates are handed over, each attack as its `.last`; and the names of the attacks that have none.
+def final_iterate_attacks(conditions: Iterable[Condition]) -> tuple[list[Attacked], list[str]]:
+    """The attacks among the conditions that have a last iterate, as `NAME.last`, and the names of those without one.
 
-    BadInput if none is left.
+    BadInput if there is none with one.
     """
     attacked = plain_attacks(conditions)
     kept = [Attacked(final, c.threat) for c in attacked if (final := c.attack.final)]
@@ -54,10 +54,11 @@ def transferred(
     seed: int = 0,
     tick: Callable[[int], None] = lambda done: None,
 ) -> list[Outcome]:
-    """Attack one model on the first n test images and evaluate other models on the images that come of it.
+    """Attack a source model on the first n test images, and evaluate target models on the adversarial images.
 
-    Every image is attacked to the end, and the last iterate is handed over. Draws depend on image, attack and seed
-    alone, so an outcome is the same whatever other targets there are. No more images are kept than a block of them.
+    Every image is attacked for all steps, also after it fools the source, and the last iterate is evaluated. Draws
+    depend on image, attack and seed only, so an outcome does not depend on the other targets. Memory holds one block
+    of images.
 
     Args:
         source: the model that is attacked; images (B, C, H, W) in [0, 1] to logits (B, K).
@@ -65,17 +66,17 @@ def transferred(
         images: the test set in its order, N images.
         condition: the attack and the ball. It must have a last iterate.
         n: the first n images; None for all.
-        precision: as of `outcomes`.
-        batch_size: as of `outcomes`.
-        seed: of the draws.
-        tick: is told how many images are done.
+        precision: as for `outcomes`.
+        batch_size: as for `outcomes`.
+        seed: of the attack's draws.
+        tick: called after each block with the number of images done.
 
     Returns:
-        An outcome for each target. Its `right` is (n,) bool; its cost is that of the attack, which all of them share.
+        An outcome for each target: `right` (n,) bool, and the passes and seconds of the attack that all share.
 
     Raises:
-        BadInput: a label is no class of a model, a model returns no logits, or the attack has no last iterate.
-        Failed: the source, the attack or a target raises or breaks a rule.
+        BadInput: a label is no class of a model, an output is no (B, K) logits, or the attack has no last iterate.
+        Failed: the source, the attack or a target raises, or the attack leaves the ball or writes to the weights.
 
     Example:
         >>> import torch
@@ -87,14 +88,14 @@ def transferred(
         [(5,), (5,)]
     """
     settings = EvalSettings(n=n, precision=precision, batch_size=batch_size, seed=seed)
-    made = transferred_or_failed(source, targets, images, condition, settings, tick)
+    made = transfer_each(source, targets, images, condition, settings, tick)
     for result in made:
-        if isinstance(result, Failed):  # what the caller can mend is said as such
+        if isinstance(result, Failed):  # bad input is raised as such, not as a failure
             raise result.__cause__ if isinstance(result.__cause__, BadInput) else result
     return [result for result in made if isinstance(result, Outcome)]
 
 
-def transferred_or_failed(
+def transfer_each(
     source: nn.Module,
     targets: Sequence[nn.Module],
     images: Images,
@@ -102,32 +103,34 @@ def transferred_or_failed(
     settings: EvalSettings,
     tick: Callable[[int], None],
 ) -> list[Outcome | Failed]:
-    """As `transferred`, with the reason in the place of an outcome where a target gives none, say for NaN logits."""
+    """As `transferred`, but with the failure in the place of the outcome of a target that fails, as by NaN logits."""
     n, batch_size = settings.resolve_n(images), settings.batch_size
-    ((condition,), _) = transferable([condition])
+    ((condition,), _) = final_iterate_attacks([condition])
     made, right, failures = Outcome(np.zeros(n, bool)), np.zeros((len(targets), n), bool), dict[int, Failed]()
     with ExitStack() as stack:
         for model in (source, *targets):
             stack.enter_context(frozen(model))
-            stack.enter_context(restored_weights(model))
+            stack.enter_context(restore_weights(model))
         stack.enter_context(batch_limit(batch_size))
-        sample = as_seen_by(source, images.x[:16])
+        sample = cast_for_model(source, images.x[:16])
         with model_errors_as_failed():
             check_classes(source, images)
             attacked = Target.of(source, sample, settings.precision, batch_size, settings.seed)
-        stack.enter_context(unchanged_weights(condition.attack.name, source, attacked.copy, sample))
+        stack.enter_context(forbid_weight_changes(condition.attack.name, source, attacked.copy, sample))
         while made.done < n:
-            ids = range(made.done, min(made.done + OWN_BLOCK, n))
-            x, y = as_seen_by(source, images.x[ids.start : ids.stop]), images.y[ids.start : ids.stop]
+            ids = range(made.done, min(made.done + BLOCK_SIZE, n))
+            x, y = cast_for_model(source, images.x[ids.start : ids.stop]), images.y[ids.start : ids.stop]
             with model_errors_as_failed():
-                x_adv, _ = attacked.crafted(condition, ids, x, y, torch.ones_like(y, dtype=torch.bool), made)
+                x_adv, _ = attacked.craft(condition, ids, x, y, torch.ones_like(y, dtype=torch.bool), made)
             for place in [place for place in range(len(targets)) if place not in failures]:
                 try:
                     with cell_errors_as_failed(), model_errors_as_failed():
                         if not made.done:
                             check_classes(targets[place], images)
                         bits = (
-                            is_correct(targets[place], as_seen_by(targets[place], x_adv), y, batch_size).cpu().numpy()
+                            is_correct(targets[place], cast_for_model(targets[place], x_adv), y, batch_size)
+                            .cpu()
+                            .numpy()
                         )
                     right[place, ids.start : ids.stop] = bits
                 except Failed as error:

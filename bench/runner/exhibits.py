@@ -71,7 +71,7 @@ class ExhibitWriter:
         return digest16(name, *nets, self._shown(EXHIBITS[name]).fingerprint(), self.threat, PROTOCOL)
 
     def _shown(self, exhibit: Exhibit) -> Images:
-        return self.images.first(exhibit.most or len(self.images))
+        return self.images.first(exhibit.max_images or len(self.images))
 
 
 def _path(folder: Path, name: str, model: ModelRef) -> Path:

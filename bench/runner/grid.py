@@ -21,7 +21,7 @@ from bench.evaluation.conditions.base import CONDITIONS, Condition
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.conditions.corrupted_attack import Union
 from bench.evaluation.conditions.diagnostic import Diagnosed, Group, Statistic
-from bench.evaluation.conditions.expand import over, under
+from bench.evaluation.conditions.expand import conditions_in_ball, conditions_of_sweep
 from bench.evaluation.conditions.probe import Probed
 from bench.evaluation.corruption_conditions import corruption_conditions
 from bench.evaluation.diagnostics import DIAGNOSTICS
@@ -53,9 +53,9 @@ def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
         attack.check_classes(data.num_classes)
     threats = threats_of(request, data)
     if request.sweep:
-        attacked = [condition for a in attacks for condition in over(a, threats)]
+        attacked = [condition for a in attacks for condition in conditions_of_sweep(a, threats)]
     else:
-        attacked = [condition for threat in threats for a in attacks for condition in under(a, threat)]
+        attacked = [condition for threat in threats for a in attacks for condition in conditions_in_ball(a, threat)]
     groups = product(
         DIAGNOSTICS.select([*request.diagnostics]) if request.diagnostics else [], get_args(Statistic), get_args(Group)
     )

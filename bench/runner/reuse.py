@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.core.stats import wilson
-from bench.evaluation.adversarial_set import About
+from bench.evaluation.adversarial_set import Metadata
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.outcome import Outcome
@@ -90,7 +90,7 @@ def has_images(folder: Path, key: str, condition: Condition, shard: Shard) -> bo
     return any(album_path(folder, key, which).exists() for which in (WHOLE, shard))
 
 
-def image_metadata(model: ModelRef, condition: Condition, identity: str, images: str, n: int, key: str) -> About:
+def image_metadata(model: ModelRef, condition: Condition, identity: str, images: str, n: int, key: str) -> Metadata:
     """What an album says of itself. images: fingerprint of the first n test images."""
     threat = condition.threat
     assert threat is not None  # as of all that keep images

@@ -44,7 +44,7 @@ def perturbed(threat, dtype=torch.float32):
 
 def restored(album, x):
     """The images of an album by id."""
-    found = list(album.decoded(x, torch.device("cpu")))
+    found = list(album.decode(x, torch.device("cpu")))
     return {int(i): image for ids, _, images in found for i, image in zip(ids, images, strict=True)}
 
 
@@ -109,7 +109,7 @@ def test_every_broken_image_and_no_other_is_kept_and_no_outcome_changes(text):
 def test_a_killed_evaluation_keeps_what_it_has(monkeypatch, tmp_path):
     model, images = linear(3, 40)
     condition, saved, whole = Attacked(parse_attack("PGD-3"), Linf(0.02)), tmp_path / "partial.json", AdversarialSet()
-    monkeypatch.setattr(bench.evaluation.evaluator, "OWN_BLOCK", 10)
+    monkeypatch.setattr(bench.evaluation.evaluator, "BLOCK_SIZE", 10)
     outcomes(model, images, condition, album=whole)
 
     def kill(outcome):

@@ -353,12 +353,12 @@ def test_a_model_that_raises_late_is_its_failure(digits):
 
 def test_a_target_without_logits_fails_alone(digits):
     from bench.evaluation.settings import EvalSettings
-    from bench.evaluation.transfer import transferred_or_failed
+    from bench.evaluation.transfer import transfer_each
 
     settings = EvalSettings(n=16, batch_size=16)
     targets = [linear(), Late(0, lambda logits: logits * torch.nan)]
     condition = Attacked(parse_attack("FGSM"), Linf(0.1))
-    good, bad = transferred_or_failed(linear(), targets, digits, condition, settings, lambda done: None)
+    good, bad = transfer_each(linear(), targets, digits, condition, settings, lambda done: None)
     assert good.done == 16
     assert isinstance(bad, Failed)
     with pytest.raises(BadInput, match="NaN or infinite"):
@@ -454,7 +454,7 @@ def test_a_quantised_model_is_judged_where_no_gradient_is_asked_for(digits):
     model_warnings(model, data, digits, attacked=False)
     assert outcomes(model, digits, Clean(), n=32).done == 32
     assert fingerprint(model) == fingerprint(quantised()) != fingerprint(quantised_otherwise())
-    with pytest.raises(BadInput, match=r"no gradient to the image, .* or judge with --attacks none"):
+    with pytest.raises(BadInput, match=r"no gradient to the image, .* or evaluate with --attacks none"):
         model_warnings(model, data, digits, attacked=True)
 
 

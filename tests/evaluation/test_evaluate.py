@@ -126,7 +126,7 @@ def test_order_changes_nothing_where_nothing_is_drawn(exact):
 def test_blocks_between_saves_change_nothing(exact, monkeypatch):
     model, images = exact
     whole = outcomes(model, images, PGD)
-    monkeypatch.setattr(bench.evaluation.evaluator, "OWN_BLOCK", 70)
+    monkeypatch.setattr(bench.evaluation.evaluator, "BLOCK_SIZE", 70)
     blocks = outcomes(model, images, PGD)
     assert (blocks.right == whole.right).all()
     assert (blocks.forwards, blocks.backwards) == (whole.forwards, whole.backwards)
@@ -396,7 +396,7 @@ def test_a_killed_evaluation_goes_on_from_its_last_finished_block(exact, attack,
 def test_own_attacks_go_on_with_the_same_draws(exact, monkeypatch, tmp_path):
     model, images = exact
     whole = outcomes(model, images, PGD).right
-    monkeypatch.setattr(bench.evaluation.evaluator, "OWN_BLOCK", 64)
+    monkeypatch.setattr(bench.evaluation.evaluator, "BLOCK_SIZE", 64)
     with pytest.raises(Kill):
         outcomes(model, images, PGD, saved=tmp_path / "partial.json", tick=kill_at(64))
     assert (outcomes(model, images, PGD, saved=tmp_path / "partial.json").right == whole).all()
@@ -659,8 +659,8 @@ def test_a_search_in_bf16_is_judged_in_fp32(model, images, attack):
     clean, first = (is_correct(model, z, images.y, 64) for z in (x, handed[0]))
     assert not (right & ~(clean & first)).any()
     farther = [Linf(EPS).project(x + share * (z - x), x) for z in handed for share in (1, *FARTHER)]
-    withstood = torch.stack([clean, *(is_correct(model, z, images.y, 64) for z in farther)]).all(0)
-    assert not (withstood & ~right).any()
+    robust = torch.stack([clean, *(is_correct(model, z, images.y, 64) for z in farther)]).all(0)
+    assert not (robust & ~right).any()
     assert all(later is model for later in searched[1:])
 
 

@@ -19,7 +19,7 @@ from bench.core.plan import Plan
 from bench.core.threat import L2, Linf
 from bench.data.dataset import Images
 from bench.evaluation.diagnostics import gradient
-from bench.evaluation.exhibits.batchnorm import STATISTICS, outputs
+from bench.evaluation.exhibits.batchnorm import STATISTICS, record_outputs
 from bench.evaluation.exhibits.exhibit import EXHIBITS, ExhibitInput
 from bench.evaluation.exhibits.loss_slices import GRID
 from bench.evaluation.row import ModelRef
@@ -134,7 +134,7 @@ def test_wide_and_large_maps_are_cut_to_what_a_small_file_holds():
 
 def test_a_model_without_batch_norm_has_none_to_show():
     with pytest.raises(Failed, match="no BatchNorm2d"):
-        outputs(nn.Flatten(), images())
+        record_outputs(nn.Flatten(), images())
 
 
 def linear(steep: float = 1.0) -> nn.Module:

@@ -20,7 +20,7 @@ from bench.data.loader import to_float
 from bench.data.lookup import dataset
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
-from bench.evaluation.conditions.expand import under
+from bench.evaluation.conditions.expand import conditions_in_ball
 from bench.evaluation.conditions.minimum_norm import Minimised
 from bench.evaluation.evaluator import outcomes
 from bench.evaluation.outcome import Outcome
@@ -137,8 +137,8 @@ def test_one_search_equals_that_of_torchattacks_image_by_image():
 
 def test_what_a_minimum_norm_attack_is_run_for():
     readings = [Minimised(CW, "success rate"), Minimised(CW, "mean distance")]
-    assert under(CW, Linf(0.1)) == [Attacked(CW, ANY), *readings]
-    assert under(CW, L2(0.5)) == [Attacked(CW, L2(0.5)), Attacked(CW, ANY), *readings]
+    assert conditions_in_ball(CW, Linf(0.1)) == [Attacked(CW, ANY), *readings]
+    assert conditions_in_ball(CW, L2(0.5)) == [Attacked(CW, L2(0.5)), Attacked(CW, ANY), *readings]
     with pytest.raises(BadInput, match=r"attack CW-L2 measures distances in L2, not in Linf\(eps=0.1\)"):
         Attacked(CW, Linf(0.1))
 

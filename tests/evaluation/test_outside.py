@@ -22,12 +22,12 @@ from bench.data.dataset import Images
 from bench.data.loader import to_float
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.corruption_conditions import corruption_conditions
-from bench.evaluation.external.access import ONLY_WEIGHTS, Access, restricted
+from bench.evaluation.external.access import ONLY_WEIGHTS, Access, restrict_loading
 from bench.evaluation.external.external_run import ExternalRun
 from bench.evaluation.external.load import identity, load
 from bench.evaluation.external.model_checks import model_warnings
 from bench.evaluation.external.spec import parse_spec
-from bench.evaluation.identity import COMPUTES, is_same_model, logits_digest, trained_identity
+from bench.evaluation.identity import SEPARATOR, is_same_model, logits_digest, trained_identity
 from bench.evaluation.row import ModelRef
 from bench.models.build import build
 from bench.models.checkpoint import fingerprint
@@ -62,13 +62,13 @@ class Stuck(Wrapped):
 BROKEN = {  # body of forward -> what is said
     "return self.net(x).softmax(1)": "the outputs are probabilities, .* return logits, without the softmax",
     "return F.dropout(self.net(x))": "the same images get logits that differ by .* call eval, so that dropout ends",
-    "return F.batch_norm(self.net(x), None, None, training=True)": "an image alone cannot be judged, .* call eval",
+    "return F.batch_norm(self.net(x), None, None, training=True)": "an image alone cannot be classified, .* call eval",
     "z = self.net(x); return z - z.mean(0)": "an image's logits change by .* with the batch around it",
     "return self.net((x - 0.3055) / 0.3761) * (x.amin() > 0.2)": "right in .* with mean and std undone; the model",
     "return self.net((x + 1) / 2) * (x.amin() < -0.9)": "right in .* in -1, 1; give --normalise pm1, or let",
     "return self.net(x / 255)": "in 0, 255; give --normalise 0,1/255, or let .* first layer multiply",
     "return self.net(x * 0.3761 + 0.3055)": "by mean and std; give --normalise meanstd, or let",
-    "return self.net(x.detach())": "the logits carry no gradient to the image, .* or judge with --attacks none",
+    "return self.net(x.detach())": "the logits carry no gradient to the image, .* or evaluate with --attacks none",
     "return self.net((x > 0.5).float())": "the logits carry no gradient to the image",
     "return F.one_hot(self.net(x).argmax(1), 10).float()": "the logits carry no gradient to the image",
     "return self.net(torch.round(x))": "the gradient is exactly 0 for 16 of 16 images; remove the rounding",
@@ -152,7 +152,7 @@ def test_a_model_without_gradient_is_judged_on_clean_images(bench, tmp_path):
 
 
 def test_an_audit_probes_a_model_from_outside_too(bench, tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.evaluation.probes.FEW", 2)
+    monkeypatch.setattr("bench.evaluation.probes.PLANTED_IMAGES", 2)
     model = f"{write(tmp_path)}:nearest"
     code, _, err = bench("eval", "--model", model, "--attacks", "PGD-2", "--limit", "20", "--audit")
     assert code == 0, err
@@ -245,15 +245,15 @@ def test_an_identity_depends_on_no_threads_and_changes_no_weight(tmp_path):
 def test_a_model_of_single_precision_alone_has_an_identity_too(tmp_path):
     spec = f"{tmp_path / write(tmp_path, wrapped('return self.net(x.float() * 1.0)'))}:Wrapped"
     assert identified(spec) == identified(spec)
-    assert COMPUTES in identified(spec)
+    assert SEPARATOR in identified(spec)
 
 
 def test_logits_that_change_from_call_to_call_are_left_out_of_an_identity(tmp_path):
     (tmp_path / "scale.json").write_text("1.0")
     spec = f"{tmp_path / write(tmp_path, MEANS + BESIDE)}:Drawing"
-    assert COMPUTES not in identified(spec)
+    assert SEPARATOR not in identified(spec)
     assert identified(spec) == identified(spec)
-    assert is_same_model(identified(spec), identified(spec) + f"{COMPUTES}0123")  # as from where it did not draw
+    assert is_same_model(identified(spec), identified(spec) + f"{SEPARATOR}0123")  # as from where it did not draw
 
 
 def test_what_a_model_was_measured_at_before_is_shown_again_when_it_is_again_what_it_was(tmp_path):
@@ -297,7 +297,7 @@ def test_a_model_trained_here_is_named_by_its_weights_unless_a_plugin_s_layers_a
     for factor in ("1", "2", "none"):
         monkeypatch.setenv("FACTOR", factor)
         found.add(trained_identity(mixed, TEST))
-        assert (COMPUTES in trained_identity(mixed, TEST)) == (factor != "none")
+        assert (SEPARATOR in trained_identity(mixed, TEST)) == (factor != "none")
     assert len(found) == 3
 
 
@@ -318,7 +318,7 @@ def test_of_several_models_in_a_file_the_one_that_is_judged_is_said_and_kept(ben
     torch.save({"state_dict": worse, "state_dict_ema": net.state_dict()}, tmp_path / "w.pt")
     asked = ["--attacks", "none", "--limit", "30"]
     code, _, err = bench("eval", "--model", "means.py:nearest@w.pt", *asked)
-    said = "weights w.pt hold 2 models (state_dict, state_dict_ema); state_dict is judged, w.pt@NAME chooses"
+    said = "weights w.pt hold 2 models (state_dict, state_dict_ema); state_dict is evaluated, w.pt@NAME chooses"
     assert code == 0
     assert err.count(said) == 1
     (folder,) = run_folders(tmp_path / "results")
@@ -405,7 +405,7 @@ def test_torchvision_s_several_weights_of_a_model_are_chosen_by_name(tmp_path, m
     with pytest.raises(BadInput, match=there):
         load_model("torchvision:mobilenet_v2", DIGITS)
     torch.save(second.state_dict(), folder / names["IMAGENET1K_V2"])
-    with pytest.warns(UserWarning, match="files of IMAGENET1K_V1, IMAGENET1K_V2 are there; IMAGENET1K_V2 is judged"):
+    with pytest.warns(UserWarning, match="files of IMAGENET1K_V1, IMAGENET1K_V2 are there; IMAGENET1K_V2 is evaluated"):
         net = load_model("torchvision:mobilenet_v2", DIGITS)
     assert torch.equal(net[1].classifier[1].weight, second.classifier[1].weight)
     net = load_model("torchvision:mobilenet_v2@IMAGENET1K_V1", DIGITS)
@@ -420,12 +420,15 @@ def test_nothing_is_fetched_or_unpickled_unless_it_is_allowed(tmp_path, monkeypa
     lookup = socket.getaddrinfo
     with (
         pytest.raises(BadInput, match=r"x has files that are not on this machine \(at example\.org\); give --download"),
-        restricted("x", Access(tmp_path)),
+        restrict_loading("x", Access(tmp_path)),
     ):
         socket.create_connection(("example.org", 443))
-    with pytest.raises(BadInput, match="x: its weights hold more than tensors"), restricted("x", Access(tmp_path)):
+    with (
+        pytest.raises(BadInput, match="x: its weights hold more than tensors"),
+        restrict_loading("x", Access(tmp_path)),
+    ):
         torch.load(tmp_path / "net.pt", weights_only=False)
-    with restricted("x", Access(tmp_path, download=True, unsafe_pickle=True)):
+    with restrict_loading("x", Access(tmp_path, download=True, unsafe_pickle=True)):
         assert socket.getaddrinfo is lookup
         torch.load(tmp_path / "net.pt", weights_only=False)
     assert socket.getaddrinfo is lookup

@@ -23,8 +23,8 @@ from bench.core.threat import L2, Linf
 from bench.data.dataset import Images
 from bench.data.lookup import dataset
 from bench.evaluation.conditions.attack import Attacked
-from bench.evaluation.conditions.expand import over
-from bench.evaluation.conditions.sweep import Swept, swept
+from bench.evaluation.conditions.expand import conditions_of_sweep
+from bench.evaluation.conditions.sweep import Swept, sweep_conditions
 from bench.evaluation.evaluator import outcomes, outcomes_of_group
 from bench.evaluation.search_groups import group_by_search
 from bench.evaluation.settings import EvalSettings
@@ -151,12 +151,12 @@ def radius(model, images, threat):
 def test_radii_on_a_linear_model_are_the_first_of_the_grid_beyond_the_boundary(text, norm):
     model, images = linear(2, 80)
     balls = [norm(eps * (1 if norm is Linf else 5)) for eps in GRID]
-    outcome = outcomes(model, images, swept(parse_attack(text), balls)[0])
+    outcome = outcomes(model, images, sweep_conditions(parse_attack(text), balls)[0])
     grid = np.array([ball.eps for ball in balls])
     exact = radius(model, images, balls[0])
     first = np.append(grid, np.inf)[np.searchsorted(grid, exact)]
     expected = np.where(exact > 0, first, 0)
-    assert (swept(parse_attack(text), balls)[3].read(outcome).right == (expected > grid[2])).all()
+    assert (sweep_conditions(parse_attack(text), balls)[3].read(outcome).right == (expected > grid[2])).all()
     assert outcome.values == expected.tolist()
     assert len(set(outcome.values)) >= 6
 
@@ -171,7 +171,7 @@ def test_each_image_is_attacked_at_about_the_logarithm_of_the_radii(digits, monk
         return distances(self, condition, ids, *rest)
 
     monkeypatch.setattr(Target, "distances", noted)
-    outcomes(model, images, swept(parse_attack("PGD-5"), [Linf(eps) for eps in GRID])[0])
+    outcomes(model, images, sweep_conditions(parse_attack("PGD-5"), [Linf(eps) for eps in GRID])[0])
     assert asked.max() == 1
     assert asked.sum(1).max() <= math.ceil(math.log2(len(GRID) + 1))
     assert (asked.sum(1) == 0).mean() == 0.1  # those that are wrong already
@@ -179,7 +179,7 @@ def test_each_image_is_attacked_at_about_the_logarithm_of_the_radii(digits, monk
 
 def test_no_image_of_a_sweep_is_weaker_than_in_plain_runs(digits):
     model, images = digits
-    whole = swept(parse_attack("PGD-10"), [Linf(eps) for eps in GRID])
+    whole = sweep_conditions(parse_attack("PGD-10"), [Linf(eps) for eps in GRID])
     outcome = outcomes(model, images, whole[0])
     spent, broken = 0, []
     for part, eps in zip(whole[1:], GRID, strict=False):
@@ -195,16 +195,16 @@ def test_no_image_of_a_sweep_is_weaker_than_in_plain_runs(digits):
 @pytest.mark.parametrize("size", [7, 500])
 def test_batch_size_changes_nothing_in_a_sweep_in_float64(digits, size):
     model, images = digits
-    basis = swept(parse_attack("PGD-5"), [Linf(eps) for eps in GRID])[0]
+    basis = sweep_conditions(parse_attack("PGD-5"), [Linf(eps) for eps in GRID])[0]
     a, b = (outcomes(model, images, basis, batch_size=size) for size in (16, size))
     assert (a.values, a.forwards, a.doubts) == (b.values, b.forwards, b.doubts)
 
 
 def test_numbers_of_a_curve():
     attack, balls = parse_attack("PGD-5"), [Linf(eps) for eps in (0.1, 0.2, 0.4)]
-    *curve, area, median = swept(attack, balls)
+    *curve, area, median = sweep_conditions(attack, balls)
     radii = np.array([0, 0.1, 0.4, math.inf])
-    accuracies = [condition.withstood(radii).mean() for condition in curve]
+    accuracies = [condition.find_robust(radii).mean() for condition in curve]
     assert accuracies == [0.75, 0.5, 0.5, 0.25]
     assert area.summary(radii)[0] == pytest.approx(np.trapezoid(accuracies, [0, 0.1, 0.2, 0.4]) / 0.4)
     value, low, high, n = median.summary(radii)
@@ -217,11 +217,11 @@ def test_numbers_of_a_curve():
 def test_attacks_that_no_bisection_fits_are_run_at_each_radius():
     balls = [Linf(0.1), Linf(0.2)]
     for text in ("PGD-10.last", "AutoAttack", "Square"):
-        assert over(parse_attack(text), balls) == [Attacked(parse_attack(text), ball) for ball in balls]
-    (*accuracies, area, median) = over(parse_attack("PGD-10"), balls)
+        assert conditions_of_sweep(parse_attack(text), balls) == [Attacked(parse_attack(text), ball) for ball in balls]
+    (*accuracies, area, median) = conditions_of_sweep(parse_attack("PGD-10"), balls)
     assert [(type(c), c.threat.eps) for c in accuracies] == [(Swept, 0), (Swept, 0.1), (Swept, 0.2)]
     assert (area.reading, median.reading) == ("area", "median radius")
-    nearest = {c.threat.eps for c in over(parse_attack("CW-L2"), [L2(1), L2(2)])}
+    nearest = {c.threat.eps for c in conditions_of_sweep(parse_attack("CW-L2"), [L2(1), L2(2)])}
     assert nearest == {1, 2, math.inf}
 
 
@@ -272,8 +272,8 @@ def test_searches_that_are_shared_have_the_rows_of_searches_that_are_not(bench, 
     texts = ["PGD-3", "PGD-9"]
     for text in texts:
         assert bench(*ASK, "--attacks", text, "--results", "alone")[0] == 0
-    monkeypatch.setattr(bench_evaluate, "OWN_BLOCK", 16)
-    monkeypatch.setattr(bench_evaluate, "store_unfinished", killing(bench_evaluate.store_unfinished, 2))
+    monkeypatch.setattr(bench_evaluate, "BLOCK_SIZE", 16)
+    monkeypatch.setattr(bench_evaluate, "save_progress", killing(bench_evaluate.save_progress, 2))
     code, *_ = bench(*ASK, "--attacks", ",".join(texts), "--results", "shared")
     assert code == 130
     assert len(list((tmp_path / "shared").rglob("partial-*.json"))) == 1

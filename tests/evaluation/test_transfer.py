@@ -22,7 +22,7 @@ from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.evaluator import outcomes
 from bench.evaluation.external.external_run import ExternalRun
 from bench.evaluation.row import ModelRef
-from bench.evaluation.transfer import transferable, transferred
+from bench.evaluation.transfer import final_iterate_attacks, transferred
 from bench.models.build import build
 from bench.models.checkpoint import fingerprint, load_views
 from bench.report.files import replace_files
@@ -133,7 +133,7 @@ def test_models_are_left_as_they_were(points):
 def test_attacks_without_a_last_iterate_in_a_ball_are_left_out_by_name(points):
     near = Attacked(parse_attack("CW-L2"), L2(1.0))
     asked = [Clean(), under("AutoAttack"), under("PGD-3"), under("PGD-3.last"), under("Square"), near]
-    kept, without = transferable(asked)
+    kept, without = final_iterate_attacks(asked)
     assert kept == [under("PGD-3.last")]
     assert without == ["AutoAttack", "Square", "CW-L2"]
     with pytest.raises(BadInput, match="and Square has none; name others with --attacks, such as FGSM"):

@@ -28,7 +28,7 @@ from bench.evaluation.conditions.sweep import Swept
 from bench.evaluation.corruption_conditions import corruption_conditions
 from bench.evaluation.evaluator import outcomes, outcomes_of_group
 from bench.evaluation.search_groups import group_by_search
-from bench.evaluation.transfer import transferable
+from bench.evaluation.transfer import final_iterate_attacks
 from bench.models.build import build
 from bench.models.checkpoint import load_views
 from bench.report.audit.audit import audit, lines
@@ -249,7 +249,7 @@ def test_transfer_and_audit_leave_corrupted_images_out():
     more = tuple(corruptions_of(replace(asked, attack_corrupted=True), conditions, DIGITS, images, Path()))
     assert [type(condition) for condition in more] == 5 * [Corrupted] + 10 * [Union]
     assert conditions_of(replace(asked, attack_corrupted=True), DIGITS) == conditions
-    assert transferable([*conditions, *more]) == transferable(conditions)
+    assert final_iterate_attacks([*conditions, *more]) == final_iterate_attacks(conditions)
 
 
 # reports

@@ -36,9 +36,9 @@ CIFAR = dataset("cifar10", Path())
 
 def put(data_dir: Path, threat: str, name: str, state: Callable[[nn.Module], object]) -> nn.Module:
     """A network as RobustBench builds it, its random weights where that downloads them to."""
-    from bench.evaluation.external.zoo import _robustbench_as_it_expects
+    from bench.evaluation.external.zoo import _provide_removed_modules
 
-    with _robustbench_as_it_expects():
+    with _provide_removed_modules():
         from robustbench.model_zoo import model_dicts
         from robustbench.model_zoo.enums import BenchmarkDataset, ThreatModel
     net: nn.Module = model_dicts[BenchmarkDataset("cifar10")][ThreatModel(threat)][name]["model"]()
@@ -81,7 +81,9 @@ def test_robustbench_s_boards_are_told_apart(tmp_path):
     with pytest.raises(BadInput, match=f"its weights of L2 are: robustbench:L2/{name}"):
         load_model(f"robustbench:{name}", CIFAR, data_dir=tmp_path)
     put(tmp_path, "Linf", name, parallel)
-    with pytest.warns(UserWarning, match="weights of Linf, L2 are there; Linf is judged, robustbench:THREAT/Ding2020"):
+    with pytest.warns(
+        UserWarning, match="weights of Linf, L2 are there; Linf is evaluated, robustbench:THREAT/Ding2020"
+    ):
         load_model(f"robustbench:{name}", CIFAR, data_dir=tmp_path)
     (tmp_path / f"robustbench/cifar10/Linf/{name}.pt").write_text("<html>")
     with pytest.raises(BadInput, match="are a web page and no checkpoint"):

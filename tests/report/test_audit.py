@@ -21,13 +21,13 @@ from bench.core.errors import Failed
 from bench.core.threat import L2, Linf
 from bench.data.dataset import DATASETS, Images
 from bench.data.loader import to_float
-from bench.evaluation.binarization_test import attack_misses
+from bench.evaluation.binarization_test import misses_planted
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.conditions.probe import Probed
 from bench.evaluation.evaluator import outcomes
 from bench.evaluation.outcome import Outcome
-from bench.evaluation.probes import everywhere, flat, signs, zero_gradient
+from bench.evaluation.probes import ball_of_all_images, has_flat_loss, has_zero_gradient, measure_indicator
 from bench.evaluation.row import ModelRef, row_of
 from bench.evaluation.target import Target
 from bench.models.build import build
@@ -258,7 +258,9 @@ def shown(model, x, y, sign, threat, attack=None) -> list[float]:
     with frozen(model):
         condition = Probed(sign, threat, parse_attack(attack) if attack else None)
         target = Target(model, model, 5, 0)
-        return signs(target, condition, range(len(x)), x, y, y == y, Outcome(np.zeros(len(x), bool))).tolist()
+        return measure_indicator(
+            target, condition, range(len(x)), x, y, y == y, Outcome(np.zeros(len(x), bool))
+        ).tolist()
 
 
 @pytest.mark.parametrize("threat", [Linf(0.1), L2(0.3)])
@@ -269,8 +271,14 @@ def test_a_linear_model_shows_no_sign(linear, sign, threat):
 
 def test_the_ball_of_everything_holds_black_and_white():
     x = torch.zeros(1, 3, 4, 4)
-    assert everywhere(Linf(0.1), x).distance(torch.ones_like(x), x).item() == everywhere(Linf(0.1), x).eps == 1
-    assert everywhere(L2(0.1), x).distance(torch.ones_like(x), x).item() == pytest.approx(everywhere(L2(0.1), x).eps)
+    assert (
+        ball_of_all_images(Linf(0.1), x).distance(torch.ones_like(x), x).item()
+        == ball_of_all_images(Linf(0.1), x).eps
+        == 1
+    )
+    assert ball_of_all_images(L2(0.1), x).distance(torch.ones_like(x), x).item() == pytest.approx(
+        ball_of_all_images(L2(0.1), x).eps
+    )
 
 
 def test_images_without_a_gradient_are_counted_exactly(linear):
@@ -278,12 +286,12 @@ def test_images_without_a_gradient_are_counted_exactly(linear):
     model, x, _ = linear
     x[:5] *= 0.5
     behind = nn.Sequential(nn.Threshold(0.5, 0.0), model)
-    assert zero_gradient(behind, x, behind(x).argmax(1), Linf(0.1)).tolist() == [True] * 5 + [False] * 7
+    assert has_zero_gradient(behind, x, behind(x).argmax(1), Linf(0.1)).tolist() == [True] * 5 + [False] * 7
 
 
 def test_a_model_that_hands_no_gradient_back_has_none(linear):
     model, x, y = linear
-    assert zero_gradient(Around(model, lambda z: z.detach()), x, y, Linf(0.1)).all()
+    assert has_zero_gradient(Around(model, lambda z: z.detach()), x, y, Linf(0.1)).all()
 
 
 class Reversed(torch.autograd.Function):
@@ -299,14 +307,14 @@ class Reversed(torch.autograd.Function):
 def test_a_gradient_that_leads_the_wrong_way_is_told_from_one_that_is_there(linear):
     model, x, y = linear
     behind = nn.Sequential(Around(nn.Identity(), Reversed.apply), model)
-    assert flat(behind, x, y, Linf(0.1)).all()
-    assert not zero_gradient(behind, x, y, Linf(0.1)).any()
+    assert has_flat_loss(behind, x, y, Linf(0.1)).all()
+    assert not has_zero_gradient(behind, x, y, Linf(0.1)).any()
 
 
 @pytest.mark.parametrize("threat", [Linf(0.1), L2(0.3)])
 def test_in_a_linear_model_one_step_finds_what_is_planted_and_no_step_never(linear, threat, monkeypatch):
     """The features are the pixels, so the step of length eps along the gradient goes farther than any other."""
-    monkeypatch.setattr("bench.evaluation.probes.FEW", 10)
+    monkeypatch.setattr("bench.evaluation.probes.PLANTED_IMAGES", 10)
     looked_at = shown(*linear, "planted", threat, "FGSM")
     assert looked_at[:10] == [0.0] * 10
     assert np.isnan(looked_at[10:]).all()
@@ -328,7 +336,9 @@ def test_a_planted_problem_is_as_confident_as_the_model(linear, monkeypatch):
     for factor in (1.0, 1e4):
         louder = Around(model, lambda z, factor=factor: factor * z)
         target = Target(louder, louder, 5, 0)
-        attack_misses(target, Attacked(parse_attack("nothing"), Linf(0.1)), range(1), x[:1], Outcome(np.zeros(1, bool)))
+        misses_planted(
+            target, Attacked(parse_attack("nothing"), Linf(0.1)), range(1), x[:1], Outcome(np.zeros(1, bool))
+        )
         top = louder(x[:1]).topk(2).values[0]
         assert (kept[-1][0, 0] - kept[-1][0, 1]).item() == pytest.approx((top[0] - top[1]).item())
 
@@ -367,7 +377,7 @@ class Decoy(nn.Module):
 
 
 def test_a_planted_example_behind_features_without_a_gradient_is_missed(linear, monkeypatch):
-    monkeypatch.setattr("bench.evaluation.probes.FEW", 3)
+    monkeypatch.setattr("bench.evaluation.probes.PLANTED_IMAGES", 3)
     model, x, y = linear
     other = nn.Sequential(nn.Conv2d(1, 3, 4).double(), nn.Flatten()).requires_grad_(False)
     for attack in ("FGSM", "PGD-2", "CW-2"):
@@ -427,7 +437,9 @@ def test_noise_that_no_file_can_hold_is_the_same_in_any_batch(honest, images):
     x, y = to_float(images.x), images.y
     right = torch.ones_like(y, dtype=torch.bool)
     found = [
-        signs(Target(model, model, size, 0), Probed("noise", Linf(0.2)), range(60), x, y, right, Outcome(np.zeros(60)))
+        measure_indicator(
+            Target(model, model, size, 0), Probed("noise", Linf(0.2)), range(60), x, y, right, Outcome(np.zeros(60))
+        )
         for size in (7, 60)
     ]
     assert torch.equal(*found)
@@ -495,13 +507,13 @@ def reasons(model: nn.Module, images: Images, attacks: tuple[str, ...]) -> str:
     ids=["plain", "log-softmax", "soft cap", "several views"],
 )
 def test_an_honest_model_is_believed(honest, images, make, monkeypatch):
-    monkeypatch.setattr("bench.evaluation.probes.FEW", 8)
+    monkeypatch.setattr("bench.evaluation.probes.PLANTED_IMAGES", 8)
     assert reasons(make(honest), images, ("FGSM", "PGD-20", "CW-20")) == ""
 
 
 def test_a_model_that_knows_the_images_by_heart_is_told_where_nothing_else_tells(honest, images, monkeypatch):
     """The images that the board shows, and no others: a ninth of the digits are the honest model's by chance."""
-    monkeypatch.setattr("bench.evaluation.probes.FEW", 8)
+    monkeypatch.setattr("bench.evaluation.probes.PLANTED_IMAGES", 8)
     knows = ByHeart(Around(honest, lambda z: z.roll(1, 1)), images)
     assert outcomes(knows, images, Clean()).right.all()
     found = reasons(knows, images, ("PGD-20",))
@@ -537,7 +549,7 @@ def test_a_model_that_knows_the_images_by_heart_is_told_where_nothing_else_tells
     ids=["loud", "quantised", "probabilities", "randomised", "tanh", "tanh of 5", "decoy"],
 )
 def test_a_model_that_hides_its_gradient_is_found_out(honest, images, make, want, monkeypatch):
-    monkeypatch.setattr("bench.evaluation.probes.FEW", 8)
+    monkeypatch.setattr("bench.evaluation.probes.PLANTED_IMAGES", 8)
     torch.manual_seed(0)
     found = reasons(make(honest), images, ("PGD-20",))
     assert not [reason for reason in want if reason not in found], found
@@ -545,7 +557,7 @@ def test_a_model_that_hides_its_gradient_is_found_out(honest, images, make, want
 
 def test_each_attack_is_told_that_does_not_suffice(honest, images, monkeypatch):
     """The margin has a gradient where the cross-entropy has none."""
-    monkeypatch.setattr("bench.evaluation.probes.FEW", 8)
+    monkeypatch.setattr("bench.evaluation.probes.PLANTED_IMAGES", 8)
     found = reasons(Around(honest, lambda z: 1e4 * z), images, ("PGD-20", "CW-20"))
     assert "planted under PGD-20, too weak" in found
     assert "under CW-20" not in found
@@ -561,16 +573,16 @@ def test_audit_asks_for_every_sign_at_every_radius_and_plants_for_attacks_of_sev
 
 @pytest.mark.slow
 def test_the_command_stores_signs_once_and_keeps_them_off_the_board(bench, tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.evaluation.probes.FEW", 2)
+    monkeypatch.setattr("bench.evaluation.probes.PLANTED_IMAGES", 2)
     small = ("--methods", "Standard", "--limit-train", "100", "--epochs", "1", "--limit", "20", "--workers", "1")
     code, out, _ = bench("run", *small, "--attacks", "PGD-2", "--audit")
     assert code == 0
     rows = load(tmp_path / "results")
-    signs = rows[rows["metric"] == "share"]
-    assert sorted(signs["name"]) == sorted(INDICATORS)
-    assert set(signs["kind"]) == {"diagnostic"}
-    assert set(signs["norm"]) == {"Linf"}
-    assert json.loads(signs.set_index("name")["params"]["planted"])["attack"] == "PGD-2"
+    shares = rows[rows["metric"] == "share"]
+    assert sorted(shares["name"]) == sorted(INDICATORS)
+    assert set(shares["kind"]) == {"diagnostic"}
+    assert set(shares["norm"]) == {"Linf"}
+    assert json.loads(shares.set_index("name")["params"]["planted"])["attack"] == "PGD-2"
     assert "zero-gradient" not in out
     assert (
         f"0 of {2 + len(INDICATORS)} cells to do"

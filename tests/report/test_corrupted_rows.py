@@ -17,7 +17,7 @@ from bench.corruptions.apply import SETS, corrupted
 from bench.data.dataset import DATASETS
 from bench.data.image_folder import read_folder
 from bench.evaluation.conditions.clean import Clean
-from bench.evaluation.corruption_conditions import corruption_conditions, names_of
+from bench.evaluation.corruption_conditions import corruption_conditions, resolve_names
 from bench.evaluation.evaluator import outcomes
 from bench.report.accuracy import Estimate
 from bench.report.corruptions import scores as formulas
@@ -138,15 +138,15 @@ def test_a_model_is_judged_on_the_corrupted_images(tmp_path):
 
 
 def test_names_and_sets(caplog):
-    assert names_of(["fog", "frost", "fog"], DIGITS) == ["fog", "frost"]
-    assert names_of(["imagenet-c"], DATASETS["cifar10"]) == list(SETS["imagenet-c"])
-    assert len(names_of(["all"], DATASETS["cifar10"])) == 23
-    assert "elastic_transform" not in names_of(["imagenet-c"], DIGITS)
+    assert resolve_names(["fog", "frost", "fog"], DIGITS) == ["fog", "frost"]
+    assert resolve_names(["imagenet-c"], DATASETS["cifar10"]) == list(SETS["imagenet-c"])
+    assert len(resolve_names(["all"], DATASETS["cifar10"])) == 23
+    assert "elastic_transform" not in resolve_names(["imagenet-c"], DIGITS)
     assert "elastic_transform takes images of 16 to 1024 pixels" in caplog.text
     with pytest.raises(BadInput, match="did you mean frost"):
-        names_of(["frosst"], DIGITS)
+        resolve_names(["frosst"], DIGITS)
     with pytest.raises(BadInput, match="changes colours"):
-        names_of(["color_shift"], DIGITS)
+        resolve_names(["color_shift"], DIGITS)
 
 
 def test_frost_rows_say_what_pictures_were_used(tmp_path):

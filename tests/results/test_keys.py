@@ -17,7 +17,7 @@ from bench.evaluation.conditions.corruption import Corrupted
 from bench.evaluation.conditions.diagnostic import Diagnosed
 from bench.evaluation.conditions.minimum_norm import Minimised
 from bench.evaluation.conditions.probe import Probed
-from bench.evaluation.conditions.sweep import swept
+from bench.evaluation.conditions.sweep import sweep_conditions
 from bench.runner.cells import CellEvaluator
 from bench.runner.options import CellOptions
 
@@ -30,7 +30,7 @@ KEYS: dict[str, Condition] = {
     "e00121e17dfd38b1": Minimised(parse_attack("CW-L2"), "success rate"),
     "f98762f833b458d7": FOG,
     "f23cf284853f1f89": Union(FOG, Attacked(parse_attack("FGSM"), Linf(0.2))),
-    "ced8580dc7887b86": swept(parse_attack("PGD-5"), [Linf(0.1), Linf(0.2)])[1],
+    "ced8580dc7887b86": sweep_conditions(parse_attack("PGD-5"), [Linf(0.1), Linf(0.2)])[1],
     "2698887552ba1c60": Diagnosed("gradient", "mean", "all"),
     "114efc9f5b15d17f": Probed("flat", Linf(0.2)),
     "14b24aa75b4960eb": Probed("planted", Linf(0.2), parse_attack("PGD-20")),

@@ -14,7 +14,7 @@ from bench.corruptions.apply import corrupted, members
 from bench.corruptions.corruption import SEVERITIES
 from bench.data.dataset import Dataset, Images
 from bench.data.lookup import dataset
-from bench.evaluation.corruption_conditions import corruption_conditions, names_of
+from bench.evaluation.corruption_conditions import corruption_conditions, resolve_names
 
 DOWN = 6  # images of a sheet of one corruption
 TILE, MARGIN, HEAD = 96, 120, 16  # pixels: a tile at least, the names at the left, those above
@@ -33,7 +33,7 @@ def show_corruption(name: str, dataset_name: str, data_dir: Path, reports: Path)
     if name != "all":
         lines = [(f"image {i}", tiles) for i, tiles in enumerate(corrupted_line(name, data, test, data_dir, DOWN))]
         return [_write(folder / f"{name}-{data.name}.png", contact_sheet(lines))]
-    small = [(one, corrupted_line(one, data, test, data_dir, 1)[0]) for one in names_of(["all"], data)]
+    small = [(one, corrupted_line(one, data, test, data_dir, 1)[0]) for one in resolve_names(["all"], data)]
     large = [(one, _all_severities(photograph(), one, data_dir)) for one in members("all")]
     sheets = {f"all-{data.name}.png": small, f"all-{LARGE}.png": large}
     text = "# Corruptions, severity across\n\n" + "".join(f"![{file}]({file})\n\n" for file in sheets)

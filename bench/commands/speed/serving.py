@@ -12,7 +12,7 @@ from bench.commands.speed.race import Contest, Contestant, Found
 from bench.commands.speed.subject import Subject
 from bench.core.threat import Linf
 from bench.evaluation.conditions.attack import Attacked
-from bench.evaluation.conditions.sweep import swept
+from bench.evaluation.conditions.sweep import sweep_conditions
 from bench.evaluation.evaluator import outcomes, outcomes_of_group
 from bench.evaluation.settings import EvalSettings
 
@@ -52,9 +52,9 @@ def sweep(subject: Subject) -> Contest:
     conditions = [Attacked(attack, ball) for ball in balls]
 
     def bisected() -> Found:
-        curve = swept(attack, balls)
+        curve = sweep_conditions(attack, balls)
         found = outcomes(subject.model, subject.test, curve[0], n=subject.n, batch_size=subject.batch_size)
-        right = np.concatenate([reading.withstood(np.array(found.values)) for reading in curve[1 : RADII + 1]])
+        right = np.concatenate([reading.find_robust(np.array(found.values)) for reading in curve[1 : RADII + 1]])
         return Found(right, None, found.forwards, found.backwards)
 
     runners = {

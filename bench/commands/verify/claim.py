@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.core.errors import BadInput
 from bench.core.files import Bits, is_name, is_run, parse_json
 from bench.core.parsing import printable
-from bench.evaluation.adversarial_set import About, AdversarialSet, read_adversarial_set
+from bench.evaluation.adversarial_set import AdversarialSet, Metadata, read_adversarial_set
 from bench.results.row import Row
 from bench.results.shards import WHOLE, Shard
 from bench.results.store import read_job, read_run
@@ -29,7 +29,7 @@ class Claim:
 
     path: Path
     album: AdversarialSet
-    about: About
+    about: Metadata
     job: dict[str, object]  # job.json; empty outside a run folder
     shard: Shard
     ids: range  # the images that were attacked: of the whole, or of the shard
@@ -111,7 +111,7 @@ def read_claim(path: Path) -> Claim:
     return Claim(path, album, about, job, shard, ids, tuple(part.row for part in parts), ids, found)
 
 
-def check_about(about: About) -> None:
+def check_about(about: Metadata) -> None:
     """ValueError where a field of what a file says of itself is missing, or is of another type."""
     for name in ("run", "epoch", "view", "dataset", "identity", "images", "attack", "params", "norm", "key"):
         if not isinstance(about.get(name), str):

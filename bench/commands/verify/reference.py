@@ -12,7 +12,7 @@ from bench.data.dataset import Dataset, Images
 from bench.data.lookup import dataset
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import load_external
-from bench.evaluation.external.model_checks import FEW, is_stochastic
+from bench.evaluation.external.model_checks import SAMPLE_SIZE, is_stochastic
 from bench.evaluation.external.spec import parse_spec
 from bench.evaluation.outcome import is_correct
 from bench.models.freeze import frozen
@@ -47,7 +47,7 @@ class Reference:
     def model(self, spec: str, data: Dataset, test: Images) -> Held:
         """BadInput where it is not there, or gives no logits of this data set."""
         if (spec, data.name) not in self.models:
-            some = test.first(FEW).to(self.device)
+            some = test.first(SAMPLE_SIZE).to(self.device)
             model = load_external(parse_spec(spec), data, some, self.access, attacked=None, label=spec)
             self.models[spec, data.name] = Held(model.net, model.identity, is_stochastic(model.net, data, some))
         return self.models[spec, data.name]

@@ -41,7 +41,7 @@ def album(claim: Claim, against: Reference) -> tuple[list[str], str]:
     if shapes := {part.codes.shape[1:] for part in claim.album.stored.values()} - {data.shape}:
         return [*faults, f"its images are of {shapes.pop()}, and those of {data.name} of {data.shape}"], ""
     far = 0.0
-    for names, x, x_adv in claim.album.decoded(to_float(test.x[:n]), against.device):
+    for names, x, x_adv in claim.album.decode(to_float(test.x[:n]), against.device):
         faults += find_misplaced(x_adv, x, threat)
         missed = int((~against.wrong(net, x_adv, test.y[torch.from_numpy(names)])).sum())
         faults += [f"{missed} of {len(x)} images do not fool the model"] if missed else []

@@ -1,1 +1,1 @@
-"""What is done to the test images, a file a kind."""
+"""Conditions: what is done to the test images before a model is evaluated on them. One file a kind."""

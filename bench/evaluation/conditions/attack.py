@@ -1,4 +1,4 @@
-"""The worst image that an attack finds in a ball around the test image."""
+"""The condition of an attack in a ball around the clean image."""
 
 import json
 from collections.abc import Iterable
@@ -18,17 +18,17 @@ from bench.evaluation.outcome import Outcome, is_correct
 from bench.evaluation.target import OnBroken, Target
 from bench.results.row import Row
 
-SURVIVING = 0.5  # guess at the share of images that take an attack's whole effort
+SURVIVAL_RATE = 0.5  # estimate of the share of images that take all steps of an attack
 
 
 @dataclass(frozen=True)
 class Attacked(Condition):
-    """The condition that replaces the test image by the worst one of the ball that the attack finds.
+    """The condition that attacks the clean image inside a ball.
 
-    A minimum-norm attack searches in L2(inf), and an image counts as broken where it finds one nearer than eps.
+    A minimum-norm attack searches without a ball, and an image counts as broken if the distance found is at most eps.
 
     Args:
-        attack: as `parse_attack` returns it.
+        attack: the attack and its settings, from `parse_attack`.
         threat: the ball, `Linf` or `L2`.
 
     Raises:
@@ -55,7 +55,7 @@ class Attacked(Condition):
 
     @property
     def label(self) -> str:
-        return in_ball(self.name, self.threat)
+        return format_attack(self.name, self.threat)
 
     @property
     def name(self) -> str:
@@ -75,7 +75,7 @@ class Attacked(Condition):
 
     @property
     def keeps_images(self) -> bool:
-        return self.base() == self  # smaller radii's are among the nearest
+        return self.base() == self  # a minimum-norm attack's are stored once, for the infinite radius
 
     @property
     def effort(self) -> Effort | None:
@@ -94,7 +94,7 @@ class Attacked(Condition):
         return Attacked(self.attack, L2(np.inf)) if self.attack.minimal else self
 
     def measure(self, target: Target, batch: Batch, outcome: Outcome) -> Tensor:
-        keep = _keeping(target, batch, self.threat) if batch.album is not None else None
+        keep = _album_writer(target, batch, self.threat) if batch.album is not None else None
         distances = target.distances(self, batch.ids, batch.x, batch.y, outcome, keep)
         outcome.values += distances[: batch.counted].tolist() if self.attack.minimal else []
         return distances.isinf()
@@ -102,26 +102,26 @@ class Attacked(Condition):
     def read(self, outcome: Outcome) -> Outcome:
         if not self.attack.minimal:
             return outcome
-        return replace(outcome, right=self.withstood(np.array(outcome.values)))
+        return replace(outcome, right=self.find_robust(np.array(outcome.values)))
 
-    def withstood(self, distances: Array) -> Bits:
-        """Which images stay right, by how far off each was broken: 0 if it was wrong already, inf if never."""
+    def find_robust(self, distances: Array) -> Bits:
+        """Which images are robust, (n,) bool, given the distances (n,) that broke them (0: wrong, inf: never)."""
         right: Bits = np.isinf(distances)
         return right | (distances > self.threat.eps) if self.attack.minimal else right
 
     def cost(self, n: int) -> float:
-        share = 1.0 if self.attack.last else SURVIVING  # to the last iterate all images go
+        share = 1.0 if self.attack.last else SURVIVAL_RATE  # `.last` attacks every image to the last step
         return n * (2 + share * self.attack.passes)
 
     @classmethod
     def from_row(cls, row: Row) -> "Attacked":
-        attack, _ = attack_of(row)
-        condition = cls(attack, ball_of(row))
+        attack, _ = attack_from_row(row)
+        condition = cls(attack, threat_from_row(row))
         check_attack_is_same(condition, row)
         return condition
 
     def check(self, x_adv: Tensor, x: Tensor) -> None:
-        """Refuse images that are not in the ball, not images, or not there."""
+        """Failed where the images are outside the ball or [0, 1], not finite, or of another shape than x."""
         name = self.attack.name
         if x_adv.shape != x.shape:
             raise Failed(f"attack {name} returned shape {tuple(x_adv.shape)} for images of {tuple(x.shape)}")
@@ -137,8 +137,8 @@ class Attacked(Condition):
             )
 
 
-def _keeping(target: Target, batch: Batch, threat: Threat) -> OnBroken:
-    """What puts the broken ones of the images that count into the album."""
+def _album_writer(target: Target, batch: Batch, threat: Threat) -> OnBroken:
+    """A callback that adds the images that an attack broke to the album, without those beyond the first n."""
     album, ids = batch.album, batch.ids[: batch.counted]
     assert album is not None
 
@@ -156,36 +156,36 @@ def _keeping(target: Target, batch: Batch, threat: Threat) -> OnBroken:
     return keep
 
 
-def in_ball(name: str, threat: Threat) -> str:
-    """An attack in its ball, in a few words."""
+def format_attack(name: str, threat: Threat) -> str:
+    """Format an attack in its ball, as `PGD-20 Linf 0.2`."""
     return f"{name} {type(threat).__name__} {threat.eps:.4g}"
 
 
 def plain_attacks(conditions: Iterable[Condition]) -> list[Attacked]:
-    """Those of the conditions that attack the clean image in one ball."""
+    """The conditions that attack the clean image in one ball."""
     return [condition for condition in conditions if isinstance(condition, Attacked)]
 
 
-def attack_of(row: Row) -> tuple[AttackSpec, tuple[float, ...]]:
-    """The attack that a row was measured with, and the grid of radii of a sweep, else empty."""
+def attack_from_row(row: Row) -> tuple[AttackSpec, tuple[float, ...]]:
+    """The attack of a row, and the grid of radii if it is of a sweep (else empty)."""
     settings = json.loads(row.params or "{}")
     grid = settings.pop("sweep", ())
-    for said in ("package", "black_box"):  # of the function itself
-        settings.pop(said, None)
+    for fact in ("package", "black_box"):  # facts of the attack's function, which are no settings
+        settings.pop(fact, None)
     return AttackSpec(row.name, tuple(sorted(settings.items()))), tuple(grid)
 
 
-def ball_of(row: Row) -> Threat:
-    """The ball of a row of an attack."""
+def threat_from_row(row: Row) -> Threat:
+    """The threat model of an attack's row."""
     assert row.eps is not None
     return NORMS[row.norm](row.eps)
 
 
 def check_attack_is_same(condition: Condition, row: Row) -> None:
-    """BadInput where the attack of a rebuilt condition is not the one that its row was measured with."""
+    """BadInput where an attack of today differs from the one of the same name that the row was measured with."""
     if condition.params != row.params:
         raise BadInput(f"{row.name} was measured with {row.params}, here is {condition.params}")
-    attack, _ = attack_of(row)
+    attack, _ = attack_from_row(row)
     if gone := sorted(dict(attack.settings).keys() - dict(parse_attack(row.name).settings).keys()):
         raise BadInput(f"{row.name} no longer has the setting {gone[0]}")
 

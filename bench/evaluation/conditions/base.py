@@ -1,4 +1,4 @@
-"""What every condition is: the columns of its row, how it is measured, and what that costs."""
+"""The base class of conditions: the columns of a row, how it is measured, and its cost."""
 
 import inspect
 from abc import ABC, abstractmethod
@@ -20,25 +20,25 @@ from bench.evaluation.target import Target
 from bench.results.consistency import is_kind
 from bench.results.row import Row
 
-EMPTY: dict[str, object] = {"name": "", "threat": None, "severity": None, "params": ""}  # columns a class may lack
+EMPTY: dict[str, object] = {"name": "", "threat": None, "severity": None, "params": ""}  # values of optional columns
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """A block of test images, as the model takes them."""
+    """A block of B consecutive test images, converted for the model."""
 
-    ids: range  # in the test set
+    ids: range  # places in the test set
     x: Tensor  # (B, C, H, W) in [0, 1]
     y: Tensor  # (B,) classes
-    counted: int  # the first of them; the others only complete the block that an attack draws for
-    album: AdversarialSet | None = None  # takes the images that an attack breaks
+    counted: int  # the first images that count; the rest only completes the block of an attack that draws per block
+    album: AdversarialSet | None = None  # collects the adversarial images
 
 
 class Condition(ABC):
-    """What is done to the test images before a model is judged on them. One condition gives one row.
+    """What is done to the test images before a model is evaluated on them. One condition gives one row.
 
-    A subclass is a frozen dataclass, whose repr is part of the key of the row: it tells conditions apart. Its columns
-    `name`, `threat`, `severity` and `params` are fields or properties; those that it does not have are empty.
+    A subclass is a frozen dataclass. Its repr goes into the key of the row, so two conditions must not share one. The
+    columns `name`, `threat`, `severity` and `params` are fields or properties; those that it lacks are empty.
 
     Example:
         >>> from dataclasses import dataclass
@@ -57,18 +57,18 @@ class Condition(ABC):
         array([False,  True])
     """
 
-    kind: ClassVar[str]  # the column; several classes may have one, if their metrics differ
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy",)  # what the value of a row may be
-    sharded: ClassVar[bool] = False  # whether --shard cuts it; else the first shard measures it whole
+    kind: ClassVar[str]  # the column `kind`; classes with different metrics may share one
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy",)  # what its row may state in the column `metric`
+    sharded: ClassVar[bool] = False  # whether --shard splits it; otherwise the first shard measures all images
     searches: ClassVar[bool] = False  # whether it needs gradients, and so the fast copy of the model
     repeatable: ClassVar[bool] = False  # whether `from_row` can rebuild it
-    without_images: ClassVar[str] = ""  # why --save-adv cannot be asked for beside it
+    without_images: ClassVar[str] = ""  # why it cannot be combined with --save-adv; empty if it can
 
     if TYPE_CHECKING:
 
         @property
         def name(self) -> str:
-            """Of the attack or corruption."""
+            """The attack, corruption or diagnostic."""
 
         @property
         def threat(self) -> Threat | None:
@@ -90,77 +90,81 @@ class Condition(ABC):
 
     @classmethod
     def list_for(cls, balls: Sequence[Threat]) -> Sequence["Condition"]:
-        """What `--conditions NAME` stands for. balls: those to evaluate in, one at least."""
+        """The conditions that `--conditions NAME` adds. balls: the threat models of the evaluation, at least one."""
         raise BadInput(f"--conditions is for kinds of plug-ins, and options of its own ask for kind {cls.kind}")
 
     @property
     @abstractmethod
     def label(self) -> str:
-        """The condition in a few words, e.g. `PGD-20 Linf 0.2`."""
+        """A short description for logs and messages, e.g. `PGD-20 Linf 0.2`."""
 
     @property
     def metric(self) -> str:
-        """What the value of its row is."""
+        """What the value of its row measures: one of `metrics`."""
         return "accuracy"
 
     @property
     def key_params(self) -> str:
-        """What else than its repr determines the outcome, such as the version of an attack's package."""
+        """What determines the outcome besides its repr, such as the version of an attack's package."""
         return ""
 
     @property
     def block(self) -> int | None:
-        """How many consecutive images must be seen together; None where each is by itself."""
+        """How many consecutive images must be measured together; None where images are independent."""
         return None
 
     @property
     def keeps_images(self) -> bool:
-        """Whether --save-adv stores the images that it breaks."""
+        """Whether --save-adv stores its adversarial images."""
         return False
 
     @property
     def effort(self) -> Effort | None:
-        """Steps and restarts of a search of which fewer would be the beginning; None of anything else."""
+        """(steps, restarts) of an attack whose shorter runs are prefixes of it; None for any other condition."""
         return None
 
     def includes(self, other: "Condition") -> bool:
-        """Whether the search for this condition passes through the end of the other's."""
+        """Whether the other condition's search is a prefix of this one's."""
         return False
 
     def base(self) -> "Condition":
-        """The condition that is measured, from whose outcome this one's is read."""
+        """The condition that is measured in its place, such as the whole sweep for one radius of it."""
         return self
 
     @abstractmethod
     def measure(self, target: Target, batch: Batch, outcome: Outcome) -> Tensor:
-        """Which images of the batch are right, (B,) bool. Costs, doubts and values of the counted go to the outcome."""
+        """Which images of the batch the model classifies correctly, (B,) bool.
+
+        outcome: passes, seconds and doubts are added to it, and values (if the condition has any) of the images that
+            count.
+        """
 
     def read(self, outcome: Outcome) -> Outcome:
-        """The outcome of this condition, from that of its base."""
+        """The outcome of this condition, given that of its `base()`."""
         return outcome
 
     @classmethod
     def summarise(cls, metric: str, outcome: Outcome) -> Summary:
-        """The value of a row, its interval, and the images that it is of. metric: one of the class."""
+        """Value, lower and upper bound of its interval, and number of images. metric: one of `metrics`."""
         n, right = len(outcome.right), int(outcome.right.sum())
         return right / n, *wilson(right, n), n
 
     def value(self, outcome: Outcome) -> Summary:
-        """As `summarise`, of this condition. outcome: its own, as of `read`."""
+        """As `summarise`, for the metric of this condition. outcome: as returned by `read`."""
         return self.summarise(self.metric, outcome)
 
     def cost(self, n: int) -> float:
-        """Forward passes of judging n images, a backward counted as two, where a usual model takes usual effort."""
+        """Estimated forward passes to evaluate n images of a typical model, a backward pass counted as two."""
         return float(n)
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
-        """The condition that a row was measured under. BadInput where that can no longer be had."""
+        """Rebuild the condition of a row. BadInput where that is not possible, as after a change of the attack."""
         raise BadInput(f"a condition of kind {row.kind} cannot be rebuilt from its row")
 
 
 def check_condition(name: str, item: object) -> str:
-    """What keeps an item from being a class of conditions whose rows can be stored."""
+    """Why an item cannot be registered as a class of conditions; empty if it can."""
     if not isinstance(item, type) or not issubclass(item, Condition):
         return f"is {describe(item)}; a condition is a subclass of Condition"
     kind = getattr(item, "kind", None)
@@ -173,13 +177,13 @@ CONDITIONS: Registry[type[Condition]] = Registry("condition", check_condition, f
 
 
 def class_of(row: Row) -> type[Condition] | None:
-    """The class of a row's condition; None where it is not registered, as without the plug-in that has it."""
+    """The class of a row's condition; None where it is not registered, as without its plug-in."""
     classes = (each for each in CONDITIONS.values() if each.kind == row.kind and row.metric in each.metrics)
     return next(classes, None)
 
 
 def find_class(row: Row) -> type[Condition]:
-    """As `class_of`. UnknownName where there is none."""
+    """As `class_of`, but raises UnknownName where there is none."""
     if found := class_of(row):
         return found
     raise UnknownName(f"no condition of kind {row.kind} has the metric {row.metric!r}; name its plug-in with --plugin")

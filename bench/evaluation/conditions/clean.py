@@ -1,4 +1,4 @@
-"""The clean test image."""
+"""The condition of clean images."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""An attack on the corrupted image."""
+"""The condition of an attack on corrupted images."""
 
 import json
 from dataclasses import dataclass, replace
@@ -18,7 +18,10 @@ from bench.evaluation.target import Target
 
 @dataclass(frozen=True)
 class Union(Condition):
-    """An attack on the corrupted image, in the ball around that: right is who is right on it and all the way."""
+    """The condition that attacks the corrupted image, in the ball around it.
+
+    An image counts as right if the model is right on the corrupted image and on all that the attack found.
+    """
 
     kind = "union"
     sharded = True

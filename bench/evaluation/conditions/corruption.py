@@ -1,4 +1,4 @@
-"""A corrupted test image."""
+"""The condition of corrupted images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ from bench.evaluation.target import Target
 
 @dataclass(frozen=True)
 class Corrupted(Condition):
-    """What a lens, the weather or a computer does to it."""
+    """The condition of a corruption (Hendrycks and Dietterich 2019) at one severity."""
 
     kind = "corruption"
 
     name: str  # in CORRUPTIONS
-    severity: int
-    params: str  # how the images are made, as sorted JSON
+    severity: int  # from 1 to 5
+    params: str  # settings of the corruption, or the published set, as sorted JSON
     made: Callable[[Tensor, range], Tensor] = field(repr=False, compare=False)  # (images, their ids) -> the same shape
 
     @property
@@ -28,7 +28,7 @@ class Corrupted(Condition):
         return f"{self.name} {self.severity}"
 
     def images(self, x: Tensor, ids: range, batch_size: int) -> Tensor:
-        """Floating point images (B, C, H, W) as the condition leaves them, on their device."""
+        """Corrupt images: (B, C, H, W) to floating point (B, C, H, W) in [0, 1], on the same device."""
         starts = range(0, len(ids), batch_size)
         parts = [self.made(x[i : i + batch_size], ids[i : i + batch_size]).to(x.device) for i in starts]
         return to_float(torch.cat(parts))

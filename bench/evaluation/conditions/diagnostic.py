@@ -1,4 +1,4 @@
-"""Nothing is done to an image: a number is measured of the model on each, beside whether it is right."""
+"""The condition that measures a number on each clean image, such as the norm of the input gradient."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -20,14 +20,14 @@ Group = Literal["all", "right", "wrong"]
 
 @dataclass(frozen=True)
 class Diagnosed(Condition):
-    """A statistic of one number an image."""
+    """A statistic, over all or some clean images, of a number that is measured on each."""
 
     kind = "diagnostic"
     metrics = tuple(f"{statistic} {group}" for statistic, group in product(get_args(Statistic), get_args(Group)))
 
     name: str  # in DIAGNOSTICS
     statistic: Statistic
-    group: Group  # of the clean images
+    group: Group  # all images, or those that the model classifies right or wrong
 
     @property
     def label(self) -> str:
@@ -48,7 +48,7 @@ class Diagnosed(Condition):
 
     @classmethod
     def summarise(cls, metric: str, outcome: Outcome) -> Summary:
-        """The statistic over the group; None where it is empty."""
+        """The statistic over the group; None where the group is empty."""
         statistic, group = metric.split()
         values, right = np.array(outcome.values), outcome.right
         member = {"all": np.ones_like(right), "right": right, "wrong": ~right}[group]

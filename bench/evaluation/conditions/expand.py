@@ -1,4 +1,4 @@
-"""From an attack and radii to conditions."""
+"""Make the conditions of an attack and its radii."""
 
 from collections.abc import Sequence
 from typing import get_args
@@ -10,22 +10,26 @@ from bench.core.threat import L2, Threat
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.conditions.minimum_norm import Minimised, Reading
-from bench.evaluation.conditions.sweep import swept
+from bench.evaluation.conditions.sweep import sweep_conditions
 
 
-def under(attack: AttackSpec, threat: Threat) -> list[Condition]:
-    """What an attack is run for. A minimum-norm attack needs no ball, and an L2 ball gives it one more number."""
+def conditions_in_ball(attack: AttackSpec, threat: Threat) -> list[Condition]:
+    """The conditions of an attack in one ball.
+
+    A minimum-norm attack is measured without a ball (success rate, mean distance), and at the radius of an L2 ball.
+    """
     if not attack.minimal:
         return [Attacked(attack, threat)]
     within: list[Condition] = [Attacked(attack, threat)] if isinstance(threat, L2) else []
     return [*within, Attacked(attack, L2(np.inf)), *(Minimised(attack, reading) for reading in get_args(Reading))]
 
 
-def over(attack: AttackSpec, balls: Sequence[Threat]) -> list[Condition]:
-    """What an attack is run for in a sweep over balls, from the smallest to the largest.
+def conditions_of_sweep(attack: AttackSpec, balls: Sequence[Threat]) -> list[Condition]:
+    """The conditions of an attack over balls of one norm, given from the smallest to the largest.
 
-    One whose word on a radius is not that of any iterate, or is on a block of images, is run at each of them.
+    An attack cannot be bisected if only its last iterate counts, if it needs no ball, or if it draws per block of
+    images. Such an attack is run in every ball.
     """
     if attack.last or attack.minimal or attack.block is not None:
-        return [condition for ball in balls for condition in under(attack, ball)]
-    return [*swept(attack, balls)]
+        return [condition for ball in balls for condition in conditions_in_ball(attack, ball)]
+    return [*sweep_conditions(attack, balls)]

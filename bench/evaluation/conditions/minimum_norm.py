@@ -1,4 +1,4 @@
-"""What a minimum-norm attack measures beside accuracies."""
+"""The condition of a minimum-norm attack: success rate and mean distance."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -19,7 +19,7 @@ Reading = Literal["success rate", "mean distance"]
 
 @dataclass(frozen=True)
 class Minimised(Condition):
-    """What a minimum-norm attack comes to, beside accuracies."""
+    """The success rate or the mean L2 distance of a minimum-norm attack."""
 
     kind = "attack"
     metrics = get_args(Reading)
@@ -46,7 +46,7 @@ class Minimised(Condition):
 
     @property
     def threat(self) -> L2:
-        """Of the attack, which goes as far as it must."""
+        """No bound: the attack looks for the smallest distance."""
         return L2(np.inf)
 
     def base(self) -> Attacked:
@@ -57,8 +57,8 @@ class Minimised(Condition):
 
     @classmethod
     def summarise(cls, metric: str, outcome: Outcome) -> Summary:
-        """The share broken of the images that were right, or how far off these are on average."""
-        distances = np.array(outcome.values)  # as in `Attacked.withstood`
+        """The share of the correctly classified images that was broken, or their mean distance in L2."""
+        distances = np.array(outcome.values)  # 0: wrong without attack; inf: not broken
         right, broken = distances > 0, (distances > 0) & np.isfinite(distances)
         if metric == "success rate" and right.any():
             n, successes = int(right.sum()), int(broken.sum())

@@ -1,4 +1,4 @@
-"""A probe of the model for a sign that its accuracy under attack is overestimated."""
+"""The condition that probes a model for a sign that its accuracy under attack is too high."""
 
 import json
 from dataclasses import dataclass
@@ -9,27 +9,27 @@ from torch import Tensor
 from bench.attacks.spec import AttackSpec
 from bench.core.stats import Summary, wilson
 from bench.core.threat import Threat
-from bench.evaluation.binarization_test import INNER
+from bench.evaluation.binarization_test import INNER_POINTS
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.outcome import Outcome, is_correct
-from bench.evaluation.probes import FEW, signs
+from bench.evaluation.probes import PLANTED_IMAGES, measure_indicator
 from bench.evaluation.target import Target
 
-PROBING = 12.0  # passes forward for an image that is probed for a sign, roughly
+PROBE_PASSES = 12.0  # estimate of the forward passes to probe an image
 
 
 @dataclass(frozen=True)
 class Probed(Condition):
-    """The model is probed for a sign that its accuracy under attack deceives."""
+    """The share of the correctly classified images that show a sign of an overestimated robustness."""
 
     kind = "diagnostic"
     metrics = ("share",)
     searches = True
 
-    sign: str  # in SIGNS
+    sign: str  # a name in PROBES or SEARCHES, or planted
     threat: Threat
-    attack: AttackSpec | None = None  # that is to find what is planted
+    attack: AttackSpec | None = None  # the attack under the binarization test
 
     @property
     def label(self) -> str:
@@ -51,21 +51,21 @@ class Probed(Condition):
 
     def measure(self, target: Target, batch: Batch, outcome: Outcome) -> Tensor:
         right = is_correct(target.model, batch.x, batch.y, target.batch_size)
-        outcome.values += signs(target, self, batch.ids, batch.x, batch.y, right, outcome).tolist()
+        outcome.values += measure_indicator(target, self, batch.ids, batch.x, batch.y, right, outcome).tolist()
         return right
 
     @classmethod
     def summarise(cls, metric: str, outcome: Outcome) -> Summary:
-        """The share that shows the sign of the images that were looked at, NaN being the others; None of none."""
+        """The share of the probed images (those with a value) that show the sign; None where none was probed."""
         values = np.array(outcome.values)
-        looked = values[~np.isnan(values)]
-        n, shown = len(looked), int(looked.sum())
+        probed = values[~np.isnan(values)]
+        n, shown = len(probed), int(probed.sum())
         return (shown / n, *wilson(shown, n), n) if n else (None, None, None, 0)
 
     def cost(self, n: int) -> float:
         if self.attack is None:
-            return PROBING * n
-        return min(n, FEW) * (INNER + Attacked(self.attack, self.threat).cost(1))
+            return PROBE_PASSES * n
+        return min(n, PLANTED_IMAGES) * (INNER_POINTS + Attacked(self.attack, self.threat).cost(1))
 
 
 CONDITIONS.add("probe", Probed)

@@ -1,4 +1,4 @@
-"""An attack over a grid of radii: for each image the smallest one that breaks it, and what is read off that."""
+"""The condition of an attack over a grid of radii, from the smallest radius that breaks each image."""
 
 import json
 import math
@@ -13,7 +13,13 @@ from bench.attacks.spec import AttackSpec
 from bench.core.files import Bits
 from bench.core.stats import Array, Summary, mean_of, median_of
 from bench.core.threat import Threat
-from bench.evaluation.conditions.attack import Attacked, attack_of, ball_of, check_attack_is_same, in_ball
+from bench.evaluation.conditions.attack import (
+    Attacked,
+    attack_from_row,
+    check_attack_is_same,
+    format_attack,
+    threat_from_row,
+)
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.outcome import Outcome
 from bench.evaluation.sweep_search import smallest_radii
@@ -27,9 +33,10 @@ Curve = Literal["accuracy", "area", "median radius"]
 class Swept(Condition):
     """An attack at every radius of a grid, where an image that is broken stays broken at larger radii.
 
-    Its accuracies differ from those of plain attacks by noise, and where a larger radius would have helped the model:
-    they are rows of their own. A radius here is that of an image: the smallest of the grid at which it was broken, 0 if
-    it was wrong already, inf if it never was.
+    The radii are bisected, so that an accuracy can differ from that of the attack at this radius alone: by noise, and
+    for images that are broken at one radius and would not be at a larger one. Hence a kind of row of its own. The
+    radius of an image is the smallest of the grid at which it was broken, 0 if it was wrong without attack, inf if it
+    was not broken.
     """
 
     kind = "sweep"
@@ -42,14 +49,14 @@ class Swept(Condition):
     )
 
     attack: AttackSpec
-    threat: Threat  # the ball that is read; of a whole curve, the largest
-    grid: tuple[float, ...]  # from 0, which is the clean image, upwards
+    threat: Threat  # the ball of this row; the largest for a number of the whole curve
+    grid: tuple[float, ...]  # radii from 0 (the clean image) upwards
     reading: Curve = "accuracy"
 
     @property
     def label(self) -> str:
         plain = self.reading == "accuracy"
-        return in_ball(self.name, self.threat) if plain else f"{self.name} {self.reading}"
+        return format_attack(self.name, self.threat) if plain else f"{self.name} {self.reading}"
 
     @property
     def name(self) -> str:
@@ -61,7 +68,7 @@ class Swept(Condition):
 
     @property
     def balls(self) -> list[Threat]:
-        """To attack in, from the smallest."""
+        """The balls to attack in, from the smallest."""
         return [replace(self.threat, eps=eps) for eps in self.grid[1:]]
 
     @property
@@ -70,7 +77,7 @@ class Swept(Condition):
         return json.dumps(json.loads(self.attack.params) | {"sweep": self.grid}, sort_keys=True)
 
     def base(self) -> "Swept":
-        return swept(self.attack, self.balls)[0]
+        return sweep_conditions(self.attack, self.balls)[0]
 
     def measure(self, target: Target, batch: Batch, outcome: Outcome) -> Tensor:
         radii = smallest_radii(target, self.attack, self.balls, batch.ids, batch.x, batch.y, outcome)
@@ -78,10 +85,10 @@ class Swept(Condition):
         return radii.isinf()
 
     def read(self, outcome: Outcome) -> Outcome:
-        return replace(outcome, right=self.withstood(np.array(outcome.values)))
+        return replace(outcome, right=self.find_robust(np.array(outcome.values)))
 
-    def withstood(self, radii: Array) -> Bits:
-        """Which images stay right in the ball that is read."""
+    def find_robust(self, radii: Array) -> Bits:
+        """Which images are robust in the ball of this row, (n,) bool, from their radii (n,)."""
         right: Bits = radii > self.threat.eps
         return right
 
@@ -91,9 +98,9 @@ class Swept(Condition):
         return self.summary(np.array(outcome.values))
 
     def summary(self, radii: Array) -> Summary:
-        """Of the whole curve: the area below it, as a share of that of a perfect model, or the median radius.
+        """The area below the accuracy curve, as a share of a perfect model's, or the median radius of the images.
 
-        The area is by the trapezoid rule: the mean over the images of the area below each one's own curve.
+        The area is by the trapezoid rule, which is the mean over the images of the area below each one's own curve.
         """
         if self.reading == "median radius":
             return median_of(radii)
@@ -102,20 +109,20 @@ class Swept(Condition):
         return mean_of((radii[:, None] > grid) @ (np.diff(edges) / grid[-1]))
 
     def cost(self, n: int) -> float:
-        """Its share of the one measurement that all numbers of the sweep are read off."""
-        queries, numbers = math.log2(len(self.grid)), len(swept(self.attack, self.balls))
+        """Its share of the cost of the sweep, which is measured once for all its rows."""
+        queries, numbers = math.log2(len(self.grid)), len(sweep_conditions(self.attack, self.balls))
         return queries / numbers * Attacked(self.attack, self.threat).cost(n)
 
     @classmethod
     def from_row(cls, row: Row) -> "Swept":
-        attack, grid = attack_of(row)
-        condition = cls(attack, ball_of(row), grid)
+        attack, grid = attack_from_row(row)
+        condition = cls(attack, threat_from_row(row), grid)
         check_attack_is_same(condition, row)
         return condition
 
 
-def swept(attack: AttackSpec, balls: Sequence[Threat]) -> list[Swept]:
-    """Every number of a sweep over balls of one norm, from the smallest up: accuracies, then those of the curve."""
+def sweep_conditions(attack: AttackSpec, balls: Sequence[Threat]) -> list[Swept]:
+    """All conditions of a sweep over balls of one norm, from the smallest: accuracies, area, median radius."""
     radii = (0.0, *(ball.eps for ball in balls))
     curve = [Swept(attack, replace(balls[-1], eps=eps), radii) for eps in radii]
     return [*curve, *(replace(curve[-1], reading=reading) for reading in ("area", "median radius"))]

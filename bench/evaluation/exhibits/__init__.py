@@ -1,1 +1,1 @@
-"""Exhibits: small tables that are measured on a finished model and kept in its run folder, for figures."""
+"""Exhibits: small tables for figures, measured on a finished model and stored in its run folder."""

@@ -1,4 +1,4 @@
-"""What an exhibit is, and what it is measured on."""
+"""The types of exhibits and of their inputs, and the registry."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,26 +10,26 @@ from bench.core.registry import Registry
 from bench.core.threat import Threat
 from bench.data.dataset import Images
 
-Columns = Mapping[str, Sequence[object]]  # of a table, all equally long
+Columns = Mapping[str, Sequence[object]]  # a table by column, all of one length
 
 
 @dataclass(frozen=True)
 class ExhibitInput:
-    """A finished model, and what it is looked at with."""
+    """What an exhibit is measured on: a finished model, test images and a threat model."""
 
     model: nn.Module  # in eval mode, on the device of the images
-    start: nn.Module | None  # the finished model that it was trained on, if on any
-    images: Images  # of the test set, the first ones
+    start: nn.Module | None  # the finished model whose training it continued, if any
+    images: Images  # the first ones of the test set
     threat: Threat  # the data set's own
 
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A table of a model. Failed where the model has not what it is about."""
+    """A function that measures a table; it raises Failed where the model lacks the layers that it needs."""
 
     measure: Callable[[ExhibitInput], Columns]
-    most: int | None = None  # test images that it looks at; None: all that are judged
-    beside_start: bool = False  # it compares the model with the one that it was trained on
+    max_images: int | None = None  # test images that it needs; None: all that are evaluated
+    beside_start: bool = False  # whether it compares the model with `ExhibitInput.start`
 
 
 EXHIBITS: Registry[Exhibit] = Registry(

@@ -1,4 +1,4 @@
-"""How steep the loss is at each clean test image."""
+"""Input gradients of the loss at clean test images."""
 
 import torch
 
@@ -9,16 +9,16 @@ from bench.evaluation.exhibits.exhibit import EXHIBITS, Columns, Exhibit, Exhibi
 BATCH = 128
 
 
-def gradients(specimen: ExhibitInput) -> Columns:
-    """Of each image its squared input gradient norm, as `diagnostics.gradient` has it, and whether it is right."""
+def measure_gradients(inputs: ExhibitInput) -> Columns:
+    """The squared norm of each image's input gradient (see `diagnostics.gradient`), and whether the model is right."""
     squared: list[float] = []
     right: list[bool] = []
-    for start in range(0, len(specimen.images), BATCH):
-        x, y = to_float(specimen.images.x[start : start + BATCH]), specimen.images.y[start : start + BATCH]
-        squared += gradient(specimen.model, x, y).tolist()
+    for start in range(0, len(inputs.images), BATCH):
+        x, y = to_float(inputs.images.x[start : start + BATCH]), inputs.images.y[start : start + BATCH]
+        squared += gradient(inputs.model, x, y).tolist()
         with torch.no_grad():
-            right += (specimen.model(x).argmax(1) == y).tolist()
+            right += (inputs.model(x).argmax(1) == y).tolist()
     return {"image": range(len(squared)), "squared": squared, "right": right}
 
 
-EXHIBITS.add("gradient", Exhibit(gradients))
+EXHIBITS.add("gradient", Exhibit(measure_gradients))

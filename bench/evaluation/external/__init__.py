@@ -1,1 +1,1 @@
-"""Models that were not trained here: where they come from, and whether they keep the contract."""
+"""External models: loading them from files, runs and model zoos, and checks of what they compute."""

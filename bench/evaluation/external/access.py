@@ -1,4 +1,4 @@
-"""What loading a model may do to this machine."""
+"""Limits on the loading of a model: network access and unpickling only where the user allows them."""
 
 import os
 import socket
@@ -16,14 +16,14 @@ from bench.core.foreign.messages import format_error
 from bench.evaluation.external.weights import why_unreadable
 
 DATA_DIR = Path("~/.cache/bench-data")
-ONLY_WEIGHTS = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # to torch.load, whatever its caller asks for
-NO_HUB = "HF_HUB_OFFLINE"  # to huggingface_hub when it is imported; refused connections it would try again for minutes
-NOT_CACHED = ("LocalEntryNotFoundError", "OfflineModeIsEnabled")  # what huggingface_hub raises for a file it lacks
+ONLY_WEIGHTS = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # makes torch.load ignore weights_only=False of its caller
+NO_HUB = "HF_HUB_OFFLINE"  # read by huggingface_hub on import; it retries refused connections for minutes
+NOT_CACHED = ("LocalEntryNotFoundError", "OfflineModeIsEnabled")  # huggingface_hub's errors for a missing file
 
 
 @dataclass(frozen=True)
 class Access:
-    """Where files of model zoos are, and whether more may be fetched or unpickled."""
+    """Where weights of model zoos lie, and whether files may be downloaded or unpickled."""
 
     data_dir: Path
     download: bool = False
@@ -31,35 +31,35 @@ class Access:
 
 
 @contextmanager
-def restricted(spec: str, access: Access) -> Iterator[None]:
-    """Inside the block somebody's package loads a model: no network and no pickle unless they are allowed.
+def restrict_loading(spec: str, access: Access) -> Iterator[None]:
+    """Inside the block, foreign code loads a model, without network or unpickling unless `access` allows it.
 
-    Whatever it raises is one line.
+    BadInput, in one line, for whatever it raises.
     """
-    asked: list[str] = []
+    hosts: list[str] = []
 
     def refuse(*where: object, **settings: object) -> None:
-        asked.append(str(where[0] if where else settings.get("host")))
+        hosts.append(str(where[0] if where else settings.get("host")))
         raise ConnectionRefusedError("nothing is fetched without --download")
 
-    hub = sys.modules.get("huggingface_hub.constants")  # which has read its variable when it was imported
+    hub = sys.modules.get("huggingface_hub.constants")  # imported already, so that its variable is read no more
     offline = getattr(hub, "HF_HUB_OFFLINE", False)
     if hub:
         vars(hub)["HF_HUB_OFFLINE"] = not access.download or bool(os.environ.get(NO_HUB))
     set_here = {ONLY_WEIGHTS: not access.unsafe_pickle, NO_HUB: not access.download}
-    kept, lookup = {name: os.environ.get(name) for name in set_here}, socket.getaddrinfo
+    before, lookup = {name: os.environ.get(name) for name in set_here}, socket.getaddrinfo
     os.environ.update({name: "1" for name, wanted in set_here.items() if wanted})
     if not access.download:
-        socket.getaddrinfo = refuse  # type: ignore[assignment]  # every connection to a name begins there
+        socket.getaddrinfo = refuse  # type: ignore[assignment]  # called before every connection to a host name
     try:
         with guarded_call(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a package that imports what is going out of use is not the user's
+            warnings.simplefilter("ignore")  # deprecations inside a package are not the user's concern
             yield
     except BadInput:
         raise
-    except Exception as error:  # anybody's code may raise anything
-        if asked or (not access.download and type(error).__name__ in NOT_CACHED):
-            where = f" (at {asked[0]})" if asked else ""
+    except Exception as error:  # foreign code may raise anything
+        if hosts or (not access.download and type(error).__name__ in NOT_CACHED):
+            where = f" (at {hosts[0]})" if hosts else ""
             raise BadInput(f"{spec} has files that are not on this machine{where}; give --download") from error
         if isinstance(error, UnpicklingError):
             raise BadInput(f"{spec}: its weights {why_unreadable(error, access.unsafe_pickle)}") from error
@@ -69,7 +69,7 @@ def restricted(spec: str, access: Access) -> Iterator[None]:
         socket.getaddrinfo = lookup
         if hub:
             vars(hub)["HF_HUB_OFFLINE"] = offline
-        for name, value in kept.items():
+        for name, value in before.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value

@@ -1,4 +1,4 @@
-"""What stands in the place of a run in the rows of a model from outside."""
+"""The run that rows of an external model belong to."""
 
 import re
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from hashlib import sha256
 from bench.core.files import require_names
 from bench.results.row import EXTERNAL
 
-LONGEST = 150  # characters of a name in the name of a folder
+LONGEST = 150  # characters of the model's name in the name of its folder
 
 
 @dataclass(frozen=True)
 class ExternalRun:
-    """The rows of a model from outside on one data set. BadInput where the data set's name cannot be a folder's."""
+    """An external model on one data set, as rows name it. BadInput where the data set's name cannot name a folder."""
 
     name: str
     dataset: str

@@ -1,4 +1,4 @@
-"""What a file of tensors is, by its first bytes and the names in it. Nothing in it is run."""
+"""Recognise the format of a file of weights by its first bytes and the names inside. No code in it is run."""
 
 import re
 import tarfile
@@ -10,8 +10,8 @@ from bench.core.errors import BadInput
 
 Format = Literal["torch", "safetensors"]
 
-LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # what torch.save began files with before it wrote zip archives
-HEAD = 1024  # bytes that are looked at
+LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how files of torch.save began before it wrote zip archives
+HEAD = 1024  # bytes that are read
 UNPACK = "unpack it and name the weights in it"
 DOWNLOAD = "download the file itself"
 SAVE = "save model.state_dict() with torch.save or safetensors"
@@ -19,7 +19,7 @@ NAME = "name the file of weights"
 CONVERT = f"load it into a torch model and {SAVE}"
 JOIN = "load its files, and save all their tensors as one dict with torch.save or safetensors"
 
-BEGINNINGS = {  # of files that people mistake for a checkpoint
+BEGINNINGS = {  # first bytes -> what the file is, and what to do instead
     b"version https://git-lfs": ("a Git LFS pointer in the place of the file", "fetch the file with `git lfs pull`"),
     b"\x1f\x8b": ("a gzip archive", UNPACK),
     b"BZh": ("a bzip2 archive", UNPACK),
@@ -37,13 +37,13 @@ BEGINNINGS = {  # of files that people mistake for a checkpoint
     b"%PDF": ("a PDF document", NAME),
     **{b"x" + level: ("compressed by zlib, as joblib does", SAVE) for level in (b"\x01", b"\x5e", b"\x9c", b"\xda")},
 }
-ONNX = rb"\x08[\x01-\x20](\x12[\x01-\x40][ -~]|[\x3a\x42])"  # a version, then who wrote it, the graph or its operations
-PICKLE_OF_TEXT = rb"\(?[dl]p\d+\n|c[\w.]+\n\w+\n"  # how a dict, a list and an object begin in pickle's first protocol
+ONNX = rb"\x08[\x01-\x20](\x12[\x01-\x40][ -~]|[\x3a\x42])"  # version, then producer, graph or operator set
+PICKLE_OF_TEXT = rb"\(?[dl]p\d+\n|c[\w.]+\n\w+\n"  # a dict, list or object in pickle's protocol 0
 PAGES = ("<!doctype", "<html", "<head", "<?xml")
 
 
 def file_format(path: Path) -> Format:
-    """How to open a file of weights. BadInput names what is no checkpoint, and what to do instead."""
+    """How to open a file of weights. BadInput says what the file is if it is no checkpoint, and what to do."""
     head = _head(path)
     if _is_safetensors(head):
         return "safetensors"
@@ -54,13 +54,13 @@ def file_format(path: Path) -> Format:
 
 
 def check_saved_by_torch(path: Path) -> None:
-    """BadInput where a file is not of torch.save, with what it is."""
+    """BadInput where torch.save has not written the file; it says what the file is."""
     if mistake := _mistake(path, _head(path)):
         raise BadInput(f"{path} is {mistake[0]}; name what torch.save wrote")
 
 
 def how_to_join_distributed(folder: Path) -> str:
-    """What makes one file of a folder that torch.distributed.checkpoint has written."""
+    """The command that converts a folder of torch.distributed.checkpoint to one file, for messages."""
     return f"`python -m torch.distributed.checkpoint.format_utils dcp_to_torch {folder} FILE` makes one file of it"
 
 
@@ -73,17 +73,17 @@ def _head(path: Path) -> bytes:
 
 
 def _is_safetensors(head: bytes) -> bool:
-    """A JSON object behind its length of eight bytes."""
+    """Whether the bytes are the length of a JSON object (eight bytes) and its beginning."""
     return len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**32
 
 
 def _mistake(path: Path, head: bytes) -> tuple[str, str] | None:
-    """What the file is and the way out; None where torch.save has written it."""
+    """What the file is and what to do; None where torch.save has written it."""
     if head.startswith(LEGACY):
         return None
-    for beginning, said in BEGINNINGS.items():
+    for beginning, description in BEGINNINGS.items():
         if head.startswith(beginning):
-            return said
+            return description
     if not head.strip(b"\0"):
         return "nothing but zeros" if head else "an empty file", "copy or download it again"
     if path.suffix == ".distcp":
@@ -108,23 +108,23 @@ def _mistake(path: Path, head: bytes) -> tuple[str, str] | None:
 
 
 def _archive(path: Path) -> tuple[str, str] | None:
-    """The same of what begins as a zip archive does."""
+    """As `_mistake`, for a file that begins as a zip archive."""
     if not zipfile.is_zipfile(path):
         return "the beginning of a zip archive", "it is damaged or cut short, copy or download it again"
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
-    last = {name.rpartition("/")[2] for name in names}
+    base_names = {name.rpartition("/")[2] for name in names}
     if ".data/extern_modules" in {name.partition("/")[2] for name in names}:
         return "an archive of torch.package", f"load its model with torch.package.PackageImporter in FILE.py, or {SAVE}"
-    if "model.weights.h5" in last:
+    if "model.weights.h5" in base_names:
         return "a Keras model", CONVERT
-    if any("code/" in name for name in names) and "data.pkl" in last:
+    if any("code/" in name for name in names) and "data.pkl" in base_names:
         call = f"torch.jit.load({str(path)!r})"
         return "a TorchScript archive, which holds a whole model", f"return {call} from FILE.py:FUNCTION, or {SAVE}"
-    if last & {"archive_format", "serialized_exported_program.json"}:
+    if base_names & {"archive_format", "serialized_exported_program.json"}:
         call = f"torch.export.load({str(path)!r}).module()"
         return "a program of torch.export", f"return {call} from FILE.py:FUNCTION, or {SAVE}"
-    if "data.pkl" in last:
+    if "data.pkl" in base_names:
         return None
     if names and all(name.endswith(".npy") for name in names):
         return "NumPy arrays", SAVE
@@ -144,11 +144,11 @@ def _members(path: Path) -> list[str]:
 
 
 def _text(head: bytes) -> str | None:
-    """None where the bytes are no text."""
+    """The bytes as text; None where they are none."""
     try:
         text = head.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:  # not just a letter that is cut at the end
+        if error.start < len(head) - 4:  # more than a character cut off at the end
             return None
         text = head[: error.start].decode("utf-8-sig")
     return text if all(letter.isprintable() or letter.isspace() for letter in text) else None

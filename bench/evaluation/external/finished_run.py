@@ -1,4 +1,4 @@
-"""FOLDER[@EPOCH|@VIEW]: the model of a run that this bench has finished."""
+"""The source FOLDER[@EPOCH|@VIEW]: a model of a finished run of this bench."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,28 +35,28 @@ class Run:
 
     @cached_property
     def record(self) -> dict[str, object]:
-        """job.json. BadInput where there are no weights to go with it."""
+        """The contents of job.json. BadInput where the training failed, has not ended, or fields are missing."""
         if reason := failure(self.folder):
             raise BadInput(f"{self.folder} has no model, its training failed: {reason}")
         record = read_job(self.folder)
-        lacking = [field for field in NEEDED if field not in record]
-        if lacking or status(self.folder) != "trained":
-            what = f"does not say {', '.join(lacking)}" if lacking else "is of a training that has not ended"
+        missing = [field for field in NEEDED if field not in record]
+        if missing or status(self.folder) != "trained":
+            what = f"does not say {', '.join(missing)}" if missing else "is of a training that has not ended"
             raise BadInput(f"{self.folder / 'job.json'} {what}; name the folder of a run that `bench run` has finished")
         return record
 
     @property
     def name(self) -> str:
-        """As rows and folders call it."""
+        """Its name in rows and folders."""
         return f"{self.record['name']}.s{self.record['seed']}"
 
     @property
     def dataset(self) -> str:
-        """As --dataset wants it."""
+        """The data set that it was trained on, as --dataset takes it."""
         return str(self.record["source"])
 
     def load(self, dataset: Dataset, access: Access) -> Loaded:
-        """Build what the recipe of that name finishes with, and fill in the weights."""
+        """Build the recipe's network and load the stored weights. BadInput where files or the view are missing."""
         load_plugins()
         record, path = self.record, self.folder / FILES[self.epoch]
         if not path.is_file():
@@ -71,9 +71,9 @@ class Run:
         return Loaded(views[self.view])
 
     def origin(self, net: nn.Module) -> str:
-        """Nothing but its weights, so that its cells have the keys that `bench run` gives them."""
+        """Empty: its identity is that of `bench run`, so its cells have the same keys."""
         return ""
 
     def architecture(self, net: nn.Module) -> str:
-        """As `--model` of `bench run` calls it."""
+        """Its architecture, as `--model` of `bench run` names it."""
         return str(self.record["model"])

@@ -1,4 +1,4 @@
-"""Models that were not trained here: where they come from, and whether they keep the contract.
+"""Load external models: models that were not trained by the command at hand.
 
 SPEC is FOLDER[@EPOCH|@VIEW] of a finished run, FILE.py:FUNCTION[@WEIGHTS[@NAME]], torchvision:NAME[@WEIGHTS],
 timm:NAME or robustbench:[THREAT/]NAME. Behind FILE.py's models may stand [normalise=...], as of --normalise.
@@ -28,53 +28,58 @@ from bench.models.modes import set_eval
 
 @dataclass(frozen=True, eq=False)
 class ExternalModel:
-    """A model from outside, loaded for one data set."""
+    """An external model, loaded for one data set."""
 
     source: Source
     dataset: str
     net: nn.Module  # in eval mode
-    identity: str  # digits that change with anything that its logits depend on
-    choices: tuple[str, ...]  # what was chosen among several possibilities, a clause each
-    warnings: list[str]  # what looks wrong, a clause each; none where nobody asked
+    identity: str  # as of `identity`
+    choices: tuple[str, ...]  # what was chosen where the SPEC allowed several, a clause each
+    warnings: list[str]  # what looks wrong with the model, a clause each; empty if not checked
 
     @property
     def subject(self) -> ExternalRun:
-        """What its rows are stored as. BadInput where the data set's name cannot be a folder's."""
+        """The run that its rows belong to. BadInput where the data set's name cannot name a folder."""
         return ExternalRun(self.source.name, self.dataset, self.identity)
 
 
 def load_external(
     source: Source, data: Dataset, images: Images, access: Access, attacked: bool | None, label: str = ""
 ) -> ExternalModel:
-    """The model on the device of the images, with its identity. What was chosen for the user is said on stderr.
+    """Load a model on the device of the images, with its identity. Choices made for the user are printed on stderr.
 
-    BadInput where it is not there, cannot be loaded, or gives no logits of this data set.
+    Args:
+        images: the first ones of the test set, or all.
+        access: whether files may be downloaded or unpickled.
+        attacked: whether the model will be attacked, so that gradients are checked; None skips all warnings.
+        label: what messages call the model; by default its SPEC.
 
-    images:   the first of the test set, or all of it.
-    attacked: whether gradients will be asked for; None asks for no warnings.
-    label:    what messages call the model; by default the text of its source.
+    Raises:
+        BadInput: it is not there, cannot be loaded, or returns no logits for this data set's classes.
     """
     loaded = load(source, data, access, images.x.device)
     for choice in loaded.choices:
         print(f"{label or source}: {choice}", file=sys.stderr)
     if attacked is None:
         check_logits(loaded.net, data, images)
-    found = [] if attacked is None else model_warnings(loaded.net, data, images, attacked)
+    doubts = [] if attacked is None else model_warnings(loaded.net, data, images, attacked)
     digits = identity(source, loaded.net, images)
-    return ExternalModel(source, data.name, loaded.net, digits, loaded.choices, found)
+    return ExternalModel(source, data.name, loaded.net, digits, loaded.choices, doubts)
 
 
 def load(source: Source, dataset: Dataset, access: Access, device: torch.device | str) -> Loaded:
-    """The model on a device, in eval mode, with what was chosen on the way. BadInput as of `load_model`."""
+    """Load a model on a device, in eval mode. BadInput as for `load_model`."""
     loaded = source.load(dataset, access)
     with model_errors_as_bad_input():
         return Loaded(set_eval(loaded.net.to(device)), loaded.choices)
 
 
 def identity(source: Source, net: nn.Module, test: Images) -> str:
-    """Digits that change with anything that the model's logits depend on: as `bench run` has them of its own models.
+    """The model's identity, which changes with anything that its logits depend on (see `evaluation/identity.py`).
 
-    test: the first images of the test set, FROM_TEST of them or more, on the model's device.
+    For a run of this bench it is the one that `bench run` uses.
+
+    test: the first images of the test set, TEST_IMAGES or more, on the model's device.
     """
     if source.trained_here:
         return trained_identity(net, test)
@@ -92,26 +97,26 @@ def load_model(
     unsafe_pickle: bool = False,
     normalise: str | None = None,
 ) -> nn.Module:
-    """Load a model that was not trained here, in eval mode.
+    """Load an external model in eval mode.
 
-    It warns where one of several models in a file was chosen. Whether the model takes images in [0, 1] and returns
-    logits is not checked here.
+    A UserWarning says which one was taken of several models in a file. Whether the model takes images in [0, 1] and
+    returns logits is not checked here.
 
     Args:
         spec: FOLDER[@EPOCH|@VIEW] of a finished run, FILE.py:FUNCTION[@WEIGHTS[@NAME]], torchvision:NAME[@WEIGHTS],
             timm:NAME or robustbench:[THREAT/]NAME.
-        dataset: whose images the model takes, as `dataset(name, data_dir)` returns it.
+        dataset: the data set whose images it classifies, as `dataset(name, data_dir)` returns it.
         device: to load it on.
-        data_dir: weights of RobustBench's models are below it, in robustbench/.
-        download: fetch what a model zoo lacks on this machine.
-        unsafe_pickle: weight files may hold pickles, which run the code of whoever wrote them.
+        data_dir: folder whose robustbench/ holds weights of RobustBench.
+        download: whether weights of a model zoo may be downloaded.
+        unsafe_pickle: whether weights may be unpickled, which runs code of the file's author.
         normalise: as `--normalise`: what FILE.py's model takes images normalised by, such as "cifar10" or "0.5,0.5".
 
     Returns:
-        The model: images (B, C, H, W) in [0, 1] of the data set to logits (B, K).
+        The model, from images (B, C, H, W) to logits (B, K).
 
     Raises:
-        BadInput: it is not there or cannot be loaded.
+        BadInput: the SPEC, a file or the package is wrong or missing.
     """
     access = Access(expand_home(data_dir), download, unsafe_pickle)
     loaded = load(parse_spec(with_normalisation(spec, normalise)), dataset, access, device)

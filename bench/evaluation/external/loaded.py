@@ -1,4 +1,4 @@
-"""What comes of loading a model from outside."""
+"""The result of loading an external model."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from torch import nn
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A model, and what was chosen for its user among several possibilities, a clause each."""
+    """A model, and what was chosen where the SPEC allowed several (a clause each, for messages)."""
 
     net: nn.Module
     choices: tuple[str, ...] = ()

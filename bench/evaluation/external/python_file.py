@@ -1,4 +1,4 @@
-"""FILE.py:FUNCTION[@WEIGHTS[@NAME]]: a model that somebody's Python builds."""
+"""The source FILE.py:FUNCTION[@WEIGHTS[@NAME]]: a model that a Python function builds."""
 
 import hashlib
 import sys
@@ -26,13 +26,13 @@ from bench.evaluation.external.weights import fill, read_weights
 
 @dataclass(frozen=True)
 class File:
-    """What a function of no arguments (or a class, or a model by name) in a file gives, with weights from another."""
+    """A model from a function, class or variable of a Python file, with weights from another file if one is given."""
 
     path: Path
     function: str
     weights: Path | None = None
-    choice: str | None = None  # which of the models in the file of weights, such as ema
-    normalise: str | None = None  # what its images are normalised by, as of --normalise; None: it takes them in [0, 1]
+    choice: str | None = None  # which model of a file with several, such as ema
+    normalise: str | None = None  # mean and std, as of --normalise; None: the model takes images in [0, 1]
 
     epoch, view, dataset, trained_here = "last", "main", None, False
 
@@ -42,24 +42,24 @@ class File:
 
     @property
     def name(self) -> str:
-        """As rows and folders call it."""
+        """Its name in rows and folders."""
         weights = self.weights.stem if self.weights else None
         name = "@".join(filter(None, (f"{self.path.stem}.{self.function}", weights, self.choice)))
         return name if self.normalise is None else f"{name}.{label(self.normalise)}"
 
     def load(self, dataset: Dataset, access: Access) -> Loaded:
-        """Run their code and fill in the weights. What the code raises is one line."""
+        """Build the model and load its weights. BadInput, in one line, for whatever the code raises."""
         if not self.path.is_file():
             raise BadInput(f"{self.path} is not there; name FILE.py:FUNCTION with a file of yours")
         first = [normaliser(self.normalise, dataset)] if self.normalise is not None else []
-        with _beside(self.path), seeded("outside"):  # weights that nobody gives are at least the same every time
+        with _import_from_folder(self.path), seeded("outside"):  # seeded for a model without a file of weights
             content = read_weights(self.weights, access.unsafe_pickle) if self.weights else None
             module = import_file(self.path, f"{self.path}")
             if not hasattr(module, self.function):
                 public = [name for name, thing in vars(module).items() if callable(thing) and not name.startswith("_")]
                 near = suggestion(self.function, public) if public else "it defines nothing that can be called"
                 raise BadInput(f"{self.path} has no {self.function!r}; {near}")
-            net = self._called(getattr(module, self.function))
+            net = self._call(getattr(module, self.function))
             if isinstance(net, nn.Module):
                 with model_errors_as_bad_input():
                     settle_lazy_layers(net, dataset)
@@ -68,7 +68,7 @@ class File:
         choices = tuple(fill(net, content, self.weights, self.choice)) if self.weights else ()
         return Loaded(nn.Sequential(*first, net) if first else net, choices)
 
-    def _called(self, thing: object) -> object:
+    def _call(self, thing: object) -> object:
         if isinstance(thing, nn.Module):
             return thing
         if not callable(thing):
@@ -76,14 +76,14 @@ class File:
         try:
             with guarded_call():
                 return thing()
-        except Exception as error:  # anybody's code may raise anything
-            said = format_error(error, str(self.path.resolve()))
-            raise BadInput(f"{self.path}:{self.function}() raised {said}; it is called without arguments") from error
+        except Exception as error:  # foreign code may raise anything
+            reason = format_error(error, str(self.path.resolve()))
+            raise BadInput(f"{self.path}:{self.function}() raised {reason}; it is called without arguments") from error
 
     def origin(self, net: nn.Module) -> str:
-        """Digits of the code that the logits come from: the file, and the files of the layers' classes near it.
+        """A digest of the code: the file, and the files beside it that define classes of its layers.
 
-        Weights alone are not what a model is: two files may do other things with the same.
+        It is part of the identity since other code may compute other logits from the same weights.
         """
         homes = {getattr(sys.modules.get(type(m).__module__), "__file__", None) for m in net.modules()}
         own = {Path(home).resolve() for home in homes if home and "site-packages" not in Path(home).parts}
@@ -94,20 +94,20 @@ class File:
         return digest.hexdigest()[:16]
 
     def architecture(self, net: nn.Module) -> str:
-        """The class that the function has made one of."""
+        """The class of the model."""
         return type(net[-1] if self.normalise is not None and isinstance(net, nn.Sequential) else net).__name__
 
 
 def settle_lazy_layers(net: nn.Module, dataset: Dataset) -> None:
-    """Let lazy layers see two images, after which they have weights like any other; of other models nothing is run."""
+    """Give lazy layers their weights by a forward pass of two images; a model without lazy layers is not called."""
     if any(is_lazy(tensor) for tensor in (*net.parameters(), *net.buffers())):
         with torch.no_grad():
             net.eval()(torch.zeros(2, *dataset.shape))
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[None]:
-    """Inside the block, modules beside a file can be imported, as when Python runs it."""
+def _import_from_folder(path: Path) -> Iterator[None]:
+    """Inside the block, modules beside the file can be imported, as when Python runs it as a script."""
     folder = str(path.resolve().parent)
     sys.path.insert(0, folder)
     try:

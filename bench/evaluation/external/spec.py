@@ -1,4 +1,4 @@
-"""From the text of a SPEC to the place that a model comes from."""
+"""Parse a SPEC, the text that says where an external model comes from."""
 
 import re
 from dataclasses import replace
@@ -23,7 +23,7 @@ FORMS = "FOLDER of a run, FILE.py:FUNCTION[@WEIGHTS[@NAME]], torchvision:NAME[@W
 
 
 class Source(Protocol):
-    """Where a model comes from."""
+    """Where an external model comes from. `name`, `epoch` and `view` go into its rows."""
 
     @property
     def name(self) -> str: ...
@@ -42,7 +42,7 @@ class Source(Protocol):
 
 
 def parse_spec(text: str) -> Source:
-    """BadInput where the text has none of the forms. Files of a model are not opened yet."""
+    """Parse a SPEC without opening files of the model. BadInput where it has none of the forms."""
     text, normalise = split_normalisation(text)
     source = _parse(text)
     if normalise is None:
@@ -58,13 +58,13 @@ def _parse(text: str) -> File | Run | Zoo:
         return Zoo(kind, entry)
     if found := re.fullmatch(r"(.+\.py):([^\W\d]\w*)(?:@(.*))?", text):
         path, function, weights = found.groups()
-        return File(expand_home(path), function, *_weights(weights))
+        return File(expand_home(path), function, *_parse_weights(weights))
     if text.endswith(".py"):
         raise BadInput(f"say which function of it returns the model, {text}:FUNCTION")
-    return _run(text)
+    return _parse_run(text)
 
 
-def _weights(text: str | None) -> tuple[Path | None, str | None]:
+def _parse_weights(text: str | None) -> tuple[Path | None, str | None]:
     """WEIGHTS[@NAME]: the file, and which of the models in it. An @ may be part of the file's path."""
     if not text:
         return None, None
@@ -76,7 +76,7 @@ def _weights(text: str | None) -> tuple[Path | None, str | None]:
     return expand_home(file), choice
 
 
-def _run(text: str) -> Run:
+def _parse_run(text: str) -> Run:
     """FOLDER[@EPOCH|@VIEW]. An @ may be part of the folder's path."""
     folder, choices = text, list[str]()
     while "@" in folder and not expand_home(folder).is_dir():

@@ -1,4 +1,4 @@
-"""State dicts as training scripts save them: where they lie in a checkpoint, and which of them fit a network."""
+"""Find the state dicts in a checkpoint, and match their names with those of a network."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,27 +9,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-State = dict[str, Any]  # tensors by name; what a layer's get_extra_state returns may be anything
+State = dict[str, Any]  # tensors by name; of a layer's get_extra_state, any object
 
-DEEPEST = 3  # levels of dicts that are looked through
+MAX_DEPTH = 3  # levels of nested dicts that are searched
 EXTRA = "_extra_state"
-STEPS_OF_NORM = "num_batches_tracked"  # which batch norms of PyTorch before 0.4.1 do not have
-WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}  # that change no logit
-COUNTERS = {"n_averaged", "initted", "step", "num_updates", "decay"}  # of averages of weights
+NORM_COUNTER = "num_batches_tracked"  # batch norms of PyTorch before 0.4.1 lack it
+WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}  # added to names of weights
+COUNTERS = {"n_averaged", "initted", "step", "num_updates", "decay"}  # in averages of weights; they are no weights
 
 
 @dataclass(frozen=True)
 class Fit:
-    """One of the models in a file, complete for a network."""
+    """A model in a file that has all weights of a network."""
 
-    name: str  # where it lies in the file: keys of dicts and what its tensors' names begin with, joined by dots
+    name: str  # its place in the file: keys of dicts and the prefix of its tensors, joined by dots
     tensors: State  # by the network's names
     left_out: tuple[str, ...]  # names in the file that belong to no model of this network
 
 
 def find_state_dicts(content: object) -> dict[str, State]:
-    """The state dicts in a checkpoint by where they lie, such as "model.ema"; "" for the content itself."""
-    return dict(_states(content, (), DEEPEST))
+    """The state dicts in a checkpoint by their place, such as "model.ema"; "" for the content itself."""
+    return dict(_states(content, (), MAX_DEPTH))
 
 
 def _states(content: object, place: tuple[str, ...], depth: int) -> Iterator[tuple[str, State]]:
@@ -48,26 +48,28 @@ def _states(content: object, place: tuple[str, ...], depth: int) -> Iterator[tup
 
 
 def _as_tensor(value: object) -> object:
-    """A tensor in the place of an array of numbers; anything else as it is."""
+    """Convert a numpy array of numbers to a tensor; return anything else unchanged."""
     is_numbers = isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and value.dtype.isnative
     return torch.tensor(value) if is_numbers else value
 
 
 def is_optimizer(content: Mapping[Any, Any]) -> bool:
-    """Whether it is what an optimizer of torch saves: momenta and the like, which no model can be made of."""
+    """Whether it is the state dict of an optimizer of torch, which holds no weights."""
     return {"state", "param_groups"} <= content.keys()
 
 
-def fits(wanted: State, state: State, place: str) -> list[Fit]:
-    """The models in one state dict that are complete for a network.
+def find_fits(wanted: State, state: State, place: str) -> list[Fit]:
+    """The models in one state dict that have all weights of a network.
 
-    Its names are tried as they are and behind whatever they all may begin with; then without the words that wrappers
-    such as DataParallel and torch.compile put between them.
+    Names are matched as they are and behind every possible prefix; if none fits, again without the parts that wrappers
+    such as DataParallel and torch.compile add.
 
     wanted: the network's own state dict.
     """
     for canonical in (False, True):
-        ours, theirs = ({_short(name) if canonical else name: name for name in names} for names in (wanted, state))
+        ours, theirs = (
+            {_strip_wrappers(name) if canonical else name: name for name in names} for names in (wanted, state)
+        )
         if len(ours) < len(wanted) or len(theirs) < len(state):
             continue
         needed = _needed_names(wanted, state)
@@ -84,7 +86,7 @@ def fits(wanted: State, state: State, place: str) -> list[Fit]:
         for prefix, used in pairs.items():
             inside = any(short.startswith(prefix) for short, name in theirs.items() if name in rest)
             tensors = {w: state[name] for w, name in used.items()}
-            if inside or 2 * len(rest) > len(state) or any(misfits(wanted, tensors).values()):
+            if inside or 2 * len(rest) > len(state) or any(find_misfits(wanted, tensors).values()):
                 continue
             name = ".".join(filter(None, (place, prefix.rstrip(".") if len(pairs) > 1 else "")))
             found.append(Fit(name, tensors, tuple(sorted(rest))))
@@ -93,8 +95,8 @@ def fits(wanted: State, state: State, place: str) -> list[Fit]:
     return []
 
 
-def misfits(wanted: State, state: State) -> dict[str, set[str]]:
-    """What keeps a state dict from being the network's: the names of tensors, by what is wrong with them."""
+def find_misfits(wanted: State, state: State) -> dict[str, set[str]]:
+    """Why a state dict does not fit a network: the names of tensors by what is wrong with them."""
     both = {name for name in wanted.keys() & state.keys() if isinstance(wanted[name], Tensor)}
     tensors = {name for name in both if isinstance(state[name], Tensor)}
     solid = {name for name in tensors if not is_lazy(wanted[name])}
@@ -112,11 +114,11 @@ def misfits(wanted: State, state: State) -> dict[str, set[str]]:
     }
 
 
-def nearest(wanted: State, state: State) -> State:
-    """The state dict without what all its names begin with, if more of them are the network's then."""
-    short = {_short(name): tensor for name, tensor in state.items()}
+def strip_prefix(wanted: State, state: State) -> State:
+    """The state dict without the prefix with which most names are the network's; unchanged if none are."""
+    short = {_strip_wrappers(name): tensor for name, tensor in state.items()}
     prefixes = {"", *(f"{name.partition('.')[0]}." for name in short)}
-    ours = {_short(name): name for name in wanted}
+    ours = {_strip_wrappers(name): name for name in wanted}
     prefix = max(sorted(prefixes), key=lambda p: sum(p + name in short for name in ours))
     if not any(prefix + name in short for name in ours):
         return state
@@ -124,18 +126,18 @@ def nearest(wanted: State, state: State) -> State:
 
 
 def _needed_names(wanted: State, state: State) -> set[str]:
-    old = not any(name.endswith(STEPS_OF_NORM) for name in state)
-    return {name for name in wanted if not (old and name.endswith(STEPS_OF_NORM))}
+    old = not any(name.endswith(NORM_COUNTER) for name in state)
+    return {name for name in wanted if not (old and name.endswith(NORM_COUNTER))}
 
 
 def _prefixes(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
-    """What their names may begin with before a name of ours; first nothing at all."""
+    """The possible prefixes of the file's names before the network's, the empty one first."""
     if not ours:
         return []
-    longest = max((name for name in ours if not name.endswith(STEPS_OF_NORM)), key=len, default=next(iter(ours)))
+    longest = max((name for name in ours if not name.endswith(NORM_COUNTER)), key=len, default=next(iter(ours)))
     found = [name.removesuffix(longest) for name in theirs if name.endswith(longest)]
     return sorted({prefix for prefix in found if not prefix or prefix.endswith(".")}, key=lambda p: (bool(p), p))
 
 
-def _short(name: str) -> str:
+def _strip_wrappers(name: str) -> str:
     return ".".join(part for part in name.split(".") if part not in WRAPPERS)

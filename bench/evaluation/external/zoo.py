@@ -1,6 +1,6 @@
-"""torchvision:NAME[@WEIGHTS], timm:NAME[.TAG], robustbench:[THREAT/]NAME. Only here are these packages' ways known.
+"""The sources torchvision:NAME[@WEIGHTS], timm:NAME[.TAG] and robustbench:[THREAT/]NAME.
 
-Their models take normalised images, so their own mean and std become a first layer; RobustBench's take [0, 1].
+Models of torchvision and timm take normalised images, so a first layer normalises; those of RobustBench take [0, 1].
 """
 
 import re
@@ -21,18 +21,18 @@ from torch import nn
 from bench.core.errors import BadInput
 from bench.core.registry import suggestion
 from bench.data.dataset import Dataset
-from bench.evaluation.external.access import Access, restricted
+from bench.evaluation.external.access import Access, restrict_loading
 from bench.evaluation.external.file_type import file_format
 from bench.evaluation.external.loaded import Loaded
 from bench.models.normalise import Normalise
 
-THREATS = ("Linf", "L2", "corruptions")  # RobustBench's boards: one name may stand on several, with other weights
+THREATS = ("Linf", "L2", "corruptions")  # RobustBench's boards; a name may be on several, with different weights
 BOARDS = ("cifar10", "cifar100", "imagenet")
 
 
 @dataclass(frozen=True)
 class Zoo:
-    """A model by the name that a package gives it."""
+    """A model of a package, by its name there."""
 
     package: str
     entry: str
@@ -44,42 +44,42 @@ class Zoo:
 
     @property
     def name(self) -> str:
-        """As rows and folders call it."""
+        """Its name in rows and folders."""
         return f"{self.package}.{self.entry.replace('/', '-')}"
 
     def load(self, dataset: Dataset, access: Access) -> Loaded:
-        """BadInput where the package, the name or the weights are missing."""
+        """Load the pretrained model. BadInput where the package, the name or the weights are missing."""
         if not _is_installed(self.package):
             extra = "'robustbench==1.1.1' 'setuptools<81'" if self.package == "robustbench" else self.package
             raise BadInput(f"{self} needs the package {self.package}, which is not installed; pip install {extra}")
-        with restricted(str(self), access):
+        with restrict_loading(str(self), access):
             return ZOOS[self.package](self.entry, dataset, access)
 
     def origin(self, net: nn.Module) -> str:
-        """The package, whose code the logits come from."""
+        """The package and its version, which are part of the identity."""
         return f"{self.package} {version(self.package)}"
 
     def architecture(self, net: nn.Module) -> str:
-        """As the package names it; RobustBench names models after papers, so of those the class of the network."""
+        """The architecture. RobustBench names models after papers, so there it is the class of the network."""
         if self.package != "robustbench":
             return re.split("[@.]", self.entry)[0]
         return network_class(net)
 
 
 def network_class(net: nn.Module) -> str:
-    """The class of a network; of RobustBench's, which are named after papers, the architecture that it extends."""
+    """The class of a network, or the class of RobustBench's architectures that it extends."""
     shared = [base.__name__ for base in type(net).__mro__ if ".architectures." in base.__module__]
     return next(iter(shared), type(net).__name__)
 
 
 def from_torchvision(entry: str, dataset: Dataset, access: Access) -> Loaded:
-    """NAME[@WEIGHTS]: its default weights, or others of its by their name, from torch's own cache of downloads."""
+    """Load NAME[@WEIGHTS] with its default weights or those named, from torch's cache of downloads."""
     from torchvision import models
 
     name, _, choice = entry.partition("@")
-    known = models.list_models(module=models)
-    if name not in known:
-        near = suggestion(name, known, "`torchvision.models.list_models()`")
+    names = models.list_models(module=models)
+    if name not in names:
+        near = suggestion(name, names, "`torchvision.models.list_models()`")
         raise BadInput(f"torchvision has no classifier named {name!r}; {near}")
     every = models.get_model_weights(name)
     if choice and choice not in every.__members__:
@@ -93,14 +93,14 @@ def from_torchvision(entry: str, dataset: Dataset, access: Access) -> Loaded:
         raise BadInput(f"torchvision:{name} needs {path}, which is not there; put it there, or give --download{others}")
     if path.is_file():
         file_format(path)
-    several = f"files of {', '.join(there)} are there; {weights.name} is judged, torchvision:{name}@NAME chooses"
+    several = f"files of {', '.join(there)} are there; {weights.name} is evaluated, torchvision:{name}@NAME chooses"
     preset = weights.transforms()
     net = nn.Sequential(Normalise(tuple(preset.mean), tuple(preset.std)), models.get_model(name, weights=weights))
     return Loaded(net, (several,) if len(there) > 1 and not choice else ())
 
 
 def from_timm(name: str, dataset: Dataset, access: Access) -> Loaded:
-    """NAME[.TAG]: its pretrained weights, from the Hugging Face cache."""
+    """Load NAME[.TAG] with its pretrained weights, from the Hugging Face cache."""
     import timm
 
     architecture, _, tag = name.partition(".")
@@ -111,7 +111,7 @@ def from_timm(name: str, dataset: Dataset, access: Access) -> Loaded:
     net = timm.create_model(name, pretrained=True)
     config = net.pretrained_cfg
     several = (
-        f"timm has {len(tags)} sets of weights for {name}; {name}.{config.get('tag')} is judged, "
+        f"timm has {len(tags)} sets of weights for {name}; {name}.{config.get('tag')} is evaluated, "
         f"timm:{name}.TAG chooses among {', '.join(tags[:4])}{', ...' if len(tags) > 4 else ''}"
     )
     normalised = nn.Sequential(Normalise(tuple(config["mean"]), tuple(config["std"])), net)
@@ -119,14 +119,14 @@ def from_timm(name: str, dataset: Dataset, access: Access) -> Loaded:
 
 
 def from_robustbench(name: str, dataset: Dataset, access: Access) -> Loaded:
-    """[THREAT/]NAME: its weights from robustbench/<data set>/<threat>/NAME.pt below the data folder."""
+    """Load [THREAT/]NAME with its weights from robustbench/<data set>/<threat>/NAME.pt in the data folder."""
     threat, slash, model = name.rpartition("/") if "/" in name else ("Linf", "/", name)
     if dataset.name not in BOARDS or threat not in THREATS:
         raise BadInput(
             f"robustbench:{name} on {dataset.name}: it has models for {', '.join(BOARDS)}, and for the threats "
             f"{', '.join(THREATS)}, as in robustbench:L2{slash}{model}"
         )
-    with _robustbench_as_it_expects():
+    with _provide_removed_modules():
         from robustbench.model_zoo import model_dicts
         from robustbench.model_zoo.enums import BenchmarkDataset, ThreatModel
         from robustbench.utils import load_model
@@ -149,13 +149,13 @@ def from_robustbench(name: str, dataset: Dataset, access: Access) -> Loaded:
     for path in set(files[threat]) - set(missing):
         file_format(path)
     net: nn.Module = load_model(model, folder, dataset.name, threat)
-    several = f"weights of {', '.join(there)} are there; {threat} is judged, robustbench:THREAT/{model} chooses"
+    several = f"weights of {', '.join(there)} are there; {threat} is evaluated, robustbench:THREAT/{model} chooses"
     return Loaded(net, (several,) if len(there) > 1 and "/" not in name else ())
 
 
 def _robustbench_files(folder: Path, dataset: str, threat: str, model: str, board: Mapping[str, Any]) -> list[Path]:
     """Where RobustBench looks for a model's weights: one file, or one for each member of an ensemble."""
-    if model not in board or (dataset == "imagenet" and "Standard" in model):  # whose weights torchvision brings
+    if model not in board or (dataset == "imagenet" and "Standard" in model):  # its weights come from torchvision
         return []
     place, ids = folder / dataset / threat / f"{model}.pt", board[model]["gdrive_id"]
     return [Path(f"{place}_m{i}.pt") for i in range(len(ids))] if isinstance(ids, list) else [place]
@@ -169,7 +169,7 @@ ZOOS: dict[str, Callable[[str, Dataset, Access], Loaded]] = {
 
 
 def _is_installed(package: str) -> bool:
-    """By its own name: other wheels carry folders of the same name, such as torchattacks an old robustbench."""
+    """Whether the package is installed. A module of its name is not enough: torchattacks brings a robustbench."""
     try:
         version(package)
     except PackageNotFoundError:
@@ -178,20 +178,20 @@ def _is_installed(package: str) -> bool:
 
 
 @contextmanager
-def _robustbench_as_it_expects() -> Iterator[None]:
-    """Inside the block it finds two modules that it imports and that are gone: autoattack and pkg_resources."""
+def _provide_removed_modules() -> Iterator[None]:
+    """Inside the block RobustBench can import autoattack and pkg_resources, which may not be installed any more."""
     import pyautoattack
     import pyautoattack.autoattack
     import pyautoattack.state
 
     resources = ModuleType("pkg_resources")
-    lent = {"autoattack": pyautoattack, "autoattack.state": pyautoattack.state, "pkg_resources": resources}
-    lent = {name: module for name, module in lent.items() if not find_spec(name.partition(".")[0])}
-    sys.modules.update(lent)
+    modules = {"autoattack": pyautoattack, "autoattack.state": pyautoattack.state, "pkg_resources": resources}
+    modules = {name: module for name, module in modules.items() if not find_spec(name.partition(".")[0])}
+    sys.modules.update(modules)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it imports timm by its old names
+            warnings.simplefilter("ignore")  # it imports timm by deprecated names
             yield
     finally:
-        for name in lent:
+        for name in modules:
             del sys.modules[name]

@@ -16,7 +16,7 @@ from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.outcome import Outcome
 from bench.evaluation.row import ModelRef
 from bench.evaluation.settings import EvalSettings
-from bench.evaluation.transfer import transferable, transferred_or_failed
+from bench.evaluation.transfer import final_iterate_attacks, transfer_each
 from bench.results.keys import digest16
 from bench.results.run_folder import RunFolder
 from bench.runner.cells import CellEvaluator
@@ -45,7 +45,7 @@ class TransferRunner:
 
     @cached_property
     def conditions(self) -> list[Attacked]:
-        return transferable(self.exam.conditions)[0]
+        return final_iterate_attacks(self.exam.conditions)[0]
 
     @cached_property
     def sources(self) -> list[TransferModel]:
@@ -131,7 +131,7 @@ class TransferRunner:
         try:
             with cell_errors_as_failed(), attack_timeout(self.exam.options.attack_timeout):
                 if nets:
-                    made = transferred_or_failed(
+                    made = transfer_each(
                         source.net,
                         nets,
                         self.exam.test,

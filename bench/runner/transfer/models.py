@@ -12,7 +12,7 @@ from bench.evaluation.external.load import load_external
 from bench.evaluation.external.spec import parse_spec
 from bench.evaluation.identity import trained_identity
 from bench.evaluation.row import ModelRef
-from bench.evaluation.transfer import transferable
+from bench.evaluation.transfer import final_iterate_attacks
 from bench.results.row import model_id
 from bench.results.run_folder import RunFolder
 from bench.runner.experiment import Experiment
@@ -71,7 +71,7 @@ def load_sources(
     BadInput where one is not there or not for these images, or where no condition hands images over. On stderr: the
     attacks that do not, and what is doubtful about a model.
     """
-    without = transferable(conditions)[1]
+    without = final_iterate_attacks(conditions)[1]
     guests = [_guest(spec, data, test, access) for spec in dict.fromkeys(specs)]
     if without:
         print(f"transfer leaves out {', '.join(without)}: no last iterate to hand over", file=sys.stderr)
