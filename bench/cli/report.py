@@ -1,4 +1,4 @@
-"""Commands that show what is there: report, list, show."""
+"""`bench report`."""
 
 from pathlib import Path
 
@@ -6,14 +6,65 @@ import click
 
 from bench.cli.group import cli
 from bench.cli.options import folders, option
+from bench.cli.types import Place
+from bench.core.errors import BadInput
 from bench.core.processes import cores
 
 
 @cli.command()
-@option("--study", default="leaderboard", metavar="NAME", help="leaderboard (default), a study, or all.")
+@option("--study", metavar="NAME", help="leaderboard (default), a study, or all.")
+@option("--site-only", is_flag=True, help="Write the pages of the site alone, no tables and figures.")
+@option("--open", "is_to_open", is_flag=True, help="Open the site in a browser.")
+@option(
+    "--export",
+    "exports",
+    type=Place(dir_okay=False),
+    multiple=True,
+    metavar="FILE",
+    help="Instead of reports: all measurements as one table, FILE.csv or FILE.parquet. Repeatable.",
+)
 @folders
-def report(study: str, results: Path, reports: Path) -> None:
-    """Write tables and figures of everything in the results folder."""
+def report(
+    study: str | None, site_only: bool, is_to_open: bool, exports: tuple[Path, ...], results: Path, reports: Path
+) -> None:
+    """Write a site, tables and figures of everything in the results folder."""
+    from bench.commands.browser import open_page
+    from bench.report.readme import write_readme
+    from bench.report.site.write import write_site
+
+    check_together({"--export": bool(exports), f"--study {study}": study is not None, "--site-only": site_only})
+    if is_to_open and (exports or study not in (None, "leaderboard", "all")):
+        raise BadInput(f"--open shows the site, which {'--export' if exports else f'--study {study}'} does not write")
+    if exports:
+        export_all(results, exports)
+    elif site_only:
+        click.echo(f"site: {write_site(results, reports)}")
+        write_readme(reports)
+    else:
+        write_study(study or "leaderboard", results, reports)
+    if is_to_open:
+        click.echo(open_page(reports / "index.html"))
+
+
+def check_together(given: dict[str, bool]) -> None:
+    """BadInput where several of some options are given, of which each leaves nothing for the others to do."""
+    both = [name for name, is_given in given.items() if is_given]
+    if len(both) > 1:
+        raise BadInput(f"{' and '.join(both)} ask for different things; give one of them")
+
+
+def export_all(results: Path, exports: tuple[Path, ...]) -> None:
+    """Write each table, and say how many lines it has; every name is looked at first."""
+    from bench.report.export import check_export, export
+
+    for path in exports:
+        check_export(results, path)
+    for path in exports:
+        click.echo(f"{path}: {export(results, path)} measurements")
+
+
+def write_study(study: str, results: Path, reports: Path) -> None:
+    """Write and show the leaderboard with all that belongs to it, a study's page, or everything."""
     from rich.console import Console
 
     from bench.commands.data_radius import registered_radius
