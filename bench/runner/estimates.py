@@ -77,11 +77,12 @@ def by_recipe(runners: Sequence[Runner], costs: Sequence[Sequence[Cost]], worker
             for place, more in enumerate((cost.passes, *seconds_of(cost, runner, workers))):
                 line[place] += more
     lines = [f"{UNIT}, for {runners[0].work.jobs[0].model} in {runners[0].work.precision}:"] if totals else []
+    width = max(map(len, totals), default=0) + 1
     for name, (passes, training, judging) in totals.items():
         share = training / (training + judging) if training + judging else 0.0
         lines.append(
-            f"  {name}: {passes:.2g} passes, {share:.0%} of the time for training and {1 - share:.0%} for evaluation, "
-            f"about {duration(training + judging)} in one process"
+            f"  {name + ':':<{width}} {passes:.2g} passes, {share:.0%} of the time for training and "
+            f"{1 - share:.0%} for evaluation, about {duration(training + judging)} in one process"
         )
     return lines
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 import methods  # noqa: F401
+from bench import RECIPES, dataset
 from bench.core.processes import cores
 from bench.runner import pace
-from bench.runner.cost import training_cost
+from bench.runner.cost import COUNTED, step_passes, training_cost
 from bench.runner.estimates import FEW, by_recipe, cost_of, estimate, is_quick, longest_first, seconds_of
 from bench.runner.experiment import plan_experiment
 from bench.runner.job_runner import Runner
@@ -54,6 +55,7 @@ def test_a_recipe_has_its_passes_shares_and_time(runner, measured):
     head, *lines = by_recipe([runner], [costs], workers=1)
     assert "a pass is one image sent forward" in head
     assert [line.split(":")[0].strip() for line in lines] == ["Standard", "PGD-AT", "R-MC-LA"]
+    assert len({line.index(" passes") - len(line.split(":")[1].split()[0]) for line in lines}) == 1  # aligned
     share = training / (training + evaluation)
     assert f"{share:.0%} of the time for training and {1 - share:.0%} for evaluation" in lines[0]
 
@@ -115,3 +117,11 @@ def test_a_pace_is_that_of_passes(runner, monkeypatch):
     assert 0 < found.learning < 0.1
     assert measure_pace(runner.work, CPU, 1) is found
     assert len(runner.work.test) >= SIZES[-1]
+
+
+@pytest.mark.parametrize("name", ["AdvProp.2aux", "AugMix", "FS", "M2AT", "MART+AWP", "R-MC-LA", "RobMask", "TRADES-6"])
+def test_passes_of_an_image_are_the_same_in_any_batch_and_leave_the_threads_as_they_were(name):
+    digits = dataset("digits", Path())
+    images, threads = digits.load("train", Path(), limit=40), torch.get_num_threads()
+    assert len({step_passes(RECIPES[name], digits, images.first(n)) for n in (3, COUNTED, 40)}) == 1
+    assert torch.get_num_threads() == threads
