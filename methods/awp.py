@@ -47,8 +47,8 @@ class Awp(Recipe):
         return self.base.finish(model)
 
 
-RECIPES.add("PGD-AT+AWP", Awp(AdversarialTraining(), gamma=0.01))  # as in the authors' script for it
-RECIPES.add("TRADES-6+AWP", Awp(Trades(beta=6.0)))
-RECIPES.add("MART+AWP", Awp(Mart()))
-RECIPES.add("AVmixup+AWP", Awp(AvMixup(decay="kernels"), decay="kernels"))
+RECIPES.add("PGD-AT+AWP", Awp(AdversarialTraining(), gamma=0.01), "PGD-AT with AWP")  # as in the authors' script for it
+RECIPES.add("TRADES-6+AWP", Awp(Trades(beta=6.0)), "TRADES-6 with AWP")
+RECIPES.add("MART+AWP", Awp(Mart()), "MART with AWP")
+RECIPES.add("AVmixup+AWP", Awp(AvMixup(decay="kernels"), decay="kernels"), "AVmixup with AWP")
 RECIPES.add_suffix("+AWP", lambda base: Awp(base, decay=base.decay), follows="the name of any adversarial recipe")

@@ -52,11 +52,19 @@ def one_step(pixels: float, start: Literal["clean", "unclipped"]) -> Ascent:
     return Ascent(Linf(pixels / 255), steps=1, step_size=pixels / 255, start=start)
 
 
+AIMS = {
+    "FGSM": "along the gradient",
+    "LL": "towards the least likely class",
+    "MC": "towards the likeliest wrong class",
+    "RAND": "towards a random class",
+    "MOSA": "towards the wrong class that the last linear layer reaches most easily",
+}
 for prefix, start in (("", "clean"), ("R-", "unclipped")):
+    step = "Train on one step from a random start," if prefix else "Train on one step"
     ascent = one_step(8, start)
     adversaries = {"FGSM": Untargeted(ascent)} | {aim: Targeted(aim, ascent) for aim in ("LL", "MC", "RAND", "MOSA")}
     for name, adversary in adversaries.items():
-        RECIPES.add(f"{prefix}{name}", AdversarialTraining(adversary, decay="kernels"))
+        RECIPES.add(f"{prefix}{name}", AdversarialTraining(adversary, decay="kernels"), meaning=f"{step} {AIMS[name]}")
         RECIPES.add(f"{prefix}{name}-LS", AdversarialTraining(adversary, keep=0.5, decay="kernels"))
         RECIPES.add(f"{prefix}{name}-LA", LabelAdversary(adversary, decay="kernels"))
 

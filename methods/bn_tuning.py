@@ -1,4 +1,4 @@
-"""Fine-tuning of batch norm alone, from a standard model towards robustness (BN-adv) and the other way (BN-std).
+"""Batch-norm tuning: of nothing else, from a standard model towards robustness (BN-adv) and the other way (BN-std).
 
 Cheng, Gan, Cheng, Wang, Hsieh, Liu, "Adversarial Masking: Towards Understanding Robustness Trade-off for
 Generalization", ICLR 2021 submission, sec. 3.1, and sec. 3.2 for the interpolation. No code is public; length and
@@ -35,5 +35,11 @@ class NormTuning(Recipe):
         return {"main": plain(model, "main")} | between
 
 
-RECIPES.add("BN-adv", NormTuning("Standard", RECIPES["PGD-AT.robmask"]))
-RECIPES.add("BN-std", NormTuning("PGD-AT.robmask", Standard()))
+RECIPES.add(
+    "BN-adv",
+    NormTuning("Standard", RECIPES["PGD-AT.robmask"]),
+    "Standard, then its batch norms alone learn PGD-AT.robmask",
+)
+RECIPES.add(
+    "BN-std", NormTuning("PGD-AT.robmask", Standard()), "PGD-AT.robmask, then its batch norms alone learn Standard"
+)

@@ -48,4 +48,8 @@ def transport_cost(a: Tensor, b: Tensor, floor: float = 1e-6, blur: float = 0.01
     return (((u + v - cost) / blur).exp() * cost).sum()
 
 
-RECIPES.add("FS", AdversarialTraining(Scatter(), keep=0.5))
+RECIPES.add(
+    "FS",
+    AdversarialTraining(Scatter(), keep=0.5),
+    "Train on images that move away from the features of the whole batch",
+)

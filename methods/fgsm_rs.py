@@ -9,4 +9,8 @@ from methods.pgd_at import AdversarialTraining
 
 ONE_STEP = Ascent(Linf(8 / 255), steps=1, step_size=10 / 255)  # 1.25 radii, since it starts anywhere in the ball
 
-RECIPES.add("FGSM-RS", AdversarialTraining(Untargeted(ONE_STEP, stats="moving")))
+RECIPES.add(
+    "FGSM-RS",
+    AdversarialTraining(Untargeted(ONE_STEP, stats="moving")),
+    "Train on one step of 10/255 from a random start",
+)

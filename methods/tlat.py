@@ -1,4 +1,4 @@
-"""Targeted labelling adversarial training, alone (TLAT) and with mixup (M-TLAT), and what the paper compares it with.
+"""Targeted labelling adversarial training (TLAT), alone and with mixup (M-TLAT), and what the paper compares it with.
 
 Laugros, Caplier, Ospici, "Addressing Neural Network Robustness with Mixup and Targeted Labeling Adversarial
 Training", ECCV workshops 2020, arXiv:2008.08384, algorithm 1.

@@ -28,14 +28,14 @@ PASSES = {  # forward, of an image that survives; a backward counted as two. Aut
     "apgd-ce": 300.0, "apgd-t": 2700.0, "fab-t": 3600.0, "square": 5000.0, "rand": 12_000.0,
 }  # fmt: skip
 STANDARD = 8000.0  # of the whole standard version
-NAMES = {
-    "AutoAttack": "standard",  # APGD-CE, APGD-T, FAB-T and Square, each on what the ones before it left standing
-    "AutoAttack+": "plus",
-    "AutoAttack-rand": "rand",
-    "APGD-CE": "apgd-ce",
-    "APGD-T": "apgd-t",
-    "FAB-T": "fab-t",
-    "Square": "square",
+NAMES = {  # what the package calls it, and what it is
+    "AutoAttack": ("standard", "APGD-CE, APGD-T, FAB-T and Square, each on what those before it left standing"),
+    "AutoAttack+": ("plus", "the longer version, with untargeted FAB and more restarts"),
+    "AutoAttack-rand": ("rand", "the version for models that draw: gradients averaged over 20 calls"),
+    "APGD-CE": ("apgd-ce", "PGD that sets its own step size, on the cross-entropy"),
+    "APGD-T": ("apgd-t", "the same on the ratio of logits, towards nine classes"),
+    "FAB-T": ("fab-t", "the nearest boundary of nine classes"),
+    "Square": ("square", "random squares, by the logits alone: 5,000 queries without a gradient"),
 }
 
 DOUBTS = {  # part of a warning of the package -> reason of our AttackWarning
@@ -178,7 +178,7 @@ def _count_images(message: str, images: int) -> int:
     return images
 
 
-def _register(name: str, which: str) -> None:
+def _register(name: str, which: str, meaning: str) -> None:
     def attack(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, block: int = 128) -> Tensor:
         return run_package(model, x, y, threat, block, which)
 
@@ -187,11 +187,13 @@ def _register(name: str, which: str) -> None:
     attack.passes = lambda settings: PASSES.get(which, STANDARD)  # type: ignore[attr-defined]
     attack.black_box = which == "square"  # type: ignore[attr-defined]
     attack.__doc__ = f"{name}: {run_package.__doc__}"
-    ATTACKS.add(name, attack)
+    ATTACKS.add(name, attack, meaning)
 
 
-for name, which in NAMES.items():
-    _register(name, which)
+for name, (which, meaning) in NAMES.items():
+    _register(name, which, meaning)
 autoattack_screened.package = PACKAGE  # type: ignore[attr-defined]
 autoattack_screened.passes = lambda settings: STANDARD  # type: ignore[attr-defined]
-ATTACKS.add("AutoAttack.screened", autoattack_screened)
+ATTACKS.add(
+    "AutoAttack.screened", autoattack_screened, "AutoAttack on the images that CW-k leaves: another name, fewer passes"
+)

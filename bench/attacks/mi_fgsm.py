@@ -73,4 +73,4 @@ def _attack_batch(
     return found
 
 
-ATTACKS.add("MI-FGSM", mi_fgsm)
+ATTACKS.add("MI-FGSM", mi_fgsm, "iterated FGSM with momentum, which transfers well")

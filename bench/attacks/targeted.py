@@ -123,9 +123,13 @@ def logit_lead(logits: Tensor, pair: Tensor) -> Tensor:
 
 
 targeted.nested = True  # type: ignore[attr-defined]
-for aim in AIMS:
-    ATTACKS.add(aim, partial(targeted, aim=aim, steps=1, step="1.0eps", start="clean"))
-    ATTACKS.add(f"R-{aim}", partial(targeted, aim=aim, steps=1, step="1.0eps", start="unclipped"))
-    ATTACKS.add(f"PGD-{aim}", partial(targeted, aim=aim))
+TOWARDS: dict[Aim, str] = {"MC": "most confusing class (the likeliest wrong one)", "LL": "least likely class"}
+for which, wanted in TOWARDS.items():
+    one = partial(targeted, aim=which, steps=1, step="1.0eps")
+    ATTACKS.add(which, partial(one, start="clean"), f"one step towards the {wanted}")
+    ATTACKS.add(
+        f"R-{which}", partial(one, start="unclipped"), f"the same step from a random start, towards the {wanted}"
+    )
+    ATTACKS.add(f"PGD-{which}", partial(targeted, aim=which), f"ten steps towards the {wanted}")
 multi_target.passes = lambda s: TARGETS * PASSES_OF_A_STEP * s["steps"] * s["restarts"]  # type: ignore[attr-defined]
-ATTACKS.add("MultiTarget", multi_target)
+ATTACKS.add("MultiTarget", multi_target, "PGD on the margin towards each wrong class in turn")

@@ -1,29 +1,53 @@
 """`bench list`."""
 
+import shutil
+import sys
 from pathlib import Path
 
 import click
 
+from bench.cli.effect import refuse_given
 from bench.cli.group import cli
 from bench.cli.options import option, plugins
 from bench.cli.types import Place
+from bench.core.errors import BadInput
 
 KINDS = ["methods", "attacks", "corruptions", "conditions", "datasets", "models", "suites", "studies"]
+WIDEST = 200  # characters of a line
 
 
 @cli.command("list")
 @click.argument("kind", type=click.Choice(KINDS))
+@option("--long", is_flag=True, help="The table also where the output is no terminal, which gets names alone.")
+@option("--markdown", is_flag=True, help="The table as Markdown.")
 @plugins
 @option("--results", type=Place(), default=Path("results"), help="Where studies are looked for.")
 @option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
-def list_names(kind: str, results: Path) -> None:
-    """Names that the other commands understand; of studies also what they have, take, and lack."""
+@click.pass_context
+def list_names(context: click.Context, /, kind: str, long: bool, markdown: bool, results: Path) -> None:
+    """Names that the other commands understand, with a line on what each means.
+
+    On a terminal this is a table; scripts get the names alone, one a line (of suites also what they hold, and of
+    studies what they have, take, and lack).
+    """
+    if long and markdown:
+        raise BadInput("--long and --markdown are two forms of the table; give one of them")
     if kind == "studies":
         from bench.commands.data_radius import registered_radius
         from bench.report.studies.listing import listing
 
+        refuse_given(context, ["long", "markdown"], "is of tables of names, and studies have a form of their own")
         click.echo("\n".join(listing(results, registered_radius)))
         return
-    from bench.commands.list_names import names
+    from bench.core.foreign.plugins import load_plugins
 
-    click.echo("\n".join(names(kind)))
+    load_plugins()
+    if not (long or markdown or sys.stdout.isatty()):
+        from bench.commands.list.names import names
+
+        click.echo("\n".join(names(kind)))
+        return
+    from bench.commands.list.tables import as_markdown, as_text
+
+    width = min(shutil.get_terminal_size((110, 24)).columns, WIDEST)
+    click.echo(as_markdown(kind) if markdown else "\n".join(as_text(kind, width)))

@@ -51,10 +51,13 @@ class Registry(Mapping[str, T]):
         self._families: dict[str, Callable[[int], T]] = {}
         self._suffixes: dict[str, Callable[[T], T]] = {}
         self._follows: dict[str, str] = {}
+        self._meanings: dict[str, str] = {}
         self._homes: dict[str, str] = {}  # by name, pattern or suffix, the module that registered it
 
-    def add(self, name: str, item: T) -> T:
+    def add(self, name: str, item: T, meaning: str = "") -> T:
         """Register an item under a name and return it.
+
+        meaning: a line for `bench list`; by default what the item's documentation begins with.
 
         Raises:
             BadInput: the name is taken or invalid, or `check` refuses the item.
@@ -72,7 +75,7 @@ class Registry(Mapping[str, T]):
         self._check_item(name, item)
         self._check_free(name)
         self._items[name] = item
-        self._record_home(name, _caller())
+        self._record_home(name, _caller(), meaning)
         return item
 
     def add_lazy(self, name: str, read: Callable[[Path], T]) -> None:
@@ -85,7 +88,7 @@ class Registry(Mapping[str, T]):
         self._lazy[name] = read
         self._record_home(name, _caller())
 
-    def add_family(self, pattern: str, make: Callable[[int], T]) -> None:
+    def add_family(self, pattern: str, make: Callable[[int], T], meaning: str = "") -> None:
         """Register every name that is `pattern` with a whole number n >= 1 for its final k; its item is make(n)."""
         self._load(_caller())
         self._check(pattern)
@@ -95,7 +98,7 @@ class Registry(Mapping[str, T]):
         if pattern in self._families or taken:
             raise BadInput(f"{self.kind} family {pattern!r} is already registered, or hides {taken}")
         self._families[pattern] = make
-        self._record_home(pattern, _caller())
+        self._record_home(pattern, _caller(), meaning)
 
     def add_suffix(self, suffix: str, make: Callable[[T], T], follows: str) -> None:
         """Let NAME + suffix be looked up for every registered NAME: its item is make(item of NAME). Lists leave it out.
@@ -111,9 +114,10 @@ class Registry(Mapping[str, T]):
         self._follows[suffix] = follows
         self._record_home(suffix, _caller())
 
-    def _record_home(self, name: str, home: str) -> None:
-        """Record which module has registered a name, pattern or suffix."""
+    def _record_home(self, name: str, home: str, meaning: str = "") -> None:
+        """Record which module has registered a name, pattern or suffix, and what it means."""
         self._homes[name] = home
+        self._meanings[name] = meaning
         Registry.additions += 1
 
     def __getitem__(self, name: str) -> T:
@@ -124,6 +128,16 @@ class Registry(Mapping[str, T]):
         """The item of a name; for a name of `add_lazy` it is read from the folder."""
         self._load()
         return self._lazy[name](folder) if name in self._lazy else self._find(name)[0]
+
+    def meaning(self, name: str) -> str:
+        """The line that a name or a pattern was registered with; empty where there was none."""
+        self._load()
+        return self._meanings.get(name, "")
+
+    def home(self, name: str) -> str:
+        """The module that registered a name, a lazy one, or a pattern."""
+        self._load()
+        return self._homes[name]
 
     def homes(self, name: str) -> list[str]:
         """Dotted names of the modules that registered a name and its suffixes, those of the suffixes first."""

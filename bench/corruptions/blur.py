@@ -12,6 +12,7 @@ from bench.corruptions.filters import Floats, correlate, enlarge, gaussian_taps,
 
 
 def gaussian_blur(x: Tensor, sigma: float) -> Tensor:
+    """Every point becomes a Gaussian bell."""
     return smooth(x, sigma)
 
 

@@ -15,6 +15,7 @@ from bench.corruptions.corruption import CORRUPTIONS, Corruption, single
 
 
 def brightness(x: Tensor, more: float) -> Tensor:
+    """More light: the value of HSV grows."""
     if x.shape[1] == 1:
         return x + more
     hue, saturation, value = to_hsv(x)
@@ -22,6 +23,7 @@ def brightness(x: Tensor, more: float) -> Tensor:
 
 
 def saturate(x: Tensor, factor: float, more: float) -> Tensor:
+    """Paler or gaudier: the saturation of HSV is scaled."""
     hue, saturation, value = to_hsv(x)
     return from_hsv(hue, (saturation * factor + more).clamp(0, 1), value)
 
@@ -52,7 +54,9 @@ def from_hsv(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
 
 
 def contrast(x: Tensor, factor: float) -> Tensor:
-    """Around each channel's mean, summed in whole levels so that the order of the sum cannot matter."""
+    """Less contrast: values move towards the mean of their channel.
+
+    Around each channel's mean, summed in whole levels so that the order of the sum cannot matter."""
     levels = (x * 255).round().long()
     mean = levels.sum((2, 3), keepdim=True).double() / (levels[0, 0].numel() * 255)
     return (x - mean) * factor + mean
@@ -71,6 +75,8 @@ def pixelate(x: Tensor, scale: float) -> Tensor:
 
 
 def jpeg_compression(x: Tensor, quality: int) -> Tensor:
+    """Written as JPEG of a low quality, and read again."""
+
     def change(image: Image.Image) -> Image.Image:
         file = BytesIO()
         image.save(file, "JPEG", quality=quality)

@@ -10,6 +10,7 @@ from bench.corruptions.corruption import CORRUPTIONS, Corruption, single
 
 
 def gaussian_noise(x: Tensor, std: float) -> Tensor:
+    """A normal draw is added to every value."""
     return x + std * normal(x)
 
 
@@ -25,6 +26,7 @@ def impulse_noise(x: Tensor, amount: float) -> Tensor:
 
 
 def speckle_noise(x: Tensor, std: float) -> Tensor:
+    """A normal draw is added to every value, in proportion to it."""
     return x + x * (std * normal(x))
 
 

@@ -28,7 +28,9 @@ Bytes = NDArray[np.uint8]
 
 
 def spatter(x: Tensor, mean: float, std: float, size: float, threshold: float, strength: float, mud: bool) -> Tensor:
-    """strength: how much water is added, or how far mud is smeared, in pixels."""
+    """Splashes of water or, at the higher severities, of mud.
+
+    strength: how much water is added, or how far mud is smeared, in pixels."""
     liquid = smooth(mean + std * normal(x[:, :1]), size)
     if mud:
         cover = smooth((liquid > threshold).to(x), strength)

@@ -50,4 +50,4 @@ def madry_wrn(classes: int, channels: int) -> nn.Module:
     return net
 
 
-MODELS.add("madry-wrn", madry_wrn)
+MODELS.add("madry-wrn", madry_wrn, "the wide ResNet-32-10 of Madry et al.'s CIFAR-10 challenge")

@@ -42,5 +42,5 @@ def resnext29(groups: int, classes: int, channels: int) -> nn.Module:
     return nn.Sequential(*stem, *stages(partial(Bottleneck, groups=groups), 64, widths, 3), *head(1024, classes))
 
 
-MODELS.add("resnext29-2x64d", partial(resnext29, 2))
-MODELS.add("resnext29-32x4d", partial(resnext29, 32))
+MODELS.add("resnext29-2x64d", partial(resnext29, 2), "ResNeXt-29, 2 groups of 64")
+MODELS.add("resnext29-32x4d", partial(resnext29, 32), "ResNeXt-29, 32 groups of 4")

@@ -22,4 +22,4 @@ def vgg16_bn(classes: int, channels: int) -> nn.Module:
     return nn.Sequential(*made, *head(512, classes))
 
 
-MODELS.add("vgg16-bn", needs_pixels(32, vgg16_bn))
+MODELS.add("vgg16-bn", needs_pixels(32, vgg16_bn), "VGG-16 with batch norm for small images")

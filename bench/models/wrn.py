@@ -32,6 +32,6 @@ def initialise(net: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-MODELS.add("wrn-16-8", partial(wrn, 16, 8))
-MODELS.add("wrn-28-10", partial(wrn, 28, 10))
-MODELS.add("wrn-34-10", partial(wrn, 34, 10))
+MODELS.add("wrn-16-8", partial(wrn, 16, 8), "wide ResNet, depth 16, 8 times as wide")
+MODELS.add("wrn-28-10", partial(wrn, 28, 10), "wide ResNet, depth 28, 10 times as wide")
+MODELS.add("wrn-34-10", partial(wrn, 34, 10), "wide ResNet, depth 34, 10 times as wide: that of most papers")

@@ -254,7 +254,7 @@ def test_check_says_which_test_failed_and_what_it_saw(bench, write):
     [
         (
             "cross_entropy(model(x), q)",
-            r"method Wrong on digits: saw shape \(16,\); a loss is one number, the mean over the images",
+            r"method Wrong on digits: saw shape \(8,\); a loss is one number, the mean over the images",
         ),
         (
             "cross_entropy(model(x.mul_(0.5)), q).mean()",

@@ -1,10 +1,9 @@
-"""What the commands do, once their arguments are read."""
+"""The names that other commands take, one a line, as scripts read them."""
 
 from typing import Any
 
 from bench.attacks.spec import ATTACKS
 from bench.attacks.suites import SUITES
-from bench.core.foreign.plugins import load_plugins
 from bench.core.registry import Registry
 from bench.corruptions.corruption import CORRUPTIONS
 from bench.data.dataset import DATASETS
@@ -13,19 +12,19 @@ from bench.evaluation.conditions.base import CONDITIONS
 from bench.models.build import MODELS
 from bench.training.recipe import RECIPES
 
+REGISTRIES: dict[str, Registry[Any]] = {
+    "methods": RECIPES,
+    "attacks": ATTACKS,
+    "corruptions": CORRUPTIONS,
+    "conditions": CONDITIONS,
+    "datasets": DATASETS,
+    "models": MODELS,
+}
+
 
 def names(kind: str) -> list[str]:
     """Every name of a kind, families by their pattern, and what may follow a name."""
-    load_plugins()
     if kind == "suites":
         return [f"{name}: {suite}" for name, suite in SUITES.items()]
-    registries: dict[str, Registry[Any]] = {
-        "methods": RECIPES,
-        "attacks": ATTACKS,
-        "corruptions": CORRUPTIONS,
-        "conditions": CONDITIONS,
-        "datasets": DATASETS,
-        "models": MODELS,
-    }
-    listed = [*registries[kind].all_names(), *registries[kind].suffixes()]
+    listed = [*REGISTRIES[kind].all_names(), *REGISTRIES[kind].suffixes()]
     return [*listed, f"{FOLDER}PATH"] if kind == "datasets" else listed

@@ -1,0 +1,1 @@
+"""`bench list`: names, and tables of what they mean."""

@@ -1,0 +1,98 @@
+"""A row a recipe: family, paper, counted cost, and what it does or how it differs from another of its kind."""
+
+import inspect
+import re
+import sys
+from collections.abc import Mapping
+
+from bench.commands.show.recipe_page import passes, reflow
+from bench.commands.show.settings import describe_class, own_classes, settings
+from bench.training.recipe import RECIPES, Recipe
+
+Fields = Mapping[str, str]  # settings by path
+FEW = 3  # settings that are shown as a difference; a recipe with more of them is described anew
+CITATION = re.compile(r"(?:^|\n)(?P<authors>[A-Z][\w-]+(?:, [A-Z][\w-]+)*),\s")
+COLUMNS = ["Method", "Passes", "Family", "Paper", "Meaning"]
+
+
+def rows(brief: bool = False) -> list[list[str]]:
+    """Of every recipe, in the order of COLUMNS. Passes: forward and backward, of an image of a training step.
+
+    brief: families by their abbreviation, papers by first author and year.
+    """
+    found, before = [], dict[tuple[str, type], dict[str, Fields]]()
+    for name, recipe in RECIPES.items():
+        home = RECIPES.homes(name)[0]
+        earlier, ours = before.setdefault((home, type(recipe)), {}), by_path(recipe)
+        about = inspect.getdoc(sys.modules[home]) or ""
+        meaning = RECIPES.meaning(name) or variant(ours, earlier, brief) or describe(recipe)
+        group, cited = family(about), papers(about)
+        if brief:
+            group = group.partition("(")[2].strip(")") or group
+            cited = [re.sub(r" and \w+| et al\.|, arXiv.*", "", paper) for paper in cited]
+        found.append([name, f"{sum(passes(recipe)):g}", group, ("; ", ", ")[brief].join(cited), meaning])
+        earlier[name] = ours
+    return found
+
+
+def family(about: str) -> str:
+    """What the documentation of a recipe's file begins with: "Adversarial training (AT)"."""
+    return re.split(r"[:,.]\s|[:,.]$", about.partition("\n")[0])[0]
+
+
+def papers(about: str) -> list[str]:
+    """The citations in the documentation of a recipe's file, short: "Madry et al. 2018, arXiv:1706.06083"."""
+    starts = list(CITATION.finditer(about))
+    ends = [start.start() for start in starts[1:]] + [len(about)] * bool(starts)
+    found = []
+    for start, end in zip(starts, ends, strict=True):
+        text, authors = about[start.end() : end], start["authors"].split(", ")
+        year = re.search(r"\b(?:19|20)\d\d\b", re.sub(r'".*?"', "", text, flags=re.DOTALL))
+        number = re.search(r"arXiv:[\d.]*\d", text)
+        who = (
+            authors[0] if len(authors) == 1 else " and ".join(authors) if len(authors) == 2 else f"{authors[0]} et al."
+        )
+        if year:
+            found.append(f"{who} {year[0]}" + (f", {number[0]}" if number else ""))
+    return found
+
+
+def describe(recipe: Recipe) -> str:
+    """The first sentence of what its class says."""
+    said = [describe_class(cls) for cls in own_classes(recipe)]
+    return first_sentence(said[0]) if said else ""
+
+
+def first_sentence(text: str) -> str:
+    """Of a documentation, on one line."""
+    line = reflow(text).partition("\n")[0]
+    return re.split(r"(?<=[.:])\s(?=[A-Z`])", line)[0].rstrip(".:")
+
+
+def by_path(recipe: Recipe) -> Fields:
+    """The settings of a recipe as text, by the path that --set recipe.PATH takes."""
+    return {setting.path: short(setting.value) for setting in settings(recipe)}
+
+
+def variant(ours: Fields, others: Mapping[str, Fields], brief: bool) -> str:
+    """How a recipe differs from the nearest of others, the first of them if in doubt; nothing where by too much.
+
+    brief: by the last word of a path.
+    """
+    changes = {name: differences(ours, theirs) for name, theirs in others.items()}
+    nearest = min(changes, key=lambda name: len(changes[name]), default="")
+    if not nearest or len(changes[nearest]) > FEW:
+        return ""
+    words = (f"{path.rpartition('.')[2] if brief else path}={ours[path]}" for path in changes[nearest] if path in ours)
+    return f"{nearest} with {', '.join(words)}"
+
+
+def differences(ours: Fields, theirs: Fields) -> list[str]:
+    """The paths that one of them lacks, or at which they differ; ours first."""
+    return [p for p in dict.fromkeys([*ours, *theirs]) if ours.get(p) != theirs.get(p)]
+
+
+def short(value: str) -> str:
+    """A length in pixels as people write it: 8/255."""
+    found = re.search(r"\((\S+/255)\)", value)
+    return found[1] if found else value

@@ -1,0 +1,137 @@
+"""Tables of what names mean, with a line a name."""
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import torch
+
+from bench.attacks.spec import ATTACKS, parse_attack
+from bench.attacks.suites import SUITES
+from bench.commands.list import recipes
+from bench.commands.list.names import REGISTRIES
+from bench.commands.list.recipes import first_sentence
+from bench.core.parsing import format_radius
+from bench.core.registry import Registry
+from bench.corruptions.corruption import CORRUPTIONS
+from bench.data.dataset import DATASETS
+from bench.data.lookup import FOLDER
+from bench.evaluation.conditions.base import CONDITIONS
+from bench.models.build import MODELS, smallest_side
+from bench.report.table_text import markdown
+
+Rows = Sequence[Sequence[str]]
+NUMBERS = ("Passes", "Classes", "Parameters")  # set flush right
+LEAST = 36  # characters that the last column keeps before others are left out
+SPARE = ("Attacks", "Family", "Paper")  # columns that a narrow terminal does without, in this order
+
+
+def meaning(registry: Registry[Any], name: str) -> str:
+    """What a name was registered with, or what its item's documentation, or its file's, begins with."""
+    if said := registry.meaning(name):
+        return said
+    item = registry.get(name)
+    while isinstance(item, partial):
+        item = item.func
+    documented = item if callable(item) or isinstance(item, type) else None
+    text = inspect.getdoc(documented) if documented else inspect.getdoc(sys.modules[registry.home(name)])
+    return first_sentence(text or "")
+
+
+def attacks() -> Rows:
+    """Passes: forward passes of an image that survives, a backward counted as two."""
+    rows = []
+    for name in ATTACKS.all_names():
+        is_family = name not in ATTACKS
+        passes = parse_attack(f"{name.removesuffix('k')}1" if is_family else name).passes
+        rows.append([name, f"{passes:,.0f}{' k' if is_family else ''}", meaning(ATTACKS, name)])
+    return rows
+
+
+def corruptions() -> Rows:
+    rows = []
+    for name, corruption in CORRUPTIONS.items():
+        said = CORRUPTIONS.meaning(name) or first_sentence(inspect.getdoc(corruption.apply) or "")
+        rows.append([name, "colour" if corruption.colour else "any", said])
+    return rows
+
+
+def datasets() -> Rows:
+    rows = []
+    for name in DATASETS.all_names():
+        about = first_sentence(inspect.getdoc(sys.modules[DATASETS.home(name)]) or "")
+        if name in DATASETS:
+            data = DATASETS[name]
+            size, radius = (
+                "x".join(map(str, data.shape)),
+                f"{type(data.threat).__name__} {format_radius(data.threat.eps)}",
+            )
+            rows.append([name, size, str(data.num_classes), radius, about])
+        else:
+            rows.append([name, "", "", "", f"{about} (by the folder in --data-dir)"])
+    return [*rows, [f"{FOLDER}PATH", "", "", "", "a folder of yours, {train,test}/<class>/*.png|jpg"]]
+
+
+def models() -> Rows:
+    rows = []
+    for name, build in MODELS.items():
+        with torch.device("meta"):
+            net = build(10, 3)
+        size = f"{sum(p.numel() for p in net.parameters()) / 1e6:.2f} M"
+        rows.append([name, size, f"{smallest_side(name)} px", meaning(MODELS, name)])
+    return rows
+
+
+def conditions() -> Rows:
+    return [[name, meaning(CONDITIONS, name)] for name in CONDITIONS]
+
+
+def suites() -> Rows:
+    return [[name, ",".join(suite.attacks), suite.about] for name, suite in SUITES.items()]
+
+
+TABLES: dict[str, tuple[list[str], Callable[[], Rows]]] = {
+    "methods": (recipes.COLUMNS, partial(recipes.rows, brief=True)),
+    "attacks": (["Attack", "Passes", "Meaning"], attacks),
+    "corruptions": (["Corruption", "Images", "Meaning"], corruptions),
+    "conditions": (["Condition", "Meaning"], conditions),
+    "datasets": (["Data set", "Images", "Classes", "Radius", "Meaning"], datasets),
+    "models": (["Model", "Parameters", "Smallest", "Meaning"], models),
+    "suites": (["Suite", "Attacks", "Meaning"], suites),
+}
+
+
+def as_markdown(kind: str) -> str:
+    """The whole table."""
+    columns, make = TABLES[kind]
+    rows = recipes.rows() if kind == "methods" else make()
+    frame = pd.DataFrame([list(row) for row in rows], columns=columns)
+    return markdown(frame, [column for column in columns if column not in NUMBERS])
+
+
+def as_text(kind: str, width: int) -> list[str]:
+    """Aligned lines: the last column is cut, and some are left out, where the terminal is narrow."""
+    columns, make = TABLES[kind]
+    table = pd.DataFrame([list(row) for row in make()], columns=columns)
+    for column in SPARE:
+        if column in table and sum(lengths(table)[:-1]) + LEAST > width:
+            table = table.drop(columns=column)
+    widths = lengths(table)
+    rest = max(LEAST, width - sum(widths[:-1]))
+    lines = []
+    for row in [list(table.columns), *table.to_numpy().tolist()]:
+        cells = [
+            cell.rjust(size - 2) + "  " if column in NUMBERS else cell.ljust(size)
+            for cell, size, column in zip(row[:-1], widths, table.columns, strict=False)
+        ]
+        last = row[-1]
+        lines.append("".join([*cells, last if len(last) <= rest else f"{last[: rest - 3]}..."]).rstrip())
+    return [*lines, *REGISTRIES[kind].suffixes()] if kind in REGISTRIES else lines
+
+
+def lengths(table: pd.DataFrame) -> list[int]:
+    """Characters of each column, with two blanks behind it."""
+    return [2 + max(len(str(column)), *table[column].map(len)) for column in table]
