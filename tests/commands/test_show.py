@@ -14,12 +14,14 @@ import methods  # noqa: F401
 from bench import L2, RECIPES, Ascent, Untargeted
 from bench.attacks.spec import parse_attack
 from bench.cli import cli
-from bench.commands.show.accuracies import measured_lines, other_numbers, printed_lines
-from bench.commands.show.recipe_page import cost, reflow, show
-from bench.commands.show.settings import Setting, own_classes, settings
+from bench.commands.show.recipe_page import cost, show
+from bench.commands.show.recipe_text import reflow
+from bench.commands.show.settings import own_classes, settings
 from bench.core.errors import UnknownName
 from bench.core.parsing import format_radius
 from bench.core.threat import Pixels
+from bench.report.site.methods.recipe_lines import measured_lines, other_numbers, printed_lines
+from bench.report.site.sources import Setting
 from bench.report.studies.printed.numbers import printed_numbers
 
 PUBLISHED = Path(__file__).parents[2] / "results/published/digits-quick"

@@ -1,8 +1,5 @@
 """A recipe's page on the terminal: paper, settings, source, cost, and the numbers printed and measured of it."""
 
-import inspect
-import re
-import sys
 import textwrap
 from collections.abc import Iterator
 from itertools import chain
@@ -15,12 +12,13 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from bench.commands.show.accuracies import Line, measured_lines, other_numbers, printed_lines
-from bench.commands.show.settings import describe_class, location, own_classes, settings
+from bench.commands.show.recipe_text import recipe_text
 from bench.core.errors import BadInput
 from bench.core.foreign.plugins import load_plugins
 from bench.core.rng import seeded
 from bench.data.dataset import DATASETS, Images
+from bench.report.site.methods.recipe_lines import Line, measured_lines, other_numbers, printed_lines
+from bench.report.site.sources import LENGTHS, RecipeText
 from bench.report.studies.papers.plans import in_lines
 from bench.report.studies.printed.numbers import printed_numbers
 from bench.runner.cost import step_passes
@@ -33,11 +31,12 @@ def show(name: str, results: Path, console: Console) -> None:
     if name == "all" or any(sign in name for sign in "*?,"):
         raise BadInput(f"show takes one name, not {name!r}; `bench list methods` names them all")
     recipe = RECIPES[name]
+    text = recipe_text(name, recipe)
     console.print(Text(name, "bold"))
     sections = {
-        "Paper": paper(name, recipe),
-        "Settings": chain(setting_table(recipe), map(Text, in_lines(name))),
-        "Source": source(recipe),
+        "Paper": paper(text),
+        "Settings": chain(setting_table(text), map(Text, in_lines(name))),
+        "Source": source(text),
         "Cost": iter([Text(cost(recipe))]),
         "Printed": published_section(name),
         "Measured by this bench": runs_section(name, results),
@@ -48,33 +47,30 @@ def show(name: str, results: Path, console: Console) -> None:
             console.print(part, soft_wrap=isinstance(part, Text) and part.no_wrap)
 
 
-def paper(name: str, recipe: Recipe) -> Iterator[RenderableType]:
+def paper(text: RecipeText) -> Iterator[RenderableType]:
     """What the files say that register the name and define its classes, then what the classes say."""
-    classes = own_classes(recipe)
-    for home in dict.fromkeys([*RECIPES.homes(name), *(cls.__module__ for cls in classes)]):
-        module = sys.modules[home]
-        yield Text.assemble((f"{location(module)}\n", "dim"), reflow(inspect.getdoc(module) or "No citation."), "\n")
-    for cls in classes:
-        yield Text(f"{cls.__name__}: {reflow(describe_class(cls))}")
+    for place, said in text.paper:
+        yield Text.assemble((f"{place}\n", "dim"), said, "\n")
+    for name, said in text.classes:
+        yield Text(f"{name}: {said}")
 
 
-def setting_table(recipe: Recipe) -> Iterator[RenderableType]:
+def setting_table(text: RecipeText) -> Iterator[RenderableType]:
     """A line a field, as `--set` names it."""
-    found, table = settings(recipe), plain_table("Field", "Value", "Meaning")
+    table = plain_table("Field", "Value", "Meaning")
     table.columns[0].no_wrap = True  # a path is there to be copied
-    for setting in found:
+    for setting in text.settings:
         table.add_row(*map(Text, setting))
     yield table
-    if any("/255" in setting.value for setting in found):
-        yield Text("Lengths in pixels are meant for a radius of 8/255, and scale with the data set's own.", "dim")
+    if text.scales_lengths:
+        yield Text(LENGTHS, "dim")
 
 
-def source(recipe: Recipe) -> Iterator[RenderableType]:
+def source(text: RecipeText) -> Iterator[RenderableType]:
     """The code of each class, below the place where it is."""
-    for place, cls in enumerate(own_classes(recipe)):
-        lines, first = inspect.getsourcelines(cls)
-        yield Text("\n" * (place > 0) + f"{location(sys.modules[cls.__module__])}:{first}", "dim")
-        code = Syntax("", "python", theme="ansi_dark").highlight("".join(lines))
+    for number, (place, lines) in enumerate(text.source):
+        yield Text("\n" * (number > 0) + place, "dim")
+        code = Syntax("", "python", theme="ansi_dark").highlight(lines)
         code.rstrip()
         code.no_wrap = True  # a line of code is a line, however narrow the screen
         yield code
@@ -137,8 +133,3 @@ def plain_table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
-
-
-def reflow(text: str) -> str:
-    """Paragraphs as one line each, for the screen to break; lists and indented lines stay as they are."""
-    return re.sub(r"(?<!\n)\n(?![\s*-])", " ", text)

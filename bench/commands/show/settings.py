@@ -8,15 +8,10 @@ import tokenize
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bench.core.threat import Pixels
-
-
-class Setting(NamedTuple):
-    path: str  # as in `--set recipe.PATH=...`
-    value: str
-    meaning: str
+from bench.report.site.sources import Setting
 
 
 def settings(value: Any, path: str = "") -> list[Setting]:

@@ -85,7 +85,7 @@ class CorruptionsPage:
                 console.print(plain.terminal(shown, LEFT, title))
             if len(scores.unions):
                 console.print(plain.terminal(unions.means(scores.unions, ""), LEFT, UNIONS))
-            plain.print_notes(console, _captions(board, scores))
+            plain.print_notes(console, captions(board, scores))
 
 
 def heading(board: Board, made: str) -> str:
@@ -140,17 +140,18 @@ def errors(scores: Scores) -> pd.DataFrame:
     return pd.DataFrame(shown)
 
 
-def _captions(board: Board, scores: Scores) -> list[str]:
+def captions(board: Board, scores: Scores) -> list[str]:
+    """The sentences below a table: what its numbers are, and why some are not there."""
     severities = ", ".join(map(str, scores.severities))
-    captions = [ACCURACY.format(severities=severities, n=board.n), ERRORS]
+    found = [ACCURACY.format(severities=severities, n=board.n), ERRORS]
     failed = scores.cells[scores.cells["status"].str.startswith("failed")]
     reasons = {f"{c['recipe']}, {c['name']}: {c['status']}." for c in failed.to_dict("records")}
-    captions += [MCE] if "mce" in scores.errors else []
+    found += [MCE] if "mce" in scores.errors else []
     if len(scores.unions):
-        captions.append(unions.caption(scores.unions))
+        found.append(unions.caption(scores.unions))
         broken = scores.unions[scores.unions["both_status"].str.startswith("failed")].to_dict("records")
         reasons |= {f"{c['recipe']}, {c['corruption']}+{c['attack']}: {c['both_status']}." for c in broken}
-    return [*captions, *scores.notes, *sorted(reasons)]
+    return [*found, *scores.notes, *sorted(reasons)]
 
 
 def _section(board: Board, scores: Scores, title: str, folder: str) -> str:
@@ -161,7 +162,7 @@ def _section(board: Board, scores: Scores, title: str, folder: str) -> str:
     ]
     if len(scores.unions):
         parts.append(f"{UNIONS}\n\n{plain.markdown(unions.means(scores.unions), LEFT)}")
-    parts += ["\n".join(map(plain.escape, _captions(board, scores))) + "\n"]
+    parts += ["\n".join(map(plain.escape, captions(board, scores))) + "\n"]
     for part, shown in robustness(scores).items():
         parts.append(f"({part}) {LAYOUT[part][0]}\n\n{plain.markdown(shown, LEFT)}")
     parts += [SCORE + "\n", f"![heat map]({folder}/heat.png)\n", f"![by severity]({folder}/severity.png)\n"]

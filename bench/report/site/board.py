@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from bench.report.labels import line_name
 from bench.report.leaderboard import text as words
 from bench.report.leaderboard.table import accuracies
 from bench.report.site.data import SiteData, recipes_by_line
@@ -30,7 +31,7 @@ class BoardPages:
                     board=board,
                     extent=report.extent,
                     shown=shown,
-                    recipes=recipes_by_line(report),
+                    recipes={line_name(label): recipe for label, recipe in recipes_by_line(report).items()},
                     caption=words.caption(report.table),
                     notes=words.notes(report.table),
                 ),

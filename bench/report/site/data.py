@@ -12,6 +12,7 @@ from bench.report import cache as stored
 from bench.report.boards import Board
 from bench.report.labels import labels
 from bench.report.leaderboard.page import Report, boards
+from bench.report.site.sources import SiteSources
 from bench.report.training_logs import training
 from bench.results.store import read_job
 from bench.results.survey import run_folders
@@ -22,6 +23,7 @@ class SiteData:
     """Everything is read once for the whole report, and is not to be changed."""
 
     results: Path
+    sources: SiteSources = SiteSources()  # what no run folder holds
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -48,6 +50,10 @@ class SiteData:
             for folder in run_folders(self.results)
             if folder not in known
         }
+
+    def recipe_of(self, label: str) -> str:
+        """The recipe of a line of a table, whose name may have a hash, a view or an epoch in brackets at its end."""
+        return label if label in self.recipes else label.rpartition(" (")[0]
 
     def runs(self, recipe: str) -> list[str]:
         """The run folders of a recipe, below the results folder."""

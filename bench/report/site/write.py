@@ -6,10 +6,17 @@ from bench.report.files import SITE_LIST, replace_files
 from bench.report.site.assets import assets
 from bench.report.site.board import BoardPages
 from bench.report.site.data import SiteData
+from bench.report.site.heat.corruptions import CorruptionPages
+from bench.report.site.heat.transfer import TransferPages
 from bench.report.site.index import IndexPage
 from bench.report.site.site import Site, SitePages
 
-PAGES: tuple[SitePages, ...] = (IndexPage(), BoardPages())  # in the order of the menu
+PAGES: tuple[SitePages, ...] = (  # in the order of the menu
+    IndexPage(),
+    BoardPages(),
+    TransferPages(),
+    CorruptionPages(),
+)
 
 
 def write_site(results: Path, reports: Path) -> Path:

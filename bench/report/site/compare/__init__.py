@@ -1,0 +1,1 @@
+"""Two lines of a board side by side."""

@@ -1,0 +1,1 @@
+"""Tables whose cells are coloured by their numbers."""

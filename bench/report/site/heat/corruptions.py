@@ -1,0 +1,107 @@
+"""A page for each table of corruptions."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from bench.report.boards import Board
+from bench.report.corruptions import attacked as unions
+from bench.report.corruptions.page import (
+    LAYOUT,
+    LEFT,
+    SCORE,
+    UNIONS,
+    captions,
+    errors,
+    find_tables,
+    heading,
+    robustness,
+)
+from bench.report.corruptions.seed_means import MEAN
+from bench.report.corruptions.table import REFERENCE, Scores
+from bench.report.site.data import SiteData
+from bench.report.site.heat.cells import HeatCell, Scale, missing_cell, scale_around, scale_of
+from bench.report.site.site import Site, Target, unique_paths
+
+
+class HeatMap(NamedTuple):
+    """A line a method; each cell is the accuracy under one corruption, or at one severity."""
+
+    columns: tuple[str, ...]
+    lines: tuple[tuple[str, tuple[HeatCell, ...]], ...]
+    scale: Scale
+    has_reference: bool  # whether shades are differences to the standard model
+
+
+class CorruptionPages:
+    """`corruptions/*.html`."""
+
+    menu = "Corruptions"
+
+    def paths(self, data: SiteData) -> dict[Target, str]:
+        names = {
+            table_id(board, make): f"{board.dataset} {board.model} n{board.n} {make}"
+            for board, make in find_tables(data.results)
+        }
+        return {Target("corruptions", name): path for name, path in unique_paths("corruptions", names).items()}
+
+    def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str]]:
+        for (board, make), scores in find_tables(data.results).items():
+            path = site.paths[Target("corruptions", table_id(board, make))]
+            attacked = unions.means(scores.unions) if len(scores.unions) else None
+            values: dict[str, Any] = {"board": board, "heading": heading(board, make), "errors": errors(scores)}
+            values |= {"by_name": by_corruption(scores), "by_severity": by_severity(scores), "attacked": attacked}
+            values |= {"robustness": [(LAYOUT[part][0], shown) for part, shown in robustness(scores).items()]}
+            values |= {"score": SCORE, "captions": captions(board, scores), "attacked_head": UNIONS, "left": LEFT}
+            values |= {"recipe_of": data.recipe_of}
+            yield path, site.render(path, "corruptions.html", f"Corruptions: {heading(board, make)}", **values)
+
+
+def table_id(board: Board, make: str) -> str:
+    """What links call the page of a table by."""
+    return f"{board.slug} {make}"
+
+
+def by_corruption(scores: Scores) -> HeatMap:
+    """A column a corruption, means over severities."""
+    cells = scores.cells[(scores.cells["kind"] == "corruption") & (scores.cells["severity"] == MEAN)]
+    return _heat_map(cells.assign(column=cells["name"].str.replace("_", " ")))
+
+
+def by_severity(scores: Scores) -> HeatMap:
+    """A column a severity, means over the corruptions; none of a method that lacks one of them."""
+    cells = scores.cells[(scores.cells["kind"] == "corruption") & (scores.cells["severity"] != MEAN)]
+    means = cells.groupby(["recipe", "severity"], sort=False)["accuracy"].agg(lambda values: values.mean(skipna=False))
+    found = means.reset_index().assign(status="ok", accuracy_low=math.nan, accuracy_high=math.nan)
+    return _heat_map(found.assign(column="severity " + found["severity"].astype(str)))
+
+
+def _heat_map(cells: pd.DataFrame) -> HeatMap:
+    """cells: recipe, column, accuracy with its interval, status. Methods with higher means come first."""
+    values = 100 * cells.pivot_table("accuracy", "recipe", "column", sort=False, dropna=False, aggfunc="first")
+    has_reference = REFERENCE in values.index
+    shown = values - values.loc[REFERENCE] if has_reference else values
+    numbers = [float(number) for number in shown.to_numpy().ravel()]
+    scale = scale_around(numbers) if has_reference else scale_of(numbers)
+    records = {(cell["recipe"], cell["column"]): cell for cell in cells.to_dict("records")}
+    lines = []
+    for recipe in values.mean(axis=1).sort_values(ascending=False, kind="stable").index:
+        differences = dict(zip(values, shown.loc[[recipe]].to_numpy()[0].tolist(), strict=True))
+        line = [_cell(records.get((recipe, c), {}), differences[c], scale, has_reference) for c in values]
+        lines.append((str(recipe), tuple(line)))
+    return HeatMap(tuple(map(str, values)), tuple(lines), scale, has_reference)
+
+
+def _cell(cell: Mapping[Any, Any], shown: float, scale: Scale, has_reference: bool) -> HeatCell:
+    """shown: what the shade is of."""
+    value = 100 * cell.get("accuracy", math.nan)
+    if math.isnan(value):
+        return missing_cell(str(cell.get("status", "missing")))
+    low, high = 100 * cell["accuracy_low"], 100 * cell["accuracy_high"]
+    about = f"{cell['recipe']}, {cell['column']}: {value:.1f}" + (
+        "" if math.isnan(low) else f" ({low:.1f} to {high:.1f})"
+    )
+    about += f", {shown:+.1f} to {REFERENCE}" if has_reference and not math.isnan(shown) else ""
+    return HeatCell(f"{value:.1f}", about, scale.shade(shown), value)

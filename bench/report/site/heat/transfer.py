@@ -1,0 +1,69 @@
+"""A page for each transfer matrix."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from bench.report.boards import Board
+from bench.report.site.data import SiteData
+from bench.report.site.heat.cells import HeatCell, Scale, missing_cell, scale_of
+from bench.report.site.site import Site, Target, unique_paths
+from bench.report.transfer.page import BOUNDS, HEAD, find_matrices, notes, summary
+from bench.report.transfer.table import TransferMatrix
+
+
+class HeatMap(NamedTuple):
+    """A line a source, a column a target."""
+
+    columns: tuple[str, ...]
+    lines: tuple[tuple[str, tuple[HeatCell, ...]], ...]
+    scale: Scale
+
+
+class TransferPages:
+    """`transfer/*.html`."""
+
+    menu = "Transfer"
+
+    def paths(self, data: SiteData) -> dict[Target, str]:
+        names = {
+            matrix_id(board, attack): f"{board.dataset} {board.model} {board.threat} n{board.n} {attack}"
+            for board, attack in find_matrices(data.results)
+        }
+        return {Target("transfer", name): path for name, path in unique_paths("transfer", names).items()}
+
+    def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str]]:
+        found = find_matrices(data.results)
+        for (board, attack), matrix in found.items():
+            path = site.paths[Target("transfer", matrix_id(board, attack))]
+            others = {other: matrix_id(board, other) for where, other in found if where == board and other != attack}
+            values = {"board": board, "attack": attack, "others": others, "bounds": summary(matrix)}
+            values |= {"map": heat_map(matrix), "both": heat_map(matrix, "both"), "head": HEAD}
+            values |= {"bounds_head": BOUNDS, "notes": notes(matrix), "recipe_of": data.recipe_of}
+            yield path, site.render(path, "transfer.html", f"Transfer, {attack}: {board.title}", **values)
+
+
+def matrix_id(board: Board, attack: str) -> str:
+    """What links call the page of a matrix by."""
+    return f"{board.slug} {attack}"
+
+
+def heat_map(matrix: TransferMatrix, share: str = "value") -> HeatMap:
+    """Percentages on a scale from the lowest to the highest. share: "both" of the images that both get right."""
+    cells = matrix.cells.to_dict("records")
+    scale = scale_of(100 * cell[share] for cell in cells)
+    lines: dict[str, dict[str, HeatCell]] = {}
+    for cell in cells:
+        lines.setdefault(cell["source"], {})[cell["target"]] = _cell(cell, share, scale)
+    columns = tuple(dict.fromkeys(cell["target"] for cell in cells))
+    return HeatMap(columns, tuple((source, tuple(own[c] for c in columns)) for source, own in lines.items()), scale)
+
+
+def _cell(cell: Mapping[Any, Any], share: str, scale: Scale) -> HeatCell:
+    value, is_own = 100 * cell[share], bool(cell["itself"])
+    if math.isnan(value):
+        return missing_cell(str(cell["status"]))
+    low, high = (100 * cell[f"{'' if share == 'value' else 'both_'}{end}"] for end in ("low", "high"))
+    n = int(cell["n" if share == "value" else "both_n"])
+    about = f"{cell['target']} on images made on {cell['source']}: {value:.1f} ({low:.1f} to {high:.1f}), n={n}"
+    return HeatCell(f"{value:.1f}", about, scale.shade(value), value, is_own)

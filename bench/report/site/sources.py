@@ -1,0 +1,72 @@
+"""What the site shows and no run folder holds: a caller that may import recipes and data sets hands it in."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.report.studies.scales import RadiusOf, usual_radius
+
+
+class Setting(NamedTuple):
+    """A field of a recipe."""
+
+    path: str  # as in `--set recipe.PATH=...`
+    value: str
+    meaning: str
+
+
+class Passage(NamedTuple):
+    """A text or a piece of code, and the file (or the class) that it is of."""
+
+    place: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RecipeText:
+    """What the files of a recipe say of it."""
+
+    paper: tuple[Passage, ...]  # by file: citation, equation, and what a paper leaves open
+    classes: tuple[Passage, ...]
+    settings: tuple[Setting, ...]
+    source: tuple[Passage, ...]
+
+    @property
+    def scales_lengths(self) -> bool:
+        """Whether a setting is a length in pixels, which is another one where a data set's radius is another."""
+        return any("/255" in setting.value for setting in self.settings)
+
+
+LENGTHS = "Lengths in pixels are meant for a radius of 8/255, and scale with the data set's own."
+
+
+class TestImages(NamedTuple):
+    """Clean test images, and their true classes."""
+
+    pixels: NDArray[np.uint8]  # (N, C, H, W), C being 1 or 3
+    classes: tuple[str, ...]
+
+
+def _no_text(recipe: str) -> RecipeText | None:
+    return None
+
+
+def _plain_attack(name: str, settings: dict[str, Any]) -> str:
+    return name
+
+
+def _no_images(dataset: str, ids: Sequence[int]) -> TestImages | None:
+    return None
+
+
+@dataclass(frozen=True)
+class SiteSources:
+    """Answers to what pages ask; without a caller's, pages do without."""
+
+    recipe_text: Callable[[str], RecipeText | None] = _no_text  # of a recipe by name; None: no recipe is called so
+    attack_text: Callable[[str, dict[str, Any]], str] = _plain_attack  # as --attacks takes an attack, of a row's params
+    test_images: Callable[[str, Sequence[int]], TestImages | None] = _no_images  # of a data set, by place in the set
+    radius: RadiusOf = usual_radius
