@@ -246,12 +246,21 @@ def evaluate(context: click.Context, words: list[str], folder: Path, monkeypatch
 
 
 def report(context: click.Context, words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The study and the rows are there; of a board of few rows the tables are written, without figures."""
+    """The study and the rows are there; of a board of few rows all that is asked for is written, without figures."""
     study, results = context.params["study"], context.params["results"]
     assert study in (None, "leaderboard", "all", *STUDIES)
     assert results.is_dir()
-    if results.name == "digits-quick":
-        assert "PGD-AT" in invoke([*words, "--reports", str(folder)])
+    if results.name != "digits-quick":
+        return
+    for name in context.params["exports"]:
+        words[words.index(str(name))] = str(folder / name)
+    told = invoke([*words, "--reports", str(folder / "reports")])
+    if context.params["exports"]:
+        assert all(f"{folder / name}: 25 measurements" in told for name in context.params["exports"])
+    elif context.params["site_only"]:
+        assert (folder / "reports/index.html").exists()
+    else:
+        assert "PGD-AT" in told
 
 
 def look_up(context: click.Context, words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
