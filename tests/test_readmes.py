@@ -200,7 +200,7 @@ def test_a_command_is_understood(command, place, tmp_path, monkeypatch):
     _, verb, *words = [STANDS_FOR.get(word, word) for word in shlex.split(command)]
     words = [re.sub(r"^(folder:)PATH$", r"\1mine", word) for word in words]
     if not words or "--help" in words:
-        assert verb in cli.commands
+        assert verb in [*cli.commands, "--version"]
         return
     words = fill(verb, words)
     context = cli.commands[verb].make_context(verb, list(words))

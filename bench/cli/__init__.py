@@ -1,6 +1,7 @@
 """The command line. Parses, calls, prints; imports torch only inside the commands that need it."""
 
 import io
+import os
 import signal
 import sys
 from importlib import import_module
@@ -17,6 +18,7 @@ with exit_at_ctrl_c():  # nothing has begun
     for _verb in iter_modules(__path__):
         import_module(f"{__name__}.{_verb.name}")
 
+COMPLETING = "_BENCH_COMPLETE"  # variable by which shells ask for completions
 LONGEST = 1000  # characters of a message; of a longer one, such as one that quotes a whole file, the middle is cut out
 
 
@@ -35,6 +37,8 @@ def _run() -> int:
     try:
         code = cli.main(standalone_mode=False)
     except BaseException as error:
+        if isinstance(error, SystemExit) and COMPLETING in os.environ:
+            raise  # click ends so once it has printed what a shell asked for
         status = exit_code(error)
         if status is None or (status == 2 and "--debug" in sys.argv):
             raise

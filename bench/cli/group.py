@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from bench.core.errors import BadInput
+
 
 class Strict(click.Command):
     """A command that refuses an option given twice, of which click keeps the last alone, or given as nothing.
@@ -28,10 +30,45 @@ def texts(given: Any) -> list[str]:
     return [text for text in every if isinstance(text, str)]
 
 
-@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="robust-recipe-bench")
-def cli() -> None:
+def show_version(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    """Print what a bug report needs, and end."""
+    if not asked or context.resilient_parsing:
+        return
+    import platform
+
+    import torch
+
+    from bench.core.version import __version__
+    from bench.evaluation.evaluator import PROTOCOL
+
+    python = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    click.echo(f"bench {__version__}, protocol {PROTOCOL}, torch {torch.__version__}, {python}")
+    context.exit()
+
+
+FIRST = """\
+The commonest:
+
+  bench run                                           train and attack five recipes on digits
+  bench run --plugin FILE.py --methods NAME,PGD-AT    a recipe of yours beside adversarial training
+  bench eval --model FILE.py:FUNCTION@WEIGHTS         attack a model of yours
+
+bench --help names all commands, and bench COMMAND --help all options of one."""
+
+
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=show_version,
+    help="Show the versions of the bench, its protocol, torch and Python.",
+)  # fmt: skip
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Train robust-training recipes alike, judge them alike, and report what can be believed."""
+    if context.invoked_subcommand is None:
+        raise BadInput("say what to do").with_example(FIRST)
 
 
 cli.command_class = Strict

@@ -21,7 +21,7 @@ class BadInput(ValueError):
 
     example = ""
 
-    def show(self, example: str) -> "BadInput":
+    def with_example(self, example: str) -> "BadInput":
         """Attach lines of code or commands that the user can copy; returns the error itself."""
         self.example = example
         return self

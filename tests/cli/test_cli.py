@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from bench.core.progress import Event, Progress
+from bench.core.version import __version__
+from bench.evaluation.evaluator import PROTOCOL
 from bench.results.store import load, read_outcomes
 from bench.results.survey import run_folders
 
@@ -246,10 +249,40 @@ def test_brackets_of_a_name_stay_in_the_lines_of_progress(capsys):
     assert capsys.readouterr().err == "folder-[bold]-1: PGD-20[restarts=2]: 0.5 [link=x]\n"
 
 
-def test_no_command_is_one_line(bench):
-    code, _, err = bench()
-    assert code == 2
-    assert err.count("\n") == 1
+def test_no_command_shows_the_commonest(bench):
+    code, out, err = bench()
+    assert (code, out) == (2, "")
+    assert err.startswith("bench: say what to do\n")
+    shown = [line.split() for line in err.splitlines() if line.startswith("  ")]
+    assert [words[:2] for words in shown] == [["bench", "run"], ["bench", "run"], ["bench", "eval"]]
+    assert max(map(len, err.splitlines())) <= 100
+
+
+def test_the_version_is_what_a_bug_report_needs(bench):
+    code, out, _ = bench("--version")
+    assert code == 0
+    python = ".".join(map(str, sys.version_info[:3]))
+    assert out.startswith(f"bench {__version__}, protocol {PROTOCOL}, torch {torch.__version__}, Python {python} on ")
+
+
+def test_python_runs_the_package_as_the_command(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "bench", "list", "nothing"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("bench: Invalid value for '{methods|attacks|")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_options_and_choices(shell):
+    settings = os.environ | {"_BENCH_COMPLETE": f"{shell}_source"}
+    bench = str(Path(sys.executable).with_name("bench"))
+    script = subprocess.run([bench], env=settings, capture_output=True, text=True)
+    assert (script.returncode, script.stderr) == (0, "")
+    assert "_BENCH_COMPLETE" in script.stdout
+    place = "m" if shell == "fish" else "2"  # the word that is typed, or its number
+    typed = {"_BENCH_COMPLETE": f"{shell}_complete", "COMP_WORDS": "bench list m", "COMP_CWORD": place}
+    done = subprocess.run([bench], env=os.environ | typed, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {"methods", "models"} <= {*done.stdout.replace(",", "\n").split()}
 
 
 @pytest.fixture

@@ -208,6 +208,7 @@ def test_the_command(tmp_path, monkeypatch):
     unknown = CliRunner().invoke(cli, ["show", "AVmixp"])
     assert isinstance(unknown.exception, UnknownName)
     assert "did you mean AVmixup" in str(unknown.exception)
+    assert str(unknown.exception).endswith(" (one of your own is found by --plugin FILE.py)")
     assert (
         CliRunner()
         .invoke(cli, ["list", "methods"])

@@ -24,7 +24,7 @@ def imported_names(path: Path) -> set[str]:
 
 def file_graph(root: Path) -> dict[str, set[str]]:
     """Which modules of bench each module imports, by dotted names. The face of the package is left out."""
-    files = [path for path in (root / "bench").rglob("*.py") if path != root / "bench/__init__.py"]
+    files = [path for path in (root / "bench").rglob("*.py") if path.parent != root / "bench"]
     homes = {".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path for path in files}
     return {
         name: {target for found in imported_names(path) for target in (found, found.rpartition(".")[0])}

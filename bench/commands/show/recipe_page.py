@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.commands.show.recipe_text import recipe_text
-from bench.core.errors import BadInput
+from bench.core.errors import BadInput, UnknownName
 from bench.core.foreign.plugins import load_plugins
 from bench.core.rng import seeded
 from bench.data.dataset import DATASETS, Images
@@ -30,7 +30,10 @@ def show(name: str, results: Path, console: Console) -> None:
     load_plugins()
     if name == "all" or any(sign in name for sign in "*?,"):
         raise BadInput(f"show takes one name, not {name!r}; `bench list methods` names them all")
-    recipe = RECIPES[name]
+    try:
+        recipe = RECIPES[name]
+    except UnknownName as error:
+        raise UnknownName(f"{error} (one of your own is found by --plugin FILE.py)") from error
     text = recipe_text(name, recipe)
     console.print(Text(name, "bold"))
     sections = {
