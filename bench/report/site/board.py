@@ -1,12 +1,18 @@
-"""A page for each board: its table."""
+"""A page for each board: its table, and charts of it."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from bench.report.labels import line_name
+from bench.report.boards import Board
+from bench.report.leaderboard import differences as paired
 from bench.report.leaderboard import text as words
-from bench.report.leaderboard.table import accuracies
-from bench.report.site.data import SiteData, recipes_by_line
-from bench.report.site.site import Site, Target, unique_paths
+from bench.report.leaderboard.page import Report
+from bench.report.site.board_charts import against_robust, legend, severities, sweeps
+from bench.report.site.board_extras import board_extras
+from bench.report.site.board_table import board_table
+from bench.report.site.chart import Chart, Href
+from bench.report.site.data import SiteData
+from bench.report.site.site import Here, Site, Target, unique_paths
 
 
 class BoardPages:
@@ -19,20 +25,52 @@ class BoardPages:
         return {Target("board", slug): path for slug, path in unique_paths("boards", names).items()}
 
     def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str]]:
+        newest = max((board.protocol for board in data.boards), default=0)
         for board, report in data.boards.items():
             path = site.paths[Target("board", board.slug)]
-            shown = words.display(report.table, accuracies(report.table))
-            yield (
-                path,
-                site.render(
-                    path,
-                    "board.html",
-                    board.title,
-                    board=board,
-                    extent=report.extent,
-                    shown=shown,
-                    recipes={line_name(label): recipe for label, recipe in recipes_by_line(report).items()},
-                    caption=words.caption(report.table),
-                    notes=words.notes(report.table),
-                ),
-            )
+            values = _values(data, board, report, Here(site, path))
+            yield path, site.render(path, "board.html", board.title, is_old=board.protocol < newest, **values)
+
+
+def _values(data: SiteData, board: Board, report: Report, here: Here) -> dict[str, Any]:
+    """What the template shows of a board."""
+
+    def href(label: str) -> str:
+        return here.href("method", data.recipe_of(label))
+
+    table = board_table(report, board_extras(data, board, report))
+    return {
+        "board": board,
+        "extent": report.extent,
+        "table": table,
+        "has_ties": any(line.rank.endswith("=") for line in table.lines),
+        "has_partial": any(cell.is_partial for line in table.lines for cell in line.cells),
+        "links": {label: data.recipe_of(label) for label in report.table["recipe"]},
+        "caption": words.caption(report.table),
+        "notes": words.notes(report.table),
+        "differences": paired.display(report.differences).to_dict("records") if len(report.differences) else [],
+        "differences_caption": paired.caption(report.differences) if len(report.differences) else "",
+        "groups": [_group(other, here) for other in data.boards],
+        "charts": against_robust(report, href),
+        "curves": [(head, key, charts, legend(charts)) for head, key, charts in _curves(data, board, href) if charts],
+    }
+
+
+def _curves(data: SiteData, board: Board, href: Href) -> list[tuple[str, str, list[Chart]]]:
+    return [
+        ("Sweeps", "sweeps", sweeps(data, board, href)),
+        ("Corruptions by severity", "severities", severities(data, board, href)),
+    ]
+
+
+def _group(board: Board, here: Here) -> dict[str, str]:
+    """What tells a board from others, in the words of the controls that choose one."""
+    images = f"{board.n} images, protocol {board.protocol}, training images {board.data[:6] or 'of unknown print'}"
+    return {
+        "Data set": board.dataset,
+        "Threat": board.threat,
+        "Budget": board.budget,
+        "Network": board.model,
+        "Evaluation": images,
+        "href": here.href("board", board.slug),
+    }

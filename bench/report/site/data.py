@@ -10,7 +10,6 @@ import pandas as pd
 from bench.core.files import Bits
 from bench.report import cache as stored
 from bench.report.boards import Board
-from bench.report.labels import labels
 from bench.report.leaderboard.page import Report, boards
 from bench.report.site.sources import SiteSources
 from bench.report.training_logs import training
@@ -70,8 +69,3 @@ class SiteData:
     def outcomes(self, runs: Iterable[str]) -> dict[str, Bits]:
         """Which images each model of these runs got right, by the key of the row."""
         return stored.outcomes(self.results, runs)
-
-
-def recipes_by_line(report: Report) -> dict[str, str]:
-    """The recipe of each line of a board's table: a line's name may have a hash, a view or an epoch at its end."""
-    return dict(zip(labels(report.rows), report.rows["recipe"], strict=True))

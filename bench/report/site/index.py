@@ -8,7 +8,7 @@ from bench.report.boards import Board
 from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.table import ranking_column
 from bench.report.leaderboard.text import accuracy_text
-from bench.report.site.data import SiteData, recipes_by_line
+from bench.report.site.data import SiteData
 from bench.report.site.site import Site, Target
 
 
@@ -21,7 +21,7 @@ class IndexPage:
         return {Target("index", ""): "index.html"}
 
     def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str]]:
-        lines = [_line(board, report) for board, report in data.boards.items()]
+        lines = [_line(data, board, report) for board, report in data.boards.items()]
         html = site.render(
             "index.html",
             "index.html",
@@ -33,7 +33,7 @@ class IndexPage:
         yield "index.html", html
 
 
-def _line(board: Board, report: Report) -> dict[str, Any]:
+def _line(data: SiteData, board: Board, report: Report) -> dict[str, Any]:
     """What the first page says of a board."""
     table = report.table
     score, first = ranking_column(table), {str(key): value for key, value in table.iloc[0].items()}
@@ -43,7 +43,7 @@ def _line(board: Board, report: Report) -> dict[str, Any]:
         "seeds": int(table["seeds"].max()),
         "score": score,
         "best": first["recipe"],
-        "recipe": recipes_by_line(report)[first["recipe"]],
+        "recipe": data.recipe_of(first["recipe"]),
         "value": "" if math.isnan(first[score]) else accuracy_text(first, score),
         "order": first[score],
     }

@@ -23,6 +23,7 @@ class TransferMatrix(NamedTuple):
 
     cells: pd.DataFrame  # a line a source and target, the targets' own rows first among the sources
     bounds: pd.DataFrame  # a line a target
+    titles: Mapping[str, str]  # what each model is called in both, by `results.row.model_id`
 
 
 def matrices(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[tuple[Board, str], TransferMatrix]:
@@ -88,7 +89,7 @@ def matrix(rows: pd.DataFrame, outcomes: Mapping[str, Bits], clean: Mapping[str,
                 | _share("both", both)
                 | {"both_n": 0 if both is None else len(both)}
             )
-    return TransferMatrix(pd.DataFrame(cells), pd.DataFrame(bounds))
+    return TransferMatrix(pd.DataFrame(cells), pd.DataFrame(bounds), named)
 
 
 FIELDS = {"value": "value", "low": "ci_low", "high": "ci_high", "n": "n"}

@@ -1,0 +1,125 @@
+"""The charts of a board's page: what each mark stands for."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from bench.core.parsing import format_radius
+from bench.report.boards import Board
+from bench.report.corruptions.page import find_tables
+from bench.report.corruptions.seed_means import MEAN
+from bench.report.leaderboard.page import Report
+from bench.report.leaderboard.table import ranking_column
+from bench.report.site.chart import Chart, Curve, Href, Point, line_looks, lines, scatter
+from bench.report.site.data import SiteData
+from bench.report.sweeps.table import EFFORTS, over_effort, over_eps, sweep_boards
+
+LINES = 10  # methods in a chart of curves; the CSV beside the figures has them all
+
+
+def against_robust(report: Report, href: Href) -> list[Chart]:
+    """Clean accuracy and cost, each against the accuracy that ranks the board; none with fewer than two marks."""
+    table, score = report.table, ranking_column(report.table)
+    charts = []
+    if score != "Clean":
+        points = [_clean_point(line, score, href(line["recipe"])) for line in _lines(table)]
+        charts.append(scatter("Clean against robust", ("Clean accuracy (%)", f"{score} (%)"), _known(points)))
+    points = [_cost_point(line, score, href(line["recipe"])) for line in _lines(table)]
+    charts.append(
+        scatter("Cost against robust", ("Passes per image of a training step", f"{score} (%)"), _known(points))
+    )
+    return [chart for chart in charts if len(chart.marks) > 1]
+
+
+def _lines(table: pd.DataFrame) -> list[dict[Any, Any]]:
+    return table.to_dict("records")
+
+
+def _known(points: list[Point]) -> list[Point]:
+    return [point for point in points if not math.isnan(point.x + point.y)]
+
+
+def _clean_point(line: dict[Any, Any], score: str, href: str) -> Point:
+    tip = f"{line['recipe']}: {_say(line, 'Clean')}; {_say(line, score)}; {_context(line)}"
+    point = Point(line["recipe"], line["Clean"], line[score], tip, href, _look(line))
+    ends = (line[f"{score} low"], line[f"{score} high"], line["Clean low"], line["Clean high"])
+    return point._replace(y_low=ends[0], y_high=ends[1], x_low=ends[2], x_high=ends[3])
+
+
+def _cost_point(line: dict[Any, Any], score: str, href: str) -> Point:
+    tip = f"{line['recipe']}: {line['passes']:.3g} passes; {_say(line, score)}; {_context(line)}"
+    point = Point(line["recipe"], line["passes"], line[score], tip, href, _look(line))
+    return point._replace(y_low=line[f"{score} low"], y_high=line[f"{score} high"])
+
+
+def _look(line: dict[Any, Any]) -> str:
+    return str(line["verdict"]).partition(":")[0] or "ok"
+
+
+def _say(line: dict[Any, Any], column: str) -> str:
+    return f"{column} {line[column]:.1f} ({line[f'{column} low']:.1f} to {line[f'{column} high']:.1f})"
+
+
+def _context(line: dict[Any, Any]) -> str:
+    seeds = f", {line['seeds']} seeds" if line["seeds"] > 1 else ""
+    return f"n={line['n']}{seeds}; {_look(line)}"
+
+
+def sweeps(data: SiteData, board: Board, href: Href) -> list[Chart]:
+    """Accuracy over radii, steps, step lengths and restarts, a chart an attack."""
+    found = []
+    for other, rows in sweep_boards(data.rows).items():
+        if other != board._replace(eps=None):
+            continue
+        drawn = {"eps": over_eps(rows)} | {setting: over_effort(rows, setting) for setting in EFFORTS}
+        for axis, points in drawn.items():
+            head = f"Radius ({board.norm})" if axis == "eps" else EFFORTS[axis]
+            say = format_radius if axis == "eps" else "{:g}".format
+            points = points.assign(n=board.n, tip=points["x"].map(say))
+            found += [(str(panel), head, part) for panel, part in points.groupby("panel", sort=False)]
+    return _charts(found, href)
+
+
+def severities(data: SiteData, board: Board, href: Href) -> list[Chart]:
+    """Accuracy by severity, a chart a corruption."""
+    found = []
+    for (other, make), scores in find_tables(data.results).items():
+        if other != board._replace(norm="", eps=None):
+            continue
+        cells = scores.cells[(scores.cells["kind"] == "corruption") & (scores.cells["severity"] != MEAN)]
+        percent = {end: 100 * cells[f"accuracy{end}"] for end in ("", "_low", "_high")}
+        points = cells[["recipe", "name"]].assign(x=cells["severity"], n=board.n, value=percent[""])
+        points = points.assign(low=percent["_low"], high=percent["_high"], tip="severity " + points["x"].astype(str))
+        suffix = "" if make == "generated" else f" ({make})"
+        found += [
+            (f"{str(name).replace('_', ' ')}{suffix}", "Severity", own)
+            for name, own in points.groupby("name", sort=False)
+        ]
+    return _charts(found, href)
+
+
+def _charts(found: list[tuple[str, str, pd.DataFrame]], href: Href) -> list[Chart]:
+    """A chart for each title, head and points: recipe, x, value, low, high, n, tip, in the order of x."""
+    best = [(title, head, *_best(points.dropna(subset=["value"]))) for title, head, points in found]
+    looks = line_looks(name for *_, curves, _ in best for name in curves)
+    return [lines(title + more, (head, "Accuracy (%)"), curves, looks, href) for title, head, curves, more in best]
+
+
+def _best(points: pd.DataFrame) -> tuple[dict[str, list[Point]], str]:
+    """The points of the lines that are drawn, the best line first, and what the title says of the others."""
+    means = points.groupby("recipe")["value"].mean().sort_values(ascending=False, kind="stable")
+    more = f" (best {LINES} of {len(means)})" if len(means) > LINES else ""
+    drawn = {str(name): points[points["recipe"] == name].to_dict("records") for name in means.index[:LINES]}
+    return {name: [_curve_point(name, line) for line in own] for name, own in drawn.items()}, more
+
+
+def _curve_point(name: str, line: dict[Any, Any]) -> Point:
+    between = "" if math.isnan(line["low"]) else f" ({line['low']:.1f} to {line['high']:.1f})"
+    tip = f"{name}, {line['tip']}: {line['value']:.1f}{between}, n={line['n']}"
+    return Point(name, float(line["x"]), line["value"], tip, y_low=line["low"], y_high=line["high"])
+
+
+def legend(charts: list[Chart]) -> list[Curve]:
+    """The lines of all charts that are shown together, each once."""
+    return list({curve.name: curve for chart in charts for curve in chart.curves}.values())

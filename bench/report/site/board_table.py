@@ -1,0 +1,175 @@
+"""The table of a board's page, cell by cell: what is shown, what it sorts by, and its interval as a whisker."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from bench.report.accuracy import Estimate
+from bench.report.leaderboard.page import Report
+from bench.report.leaderboard.table import accuracies, ranking_column
+from bench.report.leaderboard.text import accuracy_text
+from bench.report.table_text import MISSING
+
+OFTEN = 0.5  # share of lines in which an attack was measured, from which on its column is shown at first
+ALWAYS = ("Clean", "AutoAttack", "Worst")
+
+COSTS = {  # column of the leaderboard's table: its head, what it is, and whether it is shown at first
+    "passes": ("Passes", "forward and backward passes per image of a training step, as counted", True),
+    "memory": ("MiB", "memory of the training process at its highest", False),
+}
+
+
+class Whisker(NamedTuple):
+    """Where an interval and its value lie, in percent of the width of the cell."""
+
+    low: float
+    value: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str  # its head, and its name in the address of a view
+    about: str
+    shown: bool = True  # at first; a reader may choose others
+    is_high: bool = True  # whether more is better, and sorted first
+
+
+@dataclass(frozen=True)
+class Cell:
+    text: str
+    order: float | None = None  # what it sorts by; None: last
+    spread: str = ""
+    about: str = ""
+    whisker: Whisker | None = None
+    is_best: bool = False
+    is_partial: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    label: str
+    rank: str
+    group: int  # of lines that no test separates, from 0 up; -1: none
+    cells: tuple[Cell, ...]
+    verdict: str  # ok, suspect, invalid, or empty
+    reasons: tuple[str, ...]
+    alarms: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A column that is measured elsewhere than on the board: percentages by line."""
+
+    column: Column
+    values: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True)
+class BoardTable:
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+    score: str  # the column that ranks
+
+
+def board_table(report: Report, extras: Sequence[Extra]) -> BoardTable:
+    """Every accuracy, extra and cost of a board, a line a method, best first."""
+    table = report.table
+    columns = {column: _accuracy_cells(table, column) for column in map(_column(table), accuracies(table))}
+    columns |= {_extra_column(table, extra): _extra_cells(table, extra) for extra in extras}
+    for name, (head, about, is_shown) in COSTS.items():
+        if table[name].notna().any():
+            columns[Column(head, about, is_shown, is_high=False)] = [_cost(value) for value in table[name]]
+    groups = {rank: place for place, rank in enumerate(table["rank"].dropna().unique())}
+    shared = table["rank"].value_counts()
+    lines = []
+    for place, line in enumerate(table.to_dict("records")):
+        verdict, _, reasons = line["verdict"].partition(": ")
+        rank = MISSING if pd.isna(line["rank"]) else f"{line['rank']}{'=' if shared[line['rank']] > 1 else ''}"
+        lines.append(
+            Line(
+                line["recipe"],
+                rank,
+                -1 if pd.isna(line["rank"]) else groups[line["rank"]],
+                tuple(cells[place] for cells in columns.values()),
+                verdict,
+                tuple(filter(None, reasons.split("; "))),
+                tuple(filter(None, line["alarms"].split("; "))),
+            )
+        )
+    return BoardTable(tuple(columns), tuple(lines), ranking_column(table))
+
+
+def _column(table: pd.DataFrame) -> Any:
+    """From the name of an accuracy to its column."""
+
+    def describe(name: str) -> Column:
+        about = {
+            "Clean": "accuracy on the test images as they are",
+            "Worst": "images that are right when clean and under every attack of this board",
+        }.get(name, f"accuracy under {name}")
+        is_rare = table[name].notna().mean() < OFTEN or ".last" in name
+        return Column(name, about, name in ALWAYS or name == ranking_column(table) or not is_rare)
+
+    return describe
+
+
+def _accuracy_cells(table: pd.DataFrame, column: Column) -> list[Cell]:
+    name = column.name
+    low, high = table[f"{name} low"].min(), table[f"{name} high"].max()
+    return [_accuracy(line, name, table[name].max(), low, high) for line in table.to_dict("records")]
+
+
+def _accuracy(line: Mapping[Any, Any], name: str, best: float, lowest: float, highest: float) -> Cell:
+    """lowest, highest: ends of the column's intervals, which are the ends of the cell."""
+    value, status = line[name], line[f"{name} status"]
+    if math.isnan(value):
+        return Cell(accuracy_text(line, name), about="not measured" if status == "missing" else status)
+    low, high, std, seeds = (line[f"{name} {end}"] for end in ("low", "high", "std", "seeds"))
+    half = max(high - value, value - low) if math.isnan(std) else std
+    about = f"{low:.1f} to {high:.1f}" + (f", mean of {seeds} seeds" if seeds > 1 else "")
+    return Cell(
+        f"{value:.1f}",
+        value,
+        f"±{half:.1f}",
+        about if status == "ok" else f"{about}; {status}",
+        _whisker(value, low, high, lowest, highest),
+        value == best,
+        status.startswith("partial"),
+    )
+
+
+def _whisker(value: float, low: float, high: float, lowest: float, highest: float) -> Whisker:
+    span = (highest - lowest) or 1.0
+    return Whisker(*(round(100 * (end - lowest) / span, 1) for end in (low, value, high)))
+
+
+def _extra_column(table: pd.DataFrame, extra: Extra) -> Column:
+    return replace(extra.column, shown=table["recipe"].isin([*extra.values]).mean() >= OFTEN)
+
+
+def _extra_cells(table: pd.DataFrame, extra: Extra) -> list[Cell]:
+    known = [extra.values[label] for label in table["recipe"] if label in extra.values]
+    ends = [end for estimate in known for end in estimate if not math.isnan(end)]
+    best = max((estimate.value for estimate in known if not math.isnan(estimate.value)), default=math.nan)
+    cells = []
+    for label in table["recipe"]:
+        value, low, high = extra.values.get(label, Estimate(math.nan, math.nan, math.nan))
+        if math.isnan(value):
+            cells.append(Cell(MISSING, about="not measured"))
+        elif math.isnan(low):
+            cells.append(Cell(f"{value:.1f}", value, is_best=value == best))
+        else:
+            spread, about = f"±{max(high - value, value - low):.1f}", f"{low:.1f} to {high:.1f}"
+            whisker = _whisker(value, low, high, min(ends), max(ends))
+            cells.append(Cell(f"{value:.1f}", value, spread, about, whisker, value == best))
+    return cells
+
+
+def _cost(value: float) -> Cell:
+    if math.isnan(value):
+        return Cell(MISSING, about="not counted")
+    return Cell(f"{value:.0f}" if value >= 10 or value == round(value) else f"{value:.1f}", value)
