@@ -1,6 +1,7 @@
 """From a results folder to its corruption tables: on the terminal, and as files under reports/corruptions/."""
 
 import math
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +66,7 @@ class CorruptionsPage:
         made: dict[str, Content] = {}
         sections = ["# Corruptions\n"]
         found = find_tables(results)
-        folders = folder_names({(board, make): _identity(board, make) for board, make in found})
+        folders = find_folders(found)
         for (board, make), scores in found.items():
             title, folder = heading(board, make), folders[board, make]
             files: dict[str, Content] = {"scores.csv": plain.csv(scores.cells), "errors.csv": plain.csv(scores.errors)}
@@ -86,6 +87,11 @@ class CorruptionsPage:
             if len(scores.unions):
                 console.print(plain.terminal(unions.means(scores.unions, ""), LEFT, UNIONS))
             plain.print_notes(console, captions(board, scores))
+
+
+def find_folders(found: Iterable[tuple[Board, str]]) -> dict[tuple[Board, str], str]:
+    """The folder below reports/corruptions/ of each table."""
+    return folder_names({(board, make): _identity(board, make) for board, make in found})
 
 
 def heading(board: Board, made: str) -> str:

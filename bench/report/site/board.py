@@ -6,23 +6,23 @@ from typing import Any
 from bench.report.boards import Board
 from bench.report.leaderboard import differences as paired
 from bench.report.leaderboard import text as words
-from bench.report.leaderboard.page import Report
+from bench.report.leaderboard.page import Report, find_folders
 from bench.report.site.board_charts import against_robust, legend, severities, sweeps
 from bench.report.site.board_extras import board_extras
+from bench.report.site.board_files import board_files
 from bench.report.site.board_table import board_table
-from bench.report.site.chart import Chart, Href
 from bench.report.site.data import SiteData
-from bench.report.site.site import Here, Site, Target, unique_paths
+from bench.report.site.site import Here, Site, Target
 
 
 class BoardPages:
-    """`boards/*.html`."""
+    """`boards/*.html`, called as the folders of `leaderboard/` are."""
 
     menu = ""
 
     def paths(self, data: SiteData) -> dict[Target, str]:
-        names = {board.slug: f"{board.dataset} {board.model} {board.threat} n{board.n}" for board in data.boards}
-        return {Target("board", slug): path for slug, path in unique_paths("boards", names).items()}
+        folders = find_folders(data.boards)
+        return {Target("board", board.slug): f"boards/{folders[board]}.html" for board in data.boards}
 
     def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str]]:
         newest = max((board.protocol for board in data.boards), default=0)
@@ -39,28 +39,26 @@ def _values(data: SiteData, board: Board, report: Report, here: Here) -> dict[st
         return here.href("method", data.recipe_of(label))
 
     table = board_table(report, board_extras(data, board, report))
+    files = board_files(data, board, here)
+    curves = (
+        ("Sweeps", "sweeps", sweeps(data, board, href), files["sweeps"]),
+        ("Corruptions by severity", "severities", severities(data, board, href), files["severities"]),
+    )
     return {
         "board": board,
-        "extent": report.extent,
+        "report": report,
         "table": table,
-        "has_ties": any(line.rank.endswith("=") for line in table.lines),
         "has_partial": any(cell.is_partial for line in table.lines for cell in line.cells),
-        "links": {label: data.recipe_of(label) for label in report.table["recipe"]},
+        "recipes": {label: data.recipe_of(label) for label in report.table["recipe"]},
         "caption": words.caption(report.table),
         "notes": words.notes(report.table),
         "differences": paired.display(report.differences).to_dict("records") if len(report.differences) else [],
         "differences_caption": paired.caption(report.differences) if len(report.differences) else "",
         "groups": [_group(other, here) for other in data.boards],
-        "charts": against_robust(report, href),
-        "curves": [(head, key, charts, legend(charts)) for head, key, charts in _curves(data, board, href) if charts],
+        "charts": [(chart, files[chart.title]) for chart in against_robust(report, href)],
+        "curves": [(head, key, charts, legend(charts), those) for head, key, charts, those in curves if charts],
+        "downloads": files["board"],
     }
-
-
-def _curves(data: SiteData, board: Board, href: Href) -> list[tuple[str, str, list[Chart]]]:
-    return [
-        ("Sweeps", "sweeps", sweeps(data, board, href)),
-        ("Corruptions by severity", "severities", severities(data, board, href)),
-    ]
 
 
 def _group(board: Board, here: Here) -> dict[str, str]:

@@ -9,6 +9,7 @@ from bench.core.parsing import format_radius
 from bench.report.boards import Board
 from bench.report.corruptions.page import find_tables
 from bench.report.corruptions.seed_means import MEAN
+from bench.report.labels import line_name
 from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.table import ranking_column
 from bench.report.site.chart import Chart, Curve, Href, Point, line_looks, lines, scatter
@@ -41,15 +42,15 @@ def _known(points: list[Point]) -> list[Point]:
 
 
 def _clean_point(line: dict[Any, Any], score: str, href: str) -> Point:
-    tip = f"{line['recipe']}: {_say(line, 'Clean')}; {_say(line, score)}; {_context(line)}"
-    point = Point(line["recipe"], line["Clean"], line[score], tip, href, _look(line))
+    tip = f"{line_name(line['recipe'])}: {_say(line, 'Clean')}; {_say(line, score)}; {_context(line)}"
+    point = Point(line_name(line["recipe"]), line["Clean"], line[score], tip, href, _look(line))
     ends = (line[f"{score} low"], line[f"{score} high"], line["Clean low"], line["Clean high"])
     return point._replace(y_low=ends[0], y_high=ends[1], x_low=ends[2], x_high=ends[3])
 
 
 def _cost_point(line: dict[Any, Any], score: str, href: str) -> Point:
-    tip = f"{line['recipe']}: {line['passes']:.3g} passes; {_say(line, score)}; {_context(line)}"
-    point = Point(line["recipe"], line["passes"], line[score], tip, href, _look(line))
+    tip = f"{line_name(line['recipe'])}: {line['passes']:.3g} passes; {_say(line, score)}; {_context(line)}"
+    point = Point(line_name(line["recipe"]), line["passes"], line[score], tip, href, _look(line))
     return point._replace(y_low=line[f"{score} low"], y_high=line[f"{score} high"])
 
 

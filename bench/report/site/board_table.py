@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.report.accuracy import Estimate
+from bench.report.labels import line_name
+from bench.report.leaderboard import text as words
 from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.table import accuracies, ranking_column
-from bench.report.leaderboard.text import accuracy_text
 from bench.report.table_text import MISSING
 
 OFTEN = 0.5  # share of lines in which an attack was measured, from which on its column is shown at first
@@ -45,13 +46,14 @@ class Cell:
     spread: str = ""
     about: str = ""
     whisker: Whisker | None = None
-    is_best: bool = False
+    is_best: bool = False  # above all others, and not by chance
     is_partial: bool = False
 
 
 @dataclass(frozen=True)
 class Line:
     label: str
+    name: str  # the label, as it is shown
     rank: str
     group: int  # of lines that no test separates, from 0 up; -1: none
     cells: tuple[Cell, ...]
@@ -81,18 +83,18 @@ def board_table(report: Report, extras: Sequence[Extra]) -> BoardTable:
     columns = {column: _accuracy_cells(table, column) for column in map(_column(table), accuracies(table))}
     columns |= {_extra_column(table, extra): _extra_cells(table, extra) for extra in extras}
     for name, (head, about, is_shown) in COSTS.items():
-        if table[name].notna().any():
+        if table[name].notna().all():  # beside a line that has none, a number compares with nothing
             columns[Column(head, about, is_shown, is_high=False)] = [_cost(value) for value in table[name]]
     groups = {rank: place for place, rank in enumerate(table["rank"].dropna().unique())}
-    shared = table["rank"].value_counts()
+    ranks = words.ranks(table["rank"])
     lines = []
     for place, line in enumerate(table.to_dict("records")):
         verdict, _, reasons = line["verdict"].partition(": ")
-        rank = MISSING if pd.isna(line["rank"]) else f"{line['rank']}{'=' if shared[line['rank']] > 1 else ''}"
         lines.append(
             Line(
                 line["recipe"],
-                rank,
+                line_name(line["recipe"]),
+                ranks[place],
                 -1 if pd.isna(line["rank"]) else groups[line["rank"]],
                 tuple(cells[place] for cells in columns.values()),
                 verdict,
@@ -120,14 +122,16 @@ def _column(table: pd.DataFrame) -> Any:
 def _accuracy_cells(table: pd.DataFrame, column: Column) -> list[Cell]:
     name = column.name
     low, high = table[f"{name} low"].min(), table[f"{name} high"].max()
-    return [_accuracy(line, name, table[name].max(), low, high) for line in table.to_dict("records")]
+    best = words.best(table, pd.DataFrame({name: table[name]}))[name]
+    lines = zip(table.to_dict("records"), best, strict=True)
+    return [replace(_accuracy(line, name, low, high), is_best=bool(is_best)) for line, is_best in lines]
 
 
-def _accuracy(line: Mapping[Any, Any], name: str, best: float, lowest: float, highest: float) -> Cell:
+def _accuracy(line: Mapping[Any, Any], name: str, lowest: float, highest: float) -> Cell:
     """lowest, highest: ends of the column's intervals, which are the ends of the cell."""
     value, status = line[name], line[f"{name} status"]
     if math.isnan(value):
-        return Cell(accuracy_text(line, name), about="not measured" if status == "missing" else status)
+        return Cell(words.accuracy_text(line, name), about="not measured" if status == "missing" else status)
     low, high, std, seeds = (line[f"{name} {end}"] for end in ("low", "high", "std", "seeds"))
     half = max(high - value, value - low) if math.isnan(std) else std
     about = f"{low:.1f} to {high:.1f}" + (f", mean of {seeds} seeds" if seeds > 1 else "")
@@ -137,8 +141,7 @@ def _accuracy(line: Mapping[Any, Any], name: str, best: float, lowest: float, hi
         f"±{half:.1f}",
         about if status == "ok" else f"{about}; {status}",
         _whisker(value, low, high, lowest, highest),
-        value == best,
-        status.startswith("partial"),
+        is_partial=status.startswith("partial"),
     )
 
 
@@ -154,22 +157,19 @@ def _extra_column(table: pd.DataFrame, extra: Extra) -> Column:
 def _extra_cells(table: pd.DataFrame, extra: Extra) -> list[Cell]:
     known = [extra.values[label] for label in table["recipe"] if label in extra.values]
     ends = [end for estimate in known for end in estimate if not math.isnan(end)]
-    best = max((estimate.value for estimate in known if not math.isnan(estimate.value)), default=math.nan)
     cells = []
     for label in table["recipe"]:
         value, low, high = extra.values.get(label, Estimate(math.nan, math.nan, math.nan))
         if math.isnan(value):
             cells.append(Cell(MISSING, about="not measured"))
         elif math.isnan(low):
-            cells.append(Cell(f"{value:.1f}", value, is_best=value == best))
+            cells.append(Cell(f"{value:.1f}", value))
         else:
             spread, about = f"±{max(high - value, value - low):.1f}", f"{low:.1f} to {high:.1f}"
             whisker = _whisker(value, low, high, min(ends), max(ends))
-            cells.append(Cell(f"{value:.1f}", value, spread, about, whisker, value == best))
+            cells.append(Cell(f"{value:.1f}", value, spread, about, whisker))
     return cells
 
 
 def _cost(value: float) -> Cell:
-    if math.isnan(value):
-        return Cell(MISSING, about="not counted")
     return Cell(f"{value:.0f}" if value >= 10 or value == round(value) else f"{value:.1f}", value)

@@ -71,7 +71,6 @@ class Chart(NamedTuple):
     curves: tuple[Curve, ...] = ()
     width: float = 480
     height: float = 330
-    files: tuple[tuple[str, str], ...] = ()  # kinds and addresses of the same figure as a picture
 
 
 def round_numbers(low: float, high: float, most: int = FEW_TICKS) -> list[float]:

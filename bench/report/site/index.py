@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench.report.boards import Board
+from bench.report.labels import line_name
 from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.table import ranking_column
 from bench.report.leaderboard.text import accuracy_text
@@ -42,8 +43,10 @@ def _line(data: SiteData, board: Board, report: Report) -> dict[str, Any]:
         "methods": len(table),
         "seeds": int(table["seeds"].max()),
         "score": score,
-        "best": first["recipe"],
+        "best": line_name(first["recipe"]),
         "recipe": data.recipe_of(first["recipe"]),
         "value": "" if math.isnan(first[score]) else accuracy_text(first, score),
         "order": first[score],
+        "ties": int((table["rank"] == 1).sum()),
+        "badges": report.badges,
     }

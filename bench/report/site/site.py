@@ -79,6 +79,10 @@ class Here:
         """The address of a table or figure below reports/; empty where it was not written."""
         return self.to(path) if path in self.site.files else ""
 
+    def files(self, folder: str, *names: str) -> tuple[tuple[str, str], ...]:
+        """Name and address of each of these files of a folder below reports/ that was written."""
+        return tuple((name, href) for name in names if (href := self.file(f"{folder}/{name}")))
+
 
 def unique_paths(folder: str, names: Mapping[str, str]) -> dict[str, str]:
     """A path in the folder for each page. names: by what the page is of, what its file should be called.

@@ -1,6 +1,7 @@
 """From a results folder to reports/sweeps/: curves of accuracy, and what they come to."""
 
 import math
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ class SweepsPage:
         made: dict[str, Content] = {}
         sections = ["# Sweeps\n"]
         boards = sweep_boards(stored.rows(results))
-        folders = folder_names({board: board.identity for board in boards})
+        folders = find_folders(boards)
         for board, rows in boards.items():
             curves = over_eps(rows)
             drawn = {"eps": curves} | {setting: over_effort(rows, setting) for setting in EFFORTS}
@@ -63,6 +64,11 @@ class SweepsPage:
             if not table.empty:
                 console.print(plain.terminal(display(table), LEFT, board.title))
                 plain.print_notes(console, [NOTE])
+
+
+def find_folders(boards: Iterable[Board]) -> dict[Board, str]:
+    """The folder below reports/sweeps/ of each group of curves."""
+    return folder_names({board: board.identity for board in boards})
 
 
 def _draw(board: Board, axis: str, points: pd.DataFrame, rows: pd.DataFrame) -> Draw:

@@ -1,0 +1,45 @@
+"""The tables and figures on the disk that a board's page links to."""
+
+from bench.report.boards import Board
+from bench.report.corruptions.page import find_folders as corruption_folders
+from bench.report.corruptions.page import find_tables
+from bench.report.leaderboard.page import find_folders
+from bench.report.site.data import SiteData
+from bench.report.site.site import Here
+from bench.report.sweeps.page import find_folders as sweep_folders
+from bench.report.sweeps.table import EFFORTS, sweep_boards
+
+KINDS = ("png", "pdf", "csv")
+Files = tuple[tuple[str, str], ...]  # names and addresses
+TABLES = (
+    "board.csv",
+    "board.tex",
+    "rows.csv",
+    "differences.csv",
+    "differences.tex",
+    "board.md",
+    "bars.png",
+    "bars.pdf",
+)
+
+
+def board_files(data: SiteData, board: Board, here: Here) -> dict[str, Files]:
+    """What was written, by the part of the page that it stands beside."""
+    own = f"leaderboard/{find_folders(data.boards)[board]}"
+    swept = sweep_folders(sweep_boards(data.rows)).get(board._replace(eps=None), "")
+    corrupted = {
+        make: folder
+        for (other, make), folder in corruption_folders(find_tables(data.results)).items()
+        if other == board._replace(norm="", eps=None)
+    }
+    return {
+        "board": here.files(own, *TABLES, *BARS),
+        "Clean against robust": here.files(own, "scatter.png", "scatter.pdf"),
+        "Cost against robust": here.files(own, "cost.png", "cost.pdf"),
+        "sweeps": here.files(f"sweeps/{swept}", *(f"{axis}.{kind}" for axis in ("eps", *EFFORTS) for kind in KINDS)),
+        "severities": tuple(
+            (name if len(corrupted) == 1 else f"{make} {name}", href)
+            for make, folder in corrupted.items()
+            for name, href in here.files(f"corruptions/{folder}", *(f"severity.{kind}" for kind in KINDS), "scores.csv")
+        ),
+    }
