@@ -11,16 +11,8 @@ from bench.report.sweeps.table import EFFORTS, sweep_boards
 
 KINDS = ("png", "pdf", "csv")
 Files = tuple[tuple[str, str], ...]  # names and addresses
-TABLES = (
-    "board.csv",
-    "board.tex",
-    "rows.csv",
-    "differences.csv",
-    "differences.tex",
-    "board.md",
-    "bars.png",
-    "bars.pdf",
-)
+TABLES = ("board.md", "board.csv", "board.tex", "rows.csv", "differences.csv", "differences.tex")
+BARS = ("bars.png", "bars.pdf")
 
 
 def board_files(data: SiteData, board: Board, here: Here) -> dict[str, Files]:
