@@ -1,19 +1,18 @@
 """Sites to look at, and a browser that looks."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from result_files import measure
+from site_names import HOSTILE, LONG, Open
 
 from bench.report.site.write import write_site
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-HOSTILE = "<img src=x onerror=alert(1)> =1+2 \"'&`"
-LONG = "L" * 90
 
 
 @pytest.fixture(scope="session")
@@ -51,9 +50,6 @@ def chromium() -> Iterator[Any]:
         browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
-
-
-Open = Callable[..., Any]
 
 
 @pytest.fixture

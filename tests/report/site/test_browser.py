@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import HOSTILE, LONG, Open
 from result_files import ROW
+from site_names import HOSTILE, LONG, Open
 
 from bench.report.boards import groups
 from bench.report.leaderboard.page import Report

@@ -1,5 +1,6 @@
 """Pages are functions of the rows, and no link of theirs leads to a missing file."""
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -8,9 +9,11 @@ from urllib.parse import unquote
 import pytest
 from result_files import measure
 
+from bench.core.errors import BadInput
 from bench.report.site.data import SiteData
 from bench.report.site.site import unique_paths
 from bench.report.site.write import site_files, write_site
+from bench.report.write import write_reports
 
 
 class Links(HTMLParser):
@@ -53,6 +56,46 @@ def test_without_results_the_page_says_what_to_run(tmp_path: Path) -> None:
     index = write_site(tmp_path / "results", tmp_path / "reports").read_text(encoding="utf-8")
     assert "<code>bench run</code>" in index
     assert "<table" not in index
+
+
+def test_a_report_of_nothing_is_an_error_and_a_page_that_says_what_to_run(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    with pytest.raises(BadInput, match="no results under"):
+        write_reports(tmp_path / "results", tmp_path / "reports")
+    assert "<code>bench run</code>" in (tmp_path / "reports/index.html").read_text(encoding="utf-8")
+    with pytest.raises(BadInput, match="no results under"):
+        write_reports(tmp_path / "misspelt", tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_an_index_that_is_somebodys_own_stays(tmp_path: Path) -> None:
+    measure(tmp_path / "results", "FGSM", "1100")
+    (tmp_path / "index.html").write_text("mine")
+    write_site(tmp_path / "results", tmp_path)
+    assert (tmp_path / "index.html").read_text() == "mine"
+    assert (tmp_path / "boards/digits-cnn-linf-8-255-quick.html").exists()
+
+
+def test_what_is_half_deleted_failed_or_old_is_shown_as_that(tmp_path: Path) -> None:
+    for protocol in (1, 2):
+        for recipe in ("A", "B"):
+            for attack in ("", "FGSM"):
+                run = f"digits/cnn/{recipe}/s0-{protocol}"
+                measure(tmp_path, attack, "1111000000", recipe=recipe, run=run, protocol=protocol)
+    measure(tmp_path, "PGD-20", None, recipe="A", run="digits/cnn/A/s0-2", protocol=2, status="failed: no memory")
+    (tmp_path / "digits/cnn/B/s0-2/outcomes.npz").unlink()
+    for name, status in (("failed", "failed: loss is nan"), ("begun", "training"), ("silent", "")):
+        folder = tmp_path / f"digits/cnn/{name}/s0-1"
+        folder.mkdir(parents=True)
+        (folder / "job.json").write_text(json.dumps({"status": status} if status else {}))
+    pages = site_files(SiteData(tmp_path), frozenset())
+    index = pages.pop("index.html")
+    assert all(text in index for text in ("failed: loss is nan", "<td>training</td>", "says nothing of its status"))
+    boards = [html for path, html in pages.items() if path.startswith("boards/")]
+    old, new = sorted(boards, key=lambda html: "PGD-20" in html)
+    assert "older protocol" in old
+    assert "older protocol" not in new
+    assert 'title="failed: no memory">failed' in new
 
 
 def test_names_that_would_be_one_file_are_told_apart() -> None:
