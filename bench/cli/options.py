@@ -13,6 +13,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 DEFAULT_DATA = Path("~/.cache/bench-data")
+WHERE_DATA = f"Where data are. Default: the variable BENCH_DATA, or {DEFAULT_DATA}."
 
 
 def option(*names: str, **settings: Any) -> Callable[[F], F]:
@@ -97,7 +98,7 @@ judging = combine(
 
 
 machine = combine(
-    option("--data-dir", type=Place(), envvar="BENCH_DATA", default=DEFAULT_DATA, help="Where data are."),
+    option("--data-dir", type=Place(), envvar="BENCH_DATA", default=DEFAULT_DATA, help=WHERE_DATA),
     option("--device", default="auto", help="auto, cpu, cuda or cuda:i."),
     option("--batch-size", type=POSITIVE, default=128, help="Images attacked at a time: speed only, never a number."),
 )

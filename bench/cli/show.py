@@ -6,7 +6,7 @@ import click
 
 from bench.cli.effect import refuse_given
 from bench.cli.group import cli
-from bench.cli.options import DEFAULT_DATA, folders, option, plugins
+from bench.cli.options import DEFAULT_DATA, WHERE_DATA, folders, option, plugins
 from bench.cli.types import Place
 from bench.core.errors import BadInput
 
@@ -14,7 +14,7 @@ from bench.core.errors import BadInput
 @cli.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME | corruption NAME")
 @option("--dataset", default="digits", help="Whose images a corruption is shown on. Default: digits.")
-@option("--data-dir", type=Place(), envvar="BENCH_DATA", default=DEFAULT_DATA, help="Where data are.")
+@option("--data-dir", type=Place(), envvar="BENCH_DATA", default=DEFAULT_DATA, help=WHERE_DATA)
 @plugins
 @folders
 @click.pass_context

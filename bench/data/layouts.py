@@ -43,9 +43,8 @@ class Layouts:
             return read()
         raise BadInput(
             f"no {self.name} under {data_dir}; put there {' and '.join(self.official)} (the official files), "
-            f"{self.name}/{{train,test}}/<class>/ with images, or {self.name}.npz, or name another --data-dir"
-            + ", or give --download"
-            * self.fetched
+            f"{self.name}/{{train,test}}/<class>/ with images, or {self.name}.npz, or name another --data-dir "
+            f"(or by the variable BENCH_DATA){', or give --download' * self.fetched}"
         )
 
 

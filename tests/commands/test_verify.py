@@ -78,8 +78,8 @@ def test_an_album_comes_back_from_its_file_as_it_was(tmp_path, dtype):
     assert about["n"] == 20
     before, after = restored(album, x), restored(again, x)
     assert all(torch.equal(before[i], after[i]) for i in range(20))
-    assert sorted(restored(again.below(5), x)) == [0, 1, 2, 3, 4]
-    halves = [again.below(10), AdversarialSet({f: p.some(p.ids >= 10) for f, p in again.stored.items()}, 20)]
+    assert sorted(restored(again.truncate(5), x)) == [0, 1, 2, 3, 4]
+    halves = [again.truncate(10), AdversarialSet({f: p.select(p.ids >= 10) for f, p in again.stored.items()}, 20)]
     assert sorted(restored(join(halves), x)) == list(range(20))
 
 
@@ -201,6 +201,30 @@ def test_a_model_that_fails_on_one_file_does_not_hide_the_others(bench, folder, 
     assert "too many images" in out
 
 
+def test_where_the_data_are_is_asked_for_once(bench, tmp_path, monkeypatch):
+    """The folder of the run is in no file, as results are published; it is an option or a variable."""
+    monkeypatch.delenv("BENCH_DATA", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    grey = np.zeros((30, 32, 32, 3), np.uint8) + np.arange(30, dtype=np.uint8)[:, None, None, None]
+    y = np.arange(30) % 10
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data/cifar10.npz", x_train=grey, y_train=y, x_test=grey, y_test=y)
+    write(tmp_path, "from torch import nn\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))\n")
+    asked = ["eval", "--model", "means.py:net", "--dataset", "cifar10", "--attacks", "FGSM,PGD-2", "--save-adv"]
+    assert bench(*asked, "--data-dir", "data")[0] == 0
+    assert not [path for path in (tmp_path / "results").rglob("*.json") if str(tmp_path / "data") in path.read_text()]
+    code, out, _ = bench("verify", "results")
+    first, second = out.splitlines()
+    assert code == 1
+    assert re.search(
+        r"^ERROR .*: no cifar10 under \S+; name the folder that .*: --data-dir DIR, or the variable B", first
+    )
+    assert second.endswith(": as above")
+    assert bench("verify", "results", "--data-dir", "data")[0] == 0
+    monkeypatch.setenv("BENCH_DATA", "data")
+    assert bench("verify", "results")[0] == 0
+
+
 def test_keeping_changes_no_row_and_can_be_done_later(bench, folder, tmp_path):
     asked = [*ASKED, *ATTACKS, "--results", "plain"]
     assert bench(*asked)[0] == 0
@@ -304,7 +328,7 @@ def test_a_forged_accuracy_is_found(bench, folder):
 
 
 def some(album):
-    album.stored = {form: part.some(part.ids < 30) for form, part in album.stored.items()}
+    album.stored = {form: part.select(part.ids < 30) for form, part in album.stored.items()}
 
 
 def test_a_file_without_some_of_the_broken_images_is_incomplete(bench, folder):

@@ -184,7 +184,7 @@ def test_tiny_imagenet_reads_the_classes_of_its_validation_images(tmp_path):
 
 
 def test_tiny_imagenet_that_is_broken_is_one_line(tmp_path):
-    with pytest.raises(BadInput, match=r"no tiny-imagenet under .* or name another --data-dir$"):
+    with pytest.raises(BadInput, match=r"no tiny-imagenet under .* or name another --data-dir .or by the variable"):
         dataset("tiny-imagenet", tmp_path).load("test", tmp_path)
     root = write_tiny(tmp_path)
     data, path = dataset("tiny-imagenet", tmp_path), root / "val/val_annotations.txt"

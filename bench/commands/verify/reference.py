@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from bench.core.errors import BadInput
 from bench.core.foreign.messages import model_errors_as_bad_input
 from bench.core.threat import Threat, tolerance
 from bench.data.dataset import Dataset, Images
@@ -16,6 +17,8 @@ from bench.evaluation.external.model_checks import SAMPLE_SIZE, is_stochastic
 from bench.evaluation.external.spec import parse_spec
 from bench.evaluation.outcome import is_correct
 from bench.models.freeze import frozen
+
+OF_THE_RUN = "name the folder that the run read its data from: --data-dir DIR, or the variable BENCH_DATA"
 
 
 class Held(NamedTuple):
@@ -39,9 +42,16 @@ class Reference:
     tests: dict[str, tuple[Dataset, Images]] = field(default_factory=dict)
 
     def test(self, name: str) -> tuple[Dataset, Images]:
+        """A data set and its test images. BadInput where they are not there, or not in order."""
         if name not in self.tests:
-            data = dataset(name, self.access.data_dir)
-            self.tests[name] = (data, data.load("test", self.access.data_dir))
+            try:
+                data = dataset(name, self.access.data_dir)
+                self.tests[name] = (data, data.load("test", self.access.data_dir))
+            except BadInput as error:
+                missing = str(error).partition(";")[0]
+                if not missing.startswith("no "):
+                    raise
+                raise BadInput(f"{missing}; {OF_THE_RUN}") from error
         return self.tests[name]
 
     def model(self, spec: str, data: Dataset, test: Images) -> Held:

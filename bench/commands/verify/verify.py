@@ -92,7 +92,7 @@ def verify(path: Path, device: str, *, eps: float | None, norm: str | None, **se
     eps, norm: of other tools' sets, whose files do not say it.
     """
     against = Reference(device=start(device), **settings)  # by name, from the command line
-    failed, found = 0, files(path)
+    failed, found, told = 0, files(path), set[str]()
     if (eps is not None or norm) and not any(map(is_foreign, found)):
         given = "--norm" if eps is None else "--eps"
         raise BadInput(f"{given} is of other tools' sets, and {path} says which ball its images are in; leave it out")
@@ -105,7 +105,8 @@ def verify(path: Path, device: str, *, eps: float | None, norm: str | None, **se
             word, said = "WRONG", str(error)
         else:
             word, said = answer(file, claim, against, eps, norm, alone=path.is_file())
-        print(f"{word:5} {file}: {said}")
+        print(f"{word:5} {file}: {'as above' if word == 'ERROR' and said in told else said}")
+        told.add(said)
         failed += word != "ok"
     return 1 if failed else 0
 
