@@ -71,7 +71,7 @@ def test_a_kind_of_a_plugin_is_priced_measured_shown_and_compared(bench, tmp_pat
     ]
     bits = read_outcomes(folder)
     assert all(row.value == bits[row.key].mean() for row in rows)
-    (table,) = [path for path in (tmp_path / "reports").rglob("*.csv") if not path.stem.endswith("-rows")]
+    (table,) = (tmp_path / "reports").rglob("board.csv")
     assert {"turned 90", "turned 180"} <= {*table.read_text(encoding="utf-8").splitlines()[0].split(",")}
     assert len(load(tmp_path / "results")) == 4
     code, out, err = bench("compare", "results", "again", "--level", "1", "--device", "cpu", "--plugin", "turned.py")
