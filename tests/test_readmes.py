@@ -257,6 +257,8 @@ def report(context: click.Context, words: list[str], folder: Path, monkeypatch: 
     told = invoke([*words, "--reports", str(folder / "reports")])
     if context.params["exports"]:
         assert all(f"{folder / name}: 25 measurements" in told for name in context.params["exports"])
+    elif context.params["cards"]:
+        assert len([*folder.glob("reports/cards/*/cite.bib")]) == 5
     elif context.params["site_only"]:
         assert (folder / "reports/index.html").exists()
     else:

@@ -14,6 +14,7 @@ from bench.core.processes import cores
 @cli.command()
 @option("--study", metavar="NAME", help="leaderboard (default), a study, or all.")
 @option("--site-only", is_flag=True, help="Write the pages of the site alone, no tables and figures.")
+@option("--cards", is_flag=True, help="Model cards (Hugging Face) and BibTeX alone, one for each model, in cards/.")
 @option("--open", "is_to_open", is_flag=True, help="Open the site in a browser.")
 @option(
     "--export",
@@ -25,17 +26,27 @@ from bench.core.processes import cores
 )
 @folders
 def report(
-    study: str | None, site_only: bool, is_to_open: bool, exports: tuple[Path, ...], results: Path, reports: Path
+    study: str | None,
+    site_only: bool,
+    cards: bool,
+    is_to_open: bool,
+    exports: tuple[Path, ...],
+    results: Path,
+    reports: Path,
 ) -> None:
     """Write a site, tables and figures of everything in the results folder."""
     from bench.commands.browser import open_page
     from bench.report.readme import write_readme
     from bench.report.site.write import write_site
 
-    check_together({"--export": bool(exports), f"--study {study}": study is not None, "--site-only": site_only})
-    if is_to_open and (exports or study not in (None, "leaderboard", "all")):
-        raise BadInput(f"--open shows the site, which {'--export' if exports else f'--study {study}'} does not write")
-    if exports:
+    alone = {"--export": bool(exports), "--cards": cards, f"--study {study}": study is not None}
+    check_together(alone | {"--site-only": site_only})
+    without_site = [name for name, is_given in alone.items() if is_given and study not in ("leaderboard", "all")]
+    if is_to_open and without_site:
+        raise BadInput(f"--open shows the site, which {without_site[0]} does not write")
+    if cards:
+        write_cards(results, reports)
+    elif exports:
         export_all(results, exports)
     elif site_only:
         click.echo(f"site: {write_site(results, reports)}")
@@ -61,6 +72,16 @@ def export_all(results: Path, exports: tuple[Path, ...]) -> None:
         check_export(results, path)
     for path in exports:
         click.echo(f"{path}: {export(results, path)} measurements")
+
+
+def write_cards(results: Path, reports: Path) -> None:
+    """Write a model card for each model, and say where the list of them is."""
+    from bench.commands.show.recipe_text import cited_papers
+    from bench.report.cards.page import CardsPage
+    from bench.report.write import first_pages, write_pages
+
+    written = write_pages([CardsPage(cited_papers)], results, reports)
+    click.echo(f"cards: {first_pages(written)[0]}")
 
 
 def write_study(study: str, results: Path, reports: Path) -> None:

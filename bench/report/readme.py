@@ -11,6 +11,7 @@ TOPICS = {  # folders that hold no page of a paper
     "transfer": "Images made on one model and shown to another",
     "corruptions": "Accuracy on corrupted images",
     "exhibits": "Gradients, batch norms, feature maps and losses of models, and robust overfitting",
+    "cards": "A model card, as the Hugging Face Hub has them, and BibTeX for each model",
     "speed": "Seconds beside other packages",
 }
 FILES = {  # what a file holds, by the beginning of its name
@@ -41,6 +42,8 @@ FILES = {  # what a file holds, by the beginning of its name
     "comparisons": "every two lines of a table: whether their order is the printed one",
     "table": "a table of the paper in its own layout, with our numbers",
     "figure": "a figure of the paper with our numbers",
+    "README": "a model card: YAML with the results for the Hub, and text for people",
+    "cite": "BibTeX of the papers that the recipe is from, and of this bench",
     "toy": "the paper's toy model",
 }
 ENDS = (

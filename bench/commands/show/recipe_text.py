@@ -6,6 +6,8 @@ import sys
 
 from bench.commands.show.settings import describe_class, location, own_classes, settings
 from bench.core.errors import UnknownName
+from bench.core.foreign.plugins import load_plugins
+from bench.report.cards.citations import Citation, find_citations
 from bench.report.site.sources import Passage, RecipeText
 from bench.training.recipe import RECIPES, Recipe
 
@@ -17,6 +19,13 @@ def describe_recipe(name: str) -> RecipeText | None:
     except UnknownName:
         return None
     return recipe_text(name, recipe)
+
+
+def cited_papers(name: str) -> list[Citation]:
+    """The papers that the files of a recipe cite; none where no recipe is called so."""
+    load_plugins()
+    text = describe_recipe(name)
+    return find_citations(passage.text for passage in text.paper) if text else []
 
 
 def recipe_text(name: str, recipe: Recipe) -> RecipeText:

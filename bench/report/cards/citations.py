@@ -1,0 +1,83 @@
+"""Papers that texts cite, as BibTeX."""
+
+import re
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
+from typing import NamedTuple
+
+NAME = r"[A-Z][\w'-]+(?: [A-Z][\w'-]+)?"  # a surname
+CITED = re.compile(
+    rf'(?P<authors>{NAME}(?:, {NAME})*), "(?P<title>[^"]+)", (?P<venue>[A-Z][A-Za-z ]*?) (?P<year>(?:19|20)\d\d)'
+    r"(?P<submission> submission)?(?:, arXiv:(?P<arxiv>\d{4}\.\d{4,5}))?"
+)
+SMALL_WORDS = {"a", "an", "the", "on", "in", "of", "to", "and"}  # name no paper
+BIBTEX = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_{}"} | {"\\": "", "~": " ", "^": "", "`": "'"}
+)
+
+
+class Citation(NamedTuple):
+    """A paper."""
+
+    authors: tuple[str, ...]  # surnames
+    title: str
+    venue: str
+    year: int
+    arxiv: str = ""  # its number there
+    is_submission: bool = False  # to the venue, which has not published it
+
+    @property
+    def key(self) -> str:
+        """What \\cite calls it: the first author, the year and the first word of the title."""
+        words = [word for word in re.findall(r"[a-z0-9]+", self.title.lower()) if word not in SMALL_WORDS]
+        author = re.sub(r"[^a-z]", "", self.authors[0].lower())
+        return f"{author}{self.year}{words[0] if words else ''}"
+
+
+def find_citations(texts: Iterable[str]) -> list[Citation]:
+    """The papers that texts cite in full: surnames, "title", venue and year; each once, in their order."""
+    return [*dict.fromkeys(citation for text in texts for citation in _read(text))]
+
+
+def _read(text: str) -> Iterator[Citation]:
+    for found in CITED.finditer(re.sub(r"\s+", " ", text)):
+        authors, year = tuple(found["authors"].split(", ")), int(found["year"])
+        yield Citation(authors, found["title"], found["venue"], year, found["arxiv"] or "", bool(found["submission"]))
+
+
+def bibtex(citations: Iterable[Citation]) -> str:
+    """An entry a paper, and one for this bench. Of authors there are surnames alone, as in the files of recipes."""
+    entries, keys = list[str](), list[str]()
+    for paper in citations:
+        again = keys.count(paper.key)  # papers of one author and year may begin with the same word
+        entries.append(_entry(paper, paper.key + chr(ord("a") + again) * bool(again)))
+        keys.append(paper.key)
+    return "\n".join([*entries, software_entry()])
+
+
+def _entry(paper: Citation, key: str) -> str:
+    where = {"note": f"Submission to {paper.venue}"} if paper.is_submission else {"booktitle": paper.venue}
+    arxiv = {"eprint": paper.arxiv, "archiveprefix": "arXiv"} if paper.arxiv else {}
+    fields = {"title": f"{{{_plain(paper.title)}}}", "author": " and ".join(map(_plain, paper.authors))}
+    kind = "misc" if paper.is_submission else "inproceedings"
+    return _format(kind, key, fields | where | {"year": str(paper.year)} | arxiv)
+
+
+def software_entry() -> str:
+    """This bench, as CITATION.cff has it."""
+    fields = {
+        "title": "{Robust-recipe bench}",
+        "author": "{Robust-recipe bench maintainers}",
+        "version": version("robust-recipe-bench"),
+        "license": "MIT",
+    }
+    return _format("software", "robust_recipe_bench", fields)
+
+
+def _format(kind: str, key: str, fields: dict[str, str]) -> str:
+    lines = "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items())
+    return f"@{kind}{{{key},\n{lines}}}\n"
+
+
+def _plain(text: str) -> str:
+    return text.translate(BIBTEX)
