@@ -16,14 +16,10 @@ from bench.core.losses import margin
 from bench.core.threat import Threat, l2_norm
 
 EDGE = 0.999999  # keeps atanh finite for pixels of 0 and 1
-PATIENCE = {
-    True: 0.5,
-    False: 0.2,
-}  # a search ends after this share of steps without progress; True: kappa not reached yet
-NEARER, CLOSER = (
-    1e-4,
-    1e-2,
-)  # progress is a fall of the distance, or before kappa is reached a rise of the lead, by this share
+# A search ends after this share of its steps without progress, by whether the lead kappa has been reached.
+PATIENCE = {True: 0.5, False: 0.2}
+# Progress is a fall of the distance, or before kappa is reached a rise of the lead, by this share.
+NEARER, CLOSER = 1e-4, 1e-2
 DECAYS, TINY = (0.9, 0.999), 1e-8  # Adam's
 
 

@@ -79,7 +79,7 @@ class Plan(Options):
 
     @property
     def is_by_step(self) -> bool:
-        """Whether lr changes at every step, and not only between epochs."""
+        """Whether lr may change within an epoch, and not only between epochs."""
         return self.schedule in BY_STEP or (self.schedule == "steps" and self.steps is not None)
 
     @property

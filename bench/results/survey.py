@@ -16,7 +16,7 @@ def run_folders(results: Path) -> list[Path]:
 
 
 def skipped_links(results: Path) -> list[Path]:
-    """Symbolic links to folders that `run_folders` does not follow: into or above `results`, visited, or too deep."""
+    """Symbolic links to folders that `run_folders` does not follow: into or above `results`, or visited."""
     return _find_folders(results)[1]
 
 
