@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+import methods  # noqa: F401  registers the recipes
 from bench.core.plan import Plan
 from bench.data.dataset import Images
 from bench.data.lookup import dataset
