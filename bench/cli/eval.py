@@ -1,5 +1,7 @@
 """`bench eval`."""
 
+import shlex
+import sys
 from typing import Any
 
 import click
@@ -31,9 +33,10 @@ from bench.core.errors import BadInput
 @option(
     "--info", multiple=True, metavar="FIELD=VALUE", help="Of --model-info: link, name, authors, venue, ... Repeatable."
 )
+@option("--report", is_flag=True, help="Also write a page about this model for colleagues, as HTML and as PDF.")
 @plugins
 @folders
-def evaluate(spec: str, normalise: str | None, info: tuple[str, ...], **settings: Any) -> int:
+def evaluate(spec: str, normalise: str | None, info: tuple[str, ...], report: bool, **settings: Any) -> int:
     """Judge a model that was not trained here, under attack, and show its board.
 
     \b
@@ -63,8 +66,9 @@ def evaluate(spec: str, normalise: str | None, info: tuple[str, ...], **settings
         reason = "is of the search of attacks, and --attacks none asks for none; leave it out"
         refuse_given(click.get_current_context(), ["precision"], reason)
     cells = CellOptions(**{field.name: settings.pop(field.name) for field in fields(CellOptions)})
-    own = [field.name for field in fields(EvalOptions) if field.name not in ("cells", "info")]
-    options = EvalOptions(**{name: settings.pop(name) for name in own}, cells=cells, info=facts)
+    own = [field.name for field in fields(EvalOptions) if field.name not in ("cells", "info", "report")]
+    command = shlex.join(["bench", *sys.argv[1:]]) if report else ""
+    options = EvalOptions(**{name: settings.pop(name) for name in own}, cells=cells, info=facts, report=command)
     source = parse_spec(with_normalisation(spec, normalise))
     known = {"dataset": source.dataset} if source.dataset else {}
     return eval_model(source, Request(**known | given_options(settings)), options)

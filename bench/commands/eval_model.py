@@ -21,6 +21,7 @@ from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import ExternalModel, load_external
 from bench.evaluation.external.spec import Source
 from bench.evaluation.row import ModelRef
+from bench.report.model_report.page import report_paths
 from bench.report.write import PAGES, first_pages, write_reports
 from bench.results.row import model_id
 from bench.results.run_folder import RunFolder
@@ -29,6 +30,7 @@ from bench.runner.cells import CellEvaluator
 from bench.runner.grid import plan_evaluation
 from bench.runner.options import CellOptions
 from bench.runner.pool import logging_to
+from bench.runner.report_facts import Said, keep_report_facts
 from bench.runner.request import Request
 from bench.runner.run import LOG, tell_shards
 from bench.runner.transfer.matrix import TransferModel, TransferRunner
@@ -53,6 +55,7 @@ class EvalOptions:
     anyway: bool = False  # judge a model that seems to break the contract
     model_info: Path | None = None
     info: Mapping[str, object] = field(default_factory=dict)  # what people say of it, for that file
+    report: str = ""  # the command, where a page about this model is wanted
 
     @property
     def access(self) -> Access:
@@ -70,6 +73,8 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
         request = with_official_attack(request, options.model_info, source)
         if options.cells.shard.count > 1:
             raise BadInput("--model-info needs all images; merge the shards, then give it without --shard")
+    if options.report and options.cells.shard.count > 1:
+        raise BadInput("--report needs all images; merge the shards, then give it without --shard")
     device = start(options.device, options.results, options.reports)
     request.check_calibrated()
     candidate = load_checked(source, request, options, device)
@@ -77,16 +82,19 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     known = read_model_info(options.model_info) if options.model_info else {}
 
     folder, which = options.results / run, ModelRef(model.subject, source.epoch, source.view)
-    classes = dataset(request.dataset, options.data_dir).num_classes
+    classes = dataset(request.dataset, options.data_dir).classes
     matrix = transfer_runner_for(which, candidate, request, options) if request.source else None
     missing, failed = exam.missing(RunFolder(folder), which, model.identity), 0
     cost = sum(c.cost(len(exam.ids(c))) for c in missing.values())
     with Progress(cost + (matrix.cost() if matrix else 0)) as progress, logging_to(options.results / LOG):
         if missing or not (folder / "job.json").exists():
             with lock_folder(folder) as held:
-                write_json(folder / "job.json", describe(source, request, candidate, device, classes))
+                write_json(folder / "job.json", describe(source, request, candidate, device, len(classes)))
                 failed = exam.judge(held, which, model.net, model.identity, progress)
         failed += matrix.fill(progress) if matrix else 0
+    if options.report:
+        with lock_folder(folder) as held:
+            keep_report_facts(exam, held, which, model.net, classes, Said(options.report, str(options.results)))
 
     if options.cells.shard.count > 1:
         tell_shards(options.results, [run], options.cells.shard)
@@ -95,6 +103,7 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     for page in PAGES:
         page.show(options.results, Console(), only=frozenset({run}))
     print("\n".join(f"board: {path}" for path in first_pages(written)))
+    print("\n".join(f"report: {options.reports / path}" for path in report_paths(options.results, run)))
     print(f"results: {folder}")
     if options.model_info and not failed:
         rows = {row.key: row for row in read_rows(folder)}

@@ -11,11 +11,11 @@ from bench.attacks.spec import AttackSpec
 from bench.core.threat import Threat
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.outcome import Outcome, is_correct
-from bench.evaluation.target import Target
+from bench.evaluation.target import Ids, Target
 
 
 def smallest_radii(
-    target: Target, attack: AttackSpec, balls: Sequence[Threat], ids: range, x: Tensor, y: Tensor, outcome: Outcome
+    target: Target, attack: AttackSpec, balls: Sequence[Threat], ids: Ids, x: Tensor, y: Tensor, outcome: Outcome
 ) -> Tensor:
     """The smallest radius that breaks each image, (B,) float64: 0 if wrong without attack, inf if none does.
 

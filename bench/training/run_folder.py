@@ -33,6 +33,7 @@ SUBFOLDERS = ("exhibits",)
 TRAINED = ("job.json", "train.csv", "progress.pt", *FILES.values())
 MEASURED = (  # results of the present weights; deleted when new ones are trained
     "results.csv", "outcomes.npz", PATTERN, "part-*.json", "partial-*.json", "partial-*.npz", "adversarial-*.npz",
+    "report.npz",
     *(f"{name}/*.csv" for name in SUBFOLDERS),
 )  # fmt: skip
 

@@ -37,8 +37,8 @@ class SitePages(Protocol):
     def paths(self, data: SiteData) -> dict[Target, str]:
         """The path below reports/ of each page, by what a link asks for. The menu leads to the first."""
 
-    def pages(self, data: SiteData, site: "Site") -> Iterator[tuple[str, str]]:
-        """Path and HTML of each page."""
+    def pages(self, data: SiteData, site: "Site") -> Iterator[tuple[str, str | bytes]]:
+        """Path and HTML of each page, and the files that belong to it."""
 
 
 @dataclass(frozen=True)

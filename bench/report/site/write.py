@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from bench.report.files import SITE_LIST, replace_files
+from bench.report.model_report.page import ModelPages
 from bench.report.site.assets import assets
 from bench.report.site.board import BoardPages
 from bench.report.site.data import SiteData
@@ -16,6 +17,7 @@ PAGES: tuple[SitePages, ...] = (  # in the order of the menu
     BoardPages(),
     TransferPages(),
     CorruptionPages(),
+    ModelPages(),
 )
 
 
@@ -29,7 +31,7 @@ def write_site(results: Path, reports: Path) -> Path:
     return reports / "index.html"
 
 
-def site_files(data: SiteData, files: frozenset[str]) -> dict[str, str]:
+def site_files(data: SiteData, files: frozenset[str]) -> dict[str, str | bytes]:
     """Every file of the site by its path below reports/. files: those of the report that lie there."""
     found = {kind: kind.paths(data) for kind in PAGES}
     menu = tuple((kind.menu, next(iter(paths.values()))) for kind, paths in found.items() if kind.menu and paths)

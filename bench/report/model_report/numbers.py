@@ -1,0 +1,140 @@
+"""Accuracies of a model: bars and a table, curves over the radius, corruptions."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.core.parsing import format_radius
+from bench.report.model_report.content import Bar, Bars, Block, Curve, Curves, Point, Table, Text
+from bench.report.model_report.measured import Measured, Measurement, Share
+from bench.report.model_report.words import sentence
+from bench.report.table_text import MISSING
+
+
+class Line(NamedTuple):
+    """Of the table of numbers."""
+
+    name: str
+    ball: str
+    share: Share | None
+    note: str
+    look: str
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        return self.name, self.ball or MISSING, *_share_cells(self.share), self.note or MISSING
+
+
+def numbers(measured: Measured) -> Iterator[Block]:
+    if measured.clean is None:
+        return
+    lines = [*_lines(measured)]
+    several = len({line.ball for line in lines}) > 2
+    bars = [
+        Bar(f"{line.name}, {line.ball}" if line.ball and several else line.name, *_numbers_of(line.share), line.look)
+        for line in lines
+        if line.share
+    ]
+    yield Bars("Accuracy in percent; thin lines are 95 % intervals.", tuple(bars))
+    columns = ("Condition", "Allowed change", "Right", "Accuracy", "95 % interval", "The attack itself says")
+    caption = (
+        f"How many of the {measured.n:,} images are right. Under attack an image counts as right only if it is right "
+        "when clean and on everything that the attack tried. Intervals are Wilson's, over the images."
+    )
+    yield Table(caption, columns, tuple(line.cells for line in lines), frozenset(columns[2:5]))
+    failed = [one for one in measured.of("attack", "sweep") if one.failure]
+    yield from (Text(sentence(f"{one.column} failed: {one.failure}")) for one in failed)
+
+
+def _lines(measured: Measured) -> Iterator[Line]:
+    """Clean, then the attacks by ball with what all of a ball leave together, then what was made on other models."""
+    clean, attacks = measured.clean, measured.of("attack")
+    if clean:
+        yield Line("Clean images", "", clean.share, "", "clean")
+    balls = dict.fromkeys([*measured.balls, *(one.ball for one in attacks)])
+    for ball in balls:
+        own = [one for one in attacks if one.ball == ball and not one.source]
+        yield from (_line(one, one.column) for one in own)
+        if ball and len([one for one in own if one.counts]) > 1:
+            yield Line("All attacks together", str(ball), measured.worst(ball).share, "", "worst")
+    yield from (_line(one, f"{one.column}, images made on {one.source}") for one in attacks if one.source)
+
+
+def _line(one: Measurement, name: str) -> Line:
+    note = "failed" if one.failure else one.verdict.partition(":")[0]
+    return Line(name, str(one.ball), one.share, note, "attack")
+
+
+def _numbers_of(share: Share) -> tuple[float, float, float]:
+    return share.percent, *share.interval
+
+
+def _share_cells(share: Share | None) -> tuple[str, str, str]:
+    if share is None:
+        return MISSING, MISSING, MISSING
+    low, high = share.interval
+    return f"{share.right:,}", f"{share.percent:.1f} %", f"{low:.1f} to {high:.1f}"
+
+
+def curves(measured: Measured) -> Iterator[Block]:
+    """A line for each attack that was run at three radii or more, with the clean accuracy at 0."""
+    lines: dict[tuple[str, str], list[Measurement]] = {}
+    for one in measured.all:
+        if one.counts and one.ball and one.share and np.isfinite(one.ball.eps):
+            lines.setdefault((one.ball.norm, one.column), []).append(one)
+    clean = measured.clean
+    for norm in sorted({norm for norm, _ in lines}):
+        found_curves = []
+        for (_, column), found in lines.items() if clean else ():
+            if found[0].ball is None or found[0].ball.norm != norm or len({one.ball for one in found}) < 3:
+                continue
+            points = {one.ball.eps: one.share for one in found if one.ball and one.share}
+            if clean and clean.share:
+                points.setdefault(0.0, clean.share)
+            ordered = [Point(eps, share.percent, *share.interval) for eps, share in sorted(points.items())]
+            found_curves.append(Curve(column.removesuffix(" sweep"), tuple(ordered)))
+        if found_curves:
+            yield Curves(
+                "How many images stay right (in percent) as the allowed change grows; bands are 95 % intervals. "
+                "An honest curve falls, and reaches 0 in the end.",
+                f"Radius ({norm})",
+                tuple(found_curves),
+                _ticks(sorted({point.x for curve in found_curves for point in curve.points})),
+            )
+
+
+def _ticks(places: list[float]) -> tuple[tuple[float, str], ...]:
+    """Those places that have room for a text; the last always."""
+    shown = [places[-1]]
+    for place in reversed(places[:-1]):
+        if shown[-1] - place >= 0.1 * places[-1]:
+            shown.append(place)
+    return tuple((place, format_radius(place)) for place in reversed(shown))
+
+
+def corruptions(measured: Measured) -> Iterator[Block]:
+    for kind, caption in (
+        ("corruption", "Accuracy in percent by severity, 1 (weak) to 5 (strong)"),
+        ("union", "The same under attack on the corrupted image"),
+    ):
+        found = measured.of(kind)
+        severities = sorted({one.severity for one in found})
+        lines = []
+        for name in dict.fromkeys(one.column for one in found):
+            own = {one.severity: one for one in found if one.column == name}
+            known = [one.share.percent for one in own.values() if one.share]
+            mean = f"{sum(known) / len(known):.1f}" if known and len(known) == len(severities) else MISSING
+            cells = [_percent(own.get(severity)) for severity in severities]
+            lines.append((name.replace("_", " "), *cells, mean))
+        if lines:
+            clean = measured.clean
+            wide = max((one.share.spread for one in found if one.share), default=0.0)
+            beside = f"; on clean images {clean.share.percent:.1f}" if clean and clean.share else ""
+            beside += f". 95 % intervals reach up to ±{wide:.1f} points"
+            columns = ("Corruption", *map(str, severities), "Mean")
+            yield Table(f"{caption}{beside}.", columns, tuple(lines), frozenset(columns[1:]))
+
+
+def _percent(one: Measurement | None) -> str:
+    return MISSING if one is None else f"{one.share.percent:.1f}" if one.share else "failed"

@@ -1,0 +1,72 @@
+"""Reports of the models that one was asked for of: `models/NAME/report.html` and `report.pdf`, and a list of them."""
+
+from base64 import b64encode
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+from bench.report.model_report.content import ModelReport, Pixels
+from bench.report.model_report.measured import Measured
+from bench.report.model_report.pdf import pdf
+from bench.report.model_report.report import model_report
+from bench.report.site.data import SiteData
+from bench.report.site.site import Site, Target, environment, unique_paths
+from bench.results.report_file import NAME, read_report_file
+
+
+class ModelPages:
+    """A folder for each run folder that has a file of `bench eval --report`."""
+
+    menu = "Models"
+
+    def paths(self, data: SiteData) -> dict[Target, str]:
+        names = {run: data.rows.loc[data.rows["run"] == run, "recipe"].iloc[0] for run in _runs(data)}
+        reports = {
+            Target("model", run): path.removesuffix(".html") + "/report.html"
+            for run, path in unique_paths("models", names).items()
+        }
+        return {Target("models", ""): "models.html", **reports} if reports else {}
+
+    def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str | bytes]]:
+        found = {run: model_report(measured(data, run)) for run in _runs(data)}
+        if found:
+            files = {run: site.paths[Target("model", run)] for run in found}
+            yield "models.html", site.render("models.html", "models.html", "Models", reports=found, files=files)
+        for run, report in found.items():
+            path = site.paths[Target("model", run)]
+            yield path, html(report)
+            yield pdf_beside(path), pdf(report)
+
+
+def measured(data: SiteData, run: str) -> Measured:
+    """What a results folder knows of one model. BadInput where its file is damaged."""
+    rows = data.rows[data.rows["run"] == run]
+    return Measured(rows, data.outcomes([run]), data.job(run), *read_report_file(data.results / run))
+
+
+def html(report: ModelReport) -> str:
+    """One file with everything in it, to be mailed."""
+    return environment().get_template("model_report.html").render(report=report, png=png)
+
+
+def png(pixels: Pixels) -> str:
+    """An image as an address that holds it."""
+    from PIL import Image
+
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "png", optimize=True)
+    return f"data:image/png;base64,{b64encode(file.getvalue()).decode()}"
+
+
+def pdf_beside(path: str) -> str:
+    return path.removesuffix(".html") + ".pdf"
+
+
+def report_paths(results: Path, run: str) -> list[str]:
+    """Where the report of a run is below reports/, as HTML and as PDF; empty where none was asked for."""
+    path = ModelPages().paths(SiteData(results)).get(Target("model", run))
+    return [path, pdf_beside(path)] if path else []
+
+
+def _runs(data: SiteData) -> list[str]:
+    return [run for run in sorted(data.rows["run"].unique()) if (data.results / run / NAME).is_file()]

@@ -1,0 +1,137 @@
+"""Pages of A4 that text, tables and figures are set on from top to bottom."""
+
+from collections.abc import Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from bench.report.model_report.pdf_text import Type, width, wrap
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDE, HIGH = 8.27, 11.69  # inches
+LEFT, TOP, BOTTOM = 0.85, 0.85, 10.75
+ROOM = WIDE - 2 * LEFT
+SOFT, LINE, PANEL = "#565f6b", "#d9dee4", "#f5f7f9"
+BODY, SMALL, BOLD = Type(), Type(8, colour=SOFT), Type(9, bold=True)
+GAP = 0.18  # between columns
+NARROW = 0.9  # a column of this width is not made narrower
+
+
+class Paper:
+    """What is put on it goes below what is there already, on a new page where there is no room."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.pages: list[Figure] = []
+        self.new_page()
+
+    def new_page(self) -> None:
+        from matplotlib.figure import Figure
+
+        self.pages.append(Figure(figsize=(WIDE, HIGH)))
+        self.y = TOP
+
+    def need(self, height: float) -> bool:
+        """Whether a new page was begun, as so much did not fit any more."""
+        if self.y + height <= BOTTOM or self.y == TOP:
+            return False
+        self.new_page()
+        return True
+
+    def skip(self, height: float) -> None:
+        self.y += height
+
+    def line(self, text: str, style: Type, x: float, y: float, align: str = "left") -> None:
+        """One line whose top is y inches below the page's."""
+        baseline = y + (style.leading + 0.72 * style.size / 72) / 2
+        weight = "bold" if style.bold else "normal"
+        self.pages[-1].text(
+            x / WIDE, 1 - baseline / HIGH, text, size=style.size, color=style.colour, weight=weight,
+            family=style.family, ha=align, va="baseline",
+        )  # fmt: skip
+
+    def text(self, text: str, style: Type = BODY, left: float = LEFT, room: float = ROOM) -> None:
+        for line in wrap(text, style, room):
+            self.need(style.leading)
+            self.line(line, style, left, self.y)
+            self.y += style.leading
+
+    def rule(self, colour: str = LINE, thick: float = 0.6) -> None:
+        from matplotlib.lines import Line2D
+
+        at = 1 - self.y / HIGH
+        self.pages[-1].add_artist(Line2D([LEFT / WIDE, 1 - LEFT / WIDE], [at, at], color=colour, linewidth=thick))
+
+    def panel(self, height: float, bar: str = "") -> None:
+        """A background from here down, with a bar of this colour at its left."""
+        from matplotlib.patches import Rectangle
+
+        for colour, across in ((PANEL, ROOM), *([(bar, 0.06)] if bar else [])):
+            corner = LEFT / WIDE, 1 - (self.y + height) / HIGH
+            self.pages[-1].add_artist(Rectangle(corner, across / WIDE, height / HIGH, facecolor=colour, linewidth=0))
+
+    def axes(self, left: float, room: float, height: float) -> "Axes":
+        """A drawing from here down."""
+        return self.pages[-1].add_axes((left / WIDE, 1 - (self.y + height) / HIGH, room / WIDE, height / HIGH))
+
+    def table(self, columns: Sequence[str], lines: Sequence[Sequence[str]], numbers: frozenset[str]) -> None:
+        """The head comes again on every page."""
+        rooms = column_widths([columns, *lines])
+        right = [column in numbers for column in columns]
+        self._row(columns, rooms, right, [BOLD] * len(columns), 0.5)
+        for line in lines:
+            styles = [BODY._replace(bold=place == 0) for place in range(len(line))]
+            height = _height(line, rooms, styles)
+            if self.need(height):
+                self._row(columns, rooms, right, [BOLD] * len(columns), 0.5)
+            self._row(line, rooms, right, styles, 0.0)
+
+    def _row(
+        self, cells: Sequence[str], rooms: Sequence[float], right: Sequence[bool], styles: Sequence[Type], more: float
+    ) -> None:
+        self.need(_height(cells, rooms, styles) + more)
+        x = LEFT
+        for cell, room, flush, style in zip(cells, rooms, right, styles, strict=True):
+            for place, line in enumerate(wrap(cell, style, room)):
+                at = self.y + 0.04 + place * style.leading
+                self.line(line, style, x + room if flush else x, at, "right" if flush else "left")
+            x += room + GAP
+        self.y += _height(cells, rooms, styles)
+        self.rule(thick=1.2 if more else 0.6)
+
+    def save(self) -> bytes:
+        """The pages as PDF, numbered; equal pages give equal bytes."""
+        from matplotlib.backends.backend_pdf import PdfPages
+
+        file = BytesIO()
+        with PdfPages(file, metadata={"Title": self.title, "CreationDate": None}) as pdf:
+            pages, self_pages = len(self.pages), self.pages
+            for number, page in enumerate(self_pages, 1):
+                self.pages = [page]
+                (name, *_) = wrap(self.title, SMALL, ROOM - 1)
+                self.line(name, SMALL, LEFT, BOTTOM + 0.2)
+                self.line(f"{number} of {pages}", SMALL, WIDE - LEFT, BOTTOM + 0.2, "right")
+                pdf.savefig(page)
+        return file.getvalue()
+
+
+def column_widths(lines: Sequence[Sequence[str]]) -> list[float]:
+    """Of the columns of a table: as wide as their widest cell, or less where all together are wider than the page."""
+    columns = [*zip(*lines, strict=True)]
+    wanted = [max(width(cell, BOLD) for cell in column) for column in columns]
+    room = ROOM - GAP * (len(columns) - 1)
+    if sum(wanted) <= room:
+        return wanted
+    longest = [max((width(word, BOLD) for word in " ".join(column).split()), default=0.0) for column in columns]
+    least = [w if w < NARROW else min(long, room / len(columns)) for w, long in zip(wanted, longest, strict=True)]
+    spare, flexible = room - sum(least), sum(wanted) - sum(least)
+    return [m + spare * (w - m) / flexible for w, m in zip(wanted, least, strict=True)]
+
+
+def _height(cells: Sequence[str], rooms: Sequence[float], styles: Sequence[Type]) -> float:
+    lines = [
+        len(wrap(cell, style, room)) * style.leading for cell, room, style in zip(cells, rooms, styles, strict=True)
+    ]
+    return max(lines) + 0.08

@@ -1,0 +1,74 @@
+"""What a report does not answer, each with the option that would."""
+
+import re
+from collections.abc import Iterator
+
+from bench.core.parsing import format_radius
+from bench.report.model_report.measured import Measured
+from bench.report.model_report.words import join_words
+
+PARTS = ("APGD-CE", "APGD-T", "FAB-T", "Square")  # of AutoAttack
+NORMS = {
+    "Linf": "Changes that are limited pixel by pixel (Linf): --norm Linf --eps RADIUS.",
+    "L2": "Changes that are limited in their length over all pixels (L2): --norm L2 --eps RADIUS.",
+}
+LONGEST = 8  # names in a list
+
+
+def untried(measured: Measured) -> tuple[str, ...]:
+    return tuple(_untried(measured))
+
+
+def _untried(measured: Measured) -> Iterator[str]:
+    tried = {one.name.removesuffix(".last") for one in measured.of("attack", "sweep") if one.share and not one.source}
+    if not any(name.startswith("AutoAttack") for name in tried):
+        yield (
+            "AutoAttack, without which no number here compares with published ones such as RobustBench's: "
+            "--attacks AutoAttack."
+        )
+    if others := _other_attacks(tried, measured.facts.attacks):
+        yield f"Other attacks that the bench has: {_some(others)} (bench list attacks)."
+    norms = {ball.norm for ball in measured.balls}
+    yield from (text for norm, text in NORMS.items() if norm not in norms)
+    radii = {(ball.norm, ball.eps) for ball in measured.balls}
+    if len(radii) == 1:
+        ((norm, eps),) = radii
+        yield f"Other radii than {norm} {format_radius(eps)}; a curve over the radius takes --sweep."
+    yield from _corruptions(measured)
+    if tried and not measured.probes:
+        yield "Probes of the model for signs that its gradients mislead attacks: --audit."
+    if not measured.of("union"):
+        yield "Attacks on images that are corrupted already: --attack-corrupted."
+    if not any(one.source for one in measured.all):
+        yield "Images that were made on other models, as an attacker without access would: --source SPEC."
+    if measured.is_partial:
+        total = f" of {measured.facts.test_images:,}" if measured.facts.test_images > measured.n else ""
+        yield f"All test images: the first {measured.n:,}{total} were used (--limit)."
+    yield "Other random numbers, and other trainings of this model: everything is of one seed and one set of weights."
+    yield (
+        "Whatever is no small change of a test image: patches, large rotations or translations as attacks, printed or "
+        "photographed images, poisoned training data, images of another origin. This bench does not measure these."
+    )
+
+
+def _other_attacks(tried: set[str], known: tuple[str, ...]) -> list[str]:
+    """Attacks of the registry that were not run; of a family (PGD-k) any number of steps counts."""
+    through = set(PARTS) if any(name.startswith("AutoAttack") for name in tried) else set()
+    families = {re.sub(r"\d+", "k", name) for name in tried}
+    return [name for name in known if name not in tried | families | through and not name.startswith("AutoAttack")]
+
+
+def _corruptions(measured: Measured) -> Iterator[str]:
+    known, used = measured.facts.corruptions, {one.name for one in measured.of("corruption")}
+    if not used:
+        yield f"Corruptions such as noise, blur and fog: none of the bench's {len(known)} (--corruptions)."
+    elif left := [name for name in known if name not in used]:
+        yield f"{len(left)} of the bench's {len(known)} corruptions: {_some(left)} (--corruptions)."
+    severities = {one.severity for one in measured.of("corruption")}
+    if used and severities < {1, 2, 3, 4, 5}:
+        yield f"Other severities of corruptions than {join_words([*map(str, sorted(severities))])}: --severities."
+
+
+def _some(names: list[str]) -> str:
+    words = [name.replace("_", " ") for name in names]
+    return ", ".join(words[:LONGEST]) + (f" and {len(words) - LONGEST} more" if len(words) > LONGEST else "")

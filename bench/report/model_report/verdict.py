@@ -1,0 +1,114 @@
+"""What a reader should take away, first: in plain words, and no more than the rows say."""
+
+from collections.abc import Iterator
+
+from bench.core.stats import wilson
+from bench.report.leaderboard.badges import FEW
+from bench.report.model_report.content import Level
+from bench.report.model_report.measured import Ball, Measured, Worst
+from bench.report.model_report.words import ball_words, change_words, join_words, sentence, share_words
+
+REFERENCE = "AutoAttack"
+IN_DOUBT = {"suspect": "In doubt: ", "invalid": "Not valid: "}
+
+
+def level(measured: Measured) -> Level:
+    """How far the numbers may be believed."""
+    word = measured.verdict.partition(":")[0]
+    return "unknown" if not word else "ok" if word == "ok" else "suspect" if word == "suspect" else "invalid"
+
+
+def headline(measured: Measured) -> str:
+    """The verdict in one sentence."""
+    clean, balls = measured.clean, measured.balls
+    if clean is None or clean.share is None:
+        return "Nothing was measured, so nothing is known of this model."
+    if balls and (worst := measured.worst(balls[0])).share is None:
+        failed = join_words([one.column for one in worst.failed]) or "Every attack"
+        return f"{failed} failed, so nothing is known of how this model stands up to an attacker."
+    if balls:
+        doubt = IN_DOUBT.get(level(measured), "")
+        found = _attacked(clean.share.right, measured.worst(balls[0]), balls[0])
+        return doubt + (found[0].lower() + found[1:] if doubt else found)
+    accuracy = f"{clean.share.percent:.1f} % of clean images"
+    corrupted = [one.share.percent for one in measured.of("corruption") if one.share]
+    nothing = "nothing was attacked, so nothing is known of how it stands up to an attacker."
+    if corrupted:
+        mean = sum(corrupted) / len(corrupted)
+        return f"Right on {accuracy} and, on average, on {mean:.1f} % of corrupted ones; {nothing}"
+    return f"Right on {accuracy}; {nothing}"
+
+
+def _attacked(right: int, worst: Worst, ball: Ball) -> str:
+    """What attacks did to the images that are right when clean."""
+    assert worst.share is not None
+    if not right:
+        return "The model gets no clean image right, so there is nothing to attack."
+    broken = right - worst.share.right
+    low, high = wilson(broken, right)
+    if low > 0.95:
+        share = "nearly every image"
+    elif low > 0.5:
+        share = "most images"
+    elif high < 0.05:
+        share = "hardly any image"
+    else:
+        share = "fewer than half of the images" if high < 0.5 else "about half of the images"
+    return f"{change_words(ball)}, attacks fool the model on {share} that it gets right: {broken:,} of {right:,}."
+
+
+def paragraphs(measured: Measured) -> tuple[str, ...]:
+    """What stands behind the verdict, and how far it goes."""
+    return tuple(_paragraphs(measured))
+
+
+def _paragraphs(measured: Measured) -> Iterator[str]:
+    clean, balls = measured.clean, measured.balls
+    if clean is None or clean.share is None:
+        return
+    dataset = str(measured.rows["dataset"].iloc[0])
+    first = f"Of {measured.n:,} test images of {dataset} the model classifies {share_words(clean.share)} correctly."
+    worst = measured.worst(balls[0]) if balls else None
+    if worst and worst.share:
+        tried = join_words(worst.attacks)
+        under = f"every attack tried ({tried})" if len(worst.attacks) > 1 else tried
+        first += f" When {ball_words(balls[0])}, {share_words(worst.share)} stay correct under {under}."
+    yield first
+    if worst and worst.failed:
+        yield from (sentence(f"{one.column} failed and is not counted: {one.failure}") for one in worst.failed)
+    if measured.verdict.partition(":")[0] in IN_DOUBT:
+        yield _doubt(measured.verdict)
+    if worst and worst.share:
+        yield _bound(measured, worst)
+        yield (
+            f"This holds for changes within {balls[0]} of these images, and for nothing else; what else an attacker "
+            "could do, or a camera could see, stands under “What was not tried”."
+        )
+    if measured.n < FEW:
+        wide = max(share.spread for share in (clean.share, worst.share if worst else None) if share)
+        yield f"{measured.n:,} images are few: these shares are known to about ±{wide:.0f} points only."
+
+
+def _doubt(verdict: str) -> str:
+    word, _, reasons = verdict.partition(": ")
+    if word == "suspect":
+        meaning = "An attack may have failed without the model being any harder to attack, so true numbers may be lower"
+    else:
+        meaning = "The numbers under attack mean nothing before this is mended"
+    return sentence(f"Checks raised this: {reasons.rstrip('.')}. {meaning}")
+
+
+def _bound(measured: Measured, worst: Worst) -> str:
+    """That a number under attack is an upper bound, and how tight."""
+    assert worst.share is not None
+    text = f"{worst.share.percent:.1f} % is an upper bound: an attack that nobody tried here may break more images."
+    if any(name.startswith(REFERENCE) for name in worst.attacks):
+        text += f" {REFERENCE}, the field's usual reference, is among those tried."
+    else:
+        text += f" {REFERENCE}, the field's usual reference, is not among those that count here, and often breaks more."
+    if level(measured) == "ok":
+        searched = (
+            "the audit's probes of the model" if measured.probes else "comparisons of the attacks with each other"
+        )
+        text += f" Nothing was found by {searched} that speaks against the numbers."
+    return text
