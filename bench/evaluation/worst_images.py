@@ -12,10 +12,10 @@ from bench.attacks.search import batch_limit
 from bench.attacks.spec import parse_attack
 from bench.core.threat import Threat
 from bench.data.dataset import Images
-from bench.evaluation.arguments import as_seen_by
+from bench.evaluation.arguments import cast_for_model
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.outcome import Outcome, model_logits
-from bench.evaluation.snapshot import restored_weights
+from bench.evaluation.snapshot import restore_weights
 from bench.evaluation.sweep_search import smallest_radii
 from bench.evaluation.target import Target
 from bench.models.freeze import frozen
@@ -45,8 +45,8 @@ def worst_images(
     """
     balls = [replace(threat, eps=threat.eps * part / PARTS) for part in range(1, PARTS + 1)]
     attack, ids = parse_attack(ATTACK), list(candidates)
-    with frozen(model), restored_weights(model), batch_limit(batch_size):
-        x, y = as_seen_by(model, images.x[ids]), images.y[ids]
+    with frozen(model), restore_weights(model), batch_limit(batch_size):
+        x, y = cast_for_model(model, images.x[ids]), images.y[ids]
         target = Target.of(model, x[:16], "fp32", batch_size, 0)
         radii = smallest_radii(target, attack, balls, ids, x, y, Outcome(np.zeros(len(ids), bool)))
         order = [row for row in torch.argsort(radii, stable=True).tolist() if 0 < radii[row] < np.inf]
@@ -56,7 +56,7 @@ def worst_images(
                 asked = torch.ones(len(rows), dtype=torch.bool, device=x.device)
                 names, spent = [ids[row] for row in rows], Outcome(np.zeros(len(rows), bool))
                 condition = Attacked(attack, ball)
-                changed[rows], fooled[rows] = target.crafted(condition, names, x[rows], y[rows], asked, spent)
+                changed[rows], fooled[rows] = target.craft(condition, names, x[rows], y[rows], asked, spent)
         order = [row for row in order if fooled[row]][:most]
         with torch.no_grad():
             before, after = (
