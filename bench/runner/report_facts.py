@@ -40,7 +40,9 @@ def keep_report_facts(
 
     held: the model's folder, locked. classes: their names.
     """
-    facts = ReportFacts(said.command, said.results, len(exam.test), tuple(ATTACKS), tuple(CORRUPTIONS))
+    facts = ReportFacts(
+        said.command, said.results, len(exam.test), tuple(ATTACKS.all_names()), tuple(CORRUPTIONS.all_names())
+    )
     rows = [row for row in held.rows if _counts(row, exam.n, model) and row.key in held.outcomes]
     attacked = [row for row in rows if row.kind != "clean"]
     counts = _broken_by(held, rows, exam.n)
