@@ -18,6 +18,7 @@ from PIL import Image
 
 from bench import ATTACKS, CORRUPTIONS, DATASETS, MODELS, RECIPES, benchmark
 from bench.cli import cli
+from bench.commands.compare.measure_spec import is_spec
 from bench.commands.speed.parts import PARTS
 from bench.core.errors import BadInput
 from bench.core.foreign import plugins
@@ -37,7 +38,11 @@ READMES = sorted(
     + [*(ROOT / "results/published").glob("*/README.md")]
 )
 PAGES = [*READMES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
-PLAIN = {"pip": ["install", "uv"], "rm": ["-rf", "tests/baseline/digits"]}  # commands that are not the bench's
+PLAIN = {
+    "pip": ["install", "uv"],
+    "rm": ["-rf", "tests/baseline/digits"],
+    "uv": ["pip", "install", "."],
+}  # commands that are not the bench's
 STANDS_FOR = {  # what a reader puts in the place of a word
     "DIR": "data", "PATH": "mine", "SPEC": "means.py:nearest", "D": "digits", "NAME": "AVmixup", "FILE": "half.py",
     "BASELINE": "tests/baseline", "CURRENT": "current",
@@ -240,6 +245,8 @@ def evaluate(context: click.Context, words: list[str], folder: Path, monkeypatch
     """On sixteen images, by FGSM where the command names no attacks; AutoAttack takes longer."""
     if "AutoAttack" in (context.params["attacks"] or ()):
         return
+    if "--results" in words:
+        del words[words.index("--results") : words.index("--results") + 2]
     attacks = [] if context.params["attacks"] else ["--attacks", "FGSM"]
     where = ["--results", str(folder / "results"), "--reports", str(folder / "reports"), "--limit", "16"]
     assert "FGSM" in invoke([*words, *attacks, *where])
@@ -281,8 +288,12 @@ def check(context: click.Context, words: list[str], folder: Path, monkeypatch: p
 
 def compare(context: click.Context, words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without --level, which trains or attacks."""
-    assert context.params["baseline"].is_dir()
-    if context.params["current"].is_dir():
+    baseline, current = context.params["baseline"], context.params["current"]
+    if is_spec(current):  # tests/commands/test_compare_spec.py measures one
+        assert parse_spec(str(current))
+        return
+    assert baseline.is_dir()
+    if current.is_dir():
         assert invoke(words)
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import click
 
 from bench.cli.group import cli
-from bench.cli.options import machine, option, plugins
+from bench.cli.options import machine, normalised, option, plugins
 from bench.cli.types import Place
+from bench.core.errors import BadInput
 
 
 @cli.command()
@@ -16,14 +17,28 @@ from bench.cli.types import Place
 @option("--level", type=click.IntRange(1, 2), help="First fill CURRENT: 1 judges BASELINE's weights anew, 2 retrains.")
 @option("--markdown", type=Place(dir_okay=False, writable=True), help="Write a summary there.")
 @option("--junit", type=Place(dir_okay=False, writable=True), help="Write JUnit XML there.")
+@normalised
 @machine
+@option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
 @plugins
 @option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
-def compare(data_dir: Path, **settings: Any) -> int:
+def compare(
+    baseline: Path, current: Path, normalise: str | None, data_dir: Path, unsafe_pickle: bool, **settings: Any
+) -> int:
     """Regression gate: exit 1 if a cell of BASELINE is worse, failed or missing in CURRENT, beyond chance.
 
-    Without --level two results folders are compared as they are.
+    Without --level two results folders are compared as they are. One of both may also be a model, as of `bench eval`
+    (FILE.py:FUNCTION@WEIGHTS): it is attacked as the other one was, on the same images.
     """
     from bench.commands.compare.compare import compare as gate
+    from bench.commands.compare.measure_spec import is_spec
+    from bench.evaluation.external.access import Access
+    from bench.evaluation.external.normalisation import with_normalisation
 
-    return gate(data_dir=data_dir, **settings)
+    if normalise and not (is_spec(baseline) or is_spec(current)):
+        raise BadInput(f"--normalise {normalise} is of a model, and {baseline} and {current} are folders; leave it out")
+    baseline, current = (
+        Path(with_normalisation(str(side), normalise)) if is_spec(side) and not side.is_file() else side
+        for side in (baseline, current)
+    )
+    return gate(baseline, current, access=Access(data_dir, unsafe_pickle=unsafe_pickle), **settings)

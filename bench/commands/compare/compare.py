@@ -6,38 +6,46 @@ from rich.console import Console
 
 from bench.commands.compare import text as show
 from bench.commands.compare.cells import Cells, read_cells
+from bench.commands.compare.measure_spec import is_spec, measure_spec
+from bench.commands.compare.rerun import end_comparison, measure_anew, repeatable
 from bench.commands.compare.significance import judge_cells
 from bench.core.errors import BadInput, interrupt_advice
 from bench.core.parsing import printable
+from bench.evaluation.external.access import Access
 
 
 def compare(
     baseline: Path,
     current: Path,
     level: int | None,
-    data_dir: Path,
+    access: Access,
     device: str,
     batch_size: int,
     markdown: Path | None,
     junit: Path | None,
 ) -> int:
-    """`bench compare`. 0, or 1 if a cell of the baseline is worse, failed or missing in `current`."""
+    """`bench compare`. 0, or 1 if a cell of the baseline is worse, failed or missing in `current`.
+
+    One of both may be the SPEC of a model, which is then measured under the other's conditions.
+    """
+    sides = [is_spec(baseline), is_spec(current)]
+    if all(sides):
+        raise BadInput(
+            f"{baseline} and {current} are models, and nothing says what to compare them under; make a baseline of one "
+            f"by `bench eval --model {baseline} --results DIR`"
+        )
+    if any(sides) and level == 2:
+        raise BadInput("--level 2 retrains, and a model from outside has no training here; leave it out")
     one, other = baseline.resolve(), current.resolve()
     if one.is_relative_to(other) or other.is_relative_to(one):
         raise BadInput(f"{baseline} and {current} are the same folder, or one within the other; name two apart")
     for path in (markdown, junit):
         if path is not None and not path.parent.is_dir():
             raise BadInput(f"{path} cannot be written, {path.parent} is no folder; name another file")
-    before = read_cells(baseline)
-    if level is not None:
-        from bench.commands.compare.rerun import end_comparison, measure_anew, repeatable
-
-        before = repeatable(baseline, before, level)
-        with interrupt_advice(f"begin again with a new or an empty folder in the place of {current}"):
-            measure_anew(baseline, current, level, data_dir, device, batch_size)
-    after = read_cells(current)
-    if level == 1:
-        _same_weights(before, after)
+    if any(sides):
+        before, after = _with_spec(baseline, current, sides[0], access, device, batch_size)
+    else:
+        before, after = _of_folders(baseline, current, level, access.data_dir, device, batch_size)
     found = judge_cells(before, after)
     console = Console()
     console.print(show.terminal(found))
@@ -48,9 +56,35 @@ def compare(
         if path is not None:
             path.write_text(text, encoding="utf-8")  # in place: CI hands out files that exist
     console.print(show.headline(found), highlight=False)
-    if level is not None:
+    if level is not None and not any(sides):
         end_comparison(current)
     return 1 if any(f.problem for f in found) else 0
+
+
+def _with_spec(
+    baseline: Path, current: Path, is_baseline: bool, access: Access, device: str, batch_size: int
+) -> tuple[Cells, Cells]:
+    """The cells of both sides, of which one is a model that is measured as the other, a folder, was."""
+    folder, spec = (current, baseline) if is_baseline else (baseline, current)
+    there = repeatable(folder, read_cells(folder), 1)
+    numbers = {where: cell for where, cell in there.items() if not cell.failed}
+    measured = measure_spec(str(spec), numbers, folder, access, device, batch_size)
+    return (measured, numbers) if is_baseline else (there, measured)
+
+
+def _of_folders(
+    baseline: Path, current: Path, level: int | None, data_dir: Path, device: str, batch_size: int
+) -> tuple[Cells, Cells]:
+    """The cells of both folders; with a level, those of `current` are measured first."""
+    before = read_cells(baseline)
+    if level is not None:
+        before = repeatable(baseline, before, level)
+        with interrupt_advice(f"begin again with a new or an empty folder in the place of {current}"):
+            measure_anew(baseline, current, level, data_dir, device, batch_size)
+    after = read_cells(current)
+    if level == 1:
+        _same_weights(before, after)
+    return before, after
 
 
 def _same_weights(before: Cells, after: Cells) -> None:

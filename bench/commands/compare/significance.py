@@ -46,6 +46,7 @@ class Finding:
     flips: tuple[Flips, ...] = ()
     test: str = ""  # of TESTS
     p: float | None = None  # Holm-corrected over all findings
+    seconds: float = 0.0  # that the measurements of today took
     problem: str = ""  # why this is a regression; empty if it is none
 
     @property
@@ -111,7 +112,8 @@ def _finding(model: str, label: str, pairs: list[tuple[Cell, Cell]], test: str) 
         right = [sum(int(cell.bits.sum()) for cell in side) for side in zip(*pairs, strict=True)]
         luck = t_test_lower(before, after) if test == "seeds" else fisher_fewer(right[0], right[1], n)
         p = max(mcnemar(lost, gained, "greater"), luck)
-    return Finding(model, label, fmean(before), fmean(after), flips, test, p)
+    seconds = sum(new.row.seconds or 0.0 for _, new in pairs)
+    return Finding(model, label, fmean(before), fmean(after), flips, test, p, seconds)
 
 
 def _where(bits: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[int, ...]:

@@ -40,6 +40,9 @@ def terminal(found: list[Finding]) -> "Table":
 def notes(found: list[Finding]) -> list[str]:
     """What is wrong, and what the tests are that were used."""
     wrong = [f"{f.model}, {f.condition}: {f.problem}." for f in found if f.problem]
+    sizes = {label.rpartition(" n=")[2] for label in (f.condition for f in found)}
+    if len(sizes) > 1:
+        wrong.append("n is the number of test images; what is measured on fewer has a clean accuracy on as many.")
     used = [text for test, text in TESTS.items() if any(f.test == test for f in found)]
     return [*wrong, *used, f"p is Holm-corrected over all cells; a regression is p < {ALPHA}."]
 
@@ -63,13 +66,8 @@ def flipped_images(f: Finding) -> str:
 def markdown(found: list[Finding], title: str) -> str:
     """A summary for a pull request: the cells, what is wrong, every flipped image."""
     table = pd.DataFrame([_line(f) for f in found], columns=COLUMNS)
-    images = [
-        "<details><summary>Flipped images</summary>",
-        "",
-        *(f"- {plain.escape(line)}" for line in flips(found)),
-        "",
-        "</details>",
-    ]
+    lines = [f"- {plain.escape(line)}" for line in flips(found)]
+    images = ["<details><summary>Flipped images</summary>", "", *lines, "", "</details>", ""] if lines else []
     text = [
         f"## {plain.escape(title)}: {headline(found)}",
         "",
@@ -77,7 +75,6 @@ def markdown(found: list[Finding], title: str) -> str:
         *(f"- {plain.escape(note)}" for note in notes(found)),
         "",
         *images,
-        "",
     ]
     return "\n".join(text)
 
@@ -85,10 +82,13 @@ def markdown(found: list[Finding], title: str) -> str:
 def junit(found: list[Finding]) -> str:
     """One test case a cell, as GitHub, GitLab and Jenkins read them."""
     counts = {"tests": str(len(found)), "failures": str(sum(bool(f.problem) for f in found)), "errors": "0"}
+    counts["time"] = f"{sum(f.seconds for f in found):.3f}"
     suites = ElementTree.Element("testsuites", counts)
     suite = ElementTree.SubElement(suites, "testsuite", {"name": "bench compare", "skipped": "0", **counts})
     for f in found:
-        case = ElementTree.SubElement(suite, "testcase", {"classname": f.model, "name": f.condition, "time": "0"})
+        case = ElementTree.SubElement(
+            suite, "testcase", {"classname": f.model, "name": f.condition, "time": f"{f.seconds:.3f}"}
+        )
         if f.problem:
             failure = ElementTree.SubElement(case, "failure", {"type": "regression", "message": f.problem})
             failure.text = flipped_images(f)
