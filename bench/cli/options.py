@@ -97,8 +97,9 @@ judging = combine(
 )
 
 
+data_folder = option("--data-dir", type=Place(), envvar="BENCH_DATA", default=DEFAULT_DATA, help=WHERE_DATA)
 machine = combine(
-    option("--data-dir", type=Place(), envvar="BENCH_DATA", default=DEFAULT_DATA, help=WHERE_DATA),
+    data_folder,
     option("--device", default="auto", help="auto, cpu, cuda or cuda:i."),
     option("--batch-size", type=POSITIVE, default=128, help="Images attacked at a time: speed only, never a number."),
 )

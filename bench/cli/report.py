@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from bench.cli.group import cli
-from bench.cli.options import folders, option
+from bench.cli.options import data_folder, folders, option, plugins
 from bench.cli.types import Place
 from bench.core.errors import BadInput
 from bench.core.processes import cores
@@ -24,6 +24,8 @@ from bench.core.processes import cores
     metavar="FILE",
     help="Instead of reports: all measurements as one table, FILE.csv or FILE.parquet. Repeatable.",
 )
+@data_folder
+@plugins
 @folders
 def report(
     study: str | None,
@@ -31,11 +33,13 @@ def report(
     cards: bool,
     is_to_open: bool,
     exports: tuple[Path, ...],
+    data_dir: Path,
     results: Path,
     reports: Path,
 ) -> None:
     """Write a site, tables and figures of everything in the results folder."""
     from bench.commands.browser import open_page
+    from bench.commands.site_sources import site_sources
     from bench.report.readme import write_readme
     from bench.report.site.write import write_site
 
@@ -49,10 +53,10 @@ def report(
     elif exports:
         export_all(results, exports)
     elif site_only:
-        click.echo(f"site: {write_site(results, reports)}")
+        click.echo(f"site: {write_site(results, reports, site_sources(data_dir))}")
         write_readme(reports)
     else:
-        write_study(study or "leaderboard", results, reports)
+        write_study(study or "leaderboard", results, reports, data_dir)
     if is_to_open:
         click.echo(open_page(reports / "index.html"))
 
@@ -84,23 +88,26 @@ def write_cards(results: Path, reports: Path) -> None:
     click.echo(f"cards: {first_pages(written)[0]}")
 
 
-def write_study(study: str, results: Path, reports: Path) -> None:
+def write_study(study: str, results: Path, reports: Path, data_dir: Path) -> None:
     """Write and show the leaderboard with all that belongs to it, a study's page, or everything."""
     from rich.console import Console
 
     from bench.commands.data_radius import registered_radius
+    from bench.commands.site_sources import site_sources
     from bench.report.studies.page import StudyPage, started_studies
     from bench.report.write import PAGES, outstanding, write_pages, write_reports
 
+    names = started_studies(results) if study == "all" else [study] if study != "leaderboard" else []
+    studies = [StudyPage(name, registered_radius) for name in names]
     if study in ("leaderboard", "all"):
-        paths = write_reports(results, reports, processes=cores())
+        paths = write_reports(results, reports, cores(), site_sources(data_dir), (*PAGES, *studies))
         for page in PAGES:
             page.show(results, Console())
         click.echo("\n".join(str(path) for path in paths))
         if lacking := outstanding(results):
             click.echo(f"{results}: cells that lack shards: {lacking}; see bench merge")
-    for name in started_studies(results) if study == "all" else [study] if study != "leaderboard" else []:
-        study_page = StudyPage(name, registered_radius)
-        written = write_pages([study_page], results, reports)
+    else:
+        paths = write_pages(studies, results, reports)
+    for study_page in studies:
         study_page.show(results, Console())
-        click.echo(written[0])
+        click.echo(next(path for path in paths if path == reports / study_page.folder / f"{study_page.folder}.md"))

@@ -6,15 +6,14 @@ import click
 
 from bench.cli.effect import refuse_given
 from bench.cli.group import cli
-from bench.cli.options import DEFAULT_DATA, WHERE_DATA, folders, option, plugins
-from bench.cli.types import Place
+from bench.cli.options import data_folder, folders, option, plugins
 from bench.core.errors import BadInput
 
 
 @cli.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME | corruption NAME")
 @option("--dataset", default="digits", help="Whose images a corruption is shown on. Default: digits.")
-@option("--data-dir", type=Place(), envvar="BENCH_DATA", default=DEFAULT_DATA, help=WHERE_DATA)
+@data_folder
 @plugins
 @folders
 @click.pass_context

@@ -10,6 +10,7 @@ from rich.console import Console
 from bench.commands.board_entry import board_entry, official_attack, with_official_attack
 from bench.commands.model_info import model_info, read_model_info, unknown_facts
 from bench.commands.robustbench import doubts_of
+from bench.commands.site_sources import site_sources
 from bench.commands.start import start
 from bench.core.errors import BadInput
 from bench.core.files import write_json
@@ -99,7 +100,7 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     if options.cells.shard.count > 1:
         tell_shards(options.results, [run], options.cells.shard)
         return 1 if failed else 0
-    written = write_reports(options.results, options.reports)
+    written = write_reports(options.results, options.reports, sources=site_sources(options.data_dir))
     for page in PAGES:
         page.show(options.results, Console(), only=frozenset({run}))
     print("\n".join(f"board: {path}" for path in first_pages(written)))

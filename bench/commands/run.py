@@ -2,6 +2,7 @@
 
 from rich.console import Console
 
+from bench.commands.site_sources import site_sources
 from bench.core.processes import cores
 from bench.report.write import PAGES, first_pages, write_reports
 from bench.runner.experiment import check_radius_used
@@ -18,7 +19,7 @@ def run_methods(request: Request, options: RunOptions) -> int:
     if failed and not any(options.results.rglob("results.csv")):
         return 1  # every job has come to nothing, and has said why
     if options.cells.shard.count == 1 and not options.dry_run:
-        written = write_reports(options.results, options.reports, cores())
+        written = write_reports(options.results, options.reports, cores(), site_sources(options.data_dir))
         runs = frozenset(job.run for job in works[0].jobs)
         for page in PAGES:
             page.show(options.results, Console(), only=runs)

@@ -12,6 +12,7 @@ from bench.report.leaderboard.page import LeaderboardPage
 from bench.report.page import Page
 from bench.report.readme import write_readme
 from bench.report.site.data import SiteData
+from bench.report.site.sources import WITHOUT, SiteSources
 from bench.report.site.write import write_site
 from bench.report.sweeps.page import SweepsPage
 from bench.report.transfer.page import TransferPage
@@ -20,21 +21,28 @@ from bench.results.survey import run_folders, skipped_links
 PAGES: tuple[Page, ...] = (LeaderboardPage(), TransferPage(), SweepsPage(), CorruptionsPage(), ExhibitsPage())
 
 
-def write_reports(results: Path, reports: Path, processes: int = 1) -> list[Path]:
+def write_reports(
+    results: Path,
+    reports: Path,
+    processes: int = 1,
+    sources: SiteSources = WITHOUT,
+    pages: Iterable[Page] = PAGES,
+) -> list[Path]:
     """The leaderboard, and whatever else the rows are enough for: in folders of their own, pages before their files.
 
     The site, which links to them, comes later; of its files `index.html` alone is among the paths. Last comes a
     README.md that says what is where. Of a folder without results BadInput says so, after the site has.
 
-    processes: as of `draw_all`. Links to folders that are left out are named on stderr.
+    processes: as of `draw_all`. sources: what the site shows and no run folder holds. Links to folders that are left
+    out are named on stderr.
     """
     for link in skipped_links(results):
         where = printable(f"{link}, a link to {link.resolve()}")
         print(f"left out: {where}, which lies or is found elsewhere already", file=sys.stderr)
     if results.is_dir() and not SiteData(results).boards:
         write_site(results, reports)
-    written = _write_folders(PAGES, results, reports, processes)
-    return [*written, write_site(results, reports), *write_readme(reports)]
+    written = _write_folders(pages, results, reports, processes)
+    return [*written, write_site(results, reports, sources), *write_readme(reports)]
 
 
 def write_pages(pages: Iterable[Page], results: Path, reports: Path, processes: int = 1) -> list[Path]:

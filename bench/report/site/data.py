@@ -11,7 +11,7 @@ from bench.core.files import Bits
 from bench.report import cache as stored
 from bench.report.boards import Board
 from bench.report.leaderboard.page import Report, boards
-from bench.report.site.sources import SiteSources
+from bench.report.site.sources import WITHOUT, SiteSources
 from bench.report.training_logs import training
 from bench.results.store import read_job
 from bench.results.survey import run_folders
@@ -22,7 +22,7 @@ class SiteData:
     """Everything is read once for the whole report, and is not to be changed."""
 
     results: Path
-    sources: SiteSources = SiteSources()  # what no run folder holds
+    sources: SiteSources = WITHOUT  # what no run folder holds
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -59,8 +59,9 @@ class SiteData:
         return sorted(self.rows.loc[self.rows["recipe"] == recipe, "run"].unique())
 
     def job(self, run: str) -> dict[str, object]:
-        """What job.json says of a run: plan, settings, environment, alarms (see results/README.md)."""
-        return read_job(self.results / run)
+        """What job.json says of a run: plan, settings, environment, alarms (see results/README.md); maybe nothing."""
+        folder = self.results / run
+        return read_job(folder) if (folder / "job.json").exists() else {}
 
     def log(self, run: str) -> pd.DataFrame:
         """The train.csv of a run, a line an epoch; empty where nothing was trained."""

@@ -43,7 +43,7 @@ class RecipeText:
 LENGTHS = "Lengths in pixels are meant for a radius of 8/255, and scale with the data set's own."
 
 
-class TestImages(NamedTuple):
+class CleanImages(NamedTuple):
     """Clean test images, and their true classes."""
 
     pixels: NDArray[np.uint8]  # (N, C, H, W), C being 1 or 3
@@ -58,7 +58,7 @@ def _plain_attack(name: str, settings: dict[str, Any]) -> str:
     return name
 
 
-def _no_images(dataset: str, ids: Sequence[int]) -> TestImages | None:
+def _no_images(dataset: str, ids: Sequence[int]) -> CleanImages | None:
     return None
 
 
@@ -68,5 +68,8 @@ class SiteSources:
 
     recipe_text: Callable[[str], RecipeText | None] = _no_text  # of a recipe by name; None: no recipe is called so
     attack_text: Callable[[str, dict[str, Any]], str] = _plain_attack  # as --attacks takes an attack, of a row's params
-    test_images: Callable[[str, Sequence[int]], TestImages | None] = _no_images  # of a data set, by place in the set
+    test_images: Callable[[str, Sequence[int]], CleanImages | None] = _no_images  # of a data set, by place in the set
     radius: RadiusOf = usual_radius
+
+
+WITHOUT = SiteSources()

@@ -10,23 +10,26 @@ from bench.report.site.data import SiteData
 from bench.report.site.heat.corruptions import CorruptionPages
 from bench.report.site.heat.transfer import TransferPages
 from bench.report.site.index import IndexPage
+from bench.report.site.methods.page import MethodPages
 from bench.report.site.site import Site, SitePages
+from bench.report.site.sources import WITHOUT, SiteSources
 
 PAGES: tuple[SitePages, ...] = (  # in the order of the menu
     IndexPage(),
     BoardPages(),
+    MethodPages(),
     TransferPages(),
     CorruptionPages(),
     ModelPages(),
 )
 
 
-def write_site(results: Path, reports: Path) -> Path:
+def write_site(results: Path, reports: Path, sources: SiteSources = WITHOUT) -> Path:
     """Write `index.html` and all below it in the place of an earlier site, and return its path.
 
-    What the report has written before is linked to where it is there.
+    What the report has written before is linked to where it is there. sources: what no run folder holds.
     """
-    data = SiteData(results)
+    data = SiteData(results, sources)
     replace_files(reports, site_files(data, files_below(reports)), SITE_LIST)
     return reports / "index.html"
 
@@ -36,7 +39,7 @@ def site_files(data: SiteData, files: frozenset[str]) -> dict[str, str | bytes]:
     found = {kind: kind.paths(data) for kind in PAGES}
     menu = tuple((kind.menu, next(iter(paths.values()))) for kind, paths in found.items() if kind.menu and paths)
     site = Site({target: path for paths in found.values() for target, path in paths.items()}, menu, files)
-    return {path: html for kind in PAGES for path, html in kind.pages(data, site)} | assets()
+    return {path: page for kind in PAGES for path, page in kind.pages(data, site)} | assets()
 
 
 def files_below(reports: Path) -> frozenset[str]:

@@ -1,0 +1,60 @@
+"""The command that makes the rows of a method on one board again."""
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.core.parsing import format_radius
+from bench.report.rows import of_kind
+
+Job = Mapping[str, Any]  # job.json
+AttackText = Callable[[str, dict[str, Any]], str]  # as of `SiteSources`
+IN_EPOCHS = re.compile(r"(\d+) epochs?")
+LENGTHS = ("plan.epochs", "plan.steps")
+
+
+def command(job: Job, rows: pd.DataFrame, attack_text: AttackText) -> str:
+    """What a shell takes; empty where job.json does not say enough.
+
+    job: of one run. rows: of all seeds of its configuration, on one board.
+    """
+    words = _model(job) if job.get("spec") else _training(job, sorted(set(rows["seed"])))
+    return shlex.join([*words, *_evaluation(rows, attack_text)]) if words else ""
+
+
+def _model(job: Job) -> list[str]:
+    return ["bench", "eval", "--model", str(job["spec"]), "--dataset", str(job["source"])]
+
+
+def _training(job: Job, seeds: Iterable[int]) -> list[str]:
+    if not {"name", "source", "model", "budget", "images"} <= job.keys():
+        return []
+    budget, *deviations = str(job["budget"]).split(", ")
+    settings = [str(setting) for setting in job.get("settings") or ()]
+    words = ["bench", "run", "--methods", job["name"], "--dataset", job["source"], "--model", job["model"]]
+    words += ["--budget", budget]
+    length = next(filter(None, map(IN_EPOCHS.fullmatch, deviations)), None)
+    if length and budget != "paper" and not any(setting.startswith(LENGTHS) for setting in settings):
+        words += ["--epochs", length[1]]
+    words += ["--limit-train", str(job["images"])]
+    words += ["--train-eps", f"{job['train_eps']:g}"] if job.get("train_eps") else []
+    words += [word for setting in settings for word in ("--set", setting)]
+    words += ["--precision", job["precision"]] if {"bf16", "auto"} & {*deviations} else []
+    words += ["--threads", str(job["threads"])] if job.get("threads", 1) != 1 else []
+    return [*words, "--seeds", ",".join(map(str, seeds))]
+
+
+def _evaluation(rows: pd.DataFrame, attack_text: AttackText) -> list[str]:
+    attacked = of_kind(rows, "attack")
+    uses = dict.fromkeys(zip(attacked["name"], attacked["params"], strict=True))
+    attacks = [attack_text(name, json.loads(params or "{}")) for name, params in uses]
+    words = ["--attacks", ",".join(dict.fromkeys(attacks)) or "none"]
+    norms, radii = dict.fromkeys(attacked["norm"]), dict.fromkeys(attacked["eps"].astype(float))
+    finite = [format_radius(eps) for eps in radii if np.isfinite(eps)]
+    words += ["--norm", *norms, "--eps", ",".join(finite)] if finite and len(norms) == 1 else []
+    return [*words, *(["--limit", str(rows["n"].iloc[0])] if rows["partial"].any() else [])]

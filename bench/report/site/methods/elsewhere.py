@@ -1,0 +1,96 @@
+"""What tables beside the boards say of a method: images made on other models, and corrupted images."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from bench.report.boards import Board
+from bench.report.corruptions.page import heading
+from bench.report.corruptions.seed_means import MEAN
+from bench.report.corruptions.table import Scores
+from bench.report.site.data import SiteData
+from bench.report.site.heat.cells import HeatCell, Scale, missing_cell, scale_of
+from bench.report.site.heat.corruptions import table_id
+from bench.report.site.heat.transfer import HeatMap, heat_map, matrix_id
+from bench.report.transfer.page import find_matrices
+
+
+class TransferRow(NamedTuple):
+    """One model of the method among others. lines: another model, the method on its images, it on the method's."""
+
+    board: Board
+    attack: str
+    page: str  # what links call the matrix by
+    model: str
+    lines: tuple[tuple[str, HeatCell, HeatCell], ...]
+    scale: Scale
+
+
+class CorruptionRow(NamedTuple):
+    """One line of a table of corruptions. lines: a corruption, its mean, score, and accuracies by severity."""
+
+    heading: str
+    page: str
+    label: str
+    severities: tuple[int, ...]
+    lines: tuple[tuple[str, tuple[HeatCell, ...]], ...]
+    scale: Scale
+
+
+def transfer_maps(data: SiteData) -> dict[tuple[Board, str], HeatMap]:
+    """Every matrix, with its shades."""
+    return {which: heat_map(matrix) for which, matrix in find_matrices(data.results).items()}
+
+
+def transfer_rows(data: SiteData, maps: Mapping[tuple[Board, str], HeatMap], recipe: str) -> Iterator[TransferRow]:
+    """A table for each model of the recipe in each matrix. maps: of `transfer_maps`."""
+    for (board, attack), drawn in maps.items():
+        models = list(dict.fromkeys([*(source for source, _ in drawn.lines), *drawn.columns]))
+        own = [model for model in models if data.recipe_of(model) == recipe]
+        cells = {s: dict(zip(drawn.columns, line, strict=True)) for s, line in drawn.lines} if own else {}
+        for model in own:
+            itself = [(model, _find(cells, model, model), HeatCell(""))] if model in cells.get(model, {}) else []
+            pairs = [(other, _find(cells, other, model), _find(cells, model, other)) for other in models]
+            shown = [*itself, *(pair for pair in pairs if pair[0] != model)]
+            yield TransferRow(board, attack, matrix_id(board, attack), model, tuple(shown), drawn.scale)
+
+
+def _find(cells: dict[str, dict[str, HeatCell]], source: str, target: str) -> HeatCell:
+    return cells.get(source, {}).get(target) or missing_cell("")
+
+
+def corruption_rows(data: SiteData, tables: Mapping[tuple[Board, str], Scores], recipe: str) -> Iterator[CorruptionRow]:
+    """A table for each line that is the recipe's. tables: of `find_tables`."""
+    for (board, make), scores in tables.items():
+        for label in scores.cells["recipe"].unique():
+            if data.recipe_of(str(label)) == recipe:
+                where = heading(board, make), table_id(board, make), str(label)
+                yield CorruptionRow(*where, scores.severities, *_by_severity(scores, str(label)))
+
+
+def _by_severity(scores: Scores, label: str) -> tuple[tuple[tuple[str, tuple[HeatCell, ...]], ...], Scale]:
+    own = scores.cells[(scores.cells["recipe"] == label) & (scores.cells["kind"] == "corruption")]
+    scale = scale_of(100 * own["accuracy"])
+    lines = []
+    for name, part in own.groupby("name", sort=False):
+        cells = {cell["severity"]: cell for cell in part.to_dict("records")}
+        accuracies = [_accuracy(cells.get(severity), scale) for severity in (MEAN, *scores.severities)]
+        lines.append((str(name).replace("_", " "), (accuracies[0], _score(cells[MEAN]), *accuracies[1:])))
+    return tuple(lines), scale
+
+
+def _accuracy(cell: Any, scale: Scale) -> HeatCell:
+    value = math.nan if cell is None else 100 * cell["accuracy"]
+    if math.isnan(value):
+        return missing_cell("missing" if cell is None else cell["status"])
+    about = f"{value:.1f} ({100 * cell['accuracy_low']:.1f} to {100 * cell['accuracy_high']:.1f})"
+    return HeatCell(f"{value:.1f}", about, scale.shade(value), value)
+
+
+def _score(cell: Any) -> HeatCell:
+    if pd.isna(cell["score"]):
+        return missing_cell(cell["status"])
+    about = f"{cell['score']:.3f} ({cell['score_low']:.3f} to {cell['score_high']:.3f})"
+    return HeatCell(f"{cell['score']:.2f}{cell['mark']}", about, 0.0, cell["score"])

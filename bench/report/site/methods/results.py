@@ -1,0 +1,116 @@
+"""What a method got on each board: every accuracy with its interval, and a dot a seed."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bench.report.boards import Board
+from bench.report.leaderboard.page import Report
+from bench.report.leaderboard.table import accuracies, ranking_column
+from bench.report.leaderboard.text import accuracy_text
+from bench.report.site.data import SiteData
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One accuracy. Places are percentages, which are those of the bar's width too."""
+
+    text: str
+    spread: str = ""
+    about: str = ""
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    seeds: tuple[float, ...] = ()  # of each, where there are several
+
+    @property
+    def is_known(self) -> bool:
+        return not math.isnan(self.value)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a board: one configuration of the recipe, or another view or epoch of its models."""
+
+    label: str
+    place: str  # its rank among how many lines, in words
+    verdict: str
+    reasons: tuple[str, ...]
+    alarms: tuple[str, ...]
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True)
+class BoardResults:
+    """The lines of a method on one board. columns: what its bars are of, in order."""
+
+    board: Board
+    extent: str
+    columns: tuple[str, ...]
+    lines: tuple[Line, ...]
+    score: str  # the column that ranks
+    best: str  # label of the board's first line
+
+    @property
+    def is_best(self) -> bool:
+        return self.best in {line.label for line in self.lines}
+
+
+def results_of(recipe: str, data: SiteData) -> list[BoardResults]:
+    """The boards that the recipe stands on, in their order."""
+    found = []
+    for board, report in data.boards.items():
+        own = [label for label in report.table["recipe"] if data.recipe_of(label) == recipe]
+        if own:
+            found.append(_on_board(board, report, own))
+    return found
+
+
+def _on_board(board: Board, report: Report, own: list[str]) -> BoardResults:
+    table = report.table
+    mine = table[table["recipe"].isin(own)].to_dict("records")
+    columns = [column for column in accuracies(table) if any(_is_there(line, column) for line in mine)]
+    lines = tuple(_line(line, columns, _place(line["rank"], table)) for line in mine)
+    return BoardResults(
+        board, report.extent, tuple(columns), lines, ranking_column(table), str(table["recipe"].iloc[0])
+    )
+
+
+def _is_there(line: Mapping[Any, Any], column: str) -> bool:
+    return str(line[f"{column} status"]) != "missing"
+
+
+def _place(rank: Any, table: pd.DataFrame) -> str:
+    """The rank in words."""
+    if pd.isna(rank):
+        return "no rank"
+    shared = int((table["rank"] == rank).sum())
+    return f"rank {rank} of {len(table)}" + (f", which {shared} lines share" if shared > 1 else "")
+
+
+def _line(line: Mapping[Any, Any], columns: list[str], place: str) -> Line:
+    verdict, _, reasons = line["verdict"].partition(": ")
+    return Line(
+        line["recipe"],
+        place,
+        verdict,
+        tuple(filter(None, reasons.split("; "))),
+        tuple(filter(None, line["alarms"].split("; "))),
+        tuple(_bar(line, column) for column in columns),
+    )
+
+
+def _bar(line: Mapping[Any, Any], column: str) -> Bar:
+    value, low, high, std = (line[f"{column}{end}"] for end in ("", " low", " high", " std"))
+    status, seeds = line[f"{column} status"], line[f"{column} seeds"]
+    if math.isnan(value):
+        return Bar(accuracy_text(line, column), about="not measured" if status == "missing" else status)
+    half = max(high - value, value - low) if math.isnan(std) else std
+    each = tuple(line[f"{column} each"])
+    about = f"{low:.1f} to {high:.1f}, n={line['n']}" + (f", mean of {seeds} seeds" if seeds > 1 else "")
+    about += f": {', '.join(f'{one:.1f}' for one in each)}" if each else ""
+    about += "" if status == "ok" else f"; {status}"
+    return Bar(f"{value:.1f}", f"±{half:.1f}", about, value, low, high, each)

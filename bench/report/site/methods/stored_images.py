@@ -1,0 +1,110 @@
+"""Adversarial images that a run folder holds (`--save-adv`), each beside its clean image and their difference."""
+
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.core.parsing import printable
+from bench.report.site.pictures import to_pixels
+from bench.report.site.sources import SiteSources
+
+SHOWN = 8  # images of one attack
+FORMS = ("int8", "int16", "raw")  # of the arrays in a file, see results/README.md
+
+
+@dataclass(frozen=True)
+class Example:
+    """One image. Pictures are (C, H, W); one is None where it takes the clean image, and that is not there."""
+
+    place: int  # in the test set
+    true_class: str
+    clean: NDArray[np.uint8] | None
+    attacked: NDArray[np.uint8] | None
+    difference: NDArray[np.uint8] | None
+    largest: float  # change of a pixel, in [0, 1] units
+
+
+@dataclass(frozen=True)
+class StoredImages:
+    """The first images of one file. fault: why there are none."""
+
+    examples: tuple[Example, ...] = ()
+    magnified: float = 1.0  # how many times the differences are as large as they were
+    total: int = 0
+    fault: str = ""
+
+
+def read_images(path: Path, dataset: str, eps: float, sources: SiteSources) -> StoredImages:
+    """eps: largest change, of which half the range of grey is made; where it is infinite, the largest that there is."""
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:
+            found = _first(arrays)
+            total = sum(len(arrays[f"{form}_ids"]) for form in FORMS if f"{form}_ids" in arrays)
+        changes = {place: _change(form, code, unit) for place, form, code, unit in found}
+    except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        return StoredImages(fault=f"{path.name} cannot be read: {printable(error, 100)}")
+    tests = sources.test_images(dataset, [*changes])
+    clean = dict(zip(changes, tests.pixels if tests else [None] * len(changes), strict=True))
+    classes = dict(zip(changes, tests.classes if tests else [""] * len(changes), strict=True))
+    raw = {place: code for place, form, code, _ in found if form == "raw"}
+    whole = {place: _difference(change, clean[place], raw.get(place)) for place, change in changes.items()}
+    known = [float(np.abs(change).max()) for change in whole.values() if change is not None]
+    half = eps if np.isfinite(eps) and eps > 0 else max(known, default=0.5) or 0.5
+    examples = [_example(place, classes[place], clean[place], whole[place], raw.get(place), half) for place in changes]
+    return StoredImages(tuple(examples), 0.5 / half, total)
+
+
+def _first(arrays: Any) -> list[tuple[int, str, NDArray[Any], float]]:
+    """Place, form, code and unit of the images that come first in the test set."""
+    found = []
+    for form in FORMS:
+        if f"{form}_ids" in arrays:
+            ids, codes, units = (arrays[f"{form}_{name}"] for name in ("ids", "codes", "units"))
+            if codes.ndim != 4 or not len(ids) == len(codes) == len(units):
+                raise ValueError("ids, images and steps do not belong together")
+            chosen = np.argsort(ids, kind="stable")[:SHOWN]
+            found += [(int(ids[i]), form, codes[i], float(units[i])) for i in chosen]
+    return sorted(found, key=lambda one: one[0])[:SHOWN]
+
+
+def _change(form: str, code: NDArray[Any], unit: float) -> NDArray[Any] | None:
+    """What was added to the clean image; None where the file holds the image itself."""
+    return None if form == "raw" else code.astype(np.float64) * unit
+
+
+def _difference(
+    change: NDArray[Any] | None, clean: NDArray[np.uint8] | None, raw: NDArray[Any] | None
+) -> NDArray[Any] | None:
+    if change is not None or clean is None or raw is None:
+        return change
+    return np.asarray(raw - clean / 255)
+
+
+def _example(
+    place: int,
+    true_class: str,
+    clean: NDArray[np.uint8] | None,
+    change: NDArray[Any] | None,
+    raw: NDArray[Any] | None,
+    half: float,
+) -> Example:
+    attacked = raw if raw is not None or clean is None or change is None else clean / 255 + change
+    return Example(
+        place,
+        true_class,
+        clean,
+        None if attacked is None else to_pixels(attacked),
+        None if change is None else to_pixels(0.5 + change * 0.5 / half),
+        0.0 if change is None else float(np.abs(change).max()),
+    )
+
+
+def attacks_with_images(folder: Path, keys: Iterable[str]) -> dict[str, Path]:
+    """The files of some rows, by their keys; those that there are."""
+    paths = {key: folder / f"adversarial-{key}.npz" for key in keys}
+    return {key: path for key, path in paths.items() if path.is_file()}

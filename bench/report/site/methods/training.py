@@ -1,0 +1,94 @@
+"""How the trainings of a method went: what was trained, and curves of it."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bench.report.site.chart import Chart, Point, lines
+from bench.report.site.data import SiteData
+from bench.report.table_text import MISSING
+
+MOST = 60  # marks of a line; of longer trainings every second or third epoch has one
+CURVES = {"val_clean": "clean", "val_fgsm": "FGSM", "val_pgd": "PGD-10"}
+SHAPES = 4
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run folder in words."""
+
+    run: str
+    status: str
+    facts: tuple[tuple[str, str], ...]
+    alarms: tuple[str, ...]
+
+    @property
+    def has_failed(self) -> bool:
+        return self.status.startswith("failed")
+
+
+def trainings(data: SiteData, runs: Iterable[str]) -> list[Training]:
+    """Of each run folder what its job.json says."""
+    return [describe(run, data.job(run)) for run in runs]
+
+
+def describe(run: str, job: Mapping[str, Any]) -> Training:
+    """What a reader wants to know of a training; what job.json does not say is left out."""
+    plan, passes = job.get("plan") or {}, job.get("passes_per_image") or {}
+    cost = ", ".join(f"{passes[name]:g} {name}" for name in ("forwards", "backwards") if name in passes)
+    facts = {
+        "Model": job.get("spec", ""),
+        "Budget": job.get("budget", ""),
+        "Seed": job.get("seed", ""),
+        "Plan": plan_in_words(plan),
+        "Settings": ", ".join(map(str, job.get("settings") or ())),
+        "Goes on from": job.get("start") or "",
+        "Passes": f"{cost} per image of a training step, counted" if cost else "",
+        "Best epoch": job.get("best_epoch", ""),
+        "Precision": job.get("precision", ""),
+        "Choices": "; ".join(map(str, job.get("choices") or ())),
+    }
+    shown = tuple((name, str(value)) for name, value in facts.items() if value not in ("", None))
+    return Training(run, str(job.get("status", "")) or MISSING, shown, tuple(map(str, job.get("alarms") or ())))
+
+
+def plan_in_words(plan: Mapping[str, Any]) -> str:
+    """What it sets, as `--set plan.NAME=VALUE` names it."""
+    return ", ".join(f"{name} {_value(value)}" for name, value in plan.items() if value not in (None, False))
+
+
+def _value(value: Any) -> str:
+    return "/".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def training_charts(logs: Mapping[str, pd.DataFrame]) -> list[Chart]:
+    """Accuracies on held-out images and training loss over the epochs. logs: by what each seed is called."""
+    known = {name: log for name, log in logs.items() if not log.empty}
+    held_out, losses, looks = dict[str, list[Point]](), dict[str, list[Point]](), dict[str, str]()
+    for place, (seed, log) in enumerate(known.items()):
+        after = f", {seed}" if len(known) > 1 else ""
+        for colour, (column, curve) in enumerate(CURVES.items()):
+            if column in log:
+                held_out[curve + after] = _points(log, column, curve + after, 100, "{:.1f} %")
+                looks[curve + after] = f"c{colour} s{place % SHAPES}"
+        if "loss" in log:
+            losses[f"loss{after}"] = _points(log, "loss", f"loss{after}", 1, "{:.3g}")
+            looks[f"loss{after}"] = f"c3 s{place % SHAPES}"
+    drawn = [
+        ("Held-out images", "Accuracy (%)", {name: points for name, points in held_out.items() if points}),
+        ("Training loss", "Loss", {name: points for name, points in losses.items() if points}),
+    ]
+    return [lines(title, ("Epoch", axis), curves, looks, lambda name: "") for title, axis, curves in drawn if curves]
+
+
+def _points(log: pd.DataFrame, column: str, name: str, factor: float, form: str) -> list[Point]:
+    every = max(1, math.ceil(len(log) / MOST))
+    chosen = log.iloc[sorted({*range(0, len(log), every), len(log) - 1})]
+    return [
+        Point(name, epoch, factor * value, f"epoch {epoch:g}, {name}: {form.format(factor * value)}")
+        for epoch, value in zip(chosen["epoch"], chosen[column], strict=True)
+        if math.isfinite(value)
+    ]
