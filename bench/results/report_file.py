@@ -39,7 +39,7 @@ class Example:
 class ReportFacts:
     """What the page says of the evaluation as a whole."""
 
-    command: str
+    commands: tuple[str, ...]  # that asked for the page, the oldest first
     results: str  # the results folder, as the command has it
     test_images: int  # in the whole test set
     attacks: tuple[str, ...]  # every attack that the bench knew
@@ -100,7 +100,7 @@ def read_report_file(folder: Path) -> tuple[ReportFacts, Pictures]:
 def _facts(about: Mapping[str, Any]) -> ReportFacts:
     """ValueError, TypeError or KeyError where a field lacks or has another type."""
     examples = tuple(Example(**_checked(Example, each)) for each in about["examples"])
-    names = {name: tuple(map(_text, about[name])) for name in ("attacks", "corruptions")}
+    names = {name: tuple(map(_text, about[name])) for name in ("commands", "attacks", "corruptions")}
     return ReportFacts(**_checked(ReportFacts, {**about, **names, "examples": examples}))
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,15 @@ from bench.core.threat import NORMS, Threat
 from bench.corruptions.corruption import CORRUPTIONS
 from bench.evaluation.row import ModelRef
 from bench.evaluation.worst_images import ATTACK, WorstImages, worst_images
-from bench.results.report_file import Example, ReportFacts, encode, no_pictures, write_report_file
+from bench.results.report_file import (
+    NAME,
+    Example,
+    ReportFacts,
+    encode,
+    no_pictures,
+    read_report_file,
+    write_report_file,
+)
 from bench.results.row import Row
 from bench.results.run_folder import RunFolder
 from bench.runner.cells import CellEvaluator
@@ -41,7 +50,11 @@ def keep_report_facts(
     held: the model's folder, locked. classes: their names.
     """
     facts = ReportFacts(
-        said.command, said.results, len(exam.test), tuple(ATTACKS.all_names()), tuple(CORRUPTIONS.all_names())
+        _commands(held.path, said.command),
+        said.results,
+        len(exam.test),
+        tuple(ATTACKS.all_names()),
+        tuple(CORRUPTIONS.all_names()),
     )
     rows = [row for row in held.rows if _counts(row, exam.n, model) and row.key in held.outcomes]
     attacked = [row for row in rows if row.kind != "clean"]
@@ -61,6 +74,12 @@ def keep_report_facts(
     )
     facts = replace(facts, attack=ATTACK, norm=type(_ball(attacked)).__name__, examples=examples)
     write_report_file(held.path, facts, encode(found.clean, found.changed))
+
+
+def _commands(folder: Path, command: str) -> tuple[str, ...]:
+    """Those that an earlier page was made by, and this one."""
+    known = read_report_file(folder)[0].commands if (folder / NAME).exists() else ()
+    return (*(other for other in known if other != command), command)
 
 
 def _names(classes: Sequence[str], label: int, before: int, after: int) -> tuple[str, str, str]:

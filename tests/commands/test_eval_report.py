@@ -28,7 +28,7 @@ def test_a_report_is_written_and_no_number_changes(bench: Any, tmp_path: Path) -
         assert f"report: reports/models/net-nearest/report.{ending}" in out.splitlines()
         assert (tmp_path / f"reports/models/net-nearest/report.{ending}").stat().st_size > 10_000
     facts, pictures = read_report_file(folder)
-    assert facts.command == f"bench eval {' '.join(ASKED)} --report"
+    assert facts.commands == (f"bench eval {' '.join(ASKED)} --report",)
     assert (facts.results, facts.test_images, facts.attack, facts.norm) == ("results", 300, "PGD-20", "Linf")
     assert {"AutoAttack", "PGD-k"} <= set(facts.attacks)
     assert {"fog"} <= set(facts.corruptions)

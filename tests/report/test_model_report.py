@@ -31,7 +31,7 @@ from bench.results.report_file import (
 
 RUN = "digits/external/net-aaaa"
 FACTS = ReportFacts(
-    "bench eval --model net.py:net --report",
+    ("bench eval --model net.py:net --report",),
     "results",
     1797,
     ("AutoAttack", "FGSM", "PGD-k", "Square"),
@@ -209,9 +209,10 @@ def test_a_curve_begins_with_the_clean_images(tmp_path: Path) -> None:
     clean(tmp_path)
     for eps, right in ((0.05, 800), (0.1, 500), (0.2, 100)):
         row(tmp_path, "PGD-10", bits(right), eps=eps)
-    (curves,) = section(report(tmp_path), "Accuracy over the radius")
+    curves, table = section(report(tmp_path), "Accuracy over the radius")
     assert isinstance(curves, Curves)
     assert [(point.x, point.value) for point in curves.curves[0].points] == [(0, 90), (0.05, 80), (0.1, 50), (0.2, 10)]
+    assert table.lines[1] == ("0.05", "80.0 (77.4 to 82.4)")
     assert [text for _, text in curves.ticks] == ["0", "0.05", "0.1", "0.2"]
 
 
@@ -235,7 +236,7 @@ def with_picture(results: Path) -> ModelReport:
     write_json(results / RUN / "job.json", {"spec": HOSTILE, "identity": "ab", "alarms": [HOSTILE], "environment": {}})
     x = np.linspace(0, 1, 64, dtype=np.float32).reshape(1, 1, 8, 8)
     example = Example(7, "five", "five", HOSTILE, 0.05, 1, 1)
-    facts = ReportFacts(HOSTILE, "results", 1000, ("FGSM",), ("fog",), "PGD-20", "Linf", "", (example,))
+    facts = ReportFacts((HOSTILE,), "results", 1000, ("FGSM",), ("fog",), "PGD-20", "Linf", "", (example,))
     write_report_file(results / RUN, facts, encode(x, (x + 0.05).clip(0, 1)))
     return model_report(measured(SiteData(results), RUN))
 
@@ -255,9 +256,9 @@ def test_pictures_show_what_was_changed(tmp_path: Path) -> None:
     (pictures,) = section(with_picture(tmp_path), "The most fragile images")
     assert isinstance(pictures, Pictures)
     (picture,) = pictures.pictures
-    assert picture.texts[0] == "five, taken for five (no. 7)"
+    assert picture.texts[0] == "five, recognised (no. 7)"
     assert picture.texts[1].endswith("within Linf 0.05")
-    assert picture.texts[2] == "10 times; broken in 1 of 1 measurements"
+    assert picture.texts[2] == "magnified 10 times; broken in 1 of 1 measurements"
     assert picture.clean.shape == (8, 8, 3)
     change = picture.changed.astype(int) - picture.clean
     assert set(change[:7].flatten()) <= {12, 13}, "0.05 of 255, but where the image is white already"

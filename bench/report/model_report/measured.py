@@ -69,6 +69,11 @@ class Measurement(NamedTuple):
     key: str
 
     @property
+    def title(self) -> str:
+        """What a sentence calls it."""
+        return self.column.removesuffix(" sweep")
+
+    @property
     def counts(self) -> bool:
         """Whether it is an attack of its own that every image has to withstand."""
         return self.kind in ("attack", "sweep") and not self.source and not self.name.endswith(".last")
@@ -138,7 +143,7 @@ class Measured:
         if known and clean is not None:
             right = np.logical_and.reduce([clean, *(self.outcomes[one.key] for one in known)])
             share = Share(int(right.sum()), len(right))
-        return Worst(share, tuple(one.column for one in known), tuple(one for one in attacks if one.failure))
+        return Worst(share, tuple(one.title for one in known), tuple(one for one in attacks if one.failure))
 
     @cached_property
     def verdict(self) -> str:

@@ -11,6 +11,8 @@ from bench.report.model_report.measured import Measured, Measurement, Share
 from bench.report.model_report.words import sentence
 from bench.report.table_text import MISSING
 
+FEWEST = 3  # radii of a curve
+
 
 class Line(NamedTuple):
     """Of the table of numbers."""
@@ -37,10 +39,11 @@ def numbers(measured: Measured) -> Iterator[Block]:
         if line.share
     ]
     yield Bars("Accuracy in percent; thin lines are 95 % intervals.", tuple(bars))
-    columns = ("Condition", "Allowed change", "Right", "Accuracy", "95 % interval", "The attack itself says")
+    columns = ("Condition", "Change", "Right", "Accuracy", "95 % interval", "Verdict")
     caption = (
         f"How many of the {measured.n:,} images are right. Under attack an image counts as right only if it is right "
-        "when clean and on everything that the attack tried. Intervals are Wilson's, over the images."
+        "when clean and on everything that the attack tried. Intervals are Wilson's, over the images; the verdict is "
+        "what the attack itself reports."
     )
     yield Table(caption, columns, tuple(line.cells for line in lines), frozenset(columns[2:5]))
     failed = [one for one in measured.of("attack", "sweep") if one.failure]
@@ -78,30 +81,39 @@ def _share_cells(share: Share | None) -> tuple[str, str, str]:
 
 
 def curves(measured: Measured) -> Iterator[Block]:
-    """A line for each attack that was run at three radii or more, with the clean accuracy at 0."""
-    lines: dict[tuple[str, str], list[Measurement]] = {}
+    """Of each norm, a line for each attack that was run at three radii or more, with the clean accuracy at 0."""
+    found: dict[tuple[str, str], dict[float, Share]] = {}
     for one in measured.all:
         if one.counts and one.ball and one.share and np.isfinite(one.ball.eps):
-            lines.setdefault((one.ball.norm, one.column), []).append(one)
-    clean = measured.clean
-    for norm in sorted({norm for norm, _ in lines}):
-        found_curves = []
-        for (_, column), found in lines.items() if clean else ():
-            if found[0].ball is None or found[0].ball.norm != norm or len({one.ball for one in found}) < 3:
-                continue
-            points = {one.ball.eps: one.share for one in found if one.ball and one.share}
-            if clean and clean.share:
-                points.setdefault(0.0, clean.share)
-            ordered = [Point(eps, share.percent, *share.interval) for eps, share in sorted(points.items())]
-            found_curves.append(Curve(column.removesuffix(" sweep"), tuple(ordered)))
-        if found_curves:
-            yield Curves(
-                "How many images stay right (in percent) as the allowed change grows; bands are 95 % intervals. "
-                "An honest curve falls, and reaches 0 in the end.",
-                f"Radius ({norm})",
-                tuple(found_curves),
-                _ticks(sorted({point.x for curve in found_curves for point in curve.points})),
+            found.setdefault((one.ball.norm, one.title), {})[one.ball.eps] = one.share
+    clean = {0.0: measured.clean.share} if measured.clean and measured.clean.share else {}
+    for norm in sorted({norm for norm, _ in found}):
+        drawn = [
+            Curve(name, tuple(Point(eps, *_numbers_of(share)) for eps, share in sorted({**clean, **shares}.items())))
+            for (of, name), shares in found.items()
+            if of == norm and len(shares) >= FEWEST
+        ]
+        if drawn:
+            caption = (
+                "How many images stay right (in percent) as the allowed change grows; bands are 95 % intervals. An "
+                "honest curve falls, and reaches 0 in the end."
             )
+            ticks = _ticks(sorted({point.x for curve in drawn for point in curve.points}))
+            yield Curves(caption, f"Radius ({norm})", tuple(drawn), ticks)
+            yield _radii(norm, drawn)
+
+
+def _radii(norm: str, drawn: list[Curve]) -> Table:
+    """The numbers behind curves."""
+    values = {(curve.name, point.x): point for curve in drawn for point in curve.points}
+    lines = []
+    for x in sorted({x for _, x in values}):
+        cells = [values.get((curve.name, x)) for curve in drawn]
+        shown = [f"{p.value:.1f} ({p.low:.1f} to {p.high:.1f})" if p else MISSING for p in cells]
+        lines.append((format_radius(x), *shown))
+    columns = (f"Radius ({norm})", *(curve.name for curve in drawn))
+    caption = "The same as numbers: accuracy in percent, and its 95 % interval."
+    return Table(caption, columns, tuple(lines), frozenset(columns[1:]))
 
 
 def _ticks(places: list[float]) -> tuple[tuple[float, str], ...]:

@@ -117,14 +117,22 @@ class Paper:
         return file.getvalue()
 
 
+def table_height(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> float:
+    rooms = column_widths([columns, *lines])
+    return sum(_height(line, rooms, [BOLD] * len(line)) for line in [columns, *lines])
+
+
 def column_widths(lines: Sequence[Sequence[str]]) -> list[float]:
     """Of the columns of a table: as wide as their widest cell, or less where all together are wider than the page."""
     columns = [*zip(*lines, strict=True)]
-    wanted = [max(width(cell, BOLD) for cell in column) for column in columns]
     room = ROOM - GAP * (len(columns) - 1)
+    longest = [max((width(word, BOLD) for word in " ".join(column).split()), default=0.0) for column in columns]
+    wanted = []
+    for place, column in enumerate(columns):  # a head may always go over several lines
+        style = BODY if place else BOLD
+        wanted.append(max(longest[place], *(width(cell, style) for cell in column[1:])))
     if sum(wanted) <= room:
         return wanted
-    longest = [max((width(word, BOLD) for word in " ".join(column).split()), default=0.0) for column in columns]
     least = [w if w < NARROW else min(long, room / len(columns)) for w, long in zip(wanted, longest, strict=True)]
     spare, flexible = room - sum(least), sum(wanted) - sum(least)
     return [m + spare * (w - m) / flexible for w, m in zip(wanted, least, strict=True)]

@@ -16,13 +16,14 @@ from bench.report.model_report.content import (
     Table,
     Text,
 )
-from bench.report.model_report.paper import LEFT, LINE, PANEL, ROOM, SMALL, Paper
+from bench.report.model_report.paper import LEFT, LINE, PANEL, ROOM, SMALL, Paper, table_height
 from bench.report.model_report.pdf_text import MONO, Type, width, wrap
 from bench.report.style import COLOURS, with_house_style
 
 LOOKS = {"ok": "#0b5cad", "suspect": "#8a4b00", "invalid": "#a61b1b", "unknown": "#565f6b"}
 BARS = {"clean": "#8a94a0", "attack": "#0072b2", "worst": "#a6460b"}
 BODY, BIG, TITLE, HEAD = Type(), Type(13, bold=True), Type(17, bold=True), Type(12, bold=True)
+WHOLE = 3.5  # inches: a table of this height is not cut
 PIXELS = 256  # a picture is enlarged to so many at least, so that no viewer smooths it
 
 
@@ -36,7 +37,7 @@ def pdf(report: ModelReport) -> bytes:
     _verdict(paper, report)
     for section in report.sections:
         paper.skip(0.25)
-        paper.need(1.2)
+        paper.need(0.4 + _beginning(section.blocks[0]))
         paper.text(section.title, HEAD)
         paper.skip(0.06)
         for block in section.blocks:
@@ -57,6 +58,14 @@ def _verdict(paper: Paper, report: ModelReport) -> None:
     for text, style in texts:
         paper.text(text, style, LEFT + inset, room)
         paper.skip(0.08)
+
+
+def _beginning(block: Block) -> float:
+    """Inches that must be left on a page for a block to begin there."""
+    if isinstance(block, Table):
+        height = table_height(block.columns, block.lines)
+        return 0.4 + (height if height < WHOLE else 0.6)
+    return 2.4 if isinstance(block, Pictures) else 3.2 if isinstance(block, Curves) else 0.8
 
 
 def _text(paper: Paper, block: Text) -> None:
@@ -94,7 +103,7 @@ def _facts(paper: Paper, block: Facts) -> None:
 
 
 def _table(paper: Paper, block: Table) -> None:
-    paper.need(1.2)
+    paper.need(_beginning(block))
     paper.text(block.caption, SMALL)
     paper.skip(0.04)
     paper.table(block.columns, block.lines, block.numbers)
@@ -129,7 +138,8 @@ def _bars(paper: Paper, block: Bars) -> None:
 def _curves(paper: Paper, block: Curves) -> None:
     paper.text(block.caption, SMALL)
     height = 2.4
-    paper.need(height + 0.5)
+    paper.need(height + 0.6)
+    paper.skip(0.1)
     axes = paper.axes(LEFT + 0.4, min(ROOM, 5.2) - 0.4, height)
     for place, curve in enumerate(block.curves):
         colour, x = COLOURS[place % len(COLOURS)], [point.x for point in curve.points]

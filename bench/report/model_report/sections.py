@@ -25,6 +25,7 @@ from bench.report.model_report.numbers import corruptions, curves, numbers
 from bench.report.model_report.untried import untried
 from bench.report.model_report.words import PROBES, attack_words, join_words, sentence
 from bench.report.table_text import MISSING
+from bench.results.report_file import Example
 
 
 def sections(measured: Measured) -> tuple[Section, ...]:
@@ -51,7 +52,7 @@ def _pictures(measured: Measured) -> Iterator[Block]:
         x = (clean / 255).astype(np.float32)
         largest = max(float(np.abs(change).max()), 1e-12)
         texts = (
-            f"{example.label}, taken for {example.before} (no. {example.image})",
+            f"{example.label}, {_taken_for(example)} (no. {example.image})",
             f"taken for {example.after}, within {facts.norm} {format_radius(example.eps)}",
             f"{_magnified(0.5 / largest)}; broken in {example.broken_by} of {example.measurements} measurements",
         )
@@ -64,8 +65,12 @@ def _pictures(measured: Measured) -> Iterator[Block]:
     yield Pictures(caption, ("Clean image", "Changed image", "Difference"), tuple(pictures))
 
 
+def _taken_for(example: Example) -> str:
+    return "recognised" if example.before == example.label else f"taken for {example.before}"
+
+
 def _magnified(times: float) -> str:
-    return f"{times:.0f} times" if times >= 1.5 else "as it is"
+    return f"magnified {times:.0f} times" if times >= 1.5 else "as it is"
 
 
 def _pixels(image: NDArray[np.float32]) -> Pixels:
@@ -87,9 +92,10 @@ def _tried(measured: Measured) -> Iterator[Block]:
         names = list(dict.fromkeys(one.name.replace("_", " ") for one in corrupted))
         yield Text(f"Corruptions, which no attacker chooses: {join_words(names)}.")
     if probes := measured.probes:
-        columns = ("Probe", "What it asks", "Images that show it", "Of", "Expected below")
+        columns = ("Probe", "What it asks", "Images", "Of", "Expected below")
         yield Table(
-            "Probes of the model (--audit) for signs that attacks fail for another reason than robustness.",
+            "Probes of the model (--audit) for signs that attacks fail for another reason than robustness, and how "
+            "many images show each.",
             columns,
             tuple(_probe(probe) for probe in probes),
             frozenset(columns[2:]),
@@ -143,14 +149,14 @@ def _run(measured: Measured) -> Iterator[Block]:
         ("Rows", str(row["run"])),
     ]
     yield Facts(tuple((name, text) for name, text in lines if text))
-    yield Text("The command:")
-    yield Code(facts.command)
+    yield Text("The commands:" if len(facts.commands) > 1 else "The command:")
+    yield Code("\n".join(facts.commands))
     yield Text(
-        "The same command with another --results measures everything anew; bench compare says where two results "
-        "folders differ. With --save-adv every image that an attack broke is kept, and bench verify checks each by one "
-        "forward pass of the model:"
+        "With another --results each measures everything anew, and bench compare says where two results folders "
+        "differ. With --save-adv (not beside --sweep) every image that an attack broke is kept, and bench verify "
+        "checks each by one forward pass of the model:"
     )
-    yield Code(f"{facts.command} --save-adv\nbench verify {facts.results}/{row['run']}")
+    yield Code(f"bench verify {facts.results}/{row['run']}")
 
 
 def _texts(value: object) -> list[object]:
