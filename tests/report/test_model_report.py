@@ -233,7 +233,10 @@ HOSTILE = "<script>alert(1)</script>&'\"$x^2$ \N{SNOWMAN}漢"
 def with_picture(results: Path) -> ModelReport:
     clean(results, recipe=HOSTILE)
     row(results, "PGD-20", HELD, recipe=HOSTILE)
-    write_json(results / RUN / "job.json", {"spec": HOSTILE, "identity": "ab", "alarms": [HOSTILE], "environment": {}})
+    write_json(
+        results / RUN / "job.json",
+        {"spec": HOSTILE, "identity": "ab", "source": "digits", "alarms": [HOSTILE], "environment": {}},
+    )
     x = np.linspace(0, 1, 64, dtype=np.float32).reshape(1, 1, 8, 8)
     example = Example(7, "five", "five", HOSTILE, 0.05, 1, 1)
     facts = ReportFacts((HOSTILE,), "results", 1000, ("FGSM",), ("fog",), "PGD-20", "Linf", "", (example,))
