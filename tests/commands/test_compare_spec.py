@@ -69,6 +69,12 @@ REFUSED = {
     ("baseline", "net.py:build@bad.pt", "--level", "2"): "--level 2 retrains, and a model from outside has no training",
     ("baseline", "net.py:build@none.pt"): "weights none.pt are not there",
     ("both", "net.py:build@bad.pt"): "both holds 2 models (digits/external/net.build@bad-",
+    (
+        "baseline",
+        "new",
+        "--level",
+        "1",
+    ): "name the model in the place of CURRENT: bench compare baseline/digits/external/",
     ("baseline", "baseline", "--normalise", "pm1"): "--normalise pm1 is of a model, and baseline and baseline are",
 }
 
