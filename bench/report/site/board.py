@@ -46,6 +46,7 @@ def _values(data: SiteData, board: Board, report: Report, here: Here) -> dict[st
     )
     return {
         "board": board,
+        "corrupted": board._replace(norm="", eps=None).slug,  # as tables of corruptions call the same models
         "report": report,
         "table": table,
         "has_partial": any(cell.is_partial for line in table.lines for cell in line.cells),

@@ -75,6 +75,11 @@ class Here:
         href, shown = self.href(kind, name, fragment), escape(text or name)
         return Markup('<a href="{}">{}</a>').format(href, shown) if href else Markup(shown)
 
+    def pages_of(self, kind: str, first: str) -> list[tuple[str, str]]:
+        """Pages whose name begins with this: the rest of the name, and the address of each."""
+        found = [name for of, name in self.site.paths if of == kind and name.startswith(first)]
+        return [(name.removeprefix(first), self.href(kind, name)) for name in found]
+
     def file(self, path: str) -> str:
         """The address of a table or figure below reports/; empty where it was not written."""
         return self.to(path) if path in self.site.files else ""

@@ -6,6 +6,7 @@ from bench.report.files import SITE_LIST, replace_files
 from bench.report.model_report.page import ModelPages
 from bench.report.site.assets import assets
 from bench.report.site.board import BoardPages
+from bench.report.site.compare.page import ComparePages
 from bench.report.site.data import SiteData
 from bench.report.site.heat.corruptions import CorruptionPages
 from bench.report.site.heat.transfer import TransferPages
@@ -18,6 +19,7 @@ PAGES: tuple[SitePages, ...] = (  # in the order of the menu
     IndexPage(),
     BoardPages(),
     MethodPages(),
+    ComparePages(),
     TransferPages(),
     CorruptionPages(),
     ModelPages(),

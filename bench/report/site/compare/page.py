@@ -1,0 +1,106 @@
+"""A page for each board on which any two of its lines are compared, image by image."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.report.boards import Board
+from bench.report.files import file_name
+from bench.report.labels import line_name
+from bench.report.leaderboard.page import Report
+from bench.report.site.compare.pairs import Comparison, compare_lines, pack
+from bench.report.site.data import SiteData
+from bench.report.site.pictures import png
+from bench.report.site.site import Here, Site, Target, unique_paths
+
+ROWS = 500  # pairs that stand in the table of a page without scripts
+SPRITE = 1000  # images in one picture
+SIDE = 64  # pixels of an image, above which none are shown
+ACROSS = 25  # images in a line of the picture
+
+
+class ComparePages:
+    """`compare/*.html`, and the pictures of test images that they cut thumbnails from."""
+
+    menu = "Compare"
+
+    def paths(self, data: SiteData) -> dict[Target, str]:
+        names = {
+            board.slug: f"{board.dataset} {board.model} {board.threat} n{board.n}"
+            for board, report in data.boards.items()
+            if len(report.table) > 1
+        }
+        return {Target("compare", slug): path for slug, path in unique_paths("compare", names).items()}
+
+    def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str | bytes]]:
+        written: set[str] = set()
+        for board, report in data.boards.items():
+            path = site.paths.get(Target("compare", board.slug))
+            if path is None:
+                continue
+            found = compare_lines(report, data.outcomes(report.rows["run"].unique()))
+            picture, classes = f"compare/images/{file_name(board.dataset, f'n{board.n}')}.png", tuple[str, ...]()
+            if found and (images := _test_images(data, board, report)) is not None:
+                pixels, classes = images
+                if picture not in written:
+                    written.add(picture)
+                    yield picture, png(_tile(pixels))
+            here = Here(site, path)
+            values = _values(board, report, found) | {"classes": classes, "is_drawn": bool(classes)}
+            values["others"] = [other for other in data.boards if other != board and here.href("compare", other.slug)]
+            values["data"] = _data(data, report, found, here) | (
+                {"classes": classes, "picture": here.to(picture), "across": ACROSS} if classes else {}
+            )
+            yield path, site.render(path, "compare.html", f"Compare: {board.title}", **values)
+
+
+def _values(board: Board, report: Report, found: list[Comparison]) -> dict[str, Any]:
+    """What the table of pairs shows: those of the column that ranks."""
+    labels = [line_name(str(label)) for label in report.table["recipe"]]
+    pairs = found[0].pairs if found else ()
+    return {
+        "board": board,
+        "extent": report.extent,
+        "labels": labels,
+        "column": found[0].column if found else "",
+        "pairs": pairs[:ROWS],
+        "total": len(pairs),
+        "has_seeds": any(len(seeds) > 1 for one in found for seeds in one.bits.values()),
+    }
+
+
+def _data(data: SiteData, report: Report, found: list[Comparison], here: Here) -> dict[str, Any]:
+    """What the script reads: every pair of every column, and which images each line got right."""
+    labels = [str(label) for label in report.table["recipe"]]
+    return {
+        "n": int(report.rows["n"].iloc[0]),
+        "labels": labels,
+        "names": [line_name(label) for label in labels],
+        "links": [here.href("method", data.recipe_of(label)) for label in labels],
+        "columns": {
+            one.column: {
+                "bits": {place: [pack(bits) for bits in seeds] for place, seeds in one.bits.items()},
+                "pairs": [[*pair[:8], *(float(f"{number:.4g}") for number in pair[8:])] for pair in one.pairs],
+            }
+            for one in found
+        },
+    }
+
+
+def _test_images(data: SiteData, board: Board, report: Report) -> tuple[NDArray[np.uint8], tuple[str, ...]] | None:
+    """The images of the board with their classes, where they can be had and are few and small."""
+    source = str(data.job(report.rows["run"].iloc[0]).get("source", board.dataset))
+    images = data.sources.test_images(source, range(board.n)) if board.n <= SPRITE else None
+    return images if images is not None and max(images.pixels.shape[2:]) <= SIDE else None
+
+
+def _tile(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Images (N, C, H, W) as one picture (C, lines x H, ACROSS x W)."""
+    n, channels, height, width = pixels.shape
+    lines = -(-n // ACROSS)
+    whole = np.zeros((lines * ACROSS, channels, height, width), np.uint8)
+    whole[:n] = pixels
+    by_line = whole.reshape(lines, ACROSS, channels, height, width)
+    return by_line.transpose(2, 0, 3, 1, 4).reshape(channels, lines * height, ACROSS * width)
