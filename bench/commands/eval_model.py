@@ -30,10 +30,10 @@ from bench.results.store import read_rows
 from bench.runner.cells import CellEvaluator
 from bench.runner.grid import plan_evaluation
 from bench.runner.options import CellOptions
-from bench.runner.pool import logging_to
-from bench.runner.report_facts import Said, keep_report_facts
+from bench.runner.pool import log_to_file
+from bench.runner.report_facts import CommandText, write_report_facts
 from bench.runner.request import Request
-from bench.runner.run import LOG, tell_shards
+from bench.runner.run import LOG, print_missing_shards
 from bench.runner.transfer.matrix import TransferModel, TransferRunner
 from bench.runner.transfer.models import load_sources
 from bench.training.precision import choose_precision
@@ -69,7 +69,7 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
 
     BadInput, before anything is written, if the model, its contract or the request is not in order.
     """
-    request.check_cut(options.cells.shard)
+    request.check_shard(options.cells.shard)
     if options.model_info:
         request = with_official_attack(request, options.model_info, source)
         if options.cells.shard.count > 1:
@@ -77,28 +77,29 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     if options.report and options.cells.shard.count > 1:
         raise BadInput("--report needs all images; merge the shards, then give it without --shard")
     device = start(options.device, options.results, options.reports)
-    request.check_calibrated()
+    request.check_calibration()
     candidate = load_checked(source, request, options, device)
-    exam, model, run = candidate.exam, candidate.model, candidate.model.subject.run
+    evaluator, model, run = candidate.evaluator, candidate.model, candidate.model.subject.run
     known = read_model_info(options.model_info) if options.model_info else {}
 
     folder, which = options.results / run, ModelRef(model.subject, source.epoch, source.view)
     classes = dataset(request.dataset, options.data_dir).classes
     matrix = transfer_runner_for(which, candidate, request, options) if request.source else None
-    missing, failed = exam.missing(RunFolder(folder), which, model.identity), 0
-    cost = sum(c.cost(len(exam.ids(c))) for c in missing.values())
-    with Progress(cost + (matrix.cost() if matrix else 0)) as progress, logging_to(options.results / LOG):
+    missing, failed = evaluator.missing(RunFolder(folder), which, model.identity), 0
+    cost = sum(c.cost(len(evaluator.ids(c))) for c in missing.values())
+    with Progress(cost + (matrix.cost() if matrix else 0)) as progress, log_to_file(options.results / LOG):
         if missing or not (folder / "job.json").exists():
-            with lock_folder(folder) as held:
+            with lock_folder(folder) as run_folder:
                 write_json(folder / "job.json", describe(source, request, candidate, device, len(classes)))
-                failed = exam.judge(held, which, model.net, model.identity, progress)
+                failed = evaluator.evaluate_missing(run_folder, which, model.net, model.identity, progress)
         failed += matrix.fill(progress) if matrix else 0
     if options.report:
-        with lock_folder(folder) as held:
-            keep_report_facts(exam, held, which, model.net, classes, Said(options.report, str(options.results)))
+        with lock_folder(folder) as run_folder:
+            command = CommandText(options.report, str(options.results))
+            write_report_facts(evaluator, run_folder, which, model.net, classes, command)
 
     if options.cells.shard.count > 1:
-        tell_shards(options.results, [run], options.cells.shard)
+        print_missing_shards(options.results, [run], options.cells.shard)
         return 1 if failed else 0
     written = write_reports(options.results, options.reports, sources=site_sources(options.data_dir))
     for page in PAGES:
@@ -108,7 +109,9 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     print(f"results: {folder}")
     if options.model_info and not failed:
         rows = {row.key: row for row in read_rows(folder)}
-        clean, attacked = (rows[exam.key(model.identity, c)] for c in (Clean(), official_attack(exam.conditions)))
+        clean, attacked = (
+            rows[evaluator.key(model.identity, c)] for c in (Clean(), official_attack(evaluator.conditions))
+        )
         measured = board_entry(source, model.net, clean, attacked, doubts_of(options.results, attacked))
         entry = model_info(measured, {**known, **options.info})
         write_json(options.model_info, entry)
@@ -120,7 +123,7 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
 class Candidate:
     """A model from outside and what it is judged under."""
 
-    exam: CellEvaluator
+    evaluator: CellEvaluator
     model: ExternalModel  # its warnings are what it is judged in spite of
 
 
@@ -128,7 +131,7 @@ def load_checked(source: Source, request: Request, options: EvalOptions, device:
     """The model, loaded and checked. What was chosen on the way is said on stderr."""
     data = dataset(request.dataset, options.data_dir)
     test, n, conditions = plan_evaluation(request, data, device, ImageCache(options.data_dir), options.download)
-    exam = CellEvaluator(
+    evaluator = CellEvaluator(
         test.to(device),
         n,
         conditions,
@@ -137,10 +140,10 @@ def load_checked(source: Source, request: Request, options: EvalOptions, device:
         options.cells,
     )
     attacked = any(condition.searches for condition in conditions)
-    model = load_external(source, data, exam.test, options.access, attacked)
+    model = load_external(source, data, evaluator.test, options.access, attacked)
     if model.warnings and not options.anyway:
         raise BadInput(f"{source}: {'; '.join(model.warnings)}. To judge it as it is, give --anyway")
-    return Candidate(exam, model)
+    return Candidate(evaluator, model)
 
 
 def transfer_runner_for(
@@ -150,10 +153,10 @@ def transfer_runner_for(
     options: EvalOptions,
 ) -> TransferRunner:
     """The model as the one target of images crafted on itself and on the models of --source."""
-    data, exam, model = dataset(request.dataset, options.data_dir), candidate.exam, candidate.model
+    data, evaluator, model = dataset(request.dataset, options.data_dir), candidate.evaluator, candidate.model
     itself = TransferModel(model_id(model.subject.run, which.epoch, which.view), model.identity, model.net)
-    guests = load_sources(request.source, data, exam.test, exam.conditions, options.access)
-    return TransferRunner(exam, options.results, {which: itself}, guests)
+    external = load_sources(request.source, data, evaluator.test, evaluator.conditions, options.access)
+    return TransferRunner(evaluator, options.results, {which: itself}, external)
 
 
 def describe(

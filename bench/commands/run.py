@@ -13,9 +13,9 @@ from bench.runner.run import LOG, run_requests
 
 def run_methods(request: Request, options: RunOptions) -> int:
     """Carry out a request and show its leaderboard. 0, or 1 if a training or a cell failed."""
-    request.check_calibrated()
+    request.check_calibration()
     check_radius_used(request)
-    works, failed = run_requests([request], options, itemised=True)
+    works, failed = run_requests([request], options, is_itemised=True)
     if failed and not any(options.results.rglob("results.csv")):
         return 1  # every job has come to nothing, and has said why
     if options.cells.shard.count == 1 and not options.dry_run:

@@ -1,1 +1,1 @@
-"""From a request to stored rows."""
+"""Plan what a request asks for, train and evaluate what is missing, and store the rows."""

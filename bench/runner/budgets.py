@@ -1,4 +1,4 @@
-"""What a budget stands for: how many images, which plan for a recipe, and the words that tables have for it."""
+"""Resolve `--budget`: number of images, network, and each recipe's plan; and the text that tables show for it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,50 +12,65 @@ from bench.runner.request import Request, deviations
 
 PAPER, LAPTOP = "paper", "laptop"
 LAST = ("last",)
-CYCLE = Budget(  # of --budget laptop: all training images, and the first thousand test images
+LAPTOP_BUDGET = Budget(  # all training images, and the first thousand test images
     Plan(epochs=10, batch_size=128, lr=0.2, weight_decay=5e-4, schedule="one-cycle"),
     test=1000,
     model="resnet8-s48",
     precision="auto",
     judged=LAST,
 )
-SMALL_IMAGE = 16  # pixels a side, below which images are too small for that net
+SMALL_IMAGE = 16  # pixels a side; smaller images are too small for resnet8-s48
 
 
 def budget_name(request: Request, cuda: bool) -> str:
-    """The budget asked for, or what is usual on a processor or a GPU."""
+    """The name of the budget: the one of --budget, else `standard` on a GPU and `quick` on a CPU."""
     return request.budget or ("standard" if cuda else "quick")
 
 
 def budget_of(name: str, data: Dataset) -> Budget:
-    """By name; that of papers is for all images, and its plans are those of the recipes."""
+    """The budget with this name on a data set.
+
+    `paper` takes all images and evaluates both epochs. Its plans are those of the papers, from `plan_of`, and not the
+    one that is in this value.
+    """
     if name == LAPTOP:
-        return laptop(data)
+        return laptop_budget(data)
     return {"quick": replace(data.quick, judged=LAST), "standard": data.standard, PAPER: Budget(data.standard.plan)}[
         name
     ]
 
 
-def laptop(data: Dataset) -> Budget:
-    """What a processor of two cores trains in an hour or two a recipe: all images, and as many epochs for each recipe.
+def laptop_budget(data: Dataset) -> Budget:
+    """The budget that two CPU cores train in an hour or two for each recipe: all images, ten epochs for every recipe.
 
-    The learning rate goes through one cycle, and its peak is to that of other data sets as it is at the quick budget.
-    The net is one that processors compute fast, where the data set's own is as small; other sets keep theirs. Very
-    small images, such as the digits, train as long as at the standard budget.
+    The learning rate goes through one cycle. If the data set's quick budget scales the default learning rate by a
+    factor, the cycle's peak is scaled by the same factor. Data sets whose network is resnet8 get resnet8-s48, which a
+    CPU computes faster; others keep their own. Very small images, such as the digits, train as long as at the
+    standard budget.
     """
     if min(data.shape[1:]) < SMALL_IMAGE:
-        return replace(CYCLE, plan=replace(data.standard.plan, schedule=CYCLE.plan.schedule), model=None)
-    lr = CYCLE.plan.lr / (Plan.lr / data.quick.plan.lr)
-    return replace(CYCLE, plan=replace(CYCLE.plan, lr=lr), model=CYCLE.model if data.model == "resnet8" else None)
+        return replace(
+            LAPTOP_BUDGET, plan=replace(data.standard.plan, schedule=LAPTOP_BUDGET.plan.schedule), model=None
+        )
+    lr = LAPTOP_BUDGET.plan.lr / (Plan.lr / data.quick.plan.lr)
+    return replace(
+        LAPTOP_BUDGET,
+        plan=replace(LAPTOP_BUDGET.plan, lr=lr),
+        model=LAPTOP_BUDGET.model if data.model == "resnet8" else None,
+    )
 
 
 def model_of(request: Request, budget: Budget, data: Dataset, cuda: bool) -> str:
-    """The network asked for, or the budget's, or the data set's own for a processor or a GPU."""
+    """The name of the network: the one of --model, else the budget's, else the data set's own for a CPU or a GPU."""
     return request.model or budget.model or (data.model_cuda if cuda else data.model)
 
 
 def plan_of(request: Request, budget: str, data: Dataset, recipe: str) -> Plan:
-    """The budget's plan for a recipe with the user's length and `plan.*` settings."""
+    """The budget's plan for a recipe, changed by --epochs and by `--set plan.*`.
+
+    Raises:
+        BadInput: two options contradict each other, or a setting is of a field that this plan does not use.
+    """
     long = LONG in request.settings
     if long and budget != PAPER:
         raise BadInput(f"--set {LONG} is for the plans of papers; give --budget {PAPER} too")
@@ -76,7 +91,7 @@ def plan_of(request: Request, budget: str, data: Dataset, recipe: str) -> Plan:
 
 
 def check_used(plan: Plan, settings: Sequence[str], recipe: str) -> None:
-    """BadInput where a setting is of a field that the plan, as the other settings leave it, does not look at."""
+    """BadInput if a setting is of a field that the plan does not use. plan: with all settings applied."""
     fields = [split_setting(setting)[0] for setting in settings]
     if "plan.momentum" in fields and plan.optimiser == "adam":
         raise BadInput(f"--set plan.momentum: {recipe} trains with Adam, which has none of that kind; leave it out")
@@ -86,10 +101,15 @@ def check_used(plan: Plan, settings: Sequence[str], recipe: str) -> None:
         )
 
 
-def in_words(request: Request, budget: str, plan: Plan, images: int, watched: str, recipes: bool) -> str:
-    """What tables group trainings by.
+def describe_budget(request: Request, budget: str, plan: Plan, images: int, watched: str, recipes: bool) -> str:
+    """The text by which tables group trainings, as `quick, 12 epochs, 5000 training images, plan.lr=0.05`.
 
-    watched: the words of `holdout.Split`. recipes: whether the settings of recipes are for this one.
+    It is part of a job, and so of the name of a run folder: the same request must give the same text.
+
+    Args:
+        images: number of training images that the user or the budget names.
+        watched: `Split.words`, which says where the best epoch is picked.
+        recipes: whether the `recipe.*` settings apply to this training.
     """
     sizes = f"{budget}, {plan.length_in_words}, {images} training images{watched}"
     return ", ".join([sizes, *deviations(request, recipes)])

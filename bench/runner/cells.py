@@ -1,4 +1,4 @@
-"""What models are judged under, and filling a folder with the numbers that it lacks."""
+"""Evaluate a model under the conditions of a request and store the rows that its run folder lacks."""
 
 import glob
 from collections.abc import Callable, Sequence
@@ -39,10 +39,10 @@ Tick = Callable[[Outcome], None]
 
 @dataclass(frozen=True)
 class CellEvaluator:
-    """Test images, the conditions to be right under, and what the judging is done with."""
+    """Evaluates models on the same test images and conditions. A cell is one model under one condition: one row."""
 
-    test: Images  # in test order, all of it, so that attacks see whole blocks
-    n: int  # of them to judge
+    test: Images  # the whole test set in its order, as some attacks draw for a block of images at once
+    n: int  # the first n of them count
     conditions: tuple[Condition, ...]
     device: torch.device
     precision: str
@@ -53,61 +53,69 @@ class CellEvaluator:
         if self.options.save_adv and refused:
             raise BadInput(refused[0])
 
-    def share(self, condition: Condition) -> Shard:
-        """Into which a condition is cut here."""
+    def shard_of(self, condition: Condition) -> Shard:
+        """The shard of the images that a condition is measured on: all of them if `--shard` does not cut its kind."""
         return self.options.shard if condition.sharded else WHOLE
 
     def ids(self, condition: Condition) -> range:
-        """The images to be judged under a condition here. BadInput where there are too many shards for them."""
+        """The test images of this process for a condition. BadInput if there are more shards than blocks of images.
+
+        A condition that shards do not cut is measured whole by the first shard, and by no other.
+        """
         if condition.sharded:
             return self.options.shard.ids(self.n, condition.base().block)
         return range(self.n if self.options.shard.index == 1 else 0)
 
-    def missing(self, held: RunFolder, model: ModelRef, identity: str) -> dict[str, Condition]:
-        """The conditions that no stored row of this model answers with a number, by key.
+    def missing(self, run_folder: RunFolder, model: ModelRef, identity: str) -> dict[str, Condition]:
+        """The conditions for which this model has no stored row with a value, by the key of that row.
 
-        Also those whose adversarial images are to be kept, and are not there.
-        identity: digits that change with anything that the model's logits depend on.
+        With --save-adv also the conditions whose adversarial images are missing.
+
+        Args:
+            identity: a digest that changes with anything that the model's logits depend on.
         """
-        known = measured_keys(held, model, self.options.shard)
+        known = measured_keys(run_folder, model, self.options.shard)
         keys = {self.key(identity, condition): condition for condition in self.conditions if self.ids(condition)}
-        return {key: c for key, c in keys.items() if key not in known or self._unkept(held.path, key, c)}
+        return {key: c for key, c in keys.items() if key not in known or self._lacks_images(run_folder.path, key, c)}
 
     def key(self, identity: str, condition: Condition) -> str:
-        """Of the model, the images that the attack sees, the condition and the protocol."""
+        """The key of a row: a digest of the model, the images that the attack sees, the condition and the protocol."""
         block = condition.block or 1
         seen = self.test.first(-(-self.n // block) * block).fingerprint()
         return digest16(identity, seen, self.n, condition, condition.key_params, self.precision, PROTOCOL)
 
-    def require_judged(self, held: RunFolder, model: ModelRef, identity: str) -> None:
-        """BadInput where a folder has a clean accuracy of a model, and it is not this one's on these test images."""
-        rows = [row for row in held.rows if (row.epoch, row.view) == (model.epoch, model.view)]
+    def check_same_weights(self, run_folder: RunFolder, model: ModelRef, identity: str) -> None:
+        """BadInput if the folder's clean accuracy of this epoch and view is of other weights or other test images."""
+        rows = [row for row in run_folder.rows if (row.epoch, row.view) == (model.epoch, model.view)]
         clean = [row for row in rows if row.kind == "clean" and row.status == "ok" and row.n <= len(self.test)]
         known = [row for row in clean if row.protocol == PROTOCOL]
-        asked = (replace(self, n=row.n, precision=row.precision).key(identity, Clean()) for row in known)
-        if known and not any(row.key == key for row, key in zip(known, asked, strict=True)):
+        keys = (replace(self, n=row.n, precision=row.precision).key(identity, Clean()) for row in known)
+        if known and not any(row.key == key for row, key in zip(known, keys, strict=True)):
             raise BadInput(
-                f"{held.path / 'results.csv'} was measured on other weights than those of {model.epoch} {model.view} "
-                "there, or on other test images; put back the weights (or the images), or, if these are meant, "
-                f"{ALL_AGAIN}"
+                f"{run_folder.path / 'results.csv'} was measured on other weights than those of "
+                f"{model.epoch} {model.view} there, or on other test images; put back the weights (or the images), or, "
+                f"if these are meant, {ALL_AGAIN}"
             )
 
-    def judge(self, held: RunFolder, model: ModelRef, net: nn.Module, identity: str, tell: ProgressCallback) -> int:
-        """Fill the missing cells of one model, and say how many failed.
+    def evaluate_missing(
+        self, run_folder: RunFolder, model: ModelRef, net: nn.Module, identity: str, tell: ProgressCallback
+    ) -> int:
+        """Measure and store the missing cells of one model; returns how many failed.
 
-        What another epoch with the same weights was measured at is copied.
+        A cell that was measured for another epoch or view with the same weights is copied. A cell that fails is stored
+        as a failure, unless it has a value already, and the others are measured all the same.
         """
-        failed, folder = 0, held.path
-        self._tidy(held, model)
-        measured: dict[Condition, Outcome] = {}  # what several conditions are read off is measured once
-        missing = self.missing(held, model, identity)
+        failed, folder = 0, run_folder.path
+        self._delete_stale_progress(run_folder, model)
+        measured: dict[Condition, Outcome] = {}  # by base condition, as several conditions may be read from one
+        missing = self.missing(run_folder, model, identity)
         for place, (key, condition) in enumerate(missing.items()):
-            share, units = self.share(condition), len(self.ids(condition))
-            known = find_same_key(held, key, share)
-            if known and not self._unkept(folder, key, condition):
-                copy_to_model(held, known, model)
+            shard, units = self.shard_of(condition), len(self.ids(condition))
+            known = find_same_key(run_folder, key, shard)
+            if known and not self._lacks_images(folder, key, condition):
+                copy_to_model(run_folder, known, model)
                 continue
-            title = f"{model} {condition.label}{f' shard {share}' if share.count > 1 else ''}"
+            title = f"{model} {condition.label}{f' shard {shard}' if shard.count > 1 else ''}"
             weight, basis = condition.cost(units), condition.base()
 
             def after(o: Outcome, title: str = title, weight: float = weight, units: int = units) -> None:
@@ -124,22 +132,22 @@ class CellEvaluator:
                 outcome = condition.read(measured[basis])
                 row = self.row(model, condition, key, outcome)
                 if known:
-                    copy_to_model(held, update(held, known, outcome, self.ids(condition)), model)
-                elif share.count > 1:
-                    ShardResult(row, self.n, share, outcome).write(folder)
+                    copy_to_model(run_folder, update(run_folder, known, outcome, self.ids(condition)), model)
+                elif shard.count > 1:
+                    ShardResult(row, self.n, shard, outcome).write(folder)
                 else:
-                    held.add(row, outcome.right)
+                    run_folder.add(row, outcome.right)
                 word = f"{describe_row(row)}, {outcome.seconds:.1f} s, {row.verdict}"
             except Failed as error:
                 if not known:
-                    held.add(self.row(model, condition, key, error), None)
+                    run_folder.add(self.row(model, condition, key, error), None)
                 word = f"failed: {error}"
                 failed += 1
-            for saved in folder.glob(f"{self._partial(identity, key, bases)}.*"):
+            for saved in folder.glob(f"{self._progress_stem(identity, key, bases)}.*"):
                 saved.unlink()
             tell(Event(title, units, units, weight, word))
         if self.options.shard.count > 1:
-            assemble(held)
+            assemble(run_folder)
         return failed
 
     def _measure(
@@ -152,20 +160,24 @@ class CellEvaluator:
         bases: Sequence[Condition],
         tick: Tick,
     ) -> list[Outcome]:
-        """What conditions that one search serves come to on this shard's images. row_key: of the row asked for first.
+        """Measure conditions that share one search, on this shard's images; returns an outcome for each.
 
-        Adversarial images go to the folder if wanted; then there is one condition.
+        With --save-adv there is one condition, and its adversarial images are written to the folder.
+
+        Args:
+            row_key: the key of the row that the measurement is for; it is in the name of the progress file.
+            bases: conditions of which `group_by_search` says that one search measures all.
         """
         basis = bases[0]
         key, ids = self.key(identity, basis), self.ids(basis)
-        album = AdversarialSet() if self._unkept(folder, key, basis) else None
+        album = AdversarialSet() if self._lacks_images(folder, key, basis) else None
         with attack_timeout(self.options.attack_timeout):
             found = outcomes_of_group(
                 net,
                 self.test,
                 bases,
                 EvalSettings(ids.stop, ids.start, self.precision, self.options.batch_size),
-                saved=folder / f"{self._partial(identity, row_key, bases)}.json",
+                saved=folder / f"{self._progress_stem(identity, row_key, bases)}.json",
                 album=album,
                 tick=tick,
             )
@@ -176,32 +188,29 @@ class CellEvaluator:
             )
         return found
 
-    def _partial(self, identity: str, key: str, bases: Sequence[Condition]) -> str:
-        """Name of the files that an unfinished measurement goes on from, whose end is the row with this key.
-
-        The keys of its numbers are the same alone.
-        """
+    def _progress_stem(self, identity: str, key: str, bases: Sequence[Condition]) -> str:
+        """The stem of the files from which an interrupted measurement for the row with this key resumes."""
         digest = digest16(*(self.key(identity, basis) for basis in bases))
-        return f"partial-{key}-{digest}{self.share(bases[0]).suffix}"
+        return f"partial-{key}-{digest}{self.shard_of(bases[0]).suffix}"
 
-    def _tidy(self, held: RunFolder, model: ModelRef) -> None:
-        """Delete the files of measurements whose row is stored: of a process killed between the two."""
+    def _delete_stale_progress(self, run_folder: RunFolder, model: ModelRef) -> None:
+        """Delete progress files whose row is stored: a process was killed after storing it and before deleting them."""
         digest = "?" * 16
-        folder = held.path
+        folder = run_folder.path
         names = {f"-{digest}{shard.suffix}.json" for shard in (WHOLE, self.options.shard)}
-        for key in measured_keys(held, model, self.options.shard):
+        for key in measured_keys(run_folder, model, self.options.shard):
             for saved in (path for name in names for path in folder.glob(f"partial-{glob.escape(key)}{name}")):
                 images = album_beside(saved)
                 if not images.exists() or any(album_path(folder, key, s).exists() for s in (WHOLE, self.options.shard)):
                     images.unlink(missing_ok=True)
                     saved.unlink()
 
-    def _unkept(self, folder: Path, key: str, condition: Condition) -> bool:
-        """Whether its adversarial images are wanted and not there."""
+    def _lacks_images(self, folder: Path, key: str, condition: Condition) -> bool:
+        """Whether --save-adv asks for the adversarial images of a cell and they are not in the folder."""
         return self.options.save_adv and not has_images(folder, key, condition, self.options.shard)
 
     def row(self, model: ModelRef, condition: Condition, key: str, result: Outcome | Failed) -> Row:
-        """What a folder stores of one cell."""
+        """The row of one cell, from its outcome or its failure."""
         return row_of(
             model,
             condition,

@@ -1,4 +1,4 @@
-"""What work would cost, before it is done, in counted passes."""
+"""The cost of a training before it is done, in forward passes counted on one small batch."""
 
 import torch
 
@@ -15,32 +15,33 @@ from bench.training.contract.loss import one_finite_number
 from bench.training.job import Job
 from bench.training.recipe import Recipe
 
-VALIDATION = 14.0  # passes forward for an image held out: clean, FGSM, and PGD-10 where it is right
-COUNTED = 8  # images of the batch that passes are counted on; their number per image is that of any batch
-LEARNING = 1 + BACKWARD  # passes forward of a training step that reach the weights, for each image
+VALIDATION_PASSES = 14.0  # forward passes for each held-out image: clean, FGSM, and PGD-10 if it is correct so far
+COUNTED_IMAGES = 8  # in the batch on which passes are counted; passes per image do not depend on the batch size
+LEARNING_PASSES = 1 + BACKWARD  # forward passes per image that a training step spends on gradients of the weights
 
 
-def training_cost(work: Experiment, job: Job) -> float:
-    """Forward passes (a backward counted as two) of a whole training, from one small batch.
+def training_cost(experiment: Experiment, job: Job) -> float:
+    """Forward passes (a backward pass counts as two) of a whole training, validation after each epoch included.
 
-    BadInput where the recipe cannot compute a loss of it: this is the first time that it is asked to.
+    Raises:
+        BadInput: the recipe cannot compute a finite loss of a small batch.
     """
     with errors_as_bad_input(f"method {job.name} on {job.dataset}", job.recipe):
-        forwards, backwards = step_passes(job.recipe, work.dataset, work.train.first(COUNTED))
-    validated = len(work.holdout) * job.plan.epochs * (2 if job.plan.ema else 1)
-    return training_images(work, job) * (forwards + BACKWARD * backwards) + validated * VALIDATION
+        forwards, backwards = step_passes(job.recipe, experiment.dataset, experiment.train.first(COUNTED_IMAGES))
+    validated = len(experiment.holdout) * job.plan.epochs * (2 if job.plan.ema else 1)
+    return training_images(experiment, job) * (forwards + BACKWARD * backwards) + validated * VALIDATION_PASSES
 
 
-def training_images(work: Experiment, job: Job) -> int:
-    """Images that a training learns from, each as often as it is shown."""
-    return job.plan.length(len(work.train)) * min(job.plan.batch_size, len(work.train))
+def training_images(experiment: Experiment, job: Job) -> int:
+    """Number of images in all batches of a training: an image counts once for each batch that it is in."""
+    return job.plan.length(len(experiment.train)) * min(job.plan.batch_size, len(experiment.train))
 
 
 def step_passes(recipe: Recipe, dataset: Dataset, batch: Images) -> tuple[float, float]:
-    """Forward and backward passes per image of a training step, counted on one batch. Broken if that has no loss."""
+    """Count the forward and backward passes per image of one training step. Broken if the loss is not finite."""
     x, q = to_float(batch.x), torch.eye(dataset.num_classes)[batch.y]
     before = x.clone(), q.clone()
-    with use_threads(1), seeded("price"):  # threads that wait for each other take longer than so few images
+    with use_threads(1), seeded("price"):  # for so few images, several threads are slower than one
         model = recipe.prepare(build("cnn", dataset))  # the number of passes is the same for any model
         with count_passes(model) as passes:
             one_finite_number(recipe.loss(model, x, q)).backward()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""The exhibits of finished models: made where they are missing, or are of other weights or images."""
+"""Write the exhibits (diagnostic tables) of finished models where they are missing or of other weights or images."""
 
 import csv
 from collections.abc import Mapping
@@ -26,36 +26,42 @@ DIGITS = "%.6g"
 
 @dataclass(frozen=True)
 class ExhibitWriter:
-    """What is to be there of every model, and what they are shown."""
+    """Measures the same exhibits of each model, on the same images, and writes each as a CSV file."""
 
     names: tuple[str, ...]  # in EXHIBITS
-    images: Images  # those that are judged
+    images: Images  # the test images that models are evaluated on
     threat: Threat
 
-    def of(self, tuned: bool) -> list[str]:
+    def available(self, tuned: bool) -> list[str]:
         """Names of the exhibits that a model can have. tuned: whether it was trained on another model."""
         return [name for name in self.names if tuned or not EXHIBITS[name].beside_start]
 
     def missing(self, folder: Path, model: ModelRef, net: nn.Module, start: nn.Module | None) -> list[str]:
-        """Names of the exhibits that the folder has not, or has of something else. start: what net was trained on."""
-        names = self.of(start is not None)
-        return [name for name in names if self.made_of(name, net, start) != _stamp(_path(folder, name, model))]
+        """Names of the exhibits that the folder lacks, or has of other weights, images or another protocol.
+
+        Args:
+            start: the finished model that `net` was trained on; None if it was trained from scratch.
+        """
+        names = self.available(start is not None)
+        return [
+            name for name in names if self.content_digest(name, net, start) != _read_digest(_path(folder, name, model))
+        ]
 
     def fill(
         self, folder: Path, model: ModelRef, net: nn.Module, start: nn.Module | None, tell: ProgressCallback
     ) -> int:
-        """Make what is missing, and say how many could not be made."""
+        """Measure and write the missing exhibits; returns how many failed."""
         failed = 0
-        if lacking := [name for name in self.names if name not in self.of(start is not None)]:
-            told = f"no {' and no '.join(lacking)}, as it was not trained on another model"
-            tell(Event(f"{model} exhibits", 1, 1, 0.0, told))
+        if unavailable := [name for name in self.names if name not in self.available(start is not None)]:
+            reason = f"no {' and no '.join(unavailable)}, as it was not trained on another model"
+            tell(Event(f"{model} exhibits", 1, 1, 0.0, reason))
         for name in self.missing(folder, model, net, start):
-            path, images = _path(folder, name, model), self._shown(EXHIBITS[name])
+            path, images = _path(folder, name, model), self._select_images(EXHIBITS[name])
             try:
                 with cell_errors_as_failed(), model_errors_as_failed():
                     columns = EXHIBITS[name].measure(ExhibitInput(net, start, images, self.threat))
-                made_of = self.made_of(name, net, start)
-                _write(require_inside(folder, path), {"n": len(images), "made_of": made_of, **columns})
+                content_digest = self.content_digest(name, net, start)
+                _write(require_inside(folder, path), {"n": len(images), "made_of": content_digest, **columns})
                 word = f"{FOLDER}/{path.name}"
             except Failed as error:
                 word = f"failed: {error}"
@@ -63,14 +69,14 @@ class ExhibitWriter:
             tell(Event(f"{model} exhibit {name}", 1, 1, 0.0, word))
         return failed
 
-    def made_of(self, name: str, net: nn.Module, start: nn.Module | None) -> str:
-        """16 digits that change with whatever an exhibit follows from."""
+    def content_digest(self, name: str, net: nn.Module, start: nn.Module | None) -> str:
+        """16 hex digits that change with the models, images, radius or protocol that an exhibit is computed from."""
         nets = [
             trained_identity(n, self.images) if n else "" for n in (net, start if EXHIBITS[name].beside_start else None)
         ]
-        return digest16(name, *nets, self._shown(EXHIBITS[name]).fingerprint(), self.threat, PROTOCOL)
+        return digest16(name, *nets, self._select_images(EXHIBITS[name]).fingerprint(), self.threat, PROTOCOL)
 
-    def _shown(self, exhibit: Exhibit) -> Images:
+    def _select_images(self, exhibit: Exhibit) -> Images:
         return self.images.first(exhibit.max_images or len(self.images))
 
 
@@ -84,8 +90,8 @@ def _write(path: Path, columns: Mapping[str, object]) -> None:
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
-def _stamp(path: Path) -> str:
-    """What a stored exhibit was made of; empty where there is none that can be read."""
+def _read_digest(path: Path) -> str:
+    """The `content_digest` in a stored exhibit; empty if the file is missing or cannot be read."""
     if not path.exists():
         return ""
     with path.open(newline="", encoding="utf-8", errors="replace") as file:

@@ -1,4 +1,4 @@
-"""From what a user asks for to the trainings and cells it stands for."""
+"""Plan the trainings and the conditions that a request asks for."""
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -17,9 +17,9 @@ from bench.data.lookup import dataset
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.exhibits.exhibit import EXHIBITS
 from bench.models import build as models
-from bench.runner.budgets import budget_name, budget_of, in_words, model_of, plan_of
+from bench.runner.budgets import budget_name, budget_of, describe_budget, model_of, plan_of
 from bench.runner.grid import plan_evaluation
-from bench.runner.holdout import judged_epochs, split_of
+from bench.runner.holdout import epochs_to_evaluate, split_of
 from bench.runner.request import Request
 from bench.training.averaging import check_averaging
 from bench.training.contract.checks import VALUE
@@ -32,34 +32,39 @@ from bench.training.recipe import RECIPES, Recipe, list_starts, scaled
 
 @dataclass(frozen=True)
 class Experiment:
-    """Trainings, and what each finished model is judged under."""
+    """Trainings, and the conditions and exhibits that each finished model is evaluated with."""
 
     request: Request
     dataset: Dataset
-    images: int  # training images asked for
-    train: Images  # of those, what is learnt from
-    holdout: Images  # what trainings are watched on, as of `holdout.split_of`
-    test: Images  # in test order, all of it, so that attacks see whole blocks
-    n: int  # test images to judge
-    jobs: tuple[Job, ...]
-    epochs: tuple[str, ...]  # last | best
+    images: int  # number of training images that the user or the budget names
+    train: Images  # the images that trainings learn from
+    holdout: Images  # the images on which the best epoch is picked; see `holdout.Split`
+    test: Images  # the whole test set in its order, as some attacks draw for a block of images at once
+    n: int  # the first n test images count
+    jobs: tuple[Job, ...]  # a job comes after the job whose model it trains on
+    epochs: tuple[str, ...]  # last | best: the models of each training that are evaluated
     conditions: tuple[Condition, ...]
-    exhibits: tuple[str, ...]  # of each finished model
+    exhibits: tuple[str, ...]  # names in EXHIBITS
 
     @property
     def precision(self) -> str:
-        """fp32 or bf16, of trainings and of the search."""
+        """fp32 or bf16: the precision of trainings and of the search for adversarial images."""
         return self.jobs[0].precision
 
 
 def plan_experiment(
-    request: Request, data_dir: Path, device: torch.device, fetch: bool = False, shelf: ImageCache | None = None
+    request: Request, data_dir: Path, device: torch.device, fetch: bool = False, cache: ImageCache | None = None
 ) -> Experiment:
-    """BadInput, before anything is trained or written, if any part of the request makes no sense.
+    """Plan a request; nothing is trained or written.
 
-    fetch: download the data set if it can be had so. shelf: images that another request has read already.
+    Args:
+        fetch: download the data set if it is missing and can be downloaded.
+        cache: images that an earlier request has read.
+
+    Raises:
+        BadInput: a name is unknown, a value is out of range, or options contradict each other.
     """
-    shelf = shelf or ImageCache(data_dir)
+    cache = cache or ImageCache(data_dir)
     data = dataset(request.dataset, data_dir)
     cuda = device.type == "cuda"
     name_of_budget = budget_name(request, cuda)
@@ -72,18 +77,18 @@ def plan_experiment(
     exhibits = tuple(EXHIBITS.select([*request.exhibits])) if request.exhibits else ()
     plans = {name: plan_of(request, name_of_budget, data, name) for name in recipes}
 
-    test, n, conditions = plan_evaluation(request, data, device, shelf, fetch)
-    split = split_of(request, name_of_budget, budget, data, test, shelf)
+    test, n, conditions = plan_evaluation(request, data, device, cache, fetch)
+    split = split_of(request, name_of_budget, budget, data, test, cache)
     plans = {name: plan.for_images(len(split.train)) for name, plan in plans.items()}
-    words = partial(in_words, request, name_of_budget, images=split.asked, watched=split.words)
+    words = partial(describe_budget, request, name_of_budget, images=split.asked, watched=split.words)
     job = partial(Job, dataset=data.name, data=split.fingerprint, model=model)
     job = partial(job, precision=precision, threads=request.threads)
-    asked = [
+    named = [
         job(name=name, recipe=recipe, plan=plans[name], budget=words(plan=plans[name], recipes=True), seed=seed)
         for name, recipe in recipes.items()
         for seed in request.seeds
     ]
-    jobs = with_starts(asked, radius_factor(request.train_eps, data), partial(words, recipes=False))
+    jobs = with_starts(named, radius_factor(request.train_eps, data), partial(words, recipes=False))
     check_fit(jobs, model, data)
     return Experiment(
         request=request,
@@ -94,20 +99,20 @@ def plan_experiment(
         test=test.to(device),
         n=n,
         jobs=jobs,
-        epochs=judged_epochs(request, budget, split, list(recipes)),
+        epochs=epochs_to_evaluate(request, budget, split, list(recipes)),
         conditions=conditions,
         exhibits=exhibits,
     )
 
 
 def recipes_of(request: Request, data: Dataset) -> dict[str, Recipe]:
-    """The recipes asked for, at this data set's radii, with the user's `recipe.*` settings on top."""
+    """The recipes of --methods by name, their radii scaled to the data set, and `--set recipe.*` applied last."""
     factor = radius_factor(request.train_eps, data)
     return {name: customise(name, request.settings, factor) for name in RECIPES.select(list(request.methods))}
 
 
 def check_radius_used(request: Request) -> None:
-    """BadInput where --train-eps is given and no recipe, nor what it goes on from, has a radius to train at."""
+    """BadInput if --train-eps is given, and neither a recipe nor a recipe that it starts from trains at a radius."""
     if request.train_eps is None:
         return
     names = RECIPES.select(list(request.methods))
@@ -117,10 +122,17 @@ def check_radius_used(request: Request) -> None:
 
 
 def with_starts(jobs: Sequence[Job], factor: float, words: Callable[..., str]) -> tuple[Job, ...]:
-    """The jobs, and those whose finished models some of them train on, which are judged like any other.
+    """Add the jobs whose finished models some jobs train on, each before the jobs that need it.
 
-    words: of the budget of those, by their plan, as no `recipe.*` setting is for them. BadInput where a recipe is no
-    value that runs can be named by, or starts nowhere.
+    The added jobs are evaluated like any other. They have their registered settings, as `--set recipe.*` is for the
+    recipes of --methods.
+
+    Args:
+        factor: by which the radii of recipes are multiplied.
+        words: `describe_budget` for an added job, given its plan.
+
+    Raises:
+        BadInput: a recipe is no frozen value, so no run can be named after it, or the recipe it starts from is unknown.
     """
     found: dict[Job, None] = {}
     for job in jobs:
@@ -137,7 +149,7 @@ def with_starts(jobs: Sequence[Job], factor: float, words: Callable[..., str]) -
 
 
 def check_fit(jobs: Sequence[Job], model: str, data: Dataset) -> None:
-    """BadInput where a recipe cannot prepare this model, or make it a finished one."""
+    """BadInput if the model cannot be built, a recipe cannot prepare or finish it, or its weights not be averaged."""
     with seeded("fit"):
         with errors_as_bad_input(f"model {model}"):
             net = models.build(model, data)

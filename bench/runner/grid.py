@@ -1,4 +1,4 @@
-"""The conditions that a request stands for."""
+"""The conditions and test images that a request asks for."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -33,10 +33,18 @@ from bench.runner.request import Request
 def plan_evaluation(
     request: Request, data: Dataset, device: torch.device, cache: ImageCache, fetch: bool = False
 ) -> tuple[Images, int, tuple[Condition, ...]]:
-    """All test images, in the memory of the CPU, how many of them to judge, and under what.
+    """The whole test set, the number of images that count, and the conditions of a request.
 
-    BadInput where a part of the request makes no sense. device: has a budget that is usual on it. fetch: download the
-    data set if it can be had so, after what can be refused without it.
+    Args:
+        device: decides which budget is the default.
+        cache: reads the images, and keeps them in memory.
+        fetch: download the data set if it is missing, after the checks that do not need it.
+
+    Returns:
+        All test images, in the memory of the CPU; how many of them count; every condition once.
+
+    Raises:
+        BadInput: a name is unknown, a value is out of range, or options contradict each other.
     """
     conditions = conditions_of(request, data)
     if fetch:
@@ -46,8 +54,11 @@ def plan_evaluation(
 
 
 def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
-    """Clean, every attack at every radius, every statistic of the diagnostics, what an audit asks, and plug-ins'."""
-    request.check_corrupted()
+    """Every condition of a request but its corruptions: clean, attacks, diagnostics, probes, and those of plug-ins.
+
+    Attacks are at every radius of --eps or --sweep, else at the data set's own.
+    """
+    request.check_attack_corrupted()
     attacks = attacks_of(request.attacks)
     for attack in attacks:
         attack.check_classes(data.num_classes)
@@ -67,7 +78,7 @@ def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
 def corruptions_of(
     request: Request, conditions: Sequence[Condition], data: Dataset, test: Images, data_dir: Path
 ) -> Iterator[Condition]:
-    """Every corruption at every severity and, where that is asked for, every attack of the conditions on each."""
+    """Every corruption at every severity and, with --attack-corrupted, every attack on each of them."""
     ranges = read_ranges(request.calibration, data) if request.calibration else None
     corrupted = [*corruption_conditions(request.corruptions, request.severities, data, test, data_dir, ranges)]
     yield from corrupted
@@ -76,23 +87,30 @@ def corruptions_of(
 
 
 def audit_conditions(conditions: Sequence[Condition]) -> Iterator[Probed]:
-    """What `--audit` adds: every sign at every radius; examples are planted for each attack of several steps."""
+    """The probes that --audit adds: every indicator at every radius of the attacks.
+
+    The binarization test (indicator `planted`) is for each attack of several steps, not for minimum-norm attacks nor
+    for those that return their last iterate.
+    """
     attacked = [c for c in plain_attacks(conditions) if not c.attack.minimal]
     for threat in dict.fromkeys(condition.threat for condition in attacked):
         yield from (Probed(sign, threat) for sign in INDICATORS if sign != "planted")
     yield from (
-        Probed("planted", c.threat, c.attack) for c in attacked if not c.attack.last and several_steps(c.attack)
+        Probed("planted", c.threat, c.attack) for c in attacked if not c.attack.last and has_several_steps(c.attack)
     )
 
 
-def several_steps(attack: AttackSpec) -> bool:
-    """Along a gradient: one is weak, and nobody takes it for more; a black-box attack is there to check on others."""
+def has_several_steps(attack: AttackSpec) -> bool:
+    """Whether an attack takes several gradient steps.
+
+    The audit does not test others: a single step is known to be weak, and a black-box attack follows no gradient.
+    """
     return not attack.black_box and (attack.block is not None or int(dict(attack.settings).get("steps", 1)) > 1)
 
 
-def test_images(request: Request, data: Dataset, budget: Budget, shelf: ImageCache) -> tuple[Images, int]:
-    """All test images, and how many of them to judge: as many as were asked for, or the budget's number."""
-    test = shelf.load(data, "test")
+def test_images(request: Request, data: Dataset, budget: Budget, cache: ImageCache) -> tuple[Images, int]:
+    """All test images, and how many of them count: --limit, else the budget's number. BadInput if --limit has more."""
+    test = cache.load(data, "test")
     n = request.limit or min(budget.test or len(test), len(test))
     if n > len(test):
         raise BadInput(f"--limit {n} is more than the {len(test)} test images of {data.name}")
@@ -100,7 +118,11 @@ def test_images(request: Request, data: Dataset, budget: Budget, shelf: ImageCac
 
 
 def threats_of(request: Request, data: Dataset) -> list[Threat]:
-    """The balls to attack in: the data set's own, one for each --eps, or those of --sweep, from the smallest."""
+    """The balls to attack in: one for each --eps, or each radius of --sweep in rising order, else the data set's own.
+
+    Raises:
+        BadInput: a radius is not above 0, or is larger than any difference of two images; or --norm has no radius.
+    """
     norm, option = request.norm or type(data.threat).__name__, "--sweep" if request.sweep else "--eps"
     radii = radii_of_sweep(request) or [*request.eps]
     if request.norm is not None and NORMS[norm] is not type(data.threat) and not radii:
@@ -113,7 +135,11 @@ def threats_of(request: Request, data: Dataset) -> list[Threat]:
 
 
 def radii_of_sweep(request: Request) -> list[float]:
-    """Those to attack at; 0, the clean image, is judged anyway."""
+    """The radii of --sweep in rising order, without 0, as the clean image is evaluated anyway.
+
+    Raises:
+        BadInput: there are one or two different radii, or --sweep is given with an option of single radii.
+    """
     radii = sorted(set(request.sweep))
     if radii and request.eps:
         raise BadInput("--eps and --sweep both name radii to evaluate at; give one of them")

@@ -1,9 +1,9 @@
-"""Which images a training learns from, and which it is watched on while it does.
+"""Split training images into those that a training learns from and those on which its best epoch is picked.
 
-The best epoch is the one that is most robust on the watched images. A budget of the bench's own holds them out of the
-images that are asked for. `--budget paper` trains on as many images as the paper does, so there they come on top of
-these; where a paper trains on all images that a data set has, the first test images are watched, as the papers do that
-print a best epoch. The words of the budget say which.
+The best epoch is the one with the highest robust accuracy on the watched images. The bench's own budgets hold them out
+of the images that the user names. `--budget paper` learns from as many images as the paper, so there they are further
+training images; if the paper uses the whole training set, they are the first test images, as in the papers that print
+a best epoch. The text of the budget (`budgets.describe_budget`) says which.
 """
 
 from dataclasses import dataclass
@@ -16,50 +16,52 @@ from bench.report.studies.papers.plans import STANDARD, plan_of_recipe
 from bench.runner.budgets import LAPTOP, PAPER
 from bench.runner.request import Request
 
-SHARE, MOST = 10, 1000  # one image watched for ten that are asked for, a thousand at most
-FEWEST = 20  # training images: below that there is no hold-out to speak of
+IMAGES_PER_WATCHED, MAX_WATCHED = 10, 1000  # one watched image for ten training images, a thousand at most
+MIN_TRAINING_IMAGES = 20  # fewer would leave a single watched image, or none
 
 
 @dataclass(frozen=True)
 class Split:
     """The images of a training."""
 
-    asked: int  # training images as the user or the budget names them
-    train: Images  # to learn from
-    watched: Images
+    asked: int  # number of training images that the user or the budget names
+    train: Images  # the training learns from these
+    watched: Images  # the best epoch is picked on these
     fingerprint: str  # of all training images that are read
-    words: str = ""  # what is watched, behind the number of training images; empty: what the bench always held out
+    words: str = ""  # text on the watched images in that of the budget; empty for the default split, a tenth held out
     on_test: bool = False  # whether the watched images are test images
 
 
 def split_of(
-    request: Request, budget_name: str, budget: Budget, data: Dataset, test: Images, shelf: ImageCache
+    request: Request, budget_name: str, budget: Budget, data: Dataset, test: Images, cache: ImageCache
 ) -> Split:
-    """As many training images as were asked for, or the budget's number where there are so many, and those to watch."""
-    there = shelf.size(data, "train")
+    """Choose the images of a training: --limit-train of them, else the budget's number, else all that there are.
+
+    Raises:
+        BadInput: these are fewer than `MIN_TRAINING_IMAGES`, or more than the data set has.
+    """
+    there = cache.size(data, "train")
     asked = request.limit_train or min(budget.train or there, there)
-    if asked < FEWEST:
-        raise BadInput(f"{asked} training images are too few: {FEWEST} or more are needed")
-    held = min(MOST, asked // SHARE)
+    if asked < MIN_TRAINING_IMAGES:
+        raise BadInput(f"{asked} training images are too few: {MIN_TRAINING_IMAGES} or more are needed")
+    count = min(MAX_WATCHED, asked // IMAGES_PER_WATCHED)
     if budget_name != PAPER:
-        images = shelf.load(data, "train", asked)
-        words = (
-            f" ({held} held out)" if budget_name == LAPTOP else ""
-        )  # others came before, and their runs keep their names
-        return Split(asked, images.first(asked - held), _from(images, asked - held), images.fingerprint(), words)
-    if asked + held <= there:
-        images = shelf.load(data, "train", asked + held)
-        words = f", watched on {held} more"
+        images = cache.load(data, "train", asked)
+        words = f" ({count} held out)" if budget_name == LAPTOP else ""  # a text would rename runs of other budgets
+        return Split(asked, images.first(asked - count), _from(images, asked - count), images.fingerprint(), words)
+    if asked + count <= there:
+        images = cache.load(data, "train", asked + count)
+        words = f", watched on {count} more"
         return Split(asked, images.first(asked), _from(images, asked), images.fingerprint(), words)
-    images, watched = shelf.load(data, "train", asked), test.first(min(MOST, len(test)))
+    images, watched = cache.load(data, "train", asked), test.first(min(MAX_WATCHED, len(test)))
     words = f", watched on {len(watched)} test images"
     return Split(asked, images, watched, images.fingerprint(), words, on_test=True)
 
 
-def judged_epochs(request: Request, budget: Budget, split: Split, recipes: list[str]) -> tuple[str, ...]:
-    """Which models of a training are judged: those of the budget.
+def epochs_to_evaluate(request: Request, budget: Budget, split: Split, recipes: list[str]) -> tuple[str, ...]:
+    """Which models of a training are evaluated (last, best): those of the budget.
 
-    An epoch that was chosen on test images is judged only where a paper prints such a one.
+    If the best epoch is picked on test images, it is evaluated only if the paper of a recipe prints such an epoch.
     """
     sources = [*recipes, *([STANDARD[request.paper]] if request.paper else [])]
     is_printed = any(plan_of_recipe(name).reports == "best" for name in sources)

@@ -1,4 +1,4 @@
-"""Carry out work: train what is not trained, judge what is not judged, store each number as it comes."""
+"""Run the jobs of an experiment: train what is not trained, evaluate what is not evaluated, store each row at once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,117 +38,133 @@ class Todo:
     """What a job still lacks."""
 
     job: Job
-    training: bool
-    cells: tuple[Condition, ...]
-    exhibits: int
+    training: bool  # whether it is to be trained
+    cells: tuple[Condition, ...]  # one for each missing row, so a condition may occur several times
+    exhibits: int  # how many
 
 
 @dataclass(frozen=True)
 class Runner:
-    """Work, the folder it is kept in, and what it is done with."""
+    """Runs the jobs of one experiment in one results folder, on one device."""
 
-    work: Experiment
+    experiment: Experiment
     results: Path
     device: torch.device
     options: CellOptions
 
     @property
-    def exam(self) -> CellEvaluator:
-        """What every model of the work is judged under."""
-        work = self.work
-        return CellEvaluator(work.test, work.n, work.conditions, self.device, work.precision, self.options)
+    def evaluator(self) -> CellEvaluator:
+        """Evaluates every model of the experiment."""
+        experiment = self.experiment
+        return CellEvaluator(
+            experiment.test, experiment.n, experiment.conditions, self.device, experiment.precision, self.options
+        )
 
     @property
-    def gallery(self) -> ExhibitWriter:
-        """The exhibits of every model of the work; with shards, the first one makes them."""
-        work = self.work
+    def exhibit_writer(self) -> ExhibitWriter:
+        """Writes the exhibits of every model of the experiment; with shards, the first one writes them."""
+        experiment = self.experiment
         return ExhibitWriter(
-            work.exhibits if self.options.shard.index == 1 else (), work.test.first(work.n), work.dataset.threat
+            experiment.exhibits if self.options.shard.index == 1 else (),
+            experiment.test.first(experiment.n),
+            experiment.dataset.threat,
         )
 
     def run(self, job: Job, tell: ProgressCallback) -> int:
-        """Train a job unless its weights are there, fill its missing cells and exhibits. How many of these failed."""
+        """Train a job if it is not trained, and add its missing cells and exhibits; returns how many of these failed.
+
+        If the training fails, every cell of the job is stored as failed and counted.
+        """
         folder = self.results / job.run
-        with lock_folder(folder) as held:
-            if not is_finished(folder, self.work.epochs):
-                train_job(self.work, job, self.results, self.device, tell)
+        with lock_folder(folder) as run_folder:
+            if not is_finished(folder, self.experiment.epochs):
+                train_job(self.experiment, job, self.results, self.device, tell)
             if reason := failure(folder):
-                for key, (epoch, condition) in self._unsaid(job, held).items():
-                    row = self.exam.row(ModelRef(job, epoch, "main"), condition, key, Failed(reason))
-                    held.add(row, None)
-                return len(self.work.epochs) * len(self.work.conditions)
-            start, models = self.start(job), self.load(job, held)
-            remember_weights(folder, by_epoch(models))
+                for key, (epoch, condition) in self._unstored_failures(job, run_folder).items():
+                    row = self.evaluator.row(ModelRef(job, epoch, "main"), condition, key, Failed(reason))
+                    run_folder.add(row, None)
+                return len(self.experiment.epochs) * len(self.experiment.conditions)
+            start, models = self.start(job), self.load(job, run_folder)
+            remember_weights(folder, group_by_epoch(models))
             return sum(
-                self.exam.judge(held, ModelRef(job, *which), net, trained_identity(net, self.work.test), tell)
-                + self.gallery.fill(folder, ModelRef(job, *which), net, start, tell)
+                self.evaluator.evaluate_missing(
+                    run_folder, ModelRef(job, *which), net, trained_identity(net, self.experiment.test), tell
+                )
+                + self.exhibit_writer.fill(folder, ModelRef(job, *which), net, start, tell)
                 for which, net in models.items()
             )
 
     def todo(self, retrain: bool = False) -> list[Todo]:
-        """What there is to do, for each job that lacks something; a training to come counts with its main view.
+        """What is left to do for each job that lacks something.
 
-        Failed attacks are to be done again; a failed training is not, as it would fail again.
+        Cells of a training that is still to come are counted for its main view. Failed attacks are counted, as they
+        are tried again; failed trainings are not, as they would fail again.
+
+        Args:
+            retrain: count every job as not trained.
         """
         found = []
-        for job in self.work.jobs:
+        for job in self.experiment.jobs:
             folder, cells, exhibits = self.results / job.run, [], 0
-            held = RunFolder(folder)
-            training = retrain or not is_finished(folder, self.work.epochs)
+            run_folder = RunFolder(folder)
+            training = retrain or not is_finished(folder, self.experiment.epochs)
             if training:
-                cells = [*self.work.conditions] * len(self.work.epochs)
-                exhibits = len(self.gallery.of(job.start is not None)) * len(self.work.epochs)
+                cells = [*self.experiment.conditions] * len(self.experiment.epochs)
+                exhibits = len(self.exhibit_writer.available(job.start is not None)) * len(self.experiment.epochs)
             elif failure(folder):
-                cells = [*self.work.conditions]
+                cells = [*self.experiment.conditions]
             else:
                 start = self.start(job)
-                for which, net in self.load(job, held).items():
+                for which, net in self.load(job, run_folder).items():
                     model = ModelRef(job, *which)
-                    cells += self.exam.missing(held, model, trained_identity(net, self.work.test)).values()
-                    exhibits += len(self.gallery.missing(folder, model, net, start))
+                    cells += self.evaluator.missing(
+                        run_folder, model, trained_identity(net, self.experiment.test)
+                    ).values()
+                    exhibits += len(self.exhibit_writer.missing(folder, model, net, start))
             if training or cells or exhibits:
                 found.append(Todo(job, training, tuple(cells), exhibits))
         return found
 
-    def load(self, job: Job, held: RunFolder) -> dict[tuple[str, str], nn.Module]:
+    def load(self, job: Job, run_folder: RunFolder) -> dict[tuple[str, str], nn.Module]:
         """The finished models of a trained job, by epoch (last, best) and view.
 
-        BadInput where they are not those that the folder tells of.
+        Raises:
+            BadInput: weights are damaged, or are not those that job.json or the folder's rows are of.
         """
         if (start := self.start(job)) is not None:
-            check_start(held.path, job, start)
-        what = job.recipe, job.model, self.work.dataset
+            check_start(run_folder.path, job, start)
+        what = job.recipe, job.model, self.experiment.dataset
         models = {
             (epoch, view): net.to(self.device).eval()
-            for epoch in self.work.epochs
-            for view, net in load_models(*what, held.path / FILES[epoch], job.run, job.plan.ema > 0).items()
+            for epoch in self.experiment.epochs
+            for view, net in load_models(*what, run_folder.path / FILES[epoch], job.run, job.plan.ema > 0).items()
         }
         for which, net in models.items():
-            identity = trained_identity(net, self.work.test)
-            if not computes(identity):  # otherwise a plug-in may have changed, around the same weights
-                self.exam.require_judged(held, ModelRef(job, *which), identity)
+            identity = trained_identity(net, self.experiment.test)
+            if not computes(identity):  # a model that computes more than its weights say may change with its plug-in
+                self.evaluator.check_same_weights(run_folder, ModelRef(job, *which), identity)
         return models
 
     def start(self, job: Job) -> nn.Module | None:
-        """The finished model that a job was trained on; None where there is none, or it is there no longer."""
+        """The finished model that a job was trained on; None if it is trained from scratch or the file is gone."""
         if job.start is None:
             return None
         path = self.results / job.start.run / FILES["last"]
-        return load_start(job.start, self.work.dataset, path).to(self.device).eval() if path.exists() else None
+        return load_start(job.start, self.experiment.dataset, path).to(self.device).eval() if path.exists() else None
 
-    def _unsaid(self, job: Job, held: RunFolder) -> dict[str, tuple[str, Condition]]:
-        """The cells, by key, that a failed training has not failed in writing yet."""
-        said = {row.key for row in held.rows}
-        asked = {
-            digest16(job.run, epoch, condition, self.work.n, PROTOCOL): (epoch, condition)
-            for epoch in self.work.epochs
-            for condition in self.work.conditions
+    def _unstored_failures(self, job: Job, run_folder: RunFolder) -> dict[str, tuple[str, Condition]]:
+        """The cells of a failed training for which no failed row is stored yet: epoch and condition by key."""
+        stored = {row.key for row in run_folder.rows}
+        cells = {
+            digest16(job.run, epoch, condition, self.experiment.n, PROTOCOL): (epoch, condition)
+            for epoch in self.experiment.epochs
+            for condition in self.experiment.conditions
         }
-        return {key: cell for key, cell in asked.items() if key not in said}
+        return {key: cell for key, cell in cells.items() if key not in stored}
 
 
-def by_epoch(models: Mapping[tuple[str, str], nn.Module]) -> dict[str, dict[str, nn.Module]]:
-    """Models by epoch and view, one within the other."""
+def group_by_epoch(models: Mapping[tuple[str, str], nn.Module]) -> dict[str, dict[str, nn.Module]]:
+    """Turn models by (epoch, view) into models by view, by epoch."""
     found: dict[str, dict[str, nn.Module]] = {}
     for (epoch, view), net in models.items():
         found.setdefault(epoch, {})[view] = net

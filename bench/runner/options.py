@@ -1,4 +1,4 @@
-"""Where and how requests are carried out: what a command is told besides what to measure."""
+"""Options of a run that do not say what is measured: folders, device, batch size, shard and workers."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,17 +12,17 @@ from bench.results.shards import WHOLE, Shard
 
 @dataclass(frozen=True)
 class CellOptions:
-    """How cells are measured. None of it changes a number."""
+    """How cells are measured. No option changes a number."""
 
     batch_size: int
-    save_adv: bool = False  # store the images that attacks break
-    shard: Shard = WHOLE  # of the images, under attack; the first one measures all of what is no attack
+    save_adv: bool = False  # store the adversarial images
+    shard: Shard = WHOLE  # of the images of an attack; the first shard measures all conditions that are no attack
     attack_timeout: float | None = None  # seconds that a call of an attack may take
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where requests are carried out, and how. Of all this only the device may change the last digits of a number."""
+    """Where and how requests are carried out. Only the device may change a number, and only in its last digits."""
 
     data_dir: Path
     results: Path
@@ -36,5 +36,5 @@ class RunOptions:
 
     @cached_property
     def images(self) -> ImageCache:
-        """Images read for one request, kept for the next."""
+        """Images that are read once for all requests of a command."""
         return ImageCache(self.data_dir)

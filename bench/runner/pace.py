@@ -1,6 +1,6 @@
-"""How long a pass takes on this machine, measured once in a process for each kind of pass, model and image size.
+"""Measure how long a forward pass takes on this machine, once in a process for each network, data set and precision.
 
-On a CPU processor time is measured, so that what else the machine does just now changes nothing.
+On a CPU, processor time is measured, so that other processes on the machine do not change it.
 """
 
 import math
@@ -21,35 +21,39 @@ from bench.models.build import build
 from bench.models.freeze import frozen
 from bench.runner.experiment import Experiment
 
-SIZES = (2, 8, 32, 128)  # images in a batch; larger ones are tried while the smaller ones are quick
-ENOUGH = 0.3  # seconds that a batch may take for a larger one to be tried, and that are measured for in all
-FEWEST, MOST = 2, 5  # tries of one size; the first one also prepares kernels and memory
+BATCH_SIZES = (2, 8, 32, 128)  # images; the next size is tried only if it will take less than TIMING_SECONDS
+TIMING_SECONDS = 0.3  # a batch size is timed about this long
+MIN_TRIES, MAX_TRIES = 2, 5  # of one batch size; the first also prepares kernels and memory, so it is slow
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds that a forward pass of one image takes, of which a backward pass takes twice as many."""
+    """Seconds of a forward pass of one image; a backward pass is assumed to take twice as long."""
 
-    attack: float  # with the gradient of the image alone, batch norms folded
-    learning: float  # with the gradient of the weights, in training mode
+    attack: float  # gradients of the image alone, evaluation mode, batch norms folded into convolutions
+    learning: float  # gradients of the weights, in training mode
 
 
 _paces: dict[tuple[object, ...], Pace] = {}
 
 
-def measure_pace(work: Experiment, device: torch.device, threads: int) -> Pace:
-    """The pace of a work's network in its precision; from memory where it was measured before with as many threads."""
-    data, model, precision = work.dataset, work.jobs[0].model, work.precision
+def measure_pace(experiment: Experiment, device: torch.device, threads: int) -> Pace:
+    """The pace of an experiment's network in its precision, with so many threads. It is measured at the first call."""
+    data, model, precision = experiment.dataset, experiment.jobs[0].model, experiment.precision
     known = (model, data.name, data.shape, data.num_classes, device, precision, threads)
     if known not in _paces:
         with use_threads(threads), seeded("pace"):
-            x = to_float(work.test.x[: SIZES[-1]])
+            x = to_float(experiment.test.x[: BATCH_SIZES[-1]])
             _paces[known] = _measure(model, data, device, precision, x, threads if device.type == "cpu" else 1)
     return _paces[known]
 
 
 def _measure(name: str, data: Dataset, device: torch.device, precision: str, x: Tensor, shared: int) -> Pace:
-    """shared: by how many threads the seconds of the clock are."""
+    """Time attacks and training steps on images x, (N, C, H, W).
+
+    Args:
+        shared: number of threads. Processor time adds up that of all threads, so it is divided by their number.
+    """
     model = build(name, data).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     reduced = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
@@ -66,28 +70,28 @@ def _measure(name: str, data: Dataset, device: torch.device, precision: str, x: 
         out.float().sum().backward()
 
     with frozen(model):
-        copy = fast_copy(model, x[: SIZES[0]])
+        copy = fast_copy(model, x[: BATCH_SIZES[0]])
         attacking = _seconds(lambda images: attack(copy, images), x, device)
     model.train()
     return Pace(attacking / shared, _seconds(learn, x, device) / shared)
 
 
 def _seconds(passes: Callable[[Tensor], None], x: Tensor, device: torch.device) -> float:
-    """Of one forward pass of an image, from forward and backward passes of batches, the largest that are quick.
+    """Seconds of one forward pass of an image, from forward and backward passes of the largest batch that is quick.
 
-    On a CPU, of all threads together.
+    On a CPU these are seconds of processor time of all threads together.
     """
     best, clock = math.inf, time.process_time if device.type == "cpu" else time.perf_counter
-    for size in SIZES:
+    for size in BATCH_SIZES:
         images, best, start = x[:size], math.inf, clock()
-        for tries in range(1, MOST + 1):
+        for tries in range(1, MAX_TRIES + 1):
             before = clock()
             passes(images)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             best = min(best, clock() - before)
-            if tries >= FEWEST and clock() - start > ENOUGH:
+            if tries >= MIN_TRIES and clock() - start > TIMING_SECONDS:
                 break
-        if best > ENOUGH / 4 or size >= len(x):  # four times as many images would take too long
+        if best > TIMING_SECONDS / 4 or size >= len(x):  # four times as many images would take too long
             break
     return best / (len(images) * (1 + BACKWARD))

@@ -1,4 +1,4 @@
-"""Jobs one after the other, or side by side in processes of their own. A job that fails leaves the others alone."""
+"""Run jobs one after the other, or in parallel worker processes. A job that fails does not stop the others."""
 
 import errno
 import logging
@@ -23,34 +23,42 @@ from bench.core.progress import Event, ProgressCallback
 from bench.runner.job_runner import Runner
 from bench.training.job import Job
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # what every other job would meet with too
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # nothing can be written: every other job would fail too
 
 log = logging.getLogger("bench")
 
 
 def run_jobs(
-    runner: Runner, jobs: Sequence[Job], tell: ProgressCallback, workers: int, log: Path, beside: bool = True
+    runner: Runner, jobs: Sequence[Job], tell: ProgressCallback, workers: int, log: Path, parallel: bool = True
 ) -> int:
-    """Run every job; how many cells, and whole jobs, have failed.
+    """Run every job; returns how many cells failed, plus one for each job that failed as a whole.
 
-    beside: in so many processes side by side. Otherwise one after the other in this process, to the same numbers.
+    Evaluation uses cores / workers threads. Training uses `Job.threads`, whatever the number of workers, as the last
+    digits of weights depend on it.
 
-    Each worker judges with its share of the cores, whatever the number of jobs. It trains with `Job.threads` of them,
-    whatever the number of workers: weights must not depend on what else there was to do. Failed where the disk is full.
+    Args:
+        workers: number of worker processes.
+        log: the file that gets progress and tracebacks.
+        parallel: False runs the jobs one after the other in this process, to the same numbers.
+
+    Raises:
+        Failed: nothing can be written to the disk.
     """
     torch.set_num_threads(max(1, cores() // workers))
-    with logging_to(log):
-        if workers == 1 or len(jobs) <= 1 or not beside:
-            return sum(attempt(runner, job, tell) for wave in waves(jobs) for job in wave)
-        opening = _Opening(PluginReload(), runner, torch.get_num_threads(), log)
+    with log_to_file(log):
+        if workers == 1 or len(jobs) <= 1 or not parallel:
+            return sum(attempt(runner, job, tell) for wave in split_into_waves(jobs) for job in wave)
+        opening = _WorkerSetup(PluginReload(), runner, torch.get_num_threads(), log)
         lost = partial(_report, tell)
-        return sum(sum(work_through(wave, opening, min(workers, len(wave)), tell, lost)) for wave in waves(jobs))
+        return sum(
+            sum(work_through(wave, opening, min(workers, len(wave)), tell, lost)) for wave in split_into_waves(jobs)
+        )
 
 
 def attempt(runner: Runner, job: Job, tell: ProgressCallback) -> int:
-    """Run a job; how many of its cells have failed, or 1 where the job itself has come to nothing.
+    """Run a job; returns how many of its cells failed, or 1 if the job itself did.
 
-    That is told, and not stored against the training: the same command tries it again.
+    The failure of a job is reported and not stored: the same command tries it again.
     """
     try:
         with preserve_settings():
@@ -60,11 +68,11 @@ def attempt(runner: Runner, job: Job, tell: ProgressCallback) -> int:
     except (BadInput, Failed) as error:
         return _report(tell, job, str(error))
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in DISK_ERRORS:
             raise Failed(f"{error.strerror}: {error.filename or runner.results}; make room and run again") from error
         return _report(tell, job, f"{error.strerror or error}: {error.filename or ''}")
     except BaseException as error:
-        if is_ctrl_c_pressed():  # an extension that was being imported has made something else of it
+        if is_ctrl_c_pressed():  # an extension module turned the interrupt into another exception while it was imported
             raise KeyboardInterrupt from error
         log.exception("%s", job.run)
         if is_out_of_memory(error):
@@ -77,8 +85,8 @@ def _report(tell: ProgressCallback, job: Job, reason: str) -> int:
     return 1
 
 
-def waves(jobs: Sequence[Job]) -> list[list[Job]]:
-    """The jobs in groups, such that each trains on the finished model of an earlier group's job, or on none."""
+def split_into_waves(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Group the jobs: first those that start from scratch, then those that train on models of the group before."""
 
     def depth(job: Job) -> int:
         return 0 if job.start is None else 1 + depth(job.start)
@@ -87,8 +95,8 @@ def waves(jobs: Sequence[Job]) -> list[list[Job]]:
 
 
 @contextmanager
-def logging_to(path: Path) -> Iterator[None]:
-    """Inside the block, the bench's log goes to this file."""
+def log_to_file(path: Path) -> Iterator[None]:
+    """Inside the block, the bench's log is appended to this file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, encoding="utf-8", delay=True)  # no file, unless there is something to say
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
@@ -104,8 +112,8 @@ def logging_to(path: Path) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class _Opening:
-    """What a worker needs. Fields are unpickled in their order: plug-ins are imported before what they define."""
+class _WorkerSetup:
+    """What a worker process needs. Fields are unpickled in their order, so plug-ins load before their recipes do."""
 
     plugins: PluginReload
     runner: Runner
@@ -115,7 +123,7 @@ class _Opening:
     def __call__(self) -> Work:
         set_deterministic()
         torch.set_num_threads(self.threads)
-        logging_to(self.log).__enter__()  # for as long as the process lives
+        log_to_file(self.log).__enter__()  # for as long as the process lives
         return partial(_attempt, self.runner)
 
 

@@ -1,4 +1,4 @@
-"""What `bench eval --report` keeps of a model besides rows: see `bench.results.report_file`."""
+"""Write report.npz of a run folder for `bench eval --report`: see `bench.results.report_file`."""
 
 import math
 from collections.abc import Sequence
@@ -31,94 +31,112 @@ from bench.results.row import Row
 from bench.results.run_folder import RunFolder
 from bench.runner.cells import CellEvaluator
 
-SHOWN = 8  # pictures
-TRIED = 16  # images among which the most fragile are looked for
+MAX_EXAMPLES = 8  # images on the page
+MAX_CANDIDATES = 16  # images among which those with the smallest perturbations are searched for
 
 
-class Said(NamedTuple):
-    """What the page repeats of the command line."""
+class CommandText(NamedTuple):
+    """The parts of the command line that the page repeats."""
 
-    command: str
-    results: str
+    command: str  # the whole command
+    results: str  # the results folder, as in the command
 
 
-def keep_report_facts(
-    exam: CellEvaluator, held: RunFolder, model: ModelRef, net: nn.Module, classes: Sequence[str], said: Said
+def write_report_facts(
+    evaluator: CellEvaluator,
+    run_folder: RunFolder,
+    model: ModelRef,
+    net: nn.Module,
+    classes: Sequence[str],
+    command: CommandText,
 ) -> None:
-    """Write the file, with a few images that attacks break. Rows, outcomes and keys stay as they are.
+    """Write the file, with at most `MAX_EXAMPLES` images that attacks break. Rows and outcomes stay as they are.
 
-    held: the model's folder, locked. classes: their names.
+    Args:
+        run_folder: the model's folder, which the caller has locked.
+        classes: names of the classes, by label.
     """
     facts = ReportFacts(
-        _commands(held.path, said.command),
-        said.results,
-        len(exam.test),
+        _all_commands(run_folder.path, command.command),
+        command.results,
+        len(evaluator.test),
         tuple(ATTACKS.all_names()),
         tuple(CORRUPTIONS.all_names()),
     )
-    rows = [row for row in held.rows if _counts(row, exam.n, model) and row.key in held.outcomes]
+    rows = [
+        row for row in run_folder.rows if _is_comparable(row, evaluator.n, model) and row.key in run_folder.outcomes
+    ]
     attacked = [row for row in rows if row.kind != "clean"]
-    counts = _broken_by(held, rows, exam.n)
-    candidates = [image for image in np.argsort(-counts, kind="stable").tolist() if counts[image]][:TRIED]
+    counts = _count_breaking_attacks(run_folder, rows, evaluator.n)
+    candidates = [image for image in np.argsort(-counts, kind="stable").tolist() if counts[image]][:MAX_CANDIDATES]
     if not candidates:
-        without = "no attack broke an image" if attacked else "nothing was attacked"
-        write_report_file(held.path, replace(facts, without=without), no_pictures())
+        missing = "no attack broke an image" if attacked else "nothing was attacked"
+        write_report_file(run_folder.path, replace(facts, without=missing), no_pictures())
         return
-    found, without = _find(exam, net, candidates, _ball(attacked))
+    found, missing = _find_examples(evaluator, net, candidates, _choose_ball(attacked))
     if found is None:
-        write_report_file(held.path, replace(facts, without=without), no_pictures())
+        write_report_file(run_folder.path, replace(facts, without=missing), no_pictures())
         return
     examples = tuple(
-        Example(image, *_names(classes, int(exam.test.y[image]), before, after), eps, int(counts[image]), len(attacked))
+        Example(
+            image,
+            *_class_names(classes, int(evaluator.test.y[image]), before, after),
+            eps,
+            int(counts[image]),
+            len(attacked),
+        )
         for image, before, after, eps in zip(found.ids, found.before, found.after, found.radii, strict=True)
     )
-    facts = replace(facts, attack=ATTACK, norm=type(_ball(attacked)).__name__, examples=examples)
-    write_report_file(held.path, facts, encode(found.clean, found.changed))
+    facts = replace(facts, attack=ATTACK, norm=type(_choose_ball(attacked)).__name__, examples=examples)
+    write_report_file(run_folder.path, facts, encode(found.clean, found.changed))
 
 
-def _commands(folder: Path, command: str) -> tuple[str, ...]:
-    """Those that an earlier page was made by, and this one."""
-    known = read_report_file(folder)[0].commands if (folder / NAME).exists() else ()
-    return (*(other for other in known if other != command), command)
+def _all_commands(folder: Path, command: str) -> tuple[str, ...]:
+    """The commands of a stored page, if there is one, and this one, which comes last."""
+    stored = read_report_file(folder)[0].commands if (folder / NAME).exists() else ()
+    return (*(other for other in stored if other != command), command)
 
 
-def _names(classes: Sequence[str], label: int, before: int, after: int) -> tuple[str, str, str]:
+def _class_names(classes: Sequence[str], label: int, before: int, after: int) -> tuple[str, str, str]:
     known = dict(enumerate(classes))  # a model may have more logits than the data set has classes
     return known.get(label, str(label)), known.get(before, str(before)), known.get(after, str(after))
 
 
-def _counts(row: Row, n: int, model: ModelRef) -> bool:
-    """Whether a row says which of the first n images the model itself got right, clean or in a ball."""
+def _is_comparable(row: Row, n: int, model: ModelRef) -> bool:
+    """Whether a row is of this model's accuracy on the first n images, clean or attacked in a ball.
+
+    Rows of transferred images (`source` or `.last`) do not count.
+    """
     if (row.epoch, row.view, row.n, row.status, row.source) != (model.epoch, model.view, n, "ok", ""):
         return False
     within = row.eps is not None and 0 < row.eps < math.inf and not row.name.endswith(".last")
     return row.metric == "accuracy" and (row.kind == "clean" or (row.kind in ("attack", "sweep") and within))
 
 
-def _broken_by(held: RunFolder, rows: Sequence[Row], n: int) -> NDArray[np.int64]:
-    """By how many attacks each image was broken that is right when clean, (n,)."""
-    clean = [held.outcomes[row.key] for row in rows if row.kind == "clean"][-1:] or [np.zeros(n, bool)]
+def _count_breaking_attacks(run_folder: RunFolder, rows: Sequence[Row], n: int) -> NDArray[np.int64]:
+    """For each image, the number of attacks that broke it, (n,); 0 if the clean image is misclassified."""
+    clean = [run_folder.outcomes[row.key] for row in rows if row.kind == "clean"][-1:] or [np.zeros(n, bool)]
     broken = np.zeros(n, np.int64)
     for row in rows:
-        broken += clean[0] & ~held.outcomes[row.key]
+        broken += clean[0] & ~run_folder.outcomes[row.key]
     return broken
 
 
-def _ball(attacked: Sequence[Row]) -> Threat:
-    """Where fragile images are looked for: that of the first attack, or the largest of a sweep."""
+def _choose_ball(attacked: Sequence[Row]) -> Threat:
+    """The ball in which perturbations are searched for: that of the first attack, or the largest one of a sweep."""
     plain = [row for row in attacked if row.kind == "attack"][:1]
     row = plain[0] if plain else max(attacked, key=lambda row: row.eps or 0)
     assert row.eps is not None
     return NORMS[row.norm](row.eps)
 
 
-def _find(
-    exam: CellEvaluator, net: nn.Module, candidates: Sequence[int], ball: Threat
+def _find_examples(
+    evaluator: CellEvaluator, net: nn.Module, candidates: Sequence[int], ball: Threat
 ) -> tuple[WorstImages | None, str]:
-    """The images, or why there are none."""
+    """The candidates with the smallest perturbations, or None and the reason."""
     try:
-        with cell_errors_as_failed(), attack_timeout(exam.options.attack_timeout):
-            found = worst_images(net, exam.test, candidates, ball, SHOWN, exam.options.batch_size)
+        with cell_errors_as_failed(), attack_timeout(evaluator.options.attack_timeout):
+            found = worst_images(net, evaluator.test, candidates, ball, MAX_EXAMPLES, evaluator.options.batch_size)
     except Failed as error:
         return None, f"{ATTACK} failed: {error}"
     if not found.ids:

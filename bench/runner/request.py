@@ -1,4 +1,4 @@
-"""What a user asks for, and the conditions that it stands for."""
+"""The options of `bench run` that determine numbers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,53 +11,53 @@ from bench.results.shards import Shard
 
 @dataclass(frozen=True)
 class Request:
-    """The options of `bench run` that determine numbers."""
+    """What a user asks for. Fields are named as the options of `bench run`; None stands for the default there."""
 
     methods: tuple[str, ...] = ("Standard", "PGD-AT", "TRADES-6", "AVmixup", "M2AT")
     dataset: str = "digits"
     model: str | None = None
     budget: str | None = None
-    paper: str = ""  # whose tables it is for, as of `plans.plan_of_paper`
+    paper: str = ""  # the paper whose tables it is for: Standard, which is of no paper, is trained by that one's plan
     epochs: int | None = None
     limit_train: int | None = None
     train_eps: float | None = None
-    settings: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()  # of --set, as `plan.lr=0.05`
     attacks: tuple[str, ...] = ("FGSM", "PGD-20", "CW-20", "AutoAttack")
     diagnostics: tuple[str, ...] = ()
     exhibits: tuple[str, ...] = ()
     corruptions: tuple[str, ...] = ()  # names, or sets of them
     severities: tuple[int, ...] = SEVERITIES
     attack_corrupted: bool = False  # attack the corrupted images too
-    calibration: Path | None = None  # of ranges for M-TLAT's four corruptions
-    conditions: tuple[str, ...] = ()  # of plug-ins, in CONDITIONS
+    calibration: Path | None = None  # file of calibrated ranges for M-TLAT's four corruptions
+    conditions: tuple[str, ...] = ()  # names in CONDITIONS, of plug-ins
     audit: bool = False
     eps: tuple[float, ...] = ()
     sweep: tuple[float, ...] = ()
     norm: str | None = None
     seeds: tuple[int, ...] = (0,)
-    limit: int | None = None
+    limit: int | None = None  # test images
     precision: str | None = None  # fp32, bf16, or auto for whichever the device computes faster; None: the budget's
-    threads: int = 1  # that each training computes with, on a CPU
-    transfer: bool = False  # judge each model on images crafted on each of the others too,
-    source: tuple[str, ...] = ()  # and on those of these models from outside, by SPEC
+    threads: int = 1  # threads of each training, on a CPU
+    transfer: bool = False  # evaluate each model on images crafted on each of the others too
+    source: tuple[str, ...] = ()  # SPECs of external models on which images are crafted too
 
-    def check_cut(self, shard: Shard) -> None:
-        """BadInput where a shard is to do what is not cut into any."""
+    def check_shard(self, shard: Shard) -> None:
+        """BadInput if --shard is given with an option whose rows cannot be measured in shards."""
         whole = {"--transfer": self.transfer, "--source": self.source, "--sweep": self.sweep}
         if shard.count > 1 and any(whole.values()):
-            named = next(option for option, asked in whole.items() if asked)
+            named = next(option for option, is_given in whole.items() if is_given)
             raise BadInput(f"--shard {shard} cuts attacks alone; run {named} without it")
 
-    def check_corrupted(self) -> None:
-        """BadInput where corrupted images are to be attacked and cannot be."""
+    def check_attack_corrupted(self) -> None:
+        """BadInput if --attack-corrupted lacks attacks or corruptions, or is given with --sweep."""
         if self.attack_corrupted and not (self.attacks and self.corruptions):
             lacking = "--corruptions" if self.attacks else "--attacks"
             raise BadInput(f"--attack-corrupted takes every attack to every corruption; name some by {lacking}")
         if self.attack_corrupted and self.sweep:
             raise BadInput("--attack-corrupted attacks at given radii; name them by --eps in the place of --sweep")
 
-    def check_calibrated(self) -> None:
-        """BadInput where ranges are given and none of the corruptions has any."""
+    def check_calibration(self) -> None:
+        """BadInput if --calibration is given and no corruption has calibrated ranges."""
         ranged = set(SETS["mtlat"]) - set(SETS["imagenet-c"])
         named = {name for text in self.corruptions for name in members(text) or [text]}
         if self.calibration and not named & ranged:
@@ -65,9 +65,9 @@ class Request:
 
 
 def deviations(request: Request, recipes: bool) -> list[str]:
-    """What a table must say about a training beside its budget, its length and its images.
+    """Options that make a training differ from its budget, as text for tables: `train-eps=0.1`, `plan.lr=0.05`.
 
-    recipes: whether the settings of recipes are for this training.
+    recipes: whether the `recipe.*` settings apply to this training.
     """
     radii = [f"train-eps={request.train_eps:g}"] if request.train_eps else []
     searched = [request.precision] if request.precision and request.precision != "fp32" else []

@@ -1,4 +1,4 @@
-"""What a run folder knows of a cell already: its row or a shard's part of it, and its adversarial images."""
+"""Find what a run folder already holds of a cell: its row, a shard's result of it, its adversarial images."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,9 +20,10 @@ from bench.runner.shard_results import ShardResult, parts_of_key, read_parts
 
 
 def is_shown(rows: Sequence[Row]) -> list[bool]:
-    """Of the rows of a folder, in their order, which ones tables show: of one cell's, the last.
+    """Whether tables show each row of a folder, in the order of the rows.
 
-    A cell has rows of several keys where something has changed and come back since, such as a plug-in's settings.
+    A cell can have rows with different keys, such as before and after a change of a plug-in. Tables show those with
+    the key of the last one.
     """
     last = {_cell(row): row.key for row in rows}
     return [last[_cell(row)] == row.key for row in rows]
@@ -35,23 +36,26 @@ def _cell(row: Row) -> tuple[object, ...]:
 
 
 def measured_keys(run: RunFolder, model: ModelRef, shard: Shard) -> set[str]:
-    """The keys of what this model was measured at, be it on the shard alone, and what tables show of it."""
+    """The keys of a model's rows that have a value and outcomes and that tables show, and of this shard's results."""
     which, stored = (model.epoch, model.view), run.rows
-    shown = zip(stored, is_shown(stored), strict=True)
-    rows = [row for row, last in shown if last and (row.epoch, row.view) == which and row.status == "ok"]
+    pairs = zip(stored, is_shown(stored), strict=True)
+    rows = [row for row, shown in pairs if shown and (row.epoch, row.view) == which and row.status == "ok"]
     parts = [part for part in read_parts(run.path) if part.shard == shard and part.cell[1:] == which]
     return {row.key for row in rows if row.key in run.outcomes} | {part.row.key for part in parts}
 
 
 def find_same_key(run: RunFolder, key: str, shard: Shard) -> Row | ShardResult | None:
-    """What was measured under a key, whichever of the models with the same weights it was."""
+    """A stored row, or this shard's result, with this key, of whichever epoch or view; None if there is none."""
     if key in run.outcomes:
         return run.find(key)
     return next(iter(parts_of_key(run.path, key, shard)), None)
 
 
 def copy_to_model(run: RunFolder, known: Row | ShardResult, model: ModelRef) -> None:
-    """Store what is known of a model's weights as this model's, unless it is there and shown."""
+    """Store a measurement again for another epoch or view with the same weights, unless tables already show it.
+
+    The last and the best epoch are often the same weights; their rows have equal keys and are measured once.
+    """
     row = replace(known if isinstance(known, Row) else known.row, epoch=model.epoch, view=model.view)
     if isinstance(known, ShardResult):
         replace(known, row=row).write(run.path)
@@ -62,11 +66,15 @@ def copy_to_model(run: RunFolder, known: Row | ShardResult, model: ModelRef) -> 
 
 
 def update(run: RunFolder, known: Row | ShardResult, outcome: Outcome, ids: range) -> Row | ShardResult:
-    """What is known, now as the images say that have been kept later; also of the models with the same weights.
+    """Replace stored outcomes by those of a later attack on the same images, and return the new row or shard result.
 
-    Another device or batch size can break an image more or less, of which no image could be shown then.
+    --save-adv attacks again what was measured without it. Another device or batch size can break an image more or
+    less, and stored outcomes must agree with stored images. Rows of other epochs or views with the same weights are
+    updated too.
 
-    outcome: of these ids, the images that were attacked again.
+    Args:
+        ids: the images that were attacked again.
+        outcome: their outcomes.
     """
     if isinstance(known, ShardResult):
         for part in parts_of_key(run.path, known.row.key, known.shard):
@@ -84,16 +92,16 @@ def update(run: RunFolder, known: Row | ShardResult, outcome: Outcome, ids: rang
 
 
 def has_images(folder: Path, key: str, condition: Condition, shard: Shard) -> bool:
-    """Whether its adversarial images are there, or there are none to keep."""
+    """Whether the adversarial images of a cell, or of this shard of it, are stored, or the condition has none."""
     if not condition.keeps_images:
         return True
     return any(album_path(folder, key, which).exists() for which in (WHOLE, shard))
 
 
 def image_metadata(model: ModelRef, condition: Condition, identity: str, images: str, n: int, key: str) -> Metadata:
-    """What an album says of itself. images: fingerprint of the first n test images."""
+    """The metadata in a file of adversarial images. images: fingerprint of the first n test images."""
     threat = condition.threat
-    assert threat is not None  # as of all that keep images
+    assert threat is not None  # every condition with `keeps_images` has a radius
     return {
         "run": model.subject.run,
         "epoch": model.epoch,

@@ -1,4 +1,4 @@
-"""`bench run`: from requests to stored rows and the tables of them."""
+"""`bench run`: plan requests, then train and evaluate what is missing, or print what that would cost."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -13,11 +13,19 @@ from bench.core.processes import cores, describe_idle_cores
 from bench.core.progress import Progress
 from bench.evaluation.external.access import Access
 from bench.results.shards import Shard
-from bench.runner.estimates import by_recipe, cost_of, duration, estimate, is_quick, longest_first, transfer_seconds
+from bench.runner.estimates import (
+    cost_of,
+    duration,
+    estimate,
+    is_quick,
+    list_costs_by_recipe,
+    longest_first,
+    transfer_seconds,
+)
 from bench.runner.experiment import Experiment, plan_experiment
 from bench.runner.job_runner import Runner, Todo
 from bench.runner.options import RunOptions
-from bench.runner.pool import logging_to, run_jobs
+from bench.runner.pool import log_to_file, run_jobs
 from bench.runner.request import Request
 from bench.runner.shard_results import missing_shards
 from bench.runner.transfer.models import external_sources, transfer_runners
@@ -27,20 +35,30 @@ LOG = "bench.log"
 
 
 def run_requests(
-    requests: Sequence[Request], options: RunOptions, itemised: bool = False
+    requests: Sequence[Request], options: RunOptions, is_itemised: bool = False
 ) -> tuple[list[Experiment], int]:
-    """Plan everything, then do what is missing, or only say what that would cost. The work, and how many cells failed.
+    """Plan all requests, then train and evaluate what is missing, or (--dry-run) print what that would cost.
 
-    BadInput, before anything is done, if any of the requests makes no sense. itemised: say it by recipe too.
+    Args:
+        is_itemised: print the cost of each recipe too.
+
+    Returns:
+        The experiment of each request, and how many cells failed.
+
+    Raises:
+        BadInput: a request or a combination of options is refused; nothing has been trained or written then.
+        Failed: nothing can be written to the disk.
     """
     if options.retrain and options.cells.shard.count > 1:
         raise BadInput(f"--retrain trains anew and --shard {options.cells.shard} judges only; give one of them")
     for request in requests:
-        request.check_cut(options.cells.shard)
+        request.check_shard(options.cells.shard)
     fetch = options.download and not options.dry_run
-    works = [plan_experiment(request, options.data_dir, options.device, fetch, options.images) for request in requests]
-    runners = [runner_of(work, options) for work in works]
-    guests = [external_sources(work, Access(options.data_dir, options.download)) for work in works]
+    experiments = [
+        plan_experiment(request, options.data_dir, options.device, fetch, options.images) for request in requests
+    ]
+    runners = [make_runner(experiment, options) for experiment in experiments]
+    external = [external_sources(experiment, Access(options.data_dir, options.download)) for experiment in experiments]
     workers = options.workers or (1 if options.device.type == "cuda" else cores())
     todo = [runner.todo(options.retrain) for runner in runners]
     if options.cells.shard.count > 1 and any(t.training for missing in todo for t in missing):
@@ -48,63 +66,67 @@ def run_requests(
             f"--shard {options.cells.shard} judges only, and not all is trained under {options.results}; "
             "train first, with the same options and --attacks none in the place of --shard"
         )
-    costs = [[cost_of(runner, t) for t in part] for runner, part in zip(runners, without_repeats(todo), strict=True)]
-    matrices = transfer_runners(runners, guests, options.retrain)
+    costs = [
+        [cost_of(runner, t) for t in part] for runner, part in zip(runners, count_trainings_once(todo), strict=True)
+    ]
+    transfers = transfer_runners(runners, external, options.retrain)
     if options.device.type == "cpu":
-        tell_idle_cores(works, without_repeats(todo), workers)
+        warn_idle_cores(experiments, count_trainings_once(todo), workers)
     if options.dry_run:
-        if itemised:
-            print("".join(f"{line}\n" for line in by_recipe(runners, costs, workers)), end="")
-        print(estimate(runners, without_repeats(todo), costs, workers))
-        for matrix in matrices:
-            print(f"{matrix.estimate()}, about {duration(transfer_seconds(runners[0], matrix.cost()))}")
-        return works, 0
+        if is_itemised:
+            print("".join(f"{line}\n" for line in list_costs_by_recipe(runners, costs, workers)), end="")
+        print(estimate(runners, count_trainings_once(todo), costs, workers))
+        for transfer in transfers:
+            print(f"{transfer.estimate()}, about {duration(transfer_seconds(runners[0], transfer.cost()))}")
+        return experiments, 0
     if options.retrain:
-        for run in {job.run for work in works for job in work.jobs}:
+        for run in {job.run for experiment in experiments for job in experiment.jobs}:
             clear(options.results / run)
     failed = 0
-    # somebody's own code is kept in processes of its own, and whoever asks for processes gets them
-    beside = workers > 1 and (bool(options.workers) or has_plugins() or not is_quick(runners, costs, workers))
-    passes = sum(cost.passes for part in costs for cost in part) + sum(matrix.cost() for matrix in matrices)
+    # in worker processes if there is enough to do, --workers asks for them, or a plug-in's code could crash this one
+    parallel = workers > 1 and (bool(options.workers) or has_plugins() or not is_quick(runners, costs, workers))
+    passes = sum(cost.passes for part in costs for cost in part) + sum(transfer.cost() for transfer in transfers)
     with Progress(passes) as progress:
         for runner, missing, part in zip(runners, todo, costs, strict=True):
             jobs = longest_first(missing, part) if workers > 1 else [t.job for t in missing]
-            failed += run_jobs(runner, jobs, progress, workers, options.results / LOG, beside)
+            failed += run_jobs(runner, jobs, progress, workers, options.results / LOG, parallel)
         torch.set_num_threads(cores())
-        with logging_to(options.results / LOG):
-            failed += sum(matrix.fill(progress) for matrix in transfer_runners(runners, guests))
+        with log_to_file(options.results / LOG):
+            failed += sum(transfer.fill(progress) for transfer in transfer_runners(runners, external))
     if options.cells.shard.count > 1:
-        tell_shards(options.results, {job.run for work in works for job in work.jobs}, options.cells.shard)
-    return works, failed
+        print_missing_shards(
+            options.results, {job.run for experiment in experiments for job in experiment.jobs}, options.cells.shard
+        )
+    return experiments, failed
 
 
-def runner_of(work: Experiment, options: RunOptions) -> Runner:
-    """What trains and judges an experiment as the options say."""
-    return Runner(work, options.results, options.device, options.cells)
+def make_runner(experiment: Experiment, options: RunOptions) -> Runner:
+    """The runner of an experiment with the folders, device and cell options of a run."""
+    return Runner(experiment, options.results, options.device, options.cells)
 
 
-def tell_idle_cores(works: Sequence[Experiment], todo: Sequence[Sequence[Todo]], workers: int) -> None:
-    """Say on stderr where trainings to come leave cores of the machine idle, once for each such line."""
+def warn_idle_cores(experiments: Sequence[Experiment], todo: Sequence[Sequence[Todo]], workers: int) -> None:
+    """Advise on stderr, once for each different text, where trainings leave cores of this machine idle."""
     lines = [
-        describe_idle_cores(sum(t.training for t in missing), workers, work.request.threads)
-        for work, missing in zip(works, todo, strict=True)
+        describe_idle_cores(sum(t.training for t in missing), workers, experiment.request.threads)
+        for experiment, missing in zip(experiments, todo, strict=True)
     ]
     for line in dict.fromkeys(filter(None, lines)):
         print(line, file=sys.stderr)
 
 
-def tell_shards(results: Path, runs: Iterable[str], shard: Shard) -> None:
-    """Print what the cells of these runs still lack."""
+def print_missing_shards(results: Path, runs: Iterable[str], shard: Shard) -> None:
+    """Print which shards the cells of these runs still lack, and what to run next."""
     lines = [line for run in sorted(runs) for line in missing_shards(results / run)]
     print("\n".join([*lines, f"shard {shard} is in {results}"]))
     print("next: bench merge DIR DIR ... --into DIR" if lines else "all cells are whole; next: bench report")
 
 
-def without_repeats(todo: Sequence[Sequence[Todo]]) -> list[list[Todo]]:
-    """The same, where a training that several requests need is the first one's."""
+def count_trainings_once(todo: Sequence[Sequence[Todo]]) -> list[list[Todo]]:
+    """What is left to do for each request, where a training that several requests need counts for the first alone."""
     seen: set[str] = set()
-    kept = []
+    counted = []
     for missing in todo:
-        kept.append([replace(t, training=t.training and t.job.run not in seen) for t in missing])
+        counted.append([replace(t, training=t.training and t.job.run not in seen) for t in missing])
         seen |= {t.job.run for t in missing}
-    return kept
+    return counted

@@ -1,4 +1,4 @@
-"""Adversarial images of shards, and the one set of a cell that comes of them."""
+"""Adversarial sets (albums) of shards, and how they are joined to the one of a cell."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,16 @@ from bench.results.shards import WHOLE, Shard
 
 
 def album_path(folder: Path, key: str, shard: Shard = WHOLE) -> Path:
-    """Where the adversarial images of a cell are kept, or a shard's share of them."""
+    """The file of the adversarial images of a cell, or of one shard of it."""
     return folder / f"adversarial-{key}{shard.suffix}.npz"
 
 
 def join_albums(folder: Path) -> None:
-    """Make one album of the shards' of a cell, where all are there."""
+    """Join the albums of each cell whose shards are all there to one, and delete those of the shards.
+
+    Raises:
+        BadInput: albums of one cell are of different models, attacks or images.
+    """
     for first in sorted(folder.glob("adversarial-*-1of*.npz")):
         name = re.fullmatch(r"adversarial-(\w+)-1of([0-9]{1,6})", first.stem)
         if name is None:
@@ -34,7 +38,7 @@ def join_albums(folder: Path) -> None:
 
 
 def _check_same(paths: Sequence[Path], abouts: Sequence[Mapping[str, Any]]) -> None:
-    """BadInput where the albums of a cell's shards are not of one model, attack and images."""
+    """BadInput if the albums of a cell's shards are not of the same model, attack and images."""
     for path, about in zip(paths, abouts, strict=True):
         odd = [name for name in abouts[0] if name not in ("reached", "identity") and about.get(name) != abouts[0][name]]
         odd += ["identity"] * (not is_same_model(str(about.get("identity")), str(abouts[0].get("identity"))))

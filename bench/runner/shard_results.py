@@ -1,4 +1,4 @@
-"""What shards leave in a run folder, and the rows and albums that come of it when all are there."""
+"""Results of single shards in a run folder, and the rows and adversarial sets that are joined from them."""
 
 import glob
 import json
@@ -21,17 +21,17 @@ from bench.results.shards import Shard
 from bench.results.store import read_job
 from bench.runner.shard_albums import join_albums
 
-ANSWERS = (  # columns in which the parts of one cell may differ
+RESULT_COLUMNS = (  # columns of a row in which the shards of one cell may differ
     "value", "n", "ci_low", "ci_high", "forwards", "backwards", "seconds", "verdict", "device", "version",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class ShardResult:
-    """What one shard has found of a cell."""
+    """The outcome of a cell on the images of one shard."""
 
-    row: Row  # of the cell, its value still this shard's
-    n: int  # images of the whole
+    row: Row  # the cell's row, with this shard's value
+    n: int  # images of the whole cell
     shard: Shard
     outcome: Outcome  # of this shard's images
 
@@ -41,14 +41,14 @@ class ShardResult:
 
     @property
     def name(self) -> str:
-        """Of its file; `parts_of_key` looks for it."""
+        """The name of its file. `parts_of_key` finds files by it."""
         return f"part-{'-'.join(self.cell)}{self.shard.suffix}.json"
 
     @property
-    def question(self) -> tuple[object, ...]:
-        """What the parts of one cell have in common: all of the row but what came out, and the number of images."""
-        answers = dict.fromkeys(ANSWERS)
-        return (self.n, *(vars(self.row) | answers).values())
+    def settings(self) -> tuple[object, ...]:
+        """What all shards of a cell have in common: the number of images, and the row without `RESULT_COLUMNS`."""
+        without_results = vars(self.row) | dict.fromkeys(RESULT_COLUMNS)
+        return (self.n, *without_results.values())
 
     def write(self, folder: Path) -> None:
         record = asdict(self) | {"row": to_texts(self.row)}
@@ -57,10 +57,10 @@ class ShardResult:
 
 
 def read_part(path: Path) -> ShardResult:
-    """BadInput where the file is damaged, or is not the part that it is named as."""
+    """Read the file of one shard's result. BadInput if it is damaged or was renamed."""
     remedy = "delete it and judge its shard again"
     try:
-        part = _part(read_json(path))
+        part = _parse_part(read_json(path))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise BadInput(f"{path} cannot be read ({printable(error, 200)}); {remedy}") from error
     if path.name != part.name:
@@ -68,13 +68,13 @@ def read_part(path: Path) -> ShardResult:
     return part
 
 
-def _part(record: Any) -> ShardResult:
-    """ValueError, TypeError or KeyError where the record is not that of a part."""
-    told = record["outcome"]
-    check_outcome(told)
+def _parse_part(record: Any) -> ShardResult:
+    """Make a shard's result of a JSON record. ValueError, TypeError or KeyError if it is none."""
+    outcome = record["outcome"]
+    check_outcome(outcome)
     if type(record["n"]) is not int or not 0 <= record["n"] < MOST_WORK:
         raise ValueError("a count is no whole number")
-    if not all(value >= 0 for value in told["values"]):
+    if not all(value >= 0 for value in outcome["values"]):
         raise ValueError("its values are not numbers from 0 up")
     if not all(type(number) is int for number in record["shard"].values()):
         raise ValueError("its shard is no pair of whole numbers")
@@ -82,14 +82,14 @@ def _part(record: Any) -> ShardResult:
         to_row(record["row"]),
         record["n"],
         Shard(**record["shard"]),
-        Outcome(**told | {"right": np.array(told["right"], bool)}),
+        Outcome(**outcome | {"right": np.array(outcome["right"], bool)}),
     )
     _check_part(part)
     return part
 
 
 def _check_part(part: ShardResult) -> None:
-    """ValueError where what it says of its cell, its images and their outcomes does not go together."""
+    """ValueError if the row, the shard and the outcomes contradict each other."""
     row, outcome = part.row, part.outcome
     if not all(map(is_name, part.cell)):
         raise ValueError("its key, epoch or view is no name")
@@ -108,7 +108,14 @@ def _check_part(part: ShardResult) -> None:
 
 
 def read_parts(folder: Path, names: str = "part-*.json") -> list[ShardResult]:
-    """Of a run folder those with such names, in the order of their images. BadInput where one is of another run."""
+    """The shard results of a run folder, by cell and in the order of their images.
+
+    Args:
+        names: a pattern for the names of the files.
+
+    Raises:
+        BadInput: a file is damaged or is of another run.
+    """
     parts = [read_part(path) for path in sorted(folder.glob(names))]
     run = read_job(folder).get("run") if parts and (folder / "job.json").exists() else None
     for part in parts:
@@ -118,25 +125,29 @@ def read_parts(folder: Path, names: str = "part-*.json") -> list[ShardResult]:
 
 
 def parts_of_key(folder: Path, key: str, shard: Shard) -> list[ShardResult]:
-    """One shard's parts of the cells with a key, a part for each model with the same weights."""
+    """One shard's results with this key: one for each epoch and view with the same weights."""
     parts = read_parts(folder, f"part-{glob.escape(key)}-*{shard.suffix}.json")
     return [part for part in parts if (part.row.key, part.shard) == (key, shard)]
 
 
 def block_of(row: Row) -> int | None:
-    """How many images the attack of a row draws for at once; None where it draws for each."""
+    """How many images the attack of a row draws random numbers for at once; None if it draws for each image."""
     params = json.loads(row.params or "{}")
     block: int | None = (params["attack"] if row.kind == "union" else params).get("block")
     return block
 
 
 def group(parts: Iterable[ShardResult]) -> list[list[ShardResult]]:
-    """The parts that belong together: of one cell, cut into the same shards. BadInput where they cannot."""
+    """Group the results of each cell that are cut into the same number of shards.
+
+    Raises:
+        BadInput: two results of a cell are of different images or conditions.
+    """
     groups: dict[tuple[CellId, int], list[ShardResult]] = {}
     for part in parts:
         groups.setdefault((part.cell, part.shard.count), []).append(part)
     for parts in groups.values():
-        if odd := [part for part in parts if part.question != parts[0].question]:
+        if odd := [part for part in parts if part.settings != parts[0].settings]:
             raise BadInput(
                 f"{odd[0].name} and {parts[0].name} of {odd[0].row.run} are said to be of one cell, and not of the "
                 "same images or condition; delete one of them and judge its shard again"
@@ -144,13 +155,13 @@ def group(parts: Iterable[ShardResult]) -> list[list[ShardResult]]:
     return list(groups.values())
 
 
-def complete(parts: list[ShardResult]) -> bool:
-    """Whether no shard is lacking."""
+def is_complete(parts: list[ShardResult]) -> bool:
+    """Whether no shard is missing. parts: of one group, at least one."""
     return len(parts) == parts[0].shard.count
 
 
 def combine(parts: list[ShardResult]) -> tuple[Row, Outcome]:
-    """The row and the outcome of a cell, from all of its parts in order."""
+    """Join the results of all shards of a cell, in their order, to its row and its outcome."""
     outcomes, row = [part.outcome for part in parts], parts[0].row
     doubts: dict[str, int] = {}
     for reason, images in (doubt for o in outcomes for doubt in o.doubts.items()):
@@ -180,9 +191,9 @@ def combine(parts: list[ShardResult]) -> tuple[Row, Outcome]:
 
 
 def assemble(run: RunFolder) -> None:
-    """Make rows and albums of the cells that have all their parts."""
+    """Store the row and the adversarial set of each cell whose shards are all there, and delete the shards' files."""
     for parts in group(read_parts(run.path)):
-        if complete(parts):
+        if is_complete(parts):
             row, outcome = combine(parts)
             run.add(row, outcome.right)
             for part in parts:
@@ -191,12 +202,12 @@ def assemble(run: RunFolder) -> None:
 
 
 def missing_shards(folder: Path) -> list[str]:
-    """The cells that have some of their parts, and which shards they lack, a line each."""
+    """A line for each cell of which some shards are missing: which cell, and which shards it lacks."""
     lines = []
     for parts in group(read_parts(folder)):
         row, count, there = parts[0].row, parts[0].shard.count, {part.shard.index for part in parts}
         shards = ", ".join(f"{i}/{count}" for i in range(1, count + 1) if i not in there)
         severity = "" if row.severity is None else f" {row.severity}"
-        what = f"{row.name}{severity} {row.norm} {f'{row.eps:.4g}' if row.metric == 'accuracy' else row.metric}"
-        lines.append(f"{row.run} {row.epoch} {row.view}, {what}: lacks shards {shards}")
+        condition = f"{row.name}{severity} {row.norm} {f'{row.eps:.4g}' if row.metric == 'accuracy' else row.metric}"
+        lines.append(f"{row.run} {row.epoch} {row.view}, {condition}: lacks shards {shards}")
     return lines

@@ -1,4 +1,4 @@
-"""Carry out one training: from a job to weights in its run folder, or to the stored reason why there are none."""
+"""Train one job: its run folder gets weights, train.csv and job.json, or the reason why the training failed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,25 +19,31 @@ from bench.training.monitor import Record
 from bench.training.run_folder import MEASURED, describe_job, failure, fingerprints, load_start, own_files
 from bench.training.trainer import CURVES, EMA_CURVES, Trainer
 
-Told = Callable[[int, str], None]  # epochs done, a word on the last one
+EpochCallback = Callable[[int, str], None]  # number of epochs done, text on the last one
 
 
-def train_job(work: Experiment, job: Job, results: Path, device: torch.device, tell: ProgressCallback) -> None:
-    """Train to the end and store both models, or store why there are none."""
-    folder, asked = results / job.run, work.request
+def train_job(experiment: Experiment, job: Job, results: Path, device: torch.device, tell: ProgressCallback) -> None:
+    """Train a job and store its last and best model. A training that fails is stored in job.json as failed.
+
+    An interrupted training goes on from `progress.pt`.
+
+    Raises:
+        Failed: there is not enough memory; nothing is stored against the job, so it is tried again.
+    """
+    folder, asked = results / job.run, experiment.request
     facts: dict[str, object] = {
         "source": asked.dataset,
-        "images": work.images,
-        "eps": work.dataset.threat.eps,
+        "images": experiment.images,
+        "eps": experiment.dataset.threat.eps,
         "train_eps": asked.train_eps,
         "settings": asked.settings,
-        "classes": work.dataset.num_classes,
+        "classes": experiment.dataset.num_classes,
     }
     describe_job(folder, job, device, "training", **facts)
-    epochs, weight, title = job.plan.epochs, training_cost(work, job), f"{job.name} s{job.seed} training"
+    epochs, weight, title = job.plan.epochs, training_cost(experiment, job), f"{job.name} s{job.seed} training"
     try:
         found = train_and_store(
-            work, job, results, device, lambda epoch, word: tell(Event(title, epoch, epochs, weight, word))
+            experiment, job, results, device, lambda epoch, word: tell(Event(title, epoch, epochs, weight, word))
         )
     except Failed as error:
         describe_job(folder, job, device, f"failed: {error}", **facts)
@@ -51,11 +57,17 @@ def train_job(work: Experiment, job: Job, results: Path, device: torch.device, t
     (folder / "progress.pt").unlink(missing_ok=True)
 
 
-def train_and_store(work: Experiment, job: Job, results: Path, device: torch.device, told: Told) -> dict[str, object]:
-    """Train, write the weights and train.csv, and return what there is to say of it. Failed if it diverges."""
-    folder, start = results / job.run, start_of(job, work, results)
+def train_and_store(
+    experiment: Experiment, job: Job, results: Path, device: torch.device, on_epoch: EpochCallback
+) -> dict[str, object]:
+    """Train, write the weights and train.csv, and return the facts of the training for job.json.
+
+    Raises:
+        Failed: the recipe raises, the loss is not finite, or the training of the start model failed.
+    """
+    folder, start = results / job.run, load_start_model(job, experiment, results)
     states = start.state_dict() if start is not None else None
-    training = Trainer(job, work.dataset, work.train, work.holdout, device, states)
+    training = Trainer(job, experiment.dataset, experiment.train, experiment.holdout, device, states)
 
     columns = CURVES + EMA_CURVES * bool(job.plan.ema)
 
@@ -65,13 +77,13 @@ def train_and_store(work: Experiment, job: Job, results: Path, device: torch.dev
     def after(epoch: Record) -> None:
         log()
         word = f"hold-out {epoch['val_clean']:.1%} clean, {epoch['val_pgd']:.1%} PGD-10"
-        told(int(epoch["epoch"]), "; ".join([word, *training.alarms]))
+        on_epoch(int(epoch["epoch"]), "; ".join([word, *training.alarms]))
 
     with peak_memory(device) as peak:
         last, best = training.run(folder / "progress.pt", after)
-    log()  # a kill may have lost it
+    log()  # a process that was killed after the last epoch may not have written it
     for stale in own_files(folder, *MEASURED):
-        stale.unlink()  # of older weights
+        stale.unlink()  # results of older weights
     models = {"last": last, "best": best}
     for epoch, views in models.items():
         save_views(folder / FILES[epoch], views, job.run)
@@ -91,8 +103,13 @@ def train_and_store(work: Experiment, job: Job, results: Path, device: torch.dev
     )
 
 
-def start_of(job: Job, work: Experiment, results: Path) -> nn.Module | None:
-    """The model that a job trains on, of a run that has ended before it began. Failed if that run has."""
+def load_start_model(job: Job, experiment: Experiment, results: Path) -> nn.Module | None:
+    """The finished model that a job trains on; None if it trains from scratch.
+
+    Raises:
+        Failed: the training of that model failed.
+        BadInput: it has no weights, or they are damaged.
+    """
     if job.start is None:
         return None
     folder = results / job.start.run
@@ -100,4 +117,4 @@ def start_of(job: Job, work: Experiment, results: Path) -> nn.Module | None:
         raise Failed(f"it trains on {job.start.name}, whose own training failed: {reason}")
     if not (folder / FILES["last"]).exists():
         raise BadInput(f"it trains on {job.start.name}, whose own training came to nothing")
-    return load_start(job.start, work.dataset, folder / FILES["last"])
+    return load_start(job.start, experiment.dataset, folder / FILES["last"])

@@ -29,7 +29,7 @@ from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.evaluator import outcomes
 from bench.models.build import build
 from bench.report.audit.indicators import AttackOutcome
-from bench.runner.grid import several_steps
+from bench.runner.grid import has_several_steps
 
 OWN = ["FGSM", "PGD-20", "CW-20", "PGD-20.last", "CW-20.last", "PGD-20[restarts=2]", "PGD-20[start=unclipped]"]
 TARGETED = ["MC", "LL", "MC.last", "PGD-MC", "PGD-LL", "PGD-LL[steps=20]", "PGD-MC[restarts=2]"]
@@ -43,7 +43,7 @@ def test_an_attack_says_of_itself_what_it_costs_and_whether_it_uses_gradients(mo
     monkeypatch.setitem(ATTACKS._items, "queries", queries)
     monkeypatch.setitem(ATTACKS._homes, "queries", __name__)
     spec = parse_attack("queries[tries=70]")
-    assert (spec.black_box, spec.passes, several_steps(spec)) == (True, 70, False)
+    assert (spec.black_box, spec.passes, has_several_steps(spec)) == (True, 70, False)
     assert json.loads(spec.params) == {"black_box": True, "tries": 70}
     right = np.ones(3, bool)
     assert AttackOutcome("queries", spec.name, spec.params, right).black_box

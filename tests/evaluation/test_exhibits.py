@@ -186,46 +186,46 @@ def model() -> ModelRef:
     return ModelRef(job, "last", "main")
 
 
-def fill(gallery: ExhibitWriter, folder: Path, model: ModelRef, *nets: nn.Module | None) -> list[str]:
+def fill(writer: ExhibitWriter, folder: Path, model: ModelRef, *nets: nn.Module | None) -> list[str]:
     """What it says of what it makes."""
     events: list[str] = []
-    gallery.fill(folder, model, *nets, lambda event: events.append(f"{event.title}: {event.word}"))
+    writer.fill(folder, model, *nets, lambda event: events.append(f"{event.title}: {event.word}"))
     return events
 
 
 def test_an_exhibit_is_made_once_and_anew_for_other_weights_images_or_damage(tmp_path, model):
-    gallery = ExhibitWriter(("gradient",), Images(images(), Y), Linf(EPS))
-    assert fill(gallery, tmp_path, model, net().eval(), None) == [
+    writer = ExhibitWriter(("gradient",), Images(images(), Y), Linf(EPS))
+    assert fill(writer, tmp_path, model, net().eval(), None) == [
         "Standard s0 last exhibit gradient: exhibits/gradient.csv"
     ]
     path = tmp_path / "exhibits/gradient.csv"
     assert pd.read_csv(path).columns[:2].tolist() == ["n", "made_of"]
-    assert not fill(gallery, tmp_path, model, net().eval(), None)
+    assert not fill(writer, tmp_path, model, net().eval(), None)
     assert fill(
         ExhibitWriter(("gradient",), Images(images(), (Y + 1) % K), Linf(EPS)), tmp_path, model, net().eval(), None
     )
-    assert fill(gallery, tmp_path, model, changed(net()).eval(), None)
+    assert fill(writer, tmp_path, model, changed(net()).eval(), None)
     path.write_bytes(b"\xff\x00")
-    assert fill(gallery, tmp_path, model, changed(net()).eval(), None)
+    assert fill(writer, tmp_path, model, changed(net()).eval(), None)
     assert pd.read_csv(path)["n"].tolist() == [5] * 5
 
 
 def test_views_and_epochs_have_files_of_their_own(tmp_path, model):
-    gallery = ExhibitWriter(("gradient",), Images(images(), Y), Linf(EPS))
+    writer = ExhibitWriter(("gradient",), Images(images(), Y), Linf(EPS))
     for epoch, view in (("last", "p0.8"), ("best", "main"), ("best", "p0.8")):
-        fill(gallery, tmp_path, ModelRef(model.subject, epoch, view), net().eval(), None)
+        fill(writer, tmp_path, ModelRef(model.subject, epoch, view), net().eval(), None)
     names = {path.name for path in (tmp_path / "exhibits").iterdir()}
     assert names == {"gradient.p0.8.csv", "gradient.best.csv", "gradient.p0.8.best.csv"}
 
 
 def test_what_compares_two_models_needs_two_and_follows_both(tmp_path, model):
-    gallery = ExhibitWriter(("batchnorm", "features"), Images(images(), Y), Linf(EPS))
-    (said,) = fill(gallery, tmp_path, model, net().eval(), None)
+    writer = ExhibitWriter(("batchnorm", "features"), Images(images(), Y), Linf(EPS))
+    (said,) = fill(writer, tmp_path, model, net().eval(), None)
     assert "no batchnorm and no features, as it was not trained on another model" in said
     assert not (tmp_path / "exhibits").exists()
-    assert len(fill(gallery, tmp_path, model, net().eval(), net().eval())) == 2
-    assert not fill(gallery, tmp_path, model, net().eval(), net().eval())
-    assert len(fill(gallery, tmp_path, model, net().eval(), changed(net()).eval())) == 2
+    assert len(fill(writer, tmp_path, model, net().eval(), net().eval())) == 2
+    assert not fill(writer, tmp_path, model, net().eval(), net().eval())
+    assert len(fill(writer, tmp_path, model, net().eval(), changed(net()).eval())) == 2
 
 
 def test_a_model_that_cannot_be_shown_is_a_failure_in_one_line(tmp_path, model):
@@ -326,8 +326,8 @@ def test_only_last_epochs_are_shown_and_of_several_seeds_the_first(tmp_path, mod
         folder = tmp_path / f"digits/cnn/A/s{seed}-aaaa"
         write_json(folder / "job.json", {"budget": "quick"})
         for epoch in ("last", "best"):
-            gallery = ExhibitWriter(("gradient",), Images(images(), (Y + seed) % K), Linf(EPS))
-            fill(gallery, folder, ModelRef(model.subject, epoch, "main"), net().eval(), None)
+            writer = ExhibitWriter(("gradient",), Images(images(), (Y + seed) % K), Linf(EPS))
+            fill(writer, folder, ModelRef(model.subject, epoch, "main"), net().eval(), None)
     assert find_exhibits(tmp_path)["seed"].tolist() == [0, 1]
     right = int((net().eval()(images()).argmax(1) == Y).sum())
     page = page_of(tmp_path)

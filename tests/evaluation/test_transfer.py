@@ -38,7 +38,7 @@ from bench.results.survey import run_folders
 from bench.runner.cells import CellEvaluator
 from bench.runner.options import CellOptions
 from bench.runner.transfer.matrix import TransferModel, TransferRunner
-from bench.runner.transfer.models import entrants
+from bench.runner.transfer.models import trained_models
 
 EPS = 0.1
 DIGITS = DATASETS["digits"]
@@ -143,17 +143,17 @@ def test_attacks_without_a_last_iterate_in_a_ball_are_left_out_by_name(points):
 # stored cells
 
 
-def entrant(name: str, net: nn.Module | None = None, failure: str = "") -> tuple[ModelRef, TransferModel]:
+def transfer_model(name: str, net: nn.Module | None = None, failure: str = "") -> tuple[ModelRef, TransferModel]:
     identity = fingerprint(net) if net else name
     run = ExternalRun(name, "digits", identity)
     return ModelRef(run, "last", "main"), TransferModel(run.run, identity, net, failure)
 
 
-def matrix(results: Path, digits: Images, entered, guests=(), attack: str = "FGSM", n: int = 40) -> TransferRunner:
-    exam = CellEvaluator(digits, n, (Clean(), under(attack, 0.2)), torch.device("cpu"), "fp32", CellOptions(32))
+def matrix(results: Path, digits: Images, entered, external=(), attack: str = "FGSM", n: int = 40) -> TransferRunner:
+    evaluator = CellEvaluator(digits, n, (Clean(), under(attack, 0.2)), torch.device("cpu"), "fp32", CellOptions(32))
     for model, _ in entered:
         write_json(results / model.subject.run / "job.json", {"budget": "quick"})
-    return TransferRunner(exam, results, dict(entered), guests)
+    return TransferRunner(evaluator, results, dict(entered), external)
 
 
 def stored(results: Path) -> dict[tuple[str, str], object]:
@@ -177,7 +177,11 @@ class Around(nn.Module):
 
 def test_only_what_is_missing_is_made_and_a_row_is_the_same_in_any_company(honest, digits, tmp_path):
     other = build("cnn", DIGITS).eval()
-    one, two, guest = entrant("one", honest), entrant("two", other), entrant("guest", build("cnn", DIGITS).eval())[1]
+    one, two, guest = (
+        transfer_model("one", honest),
+        transfer_model("two", other),
+        transfer_model("guest", build("cnn", DIGITS).eval())[1],
+    )
     news: list[Event] = []
     whole = matrix(tmp_path / "whole", digits, [one, two], [guest])
     assert whole.estimate() == "transfer from 3 to 2 models: 6 of 6 cells to do, attacks to run: 3"
@@ -198,7 +202,7 @@ def test_only_what_is_missing_is_made_and_a_row_is_the_same_in_any_company(hones
 
 
 def test_the_key_follows_both_models_and_the_images(honest, digits, tmp_path):
-    (model, one), (_, two) = entrant("one", honest), entrant("two", build("cnn", DIGITS))
+    (model, one), (_, two) = transfer_model("one", honest), transfer_model("two", build("cnn", DIGITS))
     made = matrix(tmp_path, digits, [(model, one)])
     shorter = matrix(tmp_path, digits, [(model, one)], n=39)
     longer = matrix(tmp_path, digits, [(model, one)], attack="PGD-2")
@@ -208,22 +212,28 @@ def test_the_key_follows_both_models_and_the_images(honest, digits, tmp_path):
 
 
 def test_a_source_from_outside_that_is_a_target_already_is_no_other_source(honest, digits, tmp_path):
-    one, double = entrant("one", honest), entrant("double", honest)[1]
-    assert [source.place for source in matrix(tmp_path, digits, [one], [double]).sources] == [one[1].place]
+    one, double = transfer_model("one", honest), transfer_model("double", honest)[1]
+    assert [source.model_id for source in matrix(tmp_path, digits, [one], [double]).sources] == [one[1].model_id]
 
 
 def test_a_source_that_cannot_be_attacked_fails_its_row_alone_and_is_tried_again(honest, digits, tmp_path):
-    one, silent = entrant("one", honest), entrant("silent", Around(build("cnn", DIGITS), torch.Tensor.detach).eval())
+    one, silent = (
+        transfer_model("one", honest),
+        transfer_model("silent", Around(build("cnn", DIGITS), torch.Tensor.detach).eval()),
+    )
     made = matrix(tmp_path, digits, [one], [silent[1]])
     assert made.fill(lambda event: None) == 1
-    row = stored(tmp_path)[silent[1].place, one[0].subject.run]
+    row = stored(tmp_path)[silent[1].model_id, one[0].subject.run]
     assert row.status.startswith("failed: attack FGSM.last: the model gives its images no gradient")
     assert (row.value, row.verdict) == (None, "")
-    assert [source.place for _, source in made.missing()] == [silent[1].place]
+    assert [source.model_id for _, source in made.missing()] == [silent[1].model_id]
 
 
 def test_where_there_is_no_model_the_reason_is_stored_once(honest, digits, tmp_path):
-    one, gone = entrant("one", honest), entrant("gone", failure="gone has no model, its training failed: NaN")
+    one, gone = (
+        transfer_model("one", honest),
+        transfer_model("gone", failure="gone has no model, its training failed: NaN"),
+    )
     made = matrix(tmp_path, digits, [one, gone])
     assert made.fill(lambda event: None) == 3
     assert made.missing() == {}
@@ -241,24 +251,24 @@ def test_jobs_enter_as_they_are_finished_failed_or_to_come(honest, tmp_path):
         (tmp_path / job.run / "weights.safetensors").touch()
     nets = {("last", "main"): honest, ("last", "aux1"): build("cnn", DIGITS)}
     work = SimpleNamespace(jobs=jobs, epochs=("last",), test=None)
-    runner = SimpleNamespace(work=work, results=tmp_path, load=lambda job, folder: nets)
-    done, broken, waiting = entrants(runner, retrain=False).values()
-    assert (done.net, done.identity, done.place) == (honest, fingerprint(honest), jobs[0].run)
+    runner = SimpleNamespace(experiment=work, results=tmp_path, load=lambda job, folder: nets)
+    done, broken, waiting = trained_models(runner, retrain=False).values()
+    assert (done.net, done.identity, done.model_id) == (honest, fingerprint(honest), jobs[0].run)
     assert broken.failure == f"{jobs[1].run} has no model, its training failed: the loss is NaN"
     assert (broken.net, waiting.net, waiting.failure) == (None, None, "")
-    assert [one.net for one in entrants(runner, retrain=True).values()] == [None] * 3
+    assert [one.net for one in trained_models(runner, retrain=True).values()] == [None] * 3
 
 
 def test_transfer_finds_out_a_model_that_hides_its_gradient(honest, digits, tmp_path):
     """Its logits times 1e4 leave the cross-entropy no slope, and images made on the plain model break it."""
-    loud, plain = entrant("loud", Around(honest, lambda z: 1e4 * z)), entrant("plain", honest)[1]
+    loud, plain = transfer_model("loud", Around(honest, lambda z: 1e4 * z)), transfer_model("plain", honest)[1]
     made = matrix(tmp_path, digits, [loud], [plain], attack="PGD-20", n=120)
     run = RunFolder(tmp_path / loud[0].subject.run)
-    made.exam.judge(run, loud[0], loud[1].net, loud[1].identity, lambda event: None)
+    made.evaluator.evaluate_missing(run, loud[0], loud[1].net, loud[1].identity, lambda event: None)
     made.fill(lambda event: None)
     (report,) = boards(tmp_path).values()
     assert re.search(
-        rf"PGD-20.last from {plain.place} breaks \d+ of 120 images that PGD-20 leaves", report.table["verdict"][0]
+        rf"PGD-20.last from {plain.model_id} breaks \d+ of 120 images that PGD-20 leaves", report.table["verdict"][0]
     )
     assert set(report.rows["source"]) == {""}
     assert not [column for column in report.table if ".last" in column]

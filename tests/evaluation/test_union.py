@@ -71,16 +71,16 @@ KEYS = {
 @pytest.mark.parametrize("key", KEYS)
 def test_stored_numbers_are_found_under_the_keys_that_they_had(key):
     test = Images(torch.zeros(300, 1, 8, 8, dtype=torch.uint8), torch.zeros(300, dtype=torch.int64))
-    exam = CellEvaluator(test, 200, (KEYS[key],), torch.device("cpu"), "fp32", CellOptions(128))
-    assert exam.key("identity", KEYS[key]) == key
+    evaluator = CellEvaluator(test, 200, (KEYS[key],), torch.device("cpu"), "fp32", CellOptions(128))
+    assert evaluator.key("identity", KEYS[key]) == key
 
 
 def test_the_key_of_a_union_is_that_of_all_it_is_made_of():
     attacked, other = Attacked(parse_attack("PGD-3"), BALL), Attacked(parse_attack("PGD-3"), Linf(0.1))
     conditions = [attacked, FOG, Union(FOG, attacked), Union(FOG, other), Union(replace(FOG, severity=4), attacked)]
     conditions.append(Union(replace(FOG, params='{"made": "official"}'), attacked))
-    exam = CellEvaluator(TEST, 200, (), torch.device("cpu"), "fp32", CellOptions(128))
-    assert len({exam.key("identity", condition) for condition in conditions}) == 6
+    evaluator = CellEvaluator(TEST, 200, (), torch.device("cpu"), "fp32", CellOptions(128))
+    assert len({evaluator.key("identity", condition) for condition in conditions}) == 6
 
 
 # what comes out

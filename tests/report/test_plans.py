@@ -14,7 +14,7 @@ from bench.core.plan import Plan
 from bench.data.dataset import DATASETS, Images
 from bench.report.studies.papers.plans import PLANS, in_lines, plan_of_paper, plan_of_recipe
 from bench.results.store import load
-from bench.runner.budgets import budget_of, in_words, plan_of
+from bench.runner.budgets import budget_of, describe_budget, plan_of
 from bench.runner.experiment import plan_experiment
 from bench.runner.request import Request
 from bench.training.job import Job
@@ -92,7 +92,7 @@ def test_a_length_that_is_printed_in_epochs_is_none_in_steps():
 
 def test_a_budget_says_a_length_as_it_is_printed():
     plan = plan_of(Request(), "paper", DATASETS["cifar10"], "M2AT")
-    words = in_words(Request(), "paper", plan, 50_000, ", watched on 1000 test images", recipes=True)
+    words = describe_budget(Request(), "paper", plan, 50_000, ", watched on 1000 test images", recipes=True)
     assert words == "paper, 80000 steps, 50000 training images, watched on 1000 test images"
 
 

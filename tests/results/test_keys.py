@@ -40,5 +40,5 @@ KEYS: dict[str, Condition] = {
 @pytest.mark.parametrize(("key", "condition"), KEYS.items())
 def test_the_key_of_a_condition_stays(key, condition):
     test = dataset("digits", Path()).load("test", Path())
-    exam = CellEvaluator(test, 64, (condition,), torch.device("cpu"), "fp32", CellOptions(64))
-    assert exam.key("0" * 32, condition) == key
+    evaluator = CellEvaluator(test, 64, (condition,), torch.device("cpu"), "fp32", CellOptions(64))
+    assert evaluator.key("0" * 32, condition) == key

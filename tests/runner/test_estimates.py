@@ -12,12 +12,20 @@ import methods  # noqa: F401
 from bench import RECIPES, dataset
 from bench.core.processes import cores
 from bench.runner import pace
-from bench.runner.cost import COUNTED, step_passes, training_cost
-from bench.runner.estimates import FEW, by_recipe, cost_of, estimate, is_quick, longest_first, seconds_of
+from bench.runner.cost import COUNTED_IMAGES, step_passes, training_cost
+from bench.runner.estimates import (
+    QUICK_PASSES,
+    cost_of,
+    estimate,
+    is_quick,
+    list_costs_by_recipe,
+    longest_first,
+    seconds_of,
+)
 from bench.runner.experiment import plan_experiment
 from bench.runner.job_runner import Runner
 from bench.runner.options import CellOptions
-from bench.runner.pace import SIZES, Pace, measure_pace
+from bench.runner.pace import BATCH_SIZES, Pace, measure_pace
 from bench.runner.request import Request
 
 CPU = torch.device("cpu")
@@ -46,13 +54,15 @@ def measured(monkeypatch) -> list[str]:
 def test_a_recipe_has_its_passes_shares_and_time(runner, measured):
     todo = runner.todo()
     costs = [cost_of(runner, t) for t in todo]
-    assert [cost.training for cost in costs] == [training_cost(runner.work, job) for job in runner.work.jobs]
+    assert [cost.training for cost in costs] == [
+        training_cost(runner.experiment, job) for job in runner.experiment.jobs
+    ]
     learnt = 2 * 54  # epochs, images: six of sixty are held out
     assert [round(cost.training - costs[0].training) for cost in costs] == [0, 30 * learnt, (2 + 2) * learnt]
     training, evaluation = seconds_of(costs[0], runner, 1)
     assert training == pytest.approx(0.001 * (costs[0].training - 3 * learnt) + 0.002 * 3 * learnt)
     assert evaluation == pytest.approx(0.001 * costs[0].evaluation)
-    head, *lines = by_recipe([runner], [costs], workers=1)
+    head, *lines = list_costs_by_recipe([runner], [costs], workers=1)
     assert "a pass is one image sent forward" in head
     assert [line.split(":")[0].strip() for line in lines] == ["Standard", "PGD-AT", "R-MC-LA"]
     assert len({line.index(" passes") - len(line.split(":")[1].split()[0]) for line in lines}) == 1  # aligned
@@ -72,7 +82,7 @@ def test_the_total_is_of_so_many_processes_side_by_side(runner, measured):
 
 def test_a_network_is_timed_once_whatever_is_asked_of_it(runner, measured):
     for _ in range(3):
-        by_recipe([runner, runner], [[cost_of(runner, t) for t in runner.todo()]] * 2, workers=1)
+        list_costs_by_recipe([runner, runner], [[cost_of(runner, t) for t in runner.todo()]] * 2, workers=1)
     assert measured == ["cnn"] * len({1, cores()})  # of a training, and of an evaluation by one process
 
 
@@ -90,7 +100,7 @@ def test_work_is_quick_where_it_is_done_in_seconds(runner, measured, monkeypatch
 
 
 def test_work_of_many_passes_is_not_quick_and_need_not_be_timed(runner, measured):
-    costs = [replace(cost_of(runner, t), evaluation=FEW) for t in runner.todo()]
+    costs = [replace(cost_of(runner, t), evaluation=QUICK_PASSES) for t in runner.todo()]
     assert not is_quick([runner], [costs], workers=2)
     assert measured == []
 
@@ -112,16 +122,16 @@ def test_a_slow_first_pass_is_no_pace():
 
 def test_a_pace_is_that_of_passes(runner, monkeypatch):
     monkeypatch.setattr(pace, "_paces", {})
-    found = measure_pace(runner.work, CPU, 1)
+    found = measure_pace(runner.experiment, CPU, 1)
     assert 0 < found.attack < 0.1
     assert 0 < found.learning < 0.1
-    assert measure_pace(runner.work, CPU, 1) is found
-    assert len(runner.work.test) >= SIZES[-1]
+    assert measure_pace(runner.experiment, CPU, 1) is found
+    assert len(runner.experiment.test) >= BATCH_SIZES[-1]
 
 
 @pytest.mark.parametrize("name", ["AdvProp.2aux", "AugMix", "FS", "M2AT", "MART+AWP", "R-MC-LA", "RobMask", "TRADES-6"])
 def test_passes_of_an_image_are_the_same_in_any_batch_and_leave_the_threads_as_they_were(name):
     digits = dataset("digits", Path())
     images, threads = digits.load("train", Path(), limit=40), torch.get_num_threads()
-    assert len({step_passes(RECIPES[name], digits, images.first(n)) for n in (3, COUNTED, 40)}) == 1
+    assert len({step_passes(RECIPES[name], digits, images.first(n)) for n in (3, COUNTED_IMAGES, 40)}) == 1
     assert torch.get_num_threads() == threads

@@ -8,7 +8,7 @@ import torch
 
 import methods  # noqa: F401
 from bench.data.dataset import DATASETS
-from bench.runner.budgets import CYCLE, budget_of
+from bench.runner.budgets import LAPTOP_BUDGET, budget_of
 from bench.runner.experiment import plan_experiment
 from bench.runner.request import Request
 from bench.training.precision import choose_precision
@@ -33,9 +33,9 @@ def cifar(tmp_path_factory) -> Path:
 @pytest.mark.parametrize(
     ("name", "model", "peak"),
     [
-        ("cifar10", CYCLE.model, 0.2),
-        ("cifar100", CYCLE.model, 0.2),
-        ("svhn", CYCLE.model, 0.02),  # a tenth, as at the quick budget
+        ("cifar10", LAPTOP_BUDGET.model, 0.2),
+        ("cifar100", LAPTOP_BUDGET.model, 0.2),
+        ("svhn", LAPTOP_BUDGET.model, 0.02),  # a tenth, as at the quick budget
         ("fashion-mnist", None, 0.2),  # None: the data set's own
     ],
 )
@@ -59,7 +59,9 @@ def test_it_takes_all_images_says_what_is_held_out_and_judges_the_last_epoch_on_
     work = plan_experiment(request, cifar, CPU)
     assert (len(work.train) + len(work.holdout), work.n, work.epochs) == (TRAIN, 1000, ("last",))
     precision = choose_precision("auto", CPU)
-    assert {(job.plan, job.model, job.precision) for job in work.jobs} == {(CYCLE.plan, CYCLE.model, precision)}
+    assert {(job.plan, job.model, job.precision) for job in work.jobs} == {
+        (LAPTOP_BUDGET.plan, LAPTOP_BUDGET.model, precision)
+    }
     words = f"laptop, 10 epochs, {TRAIN} training images ({len(work.holdout)} held out)"
     assert work.jobs[0].budget == (words if precision == "fp32" else f"{words}, bf16")
 

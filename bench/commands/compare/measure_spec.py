@@ -21,7 +21,7 @@ from bench.results.store import read_job
 from bench.results.survey import run_folders
 from bench.runner.cells import CellEvaluator
 from bench.runner.options import CellOptions
-from bench.runner.pool import logging_to
+from bench.runner.pool import log_to_file
 from bench.training.run_folder import lock_folder
 
 Where = tuple[tuple[object, ...], int]  # what `Cells` are called by
@@ -49,15 +49,15 @@ def measure_spec(spec: str, cells: Cells, results: Path, access: Access, device_
         groups[cell.row.n, cell.row.precision][where] = conditions[where]
     cost = sum(condition.cost(n) for (n, _), group in groups.items() for condition in group.values())
     which, found = ModelRef(model.subject, source.epoch, source.view), dict[Where, Cell]()
-    with TemporaryDirectory() as folder, Progress(cost) as progress, logging_to(Path(folder) / "bench.log"):
+    with TemporaryDirectory() as folder, Progress(cost) as progress, log_to_file(Path(folder) / "bench.log"):
         for (n, precision), group in groups.items():
-            exam = CellEvaluator(test, n, tuple(group.values()), device, precision, CellOptions(batch_size))
-            with lock_folder(Path(folder) / f"{n}-{precision}", fold=False) as held:
-                exam.judge(held, which, model.net, model.identity, progress)
-            rows = {row.key: row for row in held.rows}
+            evaluator = CellEvaluator(test, n, tuple(group.values()), device, precision, CellOptions(batch_size))
+            with lock_folder(Path(folder) / f"{n}-{precision}", fold=False) as run_folder:
+                evaluator.evaluate_missing(run_folder, which, model.net, model.identity, progress)
+            rows = {row.key: row for row in run_folder.rows}
             for where, condition in group.items():
-                key = exam.key(model.identity, condition)
-                found[where] = Cell(rows[key], held.outcomes.get(key, cells[where].bits[:0]), cells[where].budget)
+                key = evaluator.key(model.identity, condition)
+                found[where] = Cell(rows[key], run_folder.outcomes.get(key, cells[where].bits[:0]), cells[where].budget)
     return found
 
 

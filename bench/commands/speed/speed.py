@@ -32,7 +32,7 @@ from bench.results.run_folder import RunFolder
 from bench.runner.grid import test_images
 from bench.runner.options import CellOptions, RunOptions
 from bench.runner.request import Request
-from bench.runner.run import run_requests, runner_of
+from bench.runner.run import make_runner, run_requests
 from bench.training.run_folder import failure
 
 ROOM = ("Model", "Seconds", "Theirs", "Range", "Passes", "Floor %", "Note")  # what the terminal has no room for
@@ -145,7 +145,7 @@ def train_net(request: Request, options: SpeedOptions, device: torch.device) -> 
         cells=CellOptions(options.batch_size),
     )
     (work,), _ = run_requests([request], to_train)
-    runner, found = runner_of(work, to_train), list[Named]()
+    runner, found = make_runner(work, to_train), list[Named]()
     for job in work.jobs:
         if reason := failure(options.results / job.run):
             raise Failed(f"there is no {job.name} to attack, its training failed: {reason}")

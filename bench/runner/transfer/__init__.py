@@ -1,1 +1,1 @@
-"""Transfer: images crafted on one model, tried on another."""
+"""Transfer attacks: images crafted on one model (the source) are classified by others (the targets)."""

@@ -1,4 +1,4 @@
-"""Who crafts images, who is judged on them, and filling run folders with the cells that they lack."""
+"""Evaluate every target on images crafted on every source, and store the rows that run folders lack."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,74 +26,82 @@ from bench.training.run_folder import lock_folder
 
 @dataclass(frozen=True, eq=False)
 class TransferModel:
-    """A finished model, why there is none, or (with neither) one whose training is to come."""
+    """A source or target: a finished model, a failed training, or (without net and failure) a training to come."""
 
-    place: str  # as rows name it as a source
-    identity: str  # digits that change with anything that its logits depend on
+    model_id: str  # the name in column `source` of rows
+    identity: str  # a digest that changes with anything that the logits depend on
     net: nn.Module | None = None
-    failure: str = ""
+    failure: str = ""  # why there is no model
 
 
 @dataclass(frozen=True, eq=False)
 class TransferRunner:
-    """Sources by targets, under each attack that hands images over. The targets are sources too."""
+    """Transfers each attack that has a last iterate from every source to every target. Targets are sources too."""
 
-    exam: CellEvaluator
+    evaluator: CellEvaluator
     results: Path
     targets: Mapping[ModelRef, TransferModel]
-    guests: Sequence[TransferModel]  # sources from outside
+    external: Sequence[TransferModel]  # external models, as sources only
 
     @cached_property
     def conditions(self) -> list[Attacked]:
-        return final_iterate_attacks(self.exam.conditions)[0]
+        return final_iterate_attacks(self.evaluator.conditions)[0]
 
     @cached_property
     def sources(self) -> list[TransferModel]:
-        """Guests that are none of the targets come last."""
+        """The targets, then the external models that are not among them."""
         own = list(self.targets.values())
-        return [*own, *(guest for guest in self.guests if guest.identity not in {e.identity for e in own})]
+        return [*own, *(model for model in self.external if model.identity not in {target.identity for target in own})]
 
     @cached_property
-    def seen(self) -> str:
+    def images_digest(self) -> str:
         """Fingerprint of the images that are attacked."""
-        return self.exam.test.first(self.exam.n).fingerprint()
+        return self.evaluator.test.first(self.evaluator.n).fingerprint()
 
     def key(self, source: TransferModel, target: TransferModel, condition: Attacked) -> str:
-        """Of both models, the images, the attack and the protocol."""
-        who = (source.place, source.identity, target.identity)
-        what = (self.seen, self.exam.n, condition, condition.attack.params, self.exam.precision, PROTOCOL)
+        """The key of a row: a digest of both models, the images, the attack and the protocol."""
+        who = (source.model_id, source.identity, target.identity)
+        what = (
+            self.images_digest,
+            self.evaluator.n,
+            condition,
+            condition.attack.params,
+            self.evaluator.precision,
+            PROTOCOL,
+        )
         return digest16(who, what)
 
     def missing(self) -> dict[tuple[Attacked, TransferModel], dict[ModelRef, str]]:
-        """The targets, and the keys of the rows that they lack, for each attack on each source.
+        """For each attack on each source, the targets that lack a row, with the key of that row.
 
-        Failed attacks are to be made again; what has no model fails once and for all.
+        A row of a failed attack counts as missing, so it is tried again. If source or target has no model, the stored
+        failure is final.
         """
         found: dict[tuple[Attacked, TransferModel], dict[ModelRef, str]] = {}
         for model, target in self.targets.items():
             run = RunFolder(self.results / model.subject.run)
             stored = run.rows
-            shown = [row for row, last in zip(stored, is_shown(stored), strict=True) if last]
-            rows = [row for row in shown if (row.epoch, row.view) == (model.epoch, model.view)]
-            bits, said = run.outcomes, {row.key for row in rows}
-            answered = {row.key for row in rows if row.status == "ok" and row.key in bits}
+            pairs = zip(stored, is_shown(stored), strict=True)
+            rows = [row for row, shown in pairs if shown and (row.epoch, row.view) == (model.epoch, model.view)]
+            all_keys = {row.key for row in rows}
+            measured_keys = {row.key for row in rows if row.status == "ok" and row.key in run.outcomes}
             for condition in self.conditions:
                 for source in self.sources:
                     key = self.key(source, target, condition)
-                    hopeless = bool(source.failure or target.failure)
-                    if key not in (said if hopeless else answered):
+                    has_no_model = bool(source.failure or target.failure)
+                    if key not in (all_keys if has_no_model else measured_keys):
                         found.setdefault((condition, source), {})[model] = key
         return found
 
     def cost(self) -> float:
-        """Forward passes of filling what is missing, a backward counted as two."""
-        return sum(self._cost(condition, len(owed)) for (condition, _), owed in self.missing().items())
+        """Forward passes of measuring what is missing; a backward pass counts as two."""
+        return sum(self._cost(condition, len(row_keys)) for (condition, _), row_keys in self.missing().items())
 
     def _cost(self, condition: Attacked, targets: int) -> float:
-        return condition.cost(self.exam.n) + targets * self.exam.n
+        return condition.cost(self.evaluator.n) + targets * self.evaluator.n
 
     def estimate(self) -> str:
-        """What there is to do, in a line."""
+        """One line of what there is to do: models, missing cells, attacks."""
         missing = self.missing()
         cells, total = sum(map(len, missing.values())), len(self.sources) * len(self.targets) * len(self.conditions)
         return (
@@ -102,61 +110,61 @@ class TransferRunner:
         )
 
     def fill(self, tell: ProgressCallback) -> int:
-        """Make and store what is missing; how many cells have failed."""
+        """Measure and store what is missing; returns how many cells failed."""
         failed, missing = 0, self.missing()
-        last = {model.subject.run: attack for attack, owed in missing.items() for model in owed}
-        for (condition, source), owed in missing.items():
-            title, n = f"{source.place} {condition.label}", self.exam.n
-            weight = self._cost(condition, len(owed))
+        last = {model.subject.run: attack for attack, row_keys in missing.items() for model in row_keys}
+        for (condition, source), row_keys in missing.items():
+            title, n = f"{source.model_id} {condition.label}", self.evaluator.n
+            weight = self._cost(condition, len(row_keys))
             tell(Event(title, 0, n, weight))
-            tick = partial(_tick, tell, Event(title, 0, n, weight))
-            results = self._results(condition, source, [self.targets[model] for model in owed], tick)
-            for (model, key), result in zip(owed.items(), results, strict=True):
-                row = replace(self.exam.row(model, condition, key, result), source=source.place)
+            tick = partial(_report_progress, tell, Event(title, 0, n, weight))
+            results = self._measure(condition, source, [self.targets[model] for model in row_keys], tick)
+            for (model, key), result in zip(row_keys.items(), results, strict=True):
+                row = replace(self.evaluator.row(model, condition, key, result), source=source.model_id)
                 run = model.subject.run
-                with lock_folder(self.results / run, fold=last[run] == (condition, source)) as held:
-                    held.add(row, result.right if isinstance(result, Outcome) else None)
+                with lock_folder(self.results / run, fold=last[run] == (condition, source)) as run_folder:
+                    run_folder.add(row, result.right if isinstance(result, Outcome) else None)
             tell(Event(title, n, n, weight, _describe(results)))
             failed += sum(isinstance(result, Failed) for result in results)
         return failed
 
-    def _results(
+    def _measure(
         self, condition: Attacked, source: TransferModel, targets: Sequence[TransferModel], tick: Callable[[int], None]
     ) -> list[Outcome | Failed]:
-        """One for each target."""
+        """Run one attack on a source; returns a result for each target."""
         nets = [target.net for target in targets if target.net is not None]
-        made: list[Outcome | Failed] = []
+        results: list[Outcome | Failed] = []
         if source.net is None:
             return [Failed(source.failure) for _ in targets]
         try:
-            with cell_errors_as_failed(), attack_timeout(self.exam.options.attack_timeout):
+            with cell_errors_as_failed(), attack_timeout(self.evaluator.options.attack_timeout):
                 if nets:
-                    made = transfer_each(
+                    results = transfer_each(
                         source.net,
                         nets,
-                        self.exam.test,
+                        self.evaluator.test,
                         condition,
-                        EvalSettings(self.exam.n, 0, self.exam.precision, self.exam.options.batch_size),
+                        EvalSettings(self.evaluator.n, 0, self.evaluator.precision, self.evaluator.options.batch_size),
                         tick,
                     )
         except Failed as error:
             return [Failed(f"{error} (of the source)") for _ in targets]
-        judged = iter(made)
-        return [Failed(target.failure) if target.net is None else next(judged) for target in targets]
+        measured = iter(results)
+        return [Failed(target.failure) if target.net is None else next(measured) for target in targets]
 
 
-def _tick(tell: ProgressCallback, begun: Event, done: int) -> None:
-    if done < begun.units:  # the last news has a word with it
-        tell(replace(begun, done=done))
+def _report_progress(tell: ProgressCallback, start: Event, done: int) -> None:
+    if done < start.units:  # `fill` reports the end, with a text on the results
+        tell(replace(start, done=done))
 
 
 def _describe(results: Sequence[Outcome | Failed]) -> str:
-    """What came out of one attack, in a few words."""
-    known = [result for result in results if isinstance(result, Outcome)]
-    if not known:
+    """The results of one attack as text: accuracies, seconds and verdict, or the failure."""
+    outcomes = [result for result in results if isinstance(result, Outcome)]
+    if not outcomes:
         return f"failed: {results[0]}"
-    shares = [float(outcome.right.mean()) for outcome in known]
+    accuracies = [float(outcome.right.mean()) for outcome in outcomes]
     return (
-        f"{min(shares):.1%} to {max(shares):.1%} right over {len(known)} of {len(results)} models, "
-        f"{known[0].seconds:.1f} s, {known[0].verdict}"
+        f"{min(accuracies):.1%} to {max(accuracies):.1%} right over {len(outcomes)} of {len(results)} models, "
+        f"{outcomes[0].seconds:.1f} s, {outcomes[0].verdict}"
     )

@@ -1,4 +1,4 @@
-"""The models of a transfer matrix: those that a work trains, and those from outside."""
+"""The models of a transfer matrix: those that an experiment trains, and external ones."""
 
 import sys
 from collections.abc import Sequence
@@ -21,43 +21,46 @@ from bench.runner.transfer.matrix import TransferModel, TransferRunner
 from bench.training.run_folder import failure, is_finished
 
 
-def external_sources(work: Experiment, access: Access) -> list[TransferModel] | None:
-    """The models from outside that images are crafted on too; None where no transfer was asked for.
+def external_sources(experiment: Experiment, access: Access) -> list[TransferModel] | None:
+    """The external models (--source) on which images are crafted too; None without --transfer.
 
-    BadInput where it makes no sense of this work.
+    Raises:
+        BadInput: there are fewer than two models, or a source is refused as by `load_sources`.
     """
-    if not work.request.transfer:
+    if not experiment.request.transfer:
         return None
-    if len(work.jobs) < 2 and not work.request.source:
+    if len(experiment.jobs) < 2 and not experiment.request.source:
         raise BadInput(
             "--transfer needs two models; name more --methods or --seeds, or a model from outside (--source)"
         )
-    return load_sources(work.request.source, work.dataset, work.test, work.conditions, access)
+    return load_sources(experiment.request.source, experiment.dataset, experiment.test, experiment.conditions, access)
 
 
 def transfer_runners(
-    runners: Sequence[Runner], guests: Sequence[list[TransferModel] | None], retrain: bool = False
+    runners: Sequence[Runner], external: Sequence[list[TransferModel] | None], retrain: bool = False
 ) -> list[TransferRunner]:
-    """The matrices that were asked for, with the models that there are."""
-    pairs = zip(runners, guests, strict=True)
+    """One transfer evaluation for each experiment with --transfer. external: of each one; None without --transfer."""
     return [
-        TransferRunner(runner.exam, runner.results, entrants(runner, retrain), load_sources)
-        for runner, load_sources in pairs
-        if load_sources is not None
+        TransferRunner(runner.evaluator, runner.results, trained_models(runner, retrain), sources)
+        for runner, sources in zip(runners, external, strict=True)
+        if sources is not None
     ]
 
 
-def entrants(runner: Runner, retrain: bool) -> dict[ModelRef, TransferModel]:
-    """The jobs' models as they are: finished, failed or to come."""
+def trained_models(runner: Runner, retrain: bool) -> dict[ModelRef, TransferModel]:
+    """The models of an experiment's jobs, main views only: finished, failed or to come.
+
+    retrain: take every model as still to come.
+    """
     found = {}
-    for job in runner.work.jobs:
+    for job in runner.experiment.jobs:
         folder = runner.results / job.run
-        settled = not retrain and is_finished(folder, runner.work.epochs)
-        reason = failure(folder) if settled else ""
-        nets = runner.load(job, RunFolder(folder)) if settled and not reason else {}
-        for epoch in runner.work.epochs:
+        has_ended = not retrain and is_finished(folder, runner.experiment.epochs)
+        reason = failure(folder) if has_ended else ""
+        nets = runner.load(job, RunFolder(folder)) if has_ended and not reason else {}
+        for epoch in runner.experiment.epochs:
             where, net = model_id(job.run, epoch, "main"), nets.get((epoch, "main"))
-            identity = trained_identity(net, runner.work.test) if net else f"{where}: {reason or 'to come'}"
+            identity = trained_identity(net, runner.experiment.test) if net else f"{where}: {reason or 'to come'}"
             why = f"{where} has no model, its training failed: {reason}" if reason else ""
             found[ModelRef(job, epoch, "main")] = TransferModel(where, identity, net, why)
     return found
@@ -66,19 +69,21 @@ def entrants(runner: Runner, retrain: bool) -> dict[ModelRef, TransferModel]:
 def load_sources(
     specs: Sequence[str], data: Dataset, test: Images, conditions: Sequence[Condition], access: Access
 ) -> list[TransferModel]:
-    """Models from outside to craft images on, on the device of the test images.
+    """Load external models to craft images on, on the device of the test images.
 
-    BadInput where one is not there or not for these images, or where no condition hands images over. On stderr: the
-    attacks that do not, and what is doubtful about a model.
+    Prints to stderr which attacks have no last iterate to transfer, and warnings about the models.
+
+    Raises:
+        BadInput: a model cannot be loaded, is of other images or classes, or no attack has a last iterate.
     """
     without = final_iterate_attacks(conditions)[1]
-    guests = [_guest(spec, data, test, access) for spec in dict.fromkeys(specs)]
+    external = [_load_source(spec, data, test, access) for spec in dict.fromkeys(specs)]
     if without:
         print(f"transfer leaves out {', '.join(without)}: no last iterate to hand over", file=sys.stderr)
-    return guests
+    return external
 
 
-def _guest(spec: str, data: Dataset, test: Images, access: Access) -> TransferModel:
+def _load_source(spec: str, data: Dataset, test: Images, access: Access) -> TransferModel:
     try:
         source = parse_spec(spec)
         trained_on = source.record.get("dataset") if isinstance(source, Run) else data.name
