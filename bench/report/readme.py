@@ -20,6 +20,7 @@ FILES = {  # what a file holds, by the beginning of its name
     "differences": "how far each line is behind the best one, by paired tests",
     "bars": "accuracies as bars, a panel an attack",
     "scatter": "clean against robust accuracy",
+    "cost": "what training costs against robust accuracy",
     "curves": "the trainings, epoch by epoch",
     "eps": "accuracy over the radius",
     "steps": "accuracy over the number of steps",

@@ -313,7 +313,7 @@ def test_the_report_is_complete_and_replaces_the_old_one(small: Path, tmp_path: 
     replace_files(folder, {"old-board.csv": "stale"})
     written = replace_files(folder, LeaderboardPage().files(small))
     stem = "digits-cnn-linf-8-255-quick"
-    figures = [f"{stem}/bars", f"{stem}/scatter", "digits-cnn-quick-training/curves"]
+    figures = [f"{stem}/bars", f"{stem}/scatter", f"{stem}/cost", "digits-cnn-quick-training/curves"]
     images = [f"{name}.{end}" for name in figures for end in ("png", "pdf")]
     texts = ["board.md", "board.csv", "board.tex", "rows.csv", "differences.csv", "differences.tex"]
     expected = ["leaderboard.md", *(f"{stem}/{name}" for name in texts), *images]

@@ -40,21 +40,33 @@ CURVES = {  # column of train.csv: its name, line and marker
 @with_house_style
 def scatter(table: pd.DataFrame, title: str) -> "Figure":
     """Clean accuracy against the accuracy that ranks the table, with intervals."""
+    return _scatter(table, title, "Clean", "Clean accuracy (%)")
+
+
+@with_house_style
+def cost(table: pd.DataFrame, title: str) -> "Figure":
+    """What training costs against the accuracy that ranks the table, with its intervals."""
+    return _scatter(table, title, "passes", "Passes per image of a training step")
+
+
+def _scatter(table: pd.DataFrame, title: str, column: str, label: str) -> "Figure":
+    """A column of the table against the one that ranks it."""
     robust = ranking_column(table)
-    points = table.dropna(subset=["Clean", robust])
+    points = table.dropna(subset=[column, robust])
     width, height = (ONE_COLUMN, 2.5) if len(points) <= 8 else (TWO_COLUMNS, 4.0)
     figure, (axes,) = grid(1, 1, width, (height, 0.2), title)
-    across, up = _intervals(points, "Clean"), _intervals(points, robust)
+    up = _intervals(points, robust)
+    across = _intervals(points, column) if f"{column} low" in points else np.zeros_like(up)
     for i, (colour, marker) in enumerate(zip(cycle(COLOURS), cycle(MARKERS), strict=False)):
         if i == len(points):
             break
-        x, y = points["Clean"].iloc[i], points[robust].iloc[i]
+        x, y = points[column].iloc[i], points[robust].iloc[i]
         half: dict[str, Any] = {"xerr": across[:, [i]], "yerr": up[:, [i]]}
         axes.errorbar(x, y, **half, fmt="none", ecolor=colour, elinewidth=0.6, alpha=0.45, zorder=2)
         axes.plot(x, y, marker, color=colour, zorder=3)
     axes.margins(0.1)
-    axes.set(xlabel="Clean accuracy (%)", ylabel=f"{robust} accuracy (%)")
-    name_points(axes, list(zip(points["Clean"], points[robust], points["recipe"], strict=True)))
+    axes.set(xlabel=label, ylabel=f"{robust} accuracy (%)")
+    name_points(axes, list(zip(points[column], points[robust], points["recipe"], strict=True)))
     return figure
 
 

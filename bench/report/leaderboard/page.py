@@ -130,7 +130,10 @@ def _figures(board: Board, report: Report) -> dict[str, Draw]:
     table = report.table.head(DRAWN)
     title = board.title + best_of(len(report.table))
     drawn: dict[str, Draw] = {"bars": partial(figures.bars, table, title)}
-    return drawn | ({"scatter": partial(figures.scatter, table, title)} if board.norm else {})
+    drawn |= {"scatter": partial(figures.scatter, table, title)} if board.norm else {}
+    return drawn | (
+        {"cost": partial(figures.cost, table, title)} if board.norm and table["passes"].notna().any() else {}
+    )
 
 
 def _section(board: Board, report: Report, figures: list[str], below: str = "") -> str:
