@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from result_files import measure
+from reported_model import RUN, row, store_report
 
 from bench import BadInput
-from bench.core.files import write_json
 from bench.report.model_report.content import Bars, Curves, Items, ModelReport, Pictures, Table, Text
 from bench.report.model_report.page import html, measured, report_paths
 from bench.report.model_report.pdf import pdf
@@ -21,15 +20,12 @@ from bench.report.site.write import write_site
 from bench.report.table_text import MISSING
 from bench.results.report_file import (
     NAME,
-    Example,
     ReportFacts,
-    encode,
     no_pictures,
     read_report_file,
     write_report_file,
 )
 
-RUN = "digits/external/net-aaaa"
 FACTS = ReportFacts(
     ("bench eval --model net.py:net --report",),
     "results",
@@ -46,11 +42,7 @@ def bits(right: int, n: int = 1000) -> str:
     return "1" * right + "0" * (n - right)
 
 
-def row(results: Path, attack: str, right: str | None, **changes: Any) -> None:
-    measure(results, attack, right, **{"recipe": "net", "model": "external", "run": RUN, "eps": 0.1} | changes)
-
-
-def clean(results: Path, right: str = GOOD, **changes: Any) -> None:
+def clean(results: Path, right: str | None = GOOD, **changes: Any) -> None:
     row(results, "", right, eps=None, **changes)
 
 
@@ -78,8 +70,8 @@ def test_all_is_well(tmp_path: Path) -> None:
         "every pixel may change by up to 0.1 (10 % of the range from black to white), 550 (55.0 %, 95 % interval 51.9 "
         "to 58.1) stay correct under every attack tried (PGD-20 and AutoAttack).",
         "55.0 % is an upper bound: an attack that nobody tried here may break more images. AutoAttack, the field's "
-        "usual reference, is among those tried. Nothing was found by comparisons of the attacks with each other that "
-        "speaks against the numbers.",
+        "usual reference, is among those tried. Comparisons of the attacks with each other found nothing that speaks "
+        "against these numbers.",
         "This holds for changes within Linf 0.1 of these images, and for nothing else; what else an attacker could do, "
         "or a camera could see, stands under “What was not tried”.",
     )
@@ -216,6 +208,16 @@ def test_a_curve_begins_with_the_clean_images(tmp_path: Path) -> None:
     assert [text for _, text in curves.ticks] == ["0", "0.05", "0.1", "0.2"]
 
 
+def test_other_changes_are_in_the_verdict(tmp_path: Path) -> None:
+    clean(tmp_path)
+    row(tmp_path, "PGD-20", HELD)
+    row(tmp_path, "CW-20", HELD)
+    row(tmp_path, "PGD-20", bits(500), norm="L2", eps=0.5)
+    assert report(tmp_path).paragraphs[1] == (
+        "Under other attacks stay correct: 500 (50.0 %, 95 % interval 46.9 to 53.1) within L2 0.5."
+    )
+
+
 def test_older_and_smaller_measurements_are_left_out(tmp_path: Path) -> None:
     clean(tmp_path, bits(9, 10))
     row(tmp_path, "FGSM", bits(1, 10))
@@ -231,16 +233,7 @@ HOSTILE = "<script>alert(1)</script>&'\"$x^2$ \N{SNOWMAN}漢"
 
 
 def with_picture(results: Path) -> ModelReport:
-    clean(results, recipe=HOSTILE)
-    row(results, "PGD-20", HELD, recipe=HOSTILE)
-    write_json(
-        results / RUN / "job.json",
-        {"spec": HOSTILE, "identity": "ab", "source": "digits", "alarms": [HOSTILE], "environment": {}},
-    )
-    x = np.linspace(0, 1, 64, dtype=np.float32).reshape(1, 1, 8, 8)
-    example = Example(7, "five", "five", HOSTILE, 0.05, 1, 1)
-    facts = ReportFacts((HOSTILE,), "results", 1000, ("FGSM",), ("fog",), "PGD-20", "Linf", "", (example,))
-    write_report_file(results / RUN, facts, encode(x, (x + 0.05).clip(0, 1)))
+    store_report(results, HOSTILE)
     return model_report(measured(SiteData(results), RUN))
 
 
@@ -249,6 +242,7 @@ def test_names_from_outside_are_text_in_both_formats(tmp_path: Path) -> None:
     page = html(report)
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
+    assert "The model was judged in spite of this: &lt;script" in page
     assert not re.findall(r'(?:src|href)="(?!data:)', page), "everything is in the file"
     made = pdf(report)
     assert made.startswith(b"%PDF-")
@@ -306,3 +300,13 @@ def test_lines_of_the_pdf_are_no_wider_than_their_room() -> None:
     assert all(width(line, style) <= 1.5 for line in lines)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
     assert drawable("a漢", style) == f"a{NO_GLYPH}"
+
+
+def test_where_everything_failed_the_page_says_so(tmp_path: Path) -> None:
+    clean(tmp_path, None, n=1000, status="failed: no memory left")
+    row(tmp_path, "PGD-20", None, n=1000, status="failed: no memory left")
+    found = report(tmp_path)
+    assert found.headline == "Nothing was measured, so nothing is known of this model."
+    assert found.level == "unknown"
+    assert html(found)
+    assert pdf(found)

@@ -155,6 +155,12 @@ class Measured:
         return verdict([(one.column, one.verdict) for one in attacks], doubts)
 
     @property
+    def alarms(self) -> list[str]:
+        """What looked wrong with the model before anything was measured."""
+        known = self.job.get("alarms")
+        return [str(alarm) for alarm in known] if isinstance(known, list) else []
+
+    @property
     def probes(self) -> list[dict[str, Any]]:
         """Rows of the audit, the last of each kind."""
         rows = self.chosen[self.chosen["metric"] == "share"]

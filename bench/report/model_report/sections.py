@@ -144,7 +144,7 @@ def _run(measured: Measured) -> Iterator[Block]:
         ("Versions", ", ".join(versions)),
         ("Machine", machine.get("system", "")),
         ("Random numbers", "seed 0, the same draws for an image in any order or batch"),
-        ("Judged in spite of", "; ".join(map(str, _texts(job.get("alarms"))))),
+        ("Judged in spite of", "; ".join(measured.alarms)),
         ("Chosen on loading", "; ".join(map(str, _texts(job.get("choices"))))),
         ("Rows", str(row["run"])),
     ]

@@ -76,6 +76,9 @@ def _paragraphs(measured: Measured) -> Iterator[str]:
     yield first
     if worst and worst.failed:
         yield from (sentence(f"{one.column} failed and is not counted: {one.failure}") for one in worst.failed)
+    yield from _other_balls(measured)
+    if measured.alarms:
+        yield sentence(f"The model was judged in spite of this: {'; '.join(measured.alarms)}")
     if measured.verdict.partition(":")[0] in IN_DOUBT:
         yield _doubt(measured.verdict)
     if worst and worst.share:
@@ -87,6 +90,15 @@ def _paragraphs(measured: Measured) -> Iterator[str]:
     if measured.n < FEW:
         wide = max(share.spread for share in (clean.share, worst.share if worst else None) if share)
         yield f"{measured.n:,} images are few: these shares are known to about ±{wide:.0f} points only."
+
+
+def _other_balls(measured: Measured) -> Iterator[str]:
+    """What is left within the other changes that were asked for; curves have a section of their own."""
+    asked = {one.ball for one in measured.of("attack") if one.counts}
+    found = [(ball, measured.worst(ball).share) for ball in measured.balls[1:] if ball in asked]
+    shares = [f"{share_words(share)} within {ball}" for ball, share in found if share]
+    if shares:
+        yield sentence(f"Under other attacks stay correct: {join_words(shares)}")
 
 
 def _doubt(verdict: str) -> str:
@@ -108,7 +120,7 @@ def _bound(measured: Measured, worst: Worst) -> str:
         text += f" {REFERENCE}, the field's usual reference, is not among those that count here, and often breaks more."
     if level(measured) == "ok":
         searched = (
-            "the audit's probes of the model" if measured.probes else "comparisons of the attacks with each other"
+            "The audit's probes of the model" if measured.probes else "Comparisons of the attacks with each other"
         )
-        text += f" Nothing was found by {searched} that speaks against the numbers."
+        text += f" {searched} found nothing that speaks against these numbers."
     return text
