@@ -23,9 +23,10 @@ from bench.evaluation.conditions.diagnostic import Diagnosed
 from bench.evaluation.diagnostics import DIAGNOSTICS, gradient
 from bench.evaluation.evaluator import outcomes
 from bench.evaluation.row import value_of
-from bench.report.studies.claim_checks import verdict
+from bench.report.studies.claim_checks import Finding, verdict
+from bench.report.studies.claims_page import list_findings
 from bench.report.studies.page import StudyPage, started_studies
-from bench.report.studies.papers.claims import findings
+from bench.report.studies.papers import claims
 from bench.report.studies.papers.later_claims import (
     ABLATIONS,
     ATTACKED,
@@ -67,6 +68,11 @@ def test_every_name_in_a_study_is_registered(study):
 EPS = 0.1
 COMMON = {"epoch": "last", "status": "ok", "source": "", "seed": 0, "view": "main", "metric": "accuracy"}
 COMMON |= {"model": "cnn", "params": ""}
+
+
+def told(rows):
+    """The claims as the page lists them."""
+    return list_findings(claims.findings(rows, EPS))
 
 
 def made(changes: dict[tuple[str, str, str], float] | None = None, n: int = 1000) -> pd.DataFrame:
@@ -112,7 +118,7 @@ def one(recipe: str, attack: str, view: str, value: float, n: int) -> dict[str, 
 
 def verdicts(rows: pd.DataFrame) -> dict[str, str]:
     """By claim."""
-    found = re.findall(r"^\d+\. \*\*(.*?)\.\*\* (.*)\.$", findings(rows, EPS), re.M)
+    found = re.findall(r"^\d+\. \*\*(.*?)\.\*\* (.*)\.$", told(rows), re.M)
     return {claim: verdict for verdict, claim in found}
 
 
@@ -284,14 +290,14 @@ def test_claims_are_those_of_the_papers(claim):
 
 def test_every_paper_claims_something_and_none_speaks_of_autoattack():
     assert {claim.partition(":")[0] for claim in CLAIMS} == {"BAT", "AVmixup", "M2AT", "RobMask", "M-TLAT"}
-    assert "AutoAttack" not in findings(made(), EPS)
+    assert "AutoAttack" not in told(made())
 
 
 def test_what_was_not_measured_is_said_and_never_held():
     rows = made({("TLAT", "", "main"): 0.9, ("TFGSM-AT", "", "main"): math.nan})
     (word,) = [word for claim, word in verdicts(rows).items() if claim.startswith(TLAT)]
     assert word == "not measured"
-    assert "not measured: TLAT clean 90.0 > TFGSM-AT clean not measured" in findings(rows, EPS)
+    assert "not measured: TLAT clean 90.0 > TFGSM-AT clean not measured" in told(rows)
     assert set(verdicts(made().head(0)).values()) == {"not measured"}
 
 
@@ -349,12 +355,12 @@ def test_a_failed_comparison_decides_even_where_another_is_missing():
 
 @pytest.mark.parametrize(("n", "word"), [(1000, "yes: TLAT"), (10, r"yes (within chance): TLAT")])
 def test_differences_that_chance_makes_are_marked(n, word):
-    assert word in findings(made({("TLAT", "", "main"): 0.7}, n), EPS)
+    assert word in told(made({("TLAT", "", "main"): 0.7}, n))
 
 
 def test_no_claim_is_empty():
     assert verdict([]) == "held"  # so that it would not be noticed below
-    lines = findings(made(), EPS).splitlines()
+    lines = told(made()).splitlines()
     heads = [i for i, line in enumerate(lines) if not line.startswith(" ")]
     assert len(heads) == len(CLAIMS)
     assert all(lines[i + 1].startswith("    - ") for i in heads)
@@ -409,8 +415,8 @@ def tiny(monkeypatch):
     )
     registry = Registry("study")
     item = Item("counts", "how many rows", parts)
-    registry.add("tiny", Study("two recipes", (item,), lambda rows, eps: f"{len(rows)} rows\n"))
-    for module in ("bench.commands.run_study", "bench.report.studies.page"):
+    registry.add("tiny", Study("two recipes", (item,), lambda rows, eps: [Finding(f"{len(rows)} rows", [])]))
+    for module in ("bench.commands.run_study", "bench.report.studies.page", "bench.report.site.papers.page"):
         monkeypatch.setattr(f"{module}.STUDIES", registry)
 
 
@@ -432,7 +438,9 @@ def test_one_command_carries_a_study_out_and_the_report_repeats_its_page(tiny, t
 
     assert "2 trainings, 14 of 14 cells to do" in call(*asked, "--dry-run")
     first = call(*asked)
-    assert "## digits, cnn, Linf 0.2, quick, 1 epochs, 100 training images, n=30, seeds 0\n\n13 rows" in first
+    assert (
+        "## digits, cnn, Linf 0.2, quick, 1 epochs, 100 training images, n=30, seeds 0\n\n1. **held.** 13 rows" in first
+    )
     assert "0 trainings, 0 of 14 cells" in call(*asked, "--dry-run")
     assert "13 rows" in call("report", "--study", "tiny")
     assert "13 rows" in (tmp_path / "reports/tiny/tiny.md").read_text()

@@ -12,6 +12,8 @@ from bench.report.site.heat.corruptions import CorruptionPages
 from bench.report.site.heat.transfer import TransferPages
 from bench.report.site.index import IndexPage
 from bench.report.site.methods.page import MethodPages
+from bench.report.site.papers.claims import ClaimsPage
+from bench.report.site.papers.page import PaperPages
 from bench.report.site.site import Site, SitePages
 from bench.report.site.sources import WITHOUT, SiteSources
 
@@ -22,6 +24,8 @@ PAGES: tuple[SitePages, ...] = (  # in the order of the menu
     ComparePages(),
     TransferPages(),
     CorruptionPages(),
+    PaperPages(),
+    ClaimsPage(),
     ModelPages(),
 )
 

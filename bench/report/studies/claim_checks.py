@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -103,6 +104,13 @@ def mark(comparison: Comparison) -> str:
     if not comparison.measured:
         return "not measured"
     return ("yes" if comparison.holds else "no") + ("" if comparison.sure else " (within chance)")
+
+
+class Finding(NamedTuple):
+    """A claim, and what it comes down to here."""
+
+    claim: str
+    comparisons: list[Comparison]
 
 
 class Reader:

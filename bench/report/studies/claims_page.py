@@ -1,7 +1,7 @@
 """The sections of the page of claims: one for each data set, network, budget and radius."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 from bench.core.parsing import format_radius
 from bench.core.plan import LONG
 from bench.report.rows import of_kind, white_box
+from bench.report.studies.claim_checks import Finding, mark, verdict
 from bench.report.studies.papers.later_claims import AT_OTHER_RADII
 from bench.report.studies.papers.papers_claims import LONGER
 from bench.report.studies.study import Study
@@ -18,8 +19,11 @@ SHARED = ["protocol", "dataset", "model", "budget", "data"]
 SAME = 1e-6  # radii that differ by less are one
 
 
-def sections(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[str]:
-    """Markdown. n: the number of test images, where rows of several are there."""
+def places(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[tuple[str, list[Finding]]]:
+    """What all numbers of a section have in common, and its findings.
+
+    n: the number of test images, where rows of several are there.
+    """
     assert study.findings is not None
     budgets = set(rows["budget"])
     shared: Any  # the key of a group is only Hashable to the type checker
@@ -35,9 +39,23 @@ def sections(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[str]:
         same = both[(both["n"] == images) | (both["kind"] == "diagnostic")]
         seeds = ", ".join(map(str, sorted(same["seed"].unique())))
         for norm, eps in threats(same):
-            yield f"## {dataset}, {model}, {norm} {format_radius(eps)}, {budget}, n={images}, seeds {seeds}\n"
             unbounded = np.isinf(same["eps"].astype(float))
-            yield study.findings(same[same["norm"].isin(["", norm]) | unbounded], eps)
+            title = f"{dataset}, {model}, {norm} {format_radius(eps)}, {budget}, n={images}, seeds {seeds}"
+            yield title, study.findings(same[same["norm"].isin(["", norm]) | unbounded], eps)
+
+
+def markdown(title: str, findings: Sequence[Finding]) -> str:
+    """A section."""
+    return f"## {title}\n\n{list_findings(findings)}"
+
+
+def list_findings(findings: Sequence[Finding]) -> str:
+    """A Markdown list: each claim, held or not held or not measured, with every comparison."""
+    lines = []
+    for number, (claim, comparisons) in enumerate(findings, start=1):
+        lines.append(f"{number}. **{verdict(comparisons)}.** {claim}.")
+        lines += [f"    - {mark(comparison)}: {comparison.text}" for comparison in comparisons]
+    return "\n".join(lines) + "\n"
 
 
 def threats(rows: pd.DataFrame) -> Iterator[tuple[str, float]]:

@@ -1,6 +1,6 @@
 """The page of a study, and the files beside it, from what a results folder holds."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,14 +16,13 @@ from bench.report.labels import label_rows
 from bench.report.rows import accuracies, of_kind, white_box
 from bench.report.seeds import collapses
 from bench.report.studies import claims_page
-from bench.report.studies.ledger import Entry
 from bench.report.studies.ledger_table import brief, frame
-from bench.report.studies.orderings import comparison_table, orders
+from bench.report.studies.orderings import comparison_table
 from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.scales import RadiusOf, scales, usual_radius
 from bench.report.studies.setup import StudyRun
-from bench.report.studies.study import STUDIES, Item, Study
-from bench.report.studies.summary import overview, sentences
+from bench.report.studies.study import STUDIES, Study
+from bench.report.studies.summary import ScaleResults, measure_scale, overview, sentences
 from bench.report.studies.table_text import LEGEND
 
 if TYPE_CHECKING:
@@ -82,18 +81,27 @@ def _page(
     if study.chosen_here:
         sections.append(f"**Not in the paper, and guessed here.** {study.chosen_here}\n")
     if study.findings is not None:
-        sections += list(claims_page.sections(study, rows, n))
+        sections += [claims_page.markdown(title, found) for title, found in claims_page.places(study, rows, n)]
     else:
-        found = [(scale, part) for scale, part in scales(rows, results, registered) if n is None or scale.n in (0, n)]
-        several = [(scale, part) for scale, part in found if part["recipe"].nunique() > 1]
-        shown = several or found  # one recipe alone, such as what crafts images for others, shows nothing
-        folders = folder_names({scale: scale.identity for scale, _ in shown})
-        for scale, part in shown:
-            text, more = _section(study, STUDIES[name].home, ScaleData(scale, part, results, folders[scale]))
+        for data in shown_scales(rows, results, registered, n):
+            text, more = _section(measure_scale(study, STUDIES[name].home, data))
             sections.append(text)
             beside |= more
         sections.append(f"\n{LEGEND}\n")
     return "\n".join(sections), beside
+
+
+def shown_scales(rows: pd.DataFrame, results: Path, registered: RadiusOf, n: int | None = None) -> Iterator[ScaleData]:
+    """What there is at each scale that shows anything.
+
+    n: the number of test images, where rows of several are there.
+    """
+    found = [(scale, part) for scale, part in scales(rows, results, registered) if n is None or scale.n in (0, n)]
+    several = [(scale, part) for scale, part in found if part["recipe"].nunique() > 1]
+    shown = several or found  # one recipe alone, such as what crafts images for others, shows nothing
+    folders = folder_names({scale: scale.identity for scale, _ in shown})
+    for scale, part in shown:
+        yield ScaleData(scale, part, results, folders[scale])
 
 
 def started_studies(results: Path) -> list[str]:
@@ -113,37 +121,27 @@ def _there(part: StudyRun, recipes: Set[str]) -> bool:
     return len(part.methods) > 1 and set(part.methods) <= recipes
 
 
-def _section(study: Study, home: str, found: ScaleData) -> tuple[str, dict[str, Content]]:
-    """Markdown, and the files beside it. home: the main data set of the paper, whichever items are shown."""
-    scale, ledger = found.scale, dict[Item, Sequence[Entry]]()
-    made, body, pictures = dict[str, Content](), list[str](), dict[Item, bool]()
-    for item in study.items:
-        section = item.content.section(item, found, home)
-        made |= section.files
-        body.append(section.text)
-        if section.entries is None:
-            pictures[item] = section.is_there
-        else:
-            ledger[item] = section.entries
-    every = [entry for part in ledger.values() for entry in part]
-    pairs, name = list(orders(every)), found.file_of("ledger")
-    made[f"{name}.csv"] = plain.csv(frame(every))
-    made[f"{name}.md"] = (
-        f"# {study.about}\n\n{plain.escape(scale.title)}\n\n"
-        f"{plain.markdown(brief(every), ('Item', 'Number', 'Status'))}"
-    )
-    made[found.file_of("comparisons.csv")] = plain.csv(comparison_table(pairs))
-    head = [f"## {plain.escape(scale.title)}\n", *sentences(study, every, pairs, pictures, scale), _trouble(found.rows)]
+def _section(found: ScaleResults) -> tuple[str, dict[str, Content]]:
+    """Markdown, and the files beside it."""
+    made = {path: content for section in found.sections.values() for path, content in section.files.items()}
+    name, title = found.data.file_of("ledger"), plain.escape(found.data.scale.title)
+    made[f"{name}.csv"] = plain.csv(frame(found.entries))
+    numbers = plain.markdown(brief(found.entries), ("Item", "Number", "Status"))
+    made[f"{name}.md"] = f"# {found.study.about}\n\n{title}\n\n{numbers}"
+    made[found.data.file_of("comparisons.csv")] = plain.csv(comparison_table(found.orders))
+    head = [f"## {title}\n", *(f"**{word}.** {text}\n" for word, text in sentences(found).items())]
+    trouble = "".join(f"- {line}\n" for line in collapsed_seeds(found.data.rows))
+    items = plain.markdown(overview(found), ("Item", "At the paper's scale"))
     more = f"Every printed number, one by one: [ledger]({name}.md).\n"
-    return "\n".join([*filter(None, head), overview(study, ledger, pairs, pictures, scale.papers), more, *body]), made
+    body = [section.text for section in found.sections.values()]
+    return "\n".join([*head, *filter(None, [trouble]), items, more, *body]), made
 
 
-def _trouble(rows: pd.DataFrame) -> str:
-    """Seeds that collapsed, by recipe."""
+def collapsed_seeds(rows: pd.DataFrame) -> list[str]:
+    """Seeds that collapsed, a line a recipe."""
     rows = white_box(accuracies(of_kind(rows, "clean", "attack")))
-    found = [
-        f"- {label}: {'; '.join(said)}"
+    return [
+        f"{label}: {'; '.join(said)}"
         for label, part in label_rows(rows).groupby("label", sort=False)
         if (said := collapses(part))
     ]
-    return "\n".join([*found, ""]) if found else ""

@@ -10,6 +10,7 @@ from bench.core.errors import BadInput
 from bench.core.registrable import instance_check
 from bench.core.registry import Registry
 from bench.report.files import Content
+from bench.report.studies.claim_checks import Finding
 from bench.report.studies.ledger import Entry
 from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.setup import StudyRun, TrainingSetup
@@ -83,7 +84,7 @@ class Study:
 
     about: str
     items: tuple[Item, ...]
-    findings: Callable[[pd.DataFrame, float], str] | None = None  # rows of one place, radius -> Markdown
+    findings: Callable[[pd.DataFrame, float], list[Finding]] | None = None  # of the rows of one place, at a radius
     paper: str = ""  # whose printed numbers it has, as `bench.report.studies.printed` names them
     beside: Callable[[], Mapping[str, Content]] | None = None  # files that need no results
     chosen_here: str = ""  # sentences for the head of the page: what the paper does not say, and what it is here

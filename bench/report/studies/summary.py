@@ -2,37 +2,66 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
-from bench.report import table_text as plain
 from bench.report.studies.ledger import NOT_AUTOATTACK, REPRODUCED, Entry, counts
-from bench.report.studies.orderings import Order
+from bench.report.studies.orderings import Order, orders
+from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.scales import Scale
-from bench.report.studies.study import Item, Study
+from bench.report.studies.study import Item, Section, Study
 
 MOST = 3  # examples in a sentence
 
 
-def sentences(
-    study: Study, ledger: Sequence[Entry], compared: Sequence[Order], pictures: Mapping[Item, bool], scale: Scale
-) -> list[str]:
+@dataclass(frozen=True)
+class ScaleResults:
+    """What became of a study at one scale: each item as its page shows it, and all printed numbers together."""
+
+    study: Study
+    data: ScaleData
+    sections: Mapping[Item, Section]
+
+    @cached_property
+    def ledger(self) -> dict[Item, Sequence[Entry]]:
+        """The numbers of each table."""
+        return {item: section.entries for item, section in self.sections.items() if section.entries is not None}
+
+    @cached_property
+    def pictures(self) -> dict[Item, bool]:
+        """Of each item that is no table, whether anything of it is there."""
+        return {item: section.is_there for item, section in self.sections.items() if section.entries is None}
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """Every printed number."""
+        return [entry for part in self.ledger.values() for entry in part]
+
+    @cached_property
+    def orders(self) -> list[Order]:
+        """Every two lines of a column."""
+        return list(orders(self.entries))
+
+
+def measure_scale(study: Study, home: str, data: ScaleData) -> ScaleResults:
+    """home: the main data set of the paper, whichever items are shown."""
+    return ScaleResults(study, data, {item: item.content.section(item, data, home) for item in study.items})
+
+
+def sentences(found: ScaleResults) -> dict[str, str]:
     """What held at this scale, what did not, and what was not run."""
-    return [
-        f"**Held.** {_held_claims(ledger, compared, scale)}\n",
-        f"**Did not.** {_failed_claims(ledger, compared)}\n",
-        f"**Not run.** {_missing(study, ledger, pictures)}\n",
-    ]
+    return {
+        "Held": _held_claims(found.entries, found.orders, found.data.scale),
+        "Did not": _failed_claims(found.entries, found.orders),
+        "Not run": _missing(found.study, found.entries, found.pictures),
+    }
 
 
-def overview(
-    study: Study,
-    ledger: Mapping[Item, Sequence[Entry]],
-    compared: Sequence[Order],
-    pictures: Mapping[Item, bool],
-    papers: bool,
-) -> str:
-    """A line an item: how much of it is here, and what became of it. papers: at the paper's own scale."""
+def overview(results: ScaleResults) -> pd.DataFrame:
+    """A line an item: how much of it is here, and what became of it."""
+    study, ledger, compared, pictures = results.study, results.ledger, results.orders, results.pictures
     lines, drawn = [], {True: "drawn", False: "not run"}
     for item in study.items:
         part = ledger.get(item, ())
@@ -52,8 +81,10 @@ def overview(
             }
         )
     shown = pd.DataFrame(lines)
-    sizes = [] if papers else ["Reproduced", "Above", "Short or off"]  # they say nothing of models of another size
-    return plain.markdown(shown.drop(columns=sizes), ("Item", "At the paper's scale"))
+    sizes = (
+        [] if results.data.scale.papers else ["Reproduced", "Above", "Short or off"]
+    )  # they say nothing of models of another size
+    return shown.drop(columns=sizes)
 
 
 def _held_claims(ledger: Sequence[Entry], compared: Sequence[Order], scale: Scale) -> str:

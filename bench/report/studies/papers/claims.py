@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from bench.report.studies.claim_checks import Reader, mark, verdict
+from bench.report.studies.claim_checks import Finding, Reader
 from bench.report.studies.papers.later_claims import (
     ABLATIONS,
     ATTACKED,
@@ -21,18 +21,14 @@ from bench.report.studies.setup import StudyRun
 from bench.report.studies.study import STUDIES, Item, Study
 
 
-def findings(rows: pd.DataFrame, eps: float) -> str:
-    """A Markdown list: each claim, held or not held or not measured, with every comparison.
+def findings(rows: pd.DataFrame, eps: float) -> list[Finding]:
+    """Each claim with every comparison.
 
     rows: of one data set, network and budget, and those of recipes trained twice as long with a + behind their names.
     eps: the radius of the section, in [0, 1] pixel units.
     """
-    lines, read = [], Reader(rows, eps)
-    for number, (claim, comparisons) in enumerate(CLAIMS.items(), start=1):
-        found = list(comparisons(read))
-        lines.append(f"{number}. **{verdict(found)}.** {claim}.")
-        lines += [f"    - {mark(comparison)}: {comparison.text}" for comparison in found]
-    return "\n".join(lines) + "\n"
+    read = Reader(rows, eps)
+    return [Finding(claim, list(comparisons(read))) for claim, comparisons in CLAIMS.items()]
 
 
 TRAINED = (

@@ -1,0 +1,58 @@
+"""A page of claims: each held or not here, with the comparisons that it comes down to."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.report import cache as stored
+from bench.report.site.data import SiteData
+from bench.report.site.site import Site, Target
+from bench.report.studies.claim_checks import Finding, mark, verdict
+from bench.report.studies.claims_page import places
+from bench.report.studies.study import STUDIES
+
+STUDY = STUDIES["claims"]
+CHIPS = {"held": "ok", "held, in part within chance": "ok", "not held": "invalid", "not held, within chance": "suspect"}
+
+
+@stored.cached_by_folder(1)
+def claims_told(results: Path) -> list[tuple[str, list[Finding]]]:
+    """The findings at each place; nothing where the rows tell none of the claims."""
+    rows = stored.rows(results)
+    found = list(places(STUDY, rows[rows["recipe"].isin(STUDY.methods)], None))
+    is_told = any(verdict(finding.comparisons) in CHIPS for _, findings in found for finding in findings)
+    return found if is_told else []
+
+
+class ClaimsPage:
+    """`claims.html`."""
+
+    menu = "Claims"
+
+    def paths(self, data: SiteData) -> dict[Target, str]:
+        return {Target("claims", ""): "claims.html"} if data.boards and claims_told(data.results) else {}
+
+    def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str | bytes]]:
+        if Target("claims", "") in site.paths:
+            sections = [{"title": title, **_section(findings)} for title, findings in claims_told(data.results)]
+            yield "claims.html", site.render("claims.html", "claims.html", "Claims", study=STUDY, sections=sections)
+
+
+def _section(findings: list[Finding]) -> dict[str, Any]:
+    """What the template shows of one place: claims that can be told here first."""
+    lines = [
+        {
+            "number": number,
+            "claim": finding.claim,
+            "verdict": (word := verdict(finding.comparisons)),
+            "chip": CHIPS.get(word, "none"),
+            "comparisons": [(mark(comparison), comparison.text) for comparison in finding.comparisons],
+        }
+        for number, finding in enumerate(findings, start=1)
+    ]
+    return {
+        "told": [line for line in lines if line["chip"] != "none"],
+        "silent": [line for line in lines if line["chip"] == "none"],
+        "counts": Counter(line["verdict"] for line in lines),
+    }

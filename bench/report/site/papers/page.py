@@ -1,0 +1,106 @@
+"""A page for each paper that was begun: three sentences, its tables and figures in its own layout, the ledger."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bench.report import cache as stored
+from bench.report.site.data import SiteData
+from bench.report.site.papers.figures import Figure, paper_figure
+from bench.report.site.site import Here, Site, Target, unique_paths
+from bench.report.studies.ledger_table import brief
+from bench.report.studies.page import collapsed_seeds, shown_scales, started_studies
+from bench.report.studies.study import STUDIES, Item, Study
+from bench.report.studies.summary import ScaleResults, measure_scale, overview, sentences
+from bench.report.studies.table_text import LEGEND, layout
+
+LEFT = ("Item", "Number", "Status", "At the paper's scale")  # columns set flush left
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """A printed table with ours in it. A cell of a line is its text, and whether it is among the best."""
+
+    heads: tuple[str, ...]
+    columns: tuple[str, ...]
+    lines: tuple[tuple[tuple[str, bool], ...], ...]
+    files: tuple[tuple[str, str], ...]  # kinds and addresses
+
+
+class PaperPages:
+    """`papers/*.html`."""
+
+    menu = "Papers"
+
+    def paths(self, data: SiteData) -> dict[Target, str]:
+        names = {name: name for name in _started(data) if STUDIES[name].findings is None}
+        return {Target("paper", name): path for name, path in unique_paths("papers", names).items()}
+
+    def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str | bytes]]:
+        papers = [(target.name, path) for target, path in site.paths.items() if target.kind == "paper"]
+        for name, path in papers:
+            study, here = STUDIES[name], Here(site, path)
+            scales = [_scale(measure_scale(study, study.home, found), name, here) for found in _scales(data, study)]
+            values = {"study": study, "name": name, "scales": scales, "legend_text": LEGEND, "left": LEFT}
+            values |= {"others": [other for other, _ in papers if other != name]}
+            yield path, site.render(path, "paper.html", f"{name}: {study.about}", **values)
+
+
+def _started(data: SiteData) -> list[str]:
+    return started_studies(data.results) if data.boards else []
+
+
+def _scales(data: SiteData, study: Study) -> Iterator[Any]:
+    rows = stored.rows(data.results)
+    return shown_scales(rows[rows["recipe"].isin(study.methods)], data.results, data.sources.radius)
+
+
+def _scale(found: ScaleResults, name: str, here: Here) -> dict[str, Any]:
+    """What the template shows of one scale."""
+    ledger = brief(found.entries)
+    return {
+        "title": found.data.scale.title,
+        "sentences": {word: text.split("`") for word, text in sentences(found).items()},
+        "overview": overview(found),
+        "collapsed": collapsed_seeds(found.data.rows),
+        "items": [_item(item, found, name, here) for item in found.study.items],
+        "ledger": ledger if len(ledger) else None,
+        "files": _files(found, ("ledger.csv", "ledger.md", "comparisons.csv"), name, here),
+    }
+
+
+def _item(item: Item, found: ScaleResults, name: str, here: Here) -> dict[str, Any]:
+    entries = found.ledger.get(item)
+    figure = None if entries is not None else paper_figure(item, found.data, found.study.home)
+    files = dict(_item_files(found, item, name, here))
+    return {
+        "item": item,
+        "id": item.name.lower().replace(" ", "-"),
+        "table": None if entries is None else _table(entries, tuple(files.items())),
+        "is_run": any(entry.ours.known for entry in entries) if entries is not None else found.pictures[item],
+        "figure": figure or Figure(),
+        "picture": files.get("png", ""),
+        "files": tuple(files.items()),
+    }
+
+
+def _table(entries: Any, files: tuple[tuple[str, str], ...]) -> PaperTable:
+    drawn = layout(entries)
+    lines = [
+        tuple(zip(map(str, cells), map(bool, bold), strict=True))
+        for cells, bold in zip(drawn.cells.to_numpy().tolist(), drawn.bold.to_numpy().tolist(), strict=True)
+    ]
+    return PaperTable(tuple(drawn.heads), tuple(map(str, drawn.cells)), tuple(lines), files)
+
+
+def _item_files(found: ScaleResults, item: Item, name: str, here: Here) -> Iterator[tuple[str, str]]:
+    """Kinds and addresses of what `bench report --study` has written of an item, where it has."""
+    for path in found.sections[item].files:
+        if address := here.file(f"{name}/{path}"):
+            yield path.rpartition(".")[2], address
+
+
+def _files(found: ScaleResults, names: tuple[str, ...], paper: str, here: Here) -> list[tuple[str, str]]:
+    """Names and addresses of files of a whole scale, where they were written."""
+    addresses = {name: here.file(f"{paper}/{found.data.file_of(name)}") for name in names}
+    return [(name, address) for name, address in addresses.items() if address]
