@@ -310,3 +310,16 @@ def test_where_everything_failed_the_page_says_so(tmp_path: Path) -> None:
     assert found.level == "unknown"
     assert html(found)
     assert pdf(found)
+
+
+def test_images_made_on_other_models_are_told_apart(tmp_path: Path) -> None:
+    clean(tmp_path)
+    row(tmp_path, "PGD-20", HELD)
+    row(tmp_path, "PGD-20.last", bits(500), source=RUN)
+    row(tmp_path, "PGD-20.last", bits(700), source="digits/cnn/PGD-AT/s0-bbbb@best")
+    lines = section(report(tmp_path), "The numbers")[1].lines
+    assert [line[0] for line in lines] == [
+        "Clean images",
+        "PGD-20",
+        "PGD-20.last, images made on PGD-AT/s0-bbbb@best",
+    ]

@@ -104,6 +104,7 @@ class Measured:
     def all(self) -> list[Measurement]:
         """Every accuracy, in the order of a table; of one thing that was measured twice, the last."""
         rows = accuracies(self.chosen)
+        rows = rows[rows["source"].str.partition("@")[0] != rows["run"]]  # images made on itself for others
         rows = rows.assign(column=columns(rows)).drop_duplicates(THING, keep="last")
         found = [_measurement(row) for row in rows.to_dict("records")]
         return sorted(found, key=lambda one: (one.kind != "clean", column_order(one.column)))

@@ -61,7 +61,12 @@ def _lines(measured: Measured) -> Iterator[Line]:
         yield from (_line(one, one.column) for one in own)
         if ball and len([one for one in own if one.counts]) > 1:
             yield Line("All attacks together", str(ball), measured.worst(ball).share, "", "worst")
-    yield from (_line(one, f"{one.column}, images made on {one.source}") for one in attacks if one.source)
+    yield from (_line(one, f"{one.column}, images made on {_source(one)}") for one in attacks if one.source)
+
+
+def _source(one: Measurement) -> str:
+    """The name and hash of the model that images were made on."""
+    return "/".join(one.source.split("/")[2:])
 
 
 def _line(one: Measurement, name: str) -> Line:

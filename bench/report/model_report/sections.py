@@ -97,7 +97,7 @@ def _tried(measured: Measured) -> Iterator[Block]:
             "Probes of the model (--audit) for signs that attacks fail for another reason than robustness, and how "
             "many images show each.",
             columns,
-            tuple(_probe(probe) for probe in probes),
+            tuple(_probe(probe, len({(probe["norm"], probe["eps"]) for probe in probes}) > 1) for probe in probes),
             frozenset(columns[2:]),
         )
 
@@ -112,19 +112,17 @@ def _balls(own: list[Measurement]) -> str:
     return "; ".join(texts)
 
 
-def _probe(probe: dict[str, object]) -> tuple[str, ...]:
+def _probe(probe: dict[str, object], several: bool) -> tuple[str, ...]:
+    """A line of the table. several: whether the model was probed in several balls."""
     name, n = str(probe["name"]), int(str(probe["n"]))
     indicator = INDICATORS.get(name)
     attack = re.search(r'"attack": "([^"]+)"', str(probe["params"]))
     limit = f"{100 * indicator.share:.1f} %" if indicator else MISSING
     images = f"{round(float(str(probe['value'])) * n):,}" if n else MISSING
-    return (
-        f"{name} ({attack[1]})" if attack else name,
-        PROBES.get(name, MISSING),
-        images,
-        f"{n:,}" if n else "none",
-        limit,
-    )
+    ball = f"{probe['norm']} {format_radius(float(str(probe['eps'])))}" if several else ""
+    details = ", ".join(filter(None, [attack[1] if attack else "", ball]))
+    title = f"{name} ({details})" if details else name
+    return title, PROBES.get(name, MISSING), images, f"{n:,}" if n else "none", limit
 
 
 def _run(measured: Measured) -> Iterator[Block]:

@@ -1,5 +1,6 @@
 """What a reader should take away, first: in plain words, and no more than the rows say."""
 
+import math
 from collections.abc import Iterator
 
 from bench.core.stats import wilson
@@ -95,7 +96,9 @@ def _paragraphs(measured: Measured) -> Iterator[str]:
 def _other_balls(measured: Measured) -> Iterator[str]:
     """What is left within the other changes that were asked for; curves have a section of their own."""
     asked = {one.ball for one in measured.of("attack") if one.counts}
-    found = [(ball, measured.worst(ball).share) for ball in measured.balls[1:] if ball in asked]
+    found = [
+        (ball, measured.worst(ball).share) for ball in measured.balls[1:] if ball in asked and math.isfinite(ball.eps)
+    ]
     shares = [f"{share_words(share)} within {ball}" for ball, share in found if share]
     if shares:
         yield sentence(f"Under other attacks stay correct: {join_words(shares)}")
