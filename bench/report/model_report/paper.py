@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDE, HIGH = 8.27, 11.69  # inches
-LEFT, TOP, BOTTOM = 0.85, 0.85, 10.75
+LEFT, TOP, BOTTOM = 0.85, 0.75, 10.95
 ROOM = WIDE - 2 * LEFT
 SOFT, LINE, PANEL = "#565f6b", "#d9dee4", "#f5f7f9"
 BODY, SMALL, BOLD = Type(), Type(8, colour=SOFT), Type(9, bold=True)

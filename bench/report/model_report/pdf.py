@@ -64,7 +64,7 @@ def _beginning(block: Block) -> float:
     """Inches that must be left on a page for a block to begin there."""
     if isinstance(block, Table):
         height = table_height(block.columns, block.lines)
-        return 0.4 + (height if height < WHOLE else 0.6)
+        return 0.45 + (height if height < WHOLE else 0.6)
     return 2.4 if isinstance(block, Pictures) else 3.2 if isinstance(block, Curves) else 0.8
 
 
