@@ -13,6 +13,7 @@ from bench.results.store import load
 @pytest.fixture(autouse=True)
 def _quick_autoattack(monkeypatch):
     """FGSM under AutoAttack's name, as nothing here is about its strength."""
+    assert "AutoAttack" in ATTACKS, "registered before it is replaced, also where this file is run alone"
     monkeypatch.setitem(
         ATTACKS._items, "AutoAttack", lambda model, x, y, threat, *, block=128: ATTACKS["FGSM"](model, x, y, threat)
     )
