@@ -25,6 +25,7 @@ LONGEST = 200  # characters of a name; file systems allow 255 bytes, and files a
 DEEPEST = 20  # levels of nesting in JSON; files of the bench have at most 5
 
 TEMPORARY = ".bench-tmp"  # suffix of files that are being written; only such files are ever cleaned up
+TRIES = 20  # to make a folder that other processes delete
 STALE = 3600.0  # seconds after which a temporary file is taken for abandoned
 
 
@@ -126,10 +127,7 @@ Bits = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write to a temporary file beside `path`, then rename it: readers see the old or the new file, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.name[:100]}.", suffix=TEMPORARY, delete=False
-    ) as file:
+    with _open_beside(path) as file:
         try:
             write(file)
             file.flush()
@@ -139,6 +137,22 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             raise
     os.chmod(file.name, 0o644)
     os.replace(file.name, path)
+
+
+def _open_beside(path: Path) -> IO[bytes]:
+    """A new temporary file in the folder of `path`, which is made where it is not there.
+
+    It is tried again, as another process may delete the folder as long as it is empty.
+    """
+    for _ in range(TRIES):
+        with suppress(FileNotFoundError, FileExistsError):
+            return _make_temporary_file(path)
+    return _make_temporary_file(path)
+
+
+def _make_temporary_file(path: Path) -> IO[bytes]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=TEMPORARY, delete=False)
 
 
 def write_json(path: Path, value: object) -> None:

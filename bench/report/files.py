@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
+from bench.core.errors import BadInput
 from bench.core.files import remove_temporary_files, require_inside, write_atomically
 from bench.report.drawing import Draw, draw_all
 
@@ -60,13 +61,13 @@ def replace_folders(
 
     Several commands may do so at once: each file is a whole one of theirs, and nothing of another's is in the way. A
     README.md and an index.html that no report has written stay as they are, and are not among the paths.
-    BadInput where a link leads out of a folder.
+    BadInput, before anything is deleted or written, where a link leads out of a folder or a file is in the way.
     """
+    for folder, files in folders.items():
+        _check_places(folder, files)
     figures: dict[Draw, list[Path]] = {}
     written = []
     for folder, files in folders.items():
-        for name in files:
-            require_inside(folder, folder / name)
         mine = _clear(folder, files.keys(), list_name)
         for name, content in files.items():
             if name not in mine:
@@ -78,6 +79,17 @@ def replace_folders(
                 figures.setdefault(content, []).append(folder / name)
     draw_all(figures, processes)
     return written
+
+
+def _check_places(folder: Path, names: Iterable[str]) -> None:
+    """BadInput where names cannot be written below a folder."""
+    for name in names:
+        path = require_inside(folder, folder / name)
+        above = [folder / part for part in PurePosixPath(name).parents]
+        if wrong := [place for place in above if place.exists() and not place.is_dir()]:
+            raise BadInput(f"{wrong[0]} is a file where the report makes a folder; move it, or give another --reports")
+        if path.is_dir():
+            raise BadInput(f"{path} is a folder where the report writes a file; move it, or give another --reports")
 
 
 def _clear(folder: Path, names: Set[str], list_name: str) -> Set[str]:

@@ -121,6 +121,16 @@ def test_folders_with_files_of_somebody_stay_and_links_are_not_followed(tmp_path
     assert not (page / "third").exists()
 
 
+@pytest.mark.parametrize("in_the_way", ["board", "board/x.md/mine.csv"])
+def test_what_is_in_the_way_is_named_before_anything_is_deleted(tmp_path, in_the_way):
+    replace_files(tmp_path, {"old.md": "old"})
+    (tmp_path / in_the_way).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / in_the_way).write_text("mine")
+    with pytest.raises(BadInput, match=r"(board is a file where|x\.md is a folder where) the report"):
+        replace_files(tmp_path, {"new.md": "new", "board/x.md": "new"})
+    assert names_below(tmp_path) == {LIST, "old.md", in_the_way}
+
+
 def test_a_readme_of_somebody_stays_and_one_of_a_report_is_replaced(tmp_path):
     (tmp_path / "README.md").write_text("mine")
     for _ in range(2):
@@ -181,12 +191,12 @@ def test_curves_of_one_epoch_and_of_none_known_have_whole_ticks_and_no_empty_nam
 
 def test_reports_at_once_end_with_one_whole_report(tmp_path):
     def write(which):
-        pages = {f"{name}.md": f"{name} {which} " * 500 for name in "abc"} | {f"board-{which % 2}.csv": "x"}
-        for _ in range(10):
+        pages = {f"{name}.md": f"{name} {which} " * 500 for name in "abc"} | {f"board-{which % 2}/deep/rows.csv": "x"}
+        for _ in range(20):  # each deletes the folder that the others have just made
             replace_files(tmp_path, pages)
 
     with ThreadPoolExecutor(8) as pool:
         assert not [error for error in pool.map(write, range(8)) if error]
     replace_files(tmp_path, {"a.md": "text"})
-    left = {path.name for path in tmp_path.iterdir()}
-    assert {"a.md", LIST} <= left <= {"a.md", LIST, "board-0.csv", "board-1.csv"}
+    boards = {f"board-{which}/deep/rows.csv" for which in range(2)}
+    assert {"a.md", LIST} <= names_below(tmp_path) <= {"a.md", LIST, *boards}
