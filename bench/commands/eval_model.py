@@ -23,7 +23,7 @@ from bench.evaluation.external.load import ExternalModel, load_external
 from bench.evaluation.external.spec import Source
 from bench.evaluation.row import ModelRef
 from bench.report.model_report.page import report_paths
-from bench.report.write import PAGES, first_pages, write_reports
+from bench.report.write import PAGES, describe_files, first_pages, write_reports
 from bench.results.row import model_id
 from bench.results.run_folder import RunFolder
 from bench.results.store import read_rows
@@ -106,6 +106,7 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
         page.show(options.results, Console(), only=frozenset({run}))
     print("\n".join(f"board: {path}" for path in first_pages(written)))
     print("\n".join(f"report: {options.reports / path}" for path in report_paths(options.results, run)))
+    print(describe_files(written, options.reports))
     print(f"results: {folder}")
     if options.model_info and not failed:
         rows = {row.key: row for row in read_rows(folder)}

@@ -4,7 +4,7 @@ from rich.console import Console
 
 from bench.commands.site_sources import site_sources
 from bench.core.processes import cores
-from bench.report.write import PAGES, first_pages, write_reports
+from bench.report.write import PAGES, describe_files, first_pages, write_reports
 from bench.runner.experiment import check_radius_used
 from bench.runner.options import RunOptions
 from bench.runner.request import Request
@@ -24,6 +24,6 @@ def run_methods(request: Request, options: RunOptions) -> int:
         for page in PAGES:
             page.show(options.results, Console(), only=runs)
         print("\n".join(f"board: {path}" for path in first_pages(written)))
-        print(f"site: {options.reports / 'index.html'}")
+        print(describe_files(written, options.reports))
         print(f"results: {options.results / works[0].dataset.name}, log: {options.results / LOG}")
     return 1 if failed else 0

@@ -2,13 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 
 import pandas as pd
 
+from bench.core.parsing import format_radius
 from bench.report.rows import of_plugins
 
+NUMBER = re.compile(r"[0-9.]+(e-?[0-9]+)?")
 ALSO_ATTACKS = frozenset({"FGSM", "R-FGSM", "LL", "R-LL", "MC", "R-MC"})  # recipes that are called what attacks are
 
 
@@ -28,6 +30,28 @@ def line_name(label: str) -> str:
     """What a line of a table is called where columns may have the name of an attack: `FGSM training (best)`."""
     recipe, bracket, details = label.partition(" (")
     return f"{recipe} training{bracket}{details}" if recipe in ALSO_ATTACKS else label
+
+
+SETTINGS: Mapping[str, Callable[[str], str]] = {  # how a reader would say what an attack was set to
+    "step": lambda step: f"steps of {format_radius(float(step)) if NUMBER.fullmatch(step) else step}",
+    "steps": "{} steps".format,
+    "restarts": lambda count: f"{count} restart{'' if count == '1' else 's'}",
+    "start": "{} start".format,
+}
+
+
+def condition_name(column: str) -> str:
+    """A column of `columns` in words: `PGD-10, steps of 2/255` for `PGD-10 [step=0.00784313725490196]`."""
+    name, bracket, rest = column.partition(" [")
+    settings, end, after = rest.partition("]")
+    if not bracket or not end:
+        return column
+    said = [_setting(*setting.partition("=")) for setting in settings.split(",")]
+    return ", ".join([name, *said]) + after
+
+
+def _setting(key: str, equals: str, value: str) -> str:
+    return SETTINGS[key](value) if equals and key in SETTINGS else f"{key}{equals}{value}"
 
 
 def titles(places: Iterable[str]) -> dict[str, str]:

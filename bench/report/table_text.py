@@ -5,6 +5,7 @@ Names, reasons and settings may be anybody's: each format keeps them from being 
 
 import re
 from collections.abc import Collection, Iterable
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -79,12 +80,17 @@ def latex(shown: pd.DataFrame, left: Collection[str], caption: str, label: str) 
     return text.replace("\\centering\n", "\\centering\n\\footnotesize\\setlength{\\tabcolsep}{3pt}\n", 1)
 
 
-def print_notes(console: "Console", lines: Iterable[str]) -> None:
-    """The sentences below a table on the terminal, and an empty line."""
+def print_lines(console: "Console", lines: Iterable[str]) -> None:
+    """Sentences below a table on the terminal."""
     from rich.text import Text
 
-    for line in [*lines, ""]:
+    for line in lines:
         console.print(Text(printable(line), "dim"))
+
+
+def print_notes(console: "Console", lines: Iterable[str]) -> None:
+    """The last sentences below a table on the terminal, and an empty line."""
+    print_lines(console, [*lines, ""])
 
 
 def print_badge(console: "Console", badge: str) -> None:
@@ -95,16 +101,51 @@ def print_badge(console: "Console", badge: str) -> None:
         console.print(Text(f" {printable(badge)} ", "reverse"))
 
 
-def terminal(shown: pd.DataFrame, left: Collection[str], title: str, bold: pd.DataFrame | None = None) -> "Table":
+def print_table(
+    console: "Console", shown: pd.DataFrame, left: Collection[str], title: str, bold: pd.DataFrame | None = None
+) -> None:
+    """A table on the terminal, in parts one below the other where it is too wide; each begins with what names a line.
+
+    left: the columns set flush left; the first of them name the lines. bold: which cells are, a frame of bool.
+    """
+    from rich.text import Text
+
+    if title:
+        console.print(Text(printable(title), "bold"))
+    for columns in split_columns(shown, left, console.width):
+        part = shown[columns]
+        console.print(terminal(part, left, None if bold is None else bold[columns]))
+
+
+def split_columns(shown: pd.DataFrame, left: Collection[str], width: int) -> list[list[str]]:
+    """The columns in parts of at most so many characters, each with all up to those in `left` that name the lines."""
+    columns = [str(column) for column in shown]
+    names = next((place for place, column in enumerate(columns) if column in left), 0)
+    first = columns[:names] + list(takewhile(lambda column: column in left, columns[names:]))
+    parts, part = list[list[str]](), first
+    for column in columns[len(first) :]:
+        if part != first and width_of(shown[[*part, column]]) > width:
+            parts, part = [*parts, part], first
+        part = [*part, column]
+    return [*parts, part]
+
+
+def width_of(shown: pd.DataFrame) -> int:
+    """Characters that a table takes on a terminal."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, map(printable, [str(name), *cells]))) for name, cells in shown.items()]
+    return sum(widths) + 2 * len(widths) + 1
+
+
+def terminal(shown: pd.DataFrame, left: Collection[str], bold: pd.DataFrame | None = None) -> "Table":
     """For rich. bold: which cells are, a frame of bool."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     # Text throughout: "PGD-20 [restarts=5]" would be read as markup
-    look: Any = {"box": box.SIMPLE_HEAD, "title_style": "bold", "title_justify": "left", "pad_edge": False}
-    drawn = Table(title=Text(printable(title)), **look)
-    drawn.padding = (0, 1, 0, 0)
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in shown:
         drawn.add_column(Text(printable(column)), justify="left" if column in left else "right", overflow="fold")
     strong = shown.map(lambda cell: False) if bold is None else bold

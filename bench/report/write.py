@@ -1,7 +1,7 @@
 """Tables and figures from what `bench run` left on disk. Everything here is a function of those files; no torch."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from bench.core.parsing import printable
@@ -60,6 +60,12 @@ def _write_folders(pages: Iterable[Page], results: Path, reports: Path, processe
 def first_pages(written: Iterable[Path]) -> list[Path]:
     """Of the paths of a report the page of each topic, which all else is below."""
     return [path for path in written if path.name == f"{path.parent.name}.md"]
+
+
+def describe_files(written: Collection[Path], reports: Path) -> str:
+    """How many files a report has, and which to open."""
+    first = next(path for path in (reports / "index.html", *written) if path.exists())
+    return f"wrote {len(written)} files below {reports}; open {first}"
 
 
 def outstanding(results: Path) -> int:

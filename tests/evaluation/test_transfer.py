@@ -447,7 +447,7 @@ def test_a_matrix_is_priced_run_once_and_reported(bench, tmp_path):
     page = tmp_path / "reports/transfer/transfer.md"
     assert "| nets.nearest |" in page.read_text()
     page.unlink()
-    assert "transfer.md" in bench("report")[1]
+    assert "; open " in bench("report")[1]
     assert page.exists()
 
 

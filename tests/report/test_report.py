@@ -20,7 +20,7 @@ from bench.core.stats import wilson
 from bench.report.boards import groups
 from bench.report.files import LIST, replace_files
 from bench.report.leaderboard import differences as paired
-from bench.report.leaderboard import figures
+from bench.report.leaderboard import figures, formats
 from bench.report.leaderboard import text as words
 from bench.report.leaderboard.page import LeaderboardPage, boards
 from bench.report.leaderboard.table import leaderboard
@@ -148,7 +148,7 @@ def test_failed_cells_are_shown_and_missing_ones_are_dashes(small: Path) -> None
     table = table_of(small)
     assert np.isnan(line(table, "PGD-AT")["AutoAttack"])
     assert np.isnan(line(table, "PGD-AT")["Worst"])
-    text = words.markdown(table)
+    text = formats.markdown(table)
     assert "| failed |" in text
     assert "| \N{EN DASH} |" in text
     assert "PGD-AT, AutoAttack: failed: needs 4 classes." in words.notes(table)
@@ -230,7 +230,7 @@ def test_nothing_to_report_says_what_to_do(tmp_path: Path) -> None:
 
 def test_the_csv_keeps_every_digit(small: Path, tmp_path: Path) -> None:
     table = table_of(small)
-    (tmp_path / "table.csv").write_text(words.csv(table))
+    (tmp_path / "table.csv").write_text(formats.csv(table))
     read = pd.read_csv(tmp_path / "table.csv", keep_default_na=False, na_values=[""])
     numbers = [c for c in table if pd.api.types.is_float_dtype(table[c])]
     pd.testing.assert_frame_equal(read[numbers], table[numbers], check_exact=True, check_dtype=False)
@@ -240,7 +240,7 @@ def test_the_csv_keeps_every_digit(small: Path, tmp_path: Path) -> None:
 def test_latex_is_booktabs_and_escaped(tmp_path: Path) -> None:
     measure(tmp_path, r"a_b&c%d#{e}~^\f", "1100")
     measure(tmp_path, r"a_b&c%d#{e}~^\f", "1000", recipe="B")
-    text = words.latex(table_of(tmp_path), "50 % of a_b", "tab:x")
+    text = formats.latex(table_of(tmp_path), "50 % of a_b", "tab:x")
     assert r"a\_b\&c\%d\#\{e\}\textasciitilde{}\textasciicircum{}\textbackslash{}f" in text
     assert r"\caption{50 \% of a\_b" in text
     assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
@@ -253,7 +253,7 @@ def test_markdown_has_one_width_and_bold_best(tmp_path: Path) -> None:
     for attack in ("", "a|b"):
         measure(tmp_path, attack, "1" * 8 + "0" * 8)
         measure(tmp_path, attack, "1" + "0" * 15, recipe="B")
-    head, _, *lines = words.markdown(table_of(tmp_path)).splitlines()
+    head, _, *lines = formats.markdown(table_of(tmp_path)).splitlines()
     assert r"a\|b" in head
     assert {row.replace(r"\|", "").count("|") for row in (head, *lines)} == {head.count("|") - 1}
     assert "**50.0** ±" in lines[0]
@@ -452,7 +452,7 @@ def test_several_seeds_differ_by_their_means_and_by_the_worst_of_their_tests(tmp
     assert (apart["recipe"], apart["points"], apart["p"]) == ("B", pytest.approx(-25), 1.0)
     averaged = line(report.table, "A")
     assert averaged["AutoAttack each"] == pytest.approx((30, 50))
-    assert line(pd.read_csv(io.StringIO(words.csv(report.table))), "A")["AutoAttack each"] == "30.0 50.0"
+    assert line(pd.read_csv(io.StringIO(formats.csv(report.table))), "A")["AutoAttack each"] == "30.0 50.0"
     panels = {axes.get_title(): axes for axes in figures.bars(report.table, "").axes}
     (dots,) = [drawn.get_xydata().tolist() for drawn in panels["AutoAttack"].lines if drawn.get_marker() == "."]
     assert dots == [pytest.approx(dot) for dot in ([30, 0], [50, 0], [20, 1], [10, 1])]

@@ -82,7 +82,7 @@ def measure_speed(options: SpeedOptions) -> int:
     replace_files(folder, {"speed.md": text, "speed.csv": rows})
     write_readme(options.reports)
     for model, shown in display(lines).groupby("Model", sort=False):
-        Console().print(plain.terminal(shown.drop(columns=[*ROOM]), LEFT, f"{model}: {title}"))
+        plain.print_table(Console(), shown.drop(columns=[*ROOM]), LEFT, f"{model}: {title}")
     print(f"{NOTE}\ntable: {folder / 'speed.md'}")
     return 0
 

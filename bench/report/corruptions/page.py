@@ -83,9 +83,9 @@ class CorruptionsPage:
         """Show every table on the terminal."""
         for (board, made), scores in find_tables(results, only).items():
             for shown, title in ((accuracies(scores, ""), heading(board, made)), (errors(scores), "")):
-                console.print(plain.terminal(shown, LEFT, title))
+                plain.print_table(console, shown, LEFT, title)
             if len(scores.unions):
-                console.print(plain.terminal(unions.means(scores.unions, ""), LEFT, UNIONS))
+                plain.print_table(console, unions.means(scores.unions, ""), LEFT, UNIONS)
             plain.print_notes(console, captions(board, scores))
 
 

@@ -107,7 +107,7 @@ class ExhibitsPage:
         for title, parts in _titled_parts(results, only):
             for part in parts:
                 if len(part.shown):
-                    console.print(plain.terminal(part.display, TEXT, f"{part.head}, {title}"))
+                    plain.print_table(console, part.display, TEXT, f"{part.head}, {title}")
                     plain.print_notes(console, [part.caption])
 
 

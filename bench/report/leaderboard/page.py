@@ -15,10 +15,11 @@ from bench.report.drawing import Draw
 from bench.report.files import Content, figure, in_folder
 from bench.report.folder_names import folder_names
 from bench.report.leaderboard import differences as paired
+from bench.report.leaderboard import formats, training_curves
 from bench.report.leaderboard import text as words
-from bench.report.leaderboard import training_curves
 from bench.report.leaderboard.badges import Badge, badges, join_badges
 from bench.report.leaderboard.table import leaderboard
+from bench.report.leaderboard.terminal import print_board
 from bench.report.leaderboard.training_curves import DRAWN, Trainings, best_of, trainings_of
 from bench.report.training_logs import read_logs
 from bench.report.verdicts import by_model
@@ -96,7 +97,7 @@ class LeaderboardPage:
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
         """Show every leaderboard on the terminal."""
         for board, report in boards(results, only).items():
-            console.print(words.terminal(report.table, f"{board.title} ({report.extent})", console.width))
+            print_board(console, report.table, f"{board.title} ({report.extent})")
             plain.print_badge(console, join_badges(report.badges))
             plain.print_notes(console, [words.caption(report.table), *report.notes])
 
@@ -114,12 +115,12 @@ def _tables(board: Board, report: Report, folder: str) -> dict[str, Content]:
     badge = f" {found}." if (found := join_badges(report.badges)) else ""
     caption = f"{where}{badge} {words.caption(report.table)}"
     made: dict[str, Content] = {
-        "board.csv": words.csv(report.table),
-        "board.tex": words.latex(report.table, caption, f"tab:{folder}"),
+        "board.csv": formats.csv(report.table),
+        "board.tex": formats.latex(report.table, caption, f"tab:{folder}"),
         "rows.csv": plain.csv(report.rows),
     }
     if len(report.differences):
-        made["differences.csv"] = words.csv(report.differences)
+        made["differences.csv"] = formats.csv(report.differences)
         made["differences.tex"] = paired.latex(report.differences, where, f"tab:{folder}-differences")
     return made
 
@@ -141,7 +142,7 @@ def _section(board: Board, report: Report, figures: list[str], below: str = "") 
     images = "\n".join(f"![{name}]({below}{name}.png)" for name in figures)
     notes = "\n".join(f"- {plain.escape(note)}" for note in report.notes)
     badge = f"**{plain.escape(found)}**; " if (found := join_badges(report.badges)) else ""
-    shown = words.markdown(report.table) + "\n" + plain.escape(words.caption(report.table))
+    shown = formats.markdown(report.table) + "\n" + plain.escape(words.caption(report.table))
     parts = [f"{badge}{report.extent}.", shown, notes]
     parts += [paired.section(report.differences)] if len(report.differences) else []
     return f"{plain.escape(board.title)}\n\n" + "\n\n".join(filter(None, [*parts, images])) + "\n"

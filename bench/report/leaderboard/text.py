@@ -1,74 +1,37 @@
-"""One leaderboard as a reader sees it, as Markdown, LaTeX, CSV or on the terminal: rounded numbers, caption, notes."""
+"""One leaderboard as a reader sees it: rounded numbers, caption, notes."""
 
 import math
-import re
 from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-from bench.report import table_text as plain
-from bench.report.labels import line_name
+from bench.report.labels import condition_name, line_name
 from bench.report.leaderboard.table import accuracies, ranking_column
 from bench.report.table_text import MISSING
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 TEXT = ("Recipe", "Verdict")  # columns set flush left
 COST = {"Passes": "passes", "MiB": "memory"}  # no seconds: those of a shared machine say what else it had to do
 
 
-def csv(table: pd.DataFrame) -> str:
-    """For machines: every digit, every bound, every status."""
-    table = table.copy()
-    for column in [c for c in table if str(c).endswith(" each")]:
-        table[column] = [" ".join(map(repr, each)) for each in table[column]]
-    return plain.csv(table)
+def heads(table: pd.DataFrame) -> list[str]:
+    """What the columns of accuracies are called."""
+    return [condition_name(column) for column in accuracies(table)]
 
 
-def markdown(table: pd.DataFrame) -> str:
-    shown = display(table, accuracies(table))
-    return plain.markdown(_bold(shown, best(table, shown), "**", "**"), TEXT)
-
-
-def latex(table: pd.DataFrame, caption: str, label: str) -> str:
-    r"""A float over both columns, in booktabs style; needs \usepackage{booktabs} and nothing else."""
-    shown = display(table, accuracies(table)).map(lambda cell: cell.translate(plain.LATEX))
-    return plain.latex(
-        _bold(shown, best(table, shown), r"\textbf{", "}"), TEXT, " ".join([caption, *notes(table)]), label
-    )
-
-
-def terminal(table: pd.DataFrame, title: str, width: int) -> "Table":
-    """For rich. What a narrow screen has no room for is left out: first intervals, then costs."""
-    from rich.console import Console
-
-    deciding = [ranking_column(table)]
-    whole = _draw(display(table, accuracies(table)), table, title)
-    for shown in (display(table, deciding), display(table, deciding).drop(columns=list(COST), errors="ignore")):
-        if Console(width=10_000).measure(whole).maximum > width:
-            whole = _draw(shown, table, title)
-    return whole
-
-
-def _draw(shown: pd.DataFrame, table: pd.DataFrame, title: str) -> "Table":
-    return plain.terminal(shown, TEXT, title, best(table, shown))
-
-
-def _bold(shown: pd.DataFrame, where: pd.DataFrame, before: str, after: str) -> pd.DataFrame:
-    """The values in bold, not their intervals."""
-    strong = shown.map(lambda cell: re.sub(r"^[\d.]+", lambda value: before + value[0] + after, cell))
-    return shown.where(~where, strong)
+def attacked_lines(table: pd.DataFrame) -> pd.DataFrame:
+    """The lines that any attack of the board was tried on, failed or not; of a board without attacks, all."""
+    attacks = [f"{column} status" for column in accuracies(table) if column not in ("Clean", "Worst")]
+    return table[(table[attacks] != "missing").any(axis=1)] if attacks else table
 
 
 def display(table: pd.DataFrame, spread: Collection[str]) -> pd.DataFrame:
-    """The table as text. spread: the accuracies that are shown with their interval."""
+    """The table as text. spread: the accuracies, by the head of their column, that are shown with their interval."""
     lines = [{str(key): value for key, value in line.items()} for line in table.to_dict("records")]
     shown = {"#": ranks(table["rank"]), "Recipe": [line_name(recipe) for recipe in table["recipe"]]}
-    for column in accuracies(table):
-        shown[column] = [
-            accuracy_text(line, column) + (_standard_deviation(line, column) if column in spread else "")
+    for column, name in zip(accuracies(table), heads(table), strict=True):
+        shown[name] = [
+            accuracy_text(line, column) + (_standard_deviation(line, column) if name in spread else "")
             for line in lines
         ]
     if (table["seeds"] > 1).any():
@@ -91,9 +54,9 @@ def best(table: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
 
     It is none where another line shares the first rank, or has a value within the interval of the highest.
     """
-    known, score = accuracies(table), ranking_column(table)
+    known, score = {condition_name(c): c for c in accuracies(table)}, condition_name(ranking_column(table))
     first = [rank == 1 for rank in table["rank"].fillna(0)]
-    strong = {c: [False] * len(table) for c in shown} | {c: _alone(table, c) for c in known if c in shown}
+    strong = {c: _alone(table, known[c]) if c in known else [False] * len(table) for c in shown}
     if score in strong:
         strong[score] = first if sum(first) == 1 < len(table) else [False] * len(table)
     return pd.DataFrame(strong, index=table.index)
@@ -134,21 +97,39 @@ def _bold_caption(table: pd.DataFrame) -> str:
 
 
 def notes(table: pd.DataFrame) -> list[str]:
-    """What the cells have no room for: why they failed, what is suspected, which seeds are missing or collapsed."""
-    found = []
+    """What the cells have no room for: why they failed, what is suspected, which seeds are missing or collapsed.
+
+    Lines of which the same is to be said share a sentence.
+    """
+    found: dict[str, list[str]] = {}  # what there is to say, and of which lines
     for line in table.to_dict("records"):
-        name = line_name(line["recipe"])
         for column in accuracies(table):
-            status, seeds = line[f"{column} status"], line[f"{column} seeds"]
+            name, status, seeds = quoted(condition_name(column)), line[f"{column} status"], line[f"{column} seeds"]
             if status not in ("ok", "missing"):
-                found.append(f"{name}, {column}: {status}.")
+                found.setdefault(f", {name}: {_with_names(status, table)}.", []).append(line["recipe"])
             elif 0 < seeds < line["seeds"]:
-                found.append(f"{name}, {column}: {seeds} of {line['seeds']} seeds.")
+                found.setdefault(f", {name}: {seeds} of {line['seeds']} seeds.", []).append(line["recipe"])
         if ":" in line["verdict"]:
-            found.append(f"{name} is {line['verdict']}.")
-    alarmed = table[table["alarms"] != ""].groupby("alarms", sort=False)["recipe"].unique()
-    found += [f"{', '.join(map(line_name, recipes))}: {alarms}." for alarms, recipes in alarmed.items()]
-    return [" ".join(note.split()) for note in found]
+            found.setdefault(f" is {_with_names(line['verdict'], table)}.", []).append(line["recipe"])
+    for line in table[table["alarms"] != ""].to_dict("records"):
+        found.setdefault(f": {line['alarms']}.", []).append(line["recipe"])
+    there = attacked_lines(table).index
+    if absent := [line_name(recipe) for recipe in table["recipe"].drop(there)]:
+        found[f"Judged on clean images alone, and not shown: {', '.join(absent)}."] = []
+    said = [", ".join(map(line_name, dict.fromkeys(recipes))) + text for text, recipes in found.items()]
+    return [" ".join(note.split()) for note in said]
+
+
+def _with_names(text: str, table: pd.DataFrame) -> str:
+    """Columns that a text names, named as their heads are."""
+    for column in accuracies(table):
+        text = text.replace(column, quoted(condition_name(column))) if "[" in column else text
+    return text
+
+
+def quoted(name: str) -> str:
+    """A name as it stands in a list."""
+    return f'"{name}"' if "," in name else name
 
 
 def accuracy_text(line: Mapping[Any, Any], column: str, digits: int = 1) -> str:

@@ -62,7 +62,7 @@ class SweepsPage:
         for board, part in sweep_boards(rows if only is None else rows[rows["run"].isin(only)]).items():
             table = areas(part, over_eps(part))
             if not table.empty:
-                console.print(plain.terminal(display(table), LEFT, board.title))
+                plain.print_table(console, display(table), LEFT, board.title)
                 plain.print_notes(console, [NOTE])
 
 

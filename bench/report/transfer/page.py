@@ -71,14 +71,12 @@ class TransferPage:
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
         """Show every matrix on the terminal."""
-        from rich.console import Console
-
         for (board, attack), matrix in find_matrices(results, only).items():
             title, shown = f"{board.title}, {attack}", grid(matrix)
-            if Console(width=10_000).measure(plain.terminal(shown, TEXT, title)).maximum > console.width:
+            if plain.width_of(shown) > console.width:
                 shown = shown.map(lambda cell: cell.partition(" ±")[0])
             for part, heading in ((shown, title), (summary(matrix), "")):
-                console.print(plain.terminal(part, TEXT, heading))
+                plain.print_table(console, part, TEXT, heading)
             plain.print_notes(console, [HEAD + ALL.format(n=board.n), BOUNDS, *notes(matrix)])
 
 

@@ -1,0 +1,65 @@
+"""A leaderboard on a terminal: what a narrow one has no room for is left out, and is named below the table."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.report import table_text as plain
+from bench.report.labels import condition_name
+from bench.report.leaderboard.table import accuracies, ranking_column
+from bench.report.leaderboard.text import COST, TEXT, attacked_lines, best, display, quoted
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STRONGEST = 3  # attacks that are shown rather than what a training costs
+
+
+def print_board(console: "Console", table: pd.DataFrame, title: str) -> None:
+    """The title, the table, and a line with the columns that there was no room for."""
+    shown, left_out = fit(table, console.width)
+    strong = best(attacked_lines(table), shown)
+    plain.print_table(console, shown, TEXT, title, strong)
+    if left_out:
+        plain.print_lines(
+            console, [f"No room for {', '.join(map(quoted, left_out))}; the files of the report have all columns."]
+        )
+
+
+def fit(table: pd.DataFrame, width: int) -> tuple[pd.DataFrame, list[str]]:
+    """The table as text, and the columns that are left out so that it is no wider than so many characters.
+
+    Attacks judged on their last iterate go first; then intervals, but those of the column that ranks. Then Clean and
+    that column stay, and what else there is room for, in this order: the strongest attacks that most lines have, Worst,
+    passes, other attacks, memory.
+    """
+    lines, last = attacked_lines(table), _last_iterates(table)
+    known = [condition_name(column) for column in accuracies(table)]
+    for left_out in ([], last):
+        shown = display(lines, known).drop(columns=left_out)
+        if plain.width_of(shown) <= width:
+            return shown, left_out
+    shown = display(lines, [condition_name(ranking_column(table))])
+    wished = [column for column in _by_importance(table) if column in shown]
+    left_out = [*wished, *last]
+    for column in wished:
+        fewer = [name for name in left_out if name != column]
+        if plain.width_of(shown.drop(columns=fewer)) <= width:
+            left_out = fewer
+    return shown.drop(columns=left_out), [column for column in shown if column in left_out]
+
+
+def _last_iterates(table: pd.DataFrame) -> list[str]:
+    score = ranking_column(table)
+    return [condition_name(column) for column in accuracies(table) if ".last" in column and column != score]
+
+
+def _by_importance(table: pd.DataFrame) -> list[str]:
+    """The columns, as the text has them, that a board can be without, those to keep longest first."""
+    without = {"Clean", "Worst", ranking_column(table)}
+    attacks = [c for c in accuracies(table) if c not in without and condition_name(c) not in _last_iterates(table)]
+    by_strength = sorted(attacks, key=lambda c: (table[c].isna().sum(), table[c].mean()))  # those of most lines first
+    strongest = [condition_name(column) for column in by_strength]
+    passes, memory = COST
+    worst = ["Worst"] if ranking_column(table) != "Worst" else []
+    return [*strongest[:STRONGEST], *worst, passes, *strongest[STRONGEST:], memory]
