@@ -30,14 +30,14 @@ def speed(context: click.Context, /, data_dir: Path, **settings: Any) -> int:
 
     What --methods name is trained first, at the quick budget, unless the results folder has it.
     """
-    from bench.commands.speed.parts import PARTS, Modelless
+    from bench.commands.speed.parts import PARTS, PartWithoutModel
     from bench.commands.speed.speed import SpeedOptions, measure_speed
 
     if settings["of"]:
         refuse_given(
             context, ("methods", "model"), "is of models that are trained here, and --of names others; drop one"
         )
-    if all(isinstance(PARTS[part], Modelless) for part in PARTS.select(list(settings["parts"]))):
+    if all(isinstance(PARTS[part], PartWithoutModel) for part in PARTS.select(list(settings["parts"]))):
         unused = ("dataset", "model", "methods", "of", "limit", "batch_size")
         refuse_given(context, unused, f"is of models, and --parts {','.join(settings['parts'])} needs none; drop one")
     return measure_speed(SpeedOptions(data_dir=data_dir, **settings))

@@ -1,1 +1,1 @@
-"""What each verb of the command line does."""
+"""The commands of `bench`, one file or folder each; `bench.cli` parses their options."""

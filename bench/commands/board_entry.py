@@ -1,4 +1,4 @@
-"""What RobustBench's board says of a model that `bench eval` has evaluated: AutoAttack at one radius, and a verdict."""
+"""The entry on RobustBench's leaderboard of a model that `bench eval` has evaluated: AutoAttack at one radius."""
 
 import sys
 from collections.abc import Sequence
@@ -23,9 +23,10 @@ OFFICIAL = "AutoAttack"
 
 
 def with_official_attack(request: Request, path: Path, source: Source) -> Request:
-    """The request with AutoAttack, which is said on stderr where it had to be added.
+    """Add AutoAttack to a request that lacks it, and say so on stderr.
 
-    BadInput where it could not be at one radius.
+    Raises:
+        BadInput: the request has no attack, or several radii.
     """
     needs = f"--model-info needs {OFFICIAL} at one radius, and"
     command = f"bench eval --model {source} --attacks {OFFICIAL} --eps EPS --model-info {path}"
@@ -44,12 +45,12 @@ def with_official_attack(request: Request, path: Path, source: Source) -> Reques
 
 
 def official_attack(conditions: Sequence[Condition]) -> Attacked:
-    """The condition whose accuracy RobustBench prints, of a request as of `with_official_attack`."""
+    """The AutoAttack condition of a request that `with_official_attack` has returned."""
     return next(c for c in plain_attacks(conditions) if c.attack.name == OFFICIAL)
 
 
 def board_entry(source: Source, net: nn.Module, clean: Row, attacked: Row, model_warnings: list[Doubt]) -> Measured:
-    """The entry, from the model's rows and the audit's doubts under this threat."""
+    """Make the entry from the clean row and the AutoAttack row of a model, and the audit's doubts at this radius."""
     assert clean.value is not None
     assert attacked.value is not None
     return Measured(

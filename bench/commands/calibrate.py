@@ -1,6 +1,6 @@
-"""`bench calibrate`: how far M-TLAT's four corruptions must go to cost a given model 5 and 30 points of accuracy.
+"""`bench calibrate`: find by how much M-TLAT's four corruptions must change images to cost a model 5 and 30 points.
 
-The rule by which the paper (arXiv:2008.08384) chose its ranges, on a standard model of its own.
+The paper (arXiv:2008.08384) chose its ranges by this rule, on a standard model of its own.
 """
 
 import sys
@@ -30,42 +30,46 @@ from bench.evaluation.outcome import is_correct
 from bench.models.freeze import frozen
 from bench.training.run_folder import lock_folder
 
-ENDS = (0.05, 0.30)  # of accuracy, lost at the lower and the upper end
-WITHIN = 0.005  # of accuracy, by which an end may miss
-FINEST = 1 / 1024  # of the furthest amount: nearer than that, amounts are taken for one
-FURTHEST = {"rotation": 90.0, "translation": 1.0, "occlusion": 1.0, "color_shift": 1.0}
+TARGET_LOSSES = (0.05, 0.30)  # loss of accuracy at the lower and at the upper end of a range
+LOSS_TOLERANCE = 0.005  # an end may miss its loss of accuracy by this
+AMOUNT_RESOLUTION = 1 / 1024  # bisection stops at this share of the largest amount
+MAX_AMOUNTS = {"rotation": 90.0, "translation": 1.0, "occlusion": 1.0, "color_shift": 1.0}
 UNITS = {"rotation": "degrees", "translation": "of the side", "occlusion": "of the side", "color_shift": "of white"}
 
 
 @dataclass(frozen=True)
 class End:
-    """One end of a range."""
+    """One end of a range. `calibration.json` has the names of these fields."""
 
-    wanted: float  # of accuracy, to be lost
-    amount: float | None  # in UNITS; None where the furthest costs less
-    accuracy: float  # at that amount, or at the furthest
+    wanted: float  # the loss of accuracy that was searched for, from 0 to 1
+    amount: float | None  # in UNITS; None if even the largest amount costs less
+    accuracy: float  # at that amount, or at the largest
 
-    def words(self, name: str, clean: float) -> str:
+    def describe(self, name: str, clean: float) -> str:
         cost = 100 * (clean - self.accuracy)
         if self.amount is None:
-            most = f"{FURTHEST[name]:g} {UNITS[name]}"
+            most = f"{MAX_AMOUNTS[name]:g} {UNITS[name]}"
             return f"no amount costs {100 * self.wanted:.0f} points, the most ({most}) costs {cost:.1f}"
-        missed = abs(clean - self.accuracy - self.wanted) > WITHIN + 1e-9
+        missed = abs(clean - self.accuracy - self.wanted) > LOSS_TOLERANCE + 1e-9
         note = f", the nearest to {100 * self.wanted:.0f} that there is" if missed else ""
         return f"{self.amount:.4g} {UNITS[name]} costs {cost:.1f} points{note}"
 
 
-def nearest(accuracy: Callable[[float], float], clean: float, wanted: float, furthest: float) -> End:
-    """By bisection, the amount in 0..furthest that costs what is wanted, or most nearly so.
+def find_amount(accuracy: Callable[[float], float], clean: float, wanted: float, largest: float) -> End:
+    """Search by bisection for the amount from 0 to `largest` at which accuracy is `clean - wanted`.
 
-    accuracy: falls with the amount, maybe in steps: an end of whole pixels may miss by more than WITHIN.
+    If no amount is found within `LOSS_TOLERANCE`, the closer of the last two is returned: amounts of whole pixels make
+    accuracy fall in steps.
+
+    Args:
+        accuracy: accuracy as a function of the amount, which it falls with.
     """
-    target, low, high = clean - wanted, 0.0, furthest
-    if accuracy(furthest) > target + WITHIN:
-        return End(wanted, None, accuracy(furthest))
-    while high - low > furthest * FINEST:
+    target, low, high = clean - wanted, 0.0, largest
+    if accuracy(largest) > target + LOSS_TOLERANCE:
+        return End(wanted, None, accuracy(largest))
+    while high - low > largest * AMOUNT_RESOLUTION:
         middle = (low + high) / 2
-        if abs(accuracy(middle) - target) <= WITHIN:
+        if abs(accuracy(middle) - target) <= LOSS_TOLERANCE:
             return End(wanted, middle, accuracy(middle))
         low, high = (middle, high) if accuracy(middle) > target else (low, middle)
     best = min((low, high), key=lambda amount: abs(accuracy(amount) - target))
@@ -73,10 +77,13 @@ def nearest(accuracy: Callable[[float], float], clean: float, wanted: float, fur
 
 
 @torch.no_grad()
-def accuracy_at(model: nn.Module, images: Images, name: str, amount: float, batch_size: int) -> float:
-    """Of a model where every image has the same amount of a corruption. Signs and places are the same at any amount.
+def measure_accuracy(model: nn.Module, images: Images, name: str, amount: float, batch_size: int) -> float:
+    """Accuracy of a model on images that all have the same amount of a corruption.
 
-    BadInput where the model cannot compute the images.
+    Random signs and places are the same at any amount, so that accuracy changes with the amount alone.
+
+    Raises:
+        BadInput: the model raises on the images.
     """
     right = 0
     for first in range(0, len(images), batch_size):
@@ -89,24 +96,24 @@ def accuracy_at(model: nn.Module, images: Images, name: str, amount: float, batc
     return right / len(images)
 
 
-def ranges(
+def find_ranges(
     model: nn.Module, images: Images, clean: float, batch_size: int
 ) -> Iterator[tuple[str, tuple[End, ...] | str]]:
-    """Of each of the four, both ends, or why it does not go with these images."""
+    """For each of the four corruptions its name and both ends, or the reason why these images cannot have it."""
     _, channels, height, width = images.x.shape
-    for name, furthest in FURTHEST.items():
+    for name, largest in MAX_AMOUNTS.items():
 
         @cache
         def accuracy(amount: float, name: str = name) -> float:
-            return accuracy_at(model, images, name, amount, batch_size)
+            return measure_accuracy(model, images, name, amount, batch_size)
 
         reason = refusal(name, (channels, height, width))
-        yield name, reason or tuple(nearest(accuracy, clean, wanted, furthest) for wanted in ENDS)
+        yield name, reason or tuple(find_amount(accuracy, clean, wanted, largest) for wanted in TARGET_LOSSES)
 
 
 @dataclass(frozen=True)
 class CalibrateOptions:
-    """Which model is calibrated on, and where."""
+    """The options of `bench calibrate`."""
 
     spec: str
     dataset: str | None
@@ -118,7 +125,11 @@ class CalibrateOptions:
 
 
 def calibrate(options: CalibrateOptions) -> Path:
-    """Print the ranges, and write them with what they were found on to calibration.json in the model's folder."""
+    """Print the ranges and write them, with the model and images they are of, to calibration.json in its folder.
+
+    Returns:
+        The path of calibration.json.
+    """
     device, source, access = start(options.device, options.results), parse_spec(options.spec), options.access
     data = dataset(options.dataset or source.dataset or "digits", access.data_dir)
     if access.download:
@@ -135,11 +146,11 @@ def calibrate(options: CalibrateOptions) -> Path:
         with model_errors_as_bad_input():
             clean = int(is_correct(net, to_float(images.x), images.y, options.batch_size).sum()) / len(images)
         print(f"clean: {clean:.1%} of {len(images)} right")
-        for name, ends in ranges(net, images, clean, options.batch_size):
+        for name, ends in find_ranges(net, images, clean, options.batch_size):
             if isinstance(ends, str):
                 print(ends)
             else:
-                print(f"{name}: {'; '.join(end.words(name, clean) for end in ends)}")
+                print(f"{name}: {'; '.join(end.describe(name, clean) for end in ends)}")
                 found[name] = {"unit": UNITS[name], "ends": [asdict(end) for end in ends]}
     record = {
         "spec": str(source),

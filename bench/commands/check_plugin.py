@@ -10,11 +10,15 @@ from bench.training.recipe import RECIPES
 
 
 def check_plugin(path: Path) -> int:
-    """`bench check`. 0, or 1 if a recipe that the file registers breaks its contract."""
+    """Run the contract's checks on the recipes that a file registers. Returns 0, or 1 if one fails a check.
+
+    Raises:
+        BadInput: the file cannot be loaded, or registers no recipe.
+    """
     start("cpu")
-    ours = set(RECIPES)
+    known = set(RECIPES)
     load_file(path)
-    theirs = [name for name in RECIPES if name not in ours]
+    theirs = [name for name in RECIPES if name not in known]
     if not theirs:
         raise BadInput(f"{path} registers no method, and `bench check` tests methods alone")
     broken = set()

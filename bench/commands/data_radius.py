@@ -1,8 +1,8 @@
-"""The radius that a data set is registered with, for reports of runs that do not say theirs."""
+"""The radius that a data set is registered with, for reports of runs whose job.json does not have it."""
 
 
 def registered_radius(name: str) -> float:
-    """As of `bench.data.lookup`, plug-ins' data sets among them; torch is imported once somebody asks."""
+    """`bench.data.lookup.registered_radius`, with plug-ins loaded. torch is imported only when this is called."""
     from bench.core.foreign.plugins import load_plugins
     from bench.data import lookup
 

@@ -1,4 +1,4 @@
-"""`bench eval`: a model from outside, judged as those that are trained here."""
+"""`bench eval`: evaluate an external model as those that are trained here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from rich.console import Console
 
 from bench.commands.board_entry import board_entry, official_attack, with_official_attack
 from bench.commands.model_info import model_info, read_model_info, unknown_facts
-from bench.commands.robustbench import doubts_of
+from bench.commands.robustbench import find_doubts
 from bench.commands.site_sources import site_sources
 from bench.commands.start import start
 from bench.core.errors import BadInput
@@ -44,7 +44,7 @@ BUDGET = "not trained here"
 
 @dataclass(frozen=True)
 class EvalOptions:
-    """Where a model from outside is judged, and how."""
+    """The options of `bench eval` that do not say what is measured."""
 
     data_dir: Path
     results: Path
@@ -53,21 +53,22 @@ class EvalOptions:
     cells: CellOptions
     download: bool = False
     unsafe_pickle: bool = False
-    anyway: bool = False  # judge a model that seems to break the contract
+    anyway: bool = False  # evaluate a model in spite of warnings
     model_info: Path | None = None
-    info: Mapping[str, object] = field(default_factory=dict)  # what people say of it, for that file
+    info: Mapping[str, object] = field(default_factory=dict)  # fields of that file given by --info
     report: str = ""  # the command, where a page about this model is wanted
 
     @property
     def access(self) -> Access:
-        """What a model from outside may be loaded by."""
+        """From where, and how, the external model may be loaded."""
         return Access(self.data_dir, self.download, self.unsafe_pickle)
 
 
 def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
-    """Fill the model's folder with what it lacks and show its board. 0, or 1 if a cell failed.
+    """Measure the rows that the model's folder lacks and show its leaderboard. Returns 0, or 1 if a cell failed.
 
-    BadInput, before anything is written, if the model, its contract or the request is not in order.
+    Raises:
+        BadInput: the model cannot be loaded, breaks the contract, or the request is refused; nothing is written then.
     """
     request.check_shard(options.cells.shard)
     if options.model_info:
@@ -113,7 +114,7 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
         clean, attacked = (
             rows[evaluator.key(model.identity, c)] for c in (Clean(), official_attack(evaluator.conditions))
         )
-        measured = board_entry(source, model.net, clean, attacked, doubts_of(options.results, attacked))
+        measured = board_entry(source, model.net, clean, attacked, find_doubts(options.results, attacked))
         entry = model_info(measured, {**known, **options.info})
         write_json(options.model_info, entry)
         print(f"model_info: {options.model_info}{unknown_facts(entry)}")
@@ -122,14 +123,14 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A model from outside and what it is judged under."""
+    """An external model and what evaluates it."""
 
     evaluator: CellEvaluator
-    model: ExternalModel  # its warnings are what it is judged in spite of
+    model: ExternalModel  # may have warnings, with --anyway
 
 
 def load_checked(source: Source, request: Request, options: EvalOptions, device: torch.device) -> Candidate:
-    """The model, loaded and checked. What was chosen on the way is said on stderr."""
+    """Load and check the model. BadInput if it cannot be loaded or, without --anyway, if there are warnings."""
     data = dataset(request.dataset, options.data_dir)
     test, n, conditions = plan_evaluation(request, data, device, ImageCache(options.data_dir), options.download)
     evaluator = CellEvaluator(
@@ -153,7 +154,7 @@ def transfer_runner_for(
     request: Request,
     options: EvalOptions,
 ) -> TransferRunner:
-    """The model as the one target of images crafted on itself and on the models of --source."""
+    """A transfer evaluation whose one target is the model, and whose sources are itself and those of --source."""
     data, evaluator, model = dataset(request.dataset, options.data_dir), candidate.evaluator, candidate.model
     itself = TransferModel(model_id(model.subject.run, which.epoch, which.view), model.identity, model.net)
     external = load_sources(request.source, data, evaluator.test, evaluator.conditions, options.access)
@@ -163,7 +164,7 @@ def transfer_runner_for(
 def describe(
     source: Source, request: Request, candidate: Candidate, device: torch.device, classes: int
 ) -> dict[str, object]:
-    """job.json of a model that has no training."""
+    """The content of job.json of an external model."""
     model, run = candidate.model, candidate.model.subject
     return {
         "run": run.run,

@@ -1,4 +1,4 @@
-"""model_info/<data set>/<threat>/NAME.json, from which RobustBench makes its leaderboard."""
+"""Read and make model_info/<data set>/<threat>/NAME.json, from which RobustBench makes its leaderboard."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ KEYS = (
     "link", "name", "authors", "additional_data", "number_forward_passes", "dataset", "venue", "architecture", "eps",
     "clean_acc", "reported", "autoattack_acc", "corruptions_acc", "footnote", "unreliable",
 )  # fmt: skip
-UNSAID = {"link": "", "authors": "", "venue": "N/A"}  # as in RobustBench's file of its own Standard model
+UNKNOWN_TEXTS = {"link": "", "authors": "", "venue": "N/A"}  # as in RobustBench's file of its own Standard model
 TEXTS, FLAG, COUNT, PERCENT = (
     ("link", "name", "authors", "venue"),
     "additional_data",
@@ -24,9 +24,9 @@ FACTS = (*TEXTS, FLAG, COUNT, PERCENT)  # that only people know, as --info takes
 
 @dataclass(frozen=True)
 class Measured:
-    """What an evaluation says of a model."""
+    """The measured part of a model_info file."""
 
-    name: str  # of the model, which stands in the place of a paper's title until somebody writes that
+    name: str  # of the model; RobustBench has the paper's title there, which --info name=... gives
     architecture: str
     dataset: str
     eps: float | None  # None under corruptions
@@ -35,11 +35,11 @@ class Measured:
     n: int  # first test images
     partial: bool  # whether there are more of them
     verdict: str  # ok | suspect: reasons | invalid: reasons
-    trained_here: bool = False  # on no other data than the data set's, with one forward pass a prediction
+    trained_here: bool = False  # if so, there was no additional data, and a prediction is one forward pass
 
 
 def read_model_info(path: Path) -> dict[str, object]:
-    """What a model_info file says already; nothing where there is none."""
+    """The content of a model_info file; empty if there is no such file. BadInput if it is no JSON object."""
     if not path.exists():
         return {}
     try:
@@ -52,7 +52,11 @@ def read_model_info(path: Path) -> dict[str, object]:
 
 
 def parse_facts(given: Sequence[str]) -> dict[str, object]:
-    """FIELD=VALUE, of FACTS each once, as the file has them. BadInput where a field or its value is none."""
+    """Parse the texts FIELD=VALUE of --info to the values that the file has.
+
+    Raises:
+        BadInput: a field is not one of `FACTS` or is given twice, or a value is not of its type.
+    """
     facts: dict[str, object] = {}
     for text in given:
         field, equals, value = text.partition("=")
@@ -81,25 +85,27 @@ def _fact(field: str, value: str, text: str) -> object:
 
 
 def unknown_facts(entry: Mapping[str, object]) -> str:
-    """What nobody has said of a model, and how to say it."""
-    unknown = [field for field in FACTS if field not in entry or entry[field] in (None, *UNSAID.values())]
+    """Text that names the fields of FACTS that are unknown, and how to give them; empty if none is."""
+    unknown = [field for field in FACTS if field not in entry or entry[field] in (None, *UNKNOWN_TEXTS.values())]
     return f" (unknown: {', '.join(unknown)}; give each by --info FIELD=VALUE)" if unknown else ""
 
 
 def model_info(measured: Measured, known: Mapping[str, object]) -> dict[str, object]:
-    """The file's content. Accuracies are text, in percent with two digits, as there.
+    """The content of the file. Accuracies are texts in percent with two digits, as in RobustBench's files.
 
-    known: keeps what only people can say, such as title, authors and venue. What nobody has said is what RobustBench
-    writes then, or null where that is no text on its board: additional_data, number_forward_passes, reported.
+    Args:
+        known: fields that only people can give, such as title, authors and venue; they are kept. Unknown ones get the
+            value that RobustBench writes then, and null where that would be no text: additional_data,
+            number_forward_passes, reported.
     """
-    said = [f"First {measured.n} test images only."] if measured.partial else []
-    said += [f"Evaluation {measured.verdict}."] if measured.verdict != "ok" else []
+    notes = [f"First {measured.n} test images only."] if measured.partial else []
+    notes += [f"Evaluation {measured.verdict}."] if measured.verdict != "ok" else []
     robust = "autoattack_acc" if measured.eps is not None else "corruptions_acc"
     facts = {"additional_data": False, "number_forward_passes": 1} if measured.trained_here else {}
     found: dict[str, object] = {
         "name": measured.name,
         "architecture": measured.architecture,
-        **UNSAID,
+        **UNKNOWN_TEXTS,
         **facts,
         **{key: value for key, value in known.items() if value is not None},
         "dataset": measured.dataset,
@@ -108,8 +114,8 @@ def model_info(measured: Measured, known: Mapping[str, object]) -> dict[str, obj
         robust: f"{100 * measured.robust:.2f}",
         "unreliable": measured.verdict != "ok",
     }
-    if said:
-        found["footnote"] = " ".join(said)
+    if notes:
+        found["footnote"] = " ".join(notes)
     always = set(KEYS) - {"footnote", "autoattack_acc", "corruptions_acc"}  # RobustBench shows a null footnote as None
     ordered = {key: found.get(key) for key in KEYS if key in found or key in always}
     return ordered | {key: value for key, value in found.items() if key not in ordered}

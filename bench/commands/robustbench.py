@@ -87,25 +87,25 @@ def benchmark(
     """
     data_name, threat = _text(dataset), _text(threat_model)
     _check(model, data_name, threat, n_examples, eps, preprocessing)
-    path = _place(data_name, threat, model_name) if to_disk else None
-    known = read_model_info(path) if path else {}
+    path = _info_path(data_name, threat, model_name) if to_disk else None
+    facts = read_model_info(path) if path else {}
     set_deterministic()
     where = expand_home(data_dir)
     data, place = named(data_name, where), parse_device(str(device or "cpu"))
-    reach = _radius(data, threat, eps)
+    radius = _radius(data, threat, eps)
     test = data.load("test", where).to(place)
     modes = {m: m.training for m in model.modules()}
     try:
         with _logging(log_path):
-            for doubt in model_warnings(set_eval(model.to(place)), data, test, attacked=reach is not None):
+            for doubt in model_warnings(set_eval(model.to(place)), data, test, attacked=radius is not None):
                 warnings.warn(doubt, stacklevel=2)
             n = min(n_examples, len(test))
             clean = float(outcomes(model, test, Clean(), n=n, batch_size=batch_size).right.mean())
             log.info("Clean accuracy: %.2f%%", 100 * clean)
-            if reach is None:
-                robust, verdict = _under_corruptions(model, data, test, n, where, batch_size), "ok"
+            if radius is None:
+                robust, verdict = _corruption_accuracy(model, data, test, n, where, batch_size), "ok"
             else:
-                under = Attacked(parse_attack("AutoAttack"), NORMS[threat](reach))
+                under = Attacked(parse_attack("AutoAttack"), NORMS[threat](radius))
                 outcome = outcomes(model, test, under, n=n, batch_size=batch_size)
                 robust, verdict = float(outcome.right.mean()), outcome.verdict
             log.info("Adversarial accuracy: %.2f%%", 100 * robust)
@@ -114,21 +114,21 @@ def benchmark(
             m.training = mode
     if path:
         name, kind = str(model_name), network_class(model)
-        found = Measured(name, kind, data.name, reach, clean, robust, n, n < len(test), verdict)
-        write_json(path, model_info(found, known))
+        found = Measured(name, kind, data.name, radius, clean, robust, n, n < len(test), verdict)
+        write_json(path, model_info(found, facts))
     return clean, robust
 
 
-def doubts_of(results: Path, attacked: Row) -> list[Doubt]:
+def find_doubts(results: Path, attacked: Row) -> list[Doubt]:
     """What the audit says of a row's model under its threat, by all that a results folder knows of the model."""
     assert attacked.eps is not None
-    known = load(results)
-    same = (known["kind"] == "clean") | (
-        (known["norm"] == attacked.norm) & ((known["eps"] - attacked.eps).abs() < 1e-7)
+    facts = load(results)
+    same = (facts["kind"] == "clean") | (
+        (facts["norm"] == attacked.norm) & ((facts["eps"] - attacked.eps).abs() < 1e-7)
     )
     for column in ("run", "view", "epoch", "n"):
-        same &= known[column] == getattr(attacked, column)
-    return doubts_by_board(known[same], known, read_outcomes(results / attacked.run))
+        same &= facts[column] == getattr(attacked, column)
+    return doubts_by_board(facts[same], facts, read_outcomes(results / attacked.run))
 
 
 def _text(name: str | Enum) -> str:
@@ -163,7 +163,7 @@ def _radius(data: Dataset, threat: str, eps: float | None) -> float | None:
     return threats_of(Request(eps=(chosen,), norm=threat), data)[0].eps
 
 
-def _place(dataset: str, threat: str, name: str | None) -> Path:
+def _info_path(dataset: str, threat: str, name: str | None) -> Path:
     """Where RobustBench looks for the file of a model."""
     if name is None or not re.fullmatch(r"\w[\w.+-]*", name):
         raise BadInput(f"to_disk needs a model_name of letters, digits, _, ., + and -, and it is {name!r}")
@@ -172,7 +172,7 @@ def _place(dataset: str, threat: str, name: str | None) -> Path:
     return Path("model_info") / dataset / threat / f"{name}.json"
 
 
-def _under_corruptions(model: nn.Module, data: Dataset, test: Images, n: int, where: Path, batch_size: int) -> float:
+def _corruption_accuracy(model: nn.Module, data: Dataset, test: Images, n: int, where: Path, batch_size: int) -> float:
     """Mean accuracy over all corruptions and severities, from the published files where they are."""
     found = []
     for condition in corruption_conditions(CORRUPTIONS, SEVERITIES, data, test, where):

@@ -12,18 +12,22 @@ from bench.runner.run import LOG, run_requests
 
 
 def run_methods(request: Request, options: RunOptions) -> int:
-    """Carry out a request and show its leaderboard. 0, or 1 if a training or a cell failed."""
+    """Carry out a request, write all reports and show its leaderboard. Returns 0, or 1 if a training or cell failed.
+
+    Raises:
+        BadInput: the request or a combination of options is refused; nothing has been trained or written then.
+    """
     request.check_calibration()
     check_radius_used(request)
-    works, failed = run_requests([request], options, is_itemised=True)
+    experiments, failed = run_requests([request], options, is_itemised=True)
     if failed and not any(options.results.rglob("results.csv")):
-        return 1  # every job has come to nothing, and has said why
+        return 1  # every job failed, and its reason was printed
     if options.cells.shard.count == 1 and not options.dry_run:
         written = write_reports(options.results, options.reports, cores(), site_sources(options.data_dir))
-        runs = frozenset(job.run for job in works[0].jobs)
+        runs = frozenset(job.run for job in experiments[0].jobs)
         for page in PAGES:
             page.show(options.results, Console(), only=runs)
         print("\n".join(f"board: {path}" for path in first_pages(written)))
         print(describe_files(written, options.reports))
-        print(f"results: {options.results / works[0].dataset.name}, log: {options.results / LOG}")
+        print(f"results: {options.results / experiments[0].dataset.name}, log: {options.results / LOG}")
     return 1 if failed else 0

@@ -26,7 +26,7 @@ from bench.runner.run import run_requests
 
 log = logging.getLogger("bench")
 
-PLAIN = {"cnn": "resnet8"}  # what images are crafted on in the place of the paper's other network; else a cnn
+CRAFTING_MODELS = {"cnn": "resnet8"}  # what images are crafted on in the place of the paper's other network; else a cnn
 
 
 def run_study(name: str, request: Request, options: RunOptions, only: tuple[str, str] | None = None) -> int:
@@ -44,10 +44,10 @@ def run_study(name: str, request: Request, options: RunOptions, only: tuple[str,
             f"--study {name} at --budget paper is of the papers' data sets and networks; leave --dataset and "
             "--model out, or give another --budget"
         )
-    failed, carry = 0, price_items if options.dry_run else run_one
+    failed, carry_out = 0, print_item_costs if options.dry_run else run_one_study
     for each, study in choose_studies(names, only).items():
         try:
-            failed += carry(each, study, request, options)
+            failed += carry_out(each, study, request, options)
         except BadInput as error:
             if len(names) == 1:
                 raise
@@ -71,44 +71,44 @@ def choose_studies(names: list[str], only: tuple[str, str] | None) -> dict[str, 
     return found
 
 
-def run_one(name: str, study: Study, request: Request, options: RunOptions) -> int:
+def run_one_study(name: str, study: Study, request: Request, options: RunOptions) -> int:
     """Carry out a study, or those of its items that were chosen, and show and write its page. How many cells failed."""
-    works, failed = run_requests(list(requests(name, study, request, options)), options)
+    experiments, failed = run_requests(list(make_requests(name, study, request, options)), options)
     if options.cells.shard.count == 1:
-        runs = frozenset(job.run for work in works for job in work.jobs)
-        StudyPage(name, registered_radius, works[0].n, study).show(options.results, Console(), only=runs)
+        runs = frozenset(job.run for experiment in experiments for job in experiment.jobs)
+        StudyPage(name, registered_radius, experiments[0].n, study).show(options.results, Console(), only=runs)
         print(f"page: {write_pages([StudyPage(name, registered_radius)], options.results, options.reports)[0]}")
     return failed
 
 
-def price_items(name: str, study: Study, request: Request, options: RunOptions) -> int:
+def print_item_costs(name: str, study: Study, request: Request, options: RunOptions) -> int:
     """Print what each item of a study lacks, and what all of them do together. Always 0: nothing is done that fails.
 
     BadInput where that can be said of none of them.
     """
     items = [study.of([item]) for item in study.items if item.parts]
     parts = [*items, study] if len(items) > 1 else items
-    refusals = [reason for part in parts if (reason := tell_price(name, part, request, options))]
+    refusals = [reason for part in parts if (reason := print_cost(name, part, request, options))]
     if len(refusals) == len(parts):
         raise refusals[-1]
     return 0
 
 
-def tell_price(name: str, study: Study, request: Request, options: RunOptions) -> BadInput | None:
+def print_cost(name: str, study: Study, request: Request, options: RunOptions) -> BadInput | None:
     """Print what a study of one item, or of them all, lacks, or why that cannot be said, which is returned."""
     print(f"{name} {study.items[0].name if len(study.items) == 1 else 'all'}: ", end="", flush=True)
     try:
-        run_requests(list(requests(name, study, request, options)), options)
+        run_requests(list(make_requests(name, study, request, options)), options)
     except BadInput as error:
         print(f"cannot be priced: {error}")
         return error
     return None
 
 
-def requests(name: str, study: Study, request: Request, options: RunOptions) -> Iterator[Request]:
+def make_requests(name: str, study: Study, request: Request, options: RunOptions) -> Iterator[Request]:
     """One for each part. A model that others' images are crafted on is trained before its request is made."""
     for part in possible_parts(name, study, request, options):
-        yield request_of(part, request, options)
+        yield make_request(part, request, options)
 
 
 def possible_parts(name: str, study: Study, request: Request, options: RunOptions) -> Iterator[StudyRun]:
@@ -124,20 +124,20 @@ def possible_parts(name: str, study: Study, request: Request, options: RunOption
             f"{', '.join(item.name for item in study.items)} of {name}: of {places}, which {request.dataset} does not "
             "stand in for; name another --dataset, or give --budget paper"
         )
-    lacking = {where.dataset: why_not_there(where.dataset, options) for where in {p.where for p in parts if p.where}}
-    reasons = {data: reason for data, reason in lacking.items() if reason}
+    obstacles = {where.dataset: find_obstacle(where.dataset, options) for where in {p.where for p in parts if p.where}}
+    reasons = {data: reason for data, reason in obstacles.items() if reason}
     there = [part for part in parts if not (part.where and part.where.dataset in reasons)]
     if not there:
         raise BadInput(next(iter(reasons.values())))
     for data, reason in reasons.items():
         log.warning("%s: what is of %s is left out: %s", name, data, reason)
     for part in there:
-        yield from without_impossible(
+        yield from drop_impossible_corruptions(
             name, part, dataset(part.where.dataset if part.where else request.dataset, options.data_dir)
         )
 
 
-def why_not_there(name: str, options: RunOptions) -> str:
+def find_obstacle(name: str, options: RunOptions) -> str:
     """Why the training images of a data set cannot be read; empty where they can, or are to be downloaded."""
     try:
         data = dataset(name, options.data_dir)
@@ -148,7 +148,7 @@ def why_not_there(name: str, options: RunOptions) -> str:
     return ""
 
 
-def without_impossible(name: str, part: StudyRun, data: Dataset) -> Iterator[StudyRun]:
+def drop_impossible_corruptions(name: str, part: StudyRun, data: Dataset) -> Iterator[StudyRun]:
     """The part without corruptions that need colours or more pixels than a data set has; nothing if none is left."""
     reasons = {corruption: refusal(corruption, data.shape) for corruption in part.corruptions}
     for reason in filter(None, reasons.values()):
@@ -158,7 +158,7 @@ def without_impossible(name: str, part: StudyRun, data: Dataset) -> Iterator[Stu
         yield replace(part, corruptions=possible)
 
 
-def request_of(part: StudyRun, request: Request, options: RunOptions) -> Request:
+def make_request(part: StudyRun, request: Request, options: RunOptions) -> Request:
     """A part as a request; at the scale of the paper it brings its own data set and network."""
     where, changes = part.where, dict[str, Any]()
     radius = REFERENCE_EPS if where else dataset(request.dataset, options.data_dir).threat.eps
@@ -175,19 +175,19 @@ def request_of(part: StudyRun, request: Request, options: RunOptions) -> Request
         "corruptions": part.corruptions,
         "exhibits": (*request.exhibits, *part.exhibits),
         "transfer": part.transfer,
-        "seeds": enough(request.seeds, part.seeds),
+        "seeds": add_seeds(request.seeds, part.seeds),
     }
     if part.sweep:
         changes["sweep"] = tuple(scale_radius(eps, radius) for eps in part.sweep)
     elif part.attacks:
-        changes["eps"] = radii_of(part, request, radius)
+        changes["eps"] = scale_radii(part, request, radius)
     if part.longer:
-        changes |= twice_as_long(request, options)
+        changes |= double_length(request, options)
     request = replace(request, **changes)
     return replace(request, source=crafting_model(part, request, options)) if part.crafter else request
 
 
-def radii_of(part: StudyRun, request: Request, radius: float) -> tuple[float, ...]:
+def scale_radii(part: StudyRun, request: Request, radius: float) -> tuple[float, ...]:
     """The part's radius, scaled to that of the data set; or where the user names radii, to each of these."""
     if not request.eps:
         return (scale_radius(part.eps, radius),)
@@ -195,7 +195,7 @@ def radii_of(part: StudyRun, request: Request, radius: float) -> tuple[float, ..
     return tuple(min(eps * (part.eps / REFERENCE), largest) for eps in request.eps)
 
 
-def twice_as_long(request: Request, options: RunOptions) -> dict[str, Any]:
+def double_length(request: Request, options: RunOptions) -> dict[str, Any]:
     """What makes a training twice as long, or at the scale of a paper as long as its longer plan."""
     if request.budget == PAPER and request.epochs is None:
         return {"settings": (*request.settings, LONG)}
@@ -204,7 +204,7 @@ def twice_as_long(request: Request, options: RunOptions) -> dict[str, Any]:
     return {"epochs": 2 * (request.epochs or budget_of(budget_name(request, cuda), data).plan.epochs)}
 
 
-def enough(seeds: tuple[int, ...], least: int) -> tuple[int, ...]:
+def add_seeds(seeds: tuple[int, ...], least: int) -> tuple[int, ...]:
     """The seeds, and where they are too few the first others."""
     others = [seed for seed in range(least + len(seeds)) if seed not in seeds]
     return (*seeds, *others[: max(0, least - len(seeds))])
@@ -215,10 +215,10 @@ def crafting_model(part: StudyRun, request: Request, options: RunOptions) -> tup
     data = dataset(request.dataset, options.data_dir)
     cuda = options.device.type == "cuda"
     own = model_of(request, budget_of(budget_name(request, cuda), data), data, cuda)
-    model = part.crafter if part.where else PLAIN.get(own, "cnn")
+    model = part.crafter if part.where else CRAFTING_MODELS.get(own, "cnn")
     standard = replace(request, methods=("Standard",), model=model, attacks=(), transfer=False, eps=())
     if options.dry_run:
         print(f"to craft images on, {model}: ", end="", flush=True)
-    (work,), _ = run_requests([standard], options)
-    folders = [options.results / job.run for job in work.jobs]
+    (experiment,), _ = run_requests([standard], options)
+    folders = [options.results / job.run for job in experiment.jobs]
     return () if options.dry_run else tuple(map(str, folders))

@@ -1,4 +1,4 @@
-"""What a command does before anything else."""
+"""The start of every command that computes: plug-ins, repeatable numbers, threads, device and folders."""
 
 from pathlib import Path
 
@@ -11,9 +11,13 @@ from bench.core.processes import cores
 
 
 def start(device: str, *folders: Path) -> torch.device:
-    """Load the installed plug-ins, make numbers repeatable, take all cores, and return the device that is named.
+    """Load the installed plug-ins, make numbers repeatable, use all cores, and return the device with this name.
 
-    folders: that the command writes to. BadInput where there is no such device, or where a folder cannot be made.
+    Args:
+        folders: the folders that the command will write to.
+
+    Raises:
+        BadInput: there is no such device, or a folder cannot be made.
     """
     load_plugins()
     set_deterministic()
@@ -24,7 +28,7 @@ def start(device: str, *folders: Path) -> torch.device:
 
 
 def check_folders(*folders: Path) -> None:
-    """BadInput where one of them cannot be made."""
+    """BadInput if a folder, or one above it, is a file."""
     for folder in folders:
         if blocking := [path for path in (folder, *folder.parents) if path.exists() and not path.is_dir()]:
             raise BadInput(f"{blocking[0]} is a file, where a folder is to be; name another --results or --reports")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.commands.calibrate import ENDS, End, accuracy_at, nearest
+from bench.commands.calibrate import TARGET_LOSSES, End, find_amount, measure_accuracy
 from bench.core.errors import BadInput
 from bench.corruptions.apply import corrupted
 from bench.corruptions.calibrated_ranges import Ranges, read_ranges
@@ -19,23 +19,23 @@ DIGITS = DATASETS["digits"]
 
 
 def test_bisection_finds_what_costs_as_much_as_wanted():
-    end = nearest(lambda amount: 0.9 - 0.01 * amount, 0.9, 0.30, 90.0)
+    end = find_amount(lambda amount: 0.9 - 0.01 * amount, 0.9, 0.30, 90.0)
     assert end.amount == pytest.approx(30, abs=0.5)
     assert end.accuracy == pytest.approx(0.6, abs=0.005)
-    assert end.words("rotation", 0.9) == "29.53 degrees costs 29.5 points"
+    assert end.describe("rotation", 0.9) == "29.53 degrees costs 29.5 points"
 
 
 def test_an_end_that_is_not_there_is_said():
-    end = nearest(lambda amount: 0.9 - 0.001 * amount, 0.9, 0.30, 90.0)
+    end = find_amount(lambda amount: 0.9 - 0.001 * amount, 0.9, 0.30, 90.0)
     assert end == End(0.30, None, pytest.approx(0.81))
-    assert end.words("rotation", 0.9) == "no amount costs 30 points, the most (90 degrees) costs 9.0"
+    assert end.describe("rotation", 0.9) == "no amount costs 30 points, the most (90 degrees) costs 9.0"
 
 
 def test_the_nearest_step_is_called_no_more_than_that():
-    end = nearest(lambda amount: 0.9 if amount < 0.25 else 0.83, 0.9, 0.05, 1.0)
+    end = find_amount(lambda amount: 0.9 if amount < 0.25 else 0.83, 0.9, 0.05, 1.0)
     assert end.amount == pytest.approx(0.25, abs=1 / 1024)
     assert end.accuracy == 0.83
-    assert end.words("occlusion", 0.9).endswith("costs 7.0 points, the nearest to 5 that there is")
+    assert end.describe("occlusion", 0.9).endswith("costs 7.0 points, the nearest to 5 that there is")
 
 
 class Reddish(nn.Module):
@@ -49,11 +49,11 @@ class Reddish(nn.Module):
 def test_every_image_has_the_whole_amount():
     x = torch.full((600, 3, 8, 8), 100, dtype=torch.uint8)
     images = Images(x, torch.zeros(600, dtype=torch.int64))
-    assert accuracy_at(Reddish(), images, "color_shift", 0.10, 128) == 1
-    pushed = accuracy_at(Reddish(), images, "color_shift", 0.12, 128)
+    assert measure_accuracy(Reddish(), images, "color_shift", 0.10, 128) == 1
+    pushed = measure_accuracy(Reddish(), images, "color_shift", 0.12, 128)
     assert pushed == pytest.approx(2 / 3, abs=0.06)  # where red is the channel
-    assert accuracy_at(Reddish(), images, "color_shift", 0.12, 17) == pushed
-    assert accuracy_at(Reddish(), images, "color_shift", 0.5, 128) == pushed  # the same images
+    assert measure_accuracy(Reddish(), images, "color_shift", 0.12, 17) == pushed
+    assert measure_accuracy(Reddish(), images, "color_shift", 0.5, 128) == pushed  # the same images
 
 
 def test_a_model_is_calibrated_on(bench):
@@ -67,7 +67,7 @@ def test_a_model_is_calibrated_on(bench):
     assert set(record["ranges"]) == {"rotation", "translation", "occlusion"}
     low, high = record["ranges"]["rotation"]["ends"]
     assert 0 < low["amount"] < high["amount"] <= 90
-    for end, wanted in zip((low, high), ENDS, strict=True):
+    for end, wanted in zip((low, high), TARGET_LOSSES, strict=True):
         assert record["clean"] - end["accuracy"] == pytest.approx(wanted, abs=0.0051)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from bench import RECIPES
 from bench.commands.list.names import REGISTRIES
-from bench.commands.list.recipes import family, papers, variant
+from bench.commands.list.recipes import describe_variant, family, papers
 from bench.commands.list.tables import TABLES, as_text
 from bench.core.registry import Registry
 
@@ -65,9 +65,9 @@ def test_what_a_file_says_of_its_paper():
 
 def test_a_variant_is_told_by_the_nearest_other():
     others = {"A": {"x": "1", "y.steps": "2"}, "B": {"x": "1", "y.steps": "3", "z": "0"}}
-    assert variant({"x": "1", "y.steps": "4"}, others, brief=False) == "A with y.steps=4"
-    assert variant({"x": "5", "y.steps": "3", "z": "0"}, others, brief=True) == "B with x=5"
-    assert variant({str(i): "0" for i in range(9)}, others, brief=False) == ""
+    assert describe_variant({"x": "1", "y.steps": "4"}, others, brief=False) == "A with y.steps=4"
+    assert describe_variant({"x": "5", "y.steps": "3", "z": "0"}, others, brief=True) == "B with x=5"
+    assert describe_variant({str(i): "0" for i in range(9)}, others, brief=False) == ""
 
 
 def test_a_meaning_is_that_of_the_registration():

@@ -17,8 +17,8 @@ from bench.commands.speed import corruptions as pictures
 from bench.commands.speed import peers, storing
 from bench.commands.speed import reports as pages
 from bench.commands.speed.epochs import LOOPS, _loader
-from bench.commands.speed.parts import PARTS, Modelless
-from bench.commands.speed.race import SIZE, Found, Run, flops, frozen_name, peak, race
+from bench.commands.speed.parts import PARTS, PartWithoutModel
+from bench.commands.speed.race import MATRIX_SIZE, RaceResult, Run, flops, frozen_name, peak, race
 from bench.commands.speed.subject import Subject
 from bench.commands.speed.table import compare, display, frame
 from bench.core.foreign.plugins import load_plugins
@@ -44,14 +44,14 @@ def subject() -> Subject:
 
 def run_of(seconds: list[float], right: str | None = None, **found: object) -> Run:
     bits = None if right is None else np.array(list(right)) == "1"
-    return Run(Found(bits, **found), seconds)  # type: ignore[arg-type]
+    return Run(RaceResult(bits, **found), seconds)  # type: ignore[arg-type]
 
 
 def test_contestants_take_turns_and_another_one_begins_each_time() -> None:
     order: list[str] = []
 
     def contestant(name: str):
-        return lambda: order.append(name) or Found()
+        return lambda: order.append(name) or RaceResult()
 
     runs = race({"a": contestant("a"), "b": contestant("b"), "gone": None}, 3, CPU)
     assert "".join(order) == "abbaab"
@@ -220,7 +220,7 @@ def test_flops_are_counted_and_the_peak_is_a_rate() -> None:
 
 
 def test_the_command_writes_the_table_of_a_model_that_is_there(bench, tmp_path, monkeypatch) -> None:
-    monkeypatch.setitem(SIZE, "cpu", 64)  # some processors take seconds for a large product in bf16
+    monkeypatch.setitem(MATRIX_SIZE, "cpu", 64)  # some processors take seconds for a large product in bf16
     baseline = Path(__file__).parents[1] / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
     asked = ("speed", "--of", str(baseline), "--limit", "4", "--repeats", "1", "--device", "cpu")
     code, out, err = bench(*asked, "--parts", "overhead,bf16")
@@ -259,7 +259,7 @@ def test_a_corruption_is_raced_at_the_peers_parameters(monkeypatch) -> None:
     monkeypatch.setattr(pictures, "NAMES", ["fog"])
     monkeypatch.setattr(peers, "is_installed", lambda peer: True)
     monkeypatch.setattr(peers, "corrupt", lambda images, name, severity: asked.append((images.shape, name, severity)))
-    one, whole = pictures.beside(pictures.scenes(3, 32), 2, CPU)
+    one, whole = pictures.race_corruptions(pictures.make_scenes(3, 32), 2, CPU)
     assert asked == [((3, 32, 32, 3), "fog", 3)] * 3  # once to warm up
     assert one.ratio > 0
     assert (whole.ratio, whole.peer_seconds) == (one.ratio, one.peer_seconds)
@@ -294,7 +294,7 @@ def test_storing_is_timed_by_the_number_of_cells(monkeypatch) -> None:
     load_plugins()
     monkeypatch.setattr(storing, "CELLS", (2, 3))
     part = PARTS["store"]
-    assert isinstance(part, Modelless)
+    assert isinstance(part, PartWithoutModel)
     lines = list(part.lines(1, CPU))
     assert [(line.n, line.model) for line in lines] == [
         (2, "2 cells of 10,000 images"),

@@ -19,7 +19,7 @@ from worker_tasks import open_work
 
 from bench import L2, Attacked, Clean, Linf, dataset, outcomes, parse_attack, transferred
 from bench.attacks.spec import ATTACKS, AttackSpec
-from bench.commands.calibrate import accuracy_at
+from bench.commands.calibrate import measure_accuracy
 from bench.commands.verify.reference import Reference
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.guard import Quit, attack_timeout, guarded_call
@@ -295,10 +295,10 @@ def test_a_model_that_ends_within_an_attack_and_changes_itself_fails_its_cell(di
 def test_a_model_that_ends_while_it_is_calibrated_or_verified_is_bad_input(digits, end):
     images = digits.first(16)
     with pytest.raises(BadInput, match="the model raised"):
-        accuracy_at(Tiring(0, end), images, "rotation", 10.0, 16)
+        measure_accuracy(Tiring(0, end), images, "rotation", 10.0, 16)
     against = Reference(None, None, Access(Path()), torch.device("cpu"), 16)
     with pytest.raises(BadInput, match="the model raised"):
-        against.wrong(Tiring(0, end), to_float(images.x), images.y)
+        against.find_misclassified(Tiring(0, end), to_float(images.x), images.y)
 
 
 @pytest.mark.parametrize("end", [ValueError("no network"), SystemExit(0)], ids=str)

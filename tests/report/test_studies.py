@@ -15,7 +15,7 @@ import methods  # noqa: F401
 from bench import RECIPES
 from bench.attacks.spec import parse_attack
 from bench.cli import cli
-from bench.commands.run_study import enough
+from bench.commands.run_study import add_seeds
 from bench.core.errors import BadInput
 from bench.core.registry import Registry
 from bench.data.dataset import Images
@@ -400,10 +400,10 @@ def test_statistics_are_those_of_their_group():
 
 
 def test_seeds_that_are_too_few_for_a_part_stay_among_those_that_it_takes():
-    assert enough((0,), 1) == (0,)
-    assert enough((0,), 3) == (0, 1, 2)
-    assert enough((5, 1), 4) == (5, 1, 0, 2)
-    assert enough((7, 8, 9), 2) == (7, 8, 9)
+    assert add_seeds((0,), 1) == (0,)
+    assert add_seeds((0,), 3) == (0, 1, 2)
+    assert add_seeds((5, 1), 4) == (5, 1, 0, 2)
+    assert add_seeds((7, 8, 9), 2) == (7, 8, 9)
 
 
 @pytest.fixture

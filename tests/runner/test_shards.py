@@ -14,7 +14,7 @@ from result_files import store
 
 import bench.cli
 from bench.attacks.spec import ATTACKS, parse_attack
-from bench.commands.merge import settings_of
+from bench.commands.merge import compared_facts
 from bench.core.errors import BadInput
 from bench.core.files import write_json
 from bench.core.stats import wilson
@@ -348,7 +348,7 @@ def test_settings_that_a_run_was_made_before_are_at_their_defaults(tmp_path):
     }
     for name, job in {"older": {"plan": plan}, "newer": newer, "other": {"plan": plan | {"ema": 0.9}}}.items():
         write_json(tmp_path / name / "job.json", {"run": "digits/cnn/PGD-AT/s0-0", **job})
-    older, newer, other = (settings_of(tmp_path / name) for name in ("older", "newer", "other"))
+    older, newer, other = (compared_facts(tmp_path / name) for name in ("older", "newer", "other"))
     assert older == newer != other
 
 

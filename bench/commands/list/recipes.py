@@ -11,7 +11,7 @@ from bench.commands.show.settings import describe_class, own_classes, settings
 from bench.training.recipe import RECIPES, Recipe
 
 Fields = Mapping[str, str]  # settings by path
-FEW = 3  # settings that are shown as a difference; a recipe with more of them is described anew
+MAX_DIFFERENCES = 3  # settings that are shown as a difference; a recipe with more of them is described anew
 CITATION = re.compile(r"(?:^|\n)(?P<authors>[A-Z][\w-]+(?:, [A-Z][\w-]+)*),\s")
 COLUMNS = ["Method", "Passes", "Family", "Paper", "Meaning"]
 
@@ -24,9 +24,9 @@ def rows(brief: bool = False) -> list[list[str]]:
     found, before = [], dict[tuple[str, type], dict[str, Fields]]()
     for name, recipe in RECIPES.items():
         home = RECIPES.homes(name)[0]
-        earlier, ours = before.setdefault((home, type(recipe)), {}), by_path(recipe)
+        earlier, ours = before.setdefault((home, type(recipe)), {}), settings_by_path(recipe)
         about = inspect.getdoc(sys.modules[home]) or ""
-        meaning = RECIPES.meaning(name) or variant(ours, earlier, brief) or describe(recipe)
+        meaning = RECIPES.meaning(name) or describe_variant(ours, earlier, brief) or describe_recipe_class(recipe)
         group, cited = family(about), papers(about)
         if brief:
             group = group.partition("(")[2].strip(")") or group
@@ -58,10 +58,10 @@ def papers(about: str) -> list[str]:
     return found
 
 
-def describe(recipe: Recipe) -> str:
+def describe_recipe_class(recipe: Recipe) -> str:
     """The first sentence of what its class says."""
-    said = [describe_class(cls) for cls in own_classes(recipe)]
-    return first_sentence(said[0]) if said else ""
+    texts = [describe_class(cls) for cls in own_classes(recipe)]
+    return first_sentence(texts[0]) if texts else ""
 
 
 def first_sentence(text: str) -> str:
@@ -70,19 +70,19 @@ def first_sentence(text: str) -> str:
     return re.split(r"(?<=[.:])\s(?=[A-Z`])", line)[0].rstrip(".:")
 
 
-def by_path(recipe: Recipe) -> Fields:
+def settings_by_path(recipe: Recipe) -> Fields:
     """The settings of a recipe as text, by the path that --set recipe.PATH takes."""
-    return {setting.path: short(setting.value) for setting in settings(recipe)}
+    return {setting.path: shorten(setting.value) for setting in settings(recipe)}
 
 
-def variant(ours: Fields, others: Mapping[str, Fields], brief: bool) -> str:
+def describe_variant(ours: Fields, others: Mapping[str, Fields], brief: bool) -> str:
     """How a recipe differs from the nearest of others, the first of them if in doubt; nothing where by too much.
 
     brief: by the last word of a path.
     """
     changes = {name: differences(ours, theirs) for name, theirs in others.items()}
     nearest = min(changes, key=lambda name: len(changes[name]), default="")
-    if not nearest or len(changes[nearest]) > FEW:
+    if not nearest or len(changes[nearest]) > MAX_DIFFERENCES:
         return ""
     words = (f"{path.rpartition('.')[2] if brief else path}={ours[path]}" for path in changes[nearest] if path in ours)
     return f"{nearest} with {', '.join(words)}"
@@ -93,7 +93,7 @@ def differences(ours: Fields, theirs: Fields) -> list[str]:
     return [p for p in dict.fromkeys([*ours, *theirs]) if ours.get(p) != theirs.get(p)]
 
 
-def short(value: str) -> str:
+def shorten(value: str) -> str:
     """A length in pixels as people write it: 8/255."""
     found = re.search(r"\((\S+/255)\)", value)
     return found[1] if found else value

@@ -31,8 +31,8 @@ SPARE = ("Attacks", "Family", "Paper")  # columns that a narrow terminal does wi
 
 def meaning(registry: Registry[Any], name: str) -> str:
     """What a name was registered with, or what its item's documentation, or its file's, begins with."""
-    if said := registry.meaning(name):
-        return said
+    if registered := registry.meaning(name):
+        return registered
     item = registry.get(name)
     while isinstance(item, partial):
         item = item.func
@@ -54,8 +54,8 @@ def attacks() -> Rows:
 def corruptions() -> Rows:
     rows = []
     for name, corruption in CORRUPTIONS.items():
-        said = CORRUPTIONS.meaning(name) or first_sentence(inspect.getdoc(corruption.apply) or "")
-        rows.append([name, "colour" if corruption.colour else "any", said])
+        text = CORRUPTIONS.meaning(name) or first_sentence(inspect.getdoc(corruption.apply) or "")
+        rows.append([name, "colour" if corruption.colour else "any", text])
     return rows
 
 

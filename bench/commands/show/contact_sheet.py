@@ -16,9 +16,9 @@ from bench.data.dataset import Dataset, Images
 from bench.data.lookup import dataset
 from bench.evaluation.corruption_conditions import corruption_conditions, resolve_names
 
-DOWN = 6  # images of a sheet of one corruption
-TILE, MARGIN, HEAD = 96, 120, 16  # pixels: a tile at least, the names at the left, those above
-LARGE = 224  # pixels: of the page's photographs, as those of ImageNet-C
+MAX_IMAGES = 6  # images of a sheet of one corruption
+MIN_TILE, MARGIN, HEADER = 96, 120, 16  # pixels: a tile at least, the names at the left, those above
+PHOTO_SIDE = 224  # pixels: of the page's photographs, as those of ImageNet-C
 Line = tuple[str, Tensor]  # its name, and its images (6, C, H, W) uint8: clean, severities 1 to 5
 
 
@@ -31,23 +31,27 @@ def show_corruption(name: str, dataset_name: str, data_dir: Path, reports: Path)
     data = dataset(dataset_name, data_dir)
     test, folder = data.load("test", data_dir), reports / "corruptions/sheets"
     if name != "all":
-        lines = [(f"image {i}", tiles) for i, tiles in enumerate(corrupted_line(name, data, test, data_dir, DOWN))]
+        lines = [
+            (f"image {i}", tiles) for i, tiles in enumerate(corrupt_images(name, data, test, data_dir, MAX_IMAGES))
+        ]
         return [_write(folder / f"{name}-{data.name}.png", contact_sheet(lines))]
-    small = [(one, corrupted_line(one, data, test, data_dir, 1)[0]) for one in resolve_names(["all"], data)]
+    small = [(one, corrupt_images(one, data, test, data_dir, 1)[0]) for one in resolve_names(["all"], data)]
     large = [(one, _all_severities(photograph(), one, data_dir)) for one in members("all")]
-    sheets = {f"all-{data.name}.png": small, f"all-{LARGE}.png": large}
+    sheets = {f"all-{data.name}.png": small, f"all-{PHOTO_SIDE}.png": large}
     text = "# Corruptions, severity across\n\n" + "".join(f"![{file}]({file})\n\n" for file in sheets)
     write_atomically(folder / f"all-{data.name}.md", lambda file: file.write(text.encode()))
     pictures = [_write(folder / file, contact_sheet(lines)) for file, lines in sheets.items()]
     return [folder / f"all-{data.name}.md", *pictures]
 
 
-def corrupted_line(name: str, data: Dataset, test: Images, data_dir: Path, count: int) -> list[Tensor]:
+def corrupt_images(name: str, data: Dataset, test: Images, data_dir: Path, count: int) -> list[Tensor]:
     """Of each of the first test images, the line of a sheet (6, C, H, W)."""
     conditions = corruption_conditions([name], SEVERITIES, data, test, data_dir)
-    few = test.x[:count]
-    made = [(condition.images(few, range(count), count) * 255).round().byte() for condition in conditions]
-    return [torch.stack(tiles) for tiles in zip(few, *made, strict=True)]
+    images = test.x[:count]
+    corrupted_images = [
+        (condition.images(images, range(count), count) * 255).round().byte() for condition in conditions
+    ]
+    return [torch.stack(tiles) for tiles in zip(images, *corrupted_images, strict=True)]
 
 
 def photograph() -> Tensor:
@@ -57,7 +61,7 @@ def photograph() -> Tensor:
     picture = Image.fromarray(load_sample_image("china.jpg"))
     side = min(picture.size)
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    picture = picture.resize((LARGE, LARGE), Image.Resampling.BICUBIC, (left, top, left + side, top + side))
+    picture = picture.resize((PHOTO_SIDE, PHOTO_SIDE), Image.Resampling.BICUBIC, (left, top, left + side, top + side))
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
 
 
@@ -68,18 +72,18 @@ def _all_severities(x: Tensor, name: str, data_dir: Path) -> Tensor:
 def contact_sheet(lines: Sequence[Line]) -> Image.Image:
     """Lines of tiles with their names; small tiles are blown up without smoothing."""
     height, width = lines[0][1].shape[2:]
-    times = -(-TILE // height)
+    times = -(-MIN_TILE // height)
     across, down = width * times + 2, height * times + 2
-    sheet = Image.new("RGB", (MARGIN + across * (1 + len(SEVERITIES)), HEAD + down * len(lines)), "white")
+    sheet = Image.new("RGB", (MARGIN + across * (1 + len(SEVERITIES)), HEADER + down * len(lines)), "white")
     pen = ImageDraw.Draw(sheet)
     for column, head in enumerate(["clean", *map(str, SEVERITIES)]):
         pen.text((MARGIN + across * column + 2, 2), head, "black")
     for row, (name, tiles) in enumerate(lines):
-        pen.text((4, HEAD + down * row + 4), name, "black")
+        pen.text((4, HEADER + down * row + 4), name, "black")
         for column, tile in enumerate(tiles):
             pixels = tile.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
             picture = Image.fromarray(pixels).resize((width * times, height * times), Image.Resampling.NEAREST)
-            sheet.paste(picture, (MARGIN + across * column, HEAD + down * row))
+            sheet.paste(picture, (MARGIN + across * column, HEADER + down * row))
     return sheet
 
 

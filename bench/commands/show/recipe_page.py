@@ -52,10 +52,10 @@ def show(name: str, results: Path, console: Console) -> None:
 
 def paper(text: RecipeText) -> Iterator[RenderableType]:
     """What the files say that register the name and define its classes, then what the classes say."""
-    for place, said in text.paper:
-        yield Text.assemble((f"{place}\n", "dim"), said, "\n")
-    for name, said in text.classes:
-        yield Text(f"{name}: {said}")
+    for place, passage in text.paper:
+        yield Text.assemble((f"{place}\n", "dim"), passage, "\n")
+    for name, passage in text.classes:
+        yield Text(f"{name}: {passage}")
 
 
 def setting_table(text: RecipeText) -> Iterator[RenderableType]:

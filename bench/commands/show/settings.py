@@ -47,11 +47,11 @@ def comments(kind: type) -> dict[str, str]:
     for home in reversed([cls for cls in kind.__mro__ if is_dataclass(cls)]):
         source = textwrap.dedent(inspect.getsource(home))
         tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-        describe_class = {token.end[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+        by_line = {token.end[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
         declared = ast.parse(source).body[0]
         for node in ast.iter_child_nodes(declared):
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                notes[node.target.id] = describe_class.get(node.end_lineno or node.lineno, "")
+                notes[node.target.id] = by_line.get(node.end_lineno or node.lineno, "")
     return notes
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bench.commands.speed import peers
-from bench.commands.speed.race import Contestant, Found, Run, race
+from bench.commands.speed.race import Contestant, RaceResult, Run, race
 from bench.commands.speed.table import Line, compare
 from bench.core.rng import image_stream, seeded
 from bench.corruptions.apply import SETS, corrupted
@@ -21,68 +21,70 @@ PEER = "imagecorruptions"
 SIZES = {32: 128, 224: 4}  # image sides, and how many images of each
 TABLE, SEVERITY = 224, 3  # the peer knows the parameters of no other size
 NAMES = [name for name in SETS["imagenet-c"] if name != "frost"]  # the peer reads its photographs anew for each image
-PUBLISHED = 10_000  # images of CIFAR-10-C, at each severity
+PUBLISHED_SIZE = 10_000  # images of CIFAR-10-C, at each severity
 
 
 def corruptions(repeats: int, device: torch.device) -> Iterator[Line]:
     """A line for each corruption and one for all, at each size; how long a set such as CIFAR-10-C takes."""
     for side, n in SIZES.items():
-        yield from beside(scenes(n, side).to(device), repeats, device)
-    yield whole_set(scenes(SIZES[32], 32).to(device), repeats, device)
+        yield from race_corruptions(make_scenes(n, side).to(device), repeats, device)
+    yield time_whole_set(make_scenes(SIZES[32], 32).to(device), repeats, device)
 
 
-def scenes(n: int, side: int) -> Tensor:
+def make_scenes(n: int, side: int) -> Tensor:
     """Blotches (n, 3, side, side) uint8 under a little noise, the same every time."""
     with seeded("speed", "scenes", side):
         coarse = F.interpolate(torch.rand(n, 3, 8, 8), size=side, mode="bilinear")
         return ((coarse + 0.03 * torch.randn(n, 3, side, side)).clamp(0, 1) * 255).byte()
 
 
-def beside(x: Tensor, repeats: int, device: torch.device) -> Iterator[Line]:
+def race_corruptions(x: Tensor, repeats: int, device: torch.device) -> Iterator[Line]:
     """Ours and the peer's with the same parameters, each corruption by itself; the last line is of their sums."""
-    there, where = peers.is_installed(PEER), f"{len(x)} made-up images of {x.shape[3]} px"
+    is_installed, where = peers.is_installed(PEER), f"{len(x)} made-up images of {x.shape[3]} px"
     sums = {PEER: Run(seconds=[0.0] * repeats), "ours": Run(seconds=[0.0] * repeats)}
     for name in NAMES:
         runners: dict[str, Contestant | None] = {"ours": partial(ours, x, name)}
-        runners[PEER] = silent(partial(peers.corrupt, x.permute(0, 2, 3, 1).cpu().numpy(), name, SEVERITY), there)
+        runners[PEER] = without_result(
+            partial(peers.corrupt, x.permute(0, 2, 3, 1).cpu().numpy(), name, SEVERITY), is_installed
+        )
         race(runners, 1, device)  # both compile or tabulate something the first time
         runs = race(runners, repeats, device)
         for who, run in runs.items():
             sums[who].seconds = [a + b for a, b in zip(sums[who].seconds, run.seconds, strict=True)]
-        yield pair(name, where, len(x), runs["ours"], runs.get(PEER))
-    yield pair("all but frost", where, len(x), sums["ours"], sums[PEER] if there else None)
+        yield make_line(name, where, len(x), runs["ours"], runs.get(PEER))
+    yield make_line("all but frost", where, len(x), sums["ours"], sums[PEER] if is_installed else None)
 
 
-def pair(name: str, where: str, n: int, ours: Run, theirs: Run | None) -> Line:
+def make_line(name: str, where: str, n: int, ours: Run, theirs: Run | None) -> Line:
     """A comparison in which no model answers and nothing is passed through it."""
     return replace(compare((name, PEER), where, n, ours, theirs, rate=1.0), backwards=math.nan, floor=math.nan)
 
 
-def ours(x: Tensor, name: str) -> Found:
+def ours(x: Tensor, name: str) -> RaceResult:
     with image_stream(range(len(x)), "corruption", name, SEVERITY):
         CORRUPTIONS[name](x, *CORRUPTIONS[name].tables[TABLE][SEVERITY - 1])
-    return Found()
+    return RaceResult()
 
 
-def silent(work: Callable[[], None], there: bool) -> Contestant | None:
-    def run() -> Found:
+def without_result(work: Callable[[], None], is_installed: bool) -> Contestant | None:
+    def run() -> RaceResult:
         work()
-        return Found()
+        return RaceResult()
 
-    return run if there else None
+    return run if is_installed else None
 
 
-def whole_set(x: Tensor, repeats: int, device: torch.device) -> Line:
+def time_whole_set(x: Tensor, repeats: int, device: torch.device) -> Line:
     """All fifteen at their own parameters and all severities, on few images, scaled up to a published set's."""
 
-    def run() -> Found:
+    def run() -> RaceResult:
         for name in SETS["imagenet-c"]:
             for severity in SEVERITIES:
                 corrupted(x, name, severity, range(len(x)))
-        return Found()
+        return RaceResult()
 
     run()  # the pictures of frost are made once
     taken = race({"ours": run}, repeats, device)["ours"]
-    scaled = Run(seconds=[seconds * PUBLISHED / len(x) for seconds in taken.seconds])
-    line = pair("fifteen, 5 severities", f"32 px, {PUBLISHED:,} images", PUBLISHED, scaled, None)
+    scaled = Run(seconds=[seconds * PUBLISHED_SIZE / len(x) for seconds in taken.seconds])
+    line = make_line("fifteen, 5 severities", f"32 px, {PUBLISHED_SIZE:,} images", PUBLISHED_SIZE, scaled, None)
     return replace(line, peer=MISSING, note=f"measured on {len(x)} images and scaled up")

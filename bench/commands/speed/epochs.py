@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from bench.attacks.ascent import Ascent
-from bench.commands.speed.race import Contest, Contestant, Found
+from bench.commands.speed.race import Contest, Contestant, RaceResult
 from bench.commands.speed.subject import Subject
 from bench.core.passes import count_passes
 from bench.core.rng import seeded
@@ -56,7 +56,7 @@ def _contest(subject: Subject, name: str, precision: str) -> Contest:
     return Contest(runners, tuple((name, peer) for peer in LOOPS), reduced)
 
 
-def _our_epoch(recipe: Recipe, model: nn.Module, subject: Subject, precision: str, n: int | None = None) -> Found:
+def _our_epoch(recipe: Recipe, model: nn.Module, subject: Subject, precision: str, n: int | None = None) -> RaceResult:
     """An epoch as the trainer goes through it, without the validation at its end, which the loops do not have."""
     images, sgd = subject.test.first(n or subject.n), _sgd(model)
     autocast = torch.autocast(images.x.device.type, torch.bfloat16, enabled=precision == "bf16")
@@ -69,15 +69,15 @@ def _our_epoch(recipe: Recipe, model: nn.Module, subject: Subject, precision: st
             sgd.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             sgd.step()
-    return Found(None, None, passes.forwards, passes.backwards)
+    return RaceResult(None, None, passes.forwards, passes.backwards)
 
 
-def _their_epoch(loop: Loop, ascent: Ascent, model: nn.Module, subject: Subject, n: int | None = None) -> Found:
+def _their_epoch(loop: Loop, ascent: Ascent, model: nn.Module, subject: Subject, n: int | None = None) -> RaceResult:
     sgd = _sgd(model)
     with seeded("epoch"):
         for x, y in _loader(subject, n or subject.n):
             loop(ascent, model, sgd, x.to(subject.test.x.device), y.to(subject.test.x.device))
-    return Found()
+    return RaceResult()
 
 
 def trades_style(ascent: Ascent, model: nn.Module, sgd: torch.optim.Optimizer, x: Tensor, y: Tensor) -> None:

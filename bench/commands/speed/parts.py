@@ -12,7 +12,7 @@ from bench.attacks.spec import parse_attack
 from bench.commands.speed import peers
 from bench.commands.speed.corruptions import corruptions
 from bench.commands.speed.epochs import race_epochs, race_epochs_in_bf16
-from bench.commands.speed.race import Contest, Contestant, Found, frozen_name
+from bench.commands.speed.race import Contest, Contestant, RaceResult, frozen_name
 from bench.commands.speed.reports import report
 from bench.commands.speed.subject import Subject
 from bench.commands.speed.table import Line
@@ -31,7 +31,7 @@ CW = f"CW-L2[c={peers.CW_C},kappa=0,rate={peers.CW_RATE},searches=1,steps={peers
 
 
 @dataclass(frozen=True)
-class Modelless:
+class PartWithoutModel:
     """A part that needs no model. lines: of so many repeats on a device."""
 
     lines: Callable[[int, torch.device], Iterator[Line]]
@@ -39,10 +39,12 @@ class Modelless:
 
 def check_part(name: str, item: object) -> str:
     """What keeps an item from being a part."""
-    return "" if isinstance(item, Modelless) else function_check("subject")(name, item)
+    return "" if isinstance(item, PartWithoutModel) else function_check("subject")(name, item)
 
 
-PARTS: Registry[Callable[[Subject], Contest] | Modelless] = Registry("part", check_part, folder="bench.commands.speed")
+PARTS: Registry[Callable[[Subject], Contest] | PartWithoutModel] = Registry(
+    "part", check_part, folder="bench.commands.speed"
+)
 
 
 def pgd(subject: Subject) -> Contest:
@@ -83,20 +85,20 @@ def overhead(subject: Subject) -> Contest:
     with frozen(subject.model):
         copy = fast_copy(subject.model, x[:64])
 
-    def search() -> Found:
+    def search() -> RaceResult:
         with batch_limit(subject.batch_size), image_stream(range(len(x)), "attack", 0), count_passes(copy) as passes:
             attack(copy, x, y, subject.threat)
-        return Found(None, None, passes.forwards, passes.backwards)
+        return RaceResult(None, None, passes.forwards, passes.backwards)
 
     handle = copy.register_forward_pre_hook(lambda model, inputs: batches.append(inputs[0].detach().clone()))
     search()
     handle.remove()
 
-    def alone() -> Found:
+    def alone() -> RaceResult:
         for batch in batches:
             z = batch.requires_grad_()
             torch.autograd.grad(copy(z).sum(), z)
-        return Found()
+        return RaceResult()
 
     return Contest({"engine, PGD-20": search, "its passes alone": alone}, (("engine, PGD-20", "its passes alone"),))
 
@@ -108,5 +110,5 @@ PARTS.add("AutoAttack", autoattack)
 PARTS.add("overhead", overhead)
 PARTS.add("training", race_epochs)
 PARTS.add("training.bf16", race_epochs_in_bf16)
-PARTS.add("corruptions", Modelless(corruptions))
-PARTS.add("report", Modelless(report))
+PARTS.add("corruptions", PartWithoutModel(corruptions))
+PARTS.add("report", PartWithoutModel(report))

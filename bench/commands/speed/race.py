@@ -12,11 +12,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.core.files import Bits
 from bench.core.stats import Array
 
-SIZE, TRIES = {"cpu": 1024, "cuda": 8192}, 5  # of the square matrices that the peak is measured on
+MATRIX_SIZE, MATRIX_TRIES = {"cpu": 1024, "cuda": 8192}, 5  # of the square matrices that the peak is measured on
 
 
 @dataclass(frozen=True)
-class Found:
+class RaceResult:
     """What a contestant comes to: which images are right, how far off others were broken, passes of all images."""
 
     right: Bits | None = None
@@ -25,7 +25,7 @@ class Found:
     backwards: int = 0
 
 
-Contestant = Callable[[], Found]
+Contestant = Callable[[], RaceResult]
 
 
 def frozen_name(peer: str) -> str:
@@ -49,7 +49,7 @@ class Contest:
 class Run:
     """What one contestant took, a time for each repeat, and what it found the last time."""
 
-    found: Found = field(default_factory=Found)
+    found: RaceResult = field(default_factory=RaceResult)
     seconds: list[float] = field(default_factory=list)
 
 
@@ -75,9 +75,9 @@ def synchronise(device: torch.device) -> None:
 
 def peak(device: torch.device, precision: torch.dtype) -> float:
     """FLOP/s of a large matrix product, the most that a model could be computed at."""
-    size, best = SIZE[device.type], math.inf
+    size, best = MATRIX_SIZE[device.type], math.inf
     a = torch.rand(size, size, device=device).to(precision)
-    for _ in range(TRIES):
+    for _ in range(MATRIX_TRIES):
         synchronise(device)
         start = time.perf_counter()
         a @ a

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from bench.attacks.spec import parse_attack
-from bench.commands.speed.race import Found, race
+from bench.commands.speed.race import RaceResult, race
 from bench.commands.speed.table import Line, compare
 from bench.core.files import Bits, write_csv, write_json
 from bench.core.stats import wilson
@@ -25,8 +25,17 @@ from bench.training.recipe import RECIPES
 METHODS, SEEDS, N, EPOCHS = 40, 5, 1000, 20
 COMMAND = "from bench.cli import main; main()"
 EPS = (4 / 255, 8 / 255, 16 / 255)
-USUAL = ("FGSM", "PGD-20", "CW-20", "AutoAttack")
-MORE = ("PGD-1", "PGD-5", "PGD-10", "PGD-50", "PGD-100", "PGD-20.last", "APGD-CE", "Square")  # at the radius between
+COMMON_ATTACKS = ("FGSM", "PGD-20", "CW-20", "AutoAttack")
+MORE_ATTACKS = (
+    "PGD-1",
+    "PGD-5",
+    "PGD-10",
+    "PGD-50",
+    "PGD-100",
+    "PGD-20.last",
+    "APGD-CE",
+    "Square",
+)  # at the radius between
 SEVERITIES = (1, 3)
 PLAIN = Row(
     run="", recipe="", dataset="cifar10", model="resnet8", seed=0, view="main", epoch="last",
@@ -41,10 +50,10 @@ def report(repeats: int, device: torch.device) -> Iterator[Line]:
     with TemporaryDirectory() as folder:
         rows = sum(write_run(Path(folder), *run) for run in product(RECIPES.select(["all"])[:METHODS], range(SEEDS)))
 
-        def run() -> Found:
-            asked = ["report", "--results", folder, "--reports", f"{folder}/reports"]
-            subprocess.run([sys.executable, "-c", COMMAND, *asked], check=True, stdout=subprocess.DEVNULL)
-            return Found()
+        def run() -> RaceResult:
+            arguments = ["report", "--results", folder, "--reports", f"{folder}/reports"]
+            subprocess.run([sys.executable, "-c", COMMAND, *arguments], check=True, stdout=subprocess.DEVNULL)
+            return RaceResult()
 
         taken = race({"ours": run}, repeats, device)["ours"]
     where = f"{METHODS * SEEDS} made-up runs, {rows:,} rows"
@@ -55,16 +64,16 @@ def report(repeats: int, device: torch.device) -> Iterator[Line]:
 def write_run(results: Path, method: str, seed: int) -> int:
     """A run folder as `bench run` leaves it, without weights; how many rows it has. Harder conditions break more."""
     draw = np.random.default_rng([seed, *method.encode()])
-    skill, place = draw.normal(1.5, 0.4, N), f"cifar10/resnet8/{method}/s{seed}-{0:08x}"
+    skill, run = draw.normal(1.5, 0.4, N), f"cifar10/resnet8/{method}/s{seed}-{0:08x}"
     rows, bits = list[dict[str, object]](), dict[str, Bits]()
     for strength, row in conditions():
         right = skill + draw.normal(0, 0.2, N) > strength
         low, high = wilson(int(right.sum()), N)
         key = f"{len(rows):03}-{method}-{seed}"
-        row = replace(row, run=place, recipe=method, seed=seed, key=key, ci_low=low, ci_high=high)
+        row = replace(row, run=run, recipe=method, seed=seed, key=key, ci_low=low, ci_high=high)
         rows.append(asdict(replace(row, value=float(right.mean()))))
         bits[key] = right
-    folder = results / place
+    folder = results / run
     folder.mkdir(parents=True)
     np.savez_compressed(folder / "outcomes.npz", **bits)  # type: ignore[arg-type]  # it has keywords of other types
     write_csv(folder / "results.csv", COLUMNS, rows)
@@ -79,7 +88,7 @@ def conditions() -> Iterator[tuple[float, Row]]:
     """What a run was judged under, with how hard it is."""
     yield 0.0, PLAIN
     for eps in EPS:
-        for step, name in enumerate((*USUAL, *(MORE if eps == EPS[1] else ()))):
+        for step, name in enumerate((*COMMON_ATTACKS, *(MORE_ATTACKS if eps == EPS[1] else ()))):
             params = parse_attack(name).params
             yield 20 * eps + step / 20, replace(PLAIN, kind="attack", name=name, norm="Linf", eps=eps, params=params)
     for name, severity in product(SETS["imagenet-c"], SEVERITIES):

@@ -8,7 +8,7 @@ import numpy as np
 from bench.attacks.spec import parse_attack
 from bench.commands.speed import peers
 from bench.commands.speed.parts import PARTS
-from bench.commands.speed.race import Contest, Contestant, Found
+from bench.commands.speed.race import Contest, Contestant, RaceResult
 from bench.commands.speed.subject import Subject
 from bench.core.threat import Linf
 from bench.evaluation.conditions.attack import Attacked
@@ -24,9 +24,9 @@ def loops(subject: Subject, runs: list[tuple[Linf, int]]) -> Contestant:
     """A plain loop for each radius and number of steps; the outcomes of all, one after the other."""
     each = [replace(subject, threat=ball).theirs(LOOPS, partial(peers.plain, steps=steps)) for ball, steps in runs]
 
-    def run() -> Found:
+    def run() -> RaceResult:
         rights = [found.right for one in each if one for found in [one()]]
-        return Found(np.concatenate([right for right in rights if right is not None]))
+        return RaceResult(np.concatenate([right for right in rights if right is not None]))
 
     return run
 
@@ -34,13 +34,13 @@ def loops(subject: Subject, runs: list[tuple[Linf, int]]) -> Contestant:
 def ours(subject: Subject, conditions: list[Attacked], seed: int = 0) -> Contestant:
     """A run for each condition; the outcomes of all, one after the other."""
 
-    def run() -> Found:
+    def run() -> RaceResult:
         found = [
             outcomes(subject.model, subject.test, condition, n=subject.n, batch_size=subject.batch_size, seed=seed)
             for condition in conditions
         ]
         right = np.concatenate([outcome.right for outcome in found])
-        return Found(right, None, sum(o.forwards for o in found), sum(o.backwards for o in found))
+        return RaceResult(right, None, sum(o.forwards for o in found), sum(o.backwards for o in found))
 
     return run
 
@@ -51,11 +51,11 @@ def sweep(subject: Subject) -> Contest:
     balls = [replace(subject.threat, eps=subject.threat.eps * part / RADII) for part in range(1, RADII + 1)]
     conditions = [Attacked(attack, ball) for ball in balls]
 
-    def bisected() -> Found:
+    def bisected() -> RaceResult:
         curve = sweep_conditions(attack, balls)
         found = outcomes(subject.model, subject.test, curve[0], n=subject.n, batch_size=subject.batch_size)
         right = np.concatenate([reading.find_robust(np.array(found.values)) for reading in curve[1 : RADII + 1]])
-        return Found(right, None, found.forwards, found.backwards)
+        return RaceResult(right, None, found.forwards, found.backwards)
 
     runners = {
         f"sweep of {RADII} radii": bisected,
@@ -70,10 +70,10 @@ def sweep(subject: Subject) -> Contest:
 def trajectory(subject: Subject) -> Contest:
     conditions = [Attacked(parse_attack(f"PGD-{steps}"), subject.threat) for steps in LENGTHS]
 
-    def together() -> Found:
+    def together() -> RaceResult:
         settings = EvalSettings(n=subject.n, batch_size=subject.batch_size)
         found = outcomes_of_group(subject.model, subject.test, conditions, settings)
-        return Found(np.concatenate([o.right for o in found]), None, found[0].forwards, found[0].backwards)
+        return RaceResult(np.concatenate([o.right for o in found]), None, found[0].forwards, found[0].backwards)
 
     runners = {
         f"PGD-{', '.join(map(str, LENGTHS))} together": together,

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from bench.commands.speed.parts import PARTS, Modelless
+from bench.commands.speed.parts import PARTS, PartWithoutModel
 from bench.commands.speed.race import Contest, flops, frozen_name, peak, race
 from bench.commands.speed.subject import Subject
 from bench.commands.speed.table import LEFT, Line, compare, display, frame
@@ -35,7 +35,7 @@ from bench.runner.request import Request
 from bench.runner.run import make_runner, run_requests
 from bench.training.run_folder import failure
 
-ROOM = ("Model", "Seconds", "Theirs", "Range", "Passes", "Floor %", "Note")  # what the terminal has no room for
+TABLE_ONLY = ("Model", "Seconds", "Theirs", "Range", "Passes", "Floor %", "Note")  # what the terminal has no room for
 NOTE = (
     "Ratio: seconds of theirs / ours, median of paired repeats, all in one process with the same threads and settings "
     "(glibc keeps freed memory, for all alike) and the same images; judging included; peers get the model as training "
@@ -72,9 +72,9 @@ def measure_speed(options: SpeedOptions) -> int:
     console, lines = Console(file=sys.stderr), list[Line]()
     for line in measure_all(options, device, parts):
         lines.append(line)
-        told = f"{line.ours} on {line.model} against {line.peer}: {line.ratio:.2f}"
-        console.print(told, highlight=False, markup=False)
-    attacked = any(not isinstance(PARTS[part], Modelless) for part in parts)
+        text = f"{line.ours} on {line.model} against {line.peer}: {line.ratio:.2f}"
+        console.print(text, highlight=False, markup=False)
+    attacked = any(not isinstance(PARTS[part], PartWithoutModel) for part in parts)
     images = f"{options.dataset}, first {options.limit} test images, " if attacked else ""
     title = f"{images}{options.repeats} repeats, {machine(device)}"
     text = f"# Speed\n\n{title}\n\n{plain.markdown(display(lines), LEFT)}\n{NOTE}\n"
@@ -82,37 +82,37 @@ def measure_speed(options: SpeedOptions) -> int:
     replace_files(folder, {"speed.md": text, "speed.csv": rows})
     write_readme(options.reports)
     for model, shown in display(lines).groupby("Model", sort=False):
-        plain.print_table(Console(), shown.drop(columns=[*ROOM]), LEFT, f"{model}: {title}")
+        plain.print_table(Console(), shown.drop(columns=[*TABLE_ONLY]), LEFT, f"{model}: {title}")
     print(f"{NOTE}\ntable: {folder / 'speed.md'}")
     return 0
 
 
 def measure_all(options: SpeedOptions, device: torch.device, parts: list[str]) -> Iterator[Line]:
     """Every part on every model, and then those that need none."""
-    raced, others = dict[str, Callable[[Subject], Contest]](), list[Modelless]()
+    raced, others = dict[str, Callable[[Subject], Contest]](), list[PartWithoutModel]()
     for name in parts:
         part = PARTS[name]
-        if isinstance(part, Modelless):
+        if isinstance(part, PartWithoutModel):
             others.append(part)
         else:
             raced[name] = part
     for subject in subjects(options, device) if raced else ():
-        for race_of in raced.values():
-            yield from contest(subject, race_of(subject), options.repeats, device)
+        for set_up in raced.values():
+            yield from run_contest(subject, set_up(subject), options.repeats, device)
     for part in others:
         yield from part.lines(options.repeats, device)
 
 
-def contest(subject: Subject, race_of: Contest, repeats: int, device: torch.device) -> list[Line]:
+def run_contest(subject: Subject, contest: Contest, repeats: int, device: torch.device) -> list[Line]:
     """A line for each pair of a part; none where the device is not raced on."""
-    if not race_of.pairs:
+    if not contest.pairs:
         return []
-    runs = race(race_of.runners, repeats, device)
+    runs = race(contest.runners, repeats, device)
     images = to_float(subject.test.x[: min(subject.n, subject.batch_size)])
-    rate = peak(device, race_of.precision) / flops(subject.model, images)
+    rate = peak(device, contest.precision) / flops(subject.model, images)
     return [
         compare((ours, peer), subject.name, subject.n, runs[ours], runs.get(peer), rate, runs.get(frozen_name(peer)))
-        for ours, peer in race_of.pairs
+        for ours, peer in contest.pairs
     ]
 
 

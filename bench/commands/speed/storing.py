@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from bench.commands.speed.parts import PARTS, Modelless
-from bench.commands.speed.race import Found, race
+from bench.commands.speed.parts import PARTS, PartWithoutModel
+from bench.commands.speed.race import RaceResult, race
 from bench.commands.speed.reports import PLAIN
 from bench.commands.speed.table import Line, compare
 from bench.core.files import Bits
@@ -25,14 +25,14 @@ CELLS, N = (30, 120), 10_000
 def store_cells(repeats: int, device: torch.device) -> Iterator[Line]:
     """A line for each number of cells: seconds that grow with it. device: of no matter, as only files are written."""
     for cells in CELLS:
-        made = [cell(index) for index in range(cells)]
+        rows = [cell(index) for index in range(cells)]
 
-        def run(made: list[tuple[Row, Bits]] = made) -> Found:
-            with TemporaryDirectory() as folder, lock_folder(Path(folder)) as held:
-                for row, bits in made:
-                    if held.find(row.key) is None:
-                        held.add(row, bits)
-            return Found()
+        def run(rows: list[tuple[Row, Bits]] = rows) -> RaceResult:
+            with TemporaryDirectory() as folder, lock_folder(Path(folder)) as run_folder:
+                for row, bits in rows:
+                    if run_folder.find(row.key) is None:
+                        run_folder.add(row, bits)
+            return RaceResult()
 
         taken = race({"ours": run}, repeats, device)["ours"]
         line = compare(("store", MISSING), f"{cells} cells of {N:,} images", cells, taken, None, rate=1.0)
@@ -47,4 +47,4 @@ def cell(index: int) -> tuple[Row, Bits]:
     return replace(row, value=float(right.mean()), ci_low=low, ci_high=high), right
 
 
-PARTS.add("store", Modelless(store_cells))
+PARTS.add("store", PartWithoutModel(store_cells))

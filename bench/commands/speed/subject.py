@@ -9,7 +9,7 @@ from torch import nn
 
 from bench.attacks.spec import parse_attack
 from bench.commands.speed import peers
-from bench.commands.speed.race import Contestant, Found
+from bench.commands.speed.race import Contestant, RaceResult
 from bench.core.rng import seeded
 from bench.core.threat import L2, Linf
 from bench.data.dataset import Images
@@ -40,12 +40,12 @@ class Subject:
         """The evaluator under an attack."""
         condition = Attacked(parse_attack(attack), threat or self.threat)
 
-        def run() -> Found:
+        def run() -> RaceResult:
             outcome = outcomes(
                 self.model, self.test, condition, n=self.n, precision=precision, batch_size=self.batch_size
             )
             distances = np.array(outcome.values) if condition.attack.minimal else None
-            return Found(outcome.right, distances, outcome.forwards, outcome.backwards)
+            return RaceResult(outcome.right, distances, outcome.forwards, outcome.backwards)
 
         return run
 
@@ -59,26 +59,26 @@ class Subject:
         """
         if not peers.is_installed(name):
             return None
-        held = frozen if without_weights else nullcontext
-        seen = self.test.first(-(-self.n // (block or 1)) * (block or 1))
-        x, y = to_float(seen.x), seen.y
+        context = frozen if without_weights else nullcontext
+        attacked = self.test.first(-(-self.n // (block or 1)) * (block or 1))
+        x, y = to_float(attacked.x), attacked.y
 
         if block is None:
             peer(self.model, x[:WARM_UP], y[:WARM_UP], self.threat)
         else:
             peers.module(name)
 
-        def run() -> Found:
+        def run() -> RaceResult:
             size, made = block or self.batch_size, []
             for start in range(0, len(x), size):
                 with (
                     seeded("block", start, 0),
-                    held(self.model),
+                    context(self.model),
                 ):  # what the evaluator seeds a block of its first seed by
                     made.append(peer(self.model, x[start : start + size], y[start : start + size], self.threat))
             x_adv = torch.cat(made)[: self.n]
             right = is_correct(self.model, x_adv, y[: self.n], self.batch_size).cpu().numpy()
             far = torch.linalg.vector_norm((x_adv - x[: self.n]).flatten(1), dim=1).cpu().numpy()
-            return Found(right, np.where(right, np.inf, far).astype(np.float64))
+            return RaceResult(right, np.where(right, np.inf, far).astype(np.float64))
 
         return run

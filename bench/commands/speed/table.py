@@ -8,7 +8,7 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
-from bench.commands.speed.race import Found, Run
+from bench.commands.speed.race import RaceResult, Run
 from bench.report.table_text import MISSING
 
 LEFT = ("Ours", "Model", "Against", "Note")
@@ -79,7 +79,7 @@ def ratios_of(ours: Run, theirs: Run) -> list[float]:
     return [peer / us for us, peer in zip(ours.seconds, theirs.seconds, strict=True)]
 
 
-def distances(ours: Found, theirs: Found) -> str:
+def distances(ours: RaceResult, theirs: RaceResult) -> str:
     """How far off the images are that both had to break and did, of attacks that look for the nearest."""
     if ours.distances is None or theirs.distances is None:
         return ""

@@ -20,7 +20,7 @@ from bench.runner.shard_albums import album_path
 from bench.runner.shard_results import read_parts
 from bench.training.run_folder import status
 
-SAID = {"name": "attack", "params": "params", "norm": "norm", "eps": "eps"}  # column of a row: word of a file
+ROW_FIELDS = {"name": "attack", "params": "params", "norm": "norm", "eps": "eps"}  # column of a row: word of a file
 
 
 @dataclass(frozen=True)
@@ -38,22 +38,22 @@ class Claim:
     bits: Bits | None  # None where there are none of its key
 
     @cached_property
-    def kept(self) -> NDArray[np.int64]:
+    def image_ids(self) -> NDArray[np.int64]:
         """The images that it holds, (M,) in the test set."""
         return np.concatenate([part.ids for part in self.album.stored.values()] or [np.zeros(0, np.int64)])
 
     @property
-    def last(self) -> bool:
+    def scores_last_iterate(self) -> bool:
         """Whether the attack's last iterate alone was scored, whatever the model says of the clean image."""
         return bool(json.loads(self.about["params"]).get("last"))
 
     @property
-    def fits(self) -> bool:
+    def covers_shard(self) -> bool:
         """Whether it holds images of its shard, each once, and goes as far as that does."""
-        once = len(np.unique(self.kept)) == len(self.kept)
-        return once and bool(np.isin(self.kept, self.ids).all()) and self.album.reached == self.ids.stop
+        once = len(np.unique(self.image_ids)) == len(self.image_ids)
+        return once and bool(np.isin(self.image_ids, self.ids).all()) and self.album.reached == self.ids.stop
 
-    def home(self) -> str:
+    def model_spec(self) -> str:
         """The SPEC of the model whose run folder the file is in. BadInput where it is in none."""
         if not self.job:
             raise BadInput(f"{self.path} is not in the folder of its run; give --model SPEC")
@@ -61,36 +61,38 @@ class Claim:
             return str(self.job["spec"])
         return f"{self.path.parent}@{self.about['epoch']}@{self.about['view']}"
 
-    def contradictions(self) -> list[str]:
+    def list_contradictions(self) -> list[str]:
         """Where the rows and bits beside the file say something else, or contradict each other."""
         if not self.job and not self.rows:
             return []
         faults = [] if self.rows else ["results.csv has no row of it; run again"]
         for row in self.rows:
-            faults += [f"results.csv has another {a}" for a, b in SAID.items() if getattr(row, a) != self.about[b]]
+            faults += [
+                f"results.csv has another {a}" for a, b in ROW_FIELDS.items() if getattr(row, a) != self.about[b]
+            ]
             faults += ["results.csv has another n"] if row.n != len(self.recorded) else []
             if self.bits is not None and (row.value is None or abs(row.value - self.bits.mean()) > 1e-9):
-                said = "no accuracy" if row.value is None else f"accuracy {row.value:.1%}"
-                faults.append(f"{said} in results.csv, and {self.bits.mean():.1%} in outcomes.npz")
+                accuracy = "no accuracy" if row.value is None else f"accuracy {row.value:.1%}"
+                faults.append(f"{accuracy} in results.csv, and {self.bits.mean():.1%} in outcomes.npz")
         if self.rows and (self.bits is None or len(self.bits) != len(self.recorded)):
             faults.append("outcomes.npz does not have a bit for each image")
-        elif self.bits is not None and self.fits and self.bits[self.kept - self.recorded.start].any():
+        elif self.bits is not None and self.covers_shard and self.bits[self.image_ids - self.recorded.start].any():
             faults.append("outcomes.npz has broken images as right")
         return list(dict.fromkeys(faults))
 
-    def unshown(self) -> NDArray[np.int64]:
+    def missing_images(self) -> NDArray[np.int64]:
         """The images (M,) that the bits call wrong and the file does not hold; empty without bits."""
         if self.bits is None or len(self.bits) != len(self.recorded):
             return np.zeros(0, np.int64)
         ids = np.array(self.ids)
-        return np.setdiff1d(ids[~self.bits[ids - self.recorded.start]], self.kept)
+        return np.setdiff1d(ids[~self.bits[ids - self.recorded.start]], self.image_ids)
 
 
 def read_claim(path: Path) -> Claim:
     """BadInput where the file, or one beside it, is damaged."""
     album, about = read_adversarial_set(path)
     try:
-        check_about(about)
+        check_metadata(about)
     except ValueError as error:
         raise BadInput(
             f"{path} does not say of what it is ({error}); delete it and run again with --save-adv"
@@ -107,11 +109,11 @@ def read_claim(path: Path) -> Claim:
     if rows or key in bits:
         return Claim(path, album, about, job, shard, ids, tuple(rows), range(about["n"]), bits.get(key))
     parts = [part for part in read_parts(folder) if part.row.key == key and part.shard == shard]
-    found = parts[0].outcome.right if parts else None
-    return Claim(path, album, about, job, shard, ids, tuple(part.row for part in parts), ids, found)
+    bits_of_part = parts[0].outcome.right if parts else None
+    return Claim(path, album, about, job, shard, ids, tuple(part.row for part in parts), ids, bits_of_part)
 
 
-def check_about(about: Metadata) -> None:
+def check_metadata(about: Metadata) -> None:
     """ValueError where a field of what a file says of itself is missing, or is of another type."""
     for name in ("run", "epoch", "view", "dataset", "identity", "images", "attack", "params", "norm", "key"):
         if not isinstance(about.get(name), str):

@@ -18,15 +18,15 @@ from bench.evaluation.external.spec import parse_spec
 from bench.evaluation.outcome import is_correct
 from bench.models.freeze import frozen
 
-OF_THE_RUN = "name the folder that the run read its data from: --data-dir DIR, or the variable BENCH_DATA"
+DATA_DIR_ADVICE = "name the folder that the run read its data from: --data-dir DIR, or the variable BENCH_DATA"
 
 
-class Held(NamedTuple):
+class LoadedModel(NamedTuple):
     """A model on the device."""
 
     net: nn.Module
     identity: str
-    by_chance: bool  # whether its logits are drawn
+    is_stochastic: bool  # whether its logits are drawn
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Reference:
     access: Access
     device: torch.device
     batch_size: int
-    models: dict[tuple[str, str], Held] = field(default_factory=dict)
+    models: dict[tuple[str, str], LoadedModel] = field(default_factory=dict)
     tests: dict[str, tuple[Dataset, Images]] = field(default_factory=dict)
 
     def test(self, name: str) -> tuple[Dataset, Images]:
@@ -51,18 +51,18 @@ class Reference:
                 missing = str(error).partition(";")[0]
                 if not missing.startswith("no "):
                     raise
-                raise BadInput(f"{missing}; {OF_THE_RUN}") from error
+                raise BadInput(f"{missing}; {DATA_DIR_ADVICE}") from error
         return self.tests[name]
 
-    def model(self, spec: str, data: Dataset, test: Images) -> Held:
+    def model(self, spec: str, data: Dataset, test: Images) -> LoadedModel:
         """BadInput where it is not there, or gives no logits of this data set."""
         if (spec, data.name) not in self.models:
             some = test.first(SAMPLE_SIZE).to(self.device)
             model = load_external(parse_spec(spec), data, some, self.access, attacked=None, label=spec)
-            self.models[spec, data.name] = Held(model.net, model.identity, is_stochastic(model.net, data, some))
+            self.models[spec, data.name] = LoadedModel(model.net, model.identity, is_stochastic(model.net, data, some))
         return self.models[spec, data.name]
 
-    def wrong(self, net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    def find_misclassified(self, net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """Which images the model gets wrong, (B,) bool. BadInput where it cannot compute them."""
         with model_errors_as_bad_input(), frozen(net):
             return ~is_correct(

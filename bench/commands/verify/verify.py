@@ -21,54 +21,56 @@ from bench.results.survey import run_folders
 from bench.runner.grid import threats_of
 from bench.runner.request import Request
 
-TIES = 0.001  # share of images whose two largest logits may be so near that the batch around decides which is larger
+MAX_TIES = (
+    0.001  # share of images whose two largest logits may be so near that the batch around decides which is larger
+)
 
 
-def album(claim: Claim, against: Reference) -> tuple[list[str], str]:
+def check_album(claim: Claim, against: Reference) -> tuple[list[str], str]:
     """What is wrong with a file of ours, and what it shows if nothing is."""
-    about, spec = claim.about, against.spec or claim.home()
+    about, spec = claim.about, against.spec or claim.model_spec()
     data, test = against.test(against.dataset or str(claim.job.get("source", about["dataset"])))
     try:
-        net, identity, chance = against.model(spec, data, test)
+        net, identity, is_stochastic = against.model(spec, data, test)
     except BadInput as error:
         if against.spec:  # what the user named, not what lies in the folder
             raise
         return [str(error)], ""
     n, threat, whose = about["n"], NORMS[about["norm"]](about["eps"]), f" of shard {claim.shard}"
     faults = ["it was made for another model"] if not is_same_model(identity, about["identity"]) else []
-    if n > len(test) or test.first(n).fingerprint() != about["images"] or not claim.fits:
+    if n > len(test) or test.first(n).fingerprint() != about["images"] or not claim.covers_shard:
         return [*faults, f"it is not of the first {n} test images of {data.name}"], ""
     if shapes := {part.codes.shape[1:] for part in claim.album.stored.values()} - {data.shape}:
         return [*faults, f"its images are of {shapes.pop()}, and those of {data.name} of {data.shape}"], ""
     far = 0.0
     for names, x, x_adv in claim.album.decode(to_float(test.x[:n]), against.device):
         faults += find_misplaced(x_adv, x, threat)
-        missed = int((~against.wrong(net, x_adv, test.y[torch.from_numpy(names)])).sum())
+        missed = int((~against.find_misclassified(net, x_adv, test.y[torch.from_numpy(names)])).sum())
         faults += [f"{missed} of {len(x)} images do not fool the model"] if missed else []
         far = max(far, float(threat.distance(x_adv, x).max()))
-    faults += claim.contradictions()
-    lacking, note = unshown(claim, against, net, test), ""
-    if lacking and (chance or lacking <= TIES * n):
-        note = f"; {lacking} more are said to be broken, {'as the model draws' if chance else 'at a tie'}"
-    elif lacking:
-        faults.append(f"{lacking} images that outcomes.npz has as broken are not in it")
-    shown = f"{len(claim.kept)} of {len(claim.ids)} images{whose if claim.shard.count > 1 else ''} fool"
+    faults += claim.list_contradictions()
+    missing, note = count_missing(claim, against, net, test), ""
+    if missing and (is_stochastic or missing <= MAX_TIES * n):
+        note = f"; {missing} more are said to be broken, {'as the model draws' if is_stochastic else 'at a tie'}"
+    elif missing:
+        faults.append(f"{missing} images that outcomes.npz has as broken are not in it")
+    shown = f"{len(claim.image_ids)} of {len(claim.ids)} images{whose if claim.shard.count > 1 else ''} fool"
     what = f"{about['attack']} {about['norm']} {about['eps']:.4g}"
     return faults, f"{shown} {about['run']} under {what}, the farthest at {far:.5f}{note}"
 
 
-def unshown(claim: Claim, against: Reference, net: nn.Module, test: Images) -> int:
+def count_missing(claim: Claim, against: Reference, net: nn.Module, test: Images) -> int:
     """How many images are said to be broken, are right clean, and are not in the file.
 
     Where the last iterate alone is scored, a clean image that is wrong proves nothing either.
     """
-    rows = torch.from_numpy(claim.unshown())
-    if claim.last or not len(rows):
+    rows = torch.from_numpy(claim.missing_images())
+    if claim.scores_last_iterate or not len(rows):
         return len(rows)
-    return int((~against.wrong(net, to_float(test.x[rows]).to(against.device), test.y[rows])).sum())
+    return int((~against.find_misclassified(net, to_float(test.x[rows]).to(against.device), test.y[rows])).sum())
 
 
-def foreign(path: Path, against: Reference, eps: float | None, norm: str | None) -> tuple[list[str], str]:
+def check_foreign(path: Path, against: Reference, eps: float | None, norm: str | None) -> tuple[list[str], str]:
     """What is wrong with a set of another tool's, and the accuracy on it."""
     if against.spec is None:
         raise BadInput(f"{path} does not say whose images it holds; give --model SPEC")
@@ -78,7 +80,7 @@ def foreign(path: Path, against: Reference, eps: float | None, norm: str | None)
     (threat,) = threats_of(Request(eps=() if eps is None else (eps,), norm=norm), data)
     x_adv, n = given.x.to(against.device), len(given.x)
     faults = find_misplaced(x_adv, to_float(test.x[:n]).to(against.device), threat)
-    right = n - int(against.wrong(against.model(against.spec, data, test).net, x_adv, test.y[:n]).sum())
+    right = n - int(against.find_misclassified(against.model(against.spec, data, test).net, x_adv, test.y[:n]).sum())
     low, high = wilson(right, n)
     shown = f"accuracy {right / n:.1%} [{low:.1%}, {high:.1%}] of {n} images"
     far = threat.distance(x_adv, to_float(test.x[:n]).to(against.device))
@@ -92,7 +94,7 @@ def verify(path: Path, device: str, *, eps: float | None, norm: str | None, **se
     eps, norm: of other tools' sets, whose files do not say it.
     """
     against = Reference(device=start(device), **settings)  # by name, from the command line
-    failed, found, told = 0, files(path), set[str]()
+    failed, found, printed = 0, find_files(path), set[str]()
     if (eps is not None or norm) and not any(map(is_foreign, found)):
         given = "--norm" if eps is None else "--eps"
         raise BadInput(f"{given} is of other tools' sets, and {path} says which ball its images are in; leave it out")
@@ -102,16 +104,16 @@ def verify(path: Path, device: str, *, eps: float | None, norm: str | None, **se
         except BadInput as error:
             if path.is_file():
                 raise
-            word, said = "WRONG", str(error)
+            word, text = "WRONG", str(error)
         else:
-            word, said = answer(file, claim, against, eps, norm, alone=path.is_file())
-        print(f"{word:5} {file}: {'as above' if word == 'ERROR' and said in told else said}")
-        told.add(said)
+            word, text = check_file(file, claim, against, eps, norm, alone=path.is_file())
+        print(f"{word:5} {file}: {'as above' if word == 'ERROR' and text in printed else text}")
+        printed.add(text)
         failed += word != "ok"
     return 1 if failed else 0
 
 
-def answer(
+def check_file(
     file: Path, claim: Claim | None, against: Reference, eps: float | None, norm: str | None, alone: bool
 ) -> tuple[str, str]:
     """ok, WRONG or ERROR of a file, and why. ERROR where its own model or data set cannot be asked.
@@ -119,7 +121,7 @@ def answer(
     claim: None where it is another tool's. BadInput instead where it stands alone, or where the user named the model.
     """
     try:
-        faults, shown = album(claim, against) if claim else foreign(file, against, eps, norm)
+        faults, shown = check_album(claim, against) if claim else check_foreign(file, against, eps, norm)
     except BadInput as error:
         if alone or against.spec:
             raise
@@ -127,7 +129,7 @@ def answer(
     return ("WRONG", "; ".join(faults)) if faults else ("ok", shown)
 
 
-def files(path: Path) -> list[Path]:
+def find_files(path: Path) -> list[Path]:
     """What there is to verify under a path. BadInput where that is nothing."""
     if path.is_file() and path.suffix in ENDINGS:
         return [path]
