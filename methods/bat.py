@@ -1,8 +1,7 @@
 """Bilateral adversarial training (BAT): perturb the image in one step, and the label too.
 
 Wang, Zhang, "Bilateral Adversarial Training: Towards Fast Training of More Robust Models Against Adversarial
-Attacks", ICCV 2019, arXiv:1811.10716. Steps and label rule of the authors' train.py; `sup` and the nine heaviest
-wrong classes (LA9) are the paper's.
+Attacks", ICCV 2019, arXiv:1811.10716. Steps and label rule of the authors' train.py; `sup` and LA9 are the paper's.
 """
 
 from dataclasses import dataclass
@@ -52,27 +51,20 @@ def one_step(pixels: float, start: Literal["clean", "unclipped"]) -> Ascent:
     return Ascent(Linf(pixels / 255), steps=1, step_size=pixels / 255, start=start)
 
 
-AIMS = {
-    "FGSM": "along the gradient",
-    "LL": "towards the least likely class",
-    "MC": "towards the likeliest wrong class",
-    "RAND": "towards a random class",
-    "MOSA": "towards the wrong class that the last linear layer reaches most easily",
-}
-for prefix, start in (("", "clean"), ("R-", "unclipped")):
-    step = "Train on one step from a random start," if prefix else "Train on one step"
-    ascent = one_step(8, start)
-    adversaries = {"FGSM": Untargeted(ascent)} | {aim: Targeted(aim, ascent) for aim in ("LL", "MC", "RAND", "MOSA")}
-    for name, adversary in adversaries.items():
-        RECIPES.add(f"{prefix}{name}", AdversarialTraining(adversary, decay="kernels"), meaning=f"{step} {AIMS[name]}")
+AIMS = {"LL": "the least likely class", "MC": "the likeliest wrong class", "RAND": "a random class"}
+AIMS["MOSA"] = "the wrong class that the last linear layer reaches most easily"
+for prefix, start, step in (("", "clean", "one step"), ("R-", "unclipped", "one step from a random start,")):
+    adversaries = {"FGSM": (Untargeted(one_step(8, start)), "along the gradient")}
+    adversaries |= {aim: (Targeted(aim, one_step(8, start)), f"towards {target}") for aim, target in AIMS.items()}
+    for name, (adversary, way) in adversaries.items():
+        about = f"Train on {step} {way}"
+        RECIPES.add(f"{prefix}{name}", AdversarialTraining(adversary, decay="kernels"), meaning=about)
         RECIPES.add(f"{prefix}{name}-LS", AdversarialTraining(adversary, keep=0.5, decay="kernels"))
         RECIPES.add(f"{prefix}{name}-LA", LabelAdversary(adversary, decay="kernels"))
-
 R_MC = Targeted("MC", one_step(8, "unclipped"))
 RECIPES.add("R-MC-LA.cifar100", LabelAdversary(R_MC, beta=11.0, decay="kernels"))
 RECIPES.add("R-MC-LA9", LabelAdversary(R_MC, beta=11.0, rule="sup", heaviest=9, decay="kernels"))
 RECIPES.add("R-MC-LA.sup", LabelAdversary(R_MC, rule="sup", decay="kernels"))
 for pixels in (1, 2, 4, 12):
-    adversary = Targeted("MC", one_step(pixels, "unclipped"))
-    RECIPES.add(f"R-MC-LA.eps{pixels}", LabelAdversary(adversary, decay="kernels"))
+    RECIPES.add(f"R-MC-LA.eps{pixels}", LabelAdversary(Targeted("MC", one_step(pixels, "unclipped")), decay="kernels"))
 RECIPES.add("PGD-AT.7x2-LA", LabelAdversary(RECIPES["PGD-AT.7x2"].adversary, decay="kernels"))

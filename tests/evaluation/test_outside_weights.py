@@ -168,7 +168,7 @@ def test_a_spec_names_the_file_and_the_model_in_it(tmp_path):
     assert parse_spec(f"{model}@{folder}/w@1.pt") == File(folder / "model.py", "net", folder / "w@1.pt")
     assert parse_spec(f"{model}@{folder}/w@1.pt@ema").name == "model.net@w@1@ema"
     assert parse_spec(model) == File(folder / "model.py", "net")
-    with pytest.raises(BadInput, match=r"w@1\.pt is a file; name a model: FILE\.py:FUNCTION@\S+w@1\.pt where"):
+    with pytest.raises(BadInput, match=r"w@1\.pt is a file, and no model: weights \S+w@1\.pt are an empty file"):
         parse_spec(f"{folder}/w@1.pt")
     (folder / "job.json").touch()
     with pytest.raises(BadInput, match=rf"w@1\.pt is a file; name a model: {folder} is the run that it is of"):

@@ -291,7 +291,7 @@ def test_the_table_sets_both_beside_each_alone_at_the_severities_attacked(report
     assert "| Standard | fog | PGD-3 Linf 8/255 | 90.0 ±" in ends["md"]
     assert "Corrupted and Both are means over severities 3." in ends["md"]
     assert "Standard & fog & PGD-3 Linf 8/255 & 90.0" in ends["tex"]
-    (attacked,) = [text for name, text in made.items() if name.endswith("-attacked.csv")]
+    (attacked,) = [text for name, text in made.items() if name.endswith("attacked.csv")]
     assert len(pd.read_csv(StringIO(attacked))) == 4
 
 

@@ -169,7 +169,7 @@ def test_colours_are_those_of_pillow(name, level, photographs):
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("name", [*AFFINE, "rotate"])
 def test_shapes_are_those_of_pillow_within_the_image(name, sign, level, photographs, monkeypatch):
-    monkeypatch.setattr(augment, "_with_sign", lambda size: sign * size)
+    monkeypatch.setattr(augment, "_draw_sign", lambda size: sign * size)
 
     def theirs(image: Image.Image) -> Image.Image:
         if name == "rotate":

@@ -51,7 +51,7 @@ def test_bf16_that_is_emulated_at_no_cost_needs_no_warning(emulated, capsys):
 
 
 def test_a_card_without_bf16_is_refused_in_one_line(emulated, monkeypatch):
-    monkeypatch.setattr(precision, "_on", lambda device, including_emulation: False)
+    monkeypatch.setattr(precision, "_has_bf16", lambda device, including_emulation: False)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla K80")
     with pytest.raises(BadInput, match="Tesla K80 has no bf16; give --precision fp32, or auto"):
         choose_precision("bf16", GPU)

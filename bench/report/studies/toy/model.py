@@ -12,7 +12,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
@@ -36,7 +35,9 @@ def error_bound(d: int, n: int, s: float, eps: float = 0.0) -> float:
 
 def error(w: Array, theta: Array, s: float, eps: float = 0.0) -> float:
     """Of sign(w.x) within eps, exactly."""
-    return float(scipy.special.ndtr(-(w @ theta - eps * np.abs(w).sum()) / (s * np.linalg.norm(w))))
+    from scipy.special import ndtr
+
+    return float(ndtr(-(w @ theta - eps * np.abs(w).sum()) / (s * np.linalg.norm(w))))
 
 
 def learn(theta: Array, n: int, s: float, trials: int, rng: np.random.Generator) -> Array:
@@ -93,8 +94,10 @@ class Weak:
 
     def robust_error(self, w: Array) -> float:
         """Within eps, of the true distribution, exactly."""
+        from scipy.special import ndtr
+
         margin = w[0] + self.eta * w[1:].sum() - self.eps
-        return float(scipy.special.ndtr(-margin / math.sqrt(self.variance(w, sample=False))))
+        return float(ndtr(-margin / math.sqrt(self.variance(w, sample=False))))
 
     def best(self) -> float:
         """wb of the tied weights with the lowest true robust error, to four digits."""
@@ -106,13 +109,15 @@ class Weak:
 
         Exponentiated gradient, which stays on w >= 0, |w|_1 = 1; there the worst image within eps costs w.x eps.
         """
+        from scipy.special import expit
+
         mean = np.r_[np.ones(self.c + 1), np.full(self.d - self.c, self.eta)]
         spread = np.r_[np.full(self.c + 1, self.sa), np.full(self.d - self.c, self.sb)]
         x = mean + spread * rng.standard_normal((self.images, self.d + 1))  # times y, by symmetry
         w = np.full(self.d + 1, 1 / (self.d + 1))
         walked = [w]
         for _ in range(self.steps):
-            push = keep - scipy.special.expit(self.scale * (x @ w - self.eps))
+            push = keep - expit(self.scale * (x @ w - self.eps))
             w = w * np.exp(self.rate * self.scale * (push @ x) / self.images)
             w = w / w.sum()
             walked.append(w)
