@@ -1,6 +1,5 @@
 """`bench list`: names for scripts, tables for people."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -35,10 +34,9 @@ def test_a_script_gets_names_alone_and_a_terminal_a_table(bench, monkeypatch):
     assert bench("list", "attacks")[1].splitlines()[0].split() == ["Attack", "Passes", "Meaning"]
 
 
-def test_a_method_has_its_family_paper_and_cost():
-    """In a process of its own, where no other test has registered a recipe."""
-    command = [sys.executable, "-m", "bench", "list", "methods", "--long"]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.splitlines()
+def test_a_method_has_its_family_paper_and_cost(bench, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "110")  # a narrower terminal has no room for family and paper
+    lines = bench("list", "methods", "--long")[1].splitlines()
     (trades,) = [line for line in lines if line.startswith("TRADES-6 ")]
     assert trades.split(maxsplit=5)[:5] == ["TRADES-6", "25", "TRADES", "Zhang", "2019"]
     assert trades.endswith("TRADES-1 with beta=6.0")
