@@ -106,3 +106,12 @@ def test_a_report_ends_with_how_many_files_there_are_and_which_to_open(tmp_path:
     assert describe_files([page, page], tmp_path) == f"wrote 2 files below {tmp_path}; open {page}"
     (tmp_path / "index.html").touch()
     assert describe_files([page], tmp_path) == f"wrote 1 files below {tmp_path}; open {tmp_path / 'index.html'}"
+
+
+def test_the_highest_is_found_by_the_name_of_a_column_and_by_its_head(tmp_path: Path) -> None:
+    for recipe, right in {"A": 15, "B": 2}.items():
+        for start in ("clean", "random"):
+            measure(tmp_path, "PGD-7", ("1" * right).ljust(20, "0"), recipe=recipe, params=f'{{"start": "{start}"}}')
+    (report,) = boards(tmp_path).values()
+    for name in ("PGD-7 [start=clean]", "PGD-7, clean start"):
+        assert words.best(report.table, pd.DataFrame({name: ["75.0", "10.0"]}))[name].tolist() == [True, False]

@@ -54,7 +54,8 @@ def best(table: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
 
     It is none where another line shares the first rank, or has a value within the interval of the highest.
     """
-    known, score = {condition_name(c): c for c in accuracies(table)}, condition_name(ranking_column(table))
+    known = {name: c for c in accuracies(table) for name in (c, condition_name(c))}
+    score = ranking_column(table)  # AutoAttack, Worst or Clean, which are their own heads
     first = [rank == 1 for rank in table["rank"].fillna(0)]
     strong = {c: _alone(table, known[c]) if c in known else [False] * len(table) for c in shown}
     if score in strong:
