@@ -29,6 +29,25 @@ class Event:
 ProgressCallback = Callable[[Event], None]
 
 
+@dataclass(frozen=True)
+class Step:
+    """Reports the progress of one cell, or of one attack on the source of transfer."""
+
+    tell: ProgressCallback
+    title: str
+    units: int
+    weight: float  # as of Event
+
+    def advance(self, done: int, word: str = "") -> None:
+        """Report how many units are done. The last one is left to `end`, which knows what came out."""
+        if done < self.units:
+            self.tell(Event(self.title, done, self.units, self.weight, word))
+
+    def end(self, word: str) -> None:
+        """Report that all units are done, and what came out."""
+        self.tell(Event(self.title, self.units, self.units, self.weight, word))
+
+
 class Progress:
     """Shows a bar for all the work and one for each running step; a finished step is printed as a line, and logged."""
 

@@ -1,7 +1,6 @@
 """Evaluate a model under the conditions of a request and store the rows that its run folder lacks."""
 
-import glob
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,14 +11,13 @@ from bench.core.device import describe
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.guard import attack_timeout
 from bench.core.foreign.messages import cell_errors_as_failed
-from bench.core.progress import Event, ProgressCallback
+from bench.core.progress import ProgressCallback, Step
 from bench.data.dataset import Images
 from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.evaluator import PROTOCOL, outcomes_of_group
 from bench.evaluation.outcome import Outcome
-from bench.evaluation.resume import album_beside
 from bench.evaluation.row import ModelRef, row_of
 from bench.evaluation.search_groups import group_by_search
 from bench.evaluation.settings import EvalSettings
@@ -30,11 +28,17 @@ from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE, Shard
 from bench.results.store import ALL_AGAIN
 from bench.runner.options import CellOptions
-from bench.runner.reuse import copy_to_model, find_same_key, has_images, image_metadata, measured_keys, update
+from bench.runner.reuse import (
+    copy_to_model,
+    delete_stale_progress,
+    find_same_key,
+    has_images,
+    image_metadata,
+    measured_keys,
+    update,
+)
 from bench.runner.shard_albums import album_path
 from bench.runner.shard_results import ShardResult, assemble
-
-Tick = Callable[[Outcome], None]
 
 
 @dataclass(frozen=True)
@@ -105,50 +109,60 @@ class CellEvaluator:
         A cell that was measured for another epoch or view with the same weights is copied. A cell that fails is stored
         as a failure, unless it has a value already, and the others are measured all the same.
         """
-        failed, folder = 0, run_folder.path
-        self._delete_stale_progress(run_folder, model)
+        failed = 0
+        delete_stale_progress(run_folder, model, self.options.shard)
         measured: dict[Condition, Outcome] = {}  # by base condition, as several conditions may be read from one
         missing = self.missing(run_folder, model, identity)
         for place, (key, condition) in enumerate(missing.items()):
-            shard, units = self.shard_of(condition), len(self.ids(condition))
+            shard, basis = self.shard_of(condition), condition.base()
             known = find_same_key(run_folder, key, shard)
-            if known and not self._lacks_images(folder, key, condition):
+            if known and not self._lacks_images(run_folder.path, key, condition):
                 copy_to_model(run_folder, known, model)
                 continue
             title = f"{model} {condition.label}{f' shard {shard}' if shard.count > 1 else ''}"
-            weight, basis = condition.cost(units), condition.base()
-
-            def after(o: Outcome, title: str = title, weight: float = weight, units: int = units) -> None:
-                if o.done < units:
-                    tell(Event(title, o.done, units, weight, f"{o.right[: o.done].mean():.1%} so far"))
-
-            tell(Event(title, 0, units, weight))
+            units = len(self.ids(condition))
+            step = Step(tell, title, units, condition.cost(units))
+            step.advance(0)
             bases = [basis] if self.options.save_adv else group_by_search(basis, [*missing.values()][place + 1 :])
             try:
                 if basis not in measured:
                     with cell_errors_as_failed():
-                        found = self._measure(folder, model, net, identity, key, bases, after)
+                        found = self._measure(run_folder.path, model, net, identity, key, bases, step)
                     measured |= zip(bases, found, strict=True)
-                outcome = condition.read(measured[basis])
-                row = self.row(model, condition, key, outcome)
-                if known:
-                    copy_to_model(run_folder, update(run_folder, known, outcome, self.ids(condition)), model)
-                elif shard.count > 1:
-                    ShardResult(row, self.n, shard, outcome).write(folder)
-                else:
-                    run_folder.add(row, outcome.right)
-                word = f"{describe_row(row)}, {outcome.seconds:.1f} s, {row.verdict}"
+                word = self._store(run_folder, model, condition, key, condition.read(measured[basis]), known)
             except Failed as error:
                 if not known:
                     run_folder.add(self.row(model, condition, key, error), None)
                 word = f"failed: {error}"
                 failed += 1
-            for saved in folder.glob(f"{self._progress_stem(identity, key, bases)}.*"):
+            for saved in run_folder.path.glob(f"{self._progress_stem(identity, key, bases)}.*"):
                 saved.unlink()
-            tell(Event(title, units, units, weight, word))
+            step.end(word)
         if self.options.shard.count > 1:
             assemble(run_folder)
         return failed
+
+    def _store(
+        self,
+        run_folder: RunFolder,
+        model: ModelRef,
+        condition: Condition,
+        key: str,
+        outcome: Outcome,
+        known: Row | ShardResult | None,
+    ) -> str:
+        """Store the outcome of a cell, whole or of one shard, and return it as text.
+
+        known: what the cell was measured at before; its row stays, and follows the images that were attacked again.
+        """
+        row, shard = self.row(model, condition, key, outcome), self.shard_of(condition)
+        if known:
+            copy_to_model(run_folder, update(run_folder, known, outcome, self.ids(condition)), model)
+        elif shard.count > 1:
+            ShardResult(row, self.n, shard, outcome).write(run_folder.path)
+        else:
+            run_folder.add(row, outcome.right)
+        return f"{describe_row(row)}, {outcome.seconds:.1f} s, {row.verdict}"
 
     def _measure(
         self,
@@ -158,7 +172,7 @@ class CellEvaluator:
         identity: str,
         row_key: str,
         bases: Sequence[Condition],
-        tick: Tick,
+        step: Step,
     ) -> list[Outcome]:
         """Measure conditions that share one search, on this shard's images; returns an outcome for each.
 
@@ -179,7 +193,7 @@ class CellEvaluator:
                 EvalSettings(ids.stop, ids.start, self.precision, self.options.batch_size),
                 saved=folder / f"{self._progress_stem(identity, row_key, bases)}.json",
                 album=album,
-                tick=tick,
+                tick=lambda o: step.advance(o.done, f"{o.right[: o.done].mean():.1%} so far"),
             )
         if album is not None:
             images = self.test.first(self.n).fingerprint()
@@ -192,18 +206,6 @@ class CellEvaluator:
         """The stem of the files from which an interrupted measurement for the row with this key resumes."""
         digest = digest16(*(self.key(identity, basis) for basis in bases))
         return f"partial-{key}-{digest}{self.shard_of(bases[0]).suffix}"
-
-    def _delete_stale_progress(self, run_folder: RunFolder, model: ModelRef) -> None:
-        """Delete progress files whose row is stored: a process was killed after storing it and before deleting them."""
-        digest = "?" * 16
-        folder = run_folder.path
-        names = {f"-{digest}{shard.suffix}.json" for shard in (WHOLE, self.options.shard)}
-        for key in measured_keys(run_folder, model, self.options.shard):
-            for saved in (path for name in names for path in folder.glob(f"partial-{glob.escape(key)}{name}")):
-                images = album_beside(saved)
-                if not images.exists() or any(album_path(folder, key, s).exists() for s in (WHOLE, self.options.shard)):
-                    images.unlink(missing_ok=True)
-                    saved.unlink()
 
     def _lacks_images(self, folder: Path, key: str, condition: Condition) -> bool:
         """Whether --save-adv asks for the adversarial images of a cell and they are not in the folder."""

@@ -1,5 +1,6 @@
 """Find what a run folder already holds of a cell: its row, a shard's result of it, its adversarial images."""
 
+import glob
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from bench.evaluation.adversarial_set import Metadata
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.outcome import Outcome
+from bench.evaluation.resume import album_beside
 from bench.evaluation.row import ModelRef
 from bench.results.row import Row
 from bench.results.run_folder import RunFolder
@@ -117,3 +119,15 @@ def image_metadata(model: ModelRef, condition: Condition, identity: str, images:
         "key": key,
         "protocol": PROTOCOL,
     }
+
+
+def delete_stale_progress(run: RunFolder, model: ModelRef, shard: Shard) -> None:
+    """Delete progress files whose row is stored: a process was killed after storing it and before deleting them."""
+    digest, folder = "?" * 16, run.path
+    names = {f"-{digest}{which.suffix}.json" for which in (WHOLE, shard)}
+    for key in measured_keys(run, model, shard):
+        for saved in (path for name in names for path in folder.glob(f"partial-{glob.escape(key)}{name}")):
+            images = album_beside(saved)
+            if not images.exists() or any(album_path(folder, key, which).exists() for which in (WHOLE, shard)):
+                images.unlink(missing_ok=True)
+                saved.unlink()

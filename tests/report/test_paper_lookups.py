@@ -15,8 +15,8 @@ import methods  # noqa: F401
 from bench import RECIPES
 from bench.attacks.spec import parse_attack
 from bench.cli import cli
-from bench.commands import run_study as replication
-from bench.commands.run_study import possible_parts
+from bench.commands.run_study import run_study
+from bench.commands.study_requests import make_request, possible_parts
 from bench.data.dataset import DATASETS
 from bench.data.lookup import dataset
 from bench.report.studies.ledger import entries
@@ -183,10 +183,10 @@ def test_imagenet_is_trained_at_the_radius_of_the_paper_and_not_at_its_own(tmp_p
     radii = {name: dataset(name, tmp_path).threat.eps for name in ("cifar10", "cifar100", "imagenet", "imagenet-100")}
     assert {name for name, eps in radii.items() if eps != 8 / 255} == set(OTHER_RADIUS)
     (part,) = item_of("robmask", "Table 4").parts
-    request = replication.make_request(part, Request(budget="paper"), options_in(tmp_path))
+    request = make_request(part, Request(budget="paper"), options_in(tmp_path))
     assert (request.dataset, request.train_eps) == ("imagenet", 8 / 255)
     (part,) = item_of("robmask", "Table 7").parts
-    assert replication.make_request(part, Request(budget="paper"), options_in(tmp_path)).train_eps is None
+    assert make_request(part, Request(budget="paper"), options_in(tmp_path)).train_eps is None
     whose = {"recipe": "RobMask", "dataset": "imagenet", "model": "resnet18-imagenet"}
     budget = PAPER.format(105, 1_281_167)
     trained(tmp_path, {budget: "1000", f"{budget}, {deviations(request, recipes=True)[0]}": "1110"}, **whose)
@@ -372,7 +372,7 @@ def test_a_study_that_cannot_be_carried_out_does_not_end_the_others(tmp_path, ca
         return done.append(name) or 0
 
     monkeypatch.setattr("bench.commands.run_study.run_one_study", carried)
-    assert replication.run_study("all", Request(), options_in(tmp_path), ("table", "4")) == 1
+    assert run_study("all", Request(), options_in(tmp_path), ("table", "4")) == 1
     assert "avmixup is left out: Table 4 of avmixup: of cifar100, svhn, tiny-imagenet" in caplog.text
     assert set(done) == {"bat", "m2at"}
 

@@ -15,7 +15,7 @@ import methods  # noqa: F401
 from bench import RECIPES
 from bench.attacks.spec import parse_attack
 from bench.cli import cli
-from bench.commands.run_study import add_seeds
+from bench.commands.study_requests import add_seeds
 from bench.core.errors import BadInput
 from bench.core.registry import Registry
 from bench.data.dataset import Images
@@ -416,7 +416,8 @@ def tiny(monkeypatch):
     registry = Registry("study")
     item = Item("counts", "how many rows", parts)
     registry.add("tiny", Study("two recipes", (item,), lambda rows, eps: [Finding(f"{len(rows)} rows", [])]))
-    for module in ("bench.commands.run_study", "bench.report.studies.page", "bench.report.site.papers.page"):
+    commands = ("bench.commands.run_study", "bench.commands.study_requests")
+    for module in (*commands, "bench.report.studies.page", "bench.report.site.papers.page"):
         monkeypatch.setattr(f"{module}.STUDIES", registry)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 from torch import nn
@@ -10,7 +10,7 @@ from torch import nn
 from bench.core.errors import Failed
 from bench.core.foreign.guard import attack_timeout
 from bench.core.foreign.messages import cell_errors_as_failed
-from bench.core.progress import Event, ProgressCallback
+from bench.core.progress import ProgressCallback, Step
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.outcome import Outcome
@@ -114,17 +114,16 @@ class TransferRunner:
         failed, missing = 0, self.missing()
         last = {model.subject.run: attack for attack, row_keys in missing.items() for model in row_keys}
         for (condition, source), row_keys in missing.items():
-            title, n = f"{source.model_id} {condition.label}", self.evaluator.n
-            weight = self._cost(condition, len(row_keys))
-            tell(Event(title, 0, n, weight))
-            tick = partial(_report_progress, tell, Event(title, 0, n, weight))
-            results = self._measure(condition, source, [self.targets[model] for model in row_keys], tick)
+            title, weight = f"{source.model_id} {condition.label}", self._cost(condition, len(row_keys))
+            step = Step(tell, title, self.evaluator.n, weight)
+            step.advance(0)
+            results = self._measure(condition, source, [self.targets[model] for model in row_keys], step.advance)
             for (model, key), result in zip(row_keys.items(), results, strict=True):
                 row = replace(self.evaluator.row(model, condition, key, result), source=source.model_id)
                 run = model.subject.run
                 with lock_folder(self.results / run, fold=last[run] == (condition, source)) as run_folder:
                     run_folder.add(row, result.right if isinstance(result, Outcome) else None)
-            tell(Event(title, n, n, weight, _describe(results)))
+            step.end(_describe(results))
             failed += sum(isinstance(result, Failed) for result in results)
         return failed
 
@@ -151,11 +150,6 @@ class TransferRunner:
             return [Failed(f"{error} (of the source)") for _ in targets]
         measured = iter(results)
         return [Failed(target.failure) if target.net is None else next(measured) for target in targets]
-
-
-def _report_progress(tell: ProgressCallback, start: Event, done: int) -> None:
-    if done < start.units:  # `fill` reports the end, with a text on the results
-        tell(replace(start, done=done))
 
 
 def _describe(results: Sequence[Outcome | Failed]) -> str:

@@ -48,7 +48,7 @@ def test_a_transfer_matrix_has_every_number_and_frames_a_models_own_images():
 def test_corruptions_are_shaded_by_their_difference_to_the_standard_model():
     ((_, scores),) = find_tables(PUBLISHED / "cifar10-resnet8-corruptions").items()
     for drawn in (by_corruption(scores), by_severity(scores)):
-        assert drawn.has_reference
+        assert drawn.scale.is_diverging
         lines = dict(drawn.lines)
         assert {cell.shade for cell in lines["Standard"]} == {0}
         for cells in lines.values():

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bench.report.table_text import MISSING
 
@@ -26,6 +27,11 @@ class Scale:
     high: float
     middle: float | None = None
 
+    @property
+    def is_diverging(self) -> bool:
+        """Whether shades are of differences to the middle."""
+        return self.middle is not None
+
     def shade(self, value: float) -> float:
         """Of a number; 0 where there is none."""
         if math.isnan(value) or self.high == self.low:
@@ -33,6 +39,14 @@ class Scale:
         start = self.low if self.middle is None else self.middle
         longest = max(self.high - start, start - self.low)
         return round(max(-1.0, min(1.0, (value - start) / longest)), 3)
+
+
+class HeatMap(NamedTuple):
+    """Cells by line and column: methods by corruptions or severities, or sources of images by targets."""
+
+    columns: tuple[str, ...]
+    lines: tuple[tuple[str, tuple[HeatCell, ...]], ...]
+    scale: Scale
 
 
 def scale_of(values: Iterable[float]) -> Scale:

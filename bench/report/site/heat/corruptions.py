@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -22,17 +22,8 @@ from bench.report.corruptions.page import (
 from bench.report.corruptions.seed_means import MEAN
 from bench.report.corruptions.table import REFERENCE, Scores
 from bench.report.site.data import SiteData
-from bench.report.site.heat.cells import HeatCell, Scale, missing_cell, scale_around, scale_of
+from bench.report.site.heat.cells import HeatCell, HeatMap, Scale, missing_cell, scale_around, scale_of
 from bench.report.site.site import Site, Target, unique_paths
-
-
-class HeatMap(NamedTuple):
-    """A line a method; each cell is the accuracy under one corruption, or at one severity."""
-
-    columns: tuple[str, ...]
-    lines: tuple[tuple[str, tuple[HeatCell, ...]], ...]
-    scale: Scale
-    has_reference: bool  # whether shades are differences to the standard model
 
 
 class CorruptionPages:
@@ -89,12 +80,12 @@ def _heat_map(cells: pd.DataFrame) -> HeatMap:
     lines = []
     for recipe in values.mean(axis=1).sort_values(ascending=False, kind="stable").index:
         differences = dict(zip(values, shown.loc[[recipe]].to_numpy()[0].tolist(), strict=True))
-        line = [_cell(records.get((recipe, c), {}), differences[c], scale, has_reference) for c in values]
+        line = [_cell(records.get((recipe, c), {}), differences[c], scale) for c in values]
         lines.append((str(recipe), tuple(line)))
-    return HeatMap(tuple(map(str, values)), tuple(lines), scale, has_reference)
+    return HeatMap(tuple(map(str, values)), tuple(lines), scale)
 
 
-def _cell(cell: Mapping[Any, Any], shown: float, scale: Scale, has_reference: bool) -> HeatCell:
+def _cell(cell: Mapping[Any, Any], shown: float, scale: Scale) -> HeatCell:
     """shown: what the shade is of."""
     value = 100 * cell.get("accuracy", math.nan)
     if math.isnan(value):
@@ -103,5 +94,5 @@ def _cell(cell: Mapping[Any, Any], shown: float, scale: Scale, has_reference: bo
     about = f"{cell['recipe']}, {cell['column']}: {value:.1f}" + (
         "" if math.isnan(low) else f" ({low:.1f} to {high:.1f})"
     )
-    about += f", {shown:+.1f} to {REFERENCE}" if has_reference and not math.isnan(shown) else ""
+    about += f", {shown:+.1f} to {REFERENCE}" if scale.is_diverging and not math.isnan(shown) else ""
     return HeatCell(f"{value:.1f}", about, scale.shade(shown), value)

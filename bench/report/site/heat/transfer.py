@@ -2,22 +2,14 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from bench.report.boards import Board
 from bench.report.site.data import SiteData
-from bench.report.site.heat.cells import HeatCell, Scale, missing_cell, scale_of
+from bench.report.site.heat.cells import HeatCell, HeatMap, Scale, missing_cell, scale_of
 from bench.report.site.site import Site, Target, unique_paths
 from bench.report.transfer.page import BOUNDS, HEAD, find_matrices, notes, summary
 from bench.report.transfer.table import TransferMatrix
-
-
-class HeatMap(NamedTuple):
-    """A line a source, a column a target."""
-
-    columns: tuple[str, ...]
-    lines: tuple[tuple[str, tuple[HeatCell, ...]], ...]
-    scale: Scale
 
 
 class TransferPages:

@@ -11,9 +11,9 @@ from bench.report.corruptions.page import heading
 from bench.report.corruptions.seed_means import MEAN
 from bench.report.corruptions.table import Scores
 from bench.report.site.data import SiteData
-from bench.report.site.heat.cells import HeatCell, Scale, missing_cell, scale_of
+from bench.report.site.heat.cells import HeatCell, HeatMap, Scale, missing_cell, scale_of
 from bench.report.site.heat.corruptions import table_id
-from bench.report.site.heat.transfer import HeatMap, heat_map, matrix_id
+from bench.report.site.heat.transfer import heat_map, matrix_id
 from bench.report.transfer.page import find_matrices
 
 

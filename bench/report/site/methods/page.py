@@ -13,7 +13,7 @@ from bench.report.corruptions.table import Scores
 from bench.report.labels import labels
 from bench.report.rows import of_kind
 from bench.report.site.data import SiteData
-from bench.report.site.heat.transfer import HeatMap
+from bench.report.site.heat.cells import HeatMap
 from bench.report.site.methods.command import command
 from bench.report.site.methods.elsewhere import corruption_rows, transfer_maps, transfer_rows
 from bench.report.site.methods.recipe_lines import other_numbers, printed_lines
