@@ -1,5 +1,6 @@
 """Which rows may stand in one table."""
 
+import math
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pandas as pd
 from bench.core.parsing import format_radius
 from bench.report.files import file_name
 from bench.report.folder_names import Identity
+from bench.report.labels import ANY_LENGTH
 from bench.report.rows import COMPARABLE, accuracies, of_plugins, white_box
 
 
@@ -24,6 +26,12 @@ class Board(NamedTuple):
 
     @property
     def threat(self) -> str:
+        """What an attacker may do, such as `Linf 8/255`."""
+        return ANY_LENGTH.format(self.norm) if self.eps is not None and math.isinf(self.eps) else self._ball
+
+    @property
+    def _ball(self) -> str:
+        """The same as files and links have it."""
         if not self.norm:
             return "clean"
         return self.norm if self.eps is None else f"{self.norm} {format_radius(self.eps)}"
@@ -36,13 +44,13 @@ class Board(NamedTuple):
     def slug(self) -> str:
         """What links call it by; the protocol is in it because boards may differ in that alone."""
         return file_name(
-            self.dataset, self.model, self.threat, self.budget, f"n{self.n}", f"p{self.protocol}", self.data[:6]
+            self.dataset, self.model, self._ball, self.budget, f"n{self.n}", f"p{self.protocol}", self.data[:6]
         )
 
     @property
     def identity(self) -> Identity:
         """What the board's folder is called after."""
-        return Identity((self.dataset, self.model, self.threat, scale_of(self.budget)), self.telling)
+        return Identity((self.dataset, self.model, self._ball, scale_of(self.budget)), self.telling)
 
     @property
     def telling(self) -> tuple[tuple[str, ...], ...]:

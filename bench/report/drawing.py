@@ -48,7 +48,7 @@ def _take_no_news(news: object) -> None:
 
 
 def _finish(draw: Draw, paths: Sequence[Path]) -> None:
-    from bench.report.style import save
+    from bench.report.plotting.style import save
 
     figure = draw()
     for path in paths:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 
@@ -11,6 +12,7 @@ from bench.core.parsing import format_radius
 from bench.report.rows import of_plugins
 
 NUMBER = re.compile(r"[0-9.]+(e-?[0-9]+)?")
+ANY_LENGTH = "{} of any length"  # of an attack that looks for the nearest error, however far it is
 ALSO_ATTACKS = frozenset({"FGSM", "R-FGSM", "LL", "R-LL", "MC", "R-MC"})  # recipes that are called what attacks are
 
 
@@ -42,12 +44,21 @@ SETTINGS: Mapping[str, Callable[[str], str]] = {  # how a reader would say what 
 
 def condition_name(column: str) -> str:
     """A column of `columns` in words: `PGD-10, steps of 2/255` for `PGD-10 [step=0.00784313725490196]`."""
+    column = re.sub(r"(Linf|L2) inf$", lambda ball: ANY_LENGTH.format(ball[1]), column)
     name, bracket, rest = column.partition(" [")
     settings, end, after = rest.partition("]")
     if not bracket or not end:
         return column
     said = [_setting(*setting.partition("=")) for setting in settings.split(",")]
-    return ", ".join([name, *said]) + after
+    return ", ".join([name, *said]) + re.sub("^ ", ", ", after)
+
+
+def panel_names(panels: Iterable[str]) -> dict[str, str]:
+    """Each panel of a figure of curves in words; how many radii it was swept over only where that tells two apart."""
+    whole = {panel: condition_name(panel) for panel in panels}
+    short = {panel: re.sub(r", swept over \d+ radii$", "", name) for panel, name in whole.items()}
+    once = Counter(short.values())
+    return {panel: name if once[name] == 1 else whole[panel] for panel, name in short.items()}
 
 
 def _setting(key: str, equals: str, value: str) -> str:

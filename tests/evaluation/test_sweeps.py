@@ -379,7 +379,7 @@ def test_reports_are_written_where_there_are_curves(measured, tmp_path):
     written = replace_files(tmp_path / "reports", SweepsPage().files(measured))
     assert {path.suffix for path in written} == {".md", ".csv", ".png", ".pdf"}
     page = written[0].read_text()
-    assert "| PGD-10, swept over 4 radii | B | 50.0 [10.0, 50.0] | > 0.4 [0.1, > 0.4] | 1 |" in page
+    assert "| PGD-10 | B | 50.0 [10.0, 50.0] | > 0.4 [0.1, > 0.4] | 1 |" in page
     assert "| PGD-10.last | B | 35.0 | 0.1 | 1 |" in page
     (run,) = {row for row in load(measured)["run"] if "/B/" in row}
     console = Console(width=200, record=True, file=io.StringIO())

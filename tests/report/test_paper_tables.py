@@ -29,7 +29,6 @@ from bench.report.studies.lookup import finder_of
 from bench.report.studies.orderings import orders
 from bench.report.studies.page import StudyPage
 from bench.report.studies.printed.numbers import printed_numbers
-from bench.report.studies.printed_figure import _panel
 from bench.report.studies.printed_table import Table
 from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.scales import Scale, resolve_step, scale_radius, scales
@@ -471,12 +470,6 @@ def test_bad_input_is_one_line(options, message, tmp_path):
 def shown(tmp_path):
     ((scale, rows),) = scales(load(tmp_path), tmp_path)
     return ScaleData(scale, rows, tmp_path)
-
-
-def test_a_panel_says_its_steps_as_people_do():
-    assert _panel("FGSM, swept over 12 radii") == "FGSM"
-    assert _panel(f"PGD-10 [step={2 / 255!r}], swept over 12 radii") == "PGD-10, steps of 2/255"
-    assert _panel("PGD-10 [step=0.25eps]") == "PGD-10, steps of 0.25eps"
 
 
 def test_curves_over_epochs_are_the_training_logs_under_the_papers_names(tmp_path):

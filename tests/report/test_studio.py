@@ -15,7 +15,7 @@ from bench.report import drawing as studio
 from bench.report.files import LIST, figure, replace_files, replace_folders
 from bench.report.leaderboard.figures import bars, curves
 from bench.report.leaderboard.page import boards
-from bench.report.style import settle
+from bench.report.plotting.style import settle
 from bench.report.write import write_reports
 
 pytestmark = pytest.mark.figures

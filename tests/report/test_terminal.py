@@ -24,6 +24,9 @@ NAMES = {
     "CW [c=3,kappa]": "CW, c=3, kappa",
     "AutoAttack": "AutoAttack",
     "odd [name": "odd [name",
+    "PGD-10 [step=0.00784313725490196] Linf 0.04": "PGD-10, steps of 2/255, Linf 0.04",
+    "PGD-k [restarts=2], eps 0.1": "PGD-k, 2 restarts, eps 0.1",
+    "CW-L2 L2 inf": "CW-L2 L2 of any length",
 }
 ATTACKS = ["FGSM", "PGD-7", "PGD-20", "PGD-100", "CW-20", "Square", "MI-FGSM", "PGD-20.last", "AutoAttack"]
 

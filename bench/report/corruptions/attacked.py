@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.core.files import Bits
 from bench.report.corruptions.seed_means import MEAN, SPREAD, by_severity, cell, clean_keys, pairs, percent
-from bench.report.labels import columns
+from bench.report.labels import columns, condition_name
 
 SHARES = ("clean", "corrupted", "attacked", "both")
 CAPTION = (
@@ -61,7 +61,7 @@ def means(lines: pd.DataFrame, spread: str = SPREAD) -> pd.DataFrame:
     """A line a recipe, corruption and attack as text, means over severities. spread: how an interval is added."""
     table = []
     for line in lines[lines["severity"] == MEAN].to_dict("records"):
-        what = {name.capitalize(): line[name] for name in ("recipe", "corruption", "attack")}
+        what = {name.capitalize(): condition_name(line[name]) for name in ("recipe", "corruption", "attack")}
         shares = {name.capitalize(): percent(line, name, line[f"{name}_status"], spread) for name in SHARES}
         table.append(what | shares)
     return pd.DataFrame(table)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from bench.report.corruptions.seed_means import MEAN
 from bench.report.corruptions.table import Scores
-from bench.report.heat_map import draw_heat_map
-from bench.report.style import COLOURS, MARKERS, TWO_COLUMNS, align, grid, wider, with_house_style
+from bench.report.plotting.heat_map import draw_heat_map
+from bench.report.plotting.style import COLOURS, MARKERS, TWO_COLUMNS, align, grid, wider, with_house_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

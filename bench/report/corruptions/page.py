@@ -17,6 +17,7 @@ from bench.report.corruptions.seed_means import MEAN, SPREAD, absent, percent
 from bench.report.corruptions.table import EXTRA, MTLAT, Scores, corruption_tables
 from bench.report.files import Content, figure, in_folder
 from bench.report.folder_names import Identity, folder_names
+from bench.report.labels import condition_name
 from bench.report.table_text import MISSING
 
 if TYPE_CHECKING:
@@ -112,7 +113,9 @@ def accuracies(scores: Scores, spread: str = SPREAD) -> pd.DataFrame:
     lines: dict[str, dict[str, str]] = {}
     means = scores.cells[(scores.cells["severity"] == MEAN) & (scores.cells["kind"] == "corruption")]
     for cell in means.to_dict("records"):
-        lines.setdefault(cell["name"], {})[cell["recipe"]] = percent(cell, "accuracy", cell["status"], spread)
+        lines.setdefault(treatment_name(cell["name"]), {})[cell["recipe"]] = percent(
+            cell, "accuracy", cell["status"], spread
+        )
     return pd.DataFrame([{"Corruption": name, **line} for name, line in lines.items()]).fillna(MISSING)
 
 
@@ -127,10 +130,15 @@ def robustness(scores: Scores) -> dict[str, pd.DataFrame]:
         for cell in chosen.to_dict("records"):
             text = absent(cell["status"]) if math.isnan(cell["score"]) else f"{cell['score']:.2f}{cell['mark']}"
             line = lines.setdefault(cell["recipe"], {"Clean": f"{100 * clean[cell['recipe']]:.1f}"})
-            line[cell["name"].replace("_", " ")] = text
+            line[treatment_name(cell["name"])] = text
         if lines:
             tables[part] = pd.DataFrame([{"Recipe": recipe, **line} for recipe, line in lines.items()]).fillna(MISSING)
     return tables
+
+
+def treatment_name(name: str) -> str:
+    """A corruption, an attack with its ball, or both, in words."""
+    return condition_name(name).replace("_", " ")
 
 
 def errors(scores: Scores) -> pd.DataFrame:
@@ -151,7 +159,7 @@ def captions(board: Board, scores: Scores) -> list[str]:
     severities = ", ".join(map(str, scores.severities))
     found = [ACCURACY.format(severities=severities, n=board.n), ERRORS]
     failed = scores.cells[scores.cells["status"].str.startswith("failed")]
-    reasons = {f"{c['recipe']}, {c['name']}: {c['status']}." for c in failed.to_dict("records")}
+    reasons = {f"{c['recipe']}, {treatment_name(c['name'])}: {c['status']}." for c in failed.to_dict("records")}
     found += [MCE] if "mce" in scores.errors else []
     if len(scores.unions):
         found.append(unions.caption(scores.unions))

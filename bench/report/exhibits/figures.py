@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.report.exhibits.table import STATISTICS, maps, masking
-from bench.report.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, grid, with_house_style
+from bench.report.plotting.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, grid, with_house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

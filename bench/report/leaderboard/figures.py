@@ -10,14 +10,14 @@ import pandas as pd
 
 from bench.report.leaderboard.table import accuracies, ranking_column
 from bench.report.leaderboard.text import accuracy_text
-from bench.report.style import (
+from bench.report.plotting.point_names import name_points
+from bench.report.plotting.style import (
     COLOURS,
     MARKERS,
     ONE_COLUMN,
     TWO_COLUMNS,
     align,
     grid,
-    name_points,
     wider,
     with_house_style,
 )

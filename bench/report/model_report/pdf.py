@@ -18,7 +18,7 @@ from bench.report.model_report.content import (
 )
 from bench.report.model_report.paper import LEFT, LINE, PANEL, ROOM, SMALL, Paper, table_height
 from bench.report.model_report.pdf_text import MONO, Type, width, wrap
-from bench.report.style import COLOURS, with_house_style
+from bench.report.plotting.style import COLOURS, with_house_style
 
 LOOKS = {"ok": "#0b5cad", "suspect": "#8a4b00", "invalid": "#a61b1b", "unknown": "#565f6b"}
 BARS = {"clean": "#8a94a0", "attack": "#0072b2", "worst": "#a6460b"}

@@ -9,7 +9,7 @@ from bench.core.parsing import format_radius
 from bench.report.boards import Board
 from bench.report.corruptions.page import find_tables
 from bench.report.corruptions.seed_means import MEAN
-from bench.report.labels import line_name
+from bench.report.labels import line_name, panel_names
 from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.table import ranking_column
 from bench.report.site.chart import Chart, Curve, Href, Point, line_looks, lines, scatter
@@ -78,7 +78,8 @@ def sweeps(data: SiteData, board: Board, href: Href) -> list[Chart]:
             head = f"Radius ({board.norm})" if axis == "eps" else EFFORTS[axis]
             say = format_radius if axis == "eps" else "{:g}".format
             points = points.assign(n=board.n, tip=points["x"].map(say))
-            found += [(str(panel), head, part) for panel, part in points.groupby("panel", sort=False)]
+            names = panel_names(points["panel"].unique())
+            found += [(names[str(panel)], head, part) for panel, part in points.groupby("panel", sort=False)]
     return _charts(found, href)
 
 

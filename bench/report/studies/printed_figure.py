@@ -1,7 +1,6 @@
 """A paper's figures as values: what is drawn of the rows, logs and exhibits of one scale."""
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -9,12 +8,11 @@ from typing import Literal
 
 import pandas as pd
 
-from bench.core.parsing import format_radius
 from bench.report import table_text as plain
 from bench.report.drawing import Draw
 from bench.report.files import Content, file_name
 from bench.report.files import figure as picture_files
-from bench.report.labels import labels
+from bench.report.labels import labels, panel_names
 from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.setup import StudyRun
 from bench.report.studies.study import Item, Section
@@ -83,7 +81,7 @@ def radii(names: Mapping[str, str], epoch: Literal["last", "best"] = "last") -> 
         if rows.empty:
             return rows
         found = _rename(over_eps(rows), names)
-        return found.assign(panel=[_panel(title) for title in found["panel"]])
+        return found.assign(panel=found["panel"].map(panel_names(found["panel"].unique())))
 
     return FigureSpec(_lines(points, None), points)
 
@@ -149,13 +147,6 @@ def _rename(points: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
         return points
     named = points.assign(recipe=[shown.get(recipe, recipe) for recipe in points["recipe"]])
     return named.sort_values("recipe", key=lambda r: r.map(order), kind="stable", ignore_index=True)
-
-
-def _panel(title: str) -> str:
-    """`PGD-10, steps of 2/255` rather than `PGD-10 [step=0.00784...], swept over 12 radii`."""
-    text = re.sub(r", swept over \d+ radii$", "", title)
-    text = re.sub(r" \[step=([\d.]+)\]$", lambda step: f", steps of {format_radius(float(step[1]))}", text)
-    return re.sub(r" \[step=([\d.]+eps)\]$", r", steps of \1", text)
 
 
 def _lines(points: Callable[[ScaleData], pd.DataFrame], axis: str | None) -> Picture:

@@ -1,16 +1,29 @@
 """Accuracy over radii or iterations."""
 
 import math
-from itertools import cycle
+from itertools import chain, cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from bench.report.style import COLOURS, MARKERS, ONE_COLUMN, TWO_COLUMNS, grid, with_house_style
+from bench.report.labels import line_name, panel_names
+from bench.report.plotting.limits import limits_from_zero
+from bench.report.plotting.style import (
+    COLOURS,
+    MARKERS,
+    ONE_COLUMN,
+    TWO_COLUMNS,
+    grid,
+    with_house_style,
+    wrap_title,
+)
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+BESIDE = 0.45  # inches, of what is left and right of a panel
 
 
 @with_house_style
@@ -19,24 +32,23 @@ def lines(points: pd.DataFrame, title: str, axis: str | None, chance: float) -> 
 
     points: of `sweeps.over_eps`, where axis is None, or `sweeps.over_effort`. chance: percent; NaN if nobody knows.
     """
-    panels = list(points["panel"].unique())
+    panels = panel_names(points["panel"].unique())
     across = min(3, len(panels))
     width, height = (ONE_COLUMN, 2.0) if across == 1 else (TWO_COLUMNS, 1.9)
     figure, found = grid(len(panels), across, width, (height, 0.7), title, sharey=True)
     pixels = axis is None and bool(np.allclose(points["x"] * 255, (points["x"] * 255).round(), atol=1e-3))
     looks = dict(zip(points["recipe"].unique(), zip(cycle(COLOURS), cycle(MARKERS), strict=False), strict=False))
+    top = limits_from_zero(chain(points["value"], points["high"], [] if math.isnan(chance) else [chance]))
     named: dict[str, Any] = {}
-    for panel, axes in zip(panels, found, strict=True):
-        for recipe, line in points[points["panel"] == panel].dropna(subset="value").groupby("recipe", sort=False):
-            (colour, marker), x = looks[recipe], line["x"] * (255 if pixels else 1)
-            axes.fill_between(x, line["low"], line["high"], color=colour, alpha=0.15, linewidth=0)
-            look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 2.5}
-            named[str(recipe)] = axes.plot(x, line["value"], **look)[0]
+    for (panel, name), axes in zip(panels.items(), found, strict=True):
+        part = points[points["panel"] == panel]
+        named |= _draw_panel(axes, part, looks, 255 if pixels else 1)
         if not math.isnan(chance):
             named["chance"] = axes.axhline(chance, color="#666666", linestyle=":", linewidth=0.8)
-        axes.set(title=panel, ylim=(0, 102), xlabel=axis or ("eps (1/255)" if pixels else "eps"))
+        axes.set(ylim=top, xlabel=axis or ("eps (1/255)" if pixels else "eps"))
+        axes.set_title(wrap_title(name, width / across - BESIDE))
         if axis is not None:
-            places = sorted(points.loc[points["panel"] == panel, "x"].unique())
+            places = sorted(part["x"].unique())
             axes.set_xscale("log")
             axes.set_xticks(places, [f"{x:g}" for x in places])
             axes.minorticks_off()
@@ -44,3 +56,14 @@ def lines(points: pd.DataFrame, title: str, axis: str | None, chance: float) -> 
     abreast = 5 if across > 1 else 3
     figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=min(abreast, len(named)))
     return figure
+
+
+def _draw_panel(axes: "Axes", points: pd.DataFrame, looks: dict[Any, tuple[str, str]], unit: float) -> dict[str, Any]:
+    """The lines by what a legend calls them. unit: what x is multiplied by."""
+    drawn: dict[str, Any] = {}
+    for recipe, line in points.dropna(subset="value").groupby("recipe", sort=False):
+        (colour, marker), x = looks[recipe], line["x"] * unit
+        axes.fill_between(x, line["low"], line["high"], color=colour, alpha=0.15, linewidth=0)
+        look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 2.5}
+        drawn[line_name(str(recipe))] = axes.plot(x, line["value"], **look)[0]
+    return drawn

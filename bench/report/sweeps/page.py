@@ -15,6 +15,7 @@ from bench.report.boards import Board
 from bench.report.drawing import Draw
 from bench.report.files import Content, figure, in_folder
 from bench.report.folder_names import folder_names
+from bench.report.labels import line_name, panel_names
 from bench.report.sweeps.table import EFFORTS, areas, over_effort, over_eps, sweep_boards
 from bench.report.table_text import MISSING
 
@@ -23,10 +24,15 @@ if TYPE_CHECKING:
 
 LINES = 10  # recipes in a panel; the CSV has them all
 LEFT = ("Attack", "Recipe")  # columns set flush left
+MEDIAN = "Median eps"
+AREA_NOTE = "Area below the curve from 0 to the largest radius, of a perfect model's."
+MEDIAN_NOTE = (
+    f"{MEDIAN}: the smallest radius that breaks at least half of the images; a dash where half of the clean images "
+    "are wrong without any."
+)
 NOTE = (
-    "Area below the curve from 0 to the largest radius, of a perfect model's; median eps: the smallest radius that "
-    "breaks at least half of the images. In brackets 95 % intervals of one seed; of several, mean -+ std, and the "
-    "range. In a sweep an image that is broken stays broken at larger radii."
+    "In brackets 95 % intervals of one seed; of several, mean -+ std, and the range. In a sweep an image that is "
+    "broken stays broken at larger radii."
 )
 
 
@@ -63,7 +69,7 @@ class SweepsPage:
             table = areas(part, over_eps(part))
             if not table.empty:
                 plain.print_table(console, display(table), LEFT, board.title)
-                plain.print_notes(console, [NOTE])
+                plain.print_notes(console, [note(table)])
 
 
 def find_folders(boards: Iterable[Board]) -> dict[Board, str]:
@@ -83,25 +89,38 @@ def _draw(board: Board, axis: str, points: pd.DataFrame, rows: pd.DataFrame) -> 
 
 def _section(board: Board, folder: str, axes: list[str], table: pd.DataFrame) -> str:
     images = "\n".join(f"![over {axis}]({folder}/{axis}.png)" for axis in axes)
-    shown = [] if table.empty else [plain.markdown(display(table), LEFT) + f"\n{NOTE}\n"]
+    shown = [] if table.empty else [plain.markdown(display(table), LEFT) + f"\n{note(table)}\n"]
     return "\n".join([f"## {plain.escape(board.title)}\n", *shown, f"{images}\n"])
 
 
 def display(table: pd.DataFrame) -> pd.DataFrame:
-    """The areas as text."""
-    lines = []
+    """The areas as text; without the median radius where no line has one."""
+    lines, panels = [], panel_names(table["panel"].unique())
     for line in table.to_dict("records"):
         say = partial(_eps, largest=line["largest"])
         lines.append(
             {
-                "Attack": line["panel"],
-                "Recipe": line["recipe"],
+                "Attack": panels[line["panel"]],
+                "Recipe": line_name(line["recipe"]),
                 "Area (%)": _between("{:.1f}".format, line["area"], line["area low"], line["area high"]),
-                "Median eps": _between(say, line["median"], line["median low"], line["median high"]),
+                MEDIAN: _between(say, line["median"], line["median low"], line["median high"])
+                if line["median"] > 0
+                else MISSING,
                 "Seeds": str(line["seeds"]),
             }
         )
-    return pd.DataFrame(lines)
+    shown = pd.DataFrame(lines)
+    return shown if has_median(table) else shown.drop(columns=MEDIAN)
+
+
+def has_median(table: pd.DataFrame) -> bool:
+    """Whether any line has half of the clean images right, so that there is a radius that breaks them."""
+    return bool((table["median"] > 0).any())
+
+
+def note(table: pd.DataFrame) -> str:
+    """What the numbers of the table are."""
+    return " ".join([AREA_NOTE, *([MEDIAN_NOTE] if has_median(table) else []), NOTE])
 
 
 def _between(say: Any, value: float, low: float, high: float) -> str:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.report.heat_map import LINE, draw_heat_map
-from bench.report.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, with_house_style
+from bench.report.plotting.heat_map import LINE, draw_heat_map
+from bench.report.plotting.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, with_house_style
 from bench.report.transfer.table import TransferMatrix
 
 if TYPE_CHECKING:

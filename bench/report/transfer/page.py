@@ -13,6 +13,7 @@ from bench.report import table_text as plain
 from bench.report.boards import Board
 from bench.report.files import Content, figure, in_folder
 from bench.report.folder_names import Identity, folder_names
+from bench.report.labels import condition_name
 from bench.report.table_text import MISSING
 from bench.report.transfer.table import TransferMatrix, matrices
 
@@ -62,7 +63,7 @@ class TransferPage:
         found = find_matrices(results)
         folders = folder_names({(board, attack): _identity(board, attack) for board, attack in found})
         for (board, attack), matrix in found.items():
-            title, folder = f"{board.title}, {attack}", folders[board, attack]
+            title, folder = f"{board.title}, {condition_name(attack)}", folders[board, attack]
             files: dict[str, Content] = {"matrix.csv": plain.csv(matrix.cells), "bounds.csv": plain.csv(matrix.bounds)}
             files |= {"matrix.tex": _latex(matrix, title, folder), **figure("heat", partial(heat_map, matrix, title))}
             made |= in_folder(folder, files)
@@ -72,7 +73,7 @@ class TransferPage:
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
         """Show every matrix on the terminal."""
         for (board, attack), matrix in find_matrices(results, only).items():
-            title, shown = f"{board.title}, {attack}", grid(matrix)
+            title, shown = f"{board.title}, {condition_name(attack)}", grid(matrix)
             if plain.width_of(shown) > console.width:
                 shown = shown.map(lambda cell: cell.partition(" ±")[0])
             for part, heading in ((shown, title), (summary(matrix), "")):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.report.boards import Board
+from bench.report.labels import condition_name
 from bench.report.site.data import SiteData
 from bench.report.site.heat.cells import HeatCell, HeatMap, Scale, missing_cell, scale_of
 from bench.report.site.site import Site, Target, unique_paths
@@ -28,11 +29,18 @@ class TransferPages:
         found = find_matrices(data.results)
         for (board, attack), matrix in found.items():
             path = site.paths[Target("transfer", matrix_id(board, attack))]
-            others = {other: matrix_id(board, other) for where, other in found if where == board and other != attack}
-            values = {"board": board, "attack": attack, "others": others, "bounds": summary(matrix)}
+            others = {
+                condition_name(other): matrix_id(board, other)
+                for where, other in found
+                if where == board and other != attack
+            }
+            values = {"board": board, "attack": condition_name(attack), "others": others, "bounds": summary(matrix)}
             values |= {"map": heat_map(matrix), "both": heat_map(matrix, "both"), "head": HEAD}
             values |= {"bounds_head": BOUNDS, "notes": notes(matrix), "recipe_of": data.recipe_of}
-            yield path, site.render(path, "transfer.html", f"Transfer, {attack}: {board.title}", **values)
+            yield (
+                path,
+                site.render(path, "transfer.html", f"Transfer, {condition_name(attack)}: {board.title}", **values),
+            )
 
 
 def matrix_id(board: Board, attack: str) -> str:

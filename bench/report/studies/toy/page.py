@@ -8,8 +8,8 @@ import pandas as pd
 
 from bench.report import table_text as plain
 from bench.report.files import Content, figure
+from bench.report.plotting.style import COLOURS, TWO_COLUMNS, grid, with_house_style
 from bench.report.studies.toy import model as toy
-from bench.report.style import COLOURS, TWO_COLUMNS, grid, with_house_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

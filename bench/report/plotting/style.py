@@ -1,10 +1,8 @@
-"""How figures look, and where the names in them go. Colours are Okabe and Ito's, safe for colour-blind eyes."""
+"""How figures look. Colours are Okabe and Ito's, safe for colour-blind eyes."""
 
 import textwrap
 from collections.abc import Callable, Sequence
 from functools import wraps
-from itertools import product
-from math import cos, pi, sin
 from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
@@ -40,8 +38,6 @@ STYLE = {
     "lines.markersize": 4,
     "pdf.fonttype": 42,  # TrueType: publishers refuse type 3
 }
-LEADER = {"arrowstyle": "-", "color": "#888888", "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
-ANGLES = [pi * part / 8 for part in (2, 14, 6, 10, 3, 13, 5, 11, 1, 15, 7, 9, 0, 8, 4, 12)]  # off the error bars first
 
 
 def with_house_style(draw: Callable[P, T]) -> Callable[P, T]:
@@ -84,8 +80,13 @@ def grid(
     panels = list(figure.subplots(lines, across, squeeze=False, **settings).flat)
     for panel in panels[used:]:
         panel.set_visible(False)
-    figure.suptitle("\n".join(textwrap.wrap(title, int(width * LETTERS))))  # wrap=True is not seen by the layout
+    figure.suptitle(wrap_title(title, width))
     return figure, panels[:used]
+
+
+def wrap_title(text: str, width: float) -> str:
+    """The text in lines of at most so many inches; wrap=True of matplotlib is not seen by the layout."""
+    return "\n".join(textwrap.wrap(text, max(1, int(width * LETTERS))))
 
 
 def wider(places: Sequence[float]) -> tuple[float, float]:
@@ -102,39 +103,3 @@ def align(panels: "list[Axes]", across: int, **settings: Any) -> None:
         panel.set(**settings)
         panel.label_outer()
         panel.tick_params(labelbottom=place >= len(panels) - across)  # nothing below
-
-
-def name_points(axes: "Axes", points: list[tuple[float, float, str]]) -> None:
-    """Write each name beside its point, at the nearest place where it covers no other name or point."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.patheffects import withStroke
-    from matplotlib.transforms import Bbox
-
-    figure: Any = axes.figure
-    canvas: Any = FigureCanvasAgg(figure)
-    settle(figure)  # the layout that the names are placed in
-    inside, point_size = axes.get_window_extent(), figure.dpi / 72
-    dots = [axes.transData.transform(point[:2]) for point in points]
-    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in dots]
-    for (x, y), (clean, robust, name) in zip(dots, points, strict=True):
-        text = axes.annotate(name, (clean, robust), fontsize=6)
-        size = text.get_window_extent(canvas.get_renderer())
-        text.remove()
-        for distance, angle in product((6, 9, 13, 18, 26, 36, 48, 62, 80), ANGLES):
-            at = x + cos(angle) * (distance + size.width / 2), y + sin(angle) * (distance + size.height / 2)
-            box = Bbox.from_bounds(at[0] - size.width / 2, at[1] - size.height / 2, size.width, size.height)
-            if inside.contains(*box.min) and inside.contains(*box.max) and not box.count_overlaps(taken):
-                break
-        taken.append(box)
-        axes.annotate(
-            name,
-            (clean, robust),
-            ((at[0] - x) / point_size, (at[1] - y) / point_size),  # in points, for any resolution
-            textcoords="offset points",
-            fontsize=6,
-            ha="center",
-            va="center",
-            arrowprops=LEADER if distance > 9 else None,
-            path_effects=[withStroke(linewidth=1.5, foreground="white")],
-            zorder=2.4,  # its white rim covers error bars, not points and axes
-        )

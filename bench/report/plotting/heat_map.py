@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bench.report.style import COLOURS, grid
+from bench.report.plotting.style import COLOURS, grid
 from bench.report.table_text import MISSING
 
 if TYPE_CHECKING:
