@@ -1,7 +1,12 @@
-"""What a row says, in a few words."""
+"""What rows say, in a few words."""
 
+from collections.abc import Sequence
+
+from bench.core.parsing import format_radius
 from bench.report.audit.thresholds import INDICATORS, visible_share
 from bench.results.row import Row
+
+SUMMARISED = 6  # accuracies that stand in the one line of a model
 
 
 def describe_row(row: Row) -> str:
@@ -12,3 +17,19 @@ def describe_row(row: Row) -> str:
         seen = visible_share(row.n, INDICATORS[row.name])
         return f"{row.value:.1%} of {row.n} images; what fewer than {seen:.0%} of all images show may go unseen"
     return f"{row.value:.1%} of {row.n} right" if row.metric == "accuracy" else f"{row.value:.4g} over {row.n} images"
+
+
+def summarise_rows(rows: Sequence[Row]) -> str:
+    """The rows of one model in one line: its first accuracies, and how many more rows there are, failed and suspect."""
+    measured = [row for row in rows if row.kind in ("clean", "attack") and row.value is not None][:SUMMARISED]
+    radii = {(row.norm, row.eps) for row in measured if row.eps is not None}
+    words = [f"{_condition_text(row, has_radius=len(radii) > 1)} {row.value:.1%}" for row in measured]
+    failed = sum(row.status != "ok" for row in rows)
+    suspect = sum(row.verdict.startswith("suspect") for row in rows)
+    counts = {"more cells": len(rows) - len(words) - failed, "failed": failed, "suspect": suspect}
+    return ", ".join([*words, *(f"{count} {what}" for what, count in counts.items() if count)])
+
+
+def _condition_text(row: Row, has_radius: bool) -> str:
+    radius = f" {row.norm} {format_radius(row.eps)}" if has_radius and row.eps is not None else ""
+    return f"{row.name or 'clean'}{radius}"

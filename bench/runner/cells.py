@@ -11,7 +11,7 @@ from bench.core.device import describe
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.guard import attack_timeout
 from bench.core.foreign.messages import cell_errors_as_failed
-from bench.core.progress import ProgressCallback, Step
+from bench.core.progress import Event, ProgressCallback, Step
 from bench.data.dataset import Images
 from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.conditions.base import Condition
@@ -21,7 +21,7 @@ from bench.evaluation.outcome import Outcome
 from bench.evaluation.row import ModelRef, row_of
 from bench.evaluation.search_groups import group_by_search
 from bench.evaluation.settings import EvalSettings
-from bench.report.row_text import describe_row
+from bench.report.row_text import describe_row, summarise_rows
 from bench.results.keys import digest16
 from bench.results.row import Row
 from bench.results.run_folder import RunFolder
@@ -123,6 +123,7 @@ class CellEvaluator:
             units = len(self.ids(condition))
             step = Step(tell, title, units, condition.cost(units))
             step.advance(0)
+            has_failed = False
             bases = [basis] if self.options.save_adv else group_by_search(basis, [*missing.values()][place + 1 :])
             try:
                 if basis not in measured:
@@ -133,13 +134,18 @@ class CellEvaluator:
             except Failed as error:
                 if not known:
                     run_folder.add(self.row(model, condition, key, error), None)
-                word = f"failed: {error}"
-                failed += 1
+                word, has_failed = f"failed: {error}", True
+            failed += has_failed
             for saved in run_folder.path.glob(f"{self._progress_stem(identity, key, bases)}.*"):
                 saved.unlink()
-            step.end(word)
+            step.end(word, has_failed)
         if self.options.shard.count > 1:
             assemble(run_folder)
+        rows = [
+            row for row in run_folder.rows if row.key in missing and (row.epoch, row.view) == (model.epoch, model.view)
+        ]
+        if rows:
+            tell(Event(str(model), 1, 1, 0.0, summarise_rows(rows), "model"))
         return failed
 
     def _store(
