@@ -86,7 +86,8 @@ def run_requests(
     # in worker processes if there is enough to do, --workers asks for them, or a plug-in's code could crash this one
     parallel = workers > 1 and (bool(options.workers) or has_plugins() or not is_quick(runners, costs, workers))
     passes = sum(cost.passes for part in costs for cost in part) + sum(transfer.cost() for transfer in transfers)
-    print_start(count_trainings_once(todo), workers if parallel else 1)
+    if parallel:
+        print_start(count_trainings_once(todo), workers)
     with Progress(passes) as progress:
         for runner, missing, part in zip(runners, todo, costs, strict=True):
             jobs = longest_first(missing, part) if workers > 1 else [t.job for t in missing]
@@ -121,8 +122,7 @@ def print_start(todo: Sequence[Sequence[Todo]], workers: int) -> None:
     missing = [t for part in todo for t in part]
     if missing:
         trainings, cells = sum(t.training for t in missing), sum(len(t.cells) for t in missing)
-        where = f" in {workers} worker processes" if workers > 1 else ""
-        print(f"{trainings} trainings and {cells} cells to do{where}", file=sys.stderr)
+        print(f"{trainings} trainings and {cells} cells to do in {workers} worker processes", file=sys.stderr)
 
 
 def print_missing_shards(results: Path, runs: Iterable[str], shard: Shard) -> None:

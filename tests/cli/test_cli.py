@@ -265,12 +265,6 @@ def test_the_version_is_what_a_bug_report_needs(bench):
     assert out.startswith(f"bench {__version__}, protocol {PROTOCOL}, torch {torch.__version__}, Python {python} on ")
 
 
-def test_python_runs_the_package_as_the_command(tmp_path):
-    done = subprocess.run([sys.executable, "-m", "bench", "list", "nothing"], capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stderr.startswith("bench: Invalid value for '{methods|attacks|")
-
-
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_completes_commands_options_and_choices(shell):
     settings = os.environ | {"_BENCH_COMPLETE": f"{shell}_source"}

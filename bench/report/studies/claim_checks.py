@@ -1,13 +1,14 @@
 """Comparisons of measured numbers: whether one is above another, and by more than chance."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from bench.core.stats import Z
+from bench.report.studies.measurement import Record
 
 ALIKE = 0.05  # accuracies "about as strong" as one another are within five points
 FEW = 0.05  # an accuracy "near 0"
@@ -119,13 +120,18 @@ class Reader:
     def __init__(self, rows: pd.DataFrame, eps: float) -> None:
         """rows: of one data set, network and budget. eps: in [0, 1] pixel units."""
         self.eps = eps
-        self._rows = rows[(rows["status"] == "ok") & (rows["epoch"] == "last") & rows["value"].notna()]
+        shown = rows[(rows["status"] == "ok") & (rows["epoch"] == "last") & rows["value"].notna()]
+        self._rows: dict[tuple[str, str], list[Record]] = {}  # by recipe and view: a page of claims looks up hundreds
+        records: list[Record] = shown.to_dict("records")  # type: ignore[assignment]  # its keys are text
+        for record in records:
+            self._rows.setdefault((record["recipe"], record["view"]), []).append(record)
 
     @property
     def corruptions(self) -> list[str]:
         """Those that anything was measured under; a placeholder where there are none, which no number is of."""
-        names = self._rows.loc[self._rows["kind"] == "corruption", "name"]
-        return list(names.unique()) or ["corruptions"]
+        records = (record for part in self._rows.values() for record in part)
+        names = dict.fromkeys(record["name"] for record in records if record["kind"] == "corruption")
+        return [*names] or ["corruptions"]
 
     def __call__(
         self,
@@ -146,34 +152,37 @@ class Reader:
         made the images, which is of the same network or of another one. radius: that of the attack, as a multiple of
         the reader's; an attack without a bound has none. is_score: of an attack a score too.
         """
-        here = self._rows[(self._rows["recipe"] == recipe) & (self._rows["view"] == view)]
+        here = self._rows.get((recipe, view), [])
         if gradient:
-            here = here[(here["name"] == "gradient") & (here["metric"] == f"mean {gradient}")]
-            return Value(f"{recipe} ({gradient})", here["value"].mean())
-        here = here[here["metric"] == "accuracy"]
+            norms = [r for r in here if (r["name"], r["metric"]) == ("gradient", f"mean {gradient}")]
+            return Value(f"{recipe} ({gradient})", _mean(norms))
+        here = [r for r in here if r["metric"] == "accuracy"]
         if corruption:
             return self._score(recipe, corruption, here)
-        here = here[here["name"] == attack]
+        here = [r for r in here if r["name"] == attack and _recipe_of(r["source"]) == source]
         if attack:
-            here = here[((here["eps"] - self.eps * radius).abs() < CLOSE) | np.isinf(here["eps"].astype(float))]
-        here = here[here["source"].map(_recipe_of) == source]
+            here = [r for r in here if abs(r["eps"] - self.eps * radius) < CLOSE or math.isinf(r["eps"])]
         if source:
-            here = here[(here["source"].map(_network_of) != here["model"]) == other_network]
-        if here["params"].nunique() > 1:  # their mean would be a number of neither
-            here = here.head(0)
-        at = f" at {radius:g} eps" if radius != 1 and not np.isinf(here["eps"].astype(float)).any() else ""
+            here = [r for r in here if (_network_of(r["source"]) != r["model"]) == other_network]
+        if len({r["params"] for r in here}) > 1:  # their mean would be a number of neither
+            here = []
+        at = f" at {radius:g} eps" if radius != 1 and not any(math.isinf(r["eps"]) for r in here) else ""
         by = f" of {source}{' on another network' * other_network}" if source else ""
         name = f"{recipe}{'' if view == 'main' else f' {view}'}{f' under {attack}{at}{by}' if attack else ' clean'}"
         if is_score:
             clean = self(recipe, view=view).number
-            return Value(name.replace(" under", " score under"), here["value"].mean() / clean if clean else math.nan)
-        return Value(name, here["value"].mean(), int(here["n"].sum()))
+            return Value(name.replace(" under", " score under"), _mean(here) / clean if clean else math.nan)
+        return Value(name, _mean(here), sum(r["n"] for r in here))
 
-    def _score(self, recipe: str, corruption: str, accuracies: pd.DataFrame) -> Value:
-        damaged = accuracies[(accuracies["kind"] == "corruption") & (accuracies["name"] == corruption)]
-        whole = damaged["severity"].nunique() == SEVERITIES
-        value = damaged["value"].mean() / accuracies.loc[accuracies["kind"] == "clean", "value"].mean()
-        return Value(f"{recipe} score under {corruption}", value if whole else math.nan)
+    def _score(self, recipe: str, corruption: str, accuracies: Sequence[Record]) -> Value:
+        damaged = [r for r in accuracies if (r["kind"], r["name"]) == ("corruption", corruption)]
+        clean = _mean([r for r in accuracies if r["kind"] == "clean"])
+        is_whole = clean and len({r["severity"] for r in damaged}) == SEVERITIES
+        return Value(f"{recipe} score under {corruption}", _mean(damaged) / clean if is_whole else math.nan)
+
+
+def _mean(records: Sequence[Record]) -> float:
+    return math.fsum(record["value"] for record in records) / len(records) if records else math.nan
 
 
 def _network_of(source: str) -> str:
