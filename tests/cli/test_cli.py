@@ -85,6 +85,7 @@ def test_a_diverged_training_is_stored_as_failed_and_not_tried_again_unless_aske
     assert bench(*asked, "--retrain")[0] == 1
 
 
+@pytest.mark.slow
 def test_jobs_side_by_side_give_the_weights_and_numbers_they_give_alone_whatever_the_environment(
     bench, tmp_path, monkeypatch
 ):

@@ -281,6 +281,7 @@ def test_bad_input_is_one_line(bench, asked, said) -> None:
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_reports_are_timed_over_made_up_runs(monkeypatch) -> None:
     load_plugins()
     monkeypatch.setattr(pages, "METHODS", 2)

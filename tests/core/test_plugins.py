@@ -62,6 +62,7 @@ def write(tmp_path):
     return to
 
 
+@pytest.mark.slow
 def test_a_recipe_of_thirteen_lines_from_check_to_board(bench, write, tmp_path):
     file = write("half.py", HALF)
     assert len(HALF.splitlines()) == 13

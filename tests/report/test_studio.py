@@ -48,6 +48,7 @@ def few(monkeypatch):
     monkeypatch.setattr(studio, "FEW", 1)
 
 
+@pytest.mark.slow
 def test_other_processes_draw_what_this_one_draws(tmp_path, few):
     draws = [partial(plot, height) for height in (1, 2, 3)]
     written = replace_folders({tmp_path / "beside": asked(*draws)}, processes=2)
@@ -57,6 +58,7 @@ def test_other_processes_draw_what_this_one_draws(tmp_path, few):
         assert path.read_bytes() == (tmp_path / "here" / path.name).read_bytes()
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_left_is_drawn_here(tmp_path, few):
     draws = [partial(plot, 1), partial(killed_elsewhere, HERE), partial(plot, 2)]
     written = replace_folders({tmp_path: asked(*draws)}, processes=2)

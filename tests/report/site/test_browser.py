@@ -132,6 +132,7 @@ def test_the_keyboard_is_enough(site: Path, visit: Open) -> None:
     assert "stopped <early>" in page.locator("#board details.suspect").first.text_content()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_scrolls_sideways_on_a_phone(site: Path, visit: Open, scheme: str) -> None:
     for path in site.rglob("*.html"):
@@ -182,6 +183,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_500_lines_sort_within_a_tenth_of_a_second(large: Path, visit: Open) -> None:
     (path,) = (large / "boards").iterdir()
     assert path.stat().st_size < 2e6
