@@ -40,8 +40,7 @@ def report(
     """Write a site, tables and figures of everything in the results folder."""
     from bench.commands.browser import open_page
     from bench.commands.site_sources import site_sources
-    from bench.report.readme import write_readme
-    from bench.report.site.write import write_site
+    from bench.report.write import write_site_alone
 
     alone = {"--export": bool(exports), "--cards": cards, f"--study {study}": study is not None}
     check_together(alone | {"--site-only": site_only})
@@ -53,8 +52,7 @@ def report(
     elif exports:
         export_all(results, exports)
     elif site_only:
-        click.echo(f"site: {write_site(results, reports, site_sources(data_dir))}")
-        write_readme(reports)
+        click.echo(f"site: {write_site_alone(results, reports, site_sources(data_dir))}")
     else:
         write_study(study or "leaderboard", results, reports, data_dir)
     if is_to_open:

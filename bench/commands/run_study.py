@@ -4,12 +4,13 @@ import logging
 
 from rich.console import Console
 
+from bench.commands.site_sources import site_sources
 from bench.commands.study_requests import make_requests
 from bench.core.errors import BadInput
 from bench.data.lookup import registered_radius
 from bench.report.studies.page import StudyPage
 from bench.report.studies.study import STUDIES, Study
-from bench.report.write import write_pages
+from bench.report.write import write_pages, write_site_alone
 from bench.runner.options import RunOptions
 from bench.runner.request import Request
 from bench.runner.run import run_requests
@@ -41,6 +42,8 @@ def run_study(name: str, request: Request, options: RunOptions, only: tuple[str,
                 raise
             log.warning("%s is left out: %s", each, error)
             failed += 1
+    if options.cells.shard.count == 1 and not options.dry_run and options.results.is_dir():
+        print(f"site: {write_site_alone(options.results, options.reports, site_sources(options.data_dir))}")
     return 1 if failed else 0
 
 

@@ -53,6 +53,13 @@ def write_pages(pages: Iterable[Page], results: Path, reports: Path, processes: 
     return [*_write_folders(pages, results, reports, processes), *write_readme(reports)]
 
 
+def write_site_alone(results: Path, reports: Path, sources: SiteSources = WITHOUT) -> Path:
+    """The site, which links to whatever else lies there, and the README.md that names it. Returns its first page."""
+    first = write_site(results, reports, sources)
+    write_readme(reports)
+    return first
+
+
 def _write_folders(pages: Iterable[Page], results: Path, reports: Path, processes: int) -> list[Path]:
     return replace_folders({reports / page.folder: page.files(results) for page in pages}, processes)
 

@@ -272,6 +272,8 @@ def test_the_site_leads_to_the_report_and_keeps_it(tmp_path: Path) -> None:
     listed = (index.parent / "models.html").read_text()
     assert html_path.relative_to(index.parent).as_posix() in listed
     assert pdf_path.relative_to(index.parent).as_posix() in listed
+    address = f'href="../{html_path.relative_to(index.parent).as_posix()}"'
+    assert all(address in next((index.parent / kind).iterdir()).read_text() for kind in ("boards", "methods"))
     (tmp_path / "results" / RUN / NAME).unlink()
     write_site(tmp_path / "results", tmp_path / "reports")
     assert not html_path.exists()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench.report.boards import Board
+from bench.report.labels import labels
 from bench.report.leaderboard import differences as paired
 from bench.report.leaderboard import text as words
 from bench.report.leaderboard.page import Report, find_folders
@@ -51,6 +52,7 @@ def _values(data: SiteData, board: Board, report: Report, here: Here) -> dict[st
         "table": table,
         "has_partial": any(cell.is_partial for line in table.lines for cell in line.cells),
         "recipes": {label: data.recipe_of(label) for label in report.table["recipe"]},
+        "model_reports": _model_reports(report, here),
         "caption": words.caption(report.table),
         "notes": words.notes(report.table),
         "differences": paired.display(report.differences).to_dict("records") if len(report.differences) else [],
@@ -60,6 +62,12 @@ def _values(data: SiteData, board: Board, report: Report, here: Here) -> dict[st
         "curves": [(head, key, charts, legend(charts), those) for head, key, charts, those in curves if charts],
         "downloads": files["board"],
     }
+
+
+def _model_reports(report: Report, here: Here) -> dict[str, str]:
+    """Addresses of the reports of single models, by the line of the board."""
+    runs = dict(zip(labels(report.rows), report.rows["run"], strict=True))
+    return {label: href for label, run in runs.items() if (href := here.href("model", run))}
 
 
 def _group(board: Board, here: Here) -> dict[str, str]:

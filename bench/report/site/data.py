@@ -11,10 +11,13 @@ from bench.core.files import Bits
 from bench.report import cache as stored
 from bench.report.boards import Board
 from bench.report.leaderboard.page import Report, boards
+from bench.report.leaderboard.table import ranking_column
 from bench.report.site.sources import WITHOUT, SiteSources
 from bench.report.training_logs import training
 from bench.results.store import read_job
 from bench.results.survey import run_folders
+
+STRENGTH = ("AutoAttack", "Worst", "Clean")  # of the columns that rank a board, the strongest statement first
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,14 @@ class SiteData:
 
     @cached_property
     def boards(self) -> Mapping[Board, Report]:
-        """Each leaderboard, with its rows, its table and the differences to its best line; empty without results."""
+        """Each leaderboard, with its rows, its table and the differences to its best line; empty without results.
+
+        Those that most can be learned from come first: with the fewest badges, ranked by the strongest attack, of most
+        lines.
+        """
         has_rows = bool(((self.rows["metric"] == "accuracy") & (self.rows["source"] == "")).any())
-        return boards(self.results) if has_rows else {}
+        found = boards(self.results) if has_rows else {}
+        return dict(sorted(found.items(), key=lambda entry: _order(entry[1])))
 
     @cached_property
     def recipes(self) -> list[str]:
@@ -70,3 +78,7 @@ class SiteData:
     def outcomes(self, runs: Iterable[str]) -> dict[str, Bits]:
         """Which images each model of these runs got right, by the key of the row."""
         return stored.outcomes(self.results, runs)
+
+
+def _order(report: Report) -> tuple[int, int, int]:
+    return len(report.badges), STRENGTH.index(ranking_column(report.table)), -len(report.table)

@@ -12,8 +12,6 @@ from bench.report.leaderboard.text import accuracy_text
 from bench.report.site.data import SiteData
 from bench.report.site.site import Site, Target
 
-ORDER = {"AutoAttack": 0, "Worst": 1, "Clean": 2}  # of boards, by the column that ranks them: the strongest first
-
 
 class IndexPage:
     """`index.html`."""
@@ -25,7 +23,6 @@ class IndexPage:
 
     def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str]]:
         lines = [_line(data, board, report) for board, report in data.boards.items()]
-        lines.sort(key=lambda line: (ORDER.get(line["score"], 1), -line["methods"]))
         html = site.render(
             "index.html",
             "index.html",

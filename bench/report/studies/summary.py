@@ -107,7 +107,7 @@ def _held_claims(ledger: Sequence[Entry], compared: Sequence[Order], scale: Scal
 def _failed_claims(ledger: Sequence[Entry], compared: Sequence[Order]) -> str:
     other = sorted((order for order in compared if not order.same), key=lambda order: order.ours)
     sure = [order for order in other if order.sure]
-    text = f"{len(other)} are the other way round or equal, {_sure(other)}"
+    text = f"{len(other)} {'is' if len(other) == 1 else 'are'} the other way round or equal, {_sure(other)}"
     if shown := (sure or other)[:MOST]:
         text += ": " + "; ".join(
             f"{order.item} {order.column}, {order.above} is {_size(order.ours)} below {order.below} where "

@@ -1,6 +1,8 @@
 """Two lines of a board: counts, tests and images, exactly; in a browser any two can be chosen."""
 
 import base64
+import json
+import re
 from itertools import product
 from pathlib import Path
 
@@ -87,6 +89,12 @@ def written(tmp_path: Path) -> Path:
     images = CleanImages(pixels, tuple(f"class <{i}>" for i in range(10)))
     write_site(tmp_path / "results", tmp_path / "reports", SiteSources(test_images=lambda name, ids: images))
     return next((tmp_path / "reports/compare").glob("*.html"))
+
+
+def test_the_column_that_ranks_is_the_first_that_is_shown(written: Path):
+    data = re.search(r'id="pairs">(.*?)</script>', written.read_text(encoding="utf-8"), re.DOTALL)
+    assert data is not None
+    assert [*json.loads(data[1])["columns"]] == ["Worst", "Clean", "FGSM"]
 
 
 def test_images_lie_in_one_picture(written: Path):

@@ -1,6 +1,7 @@
 """A method's page: its accuracies, its command, its training, its images, its own words."""
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def test_a_bar_has_the_value_its_interval_and_a_dot_a_seed(tmp_path: Path):
     assert bar.about.endswith("n=10, mean of 2 seeds: 50.0, 70.0")
     ((single,),) = (one.lines for one in results_of("One", SiteData(tmp_path)))
     assert single.bars[0].seeds == ()
-    assert single.place == "rank 1 of 2, which 2 lines share"
+    assert single.place == "rank 1 of 2 by Worst, shared by 2 lines"
 
 
 def test_what_failed_says_why(tmp_path: Path):
@@ -164,6 +165,20 @@ def test_stored_images_are_shown_beside_clean_ones_and_their_difference(tmp_path
     assert alone.difference is not None
 
 
+def test_stored_images_say_whether_the_clean_image_was_recognised(tmp_path: Path):
+    measure(tmp_path, "", "0111", key="clean")
+    measure(tmp_path, "PGD-20", "0011", key="abc")
+    codes = np.full((2, 1, 2, 2), 127, np.int8)
+    folder = next(tmp_path.rglob("results.csv")).parent
+    arrays = {"int8_ids": np.arange(2), "int8_codes": codes, "int8_units": np.full(2, 0.2 / 127)}
+    store_images(folder / "adversarial-abc.npz", **arrays)
+    html = page(SiteData(tmp_path), "PGD-AT")
+    assert re.findall(r"original: (?:not )?recognised; perturbed: not recognised", html) == [
+        "original: not recognised; perturbed: not recognised",
+        "original: recognised; perturbed: not recognised",
+    ]
+
+
 def test_images_that_are_stored_whole_and_files_that_are_damaged(tmp_path: Path):
     whole = np.full((1, 1, 2, 2), 0.5, np.float32)
     path = store_images(tmp_path / "a.npz", raw_ids=np.array([4]), raw_codes=whole, raw_units=np.zeros(1))
@@ -187,7 +202,8 @@ def test_a_page_has_the_recipes_own_words_as_text():
     html = page(SiteData(PUBLISHED / "digits-quick", SiteSources(recipe_text=lambda name: text)), "M2AT")
     assert "<script>alert" not in html
     assert html.count("&lt;script&gt;alert(") >= 6
-    assert "bench run --methods M2AT --dataset digits --model cnn --budget quick --epochs 20" in html
+    words = re.sub(r"<[^>]+>", "", html)
+    assert "bench run --methods M2AT --dataset digits --model cnn --budget quick --epochs 20" in words
     for head in ("Results", "Training", "Settings", "Printed numbers"):
         assert f">{head}</h2>" in html
 
@@ -198,4 +214,4 @@ def test_a_model_from_outside_has_a_page_that_says_so(tmp_path: Path):
     (tmp_path / run / "job.json").write_text(json.dumps({"run": run, "spec": "net.py:build", "source": "digits"}))
     html = page(SiteData(tmp_path), "net")
     assert "A model that was not trained here" in html
-    assert "bench eval --model net.py:build --dataset digits" in html
+    assert "bench eval --model net.py:build --dataset digits" in re.sub(r"<[^>]+>", "", html)

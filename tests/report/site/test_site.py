@@ -52,6 +52,14 @@ def test_a_name_is_shown_as_text(tmp_path: Path) -> None:
     assert all("<script>alert" not in html and "&lt;script&gt;alert(1)&lt;&amp;" in html for html in pages)
 
 
+def test_boards_with_the_fewest_reservations_come_first(tmp_path: Path) -> None:
+    for dataset, n in (("few", 10), ("many", 1000), ("strong", 1000)):
+        attack = "AutoAttack" if dataset == "strong" else "FGSM"
+        measure(tmp_path, "", "1" * n, dataset=dataset)
+        measure(tmp_path, attack, "1" * n, dataset=dataset)
+    assert [board.dataset for board in SiteData(tmp_path).boards] == ["strong", "many", "few"]
+
+
 def test_without_results_the_page_says_what_to_run(tmp_path: Path) -> None:
     index = write_site(tmp_path / "results", tmp_path / "reports").read_text(encoding="utf-8")
     assert "<code>bench run</code>" in index

@@ -16,6 +16,7 @@ from bench.report.site.pictures import png
 from bench.report.site.site import Here, Site, Target, unique_paths
 
 ROWS = 500  # pairs that stand in the table of a page without scripts
+FEW = 30  # pairs, up to which their table is open from the start
 SPRITE = 1000  # images in one picture
 SIDE = 64  # pixels of an image, above which none are shown
 ACROSS = 25  # images in a line of the picture
@@ -67,6 +68,7 @@ def _values(board: Board, report: Report, found: list[Comparison]) -> dict[str, 
         "column": found[0].column if found else "",
         "pairs": pairs[:ROWS],
         "total": len(pairs),
+        "few": FEW,
         "has_seeds": any(len(seeds) > 1 for one in found for seeds in one.bits.values()),
     }
 

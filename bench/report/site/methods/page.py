@@ -1,8 +1,6 @@
 """A page for each recipe, and for each model from outside: what it is, how it was trained, and what it got."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,23 +9,18 @@ from bench.report.boards import Board
 from bench.report.corruptions.page import find_tables
 from bench.report.corruptions.table import Scores
 from bench.report.labels import labels
-from bench.report.rows import of_kind
 from bench.report.site.data import SiteData
 from bench.report.site.heat.cells import HeatMap
+from bench.report.site.methods.albums import albums_of
 from bench.report.site.methods.command import command
 from bench.report.site.methods.elsewhere import corruption_rows, transfer_maps, transfer_rows
 from bench.report.site.methods.recipe_lines import other_numbers, printed_lines
 from bench.report.site.methods.results import BoardResults, results_of
-from bench.report.site.methods.stored_images import StoredImages, attacks_with_images, read_images
 from bench.report.site.methods.training import training_charts, trainings
-from bench.report.site.pictures import png
 from bench.report.site.site import Site, Target, unique_paths
 from bench.report.site.sources import LENGTHS
 from bench.report.studies.papers.plans import in_lines
 from bench.report.studies.printed.numbers import printed_numbers
-
-ALBUMS = 3  # attacks whose images are shown
-TILES = ("clean", "attacked", "difference")
 
 
 class MethodPages:
@@ -43,7 +36,7 @@ class MethodPages:
         maps, tables, rows = transfer_maps(data), find_tables(data.results), printed_numbers()
         for recipe in data.recipes:
             path = site.paths[Target("method", recipe)]
-            albums = list(_albums(data, recipe, path))
+            albums = list(albums_of(data, recipe, path))
             yield from (picture for album in albums for picture in album.pictures)
             values = _about(data, recipe, rows[rows["recipe"] == recipe]) | _measured(data, recipe, maps, tables)
             yield path, site.render(path, "method.html", recipe, recipe=recipe, albums=albums, **values)
@@ -99,44 +92,3 @@ def _logs(data: SiteData, recipe: str) -> dict[str, dict[str, pd.DataFrame]]:
         seed, _, digest = last.partition("-")
         found.setdefault(f"{', '.join(where[:2])}, {digest}", {})[f"seed {seed.removeprefix('s')}"] = data.log(run)
     return found
-
-
-@dataclass(frozen=True)
-class Album:
-    """Adversarial images of one attack on one model. pictures: files by their path below reports/."""
-
-    title: str
-    images: StoredImages
-    tiles: dict[int, dict[str, str]]  # by place in the test set, the path of each picture that there is
-    pictures: tuple[tuple[str, bytes], ...]
-
-
-def _albums(data: SiteData, recipe: str, page: str) -> Iterator[Album]:
-    """Images of the attacks that leave least, each on one model."""
-    rows = data.rows[(data.rows["recipe"] == recipe) & (data.rows["source"] == "")]
-    attacked = of_kind(rows, "attack").sort_values("value", kind="stable").drop_duplicates("key")
-    shown: set[str] = set()
-    for row in attacked.to_dict("records"):
-        files = attacks_with_images(data.results / row["run"], [row["key"]])
-        if not files or row["name"] in shown or len(shown) == ALBUMS:
-            continue
-        shown.add(row["name"])
-        images = read_images(files[row["key"]], _data_set(data, row), float(row["eps"]), data.sources)
-        yield _album(f"{row['name']} on {row['run']}", images, f"methods/images/{Path(page).stem}-{len(shown)}")
-
-
-def _data_set(data: SiteData, row: Mapping[Any, Any]) -> str:
-    """As --dataset names it."""
-    return str(data.job(row["run"]).get("source", row["dataset"]))
-
-
-def _album(title: str, images: StoredImages, stem: str) -> Album:
-    tiles, pictures = dict[int, dict[str, str]](), []
-    for example in images.examples:
-        for name in TILES:
-            pixels = getattr(example, name)
-            if pixels is not None:
-                path = f"{stem}-{example.place}-{name}.png"
-                tiles.setdefault(example.place, {})[name] = path
-                pictures.append((path, png(pixels)))
-    return Album(title, images, tiles, tuple(pictures))

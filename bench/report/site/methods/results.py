@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.report.boards import Board
+from bench.report.labels import line_name
 from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.table import accuracies, ranking_column
 from bench.report.leaderboard.text import accuracy_text
@@ -55,6 +56,11 @@ class BoardResults:
     best: str  # label of the board's first line
 
     @property
+    def best_name(self) -> str:
+        """What tables call that line."""
+        return line_name(self.best)
+
+    @property
     def is_best(self) -> bool:
         return self.best in {line.label for line in self.lines}
 
@@ -86,9 +92,11 @@ def _is_there(line: Mapping[Any, Any], column: str) -> bool:
 def _place(rank: Any, table: pd.DataFrame) -> str:
     """The rank in words."""
     if pd.isna(rank):
-        return "no rank"
+        return f"no rank by {ranking_column(table)}"
     shared = int((table["rank"] == rank).sum())
-    return f"rank {rank} of {len(table)}" + (f", which {shared} lines share" if shared > 1 else "")
+    return f"rank {rank} of {len(table)} by {ranking_column(table)}" + (
+        f", shared by {shared} lines" if shared > 1 else ""
+    )
 
 
 def _line(line: Mapping[Any, Any], columns: list[str], place: str) -> Line:

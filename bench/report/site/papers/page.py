@@ -24,7 +24,6 @@ class PaperTable:
     heads: tuple[str, ...]
     columns: tuple[str, ...]
     lines: tuple[tuple[tuple[str, bool], ...], ...]
-    files: tuple[tuple[str, str], ...]  # kinds and addresses
 
 
 class PaperPages:
@@ -76,7 +75,7 @@ def _item(item: Item, found: ScaleResults, name: str, here: Here) -> dict[str, A
     return {
         "item": item,
         "id": item.name.lower().replace(" ", "-"),
-        "table": None if entries is None else _table(entries, tuple(files.items())),
+        "table": None if entries is None else _table(entries),
         "is_run": any(entry.ours.known for entry in entries) if entries is not None else found.pictures[item],
         "figure": figure or Figure(),
         "picture": files.get("png", ""),
@@ -84,13 +83,13 @@ def _item(item: Item, found: ScaleResults, name: str, here: Here) -> dict[str, A
     }
 
 
-def _table(entries: Any, files: tuple[tuple[str, str], ...]) -> PaperTable:
+def _table(entries: Any) -> PaperTable:
     drawn = layout(entries)
     lines = [
         tuple(zip(map(str, cells), map(bool, bold), strict=True))
         for cells, bold in zip(drawn.cells.to_numpy().tolist(), drawn.bold.to_numpy().tolist(), strict=True)
     ]
-    return PaperTable(tuple(drawn.heads), tuple(map(str, drawn.cells)), tuple(lines), files)
+    return PaperTable(tuple(drawn.heads), tuple(map(str, drawn.cells)), tuple(lines))
 
 
 def _item_files(found: ScaleResults, item: Item, name: str, here: Here) -> Iterator[tuple[str, str]]:

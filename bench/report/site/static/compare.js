@@ -89,7 +89,7 @@ function show() {
     found.append(element("p", a === b ? "Choose two different lines." : "One of them has no outcomes of this column."));
   } else {
     const [both, onlyA, onlyB, neither, points, low, high, p, holm, i, j] = pair;
-    const verdict = holm < 0.05 ? "Beyond chance." : p < 0.05 ? "Beyond chance alone, not among all pairs of this board." : "Chance explains it.";
+    const verdict = holm < 0.05 ? "Beyond chance." : p < 0.05 ? "Beyond chance for this pair alone, not among all pairs of this board." : "Chance alone may explain it.";
     const gets = points === 0 ? `${data.names[a]} and ${data.names[b]} get the same share right` : `${data.names[a]} gets ${Math.abs(points).toFixed(1)} points ${points > 0 ? "more" : "less"} than ${data.names[b]}`;
     found.append(element("p", `${gets} (95 % interval ${signed(low)} to ${signed(high)}). `
       + `McNemar's exact p: ${chance(p)}; corrected for all ${column.pairs.length} pairs: ${chance(holm)}. ${verdict}`));

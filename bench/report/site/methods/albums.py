@@ -1,0 +1,71 @@
+"""Albums of adversarial images: those of a few attacks on a method's models, as pictures beside its page."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.core.files import Bits
+from bench.report.rows import of_kind
+from bench.report.site.data import SiteData
+from bench.report.site.methods.stored_images import StoredImages, attacks_with_images, read_images
+from bench.report.site.pictures import png
+
+ALBUMS = 3  # attacks whose images are shown
+TILES = ("clean", "attacked", "difference")
+MODEL = ("run", "epoch", "view")  # columns that tell models apart
+
+
+@dataclass(frozen=True)
+class Album:
+    """Adversarial images of one attack on one model. pictures: files by their path below reports/."""
+
+    title: str
+    images: StoredImages
+    recognised: Mapping[int, bool]  # whether the model gets an image right when it is clean, where that is known
+    tiles: dict[int, dict[str, str]]  # by place in the test set, the path of each picture that there is
+    pictures: tuple[tuple[str, bytes], ...]
+
+
+def albums_of(data: SiteData, recipe: str, page: str) -> Iterator[Album]:
+    """Images of the attacks that leave least, each on one model."""
+    rows = data.rows[(data.rows["recipe"] == recipe) & (data.rows["source"] == "")]
+    attacked = of_kind(rows, "attack").sort_values("value", kind="stable").drop_duplicates("key")
+    shown: set[str] = set()
+    for row in attacked.to_dict("records"):
+        files = attacks_with_images(data.results / row["run"], [row["key"]])
+        if not files or row["name"] in shown or len(shown) == ALBUMS:
+            continue
+        shown.add(row["name"])
+        images = read_images(files[row["key"]], _data_set(data, row), float(row["eps"]), data.sources)
+        bits = _clean_bits(data, row)
+        recognised = {one.place: bool(bits[one.place]) for one in images.examples if one.place < len(bits)}
+        stem = f"methods/images/{Path(page).stem}-{len(shown)}"
+        yield _album(f"{row['name']} on {row['run']}", images, recognised, stem)
+
+
+def _data_set(data: SiteData, row: Mapping[Any, Any]) -> str:
+    """As --dataset names it."""
+    return str(data.job(row["run"]).get("source", row["dataset"]))
+
+
+def _clean_bits(data: SiteData, row: Mapping[Any, Any]) -> Bits:
+    """Which clean test images the model of a row gets right; empty where that was not stored."""
+    same = (data.rows[list(MODEL)] == [row[name] for name in MODEL]).all(axis=1)
+    outcomes = data.outcomes([row["run"]])
+    known = [outcomes[key] for key in of_kind(data.rows[same], "clean")["key"] if key in outcomes]
+    return max(known, key=len, default=np.zeros(0, np.bool_))
+
+
+def _album(title: str, images: StoredImages, recognised: Mapping[int, bool], stem: str) -> Album:
+    tiles, pictures = dict[int, dict[str, str]](), []
+    for example in images.examples:
+        for name in TILES:
+            pixels = getattr(example, name)
+            if pixels is not None:
+                path = f"{stem}-{example.place}-{name}.png"
+                tiles.setdefault(example.place, {})[name] = path
+                pictures.append((path, png(pixels)))
+    return Album(title, images, recognised, tiles, tuple(pictures))
