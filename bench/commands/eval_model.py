@@ -90,7 +90,7 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     cost = sum(c.cost(len(evaluator.ids(c))) for c in missing.values())
     with Progress(cost + (matrix.cost() if matrix else 0)) as progress, log_to_file(options.results / LOG):
         if missing or not (folder / "job.json").exists():
-            with lock_folder(folder) as run_folder:
+            with lock_folder(folder, shard=options.cells.shard) as run_folder:
                 write_json(folder / "job.json", describe(source, request, candidate, device, len(classes)))
                 failed = evaluator.evaluate_missing(run_folder, which, model.net, model.identity, progress)
         failed += matrix.fill(progress) if matrix else 0

@@ -1,6 +1,7 @@
 """Rows and outcomes of a run folder: read once, then appended to inside `training.run_folder.lock_folder`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +20,27 @@ class RunFolder:
 
     `add` writes one small file and reads nothing, so that its cost does not grow with the folder; `fold` merges these
     files into results.csv and outcomes.npz. Reading is safe at any time; `add` and `fold` need the folder's lock.
+
+    Args:
+        path: the run folder.
+        lock: makes the lock of the folder, where processes of other shards change it too; None if this process has it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lock: Callable[[], AbstractContextManager[object]] | None = None) -> None:
         self.path = path
+        self._lock = lock
         self._number = 0  # in the name of the last file that was added
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Inside the block no other process changes the folder, and what others have changed before it is read."""
+        if self._lock is None:
+            yield
+            return
+        with self._lock():
+            vars(self).pop("_stored", None)
+            self._number = 0
+            yield
 
     @cached_property
     def _stored(self) -> tuple[dict[CellId, Row], dict[str, Bits]]:
@@ -54,29 +71,31 @@ class RunFolder:
             bits: (n,) bool as in `outcomes`; None if the cell failed, or if they are stored under this key already.
             twins: rows of other epochs or views with the same weights, and so the same key and outcomes.
         """
-        self._number = max(self._number + 1, next_number(self.path) if not self._number else 0)
-        write_added(self.path, self._number, (row, *twins), bits)
-        if "_stored" in vars(self):
-            rows, outcomes = self._stored
-            for new in (row, *twins):
-                rows.pop(new.cell, None)  # so that the new row comes last
-                rows[new.cell] = new
-            if bits is not None:
-                outcomes[row.key] = bits
+        with self.changing():
+            self._number = max(self._number + 1, next_number(self.path) if not self._number else 0)
+            write_added(self.path, self._number, (row, *twins), bits)
+            if "_stored" in vars(self):
+                rows, outcomes = self._stored
+                for new in (row, *twins):
+                    rows.pop(new.cell, None)  # so that the new row comes last
+                    rows[new.cell] = new
+                if bits is not None:
+                    outcomes[row.key] = bits
 
     def fold(self) -> None:
         """Merge the files of added cells into results.csv and outcomes.npz, and delete them.
 
         Readers prefer an added file to the other two until it is deleted, so that no kill at any point loses a cell.
         """
-        added = added_files(self.path)
-        if not added:
-            return
-        loaded = "_stored" in vars(self)
-        rows, outcomes = (self.rows, self.outcomes) if loaded else read_run(self.path, compare=False)
-        content: dict[str, Any] = outcomes  # Any: savez has keywords of other types
-        if outcomes:
-            write_atomically(self.path / "outcomes.npz", lambda file: np.savez_compressed(file, **content))
-        write_csv(self.path / "results.csv", COLUMNS, [asdict(row) for row in rows])
-        for path in added:  # the oldest first, as a later file replaces cells of an earlier one
-            path.unlink()
+        with self.changing():
+            added = added_files(self.path)
+            if not added:
+                return
+            loaded = "_stored" in vars(self)
+            rows, outcomes = (self.rows, self.outcomes) if loaded else read_run(self.path, compare=False)
+            content: dict[str, Any] = outcomes  # Any: savez has keywords of other types
+            if outcomes:
+                write_atomically(self.path / "outcomes.npz", lambda file: np.savez_compressed(file, **content))
+            write_csv(self.path / "results.csv", COLUMNS, [asdict(row) for row in rows])
+            for path in added:  # the oldest first, as a later file replaces cells of an earlier one
+                path.unlink()

@@ -110,14 +110,16 @@ class CellEvaluator:
         as a failure, unless it has a value already, and the others are measured all the same.
         """
         failed = 0
-        delete_stale_progress(run_folder, model, self.options.shard)
+        with run_folder.changing():
+            delete_stale_progress(run_folder, model, self.options.shard)
+            missing = self.missing(run_folder, model, identity)
         measured: dict[Condition, Outcome] = {}  # by base condition, as several conditions may be read from one
-        missing = self.missing(run_folder, model, identity)
         for place, (key, condition) in enumerate(missing.items()):
             shard, basis = self.shard_of(condition), condition.base()
             known = find_same_key(run_folder, key, shard)
             if known and not self._lacks_images(run_folder.path, key, condition):
-                copy_to_model(run_folder, known, model)
+                with run_folder.changing():
+                    copy_to_model(run_folder, find_same_key(run_folder, key, shard) or known, model)
                 continue
             title = f"{model} {condition.label}{f' shard {shard}' if shard.count > 1 else ''}"
             units = len(self.ids(condition))
@@ -137,7 +139,7 @@ class CellEvaluator:
                 word, has_failed = f"failed: {error}", True
             failed += has_failed
             for saved in run_folder.path.glob(f"{self._progress_stem(identity, key, bases)}.*"):
-                saved.unlink()
+                saved.unlink(missing_ok=True)
             step.end(word, has_failed)
         if self.options.shard.count > 1:
             assemble(run_folder)
@@ -163,7 +165,8 @@ class CellEvaluator:
         """
         row, shard = self.row(model, condition, key, outcome), self.shard_of(condition)
         if known:
-            copy_to_model(run_folder, update(run_folder, known, outcome, self.ids(condition)), model)
+            with run_folder.changing():
+                copy_to_model(run_folder, update(run_folder, known, outcome, self.ids(condition)), model)
         elif shard.count > 1:
             ShardResult(row, self.n, shard, outcome).write(run_folder.path)
         else:

@@ -76,7 +76,7 @@ class Runner:
         If the training fails, every cell of the job is stored as failed and counted.
         """
         folder = self.results / job.run
-        with lock_folder(folder) as run_folder:
+        with lock_folder(folder, shard=self.options.shard) as run_folder:
             if not is_finished(folder, self.experiment.epochs):
                 train_job(self.experiment, job, self.results, self.device, tell)
             if reason := failure(folder):
@@ -85,7 +85,8 @@ class Runner:
                     run_folder.add(row, None)
                 return len(self.experiment.epochs) * len(self.experiment.conditions)
             start, models = self.start(job), self.load(job, run_folder)
-            remember_weights(folder, group_by_epoch(models))
+            with run_folder.changing():
+                remember_weights(folder, group_by_epoch(models))
             return sum(
                 self.evaluator.evaluate_missing(
                     run_folder, ModelRef(job, *which), net, trained_identity(net, self.experiment.test), tell

@@ -130,4 +130,4 @@ def delete_stale_progress(run: RunFolder, model: ModelRef, shard: Shard) -> None
             images = album_beside(saved)
             if not images.exists() or any(album_path(folder, key, which).exists() for which in (WHOLE, shard)):
                 images.unlink(missing_ok=True)
-                saved.unlink()
+                saved.unlink(missing_ok=True)

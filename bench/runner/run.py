@@ -129,7 +129,8 @@ def print_missing_shards(results: Path, runs: Iterable[str], shard: Shard) -> No
     """Print which shards the cells of these runs still lack, and what to run next."""
     lines = [line for run in sorted(runs) for line in missing_shards(results / run)]
     print("\n".join([*lines, f"shard {shard} is in {results}"]))
-    print("next: bench merge DIR DIR ... --into DIR" if lines else "all cells are whole; next: bench report")
+    others = "next: the other shards in this folder, or bench merge DIR DIR ... --into DIR with those of other folders"
+    print(others if lines else "all cells are whole; next: bench report")
 
 
 def count_trainings_once(todo: Sequence[Sequence[Todo]]) -> list[list[Todo]]:

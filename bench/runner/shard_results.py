@@ -3,6 +3,7 @@
 import glob
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,10 @@ def read_parts(folder: Path, names: str = "part-*.json") -> list[ShardResult]:
     Raises:
         BadInput: a file is damaged or is of another run.
     """
-    parts = [read_part(path) for path in sorted(folder.glob(names))]
+    parts = []
+    for path in sorted(folder.glob(names)):
+        with suppress(FileNotFoundError):  # a process of another shard has just joined the shards of its cell
+            parts.append(read_part(path))
     run = read_job(folder).get("run") if parts and (folder / "job.json").exists() else None
     for part in parts:
         if run is not None and part.row.run != run:
@@ -192,13 +196,14 @@ def combine(parts: list[ShardResult]) -> tuple[Row, Outcome]:
 
 def assemble(run: RunFolder) -> None:
     """Store the row and the adversarial set of each cell whose shards are all there, and delete the shards' files."""
-    for parts in group(read_parts(run.path)):
-        if is_complete(parts):
-            row, outcome = combine(parts)
-            run.add(row, outcome.right)
-            for part in parts:
-                (run.path / part.name).unlink()
-    join_albums(run.path)
+    with run.changing():
+        for parts in group(read_parts(run.path)):
+            if is_complete(parts):
+                row, outcome = combine(parts)
+                run.add(row, outcome.right)
+                for part in parts:
+                    (run.path / part.name).unlink()
+        join_albums(run.path)
 
 
 def missing_shards(folder: Path) -> list[str]:

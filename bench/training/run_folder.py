@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -14,13 +14,14 @@ from torch import nn
 
 from bench.core.device import describe
 from bench.core.errors import BadInput
-from bench.core.files import remove_temporary_files, write_json
+from bench.core.files import STALE, remove_temporary_files, write_json
 from bench.core.version import __version__
 from bench.data.dataset import Dataset
 from bench.models.build import build
 from bench.models.checkpoint import FILES, fingerprint, load_views
 from bench.results.added import PATTERN
 from bench.results.run_folder import RunFolder
+from bench.results.shards import WHOLE, Shard
 from bench.results.store import read_job
 from bench.training.averaging import add_averaged
 from bench.training.job import Job
@@ -28,6 +29,7 @@ from bench.training.recipe import Recipe
 from bench.training.trainer import Views
 
 LOCK = ".lock"
+PATIENCE = 30.0  # seconds in which a process of another shard has added its rows
 REPLACE = "put a copy of the file in its place, or delete it and run again: it is trained anew"
 SUBFOLDERS = ("exhibits",)
 TRAINED = ("job.json", "train.csv", "progress.pt", *FILES.values())
@@ -39,32 +41,49 @@ MEASURED = (  # results of the present weights; deleted when new ones are traine
 
 
 @contextmanager
-def lock_folder(folder: Path, fold: bool = True) -> Iterator[RunFolder]:
+def lock_folder(folder: Path, fold: bool = True, shard: Shard = WHOLE) -> Iterator[RunFolder]:
     """Lock a run folder inside the block, to read it and add to it; the lock ends with the process at the latest.
 
-    fold: write results.csv and outcomes.npz at the end; otherwise the next process with the lock writes them.
+    Processes with different shards of the same number may have a folder at the same time. Each has a lock of its own,
+    and that of the folder only while it changes rows.
+
+    Args:
+        folder: made if it does not exist.
+        fold: write results.csv and outcomes.npz at the end; otherwise the next process with the lock writes them.
+        shard: the images that this process evaluates the run's models on.
 
     Raises:
         BadInput: another process has the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise BadInput(f"another process works on {folder}; wait for it, or choose another --results") from error
-    for place in (folder, *(folder / name for name in SUBFOLDERS)):
-        if place == folder or not place.is_symlink():
-            remove_temporary_files(place, older_than=0)  # no other process writes here
-    run = RunFolder(folder)
-    try:
+    lock, is_shared = FileLock(folder / LOCK), shard.count > 1
+    with ExitStack() as held:
+        if is_shared:
+            _acquire(held, FileLock(folder / f"{LOCK}{shard.suffix}"), 1.0, folder, f" for --shard {shard}")
+            with ExitStack() as briefly:  # a process that has the whole folder would not let go of it
+                _acquire(briefly, lock, PATIENCE, folder)
+        else:
+            _acquire(held, lock, 0.0, folder)
+            for other in folder.glob(f"{LOCK}-*of*"):
+                with ExitStack() as briefly:
+                    _acquire(briefly, FileLock(other), 0.0, folder, " with --shard")
+        for place in (folder, *(folder / name for name in SUBFOLDERS)):
+            if place == folder or not place.is_symlink():
+                remove_temporary_files(place, STALE if is_shared else 0)  # 0: no other process writes here
+        run = RunFolder(folder, lock.acquire if is_shared else None)
         try:
             yield run
         finally:
             if fold:
                 run.fold()
-    finally:
-        lock.release()
+
+
+def _acquire(held: ExitStack, lock: FileLock, seconds: float, folder: Path, how: str = "") -> None:
+    """Hold a lock until the stack is closed; BadInput if another process has it for longer than this."""
+    try:
+        held.enter_context(lock.acquire(timeout=seconds))
+    except Timeout as error:
+        raise BadInput(f"another process works on {folder}{how}; wait for it, or choose another --results") from error
 
 
 def clear(folder: Path) -> None:

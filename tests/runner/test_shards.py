@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 import torch
 from linear_models import linear
 from outside_models import write
-from result_files import store
+from result_files import ROW, store
 
 import bench.cli
 from bench.attacks.spec import ATTACKS, parse_attack
@@ -23,12 +25,13 @@ from bench.evaluation.adversarial_set import AdversarialSet, join, read_adversar
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
 from bench.results.run_folder import RunFolder
-from bench.results.shards import Shard
+from bench.results.shards import WHOLE, Shard
 from bench.results.store import load, read_outcomes, read_rows
 from bench.results.survey import run_folders
 from bench.runner import cells
 from bench.runner.shard_albums import album_path, join_albums
 from bench.runner.shard_results import assemble, read_parts
+from bench.training.run_folder import lock_folder
 
 COUNT = 3
 TRAINED = ["run", "--methods", "Standard", "--limit-train", "400", "--epochs", "5", "--limit", "290", "--workers", "1"]
@@ -210,6 +213,55 @@ def test_shards_may_follow_each_other_in_one_folder_and_are_not_done_twice(bench
     assert not list(folder.glob("part*"))
     assert len(list(folder.glob("adversarial-*"))) == 1
     assert bench("verify", str(folder))[0] == 0
+
+
+@pytest.mark.slow
+def test_shards_work_in_one_folder_at_the_same_time(home):
+    asked = [*TRAINED, "--attacks", "PGD-3,FGSM", "--save-adv"]
+    shutil.copytree(home / "trained", home / "together")
+    assert call(home, *asked, "--results", "trained") == 0
+    start = [sys.executable, "-c", "from bench.cli import main; main()", *asked, "--results", "together"]
+    started = [
+        subprocess.Popen([*start, "--shard", f"{i}/3"], cwd=home, stdout=subprocess.PIPE, text=True) for i in (1, 2, 3)
+    ]
+    outs = [process.communicate()[0] for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0]
+    assert any("all cells are whole; next: bench report" in out for out in outs)
+    assert same(home / "trained", home / "together")
+    assert not list(folder_of(home / "together").glob("part*"))
+
+
+def test_each_shard_has_a_lock_of_its_own_and_none_may_share_with_the_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.training.run_folder.PATIENCE", 0.1)
+    with lock_folder(tmp_path, shard=Shard(1, 2)), lock_folder(tmp_path, shard=Shard(2, 2)):
+        assert "for --shard 2/2" in refusal(tmp_path, Shard(2, 2))
+        assert "with --shard" in refusal(tmp_path, WHOLE)
+    with lock_folder(tmp_path):
+        for shard in (WHOLE, Shard(1, 2)):
+            assert refusal(tmp_path, shard).startswith(f"another process works on {tmp_path}; wait for it")
+
+
+def refusal(folder, shard):
+    """Why the lock cannot be had."""
+    with pytest.raises(BadInput) as refused, lock_folder(folder, shard=shard):
+        pass
+    return str(refused.value)
+
+
+def test_rows_that_shards_add_in_turn_are_all_kept(tmp_path):
+    low, high = wilson(1, 2)
+    one = replace(ROW, key="a" * 16, value=0.5, n=2, ci_low=low, ci_high=high)
+    other = replace(one, key="b" * 16)
+    with lock_folder(tmp_path, shard=Shard(1, 2)) as first:
+        assert first.rows == []
+        with lock_folder(tmp_path, shard=Shard(2, 2)) as last:
+            first.add(one, np.array([True, False]))
+            last.add(other, np.array([False, True]))
+        assert first.rows == [one, other]
+        first.add(replace(one, seconds=2.0), None)
+        assert {row.key: row.seconds for row in first.rows} == {one.key: 2.0, other.key: other.seconds}
+    assert {row.key for row in read_rows(tmp_path)} == {one.key, other.key}
+    assert read_outcomes(tmp_path)[other.key].tolist() == [False, True]
 
 
 def test_images_that_a_shard_has_not_kept_can_be_kept_later(bench, home):

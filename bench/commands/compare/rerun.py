@@ -86,7 +86,7 @@ def _is_taken(folder: Path) -> bool:
     """Whether something else lies there than what a comparison has left that was killed."""
     mark = folder / UNFINISHED
     is_ours = mark.is_file() and not mark.is_symlink()
-    return not is_ours and any(path.name != LOCK for path in folder.iterdir())
+    return not is_ours and any(not path.name.startswith(LOCK) for path in folder.iterdir())
 
 
 def _judge_all(works: Sequence[Experiment], current: Path, level: int, device: torch.device, batch_size: int) -> None:
