@@ -1,13 +1,22 @@
 """Figures say what they show: names in words that neither meet nor are cut, axes that fit, nothing void."""
 
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from drawn import cut_texts, overlapping_texts, shown_texts
+from matplotlib.colors import to_hex, to_rgb
 
 from bench.report.boards import Board
-from bench.report.labels import panel_names
+from bench.report.labels import line_name, panel_names
+from bench.report.leaderboard.bars import arrange, bars
+from bench.report.leaderboard.page import LeaderboardPage, boards
+from bench.report.leaderboard.scatter import COST, is_scatter, scatter
+from bench.report.leaderboard.table import accuracies
+from bench.report.leaderboard.text import attacked_lines
+from bench.report.plotting.attack_colours import attack_colour
 from bench.report.plotting.limits import fitted_limits, limits_from_zero
 from bench.report.sweeps.figures import lines
 from bench.report.sweeps.page import SweepsPage, display, note
@@ -84,3 +93,109 @@ def test_the_page_of_sweeps_says_attacks_in_words():
     page = SweepsPage().files(PUBLISHED / "cifar10-resnet8-papers")["sweeps.md"]
     assert "PGD-10, steps of 2/255 |" in page
     assert "[step=" not in page
+
+
+def contrast(colour: str) -> float:
+    """Of a colour on white, as WCAG has it."""
+    return 1.05 / (float(linear(colour) @ [0.2126, 0.7152, 0.0722]) + 0.05)
+
+
+def linear(colour: str) -> np.ndarray:
+    share = np.array(to_rgb(colour))
+    return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+
+
+def seen_as(colour: str, eyes: str) -> np.ndarray:
+    """Lab of what a colour looks like to eyes without one kind of cones (Machado, Oliveira and Fernandes, 2009)."""
+    xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    seen = np.clip(np.array(EYES[eyes]) @ linear(colour), 0, 1)
+    x, y, z = np.cbrt(np.maximum(0.001, xyz @ seen / [0.9505, 1, 1.089]))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+EYES = {
+    "all": np.eye(3),
+    "no red": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "no green": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+}
+COLUMNS = ["Clean", "Worst", "AutoAttack", "PGD-20", "CW-20", "FGSM", "Square", "x-mine"]
+
+
+@pytest.mark.parametrize("eyes", EYES)
+def test_colours_of_attacks_are_dark_enough_and_told_apart(eyes):
+    colours = [attack_colour(column) for column in COLUMNS]
+    assert min(map(contrast, colours)) >= 3  # what WCAG asks of graphics
+    seen = [seen_as(colour, eyes) for colour in colours]
+    assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 8
+
+
+def test_an_attack_has_one_colour_on_every_board():
+    for one, other in [("PGD-20.last", "PGD-7 [start=clean]"), ("AutoAttack", "AutoAttack+"), ("R-LL", "FGSM.last")]:
+        assert attack_colour(one) == attack_colour(other)
+    for name in ("cifar10-resnet8-papers", "cifar10-resnet8-quick", "digits-quick"):
+        for report in boards(PUBLISHED / name).values():
+            for axes in (axes for axes in bars(report.table, "").axes if axes.patches):
+                face = axes.patches[0].get_facecolor()
+                assert to_hex(face[:3]).upper() == attack_colour(axes.get_title())
+
+
+@pytest.fixture(scope="module")
+def papers() -> dict[str, pd.DataFrame]:
+    """The boards of the papers by what an attacker may do."""
+    return {board.threat: report.table for board, report in boards(PUBLISHED / "cifar10-resnet8-papers").items()}
+
+
+def test_every_panel_of_bars_has_a_number_and_every_row_of_panels_its_own_lines(papers):
+    for table in papers.values():
+        figure = bars(attacked_lines(table), "cifar10, resnet8, Linf 8/255, quick")
+        assert_is_readable(figure)
+        for axes in (axes for axes in figure.axes if axes.get_visible()):
+            texts = [text.get_text() for text in axes.texts]
+            assert any(text.isdigit() for text in texts)
+            assert not {MISSING, "nan"} & {*texts}
+            lacking = texts.count("")
+            assert axes.get_xlabel() == (f"{lacking} of {len(texts)} not measured" if lacking else "")
+            assert axes.get_xlim()[0] == 0
+        assert figure.axes[0].get_xlim()[1] < 70  # the highest interval ends at 48
+    wide = arrange(papers["Linf 8/255"], accuracies(papers["Linf 8/255"]))
+    assert [len(row.lines) for row in wide] == [33, 14, 6]
+
+
+def test_what_is_suspect_or_partial_looks_so_and_is_explained(papers):
+    suspect = bars(papers["L2 of any length"], "board")
+    clean, attacked, _ = (axes.patches[0] for axes in suspect.axes if axes.get_visible())
+    assert (clean.get_hatch(), attacked.get_hatch()) == (None, "//////")
+    assert legend_of(suspect) == ["95 % interval", "suspect (see the notes)"]
+    partial = bars(papers["Linf 8/255"], "board")
+    assert legend_of(partial) == ["95 % interval", "Worst of fewer attacks than others have"]
+    assert legend_of(bars(papers["Linf 0.04"], "board")) == ["95 % interval"]
+    assert legend_of(scatter(papers["L2 of any length"], "board")) == ["suspect (see the notes)", "95 % intervals"]
+
+
+def legend_of(figure) -> list[str]:
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+def test_no_scatter_is_drawn_of_clean_against_clean_of_one_point_or_of_one_cost(papers):
+    assert not is_scatter(papers["Linf 0.08"], "Clean")  # ranked by Clean: only last iterates were judged
+    table = papers["Linf 0.04"]
+    assert is_scatter(table, "Clean")
+    assert is_scatter(table, COST)
+    assert not is_scatter(table.dropna(subset="AutoAttack").head(1), "Clean")
+    assert not is_scatter(table.assign(passes=4.0), COST)
+    files = LeaderboardPage().files(PUBLISHED / "cifar10-resnet8-papers")
+    void = "cifar10-resnet8-linf-0.08-quick"
+    assert {path for path in files if path.startswith(void) and path.endswith("png")} == {f"{void}/bars.png"}
+    assert "scatter" not in files[f"{void}/board.md"]
+
+
+def test_many_points_are_readable_and_their_intervals_are_said(papers):
+    figure = scatter(papers["Linf 8/255"], "cifar10, resnet8, Linf 8/255, quick")
+    assert_is_readable(figure)
+    (axes,) = figure.axes
+    assert axes.get_ylabel() == "Accuracy under AutoAttack (%)"
+    assert axes.get_xlim()[0] > 10
+    assert legend_of(figure) == ["95 % intervals (median): ±8.5 across, ±6.1 up"]
+    assert not axes.collections
+    names = {name for text in axes.texts for name in text.get_text().splitlines()}
+    assert names == {line_name(recipe) for recipe in papers["Linf 8/255"].dropna(subset="AutoAttack")["recipe"]}

@@ -98,6 +98,8 @@ def test_a_report_says_what_is_where_and_has_short_paths(tmp_path):
         alike = {"recipe": f"R{n}", "model": "a" * 90, "budget": "quick, " + "b" * 90}
         measure(tmp_path / "results", "", "1" * n, **alike)
         measure(tmp_path / "results", attacked, "10" * (n // 2), **alike)
+        measure(tmp_path / "results", "", "1" * (n - 1) + "0", **alike | {"recipe": "other"})
+        measure(tmp_path / "results", attacked, "10" * (n // 2), **alike | {"recipe": "other"})
     reports = tmp_path / "reports"
     written = write_reports(tmp_path / "results", reports)
     assert first_pages(written) == [reports / "leaderboard/leaderboard.md"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.text import Text
+from drawn import cut_texts, overlapping_texts, shown_texts
 from result_files import measure, store
 from rich.console import Console
 
@@ -22,7 +22,9 @@ from bench.report.files import LIST, replace_files
 from bench.report.leaderboard import differences as paired
 from bench.report.leaderboard import figures, formats
 from bench.report.leaderboard import text as words
+from bench.report.leaderboard.bars import bars
 from bench.report.leaderboard.page import LeaderboardPage, boards
+from bench.report.leaderboard.scatter import scatter
 from bench.report.leaderboard.table import leaderboard
 from bench.report.seeds import collapses
 from bench.results.store import load, read_job
@@ -313,7 +315,7 @@ def test_the_report_is_complete_and_replaces_the_old_one(small: Path, tmp_path: 
     replace_files(folder, {"old-board.csv": "stale"})
     written = replace_files(folder, LeaderboardPage().files(small))
     stem = "digits-cnn-linf-8-255-quick"
-    figures = [f"{stem}/bars", f"{stem}/scatter", f"{stem}/cost", "digits-cnn-quick-training/curves"]
+    figures = [f"{stem}/bars", f"{stem}/scatter", "digits-cnn-quick-training/curves"]
     images = [f"{name}.{end}" for name in figures for end in ("png", "pdf")]
     texts = ["board.md", "board.csv", "board.tex", "rows.csv", "differences.csv", "differences.tex"]
     expected = ["leaderboard.md", *(f"{stem}/{name}" for name in texts), *images]
@@ -354,17 +356,17 @@ def test_a_seed_that_collapses_is_named() -> None:
 
 def test_bars_are_as_long_as_the_table_says(small: Path) -> None:
     table = table_of(small)
-    panels = figures.bars(table, "title").axes
-    assert [panel.get_title() for panel in panels] == words.accuracies(table)
+    panels = bars(table, "title").axes
+    assert sorted(panel.get_title() for panel in panels) == sorted(words.accuracies(table))
+    assert {panel.get_xlim()[0] for panel in panels} == {0}
     for panel in panels:
         column = panel.get_title()
-        assert [bar.get_width() for bar in panel.patches] == pytest.approx(table[column].tolist(), nan_ok=True)
+        measured = table.dropna(subset=column)
+        assert [bar.get_width() for bar in panel.patches] == pytest.approx(measured[column].tolist())
         (whiskers,) = panel.collections
         ends = [path.vertices[:, 0].tolist() for path in whiskers.get_paths()]
-        assert ends == [
-            pytest.approx(list(pair), nan_ok=True)
-            for pair in zip(table[f"{column} low"], table[f"{column} high"], strict=True)
-        ]
+        pairs = zip(measured[f"{column} low"], measured[f"{column} high"], strict=True)
+        assert ends == [pytest.approx(list(pair)) for pair in pairs]
 
 
 def test_scatter_names_do_not_overlap() -> None:
@@ -375,15 +377,14 @@ def test_scatter_names_do_not_overlap() -> None:
         for column, value in {"Clean": rng.uniform(80, 95), "Worst": rng.uniform(40, 52)}.items():
             line |= {column: value, f"{column} low": value - 5, f"{column} high": value + 5, f"{column} status": "ok"}
         lines.append(line)
-    figure = figures.scatter(pd.DataFrame(lines), "title")
-    figure.draw_without_rendering()
-    boxes = [Text.get_window_extent(text) for text in figure.axes[0].texts]  # without their leaders
-    assert len(boxes) == 20
-    assert not any(box.shrunk(0.9, 0.9).count_overlaps(boxes[:i]) for i, box in enumerate(boxes))
+    figure = scatter(pd.DataFrame(lines), "title")
+    assert sum(text.startswith("Recipe-") for text, _ in shown_texts(figure)) == 20
+    assert overlapping_texts(figure) == []
+    assert cut_texts(figure) == []
 
 
 def test_a_report_needs_no_torch() -> None:
-    imports = "import sys, bench.report.write, bench.report.leaderboard.figures"
+    imports = "import sys, bench.report.write, bench.report.leaderboard.bars, bench.report.leaderboard.scatter"
     code = f"{imports}; sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
@@ -453,6 +454,6 @@ def test_several_seeds_differ_by_their_means_and_by_the_worst_of_their_tests(tmp
     averaged = line(report.table, "A")
     assert averaged["AutoAttack each"] == pytest.approx((30, 50))
     assert line(pd.read_csv(io.StringIO(formats.csv(report.table))), "A")["AutoAttack each"] == "30.0 50.0"
-    panels = {axes.get_title(): axes for axes in figures.bars(report.table, "").axes}
+    panels = {axes.get_title(): axes for axes in bars(report.table, "").axes}
     (dots,) = [drawn.get_xydata().tolist() for drawn in panels["AutoAttack"].lines if drawn.get_marker() == "."]
     assert dots == [pytest.approx(dot) for dot in ([30, 0], [50, 0], [20, 1], [10, 1])]

@@ -13,7 +13,8 @@ from bench.core.errors import BadInput
 from bench.core.files import TEMPORARY
 from bench.report import drawing as studio
 from bench.report.files import LIST, figure, replace_files, replace_folders
-from bench.report.leaderboard.figures import bars, curves
+from bench.report.leaderboard.bars import bars
+from bench.report.leaderboard.figures import curves
 from bench.report.leaderboard.page import boards
 from bench.report.plotting.style import settle
 from bench.report.write import write_reports

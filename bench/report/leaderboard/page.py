@@ -18,7 +18,7 @@ from bench.report.leaderboard import differences as paired
 from bench.report.leaderboard import formats, training_curves
 from bench.report.leaderboard import text as words
 from bench.report.leaderboard.badges import Badge, badges, join_badges
-from bench.report.leaderboard.table import leaderboard
+from bench.report.leaderboard.table import accuracies, leaderboard
 from bench.report.leaderboard.terminal import print_board
 from bench.report.leaderboard.training_curves import DRAWN, Trainings, best_of, trainings_of
 from bench.report.training_logs import read_logs
@@ -126,15 +126,20 @@ def _tables(board: Board, report: Report, folder: str) -> dict[str, Content]:
 
 
 def _figures(board: Board, report: Report) -> dict[str, Draw]:
-    from bench.report.leaderboard import figures
+    """By file name; none that would show nothing."""
+    from bench.report.leaderboard.bars import bars
+    from bench.report.leaderboard.scatter import COST, cost, is_scatter, scatter
 
-    table = report.table.head(DRAWN)
-    title = board.title + best_of(len(report.table))
-    drawn: dict[str, Draw] = {"bars": partial(figures.bars, table, title)}
-    drawn |= {"scatter": partial(figures.scatter, table, title)} if board.norm else {}
-    return drawn | (
-        {"cost": partial(figures.cost, table, title)} if board.norm and table["passes"].notna().any() else {}
-    )
+    attacked = words.attacked_lines(report.table)
+    table, title = attacked.head(DRAWN), board.title + best_of(len(attacked))
+    drawn: dict[str, Draw] = {"bars": partial(bars, table, title)} if is_measured(table) else {}
+    drawn |= {"scatter": partial(scatter, table, title)} if is_scatter(table, "Clean") else {}
+    return drawn | ({"cost": partial(cost, table, title)} if is_scatter(table, COST) else {})
+
+
+def is_measured(table: pd.DataFrame) -> bool:
+    """Whether any line has a number."""
+    return bool(table[accuracies(table)].notna().any(axis=None))
 
 
 def _section(board: Board, report: Report, figures: list[str], below: str = "") -> str:

@@ -1,49 +1,115 @@
-"""Where the names of points are written."""
+"""Where the names of points are written, so that nobody takes a name for that of another point."""
 
+from collections.abc import Sequence
 from itertools import product
-from math import cos, pi, sin
+from math import cos, hypot, pi, sin
 from typing import TYPE_CHECKING, Any
 
 from bench.report.plotting.style import settle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.transforms import Bbox
 
-LEADER = {"arrowstyle": "-", "color": "#888888", "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
-ANGLES = [pi * part / 8 for part in (2, 14, 6, 10, 3, 13, 5, 11, 1, 15, 7, 9, 0, 8, 4, 12)]  # off the error bars first
+SIZE = 6  # of letters, in points
+LEADER = {"arrowstyle": "-", "color": "#707070", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2}
+ANGLES = [pi * part / 8 for part in (0, 8, 4, 12, 2, 14, 6, 10, 1, 15, 7, 9, 3, 13, 5, 11)]  # right, left, above first
+NEAR = 4  # points from the middle of a dot to its name, where no line between them is needed
+DISTANCES = (7, 10, 14, 19, 26, 35, 45, 58, 72)  # of names with a line to their dot
+DOT = 3.5  # points that a dot reaches to each side
+CLEAR = 2  # points by which a name without a line must be nearer to its own point than to any other
+Place = tuple[float, float]
 
 
-def name_points(axes: "Axes", points: list[tuple[float, float, str]]) -> None:
-    """Write each name beside its point, at the nearest place where it covers no other name or point."""
+def name_points(axes: "Axes", points: Sequence[tuple[float, float, str]]) -> None:
+    """Write each name beside its point where it covers no other name or point: at the point's side if that is clear,
+    else further off with a line to it. Points at one place share their names' place, a line each.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.patheffects import withStroke
     from matplotlib.transforms import Bbox
 
     figure: Any = axes.figure
     canvas: Any = FigureCanvasAgg(figure)
     settle(figure)  # the layout that the names are placed in
-    inside, point_size = axes.get_window_extent(), figure.dpi / 72
-    dots = [axes.transData.transform(point[:2]) for point in points]
-    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in dots]
-    for (x, y), (clean, robust, name) in zip(dots, points, strict=True):
-        text = axes.annotate(name, (clean, robust), fontsize=6)
+    named = _join_names(axes, points)
+    dots, unit = [_pixels(axes, point) for point in named], figure.dpi / 72
+    taken = [Bbox.from_bounds(x - DOT * unit, y - DOT * unit, 2 * DOT * unit, 2 * DOT * unit) for x, y in dots]
+    for number in sorted(range(len(dots)), key=lambda number: _room(dots, number)):  # the most crowded first
+        x, y, name = named[number]
+        text = axes.annotate(name, (x, y), fontsize=SIZE)
         size = text.get_window_extent(canvas.get_renderer())
         text.remove()
-        for distance, angle in product((6, 9, 13, 18, 26, 36, 48, 62, 80), ANGLES):
-            at = x + cos(angle) * (distance + size.width / 2), y + sin(angle) * (distance + size.height / 2)
-            box = Bbox.from_bounds(at[0] - size.width / 2, at[1] - size.height / 2, size.width, size.height)
-            if inside.contains(*box.min) and inside.contains(*box.max) and not box.count_overlaps(taken):
-                break
+        box, has_line = _find_place(dots, number, (size.width, size.height), taken, axes.get_window_extent(), unit)
         taken.append(box)
-        axes.annotate(
-            name,
-            (clean, robust),
-            ((at[0] - x) / point_size, (at[1] - y) / point_size),  # in points, for any resolution
-            textcoords="offset points",
-            fontsize=6,
-            ha="center",
-            va="center",
-            arrowprops=LEADER if distance > 9 else None,
-            path_effects=[withStroke(linewidth=1.5, foreground="white")],
-            zorder=2.4,  # its white rim covers error bars, not points and axes
-        )
+        _write(axes, named[number], dots[number], box, has_line)
+
+
+def _join_names(axes: "Axes", points: Sequence[tuple[float, float, str]]) -> list[tuple[float, float, str]]:
+    """The points, those that lie on each other as one with the names below each other."""
+    found: dict[tuple[int, ...], list[tuple[float, float, str]]] = {}
+    for point in points:
+        found.setdefault(tuple(round(side / 4) for side in _pixels(axes, point)), []).append(point)
+    return [(same[0][0], same[0][1], "\n".join(name for *_, name in same)) for same in found.values()]
+
+
+def _pixels(axes: "Axes", point: tuple[float, float, str]) -> Place:
+    x, y = axes.transData.transform(point[:2])
+    return float(x), float(y)
+
+
+def _room(dots: Sequence[Place], number: int) -> float:
+    """Pixels from a point to the nearest other."""
+    x, y = dots[number]
+    return min((hypot(x - a, y - b) for place, (a, b) in enumerate(dots) if place != number), default=0.0)
+
+
+def _find_place(
+    dots: Sequence[Place], number: int, size: Place, taken: "Sequence[Bbox]", inside: "Bbox", unit: float
+) -> "tuple[Bbox, bool]":
+    """The box of a name, and whether a line leads to it.
+
+    size: of the name, in pixels. taken: what it may not cover. unit: pixels in a point.
+    """
+    from matplotlib.transforms import Bbox
+
+    x, y = dots[number]
+    for distance, angle in product((NEAR, *DISTANCES), ANGLES):
+        far = distance * unit
+        at = x + cos(angle) * (far + size[0] / 2), y + sin(angle) * (far + size[1] / 2)
+        box = Bbox.from_bounds(at[0] - size[0] / 2, at[1] - size[1] / 2, *size)
+        others = [dot for place, dot in enumerate(dots) if place != number]
+        free = inside.contains(*box.min) and inside.contains(*box.max) and not box.count_overlaps(taken)
+        if distance == NEAR:
+            clear = all(_gap(box, dot) > _gap(box, (x, y)) + CLEAR * unit for dot in others)
+        else:
+            steps = [(x + part / 8 * (at[0] - x), y + part / 8 * (at[1] - y)) for part in range(1, 9)]
+            clear = not any(near.contains(*step) for near in taken for step in steps if _gap(near, (x, y)) > 0)
+        if free and clear:
+            break
+    return box, distance > NEAR
+
+
+def _gap(box: "Bbox", place: Place) -> float:
+    """Pixels between a box and a place; 0 inside."""
+    x, y = place
+    return hypot(max(box.x0 - x, 0, x - box.x1), max(box.y0 - y, 0, y - box.y1))
+
+
+def _write(axes: "Axes", point: tuple[float, float, str], dot: Place, box: "Bbox", has_line: bool) -> None:
+    from matplotlib.patheffects import withStroke
+
+    figure: Any = axes.figure
+    unit = figure.dpi / 72
+    away = (box.x0 + box.width / 2 - dot[0]) / unit, (box.y0 + box.height / 2 - dot[1]) / unit
+    axes.annotate(
+        point[2],
+        point[:2],
+        away,  # in points, for any resolution
+        textcoords="offset points",
+        fontsize=SIZE,
+        ha="center",
+        va="center",
+        arrowprops=LEADER if has_line else None,
+        path_effects=[withStroke(linewidth=1.5, foreground="white")],
+        zorder=2.4,  # its white rim covers error bars, not points and axes
+    )

@@ -15,7 +15,9 @@ T = TypeVar("T")
 ONE_COLUMN, TWO_COLUMNS = 3.3, 6.8  # inches
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = "osD^vP*X<>"
+DPI = 200  # of PNG; set from the beginning, as the width of a text depends on it
 LETTERS = 18  # of a title, in an inch
+LABEL = 7  # points, of the letters of a label
 STYLE = {
     "font.size": 7,
     "text.parse_math": False,  # names may hold dollars
@@ -26,7 +28,7 @@ STYLE = {
     "legend.fontsize": 6.5,
     "legend.frameon": False,
     "figure.titlesize": 7.5,
-    "figure.labelsize": 7,
+    "figure.labelsize": LABEL,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
@@ -34,6 +36,7 @@ STYLE = {
     "axes.axisbelow": True,
     "grid.color": "#E4E4E4",
     "grid.linewidth": 0.5,
+    "hatch.linewidth": 0.7,
     "lines.linewidth": 1.1,
     "lines.markersize": 4,
     "pdf.fonttype": 42,  # TrueType: publishers refuse type 3
@@ -57,7 +60,7 @@ def with_house_style(draw: Callable[P, T]) -> Callable[P, T]:
 def save(figure: "Figure", file: IO[bytes], kind: str) -> None:
     """kind: png or pdf. No date goes in, so that equal results give equal files."""
     settle(figure)
-    figure.savefig(file, format=kind, dpi=200, metadata={"CreationDate": None} if kind == "pdf" else None)
+    figure.savefig(file, format=kind, dpi="figure", metadata={"CreationDate": None} if kind == "pdf" else None)
 
 
 def settle(figure: "Figure") -> None:
@@ -75,7 +78,7 @@ def grid(
     from matplotlib.figure import Figure
 
     lines = -(-used // across)
-    figure = Figure(figsize=(width, lines * heights[0] + heights[1]), layout="constrained")
+    figure = Figure(figsize=(width, lines * heights[0] + heights[1]), layout="constrained", dpi=DPI)
     settings: Any = shared
     panels = list(figure.subplots(lines, across, squeeze=False, **settings).flat)
     for panel in panels[used:]:
@@ -87,6 +90,12 @@ def grid(
 def wrap_title(text: str, width: float) -> str:
     """The text in lines of at most so many inches; wrap=True of matplotlib is not seen by the layout."""
     return "\n".join(textwrap.wrap(text, max(1, int(width * LETTERS))))
+
+
+def explain_below(figure: "Figure", handles: Sequence[Any], abreast: int, axis: str = "") -> None:
+    """The legend below all panels. axis: what their x is; a label of the figure would lie on the legend."""
+    legend = figure.legend(handles=handles, title=axis or None, loc="outside lower center", ncols=abreast)
+    legend.get_title().set_fontsize(LABEL)
 
 
 def wider(places: Sequence[float]) -> tuple[float, float]:

@@ -1,0 +1,108 @@
+"""A leaderboard's lines as points: clean accuracy, or what training costs, against the accuracy that ranks them."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bench.report.labels import condition_name, line_name
+from bench.report.leaderboard.bars import intervals
+from bench.report.leaderboard.table import ranking_column
+from bench.report.leaderboard.trust import INVALID, OK, PARTIAL, SUSPECT, WORDS, trust_of
+from bench.report.plotting.limits import fitted_limits
+from bench.report.plotting.point_names import name_points
+from bench.report.plotting.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, explain_below, grid, with_house_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COST = "passes"  # the column
+FEW = 8  # points that one column has room for
+BARS = 10  # points beyond which intervals are said below the figure: drawn, they would hide the points
+ROOM = 0.08  # of the range of an axis, beside the points
+BAR: Any = {"fmt": "none", "ecolor": "#C4C4C4", "elinewidth": 0.6, "zorder": 1.5}
+LOOKS: dict[str, dict[str, Any]] = {
+    OK: {"marker": "o", "color": COLOURS[0]},
+    PARTIAL: {"marker": "o", "color": COLOURS[0], "alpha": 0.4},
+    SUSPECT: {"marker": "D", "color": COLOURS[1], "markerfacecolor": "white"},
+    INVALID: {"marker": "X", "color": COLOURS[1], "markerfacecolor": "white"},
+}
+
+
+def is_scatter(table: pd.DataFrame, column: str) -> bool:
+    """Whether a figure of Clean or COST says anything: of two lines at least, that differ in it, and of an attack."""
+    return ranking_column(table) != "Clean" and _points(table, column)[column].nunique() > 1
+
+
+@with_house_style
+def scatter(table: pd.DataFrame, title: str) -> "Figure":
+    """Clean accuracy against the accuracy that ranks the table, with intervals."""
+    return _scatter(table, title, "Clean", accuracy_axis("Clean"))
+
+
+@with_house_style
+def cost(table: pd.DataFrame, title: str) -> "Figure":
+    """What training costs against the accuracy that ranks the table, with its intervals."""
+    return _scatter(table, title, COST, "Passes per image of a training step")
+
+
+def accuracy_axis(column: str) -> str:
+    """What an axis of accuracies of a column is called."""
+    if column == "Worst":
+        return "Right under every attack (%)"
+    return "Clean accuracy (%)" if column == "Clean" else f"Accuracy under {condition_name(column)} (%)"
+
+
+def _points(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    return table.dropna(subset=[column, ranking_column(table)])
+
+
+def _scatter(table: pd.DataFrame, title: str, column: str, label: str) -> "Figure":
+    """A column of the table against the one that ranks it."""
+    from matplotlib.ticker import MaxNLocator
+
+    robust, points = ranking_column(table), _points(table, column)
+    width, height = (ONE_COLUMN, 2.5) if len(points) <= FEW else (TWO_COLUMNS, 4.0)
+    figure, (axes,) = grid(1, 1, width, (height, 0.3), title)
+    up = intervals(points, robust)
+    across = intervals(points, column) if f"{column} low" in points else np.zeros_like(up)
+    if len(points) <= BARS:
+        axes.errorbar(points[column], points[robust], xerr=across if across.any() else None, yerr=up, **BAR)
+    kinds = [trust_of(line, robust) for line in points.to_dict("records")]
+    for kind, look in LOOKS.items():
+        mine = points[[other == kind for other in kinds]]
+        if len(mine):
+            axes.plot(mine[column], mine[robust], linestyle="none", zorder=3, clip_on=False, **look)
+    shown = len(points) <= BARS
+    axes.set(xlabel=label, ylabel=accuracy_axis(robust), ylim=_limits(points, robust, shown))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    if column == COST:
+        axes.margins(x=ROOM)
+    else:
+        axes.set_xlim(_limits(points, column, shown))
+    _explain(axes, kinds, "95 % intervals" if (points["seeds"] == 1).all() else "Intervals", across, up)
+    names = [line_name(recipe) for recipe in points["recipe"]]
+    name_points(axes, list(zip(points[column], points[robust], names, strict=True)))
+    return figure
+
+
+def _limits(points: pd.DataFrame, column: str, with_intervals: bool) -> tuple[float, float]:
+    ends = [points[column], *([points[f"{column} low"], points[f"{column} high"]] if with_intervals else [])]
+    return fitted_limits(pd.concat(ends), ROOM)
+
+
+def _explain(axes: "Axes", kinds: list[str], intervals: str, across: Any, up: Any) -> None:
+    """Below the axes what hollow marks are, and how wide the intervals are where they are not drawn."""
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], linestyle="none", label=WORDS[kind], **LOOKS[kind]) for kind in WORDS if kind in kinds]
+    if len(kinds) > BARS:
+        halves = {"across": across, "up": up}
+        sizes = [f"±{np.median(half.max(axis=0)):.1f} {way}" for way, half in halves.items() if half.any()]
+        handles.append(Line2D([], [], linestyle="none", label=f"{intervals} (median): {', '.join(sizes)}"))
+    else:
+        handles.append(Line2D([], [], color="#C4C4C4", linewidth=0.6, label=intervals))
+    figure: Any = axes.figure
+    explain_below(figure, handles, 3)
