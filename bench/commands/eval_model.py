@@ -27,8 +27,9 @@ from bench.report.write import PAGES, describe_files, first_pages, write_reports
 from bench.results.row import model_id
 from bench.results.run_folder import RunFolder
 from bench.results.store import read_rows
-from bench.runner.cells import CellEvaluator
+from bench.runner.cells import CellPlan
 from bench.runner.grid import plan_evaluation
+from bench.runner.model_evaluation import ModelEvaluation
 from bench.runner.options import CellOptions
 from bench.runner.pool import log_to_file
 from bench.runner.report_facts import CommandText, write_report_facts
@@ -80,24 +81,24 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     device = start(options.device, options.results, options.reports)
     request.check_calibration()
     candidate = load_checked(source, request, options, device)
-    evaluator, model, run = candidate.evaluator, candidate.model, candidate.model.subject.run
+    cells, model, run = candidate.cells, candidate.model, candidate.model.subject.run
     known = read_model_info(options.model_info) if options.model_info else {}
 
     folder, which = options.results / run, ModelRef(model.subject, source.epoch, source.view)
     classes = dataset(request.dataset, options.data_dir).classes
     matrix = transfer_runner_for(which, candidate, request, options) if request.source else None
-    missing, failed = evaluator.missing(RunFolder(folder), which, model.identity), 0
-    cost = sum(c.cost(len(evaluator.ids(c))) for c in missing.values())
+    missing, failed = cells.missing(RunFolder(folder), which, model.identity), 0
+    cost = sum(c.cost(len(cells.ids(c))) for c in missing.values())
     with Progress(cost + (matrix.cost() if matrix else 0)) as progress, log_to_file(options.results / LOG):
         if missing or not (folder / "job.json").exists():
             with lock_folder(folder, shard=options.cells.shard) as run_folder:
                 write_json(folder / "job.json", describe(source, request, candidate, device, len(classes)))
-                failed = evaluator.evaluate_missing(run_folder, which, model.net, model.identity, progress)
+                failed = ModelEvaluation(cells, run_folder, which, model.net, model.identity, progress).fill()
         failed += matrix.fill(progress) if matrix else 0
     if options.report:
         with lock_folder(folder) as run_folder:
             command = CommandText(options.report, str(options.results))
-            write_report_facts(evaluator, run_folder, which, model.net, classes, command)
+            write_report_facts(cells, run_folder, which, model.net, classes, command)
 
     if options.cells.shard.count > 1:
         print_missing_shards(options.results, [run], options.cells.shard)
@@ -111,9 +112,7 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     print(f"results: {folder}")
     if options.model_info and not failed:
         rows = {row.key: row for row in read_rows(folder)}
-        clean, attacked = (
-            rows[evaluator.key(model.identity, c)] for c in (Clean(), official_attack(evaluator.conditions))
-        )
+        clean, attacked = (rows[cells.key(model.identity, c)] for c in (Clean(), official_attack(cells.conditions)))
         measured = board_entry(source, model.net, clean, attacked, find_doubts(options.results, attacked))
         entry = model_info(measured, {**known, **options.info})
         write_json(options.model_info, entry)
@@ -125,7 +124,7 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
 class Candidate:
     """An external model and what evaluates it."""
 
-    evaluator: CellEvaluator
+    cells: CellPlan
     model: ExternalModel  # may have warnings, with --anyway
 
 
@@ -133,7 +132,7 @@ def load_checked(source: Source, request: Request, options: EvalOptions, device:
     """Load and check the model. BadInput if it cannot be loaded or, without --anyway, if there are warnings."""
     data = dataset(request.dataset, options.data_dir)
     test, n, conditions = plan_evaluation(request, data, device, ImageCache(options.data_dir), options.download)
-    evaluator = CellEvaluator(
+    cells = CellPlan(
         test.to(device),
         n,
         conditions,
@@ -142,10 +141,10 @@ def load_checked(source: Source, request: Request, options: EvalOptions, device:
         options.cells,
     )
     attacked = any(condition.searches for condition in conditions)
-    model = load_external(source, data, evaluator.test, options.access, attacked)
+    model = load_external(source, data, cells.test, options.access, attacked)
     if model.warnings and not options.anyway:
         raise BadInput(f"{source}: {'; '.join(model.warnings)}. To judge it as it is, give --anyway")
-    return Candidate(evaluator, model)
+    return Candidate(cells, model)
 
 
 def transfer_runner_for(
@@ -155,10 +154,10 @@ def transfer_runner_for(
     options: EvalOptions,
 ) -> TransferRunner:
     """A transfer evaluation whose one target is the model, and whose sources are itself and those of --source."""
-    data, evaluator, model = dataset(request.dataset, options.data_dir), candidate.evaluator, candidate.model
+    data, cells, model = dataset(request.dataset, options.data_dir), candidate.cells, candidate.model
     itself = TransferModel(model_id(model.subject.run, which.epoch, which.view), model.identity, model.net)
-    external = load_sources(request.source, data, evaluator.test, evaluator.conditions, options.access)
-    return TransferRunner(evaluator, options.results, {which: itself}, external)
+    external = load_sources(request.source, data, cells.test, cells.conditions, options.access)
+    return TransferRunner(cells, options.results, {which: itself}, external)
 
 
 def describe(

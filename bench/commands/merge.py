@@ -15,8 +15,8 @@ from bench.models.checkpoint import FILES
 from bench.results.row import CellId, Row
 from bench.results.store import read_job, read_outcomes, read_rows, rows_at_home
 from bench.results.survey import run_folders
-from bench.runner.shard_albums import album_path
-from bench.runner.shard_results import ShardResult, assemble, block_of, missing_shards, read_parts
+from bench.runner.shards.albums import album_path
+from bench.runner.shards.results import ShardResult, assemble, block_of, missing_shards, read_parts
 from bench.training.run_folder import MEASURED, TRAINED, lock_folder, own_files, status
 
 DEFAULT_PLAN = {f.name: f.default for f in fields(Plan) if is_option(f)}  # fields that job.json of older runs lacks

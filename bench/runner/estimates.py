@@ -33,7 +33,7 @@ class Cost:
 
 def cost_of(runner: Runner, todo: Todo) -> Cost:
     """The cost of what a job lacks; a training's is counted on a small batch. BadInput if the recipe has no loss."""
-    cells = sum(c.cost(len(runner.evaluator.ids(c))) for c in todo.cells)
+    cells = sum(c.cost(len(runner.cells.ids(c))) for c in todo.cells)
     if not todo.training:
         return Cost(todo.job, 0.0, 0.0, cells)
     learning = LEARNING_PASSES * training_images(runner.experiment, todo.job)

@@ -16,9 +16,10 @@ from bench.evaluation.row import ModelRef
 from bench.models.checkpoint import FILES
 from bench.results.keys import digest16
 from bench.results.run_folder import RunFolder
-from bench.runner.cells import CellEvaluator
+from bench.runner.cells import CellPlan
 from bench.runner.exhibits import ExhibitWriter
 from bench.runner.experiment import Experiment
+from bench.runner.model_evaluation import ModelEvaluation
 from bench.runner.options import CellOptions
 from bench.runner.train_job import train_job
 from bench.training.job import Job
@@ -53,10 +54,10 @@ class Runner:
     options: CellOptions
 
     @property
-    def evaluator(self) -> CellEvaluator:
-        """Evaluates every model of the experiment."""
+    def cells(self) -> CellPlan:
+        """The cells of every model of the experiment."""
         experiment = self.experiment
-        return CellEvaluator(
+        return CellPlan(
             experiment.test, experiment.n, experiment.conditions, self.device, experiment.precision, self.options
         )
 
@@ -81,19 +82,23 @@ class Runner:
                 train_job(self.experiment, job, self.results, self.device, tell)
             if reason := failure(folder):
                 for key, (epoch, condition) in self._unstored_failures(job, run_folder).items():
-                    row = self.evaluator.row(ModelRef(job, epoch, "main"), condition, key, Failed(reason))
+                    row = self.cells.row(ModelRef(job, epoch, "main"), condition, key, Failed(reason))
                     run_folder.add(row, None)
                 return len(self.experiment.epochs) * len(self.experiment.conditions)
             start, models = self.start(job), self.load(job, run_folder)
             with run_folder.changing():
                 remember_weights(folder, group_by_epoch(models))
             return sum(
-                self.evaluator.evaluate_missing(
-                    run_folder, ModelRef(job, *which), net, trained_identity(net, self.experiment.test), tell
-                )
+                self._evaluation(run_folder, ModelRef(job, *which), net, tell).fill()
                 + self.exhibit_writer.fill(folder, ModelRef(job, *which), net, start, tell)
                 for which, net in models.items()
             )
+
+    def _evaluation(
+        self, run_folder: RunFolder, model: ModelRef, net: nn.Module, tell: ProgressCallback
+    ) -> ModelEvaluation:
+        identity = trained_identity(net, self.experiment.test)
+        return ModelEvaluation(self.cells, run_folder, model, net, identity, tell)
 
     def todo(self, retrain: bool = False) -> list[Todo]:
         """What is left to do for each job that lacks something.
@@ -118,9 +123,7 @@ class Runner:
                 start = self.start(job)
                 for which, net in self.load(job, run_folder).items():
                     model = ModelRef(job, *which)
-                    cells += self.evaluator.missing(
-                        run_folder, model, trained_identity(net, self.experiment.test)
-                    ).values()
+                    cells += self.cells.missing(run_folder, model, trained_identity(net, self.experiment.test)).values()
                     exhibits += len(self.exhibit_writer.missing(folder, model, net, start))
             if training or cells or exhibits:
                 found.append(Todo(job, training, tuple(cells), exhibits))
@@ -143,7 +146,7 @@ class Runner:
         for which, net in models.items():
             identity = trained_identity(net, self.experiment.test)
             if not computes(identity):  # a model that computes more than its weights say may change with its plug-in
-                self.evaluator.check_same_weights(run_folder, ModelRef(job, *which), identity)
+                self.cells.check_same_weights(run_folder, ModelRef(job, *which), identity)
         return models
 
     def start(self, job: Job) -> nn.Module | None:

@@ -29,7 +29,7 @@ from bench.results.report_file import (
 )
 from bench.results.row import Row
 from bench.results.run_folder import RunFolder
-from bench.runner.cells import CellEvaluator
+from bench.runner.cells import CellPlan
 
 MAX_EXAMPLES = 8  # images on the page
 MAX_CANDIDATES = 16  # images among which those with the smallest perturbations are searched for
@@ -43,7 +43,7 @@ class CommandText(NamedTuple):
 
 
 def write_report_facts(
-    evaluator: CellEvaluator,
+    cells: CellPlan,
     run_folder: RunFolder,
     model: ModelRef,
     net: nn.Module,
@@ -59,28 +59,26 @@ def write_report_facts(
     facts = ReportFacts(
         _all_commands(run_folder.path, command.command),
         command.results,
-        len(evaluator.test),
+        len(cells.test),
         tuple(ATTACKS.all_names()),
         tuple(CORRUPTIONS.all_names()),
     )
-    rows = [
-        row for row in run_folder.rows if _is_comparable(row, evaluator.n, model) and row.key in run_folder.outcomes
-    ]
+    rows = [row for row in run_folder.rows if _is_comparable(row, cells.n, model) and row.key in run_folder.outcomes]
     attacked = [row for row in rows if row.kind != "clean"]
-    counts = _count_breaking_attacks(run_folder, rows, evaluator.n)
+    counts = _count_breaking_attacks(run_folder, rows, cells.n)
     candidates = [image for image in np.argsort(-counts, kind="stable").tolist() if counts[image]][:MAX_CANDIDATES]
     if not candidates:
         missing = "no attack broke an image" if attacked else "nothing was attacked"
         write_report_file(run_folder.path, replace(facts, without=missing), no_pictures())
         return
-    found, missing = _find_examples(evaluator, net, candidates, _choose_ball(attacked))
+    found, missing = _find_examples(cells, net, candidates, _choose_ball(attacked))
     if found is None:
         write_report_file(run_folder.path, replace(facts, without=missing), no_pictures())
         return
     examples = tuple(
         Example(
             image,
-            *_class_names(classes, int(evaluator.test.y[image]), before, after),
+            *_class_names(classes, int(cells.test.y[image]), before, after),
             eps,
             int(counts[image]),
             len(attacked),
@@ -131,12 +129,12 @@ def _choose_ball(attacked: Sequence[Row]) -> Threat:
 
 
 def _find_examples(
-    evaluator: CellEvaluator, net: nn.Module, candidates: Sequence[int], ball: Threat
+    cells: CellPlan, net: nn.Module, candidates: Sequence[int], ball: Threat
 ) -> tuple[WorstImages | None, str]:
     """The candidates with the smallest perturbations, or None and the reason."""
     try:
-        with cell_errors_as_failed(), attack_timeout(evaluator.options.attack_timeout):
-            found = worst_images(net, evaluator.test, candidates, ball, MAX_EXAMPLES, evaluator.options.batch_size)
+        with cell_errors_as_failed(), attack_timeout(cells.options.attack_timeout):
+            found = worst_images(net, cells.test, candidates, ball, MAX_EXAMPLES, cells.options.batch_size)
     except Failed as error:
         return None, f"{ATTACK} failed: {error}"
     if not found.ids:

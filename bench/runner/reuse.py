@@ -17,8 +17,8 @@ from bench.evaluation.row import ModelRef
 from bench.results.row import Row
 from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE, Shard
-from bench.runner.shard_albums import album_path
-from bench.runner.shard_results import ShardResult, parts_of_key, read_parts
+from bench.runner.shards.albums import album_path
+from bench.runner.shards.results import ShardResult, parts_of_key, read_parts
 
 
 def is_shown(rows: Sequence[Row]) -> list[bool]:

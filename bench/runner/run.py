@@ -27,7 +27,7 @@ from bench.runner.job_runner import Runner, Todo
 from bench.runner.options import RunOptions
 from bench.runner.pool import log_to_file, run_jobs
 from bench.runner.request import Request
-from bench.runner.shard_results import missing_shards
+from bench.runner.shards.results import missing_shards
 from bench.runner.transfer.models import external_sources, transfer_runners
 from bench.training.run_folder import clear
 

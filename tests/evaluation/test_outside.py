@@ -37,7 +37,8 @@ from bench.results.run_folder import RunFolder
 from bench.results.store import load as load_rows
 from bench.results.store import read_job, read_rows
 from bench.results.survey import run_folders
-from bench.runner.cells import CellEvaluator
+from bench.runner.cells import CellPlan
+from bench.runner.model_evaluation import ModelEvaluation
 from bench.runner.options import CellOptions
 
 ASKED = ["--attacks", "FGSM,PGD-5", "--limit", "30"]
@@ -259,15 +260,14 @@ def test_logits_that_change_from_call_to_call_are_left_out_of_an_identity(tmp_pa
 def test_what_a_model_was_measured_at_before_is_shown_again_when_it_is_again_what_it_was(tmp_path):
     """In one folder, as of a run whose plug-in reads its settings from somewhere: each state is measured once."""
     which = ModelRef(ExternalRun("net", "digits", "identity"), "last", "main")
-    evaluator = CellEvaluator(TEST, 40, (Clean(),), torch.device("cpu"), "fp32", CellOptions(40))
+    cells = CellPlan(TEST, 40, (Clean(),), torch.device("cpu"), "fp32", CellOptions(40))
     net, values = load_model(f"{tmp_path / write(tmp_path)}:nearest", DIGITS), []
     for identity_now, sign in (("one", 1), ("other", -1), ("one", 1), ("one", 1)):
         run = RunFolder(tmp_path)
-        missing = evaluator.missing(run, which, identity_now)
+        missing = cells.missing(run, which, identity_now)
         assert bool(missing) == (len(values) < 3)
-        evaluator.evaluate_missing(
-            run, which, nn.Sequential(net, Signed(sign)).eval(), identity_now, lambda event: None
-        )
+        signed = nn.Sequential(net, Signed(sign)).eval()
+        ModelEvaluation(cells, run, which, signed, identity_now, lambda event: None).fill()
         run.fold()
         values.append(read_rows(tmp_path)[-1].value)
     assert values[0] == values[2] == values[3] != values[1]

@@ -35,7 +35,8 @@ from bench.results.row import model_id
 from bench.results.run_folder import RunFolder
 from bench.results.store import load, read_rows
 from bench.results.survey import run_folders
-from bench.runner.cells import CellEvaluator
+from bench.runner.cells import CellPlan
+from bench.runner.model_evaluation import ModelEvaluation
 from bench.runner.options import CellOptions
 from bench.runner.transfer.matrix import TransferModel, TransferRunner
 from bench.runner.transfer.models import trained_models
@@ -150,10 +151,10 @@ def transfer_model(name: str, net: nn.Module | None = None, failure: str = "") -
 
 
 def matrix(results: Path, digits: Images, entered, external=(), attack: str = "FGSM", n: int = 40) -> TransferRunner:
-    evaluator = CellEvaluator(digits, n, (Clean(), under(attack, 0.2)), torch.device("cpu"), "fp32", CellOptions(32))
+    cells = CellPlan(digits, n, (Clean(), under(attack, 0.2)), torch.device("cpu"), "fp32", CellOptions(32))
     for model, _ in entered:
         write_json(results / model.subject.run / "job.json", {"budget": "quick"})
-    return TransferRunner(evaluator, results, dict(entered), external)
+    return TransferRunner(cells, results, dict(entered), external)
 
 
 def stored(results: Path) -> dict[tuple[str, str], object]:
@@ -264,7 +265,7 @@ def test_transfer_finds_out_a_model_that_hides_its_gradient(honest, digits, tmp_
     loud, plain = transfer_model("loud", Around(honest, lambda z: 1e4 * z)), transfer_model("plain", honest)[1]
     made = matrix(tmp_path, digits, [loud], [plain], attack="PGD-20", n=120)
     run = RunFolder(tmp_path / loud[0].subject.run)
-    made.evaluator.evaluate_missing(run, loud[0], loud[1].net, loud[1].identity, lambda event: None)
+    ModelEvaluation(made.cells, run, loud[0], loud[1].net, loud[1].identity, lambda event: None).fill()
     made.fill(lambda event: None)
     (report,) = boards(tmp_path).values()
     assert re.search(

@@ -43,7 +43,7 @@ from bench.report.transfer.table import matrices
 from bench.results.shards import Shard
 from bench.results.store import load, read_outcomes, read_rows
 from bench.results.survey import run_folders
-from bench.runner.cells import CellEvaluator
+from bench.runner.cells import CellPlan
 from bench.runner.grid import conditions_of, corruptions_of
 from bench.runner.options import CellOptions
 from bench.runner.request import Request
@@ -71,16 +71,16 @@ KEYS = {
 @pytest.mark.parametrize("key", KEYS)
 def test_stored_numbers_are_found_under_the_keys_that_they_had(key):
     test = Images(torch.zeros(300, 1, 8, 8, dtype=torch.uint8), torch.zeros(300, dtype=torch.int64))
-    evaluator = CellEvaluator(test, 200, (KEYS[key],), torch.device("cpu"), "fp32", CellOptions(128))
-    assert evaluator.key("identity", KEYS[key]) == key
+    cells = CellPlan(test, 200, (KEYS[key],), torch.device("cpu"), "fp32", CellOptions(128))
+    assert cells.key("identity", KEYS[key]) == key
 
 
 def test_the_key_of_a_union_is_that_of_all_it_is_made_of():
     attacked, other = Attacked(parse_attack("PGD-3"), BALL), Attacked(parse_attack("PGD-3"), Linf(0.1))
     conditions = [attacked, FOG, Union(FOG, attacked), Union(FOG, other), Union(replace(FOG, severity=4), attacked)]
     conditions.append(Union(replace(FOG, params='{"made": "official"}'), attacked))
-    evaluator = CellEvaluator(TEST, 200, (), torch.device("cpu"), "fp32", CellOptions(128))
-    assert len({evaluator.key("identity", condition) for condition in conditions}) == 6
+    cells = CellPlan(TEST, 200, (), torch.device("cpu"), "fp32", CellOptions(128))
+    assert len({cells.key("identity", condition) for condition in conditions}) == 6
 
 
 # what comes out
@@ -301,7 +301,7 @@ def test_two_uses_of_an_attack_are_told_apart_alike_on_clean_and_on_corrupted_im
     stored(reported, "Mixup", "union", "fog+PGD-3", "1000000000", 3, **harder)
     (scores,) = find_tables(reported).values()
     shown = means(scores.unions, "").query("Recipe == 'Mixup'").set_index("Attack")
-    assert shown["Attacked"].to_dict() == {"PGD-3 Linf 8/255": "70.0", "PGD-3 [restarts=5] Linf 8/255": "20.0"}
+    assert shown["Attacked"].to_dict() == {"PGD-3 Linf 8/255": "70.0", "PGD-3, 5 restarts, Linf 8/255": "20.0"}
     assert shown["Both"].tolist() == ["50.0", "10.0"]
 
 

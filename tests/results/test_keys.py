@@ -18,7 +18,7 @@ from bench.evaluation.conditions.diagnostic import Diagnosed
 from bench.evaluation.conditions.minimum_norm import Minimised
 from bench.evaluation.conditions.probe import Probed
 from bench.evaluation.conditions.sweep import sweep_conditions
-from bench.runner.cells import CellEvaluator
+from bench.runner.cells import CellPlan
 from bench.runner.options import CellOptions
 
 FOG = Corrupted("fog", 3, '{"made": "generated"}', print)  # print: any function, which is no part of the key
@@ -40,5 +40,5 @@ KEYS: dict[str, Condition] = {
 @pytest.mark.parametrize(("key", "condition"), KEYS.items())
 def test_the_key_of_a_condition_stays(key, condition):
     test = dataset("digits", Path()).load("test", Path())
-    evaluator = CellEvaluator(test, 64, (condition,), torch.device("cpu"), "fp32", CellOptions(64))
-    assert evaluator.key("0" * 32, condition) == key
+    cells = CellPlan(test, 64, (condition,), torch.device("cpu"), "fp32", CellOptions(64))
+    assert cells.key("0" * 32, condition) == key

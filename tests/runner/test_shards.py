@@ -28,9 +28,9 @@ from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE, Shard
 from bench.results.store import load, read_outcomes, read_rows
 from bench.results.survey import run_folders
-from bench.runner import cells
-from bench.runner.shard_albums import album_path, join_albums
-from bench.runner.shard_results import assemble, read_parts
+from bench.runner import model_evaluation
+from bench.runner.shards.albums import album_path, join_albums
+from bench.runner.shards.results import assemble, read_parts
 from bench.training.run_folder import lock_folder
 
 COUNT = 3
@@ -280,7 +280,7 @@ def test_a_killed_shard_goes_on_and_another_one_does_not_take_its_blocks(bench, 
     asked = [*TRAINED, "--attacks", "drawn", "--results", "trained", "--save-adv", "--shard"]
     monkeypatch.setitem(ATTACKS._items, "drawn", drawn)
     monkeypatch.setitem(ATTACKS._homes, "drawn", __name__)
-    real = cells.outcomes_of_group
+    real = model_evaluation.outcomes_of_group
 
     def killed(*arguments, tick, **settings):
         def stop(outcome):
@@ -290,7 +290,7 @@ def test_a_killed_shard_goes_on_and_another_one_does_not_take_its_blocks(bench, 
         return real(*arguments, tick=stop, **settings)
 
     with monkeypatch.context() as patch:
-        patch.setattr(cells, "outcomes_of_group", killed)
+        patch.setattr(model_evaluation, "outcomes_of_group", killed)
         assert bench(*asked, "2/2")[0] == 130
     folder = folder_of(home / "trained")
     assert len(list(folder.glob("partial-*-2of2.*"))) == 2

@@ -19,7 +19,8 @@ from bench.evaluation.external.spec import parse_spec
 from bench.evaluation.row import ModelRef
 from bench.results.store import read_job
 from bench.results.survey import run_folders
-from bench.runner.cells import CellEvaluator
+from bench.runner.cells import CellPlan
+from bench.runner.model_evaluation import ModelEvaluation
 from bench.runner.options import CellOptions
 from bench.runner.pool import log_to_file
 from bench.training.run_folder import lock_folder
@@ -51,12 +52,12 @@ def measure_spec(spec: str, cells: Cells, results: Path, access: Access, device_
     which, found = ModelRef(model.subject, source.epoch, source.view), dict[Where, Cell]()
     with TemporaryDirectory() as folder, Progress(cost) as progress, log_to_file(Path(folder) / "bench.log"):
         for (n, precision), group in groups.items():
-            evaluator = CellEvaluator(test, n, tuple(group.values()), device, precision, CellOptions(batch_size))
+            plan = CellPlan(test, n, tuple(group.values()), device, precision, CellOptions(batch_size))
             with lock_folder(Path(folder) / f"{n}-{precision}", fold=False) as run_folder:
-                evaluator.evaluate_missing(run_folder, which, model.net, model.identity, progress)
+                ModelEvaluation(plan, run_folder, which, model.net, model.identity, progress).fill()
             rows = {row.key: row for row in run_folder.rows}
             for where, condition in group.items():
-                key = evaluator.key(model.identity, condition)
+                key = plan.key(model.identity, condition)
                 found[where] = Cell(rows[key], run_folder.outcomes.get(key, cells[where].bits[:0]), cells[where].budget)
     return found
 

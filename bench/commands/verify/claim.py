@@ -16,8 +16,8 @@ from bench.evaluation.adversarial_set import AdversarialSet, Metadata, read_adve
 from bench.results.row import Row
 from bench.results.shards import WHOLE, Shard
 from bench.results.store import read_job, read_run
-from bench.runner.shard_albums import album_path
-from bench.runner.shard_results import read_parts
+from bench.runner.shards.albums import album_path
+from bench.runner.shards.results import read_parts
 from bench.training.run_folder import status
 
 ROW_FIELDS = {"name": "attack", "params": "params", "norm": "norm", "eps": "eps"}  # column of a row: word of a file

@@ -19,7 +19,7 @@ from bench.evaluation.settings import EvalSettings
 from bench.evaluation.transfer import final_iterate_attacks, transfer_each
 from bench.results.keys import digest16
 from bench.results.run_folder import RunFolder
-from bench.runner.cells import CellEvaluator
+from bench.runner.cells import CellPlan
 from bench.runner.reuse import is_shown
 from bench.training.run_folder import lock_folder
 
@@ -38,14 +38,14 @@ class TransferModel:
 class TransferRunner:
     """Transfers each attack that has a last iterate from every source to every target. Targets are sources too."""
 
-    evaluator: CellEvaluator
+    cells: CellPlan
     results: Path
     targets: Mapping[ModelRef, TransferModel]
     external: Sequence[TransferModel]  # external models, as sources only
 
     @cached_property
     def conditions(self) -> list[Attacked]:
-        return final_iterate_attacks(self.evaluator.conditions)[0]
+        return final_iterate_attacks(self.cells.conditions)[0]
 
     @cached_property
     def sources(self) -> list[TransferModel]:
@@ -56,17 +56,17 @@ class TransferRunner:
     @cached_property
     def images_digest(self) -> str:
         """Fingerprint of the images that are attacked."""
-        return self.evaluator.test.first(self.evaluator.n).fingerprint()
+        return self.cells.test.first(self.cells.n).fingerprint()
 
     def key(self, source: TransferModel, target: TransferModel, condition: Attacked) -> str:
         """The key of a row: a digest of both models, the images, the attack and the protocol."""
         who = (source.model_id, source.identity, target.identity)
         what = (
             self.images_digest,
-            self.evaluator.n,
+            self.cells.n,
             condition,
             condition.attack.params,
-            self.evaluator.precision,
+            self.cells.precision,
             PROTOCOL,
         )
         return digest16(who, what)
@@ -98,7 +98,7 @@ class TransferRunner:
         return sum(self._cost(condition, len(row_keys)) for (condition, _), row_keys in self.missing().items())
 
     def _cost(self, condition: Attacked, targets: int) -> float:
-        return condition.cost(self.evaluator.n) + targets * self.evaluator.n
+        return condition.cost(self.cells.n) + targets * self.cells.n
 
     def estimate(self) -> str:
         """One line of what there is to do: models, missing cells, attacks."""
@@ -115,11 +115,11 @@ class TransferRunner:
         last = {model.subject.run: attack for attack, row_keys in missing.items() for model in row_keys}
         for (condition, source), row_keys in missing.items():
             title, weight = f"{source.model_id} {condition.label}", self._cost(condition, len(row_keys))
-            step = Step(tell, title, self.evaluator.n, weight)
+            step = Step(tell, title, self.cells.n, weight)
             step.advance(0)
             results = self._measure(condition, source, [self.targets[model] for model in row_keys], step.advance)
             for (model, key), result in zip(row_keys.items(), results, strict=True):
-                row = replace(self.evaluator.row(model, condition, key, result), source=source.model_id)
+                row = replace(self.cells.row(model, condition, key, result), source=source.model_id)
                 run = model.subject.run
                 with lock_folder(self.results / run, fold=last[run] == (condition, source)) as run_folder:
                     run_folder.add(row, result.right if isinstance(result, Outcome) else None)
@@ -136,14 +136,14 @@ class TransferRunner:
         if source.net is None:
             return [Failed(source.failure) for _ in targets]
         try:
-            with cell_errors_as_failed(), attack_timeout(self.evaluator.options.attack_timeout):
+            with cell_errors_as_failed(), attack_timeout(self.cells.options.attack_timeout):
                 if nets:
                     results = transfer_each(
                         source.net,
                         nets,
-                        self.evaluator.test,
+                        self.cells.test,
                         condition,
-                        EvalSettings(self.evaluator.n, 0, self.evaluator.precision, self.evaluator.options.batch_size),
+                        EvalSettings(self.cells.n, 0, self.cells.precision, self.cells.options.batch_size),
                         tick,
                     )
         except Failed as error:

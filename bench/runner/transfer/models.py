@@ -41,7 +41,7 @@ def transfer_runners(
 ) -> list[TransferRunner]:
     """One transfer evaluation for each experiment with --transfer. external: of each one; None without --transfer."""
     return [
-        TransferRunner(runner.evaluator, runner.results, trained_models(runner, retrain), sources)
+        TransferRunner(runner.cells, runner.results, trained_models(runner, retrain), sources)
         for runner, sources in zip(runners, external, strict=True)
         if sources is not None
     ]

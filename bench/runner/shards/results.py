@@ -20,7 +20,7 @@ from bench.results.row import CellId, Row, to_row, to_texts
 from bench.results.run_folder import RunFolder
 from bench.results.shards import Shard
 from bench.results.store import read_job
-from bench.runner.shard_albums import join_albums
+from bench.runner.shards.albums import join_albums
 
 RESULT_COLUMNS = (  # columns of a row in which the shards of one cell may differ
     "value", "n", "ci_low", "ci_high", "forwards", "backwards", "seconds", "verdict", "device", "version",

@@ -1,0 +1,1 @@
+"""Results and adversarial images of single shards of a cell, and how they are joined."""
