@@ -13,10 +13,14 @@ from bench.report.plotting.style import settle
 
 def shown_texts(figure: Figure) -> list[tuple[str, Bbox]]:
     """Every text that is drawn, and where; without leaders of annotations."""
+    return [(text.get_text(), Text.get_window_extent(text)) for text in _drawn(figure)]
+
+
+def _drawn(figure: Figure) -> list[Text]:
     canvas = FigureCanvasAgg(figure)
     settle(figure)
     canvas.draw()
-    return [(text.get_text(), Text.get_window_extent(text)) for text in _texts(figure)]
+    return list(_texts(figure))
 
 
 def _texts(figure: Figure) -> Iterator[Text]:
@@ -32,7 +36,8 @@ def _texts(figure: Figure) -> Iterator[Text]:
 
 def overlapping_texts(figure: Figure, shrink: float = 0.9) -> list[tuple[str, str]]:
     """Pairs of texts on each other. shrink: of their boxes, as letters do not fill them."""
-    boxes = [(text, box.shrunk(shrink, shrink)) for text, box in shown_texts(figure)]
+    level = [text for text in _drawn(figure) if text.get_rotation() % 90 == 0]  # boxes of others say too much
+    boxes = [(text.get_text(), Text.get_window_extent(text).shrunk(shrink, shrink)) for text in level]
     return [(one, other) for (one, a), (other, b) in combinations(boxes, 2) if a.overlaps(b)]
 
 

@@ -10,6 +10,11 @@ from drawn import cut_texts, overlapping_texts, shown_texts
 from matplotlib.colors import to_hex, to_rgb
 
 from bench.report.boards import Board
+from bench.report.corruptions.figures import heat_map as corruption_map
+from bench.report.corruptions.figures import severity_curves
+from bench.report.corruptions.page import find_tables
+from bench.report.corruptions.seed_means import MEAN
+from bench.report.exhibits.figures import feature_maps
 from bench.report.labels import line_name, panel_names
 from bench.report.leaderboard.bars import arrange, bars
 from bench.report.leaderboard.page import LeaderboardPage, boards
@@ -22,6 +27,8 @@ from bench.report.sweeps.figures import lines
 from bench.report.sweeps.page import SweepsPage, display, note
 from bench.report.sweeps.table import areas, over_eps, sweep_boards
 from bench.report.table_text import MISSING
+from bench.report.transfer.figures import heat_map as transfer_map
+from bench.report.transfer.page import find_matrices
 from bench.results.store import load
 
 pytestmark = pytest.mark.figures
@@ -199,3 +206,78 @@ def test_many_points_are_readable_and_their_intervals_are_said(papers):
     assert not axes.collections
     names = {name for text in axes.texts for name in text.get_text().splitlines()}
     assert names == {line_name(recipe) for recipe in papers["Linf 8/255"].dropna(subset="AutoAttack")["recipe"]}
+
+
+@pytest.fixture(scope="module")
+def corrupted():
+    (found,) = find_tables(PUBLISHED / "cifar10-resnet8-corruptions").values()
+    return found
+
+
+def test_corruptions_are_drawn_as_differences_to_standard_with_a_scale(corrupted):
+    figure = corruption_map(corrupted, "cifar10, resnet8, quick")
+    assert_is_readable(figure)
+    axes, bar = figure.axes
+    assert bar.get_ylabel() == "Points above Standard"
+    low, high = axes.collections[0].get_clim()
+    assert low == -high
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == ["Standard, accuracy (%)", "M-TLAT", "Mixup", "TLAT", "AVmixup", "PGD-AT"]
+    cells = corrupted.cells[corrupted.cells["severity"] == MEAN].set_index(["name", "recipe"])["accuracy"]
+    noise = 100 * cells["gaussian_noise"]
+    texts = [text.get_text() for text in axes.texts]
+    assert texts[0] == f"{noise['Standard']:.0f}"
+    assert texts[-23] == f"{noise['PGD-AT'] - noise['Standard']:+.0f}"
+
+
+def test_without_standard_corruptions_are_drawn_as_accuracies_on_a_scale_that_fits(corrupted):
+    others = corrupted._replace(cells=corrupted.cells[corrupted.cells["recipe"] != "Standard"])
+    axes, bar = corruption_map(others, "board").axes
+    assert bar.get_ylabel() == "Accuracy (%)"
+    shown = axes.collections[0]
+    assert shown.get_clim() == (shown.get_array().min(), shown.get_array().max())
+
+
+def test_lines_over_severities_are_told_apart_and_named_in_their_last_order(corrupted):
+    figure = severity_curves(corrupted, "cifar10, resnet8, quick")
+    assert_is_readable(figure)
+    panels = [axes for axes in figure.axes if axes.get_visible()]
+    low, high = panels[0].get_ylim()
+    assert 5 < low < 15
+    assert 35 < high < 45
+    cells = corrupted.cells[(corrupted.cells["severity"] == 5) & (corrupted.cells["kind"] == "corruption")]
+    last = cells.groupby("recipe")["accuracy"].mean().sort_values(ascending=False)
+    assert legend_of(figure) == [*last.index, "intervals (median): ±5.3"]
+    assert figure.legends[0].get_title().get_text() == "Severity"
+    below = [axes for axes in panels if axes.xaxis.get_tick_params()["labelbottom"]]
+    assert below == panels[-5:]  # the lowest of each column
+
+
+def test_few_lines_over_severities_have_bands():
+    (found,) = find_tables(PUBLISHED / "cifar10-resnet8-papers").values()
+    figure = severity_curves(found, "board")
+    assert len(figure.axes[0].collections) == 3
+    assert legend_of(figure) == ["Standard", "M-TLAT", "IAT"]
+
+
+def test_a_transfer_matrix_explains_its_frames_and_fits_its_scale():
+    found = {attack: matrix for (_, attack), matrix in find_matrices(PUBLISHED / "cifar10-resnet8-papers").items()}
+    figure = transfer_map(found["FGSM.last"], "cifar10, resnet8, Linf 8/255, quick, FGSM.last")
+    assert_is_readable(figure)
+    assert legend_of(figure) == ["images made on the target itself"]
+    axes = figure.axes[0]
+    shown = axes.collections[0]
+    assert shown.get_clim() == (shown.get_array().min(), shown.get_array().max())
+    assert axes.get_yticklabels()[0].get_text() == "FGSM training"
+
+
+@pytest.mark.parametrize(("after", "states"), [("1 1", []), ("0 0", ["blocked"]), ("3 3", ["magnified"])])
+def test_the_legend_of_feature_maps_has_what_is_drawn(after, states):
+    maps = {("before", 0): "1 1", ("before", 1): "1 1", ("after", 0): "1 1", ("after", 1): after}
+    lines = [
+        {"when": when, "channel": channel, "height": 1, "width": 2, "pixels": pixels}
+        for (when, channel), pixels in maps.items()
+    ]
+    figure = feature_maps(pd.DataFrame(lines), "title")
+    assert legend_of(figure) == states
+    assert sum(len(axes.patches) for axes in figure.axes) == 2 * len(states)

@@ -1,54 +1,117 @@
 """Corruption tables as pictures."""
 
 from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
 
 from bench.report.corruptions.seed_means import MEAN
-from bench.report.corruptions.table import Scores
-from bench.report.plotting.heat_map import draw_heat_map
-from bench.report.plotting.style import COLOURS, MARKERS, TWO_COLUMNS, align, grid, wider, with_house_style
+from bench.report.corruptions.table import REFERENCE, Scores
+from bench.report.labels import line_name
+from bench.report.plotting.heat_map import cell_texts, draw_heat_map
+from bench.report.plotting.limits import fitted_limits
+from bench.report.plotting.style import (
+    COLOURS,
+    MARKERS,
+    TWO_COLUMNS,
+    align,
+    explain_below,
+    grid,
+    wider,
+    with_house_style,
+)
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ACROSS = 6  # panels in a line
+ACROSS = 5  # panels in a line
 LINES = 10  # recipes in a panel; the CSV has them all
+BANDS = 3  # lines beyond which intervals are said below the figure: drawn, they would hide the lines
 
 
 @with_house_style
 def heat_map(scores: Scores, title: str) -> "Figure":
-    """Accuracy in percent, recipes by corruptions, mean over severities."""
+    """Recipes by corruptions, mean over severities: the difference to Standard in points, below its own accuracies.
+
+    Accuracies where there is no line of Standard. The best come first.
+    """
     means = scores.cells[(scores.cells["severity"] == MEAN) & (scores.cells["kind"] == "corruption")]
-    values = means.pivot_table("accuracy", "recipe", "name", sort=False, dropna=False, aggfunc="first")
-    figure, axes, _ = draw_heat_map(100 * values, title, TWO_COLUMNS, form="{:.0f}", size=6)
+    values = 100 * means.pivot_table("accuracy", "recipe", "name", sort=False, dropna=False, aggfunc="first")
+    values = values.loc[values.mean(axis=1).sort_values(ascending=False, kind="stable").index]
+    look: Any = {"label": "Accuracy (%)", "size": 5.5}
+    texts = cell_texts(values, "{:.0f}")
+    if is_against := REFERENCE in values.index and len(values) > 1:
+        values, texts = _against_reference(values, texts)
+        look |= {"label": f"Points above {REFERENCE}", "around_zero": True}
+    names = [line_name(str(recipe)) for recipe in values.index]
+    names = [f"{name}, accuracy (%)" if is_against and name == REFERENCE else name for name in names]
+    figure, axes = draw_heat_map(values.set_axis(names), texts, title, TWO_COLUMNS, **look)
     axes.set_xticklabels([name.replace("_", " ") for name in values.columns], rotation=40, ha="right")
+    axes.tick_params(axis="x", labelsize=6)
     return figure
+
+
+def _against_reference(values: pd.DataFrame, texts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Differences to the line of REFERENCE, which comes first and keeps its own numbers as texts."""
+    order = [REFERENCE, *(recipe for recipe in values.index if recipe != REFERENCE)]
+    differences = (values - values.loc[REFERENCE]).loc[order]
+    return differences, pd.concat([texts.loc[[REFERENCE]], cell_texts(differences.loc[order[1:]], "{:+.0f}")])
 
 
 @with_house_style
 def severity_curves(scores: Scores, title: str) -> "Figure":
-    """One panel a corruption, one line a recipe: accuracy by severity, with the interval of each point."""
-    cells = scores.cells[(scores.cells["severity"] != MEAN) & (scores.cells["kind"] == "corruption")]
-    means = cells.groupby("recipe")["accuracy"].mean().sort_values(ascending=False, kind="stable")
-    cells = cells[cells["recipe"].isin(means.index[:LINES])]
-    title += f" (best {LINES} of {len(means)})" if len(means) > LINES else ""
+    """One panel a corruption, one line a recipe: accuracy by severity, all on one axis that is fitted to them.
+
+    The legend has the lines in the order of their accuracy at the highest severity, and how wide the intervals are
+    where there are too many lines for bands.
+    """
+    from matplotlib.lines import Line2D
+
+    cells, more = _best(scores.cells[(scores.cells["severity"] != MEAN) & (scores.cells["kind"] == "corruption")])
     names = list(dict.fromkeys(cells["name"]))
     across = min(ACROSS, len(names))
-    figure, panels = grid(len(names), across, TWO_COLUMNS, (1.05, 0.7), title)
-    severities = list(scores.severities)
-    align(panels, across, xticks=severities, xlim=wider(severities), ylim=(0, 102))
-    drawn, looks = {}, dict(zip(means.index, zip(cycle(COLOURS), cycle(MARKERS), strict=False), strict=False))
-    for place, (axes, name) in enumerate(zip(panels, names, strict=True)):
-        own = cells[cells["name"] == name]
-        for recipe, line in own.groupby("recipe", sort=False):
-            colour, marker = looks[recipe]
-            x, y = line["severity"].to_numpy(), 100 * line["accuracy"].to_numpy()
-            low, high = 100 * line["accuracy_low"].to_numpy(), 100 * line["accuracy_high"].to_numpy()
-            drawn[recipe] = axes.plot(x, y, marker=marker, color=colour, markersize=2)[0]
-            axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+    figure, panels = grid(len(names), across, TWO_COLUMNS, (1.1, 0.8), title + more)
+    last = cells[cells["severity"] == max(scores.severities)].groupby("recipe")["accuracy"].mean()
+    order = last.sort_values(ascending=False, kind="stable").index
+    looks = dict(zip(order, zip(cycle(COLOURS), cycle(MARKERS), strict=False), strict=False))
+    has_bands = len(order) <= BANDS
+    ends = cells[["accuracy", *(["accuracy_low", "accuracy_high"] if has_bands else [])]]
+    align(
+        panels,
+        across,
+        xticks=list(scores.severities),
+        xlim=wider(scores.severities),
+        ylim=fitted_limits(100 * ends.to_numpy().ravel()),
+    )
+    for axes, name in zip(panels, names, strict=True):
+        for recipe, line in cells[cells["name"] == name].groupby("recipe", sort=False):
+            _draw_line(axes, line, looks[str(recipe)], has_bands)
         axes.set_title(name.replace("_", " "))
-        if place >= len(panels) - across:
-            axes.set_xlabel("Severity")
+    handles = [
+        Line2D([], [], color=colour, marker=marker, markersize=3, label=line_name(str(recipe)))
+        for recipe, (colour, marker) in looks.items()
+    ]
+    if not has_bands:
+        half = np.maximum(cells["accuracy_high"] - cells["accuracy"], cells["accuracy"] - cells["accuracy_low"])
+        handles.append(Line2D([], [], linestyle="none", label=f"intervals (median): ±{100 * np.nanmedian(half):.1f}"))
     figure.supylabel("Accuracy (%)")
-    figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=min(6, len(drawn)))
+    explain_below(figure, handles, min(7, len(handles)), "Severity")
     return figure
+
+
+def _best(cells: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The cells of the best LINES recipes, and what the title says of the others."""
+    means = cells.groupby("recipe")["accuracy"].mean().sort_values(ascending=False, kind="stable")
+    more = f" (best {LINES} of {len(means)})" if len(means) > LINES else ""
+    return cells[cells["recipe"].isin(means.index[:LINES])], more
+
+
+def _draw_line(axes: "Axes", line: pd.DataFrame, look: tuple[str, str], has_band: bool) -> None:
+    x, y = line["severity"].to_numpy(), 100 * line["accuracy"].to_numpy()
+    colour, marker = look
+    axes.plot(x, y, color=colour, marker=marker, markersize=2, linewidth=0.8)
+    if has_band:
+        low, high = 100 * line["accuracy_low"].to_numpy(), 100 * line["accuracy_high"].to_numpy()
+        axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)

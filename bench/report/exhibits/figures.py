@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 
 from bench.report.exhibits.table import STATISTICS, maps, masking
-from bench.report.plotting.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, grid, with_house_style
+from bench.report.plotting.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, grid, with_house_style, wrap_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 BINS = 30
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 FEW = 20  # feature maps that one column has room for
@@ -37,7 +36,7 @@ def histograms(tables: Mapping[str, pd.DataFrame], title: str) -> "Figure":
             look: Any = {"weights": np.full(len(logs), 100 / max(1, len(logs))), "color": colour, "alpha": 0.55}
             axes.hist(logs, edges, histtype="stepfilled", label=label, **look)
         zeros = len(table) - len(there)
-        axes.set(title=name + (f" ({zeros} at 0 left out)" if zeros else ""))
+        axes.set_title(_panel_title(name + (f" ({zeros} at 0 left out)" if zeros else ""), width, across))
     ticks = list(range(low, high + 1, math.ceil((high - low) / 3)))
     _below(
         panels,
@@ -46,7 +45,7 @@ def histograms(tables: Mapping[str, pd.DataFrame], title: str) -> "Figure":
         xticks=ticks,
         xticklabels=[f"10{str(t).translate(RAISED)}" for t in ticks],
     )
-    figure.supylabel("Share of the right / the wrong (%)")
+    figure.supylabel("Share of images (%)")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
@@ -86,8 +85,10 @@ def feature_maps(table: pd.DataFrame, title: str) -> "Figure":
         axes.spines[:].set_visible(False)
         _frames(axes, states, stack.shape)
     figure.colorbar(drawn, ax=panels, shrink=0.8, pad=0.02, label="Activation").outline.set_visible(False)
-    patches = [Patch(fill=False, edgecolor=colour, label=state) for state, colour in FRAMES.items()]
-    figure.legend(handles=patches, loc="outside lower center", ncols=2)
+    there = {state: colour for state, colour in FRAMES.items() if state in set(states)}
+    if there:
+        patches = [Patch(fill=False, edgecolor=colour, label=state) for state, colour in there.items()]
+        figure.legend(handles=patches, loc="outside lower center", ncols=2)
     return figure
 
 
@@ -104,7 +105,7 @@ def slices(tables: Mapping[str, pd.DataFrame], title: str) -> "Figure":
             axes.plot(part["step"], part["mean"], style, color=colour, label=label)
         for border in (-1, 1):
             axes.axvline(border, color="#666666", linestyle=":", linewidth=0.8)
-        axes.set(title=name, ylim=(0, None))
+        axes.set(title=_panel_title(name, width, across), ylim=(0, None))
     _below(panels, across, xlabel="Step (eps)", xticks=[-1, 0, 1])
     figure.supylabel("Cross-entropy")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -114,6 +115,11 @@ def slices(tables: Mapping[str, pd.DataFrame], title: str) -> "Figure":
 def _across(panels: int) -> tuple[int, float]:
     """Panels in a line, and the width of the figure."""
     return (panels, ONE_COLUMN) if panels <= 2 else (min(4, panels), TWO_COLUMNS)
+
+
+def _panel_title(name: str, width: float, across: int) -> str:
+    """A name in lines of a panel's width; both widths in inches."""
+    return wrap_title(name, width / across - 0.25)
 
 
 def _below(panels: "list[Axes]", across: int, **settings: Any) -> None:

@@ -1,4 +1,4 @@
-"""A table of accuracies as a picture: a shade and a number a cell."""
+"""A table of numbers as coloured cells."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,30 +15,74 @@ if TYPE_CHECKING:
 
 LINE = 0.26  # inches, of one line
 AROUND = 1.3  # inches, of what is above and below all lines
-DARK = 85  # percent, above which white is easier to read than black
+DARK = 0.45  # luminance, below which white is easier to read than black
+ONE_SIDED = ("#FFFFFF", COLOURS[0])  # from the lowest number to the highest
+TWO_SIDED = (COLOURS[1], "#FFFFFF", COLOURS[0])  # from below zero to above it
+LEAST = 1.0  # points, that a scale around zero reaches to both sides at least
+NUMBER = 6.5  # points, of a number in a cell
 
 
 def draw_heat_map(
-    values: pd.DataFrame, title: str, width: float, *, line: float = LINE, form: str = "{:.1f}", size: float = 6.5
-) -> "tuple[Figure, Axes, QuadMesh]":
-    """Percentages, a line an index and a cell a column; ticks are in the middle of cells, and named by the caller.
+    values: pd.DataFrame,
+    texts: pd.DataFrame | None,
+    title: str,
+    width: float,
+    *,
+    label: str,
+    around_zero: bool = False,
+    line: float = LINE,
+    size: float = NUMBER,
+) -> "tuple[Figure, Axes]":
+    """Cells coloured by their values, a line an index, with a colour bar that is fitted to them.
 
-    width, line: inches, of the figure and of one line. form: of the number in a cell, of `size` points; empty: none.
+    Ticks are in the middle of cells; those of columns are named by the caller. texts: in the cells; None: none.
+    width, line: inches, of the figure and of one line. label: of the colour bar. around_zero: both sides have a colour
+    of their own. size: of the texts, in points.
     """
     from matplotlib.colors import LinearSegmentedColormap
 
     shown = values.to_numpy()
     figure, (axes,) = grid(1, 1, width, (line * len(values), AROUND), title)
-    colours = LinearSegmentedColormap.from_list("house", ["#FFFFFF", COLOURS[0]]).with_extremes(bad="#EEEEEE")
-    drawn = axes.pcolormesh(shown, cmap=colours, vmin=0, vmax=100, edgecolors="white", linewidth=1.0)
-    for y, x in np.ndindex(shown.shape) if form else ():
-        text = MISSING if np.isnan(shown[y, x]) else form.format(shown[y, x])
-        look: Any = {"ha": "center", "va": "center", "fontsize": size}
-        axes.text(x + 0.5, y + 0.5, text, **look, color="white" if shown[y, x] > DARK else "black")
+    low, high = _scale(shown, around_zero)
+    colours = LinearSegmentedColormap.from_list("house", TWO_SIDED if around_zero else ONE_SIDED)
+    look: Any = {"cmap": colours.with_extremes(bad="#EEEEEE"), "vmin": low, "vmax": high}
+    drawn = axes.pcolormesh(shown, edgecolors="white", linewidth=1.0, **look)
+    if texts is not None:
+        _write(axes, drawn, texts, size)
     ticks = {"xticks": np.arange(shown.shape[1]) + 0.5, "yticks": np.arange(len(values)) + 0.5}
     axes.set(**ticks, ylim=(len(values), 0))
     axes.set_yticklabels(values.index)
     axes.tick_params(length=0)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    return figure, axes, drawn
+    figure.colorbar(drawn, ax=axes, label=label, shrink=0.9, pad=0.02).outline.set_visible(False)
+    return figure, axes
+
+
+def cell_texts(values: pd.DataFrame, form: str) -> pd.DataFrame:
+    """Numbers as text, a dash where there is none, and no sign of a zero."""
+
+    def text(value: float) -> str:
+        shown = form.format(value)
+        return MISSING if np.isnan(value) else shown.lstrip("+-") if float(shown) == 0 else shown
+
+    return values.map(text)
+
+
+def _scale(shown: "np.ndarray[Any, np.dtype[np.float64]]", around_zero: bool) -> tuple[float, float]:
+    """The ends of the colours."""
+    known = shown[~np.isnan(shown)]
+    if around_zero:
+        reach = max(LEAST, float(np.abs(known).max(initial=0.0)))
+        return -reach, reach
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 100.0)
+    return (low, high) if high - low >= LEAST else (max(0.0, low - LEAST), low + LEAST)
+
+
+def _write(axes: "Axes", drawn: "QuadMesh", texts: pd.DataFrame, size: float) -> None:
+    values: Any = drawn.get_array()
+    for y, x in np.ndindex(texts.shape):
+        red, green, blue, _ = drawn.cmap(drawn.norm(values[y, x]))
+        dark = 0.299 * red + 0.587 * green + 0.114 * blue < DARK
+        look: Any = {"ha": "center", "va": "center", "fontsize": size, "color": "white" if dark else "black"}
+        axes.text(x + 0.5, y + 0.5, str(texts.iloc[y, x]), **look)

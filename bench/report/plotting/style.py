@@ -110,5 +110,6 @@ def align(panels: "list[Axes]", across: int, **settings: Any) -> None:
     for place, panel in enumerate(panels):
         panel.autoscale(False)
         panel.set(**settings)
-        panel.label_outer()
-        panel.tick_params(labelbottom=place >= len(panels) - across)  # nothing below
+        panel.label_outer(remove_inner_ticks=True)
+        is_lowest = place >= len(panels) - across  # nothing below
+        panel.tick_params(axis="x", bottom=is_lowest, labelbottom=is_lowest)

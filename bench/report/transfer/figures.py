@@ -4,14 +4,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.report.plotting.heat_map import LINE, draw_heat_map
-from bench.report.plotting.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, with_house_style
+from bench.report.labels import line_name
+from bench.report.plotting.heat_map import LINE, cell_texts, draw_heat_map
+from bench.report.plotting.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, explain_below, with_house_style
 from bench.report.transfer.table import TransferMatrix
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OTHERS = "all others at once"  # the last line: the bound
+OWN = "images made on the target itself"
 FEW = 4  # targets that one column has room for
 MANY = 16  # targets beyond which numbers would be too small to read; the CSV has them
 COLUMN = 0.45  # inches, of one target among many
@@ -20,21 +22,29 @@ COLUMN = 0.45  # inches, of one target among many
 @with_house_style
 def heat_map(matrix: TransferMatrix, title: str) -> "Figure":
     """Sources by targets in percent, the bound below them; frames are around what was made on the target itself."""
-    from matplotlib.patches import Rectangle
+    from matplotlib.patches import Patch, Rectangle
 
     values = matrix.cells.pivot_table("value", "source", "target", sort=False, dropna=False, aggfunc="first")
     bound = matrix.bounds.set_index("target")["black_box"][values.columns].to_frame(OTHERS).T
     many = len(values.columns) > MANY
     width = ONE_COLUMN if len(values.columns) <= FEW else max(TWO_COLUMNS, COLUMN * min(MANY, len(values.columns)))
-    line, form = (LINE / 2, "") if many else (LINE, "{:.1f}")
-    figure, axes, drawn = draw_heat_map(100 * pd.concat([values, bound]), title, width, line=line, form=form)
+    shown = 100 * pd.concat([values, bound])
+    texts, line = (None, LINE / 2) if many else (cell_texts(shown, "{:.1f}"), LINE)
+    shown = shown.rename(index=line_name)
+    figure, axes = draw_heat_map(shown, texts, title, width, label="Accuracy (%)", line=line)
     for y, source in enumerate(values.index):
         for x, target in enumerate(values.columns):
             if source == target:
                 frame = Rectangle((x + 0.06, y + 0.06), 0.88, 0.88, fill=False, edgecolor=COLOURS[1], linewidth=1.0)
                 axes.add_patch(frame)
     axes.axhline(len(values), color="black", linewidth=0.8)
-    axes.set_xticklabels(values.columns, rotation=90 if many else 35, ha="right", rotation_mode="anchor")
+    axes.set_xticklabels(
+        [line_name(target) for target in values.columns],
+        rotation=90 if many else 35,
+        ha="right",
+        rotation_mode="anchor",
+    )
     axes.set(xlabel="Target", ylabel="Source")
-    figure.colorbar(drawn, ax=axes, label="Accuracy (%)", shrink=0.9, pad=0.02).outline.set_visible(False)
+    if not {*values.index}.isdisjoint(values.columns):
+        explain_below(figure, [Patch(fill=False, edgecolor=COLOURS[1], label=OWN)], 1)
     return figure
