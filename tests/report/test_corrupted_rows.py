@@ -232,8 +232,13 @@ def test_the_interval_of_a_score_is_that_of_the_bootstrap():
     assert (score.low, score.high) == pytest.approx(tuple(np.quantile(ratios, [0.025, 0.975])), abs=0.005)
 
 
-def test_marks_compare_two_decimals():
-    assert [formulas.mark(value, 0.5) for value in (0.504, 0.516, 0.48, math.nan)] == ["", "+", "-", ""]
+def test_marks_compare_two_decimals_beyond_both_intervals():
+    base, exact = Estimate(0.5, 0.47, 0.53), Estimate(0.5, 0.5, 0.5)
+    close = [Estimate(value, value, value) for value in (0.504, 0.516, 0.48, math.nan)]
+    assert [formulas.mark(one, exact) for one in close] == ["", "+", "-", ""]
+    far = [Estimate(value, value - 0.04, value + 0.04) for value in (0.549, 0.552, 0.451, 0.448)]
+    assert [formulas.mark(one, base) for one in far] == ["", "+", "", "-"]
+    assert formulas.mark(Estimate(0.6, math.nan, math.nan), Estimate(math.nan, math.nan, math.nan)) == ""
 
 
 def corrupt(results: Path, recipe: str, name: str, severity: int, right: str | None, made: str = "generated", **more):
@@ -259,11 +264,11 @@ def test_tables_hold_means_scores_and_marks(tmp_path):
     mean = scores.cells[(scores.cells["severity"] == MEAN) & (scores.cells["name"] == "fog")].set_index("recipe")
     assert mean["accuracy"].to_dict() == pytest.approx({"Standard": 0.4, "Mixup": 0.7})
     assert mean["score"].to_dict() == pytest.approx({"Standard": 0.5, "Mixup": 0.7})
-    parts = robustness(scores)
+    parts = robustness(scores)  # without marks: ten images say nothing
     assert list(parts) == ["a", "b", "c"]
-    assert parts["a"].set_index("Recipe")["fog"].to_dict() == {"Standard": "0.50", "Mixup": "0.70+"}
-    assert parts["b"].set_index("Recipe")["rotation"].to_dict() == {"Standard": "0.50", "Mixup": "0.80+"}
-    assert parts["c"].set_index("Recipe")["FGSM Linf 8/255"].to_dict() == {"Standard": "0.50", "Mixup": "0.60+"}
+    assert parts["a"].set_index("Recipe")["fog"].to_dict() == {"Standard": "0.50", "Mixup": "0.70"}
+    assert parts["b"].set_index("Recipe")["rotation"].to_dict() == {"Standard": "0.50", "Mixup": "0.80"}
+    assert parts["c"].set_index("Recipe")["FGSM Linf 8/255"].to_dict() == {"Standard": "0.50", "Mixup": "0.60"}
     shown = errors(scores).set_index("Recipe")
     assert shown["Mean error"].to_dict() == {"Standard": "60.0", "Mixup": "30.0"}  # of fog alone
     assert "mCE" not in shown

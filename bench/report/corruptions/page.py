@@ -30,7 +30,8 @@ ACCURACY = (
 )
 SCORE = (
     "Robustness score: accuracy under the corruption or attack over clean accuracy of the same model, so a model that "
-    "always says the same has 1; never compare it without clean accuracy. + and - against Standard, to two decimals."
+    "always says the same has 1; never compare it without clean accuracy. + and - stand where it is above or "
+    "below Standard's by more than both intervals explain."
 )
 ERRORS = "Error and score are means over those corruptions of ImageNet-C's fifteen that are shown; not normalised."
 MCE = "mCE and relative mCE are in percent of AlexNet's."

@@ -74,11 +74,20 @@ def relative_mce(errors: Mapping[str, float], clean_error: float) -> float:
     return 100 * fmean(added[name] / (alexnet - ALEXNET_CLEAN) for name, alexnet in ALEXNET.items())
 
 
-def mark(value: float, reference: float) -> str:
-    """+ or - where a score differs from the reference's in its second decimal."""
-    if math.isnan(value) or math.isnan(reference) or round(value, 2) == round(reference, 2):
+def mark(own: Estimate, reference: Estimate, digits: int = 2) -> str:
+    """+ or - where a number differs from the reference's beyond both intervals, and as they are shown.
+
+    Beyond both: by more than the interval of a difference, were they of different images; of the same it is narrower.
+    """
+    difference = round(own.value, digits) - round(reference.value, digits)
+    if own.value > reference.value:
+        sides = own.value - own.low, reference.high - reference.value
+    else:
+        sides = own.high - own.value, reference.value - reference.low
+    within = math.hypot(*(0.0 if math.isnan(side) else side for side in sides))
+    if math.isnan(difference) or not difference or abs(own.value - reference.value) <= within:
         return ""
-    return "+" if value > reference else "-"
+    return "+" if difference > 0 else "-"
 
 
 def combine_seeds(seeds: list[Estimate]) -> Estimate:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.core.files import Bits
 from bench.core.parsing import format_radius
+from bench.report.accuracy import Estimate
 from bench.report.boards import Board
 from bench.report.corruptions.attacked import attacks_of, unions
 from bench.report.corruptions.scores import ALEXNET, mark, mce, relative_mce
@@ -81,9 +82,14 @@ def _scores(part: pd.DataFrame, outcomes: Mapping[str, Bits], dataset: str) -> S
     ]
     frame = pd.DataFrame(cells)
     what = pd.MultiIndex.from_frame(frame[["kind", "name", "severity"]])
-    reference = frame.set_index(what)[list(frame["recipe"] == REFERENCE)]["score"].reindex(what)
-    frame["mark"] = [mark(value, other) for value, other in zip(frame["score"], reference, strict=True)]
+    reference = frame.set_index(what)[list(frame["recipe"] == REFERENCE)].reindex(what)
+    frame["mark"] = [mark(own, other) for own, other in zip(_estimates(frame), _estimates(reference), strict=True)]
     return Scores(frame, _errors(frame, part, dataset), unions(part, outcomes), severities, _notes(part))
+
+
+def _estimates(frame: pd.DataFrame) -> list[Estimate]:
+    """The scores with their intervals."""
+    return [Estimate(*line) for line in zip(*(frame[f"score{end}"] for end in ("", "_low", "_high")), strict=True)]
 
 
 def _corruption(kind: str, params: str) -> dict[str, Any]:

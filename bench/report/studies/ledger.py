@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bench.core.stats import wilson
+from bench.report.accuracy import Estimate
+from bench.report.corruptions.scores import mark
 from bench.report.studies.lookup import Lookup, published
-from bench.report.studies.measurement import Measurement
+from bench.report.studies.measurement import NOTHING, Measurement
 from bench.report.studies.printed_number import Number
 from bench.report.studies.scales import TEST_IMAGES
 from bench.report.studies.setup import TrainingSetup
@@ -118,28 +120,18 @@ def printed_interval(number: Number) -> tuple[float, float]:
 
 
 def with_signs(ledger: Sequence[Entry]) -> list[Entry]:
-    """The same with the signs that M-TLAT prints: + and - against the standard model, none where both read alike."""
+    """The same with the signs that M-TLAT prints: + and - against the standard model, beyond both intervals."""
     standard = {
-        (entry.number.column, entry.number.where): _as_shown(entry)
+        (entry.number.column, entry.number.where): entry.ours
         for entry in ledger
         if entry.number.recipe == "Standard" and entry.ours.known
     }
-    signs = {1: "+", 0: "", -1: "-"}
     found = []
     for entry in ledger:
-        base = standard.get((entry.number.column, entry.number.where), math.nan)
-        beside = entry.ours.known and not math.isnan(base)
-        found.append(replace(entry, mark=signs[_sign(_as_shown(entry) - base)] if beside else ""))
+        base = standard.get((entry.number.column, entry.number.where), NOTHING)
+        digits = 2 if entry.number.reading.kind == "score" else 1  # that tables have
+        found.append(replace(entry, mark=mark(Estimate(*entry.ours[:3]), Estimate(*base[:3]), digits)))
     return found
-
-
-def _as_shown(entry: Entry) -> float:
-    """Ours with as many decimals as tables have."""
-    return round(entry.ours.value, 2 if entry.number.reading.kind == "score" else 1)
-
-
-def _sign(value: float) -> int:
-    return (value > 0) - (value < 0)
 
 
 def counts(ledger: Sequence[Entry]) -> dict[str, int]:

@@ -25,7 +25,7 @@ HEAD = (
     "image, right or wrong; ± is the wider side of the 95 % Wilson interval. "
 )
 ALL = "Of all {n} images."
-MARKS = " In italics, images made on the target itself; in bold, those of the strongest other source."
+MARKS = " In italics, images made on the target itself; in bold, those of the strongest other source, if there is one."
 BOTH = "Of the images, their number in brackets, that source and target both get right when clean."
 BOUNDS = (
     "White-box: images made on the target itself. Black-box: the share that the target gets right whichever source "
@@ -92,9 +92,11 @@ def grid(matrix: TransferMatrix, value: str = "", mark: Mark = lambda text, itse
     lines: dict[str, dict[str, str]] = {}
     strangers = matrix.cells[~matrix.cells["own"]]
     lowest = strangers.groupby("target")["value"].min()
+    ties = strangers[strangers["value"] == strangers["target"].map(lowest)]["target"].value_counts()
     for cell in matrix.cells.to_dict("records"):
         text = _percent(cell, value or "value", f" ({cell['both_n']})" if value else None)
         strongest = not value and not cell["own"] and cell["value"] == lowest[cell["target"]]
+        strongest &= ties.get(cell["target"]) == 1
         lines.setdefault(cell["source"], {})[cell["target"]] = mark(text, bool(cell["itself"]), bool(strongest))
     return pd.DataFrame([{"Source": source, **line} for source, line in lines.items()])
 

@@ -12,7 +12,7 @@ ATTACKS = {
 CRAFTER = "vgg16-bn-224.none"  # of black-box images; the paper scales images and no more
 SCORE = (
     "Robustness scores: accuracy under the corruption or attack over clean accuracy of the same model. + and - as the "
-    "paper prints them: more or less than the standard model"
+    "paper prints them: more or less than the standard model; ours only beyond both intervals"
 )
 LEFT_OUT = "Those that a data set has too few pixels or no colours for are left out there, and their columns are dashes"
 
