@@ -1,4 +1,4 @@
-"""Numbers with their intervals: what one run measured, and what several seeds say together."""
+"""Accuracies with intervals, of one run and combined over seeds."""
 
 import math
 from collections import defaultdict
@@ -18,7 +18,7 @@ COUNTED = ("clean", "attack")  # kinds whose rows count towards Worst
 
 
 class Estimate(NamedTuple):
-    """A number and its 95 % interval, or NaN."""
+    """A number and its 95 % interval; NaN where it is missing."""
 
     value: float
     low: float
@@ -26,7 +26,7 @@ class Estimate(NamedTuple):
 
 
 class SeedMean(NamedTuple):
-    """Of several seeds: their mean, their standard deviation, and the mean -+ that."""
+    """Mean and standard deviation over seeds, and the interval mean -+ standard deviation."""
 
     value: float
     std: float
@@ -35,23 +35,23 @@ class SeedMean(NamedTuple):
 
 
 def mean_over_seeds(values: Sequence[float], lowest: float = -math.inf, highest: float = math.inf) -> SeedMean:
-    """Of two values or more. lowest, highest: what they cannot go beyond, and so their interval does not."""
+    """Combine two values or more. lowest, highest: bounds of the values, at which the interval is cut off."""
     mean, std = fmean(values), stdev(values)
     return SeedMean(mean, std, max(lowest, mean - std), min(highest, mean + std))
 
 
 class SeedAccuracy(NamedTuple):
-    """One accuracy of one run."""
+    """One accuracy of one run: value from 0 to 1, and bits (n,) bool, True where the model is correct."""
 
     value: float
     n: int
     status: str
     bits: Bits | None
-    counts: bool = True  # towards Worst; an attack judged on its last iterate does not, nor a plug-in's condition
+    counts: bool = True  # towards Worst; attacks scored on their last iterate and conditions of plug-ins do not
 
 
 class Accuracy(NamedTuple):
-    """What a table knows of one accuracy. Column "X" holds the value, "X std", "X low", ... the rest."""
+    """One accuracy in a table: column "X" has its value, columns "X std", "X low", ... the other fields."""
 
     value: float  # percent, mean over seeds
     std: float  # over seeds; NaN with one
@@ -63,7 +63,10 @@ class Accuracy(NamedTuple):
 
 
 def measurements(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[dict[str, SeedAccuracy]]:
-    """By run, its accuracies by column."""
+    """The accuracies of each run, by column of the table, with Worst where there are attacks.
+
+    BadInput if the number of outcomes of a row is not its n.
+    """
     runs: dict[str, dict[str, SeedAccuracy]] = defaultdict(dict)
     fields = [part[c] for c in ("run", "column", "kind", "name", "key", "value", "n", "status")]
     for run, column, kind, name, key, value, n, status in zip(*fields, strict=True):
@@ -93,6 +96,7 @@ def _worst(cells: Mapping[str, SeedAccuracy]) -> SeedAccuracy:
 
 
 def summary(seeds: list[SeedAccuracy]) -> Accuracy:
+    """Combine the accuracies of several seeds, in percent; with a failed seed there is no value."""
     values = [100 * seed.value for seed in seeds if not math.isnan(seed.value)]
     failures = dict.fromkeys(seed.status for seed in seeds if seed.status.startswith("failed"))
     if failures or not values:  # a mean over the seeds that happened to work would hide the failure

@@ -1,4 +1,4 @@
-"""Which rows may stand in one table."""
+"""Splits rows into boards: tables whose rows are comparable."""
 
 import math
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from bench.report.rows import COMPARABLE, accuracies, of_plugins, white_box
 
 
 class Board(NamedTuple):
-    """What every row of a table has in common; rows that differ in any of it are not comparable."""
+    """The fields that all rows of one table share; rows that differ in one of them are not comparable."""
 
     protocol: int
     dataset: str

@@ -1,4 +1,4 @@
-"""What run folders hold, read once for all the tables and figures of a report."""
+"""A cache of run folders, so that each is read once for all tables and figures of a report."""
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -21,32 +21,32 @@ Stamp = tuple[tuple[str, int, int, int], ...]
 
 
 def cached_by_folder(size: int) -> Callable[[Read[P, T]], Read[P, T]]:
-    """Read a folder anew only when a file in or below it has changed. size: how many answers are kept.
+    """Decorate a function that reads a folder: it is called again only if a file in or below the folder has changed.
 
-    What comes back is shared by all who ask: it is not to be changed.
+    size: number of results to keep. Results are shared between callers, which must not change them.
     """
 
-    def remembering(read: Read[P, T]) -> Read[P, T]:
+    def decorate(read: Read[P, T]) -> Read[P, T]:
         @lru_cache(size)
-        def known(stamp: Stamp, folder: Path, *args: Any, **kwargs: Any) -> T:
+        def read_stamped(stamp: Stamp, folder: Path, *args: Any, **kwargs: Any) -> T:
             return read(folder, *args, **kwargs)
 
-        def remember(folder: Path, /, *args: P.args, **kwargs: P.kwargs) -> T:
-            said: Any = (args, kwargs)  # hashable, which a ParamSpec cannot say
-            return known(_stamp(folder), folder, *said[0], **said[1])
+        def read_cached(folder: Path, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            given: Any = (args, kwargs)  # hashable, which a ParamSpec cannot say
+            return read_stamped(_stamp(folder), folder, *given[0], **given[1])
 
-        return update_wrapper(remember, read)
+        return update_wrapper(read_cached, read)
 
-    return remembering
+    return decorate
 
 
 def _stamp(folder: Path) -> Stamp:
-    """Changes with the files of a run folder, or of all run folders below a results folder."""
+    """Inode, size and time of the files of a run folder, or of all run folders below a results folder."""
     runs = run_folders(folder) or [folder]
     patterns = (*FILES, PATTERN, "exhibits/*.csv")
     stamps = []
     for path in (path for run in runs for pattern in patterns for path in run.glob(pattern)):
-        with suppress(FileNotFoundError):  # another process has just written what was added to the two files
+        with suppress(FileNotFoundError):  # another process has just merged a file of added cells
             stat = path.stat()
             stamps.append((str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns))
     return tuple(sorted(stamps))
@@ -64,5 +64,5 @@ def _run(folder: Path) -> Stored:
 
 
 def outcomes(results: Path, runs: Iterable[str]) -> dict[str, Bits]:
-    """Which images each model of these runs got right, by the key of the row."""
+    """Outcomes of the rows of these runs by key: (n,) bool, True where the model is correct."""
     return {key: bits for run in runs for key, bits in _run(results / run)[1].items()}

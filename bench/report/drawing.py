@@ -1,4 +1,4 @@
-"""Figures are drawn last, when the tables of a report are made: one after the other, or many in several processes."""
+"""Draws the figures of a report after its tables: in this process, or if there are many in several processes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -17,37 +17,37 @@ FEW = 6  # figures that are drawn sooner than a process has started
 
 
 def draw_all(figures: Mapping[Draw, Sequence[Path]], processes: int = 1) -> None:
-    """Each figure in the formats that its paths end with.
+    """Draw each figure and save it to its paths, in the format of each path's suffix.
 
-    processes: more than one only where the main module may be imported again, as it is in every one of them.
+    processes: more than one only if the main module can be imported again, as each process does.
     """
     waiting = dict(figures)
     if processes > 1 and len(figures) > FEW:
-        waiting = _beside(figures, processes)
+        waiting = _draw_in_processes(figures, processes)
     for draw, paths in waiting.items():
-        _finish(draw, paths)
+        _draw_and_save(draw, paths)
 
 
-def _beside(figures: Mapping[Draw, Sequence[Path]], processes: int) -> dict[Draw, Sequence[Path]]:
-    """Draw in other processes; what is left to be drawn here are figures over which one was killed, say for memory."""
+def _draw_in_processes(figures: Mapping[Draw, Sequence[Path]], processes: int) -> dict[Draw, Sequence[Path]]:
+    """Draw in other processes; returns the figures whose process was killed, e.g. for lack of memory."""
     count = min(processes, MOST, len(figures))
-    left = work_through([*figures.items()], _open_studio, count, tell=_take_no_news, lost=lambda figure, end: figure)
+    left = work_through([*figures.items()], _make_worker, count, tell=_ignore_message, lost=lambda figure, end: figure)
     return dict(figure for figure in left if figure is not None)
 
 
-def _open_studio() -> Work:
+def _make_worker() -> Work:
     return _draw
 
 
 def _draw(figure: tuple[Draw, Sequence[Path]], tell: Tell) -> None:
-    _finish(*figure)
+    _draw_and_save(*figure)
 
 
-def _take_no_news(news: object) -> None:
-    """Drawing tells none."""
+def _ignore_message(news: object) -> None:
+    """Drawing sends no progress messages."""
 
 
-def _finish(draw: Draw, paths: Sequence[Path]) -> None:
+def _draw_and_save(draw: Draw, paths: Sequence[Path]) -> None:
     from bench.report.plotting.style import save
 
     figure = draw()

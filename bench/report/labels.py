@@ -1,4 +1,4 @@
-"""What lines and columns of a table are called, and in which order the columns stand."""
+"""Names of the lines and columns of tables, and the order of columns."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What rows say, in a few words."""
+"""Short texts for the results of rows."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ SUMMARISED = 6  # accuracies that stand in the one line of a model
 
 
 def describe_row(row: Row) -> str:
-    """What a row says, in a few words."""
+    """A short text for the value of a row, such as `45.3% of 256 right`."""
     if row.value is None:
         return "no answer: no image could be looked at for it" if row.metric == "share" else "no such image"
     if row.metric == "share":

@@ -1,4 +1,4 @@
-"""Trainings of one configuration that did not go as the others did."""
+"""Finds seeds of one configuration whose training failed where others did not."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,20 +11,20 @@ from bench.core.stats import fisher_fewer
 SURE = 0.01  # p-value below which a seed is said to have collapsed
 
 
-def trouble(part: pd.DataFrame, alarms: Mapping[str, Sequence[str]]) -> str:
-    """What a reader must know of the runs behind one line of a table: alarms by run, and seeds that collapsed."""
+def describe_problems(part: pd.DataFrame, alarms: Mapping[str, Sequence[str]]) -> str:
+    """Describe problems of the runs behind one line of a table: alarms of trainings, and seeds that collapsed."""
     seeds = dict(zip(part["run"], part["seed"], strict=True))
     several = len(set(seeds.values())) > 1
-    said = [
+    reports = [
         f"seed {seeds[run]}: {alarm}" if several else alarm
         for run in sorted(seeds, key=seeds.__getitem__)
         for alarm in alarms.get(run, ())
     ]
-    return "; ".join([*said, *collapses(part)])
+    return "; ".join([*reports, *collapses(part)])
 
 
 def collapses(part: pd.DataFrame) -> list[str]:
-    """Seeds that get at most half of what the median seed gets somewhere, and not by chance.
+    """Seeds whose value in some column is at most half of the median seed's, significantly (Fisher, p < SURE).
 
     part: rows of one recipe, view and epoch with the columns seed, column, value and n.
     """

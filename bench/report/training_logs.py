@@ -1,4 +1,4 @@
-"""What each training cost and how it went."""
+"""Reads cost, alarms and curve of a training from job.json and train.csv."""
 
 import csv
 import math
@@ -16,7 +16,7 @@ AWAY = "put a copy in its place, or take it away: the run is shown without its t
 
 
 class Trained(NamedTuple):
-    """What a run folder says of its training; NaN where it does not."""
+    """Cost and alarms of one training; NaN where the run folder does not record them."""
 
     passes: float = math.nan  # per image of a training step
     seconds: float = math.nan
@@ -26,9 +26,9 @@ class Trained(NamedTuple):
 
 
 def read_logs(folder: Path) -> Trained:
-    """From job.json and train.csv."""
-    said = read_job(folder) if (folder / "job.json").exists() else {}
-    passes, memory, alarms = (said.get(name) for name in ("passes_per_image", "peak_mib", "alarms"))
+    """Read cost and alarms from job.json and train.csv of a run folder."""
+    job = read_job(folder) if (folder / "job.json").exists() else {}
+    passes, memory, alarms = (job.get(name) for name in ("passes_per_image", "peak_mib", "alarms"))
     seconds = training(folder)["seconds"]
     return Trained(
         float(sum(passes.values())) if isinstance(passes, dict) and passes else math.nan,
@@ -41,7 +41,7 @@ def read_logs(folder: Path) -> Trained:
 
 @cached_by_folder(1024)
 def training(folder: Path) -> pd.DataFrame:
-    """The run's train.csv, one line an epoch, every column a number; empty where nothing was trained."""
+    """Read train.csv: one line for each epoch, all columns numbers; empty for external models. BadInput if damaged."""
     path = folder / "train.csv"
     if not path.exists():
         return pd.DataFrame({"epoch": [], "seconds": []}, dtype=float)

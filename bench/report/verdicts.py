@@ -1,4 +1,4 @@
-"""Should the numbers of one line be believed? What its attacks said while they ran, and what the audit found."""
+"""The verdict of a table line: warnings of its attacks, and the doubts of the audit, combined."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,7 +15,7 @@ Models = Mapping[tuple[object, ...], list[RowView]]
 
 
 def by_model(rows: pd.DataFrame) -> Models:
-    """The rows that did not fail, by MODEL."""
+    """The rows that did not fail, grouped by model (run, view, epoch, protocol)."""
     return _by_model(rows[rows["status"] == "ok"])
 
 
@@ -27,9 +27,9 @@ def _by_model(rows: pd.DataFrame) -> Models:
 
 
 def audit_doubts(part: pd.DataFrame, beside: Models, outcomes: Mapping[str, Bits]) -> list[Doubt]:
-    """The doubts about each model behind a line, with its seed where there are several.
+    """The audit's doubts about each model behind a table line; with several seeds each names its seed.
 
-    part: the line's rows, with `column`, all of one protocol. beside: more rows of the same models, among others.
+    part: rows of the line, with `column`, of one protocol. beside: further rows, also of other models.
     """
     found, seeds = [], dict(zip(part["run"], part["seed"], strict=True))
     for model, own in _by_model(part).items():
@@ -56,8 +56,8 @@ def verdict(cells: Iterable[tuple[str, str]], doubts: Iterable[Doubt] = ()) -> s
     """
     levels = {"": 0, "ok": 1, "suspect": 2}  # anything else counts as invalid
     worst, reasons = "", []
-    for column, said in cells:
-        level, _, reason = said.partition(": ")
+    for column, cell in cells:
+        level, _, reason = cell.partition(": ")
         worst = max(worst, level, key=lambda word: levels.get(word, 3))
         if levels.get(level, 3) > 1:
             reasons.append(f"{column}: {reason}" if reason else column)

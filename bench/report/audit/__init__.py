@@ -1,1 +1,1 @@
-"""Should the rows be believed?"""
+"""The audit: checks of stored rows for signs of gradient masking and failed attacks."""

@@ -1,4 +1,4 @@
-"""Should the robust accuracies of a model be believed? Read off stored rows and bits alone.
+"""Checks robust accuracies for signs of failed attacks, from stored rows and outcomes alone.
 
 Of Pintor et al.'s six indicators (arXiv:2106.09947) 1, 4 and 6 are here: `zero-gradient`, an attack that had not
 converged, `unbounded`; randomness, the cause that 2 looks for, is `changing`. The third, a success on the way
@@ -31,7 +31,7 @@ from bench.report.audit.thresholds import INDICATORS
 
 
 class RowView(NamedTuple):
-    """What the audit looks at of a row. Tuples, as a report asks of thousands of models, and frames are slow to cut."""
+    """The fields of a row that the audit reads. A tuple, as data frames are slow for thousands of models."""
 
     title: str  # what a table calls it
     run: str
@@ -49,24 +49,24 @@ class RowView(NamedTuple):
 
 
 def lines(rows: pd.DataFrame) -> list[RowView]:
-    """Of stored rows; `column`, where they have it, is what a table calls them."""
+    """Convert stored rows; `title` is their `column` if they have one, else their name."""
     titles = rows["column" if "column" in rows else "name"]
     return [RowView(*fields) for fields in zip(titles, *(rows[name] for name in RowView._fields[1:]), strict=True)]
 
 
 def audit(own: Sequence[RowView], beside: Sequence[RowView], outcomes: Mapping[str, Bits]) -> list[Doubt]:
-    """What is wrong with the numbers of one model; nothing where they may be believed.
+    """Find reasons to doubt the accuracies of one model; empty if there are none.
 
-    own: its clean accuracy and those under attack, of one threat and n. beside: other rows of the same model: transfer,
-    other radii, and signs (`bench run --audit`).
-    outcomes: which images were right, under the key of the row. What has no bits is not looked at.
+    own: rows of its clean accuracy and of attacks with one threat and n. beside: other rows of the model: transfer,
+    other radii, and indicators (`bench run --audit`). outcomes: (n,) bool by key of the row, True where the model is
+    correct; rows without outcomes are ignored.
     """
     clean = [outcomes[line.key] for line in own if line.kind == "clean" and line.key in outcomes]
     attacks = _attack_outcomes(own, outcomes)
     if not clean or not attacks:
         return []
     here = next(line for line in own if line.kind == "attack")
-    others = _measurements(line for line in beside if line.norm == here.norm)
+    others = _keep_latest(line for line in beside if line.norm == here.norm)
     same = [line for line in others if abs(line.eps - here.eps) < 1e-7]
     counted = [met for met in attacks if not met.last]
     strangers = [line for line in same if line.source and line.source.split("@")[0] != here.run and line.n == here.n]
@@ -81,20 +81,20 @@ def audit(own: Sequence[RowView], beside: Sequence[RowView], outcomes: Mapping[s
         doubts += [*black_box_wins(everyone), *effort_is_lost(counted), *gradient_misleads(counted)]
         doubts += unreached(counted) if math.isinf(here.eps) else []
         doubts += eps_helps_the_model(counted, _attack_outcomes(larger, outcomes))
-    return _once([*doubts, *above_clean(clean[0], attacks)])
+    return _drop_repeated([*doubts, *above_clean(clean[0], attacks)])
 
 
-def _once(doubts: Sequence[Doubt]) -> list[Doubt]:
-    """Without those that another one says too, and more."""
+def _drop_repeated(doubts: Sequence[Doubt]) -> list[Doubt]:
+    """Drop repeated doubts, and those that another doubt repeats with more detail."""
     return [one for one in dict.fromkeys(doubts) if not any(d.reason.startswith(f"{one.reason}, ") for d in doubts)]
 
 
-def _measurements(found: Iterable[RowView]) -> list[RowView]:
-    """The last of several measurements of one thing counts."""
+def _keep_latest(found: Iterable[RowView]) -> list[RowView]:
+    """Keep the latest of several measurements of the same condition."""
     last: dict[tuple[object, ...], RowView] = {}
     for line in found:
         thing = (line.kind, line.name, line.params, line.eps, line.source, line.n)
-        last.pop(thing, None)  # it stands where it was measured last
+        last.pop(thing, None)  # so that the order is that of the latest measurements
         last[thing] = line
     return list(last.values())
 
@@ -108,7 +108,7 @@ def _attack_outcomes(found: Iterable[RowView], outcomes: Mapping[str, Bits]) -> 
 
 
 def _visible_indicators(signs: Iterable[RowView]) -> Iterator[Doubt]:
-    """Signs that more images show than their limit allows."""
+    """Doubts for indicators that significantly more images show than their threshold allows."""
     for line in signs:
         sign, images = INDICATORS[line.name], round(line.value * line.n) if line.n else 0
         if many(images, line.n, sign):

@@ -1,4 +1,4 @@
-"""What stored right/wrong bits of one model say of the attacks that it met. Paired by image, so exact tests apply."""
+"""Checks of attacks on one model from the outcomes of each image, by exact paired tests."""
 
 import json
 import re
@@ -26,7 +26,7 @@ from bench.report.audit.thresholds import (
 
 @dataclass(frozen=True)
 class Doubt:
-    """Why the accuracies of a model should not be believed."""
+    """A reason to doubt the accuracies of a model."""
 
     level: Level
     reason: str
@@ -34,7 +34,7 @@ class Doubt:
 
 @dataclass(frozen=True, eq=False)
 class AttackOutcome:
-    """An attack that the model has met, and which images it got right there."""
+    """An attack on the model, and the outcomes: right (n,) bool, True where the model is correct."""
 
     title: str
     name: str
@@ -48,31 +48,31 @@ class AttackOutcome:
 
     @property
     def black_box(self) -> bool:
-        """Without the model's gradients."""
-        return bool(self.source) or bool(self.said.get("black_box", self.name == "Square"))
+        """Whether the attack used no gradient of this model: transferred images, or a query attack."""
+        return bool(self.source) or bool(self.settings.get("black_box", self.name == "Square"))
 
     @cached_property  # reports ask for it thousands of times
-    def said(self) -> dict[str, Any]:
-        """The settings, as far as they are known."""
+    def settings(self) -> dict[str, Any]:
+        """The settings of the attack, from column `params`."""
         known: dict[str, Any] = json.loads(self.params or "{}")
         return known
 
     @property
     def length(self) -> int:
-        """Steps along a gradient, as far as the settings say; 0 where they do not."""
-        return 0 if self.black_box else int(self.said.get("steps", 0))
+        """Number of gradient steps; 0 for black-box attacks and where the settings have no steps."""
+        return 0 if self.black_box else int(self.settings.get("steps", 0))
 
     @cached_property
     def steps(self) -> int:
-        """Of an ascent on the cross-entropy, FGSM's one included; 0 where the attack is none."""
+        """Steps if the attack is an ascent on the cross-entropy (FGSM: 1); 0 for other attacks."""
         if re.fullmatch(r"(R-)?FGSM", self.name):
             return 1
-        margin = self.said.get("loss") == "margin"
+        margin = self.settings.get("loss") == "margin"
         return self.length if re.fullmatch(r"PGD-\d+", self.name) and not margin else 0
 
     @property
     def effort(self) -> int:
-        return self.steps * int(self.said.get("restarts", 1))
+        return self.steps * int(self.settings.get("restarts", 1))
 
 
 def count(images: Bits) -> int:
@@ -80,28 +80,28 @@ def count(images: Bits) -> int:
 
 
 def many(images: int, n: int, limit: Limit) -> bool:
-    """More than the limit's share of n images, by more than chance."""
+    """Whether a number of n images is significantly more than the limit's share (exact binomial test)."""
     return n > 0 and binomial_exceeds(images, n, limit.share) < SURE
 
 
 def stronger(one: AttackOutcome, other: AttackOutcome) -> bool:
-    """The one breaks more images than the other, by more than chance (McNemar)."""
+    """Whether `one` breaks significantly more images than `other` (McNemar)."""
     return mcnemar(count(other.right & ~one.right), count(one.right & ~other.right), "greater") < SURE
 
 
 def broken_by(one: AttackOutcome, other: AttackOutcome) -> str:
-    """What the one breaks and the other leaves, in words."""
+    """Text: how many images `one` breaks and `other` does not."""
     return f"{one.title} breaks {count(other.right & ~one.right)} of {len(one.right)} images that {other.title} leaves"
 
 
 def standing(attacks: list[AttackOutcome]) -> bool:
-    """Whether anything is robust here at all, so that it can be overestimated."""
+    """Whether significantly more than 1 % of the images withstand all attacks; else nothing can be overestimated."""
     worst = reduce(lambda a, b: a & b, (met.right for met in attacks))
     return many(count(worst), len(worst), STANDING)
 
 
 def clean_changes(clean: Bits, attacks: list[AttackOutcome]) -> Iterator[Doubt]:
-    """Every attack judges the clean image too, and an image that is wrong there can never come out right."""
+    """Attacks evaluate the clean image too, so a misclassified one that is correct under attack shows randomness."""
     for met in attacks:
         changed = 0 if met.last or met.source else count(met.right & ~clean)
         if many(changed, len(clean), CLEAN):
@@ -109,7 +109,7 @@ def clean_changes(clean: Bits, attacks: list[AttackOutcome]) -> Iterator[Doubt]:
 
 
 def above_clean(clean: Bits, attacks: list[AttackOutcome]) -> Iterator[Doubt]:
-    """Only where the last iterate is scored: the attack leads towards the class that it should lead away from."""
+    """An attack scored on its last iterate that raises accuracy moves images towards the true class."""
     unharmed = AttackOutcome("clean", "", "", clean)
     for met in attacks:
         if met.last and not met.source and stronger(unharmed, met):
@@ -118,7 +118,7 @@ def above_clean(clean: Bits, attacks: list[AttackOutcome]) -> Iterator[Doubt]:
 
 
 def black_box_wins(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
-    """Black-box attacks know less than those that see the gradient (Athalye 2018, section 3; Carlini 2019)."""
+    """A black-box attack must not be stronger than white-box ones (Athalye 2018, section 3; Carlini 2019)."""
     white = [met for met in attacks if met.length >= ITERATIVE]
     for met in attacks:
         if met.black_box and white and all(stronger(met, other) for other in white):
@@ -139,7 +139,7 @@ def effort_is_lost(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
 
 
 def gradient_misleads(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
-    """The longest ascent on the cross-entropy leaves far more than another attack does."""
+    """Another attack breaks many images that the longest ascent on the cross-entropy does not."""
     ascents = [met for met in attacks if met.steps >= ITERATIVE]
     others = [met for met in attacks if not met.steps]
     if not ascents or not others:
@@ -154,7 +154,7 @@ def gradient_misleads(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
 
 
 def unreached(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
-    """In a ball that holds every image none is robust (Carlini 2019, section 4)."""
+    """With an unbounded radius every image must be broken (Carlini 2019, section 4)."""
     for met in attacks:
         left, n = count(met.right), len(met.right)
         if many(left, n, UNREACHED):
@@ -162,7 +162,7 @@ def unreached(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
 
 
 def eps_helps_the_model(near: list[AttackOutcome], far: list[AttackOutcome]) -> Iterator[Doubt]:
-    """The same attack in a larger ball is weaker (Athalye 2018, section 3: larger bounds, higher success)."""
+    """An attack must not be weaker with a larger radius (Athalye 2018, section 3)."""
     for less in near:
         for more in far:
             if (less.name, less.params, less.source) == (more.name, more.params, more.source) and stronger(less, more):

@@ -12,13 +12,13 @@ from typing import Literal
 
 from bench.core.stats import binomial_exceeds
 
-SURE = 0.001  # exact p-value below which a check speaks: with a dozen checks a model, a false alarm in 1 % of models
+SURE = 0.001  # significance level; a dozen checks a model give a false alarm for about 1 % of models
 Level = Literal["suspect", "invalid"]
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A share of images that what is counted must exceed, by more than chance, before it is said."""
+    """A share of images that must be exceeded significantly before a doubt is reported, and the reason for it."""
 
     share: float
     why: str

@@ -12,7 +12,7 @@ from bench.report.accuracy import Accuracy, measurements, summary
 from bench.report.audit.indicators import Doubt
 from bench.report.labels import column_order, label_rows
 from bench.report.rows import of_plugins
-from bench.report.seeds import trouble
+from bench.report.seeds import describe_problems
 from bench.report.training_logs import Trained
 from bench.report.verdicts import Models, audit_doubts, verdict
 from bench.results.row import EXTERNAL
@@ -79,7 +79,7 @@ def _context(part: pd.DataFrame, trainings: Trainings, doubts: Iterable[Doubt]) 
         "seconds": fmean(run.seconds for run in known.values()) if known else math.nan,
         "memory": fmean(run.memory for run in known.values()) if known else math.nan,
         "verdict": verdict(zip(part["column"], part["verdict"], strict=True), doubts),
-        "alarms": trouble(part, {run: known[run].alarms for run in known}),
+        "alarms": describe_problems(part, {run: known[run].alarms for run in known}),
         "external": part["model"].iloc[0] == EXTERNAL,
     }
 

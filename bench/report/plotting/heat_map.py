@@ -1,4 +1,4 @@
-"""A table of numbers as coloured cells."""
+"""Heat maps: a table of numbers as coloured cells, each with its number."""
 
 from typing import TYPE_CHECKING, Any
 
