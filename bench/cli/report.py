@@ -93,7 +93,7 @@ def write_study(study: str, results: Path, reports: Path, data_dir: Path) -> Non
     from bench.commands.data_radius import registered_radius
     from bench.commands.site_sources import site_sources
     from bench.report.studies.page import StudyPage, started_studies
-    from bench.report.write import PAGES, describe_files, outstanding, write_pages, write_reports
+    from bench.report.write import PAGES, count_incomplete_cells, describe_files, write_pages, write_reports
 
     names = started_studies(results) if study == "all" else [study] if study != "leaderboard" else []
     studies = [StudyPage(name, registered_radius) for name in names]
@@ -102,7 +102,7 @@ def write_study(study: str, results: Path, reports: Path, data_dir: Path) -> Non
         for page in PAGES:
             page.show(results, Console())
         click.echo(describe_files(paths, reports))
-        if lacking := outstanding(results):
+        if lacking := count_incomplete_cells(results):
             click.echo(f"{results}: cells that lack shards: {lacking}; see bench merge")
     else:
         paths = write_pages(studies, results, reports)

@@ -63,9 +63,9 @@ class Accuracy(NamedTuple):
 
 
 def measurements(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[dict[str, SeedAccuracy]]:
-    """The accuracies of each run, by column of the table, with Worst where there are attacks.
+    """The accuracies of each run, by column of the table; with Worst if a column besides Clean counts towards it.
 
-    BadInput if the number of outcomes of a row is not its n.
+    Worst is missing or failed if a column that counts is. BadInput if the number of outcomes of a row is not its n.
     """
     runs: dict[str, dict[str, SeedAccuracy]] = defaultdict(dict)
     fields = [part[c] for c in ("run", "column", "kind", "name", "key", "value", "n", "status")]

@@ -22,7 +22,7 @@ class Board(NamedTuple):
     eps: float | None
     budget: str
     n: int
-    data: str = ""  # fingerprint of the training images: other files of the same set may be in another order
+    data: str = ""  # fingerprint of the training images: two copies of a data set may differ in order
 
     @property
     def threat(self) -> str:
@@ -42,19 +42,19 @@ class Board(NamedTuple):
 
     @property
     def slug(self) -> str:
-        """What links call it by; the protocol is in it because boards may differ in that alone."""
+        """Identifier in links; it contains the protocol, as two boards may differ only in that."""
         return file_name(
             self.dataset, self.model, self._ball, self.budget, f"n{self.n}", f"p{self.protocol}", self.data[:6]
         )
 
     @property
     def identity(self) -> Identity:
-        """What the board's folder is called after."""
+        """The words that the name of the board's folder is made of."""
         return Identity((self.dataset, self.model, self._ball, scale_of(self.budget)), self.telling)
 
     @property
     def telling(self) -> tuple[tuple[str, ...], ...]:
-        """What tells two boards of one data set, model and threat apart."""
+        """Words that distinguish boards of one data set, model and threat."""
         return (f"n{self.n}",), tuple(self.budget.split(", ")), (f"p{self.protocol}",), (self.data[:6],)
 
 
@@ -64,10 +64,10 @@ def scale_of(budget: str) -> str:
 
 
 def groups(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:
-    """The white-box accuracies of `results.load()`, split into boards.
+    """Split the white-box accuracies of `results.load()` into boards.
 
-    Clean rows have no threat, so they stand on every board of their data set, model, budget and n; so do those of
-    plug-ins' kinds that have none. Transfer, corruptions and other metrics have tables of their own.
+    Clean rows have no threat, so every board of their data set, model, budget and n has them; so do rows of plug-ins'
+    kinds without a threat. Transfer, corruptions and other metrics have tables of their own.
     """
     rows = white_box(accuracies(results))
     rows = rows[rows["kind"].isin(["clean", "attack"]) | of_plugins(rows)]

@@ -11,9 +11,9 @@ from bench.core.processes import Tell, Work, work_through
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Draw: TypeAlias = Callable[[], "Figure"]  # a `functools.partial`, so that another process can be asked
-MOST = 8  # processes: each starts Python and matplotlib
-FEW = 6  # figures that are drawn sooner than a process has started
+Draw: TypeAlias = Callable[[], "Figure"]  # a `functools.partial`, which can be pickled for another process
+MAX_PROCESSES = 8  # each starts Python and matplotlib
+FEW_FIGURES = 6  # up to this number, drawing here is faster than starting a process
 
 
 def draw_all(figures: Mapping[Draw, Sequence[Path]], processes: int = 1) -> None:
@@ -22,7 +22,7 @@ def draw_all(figures: Mapping[Draw, Sequence[Path]], processes: int = 1) -> None
     processes: more than one only if the main module can be imported again, as each process does.
     """
     waiting = dict(figures)
-    if processes > 1 and len(figures) > FEW:
+    if processes > 1 and len(figures) > FEW_FIGURES:
         waiting = _draw_in_processes(figures, processes)
     for draw, paths in waiting.items():
         _draw_and_save(draw, paths)
@@ -30,7 +30,7 @@ def draw_all(figures: Mapping[Draw, Sequence[Path]], processes: int = 1) -> None
 
 def _draw_in_processes(figures: Mapping[Draw, Sequence[Path]], processes: int) -> dict[Draw, Sequence[Path]]:
     """Draw in other processes; returns the figures whose process was killed, e.g. for lack of memory."""
-    count = min(processes, MOST, len(figures))
+    count = min(processes, MAX_PROCESSES, len(figures))
     left = work_through([*figures.items()], _make_worker, count, tell=_ignore_message, lost=lambda figure, end: figure)
     return dict(figure for figure in left if figure is not None)
 

@@ -1,4 +1,4 @@
-"""Files of a report: written whole, in the place of an earlier report's."""
+"""Writes the files of a report, and deletes those of an earlier report that it does not replace."""
 
 import re
 import unicodedata
@@ -13,8 +13,8 @@ from bench.core.files import remove_temporary_files, require_inside, write_atomi
 from bench.report.drawing import Draw, draw_all
 
 Content: TypeAlias = str | bytes | Draw
-LIST = ".written-by-bench"  # in each folder: the names of a report's files, of which the next one deletes some
-SITE_LIST = ".site-written-by-bench"  # the same of the site, which shares its folder with other files of a report
+LIST = ".written-by-bench"  # file in each folder that lists what a report wrote; the next deletes what is obsolete
+SITE_LIST = ".site-written-by-bench"  # the same for the site, which shares its folder with other files
 GENERATED = {".md", ".csv", ".tex", ".png", ".pdf", ".html", ".css", ".js", ".json", ".svg", ".parquet", ".bib"}
 LONGEST = 60  # characters of a name: Windows has 260 for a whole path
 RESERVED = r"con|prn|aux|nul|(com|lpt)\d"  # names that Windows gives to no file
@@ -22,10 +22,10 @@ OFTEN_OWN = {"README.md", "index.html"}  # names that people give to files of th
 
 
 def file_name(*parts: str) -> str:
-    """A name for a file or folder, or its beginning, from words; different words may come to the same name.
+    """Make a name for a file or folder, or the beginning of one, from words; different words may give the same name.
 
-    Lower case letters, digits, - and _, and dots within numbers: up to LONGEST characters, safe on any file system.
-    Nothing of nothing.
+    It has lower case letters, digits, -, _, and dots within numbers, at most LONGEST characters, safe on any file
+    system; it is empty for empty words.
     """
     text = " ".join(parts)
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
@@ -37,19 +37,19 @@ def file_name(*parts: str) -> str:
 
 
 def figure(name: str, draw: Draw) -> dict[str, Content]:
-    """A figure in each of its formats."""
+    """Paths of a figure in each format, with the function that draws it."""
     return {f"{name}.png": draw, f"{name}.pdf": draw}
 
 
 def in_folder(folder: str, files: Mapping[str, Content]) -> dict[str, Content]:
-    """The same files below a folder."""
+    """Put a folder before the paths of files."""
     return {f"{folder}/{name}": content for name, content in files.items()}
 
 
 def replace_files(folder: Path, files: Mapping[str, Content], list_name: str = LIST) -> list[Path]:
-    """Write texts and figures by name; what an earlier report left in the folder goes first.
+    """Write texts and figures by name; obsolete files of an earlier report in the folder are deleted first.
 
-    list_name: of the file that says what it left.
+    list_name: name of the file that lists what the earlier report wrote.
     """
     return replace_folders({folder: files}, list_name=list_name)
 
@@ -57,11 +57,12 @@ def replace_files(folder: Path, files: Mapping[str, Content], list_name: str = L
 def replace_folders(
     folders: Mapping[Path, Mapping[str, Content]], processes: int = 1, list_name: str = LIST
 ) -> list[Path]:
-    """The same of several folders. A name may have folders in it, parted by /. processes: as of `draw_all`.
+    """As `replace_files` for several folders; returns the paths that were written.
 
-    Several commands may do so at once: each file is a whole one of theirs, and nothing of another's is in the way. A
-    README.md and an index.html that no report has written stay as they are, and are not among the paths.
-    BadInput, before anything is deleted or written, where a link leads out of a folder or a file is in the way.
+    folders: files by folder and name; a name may be a path with /. processes: as for `draw_all`. Several commands may
+    write the same folders at once: each file is then the complete one of one of them. A README.md or index.html that
+    no report has written is kept, and is not among the paths. BadInput, before anything is deleted or written, if a
+    link leads out of a folder, or a file is where a folder is needed or the other way round.
     """
     for folder, files in folders.items():
         _check_places(folder, files)
@@ -82,7 +83,7 @@ def replace_folders(
 
 
 def _check_places(folder: Path, names: Iterable[str]) -> None:
-    """BadInput where names cannot be written below a folder."""
+    """BadInput if names cannot be written below a folder."""
     for name in names:
         path = require_inside(folder, folder / name)
         above = [folder / part for part in PurePosixPath(name).parents]
@@ -93,13 +94,13 @@ def _check_places(folder: Path, names: Iterable[str]) -> None:
 
 
 def _clear(folder: Path, names: Set[str], list_name: str) -> Set[str]:
-    """Delete what an earlier report wrote and this one does not, by its list; and take the new names into the list.
+    """Delete files that an earlier report listed and this one does not write, and list the new names.
 
-    Files that no list of ours names are somebody's own, and stay. Returns the names that are to be written.
+    Files that are not listed belong to the user and are kept. Returns the names to write.
     """
     if not names and not folder.exists():
         return names
-    listed = listed_names(folder, list_name)
+    listed = read_list(folder, list_name)
     names = {name for name in names if name in listed or name not in OFTEN_OWN or not (folder / name).exists()}
     for below in sorted(_folders(names | listed)):
         remove_temporary_files(folder / below)
@@ -115,8 +116,8 @@ def _clear(folder: Path, names: Set[str], list_name: str) -> Set[str]:
     return names
 
 
-def listed_names(folder: Path, list_name: str = LIST) -> set[str]:
-    """The names that an earlier report's list has, without those that no report would have written."""
+def read_list(folder: Path, list_name: str = LIST) -> set[str]:
+    """Read the names that an earlier report listed, without names that a report cannot have written."""
     if not (folder / list_name).exists():
         return set()
     names = (folder / list_name).read_text(encoding="utf-8", errors="replace").splitlines()
@@ -124,7 +125,7 @@ def listed_names(folder: Path, list_name: str = LIST) -> set[str]:
 
 
 def _can_be_ours(folder: Path, name: str) -> bool:
-    """Whether a report may have written a file of this name, which is below the folder and behind no link."""
+    """Whether a report can have written a file of this name: its suffix, below the folder, behind no link."""
     path = PurePosixPath(name)
     if str(path) != name or "\\" in name or path.is_absolute() or path.suffix not in GENERATED:
         return False
@@ -134,7 +135,7 @@ def _can_be_ours(folder: Path, name: str) -> bool:
 
 
 def _folders(names: Iterable[str]) -> set[str]:
-    """Every folder that names are in, as text; of plain names none but the outermost, `.`."""
+    """All folders above names, as text; only `.` for names without a folder."""
     return {str(folder) for name in names for folder in PurePosixPath(name).parents}
 
 

@@ -12,13 +12,13 @@ from bench.core.parsing import format_radius
 from bench.report.rows import of_plugins
 
 NUMBER = re.compile(r"[0-9.]+(e-?[0-9]+)?")
-ANY_LENGTH = "{} of any length"  # of an attack that looks for the nearest error, however far it is
-ALSO_ATTACKS = frozenset({"FGSM", "R-FGSM", "LL", "R-LL", "MC", "R-MC"})  # recipes that are called what attacks are
+ANY_LENGTH = "{} of any length"  # threat of an attack that looks for the nearest error at any distance
+ALSO_ATTACKS = frozenset({"FGSM", "R-FGSM", "LL", "R-LL", "MC", "R-MC"})  # recipes with the name of an attack
 
 
 def labels(rows: pd.DataFrame) -> pd.Series:
-    """A name for each row's recipe, view and epoch; with the hash of the run where two configurations share it."""
-    hashes = rows["run"].str.split("/").str[-1].str.rpartition("-")[2]  # the seed is not part of it
+    """A name for each row's recipe, view and epoch, with the hash of the run if two configurations share a recipe."""
+    hashes = rows["run"].str.split("/").str[-1].str.rpartition("-")[2]  # the hash does not depend on the seed
     shared = hashes.groupby(rows["recipe"]).transform("nunique") > 1
     details = zip(
         hashes.where(shared, ""), rows["view"].replace("main", ""), rows["epoch"].replace("last", ""), strict=True
@@ -29,12 +29,12 @@ def labels(rows: pd.DataFrame) -> pd.Series:
 
 
 def line_name(label: str) -> str:
-    """What a line of a table is called where columns may have the name of an attack: `FGSM training (best)`."""
+    """Name of a table line, with `training` added to recipes with the name of an attack: `FGSM training (best)`."""
     recipe, bracket, details = label.partition(" (")
     return f"{recipe} training{bracket}{details}" if recipe in ALSO_ATTACKS else label
 
 
-SETTINGS: Mapping[str, Callable[[str], str]] = {  # how a reader would say what an attack was set to
+SETTINGS: Mapping[str, Callable[[str], str]] = {  # text for settings of an attack, by name
     "step": lambda step: f"steps of {format_radius(float(step)) if NUMBER.fullmatch(step) else step}",
     "steps": "{} steps".format,
     "restarts": lambda count: f"{count} restart{'' if count == '1' else 's'}",
@@ -49,30 +49,32 @@ def condition_name(column: str) -> str:
     settings, end, after = rest.partition("]")
     if not bracket or not end:
         return column
-    said = [_setting(*setting.partition("=")) for setting in settings.split(",")]
-    return ", ".join([name, *said]) + re.sub("^ ", ", ", after)
+    texts = [_setting_text(*setting.partition("=")) for setting in settings.split(",")]
+    return ", ".join([name, *texts]) + re.sub("^ ", ", ", after)
 
 
 def panel_names(panels: Iterable[str]) -> dict[str, str]:
-    """Each panel of a figure of curves in words; how many radii it was swept over only where that tells two apart."""
+    """Titles of panels of curves; the number of radii of a sweep is only named if it distinguishes two panels."""
     whole = {panel: condition_name(panel) for panel in panels}
     short = {panel: re.sub(r", swept over \d+ radii$", "", name) for panel, name in whole.items()}
-    once = Counter(short.values())
-    return {panel: name if once[name] == 1 else whole[panel] for panel, name in short.items()}
+    counts = Counter(short.values())
+    return {panel: name if counts[name] == 1 else whole[panel] for panel, name in short.items()}
 
 
-def _setting(key: str, equals: str, value: str) -> str:
+def _setting_text(key: str, equals: str, value: str) -> str:
     return SETTINGS[key](value) if equals and key in SETTINGS else f"{key}{equals}{value}"
 
 
 def titles(places: Iterable[str]) -> dict[str, str]:
-    """A name for each model by its `results.row.model_id`: the recipe, and whatever tells two uses of it apart."""
+    """A name for each model id of `results.row.model_id`: the recipe, and what distinguishes two models of it."""
     known = {}
     for where in places:
         run, *which = where.split("@")
         _, model, *between, last = run.split("/")
         seed, _, digest = last.rpartition("-")
-        recipe, seed = (between[0], seed) if between else (seed, "")  # from outside: no seed, and the name in its place
+        recipe, seed = (
+            (between[0], seed) if between else (seed, "")
+        )  # ids of external models have their name instead of recipe and seed
         known[where] = (recipe, {"model": model, "seed": seed, "hash": digest}, which)
     named = {}
     for where, (recipe, details, which) in known.items():
@@ -84,10 +86,10 @@ def titles(places: Iterable[str]) -> dict[str, str]:
 
 
 def columns(rows: pd.DataFrame) -> pd.Series:
-    """The column of each row: Clean, or its attack, with the settings that tell two uses of one name apart.
+    """The column title of each row: Clean, or the attack with the settings that distinguish two uses of its name.
 
-    A sweep is called one, with what is read off its curve if that is no accuracy; what a plug-in's kind does is named
-    by the kind too; anything else has its own name.
+    Titles of sweeps end in `sweep`, and in the metric if it is not accuracy; those of plug-ins' kinds begin with the
+    kind; other kinds have the name of the row.
     """
     names = {}
     titled = rows["kind"].isin(["attack", "sweep"]) | of_plugins(rows)
@@ -106,21 +108,21 @@ def columns(rows: pd.DataFrame) -> pd.Series:
 
 
 def _title(kind: str, name: str) -> str:
-    """What a column of rows of this kind is called, settings apart."""
+    """Column title of a kind and name, without settings."""
     if kind in ("attack", "sweep"):
         return f"{name} sweep" if kind == "sweep" else name
     return f"{kind.removeprefix('x-')} {name}".strip()
 
 
 def label_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with the line (`label`) and the column of a table that each is for."""
+    """Add to rows the columns `label` and `column`: the table line and table column that each belongs to."""
     rows = rows.assign(label=labels(rows), column=columns(rows))
     # a cell measured again under another key, say after a retraining, replaces the older one
     return rows.drop_duplicates(["run", "view", "epoch", "column"], keep="last")
 
 
 def column_order(column: str) -> tuple[int, int, str]:
-    """FGSM, PGD by steps, CW by steps, others as they come, AutoAttack at the end."""
+    """Sort key of columns: FGSM, PGD by steps, CW by steps, others in their order, AutoAttack last."""
     steps = re.match(r"(PGD|CW)-(\d+)", column)
     if steps:
         return 1 + (steps[1] == "CW"), int(steps[2]), column

@@ -1,4 +1,4 @@
-"""What every topic of a report is: files in a folder of its own, and tables on the terminal."""
+"""The protocol of a report's topics: files in a folder, and tables on the terminal."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 class Page(Protocol):
-    """A topic of a report, a function of what a results folder holds."""
+    """A topic of a report; everything is computed from a results folder."""
 
     @property
     def folder(self) -> str:
-        """Its name below reports/."""
+        """Name of its folder below reports/."""
 
     def files(self, results: Path) -> dict[str, Content]:
-        """Texts and figures by file name, the page before what it shows; nothing where there is nothing to say."""
+        """Texts and figures by file name, the page first; empty if no row belongs to the topic."""
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
-        """Print the tables. only: the runs that they are of."""
+        """Print the tables on the terminal. only: the runs to include; None for all."""

@@ -1,11 +1,11 @@
-"""`README.md` of a folder of reports: what is where, from what lies in it."""
+"""Writes the `README.md` of a reports folder, which explains its folders and files."""
 
 from collections.abc import Mapping, Set
 from pathlib import Path, PurePosixPath
 
-from bench.report.files import LIST, listed_names, replace_files
+from bench.report.files import LIST, read_list, replace_files
 
-TOPICS = {  # folders that hold no page of a paper
+TOPICS = {  # what the folders hold; those of papers explain themselves by their title
     "leaderboard": "Accuracy under attack, a table for each data set, model, budget and threat model",
     "sweeps": "Accuracy over radii, steps, step lengths or restarts",
     "transfer": "Images made on one model and shown to another",
@@ -55,8 +55,8 @@ SITE = "Open [index.html](index.html) in a browser to look through all of them.\
 
 
 def write_readme(reports: Path) -> list[Path]:
-    """Say what the reports in a folder are, where there are any. A README.md that is somebody's own stays."""
-    found = {path.parent.name: listed_names(path.parent) for path in sorted(reports.glob(f"*/{LIST}"))}
+    """Write README.md if the folder has any reports. A README.md that bench has not written is kept."""
+    found = {path.parent.name: read_list(path.parent) for path in sorted(reports.glob(f"*/{LIST}"))}
     pages = [f"{folder}/{folder}.md" for folder in found]
     pages += [f"{folder}/{name}" for folder, names in found.items() for name in names if name.endswith("/board.md")]
     titles = {page: title for page in pages if (title := read_title(reports / page))}
@@ -65,13 +65,13 @@ def write_readme(reports: Path) -> list[Path]:
 
 
 def read_title(page: Path) -> str:
-    """The words in the first line of a page, as Markdown; nothing where there is no page."""
+    """The title in the first line of a Markdown page; empty if there is no page."""
     lines = page.read_text(encoding="utf-8").splitlines() if page.exists() else []
     return lines[0].removeprefix("# ") if lines else ""
 
 
 def readme(found: Mapping[str, Set[str]], titles: Mapping[str, str], site: bool) -> str:
-    """Markdown. found: the files of each folder, by their path in it; titles: of pages, by their path."""
+    """The README as Markdown. found: files by folder. titles: of pages, by path. site: whether there is one."""
     parts = ["# Reports\n", *([SITE] if site else [])]
     for folder in sorted(found, key=lambda name: ([*TOPICS, name].index(name), name)):
         page = f"{folder}/{folder}.md"
@@ -90,5 +90,5 @@ def _group(folder: str, titles: Mapping[str, str]) -> str:
 
 
 def kind_of(path: str) -> str:
-    """The beginning of a file's name that says what it holds."""
+    """The first word of a file's name, a key of FILES."""
     return PurePosixPath(path).stem.partition("-")[0]

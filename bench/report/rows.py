@@ -16,10 +16,10 @@ def accuracies(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def white_box(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of images that were crafted on the model itself, if at all: no transfer."""
+    """The rows without transfer: clean images, and attacks crafted on the model itself."""
     return rows[rows["source"] == ""]
 
 
 def of_plugins(rows: pd.DataFrame) -> pd.Series:
-    """Whether each row is of a kind that a plug-in brought, `x-name`."""
+    """Whether each row is of a kind that a plug-in registered, `x-name`."""
     return rows["kind"].str.startswith("x-")

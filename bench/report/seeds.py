@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.core.stats import fisher_fewer
 
-SURE = 0.01  # p-value below which a seed is said to have collapsed
+SURE = 0.01  # significance level of the test for a collapsed seed
 
 
 def describe_problems(part: pd.DataFrame, alarms: Mapping[str, Sequence[str]]) -> str:

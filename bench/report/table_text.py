@@ -1,6 +1,6 @@
-"""A table of text as Markdown, LaTeX, CSV or on the terminal.
+"""Tables of text as Markdown, LaTeX, CSV or on the terminal.
 
-Names, reasons and settings may be anybody's: each format keeps them from being more than text.
+Names, reasons and settings may come from anybody, so each format escapes them.
 """
 
 import re
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-MISSING = "\N{EN DASH}"  # what stands where there is no number
+MISSING = "\N{EN DASH}"  # shown instead of a missing number
 LATEX = str.maketrans(
     {chr(code): " " for code in (*range(32), 127)}
     | {character: f"\\{character}" for character in "&%$#_{}"}
@@ -26,14 +26,14 @@ LATEX = str.maketrans(
 )
 
 
-FORMULA = re.compile(r"[=+@\t\r-].", re.DOTALL)  # at the beginning of a cell, to a spreadsheet
+FORMULA = re.compile(r"[=+@\t\r-].", re.DOTALL)  # what a spreadsheet takes for a formula
 NUMBER = re.compile(r"[+-]?[0-9.]+(e[+-]?[0-9]+)?%?")
 
 
 def escape(text: str) -> str:
-    """As Markdown shows it as it is: no HTML, link, picture, code or column of its own, and on one line.
+    """Escape text for Markdown: on one line, without HTML, links, pictures, code and column separators.
 
-    Emphasis is left: our own marks are in the cells already, and nobody is harmed by it.
+    Asterisks are kept, as cells already have bold values, and emphasis does no harm.
     """
     text = re.sub(r"[\\`|]", r"\\\g<0>", printable(text))
     text = re.sub(r"\](?=[(\[:])", r"\]", text)
@@ -42,11 +42,10 @@ def escape(text: str) -> str:
 
 
 def csv(table: pd.DataFrame) -> str:
-    """For people, so that a text which a spreadsheet would compute begins with an apostrophe.
+    """CSV for people: an apostrophe is put before text that a spreadsheet would compute as a formula.
 
-    Only `results.csv` in a run folder is faithful to the letter: it is read by the bench alone.
+    `results.csv` in a run folder, which only the bench reads, has text unchanged.
     """
-
     texts = {str(c): table[c].map(_defuse) for c in table if not pd.api.types.is_numeric_dtype(table[c])}
     return table.assign(**texts).rename(columns=_defuse).to_csv(index=False, lineterminator="\n")
 
@@ -57,7 +56,7 @@ def _defuse(cell: Any) -> Any:
 
 
 def markdown(shown: pd.DataFrame, left: Collection[str]) -> str:
-    """left: the columns set flush left."""
+    """A Markdown table, cells escaped. left: the columns set flush left; others are flush right."""
     cells: list[list[str]] = shown.map(escape).to_numpy().tolist()
     heads = [escape(str(column)) for column in shown]
     lines = [heads, [":--" if column in left else "--:" for column in shown], *cells]
@@ -65,7 +64,7 @@ def markdown(shown: pd.DataFrame, left: Collection[str]) -> str:
 
 
 def latex(shown: pd.DataFrame, left: Collection[str], caption: str, label: str) -> str:
-    r"""A float over both columns, in booktabs style; cells are LaTeX already, heads and caption are plain text."""
+    r"""A LaTeX float over both columns, in booktabs style; cells are LaTeX already, heads and caption plain text."""
     layout = "".join("l" if column in left else "r" for column in shown)
     headed = shown.set_axis([str(column).translate(LATEX) for column in shown], axis="columns")
     text = headed.style.hide(axis="index").to_latex(
@@ -81,7 +80,7 @@ def latex(shown: pd.DataFrame, left: Collection[str], caption: str, label: str) 
 
 
 def print_lines(console: "Console", lines: Iterable[str]) -> None:
-    """Sentences below a table on the terminal."""
+    """Print sentences below a table on the terminal."""
     from rich.text import Text
 
     for line in lines:
@@ -89,12 +88,12 @@ def print_lines(console: "Console", lines: Iterable[str]) -> None:
 
 
 def print_notes(console: "Console", lines: Iterable[str]) -> None:
-    """The last sentences below a table on the terminal, and an empty line."""
+    """Print the last sentences below a table on the terminal, and an empty line."""
     print_lines(console, [*lines, ""])
 
 
 def print_badge(console: "Console", badge: str) -> None:
-    """What a reader must know of the table, in reverse; nothing where there is nothing."""
+    """Print a warning about a table in reverse video; nothing if it is empty."""
     from rich.text import Text
 
     if badge:
@@ -104,9 +103,9 @@ def print_badge(console: "Console", badge: str) -> None:
 def print_table(
     console: "Console", shown: pd.DataFrame, left: Collection[str], title: str, bold: pd.DataFrame | None = None
 ) -> None:
-    """A table on the terminal, in parts one below the other where it is too wide; each begins with what names a line.
+    """Print a table on the terminal; if it is too wide, in parts, each of which begins with the names of the lines.
 
-    left: the columns set flush left; the first of them name the lines. bold: which cells are, a frame of bool.
+    left: the columns set flush left, the first of which name the lines. bold: a frame of bool, which cells are bold.
     """
     from rich.text import Text
 
@@ -114,11 +113,11 @@ def print_table(
         console.print(Text(printable(title), "bold"))
     for columns in split_columns(shown, left, console.width):
         part = shown[columns]
-        console.print(terminal(part, left, None if bold is None else bold[columns]))
+        console.print(rich_table(part, left, None if bold is None else bold[columns]))
 
 
 def split_columns(shown: pd.DataFrame, left: Collection[str], width: int) -> list[list[str]]:
-    """The columns in parts of at most so many characters, each with all up to those in `left` that name the lines."""
+    """Split columns into parts at most `width` characters wide; each begins with the columns that name the lines."""
     columns = [str(column) for column in shown]
     names = next((place for place, column in enumerate(columns) if column in left), 0)
     first = columns[:names] + list(takewhile(lambda column: column in left, columns[names:]))
@@ -131,15 +130,15 @@ def split_columns(shown: pd.DataFrame, left: Collection[str], width: int) -> lis
 
 
 def width_of(shown: pd.DataFrame) -> int:
-    """Characters that a table takes on a terminal."""
+    """Width of a table on a terminal in characters."""
     from rich.cells import cell_len
 
     widths = [max(map(cell_len, map(printable, [str(name), *cells]))) for name, cells in shown.items()]
     return sum(widths) + 2 * len(widths) + 1
 
 
-def terminal(shown: pd.DataFrame, left: Collection[str], bold: pd.DataFrame | None = None) -> "Table":
-    """For rich. bold: which cells are, a frame of bool."""
+def rich_table(shown: pd.DataFrame, left: Collection[str], bold: pd.DataFrame | None = None) -> "Table":
+    """The table as rich prints it. bold: a frame of bool, which cells are bold."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

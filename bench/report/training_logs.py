@@ -29,7 +29,7 @@ def read_logs(folder: Path) -> Trained:
     """Read cost and alarms from job.json and train.csv of a run folder."""
     job = read_job(folder) if (folder / "job.json").exists() else {}
     passes, memory, alarms = (job.get(name) for name in ("passes_per_image", "peak_mib", "alarms"))
-    seconds = training(folder)["seconds"]
+    seconds = read_training_log(folder)["seconds"]
     return Trained(
         float(sum(passes.values())) if isinstance(passes, dict) and passes else math.nan,
         math.nan if seconds.empty else float(seconds.sum()),
@@ -40,8 +40,8 @@ def read_logs(folder: Path) -> Trained:
 
 
 @cached_by_folder(1024)
-def training(folder: Path) -> pd.DataFrame:
-    """Read train.csv: one line for each epoch, all columns numbers; empty for external models. BadInput if damaged."""
+def read_training_log(folder: Path) -> pd.DataFrame:
+    """Read train.csv: a line for each epoch, all columns numbers; empty if there is none. BadInput if it is damaged."""
     path = folder / "train.csv"
     if not path.exists():
         return pd.DataFrame({"epoch": [], "seconds": []}, dtype=float)

@@ -40,7 +40,7 @@ def audit_doubts(part: pd.DataFrame, beside: Models, outcomes: Mapping[str, Bits
 
 
 def doubts_by_board(rows: pd.DataFrame, beside: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[Doubt]:
-    """The doubts about one model on every board that its rows stand on, with the threat where there are several."""
+    """The doubts about one model from all boards that have its rows; with several boards each names its threat."""
     found, known = groups(rows), by_model(beside)
     return [
         Doubt(doubt.level, f"{board.threat}: {doubt.reason}" if len(found) > 1 else doubt.reason)

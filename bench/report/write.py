@@ -1,4 +1,4 @@
-"""Tables and figures from what `bench run` left on disk. Everything here is a function of those files; no torch."""
+"""Writes all tables, figures and the site of a report from the files of `bench run`; without torch."""
 
 import sys
 from collections.abc import Collection, Iterable
@@ -28,13 +28,17 @@ def write_reports(
     sources: SiteSources = WITHOUT,
     pages: Iterable[Page] = PAGES,
 ) -> list[Path]:
-    """The leaderboard, and whatever else the rows are enough for: in folders of their own, pages before their files.
+    """Write the whole report: a folder for each topic that has rows, then the site, then README.md.
 
-    The site, which links to them, comes later; of its files `index.html` alone is among the paths. Last comes a
-    README.md that says what is where. Of a folder without results BadInput says so, after the site has.
+    Returns the paths that were written, each page before its files; of the site only `index.html`. Links to folders
+    that are not followed are named on stderr.
 
-    processes: as of `draw_all`. sources: what the site shows and no run folder holds. Links to folders that are left
-    out are named on stderr.
+    Args:
+        processes: processes that draw figures, as for `draw_all`.
+        sources: texts and images for the site that no run folder holds.
+
+    Raises:
+        BadInput: there are no results; the site is written all the same, and says so.
     """
     for link in skipped_links(results):
         where = printable(f"{link}, a link to {link.resolve()}")
@@ -46,9 +50,9 @@ def write_reports(
 
 
 def write_pages(pages: Iterable[Page], results: Path, reports: Path, processes: int = 1) -> list[Path]:
-    """Files of an earlier report go first, once all that takes their place is known. processes: as of `draw_all`.
+    """Write the folders of some topics, and README.md. processes: as for `draw_all`.
 
-    Last comes a README.md that says what is where.
+    Files of an earlier report are deleted only after all new contents have been computed.
     """
     return [*_write_folders(pages, results, reports, processes), *write_readme(reports)]
 
@@ -65,17 +69,17 @@ def _write_folders(pages: Iterable[Page], results: Path, reports: Path, processe
 
 
 def first_pages(written: Iterable[Path]) -> list[Path]:
-    """Of the paths of a report the page of each topic, which all else is below."""
+    """The page of each topic among the paths of a report."""
     return [path for path in written if path.name == f"{path.parent.name}.md"]
 
 
 def describe_files(written: Collection[Path], reports: Path) -> str:
-    """How many files a report has, and which to open."""
+    """A sentence: how many files were written, and which to open first."""
     first = next(path for path in (reports / "index.html", *written) if path.exists())
     return f"wrote {len(written)} files below {reports}; open {first}"
 
 
-def outstanding(results: Path) -> int:
-    """How many cells have some of their shards only, and are in no table."""
+def count_incomplete_cells(results: Path) -> int:
+    """Number of cells of which only some shards are stored, so that no table has them."""
     parts = [path for folder in run_folders(results) for path in folder.glob("part-*.json")]
     return len({(path.parent, path.name.rpartition("-")[0]) for path in parts})

@@ -25,20 +25,20 @@ from bench.evaluation.exhibits.loss_slices import GRID
 from bench.evaluation.row import ModelRef
 from bench.report.exhibits.page import ExhibitsPage
 from bench.report.exhibits.table import (
+    channel_gains,
     cosine,
     cosines,
     curves,
-    ends,
     find_exhibits,
     gradients,
-    maps,
-    masking,
-    overfitting,
+    losses_at_radius,
+    overfitting_table,
     read_exhibit,
+    stack_maps,
 )
 from bench.report.files import replace_files
 from bench.report.studies.study import STUDIES
-from bench.report.training_logs import training
+from bench.report.training_logs import read_training_log
 from bench.runner.exhibits import ExhibitWriter
 from bench.training.job import Job
 from bench.training.recipe import RECIPES
@@ -112,11 +112,11 @@ def test_feature_maps_are_those_behind_the_first_relu():
     with torch.no_grad():
         want = net().eval()[:3](images()[:1])[0]
     for when in ("before", "after"):
-        assert np.allclose(maps(found, when), want, rtol=1e-3)
+        assert np.allclose(stack_maps(found, when), want, rtol=1e-3)
 
 
 def test_blocked_and_magnified_channels_are_found():
-    said = masking(table("features", changed(net()), net()))
+    said = channel_gains(table("features", changed(net()), net()))
     assert said["state"].tolist() == ["blocked", "magnified"] + [""] * 6
     assert said["gain"][0] == 0
     assert np.allclose(said["gain"][2:], 1)
@@ -170,7 +170,7 @@ def test_where_gradients_are_gone_the_loss_does_not_rise_along_the_attack():
             return torch.cat([p, -p], 1) + 0 * x.sum()
 
     zeros = torch.zeros(5, dtype=torch.long)
-    said = ends({"masked": table("loss", Hidden(), y=zeros), "linear": table("loss", linear(10), y=zeros)})
+    said = losses_at_radius({"masked": table("loss", Hidden(), y=zeros), "linear": table("loss", linear(10), y=zeros)})
     masked, honest = said.to_dict("records")
     rise = [line["loss attack"] / line["loss clean"] for line in (masked, honest)]
     assert rise[0] < 1.05 < 1.5 < rise[1]
@@ -298,7 +298,7 @@ def test_robust_overfitting_is_best_minus_last_over_the_seeds(tmp_path):
     watched(tmp_path, "A", 1, [0.1, 0.2, 0.3])
     watched(tmp_path, "B", 0, [0.4, None, 0.2, None])
     watched(tmp_path, "C", 0, [0.4])  # one point is no curve
-    said = overfitting(curves(tmp_path)).set_index("model")
+    said = overfitting_table(curves(tmp_path)).set_index("model")
     assert said.index.tolist() == ["A", "B"]
     assert said["gap"].tolist() == pytest.approx([10, 20])
     assert said["seeds"].tolist() == [2, 1]
@@ -394,5 +394,5 @@ def test_a_damaged_exhibit_is_one_line(tmp_path, kind, text, old, new):
 def test_a_damaged_training_log_is_one_line(tmp_path, text):
     (tmp_path / "train.csv").write_bytes(text.encode("latin-1"))
     with pytest.raises(BadInput, match=r"train\.csv line \d: .*; put a copy in its place, or take it away") as raised:
-        training(tmp_path)
+        read_training_log(tmp_path)
     assert str(raised.value).isprintable()

@@ -35,7 +35,7 @@ from bench.models.checkpoint import load_views
 from bench.models.freeze import frozen
 from bench.report.audit import thresholds as limits
 from bench.report.audit.audit import audit, lines
-from bench.report.audit.indicators import many
+from bench.report.audit.indicators import exceeds_limit
 from bench.report.audit.thresholds import INDICATORS, visible_share
 from bench.report.leaderboard.page import boards
 from bench.report.row_text import describe_row as described
@@ -205,24 +205,24 @@ def test_what_was_not_kept_is_not_judged():
 )
 def test_it_is_known_what_share_of_images_a_sign_must_have_to_be_seen(n, seen):
     for sign, share in seen.items():
-        least = next(images for images in range(n) if many(images, n, INDICATORS[sign]))
+        least = next(images for images in range(n) if exceeds_limit(images, n, INDICATORS[sign]))
         assert visible_share(n, INDICATORS[sign]) == share
         assert binom.sf(least - 1, n, share) > limits.POWER >= binom.sf(least - 1, n, share - 0.01)
 
 
 def test_five_of_26_images_that_withstand_everything_are_too_many():
-    assert many(5, 26, INDICATORS["unbounded"])
-    assert next(least for least in range(48) if many(least, 48, INDICATORS["unbounded"])) == 5
-    assert next(least for least in range(48) if many(least, 48, limits.UNREACHED)) == 9
+    assert exceeds_limit(5, 26, INDICATORS["unbounded"])
+    assert next(least for least in range(48) if exceeds_limit(least, 48, INDICATORS["unbounded"])) == 5
+    assert next(least for least in range(48) if exceeds_limit(least, 48, limits.UNREACHED)) == 9
     assert visible_share(1, INDICATORS["unbounded"]) == 1.0, "one image shows nothing"
 
 
 @pytest.mark.parametrize("limit", [*INDICATORS.values(), limits.STANDING, limits.CLEAN, limits.MISLED, limits.SHORT])
 @pytest.mark.parametrize("n", [32, 300, 10_000])
 def test_the_expected_number_is_never_too_many_and_all_of_them_always(limit, n):
-    assert not many(round(limit.share * n), n, limit)
-    assert many(n, n, limit)
-    assert not many(0, 0, limit)
+    assert not exceeds_limit(round(limit.share * n), n, limit)
+    assert exceeds_limit(n, n, limit)
+    assert not exceeds_limit(0, 0, limit)
 
 
 def test_the_line_of_a_sign_says_what_it_cannot_see():

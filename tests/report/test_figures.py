@@ -20,7 +20,7 @@ from bench.report.leaderboard.bars import arrange, bars
 from bench.report.leaderboard.page import LeaderboardPage, boards
 from bench.report.leaderboard.scatter import COST, is_scatter, scatter
 from bench.report.leaderboard.table import accuracies
-from bench.report.leaderboard.text import attacked_lines
+from bench.report.leaderboard.text import drop_unattacked
 from bench.report.plotting.attack_colours import attack_colour
 from bench.report.plotting.limits import fitted_limits, limits_from_zero
 from bench.report.sweeps.figures import lines
@@ -154,7 +154,7 @@ def papers() -> dict[str, pd.DataFrame]:
 
 def test_every_panel_of_bars_has_a_number_and_every_row_of_panels_its_own_lines(papers):
     for table in papers.values():
-        figure = bars(attacked_lines(table), "cifar10, resnet8, Linf 8/255, quick")
+        figure = bars(drop_unattacked(table), "cifar10, resnet8, Linf 8/255, quick")
         assert_is_readable(figure)
         for axes in (axes for axes in figure.axes if axes.get_visible()):
             texts = [text.get_text() for text in axes.texts]

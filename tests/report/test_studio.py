@@ -16,7 +16,7 @@ from bench.report.files import LIST, figure, replace_files, replace_folders
 from bench.report.leaderboard.bars import bars
 from bench.report.leaderboard.figures import curves
 from bench.report.leaderboard.page import boards
-from bench.report.plotting.style import settle
+from bench.report.plotting.style import fix_layout
 from bench.report.write import write_reports
 
 pytestmark = pytest.mark.figures
@@ -46,7 +46,7 @@ def asked(*draws):
 
 @pytest.fixture
 def few(monkeypatch):
-    monkeypatch.setattr(studio, "FEW", 1)
+    monkeypatch.setattr(studio, "FEW_FIGURES", 1)
 
 
 @pytest.mark.slow
@@ -163,7 +163,7 @@ def test_a_long_title_is_above_the_panels(tmp_path):
         measure(tmp_path, "", "1111111111", recipe=recipe)
     (report,) = boards(tmp_path).values()
     drawn = bars(report.table, "cifar10, resnet8, a very long budget, n=10, " * 4)
-    settle(drawn)
+    fix_layout(drawn)
     below = max(axes.get_tightbbox().y1 for axes in drawn.axes)
     title = drawn.get_suptitle()
     assert title.count("\n") == 1

@@ -1,9 +1,9 @@
 """Checks robust accuracies for signs of failed attacks, from stored rows and outcomes alone.
 
 Of Pintor et al.'s six indicators (arXiv:2106.09947) 1, 4 and 6 are here: `zero-gradient`, an attack that had not
-converged, `unbounded`; randomness, the cause that 2 looks for, is `changing`. The third, a success on the way
-that the last iterate loses, and the fifth, a failure to transfer, cannot happen: any iterate counts, and the model
-itself is the judge.
+converged, `unbounded`; randomness, the cause that 2 looks for, is `changing`. The third, an adversarial
+iterate that a later one replaces, and the fifth, a failure to transfer to the defended model, cannot happen here: any
+iterate counts, and the attacked model itself is evaluated.
 """
 
 import json
@@ -22,10 +22,10 @@ from bench.report.audit.indicators import (
     clean_changes,
     effort_is_lost,
     eps_helps_the_model,
+    exceeds_limit,
     gradient_misleads,
-    many,
-    standing,
-    unreached,
+    has_robust_images,
+    survives_unbounded,
 )
 from bench.report.audit.thresholds import INDICATORS
 
@@ -76,10 +76,10 @@ def audit(own: Sequence[RowView], beside: Sequence[RowView], outcomes: Mapping[s
     invalid = [line for line in shares if INDICATORS[line.name].level == "invalid"]
     of_clean = [line for line in shares if INDICATORS[line.name].of_clean]
     doubts = [*_visible_indicators(invalid), *clean_changes(clean[0], attacks), *_visible_indicators(of_clean)]
-    if counted and standing(everyone):
+    if counted and has_robust_images(everyone):
         doubts += _visible_indicators(line for line in shares if line not in [*invalid, *of_clean])
         doubts += [*black_box_wins(everyone), *effort_is_lost(counted), *gradient_misleads(counted)]
-        doubts += unreached(counted) if math.isinf(here.eps) else []
+        doubts += survives_unbounded(counted) if math.isinf(here.eps) else []
         doubts += eps_helps_the_model(counted, _attack_outcomes(larger, outcomes))
     return _drop_repeated([*doubts, *above_clean(clean[0], attacks)])
 
@@ -111,6 +111,6 @@ def _visible_indicators(signs: Iterable[RowView]) -> Iterator[Doubt]:
     """Doubts for indicators that significantly more images show than their threshold allows."""
     for line in signs:
         sign, images = INDICATORS[line.name], round(line.value * line.n) if line.n else 0
-        if many(images, line.n, sign):
+        if exceeds_limit(images, line.n, sign):
             weak = f" under {json.loads(line.params)['attack']}, too weak for this model" if line.params else ""
             yield Doubt(sign.level, f"{images} of {line.n} images {sign.says}{weak}")

@@ -79,32 +79,32 @@ def count(images: Bits) -> int:
     return int(images.sum())
 
 
-def many(images: int, n: int, limit: Limit) -> bool:
+def exceeds_limit(images: int, n: int, limit: Limit) -> bool:
     """Whether a number of n images is significantly more than the limit's share (exact binomial test)."""
     return n > 0 and binomial_exceeds(images, n, limit.share) < SURE
 
 
-def stronger(one: AttackOutcome, other: AttackOutcome) -> bool:
+def is_stronger(one: AttackOutcome, other: AttackOutcome) -> bool:
     """Whether `one` breaks significantly more images than `other` (McNemar)."""
     return mcnemar(count(other.right & ~one.right), count(one.right & ~other.right), "greater") < SURE
 
 
-def broken_by(one: AttackOutcome, other: AttackOutcome) -> str:
+def describe_broken(one: AttackOutcome, other: AttackOutcome) -> str:
     """Text: how many images `one` breaks and `other` does not."""
     return f"{one.title} breaks {count(other.right & ~one.right)} of {len(one.right)} images that {other.title} leaves"
 
 
-def standing(attacks: list[AttackOutcome]) -> bool:
+def has_robust_images(attacks: list[AttackOutcome]) -> bool:
     """Whether significantly more than 1 % of the images withstand all attacks; else nothing can be overestimated."""
     worst = reduce(lambda a, b: a & b, (met.right for met in attacks))
-    return many(count(worst), len(worst), STANDING)
+    return exceeds_limit(count(worst), len(worst), STANDING)
 
 
 def clean_changes(clean: Bits, attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """Attacks evaluate the clean image too, so a misclassified one that is correct under attack shows randomness."""
     for met in attacks:
         changed = 0 if met.last or met.source else count(met.right & ~clean)
-        if many(changed, len(clean), CLEAN):
+        if exceeds_limit(changed, len(clean), CLEAN):
             yield Doubt("invalid", f"{met.title}: {changed} of {len(clean)} clean images are right in one call only")
 
 
@@ -112,7 +112,7 @@ def above_clean(clean: Bits, attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """An attack scored on its last iterate that raises accuracy moves images towards the true class."""
     unharmed = AttackOutcome("clean", "", "", clean)
     for met in attacks:
-        if met.last and not met.source and stronger(unharmed, met):
+        if met.last and not met.source and is_stronger(unharmed, met):
             gained, n = count(met.right & ~clean), len(clean)
             yield Doubt("suspect", f"{met.title} mends {gained} of {n} images that are wrong when clean")
 
@@ -121,21 +121,21 @@ def black_box_wins(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """A black-box attack must not be stronger than white-box ones (Athalye 2018, section 3; Carlini 2019)."""
     white = [met for met in attacks if met.length >= ITERATIVE]
     for met in attacks:
-        if met.black_box and white and all(stronger(met, other) for other in white):
-            yield Doubt("suspect", broken_by(met, max(white, key=lambda other: other.length)))
+        if met.black_box and white and all(is_stronger(met, other) for other in white):
+            yield Doubt("suspect", describe_broken(met, max(white, key=lambda other: other.length)))
 
 
 def effort_is_lost(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
-    """More steps or restarts never make an ascent weaker, and in the end no stronger (Athalye 2018, section 3)."""
+    """More steps or restarts must not weaken an ascent; if they still strengthen it much, it had not converged."""
     ascents = sorted((met for met in attacks if met.steps), key=lambda met: met.effort)
     for place, less in enumerate(ascents):
         for more in ascents[place + 1 :]:
             if more.effort > less.effort and more.steps >= ITERATIVE:
-                if stronger(less, more):
-                    yield Doubt("suspect", f"{broken_by(less, more)}, for all its steps")
+                if is_stronger(less, more):
+                    yield Doubt("suspect", f"{describe_broken(less, more)}, for all its steps")
                 fresh, n = count(less.right & ~more.right), len(less.right)
-                if less.steps >= FULL_EFFORT and many(fresh, n, SHORT):
-                    yield Doubt("suspect", f"{less.title} had not converged: {broken_by(more, less)}")
+                if less.steps >= FULL_EFFORT and exceeds_limit(fresh, n, SHORT):
+                    yield Doubt("suspect", f"{less.title} had not converged: {describe_broken(more, less)}")
 
 
 def gradient_misleads(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
@@ -146,18 +146,18 @@ def gradient_misleads(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
         return
     longest = max(ascents, key=lambda met: met.effort)
     best = max(others, key=lambda met: count(longest.right & ~met.right))
-    if many(count(longest.right & ~best.right), len(best.right), MISLED):
+    if exceeds_limit(count(longest.right & ~best.right), len(best.right), MISLED):
         single = [met for met in attacks if met.name == "FGSM"]
-        alike = [one for one in single if not many(count(one.right & ~longest.right), len(one.right), ALIKE)]
+        alike = [one for one in single if not exceeds_limit(count(one.right & ~longest.right), len(one.right), ALIKE)]
         note = f", which does no more than {alike[0].title}" if alike else ""
-        yield Doubt("suspect", broken_by(best, longest) + note)
+        yield Doubt("suspect", describe_broken(best, longest) + note)
 
 
-def unreached(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
+def survives_unbounded(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """With an unbounded radius every image must be broken (Carlini 2019, section 4)."""
     for met in attacks:
         left, n = count(met.right), len(met.right)
-        if many(left, n, UNREACHED):
+        if exceeds_limit(left, n, UNREACHED):
             yield Doubt("suspect", f"{met.title} leaves {left} of {n} images in a ball that holds every image")
 
 
@@ -165,5 +165,7 @@ def eps_helps_the_model(near: list[AttackOutcome], far: list[AttackOutcome]) -> 
     """An attack must not be weaker with a larger radius (Athalye 2018, section 3)."""
     for less in near:
         for more in far:
-            if (less.name, less.params, less.source) == (more.name, more.params, more.source) and stronger(less, more):
-                yield Doubt("suspect", f"{less.title} is weaker at a larger eps: {broken_by(less, more)} there")
+            if (less.name, less.params, less.source) == (more.name, more.params, more.source) and is_stronger(
+                less, more
+            ):
+                yield Doubt("suspect", f"{less.title} is weaker at a larger eps: {describe_broken(less, more)} there")

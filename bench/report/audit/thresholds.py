@@ -26,11 +26,11 @@ class Limit:
 
 @dataclass(frozen=True)
 class Indicator(Limit):
-    """Something that an image shows or does not show when the model is probed: `bench run --audit`."""
+    """A sign of gradient masking or of another fault that a probe finds on an image (`bench run --audit`)."""
 
-    says: str  # of the images that show it
+    says: str  # predicate of a sentence whose subject is the images that show it
     level: Level = "suspect"
-    of_clean: bool = False  # it concerns clean accuracy, so it counts where nothing is robust, too
+    of_clean: bool = False  # whether it concerns clean accuracy; then it counts even if no image is robust
 
 
 STANDING = Limit(0.01, "masking can only make accuracy under attack too high: where the worst is about 0, nothing is")
@@ -117,13 +117,13 @@ INDICATORS = {
 }
 
 
-POWER = 0.95  # with which a sign is to be seen
+POWER = 0.95  # statistical power of the test of an indicator, for `visible_share`
 
 
 def visible_share(n: int, limit: Limit) -> float:
-    """The smallest share of all images, in steps of 1 %, that n of them show to be too many with a chance of POWER.
+    """The smallest true share of images, in steps of 1 %, at which the test on n images rejects with power POWER.
 
-    1.0 where not even all n would be.
+    1.0 if there is none, as even all n images would not be significant.
     """
     least = next((images for images in range(n + 1) if binomial_exceeds(images, n, limit.share) < SURE), n + 1)
     shares = (percent / 100 for percent in range(1, 100))

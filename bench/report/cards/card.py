@@ -1,4 +1,4 @@
-"""A model card: what was trained and how, what it gets right, and what these numbers are not."""
+"""The text of a model card: training, accuracies, and the limits of these numbers."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from bench.report.rows import accuracies, of_kind, white_box
 from bench.results.row import EXTERNAL
 
 SHOWN = ["condition", "norm", "eps", "value", "ci_low", "ci_high", "n", "partial", "verdict", "status"]
-PLAN = {  # fields of a training plan that a card has, in its words
+PLAN = {  # fields of a training plan that a card shows, and their names there
     "epochs": "epochs",
     "batch_size": "batch size",
     "optimiser": "optimiser",
@@ -42,9 +42,9 @@ class Model:
     seed: int
     epoch: str  # last | best
     view: str
-    job: Mapping[str, Any]  # what job.json says
-    rows: pd.DataFrame  # its measurements
-    verdict: str  # of all of them together
+    job: Mapping[str, Any]  # contents of job.json
+    rows: pd.DataFrame  # its rows of results.csv
+    verdict: str  # over all rows
 
     @property
     def is_from_outside(self) -> bool:
@@ -54,40 +54,40 @@ class Model:
     @property
     def title(self) -> str:
         trained = [] if self.is_from_outside else [self.network, f"seed {self.seed}"]
-        which = ", ".join([*trained, *_unusual(self.epoch, self.view)])
+        which = ", ".join([*trained, *_name_variant(self.epoch, self.view)])
         return f"{self.recipe} on {self.dataset}" + (f" ({which})" if which else "")
 
 
-def _unusual(epoch: str, view: str) -> list[str]:
+def _name_variant(epoch: str, view: str) -> list[str]:
     return [*([f"{epoch} epoch"] if epoch != "last" else []), *([f"view {view}"] if view != "main" else [])]
 
 
 def measurements(rows: pd.DataFrame) -> pd.DataFrame:
-    """The accuracies of one model, clean and under attack, a line each: SHOWN. Of a cell measured twice the newer."""
+    """Accuracies of one model, clean and under attack, with the columns SHOWN; the newest of repeated measurements."""
     rows = of_kind(white_box(accuracies(rows)), "clean", "attack")
     rows = rows[(rows["norm"] == "") | rows["eps"].map(math.isfinite)]
     rows = rows.assign(column=columns(rows), eps=rows["eps"].round(7))
     rows = rows.drop_duplicates(["column", "norm", "eps", "n"], keep="last")
     lines = [_Line(*line) for line in zip(rows["column"], rows["norm"], rows["eps"], strict=True)]
-    rows = rows.assign(condition=[line.words for line in lines])
+    rows = rows.assign(condition=[line.text for line in lines])
     places = sorted(range(len(rows)), key=lambda place: lines[place].order)
     return rows.iloc[places][SHOWN].reset_index(drop=True)
 
 
 class _Line(NamedTuple):
-    """What images of a line are."""
+    """The images that a line of the table is about."""
 
     column: str
     norm: str
     eps: float
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         return f"{self.column}, {self.norm} {format_radius(self.eps)}" if self.norm else self.column
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """Clean images first, then threat by threat."""
+        """Sort key: clean images first, then by threat."""
         return self.norm, self.eps if self.norm else 0.0, column_order(self.column)
 
 
@@ -101,7 +101,7 @@ def card(model: Model, papers: Sequence[Citation]) -> str:
         "## Evaluation",
         _table(measured).rstrip(),
         "\n".join(f"- {plain.escape(note)}" for note in _notes(model, measured)),
-        *(["## Training", _training(model)] if not model.is_from_outside else []),
+        *(["## Training", _training_table(model)] if not model.is_from_outside else []),
         "## Citation",
         f"```bibtex\n{bibtex(papers)}```",
     ]
@@ -132,7 +132,7 @@ def _table(measured: pd.DataFrame) -> str:
 
 
 def _notes(model: Model, measured: pd.DataFrame) -> list[str]:
-    """What a reader of the numbers must know."""
+    """Sentences on the limits of the numbers, alarms of the training, and the verdict."""
     partial = measured.loc[measured["partial"], "n"]
     notes = [f"The first {partial.max()} test images only, not all."] if len(partial) else []
     notes += [] if model.is_from_outside else ["One training seed; intervals are over images, not over trainings."]
@@ -144,12 +144,12 @@ def _notes(model: Model, measured: pd.DataFrame) -> list[str]:
     return [*notes, BOUND]
 
 
-def _training(model: Model) -> str:
+def _training_table(model: Model) -> str:
     plan = model.job.get("plan", {})
-    said = {"budget": model.job.get("budget", ""), "recipe": model.job.get("recipe", "")}
-    said |= {words: plan[name] for name, words in PLAN.items() if plan.get(name) is not None}
-    said |= {"precision": model.job.get("precision", ""), "run": model.run}
+    settings = {"budget": model.job.get("budget", ""), "recipe": model.job.get("recipe", "")}
+    settings |= {title: plan[name] for name, title in PLAN.items() if plan.get(name) is not None}
+    settings |= {"precision": model.job.get("precision", ""), "run": model.run}
     return plain.markdown(
-        pd.DataFrame([{"Setting": name, "Value": str(value)} for name, value in said.items() if value != ""]),
+        pd.DataFrame([{"Setting": name, "Value": str(value)} for name, value in settings.items() if value != ""]),
         ("Setting", "Value"),
     ).rstrip()

@@ -1,4 +1,4 @@
-"""Papers that texts cite, as BibTeX."""
+"""Finds citations in texts and writes them as BibTeX."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -10,32 +10,32 @@ CITED = re.compile(
     rf'(?P<authors>{NAME}(?:, {NAME})*), "(?P<title>[^"]+)", (?P<venue>[A-Z][A-Za-z ]*?) (?P<year>(?:19|20)\d\d)'
     r"(?P<submission> submission)?(?:, arXiv:(?P<arxiv>\d{4}\.\d{4,5}))?"
 )
-SMALL_WORDS = {"a", "an", "the", "on", "in", "of", "to", "and"}  # name no paper
+SMALL_WORDS = {"a", "an", "the", "on", "in", "of", "to", "and"}  # not used in keys
 BIBTEX = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"} | {"\\": "", "~": " ", "^": "", "`": "'"}
 )
 
 
 class Citation(NamedTuple):
-    """A paper."""
+    """A paper, as a citation names it."""
 
     authors: tuple[str, ...]  # surnames
     title: str
     venue: str
     year: int
-    arxiv: str = ""  # its number there
-    is_submission: bool = False  # to the venue, which has not published it
+    arxiv: str = ""  # identifier, such as 1706.06083
+    is_submission: bool = False  # submitted to the venue, not published there
 
     @property
     def key(self) -> str:
-        """What \\cite calls it: the first author, the year and the first word of the title."""
+        """The key for \\cite: first author, year and first word of the title."""
         words = [word for word in re.findall(r"[a-z0-9]+", self.title.lower()) if word not in SMALL_WORDS]
         author = re.sub(r"[^a-z]", "", self.authors[0].lower())
         return f"{author}{self.year}{words[0] if words else ''}"
 
 
 def find_citations(texts: Iterable[str]) -> list[Citation]:
-    """The papers that texts cite in full: surnames, "title", venue and year; each once, in their order."""
+    """Find papers that texts cite as `Surnames, "title", venue year`; each once, in order of appearance."""
     return [*dict.fromkeys(citation for text in texts for citation in _read(text))]
 
 
@@ -46,7 +46,7 @@ def _read(text: str) -> Iterator[Citation]:
 
 
 def bibtex(citations: Iterable[Citation]) -> str:
-    """An entry a paper, and one for this bench. Of authors there are surnames alone, as in the files of recipes."""
+    """BibTeX with an entry for each paper and one for this bench; authors have surnames only, as in recipe files."""
     entries, keys = list[str](), list[str]()
     for paper in citations:
         again = keys.count(paper.key)  # papers of one author and year may begin with the same word
@@ -64,7 +64,7 @@ def _entry(paper: Citation, key: str) -> str:
 
 
 def software_entry() -> str:
-    """This bench, as CITATION.cff has it."""
+    """The BibTeX entry of this bench, as in CITATION.cff."""
     fields = {
         "title": "{Robust-recipe bench}",
         "author": "{Robust-recipe bench maintainers}",

@@ -1,4 +1,4 @@
-"""The block of YAML at the head of a model card: what the Hub reads of it, results among it."""
+"""The YAML block at the head of a model card, from which the Hugging Face Hub reads tags and results."""
 
 import json
 import math
@@ -11,7 +11,7 @@ import pandas as pd
 from bench.core.parsing import format_radius
 from bench.report.files import file_name
 
-HUB_DATASETS = {  # data sets that the Hub has, by our names
+HUB_DATASETS = {  # identifiers on the Hub of our data sets
     "cifar10": "uoft-cs/cifar10",
     "cifar100": "uoft-cs/cifar100",
     "svhn": "ufldl-stanford/svhn",
@@ -19,12 +19,12 @@ HUB_DATASETS = {  # data sets that the Hub has, by our names
     "tiny-imagenet": "zh-plus/tiny-imagenet",
 }
 TASK = {"type": "image-classification", "name": "Image Classification"}
-WORD = re.compile(r"[A-Za-z][\w-]*")  # a text that YAML reads as one, without quotes
-NO_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # which YAML reads as something else
+WORD = re.compile(r"[A-Za-z][\w-]*")  # text that needs no quotes in YAML
+NO_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # words that YAML 1.1 does not read as text
 
 
 def metadata(title: str, dataset: str, measured: pd.DataFrame) -> dict[str, Any]:
-    """What the head of a card says, as values of JSON. measured: as of `measurements`."""
+    """The head of a card as JSON values. measured: result of `card.measurements`."""
     known = {"datasets": [HUB_DATASETS[dataset]]} if dataset in HUB_DATASETS else {}
     return {
         "library_name": "pytorch",
@@ -37,7 +37,7 @@ def metadata(title: str, dataset: str, measured: pd.DataFrame) -> dict[str, Any]
 
 
 def _results(dataset: str, measured: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """One for each number of images, with a metric for each accuracy that there is."""
+    """A result of the model index for each number of images, with a metric for each measured accuracy."""
     there = measured[measured["value"].notna()]
     for (n, partial), part in there.groupby(["n", "partial"], sort=False):
         yield {
@@ -63,7 +63,7 @@ def _metric(line: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def yaml(value: Any, indent: str = "") -> str:
-    """A value of JSON as YAML in block style; texts that are more than a word are quoted as JSON quotes them."""
+    """Write a JSON value as YAML in block style; text that is not a plain word is quoted as in JSON."""
     if isinstance(value, Mapping) and value:
         return "".join(f"{indent}{_scalar(name)}:{_below(inner, indent)}" for name, inner in value.items())
     if _is_list(value) and value:
@@ -72,14 +72,14 @@ def yaml(value: Any, indent: str = "") -> str:
 
 
 def _below(value: Any, indent: str) -> str:
-    """What stands behind a colon."""
+    """The text after the colon of a key."""
     if isinstance(value, Mapping) and value:
         return "\n" + yaml(value, indent + "  ")
     return "\n" + yaml(value, indent) if _is_list(value) and value else f" {_scalar(value)}\n"
 
 
 def _item(value: Any, indent: str) -> str:
-    """A line of a list, or several that begin as one."""
+    """One item of a list, which may take several lines."""
     return f"{indent}- {yaml(value, indent + '  ').removeprefix(indent + '  ')}"
 
 
@@ -87,7 +87,9 @@ def _scalar(value: Any) -> str:
     if isinstance(value, str) and WORD.fullmatch(value) and value.lower() not in NO_WORDS:
         return value
     text = json.dumps(value)
-    exponent = isinstance(value, float) and "e" in text and "." not in text  # no number to YAML 1.1, which parsers read
+    exponent = (
+        isinstance(value, float) and "e" in text and "." not in text
+    )  # YAML 1.1 reads a number with an exponent only if it has a point
     return text.replace("e", ".0e") if exponent else text
 
 

@@ -1,4 +1,4 @@
-"""From a results folder to reports/cards/: a model card and BibTeX for each model."""
+"""The page of model cards: writes reports/cards/ with a card and BibTeX for each model."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 CitationsOf = Callable[[str], Sequence[Citation]]  # the papers of a recipe, by its name
 
 
-def _none(recipe: str) -> Sequence[Citation]:
+def _no_citations(recipe: str) -> Sequence[Citation]:
     return ()
 
 
 @dataclass(frozen=True)
 class CardsPage:
-    """Model cards."""
+    """The topic `cards` of a report: model cards. citations_of: the papers of a recipe."""
 
-    citations_of: CitationsOf = _none
+    citations_of: CitationsOf = _no_citations
     folder: str = "cards"
 
     def files(self, results: Path) -> dict[str, Content]:
-        """cards.md with a line a model, and for each a folder with its card, README.md, and cite.bib."""
+        """cards.md with a line for each model, and for each a folder with its card (README.md) and cite.bib."""
         models = [*find_models(results)]
         if not models:
             raise BadInput(f"no results under {results}; run `bench run` first, or name another folder with --results")
@@ -46,22 +46,24 @@ class CardsPage:
             folder = folders[model_id(model.run, model.epoch, model.view)]
             papers = self.citations_of(model.recipe)
             made |= {f"{folder}/README.md": card(model, papers), f"{folder}/cite.bib": bibtex(papers)}
-            lines.append(f"- [{plain.escape(model.title)}]({folder}/README.md): {plain.escape(_worst(model))}")
+            lines.append(
+                f"- [{plain.escape(model.title)}]({folder}/README.md): {plain.escape(_lowest_accuracy(model))}"
+            )
         return {"cards.md": "\n".join(["# Model cards\n", *lines, ""]), **made}
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
-        """Nothing: a card is a file."""
+        """Print nothing, as cards are files."""
 
 
 def find_models(results: Path) -> Iterator[Model]:
-    """Every model that was shown clean images or attacked."""
+    """Find all models with a clean accuracy or an accuracy under attack."""
     every = stored.rows(results)
     outcomes = stored.outcomes(results, every["run"].unique())
     for (run, epoch, view), rows in every.groupby(["run", "epoch", "view"], sort=False):
         if measurements(rows).empty:
             continue
         own = rows[rows["source"] == ""]
-        said = zip(columns(own), own["verdict"], strict=True)
+        verdicts = zip(columns(own), own["verdict"], strict=True)
         first = rows.iloc[0]
         yield Model(
             run=str(run),
@@ -73,12 +75,12 @@ def find_models(results: Path) -> Iterator[Model]:
             view=str(view),
             job=read_job(results / str(run)),
             rows=rows,
-            verdict=verdict(said, doubts_by_board(own, rows, outcomes)),
+            verdict=verdict(verdicts, doubts_by_board(own, rows, outcomes)),
         )
 
 
 def _identity(model: Model) -> Identity:
-    """What the folder of a card is called after."""
+    """The words that the name of a card's folder is made of."""
     seed = () if model.is_from_outside else (f"s{model.seed}",)
     budget = str(model.job.get("budget", ""))
     which, digest = (model.epoch, model.view), (model.run.rpartition("-")[2],)
@@ -86,8 +88,8 @@ def _identity(model: Model) -> Identity:
     return Identity((model.dataset, model.network, model.recipe, *seed), telling)
 
 
-def _worst(model: Model) -> str:
-    """The lowest accuracy of a card, in words."""
+def _lowest_accuracy(model: Model) -> str:
+    """The lowest accuracy of a card as text."""
     measured = measurements(model.rows)
     there = measured[measured["value"].notna()]
     if there.empty:

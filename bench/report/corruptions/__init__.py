@@ -1,1 +1,1 @@
-"""Accuracy under corruptions."""
+"""Accuracy on corrupted images: tables, figures and a page."""

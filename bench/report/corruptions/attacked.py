@@ -1,4 +1,4 @@
-"""What attacks on corrupted images leave of accuracies, beside what either leaves alone."""
+"""The table of attacks on corrupted images: accuracy under both, beside corruption and attack alone."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ CAPTION = (
 
 
 def attacks_of(rows: pd.DataFrame) -> pd.Series:
-    """What the attack of each row is called, be it on clean images or on corrupted ones; the same in both cases."""
+    """The title of each row's attack, the same whether it was on clean or on corrupted images."""
     union = rows["kind"] == "union"
     params = [
         json.dumps(json.loads(text)["attack"], sort_keys=True) if kind == "union" else text
@@ -29,9 +29,9 @@ def attacks_of(rows: pd.DataFrame) -> pd.Series:
 
 
 def unions(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> pd.DataFrame:
-    """A line a recipe, corruption, attack and severity, MEAN being over those that were attacked; maybe none.
+    """Compute the table: a line for each recipe, corruption, attack and severity (MEAN: over those attacked).
 
-    Each of the four shares has its 95 % interval (of several seeds: mean and standard deviation) and its status.
+    Each of SHARES has its 95 % interval (of several seeds: mean -+ standard deviation) and its status.
     """
     attacked = part[part["kind"] == "union"]
     severities = tuple(sorted(set(attacked["severity"])))
@@ -58,7 +58,7 @@ def unions(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> pd.DataFrame:
 
 
 def means(lines: pd.DataFrame, spread: str = SPREAD) -> pd.DataFrame:
-    """A line a recipe, corruption and attack as text, means over severities. spread: how an interval is added."""
+    """The table as text, means over severities. spread: format of the half interval behind a value; empty: none."""
     table = []
     for line in lines[lines["severity"] == MEAN].to_dict("records"):
         what = {name.capitalize(): condition_name(line[name]) for name in ("recipe", "corruption", "attack")}
@@ -68,6 +68,6 @@ def means(lines: pd.DataFrame, spread: str = SPREAD) -> pd.DataFrame:
 
 
 def caption(lines: pd.DataFrame) -> str:
-    """What a reader must know of the table."""
+    """The sentences that explain the table."""
     severities = sorted(set(lines["severity"]) - {MEAN})
     return CAPTION.format(severities=", ".join(map(str, severities)))

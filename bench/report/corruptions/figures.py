@@ -1,4 +1,4 @@
-"""Corruption tables as pictures."""
+"""Figures of corruption tables."""
 
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from bench.report.plotting.style import (
     align,
     explain_below,
     grid,
-    wider,
+    pad_limits,
     with_house_style,
 )
 
@@ -33,9 +33,10 @@ BANDS = 3  # lines beyond which intervals are said below the figure: drawn, they
 
 @with_house_style
 def heat_map(scores: Scores, title: str) -> "Figure":
-    """Recipes by corruptions, mean over severities: the difference to Standard in points, below its own accuracies.
+    """Heat map: a row for each recipe, a column for each corruption, mean over severities.
 
-    Accuracies where there is no line of Standard. The best come first.
+    Cells are differences to Standard in points, below Standard's own accuracies in percent; without a line of Standard
+    they are accuracies. The best rows come first.
     """
     means = scores.cells[(scores.cells["severity"] == MEAN) & (scores.cells["kind"] == "corruption")]
     values = 100 * means.pivot_table("accuracy", "recipe", "name", sort=False, dropna=False, aggfunc="first")
@@ -62,10 +63,10 @@ def _against_reference(values: pd.DataFrame, texts: pd.DataFrame) -> tuple[pd.Da
 
 @with_house_style
 def severity_curves(scores: Scores, title: str) -> "Figure":
-    """One panel a corruption, one line a recipe: accuracy by severity, all on one axis that is fitted to them.
+    """Accuracy over severity: a panel for each corruption, a line for each recipe, all with the same limits.
 
-    The legend has the lines in the order of their accuracy at the highest severity, and how wide the intervals are
-    where there are too many lines for bands.
+    The legend has the lines in the order of their accuracy at the highest severity. With more than BANDS lines it also
+    has the median width of the intervals, which are bands otherwise.
     """
     from matplotlib.lines import Line2D
 
@@ -82,7 +83,7 @@ def severity_curves(scores: Scores, title: str) -> "Figure":
         panels,
         across,
         xticks=list(scores.severities),
-        xlim=wider(scores.severities),
+        xlim=pad_limits(scores.severities),
         ylim=fitted_limits(100 * ends.to_numpy().ravel()),
     )
     for axes, name in zip(panels, names, strict=True):

@@ -1,4 +1,4 @@
-"""From a results folder to its corruption tables: on the terminal, and as files under reports/corruptions/."""
+"""The page of corruptions: tables on the terminal, and files in reports/corruptions/."""
 
 import math
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from bench.report import table_text as plain
 from bench.report.boards import Board, scale_of
 from bench.report.corruptions import attacked as unions
 from bench.report.corruptions.scores import ALEXNET
-from bench.report.corruptions.seed_means import MEAN, SPREAD, absent, percent
+from bench.report.corruptions.seed_means import MEAN, SPREAD, missing_text, percent
 from bench.report.corruptions.table import EXTRA, MTLAT, Scores, corruption_tables
 from bench.report.files import Content, figure, in_folder
 from bench.report.folder_names import Identity, folder_names
@@ -46,7 +46,7 @@ LAYOUT = {  # the parts of M-TLAT's tables, and one for the rest of ImageNet-C's
 
 @stored.cached_by_folder(1)
 def find_tables(results: Path, only: frozenset[str] | None = None) -> dict[tuple[Board, str], Scores]:
-    """Every table below a results folder. only: the runs to include."""
+    """The table of each board and origin of images. only: the runs to include; None for all."""
     rows = stored.rows(results)
     if only is not None:
         rows = rows[rows["run"].isin(only)]
@@ -54,14 +54,14 @@ def find_tables(results: Path, only: frozenset[str] | None = None) -> dict[tuple
 
 
 class CorruptionsPage:
-    """What corruptions leave of accuracies."""
+    """The topic `corruptions` of a report."""
 
     folder = "corruptions"
 
     def files(self, results: Path) -> dict[str, Content]:
         """corruptions.md with all tables, and a folder for each group: table, figures and every number.
 
-        Nothing where nothing was corrupted.
+        Empty if no images were corrupted.
         """
         from bench.report.corruptions.figures import heat_map, severity_curves
 
@@ -82,7 +82,7 @@ class CorruptionsPage:
         return {"corruptions.md": "\n".join(sections), **made} if made else {}
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
-        """Show every table on the terminal."""
+        """Print every table on the terminal. only: the runs to include; None for all."""
         for (board, made), scores in find_tables(results, only).items():
             for shown, title in ((accuracies(scores, ""), heading(board, made)), (errors(scores), "")):
                 plain.print_table(console, shown, LEFT, title)
@@ -97,20 +97,20 @@ def find_folders(found: Iterable[tuple[Board, str]]) -> dict[tuple[Board, str], 
 
 
 def heading(board: Board, made: str) -> str:
-    """What all numbers of a table have in common."""
+    """The title of a table: what all its numbers share. made: origin of its images."""
     make, comma, how = made.partition(",")
     return f"{board.dataset}, {board.model}, {board.budget}, n={board.n}, {make} images{comma}{how}"
 
 
 def _identity(board: Board, made: str) -> Identity:
-    """What the folder of a table is called after."""
+    """The words that the name of a table's folder is made of."""
     make, _, how = made.partition(",")
     group = Identity((board.dataset, board.model, scale_of(board.budget)), board.telling)
-    return group.narrowed(make, *filter(None, [how]))
+    return group.with_word(make, *filter(None, [how]))
 
 
 def accuracies(scores: Scores, spread: str = SPREAD) -> pd.DataFrame:
-    """A line a corruption and a column a recipe, means over severities as text. spread: how an interval is added."""
+    """Means over severities as text, a line for each corruption, a column for each recipe. spread: as for `percent`."""
     lines: dict[str, dict[str, str]] = {}
     means = scores.cells[(scores.cells["severity"] == MEAN) & (scores.cells["kind"] == "corruption")]
     for cell in means.to_dict("records"):
@@ -121,7 +121,7 @@ def accuracies(scores: Scores, spread: str = SPREAD) -> pd.DataFrame:
 
 
 def robustness(scores: Scores) -> dict[str, pd.DataFrame]:
-    """By part of M-TLAT's layout, a line a recipe and a column a treatment: scores with their marks as text."""
+    """Robustness scores and their marks as text, by part of LAYOUT: a line for each recipe."""
     tables = {}
     means = scores.cells[scores.cells["severity"] == MEAN]
     clean = dict(zip(scores.errors["recipe"], scores.errors["clean"], strict=True))
@@ -129,7 +129,7 @@ def robustness(scores: Scores) -> dict[str, pd.DataFrame]:
         chosen = means[means["name"].isin(names) if names else means["kind"] == "attack"]
         lines: dict[str, dict[str, str]] = {}
         for cell in chosen.to_dict("records"):
-            text = absent(cell["status"]) if math.isnan(cell["score"]) else f"{cell['score']:.2f}{cell['mark']}"
+            text = missing_text(cell["status"]) if math.isnan(cell["score"]) else f"{cell['score']:.2f}{cell['mark']}"
             line = lines.setdefault(cell["recipe"], {"Clean": f"{100 * clean[cell['recipe']]:.1f}"})
             line[treatment_name(cell["name"])] = text
         if lines:
@@ -143,7 +143,7 @@ def treatment_name(name: str) -> str:
 
 
 def errors(scores: Scores) -> pd.DataFrame:
-    """A line a recipe, as text."""
+    """Clean accuracy and mean errors as text, a line for each recipe."""
     names = {"clean": "Clean", "error": "Mean error", "score": "Score", "mce": "mCE", "relative_mce": "Relative mCE"}
     factor = {"clean": 100.0, "error": 100.0}
     shown = {"Recipe": list(scores.errors["recipe"])}
@@ -156,7 +156,7 @@ def errors(scores: Scores) -> pd.DataFrame:
 
 
 def captions(board: Board, scores: Scores) -> list[str]:
-    """The sentences below a table: what its numbers are, and why some are not there."""
+    """The sentences below a table: what its numbers mean, and why some are missing."""
     severities = ", ".join(map(str, scores.severities))
     found = [ACCURACY.format(severities=severities, n=board.n), ERRORS]
     failed = scores.cells[scores.cells["status"].str.startswith("failed")]

@@ -38,22 +38,22 @@ ALEXNET_CLEAN = 0.43478  # torchvision's AlexNet
 NOTHING = Estimate(math.nan, math.nan, math.nan)
 
 
-def score(treated: Sequence[Bits], clean: Bits) -> tuple[Estimate, Estimate]:
-    """Accuracy under a treatment, and its ratio to clean accuracy.
+def score(corrupted: Sequence[Bits], clean: Bits) -> tuple[Estimate, Estimate]:
+    """Accuracy under a corruption or attack, and its ratio to clean accuracy (robustness score).
 
-    treated: outcomes on the same images, one for each severity. Intervals are of the images alone: of a mean by the
-    spread of the images' own means, of a ratio by the delta method, as both of its parts are of the same images.
+    corrupted: outcomes (n,) on the same images, one for each severity. Intervals are over images: of a mean from the
+    standard deviation of the images' means, of the ratio by the delta method, as both parts are of the same images.
     """
-    share, right = np.mean(treated, axis=0), clean.astype(float)
-    accuracy = _accuracy(treated, share)
+    share, right = np.mean(corrupted, axis=0), clean.astype(float)
+    accuracy = _accuracy(corrupted, share)
     if not clean.any():
         return accuracy, NOTHING
     ratio = float(share.mean() / right.mean())
     return accuracy, _around(ratio, (share - ratio * right) / right.mean())
 
 
-def _accuracy(treated: Sequence[Bits], share: np.ndarray[Any, np.dtype[np.float64]]) -> Estimate:
-    if len(treated) > 1:
+def _accuracy(corrupted: Sequence[Bits], share: np.ndarray[Any, np.dtype[np.float64]]) -> Estimate:
+    if len(corrupted) > 1:
         return _around(float(share.mean()), share)
     return Estimate(float(share.mean()), *wilson(int(share.sum()), len(share)))
 
@@ -64,20 +64,21 @@ def _around(value: float, parts: np.ndarray[Any, np.dtype[np.float64]]) -> Estim
 
 
 def mce(errors: Mapping[str, float]) -> float:
-    """Mean corruption error in percent of AlexNet's, of errors by corruption; NaN where one is missing."""
+    """Mean corruption error (mCE) in percent of AlexNet's. errors: by corruption, 0 to 1; NaN if one is missing."""
     return 100 * fmean(errors.get(name, math.nan) / alexnet for name, alexnet in ALEXNET.items())
 
 
 def relative_mce(errors: Mapping[str, float], clean_error: float) -> float:
-    """The same of what corruptions add to the error on clean images."""
+    """Relative mCE: as `mce`, of the increase of the error over that on clean images."""
     added = {name: errors.get(name, math.nan) - clean_error for name in ALEXNET}
     return 100 * fmean(added[name] / (alexnet - ALEXNET_CLEAN) for name, alexnet in ALEXNET.items())
 
 
 def mark(own: Estimate, reference: Estimate, digits: int = 2) -> str:
-    """+ or - where a number differs from the reference's beyond both intervals, and as they are shown.
+    """+ or - if a score is above or below the reference by more than the interval of their difference; else empty.
 
-    Beyond both: by more than the interval of a difference, were they of different images; of the same it is narrower.
+    They must also differ when rounded to `digits` decimals. The interval is that for independent images: the root of the
+    sum of squares of the two half widths. For the same images, as here, it is narrower.
     """
     difference = round(own.value, digits) - round(reference.value, digits)
     if own.value > reference.value:
@@ -91,7 +92,7 @@ def mark(own: Estimate, reference: Estimate, digits: int = 2) -> str:
 
 
 def combine_seeds(seeds: list[Estimate]) -> Estimate:
-    """Of one seed its own interval; of several mean and standard deviation."""
+    """Combine seeds: one keeps its interval, several give their mean -+ standard deviation."""
     if len(seeds) == 1:
         return seeds[0]
     mean = mean_over_seeds([seed.value for seed in seeds], lowest=0.0)

@@ -1,4 +1,4 @@
-"""What a treatment of the test images leaves of one recipe's accuracy, in numbers and as text."""
+"""One recipe's accuracy and score under one corruption or attack, combined over seeds, and as text."""
 
 import math
 from collections.abc import Hashable, Mapping
@@ -12,16 +12,16 @@ from bench.report.table_text import MISSING
 
 Model = tuple[str, ...]
 MODEL = ["run", "view", "epoch"]
-MEAN = 0  # in the place of a severity: over several of them, or of what has none
+MEAN = 0  # instead of a severity: the mean over several, or the value of an attack, which has no severity
 SPREAD = " ±{:.1f}"
 
 
 def cell(
     group: pd.DataFrame, outcomes: Mapping[str, Bits], clean: Mapping[Model, str], wanted: tuple[int, ...]
 ) -> dict[str, Any]:
-    """Accuracy and score of one recipe under one treatment: of one seed, or the mean and spread of several.
+    """Accuracy and score of one recipe under one corruption or attack, with intervals, seeds and status.
 
-    group: the treatment's rows. clean: of `clean_keys`. wanted: the severities to take the mean over.
+    group: rows of the corruption or attack. clean: result of `clean_keys`. wanted: the severities to average over.
     """
     keys: dict[Model, dict[int, str]] = {}
     for *model, severity, key in zip(*(group[column] for column in (*MODEL, "severity", "key")), strict=True):
@@ -38,36 +38,40 @@ def cell(
         (combine_seeds(list(found)) for found in zip(*seeds, strict=True)) if seeds else (NOTHING, NOTHING)
     )
     status = failed or ("ok" if seeds else "missing")
-    said = {"seeds": len(seeds), "status": status}
+    numbers = {"seeds": len(seeds), "status": status}
     for name, measured in (("accuracy", accuracy), ("score", ratio)):
-        said |= {name: measured.value, f"{name}_low": measured.low, f"{name}_high": measured.high}
-    return said
+        numbers |= {name: measured.value, f"{name}_low": measured.low, f"{name}_high": measured.high}
+    return numbers
 
 
 def clean_keys(rows: pd.DataFrame) -> dict[Model, str]:
-    """The key of each model's clean accuracy."""
+    """The row key of each model's clean accuracy, by run, view and epoch."""
     clean = rows[rows["kind"] == "clean"].drop_duplicates(MODEL)
     return {tuple(model): key for *model, key in zip(*(clean[column] for column in (*MODEL, "key")), strict=True)}
 
 
 def by_severity(severities: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
-    """A severity as a table names it, and those that it stands for: each, and the mean over all."""
+    """Each severity by itself, and MEAN with all of them."""
     return [*((severity, (severity,)) for severity in severities), (MEAN, severities)]
 
 
 def pairs(frame: pd.DataFrame, one: str, other: str) -> list[tuple[Any, Any]]:
-    """Two columns side by side."""
+    """Two columns of a frame as pairs."""
     return list(zip(frame[one], frame[other], strict=True))
 
 
 def percent(line: Mapping[Hashable, Any], name: str, status: str, spread: str = SPREAD) -> str:
-    """An accuracy as text. line: has it and its interval, by name. spread: how the wider side of that is added."""
+    """An accuracy as text in percent.
+
+    line: has `name`, `name_low` and `name_high`. status: used if the value is missing. spread: format of the half
+    interval.
+    """
     value, low, high = (float(line[f"{name}{end}"]) for end in ("", "_low", "_high"))
     if math.isnan(value):
-        return absent(status)
+        return missing_text(status)
     return f"{100 * value:.1f}{spread.format(100 * max(high - value, value - low))}"
 
 
-def absent(status: str) -> str:
-    """What stands where there is no number."""
+def missing_text(status: str) -> str:
+    """The text instead of a number: failed or missing."""
     return "failed" if status.startswith("failed") else MISSING

@@ -1,4 +1,4 @@
-"""What corruptions leave of accuracies, as a pure function of the rows and of the outcomes behind them."""
+"""Tables of accuracy on corrupted images, a pure function of rows and outcomes."""
 
 import json
 import math
@@ -27,10 +27,12 @@ ORDER = (*ALEXNET, *EXTRA, *MTLAT)
 
 
 class Scores(NamedTuple):
-    """cells: a line a recipe, corruption (or attack) and severity, MEAN being over the severities of the table.
-    errors: a line a recipe, with its clean accuracy and its means over the fifteen corruptions of ImageNet-C.
+    """The numbers of one table.
+
+    cells: a line for each recipe, corruption (or attack) and severity; MEAN is over the severities of the table.
+    errors: a line for each recipe, with clean accuracy and means over the fifteen corruptions of ImageNet-C.
     unions: a line for each attack on corrupted images, see `unions`.
-    notes: what a reader must know of the images.
+    notes: sentences on the origin of the images.
     """
 
     cells: pd.DataFrame
@@ -41,9 +43,9 @@ class Scores(NamedTuple):
 
 
 def corruption_tables(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[tuple[Board, str], Scores]:
-    """Of `results.load()`: one for each group of comparable models and each make of images, official or generated.
+    """A table for each group of comparable models and each origin of the images, such as official or generated.
 
-    outcomes: right or wrong by image, under the key of the row.
+    rows: of `results.load()`. outcomes: (n,) bool by key of the row, True where the model is correct.
     """
     rows = of_kind(white_box(accuracies(rows)), "clean", "attack", *CORRUPTED)
     made = [_origin(_corruption(*row)) for row in pairs(rows, "kind", "params")]
@@ -55,21 +57,21 @@ def corruption_tables(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[
         board = Board(protocol, dataset, model, "", None, budget, n, data)
         treated = same["kind"].isin(CORRUPTED)
         for make, part in same[treated].groupby("made", sort=False):
-            models = part[MODEL].drop_duplicates()  # of a run's views and epochs, some may not have been corrupted
+            models = part[MODEL].drop_duplicates()  # some views and epochs may have no corruptions
             beside = same[~treated].merge(models, on=MODEL)
             found[board, str(make)] = _scores(pd.concat([beside, part]), outcomes, dataset)
     return found
 
 
-def _origin(said: dict[str, Any]) -> str:
-    """Which images stand in one table: official ones, generated ones, or those of ranges calibrated on a model."""
-    made = str(said.get("made", ""))  # of what is no corruption there is nothing
-    return f"{made}, calibrated on {said['calibrated']}" if "calibrated" in said else made
+def _origin(params: dict[str, Any]) -> str:
+    """The origin of corrupted images: official, generated, or generated with ranges calibrated on a model."""
+    made = str(params.get("made", ""))  # empty for rows without a corruption
+    return f"{made}, calibrated on {params['calibrated']}" if "calibrated" in params else made
 
 
 def _scores(part: pd.DataFrame, outcomes: Mapping[str, Bits], dataset: str) -> Scores:
     part = part.assign(recipe=labels(part), column=_columns(part), severity=part["severity"].fillna(MEAN).astype(int))
-    part = part.drop_duplicates(CELL, keep="last")  # frost may have been measured with other pictures before
+    part = part.drop_duplicates(CELL, keep="last")  # frost may be measured twice, with other ice images
     place = {name: i for i, name in enumerate(ORDER)}
     part = part.assign(place=part["column"].str.partition("+")[0].map(place)).sort_values("place", kind="stable")
     severities = tuple(sorted(set(part.loc[part["kind"] == "corruption", "severity"])))
@@ -93,13 +95,13 @@ def _estimates(frame: pd.DataFrame) -> list[Estimate]:
 
 
 def _corruption(kind: str, params: str) -> dict[str, Any]:
-    """What a row says of the corrupted images that it is of; nothing where they are none."""
-    said: dict[str, Any] = json.loads(params or "{}") if kind in CORRUPTED else {}
-    return said["corruption"] if kind == "union" else said
+    """The parameters of a row's corruption; empty if it has none."""
+    settings: dict[str, Any] = json.loads(params or "{}") if kind in CORRUPTED else {}
+    return settings["corruption"] if kind == "union" else settings
 
 
 def _columns(part: pd.DataFrame) -> pd.Series:
-    """What each row is called: corruption, attack with its ball, or both."""
+    """The title of each row: corruption, attack with its threat, or both."""
     found = []
     fields = part.assign(attack=attacks_of(part))[["kind", "name", "attack", "norm", "eps"]]
     for kind, name, attack, norm, eps in fields.itertuples(index=False):
@@ -109,7 +111,7 @@ def _columns(part: pd.DataFrame) -> pd.Series:
 
 
 def _severities(kind: str, severities: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
-    """A severity as the table names it, and those that it stands for."""
+    """The severities of a table's cells, each with those to average over; attacks have none."""
     if kind == "attack":
         return [(MEAN, (MEAN,))]
     return by_severity(severities)
@@ -135,11 +137,11 @@ def _errors(cells: pd.DataFrame, part: pd.DataFrame, dataset: str) -> pd.DataFra
 def _notes(part: pd.DataFrame) -> tuple[str, ...]:
     made = part.loc[part["kind"] == "corruption", "params"].map(json.loads)
     notes = []
-    if sets := sorted({said["set"] for said in made if said["made"] == "official"}):
+    if sets := sorted({params["set"] for params in made if params["made"] == "official"}):
         notes.append(f"Images are those of {', '.join(sets)}.")
-    if tables := sorted({said["table"] for said in made if said["made"] == "generated"}):
+    if tables := sorted({params["table"] for params in made if params["made"] == "generated"}):
         sizes = ", ".join(map(str, tables))
         notes.append(f"Images are generated, with the official parameters for {sizes} pixels; not the published files.")
-    if any(said.get("ice") == "procedural" for said in made):
+    if any(params.get("ice") == "procedural" for params in made):
         notes.append("Frost is a procedural texture, no standard: its numbers compare with nobody else's.")
     return tuple(notes)

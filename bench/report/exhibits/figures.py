@@ -1,4 +1,4 @@
-"""Figures of exhibits, each a function of their tables."""
+"""Figures of exhibits, each drawn from tables of `read_exhibit`."""
 
 import math
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bench.report.exhibits.table import STATISTICS, maps, masking
+from bench.report.exhibits.table import STATISTICS, channel_gains, stack_maps
 from bench.report.plotting.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, grid, with_house_style, wrap_title
 
 if TYPE_CHECKING:
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 BINS = 30
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-FEW = 20  # feature maps that one column has room for
+FEW = 20  # channels up to which a figure is one column wide
 FRAMES = {"blocked": COLOURS[1], "magnified": COLOURS[2]}
 
 
 @with_house_style
 def histograms(tables: Mapping[str, pd.DataFrame], title: str) -> "Figure":
-    """One panel a model: the squared gradient norms of its right images and of its wrong ones, on a log axis."""
+    """One panel a model: histogram of squared gradient norms, correct and misclassified images, on a log axis."""
     squared = np.concatenate([table["squared"].to_numpy() for table in tables.values()])
     known = np.log10(squared[squared > 0])
     low, high = (math.floor(known.min()), math.ceil(known.max())) if len(known) else (-1, 0)
@@ -71,8 +71,8 @@ def feature_maps(table: pd.DataFrame, title: str) -> "Figure":
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.patches import Patch
 
-    states = masking(table)["state"]
-    shown = {when: maps(table, when) for when in ("before", "after")}
+    states = channel_gains(table)["state"]
+    shown = {when: stack_maps(table, when) for when in ("before", "after")}
     wide = ONE_COLUMN if len(states) <= FEW else TWO_COLUMNS
     figure, panels = grid(2, 2, wide, (wide / 2 - 0.15, 0.55), title)
     colours = LinearSegmentedColormap.from_list("ink", ["#FFFFFF", COLOURS[5], COLOURS[0], "#001428"])
@@ -113,7 +113,7 @@ def slices(tables: Mapping[str, pd.DataFrame], title: str) -> "Figure":
 
 
 def _across(panels: int) -> tuple[int, float]:
-    """Panels in a line, and the width of the figure."""
+    """Number of panels in a row, and the width of the figure in inches."""
     return (panels, ONE_COLUMN) if panels <= 2 else (min(4, panels), TWO_COLUMNS)
 
 
@@ -123,14 +123,14 @@ def _panel_title(name: str, width: float, across: int) -> str:
 
 
 def _below(panels: "list[Axes]", across: int, **settings: Any) -> None:
-    """Name the axis of those panels that have none below them."""
+    """Set labels and ticks of the x axis on the lowest panel of each column."""
     for axes in panels[-across:]:
         axes.set(**settings)
         axes.tick_params(labelbottom=True)
 
 
 def _side(count: int) -> int:
-    """Maps in a line of a mosaic."""
+    """Number of maps in a row of a mosaic."""
     return math.ceil(math.sqrt(count))
 
 

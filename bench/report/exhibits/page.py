@@ -1,4 +1,4 @@
-"""From a results folder to reports/exhibits/: what was measured of models beside their accuracy."""
+"""The page of exhibits: writes reports/exhibits/ from a results folder."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -13,14 +13,14 @@ from bench.report.boards import scale_of
 from bench.report.drawing import Draw
 from bench.report.exhibits.table import (
     STATISTICS,
+    channel_gains,
     cosines,
     curves,
-    ends,
     find_exhibits,
     first_seeds,
     gradients,
-    masking,
-    overfitting,
+    losses_at_radius,
+    overfitting_table,
 )
 from bench.report.files import Content, figure
 from bench.report.folder_names import Identity, folder_names
@@ -47,26 +47,26 @@ TEXT = ("Model", "Group", "State")  # columns set flush left
 
 
 class Part(NamedTuple):
-    """What one exhibit says of some models: a table, and a figure where there is one."""
+    """One section of the page: the table of one exhibit, and its figure if it has one."""
 
     head: str
     kind: str
-    place: str  # its files below reports/exhibits/, without the ends of their names
+    place: str  # path of its files below reports/exhibits/, without suffix
     shown: pd.DataFrame
     draw: Draw | None
-    numbers: pd.DataFrame | None = None  # what goes to the CSV, where that is more than the table shows
-    said: str = ""
+    numbers: pd.DataFrame | None = None  # for the CSV, where it has more than the table shows
+    remark: str = ""  # before the caption of the kind
 
     @property
     def display(self) -> pd.DataFrame:
-        """The table as text."""
+        """The table with numbers formatted as text."""
         texts = self.shown.map(lambda cell: _text(cell, FORMATS.get(self.kind, "{:.3g}"))).rename(columns=STATISTICS)
         return texts.rename(columns=lambda column: column[:1].upper() + column[1:])
 
     @property
     def caption(self) -> str:
         """What the numbers are."""
-        return self.said + NOTES[self.kind]
+        return self.remark + NOTES[self.kind]
 
     @property
     def section(self) -> str:
@@ -77,7 +77,7 @@ class Part(NamedTuple):
 
     @property
     def files(self) -> dict[str, Content]:
-        """The numbers, and the figure."""
+        """CSV and figure by path."""
         made: dict[str, Content] = {
             f"{self.place}.csv": plain.csv(self.shown if self.numbers is None else self.numbers)
         }
@@ -85,17 +85,17 @@ class Part(NamedTuple):
 
 
 class ExhibitsPage:
-    """What was measured of models beside their accuracy."""
+    """The topic `exhibits` of a report: gradients, batch norms, feature maps, losses, robust overfitting."""
 
     folder = "exhibits"
 
     def files(self, results: Path) -> dict[str, Content]:
         """exhibits.md with all tables, and a folder for each group with figures and the numbers behind them.
 
-        Of several seeds the first is shown. Nothing where no exhibit was made and no training watched.
+        The lowest seed is shown. Empty if there is no exhibit and no training log with hold-out accuracies.
         """
         sections, made = ["# Exhibits\n"], dict[str, Content]()
-        for title, parts in _titled_parts(results):
+        for title, parts in _find_parts(results):
             sections.append(f"## {plain.escape(title)}\n")
             for part in parts:
                 sections.append(part.section)
@@ -104,15 +104,15 @@ class ExhibitsPage:
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
         """Print the tables. only: the runs that they are of."""
-        for title, parts in _titled_parts(results, only):
+        for title, parts in _find_parts(results, only):
             for part in parts:
                 if len(part.shown):
                     plain.print_table(console, part.display, TEXT, f"{part.head}, {title}")
                     plain.print_notes(console, [part.caption])
 
 
-def _titled_parts(results: Path, only: frozenset[str] | None = None) -> Iterator[tuple[str, Iterator[Part]]]:
-    """The exhibits of each group of comparable models, and what these have in common in words."""
+def _find_parts(results: Path, only: frozenset[str] | None = None) -> Iterator[tuple[str, Iterator[Part]]]:
+    """For each group of models with one data set, architecture and budget: its title, and its sections."""
     found, watched = (
         rows if only is None else rows[rows["run"].isin(only)] for rows in (find_exhibits(results), curves(results))
     )
@@ -122,7 +122,7 @@ def _titled_parts(results: Path, only: frozenset[str] | None = None) -> Iterator
 
 
 def _parts(rows: pd.DataFrame, watched: pd.DataFrame, title: str, folder: str) -> Iterator[Part]:
-    """A part an exhibit; those that compare two models have one for each main model."""
+    """One section for each kind of exhibit; for kinds that compare two models, one for each main model."""
     from bench.report.exhibits import figures as figures
 
     mine = {str(kind): part for kind, part in rows.groupby("kind")}
@@ -134,7 +134,9 @@ def _parts(rows: pd.DataFrame, watched: pd.DataFrame, title: str, folder: str) -
     if "loss" in mine:
         tables = first_seeds(mine["loss"])
         numbers = pd.concat([table.assign(model=name) for name, table in tables.items()])
-        yield Part("Loss", "loss", f"{folder}/loss", ends(tables), _panels(figures.slices, tables, title), numbers)
+        yield Part(
+            "Loss", "loss", f"{folder}/loss", losses_at_radius(tables), _panels(figures.slices, tables, title), numbers
+        )
     for kind in [kind for kind in ("batchnorm", "features") if kind in mine]:
         tables = first_seeds(mine[kind][mine[kind]["view"] == "main"])
         files = folder_names({name: Identity((kind, name)) for name in tables})
@@ -145,11 +147,11 @@ def _parts(rows: pd.DataFrame, watched: pd.DataFrame, title: str, folder: str) -
                     f"Batch norms of {name}", kind, where, cosines(table), partial(figures.overlay, table, headed)
                 )
             else:
-                gains = masking(table)
+                gains = channel_gains(table)
                 shown, draw = gains[gains["state"] != ""], partial(figures.feature_maps, table, headed)
                 yield Part(f"Feature maps of {name}", kind, where, shown, draw, gains, _zeros(gains))
     if len(watched):
-        yield Part("Robust overfitting", "overfitting", f"{folder}/overfitting", overfitting(watched), None)
+        yield Part("Robust overfitting", "overfitting", f"{folder}/overfitting", overfitting_table(watched), None)
 
 
 def _text(cell: Any, form: str) -> str:
@@ -166,12 +168,12 @@ def _zeros(gains: pd.DataFrame) -> str:
 def _panels(
     draw: Callable[[Mapping[str, pd.DataFrame], str], "Figure"], tables: dict[str, pd.DataFrame], title: str
 ) -> Draw:
-    said = f" (first {DRAWN} of {len(tables)})" if len(tables) > DRAWN else ""
-    return partial(draw, dict(list(tables.items())[:DRAWN]), title + said)
+    note = f" (first {DRAWN} of {len(tables)})" if len(tables) > DRAWN else ""
+    return partial(draw, dict(list(tables.items())[:DRAWN]), title + note)
 
 
 def _groups(*tables: pd.DataFrame) -> list[tuple[str, ...]]:
-    """What the rows of a group share, group by group."""
+    """The distinct values of SHARED in several tables."""
     every = (line for rows in tables for line in rows[SHARED].drop_duplicates().itertuples(index=False, name=None))
     return [*dict.fromkeys(every)]
 

@@ -1,4 +1,4 @@
-"""What the exhibits in run folders say (`bench run --exhibits`), as tables; and how far trainings overfit."""
+"""Tables of the exhibits in run folders (`bench run --exhibits`), and of robust overfitting in training logs."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from bench.core.errors import BadInput
 from bench.core.parsing import printable
 from bench.report.labels import labels
-from bench.report.training_logs import training
+from bench.report.training_logs import read_training_log
 from bench.results.store import read_job
 from bench.results.survey import run_folders
 
@@ -22,11 +22,11 @@ COLUMNS = {
     "features": ["when", "channel", "height", "width", "pixels"],
     "loss": ["n", "direction", "eps", "step", "mean", "q10", "q90", "accuracy"],
 }
-TYPES: Mapping[str, Callable[[Any], bool]] = {  # of columns that are no numbers
+TYPES: Mapping[str, Callable[[Any], bool]] = {  # check of the dtype of columns that are not numeric
     "right": pd.api.types.is_bool_dtype,
     "when": pd.api.types.is_string_dtype,
     "direction": pd.api.types.is_string_dtype,
-    "pixels": lambda dtype: True,  # a text, or the number of a map of one pixel
+    "pixels": lambda dtype: True,  # text, or a number where each map has one pixel
 }
 WHOSE = ["dataset", "model", "recipe", "run", "seed", "budget", "view", "epoch"]
 STATISTICS = {"running_mean": "Running mean", "running_var": "Running variance", "weight": "Scale", "bias": "Shift"}
@@ -35,7 +35,7 @@ MAGNIFIED = 2.0  # times the mean before, above which a map counts as magnified
 
 
 def find_exhibits(results: Path) -> pd.DataFrame:
-    """The exhibits of last epochs below a results folder, one a line: whose, of which kind, in which file."""
+    """List the exhibits of last epochs below a results folder, one a line: WHOSE, kind, and path of its file."""
     lines = [
         line | {"view": view or "main", "epoch": "last", "kind": path.name.partition(".")[0], "path": path}
         for line in runs(results)
@@ -53,10 +53,12 @@ def is_number(dtype: Any) -> bool:
 
 
 def runs(results: Path) -> Iterator[dict[str, object]]:
-    """Trainings below a results folder: dataset, model, recipe, run, seed, budget."""
+    """The trainings below a results folder, without external models: dataset, model, recipe, run, seed, budget."""
     for folder in run_folders(results):
         parts = folder.relative_to(results).parts
-        seeded = re.fullmatch(r"s([0-9]{1,19})-.*", parts[-1]) if len(parts) == 4 else None  # from outside: three
+        seeded = (
+            re.fullmatch(r"s([0-9]{1,19})-.*", parts[-1]) if len(parts) == 4 else None
+        )  # external models have three parts
         if seeded:
             dataset, model, recipe, _ = parts
             seed = int(seeded[1])
@@ -65,7 +67,7 @@ def runs(results: Path) -> Iterator[dict[str, object]]:
 
 
 def first_seeds(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """By name of the model, the table of its first seed. rows: of `find_exhibits`, of one kind."""
+    """The exhibit of each model's lowest seed, by label of the model. rows: lines of `find_exhibits` of one kind."""
     named = rows.assign(label=labels(rows)).sort_values("seed", kind="stable").drop_duplicates("label").sort_index()
     return {
         label: read_exhibit(path, kind)
@@ -74,7 +76,7 @@ def first_seeds(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def read_exhibit(path: Path, kind: str) -> pd.DataFrame:
-    """BadInput where it is no exhibit of this kind."""
+    """Read the CSV of an exhibit; BadInput if it has not the columns and numbers of its kind."""
     try:
         table = pd.read_csv(path)
         if table.empty or not {*COLUMNS[kind]} <= {*table.columns}:
@@ -91,21 +93,19 @@ def read_exhibit(path: Path, kind: str) -> pd.DataFrame:
 
 
 def gradients(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Squared gradient norms of all images, of those that are right and of the others: how many, their statistics."""
+    """Statistics of squared gradient norms by model, over all images, the correctly classified and the others."""
     lines = []
     for label, table in tables.items():
         groups = {"all": table, "right": table[table["right"]], "wrong": table[~table["right"]]}
         for group, part in groups.items():
             squared = part["squared"]
-            read_exhibit = {name: getattr(squared, name)() for name in ("min", "median", "mean", "max")}
-            lines.append(
-                {"model": label, "group": group, "n": len(part), "zero": int((squared == 0).sum()), **read_exhibit}
-            )
+            numbers = {name: getattr(squared, name)() for name in ("min", "median", "mean", "max")}
+            lines.append({"model": label, "group": group, "n": len(part), "zero": int((squared == 0).sum()), **numbers})
     return pd.DataFrame(lines)
 
 
-def ends(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Mean loss and accuracy (percent) on clean images and a radius off: with and against the attack, at random."""
+def losses_at_radius(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Mean loss and accuracy (percent) by model on clean images and eps away: along the attack, against it, random."""
     lines = []
     for label, table in tables.items():
         at = table.set_index(["direction", "step"])
@@ -116,9 +116,9 @@ def ends(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def cosines(table: pd.DataFrame) -> pd.DataFrame:
-    """For each layer the cosine between what its batch norm was and is, one column a statistic.
+    """Cosine similarity of each batch norm before and after fine-tuning: a line a layer, a column a statistic.
 
-    NaN where a layer has no such numbers.
+    NaN where a layer lacks the statistic.
     """
     lines = [
         {"layer": layer, "channels": len(part)}
@@ -129,22 +129,22 @@ def cosines(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def cosine(a: ArrayLike, b: ArrayLike) -> float:
-    """Of two vectors (C,); 1 of two zero vectors, as they are equal, and 0 of one."""
+    """Cosine of two vectors (C,); 1 if both are zero, as they are equal, and 0 if one is."""
     u, v = np.asarray(a, float), np.asarray(b, float)
     lengths = float(np.linalg.norm(u) * np.linalg.norm(v))
     return float(u @ v) / lengths if lengths else float(not u.any() and not v.any())
 
 
-def maps(table: pd.DataFrame, when: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """The feature maps (C, H, W) before or after."""
+def stack_maps(table: pd.DataFrame, when: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """The feature maps (C, H, W) of an exhibit. when: before or after, relative to the fine-tuning."""
     part = table[table["when"] == when].sort_values("channel")
     height, width = int(part["height"].iloc[0]), int(part["width"].iloc[0])
     return np.array([np.array(str(pixels).split(), float) for pixels in part["pixels"]]).reshape(-1, height, width)
 
 
-def masking(table: pd.DataFrame) -> pd.DataFrame:
-    """Of each channel its mean before and after, their ratio, and whether the map was blocked or magnified."""
-    before, after = (maps(table, when).mean((1, 2)) for when in ("before", "after"))
+def channel_gains(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean of each channel's feature map before and after, their ratio, and whether it was blocked or magnified."""
+    before, after = (stack_maps(table, when).mean((1, 2)) for when in ("before", "after"))
     with np.errstate(divide="ignore", invalid="ignore"):
         gain = after / before  # NaN where both are zero
     state = np.select([(before > 0) & (after == 0), gain > MAGNIFIED], ["blocked", "magnified"], "")
@@ -153,29 +153,31 @@ def masking(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def curves(results: Path) -> pd.DataFrame:
-    """Of each training that was watched: hold-out PGD-10 accuracy (percent) at the best epoch and at the last."""
+    """Hold-out PGD-10 accuracy (percent) at the best and the last epoch of each training whose log has it."""
     lines = []
     for line in runs(results):
-        log = training(results / str(line["run"]))
+        log = read_training_log(results / str(line["run"]))
         log = log.dropna(subset="val_pgd") if "val_pgd" in log else log.head(0)
         if len(log) > 1:
             best, last = (dict(log.iloc[place]) for place in (int(log["val_pgd"].argmax()), -1))
-            read_exhibit = {"best": 100 * best["val_pgd"], "last": 100 * last["val_pgd"], "best epoch": best["epoch"]}
-            lines.append(line | {"view": "main", "epoch": "last", "epochs": int(last["epoch"])} | read_exhibit)
+            numbers = {"best": 100 * best["val_pgd"], "last": 100 * last["val_pgd"], "best epoch": best["epoch"]}
+            lines.append(line | {"view": "main", "epoch": "last", "epochs": int(last["epoch"])} | numbers)
     return pd.DataFrame(lines, columns=[*WHOSE, "best", "last", "best epoch", "epochs"])
 
 
-def overfitting(rows: pd.DataFrame) -> pd.DataFrame:
-    """A line a model of `curves`: means over its seeds, and the robust-overfitting number `gap`, best minus last."""
+def overfitting_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Means over seeds of the numbers of `curves`, a line a model, with robust overfitting `gap`: best minus last."""
     named = rows.assign(model=labels(rows), seeds=1)
     how = {"seeds": "sum", "epochs": "max", "best epoch": "mean", "best": "mean", "last": "mean"}
     table = named.groupby("model", sort=False).agg(how).reset_index()
     return table.assign(gap=table["best"] - table["last"])
 
 
-SUMMARIES: Mapping[str, Callable[[pd.DataFrame], object]] = {  # what a table of the kind must give
+SUMMARIES: Mapping[
+    str, Callable[[pd.DataFrame], object]
+] = {  # what is computed from an exhibit of the kind; it fails on a damaged one
     "gradient": lambda table: gradients({"": table}),
-    "loss": lambda table: ends({"": table}),
+    "loss": lambda table: losses_at_radius({"": table}),
     "batchnorm": cosines,
-    "features": masking,
+    "features": channel_gains,
 }

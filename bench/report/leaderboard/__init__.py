@@ -1,1 +1,1 @@
-"""The leaderboard: table, text, figures."""
+"""The leaderboard: table, texts, figures and page."""

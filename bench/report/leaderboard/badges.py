@@ -1,11 +1,11 @@
-"""What a reader must know of a board before its ranks: in a word or two each, with the reason."""
+"""Badges: short warnings that a board is preliminary, each with its reason."""
 
 from typing import NamedTuple
 
 import pandas as pd
 
-FEW = 1000  # images: a 95 % interval of +-3 points, wider than what most papers compare by
-PLAIN = {  # data set: what a plain model reaches by standard training, in percent, and who says so
+FEW = 1000  # images; with fewer the 95 % interval reaches +-3 points, more than most differences in papers
+PLAIN = {  # by data set: clean accuracy of a plain model after standard training in percent, and the source
     "digits": (97.0, "a support vector machine in scikit-learn's own example"),
     "cifar10": (91.2, "Network in Network, arXiv:1312.4400"),
     "cifar100": (64.3, "Network in Network, arXiv:1312.4400"),
@@ -13,7 +13,7 @@ PLAIN = {  # data set: what a plain model reaches by standard training, in perce
     "fashion-mnist": (91.6, "two convolutions with pooling, in the list of the data set's authors"),
     "imagenet": (56.5, "torchvision's AlexNet"),
 }
-STANDARD = "Standard"  # the recipe that fits clean images alone
+STANDARD = "Standard"  # the recipe of training on clean images only
 
 
 class Badge(NamedTuple):
@@ -22,10 +22,10 @@ class Badge(NamedTuple):
 
 
 def badges(table: pd.DataFrame, dataset: str) -> tuple[Badge, ...]:
-    """What makes a board preliminary; empty where nothing does.
+    """The badges of a board; empty if nothing makes it preliminary.
 
-    table: of `leaderboard.table.leaderboard`. dataset: its name. Of data sets that PLAIN does not have, nothing is said
-    of how well they are fitted; of models that were trained elsewhere, nothing of how they were trained.
+    table: of `leaderboard.table.leaderboard`. dataset: its name. Underfitting is only checked for data sets in PLAIN.
+    Neither underfitting nor seeds are checked if all models were trained elsewhere.
     """
     found = [] if table["external"].all() else [*_fit(table, dataset), *_seeds(table)]
     n = int(table["n"].iloc[0])
@@ -35,12 +35,12 @@ def badges(table: pd.DataFrame, dataset: str) -> tuple[Badge, ...]:
 
 
 def join_badges(found: tuple[Badge, ...]) -> str:
-    """The texts in one line."""
+    """The texts of badges in one line."""
     return ", ".join(badge.text for badge in found)
 
 
 def _fit(table: pd.DataFrame, dataset: str) -> list[Badge]:
-    """Whether training has come far enough for the ranks to say anything of the recipes."""
+    """A badge if the models are underfitted, so that ranks do not tell recipes apart, or if that is unknown."""
     if dataset not in PLAIN:
         return []
     reached, source = PLAIN[dataset]

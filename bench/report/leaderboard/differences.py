@@ -1,4 +1,4 @@
-"""How far the lines of a leaderboard are behind its best, from the images that both were judged on."""
+"""Differences of the lines of a leaderboard from its best line, paired by image."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,12 +17,12 @@ LEFT = ("Recipe", "Against")
 
 
 def differences(rows: pd.DataFrame, outcomes: Mapping[str, Bits], table: pd.DataFrame) -> pd.DataFrame:
-    """A line a recipe behind the best: recipe, against, column, points (negative: fewer), low, high, p, n,
-    and p_holm, which is corrected for the number of lines (Holm 1979).
+    """Compare every recipe with the best one by the accuracy that ranks the table.
 
-    rows, outcomes: what the table was made of. Recipes without the deciding accuracy are left out.
-    points, low, high: difference in percentage points, with its 95 % interval by paired bootstrap over the images; of
-    several seeds, of their mean. p: of McNemar's exact test, of several seeds the highest over their pairs.
+    rows, outcomes: what the table was made of. Recipes without that accuracy are left out. Columns of the result:
+    recipe, against (the best), column (the accuracy), n (images); points, low, high: difference in percentage points
+    (negative: less accurate) of the means over seeds, with its 95 % interval by paired bootstrap over images; p: of
+    McNemar's exact test, the highest over pairs of seeds; p_holm: p corrected for the number of lines (Holm 1979).
     """
     score = ranking_column(table)
     judged = {
@@ -43,7 +43,7 @@ def differences(rows: pd.DataFrame, outcomes: Mapping[str, Bits], table: pd.Data
 
 
 def display(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as text. A p-value is never shown as 0."""
+    """The table as text; p-values below 0.001 are shown as such, not as 0."""
     return pd.DataFrame(
         {
             "Recipe": table["recipe"].map(line_name),
@@ -58,7 +58,7 @@ def display(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What the numbers of the table are."""
+    """The sentences that explain the numbers of the table."""
     return (
         f"{table['column'].iloc[0]} accuracy against that of the best line, in percentage points on the same "
         f"{table['n'].iloc[0]} images, with the 95 % interval of a paired bootstrap over them (one of several seeds: "
@@ -73,6 +73,6 @@ def section(table: pd.DataFrame) -> str:
 
 
 def latex(table: pd.DataFrame, where: str, label: str) -> str:
-    """The same for a paper. where: the board, which begins the caption."""
+    """The table and its caption in LaTeX. where: title of the board, with which the caption begins."""
     cells = display(table).map(lambda cell: cell.translate(plain.LATEX))
     return plain.latex(cells, LEFT, f"{where} {caption(table)}", label)

@@ -18,7 +18,7 @@ from bench.report.plotting.style import (
     align,
     explain_below,
     grid,
-    wider,
+    pad_limits,
     with_house_style,
     wrap_title,
 )
@@ -38,13 +38,13 @@ CURVES = {  # column of train.csv: its name, line, marker, and the column of a b
 
 @with_house_style
 def curves(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
-    """One panel a recipe: accuracy by epoch, a line a seed. logs: by recipe, the train.csv of each seed."""
+    """Hold-out accuracy by epoch: a panel for each recipe. logs: by recipe, the train.csv of each seed."""
     from matplotlib.ticker import MaxNLocator
 
     across = min(5, len(logs))
     width = TWO_COLUMNS if across > 2 else ONE_COLUMN
     figure, panels = grid(len(logs), across, width, (1.15, 0.65), title)
-    span = wider([epoch for seeds in logs.values() for log in seeds for epoch in log["epoch"].dropna()] or [1])
+    span = pad_limits([epoch for seeds in logs.values() for log in seeds for epoch in log["epoch"].dropna()] or [1])
     ticks = [epoch for epoch in MaxNLocator(4, integer=True).tick_values(*span) if epoch == round(epoch)]
     align(panels, across, xticks=ticks, xlim=span, ylim=limits_from_zero(_percentages(logs)))
     named: dict[str, Any] = {}
@@ -63,7 +63,7 @@ def curves(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
 
 @with_house_style
 def overlay(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
-    """Hold-out accuracy over the epochs, a colour a method: clean solid, under PGD-10 dashed. logs: as of `curves`."""
+    """Hold-out accuracy by epoch in one panel, a colour a recipe: clean solid, PGD-10 dashed. logs: as `curves`."""
     from matplotlib.lines import Line2D
     from matplotlib.ticker import MaxNLocator
 
@@ -88,7 +88,7 @@ def _percentages(logs: Mapping[str, list[pd.DataFrame]]) -> list[float]:
 
 
 def _join(logs: list[pd.DataFrame], column: str) -> FloatArray:
-    """Epochs and percentages of several seeds as one line with gaps, (points, 2): quicker to draw than lines."""
+    """Epochs and percentages of several seeds as one line (points, 2) with gaps, which is drawn faster than several."""
     parts = [np.empty((0, 2))]
     for log in (log for log in logs if column in log):
         points = np.column_stack([log["epoch"], 100 * log[column]]).astype(float)

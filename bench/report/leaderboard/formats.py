@@ -5,11 +5,11 @@ import re
 import pandas as pd
 
 from bench.report import table_text as plain
-from bench.report.leaderboard.text import TEXT, attacked_lines, best, display, heads, notes
+from bench.report.leaderboard.text import TEXT, best, display, drop_unattacked, heads, notes
 
 
 def csv(table: pd.DataFrame) -> str:
-    """For machines: every digit, every bound, every status."""
+    """CSV for programs, with all digits, interval ends and statuses."""
     table = table.copy()
     for column in [c for c in table if str(c).endswith(" each")]:
         table[column] = [" ".join(map(repr, each)) for each in table[column]]
@@ -17,14 +17,15 @@ def csv(table: pd.DataFrame) -> str:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    table = attacked_lines(table)
+    """Markdown for readers, rounded; lines that no attack was run on are left out."""
+    table = drop_unattacked(table)
     shown = display(table, heads(table))
     return plain.markdown(_bold(shown, best(table, shown), "**", "**"), TEXT)
 
 
 def latex(table: pd.DataFrame, caption: str, label: str) -> str:
-    r"""A float over both columns, in booktabs style; needs \usepackage{booktabs} and nothing else."""
-    whole, table = table, attacked_lines(table)
+    r"""A LaTeX float over both columns, in booktabs style; needs \usepackage{booktabs} and nothing else."""
+    whole, table = table, drop_unattacked(table)
     shown = display(table, heads(table)).map(lambda cell: cell.translate(plain.LATEX))
     return plain.latex(
         _bold(shown, best(table, shown), r"\textbf{", "}"), TEXT, " ".join([caption, *notes(whole)]), label
@@ -32,6 +33,6 @@ def latex(table: pd.DataFrame, caption: str, label: str) -> str:
 
 
 def _bold(shown: pd.DataFrame, where: pd.DataFrame, before: str, after: str) -> pd.DataFrame:
-    """The values in bold, not their intervals."""
+    """Put marks around the values of chosen cells, not around their intervals."""
     strong = shown.map(lambda cell: re.sub(r"^[\d.]+", lambda value: before + value[0] + after, cell))
     return shown.where(~where, strong)

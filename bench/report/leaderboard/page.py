@@ -1,4 +1,4 @@
-"""From a results folder to the leaderboard: on the terminal, and as files under reports/leaderboard/."""
+"""The page of leaderboards: tables on the terminal, and files in reports/leaderboard/."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 
 
 class Report(NamedTuple):
+    """All about one board."""
+
     rows: pd.DataFrame  # the measurements behind the table
     table: pd.DataFrame
     differences: pd.DataFrame  # how far each line is behind the best; empty with one line
 
     @property
     def badges(self) -> tuple[Badge, ...]:
-        """What makes the board preliminary."""
+        """Warnings that the board is preliminary."""
         return badges(self.table, str(self.rows["dataset"].iloc[0]))
 
     @property
@@ -53,7 +55,7 @@ class Report(NamedTuple):
 
 @stored.cached_by_folder(1)
 def boards(results: Path, only: frozenset[str] | None = None) -> dict[Board, Report]:
-    """Every leaderboard below a results folder. only: the runs to include."""
+    """All leaderboards of a results folder. only: the runs to include; None for all. BadInput if there are no rows."""
     rows = stored.rows(results)
     if only is not None:
         rows = rows[rows["run"].isin(only)]
@@ -70,12 +72,12 @@ def boards(results: Path, only: frozenset[str] | None = None) -> dict[Board, Rep
 
 
 class LeaderboardPage:
-    """Leaderboards, and how the trainings behind them went."""
+    """The topic `leaderboard` of a report: boards, and curves of the trainings behind them."""
 
     folder = "leaderboard"
 
     def files(self, results: Path) -> dict[str, Content]:
-        """leaderboard.md with every board, and a folder each with its page, tables, figures and the rows behind it."""
+        """leaderboard.md with all boards, and for each a folder with its page, tables, figures and rows."""
         made: dict[str, Content] = {}
         sections, found = ["# Leaderboard\n"], boards(results)
         folders = find_folders(found)
@@ -95,7 +97,7 @@ class LeaderboardPage:
         return {"leaderboard.md": "\n".join(sections), **made}
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
-        """Show every leaderboard on the terminal."""
+        """Print every leaderboard on the terminal. only: the runs to include; None for all."""
         for board, report in boards(results, only).items():
             print_board(console, report.table, f"{board.title} ({report.extent})")
             plain.print_badge(console, join_badges(report.badges))
@@ -103,14 +105,14 @@ class LeaderboardPage:
 
 
 def find_folders(found: Iterable[Board]) -> dict[Board | Trainings, str]:
-    """The folder below reports/leaderboard/ of each board, and of the curves of the trainings behind it."""
+    """The folder below reports/leaderboard/ of each board, and of the training curves behind it."""
     groups_of_rows = {board: board.identity for board in found}
     trainings = {trainings_of(board): trainings_of(board).identity for board in groups_of_rows}
     return folder_names({**groups_of_rows, **trainings})
 
 
 def _tables(board: Board, report: Report, folder: str) -> dict[str, Content]:
-    """Texts by file name. folder: what LaTeX refers to the tables by."""
+    """Tables by file name. folder: name of the board's folder, from which LaTeX labels are made."""
     where = f"{board.title} ({report.extent})."
     badge = f" {found}." if (found := join_badges(report.badges)) else ""
     caption = f"{where}{badge} {words.caption(report.table)}"
@@ -130,7 +132,7 @@ def _figures(board: Board, report: Report) -> dict[str, Draw]:
     from bench.report.leaderboard.bars import bars
     from bench.report.leaderboard.scatter import COST, cost, is_scatter, scatter
 
-    attacked = words.attacked_lines(report.table)
+    attacked = words.drop_unattacked(report.table)
     table, title = attacked.head(DRAWN), board.title + best_of(len(attacked))
     drawn: dict[str, Draw] = {"bars": partial(bars, table, title)} if is_measured(table) else {}
     drawn |= {"scatter": partial(scatter, table, title)} if is_scatter(table, "Clean") else {}
@@ -143,7 +145,7 @@ def is_measured(table: pd.DataFrame) -> bool:
 
 
 def _section(board: Board, report: Report, figures: list[str], below: str = "") -> str:
-    """Markdown, from the words of its head on. below: the folder in which the figures are, seen from the page."""
+    """Markdown of a board, which begins with its title. below: path from the page to the folder of the figures."""
     images = "\n".join(f"![{name}]({below}{name}.png)" for name in figures)
     notes = "\n".join(f"- {plain.escape(note)}" for note in report.notes)
     badge = f"**{plain.escape(found)}**; " if (found := join_badges(report.badges)) else ""

@@ -1,4 +1,4 @@
-"""The leaderboard of one board, as a pure function of its rows. Percent, unrounded; a hole is never filled."""
+"""The leaderboard of one board, a pure function of its rows: unrounded percent, NaN where a number is missing."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,12 +27,17 @@ def leaderboard(
     trainings: Trainings | None = None,
     beside: Models | None = None,
 ) -> pd.DataFrame:
-    """One line a recipe configuration, best first: rank, recipe, each accuracy as `Accuracy`, n, seeds, cost, verdict,
-    alarms of its trainings, and whether it was trained elsewhere (external).
+    """Compute the table: a line for each recipe configuration, best first.
 
-    rows: of one board. outcomes: right or wrong by image, under the key of the row. beside: whatever else is known of
-    the board's models, by model, for the audit.
-    Worst counts the images that are right when clean and under every attack that the run has met.
+    Columns: rank, recipe, those of `Accuracy` for each accuracy, n, seeds, passes, seconds, memory (MiB), verdict,
+    alarms of the trainings, and external (trained elsewhere). Worst is the share of images classified correctly
+    when clean and under every attack of its run that counts.
+
+    Args:
+        rows: the rows of one board.
+        outcomes: (n,) bool by key of the row, True where the model is correct.
+        trainings: cost and alarms by run.
+        beside: other rows of the same models, by model, for the audit.
     """
     rows = label_rows(rows)
     attacks = sorted(rows.loc[rows["kind"] == "attack", "column"].unique(), key=column_order)
@@ -52,12 +57,12 @@ def leaderboard(
 
 
 def ranking_column(table: pd.DataFrame) -> str:
-    """The column that orders a leaderboard: AutoAttack, or the strongest statement there is without it."""
+    """The column that ranks a leaderboard: AutoAttack if any line has it, else Worst, else Clean."""
     return next((c for c in ("AutoAttack", "Worst") if c in table and table[c].notna().any()), "Clean")
 
 
 def accuracies(table: pd.DataFrame) -> list[str]:
-    """The columns that hold accuracies, in order."""
+    """The columns of a leaderboard that are accuracies, in order."""
     return [str(column) for column in table if f"{column} status" in table]
 
 
@@ -85,10 +90,11 @@ def _context(part: pd.DataFrame, trainings: Trainings, doubts: Iterable[Doubt]) 
 
 
 def _rank(table: pd.DataFrame, bits: Mapping[str, Mapping[str, list[Bits | None]]]) -> pd.DataFrame:
-    """Sorted, with ranks as tie groups: a new rank begins where a line differs from the first of the group above.
+    """Sort the lines and give them ranks, shared by lines that no test separates from the first of their group.
 
-    Whether it does is tested at 5 % for all lines below that first one together. A line without the deciding number, or
-    whose Worst covers fewer attacks than the others', has no rank.
+    A new rank begins at the first line that differs from the first line of the group above, tested at 5 % and corrected
+    for all lines below that one. A line without the number that ranks, or whose Worst covers fewer attacks than that of
+    others, has no rank.
     """
     score = ranking_column(table)
     keys = pd.DataFrame({"score": table[score].where(table[f"{score} status"] == "ok"), "clean": table["Clean"]})
@@ -101,7 +107,7 @@ def _rank(table: pd.DataFrame, bits: Mapping[str, Mapping[str, list[Bits | None]
 
 
 def _tie_groups(lines: Sequence[Sequence[Bits | None]]) -> list[int]:
-    """The rank of each line, best first. lines: outcomes of each seed."""
+    """The rank of each line. lines: best first, the outcomes of each seed."""
     ranks: list[int] = []
     while len(ranks) < len(lines):
         first, *others = lines[len(ranks) :]
@@ -112,7 +118,7 @@ def _tie_groups(lines: Sequence[Sequence[Bits | None]]) -> list[int]:
 
 
 def _p_value(one: Sequence[Bits | None], other: Sequence[Bits | None]) -> float:
-    """The highest over pairs of their seeds, by McNemar's exact test; 1 where outcomes of a seed are missing."""
+    """The highest p-value of McNemar's exact test over pairs of seeds; 1 if outcomes of a seed are missing."""
     first, second = ([bits for bits in seeds if bits is not None] for seeds in (one, other))
     complete = (len(first), len(second)) == (len(one), len(other))
     return mcnemar_over_seeds(first, second) if complete else 1.0

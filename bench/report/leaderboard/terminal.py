@@ -1,4 +1,4 @@
-"""A leaderboard on a terminal: what a narrow one has no room for is left out, and is named below the table."""
+"""Prints a leaderboard on a terminal; columns without room are left out and named below the table."""
 
 from typing import TYPE_CHECKING
 
@@ -7,33 +7,33 @@ import pandas as pd
 from bench.report import table_text as plain
 from bench.report.labels import condition_name
 from bench.report.leaderboard.table import accuracies, ranking_column
-from bench.report.leaderboard.text import COST, TEXT, attacked_lines, best, display, quoted
+from bench.report.leaderboard.text import COST, TEXT, best, display, drop_unattacked, quote
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-STRONGEST = 3  # attacks that are shown rather than what a training costs
+STRONGEST = 3  # number of attacks that are preferred to the cost of training
 
 
 def print_board(console: "Console", table: pd.DataFrame, title: str) -> None:
-    """The title, the table, and a line with the columns that there was no room for."""
+    """Print the title, the table, and a line that names the columns for which there was no room."""
     shown, left_out = fit(table, console.width)
-    strong = best(attacked_lines(table), shown)
+    strong = best(drop_unattacked(table), shown)
     plain.print_table(console, shown, TEXT, title, strong)
     if left_out:
         plain.print_lines(
-            console, [f"No room for {', '.join(map(quoted, left_out))}; the files of the report have all columns."]
+            console, [f"No room for {', '.join(map(quote, left_out))}; the files of the report have all columns."]
         )
 
 
 def fit(table: pd.DataFrame, width: int) -> tuple[pd.DataFrame, list[str]]:
-    """The table as text, and the columns that are left out so that it is no wider than so many characters.
+    """Fit the table to a width in characters; returns it as text, and the columns that are left out.
 
-    Attacks judged on their last iterate go first; then intervals, but those of the column that ranks. Then Clean and
-    that column stay, and what else there is room for, in this order: the strongest attacks that most lines have, Worst,
-    passes, other attacks, memory.
+    First attacks scored on their last iterate are left out, then all intervals except those of the column that ranks.
+    If that is not enough, Clean and the column that ranks are kept, and others while there is room, in this order: the
+    strongest attacks that most lines have, Worst, passes, other attacks, memory.
     """
-    lines, last = attacked_lines(table), _last_iterates(table)
+    lines, last = drop_unattacked(table), _last_iterates(table)
     known = [condition_name(column) for column in accuracies(table)]
     for left_out in ([], last):
         shown = display(lines, known).drop(columns=left_out)
@@ -55,7 +55,7 @@ def _last_iterates(table: pd.DataFrame) -> list[str]:
 
 
 def _by_importance(table: pd.DataFrame) -> list[str]:
-    """The columns, as the text has them, that a board can be without, those to keep longest first."""
+    """The column titles that may be left out, the most important first."""
     without = {"Clean", "Worst", ranking_column(table)}
     attacks = [c for c in accuracies(table) if c not in without and condition_name(c) not in _last_iterates(table)]
     by_strength = sorted(attacks, key=lambda c: (table[c].isna().sum(), table[c].mean()))  # those of most lines first

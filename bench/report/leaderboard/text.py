@@ -1,4 +1,4 @@
-"""One leaderboard as a reader sees it: rounded numbers, caption, notes."""
+"""One leaderboard as text: rounded numbers, caption and notes."""
 
 import math
 from collections.abc import Collection, Iterable, Mapping
@@ -11,28 +11,27 @@ from bench.report.leaderboard.table import accuracies, ranking_column
 from bench.report.table_text import MISSING
 
 TEXT = ("Recipe", "Verdict")  # columns set flush left
-COST = {"Passes": "passes", "MiB": "memory"}  # no seconds: those of a shared machine say what else it had to do
+COST = {"Passes": "passes", "MiB": "memory"}  # no seconds, which depend on the load of the machine
 
 
 def heads(table: pd.DataFrame) -> list[str]:
-    """What the columns of accuracies are called."""
+    """The titles of the columns of accuracies."""
     return [condition_name(column) for column in accuracies(table)]
 
 
-def attacked_lines(table: pd.DataFrame) -> pd.DataFrame:
-    """The lines that any attack of the board was tried on, failed or not; of a board without attacks, all."""
+def drop_unattacked(table: pd.DataFrame) -> pd.DataFrame:
+    """Drop lines that no attack was run on, not even a failed one; without attacks on the board keep all."""
     attacks = [f"{column} status" for column in accuracies(table) if column not in ("Clean", "Worst")]
     return table[(table[attacks] != "missing").any(axis=1)] if attacks else table
 
 
 def display(table: pd.DataFrame, spread: Collection[str]) -> pd.DataFrame:
-    """The table as text. spread: the accuracies, by the head of their column, that are shown with their interval."""
+    """The table as text. spread: titles of the accuracies that are shown with their interval."""
     lines = [{str(key): value for key, value in line.items()} for line in table.to_dict("records")]
     shown = {"#": ranks(table["rank"]), "Recipe": [line_name(recipe) for recipe in table["recipe"]]}
     for column, name in zip(accuracies(table), heads(table), strict=True):
         shown[name] = [
-            accuracy_text(line, column) + (_standard_deviation(line, column) if name in spread else "")
-            for line in lines
+            accuracy_text(line, column) + (_half_interval(line, column) if name in spread else "") for line in lines
         ]
     if (table["seeds"] > 1).any():
         shown["Seeds"] = [str(seeds) for seeds in table["seeds"]]
@@ -50,28 +49,28 @@ def ranks(ranks: Iterable[float]) -> list[str]:
 
 
 def best(table: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
-    """Which of the shown cells hold the highest accuracy of their column, where that is a statement.
+    """Which cells hold the clearly highest accuracy of their column, a frame of bool like `shown`.
 
-    It is none where another line shares the first rank, or has a value within the interval of the highest.
+    None if another line shares the first rank, or has a value within the interval of the highest.
     """
     known = {name: c for c in accuracies(table) for name in (c, condition_name(c))}
-    score = ranking_column(table)  # AutoAttack, Worst or Clean, which are their own heads
+    score = ranking_column(table)  # AutoAttack, Worst or Clean: equal to the title
     first = [rank == 1 for rank in table["rank"].fillna(0)]
-    strong = {c: _alone(table, known[c]) if c in known else [False] * len(table) for c in shown}
+    strong = {c: _is_clearly_best(table, known[c]) if c in known else [False] * len(table) for c in shown}
     if score in strong:
         strong[score] = first if sum(first) == 1 < len(table) else [False] * len(table)
     return pd.DataFrame(strong, index=table.index)
 
 
-def _alone(table: pd.DataFrame, column: str) -> list[bool]:
-    """Which line has the highest value, if all others are below its interval."""
+def _is_clearly_best(table: pd.DataFrame, column: str) -> list[bool]:
+    """For each line whether it has the highest value and all others are below its interval."""
     highest, low = table[column].max(), table[f"{column} low"][table[column] == table[column].max()].min()
     near = int((table[column] >= low).sum())
     return [bool(value == highest) and near == 1 < len(table) for value in table[column]]
 
 
 def caption(table: pd.DataFrame) -> str:
-    """What the numbers of the table are."""
+    """The sentences that explain the numbers of the table."""
     n, score = table["n"].iloc[0], ranking_column(table)
     several = (table["seeds"] > 1).any()
     text = f"Accuracy in percent on n={n} images{'' if several or table['external'].all() else ', one training seed'}; "
@@ -98,14 +97,14 @@ def _bold_caption(table: pd.DataFrame) -> str:
 
 
 def notes(table: pd.DataFrame) -> list[str]:
-    """What the cells have no room for: why they failed, what is suspected, which seeds are missing or collapsed.
+    """Sentences below the table: failures, doubts, and missing or collapsed seeds.
 
-    Lines of which the same is to be said share a sentence.
+    Lines with the same remark share a sentence.
     """
-    found: dict[str, list[str]] = {}  # what there is to say, and of which lines
+    found: dict[str, list[str]] = {}  # recipes by remark
     for line in table.to_dict("records"):
         for column in accuracies(table):
-            name, status, seeds = quoted(condition_name(column)), line[f"{column} status"], line[f"{column} seeds"]
+            name, status, seeds = quote(condition_name(column)), line[f"{column} status"], line[f"{column} seeds"]
             if status not in ("ok", "missing"):
                 found.setdefault(f", {name}: {_with_names(status, table)}.", []).append(line["recipe"])
             elif 0 < seeds < line["seeds"]:
@@ -114,33 +113,33 @@ def notes(table: pd.DataFrame) -> list[str]:
             found.setdefault(f" is {_with_names(line['verdict'], table)}.", []).append(line["recipe"])
     for line in table[table["alarms"] != ""].to_dict("records"):
         found.setdefault(f": {line['alarms']}.", []).append(line["recipe"])
-    there = attacked_lines(table).index
+    there = drop_unattacked(table).index
     if absent := [line_name(recipe) for recipe in table["recipe"].drop(there)]:
         found[f"Judged on clean images alone, and not shown: {', '.join(absent)}."] = []
-    said = [", ".join(map(line_name, dict.fromkeys(recipes))) + text for text, recipes in found.items()]
-    return [" ".join(note.split()) for note in said]
+    sentences = [", ".join(map(line_name, dict.fromkeys(recipes))) + text for text, recipes in found.items()]
+    return [" ".join(note.split()) for note in sentences]
 
 
 def _with_names(text: str, table: pd.DataFrame) -> str:
-    """Columns that a text names, named as their heads are."""
+    """Replace names of columns in a text by their titles."""
     for column in accuracies(table):
-        text = text.replace(column, quoted(condition_name(column))) if "[" in column else text
+        text = text.replace(column, quote(condition_name(column))) if "[" in column else text
     return text
 
 
-def quoted(name: str) -> str:
-    """A name as it stands in a list."""
+def quote(name: str) -> str:
+    """Put a name with commas in quotes, for lists."""
     return f'"{name}"' if "," in name else name
 
 
 def accuracy_text(line: Mapping[Any, Any], column: str, digits: int = 1) -> str:
-    """One accuracy of one line of a table, or why there is none."""
+    """One accuracy of one line as text, or `failed` or a dash."""
     if not math.isnan(line[column]):
         return f"{line[column]:.{digits}f}"
     return "failed" if line[f"{column} status"].startswith("failed") else MISSING
 
 
-def _standard_deviation(line: Mapping[Any, Any], column: str) -> str:
+def _half_interval(line: Mapping[Any, Any], column: str) -> str:
     value, std = line[column], line[f"{column} std"]
     if math.isnan(value):
         return ""

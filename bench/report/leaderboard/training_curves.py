@@ -1,4 +1,4 @@
-"""How the trainings behind leaderboards went: a figure for all boards that are of the same trainings."""
+"""Training curves behind leaderboards: one figure for all boards with the same trainings."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -12,13 +12,13 @@ from bench.report.boards import Board, scale_of
 from bench.report.drawing import Draw
 from bench.report.folder_names import Identity
 from bench.report.labels import labels
-from bench.report.training_logs import training
+from bench.report.training_logs import read_training_log
 
-DRAWN = 30  # recipes in a figure; the tables have them all
+DRAWN = 30  # most recipes in a figure; the tables have all
 
 
 class Trainings(NamedTuple):
-    """What the trainings of one figure have in common: boards of several radii are of the same ones."""
+    """What the trainings of one figure share; boards of several radii have the same trainings."""
 
     dataset: str
     model: str
@@ -31,19 +31,20 @@ class Trainings(NamedTuple):
 
     @property
     def identity(self) -> Identity:
-        """What their folder is called after; the sets of telling words are those of boards."""
+        """The words that the name of their folder is made of; as many sets of telling words as boards have."""
         shown = (self.dataset, self.model, scale_of(self.budget), "training")
         return Identity(shown, ((), tuple(self.budget.split(", ")), (), (self.data,)))
 
 
 def trainings_of(board: Board) -> Trainings:
+    """The group of trainings behind a board."""
     return Trainings(board.dataset, board.model, board.budget, board.data[:6])
 
 
 def find_logs(results: Path, behind: Iterable[tuple[pd.DataFrame, pd.DataFrame]]) -> dict[str, list[pd.DataFrame]]:
-    """The training logs behind some boards, a list by recipe with one log a seed; views of a run share its log.
+    """Read the training logs behind some boards: by recipe, one log for each seed; views of a run share its log.
 
-    behind: rows and table of each board. A recipe stands where the best of its lines does.
+    behind: rows and table of each board. Recipes are in the order of their best lines.
     """
     rows, places = list[pd.DataFrame](), list[pd.Series]()
     for measured, table in behind:
@@ -54,23 +55,23 @@ def find_logs(results: Path, behind: Iterable[tuple[pd.DataFrame, pd.DataFrame]]
     runs = every.sort_values("place", kind="stable").drop_duplicates("run")
     logs: dict[str, list[pd.DataFrame]] = {}
     for recipe, run in zip(runs["recipe"], runs["run"], strict=True):
-        if not (log := training(results / run)).empty:
+        if not (log := read_training_log(results / run)).empty:
             logs.setdefault(recipe, []).append(log)
     return logs
 
 
 def draw_curves(whose: Trainings, logs: dict[str, list[pd.DataFrame]]) -> Draw:
-    """The figure, still to be drawn."""
+    """A function that draws the figure."""
     from bench.report.leaderboard.figures import curves
 
     return partial(curves, dict(list(logs.items())[:DRAWN]), whose.title + best_of(len(logs)))
 
 
 def section(whose: Trainings, below: str) -> str:
-    """Markdown. below: the folder of the figure, seen from the page."""
+    """Markdown of the figure. below: path from the page to its folder."""
     return f"## Training: {plain.escape(whose.title)}\n\n![curves]({below}curves.png)\n"
 
 
 def best_of(lines: int) -> str:
-    """What a title says where a figure leaves lines out."""
+    """Addition to the title of a figure that leaves lines out; else empty."""
     return f" (best {DRAWN} of {lines})" if lines > DRAWN else ""

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
 
-LINE = 0.26  # inches, of one line
-AROUND = 1.3  # inches, of what is above and below all lines
+LINE = 0.26  # height of one row in inches
+AROUND = 1.3  # height above and below all rows in inches
 DARK = 0.45  # luminance, below which white is easier to read than black
 ONE_SIDED = ("#FFFFFF", COLOURS[0])  # from the lowest number to the highest
 TWO_SIDED = (COLOURS[1], "#FFFFFF", COLOURS[0])  # from below zero to above it
@@ -33,11 +33,11 @@ def draw_heat_map(
     line: float = LINE,
     size: float = NUMBER,
 ) -> "tuple[Figure, Axes]":
-    """Cells coloured by their values, a line an index, with a colour bar that is fitted to them.
+    """Draw a heat map and its colour bar; ticks are in the middle of cells, and the caller names those of the x axis.
 
-    Ticks are in the middle of cells; those of columns are named by the caller. texts: in the cells; None: none.
-    width, line: inches, of the figure and of one line. label: of the colour bar. around_zero: both sides have a colour
-    of their own. size: of the texts, in points.
+    values: a row for each index, a cell for each column, NaN where missing. texts: of the cells; None: no texts.
+    width, line: width of the figure and height of one row in inches. label: of the colour bar. around_zero: numbers
+    below and above zero have colours of their own. size: font size of the texts in points.
     """
     from matplotlib.colors import LinearSegmentedColormap
 

@@ -5,7 +5,7 @@ from itertools import product
 from math import cos, hypot, pi, sin
 from typing import TYPE_CHECKING, Any
 
-from bench.report.plotting.style import settle
+from bench.report.plotting.style import fix_layout
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +30,7 @@ def name_points(axes: "Axes", points: Sequence[tuple[float, float, str]]) -> Non
 
     figure: Any = axes.figure
     canvas: Any = FigureCanvasAgg(figure)
-    settle(figure)  # the layout that the names are placed in
+    fix_layout(figure)  # the layout that the names are placed in
     named = _join_names(axes, points)
     dots, unit = [_pixels(axes, point) for point in named], figure.dpi / 72
     taken = [Bbox.from_bounds(x - DOT * unit, y - DOT * unit, 2 * DOT * unit, 2 * DOT * unit) for x, y in dots]

@@ -1,4 +1,4 @@
-"""How figures look. Colours are Okabe and Ito's, safe for colour-blind eyes."""
+"""The style of all figures. Colours are Okabe and Ito's, safe for colour-blind readers."""
 
 import textwrap
 from collections.abc import Callable, Sequence
@@ -16,8 +16,8 @@ ONE_COLUMN, TWO_COLUMNS = 3.3, 6.8  # inches
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = "osD^vP*X<>"
 DPI = 200  # of PNG; set from the beginning, as the width of a text depends on it
-LETTERS = 18  # of a title, in an inch
-LABEL = 7  # points, of the letters of a label
+LETTERS = 18  # characters of a title per inch
+LABEL = 7  # points: size of the letters of a label
 STYLE = {
     "font.size": 7,
     "text.parse_math": False,  # names may hold dollars
@@ -44,7 +44,7 @@ STYLE = {
 
 
 def with_house_style(draw: Callable[P, T]) -> Callable[P, T]:
-    """Run with the house style, and leave matplotlib's own settings alone."""
+    """Decorate a function that draws: it runs with STYLE, and matplotlib's own settings are restored."""
 
     @wraps(draw)
     def in_style(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -58,13 +58,13 @@ def with_house_style(draw: Callable[P, T]) -> Callable[P, T]:
 
 @with_house_style
 def save(figure: "Figure", file: IO[bytes], kind: str) -> None:
-    """kind: png or pdf. No date goes in, so that equal results give equal files."""
-    settle(figure)
+    """Save as png or pdf (kind), without a date, so that equal results give equal files."""
+    fix_layout(figure)
     figure.savefig(file, format=kind, dpi="figure", metadata={"CreationDate": None} if kind == "pdf" else None)
 
 
-def settle(figure: "Figure") -> None:
-    """Find the layout, once: matplotlib would draw the figure twice for each format, first to find it anew."""
+def fix_layout(figure: "Figure") -> None:
+    """Compute the layout once and keep it; otherwise matplotlib computes it again for each format, by drawing twice."""
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
@@ -74,7 +74,7 @@ def settle(figure: "Figure") -> None:
 def grid(
     used: int, across: int, width: float, heights: tuple[float, float], title: str, **shared: bool
 ) -> "tuple[Figure, list[Axes]]":
-    """A figure of `used` panels in lines of `across`. heights: of a line of panels, and of what surrounds them all."""
+    """A figure of `used` panels, `across` in a row. heights: of one row, and of all around the rows, in inches."""
     from matplotlib.figure import Figure
 
     lines = -(-used // across)
@@ -88,28 +88,34 @@ def grid(
 
 
 def wrap_title(text: str, width: float) -> str:
-    """The text in lines of at most so many inches; wrap=True of matplotlib is not seen by the layout."""
+    """Break text into lines of at most `width` inches; the layout does not account for matplotlib's wrap=True."""
     return "\n".join(textwrap.wrap(text, max(1, int(width * LETTERS))))
 
 
 def explain_below(figure: "Figure", handles: Sequence[Any], abreast: int, axis: str = "") -> None:
-    """The legend below all panels. axis: what their x is; a label of the figure would lie on the legend."""
+    """Put the legend below all panels, in `abreast` columns.
+
+    axis: name of the panels' x axis, as the heading of the legend, because a label of the figure would overlap it.
+    """
     legend = figure.legend(handles=handles, title=axis or None, loc="outside lower center", ncols=abreast)
     legend.get_title().set_fontsize(LABEL)
 
 
-def wider(places: Sequence[float]) -> tuple[float, float]:
-    """Limits that leave some room on both sides of these."""
+def pad_limits(places: Sequence[float]) -> tuple[float, float]:
+    """Limits of an axis that leave 5 % of room on both sides of the values."""
     first, last = min(places), max(places)
     beside = 0.05 * (last - first) or 0.5
     return first - beside, last + beside
 
 
 def align(panels: "list[Axes]", across: int, **settings: Any) -> None:
-    """Ticks and limits (in this order) of many panels, labels at the rim alone. Sharing would take quadratic time."""
+    """Set ticks and limits (in this order) of many panels, with labels on the outer ones only.
+
+    Matplotlib's shared axes would take time quadratic in the number of panels.
+    """
     for place, panel in enumerate(panels):
         panel.autoscale(False)
         panel.set(**settings)
         panel.label_outer(remove_inner_ticks=True)
-        is_lowest = place >= len(panels) - across  # nothing below
+        is_lowest = place >= len(panels) - across  # no panel is below it
         panel.tick_params(axis="x", bottom=is_lowest, labelbottom=is_lowest)

@@ -13,7 +13,7 @@ from bench.report.boards import Board
 from bench.report.leaderboard.page import Report, boards
 from bench.report.leaderboard.table import ranking_column
 from bench.report.site.sources import WITHOUT, SiteSources
-from bench.report.training_logs import training
+from bench.report.training_logs import read_training_log
 from bench.results.store import read_job
 from bench.results.survey import run_folders
 
@@ -73,7 +73,7 @@ class SiteData:
 
     def log(self, run: str) -> pd.DataFrame:
         """The train.csv of a run, a line an epoch; empty where nothing was trained."""
-        return training(self.results / run)
+        return read_training_log(self.results / run)
 
     def outcomes(self, runs: Iterable[str]) -> dict[str, Bits]:
         """Which images each model of these runs got right, by the key of the row."""

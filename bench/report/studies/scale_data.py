@@ -11,7 +11,7 @@ from bench.report.exhibits.table import read_exhibit
 from bench.report.studies.lookup import Lookup, finder_of
 from bench.report.studies.scales import Scale
 from bench.report.studies.setup import TrainingSetup
-from bench.report.training_logs import training
+from bench.report.training_logs import read_training_log
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,9 @@ class ScaleData:
 
     def logs(self, names: Mapping[str, str]) -> dict[str, list[pd.DataFrame]]:
         """Training logs under the names that a figure gives to recipes; those that there are."""
-        found = {name: [training(self.results / run) for run in self.runs(recipe)] for name, recipe in names.items()}
+        found = {
+            name: [read_training_log(self.results / run) for run in self.runs(recipe)] for name, recipe in names.items()
+        }
         return {name: logs for name, logs in found.items() if any(not log.empty for log in logs)}
 
     def exhibits(self, kind: str, names: Mapping[str, str]) -> dict[str, pd.DataFrame]:

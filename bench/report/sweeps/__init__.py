@@ -1,1 +1,1 @@
-"""Accuracy over radii."""
+"""Accuracy over radii, steps, step sizes or restarts: tables, figures and a page."""

@@ -1,4 +1,4 @@
-"""Accuracy over radii or iterations."""
+"""Figures of accuracy over radii, steps, step sizes or restarts."""
 
 import math
 from itertools import chain, cycle
@@ -28,9 +28,10 @@ BESIDE = 0.45  # inches, of what is left and right of a panel
 
 @with_house_style
 def lines(points: pd.DataFrame, title: str, axis: str | None, chance: float) -> "Figure":
-    """One panel an attack, a line a recipe: accuracy over x, with its interval as a band.
+    """Accuracy over x with its interval as a band: a panel for each attack, a line for each recipe.
 
-    points: of `sweeps.over_eps`, where axis is None, or `sweeps.over_effort`. chance: percent; NaN if nobody knows.
+    points: of `over_eps` (axis None) or of `over_effort` (axis: its title). chance: accuracy of guessing in percent;
+    NaN if unknown.
     """
     panels = panel_names(points["panel"].unique())
     across = min(3, len(panels))

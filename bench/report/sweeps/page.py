@@ -1,4 +1,4 @@
-"""From a results folder to reports/sweeps/: curves of accuracy, and what they come to."""
+"""The page of sweeps: curves of accuracy, areas below them and median radii, in reports/sweeps/."""
 
 import math
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ from bench.report.table_text import MISSING
 if TYPE_CHECKING:
     from rich.console import Console
 
-LINES = 10  # recipes in a panel; the CSV has them all
+LINES = 10  # most recipes in a panel; the CSV has all
 LEFT = ("Attack", "Recipe")  # columns set flush left
 MEDIAN = "Median eps"
 AREA_NOTE = "Area below the curve from 0 to the largest radius, of a perfect model's."
@@ -37,14 +37,14 @@ NOTE = (
 
 
 class SweepsPage:
-    """Accuracy over radii, steps, step lengths or restarts."""
+    """The topic `sweeps` of a report: accuracy over radii, steps, step sizes or restarts."""
 
     folder = "sweeps"
 
     def files(self, results: Path) -> dict[str, Content]:
         """sweeps.md with all tables, and a folder for the figures of each group and the points behind them.
 
-        Nothing where no attack was run at three radii, or with three lengths, steps or restarts.
+        Empty if no attack was run at three radii, step sizes, or numbers of steps or restarts.
         """
         made: dict[str, Content] = {}
         sections = ["# Sweeps\n"]
@@ -63,7 +63,7 @@ class SweepsPage:
         return {"sweeps.md": "\n".join(sections), **made} if made else {}
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
-        """Print what each curve over radii comes to. only: the runs that they are of."""
+        """Print area and median radius of each curve over radii. only: the runs to include; None for all."""
         rows = stored.rows(results)
         for board, part in sweep_boards(rows if only is None else rows[rows["run"].isin(only)]).items():
             table = areas(part, over_eps(part))
@@ -94,7 +94,7 @@ def _section(board: Board, folder: str, axes: list[str], table: pd.DataFrame) ->
 
 
 def display(table: pd.DataFrame) -> pd.DataFrame:
-    """The areas as text; without the median radius where no line has one."""
+    """The table of `areas` as text, without the median radius if no line has one."""
     lines, panels = [], panel_names(table["panel"].unique())
     for line in table.to_dict("records"):
         say = partial(_eps, largest=line["largest"])

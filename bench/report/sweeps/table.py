@@ -1,4 +1,4 @@
-"""Accuracy along a grid of radii, of steps, of step lengths or of restarts, as pure functions of `results.load()`."""
+"""Accuracy over radii, steps, step sizes or restarts, as pure functions of the rows of `results.load()`."""
 
 import json
 import math
@@ -16,15 +16,19 @@ from bench.report.boards import Board
 from bench.report.labels import columns, labels
 from bench.report.rows import accuracies, of_kind, white_box
 
-FEWEST = 3  # points of a curve
-EFFORTS = {"steps": "Steps", "step": "Step, in eps", "restarts": "Restarts"}  # settings, as an axis says them
+FEWEST = 3  # least number of points of a curve
+EFFORTS = {
+    "steps": "Steps",
+    "step": "Step, in eps",
+    "restarts": "Restarts",
+}  # settings of attacks, and the title of their axis
 MODEL = ["run", "view", "epoch"]
 BOARD = ["protocol", "dataset", "model", "norm", "budget", "n", "data"]
 POINT = ["panel", "recipe", "x"]
 
 
 def sweep_boards(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:
-    """White-box rows at finite radii by what they must share, with the clean rows of the same models."""
+    """White-box rows at finite radii by the fields of BOARD, with the clean rows of the same models."""
     rows = white_box(of_kind(results, "clean", "attack", "sweep"))
     rows = rows[~np.isinf(rows["eps"])].assign(recipe=labels(rows), eps=rows["eps"].round(7))
     clean = of_kind(rows, "clean")
@@ -37,44 +41,44 @@ def sweep_boards(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:
 
 
 def over_eps(rows: pd.DataFrame) -> pd.DataFrame:
-    """Points of accuracy over the radius: panel, recipe, x, and the fields of a `Cell`.
+    """Points of accuracy over the radius: panel, recipe, x, and the fields of an `Accuracy`.
 
-    A panel is an attack with its settings: swept, or run by itself at three radii or more beside the clean images.
+    A panel is an attack with its settings, either swept, or run at three radii or more; at 0 it has clean accuracy.
     """
     rows = accuracies(rows)
     plain = of_kind(rows, "attack").assign(panel=lambda plain: columns(plain))
     clean = of_kind(rows, "clean").drop(columns="eps").assign(eps=0.0)
     start = clean.merge(plain[[*MODEL, "panel"]].drop_duplicates(), on=MODEL)
-    plain = _long(pd.concat([start, plain]).assign(x=lambda points: points["eps"]), 1 + FEWEST)
-    return _cells(pd.concat([_swept(rows).assign(x=lambda points: points["eps"]), plain]))
+    plain = _keep_long_curves(pd.concat([start, plain]).assign(x=lambda points: points["eps"]), 1 + FEWEST)
+    return _cells(pd.concat([_label_sweeps(rows).assign(x=lambda points: points["eps"]), plain]))
 
 
 def over_effort(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
-    """Points of accuracy over `steps`, `step` or `restarts`, as of `over_eps`; a panel is all else of an attack."""
+    """Points of accuracy over `steps`, `step` or `restarts`, as `over_eps`; panels differ in the other settings."""
     rows = of_kind(accuracies(rows), "attack")
     uses = [json.loads(params or "{}") for params in rows["params"]]
     named = rows["name"].str.replace(r"\d+", "k", regex=True) if setting == "steps" else rows["name"]
     rest = [json.dumps({key: value for key, value in use.items() if key != setting}) for use in uses]
-    rows = rows.assign(x=[_place(use, setting, eps) for use, eps in zip(uses, rows["eps"], strict=True)])
+    rows = rows.assign(x=[_x_value(use, setting, eps) for use, eps in zip(uses, rows["eps"], strict=True)])
     titles = columns(rows.assign(name=named, params=rest))
     rows = rows.assign(
         panel=[f"{title}, eps {format_radius(eps)}" for title, eps in zip(titles, rows["eps"], strict=True)]
     )
-    return _cells(_long(rows.dropna(subset="x"), FEWEST))
+    return _cells(_keep_long_curves(rows.dropna(subset="x"), FEWEST))
 
 
 def areas(rows: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
     """By panel and recipe: area below the curve (percent of a perfect model's) and median radius, with intervals.
 
-    They are 95 % intervals of one seed; of several, mean -+ std, and the range. A plain attack's curve has none.
-    points: of `over_eps`.
+    Intervals are 95 % of one seed; of several seeds mean -+ std for the area, and the range for the radius. They are
+    NaN for attacks that were run at each radius by itself. points: of `over_eps`.
     """
     table = []
-    swept = _swept(rows)
+    swept = _label_sweeps(rows)
     for (panel, recipe), curve in points.groupby(["panel", "recipe"], sort=False):
         same = swept[(swept["panel"] == panel) & (swept["recipe"] == recipe)]
         area, median = (same[same["metric"] == metric] for metric in ("area", "median radius"))
-        numbers = _curve(curve) if area.empty or median.empty else _stored_curve(area, median)
+        numbers = _integrate(curve) if area.empty or median.empty else _combine_stored(area, median)
         table.append({"panel": panel, "recipe": recipe, "largest": curve["x"].max()} | numbers)
     found = pd.DataFrame(table, columns=["panel", "recipe", "largest", *_NUMBERS])
     return found.sort_values(["panel", "area"], ascending=[True, False], ignore_index=True)
@@ -83,7 +87,7 @@ def areas(rows: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
 _NUMBERS = ["area", "area low", "area high", "median", "median low", "median high", "seeds"]
 
 
-def _stored_curve(*parts: pd.DataFrame) -> dict[str, float]:
+def _combine_stored(*parts: pd.DataFrame) -> dict[str, float]:
     area, median = ([list(map(float, part[c])) for c in ("value", "ci_low", "ci_high")] for part in parts)
     seeds, under = len(area[0]), [fmean(part) for part in area]
     if seeds > 1:
@@ -95,8 +99,8 @@ def _stored_curve(*parts: pd.DataFrame) -> dict[str, float]:
     return dict(zip(_NUMBERS, [*shares, middle, low, high, seeds], strict=True))
 
 
-def _curve(curve: pd.DataFrame) -> dict[str, float]:
-    """Of a curve that was measured point by point; NaN where a point is missing."""
+def _integrate(curve: pd.DataFrame) -> dict[str, float]:
+    """Area and median radius of a curve that was measured point by point; NaN if a point is missing."""
     curve = curve.sort_values("x")
     x, y = curve["x"].to_numpy(), curve["value"].to_numpy()
     area, below = float(np.trapezoid(y, x) / x[-1]), x[y <= 50]
@@ -105,8 +109,8 @@ def _curve(curve: pd.DataFrame) -> dict[str, float]:
     return dict(zip(_NUMBERS, [area, nan, nan, median, nan, nan, int(curve["seeds"].min())], strict=True))
 
 
-def _swept(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of sweeps, with their panel."""
+def _label_sweeps(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of sweeps, with their panel in a column."""
     rows = of_kind(rows, "sweep")
     uses = [json.loads(params) for params in rows["params"]]
     grids = [use.pop("sweep") for use in uses]
@@ -115,14 +119,14 @@ def _swept(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(panel=panels)
 
 
-def _long(points: pd.DataFrame, fewest: int) -> pd.DataFrame:
-    """Those of panels in which some recipe has enough points for a curve."""
+def _keep_long_curves(points: pd.DataFrame, fewest: int) -> pd.DataFrame:
+    """Keep the panels in which some recipe has at least `fewest` points."""
     counts = points.groupby(["panel", "recipe"])["x"].nunique().groupby("panel").max()
     return points[points["panel"].map(counts).fillna(0) >= fewest]
 
 
 def _cells(points: pd.DataFrame) -> pd.DataFrame:
-    """Seeds joined, in the order of x."""
+    """Combine the seeds of each point, sorted by x."""
     points = points.drop_duplicates([*MODEL, "panel", "x"], keep="last")
     seeds: dict[tuple[Any, ...], list[SeedAccuracy]] = {}
     for *key, value, n, status in zip(*(points[name] for name in (*POINT, "value", "n", "status")), strict=True):
@@ -131,7 +135,7 @@ def _cells(points: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=[*POINT, "value", "std", "low", "high", "seeds", "status"])
 
 
-def _place(use: Mapping[str, Any], setting: str, eps: float) -> float:
+def _x_value(use: Mapping[str, Any], setting: str, eps: float) -> float:
     value = use.get(setting, math.nan)
     if setting != "step" or not isinstance(value, str):
         return float(value)

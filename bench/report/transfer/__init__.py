@@ -1,1 +1,1 @@
-"""Transfer matrices."""
+"""Transfer matrices: tables, figures and a page."""

@@ -1,4 +1,4 @@
-"""A transfer matrix as a picture."""
+"""The figure of a transfer matrix."""
 
 from typing import TYPE_CHECKING
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 OTHERS = "all others at once"  # the last line: the bound
 OWN = "images made on the target itself"
-FEW = 4  # targets that one column has room for
-MANY = 16  # targets beyond which numbers would be too small to read; the CSV has them
-COLUMN = 0.45  # inches, of one target among many
+FEW = 4  # targets up to which the figure is one column wide
+MANY = 16  # targets beyond which cells have no numbers, which would be too small to read; the CSV has them
+COLUMN = 0.45  # width of one target in inches
 
 
 @with_house_style
 def heat_map(matrix: TransferMatrix, title: str) -> "Figure":
-    """Sources by targets in percent, the bound below them; frames are around what was made on the target itself."""
+    """Heat map of sources by targets in percent, the black-box bound below; white-box cells are framed."""
     from matplotlib.patches import Patch, Rectangle
 
     values = matrix.cells.pivot_table("value", "source", "target", sort=False, dropna=False, aggfunc="first")

@@ -1,4 +1,4 @@
-"""From a results folder to its transfer matrices: on the terminal, and as files under reports/transfer/."""
+"""The page of transfer: matrices on the terminal, and files in reports/transfer/."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -34,12 +34,14 @@ BOUNDS = (
 
 TEXT = ("Source", "Target", "Without")  # columns set flush left
 
-Mark = Callable[[str, bool, bool], str]  # of a cell's text: it is the target's own, it is the strongest other
+Mark = Callable[
+    [str, bool, bool], str
+]  # marks the text of a cell, if it is white-box, or of the strongest other source
 
 
 @stored.cached_by_folder(1)
 def find_matrices(results: Path, only: frozenset[str] | None = None) -> dict[tuple[Board, str], TransferMatrix]:
-    """Every matrix below a results folder. only: the runs to be targets."""
+    """All matrices of a results folder. only: the runs to show as targets; None for all."""
     rows = stored.rows(results)
     outcomes = stored.outcomes(results, rows["run"].unique())
     targets = rows["run"].isin(rows["run"] if only is None else [*only])
@@ -47,14 +49,14 @@ def find_matrices(results: Path, only: frozenset[str] | None = None) -> dict[tup
 
 
 class TransferPage:
-    """Transfer matrices."""
+    """The topic `transfer` of a report."""
 
     folder = "transfer"
 
     def files(self, results: Path) -> dict[str, Content]:
-        """transfer.md with all tables, and a folder for each matrix: its table, its heat map, the numbers behind it.
+        """transfer.md with all tables, and a folder for each matrix with its table, heat map and numbers.
 
-        Nothing where no images were moved.
+        Empty if there are no rows of transfer.
         """
         from bench.report.transfer.figures import heat_map
 
@@ -71,7 +73,7 @@ class TransferPage:
         return {"transfer.md": "\n".join(sections), **made} if made else {}
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
-        """Show every matrix on the terminal."""
+        """Print every matrix on the terminal. only: the runs to show as targets; None for all."""
         for (board, attack), matrix in find_matrices(results, only).items():
             title, shown = f"{board.title}, {condition_name(attack)}", grid(matrix)
             if plain.width_of(shown) > console.width:
@@ -82,13 +84,13 @@ class TransferPage:
 
 
 def _identity(board: Board, attack: str) -> Identity:
-    """What the folder of a matrix is called after."""
+    """The words that the name of a matrix's folder is made of."""
     name, _, settings = attack.partition(" [")
-    return board.identity.narrowed(name, *filter(None, [settings]))
+    return board.identity.with_word(name, *filter(None, [settings]))
 
 
 def grid(matrix: TransferMatrix, value: str = "", mark: Mark = lambda text, itself, strongest: text) -> pd.DataFrame:
-    """The cells as text, a line a source and a column a target. value: "both" for those of the images right on both."""
+    """The cells as text, a line a source, a column a target. value: `both` for accuracy on images correct on both."""
     lines: dict[str, dict[str, str]] = {}
     strangers = matrix.cells[~matrix.cells["own"]]
     lowest = strangers.groupby("target")["value"].min()
@@ -102,7 +104,7 @@ def grid(matrix: TransferMatrix, value: str = "", mark: Mark = lambda text, itse
 
 
 def summary(matrix: TransferMatrix) -> pd.DataFrame:
-    """The bounds as text."""
+    """White-box and black-box accuracy of each target as text."""
     return pd.DataFrame(
         {
             "Target": line["target"],
@@ -116,12 +118,14 @@ def summary(matrix: TransferMatrix) -> pd.DataFrame:
 
 
 def notes(matrix: TransferMatrix) -> list[str]:
-    """What the cells have no room for: why they failed, what is suspected, which sources a bound lacks."""
-    said = [f"{cell['target']} from {cell['source']}: {cell['status']}." for cell in _with(matrix, "status", "failed")]
+    """Sentences below the table: failures, doubts, and sources that a bound lacks."""
+    sentences = [
+        f"{cell['target']} from {cell['source']}: {cell['status']}." for cell in _with(matrix, "status", "failed")
+    ]
     doubts = {cell["source"]: cell["verdict"] for cell in _with(matrix, "verdict", "suspect")}
-    said += [f"Images made on {source} are {verdict}." for source, verdict in doubts.items()]
+    sentences += [f"Images made on {source} are {verdict}." for source, verdict in doubts.items()]
     lacking = matrix.bounds[matrix.bounds["without"] != ""]
-    return said + [f"Black-box of {line.target} is without {line.without}." for line in lacking.itertuples()]
+    return sentences + [f"Black-box of {line.target} is without {line.without}." for line in lacking.itertuples()]
 
 
 def _with(matrix: TransferMatrix, column: str, begins: str) -> list[dict[Any, Any]]:
@@ -132,11 +136,11 @@ def _section(matrix: TransferMatrix, title: str, folder: str) -> str:
     def mark(text: str, itself: bool, strongest: bool) -> str:
         return f"*{text}*" if itself else f"**{text}**" if strongest else text
 
-    said = "".join(f"- {plain.escape(note)}\n" for note in notes(matrix))
+    remarks = "".join(f"- {plain.escape(note)}\n" for note in notes(matrix))
     every = f"{plain.markdown(grid(matrix, mark=mark), TEXT)}\n{HEAD}{_all(matrix)}\n"
     both = f"{plain.markdown(grid(matrix, 'both'), TEXT)}\n{BOTH}\n"
     bounds = f"{plain.markdown(summary(matrix), TEXT)}\n{BOUNDS}\n"
-    return f"## {plain.escape(title)}\n\n{every}\n{both}\n{bounds}\n{said}\n![heat map]({folder}/heat.png)\n"
+    return f"## {plain.escape(title)}\n\n{every}\n{both}\n{bounds}\n{remarks}\n![heat map]({folder}/heat.png)\n"
 
 
 def _latex(matrix: TransferMatrix, title: str, folder: str) -> str:
@@ -161,7 +165,7 @@ def _all(matrix: TransferMatrix) -> str:
 
 
 def _percent(line: Mapping[Any, Any], name: str, after: str | None = None) -> str:
-    """A share with its interval, or with what else is to stand after it."""
+    """A share in percent with its half interval, or with the text `after` instead."""
     low, high = ("low", "high") if name == "value" else (f"{name}_low", f"{name}_high")
     if math.isnan(line[name]):
         return "failed" if str(line.get("status", "")).startswith("failed") else MISSING

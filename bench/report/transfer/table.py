@@ -1,4 +1,4 @@
-"""Transfer matrices, each a pure function of the rows of one attack and of the outcomes behind them."""
+"""Transfer matrices, pure functions of the rows of one attack and of their outcomes."""
 
 import math
 from collections.abc import Mapping
@@ -19,17 +19,17 @@ CELL = ["protocol", "run", "view", "epoch", "source", "name", "params", "norm", 
 
 
 class TransferMatrix(NamedTuple):
-    """What one attack, crafted on each source, leaves right of each target. Fractions; NaN where there is no number."""
+    """Accuracy of each target on images that one attack made on each source, from 0 to 1; NaN where missing."""
 
-    cells: pd.DataFrame  # a line a source and target, the targets' own rows first among the sources
-    bounds: pd.DataFrame  # a line a target
-    titles: Mapping[str, str]  # what each model is called in both, by `results.row.model_id`
+    cells: pd.DataFrame  # a line for each source and target; sources that are targets come first
+    bounds: pd.DataFrame  # a line for each target: clean, white-box and black-box accuracy
+    titles: Mapping[str, str]  # names of the models in both, by `results.row.model_id`
 
 
 def matrices(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[tuple[Board, str], TransferMatrix]:
-    """Of `results.load()`: one for each group of comparable targets and each attack, by its name.
+    """A matrix for each group of comparable targets and each attack.
 
-    outcomes: right or wrong by image, under the key of the row.
+    rows: of `results.load()`. outcomes: (n,) bool by key of the row, True where the model is correct.
     """
     rows = accuracies(rows).assign(eps=rows["eps"].round(7))
     rows = rows.drop_duplicates(CELL, keep="last")
@@ -46,23 +46,23 @@ def matrices(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[tuple[Boa
         clean = of_kind(rows, "clean")
         clean = clean[clean["protocol"] == board.protocol]
         clean = clean[(clean["dataset"] == board.dataset) & (clean["n"] == board.n) & clean["key"].isin([*outcomes])]
-        unharmed = dict(zip(_places(clean), clean["key"].map(outcomes.__getitem__), strict=True))
+        unharmed = dict(zip(_model_ids(clean), clean["key"].map(outcomes.__getitem__), strict=True))
         found[board, str(attack)] = matrix(part, outcomes, unharmed)
     return found
 
 
 def matrix(rows: pd.DataFrame, outcomes: Mapping[str, Bits], clean: Mapping[str, Bits]) -> TransferMatrix:
-    """rows: of one attack. clean: outcomes on the images as they are, by place."""
-    targets = list(dict.fromkeys(_places(rows)))
+    """Compute one matrix. rows: of one attack. clean: outcomes on clean images by model id."""
+    targets = list(dict.fromkeys(_model_ids(rows)))
     sources = [*targets, *rows["source"].unique()]
     sources = [name for name in dict.fromkeys(sources) if name in set(rows["source"])]
     named = titles(dict.fromkeys([*targets, *sources]))
-    known = dict(zip(zip(rows["source"], _places(rows), strict=True), rows.to_dict("records"), strict=True))
+    known = dict(zip(zip(rows["source"], _model_ids(rows), strict=True), rows.to_dict("records"), strict=True))
     cells, bounds = [], []
     for target in targets:
-        others = {name: known[name, target] for name in sources if (name, target) in known and not own(name, target)}
+        others = {name: known[name, target] for name in sources if (name, target) in known and not is_own(name, target)}
         bits = {name: outcomes[row["key"]] for name, row in others.items() if row["key"] in outcomes}
-        without = [named[name] for name in sources if not own(name, target) and name not in bits]
+        without = [named[name] for name in sources if not is_own(name, target) and name not in bits]
         worst = reduce(np.logical_and, bits.values()) if bits else None
         itself = known.get((target, target))
         bounds.append(
@@ -82,7 +82,7 @@ def matrix(rows: pd.DataFrame, outcomes: Mapping[str, Bits], clean: Mapping[str,
                     "source": named[source],
                     "target": named[target],
                     "itself": source == target,
-                    "own": own(source, target),
+                    "own": is_own(source, target),
                 }
                 | {field: row[name] if row else math.nan for field, name in FIELDS.items()}
                 | {"status": row["status"] if row else "missing", "verdict": row["verdict"] if row else ""}
@@ -95,17 +95,17 @@ def matrix(rows: pd.DataFrame, outcomes: Mapping[str, Bits], clean: Mapping[str,
 FIELDS = {"value": "value", "low": "ci_low", "high": "ci_high", "n": "n"}
 
 
-def own(source: str, target: str) -> bool:
-    """Whether both come of one training: another epoch or view of a model is no stranger to it."""
+def is_own(source: str, target: str) -> bool:
+    """Whether source and target are of one training, as other epochs and views are no black box to each other."""
     return source.partition("@")[0] == target.partition("@")[0]
 
 
-def _places(rows: pd.DataFrame) -> list[str]:
+def _model_ids(rows: pd.DataFrame) -> list[str]:
     return [model_id(*model) for model in zip(rows["run"], rows["epoch"], rows["view"], strict=True)]
 
 
 def _share(name: str, bits: Bits | None) -> dict[str, float]:
-    """The share that is right and its 95 % Wilson interval."""
+    """Accuracy and its 95 % Wilson interval, as columns."""
     if bits is None or not len(bits):
         return dict.fromkeys((name, f"{name}_low", f"{name}_high"), math.nan)
     low, high = wilson(int(bits.sum()), len(bits))
