@@ -34,10 +34,10 @@ def list_names(context: click.Context, /, kind: str, long: bool, markdown: bool,
         raise BadInput("--long and --markdown are two forms of the table; give one of them")
     if kind == "studies":
         from bench.commands.data_radius import registered_radius
-        from bench.report.studies.listing import listing
+        from bench.report.studies.listing import list_studies
 
         refuse_given(context, ["long", "markdown"], "is of tables of names, and studies have a form of their own")
-        click.echo("\n".join(listing(results, registered_radius)))
+        click.echo("\n".join(list_studies(results, registered_radius)))
         return
     from bench.core.foreign.plugins import load_plugins
 

@@ -52,7 +52,7 @@ def choose_studies(names: list[str], only: tuple[str, str] | None) -> dict[str, 
     found, refused = dict[str, Study](), dict[str, BadInput]()
     for name in names:
         try:
-            found[name] = STUDIES[name].chosen(*only) if only else STUDIES[name]
+            found[name] = STUDIES[name].select(*only) if only else STUDIES[name]
         except BadInput as error:
             refused[name] = error
     if not found:

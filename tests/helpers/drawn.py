@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from bench.report.plotting.style import settle
+from bench.report.plotting.style import fix_layout
 
 
 def shown_texts(figure: Figure) -> list[tuple[str, Bbox]]:
@@ -18,7 +18,7 @@ def shown_texts(figure: Figure) -> list[tuple[str, Bbox]]:
 
 def _drawn(figure: Figure) -> list[Text]:
     canvas = FigureCanvasAgg(figure)
-    settle(figure)
+    fix_layout(figure)
     canvas.draw()
     return list(_texts(figure))
 

@@ -11,7 +11,7 @@ from reported_model import RUN, row, store_report
 
 from bench import BadInput
 from bench.report.model_report.content import Bars, Curves, Items, ModelReport, Pictures, Table, Text
-from bench.report.model_report.page import html, measured, report_paths
+from bench.report.model_report.page import html, read_measurements, report_paths
 from bench.report.model_report.pdf import pdf
 from bench.report.model_report.pdf_text import NO_GLYPH, Type, drawable, width, wrap
 from bench.report.model_report.report import model_report
@@ -48,7 +48,7 @@ def clean(results: Path, right: str | None = GOOD, **changes: Any) -> None:
 
 def report(results: Path, facts: ReportFacts = FACTS) -> ModelReport:
     write_report_file(results / RUN, facts, no_pictures())
-    return model_report(measured(SiteData(results), RUN))
+    return model_report(read_measurements(SiteData(results), RUN))
 
 
 def section(report: ModelReport, title: str) -> list[Any]:
@@ -234,7 +234,7 @@ HOSTILE = "<script>alert(1)</script>&'\"$x^2$ \N{SNOWMAN}漢"
 
 def with_picture(results: Path) -> ModelReport:
     store_report(results, HOSTILE)
-    return model_report(measured(SiteData(results), RUN))
+    return model_report(read_measurements(SiteData(results), RUN))
 
 
 def test_names_from_outside_are_text_in_both_formats(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from bench.commands.study_requests import make_request, possible_parts
 from bench.data.dataset import DATASETS
 from bench.data.lookup import dataset
 from bench.report.studies.ledger import entries
-from bench.report.studies.lookup import finder_of
+from bench.report.studies.lookup import make_lookup
 from bench.report.studies.orderings import orders
 from bench.report.studies.page import StudyPage
 from bench.report.studies.papers.plans import STANDARD, plan_of_paper
@@ -46,7 +46,7 @@ def ledgers(tmp_path, study, name):
     """The ledger of an item at each scale."""
     item, home = item_of(study, name), STUDIES[study].home
     return [
-        entries(item.content, finder_of(scale, rows, tmp_path), item.stood_for(scale.dataset, home))
+        entries(item.content, make_lookup(scale, rows, tmp_path), item.paper_setup(scale.dataset, home))
         for scale, rows in scales(load(tmp_path), tmp_path)
     ]
 
@@ -348,7 +348,7 @@ def test_a_data_set_that_is_not_there_leaves_the_others_of_a_table(tmp_path, cap
         folder = tmp_path / "cifar10" / split / DATASETS["cifar10"].classes[number]
         folder.mkdir(parents=True)
         Image.new("RGB", (32, 32), (number, 0, 0)).save(folder / "0.png")
-    table = STUDIES["avmixup"].chosen("table", "5")
+    table = STUDIES["avmixup"].select("table", "5")
     parts = list(possible_parts("avmixup", table, Request(budget="paper"), options_in(tmp_path)))
     assert {part.where.dataset for part in parts} == {"cifar10"}
     assert "avmixup: what is of svhn is left out: no svhn under" in caplog.text
@@ -380,7 +380,7 @@ def test_a_study_that_cannot_be_carried_out_does_not_end_the_others(tmp_path, ca
 def test_a_chosen_table_is_shown_alone(tmp_path):
     measure(tmp_path, "", "1110", recipe="M2AT", **CIFAR)
     measure(tmp_path, "", "1110", recipe="PGD-AT-LS", **CIFAR)
-    text = StudyPage("m2at", chosen=STUDIES["m2at"].chosen("table", "3")).text(tmp_path)
+    text = StudyPage("m2at", chosen=STUDIES["m2at"].select("table", "3")).text(tmp_path)
     assert re.findall(r"^### (.*)", text, re.M) == ["Table 3"]
     assert len(re.findall(r"^### ", StudyPage("m2at").text(tmp_path), re.M)) == 6
 

@@ -25,7 +25,7 @@ from bench.models.build import MODELS
 from bench.models.normalise import NORMALISERS
 from bench.report.studies.ledger import NOT_AUTOATTACK, NOT_RUN, REPRODUCED, SMALLER, entries
 from bench.report.studies.ledger_table import brief, frame
-from bench.report.studies.lookup import finder_of
+from bench.report.studies.lookup import make_lookup
 from bench.report.studies.orderings import orders
 from bench.report.studies.page import StudyPage
 from bench.report.studies.printed.numbers import printed_numbers
@@ -127,9 +127,11 @@ def test_smaller_models_stand_in_for_the_first_network_of_the_main_data_set_or_o
     study = STUDIES["avmixup"]
     first, fourth = (next(item for item in study.items if item.name == name) for name in ("Table 1", "Table 4"))
     assert study.home == "cifar10"
-    assert first.stood_for("digits", study.home) == TrainingSetup("cifar10", "wrn-34-10.per_image_std", paper="avmixup")
-    assert fourth.stood_for("digits", study.home) is None
-    assert fourth.stood_for("svhn", study.home) == TrainingSetup("svhn", "wrn-16-8.per_image_std", paper="avmixup")
+    assert first.paper_setup("digits", study.home) == TrainingSetup(
+        "cifar10", "wrn-34-10.per_image_std", paper="avmixup"
+    )
+    assert fourth.paper_setup("digits", study.home) is None
+    assert fourth.paper_setup("svhn", study.home) == TrainingSetup("svhn", "wrn-16-8.per_image_std", paper="avmixup")
     assert fourth.at("quick", "digits", study.home) == ()
     assert all(part.where is None for part in first.at("quick", "digits", study.home))
     assert first.at("paper", "digits", study.home) == first.parts
@@ -176,7 +178,9 @@ def found(tmp_path, study="m2at", name="Table 3"):
     """The ledger of an item at the only scale that there is, by recipe and column."""
     ((scale, rows),) = scales(load(tmp_path), tmp_path)
     item = next(item for item in STUDIES[study].items if item.name == name)
-    ledger = entries(item.content, finder_of(scale, rows, tmp_path), item.stood_for(scale.dataset, STUDIES[study].home))
+    ledger = entries(
+        item.content, make_lookup(scale, rows, tmp_path), item.paper_setup(scale.dataset, STUDIES[study].home)
+    )
     return {(entry.number.recipe, entry.number.column): entry for entry in ledger}
 
 
@@ -207,7 +211,7 @@ def test_attacks_are_scaled_to_the_radius_of_their_data_set(tmp_path, stored, re
     ((scale, rows),) = scales(load(tmp_path), tmp_path, lambda name: {"new-set": registered}[name])
     assert scale.eps(4.0) == (stored.get("eps") or registered) / 2
     item = next(item for item in STUDIES["m2at"].items if item.name == "Table 3")
-    ledger = entries(item.content, finder_of(scale, rows, tmp_path), item.stood_for(scale.dataset, "cifar10"))
+    ledger = entries(item.content, make_lookup(scale, rows, tmp_path), item.paper_setup(scale.dataset, "cifar10"))
     ours = {(e.number.recipe, e.number.column): e.ours for e in ledger}
     assert ours["M2AT", "Clean"].known
     assert ours["M2AT", "PGD-20"].known is known
@@ -277,7 +281,7 @@ def test_another_model_of_the_same_recipe_is_the_first_of_another_seed(tmp_path)
 def from_another(results):
     ((scale, rows),) = scales(load(results), results)
     item = next(item for item in STUDIES["bat"].items if item.name == "Table 7")
-    ours = entries(item.content, finder_of(scale, rows, results), item.stood_for("cifar10", "cifar10"))
+    ours = entries(item.content, make_lookup(scale, rows, results), item.paper_setup("cifar10", "cifar10"))
     values = {(e.number.line, e.number.column): e.ours.value for e in ours if e.ours.known}
     return values[("R-MC-LA",), "CE20 transfer from another R-MC-LA"]
 
@@ -371,7 +375,7 @@ def test_a_printed_number_far_above_autoattack_is_called_that(tmp_path):
 
 def test_what_others_measured_with_autoattack_stands_beside():
     item = next(item for item in STUDIES["bat"].items if item.name == "Table 6")
-    finder = finder_of(Scale(1, "", "", "paper", 0, ""), load_nothing(), None)
+    finder = make_lookup(Scale(1, "", "", "paper", 0, ""), load_nothing(), None)
     ledger = entries(item.content, finder, None)
     known = {entry.published for entry in ledger if entry.number.recipe == "R-MC-LA.eps4" and entry.number.where.plan}
     assert 29.35 in known
@@ -424,7 +428,7 @@ def test_a_table_of_latex_has_every_cell_and_nothing_that_latex_would_read(tmp_p
     assert made[name].count(r"\toprule") == 1
     assert not re.search(r"(?<!\\)[%#_]", made[name].replace("@{}", ""))
     wide = next(item for item in STUDIES["mtlat"].items if item.name == "Table 1(a)").content
-    ledger = list(entries(wide, finder_of(*next(scales(load(tmp_path), tmp_path)), tmp_path), None))
+    ledger = list(entries(wide, make_lookup(*next(scales(load(tmp_path), tmp_path)), tmp_path), None))
     assert latex(layout(ledger), "c", "l").count(r"\toprule") > 1  # sixteen columns
 
 
@@ -521,7 +525,7 @@ def test_figures_of_batch_norms_and_gradients_are_drawn_from_exhibits(tmp_path):
     assert len({entry.number.line for entry in ledger.values()}) == 1  # by recipe and column: the last layer
     item = next(item for item in STUDIES["robmask"].items if item.name == "Table 9")
     ((scale, rows),) = scales(load(tmp_path), tmp_path)
-    entries_ = entries(item.content, finder_of(scale, rows, tmp_path), item.stood_for(scale.dataset, "cifar10"))
+    entries_ = entries(item.content, make_lookup(scale, rows, tmp_path), item.paper_setup(scale.dataset, "cifar10"))
     known = {entry.number.column: entry.ours.value for entry in entries_ if entry.ours.known}
     assert known["Running mean"] == pytest.approx(1)
     assert known["Scale"] == pytest.approx(1 / math.sqrt(2))

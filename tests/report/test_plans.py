@@ -12,7 +12,7 @@ from bench.core.errors import BadInput
 from bench.core.overrides import override
 from bench.core.plan import Plan
 from bench.data.dataset import DATASETS, Images
-from bench.report.studies.papers.plans import PLANS, in_lines, plan_of_paper, plan_of_recipe
+from bench.report.studies.papers.plans import PLANS, describe_paper_plan, plan_of_paper, plan_of_recipe
 from bench.results.store import load
 from bench.runner.budgets import budget_of, describe_budget, plan_of
 from bench.runner.experiment import plan_experiment
@@ -326,7 +326,7 @@ def test_a_plan_that_is_not_there_is_one_line(bench, arguments, message):
     ],
 )
 def test_the_plan_is_said_in_words(bench, recipe, lines):
-    text = "\n".join(in_lines(recipe))
+    text = "\n".join(describe_paper_plan(recipe))
     assert all(line in text for line in lines)
     _, out, _ = bench("show", recipe)
     assert f"--budget paper trains it as {plan_of_recipe(recipe).paper}" in " ".join(out.split())

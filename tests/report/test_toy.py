@@ -62,7 +62,7 @@ def test_no_bound_beyond_kappa():
 def test_the_lemma_holds_in_simulation(n, s):
     theta = np.ones(400)
     found = toy.learn(theta, n, s, 1000, np.random.default_rng(0)) @ theta
-    assert np.mean(found >= toy.kappa(n, s) * 20) >= toy.likely(400, s)
+    assert np.mean(found >= toy.kappa(n, s) * 20) >= toy.probability(400, s)
     if (n, s) == (1, 2.0):  # loose
         assert found.mean() == pytest.approx(8.95, abs=0.1)
         assert toy.kappa(n, s) * 20 == pytest.approx(2.0)
@@ -104,7 +104,7 @@ def test_theorems_2_and_3_minimise_the_variance(d, c, sa, sample):
     """One number is free: the weight of the honest weak features; the others share the rest."""
     weak = toy.Weak(d=d, c=c, sa=sa)
     found = minimize_scalar(
-        lambda wb: weak.variance(weak.tied(wb), sample),
+        lambda wb: weak.variance(weak.tie_weights(wb), sample),
         bounds=(0, 1 / (d - c)),
         method="bounded",
         options={"xatol": 1e-10},
@@ -117,7 +117,7 @@ def test_equal_weights_within_a_group_are_best_in_the_sample():
     """Untied, by Lagrange: weights go with the inverse variances."""
     weak = toy.Weak()
     inverse = 1 / np.square(np.r_[np.full(weak.c + 1, weak.sa), np.full(weak.d - weak.c, weak.sb)])
-    assert np.allclose(inverse / inverse.sum(), weak.tied(toy.weight_in_sample(weak.d, weak.c, weak.ratio)))
+    assert np.allclose(inverse / inverse.sum(), weak.tie_weights(toy.weight_in_sample(weak.d, weak.c, weak.ratio)))
 
 
 def test_theorem_2_goes_to_zero_with_r():
@@ -128,7 +128,7 @@ def test_theorem_2_goes_to_zero_with_r():
 
 def test_the_true_robust_error_is_the_share_that_fails():
     weak, wb = toy.Weak(), 0.03
-    rng, w = np.random.default_rng(0), toy.Weak().tied(wb)
+    rng, w = np.random.default_rng(0), toy.Weak().tie_weights(wb)
     assert w.sum() == pytest.approx(1)
     x = np.r_[1, np.full(weak.d, weak.eta)] + np.r_[weak.sa, np.full(weak.d, weak.sb)] * rng.standard_normal(
         (100_000, 21)
@@ -144,7 +144,7 @@ def test_weak_features_are_of_use_within_their_mean_alone(eps, useful):
 
 def test_hard_labels_give_up_the_weak_features_and_soft_ones_stop_short():
     weak = toy.Weak()
-    hard, soft = (weak.trained(keep, np.random.default_rng(0)) for keep in (1.0, 0.9))
+    hard, soft = (weak.train(keep, np.random.default_rng(0)) for keep in (1.0, 0.9))
     for walked in (hard, soft):
         assert (walked >= 0).all()
         assert np.allclose(walked.sum(1), 1)
@@ -161,7 +161,7 @@ def test_hard_labels_give_up_the_weak_features_and_soft_ones_stop_short():
 def test_training_follows_the_slope_of_the_adversarial_loss():
     """The first step, against differences of the loss on the worst images."""
     weak = toy.Weak(images=50, steps=1)
-    first, second = weak.trained(0.9, np.random.default_rng(0))
+    first, second = weak.train(0.9, np.random.default_rng(0))
     mean = np.r_[np.ones(weak.c + 1), np.full(weak.d - weak.c, weak.eta)]
     spread = np.r_[np.full(weak.c + 1, weak.sa), np.full(weak.d - weak.c, weak.sb)]
     x = mean + spread * np.random.default_rng(0).standard_normal((50, weak.d + 1))

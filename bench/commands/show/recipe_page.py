@@ -19,7 +19,7 @@ from bench.core.rng import seeded
 from bench.data.dataset import DATASETS, Images
 from bench.report.site.methods.recipe_lines import Line, measured_lines, other_numbers, printed_lines
 from bench.report.site.sources import LENGTHS, RecipeText
-from bench.report.studies.papers.plans import in_lines
+from bench.report.studies.papers.plans import describe_paper_plan
 from bench.report.studies.printed.numbers import printed_numbers
 from bench.runner.cost import step_passes
 from bench.training.recipe import RECIPES, Recipe
@@ -38,7 +38,7 @@ def show(name: str, results: Path, console: Console) -> None:
     console.print(Text(name, "bold"))
     sections = {
         "Paper": paper(text),
-        "Settings": chain(setting_table(text), map(Text, in_lines(name))),
+        "Settings": chain(setting_table(text), map(Text, describe_paper_plan(name))),
         "Source": source(text),
         "Cost": iter([Text(cost(recipe))]),
         "Printed": published_section(name),

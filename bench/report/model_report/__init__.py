@@ -1,1 +1,1 @@
-"""A page about one model for people who know machine learning and not attacks: HTML that can be mailed, and PDF."""
+"""The report of one model, for readers who know machine learning but not attacks: one HTML file, and a PDF."""

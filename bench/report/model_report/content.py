@@ -1,4 +1,4 @@
-"""What a report says, as values: sections of blocks, which `model.html` and `pdf.py` lay out alike."""
+"""The content of a model report: sections of blocks, which `model_report.html` and `pdf.py` lay out alike."""
 
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -35,13 +35,13 @@ class Table(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """Names and what is so called."""
+    """A list of names and values."""
 
     lines: tuple[tuple[str, str], ...]
 
 
 class Bar(NamedTuple):
-    """Percent, with the ends of its interval."""
+    """A bar in percent, with the ends of its interval."""
 
     name: str
     value: float
@@ -75,7 +75,7 @@ class Curves(NamedTuple):
 
 
 class Picture(NamedTuple):
-    texts: tuple[str, str, str]  # below each of the three
+    texts: tuple[str, str, str]  # below each of the three images
     clean: Pixels
     changed: Pixels
     difference: Pixels
@@ -105,5 +105,5 @@ class ModelReport(NamedTuple):
 
     @property
     def chip(self) -> str:
-        """How far the numbers may be believed, in a few words."""
+        """A short text for the level."""
         return CHIPS[self.level]

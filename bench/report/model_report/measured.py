@@ -1,4 +1,4 @@
-"""The measurements of one model that a report is about, picked from its rows."""
+"""The measurements of one model that its report shows, chosen from its rows."""
 
 import json
 import math
@@ -18,11 +18,11 @@ from bench.report.rows import accuracies
 from bench.report.verdicts import doubts_by_board, verdict
 from bench.results.report_file import Pictures, ReportFacts
 
-THING = ["kind", "column", "norm", "eps", "severity", "source"]
+SAME = ["kind", "column", "norm", "eps", "severity", "source"]
 
 
 class Share(NamedTuple):
-    """How many of n images, with the 95 % Wilson interval in percent."""
+    """A number of n images, with its share and 95 % Wilson interval in percent."""
 
     right: int
     n: int
@@ -44,7 +44,7 @@ class Share(NamedTuple):
 
 
 class Ball(NamedTuple):
-    """What an attack may change."""
+    """A threat model: the norm ball that an attack stays in."""
 
     norm: str
     eps: float
@@ -54,9 +54,9 @@ class Ball(NamedTuple):
 
 
 class Measurement(NamedTuple):
-    """A row, as the report speaks of it."""
+    """One row, in the terms of the report."""
 
-    column: str  # what tables call it
+    column: str  # its title in tables
     kind: str
     name: str
     ball: Ball | None
@@ -70,18 +70,21 @@ class Measurement(NamedTuple):
 
     @property
     def title(self) -> str:
-        """What a sentence calls it."""
+        """Its name in a sentence."""
         return self.column.removesuffix(" sweep")
 
     @property
     def counts(self) -> bool:
-        """Whether it is an attack of its own that every image has to withstand."""
+        """Whether it is a white-box attack scored on any iterate, and so counts for the worst accuracy."""
         return self.kind in ("attack", "sweep") and not self.source and not self.name.endswith(".last")
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """rows: of one run, as of `results.load()`. outcomes: which images were right, by the key of the row."""
+    """All that is stored about one model.
+
+    rows: of one run, from `results.load()`. outcomes: (n,) bool by key of the row, True where the model is correct.
+    """
 
     rows: pd.DataFrame
     outcomes: Mapping[str, Bits]
@@ -91,8 +94,7 @@ class Measured:
 
     @cached_property
     def chosen(self) -> pd.DataFrame:
-        """The rows that the report is about: of the newest protocol, of the model that was measured last, and, of
-        accuracies, those over most images."""
+        """Rows of the newest protocol and of the epoch and view measured last; accuracies only over the most images."""
         rows: pd.DataFrame = self.rows[self.rows["protocol"] == self.rows["protocol"].max()]
         last = rows.iloc[-1]
         same = (rows["epoch"] == last["epoch"]) & (rows["view"] == last["view"])
@@ -102,10 +104,12 @@ class Measured:
 
     @cached_property
     def all(self) -> list[Measurement]:
-        """Every accuracy, in the order of a table; of one thing that was measured twice, the last."""
+        """Every accuracy, in the order of a table; of repeated measurements the last."""
         rows = accuracies(self.chosen)
-        rows = rows[rows["source"].str.partition("@")[0] != rows["run"]]  # images made on itself for others
-        rows = rows.assign(column=columns(rows)).drop_duplicates(THING, keep="last")
+        rows = rows[
+            rows["source"].str.partition("@")[0] != rows["run"]
+        ]  # without images that were made on this model for transfer
+        rows = rows.assign(column=columns(rows)).drop_duplicates(SAME, keep="last")
         found = [_measurement(row) for row in rows.to_dict("records")]
         return sorted(found, key=lambda one: (one.kind != "clean", column_order(one.column)))
 
@@ -127,7 +131,7 @@ class Measured:
 
     @cached_property
     def balls(self) -> list[Ball]:
-        """Where images were attacked: the one that the verdict is about first, then by norm and radius."""
+        """The threats of the attacks: first the one that the verdict is about, then by norm and radius."""
         attacks = [one for one in self.all if one.counts and one.ball and one.ball.eps > 0]
         plain = [one.ball for one in attacks if one.kind == "attack" and one.ball]
         swept = [one.ball for one in attacks if one.kind == "sweep" and one.ball]
@@ -136,7 +140,7 @@ class Measured:
         return [*main, *sorted({*plain, *swept} - {*main})]
 
     def worst(self, ball: Ball) -> "Worst":
-        """What is left when every attack in a ball is counted together."""
+        """The accuracy under all attacks in a ball together, with their names and the failed ones."""
         attacks = [one for one in self.all if one.counts and one.ball == ball]
         known = [one for one in attacks if one.share and one.key in self.outcomes]
         clean = self.outcomes.get(self.clean.key) if self.clean else None
@@ -157,20 +161,20 @@ class Measured:
 
     @property
     def alarms(self) -> list[str]:
-        """What looked wrong with the model before anything was measured."""
+        """Warnings of the checks of the model before it was evaluated."""
         known = self.job.get("alarms")
         return [str(alarm) for alarm in known] if isinstance(known, list) else []
 
     @property
     def probes(self) -> list[dict[str, Any]]:
-        """Rows of the audit, the last of each kind."""
+        """The rows of the audit's probes; of repeated probes the last."""
         rows = self.chosen[self.chosen["metric"] == "share"]
         rows = rows.drop_duplicates(["name", "norm", "eps", "params"], keep="last")
         return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
 
 class Worst(NamedTuple):
-    share: Share | None  # None where it is not known
+    share: Share | None  # None if it is not known
     attacks: tuple[str, ...]
     failed: tuple[Measurement, ...]
 
@@ -194,8 +198,8 @@ def _measurement(row: Mapping[Any, Any]) -> Measurement:
 
 
 def settings_of(params: str) -> str:
-    """An attack's settings in a few words."""
-    said = json.loads(params or "{}")
-    attack = said.get("attack", said)
+    """The settings of an attack as text, from column `params`."""
+    settings = json.loads(params or "{}")
+    attack = settings.get("attack", settings)
     hidden = ("package", "black_box", "last", "sweep")
     return ", ".join(f"{name} {value}" for name, value in attack.items() if name not in hidden)

@@ -1,4 +1,4 @@
-"""Accuracies of a model: bars and a table, curves over the radius, corruptions."""
+"""Blocks with the accuracies of a model: bars and a table, curves over the radius, corruptions."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -11,11 +11,11 @@ from bench.report.model_report.measured import Measured, Measurement, Share
 from bench.report.model_report.words import sentence
 from bench.report.table_text import MISSING
 
-FEWEST = 3  # radii of a curve
+FEWEST = 3  # least number of radii of a curve
 
 
 class Line(NamedTuple):
-    """Of the table of numbers."""
+    """A line of the table of numbers."""
 
     name: str
     ball: str
@@ -29,6 +29,7 @@ class Line(NamedTuple):
 
 
 def numbers(measured: Measured) -> Iterator[Block]:
+    """Bars and a table of clean accuracy and of all attacks, and sentences on failed ones."""
     if measured.clean is None:
         return
     lines = [*_lines(measured)]
@@ -51,7 +52,7 @@ def numbers(measured: Measured) -> Iterator[Block]:
 
 
 def _lines(measured: Measured) -> Iterator[Line]:
-    """Clean, then the attacks by ball with what all of a ball leave together, then what was made on other models."""
+    """Lines for clean images, for attacks by ball with the worst of each ball, and for transferred images."""
     clean, attacks = measured.clean, measured.of("attack")
     if clean:
         yield Line("Clean images", "", clean.share, "", "clean")
@@ -65,7 +66,7 @@ def _lines(measured: Measured) -> Iterator[Line]:
 
 
 def _source(one: Measurement) -> str:
-    """The name and hash of the model that images were made on."""
+    """Name and hash of the model that transferred images were made on."""
     return "/".join(one.source.split("/")[2:])
 
 
@@ -86,7 +87,7 @@ def _share_cells(share: Share | None) -> tuple[str, str, str]:
 
 
 def curves(measured: Measured) -> Iterator[Block]:
-    """Of each norm, a line for each attack that was run at three radii or more, with the clean accuracy at 0."""
+    """A chart and a table for each norm: attacks that were run at FEWEST radii or more, with clean accuracy at 0."""
     found: dict[tuple[str, str], dict[float, Share]] = {}
     for one in measured.all:
         if one.counts and one.ball and one.share and np.isfinite(one.ball.eps):
@@ -109,7 +110,7 @@ def curves(measured: Measured) -> Iterator[Block]:
 
 
 def _radii(norm: str, drawn: list[Curve]) -> Table:
-    """The numbers behind curves."""
+    """The numbers of curves as a table."""
     values = {(curve.name, point.x): point for curve in drawn for point in curve.points}
     lines = []
     for x in sorted({x for _, x in values}):
@@ -122,7 +123,7 @@ def _radii(norm: str, drawn: list[Curve]) -> Table:
 
 
 def _ticks(places: list[float]) -> tuple[tuple[float, str], ...]:
-    """Those places that have room for a text; the last always."""
+    """Ticks with text, leaving out those that are too close to the next; the last is always there."""
     shown = [places[-1]]
     for place in reversed(places[:-1]):
         if shown[-1] - place >= 0.1 * places[-1]:
@@ -131,6 +132,7 @@ def _ticks(places: list[float]) -> tuple[tuple[float, str], ...]:
 
 
 def corruptions(measured: Measured) -> Iterator[Block]:
+    """Tables of accuracy by corruption and severity, also under attack."""
     for kind, caption in (
         ("corruption", "Accuracy in percent by severity, 1 (weak) to 5 (strong)"),
         ("union", "The same under attack on the corrupted image"),

@@ -1,4 +1,4 @@
-"""Reports of the models that one was asked for of: `models/NAME/report.html` and `report.pdf`, and a list of them."""
+"""Site pages of model reports: `models/NAME/report.html` and `report.pdf`, and a list of all in `models.html`."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from bench.results.report_file import NAME, read_report_file
 
 
 class ModelPages:
-    """A folder for each run folder that has a file of `bench eval --report`."""
+    """A report for each run folder for which `bench eval --report` stored one."""
 
     menu = "Models"
 
@@ -28,7 +28,7 @@ class ModelPages:
         return {Target("models", ""): "models.html", **reports} if reports else {}
 
     def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str | bytes]]:
-        found = {run: model_report(measured(data, run)) for run in _runs(data)}
+        found = {run: model_report(read_measurements(data, run)) for run in _runs(data)}
         if found:
             files = {run: site.paths[Target("model", run)] for run in found}
             yield "models.html", site.render("models.html", "models.html", "Models", reports=found, files=files)
@@ -38,19 +38,19 @@ class ModelPages:
             yield pdf_beside(path), pdf(report)
 
 
-def measured(data: SiteData, run: str) -> Measured:
-    """What a results folder knows of one model. BadInput where its file is damaged."""
+def read_measurements(data: SiteData, run: str) -> Measured:
+    """Read all that a results folder stores about one model; BadInput if its report file is damaged."""
     rows = data.rows[data.rows["run"] == run]
     return Measured(rows, data.outcomes([run]), data.job(run), *read_report_file(data.results / run))
 
 
 def html(report: ModelReport) -> str:
-    """One file with everything in it, to be mailed."""
+    """The report as one HTML file that includes its images and styles."""
     return environment().get_template("model_report.html").render(report=report, png=png)
 
 
 def png(pixels: Pixels) -> str:
-    """An image as an address that holds it."""
+    """An image as a data URL."""
     from PIL import Image
 
     file = BytesIO()
@@ -59,11 +59,12 @@ def png(pixels: Pixels) -> str:
 
 
 def pdf_beside(path: str) -> str:
+    """The path of the PDF beside the HTML of a report."""
     return path.removesuffix(".html") + ".pdf"
 
 
 def report_paths(results: Path, run: str) -> list[str]:
-    """Where the report of a run is below reports/, as HTML and as PDF; empty where none was asked for."""
+    """The paths below reports/ of a run's report, HTML and PDF; empty if it has none."""
     path = ModelPages().paths(SiteData(results)).get(Target("model", run))
     return [path, pdf_beside(path)] if path else []
 

@@ -1,4 +1,4 @@
-"""Pages of A4 that text, tables and figures are set on from top to bottom."""
+"""A4 pages for text, tables and figures, filled from top to bottom; lengths are in inches."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -15,12 +15,12 @@ LEFT, TOP, BOTTOM = 0.85, 0.75, 10.95
 ROOM = WIDE - 2 * LEFT
 SOFT, LINE, PANEL = "#565f6b", "#d9dee4", "#f5f7f9"
 BODY, SMALL, BOLD = Type(), Type(8, colour=SOFT), Type(9, bold=True)
-GAP = 0.18  # between columns
-NARROW = 0.9  # a column of this width is not made narrower
+GAP = 0.18  # between columns of a table
+NARROW = 0.9  # columns of at most this width are not made narrower
 
 
 class Paper:
-    """What is put on it goes below what is there already, on a new page where there is no room."""
+    """Pages to write on: each item is put below the last one, on a new page if there is no room."""
 
     def __init__(self, title: str) -> None:
         self.title = title
@@ -33,8 +33,8 @@ class Paper:
         self.pages.append(Figure(figsize=(WIDE, HIGH)))
         self.y = TOP
 
-    def need(self, height: float) -> bool:
-        """Whether a new page was begun, as so much did not fit any more."""
+    def reserve(self, height: float) -> bool:
+        """Begin a new page if the height does not fit on this one; returns whether it did."""
         if self.y + height <= BOTTOM or self.y == TOP:
             return False
         self.new_page()
@@ -44,7 +44,7 @@ class Paper:
         self.y += height
 
     def line(self, text: str, style: Type, x: float, y: float, align: str = "left") -> None:
-        """One line whose top is y inches below the page's."""
+        """Write one line whose top is y inches below the top of the page."""
         baseline = y + (style.leading + 0.72 * style.size / 72) / 2
         weight = "bold" if style.bold else "normal"
         self.pages[-1].text(
@@ -54,7 +54,7 @@ class Paper:
 
     def text(self, text: str, style: Type = BODY, left: float = LEFT, room: float = ROOM) -> None:
         for line in wrap(text, style, room):
-            self.need(style.leading)
+            self.reserve(style.leading)
             self.line(line, style, left, self.y)
             self.y += style.leading
 
@@ -65,7 +65,7 @@ class Paper:
         self.pages[-1].add_artist(Line2D([LEFT / WIDE, 1 - LEFT / WIDE], [at, at], color=colour, linewidth=thick))
 
     def panel(self, height: float, bar: str = "") -> None:
-        """A background from here down, with a bar of this colour at its left."""
+        """Draw a background from here down, with a bar of this colour at its left edge."""
         from matplotlib.patches import Rectangle
 
         for colour, across in ((PANEL, ROOM), *([(bar, 0.06)] if bar else [])):
@@ -73,25 +73,25 @@ class Paper:
             self.pages[-1].add_artist(Rectangle(corner, across / WIDE, height / HIGH, facecolor=colour, linewidth=0))
 
     def axes(self, left: float, room: float, height: float) -> "Axes":
-        """A drawing from here down."""
+        """Axes for a figure from here down."""
         return self.pages[-1].add_axes((left / WIDE, 1 - (self.y + height) / HIGH, room / WIDE, height / HIGH))
 
     def table(self, columns: Sequence[str], lines: Sequence[Sequence[str]], numbers: frozenset[str]) -> None:
-        """The head comes again on every page."""
+        """Write a table; its head is repeated on every page. numbers: columns that are set flush right."""
         rooms = column_widths([columns, *lines])
         right = [column in numbers for column in columns]
         self._row(columns, rooms, right, [BOLD] * len(columns), 0.5)
         for line in lines:
             styles = [BODY._replace(bold=place == 0) for place in range(len(line))]
             height = _height(line, rooms, styles)
-            if self.need(height):
+            if self.reserve(height):
                 self._row(columns, rooms, right, [BOLD] * len(columns), 0.5)
             self._row(line, rooms, right, styles, 0.0)
 
     def _row(
         self, cells: Sequence[str], rooms: Sequence[float], right: Sequence[bool], styles: Sequence[Type], more: float
     ) -> None:
-        self.need(_height(cells, rooms, styles) + more)
+        self.reserve(_height(cells, rooms, styles) + more)
         x = LEFT
         for cell, room, flush, style in zip(cells, rooms, right, styles, strict=True):
             for place, line in enumerate(wrap(cell, style, room)):
@@ -123,7 +123,7 @@ def table_height(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> floa
 
 
 def column_widths(lines: Sequence[Sequence[str]]) -> list[float]:
-    """Of the columns of a table: as wide as their widest cell, or less where all together are wider than the page."""
+    """Widths of a table's columns: of their widest cells, or less if these together are wider than the page."""
     columns = [*zip(*lines, strict=True)]
     room = ROOM - GAP * (len(columns) - 1)
     longest = [max((width(word, BOLD) for word in " ".join(column).split()), default=0.0) for column in columns]

@@ -1,4 +1,4 @@
-"""A report as PDF, set by matplotlib: it is here anyway, and needs no browser."""
+"""Writes a model report as PDF with matplotlib, which is installed anyway and needs no browser."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,13 +23,13 @@ from bench.report.plotting.style import COLOURS, with_house_style
 LOOKS = {"ok": "#0b5cad", "suspect": "#8a4b00", "invalid": "#a61b1b", "unknown": "#565f6b"}
 BARS = {"clean": "#8a94a0", "attack": "#0072b2", "worst": "#a6460b"}
 BODY, BIG, TITLE, HEAD = Type(), Type(13, bold=True), Type(17, bold=True), Type(12, bold=True)
-WHOLE = 3.5  # inches: a table of this height is not cut
-PIXELS = 256  # a picture is enlarged to so many at least, so that no viewer smooths it
+WHOLE = 3.5  # inches; tables up to this height are not split over pages
+PIXELS = 256  # least size of a picture after enlarging, so that viewers do not blur it
 
 
 @with_house_style
 def pdf(report: ModelReport) -> bytes:
-    """All pages."""
+    """The report as the bytes of a PDF file."""
     paper = Paper(report.title)
     paper.text(report.title, TITLE)
     paper.text(report.subtitle, SMALL)
@@ -37,7 +37,7 @@ def pdf(report: ModelReport) -> bytes:
     _verdict(paper, report)
     for section in report.sections:
         paper.skip(0.25)
-        paper.need(0.4 + _beginning(section.blocks[0]))
+        paper.reserve(0.4 + _height_to_begin(section.blocks[0]))
         paper.text(section.title, HEAD)
         paper.skip(0.06)
         for block in section.blocks:
@@ -52,7 +52,7 @@ def _verdict(paper: Paper, report: ModelReport) -> None:
     texts += [(text, BODY) for text in report.paragraphs]
     room = ROOM - 2 * inset
     height = sum(len(wrap(text, style, room)) * style.leading + 0.08 for text, style in texts) + 0.16
-    paper.need(height)
+    paper.reserve(height)
     paper.panel(height, look)
     paper.skip(0.12)
     for text, style in texts:
@@ -60,8 +60,8 @@ def _verdict(paper: Paper, report: ModelReport) -> None:
         paper.skip(0.08)
 
 
-def _beginning(block: Block) -> float:
-    """Inches that must be left on a page for a block to begin there."""
+def _height_to_begin(block: Block) -> float:
+    """The height in inches that must be free on a page for a block to begin there."""
     if isinstance(block, Table):
         height = table_height(block.columns, block.lines)
         return 0.45 + (height if height < WHOLE else 0.6)
@@ -74,7 +74,7 @@ def _text(paper: Paper, block: Text) -> None:
 
 def _items(paper: Paper, block: Items) -> None:
     for text in block.texts:
-        paper.need(BODY.leading)
+        paper.reserve(BODY.leading)
         paper.line("•", BODY, LEFT + 0.05, paper.y)
         paper.text(text, BODY, LEFT + 0.22, ROOM - 0.22)
         paper.skip(0.03)
@@ -84,7 +84,7 @@ def _code(paper: Paper, block: Code) -> None:
     mono = Type(8, family=MONO)
     lines = wrap(block.text, mono, ROOM - 0.24)
     height = len(lines) * mono.leading + 0.16
-    paper.need(height)
+    paper.reserve(height)
     paper.panel(height)
     paper.skip(0.08)
     for line in lines:
@@ -96,14 +96,14 @@ def _code(paper: Paper, block: Code) -> None:
 def _facts(paper: Paper, block: Facts) -> None:
     names = max(width(name, BODY) for name, _ in block.lines) + 0.25
     for name, text in block.lines:
-        paper.need(BODY.leading)
+        paper.reserve(BODY.leading)
         paper.line(name, BODY._replace(colour=SMALL.colour), LEFT, paper.y)
         paper.text(text, BODY, LEFT + names, ROOM - names)
         paper.skip(0.03)
 
 
 def _table(paper: Paper, block: Table) -> None:
-    paper.need(_beginning(block))
+    paper.reserve(_height_to_begin(block))
     paper.text(block.caption, SMALL)
     paper.skip(0.04)
     paper.table(block.columns, block.lines, block.numbers)
@@ -115,7 +115,7 @@ def _bars(paper: Paper, block: Bars) -> None:
     for bar in block.bars:
         lines = wrap(bar.name, BODY, names)
         height = max(0.24, len(lines) * BODY.leading + 0.04)
-        paper.need(height)
+        paper.reserve(height)
         for place, line in enumerate(lines):
             paper.line(line, BODY, LEFT, paper.y + 0.02 + place * BODY.leading)
         axes = paper.axes(LEFT + names + 0.15, ROOM - names - 0.85, height)
@@ -138,7 +138,7 @@ def _bars(paper: Paper, block: Bars) -> None:
 def _curves(paper: Paper, block: Curves) -> None:
     paper.text(block.caption, SMALL)
     height = 2.4
-    paper.need(height + 0.6)
+    paper.reserve(height + 0.6)
     paper.skip(0.1)
     axes = paper.axes(LEFT + 0.4, min(ROOM, 5.2) - 0.4, height)
     for place, curve in enumerate(block.curves):
@@ -155,7 +155,7 @@ def _curves(paper: Paper, block: Curves) -> None:
 
 
 def _pictures(paper: Paper, block: Pictures) -> None:
-    """Two examples side by side."""
+    """Two examples in each row."""
     paper.text(block.caption)
     paper.skip(0.08)
     small, gap, between = Type(6.5, colour=SMALL.colour), 0.06, 0.3
@@ -165,19 +165,19 @@ def _pictures(paper: Paper, block: Pictures) -> None:
         texts = [f"{head}: {text}" for one in pair for head, text in zip(block.heads, one.texts, strict=True)]
         wrapped = [wrap(text, small, size) for text in texts]
         height = size + 0.04 + max(map(len, wrapped)) * small.leading + 0.12
-        paper.need(height)
+        paper.reserve(height)
         images = [pixels for one in pair for pixels in (one.clean, one.changed, one.difference)]
         for place, (pixels, lines) in enumerate(zip(images, wrapped, strict=True)):
             left = LEFT + place * (size + gap) + place // 3 * (between - gap)
             axes = paper.axes(left, size, size)
             axes.axis("off")
-            axes.imshow(_enlarged(pixels), interpolation="none")
+            axes.imshow(_enlarge(pixels), interpolation="none")
             for number, line in enumerate(lines):
                 paper.line(line, small, left, paper.y + size + 0.04 + number * small.leading)
         paper.skip(height)
 
 
-def _enlarged(pixels: Pixels) -> Pixels:
+def _enlarge(pixels: Pixels) -> Pixels:
     times = max(1, -(-PIXELS // max(pixels.shape[:2])))
     return pixels.repeat(times, 0).repeat(times, 1)
 

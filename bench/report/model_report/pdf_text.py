@@ -1,4 +1,4 @@
-"""How wide text is, and where its lines end. Lengths are in inches, sizes in points."""
+"""Measures and wraps text for the PDF. Lengths are in inches, font sizes in points."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 SANS, MONO = "DejaVu Sans", "DejaVu Sans Mono"  # come with matplotlib
 NO_GLYPH = "\N{WHITE SQUARE}"
 LARGE = 200
-LEADING = 1.45  # from line to line, in sizes
+LEADING = 1.45  # distance of lines, as a multiple of the font size
 
 
 class Type(NamedTuple):
-    """How a text is set."""
+    """A font and its colour."""
 
     size: float = 9.0
     bold: bool = False
@@ -34,20 +34,21 @@ def _font(family: str, bold: bool) -> "FT2Font":
 
 @lru_cache(4096)
 def width(text: str, style: Type) -> float:
+    """The width of text in inches."""
     font = _font(style.family, style.bold)
-    font.set_size(LARGE, 72)  # at the size itself, places would be those of whole pixels
+    font.set_size(LARGE, 72)  # at a small size, positions would be rounded to pixels
     font.set_text(text, 0.0)
     return font.get_width_height()[0] / 64 / 72 * style.size / LARGE
 
 
 def drawable(text: str, style: Type) -> str:
-    """The text with a square for each character that the font lacks."""
+    """Replace characters that the font lacks by a square."""
     known = _font(style.family, style.bold).get_charmap()
     return "".join(letter if ord(letter) in known else NO_GLYPH for letter in text)
 
 
 def wrap(text: str, style: Type, room: float) -> list[str]:
-    """Lines that are no wider than there is room; words that are wider are cut."""
+    """Break text into lines at most `room` inches wide; words that are wider are cut."""
     lines: list[str] = []
     for paragraph in text.splitlines() or [""]:
         line = ""
@@ -62,7 +63,7 @@ def wrap(text: str, style: Type, room: float) -> list[str]:
 
 
 def _pieces(text: str, style: Type, room: float) -> list[str]:
-    """The words of a text, those that are too wide cut into several."""
+    """The words of a text; those that are too wide are cut into pieces."""
     pieces = []
     for word in text.split():
         while width(word, style) > room and len(word) > 1:

@@ -1,4 +1,4 @@
-"""The report of one model, as a value: a pure function of its rows and of what was kept beside them."""
+"""The report of one model, a pure function of its rows and of the data stored beside them."""
 
 from bench.report.model_report.content import ModelReport
 from bench.report.model_report.measured import Measured
@@ -7,7 +7,7 @@ from bench.report.model_report.verdict import headline, level, paragraphs
 
 
 def model_report(measured: Measured) -> ModelReport:
-    """Verdict first; then numbers, images, what was tried and what was not."""
+    """Build the report: the verdict first, then numbers, images, what was tried and what was not."""
     first = measured.rows.iloc[0]
     return ModelReport(
         f"Robustness report: {first['recipe']}",

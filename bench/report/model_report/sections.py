@@ -1,4 +1,4 @@
-"""The sections of a report below its verdict."""
+"""Builds the sections of a model report below its verdict."""
 
 import re
 from collections.abc import Iterator
@@ -22,21 +22,21 @@ from bench.report.model_report.content import (
 )
 from bench.report.model_report.measured import Measured, Measurement, settings_of
 from bench.report.model_report.numbers import corruptions, curves, numbers
-from bench.report.model_report.untried import untried
+from bench.report.model_report.untried import list_untried
 from bench.report.model_report.words import PROBES, attack_words, join_words, sentence
 from bench.report.table_text import MISSING
 from bench.results.report_file import Example
 
 
 def sections(measured: Measured) -> tuple[Section, ...]:
-    """Every section that has something to say, in their order."""
+    """All sections with any content, in order."""
     found = [
         Section("The numbers", tuple(numbers(measured))),
         Section("Accuracy over the radius", tuple(curves(measured))),
         Section("Corruptions", tuple(corruptions(measured))),
         Section("The most fragile images", tuple(_pictures(measured))),
-        Section("What was tried", tuple(_tried(measured))),
-        Section("What was not tried", (Items(untried(measured)),)),
+        Section("What was tried", tuple(_attacks_and_probes(measured))),
+        Section("What was not tried", (Items(list_untried(measured)),)),
         Section("What was run, and how to verify it", tuple(_run(measured))),
     ]
     return tuple(section for section in found if section.blocks)
@@ -52,9 +52,10 @@ def _pictures(measured: Measured) -> Iterator[Block]:
         x = (clean / 255).astype(np.float32)
         largest = max(float(np.abs(change).max()), 1e-12)
         texts = (
-            f"{example.label}, {_taken_for(example)} (no. {example.image})",
+            f"{example.label}, {_describe_prediction(example)} (no. {example.image})",
             f"taken for {example.after}, within {facts.norm} {format_radius(example.eps)}",
-            f"{_magnified(0.5 / largest)}; broken in {example.broken_by} of {example.measurements} measurements",
+            f"{_describe_magnification(0.5 / largest)}; broken in {example.broken_by} of {example.measurements} "
+            "measurements",
         )
         magnified = 0.5 + change * np.float32(0.5 / largest)
         pictures.append(Picture(texts, _pixels(x), _pixels(x + change), _pixels(magnified)))
@@ -65,22 +66,22 @@ def _pictures(measured: Measured) -> Iterator[Block]:
     yield Pictures(caption, ("Clean image", "Changed image", "Difference"), tuple(pictures))
 
 
-def _taken_for(example: Example) -> str:
+def _describe_prediction(example: Example) -> str:
     return "recognised" if example.before == example.label else f"taken for {example.before}"
 
 
-def _magnified(times: float) -> str:
+def _describe_magnification(times: float) -> str:
     return f"magnified {times:.0f} times" if times >= 1.5 else "as it is"
 
 
 def _pixels(image: NDArray[np.float32]) -> Pixels:
-    """An image (1 or 3, H, W) in [0, 1] as (H, W, 3)."""
+    """An image (1 or 3, H, W) in [0, 1] as 8-bit (H, W, 3)."""
     rgb = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
     pixels: Pixels = np.rint(rgb.clip(0, 1) * 255).astype(np.uint8)
     return pixels
 
 
-def _tried(measured: Measured) -> Iterator[Block]:
+def _attacks_and_probes(measured: Measured) -> Iterator[Block]:
     found: dict[tuple[str, str], list[Measurement]] = {}
     for one in measured.of("attack", "sweep"):
         found.setdefault((one.name, settings_of(one.params)), []).append(one)
@@ -103,7 +104,7 @@ def _tried(measured: Measured) -> Iterator[Block]:
 
 
 def _balls(own: list[Measurement]) -> str:
-    """The radii of one attack, by norm."""
+    """The radii of one attack's measurements as text, by norm."""
     norms = dict.fromkeys(one.ball.norm for one in own if one.ball)
     texts = []
     for norm in norms:
@@ -113,7 +114,7 @@ def _balls(own: list[Measurement]) -> str:
 
 
 def _probe(probe: dict[str, object], several: bool) -> tuple[str, ...]:
-    """A line of the table. several: whether the model was probed in several balls."""
+    """A line of the table of probes. several: whether the model was probed with several threats."""
     name, n = str(probe["name"]), int(str(probe["n"]))
     indicator = INDICATORS.get(name)
     attack = re.search(r'"attack": "([^"]+)"', str(probe["params"]))

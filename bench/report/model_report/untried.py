@@ -1,4 +1,4 @@
-"""What a report does not answer, each with the option that would."""
+"""Lists what a model report does not answer, each with the option of `bench eval` that would."""
 
 import re
 from collections.abc import Iterator
@@ -12,14 +12,15 @@ NORMS = {
     "Linf": "Changes that are limited pixel by pixel (Linf): --norm Linf --eps RADIUS.",
     "L2": "Changes that are limited in their length over all pixels (L2): --norm L2 --eps RADIUS.",
 }
-LONGEST = 8  # names in a list
+MOST = 8  # names in a list
 
 
-def untried(measured: Measured) -> tuple[str, ...]:
-    return tuple(_untried(measured))
+def list_untried(measured: Measured) -> tuple[str, ...]:
+    """Sentences on attacks, threats, corruptions and checks that were not run on a model."""
+    return tuple(_find_untried(measured))
 
 
-def _untried(measured: Measured) -> Iterator[str]:
+def _find_untried(measured: Measured) -> Iterator[str]:
     tried = {one.name.removesuffix(".last") for one in measured.of("attack", "sweep") if one.share and not one.source}
     if not any(name.startswith("AutoAttack") for name in tried):
         yield (
@@ -52,7 +53,7 @@ def _untried(measured: Measured) -> Iterator[str]:
 
 
 def _other_attacks(tried: set[str], known: tuple[str, ...]) -> list[str]:
-    """Attacks of the registry that were not run; of a family (PGD-k) any number of steps counts."""
+    """Registered attacks that were not run; of a family (PGD-k) any number of steps counts as run."""
     through = set(PARTS) if any(name.startswith("AutoAttack") for name in tried) else set()
     families = {re.sub(r"\d+", "k", name) for name in tried}
     return [name for name in known if name not in tried | families | through and not name.startswith("AutoAttack")]
@@ -71,4 +72,4 @@ def _corruptions(measured: Measured) -> Iterator[str]:
 
 def _some(names: list[str]) -> str:
     words = [name.replace("_", " ") for name in names]
-    return ", ".join(words[:LONGEST]) + (f" and {len(words) - LONGEST} more" if len(words) > LONGEST else "")
+    return ", ".join(words[:MOST]) + (f" and {len(words) - MOST} more" if len(words) > MOST else "")

@@ -1,4 +1,4 @@
-"""What a reader should take away, first: in plain words, and no more than the rows say."""
+"""The verdict at the head of a model report, in plain words, from its measurements alone."""
 
 import math
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ IN_DOUBT = {"suspect": "In doubt: ", "invalid": "Not valid: "}
 
 
 def level(measured: Measured) -> Level:
-    """How far the numbers may be believed."""
+    """The level of the verdict."""
     word = measured.verdict.partition(":")[0]
     return "unknown" if not word else "ok" if word == "ok" else "suspect" if word == "suspect" else "invalid"
 
@@ -29,7 +29,7 @@ def headline(measured: Measured) -> str:
         return f"{failed} failed, so nothing is known of how this model stands up to an attacker."
     if balls:
         doubt = IN_DOUBT.get(level(measured), "")
-        found = _attacked(clean.share.right, measured.worst(balls[0]), balls[0])
+        found = _describe_broken(clean.share.right, measured.worst(balls[0]), balls[0])
         return doubt + (found[0].lower() + found[1:] if doubt else found)
     accuracy = f"{clean.share.percent:.1f} % of clean images"
     corrupted = [one.share.percent for one in measured.of("corruption") if one.share]
@@ -40,8 +40,8 @@ def headline(measured: Measured) -> str:
     return f"Right on {accuracy}; {nothing}"
 
 
-def _attacked(right: int, worst: Worst, ball: Ball) -> str:
-    """What attacks did to the images that are right when clean."""
+def _describe_broken(right: int, worst: Worst, ball: Ball) -> str:
+    """A sentence on the share of correctly classified images that attacks break."""
     assert worst.share is not None
     if not right:
         return "The model gets no clean image right, so there is nothing to attack."
@@ -59,7 +59,7 @@ def _attacked(right: int, worst: Worst, ball: Ball) -> str:
 
 
 def paragraphs(measured: Measured) -> tuple[str, ...]:
-    """What stands behind the verdict, and how far it goes."""
+    """The sentences below the headline: accuracies, doubts, and what the verdict does not cover."""
     return tuple(_paragraphs(measured))
 
 
@@ -94,7 +94,7 @@ def _paragraphs(measured: Measured) -> Iterator[str]:
 
 
 def _other_balls(measured: Measured) -> Iterator[str]:
-    """What is left within the other changes that were asked for; curves have a section of their own."""
+    """A sentence on the accuracy in other balls that were attacked; sweeps have a section of their own."""
     asked = {one.ball for one in measured.of("attack") if one.counts}
     found = [
         (ball, measured.worst(ball).share) for ball in measured.balls[1:] if ball in asked and math.isfinite(ball.eps)
@@ -114,7 +114,7 @@ def _doubt(verdict: str) -> str:
 
 
 def _bound(measured: Measured, worst: Worst) -> str:
-    """That a number under attack is an upper bound, and how tight."""
+    """Sentences on why accuracy under attack is an upper bound, and how tight it is."""
     assert worst.share is not None
     text = f"{worst.share.percent:.1f} % is an upper bound: an attack that nobody tried here may break more images."
     if any(name.startswith(REFERENCE) for name in worst.attacks):

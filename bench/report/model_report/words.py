@@ -1,4 +1,4 @@
-"""Attacks, probes and balls in words for people who have not met them."""
+"""Describes attacks, probes and threat models for readers who do not know them."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bench.core.parsing import format_radius
 from bench.report.model_report.measured import Ball, Share
 
-ATTACKS = (  # what a name matches, and what the attack does
+ATTACKS = (  # patterns of names, and what the attack does
     (r"FGSM", "one step along the sign of the gradient"),
     (r"R-FGSM", "one step along the sign of the gradient, from a random start"),
     (r"MI-FGSM", "steps along the gradient, with momentum"),
@@ -37,15 +37,15 @@ PROBES = {
 
 
 def attack_words(name: str) -> str:
-    """What an attack does, in a clause."""
+    """What an attack does, as a clause."""
     plain = name.removesuffix(".last")
-    found = next((re.sub(pattern, said, plain) for pattern, said in ATTACKS if re.fullmatch(pattern, plain)), "")
+    found = next((re.sub(pattern, text, plain) for pattern, text in ATTACKS if re.fullmatch(pattern, plain)), "")
     last = "; judged on its last step alone" if plain != name else ""
     return (found or "an attack of a plug-in") + last
 
 
 def ball_words(ball: Ball) -> str:
-    """What an attacker may do, in a clause."""
+    """What a threat model allows, as a clause."""
     if ball.norm == "Linf":
         share = f"{100 * ball.eps:.1f}".removesuffix(".0")
         return f"every pixel may change by up to {format_radius(ball.eps)} ({share} % of the range from black to white)"
@@ -53,7 +53,7 @@ def ball_words(ball: Ball) -> str:
 
 
 def change_words(ball: Ball) -> str:
-    """The same in a few words, at the beginning of a sentence."""
+    """What a threat model allows, as the beginning of a sentence."""
     if ball.norm == "Linf":
         return f"When every pixel may change by up to {format_radius(ball.eps)} (Linf)"
     return f"When images may change by a length of up to {format_radius(ball.eps)} (L2)"

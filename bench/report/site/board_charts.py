@@ -25,10 +25,10 @@ def against_robust(report: Report, href: Href) -> list[Chart]:
     charts = []
     if score != "Clean":
         points = [_clean_point(line, score, href(line["recipe"])) for line in _lines(table)]
-        charts.append(scatter("Clean against robust", ("Clean accuracy (%)", f"{score} (%)"), _known(points)))
+        charts.append(scatter("Clean against robust", ("Clean accuracy (%)", f"{score} (%)"), _drop_unknown(points)))
     points = [_cost_point(line, score, href(line["recipe"])) for line in _lines(table)]
     charts.append(
-        scatter("Cost against robust", ("Passes per image of a training step", f"{score} (%)"), _known(points))
+        scatter("Cost against robust", ("Passes per image of a training step", f"{score} (%)"), _drop_unknown(points))
     )
     return [chart for chart in charts if len(chart.marks) > 1]
 
@@ -37,7 +37,7 @@ def _lines(table: pd.DataFrame) -> list[dict[Any, Any]]:
     return table.to_dict("records")
 
 
-def _known(points: list[Point]) -> list[Point]:
+def _drop_unknown(points: list[Point]) -> list[Point]:
     return [point for point in points if not math.isnan(point.x + point.y)]
 
 

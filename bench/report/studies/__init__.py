@@ -1,1 +1,1 @@
-"""Studies: what a paper (or a question) asks of trained models, and what is read off their rows. No torch here."""
+"""Studies: the runs that reproduce a paper's tables and figures (or check claims), and the comparison with them."""

@@ -1,4 +1,4 @@
-"""Comparisons of measured numbers: whether one is above another, and by more than chance."""
+"""Checks of claims: comparisons of measured numbers, and whether differences are significant."""
 
 import math
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ import pandas as pd
 from bench.core.stats import Z
 from bench.report.studies.measurement import Record
 
-ALIKE = 0.05  # accuracies "about as strong" as one another are within five points
-FEW = 0.05  # an accuracy "near 0"
+ALIKE = 0.05  # largest difference of accuracies that are "about equal"
+FEW = 0.05  # largest accuracy that is "near 0"
 
-CLOSE = 1e-6  # two radii that differ by less are one
-SEVERITIES = 5  # of a corruption, all of which its score is the mean of
+CLOSE = 1e-6  # radii that differ by less are equal
+SEVERITIES = 5  # number of severities that the score of a corruption averages
 
 
 @dataclass(frozen=True)
 class Value:
-    """A measured number: its name, its value (NaN where it is missing), the images it is of."""
+    """A measured number: its name, its value (NaN if it is missing), and over how many images (0: not a share)."""
 
     name: str
     number: float
@@ -33,66 +33,72 @@ class Value:
 
 @dataclass(frozen=True)
 class Comparison:
-    """That one number is above another."""
+    """The statement that one number is above another, or similar."""
 
     text: str
     holds: bool
     measured: bool
-    sure: bool = True  # the difference is more than chance makes of that many images (5 %, unpaired)
+    sure: bool = True  # whether the difference is significant (5 %, unpaired); True where no images are counted
 
 
 def above(a: Value, b: Value, by: float = 0.0) -> Comparison:
-    """a > b, by more than so much."""
-    return Comparison(f"{a} > {b}{_by(by)}", a.number - b.number > by, _has_rows(a, b), _sure(a, b))
+    """a > b + by."""
+    return Comparison(
+        f"{a} > {b}{_margin_text(by)}", a.number - b.number > by, _are_measured(a, b), _is_significant(a, b)
+    )
 
 
 def no_more(a: Value, b: Value) -> Comparison:
-    return Comparison(f"{a} <= {b}", a.number <= b.number, _has_rows(a, b), _sure(a, b))
+    """a <= b."""
+    return Comparison(f"{a} <= {b}", a.number <= b.number, _are_measured(a, b), _is_significant(a, b))
 
 
 def alike(a: Value, b: Value) -> Comparison:
-    return Comparison(f"{a} ~ {b}", abs(a.number - b.number) <= ALIKE, _has_rows(a, b))
+    """a and b differ by at most ALIKE."""
+    return Comparison(f"{a} ~ {b}", abs(a.number - b.number) <= ALIKE, _are_measured(a, b))
 
 
 def times(a: Value, b: Value, factor: float) -> Comparison:
+    """a > factor * b."""
     return Comparison(
-        f"{a} > {factor:g} x {b}" if factor != 1 else f"{a} > {b}", a.number > factor * b.number, _has_rows(a, b)
+        f"{a} > {factor:g} x {b}" if factor != 1 else f"{a} > {b}", a.number > factor * b.number, _are_measured(a, b)
     )
 
 
 def smaller_gap(first: Value, second: Value, other_first: Value, other_second: Value) -> Comparison:
-    """That the first model loses less from the first to the second number than the other model does."""
+    """The first model loses less from its first to its second number than the other model does."""
     values = (first, second, other_first, other_second)
     gap, other = first.number - second.number, other_first.number - other_second.number
     text = f"{first} to {second} is a smaller gap than {other_first} to {other_second}"
     sure = True
-    if _has_rows(*values) and all(value.n for value in values):
+    if _are_measured(*values) and all(value.n for value in values):
         spread = math.sqrt(sum(value.number * (1 - value.number) / value.n for value in values))
         sure = abs(gap - other) > Z * spread
-    return Comparison(text, gap < other, _has_rows(*values), sure)
+    return Comparison(text, gap < other, _are_measured(*values), sure)
 
 
 def few(a: Value) -> Comparison:
-    return Comparison(f"{a} <= {100 * FEW:g}", a.number <= FEW, _has_rows(a))
+    """a is at most FEW."""
+    return Comparison(f"{a} <= {100 * FEW:g}", a.number <= FEW, _are_measured(a))
 
 
-def _has_rows(*values: Value) -> bool:
+def _are_measured(*values: Value) -> bool:
     return not any(math.isnan(value.number) for value in values)
 
 
-def _by(by: float) -> str:
+def _margin_text(by: float) -> str:
     return f" + {100 * by:g}" if by else ""
 
 
-def _sure(a: Value, b: Value) -> bool:
-    if not (a.n and b.n and _has_rows(a, b)):
+def _is_significant(a: Value, b: Value) -> bool:
+    if not (a.n and b.n and _are_measured(a, b)):
         return True
     p = (a.number * a.n + b.number * b.n) / (a.n + b.n)
     return abs(a.number - b.number) > Z * math.sqrt(p * (1 - p) * (1 / a.n + 1 / b.n))
 
 
 def verdict(comparisons: list[Comparison]) -> str:
-    """Held if every comparison holds; it says so where no difference, or not every one, is more than chance."""
+    """The verdict on a claim: held if all comparisons hold; the text says if differences are within chance."""
     measured = [comparison for comparison in comparisons if comparison.measured]
     if against := [comparison for comparison in measured if not comparison.holds]:
         return "not held" if any(comparison.sure for comparison in against) else "not held, within chance"
@@ -102,20 +108,21 @@ def verdict(comparisons: list[Comparison]) -> str:
 
 
 def mark(comparison: Comparison) -> str:
+    """yes, no or not measured, for a list of comparisons."""
     if not comparison.measured:
         return "not measured"
     return ("yes" if comparison.holds else "no") + ("" if comparison.sure else " (within chance)")
 
 
 class Finding(NamedTuple):
-    """A claim, and what it comes down to here."""
+    """A claim, and the comparisons that check it."""
 
     claim: str
     comparisons: list[Comparison]
 
 
 class Reader:
-    """Looks numbers up, at one radius: means over seeds, of the last epoch."""
+    """Looks up measured numbers at one radius: means over seeds, of the last epoch."""
 
     def __init__(self, rows: pd.DataFrame, eps: float) -> None:
         """rows: of one data set, network and budget. eps: in [0, 1] pixel units."""
@@ -128,7 +135,7 @@ class Reader:
 
     @property
     def corruptions(self) -> list[str]:
-        """Those that anything was measured under; a placeholder where there are none, which no number is of."""
+        """The corruptions that were measured; if there are none, a placeholder, whose numbers are all missing."""
         records = (record for part in self._rows.values() for record in part)
         names = dict.fromkeys(record["name"] for record in records if record["kind"] == "corruption")
         return [*names] or ["corruptions"]
@@ -146,11 +153,16 @@ class Reader:
         radius: float = 1.0,
         is_score: bool = False,
     ) -> Value:
-        """An accuracy, clean or under an attack; of a corruption a score: accuracy over clean accuracy.
+        """Look up one number: clean accuracy, accuracy under an attack, or the score of a corruption.
 
-        gradient: all, right or wrong, for the mean squared gradient of these images. source: the recipe whose model
-        made the images, which is of the same network or of another one. radius: that of the attack, as a multiple of
-        the reader's; an attack without a bound has none. is_score: of an attack a score too.
+        A score is accuracy over clean accuracy. Numbers that were not measured are NaN.
+
+        Args:
+            gradient: all, right or wrong: look up the mean squared gradient norm of these images instead.
+            source: the recipe on whose model the images were made (transfer).
+            other_network: whether that model is of another architecture.
+            radius: radius of the attack as a multiple of `eps`; ignored for attacks without a bound.
+            is_score: return the score under the attack instead of the accuracy.
         """
         here = self._rows.get((recipe, view), [])
         if gradient:
@@ -164,7 +176,7 @@ class Reader:
             here = [r for r in here if abs(r["eps"] - self.eps * radius) < CLOSE or math.isinf(r["eps"])]
         if source:
             here = [r for r in here if (_network_of(r["source"]) != r["model"]) == other_network]
-        if len({r["params"] for r in here}) > 1:  # their mean would be a number of neither
+        if len({r["params"] for r in here}) > 1:  # different settings, whose mean would mean nothing
             here = []
         at = f" at {radius:g} eps" if radius != 1 and not any(math.isinf(r["eps"]) for r in here) else ""
         by = f" of {source}{' on another network' * other_network}" if source else ""
@@ -186,10 +198,10 @@ def _mean(records: Sequence[Record]) -> float:
 
 
 def _network_of(source: str) -> str:
-    """The network of the model at a place; empty for the model's own images."""
+    """The architecture in a source `data set/network/recipe/run`; empty for white-box images."""
     return source.split("/")[1] if source.count("/") > 2 else ""
 
 
 def _recipe_of(source: str) -> str:
-    """The recipe of the model at a place `data set/network/recipe/run`; empty for the model's own images."""
+    """The recipe in a source `data set/network/recipe/run`; empty for white-box images."""
     return source.split("/")[2] if source.count("/") > 2 else ""

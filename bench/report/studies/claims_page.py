@@ -1,4 +1,4 @@
-"""The sections of the page of claims: one for each data set, network, budget and radius."""
+"""The page of claims: a section for each data set, architecture, budget and radius."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,13 +16,13 @@ from bench.report.studies.papers.papers_claims import LONGER
 from bench.report.studies.study import Study
 
 SHARED = ["protocol", "dataset", "model", "budget", "data"]
-SAME = 1e-6  # radii that differ by less are one
+SAME = 1e-6  # radii that differ by less are equal
 
 
-def places(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[tuple[str, list[Finding]]]:
-    """What all numbers of a section have in common, and its findings.
+def find_sections(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[tuple[str, list[Finding]]]:
+    """Title and findings of each section.
 
-    n: the number of test images, where rows of several are there.
+    n: number of test images, if rows with different numbers exist; None: the most frequent one.
     """
     assert study.findings is not None
     budgets = set(rows["budget"])
@@ -45,12 +45,12 @@ def places(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[tuple[st
 
 
 def markdown(title: str, findings: Sequence[Finding]) -> str:
-    """A section."""
+    """One section as Markdown."""
     return f"## {title}\n\n{list_findings(findings)}"
 
 
 def list_findings(findings: Sequence[Finding]) -> str:
-    """A Markdown list: each claim, held or not held or not measured, with every comparison."""
+    """A Markdown list of claims with their verdicts, each with its comparisons."""
     lines = []
     for number, (claim, comparisons) in enumerate(findings, start=1):
         lines.append(f"{number}. **{verdict(comparisons)}.** {claim}.")
@@ -59,7 +59,7 @@ def list_findings(findings: Sequence[Finding]) -> str:
 
 
 def threats(rows: pd.DataFrame) -> Iterator[tuple[str, float]]:
-    """Norms and radii of the attacks, without those at which claims about other radii alone are asked."""
+    """Norms and radii of the attacks, without radii that only claims about multiples of another radius use."""
     attacks = white_box(of_kind(rows, "attack"))
     attacks = attacks[~np.isinf(attacks["eps"].astype(float))]
     found: dict[tuple[str, float], set[str]] = {}
@@ -73,11 +73,11 @@ def threats(rows: pd.DataFrame) -> Iterator[tuple[str, float]]:
 
 
 def is_longer_of_another(group: pd.DataFrame, budget: str, budgets: set[str]) -> bool:
-    """Whether a budget has nothing but the longer trainings of another one."""
+    """Whether a budget has only the longer trainings that belong to another budget."""
     return set(group["recipe"]) <= set(LONGER) and any(budget in longer_budgets(other) for other in budgets)
 
 
 def longer_budgets(budget: str) -> list[str]:
-    """As `bench run` words the budget of a training twice as long, and of a paper's longer plan."""
+    """The budgets that `bench run` writes for trainings twice as long, and by a paper's longer plan."""
     doubled = re.sub(r"(\d+) epochs", lambda found: f"{2 * int(found[1])} epochs", budget, count=1)
     return [doubled, f"{doubled}, {LONG}"] if doubled != budget else []

@@ -1,4 +1,4 @@
-"""What became of a paper's printed numbers: a line each, and the comparisons between them."""
+"""The ledger: each printed number of a paper with the number measured here, and its status."""
 
 import math
 from collections import Counter
@@ -9,7 +9,7 @@ from typing import Protocol
 from bench.core.stats import wilson
 from bench.report.accuracy import Estimate
 from bench.report.corruptions.scores import mark
-from bench.report.studies.lookup import Lookup, published
+from bench.report.studies.lookup import Lookup, published_accuracy
 from bench.report.studies.measurement import NOTHING, Measurement
 from bench.report.studies.printed_number import Number
 from bench.report.studies.scales import TEST_IMAGES
@@ -19,31 +19,31 @@ NOT_RUN = "not run at this budget"
 REPRODUCED = "reproduced"
 NOT_AUTOATTACK = "printed number is not AutoAttack"
 SMALLER = "measured at a smaller scale"
-POINTS = 1.0  # two accuracies this close are one number: what another seed or another machine makes of it
+POINTS = 1.0  # accuracies that differ by at most this many points count as equal: another seed may do as much
 CLOSE = {"score": 0.02, "cosine": 0.05, "mean": POINTS, "accuracy": POINTS}
 FACTOR = 2.0  # squared gradients and seconds count as reproduced within this factor
 UNITS = {"accuracy": "%", "mean": "%", "spread": "%", "score": "A/A clean", "seconds": "s"}
 
 
 class PrintedTable(Protocol):
-    """What a ledger needs of a table."""
+    """The parts of a printed table that a ledger uses."""
 
     @property
     def name(self) -> str:
-        """As its paper has it."""
+        """Its name in the paper."""
 
     @property
     def heads(self) -> list[str]:
-        """What the parts of a line's name are."""
+        """Heads of the columns that name a line."""
 
     @property
     def numbers(self) -> list[Number]:
-        """In the order of the table."""
+        """Its numbers in the order of the table."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One printed number, and ours."""
+    """One printed number, and what was measured for it."""
 
     table: PrintedTable
     number: Number
@@ -51,8 +51,8 @@ class Entry:
     any_iterate: Measurement
     autoattack: Measurement
     published: float  # AutoAttack accuracy that others measured of the same recipe at the paper's scale
-    papers: bool  # whether ours is of the paper's own scale
-    mark: str = ""  # "+" or "-": ours is above or below that of the standard model, where the paper prints such signs
+    papers: bool  # whether ours was trained at the paper's own scale
+    mark: str = ""  # "+" or "-": ours is above or below that of the standard model, in tables that print these signs
 
     @property
     def difference(self) -> float:
@@ -60,9 +60,10 @@ class Entry:
 
     @property
     def status(self) -> str:
-        """Reproduced: neither above nor below the printed number by more than both intervals explain.
+        """The status: reproduced, above, short, ..., or why there is none.
 
-        At a smaller scale sizes say nothing, but an attack that leaves more than AutoAttack does is none to go by.
+        Reproduced means that the difference is within both intervals. At a smaller scale numbers are not compared; only
+        an accuracy clearly above that under AutoAttack is reported, as its attack is too weak.
         """
         ours, number, kind = self.ours, self.number, self.number.reading.kind
         if ours.status not in ("ok", "missing"):
@@ -89,7 +90,7 @@ class Entry:
 
     @property
     def _is_apart(self) -> bool:
-        """Whether ours is off by more than another seed makes, and its interval does not meet the printed number's."""
+        """Whether ours differs by more than CLOSE, and its interval does not overlap that of the printed number."""
         low, high = printed_interval(self.number)
         above = (self.ours.value if math.isnan(self.ours.low) else self.ours.low) > high
         below = (self.ours.value if math.isnan(self.ours.high) else self.ours.high) < low
@@ -100,18 +101,18 @@ class Entry:
         return ", ".join(filter(None, [*self.number.line, self.number.column]))
 
 
-def entries(table: PrintedTable, finder: Lookup, stood_for: TrainingSetup | None) -> list[Entry]:
-    """A line for each printed number, in the order of the table. stood_for: by models of a smaller scale."""
+def entries(table: PrintedTable, finder: Lookup, paper_setup: TrainingSetup | None) -> list[Entry]:
+    """The ledger of a table, in its order. paper_setup: the setup that a smaller scale stands in for (see `Item`)."""
     found = []
     for number in table.numbers:
-        ours = finder.ours(number, stood_for)
-        beside = finder.beside(number, stood_for)
-        found.append(Entry(table, number, ours, *beside, published(number), finder.scale.papers))
-    return with_signs(found) if any(number.mark for number in table.numbers) else found
+        ours = finder.ours(number, paper_setup)
+        beside = finder.beside(number, paper_setup)
+        found.append(Entry(table, number, ours, *beside, published_accuracy(number), finder.scale.papers))
+    return add_signs(found) if any(number.mark for number in table.numbers) else found
 
 
 def printed_interval(number: Number) -> tuple[float, float]:
-    """The 95 % interval of a printed accuracy over the test images of its data set; of other numbers themselves."""
+    """The 95 % interval of a printed accuracy over its data set's test images; other numbers have no width."""
     tested = TEST_IMAGES.get(number.where.dataset)
     if number.reading.kind not in ("accuracy", "mean") or tested is None:
         return number.printed, number.printed
@@ -119,8 +120,8 @@ def printed_interval(number: Number) -> tuple[float, float]:
     return 100 * low, 100 * high
 
 
-def with_signs(ledger: Sequence[Entry]) -> list[Entry]:
-    """The same with the signs that M-TLAT prints: + and - against the standard model, beyond both intervals."""
+def add_signs(ledger: Sequence[Entry]) -> list[Entry]:
+    """Add M-TLAT's signs: + or - if ours is above or below the standard model by more than their intervals explain."""
     standard = {
         (entry.number.column, entry.number.where): entry.ours
         for entry in ledger
@@ -135,12 +136,12 @@ def with_signs(ledger: Sequence[Entry]) -> list[Entry]:
 
 
 def counts(ledger: Sequence[Entry]) -> dict[str, int]:
-    """How many entries have each status, those that fall short together."""
+    """Number of entries by status, without the amounts in it."""
     return dict(Counter(kind_of(entry.status) for entry in ledger))
 
 
 def kind_of(status: str) -> str:
-    """A status without its number or its reason."""
+    """A status without its amount or reason."""
     for word in ("above", "short", "off", "failed"):
         if status.startswith(word):
             return word

@@ -1,4 +1,4 @@
-"""The ledger as a table: every column, or what a page shows of it."""
+"""The ledger as a table, with every column or as a page shows it."""
 
 import math
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from bench.report.table_text import MISSING
 
 
 def frame(ledger: Iterable[Entry]) -> pd.DataFrame:
-    """For machines: every digit."""
+    """Every column and digit, for CSV."""
     return pd.DataFrame(
         [
             {
@@ -45,7 +45,7 @@ def frame(ledger: Iterable[Entry]) -> pd.DataFrame:
 
 
 def brief(ledger: Iterable[Entry]) -> pd.DataFrame:
-    """For people: a line each printed number."""
+    """The columns of a page, rounded; a line for each printed number."""
     return pd.DataFrame(
         [
             {

@@ -1,4 +1,4 @@
-"""`bench list studies`: what each study has, what it takes, and how much of it is there."""
+"""`bench list studies`: items of each study, their cost, and how much of them was measured."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +9,10 @@ from bench.report.studies.study import STUDIES
 from bench.results.store import load
 
 
-def listing(results: Path, registered: RadiusOf) -> Iterator[str]:
-    """A line a study and a line an item: its price, and how many of its numbers there are at which scale.
+def list_studies(results: Path, registered: RadiusOf) -> Iterator[str]:
+    """A line for each study and item: trainings and measurements it takes, and its numbers there are at each scale.
 
-    registered: as of `scales`.
+    registered: as for `scales`.
     """
     rows = load(results)
     places = [ScaleData(scale, part, results) for scale, part in scales(rows, results, registered)]
@@ -21,5 +21,5 @@ def listing(results: Path, registered: RadiusOf) -> Iterator[str]:
         for item in study.items:
             trainings, cells = study.size(item, "paper")
             found = [(data.scale.title, item.content.count(item, data, study.home)) for data in places]
-            said = [f"{title}: {word}" for title, word in found if word]
-            yield "; ".join([f"  {item.name}: {trainings} trainings, {cells} measurements in all", *said])
+            counts = [f"{title}: {word}" for title, word in found if word]
+            yield "; ".join([f"  {item.name}: {trainings} trainings, {cells} measurements in all", *counts])

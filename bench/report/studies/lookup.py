@@ -1,4 +1,4 @@
-"""Looking up what of ours stands beside a printed number, and what others measured."""
+"""Looks up our measurement for a printed number, and AutoAttack accuracies that others published."""
 
 import json
 import math
@@ -16,7 +16,7 @@ from bench.report.accuracy import Estimate
 from bench.report.corruptions.scores import score
 from bench.report.exhibits.table import cosines, read_exhibit
 from bench.report.studies import measurement as ours
-from bench.report.studies.matching import is_of, one_twin
+from bench.report.studies.matching import is_of, keep_one_twin
 from bench.report.studies.measurement import NOTHING, Measurement, Record
 from bench.report.studies.printed.numbers import DATASETS, MODELS, printed_numbers
 from bench.report.studies.printed_number import MetricSpec, Number, any_iterate
@@ -24,13 +24,14 @@ from bench.report.studies.scales import Scale
 from bench.report.studies.setup import TrainingSetup
 from bench.report.training_logs import read_logs
 
-Trained = tuple[str, str, str, str]  # recipe, plan, data set, network
+Trained = tuple[str, str, str, str]  # recipe, plan, data set, architecture
 
 
 class Lookup:
-    """The rows of one scale, by model.
+    """The rows of one scale, to look up measurements in.
 
-    cosines: by run, a line a layer with its similarity in each statistic. seconds: by run, of an epoch.
+    outcomes: (n,) bool by key of the row. cosines: by run, similarity of batch norms, a line a layer, a column a
+    statistic. seconds: of an epoch, by run.
     """
 
     def __init__(
@@ -43,16 +44,18 @@ class Lookup:
     ) -> None:
         self.scale, self.outcomes, self.cosines, self.seconds = scale, outcomes, cosines, seconds
         self._rows: dict[tuple[str, str], list[Record]] = {}
-        records: list[Record] = rows.to_dict("records")  # type: ignore[assignment]  # its keys are text
+        records: list[Record] = rows.to_dict("records")  # type: ignore[assignment]  # keys of its dicts are str
         for record in records:
             record["settings"] = json.loads(record["params"] or "{}")
             self._rows.setdefault((record["recipe"], record["view"]), []).append(record)
 
-    def ours(self, number: Number, stood_for: TrainingSetup | None, reading: MetricSpec | None = None) -> Measurement:
-        """What is beside a printed number, or beside another reading of it. stood_for: as of `Scale.holds`."""
+    def ours(self, number: Number, paper_setup: TrainingSetup | None, reading: MetricSpec | None = None) -> Measurement:
+        """Our measurement for a printed number. reading: another metric of it; paper_setup: as for `Scale.holds`."""
         reading = reading or number.reading
         models = [
-            r for r in self._rows.get((number.recipe, number.view), []) if self.scale.holds(r, number.where, stood_for)
+            r
+            for r in self._rows.get((number.recipe, number.view), [])
+            if self.scale.holds(r, number.where, paper_setup)
         ]
         wanted = "best" if any(r["epoch"] == number.epoch == "best" for r in models) else "last"
         models = [r for r in models if r["epoch"] == wanted]
@@ -66,30 +69,30 @@ class Lookup:
                 ours.accuracy([r for r in accuracies if r["kind"] == "clean"], self.outcomes), reading.kind
             )
         treated = [r for r in accuracies if is_of(r, reading, number.source, self.scale)]
-        treated = one_twin(treated) if reading.twin else treated
+        treated = keep_one_twin(treated) if reading.twin else treated
         if reading.kind == "score":
-            whole = 5 if reading.corruption else 1  # a mean over five severities is none of three
+            whole = 5 if reading.corruption else 1  # number of severities; a mean over fewer would be another number
             return self._score(treated, [r for r in accuracies if r["kind"] == "clean"], whole)
         return ours.accuracy(treated, self.outcomes)
 
-    def beside(self, number: Number, stood_for: TrainingSetup | None) -> tuple[Measurement, Measurement]:
-        """The same attack judged on every image that it visits, and AutoAttack; of a white-box attack, in its unit."""
+    def beside(self, number: Number, paper_setup: TrainingSetup | None) -> tuple[Measurement, Measurement]:
+        """For a white-box attack: the same attack scored on any iterate, and AutoAttack, in the unit of the number."""
         reading = number.reading
         if not reading.attack or number.source:
             return NOTHING, NOTHING
         any_one = MetricSpec(reading.kind, any_iterate(reading.attack), reading.eps)
         auto = MetricSpec(reading.kind, "AutoAttack", reading.eps)
-        found = [self.ours(number, stood_for, r) if r.attack != reading.attack else NOTHING for r in (any_one, auto)]
+        found = [self.ours(number, paper_setup, r) if r.attack != reading.attack else NOTHING for r in (any_one, auto)]
         return found[0], found[1]
 
     def _score(self, treated: Sequence[Record], clean: Sequence[Record], whole: int) -> Measurement:
-        """whole: how many severities a run's are the mean of."""
-        if ours.several(treated):
+        """The score (accuracy over clean accuracy), mean over seeds. whole: number of rows that a run must have."""
+        if ours.has_several_settings(treated):
             return NOTHING
         found = []
         plain = {r["run"]: self.outcomes.get(r["key"]) for r in clean}
         for run in dict.fromkeys(r["run"] for r in treated):
-            bits = [self.outcomes.get(r["key"]) for r in ours.latest([r for r in treated if r["run"] == run])]
+            bits = [self.outcomes.get(r["key"]) for r in ours.latest_rows([r for r in treated if r["run"] == run])]
             right = plain.get(run)
             if right is not None and len(bits) == whole and all(b is not None for b in bits):
                 found.append(score([b for b in bits if b is not None], right)[1])
@@ -106,36 +109,36 @@ class Lookup:
         return ours.combine_seeds([Estimate(value, value, value) for value in values], 0, "")
 
 
-def finder_of(scale: Scale, rows: pd.DataFrame, results: Path) -> Lookup:
-    """What the folders of these rows hold, ready to be looked up."""
+def make_lookup(scale: Scale, rows: pd.DataFrame, results: Path) -> Lookup:
+    """Read the run folders of rows into a `Lookup`."""
     runs = rows["run"].unique()
     return Lookup(scale, rows, stored.outcomes(results, runs), _cosines(results, runs), _seconds(results, runs))
 
 
 def _seconds(results: Path, runs: Any) -> dict[str, float]:
-    """Of an epoch, by run."""
+    """Seconds of an epoch by run."""
     known = {run: read_logs(results / run) for run in runs}
     return {run: log.epoch_seconds for run, log in known.items() if not math.isnan(log.epoch_seconds)}
 
 
 def _cosines(results: Path, runs: Any) -> dict[str, pd.DataFrame]:
-    """Of batch norms before and after a fine-tuning, by run."""
+    """Cosine similarity of batch norms before and after a fine-tuning, by run."""
     paths = {run: results / run / "exhibits" / "batchnorm.csv" for run in runs}
     return {run: cosines(read_exhibit(path, "batchnorm")) for run, path in paths.items() if path.exists()}
 
 
-def published(number: Number) -> float:
-    """The first accuracy in percent that is of the same training at the same radius; NaN where there is none."""
+def published_accuracy(number: Number) -> float:
+    """The AutoAttack accuracy in percent that others published for this training and radius; NaN if none did."""
     where, reading = number.where, number.reading
     if reading.kind != "accuracy" or not reading.attack or not number.recipe or number.source or where.images:
         return math.nan
-    known = _autoattack().get((number.recipe, where.plan, where.dataset, where.model.partition(".")[0]), [])
+    known = _published_autoattack().get((number.recipe, where.plan, where.dataset, where.model.partition(".")[0]), [])
     return next((value for eps, value in known if abs(255 * eps - reading.eps) < 1e-6), math.nan)
 
 
 @cache
-def _autoattack() -> dict[Trained, list[tuple[float, float]]]:
-    """Radii and accuracies, in the order in which they are listed."""
+def _published_autoattack() -> dict[Trained, list[tuple[float, float]]]:
+    """Published AutoAttack accuracies: radius and percent, by training, in the order of external.csv."""
     found: dict[Trained, list[tuple[float, float]]] = {}
     for row in printed_numbers("external").to_dict("records"):
         if row["attack"].startswith("AutoAttack") and row["metric"] == "robust_acc":

@@ -1,4 +1,4 @@
-"""Whether a stored row is of the corruption or the attack that a printed number is of."""
+"""Decides whether a stored row has the corruption or attack of a printed number."""
 
 import re
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from bench.report.studies.measurement import Record
 from bench.report.studies.printed_number import MetricSpec
 from bench.report.studies.scales import Scale
 
-USUAL = {"restarts": "1", "loss": "ce"}  # settings that no table names; with others it is another attack
+USUAL = {"restarts": "1", "loss": "ce"}  # settings that papers do not print; rows must have them all the same
 
 
 def is_of(row: Record, reading: MetricSpec, source: str, scale: Scale) -> bool:
-    """Whether a row is of the corruption or the attack of a printed number. source: as of `Number`."""
+    """Whether a row has the corruption or attack of a printed number. source: as in `Number`."""
     if reading.corruption:
         return bool(row["kind"] == "corruption" and row["name"] == reading.corruption)
     if row["kind"] != "attack" or not is_crafted(row, reading, source):
@@ -31,10 +31,10 @@ def is_of(row: Record, reading: MetricSpec, source: str, scale: Scale) -> bool:
 
 
 def is_crafted(row: Record, reading: MetricSpec, source: str) -> bool:
-    """Whether the images come from where they are to come from: the model itself, or another of the same seed."""
+    """Whether a row's images were made on the right model: itself, or the source's model of the same seed."""
     if not source or not row["source"]:
         return not source and not row["source"]
-    recipe, model, seed, which = crafter(row["source"])
+    recipe, model, seed, which = parse_source(row["source"])
     if recipe != source:
         return False
     if reading.crafter:
@@ -43,25 +43,25 @@ def is_crafted(row: Record, reading: MetricSpec, source: str) -> bool:
     return same and bool(seed != row["seed"] if reading.twin else seed == row["seed"])
 
 
-def crafter(source: str) -> tuple[str, str, int, list[str]]:
-    """Recipe (empty: from outside), network and seed of the model at a place, and which of the run's it is."""
+def parse_source(source: str) -> tuple[str, str, int, list[str]]:
+    """Parse column `source`: recipe (empty: external model), architecture, seed (-1: none), and epoch or view."""
     where, *which = source.split("@")
     _, model, *between, last = where.split("/")
     return (between[0] if between else ""), model, int(re.sub(r"\D.*", "", last.removeprefix("s")) or -1), which
 
 
-def one_twin(rows: Sequence[Record]) -> list[Record]:
-    """Of each run the images of one other seed, the lowest, as the paper has one."""
+def keep_one_twin(rows: Sequence[Record]) -> list[Record]:
+    """Keep for each run only the images made on the lowest other seed, as papers have one other seed."""
     lowest: dict[str, int] = {}
     rows = [row for row in rows if row["status"] == "ok"] or list(rows)
     for row in rows:
-        seed = crafter(row["source"])[2]
+        seed = parse_source(row["source"])[2]
         lowest[row["run"]] = min(seed, lowest.get(row["run"], seed))
-    return [row for row in rows if crafter(row["source"])[2] == lowest[row["run"]]]
+    return [row for row in rows if parse_source(row["source"])[2] == lowest[row["run"]]]
 
 
 def parse_name(attack: str) -> tuple[str, dict[str, str]]:
-    """The name and the settings of an attack as --attacks takes it."""
+    """Name and settings of an attack in the syntax of --attacks."""
     name, _, inside = attack.removesuffix("]").partition("[")
     return name, dict(pair.split("=", 1) for pair in inside.split(",") if pair)
 

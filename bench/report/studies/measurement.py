@@ -1,4 +1,4 @@
-"""One measurement of ours, as the rows of its seeds have it."""
+"""Our measurement for a printed number, combined from the rows of its seeds."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,9 @@ Record = dict[str, Any]
 
 
 class Measurement(NamedTuple):
-    """One measurement: of one seed with the interval of its images, of several their mean and standard deviation.
+    """One measurement: of one seed with its 95 % interval over images, of several seeds mean -+ standard deviation.
 
-    In the unit of the printed number: percent, but for scores, squared gradients, cosines and seconds.
+    Accuracies are in percent; scores, squared gradients, cosines and seconds in the unit of the printed number.
     """
 
     value: float = math.nan
@@ -27,7 +27,7 @@ class Measurement(NamedTuple):
     n: int = 0
     status: str = "missing"  # ok | missing | failed: reason
     each: tuple[float, ...] = ()
-    bits: tuple[Bits, ...] = ()  # by seed, where it is an accuracy
+    bits: tuple[Bits, ...] = ()  # outcomes (n,) of each seed, for accuracies
 
     @property
     def known(self) -> bool:
@@ -42,25 +42,28 @@ class Measurement(NamedTuple):
 NOTHING = Measurement()
 
 
-def latest(rows: Sequence[Record]) -> list[Record]:
-    """One row a severity, the one stored last."""
-    return list({str(r["severity"]): r for r in rows}.values())  # where there is none it is NaN, which equals nothing
+def latest_rows(rows: Sequence[Record]) -> list[Record]:
+    """The latest row of each severity."""
+    return list(
+        {str(r["severity"]): r for r in rows}.values()
+    )  # as text, since NaN (no severity) does not equal itself
 
 
-def several(rows: Sequence[Record]) -> bool:
-    """Whether rows of one treatment are of several settings, or of two trainings with one seed; no mean is of both."""
+def has_several_settings(rows: Sequence[Record]) -> bool:
+    """Whether rows have several settings, or two trainings of one seed, so that no mean may be taken over them."""
     settings = {(str(r["severity"]), r["params"]) for r in rows}
     trained = {(r["seed"], r["run"]) for r in rows}
     return any(len(pairs) > len({first for first, _ in pairs}) for pairs in (settings, trained))
 
 
 def failure(rows: Sequence[Record]) -> str:
+    """The status of the first failed row; empty if none failed."""
     return next((r["status"] for r in rows if r["status"] != "ok"), "")
 
 
 def accuracy(rows: Sequence[Record], outcomes: Mapping[str, Bits]) -> Measurement:
-    """Of rows of one treatment, one a seed."""
-    if several(rows):
+    """The accuracy of rows of one condition, one row for each seed."""
+    if has_several_settings(rows):
         return NOTHING
     last = {r["run"]: r for r in rows}
     ok = [r for r in last.values() if r["status"] == "ok"]
@@ -71,15 +74,16 @@ def accuracy(rows: Sequence[Record], outcomes: Mapping[str, Bits]) -> Measuremen
 
 
 def standard_deviation(ours: Measurement, kind: str) -> Measurement:
-    """The standard deviation over seeds in the place of the mean, if that was printed."""
+    """Replace the mean by the standard deviation over seeds, if that is what the paper prints (kind `spread`)."""
     if kind != "spread" or not ours.known:
         return ours
     return ours._replace(value=stdev(ours.each), low=math.nan, high=math.nan, bits=()) if ours.seeds > 1 else NOTHING
 
 
 def mean(rows: Sequence[Record]) -> Measurement:
-    if several(rows) or len({r["run"] for r in rows}) < len(rows):
-        return NOTHING  # a run has two where it was judged on two numbers of images
+    """The mean over seeds of values that are not accuracies."""
+    if has_several_settings(rows) or len({r["run"] for r in rows}) < len(rows):
+        return NOTHING  # a run has two rows if it was evaluated on two numbers of images
     ok = [r for r in rows if r["status"] == "ok" and not pd.isna(r["value"])]
     return combine_seeds(
         [Estimate(r["value"], math.nan, math.nan) for r in ok], max((r["n"] for r in ok), default=0), failure(rows)
@@ -87,7 +91,7 @@ def mean(rows: Sequence[Record]) -> Measurement:
 
 
 def combine_seeds(seeds: Sequence[Estimate], n: int, failure: str) -> Measurement:
-    """A mean over the seeds that happened to work would hide a failure."""
+    """Combine seeds; with a failed seed there is no value, as the mean over the others would hide the failure."""
     if failure or not seeds:
         return NOTHING._replace(status=failure or "missing")
     values = tuple(seed.value for seed in seeds)

@@ -1,4 +1,4 @@
-"""Whether two lines of one column come out in the printed order, and whether that is chance."""
+"""Compares the order of any two lines of a column with the printed order, with a significance test."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,20 +12,20 @@ from bench.report.studies.ledger import Entry
 from bench.report.studies.measurement import Measurement
 from bench.report.studies.setup import TrainingSetup
 
-SURE = 0.05
+SURE = 0.05  # significance level
 
 
 @dataclass(frozen=True)
 class Order:
-    """Two lines of one column, the first printed higher, and how far apart ours are. p: as of `mcnemar_over_seeds`."""
+    """Two lines of one column, of which `above` is printed higher. p: of `mcnemar_over_seeds` for ours."""
 
     item: str
     column: str
     above: str
     below: str
-    printed: float  # by how much
-    ours: float
-    low: float  # its 95 % interval, by paired bootstrap over the images, of several seeds of their mean
+    printed: float  # printed difference
+    ours: float  # our difference
+    low: float  # its 95 % interval by paired bootstrap over the images; of several seeds, of their means
     high: float
     p: float
 
@@ -39,7 +39,7 @@ class Order:
 
 
 def orders(ledger: Sequence[Entry]) -> Iterator[Order]:
-    """Every two lines of a column that are printed apart and both known here, on the same data set and network."""
+    """All pairs of lines of a column with different printed numbers, measured here on one data set and architecture."""
     columns: dict[tuple[str, str, TrainingSetup], list[Entry]] = {}
     for entry in ledger:
         kind = entry.number.reading.kind
@@ -63,12 +63,12 @@ def orders(ledger: Sequence[Entry]) -> Iterator[Order]:
 
 
 def comparison_table(found: Iterable[Order]) -> pd.DataFrame:
-    """The comparisons, every digit."""
+    """The comparisons as a table with every digit."""
     return pd.DataFrame([asdict(order) | {"same": order.same, "sure": order.sure} for order in found])
 
 
 def _interval(one: Measurement, other: Measurement) -> tuple[float, float]:
-    """In points; NaN where there are no outcomes on the same images."""
+    """95 % interval of the difference in points; NaN without outcomes on the same images."""
     sizes = {len(bits) for bits in (*one.bits, *other.bits)}
     if not one.bits or not other.bits or len(sizes) > 1:
         return math.nan, math.nan

@@ -1,4 +1,4 @@
-"""The page of a study, and the files beside it, from what a results folder holds."""
+"""The page of a study and its files, from a results folder."""
 
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StudyPage:
-    """What became of a study.
+    """The report of a study.
 
-    registered: as of `scales`; n: the number of test images, where rows of several are there; chosen: the study with
-    some of its items alone.
+    registered: as for `scales`. n: number of test images, if rows with different numbers exist. chosen: the study with
+    only some of its items; None: with all.
     """
 
     folder: str  # the study's name
@@ -43,16 +43,16 @@ class StudyPage:
     chosen: Study | None = None
 
     def files(self, results: Path) -> dict[str, Content]:
-        """The page, its tables and figures, and what of the study needs no results. BadInput where no row is of it."""
+        """The page, its tables and figures, and files that need no results. BadInput if no row is of the study."""
         text, files = _page(results, self.folder, self.registered, None, self.n, self.chosen)
         return {f"{self.folder}.md": text, **files, **(STUDIES[self.folder].beside or dict)()}
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
-        """Print the page as it is in Markdown. only: the runs to read."""
+        """Print the page in Markdown. only: the runs to include; None for all."""
         console.out(self.text(results, only), highlight=False)
 
     def text(self, results: Path, only: frozenset[str] | None = None) -> str:
-        """Markdown. only: the runs to read."""
+        """The page in Markdown. only: the runs to include; None for all."""
         return _page(results, self.folder, self.registered, only, self.n, self.chosen)[0]
 
 
@@ -81,7 +81,7 @@ def _page(
     if study.chosen_here:
         sections.append(f"**Not in the paper, and guessed here.** {study.chosen_here}\n")
     if study.findings is not None:
-        sections += [claims_page.markdown(title, found) for title, found in claims_page.places(study, rows, n)]
+        sections += [claims_page.markdown(title, found) for title, found in claims_page.find_sections(study, rows, n)]
     else:
         for data in shown_scales(rows, results, registered, n):
             text, more = _section(measure_scale(study, STUDIES[name].home, data))
@@ -92,20 +92,20 @@ def _page(
 
 
 def shown_scales(rows: pd.DataFrame, results: Path, registered: RadiusOf, n: int | None = None) -> Iterator[ScaleData]:
-    """What there is at each scale that shows anything.
+    """The data at each scale that a page shows: those with two recipes or more, or all if there is none.
 
-    n: the number of test images, where rows of several are there.
+    n: number of test images, if rows with different numbers exist.
     """
     found = [(scale, part) for scale, part in scales(rows, results, registered) if n is None or scale.n in (0, n)]
     several = [(scale, part) for scale, part in found if part["recipe"].nunique() > 1]
-    shown = several or found  # one recipe alone, such as what crafts images for others, shows nothing
+    shown = several or found  # a single recipe, such as one that images were crafted on, compares with nothing
     folders = folder_names({scale: scale.identity for scale, _ in shown})
     for scale, part in shown:
         yield ScaleData(scale, part, results, folders[scale])
 
 
 def started_studies(results: Path) -> list[str]:
-    """The studies of which there are rows: of most methods of the claims, of some table or figure of a paper."""
+    """Names of studies with enough rows for a page: most recipes of the claims, or all of one request of a paper."""
     recipes = set(stored.rows(results)["recipe"])
     return [name for name, study in STUDIES.items() if _is_started(study, recipes)]
 
@@ -113,16 +113,16 @@ def started_studies(results: Path) -> list[str]:
 def _is_started(study: Study, recipes: Set[str]) -> bool:
     if study.findings:
         return 2 * len(study.methods & recipes) > len(study.methods)
-    return any(_there(part, recipes) for part in study.parts)
+    return any(_is_trained(part, recipes) for part in study.parts)
 
 
-def _there(part: StudyRun, recipes: Set[str]) -> bool:
-    """Whether all its methods were trained, and there are two at least: one recipe is in many papers."""
+def _is_trained(part: StudyRun, recipes: Set[str]) -> bool:
+    """Whether all recipes of a request were trained, two or more; a single recipe may belong to several papers."""
     return len(part.methods) > 1 and set(part.methods) <= recipes
 
 
 def _section(found: ScaleResults) -> tuple[str, dict[str, Content]]:
-    """Markdown, and the files beside it."""
+    """Markdown of one scale, and its files."""
     made = {path: content for section in found.sections.values() for path, content in section.files.items()}
     name, title = found.data.file_of("ledger"), plain.escape(found.data.scale.title)
     made[f"{name}.csv"] = plain.csv(frame(found.entries))
@@ -130,18 +130,18 @@ def _section(found: ScaleResults) -> tuple[str, dict[str, Content]]:
     made[f"{name}.md"] = f"# {found.study.about}\n\n{title}\n\n{numbers}"
     made[found.data.file_of("comparisons.csv")] = plain.csv(comparison_table(found.orders))
     head = [f"## {title}\n", *(f"**{word}.** {text}\n" for word, text in sentences(found).items())]
-    trouble = "".join(f"- {line}\n" for line in collapsed_seeds(found.data.rows))
+    collapsed = "".join(f"- {line}\n" for line in collapsed_seeds(found.data.rows))
     items = plain.markdown(overview(found), ("Item", "At the paper's scale"))
     more = f"Every printed number, one by one: [ledger]({name}.md).\n"
     body = [section.text for section in found.sections.values()]
-    return "\n".join([*head, *filter(None, [trouble]), items, more, *body]), made
+    return "\n".join([*head, *filter(None, [collapsed]), items, more, *body]), made
 
 
 def collapsed_seeds(rows: pd.DataFrame) -> list[str]:
-    """Seeds that collapsed, a line a recipe."""
+    """Sentences on seeds that collapsed, one for each recipe that has any."""
     rows = white_box(accuracies(of_kind(rows, "clean", "attack")))
     return [
-        f"{label}: {'; '.join(said)}"
+        f"{label}: {'; '.join(seeds)}"
         for label, part in label_rows(rows).groupby("label", sort=False)
-        if (said := collapses(part))
+        if (seeds := collapses(part))
     ]

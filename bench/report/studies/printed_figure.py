@@ -1,4 +1,4 @@
-"""A paper's figures as values: what is drawn of the rows, logs and exhibits of one scale."""
+"""Figures of papers: how each is drawn from the rows, logs and exhibits of one scale."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -18,18 +18,18 @@ from bench.report.studies.setup import StudyRun
 from bench.report.studies.study import Item, Section
 from bench.report.sweeps.table import over_effort, over_eps
 
-Picture = Callable[[ScaleData, str], Draw | None]  # None: nothing of it is there; the text is the title
+Picture = Callable[[ScaleData, str], Draw | None]  # takes data and title; None if there is no data
 
 
 @dataclass(frozen=True)
 class FigureSpec:
-    """How a figure is drawn, and the numbers behind it."""
+    """How a figure is drawn, and how its numbers are collected."""
 
     draw: Picture
     points: Callable[[ScaleData], pd.DataFrame]
 
     def section(self, item: Item, found: ScaleData, home: str) -> Section:
-        """The figure and the numbers behind it."""
+        """The figure and its numbers as a section of the page."""
         mine, name = models_of(item, found, home), found.file_of(file_name(item.name))
         picture, files = self.draw(mine, f"{item.name}: {found.scale.title}"), dict[str, Content]()
         if picture is not None:
@@ -38,23 +38,24 @@ class FigureSpec:
         return Section(f"### {item.name}\n\n{item.about}\n\n{image}\n", files, is_there=bool(files))
 
     def count(self, item: Item, found: ScaleData, home: str) -> str:
-        """Whether there is anything to draw."""
+        """`drawn` if there is any data, else empty."""
         return "" if self.points(models_of(item, found, home)).empty else "drawn"
 
 
 def models_of(item: Item, found: ScaleData, home: str) -> ScaleData:
-    """What there is of the models that a figure is of. home: the main data set of its paper."""
+    """The data of the models that a figure shows. home: the main data set of its paper."""
     where = item.parts[0].where
     assert where is not None, "a figure is of models of its paper"
-    return found.of(where, item.stood_for(found.scale.dataset, home))
+    return found.of(where, item.paper_setup(found.scale.dataset, home))
 
 
 def figure(name: str, about: str, parts: tuple[StudyRun, ...], drawing: FigureSpec) -> Item:
+    """An item of a study that is a figure."""
     return Item(name, about, parts, drawing)
 
 
 def epochs(names: Mapping[str, str]) -> FigureSpec:
-    """Hold-out accuracy over the epochs, clean and under PGD-10. names: as the paper has them -> recipes."""
+    """Hold-out accuracy over the epochs, clean and under PGD-10. names: recipes by their names in the paper."""
 
     def points(shown: ScaleData) -> pd.DataFrame:
         parts = [
@@ -74,7 +75,7 @@ def epochs(names: Mapping[str, str]) -> FigureSpec:
 
 
 def radii(names: Mapping[str, str], epoch: Literal["last", "best"] = "last") -> FigureSpec:
-    """Accuracy over eps, a panel an attack. epoch: which of a run's models the paper shows."""
+    """Accuracy over eps, a panel for each attack. epoch: of the models that the paper shows."""
 
     def points(shown: ScaleData) -> pd.DataFrame:
         rows = _of(shown.rows, names, epoch)
@@ -100,7 +101,7 @@ def steps(names: Mapping[str, str]) -> FigureSpec:
 
 
 def histogram(names: Mapping[str, str]) -> FigureSpec:
-    """Squared gradient norms of clean images, of the first seed."""
+    """Histogram of squared gradient norms of clean images, of the lowest seed."""
 
     def points(shown: ScaleData) -> pd.DataFrame:
         tables = shown.exhibits("gradient", names)
@@ -117,7 +118,7 @@ def histogram(names: Mapping[str, str]) -> FigureSpec:
 
 
 def before_and_after(kind: str, recipe: str) -> FigureSpec:
-    """Batch norms or feature maps of a recipe that goes on from another's model, of the first seed."""
+    """Batch norms or feature maps before and after fine-tuning by a recipe, of the lowest seed."""
 
     def points(shown: ScaleData) -> pd.DataFrame:
         return shown.exhibits(kind, {recipe: recipe}).get(recipe, pd.DataFrame())
@@ -133,7 +134,7 @@ def before_and_after(kind: str, recipe: str) -> FigureSpec:
 
 
 def _of(rows: pd.DataFrame, names: Mapping[str, str], epoch: str = "last") -> pd.DataFrame:
-    """White-box rows of the recipes' main models, named as in the paper. epoch: or last, where that is not there."""
+    """White-box rows of the main views of recipes. epoch: if it is missing for a recipe, its last epoch is used."""
     own = rows[rows["recipe"].isin(list(names.values())) & (rows["view"] == "main") & (rows["source"] == "")]
     there = set(own.loc[own["epoch"] == epoch, "recipe"])
     own = own[own["epoch"] == [epoch if recipe in there else "last" for recipe in own["recipe"]]]

@@ -1,4 +1,4 @@
-"""Printed numbers in the terms of this bench: of which models, and which of our measurements stand beside them."""
+"""Printed numbers in the terms of this bench: the model and the measurement that each is about."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -12,15 +12,15 @@ Kind = Literal["accuracy", "mean", "spread", "score", "gradient", "cosine", "sec
 
 @dataclass(frozen=True)
 class MetricSpec:
-    """What of ours a printed number stands beside."""
+    """The measurement that a printed number is about."""
 
     kind: Kind
-    attack: str = ""  # as --attacks takes it, a step as `step=2px`; empty: clean images
+    attack: str = ""  # in the syntax of --attacks, a step size in pixels as `step=2px`; empty: clean images
     eps: float = 8.0  # in 1/255, of CIFAR-10
     corruption: str = ""
     statistic: str = ""  # of a gradient: `mean all`; of a cosine: `running_mean 3`, layers counted from 0
-    crafter: str = ""  # the images are crafted on another architecture: which one the paper takes
-    twin: bool = False  # they are crafted on the recipe itself, trained with another seed
+    crafter: str = ""  # architecture of the paper that images are crafted on, if it is another one
+    twin: bool = False  # whether images are crafted on the same recipe trained with another seed
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,18 @@ class Number:
 
     line: tuple[str, ...]
     column: str
-    text: str  # as printed; empty where a dash is, or where it is not readable
-    recipe: str  # empty where it is none of ours
+    text: str  # as printed; empty if a dash is printed, or if it is not legible
+    recipe: str  # registered name; empty if it is not registered
     view: str
-    source: str  # recipe that the images were crafted on
+    source: str  # recipe whose model the images were crafted on; empty: white-box
     where: TrainingSetup
     reading: MetricSpec
     mark: str = ""  # "+" or "-" as printed beside the number: above or below that of the standard model
-    epoch: Literal["last", "best"] = "last"  # which of a run's models it is of
+    epoch: Literal["last", "best"] = "last"  # of the model that the paper reports
 
     @property
     def model(self) -> tuple[str, str, str]:
-        """Which of ours it is of, where data set and network are the same; and who crafted the images."""
+        """What identifies the model and the origin of its images for one data set and architecture."""
         return self.recipe, self.view, self.source
 
     @property
@@ -49,22 +49,22 @@ class Number:
 
 
 def any_iterate(attack: str) -> str:
-    """The same attack, judged on every image it visits: no `.last`."""
+    """The same attack scored on any iterate: its name without `.last`."""
     return attack.replace(".last", "", 1)
 
 
 def parts_of(numbers: Sequence[Number], seeds: int) -> Iterator[StudyRun]:
-    """What has to be run for these numbers: a request for each place, and each way of judging that needs its own."""
+    """The requests that measure numbers: for each training setup one for each kind of evaluation that needs its own."""
     for where in dict.fromkeys(n.where for n in numbers if n.recipe):
         here = [n for n in numbers if n.where == where and n.recipe]
-        told: dict[str, Any] = {"seeds": seeds, "where": where}
+        shared: dict[str, Any] = {"seeds": seeds, "where": where}
         attacked = [n for n in here if n.reading.attack and not n.source]
         farthest = max((n.reading.eps for n in attacked), default=0.0)
         for eps in dict.fromkeys(n.reading.eps for n in attacked):
             some = [n for n in attacked if n.reading.eps == eps]
             asked = [n.reading.attack for n in some]
             beside = [*map(any_iterate, asked), *(["AutoAttack"] if eps == farthest else [])]
-            yield StudyRun(_recipes(some), tuple(dict.fromkeys([*asked, *beside])), eps, **told)
+            yield StudyRun(_recipes(some), tuple(dict.fromkeys([*asked, *beside])), eps, **shared)
         moved = [n for n in here if n.source]
         for eps, crafter in dict.fromkeys((n.reading.eps, n.reading.crafter) for n in moved):
             some = [n for n in moved if (n.reading.eps, n.reading.crafter) == (eps, crafter)]
@@ -75,15 +75,15 @@ def parts_of(numbers: Sequence[Number], seeds: int) -> Iterator[StudyRun]:
             yield StudyRun(methods, attacks, eps, transfer=True, crafter=crafter, seeds=least, where=where)
         if corrupted := [n for n in here if n.reading.corruption]:
             yield StudyRun(
-                _recipes(corrupted), corruptions=tuple(dict.fromkeys(n.reading.corruption for n in corrupted)), **told
+                _recipes(corrupted), corruptions=tuple(dict.fromkeys(n.reading.corruption for n in corrupted)), **shared
             )
         if norms := [n for n in here if n.reading.kind == "gradient"]:
-            yield StudyRun(_recipes(norms), diagnostics=("gradient",), **told)
+            yield StudyRun(_recipes(norms), diagnostics=("gradient",), **shared)
         if cosines := [n for n in here if n.reading.kind == "cosine"]:
-            yield StudyRun(_recipes(cosines), exhibits=("batchnorm",), **told)
+            yield StudyRun(_recipes(cosines), exhibits=("batchnorm",), **shared)
         judged = {n.recipe for n in [*attacked, *moved, *corrupted, *norms, *cosines]}
         if left := [n for n in here if n.recipe not in judged]:
-            yield StudyRun(_recipes(left), **told)
+            yield StudyRun(_recipes(left), **shared)
 
 
 def _recipes(numbers: Sequence[Number]) -> tuple[str, ...]:

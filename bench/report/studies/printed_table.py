@@ -1,4 +1,4 @@
-"""A paper's table as a value: its printed numbers, and what of ours each is to be compared with."""
+"""Tables of papers: printed numbers, and the measurements that each is compared with."""
 
 import math
 import re
@@ -35,25 +35,27 @@ SPOKEN |= {f"grad_sq_l2_{name}": name for name in ("min", "mean", "max")}
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Layout and reading of one printed table.
+    """Layout of one printed table, and how its numbers are read.
 
-    lines, columns: the fields of the printed numbers (`bench.report.studies.printed`) that tell them apart.
+    lines, columns: fields of the printed numbers (`bench.report.studies.printed`) that name its lines and columns.
     """
 
-    paper: str  # file of its numbers
+    paper: str  # name of the CSV file of its numbers
     name: str
     about: str
-    attacks: Mapping[str, str] = field(default_factory=dict)  # as printed -> ours
-    second: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # as printed -> one more column, its attack
+    attacks: Mapping[str, str] = field(default_factory=dict)  # attacks in the syntax of --attacks, by printed name
+    second: Mapping[str, tuple[str, str]] = field(
+        default_factory=dict
+    )  # title and attack of one more column, by printed name of the attack
     lines: tuple[str, ...] = ("dataset", "architecture", "method", "variant")
     columns: tuple[str, ...] = ("attack", "epsilon")
-    tag: str = ""  # how the paper normalises images, a tag of model names
-    epochs: int | None = None  # where the paper's plan has another number
-    eps: float = 8.0  # in 1/255, where none is printed
+    tag: str = ""  # how the paper normalises images, as in names of models
+    epochs: int | None = None  # if it is not that of the paper's plan
+    eps: float = 8.0  # in 1/255, if none is printed
     crafter: str = ""
     seeds: int = 1
-    epoch: Literal["last", "best"] = "last"  # which of a run's models the paper reports
-    # lines that the paper quotes from another, by method and variant: whose, and how that one normalises images
+    epoch: Literal["last", "best"] = "last"  # of the models that the paper reports
+    # lines quoted from another paper, by method and variant: that paper, and how it normalises images
     quotes: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     @cached_property
@@ -61,7 +63,7 @@ class Table:
         return Item(self.name, self.about, tuple(parts_of(self.numbers, self.seeds)), self)
 
     def section(self, item: Item, found: ScaleData, home: str) -> Section:
-        """Our lines and columns beside the printed ones; files where any of ours is there."""
+        """Our numbers beside the printed ones; with files if any number was measured."""
         ledger, files = self._entries(item, found, home), dict[str, Content]()
         if any(entry.ours.known for entry in ledger):
             table, name = layout(ledger), found.file_of(file_name(item.name))
@@ -73,22 +75,22 @@ class Table:
         return Section(f"### {item.name}\n\n{item.about}\n\n{markdown(layout(ledger))}", files, ledger)
 
     def count(self, item: Item, found: ScaleData, home: str) -> str:
-        """How many of the numbers are there."""
+        """How many of the numbers were measured; empty if none."""
         ledger = self._entries(item, found, home)
         known = sum(entry.ours.known for entry in ledger)
         return f"{known} of {len(ledger)} numbers" if known else ""
 
     def _entries(self, item: Item, found: ScaleData, home: str) -> list[Entry]:
-        return entries(self, found.lookup, item.stood_for(found.scale.dataset, home))
+        return entries(self, found.lookup, item.paper_setup(found.scale.dataset, home))
 
     @cached_property
     def heads(self) -> list[str]:
-        """What the parts of a line's name are."""
-        return [HEADS[name] for name in self._telling(self.lines)]
+        """Heads of the columns that name a line."""
+        return [HEADS[name] for name in self._distinguishing_fields(self.lines)]
 
     @cached_property
     def numbers(self) -> list[Number]:
-        """In the order of the table."""
+        """The printed numbers in the order of the table."""
         return [number for row in self._rows for number in self._read(row)]
 
     @cached_property
@@ -96,22 +98,23 @@ class Table:
         rows = printed_numbers(self.paper)
         return [{str(k): v for k, v in row.items()} for row in rows[rows["table"] == self.name].to_dict("records")]
 
-    def _telling(self, names: Sequence[str]) -> list[str]:
-        """Those of the fields that are not the same all over the table; all of them, if they all are."""
+    def _distinguishing_fields(self, names: Sequence[str]) -> list[str]:
+        """The fields that differ between lines of the table; if none does, the last but one, or all."""
         apart = [name for name in names if len({row[name] for row in self._rows}) > 1]
         return apart or [*names[-2:-1]] or [*names]
 
     def _read(self, row: dict[str, str]) -> Iterator[Number]:
         line = tuple(
-            SPOKEN.get(row[name], row[name]) if name == "metric" else row[name] for name in self._telling(self.lines)
+            SPOKEN.get(row[name], row[name]) if name == "metric" else row[name]
+            for name in self._distinguishing_fields(self.lines)
         )
         if row["note"].startswith("inferred"):
             line = (*line[:-1], f"{line[-1]}, inferred to be {row['recipe']}")
         made: dict[str, Any] = {"text": row["value"], "recipe": row["recipe"], "view": row["view"] or "main"}
         made |= {"source": row["source"], "where": self._where(row), "mark": printed_mark(row["note"])}
-        made |= {"epoch": "last" if self._quoted(row) else self.epoch}
-        yield Number(line=line, column=self._column(row), reading=self._reading(row, row["attack"]), **made)
-        if row["attack"] in self.second and not self._quoted(row):  # a quoted number is no other attack than its own
+        made |= {"epoch": "last" if self._quoted_from(row) else self.epoch}
+        yield Number(line=line, column=self._column(row), reading=self._metric(row, row["attack"]), **made)
+        if row["attack"] in self.second and not self._quoted_from(row):  # quoted numbers have no second column
             title, attack = self.second[row["attack"]]
             yield Number(line=line, column=title, reading=MetricSpec("accuracy", attack, self._eps(row)), **made)
 
@@ -125,7 +128,7 @@ class Table:
         model = MODELS[row["architecture"]]
         if row["dataset"] == "ImageNet":
             model += "-imagenet"
-        paper, tag = self._quoted(row) or (self.paper, self.tag)
+        paper, tag = self._quoted_from(row) or (self.paper, self.tag)
         epochs, images = re.search(r"(\d+) epochs", row["variant"]), re.search(r"per class=([\d.]+)K", row["variant"])
         share = 10_000 * float(images[1]) if images else math.nan
         return TrainingSetup(
@@ -137,17 +140,17 @@ class Table:
             paper,
         )
 
-    def _quoted(self, row: dict[str, str]) -> tuple[str, str] | None:
-        """Of which paper a line is, and how that paper normalises images; nothing where it is of this one."""
+    def _quoted_from(self, row: dict[str, str]) -> tuple[str, str] | None:
+        """The paper that a line is quoted from, and how it normalises images; None if it is the table's own."""
         return self.quotes.get((row["method"], row["variant"]))
 
     def _eps(self, row: dict[str, str]) -> float:
         try:
-            return round(255 * numbers.parse_number(row["epsilon"]), 6) or self.eps  # of clean images 0
+            return round(255 * numbers.parse_number(row["epsilon"]), 6) or self.eps  # 0 for clean images
         except ValueError:
             return self.eps
 
-    def _reading(self, row: dict[str, str], attack: str) -> MetricSpec:
+    def _metric(self, row: dict[str, str], attack: str) -> MetricSpec:
         metric, eps = row["metric"], self._eps(row)
         if metric in ("clean", "clean_mean", "clean_std"):
             return MetricSpec({"clean": "accuracy", "clean_mean": "mean", "clean_std": "spread"}[metric])  # type: ignore[arg-type]
@@ -167,6 +170,6 @@ class Table:
 
 
 def printed_mark(note: str) -> str:
-    """The sign beside a number of M-TLAT's tables, + or -, as the note of its row has it; empty where there is none."""
+    """The sign + or - beside a number of M-TLAT's tables, from the note of its row; empty if there is none."""
     found = re.search(r'index printed "([+-])"', note)
     return found[1] if found else ""

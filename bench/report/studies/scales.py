@@ -1,4 +1,4 @@
-"""At which scale models were trained: the paper's, or a smaller one that stands in for it."""
+"""Scales of trainings: the paper's own, or a smaller one that stands in for it."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -17,8 +17,8 @@ from bench.results.store import read_job
 
 REFERENCE = 8.0  # in 1/255
 RadiusOf = Callable[[str], float]  # of a data set, by name, in [0, 1] pixel units
-PAPER = "paper"
-# how many images the papers' data sets are published with
+PAPER = "paper"  # the budget of the papers' scale
+# sizes of the data sets as published
 TRAIN_IMAGES = {
     "cifar10": 50_000,
     "cifar100": 50_000,
@@ -27,9 +27,9 @@ TRAIN_IMAGES = {
     "imagenet": 1_281_167,
 }
 TEST_IMAGES = {"cifar10": 10_000, "cifar100": 10_000, "svhn": 26_032, "tiny-imagenet": 10_000, "imagenet": 50_000}
-TEST_IMAGES |= {"imagenet-100": 10_000}  # as M-TLAT says
-OTHER_RADIUS = ("imagenet",)  # data sets whose own radius is not the 8/255 that the papers train at on all of them
-# budgets without own settings, of trainings that learn from all images that are named
+TEST_IMAGES |= {"imagenet-100": 10_000}  # in M-TLAT's paper
+OTHER_RADIUS = ("imagenet",)  # data sets with another radius than 8/255, at which the papers train on all data sets
+# budgets as `bench run` writes them at the paper's scale without settings of the user
 AS_PRINTED = re.compile(
     rf"{PAPER}, (?P<length>\d+ \w+), (?P<images>\d+) training images, watched on [\w ]+"
     rf"(?P<radius>, train-eps={REFERENCE / 255:g})?(?P<long>, {LONG})?"
@@ -37,15 +37,15 @@ AS_PRINTED = re.compile(
 
 
 class Scale(NamedTuple):
-    """What the rows of one section have in common. Of the paper's scale, where data sets and models differ: little."""
+    """What the rows of one section share; at the papers' scale data set, model and data are empty, as they differ."""
 
     protocol: int
     dataset: str
     model: str
     budget: str
-    n: int  # 0 at the paper's scale where all test images were judged
+    n: int  # number of test images; 0 at the papers' scale if it is all
     data: str
-    radius: float = REFERENCE / 255  # of the data set, that its recipes are trained for; the papers' is CIFAR-10's
+    radius: float = REFERENCE / 255  # of the data set, in [0, 1] pixel units; at the papers' scale that of CIFAR-10
 
     @property
     def papers(self) -> bool:
@@ -59,53 +59,55 @@ class Scale(NamedTuple):
 
     @property
     def identity(self) -> Identity:
-        """What the folder of its files is called after."""
+        """The words that the name of its folder is made of."""
         shown = tuple(filter(None, (self.dataset, self.model, scale_of(self.budget))))
         n = (f"n{self.n}",) if self.n else ()
         return Identity(shown, (n, tuple(self.budget.split(", ")), (f"p{self.protocol}",), (self.data[:6],)))
 
     def eps(self, reference: float) -> float:
-        """A radius here, in [0, 1] pixel units, of one in 1/255 on CIFAR-10."""
+        """A radius at this scale in [0, 1] pixel units. reference: the radius in 1/255 on CIFAR-10."""
         return scale_radius(reference, self.radius)
 
-    def holds(self, row: dict[str, Any], where: TrainingSetup, stood_for: TrainingSetup | None) -> bool:
-        """Whether a row of this scale is of the models that a printed number is of, or of those that stand in for them.
+    def holds(self, row: dict[str, Any], where: TrainingSetup, paper_setup: TrainingSetup | None) -> bool:
+        """Whether a row of this scale is of the training `where` that a printed number is about, or stands in for it.
 
-        stood_for: what a smaller scale stands in for.
+        paper_setup: the setup that trainings of a smaller scale stand in for; None: for no setup of the table.
         """
         if not self.papers:
-            return where.is_like(stood_for)
+            return where.is_like(paper_setup)
         budget = AS_PRINTED.fullmatch(row["budget"])
         if (row["dataset"], row["model"]) != (where.dataset, where.model) or budget is None:
             return False
         long = where.plan == "long"
         plan = plan_of_paper(row["recipe"], where.dataset, long, where.paper)
         length = f"{where.epochs} epochs" if where.epochs else plan.length_in_words
-        images = where.images or TRAIN_IMAGES.get(where.dataset, int(budget["images"]))  # ImageNet-100 has what it has
+        images = where.images or TRAIN_IMAGES.get(
+            where.dataset, int(budget["images"])
+        )  # the size of ImageNet-100 is not published
         if bool(budget["radius"]) != (where.dataset in OTHER_RADIUS):
             return False
         return (budget["length"], int(budget["images"]), bool(budget["long"])) == (length, images, long)
 
 
 def scale_radius(reference: float, radius: float) -> float:
-    """One in 1/255 on CIFAR-10, in [0, 1] pixel units: scaled as a data set's own radius is."""
+    """Scale a radius in 1/255 on CIFAR-10 to a data set with another radius; both results in [0, 1] pixel units."""
     return reference / REFERENCE * radius
 
 
 def usual_radius(dataset: str) -> float:
-    """That of CIFAR-10, whatever the data set is."""
+    """The radius of CIFAR-10 for every data set."""
     return REFERENCE / 255
 
 
 def scales(
     rows: pd.DataFrame, results: Path, registered: RadiusOf = usual_radius
 ) -> Iterator[tuple[Scale, pd.DataFrame]]:
-    """The rows of `results.load()` by scale, the papers' own first.
+    """Split the rows of `results.load()` by scale, the papers' own first.
 
-    registered: the radius of a data set whose runs do not say theirs, as those of before it was kept in job.json.
+    registered: gives the radius of a data set for runs without it in job.json, as older versions wrote them.
     """
     papers, judged = rows["budget"].str.fullmatch(AS_PRINTED), rows["n"].where(rows["partial"], 0)
-    diagnostic = rows["kind"] == "diagnostic"  # whose n is that of a group of images
+    diagnostic = rows["kind"] == "diagnostic"  # rows whose n is the size of a group of images
     counted = rows["kind"].isin(["clean", "attack"]) & (rows["metric"] == "accuracy")
     shared: Any  # the key of a group is only Hashable to the type checker
     for shared, _ in rows[papers & counted].groupby(["protocol", judged], sort=False):
@@ -122,23 +124,23 @@ def scales(
         for name in ("protocol", "dataset", "model", "budget", "data"):
             same &= rows[name] == getattr(scale, name)
         part = rows[same & ((rows["n"] == scale.n) | diagnostic)]
-        stored = _stored_radius(results, part["run"].unique())
+        stored = _read_radius(results, part["run"].unique())
         yield scale._replace(radius=registered(scale.dataset) if stored is None else stored), part
 
 
-def _stored_radius(results: Path, runs: Iterable[str]) -> float | None:
-    """The radius of the data set of these runs, from the first that says it; None where none does."""
+def _read_radius(results: Path, runs: Iterable[str]) -> float | None:
+    """The radius of the data set in the first job.json that has it; None if none has."""
     for run in runs:
-        eps: Any = read_job(results / run).get("eps")  # which `read_job` has looked at
+        eps: Any = read_job(results / run).get("eps")  # validated by `read_job`
         if eps is not None:
             return float(eps)
     return None
 
 
 def resolve_step(attack: str, share: float | None, radius: float) -> str:
-    """An attack with its `step=2px` as --attacks takes it.
+    """Replace a step size in pixels (`step=2px`) by one in the syntax of --attacks.
 
-    share: eps, in 1/255, if the step is to be one of it; else it is scaled to the radius of the data set.
+    share: eps in 1/255, if the step is to be written as a multiple of eps; None: it is scaled to `radius`.
     """
 
     def step(match: re.Match[str]) -> str:

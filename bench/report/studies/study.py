@@ -1,4 +1,4 @@
-"""What a study is made of: parts to carry out, and items to be read off their rows."""
+"""Studies and their registry: requests to run, and items (tables, figures, claims) computed from their rows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from bench.report.studies.setup import StudyRun, TrainingSetup
 
 
 class Section(NamedTuple):
-    """What a page has of an item at one scale. entries: of a table's numbers."""
+    """The section of an item at one scale: Markdown and files. entries: ledger of a table, None for other items."""
 
     text: str
     files: Mapping[str, Content]
@@ -26,25 +26,25 @@ class Section(NamedTuple):
 
 
 class ItemContent(Protocol):
-    """What an item shows. home: the main data set of its paper."""
+    """How an item is shown. home: the main data set of its paper."""
 
     def section(self, item: "Item", found: ScaleData, home: str) -> Section:
-        """Markdown, and the files that it speaks of."""
+        """The section of the page, and its files."""
 
     def count(self, item: "Item", found: ScaleData, home: str) -> str:
-        """How much of it is there, in a word; nothing if it is nothing."""
+        """How much of it was measured, as text; empty if nothing."""
 
 
 @dataclass(frozen=True)
 class Prose:
-    """Nothing but what the item is about."""
+    """An item without data: only a text."""
 
     def section(self, item: "Item", found: ScaleData, home: str) -> Section:
-        """The same at every scale."""
+        """The text, the same at every scale."""
         return Section(f"### {item.name}\n\n{item.about}\n", {})
 
     def count(self, item: "Item", found: ScaleData, home: str) -> str:
-        """Nothing of it is run."""
+        """Empty, as nothing is measured."""
         return ""
 
 
@@ -52,42 +52,45 @@ class Prose:
 class Item:
     """A table, a figure, or a list of claims.
 
-    parts: the first one's `where` is what a smaller data set and model may stand in for.
+    parts: requests whose rows it needs; the setup of the first may be replaced by a smaller data set and model.
     """
 
-    name: str  # as the paper has it: Table 3, Figure 2
+    name: str  # in the paper, such as Table 3
     about: str
     parts: tuple[StudyRun, ...]
     content: ItemContent = Prose()
 
-    def stood_for(self, dataset: str, home: str) -> TrainingSetup | None:
-        """Of what a smaller training on a data set stands in the place: the first network on that data set, or at home.
+    def paper_setup(self, dataset: str, home: str) -> TrainingSetup | None:
+        """The paper's setup that a smaller training on a data set stands in for.
 
-        home: the main data set of the paper. None: on neither has the item anything.
+        It is the first one on that data set, else the first on the paper's main data set (home); None if the item has
+        neither.
         """
         places = [part.where for part in self.parts if part.where]
         own = [where for where in places if where.dataset == dataset]
         return next(iter(own or [where for where in places if where.dataset == home]), None)
 
     def at(self, budget: str, dataset: str, home: str) -> tuple[StudyRun, ...]:
-        """The parts to carry out: all of them at `paper`, and at others those that `dataset` can stand in for."""
+        """The requests to run: all at budget `paper`; at others those that trainings on `dataset` can stand in for."""
         if budget == "paper":
             return self.parts
-        stood_for = self.stood_for(dataset, home)
-        here = [part for part in self.parts if part.where is None or part.where.is_like(stood_for)]
+        paper_setup = self.paper_setup(dataset, home)
+        here = [part for part in self.parts if part.where is None or part.where.is_like(paper_setup)]
         return tuple(replace(part, where=None, seeds=min(part.seeds, 2 if part.transfer else 1)) for part in here)
 
 
 @dataclass(frozen=True)
 class Study:
-    """A grid by items."""
+    """A paper or a question, with the items that it is made of."""
 
     about: str
     items: tuple[Item, ...]
-    findings: Callable[[pd.DataFrame, float], list[Finding]] | None = None  # of the rows of one place, at a radius
-    paper: str = ""  # whose printed numbers it has, as `bench.report.studies.printed` names them
+    findings: Callable[[pd.DataFrame, float], list[Finding]] | None = (
+        None  # checks claims in rows of one data set, architecture and budget, at a radius
+    )
+    paper: str = ""  # name of its printed numbers in `bench.report.studies.printed`; empty if it has none
     beside: Callable[[], Mapping[str, Content]] | None = None  # files that need no results
-    chosen_here: str = ""  # sentences for the head of the page: what the paper does not say, and what it is here
+    chosen_here: str = ""  # sentences for the head of the page on choices that the paper leaves open
 
     @property
     def parts(self) -> tuple[StudyRun, ...]:
@@ -99,7 +102,7 @@ class Study:
         return next((part.where.dataset for part in self.parts if part.where), "")
 
     def size(self, item: Item, budget: str) -> tuple[int, int]:
-        """Trainings and measurements of an item at a budget, on the main data set."""
+        """Number of trainings and measurements of an item at a budget, on the main data set."""
         parts = item.at(budget, self.home, self.home)
         trained = {(p.where, method, seed) for p in parts for method in p.methods for seed in range(p.seeds)}
         return len(trained), sum(part.cells for part in parts)
@@ -109,11 +112,14 @@ class Study:
         return {method for part in self.parts for method in part.methods}
 
     def of(self, items: Sequence[Item]) -> "Study":
-        """The same with some of its items alone."""
+        """The study with only some of its items."""
         return replace(self, items=tuple(items))
 
-    def chosen(self, kind: str, number: str) -> "Study":
-        """The same with the items alone that `--table 1` or `--figure 2` name: 1 is 1(a), 1(b) and 1(c) too."""
+    def select(self, kind: str, number: str) -> "Study":
+        """The study with only the items of `--table NUMBER` or `--figure NUMBER`; 1 includes 1(a), 1(b) and 1(c).
+
+        BadInput if there is none.
+        """
         wanted = f"{kind} {number}".lower()
         found = [
             i

@@ -1,4 +1,4 @@
-"""What a ledger comes to: three sentences, and a line an item."""
+"""Summary of a ledger: three sentences, and a line for each item."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.scales import Scale
 from bench.report.studies.study import Item, Section, Study
 
-MOST = 3  # examples in a sentence
+MOST = 3  # most examples in a sentence
 
 
 @dataclass(frozen=True)
 class ScaleResults:
-    """What became of a study at one scale: each item as its page shows it, and all printed numbers together."""
+    """The results of a study at one scale: the section of each item, and the ledger of all printed numbers."""
 
     study: Study
     data: ScaleData
@@ -26,12 +26,12 @@ class ScaleResults:
 
     @cached_property
     def ledger(self) -> dict[Item, Sequence[Entry]]:
-        """The numbers of each table."""
+        """The ledger of each table."""
         return {item: section.entries for item, section in self.sections.items() if section.entries is not None}
 
     @cached_property
     def pictures(self) -> dict[Item, bool]:
-        """Of each item that is no table, whether anything of it is there."""
+        """Whether there is any data, for each item that is not a table."""
         return {item: section.is_there for item, section in self.sections.items() if section.entries is None}
 
     @cached_property
@@ -41,26 +41,26 @@ class ScaleResults:
 
     @cached_property
     def orders(self) -> list[Order]:
-        """Every two lines of a column."""
+        """Comparisons of any two lines of a column."""
         return list(orders(self.entries))
 
 
 def measure_scale(study: Study, home: str, data: ScaleData) -> ScaleResults:
-    """home: the main data set of the paper, whichever items are shown."""
+    """Compute all sections of a study at one scale. home: the main data set of the paper."""
     return ScaleResults(study, data, {item: item.content.section(item, data, home) for item in study.items})
 
 
 def sentences(found: ScaleResults) -> dict[str, str]:
-    """What held at this scale, what did not, and what was not run."""
+    """What was reproduced at this scale, what was not, and what was not run, a paragraph each."""
     return {
-        "Held": _held_claims(found.entries, found.orders, found.data.scale),
-        "Did not": _failed_claims(found.entries, found.orders),
-        "Not run": _missing(found.study, found.entries, found.pictures),
+        "Held": _describe_held(found.entries, found.orders, found.data.scale),
+        "Did not": _describe_failed(found.entries, found.orders),
+        "Not run": _describe_missing(found.study, found.entries, found.pictures),
     }
 
 
 def overview(results: ScaleResults) -> pd.DataFrame:
-    """A line an item: how much of it is here, and what became of it."""
+    """A line for each item: how many of its numbers were measured, and how many were reproduced."""
     study, ledger, compared, pictures = results.study, results.ledger, results.orders, results.pictures
     lines, drawn = [], {True: "drawn", False: "not run"}
     for item in study.items:
@@ -87,13 +87,13 @@ def overview(results: ScaleResults) -> pd.DataFrame:
     return shown.drop(columns=sizes)
 
 
-def _held_claims(ledger: Sequence[Entry], compared: Sequence[Order], scale: Scale) -> str:
+def _describe_held(ledger: Sequence[Entry], compared: Sequence[Order], scale: Scale) -> str:
     if not compared:
         return "Nothing printed can be compared yet."
     same = [order for order in compared if order.same]
     text = (
         f"Of {len(compared)} comparisons between two lines of one column, {len(same)} come out as printed, "
-        f"{_sure(same)}: {_by_item(same, compared)}."
+        f"{_describe_significance(same)}: {_by_item(same, compared)}."
     )
     if not scale.papers:
         return f"{text} Sizes are not compared: these models were not trained as the paper's were."
@@ -104,10 +104,10 @@ def _held_claims(ledger: Sequence[Entry], compared: Sequence[Order], scale: Scal
     )
 
 
-def _failed_claims(ledger: Sequence[Entry], compared: Sequence[Order]) -> str:
+def _describe_failed(ledger: Sequence[Entry], compared: Sequence[Order]) -> str:
     other = sorted((order for order in compared if not order.same), key=lambda order: order.ours)
     sure = [order for order in other if order.sure]
-    text = f"{len(other)} {'is' if len(other) == 1 else 'are'} the other way round or equal, {_sure(other)}"
+    text = f"{len(other)} {'is' if len(other) == 1 else 'are'} the other way round or equal, {_describe_significance(other)}"
     if shown := (sure or other)[:MOST]:
         text += ": " + "; ".join(
             f"{order.item} {order.column}, {order.above} is {_size(order.ours)} below {order.below} where "
@@ -126,8 +126,8 @@ def _failed_claims(ledger: Sequence[Entry], compared: Sequence[Order]) -> str:
     return f"{text}."
 
 
-def _sure(some: Sequence[Order]) -> str:
-    """How many are beyond chance, of those that are about counts of images."""
+def _describe_significance(some: Sequence[Order]) -> str:
+    """Text: how many comparisons are significant, among those that can be tested by images."""
     tested = [order for order in some if not math.isnan(order.p)]
     if some and not tested:
         return "untested, as none counts images"
@@ -135,17 +135,17 @@ def _sure(some: Sequence[Order]) -> str:
     return f"{sum(order.sure for order in tested)}{of} beyond chance (McNemar's exact test, 5 %)"
 
 
-def _missing(study: Study, ledger: Sequence[Entry], pictures: Mapping[Item, bool]) -> str:
+def _describe_missing(study: Study, ledger: Sequence[Entry], pictures: Mapping[Item, bool]) -> str:
     lacking = [entry for entry in ledger if entry.ours.status == "missing" and entry.number.text]
     failed = sum(entry.ours.status.startswith("failed") for entry in ledger)
-    whole = [item.name for item in study.items if not _begun(item, ledger, pictures)]
+    whole = [item.name for item in study.items if not _is_begun(item, ledger, pictures)]
     text = f"{len(lacking)} of {sum(bool(entry.number.text) for entry in ledger)} printed numbers"
     text += f", with all of {', '.join(whole)}" if whole else ""
     text += f"; {failed} more failed" if failed else ""
     return f"{text}; `bench run --study {study.paper} --budget paper --dry-run` says what they take."
 
 
-def _begun(item: Item, ledger: Sequence[Entry], pictures: Mapping[Item, bool]) -> bool:
+def _is_begun(item: Item, ledger: Sequence[Entry], pictures: Mapping[Item, bool]) -> bool:
     return pictures.get(item, False) or any(e.ours.status != "missing" for e in ledger if e.table.name == item.name)
 
 

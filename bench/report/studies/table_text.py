@@ -1,4 +1,4 @@
-"""One paper's table as text: its own lines and columns, each cell ours beside the printed number."""
+"""A paper's table as text in its own layout, with our number beside the printed one in each cell."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from bench.report.studies.measurement import Measurement
 from bench.report.studies.orderings import SURE
 from bench.report.table_text import MISSING
 
-ABREAST = 125  # characters that fit a line of a page of LaTeX
+WIDTH = 125  # characters in a line of a LaTeX page
 LEGEND = (
     "Each cell: ours ± the wider side of the 95 % interval over the images (of several seeds: ± their standard "
     "deviation), [the same attack judged on every image it visits], (printed). Bold: the best of ours in a column, "
@@ -23,15 +23,15 @@ LEGEND = (
 
 
 class Drawn(NamedTuple):
-    """A table as text, and where it is bold."""
+    """A table as text, with the cells that are bold."""
 
     cells: pd.DataFrame
     bold: pd.DataFrame
-    heads: list[str]  # the columns that say what a line is
+    heads: list[str]  # the columns that name a line
 
 
 def layout(ledger: Sequence[Entry]) -> Drawn:
-    """The lines and columns of one table in the order of print; AutoAttack at the end where there is one."""
+    """Lay out one table in the printed order; the last column is AutoAttack, if any line has it."""
     table = ledger[0].table
     lines = list(dict.fromkeys(entry.number.line for entry in ledger))
     columns = list(dict.fromkeys(entry.number.column for entry in ledger))
@@ -51,13 +51,14 @@ def layout(ledger: Sequence[Entry]) -> Drawn:
 
 
 def markdown(table: Drawn) -> str:
-    return plain.markdown(_strong(table.cells, table.bold, "**", "**"), table.heads)
+    """The table in Markdown."""
+    return plain.markdown(_bold(table.cells, table.bold, "**", "**"), table.heads)
 
 
 def latex(table: Drawn, caption: str, label: str) -> str:
-    """Floats in booktabs style; a table that is too wide for a page goes on in another float below."""
-    shown = _strong(table.cells.map(lambda cell: cell.translate(plain.LATEX)), table.bold, r"\textbf{", "}")
-    floats, blocks = [], list(_abreast(table))
+    """LaTeX floats in booktabs style; a table that is too wide for a page is split into several."""
+    shown = _bold(table.cells.map(lambda cell: cell.translate(plain.LATEX)), table.bold, r"\textbf{", "}")
+    floats, blocks = [], list(_split_columns(table))
     for place, block in enumerate(blocks):
         part = f" Part {place + 1} of {len(blocks)}." if len(blocks) > 1 else ""
         name = f"{label}-{place + 1}" if len(blocks) > 1 else label
@@ -65,10 +66,10 @@ def latex(table: Drawn, caption: str, label: str) -> str:
     return "\n".join(floats)
 
 
-def _abreast(table: Drawn) -> Iterator[list[str]]:
-    """The columns of numbers in groups that fit a page beside the names of the lines."""
+def _split_columns(table: Drawn) -> Iterator[list[str]]:
+    """Groups of number columns that fit a page beside the columns that name the lines."""
     wide = {str(c): 2 + max(len(str(c)), int(table.cells[c].str.len().max())) for c in table.cells}
-    room = ABREAST - sum(wide[head] for head in table.heads)
+    room = WIDTH - sum(wide[head] for head in table.heads)
     block: list[str] = []
     for column in [c for c in wide if c not in table.heads]:
         if block and sum(wide[c] for c in [*block, column]) > room:
@@ -101,18 +102,18 @@ def _digits(value: float, entry: Entry) -> str:
 
 
 def _best(column: Sequence[Entry]) -> set[tuple[str, ...]]:
-    """The line that is best, if all others that are known by image are told from it."""
+    """The best line, if McNemar's test tells it from every other that has outcomes by image; otherwise empty."""
     known = [e for e in column if e.ours.known and e.ours.bits]
     if len(known) < 2:
         return set()
     first = max(known, key=lambda e: e.ours.value)
     p_values = [mcnemar_over_seeds(first.ours.bits, e.ours.bits) for e in known if e is not first]
-    told = [p < SURE for p in holm([1.0 if math.isnan(p) else p for p in p_values])]
-    return {first.number.line} if all(told) else set()
+    differs = [p < SURE for p in holm([1.0 if math.isnan(p) else p for p in p_values])]
+    return {first.number.line} if all(differs) else set()
 
 
-def _strong(shown: pd.DataFrame, where: pd.DataFrame, before: str, after: str) -> pd.DataFrame:
-    """Our value in bold, not what stands beside it."""
+def _bold(shown: pd.DataFrame, where: pd.DataFrame, before: str, after: str) -> pd.DataFrame:
+    """Put marks around our value in chosen cells, not around what follows it."""
 
     def one(cell: str) -> str:
         value, space, rest = cell.partition(" ")

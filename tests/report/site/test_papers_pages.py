@@ -9,7 +9,7 @@ from result_files import measure
 from site_names import Open
 
 from bench.report.site.data import SiteData
-from bench.report.site.papers.claims import CHIPS, claims_told
+from bench.report.site.papers.claims import CHIPS, find_findings
 from bench.report.site.papers.figures import paper_figure
 from bench.report.site.write import site_files, write_site
 from bench.report.studies.claim_checks import verdict
@@ -74,7 +74,7 @@ def test_files_that_were_written_are_linked(pages: dict[str, str]):
 
 def test_claims_are_those_of_the_rows():
     pages = site_files(SiteData(PUBLISHED / "claims-digits"), frozenset())
-    ((_, findings),) = claims_told(PUBLISHED / "claims-digits")
+    ((_, findings),) = find_findings(PUBLISHED / "claims-digits")
     seen = words(str(pages["claims.html"]))
     assert len(findings) == 33
     for finding in findings:

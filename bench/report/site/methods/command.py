@@ -23,15 +23,15 @@ def command(job: Job, rows: pd.DataFrame, attack_text: AttackText) -> str:
 
     job: of one run. rows: of all seeds of its configuration, on one board.
     """
-    words = _model(job) if job.get("spec") else _training(job, sorted(set(rows["seed"])))
-    return shlex.join([*words, *_evaluation(rows, attack_text)]) if words else ""
+    words = _eval_words(job) if job.get("spec") else _train_words(job, sorted(set(rows["seed"])))
+    return shlex.join([*words, *_attack_words(rows, attack_text)]) if words else ""
 
 
-def _model(job: Job) -> list[str]:
+def _eval_words(job: Job) -> list[str]:
     return ["bench", "eval", "--model", str(job["spec"]), "--dataset", str(job["source"])]
 
 
-def _training(job: Job, seeds: Iterable[int]) -> list[str]:
+def _train_words(job: Job, seeds: Iterable[int]) -> list[str]:
     if not {"name", "source", "model", "budget", "images"} <= job.keys():
         return []
     budget, *deviations = str(job["budget"]).split(", ")
@@ -49,7 +49,7 @@ def _training(job: Job, seeds: Iterable[int]) -> list[str]:
     return [*words, "--seeds", ",".join(map(str, seeds))]
 
 
-def _evaluation(rows: pd.DataFrame, attack_text: AttackText) -> list[str]:
+def _attack_words(rows: pd.DataFrame, attack_text: AttackText) -> list[str]:
     attacked = of_kind(rows, "attack")
     uses = dict.fromkeys(zip(attacked["name"], attacked["params"], strict=True))
     attacks = [attack_text(name, json.loads(params or "{}")) for name, params in uses]

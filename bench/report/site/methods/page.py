@@ -19,7 +19,7 @@ from bench.report.site.methods.results import BoardResults, results_of
 from bench.report.site.methods.training import training_charts, trainings
 from bench.report.site.site import Site, Target, unique_paths
 from bench.report.site.sources import LENGTHS
-from bench.report.studies.papers.plans import in_lines
+from bench.report.studies.papers.plans import describe_paper_plan
 from bench.report.studies.printed.numbers import printed_numbers
 
 
@@ -38,7 +38,7 @@ class MethodPages:
             path = site.paths[Target("method", recipe)]
             albums = list(albums_of(data, recipe, path))
             yield from (picture for album in albums for picture in album.pictures)
-            values = _about(data, recipe, rows[rows["recipe"] == recipe]) | _measured(data, recipe, maps, tables)
+            values = _about(data, recipe, rows[rows["recipe"] == recipe]) | _results(data, recipe, maps, tables)
             yield path, site.render(path, "method.html", recipe, recipe=recipe, albums=albums, **values)
 
 
@@ -50,7 +50,7 @@ def _about(data: SiteData, recipe: str, printed: pd.DataFrame) -> dict[str, Any]
     return {
         "text": text,
         "lengths": LENGTHS if text and text.scales_lengths else "",
-        "plans": in_lines(recipe) if text else [],
+        "plans": describe_paper_plan(recipe) if text else [],
         "is_external": any("spec" in job for job in jobs),
         "printed": lines,
         "has_autoattack": any(line.autoattack for line in lines),
@@ -58,7 +58,7 @@ def _about(data: SiteData, recipe: str, printed: pd.DataFrame) -> dict[str, Any]
     }
 
 
-def _measured(
+def _results(
     data: SiteData, recipe: str, maps: Mapping[tuple[Board, str], HeatMap], tables: Mapping[tuple[Board, str], Scores]
 ) -> dict[str, Any]:
     """What run folders hold of it."""

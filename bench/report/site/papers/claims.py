@@ -9,7 +9,7 @@ from bench.report import cache as stored
 from bench.report.site.data import SiteData
 from bench.report.site.site import Site, Target
 from bench.report.studies.claim_checks import Finding, mark, verdict
-from bench.report.studies.claims_page import places
+from bench.report.studies.claims_page import find_sections
 from bench.report.studies.study import STUDIES
 
 STUDY = STUDIES["claims"]
@@ -17,10 +17,10 @@ CHIPS = {"held": "ok", "held, in part within chance": "ok", "not held": "invalid
 
 
 @stored.cached_by_folder(1)
-def claims_told(results: Path) -> list[tuple[str, list[Finding]]]:
+def find_findings(results: Path) -> list[tuple[str, list[Finding]]]:
     """The findings at each place; nothing where the rows tell none of the claims."""
     rows = stored.rows(results)
-    found = list(places(STUDY, rows[rows["recipe"].isin(STUDY.methods)], None))
+    found = list(find_sections(STUDY, rows[rows["recipe"].isin(STUDY.methods)], None))
     is_told = any(verdict(finding.comparisons) in CHIPS for _, findings in found for finding in findings)
     return found if is_told else []
 
@@ -31,11 +31,11 @@ class ClaimsPage:
     menu = "Claims"
 
     def paths(self, data: SiteData) -> dict[Target, str]:
-        return {Target("claims", ""): "claims.html"} if data.boards and claims_told(data.results) else {}
+        return {Target("claims", ""): "claims.html"} if data.boards and find_findings(data.results) else {}
 
     def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str | bytes]]:
         if Target("claims", "") in site.paths:
-            sections = [{"title": title, **_section(findings)} for title, findings in claims_told(data.results)]
+            sections = [{"title": title, **_section(findings)} for title, findings in find_findings(data.results)]
             yield "claims.html", site.render("claims.html", "claims.html", "Claims", study=STUDY, sections=sections)
 
 

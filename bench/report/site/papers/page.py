@@ -32,7 +32,7 @@ class PaperPages:
     menu = "Papers"
 
     def paths(self, data: SiteData) -> dict[Target, str]:
-        names = {name: name for name in _started(data) if STUDIES[name].findings is None}
+        names = {name: name for name in _find_started(data) if STUDIES[name].findings is None}
         return {Target("paper", name): path for name, path in unique_paths("papers", names).items()}
 
     def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str | bytes]]:
@@ -45,7 +45,7 @@ class PaperPages:
             yield path, site.render(path, "paper.html", f"{name}: {study.about}", **values)
 
 
-def _started(data: SiteData) -> list[str]:
+def _find_started(data: SiteData) -> list[str]:
     return started_studies(data.results) if data.boards else []
 
 

@@ -1,1 +1,1 @@
-"""The papers' tables and figures as values, a file a paper."""
+"""Tables and figures of the papers, a file for each paper, and their claims and training plans."""

@@ -1,4 +1,4 @@
-"""`--study claims`: do the qualitative claims of the five papers hold here?"""
+"""The study `claims`: checks of qualitative claims of the five papers."""
 
 import pandas as pd
 
@@ -22,9 +22,9 @@ from bench.report.studies.study import STUDIES, Item, Study
 
 
 def findings(rows: pd.DataFrame, eps: float) -> list[Finding]:
-    """Each claim with every comparison.
+    """Check every claim.
 
-    rows: of one data set, network and budget, and those of recipes trained twice as long with a + behind their names.
+    rows: of one data set, architecture and budget; recipes trained twice as long have a + behind their names.
     eps: the radius of the section, in [0, 1] pixel units.
     """
     read = Reader(rows, eps)

@@ -1,4 +1,4 @@
-"""What RobMask, M2AT and M-TLAT claim, each as comparisons of measured numbers."""
+"""Claims of RobMask, M2AT and M-TLAT as comparisons of measured numbers."""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -10,13 +10,13 @@ Claim = Callable[[Reader], Iterator[Comparison]]
 ABLATIONS = ("PGD-AT-LS", "M2AT.mix", "M2AT.mix-ls", "M2AT.mask", "M2AT.mask-ls", "M2AT.mask-mix")  # of M2AT
 CRAFTERS = ("PGD-AT.m2at", "PGD-AT-LS", "AVmixup")  # of the images in M2AT's Table 4
 OF_TRADES = ("TRADES-1", "TRADES-6", "AVmixup.trades", "M2AT.trades")  # inside the code of TRADES
-BEYOND = ("PGD-AT.m2at", "AVmixup", "M2AT")  # which are attacked beyond the radius of the training,
-WIDER = (2.0, 3.0, 4.0)  # at these multiples of it
-BELOW = {"PGD-AT.robmask": "main", "AdvProp": "aux1", "RobMask": "adv"}  # which are attacked below it, and their views,
-NARROWER = (0.25, 0.5, 0.75)  # at these multiples of it
-ATTACKED = ("Standard", "IAT", "TLAT", "M-TLAT")  # which are attacked at the radii of M-TLAT's paper,
+BEYOND = ("PGD-AT.m2at", "AVmixup", "M2AT")  # recipes attacked beyond the radius of their training
+WIDER = (2.0, 3.0, 4.0)  # multiples of that radius
+BELOW = {"PGD-AT.robmask": "main", "AdvProp": "aux1", "RobMask": "adv"}  # recipes attacked below it, and views
+NARROWER = (0.25, 0.5, 0.75)  # multiples of that radius
+ATTACKED = ("Standard", "IAT", "TLAT", "M-TLAT")  # recipes attacked at the radii of M-TLAT's paper
 NEAR, FAR = 0.04 * 255 / 8, 0.08 * 255 / 8  # 0.04 and 0.08, as multiples of 8/255
-# the recipes that are attacked at multiples of the radius of a section
+# recipes by the multiple of the radius at which they are attacked
 AT_OTHER_RADII = (
     dict.fromkeys(WIDER, BEYOND) | dict.fromkeys(NARROWER, tuple(BELOW)) | dict.fromkeys((NEAR, FAR), ATTACKED)
 )
@@ -120,7 +120,7 @@ def every_attack(m: Reader) -> Iterator[Comparison]:
 
 
 def black_box(m: Reader, trained: str, radius: float) -> Value:
-    """The score of a recipe on images that are made on a Standard model of another network."""
+    """The score of a recipe on images made on a Standard model of another architecture."""
     return m(trained, "MI-FGSM.last", source="Standard", other_network=True, radius=radius, is_score=True)
 
 

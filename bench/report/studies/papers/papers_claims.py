@@ -1,7 +1,7 @@
-"""What the five papers claim, each as comparisons of measured numbers.
+"""Claims of BAT and AVmixup as comparisons of measured numbers, and the list of all claims.
 
-The claims are about directions, so they can be asked of small models and few images. Accuracies under attack are those
-of the last iterate, as the papers print them. What does not hold is a finding.
+The claims are about directions, so they can be checked on small models and few images. Accuracies under attack are of
+the last iterate, as in the papers.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from bench.report.studies.claim_checks import ALIKE, Comparison, Reader, above, alike, few, smaller_gap, times
 from bench.report.studies.papers.later_claims import LATER
 
-MUCH = 10.0  # how many times larger a gradient norm "much larger" is
+MUCH = 10.0  # factor of a "much larger" gradient norm
 RADII = {eps: f"R-MC-LA.eps{eps}" for eps in (1, 2, 4, 12)} | {8: "R-MC-LA"}  # of BAT's trainings, in 1/255
-LONGER = ("R-MC-LA", "R-MC-LS", "PGD-AT.7x2-LA")  # whose longer training is a + in BAT's tables
+LONGER = ("R-MC-LA", "R-MC-LS", "PGD-AT.7x2-LA")  # recipes with a longer training, marked + in BAT's tables
 
 
 def label_leaking(m: Reader) -> Iterator[Comparison]:

@@ -1,7 +1,7 @@
-"""How the five papers train: the plans of `--budget paper`, by the names of the recipes that are theirs.
+"""The training plans of `--budget paper`, by names of recipes.
 
-From the papers, or from their authors' code where these are silent. What a data set does to images (crop, flip) is its
-own affair unless a paper does otherwise. The plans of other methods (MART, FGSM-RS, AugMix, CutMix, Mixup, IAT) are
+They are those of the papers, or of their authors' code where the papers say nothing. Crops and flips are those of the
+data set unless a paper has others. The plans of other methods (MART, FGSM-RS, AugMix, CutMix, Mixup, IAT) are
 those of code of their papers for CIFAR-10, but for Nesterov's momentum. Recipes of no paper here train as Madry et al.
 2018 (arXiv:1706.06083) did, and a recipe with a suffix, such as AVmixup+AWP, as the recipe before it, so that the two
 differ in nothing but what the suffix adds.
@@ -15,7 +15,7 @@ from typing import Literal
 from bench.core.errors import BadInput
 from bench.core.plan import LONG, Plan
 
-# by paper, whose plan its Standard has
+# by paper, the recipe whose plan its standard training has
 STANDARD = {"m2at": "M2AT", "avmixup": "AVmixup", "bat": "R-MC-LA", "robmask": "RobMask", "mtlat": "M-TLAT"}
 
 
@@ -24,11 +24,11 @@ class PaperPlan:
     """A paper's plan for its recipes."""
 
     paper: str
-    recipes: str  # pattern of their names
+    recipes: str  # regular expression of names
     plan: Plan
-    on: Mapping[str, Plan] = field(default_factory=dict)  # by data set, where it differs
-    long: Plan | None = None  # whose length and milestones a second, longer training has
-    reports: Literal["last", "best"] = "last"  # the epoch that the paper prints; both are judged here
+    on: Mapping[str, Plan] = field(default_factory=dict)  # by data set, if it differs there
+    long: Plan | None = None  # gives length and milestones of a second, longer training
+    reports: Literal["last", "best"] = "last"  # the epoch that the paper reports; both are evaluated here
 
 
 BASE = Plan(epochs=200, weight_decay=2e-4)
@@ -83,15 +83,16 @@ PLANS = (  # the first whose pattern a name matches
 
 
 def plan_of_recipe(recipe: str) -> PaperPlan:
-    """The plan of the paper that a recipe is from; of one with a suffix, such as AVmixup+AWP, the one before it."""
+    """The paper's plan of a recipe; one with a suffix, such as AVmixup+AWP, has the plan of the recipe before it."""
     base = recipe.partition("+")[0]
     return next(source for source in PLANS if re.fullmatch(source.recipes, base))
 
 
 def plan_of_paper(recipe: str, dataset: str, long: bool = False, paper: str = "") -> Plan:
-    """What a recipe is trained with on a data set. BadInput where a longer plan is asked for and there is none.
+    """The plan of a recipe on a data set. BadInput if a longer plan is asked for and there is none.
 
-    paper: in STANDARD, whose tables it is for; they train Standard, which is of no paper, as they train their own.
+    paper: a key of STANDARD, for whose tables it is trained; it matters for Standard, which belongs to no paper and is
+    trained by the plan of each paper.
     """
     source = plan_of_recipe(STANDARD[paper] if paper and recipe == "Standard" else recipe)
     plan = source.on.get(dataset, source.plan)
@@ -102,8 +103,8 @@ def plan_of_paper(recipe: str, dataset: str, long: bool = False, paper: str = ""
     return replace(plan, epochs=source.long.epochs, milestones=source.long.milestones)
 
 
-def in_lines(recipe: str) -> list[str]:
-    """What `--budget paper` means for a recipe."""
+def describe_paper_plan(recipe: str) -> list[str]:
+    """Describe what `--budget paper` means for a recipe, in lines of text."""
     source = plan_of_recipe(recipe)
     plans = {"": source.plan, **{f"{name}: ": plan for name, plan in source.on.items()}}
     if source.long:
@@ -113,7 +114,7 @@ def in_lines(recipe: str) -> list[str]:
 
 
 def describe_plan(plan: Plan) -> str:
-    """All that is not the default of a data set."""
+    """Describe a plan in a sentence, without what is the default of a data set."""
     length = plan.steps or plan.epochs
     falls = ", ".join(f"{round(m * length, 1):g}" for m in plan.milestones)
     curve = "lines" if plan.anneal == "linear" else "half cosines"
@@ -132,7 +133,7 @@ def describe_plan(plan: Plan) -> str:
 
 
 def warm_up(plan: Plan) -> str:
-    """How long the learning rate rises, behind a comma; empty where it does not, or as long as is usual."""
+    """Text on the warm-up of the learning rate; empty if there is none."""
     if plan.warm_up_steps is not None:
         return f", warming up for {plan.warm_up_steps} steps"
     return f", warming up for {round(plan.warm_up * (plan.steps or plan.epochs), 1):g}" if plan.warm_up else ""

@@ -10,8 +10,8 @@ ATTACKS = {
     "PGD-100": "PGD-100.last[step=0.2eps,start=random]",
     "AutoAttack": "AutoAttack",
 }
-# Epochs where none are printed. Table 1's standard model (91.97 %) is nearer to the 20 epochs of Table 3 (92.59 %) than
-# to its 100 (94.87 %), and Tables 5 and 6 print the adversarial model of Table 1 to a point.
+# Epochs of trainings whose length is not printed. Table 1's standard model (91.97 %) is nearer to the 20 epochs of
+# Table 3 (92.59 %) than to its 100 (94.87 %), and Tables 5 and 6 have the adversarial model of Table 1 within a point.
 BASE = 20
 GUESS = f"The length of these trainings is not printed; {BASE} epochs are a guess, by the accuracies of Table 3."
 TUNING = "Fine-tuning starts at a tenth of the learning rate, a guess too."

@@ -2,8 +2,8 @@
 
 One CSV a paper, one row a printed number. `value` is text, exactly as printed (7.4e3, 91.0); it is empty where a dash
 is printed or where the number was lost when the PDF was read by machine ("extraction"), and `note` says which.
-`epsilon` is on the [0, 1] scale. Four columns say what a number is in the terms of this bench, and are empty where it
-is nothing of ours:
+`epsilon` is on the [0, 1] scale. Four columns give the recipe, plan, view and source of a number in
+this bench, and are empty if it has none here:
 
 recipe: a registered name. Adversarial training as one of the papers trained it has that paper's tag (PGD-AT.m2at,
         PGD-AT.avmixup, PGD-AT.robmask, PGD-AT.7x2 of BAT); as Madry et al. or third parties did, it is PGD-AT. A quoted

@@ -4,8 +4,14 @@ from importlib.resources import files
 
 import pandas as pd
 
-PAPERS = ("bat", "avmixup", "mtlat", "robmask", "m2at")  # the oldest first: quotes follow what they quote
-# as the papers write them -> as they are named here
+PAPERS = (
+    "bat",
+    "avmixup",
+    "mtlat",
+    "robmask",
+    "m2at",
+)  # the oldest first, so that quoted numbers come after their source
+# our names, by those in the papers
 DATASETS = {
     "CIFAR-10": "cifar10",
     "CIFAR-100": "cifar100",
@@ -29,7 +35,7 @@ MODELS = {
 
 
 def printed_numbers(*sources: str) -> pd.DataFrame:
-    """All rows of these sources (names in PAPERS, or external), or of all six. Every column is text."""
+    """Read printed numbers. sources: names in PAPERS, or `external`; none: all six. Every column is text."""
     frames = []
     for source in sources or (*PAPERS, "external"):
         with files(__package__).joinpath(f"{source}.csv").open(encoding="utf-8") as file:

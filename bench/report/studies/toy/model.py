@@ -1,4 +1,4 @@
-"""The Gaussian model of adversarial feature overfitting: what is known of it in closed form, and a simulation.
+"""The Gaussian toy model of adversarial feature overfitting: closed forms and a simulation.
 
 Lee, Lee, Yoon, "Adversarial Vertex Mixup: Toward Better Adversarially Robust Generalization", CVPR 2020,
 arXiv:2003.02484, section 3; the first lemma is from Schmidt et al., NeurIPS 2018, arXiv:1804.11285.
@@ -17,16 +17,17 @@ Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
 def kappa(n: int, s: float) -> float:
-    """<w, theta> >= kappa sqrt(d) with probability at least `likely`."""
+    """kappa, for which <w, theta> >= kappa sqrt(d) with at least `probability`."""
     return (2 * math.sqrt(n) - 1) / (2 * math.sqrt(n) + 4 * s)
 
 
-def likely(d: int, s: float) -> float:
+def probability(d: int, s: float) -> float:
+    """Lower bound of the probability with which `kappa` holds."""
     return 1 - 2 * math.exp(-d / (8 * (s**2 + 1)))
 
 
 def error_bound(d: int, n: int, s: float, eps: float = 0.0) -> float:
-    """Of the error within eps, where `kappa` holds. ValueError beyond kappa, where nothing is known."""
+    """Upper bound of the error within radius eps, if `kappa` holds. ValueError if eps > kappa, where there is none."""
     k = kappa(n, s)
     if eps > k:
         raise ValueError(f"eps={eps:g} is beyond kappa={k:g}, up to which the bound is one")
@@ -34,14 +35,14 @@ def error_bound(d: int, n: int, s: float, eps: float = 0.0) -> float:
 
 
 def error(w: Array, theta: Array, s: float, eps: float = 0.0) -> float:
-    """Of sign(w.x) within eps, exactly."""
+    """Exact error of sign(w.x) within radius eps."""
     from scipy.special import ndtr
 
     return float(ndtr(-(w @ theta - eps * np.abs(w).sum()) / (s * np.linalg.norm(w))))
 
 
 def learn(theta: Array, n: int, s: float, trials: int, rng: np.random.Generator) -> Array:
-    """The classifiers w (trials, d) of as many samples of n images; their mean is drawn, which is all that counts."""
+    """Classifiers w (trials, d) learned from samples of n images; only the mean of each sample is drawn."""
     means = theta + s / math.sqrt(n) * rng.standard_normal((trials, len(theta)))
     directions: Array = means / np.linalg.norm(means, axis=1, keepdims=True)
     return directions
@@ -64,15 +65,15 @@ def slope_of_theorem_1(n: int, s: float) -> float:
 
 @dataclass(frozen=True)
 class Weak:
-    """Examples 2 and 3, and how long and how softly the linear model is trained on the latter."""
+    """Parameters of examples 2 and 3, and of the training of the linear model on the latter."""
 
     d: int = 20  # weak features
-    c: int = 5  # of them, those that look strong in the sample
+    c: int = 5  # of these, features that look strong in the sample
     sa: float = 0.1
     sb: float = 1.0
     eta: float = 0.3
-    eps: float = 0.2  # below eta: beyond it, weak features are of no use to anybody
-    scale: float = 4.0  # logit = scale * w.x; with |w|_1 = 1, probabilities could not come near 0.9 otherwise
+    eps: float = 0.2  # below eta, above which weak features are of no use
+    scale: float = 4.0  # logit = scale * w.x; as |w|_1 = 1, probabilities would not reach 0.9 with 1
     images: int = 2000
     steps: int = 400
     rate: float = 0.1
@@ -81,30 +82,30 @@ class Weak:
     def ratio(self) -> float:
         return (self.sa / self.sb) ** 2
 
-    def tied(self, wb: float) -> Array:
+    def tie_weights(self, wb: float) -> Array:
         """Weights (d + 1,) with wb on each of the d - c honest weak features, and the rest spread evenly."""
         strong = (1 - (self.d - self.c) * wb) / (self.c + 1)
         weights: Array = np.r_[np.full(self.c + 1, strong), np.full(self.d - self.c, wb)]
         return weights
 
     def variance(self, w: Array, sample: bool) -> float:
-        """Of w.x given y; in the sample the c features are as narrow as the strong one."""
+        """Variance of w.x given y; in the sample the c features have the variance of the strong one."""
         narrow = np.arange(self.d + 1) <= (self.c if sample else 0)
         return float(np.square(w * np.where(narrow, self.sa, self.sb)).sum())
 
     def robust_error(self, w: Array) -> float:
-        """Within eps, of the true distribution, exactly."""
+        """Exact robust error within eps on the true distribution."""
         from scipy.special import ndtr
 
         margin = w[0] + self.eta * w[1:].sum() - self.eps
         return float(ndtr(-margin / math.sqrt(self.variance(w, sample=False))))
 
     def best(self) -> float:
-        """wb of the tied weights with the lowest true robust error, to four digits."""
+        """The wb whose tied weights have the lowest true robust error, to four digits."""
         points = np.linspace(0, 1 / (self.d + 1), 2001)
-        return float(points[np.argmin([self.robust_error(self.tied(wb)) for wb in points])])
+        return float(points[np.argmin([self.robust_error(self.tie_weights(wb)) for wb in points])])
 
-    def trained(self, keep: float, rng: np.random.Generator) -> Array:
+    def train(self, keep: float, rng: np.random.Generator) -> Array:
         """Weights (steps + 1, d + 1) over adversarial training on the sample, logistic loss, labels sm(y, keep).
 
         Exponentiated gradient, which stays on w >= 0, |w|_1 = 1; there the worst image within eps costs w.x eps.
@@ -115,17 +116,17 @@ class Weak:
         spread = np.r_[np.full(self.c + 1, self.sa), np.full(self.d - self.c, self.sb)]
         x = mean + spread * rng.standard_normal((self.images, self.d + 1))  # times y, by symmetry
         w = np.full(self.d + 1, 1 / (self.d + 1))
-        walked = [w]
+        history = [w]
         for _ in range(self.steps):
             push = keep - expit(self.scale * (x @ w - self.eps))
             w = w * np.exp(self.rate * self.scale * (push @ x) / self.images)
             w = w / w.sum()
-            walked.append(w)
-        return np.array(walked)
+            history.append(w)
+        return np.array(history)
 
 
 def weight_in_sample(d: int, c: int, r: float) -> float:
-    """Theorem 2: the honest weak weight of the least variance in the sample, r = (sa/sb)^2; 0 as r -> 0."""
+    """Theorem 2: the honest weak weight with the least variance in the sample, r = (sa/sb)^2; 0 as r -> 0."""
     return r / ((c + 1) + (d - c) * r)
 
 

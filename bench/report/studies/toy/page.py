@@ -38,15 +38,15 @@ def trainings(weak: toy.Weak) -> pd.DataFrame:
     """Mean weight on the honest weak features and true robust error, step by step, for each kind of labels."""
     parts = []
     for labels, keep in LABELS.items():
-        walked = weak.trained(keep, np.random.default_rng(0))
-        weight, error = walked[:, weak.c + 1 :].mean(1), [weak.robust_error(w) for w in walked]
-        parts.append(pd.DataFrame({"labels": labels, "step": range(len(walked)), "wb": weight, "error": error}))
+        history = weak.train(keep, np.random.default_rng(0))
+        weight, error = history[:, weak.c + 1 :].mean(1), [weak.robust_error(w) for w in history]
+        parts.append(pd.DataFrame({"labels": labels, "step": range(len(history)), "wb": weight, "error": error}))
     return pd.concat(parts, ignore_index=True)
 
 
 @with_house_style
 def draw(curves: pd.DataFrame, walks: pd.DataFrame, weak: toy.Weak) -> "Figure":
-    """Theorem 1's radii; the weak weight over training; and what that does to the true robust error."""
+    """Three panels: theorem 1's radii, the weak weight over training, and the true robust error over training."""
     figure, (left, middle, right) = grid(3, 3, TWO_COLUMNS, (1.9, 0.35), "Adversarial feature overfitting, toy models")
     for (n, lines), colour in zip(curves.groupby("n", sort=False), COLOURS, strict=False):
         left.plot(lines["nu"], lines["eps*"], color=colour, label=f"n = {n}")
@@ -59,7 +59,7 @@ def draw(curves: pd.DataFrame, walks: pd.DataFrame, weak: toy.Weak) -> "Figure":
     best = weak.best()
     look: dict[str, Any] = {"color": "#444444", "linestyle": ":", "linewidth": 0.9, "label": "best (weights tied)"}
     middle.axhline(best, **look)
-    right.axhline(100 * weak.robust_error(weak.tied(best)), **look)
+    right.axhline(100 * weak.robust_error(weak.tie_weights(best)), **look)
     middle.set(title="Weight of an honest weak feature", xlabel="Step", ylabel="w", ylim=(0, None))
     right.set(title=f"True error within eps = {weak.eps:g}", xlabel="Step", ylabel="Error (%)")
     left.legend(loc="upper right")
@@ -78,7 +78,7 @@ def files() -> dict[str, Content]:
 def _page(weak: toy.Weak, walks: pd.DataFrame) -> str:
     lines = [_line(labels, walk["wb"].iloc[-1], walk["error"].iloc[-1]) for labels, walk in walks.groupby("labels")]
     best = weak.best()
-    lines.append(_line("best, weights tied", best, weak.robust_error(weak.tied(best))))
+    lines.append(_line("best, weights tied", best, weak.robust_error(weak.tie_weights(best))))
     limits = ", ".join(
         f"{name} {weight(weak.d, weak.c, weak.ratio):.4f}"
         for name, weight in (("theorem 2 (sample)", toy.weight_in_sample), ("theorem 3 (truth)", toy.weight_in_truth))
