@@ -1,1 +1,1 @@
-"""Corruptions, functions of batches of images, a file a family."""
+"""Corruptions: functions of batches of images, a file for each family."""

@@ -1,7 +1,7 @@
-"""Common corruptions: a test image as noise, lenses, weather and computers leave it.
+"""Common corruptions of test images by name: noise, blur, weather and digital artefacts.
 
-Twenty-three functions of batches on any device. What is drawn for an image depends on the corruption, the severity and
-the image's id alone, so batch, order and shard change nothing, to the bit on one device.
+Random numbers for an image depend only on the corruption, the severity and the image's id, so results do not depend on
+batch, order or shard; on one device they are equal to the bit.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ SETS = {  # in the order of the papers' tables
 
 
 def members(name: str) -> list[str]:
-    """The corruptions of a set; of `all`, every one there is. Empty where there is no such set."""
+    """Names of the corruptions in a set; `all` is every registered one. Empty if there is no such set."""
     if name == "all":
         return list(dict.fromkeys([*chain.from_iterable(SETS.values()), *CORRUPTIONS]))
     return list(SETS.get(name, ()))
@@ -48,8 +48,9 @@ def corrupted(
 ) -> Tensor:
     """Apply a corruption to images.
 
-    What is drawn for an image depends on the corruption, the severity and the image's id alone. Source of the first
-    nineteen: Hendrycks, Dietterich 2019, arXiv:1903.12261; of the others: Laugros et al. 2020, arXiv:2008.08384.
+    Random numbers for an image depend only on the corruption, the severity and the image's id. Sources: Hendrycks,
+    Dietterich 2019, arXiv:1903.12261 (the sets imagenet-c and extra); Laugros et al. 2020, arXiv:2008.08384 (rotation,
+    translation, occlusion, color_shift).
 
     Args:
         x: (B, C, H, W), grey or RGB, uint8 or floating point in [0, 1], which is rounded to 8 bits first and comes
@@ -57,17 +58,17 @@ def corrupted(
         name: of the corruption, in `CORRUPTIONS`.
         severity: 1 to 5.
         ids: of the B images in their test set.
-        data_dir: where the photographs for frost may lie, see `bench.corruptions.frost_images`.
-        quirks: `official` drops the fraction of a level and never draws the sixth photograph of frost, as the
-            published sets do; `mended` rounds and draws from all six.
-        settings: parameters in the place of those of the severity.
+        data_dir: folder with the photographs for frost, see `bench.corruptions.frost_images`.
+        quirks: `official` rounds down to 8 bits and uses only five of the six photographs of frost, as the published
+            sets do; `mended` rounds to nearest and uses all six.
+        settings: parameters to use instead of those of the severity.
 
     Returns:
         Images of the same shape, type and device.
 
     Raises:
-        BadInput: for an unknown name or severity, for images of another range, and where the corruption is not
-            defined for images of this shape.
+        BadInput: the name or severity is unknown, pixels are outside [0, 1], or the corruption is not defined for
+            images of this shape.
 
     Example:
         >>> import torch

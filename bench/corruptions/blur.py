@@ -12,12 +12,12 @@ from bench.corruptions.filters import Floats, correlate, enlarge, gaussian_taps,
 
 
 def gaussian_blur(x: Tensor, sigma: float) -> Tensor:
-    """Every point becomes a Gaussian bell."""
+    """Gaussian blur; sigma in pixels."""
     return smooth(x, sigma)
 
 
 def defocus_blur(x: Tensor, radius: float, softness: float) -> Tensor:
-    """Every point becomes a disk."""
+    """Blur of a lens out of focus: convolution with a disk."""
     return correlate(x, disk(radius, softness))
 
 
@@ -36,10 +36,10 @@ def disk(radius: float, softness: float) -> Floats:
 
 
 def glass_blur(x: Tensor, sigma: float, reach: int, passes: int) -> Tensor:
-    """Pixels take the place of near ones, from the last to the first, between two Gaussian blurs.
+    """Glass: between two Gaussian blurs, pixels are replaced by random neighbours, from the last to the first.
 
-    The official code means to swap two pixels and copies one over the other: NumPy's views see the first assignment
-    before the second. The published sets are made so.
+    The official code means to swap two pixels but copies one over the other, as its NumPy views see the first
+    assignment before the second. The published sets were made so, and so is this.
     """
     pixels = (smooth(x, sigma).clamp(0, 1) * 255).byte()
     height, width = x.shape[2:]
@@ -53,8 +53,10 @@ def glass_blur(x: Tensor, sigma: float, reach: int, passes: int) -> Tensor:
 
 
 def displacement(down: Tensor, right: Tensor, reach: int) -> Tensor:
-    """Where each pixel's value comes from, (B, H, W) flat indices, when the inner ones are overwritten one by one,
-    last row and last column first, each by the one that lies (down, right) of it (B, H, W), in -reach..reach-1.
+    """Flat index (B, H, W) of the pixel whose value each pixel gets when inner pixels are overwritten one by one.
+
+    The last row and column come first; each pixel is overwritten by the one at offset (down, right), both (B, H, W) in
+    -reach..reach-1.
     """
     batch, height, width = down.shape
     rows = torch.arange(height, device=down.device).view(-1, 1).expand(height, width)
@@ -62,7 +64,7 @@ def displacement(down: Tensor, right: Tensor, reach: int) -> Tensor:
     here = (rows * width + columns).expand(batch, -1, -1)
     inner = (rows > reach) & (rows <= height - reach) & (columns > reach) & (columns <= width - reach)
     there = torch.where(inner, (rows + down) * width + columns + right, here)
-    # one that was overwritten before hands on what it got then; follow such links to their ends, doubling each time
+    # a source may itself have been overwritten before; follow such links to their ends, doubling the length each time
     overwritten = (inner.expand(batch, -1, -1).flatten(1).gather(1, there.flatten(1))).view_as(there) & (there > here)
     link = torch.where(overwritten, there, here).flatten(1)
     while not torch.equal(further := link.gather(1, link), link):
@@ -71,13 +73,13 @@ def displacement(down: Tensor, right: Tensor, reach: int) -> Tensor:
 
 
 def motion_blur(x: Tensor, radius: int, sigma: float) -> Tensor:
-    """A streak in a direction within 45 degrees of the horizontal, written rounded as ImageMagick does."""
+    """Motion blur in a random direction within 45 degrees of the horizontal, rounded to 8 bits as by ImageMagick."""
     angle = uniform(x.new_empty(len(x), 1))[:, 0] * 90 - 45
     return (streak(x, angle, radius, sigma) * 255).round() / 255
 
 
 def zoom_blur(x: Tensor, factors: tuple[float, ...]) -> Tensor:
-    """The mean of the image and its enlargements. The first enlargement is by 1: the image counts twice."""
+    """Mean of the image and of enlargements of its middle; the first factor is 1, so the image counts twice."""
     total = x.clone()
     for factor in factors:
         total += enlarge(x, factor)
@@ -85,7 +87,7 @@ def zoom_blur(x: Tensor, factors: tuple[float, ...]) -> Tensor:
 
 
 def zooms(*ends: tuple[float, float]) -> tuple[tuple[tuple[float, ...]], ...]:
-    """Enlargements from 1 to below an end by a step, for each severity."""
+    """Factors from 1 up to an end (exclusive) by a step, for each severity."""
     return tuple((tuple(np.arange(1, end, step).tolist()),) for end, step in ends)
 
 

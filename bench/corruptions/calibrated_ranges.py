@@ -1,4 +1,4 @@
-"""Ranges of M-TLAT's four corruptions as `bench calibrate` found them on a model, in the place of the paper's."""
+"""Ranges of M-TLAT's four corruptions that `bench calibrate` found on a model, used instead of the paper's."""
 
 import math
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from bench.data.dataset import Dataset
 
 @dataclass(frozen=True)
 class Ranges:
-    """By corruption, from the amount that costs the model 5 points to the one that costs 30."""
+    """By corruption, the amounts at which the accuracy of a model falls by 5 and by 30 points."""
 
-    of: str  # the model: digits of its weights
+    of: str  # first digits of the fingerprint of the model's weights
     amounts: dict[str, tuple[float, float]]
 
     def settings(self, name: str, severity: int) -> tuple[float, float] | None:
-        """What a corruption takes at a severity; None where it was not calibrated."""
+        """The range of amounts of a corruption at a severity; None if it was not calibrated."""
         return fifths(*self.amounts[name])[severity - 1] if name in self.amounts else None
 
 
 def read_ranges(path: Path, data: Dataset) -> Ranges:
-    """From a calibration.json. BadInput where it is none, is of other images, or lacks an end."""
+    """Read a calibration.json; BadInput if it is none, is for images of another shape, or lacks an end of a range."""
     try:
         record = read_json(path)
         ends = {name: tuple(end["amount"] for end in found["ends"]) for name, found in record["ranges"].items()}
@@ -45,4 +45,5 @@ def read_ranges(path: Path, data: Dataset) -> Ranges:
 
 
 def is_amount(value: object) -> bool:
+    """Whether a value is a finite number from 0."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf

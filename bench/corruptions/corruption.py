@@ -1,4 +1,4 @@
-"""What a corruption is: a function of images, and its parameters by image size and severity."""
+"""Corruptions: functions of images with parameters by image size and severity; and their registry."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from bench.core.registrable import instance_check
 from bench.core.registry import Registry
 
 SEVERITIES = (1, 2, 3, 4, 5)
-SIZES = {32: 48, 64: 144, 224: 1024}  # of the published parameter tables, and the image side up to which each is used
-SMALLEST = 8
+SIZES = {32: 48, 64: 144, 224: 1024}  # image sizes of the published tables, and the side up to which each is used
+SMALLEST = 8  # pixels of the shorter side, by default
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,15 +24,15 @@ class Corruption:
 
     Args:
         apply: function of images (B, C, H, W) in [0, 1] and the parameters of one severity; returns the same shape,
-            which is cut to [0, 1] afterwards. It draws by `bench.core.rng.uniform`, `normal` and `poisson`, so that
-            each image has draws of its own.
-        tables: by the image size that they were made for (32, 64, 224), the parameters of severities 1 to 5.
-        colour: it is not defined for grey images.
-        ice: `apply` takes a keyword `ice`, pictures of frost.
-        dtype: of the images that `apply` takes; float64 where a rounding error would be a level. With uint8 they are
-            in 0..255, and so is what it returns.
-        smallest: image side in pixels below which it is not defined.
-        why: the reason for that in words.
+            which is clamped to [0, 1] afterwards. Random numbers come from `bench.core.rng.uniform`, `normal` and
+            `poisson`, which draw for each image separately.
+        tables: parameters of severities 1 to 5, by the image size that they were made for (32, 64, 224).
+        colour: whether it is undefined for grey images.
+        ice: whether `apply` takes a keyword `ice`, images of frost.
+        dtype: of the images that `apply` takes; float64 if rounding errors could change a level. With uint8 images and
+            results are in 0..255.
+        smallest: shorter side in pixels below which it is undefined.
+        why: the reason for that, for a message.
 
     Example:
         >>> import torch
@@ -52,7 +52,7 @@ class Corruption:
     why: str = "its kernels would not fit"
 
     def __call__(self, x: Tensor, *parameters: Any, rounded: bool = False, **given: Any) -> Tensor:
-        """8-bit images (B, C, H, W) as it leaves them. rounded: to the nearest level, instead of the next below."""
+        """Corrupt 8-bit images (B, C, H, W). rounded: round to the nearest of 256 levels instead of down."""
         if self.dtype == torch.uint8:
             return self.apply(x, *parameters, **given)
         result = self.apply(x.to(self.dtype) / 255, *parameters, **given).clamp(0, 1).mul_(255)
@@ -60,7 +60,7 @@ class Corruption:
 
 
 def check_corruption(name: str, item: object) -> str:
-    """What keeps an item from being a corruption."""
+    """What is wrong with a corruption; empty if nothing is. The check of `CORRUPTIONS`."""
     if flaw := instance_check(Corruption, "wanted: a Corruption")(name, item):
         return flaw
     tables = item.tables if isinstance(item, Corruption) else {}
@@ -74,17 +74,17 @@ CORRUPTIONS: Registry[Corruption] = Registry("corruption", check_corruption, fol
 
 
 def single(*values: float) -> tuple[tuple[float], ...]:
-    """The parameters of a corruption that has but one, by severity."""
+    """Parameters by severity of a corruption with a single parameter."""
     return tuple((value,) for value in values)
 
 
 def same(values: Sequence[tuple[Any, ...]]) -> dict[int, Sequence[tuple[Any, ...]]]:
-    """One table for every image size."""
+    """Tables of a corruption with the same parameters for every image size."""
     return dict.fromkeys(SIZES, values)
 
 
 def table_size(side: int) -> int:
-    """The size whose parameters fit an image whose longer side has this many pixels."""
+    """The image size whose table is used for images with a longer side of so many pixels."""
     return next((size for size, up_to in SIZES.items() if side <= up_to), max(SIZES))
 
 
@@ -104,7 +104,7 @@ def refusal(name: str, shape: tuple[int, int, int]) -> str | None:
 
 
 def parameters(name: str, severity: int, shape: tuple[int, int, int]) -> tuple[Any, ...]:
-    """Of a corruption, for images (C, H, W). BadInput where it is not defined."""
+    """Parameters of a corruption at a severity for images (C, H, W); BadInput if it is not defined for them."""
     if severity not in SEVERITIES:
         raise BadInput(f"severity {severity} of corruption {name}: severities are 1 to 5")
     if reason := refusal(name, shape):

@@ -1,6 +1,6 @@
 """Light, colour and compression. Hendrycks & Dietterich, ICLR 2019, arXiv:1903.12261; the authors' parameters.
 
-Colours go through HSV by scikit-image's formulas in double precision, as a rounding error here is a level there.
+HSV is computed by scikit-image's formulas in double precision, as rounding errors could change an 8-bit level.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from bench.corruptions.corruption import CORRUPTIONS, Corruption, single
 
 
 def brightness(x: Tensor, more: float) -> Tensor:
-    """More light: the value of HSV grows."""
+    """Brighten: `more` is added to the value in HSV."""
     if x.shape[1] == 1:
         return x + more
     hue, saturation, value = to_hsv(x)
@@ -23,7 +23,7 @@ def brightness(x: Tensor, more: float) -> Tensor:
 
 
 def saturate(x: Tensor, factor: float, more: float) -> Tensor:
-    """Paler or gaudier: the saturation of HSV is scaled."""
+    """Change colourfulness: the saturation in HSV is scaled and shifted."""
     hue, saturation, value = to_hsv(x)
     return from_hsv(hue, (saturation * factor + more).clamp(0, 1), value)
 
@@ -54,20 +54,21 @@ def from_hsv(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
 
 
 def contrast(x: Tensor, factor: float) -> Tensor:
-    """Less contrast: values move towards the mean of their channel.
+    """Lower the contrast: values move towards the mean of their channel by a factor.
 
-    Around each channel's mean, summed in whole levels so that the order of the sum cannot matter."""
+    The mean is summed over integer levels, so that it does not depend on the order of summation.
+    """
     levels = (x * 255).round().long()
     mean = levels.sum((2, 3), keepdim=True).double() / (levels[0, 0].numel() * 255)
     return (x - mean) * factor + mean
 
 
 def pixelate(x: Tensor, scale: float) -> Tensor:
-    """Averaged down to a share of the size, and blown up again."""
+    """Pixelate: average down to a share of the size, and enlarge again."""
     height, width = x.shape[2:]
     size = (int(width * scale), int(height * scale))
     small = by_pillow(x, lambda image: image.resize(size, Image.Resampling.BOX))
-    # blown up by Pillow's box filter, each pixel is the one that its centre lies on
+    # as Pillow's box filter enlarges: each pixel has the value of the small pixel under its centre
     rows, columns = (
         (torch.arange(n) + 0.5).double().mul(k / n).long() for n, k in ((height, size[1]), (width, size[0]))
     )
@@ -75,7 +76,7 @@ def pixelate(x: Tensor, scale: float) -> Tensor:
 
 
 def jpeg_compression(x: Tensor, quality: int) -> Tensor:
-    """Written as JPEG of a low quality, and read again."""
+    """Compress as JPEG of a low quality (1 to 95), and decode."""
 
     def change(image: Image.Image) -> Image.Image:
         file = BytesIO()
@@ -86,9 +87,9 @@ def jpeg_compression(x: Tensor, quality: int) -> Tensor:
 
 
 def by_pillow(x: Tensor, change: Callable[[Image.Image], Image.Image]) -> Tensor:
-    """Each image (C, H, W) as Pillow changes it, possibly to another size.
+    """Apply a function of Pillow images to each image (C, H, W) uint8; it may change the size.
 
-    Channels are moved one by one: torch's own copy of permuted bytes takes as long as Pillow.
+    Channels are copied one by one, as torch takes long to copy permuted bytes.
     """
     planes = x.cpu().numpy()
     pixels = np.stack([planes[:, channel] for channel in range(x.shape[1])], 3)

@@ -1,4 +1,4 @@
-"""An image on a rubber sheet. Hendrycks & Dietterich, ICLR 2019, arXiv:1903.12261; the authors' parameters."""
+"""Elastic deformation. Hendrycks & Dietterich, ICLR 2019, arXiv:1903.12261; the authors' parameters."""
 
 from functools import lru_cache
 
@@ -12,9 +12,9 @@ from bench.corruptions.filters import bilinear
 
 
 def elastic_transform(x: Tensor, alpha: float, sigma: float, jitter: float) -> Tensor:
-    """Three points moved by up to `jitter` pixels and the plane with them; then every pixel by a smooth random field.
+    """Random affine map that moves three points by up to `jitter` pixels, then displacement by a smooth random field.
 
-    alpha: by which the smoothed field, of draws in [-1, 1), is multiplied, in pixels. sigma: of the smoothing.
+    alpha: factor of the field of draws in [-1, 1) after smoothing, in pixels. sigma: of the smoothing, in pixels.
     """
     batch, _, height, width = x.shape
     centre = torch.tensor([height // 2, width // 2], dtype=torch.float64)
@@ -35,14 +35,16 @@ def elastic_transform(x: Tensor, alpha: float, sigma: float, jitter: float) -> T
 
 
 def smooth_field(field: Tensor, sigma: float) -> Tensor:
-    """A Gaussian blur (B, 2, H, W), reflected at the border and cut off at 3 sigma, however many images wide it is."""
+    """Gaussian blur of a field (B, 2, H, W), reflected at the border and cut off at 3 sigma, for sigma of any size."""
     down, right = (gaussian_matrix(size, sigma).to(field) for size in field.shape[2:])
-    return torch.stack([down @ one @ right.T for one in field])  # image by image: a batched product may sum otherwise
+    return torch.stack(
+        [down @ one @ right.T for one in field]
+    )  # image by image, as a batched product may sum in another order
 
 
 @lru_cache(16)
 def gaussian_matrix(size: int, sigma: float) -> Tensor:
-    """The filter as a matrix: what it makes of each unit vector."""
+    """The matrix (size, size) of the one-dimensional filter."""
     from scipy.ndimage import gaussian_filter1d
 
     return torch.from_numpy(gaussian_filter1d(np.eye(size), sigma, axis=0, mode="reflect", truncate=3))

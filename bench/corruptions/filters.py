@@ -1,5 +1,7 @@
-"""Filters whose arithmetic for one image does not depend on the batch that it is in, so that results are equal to the
-bit: sums over taps in a fixed order and transforms image by image, never a convolution that may choose its algorithm.
+"""Filters whose result for an image does not depend on its batch, to the bit.
+
+They sum over filter taps in a fixed order or use Fourier transforms image by image; convolutions of torch are not used,
+as they may choose their algorithm by batch size.
 """
 
 from functools import lru_cache
@@ -11,23 +13,23 @@ from torch import Tensor
 from torch.nn import functional as F
 
 Floats = NDArray[np.float64]
-MANY_TAPS = 60  # from here on a Fourier transform is cheaper
+MANY_TAPS = 60  # number of taps from which a Fourier transform is faster
 
 
-def levels(x: Tensor) -> Tensor:
-    """Cut to [0, 1] and written as 8 bits the way the official code does it: the fraction is dropped."""
+def drop_fractions(x: Tensor) -> Tensor:
+    """Clamp to [0, 1] and round down to multiples of 1/255, as the official code does."""
     return (x.clamp(0, 1) * 255).floor() / 255
 
 
 def gaussian_taps(sigma: float, radius: int) -> Floats:
-    """Of a normalised Gaussian, from -radius to radius."""
+    """Taps of a normalised Gaussian, from -radius to radius."""
     taps: Floats = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     taps /= taps.sum()
     return taps
 
 
 def smooth(x: Tensor, sigma: float) -> Tensor:
-    """A Gaussian blur (B, C, H, W), edge pixels repeated, cut off at 4 sigma, as scikit-image's `gaussian`."""
+    """Gaussian blur of (B, C, H, W) as by scikit-image's `gaussian`: edge pixels repeated, cut off at 4 sigma."""
     radius = int(4 * sigma + 0.5)
     if radius == 0:
         return x
@@ -40,7 +42,7 @@ def smooth(x: Tensor, sigma: float) -> Tensor:
 
 
 def weighted_sum(parts: list[Tensor], weights: list[float]) -> Tensor:
-    """Their weighted sum, from the first to the last."""
+    """Weighted sum of tensors, added in order from the first to the last."""
     total = parts[0] * weights[0]
     for part, weight in zip(parts[1:], weights[1:], strict=True):
         total.add_(part, alpha=weight)
@@ -48,7 +50,7 @@ def weighted_sum(parts: list[Tensor], weights: list[float]) -> Tensor:
 
 
 def correlate(x: Tensor, kernel: Floats) -> Tensor:
-    """Each channel (B, C, H, W) correlated with a square kernel of odd side, mirrored at the edge pixels."""
+    """Correlate each channel of (B, C, H, W) with a square kernel of odd side, mirrored at the edge pixels."""
     from scipy.fft import next_fast_len
 
     while not kernel[[0, -1]].any() and not kernel[:, [0, -1]].any():
@@ -60,7 +62,7 @@ def correlate(x: Tensor, kernel: Floats) -> Tensor:
     if len(taps) < MANY_TAPS:
         windows = [padded[:, :, r : r + height, c : c + width] for r, c in taps]
         return weighted_sum(windows, [float(kernel[tap]) for tap in taps])
-    # single precision errs by a thousandth of a level; a side such as 238 = 2 x 7 x 17 would take longer than 240
+    # the error of single precision is a thousandth of a level; a side such as 238 = 2 x 7 x 17 is slower than 240
     size = [next_fast_len(side, real=True) for side in padded.shape[2:]]
     response = torch.fft.rfft2(torch.from_numpy(kernel).float().to(x.device), size).conj()
     found: Tensor = torch.fft.irfft2(torch.fft.rfft2(padded.float(), size) * response, size)
@@ -68,7 +70,7 @@ def correlate(x: Tensor, kernel: Floats) -> Tensor:
 
 
 def streak(x: Tensor, angle: Tensor, radius: int, sigma: float) -> Tensor:
-    """Motion blur (B, C, H, W): half a Gaussian of 2 radius + 1 taps along angle (B,) in degrees, as ImageMagick's.
+    """Motion blur of (B, C, H, W) as by ImageMagick: half a Gaussian of 2 radius + 1 taps along angle (B,) in degrees.
 
     Tap i is i pixels away in that direction, rounded to a whole pixel; edge pixels are repeated outside.
     """
@@ -76,7 +78,7 @@ def streak(x: Tensor, angle: Tensor, radius: int, sigma: float) -> Tensor:
     taps = np.exp(-0.5 * (np.arange(length) / sigma) ** 2)
     taps = (taps / taps.sum()).tolist()
     steps, turn = np.arange(length), np.deg2rad(angle.double().cpu().numpy())[:, None]
-    # on the CPU in double precision: a device that rounds otherwise would take another pixel
+    # on the CPU in double precision, as other rounding on a device could choose another pixel
     down, right = (torch.from_numpy(np.ceil(steps * f(turn) - 0.5)).long().to(x.device) for f in (np.sin, np.cos))
     margin = int(max(down.abs().max(), right.abs().max()))
     height, width = x.shape[2:]
@@ -89,7 +91,7 @@ def streak(x: Tensor, angle: Tensor, radius: int, sigma: float) -> Tensor:
 
 
 def enlarge(x: Tensor, factor: float) -> Tensor:
-    """The middle of square-cornered images (B, C, H, W) enlarged linearly to their old size, as scipy's `zoom`."""
+    """Enlarge the middle of images (B, C, H, W) linearly to their size, as by scipy's `zoom`."""
     for axis in (2, 3):
         low, high, share = (part.to(x.device) for part in _zoom_taps(x.shape[axis], factor))
         share = share.to(x.dtype).view((-1, 1) if axis == 2 else (-1,))
@@ -99,7 +101,7 @@ def enlarge(x: Tensor, factor: float) -> Tensor:
 
 @lru_cache(256)
 def _zoom_taps(size: int, factor: float) -> tuple[Tensor, Tensor, Tensor]:
-    """For each of `size` pixels, the two it lies between and how far it is from the first."""
+    """For each of `size` pixels, the two source pixels it lies between, and its distance from the first."""
     middle = int(np.ceil(size / factor))
     grown = round(middle * factor)
     where = np.arange(grown) * ((middle - 1) / max(grown - 1, 1))
@@ -111,9 +113,9 @@ def _zoom_taps(size: int, factor: float) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def bilinear(x: Tensor, row: Tensor, column: Tensor, edge: str) -> Tensor:
-    """Images (B, C, H, W) read at row and column (B, H, W), in pixels.
+    """Sample images (B, C, H, W) at row and column (B, H, W) in pixels, with bilinear interpolation.
 
-    edge: what lies outside. `mirror`: the image again, about its edge pixels; `reflect`: about its border; `black`.
+    edge: values outside the image: `mirror` (mirrored about the edge pixels), `reflect` (about the border) or `black`.
     """
     low_row, low_column = row.floor(), column.floor()
     down, right = (row - low_row).unsqueeze(1).to(x), (column - low_column).unsqueeze(1).to(x)

@@ -1,4 +1,4 @@
-"""Pictures of frost: photographs where the user has them, a stand-in otherwise."""
+"""Images of frost: photographs if the user has them, otherwise procedural textures."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,21 +17,23 @@ from bench.core.rng import seeded
 from bench.corruptions.plasma import plasma
 
 PHOTOGRAPHS = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg", "frost6.jpg")
-PACKAGE = "imagecorruptions"  # carries them, in whichever of its versions is installed
-USED = 5  # of the six: the official code draws from 0 to 4
+PACKAGE = "imagecorruptions"  # a package that has them, in any version
+USED = 5  # of six photographs, as the official code draws indices 0 to 4
 
 
 @dataclass(frozen=True, eq=False)
 class FrostImages:
-    """kind:     photographs, or procedural: no standard, so results with it compare with nobody else's.
+    """Images of frost.
+
+    kind: photographs, or procedural, with which results are not comparable with published ones.
     pictures: uint8 (3, H, W) each.
     """
 
     kind: Literal["photographs", "procedural"]
     pictures: tuple[Tensor, ...]
 
-    def scaled(self, scale: float, need: tuple[int, int]) -> list[Tensor]:
-        """The pictures at another size, in 0..255, and at least a tenth larger than (H, W) each way."""
+    def resize(self, scale: float, need: tuple[int, int]) -> list[Tensor]:
+        """The pictures resized by a scale, or to be a tenth larger than need (H, W) if they would be smaller."""
         return [_resize(picture, _factor(picture, scale, need)) for picture in self.pictures]
 
     def digest(self) -> str:
@@ -46,7 +48,7 @@ def _factor(picture: Tensor, scale: float, need: tuple[int, int]) -> float:
 
 @lru_cache(32)
 def _resize(picture: Tensor, scale: float) -> Tensor:
-    """By linear interpolation without smoothing, as OpenCV does it."""
+    """Resize by linear interpolation without smoothing, as OpenCV does."""
     if scale == 1:
         return picture
     result = picture.double()
@@ -61,9 +63,9 @@ def _resize(picture: Tensor, scale: float) -> Tensor:
 
 
 def find_frost_images(data_dir: Path | None, used: int = USED) -> FrostImages:
-    """The first photographs in data_dir/frost or in an installed package, or else procedural textures.
+    """Find photographs in data_dir/frost or in the package imagecorruptions; if there are none, make textures.
 
-    used: how many of the six. BadInput where only some of the photographs are there.
+    used: how many of the six photographs. BadInput if only some of them are there.
     """
     package = find_spec(PACKAGE)
     places = [data_dir / "frost"] if data_dir else []
@@ -78,7 +80,7 @@ def _photographs(folder: Path, used: int) -> FrostImages:
         if lacking := [name for name in PHOTOGRAPHS[:used] if not (folder / name).is_file()]:
             raise OSError(f"no file {lacking[0]}")
         images = [Image.open(folder / name).convert("RGB") for name in PHOTOGRAPHS[:used]]
-    except Exception as error:  # Pillow's readers raise what they like at damaged files
+    except Exception as error:  # Pillow raises many types of errors for damaged files
         wanted = ", ".join(PHOTOGRAPHS[:used])
         raise BadInput(f"cannot read the photographs of frost in {folder} ({error}); it must hold {wanted}") from None
     return FrostImages("photographs", tuple(torch.from_numpy(np.array(image).transpose(2, 0, 1)) for image in images))
@@ -86,7 +88,7 @@ def _photographs(folder: Path, used: int) -> FrostImages:
 
 @lru_cache(2)
 def _procedural(used: int) -> FrostImages:
-    """Bright ridges on bluish white."""
+    """Textures of bright ridges on bluish white."""
     with seeded("procedural ice"):
         cloud = plasma(torch.rand(used, 512, 512, dtype=torch.float64), decay=1.3)
     ridges = 0.4 + 0.55 * (1 - (2 * cloud - 1).abs())

@@ -1,9 +1,9 @@
 """The four corruptions of M-TLAT (Laugros, Caplier, Ospici, "Addressing Neural Network Robustness with Mixup and
 Targeted Labeling Adversarial Training", ECCV workshops 2020, arXiv:2008.08384).
 
-The paper draws each amount from one range. Here severity s draws from the s-th fifth of it, so that all five together
-are the paper's. Lengths are printed for 224 pixels and are shares of the image side here; what the paper leaves open
-(signs, directions, positions, the rounding to whole pixels) is drawn evenly.
+The paper draws each amount from one range. Here severity s draws from the s-th fifth of it, so that the five
+severities together are the paper's range. Lengths are printed for 224 pixels and are shares of the image side here.
+Signs, directions and positions, which the paper does not specify, are drawn uniformly.
 """
 
 from itertools import pairwise
@@ -15,11 +15,11 @@ from bench.core.rng import uniform
 from bench.corruptions.corruption import CORRUPTIONS, Corruption, same
 from bench.corruptions.filters import bilinear
 
-PRINTED = 224
+PRINTED = 224  # pixels of the image side for which lengths are printed
 
 
 def rotation(x: Tensor, low: float, high: float) -> Tensor:
-    """By low to high degrees to either side about the centre; black comes in from outside."""
+    """Rotate about the centre by low to high degrees in either direction; outside is black."""
     u = uniform(x.new_empty(len(x), 2)).double()
     turn = torch.deg2rad(between(u[:, 0], low, high) * sign(u[:, 1])).view(-1, 1, 1)
     rows, columns = centred_coordinates(x)
@@ -29,7 +29,7 @@ def rotation(x: Tensor, low: float, high: float) -> Tensor:
 
 
 def translation(x: Tensor, low: float, high: float) -> Tensor:
-    """By one share of the side on both axes, each with its own sign; black comes in from outside."""
+    """Translate by one share of the side along both axes, with random signs; outside is black."""
     u = uniform(x.new_empty(len(x), 3)).double()
     far = (between(u[:, 0], low, high) * max(x.shape[2:])).round()
     rows, columns = centred_coordinates(x)
@@ -39,7 +39,7 @@ def translation(x: Tensor, low: float, high: float) -> Tensor:
 
 
 def occlusion(x: Tensor, low: float, high: float) -> Tensor:
-    """A grey square, its side a share of the image's, anywhere inside."""
+    """Cover a square at a random place with grey; its side is a share of the image's."""
     height, width = x.shape[2:]
     u = uniform(x.new_empty(len(x), 3)).double()
     side = (between(u[:, 0], low, high) * min(height, width)).round()
@@ -51,22 +51,24 @@ def occlusion(x: Tensor, low: float, high: float) -> Tensor:
 
 
 def color_shift(x: Tensor, low: float, high: float) -> Tensor:
-    """One of the three channels brighter everywhere."""
+    """Add an amount to one of the three channels."""
     u = uniform(x.new_empty(len(x), 2)).double()
     chosen = torch.arange(3, device=x.device) == (u[:, 1:] * 3).floor()
     return x + (between(u[:, :1], low, high) * chosen)[:, :, None, None]
 
 
 def between(u: Tensor, low: float, high: float) -> Tensor:
+    """Map u from [0, 1) to [low, high)."""
     return low + (high - low) * u
 
 
 def sign(u: Tensor) -> Tensor:
+    """-1 where u < 0.5, else 1."""
     return torch.where(u < 0.5, -1.0, 1.0).to(u)
 
 
 def centred_coordinates(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Row and column (H, W) of each pixel from the centre."""
+    """Row and column (H, W) of each pixel relative to the centre."""
     height, width = x.shape[2:]
     rows = torch.arange(height, device=x.device, dtype=torch.float64).view(-1, 1).expand(height, width)
     columns = torch.arange(width, device=x.device, dtype=torch.float64).expand(height, width)
@@ -74,7 +76,7 @@ def centred_coordinates(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def fifths(low: float, high: float) -> tuple[tuple[float, float], ...]:
-    """A range in five equal parts, rounded to what a row can show."""
+    """Divide a range into five equal parts, with ends rounded to six decimals."""
     ends = [round(low + (high - low) * i / 5, 6) for i in range(6)]
     return tuple(pairwise(ends))
 

@@ -1,4 +1,4 @@
-"""Noise, drawn pixel by pixel. Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions
+"""Noise, drawn for each pixel. Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions
 and Perturbations", ICLR 2019, arXiv:1903.12261; parameters from the authors' make_{cifar,tinyimagenet,imagenet}_c.py.
 """
 
@@ -10,23 +10,23 @@ from bench.corruptions.corruption import CORRUPTIONS, Corruption, single
 
 
 def gaussian_noise(x: Tensor, std: float) -> Tensor:
-    """A normal draw is added to every value."""
+    """Add Gaussian noise."""
     return x + std * normal(x)
 
 
 def shot_noise(x: Tensor, photons: float) -> Tensor:
-    """As counted by a sensor that a white pixel sends so many photons on average."""
+    """Poisson noise of a sensor that receives `photons` on average from a white pixel."""
     return poisson(x * photons) / photons
 
 
 def impulse_noise(x: Tensor, amount: float) -> Tensor:
-    """Salt and pepper in equal parts, each channel for itself."""
+    """Set a share `amount` of values to 0 or 1 (salt and pepper), in each channel independently."""
     u = uniform(x)
     return torch.where(u < amount, (u < amount / 2).to(x), x)
 
 
 def speckle_noise(x: Tensor, std: float) -> Tensor:
-    """A normal draw is added to every value, in proportion to it."""
+    """Add Gaussian noise proportional to each value."""
     return x + x * (std * normal(x))
 
 

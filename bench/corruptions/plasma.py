@@ -5,10 +5,11 @@ from torch import Tensor
 
 
 def plasma(u: Tensor, decay: float) -> Tensor:
-    """Height maps (B, N, N) in [0, 1] that wrap around, N a power of two.
+    """Height maps (B, N, N) in [0, 1], periodic, for N a power of two.
 
-    Each point is the mean of its four neighbours on the coarser grid and a draw, whose range shrinks with every level.
-    u: a number in [0, 1) for each point. decay: by how much the wobble falls a level; it counts squared, as officially.
+    Each point is the mean of its four neighbours on the coarser grid plus a draw whose range shrinks with every level.
+    u: (B, N, N) draws in [0, 1). decay: by this factor the range shrinks per level; as in the official code its square
+    is used.
     """
     side = u.shape[-1]
     heights = torch.zeros_like(u)

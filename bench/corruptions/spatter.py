@@ -1,4 +1,4 @@
-"""Drops of water or mud on the lens. Hendrycks & Dietterich, ICLR 2019; parameters from the authors' code.
+"""Splashes of water or mud on the lens. Hendrycks & Dietterich, ICLR 2019; parameters from the authors' code.
 
 Water is shaded by OpenCV there; the same steps are done with SciPy here, image by image.
 """
@@ -18,8 +18,8 @@ from bench.corruptions.weather import grey
 WATER, MUD = (175, 238, 238), (63, 42, 20)
 EMBOSS = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]])
 LOW, HIGH = 50, 150  # of the edge detector
-FAR = 20.0  # pixels from an edge, from which on all is alike
-STEPS = {  # OpenCV's lengths of steps (rows, columns)
+FAR = 20.0  # largest distance from an edge in pixels
+STEPS = {  # OpenCV's lengths of steps (rows, columns) for its distance transform
     (r, c): {1: 1.0, 2: 1.4, 5: 2.1969}[r * r + c * c]
     for r, c in product(range(-2, 3), repeat=2)
     if r * r + c * c in (1, 2, 5)
@@ -28,9 +28,11 @@ Bytes = NDArray[np.uint8]
 
 
 def spatter(x: Tensor, mean: float, std: float, size: float, threshold: float, strength: float, mud: bool) -> Tensor:
-    """Splashes of water or, at the higher severities, of mud.
+    """Add splashes of water or, at the higher severities, of mud.
 
-    strength: how much water is added, or how far mud is smeared, in pixels."""
+    mean, std: of the noise that splashes are made of. size: sigma of its blur in pixels. threshold: there is liquid
+    above it. strength: how much water is added, or sigma in pixels of the blur of mud.
+    """
     liquid = smooth(mean + std * normal(x[:, :1]), size)
     if mud:
         cover = smooth((liquid > threshold).to(x), strength)
@@ -42,16 +44,16 @@ def spatter(x: Tensor, mean: float, std: float, size: float, threshold: float, s
 
 
 def tint(x: Tensor, rgb: tuple[int, int, int]) -> Tensor:
-    """A colour for images like these, grey where they are."""
+    """A colour in the type of x, (1, C, 1, 1); its luma if x is grey."""
     colour = x.new_tensor(rgb).view(1, 3, 1, 1) / 255
     return colour if x.shape[1] == 3 else grey(colour)
 
 
 def shade(drops: Bytes) -> Floats:
-    """How bright water glistens (H, W), 1 at most: by distance from the rims of the drops, embossed."""
+    """Brightness of water (H, W) in [0, 1], from the distance to the edges of drops, embossed."""
     from scipy.ndimage import correlate, uniform_filter
 
-    # in single precision a mean of whole numbers is whole, so that dropping the fraction cannot lose a level
+    # in single precision a mean of integers that is an integer is exact, so that rounding down loses no level
     near: Bytes = np.asarray(uniform_filter(distances(edges(drops)), 3, mode="mirror"), np.float32).astype(np.uint8)
     relief = np.clip(correlate(equalise(near).astype(int), EMBOSS, mode="mirror"), 0, 255).astype(float)
     light: Floats = np.rint(uniform_filter(relief, 3, mode="mirror")).astype(float) * drops
@@ -60,7 +62,7 @@ def shade(drops: Bytes) -> Floats:
 
 
 def edges(image: Bytes) -> NDArray[np.bool_]:
-    """Canny's edges (H, W): ridges of the gradient above LOW that are connected to one above HIGH."""
+    """Canny edges (H, W): ridges of the gradient above LOW that are connected to one above HIGH."""
     from scipy.ndimage import label, sobel
 
     across, down = (sobel(image.astype(int), axis, mode="nearest") for axis in (1, 0))
@@ -83,7 +85,7 @@ def edges(image: Bytes) -> NDArray[np.bool_]:
 
 
 def distances(edge: NDArray[np.bool_]) -> Floats:
-    """How far each pixel (H, W) is from an edge, FAR at most, in steps to a neighbour, a diagonal one or a knight's."""
+    """Distance of each pixel (H, W) to an edge, at most FAR, over steps to neighbours, diagonals and knight's moves."""
     height, width = edge.shape
     far = np.where(edge, 0.0, FAR)
     while True:
@@ -96,7 +98,7 @@ def distances(edge: NDArray[np.bool_]) -> Floats:
 
 
 def equalise(image: Bytes) -> Bytes:
-    """Grey values spread so that each is as frequent as the next; one value alone stays what it is."""
+    """Histogram equalisation as by OpenCV; an image of a single value is returned unchanged."""
     counts = np.bincount(image.ravel(), minlength=256)
     lowest = int(counts.nonzero()[0][0])
     rest = image.size - counts[lowest]

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from bench.core.rng import normal, uniform
 from bench.corruptions.corruption import CORRUPTIONS, Corruption
-from bench.corruptions.filters import enlarge, levels, streak
+from bench.corruptions.filters import drop_fractions, enlarge, streak
 from bench.corruptions.frost_images import FrostImages
 from bench.corruptions.plasma import plasma
 
@@ -20,10 +20,10 @@ def grey(x: Tensor) -> Tensor:
 def snow(
     x: Tensor, mean: float, std: float, zoom: float, threshold: float, radius: int, sigma: float, mix: float
 ) -> Tensor:
-    """Flakes that fall, and fall the other way too, over a whitened image."""
+    """Snow: motion-blurred flakes, and the same rotated by 180 degrees, over a whitened image."""
     flakes = mean + std * normal(x[:, :1])
     flakes = enlarge(flakes, zoom)
-    flakes = levels(torch.where(flakes < threshold, 0, flakes))
+    flakes = drop_fractions(torch.where(flakes < threshold, 0, flakes))
     angle = uniform(x.new_empty(len(x), 1))[:, 0] * 90 - 135
     flakes = (streak(flakes, angle, radius, sigma) * 255).round() / 255
     x = mix * x + (1 - mix) * torch.maximum(x, grey(x) * 1.5 + 0.5)
@@ -31,12 +31,13 @@ def snow(
 
 
 def frost(x: Tensor, image: float, frost: float, scale: float, *, ice: FrostImages) -> Tensor:
-    """A piece of a picture of frost, added to the darkened image.
+    """Frost: a random piece of an image of frost is added to the darkened image.
 
-    scale: by which the picture is resized first. Sums are of whole levels, as the fraction that is dropped later is.
+    image, frost: weights of the two. scale: factor by which the image of frost is resized first. Values are summed as
+    integer levels, as rounding down follows.
     """
     size = (x.shape[2], x.shape[3])
-    pictures = ice.scaled(scale, size)
+    pictures = ice.resize(scale, size)
     pieces = []
     for which, down, right in uniform(x.new_empty(len(x), 3)).tolist():
         picture = pictures[int(which * len(pictures))]
@@ -48,7 +49,7 @@ def frost(x: Tensor, image: float, frost: float, scale: float, *, ice: FrostImag
 
 
 def fog(x: Tensor, strength: float, decay: float) -> Tensor:
-    """A bright cloud over a darkened image: the brightest pixel stays as bright as it was."""
+    """Fog: a cloud is added, and the sum scaled so that the maximum of the image stays the same."""
     height, width = x.shape[2:]
     side = 1 << (max(height, width) - 1).bit_length()
     cloud = plasma(uniform(x.new_empty(len(x), side, side)), decay)[:, None, :height, :width]

@@ -1,1 +1,1 @@
-"""Data sets, a file a set."""
+"""Data sets, a file for each."""

@@ -1,4 +1,4 @@
-"""Images and labels as people have them: NumPy arrays or tensors, of any number type whose meaning is plain."""
+"""Converts images and labels from NumPy arrays or tensors of several number types, and checks their ranges."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,13 +9,13 @@ from torch import Tensor
 
 from bench.core.errors import BadInput
 
-SHOWN = 3  # labels that a message names
+SHOWN = 3  # most labels that a message names
 
 
 def pixel_tensor(x: Any) -> Tensor:
     """Images (N, C, H, W) as a uint8, float32 or float64 tensor; half precision becomes float32.
 
-    BadInput where they are of another number type, not finite or not in [0, 1].
+    BadInput if they are of another number type, not finite or not in [0, 1].
     """
     pixels = _tensor(x, "images")
     if not pixels.is_floating_point():
@@ -30,7 +30,7 @@ def pixel_tensor(x: Any) -> Tensor:
 
 
 def label_tensor(y: Any) -> Tensor:
-    """Labels (N,) as an int64 tensor. BadInput where they are no whole numbers, or below 0."""
+    """Labels (N,) as an int64 tensor; BadInput if they are not integers from 0."""
     labels = _tensor(y, "labels")
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise BadInput(f"labels are {_type(labels)}; give the numbers of the classes as integers, counted from 0")
@@ -41,7 +41,7 @@ def label_tensor(y: Any) -> Tensor:
 
 
 def check_labels(y: Tensor, classes: int, whose: str) -> None:
-    """BadInput where labels (N,), none of them below 0, are none of so many classes. whose: the classes, in words."""
+    """BadInput if a label of y (N,) is not below the number of classes. whose: owner of the classes, for messages."""
     if (odd := y >= classes).any():
         raise BadInput(
             f"{_labels(y, odd)} no class of {whose}, which has {classes}; classes count from 0 to {classes - 1}"
@@ -54,7 +54,7 @@ def _tensor(values: Any, what: str) -> Tensor:
     if isinstance(values, np.ndarray | Sequence):
         try:
             array = np.asarray(values)
-            array = array.astype(array.dtype.newbyteorder("="), copy=False)  # torch knows no foreign byte order
+            array = array.astype(array.dtype.newbyteorder("="), copy=False)  # torch has no foreign byte orders
             return torch.from_numpy(np.require(array, requirements=["C", "W"]))  # nor memory that is read-only
         except (TypeError, ValueError) as error:  # text, objects, rows of different lengths
             raise BadInput(f"{what} are no numbers that torch knows ({error})") from error
@@ -66,7 +66,7 @@ def _type(values: Tensor) -> str:
 
 
 def _labels(y: Tensor, odd: Tensor) -> str:
-    """Which labels they are and how many images have them, up to a verb."""
+    """Beginning of a message up to its verb: the wrong labels, and how many images have them."""
     named = sorted(set(y[odd].tolist()))
     listed = ", ".join(map(str, named[:SHOWN])) + (", ..." if len(named) > SHOWN else "")
     word = "label {} of {} of {} images is" if len(named) == 1 else "labels {} of {} of {} images are"

@@ -1,4 +1,4 @@
-"""What several requests read of data sets, read once."""
+"""A cache of images for the requests of one command."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,14 +8,17 @@ from bench.data.dataset import Dataset, Images, Source, Split
 
 @dataclass(frozen=True)
 class ImageCache:
-    """Images by data set, split and limit, until those of another set are asked for: two may not fit into memory."""
+    """Keeps images by split and limit, of one data set at a time, as two may not fit into memory.
+
+    The lists of images and labels (`Source`) are kept for every data set.
+    """
 
     data_dir: Path
     _sources: dict[tuple[str, Split], Source] = field(default_factory=dict)
     _images: dict[tuple[str, Split, int | None], Images] = field(default_factory=dict)
 
     def load(self, data: Dataset, split: Split, limit: int | None = None) -> Images:
-        """As `Dataset.load`."""
+        """As `Dataset.load`; images of other data sets are dropped."""
         key = (data.name, split, limit)
         if key not in self._images:
             for other in [known for known in self._images if known[0] != data.name]:
@@ -24,7 +27,7 @@ class ImageCache:
         return self._images[key]
 
     def size(self, data: Dataset, split: Split) -> int:
-        """How many images a split has."""
+        """Number of images of a split."""
         return len(self._source(data, split).y)
 
     def _source(self, data: Dataset, split: Split) -> Source:

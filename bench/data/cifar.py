@@ -29,12 +29,12 @@ FINE = tuple(FINE_NAMES.split())
 
 
 def arrays(data: Any) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-    """Of torchvision's value. The published batches are pickles, which it opens only if their checksums are right."""
+    """Images and labels of torchvision's data set, which opens the published pickles only if their checksums match."""
     return data.data, np.array(data.targets)
 
 
 def register(kind: str, classes: tuple[str, ...], folder: str, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-    """Add one of the two. kind: what torchvision calls it. folder: of its batches, below --data-dir."""
+    """Register one of the two data sets. kind: its class in torchvision. folder: of its batches, below --data-dir."""
     name, fault = kind.lower(), "is incomplete or fails its checksums; unpack"
     files = TorchvisionFiles(name, kind, arrays, folder, f"{fault} cifar-{len(classes)}-python.tar.gz again")
     DATASETS.add(

@@ -1,4 +1,4 @@
-"""What a data set is: labelled images, and the defaults that go with them."""
+"""Data sets: labelled images, with default threat model, architecture and budgets; and their registry."""
 
 import hashlib
 import math
@@ -22,14 +22,14 @@ from bench.core.registry import Registry
 from bench.core.threat import Threat
 from bench.data.arrays import check_labels, label_tensor, pixel_tensor
 
-LIMIT_OF_CONTAINER = Path("/sys/fs/cgroup/memory.max")  # bytes that Linux lets it have, or "max"
+LIMIT_OF_CONTAINER = Path("/sys/fs/cgroup/memory.max")  # on Linux: its memory limit in bytes, or "max"
 Split = Literal["train", "test"]
 Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Labelled images, in an order that gives each its id.
+    """Labelled images in a fixed order; the id of an image is its place in the order of its split.
 
     NumPy arrays, half precision and labels of other integer types are converted.
 
@@ -63,10 +63,11 @@ class Images:
         return len(self.x)
 
     def first(self, n: int) -> "Images":
-        """The first n images, or all of them where there are fewer."""
+        """The first n images, or all if there are fewer."""
         return Images(self.x[:n], self.y[:n])
 
     def to(self, device: torch.device | str) -> "Images":
+        """The images and labels on a device."""
         return Images(self.x.to(device), self.y.to(device))
 
     def fingerprint(self) -> str:
@@ -79,11 +80,11 @@ class Images:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """One split whose labels y (N,) are known and whose pixels need not have been read yet."""
+    """One split of a data set: its labels y (N,), and a function that reads the pixels of chosen images."""
 
     y: NDArray[np.int64]
     pixels: Callable[[NDArray[np.int64]], NDArray[np.uint8]]  # indices (n,) -> (n, C, H, W)
-    ordered: bool  # the stored order is the official one and mixes the classes
+    ordered: bool  # whether the stored order is the official one and mixes classes; else test images are shuffled
 
     def order(self, split: Split) -> NDArray[np.int64]:
         """Indices (N,) such that a limit n means the first n of them."""
@@ -94,7 +95,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set by name. Reading it starts with `load`; everything else is known before."""
+    """A data set: its properties and defaults, and `load`, which reads its images."""
 
     name: str
     classes: tuple[str, ...]
@@ -109,10 +110,10 @@ class Dataset:
     quick: Budget
     standard: Budget
     read: Callable[[Split, Path], Source]
-    fetch: Callable[[Path], None] | None = None  # download what `read` looks for; None where there is nothing to fetch
+    fetch: Callable[[Path], None] | None = None  # downloads the files that `read` needs; None: no download
 
     def __post_init__(self) -> None:
-        check_name("data set", self.name)  # its runs are in a folder of that name
+        check_name("data set", self.name)  # which is the name of a folder of runs
         if isinstance(self.classes, str) or not all(isinstance(name, str) for name in self.classes):
             raise BadInput(f"data set {self.name} has the classes {self.classes!r}; they are a tuple of names")
         if len(self.classes) < 2:
@@ -134,27 +135,30 @@ class Dataset:
         return len(self.classes)
 
     def load(self, split: Split, data_dir: Path, limit: int | None = None) -> Images:
-        """The first `limit` images of a split, or all of them, in an order that never changes.
+        """Load the first `limit` images of a split, or all of them, in an order that never changes.
 
-        Training images come class by class in turn, so any limit is balanced (counts differ by at most one while no
-        class has run out) and contains every smaller one. BadInput where the data are missing or broken, where
-        there are fewer than `limit` images, or where they are more than the machine's memory holds.
+        Classes of training images alternate, so that any limit is balanced (counts differ by at most one while no class
+        has run out) and contains every smaller one.
+
+        Raises:
+            BadInput: the data are missing or damaged, there are fewer than `limit` images, or they do not fit into the
+                memory of the machine.
         """
         return self.take(self.source(split, data_dir), split, limit)
 
     def download(self, data_dir: Path) -> None:
-        """Fetch what `read` looks for, if there is anything to fetch. BadInput where its code raises."""
+        """Download the files, if the data set has a download; BadInput if it fails."""
         if self.fetch is not None:
             with reader_errors_as_bad_input(f"the download of data set {self.name}"):
                 self.fetch(data_dir)
 
     def source(self, split: Split, data_dir: Path) -> Source:
-        """What `read` finds. BadInput where its code raises."""
+        """Find the images of a split and read their labels, but no pixels; BadInput if the reader fails."""
         with reader_errors_as_bad_input(f"the {split} split of data set {self.name}"):
             return self.read(split, data_dir)
 
     def take(self, source: Source, split: Split, limit: int | None = None) -> Images:
-        """The same of a split that was looked through already."""
+        """As `load`, from the source of the split."""
         total = len(source.y)
         if limit is not None and not 1 <= limit <= total:
             raise BadInput(f"a limit of {limit} does not fit the {split} split of {self.name}; give 1 to {total}")
@@ -172,14 +176,16 @@ class Dataset:
 
 
 def check_memory(count: int, shape: Shape, what: str, way_out: str) -> None:
-    """BadInput where so many 8-bit images (C, H, W) are more than the machine's memory holds."""
+    """BadInput if a number of 8-bit images (C, H, W) does not fit into the memory of the machine."""
     needed = count * math.prod(shape) / 2**30
-    if needed > memory():
-        raise BadInput(f"{count} {what} take {needed:.0f} GiB and this machine has {memory():.0f} GiB; {way_out}")
+    if needed > available_memory():
+        raise BadInput(
+            f"{count} {what} take {needed:.0f} GiB and this machine has {available_memory():.0f} GiB; {way_out}"
+        )
 
 
-def memory() -> float:
-    """GiB of this machine or of the container that this process is in; without bound on Windows, which says neither."""
+def available_memory() -> float:
+    """Memory of the machine or of its container in GiB; inf on Windows, where it is not known."""
     if sys.platform == "win32":
         return math.inf
     installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -188,7 +194,7 @@ def memory() -> float:
 
 
 def stratified_order(y: NDArray[np.int64], *, even: bool = False) -> NDArray[np.int64]:
-    """A fixed shuffle (N,) of which every prefix holds the classes in their proportions, or (even) in equal numbers."""
+    """A fixed shuffle of indices (N,); prefixes have classes in their proportions or, with even, in equal numbers."""
     shuffle = np.random.RandomState(0).permutation(len(y))  # not default_rng: only this stream is frozen by NumPy
     labels = y[shuffle]
     rank = np.empty(len(y))
@@ -199,7 +205,7 @@ def stratified_order(y: NDArray[np.int64], *, even: bool = False) -> NDArray[np.
 
 
 def check_dataset(name: str, item: object) -> str:
-    """What keeps an item from being the data set of this name."""
+    """What is wrong with a data set registered by a name; empty if nothing is. The check of `DATASETS`."""
     if flaw := instance_check(Dataset, "wanted: a Dataset")(name, item):
         return flaw
     own = item.name if isinstance(item, Dataset) else ""

@@ -1,4 +1,4 @@
-"""scikit-learn's 8x8 handwritten digits, the set that is always there.
+"""scikit-learn's 8x8 handwritten digits, which need no download.
 
 1,797 images of UCI's Optical Recognition of Handwritten Digits (its test part), values 0..16. There is no official
 split: 30 images of each class are the test set here.
@@ -13,11 +13,11 @@ from bench.core.plan import Budget, Plan
 from bench.core.threat import Linf
 from bench.data.dataset import DATASETS, Dataset, Source, Split, stratified_order
 
-TEST = 300
+TEST = 300  # number of test images
 
 
 def read_digits(split: Split, data_dir: Path) -> Source:
-    """One split, with 0..16 stretched to 0..255; data_dir is not looked at."""
+    """Read one split, with 0..16 stretched to 0..255; data_dir is not used."""
     table = np.loadtxt(file_of_digits(), delimiter=",")  # 64 pixels and the label of each image
     images, y = table[:, :-1].reshape(-1, 8, 8), table[:, -1].astype(np.int64)
     order = stratified_order(y, even=True)
@@ -27,7 +27,7 @@ def read_digits(split: Split, data_dir: Path) -> Source:
 
 
 def file_of_digits() -> Path:
-    """Where scikit-learn keeps the images. It is not imported, which takes longer than a small training."""
+    """The path of the images inside scikit-learn, found without importing it, which takes seconds."""
     spec = find_spec("sklearn")
     assert spec is not None
     assert spec.submodule_search_locations is not None

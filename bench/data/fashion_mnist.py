@@ -18,7 +18,7 @@ FOLDER = "FashionMNIST/raw/"
 
 
 def arrays(data: Any) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-    """Of torchvision's value."""
+    """Images (N, H, W, 1) and labels of torchvision's data set."""
     return data.data.numpy()[..., None], data.targets.numpy()
 
 
@@ -28,7 +28,7 @@ OFFICIAL = TorchvisionFiles(
     arrays,
     FOLDER,
     "lacks one of its 4 files, or one is broken; unpack them again",
-    errors=(RuntimeError, OSError, ValueError, KeyError, AssertionError),  # torchvision checks no sum of these
+    errors=(RuntimeError, OSError, ValueError, KeyError, AssertionError),  # torchvision checks no checksums here
 )
 DATASETS.add(
     NAME,

@@ -1,4 +1,4 @@
-"""Image files: which there are in a folder, and what is in one."""
+"""Finds and decodes image files."""
 
 import logging
 import os
@@ -21,10 +21,10 @@ log = logging.getLogger("bench")
 
 
 def images_of(folders: Sequence[Path]) -> list[list[str]]:
-    """The image files of each folder and of those below it, as text: a million paths take seconds.
+    """List the image files in and below each folder, as text, which is faster than a million `Path`s.
 
-    A folder's own files come first, by name, then those of the folders in it. What is no image by its name is left out,
-    and a line on stderr says so. BadInput where a folder has no image, or one that cannot be read.
+    A folder's own files come first, sorted by name, then those of its subfolders. Files whose suffix is no image's are
+    left out with a warning. BadInput if a folder has no image or cannot be read.
     """
     found, left_out = list[list[str]](), list[str]()
     for folder in folders:
@@ -42,7 +42,7 @@ def images_of(folders: Sequence[Path]) -> list[list[str]]:
 
 
 def _walk(folder: str, above: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """The images in and below a folder, and the other files. above: the real paths of the folders that it is in."""
+    """The images in and below a folder, and the other files. above: resolved paths of the folders above it."""
     place = os.path.realpath(folder)
     if any(f"{upper}{os.sep}".startswith(f"{place}{os.sep}") for upper in above):
         raise BadInput(f"{folder} is a link to a folder that it lies in, so its images have no end; remove the link")
@@ -64,12 +64,12 @@ def _walk(folder: str, above: tuple[str, ...]) -> tuple[list[str], list[str]]:
 
 
 def names(folder: Path, *, folders: bool) -> list[str]:
-    """The sorted names of what a folder holds, hidden ones left out."""
+    """Sorted names of the subfolders or (folders=False) files of a folder, without hidden ones."""
     return [entry.name for entry in _entries(str(folder)) if entry.is_dir() == folders]
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
-    """What is in a folder, sorted by name, hidden things left out."""
+    """The entries of a folder sorted by name, without hidden ones; BadInput if it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
@@ -79,33 +79,33 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
 
 @lru_cache(1024)
 def warn_once(message: str) -> None:
-    """On stderr, once a process, as a split is read by several requests."""
+    """Warn on stderr, once per process, as several requests may read a split."""
     log.warning("%s", message)
 
 
 @contextmanager
-def huge_images_refused() -> Iterator[None]:
-    """Inside the block, an image of so many pixels that Pillow warns of it is an error of `decode`."""
+def refuse_huge_images() -> Iterator[None]:
+    """Inside the block, `decode` refuses images that are so large that Pillow warns of them."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 
 
 def decode(path: str, size: tuple[int, int] | None = None) -> Image.Image:
-    """An 8-bit image in memory. size: width and height that it must have, checked before it is decoded."""
+    """Read an 8-bit image; BadInput if it is damaged. size: the required width and height, checked before decoding."""
     try:
         with Image.open(path) as image:
             _check(path, image, size)
             image.load()
     except BadInput:
         raise
-    except Exception as error:  # Pillow's readers raise what they like at damaged files
+    except Exception as error:  # Pillow raises many types of errors for damaged files
         raise BadInput(f"cannot read the image {path} ({error}); replace or remove it") from None
     return image
 
 
 def _check(path: str, image: ImageFile.ImageFile, size: tuple[int, int] | None) -> None:
-    """BadInput where an image that is open, and not decoded yet, is not one of 8 bits a channel and of this size."""
+    """BadInput if an opened image has not 8 bits per channel or this size; checked before it is decoded."""
     if size and image.size != size:
         found, wanted = (f"{width}x{height}" for width, height in (image.size, size))
         raise BadInput(f"{path} is {found} pixels; all images here must be {wanted}")
@@ -119,7 +119,7 @@ def _check(path: str, image: ImageFile.ImageFile, size: tuple[int, int] | None) 
 
 
 def convert_mode(image: Image.Image, mode: str) -> Image.Image:
-    """In mode L or RGB; what is transparent is drawn as if it were not, as torchvision does."""
+    """Convert to mode L or RGB; transparency is ignored, as torchvision does."""
     if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")  # Pillow warns of going to RGB at once
+        image = image.convert("RGBA")  # converted directly to RGB, Pillow would warn
     return image if image.mode == mode else image.convert(mode)

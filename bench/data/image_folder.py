@@ -20,23 +20,26 @@ from bench.data.image_files import (
     SUFFIXES,
     convert_mode,
     decode,
-    huge_images_refused,
     images_of,
     names,
+    refuse_huge_images,
     warn_once,
 )
 
-MOST = 10  # names of classes in a message
+MOST = 10  # most names of classes in a message
 SAMPLE = 2000  # training images from which mean and std are estimated
 
 
 def folder_dataset(root: Path) -> Dataset:
-    """The data set in a folder; its shape is that of the first image, its statistics those of up to 2,000 images."""
+    """Make a data set of an image folder: shape of the first image, mean and std of up to SAMPLE images.
+
+    BadInput if it has fewer than two classes or its images cannot be used.
+    """
     classes = tuple(names(root / "train", folders=True))
     if len(classes) < 2:
         raise BadInput(f"{root / 'train'} holds {len(classes)} class folders; at least 2 are needed ({LAYOUT})")
-    paths, _ = listing(root, "train", classes)
-    with huge_images_refused():
+    paths, _ = list_files(root, "train", classes)
+    with refuse_huge_images():
         first = decode(paths[0])
     shape = (CHANNELS[first.mode], first.height, first.width)
     read = partial(read_folder, root, classes, shape)
@@ -54,7 +57,7 @@ def folder_dataset(root: Path) -> Dataset:
         classes=classes,
         shape=shape,
         mean=tuple(round(mean, 4) for mean, _ in spread),
-        std=tuple(round(max(std, 1 / 255), 4) for _, std in spread),  # a flat channel has no spread
+        std=tuple(round(max(std, 1 / 255), 4) for _, std in spread),  # a constant channel has std 0
         threat=Linf(8 / 255),
         model="cnn" if size < 16 else "resnet8",
         model_cuda="cnn" if size < 16 else "resnet18",
@@ -67,15 +70,15 @@ def folder_dataset(root: Path) -> Dataset:
 
 
 def read_folder(root: Path, classes: tuple[str, ...], shape: Shape, split: str, data_dir: Path) -> Source:
-    """One split of an image folder, which is the folder of that name in it. Only the images asked for are decoded."""
-    paths, y = listing(root, split, classes)
+    """Find the images of one split in ROOT/split; they are decoded when they are used."""
+    paths, y = list_files(root, split, classes)
     return source_of(paths, y, shape, to_pixels)
 
 
 def source_of(
     paths: list[str], y: NDArray[np.int64], shape: Shape, read: Callable[[str, Shape], NDArray[np.uint8]]
 ) -> Source:
-    """Image files with labels (N,), each read, as (C, H, W), when it is asked for."""
+    """Make a source of image files with labels (N,). read: reads one file as (C, H, W)."""
 
     def pixels(chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
         x = np.empty((len(chosen), *shape), np.uint8)
@@ -84,17 +87,17 @@ def source_of(
             for i in part:
                 x[i] = read(paths[chosen[i]], shape)
 
-        # Pillow decodes without the interpreter's lock, but on tiny images threads mostly wait for it: 1.5 times slower
+        # Pillow decodes without the interpreter lock, but for tiny images threads are 1.5 times slower, waiting for it
         threads = 1 if shape[1] * shape[2] <= 32 * 32 else None
-        with huge_images_refused(), ThreadPoolExecutor(threads) as pool:
+        with refuse_huge_images(), ThreadPoolExecutor(threads) as pool:
             list(pool.map(fill, np.array_split(np.arange(len(chosen)), 64)))
         return x
 
     return Source(y, pixels, ordered=False)
 
 
-def listing(root: Path, split: str, classes: tuple[str, ...]) -> tuple[list[str], NDArray[np.int64]]:
-    """The files of a split by class and name, and their labels (N,)."""
+def list_files(root: Path, split: str, classes: tuple[str, ...]) -> tuple[list[str], NDArray[np.int64]]:
+    """List the image files of a split sorted by class and name, with labels (N,); BadInput if classes differ."""
     found = names(root / split, folders=True)
     if wrong := sorted(set(found) ^ set(classes)):
         state = "is not a class of this data set" if wrong[0] in found else "is missing"
@@ -110,7 +113,7 @@ def listing(root: Path, split: str, classes: tuple[str, ...]) -> tuple[list[str]
 
 
 def to_pixels(path: str, shape: Shape) -> NDArray[np.uint8]:
-    """The pixels (C, H, W) of a file; a grey image may stand among coloured ones, not the other way round."""
+    """Read the pixels (C, H, W) of a file. Grey images are converted to RGB; BadInput for colour in a grey data set."""
     channels, height, width = shape
     image = decode(path, (width, height))
     if CHANNELS[image.mode] > channels:

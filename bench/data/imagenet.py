@@ -1,7 +1,7 @@
-"""ImageNet with all its 1,000 classes, whose validation images are the test. Russakovsky et al., arXiv:1409.0575.
+"""ImageNet with all 1,000 classes; its validation images are the test split. Russakovsky et al., arXiv:1409.0575.
 
-Images are cut as ImageNet-C's were: the shorter side to 256 pixels, then the middle 224, and they are listed by class
-and name, as those are, so that each image is paired with its corruptions.
+Images are prepared as for ImageNet-C: the shorter side is resized to 256 pixels, then the middle 224 are cropped. They
+are sorted by class and name, as in ImageNet-C, so that each image is paired with its corruptions.
 """
 
 from functools import partial
@@ -16,16 +16,16 @@ from bench.core.plan import Budget, Plan
 from bench.core.threat import Linf
 from bench.data.dataset import DATASETS, Dataset, Shape, Source, Split
 from bench.data.image_files import convert_mode, decode, names
-from bench.data.image_folder import listing, source_of
+from bench.data.image_folder import list_files, source_of
 from bench.data.imagenet_100 import ALL, MEAN, SHAPE, STD
 
 IMAGENET = "imagenet"
-SIDE = 256  # pixels, of the shorter side before the middle is cut out
+SIDE = 256  # pixels of the shorter side before cropping
 LAYOUT = "ImageNet is imagenet/train/<class>/*.JPEG and imagenet/val/<class>/*.JPEG (or test/) in --data-dir"
 
 
 def imagenet(data_dir: Path) -> Dataset:
-    """The data set by the folder imagenet/train. BadInput if it has not the 1,000 classes, or there is no other."""
+    """Make the data set from data_dir/imagenet; BadInput if train has not 1,000 classes, or val or test is missing."""
     root = data_dir / IMAGENET
     held_out = next((name for name in ("val", "test") if (root / name).is_dir()), None)
     if held_out is None or not (root / "train").is_dir():
@@ -51,13 +51,13 @@ def imagenet(data_dir: Path) -> Dataset:
 
 
 def read_imagenet(root: Path, held_out: str, classes: tuple[str, ...], split: Split, data_dir: Path) -> Source:
-    """One split. Only the images asked for are decoded."""
-    paths, y = listing(root, held_out if split == "test" else "train", classes)
-    return source_of(paths, y, SHAPE, middle)
+    """Find the images of one split; they are decoded when they are used."""
+    paths, y = list_files(root, held_out if split == "test" else "train", classes)
+    return source_of(paths, y, SHAPE, crop_middle)
 
 
-def middle(path: str, shape: Shape) -> NDArray[np.uint8]:
-    """The middle of a picture of any size (C, H, W)."""
+def crop_middle(path: str, shape: Shape) -> NDArray[np.uint8]:
+    """Read an image of any size, resize it and crop its middle, (C, H, W)."""
     _, height, width = shape
     image = convert_mode(decode(path), "RGB")
     scale = SIDE / min(image.size)

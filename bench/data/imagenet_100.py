@@ -30,7 +30,7 @@ LAYOUT = "ImageNet is imagenet/train/<class>/*.JPEG in --data-dir"
 
 
 def imagenet_100(data_dir: Path) -> Dataset:
-    """The data set by the folder imagenet/train. Of a folder that has not the 1,000 classes it has another name."""
+    """Make the data set from data_dir/imagenet/train; its name tells if the folder has not all 1,000 classes."""
     folder = data_dir / "imagenet/train"
     if not folder.is_dir():
         raise BadInput(f"no {folder}; {LAYOUT}")
@@ -47,7 +47,7 @@ def imagenet_100(data_dir: Path) -> Dataset:
         shape=SHAPE,
         mean=MEAN,
         std=STD,
-        threat=Linf(8 / 255),  # so that the recipes keep the radii of their papers
+        threat=Linf(8 / 255),  # so that the radii of recipes are those of their papers
         model="resnet18-imagenet",
         model_cuda="resnet50",
         pad=0,
@@ -59,12 +59,12 @@ def imagenet_100(data_dir: Path) -> Dataset:
 
 
 def choose_classes(there: list[str]) -> tuple[str, ...]:
-    """A hundred of these sorted names, sorted."""
+    """Choose a hundred of the sorted names of classes; sorted too."""
     return tuple(there[i] for i in sorted(np.random.RandomState(SEED).permutation(len(there))[:KEPT]))
 
 
 def read_imagenet_100(folder: Path, classes: tuple[str, ...], split: Split, data_dir: Path) -> Source:
-    """One split, both of which lie in the same folder. Only the images asked for are decoded."""
+    """Find the images of one split (both are in one folder); they are decoded when they are used."""
     paths: list[str] = []
     labels: list[int] = []
     for label, there in enumerate(images_of([folder / name for name in classes])):
@@ -76,7 +76,7 @@ def read_imagenet_100(folder: Path, classes: tuple[str, ...], split: Split, data
 
 
 def split_files(files: list[str]) -> tuple[list[str], list[str]]:
-    """The held out files of a class, and the others."""
+    """Split the sorted files of a class into test and training files; BadInput if there are too few."""
     count = round(HELD_OUT * len(files))
     if not count:
         raise BadInput(
@@ -87,7 +87,7 @@ def split_files(files: list[str]) -> tuple[list[str], list[str]]:
 
 
 def resize(path: str, shape: Shape) -> NDArray[np.uint8]:
-    """The whole picture at another size and shape, as in the paper: nothing is cut off."""
+    """Read an image and resize it to (H, W) without cropping, as in the paper; (C, H, W)."""
     _, height, width = shape
     image = convert_mode(decode(path), "RGB").resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(image).transpose(2, 0, 1)

@@ -1,4 +1,4 @@
-"""Where a data set may lie below --data-dir: its official files, an image folder, or an archive."""
+"""The layouts in which a data set may be stored below --data-dir: official files, image folder, or .npz archive."""
 
 import zipfile
 from collections.abc import Callable, Iterator
@@ -18,13 +18,13 @@ from bench.data.image_folder import read_folder
 
 @dataclass(frozen=True)
 class Layouts:
-    """Reads a split from the first of the three layouts that is there. BadInput where none is."""
+    """A reader of splits from the first of three layouts that exists; BadInput if none does."""
 
     name: str
     classes: tuple[str, ...]
     shape: Shape
-    official: tuple[str, ...]  # below --data-dir; if any of them is there, the official files are meant
-    read_official: Callable[[Path, Split], Source]  # of --data-dir
+    official: tuple[str, ...]  # paths below --data-dir; if one of them exists, official files are read
+    read_official: Callable[[Path, Split], Source]  # takes --data-dir
     fetched: bool = True  # whether --download can get the official files
 
     def __call__(self, split: Split, data_dir: Path) -> Source:
@@ -49,8 +49,8 @@ class Layouts:
 
 
 @contextmanager
-def fetching(name: str, data_dir: Path) -> Iterator[None]:
-    """Says in a line why a download failed."""
+def report_failed_download(name: str, data_dir: Path) -> Iterator[None]:
+    """Turn errors of a download inside the block into BadInput with the reason."""
     try:
         yield
     except (OSError, RuntimeError) as error:
@@ -58,7 +58,10 @@ def fetching(name: str, data_dir: Path) -> Iterator[None]:
 
 
 def read_npz(path: Path, classes: tuple[str, ...], shape: Shape, split: Split) -> Source:
-    """An archive of x_train, y_train, x_test, y_test: images uint8 (N, H, W, C), labels (N,). No pickle is opened."""
+    """Read a split from a .npz archive of x_train, y_train, x_test, y_test; pickled objects are refused.
+
+    Images are uint8 (N, H, W, C), labels integers (N,). BadInput if anything is wrong with them.
+    """
     wanted = "wanted: x_train y_train x_test y_test, images uint8 (N, H, W, C), labels whole numbers (N,)"
     try:
         with zipfile.ZipFile(path) as archive:
@@ -83,7 +86,7 @@ def read_npz(path: Path, classes: tuple[str, ...], shape: Shape, split: Split) -
 def _check_array(
     what: str, name: str, found: tuple[int, ...], dtype: np.dtype[Any], shape: tuple[int, int, int]
 ) -> None:
-    """BadInput where an array (x: images, y: labels) is not of the wanted type and shape, before it is read."""
+    """BadInput if an array (name x: images, y: labels) has another type or shape; checked before it is read."""
     channels, height, width = shape
     if name == "x" and (dtype != np.uint8 or found[1:] != (height, width, channels) or not found[0]):
         size = f"uint8 (N, {height}, {width}, {channels})"
@@ -95,7 +98,7 @@ def _check_array(
 
 
 def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and type of the array in an open .npy file, left where its values begin. ValueError if there is none."""
+    """Read shape and dtype of the array in an open .npy file, up to its values; ValueError if it is none."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
@@ -103,6 +106,6 @@ def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def from_arrays(x: NDArray[np.uint8], y: NDArray[Any]) -> Source:
-    """A split in memory, in its official order: x (N, H, W, C), y (N,)."""
+    """Make a source of arrays in their official order: x (N, H, W, C), y (N,)."""
     images = x.transpose(0, 3, 1, 2)
     return Source(y.astype(np.int64), lambda chosen: np.ascontiguousarray(images[chosen]), ordered=True)

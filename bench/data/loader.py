@@ -1,4 +1,4 @@
-"""Training batches, augmented as a whole on the device where the images live."""
+"""Batches for training, with random crops and flips on the device of the images."""
 
 from collections.abc import Iterator
 
@@ -10,16 +10,17 @@ from bench.data.dataset import Images
 
 
 def to_float(x: Tensor) -> Tensor:
-    """uint8 pixels as float32 in [0, 1], same shape; floating point ones as they are."""
+    """Convert uint8 pixels to float32 in [0, 1]; floating-point pixels are returned unchanged."""
     return x if x.is_floating_point() else x.float() / 255
 
 
 def epoch_batches(images: Images, batch_size: int, *, pad: int, flip: bool) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch in a new random order: x float32 (B, C, H, W) in [0, 1], y int64 (B,).
 
-    Only full batches, as backward passes over a ragged last one crash some builds of torch; fewer images than
-    batch_size make one batch. pad is in pixels (zeros, then a random crop of the old size), flips are left-right. All
-    draws are made on the CPU before the first batch, so that neither the device nor a recipe's own draws change them.
+    The last batch is dropped if it is smaller, as backward passes over it crash some builds of torch; fewer images than
+    batch_size make one batch. pad: zeros around an image in pixels, before a random crop of its size. flip: random
+    left-right flips. Random numbers are drawn on the CPU before the first batch, so that they depend neither on the
+    device nor on draws of the recipe.
     """
     n = len(images)
     size = min(batch_size, n)
@@ -38,7 +39,7 @@ def epoch_batches(images: Images, batch_size: int, *, pad: int, flip: bool) -> I
 
 
 def crop(x: Tensor, corner: Tensor, pad: int) -> Tensor:
-    """x (B, C, H, W) with `pad` zeros on each side, cut to its old size at corner (2, B): row, column in 0..2 pad."""
+    """Pad x (B, C, H, W) with zeros and crop it to its size. corner: (2, B), row and column in 0..2 pad."""
     height, width = x.shape[2:]
     windows = F.pad(x, (pad, pad, pad, pad)).unfold(2, height, 1).unfold(3, width, 1)
     return windows[torch.arange(len(x), device=x.device), :, corner[0], corner[1]]

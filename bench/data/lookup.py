@@ -1,4 +1,4 @@
-"""Data sets by name. A new one is a file beside this that ends in `DATASETS.add`, or in `DATASETS.add_lazy`."""
+"""Finds data sets by name. A new one is a file in this folder that calls `DATASETS.add` or `DATASETS.add_lazy`."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ FOLDER = "folder:"  # before the path of an image folder
 
 
 def registered_radius(name: str) -> float:
-    """The radius that a data set is registered with, in [0, 1] pixel units; CIFAR-10's where it needs its folder."""
+    """The default radius of a data set in [0, 1] pixel units; CIFAR-10's for data sets that need their folder."""
     return DATASETS[name].threat.eps if name in DATASETS else REFERENCE_EPS
 
 

@@ -27,7 +27,7 @@ SETS = {
     "imagenet": "ImageNet-C",
 }
 SEVERITIES = 5
-SAMPLE = 64  # images that stand for a file in its identity
+SAMPLE = 64  # number of images that the digest of a file is made of
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class PublishedCorruption:
     total: int  # test images
 
     def images(self, ids: NDArray[np.int64]) -> Tensor:
-        """Test images (B, C, H, W) uint8 by their place in the test order."""
+        """Read test images (B, C, H, W) uint8. ids: (B,), their places in the test order."""
         if self._file.exists():
             block = self._array()[self.total * (self.severity - 1) :][ids]
             return torch.from_numpy(np.ascontiguousarray(block.transpose(0, 3, 1, 2)))
@@ -49,7 +49,7 @@ class PublishedCorruption:
         return torch.from_numpy(source.pixels(source.order("test")[ids]))
 
     def labels(self) -> NDArray[np.int64]:
-        """Of all test images, in test order."""
+        """Labels (N,) of all test images, in test order; BadInput if the file does not fit."""
         if not self._file.exists():
             source = self._source()
             return source.y[source.order("test")]
@@ -61,7 +61,7 @@ class PublishedCorruption:
         return y[self.total * (self.severity - 1) :][: self.total].astype(np.int64)
 
     def check(self, test: Images) -> None:
-        """BadInput where these are not the test images in the test order."""
+        """BadInput if the labels are not those of the test images in the same order."""
         y = self.labels()
         if len(y) != len(test) or (y != test.y.cpu().numpy()).any():
             raise BadInput(
@@ -70,7 +70,7 @@ class PublishedCorruption:
             )
 
     def digest(self) -> str:
-        """Eight hexadecimal digits that change with the file: of images all over it."""
+        """Eight hexadecimal digits that change with the file: the hash of SAMPLE images spread over it."""
         chosen = np.unique(np.linspace(0, self.total - 1, SAMPLE).astype(np.int64))
         return sha256(self.images(chosen).numpy().tobytes()).hexdigest()[:8]
 
@@ -90,7 +90,7 @@ class PublishedCorruption:
 
 
 def find_official(name: str, severity: int, dataset: Dataset, total: int, data_dir: Path) -> PublishedCorruption | None:
-    """The published images of a corruption, if they are there for this data set."""
+    """Find the published images of a corruption for a data set; None if they are not there."""
     folder = official_folder(dataset, data_dir)
     if folder and ((folder / f"{name}.npy").exists() or (folder / name / str(severity)).is_dir()):
         return PublishedCorruption(folder, name, severity, dataset, total)
@@ -98,7 +98,7 @@ def find_official(name: str, severity: int, dataset: Dataset, total: int, data_d
 
 
 def official_folder(dataset: Dataset, data_dir: Path) -> Path | None:
-    """Where the published images for this data set are, if they are there."""
+    """The folder of the published images for a data set; None if it is not there."""
     folder = data_dir / SETS.get(dataset.name, "")
     return folder if folder != data_dir and folder.is_dir() else None
 
@@ -109,14 +109,14 @@ def _folder(root: Path, dataset: Dataset, severity: int) -> Source:
 
 
 def _open(path: Path) -> NDArray[np.uint8]:
-    """An array whose values are read when they are looked at. BadInput if the file is cut off or no array."""
+    """Memory-map a .npy file; BadInput if it is truncated or not an array."""
     try:
         if not path.is_file():
             raise OSError("there is no such file")
         with path.open("rb") as file:
             shape, dtype = read_header(file)
             begin, size = file.tell(), path.stat().st_size
-    except Exception as error:  # NumPy reads the header as Python, and raises what that raises
+    except Exception as error:  # NumPy parses the header as Python, which may raise anything
         raise BadInput(f"{path} cannot be read ({error}); put the published file there") from None
     if dtype.hasobject:
         raise BadInput(f"{path} holds Python objects, which are not opened; put the published file there")

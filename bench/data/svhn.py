@@ -17,7 +17,7 @@ FILES = ("train_32x32.mat", "test_32x32.mat")
 
 
 def arrays(data: Any) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-    """Of torchvision's value, in which the label of a 0 is 0; in the files it is 10."""
+    """Images and labels of torchvision's data set, which has changed the label of 0 from 10 to 0."""
     return data.data.transpose(0, 2, 3, 1), data.labels
 
 
@@ -42,7 +42,9 @@ DATASETS.add(
         model_cuda="resnet18",
         pad=0,
         flip=False,
-        quick=Budget(Plan(epochs=10, lr=0.01), train=5000, test=256),  # at 0.1 adversarial training may never start
+        quick=Budget(
+            Plan(epochs=10, lr=0.01), train=5000, test=256
+        ),  # at 0.1 adversarial training may not learn anything
         standard=Budget(Plan(epochs=30, lr=0.01)),
         read=Layouts("svhn", CLASSES, SHAPE, FILES, OFFICIAL.read),
         fetch=OFFICIAL.fetch,

@@ -1,6 +1,7 @@
-"""Tiny ImageNet: 200 classes of ImageNet at 64 pixels, of Stanford's course CS231n. Its validation images are the test.
+"""Tiny ImageNet: 200 classes of ImageNet at 64 pixels, of Stanford's course CS231n.
 
-They are listed by class and name, as those of Tiny-ImageNet-C are, so that each image is paired with its corruptions.
+Its validation images are the test split. They are sorted by class and name, as in Tiny-ImageNet-C, so that each image
+is paired with its corruptions.
 """
 
 import os
@@ -24,7 +25,7 @@ SHAPE: Shape = (3, 64, 64)
 
 
 def tiny_imagenet(data_dir: Path) -> Dataset:
-    """The data set by its class folders (n01443537, ...); an archive numbers the classes instead."""
+    """Make the data set with the names of its class folders (n01443537, ...), or with numbers if it is an archive."""
     there = next((folder for name in (OFFICIAL, TINY) if (folder := data_dir / name).is_dir()), None)
     classes = tuple(names(there / "train", folders=True)) if there else tuple(map(str, range(COUNT)))
     if len(classes) != COUNT:
@@ -47,7 +48,7 @@ def tiny_imagenet(data_dir: Path) -> Dataset:
 
 
 def read_official(classes: tuple[str, ...], data_dir: Path, split: Split) -> Source:
-    """train/<class>/images/*.JPEG, or val/images/*.JPEG, whose classes are in val/val_annotations.txt."""
+    """Find the official images: train/<class>/images/*.JPEG, or val/images/*.JPEG with an annotation file."""
     root = data_dir / OFFICIAL
     if split == "test":
         files = read_annotations(root / "val", classes)
@@ -58,7 +59,7 @@ def read_official(classes: tuple[str, ...], data_dir: Path, split: Split) -> Sou
 
 
 def read_annotations(val: Path, classes: tuple[str, ...]) -> list[list[str]]:
-    """The validation images of each class. BadInput where an image has no class."""
+    """List the validation images of each class by val_annotations.txt; BadInput if an image has no class."""
     path = val / "val_annotations.txt"
     if not path.is_file():
         raise BadInput(f"cannot read {path} (no such file); unpack Tiny ImageNet again")

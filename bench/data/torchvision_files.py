@@ -1,4 +1,4 @@
-"""Official files that torchvision reads and downloads."""
+"""Official files of data sets, read and downloaded by torchvision."""
 
 import warnings
 from collections.abc import Callable
@@ -11,23 +11,25 @@ from numpy.typing import NDArray
 
 from bench.core.errors import BadInput
 from bench.data.dataset import Source, Split
-from bench.data.layouts import fetching, from_arrays
+from bench.data.layouts import from_arrays, report_failed_download
 
 
 @dataclass(frozen=True)
 class TorchvisionFiles:
-    """The files of one data set below --data-dir."""
+    """The official files of one data set below --data-dir."""
 
     name: str  # of the data set
     kind: str  # the class of torchvision.datasets
-    arrays: Callable[[Any], tuple[NDArray[np.uint8], NDArray[Any]]]  # of its value: images (N, H, W, C), labels (N,)
-    place: str  # of the files; {split} in it stands for train or test
-    fault: str  # what is wrong with them where torchvision cannot read them, and the way out
-    by_split: bool = False  # whether the class wants split="train" in the place of train=True
-    errors: tuple[type[Exception], ...] = (RuntimeError, OSError)  # of torchvision, where it cannot read them
+    arrays: Callable[
+        [Any], tuple[NDArray[np.uint8], NDArray[Any]]
+    ]  # from an instance of it: images (N, H, W, C), labels (N,)
+    place: str  # path of the files; {split} in it is replaced by train or test
+    fault: str  # for the message if torchvision cannot read them: what is wrong, and the way out
+    by_split: bool = False  # whether the class takes split="train" instead of train=True
+    errors: tuple[type[Exception], ...] = (RuntimeError, OSError)  # that torchvision raises if it cannot read them
 
     def read(self, data_dir: Path, split: Split) -> Source:
-        """A split. BadInput where files are missing, or broken as far as torchvision can tell."""
+        """Read a split; BadInput if files are missing, or torchvision finds them damaged."""
         which = {"split": split} if self.by_split else {"train": split == "train"}
         try:
             with warnings.catch_warnings():
@@ -38,8 +40,8 @@ class TorchvisionFiles:
         return from_arrays(*self.arrays(data))
 
     def fetch(self, data_dir: Path) -> None:
-        """Download the files, unless they are there."""
-        with fetching(self.name, data_dir):
+        """Download the files unless they are there; BadInput if it fails."""
+        with report_failed_download(self.name, data_dir):
             for which in ({"split": "train"}, {"split": "test"}) if self.by_split else ({},):
                 self._kind(data_dir, download=True, **which)
 

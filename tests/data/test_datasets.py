@@ -75,7 +75,7 @@ def test_a_download_that_fails_is_one_line(name, tmp_path, monkeypatch):
 
 
 def test_images_that_memory_does_not_hold_are_refused_before_they_are_read(monkeypatch):
-    monkeypatch.setattr(sys.modules["bench.data.dataset"], "memory", lambda: 50 * 64 / 2**30)
+    monkeypatch.setattr(sys.modules["bench.data.dataset"], "available_memory", lambda: 50 * 64 / 2**30)
     digits = DATASETS["digits"]
     assert len(digits.load("train", Path(), 50)) == 50
     with pytest.raises(BadInput, match=r"51 train images of digits take 0 GiB .*; give --limit-train fewer"):
@@ -86,10 +86,10 @@ def test_images_that_memory_does_not_hold_are_refused_before_they_are_read(monke
 def test_a_container_has_no_more_memory_than_it_is_let(tmp_path, monkeypatch, text, gigabytes):
     module = sys.modules["bench.data.dataset"]
     monkeypatch.setattr(module, "LIMIT_OF_CONTAINER", tmp_path / "nowhere")
-    whole = module.memory()
+    whole = module.available_memory()
     monkeypatch.setattr(module, "LIMIT_OF_CONTAINER", tmp_path / "memory.max")
     (tmp_path / "memory.max").write_text(text)
-    assert module.memory() == (gigabytes or whole)
+    assert module.available_memory() == (gigabytes or whole)
 
 
 # each
