@@ -1,4 +1,4 @@
-"""Every recipe of the bench, one file a method. Importing this package registers them all."""
+"""All recipes of the bench, a file for each method. Importing this package registers them."""
 
 from importlib import import_module
 from pkgutil import iter_modules

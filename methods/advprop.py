@@ -1,4 +1,4 @@
-"""AdvProp: adversarial images as more data, through batch norms of their own.
+"""AdvProp: adversarial images as additional data, with batch norms of their own.
 
 Xie, Tan, Gong, Wang, Yuille, Le, "Adversarial Examples Improve Image Recognition", CVPR 2020, arXiv:1911.09665,
 algorithm 1. The untargeted PGD-7, the sum of the losses and the two variants as in the RobMask paper (Cheng et al.,
@@ -16,11 +16,11 @@ PGD7 = Untargeted(Ascent(Linf(8 / 255), steps=7, step_size=8 / 255 / 5))
 
 @dataclass(frozen=True)
 class AdvProp(Recipe):
-    """Clean images through the main batch norms; those of each strength through an auxiliary set, attacks included."""
+    """Clean images use the main batch norms, adversarial ones of each strength (and their search) an auxiliary set."""
 
     adversary: Untargeted = PGD7
-    strengths: tuple[Share, ...] = (1.0,)  # of the adversary of each auxiliary set, as shares of its radius
-    drawn: bool = False  # each batch draws a share of those
+    strengths: tuple[Share, ...] = (1.0,)  # radius of each auxiliary set, as a share of the adversary's
+    drawn: bool = False  # multiply these by a random share for each batch
 
     def prepare(self, model):
         return add_branches(model, *self.auxiliary())
@@ -38,6 +38,7 @@ class AdvProp(Recipe):
         return {view: plain(model, view) for view in ("main", *self.auxiliary())}
 
     def auxiliary(self):
+        """Strengths by name of the auxiliary set."""
         return {f"aux{i}": strength for i, strength in enumerate(self.strengths, start=1)}
 
 

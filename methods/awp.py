@@ -1,8 +1,9 @@
 """Adversarial weight perturbation (AWP), on top of any recipe.
 
 Wu, Xia, Wang, "Adversarial Weight Perturbation Helps Robust Generalization", NeurIPS 2020, arXiv:2004.05884, eq. (10)
-with one step, as in the authors' utils_awp.py. They begin it after some epochs; here it is on from the first. Only the
-second, moved pass reaches the running statistics; labels that a recipe reads off the model (-LA) are read off both.
+with one step, as in the authors' utils_awp.py. They begin it after some epochs; here it is used from the first. Only
+the second pass, at the moved weights, updates running statistics; recipes that compute labels from the model (-LA) do
+so in both passes.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from methods.trades import Trades
 
 @dataclass(frozen=True)
 class Awp(Recipe):
-    """Learn where the weights, moved a little so as to raise the loss, see the same adversarial images."""
+    """Minimise a recipe's loss at weights moved a little so as to raise it, on the same adversarial images."""
 
     base: Recipe
     gamma: float = 0.005  # length of the move of each weight tensor, as a share of its norm

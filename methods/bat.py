@@ -1,4 +1,4 @@
-"""Bilateral adversarial training (BAT): perturb the image in one step, and the label too.
+"""Bilateral adversarial training (BAT): perturb the image in one step, and the label as well.
 
 Wang, Zhang, "Bilateral Adversarial Training: Towards Fast Training of More Robust Models Against Adversarial
 Attacks", ICCV 2019, arXiv:1811.10716. Steps and label rule of the authors' train.py; `sup` and LA9 are the paper's.
@@ -16,12 +16,12 @@ from methods.pgd_at import AdversarialTraining
 
 @dataclass(frozen=True)
 class LabelAdversary(Recipe):
-    """Train on the adversary's image with a label tilted towards classes that the model finds unlikely (-LA)."""
+    """Train on adversarial images with labels that give more mass to classes that the model finds unlikely (-LA)."""
 
     adversary: Adversary
-    beta: float = 9.0  # how many times the true class outweighs the heaviest wrong one
+    beta: float = 9.0  # ratio of the masses of the true class and of the heaviest wrong one
     rule: Literal["main", "sup"] = "main"
-    heaviest: int | None = None  # only so many wrong classes get mass: the largest losses, of equal ones the first
+    heaviest: int | None = None  # number of wrong classes with mass: those of largest loss, of equal ones the first
 
     def __post_init__(self):
         if self.heaviest is not None and self.heaviest < 1:
@@ -34,8 +34,8 @@ class LabelAdversary(Recipe):
         return cross_entropy(model(x_adv), self.tilt(p, q)).mean()
 
     def tilt(self, p: Tensor, q: Tensor, gamma: float = 0.01) -> Tensor:
-        """Wrong classes share a budget in proportion to their loss, counted from just below the lowest."""
-        v, true = -(p + 1e-8).log().clamp_max(-1e-8), q.bool()  # a sure one of two classes would leave 0 / 0
+        """Labels (B, K): wrong classes share a mass in proportion to their loss v - min v + gamma (rule sup: v)."""
+        v, true = -(p + 1e-8).log().clamp_max(-1e-8), q.bool()  # clamped, as p = 1 could leave 0 / 0
         low = v.masked_fill(true, torch.inf).amin(1, keepdim=True)
         excess = (v if self.rule == "sup" else v - low + gamma).masked_fill(true, 0)
         if self.heaviest is not None:

@@ -1,4 +1,4 @@
-"""Batch-norm tuning: of nothing else, from a standard model towards robustness (BN-adv) and the other way (BN-std).
+"""Batch-norm tuning: fine-tune only batch norms, from standard to robust (BN-adv) or from robust to standard (BN-std).
 
 Cheng, Gan, Cheng, Wang, Hsieh, Liu, "Adversarial Masking: Towards Understanding Robustness Trade-off for
 Generalization", ICLR 2021 submission, sec. 3.1, and sec. 3.2 for the interpolation. No code is public; length and
@@ -14,12 +14,12 @@ from methods.standard import Standard
 
 @dataclass(frozen=True)
 class NormTuning(Recipe):
-    """Go on from a finished model with another objective, of which only the batch norms learn."""
+    """Fine-tune only the batch norms of a finished model with another objective."""
 
     base: str  # recipe of the finished model
     objective: Recipe
-    points: tuple[Share, ...] = (0.2, 0.4, 0.6, 0.8)  # p: how far back to the base the interpolated views lie
-    statistics: Literal["blended", "start", "main"] = "blended"  # running ones of those views
+    points: tuple[Share, ...] = (0.2, 0.4, 0.6, 0.8)  # p of interpolated views: 1 is the base, 0 the tuned model
+    statistics: Literal["blended", "start", "main"] = "blended"  # running statistics of these views
 
     def start(self):
         return self.base

@@ -1,8 +1,8 @@
 """CutMix.
 
 Yun, Han, Oh, Chun, Choe, Yoo, "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable
-Features", ICCV 2019, arXiv:1905.04899, eq. (1)-(2). Labels by the area that is really pasted, and half of the CIFAR
-batches left as they are, as in the authors' code.
+Features", ICCV 2019, arXiv:1905.04899, eq. (1)-(2). As in the authors' code, labels are mixed by the area that is
+actually pasted, and half of the CIFAR batches are left unchanged.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from bench import RECIPES, Recipe, Share, beta, box, cross_entropy, lerp, shuffl
 
 @dataclass(frozen=True)
 class CutMix(Recipe):
-    """Paste a box of another image, and share the label by area."""
+    """Paste a box of another image, and mix the labels by area."""
 
     alpha: float = 1.0
-    chance: Share = 0.5  # of batches that are cut
+    chance: Share = 0.5  # probability that a batch is mixed
 
     def loss(self, model, x, q):
         if torch.rand(()).item() < self.chance:

@@ -17,10 +17,10 @@ from methods.pgd_at import AdversarialTraining
 
 @dataclass(frozen=True)
 class Scatter(Options):
-    """Push a batch's logits away from the clean batch's as a whole, without looking at labels."""
+    """Move the logits of a batch away from those of the clean batch as a whole, without labels (optimal transport)."""
 
     ascent: Ascent = Ascent(Linf(8 / 255), steps=1, step_size=8 / 255, start="unclipped")
-    floor: float = option(1e-6)  # added inside the logarithm of the solver; 0: its exact log-sum-exp
+    floor: float = option(1e-6)  # added inside the logarithm of the solver; 0: the exact log-sum-exp
 
     def __call__(self, model, x, q):
         with frozen(model) as attacked:
@@ -29,11 +29,10 @@ class Scatter(Options):
 
 
 def transport_cost(a: Tensor, b: Tensor, floor: float = 1e-6, blur: float = 0.01, rounds: int = 100) -> Tensor:
-    """Optimal-transport cost between two batches (B, D) under cosine distance; a scalar.
+    """Optimal-transport cost between two batches (B, D) under cosine distance, a scalar; Sinkhorn's algorithm.
 
-    The gradient flows through the plan as well. Where most of it underflows, the floor inside the logarithm
-    decides the potentials, so both the floor and the stopping rule are the authors' (their function is named
-    after IPOT and runs Sinkhorn).
+    The gradient flows through the transport plan as well. If most of the plan underflows, the floor inside the
+    logarithm determines the potentials; so floor and stopping rule are those of the authors' code.
     """
     cost = (1 - F.cosine_similarity(a[:, None], b[None], dim=2, eps=1e-6)).clamp_min(0)
     u, v, least = cost.new_zeros(len(a), 1), cost.new_zeros(1, len(b)), cost.new_tensor(floor).log()

@@ -13,7 +13,7 @@ from bench import RECIPES, Ascent, Linf, Recipe, cross_entropy, frozen, kl
 
 @dataclass(frozen=True)
 class Mart(Recipe):
-    """Boosted cross-entropy on attacked images, and stability that counts most where the clean image is in doubt."""
+    """Boosted cross-entropy on adversarial images, plus a KL term weighted by the doubt about the clean image."""
 
     inner: Ascent = Ascent(Linf(0.031), steps=10, step_size=0.007)
     beta: float = 6.0  # lambda in the paper

@@ -2,8 +2,8 @@
 
 Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018, arXiv:1710.09412.
 Lamb, Verma, Kannala, Bengio, "Interpolated Adversarial Training", AISec 2019, arXiv:1906.06784.
-Mixup and IAT as the M-TLAT paper trains them (Laugros, Caplier, Ospici 2020, arXiv:2008.08384); the other values are
-those of their own papers.
+Mixup and IAT are as in the M-TLAT paper (Laugros, Caplier, Ospici 2020, arXiv:2008.08384); Mixup.1 and IAT.pgd are as
+in their own papers.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ import torch
 from bench import RECIPES, Ascent, Linf, Recipe, Untargeted, beta, cross_entropy, lerp, scaled, shuffled
 
 
-def mixed(x, q, alpha):
-    """Each image and its label, averaged with another of the batch; one coefficient a batch."""
+def mix_pairs(x, q, alpha):
+    """Mix each image and label with another one of the batch, with one coefficient for the batch."""
     lam, mate = beta(alpha, x, per="batch"), shuffled(x)
     return lerp(x, x[mate], lam), lerp(q, q[mate], lam)
 
@@ -26,22 +26,22 @@ class Mixup(Recipe):
     alpha: float = 1.0
 
     def loss(self, model, x, q):
-        x, q = mixed(x, q, self.alpha)
+        x, q = mix_pairs(x, q, self.alpha)
         return cross_entropy(model(x), q).mean()
 
 
 @dataclass(frozen=True)
 class Iat(Recipe):
-    """Mixup within the clean batch, and within its adversarial images."""
+    """Mixup within the clean batch, and within the batch of its adversarial images."""
 
     adversary: Untargeted = Untargeted(Ascent(Linf(8 / 255), steps=7, step_size=2 / 255))
-    drawn: bool = False  # each batch draws its share of the radius
+    drawn: bool = False  # multiply the radius by a random share for each batch
     alpha: float = 1.0
 
     def loss(self, model, x, q):
         share = torch.rand(()).item() if self.drawn else 1.0
         x_adv = scaled(self.adversary, share)(model, x, q)
-        (x, q), (x_adv, q_adv) = mixed(x, q, self.alpha), mixed(x_adv, q, self.alpha)
+        (x, q), (x_adv, q_adv) = mix_pairs(x, q, self.alpha), mix_pairs(x_adv, q, self.alpha)
         return (cross_entropy(model(x), q) + cross_entropy(model(x_adv), q_adv)).mean() / 2
 
 

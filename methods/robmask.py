@@ -1,7 +1,7 @@
-"""Robust masking (RobMask): one batch-norm rescaling per attack strength, mixed from a few primary ones.
+"""Robust masking (RobMask): a batch-norm rescaling for each attack strength, interpolated between a few primary ones.
 
 Cheng, Gan, Cheng, Wang, Hsieh, Liu, "Adversarial Masking: Towards Understanding Robustness Trade-off for
-Generalization", ICLR 2021 submission, algorithm 1. No code is public; what the paper leaves open is a field.
+Generalization", ICLR 2021 submission, algorithm 1. No code is public; choices that the paper leaves open are fields.
 """
 
 from dataclasses import dataclass, replace
@@ -15,14 +15,14 @@ from methods.advprop import PGD7
 
 @dataclass(frozen=True)
 class RobMask(Recipe):
-    """Draw a strength, attack that hard through its own mask, and learn the clean and the attacked batch."""
+    """Draw an attack strength, attack through the mask of that strength, and learn clean and adversarial images."""
 
     adversary: Untargeted = PGD7  # at strength 1
     k: int = 2  # primary rescalings
     strength: Share | None = None  # None: drawn for each batch
-    include_clean: bool = True  # off: algorithm 1 to the letter, without the clean pass that the text speaks of
-    split_stats: bool = False  # clean and attacked images keep their own running statistics
-    step: Literal["scaled", "fixed"] = "scaled"  # whether the step shrinks with the radius
+    include_clean: bool = True  # off: exactly algorithm 1, without the clean pass that the text describes
+    split_stats: bool = False  # separate running statistics for clean and adversarial images
+    step: Literal["scaled", "fixed"] = "scaled"  # whether the step size scales with the radius
     between: tuple[Share, ...] = option(())  # strengths of more masks to evaluate, views u0.5 ...
 
     def prepare(self, model):
@@ -37,6 +37,7 @@ class RobMask(Recipe):
         return (clean + adversarial).mean()
 
     def attack(self, strength):
+        """The adversary at a share of its radius."""
         weaker = scaled(self.adversary.ascent, strength)
         step = weaker.step_size if self.step == "scaled" else self.adversary.ascent.step_size
         return replace(self.adversary, ascent=replace(weaker, step_size=step))

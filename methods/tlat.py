@@ -1,4 +1,4 @@
-"""Targeted labelling adversarial training (TLAT), alone and with mixup (M-TLAT), and what the paper compares it with.
+"""Targeted labelling adversarial training (TLAT), alone and with mixup (M-TLAT), and the paper's baselines.
 
 Laugros, Caplier, Ospici, "Addressing Neural Network Robustness with Mixup and Targeted Labeling Adversarial
 Training", ECCV workshops 2020, arXiv:2008.08384, algorithm 1.
@@ -10,26 +10,26 @@ from typing import Literal
 import torch
 
 from bench import RECIPES, Ascent, Linf, Per, Recipe, Share, cross_entropy, frozen, lerp, option, random_class, scaled
-from methods.mixup import mixed
+from methods.mixup import mix_pairs
 
 
 @dataclass(frozen=True)
 class Tlat(Recipe):
-    """Beside the clean loss: one step towards a random class, labelled as an image on its way there."""
+    """Clean loss, plus the loss after one step towards a random class, with part of the label's mass on that class."""
 
-    inner: Ascent = Ascent(Linf(0.025), steps=1, step_size=0.025, start="clean")  # a share of it is drawn
+    inner: Ascent = Ascent(Linf(0.025), steps=1, step_size=0.025, start="clean")  # a random share of it is used
     targeted: bool = True  # off: away from the label (FGSM)
     label: Literal["towards", "hard", "printed", "smooth"] = "towards"
-    moved: Share = 0.025  # of the label's mass at the full step; in the paper the radius itself
-    alpha: float = 0.0  # of the mixup before each half of the loss; 0: none
-    per: Per = option("batch")  # how often that share is drawn
-    other: bool = option(False)  # the random class is not the top one of the label
+    moved: Share = 0.025  # mass that moves to the target at the full step; in the paper it equals the radius
+    alpha: float = 0.0  # of the mixup before each part of the loss; 0: none
+    per: Per = option("batch")  # how often the share of the step is drawn
+    other: bool = option(False)  # whether the random class must differ from the top one of the label
     halves: Literal["shared", "split"] = option("shared")  # clean and attacked: the whole batch twice, or half each
-    both: bool = option(False)  # the smoothed labels are for clean images, too
+    both: bool = option(False)  # whether clean images have smoothed labels too
 
     def loss(self, model, x, q):
         n = len(x) if self.halves == "shared" else (len(x) + 1) // 2  # the middle of an odd batch is in both halves
-        (x_clean, q_clean), (x, q) = mixed(x[:n], q[:n], self.alpha), mixed(x[-n:], q[-n:], self.alpha)
+        (x_clean, q_clean), (x, q) = mix_pairs(x[:n], q[:n], self.alpha), mix_pairs(x[-n:], q[-n:], self.alpha)
         part, aim = torch.rand(1 if self.per == "batch" else n), random_class(q, self.other)
         with frozen(model) as attacked:
             goal, sign = (aim, -1) if self.targeted else (q, 1)
@@ -41,13 +41,13 @@ class Tlat(Recipe):
         return (cross_entropy(model(x_clean), q_clean) + cross_entropy(model(x_adv), q_adv)).mean()
 
     def attack(self, objective, x, part):
-        """Each image as far as its part of the way."""
+        """Adversarial images after the share `part` of the step."""
         if self.per == "batch":
             return scaled(self.inner, part.item()).maximise(objective, x)
         return self.inner.partway(objective, x, part)
 
     def labels(self, q, aim, eps):
-        """For images on whose way the shares eps (B,) of the labels' mass move."""
+        """Labels (B, K) of adversarial images: the shares eps (B,) of the mass move to aim (B, K)."""
         if self.label == "hard":
             return q
         if self.label == "printed":  # 1 - eps and eps / K, which sum to 1 - eps / K

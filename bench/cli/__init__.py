@@ -1,4 +1,4 @@
-"""The command line. Parses, calls, prints; imports torch only inside the commands that need it."""
+"""The command line: options and help of each command. torch is imported only inside commands that need it."""
 
 import io
 import os
@@ -9,7 +9,7 @@ from pkgutil import iter_modules
 
 from bench.core.foreign.interrupt import STOPPED, exit_at_ctrl_c, is_ctrl_c_pressed, watch_ctrl_c
 
-with exit_at_ctrl_c():  # nothing has begun
+with exit_at_ctrl_c():  # as long as nothing has started
     import click
 
     from bench.cli.group import cli
@@ -18,18 +18,18 @@ with exit_at_ctrl_c():  # nothing has begun
     for _verb in iter_modules(__path__):
         import_module(f"{__name__}.{_verb.name}")
 
-COMPLETING = "_BENCH_COMPLETE"  # variable by which shells ask for completions
-LONGEST = 1000  # characters of a message; of a longer one, such as one that quotes a whole file, the middle is cut out
+COMPLETING = "_BENCH_COMPLETE"  # variable that shells set to ask for completions
+LONGEST = 1000  # characters of a message; the middle of a longer one, such as one that quotes a file, is cut out
 
 
 def main() -> None:
-    """Exit 0 on success, 1 when a check or a cell failed, 2 on bad input, which is one line on stderr."""
-    show_what_can_be_shown(sys.stdout, sys.stderr)
+    """Run the command line; exit 0 on success, 1 if a check or cell failed, 2 on bad input (one line on stderr)."""
+    replace_unprintable(sys.stdout, sys.stderr)
     with watch_ctrl_c():
         code = _run()
         stopped = is_ctrl_c_pressed()
     if stopped:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # pressed once more while Python ends
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # ignore another Ctrl-C while Python exits
     sys.exit(code)
 
 
@@ -38,7 +38,7 @@ def _run() -> int:
         code = cli.main(standalone_mode=False)
     except BaseException as error:
         if isinstance(error, SystemExit) and COMPLETING in os.environ:
-            raise  # click ends so once it has printed what a shell asked for
+            raise  # click ends so after it has printed completions
         status = exit_code(error)
         if status is None or (status == 2 and "--debug" in sys.argv):
             raise
@@ -50,7 +50,7 @@ def _run() -> int:
 
 
 def exit_code(error: BaseException) -> int | None:
-    """What an error ends the command with; None where it is a bug, whose traceback is to be seen."""
+    """The exit code for an error; None if it is a bug, whose traceback must be shown."""
     if is_ctrl_c_pressed() or isinstance(error, KeyboardInterrupt | click.Abort):
         return STOPPED
     if isinstance(error, BadInput | click.ClickException | OSError | MemoryError):
@@ -59,7 +59,7 @@ def exit_code(error: BaseException) -> int | None:
 
 
 def message_of(error: BaseException) -> str:
-    """What an error says to whoever gave the command."""
+    """The message of an error for the user."""
     if exit_code(error) == STOPPED:
         return f"stopped; {advice(error)}"
     if isinstance(error, SystemExit):
@@ -74,22 +74,22 @@ def message_of(error: BaseException) -> str:
 
 
 def one_line(message: str) -> str:
-    """A message on one line, without what would move a terminal's cursor or colour it, and of bounded length."""
+    """Put a message on one line of bounded length, without control characters of terminals."""
     line = "".join(sign if sign.isprintable() else "?" for sign in " ".join(message.split()))
     return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
 
 
-def show_what_can_be_shown(*streams: object) -> None:
-    """Print a question mark where a terminal's encoding lacks a sign such as ±, in the place of an error."""
+def replace_unprintable(*streams: object) -> None:
+    """Make streams print a question mark for characters that their encoding lacks, instead of raising an error."""
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
 def advice(stop: BaseException) -> str:
-    """What to do after Ctrl-C. click puts an exception of its own around it."""
-    if said := next((str(error) for error in (stop, stop.__cause__) if isinstance(error, Stopped)), ""):
-        return said
+    """What the user can do after Ctrl-C: the message of `Stopped`, which click may have wrapped, or a general one."""
+    if message := next((str(error) for error in (stop, stop.__cause__) if isinstance(error, Stopped)), ""):
+        return message
     if "--retrain" in sys.argv:
         return "with --retrain the same command trains all anew, without it it goes on from here"
     return "the same command goes on from here"

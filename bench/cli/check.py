@@ -1,4 +1,4 @@
-"""Commands that check: plug-ins, regressions, stored images, shards, speed."""
+"""`bench check`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Options that can mean nothing beside the others. Whoever gives one expects something of it, so it is refused."""
+"""Refuses options that have no effect beside the other options, as whoever gives one expects an effect."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from click.core import ParameterSource
 
 from bench.core.errors import BadInput
 
-OF_ATTACKS = {  # what each does to attacks
+OF_ATTACKS = {  # options that only matter for attacks, and what they name
     "eps": "radii to attack at",
     "sweep": "radii to attack at",
     "norm": "the norm to attack in",
@@ -21,19 +21,19 @@ OF_CORRUPTIONS = {"severities": "severities of corruptions", "calibration": "ran
 
 
 def option_name(option: str) -> str:
-    """attack_corrupted as --attack-corrupted."""
+    """The spelling of an option on the command line: --attack-corrupted for attack_corrupted."""
     return f"--{option.replace('_', '-')}"
 
 
 def is_asked(given: Mapping[str, Any], option: str) -> bool:
-    """Whether an option was given; a flag that was not is False."""
+    """Whether an option was given; False for a flag that was not."""
     return given.get(option, False) is not False
 
 
 def check_effect(given: Mapping[str, Any]) -> None:
-    """BadInput where attacks, or corruptions, are not asked for and an option is about them alone.
+    """BadInput if an option only matters for attacks or corruptions, and none are asked for.
 
-    given: as of `given_options`, where `none` is the empty tuple.
+    given: result of `given_options`, in which `none` is the empty tuple.
     """
     if given.get("attacks") == () and (idle := [name for name in OF_ATTACKS if is_asked(given, name)]):
         raise BadInput(
@@ -46,7 +46,7 @@ def check_effect(given: Mapping[str, Any]) -> None:
 
 
 def check_settings(settings: Sequence[str], epochs: int | None) -> None:
-    """BadInput where two settings, or one and --epochs, are of the same field: one of them would be dropped."""
+    """BadInput if two settings, or a setting and --epochs, set the same field, as one would be dropped."""
     fields = [setting.partition("=")[0] for setting in settings]
     if twice := [field for field in fields if fields.count(field) > 1]:
         raise BadInput(f"--set {twice[0]} is given {fields.count(twice[0])} times; give it once")
@@ -55,7 +55,7 @@ def check_settings(settings: Sequence[str], epochs: int | None) -> None:
 
 
 def refuse_given(context: click.Context, options: Sequence[str], reason: str) -> None:
-    """BadInput that names the first of these options that stands on the command line, with the reason."""
+    """BadInput with a reason if one of these options is given on the command line; it names the first."""
     for option in options:
         if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
             name = next(p.opts[0] for p in context.command.params if p.name == option)

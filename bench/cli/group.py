@@ -1,4 +1,4 @@
-"""The command that has all the others, and what all of them refuse."""
+"""The group of all commands, and checks that all of them make."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from bench.core.errors import BadInput
 
 
 class Strict(click.Command):
-    """A command that refuses an option given twice, of which click keeps the last alone, or given as nothing.
+    """A command that refuses an option given twice, of which click would keep only the last, or with an empty value.
 
-    An empty text is mostly a variable of a shell that is not set; read as a path it would be the working directory.
+    An empty value is mostly an unset variable of a shell; as a path it would be the working directory.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -25,13 +25,13 @@ class Strict(click.Command):
 
 
 def texts(given: Any) -> list[str]:
-    """What was written for an option or an argument."""
+    """The texts that were given for an option or argument."""
     every = given if isinstance(given, list | tuple) else [given]
     return [text for text in every if isinstance(text, str)]
 
 
 def show_version(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
-    """Print what a bug report needs, and end."""
+    """Print the versions that a bug report needs, and exit."""
     if not asked or context.resilient_parsing:
         return
     import platform
@@ -66,7 +66,7 @@ bench --help names all commands, and bench COMMAND --help all options of one."""
 )  # fmt: skip
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Train robust-training recipes alike, judge them alike, and report what can be believed."""
+    """Train robust-training recipes in the same way, evaluate them in the same way, and report the results."""
     if context.invoked_subcommand is None:
         raise BadInput("say what to do").with_example(FIRST)
 

@@ -1,4 +1,4 @@
-"""Options that several commands have, and what was said by them."""
+"""Options that several commands share."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,17 +17,18 @@ WHERE_DATA = f"Where data are. Default: the variable BENCH_DATA, or {DEFAULT_DAT
 
 
 def option(*names: str, **settings: Any) -> Callable[[F], F]:
+    """`click.option`, typed to keep the type of the command."""
     return click.option(*names, **settings)
 
 
 def folders(command: F) -> F:
-    """--results, --reports and --debug, which most commands share."""
+    """Add --results, --reports and --debug to a command."""
     command = option("--reports", type=Place(), default=Path("reports"), help="Default: reports.")(command)
     return results_folder(command)
 
 
 def results_folder(command: F) -> F:
-    """--results and --debug, of a command that writes no report."""
+    """Add --results and --debug to a command that writes no report."""
     command = option("--results", type=Place(), default=Path("results"), help="Default: results.")(command)
     return option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")(command)
 
@@ -40,7 +41,7 @@ def _load(context: click.Context, parameter: click.Parameter, named: tuple[str, 
 
 
 def plugins(command: F) -> F:
-    """--plugin, for every command that looks names up: they are there before it begins."""
+    """Add --plugin to a command; plug-ins are loaded while options are parsed, before the command runs."""
     return option(
         "--plugin",
         metavar="FILE|MODULE",
@@ -60,7 +61,7 @@ normalised = option(
 
 
 def combine(*options: Callable[[F], F]) -> Callable[[F], F]:
-    """Several options as one, in the order of --help."""
+    """Combine several options into one decorator, in the order of --help."""
 
     def decorate(command: F) -> F:
         for add in reversed(options):
@@ -106,7 +107,7 @@ machine = combine(
 
 
 def given_options(request: dict[str, Any]) -> dict[str, Any]:
-    """The options that were given; `none` is none of attacks, corruptions, conditions and exhibits."""
+    """The options that were given, by name; `none` becomes an empty tuple where several names are allowed."""
     given = {name: value for name, value in request.items() if value is not None}
     return given | {
         name: () for name in ("attacks", "corruptions", "conditions", "exhibits") if given.get(name) == ("none",)

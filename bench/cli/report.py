@@ -60,14 +60,14 @@ def report(
 
 
 def check_together(given: dict[str, bool]) -> None:
-    """BadInput where several of some options are given, of which each leaves nothing for the others to do."""
+    """BadInput if more than one of some exclusive options is given."""
     both = [name for name, is_given in given.items() if is_given]
     if len(both) > 1:
         raise BadInput(f"{' and '.join(both)} ask for different things; give one of them")
 
 
 def export_all(results: Path, exports: tuple[Path, ...]) -> None:
-    """Write each table, and say how many lines it has; every name is looked at first."""
+    """Write each table and print its number of lines; all names are checked first."""
     from bench.report.export import check_export, export
 
     for path in exports:
@@ -77,17 +77,17 @@ def export_all(results: Path, exports: tuple[Path, ...]) -> None:
 
 
 def write_cards(results: Path, reports: Path) -> None:
-    """Write a model card for each model, and say where the list of them is."""
-    from bench.commands.show.recipe_text import cited_papers
+    """Write a model card for each model, and print the path of their list."""
+    from bench.commands.show.recipe_text import find_cited_papers
     from bench.report.cards.page import CardsPage
     from bench.report.write import first_pages, write_pages
 
-    written = write_pages([CardsPage(cited_papers)], results, reports)
+    written = write_pages([CardsPage(find_cited_papers)], results, reports)
     click.echo(f"cards: {first_pages(written)[0]}")
 
 
 def write_study(study: str, results: Path, reports: Path, data_dir: Path) -> None:
-    """Write and show the leaderboard with all that belongs to it, a study's page, or everything."""
+    """Write and print the leaderboard with its site and topics, the page of a study, or everything."""
     from rich.console import Console
 
     from bench.commands.data_radius import registered_radius

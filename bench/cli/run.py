@@ -1,4 +1,4 @@
-"""`bench run` and `bench eval`."""
+"""`bench run`."""
 
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,13 @@ from bench.cli.types import Names, Numbers, Seeds
 from bench.core.errors import BadInput
 from bench.results.shards import Shard
 
-GRID = (  # of a study itself
+GRID = (  # options that a study sets itself
     "methods", "attacks", "corruptions", "conditions", "severities", "attack_corrupted", "transfer", "source", "sweep",
 )  # fmt: skip
 
 
 @cli.command()
-@option("--methods", type=Names(), help="all, names, or globs such as 'M2AT*'. Default: five that teach something.")
+@option("--methods", type=Names(), help="all, names, or globs such as 'M2AT*'. Default: five of them.")
 @option(
     "--dataset", default="digits", help="digits (default; embedded), cifar10, ... (`bench list datasets`), folder:PATH."
 )

@@ -1,4 +1,4 @@
-"""What options are given as: lists of names, numbers, seeds; a share of the images; places on the disk."""
+"""Types of options: lists of names, numbers and seeds, shards, counts and paths."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ class Names(click.ParamType[tuple[str, ...]]):
             self.fail(f"{value!r} names nothing", param, ctx)
         if not all(parts):
             self.fail(f"a name is missing beside a comma of {value!r}", param, ctx)
-        return once(parts, parts, lambda message: self.fail(message, param, ctx))
+        return unique_values(parts, parts, lambda message: self.fail(message, param, ctx))
 
 
 class Numbers(click.ParamType[tuple[float, ...]]):
@@ -42,7 +42,7 @@ class Numbers(click.ParamType[tuple[float, ...]]):
             numbers = [parse_number(part) for part in parts]
         except ValueError:
             self.fail(f"{value!r} is not a number, a fraction such as 8/255, or a list of them", param, ctx)
-        return once(numbers, parts, lambda message: self.fail(message, param, ctx))
+        return unique_values(numbers, parts, lambda message: self.fail(message, param, ctx))
 
 
 class Severities(click.ParamType[tuple[int, ...]]):
@@ -90,7 +90,7 @@ class Seeds(click.ParamType[tuple[int, ...]]):
             seeds = [parse_whole_number(part, most=LARGEST_SEED) for part in parts]
         except ValueError:
             self.fail(f"{value!r} is not a list of whole numbers from 0 to 2^63 - 1, such as 0,1,2", param, ctx)
-        return once(seeds, parts, lambda message: self.fail(message, param, ctx))
+        return unique_values(seeds, parts, lambda message: self.fail(message, param, ctx))
 
 
 class Count(click.ParamType[int]):
@@ -117,8 +117,8 @@ class Place(click.Path):
         return super().convert(expand_home(value), param, ctx)
 
 
-def once(values: Sequence[T], texts: Sequence[str], refuse: Callable[[str], Any]) -> tuple[T, ...]:
-    """The values, one for each text. `refuse` is called with a message where one is there twice."""
+def unique_values(values: Sequence[T], texts: Sequence[str], refuse: Callable[[str], Any]) -> tuple[T, ...]:
+    """The values as a tuple; if one is there twice, `refuse` is called with a message. texts: how each was written."""
     seen: dict[T, None] = {}
     for value, text in zip(values, texts, strict=True):
         if value in seen:

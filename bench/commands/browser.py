@@ -1,4 +1,4 @@
-"""Open a page in a browser, if there is one."""
+"""Opens a page in a browser, if there is one."""
 
 import os
 import sys

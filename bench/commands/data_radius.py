@@ -1,4 +1,4 @@
-"""The radius that a data set is registered with, for reports of runs whose job.json does not have it."""
+"""The default radius of a data set, for reports of runs whose job.json does not have it."""
 
 
 def registered_radius(name: str) -> float:

@@ -1,4 +1,4 @@
-"""What RobustBench's users know: `benchmark(model, ...)`.
+"""`benchmark(model, ...)`, with the signature of RobustBench's function.
 
 Croce et al., "RobustBench: a standardized adversarial robustness benchmark", NeurIPS 2021, arXiv:2010.09670.
 """
@@ -39,8 +39,9 @@ from bench.runner.request import Request
 
 THREATS = (*NORMS, "corruptions")
 CORRUPTIONS = ("imagenet-c",)  # the fifteen that RobustBench averages over
-BOARD_RADIUS = {("cifar10", "L2"): 0.5, ("imagenet", "L2"): 3.0}  # of its boards in a norm that is not the data set's
-PREPROCESSING = "Res256Crop224"  # RobustBench's name for how ImageNet is cut here
+# RobustBench's radii for norms other than the data set's default
+BOARD_RADIUS = {("cifar10", "L2"): 0.5, ("imagenet", "L2"): 3.0}
+PREPROCESSING = "Res256Crop224"  # RobustBench's name of the preprocessing of ImageNet here
 
 log = logging.getLogger("bench")
 
@@ -65,25 +66,25 @@ def benchmark(
 
     Args:
         model: images (B, C, H, W) in [0, 1] to logits (B, K); it is moved to the device and evaluated in eval mode.
-            Doubts about it are warnings.
-        n_examples: the first test images; all of them where there are fewer.
+            Doubts about it are given as warnings.
+        n_examples: number of test images, the first ones; all if there are fewer.
         dataset: name of the data set.
         threat_model: Linf, L2 or corruptions: the mean over the fifteen of ImageNet-C at five severities.
-        to_disk: write model_info/<data set>/<threat model>/<model_name>.json; what people wrote there is kept.
-        model_name: of that file.
-        data_dir: the folder that data sets lie in.
-        device: None is the CPU.
-        batch_size: speed only, never a number.
-        eps: radius in pixel units of [0, 1]; None is the data set's default radius, or that of RobustBench's board.
-        log_path: file to whose end the messages of the evaluation are added.
-        preprocessing: of ImageNet alone, and only as that is cut here already.
+        to_disk: write model_info/<data set>/<threat model>/<model_name>.json; fields that people added are kept.
+        model_name: name of that file, if to_disk.
+        data_dir: the folder of data sets.
+        device: None for the CPU.
+        batch_size: affects speed, never results.
+        eps: radius in [0, 1] pixel units; None for the data set's default radius, or that of RobustBench's board.
+        log_path: file that messages of the evaluation are appended to.
+        preprocessing: None, or Res256Crop224, which is how ImageNet is always preprocessed here.
 
     Returns:
         Clean accuracy and robust accuracy, as fractions from 0 to 1.
 
     Raises:
-        BadInput: the model cannot be evaluated, or an argument is none that RobustBench or this bench knows.
-        Failed: the model or the attack raises or breaks a rule.
+        BadInput: the model cannot be evaluated, or an argument is not valid.
+        Failed: the model or the attack raises an error, or returns something invalid.
     """
     data_name, threat = _text(dataset), _text(threat_model)
     _check(model, data_name, threat, n_examples, eps, preprocessing)
@@ -96,7 +97,7 @@ def benchmark(
     test = data.load("test", where).to(place)
     modes = {m: m.training for m in model.modules()}
     try:
-        with _logging(log_path):
+        with _log_to_file(log_path):
             for doubt in model_warnings(set_eval(model.to(place)), data, test, attacked=radius is not None):
                 warnings.warn(doubt, stacklevel=2)
             n = min(n_examples, len(test))
@@ -120,7 +121,7 @@ def benchmark(
 
 
 def find_doubts(results: Path, attacked: Row) -> list[Doubt]:
-    """What the audit says of a row's model under its threat, by all that a results folder knows of the model."""
+    """The audit's doubts about the model of a row under its threat, from all rows of the model in a results folder."""
     assert attacked.eps is not None
     facts = load(results)
     same = (facts["kind"] == "clean") | (
@@ -132,12 +133,12 @@ def find_doubts(results: Path, attacked: Row) -> list[Doubt]:
 
 
 def _text(name: str | Enum) -> str:
-    """RobustBench's enums stand for their text."""
+    """The text of a name, which may be one of RobustBench's enums."""
     return str(name.value if isinstance(name, Enum) else name)
 
 
 def _check(model: object, dataset: str, threat: str, n_examples: int, eps: float | None, preprocessing: object) -> None:
-    """BadInput for what cannot be judged, before anything is read."""
+    """BadInput for arguments that are not valid, before anything is read."""
     if isinstance(model, Sequence) or not isinstance(model, nn.Module):
         raise BadInput(f"model is a {type(model).__name__}; give one torch.nn.Module")
     if threat not in THREATS:
@@ -152,7 +153,7 @@ def _check(model: object, dataset: str, threat: str, n_examples: int, eps: float
 
 
 def _radius(data: Dataset, threat: str, eps: float | None) -> float | None:
-    """The radius of the ball; None under corruptions."""
+    """The radius of the threat model; None for corruptions."""
     if threat == "corruptions":
         return None
     if eps is None and type(data.threat) is NORMS[threat]:
@@ -164,7 +165,7 @@ def _radius(data: Dataset, threat: str, eps: float | None) -> float | None:
 
 
 def _info_path(dataset: str, threat: str, name: str | None) -> Path:
-    """Where RobustBench looks for the file of a model."""
+    """The path where RobustBench looks for the file of a model."""
     if name is None or not re.fullmatch(r"\w[\w.+-]*", name):
         raise BadInput(f"to_disk needs a model_name of letters, digits, _, ., + and -, and it is {name!r}")
     if not re.fullmatch(r"\w[\w.+-]*", dataset):
@@ -173,7 +174,7 @@ def _info_path(dataset: str, threat: str, name: str | None) -> Path:
 
 
 def _corruption_accuracy(model: nn.Module, data: Dataset, test: Images, n: int, where: Path, batch_size: int) -> float:
-    """Mean accuracy over all corruptions and severities, from the published files where they are."""
+    """Mean accuracy over all corruptions and severities, on the published images if they are there."""
     found = []
     for condition in corruption_conditions(CORRUPTIONS, SEVERITIES, data, test, where):
         found.append(float(outcomes(model, test, condition, n=n, batch_size=batch_size).right.mean()))
@@ -182,8 +183,8 @@ def _corruption_accuracy(model: nn.Module, data: Dataset, test: Images, n: int, 
 
 
 @contextmanager
-def _logging(path: Path | str | None) -> Iterator[None]:
-    """Inside the block, what the evaluation and AutoAttack say goes to the end of a file."""
+def _log_to_file(path: Path | str | None) -> Iterator[None]:
+    """Inside the block, append messages of the evaluation and of AutoAttack to a file."""
     if path is None:
         yield
         return

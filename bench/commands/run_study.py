@@ -1,4 +1,4 @@
-"""`bench run --study`: carries out a study, or prices each of its items, and writes its page."""
+"""`bench run --study`: runs a study and writes its page, or prints the cost of each of its items."""
 
 import logging
 
@@ -19,10 +19,10 @@ log = logging.getLogger("bench")
 
 
 def run_study(name: str, request: Request, options: RunOptions, only: tuple[str, str] | None = None) -> int:
-    """Carry out a study, or all of them, with the rest of the request as it is, and show what is read off the rows.
+    """Run a study, or all of them, and print its page.
 
-    only: `table` or `figure`, and its number. 0, or 1 if a training or a cell failed or one of several studies cannot
-    be carried out; the others are.
+    request: options of the user; the study replaces methods, attacks and the like. only: `table` or `figure`, with its
+    number. Returns 0, or 1 if a training or cell failed, or one of several studies cannot be run.
     """
     names = [*STUDIES] if name == "all" else [name]
     if any(STUDIES[each].paper for each in names) and (request.eps or request.norm):
@@ -48,7 +48,7 @@ def run_study(name: str, request: Request, options: RunOptions, only: tuple[str,
 
 
 def choose_studies(names: list[str], only: tuple[str, str] | None) -> dict[str, Study]:
-    """The studies with the table or figure alone that is asked for, where they have it. BadInput where none has."""
+    """The studies by name, with only the table or figure that is asked for; BadInput if none has it."""
     found, refused = dict[str, Study](), dict[str, BadInput]()
     for name in names:
         try:
@@ -63,7 +63,7 @@ def choose_studies(names: list[str], only: tuple[str, str] | None) -> dict[str, 
 
 
 def run_one_study(name: str, study: Study, request: Request, options: RunOptions) -> int:
-    """Carry out a study, or those of its items that were chosen, and show and write its page. How many cells failed."""
+    """Run a study, print and write its page; returns the number of failed cells."""
     experiments, failed = run_requests(list(make_requests(name, study, request, options)), options)
     if options.cells.shard.count == 1:
         runs = frozenset(job.run for experiment in experiments for job in experiment.jobs)
@@ -73,9 +73,9 @@ def run_one_study(name: str, study: Study, request: Request, options: RunOptions
 
 
 def print_item_costs(name: str, study: Study, request: Request, options: RunOptions) -> int:
-    """Print what each item of a study lacks, and what all of them do together. Always 0: nothing is done that fails.
+    """Print what each item of a study still needs, and all of them together. Returns 0.
 
-    BadInput where that can be said of none of them.
+    BadInput if the cost is known of none of them.
     """
     items = [study.of([item]) for item in study.items if item.parts]
     parts = [*items, study] if len(items) > 1 else items
@@ -86,7 +86,7 @@ def print_item_costs(name: str, study: Study, request: Request, options: RunOpti
 
 
 def print_cost(name: str, study: Study, request: Request, options: RunOptions) -> BadInput | None:
-    """Print what a study of one item, or of them all, lacks, or why that cannot be said, which is returned."""
+    """Print what a study, or one item of it, still needs; if that is not known, print and return the reason."""
     print(f"{name} {study.items[0].name if len(study.items) == 1 else 'all'}: ", end="", flush=True)
     try:
         run_requests(list(make_requests(name, study, request, options)), options)

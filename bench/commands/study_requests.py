@@ -1,4 +1,4 @@
-"""The requests that a study stands for: one for each part that can be carried out here."""
+"""Makes the requests of a study: one for each part whose data set is there."""
 
 import logging
 import math
@@ -22,19 +22,20 @@ from bench.runner.run import run_requests
 
 log = logging.getLogger("bench")
 
-CRAFTING_MODELS = {"cnn": "resnet8"}  # what images are crafted on in the place of the paper's other network; else a cnn
+# architecture that replaces the paper's other network, by the architecture of the study; cnn for all others
+CRAFTING_MODELS = {"cnn": "resnet8"}
 
 
 def make_requests(name: str, study: Study, request: Request, options: RunOptions) -> Iterator[Request]:
-    """One for each part. A model that others' images are crafted on is trained before its request is made."""
+    """Make a request for each part. A model that images are crafted on is trained before its request is made."""
     for part in possible_parts(name, study, request, options):
         yield make_request(part, request, options)
 
 
 def possible_parts(name: str, study: Study, request: Request, options: RunOptions) -> Iterator[StudyRun]:
-    """The parts of the chosen items that can be carried out here; what is left out is said, and why.
+    """The parts of the chosen items that can be run here; a warning names those that cannot, and why.
 
-    BadInput where that is all of them.
+    BadInput if none can.
     """
     home = STUDIES[name].home
     parts = dict.fromkeys(part for item in study.items for part in item.at(request.budget or "", request.dataset, home))
@@ -58,7 +59,7 @@ def possible_parts(name: str, study: Study, request: Request, options: RunOption
 
 
 def find_obstacle(name: str, options: RunOptions) -> str:
-    """Why the training images of a data set cannot be read; empty where they can, or are to be downloaded."""
+    """Why the training images of a data set cannot be read; empty if they can, or will be downloaded."""
     try:
         data = dataset(name, options.data_dir)
         if not (options.download and data.fetch):
@@ -69,7 +70,7 @@ def find_obstacle(name: str, options: RunOptions) -> str:
 
 
 def drop_impossible_corruptions(name: str, part: StudyRun, data: Dataset) -> Iterator[StudyRun]:
-    """The part without corruptions that need colours or more pixels than a data set has; nothing if none is left."""
+    """The part without corruptions that are not defined for a data set's images; nothing if none is left."""
     reasons = {corruption: refusal(corruption, data.shape) for corruption in part.corruptions}
     for reason in filter(None, reasons.values()):
         log.warning("%s on %s: %s", name, data.name, reason.replace("; leave it out", ", so it is left out"))
@@ -79,7 +80,7 @@ def drop_impossible_corruptions(name: str, part: StudyRun, data: Dataset) -> Ite
 
 
 def make_request(part: StudyRun, request: Request, options: RunOptions) -> Request:
-    """A part as a request; at the scale of the paper it brings its own data set and network."""
+    """Make the request of a part; at the scale of the paper it has its own data set and architecture."""
     where, changes = part.where, dict[str, Any]()
     radius = REFERENCE_EPS if where else dataset(request.dataset, options.data_dir).threat.eps
     if where:
@@ -108,7 +109,7 @@ def make_request(part: StudyRun, request: Request, options: RunOptions) -> Reque
 
 
 def scale_radii(part: StudyRun, request: Request, radius: float) -> tuple[float, ...]:
-    """The part's radius, scaled to that of the data set; or where the user names radii, to each of these."""
+    """The part's radius, scaled to the data set; if the user gives radii, scaled to each of them."""
     if not request.eps:
         return (scale_radius(part.eps, radius),)
     largest = 1.0 if request.norm != "L2" else math.inf
@@ -116,7 +117,7 @@ def scale_radii(part: StudyRun, request: Request, radius: float) -> tuple[float,
 
 
 def double_length(request: Request, options: RunOptions) -> dict[str, Any]:
-    """What makes a training twice as long, or at the scale of a paper as long as its longer plan."""
+    """Changes of a request that make trainings twice as long, or as long as the paper's longer plan."""
     if request.budget == PAPER and request.epochs is None:
         return {"settings": (*request.settings, LONG)}
     data = dataset(request.dataset, options.data_dir)
@@ -125,13 +126,13 @@ def double_length(request: Request, options: RunOptions) -> dict[str, Any]:
 
 
 def add_seeds(seeds: tuple[int, ...], least: int) -> tuple[int, ...]:
-    """The seeds, and where they are too few the first others."""
+    """The seeds, completed by the lowest others to at least `least`."""
     others = [seed for seed in range(least + len(seeds)) if seed not in seeds]
     return (*seeds, *others[: max(0, least - len(seeds))])
 
 
 def crafting_model(part: StudyRun, request: Request, options: RunOptions) -> tuple[str, ...]:
-    """The folder of the Standard model that images are crafted on, trained if it is not there; none in a dry run."""
+    """Train the Standard model that images are crafted on, unless it is there; its folders, or none in a dry run."""
     data = dataset(request.dataset, options.data_dir)
     cuda = options.device.type == "cuda"
     own = model_of(request, budget_of(budget_name(request, cuda), data), data, cuda)

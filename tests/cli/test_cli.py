@@ -237,7 +237,7 @@ def test_a_message_is_one_printable_line_of_bounded_length(bench):
 
 
 def test_a_terminal_that_lacks_a_sign_gets_a_question_mark(tmp_path):
-    code = "import sys; from bench.cli import show_what_can_be_shown as s; s(sys.stdout); print('90 ±2')"
+    code = "import sys; from bench.cli import replace_unprintable as s; s(sys.stdout); print('90 ±2')"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}
     )

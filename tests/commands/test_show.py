@@ -14,7 +14,7 @@ import methods  # noqa: F401
 from bench import L2, RECIPES, Ascent, Untargeted
 from bench.attacks.spec import parse_attack
 from bench.cli import cli
-from bench.commands.show.recipe_page import cost, show
+from bench.commands.show.recipe_page import describe_cost, show
 from bench.commands.show.recipe_text import reflow
 from bench.commands.show.settings import own_classes, settings
 from bench.core.errors import UnknownName
@@ -125,7 +125,7 @@ def test_settings_are_fields_with_their_comments_and_radii_in_steps_of_255():
     ],
 )
 def test_the_cost_is_counted(name, forwards, backwards, ratio):
-    said = cost(RECIPES[name])
+    said = describe_cost(RECIPES[name])
     assert said.startswith(f"{forwards} forward and {backwards} backward passes per image")
     assert f"; {ratio} times Standard's 1 and 1." in said
 

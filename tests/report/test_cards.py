@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from result_files import measure
 
-from bench.commands.show.recipe_text import cited_papers
+from bench.commands.show.recipe_text import find_cited_papers
 from bench.report.cards.card import measurements
 from bench.report.cards.citations import Citation, bibtex, find_citations, software_entry
 from bench.report.cards.metadata import yaml
@@ -53,12 +53,12 @@ MADRY = Citation(
     ],
 )
 def test_a_recipe_s_papers_are_those_that_its_files_cite(recipe, keys):
-    assert [paper.key for paper in cited_papers(recipe)] == keys
+    assert [paper.key for paper in find_cited_papers(recipe)] == keys
 
 
 def test_every_file_of_recipes_cites_a_paper_that_can_be_read():
     homes = {RECIPES.homes(name)[0]: name for name in RECIPES}
-    papers = {home: cited_papers(name) for home, name in homes.items()}
+    papers = {home: find_cited_papers(name) for home, name in homes.items()}
     assert [home for home, found in papers.items() if not found] == ["methods.standard"]
     for found in papers.values():
         for paper in found:
@@ -149,7 +149,7 @@ def test_each_model_has_a_card_in_a_folder_of_its_own(small):
 def test_a_model_from_outside_was_not_trained_here(tmp_path):
     for which in ("aaaa", "bbbb"):
         measure(tmp_path, "FGSM", "1100", recipe="net", model=EXTERNAL, run=f"digits/external/net-{which}")
-    made = CardsPage(cited_papers).files(tmp_path)
+    made = CardsPage(find_cited_papers).files(tmp_path)
     folders = [f"digits-external-net-{which}" for which in ("aaaa", "bbbb")]
     assert {name.partition("/")[0] for name in made} == {"cards.md", *folders}
     text = made[f"{folders[0]}/README.md"]
@@ -163,7 +163,7 @@ def test_a_model_from_outside_was_not_trained_here(tmp_path):
 def test_the_hub_s_own_code_reads_the_results(results, tmp_path):
     hub = pytest.importorskip("huggingface_hub")
     folder = ROOT / "results/published" / results
-    made = CardsPage(cited_papers).files(folder)
+    made = CardsPage(find_cited_papers).files(folder)
     rows = load(folder)
     found = []
     for name, text in made.items():

@@ -1,1 +1,1 @@
-"""`bench list`: names, and tables of what they mean."""
+"""`bench list`: registered names, plain or as tables with their meaning."""

@@ -1,4 +1,4 @@
-"""The names that other commands take, one a line, as scripts read them."""
+"""Registered names for scripts, one a line."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ REGISTRIES: dict[str, Registry[Any]] = {
 
 
 def names(kind: str) -> list[str]:
-    """Every name of a kind, families by their pattern, and what may follow a name."""
+    """All names of a kind; families as a pattern, then suffixes that may follow a name."""
     if kind == "suites":
         return [f"{name}: {suite}" for name, suite in SUITES.items()]
     listed = [*REGISTRIES[kind].all_names(), *REGISTRIES[kind].suffixes()]

@@ -1,23 +1,23 @@
-"""A row a recipe: family, paper, counted cost, and what it does or how it differs from another of its kind."""
+"""The table of recipes: counted cost, family, paper, and what it does or how it differs from another recipe."""
 
 import inspect
 import re
 import sys
 from collections.abc import Mapping
 
-from bench.commands.show.recipe_page import passes
+from bench.commands.show.recipe_page import count_passes
 from bench.commands.show.recipe_text import reflow
 from bench.commands.show.settings import describe_class, own_classes, settings
 from bench.training.recipe import RECIPES, Recipe
 
 Fields = Mapping[str, str]  # settings by path
-MAX_DIFFERENCES = 3  # settings that are shown as a difference; a recipe with more of them is described anew
+MAX_DIFFERENCES = 3  # most settings that are shown as a difference; with more the recipe is described by its class
 CITATION = re.compile(r"(?:^|\n)(?P<authors>[A-Z][\w-]+(?:, [A-Z][\w-]+)*),\s")
 COLUMNS = ["Method", "Passes", "Family", "Paper", "Meaning"]
 
 
 def rows(brief: bool = False) -> list[list[str]]:
-    """Of every recipe, in the order of COLUMNS. Passes: forward and backward, of an image of a training step.
+    """Rows of all recipes with COLUMNS. Passes: forward and backward, per image of a training step.
 
     brief: families by their abbreviation, papers by first author and year.
     """
@@ -31,18 +31,18 @@ def rows(brief: bool = False) -> list[list[str]]:
         if brief:
             group = group.partition("(")[2].strip(")") or group
             cited = [re.sub(r" and \w+| et al\.|, arXiv.*", "", paper) for paper in cited]
-        found.append([name, f"{sum(passes(recipe)):g}", group, ("; ", ", ")[brief].join(cited), meaning])
+        found.append([name, f"{sum(count_passes(recipe)):g}", group, ("; ", ", ")[brief].join(cited), meaning])
         earlier[name] = ours
     return found
 
 
 def family(about: str) -> str:
-    """What the documentation of a recipe's file begins with: "Adversarial training (AT)"."""
+    """The name of the method in the docstring of a recipe's file: "Adversarial training (AT)"."""
     return re.split(r"[:,.]\s|[:,.]$", about.partition("\n")[0])[0]
 
 
 def papers(about: str) -> list[str]:
-    """The citations in the documentation of a recipe's file, short: "Madry et al. 2018, arXiv:1706.06083"."""
+    """Short citations in the docstring of a recipe's file: "Madry et al. 2018, arXiv:1706.06083"."""
     starts = list(CITATION.finditer(about))
     ends = [start.start() for start in starts[1:]] + [len(about)] * bool(starts)
     found = []
@@ -59,13 +59,13 @@ def papers(about: str) -> list[str]:
 
 
 def describe_recipe_class(recipe: Recipe) -> str:
-    """The first sentence of what its class says."""
+    """The first sentence of the docstring of the recipe's class."""
     texts = [describe_class(cls) for cls in own_classes(recipe)]
     return first_sentence(texts[0]) if texts else ""
 
 
 def first_sentence(text: str) -> str:
-    """Of a documentation, on one line."""
+    """The first sentence of a docstring, on one line."""
     line = reflow(text).partition("\n")[0]
     return re.split(r"(?<=[.:])\s(?=[A-Z`])", line)[0].rstrip(".:")
 
@@ -76,9 +76,9 @@ def settings_by_path(recipe: Recipe) -> Fields:
 
 
 def describe_variant(ours: Fields, others: Mapping[str, Fields], brief: bool) -> str:
-    """How a recipe differs from the nearest of others, the first of them if in doubt; nothing where by too much.
+    """Text: the most similar other recipe and the settings that differ; empty if more than MAX_DIFFERENCES differ.
 
-    brief: by the last word of a path.
+    brief: name settings by the last part of their path.
     """
     changes = {name: differences(ours, theirs) for name, theirs in others.items()}
     nearest = min(changes, key=lambda name: len(changes[name]), default="")
@@ -89,11 +89,11 @@ def describe_variant(ours: Fields, others: Mapping[str, Fields], brief: bool) ->
 
 
 def differences(ours: Fields, theirs: Fields) -> list[str]:
-    """The paths that one of them lacks, or at which they differ; ours first."""
+    """The paths of settings that differ or that only one has; ours first."""
     return [p for p in dict.fromkeys([*ours, *theirs]) if ours.get(p) != theirs.get(p)]
 
 
 def shorten(value: str) -> str:
-    """A length in pixels as people write it: 8/255."""
+    """Shorten a length in pixels to its form in 1/255: 8/255."""
     found = re.search(r"\((\S+/255)\)", value)
     return found[1] if found else value

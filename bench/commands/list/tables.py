@@ -1,4 +1,4 @@
-"""Tables of what names mean, with a line a name."""
+"""Tables of registered names with their meaning."""
 
 import inspect
 import sys
@@ -25,12 +25,12 @@ from bench.report.table_text import markdown
 
 Rows = Sequence[Sequence[str]]
 NUMBERS = ("Passes", "Classes", "Parameters")  # set flush right
-LEAST = 36  # characters that the last column keeps before others are left out
-SPARE = ("Attacks", "Family", "Paper")  # columns that a narrow terminal does without, in this order
+LEAST = 36  # least width of the last column, for which others are left out
+SPARE = ("Attacks", "Family", "Paper")  # columns that are left out on a narrow terminal, in this order
 
 
-def meaning(registry: Registry[Any], name: str) -> str:
-    """What a name was registered with, or what its item's documentation, or its file's, begins with."""
+def describe_name(registry: Registry[Any], name: str) -> str:
+    """The meaning that a name was registered with, or the first sentence of the docstring of its item or file."""
     if registered := registry.meaning(name):
         return registered
     item = registry.get(name)
@@ -42,16 +42,17 @@ def meaning(registry: Registry[Any], name: str) -> str:
 
 
 def attacks() -> Rows:
-    """Passes: forward passes of an image that survives, a backward counted as two."""
+    """Rows of attacks. Passes: per image that no attack breaks, in forward passes, a backward counted as two."""
     rows = []
     for name in ATTACKS.all_names():
         is_family = name not in ATTACKS
         passes = parse_attack(f"{name.removesuffix('k')}1" if is_family else name).passes
-        rows.append([name, f"{passes:,.0f}{' k' if is_family else ''}", meaning(ATTACKS, name)])
+        rows.append([name, f"{passes:,.0f}{' k' if is_family else ''}", describe_name(ATTACKS, name)])
     return rows
 
 
 def corruptions() -> Rows:
+    """Rows of corruptions."""
     rows = []
     for name, corruption in CORRUPTIONS.items():
         text = CORRUPTIONS.meaning(name) or first_sentence(inspect.getdoc(corruption.apply) or "")
@@ -60,6 +61,7 @@ def corruptions() -> Rows:
 
 
 def datasets() -> Rows:
+    """Rows of data sets."""
     rows = []
     for name in DATASETS.all_names():
         about = first_sentence(inspect.getdoc(sys.modules[DATASETS.home(name)]) or "")
@@ -76,20 +78,23 @@ def datasets() -> Rows:
 
 
 def models() -> Rows:
+    """Rows of architectures."""
     rows = []
     for name, build in MODELS.items():
         with torch.device("meta"):
             net = build(10, 3)
         size = f"{sum(p.numel() for p in net.parameters()) / 1e6:.2f} M"
-        rows.append([name, size, f"{smallest_side(name)} px", meaning(MODELS, name)])
+        rows.append([name, size, f"{smallest_side(name)} px", describe_name(MODELS, name)])
     return rows
 
 
 def conditions() -> Rows:
-    return [[name, meaning(CONDITIONS, name)] for name in CONDITIONS]
+    """Rows of kinds of conditions."""
+    return [[name, describe_name(CONDITIONS, name)] for name in CONDITIONS]
 
 
 def suites() -> Rows:
+    """Rows of suites."""
     return [[name, ",".join(suite.attacks), suite.about] for name, suite in SUITES.items()]
 
 
@@ -105,7 +110,7 @@ TABLES: dict[str, tuple[list[str], Callable[[], Rows]]] = {
 
 
 def as_markdown(kind: str) -> str:
-    """The whole table."""
+    """The table as Markdown."""
     columns, make = TABLES[kind]
     rows = recipes.rows() if kind == "methods" else make()
     frame = pd.DataFrame([list(row) for row in rows], columns=columns)
@@ -113,7 +118,7 @@ def as_markdown(kind: str) -> str:
 
 
 def as_text(kind: str, width: int) -> list[str]:
-    """Aligned lines: the last column is cut, and some are left out, where the terminal is narrow."""
+    """The table as aligned lines; on a narrow terminal the last column is cut and some columns are left out."""
     columns, make = TABLES[kind]
     table = pd.DataFrame([list(row) for row in make()], columns=columns)
     for column in SPARE:
@@ -133,5 +138,5 @@ def as_text(kind: str, width: int) -> list[str]:
 
 
 def lengths(table: pd.DataFrame) -> list[int]:
-    """Characters of each column, with two blanks behind it."""
+    """The width of each column in characters, with two blanks behind it."""
     return [2 + max(len(str(column)), *table[column].map(len)) for column in table]

@@ -1,1 +1,1 @@
-"""`bench show`: a recipe's page."""
+"""`bench show`: the page of a recipe, and contact sheets of corruptions."""

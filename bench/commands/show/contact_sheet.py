@@ -1,4 +1,4 @@
-"""Contact sheets: what corruptions do to the images of a data set, severity across."""
+"""Contact sheets of corrupted images, with a column for each severity."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,16 +16,16 @@ from bench.data.dataset import Dataset, Images
 from bench.data.lookup import dataset
 from bench.evaluation.corruption_conditions import corruption_conditions, resolve_names
 
-MAX_IMAGES = 6  # images of a sheet of one corruption
-MIN_TILE, MARGIN, HEADER = 96, 120, 16  # pixels: a tile at least, the names at the left, those above
-PHOTO_SIDE = 224  # pixels: of the page's photographs, as those of ImageNet-C
+MAX_IMAGES = 6  # most images of a sheet of one corruption
+MIN_TILE, MARGIN, HEADER = 96, 120, 16  # pixels: least size of a tile, space for names at the left and above
+PHOTO_SIDE = 224  # pixels of the side of the photograph, as in ImageNet-C
 Line = tuple[str, Tensor]  # its name, and its images (6, C, H, W) uint8: clean, severities 1 to 5
 
 
 def show_corruption(name: str, dataset_name: str, data_dir: Path, reports: Path) -> list[Path]:
-    """Write the sheet of a corruption on the first test images, as models are judged on them; or, of `all`, a page.
+    """Write the sheet of a corruption on the first test images, as models are evaluated on; or, for `all`, a page.
 
-    The page has every corruption of one test image, and of a photograph at 224 pixels. The files written.
+    The page has every corruption of one test image, and of a photograph at 224 pixels. Returns the paths written.
     """
     load_plugins()
     data = dataset(dataset_name, data_dir)
@@ -45,7 +45,7 @@ def show_corruption(name: str, dataset_name: str, data_dir: Path, reports: Path)
 
 
 def corrupt_images(name: str, data: Dataset, test: Images, data_dir: Path, count: int) -> list[Tensor]:
-    """Of each of the first test images, the line of a sheet (6, C, H, W)."""
+    """For each of the first `count` test images, clean and corrupted at severities 1 to 5, (6, C, H, W) uint8."""
     conditions = corruption_conditions([name], SEVERITIES, data, test, data_dir)
     images = test.x[:count]
     corrupted_images = [
@@ -55,7 +55,7 @@ def corrupt_images(name: str, data: Dataset, test: Images, data_dir: Path, count
 
 
 def photograph() -> Tensor:
-    """scikit-learn's picture of a temple (1, 3, 224, 224) uint8, its middle."""
+    """The middle of scikit-learn's photograph of a temple, (1, 3, 224, 224) uint8."""
     from sklearn.datasets import load_sample_image
 
     picture = Image.fromarray(load_sample_image("china.jpg"))
@@ -70,7 +70,7 @@ def _all_severities(x: Tensor, name: str, data_dir: Path) -> Tensor:
 
 
 def contact_sheet(lines: Sequence[Line]) -> Image.Image:
-    """Lines of tiles with their names; small tiles are blown up without smoothing."""
+    """Draw lines of tiles with their names; small tiles are enlarged without smoothing."""
     height, width = lines[0][1].shape[2:]
     times = -(-MIN_TILE // height)
     across, down = width * times + 2, height * times + 2

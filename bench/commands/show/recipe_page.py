@@ -1,4 +1,4 @@
-"""A recipe's page on the terminal: paper, settings, source, cost, and the numbers printed and measured of it."""
+"""The page of a recipe on the terminal: paper, settings, source, cost, and printed and measured accuracies."""
 
 import textwrap
 from collections.abc import Iterator
@@ -40,8 +40,8 @@ def show(name: str, results: Path, console: Console) -> None:
         "Paper": paper(text),
         "Settings": chain(setting_table(text), map(Text, describe_paper_plan(name))),
         "Source": source(text),
-        "Cost": iter([Text(cost(recipe))]),
-        "Printed": published_section(name),
+        "Cost": iter([Text(describe_cost(recipe))]),
+        "Printed": printed_section(name),
         "Measured by this bench": runs_section(name, results),
     }
     for title, parts in sections.items():
@@ -51,7 +51,7 @@ def show(name: str, results: Path, console: Console) -> None:
 
 
 def paper(text: RecipeText) -> Iterator[RenderableType]:
-    """What the files say that register the name and define its classes, then what the classes say."""
+    """The docstrings of the recipe's files and classes."""
     for place, passage in text.paper:
         yield Text.assemble((f"{place}\n", "dim"), passage, "\n")
     for name, passage in text.classes:
@@ -59,9 +59,9 @@ def paper(text: RecipeText) -> Iterator[RenderableType]:
 
 
 def setting_table(text: RecipeText) -> Iterator[RenderableType]:
-    """A line a field, as `--set` names it."""
+    """A table of settings, a line for each field as `--set` names it."""
     table = plain_table("Field", "Value", "Meaning")
-    table.columns[0].no_wrap = True  # a path is there to be copied
+    table.columns[0].no_wrap = True  # so that it can be copied
     for setting in text.settings:
         table.add_row(*map(Text, setting))
     yield table
@@ -70,34 +70,34 @@ def setting_table(text: RecipeText) -> Iterator[RenderableType]:
 
 
 def source(text: RecipeText) -> Iterator[RenderableType]:
-    """The code of each class, below the place where it is."""
+    """The code of each class, below its path."""
     for number, (place, lines) in enumerate(text.source):
         yield Text("\n" * (number > 0) + place, "dim")
         code = Syntax("", "python", theme="ansi_dark").highlight(lines)
         code.rstrip()
-        code.no_wrap = True  # a line of code is a line, however narrow the screen
+        code.no_wrap = True  # code is not wrapped
         yield code
 
 
-def cost(recipe: Recipe) -> str:
-    """Counted, beside what training on clean images takes."""
-    (forwards, backwards), usual = passes(recipe), passes(RECIPES["Standard"])
+def describe_cost(recipe: Recipe) -> str:
+    """A sentence on the counted cost, compared with that of standard training."""
+    (forwards, backwards), usual = count_passes(recipe), count_passes(RECIPES["Standard"])
     return (
         f"{forwards:g} forward and {backwards:g} backward passes per image of a training step, counted; "
         f"{(forwards + backwards) / sum(usual):.3g} times Standard's {usual[0]:g} and {usual[1]:g}."
     )
 
 
-def passes(recipe: Recipe) -> tuple[float, float]:
-    """Forward and backward passes per image of a training step; random images cost as much as others."""
+def count_passes(recipe: Recipe) -> tuple[float, float]:
+    """Count forward and backward passes per image of a training step, on random images."""
     digits = DATASETS["digits"]
     with seeded("show"):
         x = torch.randint(256, (4, *digits.shape), dtype=torch.uint8)
     return step_passes(recipe, digits, Images(x, torch.arange(4)))
 
 
-def published_section(name: str) -> Iterator[RenderableType]:
-    """The numbers of papers, READMEs and RobustBench."""
+def printed_section(name: str) -> Iterator[RenderableType]:
+    """Accuracies printed in papers, READMEs and on RobustBench."""
     rows = printed_numbers()
     rows = rows[rows["recipe"] == name]
     if lines := printed_lines(rows):
@@ -111,7 +111,7 @@ def published_section(name: str) -> Iterator[RenderableType]:
 
 
 def runs_section(name: str, results: Path) -> Iterator[RenderableType]:
-    """The runs on disk, or how to make one."""
+    """Accuracies of runs in the results folder, or the command that makes one."""
     if lines := measured_lines(name, results):
         yield line_table("Run", lines)
     else:
@@ -121,7 +121,7 @@ def runs_section(name: str, results: Path) -> Iterator[RenderableType]:
 
 
 def line_table(title: str, lines: list[Line]) -> Table:
-    """Columns that no line fills are left out."""
+    """A table of lines; empty columns are left out."""
     heads = {"Clean": "clean", "Attacked": "attacked", "AutoAttack": "autoattack", "Verdict": "verdict"}
     used = {head: field for head, field in heads.items() if any(getattr(line, field) for line in lines)}
     table = plain_table(title, *used)

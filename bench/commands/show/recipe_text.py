@@ -1,4 +1,4 @@
-"""What a recipe's files say of it, as `bench show` and the site show it."""
+"""Docstrings, settings and code of a recipe, for `bench show` and the site."""
 
 import inspect
 import re
@@ -13,7 +13,7 @@ from bench.training.recipe import RECIPES, Recipe
 
 
 def describe_recipe(name: str) -> RecipeText | None:
-    """Of a registered recipe; None where none is called so, as are models from outside."""
+    """As `recipe_text`, by name; None if no recipe has this name, such as for external models."""
     try:
         recipe = RECIPES[name]
     except UnknownName:
@@ -21,15 +21,15 @@ def describe_recipe(name: str) -> RecipeText | None:
     return recipe_text(name, recipe)
 
 
-def cited_papers(name: str) -> list[Citation]:
-    """The papers that the files of a recipe cite; none where no recipe is called so."""
+def find_cited_papers(name: str) -> list[Citation]:
+    """Find the papers that the files of a recipe cite; none if no recipe has this name."""
     load_plugins()
     text = describe_recipe(name)
     return find_citations(passage.text for passage in text.paper) if text else []
 
 
 def recipe_text(name: str, recipe: Recipe) -> RecipeText:
-    """What the files say that register the name and define its classes, what the classes say, and their code."""
+    """Collect the docstrings of the files and classes of a recipe, its settings, and its code."""
     classes = own_classes(recipe)
     homes = dict.fromkeys([*RECIPES.homes(name), *(cls.__module__ for cls in classes)])
     modules = [sys.modules[home] for home in homes]
@@ -45,5 +45,5 @@ def recipe_text(name: str, recipe: Recipe) -> RecipeText:
 
 
 def reflow(text: str) -> str:
-    """Paragraphs as one line each, for the screen to break; lists and indented lines stay as they are."""
+    """Join the lines of each paragraph; lists and indented lines are kept."""
     return re.sub(r"(?<!\n)\n(?![\s*-])", " ", text)

@@ -1,4 +1,4 @@
-"""What a recipe is set to, and the code it runs: read from the value itself and from the source of its classes."""
+"""Settings of a recipe with their meaning, from its fields and from the source of its classes."""
 
 import ast
 import inspect
@@ -15,7 +15,7 @@ from bench.report.site.sources import Setting
 
 
 def settings(value: Any, path: str = "") -> list[Setting]:
-    """Every field of a frozen dataclass, those of the dataclasses inside it after the field that holds them."""
+    """All fields of a frozen dataclass; fields of an inner dataclass follow the field that has it."""
     hints, notes = get_type_hints(type(value), include_extras=True), comments(type(value))
     found = []
     for f in fields(value):
@@ -32,7 +32,7 @@ def settings(value: Any, path: str = "") -> list[Setting]:
 
 
 def format_value(value: object, hint: object) -> str:
-    """A plain value, a length in pixel units also in steps of 1/255."""
+    """A value as text; lengths in pixel units also in 1/255."""
     if isinstance(value, tuple):
         inner = Pixels if Pixels in get_args(hint) else None
         return ",".join(format_value(part, inner) for part in value)
@@ -42,7 +42,7 @@ def format_value(value: object, hint: object) -> str:
 
 
 def comments(kind: type) -> dict[str, str]:
-    """By field, the comment after it in the source of the class that declares it; empty where there is none."""
+    """The comment behind each field in the source of its class, by field; empty if there is none."""
     notes: dict[str, str] = {}
     for home in reversed([cls for cls in kind.__mro__ if is_dataclass(cls)]):
         source = textwrap.dedent(inspect.getsource(home))
@@ -56,13 +56,13 @@ def comments(kind: type) -> dict[str, str]:
 
 
 def describe_class(kind: type) -> str:
-    """What a class says of itself; a dataclass without a docstring is given one that only repeats its fields."""
+    """The docstring of a class; empty for the one that Python generates for dataclasses."""
     text = inspect.getdoc(kind) or ""
     return "" if text.startswith(f"{kind.__name__}(") else text
 
 
 def own_classes(value: Any) -> list[type]:
-    """Class of a recipe and of the values inside it, outermost first, without the vocabulary of bench itself."""
+    """The classes of a recipe and of values inside it, outermost first, without those of bench/."""
     inner = [getattr(value, f.name) for f in fields(value)]
     inside = [cls for part in inner if is_dataclass(part) for cls in own_classes(part)]
     here = [] if type(value).__module__.startswith("bench.") else [type(value)]
@@ -70,6 +70,6 @@ def own_classes(value: Any) -> list[type]:
 
 
 def location(module: ModuleType) -> str:
-    """Where a module's file lies, from the folder that its package is in."""
+    """The path of a module's file, relative to the folder of its package."""
     path = Path(inspect.getfile(module))
     return "/".join(path.parts[-module.__name__.count(".") - 1 - (path.stem == "__init__") :])

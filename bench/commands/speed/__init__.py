@@ -1,1 +1,1 @@
-"""How fast attacks and training are beside other packages, as ratios within one interleaved run."""
+"""`bench speed`: times of attacks and training compared with other packages, measured in turns."""

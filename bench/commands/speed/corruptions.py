@@ -1,4 +1,4 @@
-"""The part `corruptions` of `bench speed`: no model, images alone, against imagecorruptions-imaug."""
+"""The part `corruptions` of `bench speed`: corruptions of images against imagecorruptions-imaug, without a model."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -18,28 +18,28 @@ from bench.corruptions.corruption import CORRUPTIONS, SEVERITIES
 from bench.report.table_text import MISSING
 
 PEER = "imagecorruptions"
-SIZES = {32: 128, 224: 4}  # image sides, and how many images of each
-TABLE, SEVERITY = 224, 3  # the peer knows the parameters of no other size
-NAMES = [name for name in SETS["imagenet-c"] if name != "frost"]  # the peer reads its photographs anew for each image
+SIZES = {32: 128, 224: 4}  # number of images by image side
+TABLE, SEVERITY = 224, 3  # the only size whose parameters the peer has
+NAMES = [name for name in SETS["imagenet-c"] if name != "frost"]  # the peer reads its photographs again for each image
 PUBLISHED_SIZE = 10_000  # images of CIFAR-10-C, at each severity
 
 
 def corruptions(repeats: int, device: torch.device) -> Iterator[Line]:
-    """A line for each corruption and one for all, at each size; how long a set such as CIFAR-10-C takes."""
+    """A line for each corruption and one for all, at each size, and one for a whole set such as CIFAR-10-C."""
     for side, n in SIZES.items():
         yield from race_corruptions(make_scenes(n, side).to(device), repeats, device)
     yield time_whole_set(make_scenes(SIZES[32], 32).to(device), repeats, device)
 
 
 def make_scenes(n: int, side: int) -> Tensor:
-    """Blotches (n, 3, side, side) uint8 under a little noise, the same every time."""
+    """Made-up images (n, 3, side, side) uint8: coarse blotches with a little noise, the same every time."""
     with seeded("speed", "scenes", side):
         coarse = F.interpolate(torch.rand(n, 3, 8, 8), size=side, mode="bilinear")
         return ((coarse + 0.03 * torch.randn(n, 3, side, side)).clamp(0, 1) * 255).byte()
 
 
 def race_corruptions(x: Tensor, repeats: int, device: torch.device) -> Iterator[Line]:
-    """Ours and the peer's with the same parameters, each corruption by itself; the last line is of their sums."""
+    """Compare each corruption with the peer's at the same parameters; the last line is of the sums."""
     is_installed, where = peers.is_installed(PEER), f"{len(x)} made-up images of {x.shape[3]} px"
     sums = {PEER: Run(seconds=[0.0] * repeats), "ours": Run(seconds=[0.0] * repeats)}
     for name in NAMES:
@@ -47,7 +47,7 @@ def race_corruptions(x: Tensor, repeats: int, device: torch.device) -> Iterator[
         runners[PEER] = without_result(
             partial(peers.corrupt, x.permute(0, 2, 3, 1).cpu().numpy(), name, SEVERITY), is_installed
         )
-        race(runners, 1, device)  # both compile or tabulate something the first time
+        race(runners, 1, device)  # warm-up, as both compile or tabulate something in the first call
         runs = race(runners, repeats, device)
         for who, run in runs.items():
             sums[who].seconds = [a + b for a, b in zip(sums[who].seconds, run.seconds, strict=True)]
@@ -56,7 +56,7 @@ def race_corruptions(x: Tensor, repeats: int, device: torch.device) -> Iterator[
 
 
 def make_line(name: str, where: str, n: int, ours: Run, theirs: Run | None) -> Line:
-    """A comparison in which no model answers and nothing is passed through it."""
+    """A comparison without a model, and so without passes."""
     return replace(compare((name, PEER), where, n, ours, theirs, rate=1.0), backwards=math.nan, floor=math.nan)
 
 
@@ -75,7 +75,7 @@ def without_result(work: Callable[[], None], is_installed: bool) -> Contestant |
 
 
 def time_whole_set(x: Tensor, repeats: int, device: torch.device) -> Line:
-    """All fifteen at their own parameters and all severities, on few images, scaled up to a published set's."""
+    """Time of all fifteen corruptions at all severities, on few images, scaled up to the size of a published set."""
 
     def run() -> RaceResult:
         for name in SETS["imagenet-c"]:
@@ -83,7 +83,7 @@ def time_whole_set(x: Tensor, repeats: int, device: torch.device) -> Line:
                 corrupted(x, name, severity, range(len(x)))
         return RaceResult()
 
-    run()  # the pictures of frost are made once
+    run()  # warm-up: the images of frost are made once
     taken = race({"ours": run}, repeats, device)["ours"]
     scaled = Run(seconds=[seconds * PUBLISHED_SIZE / len(x) for seconds in taken.seconds])
     line = make_line("fifteen, 5 severities", f"32 px, {PUBLISHED_SIZE:,} images", PUBLISHED_SIZE, scaled, None)

@@ -1,4 +1,4 @@
-"""Whole epochs of adversarial training beside loops as papers' public code has them, with its data pipeline."""
+"""Epochs of adversarial training against loops written as the public code of papers, with its data pipeline."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -25,18 +25,18 @@ from bench.training.precision import is_bf16_native
 from bench.training.recipe import RECIPES, Recipe, scaled
 
 LR, MOMENTUM = 0.05, 0.9  # of SGD
-WARM_UP = 8  # images of the epoch that each loop sees before the race, so that imports and first calls are over
+WARM_UP = 8  # images that each loop trains on before the clock starts, so that imports and first calls are over
 
 Loop = Callable[[Ascent, nn.Module, torch.optim.Optimizer, Tensor, Tensor], None]
 
 
 def race_epochs(subject: Subject) -> Contest:
-    """An epoch of PGD-AT on the test images in fp32, against loops written as two papers' code is."""
+    """An epoch of PGD-AT on the test images in fp32, against loops written as the code of two papers."""
     return _contest(subject, "training, PGD-AT", "fp32")
 
 
 def race_epochs_in_bf16(subject: Subject) -> Contest:
-    """The same in bf16, against the same loops, which know fp32 alone. No pairs where bf16 is only emulated."""
+    """The same in bf16, against the same loops in fp32. No pairs on devices that only emulate bf16."""
     if not is_bf16_native(subject.test.x.device):
         return Contest({}, ())
     return _contest(subject, "training in bf16, PGD-AT", "bf16")
@@ -57,7 +57,7 @@ def _contest(subject: Subject, name: str, precision: str) -> Contest:
 
 
 def _our_epoch(recipe: Recipe, model: nn.Module, subject: Subject, precision: str, n: int | None = None) -> RaceResult:
-    """An epoch as the trainer goes through it, without the validation at its end, which the loops do not have."""
+    """An epoch as the trainer does it, without the validation at its end, which the loops do not have either."""
     images, sgd = subject.test.first(n or subject.n), _sgd(model)
     autocast = torch.autocast(images.x.device.type, torch.bfloat16, enabled=precision == "bf16")
     sample = to_float(images.x[:WARM_UP])
@@ -81,7 +81,7 @@ def _their_epoch(loop: Loop, ascent: Ascent, model: nn.Module, subject: Subject,
 
 
 def trades_style(ascent: Ascent, model: nn.Module, sgd: torch.optim.Optimizer, x: Tensor, y: Tensor) -> None:
-    """A step as yaodongyu/TRADES and many after it take it: attacked in eval mode, by autograd to the images."""
+    """A training step as in yaodongyu/TRADES: attack in eval mode, gradients with respect to the images only."""
     model.eval()
     x_adv = ascent.first(x).detach()
     for _ in range(ascent.steps):
@@ -97,7 +97,7 @@ def trades_style(ascent: Ascent, model: nn.Module, sgd: torch.optim.Optimizer, x
 
 
 def fast_adversarial_style(ascent: Ascent, model: nn.Module, sgd: torch.optim.Optimizer, x: Tensor, y: Tensor) -> None:
-    """A step as train_pgd.py of locuslab/fast_adversarial takes it: in training mode, backward through the weights."""
+    """A training step as in train_pgd.py of locuslab/fast_adversarial: train mode, gradients of the weights as well."""
     model.train()
     x_adv = ascent.first(x).detach()
     for _ in range(ascent.steps):
@@ -119,7 +119,7 @@ def _sgd(model: nn.Module) -> torch.optim.Optimizer:
 
 
 class Pictures(Dataset[tuple[Tensor, int]]):
-    """Images as torchvision's data sets hand them out: one at a time, through Pillow and transforms."""
+    """A data set as torchvision's: images one at a time, by Pillow and transforms."""
 
     def __init__(self, images: Images, transform: Callable[[Any], Tensor]) -> None:
         whole = images.x if images.x.dtype == torch.uint8 else (255 * images.x).round().byte()

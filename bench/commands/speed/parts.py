@@ -1,4 +1,4 @@
-"""What `bench speed` measures: each part a contest on one model."""
+"""The parts of `bench speed`: each is a comparison with other packages on one model."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,20 +25,20 @@ from bench.data.loader import to_float
 from bench.models.bn_folding import fast_copy
 from bench.models.freeze import frozen
 
-BLOCK = 128  # of AutoAttack
+BLOCK = 128  # images that AutoAttack attacks together
 AUTOATTACK = ("AutoAttack", "AutoAttack.screened")
 CW = f"CW-L2[c={peers.CW_C},kappa=0,rate={peers.CW_RATE},searches=1,steps={peers.CW_STEPS}]"
 
 
 @dataclass(frozen=True)
 class PartWithoutModel:
-    """A part that needs no model. lines: of so many repeats on a device."""
+    """A part that needs no model. lines: measures it, with a number of repeats, on a device."""
 
     lines: Callable[[int, torch.device], Iterator[Line]]
 
 
 def check_part(name: str, item: object) -> str:
-    """What keeps an item from being a part."""
+    """What is wrong with a part; empty if nothing is. The check of `PARTS`."""
     return "" if isinstance(item, PartWithoutModel) else function_check("subject")(name, item)
 
 
@@ -48,6 +48,7 @@ PARTS: Registry[Callable[[Subject], Contest] | PartWithoutModel] = Registry(
 
 
 def pgd(subject: Subject) -> Contest:
+    """PGD-20 against other packages'."""
     runners: dict[str, Contestant | None] = {"PGD-20": subject.ours("PGD-20")}
     for name, peer in peers.PGD.items():
         runners[name] = subject.theirs(name, peer)
@@ -56,17 +57,20 @@ def pgd(subject: Subject) -> Contest:
 
 
 def bf16(subject: Subject) -> Contest:
+    """The search in bf16 against fp32."""
     runners = {"PGD-20, bf16 search": subject.ours("PGD-20", precision="bf16"), "fp32": subject.ours("PGD-20")}
     return Contest(runners, (("PGD-20, bf16 search", "fp32"),), torch.bfloat16)
 
 
 def cw(subject: Subject) -> Contest:
+    """CW-L2 with a fixed c against torchattacks'."""
     name, peer = "torchattacks", peers.carlini_wagner
     theirs = {name: subject.theirs(name, peer), frozen_name(name): subject.theirs(name, peer, without_weights=True)}
     return Contest({"CW-L2": subject.ours(CW, L2(np.inf)), **theirs}, (("CW-L2", name),))
 
 
 def autoattack(subject: Subject) -> Contest:
+    """AutoAttack against the package that it calls, and with screening against without."""
     official, screened = AUTOATTACK
     return Contest(
         {
@@ -79,7 +83,7 @@ def autoattack(subject: Subject) -> Contest:
 
 
 def overhead(subject: Subject) -> Contest:
-    """The search of PGD-20, and the passes alone that it makes."""
+    """The search of PGD-20, against its forward and backward passes without the rest."""
     images, attack, batches = subject.test.first(subject.n), parse_attack("PGD-20"), list[Tensor]()
     x, y = to_float(images.x), images.y
     with frozen(subject.model):
@@ -94,13 +98,14 @@ def overhead(subject: Subject) -> Contest:
     search()
     handle.remove()
 
-    def alone() -> RaceResult:
+    def run_passes() -> RaceResult:
         for batch in batches:
             z = batch.requires_grad_()
             torch.autograd.grad(copy(z).sum(), z)
         return RaceResult()
 
-    return Contest({"engine, PGD-20": search, "its passes alone": alone}, (("engine, PGD-20", "its passes alone"),))
+    runners = {"engine, PGD-20": search, "its passes alone": run_passes}
+    return Contest(runners, (("engine, PGD-20", "its passes alone"),))
 
 
 PARTS.add("PGD-20", pgd)

@@ -1,6 +1,6 @@
-"""Other packages' attacks as their users call them, and the loop that anybody would write. Never imported elsewhere.
+"""Attacks of other packages as their users call them, and a plain PGD loop; only `bench speed` uses them.
 
-Models go to them in eval mode with weights that take gradients, as they come from training.
+They get models in eval mode whose weights require gradients, as after training.
 """
 
 import warnings
@@ -18,24 +18,24 @@ from bench.core.losses import cross_entropy
 from bench.core.threat import Threat
 
 Peer = Callable[[nn.Module, Tensor, Tensor, Threat], Tensor]  # model, x, y, threat -> x_adv
-STEPS, STEP = 20, 0.25  # of PGD; its length as a share of eps
+STEPS, STEP = 20, 0.25  # of PGD: their number, and their size as a share of eps
 CW_STEPS, CW_RATE, CW_C = 50, 0.01, 1.0
 
 
-def module(name: str) -> Any:
-    """Import what is installed, without the warnings of its own imports."""
+def import_quietly(name: str) -> Any:
+    """Import an installed package without warnings of its own imports."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return import_module(name)
 
 
 def is_installed(peer: str) -> bool:
-    """Whether a peer's package is there; the plain loop always is."""
+    """Whether the package of a peer is installed; True for the plain loop."""
     return peer not in PACKAGES or find_spec(PACKAGES[peer]) is not None
 
 
 def plain(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, steps: int = STEPS) -> Tensor:
-    """PGD in its shortest form."""
+    """PGD in its shortest form, from a random start, (B, C, H, W) in [0, 1]."""
     x_adv = (x + threat.noise(x)).clamp(0, 1)
     for _ in range(steps):
         x_adv.requires_grad_()
@@ -45,13 +45,13 @@ def plain(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, steps: int = S
 
 
 def torchattacks(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
-    attack = module("torchattacks").PGD(model, eps=threat.eps, alpha=STEP * threat.eps, steps=STEPS)
+    attack = import_quietly("torchattacks").PGD(model, eps=threat.eps, alpha=STEP * threat.eps, steps=STEPS)
     x_adv: Tensor = attack(x, y)
     return x_adv
 
 
 def foolbox(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
-    package = module("foolbox")
+    package = import_quietly("foolbox")
     attack = package.attacks.LinfPGD(abs_stepsize=STEP * threat.eps, steps=STEPS)
     wrapped = package.PyTorchModel(model, bounds=(0, 1), device=x.device)
     x_adv: Tensor = attack(wrapped, x, y, epsilons=threat.eps)[1]
@@ -61,7 +61,7 @@ def foolbox(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
 def art(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
     with torch.no_grad():
         classes = model(x[:1]).shape[1]
-    classifier = module("art.estimators.classification").PyTorchClassifier(
+    classifier = import_quietly("art.estimators.classification").PyTorchClassifier(
         model,
         nn.CrossEntropyLoss(),
         tuple(x.shape[1:]),
@@ -69,7 +69,7 @@ def art(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
         clip_values=(0, 1),
         device_type="gpu" if x.is_cuda else "cpu",
     )
-    attack = module("art.attacks.evasion").ProjectedGradientDescentPyTorch(
+    attack = import_quietly("art.attacks.evasion").ProjectedGradientDescentPyTorch(
         classifier,
         eps=threat.eps,
         eps_step=STEP * threat.eps,
@@ -82,15 +82,15 @@ def art(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
 
 
 def carlini_wagner(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
-    """torchattacks' CW, which chooses no c."""
-    x_adv: Tensor = module("torchattacks").CW(model, c=CW_C, kappa=0, steps=CW_STEPS, lr=CW_RATE)(x, y)
+    """CW of torchattacks, with a fixed c."""
+    x_adv: Tensor = import_quietly("torchattacks").CW(model, c=CW_C, kappa=0, steps=CW_STEPS, lr=CW_RATE)(x, y)
     return x_adv
 
 
 def pyautoattack(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
-    """The standard version on one canonical block, with the seed that ours draws for it."""
+    """The standard version on one block of images, with the seed that the evaluator draws for it."""
     seed = int(torch.randint(2**31, ()))
-    package = module("pyautoattack").AutoAttack(
+    package = import_quietly("pyautoattack").AutoAttack(
         model, device=x.device, eps=threat.eps, norm=type(threat).__name__, seed=seed
     )
     x_adv: Tensor = package.run_standard_evaluation(x, y, batch_size=len(x))[0]
@@ -98,8 +98,8 @@ def pyautoattack(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tens
 
 
 def corrupt(images: NDArray[np.uint8], name: str, severity: int) -> None:
-    """Each image (H, W, 3) of imagecorruptions-imaug, which takes one at a time."""
-    call = module("imagecorruptions").corrupt
+    """Corrupt images (N, H, W, 3) by imagecorruptions-imaug, which takes one at a time."""
+    call = import_quietly("imagecorruptions").corrupt
     for image in images:
         call(image, severity, name)
 

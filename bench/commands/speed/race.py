@@ -1,4 +1,4 @@
-"""Contestants that do the same work in turns, so that what else the machine does is for all of them to bear."""
+"""Times several functions in turns, so that other load of the machine affects all of them alike."""
 
 import math
 import time
@@ -12,15 +12,15 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.core.files import Bits
 from bench.core.stats import Array
 
-MATRIX_SIZE, MATRIX_TRIES = {"cpu": 1024, "cuda": 8192}, 5  # of the square matrices that the peak is measured on
+MATRIX_SIZE, MATRIX_TRIES = {"cpu": 1024, "cuda": 8192}, 5  # size of the matrices that `peak` multiplies, and how often
 
 
 @dataclass(frozen=True)
 class RaceResult:
-    """What a contestant comes to: which images are right, how far off others were broken, passes of all images."""
+    """The result of a contestant: outcomes (n,), distances of broken images (n,), and passes summed over images."""
 
     right: Bits | None = None
-    distances: Array | None = None  # 0 if it was wrong already, inf if it never was
+    distances: Array | None = None  # 0: misclassified when clean; inf: never broken
     forwards: int = 0
     backwards: int = 0
 
@@ -29,32 +29,32 @@ Contestant = Callable[[], RaceResult]
 
 
 def frozen_name(peer: str) -> str:
-    """The name in a race of a peer whose model has weights without gradients."""
+    """The name of a peer that gets a model whose weights require no gradients."""
     return f"{peer}, frozen"
 
 
 @dataclass(frozen=True)
 class Contest:
-    """Who runs, None standing for a package that is not installed, and who is compared with whom.
+    """Functions to time (None: its package is not installed), and the pairs to compare.
 
-    A runner with the `frozen_name` of a peer is compared with ours as well.
+    A runner named by `frozen_name` of a peer is compared with ours as well.
     """
 
     runners: Mapping[str, Contestant | None]
     pairs: tuple[tuple[str, str], ...]  # ours, theirs
-    precision: torch.dtype = torch.float32  # of the peak that the first of each pair is measured by
+    precision: torch.dtype = torch.float32  # of the peak rate that the first of each pair is compared with
 
 
 @dataclass
 class Run:
-    """What one contestant took, a time for each repeat, and what it found the last time."""
+    """The seconds of each repeat of one contestant, and its last result."""
 
     found: RaceResult = field(default_factory=RaceResult)
     seconds: list[float] = field(default_factory=list)
 
 
 def race(runners: Mapping[str, Contestant | None], repeats: int, device: torch.device) -> dict[str, Run]:
-    """Each in turn, so many times over; another one begins each time."""
+    """Time each runner in turn, `repeats` times; each repeat begins with another one."""
     there = {name: run for name, run in runners.items() if run is not None}
     runs, order = {name: Run() for name in there}, list(there)
     for repeat in range(repeats):
@@ -68,13 +68,13 @@ def race(runners: Mapping[str, Contestant | None], repeats: int, device: torch.d
 
 
 def synchronise(device: torch.device) -> None:
-    """Wait for a GPU, which works on after a call has returned."""
+    """Wait until a GPU has finished, as calls return before that."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def peak(device: torch.device, precision: torch.dtype) -> float:
-    """FLOP/s of a large matrix product, the most that a model could be computed at."""
+    """FLOP/s of a large matrix product, an upper bound for models."""
     size, best = MATRIX_SIZE[device.type], math.inf
     a = torch.rand(size, size, device=device).to(precision)
     for _ in range(MATRIX_TRIES):
@@ -88,7 +88,7 @@ def peak(device: torch.device, precision: torch.dtype) -> float:
 
 @torch.no_grad()
 def flops(model: nn.Module, x: Tensor) -> float:
-    """Of one forward pass, per image of x (B, C, H, W); one backward pass to the images takes as many."""
+    """FLOPs of one forward pass per image of x (B, C, H, W); a backward pass to the images takes as many."""
     with FlopCounterMode(display=False) as counter:
         model(x)
     return float(counter.get_total_flops()) / len(x)

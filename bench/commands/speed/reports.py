@@ -1,4 +1,4 @@
-"""The part `report` of `bench speed`: the command `bench report` over many made-up runs, start of Python included."""
+"""The part `report` of `bench speed`: the command `bench report` on many made-up runs, with the start of Python."""
 
 import math
 import subprocess
@@ -35,7 +35,7 @@ MORE_ATTACKS = (
     "PGD-20.last",
     "APGD-CE",
     "Square",
-)  # at the radius between
+)  # only at the middle radius
 SEVERITIES = (1, 3)
 PLAIN = Row(
     run="", recipe="", dataset="cifar10", model="resnet8", seed=0, view="main", epoch="last",
@@ -46,7 +46,7 @@ PLAIN = Row(
 
 
 def report(repeats: int, device: torch.device) -> Iterator[Line]:
-    """One line. device: of no matter, as reports know none."""
+    """One line. device: not used."""
     with TemporaryDirectory() as folder:
         rows = sum(write_run(Path(folder), *run) for run in product(RECIPES.select(["all"])[:METHODS], range(SEEDS)))
 
@@ -62,7 +62,7 @@ def report(repeats: int, device: torch.device) -> Iterator[Line]:
 
 
 def write_run(results: Path, method: str, seed: int) -> int:
-    """A run folder as `bench run` leaves it, without weights; how many rows it has. Harder conditions break more."""
+    """Write a made-up run folder without weights; returns its number of rows. Harder conditions break more images."""
     draw = np.random.default_rng([seed, *method.encode()])
     skill, run = draw.normal(1.5, 0.4, N), f"cifar10/resnet8/{method}/s{seed}-{0:08x}"
     rows, bits = list[dict[str, object]](), dict[str, Bits]()
@@ -85,7 +85,7 @@ def write_run(results: Path, method: str, seed: int) -> int:
 
 
 def conditions() -> Iterator[tuple[float, Row]]:
-    """What a run was judged under, with how hard it is."""
+    """Difficulty and row of each condition of a run."""
     yield 0.0, PLAIN
     for eps in EPS:
         for step, name in enumerate((*COMMON_ATTACKS, *(MORE_ATTACKS if eps == EPS[1] else ()))):

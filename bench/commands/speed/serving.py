@@ -1,4 +1,4 @@
-"""Parts of `bench speed` where one search serves several numbers, against a search for each."""
+"""Parts of `bench speed` in which one search gives several numbers, compared with a search for each."""
 
 from dataclasses import replace
 from functools import partial
@@ -21,7 +21,7 @@ LOOPS = "plain loops"
 
 
 def loops(subject: Subject, runs: list[tuple[Linf, int]]) -> Contestant:
-    """A plain loop for each radius and number of steps; the outcomes of all, one after the other."""
+    """A plain loop for each radius and number of steps; outcomes are concatenated."""
     each = [replace(subject, threat=ball).theirs(LOOPS, partial(peers.plain, steps=steps)) for ball, steps in runs]
 
     def run() -> RaceResult:
@@ -32,7 +32,7 @@ def loops(subject: Subject, runs: list[tuple[Linf, int]]) -> Contestant:
 
 
 def ours(subject: Subject, conditions: list[Attacked], seed: int = 0) -> Contestant:
-    """A run for each condition; the outcomes of all, one after the other."""
+    """An evaluation for each condition; outcomes are concatenated."""
 
     def run() -> RaceResult:
         found = [
@@ -46,19 +46,19 @@ def ours(subject: Subject, conditions: list[Attacked], seed: int = 0) -> Contest
 
 
 def sweep(subject: Subject) -> Contest:
-    """Radii up to the data set's own; the noise of two plain runs is what a sweep's outcomes may differ by."""
+    """One sweep against a run for each radius; two runs with different draws show by how much outcomes may differ."""
     attack = parse_attack("PGD-20")
     balls = [replace(subject.threat, eps=subject.threat.eps * part / RADII) for part in range(1, RADII + 1)]
     conditions = [Attacked(attack, ball) for ball in balls]
 
-    def bisected() -> RaceResult:
+    def run_sweep() -> RaceResult:
         curve = sweep_conditions(attack, balls)
         found = outcomes(subject.model, subject.test, curve[0], n=subject.n, batch_size=subject.batch_size)
         right = np.concatenate([reading.find_robust(np.array(found.values)) for reading in curve[1 : RADII + 1]])
         return RaceResult(right, None, found.forwards, found.backwards)
 
     runners = {
-        f"sweep of {RADII} radii": bisected,
+        f"sweep of {RADII} radii": run_sweep,
         "a run for each": ours(subject, conditions),
         "the same, other draws": ours(subject, conditions, seed=1),
         LOOPS: loops(subject, [(ball, peers.STEPS) for ball in balls]),
@@ -68,15 +68,16 @@ def sweep(subject: Subject) -> Contest:
 
 
 def trajectory(subject: Subject) -> Contest:
+    """PGD of several lengths from one search against a run for each."""
     conditions = [Attacked(parse_attack(f"PGD-{steps}"), subject.threat) for steps in LENGTHS]
 
-    def together() -> RaceResult:
+    def run_together() -> RaceResult:
         settings = EvalSettings(n=subject.n, batch_size=subject.batch_size)
         found = outcomes_of_group(subject.model, subject.test, conditions, settings)
         return RaceResult(np.concatenate([o.right for o in found]), None, found[0].forwards, found[0].backwards)
 
     runners = {
-        f"PGD-{', '.join(map(str, LENGTHS))} together": together,
+        f"PGD-{', '.join(map(str, LENGTHS))} together": run_together,
         "a run for each": ours(subject, conditions),
         LOOPS: loops(subject, [(subject.threat, steps) for steps in LENGTHS]),
     }

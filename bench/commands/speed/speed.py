@@ -1,4 +1,4 @@
-"""`bench speed`: models, contests, table."""
+"""`bench speed`: loads or trains models, times the parts, and writes the table."""
 
 import platform
 import sys
@@ -35,7 +35,8 @@ from bench.runner.request import Request
 from bench.runner.run import make_runner, run_requests
 from bench.training.run_folder import failure
 
-TABLE_ONLY = ("Model", "Seconds", "Theirs", "Range", "Passes", "Floor %", "Note")  # what the terminal has no room for
+# columns that the terminal has no room for
+TABLE_ONLY = ("Model", "Seconds", "Theirs", "Range", "Passes", "Floor %", "Note")
 NOTE = (
     "Ratio: seconds of theirs / ours, median of paired repeats, all in one process with the same threads and settings "
     "(glibc keeps freed memory, for all alike) and the same images; judging included; peers get the model as training "
@@ -55,7 +56,7 @@ class SpeedOptions:
     dataset: str
     model: str | None
     methods: tuple[str, ...]
-    of: tuple[str, ...]  # SPECs of models, in the place of methods
+    of: tuple[str, ...]  # SPECs of models, instead of methods
     limit: int
     parts: tuple[str, ...]
     repeats: int
@@ -67,7 +68,10 @@ class SpeedOptions:
 
 
 def measure_speed(options: SpeedOptions) -> int:
-    """Race on every model, show the table and write it below reports/speed. 0; BadInput before anything is trained."""
+    """Measure all parts, print the table and write it to reports/speed. Returns 0.
+
+    BadInput for wrong options, before anything is trained.
+    """
     device, parts = start(options.device, options.results, options.reports), PARTS.select(list(options.parts))
     console, lines = Console(file=sys.stderr), list[Line]()
     for line in measure_all(options, device, parts):
@@ -88,7 +92,7 @@ def measure_speed(options: SpeedOptions) -> int:
 
 
 def measure_all(options: SpeedOptions, device: torch.device, parts: list[str]) -> Iterator[Line]:
-    """Every part on every model, and then those that need none."""
+    """Measure every part on every model, then the parts without a model."""
     raced, others = dict[str, Callable[[Subject], Contest]](), list[PartWithoutModel]()
     for name in parts:
         part = PARTS[name]
@@ -104,7 +108,7 @@ def measure_all(options: SpeedOptions, device: torch.device, parts: list[str]) -
 
 
 def run_contest(subject: Subject, contest: Contest, repeats: int, device: torch.device) -> list[Line]:
-    """A line for each pair of a part; none where the device is not raced on."""
+    """Measure one part on one model: a line for each pair; none if the part is not measured on this device."""
     if not contest.pairs:
         return []
     runs = race(contest.runners, repeats, device)
@@ -137,6 +141,7 @@ def load_nets(options: SpeedOptions, data: Dataset, test: Images) -> list[Named]
 
 
 def train_net(request: Request, options: SpeedOptions, device: torch.device) -> list[Named]:
+    """Train the models of --methods unless the results folder has them; Failed if a training has failed."""
     to_train = RunOptions(
         data_dir=options.data_dir,
         results=options.results,
@@ -156,6 +161,6 @@ def train_net(request: Request, options: SpeedOptions, device: torch.device) -> 
 
 
 def machine(device: torch.device) -> str:
-    """What the times were taken on."""
+    """Describe the machine that times were measured on."""
     where = platform.machine() if device.type == "cpu" else describe(device)
     return f"{where}, {torch.get_num_threads()} threads, torch {torch.__version__}"

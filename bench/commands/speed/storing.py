@@ -1,4 +1,4 @@
-"""The part `store` of `bench speed`: cells written to a run folder, as a model under all corruptions has them."""
+"""The part `store` of `bench speed`: many cells are stored in a run folder, as for all corruptions of a model."""
 
 import math
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ CELLS, N = (30, 120), 10_000
 
 
 def store_cells(repeats: int, device: torch.device) -> Iterator[Line]:
-    """A line for each number of cells: seconds that grow with it. device: of no matter, as only files are written."""
+    """A line for each number of cells, to see how time grows. device: not used."""
     for cells in CELLS:
         rows = [cell(index) for index in range(cells)]
 
@@ -40,7 +40,7 @@ def store_cells(repeats: int, device: torch.device) -> Iterator[Line]:
 
 
 def cell(index: int) -> tuple[Row, Bits]:
-    """A made-up row and its outcomes, which are as hard to compress as true ones."""
+    """A made-up row and its outcomes (N,), which compress as badly as real ones."""
     right = np.random.default_rng(index).random(N) < 0.6
     low, high = wilson(int(right.sum()), N)
     row = replace(PLAIN, run="cifar10/resnet8/Standard/s0-00000000", recipe="Standard", key=f"{index:016x}", n=N)

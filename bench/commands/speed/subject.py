@@ -1,4 +1,4 @@
-"""A model under attack, and what each contestant of a race does to it."""
+"""The model of a speed measurement, and the functions that attack it."""
 
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from bench.evaluation.evaluator import outcomes
 from bench.evaluation.outcome import is_correct
 from bench.models.freeze import frozen
 
-WARM_UP = 2  # images that a peer attacks before the race, so that its imports and first calls are over
+WARM_UP = 2  # images that a peer attacks before the clock starts, so that imports and first calls are over
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,16 @@ class Subject:
 
     name: str
     model: nn.Module
-    test: Images  # in test order, all of it, so that blocks are whole; on the model's device
-    n: int
+    test: Images  # all test images in order, so that blocks are complete; on the device of the model
+    n: int  # number of images to attack
     threat: Linf
     batch_size: int
     classes: int
-    pad: int = 0  # what the data set does to training images
+    pad: int = 0  # augmentation of training images
     flip: bool = False
 
     def ours(self, attack: str, threat: Linf | L2 | None = None, precision: str = "fp32") -> Contestant:
-        """The evaluator under an attack."""
+        """A function that evaluates the model under an attack of this bench."""
         condition = Attacked(parse_attack(attack), threat or self.threat)
 
         def run() -> RaceResult:
@@ -52,10 +52,10 @@ class Subject:
     def theirs(
         self, name: str, peer: peers.Peer, block: int | None = None, without_weights: bool = False
     ) -> Contestant | None:
-        """Another package's attack, judged by a forward pass; None if it is not installed.
+        """A function that attacks the model by another package; None if it is not installed.
 
-        block: images that are attacked together whatever the number asked for; they take too long to warm up on.
-        without_weights: the weights take no gradients, which users of the package seldom see to.
+        block: number of images that are attacked together, also if fewer are asked for; no warm-up, as it takes long.
+        without_weights: the weights require no gradients, which users of the package seldom arrange.
         """
         if not peers.is_installed(name):
             return None
@@ -66,7 +66,7 @@ class Subject:
         if block is None:
             peer(self.model, x[:WARM_UP], y[:WARM_UP], self.threat)
         else:
-            peers.module(name)
+            peers.import_quietly(name)
 
         def run() -> RaceResult:
             size, made = block or self.batch_size, []
@@ -74,7 +74,7 @@ class Subject:
                 with (
                     seeded("block", start, 0),
                     context(self.model),
-                ):  # what the evaluator seeds a block of its first seed by
+                ):  # the seed that the evaluator uses for a block
                     made.append(peer(self.model, x[start : start + size], y[start : start + size], self.threat))
             x_adv = torch.cat(made)[: self.n]
             right = is_correct(self.model, x_adv, y[: self.n], self.batch_size).cpu().numpy()

@@ -1,4 +1,4 @@
-"""One comparison in numbers, and the table of them."""
+"""The numbers of one comparison, and the table of all."""
 
 import math
 from collections.abc import Sequence
@@ -24,25 +24,26 @@ class Line:
     n: int
     seconds: float  # of ours, median over the repeats
     accuracy: float  # fraction of images right under our attack
-    backwards: float  # gradient passes of ours per image
-    floor: float  # least seconds that the passes of ours take at the peak rate / seconds of ours
+    backwards: float  # backward passes of ours per image
+    floor: float  # seconds that our passes would take at the peak rate / our seconds
     peer_seconds: float = math.nan
     ratio: float = math.nan  # seconds of the peer / ours, median over the repeats
     ratio_low: float = math.nan
     ratio_high: float = math.nan
     peer_accuracy: float = math.nan
-    weaker: float = math.nan  # images that the peer breaks and ours does not; of several runs, at any of them
+    weaker: float = math.nan  # number of images that the peer breaks and ours does not
     stronger: float = math.nan
     note: str = ""
-    frozen_ratio: float = math.nan  # as `ratio`, where the weights of the peer's model take no gradients
+    frozen_ratio: float = math.nan  # as `ratio`, for a peer whose model has weights that require no gradients
 
 
 def compare(
     names: tuple[str, str], model: str, n: int, ours: Run, theirs: Run | None, rate: float, frozen: Run | None = None
 ) -> Line:
-    """names: of ours and of the peer. theirs: None if that is not installed. rate: forward passes a second at peak.
+    """Compare our time with a peer's.
 
-    frozen: the peer on a model whose weights take no gradients, where that was raced too.
+    names: of ours and of the peer. theirs: None if it is not installed. rate: forward passes of an image per second at
+    the peak. frozen: the peer on a model whose weights require no gradients, if that was timed.
     """
     found, seconds = ours.found, median(ours.seconds)
     line = Line(
@@ -75,12 +76,12 @@ def compare(
 
 
 def ratios_of(ours: Run, theirs: Run) -> list[float]:
-    """Seconds of theirs / ours, of each repeat."""
+    """Their seconds / our seconds for each repeat."""
     return [peer / us for us, peer in zip(ours.seconds, theirs.seconds, strict=True)]
 
 
 def distances(ours: RaceResult, theirs: RaceResult) -> str:
-    """How far off the images are that both had to break and did, of attacks that look for the nearest."""
+    """Text: mean distances of images that both broke, for minimum-norm attacks; empty for others."""
     if ours.distances is None or theirs.distances is None:
         return ""
     both = (ours.distances > 0) & np.isfinite(ours.distances) & np.isfinite(theirs.distances)
@@ -91,12 +92,12 @@ def distances(ours: RaceResult, theirs: RaceResult) -> str:
 
 
 def frame(lines: Sequence[Line]) -> pd.DataFrame:
-    """A row a line, unrounded."""
+    """The lines as a table, unrounded."""
     return pd.DataFrame([asdict(line) for line in lines])
 
 
 def display(lines: Sequence[Line]) -> pd.DataFrame:
-    """The same as text, for readers."""
+    """The lines as a table of text, rounded."""
     return pd.DataFrame(
         {
             "Ours": line.ours,

@@ -1,4 +1,4 @@
-"""What a file of adversarial images says, and what the rows and bits beside it say of the same cell."""
+"""A file of adversarial images, with the rows and outcomes stored beside it for the same cell."""
 
 import json
 import re
@@ -20,41 +20,42 @@ from bench.runner.shards.albums import album_path
 from bench.runner.shards.results import read_parts
 from bench.training.run_folder import status
 
-ROW_FIELDS = {"name": "attack", "params": "params", "norm": "norm", "eps": "eps"}  # column of a row: word of a file
+# keys in the metadata of a file, by column of a row
+ROW_FIELDS = {"name": "attack", "params": "params", "norm": "norm", "eps": "eps"}
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The images of one cell, or of a shard of it, and the records beside them."""
+    """The adversarial images of one cell, or of a shard of it, and what is stored about them."""
 
     path: Path
     album: AdversarialSet
     about: Metadata
     job: dict[str, object]  # job.json; empty outside a run folder
     shard: Shard
-    ids: range  # the images that were attacked: of the whole, or of the shard
-    rows: tuple[Row, ...]  # of its key
-    recorded: range  # the images that these rows and the bits are of
-    bits: Bits | None  # None where there are none of its key
+    ids: range  # test images that were attacked, all or those of the shard
+    rows: tuple[Row, ...]  # rows with its key
+    recorded: range  # test images that rows and bits are about
+    bits: Bits | None  # outcomes (n,), True where the model is correct; None if there are none with its key
 
     @cached_property
     def image_ids(self) -> NDArray[np.int64]:
-        """The images that it holds, (M,) in the test set."""
+        """The test images that the file has adversarial images of, (M,)."""
         return np.concatenate([part.ids for part in self.album.stored.values()] or [np.zeros(0, np.int64)])
 
     @property
     def scores_last_iterate(self) -> bool:
-        """Whether the attack's last iterate alone was scored, whatever the model says of the clean image."""
+        """Whether only the last iterate of the attack was scored, and not the clean image."""
         return bool(json.loads(self.about["params"]).get("last"))
 
     @property
     def covers_shard(self) -> bool:
-        """Whether it holds images of its shard, each once, and goes as far as that does."""
+        """Whether its images are all of its shard, each once, and the evaluation reached the end of the shard."""
         once = len(np.unique(self.image_ids)) == len(self.image_ids)
         return once and bool(np.isin(self.image_ids, self.ids).all()) and self.album.reached == self.ids.stop
 
     def model_spec(self) -> str:
-        """The SPEC of the model whose run folder the file is in. BadInput where it is in none."""
+        """The SPEC of the model whose run folder the file is in; BadInput if it is in none."""
         if not self.job:
             raise BadInput(f"{self.path} is not in the folder of its run; give --model SPEC")
         if status(self.path.parent) == "external":
@@ -62,7 +63,7 @@ class Claim:
         return f"{self.path.parent}@{self.about['epoch']}@{self.about['view']}"
 
     def list_contradictions(self) -> list[str]:
-        """Where the rows and bits beside the file say something else, or contradict each other."""
+        """Sentences on contradictions between the file, the rows and the outcomes; empty if there are none."""
         if not self.job and not self.rows:
             return []
         faults = [] if self.rows else ["results.csv has no row of it; run again"]
@@ -81,7 +82,7 @@ class Claim:
         return list(dict.fromkeys(faults))
 
     def missing_images(self) -> NDArray[np.int64]:
-        """The images (M,) that the bits call wrong and the file does not hold; empty without bits."""
+        """The test images (M,) that are broken by the outcomes but not in the file; empty without outcomes."""
         if self.bits is None or len(self.bits) != len(self.recorded):
             return np.zeros(0, np.int64)
         ids = np.array(self.ids)
@@ -89,7 +90,7 @@ class Claim:
 
 
 def read_claim(path: Path) -> Claim:
-    """BadInput where the file, or one beside it, is damaged."""
+    """Read a file of adversarial images and what is stored beside it; BadInput if any of these files is damaged."""
     album, about = read_adversarial_set(path)
     try:
         check_metadata(about)
@@ -104,7 +105,7 @@ def read_claim(path: Path) -> Claim:
     if job and path.name != album_path(folder, key, shard).name:
         raise BadInput(f"{path} holds the images of another cell, {key}; it was renamed or changed")
     ids = shard.ids(about["n"], json.loads(about["params"]).get("block"))
-    every, bits = read_run(folder, compare=False)  # what they contradict each other in is said of this file
+    every, bits = read_run(folder, compare=False)  # contradictions are reported by `list_contradictions`
     rows = [row for row in every if row.key == key and row.status == "ok"]
     if rows or key in bits:
         return Claim(path, album, about, job, shard, ids, tuple(rows), range(about["n"]), bits.get(key))
@@ -114,7 +115,7 @@ def read_claim(path: Path) -> Claim:
 
 
 def check_metadata(about: Metadata) -> None:
-    """ValueError where a field of what a file says of itself is missing, or is of another type."""
+    """ValueError if a field of a file's metadata is missing or has another type."""
     for name in ("run", "epoch", "view", "dataset", "identity", "images", "attack", "params", "norm", "key"):
         if not isinstance(about.get(name), str):
             raise ValueError(f"{name} is {printable(repr(about.get(name)), 40)}")

@@ -1,4 +1,4 @@
-"""Adversarial images that other tools have saved: RobustBench, AutoAttack, torchattacks, and what Foolbox returns."""
+"""Reads adversarial images saved by other tools: RobustBench, AutoAttack, torchattacks, and results of Foolbox."""
 
 import pickle
 import zipfile
@@ -17,21 +17,21 @@ from bench.data.loader import to_float
 from bench.evaluation.external.file_type import check_saved_by_torch
 
 ENDINGS = (".pt", ".pth", ".npy", ".npz")
-IMAGES = ("adv_inputs", "adv_complete", "x_adv", "images")  # torchattacks; AutoAttack; what people choose
+IMAGES = ("adv_inputs", "adv_complete", "x_adv", "images")  # names in files of torchattacks, of AutoAttack, and others
 LABELS = ("labels", "y")
 LAYOUTS = f"a tensor (N, C, H, W), (images, labels), or a dict with one of {', '.join(IMAGES)} [and labels]"
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """x (N, C, H, W) floating point, said to be of the first N test images; labels (N,) and clean images if given."""
+    """Adversarial images x (N, C, H, W) float of the first N test images; labels (N,) and clean images if given."""
 
     x: Tensor
     y: Tensor | None
     clean: Tensor | None
 
     def check(self, test: Images, data: Dataset, path: Path) -> None:
-        """BadInput where they cannot be of the first test images."""
+        """BadInput if they cannot be of the first N test images."""
         n = len(self.x)
         if tuple(self.x.shape[1:]) != data.shape or not 0 < n <= len(test):
             ours = f"{data.name} has {len(test)} test images of {data.shape}"
@@ -46,7 +46,7 @@ class Foreign:
 
 
 def is_foreign(path: Path) -> bool:
-    """Whether a file is said to hold another tool's images: an archive of ours says what its images are of."""
+    """Whether a file is of another tool, by its suffix and, for .npz, by the absence of our metadata."""
     if path.suffix == ".npz" and zipfile.is_zipfile(path):
         try:
             with zipfile.ZipFile(path) as archive:
@@ -57,12 +57,12 @@ def is_foreign(path: Path) -> bool:
 
 
 def _is_stack(x: Tensor) -> bool:
-    """Whether it can be images (N, C, H, W) in [0, 1], or in whole steps of 1/255."""
+    """Whether a tensor can be images (N, C, H, W), floating point or uint8."""
     return x.layout == torch.strided and x.ndim == 4 and (x.is_floating_point() or x.dtype == torch.uint8)
 
 
 def read_foreign(path: Path) -> Foreign:
-    """BadInput where the file is damaged, has to be unpickled, or holds something else."""
+    """Read a file of another tool; BadInput if it is damaged, needs unpickling, or has no images."""
     content = _arrays(path) if path.suffix in (".npy", ".npz") else _tensors(path)
     if isinstance(content, list | tuple):
         content = _of_one_radius(content, path)
@@ -84,7 +84,7 @@ def read_foreign(path: Path) -> Foreign:
 
 
 def _tensors(path: Path) -> object:
-    """What torch.save wrote."""
+    """Read a file written by torch.save, without running pickles."""
     check_saved_by_torch(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
@@ -95,7 +95,7 @@ def _tensors(path: Path) -> object:
 
 
 def _arrays(path: Path) -> object:
-    """What numpy.save or numpy.savez wrote."""
+    """Read a file written by numpy.save or numpy.savez."""
     try:
         with path.open("rb") as file:  # np.load itself leaves a damaged file open
             content = np.load(file)
@@ -108,7 +108,7 @@ def _arrays(path: Path) -> object:
 
 
 def _of_one_radius(content: list[object] | tuple[object, ...], path: Path) -> object:
-    """(images, labels), or what an attack of Foolbox returns for one radius: images raw, clipped, whether they fool."""
+    """Name the parts of a tuple: (images, labels), or Foolbox's (raw, clipped, is_adv) for one radius."""
     sets = [part for part in content if isinstance(part, Tensor) and part.ndim == 4]
     if len(content) == 3 and len(sets) == 2 and isinstance(content[2], Tensor) and content[2].dtype == torch.bool:
         return {"images": content[1]}

@@ -1,4 +1,4 @@
-"""What stored adversarial images are held against: the model, the test images, the ball."""
+"""What stored adversarial images are checked against: the model, the test images and the ball."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -26,14 +26,14 @@ class LoadedModel(NamedTuple):
 
     net: nn.Module
     identity: str
-    is_stochastic: bool  # whether its logits are drawn
+    is_stochastic: bool  # whether its logits are random
 
 
 @dataclass
 class Reference:
     """Models and test images, each loaded once."""
 
-    spec: str | None  # None: the model that the run folder names
+    spec: str | None  # None: the model of the run folder
     dataset: str | None
     access: Access
     device: torch.device
@@ -42,7 +42,7 @@ class Reference:
     tests: dict[str, tuple[Dataset, Images]] = field(default_factory=dict)
 
     def test(self, name: str) -> tuple[Dataset, Images]:
-        """A data set and its test images. BadInput where they are not there, or not in order."""
+        """A data set and its test images; BadInput if they are missing or damaged."""
         if name not in self.tests:
             try:
                 data = dataset(name, self.access.data_dir)
@@ -55,7 +55,7 @@ class Reference:
         return self.tests[name]
 
     def model(self, spec: str, data: Dataset, test: Images) -> LoadedModel:
-        """BadInput where it is not there, or gives no logits of this data set."""
+        """Load a model; BadInput if it is missing, or gives no logits for this data set."""
         if (spec, data.name) not in self.models:
             some = test.first(SAMPLE_SIZE).to(self.device)
             model = load_external(parse_spec(spec), data, some, self.access, attacked=None, label=spec)
@@ -63,7 +63,7 @@ class Reference:
         return self.models[spec, data.name]
 
     def find_misclassified(self, net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        """Which images the model gets wrong, (B,) bool. BadInput where it cannot compute them."""
+        """Which images (B, C, H, W) the model misclassifies, (B,) bool; BadInput if it raises."""
         with model_errors_as_bad_input(), frozen(net):
             return ~is_correct(
                 net, x.nan_to_num(), y.to(self.device), self.batch_size
@@ -71,7 +71,7 @@ class Reference:
 
 
 def find_misplaced(x_adv: Tensor, x: Tensor, threat: Threat) -> list[str]:
-    """Which images (B, C, H, W) are none, or not in the ball around x."""
+    """Sentences on images x_adv (B, C, H, W) that are not finite, outside [0, 1], or outside the ball around x."""
     odd, pale = ~x_adv.isfinite().flatten(1).all(1), ((x_adv < 0) | (x_adv > 1)).flatten(1).any(1)
     far, n = threat.distance(x_adv, x), len(x)
     outside = far > threat.eps + tolerance(threat.eps)

@@ -1,4 +1,4 @@
-"""`bench verify`: are stored adversarial images what they are said to be? By one forward pass of the model itself."""
+"""`bench verify`: checks stored adversarial images by one forward pass of the model."""
 
 from pathlib import Path
 from typing import Any
@@ -21,19 +21,17 @@ from bench.results.survey import run_folders
 from bench.runner.grid import threats_of
 from bench.runner.request import Request
 
-MAX_TIES = (
-    0.001  # share of images whose two largest logits may be so near that the batch around decides which is larger
-)
+MAX_TIES = 0.001  # share of images whose prediction may depend on their batch, as the largest logits are nearly equal
 
 
 def check_album(claim: Claim, against: Reference) -> tuple[list[str], str]:
-    """What is wrong with a file of ours, and what it shows if nothing is."""
+    """Check a file of this bench: faults, and a summary for when there are none."""
     about, spec = claim.about, against.spec or claim.model_spec()
     data, test = against.test(against.dataset or str(claim.job.get("source", about["dataset"])))
     try:
         net, identity, is_stochastic = against.model(spec, data, test)
     except BadInput as error:
-        if against.spec:  # what the user named, not what lies in the folder
+        if against.spec:  # the model that the user named, not that of the folder
             raise
         return [str(error)], ""
     n, threat, whose = about["n"], NORMS[about["norm"]](about["eps"]), f" of shard {claim.shard}"
@@ -60,9 +58,9 @@ def check_album(claim: Claim, against: Reference) -> tuple[list[str], str]:
 
 
 def count_missing(claim: Claim, against: Reference, net: nn.Module, test: Images) -> int:
-    """How many images are said to be broken, are right clean, and are not in the file.
+    """Number of images that are broken by the outcomes, correct when clean, and not in the file.
 
-    Where the last iterate alone is scored, a clean image that is wrong proves nothing either.
+    If only the last iterate is scored, images that are misclassified when clean are counted too.
     """
     rows = torch.from_numpy(claim.missing_images())
     if claim.scores_last_iterate or not len(rows):
@@ -71,7 +69,7 @@ def count_missing(claim: Claim, against: Reference, net: nn.Module, test: Images
 
 
 def check_foreign(path: Path, against: Reference, eps: float | None, norm: str | None) -> tuple[list[str], str]:
-    """What is wrong with a set of another tool's, and the accuracy on it."""
+    """Check a file of another tool: faults, and a summary with the accuracy."""
     if against.spec is None:
         raise BadInput(f"{path} does not say whose images it holds; give --model SPEC")
     data, test = against.test(against.dataset or parse_spec(against.spec).dataset or "digits")
@@ -89,11 +87,12 @@ def check_foreign(path: Path, against: Reference, eps: float | None, norm: str |
 
 
 def verify(path: Path, device: str, *, eps: float | None, norm: str | None, **settings: Any) -> int:
-    """A line for each file. 0, or 1 if any of them is not in order or cannot be checked. BadInput as of `answer`.
+    """Check all files of a path and print a line for each. Returns 0, or 1 if any is wrong or cannot be checked.
 
-    eps, norm: of other tools' sets, whose files do not say it.
+    eps, norm: of files of other tools, which do not contain it. settings: fields of `Reference`. BadInput as for
+    `check_file`.
     """
-    against = Reference(device=start(device), **settings)  # by name, from the command line
+    against = Reference(device=start(device), **settings)  # options of the command line by name
     failed, found, printed = 0, find_files(path), set[str]()
     if (eps is not None or norm) and not any(map(is_foreign, found)):
         given = "--norm" if eps is None else "--eps"
@@ -116,9 +115,10 @@ def verify(path: Path, device: str, *, eps: float | None, norm: str | None, **se
 def check_file(
     file: Path, claim: Claim | None, against: Reference, eps: float | None, norm: str | None, alone: bool
 ) -> tuple[str, str]:
-    """ok, WRONG or ERROR of a file, and why. ERROR where its own model or data set cannot be asked.
+    """Check one file: ok, WRONG or ERROR, and a text. ERROR: its model or data set cannot be loaded.
 
-    claim: None where it is another tool's. BadInput instead where it stands alone, or where the user named the model.
+    claim: None for a file of another tool. alone: whether it is the only file; then, or if the user named the model,
+    BadInput is raised instead of ERROR.
     """
     try:
         faults, shown = check_album(claim, against) if claim else check_foreign(file, against, eps, norm)
@@ -130,7 +130,7 @@ def check_file(
 
 
 def find_files(path: Path) -> list[Path]:
-    """What there is to verify under a path. BadInput where that is nothing."""
+    """Find the files to verify under a path; BadInput if there are none."""
     if path.is_file() and path.suffix in ENDINGS:
         return [path]
     folders = [] if not path.is_dir() else [path] if (path / "job.json").exists() else run_folders(path)
