@@ -107,7 +107,8 @@ def _describe_held(ledger: Sequence[Entry], compared: Sequence[Order], scale: Sc
 def _describe_failed(ledger: Sequence[Entry], compared: Sequence[Order]) -> str:
     other = sorted((order for order in compared if not order.same), key=lambda order: order.ours)
     sure = [order for order in other if order.sure]
-    text = f"{len(other)} {'is' if len(other) == 1 else 'are'} the other way round or equal, {_describe_significance(other)}"
+    are = "is" if len(other) == 1 else "are"
+    text = f"{len(other)} {are} the other way round or equal, {_describe_significance(other)}"
     if shown := (sure or other)[:MOST]:
         text += ": " + "; ".join(
             f"{order.item} {order.column}, {order.above} is {_size(order.ours)} below {order.below} where "
