@@ -76,7 +76,10 @@ def require_inside(folder: Path, path: Path) -> Path:
 
 def remove_temporary_files(folder: Path, older_than: float = STALE) -> None:
     """Delete temporary files that a killed process left, if they are `older_than` seconds old. Links are kept."""
-    for path in folder.glob(f".*{TEMPORARY}"):
+    paths = list[Path]()
+    with suppress(FileNotFoundError):  # another process has deleted the folder meanwhile
+        paths = [*folder.glob(f".*{TEMPORARY}")]
+    for path in paths:
         with suppress(FileNotFoundError):  # another process has deleted or renamed it meanwhile
             if not path.is_symlink() and path.is_file() and time.time() - path.stat().st_mtime >= older_than:
                 path.unlink()
