@@ -99,7 +99,7 @@ DEFAULTS = (" --dry-run", " --seeds 0")  # which make no other plan
 COMMANDS = sorted(
     {
         re.sub(f"({'|'.join(DEFAULTS)})(?= |$)", "", shlex.join(words).removeprefix("uv run "))
-        for path in READMES
+        for path in [*READMES, ROOT / "CONTRIBUTING.md"]
         for words in commands_of(path)
     }
 )

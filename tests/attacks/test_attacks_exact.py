@@ -32,6 +32,7 @@ from bench.report.audit.indicators import AttackOutcome
 from bench.runner.grid import has_several_steps
 
 OWN = ["FGSM", "PGD-20", "CW-20", "PGD-20.last", "CW-20.last", "PGD-20[restarts=2]", "PGD-20[start=unclipped]"]
+LONG = ("AutoAttack+", "AutoAttack-rand", "AutoAttack.screened", "CW-L2")
 TARGETED = ["MC", "LL", "MC.last", "PGD-MC", "PGD-LL", "PGD-LL[steps=20]", "PGD-MC[restarts=2]"]
 
 
@@ -414,6 +415,22 @@ def test_settings_out_of_range_are_refused_before_anything_runs(text, why):
 def test_every_listed_attack_can_be_parsed():
     for name in ATTACKS.all_names():
         assert parse_attack(name.removesuffix("-k") + ("-3" if name.endswith("-k") else "")).settings is not None
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in ATTACKS.all_names()]
+)
+def test_every_registered_attack_breaks_only_images_that_can_be_broken(name, short_autoattack):
+    """The evaluator checks the ball and the range, and would raise."""
+    attack = parse_attack(name.removesuffix("k") + "3" if name.endswith("-k") else name)
+    model, images = linear(10, 4, torch.float32)
+    threat = Linf(float(model.radius(images.x, images.y, Linf(1.0)).median()))
+    if attack.minimal:
+        threat = L2(math.inf)
+    right = torch.from_numpy(outcomes(model, images, Attacked(attack, threat)).right)
+    radius = model.radius(images.x, images.y, threat)
+    assert not right[radius < 0].any(), "an image that is misclassified when clean is never robust"
+    assert right[radius > (1 + NEAR) * threat.eps].all()
 
 
 def test_own_attacks_know_no_other_draws_than_those_of_the_images():
