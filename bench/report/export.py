@@ -11,11 +11,11 @@ from bench.core.files import write_atomically
 from bench.report import cache as stored
 from bench.report import table_text as plain
 
-ENGINE = "fastparquet"  # a tenth of pyarrow's 165 MB; called directly, since pandas gives up its own way to it
+ENGINE = "fastparquet"  # a tenth of pyarrow's 165 MB; called directly, as pandas deprecates its own call of it
 
 
 def check_export(results: Path, path: Path) -> None:
-    """BadInput where a file cannot be exported to, so that it is said before anything is read."""
+    """BadInput if a file cannot be exported to; called before anything is read."""
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise BadInput(f"--export {path}: the name is to end with .csv or .parquet")
     if path.resolve().is_relative_to(results.resolve()):
@@ -27,12 +27,12 @@ def check_export(results: Path, path: Path) -> None:
 
 
 def export(results: Path, path: Path) -> int:
-    """Write a line a measurement, with the columns of `load_results`, and return how many lines.
+    """Write a line for each measurement, with the columns of `load_results`; returns the number of lines.
 
     Parquet is exact. In CSV a text that a spreadsheet would compute begins with an apostrophe.
 
     Raises:
-        BadInput: of `check_export`, or nothing was measured.
+        BadInput: as `check_export`, or there are no measurements.
     """
     check_export(results, path)
     rows = stored.rows(results)
@@ -45,7 +45,7 @@ def export(results: Path, path: Path) -> int:
 
 
 def to_parquet(rows: pd.DataFrame) -> bytes:
-    """The bytes of a file; texts that are missing are empty, numbers that are missing are null or NaN."""
+    """The bytes of a Parquet file; missing texts are empty, missing numbers null or NaN."""
     import fastparquet
 
     with TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Short texts for the results of rows."""
+"""Short texts for the results of rows, for progress lines."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from bench.core.parsing import format_radius
 from bench.report.audit.thresholds import INDICATORS, visible_share
 from bench.results.row import Row
 
-SUMMARISED = 6  # accuracies that stand in the one line of a model
+SUMMARISED = 6  # most accuracies in the line of a model
 
 
 def describe_row(row: Row) -> str:
@@ -20,7 +20,7 @@ def describe_row(row: Row) -> str:
 
 
 def summarise_rows(rows: Sequence[Row]) -> str:
-    """The rows of one model in one line: its first accuracies, and how many more rows there are, failed and suspect."""
+    """A line for the rows of one model: the first accuracies, and numbers of other, failed and suspect rows."""
     measured = [row for row in rows if row.kind in ("clean", "attack") and row.value is not None][:SUMMARISED]
     radii = {(row.norm, row.eps) for row in measured if row.eps is not None}
     words = [f"{_condition_text(row, has_radius=len(radii) > 1)} {row.value:.1%}" for row in measured]

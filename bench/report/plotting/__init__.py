@@ -1,1 +1,1 @@
-"""What figures share: how they look, limits of axes, colours of attacks, and where names are written."""
+"""Parts that all figures share: style, limits of axes, heat maps and labels of points."""

@@ -1,4 +1,4 @@
-"""Where the names of points are written, so that nobody takes a name for that of another point."""
+"""Writes the names of points beside them, so that no name is taken for that of another point."""
 
 from collections.abc import Sequence
 from itertools import product

@@ -1,1 +1,1 @@
-"""Pages in HTML from what run folders hold: `reports/index.html` and what it leads to."""
+"""The site: HTML pages from run folders, `reports/index.html` and the pages that it links to."""

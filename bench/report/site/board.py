@@ -1,4 +1,4 @@
-"""A page for each board: its table, and charts of it."""
+"""A page for each board, with its table and charts."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ from bench.report.site.site import Here, Site, Target
 
 
 class BoardPages:
-    """`boards/*.html`, called as the folders of `leaderboard/` are."""
+    """The pages `boards/*.html`, named as the folders of `leaderboard/`."""
 
     menu = ""
 
@@ -34,7 +34,7 @@ class BoardPages:
 
 
 def _values(data: SiteData, board: Board, report: Report, here: Here) -> dict[str, Any]:
-    """What the template shows of a board."""
+    """The values of the template for a board."""
 
     def href(label: str) -> str:
         return here.href("method", data.recipe_of(label))
@@ -47,7 +47,7 @@ def _values(data: SiteData, board: Board, report: Report, here: Here) -> dict[st
     )
     return {
         "board": board,
-        "corrupted": board._replace(norm="", eps=None).slug,  # as tables of corruptions call the same models
+        "corrupted": board._replace(norm="", eps=None).slug,  # the slug of the table of corruptions for the same models
         "report": report,
         "table": table,
         "has_partial": any(cell.is_partial for line in table.lines for cell in line.cells),
@@ -71,7 +71,7 @@ def _model_reports(report: Report, here: Here) -> dict[str, str]:
 
 
 def _group(board: Board, here: Here) -> dict[str, str]:
-    """What tells a board from others, in the words of the controls that choose one."""
+    """The values by which the controls of the page choose a board."""
     images = f"{board.n} images, protocol {board.protocol}, training images {board.data[:6] or 'of unknown print'}"
     return {
         "Data set": board.dataset,

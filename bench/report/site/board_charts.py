@@ -1,4 +1,4 @@
-"""The charts of a board's page: what each mark stands for."""
+"""The charts of a board's page."""
 
 import math
 from typing import Any
@@ -16,11 +16,11 @@ from bench.report.site.chart import Chart, Curve, Href, Point, line_looks, lines
 from bench.report.site.data import SiteData
 from bench.report.sweeps.table import EFFORTS, over_effort, over_eps, sweep_boards
 
-LINES = 10  # methods in a chart of curves; the CSV beside the figures has them all
+LINES = 10  # most methods in a chart of curves; the CSV beside the figures has all
 
 
 def against_robust(report: Report, href: Href) -> list[Chart]:
-    """Clean accuracy and cost, each against the accuracy that ranks the board; none with fewer than two marks."""
+    """Charts of clean accuracy and cost against the accuracy that ranks the board; none with fewer than two marks."""
     table, score = report.table, ranking_column(report.table)
     charts = []
     if score != "Clean":
@@ -68,7 +68,7 @@ def _context(line: dict[Any, Any]) -> str:
 
 
 def sweeps(data: SiteData, board: Board, href: Href) -> list[Chart]:
-    """Accuracy over radii, steps, step lengths and restarts, a chart an attack."""
+    """Charts of accuracy over radii, steps, step sizes and restarts, one for each attack."""
     found = []
     for other, rows in sweep_boards(data.rows).items():
         if other != board._replace(eps=None):
@@ -84,7 +84,7 @@ def sweeps(data: SiteData, board: Board, href: Href) -> list[Chart]:
 
 
 def severities(data: SiteData, board: Board, href: Href) -> list[Chart]:
-    """Accuracy by severity, a chart a corruption."""
+    """Charts of accuracy by severity, one for each corruption."""
     found = []
     for (other, make), scores in find_tables(data.results).items():
         if other != board._replace(norm="", eps=None):
@@ -102,14 +102,14 @@ def severities(data: SiteData, board: Board, href: Href) -> list[Chart]:
 
 
 def _charts(found: list[tuple[str, str, pd.DataFrame]], href: Href) -> list[Chart]:
-    """A chart for each title, head and points: recipe, x, value, low, high, n, tip, in the order of x."""
+    """Make a chart for each title, x-axis title and points (recipe, x, value, low, high, n, tip; in the order of x)."""
     best = [(title, head, *_best(points.dropna(subset=["value"]))) for title, head, points in found]
     looks = line_looks(name for *_, curves, _ in best for name in curves)
     return [lines(title + more, (head, "Accuracy (%)"), curves, looks, href) for title, head, curves, more in best]
 
 
 def _best(points: pd.DataFrame) -> tuple[dict[str, list[Point]], str]:
-    """The points of the lines that are drawn, the best line first, and what the title says of the others."""
+    """The points of the best LINES lines, best first, and the addition to the title if others are left out."""
     means = points.groupby("recipe")["value"].mean().sort_values(ascending=False, kind="stable")
     more = f" (best {LINES} of {len(means)})" if len(means) > LINES else ""
     drawn = {str(name): points[points["recipe"] == name].to_dict("records") for name in means.index[:LINES]}
@@ -123,5 +123,5 @@ def _curve_point(name: str, line: dict[Any, Any]) -> Point:
 
 
 def legend(charts: list[Chart]) -> list[Curve]:
-    """The lines of all charts that are shown together, each once."""
+    """The distinct lines of all charts that are shown together."""
     return list({curve.name: curve for chart in charts for curve in chart.curves}.values())

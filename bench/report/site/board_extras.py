@@ -1,4 +1,4 @@
-"""Columns of a board's page that other tables measure: images made on other models, and corrupted images."""
+"""Columns of a board's page from other tables: transferred images, and corrupted images."""
 
 import math
 from statistics import fmean
@@ -20,7 +20,7 @@ from bench.results.row import model_id
 
 
 def board_extras(data: SiteData, board: Board, report: Report) -> list[Extra]:
-    """The columns that some line of the board has a number in."""
+    """The additional columns in which at least one line of the board has a number."""
     moved = [
         Extra(Column(f"Transfer {attack}", TRANSFER.format(attack=attack)), transfer(report.rows, matrix))
         for (other, attack), matrix in find_matrices(data.results).items()
@@ -39,7 +39,7 @@ TRANSFER = "share that is right whichever other model's {attack} images are show
 
 
 def transfer(rows: pd.DataFrame, matrix: TransferMatrix) -> dict[str, Estimate]:
-    """By line of the board, the share that is right whichever stranger the images were made on, in percent."""
+    """Black-box accuracy in percent by line of the board: correct on the images of every other source."""
     bounds = {str(line["target"]): line for line in matrix.bounds.to_dict("records")}
     models = rows.assign(label=labels(rows)).drop_duplicates(["run", "epoch", "view"])
     found: dict[str, list[Estimate]] = {}
@@ -59,7 +59,7 @@ def _join(seeds: list[Estimate]) -> Estimate:
 
 
 def corruption_means(scores: Scores) -> dict[str, Estimate]:
-    """By line, the mean accuracy over all corruptions and severities in percent; none where one is missing."""
+    """Mean accuracy over all corruptions and severities in percent by line; lines that lack one are left out."""
     means = _means(scores)
     wanted = means["name"].nunique()
     return {

@@ -1,4 +1,4 @@
-"""The tables and figures on the disk that a board's page links to."""
+"""Links of a board's page to tables and figures on the disk."""
 
 from bench.report.boards import Board
 from bench.report.corruptions.page import find_folders as corruption_folders
@@ -16,7 +16,7 @@ BARS = ("bars.png", "bars.pdf")
 
 
 def board_files(data: SiteData, board: Board, here: Here) -> dict[str, Files]:
-    """What was written, by the part of the page that it stands beside."""
+    """Names and addresses of the files that exist, by the part of the page that links to them."""
     own = f"leaderboard/{find_folders(data.boards)[board]}"
     swept = sweep_folders(sweep_boards(data.rows)).get(board._replace(eps=None), "")
     corrupted = {

@@ -1,4 +1,4 @@
-"""The table of a board's page, cell by cell: what is shown, what it sorts by, and its interval as a whisker."""
+"""The table of a board's page: for each cell its text, its sort key, and its interval as a whisker."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,17 +14,17 @@ from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.table import accuracies, ranking_column
 from bench.report.table_text import MISSING
 
-OFTEN = 0.5  # share of lines in which an attack was measured, from which on its column is shown at first
+OFTEN = 0.5  # share of lines with a number, from which a column is shown at first
 ALWAYS = ("Clean", "AutoAttack", "Worst")
 
-COSTS = {  # column of the leaderboard's table: its head, what it is, and whether it is shown at first
+COSTS = {  # by column of the leaderboard's table: title, explanation, and whether it is shown at first
     "passes": ("Passes", "forward and backward passes per image of a training step, as counted", True),
     "memory": ("MiB", "memory of the training process at its highest", False),
 }
 
 
 class Whisker(NamedTuple):
-    """Where an interval and its value lie, in percent of the width of the cell."""
+    """Positions of an interval's ends and value, in percent of the width of the cell."""
 
     low: float
     value: float
@@ -33,29 +33,29 @@ class Whisker(NamedTuple):
 
 @dataclass(frozen=True)
 class Column:
-    name: str  # its head, and its name in the address of a view
+    name: str  # its title, and its name in addresses of views
     about: str
     shown: bool = True  # at first; a reader may choose others
-    is_high: bool = True  # whether more is better, and sorted first
+    is_high: bool = True  # whether more is better; determines the order of sorting
 
 
 @dataclass(frozen=True)
 class Cell:
     text: str
-    order: float | None = None  # what it sorts by; None: last
+    order: float | None = None  # sort key; None: last
     spread: str = ""
     about: str = ""
     whisker: Whisker | None = None
-    is_best: bool = False  # above all others, and not by chance
+    is_best: bool = False  # clearly the highest of its column
     is_partial: bool = False
 
 
 @dataclass(frozen=True)
 class Line:
     label: str
-    name: str  # the label, as it is shown
+    name: str  # the label as shown
     rank: str
-    group: int  # of lines that no test separates, from 0 up; -1: none
+    group: int  # number of the group of lines that share a rank, from 0; -1: no rank
     cells: tuple[Cell, ...]
     verdict: str  # ok, suspect, invalid, or empty
     reasons: tuple[str, ...]
@@ -64,7 +64,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Extra:
-    """A column that is measured elsewhere than on the board: percentages by line."""
+    """A column from another table: percentages by label of the line."""
 
     column: Column
     values: Mapping[str, Estimate]
@@ -78,12 +78,12 @@ class BoardTable:
 
 
 def board_table(report: Report, extras: Sequence[Extra]) -> BoardTable:
-    """Every accuracy, extra and cost of a board, a line a method, best first."""
+    """The table of a board with all accuracies, extra columns and costs, best line first."""
     table = report.table
     columns = {column: _accuracy_cells(table, column) for column in map(_column(table), accuracies(table))}
     columns |= {_extra_column(table, extra): _extra_cells(table, extra) for extra in extras}
     for name, (head, about, is_shown) in COSTS.items():
-        if table[name].notna().all():  # beside a line that has none, a number compares with nothing
+        if table[name].notna().all():  # only if all lines have it, as it could not be compared otherwise
             columns[Column(head, about, is_shown, is_high=False)] = [_cost(value) for value in table[name]]
     groups = {rank: place for place, rank in enumerate(table["rank"].dropna().unique())}
     ranks = words.ranks(table["rank"])
@@ -106,7 +106,7 @@ def board_table(report: Report, extras: Sequence[Extra]) -> BoardTable:
 
 
 def _column(table: pd.DataFrame) -> Any:
-    """From the name of an accuracy to its column."""
+    """A function from the name of an accuracy to its column."""
 
     def describe(name: str) -> Column:
         about = {
@@ -128,7 +128,7 @@ def _accuracy_cells(table: pd.DataFrame, column: Column) -> list[Cell]:
 
 
 def _accuracy(line: Mapping[Any, Any], name: str, lowest: float, highest: float) -> Cell:
-    """lowest, highest: ends of the column's intervals, which are the ends of the cell."""
+    """One cell. lowest, highest: ends of all intervals of the column, at which the cell begins and ends."""
     value, status = line[name], line[f"{name} status"]
     if math.isnan(value):
         return Cell(words.accuracy_text(line, name), about="not measured" if status == "missing" else status)

@@ -1,4 +1,4 @@
-"""Charts as a template draws them in SVG: every place in units of the picture, every text as it is."""
+"""Charts for the templates, which draw them in SVG; positions are in units of the picture."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -7,21 +7,21 @@ from typing import NamedTuple
 from bench.report.site.chart_labels import Label, place_labels
 
 FEW_TICKS = 5
-SHAPES = 4  # of marks; colours and shapes together tell this many times as many lines apart as there are colours
+SHAPES = 4  # of marks; lines beyond the number of colours have the same colours with other shapes
 COLOURS = 7
 
-Href = Callable[[str], str]  # the address of the page of a line's method, by its label; empty where there is none
+Href = Callable[[str], str]  # address of a method's page by the label of its line; empty if there is none
 
 
 class Point(NamedTuple):
-    """What a mark stands for. Intervals are ends, NaN where there is none."""
+    """The data of a mark; NaN for ends of intervals that it has not."""
 
     name: str
     x: float
     y: float
     tip: str  # shown on hover, and read out: name, value, interval, n
     href: str = ""
-    look: str = ""  # ok, suspect or invalid; empty of the points of a line
+    look: str = ""  # ok, suspect or invalid; empty for points of a line
     y_low: float = math.nan
     y_high: float = math.nan
     x_low: float = math.nan
@@ -29,7 +29,7 @@ class Point(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """A range of numbers, and where on the picture its ends are."""
+    """A range of numbers, and the positions of its ends on the picture."""
 
     title: str
     low: float
@@ -38,12 +38,13 @@ class Axis(NamedTuple):
     end: float
 
     def place(self, value: float) -> float:
+        """The position of a number on the picture."""
         share = (value - self.low) / ((self.high - self.low) or 1.0)
         return round(self.start + share * (self.end - self.start), 1)
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """Places and texts of round numbers."""
+        """Positions and texts of round numbers in the range."""
         return [(self.place(value), f"{value:g}") for value in round_numbers(self.low, self.high)]
 
 
@@ -74,7 +75,7 @@ class Chart(NamedTuple):
 
 
 def round_numbers(low: float, high: float, most: int = FEW_TICKS) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten in a range, at most `most` and one."""
+    """Multiples of 1, 2 or 5 times a power of ten in a range, at most `most` + 1."""
     span = high - low
     if not 0 < span < math.inf:
         return [low]
@@ -84,7 +85,7 @@ def round_numbers(low: float, high: float, most: int = FEW_TICKS) -> list[float]
 
 
 def scatter(title: str, titles: tuple[str, str], points: Sequence[Point], floor: float = 0.0) -> Chart:
-    """A mark a point, named where there is room. titles: of both axes."""
+    """A chart with a mark for each point, labelled where there is room. titles: of both axes."""
     left, top, right, bottom = 50, 14, 470, 286
     x = Axis(titles[0], *_range([end for p in points for end in (p.x, p.x_low, p.x_high)], floor), left, right)
     y = Axis(titles[1], *_range([end for p in points for end in (p.y, p.y_low, p.y_high)], floor), bottom, top)
@@ -95,7 +96,7 @@ def scatter(title: str, titles: tuple[str, str], points: Sequence[Point], floor:
 def lines(
     title: str, titles: tuple[str, str], curves: Mapping[str, Sequence[Point]], looks: Mapping[str, str], href: Href
 ) -> Chart:
-    """A line for each name and its points. looks: of each name, the same on all charts that are shown together."""
+    """A chart with a line for each name. looks: style classes by name, the same on all charts shown together."""
     points = [point for own in curves.values() for point in own]
     x = Axis(titles[0], *_range([point.x for point in points], None), 44, 312)
     y = Axis(titles[1], *_range([end for p in points for end in (p.y, p.y_low, p.y_high)], 0.0), 176, 12)
@@ -108,13 +109,13 @@ def lines(
 
 
 def line_looks(names: Iterable[str]) -> dict[str, str]:
-    """The classes of each line: its colour, and the shape of its marks."""
+    """Style classes by name of a line: its colour and the shape of its marks."""
     unique = dict.fromkeys(names)
     return {name: f"c{place % COLOURS} s{place // COLOURS % SHAPES}" for place, name in enumerate(unique)}
 
 
 def _range(values: Iterable[float], floor: float | None) -> tuple[float, float]:
-    """Ends of an axis, with some room; not below the floor."""
+    """Ends of an axis with some room on both sides, not below the floor."""
     known = [value for value in values if math.isfinite(value)]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     room = 0.06 * (high - low) or 0.5
@@ -122,7 +123,7 @@ def _range(values: Iterable[float], floor: float | None) -> tuple[float, float]:
 
 
 def label_marks(marks: Sequence[Mark], inside: tuple[float, float, float]) -> tuple[Mark, ...]:
-    """The marks, with their names where there is room for one. inside: left, top and right edge of the chart."""
+    """Add labels to marks where there is room. inside: left, top and right edge of the chart."""
     labels = place_labels([(mark.x, mark.y, mark.point.name) for mark in marks], *inside)
     return tuple(mark._replace(label=label) for mark, label in zip(marks, labels, strict=True))
 

@@ -1,23 +1,23 @@
-"""Where the names of marks are written, so that none covers another."""
+"""Places the labels of marks so that none covers another."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-LETTER = 6.4  # units of the picture, of a name's letter
-REACH = 5  # of a mark
+LETTER = 6.4  # width of a character in units of the picture
+REACH = 5  # half the size of a mark
 BESIDE = ((9, -6, "start"), (-9, -6, "end"), (9, 14, "start"), (-9, 14, "end"), (0, -12, "middle"))
 
 
 class Label(NamedTuple):
-    """Where a name is written."""
+    """The position of a label."""
 
     x: float
     y: float
-    anchor: str  # start, middle or end: which part of the name is there
+    anchor: str  # start, middle or end: the part of the text that is at x
 
 
 class Box(NamedTuple):
-    """A part of the picture."""
+    """A rectangle of the picture."""
 
     left: float
     top: float
@@ -25,6 +25,7 @@ class Box(NamedTuple):
     bottom: float
 
     def meets(self, other: "Box") -> bool:
+        """Whether two rectangles overlap."""
         apart = self.right < other.left or other.right < self.left or self.bottom < other.top or other.bottom < self.top
         return not apart
 
@@ -32,9 +33,9 @@ class Box(NamedTuple):
 def place_labels(
     marks: Sequence[tuple[float, float, str]], left: float, top: float, right: float
 ) -> list[Label | None]:
-    """A place beside each mark, given as x, y and name, or None where there is no room.
+    """A position beside each mark (x, y, name), or None if there is no room.
 
-    left, top, right: edges of the chart; below it a name may reach.
+    left, top, right: edges of the chart, which labels do not cross.
     """
     taken = [Box(x - REACH, y - REACH, x + REACH, y + REACH) for x, y, _ in marks]
     labels: list[Label | None] = []

@@ -1,4 +1,4 @@
-"""What a results folder holds, as the pages of the site ask for it."""
+"""The data of a results folder for the pages of the site."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ STRENGTH = ("AutoAttack", "Worst", "Clean")  # of the columns that rank a board,
 
 @dataclass(frozen=True)
 class SiteData:
-    """Everything is read once for the whole report, and is not to be changed."""
+    """Data of a results folder; everything is read once for the whole report, and must not be changed."""
 
     results: Path
-    sources: SiteSources = WITHOUT  # what no run folder holds
+    sources: SiteSources = WITHOUT  # texts and images that no run folder holds
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """Of `results.load()`: a line a measurement."""
+        """All rows, of `results.load()`."""
         return stored.rows(self.results)
 
     @cached_property
@@ -45,12 +45,12 @@ class SiteData:
 
     @cached_property
     def recipes(self) -> list[str]:
-        """Names of the recipes, and of models from outside, that any row is of, in alphabetical order."""
+        """Names of recipes and external models that have rows, in alphabetical order."""
         return sorted(set(self.rows["recipe"]), key=lambda name: (name.casefold(), name))
 
     @cached_property
     def runs_without_rows(self) -> dict[str, str]:
-        """The status of each run that no row is of, by its folder: trainings that failed, or are not done."""
+        """Status of runs without rows by folder: trainings that failed or are not finished."""
         known = {self.results / run for run in self.rows["run"].unique()}
         return {
             folder.relative_to(self.results).as_posix(): str(read_job(folder).get("status", ""))
@@ -59,24 +59,24 @@ class SiteData:
         }
 
     def recipe_of(self, label: str) -> str:
-        """The recipe of a line of a table, whose name may have a hash, a view or an epoch in brackets at its end."""
+        """The recipe of a table line's label, without hash, view and epoch in brackets."""
         return label if label in self.recipes else label.rpartition(" (")[0]
 
     def runs(self, recipe: str) -> list[str]:
-        """The run folders of a recipe, below the results folder."""
+        """The run folders of a recipe, relative to the results folder."""
         return sorted(self.rows.loc[self.rows["recipe"] == recipe, "run"].unique())
 
     def job(self, run: str) -> dict[str, object]:
-        """What job.json says of a run: plan, settings, environment, alarms (see results/README.md); maybe nothing."""
+        """The job.json of a run (its fields: results/README.md); empty if there is none."""
         folder = self.results / run
         return read_job(folder) if (folder / "job.json").exists() else {}
 
     def log(self, run: str) -> pd.DataFrame:
-        """The train.csv of a run, a line an epoch; empty where nothing was trained."""
+        """The train.csv of a run, a line for each epoch; empty if there is none."""
         return read_training_log(self.results / run)
 
     def outcomes(self, runs: Iterable[str]) -> dict[str, Bits]:
-        """Which images each model of these runs got right, by the key of the row."""
+        """Outcomes of the rows of these runs by key: (n,) bool, True where the model is correct."""
         return stored.outcomes(self.results, runs)
 
 

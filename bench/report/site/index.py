@@ -1,4 +1,4 @@
-"""The first page: which boards there are, and what came of them."""
+"""The first page of the site: a list of all boards with their best lines."""
 
 import math
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from bench.report.site.site import Site, Target
 
 
 class IndexPage:
-    """`index.html`."""
+    """The page `index.html`."""
 
     menu = "Boards"
 
@@ -35,7 +35,7 @@ class IndexPage:
 
 
 def _line(data: SiteData, board: Board, report: Report) -> dict[str, Any]:
-    """What the first page says of a board."""
+    """The values of a board's line on the first page."""
     table = report.table
     score, first = ranking_column(table), {str(key): value for key, value in table.iloc[0].items()}
     return {

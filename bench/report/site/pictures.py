@@ -1,4 +1,4 @@
-"""Images as PNG, for pages to show."""
+"""Images as PNG for the pages."""
 
 import io
 from typing import Any
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
-    """pixels: (C, H, W), C being 1 or 3."""
+    """Encode pixels (C, H, W), C being 1 or 3, as PNG."""
     from PIL import Image
 
     file, whole = io.BytesIO(), np.ascontiguousarray(pixels.transpose(1, 2, 0))
@@ -17,5 +17,5 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def to_pixels(image: NDArray[Any]) -> NDArray[np.uint8]:
-    """Of numbers from 0 to 1; what is outside is cut."""
+    """Convert numbers from 0 to 1 to 8 bits; others are clipped."""
     return np.asarray((255 * np.clip(image, 0, 1)).round(), np.uint8)

@@ -1,4 +1,4 @@
-"""Which pages the site has, and links between them that never lead to a missing file."""
+"""The pages of the site, and links between them, which are only made to pages and files that exist."""
 
 import posixpath
 from collections.abc import Iterator, Mapping
@@ -21,21 +21,21 @@ LONGEST = 80  # characters of a page's name
 
 
 class Target(NamedTuple):
-    """What a link asks for."""
+    """The target of a link."""
 
     kind: str  # board, method, paper, ...
-    name: str  # of a board its slug, of a method its recipe
+    name: str  # such as the slug of a board, or the recipe of a method
 
 
 class SitePages(Protocol):
-    """A kind of page: every page of it, a function of what the results folder holds."""
+    """A kind of pages; everything is computed from the data of the results folder."""
 
     @property
     def menu(self) -> str:
-        """Its word in the navigation at the head of every page; empty: it has none."""
+        """Its word in the menu of every page; empty if the menu has none."""
 
     def paths(self, data: SiteData) -> dict[Target, str]:
-        """The path below reports/ of each page, by what a link asks for. The menu leads to the first."""
+        """Paths of its pages below reports/ by target; the menu links to the first."""
 
     def pages(self, data: SiteData, site: "Site") -> Iterator[tuple[str, str | bytes]]:
         """Path and HTML of each page, and the files that belong to it."""
@@ -43,56 +43,56 @@ class SitePages(Protocol):
 
 @dataclass(frozen=True)
 class Site:
-    """All pages that are being written, and the other files of the report."""
+    """All pages of the site, and the other files of the report."""
 
     paths: Mapping[Target, str]
-    menu: tuple[tuple[str, str], ...]  # words, and the path that each leads to
-    files: frozenset[str]  # tables and figures that lie below reports/, by their path
+    menu: tuple[tuple[str, str], ...]  # words, and the path that each links to
+    files: frozenset[str]  # paths of tables and figures below reports/
 
     def render(self, path: str, template: str, title: str, **values: object) -> str:
-        """A page from its template. path: where it will lie, which links are relative to."""
+        """Render a page from a template. path: of the page, to which links are relative."""
         return environment().get_template(template).render(here=Here(self, path), title=title, **values)
 
 
 @dataclass(frozen=True)
 class Here:
-    """What a template writes links with: `here`."""
+    """Makes links from one page; templates call it `here`."""
 
     site: Site
-    path: str  # of the page that is being written
+    path: str  # of the page
 
     def to(self, path: str) -> str:
         """The address of a file below reports/, from this page."""
         return quote(posixpath.relpath(path, posixpath.dirname(self.path) or "."))
 
     def href(self, kind: str, name: str, fragment: str = "") -> str:
-        """The address of a page; empty where there is none."""
+        """The address of a page from this page; empty if there is none."""
         path = self.site.paths.get(Target(kind, name))
         return "" if path is None else self.to(path) + (f"#{quote(fragment)}" if fragment else "")
 
     def link(self, kind: str, name: str, text: str = "", fragment: str = "") -> Markup:
-        """A link to a page with this text, or with its name; the text alone where there is no such page."""
+        """A link to a page with a text (default: its name); only the text if there is no such page."""
         href, shown = self.href(kind, name, fragment), escape(text or name)
         return Markup('<a href="{}">{}</a>').format(href, shown) if href else Markup(shown)
 
     def pages_of(self, kind: str, first: str) -> list[tuple[str, str]]:
-        """Pages whose name begins with this: the rest of the name, and the address of each."""
+        """Pages of a kind whose names begin with `first`: the rest of the name, and the address."""
         found = [name for of, name in self.site.paths if of == kind and name.startswith(first)]
         return [(name.removeprefix(first), self.href(kind, name)) for name in found]
 
     def file(self, path: str) -> str:
-        """The address of a table or figure below reports/; empty where it was not written."""
+        """The address of a table or figure below reports/; empty if it does not exist."""
         return self.to(path) if path in self.site.files else ""
 
     def files(self, folder: str, *names: str) -> tuple[tuple[str, str], ...]:
-        """Name and address of each of these files of a folder below reports/ that was written."""
+        """Names and addresses of those of the files in a folder below reports/ that exist."""
         return tuple((name, href) for name in names if (href := self.file(f"{folder}/{name}")))
 
 
 def unique_paths(folder: str, names: Mapping[str, str]) -> dict[str, str]:
-    """A path in the folder for each page. names: by what the page is of, what its file should be called.
+    """Distinct paths of pages in a folder. names: wanted file names by key of the page.
 
-    Where two names would be one file, also on systems that do not tell cases apart, each gets a hash of what it is of.
+    If two names would give one file, also on systems that ignore case, each gets a hash of its key.
     """
     files = {what: file_name(name)[:LONGEST].strip("-.") or "page" for what, name in names.items()}
     taken = [name.casefold() for name in files.values()]
@@ -104,7 +104,7 @@ def unique_paths(folder: str, names: Mapping[str, str]) -> dict[str, str]:
 
 @cache
 def environment() -> "Environment":
-    """The templates. Everything that they print is escaped, and a value that is missing is an error."""
+    """The environment of the templates: all values are escaped, and a missing value is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     templates = FileSystemLoader(Path(__file__).parent / "templates")

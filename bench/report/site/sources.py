@@ -1,4 +1,4 @@
-"""What the site shows and no run folder holds: a caller that may import recipes and data sets hands it in."""
+"""Texts and images for the site that no run folder holds; callers that may import torch pass them in."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from bench.report.studies.scales import RadiusOf, usual_radius
 
 
 class Setting(NamedTuple):
-    """A field of a recipe."""
+    """A field of a recipe, with its value and meaning."""
 
     path: str  # as in `--set recipe.PATH=...`
     value: str
@@ -19,7 +19,7 @@ class Setting(NamedTuple):
 
 
 class Passage(NamedTuple):
-    """A text or a piece of code, and the file (or the class) that it is of."""
+    """A text or a piece of code, and the file or class that it is from."""
 
     place: str
     text: str
@@ -27,7 +27,7 @@ class Passage(NamedTuple):
 
 @dataclass(frozen=True)
 class RecipeText:
-    """What the files of a recipe say of it."""
+    """Docstrings, settings and code of a recipe."""
 
     paper: tuple[Passage, ...]  # by file: citation, equation, and what a paper leaves open
     classes: tuple[Passage, ...]
@@ -36,7 +36,7 @@ class RecipeText:
 
     @property
     def scales_lengths(self) -> bool:
-        """Whether a setting is a length in pixels, which is another one where a data set's radius is another."""
+        """Whether a setting is a length in pixels, which is scaled to the radius of a data set."""
         return any("/255" in setting.value for setting in self.settings)
 
 
@@ -44,7 +44,7 @@ LENGTHS = "Lengths in pixels are meant for a radius of 8/255, and scale with the
 
 
 class CleanImages(NamedTuple):
-    """Clean test images, and their true classes."""
+    """Clean test images and the names of their classes."""
 
     pixels: NDArray[np.uint8]  # (N, C, H, W), C being 1 or 3
     classes: tuple[str, ...]
@@ -64,7 +64,7 @@ def _no_images(dataset: str, ids: Sequence[int]) -> CleanImages | None:
 
 @dataclass(frozen=True)
 class SiteSources:
-    """Answers to what pages ask; without a caller's, pages do without."""
+    """Functions that the pages call; the defaults return nothing, and pages leave the parts out."""
 
     recipe_text: Callable[[str], RecipeText | None] = _no_text  # of a recipe by name; None: no recipe is called so
     attack_text: Callable[[str, dict[str, Any]], str] = _plain_attack  # as --attacks takes an attack, of a row's params

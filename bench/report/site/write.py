@@ -1,4 +1,4 @@
-"""The whole site: every kind of page, and the files that they share."""
+"""Writes the whole site: all kinds of pages and the files that they share."""
 
 from pathlib import Path
 
@@ -31,9 +31,9 @@ PAGES: tuple[SitePages, ...] = (  # in the order of the menu
 
 
 def write_site(results: Path, reports: Path, sources: SiteSources = WITHOUT) -> Path:
-    """Write `index.html` and all below it in the place of an earlier site, and return its path.
+    """Write the site in place of an earlier one, and return the path of `index.html`.
 
-    What the report has written before is linked to where it is there. sources: what no run folder holds.
+    Pages link to those tables and figures of the report that exist. sources: texts and images that no run folder holds.
     """
     data = SiteData(results, sources)
     replace_files(reports, site_files(data, files_below(reports)), SITE_LIST)
@@ -41,7 +41,7 @@ def write_site(results: Path, reports: Path, sources: SiteSources = WITHOUT) -> 
 
 
 def site_files(data: SiteData, files: frozenset[str]) -> dict[str, str | bytes]:
-    """Every file of the site by its path below reports/. files: those of the report that lie there."""
+    """Contents of all files of the site by path below reports/. files: paths of the report's tables and figures."""
     found = {kind: kind.paths(data) for kind in PAGES}
     menu = tuple((kind.menu, next(iter(paths.values()))) for kind, paths in found.items() if kind.menu and paths)
     site = Site({target: path for paths in found.values() for target, path in paths.items()}, menu, files)
@@ -49,5 +49,5 @@ def site_files(data: SiteData, files: frozenset[str]) -> dict[str, str | bytes]:
 
 
 def files_below(reports: Path) -> frozenset[str]:
-    """Paths below reports/ of whatever lies in its folders."""
+    """Paths below reports/ of all files in it."""
     return frozenset(path.relative_to(reports).as_posix() for path in reports.rglob("*.*") if path.is_file())

@@ -1,1 +1,1 @@
-"""Two lines of a board side by side."""
+"""Pages that compare two lines of a board image by image."""

@@ -1,4 +1,4 @@
-"""A page for each board on which any two of its lines are compared, image by image."""
+"""A page for each board that compares any two of its lines image by image."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,15 +15,15 @@ from bench.report.site.data import SiteData
 from bench.report.site.pictures import png
 from bench.report.site.site import Here, Site, Target, unique_paths
 
-ROWS = 500  # pairs that stand in the table of a page without scripts
-FEW = 30  # pairs, up to which their table is open from the start
-SPRITE = 1000  # images in one picture
-SIDE = 64  # pixels of an image, above which none are shown
-ACROSS = 25  # images in a line of the picture
+ROWS = 500  # most pairs in the table of a page without scripts
+FEW = 30  # number of pairs up to which their table is open at first
+SPRITE = 1000  # most images in one picture
+SIDE = 64  # pixels of the largest images that are shown
+ACROSS = 25  # images in a row of the picture
 
 
 class ComparePages:
-    """`compare/*.html`, and the pictures of test images that they cut thumbnails from."""
+    """The pages `compare/*.html`, and pictures of test images, from which they cut thumbnails."""
 
     menu = "Compare"
 
@@ -58,7 +58,7 @@ class ComparePages:
 
 
 def _values(board: Board, report: Report, found: list[Comparison]) -> dict[str, Any]:
-    """What the table of pairs shows: those of the column that ranks."""
+    """The values of the template: pairs by the column that ranks."""
     labels = [line_name(str(label)) for label in report.table["recipe"]]
     pairs = found[0].pairs if found else ()
     return {
@@ -74,7 +74,7 @@ def _values(board: Board, report: Report, found: list[Comparison]) -> dict[str, 
 
 
 def _data(data: SiteData, report: Report, found: list[Comparison], here: Here) -> dict[str, Any]:
-    """What the script reads: every pair of every column, and which images each line got right."""
+    """The data of the script: all pairs of all columns, and the outcomes of each line."""
     labels = [str(label) for label in report.table["recipe"]]
     return {
         "n": int(report.rows["n"].iloc[0]),
@@ -92,14 +92,14 @@ def _data(data: SiteData, report: Report, found: list[Comparison], here: Here) -
 
 
 def _test_images(data: SiteData, board: Board, report: Report) -> tuple[NDArray[np.uint8], tuple[str, ...]] | None:
-    """The images of the board with their classes, where they can be had and are few and small."""
+    """The test images of a board with their classes; None if they cannot be read, or are too many or too large."""
     source = str(data.job(report.rows["run"].iloc[0]).get("source", board.dataset))
     images = data.sources.test_images(source, range(board.n)) if board.n <= SPRITE else None
     return images if images is not None and max(images.pixels.shape[2:]) <= SIDE else None
 
 
 def _tile(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Images (N, C, H, W) as one picture (C, lines x H, ACROSS x W)."""
+    """Tile images (N, C, H, W) into one picture (C, rows x H, ACROSS x W)."""
     n, channels, height, width = pixels.shape
     lines = -(-n // ACROSS)
     whole = np.zeros((lines * ACROSS, channels, height, width), np.uint8)

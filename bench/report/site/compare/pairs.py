@@ -1,4 +1,4 @@
-"""Every two lines of a board: on which images they differ, and whether that is chance."""
+"""Compares all pairs of lines of a board by image, with significance tests."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -14,22 +14,22 @@ from bench.report.labels import label_rows
 from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.table import accuracies, ranking_column
 
-CHEAP = 1_000_000  # pairs x images of a column, up to which it is compared beside the one that ranks
-MOST = 8_000_000  # pairs x images, beyond which the best lines alone are compared
+CHEAP = 1_000_000  # pairs x images up to which a column is compared besides the one that ranks
+MOST = 8_000_000  # pairs x images, beyond which only the best lines are compared
 
 Seeds = Sequence[Bits]
 
 
 class Pair(NamedTuple):
-    """Two lines by their places on the board. The four counts are of images, of one seed of each line.
+    """Two lines, by their places on the board. The four counts are numbers of images, of one seed of each line.
 
-    Of several seeds these are the two whose p-value is the highest, which is what decides ranks. points, low, high:
+    Of several seeds these are the two with the highest p-value, which also determines ranks. points, low, high:
     difference of the mean accuracies in percentage points, with its 95 % interval by paired bootstrap.
     """
 
     one: int
     other: int
-    seed: int  # of the one, counted from 0
+    seed: int  # of the first line, counted from 0
     other_seed: int
     both: int
     only_one: int
@@ -43,15 +43,15 @@ class Pair(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """One column of a board, compared."""
+    """The pairs of one column of a board."""
 
     column: str
-    bits: Mapping[int, Seeds]  # by place of the line
+    bits: Mapping[int, Seeds]  # outcomes by place of the line
     pairs: tuple[Pair, ...]
 
 
 def compare_lines(report: Report, outcomes: Mapping[str, Bits]) -> list[Comparison]:
-    """The column that ranks the board, and others as far as they take little time; clean accuracy before attacks."""
+    """Compare lines by the column that ranks the board, and by other columns if that takes little time."""
     labels = [str(label) for label in report.table["recipe"]]
     runs = {
         str(label): measurements(part, outcomes) for label, part in label_rows(report.rows).groupby("label", sort=False)
@@ -68,7 +68,7 @@ def compare_lines(report: Report, outcomes: Mapping[str, Bits]) -> list[Comparis
 
 
 def _seeds(runs: Sequence[Mapping[str, SeedAccuracy]], column: str, n: int) -> list[Bits]:
-    """Outcomes of each seed that has the column; nothing where those of one of them are missing."""
+    """Outcomes of each seed that has the column; empty if those of one are missing."""
     seeds = [run[column].bits for run in runs if column in run]
     known = [bits for bits in seeds if bits is not None and len(bits) == n]
     return known if len(known) == len(seeds) else []
@@ -98,5 +98,5 @@ def _pair(one: int, other: int, first: Seeds, second: Seeds) -> Pair:
 
 
 def pack(bits: Bits) -> str:
-    """Eight images a byte, the first in the highest bit, in base64."""
+    """Encode outcomes in base64: eight images per byte, the first in the highest bit."""
     return base64.b64encode(np.packbits(bits).tobytes()).decode()

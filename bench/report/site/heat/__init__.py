@@ -1,1 +1,1 @@
-"""Tables whose cells are coloured by their numbers."""
+"""Pages with heat maps: transfer matrices and corruptions."""

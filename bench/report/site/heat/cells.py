@@ -1,4 +1,4 @@
-"""Cells of a heat map: a number, what it is, and a shade between the paper and a colour."""
+"""Cells of heat maps: number, explanation and shade."""
 
 import math
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from bench.report.table_text import MISSING
 
 @dataclass(frozen=True)
 class HeatCell:
-    """shade: 0 to 1, of the one colour above zero and of the other one below it. order: what the cell sorts by."""
+    """One cell. shade: -1 to 1, with another colour below zero. order: sort key."""
 
     text: str
     about: str = ""
@@ -21,7 +21,7 @@ class HeatCell:
 
 @dataclass(frozen=True)
 class Scale:
-    """From numbers to shades. Where middle is given, numbers below it have the other colour."""
+    """Maps numbers to shades; with a middle, numbers below it have another colour."""
 
     low: float
     high: float
@@ -29,11 +29,11 @@ class Scale:
 
     @property
     def is_diverging(self) -> bool:
-        """Whether shades are of differences to the middle."""
+        """Whether shades show differences to a middle."""
         return self.middle is not None
 
     def shade(self, value: float) -> float:
-        """Of a number; 0 where there is none."""
+        """The shade of a number, -1 to 1; 0 for NaN."""
         if math.isnan(value) or self.high == self.low:
             return 0.0
         start = self.low if self.middle is None else self.middle
@@ -50,18 +50,18 @@ class HeatMap(NamedTuple):
 
 
 def scale_of(values: Iterable[float]) -> Scale:
-    """From the lowest of these to the highest."""
+    """A scale from the lowest to the highest of the values."""
     known = [value for value in values if not math.isnan(value)]
     return Scale(min(known), max(known)) if known else Scale(0.0, 0.0)
 
 
 def scale_around(values: Iterable[float], middle: float = 0.0) -> Scale:
-    """As far to both sides of the middle as the farthest of these is."""
+    """A scale that is symmetric about the middle and contains all values."""
     farthest = max((abs(value - middle) for value in values if not math.isnan(value)), default=0.0)
     return Scale(middle - farthest, middle + farthest, middle)
 
 
 def missing_cell(status: str) -> HeatCell:
-    """Where there is no number: failed, or not measured."""
+    """The cell for a missing number: failed, or not measured."""
     has_failed = status.startswith("failed")
     return HeatCell("failed" if has_failed else MISSING, status if has_failed else "not measured")

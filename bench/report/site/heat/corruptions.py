@@ -27,7 +27,7 @@ from bench.report.site.site import Site, Target, unique_paths
 
 
 class CorruptionPages:
-    """`corruptions/*.html`."""
+    """The pages `corruptions/*.html`."""
 
     menu = "Corruptions"
 
@@ -51,18 +51,18 @@ class CorruptionPages:
 
 
 def table_id(board: Board, make: str) -> str:
-    """What links call the page of a table by."""
+    """The name of a table in links."""
     return f"{board.slug} {make}"
 
 
 def by_corruption(scores: Scores) -> HeatMap:
-    """A column a corruption, means over severities."""
+    """A heat map with a column for each corruption, means over severities."""
     cells = scores.cells[(scores.cells["kind"] == "corruption") & (scores.cells["severity"] == MEAN)]
     return _heat_map(cells.assign(column=cells["name"].str.replace("_", " ")))
 
 
 def by_severity(scores: Scores) -> HeatMap:
-    """A column a severity, means over the corruptions; none of a method that lacks one of them."""
+    """A heat map with a column for each severity, means over corruptions; missing for methods that lack one."""
     cells = scores.cells[(scores.cells["kind"] == "corruption") & (scores.cells["severity"] != MEAN)]
     means = cells.groupby(["recipe", "severity"], sort=False)["accuracy"].agg(lambda values: values.mean(skipna=False))
     found = means.reset_index().assign(status="ok", accuracy_low=math.nan, accuracy_high=math.nan)
@@ -70,7 +70,7 @@ def by_severity(scores: Scores) -> HeatMap:
 
 
 def _heat_map(cells: pd.DataFrame) -> HeatMap:
-    """cells: recipe, column, accuracy with its interval, status. Methods with higher means come first."""
+    """Make a heat map, higher means first. cells: recipe, column, accuracy with interval, status."""
     values = 100 * cells.pivot_table("accuracy", "recipe", "column", sort=False, dropna=False, aggfunc="first")
     has_reference = REFERENCE in values.index
     shown = values - values.loc[REFERENCE] if has_reference else values
@@ -86,7 +86,7 @@ def _heat_map(cells: pd.DataFrame) -> HeatMap:
 
 
 def _cell(cell: Mapping[Any, Any], shown: float, scale: Scale) -> HeatCell:
-    """shown: what the shade is of."""
+    """One cell. shown: the number that determines the shade."""
     value = 100 * cell.get("accuracy", math.nan)
     if math.isnan(value):
         return missing_cell(str(cell.get("status", "missing")))

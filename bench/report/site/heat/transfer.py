@@ -14,7 +14,7 @@ from bench.report.transfer.table import TransferMatrix
 
 
 class TransferPages:
-    """`transfer/*.html`."""
+    """The pages `transfer/*.html`."""
 
     menu = "Transfer"
 
@@ -44,12 +44,12 @@ class TransferPages:
 
 
 def matrix_id(board: Board, attack: str) -> str:
-    """What links call the page of a matrix by."""
+    """The name of a matrix in links."""
     return f"{board.slug} {attack}"
 
 
 def heat_map(matrix: TransferMatrix, share: str = "value") -> HeatMap:
-    """Percentages on a scale from the lowest to the highest. share: "both" of the images that both get right."""
+    """The heat map of a matrix in percent. share: `value`, or `both` for accuracy on images correct on both models."""
     cells = matrix.cells.to_dict("records")
     scale = scale_of(100 * cell[share] for cell in cells)
     lines: dict[str, dict[str, HeatCell]] = {}

@@ -1,1 +1,1 @@
-"""A page for each recipe and each model from outside."""
+"""Pages of recipes and of external models."""

@@ -1,4 +1,4 @@
-"""Albums of adversarial images: those of a few attacks on a method's models, as pictures beside its page."""
+"""Albums: stored adversarial images of a few attacks on a method's models, as pictures beside its page."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from bench.report.site.data import SiteData
 from bench.report.site.methods.stored_images import StoredImages, attacks_with_images, read_images
 from bench.report.site.pictures import png
 
-ALBUMS = 3  # attacks whose images are shown
+ALBUMS = 3  # most attacks whose images are shown
 TILES = ("clean", "attacked", "difference")
-MODEL = ("run", "epoch", "view")  # columns that tell models apart
+MODEL = ("run", "epoch", "view")  # columns that identify a model
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class Album:
 
     title: str
     images: StoredImages
-    recognised: Mapping[int, bool]  # whether the model gets an image right when it is clean, where that is known
-    tiles: dict[int, dict[str, str]]  # by place in the test set, the path of each picture that there is
+    recognised: Mapping[int, bool]  # whether the model classifies the clean image correctly, if that is stored
+    tiles: dict[int, dict[str, str]]  # by place in the test set, paths of its pictures
     pictures: tuple[tuple[str, bytes], ...]
 
 
 def albums_of(data: SiteData, recipe: str, page: str) -> Iterator[Album]:
-    """Images of the attacks that leave least, each on one model."""
+    """Albums of the attacks with the lowest accuracies, each on one model."""
     rows = data.rows[(data.rows["recipe"] == recipe) & (data.rows["source"] == "")]
     attacked = of_kind(rows, "attack").sort_values("value", kind="stable").drop_duplicates("key")
     shown: set[str] = set()
@@ -47,12 +47,12 @@ def albums_of(data: SiteData, recipe: str, page: str) -> Iterator[Album]:
 
 
 def _data_set(data: SiteData, row: Mapping[Any, Any]) -> str:
-    """As --dataset names it."""
+    """The data set of a row, as --dataset takes it."""
     return str(data.job(row["run"]).get("source", row["dataset"]))
 
 
 def _clean_bits(data: SiteData, row: Mapping[Any, Any]) -> Bits:
-    """Which clean test images the model of a row gets right; empty where that was not stored."""
+    """Which clean test images the model of a row classifies correctly; empty if that is not stored."""
     same = (data.rows[list(MODEL)] == [row[name] for name in MODEL]).all(axis=1)
     outcomes = data.outcomes([row["run"]])
     known = [outcomes[key] for key in of_kind(data.rows[same], "clean")["key"] if key in outcomes]

@@ -1,4 +1,4 @@
-"""The command that makes the rows of a method on one board again."""
+"""Makes the command that computes the rows of a method on one board again."""
 
 import json
 import re
@@ -19,9 +19,9 @@ LENGTHS = ("plan.epochs", "plan.steps")
 
 
 def command(job: Job, rows: pd.DataFrame, attack_text: AttackText) -> str:
-    """What a shell takes; empty where job.json does not say enough.
+    """The command as text for a shell; empty if job.json lacks what it needs.
 
-    job: of one run. rows: of all seeds of its configuration, on one board.
+    job: job.json of one run. rows: of all seeds of its configuration on one board.
     """
     words = _eval_words(job) if job.get("spec") else _train_words(job, sorted(set(rows["seed"])))
     return shlex.join([*words, *_attack_words(rows, attack_text)]) if words else ""

@@ -1,4 +1,4 @@
-"""What tables beside the boards say of a method: images made on other models, and corrupted images."""
+"""Parts of a method's page from other tables: transfer and corruptions."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -18,18 +18,18 @@ from bench.report.transfer.page import find_matrices
 
 
 class TransferRow(NamedTuple):
-    """One model of the method among others. lines: another model, the method on its images, it on the method's."""
+    """Transfer of one model. lines: another model, this model on its images, and it on this model's images."""
 
     board: Board
     attack: str
-    page: str  # what links call the matrix by
+    page: str  # name of the matrix in links
     model: str
     lines: tuple[tuple[str, HeatCell, HeatCell], ...]
     scale: Scale
 
 
 class CorruptionRow(NamedTuple):
-    """One line of a table of corruptions. lines: a corruption, its mean, score, and accuracies by severity."""
+    """One line of a table of corruptions. lines: corruption, mean accuracy, score, and accuracies by severity."""
 
     heading: str
     page: str
@@ -40,12 +40,12 @@ class CorruptionRow(NamedTuple):
 
 
 def transfer_maps(data: SiteData) -> dict[tuple[Board, str], HeatMap]:
-    """Every matrix, with its shades."""
+    """The heat maps of all matrices."""
     return {which: heat_map(matrix) for which, matrix in find_matrices(data.results).items()}
 
 
 def transfer_rows(data: SiteData, maps: Mapping[tuple[Board, str], HeatMap], recipe: str) -> Iterator[TransferRow]:
-    """A table for each model of the recipe in each matrix. maps: of `transfer_maps`."""
+    """A table for each model of the recipe in each matrix. maps: result of `transfer_maps`."""
     for (board, attack), drawn in maps.items():
         models = list(dict.fromkeys([*(source for source, _ in drawn.lines), *drawn.columns]))
         own = [model for model in models if data.recipe_of(model) == recipe]
@@ -62,7 +62,7 @@ def _find(cells: dict[str, dict[str, HeatCell]], source: str, target: str) -> He
 
 
 def corruption_rows(data: SiteData, tables: Mapping[tuple[Board, str], Scores], recipe: str) -> Iterator[CorruptionRow]:
-    """A table for each line that is the recipe's. tables: of `find_tables`."""
+    """A table for each line of the recipe. tables: result of `find_tables`."""
     for (board, make), scores in tables.items():
         for label in scores.cells["recipe"].unique():
             if data.recipe_of(str(label)) == recipe:

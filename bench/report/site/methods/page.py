@@ -1,4 +1,4 @@
-"""A page for each recipe, and for each model from outside: what it is, how it was trained, and what it got."""
+"""A page for each recipe and external model: description, trainings and accuracies."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -24,7 +24,7 @@ from bench.report.studies.printed.numbers import printed_numbers
 
 
 class MethodPages:
-    """`methods/*.html`, and the pictures of adversarial images that they show."""
+    """The pages `methods/*.html`, and pictures of adversarial images."""
 
     menu = ""
 
@@ -43,7 +43,7 @@ class MethodPages:
 
 
 def _about(data: SiteData, recipe: str, printed: pd.DataFrame) -> dict[str, Any]:
-    """What the recipe is, in the words of its files, and what papers print of it."""
+    """Values of the template from the recipe's files, and printed accuracies."""
     text = data.sources.recipe_text(recipe)
     jobs = [data.job(run) for run in data.runs(recipe)]
     lines = printed_lines(printed)
@@ -61,7 +61,7 @@ def _about(data: SiteData, recipe: str, printed: pd.DataFrame) -> dict[str, Any]
 def _results(
     data: SiteData, recipe: str, maps: Mapping[tuple[Board, str], HeatMap], tables: Mapping[tuple[Board, str], Scores]
 ) -> dict[str, Any]:
-    """What run folders hold of it."""
+    """Values of the template from run folders."""
     found = results_of(recipe, data)
     attacked = [results for results in found if results.columns != ("Clean",)] or found
     logs = _logs(data, recipe)
@@ -77,15 +77,15 @@ def _results(
 
 
 def _command(data: SiteData, recipe: str, results: BoardResults) -> str:
-    """That of the configuration with the highest rank."""
+    """The command of the configuration with the highest rank."""
     rows = data.boards[results.board].rows
     own = rows[rows["recipe"] == recipe]
-    own = own[labels(own) == results.lines[0].label]  # which runs share a name, the recipe's own rows say
+    own = own[labels(own) == results.lines[0].label]  # labels depend on all rows of the recipe
     return "" if own.empty else command(data.job(own["run"].iloc[0]), own, data.sources.attack_text)
 
 
 def _logs(data: SiteData, recipe: str) -> dict[str, dict[str, pd.DataFrame]]:
-    """By configuration, of each seed its train.csv."""
+    """The train.csv of each seed, by configuration."""
     found: dict[str, dict[str, pd.DataFrame]] = {}
     for run in data.runs(recipe):
         *where, last = run.split("/")

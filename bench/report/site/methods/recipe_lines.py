@@ -1,4 +1,4 @@
-"""What papers print about a recipe, and what this bench measured of it: one line a trained model."""
+"""Accuracies of a recipe, printed in papers and measured here, a line for each trained model."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,12 +15,12 @@ from bench.results.store import load, read_outcomes
 CLEAN = ["clean", "clean_mean", "clean_std"]
 ATTACKED = ["robust_acc", "transfer_robust_acc", "robust_acc_reported", "robustness_score"]
 LINE = ["paper", "table", "dataset", "architecture", "method", "setting", "plan", "view"]
-UNSCREENED = {"AutoAttack", "AutoAttack standard"}  # that need no name below the heading AutoAttack
+UNSCREENED = {"AutoAttack", "AutoAttack standard"}  # names that are left out below the heading AutoAttack
 RUN = ["dataset", "model", "run", "seed", "view", "epoch", "budget", "n"]
 
 
 class Line(NamedTuple):
-    """A trained model: what it is, and its accuracies in percent."""
+    """A trained model and its accuracies in percent, as text."""
 
     head: str
     detail: str
@@ -31,7 +31,7 @@ class Line(NamedTuple):
 
 
 def printed_lines(rows: pd.DataFrame) -> list[Line]:
-    """The accuracies among rows of `printed_numbers`, a line of a paper's table together."""
+    """Printed accuracies from rows of `printed_numbers`; those of one line of a paper's table are one line."""
     rows = rows[rows["metric"].isin([*CLEAN, *ATTACKED])]
     transferred = rows["variant"].str.startswith("source=")
     rows = rows.assign(setting=rows["variant"].mask(transferred, ""))
@@ -39,7 +39,7 @@ def printed_lines(rows: pd.DataFrame) -> list[Line]:
 
 
 def other_numbers(rows: pd.DataFrame) -> str:
-    """The printed numbers that are no accuracies, by name."""
+    """A list of the printed numbers that are not accuracies, as text."""
     rows = rows[~rows["metric"].isin([*CLEAN, *ATTACKED])]
     return "; ".join(
         f"{paper} {table}: {', '.join(group['metric'].unique())}"
@@ -74,7 +74,7 @@ def _attack(attack: str, source: str) -> str:
 
 
 def measured_lines(recipe: str, results: Path) -> list[Line]:
-    """Every run of the recipe below a results folder, each view and epoch of it."""
+    """Accuracies of all runs of a recipe in a results folder, a line for each view and epoch."""
     known = load(results)
     rows = known[(known["recipe"] == recipe) & (known["metric"] == "accuracy")]
     rows = rows[rows["kind"].isin(["clean", "attack"])]
@@ -111,7 +111,7 @@ def _percent(value: float) -> str:
 
 
 def _by_strength(cells: list[tuple[str, str, str]]) -> dict[str, str]:
-    """(strength, attack, value) as text: AutoAttack alone, and the others."""
+    """Text of cells (radius, attack, value): AutoAttack, and other attacks."""
     best = [cell for cell in cells if cell[1].startswith("AutoAttack")]
     names = {attack for _, attack, _ in best}
     plain = len(names) == 1 and names <= UNSCREENED
@@ -120,7 +120,7 @@ def _by_strength(cells: list[tuple[str, str, str]]) -> dict[str, str]:
 
 
 def _by_radius(cells: Iterable[tuple[str, str, str]]) -> str:
-    """8/255: FGSM 58.7, PGD-20 50.8; 4/255: ..."""
+    """Text by radius: `8/255: FGSM 58.7, PGD-20 50.8; 4/255: ...`."""
     strengths: dict[str, list[str]] = {}
     for strength, attack, value in cells:
         strengths.setdefault(strength, []).append(f"{attack} {value}".strip())

@@ -1,4 +1,4 @@
-"""What a method got on each board: every accuracy with its interval, and a dot a seed."""
+"""Accuracies of a method on each board with intervals and the values of seeds."""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from bench.report.site.data import SiteData
 
 @dataclass(frozen=True)
 class Bar:
-    """One accuracy. Places are percentages, which are those of the bar's width too."""
+    """One accuracy; numbers are percentages, which are also positions on the bar."""
 
     text: str
     spread: str = ""
@@ -25,7 +25,7 @@ class Bar:
     value: float = math.nan
     low: float = math.nan
     high: float = math.nan
-    seeds: tuple[float, ...] = ()  # of each, where there are several
+    seeds: tuple[float, ...] = ()  # values of several seeds
 
     @property
     def is_known(self) -> bool:
@@ -37,7 +37,7 @@ class Line:
     """A line of a board: one configuration of the recipe, or another view or epoch of its models."""
 
     label: str
-    place: str  # its rank among how many lines, in words
+    place: str  # its rank, as text
     verdict: str
     reasons: tuple[str, ...]
     alarms: tuple[str, ...]
@@ -46,7 +46,7 @@ class Line:
 
 @dataclass(frozen=True)
 class BoardResults:
-    """The lines of a method on one board. columns: what its bars are of, in order."""
+    """The lines of a method on one board. columns: titles of the bars, in order."""
 
     board: Board
     extent: str
@@ -66,7 +66,7 @@ class BoardResults:
 
 
 def results_of(recipe: str, data: SiteData) -> list[BoardResults]:
-    """The boards that the recipe stands on, in their order."""
+    """The results of a recipe on all boards that it is on, in their order."""
     found = []
     for board, report in data.boards.items():
         own = [label for label in report.table["recipe"] if data.recipe_of(label) == recipe]
@@ -90,7 +90,7 @@ def _is_there(line: Mapping[Any, Any], column: str) -> bool:
 
 
 def _place(rank: Any, table: pd.DataFrame) -> str:
-    """The rank in words."""
+    """The rank as text."""
     if pd.isna(rank):
         return f"no rank by {ranking_column(table)}"
     shared = int((table["rank"] == rank).sum())

@@ -1,4 +1,4 @@
-"""Adversarial images that a run folder holds (`--save-adv`), each beside its clean image and their difference."""
+"""Reads stored adversarial images (`--save-adv`) with their clean images and differences."""
 
 import zipfile
 from collections.abc import Iterable
@@ -13,34 +13,34 @@ from bench.core.parsing import printable
 from bench.report.site.pictures import to_pixels
 from bench.report.site.sources import SiteSources
 
-SHOWN = 8  # images of one attack
+SHOWN = 8  # most images of one attack
 FORMS = ("int8", "int16", "raw")  # of the arrays in a file, see results/README.md
 
 
 @dataclass(frozen=True)
 class Example:
-    """One image. Pictures are (C, H, W); one is None where it takes the clean image, and that is not there."""
+    """One image. Pictures are (C, H, W); None if they need the clean image and that is not available."""
 
     place: int  # in the test set
     true_class: str
     clean: NDArray[np.uint8] | None
     attacked: NDArray[np.uint8] | None
     difference: NDArray[np.uint8] | None
-    largest: float  # change of a pixel, in [0, 1] units
+    largest: float  # largest change of a pixel, in [0, 1] units
 
 
 @dataclass(frozen=True)
 class StoredImages:
-    """The first images of one file. fault: why there are none."""
+    """The first images of one file. fault: why they could not be read."""
 
     examples: tuple[Example, ...] = ()
-    magnified: float = 1.0  # how many times the differences are as large as they were
+    magnified: float = 1.0  # factor by which differences are magnified
     total: int = 0
     fault: str = ""
 
 
 def read_images(path: Path, dataset: str, eps: float, sources: SiteSources) -> StoredImages:
-    """eps: largest change, of which half the range of grey is made; where it is infinite, the largest that there is."""
+    """Read the first images of a file. eps: change that is shown as half the range of grey; inf: the largest change."""
     try:
         with path.open("rb") as file, np.load(file) as arrays:
             found = _first(arrays)
@@ -60,7 +60,7 @@ def read_images(path: Path, dataset: str, eps: float, sources: SiteSources) -> S
 
 
 def _first(arrays: Any) -> list[tuple[int, str, NDArray[Any], float]]:
-    """Place, form, code and unit of the images that come first in the test set."""
+    """Place, form, code and unit of the images that are first in the test set."""
     found = []
     for form in FORMS:
         if f"{form}_ids" in arrays:
@@ -73,7 +73,7 @@ def _first(arrays: Any) -> list[tuple[int, str, NDArray[Any], float]]:
 
 
 def _change(form: str, code: NDArray[Any], unit: float) -> NDArray[Any] | None:
-    """What was added to the clean image; None where the file holds the image itself."""
+    """The difference to the clean image; None if the file has the image itself."""
     return None if form == "raw" else code.astype(np.float64) * unit
 
 
@@ -105,6 +105,6 @@ def _example(
 
 
 def attacks_with_images(folder: Path, keys: Iterable[str]) -> dict[str, Path]:
-    """The files of some rows, by their keys; those that there are."""
+    """The existing files of adversarial images of some rows, by key."""
     paths = {key: folder / f"adversarial-{key}.npz" for key in keys}
     return {key: path for key, path in paths.items() if path.is_file()}

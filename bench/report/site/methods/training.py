@@ -1,4 +1,4 @@
-"""How the trainings of a method went: what was trained, and curves of it."""
+"""The trainings of a method: facts and curves."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -11,14 +11,14 @@ from bench.report.site.chart import Chart, Point, lines
 from bench.report.site.data import SiteData
 from bench.report.table_text import MISSING
 
-MOST = 60  # marks of a line; of longer trainings every second or third epoch has one
+MOST = 60  # most marks of a line; longer trainings have one at every second or third epoch
 CURVES = {"val_clean": "clean", "val_fgsm": "FGSM", "val_pgd": "PGD-10"}
 SHAPES = 4
 
 
 @dataclass(frozen=True)
 class Training:
-    """A run folder in words."""
+    """Facts about a training, as text."""
 
     run: str
     status: str
@@ -31,12 +31,12 @@ class Training:
 
 
 def trainings(data: SiteData, runs: Iterable[str]) -> list[Training]:
-    """Of each run folder what its job.json says."""
+    """Facts about the trainings of run folders, from job.json."""
     return [describe(run, data.job(run)) for run in runs]
 
 
 def describe(run: str, job: Mapping[str, Any]) -> Training:
-    """What a reader wants to know of a training; what job.json does not say is left out."""
+    """Facts about a training from its job.json; missing ones are left out."""
     plan, passes = job.get("plan") or {}, job.get("passes_per_image") or {}
     cost = ", ".join(f"{passes[name]:g} {name}" for name in ("forwards", "backwards") if name in passes)
     facts = {
@@ -56,7 +56,7 @@ def describe(run: str, job: Mapping[str, Any]) -> Training:
 
 
 def plan_in_words(plan: Mapping[str, Any]) -> str:
-    """What it sets, as `--set plan.NAME=VALUE` names it."""
+    """The fields of a plan as text, named as in `--set plan.NAME=VALUE`."""
     return ", ".join(f"{name} {_value(value)}" for name, value in plan.items() if value not in (None, False))
 
 
@@ -65,7 +65,7 @@ def _value(value: Any) -> str:
 
 
 def training_charts(logs: Mapping[str, pd.DataFrame]) -> list[Chart]:
-    """Accuracies on held-out images and training loss over the epochs. logs: by what each seed is called."""
+    """Charts of accuracies on held-out images and of training loss over epochs. logs: by name of the seed."""
     known = {name: log for name, log in logs.items() if not log.empty}
     held_out, losses, looks = dict[str, list[Point]](), dict[str, list[Point]](), dict[str, str]()
     for place, (seed, log) in enumerate(known.items()):

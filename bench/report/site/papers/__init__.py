@@ -1,1 +1,1 @@
-"""A page for each paper, and one of claims."""
+"""Pages of papers, and of claims."""

@@ -1,4 +1,4 @@
-"""A page of claims: each held or not here, with the comparisons that it comes down to."""
+"""The page of claims, each with its verdict and comparisons."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ CHIPS = {"held": "ok", "held, in part within chance": "ok", "not held": "invalid
 
 @stored.cached_by_folder(1)
 def find_findings(results: Path) -> list[tuple[str, list[Finding]]]:
-    """The findings at each place; nothing where the rows tell none of the claims."""
+    """Titles and findings of all sections; empty if no claim can be decided by the rows."""
     rows = stored.rows(results)
     found = list(find_sections(STUDY, rows[rows["recipe"].isin(STUDY.methods)], None))
     is_told = any(verdict(finding.comparisons) in CHIPS for _, findings in found for finding in findings)
@@ -26,7 +26,7 @@ def find_findings(results: Path) -> list[tuple[str, list[Finding]]]:
 
 
 class ClaimsPage:
-    """`claims.html`."""
+    """The page `claims.html`."""
 
     menu = "Claims"
 
@@ -40,7 +40,7 @@ class ClaimsPage:
 
 
 def _section(findings: list[Finding]) -> dict[str, Any]:
-    """What the template shows of one place: claims that can be told here first."""
+    """Values of the template for one section: claims that are decided, and others."""
     lines = [
         {
             "number": number,

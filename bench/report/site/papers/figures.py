@@ -1,4 +1,4 @@
-"""A paper's figure as charts of a page, where it is one of lines; other figures are shown as pictures."""
+"""A paper's figure as charts, if it consists of curves; other figures are shown as pictures."""
 
 import math
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ EPOCHS = {"val_clean": "Clean, held-out images", "val_pgd": "PGD-10, held-out im
 
 @dataclass(frozen=True)
 class Figure:
-    """Charts, and the number of points behind them; none of either where the figure is no chart of lines."""
+    """The charts of a figure; empty if it does not consist of curves."""
 
     charts: tuple[Chart, ...] = ()
 
 
 def paper_figure(item: Item, found: ScaleData, home: str) -> Figure | None:
-    """None where the item is no figure, or nothing of it is there."""
+    """The charts of an item; None if it is no figure, or there is no data."""
     if not isinstance(item.content, FigureSpec):
         return None
     points = item.content.points(models_of(item, found, home))
@@ -35,7 +35,7 @@ def paper_figure(item: Item, found: ScaleData, home: str) -> Figure | None:
 
 
 def _panels(points: pd.DataFrame) -> tuple[Chart, ...]:
-    """Accuracy over eps or steps, a chart a panel."""
+    """Charts of accuracy over eps or steps, one for each panel."""
     is_radius = bool((points["x"] < 1).all())
     head, say = ("Radius", format_radius) if is_radius else ("Steps", "{:g}".format)
     looks = line_looks(points["recipe"])
@@ -57,7 +57,7 @@ def _point(name: str, where: str, line: dict[Any, Any]) -> Point:
 
 
 def _epochs(points: pd.DataFrame) -> tuple[Chart, ...]:
-    """Accuracies of held-out images, means over seeds."""
+    """Charts of accuracy on held-out images by epoch, means over seeds."""
     looks, charts = line_looks(points["method"]), []
     for column, title in EPOCHS.items():
         means = points.groupby(["method", "epoch"], sort=False)[column].mean().dropna().reset_index()

@@ -1,4 +1,4 @@
-"""A page for each paper that was begun: three sentences, its tables and figures in its own layout, the ledger."""
+"""A page for each paper with data: summary, tables and figures in the paper's layout, and the ledger."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ LEFT = ("Item", "Number", "Status", "At the paper's scale")  # columns set flush
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A printed table with ours in it. A cell of a line is its text, and whether it is among the best."""
+    """A printed table with our numbers. Cells are a text, and whether it is bold."""
 
     heads: tuple[str, ...]
     columns: tuple[str, ...]
@@ -27,7 +27,7 @@ class PaperTable:
 
 
 class PaperPages:
-    """`papers/*.html`."""
+    """The pages `papers/*.html`."""
 
     menu = "Papers"
 
@@ -55,7 +55,7 @@ def _scales(data: SiteData, study: Study) -> Iterator[Any]:
 
 
 def _scale(found: ScaleResults, name: str, here: Here) -> dict[str, Any]:
-    """What the template shows of one scale."""
+    """Values of the template for one scale."""
     ledger = brief(found.entries)
     return {
         "title": found.data.scale.title,
@@ -93,13 +93,13 @@ def _table(entries: Any) -> PaperTable:
 
 
 def _item_files(found: ScaleResults, item: Item, name: str, here: Here) -> Iterator[tuple[str, str]]:
-    """Kinds and addresses of what `bench report --study` has written of an item, where it has."""
+    """Suffixes and addresses of the files that `bench report --study` has written for an item."""
     for path in found.sections[item].files:
         if address := here.file(f"{name}/{path}"):
             yield path.rpartition(".")[2], address
 
 
 def _files(found: ScaleResults, names: tuple[str, ...], paper: str, here: Here) -> list[tuple[str, str]]:
-    """Names and addresses of files of a whole scale, where they were written."""
+    """Names and addresses of the files of a scale that exist."""
     addresses = {name: here.file(f"{paper}/{found.data.file_of(name)}") for name in names}
     return [(name, address) for name, address in addresses.items() if address]
