@@ -12,7 +12,7 @@ from bench import cli
 
 
 def pytest_configure():
-    """Each worker has a core of its own: a command that takes a thread a core would otherwise slow the others down."""
+    """Pin each pytest worker to one core; a command that uses all cores would otherwise slow the others down."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker and hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
@@ -21,7 +21,7 @@ def pytest_configure():
 
 @pytest.fixture(autouse=True)
 def _no_figures(request, monkeypatch):
-    """Commands write empty files in the place of figures, which take longer than what most tests are about."""
+    """Without the mark `figures`, commands write empty files instead of figures, which would take most of the time."""
     if request.node.get_closest_marker("figures") is None:
         monkeypatch.setattr("bench.report.files.draw_all", lambda figures, processes=1: touch(figures.values()))
 

@@ -81,7 +81,7 @@ def work_through(
                     _send_task(worker, waiting.pop(0))
             ready = wait([source for worker in crew for source in (worker.connection, worker.process.sentinel)])
             for worker in [w for w in crew if w.connection in ready or w.process.sentinel in ready]:
-                for kind, content in _received(worker):
+                for kind, content in _read_messages(worker):
                     if kind == "told":
                         tell(content)
                     elif kind == "raised":
@@ -106,7 +106,7 @@ def _send_task(worker: _Worker, task: Any) -> None:
         return
 
 
-def _received(worker: _Worker) -> Iterator[tuple[str, Any]]:
+def _read_messages(worker: _Worker) -> Iterator[tuple[str, Any]]:
     """Messages that a worker has sent so far; one that it was killed in the middle of is lost."""
     try:
         while worker.connection.poll():

@@ -143,14 +143,15 @@ def read_adversarial_set(path: Path) -> tuple[AdversarialSet, Metadata]:
     try:
         if digest != _digest(text, content):
             raise BadInput(f"{path} was changed after it was written: its contents have another digest; {remedy}")
-        return AdversarialSet(_decode_arrays(content), _reached(about)), about
+        return AdversarialSet(_decode_arrays(content), _read_reached(about)), about
     except (ValueError, KeyError, TypeError) as error:
         if isinstance(error, BadInput):
             raise
         raise BadInput(f"{path} is no file of --save-adv ({printable(error, 100)}); {remedy}") from error
 
 
-def _reached(about: Any) -> int:
+def _read_reached(about: Any) -> int:
+    """How many images were attacked, as the file says. Raises ValueError if it says no such number."""
     reached = about["reached"]
     if type(reached) is not int or reached < 0:
         raise ValueError("it does not say how many images were attacked")

@@ -45,7 +45,7 @@ def owner_of(
     end = start + -(-(n - start) // block) * block if block else n  # attacks see whole blocks
     return {
         "weights": fingerprint(model),
-        "logits": _summed_logits(model, images),
+        "logits": _sum_logits(model, images),
         "conditions": [f"{condition!r} {condition.key_params}" for condition in conditions],
         "images": Images(images.x[start:end], images.y[start:end]).fingerprint(),
         "n": n,
@@ -54,7 +54,7 @@ def owner_of(
     }
 
 
-def _summed_logits(model: nn.Module, images: Images) -> list[float] | None:
+def _sum_logits(model: nn.Module, images: Images) -> list[float] | None:
     """A weighted sum of the logits of each of the first images: it changes with anything that the logits depend on.
 
     None for a stochastic model, of which a second call gives other sums.

@@ -91,7 +91,7 @@ def forbid_weight_changes(attack: str, model: nn.Module, copy: nn.Module, x: Ten
     finally:
         wrong |= {name: snapshot for snapshot in snapshots for name in snapshot.restore()}
     try:
-        own = _changed_by_forward([*dict.fromkeys(wrong.values())], x) if wrong else set()
+        own = _find_changed([*dict.fromkeys(wrong.values())], x) if wrong else set()
     except Failed as error:  # the model cannot compute any more, often the cause of the attack's failure
         raise failure or error from error
     if written := [name for name in wrong if name not in own]:
@@ -101,7 +101,8 @@ def forbid_weight_changes(attack: str, model: nn.Module, copy: nn.Module, x: Ten
         raise failure
 
 
-def _changed_by_forward(snapshots: list[Snapshot], x: Tensor) -> set[str]:
+def _find_changed(snapshots: list[Snapshot], x: Tensor) -> set[str]:
+    """Names of the tensors that a forward pass on x changes; the models are restored."""
     names: set[str] = set()
     for snapshot in snapshots:
         try:

@@ -109,23 +109,23 @@ class Target:
         attack = self._attack_block if condition.attack.block else self._attack_images
         start = time.perf_counter()
         x_adv = attack(self.copy, condition, ids, x, y, some, outcome)
-        fooled = self._fooled(self.model, x_adv, y, some)
+        fooled = self._find_fooled(self.model, x_adv, y, some)
         if self.copy is not self.model:
-            misled = self._fooled(self.copy, x_adv, y, some & ~fooled)
+            misled = self._find_fooled(self.copy, x_adv, y, some & ~fooled)
             for share in () if condition.attack.last else FARTHER:
                 if not misled.any():
                     break
                 beyond = condition.threat.project(x + share * (x_adv - x), x)
-                found = self._fooled(self.model, beyond, y, misled)
+                found = self._find_fooled(self.model, beyond, y, misled)
                 x_adv[found], fooled, misled = beyond[found], fooled | found, misled & ~found
             if misled.any():
                 log.info("%s: %d images attacked again on the model itself", condition.attack.name, misled.sum())
                 x_adv[misled] = attack(self.model, condition, ids, x, y, misled, outcome)[misled]
-                fooled |= self._fooled(self.model, x_adv, y, misled)
+                fooled |= self._find_fooled(self.model, x_adv, y, misled)
         outcome.seconds += time.perf_counter() - start
         return x_adv, fooled
 
-    def _fooled(self, model: nn.Module, x: Tensor, y: Tensor, some: Tensor) -> Tensor:
+    def _find_fooled(self, model: nn.Module, x: Tensor, y: Tensor, some: Tensor) -> Tensor:
         """Which of the images selected by `some` a model misclassifies, (B,) bool."""
         return some.masked_scatter(some, ~is_correct(model, x[some], y[some], self.batch_size))
 

@@ -99,12 +99,13 @@ def read_report_file(folder: Path) -> tuple[ReportFacts, Pictures]:
 
 def _facts(about: Mapping[str, Any]) -> ReportFacts:
     """ValueError, TypeError or KeyError where a field lacks or has another type."""
-    examples = tuple(Example(**_checked(Example, each)) for each in about["examples"])
+    examples = tuple(Example(**_check_types(Example, each)) for each in about["examples"])
     names = {name: tuple(map(_text, about[name])) for name in ("commands", "attacks", "corruptions")}
-    return ReportFacts(**_checked(ReportFacts, {**about, **names, "examples": examples}))
+    return ReportFacts(**_check_types(ReportFacts, {**about, **names, "examples": examples}))
 
 
-def _checked(kind: type[Example] | type[ReportFacts], values: Mapping[str, Any]) -> dict[str, Any]:
+def _check_types(kind: type[Example] | type[ReportFacts], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, as arguments of `kind`. Raises ValueError where one is not of the type of its field, or negative."""
     for field in fields(kind):
         value = values[field.name]
         if field.type is str:

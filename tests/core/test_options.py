@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from small import CLASSES, B, K, Q, close, draw, learned, net, shown
+from small import CLASSES, B, K, Q, close, draw, net, training_pass, training_passes
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -130,7 +130,7 @@ def mirror(model: torch.nn.Module, x: Tensor, q: Tensor) -> Tensor:
 
 def carried(x: Tensor, seed: int = 0, **choices: object) -> tuple[Tensor, Tensor]:
     """The share m of the perturbation at each pixel, (B, H, W), and the mass w of the true class, (B,)."""
-    seen = shown(M2at(mirror, **choices), x, seed=seed)
+    seen = training_pass(M2at(mirror, **choices), x, seed=seed)
     share = (seen.images - x) / (1 - 2 * x)
     assert close(share, share[:, :1].expand_as(share), 1e-9), "one mask for all channels"
     return share[:, 0], seen.labels[range(B), CLASSES]
@@ -238,10 +238,10 @@ def test_the_labels_of_the_row_without_boxes(rule, weight, x, monkeypatch):
 
 def test_drawn_smoothing_may_draw_for_each_image(x):
     recipe = DynamicSmoothing(mirror, per="image")
-    weights = torch.stack([shown(recipe, x, seed=seed).labels[range(B), CLASSES] for seed in range(40)])
+    weights = torch.stack([training_pass(recipe, x, seed=seed).labels[range(B), CLASSES] for seed in range(40)])
     assert len(weights.unique()) == weights.numel()
     assert weights.mean().item() == pytest.approx(0.5, abs=0.08)
-    assert close(shown(recipe, x, seed=1).labels, smooth(Q, weights[1]))
+    assert close(training_pass(recipe, x, seed=1).labels, smooth(Q, weights[1]))
 
 
 # TLAT
@@ -252,7 +252,7 @@ def test_a_length_for_each_image_is_a_step_and_a_label_for_each(x, monkeypatch):
     aims = torch.tensor([1, 1, 2, 5, 0])
     monkeypatch.setattr(torch, "rand", lambda size: part[:size])
     monkeypatch.setattr("methods.tlat.random_class", lambda q, other: F.one_hot(aims, K).double())
-    clean, attacked = learned(Tlat(per="image"), x)
+    clean, attacked = training_passes(Tlat(per="image"), x)
     z = x.clone().requires_grad_()
     F.cross_entropy(net().eval()(z), aims, reduction="sum").backward()
     eps = 0.025 * part
@@ -266,17 +266,17 @@ def test_a_length_for_each_image_is_a_step_and_a_label_for_each(x, monkeypatch):
 
 
 def test_the_target_may_leave_out_the_true_class(x):
-    true = torch.stack([(learned(Tlat(other=True), x, seed=s)[1].labels * Q).sum(1) for s in range(20)])
+    true = torch.stack([(training_passes(Tlat(other=True), x, seed=s)[1].labels * Q).sum(1) for s in range(20)])
     assert close(true, true[:, :1].expand_as(true)), "each label gives away the batch's share, and keeps the rest"
     assert true.max() < 1
-    kept = torch.stack([(learned(Tlat(), x, seed=s)[1].labels * Q).sum(1) for s in range(20)])
+    kept = torch.stack([(training_passes(Tlat(), x, seed=s)[1].labels * Q).sum(1) for s in range(20)])
     assert (kept == 1).any(), "any class: sometimes the true one"
 
 
 @pytest.mark.parametrize("count", [5, 4, 2])
 def test_a_split_batch_is_half_clean_and_half_attacked(count, x):
     half = (count + 1) // 2
-    clean, attacked = learned(Tlat(halves="split"), x[:count], Q[:count])
+    clean, attacked = training_passes(Tlat(halves="split"), x[:count], Q[:count])
     assert torch.equal(clean.images, x[:half])
     assert torch.equal(clean.labels, Q[:half])
     assert len(attacked.images) == half
@@ -285,14 +285,16 @@ def test_a_split_batch_is_half_clean_and_half_attacked(count, x):
 
 def test_smoothed_labels_may_serve_both_halves(x):
     for label in ("printed", "smooth"):
-        clean, attacked = learned(Tlat(label=label, both=True), x)
+        clean, attacked = training_passes(Tlat(label=label, both=True), x)
         assert torch.equal(clean.labels, attacked.labels)
         assert not torch.equal(clean.labels, Q)
     for label in ("towards", "hard"):
-        assert close(learned(Tlat(label=label, both=True), x)[0].labels, Q), "a clean image is on its way nowhere"
+        assert close(training_passes(Tlat(label=label, both=True), x)[0].labels, Q), (
+            "a clean image is on its way nowhere"
+        )
 
 
 def test_without_a_radius_every_choice_is_twice_the_standard_loss(x):
     for choices in ({}, {"per": "image"}, {"other": True}, {"both": True}):
         recipe = replace(scaled(Tlat(**choices), 0.0), moved=0.0)
-        assert close(learned(recipe, x)[0].loss, 2 * F.cross_entropy(net()(x), CLASSES))
+        assert close(training_passes(recipe, x)[0].loss, 2 * F.cross_entropy(net()(x), CLASSES))

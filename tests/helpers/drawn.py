@@ -1,4 +1,4 @@
-"""What a figure shows, asked of its renderer."""
+"""Where the texts of a figure are drawn, as measured by matplotlib's renderer."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -12,11 +12,12 @@ from bench.report.plotting.style import fix_layout
 
 
 def shown_texts(figure: Figure) -> list[tuple[str, Bbox]]:
-    """Every text that is drawn, and where; without leaders of annotations."""
-    return [(text.get_text(), Text.get_window_extent(text)) for text in _drawn(figure)]
+    """Every text that is drawn and its box in pixels, without the lines from annotations to their points."""
+    return [(text.get_text(), Text.get_window_extent(text)) for text in _draw_texts(figure)]
 
 
-def _drawn(figure: Figure) -> list[Text]:
+def _draw_texts(figure: Figure) -> list[Text]:
+    """Draw the figure; returns the texts that are seen."""
     canvas = FigureCanvasAgg(figure)
     fix_layout(figure)
     canvas.draw()
@@ -24,6 +25,7 @@ def _drawn(figure: Figure) -> list[Text]:
 
 
 def _texts(figure: Figure) -> Iterator[Text]:
+    """The texts that are drawn: not those of hidden axes, nor labels of ticks outside an axis's limits."""
     hidden = {id(text) for axes in figure.axes if not axes.get_visible() for text in axes.findobj(Text)}
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
         low, high = sorted(axis.get_view_interval())
@@ -35,8 +37,8 @@ def _texts(figure: Figure) -> Iterator[Text]:
 
 
 def overlapping_texts(figure: Figure, shrink: float = 0.9) -> list[tuple[str, str]]:
-    """Pairs of texts on each other. shrink: of their boxes, as letters do not fill them."""
-    level = [text for text in _drawn(figure) if text.get_rotation() % 90 == 0]  # boxes of others say too much
+    """Pairs of texts that overlap. shrink: factor on the sides of their boxes, which letters do not fill."""
+    level = [text for text in _draw_texts(figure) if text.get_rotation() % 90 == 0]  # of others the boxes are too large
     boxes = [(text.get_text(), Text.get_window_extent(text).shrunk(shrink, shrink)) for text in level]
     return [(one, other) for (one, a), (other, b) in combinations(boxes, 2) if a.overlaps(b)]
 

@@ -1,4 +1,4 @@
-"""The imports inside bench/: `python tests/helpers/import_graph.py [ROOT]` prints levels, arrows and circles.
+"""The imports inside bench/: `python tests/helpers/import_graph.py [ROOT]` prints levels, imports and cycles.
 
 An entry is a package or a module at the root of bench/. Its level is 0 where it imports no other entry, otherwise one
 more than the highest that it imports. Imports inside functions and for type checkers count too.
@@ -23,7 +23,7 @@ def imported_names(path: Path) -> set[str]:
 
 
 def file_graph(root: Path) -> dict[str, set[str]]:
-    """Which modules of bench each module imports, by dotted names. The face of the package is left out."""
+    """Which modules of bench each module imports, by dotted names; without `bench/*.py`, the public interface."""
     files = [path for path in (root / "bench").rglob("*.py") if path.parent != root / "bench"]
     homes = {".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path for path in files}
     return {
@@ -33,8 +33,8 @@ def file_graph(root: Path) -> dict[str, set[str]]:
     }
 
 
-def circles(graph: Mapping[str, set[str]]) -> set[str]:
-    """The nodes that lie on a circle, or between two."""
+def nodes_on_cycles(graph: Mapping[str, set[str]]) -> set[str]:
+    """The nodes that lie on a cycle, or on a path between two cycles."""
     left = {name: set(targets) for name, targets in graph.items()}
     while ends := [n for n in left if not left[n] & left.keys() or not any(n in left[other] for other in left)]:
         left = {name: targets for name, targets in left.items() if name not in ends}
@@ -42,7 +42,7 @@ def circles(graph: Mapping[str, set[str]]) -> set[str]:
 
 
 def entry_graph(graph: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    """The same between entries at the root of bench/."""
+    """Which entries at the root of bench/ each entry imports, from the imports of modules."""
 
     def entry(name: str) -> str:
         return name.split(".")[1]
@@ -54,7 +54,7 @@ def entry_graph(graph: Mapping[str, set[str]]) -> dict[str, set[str]]:
 
 
 def levels(graph: Mapping[str, set[str]]) -> dict[str, int]:
-    """Of each entry that lies on no circle."""
+    """The level of each entry that lies on no cycle and imports none that does."""
     found: dict[str, int] = {}
     while ready := [name for name, targets in graph.items() if name not in found and targets <= found.keys()]:
         found |= {name: max((found[target] + 1 for target in graph[name]), default=0) for name in ready}
@@ -62,13 +62,13 @@ def levels(graph: Mapping[str, set[str]]) -> dict[str, int]:
 
 
 def report(root: Path) -> Iterable[str]:
-    """What there is to say of a tree, line by line."""
+    """The lines that this module prints about a tree."""
     files = file_graph(root)
     entries = entry_graph(files)
     level = levels(entries)
     yield f"{len(files)} files, {sum(map(len, files.values()))} imports of one by another"
     yield f"{len(entries)} entries on {len({*level.values()})} levels, {sum(map(len, entries.values()))} arrows"
-    yield f"files on circles: {', '.join(sorted(circles(files))) or 'none'}"
+    yield f"files on cycles: {', '.join(sorted(nodes_on_cycles(files))) or 'none'}"
     for number in sorted({*level.values()}):
         yield f"{number}: {', '.join(sorted(name for name, at in level.items() if at == number))}"
 

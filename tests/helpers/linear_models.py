@@ -11,7 +11,7 @@ from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
 
 PIXELS = 64  # of images 1 x 8 x 8
-NEAR = 1e-4  # relative distance from the boundary within which rounding may decide
+NEAR = 1e-4  # distance from the boundary, relative to eps, within which rounding may decide
 
 
 class Linear(nn.Module):
@@ -23,7 +23,7 @@ class Linear(nn.Module):
         return F.linear(x.flatten(1), self.weight, self.bias)
 
     def radius(self, x, y, threat):
-        """Distance (N,) to the nearest point that is misclassified, in the norm of the threat; negative where x is."""
+        """Distance (N,) to the nearest misclassified point in the norm of the threat; negative if x itself is one."""
         z = self(x)
         apart = self.weight[y][:, None] - self.weight
         dual = apart.norm(p=1 if isinstance(threat, Linf) else 2, dim=2)
@@ -32,7 +32,7 @@ class Linear(nn.Module):
 
 
 class Wavy(nn.Module):
-    """Smooth, and curved enough for iterates to be fooled and then right again."""
+    """A smooth model, so curved that it misclassifies some iterates of an attack and gets later ones right."""
 
     def __init__(self):
         super().__init__()
@@ -43,7 +43,10 @@ class Wavy(nn.Module):
 
 
 def linear(classes, n, dtype=torch.float64, disjoint=False):
-    """A model, and images around mid-grey near its boundaries; some labels are wrong."""
+    """A linear model and n images around mid-grey near its boundaries; every tenth label is wrong.
+
+    disjoint: each class has pixels of its own, so that all other weights are 0.
+    """
     rng = torch.Generator().manual_seed(classes)
     weight = torch.randn(classes, PIXELS, generator=rng)
     if disjoint:  # each class has pixels of its own
@@ -57,7 +60,10 @@ def linear(classes, n, dtype=torch.float64, disjoint=False):
 
 
 def check(model, images, text, threat, **options):
-    """Outcomes equal the closed form wherever rounding cannot decide; returns the outcome and the robust images."""
+    """Assert that an attack's outcomes equal the closed form wherever rounding cannot decide.
+
+    text: the attack's spec. Returns the outcome, and which images are robust (N,) in closed form.
+    """
     outcome = outcomes(model, images, Attacked(parse_attack(text), threat), **options)
     radius = model.radius(images.x, images.y, threat)
     sure = ((radius / threat.eps - 1).abs() > NEAR) & (radius.abs() > NEAR * threat.eps)

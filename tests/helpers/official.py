@@ -1,6 +1,6 @@
-"""Inputs given by formula, so that numbers of other people's code can be recorded once and compared with forever.
+"""Inputs given by formulas, so that numbers once recorded from other people's code need no stored inputs.
 
-All is double precision; i counts the entries of a tensor from 1, in row-major order.
+Everything is in double precision; i counts the entries of a tensor from 1, in row-major order.
 """
 
 import torch
@@ -25,17 +25,17 @@ def images(frequency: float = 1.7) -> Tensor:
 
 
 def normal() -> Tensor:
-    """In place of normal noise: 1.5 sin(0.61 i)."""
+    """Stands for normal noise: 1.5 sin(0.61 i)."""
     return 1.5 * wave((B, *SHAPE), 0.61)
 
 
 def uniform() -> Tensor:
-    """In place of uniform noise in [0, 1]: (1 + sin(2.3 i)) / 2."""
+    """Stands for uniform noise in [0, 1]: (1 + sin(2.3 i)) / 2."""
     return 0.5 + 0.5 * wave((B, *SHAPE), 2.3)
 
 
 def network() -> nn.Sequential:
-    """Weight tensor n (from 1) of a convolution, a batch norm and a linear layer is 0.4 sin(0.7 n i).
+    """A convolution, a batch norm and a linear layer; their weight tensor n (from 1) is 0.4 sin(0.7 n i).
 
     The scales of the batch norm have 1 added; its running mean is 0.2 sin(0.9 i), its running variance
     1 + 0.5 sin(1.1 i).
@@ -51,13 +51,16 @@ def network() -> nn.Sequential:
 
 
 def summary(tensor: Tensor) -> list[float]:
-    """The first four entries, then the sum of all entries times sin(0.3 i)."""
+    """Five numbers to compare a tensor by: its first four entries, then the sum of entry i times sin(0.3 i)."""
     tensor = tensor.detach()
     return [*tensor.flatten()[:4].tolist(), float((tensor * wave(tuple(tensor.shape), 0.3)).sum())]
 
 
 def record(model: nn.Module, loss: Tensor, shown: Tensor, statistics: bool = True) -> dict[str, object]:
-    """What a training step comes to, once its loss has been differentiated."""
+    """The numbers of a training step after backward: loss, images, gradients and batch-norm statistics.
+
+    shown: the images that the model was trained on.
+    """
     numbers: dict[str, object] = {"loss": loss.item(), "images": summary(shown)}
     numbers["gradients"] = [summary(p.grad) for p in model.parameters()]
     if statistics:

@@ -1,4 +1,4 @@
-"""Files with models of digits that were not trained here."""
+"""Python files that define models of digits, as users hand them to `bench eval --model`."""
 
 import re
 from pathlib import Path
@@ -12,6 +12,7 @@ TEST = DIGITS.load("test", Path())
 
 
 def write(folder: Path, text: str = MEANS, name: str = "means.py") -> str:
+    """Write such a file, by default with the example of the README; returns its name."""
     (folder / name).write_text(text, encoding="utf-8")
     return name
 

@@ -1,4 +1,4 @@
-"""A model from outside whose rows and pictures a report can be made of."""
+"""A results folder of a model from outside (`bench eval`), from which its report can be written."""
 
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ RUN = "digits/external/net-aaaa"
 
 
 def row(results: Path, attack: str, right: str | None, **changes: Any) -> None:
-    """One measurement of the model. right: as of `measure`."""
+    """Store one measurement of the model. right, changes: as for `measure`."""
     measure(results, attack, right, **{"recipe": "net", "model": "external", "run": RUN, "eps": 0.1} | changes)
 
 
 def store_report(results: Path, name: str) -> None:
-    """A model of this name, which its class, command and warning have too, and one picture."""
+    """Store a model with attacks at three radii and one picture; its command, warning and class have the same name."""
     row(results, "", "1" * 900 + "0" * 100, eps=None, recipe=name)
     for eps in (0.05, 0.1, 0.2):
         row(results, "PGD-20", "1" * 600 + "0" * 400, eps=eps, recipe=name)

@@ -49,14 +49,18 @@ MADE = '{"made": "generated", "table": 32}'  # params of a corrupted row
 
 
 def store(folder: Path, row: Row, bits: Bits | None) -> None:
-    """Add one measurement to a run folder, and leave it as a finished run does."""
+    """Add one measurement to a run folder, and fold added files into its two files as a finished run does."""
     run = RunFolder(folder)
     run.add(row, bits)
     run.fold()
 
 
 def measure(results: Path, attack: str, right: str | None, budget: str = "quick", **changes: Any) -> Row:
-    """Store one cell. attack: empty when clean. right: a 1 for each image the model got right; None: no number."""
+    """Store one cell, with a job.json if the folder has none.
+
+    attack: its name, empty for clean images. right: a 0 or 1 for each image, 1 if the model got it right; None: the
+    cell has no value. changes: fields of the row.
+    """
     row = replace(ROW, kind="attack", name=attack, norm="Linf", eps=8 / 255) if attack else ROW
     row = replace(row, **changes)
     row = replace(row, run=changes.get("run", f"{row.dataset}/{row.model}/{row.recipe}/s{row.seed}-aaaa"))

@@ -1,4 +1,7 @@
-"""A small model and batch in double precision, and what a recipe shows the model; for transcriptions to compare."""
+"""A small model and batch in double precision, and what a recipe trains the model on.
+
+Tests compare the latter with methods written out after the papers.
+"""
 
 import sys
 from copy import deepcopy
@@ -38,7 +41,7 @@ def images() -> Tensor:
 
 @dataclass
 class Shown:
-    """What a recipe trains on: images, labels, and the loss that comes of them."""
+    """One forward pass that a recipe trains on: its images and labels, the loss of the batch, and the model."""
 
     images: Tensor
     labels: Tensor
@@ -46,9 +49,15 @@ class Shown:
     model: nn.Module
 
 
-def learned(recipe: Recipe, x: Tensor, q: Tensor = Q, seed: int = 0, model: nn.Module | None = None) -> list[Shown]:
-    """Of each forward pass to learn from, in order, with the loss of them all; the adversary draws first."""
-    learner = getattr(recipe, "objective", recipe)  # of a recipe that goes on from another's model
+def training_passes(
+    recipe: Recipe, x: Tensor, q: Tensor = Q, seed: int = 0, model: nn.Module | None = None
+) -> list[Shown]:
+    """Compute a recipe's loss, and return its training forward passes (not those of its attack), in order.
+
+    x: images (B, C, H, W). q: label distributions (B, K). seed: of the random numbers, which the attack draws first.
+    model: `net()` if None. Every pass has the same loss, that of the whole batch.
+    """
+    learner = getattr(recipe, "objective", recipe)  # the recipe whose loss a fine-tuning recipe uses
     home, labels, images, model = sys.modules[type(learner).__module__], [], [], model or net()
 
     def note(module: nn.Module, inputs: tuple[Tensor]) -> None:
@@ -69,14 +78,17 @@ def learned(recipe: Recipe, x: Tensor, q: Tensor = Q, seed: int = 0, model: nn.M
     return [Shown(image, label, loss, model) for image, label in zip(images, labels, strict=True)]
 
 
-def shown(recipe: Recipe, x: Tensor, q: Tensor = Q, seed: int = 0, model: nn.Module | None = None) -> Shown:
-    """Of a recipe with one forward pass to learn from."""
-    (only,) = learned(recipe, x, q, seed, model)
+def training_pass(recipe: Recipe, x: Tensor, q: Tensor = Q, seed: int = 0, model: nn.Module | None = None) -> Shown:
+    """As `training_passes`, for a recipe with exactly one training forward pass."""
+    (only,) = training_passes(recipe, x, q, seed, model)
     return only
 
 
 def draw(patch: pytest.MonkeyPatch, module: str, *values: float | Tensor) -> list[tuple[float, str]]:
-    """Let a method draw these numbers, in this order; what it asked for is noted in the list."""
+    """Make methods.<module> draw these numbers from its Beta distribution, in order.
+
+    Returns a list that collects the (alpha, per) of each call.
+    """
     asked, waiting = [], list(values)
 
     def fake(alpha: float, like: Tensor, per: str) -> Tensor:
@@ -96,7 +108,7 @@ def close(a: Tensor, b: Tensor, slack: float = 1e-12) -> bool:
 
 
 def sm(y: int, w: float, classes: int = K) -> Tensor:
-    """w on the true class, the rest spread over the others, one number at a time."""
+    """Smoothed label (classes,): w for class y, the rest divided equally among the others; written as a loop."""
     return torch.tensor([w if k == y else (1 - w) / (classes - 1) for k in range(classes)], dtype=torch.float64)
 
 
@@ -105,7 +117,11 @@ def soft_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def madry(model: nn.Module, x: Tensor, y: Tensor, steps: int, step: float, stats: str = "running") -> Tensor:
-    """The attack of MadryLab/cifar10_challenge on [0, 1] images; a model in train mode also moves its statistics."""
+    """PGD of MadryLab/cifar10_challenge on [0, 1] images, as written there.
+
+    stats: the batch-norm statistics that the attack sees: running ones, those of the batch (of a copy), or those of the
+    batch on the model itself, whose running statistics then move.
+    """
     attacked = {"running": lambda: deepcopy(model).eval(), "batch": lambda: deepcopy(model), "moving": lambda: model}
     target = attacked[stats]()
     x_adv = x + torch.empty_like(x).uniform_(-EPS, EPS)

@@ -1,4 +1,7 @@
-"""A process that stores cells is killed again and again: run with a folder, it says how often and what readers saw."""
+"""Kills a process again and again while it stores cells; another reads the folder meanwhile and checks what it sees.
+
+`python store_until_killed.py FOLDER` prints the number of kills and of reads as JSON.
+"""
 
 import json
 import os
@@ -23,7 +26,10 @@ CELLS, IMAGES = 40, 1000
 
 
 def cells() -> Iterator[tuple[Row, Bits, list[Row]]]:
-    """What is stored, in its order: 40 cells, some of them measured anew, and some of two models of equal weights."""
+    """Rows, outcomes and rows of further models with the same weights, in the order in which they are stored.
+
+    Every third of the 40 cells is measured a second time.
+    """
     for index in range(CELLS):
         for version in range(2 if index % 3 == 0 else 1):
             bits = np.random.default_rng([index, version]).random(IMAGES) < 0.6
@@ -34,7 +40,10 @@ def cells() -> Iterator[tuple[Row, Bits, list[Row]]]:
 
 
 def work(folder: Path, stop: int) -> None:
-    """Store what the folder lacks, writing the two files now and then; end the process at once after so many files."""
+    """Store the cells that the folder lacks, and fold added files after every ninth.
+
+    stop: the process is killed at this many calls of fsync and renames.
+    """
     run, left, sync, rename = RunFolder(folder), stop, os.fsync, os.replace
 
     def count() -> None:
@@ -55,6 +64,7 @@ def work(folder: Path, stop: int) -> None:
 
 
 def main(folder: Path) -> None:
+    """Start `work` until it ends by itself; assert that every read sees true outcomes and never fewer rows."""
     draw, kills, reads = random.Random(0), 0, 0
     true = {(row.key, row.seconds): bits for row, bits, _ in cells()}
     while True:
@@ -63,7 +73,7 @@ def main(folder: Path) -> None:
             work(folder, draw.randrange(1, 30))
             os._exit(0)
         before = 0
-        while True:  # as another process, while the first writes and after it was killed
+        while True:  # reads while the child writes, and once after it ended
             ended, status = os.waitpid(child, os.WNOHANG)
             rows, outcomes = read_run(folder)
             assert all(np.array_equal(outcomes[row.key], true[row.key, row.seconds]) for row in rows)

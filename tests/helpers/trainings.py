@@ -21,10 +21,12 @@ PLAN = Plan(epochs=3, batch_size=32, lr=0.05)
 
 
 def job(name: str = "PGD-AT", **changes: object) -> Job:
+    """A job of three epochs at radius 0.2. changes: fields of the job."""
     recipe = scaled(RECIPES[name], 0.2 / (8 / 255))
     plain = Job(name, recipe, "digits", IMAGES.fingerprint(), "cnn", PLAN, "test")
     return replace(plain, **changes)
 
 
 def training(asked: Job) -> Trainer:
+    """The trainer of a job, on 180 training and 20 hold-out images."""
     return Trainer(asked, DIGITS, TRAIN, HOLDOUT, CPU)

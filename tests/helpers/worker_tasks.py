@@ -1,4 +1,4 @@
-"""What workers do in tests. A module of its own, as each of them imports it, and torch would take seconds."""
+"""What worker processes do in tests; each imports this module, so it does not import torch, which takes seconds."""
 
 import os
 import signal
@@ -9,13 +9,14 @@ from bench.core.errors import BadInput
 
 
 def open_work(how: str):
+    """The work of a worker process. how: what happens at the task "bad"; "slow": starting takes a minute."""
     if how == "slow":
-        time.sleep(60)  # as heavy imports on a busy machine
+        time.sleep(60)  # like heavy imports on a busy machine
     return partial(work, how)
 
 
 def work(how: str, task: str, tell) -> str:
-    """Says so and hands the task back; the one called bad ends in some way."""
+    """Report a message, then return the task; the one called "bad" fails in the way `how`."""
     tell(f"on {task}")
     if task == "bad" and how == "killed":
         os.kill(os.getpid(), signal.SIGKILL)

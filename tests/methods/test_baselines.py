@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
-from small import CLASSES, EPS, B, K, Q, close, draw, equal, net, shown
+from small import CLASSES, EPS, B, K, Q, close, draw, equal, net, training_pass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -72,7 +72,7 @@ def test_fgsm_rs_is_one_long_step_from_noise_in_training_mode(x):
         z = (x + EPS * (2 * torch.rand_like(x) - 1)).clamp(0, 1).requires_grad_()
     (grad,) = torch.autograd.grad(F.cross_entropy(model(z), CLASSES), z)
     x_adv = (z.detach() + 10 / 255 * grad.sign()).clamp(x - EPS, x + EPS).clamp(0, 1)
-    seen = shown(RECIPES["FGSM-RS"], x)
+    seen = training_pass(RECIPES["FGSM-RS"], x)
     assert close(seen.images, x_adv)
     model(x_adv)
     assert close(seen.model[1].running_mean, model[1].running_mean), "the attack's pass moves them too"
@@ -96,7 +96,7 @@ def test_cutmix_pastes_the_official_box(lam, point, x, monkeypatch):
     draw(monkeypatch, "cutmix", lam)
     monkeypatch.setattr("methods.cutmix.shuffled", lambda x: order)
     monkeypatch.setattr(torch, "randint", lambda high, size: torch.tensor(waiting.pop(0)))
-    seen = shown(CutMix(chance=1.0), x)
+    seen = training_pass(CutMix(chance=1.0), x)
     top, left, bottom, right = official_box(8, *point, lam)
     images = x.clone()
     images[:, :, top:bottom, left:right] = x[order, :, top:bottom, left:right]
@@ -106,9 +106,9 @@ def test_cutmix_pastes_the_official_box(lam, point, x, monkeypatch):
 
 
 def test_half_of_the_batches_are_left_whole(x):
-    whole = [torch.equal(shown(RECIPES["CutMix"], x, seed=seed).images, x) for seed in range(40)]
+    whole = [torch.equal(training_pass(RECIPES["CutMix"], x, seed=seed).images, x) for seed in range(40)]
     assert 8 < sum(whole) < 32
-    assert equal(shown(CutMix(chance=0.0), x), shown(Standard(), x))
+    assert equal(training_pass(CutMix(chance=0.0), x), training_pass(Standard(), x))
 
 
 def test_boxes_around_a_centre_are_larger_than_those_from_a_corner():

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from small import CLASSES, EPS, B, K, Q, close, net, shown, sm
+from small import CLASSES, EPS, B, K, Q, close, net, sm, training_pass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -84,12 +84,12 @@ def official_labels(p: np.ndarray, y: int, beta: float = 9.0, rule: str = "main"
 def test_images_are_those_of_the_official_step(prefix, aim, x):
     expected = official_images(prefix, aim, x)
     for suffix in ("", "-LS", "-LA"):
-        assert close(shown(RECIPES[f"{prefix}{aim}{suffix}"], x).images, expected)
+        assert close(training_pass(RECIPES[f"{prefix}{aim}{suffix}"], x).images, expected)
 
 
 @pytest.mark.parametrize("aim", AIMS)
 def test_the_three_kinds_of_label(aim, x):
-    labels = {kind: shown(RECIPES[f"R-{aim}{kind}"], x).labels for kind in ("", "-LS", "-LA")}
+    labels = {kind: training_pass(RECIPES[f"R-{aim}{kind}"], x).labels for kind in ("", "-LS", "-LA")}
     p = prediction(x).softmax(1).numpy()
     tilted = np.stack([official_labels(p[i], y) for i, y in enumerate(CLASSES.tolist())])
     assert torch.equal(labels[""], Q)
@@ -122,7 +122,7 @@ def test_clean_logits_are_those_of_the_model_in_eval_mode_whatever_else_was_comp
 def test_a_step_from_the_image_has_one_length_and_a_step_from_noise_has_not(x):
     inner = (x > EPS) & (x < 1 - EPS)
     for name, constant in (("FGSM", True), ("R-FGSM", False), ("R-MC", False)):
-        size = (shown(RECIPES[name], x).images - x).abs()
+        size = (training_pass(RECIPES[name], x).images - x).abs()
         assert size.max() <= EPS + 1e-12
         size = size[inner]
         assert close(size[size > 1e-9], torch.tensor(EPS, dtype=torch.float64)) == constant
@@ -191,7 +191,7 @@ def test_with_two_classes_all_one_step_methods_agree(x):
         models = [net()[:-1].append(nn.Linear(8, 2)).double().train() for _ in AIMS]
     for model in models:
         model.load_state_dict(models[0].state_dict())
-    seen = [shown(RECIPES[aim], x, q, model=model).images for aim, model in zip(AIMS, models, strict=True)]
+    seen = [training_pass(RECIPES[aim], x, q, model=model).images for aim, model in zip(AIMS, models, strict=True)]
     assert all(close(images, seen[0]) for images in seen)
 
 
@@ -268,7 +268,7 @@ def test_la9_takes_the_first_nine_of_equally_unlikely_classes(true):
 
 def test_labels_come_from_the_clean_image(x):
     """And no gradient through them."""
-    seen = shown(RECIPES["R-MC-LA"], x)
+    seen = training_pass(RECIPES["R-MC-LA"], x)
     assert close(seen.labels, RECIPES["R-MC-LA"].tilt(prediction(x).softmax(1), Q))
     assert not seen.labels.requires_grad
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from small import EPS, K, Q, close, draw, net, shown
+from small import EPS, K, Q, close, draw, net, training_pass
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -115,7 +115,7 @@ def test_the_attack_is_one_step_from_noise_that_is_not_clipped(x):
     cost = cosine_cost(clean, model(noisy))
     (grad,) = torch.autograd.grad((official(cost)[0] * cost).sum(), noisy)
     expected = (noisy.detach() + EPS * grad.sign()).clamp(x - EPS, x + EPS).clamp(0, 1)
-    seen = shown(RECIPES["FS"], x)
+    seen = training_pass(RECIPES["FS"], x)
     assert close(seen.images, expected)
     assert close(seen.labels, smooth(Q, 0.5))
 
@@ -134,8 +134,8 @@ def test_it_looks_at_no_label_and_at_the_whole_batch(x, monkeypatch):
 
 def test_its_avmixup_at_the_adversarial_end_is_feature_scattering(x, monkeypatch):
     draw(monkeypatch, "avmixup", 0.0)
-    mixed = shown(AvMixup(Scatter(), gamma=1.0, keep_clean=0.5, keep_vertex=0.5), x)
-    plain = shown(RECIPES["FS"], x)
+    mixed = training_pass(AvMixup(Scatter(), gamma=1.0, keep_clean=0.5, keep_vertex=0.5), x)
+    plain = training_pass(RECIPES["FS"], x)
     assert close(mixed.images, plain.images)
     assert close(mixed.labels, plain.labels)
     assert close(mixed.loss, plain.loss)

@@ -10,7 +10,23 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 
 import pytest
 import torch
-from small import CLASSES, EPS, STEP, B, K, Q, Shown, close, draw, equal, madry, net, shown, sm, soft_cross_entropy
+from small import (
+    CLASSES,
+    EPS,
+    STEP,
+    B,
+    K,
+    Q,
+    Shown,
+    close,
+    draw,
+    equal,
+    madry,
+    net,
+    sm,
+    soft_cross_entropy,
+    training_pass,
+)
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -74,7 +90,7 @@ def test_labels_are_distributions_for_any_number_of_classes(name, classes, x):
     q = torch.eye(classes, dtype=torch.float64)[CLASSES]
     with seeded("wide"):
         model = net()[:-1].append(nn.Linear(8, classes)).double().train()
-    labels = shown(RECIPES[name], x, q, model=model).labels
+    labels = training_pass(RECIPES[name], x, q, model=model).labels
     assert labels.shape == (B, classes)
     assert labels.min() >= 0
     assert close(labels.sum(1), torch.ones(B, dtype=torch.float64))
@@ -82,7 +98,7 @@ def test_labels_are_distributions_for_any_number_of_classes(name, classes, x):
 
 @pytest.mark.parametrize("name", ONE_FORWARD)
 def test_the_loss_is_soft_cross_entropy_on_what_is_shown(name, x):
-    seen = shown(RECIPES[name], x)
+    seen = training_pass(RECIPES[name], x)
     assert close(seen.loss, soft_cross_entropy(net()(seen.images), seen.labels))
 
 
@@ -113,10 +129,10 @@ def test_beta_has_the_variance_of_beta():
 
 
 def test_standard_is_cross_entropy_on_clean_images(x):
-    seen = shown(RECIPES["Standard"], x)
+    seen = training_pass(RECIPES["Standard"], x)
     assert torch.equal(seen.images, x)
     assert close(seen.loss, F.cross_entropy(net()(x), CLASSES))
-    assert close(shown(RECIPES["LS0.9"], x).labels, torch.stack([sm(y, 0.9) for y in CLASSES.tolist()]))
+    assert close(training_pass(RECIPES["LS0.9"], x).labels, torch.stack([sm(y, 0.9) for y in CLASSES.tolist()]))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +143,7 @@ def test_pgd_at_is_the_official_attack(name, stats, x):
         model = net()
         x_adv = madry(model, x, CLASSES, 10, STEP, stats)
         loss = F.cross_entropy(model(x_adv), CLASSES)
-    seen = shown(RECIPES[name], x)
+    seen = training_pass(RECIPES[name], x)
     assert close(seen.images, x_adv)
     assert close(seen.loss, loss)
     assert torch.equal(seen.labels, Q)
@@ -136,7 +152,7 @@ def test_pgd_at_is_the_official_attack(name, stats, x):
 
 
 def test_statistics_change_the_attack(x):
-    images = [shown(RECIPES[name], x).images for name in ("PGD-AT", "PGD-AT.avmixup")]
+    images = [training_pass(RECIPES[name], x).images for name in ("PGD-AT", "PGD-AT.avmixup")]
     assert not torch.equal(*images)
 
 
@@ -167,11 +183,11 @@ def test_settings_are_those_of_the_paper(name):
 
 def test_an_attack_of_no_steps_from_the_image_is_standard(x):
     nothing = AdversarialTraining(Untargeted(Ascent(Linf(EPS), 0, STEP, "clean")))
-    assert equal(shown(nothing, x), shown(Standard(), x))
+    assert equal(training_pass(nothing, x), training_pass(Standard(), x))
 
 
 def test_fgsm_is_one_full_step_from_the_image(x):
-    seen = shown(AdversarialTraining(Untargeted(Ascent(Linf(EPS), 1, EPS, "clean"))), x)
+    seen = training_pass(AdversarialTraining(Untargeted(Ascent(Linf(EPS), 1, EPS, "clean"))), x)
     z = x.clone().requires_grad_()
     F.cross_entropy(net().eval()(z), CLASSES).backward()
     assert close(seen.images, (x + EPS * z.grad.sign()).clamp(0, 1))
@@ -190,7 +206,7 @@ def test_the_unclipped_start_may_leave_the_image_range_and_the_random_one_may_no
 
 @pytest.mark.parametrize("keep", [0.8, 0.9])
 def test_fixed_smoothing_changes_the_label_and_nothing_else(keep, x):
-    plain, soft = shown(RECIPES["PGD-AT"], x), shown(RECIPES[f"PGD-AT-LS{keep}"], x)
+    plain, soft = training_pass(RECIPES["PGD-AT"], x), training_pass(RECIPES[f"PGD-AT-LS{keep}"], x)
     assert torch.equal(plain.images, soft.images), "attacked with the hard label"
     assert close(soft.labels, torch.stack([sm(y, keep) for y in CLASSES.tolist()]))
     assert replace(RECIPES[f"PGD-AT-LS{keep}"], keep=1.0) == RECIPES["PGD-AT"]
@@ -199,7 +215,7 @@ def test_fixed_smoothing_changes_the_label_and_nothing_else(keep, x):
 def test_drawn_smoothing_draws_once_a_batch(x):
     weights = []
     for seed in range(20):
-        seen = shown(DynamicSmoothing(Untargeted(Ascent(Linf(EPS), 1, EPS))), x, seed=seed)
+        seen = training_pass(DynamicSmoothing(Untargeted(Ascent(Linf(EPS), 1, EPS))), x, seed=seed)
         true = seen.labels[range(B), CLASSES]
         assert close(true, true[0].expand(B))
         assert close(seen.labels, torch.stack([sm(y, float(true[0])) for y in CLASSES.tolist()]))
@@ -214,7 +230,7 @@ def test_drawn_smoothing_draws_once_a_batch(x):
 def test_avmixup_is_its_algorithm_with_a_draw_for_each_image(x, monkeypatch):
     a = torch.tensor([0.0, 0.2, 0.55, 0.9, 1.0], dtype=torch.float64)
     asked = draw(monkeypatch, "avmixup", a)
-    seen = shown(RECIPES["AVmixup"], x)
+    seen = training_pass(RECIPES["AVmixup"], x)
     with seeded("shown", 0):
         model = net()
         x_adv = madry(model, x, CLASSES, 10, STEP, "batch")
@@ -232,7 +248,7 @@ def test_avmixup_is_its_algorithm_with_a_draw_for_each_image(x, monkeypatch):
 
 
 def test_avmixup_mixes_image_and_label_by_the_same_number(x):
-    seen = shown(RECIPES["AVmixup"], x)
+    seen = training_pass(RECIPES["AVmixup"], x)
     a = (seen.labels[range(B), CLASSES] - 0.1) / 0.9
     assert len(a.unique()) == B, "one draw an image"
     with seeded("shown", 0):
@@ -244,7 +260,7 @@ def test_avmixup_mixes_image_and_label_by_the_same_number(x):
 def test_avmixup_at_the_adversarial_end_is_adversarial_training(keep, x, monkeypatch):
     draw(monkeypatch, "avmixup", 0.0)
     mixed = AvMixup(gamma=1.0, keep_clean=keep, keep_vertex=keep)
-    plain, other = (shown(recipe, x) for recipe in (AdversarialTraining(mixed.adversary, keep), mixed))
+    plain, other = (training_pass(recipe, x) for recipe in (AdversarialTraining(mixed.adversary, keep), mixed))
     assert close(other.images, plain.images)
     assert close(other.labels, plain.labels)
     assert close(other.loss, plain.loss)
@@ -252,12 +268,12 @@ def test_avmixup_at_the_adversarial_end_is_adversarial_training(keep, x, monkeyp
 
 def test_avmixup_at_the_clean_end_is_standard(x, monkeypatch):
     draw(monkeypatch, "avmixup", 1.0)
-    assert equal(shown(AvMixup(), x), shown(Standard(), x))
+    assert equal(training_pass(AvMixup(), x), training_pass(Standard(), x))
 
 
 def test_the_vertex_reaches_gamma_eps_and_stays_an_image(x, monkeypatch):
     draw(monkeypatch, "avmixup", 0.0)
-    vertex = shown(RECIPES["AVmixup"], x).images
+    vertex = training_pass(RECIPES["AVmixup"], x).images
     assert (vertex - x).abs().max().item() == pytest.approx(2 * EPS)
     assert vertex.min() >= 0
     assert vertex.max() <= 1
@@ -299,7 +315,7 @@ def test_trades_is_the_official_loss_with_the_official_gradient(name, x):
 
 def test_trades_without_its_second_term_is_standard(x):
     with seeded("trades"):
-        assert close(Trades(beta=0.0).loss(net(), x, Q), shown(Standard(), x).loss)
+        assert close(Trades(beta=0.0).loss(net(), x, Q), training_pass(Standard(), x).loss)
 
 
 def test_the_stability_term_is_positive_and_grows_with_beta(x):
@@ -315,7 +331,7 @@ def test_the_stability_term_is_positive_and_grows_with_beta(x):
 def test_the_stability_term_is_zero_where_nothing_moves(x, monkeypatch):
     monkeypatch.setattr(torch, "randn_like", torch.zeros_like)
     still = Trades(Ascent(Linf(0.031), 0, 0.007))
-    assert close(still.loss(net(), x, Q), shown(Standard(), x).loss)
+    assert close(still.loss(net(), x, Q), training_pass(Standard(), x).loss)
 
 
 def test_trades_starts_a_thousandth_away(x):
@@ -343,7 +359,7 @@ def mask(monkeypatch: pytest.MonkeyPatch, top: int, left: int) -> None:
 def test_m2at_is_its_two_image_algorithm(lam1, lam2, top, left, x, monkeypatch):
     asked = draw(monkeypatch, "m2at", lam2, lam1)
     mask(monkeypatch, top, left)
-    seen = shown(RECIPES["M2AT"], x)
+    seen = training_pass(RECIPES["M2AT"], x)
     with seeded("shown", 0):
         model = net()
         x_adv = madry(model, x, CLASSES, 10, STEP, "moving")
@@ -376,7 +392,7 @@ def share_of(seen: Shown, x: Tensor, recipe: Recipe, seed: int = 0) -> Tensor:
 def test_the_label_of_m2at_is_the_share_of_the_perturbation(seed, x):
     """w = mean of m, m = lam inside the box and 1 - lam outside; drawn per batch and the same in every channel."""
     recipe = RECIPES["M2AT"]
-    seen = shown(recipe, x, seed=seed)
+    seen = training_pass(recipe, x, seed=seed)
     m = share_of(seen, x, recipe, seed).flatten(0, 1)
     assert m.nan_to_num(-9).amax(0).min() > -9, "every pixel is moved in some image"
     share = m.nanmean(0)
@@ -395,7 +411,7 @@ def test_the_box_is_drawn_for_a_side_of_the_root_of_one_minus_lambda(x, monkeypa
 
     monkeypatch.setattr("methods.m2at.box", spy)
     draw(monkeypatch, "m2at", 0.5, 0.36)
-    shown(RECIPES["M2AT"], x)
+    training_pass(RECIPES["M2AT"], x)
     assert close(sides[0], torch.full((B,), 0.8, dtype=torch.float64))
 
 
@@ -458,7 +474,7 @@ def test_an_empty_box_is_avmixup_towards_a_soft_adversary(x, monkeypatch):
     draw(monkeypatch, "avmixup", 0.3)
     recipe = RECIPES["M2AT"]
     mixed = AvMixup(recipe.adversary, gamma=1.0, keep_clean=0.0, keep_vertex=1.0)
-    a, b = shown(recipe, x), shown(mixed, x)
+    a, b = training_pass(recipe, x), training_pass(mixed, x)
     assert close(a.images, b.images)
     assert close(a.labels, b.labels)
     assert close(a.loss, b.loss)
@@ -467,7 +483,7 @@ def test_an_empty_box_is_avmixup_towards_a_soft_adversary(x, monkeypatch):
 def test_a_full_box_mirrors_an_empty_one(x, monkeypatch):
     draw(monkeypatch, "m2at", 0.3, 0.0, 0.7, 1.0)
     monkeypatch.setattr(torch, "randint", lambda high, size: torch.tensor(0))
-    full, empty = shown(RECIPES["M2AT"], x), shown(RECIPES["M2AT"], x)
+    full, empty = training_pass(RECIPES["M2AT"], x), training_pass(RECIPES["M2AT"], x)
     assert close(full.images, empty.images)
     assert close(full.labels, empty.labels)
 
@@ -477,23 +493,23 @@ def test_the_two_ends_of_the_mix_share_the_perturbation(x, monkeypatch):
     draw(monkeypatch, "m2at", 1.0, 0.4, 0.0, 0.4)
     with seeded("shown", 0):
         x_adv = recipe.adversary(net(), x, Q)
-    xi, xibar = shown(recipe, x), shown(recipe, x)
+    xi, xibar = training_pass(recipe, x), training_pass(recipe, x)
     assert close(xi.images + xibar.images, x + x_adv)
     draw(monkeypatch, "m2at", 0.4)
-    assert equal(xi, shown(RECIPES["M2AT.mask-ls"], x)), "lam = 1 is the row without mixing"
+    assert equal(xi, training_pass(RECIPES["M2AT.mask-ls"], x)), "lam = 1 is the row without mixing"
 
 
 def test_an_even_mix_carries_half_everywhere(x, monkeypatch):
     draw(monkeypatch, "m2at", 0.5, 0.4)
     recipe = RECIPES["M2AT"]
-    seen = shown(recipe, x)
+    seen = training_pass(recipe, x)
     assert close(share_of(seen, x, recipe).nan_to_num(0.5), torch.full_like(x, 0.5), 1e-9)
     assert close(seen.labels, smooth(Q, 0.5))
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_m2at_stays_in_the_ball(seed, x):
-    seen = shown(RECIPES["M2AT"], x, seed=seed)
+    seen = training_pass(RECIPES["M2AT"], x, seed=seed)
     assert (seen.images - x).abs().max() <= EPS + 1e-12
     assert seen.images.min() >= 0
     assert seen.images.max() <= 1
@@ -518,7 +534,7 @@ def test_the_seven_rows_of_the_ablation(name, x, monkeypatch):
     draw(monkeypatch, "m2at", *([LAM] if getattr(recipe, "mix", False) else []), U)
     draw(monkeypatch, "pgd_at", U)
     mask(monkeypatch, *CORNER)
-    seen = shown(recipe, x)
+    seen = training_pass(recipe, x)
     with seeded("shown", 0):
         delta = madry(net(), x, CLASSES, 10, STEP, "moving") - x
     share = torch.full((8, 8), float(outside), dtype=torch.float64)
@@ -535,11 +551,11 @@ def test_every_row_of_the_ablation_is_registered():
 
 
 def test_m2at_with_nothing_but_smoothing_is_pgd_at_ls(x):
-    assert equal(shown(M2at(mask=False, mix=False), x), shown(RECIPES["PGD-AT-LS"], x))
+    assert equal(training_pass(M2at(mask=False, mix=False), x), training_pass(RECIPES["PGD-AT-LS"], x))
 
 
 def test_m2at_with_nothing_on_is_pgd_at(x):
-    assert equal(shown(M2at(mask=False, mix=False, soft=False), x), shown(RECIPES["PGD-AT.m2at"], x))
+    assert equal(training_pass(M2at(mask=False, mix=False, soft=False), x), training_pass(RECIPES["PGD-AT.m2at"], x))
 
 
 # radii

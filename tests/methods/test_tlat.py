@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small import CLASSES, B, K, Q, close, draw, equal, learned, net, shown, soft_cross_entropy
+from small import CLASSES, B, K, Q, close, draw, equal, net, soft_cross_entropy, training_pass, training_passes
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -52,7 +52,7 @@ def total(pairs: list[tuple[Tensor, Tensor]]) -> Tensor:
 
 def test_mixup_is_its_equation(x, chosen):
     asked = chosen(0.3)
-    seen = shown(RECIPES["Mixup"], x)
+    seen = training_pass(RECIPES["Mixup"], x)
     assert close(seen.images, mix(x, ORDERS[0], 0.3))
     assert close(seen.labels, mix(Q, ORDERS[0], 0.3))
     assert close(seen.labels.sum(1), torch.ones(B, dtype=torch.float64))
@@ -61,12 +61,12 @@ def test_mixup_is_its_equation(x, chosen):
 
 
 def test_mixup_without_a_spread_is_standard(x):
-    assert equal(shown(Mixup(alpha=0.0), x), shown(Standard(), x))
+    assert equal(training_pass(Mixup(alpha=0.0), x), training_pass(Standard(), x))
 
 
 def test_iat_attacks_both_sources_and_mixes_each_batch_by_itself(x, chosen):
     asked = chosen(0.3, 0.8)
-    clean, attacked = learned(RECIPES["IAT"], x)
+    clean, attacked = training_passes(RECIPES["IAT"], x)
     x_adv = fgsm(x, CLASSES, SHARE * LONGEST)
     draws = zip((x, x_adv), ORDERS, (0.3, 0.8), strict=True)
     expected = [(mix(z, order, lam), mix(Q, order, lam)) for z, order, lam in draws]
@@ -89,7 +89,7 @@ def test_each_adds_its_adversarial_loss_to_the_clean_one(name, x, chosen):
         "LS-adv.sum1": (1 - eps) * Q + eps / (K - 1) * others,
         "TLAT": (1 - eps) * Q + eps * T,
     }.get(name, Q)
-    clean, attacked = learned(RECIPES[name], x)
+    clean, attacked = training_passes(RECIPES[name], x)
     assert torch.equal(clean.images, x)
     assert torch.equal(clean.labels, Q)
     assert close(attacked.images, x_adv)
@@ -100,7 +100,7 @@ def test_each_adds_its_adversarial_loss_to_the_clean_one(name, x, chosen):
 
 def test_the_printed_smoothing_does_not_sum_to_one_and_all_others_do(x):
     for name in ("FGSM-AT", "TFGSM-AT", "LS-adv", "LS-adv.sum1", "TLAT", "M-TLAT"):
-        labels = learned(RECIPES[name], x)[1].labels
+        labels = training_passes(RECIPES[name], x)[1].labels
         assert close(labels.sum(1), torch.ones(B, dtype=torch.float64)) == (name != "LS-adv")
         assert labels.min() >= 0
         if name not in ("M-TLAT", "TFGSM-AT", "FGSM-AT"):
@@ -110,7 +110,7 @@ def test_the_printed_smoothing_does_not_sum_to_one_and_all_others_do(x):
 def test_m_tlat_is_its_algorithm(x, chosen):
     """It attacks images that are already mixed, and mixes the clean ones on their own."""
     asked = chosen(0.3, 0.8)
-    clean, attacked = learned(RECIPES["M-TLAT"], x)
+    clean, attacked = training_passes(RECIPES["M-TLAT"], x)
     eps = SHARE * LONGEST
     first, second = [(mix(x, order, lam), mix(Q, order, lam)) for order, lam in zip(ORDERS, (0.3, 0.8), strict=True)]
     second = fgsm(second[0], AIMS, -eps), (1 - eps) * second[1] + eps * T
@@ -123,9 +123,9 @@ def test_m_tlat_is_its_algorithm(x, chosen):
 
 def test_at_radius_zero_only_mixup_is_left(x, chosen):
     chosen(0.3, 0.8)
-    pairs = learned(replace(scaled(RECIPES["M-TLAT"], 0.0), moved=0.0), x)
+    pairs = training_passes(replace(scaled(RECIPES["M-TLAT"], 0.0), moved=0.0), x)
     chosen(0.3)
-    mixup = shown(RECIPES["Mixup"], x)
+    mixup = training_pass(RECIPES["Mixup"], x)
     assert close(pairs[0].images, mixup.images)
     assert close(pairs[1].images, mix(x, ORDERS[1], 0.8))
     assert close(pairs[1].labels, mix(Q, ORDERS[1], 0.8))
@@ -134,27 +134,27 @@ def test_at_radius_zero_only_mixup_is_left(x, chosen):
 
 
 def test_tlat_at_radius_zero_is_twice_the_standard_loss(x):
-    loss = learned(replace(scaled(RECIPES["TLAT"], 0.0), moved=0.0), x)[0].loss
-    assert close(loss, 2 * shown(Standard(), x).loss)
+    loss = training_passes(replace(scaled(RECIPES["TLAT"], 0.0), moved=0.0), x)[0].loss
+    assert close(loss, 2 * training_pass(Standard(), x).loss)
 
 
 def test_m_tlat_with_mixtures_of_one_image_is_tlat(x, chosen):
     seen = []
     for name in ("M-TLAT", "TLAT"):
         chosen(1.0, 1.0)
-        seen.append(learned(RECIPES[name], x))
+        seen.append(training_passes(RECIPES[name], x))
     assert all(equal(*pair) for pair in zip(*seen, strict=True))
 
 
 def test_a_target_that_is_the_true_class_leaves_the_label(x, monkeypatch):
     monkeypatch.setattr("methods.tlat.random_class", lambda q, other: q)
-    assert close(learned(RECIPES["TLAT"], x)[1].labels, Q)
+    assert close(training_passes(RECIPES["TLAT"], x)[1].labels, Q)
 
 
 def test_the_radius_is_drawn_once_a_batch_below_the_longest(x):
     lengths = []
     for seed in range(30):
-        attacked = learned(RECIPES["TLAT"], x, seed=seed)[1].images
+        attacked = training_passes(RECIPES["TLAT"], x, seed=seed)[1].images
         lengths.append((attacked - x).abs().flatten(1).amax(1))
         assert close(lengths[-1], lengths[-1][0].expand(B), 1e-9)
     longest = torch.stack(lengths).amax(1)
@@ -167,5 +167,5 @@ def test_the_moved_share_of_a_label_is_the_same_on_every_data_set(x, chosen):
     labels = []
     for factor in (1.0, 6.375):
         chosen(1.0, 1.0)
-        labels.append(learned(scaled(RECIPES["TLAT"], factor), x)[-1].labels)
+        labels.append(training_passes(scaled(RECIPES["TLAT"], factor), x)[-1].labels)
     assert close(*labels)

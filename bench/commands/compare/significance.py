@@ -80,13 +80,13 @@ def judge_cells(before: Cells, after: Cells) -> list[Finding]:
             problem = printable(new.row.status) if new else "missing: the current results have no such cell"
             found.append(Finding(model, label, float(old.bits.mean()), None, problem=problem))
         elif new.row.key == old.row.key:
-            found.append(_finding(model, label, [(old, new)], "flips"))
+            found.append(_make_finding(model, label, [(old, new)], "flips"))
         else:
             retrained[old.configuration].append((label, old, new))
     for same in retrained.values():
         pairs = [(old, new) for _, old, new in same]
         label, model = same[0][0], pairs[0][0].model + " s" + ",".join(str(old.row.seed) for old, _ in pairs)
-        found.append(_finding(model, label, pairs, "seeds" if len(pairs) >= SEEDS else "images"))
+        found.append(_make_finding(model, label, pairs, "seeds" if len(pairs) >= SEEDS else "images"))
     return _correct(found)
 
 
@@ -101,7 +101,7 @@ def _comparable(before: Cells, after: Cells) -> None:
             raise BadInput(f"{before[where]}: measured with {params[0]}, now with {params[1]}; remake the baseline")
 
 
-def _finding(model: str, label: str, pairs: list[tuple[Cell, Cell]], test: str) -> Finding:
+def _make_finding(model: str, label: str, pairs: list[tuple[Cell, Cell]], test: str) -> Finding:
     flips = tuple(Flips(old.row.seed, _where(old.bits & ~new.bits), _where(new.bits & ~old.bits)) for old, new in pairs)
     before, after = ([float(cell.bits.mean()) for cell in side] for side in zip(*pairs, strict=True))
     n = sum(len(old.bits) for old, _ in pairs)

@@ -53,7 +53,7 @@ def measure_features(inputs: ExhibitInput) -> Columns:
 def record_outputs(model: nn.Module, x: Tensor) -> dict[nn.BatchNorm2d, Tensor]:
     """The output of each batch norm for images x, (B, C, H, W), in forward order."""
     recorded: dict[nn.BatchNorm2d, Tensor] = {}
-    with _recording(model, recorded), torch.no_grad():
+    with _record_outputs(model, recorded), torch.no_grad():
         model(x)
     if not recorded:
         raise Failed("the model has no BatchNorm2d layer")
@@ -61,7 +61,7 @@ def record_outputs(model: nn.Module, x: Tensor) -> dict[nn.BatchNorm2d, Tensor]:
 
 
 @contextmanager
-def _recording(model: nn.Module, recorded: dict[nn.BatchNorm2d, Tensor]) -> Iterator[None]:
+def _record_outputs(model: nn.Module, recorded: dict[nn.BatchNorm2d, Tensor]) -> Iterator[None]:
     """Inside the block, the outputs of the model's batch norms are recorded."""
 
     def record(norm: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:

@@ -47,7 +47,7 @@ def normaliser(text: str, dataset: Dataset) -> nn.Module:
     if text in NORMALISERS:
         return NORMALISERS[text](dataset)
     channels = dataset.shape[0]
-    mean, std = _named(text, dataset) if re.match("[A-Za-z]", text) else _numbers(text)
+    mean, std = _find_statistics(text, dataset) if re.match("[A-Za-z]", text) else _numbers(text)
     if len(mean) not in (1, channels):
         raise BadInput(f"--normalise {text} is for {len(mean)} channels, and {dataset.name} has {channels}")
     return Normalise(mean, std)
@@ -58,7 +58,7 @@ def label(text: str) -> str:
     return text if re.fullmatch(r"[A-Za-z][\w-]*", text) else "normalised"
 
 
-def _named(name: str, dataset: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _find_statistics(name: str, dataset: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and std of a data set, which need not be on this machine."""
     if name == dataset.name:
         return dataset.mean, dataset.std

@@ -72,7 +72,7 @@ def find_fits(wanted: State, state: State, place: str) -> list[Fit]:
         )
         if len(ours) < len(wanted) or len(theirs) < len(state):
             continue
-        needed = _needed_names(wanted, state)
+        needed = _find_required(wanted, state)
         prefixes = [
             prefix
             for prefix in _prefixes(ours, theirs)
@@ -101,7 +101,7 @@ def find_misfits(wanted: State, state: State) -> dict[str, set[str]]:
     tensors = {name for name in both if isinstance(state[name], Tensor)}
     solid = {name for name in tensors if not is_lazy(wanted[name])}
     return {
-        "lacks": _needed_names(wanted, state) - state.keys(),
+        "lacks": _find_required(wanted, state) - state.keys(),
         "has besides": state.keys() - wanted.keys() - COUNTERS,
         "has in another shape": {name for name in solid if wanted[name].shape != state[name].shape},
         "has as whole or complex numbers": {
@@ -125,7 +125,8 @@ def strip_prefix(wanted: State, state: State) -> State:
     return {ours.get(name.removeprefix(prefix), name): tensor for name, tensor in short.items()}
 
 
-def _needed_names(wanted: State, state: State) -> set[str]:
+def _find_required(wanted: State, state: State) -> set[str]:
+    """Names that a file must have: those of files before PyTorch 0.4.1 may lack the batch norms' counters."""
     old = not any(name.endswith(NORM_COUNTER) for name in state)
     return {name for name in wanted if not (old and name.endswith(NORM_COUNTER))}
 

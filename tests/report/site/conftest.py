@@ -1,4 +1,4 @@
-"""Sites to look at, and a browser that looks."""
+"""Fixtures: an example site, and a browser that opens its pages."""
 
 import shutil
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of two data sets and two radii, with seeds, doubts, a failed cell, a failed training and names that mean harm."""
+    """A site of two data sets and two radii, with suspect and failed cells, a failed training and hostile names."""
     folder = tmp_path_factory.mktemp("site")
     results, draw = folder / "results", np.random.default_rng(0)
 
