@@ -77,8 +77,8 @@ def relative_mce(errors: Mapping[str, float], clean_error: float) -> float:
 def mark(own: Estimate, reference: Estimate, digits: int = 2) -> str:
     """+ or - if a score is above or below the reference by more than the interval of their difference; else empty.
 
-    They must also differ when rounded to `digits` decimals. The interval is that for independent images: the root of the
-    sum of squares of the two half widths. For the same images, as here, it is narrower.
+    They must also differ when rounded to `digits` decimals. The interval's half width is the root of the sum of squares
+    of the two half widths, as for independent images; for the same images, as here, the true one is narrower.
     """
     difference = round(own.value, digits) - round(reference.value, digits)
     if own.value > reference.value:
