@@ -1,4 +1,4 @@
-"""Imports point one way, from names to numbers to tables, and recipes know nothing of the machine they run on."""
+"""Which package may import which; recipes import nothing about devices or files."""
 
 import ast
 import subprocess

@@ -1,4 +1,4 @@
-"""What `pip install` gets: a wheel that runs outside of the repository, and metadata that an index shows well."""
+"""The wheel runs outside of the repository, and its metadata are complete."""
 
 import os
 import re

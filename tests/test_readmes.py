@@ -1,4 +1,4 @@
-"""READMEs: their commands are understood, those that are quick are run, their links lead somewhere, no column lacks."""
+"""READMEs: commands parse, quick ones are run, links lead to files, and every column is explained."""
 
 import ast
 import inspect
@@ -108,7 +108,7 @@ OF_THE_BENCH = [command for command in COMMANDS if command.startswith("bench ")]
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
-    """A working directory that has what READMEs speak of: their two files, data and weights."""
+    """A working directory with the files that READMEs name: their two Python files, data and weights."""
     folder = tmp_path_factory.mktemp("reader")
     (half,) = [block for block in blocks((ROOT / "README.md").read_text(encoding="utf-8"), "python") if "Half" in block]
     (folder / "half.py").write_text(half, encoding="utf-8")
@@ -139,7 +139,7 @@ def place(tmp_path_factory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _nothing_stays(monkeypatch):
-    """What half.py registers is gone after a test."""
+    """Unregister after each test what half.py registered."""
     plugins.load_plugins()
     for registry in (RECIPES, ATTACKS, MODELS, DATASETS):
         monkeypatch.setattr(registry, "_items", dict(registry._items))
@@ -213,7 +213,7 @@ def test_a_command_is_understood(command, place, tmp_path, monkeypatch):
 
 
 def fill(verb: str, words: list[str]) -> list[str]:
-    """What a sentence leaves out: `bench eval --model-info FILE` is of some model."""
+    """Add the arguments that a sentence leaves out, such as the model in `bench eval --model-info FILE`."""
     needed = {"--model": ["--model", "means.py:nearest"]} if verb in ("eval", "calibrate") else {}
     return [*words, *(word for option, given in needed.items() if option not in words for word in given)]
 

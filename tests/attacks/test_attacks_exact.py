@@ -57,7 +57,7 @@ def test_an_attack_says_of_itself_what_it_costs_and_whether_it_uses_gradients(mo
 
 
 class Seen(nn.Module):
-    """A model that notes every batch it is shown."""
+    """A model that records every batch it is called with."""
 
     def __init__(self, model):
         super().__init__()
@@ -94,7 +94,7 @@ def test_classes_with_pixels_of_their_own_are_exact_under_linf(attack):
 
 @pytest.mark.parametrize("attack", ["R-FGSM", "R-MC", "R-LL"])
 def test_a_step_from_a_random_start_is_a_step_and_a_projection(attack):
-    """On a linear model with two classes: how far such a step falls short is known for each pixel."""
+    """On a linear model with two classes, the perturbation that such a step reaches is known for each pixel."""
     model, images = linear(2, 300)
     x, y, threat = images.x, images.y, Linf(0.01)
     with image_stream(range(300), "here"):
@@ -208,7 +208,7 @@ def test_what_square_cannot_tile_in_l2_is_left_out_with_a_word():
 
 
 def plain(model, ascent, loss, x, y, i, restarts, last):
-    """What `search` promises for image i, one image, restart and step at a time."""
+    """What `search` should return for image i, computed for one image, restart and step at a time."""
     x, y = x[i : i + 1], y[i : i + 1]
     for restart in range(restarts):
         with image_rows([i], [restart]):
@@ -421,7 +421,7 @@ def test_every_listed_attack_can_be_parsed():
     "name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in ATTACKS.all_names()]
 )
 def test_every_registered_attack_breaks_only_images_that_can_be_broken(name, short_autoattack):
-    """The evaluator checks the ball and the range, and would raise."""
+    """That images stay in the ball and in [0, 1] need no check here: the evaluator raises otherwise."""
     attack = parse_attack(name.removesuffix("k") + "3" if name.endswith("-k") else name)
     model, images = linear(10, 4, torch.float32)
     threat = Linf(float(model.radius(images.x, images.y, Linf(1.0)).median()))

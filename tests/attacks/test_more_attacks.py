@@ -1,4 +1,4 @@
-"""MultiTarget, MI-FGSM, the official package's attacks beside the package, suites; what is refused or doubted."""
+"""MultiTarget, MI-FGSM, suites, AutoAttack's parts against the official package; which requests are refused."""
 
 import warnings
 from pathlib import Path
@@ -34,7 +34,7 @@ def wavy():
 
 @pytest.fixture(scope="module")
 def small():
-    """cnn as it is made, and images that it gets right by definition."""
+    """An untrained cnn, and images labelled with its own predictions."""
     data = dataset("digits", Path())
     with seeded("small"):
         model = build("cnn", data).eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""The command line: what is asked for is done once, bad input is one line, nothing is half-written."""
+"""The command line: work is done once, bad input gives an error of one line, no file is left half-written."""
 
 import json
 import os

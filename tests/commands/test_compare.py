@@ -1,4 +1,4 @@
-"""The regression gate lets chance pass and nothing else."""
+"""`bench compare` accepts differences that chance explains, and no others."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ HALF = "10" * 50  # outcomes of 100 images
 
 @pytest.fixture
 def baseline(tmp_path: Path) -> Path:
-    """The committed baseline without AutoAttack, which takes its time."""
+    """The committed baseline without AutoAttack, which is slow."""
     shutil.copytree(COMMITTED, tmp_path / "base")
     (folder,) = run_folders(tmp_path / "base")
     write_csv(folder / "results.csv", COLUMNS, [asdict(row) for row in read_rows(folder) if row.n == 300])
@@ -128,7 +128,7 @@ def test_a_cell_that_failed_before_asks_nothing(tmp_path: Path) -> None:
 
 
 def test_one_seed_against_one_allows_for_the_luck_of_a_training(tmp_path: Path) -> None:
-    """All ten lost images speak against chance on these weights, but not against another draw of the training."""
+    """With the same weights ten losses and no gain would be significant; another training may lose ten by chance."""
     measure(tmp_path / "old", "PGD-20", HALF)
     measure(tmp_path / "new", "PGD-20", flip(HALF, *range(0, 20, 2)), key="other weights")
     (finding,) = judged(tmp_path)

@@ -1,4 +1,4 @@
-"""The gate for somebody's weights: a model in the place of a results folder, measured as the other side was."""
+"""`bench compare` with a model in place of a results folder; it is measured under the other side's conditions."""
 
 from pathlib import Path
 from xml.etree import ElementTree

@@ -49,7 +49,7 @@ def test_a_share_of_the_images_has_no_report(bench: Any, tmp_path: Path) -> None
 
 
 def test_the_nearest_images_to_a_border_are_the_worst() -> None:
-    """Two pixels, and the class is which is brighter: half their difference breaks an image."""
+    """The class is which of two pixels is brighter, so a perturbation of half their difference breaks an image."""
     x = torch.tensor([[0.9, 0.1], [0.55, 0.45], [0.7, 0.3], [0.51, 0.49], [0.2, 0.8]]).view(5, 1, 1, 2)
     images = Images(x, torch.tensor([0, 0, 0, 0, 1]))
     found = worst_images(torch.nn.Flatten(), images, [0, 1, 2, 4], Linf(0.4), 2)

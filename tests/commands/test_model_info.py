@@ -1,4 +1,4 @@
-"""The JSON of RobustBench's board: the attack that it needs, and what people say of a model."""
+"""`--model-info`: the JSON of RobustBench's board, which needs AutoAttack and takes facts from the user."""
 
 import json
 
@@ -12,7 +12,7 @@ from bench.results.store import load
 
 @pytest.fixture(autouse=True)
 def _quick_autoattack(monkeypatch):
-    """FGSM under AutoAttack's name, as nothing here is about its strength."""
+    """FGSM under AutoAttack's name, to be fast; no test here depends on its strength."""
     assert "AutoAttack" in ATTACKS, "registered before it is replaced, also where this file is run alone"
     monkeypatch.setitem(
         ATTACKS._items, "AutoAttack", lambda model, x, y, threat, *, block=128: ATTACKS["FGSM"](model, x, y, threat)

@@ -1,4 +1,4 @@
-"""A recipe's page says what the recipe is, costs and scored, for every recipe there is."""
+"""`bench show` prints what a recipe is, what it costs and what it scored, for every registered recipe."""
 
 import inspect
 import io

@@ -1,4 +1,4 @@
-"""What commands tell the site: an attack as it is asked for, test images, and commands that make rows again."""
+"""What commands hand to the site: specs of attacks, test images, and commands that reproduce rows."""
 
 import json
 import re

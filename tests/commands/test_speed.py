@@ -1,4 +1,4 @@
-"""`bench speed` without a clock: same work for all, outcomes counted, tables from records, peers that are not there."""
+"""`bench speed` apart from its times: equal work for all libraries, counts, tables, libraries that are missing."""
 
 import math
 from copy import deepcopy
@@ -169,7 +169,7 @@ def test_an_epoch_takes_ten_passes_to_attack_and_one_to_learn_of_every_full_batc
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_reference_loop_trains_on_what_the_papers_attack_finds(subject, loop) -> None:
-    """The TRADES style one to the same weights as ours, the other with statistics that every step moves."""
+    """The TRADES-style loop gives our recipe's weights; in the other every attack step moves running statistics."""
     load_plugins()
     seen, model = list[tuple[bool, torch.Tensor]](), deepcopy(subject.model).double()
     ascent = Ascent(Linf(0.05), 3, 0.02, start="clean")

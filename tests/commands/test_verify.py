@@ -1,4 +1,4 @@
-"""Adversarial images on disk: what comes back from the file fools the model, and what was tampered with is found."""
+"""Stored adversarial images: images read back fool the model, and `bench verify` finds files that were changed."""
 
 import json
 import math
@@ -36,7 +36,7 @@ ATTACKS = ["--attacks", "PGD-5,PGD-5.last,FGSM"]
 
 
 def perturbed(threat, dtype=torch.float32):
-    """Images of which some pixels are 0 or 1, and points of the ball around them, some on its border."""
+    """Images with some pixels at 0 or 1, and perturbed images in the ball around them, some on its border."""
     with seeded("album"):
         x = (1.4 * torch.rand(20, 3, 8, 8, dtype=dtype) - 0.2).clamp(0, 1)
         return x, threat.project(x + 1.5 * threat.noise(x), x)
@@ -51,7 +51,7 @@ def restored(album, x):
 @pytest.mark.parametrize("threat", BALLS, ids=str)
 @pytest.mark.parametrize(("needed", "form"), [(1 / 127, "int8"), (1 / 8000, "int16"), (0, "raw")])
 def test_an_image_is_stored_in_the_smallest_format_that_still_fools(threat, needed, form):
-    """The model here is fooled by nothing but what is as near to the attack's own image as `needed`."""
+    """The model is fooled only by images within `needed` of the attack's own image."""
     x, x_adv = perturbed(threat)
     album = AdversarialSet()
     near = needed * (x_adv - x).abs().amax((1, 2, 3))
@@ -161,7 +161,7 @@ def album_of(folder, name):
 
 
 def rewritten(path, change=lambda album: None, **about):
-    """The album with a change and with a digest that is right again."""
+    """The album after a change, with its digest computed again."""
     album, said = read_adversarial_set(path)
     change(album)
     album.write(path, said | about)
@@ -202,7 +202,7 @@ def test_a_model_that_fails_on_one_file_does_not_hide_the_others(bench, folder, 
 
 
 def test_where_the_data_are_is_asked_for_once(bench, tmp_path, monkeypatch):
-    """The folder of the run is in no file, as results are published; it is an option or a variable."""
+    """Results may be published, so no file says where the data were; an option or an environment variable does."""
     monkeypatch.delenv("BENCH_DATA", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     grey = np.zeros((30, 32, 32, 3), np.uint8) + np.arange(30, dtype=np.uint8)[:, None, None, None]
@@ -494,7 +494,7 @@ def test_a_bare_tensor_a_pair_and_autoattack_s_own_are_read(bench, theirs, tmp_p
 
 
 def test_images_of_a_model_that_computes_otherwise_now_are_of_another_model(bench, tmp_path):
-    """Its weights and its code are the same; a file that it reads is not."""
+    """Its weights and code are unchanged, but a file that it reads is not."""
     model = f"{write(tmp_path, MEANS + BESIDE)}:Scaled"
     (tmp_path / "scale.json").write_text("1.0")
     assert bench("eval", "--model", model, "--attacks", "FGSM", "--limit", "20", "--save-adv")[0] == 0

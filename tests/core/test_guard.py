@@ -1,4 +1,4 @@
-"""What somebody's model, attack or recipe does wrong costs its own cell or job, and nothing else."""
+"""Errors in a user's model, attack or recipe fail its own cell or job, and nothing else."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ from bench.models.checkpoint import fingerprint, save_progress
 
 @pytest.fixture(autouse=True)
 def heard_interrupts():
-    """Ctrl-C is heard; a shell starts what it runs in the background with that ignored."""
+    """Handle Ctrl-C as in the foreground; shells switch it off in background processes."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -48,7 +48,7 @@ def digits():
 
 @pytest.fixture
 def plugin(monkeypatch):
-    """Registers an attack for the length of a test, and gives the condition of it."""
+    """Register an attack for the length of a test; returns a condition with it."""
 
     def add(function, name="theirs"):
         monkeypatch.setitem(ATTACKS._items, name, function)
@@ -59,7 +59,7 @@ def plugin(monkeypatch):
 
 
 class Pooled(nn.Module):
-    """Global pooling, then a view that no empty batch survives, as in most ResNets for CIFAR of other people."""
+    """Global pooling, then `view(size, -1)`, which fails on an empty batch; most published CIFAR ResNets have it."""
 
     def __init__(self, always: int | None = None) -> None:
         super().__init__()
@@ -143,7 +143,7 @@ def test_no_call_ends_the_process(end):
 
 
 def import_an_extension() -> None:
-    """What one makes of Ctrl-C."""
+    """As an extension module that turns Ctrl-C into an ImportError."""
     try:
         signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:
@@ -270,7 +270,7 @@ def test_what_a_model_changes_itself_is_put_back_and_no_attack_is_blamed(digits)
 
 
 class Tiring(Counting):
-    """It counts its calls in a buffer, and ends after so many of them."""
+    """A model that counts its calls in a buffer and fails after so many of them."""
 
     def __init__(self, most: int, end: BaseException) -> None:
         super().__init__()
@@ -286,7 +286,7 @@ class Tiring(Counting):
 
 @pytest.mark.parametrize("end", [ValueError("tired"), SystemExit(0)], ids=str)
 def test_a_model_that_ends_within_an_attack_and_changes_itself_fails_its_cell(digits, end):
-    """Whether the attack has written to the model cannot be asked of a model that computes no more."""
+    """Once a model fails, it cannot be checked whether the attack has changed it."""
     with pytest.raises(Failed, match=r"PGD-40.*(tired|SystemExit)"):
         outcomes(Tiring(30, end), digits, Attacked(parse_attack("PGD-40"), Linf(1e-4)), n=16)
 
@@ -366,7 +366,7 @@ def test_a_target_without_logits_fails_alone(digits):
 
 
 def test_a_full_disk_is_an_error_of_the_disk(tmp_path, monkeypatch):
-    """torch makes a RuntimeError of it."""
+    """torch raises a RuntimeError for it."""
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
 
@@ -507,7 +507,7 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_workers_of_a_driver_that_ends_leave_at_once(tmp_path, how):
-    """Also while they import, and when Ctrl-C is sent to all of them."""
+    """Even while they import, and when Ctrl-C is sent to all of them."""
     (tmp_path / "driver.py").write_text(DRIVER)
     folders = os.pathsep.join([str(Path(__file__).parents[1] / "helpers"), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, str(tmp_path / "driver.py")]

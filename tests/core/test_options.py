@@ -1,4 +1,4 @@
-"""What papers leave open: each choice is a field, and each default is what runs were named and made by."""
+"""Choices that papers leave open: each is a field, and its default gives the names and numbers of earlier runs."""
 
 import json
 from dataclasses import fields, replace
@@ -49,7 +49,7 @@ def test_registered_recipes_choose_the_defaults(name):
 
 
 def job_of(path: Path) -> tuple[Job, dict[str, Any]]:
-    """What a committed run says that it is of, with recipes as they are now; and all that it says."""
+    """The job that a committed run would have with the recipes of today, and its job.json."""
     facts = json.loads(path.read_text(encoding="utf-8"))
     recipe = scaled(RECIPES[facts["name"]], DATASETS[facts["dataset"]].threat.eps / REFERENCE_EPS)
     assert repr(recipe) == facts["recipe"]
@@ -197,7 +197,7 @@ def test_the_two_copies_of_the_rows_without_mixing_share_the_perturbation(x):
 
 
 def draw_second(patch: pytest.MonkeyPatch, area: float) -> list[tuple[float, str]]:
-    """Let M2AT's first draw be its own, and its second this number; what the first asked for is noted."""
+    """Let M2AT's second draw be this number, and its first a real one, whose arguments the returned list gets."""
     asked: list[tuple[float, str]] = []
 
     def fake(alpha: float, like: Tensor, per: str) -> Tensor:

@@ -42,7 +42,7 @@ MODELS.add("all-conv", lambda k, channels: nn.Sequential(*features(channels), nn
 
 @pytest.fixture(autouse=True)
 def _nothing_stays(monkeypatch):
-    """What a test registers is gone after it."""
+    """Unregister after each test what it registered."""
     plugins.load_plugins()
     for registry in (RECIPES, ATTACKS, MODELS, DATASETS):
         monkeypatch.setattr(registry, "_items", dict(registry._items))
@@ -100,7 +100,7 @@ def test_a_module_is_found_where_python_finds_it(bench, write, tmp_path, monkeyp
 
 
 def installed(tmp_path, package: str, text: str) -> None:
-    """A package with an entry point of ours, as pip would leave it."""
+    """An installed package with an entry point of the bench, as pip would write it."""
     (tmp_path / f"{package}.py").write_text(text, encoding="utf-8")
     about = tmp_path / f"{package}-1.0.dist-info"
     about.mkdir()
@@ -310,7 +310,7 @@ def test_what_cannot_be_planned_with_is_one_line_and_nothing_is_written(bench, w
 
 
 def test_a_loss_that_raises_in_the_middle_is_a_failed_training_and_leaves_the_others_alone(bench, write, tmp_path):
-    """Of a batch of more images than the price is counted on."""
+    """It raises only for batches larger than the one on which passes are counted."""
     loss = "cross_entropy(model(x), q).mean() if len(x) <= 16 else {}['gone']"
     file = write("wrong.py", WRONG.format(loss=loss))
     asked = ["run", "--plugin", file, "--methods", "Wrong,Standard", "--attacks", "none", *SMALL]
@@ -326,7 +326,7 @@ def test_a_loss_that_raises_in_the_middle_is_a_failed_training_and_leaves_the_ot
 
 
 def test_a_finish_that_raises_once_trained_is_one_line_and_goes_on_when_mended(bench, write, tmp_path):
-    """The steps of batch norm say whether a model has been trained."""
+    """`finish` knows from the batch norms' step counters that the model has been trained."""
     last = "if model.net[1].num_batches_tracked > 3:\n            raise OSError('late')\n        return {'main': model}"
     text = WRONG.format(loss=f"cross_entropy(model(x), q).mean()\n\n    def finish(self, model):\n        {last}")
     asked = ["run", "--plugin", write("wrong.py", text), "--methods", "Wrong", "--attacks", "none", *SMALL]

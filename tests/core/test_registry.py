@@ -1,4 +1,4 @@
-"""Names come from files: one new file in its folder is all that a new one takes."""
+"""Registries: a new file in a folder is enough to register a name."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Facts about the words that recipes and attacks are written in, and about the values that name a run."""
+"""What recipes and attacks are written with (losses, labels, threats, adversaries), and the identity of a run."""
 
 import math
 from dataclasses import dataclass, fields, replace
@@ -473,7 +473,7 @@ class Stubborn(nn.Module):
     [("FGSM", 1), ("PGD-10", 10), ("CW-20", 20), ("PGD-10.last", 10), ("PGD-10[restarts=3]", 32)],
 )
 def test_an_attack_that_fails_costs_a_pass_a_step(attack, passes):
-    """And one more for each restart that has a successor, to look at its last iterate."""
+    """And one more for each restart but the last, to evaluate its last iterate."""
     model, x, y = Stubborn(), torch.rand(4, 1, 3, 3), torch.zeros(4, dtype=torch.long)
     with count_passes(model) as counted:
         parse_attack(attack)(model, x, y, Linf(0.1))
@@ -602,7 +602,7 @@ class Moody(Branching):
 
 
 class Training(Branching):
-    """Ends whoever calls it in eval mode."""
+    """A model that raises if it is called in eval mode."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:

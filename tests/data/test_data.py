@@ -1,4 +1,4 @@
-"""Facts about data sets, their readers, and training batches."""
+"""Data sets, their readers, and training batches."""
 
 import hashlib
 import os

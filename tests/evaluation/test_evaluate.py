@@ -1,4 +1,4 @@
-"""Facts about `outcomes`: what it may not depend on, what it does not believe, and what it says when in doubt."""
+"""`outcomes`: independent of batches, checks what attacks return, and reports models that cannot be evaluated."""
 
 import json
 import logging
@@ -244,7 +244,7 @@ def test_an_attack_that_raises_is_named(model, images, attack):
 
 
 class Returns(nn.Module):
-    """A model that makes something else of the logits."""
+    """A model whose logits go through a function."""
 
     def __init__(self, model, change):
         super().__init__()
@@ -472,7 +472,7 @@ def _shifted(module):
 
 @pytest.fixture(scope="module")
 def unfinished(model, images, tmp_path_factory):
-    """The files of an evaluation, and the arguments it had."""
+    """The files of an interrupted evaluation, and its arguments."""
     saved, condition = tmp_path_factory.mktemp("saved") / "partial.json", Attacked(parse_attack("FGSM"), Linf(EPS))
     arguments = {"model": Adds(model, 1.0), "images": images.first(50), "condition": condition, "n": 50}
     outcomes(**arguments, saved=saved, album=AdversarialSet())
@@ -542,7 +542,7 @@ class Noisy(Wrapped):
 
 
 class Flat(nn.Module):
-    """Right on every image it knows, and without a slope."""
+    """A model without gradient that is right on every image it knows."""
 
     def __init__(self, model):
         super().__init__()
@@ -597,7 +597,7 @@ def test_a_model_without_gradients_gives_no_number(model, images):
 
 
 def test_what_fools_the_copy_alone_is_looked_for_a_little_farther_before_all_is_attacked_again(attack):
-    """A half-plane whose copy lies 0.001 nearer: an attack that stops at once behind the copy's border."""
+    """A linear model whose folded copy has its border 0.001 nearer, and an attack that stops just behind the copy's."""
 
     def half(border: float) -> nn.Module:
         return Returns(nn.Flatten(), lambda z: torch.stack([border - z[:, 0], z[:, 0] - border], 1))
@@ -697,21 +697,21 @@ def test_the_copy_has_no_batch_norms_and_the_same_logits(model, images):
 
 
 class Forgetful(Wrapped):
-    """Copies of it are other models."""
+    """A model whose copies compute something else."""
 
     def __deepcopy__(self, memo):
         return Forgetful(nn.Sequential(deepcopy(self.model, memo), nn.Softmax(1)))
 
 
 class Unique(Wrapped):
-    """It cannot be copied at all."""
+    """A model that cannot be copied."""
 
     def __deepcopy__(self, memo):
         raise TypeError("there can be only one")
 
 
 class Branching(Wrapped):
-    """It cannot be traced: what it does depends on the pixels."""
+    """A model that cannot be traced, because what it does depends on the pixels."""
 
     def forward(self, x):
         return self.model(x) if x.mean() > 0 else -self.model(x)

@@ -187,7 +187,7 @@ def model() -> ModelRef:
 
 
 def fill(writer: ExhibitWriter, folder: Path, model: ModelRef, *nets: nn.Module | None) -> list[str]:
-    """What it says of what it makes."""
+    """Fill the exhibits; returns the messages."""
     events: list[str] = []
     writer.fill(folder, model, *nets, lambda event: events.append(f"{event.title}: {event.word}"))
     return events

@@ -1,4 +1,4 @@
-"""Models that were not trained here: where they are found, what is said of those that break the contract, rows."""
+"""Models from outside: how they are loaded, errors for those that break the contract, their rows."""
 
 import json
 import os
@@ -210,7 +210,7 @@ def identified(spec: str) -> str:
 
 
 def test_an_identity_holds_what_a_model_computes(tmp_path, monkeypatch):
-    """Whatever changes the logits: a file beside it, a buffer that no state dict holds, the environment."""
+    """It changes with all that changes the logits: a file beside it, a non-persistent buffer, the environment."""
     spec = f"{tmp_path / write(tmp_path, MEANS + BESIDE)}:Scaled"
     (tmp_path / "scale.json").write_text("1.0")
     first = identified(spec)
@@ -258,7 +258,7 @@ def test_logits_that_change_from_call_to_call_are_left_out_of_an_identity(tmp_pa
 
 
 def test_what_a_model_was_measured_at_before_is_shown_again_when_it_is_again_what_it_was(tmp_path):
-    """In one folder, as of a run whose plug-in reads its settings from somewhere: each state is measured once."""
+    """Rows of several states of a model lie in one folder; each state is measured once."""
     which = ModelRef(ExternalRun("net", "digits", "identity"), "last", "main")
     cells = CellPlan(TEST, 40, (Clean(),), torch.device("cpu"), "fp32", CellOptions(40))
     net, values = load_model(f"{tmp_path / write(tmp_path)}:nearest", DIGITS), []
@@ -284,7 +284,7 @@ class Signed(nn.Module):
 
 
 class Scaling(nn.Module):
-    """A layer that no part of the bench is, and whose factor no state dict holds."""
+    """A layer that is not the bench's, with a factor that is not in the state dict."""
 
     def forward(self, x):
         if (factor := os.environ["FACTOR"]) == "none":

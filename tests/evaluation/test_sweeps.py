@@ -142,7 +142,7 @@ def test_equal_steps_in_pixels_are_equal_steps():
 
 
 def radius(model, images, threat):
-    """The exact one of each image; 0 where it is wrong already."""
+    """The exact radius of each image; 0 if it is wrong already."""
     return model.radius(images.x, images.y, threat).clamp_min(0).numpy()
 
 
@@ -287,7 +287,7 @@ def test_searches_that_are_shared_have_the_rows_of_searches_that_are_not(bench, 
 
 
 def killing(write, times):
-    """Ctrl-C after so many blocks, once."""
+    """Raise KeyboardInterrupt once, after so many blocks."""
     left = [times]
 
     def written(*arguments):

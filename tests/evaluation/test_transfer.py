@@ -61,7 +61,7 @@ class Sides(nn.Module):
         self.w = nn.Parameter(torch.randn(16, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)))
 
     def lead(self, x):
-        """Of class 1 over class 0."""
+        """The logit of class 1 minus that of class 0."""
         return (x - 0.5).flatten(1) @ self.w
 
     def forward(self, x):
@@ -70,7 +70,7 @@ class Sides(nn.Module):
 
 @pytest.fixture
 def points() -> Images:
-    """So far inside [0, 1] that no attack meets its border; the labels are chance."""
+    """Points so far inside [0, 1] that no attack reaches its border, with random labels."""
     generator = torch.Generator().manual_seed(0)
     x = 0.3 + 0.4 * torch.rand(200, 1, 4, 4, dtype=torch.float64, generator=generator)
     return Images(x, torch.randint(2, (200,), generator=generator))
@@ -89,7 +89,7 @@ def test_a_step_on_one_linear_model_moves_the_lead_of_another_by_what_algebra_sa
 
 
 def test_every_image_is_attacked_to_the_end(points):
-    """Though two in five are wrong from the start, and more after a step."""
+    """Even if the source model is wrong on it from the start (two in five) or after a step."""
     (outcome,) = transferred(Sides(1), [Sides(2)], points, under("PGD-7"))
     assert (outcome.backwards, outcome.forwards) == (7 * 200, 7 * 200)
     assert 0 < outcomes(Sides(1), points, Clean()).right.sum() < 200
@@ -158,7 +158,7 @@ def matrix(results: Path, digits: Images, entered, external=(), attack: str = "F
 
 
 def stored(results: Path) -> dict[tuple[str, str], object]:
-    """By source and target."""
+    """Stored rows by source and target."""
     return {(row.source, row.run): row for folder in run_folders(results) for row in read_rows(folder)}
 
 

@@ -1,4 +1,4 @@
-"""RobustBench and timm themselves, with weights made here; skipped where the packages are not installed."""
+"""The real packages RobustBench and timm, with random weights; skipped where they are not installed."""
 
 import importlib.metadata
 import json
@@ -20,7 +20,7 @@ from bench.evaluation.external.zoo import network_class
 
 
 def lacking(package: str) -> bool:
-    """Whether it is not installed; other wheels have folders of its name."""
+    """Whether the package is not installed; other wheels may bring a folder of its name."""
     try:
         importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -35,7 +35,7 @@ CIFAR = dataset("cifar10", Path())
 
 
 def put(data_dir: Path, threat: str, name: str, state: Callable[[nn.Module], object]) -> nn.Module:
-    """A network as RobustBench builds it, its random weights where that downloads them to."""
+    """A network of RobustBench's, with random weights in the file that it would download."""
     from bench.evaluation.external.zoo import _provide_removed_modules
 
     with _provide_removed_modules():

@@ -272,7 +272,7 @@ def test_awp_is_the_official_algorithm(name, gamma, x):
 
 @pytest.mark.parametrize("name", ["PGD-AT", "AVmixup", "M2AT.trades", "R-MC-LS", "FS", "TLAT", "CutMix", "AdvProp"])
 def test_awp_that_moves_nothing_is_its_base(name, x):
-    """So both evaluations draw the same numbers, see the same images, and statistics move once."""
+    """Both evaluations must use the same random numbers and images, and move running statistics once."""
     models, losses = [], []
     for recipe in (RECIPES[name], Awp(RECIPES[name], gamma=0.0)):
         with seeded("still"):

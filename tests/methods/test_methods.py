@@ -335,7 +335,7 @@ def test_the_stability_term_is_zero_where_nothing_moves(x, monkeypatch):
 
 
 def test_trades_starts_a_thousandth_away(x):
-    """The attack of no steps gives the start itself."""
+    """An attack of no steps returns its start."""
     model, inputs = net(), []
     model.register_forward_pre_hook(lambda module, args: inputs.append(args[0]))
     with seeded("trades"):

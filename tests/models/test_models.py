@@ -1,4 +1,4 @@
-"""Facts about models and their normalisers."""
+"""Models and their normalisers."""
 
 import math
 from collections import Counter

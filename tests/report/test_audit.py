@@ -1,4 +1,4 @@
-"""What the audit says of stored outcomes, and of models that hide their gradients in known ways."""
+"""The audit on stored outcomes, and on models that mask their gradients in known ways."""
 
 import json
 import logging
@@ -363,7 +363,7 @@ def test_a_sign_has_no_answer_where_features_are_not_one_vector_an_image(linear,
 
 
 class Decoy(nn.Module):
-    """Decided by one model, with the gradient of another."""
+    """A model that predicts as one model and has the gradient of another."""
 
     def __init__(self, model, decoy):
         super().__init__()
@@ -420,7 +420,7 @@ def test_what_flattens_the_outputs_is_told_from_what_does_not(linear, after, wan
 
 
 class ByHeart(nn.Module):
-    """Right on the images that it was shown, exactly; elsewhere another model."""
+    """A model that is right on images it has memorised exactly, and computes another model elsewhere."""
 
     def __init__(self, model, images):
         super().__init__()
@@ -450,7 +450,7 @@ def test_noise_that_no_file_can_hold_is_the_same_in_any_batch(honest, images):
 
 
 class Around(nn.Module):
-    """A model with something behind it, or before it."""
+    """A model with a layer before or after it."""
 
     def __init__(self, model, after=lambda z: z, before=lambda x: x):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a board says of itself before its ranks."""
+"""The facts that a board states before its ranks."""
 
 from pathlib import Path
 

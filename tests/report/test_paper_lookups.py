@@ -1,4 +1,4 @@
-"""Beside a printed number stands a measurement of that very thing at that very scale, or none."""
+"""Beside a printed number stands our measurement of the same quantity at the same scale, or none."""
 
 import json
 import re

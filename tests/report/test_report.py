@@ -1,4 +1,4 @@
-"""The leaderboard says what the bits say, and never compares what differs."""
+"""Leaderboards agree with stored outcomes, and never compare results of different setups."""
 
 import csv
 import io

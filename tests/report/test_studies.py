@@ -71,7 +71,7 @@ COMMON |= {"model": "cnn", "params": ""}
 
 
 def told(rows):
-    """The claims as the page lists them."""
+    """The lines of the claims page."""
     return list_findings(claims.findings(rows, EPS))
 
 
@@ -117,7 +117,7 @@ def one(recipe: str, attack: str, view: str, value: float, n: int) -> dict[str, 
 
 
 def verdicts(rows: pd.DataFrame) -> dict[str, str]:
-    """By claim."""
+    """The verdict of each claim."""
     found = re.findall(r"^\d+\. \*\*(.*?)\.\*\* (.*)\.$", told(rows), re.M)
     return {claim: verdict for verdict, claim in found}
 

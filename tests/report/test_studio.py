@@ -1,4 +1,4 @@
-"""Figures are drawn last, here or in other processes; an earlier report goes when all of a new one is known."""
+"""Figures are drawn last, here or in worker processes; an earlier report is removed once the new one is computed."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What is written to a results folder is what is read back, and damage is named."""
+"""What is written to a results folder is read back unchanged, and damaged files are reported."""
 
 import math
 from collections.abc import Callable

@@ -39,7 +39,7 @@ def runner(tmp_path_factory) -> Runner:
 
 @pytest.fixture
 def measured(monkeypatch) -> list[str]:
-    """The networks of which the pace is measured inside the test, in the place of which it is made up."""
+    """Replace the measurement of a pace by a made-up one; returns a list of the networks it is asked for."""
     names: list[str] = []
 
     def note(name: str, *how: object) -> Pace:
@@ -106,7 +106,7 @@ def test_work_of_many_passes_is_not_quick_and_need_not_be_timed(runner, measured
 
 
 def test_a_slow_first_pass_is_no_pace():
-    """As of kernels that are compiled when they are first used."""
+    """The first pass may compile kernels, so its time is not used."""
     calls = []
 
     def compiles_first(x):

@@ -1,4 +1,4 @@
-"""Shards judged apart and merged are the run that was never cut; folders that contradict each other are refused."""
+"""Shards that are evaluated apart and merged equal a run without shards; contradicting folders are refused."""
 
 import json
 import re
@@ -242,7 +242,7 @@ def test_each_shard_has_a_lock_of_its_own_and_none_may_share_with_the_whole(tmp_
 
 
 def refusal(folder, shard):
-    """Why the lock cannot be had."""
+    """The message when the lock is held by another process."""
     with pytest.raises(BadInput) as refused, lock_folder(folder, shard=shard):
         pass
     return str(refused.value)

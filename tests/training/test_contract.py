@@ -1,4 +1,4 @@
-"""Each check of the contract catches the recipes that it is there for, and says what it saw."""
+"""Each check of the contract finds the recipe that breaks it, and its message says how."""
 
 import random
 from collections.abc import Callable
@@ -23,14 +23,14 @@ from bench.training.recipe import RECIPES, list_starts
 
 @dataclass(frozen=True)
 class Sound(Recipe):
-    """Breaks nothing."""
+    """A recipe that fulfils the contract."""
 
     def loss(self, model, x, q):
         return cross_entropy(model(x), q).mean()
 
 
 def a(loss: Callable, **hooks: Callable) -> Recipe:
-    """A recipe that is sound but for this."""
+    """A recipe with this loss and these hooks."""
     return dataclass(frozen=True)(type("A", (Recipe,), {"loss": loss, **hooks}))()
 
 
@@ -49,7 +49,7 @@ def after(deed: Callable) -> Recipe:
 
 
 class Bare(Sound):
-    """No dataclass of its own."""
+    """A recipe that is not declared as a dataclass."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Scaled(Recipe):
 
 @dataclass(frozen=True)
 class Careless(Recipe):
-    """Attacks the model in training, and leaves the ball."""
+    """A recipe that attacks in training mode and leaves the ball."""
 
     ascent: Ascent = Ascent(Linf(8 / 255), 2, 8 / 255)
 
@@ -249,7 +249,7 @@ def test_a_start_may_have_a_start(monkeypatch):
 
 @dataclass(frozen=True)
 class ByTurns(Sound):
-    """Trains one of two sets of batch norms, by chance."""
+    """A recipe that trains one of two sets of batch norms, drawn at random."""
 
     def prepare(self, model):
         return add_branches(model, "b")
@@ -264,7 +264,7 @@ class ByTurns(Sound):
 
 @dataclass(frozen=True)
 class NormsAlone(Sound):
-    """All but the batch norms stay as they are."""
+    """A recipe that trains the batch norms only."""
 
     def prepare(self, model):
         for m in model.modules():

@@ -59,7 +59,7 @@ def test_a_card_without_bf16_is_refused_in_one_line(emulated, monkeypatch):
 
 
 def test_jobs_and_rows_name_the_precision_that_was_used():
-    """So `auto` joins no name: the run is that of the precision asked for by its own name."""
+    """`auto` gives the same run as the precision that it chooses."""
     used = choose_precision("auto", CPU)
     auto, own = (
         plan_experiment(Request(methods=("Standard",), limit_train=40, precision=asked), Path(), CPU)

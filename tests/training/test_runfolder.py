@@ -1,4 +1,4 @@
-"""A run folder's own files, and nobody else's: what is tidied away, what links lead to, which weights are taken."""
+"""Run folders: which files are deleted (never what links lead to), and which weights are loaded."""
 
 import os
 import shutil

@@ -116,7 +116,7 @@ def test_a_number_of_threads_that_cannot_be_is_refused(threads):
 
 
 def test_a_state_that_other_threads_computed_is_refused(tmp_path):
-    """As of a training that an older version began, whose names said nothing of threads."""
+    """The state is one that an older version wrote, whose run names did not include the number of threads."""
     weights(job(), tmp_path / "state")
     save_progress(tmp_path / "state", load_progress(tmp_path / "state", job().run, CPU) | {"threads": 4})
     with pytest.raises(BadInput, match=r"state was computed with 4 threads, and digits/.* with 1; delete it"):
@@ -166,7 +166,7 @@ def test_a_damaged_state_is_named(tmp_path):
 
 @dataclass(frozen=True)
 class Alone(Recipe):
-    """Its images do not meet, as batch norms use what they have gathered."""
+    """A model without batch statistics: batch norms use running ones, so that images do not influence each other."""
 
     def loss(self, model, x, q):
         return torch.nn.functional.cross_entropy(model.eval()(x), q)
