@@ -59,6 +59,7 @@ def work_through(
     workers: int,
     tell: Tell,
     lost: Callable[[Any, str], Any],
+    follow: Callable[[Any, Any], Sequence[Any]] = lambda task, result: (),
 ) -> Iterator[Any]:
     """Run tasks on a number of worker processes and yield their results in the order in which they finish.
 
@@ -68,6 +69,7 @@ def work_through(
         workers: number of processes.
         tell: called in this process with every progress message of a task.
         lost: (task, how the process ended) -> the result of a task whose process died. A new process replaces it.
+        follow: (task, its result) -> tasks that waited for this one; they come before all others that wait.
 
     An exception in a worker is raised here. When the generator ends or is closed, all workers are ended.
     """
@@ -88,12 +90,15 @@ def work_through(
                         raise content
                     else:
                         worker.has_task = False
+                        waiting[:0] = follow(worker.task, content)
                         yield content
                 if worker.process.sentinel in ready:
                     worker.process.join()
                     crew.remove(worker)
                     if worker.has_task:
-                        yield lost(worker.task, _describe_end(worker.process))
+                        result = lost(worker.task, _describe_end(worker.process))
+                        waiting[:0] = follow(worker.task, result)
+                        yield result
     finally:
         _stop_workers(crew)
 

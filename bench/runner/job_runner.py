@@ -71,20 +71,26 @@ class Runner:
             experiment.dataset.threat,
         )
 
-    def run(self, job: Job, tell: ProgressCallback) -> int:
-        """Train a job if it is not trained, and add its missing cells and exhibits; returns how many of these failed.
+    def train(self, job: Job, tell: ProgressCallback) -> None:
+        """Train a job if it is not trained. A training that fails is stored as failed."""
+        folder = self.results / job.run
+        with lock_folder(folder):
+            if not is_finished(folder, self.experiment.epochs):
+                train_job(self.experiment, job, self.results, self.device, tell)
 
-        If the training fails, every cell of the job is stored as failed and counted.
+    def evaluate(self, job: Job, tell: ProgressCallback) -> int:
+        """Add the missing cells and exhibits of a trained job; returns how many of these failed.
+
+        If the training has failed, every cell of the job is stored as failed and counted, by the first shard.
         """
         folder = self.results / job.run
         with lock_folder(folder, shard=self.options.shard) as run_folder:
-            if not is_finished(folder, self.experiment.epochs):
-                train_job(self.experiment, job, self.results, self.device, tell)
             if reason := failure(folder):
                 for key, (epoch, condition) in self._unstored_failures(job, run_folder).items():
                     row = self.cells.row(ModelRef(job, epoch, "main"), condition, key, Failed(reason))
                     run_folder.add(row, None)
-                return len(self.experiment.epochs) * len(self.experiment.conditions)
+                is_counted = self.options.shard.index == 1
+                return len(self.experiment.epochs) * len(self.experiment.conditions) * is_counted
             start, models = self.start(job), self.load(job, run_folder)
             with run_folder.changing():
                 remember_weights(folder, group_by_epoch(models))

@@ -52,10 +52,17 @@ class ModelEvaluation:
         failed = sum(self._fill_cell(*cell, [c for _, c in asked[place + 1 :]]) for place, cell in enumerate(asked))
         if shard.count > 1:
             assemble(run_folder)
-        which = self.model.epoch, self.model.view
-        if rows := [row for row in run_folder.rows if row.key in missing and (row.epoch, row.view) == which]:
-            self.tell(Event(str(self.model), 1, 1, 0.0, summarise_rows(rows), "model"))
+        if missing:
+            self._tell_summary()
         return failed
+
+    def _tell_summary(self) -> None:
+        """Report the rows of the model in one line, if all are there: the last shard joins them."""
+        keys = {self.cells.key(self.identity, condition) for condition in self.cells.conditions}
+        which = self.model.epoch, self.model.view
+        rows = [row for row in self.run_folder.rows if row.key in keys and (row.epoch, row.view) == which]
+        if len(rows) == len(keys):
+            self.tell(Event(str(self.model), 1, 1, 0.0, summarise_rows(rows), "model"))
 
     def _fill_cell(self, key: str, condition: Condition, later: Sequence[Condition]) -> bool:
         """Measure and store one cell, or copy it; returns whether it failed. later: conditions that come after it."""

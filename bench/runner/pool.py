@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -21,6 +21,7 @@ from bench.core.foreign.process_state import preserve_settings
 from bench.core.processes import Work, cores, work_through
 from bench.core.progress import Event, ProgressCallback
 from bench.runner.job_runner import Runner
+from bench.runner.units import Unit, first_units, next_units, run_unit
 from bench.training.job import Job
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # nothing can be written: every other job would fail too
@@ -28,10 +29,17 @@ DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # nothing can be writte
 log = logging.getLogger("bench")
 
 
+class Done(NamedTuple):
+    """How a unit ended."""
+
+    failed: int  # cells and exhibits; 1 if the unit itself failed
+    is_lost: bool  # the unit itself failed, and nothing that waits for it can be done
+
+
 def run_jobs(
     runner: Runner, jobs: Sequence[Job], tell: ProgressCallback, workers: int, log: Path, parallel: bool = True
 ) -> int:
-    """Run every job; returns how many cells failed, plus one for each job that failed as a whole.
+    """Run every job; returns how many cells failed, plus one for each unit of work that failed as a whole.
 
     Evaluation uses cores / workers threads. Training uses `Job.threads`, whatever the number of workers, as the last
     digits of weights depend on it.
@@ -46,52 +54,56 @@ def run_jobs(
     """
     torch.set_num_threads(max(1, cores() // workers))
     with log_to_file(log):
-        if workers == 1 or len(jobs) <= 1 or not parallel:
-            return sum(attempt(runner, job, tell) for wave in split_into_waves(jobs) for job in wave)
+        if workers == 1 or not parallel:
+            return sum(done.failed for done in run_here(runner, jobs, tell))
         opening = _WorkerSetup(PluginReload(), runner, torch.get_num_threads(), log)
-        lost = partial(_report, tell)
-        return sum(
-            sum(work_through(wave, opening, min(workers, len(wave)), tell, lost)) for wave in split_into_waves(jobs)
-        )
+        units, follow = first_units(runner, jobs, split=True), partial(_follow, runner, jobs, True)
+        ended = work_through(units, opening, workers, tell, partial(_report, tell), follow)
+        return sum(done.failed for done in ended)
 
 
-def attempt(runner: Runner, job: Job, tell: ProgressCallback) -> int:
-    """Run a job; returns how many of its cells failed, or 1 if the job itself did.
+def run_here(runner: Runner, jobs: Sequence[Job], tell: ProgressCallback, split: bool = False) -> Iterator[Done]:
+    """Do the units of jobs one after the other in this process. split: as of `next_units`."""
+    waiting = first_units(runner, jobs, split)
+    while waiting:
+        unit = waiting.pop(0)
+        done = attempt(runner, unit, tell)
+        waiting[:0] = _follow(runner, jobs, split, unit, done)
+        yield done
 
-    The failure of a job is reported and not stored: the same command tries it again.
+
+def _follow(runner: Runner, jobs: Sequence[Job], split: bool, unit: Unit, done: Done) -> list[Unit]:
+    return next_units(runner, jobs, unit, done.is_lost, split)
+
+
+def attempt(runner: Runner, unit: Unit, tell: ProgressCallback) -> Done:
+    """Do a unit of work.
+
+    The failure of a unit as a whole is reported and not stored: the same command tries it again.
     """
     try:
         with preserve_settings():
-            return runner.run(job, tell)
+            return Done(run_unit(runner, unit, tell), is_lost=False)
     except KeyboardInterrupt:
         raise
     except (BadInput, Failed) as error:
-        return _report(tell, job, str(error))
+        return _report(tell, unit, str(error))
     except OSError as error:
         if error.errno in DISK_ERRORS:
             raise Failed(f"{error.strerror}: {error.filename or runner.results}; make room and run again") from error
-        return _report(tell, job, f"{error.strerror or error}: {error.filename or ''}")
+        return _report(tell, unit, f"{error.strerror or error}: {error.filename or ''}")
     except BaseException as error:
         if is_ctrl_c_pressed():  # an extension module turned the interrupt into another exception while it was imported
             raise KeyboardInterrupt from error
-        log.exception("%s", job.run)
+        log.exception("%s", unit.job.run)
         if is_out_of_memory(error):
-            return _report(tell, job, "no memory left; with more, or a smaller --batch-size, the same command goes on")
-        return _report(tell, job, format_error(error))
+            return _report(tell, unit, "no memory left; with more, or a smaller --batch-size, the same command goes on")
+        return _report(tell, unit, format_error(error))
 
 
-def _report(tell: ProgressCallback, job: Job, reason: str) -> int:
-    tell(Event(f"{job.name} s{job.seed}", 1, 1, 0.0, f"failed: {reason}"))
-    return 1
-
-
-def split_into_waves(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Group the jobs: first those that start from scratch, then those that train on models of the group before."""
-
-    def depth(job: Job) -> int:
-        return 0 if job.start is None else 1 + depth(job.start)
-
-    return [list(wave) for _, wave in groupby(sorted(jobs, key=depth), key=depth)]
+def _report(tell: ProgressCallback, unit: Unit, reason: str) -> Done:
+    tell(Event(f"{unit.job.name} s{unit.job.seed}", 1, 1, 0.0, f"failed: {reason}"))
+    return Done(1, is_lost=True)
 
 
 @contextmanager
@@ -127,5 +139,5 @@ class _WorkerSetup:
         return partial(_attempt, self.runner)
 
 
-def _attempt(runner: Runner, job: Job, tell: ProgressCallback) -> int:
-    return attempt(runner, job, tell)
+def _attempt(runner: Runner, unit: Unit, tell: ProgressCallback) -> Done:
+    return attempt(runner, unit, tell)

@@ -491,6 +491,12 @@ def test_a_worker_that_dies_costs_its_own_task(how, end):
     assert sorted(told) == ["on a", "on b", "on bad", "on c"]
 
 
+def test_what_waits_for_a_task_comes_after_it_and_before_all_others():
+    after = lambda task, result: [f"{task}{n}" for n in (1, 2)] if len(task) == 1 else []  # noqa: E731
+    found = [*work_through(["a", "b"], partial(open_work, "fine"), 1, lambda news: None, lambda task, end: task, after)]
+    assert found == ["a", "a1", "a2", "b", "b1", "b2"]
+
+
 def test_what_the_work_raises_is_raised_here():
     with pytest.raises(BadInput, match=r"^bad$"):
         list(work_through(["bad"], partial(open_work, "raise"), 1, lambda news: None, lambda task, end: None))

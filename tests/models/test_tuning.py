@@ -18,7 +18,6 @@ from bench.cli import cli
 from bench.core.errors import BadInput
 from bench.core.plan import Plan
 from bench.core.rng import seeded
-from bench.runner.pool import split_into_waves
 from bench.training.job import Job
 
 ASKED = ["run", "--methods", "BN-adv", "--limit-train", "100", "--epochs", "2", "--limit", "30", "--attacks", "PGD-5"]
@@ -81,10 +80,9 @@ def test_every_parameter_of_a_finished_model_can_learn_again():
     assert all(p.requires_grad for p in blended(tuned(net()), 0.5, "blended").parameters())
 
 
-def test_a_base_comes_before_what_is_trained_on_it():
+def test_what_a_job_is_trained_on_is_part_of_its_name():
     plain = Job("Standard", RECIPES["Standard"], "digits", "", "cnn", Plan(epochs=1), "")
     second = Job("BN-adv", RECIPES["BN-adv"], "digits", "", "cnn", Plan(epochs=1), "", start=plain)
-    assert split_into_waves([second, plain]) == [[plain], [second]]
     assert second.digest != Job("BN-adv", RECIPES["BN-adv"], "digits", "", "cnn", Plan(epochs=1), "").digest
 
 

@@ -17,6 +17,7 @@ from bench.results.store import load
 from bench.runner.experiment import plan_experiment
 from bench.runner.job_runner import Runner
 from bench.runner.options import CellOptions
+from bench.runner.pool import run_here
 from bench.runner.request import Request
 from bench.training.averaging import check_averaging
 from bench.training.monitor import validate
@@ -65,7 +66,7 @@ def test_an_average_is_stored_judged_and_found_again(tmp_path):
     asked = Request(methods=("Standard",), attacks=(), epochs=1, limit_train=100, limit=20, settings=settings)
     work = plan_experiment(asked, Path(), CPU)
     runner, (planned,) = Runner(work, tmp_path, CPU, CellOptions(128)), work.jobs
-    assert runner.run(planned, lambda event: None) == 0
+    assert [done.failed for done in run_here(runner, [planned], lambda event: None)] == [0, 0]
     assert runner.todo() == []
     rows = load(tmp_path).set_index("view")["value"]
     assert set(rows.index) == {"main", "ema"}

@@ -2,6 +2,7 @@
 
 import glob
 import json
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -204,6 +205,13 @@ def assemble(run: RunFolder) -> None:
                 for part in parts:
                     (run.path / part.name).unlink()
         join_albums(run.path)
+
+
+def begun_shards(folder: Path) -> int:
+    """Into how many shards an evaluation was cut that has begun and not ended; 1 if uncut, 0 if there is none."""
+    begun = [path.stem for pattern in ("part-*.json", "partial-*.json") for path in folder.glob(pattern)]
+    cuts = [re.search(r"-[0-9]{1,6}of([0-9]{1,6})$", name) for name in begun]
+    return max((int(cut[1]) if cut else 1 for cut in cuts), default=0)
 
 
 def missing_shards(folder: Path) -> list[str]:
