@@ -21,7 +21,7 @@ from bench.core.foreign.process_state import preserve_settings
 from bench.core.processes import Work, cores, work_through
 from bench.core.progress import Event, ProgressCallback
 from bench.runner.job_runner import Runner
-from bench.runner.units import Unit, first_units, next_units, run_unit
+from bench.runner.units import Unit, count_shards, first_units, next_units, run_unit
 from bench.training.job import Job
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # nothing can be written: every other job would fail too
@@ -54,7 +54,8 @@ def run_jobs(
     """
     torch.set_num_threads(max(1, cores() // workers))
     with log_to_file(log):
-        if workers == 1 or not parallel:
+        is_one_after_the_other = len(jobs) <= 1 and count_shards(runner) == 1
+        if workers == 1 or not parallel or is_one_after_the_other:
             return sum(done.failed for done in run_here(runner, jobs, tell))
         opening = _WorkerSetup(PluginReload(), runner, torch.get_num_threads(), log)
         units, follow = first_units(runner, jobs, split=True), partial(_follow, runner, jobs, True)
