@@ -4,7 +4,7 @@ Names, reasons and settings may come from anybody, so each format escapes them.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -63,22 +63,6 @@ def markdown(shown: pd.DataFrame, left: Collection[str]) -> str:
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
-def latex(shown: pd.DataFrame, left: Collection[str], caption: str, label: str) -> str:
-    r"""A LaTeX float over both columns, in booktabs style; cells are LaTeX already, heads and caption plain text."""
-    layout = "".join("l" if column in left else "r" for column in shown)
-    headed = shown.set_axis([str(column).translate(LATEX) for column in shown], axis="columns")
-    text = headed.style.hide(axis="index").to_latex(
-        hrules=True,
-        environment="table*",
-        position="t",
-        position_float="centering",
-        column_format=f"@{{}}{layout}@{{}}",
-        caption=caption.translate(LATEX),
-        label=label,
-    )
-    return text.replace("\\centering\n", "\\centering\n\\footnotesize\\setlength{\\tabcolsep}{3pt}\n", 1)
-
-
 def print_lines(console: "Console", lines: Iterable[str]) -> None:
     """Print sentences below a table on the terminal."""
     from rich.text import Text
@@ -116,14 +100,20 @@ def print_table(
         console.print(rich_table(part, left, None if bold is None else bold[columns]))
 
 
-def split_columns(shown: pd.DataFrame, left: Collection[str], width: int) -> list[list[str]]:
-    """Split columns into parts at most `width` characters wide; each begins with the columns that name the lines."""
+def split_columns(
+    shown: pd.DataFrame, left: Collection[str], width: int, measure: Callable[[pd.DataFrame], int] | None = None
+) -> list[list[str]]:
+    """The columns in parts of at most such a width, each with all up to those in `left` that name the lines.
+
+    measure: the width of a part; characters on a terminal if not given.
+    """
+    measure = measure or width_of
     columns = [str(column) for column in shown]
     names = next((place for place, column in enumerate(columns) if column in left), 0)
     first = columns[:names] + list(takewhile(lambda column: column in left, columns[names:]))
     parts, part = list[list[str]](), first
     for column in columns[len(first) :]:
-        if part != first and width_of(shown[[*part, column]]) > width:
+        if part != first and measure(shown[[*part, column]]) > width:
             parts, part = [*parts, part], first
         part = [*part, column]
     return [*parts, part]

@@ -81,7 +81,7 @@ def test_a_worst_over_fewer_attacks_has_no_rank(small: Path) -> None:
     assert table["recipe"].iloc[-1] == "Easy"
     assert pd.isna(line(table, "Easy")["rank"])
     assert line(table, "Easy")["Worst status"] == "partial: without PGD-20"
-    assert "Easy, Worst: partial: without PGD-20." in words.notes(table)
+    assert "Easy: Worst leaves out PGD-20." in words.notes(table)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_latex_is_booktabs_and_escaped(tmp_path: Path) -> None:
     measure(tmp_path, r"a_b&c%d#{e}~^\f", "1000", recipe="B")
     text = formats.latex(table_of(tmp_path), "50 % of a_b", "tab:x")
     assert r"a\_b\&c\%d\#\{e\}\textasciitilde{}\textasciicircum{}\textbackslash{}f" in text
-    assert r"\caption{50 \% of a\_b" in text
+    assert r"\caption{Accuracy in percent, 50 \% of a\_b}" in text
     assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
     assert r"50.0 $\pm$" in text
     assert r"\textbf" not in text  # one line is within the other's interval

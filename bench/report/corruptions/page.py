@@ -18,6 +18,7 @@ from bench.report.corruptions.table import EXTRA, MTLAT, Scores, corruption_tabl
 from bench.report.files import Content, figure, in_folder
 from bench.report.folder_names import Identity, folder_names
 from bench.report.labels import condition_name
+from bench.report.latex import latex_table
 from bench.report.table_text import MISSING
 
 if TYPE_CHECKING:
@@ -185,13 +186,19 @@ def _section(board: Board, scores: Scores, title: str, folder: str) -> str:
 
 
 def _latex(board: Board, scores: Scores, title: str, folder: str) -> str:
-    texts = []
-    for part, shown in robustness(scores).items():
-        cells = shown.map(lambda cell: cell.translate(plain.LATEX))
-        caption = f"({part}) {LAYOUT[part][0]}, {title}. {SCORE} {' '.join(scores.notes)}"
-        texts.append(plain.latex(cells, LEFT, caption, f"tab:corruptions-{folder}-{part}"))
+    tables = {
+        part: (shown, f"({part}) {LAYOUT[part][0]}", [SCORE, *scores.notes])
+        for part, shown in robustness(scores).items()
+    }
     if len(scores.unions):
-        cells = unions.means(scores.unions).map(lambda cell: cell.translate(plain.LATEX))
-        caption = f"{UNIONS}, {title}. {unions.caption(scores.unions)} {' '.join(scores.notes)}"
-        texts.append(plain.latex(cells, LEFT, caption, f"tab:corruptions-{folder}-attacked"))
-    return "\n".join(texts)
+        tables["attacked"] = unions.means(scores.unions), UNIONS, [unions.caption(scores.unions), *scores.notes]
+    return "\n".join(
+        latex_table(
+            shown.map(lambda cell: cell.translate(plain.LATEX)),
+            LEFT,
+            f"{what}, {title}.",
+            f"tab:corruptions-{folder}-{name}",
+            notes,
+        )
+        for name, (shown, what, notes) in tables.items()
+    )

@@ -11,6 +11,7 @@ from bench.core.stats import holm, mcnemar_over_seeds, paired_bootstrap
 from bench.report import table_text as plain
 from bench.report.accuracy import measurements
 from bench.report.labels import label_rows, line_name
+from bench.report.latex import latex_table
 from bench.report.leaderboard.table import ranking_column
 
 LEFT = ("Recipe", "Against")
@@ -75,4 +76,4 @@ def section(table: pd.DataFrame) -> str:
 def latex(table: pd.DataFrame, where: str, label: str) -> str:
     """The table and its caption in LaTeX. where: title of the board, with which the caption begins."""
     cells = display(table).map(lambda cell: cell.translate(plain.LATEX))
-    return plain.latex(cells, LEFT, f"{where} {caption(table)}", label)
+    return latex_table(cells, LEFT, f"Differences to the best line, {where}", label, [caption(table)])

@@ -5,7 +5,8 @@ import re
 import pandas as pd
 
 from bench.report import table_text as plain
-from bench.report.leaderboard.text import TEXT, best, display, drop_unattacked, heads, notes
+from bench.report.latex import latex_table
+from bench.report.leaderboard.text import TEXT, best, caption, display, drop_unattacked, heads, notes
 
 
 def csv(table: pd.DataFrame) -> str:
@@ -23,13 +24,12 @@ def markdown(table: pd.DataFrame) -> str:
     return plain.markdown(_bold(shown, best(table, shown), "**", "**"), TEXT)
 
 
-def latex(table: pd.DataFrame, caption: str, label: str) -> str:
-    r"""A LaTeX float over both columns, in booktabs style; needs \usepackage{booktabs} and nothing else."""
+def latex(table: pd.DataFrame, where: str, label: str) -> str:
+    """Floats in booktabs style, as of `latex_table`. where: the board, in the caption; all else stands below."""
     whole, table = table, drop_unattacked(table)
     shown = display(table, heads(table)).map(lambda cell: cell.translate(plain.LATEX))
-    return plain.latex(
-        _bold(shown, best(table, shown), r"\textbf{", "}"), TEXT, " ".join([caption, *notes(whole)]), label
-    )
+    bold = _bold(shown, best(table, shown), r"\textbf{", "}")
+    return latex_table(bold, TEXT, f"Accuracy in percent, {where}", label, [caption(whole), *notes(whole)])
 
 
 def _bold(shown: pd.DataFrame, where: pd.DataFrame, before: str, after: str) -> pd.DataFrame:

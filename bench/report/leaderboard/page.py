@@ -114,11 +114,10 @@ def find_folders(found: Iterable[Board]) -> dict[Board | Trainings, str]:
 def _tables(board: Board, report: Report, folder: str) -> dict[str, Content]:
     """Tables by file name. folder: name of the board's folder, from which LaTeX labels are made."""
     where = f"{board.title} ({report.extent})."
-    badge = f" {found}." if (found := join_badges(report.badges)) else ""
-    caption = f"{where}{badge} {words.caption(report.table)}"
+    badge = f" Preliminary: {found}." if (found := join_badges(report.badges)) else ""
     made: dict[str, Content] = {
         "board.csv": formats.csv(report.table),
-        "board.tex": formats.latex(report.table, caption, f"tab:{folder}"),
+        "board.tex": formats.latex(report.table, where + badge, f"tab:{folder}"),
         "rows.csv": plain.csv(report.rows),
     }
     if len(report.differences):

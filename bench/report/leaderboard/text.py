@@ -11,6 +11,7 @@ from bench.report.leaderboard.table import accuracies, ranking_column
 from bench.report.table_text import MISSING
 
 TEXT = ("Recipe", "Verdict")  # columns set flush left
+PARTIAL = "partial: without "  # how the status of Worst begins where it leaves attacks out
 COST = {"Passes": "passes", "MiB": "memory"}  # no seconds, which depend on the load of the machine
 
 
@@ -39,7 +40,7 @@ def display(table: pd.DataFrame, spread: Collection[str]) -> pd.DataFrame:
         if table[column].notna().all():  # beside a line that has none, a number compares with nothing
             shown[name] = [_number(cost) for cost in table[column]]
     shown["Verdict"] = [verdict.partition(":")[0] or MISSING for verdict in table["verdict"]]
-    return pd.DataFrame(shown)
+    return pd.DataFrame(shown, index=table.index)
 
 
 def ranks(ranks: Iterable[float]) -> list[str]:
@@ -105,7 +106,10 @@ def notes(table: pd.DataFrame) -> list[str]:
     for line in table.to_dict("records"):
         for column in accuracies(table):
             name, status, seeds = quote(condition_name(column)), line[f"{column} status"], line[f"{column} seeds"]
-            if status not in ("ok", "missing"):
+            if status.startswith(PARTIAL):
+                left_out = _with_names(status.removeprefix(PARTIAL), table)
+                found.setdefault(f": {name} leaves out {left_out}.", []).append(line["recipe"])
+            elif status not in ("ok", "missing"):
                 found.setdefault(f", {name}: {_with_names(status, table)}.", []).append(line["recipe"])
             elif 0 < seeds < line["seeds"]:
                 found.setdefault(f", {name}: {seeds} of {line['seeds']} seeds.", []).append(line["recipe"])

@@ -17,7 +17,7 @@ from bench.report.studies.printed_number import Kind, MetricSpec, Number, parts_
 from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.setup import TrainingSetup
 from bench.report.studies.study import Item, Section
-from bench.report.studies.table_text import LEGEND, latex, layout, markdown
+from bench.report.studies.table_text import latex, layout, markdown
 
 TURNED = "Lines and columns of the printed table are exchanged, so that what it compares stands in one column."
 HEADS = {
@@ -67,10 +67,10 @@ class Table:
         ledger, files = self._entries(item, found, home), dict[str, Content]()
         if any(entry.ours.known for entry in ledger):
             table, name = layout(ledger), found.file_of(file_name(item.name))
-            caption = f"{item.name}. {item.about} {found.scale.title}. {LEGEND}"
+            caption = f"{item.name}, {found.scale.title}."
             files = {
                 f"{name}.csv": plain.csv(frame(ledger)),
-                f"{name}.tex": latex(table, caption, f"tab:{self.paper}-{name.replace('/', '-')}"),
+                f"{name}.tex": latex(table, caption, f"tab:{self.paper}-{name.replace('/', '-')}", item.about),
             }
         return Section(f"### {item.name}\n\n{item.about}\n\n{markdown(layout(ledger))}", files, ledger)
 

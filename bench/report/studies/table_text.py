@@ -1,19 +1,19 @@
 """A paper's table as text in its own layout, with our number beside the printed one in each cell."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
 from bench.core.stats import holm, mcnemar_over_seeds
 from bench.report import table_text as plain
+from bench.report.latex import latex_table
 from bench.report.studies.ledger import Entry
 from bench.report.studies.measurement import Measurement
 from bench.report.studies.orderings import SURE
 from bench.report.table_text import MISSING
 
-WIDTH = 125  # characters in a line of a LaTeX page
 LEGEND = (
     "Each cell: ours ± the wider side of the 95 % interval over the images (of several seeds: ± their standard "
     "deviation), [the same attack judged on every image it visits], (printed). Bold: the best of ours in a column, "
@@ -55,28 +55,10 @@ def markdown(table: Drawn) -> str:
     return plain.markdown(_bold(table.cells, table.bold, "**", "**"), table.heads)
 
 
-def latex(table: Drawn, caption: str, label: str) -> str:
-    """LaTeX floats in booktabs style; a table that is too wide for a page is split into several."""
+def latex(table: Drawn, caption: str, label: str, about: str = "") -> str:
+    """Floats in booktabs style. about: what the numbers are, which stands in the notes."""
     shown = _bold(table.cells.map(lambda cell: cell.translate(plain.LATEX)), table.bold, r"\textbf{", "}")
-    floats, blocks = [], list(_split_columns(table))
-    for place, block in enumerate(blocks):
-        part = f" Part {place + 1} of {len(blocks)}." if len(blocks) > 1 else ""
-        name = f"{label}-{place + 1}" if len(blocks) > 1 else label
-        floats.append(plain.latex(shown[[*table.heads, *block]], table.heads, caption + part, name))
-    return "\n".join(floats)
-
-
-def _split_columns(table: Drawn) -> Iterator[list[str]]:
-    """Groups of number columns that fit a page beside the columns that name the lines."""
-    wide = {str(c): 2 + max(len(str(c)), int(table.cells[c].str.len().max())) for c in table.cells}
-    room = WIDTH - sum(wide[head] for head in table.heads)
-    block: list[str] = []
-    for column in [c for c in wide if c not in table.heads]:
-        if block and sum(wide[c] for c in [*block, column]) > room:
-            yield block
-            block = []
-        block.append(column)
-    yield block
+    return latex_table(shown, table.heads, caption, label, [*filter(None, [about]), LEGEND])
 
 
 def _cell(entry: Entry | None) -> str:

@@ -14,6 +14,7 @@ from bench.report.boards import Board
 from bench.report.files import Content, figure, in_folder
 from bench.report.folder_names import Identity, folder_names
 from bench.report.labels import condition_name
+from bench.report.latex import latex_table
 from bench.report.table_text import MISSING
 from bench.report.transfer.table import TransferMatrix, matrices
 
@@ -154,9 +155,9 @@ def _latex(matrix: TransferMatrix, title: str, folder: str) -> str:
         "bounds": (summary(matrix), " ".join([BOUNDS, *notes(matrix)])),
     }
     texts = []
-    for name, (shown, caption) in tables.items():
+    for name, (shown, notes_below) in tables.items():
         cells = shown if name == "all" else shown.map(lambda cell: cell.translate(plain.LATEX))
-        texts.append(plain.latex(cells, TEXT, f"Transfer, {title}. {caption}", f"tab:transfer-{folder}-{name}"))
+        texts.append(latex_table(cells, TEXT, f"Transfer, {title}.", f"tab:transfer-{folder}-{name}", [notes_below]))
     return "\n".join(texts)
 
 

@@ -1,0 +1,96 @@
+r"""Tables of LaTeX fit a page: in parts, with their notes below; compiled where there is a LaTeX."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench.report.latex import LINES, TEXT_WIDTH, latex_table, table_width, text_width
+from bench.report.leaderboard import formats
+from bench.report.leaderboard.page import LeaderboardPage, boards
+from bench.report.leaderboard.text import best, display, drop_unattacked, heads
+from bench.report.studies.page import StudyPage
+
+PAPERS = Path(__file__).parents[2] / "results/published/cifar10-resnet8-papers"
+DOCUMENT = r"""\documentclass[10pt]{article}\usepackage[T1]{fontenc}
+\usepackage[text={397pt,650pt}]{geometry}\usepackage{booktabs}\begin{document}
+%s
+\end{document}"""
+PRINTED = {  # points, as \settowidth says in \footnotesize
+    r"15.6 $\pm$7.3": 35.41,
+    "AutoAttack": 43.66,
+    "PGD-AT-LS0.9.avmixup": 91.51,
+    r"\textbf{48.2}": 17.42,
+    r"\shortstack[r]{PGD-7.last,\\random start}": 48.69,
+    r"a\_b \& 5 \%": 42.02,
+}
+
+
+@pytest.fixture(scope="module")
+def texts() -> dict[str, str]:
+    """Every table of the published boards of five papers, by file name."""
+    found = LeaderboardPage().files(PAPERS) | StudyPage("m2at").files(PAPERS)
+    return {name: str(text) for name, text in found.items() if name.endswith(".tex")}
+
+
+@pytest.mark.parametrize("text", PRINTED)
+def test_a_text_is_no_wider_than_estimated_and_hardly_narrower(text):
+    assert PRINTED[text] <= text_width(text) <= 1.25 * PRINTED[text]
+
+
+def test_a_wide_table_is_in_parts_that_fit_and_begin_with_the_names_of_its_lines(texts):
+    text = texts["cifar10-resnet8-linf-8-255-quick/board.tex"]
+    parts = text.split(r"\end{table*}")[:-1]
+    assert len(parts) == 3
+    assert all(re.search(r"\n\\# & Recipe & ", part) for part in parts)
+    assert [f"Part {i} of 3." in part for i, part in enumerate(parts, 1)] == [True] * 3
+    assert re.findall(r"\\label{(.*)}", text) == [
+        f"tab:cifar10-resnet8-linf-8-255-quick{end}" for end in ("", "-2", "-3")
+    ]
+    assert [part.count("Worst leaves out") for part in parts] == [0, 0, 3]
+    (caption, *_) = re.findall(r"\\caption{(.*)}", text)
+    assert len(caption) < 250
+
+
+def test_a_long_table_is_in_parts_too():
+    lines = pd.DataFrame({"Recipe": [f"R{i}" for i in range(LINES + 1)], "Clean": "50.0"})
+    one, other = latex_table(lines, ["Recipe"], "c", "tab:x", ["A note."]).split(r"\end{table*}")[:2]
+    assert (one.count(r" \\"), other.count(r" \\")) == (LINES + 1, 2)
+    assert "A note." in other
+    assert "A note." not in one
+
+
+def test_notes_that_are_too_long_for_a_page_stand_behind_the_float():
+    lines = pd.DataFrame({"Recipe": ["R"] * 40, "Clean": "50.0"})
+    text = latex_table(lines, ["Recipe"], "c", "tab:x", ["A long note. " * 200])
+    assert text.index(r"\end{table*}") < text.index("A long note.")
+
+
+def test_bold_stands_on_the_line_that_it_is_of_where_lines_are_left_out():
+    for report in boards(PAPERS).values():
+        table = drop_unattacked(report.table)
+        shown = display(table, heads(table))
+        strong = best(table, shown)
+        assert list(shown.index) == list(strong.index)
+        assert formats.markdown(report.table).count("**") == 2 * int(strong.to_numpy().sum())
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_every_table_compiles_and_fits_the_text(texts, tmp_path):
+    (tmp_path / "all.tex").write_text(DOCUMENT % "\\clearpage\n".join(texts.values()), encoding="utf-8")
+    compiled = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "all.tex"], cwd=tmp_path, capture_output=True, timeout=60
+    )
+    log = (tmp_path / "all.log").read_text(encoding="utf-8", errors="replace")
+    assert compiled.returncode == 0, log[-2000:]
+    assert "Overfull" not in log
+    assert "Float too large" not in log
+
+
+def test_the_width_of_a_table_is_that_of_its_widest_cells_and_the_space_between():
+    table = pd.DataFrame({"A": ["1", "12345"], "B": ["1234567890", "1"]})
+    assert table_width(table) == pytest.approx(text_width("12345") + text_width("1234567890") + 6)
+    assert pytest.approx(5.5 * 72.27, abs=1) == TEXT_WIDTH
