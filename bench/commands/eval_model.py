@@ -106,8 +106,9 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     written = write_reports(options.results, options.reports, sources=site_sources(options.data_dir))
     for page in PAGES:
         page.show(options.results, Console(), only=frozenset({run}))
-    print("\n".join(f"board: {path}" for path in first_pages(written)))
-    print("\n".join(f"report: {options.reports / path}" for path in report_paths(options.results, run)))
+    print("\n".join(f"page: {path}" for path in first_pages(written)))
+    for path in report_paths(options.results, run):
+        print(f"report: {options.reports / path}")
     print(describe_files(written, options.reports))
     print(f"results: {folder}")
     if options.model_info and not failed:

@@ -27,7 +27,7 @@ def run_methods(request: Request, options: RunOptions) -> int:
         runs = frozenset(job.run for job in experiments[0].jobs)
         for page in PAGES:
             page.show(options.results, Console(), only=runs)
-        print("\n".join(f"board: {path}" for path in first_pages(written)))
+        print("\n".join(f"page: {path}" for path in first_pages(written)))
         print(describe_files(written, options.reports))
         print(f"results: {options.results / experiments[0].dataset.name}, log: {options.results / LOG}")
     return 1 if failed else 0

@@ -254,7 +254,7 @@ def test_a_model_from_outside_is_told_where_its_curve_is(bench, tmp_path):
     asked = ["eval", "--model", f"{write(tmp_path)}:nearest", "--attacks", "PGD-2", "--limit", "10"]
     code, out, err = bench(*asked, "--sweep", "0,0.1,0.2")
     assert code == 0, err
-    assert f"board: {Path('reports/sweeps/sweeps.md')}" in out.splitlines()
+    assert f"page: {Path('reports/sweeps/sweeps.md')}" in out.splitlines()
     code, _, err = bench(*asked, "--sweep", "0,0.1,0.2", "--source", "x.py:y")
     assert (code, "--source hands over images of one radius" in err) == (2, True)
 

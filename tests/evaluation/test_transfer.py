@@ -431,7 +431,7 @@ def test_a_matrix_is_priced_run_once_and_reported(bench, tmp_path):
     asked = ["run", "--methods", "Standard,LS0.9", "--attacks", "FGSM", *SMALL, "--transfer"]
     code, out, err = bench(*asked)
     assert code == 0, err
-    assert "board: reports/transfer/transfer.md" in out
+    assert "page: reports/transfer/transfer.md" in out
     rows = load(tmp_path / "results")
     moved = rows[rows["source"] != ""]
     assert len(moved) == 4

@@ -6,7 +6,9 @@ import pandas as pd
 
 FEW = 1000  # images; with fewer the 95 % interval reaches +-3 points, more than most differences in papers
 PLAIN = {  # by data set: clean accuracy of a plain model after standard training in percent, and the source
-    "digits": (97.0, "a support vector machine in scikit-learn's own example"),
+    # measured by `bench run --methods Standard --attacks none --dataset digits --budget standard --seeds 0,1,2`: the
+    # last epochs are right on 297, 300 and 297 of the 300 test images
+    "digits": (99.3, "this bench's cnn after 60 epochs of standard training, mean of three seeds"),
     "cifar10": (91.2, "Network in Network, arXiv:1312.4400"),
     "cifar100": (64.3, "Network in Network, arXiv:1312.4400"),
     "svhn": (97.6, "Network in Network, arXiv:1312.4400"),
