@@ -36,8 +36,8 @@ class SiteData:
     def boards(self) -> Mapping[Board, Report]:
         """Each leaderboard, with its rows, its table and the differences to its best line; empty without results.
 
-        Those that most can be learned from come first: with the fewest badges, ranked by the strongest attack, of most
-        lines.
+        Boards that compare something come before those of one line; of both, first those with the fewest badges, ranked
+        by the strongest attack, of most lines.
         """
         has_rows = bool(((self.rows["metric"] == "accuracy") & (self.rows["source"] == "")).any())
         found = boards(self.results) if has_rows else {}
@@ -80,5 +80,5 @@ class SiteData:
         return stored.outcomes(self.results, runs)
 
 
-def _order(report: Report) -> tuple[int, int, int]:
-    return len(report.badges), STRENGTH.index(ranking_column(report.table)), -len(report.table)
+def _order(report: Report) -> tuple[bool, int, int, int]:
+    return len(report.table) == 1, len(report.badges), STRENGTH.index(ranking_column(report.table)), -len(report.table)

@@ -41,7 +41,7 @@ def _line(data: SiteData, board: Board, report: Report) -> dict[str, Any]:
     return {
         "board": board,
         "methods": len(table),
-        "seeds": int(table["seeds"].max()),
+        "seeds": "" if table["external"].all() else int(table["seeds"].max()),
         "score": score,
         "best": line_name(first["recipe"]),
         "recipe": data.recipe_of(first["recipe"]),

@@ -53,11 +53,15 @@ def test_a_name_is_shown_as_text(tmp_path: Path) -> None:
 
 
 def test_boards_with_the_fewest_reservations_come_first(tmp_path: Path) -> None:
-    for dataset, n in (("few", 10), ("many", 1000), ("strong", 1000)):
+    for dataset, n in (("single", 1000), ("few", 10), ("many", 1000), ("strong", 1000)):
         attack = "AutoAttack" if dataset == "strong" else "FGSM"
-        measure(tmp_path, "", "1" * n, dataset=dataset)
-        measure(tmp_path, attack, "1" * n, dataset=dataset)
-    assert [board.dataset for board in SiteData(tmp_path).boards] == ["strong", "many", "few"]
+        for recipe in ["PGD-AT"] if dataset == "single" else ["PGD-AT", "M2AT"]:
+            measure(tmp_path, "", "1" * n, dataset=dataset, recipe=recipe)
+            measure(tmp_path, attack, "1" * n, dataset=dataset, recipe=recipe)
+    data = SiteData(tmp_path)
+    assert [board.dataset for board in data.boards] == ["strong", "many", "few", "single"]
+    pages = "".join(str(page) for page in site_files(data, frozenset()).values())
+    assert "Rank 1 of 2 by AutoAttack, shared by 2 lines." in pages
 
 
 def test_without_results_the_page_says_what_to_run(tmp_path: Path) -> None:
