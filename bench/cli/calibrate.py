@@ -10,7 +10,7 @@ from bench.cli.options import POSITIVE, machine, normalised, option, plugins, re
 
 
 @cli.command()
-@option("--model", "spec", required=True, metavar="SPEC", help="A standard model, as of `bench eval`.")
+@option("--model", "spec", required=True, metavar="SPEC", help="A model trained without attacks, as for `bench eval`.")
 @normalised
 @option("--dataset", help="Default: the one that a run was trained on, otherwise digits.")
 @option("--limit", type=POSITIVE, help="Measure on the first N test images only.")
@@ -22,7 +22,10 @@ from bench.cli.options import POSITIVE, machine, normalised, option, plugins, re
 def calibrate(
     spec: str, normalise: str | None, data_dir: Path, download: bool, unsafe_pickle: bool, **settings: Any
 ) -> None:
-    """Ranges of M-TLAT's four corruptions whose ends cost the model 5 and 30 points of accuracy."""
+    """Find ranges of M-TLAT's four corruptions.
+
+    At their ends the model loses 5 and 30 points of accuracy.
+    """
     from bench.commands.calibrate import CalibrateOptions
     from bench.commands.calibrate import calibrate as find_ranges
     from bench.evaluation.external.access import Access

@@ -13,7 +13,10 @@ from bench.cli.types import Place
 @click.argument("file", type=Place())
 @option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def check(file: Path) -> int:
-    """Test the methods that a plug-in FILE.py registers as ours are tested: exit 1 if one breaks its contract."""
+    """Test the methods that FILE.py registers.
+
+    They are tested as the methods of the bench are. Exit 1 if one breaks the contract.
+    """
     from bench.commands.check_plugin import check_plugin
 
     return check_plugin(file)

@@ -14,9 +14,13 @@ from bench.core.errors import BadInput
 @cli.command()
 @click.argument("baseline", type=Place())
 @click.argument("current", type=Place())
-@option("--level", type=click.IntRange(1, 2), help="First fill CURRENT: 1 judges BASELINE's weights anew, 2 retrains.")
-@option("--markdown", type=Place(dir_okay=False, writable=True), help="Write a summary there.")
-@option("--junit", type=Place(dir_okay=False, writable=True), help="Write JUnit XML there.")
+@option(
+    "--level",
+    type=click.IntRange(1, 2),
+    help="First fill CURRENT: 1 evaluates BASELINE's weights again, 2 trains again.",
+)
+@option("--markdown", type=Place(dir_okay=False, writable=True), help="Write a summary to this file.")
+@option("--junit", type=Place(dir_okay=False, writable=True), help="Write JUnit XML to this file.")
 @normalised
 @machine
 @option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
@@ -25,7 +29,9 @@ from bench.core.errors import BadInput
 def compare(
     baseline: Path, current: Path, normalise: str | None, data_dir: Path, unsafe_pickle: bool, **settings: Any
 ) -> int:
-    """Regression gate: exit 1 if a cell of BASELINE is worse, failed or missing in CURRENT, beyond chance.
+    """Compare two results folders for regressions.
+
+    Exit 1 if a cell of BASELINE failed or is missing in CURRENT, or is worse there than chance explains.
 
     Without --level two results folders are compared as they are. One of both may also be a model, as of `bench eval`
     (FILE.py:FUNCTION@WEIGHTS): it is attacked as the other one was, on the same images.

@@ -19,25 +19,31 @@ from bench.core.errors import BadInput
 )
 @normalised
 @option("--dataset", help="Default: the one that a run was trained on, otherwise digits.")
-@option("--attacks", type=Names(), help="none, or names as of `bench run`. Default: FGSM,PGD-20,CW-20,AutoAttack.")
-@option("--source", type=Names(), metavar="SPEC,...", help="Judge it on images crafted on these models too.")
+@option("--attacks", type=Names(), help="none, or names as for `bench run`. Default: FGSM,PGD-20,CW-20,AutoAttack.")
+@option("--source", type=Names(), metavar="SPEC,...", help="Evaluate it also on images crafted on these models.")
 @judging
 @machine
 @option(
-    "--precision", type=click.Choice(["auto", "fp32", "bf16"]), default="fp32", help="Of the search; judged in fp32."
+    "--precision",
+    type=click.Choice(["auto", "fp32", "bf16"]),
+    default="fp32",
+    help="Of attacks; fp32 decides outcomes.",
 )
 @option("--download", is_flag=True, help="Fetch data and weights that are missing. Nothing is fetched without this.")
 @option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
-@option("--anyway", is_flag=True, help="Judge a model that seems to break the contract; its board will say so.")
-@option("--model-info", type=Place(dir_okay=False), help="Write RobustBench's JSON there; adds AutoAttack.")
+@option("--anyway", is_flag=True, help="Evaluate a model that fails the first checks; its board will say so.")
+@option("--model-info", type=Place(dir_okay=False), help="Write RobustBench's JSON to this file; runs AutoAttack too.")
 @option(
-    "--info", multiple=True, metavar="FIELD=VALUE", help="Of --model-info: link, name, authors, venue, ... Repeatable."
+    "--info",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="With --model-info: link, name, authors, venue, ... Repeatable.",
 )
 @option("--report", is_flag=True, help="Also write a page about this model for colleagues, as HTML and as PDF.")
 @plugins
 @folders
 def evaluate(spec: str, normalise: str | None, info: tuple[str, ...], report: bool, **settings: Any) -> int:
-    """Judge a model that was not trained here, under attack, and show its board.
+    """Attack a model that you name, and print its board.
 
     \b
     SPEC is one of

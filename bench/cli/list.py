@@ -18,14 +18,14 @@ WIDEST = 200  # characters of a line
 
 @cli.command("list")
 @click.argument("kind", type=click.Choice(KINDS))
-@option("--long", is_flag=True, help="The table also where the output is no terminal, which gets names alone.")
-@option("--markdown", is_flag=True, help="The table as Markdown.")
+@option("--long", is_flag=True, help="Print the table even if the output is not a terminal.")
+@option("--markdown", is_flag=True, help="Print the table as Markdown.")
 @plugins
-@option("--results", type=Place(), default=Path("results"), help="Where studies are looked for.")
+@option("--results", type=Place(), default=Path("results"), help="Results folder in which rows of studies are counted.")
 @option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 @click.pass_context
 def list_names(context: click.Context, /, kind: str, long: bool, markdown: bool, results: Path) -> None:
-    """Names that the other commands understand, with a line on what each means.
+    """List names that options take, with a line on each.
 
     On a terminal this is a table; scripts get the names alone, one a line (of suites also what they hold, and of
     studies what they have, take, and lack).

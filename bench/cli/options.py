@@ -48,7 +48,7 @@ def plugins(command: F) -> F:
         multiple=True,
         expose_value=False,
         callback=_load,
-        help="Python that registers recipes, attacks, models or data sets of yours. Repeatable.",
+        help="Python code that registers your recipes, attacks, models or data sets. Repeatable.",
     )(command)
 
 
@@ -56,7 +56,7 @@ POSITIVE = Count()
 normalised = option(
     "--normalise",
     metavar="MEAN,STD|NAME",
-    help="What FILE.py's model takes images normalised by: numbers, a data set, meanstd (--dataset's own), or pm1.",
+    help="Normalisation that FILE.py's model expects: numbers, a data set, meanstd (of --dataset), or pm1.",
 )
 
 
@@ -73,28 +73,35 @@ def combine(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 judging = combine(
     option("--eps", type=Numbers(), help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's."),
-    option("--sweep", type=Numbers(), help="Instead: 3 radii or more of a curve, such as 0,1/255,2/255,4/255,8/255."),
-    option("--norm", type=click.Choice(["Linf", "L2"]), help="Of the evaluation. Default: the data set's."),
+    option("--sweep", type=Numbers(), help="Instead of --eps, 3 or more radii of a curve: 0,1/255,2/255,4/255,8/255."),
+    option("--norm", type=click.Choice(["Linf", "L2"]), help="Norm of the attacks. Default: the data set's."),
     option("--corruptions", type=Names(), help="none (default), all, imagenet-c, extra, mtlat, or names such as fog."),
     option(
         "--calibration",
         type=Place(dir_okay=False),
         metavar="FILE",
-        help="Ranges for rotation, translation, occlusion and color_shift, from `bench calibrate`.",
+        help="Output of `bench calibrate`: ranges of rotation, translation, occlusion and color_shift.",
     ),
     option("--severities", type=Severities(), help="Of the corruptions. Default: 1-5."),
-    option("--attack-corrupted", is_flag=True, help="Also attack what each corruption leaves, by every attack."),
-    option("--conditions", type=Names(), help="none (default), or kinds of plug-ins; `bench list conditions`."),
-    option("--limit", type=POSITIVE, help="Judge on the first N test images only."),
+    option("--attack-corrupted", is_flag=True, help="Also attack the corrupted images, by every attack."),
+    option(
+        "--conditions", type=Names(), help="none (default), or kinds that plug-ins add; see `bench list conditions`."
+    ),
+    option("--limit", type=POSITIVE, help="Evaluate on the first N test images only."),
     option("--save-adv", is_flag=True, help="Keep the images that attacks break, for `bench verify`."),
-    option("--shard", type=Share(), default=WHOLE, help="Judge the i-th of n shares only; see `bench merge`."),
+    option(
+        "--shard",
+        type=Share(),
+        default=WHOLE,
+        help="Evaluate only the I-th of N parts of the images; see `bench merge`.",
+    ),
     option(
         "--attack-timeout",
         type=click.IntRange(1, 10**8),
         metavar="SECONDS",
         help="An attack that takes longer for 1,024 images (AutoAttack: 128) is stored as failed. Default: no limit.",
     ),
-    option("--audit", is_flag=True, help="Also probe each model for signs that its accuracy under attack deceives."),
+    option("--audit", is_flag=True, help="Also probe each model for signs of gradient masking."),
 )
 
 
@@ -102,7 +109,9 @@ data_folder = option("--data-dir", type=Place(), envvar="BENCH_DATA", default=DE
 machine = combine(
     data_folder,
     option("--device", default="auto", help="auto, cpu, cuda or cuda:i."),
-    option("--batch-size", type=POSITIVE, default=128, help="Images attacked at a time: speed only, never a number."),
+    option(
+        "--batch-size", type=POSITIVE, default=128, help="Images attacked at a time. Changes speed only, no result."
+    ),
 )
 
 

@@ -12,9 +12,11 @@ from bench.core.processes import cores
 
 
 @cli.command()
-@option("--study", metavar="NAME", help="leaderboard (default), a study, or all.")
-@option("--site-only", is_flag=True, help="Write the pages of the site alone, no tables and figures.")
-@option("--cards", is_flag=True, help="Model cards (Hugging Face) and BibTeX alone, one for each model, in cards/.")
+@option("--study", metavar="NAME", help="What to report: leaderboard (default), a study, or all.")
+@option("--site-only", is_flag=True, help="Write only the pages of the site, no tables and figures.")
+@option(
+    "--cards", is_flag=True, help="Write only model cards (Hugging Face) and BibTeX, one for each model, in cards/."
+)
 @option("--open", "is_to_open", is_flag=True, help="Open the site in a browser.")
 @option(
     "--export",
@@ -22,7 +24,7 @@ from bench.core.processes import cores
     type=Place(dir_okay=False),
     multiple=True,
     metavar="FILE",
-    help="Instead of reports: all measurements as one table, FILE.csv or FILE.parquet. Repeatable.",
+    help="Write only all measurements as one table, FILE.csv or FILE.parquet. Repeatable.",
 )
 @data_folder
 @plugins
@@ -37,7 +39,7 @@ def report(
     results: Path,
     reports: Path,
 ) -> None:
-    """Write a site, tables and figures of everything in the results folder."""
+    """Write a site, tables and figures of stored results."""
     from bench.commands.browser import open_page
     from bench.commands.site_sources import site_sources
     from bench.report.write import write_site_alone

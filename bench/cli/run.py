@@ -26,34 +26,51 @@ GRID = (  # options that a study sets itself
 @option(
     "--budget",
     type=click.Choice(["quick", "laptop", "standard", "paper"]),
-    help="Default: quick on a CPU, standard on CUDA. laptop: all images, a small net, hours. paper: by papers' plans.",
+    help="Default: quick on a CPU, standard on CUDA. laptop: all images, small net, hours. paper: papers' schedules.",
 )
-@option("--epochs", type=POSITIVE, help="Instead of the budget's.")
-@option("--limit-train", type=POSITIVE, help="Train on so many images, balanced over the classes.")
+@option("--epochs", type=POSITIVE, help="Number of epochs. Default: the budget's.")
+@option("--limit-train", type=POSITIVE, help="Train on N images, balanced over the classes.")
 @option("--train-eps", type=Numbers(), help="Radius the recipes train for. Default: the data set's.")
-@option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="plan.lr=0.05, recipe.beta=3, ... Repeatable.")
+@option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Change a setting: plan.lr=0.05, recipe.beta=3, ... Repeatable.",
+)
 @option(
     "--attacks", type=Names(), help="none, a suite, or names: FGSM, PGD-k, NAME.last, AutoAttack, PGD-20[restarts=5]."
 )
-@option("--transfer", is_flag=True, help="Also judge each model on images crafted on each of the others.")
-@option("--source", type=Names(), metavar="SPEC,...", help="Of --transfer: models from outside, as of `bench eval`.")
-@option("--exhibits", type=Names(), help="none (default), all, or gradient, batchnorm, features, loss: for figures.")
+@option("--transfer", is_flag=True, help="Also evaluate each model on images crafted on each of the others.")
+@option(
+    "--source",
+    type=Names(),
+    metavar="SPEC,...",
+    help="With --transfer: source models as `bench eval --model` takes them.",
+)
+@option(
+    "--exhibits", type=Names(), help="Data for figures: none (default), all, or gradient, batchnorm, features, loss."
+)
 @option("--study", metavar="NAME|all", help="A paper's grid instead of methods and attacks; `bench list studies`.")
-@option("--table", metavar="N", help="Of a --study: this table alone.")
-@option("--figure", metavar="N", help="Of a --study: this figure alone.")
+@option("--table", metavar="N", help="With --study: only this table.")
+@option("--figure", metavar="N", help="With --study: only this figure.")
 @judging
 @option("--seeds", type=Seeds(), default="0", help="Training seeds. Default: 0.")
 @machine
 @option("--download", is_flag=True, help="Fetch the data set if it is missing. Nothing is ever fetched without this.")
-@option("--retrain", is_flag=True, help="Train and judge anew what is there already, failures included.")
+@option("--retrain", is_flag=True, help="Train and evaluate again what is there already, failures included.")
 @option(
     "--precision",
     type=click.Choice(["auto", "fp32", "bf16"]),
-    help="Of training and search; judged in fp32. auto, as of --budget laptop: bf16 where it is fast. Default: fp32.",
+    help="Of training and attacks; fp32 decides outcomes. auto (default of laptop): bf16 where fast. Default: fp32.",
 )
-@option("--workers", type=POSITIVE, help="Jobs side by side. Default: one a core on a CPU, one on CUDA.")
-@option("--threads", type=POSITIVE, help="Of each training, on a CPU. Default: 1; another number joins the run's name.")
-@option("--dry-run", is_flag=True, help="Say what there is to do and what it would cost.")
+@option("--workers", type=POSITIVE, help="Jobs at the same time. Default: one for each CPU core; one on CUDA.")
+@option(
+    "--threads",
+    type=POSITIVE,
+    help="CPU threads of each training. Default: 1; another number becomes part of the run's name.",
+)
+@option("--dry-run", is_flag=True, help="Print what would be trained and evaluated and its cost, and do nothing.")
 @plugins
 @folders
 def run(
@@ -74,7 +91,7 @@ def run(
     figure: str | None,
     **request: Any,
 ) -> int:
-    """Train methods, judge them under attack, and show the leaderboard. Only what is missing is computed."""
+    """Train and attack methods, and print the leaderboard. Only what is missing is computed."""
     from bench.commands.run import run_methods
     from bench.commands.run_study import run_study
     from bench.commands.start import start

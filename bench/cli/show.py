@@ -12,7 +12,7 @@ from bench.core.errors import BadInput
 
 @cli.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME | corruption NAME")
-@option("--dataset", default="digits", help="Whose images a corruption is shown on. Default: digits.")
+@option("--dataset", default="digits", help="Data set whose images are corrupted. Default: digits.")
 @data_folder
 @plugins
 @folders
@@ -20,7 +20,9 @@ from bench.core.errors import BadInput
 def show(
     context: click.Context, /, names: tuple[str, ...], dataset: str, data_dir: Path, results: Path, reports: Path
 ) -> None:
-    """A recipe's page: paper, settings, source, counted cost, numbers printed and measured.
+    """Show a recipe, or a corruption on images.
+
+    Of a recipe NAME: its paper, settings, source and cost, and the numbers that were printed and measured.
 
     \b
     corruption NAME    a contact sheet: test images down, severity across

@@ -12,21 +12,32 @@ from bench.cli.types import Names
 
 
 @cli.command()
-@option("--dataset", default="digits", help="Whose test images. Default: digits.")
-@option("--model", help="As of `bench run`.")
-@option("--methods", type=Names(), default="Standard,PGD-AT", help="Whose models. Default: Standard,PGD-AT.")
+@option("--dataset", default="digits", help="Data set. Default: digits.")
+@option("--model", help="As for `bench run`.")
 @option(
-    "--of", type=Names(), default=(), metavar="SPEC,...", help="Models instead, as `bench eval --model` takes them."
+    "--methods",
+    type=Names(),
+    default="Standard,PGD-AT",
+    help="Methods whose models are attacked. Default: Standard,PGD-AT.",
 )
-@option("--parts", type=Names(), default="all", help="Such as PGD-20,CW-L2. Default: all.")
+@option(
+    "--of",
+    type=Names(),
+    default=(),
+    metavar="SPEC,...",
+    help="Instead of --methods, models as `bench eval --model` takes them.",
+)
+@option("--parts", type=Names(), default="all", help="What to time, such as PGD-20,CW-L2. Default: all.")
 @option("--limit", type=POSITIVE, default=128, help="Attack the first N test images. Default: 128.")
-@option("--repeats", type=POSITIVE, default=3, help="Ratios are medians over so many. Default: 3.")
+@option("--repeats", type=POSITIVE, default=3, help="Number of repeats; ratios are their medians. Default: 3.")
 @machine
 @plugins
 @folders
 @click.pass_context
 def speed(context: click.Context, /, data_dir: Path, **settings: Any) -> int:
-    """Seconds of attacks and of training beside other packages, as ratios within one interleaved run.
+    """Time attacks and training beside other packages.
+
+    All take turns in one run, and are compared by the ratios of their times.
 
     What --methods name is trained first, at the quick budget, unless the results folder has it.
     """

@@ -13,11 +13,13 @@ from bench.core.errors import BadInput
 
 @cli.command()
 @click.argument("path", type=Place())
-@option("--model", "spec", metavar="SPEC", help="As of `bench eval`; needed for other tools' sets. Default: the run's.")
+@option(
+    "--model", "spec", metavar="SPEC", help="As for `bench eval`; needed for sets of other tools. Default: the run's."
+)
 @normalised
 @option("--dataset", help="Default: the run's, or the one that --model was trained on, otherwise digits.")
 @option("--eps", type=Numbers(), help="Radius that another tool's set claims. Default: the data set's.")
-@option("--norm", type=click.Choice(["Linf", "L2"]), help="Of another tool's set. Default: the data set's.")
+@option("--norm", type=click.Choice(["Linf", "L2"]), help="Norm of another tool's set. Default: the data set's.")
 @machine
 @option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
 @plugins
@@ -32,7 +34,9 @@ def verify(
     device: str,
     **settings: Any,
 ) -> int:
-    """Check stored adversarial images by one forward pass: ball, range, whose they are, that all fool, none lacks.
+    """Check stored adversarial images by a forward pass.
+
+    They must be complete, be of this model and data, lie in the ball and in [0, 1], and be misclassified.
 
     PATH is a results or run folder, a file that --save-adv has left there, or a set of another tool (RobustBench,
     AutoAttack, torchattacks, Foolbox, a .npy), of which the ball and the accuracy are checked. Exit 1 if any file is
