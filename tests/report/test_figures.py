@@ -190,10 +190,23 @@ def test_no_scatter_is_drawn_of_clean_against_clean_of_one_point_or_of_one_cost(
     assert is_scatter(table, COST)
     assert not is_scatter(table.dropna(subset="AutoAttack").head(1), "Clean")
     assert not is_scatter(table.assign(passes=4.0), COST)
+    assert is_scatter(table.assign(Clean=50.0), "Clean")
     files = LeaderboardPage().files(PUBLISHED / "cifar10-resnet8-papers")
     void = "cifar10-resnet8-linf-0.08-quick"
     assert {path for path in files if path.startswith(void) and path.endswith("png")} == {f"{void}/bars.png"}
     assert "scatter" not in files[f"{void}/board.md"]
+    assert not [path for path in files if path.startswith("cifar10-cnn-clean") and path.endswith("png")]  # one number
+
+
+def test_names_stand_off_the_intervals_that_are_drawn(papers):
+    figure = scatter(papers["Linf 0.04"], "board")
+    assert_is_readable(figure)
+    names = {text: box for text, box in shown_texts(figure) if text in ("IAT", "M-TLAT", "Standard")}
+    for line in papers["Linf 0.04"].dropna(subset="AutoAttack").to_dict("records"):
+        x, y = figure.axes[0].transData.transform((line["Clean"], line["AutoAttack"]))
+        box = names[line["recipe"]]
+        assert not box.y0 <= y <= box.y1
+        assert not box.x0 <= x <= box.x1
 
 
 def test_many_points_are_readable_and_their_intervals_are_said(papers):

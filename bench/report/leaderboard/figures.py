@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
+ROOM = 36  # letters that the names in a legend of one column have room for, with 6 for each line
 BESIDE = 0.25  # inches, of what is left and right of a panel
 CURVES = {  # column of train.csv: its name, line, marker, and the column of a board that has its colour
     "val_clean": ("hold-out, clean", "-", "s", "Clean"),
@@ -73,12 +74,15 @@ def overlay(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
             axes.plot(*_join(seeds, column).T, line, color=colour)
     named = [Line2D([], [], color=colour) for _, colour in zip(logs, cycle(COLOURS), strict=False)]
     kinds = [Line2D([], [], color="#444444", linestyle=line) for line in ("-", "--")]
-    figure.legend(
-        [*named, *kinds], [*logs, "clean", "PGD-10"], loc="outside lower center", ncols=4 if len(logs) < 3 else 3
-    )
+    figure.legend([*named, *kinds], [*logs, "clean", "PGD-10"], loc="outside lower center", ncols=_abreast([*logs]))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set(xlabel="Epoch", ylabel="Accuracy (%)", ylim=limits_from_zero(_percentages(logs)))
     return figure
+
+
+def _abreast(names: list[str]) -> int:
+    """Entries in a line of a legend: all, with the two kinds of lines, where one column has room for them."""
+    return len(names) + 2 if sum(map(len, names)) + 6 * len(names) <= ROOM else 3
 
 
 def _percentages(logs: Mapping[str, list[pd.DataFrame]]) -> list[float]:

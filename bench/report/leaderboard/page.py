@@ -133,14 +133,14 @@ def _figures(board: Board, report: Report) -> dict[str, Draw]:
 
     attacked = words.drop_unattacked(report.table)
     table, title = attacked.head(DRAWN), board.title + best_of(len(attacked))
-    drawn: dict[str, Draw] = {"bars": partial(bars, table, title)} if is_measured(table) else {}
+    drawn: dict[str, Draw] = {"bars": partial(bars, table, title)} if has_several_numbers(table) else {}
     drawn |= {"scatter": partial(scatter, table, title)} if is_scatter(table, "Clean") else {}
     return drawn | ({"cost": partial(cost, table, title)} if is_scatter(table, COST) else {})
 
 
-def is_measured(table: pd.DataFrame) -> bool:
-    """Whether any line has a number."""
-    return bool(table[accuracies(table)].notna().any(axis=None))
+def has_several_numbers(table: pd.DataFrame) -> bool:
+    """Whether there is more than one number, so that a figure shows more than its title could."""
+    return int(table[accuracies(table)].count().sum()) > 1
 
 
 def _section(board: Board, report: Report, figures: list[str], below: str = "") -> str:

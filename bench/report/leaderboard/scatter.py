@@ -31,8 +31,10 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 def is_scatter(table: pd.DataFrame, column: str) -> bool:
-    """Whether a figure of Clean or COST says anything: of two lines at least, that differ in it, and of an attack."""
-    return ranking_column(table) != "Clean" and _points(table, column)[column].nunique() > 1
+    """Whether a figure of Clean or COST says anything: of an attack, and of two lines at least; of two costs."""
+    points = _points(table, column)
+    count = points[COST].nunique() if column == COST else len(points)
+    return ranking_column(table) != "Clean" and count > 1
 
 
 @with_house_style
@@ -84,7 +86,7 @@ def _scatter(table: pd.DataFrame, title: str, column: str, label: str) -> "Figur
         axes.set_xlim(_limits(points, column, shown))
     _explain(axes, kinds, "95 % intervals" if (points["seeds"] == 1).all() else "Intervals", across, up)
     names = [line_name(recipe) for recipe in points["recipe"]]
-    name_points(axes, list(zip(points[column], points[robust], names, strict=True)))
+    name_points(axes, list(zip(points[column], points[robust], names, strict=True)), has_bars=shown)
     return figure
 
 

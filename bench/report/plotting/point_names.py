@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 SIZE = 6  # of letters, in points
 LEADER = {"arrowstyle": "-", "color": "#707070", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2}
-ANGLES = [pi * part / 8 for part in (0, 8, 4, 12, 2, 14, 6, 10, 1, 15, 7, 9, 3, 13, 5, 11)]  # right, left, above first
+LEVEL = (0, 8, 4, 12)  # right, left, above, below; in parts of half a turn by 8
+SLANTED = (2, 14, 6, 10, 3, 13, 5, 11, 1, 15, 7, 9)
 NEAR = 4  # points from the middle of a dot to its name, where no line between them is needed
 DISTANCES = (7, 10, 14, 19, 26, 35, 45, 58, 72)  # of names with a line to their dot
 DOT = 3.5  # points that a dot reaches to each side
@@ -21,9 +22,11 @@ CLEAR = 2  # points by which a name without a line must be nearer to its own poi
 Place = tuple[float, float]
 
 
-def name_points(axes: "Axes", points: Sequence[tuple[float, float, str]]) -> None:
+def name_points(axes: "Axes", points: Sequence[tuple[float, float, str]], has_bars: bool = False) -> None:
     """Write each name beside its point where it covers no other name or point: at the point's side if that is clear,
     else further off with a line to it. Points at one place share their names' place, a line each.
+
+    has_bars: level and upright through the points; names are written off them if there is room.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.transforms import Bbox
@@ -34,12 +37,14 @@ def name_points(axes: "Axes", points: Sequence[tuple[float, float, str]]) -> Non
     named = _join_names(axes, points)
     dots, unit = [_pixels(axes, point) for point in named], figure.dpi / 72
     taken = [Bbox.from_bounds(x - DOT * unit, y - DOT * unit, 2 * DOT * unit, 2 * DOT * unit) for x, y in dots]
+    angles = [pi * part / 8 for part in ((*SLANTED, *LEVEL) if has_bars else (*LEVEL, *SLANTED))]
     for number in sorted(range(len(dots)), key=lambda number: _room(dots, number)):  # the most crowded first
         x, y, name = named[number]
         text = axes.annotate(name, (x, y), fontsize=SIZE)
         size = text.get_window_extent(canvas.get_renderer())
         text.remove()
-        box, has_line = _find_place(dots, number, (size.width, size.height), taken, axes.get_window_extent(), unit)
+        inside = axes.get_window_extent()
+        box, has_line = _find_place(dots, number, (size.width, size.height), taken, inside, unit, angles)
         taken.append(box)
         _write(axes, named[number], dots[number], box, has_line)
 
@@ -64,18 +69,26 @@ def _room(dots: Sequence[Place], number: int) -> float:
 
 
 def _find_place(
-    dots: Sequence[Place], number: int, size: Place, taken: "Sequence[Bbox]", inside: "Bbox", unit: float
+    dots: Sequence[Place],
+    number: int,
+    size: Place,
+    taken: "Sequence[Bbox]",
+    inside: "Bbox",
+    unit: float,
+    angles: Sequence[float],
 ) -> "tuple[Bbox, bool]":
     """The box of a name, and whether a line leads to it.
 
-    size: of the name, in pixels. taken: what it may not cover. unit: pixels in a point.
+    size: of the name, in pixels. taken: what it may not cover. unit: pixels in a point. angles: from the point to the
+    name, the best first.
     """
     from matplotlib.transforms import Bbox
 
     x, y = dots[number]
-    for distance, angle in product((NEAR, *DISTANCES), ANGLES):
+    for distance, angle in product((NEAR, *DISTANCES), angles):
         far = distance * unit
-        at = x + cos(angle) * (far + size[0] / 2), y + sin(angle) * (far + size[1] / 2)
+        sides = [(round(way, 3) > 0) - (round(way, 3) < 0) for way in (cos(angle), sin(angle))]
+        at = x + cos(angle) * far + sides[0] * size[0] / 2, y + sin(angle) * far + sides[1] * size[1] / 2
         box = Bbox.from_bounds(at[0] - size[0] / 2, at[1] - size[1] / 2, *size)
         others = [dot for place, dot in enumerate(dots) if place != number]
         free = inside.contains(*box.min) and inside.contains(*box.max) and not box.count_overlaps(taken)
