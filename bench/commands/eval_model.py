@@ -72,12 +72,10 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
         BadInput: the model cannot be loaded, breaks the contract, or the request is refused; nothing is written then.
     """
     request.check_shard(options.cells.shard)
-    if options.model_info:
-        request = with_official_attack(request, options.model_info, source)
-        if options.cells.shard.count > 1:
-            raise BadInput("--model-info needs all images; merge the shards, then give it without --shard")
-    if options.report and options.cells.shard.count > 1:
-        raise BadInput("--report needs all images; merge the shards, then give it without --shard")
+    request = with_official_attack(request, options.model_info, source) if options.model_info else request
+    for option, is_given in {"--model-info": options.model_info, "--report": options.report}.items():
+        if is_given and options.cells.shard.count > 1:
+            raise BadInput(f"{option} needs all images; merge the shards, then give it without --shard")
     device = start(options.device, options.results, options.reports)
     request.check_calibration()
     candidate = load_checked(source, request, options, device)
@@ -103,14 +101,7 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     if options.cells.shard.count > 1:
         print_missing_shards(options.results, [run], options.cells.shard)
         return 1 if failed else 0
-    written = write_reports(options.results, options.reports, sources=site_sources(options.data_dir))
-    for page in PAGES:
-        page.show(options.results, Console(), only=frozenset({run}))
-    print("\n".join(f"page: {path}" for path in first_pages(written)))
-    for path in report_paths(options.results, run):
-        print(f"report: {options.reports / path}")
-    print(describe_files(written, options.reports))
-    print(f"results: {folder}")
+    _write_and_show_reports(run, options)
     if options.model_info and not failed:
         rows = {row.key: row for row in read_rows(folder)}
         clean, attacked = (rows[cells.key(model.identity, c)] for c in (Clean(), official_attack(cells.conditions)))
@@ -119,6 +110,17 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
         write_json(options.model_info, entry)
         print(f"model_info: {options.model_info}{unknown_facts(entry)}")
     return 1 if failed else 0
+
+
+def _write_and_show_reports(run: str, options: EvalOptions) -> None:
+    written = write_reports(options.results, options.reports, sources=site_sources(options.data_dir))
+    for page in PAGES:
+        page.show(options.results, Console(), only=frozenset({run}))
+    print("\n".join(f"page: {path}" for path in first_pages(written)))
+    for path in report_paths(options.results, run):
+        print(f"report: {options.reports / path}")
+    print(describe_files(written, options.reports))
+    print(f"results: {options.results / run}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,78 +5,19 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bench.core.files import Bits
-from bench.core.parsing import format_radius
-from bench.core.stats import wilson
 from bench.report.labels import column_order, columns
+from bench.report.model_report.measurement import Ball, Measurement, Share, Worst, measurement_of
 from bench.report.rows import accuracies
 from bench.report.verdicts import doubts_by_board, verdict
 from bench.results.report_file import Pictures, ReportFacts
 
 SAME = ["kind", "column", "norm", "eps", "severity", "source"]
-
-
-class Share(NamedTuple):
-    """A number of n images, with its share and 95 % Wilson interval in percent."""
-
-    right: int
-    n: int
-
-    @property
-    def percent(self) -> float:
-        return 100 * self.right / self.n
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        low, high = wilson(self.right, self.n)
-        return 100 * low, 100 * high
-
-    @property
-    def spread(self) -> float:
-        """The wider side of the interval, in points."""
-        low, high = self.interval
-        return max(high - self.percent, self.percent - low)
-
-
-class Ball(NamedTuple):
-    """A threat model: the norm ball that an attack stays in."""
-
-    norm: str
-    eps: float
-
-    def __str__(self) -> str:
-        return f"{self.norm} {format_radius(self.eps)}" if math.isfinite(self.eps) else f"{self.norm}, any distance"
-
-
-class Measurement(NamedTuple):
-    """One row, in the terms of the report."""
-
-    column: str  # its title in tables
-    kind: str
-    name: str
-    ball: Ball | None
-    severity: int
-    source: str
-    params: str
-    share: Share | None  # None where it failed
-    failure: str
-    verdict: str
-    key: str
-
-    @property
-    def title(self) -> str:
-        """Its name in a sentence."""
-        return self.column.removesuffix(" sweep")
-
-    @property
-    def counts(self) -> bool:
-        """Whether it is a white-box attack scored on any iterate, and so counts for the worst accuracy."""
-        return self.kind in ("attack", "sweep") and not self.source and not self.name.endswith(".last")
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +51,7 @@ class Measured:
             rows["source"].str.partition("@")[0] != rows["run"]
         ]  # without images that were made on this model for transfer
         rows = rows.assign(column=columns(rows)).drop_duplicates(SAME, keep="last")
-        found = [_measurement(row) for row in rows.to_dict("records")]
+        found = [measurement_of(row) for row in rows.to_dict("records")]
         return sorted(found, key=lambda one: (one.kind != "clean", column_order(one.column)))
 
     @property
@@ -139,7 +80,7 @@ class Measured:
         main = sorted(known, key=lambda ball: -plain.count(ball))[:1]
         return [*main, *sorted({*plain, *swept} - {*main})]
 
-    def worst(self, ball: Ball) -> "Worst":
+    def worst(self, ball: Ball) -> Worst:
         """The accuracy under all attacks in a ball together, with their names and the failed ones."""
         attacks = [one for one in self.all if one.counts and one.ball == ball]
         known = [one for one in attacks if one.share and one.key in self.outcomes]
@@ -171,30 +112,6 @@ class Measured:
         rows = self.chosen[self.chosen["metric"] == "share"]
         rows = rows.drop_duplicates(["name", "norm", "eps", "params"], keep="last")
         return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
-
-
-class Worst(NamedTuple):
-    share: Share | None  # None if it is not known
-    attacks: tuple[str, ...]
-    failed: tuple[Measurement, ...]
-
-
-def _measurement(row: Mapping[Any, Any]) -> Measurement:
-    value, n, severity = row["value"], int(row["n"]), row["severity"]
-    known = not pd.isna(value)
-    return Measurement(
-        row["column"],
-        row["kind"],
-        row["name"],
-        Ball(row["norm"], round(float(row["eps"]), 7)) if row["norm"] else None,
-        0 if pd.isna(severity) else int(severity),
-        row["source"],
-        row["params"],
-        Share(round(value * n), n) if known else None,
-        "" if known else str(row["status"]).removeprefix("failed: "),
-        row["verdict"],
-        row["key"],
-    )
 
 
 def settings_of(params: str) -> str:

@@ -7,7 +7,8 @@ import numpy as np
 
 from bench.core.parsing import format_radius
 from bench.report.model_report.content import Bar, Bars, Block, Curve, Curves, Point, Table, Text
-from bench.report.model_report.measured import Measured, Measurement, Share
+from bench.report.model_report.measured import Measured
+from bench.report.model_report.measurement import Measurement, Share
 from bench.report.model_report.words import sentence
 from bench.report.table_text import MISSING
 

@@ -20,7 +20,8 @@ from bench.report.model_report.content import (
     Table,
     Text,
 )
-from bench.report.model_report.measured import Measured, Measurement, settings_of
+from bench.report.model_report.measured import Measured, settings_of
+from bench.report.model_report.measurement import Measurement
 from bench.report.model_report.numbers import corruptions, curves, numbers
 from bench.report.model_report.untried import list_untried
 from bench.report.model_report.words import PROBES, attack_words, join_words, sentence

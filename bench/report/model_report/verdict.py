@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from bench.core.stats import wilson
 from bench.report.leaderboard.badges import FEW
 from bench.report.model_report.content import Level
-from bench.report.model_report.measured import Ball, Measured, Worst
+from bench.report.model_report.measured import Measured
+from bench.report.model_report.measurement import Ball, Worst
 from bench.report.model_report.words import ball_words, change_words, join_words, sentence, share_words
 
 REFERENCE = "AutoAttack"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from bench.core.parsing import format_radius
-from bench.report.model_report.measured import Ball, Share
+from bench.report.model_report.measurement import Ball, Share
 
 ATTACKS = (  # patterns of names, and what the attack does
     (r"FGSM", "one step along the sign of the gradient"),

@@ -22,4 +22,9 @@ def list_studies(results: Path, registered: RadiusOf) -> Iterator[str]:
             trainings, cells = study.size(item, "paper")
             found = [(data.scale.title, item.content.count(item, data, study.home)) for data in places]
             counts = [f"{title}: {word}" for title, word in found if word]
-            yield "; ".join([f"  {item.name}: {trainings} trainings, {cells} measurements in all", *counts])
+            size = f"{_count(trainings, 'training')}, {_count(cells, 'measurement')} in all"
+            yield "; ".join([f"  {item.name}: {size}", *counts])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
