@@ -1,4 +1,4 @@
-r"""A table as floats of LaTeX in booktabs style, in parts that fit a page; needs \usepackage{booktabs} and no more."""
+r"""LaTeX tables in booktabs style, in parts that fit a page; a document needs only \usepackage{booktabs}."""
 
 import math
 import re
@@ -9,15 +9,15 @@ import pandas as pd
 
 from bench.report.table_text import LATEX, split_columns
 
-TEXT_WIDTH = 397.0  # points: 5.5 inches, the narrowest text of the usual conference styles (NeurIPS, ICLR)
-SIZE = 8.0  # points, of letters in cells (\footnotesize of a document of 10 points)
+TEXT_WIDTH = 397.0  # points: 5.5 inches, the narrowest text width of usual conference styles (NeurIPS, ICLR)
+SIZE = 8.0  # font size in cells, in points (\footnotesize in a 10-point document)
 BETWEEN = 6.0  # points between columns
-LONGEST = 18  # characters of a line of a cell with text
+LONGEST = 18  # characters after which text in a cell is broken
 OPEN, CLOSE = r"\begin{tabular}[t]{@{}l@{}}", r"\end{tabular}"
-LINES = 45  # of a part
-LINE, NOTE_LINE, MOST_HEIGHT = 9.5, 8.0, 560.0  # points: of a line, of one of notes, of a float
-NOTE_LETTER = 3.7  # points, of a letter of notes, in the mean (\scriptsize)
-WIDTHS = (  # of letters of Computer Modern at 8 points, in their size; others are as wide as the widest
+LINES = 45  # most lines of a part
+LINE, NOTE_LINE, MOST_HEIGHT = 9.5, 8.0, 560.0  # heights in points: of a table line, a line of notes, the largest float
+NOTE_LETTER = 3.7  # mean width of a letter in notes (\scriptsize), in points
+WIDTHS = (  # widths of letters of Computer Modern at 8 points, in units of the font size; others count as WIDEST
     ("ijlI.,:;'!|[]/ ", 0.36),
     ("frts()-^", 0.42),
     ('abcdeghknopquvxyz0123456789_$\N{EN DASH}JS*<>~?"', 0.59),
@@ -27,11 +27,11 @@ WIDEST, BOLD = 1.06, 1.17
 
 
 def latex_table(shown: pd.DataFrame, left: Collection[str], caption: str, label: str, notes: Sequence[str] = ()) -> str:
-    """A float over both columns, or several where the table is wider or longer than a page.
+    """A table as a float over both columns, or as several if it is wider or longer than a page.
 
-    shown: cells are LaTeX already, heads are plain text. left: the columns set flush left; the first of them name the
-    lines, and are in each part. caption, notes: plain text; the notes stand below the last part. The first part has the
-    label, the others `label-2` and so on.
+    shown: cells are LaTeX already, heads are plain text. left: columns that are set flush left; the first of them name
+    the lines, and are repeated in each part. caption, notes: plain text; the notes stand below the last part. The first
+    part has the label, the others `label-2` and so on.
     """
     shown = shown.assign(**{str(column): shown[column].map(_wrap) for column in shown if column in left})
     columns = split_columns(shown, left, int(TEXT_WIDTH), lambda part: math.ceil(table_width(part)))
@@ -41,18 +41,18 @@ def latex_table(shown: pd.DataFrame, left: Collection[str], caption: str, label:
     for number, part in enumerate(parts, 1):
         which = f" Part {number} of {len(parts)}." if len(parts) > 1 else ""
         named = f"{label}-{number}" if number > 1 else label
-        floats.append(_float(part, left, caption + which, named, notes if number == len(parts) else ()))
+        floats.append(_make_float(part, left, caption + which, named, notes if number == len(parts) else ()))
     return "\n".join(floats)
 
 
 def table_width(shown: pd.DataFrame) -> float:
-    """Points that a table takes, from above. Its cells are LaTeX."""
-    columns = [[_break(str(name).translate(LATEX)), *cells] for name, cells in shown.items()]
+    """Upper bound of the width of a table in points. Its cells are LaTeX."""
+    columns = [[_break_head(str(name).translate(LATEX)), *cells] for name, cells in shown.items()]
     return sum(max(map(text_width, cells)) for cells in columns) + BETWEEN * (len(columns) - 1)
 
 
 def text_width(text: str) -> float:
-    """Points of the widest line of a cell of LaTeX."""
+    """Width in points of the widest line in a LaTeX cell."""
     text, factor = text.replace(r"$\pm$", "+"), BOLD if r"\textbf" in text else 1.0
     text = re.sub(
         rf"\\text(bf|it)\b|\\shortstack\[r\]|{re.escape(OPEN)}|{re.escape(CLOSE)}",
@@ -68,21 +68,21 @@ def _letter_width(letter: str) -> float:
     return next((width for letters, width in WIDTHS if letter in letters), WIDEST)
 
 
-def _break(head: str) -> str:
-    """A head in two lines where it has a comma."""
+def _break_head(head: str) -> str:
+    """Break the head of a column at its comma, if it has one."""
     first, comma, rest = head.partition(", ")
     return rf"\shortstack[r]{{{first},\\{rest}}}" if comma else head
 
 
 def _wrap(cell: str) -> str:
-    """A long text in several lines."""
+    """Break a long text into lines."""
     lines = textwrap.wrap(cell, LONGEST, break_long_words=False, break_on_hyphens=False)
     return OPEN + r"\\".join(lines) + CLOSE if len(lines) > 1 else cell
 
 
-def _float(shown: pd.DataFrame, left: Collection[str], caption: str, label: str, notes: Sequence[str]) -> str:
+def _make_float(shown: pd.DataFrame, left: Collection[str], caption: str, label: str, notes: Sequence[str]) -> str:
     layout = "".join("l" if column in left else "r" for column in shown)
-    headed = shown.set_axis([_break(str(column).translate(LATEX)) for column in shown], axis="columns")
+    headed = shown.set_axis([_break_head(str(column).translate(LATEX)) for column in shown], axis="columns")
     text = headed.style.hide(axis="index").to_latex(
         hrules=True,
         environment="table*",
@@ -93,11 +93,14 @@ def _float(shown: pd.DataFrame, left: Collection[str], caption: str, label: str,
         label=label,
     )
     text = text.replace("\\centering\n", "\\centering\n\\footnotesize\\setlength{\\tabcolsep}{3pt}\n", 1)
-    return _with_notes(text, " ".join(notes), text.count(r"\\")) if notes else text
+    return _add_notes(text, " ".join(notes), text.count(r"\\")) if notes else text
 
 
-def _with_notes(text: str, notes: str, lines: int) -> str:
-    """The notes below a table, in its float; behind it, where they have no room on the same page."""
+def _add_notes(text: str, notes: str, lines: int) -> str:
+    """Add notes below a table in its float, or behind the float if they do not fit on the same page.
+
+    lines: number of lines of the table.
+    """
     height = LINE * (lines + 6) + NOTE_LINE * math.ceil(len(notes) * NOTE_LETTER / TEXT_WIDTH)
     said = notes.translate(LATEX)
     if height > MOST_HEIGHT:

@@ -1,4 +1,4 @@
-"""Every accuracy of a leaderboard as a bar."""
+"""Bar charts of all accuracies of a leaderboard."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
-PANELS = 12  # the table has every attack
+PANELS = 12  # most panels of a figure; the table has every attack
 ACROSS = 6  # panels in a row
 LINE, AROUND_ROW, AROUND = 0.15, 0.62, 0.75  # inches: of a line, around a row of panels, around all of them
 NAMES = 1.2  # inches, of the names of lines
-NUMBER = 0.22  # of a panel, for the number behind a bar
+NUMBER = 0.22  # room for the number behind a bar, as a share of the axis
 BAR = {"height": 0.72, "error_kw": {"elinewidth": 0.6, "ecolor": "#444444"}}
 DOTS: Any = {"linestyle": "none", "marker": ".", "markersize": 2.5, "color": "#000000", "alpha": 0.7}  # the seeds
 GREY = "#767676"
@@ -35,8 +35,8 @@ LOOKS: dict[str, dict[str, Any]] = {  # of bars that are to be read with care
 }
 
 
-class Row(NamedTuple):
-    """Panels beside each other, and the lines of the table that any of them has a number of."""
+class PanelRow(NamedTuple):
+    """A row of panels: their columns of the table, and the lines that have a number or a failure in one of them."""
 
     columns: list[str]
     lines: pd.DataFrame
@@ -44,15 +44,16 @@ class Row(NamedTuple):
 
 @with_house_style
 def bars(table: pd.DataFrame, title: str) -> "Figure":
-    """One panel an attack, one bar a recipe, in the order of the table; all on one axis that begins at 0.
+    """Accuracies as bars: a panel for each attack, a bar for each recipe, in the order of the table.
 
-    Of many attacks those that leave least, beside clean images and the one that ranks. A line that no panel of a row
-    has a number of is left out of the row; a panel that lacks some of the others says how many.
+    All panels have the same axis, which begins at 0. If there are more than PANELS attacks: clean accuracy, the column
+    that ranks, and the attacks with the lowest accuracy. A row of panels leaves out lines without a number in it; a
+    panel says how many of the row's lines it has no number of.
     """
     from matplotlib.figure import Figure
 
     known = [column for column in accuracies(table) if table[column].notna().any()]
-    shown = _fewer(table, known)
+    shown = _select_columns(table, known)
     title += f", {len(shown)} of {len(known)} accuracies" if len(shown) < len(known) else ""
     rows = arrange(table, shown)
     heights = [AROUND_ROW + LINE * len(row.lines) for row in rows]
@@ -73,22 +74,23 @@ def bars(table: pd.DataFrame, title: str) -> "Figure":
     return figure
 
 
-def arrange(table: pd.DataFrame, columns: Sequence[str]) -> list[Row]:
-    """The panels in rows of up to ACROSS, Clean first and then those of most lines."""
+def arrange(table: pd.DataFrame, columns: Sequence[str]) -> list[PanelRow]:
+    """Arrange panels in rows of up to ACROSS: Clean first, then those with numbers of the most lines."""
     count = -(-len(columns) // ACROSS)
     across = -(-len(columns) // count)
     ordered = sorted(columns, key=lambda column: (column != "Clean", -table[column].count()))
     chunks = [ordered[start : start + across] for start in range(0, len(ordered), across)]
-    return [Row(chunk, table[_is_known(table, chunk)]) for chunk in chunks]
+    return [PanelRow(chunk, table[_is_known(table, chunk)]) for chunk in chunks]
 
 
 def _is_known(table: pd.DataFrame, columns: Sequence[str]) -> "pd.Series[bool]":
-    """Which lines have a number in any of the columns, or a failure."""
+    """Which lines have a number or a failure in one of the columns."""
     failed = pd.concat([table[f"{column} status"].str.startswith("failed") for column in columns], axis=1)
     return table[[*columns]].notna().any(axis=1) | failed.any(axis=1)
 
 
-def _fewer(table: pd.DataFrame, columns: list[str]) -> list[str]:
+def _select_columns(table: pd.DataFrame, columns: list[str]) -> list[str]:
+    """At most PANELS of the columns."""
     if len(columns) <= PANELS:
         return columns
     kept = {columns[0], ranking_column(table)}
@@ -96,7 +98,7 @@ def _fewer(table: pd.DataFrame, columns: list[str]) -> list[str]:
     return [column for column in columns if column in kept or column in others]
 
 
-def _draw_panel(axes: "Axes", row: Row, column: str, limits: tuple[float, float]) -> None:
+def _draw_panel(axes: "Axes", row: PanelRow, column: str, limits: tuple[float, float]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.set(xlim=limits, ylim=(len(row.lines) - 0.4, -0.6), yticks=[])
@@ -131,7 +133,7 @@ def _draw_bars(axes: "Axes", lines: pd.DataFrame, column: str) -> None:
 
 
 def _explain(table: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
-    """The entries of the legend: of what is drawn alone."""
+    """The entries of the legend, for what is drawn only."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -159,12 +161,12 @@ def _ends(table: pd.DataFrame, column: str) -> list[float]:
 
 
 def _line_ends(line: dict[Any, Any], column: str) -> list[float]:
-    """How far what is drawn of a line reaches."""
+    """Value, upper end of the interval and values of single seeds of a line; without NaN."""
     ends = [line[f"{column} high"], line[column], *line[f"{column} each"]]
     return [end for end in ends if not pd.isna(end)]
 
 
 def intervals(table: pd.DataFrame, column: str) -> FloatArray:
-    """How far the interval of each line reaches below and above its value, (2, lines)."""
+    """Distances from each value down and up to the ends of its interval, (2, lines)."""
     value, low, high = (table[c].to_numpy() for c in (column, f"{column} low", f"{column} high"))
     return np.maximum(0, [value - low, high - value])  # rounding could leave -1e-15

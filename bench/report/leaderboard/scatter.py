@@ -1,4 +1,4 @@
-"""A leaderboard's lines as points: clean accuracy, or what training costs, against the accuracy that ranks them."""
+"""Scatter plots of a leaderboard: clean accuracy, or cost of training, against the accuracy that ranks it."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COST = "passes"  # the column
-FEW = 8  # points that one column has room for
-BARS = 10  # points beyond which intervals are said below the figure: drawn, they would hide the points
-ROOM = 0.08  # of the range of an axis, beside the points
+COST = "passes"  # column of the table: passes per image of a training step
+FEW = 8  # points up to which the figure is one column wide
+BARS = 10  # points up to which intervals are drawn; more would hide the points, and their median width is a note
+ROOM = 0.08  # space beside the points, as a share of the range of an axis
 BAR: Any = {"fmt": "none", "ecolor": "#C4C4C4", "elinewidth": 0.6, "zorder": 1.5}
 LOOKS: dict[str, dict[str, Any]] = {
     OK: {"marker": "o", "color": COLOURS[0]},
@@ -31,7 +31,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 def is_scatter(table: pd.DataFrame, column: str) -> bool:
-    """Whether a figure of Clean or COST says anything: of an attack, and of two lines at least; of two costs."""
+    """Whether a figure of Clean or COST makes sense: two lines (or two costs) or more, ranked by an attack."""
     points = _points(table, column)
     count = points[COST].nunique() if column == COST else len(points)
     return ranking_column(table) != "Clean" and count > 1
@@ -45,12 +45,12 @@ def scatter(table: pd.DataFrame, title: str) -> "Figure":
 
 @with_house_style
 def cost(table: pd.DataFrame, title: str) -> "Figure":
-    """What training costs against the accuracy that ranks the table, with its intervals."""
+    """Cost of a training step against the accuracy that ranks the table, with its intervals."""
     return _scatter(table, title, COST, "Passes per image of a training step")
 
 
 def accuracy_axis(column: str) -> str:
-    """What an axis of accuracies of a column is called."""
+    """The label of an axis with the accuracies of a column."""
     if column == "Worst":
         return "Right under every attack (%)"
     return "Clean accuracy (%)" if column == "Clean" else f"Accuracy under {condition_name(column)} (%)"
@@ -96,7 +96,7 @@ def _limits(points: pd.DataFrame, column: str, with_intervals: bool) -> tuple[fl
 
 
 def _explain(axes: "Axes", kinds: list[str], intervals: str, across: Any, up: Any) -> None:
-    """Below the axes what hollow marks are, and how wide the intervals are where they are not drawn."""
+    """The legend: what hollow marks mean, and the median width of intervals if they are not drawn."""
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], linestyle="none", label=WORDS[kind], **LOOKS[kind]) for kind in WORDS if kind in kinds]

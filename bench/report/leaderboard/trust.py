@@ -1,4 +1,4 @@
-"""How far a number of a leaderboard is to be trusted, for figures to show it."""
+"""Which numbers of a leaderboard figures must mark: suspect, invalid, or Worst of fewer attacks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,10 @@ WORDS = {
 
 
 def trust_of(line: Mapping[Any, Any], column: str) -> str:
-    """Of one accuracy of one line of a table: what its verdict says of attacks, or that Worst leaves attacks out."""
+    """SUSPECT or INVALID by the verdict on the line, if it is an accuracy under attack; PARTIAL if attacks are missing.
+
+    line: of a table. column: of the accuracy. Otherwise OK.
+    """
     verdict = str(line.get("verdict", "")).partition(":")[0]
     if column != "Clean" and verdict not in ("", OK):
         return SUSPECT if verdict == SUSPECT else INVALID

@@ -1,19 +1,19 @@
-"""One colour for each attack, whatever else is on a board: dark enough on white, told apart by colour-blind eyes."""
+"""Fixed colours of attacks, the same on every board: dark on white, and distinct for colour-blind readers."""
 
 import re
 
-FAMILIES = (  # what the name of a column begins with, and its colour
+FAMILIES = (  # pattern at the start of a column's name, and its colour
     (r"Clean$", "#949494"),
     (r"Worst$", "#111111"),
     (r"AutoAttack", "#D55E00"),
     (r"PGD-", "#0072B2"),
     (r"CW-", "#C2629B"),
-    (r"(R-|MI-)?(FGSM|LL|MC)\b", "#009E73"),  # of a step or a few
-    (r"APGD|FAB|Square|MultiTarget", "#7A2E00"),  # the parts of AutoAttack and what is like them
+    (r"(R-|MI-)?(FGSM|LL|MC)\b", "#009E73"),  # one step or a few
+    (r"APGD|FAB|Square|MultiTarget", "#7A2E00"),  # parts of AutoAttack, and similar attacks
 )
 OTHER = "#3B2A78"
 
 
 def attack_colour(column: str) -> str:
-    """The colour of a column of a board; attacks of one kind share theirs, and so do all of plug-ins."""
+    """The colour of a column of a board. Attacks of one kind share a colour, and so do all attacks of plug-ins."""
     return next((colour for pattern, colour in FAMILIES if re.match(pattern, column)), OTHER)

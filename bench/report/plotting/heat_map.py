@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 LINE = 0.26  # height of one row in inches
 AROUND = 1.3  # height above and below all rows in inches
 DARK = 0.45  # luminance, below which white is easier to read than black
-ONE_SIDED = ("#FFFFFF", COLOURS[0])  # from the lowest number to the highest
-TWO_SIDED = (COLOURS[1], "#FFFFFF", COLOURS[0])  # from below zero to above it
-LEAST = 1.0  # points, that a scale around zero reaches to both sides at least
-NUMBER = 6.5  # points, of a number in a cell
+ONE_SIDED = ("#FFFFFF", COLOURS[0])  # colours of the lowest and the highest number
+TWO_SIDED = (COLOURS[1], "#FFFFFF", COLOURS[0])  # colours below zero, at zero and above it
+LEAST = 1.0  # least range of colours, in percentage points; around zero, to each side
+NUMBER = 6.5  # font size of texts in cells, in points
 
 
 def draw_heat_map(
@@ -60,7 +60,7 @@ def draw_heat_map(
 
 
 def cell_texts(values: pd.DataFrame, form: str) -> pd.DataFrame:
-    """Numbers as text, a dash where there is none, and no sign of a zero."""
+    """Format numbers; NaN is a dash, and a zero has no sign."""
 
     def text(value: float) -> str:
         shown = form.format(value)
@@ -70,7 +70,7 @@ def cell_texts(values: pd.DataFrame, form: str) -> pd.DataFrame:
 
 
 def _scale(shown: "np.ndarray[Any, np.dtype[np.float64]]", around_zero: bool) -> tuple[float, float]:
-    """The ends of the colours."""
+    """The numbers that have the first and the last colour."""
     known = shown[~np.isnan(shown)]
     if around_zero:
         reach = max(LEAST, float(np.abs(known).max(initial=0.0)))

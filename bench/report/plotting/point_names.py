@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.transforms import Bbox
 
-SIZE = 6  # of letters, in points
+SIZE = 6  # size of letters in points
 LEADER = {"arrowstyle": "-", "color": "#707070", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2}
-LEVEL = (0, 8, 4, 12)  # right, left, above, below; in parts of half a turn by 8
+LEVEL = (0, 8, 4, 12)  # angles in units of pi / 8: right, left, above, below
 SLANTED = (2, 14, 6, 10, 3, 13, 5, 11, 1, 15, 7, 9)
 NEAR = 4  # points from the middle of a dot to its name, where no line between them is needed
 DISTANCES = (7, 10, 14, 19, 26, 35, 45, 58, 72)  # of names with a line to their dot
@@ -23,10 +23,10 @@ Place = tuple[float, float]
 
 
 def name_points(axes: "Axes", points: Sequence[tuple[float, float, str]], has_bars: bool = False) -> None:
-    """Write each name beside its point where it covers no other name or point: at the point's side if that is clear,
-    else further off with a line to it. Points at one place share their names' place, a line each.
+    """Write each name where it covers no other name or point: beside its point, or further off with a line to it.
 
-    has_bars: level and upright through the points; names are written off them if there is room.
+    points: x, y and name of each. The names of points at the same place are written below each other. has_bars: error
+    bars go through the points, so that names are written diagonally off them if there is room.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.transforms import Bbox
@@ -50,7 +50,7 @@ def name_points(axes: "Axes", points: Sequence[tuple[float, float, str]], has_ba
 
 
 def _join_names(axes: "Axes", points: Sequence[tuple[float, float, str]]) -> list[tuple[float, float, str]]:
-    """The points, those that lie on each other as one with the names below each other."""
+    """Join points at the same place into one, with their names below each other."""
     found: dict[tuple[int, ...], list[tuple[float, float, str]]] = {}
     for point in points:
         found.setdefault(tuple(round(side / 4) for side in _pixels(axes, point)), []).append(point)
@@ -58,12 +58,13 @@ def _join_names(axes: "Axes", points: Sequence[tuple[float, float, str]]) -> lis
 
 
 def _pixels(axes: "Axes", point: tuple[float, float, str]) -> Place:
+    """The place of a point in pixels."""
     x, y = axes.transData.transform(point[:2])
     return float(x), float(y)
 
 
 def _room(dots: Sequence[Place], number: int) -> float:
-    """Pixels from a point to the nearest other."""
+    """Distance in pixels from a point to the nearest other one."""
     x, y = dots[number]
     return min((hypot(x - a, y - b) for place, (a, b) in enumerate(dots) if place != number), default=0.0)
 
@@ -77,10 +78,10 @@ def _find_place(
     unit: float,
     angles: Sequence[float],
 ) -> "tuple[Bbox, bool]":
-    """The box of a name, and whether a line leads to it.
+    """Find a box for a name; also returns whether it needs a line to its dot.
 
-    size: of the name, in pixels. taken: what it may not cover. unit: pixels in a point. angles: from the point to the
-    name, the best first.
+    number: of the dot. size: of the name, in pixels. taken: boxes that it must not cover. inside: the box of the axes.
+    unit: pixels in a point (1/72 inch). angles: directions from the dot to the name, the best first.
     """
     from matplotlib.transforms import Bbox
 
@@ -103,7 +104,7 @@ def _find_place(
 
 
 def _gap(box: "Bbox", place: Place) -> float:
-    """Pixels between a box and a place; 0 inside."""
+    """Distance in pixels from a box to a place; 0 inside."""
     x, y = place
     return hypot(max(box.x0 - x, 0, x - box.x1), max(box.y0 - y, 0, y - box.y1))
 
