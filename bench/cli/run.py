@@ -70,6 +70,10 @@ GRID = (  # options that a study sets itself
     type=POSITIVE,
     help="CPU threads of each training. Default: 1; another number becomes part of the run's name.",
 )
+@option("--engine", type=click.Choice(["local", "ray"]), default="local", help="ray: a cluster. Default: this machine.")
+@option(
+    "--ray-address", metavar="HOST:PORT", help="Of --engine ray: a running cluster. Default: one that is started here."
+)
 @option("--dry-run", is_flag=True, help="Print what would be trained and evaluated and its cost, and do nothing.")
 @plugins
 @folders
@@ -82,6 +86,8 @@ def run(
     workers: int | None,
     download: bool,
     retrain: bool,
+    engine: str,
+    ray_address: str | None,
     dry_run: bool,
     save_adv: bool,
     shard: Shard,
@@ -109,6 +115,8 @@ def run(
         raise BadInput("--table and --figure are of a --study; `bench list studies` names them")
     if table and figure:
         raise BadInput(f"--table {table} and --figure {figure}: give one of them")
+    if ray_address is not None and engine != "ray":
+        raise BadInput(f"--ray-address {ray_address} is of --engine ray; give that too")
     if request["source"] and not request["transfer"]:
         raise BadInput("--source names models to craft images on, which is done for --transfer; give that too")
     if "train_eps" in asked:
@@ -125,6 +133,8 @@ def run(
         download=download,
         retrain=retrain,
         dry_run=dry_run,
+        engine=engine,
+        ray_address=ray_address,
     )
     if study is None:
         return run_methods(Request(**asked), options)

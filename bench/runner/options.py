@@ -33,6 +33,8 @@ class RunOptions:
     download: bool = False
     retrain: bool = False
     dry_run: bool = False
+    engine: str = "local"  # or ray
+    ray_address: str | None = None  # HOST:PORT of a running cluster; None: one that is started here
 
     @cached_property
     def images(self) -> ImageCache:

@@ -59,7 +59,7 @@ def run_jobs(
             return sum(done.failed for done in run_here(runner, jobs, tell))
         opening = _WorkerSetup(PluginReload(), runner, torch.get_num_threads(), log)
         units, follow = first_units(runner, jobs, split=True), partial(_follow, runner, jobs, True)
-        ended = work_through(units, opening, workers, tell, partial(_report, tell), follow)
+        ended = work_through(units, opening, workers, tell, partial(report_failure, tell), follow)
         return sum(done.failed for done in ended)
 
 
@@ -88,21 +88,24 @@ def attempt(runner: Runner, unit: Unit, tell: ProgressCallback) -> Done:
     except KeyboardInterrupt:
         raise
     except (BadInput, Failed) as error:
-        return _report(tell, unit, str(error))
+        return report_failure(tell, unit, str(error))
     except OSError as error:
         if error.errno in DISK_ERRORS:
             raise Failed(f"{error.strerror}: {error.filename or runner.results}; make room and run again") from error
-        return _report(tell, unit, f"{error.strerror or error}: {error.filename or ''}")
+        return report_failure(tell, unit, f"{error.strerror or error}: {error.filename or ''}")
     except BaseException as error:
         if is_ctrl_c_pressed():  # an extension module turned the interrupt into another exception while it was imported
             raise KeyboardInterrupt from error
         log.exception("%s", unit.job.run)
         if is_out_of_memory(error):
-            return _report(tell, unit, "no memory left; with more, or a smaller --batch-size, the same command goes on")
-        return _report(tell, unit, format_error(error))
+            return report_failure(
+                tell, unit, "no memory left; with more, or a smaller --batch-size, the same command goes on"
+            )
+        return report_failure(tell, unit, format_error(error))
 
 
-def _report(tell: ProgressCallback, unit: Unit, reason: str) -> Done:
+def report_failure(tell: ProgressCallback, unit: Unit, reason: str) -> Done:
+    """Report that a unit as a whole failed."""
     tell(Event(f"{unit.job.name} s{unit.job.seed}", 1, 1, 0.0, f"failed: {reason}"))
     return Done(1, is_lost=True)
 

@@ -13,6 +13,7 @@ from bench.core.processes import cores, describe_idle_cores
 from bench.core.progress import Progress
 from bench.evaluation.external.access import Access
 from bench.results.shards import Shard
+from bench.runner.engines.engine import open_engine
 from bench.runner.estimates import (
     cost_of,
     duration,
@@ -25,7 +26,7 @@ from bench.runner.estimates import (
 from bench.runner.experiment import Experiment, plan_experiment
 from bench.runner.job_runner import Runner, Todo
 from bench.runner.options import RunOptions
-from bench.runner.pool import log_to_file, run_jobs
+from bench.runner.pool import log_to_file
 from bench.runner.request import Request
 from bench.runner.shards.results import missing_shards
 from bench.runner.transfer.models import external_sources, transfer_runners
@@ -88,12 +89,14 @@ def run_requests(
     passes = sum(cost.passes for part in costs for cost in part) + sum(transfer.cost() for transfer in transfers)
     if parallel:
         print_start(count_trainings_once(todo), workers)
-    with Progress(passes) as progress:
+    threads = max((job.threads for experiment in experiments for job in experiment.jobs), default=1)
+    log = options.results / LOG
+    with open_engine(options, workers, parallel, threads, log) as run_jobs, Progress(passes) as progress:
         for runner, missing, part in zip(runners, todo, costs, strict=True):
             jobs = longest_first(missing, part) if workers > 1 else [t.job for t in missing]
-            failed += run_jobs(runner, jobs, progress, workers, options.results / LOG, parallel)
+            failed += run_jobs(runner, jobs, progress)
         torch.set_num_threads(cores())
-        with log_to_file(options.results / LOG):
+        with log_to_file(log):
             failed += sum(transfer.fill(progress) for transfer in transfer_runners(runners, external))
     if options.cells.shard.count > 1:
         print_missing_shards(

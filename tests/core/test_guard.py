@@ -524,7 +524,7 @@ def test_workers_of_a_driver_that_ends_leave_at_once(tmp_path, how):
         time.sleep(0.02)
     time.sleep(0.3)
     os.killpg(driver.pid, how) if how == signal.SIGINT else os.kill(driver.pid, how)
-    _, said = driver.communicate(timeout=20)  # ends when no process has the pipe any more, where a worker takes 60 s
+    _, said = driver.communicate(timeout=45)  # ends when no process has the pipe any more, where a worker takes 60 s
     assert "leaked" not in said
     assert said.count("Traceback") == (how == signal.SIGINT)  # of this driver, which is no command of ours
 

@@ -13,6 +13,7 @@ from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
+from tempfile import mkdtemp
 from types import ModuleType
 
 from bench.core.errors import BadInput
@@ -64,7 +65,16 @@ def import_file(path: Path, what: str) -> ModuleType:
         BadInput: the file is not Python or raises; the message begins with `what`.
     """
     place = str(path.resolve())
-    name = f"plugin_{re.sub(r'[^a-z0-9]', '_', path.stem.lower())}_{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+    return _run_file(_module_name(place), place, what)
+
+
+def _module_name(place: str) -> str:
+    """The name of the module of a file, by its path."""
+    stem = re.sub(r"[^a-z0-9]", "_", Path(place).stem.lower())
+    return f"plugin_{stem}_{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+
+
+def _run_file(name: str, place: str, what: str) -> ModuleType:
     loader = SourceFileLoader(name, place)
     spec = spec_from_loader(name, loader)
     assert spec is not None
@@ -83,6 +93,33 @@ class PluginReload:
 
     def __reduce__(self) -> tuple[Callable[[Sequence[str]], None], tuple[Sequence[str]]]:
         return load_plugins, (tuple(_outside),)
+
+
+class TravellingPlugins:
+    """As `PluginReload`, for another machine: the text of each FILE goes with it. A MODULE is to be installed there."""
+
+    def __reduce__(self) -> tuple[Callable[[Sequence[tuple[str, bytes | None]]], None], tuple[object, ...]]:
+        texts = [(place, Path(place).read_bytes() if Path(place).is_absolute() else None) for place in _outside]
+        return load_travelled, (tuple(texts),)
+
+
+def load_travelled(plugins: Sequence[tuple[str, bytes | None]]) -> None:
+    """Import plug-ins that another machine has imported, each once a process.
+
+    Args:
+        plugins: the path of a file there and its text, or the name of a module and None.
+
+    Raises:
+        BadInput: a plug-in raises, or a module is not installed here.
+    """
+    load_plugins([plugin for plugin, text in plugins if text is None])
+    for place, text in plugins:
+        if text is None or place in _outside:
+            continue
+        copy = Path(mkdtemp(prefix="bench-plugin-")) / Path(place).name  # kept, as tracebacks and `inspect` read it
+        copy.write_bytes(text)
+        _register(place, partial(_run_file, _module_name(place), str(copy), f"plug-in {place}"))
+        _outside.append(place)
 
 
 def has_plugins() -> bool:

@@ -1,0 +1,120 @@
+"""Files of a run folder that travel to the machine that does a unit of work, and back to the driver.
+
+Names are relative to the run folder. Only the driver writes to the results folder; the other machines work in a
+temporary one.
+"""
+
+import fnmatch
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.core.files import Bits, require_inside, write_atomically
+from bench.models.checkpoint import FILES
+from bench.results.added import PATTERN
+from bench.results.row import Row
+from bench.results.run_folder import RunFolder
+from bench.results.shards import Shard
+from bench.results.store import read_run
+from bench.runner.shards.results import assemble
+from bench.runner.units import Unit
+from bench.training.run_folder import MEASURED, own_files
+
+Content = dict[str, bytes]  # by name
+
+ROWS = ("results.csv", "outcomes.npz", PATTERN)
+UNFINISHED_TRAINING = "progress.pt"
+MODEL = ("job.json", *FILES.values())
+
+
+def files_to_send(folder: Path, unit: Unit) -> Content:
+    """What a unit needs of its run folder: the model, stored rows and images, and what it goes on from."""
+    if unit.shard is None:
+        return read_files(folder, ("job.json", "train.csv", UNFINISHED_TRAINING, *FILES.values()))
+    patterns = (
+        *MODEL,
+        "train.csv",
+        *ROWS,
+        "exhibits/*.csv",
+        *unfinished(unit.shard),
+        f"part-*{unit.shard.suffix}.json",
+    )
+    known = {path.name: b"" for path in folder.glob("adversarial-*.npz") if _concerns(path.stem, unit.shard)}
+    return read_files(folder, patterns) | known  # that images are stored is all that the unit asks of them
+
+
+def read_model(folder: Path) -> Content:
+    """The weights of a finished run and its job.json: what trainings that start from it need."""
+    return read_files(folder, MODEL)
+
+
+def unfinished(shard: Shard) -> tuple[str, str]:
+    """Patterns of the files from which the evaluation of a shard goes on."""
+    return f"partial-*{shard.suffix}.json", f"partial-*{shard.suffix}.npz"
+
+
+def read_files(folder: Path, patterns: tuple[str, ...]) -> Content:
+    """The contents of the files that match one of these patterns."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in own_files(folder, *patterns)}
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files into a run folder, each at once or not at all. BadInput where a link leads out of it."""
+    for name, content in files.items():
+        path = require_inside(folder, folder / name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, lambda file, content=content: file.write(content))  # type: ignore[misc]
+
+
+def changed_files(
+    folder: Path, sent: Mapping[str, bytes], patterns: tuple[str, ...] = ("*", "exhibits/*.csv")
+) -> Content:
+    """Files of a temporary run folder that are not as they were sent; locks and subfolders are left out."""
+    now = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for pattern in patterns
+        for path in folder.glob(pattern)
+        if path.is_file() and not path.name.startswith(".")
+    }
+    return {name: content for name, content in now.items() if sent.get(name) != content}
+
+
+def store_training(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Store a training that has ended, finished or failed, and delete what is of older weights."""
+    if any(name in files for name in FILES.values()):
+        for stale in own_files(folder, *MEASURED):
+            stale.unlink()
+    last = {"job.json": files["job.json"]} if "job.json" in files else {}  # it says that the weights are there
+    write_files(folder, {name: files[name] for name in files if name not in last} | last)
+    (folder / UNFINISHED_TRAINING).unlink(missing_ok=True)
+
+
+def store_evaluation(run_folder: RunFolder, unit: Unit, files: Mapping[str, bytes]) -> None:
+    """Store the rows, shard results, images and exhibits of an evaluation, and join shards that are all there."""
+    assert unit.shard is not None
+    rows = [name for name in files if any(fnmatch.fnmatch(name, pattern) for pattern in ROWS)]
+    lasting = {name: content for name, content in files.items() if name not in rows and not name.startswith("partial-")}
+    write_files(run_folder.path, {name: content for name, content in lasting.items() if name != "job.json" or content})
+    known = {row.cell: row for row in run_folder.rows}
+    for row, bits in _read_rows({name: files[name] for name in rows}):
+        if known.get(row.cell) != row:
+            run_folder.add(row, bits)
+    for pattern in unfinished(unit.shard):
+        for path in own_files(run_folder.path, pattern):
+            path.unlink()
+    if unit.shard.count > 1:
+        assemble(run_folder)
+
+
+def _read_rows(files: Mapping[str, bytes]) -> list[tuple[Row, Bits | None]]:
+    if not files:
+        return []
+    with TemporaryDirectory() as folder:
+        write_files(Path(folder), files)
+        rows, outcomes = read_run(Path(folder))
+    return [(row, outcomes.get(row.key)) for row in rows]
+
+
+def _concerns(stem: str, shard: Shard) -> bool:
+    """Whether stored adversarial images are of a whole cell or of this shard."""
+    return stem.count("-") == 1 or (shard.count > 1 and stem.endswith(shard.suffix))

@@ -1,0 +1,138 @@
+"""`--engine ray`: units of work are tasks of a Ray cluster. The driver alone writes to the results folder."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.core.errors import BadInput
+from bench.core.foreign.messages import format_error
+from bench.core.foreign.plugins import TravellingPlugins
+from bench.core.progress import ProgressCallback
+from bench.results.run_folder import RunFolder
+from bench.runner.engines.parcel import (
+    Content,
+    files_to_send,
+    read_model,
+    store_evaluation,
+    store_training,
+    write_files,
+)
+from bench.runner.engines.remote import News, Order, do_order
+from bench.runner.job_runner import Runner
+from bench.runner.pool import Done, log_to_file, report_failure
+from bench.runner.units import Unit, first_units, next_units
+from bench.training.job import Job
+from bench.training.run_folder import lock_folder
+
+ATTEMPTS = 4  # of a unit whose node dies
+POLL_SECONDS = 0.5
+
+_runners: dict[str, Runner] = {}  # of this worker process, by object of the store: images are unpickled once a process
+
+
+def run_on_ray(ray: Any, runner: Runner, jobs: Sequence[Job], tell: ProgressCallback, log: Path) -> int:
+    """Run every job on a cluster; returns how many cells failed, plus one for each unit that failed as a whole."""
+    with log_to_file(log), ExitStack() as locks:
+        return RayRun(ray, runner, jobs, tell, locks).run()
+
+
+@dataclass
+class RayRun:
+    """The units of some jobs: those that wait, and those that are at work, each with its number."""
+
+    ray: Any
+    runner: Runner
+    jobs: Sequence[Job]
+    tell: ProgressCallback
+    locks: ExitStack
+    folders: dict[str, RunFolder] = field(default_factory=dict)  # locked by this process
+    running: dict[Any, tuple[int, Unit, int]] = field(default_factory=dict)  # task -> number, unit, attempt
+    units: dict[int, Unit] = field(default_factory=dict)  # by number
+
+    def run(self) -> int:
+        from ray.util.queue import Queue
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        here = self.ray.get_runtime_context().get_node_id()  # the queue dies with the driver's node, and with no other
+        place = NodeAffinitySchedulingStrategy(here, soft=False)
+        news = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": place})
+        shared = self.ray.put((TravellingPlugins(), self.runner))
+        slots = int(2 * self.ray.cluster_resources().get("CPU", 1)) + 1  # more would only wait at the cluster
+        waiting, failed = [(unit, 1) for unit in first_units(self.runner, self.jobs, split=True)], 0
+        while waiting or self.running:
+            while waiting and len(self.running) < slots:
+                failed += self._submit(*waiting.pop(0), shared, news)
+            ended, _ = self.ray.wait(list(self.running), timeout=POLL_SECONDS) if self.running else ([], [])
+            self._read(news)
+            for task in ended:
+                number, unit, attempt = self.running.pop(task)
+                done = self._receive(task, unit, attempt)
+                del self.units[number]
+                if done is None:
+                    waiting.insert(0, (unit, attempt + 1))
+                    continue
+                failed += done.failed
+                following = next_units(self.runner, self.jobs, unit, done.is_lost, split=True)
+                waiting[:0] = [(other, 1) for other in following]
+        self._read(news)
+        news.shutdown()
+        return failed
+
+    def _submit(self, unit: Unit, attempt: int, shared: Any, news: Any) -> int:
+        """Send a unit to the cluster; returns 1 if it cannot be sent."""
+        folder, start = self.runner.results / unit.job.run, unit.job.start
+        try:
+            if unit.job.run not in self.folders:
+                self.folders[unit.job.run] = self.locks.enter_context(lock_folder(folder))
+            order = Order(
+                unit, files_to_send(folder, unit), read_model(self.runner.results / start.run) if start else {}
+            )
+        except BadInput as error:
+            return report_failure(self.tell, unit, str(error)).failed
+        number = max(self.units, default=0) + 1
+        is_cuda, threads = self.runner.device.type == "cuda", unit.job.threads if unit.shard is None else 1
+        task = self.ray.remote(num_cpus=threads, num_gpus=int(is_cuda), max_retries=0)(_do_order)
+        self.running[task.remote([shared], order, number, news)] = (number, unit, attempt)
+        self.units[number] = unit
+        return 0
+
+    def _receive(self, task: Any, unit: Unit, attempt: int) -> Done | None:
+        """Store what a unit has come to; None if its node died, and it is to be done again."""
+        errors = self.ray.exceptions
+        try:
+            done, files = self.ray.get(task)
+        except (errors.WorkerCrashedError, errors.NodeDiedError, errors.ObjectLostError, errors.LocalRayletDiedError):
+            if attempt < ATTEMPTS:
+                return None
+            return report_failure(self.tell, unit, f"the nodes that it was given to died, {ATTEMPTS} in a row")
+        except Exception as error:  # of Ray, and of anybody's code that a node imports
+            cause = getattr(error, "cause", None) or error
+            return report_failure(self.tell, unit, str(cause) if isinstance(cause, BadInput) else format_error(cause))
+        if done.is_lost:
+            return Done(*done)  # its worker has reported why
+        if unit.shard is None:
+            store_training(self.runner.results / unit.job.run, files)
+        else:
+            store_evaluation(self.folders[unit.job.run], unit, files)
+        return Done(*done)
+
+    def _read(self, news: Any) -> None:
+        """Show the progress that units have reported, and store what they would go on from."""
+        for item in news.get_nowait_batch(news.qsize()):
+            self.tell(item.event)
+            if item.files and item.order in self.units:
+                write_files(self.runner.results / self.units[item.order].job.run, item.files)
+
+
+def _do_order(shared: list[Any], order: Order, number: int, news: Any) -> tuple[Done, Content]:
+    """Do a unit of work in a worker process of the cluster. shared: holds the runner's object in the store."""
+    import ray
+
+    (reference,) = shared
+    if reference.hex() not in _runners:
+        _runners.clear()
+        _runners[reference.hex()] = ray.get(reference)[1]
+    send: Callable[[News], None] = news.put
+    return do_order(_runners[reference.hex()], order, number, send)

@@ -1,0 +1,63 @@
+"""A unit of work on another machine: in a temporary results folder, whose new files are what comes back."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from bench.core.device import set_deterministic
+from bench.core.progress import Event
+from bench.runner.engines.parcel import UNFINISHED_TRAINING, Content, changed_files, unfinished, write_files
+from bench.runner.job_runner import Runner
+from bench.runner.pool import Done, attempt
+from bench.runner.units import Unit
+
+SAVE_SECONDS = 20.0  # at most so often a unit sends what it would go on from
+
+
+@dataclass(frozen=True)
+class Order:
+    """A unit with the files that it needs."""
+
+    unit: Unit
+    files: Content  # of its run folder
+    start: Content  # of the run that the job is trained on; empty if it is trained from scratch
+
+
+@dataclass(frozen=True)
+class News:
+    """What a unit reports while it is done: progress, and the files from which it could go on."""
+
+    order: int  # its number
+    event: Event
+    files: Content
+
+
+def do_order(runner: Runner, order: Order, number: int, send: Callable[[News], None]) -> tuple[Done, Content]:
+    """Do a unit of work; returns how it ended and the files that are new or changed in its run folder."""
+    set_deterministic()
+    torch.set_num_threads(1)  # a training sets its own number
+    unit = order.unit
+    live = (UNFINISHED_TRAINING,) if unit.shard is None else unfinished(unit.shard)
+    with TemporaryDirectory(prefix="bench-") as place:
+        results = Path(place)
+        folder = results / unit.job.run
+        for run, files in ((unit.job.run, order.files), (unit.job.start and unit.job.start.run, order.start)):
+            if run and files:
+                write_files(results / run, files)
+        folder.mkdir(parents=True, exist_ok=True)
+        saved, sent = time.monotonic(), dict(order.files)
+
+        def tell(event: Event) -> None:
+            nonlocal saved
+            files: Content = {}
+            if time.monotonic() - saved > SAVE_SECONDS:
+                files, saved = changed_files(folder, sent, live), time.monotonic()
+                sent.update(files)
+            send(News(number, event, files))
+
+        done = attempt(replace(runner, results=results), unit, tell)
+        return done, changed_files(folder, order.files)

@@ -1,0 +1,131 @@
+"""What travels to another machine and back, and what is refused before a cluster is used."""
+
+import pickle
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import methods  # noqa: F401  registers the recipes
+from bench.core.errors import BadInput
+from bench.core.foreign import plugins
+from bench.models.build import MODELS
+from bench.results.shards import WHOLE, Shard
+from bench.results.store import read_rows
+from bench.runner.engines import ray_cluster
+from bench.runner.engines.parcel import files_to_send, store_evaluation, store_training
+from bench.runner.engines.remote import Order, do_order
+from bench.runner.experiment import plan_experiment
+from bench.runner.job_runner import Runner
+from bench.runner.options import CellOptions
+from bench.runner.request import Request
+from bench.runner.units import Unit
+from bench.training.run_folder import lock_folder, status
+
+CPU = torch.device("cpu")
+PLUGIN = """
+from bench import MODELS
+from torch import nn
+
+MODELS.add("travels", lambda classes, channels: nn.Sequential(nn.Flatten(), nn.Linear(64 * channels, classes)))
+"""
+
+
+@pytest.fixture
+def planned(tmp_path):
+    asked = Request(methods=("Standard",), attacks=("PGD-3",), limit=290, settings=("plan.epochs=1",), limit_train=64)
+    return Runner(plan_experiment(asked, Path(), CPU), tmp_path, CPU, CellOptions(64))
+
+
+def test_units_that_are_done_elsewhere_are_stored_here(planned, tmp_path):
+    (job,) = planned.experiment.jobs
+    folder, told = tmp_path / job.run, []
+    done, files = do_order(planned, Order(Unit(job, None), {}, {}), 1, told.append)
+    assert (done.failed, done.is_lost) == (0, False)
+    assert not folder.exists()
+    assert {news.order for news in told} == {1}
+    assert {*files} == {"job.json", "train.csv", "weights.safetensors", "best.safetensors"}
+    with lock_folder(folder) as run_folder:
+        (folder / "part-of-older-weights.json").write_text("{}")
+        store_training(folder, files)
+        assert status(folder) == "trained"
+        assert not (folder / "part-of-older-weights.json").exists()
+        for index in (1, 2):
+            unit = Unit(job, Shard(index, 2))
+            done, found = do_order(planned, Order(unit, files_to_send(folder, unit), {}), 2, told.append)
+            assert done.failed == 0
+            assert "weights.safetensors" not in found
+            store_evaluation(run_folder, unit, found)
+    assert sorted(row.kind for row in read_rows(folder)) == ["attack", "clean"]
+    assert not list(folder.glob("part-*"))
+    assert planned.todo() == []
+    assert not {name for name in files_to_send(folder, Unit(job, WHOLE)) if name.startswith((".", "part"))}
+
+
+def test_a_unit_that_fails_elsewhere_is_told_of_and_changes_nothing(planned, tmp_path):
+    (job,) = planned.experiment.jobs
+    told = []
+    done, _ = do_order(planned, Order(Unit(job, WHOLE), {}, {}), 1, told.append)  # nothing is trained
+    assert done.is_lost
+    assert "failed: " in told[-1].event.word
+    assert not (tmp_path / job.run).exists()
+
+
+def test_a_plugin_is_imported_where_its_file_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(plugins, "_outside", [])
+    file = tmp_path / "travels.py"
+    file.write_text(PLUGIN)
+    plugins.load_file(file)
+    parcel = pickle.dumps(plugins.TravellingPlugins())
+    home = MODELS.home("travels")
+    file.unlink()
+    code = (
+        "import pickle, sys; from bench.models.build import MODELS; "
+        "pickle.load(sys.stdin.buffer); print(MODELS.home('travels'))"
+    )
+    there = subprocess.run([sys.executable, "-c", code], input=parcel, capture_output=True)
+    assert there.stdout.decode().strip() == home, there.stderr
+    for registry in (MODELS._items, MODELS._homes):
+        registry.pop("travels")
+
+
+@pytest.mark.parametrize("address", ["here", "host:", "host:99999", ":"])
+def test_an_address_has_a_host_and_a_port(address):
+    with pytest.raises(BadInput, match=r"the form is HOST:PORT"), ray_cluster.connect(address, 1, CPU, 1):
+        pass
+
+
+def test_an_address_that_does_not_answer_is_refused():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        refused = pytest.raises(BadInput, match=rf"--ray-address {address} does not answer")
+        with refused, ray_cluster.connect(address, 1, CPU, 1):
+            pass
+
+
+def test_without_ray_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)  # as where it is not installed
+    with pytest.raises(BadInput, match=r"Ray is not installed .*; pip install 'robust-recipe-bench\[ray\]'"):
+        ray_cluster.load_ray()
+
+
+def test_an_address_is_of_the_engine_ray(bench):
+    code, out, err = bench("run", "--ray-address", "host:6379")
+    assert (code, out) == (2, "")
+    assert err == "bench: --ray-address host:6379 is of --engine ray; give that too\n"
+
+
+def nodes(*resources):
+    """A cluster of nodes with these resources, as Ray describes it."""
+    return type("Ray", (), {"nodes": staticmethod(lambda: [{"Alive": True, "Resources": r} for r in resources])})
+
+
+def test_a_cluster_that_is_too_small_is_refused():
+    with pytest.raises(BadInput, match=r"--threads 3: no node of the cluster has more than 2 processors"):
+        ray_cluster._check_size(nodes({"CPU": 2.0}, {"CPU": 1.0}), CPU, 3)
+    with pytest.raises(BadInput, match=r"--device cuda: no node of the cluster has a GPU"):
+        ray_cluster._check_size(nodes({"CPU": 2.0}), torch.device("cuda"), 1)
