@@ -146,7 +146,7 @@ def load_checked(source: Source, request: Request, options: EvalOptions, device:
     attacked = any(condition.searches for condition in conditions)
     model = load_external(source, data, cells.test, options.access, attacked)
     if model.warnings and not options.anyway:
-        raise BadInput(f"{source}: {'; '.join(model.warnings)}. To judge it as it is, give --anyway")
+        raise BadInput(f"{source}: {'; '.join(model.warnings)}. To evaluate it as it is, give --anyway")
     return Candidate(cells, model)
 
 

@@ -51,7 +51,7 @@ def run_requests(
         Failed: nothing can be written to the disk.
     """
     if options.retrain and options.cells.shard.count > 1:
-        raise BadInput(f"--retrain trains anew and --shard {options.cells.shard} judges only; give one of them")
+        raise BadInput(f"--retrain trains anew and --shard {options.cells.shard} evaluates only; give one of them")
     for request in requests:
         request.check_shard(options.cells.shard)
     fetch = options.download and not options.dry_run
@@ -64,7 +64,7 @@ def run_requests(
     todo = [runner.todo(options.retrain) for runner in runners]
     if options.cells.shard.count > 1 and any(t.training for missing in todo for t in missing):
         raise BadInput(
-            f"--shard {options.cells.shard} judges only, and not all is trained under {options.results}; "
+            f"--shard {options.cells.shard} evaluates only, and not all is trained under {options.results}; "
             "train first, with the same options and --attacks none in the place of --shard"
         )
     costs = [

@@ -66,7 +66,7 @@ def check_averaging(name: str, prepared: nn.Module, views: Mapping[str, nn.Modul
     norms = {p for m in prepared.modules() if isinstance(m, _BatchNorm) for p in m.parameters(recurse=False)}
     if all(p in norms for p in prepared.parameters() if p.requires_grad):
         raise BadInput(
-            f"plan.ema: {name} tunes batch norms alone, and is judged between where these began and where they end; "
+            f"plan.ema: {name} tunes batch norms alone, and is evaluated between where these began and where they end; "
             "leave plan.ema or this method out"
         )
     if own := [view for view in views if view == EMA or view.startswith(f"{EMA}-")]:

@@ -266,7 +266,7 @@ def test_the_version_is_what_a_bug_report_needs(bench):
     assert out.startswith(f"bench {__version__}, protocol {PROTOCOL}, torch {torch.__version__}, Python {python} on ")
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", ["bash", *(pytest.param(name, marks=pytest.mark.slow) for name in ("zsh", "fish"))])
 def test_a_shell_completes_commands_options_and_choices(shell):
     settings = os.environ | {"_BENCH_COMPLETE": f"{shell}_source"}
     bench = str(Path(sys.executable).with_name("bench"))

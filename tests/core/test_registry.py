@@ -83,6 +83,7 @@ print("named:", dataset("greys-of", Path("here")).name)
 """
 
 
+@pytest.mark.slow
 def test_a_new_file_is_all_that_a_name_takes(tmp_path):
     for folder in ("bench", "methods"):
         shutil.copytree(ROOT / folder, tmp_path / folder)

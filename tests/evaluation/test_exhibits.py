@@ -241,6 +241,7 @@ def test_studies_ask_for_exhibits_that_there_are():
 SMALL = ["--limit-train", "40", "--epochs", "2", "--limit", "20", "--workers", "1", "--attacks", "none"]
 
 
+@pytest.mark.slow
 def test_a_run_makes_exhibits_and_a_page_of_them(bench, tmp_path):
     asked = ["run", "--methods", "BN-std", "--exhibits", "all", *SMALL]
     assert ", 6 exhibits to do" in bench(*asked, "--dry-run")[1]

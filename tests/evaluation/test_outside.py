@@ -138,7 +138,7 @@ def test_a_doubt_stops_the_command_before_anything_is_written(bench, tmp_path):
     asked = ["eval", "--model", f"{write(tmp_path, wrapped('return self.net(x).softmax(1)'))}:Wrapped", *ASKED]
     code, _, err = bench(*asked)
     assert (code, err.count("\n")) == (2, 1)
-    assert "return logits, without the softmax. To judge it as it is, give --anyway" in err
+    assert "return logits, without the softmax. To evaluate it as it is, give --anyway" in err
     assert not (tmp_path / "results").exists()
 
     code, out, err = bench(*asked, "--anyway")

@@ -337,6 +337,7 @@ def test_safetensors_are_known_by_their_bytes_and_old_files_of_torch_too(tmp_pat
         assert fill(net(0), read_weights(tmp_path / name), tmp_path / name) == []
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 def test_whole_programs_are_named_with_the_call_that_loads_them(tmp_path):
     example = torch.rand(2, 1, 8, 8)

@@ -95,7 +95,7 @@ def test_awp_has_nothing_to_move_there():
 def results(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tuning")
     places = ["--results", str(folder / "results"), "--reports", str(folder / "reports")]
-    assert CliRunner().invoke(cli, [*ASKED, "--workers", "2", *places], standalone_mode=False).return_value == 0
+    assert CliRunner().invoke(cli, [*ASKED, "--workers", "1", *places], standalone_mode=False).return_value == 0
     return folder / "results"
 
 

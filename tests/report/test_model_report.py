@@ -242,7 +242,7 @@ def test_names_from_outside_are_text_in_both_formats(tmp_path: Path) -> None:
     page = html(report)
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
-    assert "The model was judged in spite of this: &lt;script" in page
+    assert "The model was evaluated in spite of this: &lt;script" in page
     assert not re.findall(r'(?:src|href)="(?!data:)', page), "everything is in the file"
     made = pdf(report)
     assert made.startswith(b"%PDF-")

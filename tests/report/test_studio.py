@@ -67,6 +67,7 @@ def test_what_a_killed_process_left_is_drawn_here(tmp_path, few):
     assert all(path.stat().st_size > 500 for path in written)
 
 
+@pytest.mark.slow
 def test_an_error_of_another_process_is_told(tmp_path, few):
     with pytest.raises(ZeroDivisionError, match="of no use"):
         replace_folders({tmp_path: asked(partial(plot, 1), broken)}, processes=2)

@@ -74,6 +74,7 @@ def test_a_unit_that_fails_elsewhere_is_told_of_and_changes_nothing(planned, tmp
     assert not (tmp_path / job.run).exists()
 
 
+@pytest.mark.slow
 def test_a_plugin_is_imported_where_its_file_is_not(tmp_path, monkeypatch):
     monkeypatch.setattr(plugins, "_outside", [])
     file = tmp_path / "travels.py"

@@ -317,8 +317,8 @@ def test_an_outside_model_is_judged_in_shards_too(bench, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--shard", "1/3"], "--shard 1/3 judges only, and not all is trained under new; train first"),
-        (["--shard", "1/3", "--retrain"], "--retrain trains anew and --shard 1/3 judges only; give one of them"),
+        (["--shard", "1/3"], "--shard 1/3 evaluates only, and not all is trained under new; train first"),
+        (["--shard", "1/3", "--retrain"], "--retrain trains anew and --shard 1/3 evaluates only; give one of them"),
         (["--shard", "1/3", "--transfer"], "--shard 1/3 cuts attacks alone; run --transfer without it"),
         (["--shard", "0/3"], "--shard 0/3 is none of the shares 1/3 to 3/3"),
         (["--shard", "4/3"], "--shard 4/3 is none of the shares"),

@@ -172,7 +172,7 @@ def require_weights(baseline: Path, epochs: tuple[str, ...]) -> None:
     """BadInput where a file of weights is missing."""
     for path in (baseline / FILES[epoch] for epoch in epochs):
         if not path.exists():
-            raise BadInput(f"{path} is missing, and --level 1 judges stored weights; {REMAKE}")
+            raise BadInput(f"{path} is missing, and --level 1 evaluates stored weights; {REMAKE}")
 
 
 def copy_weights(

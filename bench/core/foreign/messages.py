@@ -112,4 +112,4 @@ def cell_errors_as_failed() -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        raise Failed("no memory left to judge it; try a smaller --batch-size") from error
+        raise Failed("no memory left to evaluate it; try a smaller --batch-size") from error

@@ -80,7 +80,7 @@ def _paragraphs(measured: Measured) -> Iterator[str]:
         yield from (sentence(f"{one.column} failed and is not counted: {one.failure}") for one in worst.failed)
     yield from _other_balls(measured)
     if measured.alarms:
-        yield sentence(f"The model was judged in spite of this: {'; '.join(measured.alarms)}")
+        yield sentence(f"The model was evaluated in spite of this: {'; '.join(measured.alarms)}")
     if measured.verdict.partition(":")[0] in IN_DOUBT:
         yield _doubt(measured.verdict)
     if worst and worst.share:

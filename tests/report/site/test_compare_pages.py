@@ -106,6 +106,7 @@ def test_images_lie_in_one_picture(written: Path):
     assert picture[0, ::4].tolist()[:10] == [20 * i for i in range(10)]
 
 
+@pytest.mark.slow
 def test_a_page_of_ninety_three_lines_stays_small(tmp_path: Path):
     draw = np.random.default_rng(0)
     lines = {f"R{i}": ["".join(map(str, draw.integers(0, 2, 300)))] for i in range(93)}

@@ -93,6 +93,7 @@ def test_without_a_study_there_is_no_page(tmp_path: Path):
         assert ">Papers</a>" not in str(files["index.html"])
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_menu_leads_to_papers_and_an_item_to_its_table(tmp_path: Path, visit: Open):
     page = visit(write_site(PAPERS, tmp_path))
