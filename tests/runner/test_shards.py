@@ -452,7 +452,7 @@ def test_a_damaged_part_is_named(bench, home):
     code, _, err = bench("merge", *PARTS, "--into", "new")
     assert (code, err.count("\n")) == (2, 1)
     assert path.name in err
-    assert "delete it and judge its shard again" in err
+    assert "delete it and evaluate its shard again" in err
 
 
 def changed(path, **fields):

@@ -72,9 +72,9 @@ class Entry:
             return NOT_RUN
         if not number.text:
             return "nothing printed"
-        slack = max(CLOSE.get(kind, POINTS), 0.0 if math.isnan(ours.half) else ours.half)
+        tolerance = max(CLOSE.get(kind, POINTS), 0.0 if math.isnan(ours.half) else ours.half)
         if not self.papers:
-            weak = self.autoattack.known and self.autoattack.value < ours.value - slack
+            weak = self.autoattack.known and self.autoattack.value < ours.value - tolerance
             return NOT_AUTOATTACK if weak else SMALLER
         if kind in ("gradient", "seconds"):
             return _ratio(ours.value, number.printed)
@@ -84,7 +84,7 @@ class Entry:
         if self._is_apart:
             word, size = "above" if self.difference > 0 else "short", abs(self.difference)
             return f"{word} by {size:.2f}" if kind == "score" else f"{word} by {size:.1f}"
-        if self.autoattack.known and self.autoattack.value < number.printed - slack:
+        if self.autoattack.known and self.autoattack.value < number.printed - tolerance:
             return NOT_AUTOATTACK
         return REPRODUCED
 

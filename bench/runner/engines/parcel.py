@@ -36,7 +36,7 @@ def files_to_send(folder: Path, unit: Unit) -> Content:
         "train.csv",
         *ROWS,
         "exhibits/*.csv",
-        *unfinished(unit.shard),
+        *partial_file_patterns(unit.shard),
         f"part-*{unit.shard.suffix}.json",
     )
     known = {path.name: b"" for path in folder.glob("adversarial-*.npz") if _concerns(path.stem, unit.shard)}
@@ -48,7 +48,7 @@ def read_model(folder: Path) -> Content:
     return read_files(folder, MODEL)
 
 
-def unfinished(shard: Shard) -> tuple[str, str]:
+def partial_file_patterns(shard: Shard) -> tuple[str, str]:
     """Patterns of the files from which the evaluation of a shard goes on."""
     return f"partial-*{shard.suffix}.json", f"partial-*{shard.suffix}.npz"
 
@@ -99,7 +99,7 @@ def store_evaluation(run_folder: RunFolder, unit: Unit, files: Mapping[str, byte
     for row, bits in _read_rows({name: files[name] for name in rows}):
         if known.get(row.cell) != row:
             run_folder.add(row, bits)
-    for pattern in unfinished(unit.shard):
+    for pattern in partial_file_patterns(unit.shard):
         for path in own_files(run_folder.path, pattern):
             path.unlink()
     if unit.shard.count > 1:

@@ -10,7 +10,7 @@ import torch
 
 from bench.core.device import set_deterministic
 from bench.core.progress import Event
-from bench.runner.engines.parcel import UNFINISHED_TRAINING, Content, changed_files, unfinished, write_files
+from bench.runner.engines.parcel import UNFINISHED_TRAINING, Content, changed_files, partial_file_patterns, write_files
 from bench.runner.job_runner import Runner
 from bench.runner.pool import Done, attempt
 from bench.runner.units import Unit
@@ -41,7 +41,7 @@ def do_order(runner: Runner, order: Order, number: int, send: Callable[[News], N
     set_deterministic()
     torch.set_num_threads(1)  # a training sets its own number
     unit = order.unit
-    live = (UNFINISHED_TRAINING,) if unit.shard is None else unfinished(unit.shard)
+    live = (UNFINISHED_TRAINING,) if unit.shard is None else partial_file_patterns(unit.shard)
     with TemporaryDirectory(prefix="bench-") as place:
         results = Path(place)
         folder = results / unit.job.run

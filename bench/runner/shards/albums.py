@@ -45,5 +45,5 @@ def _check_same(paths: Sequence[Path], abouts: Sequence[Mapping[str, Any]]) -> N
         if odd:
             raise BadInput(
                 f"{path} and {paths[0].name} are not of one cell: they differ in {', '.join(odd)}; "
-                "delete both and judge these shards again with --save-adv"
+                "delete both and evaluate these shards again with --save-adv"
             )

@@ -60,7 +60,7 @@ class ShardResult:
 
 def read_part(path: Path) -> ShardResult:
     """Read the file of one shard's result. BadInput if it is damaged or was renamed."""
-    remedy = "delete it and judge its shard again"
+    remedy = "delete it and evaluate its shard again"
     try:
         part = _parse_part(read_json(path))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
@@ -155,7 +155,7 @@ def group(parts: Iterable[ShardResult]) -> list[list[ShardResult]]:
         if odd := [part for part in parts if part.settings != parts[0].settings]:
             raise BadInput(
                 f"{odd[0].name} and {parts[0].name} of {odd[0].row.run} are said to be of one cell, and not of the "
-                "same images or condition; delete one of them and judge its shard again"
+                "same images or condition; delete one of them and evaluate its shard again"
             )
     return list(groups.values())
 
