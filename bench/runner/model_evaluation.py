@@ -50,8 +50,7 @@ class ModelEvaluation:
             missing = self.cells.missing(run_folder, self.model, self.identity)
         asked = [*missing.items()]
         failed = sum(self._fill_cell(*cell, [c for _, c in asked[place + 1 :]]) for place, cell in enumerate(asked))
-        if shard.count > 1:
-            assemble(run_folder)
+        assemble(run_folder)  # also without shards of its own: those of an earlier process may be left
         if missing:
             self._tell_summary()
         return failed
@@ -128,7 +127,8 @@ class ModelEvaluation:
         cells, run_folder = self.cells, self.run_folder
         row, shard = cells.row(self.model, condition, key, outcome), cells.shard_of(condition)
         if known:
-            with run_folder.changing():
+            with run_folder.changing():  # and after a process of another shard has updated the same row
+                known = find_same_key(run_folder, key, shard) or known
                 copy_to_model(run_folder, update(run_folder, known, outcome, cells.ids(condition)), self.model)
         elif shard.count > 1:
             ShardResult(row, cells.n, shard, outcome).write(run_folder.path)

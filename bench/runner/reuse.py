@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.core.files import Bits
 from bench.core.stats import wilson
 from bench.evaluation.adversarial_set import Metadata
 from bench.evaluation.conditions.base import Condition
@@ -82,10 +83,18 @@ def update(run: RunFolder, known: Row | ShardResult, outcome: Outcome, ids: rang
         for part in parts_of_key(run.path, known.row.key, known.shard):
             replace(part, outcome=replace(part.outcome, right=outcome.right, values=outcome.values)).write(run.path)
         return replace(known, outcome=outcome)
+    return replace_outcomes(run, known, outcome.right, ids)
+
+
+def replace_outcomes(run: RunFolder, known: Row, right: Bits, ids: range) -> Row:
+    """Replace stored outcomes of some images, also in rows with the same key, and return the new row.
+
+    right: (len(ids),) bool, the outcomes of these images.
+    """
     bits = run.outcomes[known.key].copy()
-    if np.array_equal(bits[ids.start : ids.stop], outcome.right):
+    if np.array_equal(bits[ids.start : ids.stop], right):
         return known
-    bits[ids.start : ids.stop] = outcome.right
+    bits[ids.start : ids.stop] = right
     value, (low, high) = float(bits.mean()), wilson(int(bits.sum()), len(bits))
     twins = [row for row in run.rows if row.key == known.key and row.status == "ok"]
     new, *others = (replace(row, value=value, ci_low=low, ci_high=high) for row in twins)

@@ -67,16 +67,21 @@ def _evaluation(runner: Runner, job: Job, split: bool) -> Iterator[Unit]:
     if runner.options.shard.count > 1:
         yield Unit(job, runner.options.shard)
         return
-    count = begun_shards(runner.results / job.run) or (count_shards(runner) if split else 1)
+    begun = begun_shards(runner.results / job.run)
+    is_possible = 0 < begun <= most_shards(runner)  # it may have begun with more images, and have been left
+    count = begun if is_possible else count_shards(runner) if split else 1
     yield from (Unit(job, Shard(index, count)) for index in range(1, count + 1))
 
 
 def count_shards(runner: Runner) -> int:
     """Into how many shards an evaluation is cut: the same number on any machine, so that each can go on with it."""
     experiment = runner.experiment
+    passes = sum(condition.cost(experiment.n) for condition in experiment.conditions if condition.sharded)
+    return max(1, min(most_shards(runner), round(passes / SHARD_PASSES)))
+
+
+def most_shards(runner: Runner) -> int:
+    """Into how many shards an evaluation can be cut, as a shard is at least a block of images of each attack."""
+    experiment = runner.experiment
     sharded = [condition for condition in experiment.conditions if condition.sharded]
-    if not sharded:
-        return 1
-    most = min(-(-experiment.n // (condition.base().block or BLOCK)) for condition in sharded)
-    passes = sum(condition.cost(experiment.n) for condition in sharded)
-    return max(1, min(most, round(passes / SHARD_PASSES)))
+    return min((-(-experiment.n // (condition.base().block or BLOCK)) for condition in sharded), default=1)

@@ -4,19 +4,25 @@ import pickle
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from result_files import ROW
 
 import methods  # noqa: F401  registers the recipes
 from bench.core.errors import BadInput
 from bench.core.foreign import plugins
 from bench.models.build import MODELS
+from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE, Shard
 from bench.results.store import read_rows
 from bench.runner.engines import ray_cluster
-from bench.runner.engines.parcel import files_to_send, store_evaluation, store_training
+from bench.runner.engines.parcel import _store_row, files_to_send, store_evaluation, store_training
+from bench.runner.engines.ray_engine import RayRun
 from bench.runner.engines.remote import Order, do_order
 from bench.runner.experiment import plan_experiment
 from bench.runner.job_runner import Runner
@@ -130,3 +136,34 @@ def test_a_cluster_that_is_too_small_is_refused():
         ray_cluster._check_size(nodes({"CPU": 2.0}, {"CPU": 1.0}), CPU, 3)
     with pytest.raises(BadInput, match=r"--device cuda: no node of the cluster has a GPU"):
         ray_cluster._check_size(nodes({"CPU": 2.0}), torch.device("cuda"), 1)
+
+
+def test_units_that_attack_again_change_the_outcomes_of_their_images_alone(tmp_path):
+    measured = replace(ROW, name="FGSM", kind="attack", norm="Linf", eps=0.1, n=256, key="again", value=1.0)
+    bits, folder = np.ones(256, bool), RunFolder(tmp_path)
+    folder.add(measured, bits)
+    failed = replace(measured, status="failed: no value", value=None, key="other")
+    folder.add(replace(measured, key="other"), bits)
+    for shard, wrong in ((Shard(1, 2), 3), (Shard(2, 2), 200)):  # each has seen the row as it was before both
+        seen = bits.copy()
+        seen[wrong] = False
+        _store_row(folder, shard, replace(measured, value=255 / 256), seen)
+        _store_row(folder, shard, failed, None)
+    assert np.flatnonzero(~folder.outcomes["again"]).tolist() == [3, 200]
+    assert {row.key: (row.status, row.value) for row in folder.rows} == {
+        "again": ("ok", 254 / 256),
+        "other": ("ok", 1.0),
+    }
+
+
+def test_what_waits_for_a_unit_that_cannot_be_sent_is_told_of(tmp_path):
+    """Its run folder is in use; the job that trains on it cannot be sent either, and news of both is no other's."""
+    asked = Request(methods=("BN-adv",), attacks=("FGSM",), limit=10, settings=("plan.epochs=1",), limit_train=64)
+    planned, told = Runner(plan_experiment(asked, Path(), CPU), tmp_path, CPU, CellOptions(64)), []
+    base, tuned = planned.experiment.jobs
+    with lock_folder(tmp_path / base.run), ExitStack() as locks:
+        run = RayRun(None, planned, planned.experiment.jobs, told.append, locks)
+        refused = run._submit(Unit(base, None), 1, None, None)
+        assert refused == (1, True)
+        assert run._follow(Unit(base, None), refused) == [(Unit(tuned, None), 1)]
+    assert "another process works on" in told[0].word

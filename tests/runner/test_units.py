@@ -18,7 +18,7 @@ from bench.runner.options import CellOptions
 from bench.runner.pool import run_here
 from bench.runner.request import Request
 from bench.runner.shards.results import begun_shards
-from bench.runner.units import Unit, count_shards, first_units, next_units
+from bench.runner.units import Unit, count_shards, first_units, next_units, run_unit
 
 CPU = torch.device("cpu")
 
@@ -88,3 +88,32 @@ def read_all(results: Path) -> dict:
     assert found
     assert all(np.mean(right) == row.value for row, right in found.values())
     return found
+
+
+def test_what_was_begun_with_more_images_does_not_cut_fewer(planned):
+    job = planned.experiment.jobs[0]
+    planned.train(job, quiet)
+    run_unit(planned, Unit(job, Shard(1, 3)), quiet)
+    assert first_units(planned, [job], split=False) == [Unit(job, Shard(index, 3)) for index in (1, 2, 3)]
+    fewer = replace(planned, experiment=replace(planned.experiment, n=100))
+    assert first_units(fewer, [job], split=True) == [Unit(job, WHOLE)]
+    assert [done.failed for done in run_here(fewer, [job], quiet)] == [0]
+
+
+def test_shards_of_whole_cells_do_not_stay(planned):
+    """Of another number of shards, of a killed process, and of an epoch with the same weights as one that is whole."""
+    job = planned.experiment.jobs[0]
+    both = replace(planned, experiment=replace(planned.experiment, epochs=("last", "best")))
+    planned.train(job, quiet)
+    folder = planned.results / job.run
+    run_unit(both, Unit(job, Shard(1, 3)), quiet)
+    run_unit(both, Unit(job, Shard(1, 2)), quiet)
+    left = {path: path.read_bytes() for path in folder.glob("part-*")}
+    assert len(left) == 8  # two attacks, two epochs, two cuts
+    run_unit(both, Unit(job, Shard(2, 2)), quiet)
+    assert len(read_rows(folder)) == 6
+    assert begun_shards(folder) == 0
+    for path, content in left.items():
+        path.write_bytes(content)
+    assert [done.failed for done in run_here(both, [job], quiet)] == [0, 0, 0]
+    assert not list(folder.glob("part-*"))

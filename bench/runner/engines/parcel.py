@@ -10,13 +10,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.core.files import Bits, require_inside, write_atomically
+from bench.evaluation.conditions.base import find_class
 from bench.models.checkpoint import FILES
 from bench.results.added import PATTERN
 from bench.results.row import Row
 from bench.results.run_folder import RunFolder
 from bench.results.shards import Shard
 from bench.results.store import read_run
-from bench.runner.shards.results import assemble
+from bench.runner.reuse import replace_outcomes
+from bench.runner.shards.results import assemble, block_of
 from bench.runner.units import Unit
 from bench.training.run_folder import MEASURED, own_files
 
@@ -95,15 +97,23 @@ def store_evaluation(run_folder: RunFolder, unit: Unit, files: Mapping[str, byte
     rows = [name for name in files if any(fnmatch.fnmatch(name, pattern) for pattern in ROWS)]
     lasting = {name: content for name, content in files.items() if name not in rows and not name.startswith("partial-")}
     write_files(run_folder.path, {name: content for name, content in lasting.items() if name != "job.json" or content})
-    known = {row.cell: row for row in run_folder.rows}
     for row, bits in _read_rows({name: files[name] for name in rows}):
-        if known.get(row.cell) != row:
-            run_folder.add(row, bits)
+        _store_row(run_folder, unit.shard, row, bits)
     for pattern in partial_file_patterns(unit.shard):
         for path in own_files(run_folder.path, pattern):
             path.unlink()
-    if unit.shard.count > 1:
-        assemble(run_folder)
+    assemble(run_folder)
+
+
+def _store_row(run_folder: RunFolder, shard: Shard, row: Row, bits: Bits | None) -> None:
+    """Store a row of a unit. What other units have stored since its files were sent stays."""
+    known = next((other for other in run_folder.rows if other.cell == row.cell), None)
+    if known is None or known.status != "ok" or known.key not in run_folder.outcomes:
+        if known != row:
+            run_folder.add(row, bits)
+    elif row.status == "ok" and bits is not None:  # attacked again for --save-adv, on the images of the shard alone
+        ids = shard.ids(len(bits), block_of(row)) if find_class(row).sharded else range(len(bits))
+        replace_outcomes(run_folder, known, bits[ids.start : ids.stop], ids)
 
 
 def _read_rows(files: Mapping[str, bytes]) -> list[tuple[Row, Bits | None]]:

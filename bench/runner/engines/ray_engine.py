@@ -1,8 +1,9 @@
 """`--engine ray`: units of work are tasks of a Ray cluster. The driver alone writes to the results folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class RayRun:
     folders: dict[str, RunFolder] = field(default_factory=dict)  # locked by this process
     running: dict[Any, tuple[int, Unit, int]] = field(default_factory=dict)  # task -> number, unit, attempt
     units: dict[int, Unit] = field(default_factory=dict)  # by number
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))  # none twice, as news may come late
 
     def run(self) -> int:
         from ray.util.queue import Queue
@@ -63,7 +65,10 @@ class RayRun:
         waiting, failed = [(unit, 1) for unit in first_units(self.runner, self.jobs, split=True)], 0
         while waiting or self.running:
             while waiting and len(self.running) < slots:
-                failed += self._submit(*waiting.pop(0), shared, news)
+                unit, attempt = waiting.pop(0)
+                if refused := self._submit(unit, attempt, shared, news):
+                    failed += refused.failed
+                    waiting[:0] = self._follow(unit, refused)
             ended, _ = self.ray.wait(list(self.running), timeout=POLL_SECONDS) if self.running else ([], [])
             self._read(news)
             for task in ended:
@@ -74,14 +79,17 @@ class RayRun:
                     waiting.insert(0, (unit, attempt + 1))
                     continue
                 failed += done.failed
-                following = next_units(self.runner, self.jobs, unit, done.is_lost, split=True)
-                waiting[:0] = [(other, 1) for other in following]
+                waiting[:0] = self._follow(unit, done)
         self._read(news)
         news.shutdown()
         return failed
 
-    def _submit(self, unit: Unit, attempt: int, shared: Any, news: Any) -> int:
-        """Send a unit to the cluster; returns 1 if it cannot be sent."""
+    def _follow(self, unit: Unit, done: Done) -> list[tuple[Unit, int]]:
+        """The units that waited for this one, each in its first attempt."""
+        return [(other, 1) for other in next_units(self.runner, self.jobs, unit, done.is_lost, split=True)]
+
+    def _submit(self, unit: Unit, attempt: int, shared: Any, news: Any) -> Done | None:
+        """Send a unit to the cluster; returns how it ended if it cannot be sent."""
         folder, start = self.runner.results / unit.job.run, unit.job.start
         try:
             if unit.job.run not in self.folders:
@@ -90,13 +98,13 @@ class RayRun:
                 unit, files_to_send(folder, unit), read_model(self.runner.results / start.run) if start else {}
             )
         except BadInput as error:
-            return report_failure(self.tell, unit, str(error)).failed
-        number = max(self.units, default=0) + 1
+            return report_failure(self.tell, unit, str(error))
+        number = next(self.numbers)
         is_cuda, threads = self.runner.device.type == "cuda", unit.job.threads if unit.shard is None else 1
         task = self.ray.remote(num_cpus=threads, num_gpus=int(is_cuda), max_retries=0)(_do_order)
         self.running[task.remote([shared], order, number, news)] = (number, unit, attempt)
         self.units[number] = unit
-        return 0
+        return None
 
     def _receive(self, task: Any, unit: Unit, attempt: int) -> Done | None:
         """Store what a unit has come to; None if its node died, and it is to be done again."""
@@ -112,10 +120,13 @@ class RayRun:
             return report_failure(self.tell, unit, str(cause) if isinstance(cause, BadInput) else format_error(cause))
         if done.is_lost:
             return Done(*done)  # its worker has reported why
-        if unit.shard is None:
-            store_training(self.runner.results / unit.job.run, files)
-        else:
-            store_evaluation(self.folders[unit.job.run], unit, files)
+        try:
+            if unit.shard is None:
+                store_training(self.runner.results / unit.job.run, files)
+            else:
+                store_evaluation(self.folders[unit.job.run], unit, files)
+        except BadInput as error:  # a file of its run folder is damaged; the other runs go on
+            return report_failure(self.tell, unit, str(error))
         return Done(*done)
 
     def _read(self, news: Any) -> None:

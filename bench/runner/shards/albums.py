@@ -17,7 +17,7 @@ def album_path(folder: Path, key: str, shard: Shard = WHOLE) -> Path:
 
 
 def join_albums(folder: Path) -> None:
-    """Join the albums of each cell whose shards are all there to one, and delete those of the shards.
+    """Join the albums of each cell whose shards are all there to one, and delete those of the shards of whole cells.
 
     Raises:
         BadInput: albums of one cell are of different models, attacks or images.
@@ -28,13 +28,14 @@ def join_albums(folder: Path) -> None:
             continue
         key, count = name[1], int(name[2])
         paths = [album_path(folder, key, Shard(index, count)) for index in range(1, count + 1)]
-        if all(path.exists() for path in paths):
-            if not album_path(folder, key).exists():
-                albums, abouts = zip(*(read_adversarial_set(path) for path in paths), strict=True)
-                _check_same(paths, abouts)
-                join(albums).write(album_path(folder, key), abouts[0])
-            for path in paths:
-                path.unlink()
+        if all(path.exists() for path in paths) and not album_path(folder, key).exists():
+            albums, abouts = zip(*(read_adversarial_set(path) for path in paths), strict=True)
+            _check_same(paths, abouts)
+            join(albums).write(album_path(folder, key), abouts[0])
+    for path in sorted(folder.glob("adversarial-*-*of*.npz")):
+        name = re.fullmatch(r"adversarial-(\w+)-[0-9]{1,6}of[0-9]{1,6}", path.stem)
+        if name and album_path(folder, name[1]).exists():
+            path.unlink()
 
 
 def _check_same(paths: Sequence[Path], abouts: Sequence[Mapping[str, Any]]) -> None:

@@ -196,12 +196,19 @@ def combine(parts: list[ShardResult]) -> tuple[Row, Outcome]:
 
 
 def assemble(run: RunFolder) -> None:
-    """Store the row and the adversarial set of each cell whose shards are all there, and delete the shards' files."""
+    """Store the row and the adversarial set of each cell whose shards are all there, and delete the shards' files.
+
+    Also those of a cell whose row is stored already: a process was killed while it deleted them, or the cell was
+    measured in another number of shards, or copied from another epoch with the same weights.
+    """
     with run.changing():
+        whole = {row.cell for row in run.rows if row.status == "ok" and row.key in run.outcomes}
         for parts in group(read_parts(run.path)):
-            if is_complete(parts):
+            if is_complete(parts) and parts[0].cell not in whole:
                 row, outcome = combine(parts)
                 run.add(row, outcome.right)
+                whole.add(row.cell)
+            if parts[0].cell in whole:
                 for part in parts:
                     (run.path / part.name).unlink()
         join_albums(run.path)
