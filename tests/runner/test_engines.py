@@ -16,6 +16,7 @@ from result_files import ROW
 import methods  # noqa: F401  registers the recipes
 from bench.core.errors import BadInput
 from bench.core.foreign import plugins
+from bench.core.stats import wilson
 from bench.models.build import MODELS
 from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE, Shard
@@ -138,16 +139,22 @@ def test_a_cluster_that_is_too_small_is_refused():
         ray_cluster._check_size(nodes({"CPU": 2.0}), torch.device("cuda"), 1)
 
 
+def with_value(row, right):
+    low, high = wilson(right, row.n)
+    return replace(row, value=right / row.n, ci_low=low, ci_high=high)
+
+
 def test_units_that_attack_again_change_the_outcomes_of_their_images_alone(tmp_path):
-    measured = replace(ROW, name="FGSM", kind="attack", norm="Linf", eps=0.1, n=256, key="again", value=1.0)
+    base = replace(ROW, name="FGSM", kind="attack", norm="Linf", eps=0.1, n=256, key="again")
+    measured, later = (with_value(base, right) for right in (256, 255))
     bits, folder = np.ones(256, bool), RunFolder(tmp_path)
     folder.add(measured, bits)
-    failed = replace(measured, status="failed: no value", value=None, key="other")
+    failed = replace(base, status="failed: no value", value=None, key="other")
     folder.add(replace(measured, key="other"), bits)
     for shard, wrong in ((Shard(1, 2), 3), (Shard(2, 2), 200)):  # each has seen the row as it was before both
         seen = bits.copy()
         seen[wrong] = False
-        _store_row(folder, shard, replace(measured, value=255 / 256), seen)
+        _store_row(folder, shard, later, seen)
         _store_row(folder, shard, failed, None)
     assert np.flatnonzero(~folder.outcomes["again"]).tolist() == [3, 200]
     assert {row.key: (row.status, row.value) for row in folder.rows} == {
