@@ -87,8 +87,9 @@ def run_requests(
     # in worker processes if there is enough to do, --workers asks for them, or a plug-in's code could crash this one
     parallel = workers > 1 and (bool(options.workers) or has_plugins() or not is_quick(runners, costs, workers))
     passes = sum(cost.passes for part in costs for cost in part) + sum(transfer.cost() for transfer in transfers)
-    if parallel:
-        print_start(count_trainings_once(todo), workers)
+    if parallel or options.engine == "ray":
+        place = "on a Ray cluster" if options.engine == "ray" else f"in {workers} worker processes"
+        print_start(count_trainings_once(todo), place)
     threads = max((job.threads for experiment in experiments for job in experiment.jobs), default=1)
     log = options.results / LOG
     with open_engine(options, workers, parallel, threads, log) as run_jobs, Progress(passes) as progress:
@@ -120,12 +121,13 @@ def warn_idle_cores(experiments: Sequence[Experiment], todo: Sequence[Sequence[T
         print(line, file=sys.stderr)
 
 
-def print_start(todo: Sequence[Sequence[Todo]], workers: int) -> None:
+def print_start(todo: Sequence[Sequence[Todo]], place: str) -> None:
     """Say on stderr what is about to be done, as worker processes take a while until they report anything."""
     missing = [t for part in todo for t in part]
     if missing:
         trainings, cells = sum(t.training for t in missing), sum(len(t.cells) for t in missing)
-        print(f"{trainings} trainings and {cells} cells to do in {workers} worker processes", file=sys.stderr)
+        words = f"{trainings} training{'s' * (trainings != 1)} and {cells} cell{'s' * (cells != 1)}"
+        print(f"{words} to do {place}", file=sys.stderr)
 
 
 def print_missing_shards(results: Path, runs: Iterable[str], shard: Shard) -> None:
