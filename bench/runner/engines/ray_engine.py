@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.errors import BadInput
+from bench.core.foreign.interrupt import is_ctrl_c_pressed
 from bench.core.foreign.messages import format_error
 from bench.core.foreign.plugins import TravellingPlugins
 from bench.core.progress import ProgressCallback
@@ -64,6 +65,8 @@ class RayRun:
         slots = int(2 * self.ray.cluster_resources().get("CPU", 1)) + 1  # more would only wait at the cluster
         waiting, failed = [(unit, 1) for unit in first_units(self.runner, self.jobs, split=True)], 0
         while waiting or self.running:
+            if is_ctrl_c_pressed():  # while Ray called back, where an exception goes no further
+                raise KeyboardInterrupt
             while waiting and len(self.running) < slots:
                 unit, attempt = waiting.pop(0)
                 if refused := self._submit(unit, attempt, shared, news):
