@@ -27,7 +27,7 @@ CLASSES = {"apgd-dlr": 3, "apgd-t": 4}  # smallest number of classes that the lo
 PASSES = {  # forward, of an image that survives; a backward counted as two. AutoAttack: APGD, FAB-T and 5,000 queries
     "apgd-ce": 300.0, "apgd-t": 2700.0, "fab-t": 3600.0, "square": 5000.0, "rand": 12_000.0,
 }  # fmt: skip
-STANDARD = 8000.0  # of the whole standard version
+PASSES_OF_STANDARD = 8000.0  # of the whole standard version
 NAMES = {  # what the package calls it, and what it is
     "AutoAttack": ("standard", "APGD-CE, APGD-T, FAB-T and Square, each on what those before it left standing"),
     "AutoAttack+": ("plus", "the longer version, with untargeted FAB and more restarts"),
@@ -184,7 +184,7 @@ def _register(name: str, which: str, meaning: str) -> None:
 
     attack.package = PACKAGE  # type: ignore[attr-defined]
     attack.classes = CLASSES.get(which, 2)  # type: ignore[attr-defined]
-    attack.passes = lambda settings: PASSES.get(which, STANDARD)  # type: ignore[attr-defined]
+    attack.passes = lambda settings: PASSES.get(which, PASSES_OF_STANDARD)  # type: ignore[attr-defined]
     attack.black_box = which == "square"  # type: ignore[attr-defined]
     attack.__doc__ = f"{name}: {run_package.__doc__}"
     ATTACKS.add(name, attack, meaning)
@@ -193,7 +193,7 @@ def _register(name: str, which: str, meaning: str) -> None:
 for name, (which, meaning) in NAMES.items():
     _register(name, which, meaning)
 autoattack_screened.package = PACKAGE  # type: ignore[attr-defined]
-autoattack_screened.passes = lambda settings: STANDARD  # type: ignore[attr-defined]
+autoattack_screened.passes = lambda settings: PASSES_OF_STANDARD  # type: ignore[attr-defined]
 ATTACKS.add(
     "AutoAttack.screened", autoattack_screened, "AutoAttack on the images that CW-k leaves: another name, fewer passes"
 )

@@ -15,9 +15,9 @@ from bench.attacks.spec import ATTACKS
 from bench.core.losses import margin
 from bench.core.threat import Threat, l2_norm
 
-EDGE = 0.999999  # keeps atanh finite for pixels of 0 and 1
+MAX_TANH = 0.999999  # keeps atanh finite for pixels of 0 and 1
 # A search ends after this share of its steps without progress, by whether the lead kappa has been reached.
-PATIENCE = {True: 0.5, False: 0.2}
+PATIENCE_SHARE = {True: 0.5, False: 0.2}
 # Progress is a fall of the distance, or before kappa is reached a rise of the lead, by this share.
 NEARER, CLOSER = 1e-4, 1e-2
 DECAYS, TINY = (0.9, 0.999), 1e-8  # Adam's
@@ -38,7 +38,7 @@ class SearchState:
 
     @classmethod
     def start(cls, x: Tensor, rows: Tensor) -> "SearchState":
-        w, none = torch.atanh((2 * x[rows] - 1) * EDGE), torch.zeros_like(rows)
+        w, none = torch.atanh((2 * x[rows] - 1) * MAX_TANH), torch.zeros_like(rows)
         nothing, far = torch.zeros_like(w), x.new_full(rows.shape, torch.inf)
         return cls(rows, w, nothing, nothing, none, far, -far, none)
 
@@ -67,7 +67,7 @@ class SearchState:
 
     def is_over(self, steps: int) -> Tensor:
         """Which searches have taken all steps, or made no progress for too long, (B,) bool."""
-        patience = torch.where(self.nearest.isinf(), PATIENCE[False] * steps, PATIENCE[True] * steps)
+        patience = torch.where(self.nearest.isinf(), PATIENCE_SHARE[False] * steps, PATIENCE_SHARE[True] * steps)
         return (self.taken == steps) | (self.idle >= patience.clamp_min(1))
 
 

@@ -5,24 +5,24 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from bench.core.errors import BadInput
-from bench.core.parsing import LARGEST, parse_number, parse_whole_number
+from bench.core.parsing import LARGEST_NUMBER, parse_number, parse_whole_number
 from bench.core.registrable import function_check
 
 Setting = bool | int | float | str
 Positive = Annotated[float, "above 0"]  # other fractional numbers may be 0
-KINDS = {
+TYPE_TEXTS = {
     bool: "true or false",
-    int: f"a whole number up to {LARGEST:,}",
+    int: f"a whole number up to {LARGEST_NUMBER:,}",
     float: "a number",
 }
 
 
-LAST = ".last"  # suffix of an attack's name: only its last iterate is scored
+LAST_SUFFIX = ".last"  # suffix of an attack's name: only its last iterate is scored
 
 
 def split_last(name: str) -> tuple[str, bool]:
     """An attack's name without the suffix `.last`, and whether it had it."""
-    return name.removesuffix(LAST), name.endswith(LAST)
+    return name.removesuffix(LAST_SUFFIX), name.endswith(LAST_SUFFIX)
 
 
 def check_attack(name: str, attack: object) -> str:
@@ -66,10 +66,10 @@ def _parse_value(where: str, key: str, text: str, default: Setting) -> Setting:
         if isinstance(default, bool):
             return {"true": True, "false": False}[text.lower()]
         if isinstance(default, int):
-            return parse_whole_number(text, least=-LARGEST)
+            return parse_whole_number(text, least=-LARGEST_NUMBER)
         return parse_number(text) if isinstance(default, float) else text
     except (KeyError, ValueError) as error:
-        raise BadInput(f"{where}: {key}={text} is not {KINDS[type(default)]}") from error
+        raise BadInput(f"{where}: {key}={text} is not {TYPE_TEXTS[type(default)]}") from error
 
 
 def canonical_step(text: str) -> str:

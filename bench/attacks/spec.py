@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from bench.attacks.settings import LAST, Setting, check_attack, defaults, parse_setting, split_last, step_length
+from bench.attacks.settings import LAST_SUFFIX, Setting, check_attack, defaults, parse_setting, split_last, step_length
 from bench.core.errors import BadInput
 from bench.core.registry import Registry, suggestion
 from bench.core.threat import Threat
@@ -111,7 +111,7 @@ class AttackSpec:
         if self.minimal or "last" not in dict(self.settings):
             return None
         settings = dict(self.settings) | {"last": True}
-        return AttackSpec(f"{split_last(self.name)[0]}{LAST}", tuple(sorted(settings.items())))
+        return AttackSpec(f"{split_last(self.name)[0]}{LAST_SUFFIX}", tuple(sorted(settings.items())))
 
     @property
     def effort(self) -> tuple[int, int] | None:

@@ -21,7 +21,7 @@ from bench.core.labels import least_likely, most_confusing
 from bench.core.losses import cross_entropy
 from bench.core.threat import Threat
 
-TARGETS = 9  # wrong classes, of ten, that MultiTarget goes for
+TARGET_CLASSES = 9  # wrong classes, of ten, that MultiTarget goes for
 
 Aim = Literal["MC", "LL"]
 AIMS: dict[Aim, Callable[[Tensor, Tensor], Tensor]] = {"MC": most_confusing, "LL": least_likely}
@@ -123,13 +123,13 @@ def logit_lead(logits: Tensor, pair: Tensor) -> Tensor:
 
 
 targeted.nested = True  # type: ignore[attr-defined]
-TOWARDS: dict[Aim, str] = {"MC": "most confusing class (the likeliest wrong one)", "LL": "least likely class"}
-for which, wanted in TOWARDS.items():
+AIM_TEXTS: dict[Aim, str] = {"MC": "most confusing class (the likeliest wrong one)", "LL": "least likely class"}
+for which, wanted in AIM_TEXTS.items():
     one = partial(targeted, aim=which, steps=1, step="1.0eps")
     ATTACKS.add(which, partial(one, start="clean"), f"one step towards the {wanted}")
     ATTACKS.add(
         f"R-{which}", partial(one, start="unclipped"), f"the same step from a random start, towards the {wanted}"
     )
     ATTACKS.add(f"PGD-{which}", partial(targeted, aim=which), f"ten steps towards the {wanted}")
-multi_target.passes = lambda s: TARGETS * PASSES_OF_A_STEP * s["steps"] * s["restarts"]  # type: ignore[attr-defined]
+multi_target.passes = lambda s: TARGET_CLASSES * PASSES_OF_A_STEP * s["steps"] * s["restarts"]  # type: ignore[attr-defined]
 ATTACKS.add("MultiTarget", multi_target, "PGD on the margin towards each wrong class in turn")

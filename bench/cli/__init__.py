@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 from pkgutil import iter_modules
 
-from bench.core.foreign.interrupt import STOPPED, exit_at_ctrl_c, is_ctrl_c_pressed, watch_ctrl_c
+from bench.core.foreign.interrupt import CTRL_C_EXIT_CODE, exit_at_ctrl_c, is_ctrl_c_pressed, watch_ctrl_c
 
 with exit_at_ctrl_c():  # as long as nothing has started
     import click
@@ -52,7 +52,7 @@ def _run() -> int:
 def exit_code(error: BaseException) -> int | None:
     """The exit code for an error; None if it is a bug, whose traceback must be shown."""
     if is_ctrl_c_pressed() or isinstance(error, KeyboardInterrupt | click.Abort):
-        return STOPPED
+        return CTRL_C_EXIT_CODE
     if isinstance(error, BadInput | click.ClickException | OSError | MemoryError):
         return 2
     return 1 if isinstance(error, Failed | SystemExit) else None
@@ -60,7 +60,7 @@ def exit_code(error: BaseException) -> int | None:
 
 def message_of(error: BaseException) -> str:
     """The message of an error for the user."""
-    if exit_code(error) == STOPPED:
+    if exit_code(error) == CTRL_C_EXIT_CODE:
         return f"stopped; {advice(error)}"
     if isinstance(error, SystemExit):
         return f"somebody's code has ended the command by SystemExit: {error}"

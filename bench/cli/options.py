@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from bench.cli.types import Count, Names, Numbers, Place, Severities, Share
-from bench.results.shards import WHOLE
+from bench.results.shards import WHOLE_SET
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -92,7 +92,7 @@ judging = combine(
     option(
         "--shard",
         type=Share(),
-        default=WHOLE,
+        default=WHOLE_SET,
         help="Evaluate only the I-th of N parts of the images; see `bench merge`.",
     ),
     option(

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from bench.core.files import expand_home
-from bench.core.parsing import LARGEST, parse_number, parse_whole_number
+from bench.core.parsing import LARGEST_NUMBER, parse_number, parse_whole_number
 from bench.results.shards import Shard
 
 T = TypeVar("T")
@@ -104,7 +104,7 @@ class Count(click.ParamType[int]):
         try:
             return parse_whole_number(value, least=1)
         except ValueError:
-            self.fail(f"{value!r} is not a whole number from 1 to {LARGEST:,}", param, ctx)
+            self.fail(f"{value!r} is not a whole number from 1 to {LARGEST_NUMBER:,}", param, ctx)
 
 
 class Place(click.Path):

@@ -11,13 +11,13 @@ from bench.core.errors import BadInput
 from bench.core.files import Bits, is_run, require_inside, write_atomically
 from bench.core.options import is_option
 from bench.core.plan import Plan
-from bench.models.checkpoint import FILES
+from bench.models.checkpoint import WEIGHT_FILES
 from bench.results.row import CellId, Row
 from bench.results.store import read_job, read_outcomes, read_rows, rows_at_home
 from bench.results.survey import run_folders
 from bench.runner.shards.albums import album_path
 from bench.runner.shards.results import ShardResult, assemble, block_of, missing_shards, read_parts
-from bench.training.run_folder import MEASURED, TRAINED, lock_folder, own_files, status
+from bench.training.run_folder import RESULT_FILES, TRAINING_FILES, lock_folder, own_files, status
 
 DEFAULT_PLAN = {f.name: f.default for f in fields(Plan) if is_option(f)}  # fields that job.json of older runs lacks
 REMEDY = "one of them has to be made again, or left out"
@@ -49,9 +49,14 @@ class MergedRun:
         if others := [name for name in others if name != OPTIONAL_FIELD or (name in mine and name in theirs)]:
             raise BadInput(f"{folder / 'job.json'} has another {others[0]} than {self.job}; {REMEDY}")
         kept = own_files(folder, "adversarial-*.npz", "exhibits/*.csv")
-        for name in [*FILES.values(), "train.csv", *(path.relative_to(folder).as_posix() for path in kept)]:
+        for name in [*WEIGHT_FILES.values(), "train.csv", *(path.relative_to(folder).as_posix() for path in kept)]:
             path, there = folder / name, self.files.get(name)
-            if there and name in FILES.values() and path.exists() and not filecmp.cmp(path, there, shallow=False):
+            if (
+                there
+                and name in WEIGHT_FILES.values()
+                and path.exists()
+                and not filecmp.cmp(path, there, shallow=False)
+            ):
                 raise BadInput(f"{path} holds other weights than {there}; {REMEDY}")
             if path.exists():
                 self.files.setdefault(name, path)
@@ -152,7 +157,7 @@ def check_run_folder(results: Path, folder: Path, run: str) -> None:
     """BadInput if a run folder's path is no name of a run, or one of its files is a link to a place outside."""
     if not is_run(run):
         raise BadInput(f"{folder} is no place for a run; name the folder that `bench run --results` wrote")
-    for path in (folder, *own_files(folder, *TRAINED, *MEASURED)):
+    for path in (folder, *own_files(folder, *TRAINING_FILES, *RESULT_FILES)):
         if not path.resolve().is_relative_to(results.resolve()):
             raise BadInput(
                 f"{path} is a link to {path.resolve()}, outside of {results}, and merge copies nothing from there; "

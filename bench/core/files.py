@@ -20,23 +20,23 @@ import pandas as pd
 from bench.core.errors import BadInput
 from bench.core.parsing import printable
 
-NAME = r"[A-Za-z0-9][A-Za-z0-9+._-]{0,99}"  # valid as a folder on every system, and in lists that commas separate
-LONGEST = 200  # characters of a name; file systems allow 255 bytes, and files are named after it
-DEEPEST = 20  # levels of nesting in JSON; files of the bench have at most 5
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9+._-]{0,99}"  # valid as a folder on every system, and in a list of names
+MAX_NAME_LENGTH = 200  # characters of a name; file systems allow 255 bytes, and files are named after it
+MAX_JSON_DEPTH = 20  # levels of nesting in JSON; files of the bench have at most 5
 
-TEMPORARY = ".bench-tmp"  # suffix of files that are being written; only such files are ever cleaned up
-TRIES = 20  # to make a folder that other processes delete
-STALE = 3600.0  # seconds after which a temporary file is taken for abandoned
+TEMPORARY_SUFFIX = ".bench-tmp"  # suffix of files that are being written; only such files are ever cleaned up
+MAX_FOLDER_TRIES = 20  # to make a folder that other processes delete
+STALE_SECONDS = 3600.0  # seconds after which a temporary file is taken for abandoned
 
 
 def is_name(text: object) -> bool:
     """Whether a value is a text that is a valid name of a folder or file on every system."""
-    return isinstance(text, str) and len(text) <= LONGEST and re.fullmatch(NAME, text) is not None
+    return isinstance(text, str) and len(text) <= MAX_NAME_LENGTH and re.fullmatch(NAME_PATTERN, text) is not None
 
 
 def is_folder(text: object) -> bool:
     """Whether a value can name one visible folder. Unlike `is_name` it allows blanks, as external models have them."""
-    known = isinstance(text, str) and 0 < len(text) <= LONGEST and text.isprintable()
+    known = isinstance(text, str) and 0 < len(text) <= MAX_NAME_LENGTH and text.isprintable()
     return known and not str(text).startswith(".") and not re.search(r"[/\\]", str(text))
 
 
@@ -61,7 +61,7 @@ def require_names(**names: str) -> None:
         if not is_name(name):
             raise BadInput(
                 f"{what} {printable(repr(name), 80)} cannot name a folder; a letter or digit, then up to "
-                f"{LONGEST - 1} letters, digits and + . _ - do"
+                f"{MAX_NAME_LENGTH - 1} letters, digits and + . _ - do"
             )
 
 
@@ -74,11 +74,11 @@ def require_inside(folder: Path, path: Path) -> Path:
     return path
 
 
-def remove_temporary_files(folder: Path, older_than: float = STALE) -> None:
+def remove_temporary_files(folder: Path, older_than: float = STALE_SECONDS) -> None:
     """Delete temporary files that a killed process left, if they are `older_than` seconds old. Links are kept."""
     paths = list[Path]()
     with suppress(FileNotFoundError):  # another process has deleted the folder meanwhile
-        paths = [*folder.glob(f".*{TEMPORARY}")]
+        paths = [*folder.glob(f".*{TEMPORARY_SUFFIX}")]
     for path in paths:
         with suppress(FileNotFoundError):  # another process has deleted or renamed it meanwhile
             if not path.is_symlink() and path.is_file() and time.time() - path.stat().st_mtime >= older_than:
@@ -91,23 +91,23 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """Parse JSON; ValueError if it is invalid, nested deeper than DEEPEST, or has text that UTF-8 cannot encode."""
+    """Parse JSON; ValueError if it is invalid, deeper than MAX_JSON_DEPTH, or has text that UTF-8 cannot encode."""
     try:
         value = json.loads(text)
     except RecursionError as error:
-        raise ValueError(f"nested deeper than {DEEPEST} levels") from error
-    if text.count("[") + text.count("{") > DEEPEST or "\\u" in text:
+        raise ValueError(f"nested deeper than {MAX_JSON_DEPTH} levels") from error
+    if text.count("[") + text.count("{") > MAX_JSON_DEPTH or "\\u" in text:
         for inner in texts_in(value):
             inner.encode()  # half a pair of surrogates: UnicodeEncodeError, a ValueError
     return value
 
 
 def texts_in(value: object) -> Iterator[str]:
-    """Every string in a JSON value, keys included, by level; ValueError if there are more levels than DEEPEST."""
+    """Every string in a JSON value, keys included, by level; ValueError if it is deeper than MAX_JSON_DEPTH."""
     level, depth = [value], 0
     while level:
-        if depth > DEEPEST:
-            raise ValueError(f"nested deeper than {DEEPEST} levels")
+        if depth > MAX_JSON_DEPTH:
+            raise ValueError(f"nested deeper than {MAX_JSON_DEPTH} levels")
         yield from (each for each in level if isinstance(each, str))
         level = [
             inner
@@ -147,7 +147,7 @@ def _open_beside(path: Path) -> IO[bytes]:
 
     It is tried again, as another process may delete the folder as long as it is empty.
     """
-    for _ in range(TRIES):
+    for _ in range(MAX_FOLDER_TRIES):
         with suppress(FileNotFoundError, FileExistsError):
             return _make_temporary_file(path)
     return _make_temporary_file(path)
@@ -155,7 +155,9 @@ def _open_beside(path: Path) -> IO[bytes]:
 
 def _make_temporary_file(path: Path) -> IO[bytes]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=TEMPORARY, delete=False)
+    return tempfile.NamedTemporaryFile(
+        dir=path.parent, prefix=f".{path.name[:100]}.", suffix=TEMPORARY_SUFFIX, delete=False
+    )
 
 
 def write_json(path: Path, value: object) -> None:

@@ -5,13 +5,13 @@ from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from bench.core.errors import BadInput, UnknownName
 from bench.core.labels import Share
-from bench.core.parsing import LARGEST, parse_number, parse_whole_number
+from bench.core.parsing import LARGEST_NUMBER, parse_number, parse_whole_number
 from bench.core.plan import LONG
 from bench.core.registry import suggestion
 
 T = TypeVar("T")
 LARGEST_FLOAT = 3.4e38  # models are trained in fp32, which has no larger ones
-KINDS = {
+TYPE_TEXTS = {
     bool: "true or false",
     int: "a whole number",
     float: "a number",
@@ -70,13 +70,13 @@ def parse_value(hint: object, old: object, text: str, whole: str) -> object:
         if isinstance(old, bool):
             return {"true": True, "false": False}[text.lower()]
         if isinstance(old, int):
-            return parse_whole_number(text, least=-LARGEST)
+            return parse_whole_number(text, least=-LARGEST_NUMBER)
         if isinstance(old, float):
             return parse_number(text)
         if isinstance(old, tuple):
             return tuple(parse_number(part) for part in text.split(","))
     except (KeyError, ValueError) as error:
-        raise BadInput(f"--set {whole}: {text!r} is not {KINDS[type(old)]}") from error
+        raise BadInput(f"--set {whole}: {text!r} is not {TYPE_TEXTS[type(old)]}") from error
     if isinstance(old, str):
         if not text:
             raise BadInput(f"--set {whole}: nothing stands after =")

@@ -8,14 +8,14 @@ import math
 import re
 
 DECIMAL = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-LONGEST = 50  # characters of a number
-LARGEST = 10**9  # whole number; more images, steps or epochs than any run takes
+MAX_NUMBER_LENGTH = 50  # characters of a number
+LARGEST_NUMBER = 10**9  # whole number; more images, steps or epochs than any run takes
 
 
 def parse_number(text: str) -> float:
     """Read a decimal number or a fraction of two as a finite float; ValueError for any other text."""
     match = re.fullmatch(rf"({DECIMAL})(?:/({DECIMAL}))?", text.strip())
-    if match is None or len(text) > LONGEST:
+    if match is None or len(text) > MAX_NUMBER_LENGTH:
         raise ValueError(f"{text!r} is neither a number nor a fraction of two")
     above, below = match.groups()
     try:
@@ -27,10 +27,10 @@ def parse_number(text: str) -> float:
     return value
 
 
-def parse_whole_number(text: str, least: int = 0, most: int = LARGEST) -> int:
+def parse_whole_number(text: str, least: int = 0, most: int = LARGEST_NUMBER) -> int:
     """Read a whole number from `least` to `most`; ValueError for any other text."""
     text = text.strip()
-    if not re.fullmatch(r"[+-]?[0-9]+", text) or len(text) > LONGEST or not least <= int(text) <= most:
+    if not re.fullmatch(r"[+-]?[0-9]+", text) or len(text) > MAX_NUMBER_LENGTH or not least <= int(text) <= most:
         raise ValueError(f"{text!r} is not a whole number from {least} to {most}")
     return int(text)
 

@@ -13,7 +13,7 @@ Schedule = Literal["steps", "cosine", "cosine-steps", "one-cycle"]
 
 BY_STEP = ("cosine-steps", "one-cycle")  # schedules in which lr changes at every step; in the others by epoch
 ONE_CYCLE_RISE = 0.3  # default share of the run in which a one-cycle's lr rises; torch's pct_start
-LARGEST = 3e38  # about the largest float32
+LARGEST_FLOAT = 3e38  # about the largest float32
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,11 @@ class Plan(Options):
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 2:
             raise BadInput(f"epochs={self.epochs}, batch_size={self.batch_size}: at least 1 and 2")
-        if not (0 < self.lr < LARGEST and 0 <= self.momentum < 1 and 0 <= self.weight_decay < LARGEST):
+        if not (0 < self.lr < LARGEST_FLOAT and 0 <= self.momentum < 1 and 0 <= self.weight_decay < LARGEST_FLOAT):
             raise BadInput(
                 f"lr={self.lr:g}, momentum={self.momentum:g}, weight_decay={self.weight_decay:g}: lr is above 0, "
-                f"momentum in [0, 1), weight_decay at least 0, and what weights are multiplied by is below {LARGEST:g}"
+                f"momentum in [0, 1), weight_decay at least 0, and what weights are multiplied by is below "
+                f"{LARGEST_FLOAT:g}"
             )
         for name, kinds in {"optimiser": Optimiser, "schedule": Schedule, "anneal": Anneal}.items():
             if getattr(self, name) not in get_args(kinds):

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-GRACE = 2.0  # seconds that a worker has to end after SIGTERM, before SIGKILL
+TERMINATION_SECONDS = 2.0  # seconds that a worker has to end after SIGTERM, before SIGKILL
 
 Tell = Callable[[Any], None]
 Work = Callable[[Any, Tell], Any]  # (task, callback for progress messages) -> result
@@ -117,7 +117,7 @@ def _read_messages(worker: _Worker) -> Iterator[tuple[str, Any]]:
         while worker.connection.poll():
             yield worker.connection.recv()
     except (EOFError, OSError):
-        worker.process.join(GRACE)  # its end of the pipe is closed, so it is ending
+        worker.process.join(TERMINATION_SECONDS)  # its end of the pipe is closed, so it is ending
         worker.process.terminate()
 
 
@@ -133,7 +133,7 @@ def _stop_workers(crew: Sequence[_Worker]) -> None:
         worker.connection.close()
         worker.process.terminate()
     for worker in crew:
-        worker.process.join(GRACE)
+        worker.process.join(TERMINATION_SECONDS)
         if worker.process.is_alive():
             worker.process.kill()
             worker.process.join()

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 from bench.core.errors import BadInput
-from bench.core.files import NAME
+from bench.core.files import NAME_PATTERN
 
 Check = Callable[[str, object], str]  # (name, item) -> what is wrong with the item; an empty text if nothing is
 
@@ -53,7 +53,7 @@ def describe(item: object) -> str:
 
 def check_name(kind: str, name: object) -> None:
     """BadInput if a name is not a valid name of a folder on every system."""
-    if not isinstance(name, str) or not re.fullmatch(NAME, name):
+    if not isinstance(name, str) or not re.fullmatch(NAME_PATTERN, name):
         raise BadInput(
             f"{kind} name {name!r}: up to 100 letters, digits, +, ., _ and - make a name, a letter or digit begins it"
         )

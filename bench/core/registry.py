@@ -14,8 +14,8 @@ from bench.core.errors import BadInput, UnknownName
 from bench.core.registrable import Check, accept_anything, check_name
 
 T = TypeVar("T")
-RESERVED = ("all", "none")  # have a meaning of their own in lists of names
-MOST = 10  # names in a message
+RESERVED_NAMES = ("all", "none")  # have a meaning of their own in lists of names
+MAX_NAMES_SHOWN = 10  # names in a message
 LARGEST_MEMBER = 10**6  # of a family: no attack takes more steps than that
 
 
@@ -33,7 +33,7 @@ class Registry(Mapping[str, T]):
     additions = 0  # number of names added to all registries of the process; tells whether a plug-in has registered one
 
     def __init__(
-        self, kind: str, check: Check = accept_anything, reserved: tuple[str, ...] = RESERVED, folder: str = ""
+        self, kind: str, check: Check = accept_anything, reserved: tuple[str, ...] = RESERVED_NAMES, folder: str = ""
     ) -> None:
         """Make an empty registry.
 
@@ -262,7 +262,7 @@ def _family(pattern: str) -> str:
 
 
 def suggestion(name: str, known: list[str], listing: str = "") -> str:
-    """Text for an error message: the nearest known names, else up to MOST known names.
+    """Text for an error message: the nearest known names, else up to MAX_NAMES_SHOWN known names.
 
     listing: a command that lists all of them, if there is one.
     """
@@ -270,7 +270,7 @@ def suggestion(name: str, known: list[str], listing: str = "") -> str:
     near = [lower[n] for n in difflib.get_close_matches(name.lower(), lower, n=3)]
     if near:
         return f"did you mean {' or '.join(near)}?"
-    if len(known) > MOST:
-        more = f"known: {', '.join(known[:MOST])} and {len(known) - MOST} more"
+    if len(known) > MAX_NAMES_SHOWN:
+        more = f"known: {', '.join(known[:MAX_NAMES_SHOWN])} and {len(known) - MAX_NAMES_SHOWN} more"
         return f"{more}; {listing} names them all" if listing else more
     return f"known: {', '.join(known)}"

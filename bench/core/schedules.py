@@ -9,7 +9,7 @@ from typing import Literal
 
 Anneal = Literal["linear", "cosine"]
 
-FINAL = 1e-4  # a one-cycle ends at FINAL * low; 1 / final_div_factor of torch's OneCycleLR
+FINAL_SHARE = 1e-4  # a one-cycle ends at FINAL_SHARE * low; 1 / final_div_factor of torch's OneCycleLR
 
 
 def rise(step: int, warm_up: float, low: float) -> float:
@@ -30,14 +30,14 @@ def multi_step(step: int, steps: int, warm_up: float, low: float, milestones: Se
 
 
 def one_cycle(step: int, steps: int, warm_up: float, low: float, anneal: Anneal) -> float:
-    """Rise to 1, then fall to FINAL * low, both linearly or both along half cosines, as torch's OneCycleLR.
+    """Rise to 1, then fall to FINAL_SHARE * low, both linearly or both along half cosines, as torch's OneCycleLR.
 
     Its pct_start is warm_up / steps, its div_factor 1 / low, and its anneal_strategy `anneal`.
     """
     top, last = max(warm_up - 1, 0.0), steps - 1
     if step < top:
         return _interpolate(low, 1.0, step / top, anneal)
-    return _interpolate(1.0, FINAL * low, (step - top) / (last - top), anneal) if top < last else 1.0
+    return _interpolate(1.0, FINAL_SHARE * low, (step - top) / (last - top), anneal) if top < last else 1.0
 
 
 def _interpolate(first: float, last: float, share: float, anneal: Anneal) -> float:

@@ -12,10 +12,10 @@ import numpy as np
 Array = np.ndarray[tuple[int], np.dtype[np.float64]]
 Seeds = Sequence[np.ndarray[tuple[int], np.dtype[np.bool_]]]  # for each seed (n,) bool, True where correct
 Summary = tuple[float | None, float | None, float | None, int]  # value, interval, number of images
-Z = 1.959963984540054  # of 95 %
+Z_95 = 1.959963984540054  # of 95 %
 
 
-def wilson(right: int, n: int, z: float = Z) -> tuple[float, float]:
+def wilson(right: int, n: int, z: float = Z_95) -> tuple[float, float]:
     """The 95 % score interval of a proportion (Wilson 1927)."""
     if n <= 0:
         raise ValueError("an interval needs at least one image")
@@ -29,14 +29,14 @@ def wilson(right: int, n: int, z: float = Z) -> tuple[float, float]:
 def mean_of(values: Array) -> Summary:
     """The mean of one number from 0 to 1 an image, with its 95 % interval by the normal approximation."""
     n, mean = len(values), float(values.mean())
-    half = Z * float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else 1.0
+    half = Z_95 * float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else 1.0
     return mean, max(0.0, mean - half), min(1.0, mean + half), n
 
 
 def median_of(values: Array) -> Summary:
     """The (lower) median of one number an image, with its 95 % interval: between two of the numbers, by their ranks."""
     n, ordered = len(values), np.sort(values)
-    half = Z * math.sqrt(n) / 2
+    half = Z_95 * math.sqrt(n) / 2
     low, high = max(0, math.floor(n / 2 - half)), min(n - 1, math.ceil(n / 2 + half))
     return float(ordered[(n - 1) // 2]), float(ordered[low]), float(ordered[high]), n
 

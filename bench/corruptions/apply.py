@@ -15,7 +15,7 @@ from torch import Tensor
 from bench.core.errors import BadInput
 from bench.core.rng import image_stream
 from bench.corruptions.corruption import CORRUPTIONS, parameters
-from bench.corruptions.frost_images import PHOTOGRAPHS, USED, find_frost_images
+from bench.corruptions.frost_images import PHOTOGRAPHS, PHOTOGRAPHS_USED, find_frost_images
 
 Quirks = Literal["official", "mended"]
 IMAGENET_C = (
@@ -83,7 +83,7 @@ def corrupted(
         raise BadInput(f"images span [{float(x.min()):.3f}, {float(x.max()):.3f}]; corruptions take pixels in [0, 1]")
     corruption = CORRUPTIONS[name]
     given = (
-        {"ice": find_frost_images(data_dir, USED if quirks == "official" else len(PHOTOGRAPHS))}
+        {"ice": find_frost_images(data_dir, PHOTOGRAPHS_USED if quirks == "official" else len(PHOTOGRAPHS))}
         if corruption.ice
         else {}
     )

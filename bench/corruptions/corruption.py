@@ -12,8 +12,8 @@ from bench.core.registrable import instance_check
 from bench.core.registry import Registry
 
 SEVERITIES = (1, 2, 3, 4, 5)
-SIZES = {32: 48, 64: 144, 224: 1024}  # image sizes of the published tables, and the side up to which each is used
-SMALLEST = 8  # pixels of the shorter side, by default
+TABLE_SIZES = {32: 48, 64: 144, 224: 1024}  # image sizes of the published tables, and the side up to which each is used
+MIN_SIDE = 8  # pixels of the shorter side, by default
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Corruption:
     colour: bool = False
     ice: bool = False
     dtype: torch.dtype = torch.float32
-    smallest: int = SMALLEST
+    smallest: int = MIN_SIDE
     why: str = "its kernels would not fit"
 
     def __call__(self, x: Tensor, *parameters: Any, rounded: bool = False, **given: Any) -> Tensor:
@@ -64,8 +64,8 @@ def check_corruption(name: str, item: object) -> str:
     if flaw := instance_check(Corruption, "wanted: a Corruption")(name, item):
         return flaw
     tables = item.tables if isinstance(item, Corruption) else {}
-    if set(tables) != set(SIZES) or any(len(table) != len(SEVERITIES) for table in tables.values()):
-        sizes = ", ".join(map(str, SIZES))
+    if set(tables) != set(TABLE_SIZES) or any(len(table) != len(SEVERITIES) for table in tables.values()):
+        sizes = ", ".join(map(str, TABLE_SIZES))
         return f"has other tables than those for images of {sizes} pixels with the parameters of 5 severities each"
     return ""
 
@@ -80,12 +80,12 @@ def single(*values: float) -> tuple[tuple[float], ...]:
 
 def same(values: Sequence[tuple[Any, ...]]) -> dict[int, Sequence[tuple[Any, ...]]]:
     """Tables of a corruption with the same parameters for every image size."""
-    return dict.fromkeys(SIZES, values)
+    return dict.fromkeys(TABLE_SIZES, values)
 
 
 def table_size(side: int) -> int:
     """The image size whose table is used for images with a longer side of so many pixels."""
-    return next((size for size, up_to in SIZES.items() if side <= up_to), max(SIZES))
+    return next((size for size, up_to in TABLE_SIZES.items() if side <= up_to), max(TABLE_SIZES))
 
 
 def refusal(name: str, shape: tuple[int, int, int]) -> str | None:
@@ -95,10 +95,10 @@ def refusal(name: str, shape: tuple[int, int, int]) -> str | None:
         return f"corruption {name} works on grey or RGB images, not on {channels} channels"
     if corruption.colour and channels == 1:
         return f"corruption {name} changes colours and the images are grey; leave it out"
-    if min(height, width) < corruption.smallest or max(height, width) > max(SIZES.values()):
+    if min(height, width) < corruption.smallest or max(height, width) > max(TABLE_SIZES.values()):
         return (
-            f"corruption {name} takes images of {corruption.smallest} to {max(SIZES.values())} pixels a side, not "
-            f"{width}x{height}: {corruption.why}; leave it out"
+            f"corruption {name} takes images of {corruption.smallest} to {max(TABLE_SIZES.values())} pixels a side, "
+            f"not {width}x{height}: {corruption.why}; leave it out"
         )
     return None
 

@@ -18,7 +18,7 @@ from bench.corruptions.plasma import plasma
 
 PHOTOGRAPHS = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg", "frost6.jpg")
 PACKAGE = "imagecorruptions"  # a package that has them, in any version
-USED = 5  # of six photographs, as the official code draws indices 0 to 4
+PHOTOGRAPHS_USED = 5  # of six photographs, as the official code draws indices 0 to 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def _resize(picture: Tensor, scale: float) -> Tensor:
     return result.round().byte()
 
 
-def find_frost_images(data_dir: Path | None, used: int = USED) -> FrostImages:
+def find_frost_images(data_dir: Path | None, used: int = PHOTOGRAPHS_USED) -> FrostImages:
     """Find photographs in data_dir/frost or in the package imagecorruptions; if there are none, make textures.
 
     used: how many of the six photographs. BadInput if only some of them are there.

@@ -15,7 +15,7 @@ from bench.core.rng import uniform
 from bench.corruptions.corruption import CORRUPTIONS, Corruption, same
 from bench.corruptions.filters import bilinear
 
-PRINTED = 224  # pixels of the image side for which lengths are printed
+PRINTED_SIDE = 224  # pixels of the image side for which lengths are printed
 
 
 def rotation(x: Tensor, low: float, high: float) -> Tensor:
@@ -82,6 +82,6 @@ def fifths(low: float, high: float) -> tuple[tuple[float, float], ...]:
 
 
 CORRUPTIONS.add("rotation", Corruption(rotation, same(fifths(8, 40))))
-CORRUPTIONS.add("translation", Corruption(translation, same(fifths(15 / PRINTED, 62 / PRINTED))))
-CORRUPTIONS.add("occlusion", Corruption(occlusion, same(fifths(60 / PRINTED, 127 / PRINTED))))
+CORRUPTIONS.add("translation", Corruption(translation, same(fifths(15 / PRINTED_SIDE, 62 / PRINTED_SIDE))))
+CORRUPTIONS.add("occlusion", Corruption(occlusion, same(fifths(60 / PRINTED_SIDE, 127 / PRINTED_SIDE))))
 CORRUPTIONS.add("color_shift", Corruption(color_shift, same(fifths(0.08, 0.30)), colour=True))

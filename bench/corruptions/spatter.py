@@ -18,8 +18,8 @@ from bench.corruptions.weather import grey
 WATER, MUD = (175, 238, 238), (63, 42, 20)
 EMBOSS = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]])
 LOW, HIGH = 50, 150  # of the edge detector
-FAR = 20.0  # largest distance from an edge in pixels
-STEPS = {  # OpenCV's lengths of steps (rows, columns) for its distance transform
+MAX_DISTANCE = 20.0  # largest distance from an edge in pixels
+STEP_LENGTHS = {  # OpenCV's lengths of steps (rows, columns) for its distance transform
     (r, c): {1: 1.0, 2: 1.4, 5: 2.1969}[r * r + c * c]
     for r, c in product(range(-2, 3), repeat=2)
     if r * r + c * c in (1, 2, 5)
@@ -85,12 +85,12 @@ def edges(image: Bytes) -> NDArray[np.bool_]:
 
 
 def distances(edge: NDArray[np.bool_]) -> Floats:
-    """Distance of each pixel (H, W) to an edge, at most FAR, over steps to neighbours, diagonals and knight's moves."""
+    """Distance of pixels (H, W) to an edge, at most MAX_DISTANCE, by steps to neighbours, diagonals, or knight's."""
     height, width = edge.shape
-    far = np.where(edge, 0.0, FAR)
+    far = np.where(edge, 0.0, MAX_DISTANCE)
     while True:
-        around = np.pad(far, 2, constant_values=FAR)
-        ways = [around[2 + r : 2 + r + height, 2 + c : 2 + c + width] + cost for (r, c), cost in STEPS.items()]
+        around = np.pad(far, 2, constant_values=MAX_DISTANCE)
+        ways = [around[2 + r : 2 + r + height, 2 + c : 2 + c + width] + cost for (r, c), cost in STEP_LENGTHS.items()]
         nearer = np.minimum.reduce([far, *ways])
         if np.array_equal(nearer, far):
             return far

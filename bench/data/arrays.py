@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bench.core.errors import BadInput
 
-SHOWN = 3  # most labels that a message names
+MAX_LABELS_SHOWN = 3  # most labels that a message names
 
 
 def pixel_tensor(x: Any) -> Tensor:
@@ -68,6 +68,6 @@ def _type(values: Tensor) -> str:
 def _labels(y: Tensor, odd: Tensor) -> str:
     """Beginning of a message up to its verb: the wrong labels, and how many images have them."""
     named = sorted(set(y[odd].tolist()))
-    listed = ", ".join(map(str, named[:SHOWN])) + (", ..." if len(named) > SHOWN else "")
+    listed = ", ".join(map(str, named[:MAX_LABELS_SHOWN])) + (", ..." if len(named) > MAX_LABELS_SHOWN else "")
     word = "label {} of {} of {} images is" if len(named) == 1 else "labels {} of {} of {} images are"
     return word.format(listed, int(odd.sum()), len(y))

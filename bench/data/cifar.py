@@ -25,7 +25,7 @@ possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper
 sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip turtle wardrobe whale
 willow_tree wolf woman worm
 """
-FINE = tuple(FINE_NAMES.split())
+FINE_CLASSES = tuple(FINE_NAMES.split())
 
 
 def arrays(data: Any) -> tuple[NDArray[np.uint8], NDArray[Any]]:
@@ -60,4 +60,4 @@ def register(kind: str, classes: tuple[str, ...], folder: str, mean: tuple[float
 
 
 register("CIFAR10", CLASSES, "cifar-10-batches-py", (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
-register("CIFAR100", FINE, "cifar-100-python", (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762))
+register("CIFAR100", FINE_CLASSES, "cifar-100-python", (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762))

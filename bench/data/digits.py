@@ -13,7 +13,7 @@ from bench.core.plan import Budget, Plan
 from bench.core.threat import Linf
 from bench.data.dataset import DATASETS, Dataset, Source, Split, stratified_order
 
-TEST = 300  # number of test images
+TEST_COUNT = 300  # number of test images
 
 
 def read_digits(split: Split, data_dir: Path) -> Source:
@@ -21,7 +21,7 @@ def read_digits(split: Split, data_dir: Path) -> Source:
     table = np.loadtxt(file_of_digits(), delimiter=",")  # 64 pixels and the label of each image
     images, y = table[:, :-1].reshape(-1, 8, 8), table[:, -1].astype(np.int64)
     order = stratified_order(y, even=True)
-    chosen = order[:TEST] if split == "test" else order[TEST:]
+    chosen = order[:TEST_COUNT] if split == "test" else order[TEST_COUNT:]
     x = np.rint(images[chosen, None] * (255 / 16)).astype(np.uint8)
     return Source(y[chosen], x.__getitem__, ordered=True)
 

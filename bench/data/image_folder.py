@@ -26,12 +26,12 @@ from bench.data.image_files import (
     warn_once,
 )
 
-MOST = 10  # most names of classes in a message
-SAMPLE = 2000  # training images from which mean and std are estimated
+MAX_CLASSES_SHOWN = 10  # most names of classes in a message
+STATISTICS_SAMPLE = 2000  # training images from which mean and std are estimated
 
 
 def folder_dataset(root: Path) -> Dataset:
-    """Make a data set of an image folder: shape of the first image, mean and std of up to SAMPLE images.
+    """Make a data set of an image folder: shape of the first image, mean and std of up to STATISTICS_SAMPLE images.
 
     BadInput if it has fewer than two classes or its images cannot be used.
     """
@@ -44,7 +44,7 @@ def folder_dataset(root: Path) -> Dataset:
     shape = (CHANNELS[first.mode], first.height, first.width)
     read = partial(read_folder, root, classes, shape)
     source = read("train", root)
-    chosen = source.order("train")[:SAMPLE]
+    chosen = source.order("train")[:STATISTICS_SAMPLE]
     check_memory(len(chosen), shape, f"images of {root}, the first to be looked at,", "smaller images are needed")
     pixels = source.pixels(chosen)
     content = hashlib.sha256(pixels.tobytes()).hexdigest()[:6]  # two folders may share a name
@@ -101,8 +101,8 @@ def list_files(root: Path, split: str, classes: tuple[str, ...]) -> tuple[list[s
     found = names(root / split, folders=True)
     if wrong := sorted(set(found) ^ set(classes)):
         state = "is not a class of this data set" if wrong[0] in found else "is missing"
-        more = f" and {len(classes) - MOST} more" if len(classes) > MOST else ""
-        wanted = f"{', '.join(classes[:MOST])}{more}"
+        more = f" and {len(classes) - MAX_CLASSES_SHOWN} more" if len(classes) > MAX_CLASSES_SHOWN else ""
+        wanted = f"{', '.join(classes[:MAX_CLASSES_SHOWN])}{more}"
         raise BadInput(f"class folder {root / split / wrong[0]} {state}; wanted: {wanted}")
     if loose := [name for name in names(root / split, folders=False) if name.lower().endswith(SUFFIXES)]:
         place = root / split

@@ -20,7 +20,7 @@ from bench.data.image_folder import list_files, source_of
 from bench.data.imagenet_100 import ALL, MEAN, SHAPE, STD
 
 IMAGENET = "imagenet"
-SIDE = 256  # pixels of the shorter side before cropping
+RESIZED_SIDE = 256  # pixels of the shorter side before cropping
 LAYOUT = "ImageNet is imagenet/train/<class>/*.JPEG and imagenet/val/<class>/*.JPEG (or test/) in --data-dir"
 
 
@@ -60,7 +60,7 @@ def crop_middle(path: str, shape: Shape) -> NDArray[np.uint8]:
     """Read an image of any size, resize it and crop its middle, (C, H, W)."""
     _, height, width = shape
     image = convert_mode(decode(path), "RGB")
-    scale = SIDE / min(image.size)
+    scale = RESIZED_SIDE / min(image.size)
     image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BILINEAR)
     left, top = (image.width - width) // 2, (image.height - height) // 2
     return np.asarray(image.crop((left, top, left + width, top + height))).transpose(2, 0, 1)

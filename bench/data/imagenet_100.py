@@ -21,9 +21,9 @@ from bench.data.image_files import convert_mode, decode, images_of, names
 from bench.data.image_folder import source_of
 
 IMAGENET_100 = "imagenet-100"
-SEED = 100
+SELECTION_SEED = 100
 KEPT, ALL = 100, 1000  # classes
-HELD_OUT = 0.1
+TEST_SHARE = 0.1
 SHAPE: Shape = (3, 224, 224)
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 LAYOUT = "ImageNet is imagenet/train/<class>/*.JPEG in --data-dir"
@@ -60,7 +60,7 @@ def imagenet_100(data_dir: Path) -> Dataset:
 
 def choose_classes(there: list[str]) -> tuple[str, ...]:
     """Choose a hundred of the sorted names of classes; sorted too."""
-    return tuple(there[i] for i in sorted(np.random.RandomState(SEED).permutation(len(there))[:KEPT]))
+    return tuple(there[i] for i in sorted(np.random.RandomState(SELECTION_SEED).permutation(len(there))[:KEPT]))
 
 
 def read_imagenet_100(folder: Path, classes: tuple[str, ...], split: Split, data_dir: Path) -> Source:
@@ -77,12 +77,12 @@ def read_imagenet_100(folder: Path, classes: tuple[str, ...], split: Split, data
 
 def split_files(files: list[str]) -> tuple[list[str], list[str]]:
     """Split the sorted files of a class into test and training files; BadInput if there are too few."""
-    count = round(HELD_OUT * len(files))
+    count = round(TEST_SHARE * len(files))
     if not count:
         raise BadInput(
             f"{os.path.dirname(files[0])} holds {len(files)} images; a tenth of them is none, give it 6 or more"
         )
-    held = set(np.random.RandomState(SEED).permutation(len(files))[:count].tolist())
+    held = set(np.random.RandomState(SELECTION_SEED).permutation(len(files))[:count].tolist())
     return [f for i, f in enumerate(files) if i in held], [f for i, f in enumerate(files) if i not in held]
 
 

@@ -27,7 +27,7 @@ SETS = {
     "imagenet": "ImageNet-C",
 }
 SEVERITIES = 5
-SAMPLE = 64  # number of images that the digest of a file is made of
+DIGEST_SAMPLE = 64  # number of images that the digest of a file is made of
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class PublishedCorruption:
             )
 
     def digest(self) -> str:
-        """Eight hexadecimal digits that change with the file: the hash of SAMPLE images spread over it."""
-        chosen = np.unique(np.linspace(0, self.total - 1, SAMPLE).astype(np.int64))
+        """Eight hexadecimal digits that change with the file: the hash of DIGEST_SAMPLE images spread over it."""
+        chosen = np.unique(np.linspace(0, self.total - 1, DIGEST_SAMPLE).astype(np.int64))
         return sha256(self.images(chosen).numpy().tobytes()).hexdigest()[:8]
 
     @property

@@ -18,20 +18,22 @@ from bench.data.image_files import images_of, names
 from bench.data.image_folder import source_of, to_pixels
 from bench.data.layouts import Layouts
 
-TINY = "tiny-imagenet"
+NAME = "tiny-imagenet"
 OFFICIAL = "tiny-imagenet-200/"
-COUNT = 200  # classes
+CLASS_COUNT = 200  # classes
 SHAPE: Shape = (3, 64, 64)
 
 
 def tiny_imagenet(data_dir: Path) -> Dataset:
     """Make the data set with the names of its class folders (n01443537, ...), or with numbers if it is an archive."""
-    there = next((folder for name in (OFFICIAL, TINY) if (folder := data_dir / name).is_dir()), None)
-    classes = tuple(names(there / "train", folders=True)) if there else tuple(map(str, range(COUNT)))
-    if len(classes) != COUNT:
-        raise BadInput(f"{there}/train holds {len(classes)} class folders; Tiny ImageNet has {COUNT}, unpack it again")
+    there = next((folder for name in (OFFICIAL, NAME) if (folder := data_dir / name).is_dir()), None)
+    classes = tuple(names(there / "train", folders=True)) if there else tuple(map(str, range(CLASS_COUNT)))
+    if len(classes) != CLASS_COUNT:
+        raise BadInput(
+            f"{there}/train holds {len(classes)} class folders; Tiny ImageNet has {CLASS_COUNT}, unpack it again"
+        )
     return Dataset(
-        name=TINY,
+        name=NAME,
         classes=classes,
         shape=SHAPE,
         mean=(0.4802, 0.4481, 0.3975),
@@ -43,7 +45,7 @@ def tiny_imagenet(data_dir: Path) -> Dataset:
         flip=True,
         quick=Budget(Plan(epochs=10), train=5000, test=256),
         standard=Budget(Plan(epochs=30)),
-        read=Layouts(TINY, classes, SHAPE, (OFFICIAL,), partial(read_official, classes), fetched=False),
+        read=Layouts(NAME, classes, SHAPE, (OFFICIAL,), partial(read_official, classes), fetched=False),
     )
 
 
@@ -79,4 +81,4 @@ def read_annotations(val: Path, classes: tuple[str, ...]) -> list[list[str]]:
     return list(files.values())
 
 
-DATASETS.add_lazy(TINY, tiny_imagenet)
+DATASETS.add_lazy(NAME, tiny_imagenet)

@@ -5,9 +5,9 @@ from typing import Literal
 
 from torch import nn
 
-from bench.models.split_batchnorm import MAIN, SplitBatchNorm, add_branches, swap
+from bench.models.split_batchnorm import MAIN_BRANCH, SplitBatchNorm, add_branches, swap
 
-START = "start"
+START_BRANCH = "start"
 
 
 def tuned(model: nn.Module) -> nn.Module:
@@ -29,9 +29,9 @@ def tuned(model: nn.Module) -> nn.Module:
         >>> [name for name, weight in model.named_parameters() if weight.requires_grad]
         ['1.branches.main.weight', '1.branches.main.bias']
     """
-    add_branches(model.requires_grad_(False), START)
+    add_branches(model.requires_grad_(False), START_BRANCH)
     for switch in (m for m in model.modules() if isinstance(m, SplitBatchNorm)):
-        switch.branches[MAIN].requires_grad_(True)
+        switch.branches[MAIN_BRANCH].requires_grad_(True)
     return model
 
 
@@ -56,7 +56,7 @@ def blended(model: nn.Module, share: float, statistics: Literal["blended", "star
     """
 
     def interpolate(switch: SplitBatchNorm) -> nn.Module:
-        norm, start = deepcopy(switch.branches[MAIN]), switch.branches[START].state_dict()
+        norm, start = deepcopy(switch.branches[MAIN_BRANCH]), switch.branches[START_BRANCH].state_dict()
         back = {"blended": share, "start": 1.0, "main": 0.0}[statistics]
         for name, now in norm.state_dict().items():
             if now.is_floating_point():  # all but the count of batches

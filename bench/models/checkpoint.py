@@ -14,7 +14,7 @@ from bench.core.errors import BadInput
 from bench.core.files import write_atomically
 from bench.core.parsing import printable
 
-FILES = {"last": "weights.safetensors", "best": "best.safetensors"}  # by epoch
+WEIGHT_FILES = {"last": "weights.safetensors", "best": "best.safetensors"}  # by epoch
 
 
 def fingerprint(model: nn.Module) -> str:

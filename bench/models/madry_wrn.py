@@ -14,7 +14,7 @@ from bench.models.build import MODELS
 from bench.models.resnet import conv3x3, stages
 from bench.models.wrn import initialise
 
-STEM = 16
+STEM_CHANNELS = 16
 
 
 class MadryUnit(nn.Module):
@@ -23,7 +23,7 @@ class MadryUnit(nn.Module):
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
-        self.first = inputs == STEM
+        self.first = inputs == STEM_CHANNELS
         self.pad = (width - inputs) // 2  # channels of zeros before the input's, and as many behind
         self.active = nn.Sequential(*activation(inputs))
         self.inner = nn.Sequential(conv3x3(inputs, width, stride), *activation(width), conv3x3(width, width))
@@ -41,9 +41,9 @@ def activation(width: int) -> list[nn.Module]:
 
 def madry_wrn(classes: int, channels: int) -> nn.Module:
     """Images (B, channels, H, W) to logits (B, classes), through three stages of five units, ten times as wide."""
-    units, logits = stages(MadryUnit, STEM, (160, 320, 640), 5), nn.Linear(640, classes)
+    units, logits = stages(MadryUnit, STEM_CHANNELS, (160, 320, 640), 5), nn.Linear(640, classes)
     pool = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-    net = nn.Sequential(conv3x3(channels, STEM), *units, *activation(640), *pool, logits)
+    net = nn.Sequential(conv3x3(channels, STEM_CHANNELS), *units, *activation(640), *pool, logits)
     initialise(net)
     bound = math.sqrt(3 / 640)  # for outputs of the inputs' variance
     nn.init.uniform_(logits.weight, -bound, bound)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from bench.core.errors import BadInput
 
-MAIN = "main"
+MAIN_BRANCH = "main"
 
 
 class Switch(nn.Module, ABC):
@@ -34,8 +34,8 @@ class SplitBatchNorm(Switch):
     """Named batch norms, each with its own scale, shift and statistics; all start as copies of one."""
 
     def __init__(self, norm: nn.BatchNorm2d, names: tuple[str, ...]) -> None:
-        super().__init__(MAIN)
-        self.branches = nn.ModuleDict({name: deepcopy(norm) for name in (MAIN, *names)})
+        super().__init__(MAIN_BRANCH)
+        self.branches = nn.ModuleDict({name: deepcopy(norm) for name in (MAIN_BRANCH, *names)})
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.branches[self.choice](x)

@@ -12,7 +12,7 @@ import pandas as pd
 from bench.core.errors import BadInput
 from bench.core.files import Bits
 from bench.core.stats import wilson
-from bench.results.store import ALL_AGAIN
+from bench.results.store import RUN_REMEDY
 
 COUNTED = ("clean", "attack")  # kinds whose rows count towards Worst
 
@@ -73,7 +73,7 @@ def measurements(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[dict[
         bits = outcomes.get(key) if status == "ok" else None
         if bits is not None and bits.size != n:
             raise BadInput(
-                f"{run}/outcomes.npz has {bits.size} images for {column} where results.csv says {n}; {ALL_AGAIN}"
+                f"{run}/outcomes.npz has {bits.size} images for {column} where results.csv says {n}; {RUN_REMEDY}"
             )
         runs[run][column] = SeedAccuracy(value, n, status, bits, kind in COUNTED and not name.endswith(".last"))
     for cells in runs.values():

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import pandas as pd
 
 from bench.core.files import Bits
-from bench.results.added import PATTERN
+from bench.results.added import FILE_PATTERN
 from bench.results.store import Stored, load, read_run
 from bench.results.survey import run_folders
 
@@ -43,7 +43,7 @@ def cached_by_folder(size: int) -> Callable[[Read[P, T]], Read[P, T]]:
 def _stamp(folder: Path) -> Stamp:
     """Inode, size and time of the files of a run folder, or of all run folders below a results folder."""
     runs = run_folders(folder) or [folder]
-    patterns = (*FILES, PATTERN, "exhibits/*.csv")
+    patterns = (*FILES, FILE_PATTERN, "exhibits/*.csv")
     stamps = []
     for path in (path for run in runs for pattern in patterns for path in run.glob(pattern)):
         with suppress(FileNotFoundError):  # another process has just merged a file of added cells

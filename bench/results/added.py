@@ -15,17 +15,17 @@ import numpy as np
 from bench.core.errors import BadInput
 from bench.core.files import Bits, read_json, write_json
 from bench.core.parsing import printable
-from bench.results.consistency import MOST
+from bench.results.consistency import LARGEST_COUNT
 from bench.results.row import COLUMNS, Row, to_row, to_texts
 
-DIGITS = 20
-PATTERN = f"added-{'[0-9]' * DIGITS}.json"
-AGAIN = "delete that file and run again: its cell alone is computed anew"
+NUMBER_DIGITS = 20
+FILE_PATTERN = f"added-{'[0-9]' * NUMBER_DIGITS}.json"
+REMEDY = "delete that file and run again: its cell alone is computed anew"
 
 
 def added_files(folder: Path) -> list[Path]:
     """The files of added cells of a run folder, the oldest first."""
-    return sorted(folder.glob(PATTERN))
+    return sorted(folder.glob(FILE_PATTERN))
 
 
 def next_number(folder: Path) -> int:
@@ -42,7 +42,7 @@ def write_added(folder: Path, number: int, rows: Sequence[Row], bits: Bits | Non
     record: dict[str, object] = {"rows": [to_texts(row) for row in rows], "outcomes": None}
     if bits is not None:
         record["outcomes"] = {"images": len(bits), "right": b64encode(np.packbits(bits).tobytes()).decode()}
-    write_json(folder / f"added-{number:0{DIGITS}}.json", record)
+    write_json(folder / f"added-{number:0{NUMBER_DIGITS}}.json", record)
 
 
 def read_added(path: Path) -> tuple[list[Row], Bits | None]:
@@ -59,7 +59,7 @@ def read_added(path: Path) -> tuple[list[Row], Bits | None]:
             raise ValueError("its rows do not have one key")
         return rows, None if outcomes is None else _unpack_bits(**outcomes)
     except (ValueError, TypeError, KeyError, OverflowError) as error:
-        raise BadInput(f"{path} cannot be read ({printable(error, 200)}); {AGAIN}") from error
+        raise BadInput(f"{path} cannot be read ({printable(error, 200)}); {REMEDY}") from error
 
 
 def _parse_row(texts: Any) -> Row:
@@ -71,6 +71,6 @@ def _parse_row(texts: Any) -> Row:
 def _unpack_bits(images: Any, right: Any) -> Bits:
     """Decode outcomes packed eight to a byte; ValueError if the number of bytes does not fit the number of images."""
     packed = np.frombuffer(b64decode(right, validate=True), np.uint8)
-    if type(images) is not int or not 0 <= images <= MOST or len(packed) != -(-images // 8):
+    if type(images) is not int or not 0 <= images <= LARGEST_COUNT or len(packed) != -(-images // 8):
         raise ValueError(f"{len(packed)} bytes of outcomes where those of {printable(repr(images), 40)} images belong")
     return np.unpackbits(packed, count=images).astype(bool)

@@ -16,17 +16,17 @@ from bench.core.parsing import printable
 from bench.core.stats import wilson
 
 KINDS = ("clean", "attack", "corruption", "union", "sweep", "diagnostic")
-OF_PLUGINS = r"x-[a-z0-9-]{1,40}"  # kinds that plug-ins register
-ATTACKING = ("attack", "union", "sweep")
+PLUGIN_KIND = r"x-[a-z0-9-]{1,40}"  # kinds that plug-ins register
+KINDS_WITH_ATTACK = ("attack", "union", "sweep")
 NORMS = ("", "Linf", "L2")
-VERDICT = r"|ok|(suspect|invalid): .*"
-LONGEST = 200  # characters of a text column
-MOST = 10**9  # images or steps; more than any test set or attack has
-MOST_WORK = 10**15  # passes, images or seconds; more than any measurement takes
+VERDICT_PATTERN = r"|ok|(suspect|invalid): .*"
+MAX_TEXT_LENGTH = 200  # characters of a text column
+LARGEST_COUNT = 10**9  # images or steps; more than any test set or attack has
+LARGEST_WORK = 10**15  # passes, images or seconds; more than any measurement takes
 LARGEST_SEED = 2**63 - 1  # of an int64
-NEAR = 1e-9  # tolerance for rounding between two ways to compute a number
+ROUNDING_TOLERANCE = 1e-9  # tolerance for rounding between two ways to compute a number
 Row = Any  # a `results.row.Row`, whose module imports this one
-COUNTED = ("steps", "restarts", "block")  # settings of attacks that are whole numbers from 1 up
+WHOLE_NUMBER_SETTINGS = ("steps", "restarts", "block")  # settings of attacks that are whole numbers from 1 up
 
 
 def check_row(row: Row) -> None:
@@ -37,7 +37,7 @@ def check_row(row: Row) -> None:
 
 def is_kind(kind: str) -> bool:
     """Whether a text is a kind of row: one of KINDS, or x-name of a plug-in."""
-    return kind in KINDS or re.fullmatch(OF_PLUGINS, kind) is not None
+    return kind in KINDS or re.fullmatch(PLUGIN_KIND, kind) is not None
 
 
 def check_value(row: Row) -> None:
@@ -47,7 +47,7 @@ def check_value(row: Row) -> None:
         return
     if row.metric in ("accuracy", "success rate"):
         right = round(value * row.n)
-        if not row.n or abs(right / row.n - value) > NEAR:
+        if not row.n or abs(right / row.n - value) > ROUNDING_TOLERANCE:
             raise ValueError(f"the value is {value:.6g}, not a share of {row.n} images")
         if not _is_interval_of(row, *wilson(right, row.n)):
             raise ValueError(f"the value is {value:.6g}, and its interval [{low}, {high}] is that of another")
@@ -68,9 +68,9 @@ def check_outcome(record: Mapping[str, Any]) -> None:
         raise ValueError("its outcomes are not a list of 0 and 1")
     if not isinstance(record["doubts"], dict) or not isinstance(record["values"], list):
         raise ValueError("its doubts are no object, or its values no list")
-    if not all(type(count) is int and 0 <= count < MOST_WORK for count in (*counts, *record["doubts"].values())):
+    if not all(type(count) is int and 0 <= count < LARGEST_WORK for count in (*counts, *record["doubts"].values())):
         raise ValueError("a count is no whole number")
-    if type(record["seconds"]) not in (int, float) or not 0 <= record["seconds"] < MOST_WORK:
+    if type(record["seconds"]) not in (int, float) or not 0 <= record["seconds"] < LARGEST_WORK:
         raise ValueError("its seconds are no number")
     if not all(type(value) in (int, float) for value in record["values"]):
         raise ValueError("its values are not numbers")
@@ -90,7 +90,7 @@ def check_bits(row: Row, bits: NDArray[Any]) -> None:
     if row.n != images or row.n > len(bits):
         raise ValueError(f"n is {row.n}, and there are outcomes of {min(images, len(bits))} images")
     share = {"accuracy": right, "success rate": row.n - right}.get(row.metric)
-    if share is not None and row.value is not None and abs(row.value - share / row.n) > NEAR:
+    if share is not None and row.value is not None and abs(row.value - share / row.n) > ROUNDING_TOLERANCE:
         raise ValueError(f"the value is {row.value:.6g}, and by the outcomes of its images {share} of {row.n}")
 
 
@@ -119,11 +119,11 @@ def _condition_faults(row: Row) -> Iterator[str]:
         yield f"norm is {_short(row.norm)}, neither Linf nor L2"
     for column in ("recipe", "name", "metric", "device", "precision", "version"):
         text = getattr(row, column)
-        if len(text) > LONGEST or not text.isprintable():
-            yield f"{column} is {_short(text)}, not a text of up to {LONGEST} characters that can be seen"
+        if len(text) > MAX_TEXT_LENGTH or not text.isprintable():
+            yield f"{column} is {_short(text)}, not a text of up to {MAX_TEXT_LENGTH} characters that can be seen"
     if row.eps is not None and not row.eps >= 0:
         yield f"eps is {row.eps}, not a radius"
-    if row.kind in ATTACKING and (row.eps is None or not row.norm or not row.name):
+    if row.kind in KINDS_WITH_ATTACK and (row.eps is None or not row.norm or not row.name):
         yield f"{row.kind} without a name, norm or radius"
     if (row.kind in ("corruption", "union")) != (row.severity is not None):
         yield f"severity is {row.severity} of a row of kind {row.kind}"
@@ -147,9 +147,9 @@ def _attack_faults(kind: str, params: Mapping[str, Any]) -> Iterator[str]:
         return
     if nested := [name for name, value in attack.items() if isinstance(value, list | dict) and name != "sweep"]:
         yield f"params: {_short(nested[0])} is neither a number nor a text"
-    for name in COUNTED:
+    for name in WHOLE_NUMBER_SETTINGS:
         value = attack.get(name)
-        if value is not None and not (type(value) is int and 1 <= value <= MOST):
+        if value is not None and not (type(value) is int and 1 <= value <= LARGEST_COUNT):
             yield f"params: {name} is {_short(value)}, not a whole number above 0"
     if (step := attack.get("step")) is not None and not _is_length(step):
         yield f"params: step is {_short(step)}, not a length"
@@ -164,15 +164,15 @@ def _attack_faults(kind: str, params: Mapping[str, Any]) -> Iterator[str]:
 
 def _number_faults(row: Row) -> Iterator[str]:
     """Faults of the value, the counts, the verdict and the status."""
-    if not 0 <= row.n <= MOST:
+    if not 0 <= row.n <= LARGEST_COUNT:
         yield f"n is {_short(row.n)}, not a number of images"
-    if not -LARGEST_SEED <= row.seed <= LARGEST_SEED or not 0 <= row.protocol <= MOST:
+    if not -LARGEST_SEED <= row.seed <= LARGEST_SEED or not 0 <= row.protocol <= LARGEST_COUNT:
         yield "seed or protocol is too large"
     for column in ("forwards", "backwards", "seconds"):
         cost = getattr(row, column)
         if cost is not None and not 0 <= cost < math.inf:
             yield f"{column} is {cost}"
-    if not re.fullmatch(VERDICT, row.verdict, re.DOTALL):
+    if not re.fullmatch(VERDICT_PATTERN, row.verdict, re.DOTALL):
         yield f"verdict is {_short(row.verdict)}, neither ok nor suspect nor invalid with a reason"
     if row.status != "ok":
         if not row.status.startswith("failed: "):

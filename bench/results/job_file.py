@@ -6,7 +6,7 @@ from typing import Any
 from bench.core.files import is_finite, is_folder, is_run
 from bench.core.parsing import printable
 
-MOST = 2**63 - 1  # seeds and sizes
+LARGEST_NUMBER = 2**63 - 1  # seeds and sizes
 
 
 def _is_text(value: object) -> bool:
@@ -18,7 +18,7 @@ def _is_line(value: object) -> bool:
 
 
 def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value <= MOST
+    return type(value) is int and 0 <= value <= LARGEST_NUMBER
 
 
 def _is_texts(value: object) -> bool:

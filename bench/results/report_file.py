@@ -16,10 +16,10 @@ from bench.core.errors import BadInput
 from bench.core.files import is_finite, parse_json, write_atomically
 from bench.core.parsing import printable
 
-NAME = "report.npz"
-MOST = 64  # pictures
-LEVELS = 127  # steps from no change to the largest one of an image
-AGAIN = "delete it and run again with --report"
+FILE_NAME = "report.npz"
+MAX_PICTURES = 64  # pictures
+QUANTISATION_STEPS = 127  # steps from no change to the largest one of an image
+REMEDY = "delete it and run again with --report"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Pictures:
 def encode(clean: NDArray[np.float32], changed: NDArray[np.float32]) -> Pictures:
     """Pictures of images (M, C, H, W) in [0, 1] before and after, rounded as much as no eye can see."""
     change = changed - clean
-    units = np.maximum(np.abs(change).reshape(len(change), -1).max(1, initial=0), 1e-12) / LEVELS
+    units = np.maximum(np.abs(change).reshape(len(change), -1).max(1, initial=0), 1e-12) / QUANTISATION_STEPS
     steps = np.rint(change / units[:, None, None, None]).astype(np.int8)
     return Pictures(np.rint(clean * 255).astype(np.uint8), steps, units.astype(np.float32))
 
@@ -80,12 +80,12 @@ def no_pictures() -> Pictures:
 def write_report_file(folder: Path, facts: ReportFacts, pictures: Pictures) -> None:
     """Write the file of a run folder in the place of an earlier one."""
     content: dict[str, Any] = {**vars(pictures), "about": np.array(json.dumps(asdict(facts)))}
-    write_atomically(folder / NAME, lambda file: np.savez_compressed(file, **content))
+    write_atomically(folder / FILE_NAME, lambda file: np.savez_compressed(file, **content))
 
 
 def read_report_file(folder: Path) -> tuple[ReportFacts, Pictures]:
     """Read the file of a run folder; BadInput where it is damaged or not as it was written."""
-    path = folder / NAME
+    path = folder / FILE_NAME
     try:
         with path.open("rb") as file, np.load(file) as arrays:
             content = {name: arrays[name] for name in arrays.files}
@@ -93,7 +93,7 @@ def read_report_file(folder: Path) -> tuple[ReportFacts, Pictures]:
         pictures = Pictures(**content)
         _check(facts, pictures)
     except Exception as error:  # of numpy, zipfile and zlib, half a dozen types
-        raise BadInput(f"{path} cannot be read ({printable(error, 100) or type(error).__name__}); {AGAIN}") from error
+        raise BadInput(f"{path} cannot be read ({printable(error, 100) or type(error).__name__}); {REMEDY}") from error
     return facts, pictures
 
 
@@ -129,7 +129,12 @@ def _check(facts: ReportFacts, pictures: Pictures) -> None:
     types = [array.dtype.name for array in vars(pictures).values()]
     if types != ["uint8", "int8", "float32"] or pictures.clean.ndim != 4 or pictures.steps.shape != shape:
         raise ValueError(f"images {types[0]} {shape} and changes {types[1]} {pictures.steps.shape}")
-    if count > MOST or shape[0] != count or pictures.units.shape != (count,) or (count and shape[1] not in (1, 3)):
+    if (
+        count > MAX_PICTURES
+        or shape[0] != count
+        or pictures.units.shape != (count,)
+        or (count and shape[1] not in (1, 3))
+    ):
         raise ValueError(f"{count} examples and images of shape {shape}")
     if not np.isfinite(pictures.units).all():
         raise ValueError("changes that are no numbers")

@@ -4,20 +4,20 @@ from dataclasses import dataclass
 
 from bench.core.errors import BadInput
 
-MOST = 100_000
-BLOCK = 128  # images; shards are cut between blocks, as some attacks draw random numbers for a whole block
+MAX_SHARDS = 100_000
+SHARD_BLOCK = 128  # images; shards are cut between blocks, as some attacks draw random numbers for a whole block
 
 
 @dataclass(frozen=True)
 class Shard:
-    """The index-th of count shards, 1 <= index <= count <= MOST; BadInput for other values."""
+    """The index-th of count shards, 1 <= index <= count <= MAX_SHARDS; BadInput for other values."""
 
     index: int = 1
     count: int = 1
 
     def __post_init__(self) -> None:
-        if self.count > MOST:
-            raise BadInput(f"--shard: at most {MOST} shares, each of a block of images")
+        if self.count > MAX_SHARDS:
+            raise BadInput(f"--shard: at most {MAX_SHARDS} shares, each of a block of images")
         if self.count < 1:
             raise BadInput(f"--shard {self}: there is at least one share; the form is i/n, such as 1/3")
         if not 1 <= self.index <= self.count:
@@ -32,11 +32,11 @@ class Shard:
         return f"-{self.index}of{self.count}" if self.count > 1 else ""
 
     def ids(self, n: int, block: int | None) -> range:
-        """Ids of its images out of the first n. Shards are cut between blocks of `block` images, by default BLOCK.
+        """Ids of its images out of the first n. Cuts lie between blocks of `block` images, by default SHARD_BLOCK.
 
         BadInput if there are fewer blocks than shards.
         """
-        size = block or BLOCK
+        size = block or SHARD_BLOCK
         blocks = -(-n // size)
         if self.count > blocks > 0:
             raise BadInput(f"--shard {self}: {n} images are {blocks} blocks of {size}, so at most {blocks} shards")
@@ -44,4 +44,4 @@ class Shard:
         return range(first, min(last, n))
 
 
-WHOLE = Shard()
+WHOLE_SET = Shard()

@@ -13,7 +13,7 @@ import pandas as pd
 from bench.core.errors import BadInput
 from bench.core.files import Bits, read_json
 from bench.core.parsing import printable
-from bench.results.added import AGAIN as ADDED_AGAIN
+from bench.results.added import REMEDY as ADDED_REMEDY
 from bench.results.added import added_files, read_added
 from bench.results.consistency import check_bits, check_outcomes, check_value
 from bench.results.job_file import check_job
@@ -23,8 +23,8 @@ from bench.results.survey import run_folders
 Stored = tuple[list[Row], dict[str, Bits]]  # rows, and outcomes (n,) bool by key
 Read = Callable[[Path], Stored]  # reads a run folder
 
-AGAIN = "delete that line and run again: its cell alone is computed anew"
-ALL_AGAIN = "delete the run's results.csv, outcomes.npz and added-*.json and run again: its cells are computed anew"
+LINE_REMEDY = "delete that line and run again: its cell alone is computed anew"
+RUN_REMEDY = "delete the run's results.csv, outcomes.npz and added-*.json and run again: its cells are computed anew"
 
 
 def read_outcomes(folder: Path) -> dict[str, Bits]:
@@ -71,11 +71,12 @@ def _read_once(folder: Path, compare: bool) -> Stored:
     """As `read_run`, but only correct if no other process writes meanwhile."""
     added = [(path, *read_added(path)) for path in added_files(folder)]  # first, as they are merged into the others
     rows = {
-        row.cell: (f"{folder / 'results.csv'} line {line}", AGAIN, row) for line, row in _read_lines(folder).items()
+        row.cell: (f"{folder / 'results.csv'} line {line}", LINE_REMEDY, row)
+        for line, row in _read_lines(folder).items()
     }
     for path, row in ((path, row) for path, new, _ in added for row in new):
         rows.pop(row.cell, None)  # so that rows are in the order in which they were stored
-        rows[row.cell] = (str(path), ADDED_AGAIN, row)
+        rows[row.cell] = (str(path), ADDED_REMEDY, row)
     bits_added = {new[0].key: bits for _, new, bits in added if bits is not None}
     keys = {row.key for *_, row in rows.values()} - bits_added.keys()
     outcomes = _load_outcomes(folder / "outcomes.npz", keys) | bits_added
@@ -131,7 +132,7 @@ def _read_lines(folder: Path) -> dict[int, Row]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise BadInput(f"{path} line {line}: not UTF-8 ({error.reason}); {AGAIN}") from error
+        raise BadInput(f"{path} line {line}: not UTF-8 ({error.reason}); {LINE_REMEDY}") from error
     lines = csv.reader(io.StringIO(text, newline=""))
     try:
         if (head := next(lines, None)) != COLUMNS:
@@ -152,7 +153,7 @@ def _read_lines(folder: Path) -> dict[int, Row]:
     except (ValueError, csv.Error) as error:
         if isinstance(error, BadInput):
             raise
-        raise BadInput(f"{path} line {max(1, lines.line_num)}: {printable(error, 200)}; {AGAIN}") from error
+        raise BadInput(f"{path} line {max(1, lines.line_num)}: {printable(error, 200)}; {LINE_REMEDY}") from error
     return rows
 
 

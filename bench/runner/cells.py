@@ -16,8 +16,8 @@ from bench.evaluation.row import ModelRef, row_of
 from bench.results.keys import digest16
 from bench.results.row import Row
 from bench.results.run_folder import RunFolder
-from bench.results.shards import WHOLE, Shard
-from bench.results.store import ALL_AGAIN
+from bench.results.shards import WHOLE_SET, Shard
+from bench.results.store import RUN_REMEDY
 from bench.runner.options import CellOptions
 from bench.runner.reuse import has_images, measured_keys
 
@@ -40,7 +40,7 @@ class CellPlan:
 
     def shard_of(self, condition: Condition) -> Shard:
         """The shard of the images that a condition is measured on: all of them if `--shard` does not cut its kind."""
-        return self.options.shard if condition.sharded else WHOLE
+        return self.options.shard if condition.sharded else WHOLE_SET
 
     def ids(self, condition: Condition) -> range:
         """The test images of this process for a condition. BadInput if there are more shards than blocks of images.
@@ -79,7 +79,7 @@ class CellPlan:
             raise BadInput(
                 f"{run_folder.path / 'results.csv'} was measured on other weights than those of "
                 f"{model.epoch} {model.view} there, or on other test images; put back the weights (or the images), or, "
-                f"if these are meant, {ALL_AGAIN}"
+                f"if these are meant, {RUN_REMEDY}"
             )
 
     def lacks_images(self, folder: Path, key: str, condition: Condition) -> bool:

@@ -22,7 +22,7 @@ from bench.runner.grid import plan_evaluation
 from bench.runner.holdout import epochs_to_evaluate, split_of
 from bench.runner.request import Request
 from bench.training.averaging import check_averaging
-from bench.training.contract.checks import VALUE
+from bench.training.contract.checks import VALUE_CHECKS
 from bench.training.contract.model import views_of
 from bench.training.customise import customise, radius_factor
 from bench.training.job import Job
@@ -137,7 +137,7 @@ def with_starts(jobs: Sequence[Job], factor: float, words: Callable[..., str]) -
     found: dict[Job, None] = {}
     for job in jobs:
         with errors_as_bad_input(f"method {job.name}", job.recipe):
-            for check in VALUE:
+            for check in VALUE_CHECKS:
                 check(job.recipe)
         if name := job.recipe.start():
             base = replace(job, name=name, recipe=scaled(RECIPES[name], factor), budget=words(plan=job.plan))

@@ -13,7 +13,7 @@ from bench.evaluation.conditions.base import Condition
 from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.identity import computes, trained_identity
 from bench.evaluation.row import ModelRef
-from bench.models.checkpoint import FILES
+from bench.models.checkpoint import WEIGHT_FILES
 from bench.results.keys import digest16
 from bench.results.run_folder import RunFolder
 from bench.runner.cells import CellPlan
@@ -147,7 +147,9 @@ class Runner:
         models = {
             (epoch, view): net.to(self.device).eval()
             for epoch in self.experiment.epochs
-            for view, net in load_models(*what, run_folder.path / FILES[epoch], job.run, job.plan.ema > 0).items()
+            for view, net in load_models(
+                *what, run_folder.path / WEIGHT_FILES[epoch], job.run, job.plan.ema > 0
+            ).items()
         }
         for which, net in models.items():
             identity = trained_identity(net, self.experiment.test)
@@ -159,7 +161,7 @@ class Runner:
         """The finished model that a job was trained on; None if it is trained from scratch or the file is gone."""
         if job.start is None:
             return None
-        path = self.results / job.start.run / FILES["last"]
+        path = self.results / job.start.run / WEIGHT_FILES["last"]
         return load_start(job.start, self.experiment.dataset, path).to(self.device).eval() if path.exists() else None
 
     def _unstored_failures(self, job: Job, run_folder: RunFolder) -> dict[str, tuple[str, Condition]]:

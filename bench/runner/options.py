@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from bench.data.cache import ImageCache
-from bench.results.shards import WHOLE, Shard
+from bench.results.shards import WHOLE_SET, Shard
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class CellOptions:
 
     batch_size: int
     save_adv: bool = False  # store the adversarial images
-    shard: Shard = WHOLE  # of the images of an attack; the first shard measures all conditions that are no attack
+    shard: Shard = WHOLE_SET  # of the images of an attack; the first shard measures all conditions that are no attack
     attack_timeout: float | None = None  # seconds that a call of an attack may take
 
 

@@ -19,7 +19,7 @@ from bench.corruptions.corruption import CORRUPTIONS
 from bench.evaluation.row import ModelRef
 from bench.evaluation.worst_images import ATTACK, WorstImages, worst_images
 from bench.results.report_file import (
-    NAME,
+    FILE_NAME,
     Example,
     ReportFacts,
     encode,
@@ -91,7 +91,7 @@ def write_report_facts(
 
 def _all_commands(folder: Path, command: str) -> tuple[str, ...]:
     """The commands of a stored page, if there is one, and this one, which comes last."""
-    stored = read_report_file(folder)[0].commands if (folder / NAME).exists() else ()
+    stored = read_report_file(folder)[0].commands if (folder / FILE_NAME).exists() else ()
     return (*(other for other in stored if other != command), command)
 
 

@@ -11,12 +11,12 @@ from bench.core.errors import BadInput, Failed
 from bench.core.files import write_csv
 from bench.core.foreign.guard import is_out_of_memory
 from bench.core.progress import Event, ProgressCallback
-from bench.models.checkpoint import FILES, fingerprint, save_views
+from bench.models.checkpoint import WEIGHT_FILES, fingerprint, save_views
 from bench.runner.cost import training_cost
 from bench.runner.experiment import Experiment
 from bench.training.job import Job
 from bench.training.monitor import Record
-from bench.training.run_folder import MEASURED, describe_job, failure, fingerprints, load_start, own_files
+from bench.training.run_folder import RESULT_FILES, describe_job, failure, fingerprints, load_start, own_files
 from bench.training.trainer import CURVES, EMA_CURVES, Trainer
 
 EpochCallback = Callable[[int, str], None]  # number of epochs done, text on the last one
@@ -82,11 +82,11 @@ def train_and_store(
     with peak_memory(device) as peak:
         last, best = training.run(folder / "progress.pt", after)
     log()  # a process that was killed after the last epoch may not have written it
-    for stale in own_files(folder, *MEASURED):
+    for stale in own_files(folder, *RESULT_FILES):
         stale.unlink()  # results of older weights
     models = {"last": last, "best": best}
     for epoch, views in models.items():
-        save_views(folder / FILES[epoch], views, job.run)
+        save_views(folder / WEIGHT_FILES[epoch], views, job.run)
     averaged = {"best_epoch_ema": training.best_average["epoch"] + 1} if job.plan.ema else {}
     started = {"start_weights": fingerprint(start)} if start is not None else {}
     return (
@@ -115,6 +115,6 @@ def load_start_model(job: Job, experiment: Experiment, results: Path) -> nn.Modu
     folder = results / job.start.run
     if reason := failure(folder):
         raise Failed(f"it trains on {job.start.name}, whose own training failed: {reason}")
-    if not (folder / FILES["last"]).exists():
+    if not (folder / WEIGHT_FILES["last"]).exists():
         raise BadInput(f"it trains on {job.start.name}, whose own training came to nothing")
-    return load_start(job.start, experiment.dataset, folder / FILES["last"])
+    return load_start(job.start, experiment.dataset, folder / WEIGHT_FILES["last"])

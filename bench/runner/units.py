@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bench.core.progress import ProgressCallback
-from bench.results.shards import BLOCK, Shard
+from bench.results.shards import SHARD_BLOCK, Shard
 from bench.runner.job_runner import Runner
 from bench.runner.shards.results import begun_shards
 from bench.training.job import Job
@@ -84,4 +84,4 @@ def most_shards(runner: Runner) -> int:
     """Into how many shards an evaluation can be cut, as a shard is at least a block of images of each attack."""
     experiment = runner.experiment
     sharded = [condition for condition in experiment.conditions if condition.sharded]
-    return min((-(-experiment.n // (condition.base().block or BLOCK)) for condition in sharded), default=1)
+    return min((-(-experiment.n // (condition.base().block or SHARD_BLOCK)) for condition in sharded), default=1)

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel
 
 from bench.core.errors import BadInput
-from bench.models.split_batchnorm import MAIN
+from bench.models.split_batchnorm import MAIN_BRANCH
 
 EMA = "ema"
 
@@ -55,7 +55,7 @@ class Average:
 
 def add_averaged(views: Mapping[str, nn.Module], averaged: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
     """Merge the views of a model with those of its average, named ema or ema-VIEW."""
-    return {**views, **{EMA if view == MAIN else f"{EMA}-{view}": net for view, net in averaged.items()}}
+    return {**views, **{EMA if view == MAIN_BRANCH else f"{EMA}-{view}": net for view, net in averaged.items()}}
 
 
 def check_averaging(name: str, prepared: nn.Module, views: Mapping[str, nn.Module]) -> None:

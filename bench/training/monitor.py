@@ -20,8 +20,8 @@ from bench.models.freeze import frozen
 
 Record = dict[str, float]
 
-STEPS = 10  # of the PGD by which the best epoch is chosen
-SURE = 0.01  # significance level of an alarm: at most one false alarm in a hundred trainings
+PGD_STEPS = 10  # of the PGD by which the best epoch is chosen
+ALARM_SIGNIFICANCE = 0.01  # significance level of an alarm: at most one false alarm in a hundred trainings
 
 
 def validate(model: nn.Module, images: Images, threat: Threat, size: int, precision: str = "fp32") -> Record:
@@ -31,7 +31,7 @@ def validate(model: nn.Module, images: Images, threat: Threat, size: int, precis
     it is misclassified in fp32 too.
     """
     x, y = to_float(images.x), images.y
-    one, ten = Ascent(threat, 1, threat.eps, start="clean"), Ascent(threat, STEPS, threat.eps / 4)
+    one, ten = Ascent(threat, 1, threat.eps, start="clean"), Ascent(threat, PGD_STEPS, threat.eps / 4)
     with frozen(model) as model, batch_limit(size), warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", AttackWarning
@@ -108,17 +108,17 @@ def alarms(curve: Sequence[Mapping[str, float]], n: int, classes: int) -> list[s
         return []
     last, best = curve[-1], max(curve, key=lambda epoch: epoch["val_pgd"])
     clean, fgsm, pgd = (round(last[column] * n) for column in ("val_clean", "val_fgsm", "val_pgd"))
-    if 2 * fgsm >= clean and 4 * pgd <= fgsm and fisher_fewer(fgsm, pgd, n) < SURE:
+    if 2 * fgsm >= clean and 4 * pgd <= fgsm and fisher_fewer(fgsm, pgd, n) < ALARM_SIGNIFICANCE:
         return [f"catastrophic overfitting: {_change('val_fgsm', best, last)}, {_change('val_pgd', best, last)}"]
     chance = 1 / classes
-    if binomial_exceeds(clean, n, chance) >= SURE and wilson(clean, n)[1] < chance + (1 - chance) / 8:
+    if binomial_exceeds(clean, n, chance) >= ALARM_SIGNIFICANCE and wilson(clean, n)[1] < chance + (1 - chance) / 8:
         return [f"collapsed: {last['val_clean']:.1%} of the hold-out images right, chance is {chance:.1%}"]
-    if (most := round(best["val_pgd"] * n)) > pgd and fisher_fewer(most, pgd, n) < SURE:
+    if (most := round(best["val_pgd"] * n)) > pgd and fisher_fewer(most, pgd, n) < ALARM_SIGNIFICANCE:
         return [f"robust overfitting: {_change('val_pgd', best, last)}"]
     return []
 
 
 def _change(column: str, best: Mapping[str, float], last: Mapping[str, float]) -> str:
-    name = {"val_fgsm": "FGSM", "val_pgd": f"PGD-{STEPS}"}[column]
+    name = {"val_fgsm": "FGSM", "val_pgd": f"PGD-{PGD_STEPS}"}[column]
     before = f"{best[column]:.1%} in epoch {best['epoch']:.0f}, " if best["epoch"] != last["epoch"] else ""
     return f"{name} {before}{last[column]:.1%} in epoch {last['epoch']:.0f}"

@@ -10,8 +10,8 @@ from torch import nn
 from bench.core.errors import BadInput
 
 PRECISIONS = ("auto", "fp32", "bf16")
-NATIVE = ("avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16", "sve_bf16")  # instructions of x86 and of ARM processors
-SLOWER = 1.2  # warn if bf16 takes more than this times as long as fp32; leaves room for noise of the measurement
+BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16", "sve_bf16")  # of x86 and of ARM processors
+MAX_BF16_SLOWDOWN = 1.2  # time relative to fp32 above which a warning is given; leaves room for noise of the timing
 
 
 def choose_precision(asked: str, device: torch.device) -> str:
@@ -45,7 +45,7 @@ def is_bf16_native(device: torch.device) -> bool:
     if not hasattr(torch.cpu, "get_capabilities"):  # as in torch 2.6; mkldnn alone takes any AVX-512 for enough
         return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     found = torch.cpu.get_capabilities()
-    return any(found.get(name, False) for name in NATIVE)
+    return any(found.get(name, False) for name in BF16_INSTRUCTIONS)
 
 
 def _has_bf16(device: torch.device, *, including_emulation: bool) -> bool:
@@ -55,7 +55,7 @@ def _has_bf16(device: torch.device, *, including_emulation: bool) -> bool:
 
 @cache
 def _warn_of_emulation(device: torch.device) -> None:
-    if (times := slowdown(device)) > SLOWER:
+    if (times := slowdown(device)) > MAX_BF16_SLOWDOWN:
         print(
             f"--precision bf16: {device} does not compute in bf16 and emulates it, {times:.1f} times as slowly as fp32 "
             "(measured on a convolution); --precision auto or fp32 is faster here",

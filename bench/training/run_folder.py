@@ -14,14 +14,14 @@ from torch import nn
 
 from bench.core.device import describe
 from bench.core.errors import BadInput
-from bench.core.files import STALE, remove_temporary_files, write_json
+from bench.core.files import STALE_SECONDS, remove_temporary_files, write_json
 from bench.core.version import __version__
 from bench.data.dataset import Dataset
 from bench.models.build import build
-from bench.models.checkpoint import FILES, fingerprint, load_views
-from bench.results.added import PATTERN
+from bench.models.checkpoint import WEIGHT_FILES, fingerprint, load_views
+from bench.results.added import FILE_PATTERN
 from bench.results.run_folder import RunFolder
-from bench.results.shards import WHOLE, Shard
+from bench.results.shards import WHOLE_SET, Shard
 from bench.results.store import read_job
 from bench.training.averaging import add_averaged
 from bench.training.job import Job
@@ -29,19 +29,19 @@ from bench.training.recipe import Recipe
 from bench.training.trainer import Views
 
 LOCK = ".lock"
-PATIENCE = 30.0  # seconds in which a process of another shard has added its rows
-REPLACE = "put a copy of the file in its place, or delete it and run again: it is trained anew"
+SHARD_LOCK_SECONDS = 30.0  # seconds in which a process of another shard has added its rows
+REMEDY = "put a copy of the file in its place, or delete it and run again: it is trained anew"
 SUBFOLDERS = ("exhibits",)
-TRAINED = ("job.json", "train.csv", "progress.pt", *FILES.values())
-MEASURED = (  # results of the present weights; deleted when new ones are trained
-    "results.csv", "outcomes.npz", PATTERN, "part-*.json", "partial-*.json", "partial-*.npz", "adversarial-*.npz",
+TRAINING_FILES = ("job.json", "train.csv", "progress.pt", *WEIGHT_FILES.values())
+RESULT_FILES = (  # results of the present weights; deleted when new ones are trained
+    "results.csv", "outcomes.npz", FILE_PATTERN, "part-*.json", "partial-*.json", "partial-*.npz", "adversarial-*.npz",
     "report.npz",
     *(f"{name}/*.csv" for name in SUBFOLDERS),
 )  # fmt: skip
 
 
 @contextmanager
-def lock_folder(folder: Path, fold: bool = True, shard: Shard = WHOLE) -> Iterator[RunFolder]:
+def lock_folder(folder: Path, fold: bool = True, shard: Shard = WHOLE_SET) -> Iterator[RunFolder]:
     """Lock a run folder inside the block, to read it and add to it; the lock ends with the process at the latest.
 
     Processes with different shards of the same number may have a folder at the same time. Each has a lock of its own,
@@ -61,7 +61,7 @@ def lock_folder(folder: Path, fold: bool = True, shard: Shard = WHOLE) -> Iterat
         if is_shared:
             _acquire(held, FileLock(folder / f"{LOCK}{shard.suffix}"), 1.0, folder, f" for --shard {shard}")
             with ExitStack() as briefly:  # a process that has the whole folder would not let go of it
-                _acquire(briefly, lock, PATIENCE, folder)
+                _acquire(briefly, lock, SHARD_LOCK_SECONDS, folder)
         else:
             _acquire(held, lock, 0.0, folder)
             for other in folder.glob(f"{LOCK}-*of*"):
@@ -69,7 +69,7 @@ def lock_folder(folder: Path, fold: bool = True, shard: Shard = WHOLE) -> Iterat
                     _acquire(briefly, FileLock(other), 0.0, folder, " with --shard")
         for place in (folder, *(folder / name for name in SUBFOLDERS)):
             if place == folder or not place.is_symlink():
-                remove_temporary_files(place, STALE if is_shared else 0)  # 0: no other process writes here
+                remove_temporary_files(place, STALE_SECONDS if is_shared else 0)  # 0: no other process writes here
         run = RunFolder(folder, lock.acquire if is_shared else None)
         try:
             yield run
@@ -89,7 +89,7 @@ def _acquire(held: ExitStack, lock: FileLock, seconds: float, folder: Path, how:
 def clear(folder: Path) -> None:
     """Delete the files that the bench has written to a run folder; other files stay."""
     with lock_folder(folder):
-        for path in own_files(folder, *TRAINED, *MEASURED):
+        for path in own_files(folder, *TRAINING_FILES, *RESULT_FILES):
             path.unlink()
         for place in (folder / name for name in SUBFOLDERS):
             if place.is_dir() and not place.is_symlink() and not any(place.iterdir()):
@@ -142,7 +142,7 @@ def load_models(recipe: Recipe, model: str, dataset: Dataset, path: Path, run: s
             net.load_state_dict(states[view])
         except (KeyError, RuntimeError) as error:
             raise BadInput(
-                f"{path} does not fit {run}: it lacks a tensor or a view, or its model is built otherwise; {REPLACE}"
+                f"{path} does not fit {run}: it lacks a tensor or a view, or its model is built otherwise; {REMEDY}"
             ) from error
     check_weights(path, views)
     return views
@@ -170,14 +170,14 @@ def fingerprints(models: Mapping[str, Views]) -> dict[str, dict[str, str]]:
 
 def check_weights(path: Path, views: Views) -> None:
     """BadInput if loaded models have other fingerprints than job.json beside the file; older ones record none."""
-    (epoch,) = (epoch for epoch, name in FILES.items() if name == path.name)
+    (epoch,) = (epoch for epoch, name in WEIGHT_FILES.items() if name == path.name)
     stored = stored_fingerprints(path.parent).get(epoch)
     now = {} if stored is None else fingerprints({epoch: views})[epoch]
     for view, digits in now.items():
         if stored is not None and stored.get(view) != digits:
             raise BadInput(
                 f"{path} was changed after it was trained: the fingerprint of its view {view} is {digits}, and "
-                f"{stored.get(view)} in job.json; {REPLACE}"
+                f"{stored.get(view)} in job.json; {REMEDY}"
             )
 
 
@@ -199,7 +199,9 @@ def is_finished(folder: Path, epochs: tuple[str, ...]) -> bool:
     """Whether nothing is left to train: the weights of these epochs exist, or the training has failed."""
     if not (folder / "job.json").exists():
         return False
-    return bool(failure(folder)) or (status(folder) == "trained" and all((folder / FILES[e]).exists() for e in epochs))
+    return bool(failure(folder)) or (
+        status(folder) == "trained" and all((folder / WEIGHT_FILES[e]).exists() for e in epochs)
+    )
 
 
 def failure(folder: Path) -> str:

@@ -107,7 +107,7 @@ def test_searches_that_end_early_find_as_much_for_less(measured, monkeypatch):
     model, images, _ = measured
     condition = Attacked(parse_attack("CW-L2[kappa=0,steps=50,searches=4,c=0.01]"), ANY)
     early = outcomes(model, images, condition)
-    monkeypatch.setattr(cw, "PATIENCE", dict.fromkeys(cw.PATIENCE, 2.0))
+    monkeypatch.setattr(cw, "PATIENCE_SHARE", dict.fromkeys(cw.PATIENCE_SHARE, 2.0))
     whole = outcomes(model, images, condition)
     assert (whole.forwards, whole.backwards) == (36 * 200, 36 * 200)
     assert early.backwards < 0.8 * whole.backwards

@@ -19,7 +19,7 @@ from bench.report.site.data import SiteData
 from bench.report.site.write import write_site
 from bench.report.table_text import MISSING
 from bench.results.report_file import (
-    NAME,
+    FILE_NAME,
     ReportFacts,
     no_pictures,
     read_report_file,
@@ -274,7 +274,7 @@ def test_the_site_leads_to_the_report_and_keeps_it(tmp_path: Path) -> None:
     assert pdf_path.relative_to(index.parent).as_posix() in listed
     address = f'href="../{html_path.relative_to(index.parent).as_posix()}"'
     assert all(address in next((index.parent / kind).iterdir()).read_text() for kind in ("boards", "methods"))
-    (tmp_path / "results" / RUN / NAME).unlink()
+    (tmp_path / "results" / RUN / FILE_NAME).unlink()
     write_site(tmp_path / "results", tmp_path / "reports")
     assert not html_path.exists()
     assert report_paths(tmp_path / "results", RUN) == []
@@ -290,7 +290,7 @@ def test_the_site_leads_to_the_report_and_keeps_it(tmp_path: Path) -> None:
 )
 def test_a_damaged_file_is_named_with_the_way_out(tmp_path: Path, damage: Any) -> None:
     with_picture(tmp_path)
-    damage(tmp_path / RUN / NAME)
+    damage(tmp_path / RUN / FILE_NAME)
     with pytest.raises(BadInput, match=r"report\.npz cannot be read .*; delete it and run again with --report"):
         read_report_file(tmp_path / RUN)
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from result_files import measure
 
 from bench.core.errors import BadInput
-from bench.core.files import TEMPORARY
+from bench.core.files import TEMPORARY_SUFFIX
 from bench.report import drawing as studio
 from bench.report.files import LIST, figure, replace_files, replace_folders
 from bench.report.leaderboard.bars import bars
@@ -78,19 +78,26 @@ def test_a_report_deletes_what_it_wrote_and_nothing_else(tmp_path):
     outside.mkdir()
     replace_files(tmp_path / "page", {"old.tex": "text", "new.md": "text"})
     page = tmp_path / "page"
-    names = {f".f0.png.x1y2{TEMPORARY}", f".f1.png.x1y2{TEMPORARY}", ".hidden.md", ".bashrc", "mine.md", "mine.png"}
+    names = {
+        f".f0.png.x1y2{TEMPORARY_SUFFIX}",
+        f".f1.png.x1y2{TEMPORARY_SUFFIX}",
+        ".hidden.md",
+        ".bashrc",
+        "mine.md",
+        "mine.png",
+    }
     for name in names:
         (page / name).touch()
-    (outside / f".rc{TEMPORARY}").touch()
-    (page / f".link{TEMPORARY}").symlink_to(outside / f".rc{TEMPORARY}")
-    os.utime(page / f".f0.png.x1y2{TEMPORARY}", (0, 0))  # nobody is writing it any more
+    (outside / f".rc{TEMPORARY_SUFFIX}").touch()
+    (page / f".link{TEMPORARY_SUFFIX}").symlink_to(outside / f".rc{TEMPORARY_SUFFIX}")
+    os.utime(page / f".f0.png.x1y2{TEMPORARY_SUFFIX}", (0, 0))  # nobody is writing it any more
     with (page / LIST).open("a") as list_:
         list_.write("../outside/victim.md\n/etc/passwd.md\nsub\n")
     (outside / "victim.md").touch()
     replace_files(page, {"new.md": "text"})
-    kept = names - {f".f0.png.x1y2{TEMPORARY}"} | {"new.md", LIST, f".link{TEMPORARY}"}
+    kept = names - {f".f0.png.x1y2{TEMPORARY_SUFFIX}"} | {"new.md", LIST, f".link{TEMPORARY_SUFFIX}"}
     assert {path.name for path in page.iterdir()} == kept
-    assert {path.name for path in outside.iterdir()} == {f".rc{TEMPORARY}", "victim.md"}
+    assert {path.name for path in outside.iterdir()} == {f".rc{TEMPORARY_SUFFIX}", "victim.md"}
 
 
 def names_below(folder):

@@ -19,7 +19,7 @@ from bench.core.foreign import plugins
 from bench.core.stats import wilson
 from bench.models.build import MODELS
 from bench.results.run_folder import RunFolder
-from bench.results.shards import WHOLE, Shard
+from bench.results.shards import WHOLE_SET, Shard
 from bench.results.store import read_rows
 from bench.runner.engines import ray_cluster
 from bench.runner.engines.parcel import _store_row, files_to_send, store_evaluation, store_training
@@ -69,13 +69,13 @@ def test_units_that_are_done_elsewhere_are_stored_here(planned, tmp_path):
     assert sorted(row.kind for row in read_rows(folder)) == ["attack", "clean"]
     assert not list(folder.glob("part-*"))
     assert planned.todo() == []
-    assert not {name for name in files_to_send(folder, Unit(job, WHOLE)) if name.startswith((".", "part"))}
+    assert not {name for name in files_to_send(folder, Unit(job, WHOLE_SET)) if name.startswith((".", "part"))}
 
 
 def test_a_unit_that_fails_elsewhere_is_told_of_and_changes_nothing(planned, tmp_path):
     (job,) = planned.experiment.jobs
     told = []
-    done, _ = do_order(planned, Order(Unit(job, WHOLE), {}, {}), 1, told.append)  # nothing is trained
+    done, _ = do_order(planned, Order(Unit(job, WHOLE_SET), {}, {}), 1, told.append)  # nothing is trained
     assert done.is_lost
     assert "failed: " in told[-1].event.word
     assert not (tmp_path / job.run).exists()

@@ -25,7 +25,7 @@ from bench.evaluation.adversarial_set import AdversarialSet, join, read_adversar
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
 from bench.results.run_folder import RunFolder
-from bench.results.shards import WHOLE, Shard
+from bench.results.shards import WHOLE_SET, Shard
 from bench.results.store import load, read_outcomes, read_rows
 from bench.results.survey import run_folders
 from bench.runner import model_evaluation
@@ -232,12 +232,12 @@ def test_shards_work_in_one_folder_at_the_same_time(home):
 
 
 def test_each_shard_has_a_lock_of_its_own_and_none_may_share_with_the_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.training.run_folder.PATIENCE", 0.1)
+    monkeypatch.setattr("bench.training.run_folder.SHARD_LOCK_SECONDS", 0.1)
     with lock_folder(tmp_path, shard=Shard(1, 2)), lock_folder(tmp_path, shard=Shard(2, 2)):
         assert "for --shard 2/2" in refusal(tmp_path, Shard(2, 2))
-        assert "with --shard" in refusal(tmp_path, WHOLE)
+        assert "with --shard" in refusal(tmp_path, WHOLE_SET)
     with lock_folder(tmp_path):
-        for shard in (WHOLE, Shard(1, 2)):
+        for shard in (WHOLE_SET, Shard(1, 2)):
             assert refusal(tmp_path, shard).startswith(f"another process works on {tmp_path}; wait for it")
 
 

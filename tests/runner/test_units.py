@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import methods  # noqa: F401  registers the recipes
-from bench.results.shards import WHOLE, Shard
+from bench.results.shards import WHOLE_SET, Shard
 from bench.results.store import read_outcomes, read_rows
 from bench.results.survey import run_folders
 from bench.runner import units
@@ -40,8 +40,8 @@ def test_a_training_is_followed_by_its_evaluation_and_by_what_is_trained_on_it(p
     base, tuned = planned.experiment.jobs
     assert first_units(planned, [tuned, base], split=False) == [Unit(base, None)]
     after = next_units(planned, [tuned, base], Unit(base, None), has_failed=False, split=False)
-    assert after == [Unit(base, WHOLE), Unit(tuned, None)]
-    assert next_units(planned, [tuned, base], Unit(base, WHOLE), has_failed=False, split=False) == []
+    assert after == [Unit(base, WHOLE_SET), Unit(tuned, None)]
+    assert next_units(planned, [tuned, base], Unit(base, WHOLE_SET), has_failed=False, split=False) == []
     lost = next_units(planned, [tuned, base], Unit(base, None), has_failed=True, split=False)
     assert lost == [Unit(tuned, None)]  # it says that it cannot be trained
 
@@ -75,7 +75,7 @@ def test_shards_have_the_numbers_of_the_whole_and_are_gone_on_with(planned, tmp_
     assert sum(done.failed for done in run_here(planned, jobs, quiet)) == 0
     assert begun_shards(folder) == 0
     assert read_all(tmp_path) == whole
-    assert first_units(planned, jobs, split=False) == [Unit(job, WHOLE) for job in jobs]
+    assert first_units(planned, jobs, split=False) == [Unit(job, WHOLE_SET) for job in jobs]
 
 
 def read_all(results: Path) -> dict:
@@ -96,7 +96,7 @@ def test_what_was_begun_with_more_images_does_not_cut_fewer(planned):
     run_unit(planned, Unit(job, Shard(1, 3)), quiet)
     assert first_units(planned, [job], split=False) == [Unit(job, Shard(index, 3)) for index in (1, 2, 3)]
     fewer = replace(planned, experiment=replace(planned.experiment, n=100))
-    assert first_units(fewer, [job], split=True) == [Unit(job, WHOLE)]
+    assert first_units(fewer, [job], split=True) == [Unit(job, WHOLE_SET)]
     assert [done.failed for done in run_here(fewer, [job], quiet)] == [0]
 
 

@@ -10,12 +10,12 @@ from safetensors.torch import load_file, save_file
 
 import methods  # noqa: F401  registers the recipes
 from bench.core.errors import BadInput
-from bench.core.files import TEMPORARY, remove_temporary_files, require_inside, write_atomically, write_json
+from bench.core.files import TEMPORARY_SUFFIX, remove_temporary_files, require_inside, write_atomically, write_json
 from bench.core.plan import Plan
 from bench.core.rng import seeded
 from bench.data.lookup import dataset
 from bench.models.build import build
-from bench.models.checkpoint import FILES, save_views
+from bench.models.checkpoint import WEIGHT_FILES, save_views
 from bench.results.store import load, read_job
 from bench.results.survey import run_folders, skipped_links
 from bench.training.job import Job
@@ -30,14 +30,14 @@ def home(tmp_path):
     """Files of a user, in a folder that a run folder has links to."""
     home = tmp_path / "home"
     home.mkdir()
-    for name in (".bashrc", f".notes{TEMPORARY}", "gradient.csv", "part-1.json"):
+    for name in (".bashrc", f".notes{TEMPORARY_SUFFIX}", "gradient.csv", "part-1.json"):
         (home / name).write_text("precious")
     return home
 
 
 def untouched(home):
     return {path.name: path.read_text() for path in home.iterdir()} == dict.fromkeys(
-        (".bashrc", f".notes{TEMPORARY}", "gradient.csv", "part-1.json"), "precious"
+        (".bashrc", f".notes{TEMPORARY_SUFFIX}", "gradient.csv", "part-1.json"), "precious"
     )
 
 
@@ -45,17 +45,17 @@ def test_a_lock_tidies_up_what_the_bench_left_half_written_alone(tmp_path, home)
     folder = tmp_path / RUN
     (folder / "exhibits").mkdir(parents=True)
     (folder / "mine").mkdir()
-    for name in (".nfs0001", ".DS_Store", "exhibits/.hidden", f"mine/.a{TEMPORARY}", "notes.txt"):
+    for name in (".nfs0001", ".DS_Store", "exhibits/.hidden", f"mine/.a{TEMPORARY_SUFFIX}", "notes.txt"):
         (folder / name).write_text("mine")
-    for name in (f".results.csv.x1{TEMPORARY}", f"exhibits/.loss.csv.x1{TEMPORARY}"):
+    for name in (f".results.csv.x1{TEMPORARY_SUFFIX}", f"exhibits/.loss.csv.x1{TEMPORARY_SUFFIX}"):
         (folder / name).write_text("half")
     (folder / "link").symlink_to(home)
-    (folder / f".linked{TEMPORARY}").symlink_to(home / ".bashrc")
+    (folder / f".linked{TEMPORARY_SUFFIX}").symlink_to(home / ".bashrc")
     with lock_folder(folder):
         names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
     assert names == {
-        *(".nfs0001", ".DS_Store", "exhibits/.hidden", f"mine/.a{TEMPORARY}", "notes.txt", LOCK),
-        f".linked{TEMPORARY}",
+        *(".nfs0001", ".DS_Store", "exhibits/.hidden", f"mine/.a{TEMPORARY_SUFFIX}", "notes.txt", LOCK),
+        f".linked{TEMPORARY_SUFFIX}",
     }
     shutil.rmtree(folder / "exhibits")
     (folder / "exhibits").symlink_to(home)
@@ -67,7 +67,7 @@ def test_a_lock_tidies_up_what_the_bench_left_half_written_alone(tmp_path, home)
 
 def test_retraining_forgets_what_a_run_has_written_and_no_file_of_the_user(tmp_path, home):
     folder = tmp_path / RUN
-    names = ["job.json", "results.csv", "outcomes.npz", "train.csv", "progress.pt", *FILES.values()]
+    names = ["job.json", "results.csv", "outcomes.npz", "train.csv", "progress.pt", *WEIGHT_FILES.values()]
     names += [f"added-{7:020}.json", "part-k-last-main-1of2.json", "partial-k-1.json", "partial-k-1.npz"]
     names += ["adversarial-k.npz"]
     (folder / "exhibits").mkdir(parents=True)
@@ -84,7 +84,7 @@ def test_a_file_that_somebody_writes_now_is_not_stale(tmp_path):
     path = tmp_path / "page.md"
 
     def write(file):
-        (half,) = (p for p in tmp_path.iterdir() if p.name.endswith(TEMPORARY))
+        (half,) = (p for p in tmp_path.iterdir() if p.name.endswith(TEMPORARY_SUFFIX))
         remove_temporary_files(tmp_path)
         assert half.exists()
         os.utime(half, (time.time() - 7200,) * 2)
@@ -131,9 +131,9 @@ def trained(tmp_path):
     with seeded("trained"):
         views = recipe.finish(recipe.prepare(build("cnn", data)))
     folder = tmp_path / job.run
-    save_views(folder / FILES["last"], views, job.run)
+    save_views(folder / WEIGHT_FILES["last"], views, job.run)
     write_json(folder / "job.json", {"status": "trained", "run": job.run, "weights": fingerprints({"last": views})})
-    return job, data, folder / FILES["last"]
+    return job, data, folder / WEIGHT_FILES["last"]
 
 
 def load_again(trained):

@@ -11,7 +11,7 @@ from bench.core.errors import BadInput
 from bench.core.files import Bits
 from bench.report.labels import columns
 from bench.results.row import Row
-from bench.results.store import ALL_AGAIN, read_job, read_outcomes, read_rows
+from bench.results.store import RUN_REMEDY, read_job, read_outcomes, read_rows
 from bench.results.survey import run_folders
 
 
@@ -62,7 +62,7 @@ def read_cells(results: Path) -> Cells:
         for row in (row for row in read_rows(folder) if row.metric == "accuracy"):
             cell = Cell(row, outcomes.get(row.key, np.zeros(0, bool)), budget)
             if not cell.failed and len(cell.bits) != row.n:
-                raise BadInput(f"{folder / 'outcomes.npz'} has {len(cell.bits)} images for {cell}; {ALL_AGAIN}")
+                raise BadInput(f"{folder / 'outcomes.npz'} has {len(cell.bits)} images for {cell}; {RUN_REMEDY}")
             twin = cells.setdefault((cell.configuration, row.seed), cell)
             if twin is not cell:
                 runs = " and ".join(dict.fromkeys([twin.row.run, row.run]))

@@ -19,7 +19,7 @@ from bench.core.processes import cores
 from bench.core.progress import Progress
 from bench.data.dataset import Dataset
 from bench.evaluation.conditions.base import Condition, class_of, find_class
-from bench.models.checkpoint import FILES, load_views, save_views
+from bench.models.checkpoint import WEIGHT_FILES, load_views, save_views
 from bench.results.row import Row
 from bench.results.store import read_job, read_rows
 from bench.results.survey import run_folders
@@ -117,7 +117,7 @@ def works_of(
             continue
         record = read_job(folder)
         planned, job = plan_again(folder, record, data_dir, device)
-        epochs = tuple(epoch for epoch in FILES if any(row.epoch == epoch for row in rows))
+        epochs = tuple(epoch for epoch in WEIGHT_FILES if any(row.epoch == epoch for row in rows))
         if level == 1:
             require_weights(folder, epochs)
             plantings.append(partial(copy_weights, folder, record, current / job.run, job, planned.dataset, epochs))
@@ -170,7 +170,7 @@ def plan_again(folder: Path, record: Record, data_dir: Path, device: torch.devic
 
 def require_weights(baseline: Path, epochs: tuple[str, ...]) -> None:
     """BadInput where a file of weights is missing."""
-    for path in (baseline / FILES[epoch] for epoch in epochs):
+    for path in (baseline / WEIGHT_FILES[epoch] for epoch in epochs):
         if not path.exists():
             raise BadInput(f"{path} is missing, and --level 1 evaluates stored weights; {REMAKE}")
 
@@ -180,7 +180,7 @@ def copy_weights(
 ) -> None:
     """Put the baseline's weights where the job's would be, had it just been trained."""
     for epoch in epochs:
-        path = baseline / FILES[epoch]
+        path = baseline / WEIGHT_FILES[epoch]
         states = load_views(path, str(record.get("run")))
         models = build_views(job.recipe, job.model, dataset, job.plan.ema > 0)
         try:
@@ -189,7 +189,7 @@ def copy_weights(
         except (KeyError, RuntimeError) as error:
             raise BadInput(f"{path} does not fit {job.name} on {job.model} as they are now; {REMAKE}") from error
         check_weights(path, models)
-        save_views(folder / FILES[epoch], models, job.run)
+        save_views(folder / WEIGHT_FILES[epoch], models, job.run)
     write_json(folder / "job.json", record | {"run": job.run})
 
 

@@ -14,7 +14,7 @@ from bench.core.files import Bits, is_name, is_run, parse_json
 from bench.core.parsing import printable
 from bench.evaluation.adversarial_set import AdversarialSet, Metadata, read_adversarial_set
 from bench.results.row import Row
-from bench.results.shards import WHOLE, Shard
+from bench.results.shards import WHOLE_SET, Shard
 from bench.results.store import read_job, read_run
 from bench.runner.shards.albums import album_path
 from bench.runner.shards.results import read_parts
@@ -101,7 +101,7 @@ def read_claim(path: Path) -> Claim:
     folder, key = path.parent, about["key"]
     job = read_job(folder) if (folder / "job.json").exists() else {}
     suffix = re.search(r"-([0-9]{1,6})of([0-9]{1,6})$", path.stem)
-    shard = Shard(*map(int, suffix.groups())) if suffix else WHOLE
+    shard = Shard(*map(int, suffix.groups())) if suffix else WHOLE_SET
     if job and path.name != album_path(folder, key, shard).name:
         raise BadInput(f"{path} holds the images of another cell, {key}; it was renamed or changed")
     ids = shard.ids(about["n"], json.loads(about["params"]).get("block"))

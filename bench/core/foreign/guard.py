@@ -20,7 +20,7 @@ from bench.core.errors import BadInput, Failed
 from bench.core.foreign.interrupt import is_ctrl_c_pressed, is_ctrl_c_watched, watch_ctrl_c
 from bench.core.foreign.process_state import preserve_settings
 
-AGAIN = 1.0  # seconds between repeated timeouts, for code that has caught the first one
+REPEAT_SECONDS = 1.0  # seconds between repeated timeouts, for code that has caught the first one
 
 
 class Quit(RuntimeError):
@@ -130,7 +130,7 @@ def limited_call() -> Iterator[None]:
         raise _OutOfTime
 
     handler = signal.signal(signal.SIGALRM, stop)
-    before = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+    before = signal.setitimer(signal.ITIMER_REAL, seconds, REPEAT_SECONDS)
     try:
         yield
     except _OutOfTime as error:

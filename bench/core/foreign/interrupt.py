@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-STOPPED = 130  # the exit code that a shell reports for Ctrl-C
+CTRL_C_EXIT_CODE = 130  # the exit code that a shell reports for Ctrl-C
 
 _presses = 0  # of Ctrl-C inside the present `watch_ctrl_c` block
 
@@ -35,7 +35,7 @@ def is_ctrl_c_watched() -> bool:
 def _stop(number: int, frame: FrameType | None) -> None:
     sys.stderr.write("bench: stopped\n")
     sys.stderr.flush()
-    os._exit(STOPPED)
+    os._exit(CTRL_C_EXIT_CODE)
 
 
 @contextmanager

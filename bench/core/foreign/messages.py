@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.guard import Quit, guarded_call, is_out_of_memory
 
-MACHINERY = (  # files whose stack frames are left out of messages
+HIDDEN_FRAMES = (  # files whose stack frames are left out of messages
     "<",
     contextlib.__file__,
     *(str(Path(__file__).with_name(name)) for name in ("guard.py", "plugins.py")),
@@ -26,7 +26,7 @@ def format_error(error: BaseException, home: str = "") -> str:
     """
     if isinstance(error, Quit) and error.__cause__ is not None:
         error = error.__cause__
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(MACHINERY)]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(HIDDEN_FRAMES)]
     frames = [f for f in frames if f.filename == home] or frames
     place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     kind = "" if isinstance(error, BadInput) else f"{type(error).__name__}: "

@@ -12,7 +12,7 @@ from bench.core.registry import suggestion
 from bench.data.dataset import Dataset
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.loaded import Loaded
-from bench.models.checkpoint import FILES
+from bench.models.checkpoint import WEIGHT_FILES
 from bench.results.store import read_job
 from bench.training.customise import customise, radius_factor
 from bench.training.run_folder import failure, load_models, status
@@ -58,7 +58,7 @@ class Run:
     def load(self, dataset: Dataset, access: Access) -> Loaded:
         """Build the recipe's network and load the stored weights. BadInput where files or the view are missing."""
         load_plugins()
-        record, path = self.record, self.folder / FILES[self.epoch]
+        record, path = self.record, self.folder / WEIGHT_FILES[self.epoch]
         if not path.is_file():
             raise BadInput(f"{path} is not there; copy the weights beside job.json, or train with `bench run`")
         factor = radius_factor(record["train_eps"], dataset)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from bench.evaluation.external.loaded import Loaded
 from bench.evaluation.external.normalisation import split_normalisation
 from bench.evaluation.external.python_file import File
 from bench.evaluation.external.zoo import ZOOS, Zoo
-from bench.models.checkpoint import FILES
+from bench.models.checkpoint import WEIGHT_FILES
 
 FORMS = "FOLDER of a run, FILE.py:FUNCTION[@WEIGHTS[@NAME]], torchvision:NAME[@WEIGHTS], timm:NAME, robustbench:NAME"
 
@@ -91,7 +91,7 @@ def _parse_run(text: str) -> Run:
         raise BadInput(f"there is no folder {text.partition('@')[0]}, and the other forms are {FORMS}")
     if not (expand_home(folder) / "job.json").is_file():
         raise BadInput(f"{folder} has no job.json; name the folder of one run, such as .../s0-1a2b3c4d")
-    epochs, views = ([c for c in choices if (c in FILES) is is_epoch] for is_epoch in (True, False))
+    epochs, views = ([c for c in choices if (c in WEIGHT_FILES) is is_epoch] for is_epoch in (True, False))
     if len(epochs) > 1 or len(views) > 1:
-        raise BadInput(f"at most one epoch ({' or '.join(FILES)}) and one view after the folder")
+        raise BadInput(f"at most one epoch ({' or '.join(WEIGHT_FILES)}) and one view after the folder")
     return Run(expand_home(folder), *(epochs or ["last"]), *(views or ["main"]))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bench.core.files import Bits
-from bench.core.stats import Z, wilson
+from bench.core.stats import Z_95, wilson
 from bench.report.accuracy import Estimate, mean_over_seeds
 
 ALEXNET = {  # error by corruption, mean over severities, on ImageNet-1k; from augmix, in the order of ImageNet-C
@@ -59,7 +59,7 @@ def _accuracy(corrupted: Sequence[Bits], share: np.ndarray[Any, np.dtype[np.floa
 
 
 def _around(value: float, parts: np.ndarray[Any, np.dtype[np.float64]]) -> Estimate:
-    half = Z * float(parts.std()) / math.sqrt(len(parts))
+    half = Z_95 * float(parts.std()) / math.sqrt(len(parts))
     return Estimate(value, max(0.0, value - half), value + half)
 
 

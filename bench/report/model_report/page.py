@@ -11,7 +11,7 @@ from bench.report.model_report.pdf import pdf
 from bench.report.model_report.report import model_report
 from bench.report.site.data import SiteData
 from bench.report.site.site import Site, Target, environment, unique_paths
-from bench.results.report_file import NAME, read_report_file
+from bench.results.report_file import FILE_NAME, read_report_file
 
 
 class ModelPages:
@@ -70,4 +70,4 @@ def report_paths(results: Path, run: str) -> list[str]:
 
 
 def _runs(data: SiteData) -> list[str]:
-    return [run for run in sorted(data.rows["run"].unique()) if (data.results / run / NAME).is_file()]
+    return [run for run in sorted(data.rows["run"].unique()) if (data.results / run / FILE_NAME).is_file()]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from bench.core.stats import Z
+from bench.core.stats import Z_95
 from bench.report.studies.measurement import Record
 
 ALIKE = 0.05  # largest difference of accuracies that are "about equal"
@@ -73,7 +73,7 @@ def smaller_gap(first: Value, second: Value, other_first: Value, other_second: V
     sure = True
     if _are_measured(*values) and all(value.n for value in values):
         spread = math.sqrt(sum(value.number * (1 - value.number) / value.n for value in values))
-        sure = abs(gap - other) > Z * spread
+        sure = abs(gap - other) > Z_95 * spread
     return Comparison(text, gap < other, _are_measured(*values), sure)
 
 
@@ -94,7 +94,7 @@ def _is_significant(a: Value, b: Value) -> bool:
     if not (a.n and b.n and _are_measured(a, b)):
         return True
     p = (a.number * a.n + b.number * b.n) / (a.n + b.n)
-    return abs(a.number - b.number) > Z * math.sqrt(p * (1 - p) * (1 / a.n + 1 / b.n))
+    return abs(a.number - b.number) > Z_95 * math.sqrt(p * (1 - p) * (1 / a.n + 1 / b.n))
 
 
 def verdict(comparisons: list[Comparison]) -> str:

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 
 from bench.core.files import Bits, require_inside, write_atomically
 from bench.evaluation.conditions.base import find_class
-from bench.models.checkpoint import FILES
-from bench.results.added import PATTERN
+from bench.models.checkpoint import WEIGHT_FILES
+from bench.results.added import FILE_PATTERN
 from bench.results.row import Row
 from bench.results.run_folder import RunFolder
 from bench.results.shards import Shard
@@ -20,19 +20,19 @@ from bench.results.store import read_run
 from bench.runner.reuse import replace_outcomes
 from bench.runner.shards.results import assemble, block_of
 from bench.runner.units import Unit
-from bench.training.run_folder import MEASURED, own_files
+from bench.training.run_folder import RESULT_FILES, own_files
 
 Content = dict[str, bytes]  # by name
 
-ROWS = ("results.csv", "outcomes.npz", PATTERN)
+ROWS = ("results.csv", "outcomes.npz", FILE_PATTERN)
 UNFINISHED_TRAINING = "progress.pt"
-MODEL = ("job.json", *FILES.values())
+MODEL = ("job.json", *WEIGHT_FILES.values())
 
 
 def files_to_send(folder: Path, unit: Unit) -> Content:
     """What a unit needs of its run folder: the model, stored rows and images, and what it goes on from."""
     if unit.shard is None:
-        return read_files(folder, ("job.json", "train.csv", UNFINISHED_TRAINING, *FILES.values()))
+        return read_files(folder, ("job.json", "train.csv", UNFINISHED_TRAINING, *WEIGHT_FILES.values()))
     patterns = (
         *MODEL,
         "train.csv",
@@ -83,8 +83,8 @@ def changed_files(
 
 def store_training(folder: Path, files: Mapping[str, bytes]) -> None:
     """Store a training that has ended, finished or failed, and delete what is of older weights."""
-    if any(name in files for name in FILES.values()):
-        for stale in own_files(folder, *MEASURED):
+    if any(name in files for name in WEIGHT_FILES.values()):
+        for stale in own_files(folder, *RESULT_FILES):
             stale.unlink()
     last = {"job.json": files["job.json"]} if "job.json" in files else {}  # it says that the weights are there
     write_files(folder, {name: files[name] for name in files if name not in last} | last)

@@ -8,10 +8,10 @@ from typing import Any
 from bench.core.errors import BadInput
 from bench.evaluation.adversarial_set import join, read_adversarial_set
 from bench.evaluation.identity import is_same_model
-from bench.results.shards import WHOLE, Shard
+from bench.results.shards import WHOLE_SET, Shard
 
 
-def album_path(folder: Path, key: str, shard: Shard = WHOLE) -> Path:
+def album_path(folder: Path, key: str, shard: Shard = WHOLE_SET) -> Path:
     """The file of the adversarial images of a cell, or of one shard of it."""
     return folder / f"adversarial-{key}{shard.suffix}.npz"
 

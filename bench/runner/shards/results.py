@@ -16,7 +16,7 @@ from bench.core.files import is_name, read_json, write_json
 from bench.core.parsing import printable
 from bench.evaluation.conditions.base import find_class
 from bench.evaluation.outcome import Outcome
-from bench.results.consistency import MOST_WORK, check_bits, check_outcome, check_value
+from bench.results.consistency import LARGEST_WORK, check_bits, check_outcome, check_value
 from bench.results.row import CellId, Row, to_row, to_texts
 from bench.results.run_folder import RunFolder
 from bench.results.shards import Shard
@@ -74,7 +74,7 @@ def _parse_part(record: Any) -> ShardResult:
     """Make a shard's result of a JSON record. ValueError, TypeError or KeyError if it is none."""
     outcome = record["outcome"]
     check_outcome(outcome)
-    if type(record["n"]) is not int or not 0 <= record["n"] < MOST_WORK:
+    if type(record["n"]) is not int or not 0 <= record["n"] < LARGEST_WORK:
         raise ValueError("a count is no whole number")
     if not all(value >= 0 for value in outcome["values"]):
         raise ValueError("its values are not numbers from 0 up")

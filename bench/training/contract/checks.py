@@ -34,14 +34,14 @@ from bench.training.recipe import Recipe
 
 Check = Callable[[Recipe], None]
 
-VALUE: tuple[Check, ...] = (  # quick; run before a training is planned
+VALUE_CHECKS: tuple[Check, ...] = (  # quick; run before a training is planned
     it_is_a_frozen_value,
     its_settings_survive_copies,
     its_repr_is_stable,
     it_starts_somewhere,
 )
 CHECKS: tuple[Check, ...] = (
-    *VALUE,
+    *VALUE_CHECKS,
     the_loss_is_one_finite_number,
     batches_may_be_of_any_size,
     every_weight_learns,
@@ -57,7 +57,7 @@ CHECKS: tuple[Check, ...] = (
     one_step_on_digits_shapes,
     one_step_on_cifar_shapes,
 )
-VITAL = (
+FATAL_CHECKS = (
     it_is_a_frozen_value,
     the_loss_is_one_finite_number,
 )  # if these fail, all others would fail for the same reason
@@ -68,7 +68,7 @@ def examine(recipe: Recipe) -> Iterator[tuple[str, str]]:
     for check in CHECKS:
         wrong = run_check(check, recipe)
         yield title_of(check), wrong
-        if wrong and check in VITAL:
+        if wrong and check in FATAL_CHECKS:
             return
 
 

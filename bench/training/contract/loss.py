@@ -7,7 +7,7 @@ from bench.core.errors import BadInput
 from bench.training.contract.probe import Broken, Probe
 from bench.training.recipe import Recipe
 
-DRAWS = 8  # batches to try, as some weights get no gradient in some batches
+MAX_BATCHES = 8  # batches to try, as some weights get no gradient in some batches
 
 
 def the_loss_is_one_finite_number(recipe: Recipe) -> None:
@@ -39,7 +39,7 @@ def every_weight_learns(recipe: Recipe) -> None:
     probe = Probe(recipe)
     trained = {name: p for name, p in probe.model.named_parameters() if p.requires_grad}
     idle = ["any weight"]
-    for draw in range(DRAWS):
+    for draw in range(MAX_BATCHES):
         probe.loss(draw).backward()  # type: ignore[no-untyped-call]
         grads = {name: p.grad for name, p in trained.items() if p.grad is not None}  # summed over the draws
         if wild := [name for name, grad in grads.items() if not grad.isfinite().all()]:

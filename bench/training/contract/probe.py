@@ -7,7 +7,7 @@ from bench.core.errors import BadInput
 from bench.core.rng import seeded
 from bench.training.recipe import Recipe
 
-SHAPE = (3, 8, 8)
+PROBE_SHAPE = (3, 8, 8)
 
 
 class Broken(BadInput):
@@ -27,7 +27,7 @@ def tiny(classes: int = 10) -> nn.Module:
         )
 
 
-def batch(shape: tuple[int, int, int] = SHAPE, count: int = 8, classes: int = 10) -> tuple[Tensor, Tensor]:
+def batch(shape: tuple[int, int, int] = PROBE_SHAPE, count: int = 8, classes: int = 10) -> tuple[Tensor, Tensor]:
     """Images (count, *shape), of which some pixels are exactly 0 or 1, and hard labels (count, classes)."""
     with seeded("batch"):
         x = torch.rand(count, *shape).mul(1.2).sub(0.1).clamp(0, 1)
