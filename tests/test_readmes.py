@@ -29,7 +29,7 @@ from bench.report.studies.study import STUDIES
 from bench.results.job_file import FIELDS
 from bench.results.row import COLUMNS
 from bench.runner import cost, pace
-from bench.training.trainer import CURVES, EMA_CURVES
+from bench.training.trainer import CURVE_COLUMNS, EMA_CURVE_COLUMNS
 
 ROOT = Path(__file__).parents[1]
 READMES = sorted(
@@ -325,7 +325,7 @@ CHECKS = {
 def test_the_readme_of_results_explains_every_column():
     text = (ROOT / "results/README.md").read_text(encoding="utf-8")
     explained = [word for line in re.findall(r"^\| (`.*?) \|", text, re.M) for word in re.findall(r"`(\w+)`", line)]
-    assert not {*COLUMNS, *CURVES, *EMA_CURVES, *FIELDS} - {*explained}
+    assert not {*COLUMNS, *CURVE_COLUMNS, *EMA_CURVE_COLUMNS, *FIELDS} - {*explained}
 
 
 def test_the_citation_is_that_of_this_version():

@@ -18,8 +18,8 @@ with exit_at_ctrl_c():  # as long as nothing has started
     for _verb in iter_modules(__path__):
         import_module(f"{__name__}.{_verb.name}")
 
-COMPLETING = "_BENCH_COMPLETE"  # variable that shells set to ask for completions
-LONGEST = 1000  # characters of a message; the middle of a longer one, such as one that quotes a file, is cut out
+COMPLETION_VARIABLE = "_BENCH_COMPLETE"  # variable that shells set to ask for completions
+MAX_MESSAGE_LENGTH = 1000  # characters; the middle of a longer message, such as one that quotes a file, is cut out
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def _run() -> int:
     try:
         code = cli.main(standalone_mode=False)
     except BaseException as error:
-        if isinstance(error, SystemExit) and COMPLETING in os.environ:
+        if isinstance(error, SystemExit) and COMPLETION_VARIABLE in os.environ:
             raise  # click ends so after it has printed completions
         status = exit_code(error)
         if status is None or (status == 2 and "--debug" in sys.argv):
@@ -76,7 +76,8 @@ def message_of(error: BaseException) -> str:
 def one_line(message: str) -> str:
     """Put a message on one line of bounded length, without control characters of terminals."""
     line = "".join(sign if sign.isprintable() else "?" for sign in " ".join(message.split()))
-    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
+    half = MAX_MESSAGE_LENGTH // 2
+    return line if len(line) <= MAX_MESSAGE_LENGTH else f"{line[:half]} ... {line[-half:]}"
 
 
 def replace_unprintable(*streams: object) -> None:

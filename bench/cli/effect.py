@@ -8,7 +8,7 @@ from click.core import ParameterSource
 
 from bench.core.errors import BadInput
 
-OF_ATTACKS = {  # options that only matter for attacks, and what they name
+ATTACK_OPTIONS = {  # options that only matter for attacks, and what they name
     "eps": "radii to attack at",
     "sweep": "radii to attack at",
     "norm": "the norm to attack in",
@@ -17,7 +17,7 @@ OF_ATTACKS = {  # options that only matter for attacks, and what they name
     "shard": "a share of the images to attack",
     "attack_timeout": "the seconds that attacks may take",
 }
-OF_CORRUPTIONS = {"severities": "severities of corruptions", "calibration": "ranges of corruptions"}
+CORRUPTION_OPTIONS = {"severities": "severities of corruptions", "calibration": "ranges of corruptions"}
 
 
 def option_name(option: str) -> str:
@@ -35,13 +35,15 @@ def check_effect(given: Mapping[str, Any]) -> None:
 
     given: result of `given_options`, in which `none` is the empty tuple.
     """
-    if given.get("attacks") == () and (idle := [name for name in OF_ATTACKS if is_asked(given, name)]):
+    if given.get("attacks") == () and (idle := [name for name in ATTACK_OPTIONS if is_asked(given, name)]):
         raise BadInput(
-            f"{option_name(idle[0])} names {OF_ATTACKS[idle[0]]}, and --attacks none asks for none; drop one of the two"
+            f"{option_name(idle[0])} names {ATTACK_OPTIONS[idle[0]]}, "
+            "and --attacks none asks for none; drop one of the two"
         )
-    if not given.get("corruptions") and (idle := [name for name in OF_CORRUPTIONS if is_asked(given, name)]):
+    if not given.get("corruptions") and (idle := [name for name in CORRUPTION_OPTIONS if is_asked(given, name)]):
         raise BadInput(
-            f"{option_name(idle[0])} names {OF_CORRUPTIONS[idle[0]]}, and none is asked for; name some by --corruptions"
+            f"{option_name(idle[0])} names {CORRUPTION_OPTIONS[idle[0]]}, "
+            "and none is asked for; name some by --corruptions"
         )
 
 

@@ -46,7 +46,7 @@ def show_version(context: click.Context, parameter: click.Parameter, asked: bool
     context.exit()
 
 
-FIRST = """\
+FIRST_COMMANDS = """\
 The commonest:
 
   bench run                                           train and attack five recipes on digits
@@ -68,7 +68,7 @@ bench --help names all commands, and bench COMMAND --help all options of one."""
 def cli(context: click.Context) -> None:
     """Train robust-training recipes in the same way, evaluate them in the same way, and report the results."""
     if context.invoked_subcommand is None:
-        raise BadInput("say what to do").with_example(FIRST)
+        raise BadInput("say what to do").with_example(FIRST_COMMANDS)
 
 
 cli.command_class = Strict

@@ -12,12 +12,12 @@ from bench.cli.options import option, plugins
 from bench.cli.types import Place
 from bench.core.errors import BadInput
 
-KINDS = ["methods", "attacks", "corruptions", "conditions", "datasets", "models", "suites", "studies"]
-WIDEST = 200  # characters of a line
+REGISTRY_KINDS = ["methods", "attacks", "corruptions", "conditions", "datasets", "models", "suites", "studies"]
+MAX_WIDTH = 200  # characters of a line
 
 
 @cli.command("list")
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind", type=click.Choice(REGISTRY_KINDS))
 @option("--long", is_flag=True, help="Print the table even if the output is not a terminal.")
 @option("--markdown", is_flag=True, help="Print the table as Markdown.")
 @plugins
@@ -49,5 +49,5 @@ def list_names(context: click.Context, /, kind: str, long: bool, markdown: bool,
         return
     from bench.commands.list.tables import as_markdown, as_text
 
-    width = min(shutil.get_terminal_size((110, 24)).columns, WIDEST)
+    width = min(shutil.get_terminal_size((110, 24)).columns, MAX_WIDTH)
     click.echo(as_markdown(kind) if markdown else "\n".join(as_text(kind, width)))

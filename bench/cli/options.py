@@ -52,7 +52,7 @@ def plugins(command: F) -> F:
     )(command)
 
 
-POSITIVE = Count()
+POSITIVE_NUMBER = Count()
 normalised = option(
     "--normalise",
     metavar="MEAN,STD|NAME",
@@ -87,7 +87,7 @@ judging = combine(
     option(
         "--conditions", type=Names(), help="none (default), or kinds that plug-ins add; see `bench list conditions`."
     ),
-    option("--limit", type=POSITIVE, help="Evaluate on the first N test images only."),
+    option("--limit", type=POSITIVE_NUMBER, help="Evaluate on the first N test images only."),
     option("--save-adv", is_flag=True, help="Keep the images that attacks break, for `bench verify`."),
     option(
         "--shard",
@@ -110,7 +110,10 @@ machine = combine(
     data_folder,
     option("--device", default="auto", help="auto, cpu, cuda or cuda:i."),
     option(
-        "--batch-size", type=POSITIVE, default=128, help="Images attacked at a time. Changes speed only, no result."
+        "--batch-size",
+        type=POSITIVE_NUMBER,
+        default=128,
+        help="Images attacked at a time. Changes speed only, no result.",
     ),
 )
 

@@ -7,12 +7,12 @@ import click
 
 from bench.cli.effect import check_effect, check_settings, is_asked, option_name
 from bench.cli.group import cli
-from bench.cli.options import POSITIVE, folders, given_options, judging, machine, option, plugins
+from bench.cli.options import POSITIVE_NUMBER, folders, given_options, judging, machine, option, plugins
 from bench.cli.types import Names, Numbers, Seeds
 from bench.core.errors import BadInput
 from bench.results.shards import Shard
 
-GRID = (  # options that a study sets itself
+STUDY_OPTIONS = (  # options that a study sets itself
     "methods", "attacks", "corruptions", "conditions", "severities", "attack_corrupted", "transfer", "source", "sweep",
 )  # fmt: skip
 
@@ -28,8 +28,8 @@ GRID = (  # options that a study sets itself
     type=click.Choice(["quick", "laptop", "standard", "paper"]),
     help="Default: quick on a CPU, standard on CUDA. laptop: all images, small net, hours. paper: papers' schedules.",
 )
-@option("--epochs", type=POSITIVE, help="Number of epochs. Default: the budget's.")
-@option("--limit-train", type=POSITIVE, help="Train on N images, balanced over the classes.")
+@option("--epochs", type=POSITIVE_NUMBER, help="Number of epochs. Default: the budget's.")
+@option("--limit-train", type=POSITIVE_NUMBER, help="Train on N images, balanced over the classes.")
 @option("--train-eps", type=Numbers(), help="Radius the recipes train for. Default: the data set's.")
 @option(
     "--set",
@@ -64,10 +64,10 @@ GRID = (  # options that a study sets itself
     type=click.Choice(["auto", "fp32", "bf16"]),
     help="Of training and attacks; fp32 decides outcomes. auto (default of laptop): bf16 where fast. Default: fp32.",
 )
-@option("--workers", type=POSITIVE, help="Jobs at the same time. Default: one for each CPU core; one on CUDA.")
+@option("--workers", type=POSITIVE_NUMBER, help="Jobs at the same time. Default: one for each CPU core; one on CUDA.")
 @option(
     "--threads",
-    type=POSITIVE,
+    type=POSITIVE_NUMBER,
     help="CPU threads of each training. Default: 1; another number becomes part of the run's name.",
 )
 @option("--engine", type=click.Choice(["local", "ray"]), default="local", help="ray: a cluster. Default: this machine.")
@@ -105,7 +105,7 @@ def run(
     from bench.runner.request import Request
 
     asked = given_options(request)
-    if study and (own := [name for name in GRID if is_asked(asked, name)]):
+    if study and (own := [name for name in STUDY_OPTIONS if is_asked(asked, name)]):
         raise BadInput(f"--study {study} brings a grid of its own; leave {', '.join(map(option_name, own))} out")
     if not study:
         limit = attack_timeout is not None and attack_timeout

@@ -7,7 +7,7 @@ import click
 
 from bench.cli.effect import refuse_given
 from bench.cli.group import cli
-from bench.cli.options import POSITIVE, folders, machine, option, plugins
+from bench.cli.options import POSITIVE_NUMBER, folders, machine, option, plugins
 from bench.cli.types import Names
 
 
@@ -28,8 +28,8 @@ from bench.cli.types import Names
     help="Instead of --methods, models as `bench eval --model` takes them.",
 )
 @option("--parts", type=Names(), default="all", help="What to time, such as PGD-20,CW-L2. Default: all.")
-@option("--limit", type=POSITIVE, default=128, help="Attack the first N test images. Default: 128.")
-@option("--repeats", type=POSITIVE, default=3, help="Number of repeats; ratios are their medians. Default: 3.")
+@option("--limit", type=POSITIVE_NUMBER, default=128, help="Attack the first N test images. Default: 128.")
+@option("--repeats", type=POSITIVE_NUMBER, default=3, help="Number of repeats; ratios are their medians. Default: 3.")
 @machine
 @plugins
 @folders

@@ -19,7 +19,7 @@ from bench.report.verdicts import verdict
 from bench.results.row import Row
 from bench.runner.request import Request
 
-OFFICIAL = "AutoAttack"
+RANKING_ATTACK = "AutoAttack"
 
 
 def with_official_attack(request: Request, path: Path, source: Source) -> Request:
@@ -28,25 +28,27 @@ def with_official_attack(request: Request, path: Path, source: Source) -> Reques
     Raises:
         BadInput: the request has no attack, or several radii.
     """
-    needs = f"--model-info needs {OFFICIAL} at one radius, and"
-    command = f"bench eval --model {source} --attacks {OFFICIAL} --eps EPS --model-info {path}"
+    needs = f"--model-info needs {RANKING_ATTACK} at one radius, and"
+    command = f"bench eval --model {source} --attacks {RANKING_ATTACK} --eps EPS --model-info {path}"
     if not request.attacks:
-        raise BadInput(f"{needs} --attacks none asks for no attack; leave --attacks out, or give --attacks {OFFICIAL}")
+        raise BadInput(
+            f"{needs} --attacks none asks for no attack; leave --attacks out, or give --attacks {RANKING_ATTACK}"
+        )
     if request.sweep:
         raise BadInput(f"{needs} --sweep attacks at several; give a run of its own: {command}")
     if len(request.eps) > 1:
         radii = ",".join(map(format_radius, request.eps))
         raise BadInput(f"{needs} --eps {radii} names {len(request.eps)}; give one of them: {command}")
-    if any(attack.name == OFFICIAL for attack in attacks_of(request.attacks)):
+    if any(attack.name == RANKING_ATTACK for attack in attacks_of(request.attacks)):
         return request
     given = ",".join(request.attacks)
-    print(f"--model-info needs {OFFICIAL}, which is added to --attacks {given}", file=sys.stderr)
-    return replace(request, attacks=(*request.attacks, OFFICIAL))
+    print(f"--model-info needs {RANKING_ATTACK}, which is added to --attacks {given}", file=sys.stderr)
+    return replace(request, attacks=(*request.attacks, RANKING_ATTACK))
 
 
 def official_attack(conditions: Sequence[Condition]) -> Attacked:
     """The AutoAttack condition of a request that `with_official_attack` has returned."""
-    return next(c for c in plain_attacks(conditions) if c.attack.name == OFFICIAL)
+    return next(c for c in plain_attacks(conditions) if c.attack.name == RANKING_ATTACK)
 
 
 def board_entry(source: Source, net: nn.Module, clean: Row, attacked: Row, model_warnings: list[Doubt]) -> Measured:

@@ -34,13 +34,13 @@ from bench.runner.options import CellOptions
 from bench.runner.pool import log_to_file
 from bench.runner.report_facts import CommandText, write_report_facts
 from bench.runner.request import Request
-from bench.runner.run import LOG, print_missing_shards
+from bench.runner.run import LOG_FILE, print_missing_shards
 from bench.runner.transfer.matrix import TransferModel, TransferRunner
 from bench.runner.transfer.models import load_sources
 from bench.training.precision import choose_precision
 from bench.training.run_folder import environment, lock_folder
 
-BUDGET = "not trained here"
+NO_BUDGET = "not trained here"
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     matrix = transfer_runner_for(which, candidate, request, options) if request.source else None
     missing, failed = cells.missing(RunFolder(folder), which, model.identity), 0
     cost = sum(c.cost(len(cells.ids(c))) for c in missing.values())
-    with Progress(cost + (matrix.cost() if matrix else 0)) as progress, log_to_file(options.results / LOG):
+    with Progress(cost + (matrix.cost() if matrix else 0)) as progress, log_to_file(options.results / LOG_FILE):
         if missing or not (folder / "job.json").exists():
             with lock_folder(folder, shard=options.cells.shard) as run_folder:
                 write_json(folder / "job.json", describe(source, request, candidate, device, len(classes)))
@@ -176,7 +176,7 @@ def describe(
         "spec": str(source),
         "identity": model.identity,
         "source": request.dataset,
-        "budget": BUDGET,
+        "budget": NO_BUDGET,
         "classes": classes,
         "alarms": model.warnings,
         "choices": list(model.choices),

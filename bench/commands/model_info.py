@@ -8,7 +8,7 @@ from bench.core.errors import BadInput
 from bench.core.files import parse_json
 from bench.core.parsing import format_radius, parse_number, parse_whole_number
 
-KEYS = (
+KEY_ORDER = (
     "link", "name", "authors", "additional_data", "number_forward_passes", "dataset", "venue", "architecture", "eps",
     "clean_acc", "reported", "autoattack_acc", "corruptions_acc", "footnote", "unreliable",
 )  # fmt: skip
@@ -19,7 +19,7 @@ TEXTS, FLAG, COUNT, PERCENT = (
     "number_forward_passes",
     "reported",
 )
-FACTS = (*TEXTS, FLAG, COUNT, PERCENT)  # that only people know, as --info takes them
+GIVEN_FIELDS = (*TEXTS, FLAG, COUNT, PERCENT)  # that only people know, as --info takes them
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ def parse_facts(given: Sequence[str]) -> dict[str, object]:
     """Parse the texts FIELD=VALUE of --info to the values that the file has.
 
     Raises:
-        BadInput: a field is not one of `FACTS` or is given twice, or a value is not of its type.
+        BadInput: a field is not one of `GIVEN_FIELDS` or is given twice, or a value is not of its type.
     """
     facts: dict[str, object] = {}
     for text in given:
         field, equals, value = text.partition("=")
-        if not equals or field not in FACTS:
-            raise BadInput(f"--info {text}: the form is FIELD=VALUE, with one of {', '.join(FACTS)}")
+        if not equals or field not in GIVEN_FIELDS:
+            raise BadInput(f"--info {text}: the form is FIELD=VALUE, with one of {', '.join(GIVEN_FIELDS)}")
         if field in facts:
             raise BadInput(f"--info {field} is given twice; give it once")
         facts[field] = _fact(field, value.strip(), text)
@@ -85,8 +85,8 @@ def _fact(field: str, value: str, text: str) -> object:
 
 
 def unknown_facts(entry: Mapping[str, object]) -> str:
-    """Text that names the fields of FACTS that are unknown, and how to give them; empty if none is."""
-    unknown = [field for field in FACTS if field not in entry or entry[field] in (None, *UNKNOWN_TEXTS.values())]
+    """Text that names the fields of GIVEN_FIELDS that are unknown, and how to give them; empty if none is."""
+    unknown = [field for field in GIVEN_FIELDS if field not in entry or entry[field] in (None, *UNKNOWN_TEXTS.values())]
     return f" (unknown: {', '.join(unknown)}; give each by --info FIELD=VALUE)" if unknown else ""
 
 
@@ -116,6 +116,6 @@ def model_info(measured: Measured, known: Mapping[str, object]) -> dict[str, obj
     }
     if notes:
         found["footnote"] = " ".join(notes)
-    always = set(KEYS) - {"footnote", "autoattack_acc", "corruptions_acc"}  # RobustBench shows a null footnote as None
-    ordered = {key: found.get(key) for key in KEYS if key in found or key in always}
+    optional = {"footnote", "autoattack_acc", "corruptions_acc"}  # RobustBench shows a null footnote as None
+    ordered = {key: found.get(key) for key in KEY_ORDER if key in found or key not in optional}
     return ordered | {key: value for key, value in found.items() if key not in ordered}

@@ -8,7 +8,7 @@ from bench.report.write import PAGES, describe_files, first_pages, write_reports
 from bench.runner.experiment import check_radius_used
 from bench.runner.options import RunOptions
 from bench.runner.request import Request
-from bench.runner.run import LOG, run_requests
+from bench.runner.run import LOG_FILE, run_requests
 
 
 def run_methods(request: Request, options: RunOptions) -> int:
@@ -29,5 +29,5 @@ def run_methods(request: Request, options: RunOptions) -> int:
             page.show(options.results, Console(), only=runs)
         print("\n".join(f"page: {path}" for path in first_pages(written)))
         print(describe_files(written, options.reports))
-        print(f"results: {options.results / experiments[0].dataset.name}, log: {options.results / LOG}")
+        print(f"results: {options.results / experiments[0].dataset.name}, log: {options.results / LOG_FILE}")
     return 1 if failed else 0

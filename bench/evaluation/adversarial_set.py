@@ -17,8 +17,8 @@ from bench.core.files import parse_json, write_atomically
 from bench.core.parsing import printable
 from bench.core.threat import Linf, Threat, l2_norm, tolerance
 
-LEVELS = {"int8": 127, "int16": 32767}  # quantisation steps from the clean image to the border of the ball
-RAW = "raw"  # unrounded pixels, for images that fool the model only with every digit
+QUANTISATION_STEPS = {"int8": 127, "int16": 32767}  # quantisation steps from the clean image to the border of the ball
+RAW_FORM = "raw"  # unrounded pixels, for images that fool the model only with every digit
 Metadata = dict[str, Any]
 
 
@@ -63,7 +63,7 @@ class AdversarialSet:
         fools: from images (M, C, H, W) and their rows (M,) in x to which of them the model misclassifies, (M,) bool.
         """
         rows = torch.arange(len(x), device=x.device)
-        for form, level in {**LEVELS, RAW: 0}.items():
+        for form, level in {**QUANTISATION_STEPS, RAW_FORM: 0}.items():
             if not len(rows):
                 return
             codes, units = (
@@ -163,8 +163,12 @@ def _decode_arrays(content: Mapping[str, NDArray[Any]]) -> dict[str, EncodedImag
     stored = {}
     for form in dict.fromkeys(name.split("_")[0] for name in content):
         ids, codes, units = (content[f"{form}_{name}"] for name in ("ids", "codes", "units"))
-        kind = "f" if form == RAW else "i"
-        if form not in (*LEVELS, RAW) or codes.dtype.kind != kind or (kind == "i" and codes.dtype != form):
+        kind = "f" if form == RAW_FORM else "i"
+        if (
+            form not in (*QUANTISATION_STEPS, RAW_FORM)
+            or codes.dtype.kind != kind
+            or (kind == "i" and codes.dtype != form)
+        ):
             raise ValueError(f"images in the format {form}, {codes.dtype}")
         if ids.dtype != np.int64 or units.dtype != np.float32 or codes.ndim != 4 or (ids < 0).any():
             raise ValueError(f"images of shape {codes.shape}, ids {ids.dtype}, steps {units.dtype}")

@@ -10,7 +10,7 @@ from bench.core.files import Bits
 from bench.core.stats import binomial_exceeds
 
 # A doubt counts if it concerns significantly more than this share of images (AutoAttack's threshold for Square).
-DOUBT_SHARE = 0.002
+MAX_DOUBTFUL_SHARE = 0.002
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Outcome:
         reasons = [
             f"{reason} ({min(images, self.seen)} of {self.seen} images)"
             for reason, images in self.doubts.items()
-            if binomial_exceeds(min(images, self.seen), self.seen, DOUBT_SHARE) < 0.05
+            if binomial_exceeds(min(images, self.seen), self.seen, MAX_DOUBTFUL_SHARE) < 0.05
         ]
         return f"suspect: {'; '.join(reasons)}" if reasons else "ok"
 

@@ -26,7 +26,7 @@ from bench.evaluation.target import Ids, Target
 
 PLANTED_IMAGES = 32  # images of the binarization test; each has a readout of its own, and is attacked by itself
 # From the clean image, as a random start at this radius could break it without gradients.
-UNBOUNDED = parse_attack("PGD-100[start=clean,step=0.02eps]")
+UNBOUNDED_ATTACK = parse_attack("PGD-100[start=clean,step=0.02eps]")
 CALLS_COMPARED = 5  # this and the tolerances are AutoAttack's (pyautoattack.checks)
 LOGIT_TOLERANCE, SUM_TOLERANCE = 1e-4, 1e-5
 POINTS_ALONG_STEP = 10  # between the image and the end of a step along its gradient
@@ -96,7 +96,7 @@ def withstands_unbounded(target: Target, ids: Ids, x: Tensor, y: Tensor, threat:
     """Whether PGD with a radius that reaches every image fails to break the image, (B,). NaN without a gradient."""
     if not has_gradient(target.model, x[:1]):
         return torch.full(y.shape, math.nan)
-    return target.distances(Attacked(UNBOUNDED, ball_of_all_images(threat, x)), ids, x, y, outcome).isinf()
+    return target.distances(Attacked(UNBOUNDED_ATTACK, ball_of_all_images(threat, x)), ids, x, y, outcome).isinf()
 
 
 def is_hidden_by_output(target: Target, ids: Ids, x: Tensor, y: Tensor, threat: Threat, outcome: Outcome) -> Tensor:

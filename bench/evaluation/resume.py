@@ -22,8 +22,8 @@ from bench.evaluation.conditions.base import Condition
 from bench.evaluation.outcome import Outcome
 from bench.models.checkpoint import fingerprint
 
-ROUNDING = 1e-3  # relative to the largest: more than other kernels, threads or devices change logits
-OWNER = {  # what identifies an evaluation -> what a message says if the file has another one
+LOGIT_TOLERANCE = 1e-3  # relative to the largest: more than other kernels, threads or devices change logits
+MISMATCH_TEXTS = {  # what identifies an evaluation -> what a message says if the file has another one
     "weights": "other weights",
     "logits": "a model that gives other logits",
     "conditions": "another attack, setting or radius",
@@ -40,7 +40,7 @@ Owner = dict[str, Any]
 def owner_of(
     model: nn.Module, images: Images, conditions: Sequence[Condition], start: int, n: int, **others: int | str
 ) -> Owner:
-    """What identifies an evaluation, by the names in OWNER. others: seed, precision and protocol."""
+    """What identifies an evaluation, by the names in MISMATCH_TEXTS. others: seed, precision and protocol."""
     block = conditions[0].block
     end = start + -(-(n - start) // block) * block if block else n  # attacks see whole blocks
     return {
@@ -72,14 +72,14 @@ def _weigh(logits: Tensor) -> list[float]:
 
 def _are_near(one: Sequence[float], other: Sequence[float]) -> bool:
     a, b = np.array(one, float), np.array(other, float)
-    return a.shape == b.shape and bool((np.abs(a - b) <= ROUNDING * np.abs(a).max(initial=0)).all())
+    return a.shape == b.shape and bool((np.abs(a - b) <= LOGIT_TOLERANCE * np.abs(a).max(initial=0)).all())
 
 
 def check_owner(path: Path, found: object, owner: Owner) -> None:
     """BadInput where a file is of another evaluation than `owner`, or does not say of which. found: what it says."""
-    if not isinstance(found, dict) or not OWNER.keys() <= found.keys():
+    if not isinstance(found, dict) or not MISMATCH_TEXTS.keys() <= found.keys():
         raise BadInput(f"{path} does not say which model, attack and images it is of; delete it, or name another file")
-    changed = [word for name, word in OWNER.items() if not _agree(name, found[name], owner[name])]
+    changed = [word for name, word in MISMATCH_TEXTS.items() if not _agree(name, found[name], owner[name])]
     if changed:
         raise BadInput(f"{path} holds the outcomes of {', '.join(changed)}; delete it, or name another file")
 

@@ -22,7 +22,7 @@ from bench.models.bn_folding import fast_copy
 from bench.models.modes import with_hooks
 from bench.training.precision import choose_precision
 
-FARTHER = (1.01, 1.1)  # factors of the perturbation; the copy's decision border is within rounding of the model's
+OVERSHOOT_FACTORS = (1.01, 1.1)  # of the perturbation; the copy's decision border is within rounding of the model's
 
 log = logging.getLogger("bench")
 Ids = Sequence[int]  # places of images in the test set; consecutive where a whole block is meant
@@ -112,7 +112,7 @@ class Target:
         fooled = self._find_fooled(self.model, x_adv, y, some)
         if self.copy is not self.model:
             misled = self._find_fooled(self.copy, x_adv, y, some & ~fooled)
-            for share in () if condition.attack.last else FARTHER:
+            for share in () if condition.attack.last else OVERSHOOT_FACTORS:
                 if not misled.any():
                     break
                 beyond = condition.threat.project(x + share * (x_adv - x), x)

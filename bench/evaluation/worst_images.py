@@ -20,8 +20,8 @@ from bench.evaluation.sweep_search import smallest_radii
 from bench.evaluation.target import Target
 from bench.models.freeze import frozen
 
-ATTACK = "PGD-20"  # draws by image, so that a few of them are attacked as all would be
-PARTS = 8  # of the radius: how finely the smallest one that breaks an image is found
+SEARCH_ATTACK = "PGD-20"  # draws by image, so that a few of them are attacked as all would be
+RADIUS_STEPS = 8  # of the radius: how finely the smallest one that breaks an image is found
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,18 +33,18 @@ class WorstImages:
     changed: NDArray[np.float32]  # (M, C, H, W)
     before: list[int]  # the class that the model gives to each
     after: list[int]
-    radii: list[float]  # the smallest that broke each, of PARTS
+    radii: list[float]  # the smallest that broke each, of RADIUS_STEPS
 
 
 def worst_images(
     model: nn.Module, images: Images, candidates: Sequence[int], threat: Threat, most: int, batch_size: int = 128
 ) -> WorstImages:
-    """Of some test images those that ATTACK breaks within the smallest radius, attacked at that radius.
+    """Of some test images those that SEARCH_ATTACK breaks within the smallest radius, attacked at that radius.
 
     candidates: ids of images that the model gets right. threat: the largest ball. Failed where the attack fails.
     """
-    balls = [replace(threat, eps=threat.eps * part / PARTS) for part in range(1, PARTS + 1)]
-    attack, ids = parse_attack(ATTACK), list(candidates)
+    balls = [replace(threat, eps=threat.eps * part / RADIUS_STEPS) for part in range(1, RADIUS_STEPS + 1)]
+    attack, ids = parse_attack(SEARCH_ATTACK), list(candidates)
     with frozen(model), restore_weights(model), batch_limit(batch_size):
         x, y = cast_for_model(model, images.x[ids]), images.y[ids]
         target = Target.of(model, x[:16], "fp32", batch_size, 0)

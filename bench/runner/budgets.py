@@ -11,13 +11,13 @@ from bench.report.studies.papers.plans import plan_of_paper
 from bench.runner.request import Request, deviations
 
 PAPER, LAPTOP = "paper", "laptop"
-LAST = ("last",)
+LAST_EPOCH = ("last",)
 LAPTOP_BUDGET = Budget(  # all training images, and the first thousand test images
     Plan(epochs=10, batch_size=128, lr=0.2, weight_decay=5e-4, schedule="one-cycle"),
     test=1000,
     model="resnet8-s48",
     precision="auto",
-    judged=LAST,
+    judged=LAST_EPOCH,
 )
 SMALL_IMAGE = 16  # pixels a side; smaller images are too small for resnet8-s48
 
@@ -35,9 +35,11 @@ def budget_of(name: str, data: Dataset) -> Budget:
     """
     if name == LAPTOP:
         return laptop_budget(data)
-    return {"quick": replace(data.quick, judged=LAST), "standard": data.standard, PAPER: Budget(data.standard.plan)}[
-        name
-    ]
+    return {
+        "quick": replace(data.quick, judged=LAST_EPOCH),
+        "standard": data.standard,
+        PAPER: Budget(data.standard.plan),
+    }[name]
 
 
 def laptop_budget(data: Dataset) -> Budget:

@@ -20,7 +20,7 @@ from bench.evaluation.identity import trained_identity
 from bench.evaluation.row import ModelRef
 from bench.results.keys import digest16
 
-FOLDER = "exhibits"  # in a run folder
+EXHIBITS_FOLDER = "exhibits"  # in a run folder
 DIGITS = "%.6g"
 
 
@@ -62,7 +62,7 @@ class ExhibitWriter:
                     columns = EXHIBITS[name].measure(ExhibitInput(net, start, images, self.threat))
                 content_digest = self.content_digest(name, net, start)
                 _write(require_inside(folder, path), {"n": len(images), "made_of": content_digest, **columns})
-                word = f"{FOLDER}/{path.name}"
+                word = f"{EXHIBITS_FOLDER}/{path.name}"
             except Failed as error:
                 word = f"failed: {error}"
                 failed += 1
@@ -82,7 +82,7 @@ class ExhibitWriter:
 
 def _path(folder: Path, name: str, model: ModelRef) -> Path:
     which = [*([model.view] if model.view != "main" else []), *([model.epoch] if model.epoch != "last" else [])]
-    return folder / FOLDER / ".".join([name, *which, "csv"])
+    return folder / EXHIBITS_FOLDER / ".".join([name, *which, "csv"])
 
 
 def _write(path: Path, columns: Mapping[str, object]) -> None:

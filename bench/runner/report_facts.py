@@ -17,7 +17,7 @@ from bench.core.foreign.messages import cell_errors_as_failed
 from bench.core.threat import NORMS, Threat
 from bench.corruptions.corruption import CORRUPTIONS
 from bench.evaluation.row import ModelRef
-from bench.evaluation.worst_images import ATTACK, WorstImages, worst_images
+from bench.evaluation.worst_images import SEARCH_ATTACK, WorstImages, worst_images
 from bench.results.report_file import (
     FILE_NAME,
     Example,
@@ -85,7 +85,7 @@ def write_report_facts(
         )
         for image, before, after, eps in zip(found.ids, found.before, found.after, found.radii, strict=True)
     )
-    facts = replace(facts, attack=ATTACK, norm=type(_choose_ball(attacked)).__name__, examples=examples)
+    facts = replace(facts, attack=SEARCH_ATTACK, norm=type(_choose_ball(attacked)).__name__, examples=examples)
     write_report_file(run_folder.path, facts, encode(found.clean, found.changed))
 
 
@@ -136,7 +136,7 @@ def _find_examples(
         with cell_errors_as_failed(), attack_timeout(cells.options.attack_timeout):
             found = worst_images(net, cells.test, candidates, ball, MAX_EXAMPLES, cells.options.batch_size)
     except Failed as error:
-        return None, f"{ATTACK} failed: {error}"
+        return None, f"{SEARCH_ATTACK} failed: {error}"
     if not found.ids:
-        return None, f"{ATTACK}, which looks for them, broke none of {len(candidates)} images"
+        return None, f"{SEARCH_ATTACK}, which looks for them, broke none of {len(candidates)} images"
     return found, ""

@@ -32,7 +32,7 @@ from bench.runner.shards.results import missing_shards
 from bench.runner.transfer.models import external_sources, transfer_runners
 from bench.training.run_folder import clear
 
-LOG = "bench.log"
+LOG_FILE = "bench.log"
 
 
 def run_requests(
@@ -91,7 +91,7 @@ def run_requests(
         place = "on a Ray cluster" if options.engine == "ray" else f"in {workers} worker processes"
         print_start(count_trainings_once(todo), place)
     threads = max((job.threads for experiment in experiments for job in experiment.jobs), default=1)
-    log = options.results / LOG
+    log = options.results / LOG_FILE
     with open_engine(options, workers, parallel, threads, log) as run_jobs, Progress(passes) as progress:
         for runner, missing, part in zip(runners, todo, costs, strict=True):
             jobs = longest_first(missing, part) if workers > 1 else [t.job for t in missing]

@@ -17,7 +17,7 @@ from bench.runner.experiment import Experiment
 from bench.training.job import Job
 from bench.training.monitor import Record
 from bench.training.run_folder import RESULT_FILES, describe_job, failure, fingerprints, load_start, own_files
-from bench.training.trainer import CURVES, EMA_CURVES, Trainer
+from bench.training.trainer import CURVE_COLUMNS, EMA_CURVE_COLUMNS, Trainer
 
 EpochCallback = Callable[[int, str], None]  # number of epochs done, text on the last one
 
@@ -69,7 +69,7 @@ def train_and_store(
     states = start.state_dict() if start is not None else None
     training = Trainer(job, experiment.dataset, experiment.train, experiment.holdout, device, states)
 
-    columns = CURVES + EMA_CURVES * bool(job.plan.ema)
+    columns = CURVE_COLUMNS + EMA_CURVE_COLUMNS * bool(job.plan.ema)
 
     def log() -> None:
         write_csv(folder / "train.csv", columns, [dict(record) for record in training.curve])

@@ -28,7 +28,7 @@ from bench.training.job import Job
 from bench.training.recipe import Recipe
 from bench.training.trainer import Views
 
-LOCK = ".lock"
+LOCK_FILE = ".lock"
 SHARD_LOCK_SECONDS = 30.0  # seconds in which a process of another shard has added its rows
 REMEDY = "put a copy of the file in its place, or delete it and run again: it is trained anew"
 SUBFOLDERS = ("exhibits",)
@@ -56,15 +56,15 @@ def lock_folder(folder: Path, fold: bool = True, shard: Shard = WHOLE_SET) -> It
         BadInput: another process has the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock, is_shared = FileLock(folder / LOCK), shard.count > 1
+    lock, is_shared = FileLock(folder / LOCK_FILE), shard.count > 1
     with ExitStack() as held:
         if is_shared:
-            _acquire(held, FileLock(folder / f"{LOCK}{shard.suffix}"), 1.0, folder, f" for --shard {shard}")
+            _acquire(held, FileLock(folder / f"{LOCK_FILE}{shard.suffix}"), 1.0, folder, f" for --shard {shard}")
             with ExitStack() as briefly:  # a process that has the whole folder would not let go of it
                 _acquire(briefly, lock, SHARD_LOCK_SECONDS, folder)
         else:
             _acquire(held, lock, 0.0, folder)
-            for other in folder.glob(f"{LOCK}-*of*"):
+            for other in folder.glob(f"{LOCK_FILE}-*of*"):
                 with ExitStack() as briefly:
                     _acquire(briefly, FileLock(other), 0.0, folder, " with --shard")
         for place in (folder, *(folder / name for name in SUBFOLDERS)):

@@ -30,8 +30,8 @@ from bench.training.job import Job
 from bench.training.monitor import Record, alarms, largest_gradient, validate
 
 # columns of train.csv; lr is that of the epoch's last step
-CURVES = ["epoch", "lr", "loss", "gradient", "val_clean", "val_fgsm", "val_pgd", "seconds"]
-EMA_CURVES = ["ema_clean", "ema_fgsm", "ema_pgd"]  # further columns with plan.ema: the same for averaged weights
+CURVE_COLUMNS = ["epoch", "lr", "loss", "gradient", "val_clean", "val_fgsm", "val_pgd", "seconds"]
+EMA_CURVE_COLUMNS = ["ema_clean", "ema_fgsm", "ema_pgd"]  # further columns with plan.ema: the same for averaged weights
 
 Views = Mapping[str, nn.Module]
 

@@ -14,7 +14,7 @@ from result_files import measure, store
 from bench import cross_entropy
 from bench.cli import cli
 from bench.commands.compare.cells import labels, read_cells
-from bench.commands.compare.rerun import UNFINISHED
+from bench.commands.compare.rerun import UNFINISHED_MARK
 from bench.commands.compare.significance import Finding, judge_cells
 from bench.commands.run import run_methods
 from bench.core.errors import BadInput
@@ -172,10 +172,10 @@ def test_what_a_killed_comparison_has_left_is_measured_anew(baseline: Path, tmp_
     (run,) = run_folders(baseline)
     measure(new, "", HALF, run=str(run.relative_to(baseline)))  # half of the images right, by code that is gone
     measure(new, "FGSM", HALF, recipe="Other")
-    (new / UNFINISHED).touch()
+    (new / UNFINISHED_MARK).touch()
     assert gate(baseline, new, "--level", 1) == 0
     assert len(read_cells(new)) == 4
-    assert not (new / UNFINISHED).exists()
+    assert not (new / UNFINISHED_MARK).exists()
     with pytest.raises(BadInput, match="new is there already; --level 1 measures all anew"):
         gate(baseline, new, "--level", 1)
 

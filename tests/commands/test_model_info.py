@@ -6,7 +6,7 @@ import pytest
 from outside_models import write
 
 from bench import ATTACKS, BadInput
-from bench.commands.model_info import FACTS, parse_facts, unknown_facts
+from bench.commands.model_info import GIVEN_FIELDS, parse_facts, unknown_facts
 from bench.results.store import load
 
 
@@ -33,7 +33,7 @@ def test_autoattack_is_added_and_what_people_know_is_written(bench, tmp_path):
     code, out, err = bench(*asked, "--model-info", "info.json", *facts)
     assert code == 0, err
     written = json.loads((tmp_path / "info.json").read_text())
-    assert [written[field] for field in FACTS] == [
+    assert [written[field] for field in GIVEN_FIELDS] == [
         "https://example.org", "A net", "A, B", "ICML 2026", True, 2, "41.50",
     ]  # fmt: skip
     assert None not in written.values()
@@ -71,6 +71,6 @@ def test_a_fact_that_nobody_has_said_is_named():
     assert parse_facts(["reported=41.5%", "venue=A=B"]) == {"reported": "41.50", "venue": "A=B"}
     with pytest.raises(BadInput, match="the form is FIELD=VALUE"):
         parse_facts(["link"])
-    entry = dict.fromkeys(FACTS, "x")
+    entry = dict.fromkeys(GIVEN_FIELDS, "x")
     assert unknown_facts(entry) == ""
     assert unknown_facts(entry | {"reported": None}).startswith(" (unknown: reported;")

@@ -123,7 +123,7 @@ def test_one_search_that_serves_several_numbers_is_no_weaker_than_a_run_for_each
 
 @pytest.mark.usefixtures("short_autoattack")
 def test_autoattack_called_directly_has_the_outcomes_of_ours_image_by_image(subject, monkeypatch) -> None:
-    monkeypatch.setattr("bench.commands.speed.parts.BLOCK", 32)
+    monkeypatch.setattr("bench.commands.speed.parts.AUTOATTACK_BLOCK", 32)
     monkeypatch.setattr(
         "bench.commands.speed.parts.AUTOATTACK", ("AutoAttack[block=32]", "AutoAttack.screened[block=32]")
     )
@@ -242,8 +242,8 @@ def test_models_of_methods_are_trained_where_there_are_none(bench, tmp_path) -> 
 
 
 def test_corruptions_need_no_model_and_are_measured_without_their_peer(bench, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(pictures, "SIZES", {32: 2})
-    monkeypatch.setattr(pictures, "NAMES", ["contrast", "fog"])
+    monkeypatch.setattr(pictures, "IMAGES_BY_SIDE", {32: 2})
+    monkeypatch.setattr(pictures, "TIMED_CORRUPTIONS", ["contrast", "fog"])
     monkeypatch.setattr(peers, "PACKAGES", peers.PACKAGES | {pictures.PEER: "no_such_package"})
     code, _, err = bench("speed", "--parts", "corruptions", "--repeats", "1", "--device", "cpu")
     assert code == 0, err
@@ -256,7 +256,7 @@ def test_corruptions_need_no_model_and_are_measured_without_their_peer(bench, tm
 
 def test_a_corruption_is_raced_at_the_peers_parameters(monkeypatch) -> None:
     asked = []
-    monkeypatch.setattr(pictures, "NAMES", ["fog"])
+    monkeypatch.setattr(pictures, "TIMED_CORRUPTIONS", ["fog"])
     monkeypatch.setattr(peers, "is_installed", lambda peer: True)
     monkeypatch.setattr(peers, "corrupt", lambda images, name, severity: asked.append((images.shape, name, severity)))
     one, whole = pictures.race_corruptions(pictures.make_scenes(3, 32), 2, CPU)

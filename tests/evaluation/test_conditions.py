@@ -7,7 +7,7 @@ from linear_models import linear
 from bench.core.errors import BadInput
 from bench.core.threat import Linf
 from bench.evaluation.conditions.attack import Attacked
-from bench.evaluation.conditions.base import CONDITIONS, EMPTY, Condition
+from bench.evaluation.conditions.base import CONDITIONS, DEFAULT_COLUMNS, Condition
 from bench.evaluation.evaluator import outcomes
 from bench.evaluation.outcome import is_correct
 from bench.results.store import load, read_outcomes, read_rows
@@ -98,7 +98,7 @@ def test_columns_that_a_class_has_no_field_of_are_empty():
             raise NotImplementedError
 
     nothing = Nothing()
-    assert {column: getattr(nothing, column) for column in EMPTY} == EMPTY
+    assert {column: getattr(nothing, column) for column in DEFAULT_COLUMNS} == DEFAULT_COLUMNS
     assert (nothing.metric, nothing.block, nothing.cost(5), nothing.base()) == ("accuracy", None, 5, nothing)
 
 

@@ -28,7 +28,7 @@ from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.evaluator import outcomes
 from bench.evaluation.outcome import Outcome, is_correct
-from bench.evaluation.target import FARTHER, Bf16, Target
+from bench.evaluation.target import OVERSHOOT_FACTORS, Bf16, Target
 from bench.evaluation.transfer import transferred
 from bench.models.bn_folding import fast_copy
 from bench.models.build import build
@@ -658,7 +658,7 @@ def test_a_search_in_bf16_is_judged_in_fp32(model, images, attack):
     x = to_float(images.x)
     clean, first = (is_correct(model, z, images.y, 64) for z in (x, handed[0]))
     assert not (right & ~(clean & first)).any()
-    farther = [Linf(EPS).project(x + share * (z - x), x) for z in handed for share in (1, *FARTHER)]
+    farther = [Linf(EPS).project(x + share * (z - x), x) for z in handed for share in (1, *OVERSHOOT_FACTORS)]
     robust = torch.stack([clean, *(is_correct(model, z, images.y, 64) for z in farther)]).all(0)
     assert not (robust & ~right).any()
     assert all(later is model for later in searched[1:])

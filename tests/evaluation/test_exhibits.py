@@ -21,7 +21,7 @@ from bench.data.dataset import Images
 from bench.evaluation.diagnostics import gradient
 from bench.evaluation.exhibits.batchnorm import STATISTICS, record_outputs
 from bench.evaluation.exhibits.exhibit import EXHIBITS, ExhibitInput
-from bench.evaluation.exhibits.loss_slices import GRID
+from bench.evaluation.exhibits.loss_slices import SLICE_POSITIONS
 from bench.evaluation.row import ModelRef
 from bench.report.exhibits.page import ExhibitsPage
 from bench.report.exhibits.table import (
@@ -150,7 +150,7 @@ def test_the_loss_of_a_linear_model_rises_along_the_attack_as_far_as_it_can(thre
     model = linear().eval()
     found = pd.DataFrame(dict(EXHIBITS["loss"].measure(ExhibitInput(model, None, Images(x, y), threat))))
     along = found[found["direction"] == "attack"].set_index("step")
-    assert along.index.tolist() == pytest.approx(GRID.tolist())
+    assert along.index.tolist() == pytest.approx(SLICE_POSITIONS.tolist())
     radius = 0.05 if isinstance(threat, Linf) else 0.5 / 192**0.5
     for step in (-1.0, 0.0, 1.0):
         want = nn.functional.cross_entropy(model(x - step * radius), y)

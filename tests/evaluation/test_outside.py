@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from bench import ATTACKS, BadInput, benchmark, dataset, load_model
-from bench.commands.eval_model import BUDGET
-from bench.commands.model_info import KEYS, Measured, model_info
+from bench.commands.eval_model import NO_BUDGET
+from bench.commands.model_info import KEY_ORDER, Measured, model_info
 from bench.data.dataset import Images
 from bench.data.loader import to_float
 from bench.evaluation.conditions.clean import Clean
@@ -94,7 +94,7 @@ def test_the_readme_s_model_is_judged_once_and_again_when_its_code_changes(bench
     assert folder.relative_to(tmp_path / "results").parts[:2] == ("digits", "external")
     assert folder.name.startswith("means.nearest-")
     rows = load_rows(tmp_path / "results")
-    assert (set(rows["recipe"]), set(rows["budget"])) == ({"means.nearest"}, {BUDGET})
+    assert (set(rows["recipe"]), set(rows["budget"])) == ({"means.nearest"}, {NO_BUDGET})
     assert list(rows["name"]) == ["", "FGSM", "PGD-5"]
     assert rows["value"][0] > 0.8
 
@@ -461,7 +461,7 @@ def test_model_info_has_robustbench_s_keys_and_keeps_what_people_wrote(bench, tm
     code, _, err = bench(*asked, "--eps", "8/255", *info)
     assert code == 0, err
     written = json.loads((tmp_path / "info.json").read_text())
-    assert tuple(written) == tuple(key for key in KEYS if key != "corruptions_acc")
+    assert tuple(written) == tuple(key for key in KEY_ORDER if key != "corruptions_acc")
     values = load_rows(tmp_path / "results").set_index("name")["value"]
     assert (written["clean_acc"], written["autoattack_acc"]) == tuple(f"{100 * v:.2f}" for v in values)
     assert (written["eps"], written["dataset"], written["authors"]) == ("8/255", "digits", "A, B")

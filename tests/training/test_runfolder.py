@@ -20,7 +20,7 @@ from bench.results.store import load, read_job
 from bench.results.survey import run_folders, skipped_links
 from bench.training.job import Job
 from bench.training.recipe import RECIPES
-from bench.training.run_folder import LOCK, clear, fingerprints, load_models, lock_folder, remember_weights
+from bench.training.run_folder import LOCK_FILE, clear, fingerprints, load_models, lock_folder, remember_weights
 
 RUN = "digits/cnn/Standard/s0-aaaa"
 
@@ -54,7 +54,7 @@ def test_a_lock_tidies_up_what_the_bench_left_half_written_alone(tmp_path, home)
     with lock_folder(folder):
         names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
     assert names == {
-        *(".nfs0001", ".DS_Store", "exhibits/.hidden", f"mine/.a{TEMPORARY_SUFFIX}", "notes.txt", LOCK),
+        *(".nfs0001", ".DS_Store", "exhibits/.hidden", f"mine/.a{TEMPORARY_SUFFIX}", "notes.txt", LOCK_FILE),
         f".linked{TEMPORARY_SUFFIX}",
     }
     shutil.rmtree(folder / "exhibits")
@@ -76,7 +76,7 @@ def test_retraining_forgets_what_a_run_has_written_and_no_file_of_the_user(tmp_p
     (folder / "link").symlink_to(home)
     clear(folder)
     left = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    assert left == {"notes.md", "exhibits/notes.md", LOCK}
+    assert left == {"notes.md", "exhibits/notes.md", LOCK_FILE}
     assert untouched(home)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.commands.compare.cells import Cell, Cells
-from bench.commands.compare.rerun import REMAKE, condition_of
+from bench.commands.compare.rerun import REMEDY, condition_of
 from bench.commands.start import start
 from bench.core.errors import BadInput
 from bench.core.progress import Progress
@@ -46,7 +46,7 @@ def measure_spec(spec: str, cells: Cells, results: Path, access: Access, device_
     groups = defaultdict[tuple[int, str], dict[Where, Condition]](dict)
     for where, cell in cells.items():
         if cell.row.n > len(test):
-            raise BadInput(f"{results}: n={cell.row.n}, but {data.name} has {len(test)} test images; {REMAKE}")
+            raise BadInput(f"{results}: n={cell.row.n}, but {data.name} has {len(test)} test images; {REMEDY}")
         groups[cell.row.n, cell.row.precision][where] = conditions[where]
     cost = sum(condition.cost(n) for (n, _), group in groups.items() for condition in group.values())
     which, found = ModelRef(model.subject, source.epoch, source.view), dict[Where, Cell]()

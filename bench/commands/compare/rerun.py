@@ -30,12 +30,12 @@ from bench.runner.options import CellOptions
 from bench.runner.pool import run_jobs
 from bench.runner.request import Request
 from bench.training.job import Job
-from bench.training.run_folder import LOCK, build_views, check_weights, clear, lock_folder
+from bench.training.run_folder import LOCK_FILE, build_views, check_weights, clear, lock_folder
 
 Record = dict[str, Any]  # what job.json says
-NEEDED = ("name", "dataset", "model", "seed", "plan", "precision", "source", "images", "train_eps", "settings")
-UNFINISHED = ".unfinished-comparison"  # lies in a folder until the comparison with it has been told and written
-REMAKE = "remake the baseline, or compare without --level"
+REQUIRED_FIELDS = ("name", "dataset", "model", "seed", "plan", "precision", "source", "images", "train_eps", "settings")
+UNFINISHED_MARK = ".unfinished-comparison"  # lies in a folder until the comparison with it has been told and written
+REMEDY = "remake the baseline, or compare without --level"
 
 
 def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, device_name: str, batch_size: int) -> None:
@@ -49,7 +49,7 @@ def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, devi
     device = start(device_name)
     works, plantings = works_of(baseline, current, level, data_dir, device)
     with lock_folder(current):
-        (current / UNFINISHED).touch()
+        (current / UNFINISHED_MARK).touch()
         for folder in run_folders(current):
             clear(folder)
         for plant_weights in plantings:
@@ -59,7 +59,7 @@ def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, devi
 
 def end_comparison(current: Path) -> None:
     """From here on the folder is refused by `measure_anew`, as what it was measured for is done."""
-    (current / UNFINISHED).unlink()
+    (current / UNFINISHED_MARK).unlink()
 
 
 def is_repeatable(row: Row) -> bool:
@@ -84,9 +84,9 @@ def repeatable(baseline: Path, cells: Cells, level: int) -> Cells:
 
 def _is_taken(folder: Path) -> bool:
     """Whether something else lies there than what a comparison has left that was killed."""
-    mark = folder / UNFINISHED
+    mark = folder / UNFINISHED_MARK
     is_ours = mark.is_file() and not mark.is_symlink()
-    return not is_ours and any(not path.name.startswith(LOCK) for path in folder.iterdir())
+    return not is_ours and any(not path.name.startswith(LOCK_FILE) for path in folder.iterdir())
 
 
 def _judge_all(works: Sequence[Experiment], current: Path, level: int, device: torch.device, batch_size: int) -> None:
@@ -124,10 +124,10 @@ def works_of(
         elif job.start:
             raise BadInput(f"{folder}: --level 2 cannot repeat a training that goes on from another's; use --level 1")
         elif job.data != record.get("data"):
-            raise BadInput(f"the training images of {job.dataset} are not those of {folder}; {REMAKE}")
+            raise BadInput(f"the training images of {job.dataset} are not those of {folder}; {REMEDY}")
         for n in sorted({row.n for row in rows}):
             if n > len(planned.test):
-                raise BadInput(f"{folder}: n={n}, but {job.dataset} has {len(planned.test)} test images; {REMAKE}")
+                raise BadInput(f"{folder}: n={n}, but {job.dataset} has {len(planned.test)} test images; {REMEDY}")
             conditions = tuple(dict.fromkeys(condition_of(row, folder) for row in rows if row.n == n))
             shared = (job.dataset, job.data, job.precision, n, epochs, conditions)
             work = works.setdefault(shared, replace(planned, n=n, jobs=(), epochs=epochs, conditions=conditions))
@@ -138,14 +138,14 @@ def works_of(
 def plan_again(folder: Path, record: Record, data_dir: Path, device: torch.device) -> tuple[Experiment, Job]:
     """The data and the job of a run folder, with the recipe of that name as it is now."""
     path, budget = folder / "job.json", str(record.get("budget", ""))
-    lacking = [field for field in NEEDED if field not in record]
+    lacking = [field for field in REQUIRED_FIELDS if field not in record]
     if record.get("status") == "external":
         raise BadInput(
             f"{folder} is of a model from outside, which --level cannot load; name the model in the place of CURRENT: "
             f"bench compare {folder} {record.get('spec', 'FILE.py:FUNCTION@WEIGHTS')}"
         )
     if lacking:
-        raise BadInput(f"{path} does not say what was trained ({', '.join(lacking)}); {REMAKE}")
+        raise BadInput(f"{path} does not say what was trained ({', '.join(lacking)}); {REMEDY}")
     request = Request(
         methods=(record["name"],),
         dataset=record["source"],
@@ -164,7 +164,7 @@ def plan_again(folder: Path, record: Record, data_dir: Path, device: torch.devic
         fields: Record = {name: tuple(v) if isinstance(v, list) else v for name, v in record["plan"].items()}
         plan = Plan(**fields)
     except TypeError as error:
-        raise BadInput(f"{path}: its plan is not one of this version ({error}); {REMAKE}") from error
+        raise BadInput(f"{path}: its plan is not one of this version ({error}); {REMEDY}") from error
     return work, replace(work.jobs[-1], plan=plan, budget=budget)  # behind those that it trains on
 
 
@@ -172,7 +172,7 @@ def require_weights(baseline: Path, epochs: tuple[str, ...]) -> None:
     """BadInput where a file of weights is missing."""
     for path in (baseline / WEIGHT_FILES[epoch] for epoch in epochs):
         if not path.exists():
-            raise BadInput(f"{path} is missing, and --level 1 evaluates stored weights; {REMAKE}")
+            raise BadInput(f"{path} is missing, and --level 1 evaluates stored weights; {REMEDY}")
 
 
 def copy_weights(
@@ -187,7 +187,7 @@ def copy_weights(
             for view, model in models.items():
                 model.load_state_dict(states[view])
         except (KeyError, RuntimeError) as error:
-            raise BadInput(f"{path} does not fit {job.name} on {job.model} as they are now; {REMAKE}") from error
+            raise BadInput(f"{path} does not fit {job.name} on {job.model} as they are now; {REMEDY}") from error
         check_weights(path, models)
         save_views(folder / WEIGHT_FILES[epoch], models, job.run)
     write_json(folder / "job.json", record | {"run": job.run})
@@ -198,4 +198,4 @@ def condition_of(row: Row, folder: Path) -> Condition:
     try:
         return find_class(row).from_row(row)
     except BadInput as error:
-        raise BadInput(f"{folder}: {error}; {REMAKE}") from error
+        raise BadInput(f"{folder}: {error}; {REMEDY}") from error

@@ -12,17 +12,18 @@ from bench.core.parsing import printable
 from bench.core.stats import binomial_exceeds, fisher_fewer, holm, mcnemar, t_test_lower
 
 ALPHA = 0.01  # chance of one false alarm in a whole comparison
-FLIPS = 0.005  # share of images that other fp32 kernels may flip: the protocol's own allowance
-SEEDS = 3  # trainings on each side from which their spread can be estimated
+FLIP_SHARE = 0.005  # share of images that other fp32 kernels may flip: the protocol's own allowance
+MIN_SEEDS = 3  # trainings on each side from which their spread can be estimated
 
-TESTS = {
-    "flips": f"flips: the same weights. More images flipped, either way, than a share of {FLIPS:.1%} does by chance "
-    "(exact binomial test). Fewer broken images are a weaker attack, more are a baseline that promised too much.",
-    "seeds": f"seeds: new weights, {SEEDS} or more seeds on each side. Accuracy fell, both over the shared images "
+TEST_TEXTS = {
+    "flips": f"flips: the same weights. More images flipped, either way, than a share of {FLIP_SHARE:.1%} does by "
+    "chance (exact binomial test). Fewer broken images are a weaker attack, more are a baseline that promised too "
+    "much.",
+    "seeds": f"seeds: new weights, {MIN_SEEDS} or more seeds on each side. Accuracy fell, both over the shared images "
     "(exact McNemar test) and over the seeds (t-test).",
-    "images": f"images: new weights, fewer than {SEEDS} seeds on a side, which cannot separate the code from the luck "
-    "of a training. Accuracy fell so far that it would show even on other images each time (exact McNemar and Fisher "
-    "tests): that allows a training a luck of 2.9 points at 300 images and of 0.5 at 10,000.",
+    "images": f"images: new weights, fewer than {MIN_SEEDS} seeds on a side, which cannot separate the code from the "
+    "luck of a training. Accuracy fell so far that it would show even on other images each time (exact McNemar and "
+    "Fisher tests): that allows a training a luck of 2.9 points at 300 images and of 0.5 at 10,000.",
 }
 
 
@@ -44,7 +45,7 @@ class Finding:
     before: float  # accuracies; means over seeds
     after: float | None  # None: there is none
     flips: tuple[Flips, ...] = ()
-    test: str = ""  # of TESTS
+    test: str = ""  # of TEST_TEXTS
     p: float | None = None  # Holm-corrected over all findings
     seconds: float = 0.0  # that the measurements of today took
     problem: str = ""  # why this is a regression; empty if it is none
@@ -86,7 +87,7 @@ def judge_cells(before: Cells, after: Cells) -> list[Finding]:
     for same in retrained.values():
         pairs = [(old, new) for _, old, new in same]
         label, model = same[0][0], pairs[0][0].model + " s" + ",".join(str(old.row.seed) for old, _ in pairs)
-        found.append(_make_finding(model, label, pairs, "seeds" if len(pairs) >= SEEDS else "images"))
+        found.append(_make_finding(model, label, pairs, "seeds" if len(pairs) >= MIN_SEEDS else "images"))
     return _correct(found)
 
 
@@ -107,7 +108,7 @@ def _make_finding(model: str, label: str, pairs: list[tuple[Cell, Cell]], test: 
     n = sum(len(old.bits) for old, _ in pairs)
     lost, gained = sum(len(f.lost) for f in flips), sum(len(f.gained) for f in flips)
     if test == "flips":
-        p = binomial_exceeds(lost + gained, n, FLIPS)
+        p = binomial_exceeds(lost + gained, n, FLIP_SHARE)
     else:
         right = [sum(int(cell.bits.sum()) for cell in side) for side in zip(*pairs, strict=True)]
         luck = t_test_lower(before, after) if test == "seeds" else fisher_fewer(right[0], right[1], n)

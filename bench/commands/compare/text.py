@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
-from bench.commands.compare.significance import ALPHA, TESTS, Finding
+from bench.commands.compare.significance import ALPHA, TEST_TEXTS, Finding
 from bench.core.parsing import printable
 from bench.report import table_text as plain
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 COLUMNS = ["Model", "Condition", "Before", "After", "Lost", "Gained", "Test", "p", "Verdict"]
-LEFT = ("Model", "Condition", "Test", "Verdict")
-MOST = 100  # image ids that are listed
+LEFT_COLUMNS = ("Model", "Condition", "Test", "Verdict")
+MAX_IDS_SHOWN = 100  # image ids that are listed
 
 
 def headline(found: list[Finding]) -> str:
@@ -31,7 +31,7 @@ def terminal(found: list[Finding]) -> "Table":
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.padding = (0, 1, 0, 0)
     for column in COLUMNS:
-        table.add_column(column, justify="left" if column in LEFT else "right", overflow="fold")
+        table.add_column(column, justify="left" if column in LEFT_COLUMNS else "right", overflow="fold")
     for f in found:
         table.add_row(*(Text(printable(cell), "bold red" if f.problem else "") for cell in _line(f)))
     return table
@@ -43,7 +43,7 @@ def notes(found: list[Finding]) -> list[str]:
     sizes = {label.rpartition(" n=")[2] for label in (f.condition for f in found)}
     if len(sizes) > 1:
         wrong.append("n is the number of test images; what is measured on fewer has a clean accuracy on as many.")
-    used = [text for test, text in TESTS.items() if any(f.test == test for f in found)]
+    used = [text for test, text in TEST_TEXTS.items() if any(f.test == test for f in found)]
     return [*wrong, *used, f"p is Holm-corrected over all cells; a regression is p < {ALPHA}."]
 
 
@@ -71,7 +71,7 @@ def markdown(found: list[Finding], title: str) -> str:
     text = [
         f"## {plain.escape(title)}: {headline(found)}",
         "",
-        plain.markdown(table, LEFT),
+        plain.markdown(table, LEFT_COLUMNS),
         *(f"- {plain.escape(note)}" for note in notes(found)),
         "",
         *images,
@@ -106,5 +106,5 @@ def _line(f: Finding) -> list[str]:
 
 
 def _ids(ids: tuple[int, ...]) -> str:
-    more = f" and {len(ids) - MOST} more" if len(ids) > MOST else ""
-    return ", ".join(map(str, ids[:MOST])) + more
+    more = f" and {len(ids) - MAX_IDS_SHOWN} more" if len(ids) > MAX_IDS_SHOWN else ""
+    return ", ".join(map(str, ids[:MAX_IDS_SHOWN])) + more

@@ -24,9 +24,9 @@ from bench.models.build import MODELS, smallest_side
 from bench.report.table_text import markdown
 
 Rows = Sequence[Sequence[str]]
-NUMBERS = ("Passes", "Classes", "Parameters")  # set flush right
-LEAST = 36  # least width of the last column, for which others are left out
-SPARE = ("Attacks", "Family", "Paper")  # columns that are left out on a narrow terminal, in this order
+NUMERIC_COLUMNS = ("Passes", "Classes", "Parameters")  # set flush right
+MIN_LAST_WIDTH = 36  # least width of the last column, for which others are left out
+DROPPED_WHEN_NARROW = ("Attacks", "Family", "Paper")  # columns that are left out on a narrow terminal, in this order
 
 
 def describe_name(registry: Registry[Any], name: str) -> str:
@@ -114,22 +114,22 @@ def as_markdown(kind: str) -> str:
     columns, make = TABLES[kind]
     rows = recipes.rows() if kind == "methods" else make()
     frame = pd.DataFrame([list(row) for row in rows], columns=columns)
-    return markdown(frame, [column for column in columns if column not in NUMBERS])
+    return markdown(frame, [column for column in columns if column not in NUMERIC_COLUMNS])
 
 
 def as_text(kind: str, width: int) -> list[str]:
     """The table as aligned lines; on a narrow terminal the last column is cut and some columns are left out."""
     columns, make = TABLES[kind]
     table = pd.DataFrame([list(row) for row in make()], columns=columns)
-    for column in SPARE:
-        if column in table and sum(lengths(table)[:-1]) + LEAST > width:
+    for column in DROPPED_WHEN_NARROW:
+        if column in table and sum(lengths(table)[:-1]) + MIN_LAST_WIDTH > width:
             table = table.drop(columns=column)
     widths = lengths(table)
-    rest = max(LEAST, width - sum(widths[:-1]))
+    rest = max(MIN_LAST_WIDTH, width - sum(widths[:-1]))
     lines = []
     for row in [list(table.columns), *table.to_numpy().tolist()]:
         cells = [
-            cell.rjust(size - 2) + "  " if column in NUMBERS else cell.ljust(size)
+            cell.rjust(size - 2) + "  " if column in NUMERIC_COLUMNS else cell.ljust(size)
             for cell, size, column in zip(row[:-1], widths, table.columns, strict=False)
         ]
         last = row[-1]

@@ -18,17 +18,19 @@ from bench.corruptions.corruption import CORRUPTIONS, SEVERITIES
 from bench.report.table_text import MISSING
 
 PEER = "imagecorruptions"
-SIZES = {32: 128, 224: 4}  # number of images by image side
+IMAGES_BY_SIDE = {32: 128, 224: 4}  # number of images by image side
 TABLE, SEVERITY = 224, 3  # the only size whose parameters the peer has
-NAMES = [name for name in SETS["imagenet-c"] if name != "frost"]  # the peer reads its photographs again for each image
+TIMED_CORRUPTIONS = [
+    name for name in SETS["imagenet-c"] if name != "frost"
+]  # the peer reads its photographs again for each image
 PUBLISHED_SIZE = 10_000  # images of CIFAR-10-C, at each severity
 
 
 def corruptions(repeats: int, device: torch.device) -> Iterator[Line]:
     """A line for each corruption and one for all, at each size, and one for a whole set such as CIFAR-10-C."""
-    for side, n in SIZES.items():
+    for side, n in IMAGES_BY_SIDE.items():
         yield from race_corruptions(make_scenes(n, side).to(device), repeats, device)
-    yield time_whole_set(make_scenes(SIZES[32], 32).to(device), repeats, device)
+    yield time_whole_set(make_scenes(IMAGES_BY_SIDE[32], 32).to(device), repeats, device)
 
 
 def make_scenes(n: int, side: int) -> Tensor:
@@ -42,7 +44,7 @@ def race_corruptions(x: Tensor, repeats: int, device: torch.device) -> Iterator[
     """Compare each corruption with the peer's at the same parameters; the last line is of the sums."""
     is_installed, where = peers.is_installed(PEER), f"{len(x)} made-up images of {x.shape[3]} px"
     sums = {PEER: Run(seconds=[0.0] * repeats), "ours": Run(seconds=[0.0] * repeats)}
-    for name in NAMES:
+    for name in TIMED_CORRUPTIONS:
         runners: dict[str, Contestant | None] = {"ours": partial(ours, x, name)}
         runners[PEER] = without_result(
             partial(peers.corrupt, x.permute(0, 2, 3, 1).cpu().numpy(), name, SEVERITY), is_installed

@@ -25,7 +25,7 @@ from bench.training.precision import is_bf16_native
 from bench.training.recipe import RECIPES, Recipe, scaled
 
 LR, MOMENTUM = 0.05, 0.9  # of SGD
-WARM_UP = 8  # images that each loop trains on before the clock starts, so that imports and first calls are over
+WARM_UP_IMAGES = 8  # images that each loop trains on before the clock starts, so that imports and first calls are over
 
 Loop = Callable[[Ascent, nn.Module, torch.optim.Optimizer, Tensor, Tensor], None]
 
@@ -47,10 +47,10 @@ def _contest(subject: Subject, name: str, precision: str) -> Contest:
     ascent: Ascent = recipe.adversary.ascent  # type: ignore[attr-defined]  # PGD-AT has one
     ours = deepcopy(subject.model).to(memory_format=torch.channels_last)
     runners: dict[str, Contestant | None] = {name: partial(_our_epoch, recipe, ours, subject, precision)}
-    _our_epoch(recipe, ours, subject, precision, WARM_UP)
+    _our_epoch(recipe, ours, subject, precision, WARM_UP_IMAGES)
     for peer, loop in LOOPS.items():
         theirs = deepcopy(subject.model)
-        _their_epoch(loop, ascent, theirs, subject, WARM_UP)
+        _their_epoch(loop, ascent, theirs, subject, WARM_UP_IMAGES)
         runners[peer] = partial(_their_epoch, loop, ascent, theirs, subject)
     reduced = torch.bfloat16 if precision == "bf16" else torch.float32
     return Contest(runners, tuple((name, peer) for peer in LOOPS), reduced)
@@ -60,7 +60,7 @@ def _our_epoch(recipe: Recipe, model: nn.Module, subject: Subject, precision: st
     """An epoch as the trainer does it, without the validation at its end, which the loops do not have either."""
     images, sgd = subject.test.first(n or subject.n), _sgd(model)
     autocast = torch.autocast(images.x.device.type, torch.bfloat16, enabled=precision == "bf16")
-    sample = to_float(images.x[:WARM_UP])
+    sample = to_float(images.x[:WARM_UP_IMAGES])
     with seeded("epoch"), folding(model, sample), count_passes(*{model, folded(model)}) as passes:
         for x, y in epoch_batches(images, subject.batch_size, pad=subject.pad, flip=subject.flip):
             model.train()

@@ -25,7 +25,7 @@ from bench.data.loader import to_float
 from bench.models.bn_folding import fast_copy
 from bench.models.freeze import frozen
 
-BLOCK = 128  # images that AutoAttack attacks together
+AUTOATTACK_BLOCK = 128  # images that AutoAttack attacks together
 AUTOATTACK = ("AutoAttack", "AutoAttack.screened")
 CW = f"CW-L2[c={peers.CW_C},kappa=0,rate={peers.CW_RATE},searches=1,steps={peers.CW_STEPS}]"
 
@@ -76,7 +76,7 @@ def autoattack(subject: Subject) -> Contest:
         {
             official: subject.ours(official),
             screened: subject.ours(screened),
-            "pyautoattack": subject.theirs("pyautoattack", peers.pyautoattack, BLOCK),
+            "pyautoattack": subject.theirs("pyautoattack", peers.pyautoattack, AUTOATTACK_BLOCK),
         },
         ((official, "pyautoattack"), (screened, official)),
     )

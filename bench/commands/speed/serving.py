@@ -17,12 +17,14 @@ from bench.evaluation.evaluator import outcomes, outcomes_of_group
 from bench.evaluation.settings import EvalSettings
 
 RADII, LENGTHS = 8, (100, 20, 10)
-LOOPS = "plain loops"
+PLAIN_LOOPS = "plain loops"
 
 
 def loops(subject: Subject, runs: list[tuple[Linf, int]]) -> Contestant:
     """A plain loop for each radius and number of steps; outcomes are concatenated."""
-    each = [replace(subject, threat=ball).theirs(LOOPS, partial(peers.plain, steps=steps)) for ball, steps in runs]
+    each = [
+        replace(subject, threat=ball).theirs(PLAIN_LOOPS, partial(peers.plain, steps=steps)) for ball, steps in runs
+    ]
 
     def run() -> RaceResult:
         rights = [found.right for one in each if one for found in [one()]]
@@ -61,10 +63,10 @@ def sweep(subject: Subject) -> Contest:
         f"sweep of {RADII} radii": run_sweep,
         "a run for each": ours(subject, conditions),
         "the same, other draws": ours(subject, conditions, seed=1),
-        LOOPS: loops(subject, [(ball, peers.STEPS) for ball in balls]),
+        PLAIN_LOOPS: loops(subject, [(ball, peers.STEPS) for ball in balls]),
     }
     names = list(runners)
-    return Contest(runners, ((names[0], LOOPS), (names[0], names[1]), (names[2], names[1])))
+    return Contest(runners, ((names[0], PLAIN_LOOPS), (names[0], names[1]), (names[2], names[1])))
 
 
 def trajectory(subject: Subject) -> Contest:
@@ -79,10 +81,10 @@ def trajectory(subject: Subject) -> Contest:
     runners = {
         f"PGD-{', '.join(map(str, LENGTHS))} together": run_together,
         "a run for each": ours(subject, conditions),
-        LOOPS: loops(subject, [(subject.threat, steps) for steps in LENGTHS]),
+        PLAIN_LOOPS: loops(subject, [(subject.threat, steps) for steps in LENGTHS]),
     }
     name = next(iter(runners))
-    return Contest(runners, ((name, LOOPS), (name, "a run for each")))
+    return Contest(runners, ((name, PLAIN_LOOPS), (name, "a run for each")))
 
 
 PARTS.add("sweep", sweep)

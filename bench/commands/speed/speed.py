@@ -12,7 +12,7 @@ from rich.console import Console
 from bench.commands.speed.parts import PARTS, PartWithoutModel
 from bench.commands.speed.race import Contest, flops, frozen_name, peak, race
 from bench.commands.speed.subject import Subject
-from bench.commands.speed.table import LEFT, Line, compare, display, frame
+from bench.commands.speed.table import LEFT_COLUMNS, Line, compare, display, frame
 from bench.commands.start import start
 from bench.core.device import describe
 from bench.core.errors import BadInput, Failed
@@ -81,12 +81,12 @@ def measure_speed(options: SpeedOptions) -> int:
     attacked = any(not isinstance(PARTS[part], PartWithoutModel) for part in parts)
     images = f"{options.dataset}, first {options.limit} test images, " if attacked else ""
     title = f"{images}{options.repeats} repeats, {machine(device)}"
-    text = f"# Speed\n\n{title}\n\n{plain.markdown(display(lines), LEFT)}\n{NOTE}\n"
+    text = f"# Speed\n\n{title}\n\n{plain.markdown(display(lines), LEFT_COLUMNS)}\n{NOTE}\n"
     rows, folder = plain.csv(frame(lines)), options.reports / "speed"
     replace_files(folder, {"speed.md": text, "speed.csv": rows})
     write_readme(options.reports)
     for model, shown in display(lines).groupby("Model", sort=False):
-        plain.print_table(Console(), shown.drop(columns=[*TABLE_ONLY]), LEFT, f"{model}: {title}")
+        plain.print_table(Console(), shown.drop(columns=[*TABLE_ONLY]), LEFT_COLUMNS, f"{model}: {title}")
     print(f"{NOTE}\ntable: {folder / 'speed.md'}")
     return 0
 

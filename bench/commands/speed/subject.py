@@ -19,7 +19,7 @@ from bench.evaluation.evaluator import outcomes
 from bench.evaluation.outcome import is_correct
 from bench.models.freeze import frozen
 
-WARM_UP = 2  # images that a peer attacks before the clock starts, so that imports and first calls are over
+WARM_UP_IMAGES = 2  # images that a peer attacks before the clock starts, so that imports and first calls are over
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Subject:
         x, y = to_float(attacked.x), attacked.y
 
         if block is None:
-            peer(self.model, x[:WARM_UP], y[:WARM_UP], self.threat)
+            peer(self.model, x[:WARM_UP_IMAGES], y[:WARM_UP_IMAGES], self.threat)
         else:
             peers.import_quietly(name)
 

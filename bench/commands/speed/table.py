@@ -11,7 +11,7 @@ import pandas as pd
 from bench.commands.speed.race import RaceResult, Run
 from bench.report.table_text import MISSING
 
-LEFT = ("Ours", "Model", "Against", "Note")
+LEFT_COLUMNS = ("Ours", "Model", "Against", "Note")
 
 
 @dataclass(frozen=True)

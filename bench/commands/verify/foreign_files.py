@@ -16,10 +16,10 @@ from bench.data.dataset import Dataset, Images
 from bench.data.loader import to_float
 from bench.evaluation.external.file_type import check_saved_by_torch
 
-ENDINGS = (".pt", ".pth", ".npy", ".npz")
-IMAGES = ("adv_inputs", "adv_complete", "x_adv", "images")  # names in files of torchattacks, of AutoAttack, and others
-LABELS = ("labels", "y")
-LAYOUTS = f"a tensor (N, C, H, W), (images, labels), or a dict with one of {', '.join(IMAGES)} [and labels]"
+SUFFIXES = (".pt", ".pth", ".npy", ".npz")
+IMAGE_NAMES = ("adv_inputs", "adv_complete", "x_adv", "images")  # in files of torchattacks, of AutoAttack, and others
+LABEL_NAMES = ("labels", "y")
+LAYOUTS = f"a tensor (N, C, H, W), (images, labels), or a dict with one of {', '.join(IMAGE_NAMES)} [and labels]"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def is_foreign(path: Path) -> bool:
                 return "about.npy" not in archive.namelist()
         except zipfile.BadZipFile:
             return False
-    return path.suffix in ENDINGS and path.suffix != ".npz"
+    return path.suffix in SUFFIXES and path.suffix != ".npz"
 
 
 def _is_stack(x: Tensor) -> bool:
@@ -68,10 +68,10 @@ def read_foreign(path: Path) -> Foreign:
         content = _of_one_radius(content, path)
     if isinstance(content, Tensor):
         content = {"images": content}
-    if not isinstance(content, Mapping) or not (named := [name for name in IMAGES if name in content]):
+    if not isinstance(content, Mapping) or not (named := [name for name in IMAGE_NAMES if name in content]):
         held = f"a dict of {', '.join(map(str, content))}" if isinstance(content, Mapping) else type(content).__name__
         raise BadInput(f"{path} holds {held}; save {LAYOUTS}")
-    x, y = content[named[0]], next((content[name] for name in LABELS if name in content), None)
+    x, y = content[named[0]], next((content[name] for name in LABEL_NAMES if name in content), None)
     clean = content.get("clean_inputs")
     if not isinstance(x, Tensor) or not _is_stack(x):
         shape = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__

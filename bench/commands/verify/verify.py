@@ -8,7 +8,7 @@ from torch import nn
 
 from bench.commands.start import start
 from bench.commands.verify.claim import Claim, read_claim
-from bench.commands.verify.foreign_files import ENDINGS, is_foreign, read_foreign
+from bench.commands.verify.foreign_files import SUFFIXES, is_foreign, read_foreign
 from bench.commands.verify.reference import Reference, find_misplaced
 from bench.core.errors import BadInput
 from bench.core.stats import wilson
@@ -131,7 +131,7 @@ def check_file(
 
 def find_files(path: Path) -> list[Path]:
     """Find the files to verify under a path; BadInput if there are none."""
-    if path.is_file() and path.suffix in ENDINGS:
+    if path.is_file() and path.suffix in SUFFIXES:
         return [path]
     folders = [] if not path.is_dir() else [path] if (path / "job.json").exists() else run_folders(path)
     found = sorted(album for folder in folders for album in folder.glob("adversarial-*.npz"))

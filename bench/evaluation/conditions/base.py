@@ -20,7 +20,7 @@ from bench.evaluation.target import Target
 from bench.results.consistency import is_kind
 from bench.results.row import Row
 
-EMPTY: dict[str, object] = {"name": "", "threat": None, "severity": None, "params": ""}  # values of optional columns
+DEFAULT_COLUMNS: dict[str, object] = {"name": "", "threat": None, "severity": None, "params": ""}  # where not set
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ class Condition(ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        for column, value in EMPTY.items():
+        for column, value in DEFAULT_COLUMNS.items():
             if column not in inspect.get_annotations(cls) and not hasattr(cls, column):
                 setattr(cls, column, value)
 

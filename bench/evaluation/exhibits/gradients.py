@@ -6,15 +6,15 @@ from bench.data.loader import to_float
 from bench.evaluation.diagnostics import gradient
 from bench.evaluation.exhibits.exhibit import EXHIBITS, Columns, Exhibit, ExhibitInput
 
-BATCH = 128
+BATCH_SIZE = 128
 
 
 def measure_gradients(inputs: ExhibitInput) -> Columns:
     """The squared norm of each image's input gradient (see `diagnostics.gradient`), and whether the model is right."""
     squared: list[float] = []
     right: list[bool] = []
-    for start in range(0, len(inputs.images), BATCH):
-        x, y = to_float(inputs.images.x[start : start + BATCH]), inputs.images.y[start : start + BATCH]
+    for start in range(0, len(inputs.images), BATCH_SIZE):
+        x, y = to_float(inputs.images.x[start : start + BATCH_SIZE]), inputs.images.y[start : start + BATCH_SIZE]
         squared += gradient(inputs.model, x, y).tolist()
         with torch.no_grad():
             right += (inputs.model(x).argmax(1) == y).tolist()

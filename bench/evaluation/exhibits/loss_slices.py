@@ -11,8 +11,8 @@ from bench.data.loader import to_float
 from bench.evaluation.exhibits.exhibit import EXHIBITS, Columns, Exhibit, ExhibitInput
 from bench.models.freeze import frozen
 
-STEPS = 10
-GRID = np.linspace(-1.5, 1.5, 31)  # in units of eps
+ASCENT_STEPS = 10
+SLICE_POSITIONS = np.linspace(-1.5, 1.5, 31)  # in units of eps
 QUANTILES = (10, 25, 50, 75, 90)  # percent of the images
 
 
@@ -28,10 +28,10 @@ def measure_slices(inputs: ExhibitInput) -> Columns:
         name: [] for name in ("direction", "eps", "step", "mean", *(f"q{q}" for q in QUANTILES), "accuracy")
     }
     with frozen(inputs.model) as model, image_stream(range(len(x)), "exhibit", "loss"):
-        ascent = Ascent(threat, STEPS, threat.eps / 4)
+        ascent = Ascent(threat, ASCENT_STEPS, threat.eps / 4)
         attack = ascent.maximise(lambda z: cross_entropy(model(z), y), x) - x
         for direction, perturbation in {"attack": attack, "random": threat.eps * threat.steepest(normal(x))}.items():
-            for step in GRID:
+            for step in SLICE_POSITIONS:
                 with torch.no_grad():
                     logits: Tensor = model((x + step * perturbation).clamp(0, 1)).double()
                 losses = cross_entropy(logits, y).cpu().numpy()

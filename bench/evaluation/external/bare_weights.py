@@ -10,7 +10,7 @@ from bench.evaluation.external.file_type import file_format
 from bench.evaluation.external.state_dicts import find_state_dicts
 from bench.evaluation.external.weights import read_weights
 
-FILE = "net.py"
+EXAMPLE_FILE = "net.py"
 
 EXAMPLE = """\
 Write {file} with a function that builds the network:
@@ -37,8 +37,8 @@ def weights_alone(text: str) -> BadInput:
     except BadInput as error:  # such as a pickle of a whole model
         held = str(error)
     said = f"{text} is a file of weights, and no model by itself: {held}"
-    return BadInput(f"{said}; name FILE.py:FUNCTION@{text}, whose FUNCTION builds the network").with_example(
-        EXAMPLE.format(file=FILE, weights=text)
+    return BadInput(f"{said}; name EXAMPLE_FILE.py:FUNCTION@{text}, whose FUNCTION builds the network").with_example(
+        EXAMPLE.format(file=EXAMPLE_FILE, weights=text)
     )
 
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from bench.core.files import require_names
 from bench.results.row import EXTERNAL
 
-LONGEST = 150  # characters of the model's name in the name of its folder
+MAX_NAME_LENGTH = 150  # characters of the model's name in the name of its folder
 
 
 @dataclass(frozen=True)
@@ -28,5 +28,5 @@ class ExternalRun:
     def run(self) -> str:
         """Its folder below the results folder."""
         digest = sha256(self.identity.encode()).hexdigest()[:8]
-        name = re.sub(r"[/\\\x00-\x1f\x7f]|^\.+", "-", self.name)[:LONGEST]
+        name = re.sub(r"[/\\\x00-\x1f\x7f]|^\.+", "-", self.name)[:MAX_NAME_LENGTH]
         return f"{self.dataset}/{self.model}/{name}-{digest}"

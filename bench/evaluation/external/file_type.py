@@ -10,16 +10,16 @@ from bench.core.errors import BadInput
 
 Format = Literal["torch", "safetensors"]
 
-LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how files of torch.save began before it wrote zip archives
-HEAD = 1024  # bytes that are read
+LEGACY_START = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how files of torch.save began before it wrote zip archives
+HEAD_BYTES = 1024  # bytes that are read
 UNPACK = "unpack it and name the weights in it"
-DOWNLOAD = "download the file itself"
-SAVE = "save model.state_dict() with torch.save or safetensors"
-NAME = "name the file of weights"
-CONVERT = f"load it into a torch model and {SAVE}"
-JOIN = "load its files, and save all their tensors as one dict with torch.save or safetensors"
+DOWNLOAD_FILE = "download the file itself"
+SAVE_STATE_DICT = "save model.state_dict() with torch.save or safetensors"
+NAME_WEIGHTS = "name the file of weights"
+CONVERT_MODEL = f"load it into a torch model and {SAVE_STATE_DICT}"
+JOIN_FILES = "load its files, and save all their tensors as one dict with torch.save or safetensors"
 
-BEGINNINGS = {  # first bytes -> what the file is, and what to do instead
+FIRST_BYTES = {  # first bytes -> what the file is, and what to do instead
     b"version https://git-lfs": ("a Git LFS pointer in the place of the file", "fetch the file with `git lfs pull`"),
     b"\x1f\x8b": ("a gzip archive", UNPACK),
     b"BZh": ("a bzip2 archive", UNPACK),
@@ -27,19 +27,22 @@ BEGINNINGS = {  # first bytes -> what the file is, and what to do instead
     b"7z\xbc\xaf": ("a 7-zip archive", UNPACK),
     b"Rar!": ("a RAR archive", UNPACK),
     b"(\xb5/\xfd": ("a zstd archive", UNPACK),
-    b"\x89HDF": ("an HDF5 file, such as Keras writes", CONVERT),
-    b"MATLAB ": ("a MATLAB file", CONVERT),
-    b"\x93NUMPY": ("a NumPy array", SAVE),
-    b"GGUF": ("a GGUF file of a language model", SAVE),
-    b"\x89PNG": ("a PNG image", NAME),
-    b"\xff\xd8\xff": ("a JPEG image", NAME),
-    b"GIF8": ("a GIF image", NAME),
-    b"%PDF": ("a PDF document", NAME),
-    **{b"x" + level: ("compressed by zlib, as joblib does", SAVE) for level in (b"\x01", b"\x5e", b"\x9c", b"\xda")},
+    b"\x89HDF": ("an HDF5 file, such as Keras writes", CONVERT_MODEL),
+    b"MATLAB ": ("a MATLAB file", CONVERT_MODEL),
+    b"\x93NUMPY": ("a NumPy array", SAVE_STATE_DICT),
+    b"GGUF": ("a GGUF file of a language model", SAVE_STATE_DICT),
+    b"\x89PNG": ("a PNG image", NAME_WEIGHTS),
+    b"\xff\xd8\xff": ("a JPEG image", NAME_WEIGHTS),
+    b"GIF8": ("a GIF image", NAME_WEIGHTS),
+    b"%PDF": ("a PDF document", NAME_WEIGHTS),
+    **{
+        b"x" + level: ("compressed by zlib, as joblib does", SAVE_STATE_DICT)
+        for level in (b"\x01", b"\x5e", b"\x9c", b"\xda")
+    },
 }
 ONNX = rb"\x08[\x01-\x20](\x12[\x01-\x40][ -~]|[\x3a\x42])"  # version, then producer, graph or operator set
 PICKLE_OF_TEXT = rb"\(?[dl]p\d+\n|c[\w.]+\n\w+\n"  # a dict, list or object in pickle's protocol 0
-PAGES = ("<!doctype", "<html", "<head", "<?xml")
+HTML_STARTS = ("<!doctype", "<html", "<head", "<?xml")
 
 
 def file_format(path: Path) -> Format:
@@ -67,7 +70,7 @@ def how_to_join_distributed(folder: Path) -> str:
 def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(HEAD)
+            return file.read(HEAD_BYTES)
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror}); name a file that can be") from error
 
@@ -79,9 +82,9 @@ def _is_safetensors(head: bytes) -> bool:
 
 def _mistake(path: Path, head: bytes) -> tuple[str, str] | None:
     """What the file is and what to do; None where torch.save has written it."""
-    if head.startswith(LEGACY):
+    if head.startswith(LEGACY_START):
         return None
-    for beginning, description in BEGINNINGS.items():
+    for beginning, description in FIRST_BYTES.items():
         if head.startswith(beginning):
             return description
     if not head.strip(b"\0"):
@@ -91,20 +94,20 @@ def _mistake(path: Path, head: bytes) -> tuple[str, str] | None:
     if head.startswith(b"PK"):
         return _archive(path)
     if head.startswith(b"\x80") or re.match(PICKLE_OF_TEXT, head):
-        return "a pickle that torch.save has not written", SAVE
+        return "a pickle that torch.save has not written", SAVE_STATE_DICT
     if _is_tar(path):
         return None if {"pickle", "storages"} <= set(_members(path)) else ("a tar archive", UNPACK)
     if re.match(ONNX, head):
-        return "an ONNX model", CONVERT
+        return "an ONNX model", CONVERT_MODEL
     text = _text(head)
     if text is None:
-        return "in no format of torch.save or safetensors", SAVE
+        return "in no format of torch.save or safetensors", SAVE_STATE_DICT
     if path.name.endswith(".index.json"):
-        return "the index of a checkpoint in several files", JOIN
+        return "the index of a checkpoint in several files", JOIN_FILES
     page = text.lstrip().lower()
-    if page.startswith(PAGES) or (page.startswith("<") and "<html" in page):
-        return "a web page", f"{DOWNLOAD}: the address leads to a page about it, or asks for a login"
-    return "a text file", DOWNLOAD if path.suffix else SAVE
+    if page.startswith(HTML_STARTS) or (page.startswith("<") and "<html" in page):
+        return "a web page", f"{DOWNLOAD_FILE}: the address leads to a page about it, or asks for a login"
+    return "a text file", DOWNLOAD_FILE if path.suffix else SAVE_STATE_DICT
 
 
 def _archive(path: Path) -> tuple[str, str] | None:
@@ -115,19 +118,25 @@ def _archive(path: Path) -> tuple[str, str] | None:
         names = archive.namelist()
     base_names = {name.rpartition("/")[2] for name in names}
     if ".data/extern_modules" in {name.partition("/")[2] for name in names}:
-        return "an archive of torch.package", f"load its model with torch.package.PackageImporter in FILE.py, or {SAVE}"
+        return (
+            "an archive of torch.package",
+            f"load its model with torch.package.PackageImporter in FILE.py, or {SAVE_STATE_DICT}",
+        )
     if "model.weights.h5" in base_names:
-        return "a Keras model", CONVERT
+        return "a Keras model", CONVERT_MODEL
     if any("code/" in name for name in names) and "data.pkl" in base_names:
         call = f"torch.jit.load({str(path)!r})"
-        return "a TorchScript archive, which holds a whole model", f"return {call} from FILE.py:FUNCTION, or {SAVE}"
+        return (
+            "a TorchScript archive, which holds a whole model",
+            f"return {call} from FILE.py:FUNCTION, or {SAVE_STATE_DICT}",
+        )
     if base_names & {"archive_format", "serialized_exported_program.json"}:
         call = f"torch.export.load({str(path)!r}).module()"
-        return "a program of torch.export", f"return {call} from FILE.py:FUNCTION, or {SAVE}"
+        return "a program of torch.export", f"return {call} from FILE.py:FUNCTION, or {SAVE_STATE_DICT}"
     if "data.pkl" in base_names:
         return None
     if names and all(name.endswith(".npy") for name in names):
-        return "NumPy arrays", SAVE
+        return "NumPy arrays", SAVE_STATE_DICT
     return "a zip archive that torch.save has not written", UNPACK
 
 

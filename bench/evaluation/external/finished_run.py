@@ -17,7 +17,7 @@ from bench.results.store import read_job
 from bench.training.customise import customise, radius_factor
 from bench.training.run_folder import failure, load_models, status
 
-NEEDED = ("run", "name", "model", "seed", "source", "train_eps", "settings")
+REQUIRED_FIELDS = ("run", "name", "model", "seed", "source", "train_eps", "settings")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Run:
         if reason := failure(self.folder):
             raise BadInput(f"{self.folder} has no model, its training failed: {reason}")
         record = read_job(self.folder)
-        missing = [field for field in NEEDED if field not in record]
+        missing = [field for field in REQUIRED_FIELDS if field not in record]
         if missing or status(self.folder) != "trained":
             what = f"does not say {', '.join(missing)}" if missing else "is of a training that has not ended"
             raise BadInput(f"{self.folder / 'job.json'} {what}; name the folder of a run that `bench run` has finished")

@@ -11,7 +11,7 @@ from bench.data.dataset import DATASETS, Dataset
 from bench.data.imagenet_100 import MEAN, STD
 from bench.models.normalise import NORMALISERS, Normalise
 
-NONE = "none"  # the normaliser that changes nothing
+NO_NORMALISER = "none"  # the normaliser that changes nothing
 FORM = "mean,std"
 SUFFIX = re.compile(r"(.+)\[normalise=([^\[\]]*)\]")
 
@@ -21,7 +21,7 @@ def split_normalisation(spec: str) -> tuple[str, str | None]:
     found = SUFFIX.fullmatch(spec)
     if found is None:
         return spec, None
-    return found[1], None if found[2] == NONE else found[2]
+    return found[1], None if found[2] == NO_NORMALISER else found[2]
 
 
 def with_normalisation(spec: str, text: str | None) -> str:

@@ -12,10 +12,16 @@ from torch.nn.parameter import is_lazy
 State = dict[str, Any]  # tensors by name; of a layer's get_extra_state, any object
 
 MAX_DEPTH = 3  # levels of nested dicts that are searched
-EXTRA = "_extra_state"
+EXTRA_STATE_SUFFIX = "_extra_state"
 NORM_COUNTER = "num_batches_tracked"  # batch norms of PyTorch before 0.4.1 lack it
 WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}  # added to names of weights
-COUNTERS = {"n_averaged", "initted", "step", "num_updates", "decay"}  # in averages of weights; they are no weights
+AVERAGING_COUNTERS = {
+    "n_averaged",
+    "initted",
+    "step",
+    "num_updates",
+    "decay",
+}  # in averages of weights; they are no weights
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ def _states(content: object, place: tuple[str, ...], depth: int) -> Iterator[tup
         return
     if not any(isinstance(value, Mapping | nn.Module) for value in content.values()):
         values = {str(key): _as_tensor(value) for key, value in content.items()}
-        tensors = {name: v for name, v in values.items() if isinstance(v, Tensor) or name.endswith(EXTRA)}
+        tensors = {name: v for name, v in values.items() if isinstance(v, Tensor) or name.endswith(EXTRA_STATE_SUFFIX)}
         if any(isinstance(value, Tensor) for value in tensors.values()):
             yield ".".join(place), tensors
     elif depth:
@@ -81,7 +87,7 @@ def find_fits(wanted: State, state: State, place: str) -> list[Fit]:
         pairs = {
             prefix: {w: theirs[prefix + o] for o, w in ours.items() if prefix + o in theirs} for prefix in prefixes
         }
-        rest = set(state) - {name for used in pairs.values() for name in used.values()} - COUNTERS
+        rest = set(state) - {name for used in pairs.values() for name in used.values()} - AVERAGING_COUNTERS
         found = []
         for prefix, used in pairs.items():
             inside = any(short.startswith(prefix) for short, name in theirs.items() if name in rest)
@@ -102,7 +108,7 @@ def find_misfits(wanted: State, state: State) -> dict[str, set[str]]:
     solid = {name for name in tensors if not is_lazy(wanted[name])}
     return {
         "lacks": _find_required(wanted, state) - state.keys(),
-        "has besides": state.keys() - wanted.keys() - COUNTERS,
+        "has besides": state.keys() - wanted.keys() - AVERAGING_COUNTERS,
         "has in another shape": {name for name in solid if wanted[name].shape != state[name].shape},
         "has as whole or complex numbers": {
             name

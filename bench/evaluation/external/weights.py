@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from bench.core.errors import BadInput
 from bench.core.foreign.guard import guarded_call
 from bench.core.foreign.messages import errors_as_bad_input, format_error
-from bench.evaluation.external.file_type import JOIN, SAVE, file_format, how_to_join_distributed
+from bench.evaluation.external.file_type import JOIN_FILES, SAVE_STATE_DICT, file_format, how_to_join_distributed
 from bench.evaluation.external.state_dicts import (
     Fit,
     State,
@@ -29,10 +29,10 @@ from bench.evaluation.external.state_dicts import (
     strip_prefix,
 )
 
-PREFERRED = ("", "state_dict", "model_state_dict", "model", "net")  # in this order, where a file holds several models
+PREFERRED_NAMES = ("", "state_dict", "model_state_dict", "model", "net")  # the first that a file has is taken
 NUMPY_NUMBER: Any = np.float64(0).__reduce__()[0]  # numpy's function that restores a number from bytes
 NUMPY_ARRAY: Any = np.zeros(0).__reduce__()[0]  # numpy's function that creates an empty array
-HARMLESS: list[Any] = [  # types in many checkpoints besides tensors; restoring one runs no code of the file
+HARMLESS_TYPES: list[Any] = [  # types in many checkpoints besides tensors; restoring one runs no code of the file
     Namespace,
     PosixPath,
     (PosixPath, "pathlib.PosixPath"),  # its name in Python before 3.13
@@ -64,7 +64,7 @@ def read_weights(path: Path, unsafe_pickle: bool = False) -> object:
     try:
         if file_format(path) == "safetensors":
             return load_file(path)
-        with path.open("rb") as file, torch.serialization.safe_globals(HARMLESS), warnings.catch_warnings():
+        with path.open("rb") as file, torch.serialization.safe_globals(HARMLESS_TYPES), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns of sparse tensors and old formats
             with guarded_call():
                 return torch.load(file, map_location="cpu", weights_only=not unsafe_pickle)
@@ -80,22 +80,22 @@ def why_unreadable(error: Exception, unsafe_pickle: bool) -> str:
     """Why a file of torch.save cannot be opened, and what to do: the end of a message."""
     if isinstance(error, ModuleNotFoundError):
         gone = f"were saved as objects of the module {error.name!r}, which is not there"
-        return f"{gone}; put its file beside FILE.py, or {SAVE} where it is"
+        return f"{gone}; put its file beside FILE.py, or {SAVE_STATE_DICT} where it is"
     if isinstance(error, AttributeError):
-        return f"were saved as objects whose class is gone ({format_error(error)}); {SAVE} where it is"
+        return f"were saved as objects whose class is gone ({format_error(error)}); {SAVE_STATE_DICT} where it is"
     fits = re.search(r"(?:nsupported (?:global: GLOBAL|class|type) |but got <class ')([^\s']+)", str(error))
     if blocked := re.search(r"unsupported GLOBAL (\S+) whose module \S+ is blocked", str(error)):
         return f"ask for {blocked[1]}, which no weights need and which can do harm; get them from somewhere else"
     if fits and "Uninitialized" in fits[1]:
-        return f"are of lazy layers that had seen no image yet; run the model once, then {SAVE}"
+        return f"are of lazy layers that had seen no image yet; run the model once, then {SAVE_STATE_DICT}"
     if isinstance(error, pickle.UnpicklingError) and fits and not unsafe_pickle:
         return (
-            f"hold more than tensors ({fits[1].strip('`')}), and unpickling runs its author's code; {SAVE}, or give "
-            "--unsafe-pickle if you trust the file"
+            f"hold more than tensors ({fits[1].strip('`')}), and unpickling runs its author's code; {SAVE_STATE_DICT}, "
+            "or give --unsafe-pickle if you trust the file"
         )
     if isinstance(error, pickle.UnpicklingError | RuntimeError | EOFError | OSError | LookupError | ValueError):
         return f"are damaged or cut short ({type(error).__name__}); copy or download them again"
-    return f"cannot be unpickled, {format_error(error)}; {SAVE} where they were made"
+    return f"cannot be unpickled, {format_error(error)}; {SAVE_STATE_DICT} where they were made"
 
 
 def fill(net: nn.Module, content: object, path: Path, choice: str | None = None) -> list[str]:
@@ -114,7 +114,7 @@ def fill(net: nn.Module, content: object, path: Path, choice: str | None = None)
         wanted = net.state_dict()
     states = find_state_dicts(content)
     if not states:
-        raise BadInput(f"weights {path} hold {_describe(content)}, and no state dict; {SAVE}")
+        raise BadInput(f"weights {path} hold {_describe(content)}, and no state dict; {SAVE_STATE_DICT}")
     if isinstance(content, Mapping) and "adv_inputs" in content:
         raise BadInput(f"weights {path} hold adversarial images of torchattacks; `bench verify` checks those")
     fits = sorted((fit for name, state in states.items() for fit in find_fits(wanted, state, name)), key=_rank)
@@ -147,7 +147,7 @@ def _choose(fits: list[Fit], states: Mapping[str, State], wanted: State, path: P
         whose = f"@{place}" if choice else ""
         remedy = "name the FILE.py:FUNCTION that builds the model they are of"
         if re.search(r"-\d+-of-\d+\.", path.name):
-            remedy = f"it is a part of a checkpoint in several files: {JOIN}"
+            remedy = f"it is a part of a checkpoint in several files: {JOIN_FILES}"
         raise BadInput(f"weights {path}{whose} do not fit the model: the file {', '.join(notes)}; {remedy}")
     names = ", ".join(_name(fit) for fit in fits) or "none"
     many = "several models" if named else "no model"
@@ -164,7 +164,7 @@ def _rank(fit: Fit) -> tuple[int, int]:
 
 
 def _place_rank(name: str) -> int:
-    return PREFERRED.index(name) if name in PREFERRED else len(PREFERRED)
+    return PREFERRED_NAMES.index(name) if name in PREFERRED_NAMES else len(PREFERRED_NAMES)
 
 
 def _dense(value: object) -> object:

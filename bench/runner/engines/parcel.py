@@ -24,9 +24,9 @@ from bench.training.run_folder import RESULT_FILES, own_files
 
 Content = dict[str, bytes]  # by name
 
-ROWS = ("results.csv", "outcomes.npz", FILE_PATTERN)
+ROW_FILES = ("results.csv", "outcomes.npz", FILE_PATTERN)
 UNFINISHED_TRAINING = "progress.pt"
-MODEL = ("job.json", *WEIGHT_FILES.values())
+MODEL_FILES = ("job.json", *WEIGHT_FILES.values())
 
 
 def files_to_send(folder: Path, unit: Unit) -> Content:
@@ -34,9 +34,9 @@ def files_to_send(folder: Path, unit: Unit) -> Content:
     if unit.shard is None:
         return read_files(folder, ("job.json", "train.csv", UNFINISHED_TRAINING, *WEIGHT_FILES.values()))
     patterns = (
-        *MODEL,
+        *MODEL_FILES,
         "train.csv",
-        *ROWS,
+        *ROW_FILES,
         "exhibits/*.csv",
         *partial_file_patterns(unit.shard),
         f"part-*{unit.shard.suffix}.json",
@@ -47,7 +47,7 @@ def files_to_send(folder: Path, unit: Unit) -> Content:
 
 def read_model(folder: Path) -> Content:
     """The weights of a finished run and its job.json: what trainings that start from it need."""
-    return read_files(folder, MODEL)
+    return read_files(folder, MODEL_FILES)
 
 
 def partial_file_patterns(shard: Shard) -> tuple[str, str]:
@@ -94,7 +94,7 @@ def store_training(folder: Path, files: Mapping[str, bytes]) -> None:
 def store_evaluation(run_folder: RunFolder, unit: Unit, files: Mapping[str, bytes]) -> None:
     """Store the rows, shard results, images and exhibits of an evaluation, and join shards that are all there."""
     assert unit.shard is not None
-    rows = [name for name in files if any(fnmatch.fnmatch(name, pattern) for pattern in ROWS)]
+    rows = [name for name in files if any(fnmatch.fnmatch(name, pattern) for pattern in ROW_FILES)]
     lasting = {name: content for name, content in files.items() if name not in rows and not name.startswith("partial-")}
     write_files(run_folder.path, {name: content for name, content in lasting.items() if name != "job.json" or content})
     for row, bits in _read_rows({name: files[name] for name in rows}):

@@ -14,8 +14,8 @@ import torch
 from bench.core.errors import BadInput
 from bench.core.version import __version__
 
-SECONDS = 20.0  # in which an address has to answer
-EXTRA = "robust-recipe-bench[ray]"
+CONNECT_SECONDS = 20.0  # in which an address has to answer
+PIP_EXTRA = "robust-recipe-bench[ray]"
 
 
 def load_ray() -> Any:
@@ -25,7 +25,7 @@ def load_ray() -> Any:
     try:
         return import_module("ray")
     except ImportError as error:
-        raise BadInput(f"--engine ray: Ray is not installed ({error}); pip install '{EXTRA}'") from error
+        raise BadInput(f"--engine ray: Ray is not installed ({error}); pip install '{PIP_EXTRA}'") from error
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def _check_answers(address: str) -> None:
     if not colon or not port.isdigit() or not 0 < int(port) < 65536:
         raise BadInput(f"--ray-address {address}: the form is HOST:PORT, such as 10.0.0.1:6379")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
     except OSError as error:
         raise BadInput(
             f"--ray-address {address} does not answer ({error.strerror or error}); start a head node there with "

@@ -28,7 +28,7 @@ from bench.runner.units import Unit, first_units, next_units
 from bench.training.job import Job
 from bench.training.run_folder import lock_folder
 
-ATTEMPTS = 4  # of a unit whose node dies
+MAX_ATTEMPTS = 4  # of a unit whose node dies
 POLL_SECONDS = 0.5
 
 _runners: dict[str, Runner] = {}  # of this worker process, by object of the store: images are unpickled once a process
@@ -115,9 +115,9 @@ class RayRun:
         try:
             done, files = self.ray.get(task)
         except (errors.WorkerCrashedError, errors.NodeDiedError, errors.ObjectLostError, errors.LocalRayletDiedError):
-            if attempt < ATTEMPTS:
+            if attempt < MAX_ATTEMPTS:
                 return None
-            return report_failure(self.tell, unit, f"the nodes that it was given to died, {ATTEMPTS} in a row")
+            return report_failure(self.tell, unit, f"the nodes that it was given to died, {MAX_ATTEMPTS} in a row")
         except Exception as error:  # of Ray, and of anybody's code that a node imports
             cause = getattr(error, "cause", None) or error
             return report_failure(self.tell, unit, str(cause) if isinstance(cause, BadInput) else format_error(cause))
