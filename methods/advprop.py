@@ -43,5 +43,7 @@ class AdvProp(Recipe):
 
 
 RECIPES.add("AdvProp", AdvProp())
-RECIPES.add("AdvProp.rand", AdvProp(drawn=True))
-RECIPES.add("AdvProp.2aux", AdvProp(strengths=(1.0, 0.5)))
+RECIPES.add("AdvProp.rand", AdvProp(drawn=True), "AdvProp at a radius that is drawn anew for each batch")
+RECIPES.add(
+    "AdvProp.2aux", AdvProp(strengths=(1.0, 0.5)), "AdvProp with a second set of batch norms, for half the radius"
+)

@@ -48,8 +48,9 @@ class Awp(Recipe):
         return self.base.finish(model)
 
 
-RECIPES.add("PGD-AT+AWP", Awp(AdversarialTraining(), gamma=0.01), "PGD-AT with AWP")  # as in the authors' script for it
-RECIPES.add("TRADES-6+AWP", Awp(Trades(beta=6.0)), "TRADES-6 with AWP")
-RECIPES.add("MART+AWP", Awp(Mart()), "MART with AWP")
-RECIPES.add("AVmixup+AWP", Awp(AvMixup(decay="kernels"), decay="kernels"), "AVmixup with AWP")
+MOVED = "at adversarially moved weights (AWP)"
+RECIPES.add("PGD-AT+AWP", Awp(AdversarialTraining(), gamma=0.01), f"PGD-AT {MOVED}")  # gamma as in the authors' script
+RECIPES.add("TRADES-6+AWP", Awp(Trades(beta=6.0)), f"TRADES-6 {MOVED}")
+RECIPES.add("MART+AWP", Awp(Mart()), f"MART {MOVED}")
+RECIPES.add("AVmixup+AWP", Awp(AvMixup(decay="kernels"), decay="kernels"), f"AVmixup {MOVED}")
 RECIPES.add_suffix("+AWP", lambda base: Awp(base, decay=base.decay), follows="the name of any adversarial recipe")

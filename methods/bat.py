@@ -53,18 +53,28 @@ def one_step(pixels: float, start: Literal["clean", "unclipped"]) -> Ascent:
 
 AIMS = {"LL": "the least likely class", "MC": "the likeliest wrong class", "RAND": "a random class"}
 AIMS["MOSA"] = "the wrong class that the last linear layer reaches most easily"
+HALF = "with smoothed labels: mass 0.5 on the true class"
+LABELS = "with labels that give more mass to classes that the model finds unlikely"
 for prefix, start, step in (("", "clean", "one step"), ("R-", "unclipped", "one step from a random start,")):
     adversaries = {"FGSM": (Untargeted(one_step(8, start)), "along the gradient")}
     adversaries |= {aim: (Targeted(aim, one_step(8, start)), f"towards {target}") for aim, target in AIMS.items()}
     for name, (adversary, way) in adversaries.items():
         about = f"Train on {step} {way}"
-        RECIPES.add(f"{prefix}{name}", AdversarialTraining(adversary, decay="kernels"), meaning=about)
-        RECIPES.add(f"{prefix}{name}-LS", AdversarialTraining(adversary, keep=0.5, decay="kernels"))
-        RECIPES.add(f"{prefix}{name}-LA", LabelAdversary(adversary, decay="kernels"))
-R_MC = Targeted("MC", one_step(8, "unclipped"))
-RECIPES.add("R-MC-LA.cifar100", LabelAdversary(R_MC, beta=11.0, decay="kernels"))
-RECIPES.add("R-MC-LA9", LabelAdversary(R_MC, beta=11.0, rule="sup", heaviest=9, decay="kernels"))
-RECIPES.add("R-MC-LA.sup", LabelAdversary(R_MC, rule="sup", decay="kernels"))
+        RECIPES.add(f"{prefix}{name}", AdversarialTraining(adversary, decay="kernels"), about)
+        RECIPES.add(f"{prefix}{name}-LS", AdversarialTraining(adversary, keep=0.5, decay="kernels"), f"{about}, {HALF}")
+        RECIPES.add(f"{prefix}{name}-LA", LabelAdversary(adversary, decay="kernels"), f"{about}, {LABELS}")
+
+
+def add_label_adversary(name: str, meaning: str, adversary: Adversary | None = None, **settings) -> None:
+    adversary = adversary or Targeted("MC", one_step(8, "unclipped"))
+    RECIPES.add(name, LabelAdversary(adversary, decay="kernels", **settings), meaning)
+
+
+add_label_adversary("R-MC-LA.cifar100", "R-MC-LA with the paper's ratio of label masses for CIFAR-100, 11", beta=11.0)
+NINE = "R-MC-LA.cifar100 with label mass on nine wrong classes alone, by the rule of the paper's appendix"
+add_label_adversary("R-MC-LA9", NINE, beta=11.0, rule="sup", heaviest=9)
+add_label_adversary("R-MC-LA.sup", "R-MC-LA with the label rule of the paper's appendix", rule="sup")
 for pixels in (1, 2, 4, 12):
-    RECIPES.add(f"R-MC-LA.eps{pixels}", LabelAdversary(Targeted("MC", one_step(pixels, "unclipped")), decay="kernels"))
-RECIPES.add("PGD-AT.7x2-LA", LabelAdversary(RECIPES["PGD-AT.7x2"].adversary, decay="kernels"))
+    weaker = Targeted("MC", one_step(pixels, "unclipped"))
+    add_label_adversary(f"R-MC-LA.eps{pixels}", f"R-MC-LA with a step and a radius of {pixels}/255", weaker)
+add_label_adversary("PGD-AT.7x2-LA", f"PGD-AT.7x2 {LABELS}", RECIPES["PGD-AT.7x2"].adversary)

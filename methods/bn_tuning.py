@@ -38,8 +38,10 @@ class NormTuning(Recipe):
 RECIPES.add(
     "BN-adv",
     NormTuning("Standard", RECIPES["PGD-AT.robmask"]),
-    "Standard, then its batch norms alone learn PGD-AT.robmask",
+    "A model of Standard whose batch norms alone are then trained adversarially, by PGD-AT.robmask",
 )
 RECIPES.add(
-    "BN-std", NormTuning("PGD-AT.robmask", Standard()), "PGD-AT.robmask, then its batch norms alone learn Standard"
+    "BN-std",
+    NormTuning("PGD-AT.robmask", Standard()),
+    "A model of PGD-AT.robmask whose batch norms alone are then trained on clean images",
 )

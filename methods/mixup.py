@@ -48,6 +48,6 @@ class Iat(Recipe):
 FGSM = Untargeted(Ascent(Linf(0.025), steps=1, step_size=0.025, start="clean"))
 
 RECIPES.add("Mixup", Mixup(alpha=0.4))
-RECIPES.add("Mixup.1", Mixup(alpha=1.0))
+RECIPES.add("Mixup.1", Mixup(alpha=1.0), "Mixup whose coefficients are uniform, as in its own paper")
 RECIPES.add("IAT", Iat(FGSM, drawn=True, alpha=0.4))
-RECIPES.add("IAT.pgd", Iat(), "IAT with PGD, as its own paper has it")
+RECIPES.add("IAT.pgd", Iat(), "IAT with seven steps of PGD instead of one of FGSM, as in its own paper")

@@ -49,4 +49,4 @@ class RobMask(Recipe):
 
 
 RECIPES.add("RobMask", RobMask())
-RECIPES.add("RobMask-10", RobMask(scaled(PGD7, 10 / 8)))
+RECIPES.add("RobMask-10", RobMask(scaled(PGD7, 10 / 8)), "RobMask trained up to a radius of 10/255")

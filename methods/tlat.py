@@ -57,9 +57,12 @@ class Tlat(Recipe):
         return lerp(aim, q, eps)
 
 
-RECIPES.add("FGSM-AT", Tlat(targeted=False, label="hard"))
-RECIPES.add("TFGSM-AT", Tlat(label="hard"))
-RECIPES.add("LS-adv", Tlat(label="printed"))
-RECIPES.add("LS-adv.sum1", Tlat(label="smooth"))
-RECIPES.add("TLAT", Tlat())
-RECIPES.add("M-TLAT", Tlat(alpha=0.4))
+SPREAD = "TFGSM-AT with a little of the adversarial label's mass spread over"
+RECIPES.add(
+    "FGSM-AT", Tlat(targeted=False, label="hard"), "Clean loss, plus the loss after one step away from the label"
+)
+RECIPES.add("TFGSM-AT", Tlat(label="hard"), "Clean loss, plus the loss after one step towards a random class")
+RECIPES.add("LS-adv", Tlat(label="printed"), f"{SPREAD} all classes, by the printed formula, which does not sum to 1")
+RECIPES.add("LS-adv.sum1", Tlat(label="smooth"), f"{SPREAD} the wrong classes, so that it sums to 1")
+RECIPES.add("TLAT", Tlat(), "TFGSM-AT with a little of the adversarial label's mass on the class that the step aims at")
+RECIPES.add("M-TLAT", Tlat(alpha=0.4), "TLAT on pairs of images and labels that are mixed by mixup")

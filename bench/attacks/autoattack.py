@@ -30,11 +30,11 @@ PASSES = {  # forward, of an image that survives; a backward counted as two. Aut
 PASSES_OF_STANDARD = 8000.0  # of the whole standard version
 NAMES = {  # what the package calls it, and what it is
     "AutoAttack": ("standard", "APGD-CE, APGD-T, FAB-T and Square, each on what those before it left standing"),
-    "AutoAttack+": ("plus", "the longer version, with untargeted FAB and more restarts"),
-    "AutoAttack-rand": ("rand", "the version for models that draw: gradients averaged over 20 calls"),
+    "AutoAttack+": ("plus", "AutoAttack's longer version, with untargeted FAB and more restarts"),
+    "AutoAttack-rand": ("rand", "AutoAttack's version for random models: gradients averaged over 20 calls"),
     "APGD-CE": ("apgd-ce", "PGD that sets its own step size, on the cross-entropy"),
-    "APGD-T": ("apgd-t", "the same on the ratio of logits, towards nine classes"),
-    "FAB-T": ("fab-t", "the nearest boundary of nine classes"),
+    "APGD-T": ("apgd-t", "PGD that sets its own step size, on the ratio of logits (DLR), towards nine classes"),
+    "FAB-T": ("fab-t", "steps towards the nearest decision boundary, of nine classes in turn"),
     "Square": ("square", "random squares, by the logits alone: 5,000 queries without a gradient"),
 }
 
@@ -195,5 +195,7 @@ for name, (which, meaning) in NAMES.items():
 autoattack_screened.package = PACKAGE  # type: ignore[attr-defined]
 autoattack_screened.passes = lambda settings: PASSES_OF_STANDARD  # type: ignore[attr-defined]
 ATTACKS.add(
-    "AutoAttack.screened", autoattack_screened, "AutoAttack on the images that CW-k leaves: another name, fewer passes"
+    "AutoAttack.screened",
+    autoattack_screened,
+    "AutoAttack on the images that CW-k leaves, in fewer passes",
 )

@@ -148,5 +148,5 @@ cw_l2.minimal = True  # type: ignore[attr-defined]
 ATTACKS.add("CW-L2", cw_l2, "the nearest adversarial image in L2, however far (Carlini, Wagner)")
 # what the authors of M2AT have used elsewhere, and perhaps for the CW-20 of their Table 1
 ATTACKS.add(
-    "CW-L2.20x5", partial(cw_l2, steps=20, searches=5, rate=0.005, kappa=0.0), "the same, 5 searches of 20 steps"
+    "CW-L2.20x5", partial(cw_l2, steps=20, searches=5, rate=0.005, kappa=0.0), "CW-L2 with 5 searches of 20 steps each"
 )

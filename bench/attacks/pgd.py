@@ -105,9 +105,15 @@ def pgd(
 
 pgd.nested = True  # type: ignore[attr-defined]
 ATTACKS.add("FGSM", partial(fgsm, start="clean"), "one step of length eps along the sign of the gradient")
-ATTACKS.add("R-FGSM", partial(fgsm, start="unclipped"), "the same step from a random start")
+ATTACKS.add(
+    "R-FGSM",
+    partial(fgsm, start="unclipped"),
+    "the step of FGSM from a random start",
+)
 ATTACKS.add_family("PGD-k", lambda k: partial(pgd, steps=k), "projected gradient descent on the cross-entropy, k steps")
 # the hinge at kappa = 50 of those papers' code never binds while an image is still right: it is the plain margin
 ATTACKS.add_family(
-    "CW-k", lambda k: partial(pgd, steps=k, loss="margin"), "the same on the margin, Carlini and Wagner's loss"
+    "CW-k",
+    lambda k: partial(pgd, steps=k, loss="margin"),
+    "PGD on the margin, Carlini and Wagner's loss, k steps",
 )

@@ -45,12 +45,12 @@ def attacks_of(texts: Iterable[str]) -> list[AttackSpec]:
     return list(found)
 
 
-SUITES.add("quick", Suite("a first look, in seconds", ("FGSM", "PGD-20", "CW-20")))
-SUITES.add("standard", Suite("the default", ("FGSM", "PGD-20", "CW-20", "AutoAttack")))
+SUITES.add("quick", Suite("for a first look, in seconds", ("FGSM", "PGD-20", "CW-20")))
+SUITES.add("standard", Suite("what is run by default", ("FGSM", "PGD-20", "CW-20", "AutoAttack")))
 SUITES.add(
     "masking-audit",
     Suite(
-        "does a defence only hide its gradients? Accuracies should fall from left to right, and Square break nothing",
+        "whether a defence only hides its gradients: accuracies should fall from left to right",
         ("FGSM", "PGD-20", "PGD-100", "PGD-20[restarts=5]", "CW-20", "CW-100", "MultiTarget", "Square", "AutoAttack"),
     ),
 )
@@ -61,23 +61,23 @@ TRADES = "PGD-20.last[step=0.003,start=unclipped]"  # of the code that Table 3 o
 SUITES.add(
     "m2at",
     Suite(
-        "Tables 1 to 3 of M2AT: --eps 8/255; the rows of TRADES, start=unclipped, --eps 0.031; CW-L2.20x5: what its "
-        "CW-20 may have been",
+        "Tables 1 to 3 of M2AT, by --eps 8/255, and by --eps 0.031 for its rows of TRADES (start=unclipped); "
+        "CW-L2.20x5 is what its CW-20 may have been",
         ("FGSM.last", PGD.format(10), PGD.format(20), CW.format(20), "CW-L2.20x5", TRADES),
     ),
 )
 SUITES.add(
     "avmixup",
     Suite(
-        "Tables 1 and 3 to 6 of AVmixup: --eps 8/255; R-FGSM: what the FGSM of Tables 5 and 6 may have been; the rows "
-        "of TRADES, start=unclipped, --eps 0.031",
+        "Tables 1 and 3 to 6 of AVmixup, by --eps 8/255, and by --eps 0.031 for its rows of TRADES (start=unclipped); "
+        "R-FGSM is what the FGSM of Tables 5 and 6 may have been",
         ("FGSM.last", "R-FGSM.last", *map(PGD.format, (10, 20, 100)), *map(CW.format, (20, 100)), TRADES),
     ),
 )
 SUITES.add(
     "bat",
     Suite(
-        "Tables 1 and 3 to 11 of Bilateral Adversarial Training: --eps 8/255; its CEk is PGD-k; CW-1000 is of the text",
+        "Tables 1 and 3 to 11 of Bilateral Adversarial Training, by --eps 8/255; its CEk is PGD-k here",
         (
             *("FGSM.last", "R-FGSM.last", "MC.last", "R-MC.last", "LL.last", "R-LL.last", "PGD-2.last[step=8/255]"),
             *("PGD-7.last[step=2/255,start=clean]", *map(PGD.format, (7, 20, 100)), *map(CW.format, (20, 100, 200))),
@@ -89,16 +89,16 @@ THREE_CW = ("CW-L2", "CW-L2.last", "CW-L2[kappa=0]")
 SUITES.add(
     "mtlat",
     Suite(
-        "Table 1(c) of M-TLAT: --eps 0.04; steps of 0.004, which it does not print; MI-FGSM is crafted on a VGG there, "
-        "also at --eps 0.08; scores are divided by clean accuracy; CW-L2 with its kappa of 50 may reach nothing in 40 "
-        "steps, so its last iterate and kappa=0 stand beside it",
+        "Table 1(c) of M-TLAT, by --eps 0.04, with steps of 0.004, which it does not print; MI-FGSM is made on a VGG "
+        "there, also by --eps 0.08; scores are divided by clean accuracy; CW-L2 with its kappa of 50 may reach nothing "
+        "in 40 steps, so that its last iterate and kappa=0 stand beside it",
         ("PGD-10.last[step=0.004]", "PGD-LL.last[step=0.004]", "MI-FGSM.last", *THREE_CW),
     ),
 )
 SUITES.add(
     "robmask",
     Suite(
-        "Tables 5 and 6 of RobMask: --eps 2/255,4/255,6/255,8/255",
+        "Tables 5 and 6 of RobMask, by --eps 2/255,4/255,6/255,8/255",
         ("PGD-100.last[step=0.2eps]", "AutoAttack"),
     ),
 )

@@ -127,9 +127,7 @@ AIM_TEXTS: dict[Aim, str] = {"MC": "most confusing class (the likeliest wrong on
 for which, wanted in AIM_TEXTS.items():
     one = partial(targeted, aim=which, steps=1, step="1.0eps")
     ATTACKS.add(which, partial(one, start="clean"), f"one step towards the {wanted}")
-    ATTACKS.add(
-        f"R-{which}", partial(one, start="unclipped"), f"the same step from a random start, towards the {wanted}"
-    )
+    ATTACKS.add(f"R-{which}", partial(one, start="unclipped"), f"one step from a random start, towards the {wanted}")
     ATTACKS.add(f"PGD-{which}", partial(targeted, aim=which), f"ten steps towards the {wanted}")
 multi_target.passes = lambda s: TARGET_CLASSES * PASSES_OF_A_STEP * s["steps"] * s["restarts"]  # type: ignore[attr-defined]
 ATTACKS.add("MultiTarget", multi_target, "PGD on the margin towards each wrong class in turn")

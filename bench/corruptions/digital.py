@@ -15,7 +15,7 @@ from bench.corruptions.corruption import CORRUPTIONS, Corruption, single
 
 
 def brightness(x: Tensor, more: float) -> Tensor:
-    """Brighten: `more` is added to the value in HSV."""
+    """Brighten: an amount `more` is added to the value in HSV."""
     if x.shape[1] == 1:
         return x + more
     hue, saturation, value = to_hsv(x)

@@ -51,7 +51,7 @@ def occlusion(x: Tensor, low: float, high: float) -> Tensor:
 
 
 def color_shift(x: Tensor, low: float, high: float) -> Tensor:
-    """Add an amount to one of the three channels."""
+    """Shift the colour: an amount is added to one of the three channels."""
     u = uniform(x.new_empty(len(x), 2)).double()
     chosen = torch.arange(3, device=x.device) == (u[:, 1:] * 3).floor()
     return x + (between(u[:, :1], low, high) * chosen)[:, :, None, None]

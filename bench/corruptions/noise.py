@@ -10,17 +10,17 @@ from bench.corruptions.corruption import CORRUPTIONS, Corruption, single
 
 
 def gaussian_noise(x: Tensor, std: float) -> Tensor:
-    """Add Gaussian noise."""
+    """Add Gaussian noise to each pixel, of the same strength everywhere."""
     return x + std * normal(x)
 
 
 def shot_noise(x: Tensor, photons: float) -> Tensor:
-    """Poisson noise of a sensor that receives `photons` on average from a white pixel."""
+    """Poisson noise of a sensor, for which a white pixel sends a mean number of `photons`."""
     return poisson(x * photons) / photons
 
 
 def impulse_noise(x: Tensor, amount: float) -> Tensor:
-    """Set a share `amount` of values to 0 or 1 (salt and pepper), in each channel independently."""
+    """Set a share of the values to 0 or 1 (salt and pepper), in each channel independently."""
     u = uniform(x)
     return torch.where(u < amount, (u < amount / 2).to(x), x)
 

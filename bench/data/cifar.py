@@ -55,7 +55,7 @@ def register(kind: str, classes: tuple[str, ...], folder: str, mean: tuple[float
             read=Layouts(name, classes, SHAPE, (f"{folder}/",), files.read),
             fetch=files.fetch,
         ),
-        f"{len(classes)} classes of colour photographs" + (", its fine labels" if len(classes) == 100 else ""),
+        f"{kind[:5]}-{len(classes)}: colour photographs of {len(classes)} classes",
     )
 
 

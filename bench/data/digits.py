@@ -1,4 +1,4 @@
-"""scikit-learn's 8x8 handwritten digits, which need no download.
+"""Handwritten digits of 8x8 pixels that scikit-learn holds, so that they need no download.
 
 1,797 images of UCI's Optical Recognition of Handwritten Digits (its test part), values 0..16. There is no official
 split: 30 images of each class are the test set here.

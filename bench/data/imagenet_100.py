@@ -1,4 +1,4 @@
-"""ImageNet-100, of M-TLAT (arXiv:2008.08384): a hundred classes of ImageNet, a tenth of each held out, at 224 pixels.
+"""ImageNet-100 of the M-TLAT paper (arXiv:2008.08384): a hundred classes of ImageNet.
 
 The paper does not say which classes. Here they are the first 100 of `numpy.random.RandomState(100).permutation(1000)`
 as places in the sorted names of the class folders (n01440764, ...), and the test images of a class with N files are

@@ -41,4 +41,4 @@ def densenet121(classes: int, channels: int) -> nn.Module:
     return nn.Sequential(*made, *activation(width), *head(width, classes))
 
 
-MODELS.add("densenet121", needs_pixels(8, densenet121), "DenseNet-121 for small images, growth 32")
+MODELS.add("densenet121", needs_pixels(8, densenet121), "DenseNet-121 for small images, growth rate 32")

@@ -110,11 +110,15 @@ resnet18 = partial(resnet, (64, 128, 256, 512), 2)
 preact_resnet18 = partial(preact_resnet, (64, 128, 256, 512), 2)
 
 
-MODELS.add("resnet8", resnet8, "3 residual blocks, widths 16 to 64: the default on a CPU")
+MODELS.add("resnet8", resnet8, "ResNet with 3 residual blocks, widths 16 to 64: the default on a CPU")
 # s: strided stem, with the width of the first stage
-MODELS.add("resnet8-s32", partial(resnet8_strided, 32), "resnet8 for CPUs: a stem of stride 2, width 32")
-MODELS.add("resnet8-s48", partial(resnet8_strided, 48), "the same, width 48")
-MODELS.add("resnet8-s64", partial(resnet8_strided, 64), "the same, width 64")
+MODELS.add("resnet8-s32", partial(resnet8_strided, 32), "resnet8 for CPUs: a first convolution of stride 2, width 32")
+MODELS.add("resnet8-s48", partial(resnet8_strided, 48), "resnet8 for CPUs: a first convolution of stride 2, width 48")
+MODELS.add("resnet8-s64", partial(resnet8_strided, 64), "resnet8 for CPUs: a first convolution of stride 2, width 64")
 MODELS.add("resnet18", resnet18, "ResNet-18 for small images: the default on CUDA")
 MODELS.add("preact-resnet18", preact_resnet18, "pre-activation ResNet-18 of the robust-training literature")
-MODELS.add("preact-resnet18-bn", partial(preact_resnet18, final_norm=True), "the same with a last batch norm")
+MODELS.add(
+    "preact-resnet18-bn",
+    partial(preact_resnet18, final_norm=True),
+    "preact-resnet18 with a batch norm behind its last block",
+)

@@ -23,10 +23,16 @@ def from_torchvision(name: str, classes: int, channels: int) -> nn.Module:
 
 
 MODELS.add(
-    "vgg16-bn-224", needs_pixels(32, partial(from_torchvision, "vgg16_bn")), "torchvision's VGG-16 with batch norm"
+    "vgg16-bn-224",
+    needs_pixels(32, partial(from_torchvision, "vgg16_bn")),
+    "torchvision's VGG-16 with batch norm, for images of 224 pixels",
 )
 MODELS.add(
     "resnet18-imagenet", partial(from_torchvision, "resnet18"), "torchvision's ResNet-18, for images of 224 pixels"
 )
-MODELS.add("resnet50", partial(from_torchvision, "resnet50"), "torchvision's ResNet-50")
-MODELS.add("resnext50-32x4d", partial(from_torchvision, "resnext50_32x4d"), "torchvision's ResNeXt-50")
+MODELS.add("resnet50", partial(from_torchvision, "resnet50"), "torchvision's ResNet-50, for images of 224 pixels")
+MODELS.add(
+    "resnext50-32x4d",
+    partial(from_torchvision, "resnext50_32x4d"),
+    "torchvision's ResNeXt-50, for images of 224 pixels",
+)

@@ -26,7 +26,7 @@ def rows(brief: bool = False) -> list[list[str]]:
         home = RECIPES.homes(name)[0]
         earlier, ours = before.setdefault((home, type(recipe)), {}), settings_by_path(recipe)
         about = inspect.getdoc(sys.modules[home]) or ""
-        meaning = RECIPES.meaning(name) or describe_variant(ours, earlier, brief) or describe_recipe_class(recipe)
+        meaning = RECIPES.meaning(name) or describe_variant(ours, earlier) or describe_recipe_class(recipe)
         group, cited = family(about), papers(about)
         if brief:
             group = group.partition("(")[2].strip(")") or group
@@ -75,17 +75,17 @@ def settings_by_path(recipe: Recipe) -> Fields:
     return {setting.path: shorten(setting.value) for setting in settings(recipe)}
 
 
-def describe_variant(ours: Fields, others: Mapping[str, Fields], brief: bool) -> str:
-    """Text: the most similar other recipe and the settings that differ; empty if more than MAX_DIFFERENCES differ.
+def describe_variant(ours: Fields, others: Mapping[str, Fields]) -> str:
+    """A sentence for a recipe without one: the most similar other recipe and the settings that differ.
 
-    brief: name settings by the last part of their path.
+    Empty if more than MAX_DIFFERENCES differ.
     """
     changes = {name: differences(ours, theirs) for name, theirs in others.items()}
     nearest = min(changes, key=lambda name: len(changes[name]), default="")
     if not nearest or len(changes[nearest]) > MAX_DIFFERENCES:
         return ""
-    words = (f"{path.rpartition('.')[2] if brief else path}={ours[path]}" for path in changes[nearest] if path in ours)
-    return f"{nearest} with {', '.join(words)}"
+    words = (f"{path} {ours[path]}" for path in changes[nearest] if path in ours)
+    return f"The same as {nearest}, but for these settings: {', '.join(words)}"
 
 
 def differences(ours: Fields, theirs: Fields) -> list[str]:

@@ -1,7 +1,9 @@
 """Tables of registered names with their meaning."""
 
 import inspect
+import re
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -32,13 +34,19 @@ DROPPED_WHEN_NARROW = ("Attacks", "Family", "Paper")  # columns that are left ou
 def describe_name(registry: Registry[Any], name: str) -> str:
     """The meaning that a name was registered with, or the first sentence of the docstring of its item or file."""
     if registered := registry.meaning(name):
-        return registered
+        return capitalise(registered)
     item = registry.get(name)
     while isinstance(item, partial):
         item = item.func
     documented = item if callable(item) or isinstance(item, type) else None
     text = inspect.getdoc(documented) if documented else inspect.getdoc(sys.modules[registry.home(name)])
     return first_sentence(text or "")
+
+
+def capitalise(text: str) -> str:
+    """A text with a capital at its beginning, unless it begins with a name, such as resnet8 or torchvision's."""
+    first = text.partition(" ")[0].rstrip(":,").replace("-", "")
+    return text[:1].upper() + text[1:] if first.isalpha() else text
 
 
 def attacks() -> Rows:
@@ -55,7 +63,7 @@ def corruptions() -> Rows:
     """Rows of corruptions."""
     rows = []
     for name, corruption in CORRUPTIONS.items():
-        text = CORRUPTIONS.meaning(name) or first_sentence(inspect.getdoc(corruption.apply) or "")
+        text = capitalise(CORRUPTIONS.meaning(name)) or first_sentence(inspect.getdoc(corruption.apply) or "")
         rows.append([name, "colour" if corruption.colour else "any", text])
     return rows
 
@@ -64,7 +72,7 @@ def datasets() -> Rows:
     """Rows of data sets."""
     rows = []
     for name in DATASETS.all_names():
-        about = first_sentence(inspect.getdoc(sys.modules[DATASETS.home(name)]) or "")
+        about = describe_name(DATASETS, name)
         if name in DATASETS:
             data = DATASETS[name]
             size, radius = (
@@ -73,8 +81,8 @@ def datasets() -> Rows:
             )
             rows.append([name, size, str(data.num_classes), radius, about])
         else:
-            rows.append([name, "", "", "", f"{about} (by the folder in --data-dir)"])
-    return [*rows, [f"{FOLDER}PATH", "", "", "", "a folder of yours, {train,test}/<class>/*.png|jpg"]]
+            rows.append([name, "", "", "", f"{about}; sizes are those of the files in --data-dir"])
+    return [*rows, [f"{FOLDER}PATH", "", "", "", "A folder of your own images: {train,test}/<class>/*.png or *.jpg"]]
 
 
 def models() -> Rows:
@@ -95,7 +103,7 @@ def conditions() -> Rows:
 
 def suites() -> Rows:
     """Rows of suites."""
-    return [[name, ",".join(suite.attacks), suite.about] for name, suite in SUITES.items()]
+    return [[name, ",".join(suite.attacks), capitalise(suite.about)] for name, suite in SUITES.items()]
 
 
 TABLES: dict[str, tuple[list[str], Callable[[], Rows]]] = {
@@ -118,9 +126,9 @@ def as_markdown(kind: str) -> str:
 
 
 def as_text(kind: str, width: int) -> list[str]:
-    """The table as aligned lines; on a narrow terminal the last column is cut and some columns are left out."""
+    """The table as aligned lines; on a narrow terminal the last column is broken and some columns are left out."""
     columns, make = TABLES[kind]
-    table = pd.DataFrame([list(row) for row in make()], columns=columns)
+    table = pd.DataFrame([[*row[:-1], without_markup(row[-1])] for row in make()], columns=columns)
     for column in DROPPED_WHEN_NARROW:
         if column in table and sum(lengths(table)[:-1]) + MIN_LAST_WIDTH > width:
             table = table.drop(columns=column)
@@ -132,9 +140,15 @@ def as_text(kind: str, width: int) -> list[str]:
             cell.rjust(size - 2) + "  " if column in NUMERIC_COLUMNS else cell.ljust(size)
             for cell, size, column in zip(row[:-1], widths, table.columns, strict=False)
         ]
-        last = row[-1]
-        lines.append("".join([*cells, last if len(last) <= rest else f"{last[: rest - 3]}..."]).rstrip())
+        before = "".join(cells)
+        broken = textwrap.wrap(row[-1], rest, break_on_hyphens=False) or [""]
+        lines += [f"{before}{broken[0]}".rstrip(), *(" " * len(before) + part for part in broken[1:])]
     return [*lines, *REGISTRIES[kind].suffixes()] if kind in REGISTRIES else lines
+
+
+def without_markup(text: str) -> str:
+    """A text of a docstring without the marks of Markdown: code in backticks, emphasis in asterisks."""
+    return re.sub(r"(?<!\w)([`*]+)(\w(?:[^`*]*[^`*\s])?)\1(?!\w)", r"\2", text)
 
 
 def lengths(table: pd.DataFrame) -> list[int]:

@@ -20,7 +20,7 @@ Group = Literal["all", "right", "wrong"]
 
 @dataclass(frozen=True)
 class Diagnosed(Condition):
-    """A statistic, over all or some clean images, of a number that is measured on each."""
+    """The least, mean or largest value, over clean images, of a number that is measured on each of them."""
 
     kind = "diagnostic"
     metrics = tuple(f"{statistic} {group}" for statistic, group in product(get_args(Statistic), get_args(Group)))
