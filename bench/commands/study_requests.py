@@ -12,7 +12,13 @@ from bench.core.threat import REFERENCE_EPS
 from bench.corruptions.corruption import refusal
 from bench.data.dataset import Dataset
 from bench.data.lookup import dataset
-from bench.report.studies.scales import OTHER_RADIUS, PAPER, REFERENCE, resolve_step, scale_radius
+from bench.report.studies.scales import (
+    OTHER_RADIUS_DATASETS,
+    PAPER_BUDGET,
+    REFERENCE_RADIUS,
+    resolve_step,
+    scale_radius,
+)
 from bench.report.studies.setup import StudyRun
 from bench.report.studies.study import STUDIES, Study
 from bench.runner.budgets import budget_name, budget_of, model_of
@@ -84,7 +90,7 @@ def make_request(part: StudyRun, request: Request, options: RunOptions) -> Reque
     where, changes = part.where, dict[str, Any]()
     radius = REFERENCE_EPS if where else dataset(request.dataset, options.data_dir).threat.eps
     if where:
-        if where.dataset in OTHER_RADIUS:
+        if where.dataset in OTHER_RADIUS_DATASETS:
             changes["train_eps"] = request.train_eps or REFERENCE_EPS
         changes |= {"dataset": where.dataset, "model": where.model, "paper": where.paper}
         changes |= {"epochs": where.epochs or request.epochs, "limit_train": where.images or request.limit_train}
@@ -113,12 +119,12 @@ def scale_radii(part: StudyRun, request: Request, radius: float) -> tuple[float,
     if not request.eps:
         return (scale_radius(part.eps, radius),)
     largest = 1.0 if request.norm != "L2" else math.inf
-    return tuple(min(eps * (part.eps / REFERENCE), largest) for eps in request.eps)
+    return tuple(min(eps * (part.eps / REFERENCE_RADIUS), largest) for eps in request.eps)
 
 
 def double_length(request: Request, options: RunOptions) -> dict[str, Any]:
     """Changes of a request that make trainings twice as long, or as long as the paper's longer plan."""
-    if request.budget == PAPER and request.epochs is None:
+    if request.budget == PAPER_BUDGET and request.epochs is None:
         return {"settings": (*request.settings, LONG)}
     data = dataset(request.dataset, options.data_dir)
     cuda = options.device.type == "cuda"

@@ -14,7 +14,7 @@ from bench.core.files import Bits
 from bench.core.stats import wilson
 from bench.results.store import RUN_REMEDY
 
-COUNTED = ("clean", "attack")  # kinds whose rows count towards Worst
+KINDS_IN_WORST = ("clean", "attack")  # kinds whose rows count towards Worst
 
 
 class Estimate(NamedTuple):
@@ -75,7 +75,7 @@ def measurements(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[dict[
             raise BadInput(
                 f"{run}/outcomes.npz has {bits.size} images for {column} where results.csv says {n}; {RUN_REMEDY}"
             )
-        runs[run][column] = SeedAccuracy(value, n, status, bits, kind in COUNTED and not name.endswith(".last"))
+        runs[run][column] = SeedAccuracy(value, n, status, bits, kind in KINDS_IN_WORST and not name.endswith(".last"))
     for cells in runs.values():
         if any(cell.counts for column, cell in cells.items() if column != "Clean"):
             cells["Worst"] = _worst(cells)

@@ -16,7 +16,7 @@ from bench.results.survey import run_folders
 P = ParamSpec("P")
 T = TypeVar("T")
 Read = Callable[Concatenate[Path, P], T]  # of a folder; whatever else it takes is hashable
-FILES = ("job.json", "results.csv", "outcomes.npz", "train.csv")
+RUN_FILES = ("job.json", "results.csv", "outcomes.npz", "train.csv")
 Stamp = tuple[tuple[str, int, int, int], ...]
 
 
@@ -43,7 +43,7 @@ def cached_by_folder(size: int) -> Callable[[Read[P, T]], Read[P, T]]:
 def _stamp(folder: Path) -> Stamp:
     """Inode, size and time of the files of a run folder, or of all run folders below a results folder."""
     runs = run_folders(folder) or [folder]
-    patterns = (*FILES, FILE_PATTERN, "exhibits/*.csv")
+    patterns = (*RUN_FILES, FILE_PATTERN, "exhibits/*.csv")
     stamps = []
     for path in (path for run in runs for pattern in patterns for path in run.glob(pattern)):
         with suppress(FileNotFoundError):  # another process has just merged a file of added cells

@@ -11,7 +11,7 @@ from bench.core.files import write_atomically
 from bench.report import cache as stored
 from bench.report import table_text as plain
 
-ENGINE = "fastparquet"  # a tenth of pyarrow's 165 MB; called directly, as pandas deprecates its own call of it
+PARQUET_ENGINE = "fastparquet"  # a tenth of pyarrow's 165 MB; called directly, as pandas deprecates its own call of it
 
 
 def check_export(results: Path, path: Path) -> None:
@@ -20,9 +20,10 @@ def check_export(results: Path, path: Path) -> None:
         raise BadInput(f"--export {path}: the name is to end with .csv or .parquet")
     if path.resolve().is_relative_to(results.resolve()):
         raise BadInput(f"--export {path} lies in the results folder {results}; name a file outside")
-    if path.suffix.lower() == ".parquet" and importlib.util.find_spec(ENGINE) is None:
+    if path.suffix.lower() == ".parquet" and importlib.util.find_spec(PARQUET_ENGINE) is None:
         raise BadInput(
-            f"--export {path} needs the package {ENGINE}: `pip install 'robust-recipe-bench[parquet]'`; .csv needs none"
+            f"--export {path} needs the package {PARQUET_ENGINE}: `pip install 'robust-recipe-bench[parquet]'`; "
+            ".csv needs none"
         )
 
 

@@ -13,27 +13,40 @@ from bench.core.files import remove_temporary_files, require_inside, write_atomi
 from bench.report.drawing import Draw, draw_all
 
 Content: TypeAlias = str | bytes | Draw
-LIST = ".written-by-bench"  # file in each folder that lists what a report wrote; the next deletes what is obsolete
-SITE_LIST = ".site-written-by-bench"  # the same for the site, which shares its folder with other files
-GENERATED = {".md", ".csv", ".tex", ".png", ".pdf", ".html", ".css", ".js", ".json", ".svg", ".parquet", ".bib"}
-LONGEST = 60  # characters of a name: Windows has 260 for a whole path
-RESERVED = r"con|prn|aux|nul|(com|lpt)\d"  # names that Windows gives to no file
-OFTEN_OWN = {"README.md", "index.html"}  # names that people give to files of theirs: replaced only if a list has them
+LIST_NAME = ".written-by-bench"  # file in each folder that lists what a report wrote; the next deletes what is obsolete
+SITE_LIST_NAME = ".site-written-by-bench"  # the same for the site, which shares its folder with other files
+GENERATED_SUFFIXES = {
+    ".md",
+    ".csv",
+    ".tex",
+    ".png",
+    ".pdf",
+    ".html",
+    ".css",
+    ".js",
+    ".json",
+    ".svg",
+    ".parquet",
+    ".bib",
+}
+MAX_NAME_LENGTH = 60  # characters of a name: Windows has 260 for a whole path
+RESERVED_NAMES = r"con|prn|aux|nul|(com|lpt)\d"  # names that Windows gives to no file
+USERS_NAMES = {"README.md", "index.html"}  # names that people give to files of theirs: replaced only if a list has them
 
 
 def file_name(*parts: str) -> str:
     """Make a name for a file or folder, or the beginning of one, from words; different words may give the same name.
 
-    It has lower case letters, digits, -, _, and dots within numbers, at most LONGEST characters, safe on any file
-    system; it is empty for empty words.
+    It has lower case letters, digits, -, _, and dots within numbers, at most MAX_NAME_LENGTH characters, safe on any
+    file system; it is empty for empty words.
     """
     text = " ".join(parts)
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"(?<!\d)\.|\.(?!\d)|[^\w.]", "-", plain, flags=re.ASCII)
     name = re.sub(r"-+", "-", name).strip("-")
-    if len(name) > LONGEST or (text.strip() and not name):
-        name = f"{name[: LONGEST - 7].rstrip('-.')}-{sha256(text.encode()).hexdigest()[:6]}".strip("-")
-    return f"{name}-" if re.fullmatch(RESERVED, name) else name
+    if len(name) > MAX_NAME_LENGTH or (text.strip() and not name):
+        name = f"{name[: MAX_NAME_LENGTH - 7].rstrip('-.')}-{sha256(text.encode()).hexdigest()[:6]}".strip("-")
+    return f"{name}-" if re.fullmatch(RESERVED_NAMES, name) else name
 
 
 def figure(name: str, draw: Draw) -> dict[str, Content]:
@@ -46,7 +59,7 @@ def in_folder(folder: str, files: Mapping[str, Content]) -> dict[str, Content]:
     return {f"{folder}/{name}": content for name, content in files.items()}
 
 
-def replace_files(folder: Path, files: Mapping[str, Content], list_name: str = LIST) -> list[Path]:
+def replace_files(folder: Path, files: Mapping[str, Content], list_name: str = LIST_NAME) -> list[Path]:
     """Write texts and figures by name; obsolete files of an earlier report in the folder are deleted first.
 
     list_name: name of the file that lists what the earlier report wrote.
@@ -55,7 +68,7 @@ def replace_files(folder: Path, files: Mapping[str, Content], list_name: str = L
 
 
 def replace_folders(
-    folders: Mapping[Path, Mapping[str, Content]], processes: int = 1, list_name: str = LIST
+    folders: Mapping[Path, Mapping[str, Content]], processes: int = 1, list_name: str = LIST_NAME
 ) -> list[Path]:
     """As `replace_files` for several folders; returns the paths that were written.
 
@@ -101,7 +114,7 @@ def _clear(folder: Path, names: Set[str], list_name: str) -> Set[str]:
     if not names and not folder.exists():
         return names
     listed = read_list(folder, list_name)
-    names = {name for name in names if name in listed or name not in OFTEN_OWN or not (folder / name).exists()}
+    names = {name for name in names if name in listed or name not in USERS_NAMES or not (folder / name).exists()}
     for below in sorted(_folders(names | listed)):
         remove_temporary_files(folder / below)
     for name in listed - names:
@@ -116,7 +129,7 @@ def _clear(folder: Path, names: Set[str], list_name: str) -> Set[str]:
     return names
 
 
-def read_list(folder: Path, list_name: str = LIST) -> set[str]:
+def read_list(folder: Path, list_name: str = LIST_NAME) -> set[str]:
     """Read the names that an earlier report listed, without names that a report cannot have written."""
     if not (folder / list_name).exists():
         return set()
@@ -127,7 +140,7 @@ def read_list(folder: Path, list_name: str = LIST) -> set[str]:
 def _can_be_ours(folder: Path, name: str) -> bool:
     """Whether a report can have written a file of this name: its suffix, below the folder, behind no link."""
     path = PurePosixPath(name)
-    if str(path) != name or "\\" in name or path.is_absolute() or path.suffix not in GENERATED:
+    if str(path) != name or "\\" in name or path.is_absolute() or path.suffix not in GENERATED_SUFFIXES:
         return False
     if any(part.startswith(".") for part in path.parts) or not (folder / path).parent.is_dir():
         return False

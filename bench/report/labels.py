@@ -13,7 +13,7 @@ from bench.report.rows import of_plugins
 
 NUMBER = re.compile(r"[0-9.]+(e-?[0-9]+)?")
 ANY_LENGTH = "{} of any length"  # threat of an attack that looks for the nearest error at any distance
-ALSO_ATTACKS = frozenset({"FGSM", "R-FGSM", "LL", "R-LL", "MC", "R-MC"})  # recipes with the name of an attack
+NAMES_OF_ATTACKS = frozenset({"FGSM", "R-FGSM", "LL", "R-LL", "MC", "R-MC"})  # recipes with the name of an attack
 
 
 def labels(rows: pd.DataFrame) -> pd.Series:
@@ -31,10 +31,10 @@ def labels(rows: pd.DataFrame) -> pd.Series:
 def line_name(label: str) -> str:
     """Name of a table line, with `training` added to recipes with the name of an attack: `FGSM training (best)`."""
     recipe, bracket, details = label.partition(" (")
-    return f"{recipe} training{bracket}{details}" if recipe in ALSO_ATTACKS else label
+    return f"{recipe} training{bracket}{details}" if recipe in NAMES_OF_ATTACKS else label
 
 
-SETTINGS: Mapping[str, Callable[[str], str]] = {  # text for settings of an attack, by name
+SETTING_TEXTS: Mapping[str, Callable[[str], str]] = {  # text for settings of an attack, by name
     "step": lambda step: f"steps of {format_radius(float(step)) if NUMBER.fullmatch(step) else step}",
     "steps": "{} steps".format,
     "restarts": lambda count: f"{count} restart{'' if count == '1' else 's'}",
@@ -62,7 +62,7 @@ def panel_names(panels: Iterable[str]) -> dict[str, str]:
 
 
 def _setting_text(key: str, equals: str, value: str) -> str:
-    return SETTINGS[key](value) if equals and key in SETTINGS else f"{key}{equals}{value}"
+    return SETTING_TEXTS[key](value) if equals and key in SETTING_TEXTS else f"{key}{equals}{value}"
 
 
 def titles(places: Iterable[str]) -> dict[str, str]:

@@ -7,17 +7,17 @@ from collections.abc import Collection, Sequence
 
 import pandas as pd
 
-from bench.report.table_text import LATEX, split_columns
+from bench.report.table_text import LATEX_ESCAPES, split_columns
 
 TEXT_WIDTH = 397.0  # points: 5.5 inches, the narrowest text width of usual conference styles (NeurIPS, ICLR)
-SIZE = 8.0  # font size in cells, in points (\footnotesize in a 10-point document)
-BETWEEN = 6.0  # points between columns
-LONGEST = 18  # characters after which text in a cell is broken
+FONT_SIZE = 8.0  # font size in cells, in points (\footnotesize in a 10-point document)
+COLUMN_GAP = 6.0  # points between columns
+MAX_LINE_LENGTH = 18  # characters after which text in a cell is broken
 OPEN, CLOSE = r"\begin{tabular}[t]{@{}l@{}}", r"\end{tabular}"
-LINES = 45  # most lines of a part
+MAX_LINES = 45  # most lines of a part
 LINE, NOTE_LINE, MOST_HEIGHT = 9.5, 8.0, 560.0  # heights in points: of a table line, a line of notes, the largest float
-NOTE_LETTER = 3.7  # mean width of a letter in notes (\scriptsize), in points
-WIDTHS = (  # widths of letters of Computer Modern at 8 points, in units of the font size; others count as WIDEST
+NOTE_LETTER_WIDTH = 3.7  # mean width of a letter in notes (\scriptsize), in points
+LETTER_WIDTHS = (  # widths of letters of Computer Modern at 8 points, in units of the font size; others count as WIDEST
     ("ijlI.,:;'!|[]/ ", 0.36),
     ("frts()-^", 0.42),
     ('abcdeghknopquvxyz0123456789_$\N{EN DASH}JS*<>~?"', 0.59),
@@ -35,7 +35,7 @@ def latex_table(shown: pd.DataFrame, left: Collection[str], caption: str, label:
     """
     shown = shown.assign(**{str(column): shown[column].map(_wrap) for column in shown if column in left})
     columns = split_columns(shown, left, int(TEXT_WIDTH), lambda part: math.ceil(table_width(part)))
-    chunks = [shown[start : start + LINES] for start in range(0, max(1, len(shown)), LINES)]
+    chunks = [shown[start : start + MAX_LINES] for start in range(0, max(1, len(shown)), MAX_LINES)]
     parts = [chunk[chosen] for chunk in chunks for chosen in columns]
     floats = []
     for number, part in enumerate(parts, 1):
@@ -47,8 +47,8 @@ def latex_table(shown: pd.DataFrame, left: Collection[str], caption: str, label:
 
 def table_width(shown: pd.DataFrame) -> float:
     """Upper bound of the width of a table in points. Its cells are LaTeX."""
-    columns = [[_break_head(str(name).translate(LATEX)), *cells] for name, cells in shown.items()]
-    return sum(max(map(text_width, cells)) for cells in columns) + BETWEEN * (len(columns) - 1)
+    columns = [[_break_head(str(name).translate(LATEX_ESCAPES)), *cells] for name, cells in shown.items()]
+    return sum(max(map(text_width, cells)) for cells in columns) + COLUMN_GAP * (len(columns) - 1)
 
 
 def text_width(text: str) -> float:
@@ -61,11 +61,11 @@ def text_width(text: str) -> float:
     )
     lines = re.sub(r"\\text\w+\{\}", "~", text).split(r"\\")
     plain = [re.sub(r"\\(.)|[{}]", r"\1", line) for line in lines]
-    return max(sum(SIZE * _letter_width(letter) for letter in line) for line in plain) * factor
+    return max(sum(FONT_SIZE * _letter_width(letter) for letter in line) for line in plain) * factor
 
 
 def _letter_width(letter: str) -> float:
-    return next((width for letters, width in WIDTHS if letter in letters), WIDEST)
+    return next((width for letters, width in LETTER_WIDTHS if letter in letters), WIDEST)
 
 
 def _break_head(head: str) -> str:
@@ -76,20 +76,20 @@ def _break_head(head: str) -> str:
 
 def _wrap(cell: str) -> str:
     """Break a long text into lines."""
-    lines = textwrap.wrap(cell, LONGEST, break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(cell, MAX_LINE_LENGTH, break_long_words=False, break_on_hyphens=False)
     return OPEN + r"\\".join(lines) + CLOSE if len(lines) > 1 else cell
 
 
 def _make_float(shown: pd.DataFrame, left: Collection[str], caption: str, label: str, notes: Sequence[str]) -> str:
     layout = "".join("l" if column in left else "r" for column in shown)
-    headed = shown.set_axis([_break_head(str(column).translate(LATEX)) for column in shown], axis="columns")
+    headed = shown.set_axis([_break_head(str(column).translate(LATEX_ESCAPES)) for column in shown], axis="columns")
     text = headed.style.hide(axis="index").to_latex(
         hrules=True,
         environment="table*",
         position="t",
         position_float="centering",
         column_format=f"@{{}}{layout}@{{}}",
-        caption=caption.translate(LATEX),
+        caption=caption.translate(LATEX_ESCAPES),
         label=label,
     )
     text = text.replace("\\centering\n", "\\centering\n\\footnotesize\\setlength{\\tabcolsep}{3pt}\n", 1)
@@ -101,8 +101,8 @@ def _add_notes(text: str, notes: str, lines: int) -> str:
 
     lines: number of lines of the table.
     """
-    height = LINE * (lines + 6) + NOTE_LINE * math.ceil(len(notes) * NOTE_LETTER / TEXT_WIDTH)
-    said = notes.translate(LATEX)
+    height = LINE * (lines + 6) + NOTE_LINE * math.ceil(len(notes) * NOTE_LETTER_WIDTH / TEXT_WIDTH)
+    said = notes.translate(LATEX_ESCAPES)
     if height > MOST_HEIGHT:
         return f"{text}\n\\noindent{{\\scriptsize Notes on the table: {said}\\par}}\n"
     box = f"\\par\\vspace{{3pt}}\\parbox{{\\linewidth}}{{\\scriptsize\\raggedright {said}}}\n"

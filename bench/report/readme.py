@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Set
 from pathlib import Path, PurePosixPath
 
-from bench.report.files import LIST, read_list, replace_files
+from bench.report.files import LIST_NAME, read_list, replace_files
 
-TOPICS = {  # what the folders hold; those of papers explain themselves by their title
+FOLDER_TEXTS = {  # what the folders hold; those of papers explain themselves by their title
     "leaderboard": "Accuracy under attack, a table for each data set, model, budget and threat model",
     "sweeps": "Accuracy over radii, steps, step lengths or restarts",
     "transfer": "Images made on one model and shown to another",
@@ -14,7 +14,7 @@ TOPICS = {  # what the folders hold; those of papers explain themselves by their
     "cards": "A model card, as the Hugging Face Hub has them, and BibTeX for each model",
     "speed": "Seconds beside other packages",
 }
-FILES = {  # what a file holds, by the beginning of its name
+FILE_TEXTS = {  # what a file holds, by the beginning of its name
     "board": "the leaderboard: lines of methods, columns of attacks, with intervals, ranks and verdicts",
     "rows": "the measurements behind the leaderboard, a line each",
     "differences": "how far each line is behind the best one, by paired tests",
@@ -47,16 +47,16 @@ FILES = {  # what a file holds, by the beginning of its name
     "cite": "BibTeX of the papers that the recipe is from, and of this bench",
     "toy": "the paper's toy model",
 }
-ENDS = (
+SUFFIX_TEXT = (
     "`.md` is a page to read, `.csv` the numbers, `.tex` a table for LaTeX, `.png` and `.pdf` a figure. `bench report` "
     "makes everything here anew from the results folder, and leaves files of your own as they are."
 )
-SITE = "Open [index.html](index.html) in a browser to look through all of them.\n"
+SITE_TEXT = "Open [index.html](index.html) in a browser to look through all of them.\n"
 
 
 def write_readme(reports: Path) -> list[Path]:
     """Write README.md if the folder has any reports. A README.md that bench has not written is kept."""
-    found = {path.parent.name: read_list(path.parent) for path in sorted(reports.glob(f"*/{LIST}"))}
+    found = {path.parent.name: read_list(path.parent) for path in sorted(reports.glob(f"*/{LIST_NAME}"))}
     pages = [f"{folder}/{folder}.md" for folder in found]
     pages += [f"{folder}/{name}" for folder, names in found.items() for name in names if name.endswith("/board.md")]
     titles = {page: title for page in pages if (title := read_title(reports / page))}
@@ -72,16 +72,16 @@ def read_title(page: Path) -> str:
 
 def readme(found: Mapping[str, Set[str]], titles: Mapping[str, str], site: bool) -> str:
     """The README as Markdown. found: files by folder. titles: of pages, by path. site: whether there is one."""
-    parts = ["# Reports\n", *([SITE] if site else [])]
-    for folder in sorted(found, key=lambda name: ([*TOPICS, name].index(name), name)):
+    parts = ["# Reports\n", *([SITE_TEXT] if site else [])]
+    for folder in sorted(found, key=lambda name: ([*FOLDER_TEXTS, name].index(name), name)):
         page = f"{folder}/{folder}.md"
-        about = TOPICS.get(folder) or titles.get(page) or folder
+        about = FOLDER_TEXTS.get(folder) or titles.get(page) or folder
         parts.append(f"[{page}]({page}): {about}.\n")
         groups = sorted({PurePosixPath(name).parts[0] for name in found[folder] if "/" in name})
         parts += [_group(f"{folder}/{name}", titles) for name in groups] + [""] * bool(groups)
     used = {kind_of(name) for names in found.values() for name in names}
-    lines = [f"| `{kind}` | {FILES[kind]} |" for kind in FILES if kind in used]
-    return "\n".join([*parts, "| a file's name begins with | and holds |\n|:--|:--|", *lines, f"\n{ENDS}\n"])
+    lines = [f"| `{kind}` | {FILE_TEXTS[kind]} |" for kind in FILE_TEXTS if kind in used]
+    return "\n".join([*parts, "| a file's name begins with | and holds |\n|:--|:--|", *lines, f"\n{SUFFIX_TEXT}\n"])
 
 
 def _group(folder: str, titles: Mapping[str, str]) -> str:
@@ -90,5 +90,5 @@ def _group(folder: str, titles: Mapping[str, str]) -> str:
 
 
 def kind_of(path: str) -> str:
-    """The first word of a file's name, a key of FILES."""
+    """The first word of a file's name, a key of FILE_TEXTS."""
     return PurePosixPath(path).stem.partition("-")[0]

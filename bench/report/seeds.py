@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.core.stats import fisher_fewer
 
-SURE = 0.01  # significance level of the test for a collapsed seed
+SIGNIFICANCE = 0.01  # significance level of the test for a collapsed seed
 
 
 def describe_problems(part: pd.DataFrame, alarms: Mapping[str, Sequence[str]]) -> str:
@@ -24,7 +24,7 @@ def describe_problems(part: pd.DataFrame, alarms: Mapping[str, Sequence[str]]) -
 
 
 def collapses(part: pd.DataFrame) -> list[str]:
-    """Seeds whose value in some column is at most half of the median seed's, significantly (Fisher, p < SURE).
+    """Seeds whose value in some column is at most half of the median seed's, significantly (Fisher, p < SIGNIFICANCE).
 
     part: rows of one recipe, view and epoch with the columns seed, column, value and n.
     """
@@ -37,6 +37,6 @@ def collapses(part: pd.DataFrame) -> list[str]:
     for column, cells in columns.items():
         middle = median(value for _, value, _ in cells)
         for seed, value, n in cells if len(cells) > 1 else ():
-            if 0 < middle >= 2 * value and fisher_fewer(round(middle * n), round(value * n), n) < SURE:
+            if 0 < middle >= 2 * value and fisher_fewer(round(middle * n), round(value * n), n) < SIGNIFICANCE:
                 found.append(f"seed {seed} collapsed: {column} {value:.1%}, median of the seeds {middle:.1%}")
     return found

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 MISSING = "\N{EN DASH}"  # shown instead of a missing number
-LATEX = str.maketrans(
+LATEX_ESCAPES = str.maketrans(
     {chr(code): " " for code in (*range(32), 127)}
     | {character: f"\\{character}" for character in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}

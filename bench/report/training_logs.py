@@ -12,7 +12,7 @@ from bench.core.parsing import printable
 from bench.report.cache import cached_by_folder
 from bench.results.store import read_job
 
-AWAY = "put a copy in its place, or take it away: the run is shown without its training's curve"
+REMEDY = "put a copy in its place, or take it away: the run is shown without its training's curve"
 
 
 class Trained(NamedTuple):
@@ -56,7 +56,7 @@ def read_training_log(folder: Path) -> pd.DataFrame:
                 raise ValueError(f"{odd[0]} is no number from 0 up")
         except (ValueError, csv.Error) as error:
             line = max(1, lines.line_num)
-            raise BadInput(f"{path} line {line}: {printable(error, 100)}; {AWAY}") from error
+            raise BadInput(f"{path} line {line}: {printable(error, 100)}; {REMEDY}") from error
     return pd.DataFrame(rows, columns=columns, dtype=float)
 
 

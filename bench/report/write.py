@@ -12,7 +12,7 @@ from bench.report.leaderboard.page import LeaderboardPage
 from bench.report.page import Page
 from bench.report.readme import write_readme
 from bench.report.site.data import SiteData
-from bench.report.site.sources import WITHOUT, SiteSources
+from bench.report.site.sources import NO_SOURCES, SiteSources
 from bench.report.site.write import write_site
 from bench.report.sweeps.page import SweepsPage
 from bench.report.transfer.page import TransferPage
@@ -25,7 +25,7 @@ def write_reports(
     results: Path,
     reports: Path,
     processes: int = 1,
-    sources: SiteSources = WITHOUT,
+    sources: SiteSources = NO_SOURCES,
     pages: Iterable[Page] = PAGES,
 ) -> list[Path]:
     """Write the whole report: a folder for each topic that has rows, then the site, then README.md.
@@ -57,7 +57,7 @@ def write_pages(pages: Iterable[Page], results: Path, reports: Path, processes: 
     return [*_write_folders(pages, results, reports, processes), *write_readme(reports)]
 
 
-def write_site_alone(results: Path, reports: Path, sources: SiteSources = WITHOUT) -> Path:
+def write_site_alone(results: Path, reports: Path, sources: SiteSources = NO_SOURCES) -> Path:
     """The site, which links to whatever else lies there, and the README.md that names it. Returns its first page."""
     first = write_site(results, reports, sources)
     write_readme(reports)

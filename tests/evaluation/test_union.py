@@ -33,9 +33,9 @@ from bench.models.build import build
 from bench.models.checkpoint import load_views
 from bench.report.audit.audit import audit, lines
 from bench.report.boards import groups
-from bench.report.corruptions.attacked import SHARES, means
+from bench.report.corruptions.attacked import SHARE_NAMES, means
 from bench.report.corruptions.page import CorruptionsPage, find_tables
-from bench.report.corruptions.seed_means import MEAN
+from bench.report.corruptions.seed_means import ALL_SEVERITIES
 from bench.report.labels import label_rows
 from bench.report.sweeps.table import sweep_boards
 from bench.report.table_text import MISSING
@@ -279,8 +279,8 @@ def reported(tmp_path):
 
 def test_the_table_sets_both_beside_each_alone_at_the_severities_attacked(reported):
     (scores,) = find_tables(reported).values()
-    lines = scores.unions[scores.unions["severity"] == MEAN].set_index("recipe")
-    assert lines.loc["Mixup", list(SHARES)].tolist() == pytest.approx([0.9, 0.6, 0.7, 0.5])
+    lines = scores.unions[scores.unions["severity"] == ALL_SEVERITIES].set_index("recipe")
+    assert lines.loc["Mixup", list(SHARE_NAMES)].tolist() == pytest.approx([0.9, 0.6, 0.7, 0.5])
     assert (lines.loc["Mixup", "both_low"], lines.loc["Mixup", "both_high"]) == pytest.approx(wilson(5, 10))
     shown = means(scores.unions, "").set_index("Recipe")
     assert shown.loc["Standard"].tolist() == ["fog", "PGD-3 Linf 8/255", "90.0", "60.0", "30.0", "30.0"]

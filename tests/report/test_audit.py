@@ -217,7 +217,9 @@ def test_five_of_26_images_that_withstand_everything_are_too_many():
     assert visible_share(1, INDICATORS["unbounded"]) == 1.0, "one image shows nothing"
 
 
-@pytest.mark.parametrize("limit", [*INDICATORS.values(), limits.STANDING, limits.CLEAN, limits.MISLED, limits.SHORT])
+@pytest.mark.parametrize(
+    "limit", [*INDICATORS.values(), limits.REMAINING_ACCURACY, limits.CLEAN, limits.MISLED, limits.SHORT]
+)
 @pytest.mark.parametrize("n", [32, 300, 10_000])
 def test_the_expected_number_is_never_too_many_and_all_of_them_always(limit, n):
     assert not exceeds_limit(round(limit.share * n), n, limit)

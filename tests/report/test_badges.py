@@ -8,9 +8,9 @@ from result_files import measure
 
 import methods  # noqa: F401
 from bench import ATTACKS, DATASETS, RECIPES
-from bench.report.labels import ALSO_ATTACKS, line_name
+from bench.report.labels import NAMES_OF_ATTACKS, line_name
 from bench.report.leaderboard import text as words
-from bench.report.leaderboard.badges import PLAIN, Badge, badges, join_badges
+from bench.report.leaderboard.badges import PLAIN_ACCURACY, Badge, badges, join_badges
 from bench.report.leaderboard.page import LeaderboardPage, boards
 
 SEED = Badge("one seed", "Another training of the same recipe may come out points apart; intervals are over images.")
@@ -56,11 +56,11 @@ def test_a_model_from_outside_is_said_nothing_of_that_a_training_has(tmp_path: P
 
 
 def test_plain_models_are_of_data_sets_that_there_are() -> None:
-    assert PLAIN.keys() <= set(DATASETS.all_names())
+    assert PLAIN_ACCURACY.keys() <= set(DATASETS.all_names())
 
 
 def test_recipes_with_the_name_of_an_attack_are_told_apart() -> None:
-    assert {name for name in RECIPES if name in ATTACKS} == ALSO_ATTACKS
+    assert {name for name in RECIPES if name in ATTACKS} == NAMES_OF_ATTACKS
     assert [line_name(label) for label in ("FGSM", "R-LL (best)", "FGSM-RS", "PGD-AT (aaaa, aux1)")] == [
         "FGSM training",
         "R-LL training (best)",

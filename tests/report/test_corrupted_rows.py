@@ -22,8 +22,8 @@ from bench.evaluation.evaluator import outcomes
 from bench.report.accuracy import Estimate
 from bench.report.corruptions import scores as formulas
 from bench.report.corruptions.page import CorruptionsPage, accuracies, errors, find_tables, robustness
-from bench.report.corruptions.seed_means import MEAN
-from bench.report.corruptions.table import EXTRA, MTLAT
+from bench.report.corruptions.seed_means import ALL_SEVERITIES
+from bench.report.corruptions.table import EXTRA_CORRUPTIONS, MTLAT_CORRUPTIONS
 from bench.results.store import read_rows
 
 DIGITS = DATASETS["digits"]
@@ -203,8 +203,8 @@ def test_corruptions_are_listed(bench):
 
 def test_the_report_knows_the_corruptions_of_the_sets():
     assert tuple(formulas.ALEXNET) == SETS["imagenet-c"]
-    assert SETS["extra"] == EXTRA
-    assert SETS["mtlat"][15:] == MTLAT
+    assert SETS["extra"] == EXTRA_CORRUPTIONS
+    assert SETS["mtlat"][15:] == MTLAT_CORRUPTIONS
 
 
 def test_alexnet_has_mce_100_and_a_perfect_model_0():
@@ -261,7 +261,9 @@ def test_tables_hold_means_scores_and_marks(tmp_path):
     (((_, made), scores),) = find_tables(tmp_path).items()
     assert made == "generated"
     assert scores.severities == (1, 5)
-    mean = scores.cells[(scores.cells["severity"] == MEAN) & (scores.cells["name"] == "fog")].set_index("recipe")
+    mean = scores.cells[(scores.cells["severity"] == ALL_SEVERITIES) & (scores.cells["name"] == "fog")].set_index(
+        "recipe"
+    )
     assert mean["accuracy"].to_dict() == pytest.approx({"Standard": 0.4, "Mixup": 0.7})
     assert mean["score"].to_dict() == pytest.approx({"Standard": 0.5, "Mixup": 0.7})
     parts = robustness(scores)  # without marks: ten images say nothing

@@ -71,7 +71,7 @@ def test_nothing_measured_is_no_table(tmp_path):
 
 
 def test_parquet_without_its_package_is_one_line_and_csv_needs_none(bench, small, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "ENGINE", "no_such_package")
+    monkeypatch.setattr(exporting, "PARQUET_ENGINE", "no_such_package")
     code, _, err = bench("report", "--export", "all.csv", "--export", "all.parquet")
     assert code == 2
     assert err.splitlines() == [

@@ -13,12 +13,12 @@ from bench.report.boards import Board
 from bench.report.corruptions.figures import heat_map as corruption_map
 from bench.report.corruptions.figures import severity_curves
 from bench.report.corruptions.page import find_tables
-from bench.report.corruptions.seed_means import MEAN
+from bench.report.corruptions.seed_means import ALL_SEVERITIES
 from bench.report.exhibits.figures import feature_maps
 from bench.report.labels import line_name, panel_names
 from bench.report.leaderboard.bars import arrange, bars
 from bench.report.leaderboard.page import LeaderboardPage, boards
-from bench.report.leaderboard.scatter import COST, is_scatter, scatter
+from bench.report.leaderboard.scatter import COST_COLUMN, is_scatter, scatter
 from bench.report.leaderboard.table import accuracies
 from bench.report.leaderboard.text import drop_unattacked
 from bench.report.plotting.attack_colours import attack_colour
@@ -187,9 +187,9 @@ def test_no_scatter_is_drawn_of_clean_against_clean_of_one_point_or_of_one_cost(
     assert not is_scatter(papers["Linf 0.08"], "Clean")  # ranked by Clean: only last iterates were judged
     table = papers["Linf 0.04"]
     assert is_scatter(table, "Clean")
-    assert is_scatter(table, COST)
+    assert is_scatter(table, COST_COLUMN)
     assert not is_scatter(table.dropna(subset="AutoAttack").head(1), "Clean")
-    assert not is_scatter(table.assign(passes=4.0), COST)
+    assert not is_scatter(table.assign(passes=4.0), COST_COLUMN)
     assert is_scatter(table.assign(Clean=50.0), "Clean")
     files = LeaderboardPage().files(PUBLISHED / "cifar10-resnet8-papers")
     void = "cifar10-resnet8-linf-0.08-quick"
@@ -236,7 +236,7 @@ def test_corruptions_are_drawn_as_differences_to_standard_with_a_scale(corrupted
     assert low == -high
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert names == ["Standard, accuracy (%)", "M-TLAT", "Mixup", "TLAT", "AVmixup", "PGD-AT"]
-    cells = corrupted.cells[corrupted.cells["severity"] == MEAN].set_index(["name", "recipe"])["accuracy"]
+    cells = corrupted.cells[corrupted.cells["severity"] == ALL_SEVERITIES].set_index(["name", "recipe"])["accuracy"]
     noise = 100 * cells["gaussian_noise"]
     texts = [text.get_text() for text in axes.texts]
     assert texts[0] == f"{noise['Standard']:.0f}"

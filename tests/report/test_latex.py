@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.report.latex import LINES, TEXT_WIDTH, latex_table, table_width, text_width
+from bench.report.latex import MAX_LINES, TEXT_WIDTH, latex_table, table_width, text_width
 from bench.report.leaderboard import formats
 from bench.report.leaderboard.page import LeaderboardPage, boards
 from bench.report.leaderboard.text import best, display, drop_unattacked, heads
@@ -56,9 +56,9 @@ def test_a_wide_table_is_in_parts_that_fit_and_begin_with_the_names_of_its_lines
 
 
 def test_a_long_table_is_in_parts_too():
-    lines = pd.DataFrame({"Recipe": [f"R{i}" for i in range(LINES + 1)], "Clean": "50.0"})
+    lines = pd.DataFrame({"Recipe": [f"R{i}" for i in range(MAX_LINES + 1)], "Clean": "50.0"})
     one, other = latex_table(lines, ["Recipe"], "c", "tab:x", ["A note."]).split(r"\end{table*}")[:2]
-    assert (one.count(r" \\"), other.count(r" \\")) == (LINES + 1, 2)
+    assert (one.count(r" \\"), other.count(r" \\")) == (MAX_LINES + 1, 2)
     assert "A note." in other
     assert "A note." not in one
 

@@ -6,10 +6,10 @@ import pytest
 from result_files import measure
 
 from bench.report.boards import Board
-from bench.report.files import GENERATED, LIST, LONGEST, file_name, replace_files
+from bench.report.files import GENERATED_SUFFIXES, LIST_NAME, MAX_NAME_LENGTH, file_name, replace_files
 from bench.report.folder_names import Identity, folder_names
 from bench.report.leaderboard.page import find_folders
-from bench.report.readme import FILES, kind_of, readme
+from bench.report.readme import FILE_TEXTS, kind_of, readme
 from bench.report.write import PAGES, first_pages, write_reports
 
 BOARD = Board(1, "digits", "cnn", "Linf", 0.2, "quick, 20 epochs, 1497 training images", 300, "35090ad1b2ce56eb")
@@ -39,7 +39,7 @@ def test_what_has_no_such_letter_or_is_too_long_has_a_hash():
     assert len({file_name("数据"), file_name("画像"), file_name("..")}) == 3
     names = {file_name("x" * 300 + end) for end in "ab"}
     assert len(names) == 2
-    assert {len(name) for name in names} == {LONGEST}
+    assert {len(name) for name in names} == {MAX_NAME_LENGTH}
 
 
 def names_of(*boards):
@@ -79,8 +79,8 @@ def test_hostile_groups_have_a_folder_each_whatever_their_order():
     several = [BOARD._replace(model=model, n=n) for model in models for n in (300, 10)]
     found = folder_names({board: board.identity for board in several})
     assert len(set(found.values())) == len(several)
-    assert max(map(len, found.values())) <= LONGEST + 7
-    assert all(file_name(name) == name for name in found.values() if len(name) <= LONGEST)
+    assert max(map(len, found.values())) <= MAX_NAME_LENGTH + 7
+    assert all(file_name(name) == name for name in found.values() if len(name) <= MAX_NAME_LENGTH)
     random.Random(0).shuffle(several)
     assert folder_names({board: board.identity for board in several}) == found
     assert folder_names({"x": Identity(("",))}) == {"x": "all"}
@@ -110,10 +110,10 @@ def test_a_report_says_what_is_where_and_has_short_paths(tmp_path):
     assert len(folders) == 2
     assert all(f"- [{folder}]({folder}): digits, aaaa" in text for folder in folders)
     for name in ("board", "rows", "bars", "scatter"):
-        assert f"| `{name}` | {FILES[name]} |" in text
+        assert f"| `{name}` | {FILE_TEXTS[name]} |" in text
     assert "`ledger`" not in text
     assert "(index.html)" in text
-    assert {path.suffix for path in written} <= GENERATED
+    assert {path.suffix for path in written} <= GENERATED_SUFFIXES
 
 
 def test_every_file_of_every_topic_is_explained(tmp_path):
@@ -122,7 +122,7 @@ def test_every_file_of_every_topic_is_explained(tmp_path):
     text = readme({"m2at": {"m2at.md", "quick/table-1.csv"}}, {"m2at/m2at.md": "m2at: a paper"}, True)
     assert "[m2at/m2at.md](m2at/m2at.md): m2at: a paper.\n\n- [m2at/quick](m2at/quick)\n" in text
     assert "Open [index.html](index.html)" in text
-    assert f"| `table` | {FILES[kind_of('quick/table-1.csv')]} |" in text
+    assert f"| `table` | {FILE_TEXTS[kind_of('quick/table-1.csv')]} |" in text
 
 
 def test_the_flat_files_of_an_earlier_version_go_and_own_files_stay(tmp_path):
@@ -137,5 +137,5 @@ def test_the_flat_files_of_an_earlier_version_go_and_own_files_stay(tmp_path):
     written = write_reports(tmp_path / "results", tmp_path / "reports")
     assert {path.read_text() for path in own} == {"mine"}
     assert tmp_path / "reports/README.md" not in written
-    there = {path for path in folder.rglob("*") if path.is_file() and path.name != LIST}
+    there = {path for path in folder.rglob("*") if path.is_file() and path.name != LIST_NAME}
     assert there == {path for path in [*written, *own] if path.is_relative_to(folder)}

@@ -26,7 +26,7 @@ from bench.report.studies.page import StudyPage
 from bench.report.studies.papers.plans import STANDARD, plan_of_paper
 from bench.report.studies.printed_figure import models_of
 from bench.report.studies.scale_data import ScaleData
-from bench.report.studies.scales import OTHER_RADIUS, resolve_step, scales
+from bench.report.studies.scales import OTHER_RADIUS_DATASETS, resolve_step, scales
 from bench.report.studies.study import STUDIES
 from bench.report.studies.table_text import layout
 from bench.results.store import load
@@ -181,7 +181,7 @@ def test_imagenet_is_trained_at_the_radius_of_the_paper_and_not_at_its_own(tmp_p
     for split, number in product(("train", "val"), range(1000)):
         (tmp_path / "imagenet" / split / f"n{number:08}").mkdir(parents=True)
     radii = {name: dataset(name, tmp_path).threat.eps for name in ("cifar10", "cifar100", "imagenet", "imagenet-100")}
-    assert {name for name, eps in radii.items() if eps != 8 / 255} == set(OTHER_RADIUS)
+    assert {name for name, eps in radii.items() if eps != 8 / 255} == set(OTHER_RADIUS_DATASETS)
     (part,) = item_of("robmask", "Table 4").parts
     request = make_request(part, Request(budget="paper"), options_in(tmp_path))
     assert (request.dataset, request.train_eps) == ("imagenet", 8 / 255)

@@ -23,7 +23,7 @@ from bench.data.dataset import DATASETS
 from bench.data.lookup import dataset
 from bench.models.build import MODELS
 from bench.models.normalise import NORMALISERS
-from bench.report.studies.ledger import NOT_AUTOATTACK, NOT_RUN, REPRODUCED, SMALLER, entries
+from bench.report.studies.ledger import NOT_AUTOATTACK, NOT_RUN, REPRODUCED, SMALLER_SCALE, entries
 from bench.report.studies.ledger_table import brief, frame
 from bench.report.studies.lookup import make_lookup
 from bench.report.studies.orderings import orders
@@ -194,7 +194,7 @@ def test_ours_is_the_row_of_the_same_attack_and_radius(tmp_path):
     assert (entry.ours.value, entry.any_iterate.value, entry.autoattack.value) == (50, pytest.approx(30), 10)
     assert entry.number.printed == 80.66
     assert entry.status == NOT_AUTOATTACK
-    assert found(tmp_path)["M2AT", "Clean"].status == SMALLER
+    assert found(tmp_path)["M2AT", "Clean"].status == SMALLER_SCALE
     assert found(tmp_path)["M2AT.mask", "Clean"].status == NOT_RUN
 
 

@@ -18,7 +18,7 @@ from bench.core.errors import BadInput
 from bench.core.files import write_csv, write_json
 from bench.core.stats import wilson
 from bench.report.boards import groups
-from bench.report.files import LIST, replace_files
+from bench.report.files import LIST_NAME, replace_files
 from bench.report.leaderboard import differences as paired
 from bench.report.leaderboard import figures, formats
 from bench.report.leaderboard import text as words
@@ -321,7 +321,7 @@ def test_the_report_is_complete_and_replaces_the_old_one(small: Path, tmp_path: 
     expected = ["leaderboard.md", *(f"{stem}/{name}" for name in texts), *images]
     assert sorted(path.relative_to(folder).as_posix() for path in written) == sorted(expected)
     there = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    assert sorted(there) == sorted([*expected, "mine.csv", LIST])
+    assert sorted(there) == sorted([*expected, "mine.csv", LIST_NAME])
     assert all((folder / name).stat().st_size > 5000 for name in images)
     text = (folder / "leaderboard.md").read_text()
     assert "## digits, cnn, Linf 8/255, quick, n=10" in text

@@ -12,7 +12,7 @@ from result_files import measure
 from bench.core.errors import BadInput
 from bench.core.files import TEMPORARY_SUFFIX
 from bench.report import drawing as studio
-from bench.report.files import LIST, figure, replace_files, replace_folders
+from bench.report.files import LIST_NAME, figure, replace_files, replace_folders
 from bench.report.leaderboard.bars import bars
 from bench.report.leaderboard.figures import curves
 from bench.report.leaderboard.page import boards
@@ -91,11 +91,11 @@ def test_a_report_deletes_what_it_wrote_and_nothing_else(tmp_path):
     (outside / f".rc{TEMPORARY_SUFFIX}").touch()
     (page / f".link{TEMPORARY_SUFFIX}").symlink_to(outside / f".rc{TEMPORARY_SUFFIX}")
     os.utime(page / f".f0.png.x1y2{TEMPORARY_SUFFIX}", (0, 0))  # nobody is writing it any more
-    with (page / LIST).open("a") as list_:
+    with (page / LIST_NAME).open("a") as list_:
         list_.write("../outside/victim.md\n/etc/passwd.md\nsub\n")
     (outside / "victim.md").touch()
     replace_files(page, {"new.md": "text"})
-    kept = names - {f".f0.png.x1y2{TEMPORARY_SUFFIX}"} | {"new.md", LIST, f".link{TEMPORARY_SUFFIX}"}
+    kept = names - {f".f0.png.x1y2{TEMPORARY_SUFFIX}"} | {"new.md", LIST_NAME, f".link{TEMPORARY_SUFFIX}"}
     assert {path.name for path in page.iterdir()} == kept
     assert {path.name for path in outside.iterdir()} == {f".rc{TEMPORARY_SUFFIX}", "victim.md"}
 
@@ -108,10 +108,10 @@ def test_names_with_folders_replace_those_of_a_flat_report_and_the_other_way_rou
     replace_files(tmp_path, {"board-bars.csv": "old", "all.md": "old"})
     written = replace_files(tmp_path, {"all.md": "new", "board/bars.csv": "1", "board/deep/x.json": b"\xff"})
     assert written == [tmp_path / "all.md", tmp_path / "board/bars.csv", tmp_path / "board/deep/x.json"]
-    assert names_below(tmp_path) == {LIST, "all.md", "board/bars.csv", "board/deep/x.json"}
+    assert names_below(tmp_path) == {LIST_NAME, "all.md", "board/bars.csv", "board/deep/x.json"}
     assert (tmp_path / "board/deep/x.json").read_bytes() == b"\xff"
     replace_files(tmp_path, {"board-bars.csv": "again"})
-    assert {path.name for path in tmp_path.iterdir()} == {LIST, "board-bars.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == {LIST_NAME, "board-bars.csv"}
 
 
 def test_folders_with_files_of_somebody_stay_and_links_are_not_followed(tmp_path):
@@ -126,7 +126,7 @@ def test_folders_with_files_of_somebody_stay_and_links_are_not_followed(tmp_path
     with pytest.raises(BadInput, match="leads out of"):
         replace_files(page, {"other/x.md": "2"})
     replace_files(page, {"new.md": "text"})
-    assert names_below(page) == {LIST, "new.md", "board/mine.md"}
+    assert names_below(page) == {LIST_NAME, "new.md", "board/mine.md"}
     assert (page / "other").is_symlink()
     assert (outside / "x.md").read_text() == "theirs"
     assert not (page / "third").exists()
@@ -139,7 +139,7 @@ def test_what_is_in_the_way_is_named_before_anything_is_deleted(tmp_path, in_the
     (tmp_path / in_the_way).write_text("mine")
     with pytest.raises(BadInput, match=r"(board is a file where|x\.md is a folder where) the report"):
         replace_files(tmp_path, {"new.md": "new", "board/x.md": "new"})
-    assert names_below(tmp_path) == {LIST, "old.md", in_the_way}
+    assert names_below(tmp_path) == {LIST_NAME, "old.md", in_the_way}
 
 
 def test_a_readme_of_somebody_stays_and_one_of_a_report_is_replaced(tmp_path):
@@ -210,4 +210,4 @@ def test_reports_at_once_end_with_one_whole_report(tmp_path):
         assert not [error for error in pool.map(write, range(8)) if error]
     replace_files(tmp_path, {"a.md": "text"})
     boards = {f"board-{which}/deep/rows.csv" for which in range(2)}
-    assert {"a.md", LIST} <= names_below(tmp_path) <= {"a.md", LIST, *boards}
+    assert {"a.md", LIST_NAME} <= names_below(tmp_path) <= {"a.md", LIST_NAME, *boards}

@@ -18,7 +18,7 @@ from bench.core.foreign.plugins import load_plugins
 from bench.core.rng import seeded
 from bench.data.dataset import DATASETS, Images
 from bench.report.site.methods.recipe_lines import Line, measured_lines, other_numbers, printed_lines
-from bench.report.site.sources import LENGTHS, RecipeText
+from bench.report.site.sources import LENGTH_NOTE, RecipeText
 from bench.report.studies.papers.plans import describe_paper_plan
 from bench.report.studies.printed.numbers import printed_numbers
 from bench.runner.cost import step_passes
@@ -66,7 +66,7 @@ def setting_table(text: RecipeText) -> Iterator[RenderableType]:
         table.add_row(*map(Text, setting))
     yield table
     if text.scales_lengths:
-        yield Text(LENGTHS, "dim")
+        yield Text(LENGTH_NOTE, "dim")
 
 
 def source(text: RecipeText) -> Iterator[RenderableType]:

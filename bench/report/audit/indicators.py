@@ -12,12 +12,12 @@ from bench.core.stats import binomial_exceeds, mcnemar
 from bench.report.audit.thresholds import (
     ALIKE,
     CLEAN,
-    FULL_EFFORT,
-    ITERATIVE,
+    FULL_STEPS,
+    MIN_ITERATIVE_STEPS,
     MISLED,
+    REMAINING_ACCURACY,
     SHORT,
-    STANDING,
-    SURE,
+    SIGNIFICANCE,
     UNREACHED,
     Level,
     Limit,
@@ -81,12 +81,12 @@ def count(images: Bits) -> int:
 
 def exceeds_limit(images: int, n: int, limit: Limit) -> bool:
     """Whether a number of n images is significantly more than the limit's share (exact binomial test)."""
-    return n > 0 and binomial_exceeds(images, n, limit.share) < SURE
+    return n > 0 and binomial_exceeds(images, n, limit.share) < SIGNIFICANCE
 
 
 def is_stronger(one: AttackOutcome, other: AttackOutcome) -> bool:
     """Whether `one` breaks significantly more images than `other` (McNemar)."""
-    return mcnemar(count(other.right & ~one.right), count(one.right & ~other.right), "greater") < SURE
+    return mcnemar(count(other.right & ~one.right), count(one.right & ~other.right), "greater") < SIGNIFICANCE
 
 
 def describe_broken(one: AttackOutcome, other: AttackOutcome) -> str:
@@ -97,7 +97,7 @@ def describe_broken(one: AttackOutcome, other: AttackOutcome) -> str:
 def has_robust_images(attacks: list[AttackOutcome]) -> bool:
     """Whether significantly more than 1 % of the images withstand all attacks; else nothing can be overestimated."""
     worst = reduce(lambda a, b: a & b, (met.right for met in attacks))
-    return exceeds_limit(count(worst), len(worst), STANDING)
+    return exceeds_limit(count(worst), len(worst), REMAINING_ACCURACY)
 
 
 def clean_changes(clean: Bits, attacks: list[AttackOutcome]) -> Iterator[Doubt]:
@@ -119,7 +119,7 @@ def above_clean(clean: Bits, attacks: list[AttackOutcome]) -> Iterator[Doubt]:
 
 def black_box_wins(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """A black-box attack must not be stronger than white-box ones (Athalye 2018, section 3; Carlini 2019)."""
-    white = [met for met in attacks if met.length >= ITERATIVE]
+    white = [met for met in attacks if met.length >= MIN_ITERATIVE_STEPS]
     for met in attacks:
         if met.black_box and white and all(is_stronger(met, other) for other in white):
             yield Doubt("suspect", describe_broken(met, max(white, key=lambda other: other.length)))
@@ -130,17 +130,17 @@ def effort_is_lost(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     ascents = sorted((met for met in attacks if met.steps), key=lambda met: met.effort)
     for place, less in enumerate(ascents):
         for more in ascents[place + 1 :]:
-            if more.effort > less.effort and more.steps >= ITERATIVE:
+            if more.effort > less.effort and more.steps >= MIN_ITERATIVE_STEPS:
                 if is_stronger(less, more):
                     yield Doubt("suspect", f"{describe_broken(less, more)}, for all its steps")
                 fresh, n = count(less.right & ~more.right), len(less.right)
-                if less.steps >= FULL_EFFORT and exceeds_limit(fresh, n, SHORT):
+                if less.steps >= FULL_STEPS and exceeds_limit(fresh, n, SHORT):
                     yield Doubt("suspect", f"{less.title} had not converged: {describe_broken(more, less)}")
 
 
 def gradient_misleads(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """Another attack breaks many images that the longest ascent on the cross-entropy does not."""
-    ascents = [met for met in attacks if met.steps >= ITERATIVE]
+    ascents = [met for met in attacks if met.steps >= MIN_ITERATIVE_STEPS]
     others = [met for met in attacks if not met.steps]
     if not ascents or not others:
         return

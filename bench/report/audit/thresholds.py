@@ -12,7 +12,7 @@ from typing import Literal
 
 from bench.core.stats import binomial_exceeds
 
-SURE = 0.001  # significance level; a dozen checks a model give a false alarm for about 1 % of models
+SIGNIFICANCE = 0.001  # significance level; a dozen checks a model give a false alarm for about 1 % of models
 Level = Literal["suspect", "invalid"]
 
 
@@ -33,7 +33,9 @@ class Indicator(Limit):
     of_clean: bool = False  # whether it concerns clean accuracy; then it counts even if no image is robust
 
 
-STANDING = Limit(0.01, "masking can only make accuracy under attack too high: where the worst is about 0, nothing is")
+REMAINING_ACCURACY = Limit(
+    0.01, "masking can only make accuracy under attack too high: where the worst is about 0, nothing is"
+)
 CLEAN = Limit(0.005, "in fp32 at most 0.5 % of images may flip between two computations of the same thing")
 MISLED = Limit(
     0.10,
@@ -55,8 +57,8 @@ UNREACHED = Limit(
     "no image can withstand an attack without bounds (Carlini 2019, section 4); 5 % are left to the steps and "
     "constants of an attack that somebody has chosen",
 )
-FULL_EFFORT = 20  # steps: of the PGD that the papers' tables are made of, below which nobody calls an attack converged
-ITERATIVE = 7  # steps: the shortest PGD that is in use as more than one step, Madry's for training
+FULL_STEPS = 20  # steps: of the PGD that the papers' tables are made of, below which nobody calls an attack converged
+MIN_ITERATIVE_STEPS = 7  # steps: the shortest PGD that is in use as more than one step, Madry's for training
 
 INDICATORS = {
     "changing": Indicator(
@@ -125,6 +127,6 @@ def visible_share(n: int, limit: Limit) -> float:
 
     1.0 if there is none, as even all n images would not be significant.
     """
-    least = next((images for images in range(n + 1) if binomial_exceeds(images, n, limit.share) < SURE), n + 1)
+    least = next((images for images in range(n + 1) if binomial_exceeds(images, n, limit.share) < SIGNIFICANCE), n + 1)
     shares = (percent / 100 for percent in range(1, 100))
     return next((share for share in shares if binomial_exceeds(least, n, share) > POWER), 1.0)

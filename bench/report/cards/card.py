@@ -15,8 +15,8 @@ from bench.report.labels import column_order, columns
 from bench.report.rows import accuracies, of_kind, white_box
 from bench.results.row import EXTERNAL
 
-SHOWN = ["condition", "norm", "eps", "value", "ci_low", "ci_high", "n", "partial", "verdict", "status"]
-PLAN = {  # fields of a training plan that a card shows, and their names there
+ACCURACY_COLUMNS = ["condition", "norm", "eps", "value", "ci_low", "ci_high", "n", "partial", "verdict", "status"]
+PLAN_TITLES = {  # fields of a training plan that a card shows, and their names there
     "epochs": "epochs",
     "batch_size": "batch size",
     "optimiser": "optimiser",
@@ -24,11 +24,13 @@ PLAN = {  # fields of a training plan that a card shows, and their names there
     "weight_decay": "weight decay",
     "schedule": "schedule",
 }
-BOUND = (
+BOUND_NOTE = (
     "Accuracy under an attack is an upper bound of robustness: what these attacks did not find, others may find. "
     "Nothing is said of other radii, norms or data."
 )
-INPUT = "The model takes images in [0, 1], channels first, normalises them itself, and returns logits, one a class."
+INPUT_TEXT = (
+    "The model takes images in [0, 1], channels first, normalises them itself, and returns logits, one a class."
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def _name_variant(epoch: str, view: str) -> list[str]:
 
 
 def measurements(rows: pd.DataFrame) -> pd.DataFrame:
-    """Accuracies of one model, clean and under attack, with the columns SHOWN; the newest of repeated measurements."""
+    """Accuracies of one model, clean and under attack, in ACCURACY_COLUMNS; the newest of repeated measurements."""
     rows = of_kind(white_box(accuracies(rows)), "clean", "attack")
     rows = rows[(rows["norm"] == "") | rows["eps"].map(math.isfinite)]
     rows = rows.assign(column=columns(rows), eps=rows["eps"].round(7))
@@ -71,7 +73,7 @@ def measurements(rows: pd.DataFrame) -> pd.DataFrame:
     lines = [_Line(*line) for line in zip(rows["column"], rows["norm"], rows["eps"], strict=True)]
     rows = rows.assign(condition=[line.text for line in lines])
     places = sorted(range(len(rows)), key=lambda place: lines[place].order)
-    return rows.iloc[places][SHOWN].reset_index(drop=True)
+    return rows.iloc[places][ACCURACY_COLUMNS].reset_index(drop=True)
 
 
 class _Line(NamedTuple):
@@ -112,7 +114,9 @@ def _summary(model: Model) -> str:
     version = f"robust-recipe bench {model.rows['version'].iloc[-1]}"
     if model.is_from_outside:
         return f"A classifier of {model.dataset}, evaluated under attack by {version}; it was not trained there."
-    return f"A {model.network} network trained on {model.dataset} by the recipe {model.recipe}, by {version}. {INPUT}"
+    return (
+        f"A {model.network} network trained on {model.dataset} by the recipe {model.recipe}, by {version}. {INPUT_TEXT}"
+    )
 
 
 def _table(measured: pd.DataFrame) -> str:
@@ -141,13 +145,13 @@ def _notes(model: Model, measured: pd.DataFrame) -> list[str]:
         notes.append("AutoAttack was not run; it usually finds more than the attacks above.")
     notes += [f"{alarm}." for alarm in model.job.get("alarms", ())]
     notes += [f"Verdict on the evaluation: {model.verdict}."] if model.verdict else []
-    return [*notes, BOUND]
+    return [*notes, BOUND_NOTE]
 
 
 def _training_table(model: Model) -> str:
     plan = model.job.get("plan", {})
     settings = {"budget": model.job.get("budget", ""), "recipe": model.job.get("recipe", "")}
-    settings |= {title: plan[name] for name, title in PLAN.items() if plan.get(name) is not None}
+    settings |= {title: plan[name] for name, title in PLAN_TITLES.items() if plan.get(name) is not None}
     settings |= {"precision": model.job.get("precision", ""), "run": model.run}
     return plain.markdown(
         pd.DataFrame([{"Setting": name, "Value": str(value)} for name, value in settings.items() if value != ""]),

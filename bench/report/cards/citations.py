@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from typing import NamedTuple
 
-NAME = r"[A-Z][\w'-]+(?: [A-Z][\w'-]+)?"  # a surname
-CITED = re.compile(
-    rf'(?P<authors>{NAME}(?:, {NAME})*), "(?P<title>[^"]+)", (?P<venue>[A-Z][A-Za-z ]*?) (?P<year>(?:19|20)\d\d)'
+SURNAME = r"[A-Z][\w'-]+(?: [A-Z][\w'-]+)?"  # a surname
+CITATION = re.compile(
+    rf'(?P<authors>{SURNAME}(?:, {SURNAME})*), "(?P<title>[^"]+)", (?P<venue>[A-Z][A-Za-z ]*?) (?P<year>(?:19|20)\d\d)'
     r"(?P<submission> submission)?(?:, arXiv:(?P<arxiv>\d{4}\.\d{4,5}))?"
 )
 SMALL_WORDS = {"a", "an", "the", "on", "in", "of", "to", "and"}  # not used in keys
@@ -40,7 +40,7 @@ def find_citations(texts: Iterable[str]) -> list[Citation]:
 
 
 def _read(text: str) -> Iterator[Citation]:
-    for found in CITED.finditer(re.sub(r"\s+", " ", text)):
+    for found in CITATION.finditer(re.sub(r"\s+", " ", text)):
         authors, year = tuple(found["authors"].split(", ")), int(found["year"])
         yield Citation(authors, found["title"], found["venue"], year, found["arxiv"] or "", bool(found["submission"]))
 

@@ -19,8 +19,8 @@ HUB_DATASETS = {  # identifiers on the Hub of our data sets
     "tiny-imagenet": "zh-plus/tiny-imagenet",
 }
 TASK = {"type": "image-classification", "name": "Image Classification"}
-WORD = re.compile(r"[A-Za-z][\w-]*")  # text that needs no quotes in YAML
-NO_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # words that YAML 1.1 does not read as text
+PLAIN_WORD = re.compile(r"[A-Za-z][\w-]*")  # text that needs no quotes in YAML
+QUOTED_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # YAML 1.1 reads them as something else
 
 
 def metadata(title: str, dataset: str, measured: pd.DataFrame) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _item(value: Any, indent: str) -> str:
 
 
 def _scalar(value: Any) -> str:
-    if isinstance(value, str) and WORD.fullmatch(value) and value.lower() not in NO_WORDS:
+    if isinstance(value, str) and PLAIN_WORD.fullmatch(value) and value.lower() not in QUOTED_WORDS:
         return value
     text = json.dumps(value)
     exponent = (

@@ -7,10 +7,18 @@ from typing import Any
 import pandas as pd
 
 from bench.core.files import Bits
-from bench.report.corruptions.seed_means import MEAN, SPREAD, by_severity, cell, clean_keys, pairs, percent
+from bench.report.corruptions.seed_means import (
+    ALL_SEVERITIES,
+    SPREAD_FORMAT,
+    by_severity,
+    cell,
+    clean_keys,
+    pairs,
+    percent,
+)
 from bench.report.labels import columns, condition_name
 
-SHARES = ("clean", "corrupted", "attacked", "both")
+SHARE_NAMES = ("clean", "corrupted", "attacked", "both")
 CAPTION = (
     "Both: attacked after corruption, in the ball around the corrupted image; right on that and on every point that "
     "the attack visits. Corrupted and Both are means over severities {severities}."
@@ -29,9 +37,9 @@ def attacks_of(rows: pd.DataFrame) -> pd.Series:
 
 
 def unions(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> pd.DataFrame:
-    """Compute the table: a line for each recipe, corruption, attack and severity (MEAN: over those attacked).
+    """Compute the table: a line for each recipe, corruption, attack and severity (ALL_SEVERITIES: over those attacked).
 
-    Each of SHARES has its 95 % interval (of several seeds: mean -+ standard deviation) and its status.
+    Each of SHARE_NAMES has its 95 % interval (of several seeds: mean -+ standard deviation) and its status.
     """
     attacked = part[part["kind"] == "union"]
     severities = tuple(sorted(set(attacked["severity"])))
@@ -43,9 +51,9 @@ def unions(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> pd.DataFrame:
         own = part[(part["recipe"] == recipe) & part["run"].isin(rows["run"])]
         for severity, wanted in by_severity(severities):
             where = {
-                "clean": ("clean", "Clean", (MEAN,)),
+                "clean": ("clean", "Clean", (ALL_SEVERITIES,)),
                 "corrupted": ("corruption", corruption, wanted),
-                "attacked": ("attack", attack, (MEAN,)),
+                "attacked": ("attack", attack, (ALL_SEVERITIES,)),
                 "both": ("union", column, wanted),
             }
             line = {"recipe": recipe, "corruption": corruption, "attack": attack, "severity": severity}
@@ -57,17 +65,17 @@ def unions(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def means(lines: pd.DataFrame, spread: str = SPREAD) -> pd.DataFrame:
+def means(lines: pd.DataFrame, spread: str = SPREAD_FORMAT) -> pd.DataFrame:
     """The table as text, means over severities. spread: format of the half interval behind a value; empty: none."""
     table = []
-    for line in lines[lines["severity"] == MEAN].to_dict("records"):
+    for line in lines[lines["severity"] == ALL_SEVERITIES].to_dict("records"):
         what = {name.capitalize(): condition_name(line[name]) for name in ("recipe", "corruption", "attack")}
-        shares = {name.capitalize(): percent(line, name, line[f"{name}_status"], spread) for name in SHARES}
+        shares = {name.capitalize(): percent(line, name, line[f"{name}_status"], spread) for name in SHARE_NAMES}
         table.append(what | shares)
     return pd.DataFrame(table)
 
 
 def caption(lines: pd.DataFrame) -> str:
     """The sentences that explain the table."""
-    severities = sorted(set(lines["severity"]) - {MEAN})
+    severities = sorted(set(lines["severity"]) - {ALL_SEVERITIES})
     return CAPTION.format(severities=", ".join(map(str, severities)))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bench.report.corruptions.seed_means import MEAN
-from bench.report.corruptions.table import REFERENCE, Scores
+from bench.report.corruptions.seed_means import ALL_SEVERITIES
+from bench.report.corruptions.table import REFERENCE_RECIPE, Scores
 from bench.report.labels import line_name
 from bench.report.plotting.heat_map import cell_texts, draw_heat_map
 from bench.report.plotting.limits import fitted_limits
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ACROSS = 5  # panels in a line
-LINES = 10  # recipes in a panel; the CSV has them all
-BANDS = 3  # lines beyond which intervals are said below the figure: drawn, they would hide the lines
+PANELS_IN_A_ROW = 5  # panels in a line
+MAX_RECIPES = 10  # recipes in a panel; the CSV has them all
+MAX_BANDS = 3  # lines beyond which intervals are said below the figure: drawn, they would hide the lines
 
 
 @with_house_style
@@ -38,16 +38,16 @@ def heat_map(scores: Scores, title: str) -> "Figure":
     Cells are differences to Standard in points, below Standard's own accuracies in percent; without a line of Standard
     they are accuracies. The best rows come first.
     """
-    means = scores.cells[(scores.cells["severity"] == MEAN) & (scores.cells["kind"] == "corruption")]
+    means = scores.cells[(scores.cells["severity"] == ALL_SEVERITIES) & (scores.cells["kind"] == "corruption")]
     values = 100 * means.pivot_table("accuracy", "recipe", "name", sort=False, dropna=False, aggfunc="first")
     values = values.loc[values.mean(axis=1).sort_values(ascending=False, kind="stable").index]
     look: Any = {"label": "Accuracy (%)", "size": 5.5}
     texts = cell_texts(values, "{:.0f}")
-    if is_against := REFERENCE in values.index and len(values) > 1:
+    if is_against := REFERENCE_RECIPE in values.index and len(values) > 1:
         values, texts = _against_reference(values, texts)
-        look |= {"label": f"Points above {REFERENCE}", "around_zero": True}
+        look |= {"label": f"Points above {REFERENCE_RECIPE}", "around_zero": True}
     names = [line_name(str(recipe)) for recipe in values.index]
-    names = [f"{name}, accuracy (%)" if is_against and name == REFERENCE else name for name in names]
+    names = [f"{name}, accuracy (%)" if is_against and name == REFERENCE_RECIPE else name for name in names]
     figure, axes = draw_heat_map(values.set_axis(names), texts, title, TWO_COLUMNS, **look)
     axes.set_xticklabels([name.replace("_", " ") for name in values.columns], rotation=40, ha="right")
     axes.tick_params(axis="x", labelsize=6)
@@ -55,29 +55,31 @@ def heat_map(scores: Scores, title: str) -> "Figure":
 
 
 def _against_reference(values: pd.DataFrame, texts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Differences to the line of REFERENCE, which comes first and keeps its own numbers as texts."""
-    order = [REFERENCE, *(recipe for recipe in values.index if recipe != REFERENCE)]
-    differences = (values - values.loc[REFERENCE]).loc[order]
-    return differences, pd.concat([texts.loc[[REFERENCE]], cell_texts(differences.loc[order[1:]], "{:+.0f}")])
+    """Differences to the line of REFERENCE_RECIPE, which comes first and keeps its own numbers as texts."""
+    order = [REFERENCE_RECIPE, *(recipe for recipe in values.index if recipe != REFERENCE_RECIPE)]
+    differences = (values - values.loc[REFERENCE_RECIPE]).loc[order]
+    return differences, pd.concat([texts.loc[[REFERENCE_RECIPE]], cell_texts(differences.loc[order[1:]], "{:+.0f}")])
 
 
 @with_house_style
 def severity_curves(scores: Scores, title: str) -> "Figure":
     """Accuracy over severity: a panel for each corruption, a line for each recipe, all with the same limits.
 
-    The legend has the lines in the order of their accuracy at the highest severity. With more than BANDS lines it also
-    has the median width of the intervals, which are bands otherwise.
+    The legend has the lines in the order of their accuracy at the highest severity. With more than MAX_BANDS lines it
+    also has the median width of the intervals, which are bands otherwise.
     """
     from matplotlib.lines import Line2D
 
-    cells, more = _best(scores.cells[(scores.cells["severity"] != MEAN) & (scores.cells["kind"] == "corruption")])
+    cells, more = _best(
+        scores.cells[(scores.cells["severity"] != ALL_SEVERITIES) & (scores.cells["kind"] == "corruption")]
+    )
     names = list(dict.fromkeys(cells["name"]))
-    across = min(ACROSS, len(names))
+    across = min(PANELS_IN_A_ROW, len(names))
     figure, panels = grid(len(names), across, TWO_COLUMNS, (1.1, 0.8), title + more)
     last = cells[cells["severity"] == max(scores.severities)].groupby("recipe")["accuracy"].mean()
     order = last.sort_values(ascending=False, kind="stable").index
     looks = dict(zip(order, zip(cycle(COLOURS), cycle(MARKERS), strict=False), strict=False))
-    has_bands = len(order) <= BANDS
+    has_bands = len(order) <= MAX_BANDS
     ends = cells[["accuracy", *(["accuracy_low", "accuracy_high"] if has_bands else [])]]
     align(
         panels,
@@ -103,10 +105,10 @@ def severity_curves(scores: Scores, title: str) -> "Figure":
 
 
 def _best(cells: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """The cells of the best LINES recipes, and what the title says of the others."""
+    """The cells of the best MAX_RECIPES recipes, and what the title says of the others."""
     means = cells.groupby("recipe")["accuracy"].mean().sort_values(ascending=False, kind="stable")
-    more = f" (best {LINES} of {len(means)})" if len(means) > LINES else ""
-    return cells[cells["recipe"].isin(means.index[:LINES])], more
+    more = f" (best {MAX_RECIPES} of {len(means)})" if len(means) > MAX_RECIPES else ""
+    return cells[cells["recipe"].isin(means.index[:MAX_RECIPES])], more
 
 
 def _draw_line(axes: "Axes", line: pd.DataFrame, look: tuple[str, str], has_band: bool) -> None:

@@ -13,8 +13,8 @@ from bench.report import table_text as plain
 from bench.report.boards import Board, scale_of
 from bench.report.corruptions import attacked as unions
 from bench.report.corruptions.scores import ALEXNET
-from bench.report.corruptions.seed_means import MEAN, SPREAD, missing_text, percent
-from bench.report.corruptions.table import EXTRA, MTLAT, Scores, corruption_tables
+from bench.report.corruptions.seed_means import ALL_SEVERITIES, SPREAD_FORMAT, missing_text, percent
+from bench.report.corruptions.table import EXTRA_CORRUPTIONS, MTLAT_CORRUPTIONS, Scores, corruption_tables
 from bench.report.files import Content, figure, in_folder
 from bench.report.folder_names import Identity, folder_names
 from bench.report.labels import condition_name
@@ -24,24 +24,24 @@ from bench.report.table_text import MISSING
 if TYPE_CHECKING:
     from rich.console import Console
 
-LEFT = ("Recipe", "Corruption", "Attack")  # columns set flush left
-ACCURACY = (
+LEFT_COLUMNS = ("Recipe", "Corruption", "Attack")  # columns set flush left
+ACCURACY_NOTE = (
     "Accuracy in percent, mean over severities {severities}; ± is the wider side of the 95 % interval over the {n} "
     "test images of one seed, or the standard deviation over several."
 )
-SCORE = (
+SCORE_NOTE = (
     "Robustness score: accuracy under the corruption or attack over clean accuracy of the same model, so a model that "
     "always says the same has 1; never compare it without clean accuracy. + and - stand where it is above or "
     "below Standard's by more than both intervals explain."
 )
-ERRORS = "Error and score are means over those corruptions of ImageNet-C's fifteen that are shown; not normalised."
-MCE = "mCE and relative mCE are in percent of AlexNet's."
-UNIONS = "Attacked after corruption"
-LAYOUT = {  # the parts of M-TLAT's tables, and one for the rest of ImageNet-C's set
+ERROR_NOTE = "Error and score are means over those corruptions of ImageNet-C's fifteen that are shown; not normalised."
+MCE_NOTE = "mCE and relative mCE are in percent of AlexNet's."
+UNIONS_TITLE = "Attacked after corruption"
+TABLE_PARTS = {  # the parts of M-TLAT's tables, and one for the rest of ImageNet-C's set
     "a": ("corruptions of ImageNet-C", tuple(ALEXNET)),
-    "b": ("its four corruptions", MTLAT),
+    "b": ("its four corruptions", MTLAT_CORRUPTIONS),
     "c": ("attacks", ()),
-    "d": ("the extra four", EXTRA),
+    "d": ("the extra four", EXTRA_CORRUPTIONS),
 }
 
 
@@ -86,9 +86,9 @@ class CorruptionsPage:
         """Print every table on the terminal. only: the runs to include; None for all."""
         for (board, made), scores in find_tables(results, only).items():
             for shown, title in ((accuracies(scores, ""), heading(board, made)), (errors(scores), "")):
-                plain.print_table(console, shown, LEFT, title)
+                plain.print_table(console, shown, LEFT_COLUMNS, title)
             if len(scores.unions):
-                plain.print_table(console, unions.means(scores.unions, ""), LEFT, UNIONS)
+                plain.print_table(console, unions.means(scores.unions, ""), LEFT_COLUMNS, UNIONS_TITLE)
             plain.print_notes(console, captions(board, scores))
 
 
@@ -110,10 +110,10 @@ def _identity(board: Board, made: str) -> Identity:
     return group.with_word(make, *filter(None, [how]))
 
 
-def accuracies(scores: Scores, spread: str = SPREAD) -> pd.DataFrame:
+def accuracies(scores: Scores, spread: str = SPREAD_FORMAT) -> pd.DataFrame:
     """Means over severities as text, a line for each corruption, a column for each recipe. spread: as for `percent`."""
     lines: dict[str, dict[str, str]] = {}
-    means = scores.cells[(scores.cells["severity"] == MEAN) & (scores.cells["kind"] == "corruption")]
+    means = scores.cells[(scores.cells["severity"] == ALL_SEVERITIES) & (scores.cells["kind"] == "corruption")]
     for cell in means.to_dict("records"):
         lines.setdefault(treatment_name(cell["name"]), {})[cell["recipe"]] = percent(
             cell, "accuracy", cell["status"], spread
@@ -122,11 +122,11 @@ def accuracies(scores: Scores, spread: str = SPREAD) -> pd.DataFrame:
 
 
 def robustness(scores: Scores) -> dict[str, pd.DataFrame]:
-    """Robustness scores and their marks as text, by part of LAYOUT: a line for each recipe."""
+    """Robustness scores and their marks as text, by part of TABLE_PARTS: a line for each recipe."""
     tables = {}
-    means = scores.cells[scores.cells["severity"] == MEAN]
+    means = scores.cells[scores.cells["severity"] == ALL_SEVERITIES]
     clean = dict(zip(scores.errors["recipe"], scores.errors["clean"], strict=True))
-    for part, (_, names) in LAYOUT.items():
+    for part, (_, names) in TABLE_PARTS.items():
         chosen = means[means["name"].isin(names) if names else means["kind"] == "attack"]
         lines: dict[str, dict[str, str]] = {}
         for cell in chosen.to_dict("records"):
@@ -159,10 +159,10 @@ def errors(scores: Scores) -> pd.DataFrame:
 def captions(board: Board, scores: Scores) -> list[str]:
     """The sentences below a table: what its numbers mean, and why some are missing."""
     severities = ", ".join(map(str, scores.severities))
-    found = [ACCURACY.format(severities=severities, n=board.n), ERRORS]
+    found = [ACCURACY_NOTE.format(severities=severities, n=board.n), ERROR_NOTE]
     failed = scores.cells[scores.cells["status"].str.startswith("failed")]
     reasons = {f"{c['recipe']}, {treatment_name(c['name'])}: {c['status']}." for c in failed.to_dict("records")}
-    found += [MCE] if "mce" in scores.errors else []
+    found += [MCE_NOTE] if "mce" in scores.errors else []
     if len(scores.unions):
         found.append(unions.caption(scores.unions))
         broken = scores.unions[scores.unions["both_status"].str.startswith("failed")].to_dict("records")
@@ -173,29 +173,29 @@ def captions(board: Board, scores: Scores) -> list[str]:
 def _section(board: Board, scores: Scores, title: str, folder: str) -> str:
     parts = [
         f"## {plain.escape(title)}\n",
-        plain.markdown(accuracies(scores), LEFT),
-        plain.markdown(errors(scores), LEFT),
+        plain.markdown(accuracies(scores), LEFT_COLUMNS),
+        plain.markdown(errors(scores), LEFT_COLUMNS),
     ]
     if len(scores.unions):
-        parts.append(f"{UNIONS}\n\n{plain.markdown(unions.means(scores.unions), LEFT)}")
+        parts.append(f"{UNIONS_TITLE}\n\n{plain.markdown(unions.means(scores.unions), LEFT_COLUMNS)}")
     parts += ["\n".join(map(plain.escape, captions(board, scores))) + "\n"]
     for part, shown in robustness(scores).items():
-        parts.append(f"({part}) {LAYOUT[part][0]}\n\n{plain.markdown(shown, LEFT)}")
-    parts += [SCORE + "\n", f"![heat map]({folder}/heat.png)\n", f"![by severity]({folder}/severity.png)\n"]
+        parts.append(f"({part}) {TABLE_PARTS[part][0]}\n\n{plain.markdown(shown, LEFT_COLUMNS)}")
+    parts += [SCORE_NOTE + "\n", f"![heat map]({folder}/heat.png)\n", f"![by severity]({folder}/severity.png)\n"]
     return "\n".join(parts)
 
 
 def _latex(board: Board, scores: Scores, title: str, folder: str) -> str:
     tables = {
-        part: (shown, f"({part}) {LAYOUT[part][0]}", [SCORE, *scores.notes])
+        part: (shown, f"({part}) {TABLE_PARTS[part][0]}", [SCORE_NOTE, *scores.notes])
         for part, shown in robustness(scores).items()
     }
     if len(scores.unions):
-        tables["attacked"] = unions.means(scores.unions), UNIONS, [unions.caption(scores.unions), *scores.notes]
+        tables["attacked"] = unions.means(scores.unions), UNIONS_TITLE, [unions.caption(scores.unions), *scores.notes]
     return "\n".join(
         latex_table(
-            shown.map(lambda cell: cell.translate(plain.LATEX)),
-            LEFT,
+            shown.map(lambda cell: cell.translate(plain.LATEX_ESCAPES)),
+            LEFT_COLUMNS,
             f"{what}, {title}.",
             f"tab:corruptions-{folder}-{name}",
             notes,

@@ -35,7 +35,7 @@ ALEXNET = {  # error by corruption, mean over severities, on ImageNet-1k; from a
 ALEXNET_CLEAN = 0.43478  # torchvision's AlexNet
 
 
-NOTHING = Estimate(math.nan, math.nan, math.nan)
+NO_ESTIMATE = Estimate(math.nan, math.nan, math.nan)
 
 
 def score(corrupted: Sequence[Bits], clean: Bits) -> tuple[Estimate, Estimate]:
@@ -47,7 +47,7 @@ def score(corrupted: Sequence[Bits], clean: Bits) -> tuple[Estimate, Estimate]:
     share, right = np.mean(corrupted, axis=0), clean.astype(float)
     accuracy = _accuracy(corrupted, share)
     if not clean.any():
-        return accuracy, NOTHING
+        return accuracy, NO_ESTIMATE
     ratio = float(share.mean() / right.mean())
     return accuracy, _around(ratio, (share - ratio * right) / right.mean())
 

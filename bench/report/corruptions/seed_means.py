@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 
 from bench.core.files import Bits
-from bench.report.corruptions.scores import NOTHING, combine_seeds, score
+from bench.report.corruptions.scores import NO_ESTIMATE, combine_seeds, score
 from bench.report.table_text import MISSING
 
 Model = tuple[str, ...]
-MODEL = ["run", "view", "epoch"]
-MEAN = 0  # instead of a severity: the mean over several, or the value of an attack, which has no severity
-SPREAD = " ±{:.1f}"
+MODEL_COLUMNS = ["run", "view", "epoch"]
+ALL_SEVERITIES = 0  # instead of a severity: the mean over several, or the value of an attack, which has no severity
+SPREAD_FORMAT = " ±{:.1f}"
 
 
 def cell(
@@ -24,7 +24,7 @@ def cell(
     group: rows of the corruption or attack. clean: result of `clean_keys`. wanted: the severities to average over.
     """
     keys: dict[Model, dict[int, str]] = {}
-    for *model, severity, key in zip(*(group[column] for column in (*MODEL, "severity", "key")), strict=True):
+    for *model, severity, key in zip(*(group[column] for column in (*MODEL_COLUMNS, "severity", "key")), strict=True):
         keys.setdefault(tuple(model), {})[severity] = key
     seeds = []
     for which, found in keys.items():
@@ -35,7 +35,7 @@ def cell(
             seeds.append(score(known, plain))
     failed = next((status for status in group["status"] if status.startswith("failed")), "")
     accuracy, ratio = (
-        (combine_seeds(list(found)) for found in zip(*seeds, strict=True)) if seeds else (NOTHING, NOTHING)
+        (combine_seeds(list(found)) for found in zip(*seeds, strict=True)) if seeds else (NO_ESTIMATE, NO_ESTIMATE)
     )
     status = failed or ("ok" if seeds else "missing")
     numbers = {"seeds": len(seeds), "status": status}
@@ -46,13 +46,15 @@ def cell(
 
 def clean_keys(rows: pd.DataFrame) -> dict[Model, str]:
     """The row key of each model's clean accuracy, by run, view and epoch."""
-    clean = rows[rows["kind"] == "clean"].drop_duplicates(MODEL)
-    return {tuple(model): key for *model, key in zip(*(clean[column] for column in (*MODEL, "key")), strict=True)}
+    clean = rows[rows["kind"] == "clean"].drop_duplicates(MODEL_COLUMNS)
+    return {
+        tuple(model): key for *model, key in zip(*(clean[column] for column in (*MODEL_COLUMNS, "key")), strict=True)
+    }
 
 
 def by_severity(severities: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
-    """Each severity by itself, and MEAN with all of them."""
-    return [*((severity, (severity,)) for severity in severities), (MEAN, severities)]
+    """Each severity by itself, and ALL_SEVERITIES with all of them."""
+    return [*((severity, (severity,)) for severity in severities), (ALL_SEVERITIES, severities)]
 
 
 def pairs(frame: pd.DataFrame, one: str, other: str) -> list[tuple[Any, Any]]:
@@ -60,7 +62,7 @@ def pairs(frame: pd.DataFrame, one: str, other: str) -> list[tuple[Any, Any]]:
     return list(zip(frame[one], frame[other], strict=True))
 
 
-def percent(line: Mapping[Hashable, Any], name: str, status: str, spread: str = SPREAD) -> str:
+def percent(line: Mapping[Hashable, Any], name: str, status: str, spread: str = SPREAD_FORMAT) -> str:
     """An accuracy as text in percent.
 
     line: has `name`, `name_low` and `name_high`. status: used if the value is missing. spread: format of the half

@@ -14,22 +14,22 @@ from bench.report.accuracy import Estimate
 from bench.report.boards import Board
 from bench.report.corruptions.attacked import attacks_of, unions
 from bench.report.corruptions.scores import ALEXNET, mark, mce, relative_mce
-from bench.report.corruptions.seed_means import MEAN, MODEL, by_severity, cell, clean_keys, pairs
+from bench.report.corruptions.seed_means import ALL_SEVERITIES, MODEL_COLUMNS, by_severity, cell, clean_keys, pairs
 from bench.report.labels import labels
 from bench.report.rows import COMPARABLE, accuracies, of_kind, white_box
 
-CELL = [*MODEL, "kind", "column", "severity"]
-CORRUPTED = ("corruption", "union")  # kinds
-REFERENCE = "Standard"  # whose score marks are relative to
-EXTRA = ("speckle_noise", "gaussian_blur", "spatter", "saturate")
-MTLAT = ("rotation", "translation", "occlusion", "color_shift")
-ORDER = (*ALEXNET, *EXTRA, *MTLAT)
+CELL_COLUMNS = [*MODEL_COLUMNS, "kind", "column", "severity"]
+CORRUPTED_KINDS = ("corruption", "union")  # kinds
+REFERENCE_RECIPE = "Standard"  # whose score marks are relative to
+EXTRA_CORRUPTIONS = ("speckle_noise", "gaussian_blur", "spatter", "saturate")
+MTLAT_CORRUPTIONS = ("rotation", "translation", "occlusion", "color_shift")
+CORRUPTION_ORDER = (*ALEXNET, *EXTRA_CORRUPTIONS, *MTLAT_CORRUPTIONS)
 
 
 class Scores(NamedTuple):
     """The numbers of one table.
 
-    cells: a line for each recipe, corruption (or attack) and severity; MEAN is over the severities of the table.
+    cells: a line for each recipe, corruption (or attack) and severity; ALL_SEVERITIES: the mean over those here.
     errors: a line for each recipe, with clean accuracy and means over the fifteen corruptions of ImageNet-C.
     unions: a line for each attack on corrupted images, see `unions`.
     notes: sentences on the origin of the images.
@@ -47,7 +47,7 @@ def corruption_tables(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[
 
     rows: of `results.load()`. outcomes: (n,) bool by key of the row, True where the model is correct.
     """
-    rows = of_kind(white_box(accuracies(rows)), "clean", "attack", *CORRUPTED)
+    rows = of_kind(white_box(accuracies(rows)), "clean", "attack", *CORRUPTED_KINDS)
     made = [_origin(_corruption(*row)) for row in pairs(rows, "kind", "params")]
     rows = rows.assign(made=made, eps=rows["eps"].round(7))
     found = {}
@@ -55,10 +55,10 @@ def corruption_tables(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[
     for shared, same in rows.groupby(COMPARABLE, sort=False):
         protocol, dataset, model, budget, n, data = shared
         board = Board(protocol, dataset, model, "", None, budget, n, data)
-        treated = same["kind"].isin(CORRUPTED)
+        treated = same["kind"].isin(CORRUPTED_KINDS)
         for make, part in same[treated].groupby("made", sort=False):
-            models = part[MODEL].drop_duplicates()  # some views and epochs may have no corruptions
-            beside = same[~treated].merge(models, on=MODEL)
+            models = part[MODEL_COLUMNS].drop_duplicates()  # some views and epochs may have no corruptions
+            beside = same[~treated].merge(models, on=MODEL_COLUMNS)
             found[board, str(make)] = _scores(pd.concat([beside, part]), outcomes, dataset)
     return found
 
@@ -70,9 +70,11 @@ def _origin(params: dict[str, Any]) -> str:
 
 
 def _scores(part: pd.DataFrame, outcomes: Mapping[str, Bits], dataset: str) -> Scores:
-    part = part.assign(recipe=labels(part), column=_columns(part), severity=part["severity"].fillna(MEAN).astype(int))
-    part = part.drop_duplicates(CELL, keep="last")  # frost may be measured twice, with other ice images
-    place = {name: i for i, name in enumerate(ORDER)}
+    part = part.assign(
+        recipe=labels(part), column=_columns(part), severity=part["severity"].fillna(ALL_SEVERITIES).astype(int)
+    )
+    part = part.drop_duplicates(CELL_COLUMNS, keep="last")  # frost may be measured twice, with other ice images
+    place = {name: i for i, name in enumerate(CORRUPTION_ORDER)}
     part = part.assign(place=part["column"].str.partition("+")[0].map(place)).sort_values("place", kind="stable")
     severities = tuple(sorted(set(part.loc[part["kind"] == "corruption", "severity"])))
     clean = clean_keys(part)
@@ -84,7 +86,7 @@ def _scores(part: pd.DataFrame, outcomes: Mapping[str, Bits], dataset: str) -> S
     ]
     frame = pd.DataFrame(cells)
     what = pd.MultiIndex.from_frame(frame[["kind", "name", "severity"]])
-    reference = frame.set_index(what)[list(frame["recipe"] == REFERENCE)].reindex(what)
+    reference = frame.set_index(what)[list(frame["recipe"] == REFERENCE_RECIPE)].reindex(what)
     frame["mark"] = [mark(own, other) for own, other in zip(_estimates(frame), _estimates(reference), strict=True)]
     return Scores(frame, _errors(frame, part, dataset), unions(part, outcomes), severities, _notes(part))
 
@@ -96,7 +98,7 @@ def _estimates(frame: pd.DataFrame) -> list[Estimate]:
 
 def _corruption(kind: str, params: str) -> dict[str, Any]:
     """The parameters of a row's corruption; empty if it has none."""
-    settings: dict[str, Any] = json.loads(params or "{}") if kind in CORRUPTED else {}
+    settings: dict[str, Any] = json.loads(params or "{}") if kind in CORRUPTED_KINDS else {}
     return settings["corruption"] if kind == "union" else settings
 
 
@@ -113,12 +115,12 @@ def _columns(part: pd.DataFrame) -> pd.Series:
 def _severities(kind: str, severities: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
     """The severities of a table's cells, each with those to average over; attacks have none."""
     if kind == "attack":
-        return [(MEAN, (MEAN,))]
+        return [(ALL_SEVERITIES, (ALL_SEVERITIES,))]
     return by_severity(severities)
 
 
 def _errors(cells: pd.DataFrame, part: pd.DataFrame, dataset: str) -> pd.DataFrame:
-    means = cells[(cells["kind"] == "corruption") & (cells["severity"] == MEAN)]
+    means = cells[(cells["kind"] == "corruption") & (cells["severity"] == ALL_SEVERITIES)]
     asked = [name for name in ALEXNET if name in set(means["name"])]
     lines = []
     for recipe, own in means.groupby("recipe", sort=False):

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BINS = 30
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-FEW = 20  # channels up to which a figure is one column wide
-FRAMES = {"blocked": COLOURS[1], "magnified": COLOURS[2]}
+HISTOGRAM_BINS = 30
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+NARROW_CHANNELS = 20  # channels up to which a figure is one column wide
+STATE_COLOURS = {"blocked": COLOURS[1], "magnified": COLOURS[2]}
 
 
 @with_house_style
@@ -26,7 +26,7 @@ def histograms(tables: Mapping[str, pd.DataFrame], title: str) -> "Figure":
     squared = np.concatenate([table["squared"].to_numpy() for table in tables.values()])
     known = np.log10(squared[squared > 0])
     low, high = (math.floor(known.min()), math.ceil(known.max())) if len(known) else (-1, 0)
-    edges = np.linspace(low, high, BINS + 1).tolist()
+    edges = np.linspace(low, high, HISTOGRAM_BINS + 1).tolist()
     across, width = _across(len(tables))
     figure, panels = grid(len(tables), across, width, (1.35, 0.7), title, sharex=True)
     for (name, table), axes in zip(tables.items(), panels, strict=True):
@@ -43,7 +43,7 @@ def histograms(tables: Mapping[str, pd.DataFrame], title: str) -> "Figure":
         across,
         xlabel="Squared gradient norm",
         xticks=ticks,
-        xticklabels=[f"10{str(t).translate(RAISED)}" for t in ticks],
+        xticklabels=[f"10{str(t).translate(SUPERSCRIPTS)}" for t in ticks],
     )
     figure.supylabel("Share of images (%)")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -54,7 +54,9 @@ def histograms(tables: Mapping[str, pd.DataFrame], title: str) -> "Figure":
 def overlay(table: pd.DataFrame, title: str) -> "Figure":
     """The first batch norm channel by channel, before the fine-tuning and after it: one panel a statistic."""
     first = table[table["layer"] == 1]
-    figure, panels = grid(4, 2, ONE_COLUMN if len(first) <= FEW else TWO_COLUMNS, (1.25, 0.7), title, sharex=True)
+    figure, panels = grid(
+        4, 2, ONE_COLUMN if len(first) <= NARROW_CHANNELS else TWO_COLUMNS, (1.25, 0.7), title, sharex=True
+    )
     for (name, said), axes in zip(STATISTICS.items(), panels, strict=True):
         for column, colour, style, label in ((f"start_{name}", 0, "o-", "before"), (name, 1, "s--", "after")):
             look: Any = {"color": COLOURS[colour], "markersize": 2, "linewidth": 0.8, "label": label}
@@ -73,7 +75,7 @@ def feature_maps(table: pd.DataFrame, title: str) -> "Figure":
 
     states = channel_gains(table)["state"]
     shown = {when: stack_maps(table, when) for when in ("before", "after")}
-    wide = ONE_COLUMN if len(states) <= FEW else TWO_COLUMNS
+    wide = ONE_COLUMN if len(states) <= NARROW_CHANNELS else TWO_COLUMNS
     figure, panels = grid(2, 2, wide, (wide / 2 - 0.15, 0.55), title)
     colours = LinearSegmentedColormap.from_list("ink", ["#FFFFFF", COLOURS[5], COLOURS[0], "#001428"])
     top = max(float(stack.max()) for stack in shown.values()) or 1.0
@@ -85,7 +87,7 @@ def feature_maps(table: pd.DataFrame, title: str) -> "Figure":
         axes.spines[:].set_visible(False)
         _frames(axes, states, stack.shape)
     figure.colorbar(drawn, ax=panels, shrink=0.8, pad=0.02, label="Activation").outline.set_visible(False)
-    there = {state: colour for state, colour in FRAMES.items() if state in set(states)}
+    there = {state: colour for state, colour in STATE_COLOURS.items() if state in set(states)}
     if there:
         patches = [Patch(fill=False, edgecolor=colour, label=state) for state, colour in there.items()]
         figure.legend(handles=patches, loc="outside lower center", ncols=2)
@@ -152,4 +154,6 @@ def _frames(axes: "Axes", states: "pd.Series[Any]", shape: tuple[int, ...]) -> N
     for place, state in enumerate(states):
         if state:
             corner = ((place % _side(count)) * (width + 1), (place // _side(count)) * (height + 1))
-            axes.add_patch(Rectangle(corner, width + 1, height + 1, fill=False, edgecolor=FRAMES[state], linewidth=1.2))
+            axes.add_patch(
+                Rectangle(corner, width + 1, height + 1, fill=False, edgecolor=STATE_COLOURS[state], linewidth=1.2)
+            )

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import Console
 
-DRAWN = 12  # models in a figure of panels; the tables have them all
-SHARED = ["dataset", "model", "budget"]
+MAX_MODELS = 12  # models in a figure of panels; the tables have them all
+BOARD_COLUMNS = ["dataset", "model", "budget"]
 NOTES = {
     "gradient": "Squared L2 norm of the gradient of each clean test image's cross-entropy, in the coordinates [-1, 1].",
     "batchnorm": "Cosine over the channels of a layer between its batch norm before and after the fine-tuning; "
@@ -42,8 +42,8 @@ NOTES = {
     "masked, the loss does not rise there. Negative steps go against the attack. Shaded: the middle 80 % of images.",
     "overfitting": "Accuracy in percent under PGD-10 on the hold-out, means over seeds; gap: best epoch minus last.",
 }
-FORMATS = {"batchnorm": "{:.3f}", "overfitting": "{:.1f}"}  # of numbers that are no counts
-TEXT = ("Model", "Group", "State")  # columns set flush left
+NUMBER_FORMATS = {"batchnorm": "{:.3f}", "overfitting": "{:.1f}"}  # of numbers that are no counts
+LEFT_COLUMNS = ("Model", "Group", "State")  # columns set flush left
 
 
 class Part(NamedTuple):
@@ -60,7 +60,9 @@ class Part(NamedTuple):
     @property
     def display(self) -> pd.DataFrame:
         """The table with numbers formatted as text."""
-        texts = self.shown.map(lambda cell: _text(cell, FORMATS.get(self.kind, "{:.3g}"))).rename(columns=STATISTICS)
+        texts = self.shown.map(lambda cell: _text(cell, NUMBER_FORMATS.get(self.kind, "{:.3g}"))).rename(
+            columns=STATISTICS
+        )
         return texts.rename(columns=lambda column: column[:1].upper() + column[1:])
 
     @property
@@ -71,7 +73,7 @@ class Part(NamedTuple):
     @property
     def section(self) -> str:
         """Markdown."""
-        table = plain.markdown(self.display, TEXT) if len(self.shown) else ""
+        table = plain.markdown(self.display, LEFT_COLUMNS) if len(self.shown) else ""
         picture = f"\n![{self.head}]({self.place}.png)\n" if self.draw else ""
         return f"### {self.head}\n\n{table}\n{self.caption}\n{picture}"
 
@@ -107,7 +109,7 @@ class ExhibitsPage:
         for title, parts in _find_parts(results, only):
             for part in parts:
                 if len(part.shown):
-                    plain.print_table(console, part.display, TEXT, f"{part.head}, {title}")
+                    plain.print_table(console, part.display, LEFT_COLUMNS, f"{part.head}, {title}")
                     plain.print_notes(console, [part.caption])
 
 
@@ -168,13 +170,15 @@ def _zeros(gains: pd.DataFrame) -> str:
 def _panels(
     draw: Callable[[Mapping[str, pd.DataFrame], str], "Figure"], tables: dict[str, pd.DataFrame], title: str
 ) -> Draw:
-    note = f" (first {DRAWN} of {len(tables)})" if len(tables) > DRAWN else ""
-    return partial(draw, dict(list(tables.items())[:DRAWN]), title + note)
+    note = f" (first {MAX_MODELS} of {len(tables)})" if len(tables) > MAX_MODELS else ""
+    return partial(draw, dict(list(tables.items())[:MAX_MODELS]), title + note)
 
 
 def _groups(*tables: pd.DataFrame) -> list[tuple[str, ...]]:
-    """The distinct values of SHARED in several tables."""
-    every = (line for rows in tables for line in rows[SHARED].drop_duplicates().itertuples(index=False, name=None))
+    """The distinct values of BOARD_COLUMNS in several tables."""
+    every = (
+        line for rows in tables for line in rows[BOARD_COLUMNS].drop_duplicates().itertuples(index=False, name=None)
+    )
     return [*dict.fromkeys(every)]
 
 
@@ -184,4 +188,4 @@ def _identity(whose: tuple[str, ...]) -> Identity:
 
 
 def _of(rows: pd.DataFrame, whose: tuple[str, ...]) -> pd.DataFrame:
-    return rows[(rows[SHARED] == list(whose)).all(axis=1)]
+    return rows[(rows[BOARD_COLUMNS] == list(whose)).all(axis=1)]

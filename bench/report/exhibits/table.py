@@ -16,26 +16,31 @@ from bench.report.training_logs import read_training_log
 from bench.results.store import read_job
 from bench.results.survey import run_folders
 
-COLUMNS = {
+EXHIBIT_COLUMNS = {
     "gradient": ["n", "image", "squared", "right"],
     "batchnorm": ["layer", "channel"],
     "features": ["when", "channel", "height", "width", "pixels"],
     "loss": ["n", "direction", "eps", "step", "mean", "q10", "q90", "accuracy"],
 }
-TYPES: Mapping[str, Callable[[Any], bool]] = {  # check of the dtype of columns that are not numeric
+TYPE_CHECKS: Mapping[str, Callable[[Any], bool]] = {  # check of the dtype of columns that are not numeric
     "right": pd.api.types.is_bool_dtype,
     "when": pd.api.types.is_string_dtype,
     "direction": pd.api.types.is_string_dtype,
     "pixels": lambda dtype: True,  # text, or a number where each map has one pixel
 }
-WHOSE = ["dataset", "model", "recipe", "run", "seed", "budget", "view", "epoch"]
+RUN_COLUMNS = ["dataset", "model", "recipe", "run", "seed", "budget", "view", "epoch"]
 STATISTICS = {"running_mean": "Running mean", "running_var": "Running variance", "weight": "Scale", "bias": "Shift"}
-WAYS = {"clean": ("attack", 0.0), "attack": ("attack", 1.0), "against": ("attack", -1.0), "random": ("random", 1.0)}
-MAGNIFIED = 2.0  # times the mean before, above which a map counts as magnified
+LOSS_POINTS = {
+    "clean": ("attack", 0.0),
+    "attack": ("attack", 1.0),
+    "against": ("attack", -1.0),
+    "random": ("random", 1.0),
+}
+MAGNIFIED_FACTOR = 2.0  # times the mean before, above which a map counts as magnified
 
 
 def find_exhibits(results: Path) -> pd.DataFrame:
-    """List the exhibits of last epochs below a results folder, one a line: WHOSE, kind, and path of its file."""
+    """List the exhibits of last epochs below a results folder, one a line: RUN_COLUMNS, kind, and path of its file."""
     lines = [
         line | {"view": view or "main", "epoch": "last", "kind": path.name.partition(".")[0], "path": path}
         for line in runs(results)
@@ -43,8 +48,8 @@ def find_exhibits(results: Path) -> pd.DataFrame:
         for view in [path.stem.partition(".")[2]]
         if not f".{view}".endswith(".best")
     ]
-    found = pd.DataFrame(lines, columns=[*WHOSE, "kind", "path"])
-    return found[found["kind"].isin(COLUMNS)]
+    found = pd.DataFrame(lines, columns=[*RUN_COLUMNS, "kind", "path"])
+    return found[found["kind"].isin(EXHIBIT_COLUMNS)]
 
 
 def is_number(dtype: Any) -> bool:
@@ -79,11 +84,15 @@ def read_exhibit(path: Path, kind: str) -> pd.DataFrame:
     """Read the CSV of an exhibit; BadInput if it has not the columns and numbers of its kind."""
     try:
         table = pd.read_csv(path)
-        if table.empty or not {*COLUMNS[kind]} <= {*table.columns}:
+        if table.empty or not {*EXHIBIT_COLUMNS[kind]} <= {*table.columns}:
             raise ValueError("not its columns")
-        for name in COLUMNS[kind]:
-            column, wanted = table[name], TYPES.get(name, is_number)
-            if column.isna().any() or not wanted(column.dtype) or (name not in TYPES and not np.isfinite(column).all()):
+        for name in EXHIBIT_COLUMNS[kind]:
+            column, wanted = table[name], TYPE_CHECKS.get(name, is_number)
+            if (
+                column.isna().any()
+                or not wanted(column.dtype)
+                or (name not in TYPE_CHECKS and not np.isfinite(column).all())
+            ):
                 raise ValueError(f"{name} is not what it says in every line")
         SUMMARIES[kind](table)
     except (ValueError, KeyError, IndexError, OverflowError) as error:  # of pandas' parser too
@@ -109,8 +118,8 @@ def losses_at_radius(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     lines = []
     for label, table in tables.items():
         at = table.set_index(["direction", "step"])
-        loss = {f"loss {name}": at["mean"][way] for name, way in WAYS.items()}
-        accuracy = {f"acc. {name}": 100 * at["accuracy"][way] for name, way in WAYS.items()}
+        loss = {f"loss {name}": at["mean"][way] for name, way in LOSS_POINTS.items()}
+        accuracy = {f"acc. {name}": 100 * at["accuracy"][way] for name, way in LOSS_POINTS.items()}
         lines.append({"model": label} | loss | accuracy)
     return pd.DataFrame(lines)
 
@@ -147,7 +156,7 @@ def channel_gains(table: pd.DataFrame) -> pd.DataFrame:
     before, after = (stack_maps(table, when).mean((1, 2)) for when in ("before", "after"))
     with np.errstate(divide="ignore", invalid="ignore"):
         gain = after / before  # NaN where both are zero
-    state = np.select([(before > 0) & (after == 0), gain > MAGNIFIED], ["blocked", "magnified"], "")
+    state = np.select([(before > 0) & (after == 0), gain > MAGNIFIED_FACTOR], ["blocked", "magnified"], "")
     channel = np.arange(len(before))
     return pd.DataFrame({"channel": channel, "before": before, "after": after, "gain": gain, "state": state})
 
@@ -162,7 +171,7 @@ def curves(results: Path) -> pd.DataFrame:
             best, last = (dict(log.iloc[place]) for place in (int(log["val_pgd"].argmax()), -1))
             numbers = {"best": 100 * best["val_pgd"], "last": 100 * last["val_pgd"], "best epoch": best["epoch"]}
             lines.append(line | {"view": "main", "epoch": "last", "epochs": int(last["epoch"])} | numbers)
-    return pd.DataFrame(lines, columns=[*WHOSE, "best", "last", "best epoch", "epochs"])
+    return pd.DataFrame(lines, columns=[*RUN_COLUMNS, "best", "last", "best epoch", "epochs"])
 
 
 def overfitting_table(rows: pd.DataFrame) -> pd.DataFrame:

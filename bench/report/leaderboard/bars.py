@@ -9,7 +9,7 @@ import pandas as pd
 from bench.report.labels import condition_name, line_name
 from bench.report.leaderboard.table import accuracies, ranking_column
 from bench.report.leaderboard.text import accuracy_text
-from bench.report.leaderboard.trust import INVALID, PARTIAL, SUSPECT, WORDS, trust_of
+from bench.report.leaderboard.trust import INVALID, PARTIAL, SUSPECT, TRUST_TEXTS, trust_of
 from bench.report.plotting.attack_colours import attack_colour
 from bench.report.plotting.limits import limits_from_zero
 from bench.report.plotting.style import DPI, TWO_COLUMNS, explain_below, with_house_style, wrap_title
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
-PANELS = 12  # most panels of a figure; the table has every attack
-ACROSS = 6  # panels in a row
+MAX_PANELS = 12  # most panels of a figure; the table has every attack
+PANELS_IN_A_ROW = 6  # panels in a row
 LINE, AROUND_ROW, AROUND = 0.15, 0.62, 0.75  # inches: of a line, around a row of panels, around all of them
-NAMES = 1.2  # inches, of the names of lines
-NUMBER = 0.22  # room for the number behind a bar, as a share of the axis
-BAR = {"height": 0.72, "error_kw": {"elinewidth": 0.6, "ecolor": "#444444"}}
-DOTS: Any = {"linestyle": "none", "marker": ".", "markersize": 2.5, "color": "#000000", "alpha": 0.7}  # the seeds
+NAME_WIDTH = 1.2  # inches, of the names of lines
+NUMBER_SHARE = 0.22  # room for the number behind a bar, as a share of the axis
+BAR_STYLE = {"height": 0.72, "error_kw": {"elinewidth": 0.6, "ecolor": "#444444"}}
+SEED_STYLE: Any = {"linestyle": "none", "marker": ".", "markersize": 2.5, "color": "#000000", "alpha": 0.7}  # the seeds
 GREY = "#767676"
-LOOKS: dict[str, dict[str, Any]] = {  # of bars that are to be read with care
+TRUST_STYLES: dict[str, dict[str, Any]] = {  # of bars that are to be read with care
     SUSPECT: {"alpha": 0.45, "hatch": "//////"},
     INVALID: {"fill": False},
     PARTIAL: {"alpha": 0.35},
@@ -46,9 +46,9 @@ class PanelRow(NamedTuple):
 def bars(table: pd.DataFrame, title: str) -> "Figure":
     """Accuracies as bars: a panel for each attack, a bar for each recipe, in the order of the table.
 
-    All panels have the same axis, which begins at 0. If there are more than PANELS attacks: clean accuracy, the column
-    that ranks, and the attacks with the lowest accuracy. A row of panels leaves out lines without a number in it; a
-    panel says how many of the row's lines it has no number of.
+    All panels have the same axis, which begins at 0. If there are more than MAX_PANELS attacks: clean accuracy, the
+    column that ranks, and the attacks with the lowest accuracy. A row of panels leaves out lines without a number in
+    it; a panel says how many of the row's lines it has no number of.
     """
     from matplotlib.figure import Figure
 
@@ -62,11 +62,11 @@ def bars(table: pd.DataFrame, title: str) -> "Figure":
     across = len(rows[0].columns)
     panels = figure.subplots(len(rows), across, squeeze=False, height_ratios=heights)
     ends = [value for column in shown for value in _ends(table, column)]
-    top = limits_from_zero(ends, NUMBER)
+    top = limits_from_zero(ends, NUMBER_SHARE)
     for row, beside in zip(rows, panels, strict=True):
         for column, axes in zip(row.columns, beside, strict=False):
             _draw_panel(axes, row, column, top)
-            axes.set_title(wrap_title(condition_name(column), (TWO_COLUMNS - NAMES) / across))
+            axes.set_title(wrap_title(condition_name(column), (TWO_COLUMNS - NAME_WIDTH) / across))
         beside[0].set_yticks(range(len(row.lines)), [line_name(recipe) for recipe in row.lines["recipe"]])
         for axes in beside[len(row.columns) :]:
             axes.set_visible(False)
@@ -75,8 +75,8 @@ def bars(table: pd.DataFrame, title: str) -> "Figure":
 
 
 def arrange(table: pd.DataFrame, columns: Sequence[str]) -> list[PanelRow]:
-    """Arrange panels in rows of up to ACROSS: Clean first, then those with numbers of the most lines."""
-    count = -(-len(columns) // ACROSS)
+    """Arrange panels in rows of up to PANELS_IN_A_ROW: Clean first, then those with numbers of the most lines."""
+    count = -(-len(columns) // PANELS_IN_A_ROW)
     across = -(-len(columns) // count)
     ordered = sorted(columns, key=lambda column: (column != "Clean", -table[column].count()))
     chunks = [ordered[start : start + across] for start in range(0, len(ordered), across)]
@@ -90,11 +90,11 @@ def _is_known(table: pd.DataFrame, columns: Sequence[str]) -> "pd.Series[bool]":
 
 
 def _select_columns(table: pd.DataFrame, columns: list[str]) -> list[str]:
-    """At most PANELS of the columns."""
-    if len(columns) <= PANELS:
+    """At most MAX_PANELS of the columns."""
+    if len(columns) <= MAX_PANELS:
         return columns
     kept = {columns[0], ranking_column(table)}
-    others = table[[column for column in columns if column not in kept]].mean().nsmallest(PANELS - len(kept))
+    others = table[[column for column in columns if column not in kept]].mean().nsmallest(MAX_PANELS - len(kept))
     return [column for column in columns if column in kept or column in others]
 
 
@@ -108,7 +108,7 @@ def _draw_panel(axes: "Axes", row: PanelRow, column: str, limits: tuple[float, f
     _draw_bars(axes, row.lines, column)
     lines: list[dict[Any, Any]] = row.lines.to_dict("records")
     dots = [(value, place) for place, line in enumerate(lines) for value in line[f"{column} each"]]
-    axes.plot(*np.array(dots).reshape(-1, 2).T, **DOTS)
+    axes.plot(*np.array(dots).reshape(-1, 2).T, **SEED_STYLE)
     known = _is_known(row.lines, [column])
     look: Any = {"va": "center", "fontsize": 5.5, "in_layout": False}  # inside: the layout need not measure it
     for place, line in enumerate(lines):
@@ -124,10 +124,10 @@ def _draw_bars(axes: "Axes", lines: pd.DataFrame, column: str) -> None:
     from matplotlib.patheffects import withStroke
 
     known, colour = lines[column].notna().to_numpy(), attack_colour(column)
-    look: Any = {**BAR, "color": colour, "edgecolor": colour, "xerr": intervals(lines, column)[:, known]}
+    look: Any = {**BAR_STYLE, "color": colour, "edgecolor": colour, "xerr": intervals(lines, column)[:, known]}
     drawn = axes.barh(np.arange(len(lines))[known], lines[column][known], **look)
     for bar, line in zip(drawn, lines[known].to_dict("records"), strict=True):
-        bar.set(linewidth=0.5, **LOOKS.get(trust_of(line, column), {}))
+        bar.set(linewidth=0.5, **TRUST_STYLES.get(trust_of(line, column), {}))
     for whiskers in drawn.errorbar[2] if drawn.errorbar is not None else ():
         whiskers.set_path_effects([withStroke(linewidth=1.6, foreground="white")])  # seen on dark bars too
 
@@ -142,10 +142,10 @@ def _explain(table: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
     }
     found: list[Any] = [Line2D([], [], color="#444444", linewidth=0.6, label=_interval_words(table))]
     if any(len(each) for column in columns for each in table[f"{column} each"]):
-        found.append(Line2D([], [], label="a seed", **DOTS))
-    looks = {kind: look for kind, look in LOOKS.items() if kind in known}
+        found.append(Line2D([], [], label="a seed", **SEED_STYLE))
+    looks = {kind: look for kind, look in TRUST_STYLES.items() if kind in known}
     return found + [
-        Patch(**{"color": GREY, "linewidth": 0.5, "label": WORDS[kind], **look}) for kind, look in looks.items()
+        Patch(**{"color": GREY, "linewidth": 0.5, "label": TRUST_TEXTS[kind], **look}) for kind, look in looks.items()
     ]
 
 

@@ -14,7 +14,7 @@ from bench.report.labels import label_rows, line_name
 from bench.report.latex import latex_table
 from bench.report.leaderboard.table import ranking_column
 
-LEFT = ("Recipe", "Against")
+LEFT_COLUMNS = ("Recipe", "Against")
 
 
 def differences(rows: pd.DataFrame, outcomes: Mapping[str, Bits], table: pd.DataFrame) -> pd.DataFrame:
@@ -70,10 +70,10 @@ def caption(table: pd.DataFrame) -> str:
 
 def section(table: pd.DataFrame) -> str:
     """The table and its caption in Markdown."""
-    return f"{plain.markdown(display(table), LEFT)}\n{plain.escape(caption(table))}"
+    return f"{plain.markdown(display(table), LEFT_COLUMNS)}\n{plain.escape(caption(table))}"
 
 
 def latex(table: pd.DataFrame, where: str, label: str) -> str:
     """The table and its caption in LaTeX. where: title of the board, with which the caption begins."""
-    cells = display(table).map(lambda cell: cell.translate(plain.LATEX))
-    return latex_table(cells, LEFT, f"Differences to the best line, {where}", label, [caption(table)])
+    cells = display(table).map(lambda cell: cell.translate(plain.LATEX_ESCAPES))
+    return latex_table(cells, LEFT_COLUMNS, f"Differences to the best line, {where}", label, [caption(table)])

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
-ROOM = 36  # letters that the names in a legend of one column have room for, with 6 for each line
-BESIDE = 0.25  # inches, of what is left and right of a panel
-CURVES = {  # column of train.csv: its name, line, marker, and the column of a board that has its colour
+LEGEND_LETTERS = 36  # letters that the names in a legend of one column have room for, with 6 for each line
+PANEL_MARGIN = 0.25  # inches, of what is left and right of a panel
+CURVE_STYLES = {  # column of train.csv: its name, line, marker, and the column of a board that has its colour
     "val_clean": ("hold-out, clean", "-", "s", "Clean"),
     "val_fgsm": ("hold-out, FGSM", ":", ".", "FGSM"),
     "val_pgd": ("hold-out, PGD-10", "--", "o", "PGD-10"),
@@ -50,11 +50,11 @@ def curves(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
     align(panels, across, xticks=ticks, xlim=span, ylim=limits_from_zero(_percentages(logs)))
     named: dict[str, Any] = {}
     for (recipe, seeds), axes in zip(logs.items(), panels, strict=True):
-        for column, (name, line, marker, attack) in CURVES.items():
+        for column, (name, line, marker, attack) in CURVE_STYLES.items():
             if len(points := _join(seeds, column)):
                 look: dict[str, Any] = {"color": attack_colour(attack), "marker": marker, "markersize": 2}
                 named[name] = axes.plot(*points.T, line, **look)[0]
-        axes.set_title(wrap_title(line_name(recipe), width / across - BESIDE))
+        axes.set_title(wrap_title(line_name(recipe), width / across - PANEL_MARGIN))
     figure.supylabel("Accuracy (%)")
     for name, line in named.items():
         line.set_label(name)
@@ -82,12 +82,12 @@ def overlay(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
 
 def _abreast(names: list[str]) -> int:
     """Entries in a line of a legend: all, with the two kinds of lines, where one column has room for them."""
-    return len(names) + 2 if sum(map(len, names)) + 6 * len(names) <= ROOM else 3
+    return len(names) + 2 if sum(map(len, names)) + 6 * len(names) <= LEGEND_LETTERS else 3
 
 
 def _percentages(logs: Mapping[str, list[pd.DataFrame]]) -> list[float]:
     """All that is drawn of some logs."""
-    every = [log[column] for seeds in logs.values() for log in seeds for column in CURVES if column in log]
+    every = [log[column] for seeds in logs.values() for log in seeds for column in CURVE_STYLES if column in log]
     return [100 * float(value) for values in every for value in values]
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from bench.report import table_text as plain
 from bench.report.latex import latex_table
-from bench.report.leaderboard.text import TEXT, best, caption, display, drop_unattacked, heads, notes
+from bench.report.leaderboard.text import LEFT_COLUMNS, best, caption, display, drop_unattacked, heads, notes
 
 
 def csv(table: pd.DataFrame) -> str:
@@ -21,15 +21,15 @@ def markdown(table: pd.DataFrame) -> str:
     """Markdown for readers, rounded; lines that no attack was run on are left out."""
     table = drop_unattacked(table)
     shown = display(table, heads(table))
-    return plain.markdown(_bold(shown, best(table, shown), "**", "**"), TEXT)
+    return plain.markdown(_bold(shown, best(table, shown), "**", "**"), LEFT_COLUMNS)
 
 
 def latex(table: pd.DataFrame, where: str, label: str) -> str:
     """Floats in booktabs style, as of `latex_table`. where: the board, in the caption; all else stands below."""
     whole, table = table, drop_unattacked(table)
-    shown = display(table, heads(table)).map(lambda cell: cell.translate(plain.LATEX))
+    shown = display(table, heads(table)).map(lambda cell: cell.translate(plain.LATEX_ESCAPES))
     bold = _bold(shown, best(table, shown), r"\textbf{", "}")
-    return latex_table(bold, TEXT, f"Accuracy in percent, {where}", label, [caption(whole), *notes(whole)])
+    return latex_table(bold, LEFT_COLUMNS, f"Accuracy in percent, {where}", label, [caption(whole), *notes(whole)])
 
 
 def _bold(shown: pd.DataFrame, where: pd.DataFrame, before: str, after: str) -> pd.DataFrame:

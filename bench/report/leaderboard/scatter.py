@@ -8,7 +8,7 @@ import pandas as pd
 from bench.report.labels import condition_name, line_name
 from bench.report.leaderboard.bars import intervals
 from bench.report.leaderboard.table import ranking_column
-from bench.report.leaderboard.trust import INVALID, OK, PARTIAL, SUSPECT, WORDS, trust_of
+from bench.report.leaderboard.trust import INVALID, OK, PARTIAL, SUSPECT, TRUST_TEXTS, trust_of
 from bench.report.plotting.limits import fitted_limits
 from bench.report.plotting.point_names import name_points
 from bench.report.plotting.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, explain_below, grid, with_house_style
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COST = "passes"  # column of the table: passes per image of a training step
-FEW = 8  # points up to which the figure is one column wide
-BARS = 10  # points up to which intervals are drawn; more would hide the points, and their median width is a note
-ROOM = 0.08  # space beside the points, as a share of the range of an axis
-BAR: Any = {"fmt": "none", "ecolor": "#C4C4C4", "elinewidth": 0.6, "zorder": 1.5}
-LOOKS: dict[str, dict[str, Any]] = {
+COST_COLUMN = "passes"  # column of the table: passes per image of a training step
+NARROW_POINTS = 8  # points up to which the figure is one column wide
+MAX_INTERVALS = 10  # more of them would hide the points, and their median width is a note instead
+MARGIN_SHARE = 0.08  # space beside the points, as a share of the range of an axis
+INTERVAL_STYLE: Any = {"fmt": "none", "ecolor": "#C4C4C4", "elinewidth": 0.6, "zorder": 1.5}
+TRUST_STYLES: dict[str, dict[str, Any]] = {
     OK: {"marker": "o", "color": COLOURS[0]},
     PARTIAL: {"marker": "o", "color": COLOURS[0], "alpha": 0.4},
     SUSPECT: {"marker": "D", "color": COLOURS[1], "markerfacecolor": "white"},
@@ -31,9 +31,9 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 def is_scatter(table: pd.DataFrame, column: str) -> bool:
-    """Whether a figure of Clean or COST makes sense: two lines (or two costs) or more, ranked by an attack."""
+    """Whether a figure of Clean or COST_COLUMN makes sense: two lines (or two costs) or more, ranked by an attack."""
     points = _points(table, column)
-    count = points[COST].nunique() if column == COST else len(points)
+    count = points[COST_COLUMN].nunique() if column == COST_COLUMN else len(points)
     return ranking_column(table) != "Clean" and count > 1
 
 
@@ -46,7 +46,7 @@ def scatter(table: pd.DataFrame, title: str) -> "Figure":
 @with_house_style
 def cost(table: pd.DataFrame, title: str) -> "Figure":
     """Cost of a training step against the accuracy that ranks the table, with its intervals."""
-    return _scatter(table, title, COST, "Passes per image of a training step")
+    return _scatter(table, title, COST_COLUMN, "Passes per image of a training step")
 
 
 def accuracy_axis(column: str) -> str:
@@ -65,23 +65,23 @@ def _scatter(table: pd.DataFrame, title: str, column: str, label: str) -> "Figur
     from matplotlib.ticker import MaxNLocator
 
     robust, points = ranking_column(table), _points(table, column)
-    width, height = (ONE_COLUMN, 2.5) if len(points) <= FEW else (TWO_COLUMNS, 4.0)
+    width, height = (ONE_COLUMN, 2.5) if len(points) <= NARROW_POINTS else (TWO_COLUMNS, 4.0)
     figure, (axes,) = grid(1, 1, width, (height, 0.3), title)
     up = intervals(points, robust)
     across = intervals(points, column) if f"{column} low" in points else np.zeros_like(up)
-    if len(points) <= BARS:
-        axes.errorbar(points[column], points[robust], xerr=across if across.any() else None, yerr=up, **BAR)
+    if len(points) <= MAX_INTERVALS:
+        axes.errorbar(points[column], points[robust], xerr=across if across.any() else None, yerr=up, **INTERVAL_STYLE)
     kinds = [trust_of(line, robust) for line in points.to_dict("records")]
-    for kind, look in LOOKS.items():
+    for kind, look in TRUST_STYLES.items():
         mine = points[[other == kind for other in kinds]]
         if len(mine):
             axes.plot(mine[column], mine[robust], linestyle="none", zorder=3, clip_on=False, **look)
-    shown = len(points) <= BARS
+    shown = len(points) <= MAX_INTERVALS
     axes.set(xlabel=label, ylabel=accuracy_axis(robust), ylim=_limits(points, robust, shown))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    if column == COST:
-        axes.margins(x=ROOM)
+    if column == COST_COLUMN:
+        axes.margins(x=MARGIN_SHARE)
     else:
         axes.set_xlim(_limits(points, column, shown))
     _explain(axes, kinds, "95 % intervals" if (points["seeds"] == 1).all() else "Intervals", across, up)
@@ -92,15 +92,19 @@ def _scatter(table: pd.DataFrame, title: str, column: str, label: str) -> "Figur
 
 def _limits(points: pd.DataFrame, column: str, with_intervals: bool) -> tuple[float, float]:
     ends = [points[column], *([points[f"{column} low"], points[f"{column} high"]] if with_intervals else [])]
-    return fitted_limits(pd.concat(ends), ROOM)
+    return fitted_limits(pd.concat(ends), MARGIN_SHARE)
 
 
 def _explain(axes: "Axes", kinds: list[str], intervals: str, across: Any, up: Any) -> None:
     """The legend: what hollow marks mean, and the median width of intervals if they are not drawn."""
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], linestyle="none", label=WORDS[kind], **LOOKS[kind]) for kind in WORDS if kind in kinds]
-    if len(kinds) > BARS:
+    handles = [
+        Line2D([], [], linestyle="none", label=TRUST_TEXTS[kind], **TRUST_STYLES[kind])
+        for kind in TRUST_TEXTS
+        if kind in kinds
+    ]
+    if len(kinds) > MAX_INTERVALS:
         halves = {"across": across, "up": up}
         sizes = [f"±{np.median(half.max(axis=0)):.1f} {way}" for way, half in halves.items() if half.any()]
         handles.append(Line2D([], [], linestyle="none", label=f"{intervals} (median): {', '.join(sizes)}"))

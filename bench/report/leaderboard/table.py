@@ -18,7 +18,7 @@ from bench.report.verdicts import Models, audit_doubts, verdict
 from bench.results.row import EXTERNAL
 
 Trainings = Mapping[str, Trained]  # by run
-APART = 0.05  # corrected p-value below which a line has another rank than the first of the group above
+RANK_SIGNIFICANCE = 0.05  # corrected p-value below which a line has another rank than the first of the group above
 
 
 def leaderboard(
@@ -111,7 +111,7 @@ def _tie_groups(lines: Sequence[Sequence[Bits | None]]) -> list[int]:
     ranks: list[int] = []
     while len(ranks) < len(lines):
         first, *others = lines[len(ranks) :]
-        apart = [p < APART for p in holm([_p_value(first, other) for other in others])]
+        apart = [p < RANK_SIGNIFICANCE for p in holm([_p_value(first, other) for other in others])]
         group = 1 + (apart.index(True) if any(apart) else len(apart))
         ranks += [len(ranks) + 1] * group
     return ranks

@@ -7,19 +7,19 @@ import pandas as pd
 from bench.report import table_text as plain
 from bench.report.labels import condition_name
 from bench.report.leaderboard.table import accuracies, ranking_column
-from bench.report.leaderboard.text import COST, TEXT, best, display, drop_unattacked, quote
+from bench.report.leaderboard.text import COST_COLUMNS, LEFT_COLUMNS, best, display, drop_unattacked, quote
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-STRONGEST = 3  # number of attacks that are preferred to the cost of training
+ATTACKS_BEFORE_COST = 3  # number of attacks that are preferred to the cost of training
 
 
 def print_board(console: "Console", table: pd.DataFrame, title: str) -> None:
     """Print the title, the table, and a line that names the columns for which there was no room."""
     shown, left_out = fit(table, console.width)
     strong = best(drop_unattacked(table), shown)
-    plain.print_table(console, shown, TEXT, title, strong)
+    plain.print_table(console, shown, LEFT_COLUMNS, title, strong)
     if left_out:
         plain.print_lines(
             console, [f"No room for {', '.join(map(quote, left_out))}; the files of the report have all columns."]
@@ -60,6 +60,6 @@ def _by_importance(table: pd.DataFrame) -> list[str]:
     attacks = [c for c in accuracies(table) if c not in without and condition_name(c) not in _last_iterates(table)]
     by_strength = sorted(attacks, key=lambda c: (table[c].isna().sum(), table[c].mean()))  # those of most lines first
     strongest = [condition_name(column) for column in by_strength]
-    passes, memory = COST
+    passes, memory = COST_COLUMNS
     worst = ["Worst"] if ranking_column(table) != "Worst" else []
-    return [*strongest[:STRONGEST], *worst, passes, *strongest[STRONGEST:], memory]
+    return [*strongest[:ATTACKS_BEFORE_COST], *worst, passes, *strongest[ATTACKS_BEFORE_COST:], memory]

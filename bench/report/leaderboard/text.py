@@ -10,9 +10,9 @@ from bench.report.labels import condition_name, line_name
 from bench.report.leaderboard.table import accuracies, ranking_column
 from bench.report.table_text import MISSING
 
-TEXT = ("Recipe", "Verdict")  # columns set flush left
-PARTIAL = "partial: without "  # how the status of Worst begins where it leaves attacks out
-COST = {"Passes": "passes", "MiB": "memory"}  # no seconds, which depend on the load of the machine
+LEFT_COLUMNS = ("Recipe", "Verdict")  # columns set flush left
+PARTIAL_STATUS = "partial: without "  # how the status of Worst begins where it leaves attacks out
+COST_COLUMNS = {"Passes": "passes", "MiB": "memory"}  # no seconds, which depend on the load of the machine
 
 
 def heads(table: pd.DataFrame) -> list[str]:
@@ -36,7 +36,7 @@ def display(table: pd.DataFrame, spread: Collection[str]) -> pd.DataFrame:
         ]
     if (table["seeds"] > 1).any():
         shown["Seeds"] = [str(seeds) for seeds in table["seeds"]]
-    for name, column in COST.items():
+    for name, column in COST_COLUMNS.items():
         if table[column].notna().all():  # beside a line that has none, a number compares with nothing
             shown[name] = [_number(cost) for cost in table[column]]
     shown["Verdict"] = [verdict.partition(":")[0] or MISSING for verdict in table["verdict"]]
@@ -106,8 +106,8 @@ def notes(table: pd.DataFrame) -> list[str]:
     for line in table.to_dict("records"):
         for column in accuracies(table):
             name, status, seeds = quote(condition_name(column)), line[f"{column} status"], line[f"{column} seeds"]
-            if status.startswith(PARTIAL):
-                left_out = _with_names(status.removeprefix(PARTIAL), table)
+            if status.startswith(PARTIAL_STATUS):
+                left_out = _with_names(status.removeprefix(PARTIAL_STATUS), table)
                 found.setdefault(f": {name} leaves out {left_out}.", []).append(line["recipe"])
             elif status not in ("ok", "missing"):
                 found.setdefault(f", {name}: {_with_names(status, table)}.", []).append(line["recipe"])

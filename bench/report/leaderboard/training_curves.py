@@ -14,7 +14,7 @@ from bench.report.folder_names import Identity
 from bench.report.labels import labels
 from bench.report.training_logs import read_training_log
 
-DRAWN = 30  # most recipes in a figure; the tables have all
+MAX_RECIPES = 30  # most recipes in a figure; the tables have all
 
 
 class Trainings(NamedTuple):
@@ -64,7 +64,7 @@ def draw_curves(whose: Trainings, logs: dict[str, list[pd.DataFrame]]) -> Draw:
     """A function that draws the figure."""
     from bench.report.leaderboard.figures import curves
 
-    return partial(curves, dict(list(logs.items())[:DRAWN]), whose.title + best_of(len(logs)))
+    return partial(curves, dict(list(logs.items())[:MAX_RECIPES]), whose.title + best_of(len(logs)))
 
 
 def section(whose: Trainings, below: str) -> str:
@@ -74,4 +74,4 @@ def section(whose: Trainings, below: str) -> str:
 
 def best_of(lines: int) -> str:
     """Addition to the title of a figure that leaves lines out; else empty."""
-    return f" (best {DRAWN} of {lines})" if lines > DRAWN else ""
+    return f" (best {MAX_RECIPES} of {lines})" if lines > MAX_RECIPES else ""

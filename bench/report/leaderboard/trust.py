@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 OK, SUSPECT, INVALID, PARTIAL = "ok", "suspect", "invalid", "partial"
-WORDS = {
+TRUST_TEXTS = {
     SUSPECT: "suspect (see the notes)",
     INVALID: "invalid (see the notes)",
     PARTIAL: "Worst of fewer attacks than others have",

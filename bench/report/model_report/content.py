@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Level = Literal["ok", "suspect", "invalid", "unknown"]  # unknown: nothing was attacked
-CHIPS: dict[Level, str] = {
+LEVEL_TEXTS: dict[Level, str] = {
     "ok": "Measured; nothing found that speaks against the numbers",
     "suspect": "Suspect: true numbers may be lower",
     "invalid": "Invalid: the numbers do not mean what they seem to",
@@ -106,4 +106,4 @@ class ModelReport(NamedTuple):
     @property
     def chip(self) -> str:
         """A short text for the level."""
-        return CHIPS[self.level]
+        return LEVEL_TEXTS[self.level]

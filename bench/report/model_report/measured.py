@@ -17,7 +17,7 @@ from bench.report.rows import accuracies
 from bench.report.verdicts import doubts_by_board, verdict
 from bench.results.report_file import Pictures, ReportFacts
 
-SAME = ["kind", "column", "norm", "eps", "severity", "source"]
+CONDITION_COLUMNS = ["kind", "column", "norm", "eps", "severity", "source"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class Measured:
         rows = rows[
             rows["source"].str.partition("@")[0] != rows["run"]
         ]  # without images that were made on this model for transfer
-        rows = rows.assign(column=columns(rows)).drop_duplicates(SAME, keep="last")
+        rows = rows.assign(column=columns(rows)).drop_duplicates(CONDITION_COLUMNS, keep="last")
         found = [measurement_of(row) for row in rows.to_dict("records")]
         return sorted(found, key=lambda one: (one.kind != "clean", column_order(one.column)))
 

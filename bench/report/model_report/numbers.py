@@ -12,7 +12,7 @@ from bench.report.model_report.measurement import Measurement, Share
 from bench.report.model_report.words import sentence
 from bench.report.table_text import MISSING
 
-FEWEST = 3  # least number of radii of a curve
+MIN_RADII = 3  # least number of radii of a curve
 
 
 class Line(NamedTuple):
@@ -88,7 +88,7 @@ def _share_cells(share: Share | None) -> tuple[str, str, str]:
 
 
 def curves(measured: Measured) -> Iterator[Block]:
-    """A chart and a table for each norm: attacks that were run at FEWEST radii or more, with clean accuracy at 0."""
+    """A chart and a table for each norm: attacks that were run at MIN_RADII radii or more, with clean accuracy at 0."""
     found: dict[tuple[str, str], dict[float, Share]] = {}
     for one in measured.all:
         if one.counts and one.ball and one.share and np.isfinite(one.ball.eps):
@@ -98,7 +98,7 @@ def curves(measured: Measured) -> Iterator[Block]:
         drawn = [
             Curve(name, tuple(Point(eps, *_numbers_of(share)) for eps, share in sorted({**clean, **shares}.items())))
             for (of, name), shares in found.items()
-            if of == norm and len(shares) >= FEWEST
+            if of == norm and len(shares) >= MIN_RADII
         ]
         if drawn:
             caption = (

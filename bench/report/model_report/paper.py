@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDE, HIGH = 8.27, 11.69  # inches
+PAGE_WIDTH, PAGE_HEIGHT = 8.27, 11.69  # inches
 LEFT, TOP, BOTTOM = 0.85, 0.75, 10.95
-ROOM = WIDE - 2 * LEFT
+TEXT_WIDTH = PAGE_WIDTH - 2 * LEFT
 SOFT, LINE, PANEL = "#565f6b", "#d9dee4", "#f5f7f9"
 BODY, SMALL, BOLD = Type(), Type(8, colour=SOFT), Type(9, bold=True)
-GAP = 0.18  # between columns of a table
-NARROW = 0.9  # columns of at most this width are not made narrower
+COLUMN_GAP = 0.18  # between columns of a table
+MIN_COLUMN_WIDTH = 0.9  # columns of at most this width are not made narrower
 
 
 class Paper:
@@ -30,7 +30,7 @@ class Paper:
     def new_page(self) -> None:
         from matplotlib.figure import Figure
 
-        self.pages.append(Figure(figsize=(WIDE, HIGH)))
+        self.pages.append(Figure(figsize=(PAGE_WIDTH, PAGE_HEIGHT)))
         self.y = TOP
 
     def reserve(self, height: float) -> bool:
@@ -48,11 +48,11 @@ class Paper:
         baseline = y + (style.leading + 0.72 * style.size / 72) / 2
         weight = "bold" if style.bold else "normal"
         self.pages[-1].text(
-            x / WIDE, 1 - baseline / HIGH, text, size=style.size, color=style.colour, weight=weight,
+            x / PAGE_WIDTH, 1 - baseline / PAGE_HEIGHT, text, size=style.size, color=style.colour, weight=weight,
             family=style.family, ha=align, va="baseline",
         )  # fmt: skip
 
-    def text(self, text: str, style: Type = BODY, left: float = LEFT, room: float = ROOM) -> None:
+    def text(self, text: str, style: Type = BODY, left: float = LEFT, room: float = TEXT_WIDTH) -> None:
         for line in wrap(text, style, room):
             self.reserve(style.leading)
             self.line(line, style, left, self.y)
@@ -61,20 +61,26 @@ class Paper:
     def rule(self, colour: str = LINE, thick: float = 0.6) -> None:
         from matplotlib.lines import Line2D
 
-        at = 1 - self.y / HIGH
-        self.pages[-1].add_artist(Line2D([LEFT / WIDE, 1 - LEFT / WIDE], [at, at], color=colour, linewidth=thick))
+        at = 1 - self.y / PAGE_HEIGHT
+        self.pages[-1].add_artist(
+            Line2D([LEFT / PAGE_WIDTH, 1 - LEFT / PAGE_WIDTH], [at, at], color=colour, linewidth=thick)
+        )
 
     def panel(self, height: float, bar: str = "") -> None:
         """Draw a background from here down, with a bar of this colour at its left edge."""
         from matplotlib.patches import Rectangle
 
-        for colour, across in ((PANEL, ROOM), *([(bar, 0.06)] if bar else [])):
-            corner = LEFT / WIDE, 1 - (self.y + height) / HIGH
-            self.pages[-1].add_artist(Rectangle(corner, across / WIDE, height / HIGH, facecolor=colour, linewidth=0))
+        for colour, across in ((PANEL, TEXT_WIDTH), *([(bar, 0.06)] if bar else [])):
+            corner = LEFT / PAGE_WIDTH, 1 - (self.y + height) / PAGE_HEIGHT
+            self.pages[-1].add_artist(
+                Rectangle(corner, across / PAGE_WIDTH, height / PAGE_HEIGHT, facecolor=colour, linewidth=0)
+            )
 
     def axes(self, left: float, room: float, height: float) -> "Axes":
         """Axes for a figure from here down."""
-        return self.pages[-1].add_axes((left / WIDE, 1 - (self.y + height) / HIGH, room / WIDE, height / HIGH))
+        return self.pages[-1].add_axes(
+            (left / PAGE_WIDTH, 1 - (self.y + height) / PAGE_HEIGHT, room / PAGE_WIDTH, height / PAGE_HEIGHT)
+        )
 
     def table(self, columns: Sequence[str], lines: Sequence[Sequence[str]], numbers: frozenset[str]) -> None:
         """Write a table; its head is repeated on every page. numbers: columns that are set flush right."""
@@ -97,7 +103,7 @@ class Paper:
             for place, line in enumerate(wrap(cell, style, room)):
                 at = self.y + 0.04 + place * style.leading
                 self.line(line, style, x + room if flush else x, at, "right" if flush else "left")
-            x += room + GAP
+            x += room + COLUMN_GAP
         self.y += _height(cells, rooms, styles)
         self.rule(thick=1.2 if more else 0.6)
 
@@ -110,9 +116,9 @@ class Paper:
             pages, self_pages = len(self.pages), self.pages
             for number, page in enumerate(self_pages, 1):
                 self.pages = [page]
-                (name, *_) = wrap(self.title, SMALL, ROOM - 1)
+                (name, *_) = wrap(self.title, SMALL, TEXT_WIDTH - 1)
                 self.line(name, SMALL, LEFT, BOTTOM + 0.2)
-                self.line(f"{number} of {pages}", SMALL, WIDE - LEFT, BOTTOM + 0.2, "right")
+                self.line(f"{number} of {pages}", SMALL, PAGE_WIDTH - LEFT, BOTTOM + 0.2, "right")
                 pdf.savefig(page)
         return file.getvalue()
 
@@ -125,7 +131,7 @@ def table_height(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> floa
 def column_widths(lines: Sequence[Sequence[str]]) -> list[float]:
     """Widths of a table's columns: of their widest cells, or less if these together are wider than the page."""
     columns = [*zip(*lines, strict=True)]
-    room = ROOM - GAP * (len(columns) - 1)
+    room = TEXT_WIDTH - COLUMN_GAP * (len(columns) - 1)
     longest = [max((width(word, BOLD) for word in " ".join(column).split()), default=0.0) for column in columns]
     wanted = []
     for place, column in enumerate(columns):  # a head may always go over several lines
@@ -133,7 +139,9 @@ def column_widths(lines: Sequence[Sequence[str]]) -> list[float]:
         wanted.append(max(longest[place], *(width(cell, style) for cell in column[1:])))
     if sum(wanted) <= room:
         return wanted
-    least = [w if w < NARROW else min(long, room / len(columns)) for w, long in zip(wanted, longest, strict=True)]
+    least = [
+        w if w < MIN_COLUMN_WIDTH else min(long, room / len(columns)) for w, long in zip(wanted, longest, strict=True)
+    ]
     spare, flexible = room - sum(least), sum(wanted) - sum(least)
     return [m + spare * (w - m) / flexible for w, m in zip(wanted, least, strict=True)]
 

@@ -16,15 +16,15 @@ from bench.report.model_report.content import (
     Table,
     Text,
 )
-from bench.report.model_report.paper import LEFT, LINE, PANEL, ROOM, SMALL, Paper, table_height
+from bench.report.model_report.paper import LEFT, LINE, PANEL, SMALL, TEXT_WIDTH, Paper, table_height
 from bench.report.model_report.pdf_text import MONO, Type, width, wrap
 from bench.report.plotting.style import COLOURS, with_house_style
 
-LOOKS = {"ok": "#0b5cad", "suspect": "#8a4b00", "invalid": "#a61b1b", "unknown": "#565f6b"}
-BARS = {"clean": "#8a94a0", "attack": "#0072b2", "worst": "#a6460b"}
+LEVEL_COLOURS = {"ok": "#0b5cad", "suspect": "#8a4b00", "invalid": "#a61b1b", "unknown": "#565f6b"}
+BAR_COLOURS = {"clean": "#8a94a0", "attack": "#0072b2", "worst": "#a6460b"}
 BODY, BIG, TITLE, HEAD = Type(), Type(13, bold=True), Type(17, bold=True), Type(12, bold=True)
-WHOLE = 3.5  # inches; tables up to this height are not split over pages
-PIXELS = 256  # least size of a picture after enlarging, so that viewers do not blur it
+MAX_UNSPLIT_HEIGHT = 3.5  # inches; tables up to this height are not split over pages
+MIN_PIXELS = 256  # least size of a picture after enlarging, so that viewers do not blur it
 
 
 @with_house_style
@@ -47,10 +47,10 @@ def pdf(report: ModelReport) -> bytes:
 
 
 def _verdict(paper: Paper, report: ModelReport) -> None:
-    inset, look = 0.22, LOOKS[report.level]
+    inset, look = 0.22, LEVEL_COLOURS[report.level]
     texts = [(report.chip, Type(8, bold=True, colour=look)), (report.headline, BIG)]
     texts += [(text, BODY) for text in report.paragraphs]
-    room = ROOM - 2 * inset
+    room = TEXT_WIDTH - 2 * inset
     height = sum(len(wrap(text, style, room)) * style.leading + 0.08 for text, style in texts) + 0.16
     paper.reserve(height)
     paper.panel(height, look)
@@ -64,7 +64,7 @@ def _height_to_begin(block: Block) -> float:
     """The height in inches that must be free on a page for a block to begin there."""
     if isinstance(block, Table):
         height = table_height(block.columns, block.lines)
-        return 0.45 + (height if height < WHOLE else 0.6)
+        return 0.45 + (height if height < MAX_UNSPLIT_HEIGHT else 0.6)
     return 2.4 if isinstance(block, Pictures) else 3.2 if isinstance(block, Curves) else 0.8
 
 
@@ -76,13 +76,13 @@ def _items(paper: Paper, block: Items) -> None:
     for text in block.texts:
         paper.reserve(BODY.leading)
         paper.line("•", BODY, LEFT + 0.05, paper.y)
-        paper.text(text, BODY, LEFT + 0.22, ROOM - 0.22)
+        paper.text(text, BODY, LEFT + 0.22, TEXT_WIDTH - 0.22)
         paper.skip(0.03)
 
 
 def _code(paper: Paper, block: Code) -> None:
     mono = Type(8, family=MONO)
-    lines = wrap(block.text, mono, ROOM - 0.24)
+    lines = wrap(block.text, mono, TEXT_WIDTH - 0.24)
     height = len(lines) * mono.leading + 0.16
     paper.reserve(height)
     paper.panel(height)
@@ -98,7 +98,7 @@ def _facts(paper: Paper, block: Facts) -> None:
     for name, text in block.lines:
         paper.reserve(BODY.leading)
         paper.line(name, BODY._replace(colour=SMALL.colour), LEFT, paper.y)
-        paper.text(text, BODY, LEFT + names, ROOM - names)
+        paper.text(text, BODY, LEFT + names, TEXT_WIDTH - names)
         paper.skip(0.03)
 
 
@@ -118,11 +118,11 @@ def _bars(paper: Paper, block: Bars) -> None:
         paper.reserve(height)
         for place, line in enumerate(lines):
             paper.line(line, BODY, LEFT, paper.y + 0.02 + place * BODY.leading)
-        axes = paper.axes(LEFT + names + 0.15, ROOM - names - 0.85, height)
+        axes = paper.axes(LEFT + names + 0.15, TEXT_WIDTH - names - 0.85, height)
         axes.axis("off")
         axes.set(xlim=(0, 100), ylim=(-0.5, 0.5))
         axes.barh(0, 100, 0.7, color=PANEL)
-        axes.barh(0, bar.value, 0.7, color=BARS[bar.look], alpha=0.85)
+        axes.barh(0, bar.value, 0.7, color=BAR_COLOURS[bar.look], alpha=0.85)
         axes.errorbar(
             bar.value,
             0,
@@ -131,7 +131,7 @@ def _bars(paper: Paper, block: Bars) -> None:
             capsize=2.5,
             linewidth=1,
         )
-        paper.line(f"{bar.value:.1f} %", BODY, LEFT + ROOM, paper.y + (height - BODY.leading) / 2, "right")
+        paper.line(f"{bar.value:.1f} %", BODY, LEFT + TEXT_WIDTH, paper.y + (height - BODY.leading) / 2, "right")
         paper.skip(height)
 
 
@@ -140,7 +140,7 @@ def _curves(paper: Paper, block: Curves) -> None:
     height = 2.4
     paper.reserve(height + 0.6)
     paper.skip(0.1)
-    axes = paper.axes(LEFT + 0.4, min(ROOM, 5.2) - 0.4, height)
+    axes = paper.axes(LEFT + 0.4, min(TEXT_WIDTH, 5.2) - 0.4, height)
     for place, curve in enumerate(block.curves):
         colour, x = COLOURS[place % len(COLOURS)], [point.x for point in curve.points]
         axes.fill_between(
@@ -159,7 +159,7 @@ def _pictures(paper: Paper, block: Pictures) -> None:
     paper.text(block.caption)
     paper.skip(0.08)
     small, gap, between = Type(6.5, colour=SMALL.colour), 0.06, 0.3
-    size = (ROOM - between - 4 * gap) / 6
+    size = (TEXT_WIDTH - between - 4 * gap) / 6
     for first in range(0, len(block.pictures), 2):
         pair = block.pictures[first : first + 2]
         texts = [f"{head}: {text}" for one in pair for head, text in zip(block.heads, one.texts, strict=True)]
@@ -178,7 +178,7 @@ def _pictures(paper: Paper, block: Pictures) -> None:
 
 
 def _enlarge(pixels: Pixels) -> Pixels:
-    times = max(1, -(-PIXELS // max(pixels.shape[:2])))
+    times = max(1, -(-MIN_PIXELS // max(pixels.shape[:2])))
     return pixels.repeat(times, 0).repeat(times, 1)
 
 

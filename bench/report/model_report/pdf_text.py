@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 SANS, MONO = "DejaVu Sans", "DejaVu Sans Mono"  # come with matplotlib
 NO_GLYPH = "\N{WHITE SQUARE}"
-LARGE = 200
+MEASURING_SIZE = 200
 LEADING = 1.45  # distance of lines, as a multiple of the font size
 
 
@@ -36,9 +36,9 @@ def _font(family: str, bold: bool) -> "FT2Font":
 def width(text: str, style: Type) -> float:
     """The width of text in inches."""
     font = _font(style.family, style.bold)
-    font.set_size(LARGE, 72)  # at a small size, positions would be rounded to pixels
+    font.set_size(MEASURING_SIZE, 72)  # at a small size, positions would be rounded to pixels
     font.set_text(text, 0.0)
-    return font.get_width_height()[0] / 64 / 72 * style.size / LARGE
+    return font.get_width_height()[0] / 64 / 72 * style.size / MEASURING_SIZE
 
 
 def drawable(text: str, style: Type) -> str:

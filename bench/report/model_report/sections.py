@@ -24,7 +24,7 @@ from bench.report.model_report.measured import Measured, settings_of
 from bench.report.model_report.measurement import Measurement
 from bench.report.model_report.numbers import corruptions, curves, numbers
 from bench.report.model_report.untried import list_untried
-from bench.report.model_report.words import PROBES, attack_words, join_words, sentence
+from bench.report.model_report.words import PROBE_TEXTS, attack_words, join_words, sentence
 from bench.report.table_text import MISSING
 from bench.results.report_file import Example
 
@@ -124,7 +124,7 @@ def _probe(probe: dict[str, object], several: bool) -> tuple[str, ...]:
     ball = f"{probe['norm']} {format_radius(float(str(probe['eps'])))}" if several else ""
     details = ", ".join(filter(None, [attack[1] if attack else "", ball]))
     title = f"{name} ({details})" if details else name
-    return title, PROBES.get(name, MISSING), images, f"{n:,}" if n else "none", limit
+    return title, PROBE_TEXTS.get(name, MISSING), images, f"{n:,}" if n else "none", limit
 
 
 def _run(measured: Measured) -> Iterator[Block]:

@@ -7,12 +7,12 @@ from bench.core.parsing import format_radius
 from bench.report.model_report.measured import Measured
 from bench.report.model_report.words import join_words
 
-PARTS = ("APGD-CE", "APGD-T", "FAB-T", "Square")  # of AutoAttack
-NORMS = {
+AUTOATTACK_PARTS = ("APGD-CE", "APGD-T", "FAB-T", "Square")  # of AutoAttack
+NORM_TEXTS = {
     "Linf": "Changes that are limited pixel by pixel (Linf): --norm Linf --eps RADIUS.",
     "L2": "Changes that are limited in their length over all pixels (L2): --norm L2 --eps RADIUS.",
 }
-MOST = 8  # names in a list
+MAX_NAMES = 8  # names in a list
 
 
 def list_untried(measured: Measured) -> tuple[str, ...]:
@@ -30,7 +30,7 @@ def _find_untried(measured: Measured) -> Iterator[str]:
     if others := _other_attacks(tried, measured.facts.attacks):
         yield f"Other attacks that the bench has: {_some(others)} (bench list attacks)."
     norms = {ball.norm for ball in measured.balls}
-    yield from (text for norm, text in NORMS.items() if norm not in norms)
+    yield from (text for norm, text in NORM_TEXTS.items() if norm not in norms)
     radii = {(ball.norm, ball.eps) for ball in measured.balls}
     if len(radii) == 1:
         ((norm, eps),) = radii
@@ -54,7 +54,7 @@ def _find_untried(measured: Measured) -> Iterator[str]:
 
 def _other_attacks(tried: set[str], known: tuple[str, ...]) -> list[str]:
     """Registered attacks that were not run; of a family (PGD-k) any number of steps counts as run."""
-    through = set(PARTS) if any(name.startswith("AutoAttack") for name in tried) else set()
+    through = set(AUTOATTACK_PARTS) if any(name.startswith("AutoAttack") for name in tried) else set()
     families = {re.sub(r"\d+", "k", name) for name in tried}
     return [name for name in known if name not in tried | families | through and not name.startswith("AutoAttack")]
 
@@ -72,4 +72,4 @@ def _corruptions(measured: Measured) -> Iterator[str]:
 
 def _some(names: list[str]) -> str:
     words = [name.replace("_", " ") for name in names]
-    return ", ".join(words[:MOST]) + (f" and {len(words) - MOST} more" if len(words) > MOST else "")
+    return ", ".join(words[:MAX_NAMES]) + (f" and {len(words) - MAX_NAMES} more" if len(words) > MAX_NAMES else "")

@@ -4,14 +4,14 @@ import math
 from collections.abc import Iterator
 
 from bench.core.stats import wilson
-from bench.report.leaderboard.badges import FEW
+from bench.report.leaderboard.badges import MIN_IMAGES
 from bench.report.model_report.content import Level
 from bench.report.model_report.measured import Measured
 from bench.report.model_report.measurement import Ball, Worst
 from bench.report.model_report.words import ball_words, change_words, join_words, sentence, share_words
 
-REFERENCE = "AutoAttack"
-IN_DOUBT = {"suspect": "In doubt: ", "invalid": "Not valid: "}
+REFERENCE_ATTACK = "AutoAttack"
+DOUBT_TEXTS = {"suspect": "In doubt: ", "invalid": "Not valid: "}
 
 
 def level(measured: Measured) -> Level:
@@ -29,7 +29,7 @@ def headline(measured: Measured) -> str:
         failed = join_words([one.column for one in worst.failed]) or "Every attack"
         return f"{failed} failed, so nothing is known of how this model stands up to an attacker."
     if balls:
-        doubt = IN_DOUBT.get(level(measured), "")
+        doubt = DOUBT_TEXTS.get(level(measured), "")
         found = _describe_broken(clean.share.right, measured.worst(balls[0]), balls[0])
         return doubt + (found[0].lower() + found[1:] if doubt else found)
     accuracy = f"{clean.share.percent:.1f} % of clean images"
@@ -81,7 +81,7 @@ def _paragraphs(measured: Measured) -> Iterator[str]:
     yield from _other_balls(measured)
     if measured.alarms:
         yield sentence(f"The model was evaluated in spite of this: {'; '.join(measured.alarms)}")
-    if measured.verdict.partition(":")[0] in IN_DOUBT:
+    if measured.verdict.partition(":")[0] in DOUBT_TEXTS:
         yield _doubt(measured.verdict)
     if worst and worst.share:
         yield _bound(measured, worst)
@@ -89,7 +89,7 @@ def _paragraphs(measured: Measured) -> Iterator[str]:
             f"This holds for changes within {balls[0]} of these images, and for nothing else; what else an attacker "
             "could do, or a camera could see, stands under “What was not tried”."
         )
-    if measured.n < FEW:
+    if measured.n < MIN_IMAGES:
         wide = max(share.spread for share in (clean.share, worst.share if worst else None) if share)
         yield f"{measured.n:,} images are few: these shares are known to about ±{wide:.0f} points only."
 
@@ -118,10 +118,11 @@ def _bound(measured: Measured, worst: Worst) -> str:
     """Sentences on why accuracy under attack is an upper bound, and how tight it is."""
     assert worst.share is not None
     text = f"{worst.share.percent:.1f} % is an upper bound: an attack that nobody tried here may break more images."
-    if any(name.startswith(REFERENCE) for name in worst.attacks):
-        text += f" {REFERENCE}, the field's usual reference, is among those tried."
+    if any(name.startswith(REFERENCE_ATTACK) for name in worst.attacks):
+        text += f" {REFERENCE_ATTACK}, the field's usual reference, is among those tried."
     else:
-        text += f" {REFERENCE}, the field's usual reference, is not among those that count here, and often breaks more."
+        text += f" {REFERENCE_ATTACK}, the field's usual reference, is not among those that count here, "
+        text += "and often breaks more."
     if level(measured) == "ok":
         searched = (
             "The audit's probes of the model" if measured.probes else "Comparisons of the attacks with each other"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bench.core.parsing import format_radius
 from bench.report.model_report.measurement import Ball, Share
 
-ATTACKS = (  # patterns of names, and what the attack does
+ATTACK_TEXTS = (  # patterns of names, and what the attack does
     (r"FGSM", "one step along the sign of the gradient"),
     (r"R-FGSM", "one step along the sign of the gradient, from a random start"),
     (r"MI-FGSM", "steps along the gradient, with momentum"),
@@ -24,7 +24,7 @@ ATTACKS = (  # patterns of names, and what the attack does
     (r"(R-|PGD-)?LL.*", "towards the least likely class"),
     (r"MultiTarget", "a search towards each wrong class"),
 )
-PROBES = {
+PROBE_TEXTS = {
     "changing": "the same image twice: do the outputs agree?",
     "probabilities": "are the outputs probabilities, on which attacks stall?",
     "zero-gradient": "is the gradient exactly zero?",
@@ -39,7 +39,7 @@ PROBES = {
 def attack_words(name: str) -> str:
     """What an attack does, as a clause."""
     plain = name.removesuffix(".last")
-    found = next((re.sub(pattern, text, plain) for pattern, text in ATTACKS if re.fullmatch(pattern, plain)), "")
+    found = next((re.sub(pattern, text, plain) for pattern, text in ATTACK_TEXTS if re.fullmatch(pattern, plain)), "")
     last = "; judged on its last step alone" if plain != name else ""
     return (found or "an attack of a plug-in") + last
 

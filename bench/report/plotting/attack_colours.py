@@ -2,7 +2,7 @@
 
 import re
 
-FAMILIES = (  # pattern at the start of a column's name, and its colour
+FAMILY_COLOURS = (  # pattern at the start of a column's name, and its colour
     (r"Clean$", "#949494"),
     (r"Worst$", "#111111"),
     (r"AutoAttack", "#D55E00"),
@@ -11,9 +11,9 @@ FAMILIES = (  # pattern at the start of a column's name, and its colour
     (r"(R-|MI-)?(FGSM|LL|MC)\b", "#009E73"),  # one step or a few
     (r"APGD|FAB|Square|MultiTarget", "#7A2E00"),  # parts of AutoAttack, and similar attacks
 )
-OTHER = "#3B2A78"
+OTHER_COLOUR = "#3B2A78"
 
 
 def attack_colour(column: str) -> str:
     """The colour of a column of a board. Attacks of one kind share a colour, and so do all attacks of plug-ins."""
-    return next((colour for pattern, colour in FAMILIES if re.match(pattern, column)), OTHER)
+    return next((colour for pattern, colour in FAMILY_COLOURS if re.match(pattern, column)), OTHER_COLOUR)

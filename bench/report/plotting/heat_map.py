@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
 
-LINE = 0.26  # height of one row in inches
-AROUND = 1.3  # height above and below all rows in inches
-DARK = 0.45  # luminance, below which white is easier to read than black
+ROW_HEIGHT = 0.26  # height of one row in inches
+MARGIN_HEIGHT = 1.3  # height above and below all rows in inches
+DARK_LUMINANCE = 0.45  # luminance, below which white is easier to read than black
 ONE_SIDED = ("#FFFFFF", COLOURS[0])  # colours of the lowest and the highest number
 TWO_SIDED = (COLOURS[1], "#FFFFFF", COLOURS[0])  # colours below zero, at zero and above it
-LEAST = 1.0  # least range of colours, in percentage points; around zero, to each side
-NUMBER = 6.5  # font size of texts in cells, in points
+MIN_RANGE = 1.0  # least range of colours, in percentage points; around zero, to each side
+NUMBER_SIZE = 6.5  # font size of texts in cells, in points
 
 
 def draw_heat_map(
@@ -30,8 +30,8 @@ def draw_heat_map(
     *,
     label: str,
     around_zero: bool = False,
-    line: float = LINE,
-    size: float = NUMBER,
+    line: float = ROW_HEIGHT,
+    size: float = NUMBER_SIZE,
 ) -> "tuple[Figure, Axes]":
     """Draw a heat map and its colour bar; ticks are in the middle of cells, and the caller names those of the x axis.
 
@@ -42,7 +42,7 @@ def draw_heat_map(
     from matplotlib.colors import LinearSegmentedColormap
 
     shown = values.to_numpy()
-    figure, (axes,) = grid(1, 1, width, (line * len(values), AROUND), title)
+    figure, (axes,) = grid(1, 1, width, (line * len(values), MARGIN_HEIGHT), title)
     low, high = _scale(shown, around_zero)
     colours = LinearSegmentedColormap.from_list("house", TWO_SIDED if around_zero else ONE_SIDED)
     look: Any = {"cmap": colours.with_extremes(bad="#EEEEEE"), "vmin": low, "vmax": high}
@@ -73,16 +73,16 @@ def _scale(shown: "np.ndarray[Any, np.dtype[np.float64]]", around_zero: bool) ->
     """The numbers that have the first and the last colour."""
     known = shown[~np.isnan(shown)]
     if around_zero:
-        reach = max(LEAST, float(np.abs(known).max(initial=0.0)))
+        reach = max(MIN_RANGE, float(np.abs(known).max(initial=0.0)))
         return -reach, reach
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 100.0)
-    return (low, high) if high - low >= LEAST else (max(0.0, low - LEAST), low + LEAST)
+    return (low, high) if high - low >= MIN_RANGE else (max(0.0, low - MIN_RANGE), low + MIN_RANGE)
 
 
 def _write(axes: "Axes", drawn: "QuadMesh", texts: pd.DataFrame, size: float) -> None:
     values: Any = drawn.get_array()
     for y, x in np.ndindex(texts.shape):
         red, green, blue, _ = drawn.cmap(drawn.norm(values[y, x]))
-        dark = 0.299 * red + 0.587 * green + 0.114 * blue < DARK
+        dark = 0.299 * red + 0.587 * green + 0.114 * blue < DARK_LUMINANCE
         look: Any = {"ha": "center", "va": "center", "fontsize": size, "color": "white" if dark else "black"}
         axes.text(x + 0.5, y + 0.5, str(texts.iloc[y, x]), **look)

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.transforms import Bbox
 
-SIZE = 6  # size of letters in points
-LEADER = {"arrowstyle": "-", "color": "#707070", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2}
-LEVEL = (0, 8, 4, 12)  # angles in units of pi / 8: right, left, above, below
-SLANTED = (2, 14, 6, 10, 3, 13, 5, 11, 1, 15, 7, 9)
-NEAR = 4  # points from the middle of a dot to its name, where no line between them is needed
-DISTANCES = (7, 10, 14, 19, 26, 35, 45, 58, 72)  # of names with a line to their dot
-DOT = 3.5  # points that a dot reaches to each side
-CLEAR = 2  # points by which a name without a line must be nearer to its own point than to any other
+LETTER_SIZE = 6  # size of letters in points
+LEADER_STYLE = {"arrowstyle": "-", "color": "#707070", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2}
+LEVEL_ANGLES = (0, 8, 4, 12)  # angles in units of pi / 8: right, left, above, below
+SLANTED_ANGLES = (2, 14, 6, 10, 3, 13, 5, 11, 1, 15, 7, 9)
+NEAR_DISTANCE = 4  # points from the middle of a dot to its name, where no line between them is needed
+LEADER_DISTANCES = (7, 10, 14, 19, 26, 35, 45, 58, 72)  # of names with a line to their dot
+DOT_RADIUS = 3.5  # points that a dot reaches to each side
+MIN_CLEARANCE = 2  # points by which a name without a line must be nearer to its own point than to any other
 Place = tuple[float, float]
 
 
@@ -36,11 +36,16 @@ def name_points(axes: "Axes", points: Sequence[tuple[float, float, str]], has_ba
     fix_layout(figure)  # the layout that the names are placed in
     named = _join_names(axes, points)
     dots, unit = [_pixels(axes, point) for point in named], figure.dpi / 72
-    taken = [Bbox.from_bounds(x - DOT * unit, y - DOT * unit, 2 * DOT * unit, 2 * DOT * unit) for x, y in dots]
-    angles = [pi * part / 8 for part in ((*SLANTED, *LEVEL) if has_bars else (*LEVEL, *SLANTED))]
+    taken = [
+        Bbox.from_bounds(x - DOT_RADIUS * unit, y - DOT_RADIUS * unit, 2 * DOT_RADIUS * unit, 2 * DOT_RADIUS * unit)
+        for x, y in dots
+    ]
+    angles = [
+        pi * part / 8 for part in ((*SLANTED_ANGLES, *LEVEL_ANGLES) if has_bars else (*LEVEL_ANGLES, *SLANTED_ANGLES))
+    ]
     for number in sorted(range(len(dots)), key=lambda number: _room(dots, number)):  # the most crowded first
         x, y, name = named[number]
-        text = axes.annotate(name, (x, y), fontsize=SIZE)
+        text = axes.annotate(name, (x, y), fontsize=LETTER_SIZE)
         size = text.get_window_extent(canvas.get_renderer())
         text.remove()
         inside = axes.get_window_extent()
@@ -86,21 +91,21 @@ def _find_place(
     from matplotlib.transforms import Bbox
 
     x, y = dots[number]
-    for distance, angle in product((NEAR, *DISTANCES), angles):
+    for distance, angle in product((NEAR_DISTANCE, *LEADER_DISTANCES), angles):
         far = distance * unit
         sides = [(round(way, 3) > 0) - (round(way, 3) < 0) for way in (cos(angle), sin(angle))]
         at = x + cos(angle) * far + sides[0] * size[0] / 2, y + sin(angle) * far + sides[1] * size[1] / 2
         box = Bbox.from_bounds(at[0] - size[0] / 2, at[1] - size[1] / 2, *size)
         others = [dot for place, dot in enumerate(dots) if place != number]
         free = inside.contains(*box.min) and inside.contains(*box.max) and not box.count_overlaps(taken)
-        if distance == NEAR:
-            clear = all(_gap(box, dot) > _gap(box, (x, y)) + CLEAR * unit for dot in others)
+        if distance == NEAR_DISTANCE:
+            clear = all(_gap(box, dot) > _gap(box, (x, y)) + MIN_CLEARANCE * unit for dot in others)
         else:
             steps = [(x + part / 8 * (at[0] - x), y + part / 8 * (at[1] - y)) for part in range(1, 9)]
             clear = not any(near.contains(*step) for near in taken for step in steps if _gap(near, (x, y)) > 0)
         if free and clear:
             break
-    return box, distance > NEAR
+    return box, distance > NEAR_DISTANCE
 
 
 def _gap(box: "Bbox", place: Place) -> float:
@@ -120,10 +125,10 @@ def _write(axes: "Axes", point: tuple[float, float, str], dot: Place, box: "Bbox
         point[:2],
         away,  # in points, for any resolution
         textcoords="offset points",
-        fontsize=SIZE,
+        fontsize=LETTER_SIZE,
         ha="center",
         va="center",
-        arrowprops=LEADER if has_line else None,
+        arrowprops=LEADER_STYLE if has_line else None,
         path_effects=[withStroke(linewidth=1.5, foreground="white")],
         zorder=2.4,  # its white rim covers error bars, not points and axes
     )

@@ -16,8 +16,8 @@ ONE_COLUMN, TWO_COLUMNS = 3.3, 6.8  # inches
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = "osD^vP*X<>"
 DPI = 200  # of PNG; set from the beginning, as the width of a text depends on it
-LETTERS = 18  # characters of a title per inch
-LABEL = 7  # points: size of the letters of a label
+LETTERS_PER_INCH = 18  # characters of a title per inch
+LABEL_SIZE = 7  # points: size of the letters of a label
 STYLE = {
     "font.size": 7,
     "text.parse_math": False,  # names may hold dollars
@@ -28,7 +28,7 @@ STYLE = {
     "legend.fontsize": 6.5,
     "legend.frameon": False,
     "figure.titlesize": 7.5,
-    "figure.labelsize": LABEL,
+    "figure.labelsize": LABEL_SIZE,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
@@ -89,7 +89,7 @@ def grid(
 
 def wrap_title(text: str, width: float) -> str:
     """Break text into lines of at most `width` inches; the layout does not account for matplotlib's wrap=True."""
-    return "\n".join(textwrap.wrap(text, max(1, int(width * LETTERS))))
+    return "\n".join(textwrap.wrap(text, max(1, int(width * LETTERS_PER_INCH))))
 
 
 def explain_below(figure: "Figure", handles: Sequence[Any], abreast: int, axis: str = "") -> None:
@@ -98,7 +98,7 @@ def explain_below(figure: "Figure", handles: Sequence[Any], abreast: int, axis: 
     axis: name of the panels' x axis, as the heading of the legend, because a label of the figure would overlap it.
     """
     legend = figure.legend(handles=handles, title=axis or None, loc="outside lower center", ncols=abreast)
-    legend.get_title().set_fontsize(LABEL)
+    legend.get_title().set_fontsize(LABEL_SIZE)
 
 
 def pad_limits(places: Sequence[float]) -> tuple[float, float]:

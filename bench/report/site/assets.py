@@ -4,13 +4,13 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
-STATIC = Path(__file__).parent / "static"
+STATIC_FOLDER = Path(__file__).parent / "static"
 EXPORTS = re.compile(r"export\{([^}]*)\};?")  # in an ES module, which a page opened from the disk cannot import
 
 
 def assets() -> dict[str, str]:
     """The shared files: contents by path below reports/."""
-    ours = {f"assets/{path.name}": path.read_text(encoding="utf-8") for path in sorted(STATIC.iterdir())}
+    ours = {f"assets/{path.name}": path.read_text(encoding="utf-8") for path in sorted(STATIC_FOLDER.iterdir())}
     return {"assets/datatables.js": _datatables(), **ours}
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from bench.core.parsing import format_radius
 from bench.report.boards import Board
 from bench.report.corruptions.page import find_tables
-from bench.report.corruptions.seed_means import MEAN
+from bench.report.corruptions.seed_means import ALL_SEVERITIES
 from bench.report.labels import line_name, panel_names
 from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.table import ranking_column
@@ -16,7 +16,7 @@ from bench.report.site.chart import Chart, Curve, Href, Point, line_looks, lines
 from bench.report.site.data import SiteData
 from bench.report.sweeps.table import EFFORTS, over_effort, over_eps, sweep_boards
 
-LINES = 10  # most methods in a chart of curves; the CSV beside the figures has all
+MAX_METHODS = 10  # most methods in a chart of curves; the CSV beside the figures has all
 
 
 def against_robust(report: Report, href: Href) -> list[Chart]:
@@ -89,7 +89,7 @@ def severities(data: SiteData, board: Board, href: Href) -> list[Chart]:
     for (other, make), scores in find_tables(data.results).items():
         if other != board._replace(norm="", eps=None):
             continue
-        cells = scores.cells[(scores.cells["kind"] == "corruption") & (scores.cells["severity"] != MEAN)]
+        cells = scores.cells[(scores.cells["kind"] == "corruption") & (scores.cells["severity"] != ALL_SEVERITIES)]
         percent = {end: 100 * cells[f"accuracy{end}"] for end in ("", "_low", "_high")}
         points = cells[["recipe", "name"]].assign(x=cells["severity"], n=board.n, value=percent[""])
         points = points.assign(low=percent["_low"], high=percent["_high"], tip="severity " + points["x"].astype(str))
@@ -109,10 +109,10 @@ def _charts(found: list[tuple[str, str, pd.DataFrame]], href: Href) -> list[Char
 
 
 def _best(points: pd.DataFrame) -> tuple[dict[str, list[Point]], str]:
-    """The points of the best LINES lines, best first, and the addition to the title if others are left out."""
+    """The points of the best MAX_METHODS lines, best first, and the addition to the title if others are left out."""
     means = points.groupby("recipe")["value"].mean().sort_values(ascending=False, kind="stable")
-    more = f" (best {LINES} of {len(means)})" if len(means) > LINES else ""
-    drawn = {str(name): points[points["recipe"] == name].to_dict("records") for name in means.index[:LINES]}
+    more = f" (best {MAX_METHODS} of {len(means)})" if len(means) > MAX_METHODS else ""
+    drawn = {str(name): points[points["recipe"] == name].to_dict("records") for name in means.index[:MAX_METHODS]}
     return {name: [_curve_point(name, line) for line in own] for name, own in drawn.items()}, more
 
 

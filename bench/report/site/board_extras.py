@@ -8,7 +8,7 @@ import pandas as pd
 from bench.report.accuracy import Estimate, mean_over_seeds
 from bench.report.boards import Board
 from bench.report.corruptions.page import find_tables
-from bench.report.corruptions.seed_means import MEAN
+from bench.report.corruptions.seed_means import ALL_SEVERITIES
 from bench.report.corruptions.table import Scores
 from bench.report.labels import labels
 from bench.report.leaderboard.page import Report
@@ -22,7 +22,7 @@ from bench.results.row import model_id
 def board_extras(data: SiteData, board: Board, report: Report) -> list[Extra]:
     """The additional columns in which at least one line of the board has a number."""
     moved = [
-        Extra(Column(f"Transfer {attack}", TRANSFER.format(attack=attack)), transfer(report.rows, matrix))
+        Extra(Column(f"Transfer {attack}", TRANSFER_TEXT.format(attack=attack)), transfer(report.rows, matrix))
         for (other, attack), matrix in find_matrices(data.results).items()
         if other == board
     ]
@@ -35,7 +35,7 @@ def board_extras(data: SiteData, board: Board, report: Report) -> list[Extra]:
     return [extra for extra in (*moved, *corrupted) if known & set(extra.values)]
 
 
-TRANSFER = "share that is right whichever other model's {attack} images are shown (black box)"
+TRANSFER_TEXT = "share that is right whichever other model's {attack} images are shown (black box)"
 
 
 def transfer(rows: pd.DataFrame, matrix: TransferMatrix) -> dict[str, Estimate]:
@@ -70,7 +70,7 @@ def corruption_means(scores: Scores) -> dict[str, Estimate]:
 
 
 def _means(scores: Scores) -> pd.DataFrame:
-    return scores.cells[(scores.cells["severity"] == MEAN) & (scores.cells["kind"] == "corruption")]
+    return scores.cells[(scores.cells["severity"] == ALL_SEVERITIES) & (scores.cells["kind"] == "corruption")]
 
 
 def _corruption_head(scores: Scores, make: str) -> tuple[str, str]:

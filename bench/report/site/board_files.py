@@ -9,10 +9,10 @@ from bench.report.site.site import Here
 from bench.report.sweeps.page import find_folders as sweep_folders
 from bench.report.sweeps.table import EFFORTS, sweep_boards
 
-KINDS = ("png", "pdf", "csv")
+FIGURE_SUFFIXES = ("png", "pdf", "csv")
 Files = tuple[tuple[str, str], ...]  # names and addresses
-TABLES = ("board.md", "board.csv", "board.tex", "rows.csv", "differences.csv", "differences.tex")
-BARS = ("bars.png", "bars.pdf")
+TABLE_FILES = ("board.md", "board.csv", "board.tex", "rows.csv", "differences.csv", "differences.tex")
+BAR_FILES = ("bars.png", "bars.pdf")
 
 
 def board_files(data: SiteData, board: Board, here: Here) -> dict[str, Files]:
@@ -25,13 +25,17 @@ def board_files(data: SiteData, board: Board, here: Here) -> dict[str, Files]:
         if other == board._replace(norm="", eps=None)
     }
     return {
-        "board": here.files(own, *TABLES, *BARS),
+        "board": here.files(own, *TABLE_FILES, *BAR_FILES),
         "Clean against robust": here.files(own, "scatter.png", "scatter.pdf"),
         "Cost against robust": here.files(own, "cost.png", "cost.pdf"),
-        "sweeps": here.files(f"sweeps/{swept}", *(f"{axis}.{kind}" for axis in ("eps", *EFFORTS) for kind in KINDS)),
+        "sweeps": here.files(
+            f"sweeps/{swept}", *(f"{axis}.{kind}" for axis in ("eps", *EFFORTS) for kind in FIGURE_SUFFIXES)
+        ),
         "severities": tuple(
             (name if len(corrupted) == 1 else f"{make} {name}", href)
             for make, folder in corrupted.items()
-            for name, href in here.files(f"corruptions/{folder}", *(f"severity.{kind}" for kind in KINDS), "scores.csv")
+            for name, href in here.files(
+                f"corruptions/{folder}", *(f"severity.{kind}" for kind in FIGURE_SUFFIXES), "scores.csv"
+            )
         ),
     }

@@ -14,10 +14,10 @@ from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.table import accuracies, ranking_column
 from bench.report.table_text import MISSING
 
-OFTEN = 0.5  # share of lines with a number, from which a column is shown at first
-ALWAYS = ("Clean", "AutoAttack", "Worst")
+MIN_SHARE_SHOWN = 0.5  # share of lines with a number, from which a column is shown at first
+ALWAYS_SHOWN = ("Clean", "AutoAttack", "Worst")
 
-COSTS = {  # by column of the leaderboard's table: title, explanation, and whether it is shown at first
+COST_COLUMNS = {  # by column of the leaderboard's table: title, explanation, and whether it is shown at first
     "passes": ("Passes", "forward and backward passes per image of a training step, as counted", True),
     "memory": ("MiB", "memory of the training process at its highest", False),
 }
@@ -82,7 +82,7 @@ def board_table(report: Report, extras: Sequence[Extra]) -> BoardTable:
     table = report.table
     columns = {column: _accuracy_cells(table, column) for column in map(_column(table), accuracies(table))}
     columns |= {_extra_column(table, extra): _extra_cells(table, extra) for extra in extras}
-    for name, (head, about, is_shown) in COSTS.items():
+    for name, (head, about, is_shown) in COST_COLUMNS.items():
         if table[name].notna().all():  # only if all lines have it, as it could not be compared otherwise
             columns[Column(head, about, is_shown, is_high=False)] = [_cost(value) for value in table[name]]
     groups = {rank: place for place, rank in enumerate(table["rank"].dropna().unique())}
@@ -113,8 +113,8 @@ def _column(table: pd.DataFrame) -> Any:
             "Clean": "accuracy on the test images as they are",
             "Worst": "images that are right when clean and under every attack of this board",
         }.get(name, f"accuracy under {name}")
-        is_rare = table[name].notna().mean() < OFTEN or ".last" in name
-        return Column(name, about, name in ALWAYS or name == ranking_column(table) or not is_rare)
+        is_rare = table[name].notna().mean() < MIN_SHARE_SHOWN or ".last" in name
+        return Column(name, about, name in ALWAYS_SHOWN or name == ranking_column(table) or not is_rare)
 
     return describe
 
@@ -151,7 +151,7 @@ def _whisker(value: float, low: float, high: float, lowest: float, highest: floa
 
 
 def _extra_column(table: pd.DataFrame, extra: Extra) -> Column:
-    return replace(extra.column, shown=table["recipe"].isin([*extra.values]).mean() >= OFTEN)
+    return replace(extra.column, shown=table["recipe"].isin([*extra.values]).mean() >= MIN_SHARE_SHOWN)
 
 
 def _extra_cells(table: pd.DataFrame, extra: Extra) -> list[Cell]:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-LETTER = 6.4  # width of a character in units of the picture
-REACH = 5  # half the size of a mark
-BESIDE = ((9, -6, "start"), (-9, -6, "end"), (9, 14, "start"), (-9, 14, "end"), (0, -12, "middle"))
+LETTER_WIDTH = 6.4  # width of a character in units of the picture
+MARK_RADIUS = 5  # half the size of a mark
+LABEL_OFFSETS = ((9, -6, "start"), (-9, -6, "end"), (9, 14, "start"), (-9, 14, "end"), (0, -12, "middle"))
 
 
 class Label(NamedTuple):
@@ -37,10 +37,12 @@ def place_labels(
 
     left, top, right: edges of the chart, which labels do not cross.
     """
-    taken = [Box(x - REACH, y - REACH, x + REACH, y + REACH) for x, y, _ in marks]
+    taken = [Box(x - MARK_RADIUS, y - MARK_RADIUS, x + MARK_RADIUS, y + MARK_RADIUS) for x, y, _ in marks]
     labels: list[Label | None] = []
     for x, y, name in marks:
-        places = [(Label(x + dx, y + dy, anchor), _box(x + dx, y + dy, anchor, name)) for dx, dy, anchor in BESIDE]
+        places = [
+            (Label(x + dx, y + dy, anchor), _box(x + dx, y + dy, anchor, name)) for dx, dy, anchor in LABEL_OFFSETS
+        ]
         free = [
             (label, box)
             for label, box in places
@@ -52,6 +54,6 @@ def place_labels(
 
 
 def _box(x: float, y: float, anchor: str, name: str) -> Box:
-    width = LETTER * len(name)
+    width = LETTER_WIDTH * len(name)
     start = x - {"start": 0.0, "middle": width / 2, "end": width}[anchor]
     return Box(start, y - 10, start + width, y + 3)

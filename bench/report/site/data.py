@@ -12,12 +12,12 @@ from bench.report import cache as stored
 from bench.report.boards import Board
 from bench.report.leaderboard.page import Report, boards
 from bench.report.leaderboard.table import ranking_column
-from bench.report.site.sources import WITHOUT, SiteSources
+from bench.report.site.sources import NO_SOURCES, SiteSources
 from bench.report.training_logs import read_training_log
 from bench.results.store import read_job
 from bench.results.survey import run_folders
 
-STRENGTH = ("AutoAttack", "Worst", "Clean")  # of the columns that rank a board, the strongest statement first
+RANKING_ORDER = ("AutoAttack", "Worst", "Clean")  # of the columns that rank a board, the strongest statement first
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class SiteData:
     """Data of a results folder; everything is read once for the whole report, and must not be changed."""
 
     results: Path
-    sources: SiteSources = WITHOUT  # texts and images that no run folder holds
+    sources: SiteSources = NO_SOURCES  # texts and images that no run folder holds
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -81,4 +81,9 @@ class SiteData:
 
 
 def _order(report: Report) -> tuple[bool, int, int, int]:
-    return len(report.table) == 1, len(report.badges), STRENGTH.index(ranking_column(report.table)), -len(report.table)
+    return (
+        len(report.table) == 1,
+        len(report.badges),
+        RANKING_ORDER.index(ranking_column(report.table)),
+        -len(report.table),
+    )

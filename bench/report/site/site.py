@@ -17,7 +17,7 @@ from bench.report.site.data import SiteData
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-LONGEST = 80  # characters of a page's name
+MAX_NAME_LENGTH = 80  # characters of a page's name
 
 
 class Target(NamedTuple):
@@ -94,7 +94,7 @@ def unique_paths(folder: str, names: Mapping[str, str]) -> dict[str, str]:
 
     If two names would give one file, also on systems that ignore case, each gets a hash of its key.
     """
-    files = {what: file_name(name)[:LONGEST].strip("-.") or "page" for what, name in names.items()}
+    files = {what: file_name(name)[:MAX_NAME_LENGTH].strip("-.") or "page" for what, name in names.items()}
     taken = [name.casefold() for name in files.values()]
     for what, name in files.items():
         if taken.count(name.casefold()) > 1:

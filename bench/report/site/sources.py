@@ -40,7 +40,7 @@ class RecipeText:
         return any("/255" in setting.value for setting in self.settings)
 
 
-LENGTHS = "Lengths in pixels are meant for a radius of 8/255, and scale with the data set's own."
+LENGTH_NOTE = "Lengths in pixels are meant for a radius of 8/255, and scale with the data set's own."
 
 
 class CleanImages(NamedTuple):
@@ -72,4 +72,4 @@ class SiteSources:
     radius: RadiusOf = usual_radius
 
 
-WITHOUT = SiteSources()
+NO_SOURCES = SiteSources()

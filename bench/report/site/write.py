@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.report.files import SITE_LIST, replace_files
+from bench.report.files import SITE_LIST_NAME, replace_files
 from bench.report.model_report.page import ModelPages
 from bench.report.site.assets import assets
 from bench.report.site.board import BoardPages
@@ -15,7 +15,7 @@ from bench.report.site.methods.page import MethodPages
 from bench.report.site.papers.claims import ClaimsPage
 from bench.report.site.papers.page import PaperPages
 from bench.report.site.site import Site, SitePages
-from bench.report.site.sources import WITHOUT, SiteSources
+from bench.report.site.sources import NO_SOURCES, SiteSources
 
 PAGES: tuple[SitePages, ...] = (  # in the order of the menu
     IndexPage(),
@@ -30,13 +30,13 @@ PAGES: tuple[SitePages, ...] = (  # in the order of the menu
 )
 
 
-def write_site(results: Path, reports: Path, sources: SiteSources = WITHOUT) -> Path:
+def write_site(results: Path, reports: Path, sources: SiteSources = NO_SOURCES) -> Path:
     """Write the site in place of an earlier one, and return the path of `index.html`.
 
     Pages link to those tables and figures of the report that exist. sources: texts and images that no run folder holds.
     """
     data = SiteData(results, sources)
-    replace_files(reports, site_files(data, files_below(reports)), SITE_LIST)
+    replace_files(reports, site_files(data, files_below(reports)), SITE_LIST_NAME)
     return reports / "index.html"
 
 

@@ -10,11 +10,11 @@ import pandas as pd
 from bench.core.stats import Z_95
 from bench.report.studies.measurement import Record
 
-ALIKE = 0.05  # largest difference of accuracies that are "about equal"
-FEW = 0.05  # largest accuracy that is "near 0"
+MAX_EQUAL_DIFFERENCE = 0.05  # largest difference of accuracies that are "about equal"
+MAX_NEAR_ZERO = 0.05  # largest accuracy that is "near 0"
 
-CLOSE = 1e-6  # radii that differ by less are equal
-SEVERITIES = 5  # number of severities that the score of a corruption averages
+RADIUS_TOLERANCE = 1e-6  # radii that differ by less are equal
+SEVERITY_COUNT = 5  # number of severities that the score of a corruption averages
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def no_more(a: Value, b: Value) -> Comparison:
 
 
 def alike(a: Value, b: Value) -> Comparison:
-    """a and b differ by at most ALIKE."""
-    return Comparison(f"{a} ~ {b}", abs(a.number - b.number) <= ALIKE, _are_measured(a, b))
+    """a and b differ by at most MAX_EQUAL_DIFFERENCE."""
+    return Comparison(f"{a} ~ {b}", abs(a.number - b.number) <= MAX_EQUAL_DIFFERENCE, _are_measured(a, b))
 
 
 def times(a: Value, b: Value, factor: float) -> Comparison:
@@ -78,8 +78,8 @@ def smaller_gap(first: Value, second: Value, other_first: Value, other_second: V
 
 
 def few(a: Value) -> Comparison:
-    """a is at most FEW."""
-    return Comparison(f"{a} <= {100 * FEW:g}", a.number <= FEW, _are_measured(a))
+    """a is at most MAX_NEAR_ZERO."""
+    return Comparison(f"{a} <= {100 * MAX_NEAR_ZERO:g}", a.number <= MAX_NEAR_ZERO, _are_measured(a))
 
 
 def _are_measured(*values: Value) -> bool:
@@ -173,7 +173,7 @@ class Reader:
             return self._score(recipe, corruption, here)
         here = [r for r in here if r["name"] == attack and _recipe_of(r["source"]) == source]
         if attack:
-            here = [r for r in here if abs(r["eps"] - self.eps * radius) < CLOSE or math.isinf(r["eps"])]
+            here = [r for r in here if abs(r["eps"] - self.eps * radius) < RADIUS_TOLERANCE or math.isinf(r["eps"])]
         if source:
             here = [r for r in here if (_network_of(r["source"]) != r["model"]) == other_network]
         if len({r["params"] for r in here}) > 1:  # different settings, whose mean would mean nothing
@@ -189,7 +189,7 @@ class Reader:
     def _score(self, recipe: str, corruption: str, accuracies: Sequence[Record]) -> Value:
         damaged = [r for r in accuracies if (r["kind"], r["name"]) == ("corruption", corruption)]
         clean = _mean([r for r in accuracies if r["kind"] == "clean"])
-        is_whole = clean and len({r["severity"] for r in damaged}) == SEVERITIES
+        is_whole = clean and len({r["severity"] for r in damaged}) == SEVERITY_COUNT
         return Value(f"{recipe} score under {corruption}", _mean(damaged) / clean if is_whole else math.nan)
 
 

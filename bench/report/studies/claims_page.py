@@ -15,8 +15,8 @@ from bench.report.studies.papers.later_claims import AT_OTHER_RADII
 from bench.report.studies.papers.papers_claims import LONGER
 from bench.report.studies.study import Study
 
-SHARED = ["protocol", "dataset", "model", "budget", "data"]
-SAME = 1e-6  # radii that differ by less are equal
+BOARD_COLUMNS = ["protocol", "dataset", "model", "budget", "data"]
+RADIUS_TOLERANCE = 1e-6  # radii that differ by less are equal
 
 
 def find_sections(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[tuple[str, list[Finding]]]:
@@ -27,7 +27,7 @@ def find_sections(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[t
     assert study.findings is not None
     budgets = set(rows["budget"])
     shared: Any  # the key of a group is only Hashable to the type checker
-    for shared, group in rows.groupby(SHARED, sort=False):
+    for shared, group in rows.groupby(BOARD_COLUMNS, sort=False):
         protocol, dataset, model, budget, data = shared
         counted = group.loc[group["kind"] != "diagnostic", "n"]
         if counted.empty or is_longer_of_another(group, budget, budgets):
@@ -68,7 +68,7 @@ def threats(rows: pd.DataFrame) -> Iterator[tuple[str, float]]:
     for (norm, eps), recipes in found.items():
         others = [other for kind, other in found if kind == norm]
         asked = {factor: set(names) for factor, names in AT_OTHER_RADII.items() if recipes <= set(names)}
-        if not any(abs(other * factor - eps) < SAME for other in others for factor in asked):
+        if not any(abs(other * factor - eps) < RADIUS_TOLERANCE for other in others for factor in asked):
             yield norm, eps
 
 

@@ -10,7 +10,7 @@ from bench.core.stats import wilson
 from bench.report.accuracy import Estimate
 from bench.report.corruptions.scores import mark
 from bench.report.studies.lookup import Lookup, published_accuracy
-from bench.report.studies.measurement import NOTHING, Measurement
+from bench.report.studies.measurement import NOT_MEASURED, Measurement
 from bench.report.studies.printed_number import Number
 from bench.report.studies.scales import TEST_IMAGES
 from bench.report.studies.setup import TrainingSetup
@@ -18,10 +18,10 @@ from bench.report.studies.setup import TrainingSetup
 NOT_RUN = "not run at this budget"
 REPRODUCED = "reproduced"
 NOT_AUTOATTACK = "printed number is not AutoAttack"
-SMALLER = "measured at a smaller scale"
-POINTS = 1.0  # accuracies that differ by at most this many points count as equal: another seed may do as much
-CLOSE = {"score": 0.02, "cosine": 0.05, "mean": POINTS, "accuracy": POINTS}
-FACTOR = 2.0  # squared gradients and seconds count as reproduced within this factor
+SMALLER_SCALE = "measured at a smaller scale"
+ACCURACY_TOLERANCE = 1.0  # points; accuracies that differ by no more count as equal: another seed may do as much
+TOLERANCES = {"score": 0.02, "cosine": 0.05, "mean": ACCURACY_TOLERANCE, "accuracy": ACCURACY_TOLERANCE}
+FACTOR_TOLERANCE = 2.0  # squared gradients and seconds count as reproduced within this factor
 UNITS = {"accuracy": "%", "mean": "%", "spread": "%", "score": "A/A clean", "seconds": "s"}
 
 
@@ -72,15 +72,15 @@ class Entry:
             return NOT_RUN
         if not number.text:
             return "nothing printed"
-        tolerance = max(CLOSE.get(kind, POINTS), 0.0 if math.isnan(ours.half) else ours.half)
+        tolerance = max(TOLERANCES.get(kind, ACCURACY_TOLERANCE), 0.0 if math.isnan(ours.half) else ours.half)
         if not self.papers:
             weak = self.autoattack.known and self.autoattack.value < ours.value - tolerance
-            return NOT_AUTOATTACK if weak else SMALLER
+            return NOT_AUTOATTACK if weak else SMALLER_SCALE
         if kind in ("gradient", "seconds"):
             return _ratio(ours.value, number.printed)
         if kind in ("cosine", "spread"):
             off = abs(self.difference)
-            return REPRODUCED if off <= CLOSE.get(kind, POINTS) else f"off by {off:.2f}"
+            return REPRODUCED if off <= TOLERANCES.get(kind, ACCURACY_TOLERANCE) else f"off by {off:.2f}"
         if self._is_apart:
             word, size = "above" if self.difference > 0 else "short", abs(self.difference)
             return f"{word} by {size:.2f}" if kind == "score" else f"{word} by {size:.1f}"
@@ -90,11 +90,11 @@ class Entry:
 
     @property
     def _is_apart(self) -> bool:
-        """Whether ours differs by more than CLOSE, and its interval does not overlap that of the printed number."""
+        """Whether ours differs by its tolerance, and its interval does not overlap that of the printed number."""
         low, high = printed_interval(self.number)
         above = (self.ours.value if math.isnan(self.ours.low) else self.ours.low) > high
         below = (self.ours.value if math.isnan(self.ours.high) else self.ours.high) < low
-        return (above or below) and abs(self.difference) > CLOSE.get(self.number.reading.kind, POINTS)
+        return (above or below) and abs(self.difference) > TOLERANCES.get(self.number.reading.kind, ACCURACY_TOLERANCE)
 
     @property
     def place(self) -> str:
@@ -129,7 +129,7 @@ def add_signs(ledger: Sequence[Entry]) -> list[Entry]:
     }
     found = []
     for entry in ledger:
-        base = standard.get((entry.number.column, entry.number.where), NOTHING)
+        base = standard.get((entry.number.column, entry.number.where), NOT_MEASURED)
         digits = 2 if entry.number.reading.kind == "score" else 1  # that tables have
         found.append(replace(entry, mark=mark(Estimate(*entry.ours[:3]), Estimate(*base[:3]), digits)))
     return found
@@ -152,4 +152,4 @@ def _ratio(ours: float, theirs: float) -> str:
     if ours <= 0 or theirs <= 0:
         return REPRODUCED if ours == theirs else "off: one of them is 0"
     factor = max(ours / theirs, theirs / ours)
-    return REPRODUCED if factor <= FACTOR else f"off by a factor of {factor:.3g}"
+    return REPRODUCED if factor <= FACTOR_TOLERANCE else f"off by a factor of {factor:.3g}"

@@ -17,7 +17,7 @@ from bench.report.corruptions.scores import score
 from bench.report.exhibits.table import cosines, read_exhibit
 from bench.report.studies import measurement as ours
 from bench.report.studies.matching import is_of, keep_one_twin
-from bench.report.studies.measurement import NOTHING, Measurement, Record
+from bench.report.studies.measurement import NOT_MEASURED, Measurement, Record
 from bench.report.studies.printed.numbers import DATASETS, MODELS, printed_numbers
 from bench.report.studies.printed_number import MetricSpec, Number, any_iterate
 from bench.report.studies.scales import Scale
@@ -79,16 +79,18 @@ class Lookup:
         """For a white-box attack: the same attack scored on any iterate, and AutoAttack, in the unit of the number."""
         reading = number.reading
         if not reading.attack or number.source:
-            return NOTHING, NOTHING
+            return NOT_MEASURED, NOT_MEASURED
         any_one = MetricSpec(reading.kind, any_iterate(reading.attack), reading.eps)
         auto = MetricSpec(reading.kind, "AutoAttack", reading.eps)
-        found = [self.ours(number, paper_setup, r) if r.attack != reading.attack else NOTHING for r in (any_one, auto)]
+        found = [
+            self.ours(number, paper_setup, r) if r.attack != reading.attack else NOT_MEASURED for r in (any_one, auto)
+        ]
         return found[0], found[1]
 
     def _score(self, treated: Sequence[Record], clean: Sequence[Record], whole: int) -> Measurement:
         """The score (accuracy over clean accuracy), mean over seeds. whole: number of rows that a run must have."""
         if ours.has_several_settings(treated):
-            return NOTHING
+            return NOT_MEASURED
         found = []
         plain = {r["run"]: self.outcomes.get(r["key"]) for r in clean}
         for run in dict.fromkeys(r["run"] for r in treated):

@@ -9,7 +9,7 @@ from bench.report.studies.measurement import Record
 from bench.report.studies.printed_number import MetricSpec
 from bench.report.studies.scales import Scale
 
-USUAL = {"restarts": "1", "loss": "ce"}  # settings that papers do not print; rows must have them all the same
+USUAL_SETTINGS = {"restarts": "1", "loss": "ce"}  # settings that papers do not print; rows must have them all the same
 
 
 def is_of(row: Record, reading: MetricSpec, source: str, scale: Scale) -> bool:
@@ -22,7 +22,7 @@ def is_of(row: Record, reading: MetricSpec, source: str, scale: Scale) -> bool:
     near = row["norm"] == "Linf" and abs(row["eps"] - scale.eps(reading.eps)) < 1e-6
     if row["name"] != name or not (row["eps"] == np.inf or near):
         return False
-    usual = USUAL | ({"loss": "margin"} if name.startswith("CW-") else {})
+    usual = USUAL_SETTINGS | ({"loss": "margin"} if name.startswith("CW-") else {})
     asked = {key: value for key, value in usual.items() if key in row["settings"]} | settings
     own = {key: str(row["settings"].get(key)).lower() for key in asked if key != "step"}
     return all(asked[key].lower() == value for key, value in own.items()) and (

@@ -39,7 +39,7 @@ class Measurement(NamedTuple):
         return max(self.high - self.value, self.value - self.low)
 
 
-NOTHING = Measurement()
+NOT_MEASURED = Measurement()
 
 
 def latest_rows(rows: Sequence[Record]) -> list[Record]:
@@ -64,7 +64,7 @@ def failure(rows: Sequence[Record]) -> str:
 def accuracy(rows: Sequence[Record], outcomes: Mapping[str, Bits]) -> Measurement:
     """The accuracy of rows of one condition, one row for each seed."""
     if has_several_settings(rows):
-        return NOTHING
+        return NOT_MEASURED
     last = {r["run"]: r for r in rows}
     ok = [r for r in last.values() if r["status"] == "ok"]
     found = [Estimate(100 * r["value"], *(100 * end for end in wilson(round(r["value"] * r["n"]), r["n"]))) for r in ok]
@@ -77,13 +77,15 @@ def standard_deviation(ours: Measurement, kind: str) -> Measurement:
     """Replace the mean by the standard deviation over seeds, if that is what the paper prints (kind `spread`)."""
     if kind != "spread" or not ours.known:
         return ours
-    return ours._replace(value=stdev(ours.each), low=math.nan, high=math.nan, bits=()) if ours.seeds > 1 else NOTHING
+    return (
+        ours._replace(value=stdev(ours.each), low=math.nan, high=math.nan, bits=()) if ours.seeds > 1 else NOT_MEASURED
+    )
 
 
 def mean(rows: Sequence[Record]) -> Measurement:
     """The mean over seeds of values that are not accuracies."""
     if has_several_settings(rows) or len({r["run"] for r in rows}) < len(rows):
-        return NOTHING  # a run has two rows if it was evaluated on two numbers of images
+        return NOT_MEASURED  # a run has two rows if it was evaluated on two numbers of images
     ok = [r for r in rows if r["status"] == "ok" and not pd.isna(r["value"])]
     return combine_seeds(
         [Estimate(r["value"], math.nan, math.nan) for r in ok], max((r["n"] for r in ok), default=0), failure(rows)
@@ -93,7 +95,7 @@ def mean(rows: Sequence[Record]) -> Measurement:
 def combine_seeds(seeds: Sequence[Estimate], n: int, failure: str) -> Measurement:
     """Combine seeds; with a failed seed there is no value, as the mean over the others would hide the failure."""
     if failure or not seeds:
-        return NOTHING._replace(status=failure or "missing")
+        return NOT_MEASURED._replace(status=failure or "missing")
     values = tuple(seed.value for seed in seeds)
     if len(values) == 1:
         return Measurement(*seeds[0], 1, n, "ok", values)

@@ -12,7 +12,7 @@ from bench.report.studies.ledger import Entry
 from bench.report.studies.measurement import Measurement
 from bench.report.studies.setup import TrainingSetup
 
-SURE = 0.05  # significance level
+SIGNIFICANCE = 0.05  # significance level
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Order:
 
     @property
     def sure(self) -> bool:
-        return self.p < SURE
+        return self.p < SIGNIFICANCE
 
 
 def orders(ledger: Sequence[Entry]) -> Iterator[Order]:

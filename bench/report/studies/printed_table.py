@@ -19,18 +19,22 @@ from bench.report.studies.setup import TrainingSetup
 from bench.report.studies.study import Item, Section
 from bench.report.studies.table_text import latex, layout, markdown
 
-TURNED = "Lines and columns of the printed table are exchanged, so that what it compares stands in one column."
-HEADS = {
+TRANSPOSED_NOTE = "Lines and columns of the printed table are exchanged, so that what it compares stands in one column."
+FIELD_TITLES = {
     "dataset": "Data set",
     "architecture": "Network",
     "method": "Method",
     "variant": "Setting",
     "metric": "Of seeds",
 }
-SPOKEN = {"none": "Clean", "clean": "Clean", "clean_mean": "mean", "clean_std": "std"}
-SPOKEN |= {"cosine_similarity_running_mean": "Running mean", "cosine_similarity_running_var": "Running variance"}
-SPOKEN |= {"cosine_similarity_weight": "Scale", "cosine_similarity_bias": "Shift", "seconds_per_epoch": "Seconds"}
-SPOKEN |= {f"grad_sq_l2_{name}": name for name in ("min", "mean", "max")}
+COLUMN_TITLES = {"none": "Clean", "clean": "Clean", "clean_mean": "mean", "clean_std": "std"}
+COLUMN_TITLES |= {"cosine_similarity_running_mean": "Running mean", "cosine_similarity_running_var": "Running variance"}
+COLUMN_TITLES |= {
+    "cosine_similarity_weight": "Scale",
+    "cosine_similarity_bias": "Shift",
+    "seconds_per_epoch": "Seconds",
+}
+COLUMN_TITLES |= {f"grad_sq_l2_{name}": name for name in ("min", "mean", "max")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +90,7 @@ class Table:
     @cached_property
     def heads(self) -> list[str]:
         """Heads of the columns that name a line."""
-        return [HEADS[name] for name in self._distinguishing_fields(self.lines)]
+        return [FIELD_TITLES[name] for name in self._distinguishing_fields(self.lines)]
 
     @cached_property
     def numbers(self) -> list[Number]:
@@ -105,7 +109,7 @@ class Table:
 
     def _read(self, row: dict[str, str]) -> Iterator[Number]:
         line = tuple(
-            SPOKEN.get(row[name], row[name]) if name == "metric" else row[name]
+            COLUMN_TITLES.get(row[name], row[name]) if name == "metric" else row[name]
             for name in self._distinguishing_fields(self.lines)
         )
         if row["note"].startswith("inferred"):
@@ -119,7 +123,7 @@ class Table:
             yield Number(line=line, column=title, reading=MetricSpec("accuracy", attack, self._eps(row)), **made)
 
     def _column(self, row: dict[str, str]) -> str:
-        named = [SPOKEN.get(row[name], row[name]) for name in self.columns if name != "epsilon"]
+        named = [COLUMN_TITLES.get(row[name], row[name]) for name in self.columns if name != "epsilon"]
         radii = {other["epsilon"] for other in self._rows if other["attack"] == row["attack"]}
         several = "epsilon" in self.columns and len(radii) > 1
         return ", ".join([*filter(None, named), *([row["epsilon"]] if several else [])])

@@ -15,9 +15,9 @@ from bench.report.studies.papers.plans import plan_of_paper
 from bench.report.studies.setup import TrainingSetup
 from bench.results.store import read_job
 
-REFERENCE = 8.0  # in 1/255
+REFERENCE_RADIUS = 8.0  # in 1/255
 RadiusOf = Callable[[str], float]  # of a data set, by name, in [0, 1] pixel units
-PAPER = "paper"  # the budget of the papers' scale
+PAPER_BUDGET = "paper"  # the budget of the papers' scale
 # sizes of the data sets as published
 TRAIN_IMAGES = {
     "cifar10": 50_000,
@@ -28,11 +28,11 @@ TRAIN_IMAGES = {
 }
 TEST_IMAGES = {"cifar10": 10_000, "cifar100": 10_000, "svhn": 26_032, "tiny-imagenet": 10_000, "imagenet": 50_000}
 TEST_IMAGES |= {"imagenet-100": 10_000}  # in M-TLAT's paper
-OTHER_RADIUS = ("imagenet",)  # data sets with another radius than 8/255, at which the papers train on all data sets
+OTHER_RADIUS_DATASETS = ("imagenet",)  # their radius is not 8/255, at which the papers train on all data sets
 # budgets as `bench run` writes them at the paper's scale without settings of the user
-AS_PRINTED = re.compile(
-    rf"{PAPER}, (?P<length>\d+ \w+), (?P<images>\d+) training images, watched on [\w ]+"
-    rf"(?P<radius>, train-eps={REFERENCE / 255:g})?(?P<long>, {LONG})?"
+PAPER_BUDGET_TEXT = re.compile(
+    rf"{PAPER_BUDGET}, (?P<length>\d+ \w+), (?P<images>\d+) training images, watched on [\w ]+"
+    rf"(?P<radius>, train-eps={REFERENCE_RADIUS / 255:g})?(?P<long>, {LONG})?"
 )
 
 
@@ -45,11 +45,11 @@ class Scale(NamedTuple):
     budget: str
     n: int  # number of test images; 0 at the papers' scale if it is all
     data: str
-    radius: float = REFERENCE / 255  # of the data set, in [0, 1] pixel units; at the papers' scale that of CIFAR-10
+    radius: float = REFERENCE_RADIUS / 255  # of the data set, in [0, 1] units; at the papers' scale that of CIFAR-10
 
     @property
     def papers(self) -> bool:
-        return self.budget == PAPER
+        return self.budget == PAPER_BUDGET
 
     @property
     def title(self) -> str:
@@ -75,7 +75,7 @@ class Scale(NamedTuple):
         """
         if not self.papers:
             return where.is_like(paper_setup)
-        budget = AS_PRINTED.fullmatch(row["budget"])
+        budget = PAPER_BUDGET_TEXT.fullmatch(row["budget"])
         if (row["dataset"], row["model"]) != (where.dataset, where.model) or budget is None:
             return False
         long = where.plan == "long"
@@ -84,19 +84,19 @@ class Scale(NamedTuple):
         images = where.images or TRAIN_IMAGES.get(
             where.dataset, int(budget["images"])
         )  # the size of ImageNet-100 is not published
-        if bool(budget["radius"]) != (where.dataset in OTHER_RADIUS):
+        if bool(budget["radius"]) != (where.dataset in OTHER_RADIUS_DATASETS):
             return False
         return (budget["length"], int(budget["images"]), bool(budget["long"])) == (length, images, long)
 
 
 def scale_radius(reference: float, radius: float) -> float:
     """Scale a radius in 1/255 on CIFAR-10 to a data set with another radius; both results in [0, 1] pixel units."""
-    return reference / REFERENCE * radius
+    return reference / REFERENCE_RADIUS * radius
 
 
 def usual_radius(dataset: str) -> float:
     """The radius of CIFAR-10 for every data set."""
-    return REFERENCE / 255
+    return REFERENCE_RADIUS / 255
 
 
 def scales(
@@ -106,7 +106,7 @@ def scales(
 
     registered: gives the radius of a data set for runs without it in job.json, as older versions wrote them.
     """
-    papers, judged = rows["budget"].str.fullmatch(AS_PRINTED), rows["n"].where(rows["partial"], 0)
+    papers, judged = rows["budget"].str.fullmatch(PAPER_BUDGET_TEXT), rows["n"].where(rows["partial"], 0)
     diagnostic = rows["kind"] == "diagnostic"  # rows whose n is the size of a group of images
     counted = rows["kind"].isin(["clean", "attack"]) & (rows["metric"] == "accuracy")
     shared: Any  # the key of a group is only Hashable to the type checker
@@ -114,7 +114,7 @@ def scales(
         n = int(shared[1])
         same = papers & (rows["protocol"] == shared[0])
         yield (
-            Scale(shared[0], "", "", PAPER, n, ""),
+            Scale(shared[0], "", "", PAPER_BUDGET, n, ""),
             rows[same & ((judged == n) | (diagnostic & (rows["partial"] == (n > 0))))],
         )
     smaller = rows[~papers & counted]

@@ -13,7 +13,7 @@ from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.scales import Scale
 from bench.report.studies.study import Item, Section, Study
 
-MOST = 3  # most examples in a sentence
+MAX_EXAMPLES = 3  # most examples in a sentence
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _describe_failed(ledger: Sequence[Entry], compared: Sequence[Order]) -> str:
     sure = [order for order in other if order.sure]
     are = "is" if len(other) == 1 else "are"
     text = f"{len(other)} {are} the other way round or equal, {_describe_significance(other)}"
-    if shown := (sure or other)[:MOST]:
+    if shown := (sure or other)[:MAX_EXAMPLES]:
         text += ": " + "; ".join(
             f"{order.item} {order.column}, {order.above} is {_size(order.ours)} below {order.below} where "
             f"{_size(order.printed)} above is printed"

@@ -11,7 +11,7 @@ from bench.report import table_text as plain
 from bench.report.latex import latex_table
 from bench.report.studies.ledger import Entry
 from bench.report.studies.measurement import Measurement
-from bench.report.studies.orderings import SURE
+from bench.report.studies.orderings import SIGNIFICANCE
 from bench.report.table_text import MISSING
 
 LEGEND = (
@@ -57,7 +57,7 @@ def markdown(table: Drawn) -> str:
 
 def latex(table: Drawn, caption: str, label: str, about: str = "") -> str:
     """Floats in booktabs style. about: what the numbers are, which stands in the notes."""
-    shown = _bold(table.cells.map(lambda cell: cell.translate(plain.LATEX)), table.bold, r"\textbf{", "}")
+    shown = _bold(table.cells.map(lambda cell: cell.translate(plain.LATEX_ESCAPES)), table.bold, r"\textbf{", "}")
     return latex_table(shown, table.heads, caption, label, [*filter(None, [about]), LEGEND])
 
 
@@ -90,7 +90,7 @@ def _best(column: Sequence[Entry]) -> set[tuple[str, ...]]:
         return set()
     first = max(known, key=lambda e: e.ours.value)
     p_values = [mcnemar_over_seeds(first.ours.bits, e.ours.bits) for e in known if e is not first]
-    differs = [p < SURE for p in holm([1.0 if math.isnan(p) else p for p in p_values])]
+    differs = [p < SIGNIFICANCE for p in holm([1.0 if math.isnan(p) else p for p in p_values])]
     return {first.number.line} if all(differs) else set()
 
 

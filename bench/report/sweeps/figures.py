@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BESIDE = 0.45  # inches, of what is left and right of a panel
+PANEL_MARGIN = 0.45  # inches, of what is left and right of a panel
 
 
 @with_house_style
@@ -47,7 +47,7 @@ def lines(points: pd.DataFrame, title: str, axis: str | None, chance: float) -> 
         if not math.isnan(chance):
             named["chance"] = axes.axhline(chance, color="#666666", linestyle=":", linewidth=0.8)
         axes.set(ylim=top, xlabel=axis or ("eps (1/255)" if pixels else "eps"))
-        axes.set_title(wrap_title(name, width / across - BESIDE))
+        axes.set_title(wrap_title(name, width / across - PANEL_MARGIN))
         if axis is not None:
             places = sorted(part["x"].unique())
             axes.set_xscale("log")

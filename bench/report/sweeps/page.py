@@ -22,13 +22,13 @@ from bench.report.table_text import MISSING
 if TYPE_CHECKING:
     from rich.console import Console
 
-LINES = 10  # most recipes in a panel; the CSV has all
-LEFT = ("Attack", "Recipe")  # columns set flush left
-MEDIAN = "Median eps"
+MAX_RECIPES = 10  # most recipes in a panel; the CSV has all
+LEFT_COLUMNS = ("Attack", "Recipe")  # columns set flush left
+MEDIAN_TITLE = "Median eps"
 AREA_NOTE = "Area below the curve from 0 to the largest radius, of a perfect model's."
 MEDIAN_NOTE = (
-    f"{MEDIAN}: the smallest radius that breaks at least half of the images; a dash where half of the clean images "
-    "are wrong without any."
+    f"{MEDIAN_TITLE}: the smallest radius that breaks at least half of the images; a dash where half of the clean "
+    "images are wrong without any."
 )
 NOTE = (
     "In brackets 95 % intervals of one seed; of several, mean -+ std, and the range. In a sweep an image that is "
@@ -68,7 +68,7 @@ class SweepsPage:
         for board, part in sweep_boards(rows if only is None else rows[rows["run"].isin(only)]).items():
             table = areas(part, over_eps(part))
             if not table.empty:
-                plain.print_table(console, display(table), LEFT, board.title)
+                plain.print_table(console, display(table), LEFT_COLUMNS, board.title)
                 plain.print_notes(console, [note(table)])
 
 
@@ -81,15 +81,15 @@ def _draw(board: Board, axis: str, points: pd.DataFrame, rows: pd.DataFrame) -> 
     from bench.report.sweeps.figures import lines
 
     means = points.groupby("recipe")["value"].mean().sort_values(ascending=False, kind="stable")
-    shown = points[points["recipe"].isin(means.index[:LINES])]
-    title = board.title + (f" (best {LINES} of {len(means)})" if len(means) > LINES else "")
+    shown = points[points["recipe"].isin(means.index[:MAX_RECIPES])]
+    title = board.title + (f" (best {MAX_RECIPES} of {len(means)})" if len(means) > MAX_RECIPES else "")
     known = {int(classes) for classes in rows["classes"] if classes}
     return partial(lines, shown, title, EFFORTS.get(axis), 100 / known.pop() if len(known) == 1 else math.nan)
 
 
 def _section(board: Board, folder: str, axes: list[str], table: pd.DataFrame) -> str:
     images = "\n".join(f"![over {axis}]({folder}/{axis}.png)" for axis in axes)
-    shown = [] if table.empty else [plain.markdown(display(table), LEFT) + f"\n{note(table)}\n"]
+    shown = [] if table.empty else [plain.markdown(display(table), LEFT_COLUMNS) + f"\n{note(table)}\n"]
     return "\n".join([f"## {plain.escape(board.title)}\n", *shown, f"{images}\n"])
 
 
@@ -103,14 +103,14 @@ def display(table: pd.DataFrame) -> pd.DataFrame:
                 "Attack": panels[line["panel"]],
                 "Recipe": line_name(line["recipe"]),
                 "Area (%)": _between("{:.1f}".format, line["area"], line["area low"], line["area high"]),
-                MEDIAN: _between(say, line["median"], line["median low"], line["median high"])
+                MEDIAN_TITLE: _between(say, line["median"], line["median low"], line["median high"])
                 if line["median"] > 0
                 else MISSING,
                 "Seeds": str(line["seeds"]),
             }
         )
     shown = pd.DataFrame(lines)
-    return shown if has_median(table) else shown.drop(columns=MEDIAN)
+    return shown if has_median(table) else shown.drop(columns=MEDIAN_TITLE)
 
 
 def has_median(table: pd.DataFrame) -> bool:

@@ -16,24 +16,24 @@ from bench.report.boards import Board
 from bench.report.labels import columns, labels
 from bench.report.rows import accuracies, of_kind, white_box
 
-FEWEST = 3  # least number of points of a curve
+MIN_POINTS = 3  # least number of points of a curve
 EFFORTS = {
     "steps": "Steps",
     "step": "Step, in eps",
     "restarts": "Restarts",
 }  # settings of attacks, and the title of their axis
 MODEL = ["run", "view", "epoch"]
-BOARD = ["protocol", "dataset", "model", "norm", "budget", "n", "data"]
-POINT = ["panel", "recipe", "x"]
+BOARD_COLUMNS = ["protocol", "dataset", "model", "norm", "budget", "n", "data"]
+POINT_COLUMNS = ["panel", "recipe", "x"]
 
 
 def sweep_boards(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:
-    """White-box rows at finite radii by the fields of BOARD, with the clean rows of the same models."""
+    """White-box rows at finite radii by the fields of BOARD_COLUMNS, with the clean rows of the same models."""
     rows = white_box(of_kind(results, "clean", "attack", "sweep"))
     rows = rows[~np.isinf(rows["eps"])].assign(recipe=labels(rows), eps=rows["eps"].round(7))
     clean = of_kind(rows, "clean")
     found = {}
-    for key, part in rows[rows["kind"] != "clean"].groupby(BOARD, sort=False):
+    for key, part in rows[rows["kind"] != "clean"].groupby(BOARD_COLUMNS, sort=False):
         protocol, dataset, model, norm, budget, n, data = key
         beside = clean.merge(part[[*MODEL, "n"]].drop_duplicates(), on=[*MODEL, "n"])
         found[Board(protocol, dataset, model, norm, None, budget, n, data)] = pd.concat([beside, part])
@@ -49,7 +49,7 @@ def over_eps(rows: pd.DataFrame) -> pd.DataFrame:
     plain = of_kind(rows, "attack").assign(panel=lambda plain: columns(plain))
     clean = of_kind(rows, "clean").drop(columns="eps").assign(eps=0.0)
     start = clean.merge(plain[[*MODEL, "panel"]].drop_duplicates(), on=MODEL)
-    plain = _keep_long_curves(pd.concat([start, plain]).assign(x=lambda points: points["eps"]), 1 + FEWEST)
+    plain = _keep_long_curves(pd.concat([start, plain]).assign(x=lambda points: points["eps"]), 1 + MIN_POINTS)
     return _cells(pd.concat([_label_sweeps(rows).assign(x=lambda points: points["eps"]), plain]))
 
 
@@ -64,7 +64,7 @@ def over_effort(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
     rows = rows.assign(
         panel=[f"{title}, eps {format_radius(eps)}" for title, eps in zip(titles, rows["eps"], strict=True)]
     )
-    return _cells(_keep_long_curves(rows.dropna(subset="x"), FEWEST))
+    return _cells(_keep_long_curves(rows.dropna(subset="x"), MIN_POINTS))
 
 
 def areas(rows: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
@@ -129,10 +129,12 @@ def _cells(points: pd.DataFrame) -> pd.DataFrame:
     """Combine the seeds of each point, sorted by x."""
     points = points.drop_duplicates([*MODEL, "panel", "x"], keep="last")
     seeds: dict[tuple[Any, ...], list[SeedAccuracy]] = {}
-    for *key, value, n, status in zip(*(points[name] for name in (*POINT, "value", "n", "status")), strict=True):
+    for *key, value, n, status in zip(
+        *(points[name] for name in (*POINT_COLUMNS, "value", "n", "status")), strict=True
+    ):
         seeds.setdefault(tuple(key), []).append(SeedAccuracy(value, n, status, None))
-    found = [dict(zip(POINT, key, strict=True)) | summary(seeds[key])._asdict() for key in sorted(seeds)]
-    return pd.DataFrame(found, columns=[*POINT, "value", "std", "low", "high", "seeds", "status"])
+    found = [dict(zip(POINT_COLUMNS, key, strict=True)) | summary(seeds[key])._asdict() for key in sorted(seeds)]
+    return pd.DataFrame(found, columns=[*POINT_COLUMNS, "value", "std", "low", "high", "seeds", "status"])
 
 
 def _x_value(use: Mapping[str, Any], setting: str, eps: float) -> float:

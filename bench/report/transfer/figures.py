@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.report.labels import line_name
-from bench.report.plotting.heat_map import LINE, cell_texts, draw_heat_map
+from bench.report.plotting.heat_map import ROW_HEIGHT, cell_texts, draw_heat_map
 from bench.report.plotting.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, explain_below, with_house_style
 from bench.report.transfer.table import TransferMatrix
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-OTHERS = "all others at once"  # the last line: the bound
-OWN = "images made on the target itself"
-FEW = 4  # targets up to which the figure is one column wide
-MANY = 16  # targets beyond which cells have no numbers, which would be too small to read; the CSV has them
-COLUMN = 0.45  # width of one target in inches
+OTHERS_LABEL = "all others at once"  # the last line: the bound
+OWN_LABEL = "images made on the target itself"
+NARROW_TARGETS = 4  # targets up to which the figure is one column wide
+MAX_NUMBERED_TARGETS = 16  # with more, cells have no numbers, which would be too small to read; the CSV has them
+COLUMN_WIDTH = 0.45  # width of one target in inches
 
 
 @with_house_style
@@ -25,11 +25,13 @@ def heat_map(matrix: TransferMatrix, title: str) -> "Figure":
     from matplotlib.patches import Patch, Rectangle
 
     values = matrix.cells.pivot_table("value", "source", "target", sort=False, dropna=False, aggfunc="first")
-    bound = matrix.bounds.set_index("target")["black_box"][values.columns].to_frame(OTHERS).T
-    many = len(values.columns) > MANY
-    width = ONE_COLUMN if len(values.columns) <= FEW else max(TWO_COLUMNS, COLUMN * min(MANY, len(values.columns)))
+    bound = matrix.bounds.set_index("target")["black_box"][values.columns].to_frame(OTHERS_LABEL).T
+    targets = len(values.columns)
+    has_numbers = targets <= MAX_NUMBERED_TARGETS
+    wide = max(TWO_COLUMNS, COLUMN_WIDTH * min(MAX_NUMBERED_TARGETS, targets))
+    width = ONE_COLUMN if targets <= NARROW_TARGETS else wide
     shown = 100 * pd.concat([values, bound])
-    texts, line = (None, LINE / 2) if many else (cell_texts(shown, "{:.1f}"), LINE)
+    texts, line = (cell_texts(shown, "{:.1f}"), ROW_HEIGHT) if has_numbers else (None, ROW_HEIGHT / 2)
     shown = shown.rename(index=line_name)
     figure, axes = draw_heat_map(shown, texts, title, width, label="Accuracy (%)", line=line)
     for y, source in enumerate(values.index):
@@ -40,11 +42,11 @@ def heat_map(matrix: TransferMatrix, title: str) -> "Figure":
     axes.axhline(len(values), color="black", linewidth=0.8)
     axes.set_xticklabels(
         [line_name(target) for target in values.columns],
-        rotation=90 if many else 35,
+        rotation=35 if has_numbers else 90,
         ha="right",
         rotation_mode="anchor",
     )
     axes.set(xlabel="Target", ylabel="Source")
     if not {*values.index}.isdisjoint(values.columns):
-        explain_below(figure, [Patch(fill=False, edgecolor=COLOURS[1], label=OWN)], 1)
+        explain_below(figure, [Patch(fill=False, edgecolor=COLOURS[1], label=OWN_LABEL)], 1)
     return figure

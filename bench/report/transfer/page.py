@@ -21,19 +21,21 @@ from bench.report.transfer.table import TransferMatrix, matrices
 if TYPE_CHECKING:
     from rich.console import Console
 
-HEAD = (
+CELL_NOTE = (
     "Accuracy in percent of each target (column) on the attack's last iterates, made on each source (line) of every "
     "image, right or wrong; ± is the wider side of the 95 % Wilson interval. "
 )
-ALL = "Of all {n} images."
-MARKS = " In italics, images made on the target itself; in bold, those of the strongest other source, if there is one."
-BOTH = "Of the images, their number in brackets, that source and target both get right when clean."
-BOUNDS = (
+ALL_NOTE = "Of all {n} images."
+MARK_NOTE = (
+    " In italics, images made on the target itself; in bold, those of the strongest other source, if there is one."
+)
+BOTH_NOTE = "Of the images, their number in brackets, that source and target both get right when clean."
+BOUND_NOTE = (
     "White-box: images made on the target itself. Black-box: the share that the target gets right whichever source "
     "outside its own training the images were made on."
 )
 
-TEXT = ("Source", "Target", "Without")  # columns set flush left
+LEFT_COLUMNS = ("Source", "Target", "Without")  # columns set flush left
 
 Mark = Callable[
     [str, bool, bool], str
@@ -80,8 +82,8 @@ class TransferPage:
             if plain.width_of(shown) > console.width:
                 shown = shown.map(lambda cell: cell.partition(" ±")[0])
             for part, heading in ((shown, title), (summary(matrix), "")):
-                plain.print_table(console, part, TEXT, heading)
-            plain.print_notes(console, [HEAD + ALL.format(n=board.n), BOUNDS, *notes(matrix)])
+                plain.print_table(console, part, LEFT_COLUMNS, heading)
+            plain.print_notes(console, [CELL_NOTE + ALL_NOTE.format(n=board.n), BOUND_NOTE, *notes(matrix)])
 
 
 def _identity(board: Board, attack: str) -> Identity:
@@ -138,31 +140,33 @@ def _section(matrix: TransferMatrix, title: str, folder: str) -> str:
         return f"*{text}*" if itself else f"**{text}**" if strongest else text
 
     remarks = "".join(f"- {plain.escape(note)}\n" for note in notes(matrix))
-    every = f"{plain.markdown(grid(matrix, mark=mark), TEXT)}\n{HEAD}{_all(matrix)}\n"
-    both = f"{plain.markdown(grid(matrix, 'both'), TEXT)}\n{BOTH}\n"
-    bounds = f"{plain.markdown(summary(matrix), TEXT)}\n{BOUNDS}\n"
+    every = f"{plain.markdown(grid(matrix, mark=mark), LEFT_COLUMNS)}\n{CELL_NOTE}{_all(matrix)}\n"
+    both = f"{plain.markdown(grid(matrix, 'both'), LEFT_COLUMNS)}\n{BOTH_NOTE}\n"
+    bounds = f"{plain.markdown(summary(matrix), LEFT_COLUMNS)}\n{BOUND_NOTE}\n"
     return f"## {plain.escape(title)}\n\n{every}\n{both}\n{bounds}\n{remarks}\n![heat map]({folder}/heat.png)\n"
 
 
 def _latex(matrix: TransferMatrix, title: str, folder: str) -> str:
     def mark(text: str, itself: bool, strongest: bool) -> str:
-        text = text.translate(plain.LATEX)
+        text = text.translate(plain.LATEX_ESCAPES)
         return rf"\textit{{{text}}}" if itself else rf"\textbf{{{text}}}" if strongest else text
 
     tables = {
-        "all": (grid(matrix, mark=mark), HEAD + _all(matrix)),
-        "both": (grid(matrix, "both"), BOTH),
-        "bounds": (summary(matrix), " ".join([BOUNDS, *notes(matrix)])),
+        "all": (grid(matrix, mark=mark), CELL_NOTE + _all(matrix)),
+        "both": (grid(matrix, "both"), BOTH_NOTE),
+        "bounds": (summary(matrix), " ".join([BOUND_NOTE, *notes(matrix)])),
     }
     texts = []
     for name, (shown, notes_below) in tables.items():
-        cells = shown if name == "all" else shown.map(lambda cell: cell.translate(plain.LATEX))
-        texts.append(latex_table(cells, TEXT, f"Transfer, {title}.", f"tab:transfer-{folder}-{name}", [notes_below]))
+        cells = shown if name == "all" else shown.map(lambda cell: cell.translate(plain.LATEX_ESCAPES))
+        texts.append(
+            latex_table(cells, LEFT_COLUMNS, f"Transfer, {title}.", f"tab:transfer-{folder}-{name}", [notes_below])
+        )
     return "\n".join(texts)
 
 
 def _all(matrix: TransferMatrix) -> str:
-    return ALL.format(n=int(matrix.cells["n"].max())) + MARKS
+    return ALL_NOTE.format(n=int(matrix.cells["n"].max())) + MARK_NOTE
 
 
 def _percent(line: Mapping[Any, Any], name: str, after: str | None = None) -> str:

@@ -15,7 +15,7 @@ from bench.report.labels import columns, titles
 from bench.report.rows import accuracies, of_kind
 from bench.results.row import model_id
 
-CELL = ["protocol", "run", "view", "epoch", "source", "name", "params", "norm", "eps", "n"]
+CELL_COLUMNS = ["protocol", "run", "view", "epoch", "source", "name", "params", "norm", "eps", "n"]
 
 
 class TransferMatrix(NamedTuple):
@@ -32,7 +32,7 @@ def matrices(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[tuple[Boa
     rows: of `results.load()`. outcomes: (n,) bool by key of the row, True where the model is correct.
     """
     rows = accuracies(rows).assign(eps=rows["eps"].round(7))
-    rows = rows.drop_duplicates(CELL, keep="last")
+    rows = rows.drop_duplicates(CELL_COLUMNS, keep="last")
     moved = of_kind(rows, "attack")
     moved = moved[moved["source"] != ""]
     moved = moved.assign(column=columns(moved))
@@ -84,7 +84,7 @@ def matrix(rows: pd.DataFrame, outcomes: Mapping[str, Bits], clean: Mapping[str,
                     "itself": source == target,
                     "own": is_own(source, target),
                 }
-                | {field: row[name] if row else math.nan for field, name in FIELDS.items()}
+                | {field: row[name] if row else math.nan for field, name in VALUE_COLUMNS.items()}
                 | {"status": row["status"] if row else "missing", "verdict": row["verdict"] if row else ""}
                 | _share("both", both)
                 | {"both_n": 0 if both is None else len(both)}
@@ -92,7 +92,7 @@ def matrix(rows: pd.DataFrame, outcomes: Mapping[str, Bits], clean: Mapping[str,
     return TransferMatrix(pd.DataFrame(cells), pd.DataFrame(bounds), named)
 
 
-FIELDS = {"value": "value", "low": "ci_low", "high": "ci_high", "n": "n"}
+VALUE_COLUMNS = {"value": "value", "low": "ci_low", "high": "ci_high", "n": "n"}
 
 
 def is_own(source: str, target: str) -> bool:

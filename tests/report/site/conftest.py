@@ -12,7 +12,7 @@ from result_files import measure
 from site_names import HOSTILE, LONG, Open
 
 from bench.report.leaderboard.page import boards, find_folders
-from bench.report.site.board_files import BARS, TABLES
+from bench.report.site.board_files import BAR_FILES, TABLE_FILES
 from bench.report.site.write import write_site
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -40,7 +40,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     failed = results / "digits/cnn/FGSM/s0-bbbb"
     failed.mkdir(parents=True)
     (failed / "job.json").write_text('{"status": "failed: loss is <nan>"}')
-    for name, board in product((*TABLES, *BARS, "scatter.png"), find_folders(boards(results)).values()):
+    for name, board in product((*TABLE_FILES, *BAR_FILES, "scatter.png"), find_folders(boards(results)).values()):
         path = folder / "reports/leaderboard" / board / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

@@ -14,7 +14,7 @@ from site_names import Open
 from bench.core.stats import holm, mcnemar, mcnemar_over_seeds, paired_bootstrap
 from bench.report.leaderboard.page import boards
 from bench.report.site.compare import pairs
-from bench.report.site.compare.page import ACROSS, ROWS, SPRITE
+from bench.report.site.compare.page import IMAGES_IN_A_ROW, MAX_IMAGES, MAX_PAIRS
 from bench.report.site.compare.pairs import compare_lines, pack
 from bench.report.site.data import SiteData
 from bench.report.site.sources import CleanImages, SiteSources
@@ -66,9 +66,9 @@ def test_what_would_take_long_is_left_out(tmp_path: Path, monkeypatch: pytest.Mo
     data = store(tmp_path, {"A": ["1111110000"], "B": ["1100001100"], "C": ["1000000000"]})
     ((_, report),) = data.boards.items()
     outcomes = data.outcomes(report.rows["run"].unique())
-    monkeypatch.setattr(pairs, "CHEAP", 29)
+    monkeypatch.setattr(pairs, "MAX_SECOND_COST", 29)
     assert [one.column for one in compare_lines(report, outcomes)] == ["Worst"]
-    monkeypatch.setattr(pairs, "MOST", 10)
+    monkeypatch.setattr(pairs, "MAX_COST", 10)
     assert [pair[:2] for pair in compare_lines(report, outcomes)[0].pairs] == [(0, 1)]
 
 
@@ -102,7 +102,7 @@ def test_images_lie_in_one_picture(written: Path):
 
     (path,) = (written.parent / "images").iterdir()
     picture = np.asarray(Image.open(path))
-    assert picture.shape == (4, 4 * ACROSS)
+    assert picture.shape == (4, 4 * IMAGES_IN_A_ROW)
     assert picture[0, ::4].tolist()[:10] == [20 * i for i in range(10)]
 
 
@@ -117,8 +117,8 @@ def test_a_page_of_ninety_three_lines_stays_small(tmp_path: Path):
     (text,) = files.values()
     assert isinstance(text, str)
     assert len(text.encode()) < 2_000_000
-    assert text.count('<tr><th scope="row">') == ROWS
-    assert SPRITE >= 300
+    assert text.count('<tr><th scope="row">') == MAX_PAIRS
+    assert MAX_IMAGES >= 300
 
 
 @pytest.mark.browser

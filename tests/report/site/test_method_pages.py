@@ -13,9 +13,9 @@ from result_files import measure
 from bench.report.site.data import SiteData
 from bench.report.site.methods.command import command
 from bench.report.site.methods.results import results_of
-from bench.report.site.methods.stored_images import SHOWN, read_images
-from bench.report.site.methods.training import MOST, describe, training_charts
-from bench.report.site.sources import WITHOUT, CleanImages, Passage, RecipeText, Setting, SiteSources
+from bench.report.site.methods.stored_images import MAX_IMAGES, read_images
+from bench.report.site.methods.training import MAX_MARKS, describe, training_charts
+from bench.report.site.sources import NO_SOURCES, CleanImages, Passage, RecipeText, Setting, SiteSources
 from bench.report.site.write import site_files
 
 PUBLISHED = Path(__file__).parents[3] / "results/published"
@@ -86,7 +86,7 @@ def rows_of(*attacks: str, **changes: object) -> pd.DataFrame:
     ],
 )
 def test_the_command_names_what_job_json_says(job: dict[str, object], words: str):
-    text = command(JOB | job, rows_of("FGSM", "PGD-20"), WITHOUT.attack_text)
+    text = command(JOB | job, rows_of("FGSM", "PGD-20"), NO_SOURCES.attack_text)
     head = "bench run --methods PGD-AT --dataset cifar10 --model resnet8 "
     assert text == f"{head}{words} --seeds 0 --attacks FGSM,PGD-20 --norm Linf --eps 8/255"
 
@@ -105,7 +105,7 @@ def test_the_command_says_seeds_images_and_settings_and_is_one_for_a_shell():
     assert words[-2:] == ["--limit", "128"]
     assert command({}, rows, spell) == ""
     model = {"spec": "net.py:build@w.pt", "source": "digits"}
-    assert command(model, rows_of("CW-L2", norm="L2", eps=np.inf), WITHOUT.attack_text) == (
+    assert command(model, rows_of("CW-L2", norm="L2", eps=np.inf), NO_SOURCES.attack_text) == (
         "bench eval --model net.py:build@w.pt --dataset digits --attacks CW-L2"
     )
 
@@ -120,7 +120,7 @@ def test_curves_of_training_have_a_mark_an_epoch_up_to_a_limit():
     assert [mark.point.tip for mark in loss.curves[0].marks] == ["epoch 1, loss: 2", "epoch 2, loss: 1"]
     long = pd.DataFrame({"epoch": np.arange(1.0, 201.0), "loss": np.ones(200)})
     ((curve,),) = (chart.curves for chart in training_charts({"seed 0": long}))
-    assert len(curve.marks) <= MOST + 1
+    assert len(curve.marks) <= MAX_MARKS + 1
     assert curve.marks[-1].point.x == 200
     assert training_charts({"seed 0": pd.DataFrame({"epoch": [], "loss": []})}) == []
 
@@ -144,7 +144,7 @@ def test_stored_images_are_shown_beside_clean_ones_and_their_difference(tmp_path
     codes[:, 0, 0, 0] = 127
     ids = np.arange(10)[::-1] * 3
     path = store_images(tmp_path / "a.npz", int8_ids=ids, int8_codes=codes, int8_units=np.full(10, 0.2 / 127))
-    clean = CleanImages(np.full((SHOWN, 1, 2, 2), 51, np.uint8), tuple(f"class {i}" for i in range(SHOWN)))
+    clean = CleanImages(np.full((MAX_IMAGES, 1, 2, 2), 51, np.uint8), tuple(f"class {i}" for i in range(MAX_IMAGES)))
     asked = []
 
     def images(dataset: str, chosen: object) -> CleanImages:
@@ -153,14 +153,14 @@ def test_stored_images_are_shown_beside_clean_ones_and_their_difference(tmp_path
 
     found = read_images(path, "digits", 0.2, SiteSources(test_images=images))
     assert asked == [("digits", [0, 3, 6, 9, 12, 15, 18, 21])]
-    assert (found.total, found.magnified, len(found.examples)) == (10, 2.5, SHOWN)
+    assert (found.total, found.magnified, len(found.examples)) == (10, 2.5, MAX_IMAGES)
     example = found.examples[1]
     assert (example.place, example.true_class, example.largest) == (3, "class 1", pytest.approx(0.2))
     assert example.attacked is not None
     assert example.attacked.ravel().tolist() == [102, 51, 51, 51]
     assert example.difference is not None
     assert example.difference.ravel().tolist() == [255, 128, 128, 128]
-    alone = read_images(path, "digits", 0.2, WITHOUT).examples[0]
+    alone = read_images(path, "digits", 0.2, NO_SOURCES).examples[0]
     assert (alone.clean, alone.attacked) == (None, None)
     assert alone.difference is not None
 
@@ -182,14 +182,14 @@ def test_stored_images_say_whether_the_clean_image_was_recognised(tmp_path: Path
 def test_images_that_are_stored_whole_and_files_that_are_damaged(tmp_path: Path):
     whole = np.full((1, 1, 2, 2), 0.5, np.float32)
     path = store_images(tmp_path / "a.npz", raw_ids=np.array([4]), raw_codes=whole, raw_units=np.zeros(1))
-    (example,) = read_images(path, "digits", np.inf, WITHOUT).examples
+    (example,) = read_images(path, "digits", np.inf, NO_SOURCES).examples
     assert example.attacked is not None
     assert example.attacked.ravel().tolist() == [128] * 4
     assert example.difference is None
     (tmp_path / "b.npz").write_bytes(path.read_bytes()[:200])
-    assert "b.npz cannot be read" in read_images(tmp_path / "b.npz", "digits", 0.2, WITHOUT).fault
+    assert "b.npz cannot be read" in read_images(tmp_path / "b.npz", "digits", 0.2, NO_SOURCES).fault
     odd = store_images(tmp_path / "c.npz", int8_ids=np.arange(3), int8_codes=whole, int8_units=np.zeros(1))
-    assert "do not belong together" in read_images(odd, "digits", 0.2, WITHOUT).fault
+    assert "do not belong together" in read_images(odd, "digits", 0.2, NO_SOURCES).fault
 
 
 def test_a_page_has_the_recipes_own_words_as_text():

@@ -9,7 +9,7 @@ from result_files import measure
 from site_names import Open
 
 from bench.report.site.data import SiteData
-from bench.report.site.papers.claims import CHIPS, find_findings
+from bench.report.site.papers.claims import CHIP_CLASSES, find_findings
 from bench.report.site.papers.figures import paper_figure
 from bench.report.site.write import site_files, write_site
 from bench.report.studies.claim_checks import verdict
@@ -80,7 +80,7 @@ def test_claims_are_those_of_the_rows():
     for finding in findings:
         assert f"{verdict(finding.comparisons)} {' '.join(finding.claim.split())}" in seen
         assert all(" ".join(comparison.text.split()) in seen for comparison in finding.comparisons)
-    told = sum(verdict(finding.comparisons) in CHIPS for finding in findings)
+    told = sum(verdict(finding.comparisons) in CHIP_CLASSES for finding in findings)
     assert f"{33 - told} that these rows cannot tell" in seen
 
 

@@ -15,11 +15,11 @@ from bench.report.site.data import SiteData
 from bench.report.site.pictures import png
 from bench.report.site.site import Here, Site, Target, unique_paths
 
-ROWS = 500  # most pairs in the table of a page without scripts
-FEW = 30  # number of pairs up to which their table is open at first
-SPRITE = 1000  # most images in one picture
-SIDE = 64  # pixels of the largest images that are shown
-ACROSS = 25  # images in a row of the picture
+MAX_PAIRS = 500  # most pairs in the table of a page without scripts
+MAX_OPEN_PAIRS = 30  # number of pairs up to which their table is open at first
+MAX_IMAGES = 1000  # most images in one picture
+MAX_SIDE = 64  # pixels of the largest images that are shown
+IMAGES_IN_A_ROW = 25  # images in a row of the picture
 
 
 class ComparePages:
@@ -52,7 +52,7 @@ class ComparePages:
             values = _values(board, report, found) | {"classes": classes, "is_drawn": bool(classes)}
             values["others"] = [other for other in data.boards if other != board and here.href("compare", other.slug)]
             values["data"] = _data(data, report, found, here) | (
-                {"classes": classes, "picture": here.to(picture), "across": ACROSS} if classes else {}
+                {"classes": classes, "picture": here.to(picture), "across": IMAGES_IN_A_ROW} if classes else {}
             )
             yield path, site.render(path, "compare.html", f"Compare: {board.title}", **values)
 
@@ -66,9 +66,9 @@ def _values(board: Board, report: Report, found: list[Comparison]) -> dict[str, 
         "extent": report.extent,
         "labels": labels,
         "column": found[0].column if found else "",
-        "pairs": pairs[:ROWS],
+        "pairs": pairs[:MAX_PAIRS],
         "total": len(pairs),
-        "few": FEW,
+        "few": MAX_OPEN_PAIRS,
         "has_seeds": any(len(seeds) > 1 for one in found for seeds in one.bits.values()),
     }
 
@@ -94,15 +94,15 @@ def _data(data: SiteData, report: Report, found: list[Comparison], here: Here) -
 def _test_images(data: SiteData, board: Board, report: Report) -> tuple[NDArray[np.uint8], tuple[str, ...]] | None:
     """The test images of a board with their classes; None if they cannot be read, or are too many or too large."""
     source = str(data.job(report.rows["run"].iloc[0]).get("source", board.dataset))
-    images = data.sources.test_images(source, range(board.n)) if board.n <= SPRITE else None
-    return images if images is not None and max(images.pixels.shape[2:]) <= SIDE else None
+    images = data.sources.test_images(source, range(board.n)) if board.n <= MAX_IMAGES else None
+    return images if images is not None and max(images.pixels.shape[2:]) <= MAX_SIDE else None
 
 
 def _tile(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Tile images (N, C, H, W) into one picture (C, rows x H, ACROSS x W)."""
+    """Tile images (N, C, H, W) into one picture (C, rows x H, IMAGES_IN_A_ROW x W)."""
     n, channels, height, width = pixels.shape
-    lines = -(-n // ACROSS)
-    whole = np.zeros((lines * ACROSS, channels, height, width), np.uint8)
+    lines = -(-n // IMAGES_IN_A_ROW)
+    whole = np.zeros((lines * IMAGES_IN_A_ROW, channels, height, width), np.uint8)
     whole[:n] = pixels
-    by_line = whole.reshape(lines, ACROSS, channels, height, width)
-    return by_line.transpose(2, 0, 3, 1, 4).reshape(channels, lines * height, ACROSS * width)
+    by_line = whole.reshape(lines, IMAGES_IN_A_ROW, channels, height, width)
+    return by_line.transpose(2, 0, 3, 1, 4).reshape(channels, lines * height, IMAGES_IN_A_ROW * width)

@@ -14,8 +14,8 @@ from bench.report.labels import label_rows
 from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.table import accuracies, ranking_column
 
-CHEAP = 1_000_000  # pairs x images up to which a column is compared besides the one that ranks
-MOST = 8_000_000  # pairs x images, beyond which only the best lines are compared
+MAX_SECOND_COST = 1_000_000  # pairs x images up to which a column is compared besides the one that ranks
+MAX_COST = 8_000_000  # pairs x images, beyond which only the best lines are compared
 
 Seeds = Sequence[Bits]
 
@@ -60,9 +60,9 @@ def compare_lines(report: Report, outcomes: Mapping[str, Bits]) -> list[Comparis
     found = []
     for column in dict.fromkeys([score, *accuracies(report.table)]):
         known = {place: own for place, label in enumerate(labels) if (own := _seeds(runs[label], column, n))}
-        while len(known) > 1 and _cost(known, n) > MOST:
+        while len(known) > 1 and _cost(known, n) > MAX_COST:
             known.popitem()
-        if len(known) > 1 and (column == score or _cost(known, n) <= CHEAP):
+        if len(known) > 1 and (column == score or _cost(known, n) <= MAX_SECOND_COST):
             found.append(Comparison(column, known, tuple(_pairs(known))))
     return found
 

@@ -9,7 +9,7 @@ from bench.report.labels import condition_name
 from bench.report.site.data import SiteData
 from bench.report.site.heat.cells import HeatCell, HeatMap, Scale, missing_cell, scale_of
 from bench.report.site.site import Site, Target, unique_paths
-from bench.report.transfer.page import BOUNDS, HEAD, find_matrices, notes, summary
+from bench.report.transfer.page import BOUND_NOTE, CELL_NOTE, find_matrices, notes, summary
 from bench.report.transfer.table import TransferMatrix
 
 
@@ -35,8 +35,8 @@ class TransferPages:
                 if where == board and other != attack
             }
             values = {"board": board, "attack": condition_name(attack), "others": others, "bounds": summary(matrix)}
-            values |= {"map": heat_map(matrix), "both": heat_map(matrix, "both"), "head": HEAD}
-            values |= {"bounds_head": BOUNDS, "notes": notes(matrix), "recipe_of": data.recipe_of}
+            values |= {"map": heat_map(matrix), "both": heat_map(matrix, "both"), "head": CELL_NOTE}
+            values |= {"bounds_head": BOUND_NOTE, "notes": notes(matrix), "recipe_of": data.recipe_of}
             yield (
                 path,
                 site.render(path, "transfer.html", f"Transfer, {condition_name(attack)}: {board.title}", **values),

@@ -13,9 +13,9 @@ from bench.report.site.data import SiteData
 from bench.report.site.methods.stored_images import StoredImages, attacks_with_images, read_images
 from bench.report.site.pictures import png
 
-ALBUMS = 3  # most attacks whose images are shown
+MAX_ATTACKS = 3  # most attacks whose images are shown
 TILES = ("clean", "attacked", "difference")
-MODEL = ("run", "epoch", "view")  # columns that identify a model
+MODEL_COLUMNS = ("run", "epoch", "view")  # columns that identify a model
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def albums_of(data: SiteData, recipe: str, page: str) -> Iterator[Album]:
     shown: set[str] = set()
     for row in attacked.to_dict("records"):
         files = attacks_with_images(data.results / row["run"], [row["key"]])
-        if not files or row["name"] in shown or len(shown) == ALBUMS:
+        if not files or row["name"] in shown or len(shown) == MAX_ATTACKS:
             continue
         shown.add(row["name"])
         images = read_images(files[row["key"]], _data_set(data, row), float(row["eps"]), data.sources)
@@ -53,7 +53,7 @@ def _data_set(data: SiteData, row: Mapping[Any, Any]) -> str:
 
 def _clean_bits(data: SiteData, row: Mapping[Any, Any]) -> Bits:
     """Which clean test images the model of a row classifies correctly; empty if that is not stored."""
-    same = (data.rows[list(MODEL)] == [row[name] for name in MODEL]).all(axis=1)
+    same = (data.rows[list(MODEL_COLUMNS)] == [row[name] for name in MODEL_COLUMNS]).all(axis=1)
     outcomes = data.outcomes([row["run"]])
     known = [outcomes[key] for key in of_kind(data.rows[same], "clean")["key"] if key in outcomes]
     return max(known, key=len, default=np.zeros(0, np.bool_))

@@ -14,8 +14,8 @@ from bench.report.rows import of_kind
 
 Job = Mapping[str, Any]  # job.json
 AttackText = Callable[[str, dict[str, Any]], str]  # as of `SiteSources`
-IN_EPOCHS = re.compile(r"(\d+) epochs?")
-LENGTHS = ("plan.epochs", "plan.steps")
+EPOCHS_TEXT = re.compile(r"(\d+) epochs?")
+LENGTH_SETTINGS = ("plan.epochs", "plan.steps")
 
 
 def command(job: Job, rows: pd.DataFrame, attack_text: AttackText) -> str:
@@ -38,8 +38,8 @@ def _train_words(job: Job, seeds: Iterable[int]) -> list[str]:
     settings = [str(setting) for setting in job.get("settings") or ()]
     words = ["bench", "run", "--methods", job["name"], "--dataset", job["source"], "--model", job["model"]]
     words += ["--budget", budget]
-    length = next(filter(None, map(IN_EPOCHS.fullmatch, deviations)), None)
-    if length and budget != "paper" and not any(setting.startswith(LENGTHS) for setting in settings):
+    length = next(filter(None, map(EPOCHS_TEXT.fullmatch, deviations)), None)
+    if length and budget != "paper" and not any(setting.startswith(LENGTH_SETTINGS) for setting in settings):
         words += ["--epochs", length[1]]
     words += ["--limit-train", str(job["images"])]
     words += ["--train-eps", f"{job['train_eps']:g}"] if job.get("train_eps") else []

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.report.boards import Board
 from bench.report.corruptions.page import heading
-from bench.report.corruptions.seed_means import MEAN
+from bench.report.corruptions.seed_means import ALL_SEVERITIES
 from bench.report.corruptions.table import Scores
 from bench.report.site.data import SiteData
 from bench.report.site.heat.cells import HeatCell, HeatMap, Scale, missing_cell, scale_of
@@ -76,8 +76,8 @@ def _by_severity(scores: Scores, label: str) -> tuple[tuple[tuple[str, tuple[Hea
     lines = []
     for name, part in own.groupby("name", sort=False):
         cells = {cell["severity"]: cell for cell in part.to_dict("records")}
-        accuracies = [_accuracy(cells.get(severity), scale) for severity in (MEAN, *scores.severities)]
-        lines.append((str(name).replace("_", " "), (accuracies[0], _score(cells[MEAN]), *accuracies[1:])))
+        accuracies = [_accuracy(cells.get(severity), scale) for severity in (ALL_SEVERITIES, *scores.severities)]
+        lines.append((str(name).replace("_", " "), (accuracies[0], _score(cells[ALL_SEVERITIES]), *accuracies[1:])))
     return tuple(lines), scale
 
 

@@ -18,7 +18,7 @@ from bench.report.site.methods.recipe_lines import other_numbers, printed_lines
 from bench.report.site.methods.results import BoardResults, results_of
 from bench.report.site.methods.training import training_charts, trainings
 from bench.report.site.site import Site, Target, unique_paths
-from bench.report.site.sources import LENGTHS
+from bench.report.site.sources import LENGTH_NOTE
 from bench.report.studies.papers.plans import describe_paper_plan
 from bench.report.studies.printed.numbers import printed_numbers
 
@@ -49,7 +49,7 @@ def _about(data: SiteData, recipe: str, printed: pd.DataFrame) -> dict[str, Any]
     lines = printed_lines(printed)
     return {
         "text": text,
-        "lengths": LENGTHS if text and text.scales_lengths else "",
+        "lengths": LENGTH_NOTE if text and text.scales_lengths else "",
         "plans": describe_paper_plan(recipe) if text else [],
         "is_external": any("spec" in job for job in jobs),
         "printed": lines,

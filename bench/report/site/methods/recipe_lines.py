@@ -12,11 +12,11 @@ from bench.report.table_text import MISSING
 from bench.report.verdicts import doubts_by_board
 from bench.results.store import load, read_outcomes
 
-CLEAN = ["clean", "clean_mean", "clean_std"]
-ATTACKED = ["robust_acc", "transfer_robust_acc", "robust_acc_reported", "robustness_score"]
-LINE = ["paper", "table", "dataset", "architecture", "method", "setting", "plan", "view"]
+CLEAN_METRICS = ["clean", "clean_mean", "clean_std"]
+ATTACKED_METRICS = ["robust_acc", "transfer_robust_acc", "robust_acc_reported", "robustness_score"]
+LINE_COLUMNS = ["paper", "table", "dataset", "architecture", "method", "setting", "plan", "view"]
 UNSCREENED = {"AutoAttack", "AutoAttack standard"}  # names that are left out below the heading AutoAttack
-RUN = ["dataset", "model", "run", "seed", "view", "epoch", "budget", "n"]
+RUN_COLUMNS = ["dataset", "model", "run", "seed", "view", "epoch", "budget", "n"]
 
 
 class Line(NamedTuple):
@@ -32,15 +32,15 @@ class Line(NamedTuple):
 
 def printed_lines(rows: pd.DataFrame) -> list[Line]:
     """Printed accuracies from rows of `printed_numbers`; those of one line of a paper's table are one line."""
-    rows = rows[rows["metric"].isin([*CLEAN, *ATTACKED])]
+    rows = rows[rows["metric"].isin([*CLEAN_METRICS, *ATTACKED_METRICS])]
     transferred = rows["variant"].str.startswith("source=")
     rows = rows.assign(setting=rows["variant"].mask(transferred, ""))
-    return [_printed_accuracy(group) for _, group in rows.groupby(LINE, sort=False)]
+    return [_printed_accuracy(group) for _, group in rows.groupby(LINE_COLUMNS, sort=False)]
 
 
 def other_numbers(rows: pd.DataFrame) -> str:
     """A list of the printed numbers that are not accuracies, as text."""
-    rows = rows[~rows["metric"].isin([*CLEAN, *ATTACKED])]
+    rows = rows[~rows["metric"].isin([*CLEAN_METRICS, *ATTACKED_METRICS])]
     return "; ".join(
         f"{paper} {table}: {', '.join(group['metric'].unique())}"
         for (paper, table), group in rows.groupby(["paper", "table"], sort=False)
@@ -54,7 +54,7 @@ def _printed_accuracy(rows: pd.DataFrame) -> Line:
     plan = f"{first['plan']} plan" if first["plan"] else ""
     caveat = first["note"] if first["paper"] == "external" else ""
     unit = "shares of the clean accuracy" if "robustness_score" in set(rows["metric"]) else ""
-    attacks = rows[rows["metric"].isin(ATTACKED)]
+    attacks = rows[rows["metric"].isin(ATTACKED_METRICS)]
     cells = [
         (eps or "eps not printed", _attack(attack, source), value or MISSING)
         for eps, attack, source, value in zip(
@@ -64,7 +64,7 @@ def _printed_accuracy(rows: pd.DataFrame) -> Line:
     return Line(
         head=f"{paper}, {first['dataset']}, {first['architecture']}",
         detail=", ".join(filter(None, [f"{first['method']} {first['setting']}".strip(), plan, view, unit, caveat])),
-        clean=" ± ".join(value or MISSING for value in rows.loc[rows["metric"].isin(CLEAN), "value"]),
+        clean=" ± ".join(value or MISSING for value in rows.loc[rows["metric"].isin(CLEAN_METRICS), "value"]),
         **_by_strength(cells),
     )
 
@@ -80,7 +80,7 @@ def measured_lines(recipe: str, results: Path) -> list[Line]:
     rows = rows[rows["kind"].isin(["clean", "attack"])]
     rows = rows.assign(column=columns(rows))
     lines = []
-    for _, group in rows.groupby(RUN, sort=False):
+    for _, group in rows.groupby(RUN_COLUMNS, sort=False):
         doubts = doubts_by_board(group, known, read_outcomes(results / group["run"].iloc[0]))
         lines.append(_measured_accuracy(group, [f"{doubt.level}: {doubt.reason}" for doubt in doubts]))
     return lines

@@ -13,7 +13,7 @@ from bench.core.parsing import printable
 from bench.report.site.pictures import to_pixels
 from bench.report.site.sources import SiteSources
 
-SHOWN = 8  # most images of one attack
+MAX_IMAGES = 8  # most images of one attack
 FORMS = ("int8", "int16", "raw")  # of the arrays in a file, see results/README.md
 
 
@@ -67,9 +67,9 @@ def _first(arrays: Any) -> list[tuple[int, str, NDArray[Any], float]]:
             ids, codes, units = (arrays[f"{form}_{name}"] for name in ("ids", "codes", "units"))
             if codes.ndim != 4 or not len(ids) == len(codes) == len(units):
                 raise ValueError("ids, images and steps do not belong together")
-            chosen = np.argsort(ids, kind="stable")[:SHOWN]
+            chosen = np.argsort(ids, kind="stable")[:MAX_IMAGES]
             found += [(int(ids[i]), form, codes[i], float(units[i])) for i in chosen]
-    return sorted(found, key=lambda one: one[0])[:SHOWN]
+    return sorted(found, key=lambda one: one[0])[:MAX_IMAGES]
 
 
 def _change(form: str, code: NDArray[Any], unit: float) -> NDArray[Any] | None:

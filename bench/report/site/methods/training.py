@@ -11,8 +11,8 @@ from bench.report.site.chart import Chart, Point, lines
 from bench.report.site.data import SiteData
 from bench.report.table_text import MISSING
 
-MOST = 60  # most marks of a line; longer trainings have one at every second or third epoch
-CURVES = {"val_clean": "clean", "val_fgsm": "FGSM", "val_pgd": "PGD-10"}
+MAX_MARKS = 60  # most marks of a line; longer trainings have one at every second or third epoch
+CURVE_NAMES = {"val_clean": "clean", "val_fgsm": "FGSM", "val_pgd": "PGD-10"}
 SHAPES = 4
 
 
@@ -70,7 +70,7 @@ def training_charts(logs: Mapping[str, pd.DataFrame]) -> list[Chart]:
     held_out, losses, looks = dict[str, list[Point]](), dict[str, list[Point]](), dict[str, str]()
     for place, (seed, log) in enumerate(known.items()):
         after = f", {seed}" if len(known) > 1 else ""
-        for colour, (column, curve) in enumerate(CURVES.items()):
+        for colour, (column, curve) in enumerate(CURVE_NAMES.items()):
             if column in log:
                 held_out[curve + after] = _points(log, column, curve + after, 100, "{:.1f} %")
                 looks[curve + after] = f"c{colour} s{place % SHAPES}"
@@ -85,7 +85,7 @@ def training_charts(logs: Mapping[str, pd.DataFrame]) -> list[Chart]:
 
 
 def _points(log: pd.DataFrame, column: str, name: str, factor: float, form: str) -> list[Point]:
-    every = max(1, math.ceil(len(log) / MOST))
+    every = max(1, math.ceil(len(log) / MAX_MARKS))
     chosen = log.iloc[sorted({*range(0, len(log), every), len(log) - 1})]
     return [
         Point(name, epoch, factor * value, f"epoch {epoch:g}, {name}: {form.format(factor * value)}")

@@ -13,7 +13,12 @@ from bench.report.studies.claims_page import find_sections
 from bench.report.studies.study import STUDIES
 
 STUDY = STUDIES["claims"]
-CHIPS = {"held": "ok", "held, in part within chance": "ok", "not held": "invalid", "not held, within chance": "suspect"}
+CHIP_CLASSES = {
+    "held": "ok",
+    "held, in part within chance": "ok",
+    "not held": "invalid",
+    "not held, within chance": "suspect",
+}
 
 
 @stored.cached_by_folder(1)
@@ -21,7 +26,7 @@ def find_findings(results: Path) -> list[tuple[str, list[Finding]]]:
     """Titles and findings of all sections; empty if no claim can be decided by the rows."""
     rows = stored.rows(results)
     found = list(find_sections(STUDY, rows[rows["recipe"].isin(STUDY.methods)], None))
-    is_told = any(verdict(finding.comparisons) in CHIPS for _, findings in found for finding in findings)
+    is_told = any(verdict(finding.comparisons) in CHIP_CLASSES for _, findings in found for finding in findings)
     return found if is_told else []
 
 
@@ -46,7 +51,7 @@ def _section(findings: list[Finding]) -> dict[str, Any]:
             "number": number,
             "claim": finding.claim,
             "verdict": (word := verdict(finding.comparisons)),
-            "chip": CHIPS.get(word, "none"),
+            "chip": CHIP_CLASSES.get(word, "none"),
             "comparisons": [(mark(comparison), comparison.text) for comparison in finding.comparisons],
         }
         for number, finding in enumerate(findings, start=1)

@@ -12,7 +12,7 @@ from bench.report.studies.printed_figure import FigureSpec, models_of
 from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.study import Item
 
-EPOCHS = {"val_clean": "Clean, held-out images", "val_pgd": "PGD-10, held-out images"}
+CURVE_TITLES = {"val_clean": "Clean, held-out images", "val_pgd": "PGD-10, held-out images"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def paper_figure(item: Item, found: ScaleData, home: str) -> Figure | None:
         return None
     if {"panel", "x", "value"} <= set(points):
         return Figure(_panels(points))
-    return Figure(_epochs(points)) if {"epoch", "method", *EPOCHS} <= set(points) else Figure()
+    return Figure(_epochs(points)) if {"epoch", "method", *CURVE_TITLES} <= set(points) else Figure()
 
 
 def _panels(points: pd.DataFrame) -> tuple[Chart, ...]:
@@ -59,7 +59,7 @@ def _point(name: str, where: str, line: dict[Any, Any]) -> Point:
 def _epochs(points: pd.DataFrame) -> tuple[Chart, ...]:
     """Charts of accuracy on held-out images by epoch, means over seeds."""
     looks, charts = line_looks(points["method"]), []
-    for column, title in EPOCHS.items():
+    for column, title in CURVE_TITLES.items():
         means = points.groupby(["method", "epoch"], sort=False)[column].mean().dropna().reset_index()
         curves = {
             str(name): [

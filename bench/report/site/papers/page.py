@@ -14,7 +14,7 @@ from bench.report.studies.study import STUDIES, Item, Study
 from bench.report.studies.summary import ScaleResults, measure_scale, overview, sentences
 from bench.report.studies.table_text import LEGEND, layout
 
-LEFT = ("Item", "Number", "Status", "At the paper's scale")  # columns set flush left
+LEFT_COLUMNS = ("Item", "Number", "Status", "At the paper's scale")  # columns set flush left
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class PaperPages:
         for name, path in papers:
             study, here = STUDIES[name], Here(site, path)
             scales = [_scale(measure_scale(study, study.home, found), name, here) for found in _scales(data, study)]
-            values = {"study": study, "name": name, "scales": scales, "legend_text": LEGEND, "left": LEFT}
+            values = {"study": study, "name": name, "scales": scales, "legend_text": LEGEND, "left": LEFT_COLUMNS}
             values |= {"others": [other for other, _ in papers if other != name]}
             yield path, site.render(path, "paper.html", f"{name}: {study.about}", **values)
 

@@ -1,7 +1,7 @@
 """Tables and figures of Bilateral Adversarial Training. Wang, Zhang, ICCV 2019, arXiv:1811.10716."""
 
 from bench.report.studies.printed_figure import figure, histogram, steps
-from bench.report.studies.printed_table import TURNED, Table
+from bench.report.studies.printed_table import TRANSPOSED_NOTE, Table
 from bench.report.studies.setup import StudyRun, TrainingSetup
 from bench.report.studies.study import STUDIES, Study
 
@@ -43,7 +43,7 @@ TABLES = (
     ),
     table(
         "Table 2",
-        f"Squared L2 norm of the gradient of the loss at clean images, in coordinates of [-1, 1]. {TURNED}",
+        f"Squared L2 norm of the gradient of the loss at clean images, in coordinates of [-1, 1]. {TRANSPOSED_NOTE}",
         lines=("method", "variant"),
         columns=("metric",),
     ),

@@ -1,6 +1,6 @@
 """Tables of M-TLAT. Laugros, Caplier, Ospici, ECCV 2020 workshops, arXiv:2008.08384."""
 
-from bench.report.studies.printed_table import TURNED, Table
+from bench.report.studies.printed_table import TRANSPOSED_NOTE, Table
 from bench.report.studies.study import STUDIES, Study
 
 ATTACKS = {
@@ -48,7 +48,7 @@ TABLES = (
         "mtlat",
         "Table 3",
         "Clean accuracy of adversarial trainings with one step. That LS smooths the labels of attacked images alone is "
-        f"a guess. {TURNED}",
+        f"a guess. {TRANSPOSED_NOTE}",
         tag="none",
     ),
 )

@@ -1,7 +1,7 @@
 """Tables and figures of RobMask, "Adversarial Masking", submitted to ICLR 2021."""
 
 from bench.report.studies.printed_figure import before_and_after, epochs, figure
-from bench.report.studies.printed_table import TURNED, Table
+from bench.report.studies.printed_table import TRANSPOSED_NOTE, Table
 from bench.report.studies.setup import StudyRun, TrainingSetup
 from bench.report.studies.study import STUDIES, Study
 
@@ -44,13 +44,13 @@ TABLES = (
     table(
         "Table 2",
         f"Between the batch norms before (p=1) and after fine-tuning (p=0), under the PGD of section 5.2. The running "
-        f"statistics are interpolated too, which the paper does not say. {TURNED} {GUESS} {TUNING}",
+        f"statistics are interpolated too, which the paper does not say. {TRANSPOSED_NOTE} {GUESS} {TUNING}",
         lines=("method", "variant"),
         epochs=BASE,
     ),
     table(
         "Table 3",
-        f"Clean accuracy. {TURNED}",
+        f"Clean accuracy. {TRANSPOSED_NOTE}",
         lines=("variant", "method"),
         columns=("dataset", "architecture"),
     ),
@@ -61,14 +61,14 @@ TABLES = (
         "128 are a guess. AdvProp's code in PyTorch has 105 epochs too, but falls in steps, decays weights by 1e-4 and "
         "attacks in one step of 1/255: perhaps that was run. The 69.76 % of BN "
         "are what torchvision documents for its own weights of this network. "
-        f"{TURNED}",
+        f"{TRANSPOSED_NOTE}",
     ),
     table("Table 5", f"PGD-100 at four radii, in steps of eps/5. {AUXILIARY} {GUESS}", epochs=BASE),
     table("Table 6", f"AutoAttack at four radii. {AUXILIARY} {GUESS}", epochs=BASE),
     table("Table 7", "Clean accuracy of variants.", lines=("method", "variant")),
     table(
         "Table 8",
-        f"Clean accuracy over three seeds. {TURNED} The printed 8.59 seems to lack its first digit.",
+        f"Clean accuracy over three seeds. {TRANSPOSED_NOTE} The printed 8.59 seems to lack its first digit.",
         lines=("dataset", "variant", "metric"),
         columns=("architecture",),
         seeds=3,
