@@ -15,7 +15,7 @@ from bench.models.checkpoint import WEIGHT_FILES
 from bench.results.row import CellId, Row
 from bench.results.store import read_job, read_outcomes, read_rows, rows_at_home
 from bench.results.survey import run_folders
-from bench.runner.shards.albums import album_path
+from bench.runner.shards.adversarial_sets import adversarial_set_path
 from bench.runner.shards.results import ShardResult, assemble, block_of, missing_shards, read_parts
 from bench.training.run_folder import RESULT_FILES, TRAINING_FILES, lock_folder, own_files, status
 
@@ -38,7 +38,7 @@ class MergedRun:
     """The files, rows and shard results of one run in all folders, with the folder that each is from."""
 
     job: Path
-    files: dict[str, Path] = field(default_factory=dict)  # weights, train.csv, albums and exhibits, by name
+    files: dict[str, Path] = field(default_factory=dict)  # weights, train.csv, adversarial sets and exhibits, by name
     rows: dict[CellId, tuple[Row, Bits | None, Path]] = field(default_factory=dict)
     parts: dict[str, tuple[ShardResult, Path]] = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ class MergedRun:
                 )
 
     def drop_redundant(self) -> None:
-        """Drop shard results and shard albums of cells that are whole. BadInput if outcomes contradict the row."""
+        """Drop results and adversarial sets of shards whose cell is whole. BadInput if outcomes contradict the row."""
         for name, (part, folder) in list(self.parts.items()):
             row, bits, home = self.rows.get(part.cell, (None, None, folder))
             if row and row.status == "ok" and bits is not None:
@@ -91,8 +91,8 @@ class MergedRun:
                     )
                 del self.parts[name]
         for name in list(self.files):
-            if name.count("-") > 1 and album_path(Path(), name.split("-")[1]).name in self.files:
-                del self.files[name]  # an album of one shard, and the album of the whole cell is there
+            if name.count("-") > 1 and adversarial_set_path(Path(), name.split("-")[1]).name in self.files:
+                del self.files[name]  # the images of one shard, where those of the whole cell are there
 
     def write(self, folder: Path) -> None:
         """Add to a run folder what it lacks, and join the shards of cells that are complete then."""

@@ -115,11 +115,12 @@ def round_perturbations(x_adv: Tensor, x: Tensor, threat: Threat, level: int) ->
     return steps, units * (threat.eps / far).clamp_max(1)  # rounding may lengthen a perturbation in L2
 
 
-def join(albums: Sequence[AdversarialSet]) -> AdversarialSet:
+def join(adversarial_sets: Sequence[AdversarialSet]) -> AdversarialSet:
     """Concatenate sets of consecutive images into one."""
-    forms = dict.fromkeys(form for album in albums for form in album.stored)
+    forms = dict.fromkeys(form for adversarial_set in adversarial_sets for form in adversarial_set.stored)
     return AdversarialSet(
-        {form: _join([p for a in albums for p in a._in_format(form)]) for form in forms}, albums[-1].reached
+        {form: _join([p for a in adversarial_sets for p in a._in_format(form)]) for form in forms},
+        adversarial_sets[-1].reached,
     )
 
 

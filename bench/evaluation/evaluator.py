@@ -15,7 +15,7 @@ from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.arguments import cast_for_model, check_classes
 from bench.evaluation.conditions.base import Batch, Condition
 from bench.evaluation.outcome import Outcome
-from bench.evaluation.resume import owner_of, resume, save_progress
+from bench.evaluation.resume import evaluation_id, resume, save_progress
 from bench.evaluation.search_groups import shorter_efforts
 from bench.evaluation.settings import EvalSettings
 from bench.evaluation.snapshot import forbid_weight_changes, restore_weights
@@ -38,7 +38,7 @@ def outcomes(
     batch_size: int = 128,
     seed: int = 0,
     saved: Path | None = None,
-    album: AdversarialSet | None = None,
+    adversarial_set: AdversarialSet | None = None,
     tick: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Outcome:
     """Evaluate a model on the first n test images, or on those of them from `start` on.
@@ -58,7 +58,7 @@ def outcomes(
         batch_size: images in a forward pass; it changes no draw.
         seed: of the attack's draws.
         saved: file of finished blocks, from which the same call resumes after a crash. The caller deletes it.
-        album: collects the adversarial images; with `saved`, they are saved beside that file too.
+        adversarial_set: collects the adversarial images; with `saved`, they are saved beside that file too.
         tick: called after each block with the outcome so far.
 
     Returns:
@@ -80,7 +80,9 @@ def outcomes(
     """
     settings = EvalSettings(n, start, precision, batch_size, seed)
     bases = [condition.base()]
-    (outcome,) = outcomes_of_group(model, images, bases, settings, saved=saved, album=album, tick=tick)
+    (outcome,) = outcomes_of_group(
+        model, images, bases, settings, saved=saved, adversarial_set=adversarial_set, tick=tick
+    )
     return condition.read(outcome)
 
 
@@ -91,13 +93,13 @@ def outcomes_of_group(
     settings: EvalSettings = DEFAULTS,
     *,
     saved: Path | None = None,
-    album: AdversarialSet | None = None,
+    adversarial_set: AdversarialSet | None = None,
     tick: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
     """As `outcomes`, of one condition, or of several whose attacks are prefixes of one search: the longest comes first.
 
     Each outcome has the correct images and the passes of an evaluation by itself, and the seconds of the whole group.
-    An album is allowed for one condition only.
+    An adversarial set is allowed for one condition only.
     """
     n, start = settings.resolve_n(images), settings.start
     block = conditions[0].block
@@ -105,8 +107,8 @@ def outcomes_of_group(
         with model_errors_as_failed():
             check_classes(model, images)
         draws: dict[str, int | str] = {"seed": settings.seed, "precision": settings.precision, "protocol": PROTOCOL}
-        owner = owner_of(model, images, conditions, start, n, **draws) if saved else {}
-        results = resume(saved, owner, len(conditions), album) if saved else None
+        evaluation = evaluation_id(model, images, conditions, start, n, **draws) if saved else {}
+        results = resume(saved, evaluation, len(conditions), adversarial_set) if saved else None
         results = results or [Outcome(np.zeros(n - start, bool)) for _ in conditions]
         seconds = results[0].seconds
         target = stack.enter_context(_open_target(model, images, conditions, settings))
@@ -114,7 +116,7 @@ def outcomes_of_group(
             at = start + done
             stop = min(at + block, len(images)) if block else min(at + BLOCK_SIZE, n)
             ids, wanted = range(at, stop), min(stop, n) - at
-            batch = Batch(ids, cast_for_model(model, images.x[at:stop]), images.y[at:stop], wanted, album)
+            batch = Batch(ids, cast_for_model(model, images.x[at:stop]), images.y[at:stop], wanted, adversarial_set)
             with record_shorter_searches(shorter_efforts(conditions)):
                 for condition, outcome in zip(conditions, results, strict=True):
                     with model_errors_as_failed():
@@ -124,10 +126,10 @@ def outcomes_of_group(
             seconds += sum(outcome.seconds - seconds for outcome in results)
             for outcome in results:
                 outcome.seconds = seconds
-            if album is not None:
-                album.reached = at + wanted
+            if adversarial_set is not None:
+                adversarial_set.reached = at + wanted
             if saved is not None:
-                save_progress(saved, owner, results, album)
+                save_progress(saved, evaluation, results, adversarial_set)
             tick(results[0])
     return results
 

@@ -34,12 +34,12 @@ MISMATCH_TEXTS = {  # what identifies an evaluation -> what a message says if th
     "precision": "another precision",
     "protocol": "another protocol",
 }
-Owner = dict[str, Any]
+EvaluationId = dict[str, Any]
 
 
-def owner_of(
+def evaluation_id(
     model: nn.Module, images: Images, conditions: Sequence[Condition], start: int, n: int, **others: int | str
-) -> Owner:
+) -> EvaluationId:
     """What identifies an evaluation, by the names in MISMATCH_TEXTS. others: seed, precision and protocol."""
     block = conditions[0].block
     end = start + -(-(n - start) // block) * block if block else n  # attacks see whole blocks
@@ -75,11 +75,11 @@ def _are_near(one: Sequence[float], other: Sequence[float]) -> bool:
     return a.shape == b.shape and bool((np.abs(a - b) <= LOGIT_TOLERANCE * np.abs(a).max(initial=0)).all())
 
 
-def check_owner(path: Path, found: object, owner: Owner) -> None:
-    """BadInput where a file is of another evaluation than `owner`, or does not say of which. found: what it says."""
+def check_evaluation_id(path: Path, found: object, evaluation: EvaluationId) -> None:
+    """BadInput where a file is of another evaluation, or does not say of which. found: what it says it is of."""
     if not isinstance(found, dict) or not MISMATCH_TEXTS.keys() <= found.keys():
         raise BadInput(f"{path} does not say which model, attack and images it is of; delete it, or name another file")
-    changed = [word for name, word in MISMATCH_TEXTS.items() if not _agree(name, found[name], owner[name])]
+    changed = [word for name, word in MISMATCH_TEXTS.items() if not _agree(name, found[name], evaluation[name])]
     if changed:
         raise BadInput(f"{path} holds the outcomes of {', '.join(changed)}; delete it, or name another file")
 
@@ -90,41 +90,45 @@ def _agree(name: str, found: object, wanted: object) -> bool:
     return found == wanted
 
 
-def resume(saved: Path, owner: Owner, count: int, album: AdversarialSet | None) -> list[Outcome] | None:
+def resume(
+    saved: Path, evaluation: EvaluationId, count: int, adversarial_set: AdversarialSet | None
+) -> list[Outcome] | None:
     """Read the outcomes of an interrupted evaluation; None where there are none, or the adversarial images are missing.
 
     Args:
         saved: the progress file.
-        owner: as of `owner_of`.
+        evaluation: as of `evaluation_id`.
         count: how many outcomes it must hold.
-        album: gets the adversarial images from the file beside `saved`.
+        adversarial_set: gets the adversarial images from the file beside `saved`.
 
     Raises:
         BadInput: a file is damaged, was edited, or is of another evaluation.
     """
     if not saved.exists():
         return None
-    found = _read_progress(saved, owner, count)
-    if album is None:
+    found = _read_progress(saved, evaluation, count)
+    if adversarial_set is None:
         return found
-    beside, reached = album_beside(saved), owner["start"] + found[0].done
+    beside, reached = images_path(saved), evaluation["start"] + found[0].done
     if not beside.exists():
         return None
     kept, about = read_adversarial_set(beside)
-    check_owner(beside, about, owner)
+    check_evaluation_id(beside, about, evaluation)
     if kept.reached < reached:
         return None
-    kept = kept.truncate(reached)  # the album is written before the outcomes, so it may be ahead of them
-    album.stored, album.reached = kept.stored, kept.reached
+    kept = kept.truncate(reached)  # the images are written before the outcomes, so they may be ahead
+    adversarial_set.stored, adversarial_set.reached = kept.stored, kept.reached
     return found
 
 
-def save_progress(saved: Path, owner: Owner, outcomes: Sequence[Outcome], album: AdversarialSet | None) -> None:
+def save_progress(
+    saved: Path, evaluation: EvaluationId, outcomes: Sequence[Outcome], adversarial_set: AdversarialSet | None
+) -> None:
     """Write the files that `resume` reads."""
-    if album is not None:
-        album.write(album_beside(saved), owner)
+    if adversarial_set is not None:
+        adversarial_set.write(images_path(saved), evaluation)
     found = [asdict(outcome) | {"right": outcome.right.astype(int).tolist()} for outcome in outcomes]
-    content = {"of": owner, "outcomes": found}
+    content = {"of": evaluation, "outcomes": found}
     text = json.dumps(content | {"digest": _digest(content)})
     write_atomically(saved, lambda file: file.write(text.encode()))
 
@@ -134,7 +138,7 @@ def _digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def album_beside(saved: Path) -> Path:
+def images_path(saved: Path) -> Path:
     """The path of the adversarial images beside a progress file. BadInput where both would be the same file."""
     if saved.suffix == ".npz":
         raise BadInput(
@@ -143,15 +147,15 @@ def album_beside(saved: Path) -> Path:
     return saved.with_suffix(".npz")
 
 
-def _read_progress(path: Path, owner: Owner, count: int) -> list[Outcome]:
+def _read_progress(path: Path, evaluation: EvaluationId, count: int) -> list[Outcome]:
     try:
         content = read_json(path)
     except (ValueError, OSError) as error:
         raise BadInput(f"{path} cannot be read ({printable(error, 200)}); delete it and run again") from error
-    check_owner(path, content.get("of") if isinstance(content, dict) else None, owner)
+    check_evaluation_id(path, content.get("of") if isinstance(content, dict) else None, evaluation)
     if content.pop("digest", None) != _digest(content):
         raise BadInput(f"{path} was changed after it was written: its contents have another digest; delete it")
-    n = owner["n"] - owner["start"]
+    n = evaluation["n"] - evaluation["start"]
     try:
         found = [Outcome(**record | {"right": np.array(record["right"], bool)}) for record in content["outcomes"]]
         if len(found) != count or any(o.right.shape != (n,) or not 0 <= o.done <= n for o in found):

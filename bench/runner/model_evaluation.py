@@ -22,7 +22,7 @@ from bench.results.row import Row
 from bench.results.run_folder import RunFolder
 from bench.runner.cells import CellPlan
 from bench.runner.reuse import copy_to_model, delete_stale_progress, find_same_key, image_metadata, update
-from bench.runner.shards.albums import album_path
+from bench.runner.shards.adversarial_sets import adversarial_set_path
 from bench.runner.shards.results import ShardResult, assemble
 
 
@@ -102,7 +102,7 @@ class ModelEvaluation:
         """
         cells, folder, basis = self.cells, self.run_folder.path, bases[0]
         key, ids = cells.key(self.identity, basis), cells.ids(basis)
-        album = AdversarialSet() if cells.lacks_images(folder, key, basis) else None
+        adversarial_set = AdversarialSet() if cells.lacks_images(folder, key, basis) else None
         with attack_timeout(cells.options.attack_timeout):
             found = outcomes_of_group(
                 self.net,
@@ -110,13 +110,13 @@ class ModelEvaluation:
                 bases,
                 EvalSettings(ids.stop, ids.start, cells.precision, cells.options.batch_size),
                 saved=folder / f"{self._progress_stem(row_key, bases)}.json",
-                album=album,
+                adversarial_set=adversarial_set,
                 tick=lambda o: step.advance(o.done, f"{o.right[: o.done].mean():.1%} so far"),
             )
-        if album is not None:
+        if adversarial_set is not None:
             images = cells.test.first(cells.n).fingerprint()
             about = image_metadata(self.model, basis, self.identity, images, cells.n, key)
-            album.write(album_path(folder, key, cells.options.shard), about)
+            adversarial_set.write(adversarial_set_path(folder, key, cells.options.shard), about)
         return found
 
     def _store(self, condition: Condition, key: str, outcome: Outcome, known: Row | ShardResult | None) -> str:

@@ -13,12 +13,12 @@ from bench.evaluation.adversarial_set import Metadata
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.outcome import Outcome
-from bench.evaluation.resume import album_beside
+from bench.evaluation.resume import images_path
 from bench.evaluation.row import ModelRef
 from bench.results.row import Row
 from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE_SET, Shard
-from bench.runner.shards.albums import album_path
+from bench.runner.shards.adversarial_sets import adversarial_set_path
 from bench.runner.shards.results import ShardResult, parts_of_key, read_parts
 
 
@@ -106,7 +106,7 @@ def has_images(folder: Path, key: str, condition: Condition, shard: Shard) -> bo
     """Whether the adversarial images of a cell, or of this shard of it, are stored, or the condition has none."""
     if not condition.keeps_images:
         return True
-    return any(album_path(folder, key, which).exists() for which in (WHOLE_SET, shard))
+    return any(adversarial_set_path(folder, key, which).exists() for which in (WHOLE_SET, shard))
 
 
 def image_metadata(model: ModelRef, condition: Condition, identity: str, images: str, n: int, key: str) -> Metadata:
@@ -136,7 +136,9 @@ def delete_stale_progress(run: RunFolder, model: ModelRef, shard: Shard) -> None
     names = {f"-{digest}{which.suffix}.json" for which in (WHOLE_SET, shard)}
     for key in measured_keys(run, model, shard):
         for saved in (path for name in names for path in folder.glob(f"partial-{glob.escape(key)}{name}")):
-            images = album_beside(saved)
-            if not images.exists() or any(album_path(folder, key, which).exists() for which in (WHOLE_SET, shard)):
+            images = images_path(saved)
+            if not images.exists() or any(
+                adversarial_set_path(folder, key, which).exists() for which in (WHOLE_SET, shard)
+            ):
                 images.unlink(missing_ok=True)
                 saved.unlink(missing_ok=True)

@@ -37,14 +37,14 @@ ATTACKS = ["--attacks", "PGD-5,PGD-5.last,FGSM"]
 
 def perturbed(threat, dtype=torch.float32):
     """Images with some pixels at 0 or 1, and perturbed images in the ball around them, some on its border."""
-    with seeded("album"):
+    with seeded("images"):
         x = (1.4 * torch.rand(20, 3, 8, 8, dtype=dtype) - 0.2).clamp(0, 1)
         return x, threat.project(x + 1.5 * threat.noise(x), x)
 
 
-def restored(album, x):
-    """The images of an album by id."""
-    found = list(album.decode(x, torch.device("cpu")))
+def restored(adversarial_set, x):
+    """The images of an adversarial set by id."""
+    found = list(adversarial_set.decode(x, torch.device("cpu")))
     return {int(i): image for ids, _, images in found for i, image in zip(ids, images, strict=True)}
 
 
@@ -53,14 +53,14 @@ def restored(album, x):
 def test_an_image_is_stored_in_the_smallest_format_that_still_fools(threat, needed, form):
     """The model is fooled only by images within `needed` of the attack's own image."""
     x, x_adv = perturbed(threat)
-    album = AdversarialSet()
+    adversarial_set = AdversarialSet()
     near = needed * (x_adv - x).abs().amax((1, 2, 3))
-    album.add(
+    adversarial_set.add(
         range(20), x, x_adv, threat, lambda images, rows: (images - x_adv[rows]).abs().amax((1, 2, 3)) <= near[rows]
     )
-    assert list(album.stored) == [form]
-    assert len(album) == 20
-    back = torch.stack(list(restored(album, x).values()))
+    assert list(adversarial_set.stored) == [form]
+    assert len(adversarial_set) == 20
+    back = torch.stack(list(restored(adversarial_set, x).values()))
     assert back.min() >= 0
     assert back.max() <= 1
     assert (threat.distance(back, x) <= threat.eps + tolerance(threat.eps)).all()
@@ -68,15 +68,17 @@ def test_an_image_is_stored_in_the_smallest_format_that_still_fools(threat, need
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-def test_an_album_comes_back_from_its_file_as_it_was(tmp_path, dtype):
+def test_an_adversarial_set_comes_back_from_its_file_as_it_was(tmp_path, dtype):
     x, x_adv = perturbed(BALLS[0], dtype)
-    album = AdversarialSet(reached=20)
-    album.add(range(20), x, x_adv, BALLS[0], lambda images, rows: torch.equal(images, x_adv[rows]) | (rows < 12))
-    assert list(album.stored) == ["int8", "raw"]
-    album.write(tmp_path / "album.npz", {"n": 20})
-    again, about = read_adversarial_set(tmp_path / "album.npz")
+    adversarial_set = AdversarialSet(reached=20)
+    adversarial_set.add(
+        range(20), x, x_adv, BALLS[0], lambda images, rows: torch.equal(images, x_adv[rows]) | (rows < 12)
+    )
+    assert list(adversarial_set.stored) == ["int8", "raw"]
+    adversarial_set.write(tmp_path / "images.npz", {"n": 20})
+    again, about = read_adversarial_set(tmp_path / "images.npz")
     assert about["n"] == 20
-    before, after = restored(album, x), restored(again, x)
+    before, after = restored(adversarial_set, x), restored(again, x)
     assert all(torch.equal(before[i], after[i]) for i in range(20))
     assert sorted(restored(again.truncate(5), x)) == [0, 1, 2, 3, 4]
     halves = [again.truncate(10), AdversarialSet({f: p.select(p.ids >= 10) for f, p in again.stored.items()}, 20)]
@@ -85,9 +87,9 @@ def test_an_album_comes_back_from_its_file_as_it_was(tmp_path, dtype):
 
 def test_what_fools_nobody_is_left_out():
     x, x_adv = perturbed(BALLS[0])
-    album = AdversarialSet()
-    album.add(range(20), x, x_adv, BALLS[0], lambda images, rows: rows % 2 == 0)
-    assert len(album) == 10
+    adversarial_set = AdversarialSet()
+    adversarial_set.add(range(20), x, x_adv, BALLS[0], lambda images, rows: rows % 2 == 0)
+    assert len(adversarial_set) == 10
 
 
 @pytest.mark.parametrize("text", ["PGD-5", "PGD-5.last", "CW-L2.20x5", "MI-FGSM[steps=3]"])
@@ -95,13 +97,13 @@ def test_every_broken_image_and_no_other_is_kept_and_no_outcome_changes(text):
     model, images = linear(3, 40)
     attack = parse_attack(text)
     condition = Attacked(attack, L2(math.inf) if attack.minimal else Linf(0.02))
-    album, clean = AdversarialSet(), model(images.x).argmax(1) == images.y
-    outcome = outcomes(model, images, condition, album=album)
+    adversarial_set, clean = AdversarialSet(), model(images.x).argmax(1) == images.y
+    outcome = outcomes(model, images, condition, adversarial_set=adversarial_set)
     plain = outcomes(model, images, condition)
     assert (outcome.right == plain.right).all()
     assert (outcome.forwards, outcome.backwards, outcome.values) == (plain.forwards, plain.backwards, plain.values)
     broken = ~outcome.right & (clean.numpy() | attack.last)
-    shown = restored(album, images.x)
+    shown = restored(adversarial_set, images.x)
     assert sorted(shown) == broken.nonzero()[0].tolist()
     assert all(model(image[None]).argmax(1) != images.y[i] for i, image in shown.items())
 
@@ -110,16 +112,18 @@ def test_a_killed_evaluation_keeps_what_it_has(monkeypatch, tmp_path):
     model, images = linear(3, 40)
     condition, saved, whole = Attacked(parse_attack("PGD-3"), Linf(0.02)), tmp_path / "partial.json", AdversarialSet()
     monkeypatch.setattr(bench.evaluation.evaluator, "BLOCK_SIZE", 10)
-    outcomes(model, images, condition, album=whole)
+    outcomes(model, images, condition, adversarial_set=whole)
 
     def kill(outcome):
         if outcome.done == 20:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        outcomes(model, images, condition, saved=saved, album=AdversarialSet(), tick=kill)
+        outcomes(model, images, condition, saved=saved, adversarial_set=AdversarialSet(), tick=kill)
     done, resumed = [], AdversarialSet()
-    outcomes(model, images, condition, saved=saved, album=resumed, tick=lambda outcome: done.append(outcome.done))
+    outcomes(
+        model, images, condition, saved=saved, adversarial_set=resumed, tick=lambda outcome: done.append(outcome.done)
+    )
     assert done == [30, 40]
     before, after = restored(whole, images.x), restored(resumed, images.x)
     assert before.keys() == after.keys()
@@ -128,7 +132,9 @@ def test_a_killed_evaluation_keeps_what_it_has(monkeypatch, tmp_path):
     saved.with_suffix(".npz").unlink()  # as of a run without --save-adv: the images are lost, so all is done again
     done.clear()
     again = AdversarialSet()
-    outcomes(model, images, condition, saved=saved, album=again, tick=lambda outcome: done.append(outcome.done))
+    outcomes(
+        model, images, condition, saved=saved, adversarial_set=again, tick=lambda outcome: done.append(outcome.done)
+    )
     assert done == [10, 20, 30, 40]
     assert len(again) == len(whole)
 
@@ -155,20 +161,20 @@ def folder(made, tmp_path):
     return found
 
 
-def album_of(folder, name):
+def adversarial_file(folder, name):
     (row,) = (row for row in read_rows(folder) if row.name == name)
     return folder / f"adversarial-{row.key}.npz"
 
 
-def rewritten(path, change=lambda album: None, **about):
-    """The album after a change, with its digest computed again."""
-    album, said = read_adversarial_set(path)
-    change(album)
-    album.write(path, said | about)
+def rewritten(path, change=lambda adversarial_set: None, **about):
+    """The adversarial set after a change, with its digest computed again."""
+    adversarial_set, said = read_adversarial_set(path)
+    change(adversarial_set)
+    adversarial_set.write(path, said | about)
 
 
 def test_what_was_kept_is_in_order(bench, folder):
-    for path in ("results", str(folder), str(album_of(folder, "PGD-5"))):
+    for path in ("results", str(folder), str(adversarial_file(folder, "PGD-5"))):
         code, out, err = bench("verify", path)
         assert (code, err) == (0, "")
         lines = out.splitlines()
@@ -246,30 +252,30 @@ def test_keeping_changes_no_row_and_can_be_done_later(bench, folder, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in plain.glob("adversarial-*")} == before
 
 
-def test_an_album_takes_less_than_a_byte_a_pixel(folder):
-    path = album_of(folder, "PGD-5.last")
-    album, _ = read_adversarial_set(path)
-    assert list(album.stored) == ["int8"]
-    assert path.stat().st_size < 64 * len(album) + 2000  # and what it says of itself
+def test_an_adversarial_set_takes_less_than_a_byte_a_pixel(folder):
+    path = adversarial_file(folder, "PGD-5.last")
+    adversarial_set, _ = read_adversarial_set(path)
+    assert list(adversarial_set.stored) == ["int8"]
+    assert path.stat().st_size < 64 * len(adversarial_set) + 2000  # and what it says of itself
 
 
 def set_pixel(value):
-    def change(album):
-        album.stored["int8"].codes[0, 0, 3, 3] = value
+    def change(adversarial_set):
+        adversarial_set.stored["int8"].codes[0, 0, 3, 3] = value
 
     return change
 
 
-def zero(album):
-    album.stored["int8"].codes[0] = 0
+def zero(adversarial_set):
+    adversarial_set.stored["int8"].codes[0] = 0
 
 
-def widen(album):
-    album.stored["int8"].units[:] *= 1.1
+def widen(adversarial_set):
+    adversarial_set.stored["int8"].units[:] *= 1.1
 
 
-def twice(album):
-    album.stored["int8"].ids[1] = album.stored["int8"].ids[0]
+def twice(adversarial_set):
+    adversarial_set.stored["int8"].ids[1] = adversarial_set.stored["int8"].ids[0]
 
 
 TAMPERED = {
@@ -277,23 +283,27 @@ TAMPERED = {
     "all outside": (widen, {}, "the farthest at 0.22000; are they of other images, or in another order"),
     "no change": (zero, {}, r"1 of \d+ images do not fool the model"),
     "an image twice": (twice, {}, "it is not of the first 60 test images"),
-    "a smaller eps": (lambda album: None, {"eps": 0.1}, "are outside .* results.csv has another eps"),
-    "a larger eps": (lambda album: None, {"eps": 0.3}, "results.csv has another eps"),
-    "other images": (lambda album: None, {"images": "0" * 16}, "it is not of the first 60 test images of digits"),
-    "another model": (lambda album: None, {"identity": "0" * 16}, "it was made for another model"),
-    "another attack": (lambda album: None, {"attack": "PGD-6"}, "results.csv has another name"),
+    "a smaller eps": (lambda adversarial_set: None, {"eps": 0.1}, "are outside .* results.csv has another eps"),
+    "a larger eps": (lambda adversarial_set: None, {"eps": 0.3}, "results.csv has another eps"),
+    "other images": (
+        lambda adversarial_set: None,
+        {"images": "0" * 16},
+        "it is not of the first 60 test images of digits",
+    ),
+    "another model": (lambda adversarial_set: None, {"identity": "0" * 16}, "it was made for another model"),
+    "another attack": (lambda adversarial_set: None, {"attack": "PGD-6"}, "results.csv has another name"),
 }
 
 
 @pytest.mark.parametrize("how", TAMPERED)
 def test_what_was_tampered_with_is_found(bench, folder, how):
     change, about, said = TAMPERED[how]
-    path = album_of(folder, "PGD-5")
+    path = adversarial_file(folder, "PGD-5")
     if how == "a pixel outside":  # where the clean image leaves room for it
         first = int(read_adversarial_set(path)[0].stored["int8"].ids[0])
         x = to_float(TEST.x[first, 0])
         where = (x > 0.5).nonzero()[0].tolist()
-        change = lambda album: album.stored["int8"].codes.__setitem__((0, 0, *where), -128)  # noqa: E731
+        change = lambda adversarial_set: adversarial_set.stored["int8"].codes.__setitem__((0, 0, *where), -128)  # noqa: E731
     rewritten(path, change, **about)
     code, out, _ = bench("verify", str(folder))
     assert code == 1
@@ -306,7 +316,7 @@ def test_what_was_tampered_with_is_found(bench, folder, how):
 def test_rows_and_bits_that_say_otherwise_are_found(bench, folder):
     (row,) = (row for row in read_rows(folder) if row.name == "PGD-5")
     bits = read_outcomes(folder)[row.key]
-    path = album_of(folder, "PGD-5")
+    path = adversarial_file(folder, "PGD-5")
     store(folder, row, bits | True)
     code, out, _ = bench("verify", str(path))
     assert code == 1
@@ -327,24 +337,27 @@ def test_a_forged_accuracy_is_found(bench, folder):
     assert f"accuracy {row.value + 1 / 60:.1%} in results.csv, and {row.value:.1%} in outcomes.npz" in out
 
 
-def some(album):
-    album.stored = {form: part.select(part.ids < 30) for form, part in album.stored.items()}
+def some(adversarial_set):
+    adversarial_set.stored = {form: part.select(part.ids < 30) for form, part in adversarial_set.stored.items()}
 
 
 def test_a_file_without_some_of_the_broken_images_is_incomplete(bench, folder):
     for name in ("PGD-5", "PGD-5.last"):
-        before = len(read_adversarial_set(album_of(folder, name))[0])
-        rewritten(album_of(folder, name), some)
-        lost = before - len(read_adversarial_set(album_of(folder, name))[0])
-        code, out, _ = bench("verify", str(album_of(folder, name)))
-        assert (code, f"WRONG {album_of(folder, name)}: {lost} images that outcomes.npz has as broken" in out) == (
+        before = len(read_adversarial_set(adversarial_file(folder, name))[0])
+        rewritten(adversarial_file(folder, name), some)
+        lost = before - len(read_adversarial_set(adversarial_file(folder, name))[0])
+        code, out, _ = bench("verify", str(adversarial_file(folder, name)))
+        assert (
+            code,
+            f"WRONG {adversarial_file(folder, name)}: {lost} images that outcomes.npz has as broken" in out,
+        ) == (
             1,
             True,
         )
 
 
 def test_a_damaged_file_is_wrong_and_the_others_are_still_looked_at(bench, folder):
-    damage(album_of(folder, "FGSM"))
+    damage(adversarial_file(folder, "FGSM"))
     code, out, err = bench("verify", "results")
     assert (code, err, out.count("ok   "), out.count("WRONG")) == (1, "", 2, 1)
     assert "cannot be read" in out
@@ -385,7 +398,7 @@ def test_another_model_and_another_data_set_are_found(bench, folder, tmp_path):
     assert code == 1
     assert out.count("it was made for another model") == 3
     alone = tmp_path / "alone.npz"
-    shutil.copy(album_of(folder, "PGD-5"), alone)
+    shutil.copy(adversarial_file(folder, "PGD-5"), alone)
     code, _, err = bench("verify", str(alone))
     assert (code, err) == (2, f"bench: {alone} is not in the folder of its run; give --model SPEC\n")
     code, out, err = bench("verify", str(alone), "--model", "means.py:nearest")
@@ -412,7 +425,7 @@ def swap(path):
     ],
 )
 def test_a_file_that_is_not_as_it_was_written_is_named(bench, folder, change, said):
-    path = album_of(folder, "PGD-5")
+    path = adversarial_file(folder, "PGD-5")
     change(path)
     code, _, err = bench("verify", str(path))
     assert code == 2

@@ -475,7 +475,7 @@ def unfinished(model, images, tmp_path_factory):
     """The files of an interrupted evaluation, and its arguments."""
     saved, condition = tmp_path_factory.mktemp("saved") / "partial.json", Attacked(parse_attack("FGSM"), Linf(EPS))
     arguments = {"model": Adds(model, 1.0), "images": images.first(50), "condition": condition, "n": 50}
-    outcomes(**arguments, saved=saved, album=AdversarialSet())
+    outcomes(**arguments, saved=saved, adversarial_set=AdversarialSet())
     return saved, arguments
 
 
@@ -491,15 +491,15 @@ def test_finished_blocks_of_another_evaluation_are_refused(model, images, unfini
 def test_images_of_another_evaluation_beside_finished_blocks_are_refused(unfinished, tmp_path):
     saved, arguments = unfinished
     other = tmp_path / "other.json"
-    outcomes(**arguments | {"seed": 1}, saved=other, album=AdversarialSet())
+    outcomes(**arguments | {"seed": 1}, saved=other, adversarial_set=AdversarialSet())
     copy(saved, other)  # of seed 0, beside the images of seed 1
     with pytest.raises(BadInput, match=r"other\.npz holds the outcomes of another seed; delete it"):
-        outcomes(**arguments, saved=other, album=AdversarialSet())
+        outcomes(**arguments, saved=other, adversarial_set=AdversarialSet())
     AdversarialSet().write(tmp_path / "other.npz", {})  # as files were that did not say
     with pytest.raises(BadInput, match=r"other\.npz does not say which model, attack and images it is of"):
-        outcomes(**arguments, saved=other, album=AdversarialSet())
+        outcomes(**arguments, saved=other, adversarial_set=AdversarialSet())
     with pytest.raises(BadInput, match=r"a\.npz is the name of the adversarial images beside it"):
-        outcomes(**arguments, saved=tmp_path / "a.npz", album=AdversarialSet())
+        outcomes(**arguments, saved=tmp_path / "a.npz", adversarial_set=AdversarialSet())
 
 
 def test_a_model_that_draws_goes_on_from_its_own_file(model, images, tmp_path):

@@ -29,7 +29,7 @@ from bench.results.shards import WHOLE_SET, Shard
 from bench.results.store import load, read_outcomes, read_rows
 from bench.results.survey import run_folders
 from bench.runner import model_evaluation
-from bench.runner.shards.albums import album_path, join_albums
+from bench.runner.shards.adversarial_sets import adversarial_set_path, join_adversarial_sets
 from bench.runner.shards.results import assemble, read_parts
 from bench.training.run_folder import lock_folder
 
@@ -71,18 +71,18 @@ def test_in_float64_the_shards_come_to_the_whole_bit_for_bit(text, monkeypatch):
     model, images = linear(4, 300)
     spec = parse_attack(text)
     condition = Attacked(spec, L2(np.inf) if spec.minimal else Linf(0.01))
-    whole, album = AdversarialSet(), []
-    expected = outcomes(model, images, condition, n=290, album=whole)
+    whole, parts = AdversarialSet(), []
+    expected = outcomes(model, images, condition, n=290, adversarial_set=whole)
     found = []
     for index in (1, 2, 3):
         ids, part = Shard(index, COUNT).ids(290, spec.block), AdversarialSet()
-        found.append(outcomes(model, images, condition, n=ids.stop, start=ids.start, album=part))
-        album.append(part)
+        found.append(outcomes(model, images, condition, n=ids.stop, start=ids.start, adversarial_set=part))
+        parts.append(part)
     assert (np.concatenate([o.right for o in found]) == expected.right).all()
     assert [v for o in found for v in o.values] == expected.values
     for total in ("done", "seen", "forwards", "backwards"):
         assert sum(getattr(o, total) for o in found) == getattr(expected, total)
-    for form, stored in join(album).stored.items():
+    for form, stored in join(parts).stored.items():
         assert (stored.codes == whole.stored[form].codes).all()
         assert (stored.ids == whole.stored[form].ids).all()
     assert 0 < len(whole) < 290
@@ -132,9 +132,9 @@ def same(one, other):
     assert rows[0] == rows[1]
     assert bits[0].keys() == bits[1].keys() == rows[0].keys()
     assert all((bits[0][key] == bits[1][key]).all() for key in bits[0])
-    albums = [sorted(path.name for path in folder.glob("adversarial-*")) for folder in (a, b)]
-    assert albums[0] == albums[1]
-    for name in albums[0]:
+    names = [sorted(path.name for path in folder.glob("adversarial-*")) for folder in (a, b)]
+    assert names[0] == names[1]
+    for name in names[0]:
         (first, about), (second, too) = read_adversarial_set(a / name), read_adversarial_set(b / name)
         assert about == too
         assert first.stored.keys() == second.stored.keys()
@@ -272,7 +272,7 @@ def test_images_that_a_shard_has_not_kept_can_be_kept_later(bench, home):
     for index in (1, 2):
         assert bench(*asked, "--save-adv", "--shard", f"{index}/2")[0] == 0
     assert row in read_rows(folder_of(home / "trained"))
-    assert album_path(folder_of(home / "trained"), row.key).exists()
+    assert adversarial_set_path(folder_of(home / "trained"), row.key).exists()
     assert bench("verify", "trained")[0] == 0
 
 
@@ -508,20 +508,20 @@ def test_a_part_of_a_stranger_writes_nothing_and_is_one_line(bench, home, damage
     assert set(home.rglob("*")) == before
 
 
-def test_albums_of_shards_that_are_not_of_one_cell_are_not_joined(home):
+def test_adversarial_sets_of_shards_that_are_not_of_one_cell_are_not_joined(home):
     folder = folder_of(home / "part1")
     for other in ("part2", "part3"):
         for path in folder_of(home / other).glob("adversarial-*"):
             shutil.copy(path, folder)
     odd = next(iter(sorted(folder.glob("adversarial-*-2of3.npz"))))
-    album, about = read_adversarial_set(odd)
-    album.write(odd, about | {"eps": 0.1, "images": "others"})
+    adversarial_set, about = read_adversarial_set(odd)
+    adversarial_set.write(odd, about | {"eps": 0.1, "images": "others"})
     with pytest.raises(BadInput, match=rf"{odd.name} and .* are not of one cell: they differ in eps, images;"):
-        join_albums(folder)
+        join_adversarial_sets(folder)
     assert odd.exists()
 
 
-def test_an_album_of_endless_shards_is_no_album(home):
+def test_an_adversarial_set_of_endless_shards_is_none(home):
     folder = folder_of(home / "part1")
     (folder / f"adversarial-ab-1of{'9' * 60}.npz").write_bytes(b"x")
     assemble(RunFolder(folder))

@@ -16,7 +16,7 @@ from bench.evaluation.adversarial_set import AdversarialSet, Metadata, read_adve
 from bench.results.row import Row
 from bench.results.shards import WHOLE_SET, Shard
 from bench.results.store import read_job, read_run
-from bench.runner.shards.albums import album_path
+from bench.runner.shards.adversarial_sets import adversarial_set_path
 from bench.runner.shards.results import read_parts
 from bench.training.run_folder import status
 
@@ -29,7 +29,7 @@ class Claim:
     """The adversarial images of one cell, or of a shard of it, and what is stored about them."""
 
     path: Path
-    album: AdversarialSet
+    adversarial_set: AdversarialSet
     about: Metadata
     job: dict[str, object]  # job.json; empty outside a run folder
     shard: Shard
@@ -41,7 +41,7 @@ class Claim:
     @cached_property
     def image_ids(self) -> NDArray[np.int64]:
         """The test images that the file has adversarial images of, (M,)."""
-        return np.concatenate([part.ids for part in self.album.stored.values()] or [np.zeros(0, np.int64)])
+        return np.concatenate([part.ids for part in self.adversarial_set.stored.values()] or [np.zeros(0, np.int64)])
 
     @property
     def scores_last_iterate(self) -> bool:
@@ -52,7 +52,7 @@ class Claim:
     def covers_shard(self) -> bool:
         """Whether its images are all of its shard, each once, and the evaluation reached the end of the shard."""
         once = len(np.unique(self.image_ids)) == len(self.image_ids)
-        return once and bool(np.isin(self.image_ids, self.ids).all()) and self.album.reached == self.ids.stop
+        return once and bool(np.isin(self.image_ids, self.ids).all()) and self.adversarial_set.reached == self.ids.stop
 
     def model_spec(self) -> str:
         """The SPEC of the model whose run folder the file is in; BadInput if it is in none."""
@@ -91,7 +91,7 @@ class Claim:
 
 def read_claim(path: Path) -> Claim:
     """Read a file of adversarial images and what is stored beside it; BadInput if any of these files is damaged."""
-    album, about = read_adversarial_set(path)
+    adversarial_set, about = read_adversarial_set(path)
     try:
         check_metadata(about)
     except ValueError as error:
@@ -102,16 +102,16 @@ def read_claim(path: Path) -> Claim:
     job = read_job(folder) if (folder / "job.json").exists() else {}
     suffix = re.search(r"-([0-9]{1,6})of([0-9]{1,6})$", path.stem)
     shard = Shard(*map(int, suffix.groups())) if suffix else WHOLE_SET
-    if job and path.name != album_path(folder, key, shard).name:
+    if job and path.name != adversarial_set_path(folder, key, shard).name:
         raise BadInput(f"{path} holds the images of another cell, {key}; it was renamed or changed")
     ids = shard.ids(about["n"], json.loads(about["params"]).get("block"))
     every, bits = read_run(folder, compare=False)  # contradictions are reported by `list_contradictions`
     rows = [row for row in every if row.key == key and row.status == "ok"]
     if rows or key in bits:
-        return Claim(path, album, about, job, shard, ids, tuple(rows), range(about["n"]), bits.get(key))
+        return Claim(path, adversarial_set, about, job, shard, ids, tuple(rows), range(about["n"]), bits.get(key))
     parts = [part for part in read_parts(folder) if part.row.key == key and part.shard == shard]
     bits_of_part = parts[0].outcome.right if parts else None
-    return Claim(path, album, about, job, shard, ids, tuple(part.row for part in parts), ids, bits_of_part)
+    return Claim(path, adversarial_set, about, job, shard, ids, tuple(part.row for part in parts), ids, bits_of_part)
 
 
 def check_metadata(about: Metadata) -> None:

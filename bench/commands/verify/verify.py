@@ -24,7 +24,7 @@ from bench.runner.request import Request
 MAX_TIES = 0.001  # share of images whose prediction may depend on their batch, as the largest logits are nearly equal
 
 
-def check_album(claim: Claim, against: Reference) -> tuple[list[str], str]:
+def check_adversarial_set(claim: Claim, against: Reference) -> tuple[list[str], str]:
     """Check a file of this bench: faults, and a summary for when there are none."""
     about, spec = claim.about, against.spec or claim.model_spec()
     data, test = against.test(against.dataset or str(claim.job.get("source", about["dataset"])))
@@ -38,10 +38,10 @@ def check_album(claim: Claim, against: Reference) -> tuple[list[str], str]:
     faults = ["it was made for another model"] if not is_same_model(identity, about["identity"]) else []
     if n > len(test) or test.first(n).fingerprint() != about["images"] or not claim.covers_shard:
         return [*faults, f"it is not of the first {n} test images of {data.name}"], ""
-    if shapes := {part.codes.shape[1:] for part in claim.album.stored.values()} - {data.shape}:
+    if shapes := {part.codes.shape[1:] for part in claim.adversarial_set.stored.values()} - {data.shape}:
         return [*faults, f"its images are of {shapes.pop()}, and those of {data.name} of {data.shape}"], ""
     far = 0.0
-    for names, x, x_adv in claim.album.decode(to_float(test.x[:n]), against.device):
+    for names, x, x_adv in claim.adversarial_set.decode(to_float(test.x[:n]), against.device):
         faults += find_misplaced(x_adv, x, threat)
         missed = int((~against.find_misclassified(net, x_adv, test.y[torch.from_numpy(names)])).sum())
         faults += [f"{missed} of {len(x)} images do not fool the model"] if missed else []
@@ -121,7 +121,7 @@ def check_file(
     BadInput is raised instead of ERROR.
     """
     try:
-        faults, shown = check_album(claim, against) if claim else check_foreign(file, against, eps, norm)
+        faults, shown = check_adversarial_set(claim, against) if claim else check_foreign(file, against, eps, norm)
     except BadInput as error:
         if alone or against.spec:
             raise
@@ -134,7 +134,7 @@ def find_files(path: Path) -> list[Path]:
     if path.is_file() and path.suffix in SUFFIXES:
         return [path]
     folders = [] if not path.is_dir() else [path] if (path / "job.json").exists() else run_folders(path)
-    found = sorted(album for folder in folders for album in folder.glob("adversarial-*.npz"))
+    found = sorted(adversarial_set for folder in folders for adversarial_set in folder.glob("adversarial-*.npz"))
     if not found:
         what = (
             "holds no adversarial images"

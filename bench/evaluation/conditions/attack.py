@@ -94,7 +94,7 @@ class Attacked(Condition):
         return Attacked(self.attack, L2(np.inf)) if self.attack.minimal else self
 
     def measure(self, target: Target, batch: Batch, outcome: Outcome) -> Tensor:
-        keep = _album_writer(target, batch, self.threat) if batch.album is not None else None
+        keep = _image_recorder(target, batch, self.threat) if batch.adversarial_set is not None else None
         distances = target.distances(self, batch.ids, batch.x, batch.y, outcome, keep)
         outcome.values += distances[: batch.counted].tolist() if self.attack.minimal else []
         return distances.isinf()
@@ -137,15 +137,15 @@ class Attacked(Condition):
             )
 
 
-def _album_writer(target: Target, batch: Batch, threat: Threat) -> OnBroken:
-    """A callback that adds the images that an attack broke to the album, without those beyond the first n."""
-    album, ids = batch.album, batch.ids[: batch.counted]
-    assert album is not None
+def _image_recorder(target: Target, batch: Batch, threat: Threat) -> OnBroken:
+    """A callback that adds the images that an attack broke to the adversarial set, without those beyond the first n."""
+    adversarial_set, ids = batch.adversarial_set, batch.ids[: batch.counted]
+    assert adversarial_set is not None
 
     def keep(broken: Tensor, x_adv: Tensor) -> None:
         rows = broken[: len(ids)].nonzero().flatten()
         found, labels = [ids[row] for row in rows.tolist()], batch.y[rows]
-        album.add(
+        adversarial_set.add(
             found,
             batch.x[rows],
             x_adv[rows],

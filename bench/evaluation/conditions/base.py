@@ -31,7 +31,7 @@ class Batch:
     x: Tensor  # (B, C, H, W) in [0, 1]
     y: Tensor  # (B,) classes
     counted: int  # the first images that count; the rest only completes the block of an attack that draws per block
-    album: AdversarialSet | None = None  # collects the adversarial images
+    adversarial_set: AdversarialSet | None = None  # collects the adversarial images
 
 
 class Condition(ABC):

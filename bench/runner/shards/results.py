@@ -21,7 +21,7 @@ from bench.results.row import CellId, Row, to_row, to_texts
 from bench.results.run_folder import RunFolder
 from bench.results.shards import Shard
 from bench.results.store import read_job
-from bench.runner.shards.albums import join_albums
+from bench.runner.shards.adversarial_sets import join_adversarial_sets
 
 RESULT_COLUMNS = (  # columns of a row in which the shards of one cell may differ
     "value", "n", "ci_low", "ci_high", "forwards", "backwards", "seconds", "verdict", "device", "version",
@@ -211,7 +211,7 @@ def assemble(run: RunFolder) -> None:
             if parts[0].cell in whole:
                 for part in parts:
                     (run.path / part.name).unlink()
-        join_albums(run.path)
+        join_adversarial_sets(run.path)
 
 
 def begun_shards(folder: Path) -> int:

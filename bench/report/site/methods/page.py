@@ -11,7 +11,7 @@ from bench.report.corruptions.table import Scores
 from bench.report.labels import labels
 from bench.report.site.data import SiteData
 from bench.report.site.heat.cells import HeatMap
-from bench.report.site.methods.albums import albums_of
+from bench.report.site.methods.attacked_images import attacked_images
 from bench.report.site.methods.command import command
 from bench.report.site.methods.elsewhere import corruption_rows, transfer_maps, transfer_rows
 from bench.report.site.methods.recipe_lines import other_numbers, printed_lines
@@ -36,10 +36,10 @@ class MethodPages:
         maps, tables, rows = transfer_maps(data), find_tables(data.results), printed_numbers()
         for recipe in data.recipes:
             path = site.paths[Target("method", recipe)]
-            albums = list(albums_of(data, recipe, path))
-            yield from (picture for album in albums for picture in album.pictures)
+            images = list(attacked_images(data, recipe, path))
+            yield from (picture for one in images for picture in one.pictures)
             values = _about(data, recipe, rows[rows["recipe"] == recipe]) | _results(data, recipe, maps, tables)
-            yield path, site.render(path, "method.html", recipe, recipe=recipe, albums=albums, **values)
+            yield path, site.render(path, "method.html", recipe, recipe=recipe, attacked_images=images, **values)
 
 
 def _about(data: SiteData, recipe: str, printed: pd.DataFrame) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Albums: stored adversarial images of a few attacks on a method's models, as pictures beside its page."""
+"""Stored adversarial images of a few attacks on a method's models, as pictures beside its page."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ MODEL_COLUMNS = ("run", "epoch", "view")  # columns that identify a model
 
 
 @dataclass(frozen=True)
-class Album:
+class AttackedImages:
     """Adversarial images of one attack on one model. pictures: files by their path below reports/."""
 
     title: str
@@ -29,8 +29,8 @@ class Album:
     pictures: tuple[tuple[str, bytes], ...]
 
 
-def albums_of(data: SiteData, recipe: str, page: str) -> Iterator[Album]:
-    """Albums of the attacks with the lowest accuracies, each on one model."""
+def attacked_images(data: SiteData, recipe: str, page: str) -> Iterator[AttackedImages]:
+    """The images of the attacks with the lowest accuracies, each on one model."""
     rows = data.rows[(data.rows["recipe"] == recipe) & (data.rows["source"] == "")]
     attacked = of_kind(rows, "attack").sort_values("value", kind="stable").drop_duplicates("key")
     shown: set[str] = set()
@@ -43,7 +43,7 @@ def albums_of(data: SiteData, recipe: str, page: str) -> Iterator[Album]:
         bits = _clean_bits(data, row)
         recognised = {one.place: bool(bits[one.place]) for one in images.examples if one.place < len(bits)}
         stem = f"methods/images/{Path(page).stem}-{len(shown)}"
-        yield _album(f"{row['name']} on {row['run']}", images, recognised, stem)
+        yield _with_pictures(f"{row['name']} on {row['run']}", images, recognised, stem)
 
 
 def _data_set(data: SiteData, row: Mapping[Any, Any]) -> str:
@@ -59,7 +59,7 @@ def _clean_bits(data: SiteData, row: Mapping[Any, Any]) -> Bits:
     return max(known, key=len, default=np.zeros(0, np.bool_))
 
 
-def _album(title: str, images: StoredImages, recognised: Mapping[int, bool], stem: str) -> Album:
+def _with_pictures(title: str, images: StoredImages, recognised: Mapping[int, bool], stem: str) -> AttackedImages:
     tiles, pictures = dict[int, dict[str, str]](), []
     for example in images.examples:
         for name in TILES:
@@ -68,4 +68,4 @@ def _album(title: str, images: StoredImages, recognised: Mapping[int, bool], ste
                 path = f"{stem}-{example.place}-{name}.png"
                 tiles.setdefault(example.place, {})[name] = path
                 pictures.append((path, png(pixels)))
-    return Album(title, images, recognised, tiles, tuple(pictures))
+    return AttackedImages(title, images, recognised, tiles, tuple(pictures))
