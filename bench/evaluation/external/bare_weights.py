@@ -37,7 +37,7 @@ def weights_alone(text: str) -> BadInput:
     except BadInput as error:  # such as a pickle of a whole model
         held = str(error)
     said = f"{text} is a file of weights, and no model by itself: {held}"
-    return BadInput(f"{said}; name EXAMPLE_FILE.py:FUNCTION@{text}, whose FUNCTION builds the network").with_example(
+    return BadInput(f"{said}; name FILE.py:FUNCTION@{text}, whose FUNCTION builds the network").with_example(
         EXAMPLE.format(file=EXAMPLE_FILE, weights=text)
     )
 
