@@ -18,6 +18,7 @@ from bench.attacks.search import gradient, in_batches, search
 from bench.attacks.spec import ATTACKS
 from bench.core.errors import AttackWarning, BadInput
 from bench.core.losses import margin
+from bench.core.parsing import format_count
 from bench.core.rng import image_stream
 from bench.core.threat import L2, Threat
 
@@ -82,7 +83,9 @@ def run_package(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, block: i
     if not package.attacks_to_run:
         raise BadInput(f"it needs {CLASSES[which]} classes and the model has {classes}; leave it out")
     for name in few:
-        warnings.warn(AttackWarning(f"no {name.upper()} with {classes} classes", len(x)), stacklevel=3)
+        warnings.warn(
+            AttackWarning(f"no {name.upper()} with {format_count(classes, 'class', 'classes')}", len(x)), stacklevel=3
+        )
     if "square" in package.attacks_to_run and isinstance(threat, L2) and not square_tiles(*x.shape[2:]):
         package.attacks_to_run.remove("square")
         size = f"{x.shape[2]} x {x.shape[3]} pixels"

@@ -8,6 +8,7 @@ from bench.cli.group import cli
 from bench.cli.options import data_folder, folders, option, plugins
 from bench.cli.types import Place
 from bench.core.errors import BadInput
+from bench.core.parsing import format_count
 from bench.core.processes import cores
 
 
@@ -75,7 +76,7 @@ def export_all(results: Path, exports: tuple[Path, ...]) -> None:
     for path in exports:
         check_export(results, path)
     for path in exports:
-        click.echo(f"{path}: {export(results, path)} measurements")
+        click.echo(f"{path}: {format_count(export(results, path), 'measurement')}")
 
 
 def write_cards(results: Path, reports: Path) -> None:

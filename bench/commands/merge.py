@@ -10,6 +10,7 @@ import numpy as np
 from bench.core.errors import BadInput
 from bench.core.files import Bits, is_run, require_inside, write_atomically
 from bench.core.options import is_option
+from bench.core.parsing import format_count
 from bench.core.plan import Plan
 from bench.models.checkpoint import WEIGHT_FILES
 from bench.results.row import CellId, Row
@@ -148,7 +149,10 @@ def merge(folders: Sequence[Path], into: Path) -> int:
         run.write(into / name)
     lines = [line for name in sorted(runs) for line in missing_shards(into / name)]
     cells = sum(len(read_rows(into / name)) for name in runs)
-    lines.append(f"{into}: {len(runs)} runs with {cells} whole cells, joined from {len(sources)} folders")
+    lines.append(
+        f"{into}: {format_count(len(runs), 'run')} with {format_count(cells, 'whole cell')}, "
+        f"joined from {format_count(len(sources), 'folder')}"
+    )
     print("\n".join(lines))
     return 0
 

@@ -43,6 +43,11 @@ def format_radius(eps: float) -> str:
     return f"{eps:.7g}"
 
 
+def format_count(number: int, noun: str, plural: str = "") -> str:
+    """A number and what it counts: "1 image", "1,797 images". plural: where it is not the noun with an s."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def printable(text: object, most: int | None = None) -> str:
     """The text on one line, non-printable characters replaced by blanks, cut off after `most` characters.
 

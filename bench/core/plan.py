@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from bench.core.errors import BadInput
 from bench.core.options import Options, option
+from bench.core.parsing import format_count
 from bench.core.schedules import Anneal, cosine, multi_step, one_cycle
 
 Optimiser = Literal["sgd", "adam"]
@@ -114,7 +115,8 @@ class Plan(Options):
             raise BadInput(f"plan.anneal={self.anneal} is of schedule=one-cycle, and this is {self.schedule}")
         if self.is_by_step and (rise := self.warm_up_length(images)) >= (steps := self.length(images)):
             raise BadInput(
-                f"plan.warm_up_steps={rise:g}: the training has {steps} steps, and lr is to come down again; set fewer"
+                f"plan.warm_up_steps={rise:g}: the training has {format_count(steps, 'step')}, "
+                "and lr is to come down again; set fewer"
             )
         size = min(self.batch_size, images)
         if size % self.accumulate or size // self.accumulate < min(2, size):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.core.errors import BadInput
+from bench.core.parsing import format_count
 from bench.core.registrable import instance_check
 from bench.core.registry import Registry
 
@@ -92,7 +93,7 @@ def refusal(name: str, shape: tuple[int, int, int]) -> str | None:
     """Why a corruption cannot be applied to images (C, H, W), or None if it can."""
     corruption, (channels, height, width) = CORRUPTIONS[name], shape
     if channels not in (1, 3):
-        return f"corruption {name} works on grey or RGB images, not on {channels} channels"
+        return f"corruption {name} works on grey or RGB images, not on {format_count(channels, 'channel')}"
     if corruption.colour and channels == 1:
         return f"corruption {name} changes colours and the images are grey; leave it out"
     if min(height, width) < corruption.smallest or max(height, width) > max(TABLE_SIZES.values()):

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from bench.core.errors import BadInput
 from bench.core.foreign.messages import reader_errors_as_bad_input
+from bench.core.parsing import format_count
 from bench.core.plan import Budget
 from bench.core.registrable import check_name, instance_check
 from bench.core.registry import Registry
@@ -117,14 +118,17 @@ class Dataset:
         if isinstance(self.classes, str) or not all(isinstance(name, str) for name in self.classes):
             raise BadInput(f"data set {self.name} has the classes {self.classes!r}; they are a tuple of names")
         if len(self.classes) < 2:
-            raise BadInput(f"data set {self.name} has {len(self.classes)} classes; at least 2 are needed")
+            raise BadInput(
+                f"data set {self.name} has {format_count(len(self.classes), 'class', 'classes')}; at least 2 are needed"
+            )
         if len(self.shape) != 3 or not all(isinstance(size, int) and size > 0 for size in self.shape):
             raise BadInput(
                 f"data set {self.name} has images of shape {self.shape}; (channels, height, width) are above 0"
             )
         if not len(self.mean) == len(self.std) == self.shape[0] or not all(s > 0 for s in self.std):
             raise BadInput(
-                f"data set {self.name} has mean={self.mean} and std={self.std} for {self.shape[0]} channels; each "
+                f"data set {self.name} has mean={self.mean} and std={self.std} for "
+                f"{format_count(self.shape[0], 'channel')}; each "
                 "has a mean, and a std above 0"
             )
         if not callable(self.read):

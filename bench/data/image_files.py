@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image, ImageFile
 
 from bench.core.errors import BadInput
+from bench.core.parsing import format_count
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")  # those of torchvision
 LAYOUT = "an image folder holds {train,test}/<class>/ with *.png, *.jpg, ..., also in folders below"
@@ -37,7 +38,8 @@ def images_of(folders: Sequence[Path]) -> list[list[str]]:
         kinds = Counter(os.path.splitext(path)[1].lower() or "no suffix" for path in left_out)
         listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(5))
         ending = f"images end in {', '.join(SUFFIXES)}"
-        warn_once(f"left out {len(left_out)} files that are no images ({listed}), such as {left_out[0]}; {ending}")
+        counted = format_count(len(left_out), "file")
+        warn_once(f"left out {counted} without an image's name ({listed}), such as {left_out[0]}; {ending}")
     return found
 
 

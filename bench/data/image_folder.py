@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import BadInput
+from bench.core.parsing import format_count
 from bench.core.plan import Budget, Plan
 from bench.core.threat import Linf
 from bench.data.dataset import Dataset, Shape, Source, check_memory
@@ -106,7 +107,9 @@ def list_files(root: Path, split: str, classes: tuple[str, ...]) -> tuple[list[s
         raise BadInput(f"class folder {root / split / wrong[0]} {state}; wanted: {wanted}")
     if loose := [name for name in names(root / split, folders=False) if name.lower().endswith(SUFFIXES)]:
         place = root / split
-        warn_once(f"left out {len(loose)} images that are in no class folder of {place}, such as {place / loose[0]}")
+        warn_once(
+            f"left out {format_count(len(loose), 'image')} in no class folder of {place}, such as {place / loose[0]}"
+        )
     files = images_of([root / split / name for name in classes])
     labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in files])
     return [path for paths in files for path in paths], labels

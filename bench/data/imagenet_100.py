@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.core.errors import BadInput
+from bench.core.parsing import format_count
 from bench.core.plan import Budget, Plan
 from bench.core.threat import Linf
 from bench.data.dataset import DATASETS, Dataset, Shape, Source, Split
@@ -80,7 +81,8 @@ def split_files(files: list[str]) -> tuple[list[str], list[str]]:
     count = round(TEST_SHARE * len(files))
     if not count:
         raise BadInput(
-            f"{os.path.dirname(files[0])} holds {len(files)} images; a tenth of them is none, give it 6 or more"
+            f"{os.path.dirname(files[0])} holds {format_count(len(files), 'image')}; "
+            "a tenth of them is none, give it 6 or more"
         )
     held = set(np.random.RandomState(SELECTION_SEED).permutation(len(files))[:count].tolist())
     return [f for i, f in enumerate(files) if i in held], [f for i, f in enumerate(files) if i not in held]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.core.errors import BadInput
+from bench.core.parsing import format_count
 from bench.data.dataset import Dataset, Images, Source
 from bench.data.image_folder import read_folder
 from bench.data.layouts import read_header
@@ -122,5 +123,7 @@ def _open(path: Path) -> NDArray[np.uint8]:
         raise BadInput(f"{path} holds Python objects, which are not opened; put the published file there")
     expected = begin + math.prod(shape) * dtype.itemsize
     if size != expected:
-        raise BadInput(f"{path} has {size} bytes where its {shape} {dtype} need {expected}; download it again")
+        raise BadInput(
+            f"{path} has {format_count(size, 'byte')} where its {shape} {dtype} need {expected}; download it again"
+        )
     return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]

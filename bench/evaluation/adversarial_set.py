@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bench.core.errors import BadInput
 from bench.core.files import parse_json, write_atomically
-from bench.core.parsing import printable
+from bench.core.parsing import format_count, printable
 from bench.core.threat import Linf, Threat, l2_norm, tolerance
 
 QUANTISATION_STEPS = {"int8": 127, "int16": 32767}  # quantisation steps from the clean image to the border of the ball
@@ -174,7 +174,7 @@ def _decode_arrays(content: Mapping[str, NDArray[Any]]) -> dict[str, EncodedImag
         if ids.dtype != np.int64 or units.dtype != np.float32 or codes.ndim != 4 or (ids < 0).any():
             raise ValueError(f"images of shape {codes.shape}, ids {ids.dtype}, steps {units.dtype}")
         if not ids.shape == units.shape == codes.shape[:1]:
-            raise ValueError(f"{codes.shape[0]} images, {ids.shape} ids and {units.shape} steps")
+            raise ValueError(f"{format_count(codes.shape[0], 'image')}, {ids.shape} ids and {units.shape} steps")
         stored[form] = EncodedImages(ids, codes, units)
     return stored
 

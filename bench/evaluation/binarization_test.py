@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.errors import BadInput
+from bench.core.parsing import format_count
 from bench.core.rng import seeded
 from bench.core.threat import Threat
 from bench.evaluation.conditions.attack import Attacked
@@ -79,7 +80,7 @@ def _record_layer(model: nn.Module, layer: nn.Linear, x: Tensor) -> tuple[Tensor
         handle.remove()
     if not seen or seen[-1][0].ndim != 2 or len(seen[-1][0]) != len(x):
         got = tuple(seen[-1][0].shape) if seen else "nothing"
-        raise NoFeatures(f"its last linear layer is given {got} for {len(x)} images")
+        raise NoFeatures(f"its last linear layer is given {got} for {format_count(len(x), 'image')}")
     return seen[-1]
 
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from bench.core.errors import BadInput
 from bench.core.files import Bits
+from bench.core.parsing import format_count
 from bench.core.stats import binomial_exceeds
 
 # A doubt counts if it concerns significantly more than this share of images (AutoAttack's threshold for Square).
@@ -30,7 +31,7 @@ class Outcome:
     def verdict(self) -> str:
         """`ok`, or `suspect:` and what the attack warned of on more images than chance explains."""
         reasons = [
-            f"{reason} ({min(images, self.seen)} of {self.seen} images)"
+            f"{reason} ({min(images, self.seen)} of {format_count(self.seen, 'image')})"
             for reason, images in self.doubts.items()
             if binomial_exceeds(min(images, self.seen), self.seen, MAX_DOUBTFUL_SHARE) < 0.05
         ]
@@ -70,11 +71,13 @@ def model_logits(model: nn.Module, x: Tensor) -> Tensor:
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(x) or logits.shape[1] < 2:
         got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise BadInput(
-            f"the model returned {got} for {len(x)} images; logits of shape ({len(x)}, classes) belong there"
+            f"the model returned {got} for {format_count(len(x), 'image')}; logits "
+            f"of shape ({len(x)}, classes) belong there"
         )
     if not logits.isfinite().all():
         bad = int((~logits.isfinite()).any(1).sum())
         raise BadInput(
-            f"the model returned NaN or infinite logits for {bad} of {len(x)} images; are its weights finite?"
+            f"the model returned NaN or infinite logits for {bad} of "
+            f"{format_count(len(x), 'image')}; are its weights finite?"
         )
     return logits

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from bench.core.errors import BadInput
 from bench.core.files import read_json, write_atomically
-from bench.core.parsing import printable
+from bench.core.parsing import format_count, printable
 from bench.core.rng import preserve_random_state
 from bench.data.dataset import Images
 from bench.evaluation.adversarial_set import AdversarialSet, read_adversarial_set
@@ -159,7 +159,7 @@ def _read_progress(path: Path, evaluation: EvaluationId, count: int) -> list[Out
     try:
         found = [Outcome(**record | {"right": np.array(record["right"], bool)}) for record in content["outcomes"]]
         if len(found) != count or any(o.right.shape != (n,) or not 0 <= o.done <= n for o in found):
-            raise ValueError(f"not {count} measurements of {n} images")
+            raise ValueError(f"not {count} measurements of {format_count(n, 'image')}")
     except (ValueError, TypeError, KeyError) as error:
         raise BadInput(f"{path} cannot be read ({error}); delete it and run again") from error
     return found

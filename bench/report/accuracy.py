@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench.core.errors import BadInput
 from bench.core.files import Bits
+from bench.core.parsing import format_count
 from bench.core.stats import wilson
 from bench.results.store import RUN_REMEDY
 
@@ -73,7 +74,8 @@ def measurements(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[dict[
         bits = outcomes.get(key) if status == "ok" else None
         if bits is not None and bits.size != n:
             raise BadInput(
-                f"{run}/outcomes.npz has {bits.size} images for {column} where results.csv says {n}; {RUN_REMEDY}"
+                f"{run}/outcomes.npz has {format_count(bits.size, 'image')} for {column} "
+                f"where results.csv says {n}; {RUN_REMEDY}"
             )
         runs[run][column] = SeedAccuracy(value, n, status, bits, kind in KINDS_IN_WORST and not name.endswith(".last"))
     for cells in runs.values():

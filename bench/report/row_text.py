@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.core.parsing import format_radius
+from bench.core.parsing import format_count, format_radius
 from bench.report.audit.thresholds import INDICATORS, visible_share
 from bench.results.row import Row
 
@@ -15,8 +15,15 @@ def describe_row(row: Row) -> str:
         return "no answer: no image could be looked at for it" if row.metric == "share" else "no such image"
     if row.metric == "share":
         seen = visible_share(row.n, INDICATORS[row.name])
-        return f"{row.value:.1%} of {row.n} images; what fewer than {seen:.0%} of all images show may go unseen"
-    return f"{row.value:.1%} of {row.n} right" if row.metric == "accuracy" else f"{row.value:.4g} over {row.n} images"
+        return (
+            f"{row.value:.1%} of {format_count(row.n, 'image')}; what fewer than "
+            f"{seen:.0%} of all images show may go unseen"
+        )
+    return (
+        f"{row.value:.1%} of {row.n} right"
+        if row.metric == "accuracy"
+        else f"{row.value:.4g} over {format_count(row.n, 'image')}"
+    )
 
 
 def summarise_rows(rows: Sequence[Row]) -> str:

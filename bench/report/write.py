@@ -4,10 +4,10 @@ import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from bench.core.parsing import printable
+from bench.core.parsing import format_count, printable
 from bench.report.corruptions.page import CorruptionsPage
 from bench.report.exhibits.page import ExhibitsPage
-from bench.report.files import replace_folders
+from bench.report.files import SITE_LIST_NAME, read_list, replace_folders
 from bench.report.leaderboard.page import LeaderboardPage
 from bench.report.page import Page
 from bench.report.readme import write_readme
@@ -74,9 +74,12 @@ def first_pages(written: Iterable[Path]) -> list[Path]:
 
 
 def describe_files(written: Collection[Path], reports: Path) -> str:
-    """A sentence: how many files were written, and which to open first."""
+    """A sentence: how many files were written, the whole site counted, and which to open first."""
+    site = {reports / name for name in read_list(reports, SITE_LIST_NAME)}
+    files, pages = {*written, *site}, sum(path.suffix == ".html" for path in site)
     first = next(path for path in (reports / "index.html", *written) if path.exists())
-    return f"wrote {len(written)} files below {reports}; open {first}"
+    whose = f", {format_count(pages, 'page')} of the site among them" if pages else ""
+    return f"wrote {format_count(len(files), 'file')} below {reports}{whose}; open {first}"
 
 
 def count_incomplete_cells(results: Path) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.core.errors import BadInput
 from bench.core.files import Bits, read_json, write_json
-from bench.core.parsing import printable
+from bench.core.parsing import format_count, printable
 from bench.results.consistency import LARGEST_COUNT
 from bench.results.row import COLUMNS, Row, to_row, to_texts
 
@@ -72,5 +72,8 @@ def _unpack_bits(images: Any, right: Any) -> Bits:
     """Decode outcomes packed eight to a byte; ValueError if the number of bytes does not fit the number of images."""
     packed = np.frombuffer(b64decode(right, validate=True), np.uint8)
     if type(images) is not int or not 0 <= images <= LARGEST_COUNT or len(packed) != -(-images // 8):
-        raise ValueError(f"{len(packed)} bytes of outcomes where those of {printable(repr(images), 40)} images belong")
+        raise ValueError(
+            f"{format_count(len(packed), 'byte')} of outcomes where those of "
+            f"{printable(repr(images), 40)} images belong"
+        )
     return np.unpackbits(packed, count=images).astype(bool)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.files import is_finite, is_name, is_run, parse_json, texts_in
-from bench.core.parsing import printable
+from bench.core.parsing import format_count, printable
 from bench.core.stats import wilson
 
 KINDS = ("clean", "attack", "corruption", "union", "sweep", "diagnostic")
@@ -48,7 +48,7 @@ def check_value(row: Row) -> None:
     if row.metric in ("accuracy", "success rate"):
         right = round(value * row.n)
         if not row.n or abs(right / row.n - value) > ROUNDING_TOLERANCE:
-            raise ValueError(f"the value is {value:.6g}, not a share of {row.n} images")
+            raise ValueError(f"the value is {value:.6g}, not a share of {format_count(row.n, 'image')}")
         if not _is_interval_of(row, *wilson(right, row.n)):
             raise ValueError(f"the value is {value:.6g}, and its interval [{low}, {high}] is that of another")
     elif (low is not None or high is not None) and (low is None or high is None or not low <= value <= high):
@@ -88,7 +88,7 @@ def check_bits(row: Row, bits: NDArray[Any]) -> None:
     groups = {"all": len(bits), "right": right, "wrong": len(bits) - right}
     images = len(bits) if row.metric == "accuracy" else groups.get(row.metric.partition(" ")[2], row.n)
     if row.n != images or row.n > len(bits):
-        raise ValueError(f"n is {row.n}, and there are outcomes of {min(images, len(bits))} images")
+        raise ValueError(f"n is {row.n}, and there are outcomes of {format_count(min(images, len(bits)), 'image')}")
     share = {"accuracy": right, "success rate": row.n - right}.get(row.metric)
     if share is not None and row.value is not None and abs(row.value - share / row.n) > ROUNDING_TOLERANCE:
         raise ValueError(f"the value is {row.value:.6g}, and by the outcomes of its images {share} of {row.n}")

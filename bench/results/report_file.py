@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bench.core.errors import BadInput
 from bench.core.files import is_finite, parse_json, write_atomically
-from bench.core.parsing import printable
+from bench.core.parsing import format_count, printable
 
 FILE_NAME = "report.npz"
 MAX_PICTURES = 64  # pictures
@@ -135,6 +135,6 @@ def _check(facts: ReportFacts, pictures: Pictures) -> None:
         or pictures.units.shape != (count,)
         or (count and shape[1] not in (1, 3))
     ):
-        raise ValueError(f"{count} examples and images of shape {shape}")
+        raise ValueError(f"{format_count(count, 'example')} and images of shape {shape}")
     if not np.isfinite(pictures.units).all():
         raise ValueError("changes that are no numbers")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bench.core.errors import BadInput
+from bench.core.parsing import format_count
 
 MAX_SHARDS = 100_000
 SHARD_BLOCK = 128  # images; shards are cut between blocks, as some attacks draw random numbers for a whole block
@@ -39,7 +40,10 @@ class Shard:
         size = block or SHARD_BLOCK
         blocks = -(-n // size)
         if self.count > blocks > 0:
-            raise BadInput(f"--shard {self}: {n} images are {blocks} blocks of {size}, so at most {blocks} shards")
+            raise BadInput(
+                f"--shard {self}: {format_count(n, 'image')} are {format_count(blocks, 'block')} of "
+                f"{size}, so at most {format_count(blocks, 'shard')}"
+            )
         first, last = (blocks * k // self.count * size for k in (self.index - 1, self.index))
         return range(first, min(last, n))
 

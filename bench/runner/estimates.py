@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.core.parsing import format_count
 from bench.core.processes import cores
 from bench.runner.cost import LEARNING_PASSES, training_cost, training_images
 from bench.runner.job_runner import Runner, Todo
@@ -107,8 +108,14 @@ def estimate(
         seconds += max(sum(alone) / min(workers, len(alone)), *alone) if alone else 0.0
     trainings, cells = sum(t.training for t in missing), sum(len(t.cells) for t in missing)
     exhibits = sum(t.exhibits for t in missing)
-    beside, counted = f", {exhibits} exhibits" if exhibits else "", f"{passes:.2g} passes, " if passes else ""
-    return f"{trainings} trainings, {cells} of {total} cells{beside} to do, {counted}about {duration(seconds)}"
+    beside, counted = (
+        f", {format_count(exhibits, 'exhibit')}" if exhibits else "",
+        f"{passes:.2g} passes, " if passes else "",
+    )
+    return (
+        f"{format_count(trainings, 'training')}, {cells} of {format_count(total, 'cell')}{beside} "
+        f"to do, {counted}about {duration(seconds)}"
+    )
 
 
 def transfer_seconds(runner: Runner, passes: float) -> float:

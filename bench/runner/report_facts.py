@@ -14,6 +14,7 @@ from bench.attacks.spec import ATTACKS
 from bench.core.errors import Failed
 from bench.core.foreign.guard import attack_timeout
 from bench.core.foreign.messages import cell_errors_as_failed
+from bench.core.parsing import format_count
 from bench.core.threat import NORMS, Threat
 from bench.corruptions.corruption import CORRUPTIONS
 from bench.evaluation.row import ModelRef
@@ -138,5 +139,5 @@ def _find_examples(
     except Failed as error:
         return None, f"{SEARCH_ATTACK} failed: {error}"
     if not found.ids:
-        return None, f"{SEARCH_ATTACK}, which looks for them, broke none of {len(candidates)} images"
+        return None, f"{SEARCH_ATTACK}, which looks for them, broke none of {format_count(len(candidates), 'image')}"
     return found, ""

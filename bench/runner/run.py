@@ -9,6 +9,7 @@ import torch
 
 from bench.core.errors import BadInput
 from bench.core.foreign.plugins import has_plugins
+from bench.core.parsing import format_count
 from bench.core.processes import cores, describe_idle_cores
 from bench.core.progress import Progress
 from bench.evaluation.external.access import Access
@@ -126,8 +127,8 @@ def print_start(todo: Sequence[Sequence[Todo]], place: str) -> None:
     missing = [t for part in todo for t in part]
     if missing:
         trainings, cells = sum(t.training for t in missing), sum(len(t.cells) for t in missing)
-        words = f"{trainings} training{'s' * (trainings != 1)} and {cells} cell{'s' * (cells != 1)}"
-        print(f"{words} to do {place}", file=sys.stderr)
+        words = f"{format_count(trainings, 'training')} and {format_count(cells, 'cell')} to do {place}"
+        print(words, file=sys.stderr)
 
 
 def print_missing_shards(results: Path, runs: Iterable[str], shard: Shard) -> None:

@@ -17,6 +17,7 @@ from bench.core.device import use_threads
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.guard import Quit, guarded_call, is_out_of_memory
 from bench.core.foreign.messages import errors_as_bad_input, format_error, home_of, model_errors_as_failed
+from bench.core.parsing import format_count
 from bench.core.passes import count_passes
 from bench.core.rng import seeded
 from bench.data.dataset import Dataset, Images
@@ -197,7 +198,8 @@ class Trainer:
         if state is not None:
             if state["threads"] != self.job.threads:  # written before the number of threads was part of the job
                 raise BadInput(
-                    f"{saved} was computed with {state['threads']} threads, and {self.job.run} stands for a training "
+                    f"{saved} was computed with {format_count(state['threads'], 'thread')}, "
+                    f"and {self.job.run} stands for a training "
                     f"with {self.job.threads}; delete it and run again"
                 )
             self.model.load_state_dict(state["model"])

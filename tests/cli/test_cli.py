@@ -81,7 +81,7 @@ def test_a_diverged_training_is_stored_as_failed_and_not_tried_again_unless_aske
     assert "failed" in out
 
     assert bench(*asked)[::2] == (1, "")
-    assert bench(*asked, "--retrain", "--dry-run")[1].splitlines()[-1].startswith("1 trainings, 2 of 2")
+    assert bench(*asked, "--retrain", "--dry-run")[1].splitlines()[-1].startswith("1 training, 2 of 2")
     assert bench(*asked, "--retrain")[0] == 1
 
 

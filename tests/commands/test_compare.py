@@ -223,7 +223,7 @@ def test_level_1_repeats_sweeps_and_names_the_cells_that_it_leaves_out(tmp_path:
     capsys.readouterr()
     assert gate(tmp_path / "old", tmp_path / "new", "--level", 1) == 0
     out, err = capsys.readouterr()
-    assert "--level 1 leaves out 1 transfer cells, which it cannot repeat\n" in err
+    assert "--level 1 leaves out 1 transfer cell, which it cannot repeat\n" in err
     assert "no regression in 5 cells" in out
     old, new = ({where: cell.row.key for where, cell in read_cells(tmp_path / side).items()} for side in ("old", "new"))
     assert len(new) == 5
@@ -298,7 +298,7 @@ def test_protocols_and_packages_must_agree(tmp_path: Path) -> None:
 def test_a_cell_held_twice_and_a_baseline_of_failures_are_refused(tmp_path: Path) -> None:
     measure(tmp_path / "old", "", None, status="failed: diverged")
     measure(tmp_path / "new", "", HALF, run="digits/cnn/PGD-AT/s0-aaaa")
-    with pytest.raises(BadInput, match="all 1 cells of the baseline failed"):
+    with pytest.raises(BadInput, match="each cell of the baseline failed, 1 in all"):
         gate(tmp_path / "old", tmp_path / "new")
     measure(tmp_path / "new", "", HALF, run="digits/cnn/PGD-AT/s0-bbbb")
     with pytest.raises(BadInput, match="twice, in digits/cnn/PGD-AT/s0-aaaa and digits/cnn/PGD-AT/s0-bbbb"):

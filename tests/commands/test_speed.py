@@ -74,7 +74,7 @@ def test_distances_are_of_the_images_that_both_had_to_break_and_did() -> None:
     ours, theirs = ([0.0, 1.0, 3.0, math.inf], [0.5, 2.0, math.inf, 1.0])
     runs = [run_of([1.0], "0001", distances=np.array(far)) for far in (ours, theirs)]
     line = compare(("CW-L2", "X"), "cnn", 4, *runs, rate=1.0)
-    assert line.note == "mean distance 1.0000 against 2.0000 on 1 images that both broke"
+    assert line.note == "mean distance 1.0000 against 2.0000 on 1 image that both broke"
 
 
 def test_a_peer_that_is_not_installed_has_a_line_that_says_so(subject, monkeypatch) -> None:

@@ -542,7 +542,7 @@ BAD_SETS = {
     "labels of others": ((X, TEST.y[1:51]), r"\d+ of 50 labels are not those of the test images; it has to be of the"),
     "other clean images": ({"images": X, "clean_inputs": X}, "its clean images differ from the test images by up to"),
     "another size": (torch.zeros(50, 3, 32, 32), r"holds 50 images of \(3, 32, 32\), and digits has 300 test images"),
-    "too many": (torch.zeros(2000, 1, 8, 8), "holds 2000 images of"),
+    "too many": (torch.zeros(2000, 1, 8, 8), "holds 2,000 images of"),
     "none": (X[:0], "holds 0 images"),
     "a vector": (torch.zeros(5), "holds torch.float32 .* as images; save a tensor"),
     "whole numbers": (X.long(), "holds torch.int64"),

@@ -150,7 +150,7 @@ BAD_FILES = {
     "one_class.py": (
         "from dataclasses import replace\nfrom bench import DATASETS\n"
         'DATASETS.add("ones", replace(DATASETS["digits"], name="ones", classes=("1",)))\n',
-        "data set ones has 1 classes; at least 2 are needed",
+        "data set ones has 1 class; at least 2 are needed",
     ),
     "evil.py": (
         "from dataclasses import replace\nfrom bench import DATASETS\n"
@@ -165,7 +165,7 @@ BAD_FILES = {
     "statistics.py": (
         "from dataclasses import replace\nfrom bench import DATASETS\n"
         'DATASETS.add("mine", replace(DATASETS["digits"], name="mine", std=(0.0,)))\n',
-        "data set mine has mean=.* and std=.* for 1 channels; each has a mean, and a std above 0",
+        "data set mine has mean=.* and std=.* for 1 channel; each has a mean, and a std above 0",
     ),
     "number.py": (
         'from bench import ATTACKS\nATTACKS.add("Zed", 7)\n',

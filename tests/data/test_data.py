@@ -286,7 +286,7 @@ def test_images_of_every_kind_are_read_and_other_files_are_named(tmp_path, caplo
     test = dataset(f"folder:{root}", NOWHERE).load("test", NOWHERE)
     assert test.y.tolist().count(1) == 10
     assert {21, 100, 120, 130} < set(test.x[:, 0, 0, 0].tolist())  # beside those of lossy formats
-    counted, loose = "left out 2 files that are no images (1 .gif, 1 .txt)", "left out 1 images that are in no class"
+    counted, loose = "left out 2 files without an image's name (1 .gif, 1 .txt)", "left out 1 image in no class"
     assert sum(counted in message for message in caplog.messages) == sum(loose in m for m in caplog.messages) == 1
 
 

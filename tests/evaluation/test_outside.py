@@ -173,7 +173,7 @@ SPECS = {
     "means.py:nearest@broken.safetensors": "weights broken.safetensors are a text file and no checkpoint",
     "means.py:nearest@list.pt": "weights list.pt hold a list, and no state dict; save model.state_dict()",
     "means.py:nearest@other.safetensors": "do not fit the model: the file lacks 2 tensors such as 1.bias, has",
-    "means.py:nearest@shape.safetensors": "has in another shape 1 tensors such as 1.weight",
+    "means.py:nearest@shape.safetensors": "has in another shape 1 tensor such as 1.weight",
     "means.py:nearest@module.pt": "hold more than tensors (torch.nn.modules.linear.Linear), and unpickling runs its",
     "wrong.py:net": "wrong.py is not Python",
     "empty": "empty has no job.json; name the folder of one run",

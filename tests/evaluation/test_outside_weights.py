@@ -111,7 +111,7 @@ def test_checkpoints_of_common_training_scripts_fill_a_model(tmp_path, kind):
         wanted = RIGHT[name].half().to(tensor.dtype) if kind == "half precision" else RIGHT[name]
         assert torch.equal(tensor, wanted), name
     assert bool(said) == ("loss" in kind)
-    assert all("have besides 1 tensors such as loss.weight, not used" in clause for clause in said)
+    assert all("have besides 1 tensor such as loss.weight, not used" in clause for clause in said)
 
 
 def test_names_are_taken_as_they_are_where_the_model_has_them_so():
@@ -178,18 +178,18 @@ def test_a_spec_names_the_file_and_the_model_in_it(tmp_path):
 
 
 UNFIT = {
-    "the file lacks 1 tensors such as fc.bias": lambda: {n: t for n, t in RIGHT.items() if n != "fc.bias"},
-    "has besides 1 tensors such as head.bias": lambda: {**RIGHT, "head.bias": torch.zeros(1)},
-    "has in another shape 1 tensors such as fc.bias": lambda: prefixed("module.", {**RIGHT, "fc.bias": torch.ones(1)}),
-    "has as whole or complex numbers 1 tensors such as fc.bias": lambda: {
+    "the file lacks 1 tensor such as fc.bias": lambda: {n: t for n, t in RIGHT.items() if n != "fc.bias"},
+    "has besides 1 tensor such as head.bias": lambda: {**RIGHT, "head.bias": torch.zeros(1)},
+    "has in another shape 1 tensor such as fc.bias": lambda: prefixed("module.", {**RIGHT, "fc.bias": torch.ones(1)}),
+    "has as whole or complex numbers 1 tensor such as fc.bias": lambda: {
         **RIGHT,
         "fc.bias": torch.ones(10, dtype=torch.int8),
     },
-    "has quantised 1 tensors such as fc.bias": lambda: {
+    "has quantised 1 tensor such as fc.bias": lambda: {
         **RIGHT,
         "fc.bias": torch.quantize_per_tensor(torch.ones(10), 1.0, 0, torch.qint8),
     },
-    "has as whole or complex numbers 1 tensors such as fc.weight": lambda: {
+    "has as whole or complex numbers 1 tensor such as fc.weight": lambda: {
         **RIGHT,
         "fc.weight": RIGHT["fc.weight"].to(torch.complex64),
     },

@@ -78,7 +78,7 @@ def test_a_file_that_is_cut_off_is_named_with_both_sizes(tmp_path):
     publish(tmp_path)
     path = tmp_path / "CIFAR-10-C/fog.npy"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(BadInput, match=rf"{path} has 96028 bytes where its .* need 96128; download it again"):
+    with pytest.raises(BadInput, match=rf"{path} has 96,028 bytes where its .* need 96128; download it again"):
         fog(1, tmp_path, AS_CIFAR)
 
 

@@ -114,7 +114,7 @@ def test_what_the_audit_doubts_is_in_the_verdict(tmp_path: Path) -> None:
     clean(tmp_path)
     row(tmp_path, "PGD-20", bits(600), params='{"steps": 20}')
     row(tmp_path, "Square", bits(300))
-    assert report(tmp_path).paragraphs[1].startswith("Checks raised this: Square breaks 300 of 1000 images that PGD-20")
+    assert report(tmp_path).paragraphs[1].startswith("Checks raised this: Square breaks 300 of 1,000 images")
 
 
 def test_an_attack_that_failed_is_not_counted_and_not_hidden(tmp_path: Path) -> None:

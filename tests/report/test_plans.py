@@ -297,7 +297,7 @@ def test_a_paper_run_says_its_plan_and_can_be_judged_anew(bench, tmp_path):
 def test_a_paper_run_is_priced(bench, tmp_path):
     code, out, err = bench(*ASKED.split(), "--dry-run")
     assert code == 0, err
-    assert "1 trainings, 2 of 2 cells to do, " in out
+    assert "1 training, 2 of 2 cells to do, " in out
     assert not any(tmp_path.iterdir())
 
 

@@ -9,6 +9,7 @@ from result_files import measure
 from rich.console import Console
 
 from bench.report import table_text as plain
+from bench.report.files import SITE_LIST_NAME, replace_files
 from bench.report.labels import condition_name
 from bench.report.leaderboard import text as words
 from bench.report.leaderboard.page import LeaderboardPage, boards
@@ -106,9 +107,11 @@ def test_a_report_ends_with_how_many_files_there_are_and_which_to_open(tmp_path:
     page = tmp_path / "leaderboard" / "leaderboard.md"
     page.parent.mkdir()
     page.touch()
-    assert describe_files([page, page], tmp_path) == f"wrote 2 files below {tmp_path}; open {page}"
-    (tmp_path / "index.html").touch()
-    assert describe_files([page], tmp_path) == f"wrote 1 files below {tmp_path}; open {tmp_path / 'index.html'}"
+    assert describe_files([page], tmp_path) == f"wrote 1 file below {tmp_path}; open {page}"
+    site = {"index.html": "", "methods/a.html": "", "assets/site.css": ""}
+    index, *_ = replace_files(tmp_path, site, SITE_LIST_NAME)
+    among = "wrote 4 files below {}, 2 pages of the site among them; open {}"
+    assert describe_files([page, index], tmp_path) == among.format(tmp_path, index)
 
 
 def test_the_highest_is_found_by_the_name_of_a_column_and_by_its_head(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_three_shards_merged_are_the_unsharded_run(bench, home):
         assert len(read_parts(folder_of(home / name))) == 7
     code, out, err = bench("merge", *PARTS, "--into", "all")
     assert (code, err) == (0, "")
-    assert out == "all: 1 runs with 8 whole cells, joined from 3 folders\n"
+    assert out == "all: 1 run with 8 whole cells, joined from 3 folders\n"
     assert same(home / "whole", home / "all")
     assert len(load(home / "all")) == 8
     seconds = {part.cell: 0.0 for part in read_parts(folder_of(home / "part1"))}
@@ -483,7 +483,7 @@ OUT = "main/../../../../../victim/cron"
         (lambda part: changed(part, row__n="9" * 5000), "not a whole number"),
         (lambda part: changed(part, outcome__right=[2] * 128), "not a list of 0 and 1"),
         (lambda part: changed(part, outcome__right=[0] * 128), "by the outcomes of its images 0 of 128"),
-        (lambda part: changed(part, outcome__right=[1]), "outcomes of 1 images"),
+        (lambda part: changed(part, outcome__right=[1]), "outcomes of 1 image,"),
         (lambda part: changed(part, outcome__seen=-1), "a count is no whole number"),
         (lambda part: changed(part, outcome__seconds="1"), "seconds are no number"),
         (lambda part: changed(part, outcome__values=["a"]), "values are not numbers"),

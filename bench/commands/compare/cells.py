@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.core.errors import BadInput
 from bench.core.files import Bits
+from bench.core.parsing import format_count
 from bench.report.labels import columns
 from bench.results.row import Row
 from bench.results.store import RUN_REMEDY, read_job, read_outcomes, read_rows
@@ -62,7 +63,9 @@ def read_cells(results: Path) -> Cells:
         for row in (row for row in read_rows(folder) if row.metric == "accuracy"):
             cell = Cell(row, outcomes.get(row.key, np.zeros(0, bool)), budget)
             if not cell.failed and len(cell.bits) != row.n:
-                raise BadInput(f"{folder / 'outcomes.npz'} has {len(cell.bits)} images for {cell}; {RUN_REMEDY}")
+                raise BadInput(
+                    f"{folder / 'outcomes.npz'} has {format_count(len(cell.bits), 'image')} for {cell}; {RUN_REMEDY}"
+                )
             twin = cells.setdefault((cell.configuration, row.seed), cell)
             if twin is not cell:
                 runs = " and ".join(dict.fromkeys([twin.row.run, row.run]))

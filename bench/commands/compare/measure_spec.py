@@ -10,6 +10,7 @@ from bench.commands.compare.cells import Cell, Cells
 from bench.commands.compare.rerun import REMEDY, condition_of
 from bench.commands.start import start
 from bench.core.errors import BadInput
+from bench.core.parsing import format_count
 from bench.core.progress import Progress
 from bench.data.lookup import dataset
 from bench.evaluation.conditions.base import Condition
@@ -73,7 +74,10 @@ def source_of(cells: Cells, results: Path, spec: str) -> str:
     models = sorted({f"{cell.row.run}@{cell.row.epoch}@{cell.row.view}" for cell in cells.values()})
     if len(models) > 1:
         named = ", ".join(models[:3]) + (", ..." if len(models) > 3 else "")
-        raise BadInput(f"{results} holds {len(models)} models ({named}), and {spec} is one; name the folder of a run")
+        raise BadInput(
+            f"{results} holds {format_count(len(models), 'model')} ({named}), and "
+            f"{spec} is one; name the folder of a run"
+        )
     (run,) = {cell.row.run for cell in cells.values()}
     jobs = [read_job(folder) for folder in run_folders(results)]
     (job,) = [job for job in jobs if job.get("run", run) == run]

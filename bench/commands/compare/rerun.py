@@ -14,6 +14,7 @@ from bench.commands.compare.cells import Cells
 from bench.commands.start import start
 from bench.core.errors import BadInput
 from bench.core.files import write_json
+from bench.core.parsing import format_count
 from bench.core.plan import Plan
 from bench.core.processes import cores
 from bench.core.progress import Progress
@@ -75,8 +76,8 @@ def repeatable(baseline: Path, cells: Cells, level: int) -> Cells:
         "transfer" if cell.row.source else cell.row.kind for cell in cells.values() if not is_repeatable(cell.row)
     )
     if lost:
-        named = " and ".join(f"{count} {kind}" for kind, count in lost.items())
-        print(f"--level {level} leaves out {named} cells, which it cannot repeat", file=sys.stderr)
+        named = " and ".join(format_count(count, f"{kind} cell") for kind, count in lost.items())
+        print(f"--level {level} leaves out {named}, which it cannot repeat", file=sys.stderr)
     if not kept:
         raise BadInput(f"{baseline} has no cell that --level {level} could repeat; compare without --level")
     return kept

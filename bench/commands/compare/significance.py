@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.commands.compare.cells import Cell, Cells, labels
 from bench.core.errors import BadInput
-from bench.core.parsing import printable
+from bench.core.parsing import format_count, printable
 from bench.core.stats import binomial_exceeds, fisher_fewer, holm, mcnemar, t_test_lower
 
 ALPHA = 0.01  # chance of one false alarm in a whole comparison
@@ -74,7 +74,7 @@ def judge_cells(before: Cells, after: Cells) -> list[Finding]:
     retrained: dict[tuple[object, ...], list[tuple[str, Cell, Cell]]] = defaultdict(list)
     numbers = {where: cell for where, cell in before.items() if not cell.failed}
     if not numbers:
-        raise BadInput(f"all {len(before)} cells of the baseline failed; remake it")
+        raise BadInput(f"each cell of the baseline failed, {len(before)} in all; remake it")
     for (where, old), label in zip(numbers.items(), labels(list(numbers.values())), strict=True):
         new, model = after.get(where), f"{old.model} s{old.row.seed}"
         if new is None or new.failed:
@@ -133,5 +133,7 @@ def _decide(f: Finding) -> Finding:
     if f.p >= ALPHA:
         return f
     fall = f"{f.before:.1%} to {f.after:.1%}"
-    change = f"{f.lost + f.gained} images flipped, {fall}" if f.test == "flips" else f"accuracy fell, {fall}"
+    change = (
+        f"{format_count(f.lost + f.gained, 'image')} flipped, {fall}" if f.test == "flips" else f"accuracy fell, {fall}"
+    )
     return replace(f, problem=f"{change} (p = {f.p:.1g})")

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pandas as pd
 
 from bench.commands.compare.significance import ALPHA, TEST_TEXTS, Finding
-from bench.core.parsing import printable
+from bench.core.parsing import format_count, printable
 from bench.report import table_text as plain
 
 if TYPE_CHECKING:
@@ -19,7 +19,11 @@ MAX_IDS_SHOWN = 100  # image ids that are listed
 
 def headline(found: list[Finding]) -> str:
     worse = sum(bool(f.problem) for f in found)
-    return f"{worse} of {len(found)} cells regressed" if worse else f"no regression in {len(found)} cells"
+    return (
+        f"{worse} of {format_count(len(found), 'cell')} regressed"
+        if worse
+        else f"no regression in {format_count(len(found), 'cell')}"
+    )
 
 
 def terminal(found: list[Finding]) -> "Table":

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from bench.commands.speed import peers
 from bench.commands.speed.race import Contestant, RaceResult, Run, race
 from bench.commands.speed.table import Line, compare
+from bench.core.parsing import format_count
 from bench.core.rng import image_stream, seeded
 from bench.corruptions.apply import SETS, corrupted
 from bench.corruptions.corruption import CORRUPTIONS, SEVERITIES
@@ -89,4 +90,4 @@ def time_whole_set(x: Tensor, repeats: int, device: torch.device) -> Line:
     taken = race({"ours": run}, repeats, device)["ours"]
     scaled = Run(seconds=[seconds * PUBLISHED_SIZE / len(x) for seconds in taken.seconds])
     line = make_line("fifteen, 5 severities", f"32 px, {PUBLISHED_SIZE:,} images", PUBLISHED_SIZE, scaled, None)
-    return replace(line, peer=MISSING, note=f"measured on {len(x)} images and scaled up")
+    return replace(line, peer=MISSING, note=f"measured on {format_count(len(x), 'image')} and scaled up")

@@ -16,6 +16,7 @@ from bench.commands.speed.table import LEFT_COLUMNS, Line, compare, display, fra
 from bench.commands.start import start
 from bench.core.device import describe
 from bench.core.errors import BadInput, Failed
+from bench.core.parsing import format_count
 from bench.core.threat import Linf
 from bench.data.cache import ImageCache
 from bench.data.dataset import Dataset, Images
@@ -163,4 +164,4 @@ def train_net(request: Request, options: SpeedOptions, device: torch.device) -> 
 def machine(device: torch.device) -> str:
     """Describe the machine that times were measured on."""
     where = platform.machine() if device.type == "cpu" else describe(device)
-    return f"{where}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    return f"{where}, {format_count(torch.get_num_threads(), 'thread')}, torch {torch.__version__}"

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.commands.speed.race import RaceResult, Run
+from bench.core.parsing import format_count
 from bench.report.table_text import MISSING
 
 LEFT_COLUMNS = ("Ours", "Model", "Against", "Note")
@@ -88,7 +89,7 @@ def distances(ours: RaceResult, theirs: RaceResult) -> str:
     if not both.any():
         return "both broke none"
     us, them = (found[both].mean() for found in (ours.distances, theirs.distances))
-    return f"mean distance {us:.4f} against {them:.4f} on {both.sum()} images that both broke"
+    return f"mean distance {us:.4f} against {them:.4f} on {format_count(both.sum(), 'image')} that both broke"
 
 
 def frame(lines: Sequence[Line]) -> pd.DataFrame:

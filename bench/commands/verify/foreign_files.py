@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.core.errors import BadInput
-from bench.core.parsing import printable
+from bench.core.parsing import format_count, printable
 from bench.data.dataset import Dataset, Images
 from bench.data.loader import to_float
 from bench.evaluation.external.file_type import check_saved_by_torch
@@ -35,7 +35,9 @@ class Foreign:
         n = len(self.x)
         if tuple(self.x.shape[1:]) != data.shape or not 0 < n <= len(test):
             ours = f"{data.name} has {len(test)} test images of {data.shape}"
-            raise BadInput(f"{path} holds {n} images of {tuple(self.x.shape[1:])}, and {ours}; name its --dataset")
+            raise BadInput(
+                f"{path} holds {format_count(n, 'image')} of {tuple(self.x.shape[1:])}, and {ours}; name its --dataset"
+            )
         order = f"it has to be of the first {n} test images of {data.name} in their order"
         if self.y is not None and (wrong := int((self.y != test.y[:n]).sum())):
             raise BadInput(f"{path}: {wrong} of {n} labels are not those of the test images; {order}")
@@ -77,7 +79,7 @@ def read_foreign(path: Path) -> Foreign:
         shape = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
         raise BadInput(f"{path} holds {shape} as images; save {LAYOUTS}, in [0, 1] or uint8")
     if y is not None and (not isinstance(y, Tensor) or y.layout != torch.strided or y.shape != x.shape[:1]):
-        raise BadInput(f"{path} holds {len(x)} images and not one label for each; save {LAYOUTS}")
+        raise BadInput(f"{path} holds {format_count(len(x), 'image')} and not one label for each; save {LAYOUTS}")
     if clean is not None and (not isinstance(clean, Tensor) or not _is_stack(clean) or clean.shape != x.shape):
         raise BadInput(f"{path} holds clean images that do not go with its {len(x)} adversarial ones; leave them out")
     return Foreign(to_float(x).float(), y, to_float(clean).float() if clean is not None else None)

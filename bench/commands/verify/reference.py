@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from bench.core.errors import BadInput
 from bench.core.foreign.messages import model_errors_as_bad_input
+from bench.core.parsing import format_count
 from bench.core.threat import Threat, tolerance
 from bench.data.dataset import Dataset, Images
 from bench.data.lookup import dataset
@@ -77,8 +78,9 @@ def find_misplaced(x_adv: Tensor, x: Tensor, threat: Threat) -> list[str]:
     outside = far > threat.eps + tolerance(threat.eps)
     others = "; are they of other images, or in another order?" if outside.sum() > n / 2 else ""
     faults = {
-        f"{int(odd.sum())} of {n} images have pixels that are not finite numbers": odd,
-        f"{int(pale.sum())} of {n} images leave [0, 1]": pale,
-        f"{int(outside.sum())} of {n} images are outside {threat}, the farthest at {far.max():.5f}{others}": outside,
+        f"{int(odd.sum())} of {format_count(n, 'image')} have pixels that are not finite numbers": odd,
+        f"{int(pale.sum())} of {format_count(n, 'image')} leave [0, 1]": pale,
+        f"{int(outside.sum())} of {format_count(n, 'image')} are outside {threat}, "
+        f"the farthest at {far.max():.5f}{others}": outside,
     }
     return [fault for fault, images in faults.items() if images.any()]

@@ -11,6 +11,7 @@ from bench.commands.verify.claim import Claim, read_claim
 from bench.commands.verify.foreign_files import SUFFIXES, is_foreign, read_foreign
 from bench.commands.verify.reference import Reference, find_misplaced
 from bench.core.errors import BadInput
+from bench.core.parsing import format_count
 from bench.core.stats import wilson
 from bench.core.threat import NORMS
 from bench.data.dataset import Images
@@ -44,15 +45,18 @@ def check_adversarial_set(claim: Claim, against: Reference) -> tuple[list[str], 
     for names, x, x_adv in claim.adversarial_set.decode(to_float(test.x[:n]), against.device):
         faults += find_misplaced(x_adv, x, threat)
         missed = int((~against.find_misclassified(net, x_adv, test.y[torch.from_numpy(names)])).sum())
-        faults += [f"{missed} of {len(x)} images do not fool the model"] if missed else []
+        faults += [f"{missed} of {format_count(len(x), 'image')} do not fool the model"] if missed else []
         far = max(far, float(threat.distance(x_adv, x).max()))
     faults += claim.list_contradictions()
     missing, note = count_missing(claim, against, net, test), ""
     if missing and (is_stochastic or missing <= MAX_TIES * n):
         note = f"; {missing} more are said to be broken, {'as the model draws' if is_stochastic else 'at a tie'}"
     elif missing:
-        faults.append(f"{missing} images that outcomes.npz has as broken are not in it")
-    shown = f"{len(claim.image_ids)} of {len(claim.ids)} images{whose if claim.shard.count > 1 else ''} fool"
+        faults.append(f"it lacks {format_count(missing, 'image')} that outcomes.npz has as broken")
+    shown = (
+        f"{len(claim.image_ids)} of {format_count(len(claim.ids), 'image')}{whose if claim.shard.count > 1 else ''} "
+        "fool"
+    )
     what = f"{about['attack']} {about['norm']} {about['eps']:.4g}"
     return faults, f"{shown} {about['run']} under {what}, the farthest at {far:.5f}{note}"
 
@@ -80,7 +84,7 @@ def check_foreign(path: Path, against: Reference, eps: float | None, norm: str |
     faults = find_misplaced(x_adv, to_float(test.x[:n]).to(against.device), threat)
     right = n - int(against.find_misclassified(against.model(against.spec, data, test).net, x_adv, test.y[:n]).sum())
     low, high = wilson(right, n)
-    shown = f"accuracy {right / n:.1%} [{low:.1%}, {high:.1%}] of {n} images"
+    shown = f"accuracy {right / n:.1%} [{low:.1%}, {high:.1%}] of {format_count(n, 'image')}"
     far = threat.distance(x_adv, to_float(test.x[:n]).to(against.device))
     clean = f", {same} of them the clean ones" if (same := int((far == 0).sum())) else ""
     return [*faults, shown] if faults else [], f"{shown}{clean}, within {threat}, the farthest at {far.max():.5f}"

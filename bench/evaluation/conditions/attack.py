@@ -11,6 +11,7 @@ from bench.attacks.nested_search import Effort
 from bench.attacks.spec import AttackSpec, parse_attack
 from bench.core.errors import BadInput, Failed
 from bench.core.files import Bits
+from bench.core.parsing import format_count
 from bench.core.stats import Array
 from bench.core.threat import L2, NORMS, Threat, tolerance
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
@@ -132,7 +133,7 @@ class Attacked(Condition):
         low, high = float(x_adv.min()), float(x_adv.max())
         if outside or low < 0 or high > 1:
             raise Failed(
-                f"attack {name} left {self.threat}: {outside} of {len(x)} images are outside, "
+                f"attack {name} left {self.threat}: {outside} of {format_count(len(x), 'image')} are outside, "
                 f"the farthest at {far.max():.5f}; pixels span [{low:.3f}, {high:.3f}]"
             )
 

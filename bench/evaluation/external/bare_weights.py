@@ -6,6 +6,7 @@ from torch import Tensor
 
 from bench.core.errors import BadInput
 from bench.core.files import expand_home
+from bench.core.parsing import format_count
 from bench.evaluation.external.file_type import file_format
 from bench.evaluation.external.state_dicts import find_state_dicts
 from bench.evaluation.external.weights import read_weights
@@ -51,4 +52,7 @@ def describe(path: Path) -> str:
     name, tensor = next((name, tensor) for name, tensor in state.items() if isinstance(tensor, Tensor))
     shape = "x".join(map(str, tensor.shape)) or "one number"
     where = f" under {place!r}" if place else ""
-    return f"it holds {len(state)} tensors{where}, such as {name} ({shape}), and no code that computes with them"
+    return (
+        f"it holds {format_count(len(state), 'tensor')}{where}, such as {name} "
+        f"({shape}), and no code that computes with them"
+    )

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from bench.core.errors import BadInput
 from bench.core.foreign.messages import format_error, model_errors_as_bad_input
+from bench.core.parsing import format_count
 from bench.core.stats import mcnemar
 from bench.data.dataset import Dataset, Images
 from bench.evaluation.arguments import cast_for_model
@@ -74,7 +75,8 @@ def _logits(model: nn.Module, x: Tensor, dataset: Dataset) -> Tensor:
         )
     if logits.shape[1] != classes:
         raise BadInput(
-            f"the model gives {logits.shape[1]} logits an image, and {dataset.name} has {classes} classes; "
+            f"the model gives {logits.shape[1]} logits an image, and {dataset.name} has "
+            f"{format_count(classes, 'class', 'classes')}; "
             "return those of its classes in their order, or name the --dataset that it is for"
         )
     return logits
@@ -96,9 +98,15 @@ def _gradient_warnings(model: nn.Module, x: Tensor, dataset: Dataset) -> list[st
     if grad is None:
         raise BadInput(f"{wrong}; {remedy}")
     if not grad.isfinite().all():
-        raise BadInput(f"the gradient of the logits is NaN or infinite on some of the first {len(x)} images; {remedy}")
+        raise BadInput(
+            "the gradient of the logits is NaN or infinite on some of the first "
+            f"{format_count(len(x), 'image')}; {remedy}"
+        )
     flat = int((grad.flatten(1) == 0).all(1).sum())
-    warning = f"the gradient is exactly 0 for {flat} of {len(x)} images; remove the rounding or threshold that hides it"
+    warning = (
+        f"the gradient is exactly 0 for {flat} of {format_count(len(x), 'image')}; "
+        "remove the rounding or threshold that hides it"
+    )
     return [warning] if flat else []
 
 

@@ -5,7 +5,7 @@ import re
 from torch import nn
 
 from bench.core.errors import BadInput
-from bench.core.parsing import parse_number
+from bench.core.parsing import format_count, parse_number
 from bench.core.registry import suggestion
 from bench.data.dataset import DATASETS, Dataset
 from bench.data.imagenet_100 import MEAN, STD
@@ -49,7 +49,9 @@ def normaliser(text: str, dataset: Dataset) -> nn.Module:
     channels = dataset.shape[0]
     mean, std = _find_statistics(text, dataset) if re.match("[A-Za-z]", text) else _numbers(text)
     if len(mean) not in (1, channels):
-        raise BadInput(f"--normalise {text} is for {len(mean)} channels, and {dataset.name} has {channels}")
+        raise BadInput(
+            f"--normalise {text} is for {format_count(len(mean), 'channel')}, and {dataset.name} has {channels}"
+        )
     return Normalise(mean, std)
 
 
@@ -77,7 +79,10 @@ def _numbers(text: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
         raise BadInput(f"--normalise {text}: {error}; the form is {FORM}, such as 0.5,0.5") from error
     half = len(numbers) // 2
     if len(numbers) % 2:
-        raise BadInput(f"--normalise {text}: {len(numbers)} numbers, where each mean needs a std; the form is {FORM}")
+        raise BadInput(
+            f"--normalise {text}: {format_count(len(numbers), 'number')}, where "
+            f"each mean needs a std; the form is {FORM}"
+        )
     if not all(std > 0 for std in numbers[half:]):
         raise BadInput(f"--normalise {text}: a std of 0 or less; the form is {FORM}, such as 0.5,0.5")
     return numbers[:half], numbers[half:]

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from bench.core.errors import BadInput
 from bench.core.foreign.guard import guarded_call
 from bench.core.foreign.messages import errors_as_bad_input, format_error
+from bench.core.parsing import format_count
 from bench.evaluation.external.file_type import JOIN_FILES, SAVE_STATE_DICT, file_format, how_to_join_distributed
 from bench.evaluation.external.state_dicts import (
     Fit,
@@ -128,7 +129,10 @@ def fill(net: nn.Module, content: object, path: Path, choice: str | None = None)
             f"weights {path} hold {len(fits)} models ({names}); {_name(fit)} is evaluated, {path}@NAME chooses"
         )
     if fit.left_out:
-        notes.append(f"weights {path} have besides {len(fit.left_out)} tensors such as {fit.left_out[0]}, not used")
+        notes.append(
+            f"weights {path} have besides {format_count(len(fit.left_out), 'tensor')} "
+            f"such as {fit.left_out[0]}, not used"
+        )
     return notes
 
 
@@ -143,7 +147,11 @@ def _choose(fits: list[Fit], states: Mapping[str, State], wanted: State, path: P
     place = min(states, key=_place_rank) if choice is None else choice
     if place in states:
         wrong = find_misfits(wanted, strip_prefix(wanted, states[place]))
-        notes = [f"{what} {len(names)} tensors such as {min(names)}" for what, names in wrong.items() if names]
+        notes = [
+            f"{what} {format_count(len(names), 'tensor')} such as {min(names)}"
+            for what, names in wrong.items()
+            if names
+        ]
         whose = f"@{place}" if choice else ""
         remedy = "name the FILE.py:FUNCTION that builds the model they are of"
         if re.search(r"-\d+-of-\d+\.", path.name):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from bench.core.files import Bits
+from bench.core.parsing import format_count
 from bench.report.audit.indicators import (
     AttackOutcome,
     Doubt,
@@ -113,4 +114,4 @@ def _visible_indicators(signs: Iterable[RowView]) -> Iterator[Doubt]:
         sign, images = INDICATORS[line.name], round(line.value * line.n) if line.n else 0
         if exceeds_limit(images, line.n, sign):
             weak = f" under {json.loads(line.params)['attack']}, too weak for this model" if line.params else ""
-            yield Doubt(sign.level, f"{images} of {line.n} images {sign.says}{weak}")
+            yield Doubt(sign.level, f"{images} of {format_count(line.n, 'image')} {sign.says}{weak}")

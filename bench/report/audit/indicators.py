@@ -8,6 +8,7 @@ from functools import cached_property, reduce
 from typing import Any
 
 from bench.core.files import Bits
+from bench.core.parsing import format_count
 from bench.core.stats import binomial_exceeds, mcnemar
 from bench.report.audit.thresholds import (
     ALIKE,
@@ -91,7 +92,10 @@ def is_stronger(one: AttackOutcome, other: AttackOutcome) -> bool:
 
 def describe_broken(one: AttackOutcome, other: AttackOutcome) -> str:
     """Text: how many images `one` breaks and `other` does not."""
-    return f"{one.title} breaks {count(other.right & ~one.right)} of {len(one.right)} images that {other.title} leaves"
+    return (
+        f"{one.title} breaks {count(other.right & ~one.right)} of "
+        f"{format_count(len(one.right), 'image')} that {other.title} leaves"
+    )
 
 
 def has_robust_images(attacks: list[AttackOutcome]) -> bool:
@@ -114,7 +118,9 @@ def above_clean(clean: Bits, attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     for met in attacks:
         if met.last and not met.source and is_stronger(unharmed, met):
             gained, n = count(met.right & ~clean), len(clean)
-            yield Doubt("suspect", f"{met.title} mends {gained} of {n} images that are wrong when clean")
+            yield Doubt(
+                "suspect", f"{met.title} mends {gained} of {format_count(n, 'image')} that are wrong when clean"
+            )
 
 
 def black_box_wins(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
@@ -158,7 +164,9 @@ def survives_unbounded(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     for met in attacks:
         left, n = count(met.right), len(met.right)
         if exceeds_limit(left, n, UNREACHED):
-            yield Doubt("suspect", f"{met.title} leaves {left} of {n} images in a ball that holds every image")
+            yield Doubt(
+                "suspect", f"{met.title} leaves {left} of {format_count(n, 'image')} in a ball that holds every image"
+            )
 
 
 def eps_helps_the_model(near: list[AttackOutcome], far: list[AttackOutcome]) -> Iterator[Doubt]:

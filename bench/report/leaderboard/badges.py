@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from bench.core.parsing import format_count
+
 MIN_IMAGES = 1000  # images; with fewer the 95 % interval reaches +-3 points, more than most differences in papers
 PLAIN_ACCURACY = {  # by data set: clean accuracy of a plain model after standard training in percent, and the source
     # measured by `bench run --methods Standard --attacks none --dataset digits --budget standard --seeds 0,1,2`: the
@@ -32,7 +34,9 @@ def badges(table: pd.DataFrame, dataset: str) -> tuple[Badge, ...]:
     found = [] if table["external"].all() else [*_fit(table, dataset), *_seeds(table)]
     n = int(table["n"].iloc[0])
     if n < MIN_IMAGES:
-        found.append(Badge("n below 1,000", f"{n} images: differences of a few points are within the intervals."))
+        found.append(
+            Badge("n below 1,000", f"{format_count(n, 'image')}: differences of a few points are within the intervals.")
+        )
     return tuple(found)
 
 
@@ -62,5 +66,5 @@ def _seeds(table: pd.DataFrame) -> list[Badge]:
     single = int((table["seeds"] == 1).sum())
     if not single:
         return []
-    text = "one seed" if single == len(table) else f"one seed ({single} of {len(table)} lines)"
+    text = "one seed" if single == len(table) else f"one seed ({single} of {format_count(len(table), 'line')})"
     return [Badge(text, "Another training of the same recipe may come out points apart; intervals are over images.")]

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bench.core.files import Bits
+from bench.core.parsing import format_count
 from bench.core.stats import holm, mcnemar_over_seeds, paired_bootstrap
 from bench.report import table_text as plain
 from bench.report.accuracy import measurements
@@ -62,7 +63,8 @@ def caption(table: pd.DataFrame) -> str:
     """The sentences that explain the numbers of the table."""
     return (
         f"{table['column'].iloc[0]} accuracy against that of the best line, in percentage points on the same "
-        f"{table['n'].iloc[0]} images, with the 95 % interval of a paired bootstrap over them (one of several seeds: "
+        f"{format_count(table['n'].iloc[0], 'image')}, with the 95 % interval of a "
+        "paired bootstrap over them (one of several seeds: "
         "of their mean) and the p-value of McNemar's exact test (of several seeds: the highest of their pairs), "
         f"corrected for the number of lines ({len(table)}) by Holm's method."
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.core.parsing import format_count
 from bench.report.labels import condition_name, line_name
 from bench.report.leaderboard.table import accuracies, ranking_column
 from bench.report.table_text import MISSING
@@ -112,7 +113,9 @@ def notes(table: pd.DataFrame) -> list[str]:
             elif status not in ("ok", "missing"):
                 found.setdefault(f", {name}: {_with_names(status, table)}.", []).append(line["recipe"])
             elif 0 < seeds < line["seeds"]:
-                found.setdefault(f", {name}: {seeds} of {line['seeds']} seeds.", []).append(line["recipe"])
+                found.setdefault(f", {name}: {seeds} of {format_count(line['seeds'], 'seed')}.", []).append(
+                    line["recipe"]
+                )
         if ":" in line["verdict"]:
             found.setdefault(f" is {_with_names(line['verdict'], table)}.", []).append(line["recipe"])
     for line in table[table["alarms"] != ""].to_dict("records"):

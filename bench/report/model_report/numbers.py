@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.core.parsing import format_radius
+from bench.core.parsing import format_count, format_radius
 from bench.report.model_report.content import Bar, Bars, Block, Curve, Curves, Point, Table, Text
 from bench.report.model_report.measured import Measured
 from bench.report.model_report.measurement import Measurement, Share
@@ -43,7 +43,8 @@ def numbers(measured: Measured) -> Iterator[Block]:
     yield Bars("Accuracy in percent; thin lines are 95 % intervals.", tuple(bars))
     columns = ("Condition", "Change", "Right", "Accuracy", "95 % interval", "Verdict")
     caption = (
-        f"How many of the {measured.n:,} images are right. Under attack an image counts as right only if it is right "
+        f"How many of the {format_count(measured.n, 'image')} are right. Under attack "
+        "an image counts as right only if it is right "
         "when clean and on everything that the attack tried. Intervals are Wilson's, over the images; the verdict is "
         "what the attack itself reports."
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from bench.core.parsing import format_count
 from bench.report.boards import Board
 from bench.report.labels import labels
 from bench.report.leaderboard import differences as paired
@@ -72,7 +73,10 @@ def _model_reports(report: Report, here: Here) -> dict[str, str]:
 
 def _group(board: Board, here: Here) -> dict[str, str]:
     """The values by which the controls of the page choose a board."""
-    images = f"{board.n} images, protocol {board.protocol}, training images {board.data[:6] or 'of unknown print'}"
+    images = (
+        f"{format_count(board.n, 'image')}, protocol {board.protocol}, training "
+        f"images {board.data[:6] or 'of unknown print'}"
+    )
     return {
         "Data set": board.dataset,
         "Threat": board.threat,

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
+from bench.core.parsing import format_count
 from bench.report.files import file_name
 from bench.report.site.data import SiteData
 
@@ -111,5 +112,6 @@ def environment() -> "Environment":
     made = Environment(
         loader=templates, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    made.filters["format_count"] = format_count
     made.policies["json.dumps_kwargs"] = {"sort_keys": False}  # what scripts read has the order that pages have
     return made

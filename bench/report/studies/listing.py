@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.core.parsing import format_count
 from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.scales import RadiusOf, scales
 from bench.report.studies.study import STUDIES
@@ -22,9 +23,5 @@ def list_studies(results: Path, registered: RadiusOf) -> Iterator[str]:
             trainings, cells = study.size(item, "paper")
             found = [(data.scale.title, item.content.count(item, data, study.home)) for data in places]
             counts = [f"{title}: {word}" for title, word in found if word]
-            size = f"{_count(trainings, 'training')}, {_count(cells, 'measurement')} in all"
+            size = f"{format_count(trainings, 'training')}, {format_count(cells, 'measurement')} in all"
             yield "; ".join([f"  {item.name}: {size}", *counts])
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

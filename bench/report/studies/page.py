@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.core.errors import BadInput
+from bench.core.parsing import format_count
 from bench.report import cache as stored
 from bench.report import table_text as plain
 from bench.report.files import Content
@@ -70,12 +71,12 @@ def _page(
         rows = rows[rows["run"].isin(only)]
     rows = rows[rows["recipe"].isin(study.methods)]
     if rows.empty:
-        trainings, cells = (
-            sum(part) for part in zip(*(study.size(item, "quick") for item in study.items), strict=True)
-        )
+        sizes = [study.size(item, "quick") for item in study.items]
+        trainings, cells = (sum(part) for part in zip(*sizes, strict=True))
         raise BadInput(
-            f"no results of study {name} under {results}; `bench run --study {name}` makes them, of {trainings} "
-            f"trainings and {cells} measurements at most, and with --dry-run says what that takes here"
+            f"no results of study {name} under {results}; `bench run --study {name}` makes them, of "
+            f"{format_count(trainings, 'training')} and {format_count(cells, 'measurement')} at most, and with "
+            "--dry-run says what that takes here"
         )
     sections, beside = [f"# {name}: {study.about}\n"], dict[str, Content]()
     if study.chosen_here:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from bench.core import parsing as numbers
+from bench.core.parsing import format_count
 from bench.report import table_text as plain
 from bench.report.files import Content, file_name
 from bench.report.studies.ledger import Entry, entries
@@ -82,7 +83,7 @@ class Table:
         """How many of the numbers were measured; empty if none."""
         ledger = self._entries(item, found, home)
         known = sum(entry.ours.known for entry in ledger)
-        return f"{known} of {len(ledger)} numbers" if known else ""
+        return f"{known} of {format_count(len(ledger), 'number')}" if known else ""
 
     def _entries(self, item: Item, found: ScaleData, home: str) -> list[Entry]:
         return entries(self, found.lookup, item.paper_setup(found.scale.dataset, home))

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from bench.core.parsing import format_count
 from bench.report.studies.ledger import NOT_AUTOATTACK, REPRODUCED, Entry, counts
 from bench.report.studies.orderings import Order, orders
 from bench.report.studies.scale_data import ScaleData
@@ -77,7 +78,7 @@ def overview(results: ScaleResults) -> pd.DataFrame:
                 "Above": str(found.get("above", 0)),
                 "Short or off": str(found.get("short", 0) + found.get("off", 0)),
                 "Not AutoAttack": str(found.get(NOT_AUTOATTACK, 0)),
-                "At the paper's scale": f"{trainings} trainings, {cells} measurements",
+                "At the paper's scale": f"{format_count(trainings, 'training')}, {format_count(cells, 'measurement')}",
             }
         )
     shown = pd.DataFrame(lines)
@@ -92,7 +93,8 @@ def _describe_held(ledger: Sequence[Entry], compared: Sequence[Order], scale: Sc
         return "Nothing printed can be compared yet."
     same = [order for order in compared if order.same]
     text = (
-        f"Of {len(compared)} comparisons between two lines of one column, {len(same)} come out as printed, "
+        f"Of {format_count(len(compared), 'comparison')} between two lines of one "
+        f"column, {len(same)} come out as printed, "
         f"{_describe_significance(same)}: {_by_item(same, compared)}."
     )
     if not scale.papers:

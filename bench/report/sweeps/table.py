@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.core.parsing import format_radius
+from bench.core.parsing import format_count, format_radius
 from bench.report.accuracy import SeedAccuracy, mean_over_seeds, summary
 from bench.report.boards import Board
 from bench.report.labels import columns, labels
@@ -115,7 +115,10 @@ def _label_sweeps(rows: pd.DataFrame) -> pd.DataFrame:
     uses = [json.loads(params) for params in rows["params"]]
     grids = [use.pop("sweep") for use in uses]
     titles = columns(rows.assign(kind="attack", params=[json.dumps(use) for use in uses]))
-    panels = [f"{title}, swept over {len(grid)} radii" for title, grid in zip(titles, grids, strict=True)]
+    panels = [
+        f"{title}, swept over {format_count(len(grid), 'radius', 'radii')}"
+        for title, grid in zip(titles, grids, strict=True)
+    ]
     return rows.assign(panel=panels)
 
 

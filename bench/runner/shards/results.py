@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.core.errors import BadInput
 from bench.core.files import is_name, read_json, write_json
-from bench.core.parsing import printable
+from bench.core.parsing import format_count, printable
 from bench.evaluation.conditions.base import find_class
 from bench.evaluation.outcome import Outcome
 from bench.results.consistency import LARGEST_WORK, check_bits, check_outcome, check_value
@@ -97,7 +97,9 @@ def _check_part(part: ShardResult) -> None:
         raise ValueError("its key, epoch or view is no name")
     ids = part.shard.ids(part.n, block_of(row))
     if part.shard.count < 2 or not len(ids) == len(outcome.right) == outcome.done or outcome.seen < outcome.done:
-        raise ValueError(f"it has outcomes of {len(outcome.right)} images, and shard {part.shard} is of {len(ids)}")
+        raise ValueError(
+            f"it has outcomes of {format_count(len(outcome.right), 'image')}, and shard {part.shard} is of {len(ids)}"
+        )
     if row.status != "ok":
         raise ValueError("it is of a cell that failed")
     check_value(row)

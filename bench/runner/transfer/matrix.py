@@ -10,6 +10,7 @@ from torch import nn
 from bench.core.errors import Failed
 from bench.core.foreign.guard import attack_timeout
 from bench.core.foreign.messages import cell_errors_as_failed
+from bench.core.parsing import format_count
 from bench.core.progress import ProgressCallback, Step
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import PROTOCOL
@@ -105,7 +106,8 @@ class TransferRunner:
         missing = self.missing()
         cells, total = sum(map(len, missing.values())), len(self.sources) * len(self.targets) * len(self.conditions)
         return (
-            f"transfer from {len(self.sources)} to {len(self.targets)} models: {cells} of {total} cells to do, "
+            f"transfer from {len(self.sources)} to {format_count(len(self.targets), 'model')}: "
+            f"{cells} of {format_count(total, 'cell')} to do, "
             f"attacks to run: {len(missing)}"
         )
 
@@ -159,6 +161,7 @@ def _describe(results: Sequence[Outcome | Failed]) -> str:
         return f"failed: {results[0]}"
     accuracies = [float(outcome.right.mean()) for outcome in outcomes]
     return (
-        f"{min(accuracies):.1%} to {max(accuracies):.1%} right over {len(outcomes)} of {len(results)} models, "
+        f"{min(accuracies):.1%} to {max(accuracies):.1%} right over {len(outcomes)} "
+        f"of {format_count(len(results), 'model')}, "
         f"{outcomes[0].seconds:.1f} s, {outcomes[0].verdict}"
     )

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from bench.core.parsing import format_count
 from bench.training.contract.probe import Broken, Probe
 from bench.training.recipe import Recipe, scaled
 
@@ -20,7 +21,8 @@ def the_same_batch(batch: tuple[Tensor, Tensor], before: tuple[Tensor, Tensor]) 
     for name, now, then in zip("xq", batch, before, strict=True):
         if not torch.equal(now, then):
             raise Broken(
-                f"saw {int((now != then).sum())} numbers of the batch's {name} changed in place; work on a copy"
+                f"saw {format_count(int((now != then).sum()), 'number')} of the batch's "
+                f"{name} changed in place; work on a copy"
             )
 
 

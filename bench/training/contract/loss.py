@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from bench.core.errors import BadInput
+from bench.core.parsing import format_count
 from bench.training.contract.probe import Broken, Probe
 from bench.training.recipe import Recipe
 
@@ -31,7 +32,7 @@ def batches_may_be_of_any_size(recipe: Recipe) -> None:
     """The loss works for 3 and for 128 images."""
     for count in (3, 128):
         if not Probe(recipe, count=count).loss().isfinite():
-            raise Broken(f"saw no finite loss of {count} images")
+            raise Broken(f"saw no finite loss of {format_count(count, 'image')}")
 
 
 def every_weight_learns(recipe: Recipe) -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from bench.core.parsing import format_count
 from bench.core.passes import count_passes
 from bench.core.registrable import check_name
 from bench.core.rng import seeded
@@ -52,7 +53,8 @@ def the_cost_is_counted(recipe: Recipe) -> None:
         probe.loss().backward()  # type: ignore[no-untyped-call]
     if not (passes.forwards and passes.backwards):
         raise Broken(
-            f"saw {passes.forwards} images go forward and {passes.backwards} gradients come back; "
+            f"saw {format_count(passes.forwards, 'image')} go forward and "
+            f"{format_count(passes.backwards, 'gradient')} come back; "
             "call model(x), neither a copy of it nor model.forward(x)"
         )
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bench.core.errors import BadInput
+from bench.core.parsing import format_count
 from bench.core.plan import LONG, Plan
 
 # by paper, the recipe whose plan its standard training has
@@ -135,5 +136,5 @@ def describe_plan(plan: Plan) -> str:
 def warm_up(plan: Plan) -> str:
     """Text on the warm-up of the learning rate; empty if there is none."""
     if plan.warm_up_steps is not None:
-        return f", warming up for {plan.warm_up_steps} steps"
+        return f", warming up for {format_count(plan.warm_up_steps, 'step')}"
     return f", warming up for {round(plan.warm_up * (plan.steps or plan.epochs), 1):g}" if plan.warm_up else ""
