@@ -28,7 +28,7 @@ from bench.evaluation.external.spec import parse_spec
 from bench.report.studies.study import STUDIES
 from bench.results.job_file import FIELDS
 from bench.results.row import COLUMNS
-from bench.runner import cost, pace
+from bench.runner.prices import cost, pace
 from bench.training.trainer import CURVE_COLUMNS, EMA_CURVE_COLUMNS
 
 ROOT = Path(__file__).parents[1]

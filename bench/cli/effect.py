@@ -7,6 +7,7 @@ import click
 from click.core import ParameterSource
 
 from bench.core.errors import BadInput
+from bench.results.shards import Shard
 
 ATTACK_OPTIONS = {  # options that only matter for attacks, and what they name
     "eps": "radii to attack at",
@@ -45,6 +46,14 @@ def check_effect(given: Mapping[str, Any]) -> None:
             f"{option_name(idle[0])} names {CORRUPTION_OPTIONS[idle[0]]}, "
             "and none is asked for; name some by --corruptions"
         )
+
+
+def check_engine(engine: str, ray_address: str | None, shard: Shard) -> None:
+    """BadInput if an address is given without the cluster, or a share of the work with it."""
+    if ray_address is not None and engine != "ray":
+        raise BadInput(f"--ray-address {ray_address} is of --engine ray; give that too")
+    if engine == "ray" and shard.count > 1:
+        raise BadInput(f"--shard {shard} is one machine's share of the images, and --engine ray shares them out itself")
 
 
 def check_settings(settings: Sequence[str], epochs: int | None) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from bench.cli.effect import check_effect, refuse_given
+from bench.cli.effect import check_effect, check_engine, refuse_given
 from bench.cli.group import cli
-from bench.cli.options import folders, given_options, judging, machine, normalised, option, plugins
+from bench.cli.options import engine_options, folders, given_options, judging, machine, normalised, option, plugins
 from bench.cli.types import Names, Place
 from bench.core.errors import BadInput
 
@@ -39,6 +39,7 @@ from bench.core.errors import BadInput
     metavar="FIELD=VALUE",
     help="With --model-info: link, name, authors, venue, ... Repeatable.",
 )
+@engine_options
 @option("--report", is_flag=True, help="Also write a page about this model for colleagues, as HTML and as PDF.")
 @plugins
 @folders
@@ -67,6 +68,7 @@ def evaluate(spec: str, normalise: str | None, info: tuple[str, ...], report: bo
         raise BadInput(f"--info {info[0]} is of --model-info FILE; give that too")
     facts = parse_facts(info)
     asked = given_options(settings)
+    check_engine(settings["engine"], settings["ray_address"], settings["shard"])
     check_effect(asked | {"shard": settings["shard"].count > 1})
     if asked.get("attacks") == ():
         reason = "is of the search of attacks, and --attacks none asks for none; leave it out"

@@ -118,6 +118,21 @@ machine = combine(
 )
 
 
+engine_options = combine(
+    option(
+        "--engine",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        help="ray: a cluster. Default: this machine.",
+    ),
+    option(
+        "--ray-address",
+        metavar="HOST:PORT",
+        help="Of --engine ray: a running cluster. Default: one that is started here.",
+    ),
+)
+
+
 def given_options(request: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, by name; `none` becomes an empty tuple where several names are allowed."""
     given = {name: value for name, value in request.items() if value is not None}

@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from bench.cli.effect import check_effect, check_settings, is_asked, option_name
+from bench.cli.effect import check_effect, check_engine, check_settings, is_asked, option_name
 from bench.cli.group import cli
-from bench.cli.options import POSITIVE_NUMBER, folders, given_options, judging, machine, option, plugins
+from bench.cli.options import POSITIVE_NUMBER, engine_options, folders, given_options, judging, machine, option, plugins
 from bench.cli.types import Names, Numbers, Seeds
 from bench.core.errors import BadInput
 from bench.results.shards import Shard
@@ -70,10 +70,7 @@ STUDY_OPTIONS = (  # options that a study sets itself
     type=POSITIVE_NUMBER,
     help="CPU threads of each training. Default: 1; another number becomes part of the run's name.",
 )
-@option("--engine", type=click.Choice(["local", "ray"]), default="local", help="ray: a cluster. Default: this machine.")
-@option(
-    "--ray-address", metavar="HOST:PORT", help="Of --engine ray: a running cluster. Default: one that is started here."
-)
+@engine_options
 @option("--dry-run", is_flag=True, help="Print what would be trained and evaluated and its cost, and do nothing.")
 @plugins
 @folders
@@ -111,12 +108,11 @@ def run(
         limit = attack_timeout is not None and attack_timeout
         check_effect(asked | {"save_adv": save_adv, "shard": shard.count > 1, "attack_timeout": limit})
     check_settings(request["settings"], request["epochs"])
+    check_engine(engine, ray_address, shard)
     if not study and (table or figure):
         raise BadInput("--table and --figure are of a --study; `bench list studies` names them")
     if table and figure:
         raise BadInput(f"--table {table} and --figure {figure}: give one of them")
-    if ray_address is not None and engine != "ray":
-        raise BadInput(f"--ray-address {ray_address} is of --engine ray; give that too")
     if request["source"] and not request["transfer"]:
         raise BadInput("--source names models to craft images on, which is done for --transfer; give that too")
     if "train_eps" in asked:

@@ -14,7 +14,8 @@ from bench.commands.site_sources import site_sources
 from bench.commands.start import start
 from bench.core.errors import BadInput
 from bench.core.files import write_json
-from bench.core.progress import Progress
+from bench.core.processes import cores
+from bench.core.progress import Progress, ProgressCallback
 from bench.data.cache import ImageCache
 from bench.data.lookup import dataset
 from bench.evaluation.conditions.clean import Clean
@@ -28,8 +29,10 @@ from bench.results.row import model_id
 from bench.results.run_folder import RunFolder
 from bench.results.store import read_rows
 from bench.runner.cells import CellPlan
+from bench.runner.engines.ray_cluster import connect
+from bench.runner.engines.ray_engine import run_on_ray
+from bench.runner.external_runner import ExternalRunner
 from bench.runner.grid import plan_evaluation
-from bench.runner.model_evaluation import ModelEvaluation
 from bench.runner.options import CellOptions
 from bench.runner.pool import log_to_file
 from bench.runner.report_facts import CommandText, write_report_facts
@@ -58,6 +61,8 @@ class EvalOptions:
     model_info: Path | None = None
     info: Mapping[str, object] = field(default_factory=dict)  # fields of that file given by --info
     report: str = ""  # the command, where a page about this model is wanted
+    engine: str = "local"  # or ray
+    ray_address: str | None = None  # HOST:PORT of a running cluster; None: one that is started here
 
     @property
     def access(self) -> Access:
@@ -87,12 +92,13 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     matrix = transfer_runner_for(which, candidate, request, options) if request.source else None
     missing, failed = cells.missing(RunFolder(folder), which, model.identity), 0
     cost = sum(c.cost(len(cells.ids(c))) for c in missing.values())
-    with Progress(cost + (matrix.cost() if matrix else 0)) as progress, log_to_file(options.results / LOG_FILE):
+    with Progress(cost + (matrix.cost() if matrix else 0)) as progress:
         if missing or not (folder / "job.json").exists():
-            with lock_folder(folder, shard=options.cells.shard) as run_folder:
+            with lock_folder(folder, shard=options.cells.shard):
                 write_json(folder / "job.json", describe(source, request, candidate, device, len(classes)))
-                failed = ModelEvaluation(cells, run_folder, which, model.net, model.identity, progress).fill()
-        failed += matrix.fill(progress) if matrix else 0
+            failed = evaluate_on_engine(candidate, which, options, progress)
+        with log_to_file(options.results / LOG_FILE):
+            failed += matrix.fill(progress) if matrix else 0
     if options.report:
         with lock_folder(folder) as run_folder:
             command = CommandText(options.report, str(options.results))
@@ -129,6 +135,17 @@ class Candidate:
 
     cells: CellPlan
     model: ExternalModel  # may have warnings, with --anyway
+
+
+def evaluate_on_engine(candidate: Candidate, which: ModelRef, options: EvalOptions, tell: ProgressCallback) -> int:
+    """Measure what the model's folder lacks, in this process or on a Ray cluster; returns how many cells failed."""
+    cells, model, log = candidate.cells, candidate.model, options.results / LOG_FILE
+    runner = ExternalRunner(cells, options.results, which.epoch, which.view, model.net, model.identity)
+    if options.engine == "ray":
+        with connect(options.ray_address, cores(), cells.device, 1) as ray:
+            return run_on_ray(ray, runner, [model.subject], tell, log)
+    with log_to_file(log):
+        return runner.evaluate(model.subject, tell)
 
 
 def load_checked(source: Source, request: Request, options: EvalOptions, device: torch.device) -> Candidate:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.core.errors import BadInput
-from bench.core.files import Bits, is_run, require_inside, write_atomically
+from bench.core.files import Bits, is_run, require_inside, write_bytes
 from bench.core.options import is_option
 from bench.core.parsing import format_count
 from bench.core.plan import Plan
@@ -17,7 +17,8 @@ from bench.results.row import CellId, Row
 from bench.results.store import read_job, read_outcomes, read_rows, rows_at_home
 from bench.results.survey import run_folders
 from bench.runner.shards.adversarial_sets import adversarial_set_path
-from bench.runner.shards.results import ShardResult, assemble, block_of, missing_shards, read_parts
+from bench.runner.shards.joining import assemble, missing_shards
+from bench.runner.shards.results import ShardResult, block_of, read_parts
 from bench.training.run_folder import RESULT_FILES, TRAINING_FILES, lock_folder, own_files, status
 
 DEFAULT_PLAN = {f.name: f.default for f in fields(Plan) if is_option(f)}  # fields that job.json of older runs lacks
@@ -100,8 +101,7 @@ class MergedRun:
         with lock_folder(folder) as run_folder:
             for name, path in {**self.files, "job.json": self.job}.items():
                 if not require_inside(folder, folder / name).exists():
-                    content = path.read_bytes()
-                    write_atomically(folder / name, lambda file, content=content: file.write(content))  # type: ignore[misc]
+                    write_bytes(folder / name, path.read_bytes())
             for row, bits, home in self.rows.values():
                 if home != folder:
                     run_folder.add(row, bits)

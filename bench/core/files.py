@@ -160,10 +160,15 @@ def _make_temporary_file(path: Path) -> IO[bytes]:
     )
 
 
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Write a file atomically, as `write_atomically` does."""
+    write_atomically(path, lambda file: file.write(content))
+
+
 def write_json(path: Path, value: object) -> None:
     """Write a value as indented JSON, atomically; keys keep their order."""
     text = json.dumps(value, indent=1, sort_keys=False) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_bytes(path, text.encode())
 
 
 def write_csv(path: Path, columns: list[str], rows: list[dict[str, object]]) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.errors import BadInput
-from bench.core.files import read_json, write_atomically
+from bench.core.files import read_json, write_bytes
 from bench.core.parsing import format_count, printable
 from bench.core.rng import preserve_random_state
 from bench.data.dataset import Images
@@ -130,7 +130,7 @@ def save_progress(
     found = [asdict(outcome) | {"right": outcome.right.astype(int).tolist()} for outcome in outcomes]
     content = {"of": evaluation, "outcomes": found}
     text = json.dumps(content | {"digest": _digest(content)})
-    write_atomically(saved, lambda file: file.write(text.encode()))
+    write_bytes(saved, text.encode())
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from bench.core.errors import BadInput
-from bench.core.files import write_atomically
+from bench.core.files import write_atomically, write_bytes
 from bench.core.parsing import printable
 
 WEIGHT_FILES = {"last": "weights.safetensors", "best": "best.safetensors"}  # by epoch
@@ -56,8 +56,7 @@ def save_views(path: Path, views: Mapping[str, nn.Module], job: str) -> None:
         for view, model in views.items()
         for name, tensor in model.state_dict().items()
     }
-    content = save(tensors, metadata={"job": job})
-    write_atomically(path, lambda file: file.write(content))
+    write_bytes(path, save(tensors, metadata={"job": job}))
 
 
 def load_views(path: Path, job: str) -> dict[str, dict[str, Tensor]]:

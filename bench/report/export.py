@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from bench.core.errors import BadInput
-from bench.core.files import write_atomically
+from bench.core.files import write_bytes
 from bench.report import cache as stored
 from bench.report import table_text as plain
 
@@ -41,7 +41,7 @@ def export(results: Path, path: Path) -> int:
         raise BadInput(f"no results under {results}; run `bench run` first, or name another folder with --results")
     rows = rows.assign(severity=rows["severity"].astype("Int64"))
     data = plain.csv(rows).encode() if path.suffix.lower() == ".csv" else to_parquet(rows)
-    write_atomically(path, lambda file: file.write(data))
+    write_bytes(path, data)
     return len(rows)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 from bench.core.errors import BadInput
-from bench.core.files import remove_temporary_files, require_inside, write_atomically
+from bench.core.files import remove_temporary_files, require_inside, write_bytes
 from bench.report.drawing import Draw, draw_all
 
 Content: TypeAlias = str | bytes | Draw
@@ -154,4 +154,4 @@ def _folders(names: Iterable[str]) -> set[str]:
 
 def _write(path: Path, content: str | bytes) -> None:
     data = content if isinstance(content, bytes) else content.encode()
-    write_atomically(path, lambda file: file.write(data))
+    write_bytes(path, data)

@@ -9,7 +9,7 @@ import pandas as pd
 from torch import nn
 
 from bench.core.errors import Failed
-from bench.core.files import require_inside, write_atomically
+from bench.core.files import require_inside, write_bytes
 from bench.core.foreign.messages import cell_errors_as_failed, model_errors_as_failed
 from bench.core.progress import Event, ProgressCallback
 from bench.core.threat import Threat
@@ -87,7 +87,7 @@ def _path(folder: Path, name: str, model: ModelRef) -> Path:
 
 def _write(path: Path, columns: Mapping[str, object]) -> None:
     text = pd.DataFrame(dict(columns)).to_csv(index=False, lineterminator="\n", float_format=DIGITS)
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_bytes(path, text.encode())
 
 
 def _read_digest(path: Path) -> str:

@@ -1,7 +1,7 @@
 """Run the jobs of an experiment: train what is not trained, evaluate what is not evaluated, store each row at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,6 +16,7 @@ from bench.evaluation.row import ModelRef
 from bench.models.checkpoint import WEIGHT_FILES
 from bench.results.keys import digest16
 from bench.results.run_folder import RunFolder
+from bench.results.shards import Shard
 from bench.runner.cells import CellPlan
 from bench.runner.exhibits import ExhibitWriter
 from bench.runner.experiment import Experiment
@@ -71,11 +72,22 @@ class Runner:
             experiment.dataset.threat,
         )
 
+    def with_shard(self, shard: Shard) -> "Runner":
+        """The same, for the images of a shard alone."""
+        return replace(self, options=replace(self.options, shard=shard))
+
+    def with_results(self, results: Path) -> "Runner":
+        """The same, in another results folder."""
+        return replace(self, results=results)
+
+    def is_trained(self, job: Job) -> bool:
+        """Whether nothing is left to train of a job: it is trained, or its training has failed."""
+        return is_finished(self.results / job.run, self.experiment.epochs)
+
     def train(self, job: Job, tell: ProgressCallback) -> None:
         """Train a job if it is not trained. A training that fails is stored as failed."""
-        folder = self.results / job.run
-        with lock_folder(folder):
-            if not is_finished(folder, self.experiment.epochs):
+        with lock_folder(self.results / job.run):
+            if not self.is_trained(job):
                 train_job(self.experiment, job, self.results, self.device, tell)
 
     def evaluate(self, job: Job, tell: ProgressCallback) -> int:
@@ -119,7 +131,7 @@ class Runner:
         for job in self.experiment.jobs:
             folder, cells, exhibits = self.results / job.run, [], 0
             run_folder = RunFolder(folder)
-            training = retrain or not is_finished(folder, self.experiment.epochs)
+            training = retrain or not self.is_trained(job)
             if training:
                 cells = [*self.experiment.conditions] * len(self.experiment.epochs)
                 exhibits = len(self.exhibit_writer.available(job.start is not None)) * len(self.experiment.epochs)

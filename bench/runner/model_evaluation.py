@@ -23,7 +23,8 @@ from bench.results.run_folder import RunFolder
 from bench.runner.cells import CellPlan
 from bench.runner.reuse import copy_to_model, delete_stale_progress, find_same_key, image_metadata, update
 from bench.runner.shards.adversarial_sets import adversarial_set_path
-from bench.runner.shards.results import ShardResult, assemble
+from bench.runner.shards.joining import assemble
+from bench.runner.shards.results import ShardResult
 
 
 @dataclass(frozen=True, eq=False)

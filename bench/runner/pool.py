@@ -21,7 +21,7 @@ from bench.core.foreign.process_state import preserve_settings
 from bench.core.processes import Work, cores, work_through
 from bench.core.progress import Event, ProgressCallback
 from bench.runner.job_runner import Runner
-from bench.runner.units import Unit, count_shards, first_units, next_units, run_unit
+from bench.runner.units import Unit, UnitRunner, count_shards, first_units, next_units, run_unit
 from bench.training.job import Job
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # nothing can be written: every other job would fail too
@@ -58,26 +58,26 @@ def run_jobs(
         if workers == 1 or not parallel or is_one_after_the_other:
             return sum(done.failed for done in run_here(runner, jobs, tell))
         opening = _WorkerSetup(PluginReload(), runner, torch.get_num_threads(), log)
-        units, follow = first_units(runner, jobs, split=True), partial(_follow, runner, jobs, True)
+        units, follow = first_units(runner, jobs, split=True), partial(_follow, runner, jobs)
         ended = work_through(units, opening, workers, tell, partial(report_failure, tell), follow)
         return sum(done.failed for done in ended)
 
 
-def run_here(runner: Runner, jobs: Sequence[Job], tell: ProgressCallback, split: bool = False) -> Iterator[Done]:
-    """Do the units of jobs one after the other in this process. split: as of `next_units`."""
-    waiting = first_units(runner, jobs, split)
+def run_here(runner: Runner, jobs: Sequence[Job], tell: ProgressCallback) -> Iterator[Done]:
+    """Do the units of jobs one after the other in this process."""
+    waiting = first_units(runner, jobs, split=False)
     while waiting:
         unit = waiting.pop(0)
         done = attempt(runner, unit, tell)
-        waiting[:0] = _follow(runner, jobs, split, unit, done)
+        waiting[:0] = next_units(runner, jobs, unit, done.is_lost, split=False)
         yield done
 
 
-def _follow(runner: Runner, jobs: Sequence[Job], split: bool, unit: Unit, done: Done) -> list[Unit]:
-    return next_units(runner, jobs, unit, done.is_lost, split)
+def _follow(runner: Runner, jobs: Sequence[Job], unit: Unit, done: Done) -> list[Unit]:
+    return next_units(runner, jobs, unit, done.is_lost, split=True)
 
 
-def attempt(runner: Runner, unit: Unit, tell: ProgressCallback) -> Done:
+def attempt(runner: UnitRunner, unit: Unit, tell: ProgressCallback) -> Done:
     """Do a unit of work.
 
     The failure of a unit as a whole is reported and not stored: the same command tries it again.
@@ -91,7 +91,7 @@ def attempt(runner: Runner, unit: Unit, tell: ProgressCallback) -> Done:
         return report_failure(tell, unit, str(error))
     except OSError as error:
         if error.errno in DISK_ERRORS:
-            raise Failed(f"{error.strerror}: {error.filename or runner.results}; make room and run again") from error
+            raise disk_failure(error, runner.results) from error
         return report_failure(tell, unit, f"{error.strerror or error}: {error.filename or ''}")
     except BaseException as error:
         if is_ctrl_c_pressed():  # an extension module turned the interrupt into another exception while it was imported
@@ -102,6 +102,11 @@ def attempt(runner: Runner, unit: Unit, tell: ProgressCallback) -> Done:
                 tell, unit, "no memory left; with more, or a smaller --batch-size, the same command goes on"
             )
         return report_failure(tell, unit, format_error(error))
+
+
+def disk_failure(error: OSError, results: Path) -> Failed:
+    """The failure of a run whose results folder cannot be written to."""
+    return Failed(f"{error.strerror}: {error.filename or results}; make room and run again")
 
 
 def report_failure(tell: ProgressCallback, unit: Unit, reason: str) -> Done:

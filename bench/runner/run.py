@@ -15,7 +15,11 @@ from bench.core.progress import Progress
 from bench.evaluation.external.access import Access
 from bench.results.shards import Shard
 from bench.runner.engines.engine import open_engine
-from bench.runner.estimates import (
+from bench.runner.experiment import Experiment, plan_experiment
+from bench.runner.job_runner import Runner, Todo
+from bench.runner.options import RunOptions
+from bench.runner.pool import log_to_file
+from bench.runner.prices.estimates import (
     cost_of,
     duration,
     estimate,
@@ -24,12 +28,8 @@ from bench.runner.estimates import (
     longest_first,
     transfer_seconds,
 )
-from bench.runner.experiment import Experiment, plan_experiment
-from bench.runner.job_runner import Runner, Todo
-from bench.runner.options import RunOptions
-from bench.runner.pool import log_to_file
 from bench.runner.request import Request
-from bench.runner.shards.results import missing_shards
+from bench.runner.shards.joining import missing_shards
 from bench.runner.transfer.models import external_sources, transfer_runners
 from bench.training.run_folder import clear
 

@@ -12,11 +12,19 @@ from bench.core.files import write_csv
 from bench.core.foreign.guard import is_out_of_memory
 from bench.core.progress import Event, ProgressCallback
 from bench.models.checkpoint import WEIGHT_FILES, fingerprint, save_views
-from bench.runner.cost import training_cost
 from bench.runner.experiment import Experiment
+from bench.runner.prices.cost import training_cost
 from bench.training.job import Job
 from bench.training.monitor import Record
-from bench.training.run_folder import RESULT_FILES, describe_job, failure, fingerprints, load_start, own_files
+from bench.training.run_folder import (
+    PROGRESS_FILE,
+    RESULT_FILES,
+    describe_job,
+    failure,
+    fingerprints,
+    load_start,
+    own_files,
+)
 from bench.training.trainer import CURVE_COLUMNS, EMA_CURVE_COLUMNS, Trainer
 
 EpochCallback = Callable[[int, str], None]  # number of epochs done, text on the last one
@@ -54,7 +62,7 @@ def train_job(experiment: Experiment, job: Job, results: Path, device: torch.dev
         raise Failed(f"no memory left to train {job.name}; with more, the same command goes on from here") from error
     else:
         describe_job(folder, job, device, "trained", **facts, **found)
-    (folder / "progress.pt").unlink(missing_ok=True)
+    (folder / PROGRESS_FILE).unlink(missing_ok=True)
 
 
 def train_and_store(
@@ -80,7 +88,7 @@ def train_and_store(
         on_epoch(int(epoch["epoch"]), "; ".join([word, *training.alarms]))
 
     with peak_memory(device) as peak:
-        last, best = training.run(folder / "progress.pt", after)
+        last, best = training.run(folder / PROGRESS_FILE, after)
     log()  # a process that was killed after the last epoch may not have written it
     for stale in own_files(folder, *RESULT_FILES):
         stale.unlink()  # results of older weights

@@ -29,10 +29,11 @@ from bench.training.recipe import Recipe
 from bench.training.trainer import Views
 
 LOCK_FILE = ".lock"
+PROGRESS_FILE = "progress.pt"  # from which an interrupted training goes on
 SHARD_LOCK_SECONDS = 30.0  # seconds in which a process of another shard has added its rows
 REMEDY = "put a copy of the file in its place, or delete it and run again: it is trained anew"
 SUBFOLDERS = ("exhibits",)
-TRAINING_FILES = ("job.json", "train.csv", "progress.pt", *WEIGHT_FILES.values())
+TRAINING_FILES = ("job.json", "train.csv", PROGRESS_FILE, *WEIGHT_FILES.values())
 RESULT_FILES = (  # results of the present weights; deleted when new ones are trained
     "results.csv", "outcomes.npz", FILE_PATTERN, "part-*.json", "partial-*.json", "partial-*.npz", "adversarial-*.npz",
     "report.npz",

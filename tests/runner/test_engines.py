@@ -1,5 +1,7 @@
 """What travels to another machine and back, and what is refused before a cluster is used."""
 
+import errno
+import os
 import pickle
 import socket
 import subprocess
@@ -12,20 +14,23 @@ import numpy as np
 import pytest
 import torch
 from result_files import ROW
+from torch import nn
 
 import methods  # noqa: F401  registers the recipes
-from bench.core.errors import BadInput
+from bench.core.errors import BadInput, Failed
 from bench.core.foreign import plugins
 from bench.core.stats import wilson
+from bench.evaluation.external.external_run import ExternalRun
 from bench.models.build import MODELS
 from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE_SET, Shard
 from bench.results.store import read_rows
-from bench.runner.engines import ray_cluster
+from bench.runner.engines import ray_cluster, remote
 from bench.runner.engines.parcel import _store_row, files_to_send, store_evaluation, store_training
-from bench.runner.engines.ray_engine import RayRun
+from bench.runner.engines.ray_engine import RayRun, run_on_ray
 from bench.runner.engines.remote import Order, do_order
 from bench.runner.experiment import plan_experiment
+from bench.runner.external_runner import ExternalRunner
 from bench.runner.job_runner import Runner
 from bench.runner.options import CellOptions
 from bench.runner.request import Request
@@ -70,6 +75,46 @@ def test_units_that_are_done_elsewhere_are_stored_here(planned, tmp_path):
     assert not list(folder.glob("part-*"))
     assert planned.todo() == []
     assert not {name for name in files_to_send(folder, Unit(job, WHOLE_SET)) if name.startswith((".", "part"))}
+
+
+def test_what_a_unit_has_measured_is_stored_while_it_goes_on(planned, tmp_path, monkeypatch):
+    monkeypatch.setattr(remote, "SAVE_SECONDS", 0.0)
+    (job,) = planned.experiment.jobs
+    planned.train(job, lambda event: None)
+    whole, halves = Unit(job, WHOLE_SET), [Unit(job, Shard(index, 2)) for index in (1, 2)]
+    with ExitStack() as locks:
+        run = RayRun(None, planned, [job], lambda event: None, locks)
+        run.folders[job.run] = locks.enter_context(lock_folder(tmp_path / job.run))
+        seen = {}
+        for unit in (halves[1], whole):
+
+            def store(news, unit=unit):
+                run._store_news(unit, news.files)
+                seen[unit] = (
+                    sorted(row.kind for row in read_rows(tmp_path / job.run)),
+                    [path.name[-9:] for path in (tmp_path / job.run).glob("part-*")],
+                )
+
+            do_order(planned, Order(unit, files_to_send(tmp_path / job.run, unit), {}), 1, store)
+    assert seen == {halves[1]: ([], ["2of2.json"]), whole: (["attack", "clean"], ["2of2.json"])}
+
+
+def test_the_units_of_an_external_model_have_its_numbers(planned, tmp_path):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    model, cells = ExternalRun("linear", "digits", "identity"), planned.cells
+    here = ExternalRunner(cells, tmp_path / "here", "last", "main", net, "identity")
+    assert here.evaluate(model, lambda event: None) == 0
+    there = here.with_results(tmp_path / "there")
+    with lock_folder(tmp_path / "there" / model.run) as run_folder:
+        for index in (1, 2):
+            unit = Unit(model, Shard(index, 2))
+            done, files = do_order(there, Order(unit, files_to_send(run_folder.path, unit), {}), 1, lambda news: None)
+            assert done == (0, False)
+            store_evaluation(run_folder, unit, files)
+    rows, same = (
+        [replace(row, seconds=0) for row in read_rows(tmp_path / place / model.run)] for place in ("here", "there")
+    )
+    assert sorted(rows, key=lambda row: row.kind) == sorted(same, key=lambda row: row.kind)
 
 
 def test_a_unit_that_fails_elsewhere_is_told_of_and_changes_nothing(planned, tmp_path):
@@ -137,6 +182,22 @@ def test_a_cluster_that_is_too_small_is_refused():
         ray_cluster._check_size(nodes({"CPU": 2.0}, {"CPU": 1.0}), CPU, 3)
     with pytest.raises(BadInput, match=r"--device cuda: no node of the cluster has a GPU"):
         ray_cluster._check_size(nodes({"CPU": 2.0}), torch.device("cuda"), 1)
+
+
+@pytest.mark.parametrize("command", [["run"], ["eval", "--model", "nowhere.py:net"]])
+def test_a_cluster_shares_the_images_out_itself(bench, command):
+    code, out, err = bench(*command, "--engine", "ray", "--shard", "1/2")
+    assert (code, out) == (2, "")
+    assert err == "bench: --shard 1/2 is one machine's share of the images, and --engine ray shares them out itself\n"
+
+
+def test_a_full_disk_of_the_driver_ends_the_run_in_one_line(planned, tmp_path, monkeypatch):
+    def run(self):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "results.csv")
+
+    monkeypatch.setattr(RayRun, "run", run)
+    with pytest.raises(Failed, match=r"No space left on device: results.csv; make room and run again"):
+        run_on_ray(None, planned, [], print, tmp_path / "bench.log")
 
 
 def with_value(row, right):

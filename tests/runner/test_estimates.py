@@ -11,9 +11,12 @@ import torch
 import methods  # noqa: F401
 from bench import RECIPES, dataset
 from bench.core.processes import cores
-from bench.runner import pace
-from bench.runner.cost import COUNTED_IMAGES, step_passes, training_cost
-from bench.runner.estimates import (
+from bench.runner.experiment import plan_experiment
+from bench.runner.job_runner import Runner
+from bench.runner.options import CellOptions
+from bench.runner.prices import pace
+from bench.runner.prices.cost import COUNTED_IMAGES, step_passes, training_cost
+from bench.runner.prices.estimates import (
     QUICK_PASSES,
     cost_of,
     estimate,
@@ -22,10 +25,7 @@ from bench.runner.estimates import (
     longest_first,
     seconds_of,
 )
-from bench.runner.experiment import plan_experiment
-from bench.runner.job_runner import Runner
-from bench.runner.options import CellOptions
-from bench.runner.pace import BATCH_SIZES, Pace, measure_pace
+from bench.runner.prices.pace import BATCH_SIZES, Pace, measure_pace
 from bench.runner.request import Request
 
 CPU = torch.device("cpu")

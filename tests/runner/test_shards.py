@@ -30,7 +30,8 @@ from bench.results.store import load, read_outcomes, read_rows
 from bench.results.survey import run_folders
 from bench.runner import model_evaluation
 from bench.runner.shards.adversarial_sets import adversarial_set_path, join_adversarial_sets
-from bench.runner.shards.results import assemble, read_parts
+from bench.runner.shards.joining import assemble
+from bench.runner.shards.results import read_parts
 from bench.training.run_folder import lock_folder
 
 COUNT = 3

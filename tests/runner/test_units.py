@@ -17,7 +17,7 @@ from bench.runner.job_runner import Runner
 from bench.runner.options import CellOptions
 from bench.runner.pool import run_here
 from bench.runner.request import Request
-from bench.runner.shards.results import begun_shards
+from bench.runner.shards.joining import begun_shards
 from bench.runner.units import Unit, count_shards, first_units, next_units, run_unit
 
 CPU = torch.device("cpu")
@@ -68,7 +68,7 @@ def test_shards_have_the_numbers_of_the_whole_and_are_gone_on_with(planned, tmp_
             path.unlink()
     monkeypatch.setattr(units, "SHARD_PASSES", 1.0)
     for _ in range(2):
-        next(iter(run_here(planned, jobs, quiet, split=True)))  # stopped after one unit
+        run_unit(planned, first_units(planned, jobs, split=True)[0], quiet)
     folder = tmp_path / jobs[0].run
     assert begun_shards(folder) == 3
     monkeypatch.setattr(units, "SHARD_PASSES", 1e9)

@@ -24,11 +24,11 @@ from bench.models.checkpoint import WEIGHT_FILES, load_views, save_views
 from bench.results.row import Row
 from bench.results.store import read_job, read_rows
 from bench.results.survey import run_folders
-from bench.runner.cost import training_cost
 from bench.runner.experiment import Experiment, plan_experiment
 from bench.runner.job_runner import Runner
 from bench.runner.options import CellOptions
 from bench.runner.pool import run_jobs
+from bench.runner.prices.cost import training_cost
 from bench.runner.request import Request
 from bench.training.job import Job
 from bench.training.run_folder import LOCK_FILE, build_views, check_weights, clear, lock_folder

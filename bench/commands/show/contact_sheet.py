@@ -8,7 +8,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from bench.core.files import write_atomically
+from bench.core.files import write_atomically, write_bytes
 from bench.core.foreign.plugins import load_plugins
 from bench.corruptions.apply import corrupted, members
 from bench.corruptions.corruption import SEVERITIES
@@ -39,7 +39,7 @@ def show_corruption(name: str, dataset_name: str, data_dir: Path, reports: Path)
     large = [(one, _all_severities(photograph(), one, data_dir)) for one in members("all")]
     sheets = {f"all-{data.name}.png": small, f"all-{PHOTO_SIDE}.png": large}
     text = "# Corruptions, severity across\n\n" + "".join(f"![{file}]({file})\n\n" for file in sheets)
-    write_atomically(folder / f"all-{data.name}.md", lambda file: file.write(text.encode()))
+    write_bytes(folder / f"all-{data.name}.md", text.encode())
     pictures = [_write(folder / file, contact_sheet(lines)) for file, lines in sheets.items()]
     return [folder / f"all-{data.name}.md", *pictures]
 

@@ -21,7 +21,7 @@ from bench.report.site.methods.recipe_lines import Line, measured_lines, other_n
 from bench.report.site.sources import LENGTH_NOTE, RecipeText
 from bench.report.studies.papers.plans import describe_paper_plan
 from bench.report.studies.printed.numbers import printed_numbers
-from bench.runner.cost import step_passes
+from bench.runner.prices.cost import step_passes
 from bench.training.recipe import RECIPES, Recipe
 
 

@@ -23,6 +23,7 @@ from bench.core.registry import Registry
 
 _inside: set[str] = set()  # modules that this process has imported from entry points
 _outside: list[str] = []  # FILEs and MODULEs that were imported, in order
+_files: dict[str, ModuleType] = {}  # by path, the files that were imported
 
 
 def load_plugins(plugins: Sequence[str] = ()) -> None:
@@ -65,7 +66,13 @@ def import_file(path: Path, what: str) -> ModuleType:
         BadInput: the file is not Python or raises; the message begins with `what`.
     """
     place = str(path.resolve())
-    return _run_file(_module_name(place), place, what)
+    _files[place] = _run_file(_module_name(place), place, what)
+    return _files[place]
+
+
+def model_files() -> list[ModuleType]:
+    """The modules of Python files that this process has imported for a model alone, and not as plug-ins."""
+    return [module for place, module in _files.items() if place not in _outside]
 
 
 def _module_name(place: str) -> str:

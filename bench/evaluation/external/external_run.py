@@ -20,6 +20,8 @@ class ExternalRun:
 
     model = EXTERNAL
     seed = 0
+    start = None  # it is trained on no other run's model
+    threads = 1  # as nothing is trained
 
     def __post_init__(self) -> None:
         require_names(dataset=self.dataset)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.core.files import Bits, require_inside, write_atomically
+from bench.core.files import Bits, require_inside, write_bytes
 from bench.evaluation.conditions.base import find_class
 from bench.models.checkpoint import WEIGHT_FILES
 from bench.results.added import FILE_PATTERN
@@ -18,28 +18,28 @@ from bench.results.run_folder import RunFolder
 from bench.results.shards import Shard
 from bench.results.store import read_run
 from bench.runner.reuse import replace_outcomes
-from bench.runner.shards.results import assemble, block_of
+from bench.runner.shards.joining import assemble
+from bench.runner.shards.results import block_of
 from bench.runner.units import Unit
-from bench.training.run_folder import RESULT_FILES, own_files
+from bench.training.run_folder import PROGRESS_FILE, RESULT_FILES, own_files
 
 Content = dict[str, bytes]  # by name
 
 ROW_FILES = ("results.csv", "outcomes.npz", FILE_PATTERN)
-UNFINISHED_TRAINING = "progress.pt"
 MODEL_FILES = ("job.json", *WEIGHT_FILES.values())
 
 
 def files_to_send(folder: Path, unit: Unit) -> Content:
     """What a unit needs of its run folder: the model, stored rows and images, and what it goes on from."""
     if unit.shard is None:
-        return read_files(folder, ("job.json", "train.csv", UNFINISHED_TRAINING, *WEIGHT_FILES.values()))
+        return read_files(folder, ("job.json", "train.csv", PROGRESS_FILE, *WEIGHT_FILES.values()))
     patterns = (
         *MODEL_FILES,
         "train.csv",
-        *ROW_FILES,
+        "results.csv",
+        "outcomes.npz",
         "exhibits/*.csv",
-        *partial_file_patterns(unit.shard),
-        f"part-*{unit.shard.suffix}.json",
+        *evaluation_patterns(unit.shard),
     )
     known = {path.name: b"" for path in folder.glob("adversarial-*.npz") if _concerns(path.stem, unit.shard)}
     return read_files(folder, patterns) | known  # that images are stored is all that the unit asks of them
@@ -55,6 +55,11 @@ def partial_file_patterns(shard: Shard) -> tuple[str, str]:
     return f"partial-*{shard.suffix}.json", f"partial-*{shard.suffix}.npz"
 
 
+def evaluation_patterns(shard: Shard) -> tuple[str, ...]:
+    """Patterns of the files that hold what an evaluation of a shard has measured, and from which it goes on."""
+    return (FILE_PATTERN, f"part-*{shard.suffix}.json", *partial_file_patterns(shard))
+
+
 def read_files(folder: Path, patterns: tuple[str, ...]) -> Content:
     """The contents of the files that match one of these patterns."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in own_files(folder, *patterns)}
@@ -63,9 +68,7 @@ def read_files(folder: Path, patterns: tuple[str, ...]) -> Content:
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write files into a run folder, each at once or not at all. BadInput where a link leads out of it."""
     for name, content in files.items():
-        path = require_inside(folder, folder / name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, lambda file, content=content: file.write(content))  # type: ignore[misc]
+        write_bytes(require_inside(folder, folder / name), content)
 
 
 def changed_files(
@@ -88,21 +91,25 @@ def store_training(folder: Path, files: Mapping[str, bytes]) -> None:
             stale.unlink()
     last = {"job.json": files["job.json"]} if "job.json" in files else {}  # it says that the weights are there
     write_files(folder, {name: files[name] for name in files if name not in last} | last)
-    (folder / UNFINISHED_TRAINING).unlink(missing_ok=True)
+    (folder / PROGRESS_FILE).unlink(missing_ok=True)
 
 
 def store_evaluation(run_folder: RunFolder, unit: Unit, files: Mapping[str, bytes]) -> None:
     """Store the rows, shard results, images and exhibits of an evaluation, and join shards that are all there."""
     assert unit.shard is not None
-    rows = [name for name in files if any(fnmatch.fnmatch(name, pattern) for pattern in ROW_FILES)]
-    lasting = {name: content for name, content in files.items() if name not in rows and not name.startswith("partial-")}
-    write_files(run_folder.path, {name: content for name, content in lasting.items() if name != "job.json" or content})
-    for row, bits in _read_rows({name: files[name] for name in rows}):
-        _store_row(run_folder, unit.shard, row, bits)
+    store_measured(run_folder, unit.shard, {name: files[name] for name in files if not name.startswith("partial-")})
     for pattern in partial_file_patterns(unit.shard):
         for path in own_files(run_folder.path, pattern):
             path.unlink()
     assemble(run_folder)
+
+
+def store_measured(run_folder: RunFolder, shard: Shard, files: Mapping[str, bytes]) -> None:
+    """Store what an evaluation has measured so far, and the files from which it goes on."""
+    rows = [name for name in files if any(fnmatch.fnmatch(name, pattern) for pattern in ROW_FILES)]
+    write_files(run_folder.path, {name: files[name] for name in files if name not in rows})
+    for row, bits in _read_rows({name: files[name] for name in rows}):
+        _store_row(run_folder, shard, row, bits)
 
 
 def _store_row(run_folder: RunFolder, shard: Shard, row: Row, bits: Bits | None) -> None:

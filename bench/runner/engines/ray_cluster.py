@@ -1,10 +1,12 @@
 """Connecting to a Ray cluster, and what is refused of it in one line."""
 
+import logging
 import os
 import platform
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
@@ -12,16 +14,19 @@ from typing import Any
 import torch
 
 from bench.core.errors import BadInput
+from bench.core.foreign.plugins import TravellingPlugins, has_plugins
 from bench.core.version import __version__
 
 CONNECT_SECONDS = 20.0  # in which an address has to answer
 PIP_EXTRA = "robust-recipe-bench[ray]"
+TOKEN_ADVICE = "; if it was started with a token, as where ~/.ray/auth_token exists, set RAY_AUTH_MODE=token here too"
 
 
 def load_ray() -> Any:
     """The package; BadInput where it is not installed."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    logging.getLogger("ray").setLevel(logging.ERROR)  # its notes on tokens and usage
     try:
         return import_module("ray")
     except ImportError as error:
@@ -51,10 +56,12 @@ def connect(address: str | None, workers: int, device: torch.device, threads: in
         )
     except Exception as error:  # of grpc, Ray and the system, a dozen types
         where = f"the cluster at {address}" if address else "a cluster here"
-        raise BadInput(f"--engine ray: {where} cannot be used: {_first_line(error)}") from error
+        raise BadInput(
+            f"--engine ray: {where} cannot be used: {first_line(error)}{TOKEN_ADVICE * bool(address)}"
+        ) from error
     try:
         _check_size(ray, device, threads)
-        _check_versions(ray)
+        _check_nodes(ray)
         yield ray
     finally:
         ray.shutdown()
@@ -87,25 +94,55 @@ def describe_versions() -> dict[str, str]:
     return {"python": platform.python_version(), "torch": version("torch"), "bench": __version__}
 
 
-def _check_versions(ray: Any) -> None:
-    """BadInput if a node has another torch or bench than the driver. Ray itself refuses another Python or Ray."""
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+def _check_nodes(ray: Any) -> None:
+    """BadInput if a node has another torch or bench than the driver, or cannot import a plug-in.
 
-    ask, own = ray.remote(num_cpus=0, max_retries=0)(describe_versions), describe_versions()
-    nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
-    asked = {
-        where: ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False)).remote()
-        for node_id, where in nodes.items()
-    }
-    for where, answer in asked.items():
-        try:
-            found = ray.get(answer)
-        except Exception as error:  # anything that a node raises when it imports this package
-            raise BadInput(f"--engine ray: node {where} cannot import the bench: {_first_line(error)}") from error
+    Ray itself refuses another Python or Ray.
+    """
+    own = describe_versions()
+    for where, found in _ask_nodes(ray, describe_versions, "the bench").items():
         if odd := [f"{name} {found[name]} (here {own[name]})" for name in own if found[name] != own[name]]:
             raise BadInput(f"--engine ray: node {where} has {', '.join(odd)}; install the same versions everywhere")
+    if has_plugins():
+        _ask_nodes(ray, partial(_receive, [ray.put(TravellingPlugins())]), "what --plugin names")
 
 
-def _first_line(error: BaseException) -> str:
+def _ask_nodes(ray: Any, function: Callable[[], Any], what: str) -> dict[str, Any]:
+    """Call a function on every node; returns what each answers, by its address.
+
+    Raises:
+        BadInput: a node raises, as it cannot import something; `what` names it.
+    """
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    ask = ray.remote(num_cpus=0, max_retries=0)(_call)
+    nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
+    asked = [
+        (where, ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False)).remote(function))
+        for node_id, where in nodes.items()
+    ]
+    answers = {}
+    for where, answer in asked:
+        try:
+            answers[where] = ray.get(answer)
+        except Exception as error:  # anything that a node raises when it imports somebody's code
+            reason = first_line(getattr(error, "cause", None) or error)
+            raise BadInput(f"--engine ray: node {where} cannot import {what}: {reason}") from error
+    return answers
+
+
+def _call(function: Callable[[], Any]) -> Any:
+    return function()
+
+
+def _receive(references: list[Any]) -> None:
+    """Unpickle objects of the store on this node."""
+    import ray
+
+    ray.get(references)
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of Ray says, without the traceback and the descriptions that come with it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

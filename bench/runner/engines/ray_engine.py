@@ -1,16 +1,16 @@
 """`--engine ray`: units of work are tasks of a Ray cluster. The driver alone writes to the results folder."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from bench.core.errors import BadInput
+from bench.core.errors import BadInput, Failed
 from bench.core.foreign.interrupt import is_ctrl_c_pressed
 from bench.core.foreign.messages import format_error
-from bench.core.foreign.plugins import TravellingPlugins
+from bench.core.foreign.plugins import TravellingPlugins, model_files
 from bench.core.progress import ProgressCallback
 from bench.results.run_folder import RunFolder
 from bench.runner.engines.parcel import (
@@ -18,26 +18,38 @@ from bench.runner.engines.parcel import (
     files_to_send,
     read_model,
     store_evaluation,
+    store_measured,
     store_training,
     write_files,
 )
+from bench.runner.engines.ray_cluster import first_line
 from bench.runner.engines.remote import News, Order, do_order
-from bench.runner.job_runner import Runner
-from bench.runner.pool import Done, log_to_file, report_failure
-from bench.runner.units import Unit, first_units, next_units
-from bench.training.job import Job
+from bench.runner.pool import Done, disk_failure, log_to_file, report_failure
+from bench.runner.units import Subject, Unit, UnitRunner, first_units, next_units
 from bench.training.run_folder import lock_folder
 
 MAX_ATTEMPTS = 4  # of a unit whose node dies
 POLL_SECONDS = 0.5
 
-_runners: dict[str, Runner] = {}  # of this worker process, by object of the store: images are unpickled once a process
+_runners: dict[str, UnitRunner] = {}  # of this worker process, by object of the store: unpickled once a process
 
 
-def run_on_ray(ray: Any, runner: Runner, jobs: Sequence[Job], tell: ProgressCallback, log: Path) -> int:
-    """Run every job on a cluster; returns how many cells failed, plus one for each unit that failed as a whole."""
+def run_on_ray(ray: Any, runner: UnitRunner, jobs: Sequence[Subject], tell: ProgressCallback, log: Path) -> int:
+    """Do every job on a cluster; returns how many cells failed, plus one for each unit that failed as a whole.
+
+    Raises:
+        BadInput: the runner cannot be sent to the cluster.
+        Failed: nothing can be written to the results folder, or the cluster has ended.
+    """
     with log_to_file(log), ExitStack() as locks:
-        return RayRun(ray, runner, jobs, tell, locks).run()
+        try:
+            return RayRun(ray, runner, jobs, tell, locks).run()
+        except OSError as error:
+            raise disk_failure(error, runner.results) from error
+        except ray.exceptions.RayError as error:  # the cluster has ended, or the node of this process has left it
+            raise Failed(
+                f"the cluster does not answer any more: {first_line(error)}; the same command goes on"
+            ) from error
 
 
 @dataclass
@@ -45,8 +57,8 @@ class RayRun:
     """The units of some jobs: those that wait, and those that are at work, each with its number."""
 
     ray: Any
-    runner: Runner
-    jobs: Sequence[Job]
+    runner: UnitRunner
+    jobs: Sequence[Subject]
     tell: ProgressCallback
     locks: ExitStack
     folders: dict[str, RunFolder] = field(default_factory=dict)  # locked by this process
@@ -61,7 +73,7 @@ class RayRun:
         here = self.ray.get_runtime_context().get_node_id()  # the queue dies with the driver's node, and with no other
         place = NodeAffinitySchedulingStrategy(here, soft=False)
         news = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": place})
-        shared = self.ray.put((TravellingPlugins(), self.runner))
+        shared = self._share_runner()
         slots = int(2 * self.ray.cluster_resources().get("CPU", 1)) + 1  # more would only wait at the cluster
         waiting, failed = [(unit, 1) for unit in first_units(self.runner, self.jobs, split=True)], 0
         while waiting or self.running:
@@ -87,6 +99,22 @@ class RayRun:
         news.shutdown()
         return failed
 
+    def _share_runner(self) -> Any:
+        """Put the images and the model into the object store, with the code of plug-ins and of a model's FILE."""
+        from ray import cloudpickle
+
+        send_code: Any = cloudpickle.register_pickle_by_value
+        for module in model_files():
+            send_code(module)
+        try:
+            return self.ray.put((TravellingPlugins(), self.runner))
+        except OSError:
+            raise
+        except Exception as error:  # of anybody's model, and of Ray's store
+            raise BadInput(
+                f"--engine ray: images and models cannot be sent to the cluster: {format_error(error)}"
+            ) from error
+
     def _follow(self, unit: Unit, done: Done) -> list[tuple[Unit, int]]:
         """The units that waited for this one, each in its first attempt."""
         return [(other, 1) for other in next_units(self.runner, self.jobs, unit, done.is_lost, split=True)]
@@ -103,7 +131,7 @@ class RayRun:
         except BadInput as error:
             return report_failure(self.tell, unit, str(error))
         number = next(self.numbers)
-        is_cuda, threads = self.runner.device.type == "cuda", unit.job.threads if unit.shard is None else 1
+        is_cuda, threads = self.runner.cells.device.type == "cuda", unit.job.threads if unit.shard is None else 1
         task = self.ray.remote(num_cpus=threads, num_gpus=int(is_cuda), max_retries=0)(_do_order)
         self.running[task.remote([shared], order, number, news)] = (number, unit, attempt)
         self.units[number] = unit
@@ -137,7 +165,15 @@ class RayRun:
         for item in news.get_nowait_batch(news.qsize()):
             self.tell(item.event)
             if item.files and item.order in self.units:
-                write_files(self.runner.results / self.units[item.order].job.run, item.files)
+                self._store_news(self.units[item.order], item.files)
+
+    def _store_news(self, unit: Unit, files: Content) -> None:
+        """Store what a unit has sent while it goes on. A damaged file of its run folder is told of when it ends."""
+        with suppress(BadInput):
+            if unit.shard is None:
+                write_files(self.runner.results / unit.job.run, files)
+            else:
+                store_measured(self.folders[unit.job.run], unit.shard, files)
 
 
 def _do_order(shared: list[Any], order: Order, number: int, news: Any) -> tuple[Done, Content]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,12 +10,12 @@ import torch
 
 from bench.core.device import set_deterministic
 from bench.core.progress import Event
-from bench.runner.engines.parcel import UNFINISHED_TRAINING, Content, changed_files, partial_file_patterns, write_files
-from bench.runner.job_runner import Runner
+from bench.runner.engines.parcel import Content, changed_files, evaluation_patterns, write_files
 from bench.runner.pool import Done, attempt
-from bench.runner.units import Unit
+from bench.runner.units import Unit, UnitRunner
+from bench.training.run_folder import PROGRESS_FILE
 
-SAVE_SECONDS = 20.0  # at most so often a unit sends what it would go on from
+SAVE_SECONDS = 20.0  # at most so often a unit sends what it has measured and what it would go on from
 
 
 @dataclass(frozen=True)
@@ -29,19 +29,19 @@ class Order:
 
 @dataclass(frozen=True)
 class News:
-    """What a unit reports while it is done: progress, and the files from which it could go on."""
+    """What a unit reports while it is done: progress, and the files that it has measured or could go on from."""
 
     order: int  # its number
     event: Event
     files: Content
 
 
-def do_order(runner: Runner, order: Order, number: int, send: Callable[[News], None]) -> tuple[Done, Content]:
+def do_order(runner: UnitRunner, order: Order, number: int, send: Callable[[News], None]) -> tuple[Done, Content]:
     """Do a unit of work; returns how it ended and the files that are new or changed in its run folder."""
     set_deterministic()
     torch.set_num_threads(1)  # a training sets its own number
     unit = order.unit
-    live = (UNFINISHED_TRAINING,) if unit.shard is None else partial_file_patterns(unit.shard)
+    live = (PROGRESS_FILE,) if unit.shard is None else evaluation_patterns(unit.shard)
     with TemporaryDirectory(prefix="bench-") as place:
         results = Path(place)
         folder = results / unit.job.run
@@ -59,5 +59,5 @@ def do_order(runner: Runner, order: Order, number: int, send: Callable[[News], N
                 sent.update(files)
             send(News(number, event, files))
 
-        done = attempt(replace(runner, results=results), unit, tell)
+        done = attempt(runner.with_results(results), unit, tell)
         return done, changed_files(folder, order.files)

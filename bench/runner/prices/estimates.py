@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from bench.core.parsing import format_count
 from bench.core.processes import cores
-from bench.runner.cost import LEARNING_PASSES, training_cost, training_images
 from bench.runner.job_runner import Runner, Todo
-from bench.runner.pace import measure_pace
+from bench.runner.prices.cost import LEARNING_PASSES, training_cost, training_images
+from bench.runner.prices.pace import measure_pace
 from bench.training.job import Job
 
 QUICK_SECONDS = 10.0  # about what starting worker processes takes; shorter work is done in this process
