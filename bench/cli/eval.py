@@ -8,7 +8,16 @@ import click
 
 from bench.cli.effect import check_effect, check_engine, refuse_given
 from bench.cli.group import cli
-from bench.cli.options import engine_options, folders, given_options, judging, machine, normalised, option, plugins
+from bench.cli.options import (
+    engine_options,
+    evaluation_options,
+    folders,
+    given_options,
+    machine,
+    normalised,
+    option,
+    plugins,
+)
 from bench.cli.types import Names, Place
 from bench.core.errors import BadInput
 
@@ -21,7 +30,7 @@ from bench.core.errors import BadInput
 @option("--dataset", help="Default: the one that a run was trained on, otherwise digits.")
 @option("--attacks", type=Names(), help="none, or names as for `bench run`. Default: FGSM,PGD-20,CW-20,AutoAttack.")
 @option("--source", type=Names(), metavar="SPEC,...", help="Evaluate it also on images crafted on these models.")
-@judging
+@evaluation_options
 @machine
 @option(
     "--precision",

@@ -71,7 +71,7 @@ def combine(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
-judging = combine(
+evaluation_options = combine(
     option("--eps", type=Numbers(), help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's."),
     option("--sweep", type=Numbers(), help="Instead of --eps, 3 or more radii of a curve: 0,1/255,2/255,4/255,8/255."),
     option("--norm", type=click.Choice(["Linf", "L2"]), help="Norm of the attacks. Default: the data set's."),

@@ -7,7 +7,16 @@ import click
 
 from bench.cli.effect import check_effect, check_engine, check_settings, is_asked, option_name
 from bench.cli.group import cli
-from bench.cli.options import POSITIVE_NUMBER, engine_options, folders, given_options, judging, machine, option, plugins
+from bench.cli.options import (
+    POSITIVE_NUMBER,
+    engine_options,
+    evaluation_options,
+    folders,
+    given_options,
+    machine,
+    option,
+    plugins,
+)
 from bench.cli.types import Names, Numbers, Seeds
 from bench.core.errors import BadInput
 from bench.results.shards import Shard
@@ -54,7 +63,7 @@ STUDY_OPTIONS = (  # options that a study sets itself
 @option("--study", metavar="NAME|all", help="A paper's grid instead of methods and attacks; `bench list studies`.")
 @option("--table", metavar="N", help="With --study: only this table.")
 @option("--figure", metavar="N", help="With --study: only this figure.")
-@judging
+@evaluation_options
 @option("--seeds", type=Seeds(), default="0", help="Training seeds. Default: 0.")
 @machine
 @option("--download", is_flag=True, help="Fetch the data set if it is missing. Nothing is ever fetched without this.")

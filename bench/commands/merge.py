@@ -74,8 +74,11 @@ class MergedRun:
             better = (row.status == "ok", bits is not None) > (old.status == "ok", old_bits is not None)
             self.rows[cell] = (row, bits, folder) if better else (old, old_bits, home)
         for part in read_parts(folder):
-            twin, home = self.parts.setdefault(part.name, (part, folder))
-            if not np.array_equal(part.outcome.right, twin.outcome.right) or part.outcome.values != twin.outcome.values:
+            first, home = self.parts.setdefault(part.name, (part, folder))
+            if (
+                not np.array_equal(part.outcome.right, first.outcome.right)
+                or part.outcome.values != first.outcome.values
+            ):
                 raise BadInput(
                     f"{folder} and {home} have other outcomes of shard {part.shard} of {describe_cell(part.row)}; "
                     f"{REMEDY}"

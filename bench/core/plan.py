@@ -170,7 +170,7 @@ class Budget:
     test: int | None = None  # test images; None: all
     model: str | None = None  # None: the data set's default for the device
     precision: str = "fp32"  # or auto
-    judged: tuple[str, ...] = ("last", "best")  # epochs whose models are evaluated
+    evaluated_epochs: tuple[str, ...] = ("last", "best")  # epochs whose models are evaluated
 
 
 LONG = "plan=long"  # as in --set plan=long

@@ -49,10 +49,10 @@ class FoldedModel:
             if not (isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)):
                 continue
             if norm.track_running_stats and len(source.users) == 1:
-                twin = deepcopy(conv).eval().requires_grad_(False)
-                twin.bias = nn.Parameter(conv.weight.new_zeros(conv.out_channels), requires_grad=False)
-                self.pairs.append((conv, norm, twin))
-                parts[str(source.target)] = twin
+                folded_conv = deepcopy(conv).eval().requires_grad_(False)
+                folded_conv.bias = nn.Parameter(conv.weight.new_zeros(conv.out_channels), requires_grad=False)
+                self.pairs.append((conv, norm, folded_conv))
+                parts[str(source.target)] = folded_conv
                 node.replace_all_uses_with(source)
                 graph.erase_node(node)
         self.graph = fx.GraphModule(parts, graph).eval()
@@ -60,15 +60,15 @@ class FoldedModel:
     @torch.no_grad()
     def refresh(self) -> nn.Module:
         """Recompute the folded weights from the model's present weights and statistics; returns the graph."""
-        for conv, norm, twin in self.pairs:
+        for conv, norm, folded_conv in self.pairs:
             assert norm.running_mean is not None
             assert norm.running_var is not None
             weight, bias = fuse_conv_bn_weights(
                 conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
             )
-            twin.weight.copy_(weight)
-            assert twin.bias is not None
-            twin.bias.copy_(bias)
+            folded_conv.weight.copy_(weight)
+            assert folded_conv.bias is not None
+            folded_conv.bias.copy_(bias)
         return self.graph
 
 
@@ -92,11 +92,11 @@ def folding(model: nn.Module, x: Tensor) -> Iterator[None]:
     x: images (B, C, H, W) on which both must give the same logits, or no copy is used.
     """
     modes = {m: m.training for m in model.modules()}
-    twin = _fold_if_equal(set_eval(model), x)
+    folded_model = _fold_if_equal(set_eval(model), x)
     for m, mode in modes.items():
         m.training = mode
-    if twin is not None:
-        _folded_models[model] = twin
+    if folded_model is not None:
+        _folded_models[model] = folded_model
     try:
         yield
     finally:
@@ -118,9 +118,9 @@ def fast_copy(model: nn.Module, x: Tensor) -> nn.Module:
     except Exception as error:  # copying runs the model's own code, which may raise anything
         log.info("attacking the original model: it cannot be copied (%s)", error)
         return model
-    twin = _fold_if_equal(copy, x)
-    if twin is not None and _gives_same_logits(twin.graph, model, x):
-        return twin.graph
+    folded_model = _fold_if_equal(copy, x)
+    if folded_model is not None and _gives_same_logits(folded_model.graph, model, x):
+        return folded_model.graph
     if _gives_same_logits(copy, model, x):
         return copy
     log.info("attacking the original model: the logits of its copy differ")
@@ -136,11 +136,11 @@ def _fold_if_equal(model: nn.Module, x: Tensor) -> FoldedModel | None:
         return None
     try:
         with guarded_call():
-            twin = FoldedModel(model)
+            folded_model = FoldedModel(model)
     except Exception as error:  # tracing runs the model's own code
         log.info("not folding batch norms: the model cannot be traced (%s)", error)
         return None
-    return twin if twin.pairs and _gives_same_logits(twin.refresh(), model, x) else None
+    return folded_model if folded_model.pairs and _gives_same_logits(folded_model.refresh(), model, x) else None
 
 
 @torch.no_grad()

@@ -63,20 +63,20 @@ class RunFolder:
             return None
         return next((row for row in self._stored[0].values() if row.key == key and row.status == "ok"), None)
 
-    def add(self, row: Row, bits: Bits | None, twins: Sequence[Row] = ()) -> None:
+    def add(self, row: Row, bits: Bits | None, same_key_rows: Sequence[Row] = ()) -> None:
         """Store one measurement; it replaces an older one of the same cell.
 
         Args:
             row: the measurement.
             bits: (n,) bool as in `outcomes`; None if the cell failed, or if they are stored under this key already.
-            twins: rows of other epochs or views with the same weights, and so the same key and outcomes.
+            same_key_rows: rows of other epochs or views with the same weights, and so the same key and outcomes.
         """
         with self.changing():
             self._number = max(self._number + 1, next_number(self.path) if not self._number else 0)
-            write_added(self.path, self._number, (row, *twins), bits)
+            write_added(self.path, self._number, (row, *same_key_rows), bits)
             if "_stored" in vars(self):
                 rows, outcomes = self._stored
-                for new in (row, *twins):
+                for new in (row, *same_key_rows):
                     rows.pop(new.cell, None)  # so that the new row comes last
                     rows[new.cell] = new
                 if bits is not None:

@@ -145,9 +145,9 @@ def _read_lines(folder: Path) -> dict[int, Row]:
             if not cells or cells == COLUMNS:
                 continue
             row = to_row(_name_fields(cells))
-            line, twin = seen.setdefault(row.cell, (lines.line_num, row))
-            if row != twin:
-                other = next(name for name in COLUMNS if getattr(row, name) != getattr(twin, name))
+            line, first = seen.setdefault(row.cell, (lines.line_num, row))
+            if row != first:
+                other = next(name for name in COLUMNS if getattr(row, name) != getattr(first, name))
                 raise ValueError(f"{_describe_cell(row)} has another {other} than in line {line}, for the same cell")
             rows[line] = row
     except (ValueError, csv.Error) as error:

@@ -17,7 +17,7 @@ LAPTOP_BUDGET = Budget(  # all training images, and the first thousand test imag
     test=1000,
     model="resnet8-s48",
     precision="auto",
-    judged=LAST_EPOCH,
+    evaluated_epochs=LAST_EPOCH,
 )
 SMALL_IMAGE = 16  # pixels a side; smaller images are too small for resnet8-s48
 
@@ -36,7 +36,7 @@ def budget_of(name: str, data: Dataset) -> Budget:
     if name == LAPTOP:
         return laptop_budget(data)
     return {
-        "quick": replace(data.quick, judged=LAST_EPOCH),
+        "quick": replace(data.quick, evaluated_epochs=LAST_EPOCH),
         "standard": data.standard,
         PAPER: Budget(data.standard.plan),
     }[name]

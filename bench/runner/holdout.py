@@ -65,7 +65,7 @@ def epochs_to_evaluate(request: Request, budget: Budget, split: Split, recipes: 
     """
     sources = [*recipes, *([STANDARD[request.paper]] if request.paper else [])]
     is_printed = any(plan_of_recipe(name).reports == "best" for name in sources)
-    return budget.judged if is_printed or not split.on_test else ("last",)
+    return budget.evaluated_epochs if is_printed or not split.on_test else ("last",)
 
 
 def _from(images: Images, start: int) -> Images:

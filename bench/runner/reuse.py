@@ -96,8 +96,8 @@ def replace_outcomes(run: RunFolder, known: Row, right: Bits, ids: range) -> Row
         return known
     bits[ids.start : ids.stop] = right
     value, (low, high) = float(bits.mean()), wilson(int(bits.sum()), len(bits))
-    twins = [row for row in run.rows if row.key == known.key and row.status == "ok"]
-    new, *others = (replace(row, value=value, ci_low=low, ci_high=high) for row in twins)
+    same_key = [row for row in run.rows if row.key == known.key and row.status == "ok"]
+    new, *others = (replace(row, value=value, ci_low=low, ci_high=high) for row in same_key)
     run.add(new, bits, others)
     return replace(known, value=value, ci_low=low, ci_high=high)
 

@@ -15,7 +15,7 @@ from bench import cross_entropy
 from bench.cli import cli
 from bench.commands.compare.cells import labels, read_cells
 from bench.commands.compare.rerun import UNFINISHED_MARK
-from bench.commands.compare.significance import Finding, judge_cells
+from bench.commands.compare.significance import Finding, find_regressions
 from bench.commands.run import run_methods
 from bench.core.errors import BadInput
 from bench.core.files import write_csv
@@ -47,8 +47,8 @@ def gate(*arguments: object) -> int:
     return code
 
 
-def judged(tmp_path: Path) -> list[Finding]:
-    return judge_cells(read_cells(tmp_path / "old"), read_cells(tmp_path / "new"))
+def findings(tmp_path: Path) -> list[Finding]:
+    return find_regressions(read_cells(tmp_path / "old"), read_cells(tmp_path / "new"))
 
 
 def flip(right: str, *images: int) -> str:
@@ -88,14 +88,14 @@ def test_the_same_numbers_pass(tmp_path: Path) -> None:
         measure(tmp_path / side, "PGD-20", HALF)
     measure(tmp_path / "new", "CW-20", HALF)
     assert gate(tmp_path / "old", tmp_path / "new") == 0
-    assert [f.problem for f in judged(tmp_path)] == ["", ""]
+    assert [f.problem for f in findings(tmp_path)] == ["", ""]
 
 
 @pytest.mark.parametrize("images", [(0, 2, 4, 6, 8, 10), (1, 3, 5, 7, 9, 11)], ids=["lost", "gained"])
 def test_flips_of_the_same_weights_count_either_way(tmp_path: Path, images: tuple[int, ...]) -> None:
     measure(tmp_path / "old", "PGD-20", HALF)
     measure(tmp_path / "new", "PGD-20", flip(HALF, *images))
-    (finding,) = judged(tmp_path)
+    (finding,) = findings(tmp_path)
     (flips,) = finding.flips
     assert images in (flips.lost, flips.gained)
     assert finding.p == pytest.approx(binomial_exceeds(6, 100, 0.005))
@@ -105,7 +105,7 @@ def test_flips_of_the_same_weights_count_either_way(tmp_path: Path, images: tupl
 def test_flips_within_the_allowance_pass(tmp_path: Path) -> None:
     measure(tmp_path / "old", "PGD-20", HALF)
     measure(tmp_path / "new", "PGD-20", flip(HALF, 0, 1))
-    assert not judged(tmp_path)[0].problem
+    assert not findings(tmp_path)[0].problem
 
 
 def test_a_missing_cell_and_a_failing_cell_are_regressions(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_missing_cell_and_a_failing_cell_are_regressions(tmp_path: Path) -> No
     measure(tmp_path / "new", "FGSM", HALF)
     measure(tmp_path / "new", "PGD-20", None, status="failed: out of\x1bmemory", n=100)
     assert gate(tmp_path / "old", tmp_path / "new") == 1
-    problems = {f.condition.split()[0]: f.problem for f in judged(tmp_path)}
+    problems = {f.condition.split()[0]: f.problem for f in findings(tmp_path)}
     assert problems["FGSM"] == ""
     assert problems["PGD-20"] == "failed: out of memory"
     assert problems["CW-20"].startswith("missing")
@@ -124,25 +124,25 @@ def test_a_cell_that_failed_before_asks_nothing(tmp_path: Path) -> None:
     measure(tmp_path / "old", "", HALF)
     measure(tmp_path / "old", "PGD-20", None, status="failed: then")
     measure(tmp_path / "new", "", HALF)
-    assert [f.condition for f in judged(tmp_path)] == ["Clean n=100"]
+    assert [f.condition for f in findings(tmp_path)] == ["Clean n=100"]
 
 
 def test_one_seed_against_one_allows_for_the_luck_of_a_training(tmp_path: Path) -> None:
     """With the same weights ten losses and no gain would be significant; another training may lose ten by chance."""
     measure(tmp_path / "old", "PGD-20", HALF)
     measure(tmp_path / "new", "PGD-20", flip(HALF, *range(0, 20, 2)), key="other weights")
-    (finding,) = judged(tmp_path)
+    (finding,) = findings(tmp_path)
     assert (finding.test, finding.problem) == ("images", "")
     assert mcnemar(10, 0, "greater") < 0.01 < 0.1 < fisher_fewer(50, 40, 100) == finding.p
     measure(tmp_path / "new", "PGD-20", flip(HALF, *range(0, 80, 2)), key="other weights")
-    assert judged(tmp_path)[0].problem.startswith("accuracy fell, 50.0% to 10.0%")
+    assert findings(tmp_path)[0].problem.startswith("accuracy fell, 50.0% to 10.0%")
 
 
-def test_three_seeds_are_judged_together_by_their_spread(tmp_path: Path) -> None:
+def test_three_seeds_are_evaluated_together_by_their_spread(tmp_path: Path) -> None:
     for seed in range(3):
         measure(tmp_path / "old", "PGD-20", flip(HALF, 2 * seed), seed=seed)
         measure(tmp_path / "new", "PGD-20", flip(HALF, *range(2 * seed, 20, 2)), seed=seed, key=f"other {seed}")
-    (finding,) = judged(tmp_path)
+    (finding,) = findings(tmp_path)
     assert finding.model.endswith("s0,1,2")
     assert (finding.test, finding.after) == ("seeds", pytest.approx(0.41))
     assert finding.p == pytest.approx(t_test_lower([0.49] * 3, [0.40, 0.41, 0.42]), rel=1e-6)
@@ -153,7 +153,7 @@ def test_seeds_that_scatter_hide_a_fall_that_images_alone_would_show(tmp_path: P
     for seed, (lost, lost_now) in enumerate([(0, 40), (30, 20), (10, 30)]):
         measure(tmp_path / "old", "PGD-20", flip(HALF, *range(0, lost, 2)), seed=seed)
         measure(tmp_path / "new", "PGD-20", flip(HALF, *range(0, lost_now, 2)), seed=seed, key=f"other {seed}")
-    (finding,) = judged(tmp_path)
+    (finding,) = findings(tmp_path)
     assert mcnemar(finding.lost, finding.gained, "greater") < 0.01
     assert not finding.problem
 
@@ -187,7 +187,7 @@ def test_a_comparison_that_is_killed_before_it_is_told_is_made_again(
         raise InterruptedError
 
     with monkeypatch.context() as patch:
-        patch.setattr("bench.commands.compare.compare.judge_cells", stop)
+        patch.setattr("bench.commands.compare.compare.find_regressions", stop)
         with pytest.raises(InterruptedError):
             gate(baseline, tmp_path / "new", "--level", 1)
     assert gate(baseline, tmp_path / "new", "--level", 1) == 0
@@ -254,7 +254,7 @@ def test_level_2_repeats_a_training_and_catches_a_broken_recipe(
         run_methods(asked, RunOptions(tmp_path, tmp_path / "old", tmp_path, torch.device("cpu"), CellOptions(128))) == 0
     )
     assert gate(tmp_path / "old", tmp_path / "same", "--level", 2) == 0
-    assert {f.test for f in judge_cells(read_cells(tmp_path / "old"), read_cells(tmp_path / "same"))} == {"flips"}
+    assert {f.test for f in find_regressions(read_cells(tmp_path / "old"), read_cells(tmp_path / "same"))} == {"flips"}
 
     def without_adversary(recipe, model, x, q):
         return cross_entropy(model(x), q).mean()

@@ -209,7 +209,7 @@ def inferring(model, x, y, threat):
 
 
 @pytest.mark.parametrize("change", [lambda x: x.double(), lambda x: x.half().float().to(torch.bfloat16), inferring])
-def test_images_of_other_floats_are_judged(digits, plugin, change):
+def test_images_of_other_floats_are_evaluated(digits, plugin, change):
     def attack(model, x, y, threat):
         return change(x) if change is not inferring else inferring(model, x, y, threat)
 
@@ -449,7 +449,7 @@ def test_every_kind_of_model_has_the_number_of_its_weights(digits, kind):
 
 
 @pytest.mark.filterwarnings("ignore:.*deprecated")
-def test_a_quantised_model_is_judged_where_no_gradient_is_asked_for(digits):
+def test_a_quantised_model_is_evaluated_where_no_gradient_is_asked_for(digits):
     data, model = dataset("digits", Path()), quantised()
     model_warnings(model, data, digits, attacked=False)
     assert outcomes(model, digits, Clean(), n=32).done == 32

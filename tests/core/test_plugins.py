@@ -84,7 +84,7 @@ def test_a_recipe_of_thirteen_lines_from_check_to_board(bench, write, tmp_path):
     assert "Half" in bench("list", "methods", "--plugin", file)[1].split()
 
 
-def test_a_baseline_of_theirs_is_judged_anew(bench, write):
+def test_a_baseline_of_theirs_is_evaluated_anew(bench, write):
     file = write("half.py", HALF)
     assert bench("run", "--plugin", file, "--methods", "Half", "--attacks", "none", *SMALL, "--workers", "1")[0] == 0
     asked = ["compare", "results", "current", "--level", "1"]

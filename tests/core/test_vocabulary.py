@@ -526,13 +526,13 @@ NETS = {  # nets, and how many batch norms follow a convolution whose output goe
 def test_a_twin_has_the_logits_and_the_gradient_of_its_model(kind):
     make, pairs = NETS[kind]
     model = trained(make()).double().eval()
-    twin = FoldedModel(model)
-    assert len(twin.pairs) == pairs
-    norms, left = (sum(isinstance(m, nn.BatchNorm2d) for m in net.modules()) for net in (model, twin.graph))
+    folded_model = FoldedModel(model)
+    assert len(folded_model.pairs) == pairs
+    norms, left = (sum(isinstance(m, nn.BatchNorm2d) for m in net.modules()) for net in (model, folded_model.graph))
     assert left == norms - pairs
     x = torch.rand(3, 1, 8, 8, dtype=torch.float64)
     results = []
-    for net in (model, twin.refresh()):
+    for net in (model, folded_model.refresh()):
         z = x.clone().requires_grad_()
         logits = net(z)
         results.append((logits.detach(), *torch.autograd.grad(cross_entropy(logits, torch.eye(10)[:3].to(z)).sum(), z)))
@@ -542,8 +542,8 @@ def test_a_twin_has_the_logits_and_the_gradient_of_its_model(kind):
 
 def test_a_norm_before_its_convolution_is_left_alone():
     net = trained(nn.Sequential(nn.BatchNorm2d(1), nn.Conv2d(1, 16, 3), nn.ReLU(), nn.BatchNorm2d(16))).eval()
-    twin = FoldedModel(net)
-    assert twin.pairs == []
+    folded_model = FoldedModel(net)
+    assert folded_model.pairs == []
     with folding(net, torch.rand(2, 1, 5, 5)):
         assert folded(net) is net
 
@@ -580,7 +580,7 @@ def test_a_twin_follows_its_model_through_training():
             with frozen(model, kind) as attacked:
                 assert attacked is model, "only running statistics can be folded"
     with frozen(model) as attacked:
-        assert attacked is model, "outside the block there is no twin"
+        assert attacked is model, "outside the block there is no folded copy"
 
 
 class Branching(nn.Module):

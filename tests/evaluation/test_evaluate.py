@@ -307,14 +307,14 @@ def test_labels_that_are_no_class_are_refused_everywhere(y, message):
     model, other = (nn.Sequential(nn.Flatten(), nn.Linear(64, classes)) for classes in (10, 100))
     condition = Attacked(parse_attack("FGSM"), Linf(0.1))
     x = torch.zeros(3, 1, 8, 8)
-    for judged in (
+    for evaluate in (
         lambda images: outcomes(model, images, Clean()),
         lambda images: outcomes(model, images, condition),
         lambda images: transferred(other, [model], images, condition),
         lambda images: transferred(model, [other], images, condition),
     ):
         with pytest.raises(BadInput, match=message):
-            judged(Images(x, y))
+            evaluate(Images(x, y))
 
 
 @pytest.mark.parametrize("kind", [np.int32, np.uint8, ">i4", list, torch.int32])
@@ -331,7 +331,7 @@ def test_labels_of_any_integer_type_are_the_same(model, images, kind):
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32, np.uint8, ">f4", torch.float64, torch.float16])
-def test_pixels_of_any_plain_type_are_judged_by_any_model(exact, model, images, kind):
+def test_pixels_of_any_plain_type_are_evaluated_by_any_model(exact, model, images, kind):
     whole = np.rint(images.x[:50].numpy() / 255 * 64)  # 64ths are exact in every type
     x = (whole * (255 / 64)).astype(np.uint8) if kind is np.uint8 else whole / 64
     x = torch.from_numpy(x).to(kind) if isinstance(kind, torch.dtype) else x.astype(kind)
@@ -643,7 +643,7 @@ def test_clean_accuracy_costs_no_passes_of_an_attack(model, images):
 # precision
 
 
-def test_a_search_in_bf16_is_judged_in_fp32(model, images, attack):
+def test_a_search_in_bf16_is_evaluated_in_fp32(model, images, attack):
     """Wrong is what fp32 gets wrong, of the images as they are or as bf16 left them; a second search may add some."""
     handed, searched = [], []
 

@@ -85,7 +85,7 @@ def wrapped(body: str) -> str:
     return MEANS + WRAPPED.format(body=body)
 
 
-def test_the_readme_s_model_is_judged_once_and_again_when_its_code_changes(bench, tmp_path):
+def test_the_readme_s_model_is_evaluated_once_and_again_when_its_code_changes(bench, tmp_path):
     asked = ["eval", "--model", f"{write(tmp_path)}:nearest", *ASKED]
     code, out, err = bench(*asked)
     assert code == 0, err
@@ -146,7 +146,7 @@ def test_a_doubt_stops_the_command_before_anything_is_written(bench, tmp_path):
     assert "the outputs are probabilities" in " ".join(out.split())
 
 
-def test_a_model_without_gradient_is_judged_on_clean_images(bench, tmp_path):
+def test_a_model_without_gradient_is_evaluated_on_clean_images(bench, tmp_path):
     model = f"{write(tmp_path, wrapped('return self.net(x.detach())'))}:Wrapped"
     assert bench("eval", "--model", model, "--attacks", "FGSM")[0] == 2
     assert bench("eval", "--model", model, "--attacks", "none", "--limit", "30")[0] == 0
@@ -303,7 +303,7 @@ def test_a_model_trained_here_is_named_by_its_weights_unless_a_plugin_s_layers_a
     assert len(found) == 3
 
 
-def test_a_model_is_judged_anew_when_a_file_beside_it_changes(bench, tmp_path):
+def test_a_model_is_evaluated_anew_when_a_file_beside_it_changes(bench, tmp_path):
     model = f"{write(tmp_path, MEANS + BESIDE)}:Scaled"
     asked = ["eval", "--model", model, "--attacks", "none", "--limit", "30"]
     for scale in ("1.0", "-1.0", "1.0"):
@@ -314,7 +314,7 @@ def test_a_model_is_judged_anew_when_a_file_beside_it_changes(bench, tmp_path):
     assert {value > 0.5 for value in rows["value"]} == {True, False}
 
 
-def test_of_several_models_in_a_file_the_one_that_is_judged_is_said_and_kept(bench, tmp_path):
+def test_of_several_models_in_a_file_the_one_that_is_evaluated_is_said_and_kept(bench, tmp_path):
     net = load_model(f"{tmp_path / write(tmp_path)}:nearest", DIGITS)
     worse = {name: -tensor for name, tensor in net.state_dict().items()}
     torch.save({"state_dict": worse, "state_dict_ema": net.state_dict()}, tmp_path / "w.pt")

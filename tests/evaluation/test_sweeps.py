@@ -16,7 +16,7 @@ from result_files import measure
 from rich.console import Console
 
 import bench.evaluation.evaluator as bench_evaluate
-import bench.evaluation.target as bench_judge
+import bench.evaluation.target as bench_target
 from bench.attacks.spec import parse_attack
 from bench.core.rng import seeded
 from bench.core.threat import L2, Linf
@@ -94,7 +94,7 @@ def test_a_misled_search_is_repeated_on_the_model_for_each_of_its_lengths(digits
             weight += 0.05 * weight.std() * torch.randn(weight.shape, generator=torch.manual_seed(0)).double()
         return copy
 
-    monkeypatch.setattr(bench_judge, "fast_copy", rough)
+    monkeypatch.setattr(bench_target, "fast_copy", rough)
     conditions = attacked(["PGD-9", "PGD-2", "PGD-5"], Linf(0.01))
     shared = outcomes_of_group(model, images, conditions)
     alone = [outcomes(model, images, condition) for condition in conditions]

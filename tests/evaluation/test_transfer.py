@@ -1,4 +1,4 @@
-"""Images crafted on one model and judged by others: closed forms, stored cells, and the tables of them."""
+"""Images crafted on one model and shown to others: closed forms, stored cells, and the tables of them."""
 
 import re
 from dataclasses import dataclass
@@ -95,7 +95,7 @@ def test_every_image_is_attacked_to_the_end(points):
     assert 0 < outcomes(Sides(1), points, Clean()).right.sum() < 200
 
 
-def test_who_else_is_judged_and_how_many_at_a_time_changes_no_bit(points):
+def test_who_else_is_evaluated_and_how_many_at_a_time_changes_no_bit(points):
     source, target, other = Sides(1), Sides(2), Sides(3)
     attack = under("PGD-3[restarts=2]")
     whole = transferred(source, [other, target], points, attack, batch_size=128)[1]

@@ -55,9 +55,9 @@ def work(folder: Path, stop: int) -> None:
     os.fsync = lambda file: (count(), sync(file))[1]  # type: ignore[assignment]
     os.replace = lambda one, two: (count(), rename(one, two), count())[1]  # type: ignore[assignment]
     there = {row.key: row.seconds or 0.0 for row in run.rows}
-    for place, (row, bits, twins) in enumerate(cells()):
+    for place, (row, bits, same_key_rows) in enumerate(cells()):
         if there.get(row.key, -1.0) < (row.seconds or 0.0):
-            run.add(row, bits, twins)
+            run.add(row, bits, same_key_rows)
         if place % 9 == 8:
             run.fold()
     run.fold()

@@ -113,7 +113,7 @@ def test_every_registered_model_learns_through_switches_and_loses_them(name, arc
         assert view.eval()(images).isfinite().all()
 
 
-# twins
+# folded copies
 
 
 def test_no_twin_is_made_of_a_model_that_can_switch(x):
@@ -141,12 +141,12 @@ def test_its_plain_views_do_have_twins(x):
 
 
 def test_a_switch_moved_after_the_block_began_is_obeyed(x):
-    """The whole attack goes through the branch that is open, twinned or not."""
+    """The whole attack goes through the branch that is open, folded or not."""
     recipe = RECIPES["AdvProp"]
     losses = []
     for outer in (True, False):
         model = different("aux1")
-        with seeded("twins"):
+        with seeded("folded"):
             if outer:
                 with folding(model, x):
                     losses.append(recipe.loss(model, x, Q))

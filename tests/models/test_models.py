@@ -139,11 +139,11 @@ def test_logits_survive_folding(name, rng):
         if isinstance(module, nn.BatchNorm2d):  # as if trained
             module.running_mean.normal_(0, 0.1, generator=rng)
             module.running_var.uniform_(0.5, 1.5, generator=rng)
-    twin = FoldedModel(model)
-    assert len(twin.pairs) == FACTS[name][3]
+    folded_model = FoldedModel(model)
+    assert len(folded_model.pairs) == FACTS[name][3]
     x = torch.rand(1, 3, 32, 32, generator=rng)
     with torch.no_grad():
-        logits, again = model(x), twin.refresh()(x)
+        logits, again = model(x), folded_model.refresh()(x)
     assert logits.shape == (1, 10)
     assert (logits - again).abs().max() <= 1e-4 * logits.abs().max()
 

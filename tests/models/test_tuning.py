@@ -103,12 +103,12 @@ def run_of(results: Path, name: str) -> Path:
     return next((results / "digits/cnn" / name).iterdir())
 
 
-def test_the_base_is_trained_and_judged_too(results):
+def test_the_base_is_trained_and_evaluated_too(results):
     rows = pd.concat(pd.read_csv(path) for path in results.rglob("results.csv"))
     assert rows.groupby("recipe")["view"].unique().map(list).to_dict() == {"Standard": ["main"], "BN-adv": POINTS}
 
 
-def test_each_view_is_named_as_it_is_judged(results):
+def test_each_view_is_named_as_in_its_rows(results):
     said = (results / "bench.log").read_text()
     for view in ("", *(f" {view}" for view in POINTS[1:])):
         assert said.count(f"BN-adv s0 last{view} clean: ") == 1
@@ -147,7 +147,7 @@ def test_convolutions_stay_those_of_the_base(results):
     )
 
 
-def test_a_baseline_of_it_is_judged_anew_and_not_trained_again(bench, results, tmp_path):
+def test_a_baseline_of_it_is_evaluated_anew_and_not_trained_again(bench, results, tmp_path):
     assert bench("compare", str(results), "current", "--level", "1")[0] == 0
     assert len(list((tmp_path / "current").rglob("results.csv"))) == 2
     code, _, err = bench("compare", str(results), "other", "--level", "2")

@@ -191,7 +191,7 @@ def test_each_seed_is_audited_by_itself(tmp_path):
     assert said(tmp_path) == "suspect: seed 1: AutoAttack breaks 63 of 300 images that PGD-20 leaves"
 
 
-def test_what_was_not_kept_is_not_judged():
+def test_what_was_not_kept_has_no_indicator():
     assert audit(lines(pd.DataFrame([asdict(ROW)])), [], {}) == []
 
 

@@ -126,7 +126,7 @@ class Bright(nn.Module):
         return torch.stack([0 * light, light - 0.32], 1)
 
 
-def test_a_model_is_judged_on_the_corrupted_images(tmp_path):
+def test_a_model_is_evaluated_on_the_corrupted_images(tmp_path):
     images = replace(TEST, y=TEST.y % 2)
     (condition,) = corruption_conditions(["brightness"], [4], DIGITS, images, tmp_path)
     whole = outcomes(Bright(), images, condition, batch_size=37)
@@ -157,7 +157,7 @@ def test_frost_rows_say_what_pictures_were_used(tmp_path):
 # the command line
 
 
-def test_a_run_folder_is_judged_under_corruptions_and_goes_on(bench):
+def test_a_run_folder_is_evaluated_under_corruptions_and_goes_on(bench):
     command = ["eval", "--model", str(BASELINE), "--attacks", "none", "--limit", "40"]
     command += ["--corruptions", "fog,contrast", "--severities"]
     code, out, err = bench(*command, "1,5")

@@ -184,7 +184,7 @@ def legend_of(figure) -> list[str]:
 
 
 def test_no_scatter_is_drawn_of_clean_against_clean_of_one_point_or_of_one_cost(papers):
-    assert not is_scatter(papers["Linf 0.08"], "Clean")  # ranked by Clean: only last iterates were judged
+    assert not is_scatter(papers["Linf 0.08"], "Clean")  # ranked by Clean: only last iterates were scored
     table = papers["Linf 0.04"]
     assert is_scatter(table, "Clean")
     assert is_scatter(table, COST_COLUMN)

@@ -88,8 +88,8 @@ def test_hostile_groups_have_a_folder_each_whatever_their_order():
 
 def test_curves_of_trainings_lie_in_no_board_s_folder():
     board = BOARD._replace(norm="", eps=None)
-    twin = board._replace(model="cnn-quick", budget="training")
-    names = find_folders([board, twin])
+    other = board._replace(model="cnn-quick", budget="training")
+    names = find_folders([board, other])
     assert len(set(names.values())) == len(names) == 4
 
 

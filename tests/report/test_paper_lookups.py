@@ -146,7 +146,7 @@ def test_statistics_of_few_images_are_no_scale_of_their_own(tmp_path):
     assert known(tmp_path, "bat", "Table 2") == {"mean": 2.0}
 
 
-def test_a_model_judged_on_two_numbers_of_images_has_no_single_gradient(tmp_path):
+def test_a_model_evaluated_on_two_numbers_of_images_has_no_single_gradient(tmp_path):
     measure(tmp_path, "", "1110", recipe="Standard", **CIFAR)
     for n, value in ((4, 2.0), (2, 8.0)):
         statistic = {"kind": "diagnostic", "name": "gradient", "metric": "mean all", "value": value, "n": n}
@@ -255,7 +255,7 @@ def test_black_box_images_are_crafted_on_a_network_that_normalises_as_the_others
         assert [name.partition(".")[2] for name in (part.crafter, part.where.model)] == ["none", "none"]
 
 
-def test_transfer_is_from_the_same_epoch_as_the_model_that_is_judged(tmp_path):
+def test_transfer_is_from_the_same_epoch_as_the_target_model(tmp_path):
     measure(tmp_path, "", "1111", recipe="M2AT", **CIFAR, epoch="best")
     for which, bits in (("@best", "1110"), ("", "0000"), ("@best@p0.5", "1000")):
         cell = {"source": f"cifar10/resnet8/AVmixup/s0-cccc{which}", "params": json.dumps(PGD), "epoch": "best"}

@@ -282,7 +282,7 @@ def test_a_table_of_m2at_has_the_epoch_that_it_prints():
 ASKED = "run --methods R-MC-LA --attacks none --budget paper --limit 20 --limit-train 40 --workers 1"
 
 
-def test_a_paper_run_says_its_plan_and_can_be_judged_anew(bench, tmp_path):
+def test_a_paper_run_says_its_plan_and_can_be_evaluated_anew(bench, tmp_path):
     code, out, err = bench(*ASKED.split(), "--epochs", "1", "--set", "plan=long")
     assert code == 0, err
     rows = load(tmp_path / "results")

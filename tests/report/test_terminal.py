@@ -99,7 +99,7 @@ def test_lines_of_which_the_same_is_said_share_a_sentence_and_unattacked_ones_ar
     (report,) = boards(tmp_path).values()
     assert words.notes(report.table) == [
         'A, B: Worst leaves out "PGD-7, clean start", "PGD-7, random start".',
-        "Judged on clean images alone, and not shown: LL training.",
+        "Evaluated on clean images alone, and not shown: LL training.",
     ]
 
 

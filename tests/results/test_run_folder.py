@@ -35,9 +35,11 @@ def test_a_process_killed_at_any_file_that_it_writes_loses_and_mixes_nothing(tmp
     counts = json.loads(done.stdout)
     assert counts["kills"] >= 8
     assert counts["reads"] > 2 * counts["kills"]
-    last = {row.key: (row, bits, twins) for row, bits, twins in store_until_killed.cells()}
+    last = {row.key: (row, bits, same_key_rows) for row, bits, same_key_rows in store_until_killed.cells()}
     rows, outcomes = read_run(tmp_path)
-    assert {row.cell: row for row in rows} == {r.cell: r for row, _, twins in last.values() for r in (row, *twins)}
+    assert {row.cell: row for row in rows} == {
+        r.cell: r for row, _, same_key_rows in last.values() for r in (row, *same_key_rows)
+    }
     assert all(np.array_equal(outcomes[key], bits) for key, (_, bits, _) in last.items())
     files = {path.name for path in tmp_path.iterdir() if not path.name.endswith(".bench-tmp")}
     assert files == {"results.csv", "outcomes.npz"}

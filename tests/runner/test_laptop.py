@@ -54,7 +54,7 @@ def test_digits_keep_their_net_and_train_as_long_as_at_the_standard_budget():
     assert budget.plan.schedule == "one-cycle"
 
 
-def test_it_takes_all_images_says_what_is_held_out_and_judges_the_last_epoch_on_a_thousand(cifar):
+def test_it_takes_all_images_says_what_is_held_out_and_evaluates_the_last_epoch_on_a_thousand(cifar):
     request = Request(methods=("Standard", "PGD-AT", "R-MC-LA"), dataset="cifar10", budget="laptop")
     work = plan_experiment(request, cifar, CPU)
     assert (len(work.train) + len(work.holdout), work.n, work.epochs) == (TRAIN, 1000, ("last",))

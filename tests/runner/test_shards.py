@@ -102,7 +102,7 @@ def call(home, *arguments):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Results folders: trained; the same judged whole; the three shards, each by itself."""
+    """Results folders: trained; the same evaluated whole; the three shards, each by itself."""
     home = tmp_path_factory.mktemp("made")
     assert call(home, *TRAINED, "--attacks", "none", "--results", "trained") == 0
     shutil.copytree(home / "trained", home / "whole")
@@ -303,7 +303,7 @@ def test_a_killed_shard_goes_on_and_another_one_does_not_take_its_blocks(bench, 
     assert bench("verify", "trained")[0] == 0
 
 
-def test_an_outside_model_is_judged_in_shards_too(bench, tmp_path):
+def test_an_outside_model_is_evaluated_in_shards_too(bench, tmp_path):
     asked = ["eval", "--model", f"{write(tmp_path)}:nearest", "--attacks", "PGD-3", "--limit", "200"]
     assert bench(*asked, "--results", "whole", "--save-adv")[0] == 0
     for index in (1, 2):
@@ -570,7 +570,7 @@ def test_a_folder_of_before_fingerprints_and_one_with_them_are_the_same_run(benc
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_other_weights_than_were_measured_are_judged_under_no_name_of_theirs(bench, home, kept):
+def test_other_weights_than_were_measured_are_evaluated_under_no_name_of_theirs(bench, home, kept):
     folder = folder_of(home / "whole")
     if not kept:  # a folder of before fingerprints were kept, where its rows alone can tell
         job = json.loads((folder / "job.json").read_text())

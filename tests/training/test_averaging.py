@@ -1,4 +1,4 @@
-"""Averages of weights: those of torch, in views of their own, judged and stored as any other."""
+"""Averages of weights: those of torch, in views of their own, evaluated and stored as any other."""
 
 import re
 from dataclasses import replace
@@ -61,7 +61,7 @@ def test_the_best_average_is_its_own_best_epoch(tmp_path):
     assert (again["val_pgd"], again["val_clean"]) == pytest.approx(max(scores))
 
 
-def test_an_average_is_stored_judged_and_found_again(tmp_path):
+def test_an_average_is_stored_evaluated_and_found_again(tmp_path):
     settings = ("plan.ema=0.5", "plan.batch_size=32")
     asked = Request(methods=("Standard",), attacks=(), epochs=1, limit_train=100, limit=20, settings=settings)
     work = plan_experiment(asked, Path(), CPU)

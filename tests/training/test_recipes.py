@@ -207,7 +207,7 @@ def setting(request, recipe) -> tuple[Recipe, nn.Module, Tensor, Tensor]:
 
 
 def test_one_step_with_and_without_the_twin(setting):
-    """An attack through running statistics meets the folded twin, which changes its speed and not the loss."""
+    """An attack through running statistics meets the folded copy, which changes its speed and not the loss."""
     recipe, model, x, q = setting
     model = recipe.prepare(model)
     plain = deepcopy(model)

@@ -40,7 +40,7 @@ def weights(asked: Job, saved: Path) -> dict[tuple[str, str], str]:
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
-        ("TRADES-6", {}),  # a folded twin
+        ("TRADES-6", {}),  # a folded copy
         ("TRADES-6", {"optimiser": "adam"}),
         ("M2AT", {}),  # statistics that the attack moves
         ("M2AT", {"optimiser": "adam"}),

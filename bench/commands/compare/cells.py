@@ -66,9 +66,9 @@ def read_cells(results: Path) -> Cells:
                 raise BadInput(
                     f"{folder / 'outcomes.npz'} has {format_count(len(cell.bits), 'image')} for {cell}; {RUN_REMEDY}"
                 )
-            twin = cells.setdefault((cell.configuration, row.seed), cell)
-            if twin is not cell:
-                runs = " and ".join(dict.fromkeys([twin.row.run, row.run]))
+            first = cells.setdefault((cell.configuration, row.seed), cell)
+            if first is not cell:
+                runs = " and ".join(dict.fromkeys([first.row.run, row.run]))
                 raise BadInput(f"{results} holds {cell} twice, in {runs}; compare folders that hold it once")
     if not cells:
         raise BadInput(f"{results} holds no results; give a folder that `bench run --results` wrote")

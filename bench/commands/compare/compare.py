@@ -8,7 +8,7 @@ from bench.commands.compare import text as show
 from bench.commands.compare.cells import Cells, read_cells
 from bench.commands.compare.measure_spec import is_spec, measure_spec
 from bench.commands.compare.rerun import end_comparison, measure_anew, repeatable
-from bench.commands.compare.significance import judge_cells
+from bench.commands.compare.significance import find_regressions
 from bench.core.errors import BadInput, interrupt_advice
 from bench.core.parsing import printable
 from bench.evaluation.external.access import Access
@@ -46,7 +46,7 @@ def compare(
         before, after = _with_spec(baseline, current, sides[0], access, device, batch_size)
     else:
         before, after = _of_folders(baseline, current, level, access.data_dir, device, batch_size)
-    found = judge_cells(before, after)
+    found = find_regressions(before, after)
     console = Console()
     console.print(show.terminal(found))
     same_weights = [f for f in found if f.test == "flips"]  # of retrained models, nobody wants to read the images

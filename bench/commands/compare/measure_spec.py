@@ -26,7 +26,7 @@ from bench.runner.options import CellOptions
 from bench.runner.pool import log_to_file
 from bench.training.run_folder import lock_folder
 
-Where = tuple[tuple[object, ...], int]  # what `Cells` are called by
+CellKey = tuple[tuple[object, ...], int]  # of `Cells`: configuration and seed
 
 
 def measure_spec(spec: str, cells: Cells, results: Path, access: Access, device_name: str, batch_size: int) -> Cells:
@@ -44,13 +44,13 @@ def measure_spec(spec: str, cells: Cells, results: Path, access: Access, device_
     model = load_external(source, data, test, access, any(c.searches for c in conditions.values()))
     for warning in model.warnings:
         print(f"{source}: {warning}", file=sys.stderr)
-    groups = defaultdict[tuple[int, str], dict[Where, Condition]](dict)
+    groups = defaultdict[tuple[int, str], dict[CellKey, Condition]](dict)
     for where, cell in cells.items():
         if cell.row.n > len(test):
             raise BadInput(f"{results}: n={cell.row.n}, but {data.name} has {len(test)} test images; {REMEDY}")
         groups[cell.row.n, cell.row.precision][where] = conditions[where]
     cost = sum(condition.cost(n) for (n, _), group in groups.items() for condition in group.values())
-    which, found = ModelRef(model.subject, source.epoch, source.view), dict[Where, Cell]()
+    which, found = ModelRef(model.subject, source.epoch, source.view), dict[CellKey, Cell]()
     with TemporaryDirectory() as folder, Progress(cost) as progress, log_to_file(Path(folder) / "bench.log"):
         for (n, precision), group in groups.items():
             plan = CellPlan(test, n, tuple(group.values()), device, precision, CellOptions(batch_size))

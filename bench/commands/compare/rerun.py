@@ -40,7 +40,7 @@ REMEDY = "remake the baseline, or compare without --level"
 
 
 def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, device_name: str, batch_size: int) -> None:
-    """Level 1 copies the baseline's weights into `current`, level 2 trains its jobs there; then all is judged.
+    """Level 1 copies the baseline's weights into `current`, level 2 trains its jobs there; then all is evaluated.
 
     `current` must be empty: a cell's key says nothing of the code, so a cell that is there proves nothing about it.
     What a comparison that was killed has left there is therefore measured anew as well.
@@ -55,7 +55,7 @@ def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, devi
             clear(folder)
         for plant_weights in plantings:
             plant_weights()
-        _judge_all(works, current, level, device, batch_size)
+        _evaluate_all(works, current, level, device, batch_size)
 
 
 def end_comparison(current: Path) -> None:
@@ -90,7 +90,9 @@ def _is_taken(folder: Path) -> bool:
     return not is_ours and any(not path.name.startswith(LOCK_FILE) for path in folder.iterdir())
 
 
-def _judge_all(works: Sequence[Experiment], current: Path, level: int, device: torch.device, batch_size: int) -> None:
+def _evaluate_all(
+    works: Sequence[Experiment], current: Path, level: int, device: torch.device, batch_size: int
+) -> None:
     cost = sum(len(w.jobs) * len(w.epochs) * c.cost(w.n) for w in works for c in w.conditions)
     if level == 2:
         cost += sum(training_cost(w, job) for w in works for job in w.jobs)

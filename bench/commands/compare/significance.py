@@ -59,11 +59,11 @@ class Finding:
         return sum(len(f.gained) for f in self.flips)
 
 
-def judge_cells(before: Cells, after: Cells) -> list[Finding]:
+def find_regressions(before: Cells, after: Cells) -> list[Finding]:
     """A finding for every cell of the baseline that is a number, in its order. New cells of `after` are no matter.
 
     Equal keys mean the same weights and images, so any flip is the evaluation's, and is tested as such. Else the
-    trainings differ, and the seeds of one configuration are judged together on whether accuracy fell.
+    trainings differ, and the seeds of one configuration are tested together on whether accuracy fell.
 
     Two trainings cannot tell what a training varies by, so no test of one seed against one is exact. Below three
     seeds a fall must therefore be significant in the unpaired test as well: its allowance, the noise of drawing all

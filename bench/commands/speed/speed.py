@@ -40,10 +40,10 @@ from bench.training.run_folder import failure
 TABLE_ONLY = ("Model", "Seconds", "Theirs", "Range", "Passes", "Floor %", "Note")
 NOTE = (
     "Ratio: seconds of theirs / ours, median of paired repeats, all in one process with the same threads and settings "
-    "(glibc keeps freed memory, for all alike) and the same images; judging included; peers get the model as training "
-    "leaves it, with weights that take gradients; Frozen: the same ratio where they take none. Imports and a first "
-    "call are over before the clock starts. Right: images that are right after the attack, ours under any iterate. "
-    "Weaker, stronger: images that only theirs, only ours breaks. Passes: gradients per image. "
+    "(glibc keeps freed memory, for all alike) and the same images; the evaluation of the images included; peers get "
+    "the model as training leaves it, with weights that take gradients; Frozen: the same ratio where they take none. "
+    "Imports and a first call are over before the clock starts. Right: images that are right after the attack, ours "
+    "under any iterate. Weaker, stronger: images that only theirs, only ours breaks. Passes: gradients per image. "
     "Floor: the least that our passes could take at the peak of a matrix product, as a share of our seconds."
 )
 

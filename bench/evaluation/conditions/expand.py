@@ -9,7 +9,7 @@ from bench.attacks.spec import AttackSpec
 from bench.core.threat import L2, Threat
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import Condition
-from bench.evaluation.conditions.minimum_norm import Minimised, Reading
+from bench.evaluation.conditions.minimum_norm import Minimised, MinimumNormMetric
 from bench.evaluation.conditions.sweep import sweep_conditions
 
 
@@ -21,7 +21,11 @@ def conditions_in_ball(attack: AttackSpec, threat: Threat) -> list[Condition]:
     if not attack.minimal:
         return [Attacked(attack, threat)]
     within: list[Condition] = [Attacked(attack, threat)] if isinstance(threat, L2) else []
-    return [*within, Attacked(attack, L2(np.inf)), *(Minimised(attack, reading) for reading in get_args(Reading))]
+    return [
+        *within,
+        Attacked(attack, L2(np.inf)),
+        *(Minimised(attack, reading) for reading in get_args(MinimumNormMetric)),
+    ]
 
 
 def conditions_of_sweep(attack: AttackSpec, balls: Sequence[Threat]) -> list[Condition]:

@@ -14,7 +14,7 @@ from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.outcome import Outcome
 from bench.evaluation.target import Target
 
-Reading = Literal["success rate", "mean distance"]
+MinimumNormMetric = Literal["success rate", "mean distance"]
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Minimised(Condition):
     """The success rate or the mean L2 distance of a minimum-norm attack."""
 
     kind = "attack"
-    metrics = get_args(Reading)
+    metrics = get_args(MinimumNormMetric)
     sharded = True
 
     attack: AttackSpec
-    reading: Reading
+    reading: MinimumNormMetric
 
     @property
     def label(self) -> str:

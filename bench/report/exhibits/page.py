@@ -46,7 +46,7 @@ NUMBER_FORMATS = {"batchnorm": "{:.3f}", "overfitting": "{:.1f}"}  # of numbers 
 LEFT_COLUMNS = ("Model", "Group", "State")  # columns set flush left
 
 
-class Part(NamedTuple):
+class ExhibitTable(NamedTuple):
     """One section of the page: the table of one exhibit, and its figure if it has one."""
 
     head: str
@@ -113,7 +113,7 @@ class ExhibitsPage:
                     plain.print_notes(console, [part.caption])
 
 
-def _find_parts(results: Path, only: frozenset[str] | None = None) -> Iterator[tuple[str, Iterator[Part]]]:
+def _find_parts(results: Path, only: frozenset[str] | None = None) -> Iterator[tuple[str, Iterator[ExhibitTable]]]:
     """For each group of models with one data set, architecture and budget: its title, and its sections."""
     found, watched = (
         rows if only is None else rows[rows["run"].isin(only)] for rows in (find_exhibits(results), curves(results))
@@ -123,20 +123,20 @@ def _find_parts(results: Path, only: frozenset[str] | None = None) -> Iterator[t
         yield title, _parts(_of(found, whose), _of(watched, whose), title, folder)
 
 
-def _parts(rows: pd.DataFrame, watched: pd.DataFrame, title: str, folder: str) -> Iterator[Part]:
+def _parts(rows: pd.DataFrame, watched: pd.DataFrame, title: str, folder: str) -> Iterator[ExhibitTable]:
     """One section for each kind of exhibit; for kinds that compare two models, one for each main model."""
     from bench.report.exhibits import figures as figures
 
     mine = {str(kind): part for kind, part in rows.groupby("kind")}
     if "gradient" in mine:
         tables = first_seeds(mine["gradient"])
-        yield Part(
+        yield ExhibitTable(
             "Gradients", "gradient", f"{folder}/gradient", gradients(tables), _panels(figures.histograms, tables, title)
         )
     if "loss" in mine:
         tables = first_seeds(mine["loss"])
         numbers = pd.concat([table.assign(model=name) for name, table in tables.items()])
-        yield Part(
+        yield ExhibitTable(
             "Loss", "loss", f"{folder}/loss", losses_at_radius(tables), _panels(figures.slices, tables, title), numbers
         )
     for kind in [kind for kind in ("batchnorm", "features") if kind in mine]:
@@ -145,15 +145,17 @@ def _parts(rows: pd.DataFrame, watched: pd.DataFrame, title: str, folder: str) -
         for name, table in tables.items():
             where, headed = f"{folder}/{files[name]}", f"{name}: {title}"
             if kind == "batchnorm":
-                yield Part(
+                yield ExhibitTable(
                     f"Batch norms of {name}", kind, where, cosines(table), partial(figures.overlay, table, headed)
                 )
             else:
                 gains = channel_gains(table)
                 shown, draw = gains[gains["state"] != ""], partial(figures.feature_maps, table, headed)
-                yield Part(f"Feature maps of {name}", kind, where, shown, draw, gains, _zeros(gains))
+                yield ExhibitTable(f"Feature maps of {name}", kind, where, shown, draw, gains, _zeros(gains))
     if len(watched):
-        yield Part("Robust overfitting", "overfitting", f"{folder}/overfitting", overfitting_table(watched), None)
+        yield ExhibitTable(
+            "Robust overfitting", "overfitting", f"{folder}/overfitting", overfitting_table(watched), None
+        )
 
 
 def _text(cell: Any, form: str) -> str:

@@ -27,15 +27,15 @@ def differences(rows: pd.DataFrame, outcomes: Mapping[str, Bits], table: pd.Data
     McNemar's exact test, the highest over pairs of seeds; p_holm: p corrected for the number of lines (Holm 1979).
     """
     score = ranking_column(table)
-    judged = {
+    by_seed = {
         str(label): [run[score].bits for run in measurements(part, outcomes) if score in run]
         for label, part in label_rows(rows).groupby("label", sort=False)
     }
-    known = {label: [bits for bits in judged[label] if bits is not None] for label in table["recipe"]}
-    labels = [label for label, bits in known.items() if bits and len(bits) == len(judged[label])]
+    complete = {label: [bits for bits in by_seed[label] if bits is not None] for label in table["recipe"]}
+    labels = [label for label, bits in complete.items() if bits and len(bits) == len(by_seed[label])]
     records: list[dict[str, Any]] = []
     for label in labels[1:]:
-        one, best = known[label], known[labels[0]]
+        one, best = complete[label], complete[labels[0]]
         low, high = paired_bootstrap(one, best)
         points = {"points": 100 * (np.mean(one) - np.mean(best)), "low": 100 * low, "high": 100 * high}
         p, n = mcnemar_over_seeds(one, best), len(best[0])

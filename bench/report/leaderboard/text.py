@@ -122,7 +122,7 @@ def notes(table: pd.DataFrame) -> list[str]:
         found.setdefault(f": {line['alarms']}.", []).append(line["recipe"])
     there = drop_unattacked(table).index
     if absent := [line_name(recipe) for recipe in table["recipe"].drop(there)]:
-        found[f"Judged on clean images alone, and not shown: {', '.join(absent)}."] = []
+        found[f"Evaluated on clean images alone, and not shown: {', '.join(absent)}."] = []
     sentences = [", ".join(map(line_name, dict.fromkeys(recipes))) + text for text, recipes in found.items()]
     return [" ".join(note.split()) for note in sentences]
 

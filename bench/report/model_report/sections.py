@@ -140,11 +140,14 @@ def _run(measured: Measured) -> Iterator[Block]:
         ("Given as", str(job.get("spec", ""))),
         ("Fingerprint", str(job.get("identity", ""))),
         ("Data", f"{row['dataset']}, {images}"),
-        ("Judged on", f"{row['device']}, search in {row['precision']}, outcomes in fp32; protocol {row['protocol']}"),
+        (
+            "Evaluated on",
+            f"{row['device']}, search in {row['precision']}, outcomes in fp32; protocol {row['protocol']}",
+        ),
         ("Versions", ", ".join(versions)),
         ("Machine", machine.get("system", "")),
         ("Random numbers", "seed 0, the same draws for an image in any order or batch"),
-        ("Judged in spite of", "; ".join(measured.alarms)),
+        ("Scored in spite of", "; ".join(measured.alarms)),
         ("Chosen on loading", "; ".join(map(str, _texts(job.get("choices"))))),
         ("Rows", str(row["run"])),
     ]

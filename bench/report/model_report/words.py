@@ -40,7 +40,7 @@ def attack_words(name: str) -> str:
     """What an attack does, as a clause."""
     plain = name.removesuffix(".last")
     found = next((re.sub(pattern, text, plain) for pattern, text in ATTACK_TEXTS if re.fullmatch(pattern, plain)), "")
-    last = "; judged on its last step alone" if plain != name else ""
+    last = "; scored on its last step alone" if plain != name else ""
     return (found or "an attack of a plug-in") + last
 
 

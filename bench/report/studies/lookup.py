@@ -16,7 +16,7 @@ from bench.report.accuracy import Estimate
 from bench.report.corruptions.scores import score
 from bench.report.exhibits.table import cosines, read_exhibit
 from bench.report.studies import measurement as ours
-from bench.report.studies.matching import is_of, keep_one_twin
+from bench.report.studies.matching import is_of, keep_lowest_other_seed
 from bench.report.studies.measurement import NOT_MEASURED, Measurement, Record
 from bench.report.studies.printed.numbers import DATASETS, MODELS, printed_numbers
 from bench.report.studies.printed_number import MetricSpec, Number, any_iterate
@@ -69,7 +69,7 @@ class Lookup:
                 ours.accuracy([r for r in accuracies if r["kind"] == "clean"], self.outcomes), reading.kind
             )
         treated = [r for r in accuracies if is_of(r, reading, number.source, self.scale)]
-        treated = keep_one_twin(treated) if reading.twin else treated
+        treated = keep_lowest_other_seed(treated) if reading.other_seed else treated
         if reading.kind == "score":
             whole = 5 if reading.corruption else 1  # number of severities; a mean over fewer would be another number
             return self._score(treated, [r for r in accuracies if r["kind"] == "clean"], whole)

@@ -40,7 +40,7 @@ def is_crafted(row: Record, reading: MetricSpec, source: str) -> bool:
     if reading.crafter:
         return not which and bool(model != row["model"])
     same = model == row["model"] and which == [row["epoch"]] * (row["epoch"] != "last")
-    return same and bool(seed != row["seed"] if reading.twin else seed == row["seed"])
+    return same and bool(seed != row["seed"] if reading.other_seed else seed == row["seed"])
 
 
 def parse_source(source: str) -> tuple[str, str, int, list[str]]:
@@ -50,7 +50,7 @@ def parse_source(source: str) -> tuple[str, str, int, list[str]]:
     return (between[0] if between else ""), model, int(re.sub(r"\D.*", "", last.removeprefix("s")) or -1), which
 
 
-def keep_one_twin(rows: Sequence[Record]) -> list[Record]:
+def keep_lowest_other_seed(rows: Sequence[Record]) -> list[Record]:
     """Keep for each run only the images made on the lowest other seed, as papers have one other seed."""
     lowest: dict[str, int] = {}
     rows = [row for row in rows if row["status"] == "ok"] or list(rows)

@@ -20,7 +20,7 @@ class MetricSpec:
     corruption: str = ""
     statistic: str = ""  # of a gradient: `mean all`; of a cosine: `running_mean 3`, layers counted from 0
     crafter: str = ""  # architecture of the paper that images are crafted on, if it is another one
-    twin: bool = False  # whether images are crafted on the same recipe trained with another seed
+    other_seed: bool = False  # whether images are crafted on the same recipe trained with another seed
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def parts_of(numbers: Sequence[Number], seeds: int) -> Iterator[StudyRun]:
             some = [n for n in moved if (n.reading.eps, n.reading.crafter) == (eps, crafter)]
             sources = () if crafter else tuple(dict.fromkeys(n.source for n in some))
             methods = tuple(dict.fromkeys([*sources, *_recipes(some)]))
-            least = max(seeds, 2 if any(n.reading.twin for n in some) else 1)
+            least = max(seeds, 2 if any(n.reading.other_seed for n in some) else 1)
             attacks = tuple(dict.fromkeys(n.reading.attack for n in some))
             yield StudyRun(methods, attacks, eps, transfer=True, crafter=crafter, seeds=least, where=where)
         if corrupted := [n for n in here if n.reading.corruption]:
@@ -81,8 +81,8 @@ def parts_of(numbers: Sequence[Number], seeds: int) -> Iterator[StudyRun]:
             yield StudyRun(_recipes(norms), diagnostics=("gradient",), **shared)
         if cosines := [n for n in here if n.reading.kind == "cosine"]:
             yield StudyRun(_recipes(cosines), exhibits=("batchnorm",), **shared)
-        judged = {n.recipe for n in [*attacked, *moved, *corrupted, *norms, *cosines]}
-        if left := [n for n in here if n.recipe not in judged]:
+        in_runs = {n.recipe for n in [*attacked, *moved, *corrupted, *norms, *cosines]}
+        if left := [n for n in here if n.recipe not in in_runs]:
             yield StudyRun(_recipes(left), **shared)
 
 

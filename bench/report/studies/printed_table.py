@@ -171,7 +171,7 @@ class Table:
             return MetricSpec("score", corruption={"color": "color_shift"}.get(attack, attack))
         kind: Kind = "score" if metric == "robustness_score" else "accuracy"
         crafter = self.crafter if row["source"] else ""
-        return MetricSpec(kind, self.attacks[attack], eps, crafter=crafter, twin="another" in attack)
+        return MetricSpec(kind, self.attacks[attack], eps, crafter=crafter, other_seed="another" in attack)
 
 
 def printed_mark(note: str) -> str:

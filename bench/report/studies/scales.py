@@ -106,16 +106,16 @@ def scales(
 
     registered: gives the radius of a data set for runs without it in job.json, as older versions wrote them.
     """
-    papers, judged = rows["budget"].str.fullmatch(PAPER_BUDGET_TEXT), rows["n"].where(rows["partial"], 0)
+    papers, evaluated = rows["budget"].str.fullmatch(PAPER_BUDGET_TEXT), rows["n"].where(rows["partial"], 0)
     diagnostic = rows["kind"] == "diagnostic"  # rows whose n is the size of a group of images
     counted = rows["kind"].isin(["clean", "attack"]) & (rows["metric"] == "accuracy")
     shared: Any  # the key of a group is only Hashable to the type checker
-    for shared, _ in rows[papers & counted].groupby(["protocol", judged], sort=False):
+    for shared, _ in rows[papers & counted].groupby(["protocol", evaluated], sort=False):
         n = int(shared[1])
         same = papers & (rows["protocol"] == shared[0])
         yield (
             Scale(shared[0], "", "", PAPER_BUDGET, n, ""),
-            rows[same & ((judged == n) | (diagnostic & (rows["partial"] == (n > 0))))],
+            rows[same & ((evaluated == n) | (diagnostic & (rows["partial"] == (n > 0))))],
         )
     smaller = rows[~papers & counted]
     for shared, _ in smaller.groupby(COMPARABLE, sort=False):

@@ -16,7 +16,7 @@ from bench.report.table_text import MISSING
 
 LEGEND = (
     "Each cell: ours ± the wider side of the 95 % interval over the images (of several seeds: ± their standard "
-    "deviation), [the same attack judged on every image it visits], (printed). Bold: the best of ours in a column, "
+    "deviation), [the same attack scored on every image it visits], (printed). Bold: the best of ours in a column, "
     "where McNemar's exact test tells it from every other line (5 %, corrected by Holm's method). A dash: not run at "
     "this scale; nothing is filled in."
 )

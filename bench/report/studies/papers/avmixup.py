@@ -13,7 +13,7 @@ NAMES = {"PGD": "PGD-AT.avmixup", "AVmixup": "AVmixup"}
 OWN, SCATTER = "per_image_std", "pm1"  # how its own code and that of feature scattering normalise images
 
 GUESSES = (
-    "The last epoch and the last iterate are judged. Attacks start at random, FGSM at the image. As in the authors' "
+    "The last epoch and the last iterate are evaluated. Attacks start at random, FGSM at the image. As in the authors' "
     "code, which is for CIFAR-10 alone: batches of 128, momentum of 0.9, crops from 2 pixels around, flips, each image "
     "standardised by itself, vertices clipped to [0, 1], weight decay on kernels alone (Standard has it on all "
     "weights), and batch statistics in batch norms while a training attacks. CIFAR-100 is trained in the same way; "

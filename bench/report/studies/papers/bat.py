@@ -25,12 +25,12 @@ def table(name: str, about: str, **settings: object) -> Table:
 
 
 GUESSES = (
-    "The last epoch and the last iterate are judged. Batches of 128, momentum of 0.9, weight decay of 2e-4 on kernels "
-    "alone, random crops from 4 pixels around, flips, and noise that is not clipped to the pixel range before the step "
-    "of a training, as in the authors' code; SVHN is neither cropped nor flipped. The undefended model, of which "
-    "nothing is said, trains on the same plan, with the weight decay on all weights. The network is the WRN-28-10 that "
-    "the paper names; its code has one block more in each stage, and shortcuts without weights (madry-wrn). A training "
-    "at another radius takes steps of that radius."
+    "The last epoch and the last iterate are evaluated. Batches of 128, momentum of 0.9, weight decay of 2e-4 on "
+    "kernels alone, random crops from 4 pixels around, flips, and noise that is not clipped to the pixel range before "
+    "the step of a training, as in the authors' code; SVHN is neither cropped nor flipped. The undefended model, of "
+    "which nothing is said, trains on the same plan, with the weight decay on all weights. The network is the "
+    "WRN-28-10 that the paper names; its code has one block more in each stage, and shortcuts without weights "
+    "(madry-wrn). A training at another radius takes steps of that radius."
 )
 CHOSEN = (
     "Some of the paper's R-FGSM trainings still leak labels, and it prints a good one; ours are the seeds asked for."

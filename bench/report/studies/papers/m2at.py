@@ -18,7 +18,7 @@ NAMES = {"PGD": "PGD-AT.m2at", "AVmixup": "AVmixup", "M2AT": "M2AT"}
 BEST = (
     "The paper prints the epoch that is best under PGD-20 on the test images, as its Figure 2 has it. Ours is the one "
     "that is best under PGD-10 on the images that its training was watched on (the budget names them), "
-    "or the last where that alone was judged."
+    "or the last where that alone was evaluated."
 )
 GUESSES = (
     "The attacks on finished models start at random and go in steps of 2/255, as AVmixup's do; FGSM starts at the "

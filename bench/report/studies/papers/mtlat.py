@@ -56,7 +56,7 @@ TABLES = (
 GUESSES = (
     "The hundred classes are drawn by a seed of ours, as the paper does not name its own. The whole "
     "batch of 256 is learnt twice, clean and attacked, and attacked with one radius. While a training attacks, batch "
-    "norms use running statistics. The last epoch is judged. Some cells of Table 1(a) have one legible value of "
+    "norms use running statistics. The last epoch is evaluated. Some cells of Table 1(a) have one legible value of "
     "three: it is taken for that of IAT, as the clean accuracies among these values are below those of the standard "
     "models, which the text says of IAT alone. Figure 1, a diagram of the method, is left out."
 )

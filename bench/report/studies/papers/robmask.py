@@ -16,8 +16,8 @@ BASE = 20
 GUESS = f"The length of these trainings is not printed; {BASE} epochs are a guess, by the accuracies of Table 3."
 TUNING = "Fine-tuning starts at a tenth of the learning rate, a guess too."
 AUXILIARY = (
-    "Which batch norms AdvProp and RobMask are judged with is not printed. With those for clean images they would have "
-    "the clean accuracies of Table 3, which are 5 to 9 points higher; so we take those for adversarial images, of "
+    "Which batch norms AdvProp and RobMask are evaluated with is not printed. With those for clean images they would "
+    "have the clean accuracies of Table 3, which are 5 to 9 points higher; so we take those for adversarial images, of "
     "RobMask the mask of its full strength, as a guess."
 )
 GUESSES = (
