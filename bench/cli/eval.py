@@ -76,10 +76,10 @@ def evaluate(spec: str, normalise: str | None, info: tuple[str, ...], report: bo
     if info and not settings["model_info"]:
         raise BadInput(f"--info {info[0]} is of --model-info FILE; give that too")
     facts = parse_facts(info)
-    asked = given_options(settings)
+    given = given_options(settings)
     check_engine(settings["engine"], settings["ray_address"], settings["shard"])
-    check_effect(asked | {"shard": settings["shard"].count > 1})
-    if asked.get("attacks") == ():
+    check_effect(given | {"shard": settings["shard"].count > 1})
+    if given.get("attacks") == ():
         reason = "is of the search of attacks, and --attacks none asks for none; leave it out"
         refuse_given(click.get_current_context(), ["precision"], reason)
     cells = CellOptions(**{field.name: settings.pop(field.name) for field in fields(CellOptions)})

@@ -30,9 +30,9 @@ def texts(given: Any) -> list[str]:
     return [text for text in every if isinstance(text, str)]
 
 
-def show_version(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+def show_version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     """Print the versions that a bug report needs, and exit."""
-    if not asked or context.resilient_parsing:
+    if not value or context.resilient_parsing:
         return
     import platform
 

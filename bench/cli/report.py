@@ -105,8 +105,8 @@ def write_study(study: str, results: Path, reports: Path, data_dir: Path) -> Non
         for page in PAGES:
             page.show(results, Console())
         click.echo(describe_files(paths, reports))
-        if lacking := count_incomplete_cells(results):
-            click.echo(f"{results}: cells that lack shards: {lacking}; see bench merge")
+        if missing := count_incomplete_cells(results):
+            click.echo(f"{results}: cells that lack shards: {missing}; see bench merge")
     else:
         paths = write_pages(studies, results, reports)
     for study_page in studies:

@@ -110,12 +110,12 @@ def run(
     from bench.runner.options import CellOptions, RunOptions
     from bench.runner.request import Request
 
-    asked = given_options(request)
-    if study and (own := [name for name in STUDY_OPTIONS if is_asked(asked, name)]):
+    given = given_options(request)
+    if study and (own := [name for name in STUDY_OPTIONS if is_asked(given, name)]):
         raise BadInput(f"--study {study} brings a grid of its own; leave {', '.join(map(option_name, own))} out")
     if not study:
         limit = attack_timeout is not None and attack_timeout
-        check_effect(asked | {"save_adv": save_adv, "shard": shard.count > 1, "attack_timeout": limit})
+        check_effect(given | {"save_adv": save_adv, "shard": shard.count > 1, "attack_timeout": limit})
     check_settings(request["settings"], request["epochs"])
     check_engine(engine, ray_address, shard)
     if not study and (table or figure):
@@ -124,10 +124,10 @@ def run(
         raise BadInput(f"--table {table} and --figure {figure}: give one of them")
     if request["source"] and not request["transfer"]:
         raise BadInput("--source names models to craft images on, which is done for --transfer; give that too")
-    if "train_eps" in asked:
-        if len(asked["train_eps"]) != 1:
+    if "train_eps" in given:
+        if len(given["train_eps"]) != 1:
             raise BadInput("--train-eps takes one radius; to compare several, run once for each")
-        (asked["train_eps"],) = asked["train_eps"]
+        (given["train_eps"],) = given["train_eps"]
     options = RunOptions(
         data_dir=data_dir,
         results=results,
@@ -142,6 +142,6 @@ def run(
         ray_address=ray_address,
     )
     if study is None:
-        return run_methods(Request(**asked), options)
+        return run_methods(Request(**given), options)
     only = ("table", table) if table else ("figure", figure) if figure else None
-    return run_study(study, Request(**asked), options, only)
+    return run_study(study, Request(**given), options, only)

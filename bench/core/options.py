@@ -32,10 +32,10 @@ def is_option(field: "Field[Any]") -> bool:
 
 
 class Options:
-    """Base of dataclasses with `option` fields, such as `Recipe`.
+    """Base of dataclasses that have fields made by `option`, such as `Recipe` and `Plan`.
 
-    Their repr, which is hashed into the names of runs, shows an option only where it is not the default, so that adding
-    an option renames no run.
+    A subclass is a frozen dataclass like any other. Only its repr differs, which is hashed into the names of runs: it
+    shows an option only where the value is not the default, so that adding an option to a recipe renames no run.
     """
 
     def __init_subclass__(cls) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from bench.core.errors import BadInput
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.corruptions.plasma import plasma
 
 PHOTOGRAPHS = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg", "frost6.jpg")
@@ -77,8 +77,8 @@ def find_frost_images(data_dir: Path | None, used: int = PHOTOGRAPHS_USED) -> Fr
 @lru_cache(4)
 def _photographs(folder: Path, used: int) -> FrostImages:
     try:
-        if lacking := [name for name in PHOTOGRAPHS[:used] if not (folder / name).is_file()]:
-            raise OSError(f"no file {lacking[0]}")
+        if missing := [name for name in PHOTOGRAPHS[:used] if not (folder / name).is_file()]:
+            raise OSError(f"no file {missing[0]}")
         images = [Image.open(folder / name).convert("RGB") for name in PHOTOGRAPHS[:used]]
     except Exception as error:  # Pillow raises many types of errors for damaged files
         wanted = ", ".join(PHOTOGRAPHS[:used])
@@ -89,7 +89,7 @@ def _photographs(folder: Path, used: int) -> FrostImages:
 @lru_cache(2)
 def _procedural(used: int) -> FrostImages:
     """Textures of bright ridges on bluish white."""
-    with seeded("procedural ice"):
+    with fixed_seed("procedural ice"):
         cloud = plasma(torch.rand(used, 512, 512, dtype=torch.float64), decay=1.3)
     ridges = 0.4 + 0.55 * (1 - (2 * cloud - 1).abs())
     tint = torch.tensor([0.88, 0.95, 1.0], dtype=torch.float64).view(3, 1, 1)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from bench.core.errors import BadInput
 from bench.core.parsing import format_count
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.core.threat import Threat
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.outcome import Outcome
@@ -91,9 +91,9 @@ def fit_readout(target: Target, layer: nn.Linear, x: Tensor, threat: Threat) -> 
     """
     many = x.expand(INNER_POINTS, *x.shape[1:])
     inner = threat.project(many + INNER_RADIUS * threat.noise(many), many)
-    planted = threat.project(x + threat.eps * threat.steepest(threat.noise(x)), x)
+    planted_example = threat.project(x + threat.eps * threat.steepest(threat.noise(x)), x)
     with torch.no_grad():
-        parts = torch.split(torch.cat([x, inner, planted]), target.batch_size)
+        parts = torch.split(torch.cat([x, inner, planted_example]), target.batch_size)
         found = torch.cat([layer_input(target.model, layer, part) for part in parts]).double()
         first, second = target.model(x).topk(2).values[0].double()
     weight = fit_direction(found)
@@ -127,7 +127,7 @@ def misses_planted(target: Target, attacked: Attacked, ids: range, x: Tensor, ou
     ids: of the image; draws depend on it and the seed alone. outcome: the passes and seconds are added to it.
     """
     layer = last_linear(target.model, x)
-    with seeded("planted", ids.start, target.seed):
+    with fixed_seed("planted", ids.start, target.seed):
         binary = fit_readout(target, layer, x, attacked.threat) if layer else None
     if binary is None:
         return math.nan

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from bench.core.errors import BadInput
 from bench.core.foreign.guard import guarded_call
 from bench.core.foreign.messages import model_errors_as_bad_input
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.data.dataset import Images
 from bench.data.loader import to_float
 from bench.evaluation.outcome import model_logits
@@ -72,7 +72,7 @@ def logits_digest(net: nn.Module, test: Images) -> str:
 
     test: the first images of the test set, TEST_IMAGES or more, on the model's device.
     """
-    with seeded("images of every identity"):
+    with fixed_seed("images of every identity"):
         made_up = torch.rand(RANDOM_IMAGES, *test.x.shape[1:])
     x = torch.cat([made_up.to(test.x.device), to_float(test.x[:TEST_IMAGES])])
     with model_errors_as_bad_input(), frozen(net), _one_thread(), torch.no_grad():
@@ -82,11 +82,11 @@ def logits_digest(net: nn.Module, test: Images) -> str:
 
 def _digest(net: nn.Module, x: Tensor) -> str:
     try:
-        with _in_double(net), seeded("logits of an identity"), guarded_call():
+        with _in_double(net), fixed_seed("logits of an identity"), guarded_call():
             content = _round(model_logits(net, x.double()).cpu())
     except Exception as error:  # layers of a plug-in may support float32 only
         log.info("the model does not compute in double precision (%s)", error)
-        with seeded("logits of an identity"):
+        with fixed_seed("logits of an identity"):
             content = model_logits(net, x).float().cpu()
     return hashlib.sha256(content.contiguous().numpy().tobytes()).hexdigest()[:16]
 

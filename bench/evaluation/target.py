@@ -15,7 +15,7 @@ from bench.core.errors import AttackWarning, BadInput, Failed
 from bench.core.foreign.guard import guarded_call, is_out_of_memory, limited_call, no_empty_batches
 from bench.core.foreign.messages import format_error
 from bench.core.passes import count_passes
-from bench.core.rng import image_stream, seeded
+from bench.core.rng import fixed_seed, image_stream
 from bench.core.threat import Threat
 from bench.evaluation.outcome import Outcome, is_correct
 from bench.models.bn_folding import fast_copy
@@ -143,7 +143,7 @@ class Target:
         self, model: nn.Module, condition: AttackInBall, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
     ) -> Tensor:
         """Attack the whole block, since the attack draws for the batch and not for an image."""
-        with seeded("block", ids[0], self.seed):
+        with fixed_seed("block", ids[0], self.seed):
             return _attack(model, condition, x, y, outcome)
 
 

@@ -32,11 +32,11 @@ def final_iterate_attacks(conditions: Iterable[Condition]) -> tuple[list[Attacke
     kept = [Attacked(final, c.threat) for c in attacked if (final := c.attack.final)]
     without = list(dict.fromkeys(c.attack.name for c in attacked if c.attack.final is None))
     if not kept:
-        lacking = (
+        reason = (
             f"{', '.join(without)} {'have' if len(without) > 1 else 'has'} none" if without else "none is asked for"
         )
         raise BadInput(
-            f"transfer hands over the last iterate of an attack along the gradient, and {lacking}; "
+            f"transfer hands over the last iterate of an attack along the gradient, and {reason}; "
             "name others with --attacks, such as FGSM,PGD-20,CW-20,MI-FGSM"
         )
     return list(dict.fromkeys(kept)), without

@@ -53,10 +53,10 @@ def worst_images(
         changed, fooled = x.clone(), torch.zeros(len(x), dtype=torch.bool, device=x.device)
         for ball in balls:
             if rows := [row for row in order if float(radii[row]) == ball.eps]:
-                asked = torch.ones(len(rows), dtype=torch.bool, device=x.device)
+                attacked = torch.ones(len(rows), dtype=torch.bool, device=x.device)
                 names, spent = [ids[row] for row in rows], Outcome(np.zeros(len(rows), bool))
                 condition = Attacked(attack, ball)
-                changed[rows], fooled[rows] = target.craft(condition, names, x[rows], y[rows], asked, spent)
+                changed[rows], fooled[rows] = target.craft(condition, names, x[rows], y[rows], attacked, spent)
         order = [row for row in order if fooled[row]][:most]
         with torch.no_grad():
             before, after = (

@@ -164,12 +164,15 @@ def plain(model: nn.Module, choice: Any) -> nn.Module:
 
 @contextmanager
 def branch(model: nn.Module, choice: Any) -> Iterator[None]:
-    """Inside the block, every batch norm of the model computes what belongs to `choice`.
+    """Choose the batch norms of a model with several: inside the block, every layer uses the chosen one.
+
+    The forward and backward passes in the block take its scale and shift, and in training mode its running statistics
+    are those that move. Blocks may be nested; at the end of one, the choice before it is restored.
 
     Args:
         model: of `add_branches` or `add_masks`; for another model the block has no effect.
-        choice: name of a branch (`main` outside all blocks); of masks a pair (strength from 0 to 1, number of the
-            running statistics).
+        choice: after `add_branches` the name of a branch (`main` is the one in use outside all blocks); after
+            `add_masks` a pair (strength of the mask from 0 to 1, index of the running statistics).
     """
     before = {m: m.choice for m in model.modules() if isinstance(m, Switch)}
     for switch in before:

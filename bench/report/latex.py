@@ -102,8 +102,8 @@ def _add_notes(text: str, notes: str, lines: int) -> str:
     lines: number of lines of the table.
     """
     height = LINE * (lines + 6) + NOTE_LINE * math.ceil(len(notes) * NOTE_LETTER_WIDTH / TEXT_WIDTH)
-    said = notes.translate(LATEX_ESCAPES)
+    escaped = notes.translate(LATEX_ESCAPES)
     if height > MOST_HEIGHT:
-        return f"{text}\n\\noindent{{\\scriptsize Notes on the table: {said}\\par}}\n"
-    box = f"\\par\\vspace{{3pt}}\\parbox{{\\linewidth}}{{\\scriptsize\\raggedright {said}}}\n"
+        return f"{text}\n\\noindent{{\\scriptsize Notes on the table: {escaped}\\par}}\n"
+    box = f"\\par\\vspace{{3pt}}\\parbox{{\\linewidth}}{{\\scriptsize\\raggedright {escaped}}}\n"
     return text.replace("\\end{table*}", f"{box}\\end{{table*}}", 1)

@@ -10,7 +10,7 @@ import torch
 
 from bench.core.errors import BadInput
 from bench.core.foreign.messages import errors_as_bad_input
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.data.cache import ImageCache
 from bench.data.dataset import Dataset, Images
 from bench.data.lookup import dataset
@@ -80,7 +80,7 @@ def plan_experiment(
     test, n, conditions = plan_evaluation(request, data, device, cache, fetch)
     split = split_of(request, name_of_budget, budget, data, test, cache)
     plans = {name: plan.for_images(len(split.train)) for name, plan in plans.items()}
-    words = partial(describe_budget, request, name_of_budget, images=split.asked, watched=split.words)
+    words = partial(describe_budget, request, name_of_budget, images=split.requested, watched=split.words)
     job = partial(Job, dataset=data.name, data=split.fingerprint, model=model)
     job = partial(job, precision=precision, threads=request.threads)
     named = [
@@ -93,7 +93,7 @@ def plan_experiment(
     return Experiment(
         request=request,
         dataset=data,
-        images=split.asked,
+        images=split.requested,
         train=split.train,
         holdout=split.watched,
         test=test.to(device),
@@ -150,7 +150,7 @@ def with_starts(jobs: Sequence[Job], factor: float, words: Callable[..., str]) -
 
 def check_fit(jobs: Sequence[Job], model: str, data: Dataset) -> None:
     """BadInput if the model cannot be built, a recipe cannot prepare or finish it, or its weights not be averaged."""
-    with seeded("fit"):
+    with fixed_seed("fit"):
         with errors_as_bad_input(f"model {model}"):
             net = models.build(model, data)
         for name, recipe, averaged in dict.fromkeys((job.name, job.recipe, job.plan.ema > 0) for job in jobs):

@@ -24,7 +24,7 @@ MIN_TRAINING_IMAGES = 20  # fewer would leave a single watched image, or none
 class Split:
     """The images of a training."""
 
-    asked: int  # number of training images that the user or the budget names
+    requested: int  # number of training images that the user or the budget names
     train: Images  # the training learns from these
     watched: Images  # the best epoch is picked on these
     fingerprint: str  # of all training images that are read
@@ -41,21 +41,23 @@ def split_of(
         BadInput: these are fewer than `MIN_TRAINING_IMAGES`, or more than the data set has.
     """
     there = cache.size(data, "train")
-    asked = request.limit_train or min(budget.train or there, there)
-    if asked < MIN_TRAINING_IMAGES:
-        raise BadInput(f"{asked} training images are too few: {MIN_TRAINING_IMAGES} or more are needed")
-    count = min(MAX_WATCHED, asked // IMAGES_PER_WATCHED)
+    requested = request.limit_train or min(budget.train or there, there)
+    if requested < MIN_TRAINING_IMAGES:
+        raise BadInput(f"{requested} training images are too few: {MIN_TRAINING_IMAGES} or more are needed")
+    count = min(MAX_WATCHED, requested // IMAGES_PER_WATCHED)
     if budget_name != PAPER:
-        images = cache.load(data, "train", asked)
+        images = cache.load(data, "train", requested)
         words = f" ({count} held out)" if budget_name == LAPTOP else ""  # a text would rename runs of other budgets
-        return Split(asked, images.first(asked - count), _from(images, asked - count), images.fingerprint(), words)
-    if asked + count <= there:
-        images = cache.load(data, "train", asked + count)
+        return Split(
+            requested, images.first(requested - count), _from(images, requested - count), images.fingerprint(), words
+        )
+    if requested + count <= there:
+        images = cache.load(data, "train", requested + count)
         words = f", watched on {count} more"
-        return Split(asked, images.first(asked), _from(images, asked), images.fingerprint(), words)
-    images, watched = cache.load(data, "train", asked), test.first(min(MAX_WATCHED, len(test)))
+        return Split(requested, images.first(requested), _from(images, requested), images.fingerprint(), words)
+    images, watched = cache.load(data, "train", requested), test.first(min(MAX_WATCHED, len(test)))
     words = f", watched on {len(watched)} test images"
-    return Split(asked, images, watched, images.fingerprint(), words, on_test=True)
+    return Split(requested, images, watched, images.fingerprint(), words, on_test=True)
 
 
 def epochs_to_evaluate(request: Request, budget: Budget, split: Split, recipes: list[str]) -> tuple[str, ...]:

@@ -51,8 +51,8 @@ class Request:
     def check_attack_corrupted(self) -> None:
         """BadInput if --attack-corrupted lacks attacks or corruptions, or is given with --sweep."""
         if self.attack_corrupted and not (self.attacks and self.corruptions):
-            lacking = "--corruptions" if self.attacks else "--attacks"
-            raise BadInput(f"--attack-corrupted takes every attack to every corruption; name some by {lacking}")
+            missing_option = "--corruptions" if self.attacks else "--attacks"
+            raise BadInput(f"--attack-corrupted takes every attack to every corruption; name some by {missing_option}")
         if self.attack_corrupted and self.sweep:
             raise BadInput("--attack-corrupted attacks at given radii; name them by --eps in the place of --sweep")
 

@@ -38,13 +38,13 @@ def train_job(experiment: Experiment, job: Job, results: Path, device: torch.dev
     Raises:
         Failed: there is not enough memory; nothing is stored against the job, so it is tried again.
     """
-    folder, asked = results / job.run, experiment.request
+    folder, request = results / job.run, experiment.request
     facts: dict[str, object] = {
-        "source": asked.dataset,
+        "source": request.dataset,
         "images": experiment.images,
         "eps": experiment.dataset.threat.eps,
-        "train_eps": asked.train_eps,
-        "settings": asked.settings,
+        "train_eps": request.train_eps,
+        "settings": request.settings,
         "classes": experiment.dataset.num_classes,
     }
     describe_job(folder, job, device, "training", **facts)

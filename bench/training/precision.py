@@ -14,7 +14,7 @@ BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16", "sve_b
 MAX_BF16_SLOWDOWN = 1.2  # time relative to fp32 above which a warning is given; leaves room for noise of the timing
 
 
-def choose_precision(asked: str, device: torch.device) -> str:
+def choose_precision(requested: str, device: torch.device) -> str:
     """The precision to use, fp32 or bf16; `auto` is bf16 if the device has instructions for it.
 
     If bf16 is only emulated and slower than fp32, a warning on stderr says so, once a process.
@@ -22,16 +22,16 @@ def choose_precision(asked: str, device: torch.device) -> str:
     Raises:
         BadInput: there is no such precision, or the device has no bf16.
     """
-    if asked not in PRECISIONS:
-        raise BadInput(f"precision {asked!r} is none of {', '.join(PRECISIONS)}")
-    if asked == "auto":
+    if requested not in PRECISIONS:
+        raise BadInput(f"precision {requested!r} is none of {', '.join(PRECISIONS)}")
+    if requested == "auto":
         return "bf16" if is_bf16_native(device) else "fp32"
-    if asked == "bf16" and not is_bf16_native(device):
+    if requested == "bf16" and not is_bf16_native(device):
         if device.type == "cuda" and not _has_bf16(device, including_emulation=True):
             name = torch.cuda.get_device_name(device)
             raise BadInput(f"--precision bf16: {name} has no bf16; give --precision fp32, or auto")
         _warn_of_emulation(device)
-    return asked
+    return requested
 
 
 @cache

@@ -106,9 +106,9 @@ def own_files(folder: Path, *patterns: str) -> list[Path]:
 def describe_job(folder: Path, job: Job, device: torch.device, status: str, **facts: object) -> None:
     """Write job.json: the job, the machine, and the status (training, trained, or failed: reason)."""
     start = job.start.run if job.start else None
-    asked = {"run": job.run, **asdict(job), "recipe": repr(job.recipe), "start": start}
+    job_fields = {"run": job.run, **asdict(job), "recipe": repr(job.recipe), "start": start}
     where = environment(device) | {"threads": job.threads}
-    write_json(folder / "job.json", {**asked, "environment": where, **facts, "status": status})
+    write_json(folder / "job.json", {**job_fields, "environment": where, **facts, "status": status})
 
 
 def environment(device: torch.device) -> dict[str, object]:

@@ -19,7 +19,7 @@ from bench.core.foreign.guard import Quit, guarded_call, is_out_of_memory
 from bench.core.foreign.messages import errors_as_bad_input, format_error, home_of, model_errors_as_failed
 from bench.core.parsing import format_count
 from bench.core.passes import count_passes
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.data.dataset import Dataset, Images
 from bench.data.loader import epoch_batches, to_float
 from bench.models.bn_folding import folded, folding
@@ -57,7 +57,7 @@ class Trainer:
         self.job, self.dataset, self.device = job, dataset, device
         self.images, self.holdout = images.to(device), holdout.to(device)
         self.plan = job.plan.for_images(len(images))
-        with use_threads(job.threads), seeded(job.run, "init"):
+        with use_threads(job.threads), fixed_seed(job.run, "init"):
             with errors_as_bad_input(f"model {job.model}"):
                 model = build(job.model, dataset)
             if start is not None:
@@ -129,7 +129,7 @@ class Trainer:
         job, start = self.job, time.perf_counter()
         first = epoch * self.plan.epoch_length(len(self.images))  # step
         total, steepest, seen = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
-        with _loss_errors_as_failed(job, Quit), guarded_call(), seeded(job.run, "epoch", epoch):
+        with _loss_errors_as_failed(job, Quit), guarded_call(), fixed_seed(job.run, "epoch", epoch):
             pad = self.dataset.pad if job.plan.pad is None else job.plan.pad
             flip = self.dataset.flip if job.plan.flip is None else job.plan.flip
             batches = epoch_batches(self.images, job.plan.batch_size, pad=pad, flip=flip)

@@ -12,7 +12,7 @@ from torch import nn
 from bench.attacks.spec import parse_attack
 from bench.attacks.suites import SUITES, attacks_of
 from bench.core.errors import BadInput, UnknownName
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.core.threat import L2, Linf
 from bench.data.dataset import Images
 from bench.data.loader import to_float
@@ -36,7 +36,7 @@ def wavy():
 def small():
     """An untrained cnn, and images labelled with its own predictions."""
     data = dataset("digits", Path())
-    with seeded("small"):
+    with fixed_seed("small"):
         model = build("cnn", data).eval().requires_grad_(False)
     x = data.load("test", Path(), 100).x
     return model, Images(x, model(to_float(x)).argmax(1))
@@ -112,9 +112,9 @@ PARTS = {"APGD-CE": "apgd-ce", "APGD-T": "apgd-t", "FAB-T": "fab-t", "Square": "
 def test_a_part_of_autoattack_is_that_of_the_package(small, name, threat):
     model, images = small
     x, y = to_float(images.x[:6]), images.y[:6]
-    with seeded("here"):
+    with fixed_seed("here"):
         ours = parse_attack(name)(model, x, y, threat)
-    with seeded("here"):
+    with fixed_seed("here"):
         direct = pyautoattack.AutoAttack(
             model, eps=threat.eps, norm=type(threat).__name__, seed=int(torch.randint(2**31, ()))
         )

@@ -22,7 +22,7 @@ from bench.commands.speed.race import MATRIX_SIZE, RaceResult, Run, flops, froze
 from bench.commands.speed.subject import Subject
 from bench.commands.speed.table import compare, display, frame
 from bench.core.foreign.plugins import load_plugins
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.core.threat import Linf
 from bench.data.dataset import Images
 from bench.data.lookup import dataset
@@ -38,7 +38,7 @@ CPU = torch.device("cpu")
 def subject() -> Subject:
     data = dataset("digits", Path())
     images = data.load("test", Path()).first(256)
-    with seeded("speed"):
+    with fixed_seed("speed"):
         return Subject("cnn", build("cnn", data).eval(), images, 20, Linf(0.05), 16, 10)
 
 

@@ -20,7 +20,7 @@ import bench.evaluation.evaluator
 from bench import load_model
 from bench.attacks.spec import parse_attack
 from bench.commands.verify.foreign_files import is_foreign, read_foreign
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.core.stats import wilson
 from bench.core.threat import L2, Linf, tolerance
 from bench.data.loader import to_float
@@ -37,7 +37,7 @@ ATTACKS = ["--attacks", "PGD-5,PGD-5.last,FGSM"]
 
 def perturbed(threat, dtype=torch.float32):
     """Images with some pixels at 0 or 1, and perturbed images in the ball around them, some on its border."""
-    with seeded("images"):
+    with fixed_seed("images"):
         x = (1.4 * torch.rand(20, 3, 8, 8, dtype=dtype) - 0.2).clamp(0, 1)
         return x, threat.project(x + 1.5 * threat.noise(x), x)
 
@@ -462,7 +462,7 @@ def theirs(tmp_path_factory):
     images = to_float(TEST.x[:50])
     batches = [(images[i : i + 25], TEST.y[i : i + 25]) for i in (0, 25)]
     for form in ("float", "int"):
-        with seeded("theirs"):
+        with fixed_seed("theirs"):
             attack = PGD(net, eps=0.2, alpha=0.05, steps=5)
             attack.save(batches, str(home / f"{form}.pt"), False, save_clean_inputs=True, save_type=form)
     return home

@@ -16,7 +16,7 @@ from bench import DATASETS, RECIPES, beta, box, smooth
 from bench.core.errors import BadInput
 from bench.core.overrides import override
 from bench.core.plan import Plan
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.core.threat import REFERENCE_EPS
 from bench.training.job import Job
 from bench.training.recipe import scaled
@@ -88,7 +88,7 @@ def test_an_option_can_be_set_and_renames_the_run(name, path, text):
     recipe = override(RECIPES[name], path, text)
     job = Job(name, RECIPES[name], "digits", "0" * 16, "cnn", Plan(1), "quick")
     assert replace(job, recipe=recipe).digest != job.digest
-    with seeded("option"):
+    with fixed_seed("option"):
         loss = recipe.loss(recipe.prepare(net()), torch.rand(B, 3, 8, 8, dtype=torch.float64), Q)
     assert loss.isfinite()
 

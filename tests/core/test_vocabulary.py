@@ -15,7 +15,7 @@ from bench.core.overrides import override
 from bench.core.passes import count_passes
 from bench.core.plan import Plan
 from bench.core.registry import Registry
-from bench.core.rng import image_rows, image_stream, normal, seed_of, seeded, uniform
+from bench.core.rng import fixed_seed, image_rows, image_stream, normal, seed_of, uniform
 from bench.models.bn_folding import TOLERANCE, FoldedModel, fast_copy, folded, folding
 from bench.models.build import build
 from bench.models.resnet import preact_resnet, resnet
@@ -26,7 +26,7 @@ THREATS = [Linf(0.1), L2(0.7)]
 
 @pytest.fixture(autouse=True)
 def drawn_alike():
-    with seeded("vocabulary"):
+    with fixed_seed("vocabulary"):
         yield
 
 
@@ -167,20 +167,20 @@ def test_an_objective_may_be_one_number_for_the_whole_batch():
 
 
 def test_seeded_draws_depend_on_what_is_computed_alone():
-    with seeded("a", 1):
+    with fixed_seed("a", 1):
         first = torch.rand(3)
     torch.rand(5)
-    with seeded("a", 1):
+    with fixed_seed("a", 1):
         assert torch.equal(torch.rand(3), first)
     for other in (("a", 2), ("a",), ("a1",), ("a", "1")):
-        with seeded(*other):
+        with fixed_seed(*other):
             assert not torch.equal(torch.rand(3), first)
     assert all(0 <= seed_of("a", i) < 2**63 for i in range(50))
 
 
 def test_seeded_leaves_the_outer_state_alone():
     before = torch.get_rng_state()
-    with pytest.raises(ValueError, match="inside"), seeded("x"):
+    with pytest.raises(ValueError, match="inside"), fixed_seed("x"):
         raise ValueError(f"inside {torch.rand(1)}")
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -233,9 +233,9 @@ def test_each_restart_of_an_image_has_its_own_draws():
 
 @pytest.mark.parametrize(("draw", "plain"), [(uniform, torch.rand), (normal, torch.randn)])
 def test_outside_a_stream_torch_draws(draw, plain):
-    with seeded("t"):
+    with fixed_seed("t"):
         expected = plain(2, 3)
-    with seeded("t"), image_rows([1, 0], [3, 4]):
+    with fixed_seed("t"), image_rows([1, 0], [3, 4]):
         assert torch.equal(draw(torch.empty(2, 3)), expected)
 
 

@@ -19,7 +19,7 @@ import bench.evaluation.evaluator
 from bench.attacks.pgd import pgd
 from bench.attacks.spec import ATTACKS, AttackSpec, parse_attack
 from bench.core.errors import AttackWarning, BadInput, Failed
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.core.threat import L2, Linf
 from bench.data.dataset import DATASETS, Images
 from bench.data.loader import epoch_batches, to_float
@@ -46,7 +46,7 @@ def images(tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """cnn after two epochs of standard training."""
-    with seeded("a small model"):
+    with fixed_seed("a small model"):
         model = build("cnn", DIGITS).to(memory_format=torch.channels_last)
         weights = list(model.parameters())
         train = DIGITS.load("train", tmp_path_factory.mktemp("nothing"))
@@ -167,7 +167,7 @@ def test_autoattack_is_the_package_called_directly(model, images, threat):
     wanted = []
     for start in (0, 8):
         x, y = to_float(images.x[start : start + 8]), images.y[start : start + 8]
-        with seeded("block", start, 3):
+        with fixed_seed("block", start, 3):
             direct = pyautoattack.AutoAttack(
                 copy, eps=threat.eps, norm=type(threat).__name__, seed=int(torch.randint(2**31, ()))
             )
@@ -582,7 +582,7 @@ def test_autoattack_does_not_doubt_a_plain_model(model, images):
 @pytest.mark.parametrize("text", ["R-FGSM", "PGD-3[start=unclipped]"])
 def test_a_start_that_is_no_image_yet_breaks_nothing(model, images, text):
     threat = L2(3.0)  # noise of this size fools the model by itself
-    with seeded("noise"):
+    with fixed_seed("noise"):
         x_adv = to_float(images.x) + threat.noise(to_float(images.x))
     assert is_correct(model, x_adv, images.y, 64).float().mean() < 0.9
     outcome = outcomes(model, images, Attacked(parse_attack(text), threat))

@@ -13,7 +13,7 @@ from linear_models import Linear, linear
 from bench.attacks import carlini_wagner as cw
 from bench.attacks.spec import parse_attack
 from bench.core.errors import BadInput
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.core.threat import L2, Linf
 from bench.data.dataset import Images
 from bench.data.loader import to_float
@@ -166,7 +166,7 @@ def test_rows_of_a_run_come_of_one_measurement(bench, tmp_path):
 
 def test_pixels_at_the_edge_of_the_range_move_inwards():
     weight = torch.ones(2, 64, dtype=torch.float64) * torch.tensor([[1.0], [-1.0]])
-    with seeded("edge"):
+    with fixed_seed("edge"):
         model = Linear(weight, torch.tensor([-0.5, 0.5], dtype=torch.float64))
     x = torch.zeros(1, 1, 8, 8, dtype=torch.float64)
     outcome = outcomes(model, Images(x, torch.tensor([1])), Attacked(parse_attack(LONG), ANY))

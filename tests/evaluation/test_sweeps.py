@@ -18,7 +18,7 @@ from rich.console import Console
 import bench.evaluation.evaluator as bench_evaluate
 import bench.evaluation.target as bench_target
 from bench.attacks.spec import parse_attack
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.core.threat import L2, Linf
 from bench.data.dataset import Images
 from bench.data.lookup import dataset
@@ -44,7 +44,7 @@ GRID = (0.002, 0.004, 0.006, 0.008, 0.01, 0.012, 0.016, 0.02)
 @pytest.fixture(scope="module")
 def digits():
     """An untrained cnn in float64, and digits with the labels that it gives them but for a few."""
-    with seeded("sweeps"):
+    with fixed_seed("sweeps"):
         model, images = build("cnn", dataset("digits", Path())).double().eval(), dataset("digits", Path())
     images = images.load("test", Path(), 40)
     x = images.x.double() / 255

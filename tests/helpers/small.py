@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench import Recipe
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.models.build import MODELS
 
 EPS, STEP, B, K = 8 / 255, 2 / 255, 5, 10
@@ -25,7 +25,7 @@ EACH_MODEL = [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()
 
 
 def net() -> nn.Module:
-    with seeded("net"):
+    with fixed_seed("net"):
         model = nn.Sequential(
             nn.Conv2d(3, 8, 3, 2), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.Flatten(), nn.Linear(8, K)
         )
@@ -35,7 +35,7 @@ def net() -> nn.Module:
 
 
 def images() -> Tensor:
-    with seeded("images"):
+    with fixed_seed("images"):
         return torch.rand(B, 3, 8, 8, dtype=torch.float64).mul(1.2).sub(0.1).clamp(0, 1)  # some pixels are 0 or 1
 
 
@@ -71,7 +71,7 @@ def training_passes(
 
     true = home.cross_entropy
     handle = model.register_forward_pre_hook(note)
-    with pytest.MonkeyPatch.context() as patch, seeded("shown", seed):
+    with pytest.MonkeyPatch.context() as patch, fixed_seed("shown", seed):
         patch.setattr(home, "cross_entropy", spy)
         loss = recipe.loss(model, x, q)
     handle.remove()

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from bench import RECIPES, Ascent, Linf, Untargeted, box
 from bench.core.errors import UnknownName
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.training import augmix_ops as augment
 from methods.augmix import AugMix
 from methods.awp import Awp
@@ -47,7 +47,7 @@ def test_mart_is_the_official_loss_with_the_official_gradient(x):
     grads, losses = [], []
     for loss in (lambda model: RECIPES["MART"].loss(model, x, Q), lambda model: official_mart(model, x, CLASSES)):
         model = net()
-        with seeded("mart"):
+        with fixed_seed("mart"):
             losses.append(loss(model))
         grads.append(torch.autograd.grad(losses[-1], list(model.parameters())))
     assert close(*losses, 1e-9)
@@ -56,7 +56,7 @@ def test_mart_is_the_official_loss_with_the_official_gradient(x):
 
 def test_marts_stability_counts_only_with_beta(x):
     def loss(beta: float) -> float:
-        with seeded("mart"):
+        with fixed_seed("mart"):
             return Mart(beta=beta).loss(net(), x, Q).item()
 
     assert loss(1.0) > loss(0.0)
@@ -67,7 +67,7 @@ def test_marts_stability_counts_only_with_beta(x):
 
 
 def test_fgsm_rs_is_one_long_step_from_noise_in_training_mode(x):
-    with seeded("shown", 0):
+    with fixed_seed("shown", 0):
         model = net()
         z = (x + EPS * (2 * torch.rand_like(x) - 1)).clamp(0, 1).requires_grad_()
     (grad,) = torch.autograd.grad(F.cross_entropy(model(z), CLASSES), z)
@@ -112,7 +112,7 @@ def test_half_of_the_batches_are_left_whole(x):
 
 
 def test_boxes_around_a_centre_are_larger_than_those_from_a_corner():
-    with seeded("boxes"):
+    with fixed_seed("boxes"):
         side = (1 - torch.rand(300)).sqrt()
         areas = [
             torch.cat([box(torch.zeros(1, 1, 32, 32), s[None], at=at) for s in side]).mean().item()
@@ -135,7 +135,7 @@ def pixels(images: list[Image.Image]) -> Tensor:
 @pytest.fixture
 def photographs() -> Tensor:
     """Smooth images in 8 bits, one of them of a single colour."""
-    with seeded("photographs"):
+    with fixed_seed("photographs"):
         coarse = torch.rand(4, 3, 6, 6, dtype=torch.float64) * 0.8
     x = F.interpolate(coarse, (32, 32), mode="bicubic").clamp(0, 1)
     x[3] = 0.25
@@ -186,7 +186,7 @@ def test_shapes_are_those_of_pillow_within_the_image(name, sign, level, photogra
 def test_every_image_gets_an_operation_of_its_own(monkeypatch):
     marks = [lambda x, level, i=i: torch.full_like(x, i / 10) for i in range(9)]
     monkeypatch.setattr(augment, "OPERATIONS", marks)
-    with seeded("operations"):
+    with fixed_seed("operations"):
         out = augment.augmented(torch.rand(900, 1, 2, 2), 3.0)
     counts = (10 * out[:, 0, 0, 0]).round().long().bincount(minlength=9)
     assert counts.min() > 60
@@ -211,7 +211,7 @@ def test_a_mixture_is_of_the_image_and_three_chains_of_one_to_three_operations(m
     """Each operation takes away a tenth of an image of ones, so a chain says how long it is."""
     monkeypatch.setattr("methods.augmix.augmented", lambda x, severity: x - 0.1)
     ones = torch.ones(600, 1, 2, 2, dtype=torch.float64)
-    with seeded("chains"):
+    with fixed_seed("chains"):
         mixed = AugMix().augmix(ones)[:, 0, 0, 0]
         one = AugMix(width=1).augmix(ones)[:, 0, 0, 0]
     assert 0.7 <= one.min() < 0.75
@@ -248,7 +248,7 @@ def official_awp(model: nn.Module, loss_of, gamma: float) -> tuple[Tensor, list[
 def test_awp_is_the_official_algorithm(name, gamma, x):
     base, images = RECIPES[name], []
     maximise = Ascent.maximise
-    with pytest.MonkeyPatch.context() as patch, seeded("awp"):
+    with pytest.MonkeyPatch.context() as patch, fixed_seed("awp"):
         patch.setattr(Ascent, "maximise", lambda *args: images.append(maximise(*args)) or images[-1])
         base.loss(net(), x, Q)
     (x_adv,) = images
@@ -262,7 +262,7 @@ def test_awp_is_the_official_algorithm(name, gamma, x):
 
     expected, gradients = official_awp(net(), loss_of, gamma)
     model = net()
-    with seeded("awp"):
+    with fixed_seed("awp"):
         loss = RECIPES[f"{name}+AWP"].loss(model, x, Q)
     assert close(loss, expected)
     assert loss > loss_of(net()), "the move raises the loss"
@@ -275,7 +275,7 @@ def test_awp_that_moves_nothing_is_its_base(name, x):
     """Both evaluations must use the same random numbers and images, and move running statistics once."""
     models, losses = [], []
     for recipe in (RECIPES[name], Awp(RECIPES[name], gamma=0.0)):
-        with seeded("still"):
+        with fixed_seed("still"):
             models.append(recipe.prepare(net()))
             losses.append(recipe.loss(models[-1], x, Q))
     assert close(*losses)

@@ -13,7 +13,7 @@ from bench import RECIPES, Ascent, Linf, Targeted, Untargeted, clean_logits, smo
 from bench.core.errors import Failed
 from bench.core.labels import least_likely, most_confusing, nearest, random_class
 from bench.core.passes import count_passes
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from methods.bat import LabelAdversary
 from methods.pgd_at import AdversarialTraining
 
@@ -44,7 +44,7 @@ def official_target(aim: str, z: Tensor, y: int) -> int:
 
 
 def official_images(prefix: str, aim: str, x: Tensor) -> Tensor:
-    with seeded("shown", 0):
+    with fixed_seed("shown", 0):
         start = x + EPS * (2 * torch.rand_like(x) - 1) if prefix else x
     model, z = net().eval(), prediction(x)
     out = []
@@ -133,7 +133,7 @@ def test_a_step_from_the_image_has_one_length_and_a_step_from_noise_has_not(x):
 
 def wide(classes: int, count: int = 200) -> tuple[Tensor, Tensor, Tensor]:
     """Logits, hard labels and class weights."""
-    with seeded("wide", classes):
+    with fixed_seed("wide", classes):
         y = torch.randint(classes, (count,))
         return torch.randn(count, classes, dtype=torch.float64), F.one_hot(y, classes).double(), torch.randn(classes, 7)
 
@@ -157,7 +157,7 @@ def test_no_target_is_the_true_class(classes):
 
 def test_random_targets_are_uniform():
     y = F.one_hot(torch.full((6000,), 1), 4).float()
-    with seeded("targets"):
+    with fixed_seed("targets"):
         other, any_class = random_class(y, other=True).mean(0), random_class(y).mean(0)
     assert close(other, torch.tensor([1 / 3, 0, 1 / 3, 1 / 3]), 0.02)
     assert close(any_class, torch.full((4,), 0.25), 0.02)
@@ -187,7 +187,7 @@ def test_the_only_wrong_class_gets_the_whole_budget_however_sure_the_model_is_of
 
 def test_with_two_classes_all_one_step_methods_agree(x):
     q = torch.eye(2, dtype=torch.float64)[torch.tensor([0, 1, 1, 0, 1])]
-    with seeded("two"):
+    with fixed_seed("two"):
         models = [net()[:-1].append(nn.Linear(8, 2)).double().train() for _ in AIMS]
     for model in models:
         model.load_state_dict(models[0].state_dict())

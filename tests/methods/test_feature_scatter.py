@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bench import RECIPES, smooth
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from methods.avmixup import AvMixup
 from methods.feature_scatter import Scatter, transport_cost
 from methods.pgd_at import AdversarialTraining
@@ -41,7 +41,7 @@ def official(cost: Tensor, floor: float = 1e-6) -> tuple[Tensor, int]:
 
 
 def logits(seed: int, spread: float = 1.0) -> tuple[Tensor, Tensor]:
-    with seeded("logits", seed):
+    with fixed_seed("logits", seed):
         a = torch.randn(12, K, dtype=torch.float64)
         return a, a + spread * torch.randn(12, K, dtype=torch.float64)
 
@@ -91,7 +91,7 @@ def test_without_a_floor_nothing_is_lost_where_single_precision_has_no_number():
 
 def test_it_stops_early_and_serves_every_column():
     """The floor of 1e-6 is what columns lack; rows are off by up to a factor, as the rule stops so early."""
-    with seeded("sixty"):  # the authors' batch size
+    with fixed_seed("sixty"):  # the authors' batch size
         a = torch.randn(60, K, dtype=torch.float64)
         b = a + torch.randn(60, K, dtype=torch.float64)
     plan, rounds = official((1 - F.cosine_similarity(a[:, None], b[None], dim=2)).clamp(min=0))
@@ -108,7 +108,7 @@ def test_the_cost_is_positive_and_knows_no_scale():
 
 
 def test_the_attack_is_one_step_from_noise_that_is_not_clipped(x):
-    with seeded("shown", 0):
+    with fixed_seed("shown", 0):
         model = net().eval()
         noisy = (x + EPS * (2 * torch.rand_like(x) - 1)).requires_grad_()
     clean = model(x).detach()

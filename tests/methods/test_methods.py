@@ -32,7 +32,7 @@ from torch.nn import functional as F
 
 import methods  # noqa: F401
 from bench import L2, RECIPES, Ascent, Linf, Recipe, Untargeted, beta, box, lerp, smooth
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.core.threat import Pixels
 from bench.training.recipe import scaled
 from methods.advprop import AdvProp
@@ -88,7 +88,7 @@ def test_the_full_adversarial_image_of_avmixup_keeps_055():
 @pytest.mark.parametrize("classes", [10, 13])
 def test_labels_are_distributions_for_any_number_of_classes(name, classes, x):
     q = torch.eye(classes, dtype=torch.float64)[CLASSES]
-    with seeded("wide"):
+    with fixed_seed("wide"):
         model = net()[:-1].append(nn.Linear(8, classes)).double().train()
     labels = training_pass(RECIPES[name], x, q, model=model).labels
     assert labels.shape == (B, classes)
@@ -107,7 +107,7 @@ def test_the_loss_is_soft_cross_entropy_on_what_is_shown(name, x):
 
 def test_draws_are_per_image_or_per_batch():
     x = torch.zeros(4000, 1, 1, 1)
-    with seeded("draws"):
+    with fixed_seed("draws"):
         each, one = beta(1.0, x, per="image"), beta(1.0, x, per="batch")
         many = torch.cat([beta(1.0, x[:3], per="batch")[:1] for _ in range(400)])
     assert one.shape == each.shape == (4000,)
@@ -119,7 +119,7 @@ def test_draws_are_per_image_or_per_batch():
 
 
 def test_beta_has_the_variance_of_beta():
-    with seeded("beta"):
+    with fixed_seed("beta"):
         draws = beta(0.3, torch.zeros(4000, 1), per="image")
     assert draws.mean().item() == pytest.approx(0.5, abs=0.03)
     assert draws.var().item() == pytest.approx(1 / (4 * (2 * 0.3 + 1)), abs=0.01)
@@ -139,7 +139,7 @@ def test_standard_is_cross_entropy_on_clean_images(x):
     ("name", "stats"), [("PGD-AT", "running"), ("PGD-AT.avmixup", "batch"), ("PGD-AT.m2at", "moving")]
 )
 def test_pgd_at_is_the_official_attack(name, stats, x):
-    with seeded("shown", 0):
+    with fixed_seed("shown", 0):
         model = net()
         x_adv = madry(model, x, CLASSES, 10, STEP, stats)
         loss = F.cross_entropy(model(x_adv), CLASSES)
@@ -194,13 +194,13 @@ def test_fgsm_is_one_full_step_from_the_image(x):
 
 
 def test_the_unclipped_start_may_leave_the_image_range_and_the_random_one_may_not(x):
-    with seeded("start"):
+    with fixed_seed("start"):
         free, clipped = Ascent(Linf(EPS), 1, STEP, "unclipped").first(x), PGD10.first(x)
     assert free.min() < 0
     assert free.max() > 1
     assert clipped.min() >= 0
     assert clipped.max() <= 1
-    with seeded("start"):
+    with fixed_seed("start"):
         assert torch.equal(PGD10.first(x), free.clamp(0, 1))
 
 
@@ -231,7 +231,7 @@ def test_avmixup_is_its_algorithm_with_a_draw_for_each_image(x, monkeypatch):
     a = torch.tensor([0.0, 0.2, 0.55, 0.9, 1.0], dtype=torch.float64)
     asked = draw(monkeypatch, "avmixup", a)
     seen = training_pass(RECIPES["AVmixup"], x)
-    with seeded("shown", 0):
+    with fixed_seed("shown", 0):
         model = net()
         x_adv = madry(model, x, CLASSES, 10, STEP, "batch")
     images, labels = [], []
@@ -251,7 +251,7 @@ def test_avmixup_mixes_image_and_label_by_the_same_number(x):
     seen = training_pass(RECIPES["AVmixup"], x)
     a = (seen.labels[range(B), CLASSES] - 0.1) / 0.9
     assert len(a.unique()) == B, "one draw an image"
-    with seeded("shown", 0):
+    with fixed_seed("shown", 0):
         vertex = (x + 2 * (RECIPES["AVmixup"].adversary(net(), x, Q) - x)).clamp(0, 1)
     assert close(seen.images, lerp(x, vertex, a))
 
@@ -305,7 +305,7 @@ def test_trades_is_the_official_loss_with_the_official_gradient(name, x):
     ours, theirs = net(), net()
     losses = []
     for model, loss in ((ours, RECIPES[name].loss), (theirs, None)):
-        with seeded("trades"):
+        with fixed_seed("trades"):
             weight = float(name.removeprefix("TRADES-"))
             losses.append(loss(model, x, Q) if loss else official_trades(model, x, CLASSES, weight))
         losses[-1].backward()
@@ -314,14 +314,14 @@ def test_trades_is_the_official_loss_with_the_official_gradient(name, x):
 
 
 def test_trades_without_its_second_term_is_standard(x):
-    with seeded("trades"):
+    with fixed_seed("trades"):
         assert close(Trades(beta=0.0).loss(net(), x, Q), training_pass(Standard(), x).loss)
 
 
 def test_the_stability_term_is_positive_and_grows_with_beta(x):
     losses = []
     for weight in (0.0, 1.0, 6.0):
-        with seeded("trades"):
+        with fixed_seed("trades"):
             losses.append(Trades(beta=weight).loss(net(), x, Q).item())
     clean, one, six = losses
     assert one > clean
@@ -338,9 +338,9 @@ def test_trades_starts_a_thousandth_away(x):
     """An attack of no steps returns its start."""
     model, inputs = net(), []
     model.register_forward_pre_hook(lambda module, args: inputs.append(args[0]))
-    with seeded("trades"):
+    with fixed_seed("trades"):
         Trades(Ascent(Linf(0.031), 0, 0.007)).loss(model, x, Q)
-    with seeded("trades"):
+    with fixed_seed("trades"):
         assert close(inputs[-1], x + 0.001 * torch.randn(x.shape, dtype=x.dtype))
 
 
@@ -360,7 +360,7 @@ def test_m2at_is_its_two_image_algorithm(lam1, lam2, top, left, x, monkeypatch):
     asked = draw(monkeypatch, "m2at", lam2, lam1)
     mask(monkeypatch, top, left)
     seen = training_pass(RECIPES["M2AT"], x)
-    with seeded("shown", 0):
+    with fixed_seed("shown", 0):
         model = net()
         x_adv = madry(model, x, CLASSES, 10, STEP, "moving")
     delta = x_adv - x
@@ -383,7 +383,7 @@ def test_m2at_is_its_two_image_algorithm(lam1, lam2, top, left, x, monkeypatch):
 
 def share_of(seen: Shown, x: Tensor, recipe: Recipe, seed: int = 0) -> Tensor:
     """Of the perturbation, at each pixel that the adversary moved; NaN elsewhere."""
-    with seeded("shown", seed):
+    with fixed_seed("shown", seed):
         delta = recipe.adversary(net(), x, Q) - x
     return torch.where(delta.abs() > 1e-4, (seen.images - x) / delta, torch.nan)
 
@@ -460,7 +460,7 @@ def test_the_true_weight_of_m2at_has_the_moments_of_the_specification(areas):
 
 
 def test_boxes_begin_inside_the_image_and_end_at_its_border():
-    with seeded("boxes"):
+    with fixed_seed("boxes"):
         boxes = torch.cat([box(torch.zeros(1, 3, 4, 7), torch.tensor([0.6])) for _ in range(600)])[:, 0]
     assert set(boxes.amax(2).sum(1).tolist()) == {1, 2}, "int(4 * 0.6) = 2 rows, or 1 where it is cut off"
     assert set(boxes.amax(1).sum(1).tolist()) == {1, 2, 3, 4}, "int(7 * 0.6) = 4 columns"
@@ -491,7 +491,7 @@ def test_a_full_box_mirrors_an_empty_one(x, monkeypatch):
 def test_the_two_ends_of_the_mix_share_the_perturbation(x, monkeypatch):
     recipe = RECIPES["M2AT"]
     draw(monkeypatch, "m2at", 1.0, 0.4, 0.0, 0.4)
-    with seeded("shown", 0):
+    with fixed_seed("shown", 0):
         x_adv = recipe.adversary(net(), x, Q)
     xi, xibar = training_pass(recipe, x), training_pass(recipe, x)
     assert close(xi.images + xibar.images, x + x_adv)
@@ -535,7 +535,7 @@ def test_the_seven_rows_of_the_ablation(name, x, monkeypatch):
     draw(monkeypatch, "pgd_at", U)
     mask(monkeypatch, *CORNER)
     seen = training_pass(recipe, x)
-    with seeded("shown", 0):
+    with fixed_seed("shown", 0):
         delta = madry(net(), x, CLASSES, 10, STEP, "moving") - x
     share = torch.full((8, 8), float(outside), dtype=torch.float64)
     share[1:7, 2:8] = inside

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from bench import RECIPES, add_branches, branch, plain, scaled
 from bench.core.errors import BadInput
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.models.bn_folding import FoldedModel, fast_copy, folded, folding
 from bench.models.build import MODELS, smallest_side
 from bench.models.freeze import frozen
@@ -28,7 +28,7 @@ def descend(recipe, model: nn.Module, x: Tensor, steps: int = 4) -> list[float]:
     """Losses of a few steps of gradient descent."""
     losses = []
     for step in range(steps):
-        with seeded("step", step):
+        with fixed_seed("step", step):
             loss = recipe.loss(model, x, Q)
         grads = torch.autograd.grad(loss, list(model.parameters()))
         with torch.no_grad():
@@ -41,7 +41,7 @@ def descend(recipe, model: nn.Module, x: Tensor, steps: int = 4) -> list[float]:
 def different(*names: str) -> nn.Module:
     """Branches that have become different."""
     model = add_branches(net(), *names)
-    with torch.no_grad(), seeded("different"):
+    with torch.no_grad(), fixed_seed("different"):
         for norm in (m for m in model.modules() if isinstance(m, nn.BatchNorm2d)):
             for t in (norm.weight, norm.bias, norm.running_mean):
                 t += 0.5 * torch.randn_like(t)
@@ -100,7 +100,7 @@ def test_every_registered_model_learns_through_switches_and_loses_them(name, arc
     recipe, kind = RECIPES[name], SplitBatchNorm if name == "AdvProp" else InterpolatedBatchNorm
     once = replace(recipe.adversary, ascent=replace(recipe.adversary.ascent, steps=1))
     recipe, size = replace(recipe, adversary=once), max(smallest_side(arch), 8)
-    with seeded("switches"):
+    with fixed_seed("switches"):
         model, images = MODELS[arch](10, 3), torch.rand(2, 3, size, size)
         keys, norms = list(model.state_dict()), sum(isinstance(m, nn.BatchNorm2d) for m in model.modules())
         model = recipe.prepare(model).to(memory_format=torch.channels_last)
@@ -146,7 +146,7 @@ def test_a_switch_moved_after_the_block_began_is_obeyed(x):
     losses = []
     for outer in (True, False):
         model = different("aux1")
-        with seeded("folded"):
+        with fixed_seed("folded"):
             if outer:
                 with folding(model, x):
                     losses.append(recipe.loss(model, x, Q))
@@ -164,10 +164,10 @@ def test_advprop_is_its_algorithm(x):
     with branch(model, "aux1"):
         auxiliary = plain(model, "aux1").train()
     main = plain(model, "main").train()
-    with seeded("advprop"):
+    with fixed_seed("advprop"):
         x_adv = madry(auxiliary, x, CLASSES, 7, EPS / 5)
         expected = F.cross_entropy(main(x), CLASSES) + F.cross_entropy(auxiliary(x_adv), CLASSES)
-    with seeded("advprop"):
+    with fixed_seed("advprop"):
         loss = RECIPES["AdvProp"].loss(model, x, Q)
     assert close(loss, expected)
     assert close(plain(model, "main")[1].running_mean, main[1].running_mean)
@@ -189,7 +189,7 @@ class Reach(nn.Module):
 
 def reach(recipe, x: Tensor, seed: int = 0) -> list[tuple[object, float]]:
     model = Reach(recipe.prepare(net()), x).train()
-    with seeded("reach", seed):
+    with fixed_seed("reach", seed):
         recipe.loss(model, x, Q)
     return model.seen
 
@@ -228,7 +228,7 @@ def test_the_views(name, views):
 def trained_masks(k: int = 2, split: bool = False) -> nn.Module:
     recipe = RobMask(k=k, split_stats=split)
     model = recipe.prepare(net())
-    with torch.no_grad(), seeded("masks"):
+    with torch.no_grad(), fixed_seed("masks"):
         for p in [*model[1].scale, *model[1].shift]:
             p += 0.5 * torch.randn_like(p)
     return model
@@ -305,7 +305,7 @@ def test_primary_rescalings_learn_by_their_share(x):
 def test_strength_zero_is_the_clean_batch_through_the_clean_mask(x):
     recipe = RobMask(strength=0.0)
     assert reach(recipe, x) == [(CLEAN, 0.0), (CLEAN, 0.0)]
-    with seeded("zero"):
+    with fixed_seed("zero"):
         loss = recipe.loss(recipe.prepare(net()), x, Q)
     assert close(loss, 2 * F.cross_entropy(net()(x), CLASSES))
 

@@ -17,7 +17,7 @@ from bench import RECIPES, blended, tuned
 from bench.cli import cli
 from bench.core.errors import BadInput
 from bench.core.plan import Plan
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.training.job import Job
 
 ASKED = ["run", "--methods", "BN-adv", "--limit-train", "100", "--epochs", "2", "--limit", "30", "--attacks", "PGD-5"]
@@ -35,7 +35,7 @@ def trained() -> nn.Module:
     model = recipe.prepare(net()).train()
     optimiser = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 0.1)
     for step in range(3):
-        with seeded(step):
+        with fixed_seed(step):
             loss = recipe.loss(model, x, Q)
         optimiser.zero_grad()
         loss.backward()

@@ -53,7 +53,7 @@ def ledgers(tmp_path, study, name):
 
 def known(tmp_path, study, name):
     """Our values by column, at the first scale."""
-    return {e.number.column: e.ours.value for e in ledgers(tmp_path, study, name)[0] if e.ours.known}
+    return {e.number.column: e.ours.value for e in ledgers(tmp_path, study, name)[0] if e.ours.is_measured}
 
 
 # which trainings
@@ -80,7 +80,7 @@ def test_a_training_of_another_length_size_or_setting_is_not_what_was_printed(tm
     whose = {"recipe": "R-MC-LA", "dataset": "cifar10", "model": "wrn-28-10.pm1"}
     trained(tmp_path, {PAPER.format(100, 50000): "1110", other: "0000"}, **whose)
     ledger = next(ledger for ledger in ledgers(tmp_path, "bat", "Table 5") if ledger[0].papers)
-    (entry,) = [entry for entry in ledger if entry.ours.known and not entry.number.where.plan]
+    (entry,) = [entry for entry in ledger if entry.ours.is_measured and not entry.number.where.plan]
     assert (entry.ours.value, entry.ours.seeds) == (75, 1)
 
 
@@ -95,7 +95,7 @@ def test_tables_of_longer_trainings_have_none_of_the_shorter_ones(tmp_path):
 def test_tables_that_print_a_length_have_none_of_another(tmp_path):
     whose = {"recipe": "RobMask", "dataset": "cifar10", "model": "resnet18"}
     trained(tmp_path, {PAPER.format(100, 50000): "1110", PAPER.format(20, 50000): "1000"}, **whose)
-    lines = {e.number.line[0]: e.ours.value for e in ledgers(tmp_path, "robmask", "Table 3")[0] if e.ours.known}
+    lines = {e.number.line[0]: e.ours.value for e in ledgers(tmp_path, "robmask", "Table 3")[0] if e.ours.is_measured}
     assert lines == {"20 epochs": 25, "100 epochs": 75}
 
 
@@ -116,7 +116,7 @@ def test_quoted_lines_are_trained_as_the_paper_that_they_are_quoted_from():
 def test_a_smaller_training_stands_in_for_a_quoted_line_too(tmp_path):
     measure(tmp_path, "", "1110", recipe="AVmixup", **CIFAR)
     ledger = ledgers(tmp_path, "m2at", "Table 1")[0]
-    assert [e.number.line[-1][:3] for e in ledger if e.ours.known] == ["*", "own"]
+    assert [e.number.line[-1][:3] for e in ledger if e.ours.is_measured] == ["*", "own"]
 
 
 def test_a_figure_at_the_papers_scale_is_of_its_own_models(tmp_path):
@@ -282,7 +282,7 @@ def test_autoattack_stands_beside_scores_as_a_score(tmp_path):
     measure(tmp_path, "PGD-10.last", "1100", recipe="TLAT", **CIFAR, eps=0.04, params=params)
     measure(tmp_path, "AutoAttack", "1000", recipe="TLAT", **CIFAR, eps=0.04)
     ledger = ledgers(tmp_path, "mtlat", "Table 2(c)")[0]
-    (entry,) = [e for e in ledger if e.ours.known]
+    (entry,) = [e for e in ledger if e.ours.is_measured]
     assert (entry.ours.value, entry.autoattack.value) == pytest.approx((2 / 3, 1 / 3))
     assert layout(ledger).cells["AutoAttack"].iloc[-1].startswith("0.33 ")
 
@@ -380,7 +380,7 @@ def test_a_study_that_cannot_be_carried_out_does_not_end_the_others(tmp_path, ca
 def test_a_chosen_table_is_shown_alone(tmp_path):
     measure(tmp_path, "", "1110", recipe="M2AT", **CIFAR)
     measure(tmp_path, "", "1110", recipe="PGD-AT-LS", **CIFAR)
-    text = StudyPage("m2at", chosen=STUDIES["m2at"].select("table", "3")).text(tmp_path)
+    text = StudyPage("m2at", study=STUDIES["m2at"].select("table", "3")).text(tmp_path)
     assert re.findall(r"^### (.*)", text, re.M) == ["Table 3"]
     assert len(re.findall(r"^### ", StudyPage("m2at").text(tmp_path), re.M)) == 6
 

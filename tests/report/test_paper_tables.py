@@ -213,8 +213,8 @@ def test_attacks_are_scaled_to_the_radius_of_their_data_set(tmp_path, stored, re
     item = next(item for item in STUDIES["m2at"].items if item.name == "Table 3")
     ledger = entries(item.content, make_lookup(scale, rows, tmp_path), item.paper_setup(scale.dataset, "cifar10"))
     ours = {(e.number.recipe, e.number.column): e.ours for e in ledger}
-    assert ours["M2AT", "Clean"].known
-    assert ours["M2AT", "PGD-20"].known is known
+    assert ours["M2AT", "Clean"].is_measured
+    assert ours["M2AT", "PGD-20"].is_measured is known
 
 
 @pytest.mark.parametrize(("step", "known"), [("0.25eps", True), (repr(2 / 255), True), ("0.1eps", False)])
@@ -222,7 +222,7 @@ def test_a_step_is_compared_by_its_length(tmp_path, step, known):
     params = json.dumps({"start": "random", "step": step})
     measure(tmp_path, "", "1111111110", recipe="M2AT", **CIFAR)
     measure(tmp_path, "PGD-20.last", "1111100000", recipe="M2AT", **CIFAR, params=params)
-    assert found(tmp_path)["M2AT", "PGD-20"].ours.known is known
+    assert found(tmp_path)["M2AT", "PGD-20"].ours.is_measured is known
 
 
 def test_a_start_from_the_image_is_another_attack_than_one_at_random(tmp_path):
@@ -240,7 +240,7 @@ def test_two_settings_that_the_printed_number_does_not_tell_apart_are_no_number(
     for other, bits in ((1, "1111000000"), (5, "1100000000")):
         params = json.dumps({"start": "random", "step": "0.25eps", "other": other})
         measure(tmp_path, "PGD-20.last", bits, recipe="M2AT", **CIFAR, params=params)
-    assert not found(tmp_path)["M2AT", "PGD-20"].ours.known
+    assert not found(tmp_path)["M2AT", "PGD-20"].ours.is_measured
 
 
 def test_seeds_are_joined_and_kept(tmp_path):
@@ -265,7 +265,7 @@ def test_transfer_is_read_from_the_model_of_the_same_seed(tmp_path):
         source = f"cifar10/resnet8/AVmixup/s{seed}-bbbb"
         measure(tmp_path, "PGD-20.last", bits, recipe="M2AT", **CIFAR, **PGD, source=source)
     assert found(tmp_path, "m2at", "Table 4")["M2AT", "source=AVmixup"].ours.value == 60
-    assert not found(tmp_path, "m2at", "Table 4")["M2AT", "source=PGD"].ours.known
+    assert not found(tmp_path, "m2at", "Table 4")["M2AT", "source=PGD"].ours.is_measured
 
 
 def test_another_model_of_the_same_recipe_is_the_first_of_another_seed(tmp_path):
@@ -274,7 +274,7 @@ def test_another_model_of_the_same_recipe_is_the_first_of_another_seed(tmp_path)
         source = f"cifar10/resnet8/R-MC-LA/s{seed}-aaaa"
         measure(tmp_path, "PGD-20.last", bits, recipe="R-MC-LA", **CIFAR, **PGD, source=source)
     ledger = found(tmp_path, "bat", "Table 7")
-    assert ledger["R-MC-LA", "CE20 transfer from another R-MC-LA"].ours.known is False  # of the long plan
+    assert ledger["R-MC-LA", "CE20 transfer from another R-MC-LA"].ours.is_measured is False  # of the long plan
     assert from_another(tmp_path) == 60
 
 
@@ -282,7 +282,7 @@ def from_another(results):
     ((scale, rows),) = scales(load(results), results)
     item = next(item for item in STUDIES["bat"].items if item.name == "Table 7")
     ours = entries(item.content, make_lookup(scale, rows, results), item.paper_setup("cifar10", "cifar10"))
-    values = {(e.number.line, e.number.column): e.ours.value for e in ours if e.ours.known}
+    values = {(e.number.line, e.number.column): e.ours.value for e in ours if e.ours.is_measured}
     return values[("R-MC-LA",), "CE20 transfer from another R-MC-LA"]
 
 
@@ -526,7 +526,7 @@ def test_figures_of_batch_norms_and_gradients_are_drawn_from_exhibits(tmp_path):
     item = next(item for item in STUDIES["robmask"].items if item.name == "Table 9")
     ((scale, rows),) = scales(load(tmp_path), tmp_path)
     entries_ = entries(item.content, make_lookup(scale, rows, tmp_path), item.paper_setup(scale.dataset, "cifar10"))
-    known = {entry.number.column: entry.ours.value for entry in entries_ if entry.ours.known}
+    known = {entry.number.column: entry.ours.value for entry in entries_ if entry.ours.is_measured}
     assert known["Running mean"] == pytest.approx(1)
     assert known["Scale"] == pytest.approx(1 / math.sqrt(2))
     assert known["Shift"] == 1

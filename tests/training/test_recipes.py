@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 import methods  # noqa: F401
 from bench import DATASETS, RECIPES, Ascent, Recipe, branch, frozen
 from bench.core.passes import count_passes
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.core.threat import REFERENCE_EPS
 from bench.models.bn_folding import folded, folding
 from bench.models.build import build
@@ -69,7 +69,7 @@ def started(recipe: Recipe) -> tuple[Recorder, Tensor, Tensor]:
 
 
 def loss_of(recipe: Recipe, model: nn.Module, x: Tensor, q: Tensor) -> Tensor:
-    with seeded("loss"):
+    with fixed_seed("loss"):
         return recipe.loss(model, x, q)
 
 
@@ -197,7 +197,7 @@ def test_only_moving_statistics_move_during_an_attack(kind, moves):
 def setting(request, recipe) -> tuple[Recipe, nn.Module, Tensor, Tensor]:
     """A recipe at a data set's scale, a model as training has it, a batch; in double precision."""
     data = DATASETS[request.param[0]]
-    with seeded("build"):
+    with fixed_seed("build"):
         model = build(request.param[1], data)
         for norm in (m for m in model.modules() if isinstance(m, _BatchNorm)):  # as if trained
             norm.running_mean.normal_(0, 0.1)

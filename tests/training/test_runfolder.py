@@ -12,7 +12,7 @@ import methods  # noqa: F401  registers the recipes
 from bench.core.errors import BadInput
 from bench.core.files import TEMPORARY_SUFFIX, remove_temporary_files, require_inside, write_atomically, write_json
 from bench.core.plan import Plan
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.data.lookup import dataset
 from bench.models.build import build
 from bench.models.checkpoint import WEIGHT_FILES, save_views
@@ -128,7 +128,7 @@ def trained(tmp_path):
     """A run folder with the weights of a model that has two views, and what job.json says of them."""
     data, recipe = dataset("digits", tmp_path), RECIPES["AdvProp"]
     job = Job("AdvProp", recipe, "digits", "0" * 16, "cnn", Plan(epochs=1), "quick")
-    with seeded("trained"):
+    with fixed_seed("trained"):
         views = recipe.finish(recipe.prepare(build("cnn", data)))
     folder = tmp_path / job.run
     save_views(folder / WEIGHT_FILES["last"], views, job.run)

@@ -41,7 +41,7 @@ class Cell:
         return f"{self.row.dataset}/{self.row.model}/{self.row.recipe}{view} {self.row.epoch}"
 
     @property
-    def failed(self) -> bool:
+    def has_failed(self) -> bool:
         return self.row.status != "ok"
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ def read_cells(results: Path) -> Cells:
         outcomes, budget = read_outcomes(folder), str(read_job(folder).get("budget", ""))
         for row in (row for row in read_rows(folder) if row.metric == "accuracy"):
             cell = Cell(row, outcomes.get(row.key, np.zeros(0, bool)), budget)
-            if not cell.failed and len(cell.bits) != row.n:
+            if not cell.has_failed and len(cell.bits) != row.n:
                 raise BadInput(
                     f"{folder / 'outcomes.npz'} has {format_count(len(cell.bits), 'image')} for {cell}; {RUN_REMEDY}"
                 )

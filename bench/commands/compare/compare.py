@@ -67,7 +67,7 @@ def _with_spec(
     """The cells of both sides, of which one is a model that is measured as the other, a folder, was."""
     folder, spec = (current, baseline) if is_baseline else (baseline, current)
     there = repeatable(folder, read_cells(folder), 1)
-    numbers = {where: cell for where, cell in there.items() if not cell.failed}
+    numbers = {where: cell for where, cell in there.items() if not cell.has_failed}
     measured = measure_spec(str(spec), numbers, folder, access, device, batch_size)
     return (measured, numbers) if is_baseline else (there, measured)
 
@@ -91,5 +91,5 @@ def _same_weights(before: Cells, after: Cells) -> None:
     """At level 1 the weights are copies, so that a new key means other test images or another meaning of the cell."""
     for where in before.keys() & after.keys():
         old, new = before[where], after[where]
-        if not new.failed and not old.failed and old.row.key != new.row.key:
+        if not new.has_failed and not old.has_failed and old.row.key != new.row.key:
             raise BadInput(f"{old}: not the same test images, or not the same condition, as then; remake the baseline")

@@ -141,14 +141,14 @@ def works_of(
 def plan_again(folder: Path, record: Record, data_dir: Path, device: torch.device) -> tuple[Experiment, Job]:
     """The data and the job of a run folder, with the recipe of that name as it is now."""
     path, budget = folder / "job.json", str(record.get("budget", ""))
-    lacking = [field for field in REQUIRED_FIELDS if field not in record]
+    missing = [field for field in REQUIRED_FIELDS if field not in record]
     if record.get("status") == "external":
         raise BadInput(
             f"{folder} is of a model from outside, which --level cannot load; name the model in the place of CURRENT: "
             f"bench compare {folder} {record.get('spec', 'FILE.py:FUNCTION@WEIGHTS')}"
         )
-    if lacking:
-        raise BadInput(f"{path} does not say what was trained ({', '.join(lacking)}); {REMEDY}")
+    if missing:
+        raise BadInput(f"{path} does not say what was trained ({', '.join(missing)}); {REMEDY}")
     request = Request(
         methods=(record["name"],),
         dataset=record["source"],

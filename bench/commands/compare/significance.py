@@ -72,12 +72,12 @@ def find_regressions(before: Cells, after: Cells) -> list[Finding]:
     _comparable(before, after)
     found: list[Finding] = []
     retrained: dict[tuple[object, ...], list[tuple[str, Cell, Cell]]] = defaultdict(list)
-    numbers = {where: cell for where, cell in before.items() if not cell.failed}
+    numbers = {where: cell for where, cell in before.items() if not cell.has_failed}
     if not numbers:
         raise BadInput(f"each cell of the baseline failed, {len(before)} in all; remake it")
     for (where, old), label in zip(numbers.items(), labels(list(numbers.values())), strict=True):
         new, model = after.get(where), f"{old.model} s{old.row.seed}"
-        if new is None or new.failed:
+        if new is None or new.has_failed:
             problem = printable(new.row.status) if new else "missing: the current results have no such cell"
             found.append(Finding(model, label, float(old.bits.mean()), None, problem=problem))
         elif new.row.key == old.row.key:

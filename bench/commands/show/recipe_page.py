@@ -15,7 +15,7 @@ from rich.text import Text
 from bench.commands.show.recipe_text import recipe_text
 from bench.core.errors import BadInput, UnknownName
 from bench.core.foreign.plugins import load_plugins
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.data.dataset import DATASETS, Images
 from bench.report.site.methods.recipe_lines import Line, measured_lines, other_numbers, printed_lines
 from bench.report.site.sources import LENGTH_NOTE, RecipeText
@@ -91,7 +91,7 @@ def describe_cost(recipe: Recipe) -> str:
 def count_passes(recipe: Recipe) -> tuple[float, float]:
     """Count forward and backward passes per image of a training step, on random images."""
     digits = DATASETS["digits"]
-    with seeded("show"):
+    with fixed_seed("show"):
         x = torch.randint(256, (4, *digits.shape), dtype=torch.uint8)
     return step_passes(recipe, digits, Images(x, torch.arange(4)))
 

@@ -13,7 +13,7 @@ from bench.commands.speed import peers
 from bench.commands.speed.race import Contestant, RaceResult, Run, race
 from bench.commands.speed.table import Line, compare
 from bench.core.parsing import format_count
-from bench.core.rng import image_stream, seeded
+from bench.core.rng import fixed_seed, image_stream
 from bench.corruptions.apply import SETS, corrupted
 from bench.corruptions.corruption import CORRUPTIONS, SEVERITIES
 from bench.report.table_text import MISSING
@@ -36,7 +36,7 @@ def corruptions(repeats: int, device: torch.device) -> Iterator[Line]:
 
 def make_scenes(n: int, side: int) -> Tensor:
     """Made-up images (n, 3, side, side) uint8: coarse blotches with a little noise, the same every time."""
-    with seeded("speed", "scenes", side):
+    with fixed_seed("speed", "scenes", side):
         coarse = F.interpolate(torch.rand(n, 3, 8, 8), size=side, mode="bilinear")
         return ((coarse + 0.03 * torch.randn(n, 3, side, side)).clamp(0, 1) * 255).byte()
 

@@ -16,7 +16,7 @@ from bench.attacks.ascent import Ascent
 from bench.commands.speed.race import Contest, Contestant, RaceResult
 from bench.commands.speed.subject import Subject
 from bench.core.passes import count_passes
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.core.threat import REFERENCE_EPS
 from bench.data.dataset import Images
 from bench.data.loader import epoch_batches, to_float
@@ -61,7 +61,7 @@ def _our_epoch(recipe: Recipe, model: nn.Module, subject: Subject, precision: st
     images, sgd = subject.test.first(n or subject.n), _sgd(model)
     autocast = torch.autocast(images.x.device.type, torch.bfloat16, enabled=precision == "bf16")
     sample = to_float(images.x[:WARM_UP_IMAGES])
-    with seeded("epoch"), folding(model, sample), count_passes(*{model, folded(model)}) as passes:
+    with fixed_seed("epoch"), folding(model, sample), count_passes(*{model, folded(model)}) as passes:
         for x, y in epoch_batches(images, subject.batch_size, pad=subject.pad, flip=subject.flip):
             model.train()
             with autocast:
@@ -74,7 +74,7 @@ def _our_epoch(recipe: Recipe, model: nn.Module, subject: Subject, precision: st
 
 def _their_epoch(loop: Loop, ascent: Ascent, model: nn.Module, subject: Subject, n: int | None = None) -> RaceResult:
     sgd = _sgd(model)
-    with seeded("epoch"):
+    with fixed_seed("epoch"):
         for x, y in _loader(subject, n or subject.n):
             loop(ascent, model, sgd, x.to(subject.test.x.device), y.to(subject.test.x.device))
     return RaceResult()

@@ -10,7 +10,7 @@ from torch import nn
 from bench.attacks.spec import parse_attack
 from bench.commands.speed import peers
 from bench.commands.speed.race import Contestant, RaceResult
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.core.threat import L2, Linf
 from bench.data.dataset import Images
 from bench.data.loader import to_float
@@ -72,7 +72,7 @@ class Subject:
             size, made = block or self.batch_size, []
             for start in range(0, len(x), size):
                 with (
-                    seeded("block", start, 0),
+                    fixed_seed("block", start, 0),
                     context(self.model),
                 ):  # the seed that the evaluator uses for a block
                     made.append(peer(self.model, x[start : start + size], y[start : start + size], self.threat))

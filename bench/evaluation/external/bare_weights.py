@@ -37,8 +37,8 @@ def weights_alone(text: str) -> BadInput:
         held = describe(path)
     except BadInput as error:  # such as a pickle of a whole model
         held = str(error)
-    said = f"{text} is a file of weights, and no model by itself: {held}"
-    return BadInput(f"{said}; name FILE.py:FUNCTION@{text}, whose FUNCTION builds the network").with_example(
+    problem = f"{text} is a file of weights, and no model by itself: {held}"
+    return BadInput(f"{problem}; name FILE.py:FUNCTION@{text}, whose FUNCTION builds the network").with_example(
         EXAMPLE.format(file=EXAMPLE_FILE, weights=text)
     )
 

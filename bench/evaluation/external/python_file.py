@@ -16,7 +16,7 @@ from bench.core.foreign.guard import guarded_call
 from bench.core.foreign.messages import format_error, model_errors_as_bad_input
 from bench.core.foreign.plugins import import_file
 from bench.core.registry import suggestion
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.data.dataset import Dataset
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.loaded import Loaded
@@ -52,7 +52,7 @@ class File:
         if not self.path.is_file():
             raise BadInput(f"{self.path} is not there; name FILE.py:FUNCTION with a file of yours")
         first = [normaliser(self.normalise, dataset)] if self.normalise is not None else []
-        with _import_from_folder(self.path), seeded("outside"):  # seeded for a model without a file of weights
+        with _import_from_folder(self.path), fixed_seed("outside"):  # seeded for a model without a file of weights
             content = read_weights(self.weights, access.unsafe_pickle) if self.weights else None
             module = import_file(self.path, f"{self.path}")
             if not hasattr(module, self.function):

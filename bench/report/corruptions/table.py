@@ -121,15 +121,15 @@ def _severities(kind: str, severities: tuple[int, ...]) -> list[tuple[int, tuple
 
 def _errors(cells: pd.DataFrame, part: pd.DataFrame, dataset: str) -> pd.DataFrame:
     means = cells[(cells["kind"] == "corruption") & (cells["severity"] == ALL_SEVERITIES)]
-    asked = [name for name in ALEXNET if name in set(means["name"])]
+    shown = [name for name in ALEXNET if name in set(means["name"])]
     lines = []
     for recipe, own in means.groupby("recipe", sort=False):
         clean = part[(part["kind"] == "clean") & (part["recipe"] == recipe)]["value"].mean()
         errors = {name: 1 - accuracy for name, accuracy in pairs(own, "name", "accuracy")}
         scores = dict(pairs(own, "name", "score"))
         line = {"recipe": recipe, "clean": clean}
-        line |= {"error": fmean(errors.get(name, math.nan) for name in asked)} if asked else {}
-        line |= {"score": fmean(scores.get(name, math.nan) for name in asked)} if asked else {}
+        line |= {"error": fmean(errors.get(name, math.nan) for name in shown)} if shown else {}
+        line |= {"score": fmean(scores.get(name, math.nan) for name in shown)} if shown else {}
         if dataset == "imagenet":  # AlexNet's errors are those on its 1,000 classes
             line |= {"mce": mce(errors), "relative_mce": relative_mce(errors, 1 - clean)}
         lines.append(line)

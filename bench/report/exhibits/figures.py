@@ -57,11 +57,11 @@ def overlay(table: pd.DataFrame, title: str) -> "Figure":
     figure, panels = grid(
         4, 2, ONE_COLUMN if len(first) <= NARROW_CHANNELS else TWO_COLUMNS, (1.25, 0.7), title, sharex=True
     )
-    for (name, said), axes in zip(STATISTICS.items(), panels, strict=True):
+    for (name, statistic), axes in zip(STATISTICS.items(), panels, strict=True):
         for column, colour, style, label in ((f"start_{name}", 0, "o-", "before"), (name, 1, "s--", "after")):
             look: Any = {"color": COLOURS[colour], "markersize": 2, "linewidth": 0.8, "label": label}
             axes.plot(first["channel"], first[column], style, **look)
-        axes.set(title=said)
+        axes.set(title=statistic)
     _below(panels, 2, xlabel="Channel")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

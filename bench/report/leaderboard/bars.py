@@ -114,8 +114,8 @@ def _draw_panel(axes: "Axes", row: PanelRow, column: str, limits: tuple[float, f
     for place, line in enumerate(lines):
         text = accuracy_text(line, column, 0) if known.iloc[place] else ""
         axes.text(max([0.0, *_line_ends(line, column)]) + 0.03 * limits[1], place, text, **look)
-    if lacking := int((~known).sum()):
-        axes.set_xlabel(f"{lacking} of {len(lines)} not measured", fontsize=5.5, color=GREY)
+    if missing := int((~known).sum()):
+        axes.set_xlabel(f"{missing} of {len(lines)} not measured", fontsize=5.5, color=GREY)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
 

@@ -34,19 +34,19 @@ class Measured:
     pictures: Pictures
 
     @cached_property
-    def chosen(self) -> pd.DataFrame:
+    def rows_shown(self) -> pd.DataFrame:
         """Rows of the newest protocol and of the epoch and view measured last; accuracies only over the most images."""
         rows: pd.DataFrame = self.rows[self.rows["protocol"] == self.rows["protocol"].max()]
         last = rows.iloc[-1]
         same = (rows["epoch"] == last["epoch"]) & (rows["view"] == last["view"])
         plain = rows["metric"] == "accuracy"
-        chosen: pd.DataFrame = rows[same & (~plain | (rows["n"] == rows.loc[same & plain, "n"].max()))]
-        return chosen
+        shown: pd.DataFrame = rows[same & (~plain | (rows["n"] == rows.loc[same & plain, "n"].max()))]
+        return shown
 
     @cached_property
     def all(self) -> list[Measurement]:
         """Every accuracy, in the order of a table; of repeated measurements the last."""
-        rows = accuracies(self.chosen)
+        rows = accuracies(self.rows_shown)
         rows = rows[
             rows["source"].str.partition("@")[0] != rows["run"]
         ]  # without images that were made on this model for transfer
@@ -60,12 +60,12 @@ class Measured:
 
     @property
     def n(self) -> int:
-        rows = accuracies(self.chosen)
+        rows = accuracies(self.rows_shown)
         return int(rows["n"].max()) if len(rows) else 0
 
     @property
     def is_partial(self) -> bool:
-        return bool(accuracies(self.chosen)["partial"].any())
+        return bool(accuracies(self.rows_shown)["partial"].any())
 
     def of(self, *kinds: str) -> list[Measurement]:
         return [one for one in self.all if one.kind in kinds]
@@ -97,7 +97,7 @@ class Measured:
         attacks = [one for one in self.all if one.counts and one.share]
         if not attacks:
             return ""
-        doubts = doubts_by_board(self.chosen, self.chosen, self.outcomes)
+        doubts = doubts_by_board(self.rows_shown, self.rows_shown, self.outcomes)
         return verdict([(one.column, one.verdict) for one in attacks], doubts)
 
     @property
@@ -109,7 +109,7 @@ class Measured:
     @property
     def probes(self) -> list[dict[str, Any]]:
         """The rows of the audit's probes; of repeated probes the last."""
-        rows = self.chosen[self.chosen["metric"] == "share"]
+        rows = self.rows_shown[self.rows_shown["metric"] == "share"]
         rows = rows.drop_duplicates(["name", "norm", "eps", "params"], keep="last")
         return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 

@@ -129,7 +129,7 @@ def _probe(probe: dict[str, object], several: bool) -> tuple[str, ...]:
 
 def _run(measured: Measured) -> Iterator[Block]:
     job, facts = measured.job, measured.facts
-    row = {str(name): value for name, value in measured.chosen.iloc[-1].items()}
+    row = {str(name): value for name, value in measured.rows_shown.iloc[-1].items()}
     environment = job.get("environment")
     machine = {str(k): str(v) for k, v in environment.items()} if isinstance(environment, dict) else {}
     versions = [f"{name} {machine[name]}" for name in ("bench", "torch", "numpy", "python") if name in machine]

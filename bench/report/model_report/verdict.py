@@ -96,9 +96,11 @@ def _paragraphs(measured: Measured) -> Iterator[str]:
 
 def _other_balls(measured: Measured) -> Iterator[str]:
     """A sentence on the accuracy in other balls that were attacked; sweeps have a section of their own."""
-    asked = {one.ball for one in measured.of("attack") if one.counts}
+    attacked_balls = {one.ball for one in measured.of("attack") if one.counts}
     found = [
-        (ball, measured.worst(ball).share) for ball in measured.balls[1:] if ball in asked and math.isfinite(ball.eps)
+        (ball, measured.worst(ball).share)
+        for ball in measured.balls[1:]
+        if ball in attacked_balls and math.isfinite(ball.eps)
     ]
     shares = [f"{share_words(share)} within {ball}" for ball, share in found if share]
     if shares:

@@ -67,8 +67,8 @@ def threats(rows: pd.DataFrame) -> Iterator[tuple[str, float]]:
         found.setdefault((record["norm"], record["eps"]), set()).add(record["recipe"])
     for (norm, eps), recipes in found.items():
         others = [other for kind, other in found if kind == norm]
-        asked = {factor: set(names) for factor, names in AT_OTHER_RADII.items() if recipes <= set(names)}
-        if not any(abs(other * factor - eps) < RADIUS_TOLERANCE for other in others for factor in asked):
+        factors = {factor: set(names) for factor, names in AT_OTHER_RADII.items() if recipes <= set(names)}
+        if not any(abs(other * factor - eps) < RADIUS_TOLERANCE for other in others for factor in factors):
             yield norm, eps
 
 

@@ -68,13 +68,13 @@ class Entry:
         ours, number, kind = self.ours, self.number, self.number.reading.kind
         if ours.status not in ("ok", "missing"):
             return ours.status
-        if not ours.known:
+        if not ours.is_measured:
             return NOT_RUN
         if not number.text:
             return "nothing printed"
         tolerance = max(TOLERANCES.get(kind, ACCURACY_TOLERANCE), 0.0 if math.isnan(ours.half) else ours.half)
         if not self.papers:
-            weak = self.autoattack.known and self.autoattack.value < ours.value - tolerance
+            weak = self.autoattack.is_measured and self.autoattack.value < ours.value - tolerance
             return NOT_AUTOATTACK if weak else SMALLER_SCALE
         if kind in ("gradient", "seconds"):
             return _ratio(ours.value, number.printed)
@@ -84,7 +84,7 @@ class Entry:
         if self._is_apart:
             word, size = "above" if self.difference > 0 else "short", abs(self.difference)
             return f"{word} by {size:.2f}" if kind == "score" else f"{word} by {size:.1f}"
-        if self.autoattack.known and self.autoattack.value < number.printed - tolerance:
+        if self.autoattack.is_measured and self.autoattack.value < number.printed - tolerance:
             return NOT_AUTOATTACK
         return REPRODUCED
 
@@ -125,7 +125,7 @@ def add_signs(ledger: Sequence[Entry]) -> list[Entry]:
     standard = {
         (entry.number.column, entry.number.where): entry.ours
         for entry in ledger
-        if entry.number.recipe == "Standard" and entry.ours.known
+        if entry.number.recipe == "Standard" and entry.ours.is_measured
     }
     found = []
     for entry in ledger:

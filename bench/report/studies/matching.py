@@ -23,9 +23,9 @@ def is_of(row: Record, reading: MetricSpec, source: str, scale: Scale) -> bool:
     if row["name"] != name or not (row["eps"] == np.inf or near):
         return False
     usual = USUAL_SETTINGS | ({"loss": "margin"} if name.startswith("CW-") else {})
-    asked = {key: value for key, value in usual.items() if key in row["settings"]} | settings
-    own = {key: str(row["settings"].get(key)).lower() for key in asked if key != "step"}
-    return all(asked[key].lower() == value for key, value in own.items()) and (
+    wanted = {key: value for key, value in usual.items() if key in row["settings"]} | settings
+    own = {key: str(row["settings"].get(key)).lower() for key in wanted if key != "step"}
+    return all(wanted[key].lower() == value for key, value in own.items()) and (
         "step" not in settings or _same_step(row, settings["step"], reading.eps)
     )
 

@@ -30,7 +30,8 @@ class Measurement(NamedTuple):
     bits: tuple[Bits, ...] = ()  # outcomes (n,) of each seed, for accuracies
 
     @property
-    def known(self) -> bool:
+    def is_measured(self) -> bool:
+        """Whether it was measured: neither missing nor failed."""
         return self.status == "ok"
 
     @property
@@ -75,7 +76,7 @@ def accuracy(rows: Sequence[Record], outcomes: Mapping[str, Bits]) -> Measuremen
 
 def standard_deviation(ours: Measurement, kind: str) -> Measurement:
     """Replace the mean by the standard deviation over seeds, if that is what the paper prints (kind `spread`)."""
-    if kind != "spread" or not ours.known:
+    if kind != "spread" or not ours.is_measured:
         return ours
     return (
         ours._replace(value=stdev(ours.each), low=math.nan, high=math.nan, bits=()) if ours.seeds > 1 else NOT_MEASURED

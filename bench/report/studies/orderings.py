@@ -43,7 +43,7 @@ def orders(ledger: Sequence[Entry]) -> Iterator[Order]:
     columns: dict[tuple[str, str, TrainingSetup], list[Entry]] = {}
     for entry in ledger:
         kind = entry.number.reading.kind
-        if kind in ("accuracy", "score", "gradient") and entry.number.text and entry.ours.known:
+        if kind in ("accuracy", "score", "gradient") and entry.number.text and entry.ours.is_measured:
             where = entry.number.where.without_normaliser
             columns.setdefault((entry.table.name, entry.number.column, where), []).append(entry)
     for (item, column, _), part in columns.items():

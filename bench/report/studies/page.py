@@ -34,18 +34,18 @@ if TYPE_CHECKING:
 class StudyPage:
     """The report of a study.
 
-    registered: as for `scales`. n: number of test images, if rows with different numbers exist. chosen: the study with
+    registered: as for `scales`. n: number of test images, if rows with different numbers exist. study: the study with
     only some of its items; None: with all.
     """
 
     folder: str  # the study's name
     registered: RadiusOf = usual_radius
     n: int | None = None
-    chosen: Study | None = None
+    study: Study | None = None
 
     def files(self, results: Path) -> dict[str, Content]:
         """The page, its tables and figures, and files that need no results. BadInput if no row is of the study."""
-        text, files = _page(results, self.folder, self.registered, None, self.n, self.chosen)
+        text, files = _page(results, self.folder, self.registered, None, self.n, self.study)
         return {f"{self.folder}.md": text, **files, **(STUDIES[self.folder].beside or dict)()}
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
@@ -54,7 +54,7 @@ class StudyPage:
 
     def text(self, results: Path, only: frozenset[str] | None = None) -> str:
         """The page in Markdown. only: the runs to include; None for all."""
-        return _page(results, self.folder, self.registered, only, self.n, self.chosen)[0]
+        return _page(results, self.folder, self.registered, only, self.n, self.study)[0]
 
 
 @stored.cached_by_folder(1)
@@ -64,9 +64,9 @@ def _page(
     registered: RadiusOf,
     only: frozenset[str] | None,
     n: int | None,
-    chosen: Study | None,
+    selected: Study | None,
 ) -> tuple[str, dict[str, Content]]:
-    study, rows = chosen or STUDIES[name], stored.rows(results)
+    study, rows = selected or STUDIES[name], stored.rows(results)
     if only is not None:
         rows = rows[rows["run"].isin(only)]
     rows = rows[rows["recipe"].isin(study.methods)]

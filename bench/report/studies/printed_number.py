@@ -62,9 +62,9 @@ def parts_of(numbers: Sequence[Number], seeds: int) -> Iterator[StudyRun]:
         farthest = max((n.reading.eps for n in attacked), default=0.0)
         for eps in dict.fromkeys(n.reading.eps for n in attacked):
             some = [n for n in attacked if n.reading.eps == eps]
-            asked = [n.reading.attack for n in some]
-            beside = [*map(any_iterate, asked), *(["AutoAttack"] if eps == farthest else [])]
-            yield StudyRun(_recipes(some), tuple(dict.fromkeys([*asked, *beside])), eps, **shared)
+            printed_attacks = [n.reading.attack for n in some]
+            beside = [*map(any_iterate, printed_attacks), *(["AutoAttack"] if eps == farthest else [])]
+            yield StudyRun(_recipes(some), tuple(dict.fromkeys([*printed_attacks, *beside])), eps, **shared)
         moved = [n for n in here if n.source]
         for eps, crafter in dict.fromkeys((n.reading.eps, n.reading.crafter) for n in moved):
             some = [n for n in moved if (n.reading.eps, n.reading.crafter) == (eps, crafter)]

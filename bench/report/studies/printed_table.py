@@ -70,7 +70,7 @@ class Table:
     def section(self, item: Item, found: ScaleData, home: str) -> Section:
         """Our numbers beside the printed ones; with files if any number was measured."""
         ledger, files = self._entries(item, found, home), dict[str, Content]()
-        if any(entry.ours.known for entry in ledger):
+        if any(entry.ours.is_measured for entry in ledger):
             table, name = layout(ledger), found.file_of(file_name(item.name))
             caption = f"{item.name}, {found.scale.title}."
             files = {
@@ -82,7 +82,7 @@ class Table:
     def count(self, item: Item, found: ScaleData, home: str) -> str:
         """How many of the numbers were measured; empty if none."""
         ledger = self._entries(item, found, home)
-        known = sum(entry.ours.known for entry in ledger)
+        known = sum(entry.ours.is_measured for entry in ledger)
         return f"{known} of {format_count(len(ledger), 'number')}" if known else ""
 
     def _entries(self, item: Item, found: ScaleData, home: str) -> list[Entry]:

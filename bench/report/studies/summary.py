@@ -67,7 +67,7 @@ def overview(results: ScaleResults) -> pd.DataFrame:
     for item in study.items:
         part = ledger.get(item, ())
         found, here = counts(part), [order for order in compared if order.item == item.name]
-        known = sum(entry.ours.known for entry in part)
+        known = sum(entry.ours.is_measured for entry in part)
         trainings, cells = study.size(item, "paper")
         lines.append(
             {
@@ -139,10 +139,10 @@ def _describe_significance(some: Sequence[Order]) -> str:
 
 
 def _describe_missing(study: Study, ledger: Sequence[Entry], pictures: Mapping[Item, bool]) -> str:
-    lacking = [entry for entry in ledger if entry.ours.status == "missing" and entry.number.text]
+    missing = [entry for entry in ledger if entry.ours.status == "missing" and entry.number.text]
     failed = sum(entry.ours.status.startswith("failed") for entry in ledger)
     whole = [item.name for item in study.items if not _is_begun(item, ledger, pictures)]
-    text = f"{len(lacking)} of {sum(bool(entry.number.text) for entry in ledger)} printed numbers"
+    text = f"{len(missing)} of {sum(bool(entry.number.text) for entry in ledger)} printed numbers"
     text += f", with all of {', '.join(whole)}" if whole else ""
     text += f"; {failed} more failed" if failed else ""
     return f"{text}; `bench run --study {study.paper} --budget paper --dry-run` says what they take."

@@ -41,8 +41,8 @@ def layout(ledger: Sequence[Entry]) -> Drawn:
     text = named | {c: [_cell(cells.get((line, c))) for line in lines] for c in columns}
     bold = {head: [False] * len(lines) for head in named}
     bold |= {c: [line in best[c] for line in lines] for c in columns}
-    if any(entry.autoattack.known for entry in ledger):
-        strongest = {e.number.line: e for e in ledger if e.autoattack.known}
+    if any(entry.autoattack.is_measured for entry in ledger):
+        strongest = {e.number.line: e for e in ledger if e.autoattack.is_measured}
         text["AutoAttack"] = [
             _ours(strongest[line].autoattack, strongest[line]) if line in strongest else MISSING for line in lines
         ]
@@ -67,8 +67,8 @@ def _cell(entry: Entry | None) -> str:
     theirs = f" ({entry.number.text}{entry.number.mark})" if entry.number.text else ""
     if entry.ours.status.startswith("failed"):
         return f"failed{theirs}"
-    beside = f" [{_digits(entry.any_iterate.value, entry)}]" if entry.any_iterate.known else ""
-    return (_ours(entry.ours, entry, entry.mark) + beside + theirs) if entry.ours.known else MISSING + theirs
+    beside = f" [{_digits(entry.any_iterate.value, entry)}]" if entry.any_iterate.is_measured else ""
+    return (_ours(entry.ours, entry, entry.mark) + beside + theirs) if entry.ours.is_measured else MISSING + theirs
 
 
 def _ours(ours: Measurement, entry: Entry, mark: str = "") -> str:
@@ -85,7 +85,7 @@ def _digits(value: float, entry: Entry) -> str:
 
 def _best(column: Sequence[Entry]) -> set[tuple[str, ...]]:
     """The best line, if McNemar's test tells it from every other that has outcomes by image; otherwise empty."""
-    known = [e for e in column if e.ours.known and e.ours.bits]
+    known = [e for e in column if e.ours.is_measured and e.ours.bits]
     if len(known) < 2:
         return set()
     first = max(known, key=lambda e: e.ours.value)

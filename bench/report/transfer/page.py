@@ -127,8 +127,8 @@ def notes(matrix: TransferMatrix) -> list[str]:
     ]
     doubts = {cell["source"]: cell["verdict"] for cell in _with(matrix, "verdict", "suspect")}
     sentences += [f"Images made on {source} are {verdict}." for source, verdict in doubts.items()]
-    lacking = matrix.bounds[matrix.bounds["without"] != ""]
-    return sentences + [f"Black-box of {line.target} is without {line.without}." for line in lacking.itertuples()]
+    incomplete = matrix.bounds[matrix.bounds["without"] != ""]
+    return sentences + [f"Black-box of {line.target} is without {line.without}." for line in incomplete.itertuples()]
 
 
 def _with(matrix: TransferMatrix, column: str, begins: str) -> list[dict[Any, Any]]:

@@ -117,12 +117,12 @@ def _ask_nodes(ray: Any, function: Callable[[], Any], what: str) -> dict[str, An
 
     ask = ray.remote(num_cpus=0, max_retries=0)(_call)
     nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
-    asked = [
+    calls = [
         (where, ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False)).remote(function))
         for node_id, where in nodes.items()
     ]
     answers = {}
-    for where, answer in asked:
+    for where, answer in calls:
         try:
             answers[where] = ray.get(answer)
         except Exception as error:  # anything that a node raises when it imports somebody's code

@@ -5,7 +5,7 @@ import torch
 from bench.core.device import use_threads
 from bench.core.foreign.messages import errors_as_bad_input
 from bench.core.passes import BACKWARD, count_passes
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.data.dataset import Dataset, Images
 from bench.data.loader import to_float
 from bench.models.build import build
@@ -41,7 +41,7 @@ def step_passes(recipe: Recipe, dataset: Dataset, batch: Images) -> tuple[float,
     """Count the forward and backward passes per image of one training step. Broken if the loss is not finite."""
     x, q = to_float(batch.x), torch.eye(dataset.num_classes)[batch.y]
     before = x.clone(), q.clone()
-    with use_threads(1), seeded("price"):  # for so few images, several threads are slower than one
+    with use_threads(1), fixed_seed("price"):  # for so few images, several threads are slower than one
         model = recipe.prepare(build("cnn", dataset))  # the number of passes is the same for any model
         with count_passes(model) as passes:
             one_finite_number(recipe.loss(model, x, q)).backward()  # type: ignore[no-untyped-call]

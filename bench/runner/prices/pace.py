@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bench.core.device import use_threads
 from bench.core.passes import BACKWARD
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.data.dataset import Dataset
 from bench.data.loader import to_float
 from bench.models.bn_folding import fast_copy
@@ -42,7 +42,7 @@ def measure_pace(experiment: Experiment, device: torch.device, threads: int) -> 
     data, model, precision = experiment.dataset, experiment.jobs[0].model, experiment.precision
     known = (model, data.name, data.shape, data.num_classes, device, precision, threads)
     if known not in _paces:
-        with use_threads(threads), seeded("pace"):
+        with use_threads(threads), fixed_seed("pace"):
             x = to_float(experiment.test.x[: BATCH_SIZES[-1]])
             _paces[known] = _measure(model, data, device, precision, x, threads if device.type == "cpu" else 1)
     return _paces[known]

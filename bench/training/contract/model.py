@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from bench.core.parsing import format_count
 from bench.core.passes import count_passes
 from bench.core.registrable import check_name
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.core.threat import REFERENCE_EPS
 from bench.data.dataset import DATASETS
 from bench.models.bn_folding import folding
@@ -106,12 +106,12 @@ def one_step(recipe: Recipe, dataset: str, name: str) -> None:
     """A step as in a real training: radii of the data set, attacks on the folded copy, channels last."""
     data = DATASETS[dataset]
     recipe, (x, q) = scaled(recipe, data.threat.eps / REFERENCE_EPS), batch(data.shape, 2)
-    with seeded("build"):
+    with fixed_seed("build"):
         model = recipe.prepare(build(name, data)).train()
     model = model.to(memory_format=torch.channels_last)
     trained = [p for p in model.parameters() if p.requires_grad]
     before = [p.detach().clone() for p in trained]
-    with folding(model, x), seeded("loss"):
+    with folding(model, x), fixed_seed("loss"):
         loss = recipe.loss(model, x, q)
     loss.backward()  # type: ignore[no-untyped-call]
     torch.optim.SGD(trained, 0.01).step()

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.errors import BadInput
-from bench.core.rng import seeded
+from bench.core.rng import fixed_seed
 from bench.training.recipe import Recipe
 
 PROBE_SHAPE = (3, 8, 8)
@@ -16,7 +16,7 @@ class Broken(BadInput):
 
 def tiny(classes: int = 10) -> nn.Module:
     """A convolution, a batch norm and a linear layer, always with the same weights."""
-    with seeded("tiny"):
+    with fixed_seed("tiny"):
         return nn.Sequential(
             nn.Conv2d(3, 8, 3, 2, bias=False),
             nn.BatchNorm2d(8),
@@ -29,7 +29,7 @@ def tiny(classes: int = 10) -> nn.Module:
 
 def batch(shape: tuple[int, int, int] = PROBE_SHAPE, count: int = 8, classes: int = 10) -> tuple[Tensor, Tensor]:
     """Images (count, *shape), of which some pixels are exactly 0 or 1, and hard labels (count, classes)."""
-    with seeded("batch"):
+    with fixed_seed("batch"):
         x = torch.rand(count, *shape).mul(1.2).sub(0.1).clamp(0, 1)
         return x, torch.eye(classes)[torch.randint(classes, (count,))]
 
@@ -51,7 +51,7 @@ class Probe:
 
     def loss(self, draw: int = 0) -> Tensor:
         """One batch's loss; the same random numbers for the same draw."""
-        with seeded("loss", draw):
+        with fixed_seed("loss", draw):
             return self.recipe.loss(self.model, self.x, self.q)
 
     def _note(self, model: nn.Module, inputs: tuple[Tensor, ...]) -> None:

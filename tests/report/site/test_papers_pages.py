@@ -46,7 +46,7 @@ def test_a_page_has_the_sentences_the_tables_and_the_ledger_of_its_paper(name: s
             assert " ".join(str(cell).split()) in seen
         for item, entries in found.ledger.items():
             drawn = layout(entries)
-            is_run = any(entry.ours.known for entry in entries)
+            is_run = any(entry.ours.is_measured for entry in entries)
             assert all(" ".join(cell.split()) in seen for cell in drawn.cells.to_numpy().ravel() if is_run)
             assert item.name in seen
         assert f"{sum(bool(e.number.text) for e in found.entries)} of them" in seen

@@ -76,7 +76,7 @@ def _item(item: Item, found: ScaleResults, name: str, here: Here) -> dict[str, A
         "item": item,
         "id": item.name.lower().replace(" ", "-"),
         "table": None if entries is None else _table(entries),
-        "is_run": any(entry.ours.known for entry in entries) if entries is not None else found.pictures[item],
+        "is_run": any(entry.ours.is_measured for entry in entries) if entries is not None else found.pictures[item],
         "figure": figure or Figure(),
         "picture": files.get("png", ""),
         "files": tuple(files.items()),
