@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -102,45 +103,67 @@ def search(
         return recorded.found
     shorter = start_shorter_searches(model, x)
     found, goals, stuck = x.clone(), y[:, None] if aims is None else aims, 0
-    limit = batch_size_for(len(x))
-    waiting = torch.arange(len(x), device=x.device)
-    rows, taken, tries = waiting[:0], waiting[:0], waiting[:0]
-    x_adv, clean = x[:0], x[:0]
-    while len(rows) or len(waiting):
-        new, waiting = waiting[: limit - len(rows)], waiting[limit - len(rows) :]
-        if len(new):
-            zeros = torch.zeros_like(new)
-            x_adv, clean = torch.cat([x_adv, _draw_starts(ascent, x, new, zeros)]), torch.cat([clean, x[new]])
-            rows, taken, tries = torch.cat([rows, new]), torch.cat([taken, zeros]), torch.cat([tries, zeros])
-
-        x_adv.requires_grad_()
+    limit, waiting = batch_size_for(len(x)), torch.arange(len(x), device=x.device)
+    batch = _SearchBatch(waiting[:0], waiting[:0], waiting[:0], x[:0], x[:0])
+    while len(batch.rows) or len(waiting):
+        free = limit - len(batch.rows)
+        batch, waiting = batch.join(ascent, x, waiting[:free]), waiting[free:]
+        rows, x_adv = batch.rows, batch.x_adv.requires_grad_()
         logits = model(x_adv)
-        grad = gradient(loss(logits, goals[rows, tries // restarts]), x_adv)
+        grad = gradient(loss(logits, goals[rows, batch.tries // restarts]), x_adv)
         x_adv = x_adv.detach()
 
-        ended = taken == ascent.steps  # of a restart but the final one, whose last iterate is returned anyway
+        ended = batch.taken == ascent.steps  # of a restart but the final one, whose last iterate is returned anyway
         wrong = logits.detach().argmax(1) != y[rows]
-        allowed = (taken > 0) | (ascent.start != "unclipped")  # an unclipped start may lie outside [0, 1]
+        allowed = (batch.taken > 0) | (ascent.start != "unclipped")  # an unclipped start may lie outside [0, 1]
         broken = wrong & (ended if last else allowed)
         found[rows[broken]] = x_adv[broken]
         for other in shorter:
             other.look(rows, x_adv, broken)
-        x_adv, taken = ascent.step(x_adv, grad, clean), taken + 1
-        again = ended & ~broken
-        if again.any():
-            tries = tries + again
-            taken = taken.masked_fill(again, 0)
-            x_adv[again] = _draw_starts(ascent, x, rows[again], tries[again])
-        done = (taken == ascent.steps) & (tries == restarts * goals.shape[1] - 1) & ~broken
-        found[rows[done]] = x_adv[done]
+        batch.x_adv, batch.taken = ascent.step(x_adv, grad, batch.clean), batch.taken + 1
+        batch.restart(ascent, x, ended & ~broken)
+        done = (batch.taken == ascent.steps) & (batch.tries == restarts * goals.shape[1] - 1) & ~broken
+        found[rows[done]] = batch.x_adv[done]
         stuck += int(has_no_gradient(grad[done & ~wrong]).sum())
         for other in shorter:
-            other.end(rows, x_adv, taken, tries, has_no_gradient(grad) & ~wrong)
-        stay = ~(broken | done)
-        if not stay.all():
-            rows, taken, tries, x_adv, clean = (part[stay] for part in (rows, taken, tries, x_adv, clean))
+            other.end(rows, batch.x_adv, batch.taken, batch.tries, has_no_gradient(grad) & ~wrong)
+        batch = batch.select(~(broken | done))
     warn_zero_gradients(stuck)
     return found
+
+
+@dataclass
+class _SearchBatch:
+    """The images that `search` has in its batch."""
+
+    rows: Tensor  # (B,) their places in x
+    taken: Tensor  # (B,) steps of the present restart
+    tries: Tensor  # (B,) restarts that are over, of all aims together
+    x_adv: Tensor  # (B, C, H, W) iterates
+    clean: Tensor  # (B, C, H, W)
+
+    def join(self, ascent: Ascent, x: Tensor, new: Tensor) -> "_SearchBatch":
+        """The batch with further images, at their starts. new: their places in x."""
+        if not len(new):
+            return self
+        zeros = torch.zeros_like(new)
+        starts = _draw_starts(ascent, x, new, zeros)
+        joined = (new, zeros, zeros, starts, x[new])
+        return _SearchBatch(*(torch.cat(pair) for pair in zip(self._parts(), joined, strict=True)))
+
+    def restart(self, ascent: Ascent, x: Tensor, again: Tensor) -> None:
+        """Begin the next restart of the images where `again` (B,) is true."""
+        if again.any():
+            self.tries = self.tries + again
+            self.taken = self.taken.masked_fill(again, 0)
+            self.x_adv[again] = _draw_starts(ascent, x, self.rows[again], self.tries[again])
+
+    def select(self, stay: Tensor) -> "_SearchBatch":
+        """The images where `stay` (B,) is true."""
+        return self if stay.all() else _SearchBatch(*(part[stay] for part in self._parts()))
+
+    def _parts(self) -> tuple[Tensor, ...]:
+        return self.rows, self.taken, self.tries, self.x_adv, self.clean
 
 
 def _draw_starts(ascent: Ascent, x: Tensor, rows: Tensor, tries: Tensor) -> Tensor:
