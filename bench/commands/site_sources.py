@@ -29,7 +29,8 @@ def site_sources(data_dir: Path) -> SiteSources:
             return None
         data, split, order = found
         chosen = order[list(ids)]
-        return CleanImages(split.pixels(chosen), tuple(data.classes[label] for label in split.y[chosen]))
+        names = tuple(data.classes[label] for label in split.y[chosen])
+        return CleanImages(split.pixels(chosen), names, tuple(data.classes))
 
     return SiteSources(_describe_recipe, write_attack, test_images, registered_radius)
 

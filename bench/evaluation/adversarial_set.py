@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from bench.core.parsing import format_count, printable
 from bench.core.threat import Linf, Threat, l2_norm, tolerance
 
 QUANTISATION_STEPS = {"int8": 127, "int16": 32767}  # quantisation steps from the clean image to the border of the ball
+UNKNOWN_CLASS = -1  # stands for a prediction that is not in the file, as in files of earlier versions
 RAW_FORM = "raw"  # unrounded pixels, for images that fool the model only with every digit
 Metadata = dict[str, Any]
 
@@ -29,6 +30,7 @@ class EncodedImages:
     ids: NDArray[np.int64]  # (M,) places in the test set
     codes: NDArray[Any]  # (M, C, H, W)
     units: NDArray[np.float32]  # (M,) length of a step, pixels being in [0, 1]; unused where raw
+    predicted: NDArray[np.int32]  # (M,) class that the model predicts for the decoded image, or UNKNOWN_CLASS
 
     def decode(self, x: Tensor) -> Tensor:
         """Restore the adversarial images (M, C, H, W), given the clean images x with the same ids."""
@@ -38,7 +40,7 @@ class EncodedImages:
         return (x + codes * torch.from_numpy(self.units).to(x).view(-1, 1, 1, 1)).clamp(0, 1)
 
     def select(self, chosen: NDArray[np.bool_]) -> "EncodedImages":
-        return EncodedImages(self.ids[chosen], self.codes[chosen], self.units[chosen])
+        return EncodedImages(self.ids[chosen], self.codes[chosen], self.units[chosen], self.predicted[chosen])
 
 
 @dataclass
@@ -52,7 +54,13 @@ class AdversarialSet:
         return sum(len(part.ids) for part in self.stored.values())
 
     def add(
-        self, ids: Sequence[int], x: Tensor, x_adv: Tensor, threat: Threat, fools: Callable[[Tensor, Tensor], Tensor]
+        self,
+        ids: Sequence[int],
+        x: Tensor,
+        x_adv: Tensor,
+        y: Tensor,
+        threat: Threat,
+        predict: Callable[[Tensor, Tensor], Tensor],
     ) -> None:
         """Store each image in the smallest format in which it decodes to an image of the ball that fools the model.
 
@@ -60,7 +68,8 @@ class AdversarialSet:
 
         ids:   of the B images.
         x, x_adv: (B, C, H, W) in [0, 1], clean and adversarial.
-        fools: from images (M, C, H, W) and their rows (M,) in x to which of them the model misclassifies, (M,) bool.
+        y:     true classes (B,).
+        predict: from images (M, C, H, W) and their rows (M,) in x to the classes that the model predicts, (M,).
         """
         rows = torch.arange(len(x), device=x.device)
         for form, level in {**QUANTISATION_STEPS, RAW_FORM: 0}.items():
@@ -71,10 +80,13 @@ class AdversarialSet:
             )
             numbers = codes.cpu().numpy().astype(form) if level else codes.cpu().numpy()
             names = np.array([ids[row] for row in rows.tolist()], np.int64)
-            tried = EncodedImages(names, numbers, units.cpu().numpy().astype(np.float32))
+            tried = EncodedImages(
+                names, numbers, units.cpu().numpy().astype(np.float32), np.full(len(names), UNKNOWN_CLASS, np.int32)
+            )
             images = tried.decode(x[rows])
-            far = threat.distance(images, x[rows])
-            good = fools(images, rows) & ((far <= threat.eps + tolerance(threat.eps)) | (level == 0))
+            far, predicted = threat.distance(images, x[rows]), predict(images, rows)
+            good = (predicted != y[rows]) & ((far <= threat.eps + tolerance(threat.eps)) | (level == 0))
+            tried = replace(tried, predicted=predicted.cpu().numpy().astype(np.int32))
             if good.any():
                 self.stored[form] = _join([*self._in_format(form), tried.select(good.cpu().numpy())])
             rows = rows[~good]
@@ -125,8 +137,8 @@ def join(adversarial_sets: Sequence[AdversarialSet]) -> AdversarialSet:
 
 
 def _join(parts: Sequence[EncodedImages]) -> EncodedImages:
-    ids, codes, units = (np.concatenate([getattr(p, name) for p in parts]) for name in ("ids", "codes", "units"))
-    return EncodedImages(ids, codes, units)
+    names = [column.name for column in fields(EncodedImages)]
+    return EncodedImages(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def read_adversarial_set(path: Path) -> tuple[AdversarialSet, Metadata]:
@@ -175,7 +187,10 @@ def _decode_arrays(content: Mapping[str, NDArray[Any]]) -> dict[str, EncodedImag
             raise ValueError(f"images of shape {codes.shape}, ids {ids.dtype}, steps {units.dtype}")
         if not ids.shape == units.shape == codes.shape[:1]:
             raise ValueError(f"{format_count(codes.shape[0], 'image')}, {ids.shape} ids and {units.shape} steps")
-        stored[form] = EncodedImages(ids, codes, units)
+        predicted = content.get(f"{form}_predicted", np.full(len(ids), UNKNOWN_CLASS, np.int32))
+        if predicted.dtype != np.int32 or predicted.shape != ids.shape or (predicted < UNKNOWN_CLASS).any():
+            raise ValueError(f"predictions {predicted.dtype} of shape {predicted.shape}")
+        stored[form] = EncodedImages(ids, codes, units, predicted)
     return stored
 
 

@@ -59,10 +59,15 @@ def is_correct(model: nn.Module, x: Tensor, y: Tensor, batch_size: int) -> Tenso
         >>> is_correct(torch.nn.Flatten(), torch.tensor([[[[0.9, 0.1]]]]), torch.tensor([1]), 128)
         tensor([False])
     """
+    return predict_classes(model, x, batch_size) == y
+
+
+@torch.no_grad()
+def predict_classes(model: nn.Module, x: Tensor, batch_size: int) -> Tensor:
+    """The classes (B,) that the model predicts. Arguments and exceptions as for `is_correct`."""
     if not len(x):
-        return torch.zeros(0, dtype=torch.bool, device=x.device)
-    parts = zip(torch.split(x, batch_size), torch.split(y, batch_size), strict=True)
-    return torch.cat([model_logits(model, a).argmax(1) == b for a, b in parts])
+        return torch.zeros(0, dtype=torch.int64, device=x.device)
+    return torch.cat([model_logits(model, part).argmax(1) for part in torch.split(x, batch_size)])
 
 
 def model_logits(model: nn.Module, x: Tensor) -> Tensor:

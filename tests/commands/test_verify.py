@@ -24,7 +24,7 @@ from bench.core.rng import fixed_seed
 from bench.core.stats import wilson
 from bench.core.threat import L2, Linf, tolerance
 from bench.data.loader import to_float
-from bench.evaluation.adversarial_set import AdversarialSet, join, read_adversarial_set
+from bench.evaluation.adversarial_set import UNKNOWN_CLASS, AdversarialSet, _digest, join, read_adversarial_set
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
 from bench.results.store import read_outcomes, read_rows
@@ -56,7 +56,12 @@ def test_an_image_is_stored_in_the_smallest_format_that_still_fools(threat, need
     adversarial_set = AdversarialSet()
     near = needed * (x_adv - x).abs().amax((1, 2, 3))
     adversarial_set.add(
-        range(20), x, x_adv, threat, lambda images, rows: (images - x_adv[rows]).abs().amax((1, 2, 3)) <= near[rows]
+        range(20),
+        x,
+        x_adv,
+        torch.zeros(20, dtype=torch.int64),
+        threat,
+        lambda images, rows: ((images - x_adv[rows]).abs().amax((1, 2, 3)) <= near[rows]).long(),
     )
     assert list(adversarial_set.stored) == [form]
     assert len(adversarial_set) == 20
@@ -72,12 +77,18 @@ def test_an_adversarial_set_comes_back_from_its_file_as_it_was(tmp_path, dtype):
     x, x_adv = perturbed(BALLS[0], dtype)
     adversarial_set = AdversarialSet(reached=20)
     adversarial_set.add(
-        range(20), x, x_adv, BALLS[0], lambda images, rows: torch.equal(images, x_adv[rows]) | (rows < 12)
+        range(20),
+        x,
+        x_adv,
+        torch.zeros(20, dtype=torch.int64),
+        BALLS[0],
+        lambda images, rows: (torch.equal(images, x_adv[rows]) | (rows < 12)) * (1 + rows),
     )
     assert list(adversarial_set.stored) == ["int8", "raw"]
     adversarial_set.write(tmp_path / "images.npz", {"n": 20})
     again, about = read_adversarial_set(tmp_path / "images.npz")
     assert about["n"] == 20
+    assert all((part.predicted == part.ids + 1).all() for part in again.stored.values())
     before, after = restored(adversarial_set, x), restored(again, x)
     assert all(torch.equal(before[i], after[i]) for i in range(20))
     assert sorted(restored(again.truncate(5), x)) == [0, 1, 2, 3, 4]
@@ -88,8 +99,28 @@ def test_an_adversarial_set_comes_back_from_its_file_as_it_was(tmp_path, dtype):
 def test_what_fools_nobody_is_left_out():
     x, x_adv = perturbed(BALLS[0])
     adversarial_set = AdversarialSet()
-    adversarial_set.add(range(20), x, x_adv, BALLS[0], lambda images, rows: rows % 2 == 0)
+    labels = torch.ones(20, dtype=torch.int64)
+    adversarial_set.add(range(20), x, x_adv, labels, BALLS[0], lambda images, rows: rows % 2)
     assert len(adversarial_set) == 10
+
+
+def test_a_file_without_predictions_is_read_and_its_images_can_be_joined_with_others(tmp_path):
+    x, x_adv = perturbed(BALLS[0])
+    adversarial_set, labels = AdversarialSet(reached=20), torch.zeros(20, dtype=torch.int64)
+    adversarial_set.add(range(20), x, x_adv, labels, BALLS[0], lambda images, rows: 1 + rows)
+    path = tmp_path / "images.npz"
+    adversarial_set.write(path, {})
+    with np.load(path) as arrays:
+        content = {name: arrays[name] for name in arrays.files if not name.endswith("_predicted")}
+    about, digest = content.pop("about"), content.pop("digest")
+    old_digest = np.array(_digest(str(about), content))
+    assert digest != old_digest
+    np.savez_compressed(path, **content, about=about, digest=old_digest)
+    old, _ = read_adversarial_set(path)
+    assert (old.stored["int8"].predicted == UNKNOWN_CLASS).all()
+    rest = AdversarialSet({"int8": adversarial_set.stored["int8"].select(np.arange(20) >= 10)}, 20)
+    both = join([old.truncate(10), rest])
+    assert both.stored["int8"].predicted.tolist() == [UNKNOWN_CLASS] * 10 + list(range(11, 21))
 
 
 @pytest.mark.parametrize("text", ["PGD-5", "PGD-5.last", "CW-L2.20x5", "MI-FGSM[steps=3]"])
@@ -349,7 +380,7 @@ def test_a_file_without_some_of_the_broken_images_is_incomplete(bench, folder):
         code, out, _ = bench("verify", str(adversarial_file(folder, name)))
         assert (
             code,
-            f"WRONG {adversarial_file(folder, name)}: {lost} images that outcomes.npz has as broken" in out,
+            f"WRONG {adversarial_file(folder, name)}: it lacks {lost} images that outcomes.npz has as broken" in out,
         ) == (
             1,
             True,

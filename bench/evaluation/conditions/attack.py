@@ -15,7 +15,7 @@ from bench.core.parsing import format_count
 from bench.core.stats import Array
 from bench.core.threat import L2, NORMS, Threat, tolerance
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
-from bench.evaluation.outcome import Outcome, is_correct
+from bench.evaluation.outcome import Outcome, predict_classes
 from bench.evaluation.target import OnBroken, Target
 from bench.results.row import Row
 
@@ -145,13 +145,13 @@ def _image_recorder(target: Target, batch: Batch, threat: Threat) -> OnBroken:
 
     def keep(broken: Tensor, x_adv: Tensor) -> None:
         rows = broken[: len(ids)].nonzero().flatten()
-        found, labels = [ids[row] for row in rows.tolist()], batch.y[rows]
         adversarial_set.add(
-            found,
+            [ids[row] for row in rows.tolist()],
             batch.x[rows],
             x_adv[rows],
+            batch.y[rows],
             threat,
-            lambda images, some: ~is_correct(target.model, images, labels[some], target.batch_size),
+            lambda images, _: predict_classes(target.model, images, target.batch_size),
         )
 
     return keep

@@ -47,7 +47,8 @@ class CleanImages(NamedTuple):
     """Clean test images and the names of their classes."""
 
     pixels: NDArray[np.uint8]  # (N, C, H, W), C being 1 or 3
-    classes: tuple[str, ...]
+    classes: tuple[str, ...]  # (N,) of the images
+    all_classes: tuple[str, ...] = ()  # of the data set, in its order
 
 
 def _no_text(recipe: str) -> RecipeText | None:

@@ -179,6 +179,22 @@ def test_stored_images_say_whether_the_clean_image_was_recognised(tmp_path: Path
     ]
 
 
+def test_stored_images_say_what_the_model_predicts_for_them(tmp_path: Path):
+    codes, ids = np.full((2, 1, 2, 2), 127, np.int8), np.array([1, 0])
+    arrays = {"int8_ids": ids, "int8_codes": codes, "int8_units": np.full(2, 0.2 / 127)}
+    measure(tmp_path, "", "0111", key="clean")
+    measure(tmp_path, "PGD-20", "0011", key="abc")
+    folder = next(tmp_path.rglob("results.csv")).parent
+    path = store_images(folder / "adversarial-abc.npz", **arrays, int8_predicted=np.array([2, 0], np.int32))
+    html = page(SiteData(tmp_path), "PGD-AT")
+    assert "original: not recognised; perturbed: predicted as class 0<" in html
+    assert "original: recognised; perturbed: predicted as class 2<" in html
+    assert "is not stored" not in html
+    clean = CleanImages(np.zeros((2, 1, 2, 2), np.uint8), ("cat", "dog"), ("cat", "dog", "<b>"))
+    found = read_images(path, "digits", 0.2, SiteSources(test_images=lambda name, chosen: clean))
+    assert [one.predicted for one in found.examples] == ["cat", "<b>"]
+
+
 def test_images_that_are_stored_whole_and_files_that_are_damaged(tmp_path: Path):
     whole = np.full((1, 1, 2, 2), 0.5, np.float32)
     path = store_images(tmp_path / "a.npz", raw_ids=np.array([4]), raw_codes=whole, raw_units=np.zeros(1))

@@ -95,7 +95,9 @@ def _test_images(data: SiteData, board: Board, report: Report) -> tuple[NDArray[
     """The test images of a board with their classes; None if they cannot be read, or are too many or too large."""
     source = str(data.job(report.rows["run"].iloc[0]).get("source", board.dataset))
     images = data.sources.test_images(source, range(board.n)) if board.n <= MAX_IMAGES else None
-    return images if images is not None and max(images.pixels.shape[2:]) <= MAX_SIDE else None
+    if images is None or max(images.pixels.shape[2:]) > MAX_SIDE:
+        return None
+    return images.pixels, images.classes
 
 
 def _tile(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,8 +1,8 @@
 """Reads stored adversarial images (`--save-adv`) with their clean images and differences."""
 
 import zipfile
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class Example:
     attacked: NDArray[np.uint8] | None
     difference: NDArray[np.uint8] | None
     largest: float  # largest change of a pixel, in [0, 1] units
+    predicted: str = ""  # class that the model predicts for the adversarial image; empty if the file does not say
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def read_images(path: Path, dataset: str, eps: float, sources: SiteSources) -> S
         with path.open("rb") as file, np.load(file) as arrays:
             found = _first(arrays)
             total = sum(len(arrays[f"{form}_ids"]) for form in FORMS if f"{form}_ids" in arrays)
+            numbers = _predicted_classes(arrays)
         changes = {place: _change(form, code, unit) for place, form, code, unit in found}
     except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile) as error:
         return StoredImages(fault=f"{path.name} cannot be read: {printable(error, 100)}")
@@ -56,6 +58,8 @@ def read_images(path: Path, dataset: str, eps: float, sources: SiteSources) -> S
     known = [float(np.abs(change).max()) for change in whole.values() if change is not None]
     half = eps if np.isfinite(eps) and eps > 0 else max(known, default=0.5) or 0.5
     examples = [_example(place, classes[place], clean[place], whole[place], raw.get(place), half) for place in changes]
+    names = tests.all_classes if tests else ()
+    examples = [replace(one, predicted=_class_name(numbers.get(one.place, -1), names)) for one in examples]
     return StoredImages(tuple(examples), 0.5 / half, total)
 
 
@@ -70,6 +74,22 @@ def _first(arrays: Any) -> list[tuple[int, str, NDArray[Any], float]]:
             chosen = np.argsort(ids, kind="stable")[:MAX_IMAGES]
             found += [(int(ids[i]), form, codes[i], float(units[i])) for i in chosen]
     return sorted(found, key=lambda one: one[0])[:MAX_IMAGES]
+
+
+def _predicted_classes(arrays: Any) -> dict[int, int]:
+    """The number of the class that the model predicts for each adversarial image, by place, where it is stored."""
+    found: dict[int, int] = {}
+    for form in FORMS:
+        if f"{form}_predicted" in arrays:
+            found |= dict(zip(arrays[f"{form}_ids"].tolist(), arrays[f"{form}_predicted"].tolist(), strict=True))
+    return found
+
+
+def _class_name(number: int, names: Sequence[str]) -> str:
+    """The name of a class, or its number where the names are not available; empty for -1, which is no class."""
+    if number < 0:
+        return ""
+    return names[number] if number < len(names) else f"class {number}"
 
 
 def _change(form: str, code: NDArray[Any], unit: float) -> NDArray[Any] | None:
