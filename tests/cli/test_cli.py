@@ -400,9 +400,9 @@ def interrupted(*arguments, **settings):
 @pytest.mark.parametrize(
     ("where", "command", "said"),
     [
-        ("bench.runner.run.plan_experiment", ["run"], "the same command goes on from here"),
+        ("bench.runner.planned_run.plan_experiment", ["run"], "the same command goes on from here"),
         (
-            "bench.runner.run.plan_experiment",
+            "bench.runner.planned_run.plan_experiment",
             ["run", "--retrain"],
             "with --retrain the same command trains all anew, without",
         ),

@@ -32,8 +32,9 @@ from bench.report.readme import write_readme
 from bench.results.run_folder import RunFolder
 from bench.runner.grid import test_images
 from bench.runner.options import CellOptions, RunOptions
+from bench.runner.planned_run import make_runner
 from bench.runner.request import Request
-from bench.runner.run import make_runner, run_requests
+from bench.runner.run import run_requests
 from bench.training.run_folder import failure
 
 # columns that the terminal has no room for
