@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bench.models.build import MODELS
     from bench.models.freeze import frozen
     from bench.models.split_batchnorm import add_branches, add_masks, branch, plain
-    from bench.results.store import load as load_results
+    from bench.results.load import load as load_results
     from bench.training.adversary import Adversary, Targeted, Untargeted
     from bench.training.augmix_ops import augmented
     from bench.training.mixing import Per, beta, box, lerp, shuffled
@@ -138,7 +138,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "load_results":
-        return import_module("bench.results.store").load
+        return import_module("bench.results.load").load
     if name not in _MODULE:
         raise AttributeError(f"module 'bench' has no attribute {name!r}")
     return getattr(import_module(_MODULE[name]), name)

@@ -13,8 +13,9 @@ from bench.core.options import is_option
 from bench.core.parsing import format_count
 from bench.core.plan import Plan
 from bench.models.checkpoint import WEIGHT_FILES
+from bench.results.load import rows_at_home
 from bench.results.row import CellId, Row
-from bench.results.store import read_job, read_outcomes, read_rows, rows_at_home
+from bench.results.store import read_job, read_outcomes, read_rows
 from bench.results.survey import run_folders
 from bench.runner.shards.adversarial_sets import adversarial_set_path
 from bench.runner.shards.joining import assemble, missing_shards

@@ -32,8 +32,9 @@ from bench.evaluation.external.zoo import network_class
 from bench.models.modes import set_eval
 from bench.report.audit.indicators import Doubt
 from bench.report.verdicts import doubts_by_board
+from bench.results.load import load
 from bench.results.row import Row
-from bench.results.store import load, read_outcomes
+from bench.results.store import read_outcomes
 from bench.runner.grid import threats_of
 from bench.runner.request import Request
 

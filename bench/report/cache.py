@@ -10,7 +10,8 @@ import pandas as pd
 
 from bench.core.files import Bits
 from bench.results.added import FILE_PATTERN
-from bench.results.store import Stored, load, read_run
+from bench.results.load import load
+from bench.results.store import Stored, read_run
 from bench.results.survey import run_folders
 
 P = ParamSpec("P")

@@ -15,8 +15,8 @@ import numpy as np
 from bench.core.errors import BadInput
 from bench.core.files import Bits, read_json, write_json
 from bench.core.parsing import format_count, printable
-from bench.results.consistency import LARGEST_COUNT
 from bench.results.row import COLUMNS, Row, to_row, to_texts
+from bench.results.row_checks import LARGEST_COUNT
 
 NUMBER_DIGITS = 20
 FILE_PATTERN = f"added-{'[0-9]' * NUMBER_DIGITS}.json"

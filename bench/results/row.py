@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from bench.core.parsing import printable
-from bench.results.consistency import check_row
+from bench.results.row_checks import check_row
 
 CellId = tuple[str, str, str]  # key, epoch, view
 EXTERNAL = "external"  # in the place of an architecture, where a model was not trained here

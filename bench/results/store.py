@@ -8,17 +8,16 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from bench.core.errors import BadInput
 from bench.core.files import Bits, read_json
 from bench.core.parsing import printable
 from bench.results.added import REMEDY as ADDED_REMEDY
 from bench.results.added import added_files, read_added
-from bench.results.consistency import check_bits, check_outcomes, check_value
 from bench.results.job_file import check_job
-from bench.results.row import COLUMNS, FLOATS, TRAINING, CellId, Row, to_row
-from bench.results.survey import run_folders
+from bench.results.outcome_checks import check_bits, check_outcomes
+from bench.results.row import COLUMNS, CellId, Row, to_row
+from bench.results.row_checks import check_value
 
 Stored = tuple[list[Row], dict[str, Bits]]  # rows, and outcomes (n,) bool by key
 Read = Callable[[Path], Stored]  # reads a run folder
@@ -173,45 +172,3 @@ def read_job(folder: Path) -> dict[str, object]:
             f"{path} is not what a run leaves: {printable(error, 200)}; mend it, or put a copy in its place; without "
             f"one, delete the run folder {folder} and run again"
         ) from error
-
-
-def rows_at_home(results: Path, folder: Path, read: Read = read_run) -> list[Row]:
-    """The rows of a run folder; BadInput if job.json or a row names another run than the folder's path."""
-    rows, _ = read(folder)
-    runs = [str(read_job(folder).get("run", "")), *(row.run for row in rows)]
-    away = [run for run in runs if run and results / run != folder]
-    if away:
-        held = f"holds {'rows of ' if rows else ''}{away[0]}"
-        raise BadInput(f"{folder} {held}; name the folder that `bench run --results` wrote, not {results}")
-    return rows
-
-
-def load(results: Path, read: Read = read_run) -> pd.DataFrame:
-    """Read all rows below a results folder into one table.
-
-    Args:
-        results: the folder that `bench run --results` wrote.
-        read: returns the rows and outcomes of a run folder; a caller that reads often gives one that remembers.
-
-    Returns:
-        One line for each measurement, with the columns of `results.csv` (`results/README.md` explains them) and
-        `budget`, `data` and `classes` of the training. Text is empty and numbers are NaN where a column does not apply.
-
-    Raises:
-        BadInput: a file is damaged or contradicts another; the message names the file, the line and the way out.
-
-    Example:
-        >>> from pathlib import Path
-        >>> from bench import load_results
-        >>> rows = load_results(Path("results/published/digits-quick"))
-        >>> bool(rows["value"].between(0, 1).all()), sorted(rows["recipe"].unique())
-        (True, ['AVmixup', 'M2AT', 'PGD-AT', 'Standard', 'TRADES-6'])
-    """
-    records = [
-        vars(row) | training
-        for folder in run_folders(results)
-        for training in [{name: str(read_job(folder).get(name, "")) for name in TRAINING}]
-        for row in rows_at_home(results, folder, read)
-    ]
-    frame = pd.DataFrame(records, columns=[*COLUMNS, *TRAINING])
-    return frame.astype(dict.fromkeys([*FLOATS, "severity"], float))

@@ -15,7 +15,8 @@ from PIL import Image
 from bench.core.progress import Event, Progress
 from bench.core.version import __version__
 from bench.evaluation.evaluator import PROTOCOL
-from bench.results.store import load, read_outcomes
+from bench.results.load import load
+from bench.results.store import read_outcomes
 from bench.results.survey import run_folders
 
 SMALL = ["--limit-train", "100", "--epochs", "1", "--limit", "20", "--workers", "1"]

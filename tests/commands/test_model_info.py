@@ -7,7 +7,7 @@ from outside_models import write
 
 from bench import ATTACKS, BadInput
 from bench.commands.model_info import GIVEN_FIELDS, parse_facts, unknown_facts
-from bench.results.store import load
+from bench.results.load import load
 
 
 @pytest.fixture(autouse=True)

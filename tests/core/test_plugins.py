@@ -9,7 +9,7 @@ import torch
 
 from bench import ATTACKS, DATASETS, MODELS, RECIPES
 from bench.core.foreign import plugins
-from bench.results.store import load
+from bench.results.load import load
 
 SMALL = ["--limit-train", "64", "--epochs", "1", "--limit", "20"]
 

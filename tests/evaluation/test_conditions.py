@@ -10,7 +10,8 @@ from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import CONDITIONS, DEFAULT_COLUMNS, Condition
 from bench.evaluation.evaluator import outcomes
 from bench.evaluation.outcome import is_correct
-from bench.results.store import load, read_outcomes, read_rows
+from bench.results.load import load
+from bench.results.store import read_outcomes, read_rows
 
 TURNED = """
 from dataclasses import dataclass

@@ -25,7 +25,7 @@ from bench.evaluation.conditions.minimum_norm import Minimised
 from bench.evaluation.evaluator import outcomes
 from bench.evaluation.outcome import Outcome
 from bench.models.build import build
-from bench.results.store import load
+from bench.results.load import load
 
 ANY = L2(math.inf)
 CW = parse_attack("CW-L2[kappa=0,steps=100,searches=10,c=0.001,rate=0.001]")

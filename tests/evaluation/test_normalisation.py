@@ -15,7 +15,7 @@ from bench.evaluation.external.load import identity, load
 from bench.evaluation.external.normalisation import normaliser
 from bench.evaluation.external.python_file import File
 from bench.evaluation.external.spec import parse_spec
-from bench.results.store import load as load_rows
+from bench.results.load import load as load_rows
 from bench.results.store import read_job
 from bench.results.survey import run_folders
 

@@ -33,8 +33,8 @@ from bench.models.build import build
 from bench.models.checkpoint import fingerprint
 from bench.models.normalise import Normalise
 from bench.report.audit.thresholds import INDICATORS
+from bench.results.load import load as load_rows
 from bench.results.run_folder import RunFolder
-from bench.results.store import load as load_rows
 from bench.results.store import read_job, read_rows
 from bench.results.survey import run_folders
 from bench.runner.cells import CellPlan

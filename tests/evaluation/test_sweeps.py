@@ -36,7 +36,7 @@ from bench.report.leaderboard.page import boards
 from bench.report.sweeps import figures
 from bench.report.sweeps.page import SweepsPage
 from bench.report.sweeps.table import areas, over_effort, over_eps, sweep_boards
-from bench.results.store import load
+from bench.results.load import load
 
 GRID = (0.002, 0.004, 0.006, 0.008, 0.01, 0.012, 0.016, 0.02)
 

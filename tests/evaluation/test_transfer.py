@@ -31,9 +31,10 @@ from bench.report.leaderboard.page import boards
 from bench.report.table_text import MISSING
 from bench.report.transfer.figures import heat_map
 from bench.report.transfer.page import TransferPage, find_matrices
+from bench.results.load import load
 from bench.results.row import model_id
 from bench.results.run_folder import RunFolder
-from bench.results.store import load, read_rows
+from bench.results.store import read_rows
 from bench.results.survey import run_folders
 from bench.runner.cells import CellPlan
 from bench.runner.model_evaluation import ModelEvaluation

@@ -40,8 +40,9 @@ from bench.report.labels import label_rows
 from bench.report.sweeps.table import sweep_boards
 from bench.report.table_text import MISSING
 from bench.report.transfer.table import matrices
+from bench.results.load import load
 from bench.results.shards import Shard
-from bench.results.store import load, read_outcomes, read_rows
+from bench.results.store import read_outcomes, read_rows
 from bench.results.survey import run_folders
 from bench.runner.cells import CellPlan
 from bench.runner.grid import conditions_of, corruptions_of

@@ -39,7 +39,7 @@ from bench.report.audit.indicators import exceeds_limit
 from bench.report.audit.thresholds import INDICATORS, visible_share
 from bench.report.leaderboard.page import boards
 from bench.report.row_text import describe_row as described
-from bench.results.store import load
+from bench.results.load import load
 from bench.runner.grid import conditions_of
 from bench.runner.request import Request
 

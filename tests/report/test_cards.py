@@ -10,8 +10,8 @@ from bench.report.cards.card import measurements
 from bench.report.cards.citations import Citation, bibtex, find_citations, software_entry
 from bench.report.cards.metadata import yaml
 from bench.report.cards.page import CardsPage, find_models
+from bench.results.load import load
 from bench.results.row import EXTERNAL
-from bench.results.store import load
 from bench.training.recipe import RECIPES
 
 ROOT = Path(__file__).parents[2]

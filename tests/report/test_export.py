@@ -12,8 +12,8 @@ from bench.commands.browser import open_page
 from bench.core.errors import BadInput
 from bench.report import export as exporting
 from bench.report.export import export
+from bench.results.load import load
 from bench.results.row import COLUMNS, TRAINING
-from bench.results.store import load
 
 HOSTILE = "=cmd|' /C calc'!A0 <b>,\""
 

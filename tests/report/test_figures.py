@@ -29,7 +29,7 @@ from bench.report.sweeps.table import areas, over_eps, sweep_boards
 from bench.report.table_text import MISSING
 from bench.report.transfer.figures import heat_map as transfer_map
 from bench.report.transfer.page import find_matrices
-from bench.results.store import load
+from bench.results.load import load
 
 pytestmark = pytest.mark.figures
 PUBLISHED = Path(__file__).parents[2] / "results/published"

@@ -29,7 +29,7 @@ from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.scales import OTHER_RADIUS_DATASETS, resolve_step, scales
 from bench.report.studies.study import STUDIES
 from bench.report.studies.table_text import layout
-from bench.results.store import load
+from bench.results.load import load
 from bench.runner.options import CellOptions, RunOptions
 from bench.runner.request import Request, deviations
 

@@ -35,7 +35,7 @@ from bench.report.studies.scales import Scale, resolve_step, scale_radius, scale
 from bench.report.studies.setup import TrainingSetup
 from bench.report.studies.study import STUDIES
 from bench.report.studies.table_text import latex, layout, markdown
-from bench.results.store import load
+from bench.results.load import load
 
 PAPERS = [name for name, study in STUDIES.items() if study.paper]
 TABLES = [

@@ -13,7 +13,7 @@ from bench.core.overrides import override
 from bench.core.plan import Plan
 from bench.data.dataset import DATASETS, Images
 from bench.report.studies.papers.plans import PLANS, describe_paper_plan, plan_of_paper, plan_of_recipe
-from bench.results.store import load
+from bench.results.load import load
 from bench.runner.budgets import budget_of, describe_budget, plan_of
 from bench.runner.experiment import plan_experiment
 from bench.runner.request import Request

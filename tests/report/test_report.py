@@ -27,7 +27,8 @@ from bench.report.leaderboard.page import LeaderboardPage, boards
 from bench.report.leaderboard.scatter import scatter
 from bench.report.leaderboard.table import leaderboard
 from bench.report.seeds import collapses
-from bench.results.store import load, read_job
+from bench.results.load import load
+from bench.results.store import read_job
 
 pytestmark = pytest.mark.figures
 

@@ -23,8 +23,8 @@ from bench.evaluation.conditions.diagnostic import Diagnosed
 from bench.evaluation.diagnostics import DIAGNOSTICS, gradient
 from bench.evaluation.evaluator import outcomes
 from bench.evaluation.row import value_of
-from bench.report.studies.claim_checks import Finding, verdict
-from bench.report.studies.claims_page import list_findings
+from bench.report.studies.claims.checks import Finding, verdict
+from bench.report.studies.claims.page import list_findings
 from bench.report.studies.page import StudyPage, started_studies
 from bench.report.studies.papers import claims
 from bench.report.studies.papers.later_claims import (

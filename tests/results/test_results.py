@@ -15,9 +15,11 @@ from result_files import ROW, measure, store
 from bench.core.errors import BadInput
 from bench.core.files import write_atomically, write_csv, write_json
 from bench.core.stats import wilson
-from bench.results.consistency import check_bits, check_row, check_value
+from bench.results.load import load
+from bench.results.outcome_checks import check_bits
 from bench.results.row import COLUMNS, FLOATS, TEXT, Row
-from bench.results.store import load, read_outcomes, read_rows, read_run
+from bench.results.row_checks import check_row, check_value
+from bench.results.store import read_outcomes, read_rows, read_run
 from bench.results.survey import run_folders
 
 

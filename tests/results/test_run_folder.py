@@ -18,9 +18,10 @@ from bench.core.files import write_csv
 from bench.core.stats import wilson
 from bench.report.cache import outcomes as reported
 from bench.results.added import added_files
+from bench.results.load import load
 from bench.results.row import COLUMNS, Row
 from bench.results.run_folder import RunFolder
-from bench.results.store import load, read_rows, read_run
+from bench.results.store import read_rows, read_run
 
 BITS = np.arange(10) < 5
 LOW, HIGH = wilson(5, 10)

@@ -24,9 +24,10 @@ from bench.core.threat import L2, Linf
 from bench.evaluation.adversarial_set import AdversarialSet, join, read_adversarial_set
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
+from bench.results.load import load
 from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE_SET, Shard
-from bench.results.store import load, read_outcomes, read_rows
+from bench.results.store import read_outcomes, read_rows
 from bench.results.survey import run_folders
 from bench.runner import model_evaluation
 from bench.runner.shards.adversarial_sets import adversarial_set_path, join_adversarial_sets

@@ -13,7 +13,7 @@ from bench.core.errors import BadInput
 from bench.core.plan import Plan
 from bench.evaluation.external.load import load_model
 from bench.models.checkpoint import fingerprint
-from bench.results.store import load
+from bench.results.load import load
 from bench.runner.experiment import plan_experiment
 from bench.runner.job_runner import Runner
 from bench.runner.options import CellOptions

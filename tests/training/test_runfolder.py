@@ -16,7 +16,8 @@ from bench.core.rng import fixed_seed
 from bench.data.lookup import dataset
 from bench.models.build import build
 from bench.models.checkpoint import WEIGHT_FILES, save_views
-from bench.results.store import load, read_job
+from bench.results.load import load
+from bench.results.store import read_job
 from bench.results.survey import run_folders, skipped_links
 from bench.training.job import Job
 from bench.training.recipe import RECIPES

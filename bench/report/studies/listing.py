@@ -7,7 +7,7 @@ from bench.core.parsing import format_count
 from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.scales import RadiusOf, scales
 from bench.report.studies.study import STUDIES
-from bench.results.store import load
+from bench.results.load import load
 
 
 def list_studies(results: Path, registered: RadiusOf) -> Iterator[str]:

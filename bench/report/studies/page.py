@@ -16,7 +16,7 @@ from bench.report.folder_names import folder_names
 from bench.report.labels import label_rows
 from bench.report.rows import accuracies, of_kind, white_box
 from bench.report.seeds import collapses
-from bench.report.studies import claims_page
+from bench.report.studies.claims import page as claims_page
 from bench.report.studies.ledger_table import brief, frame
 from bench.report.studies.orderings import comparison_table
 from bench.report.studies.scale_data import ScaleData

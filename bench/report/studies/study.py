@@ -10,7 +10,7 @@ from bench.core.errors import BadInput
 from bench.core.registrable import instance_check
 from bench.core.registry import Registry
 from bench.report.files import Content
-from bench.report.studies.claim_checks import Finding
+from bench.report.studies.claims.checks import Finding
 from bench.report.studies.ledger import Entry
 from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.setup import StudyRun, TrainingSetup

@@ -13,8 +13,9 @@ from bench.core.errors import BadInput
 from bench.core.files import is_name, read_json, write_json
 from bench.core.parsing import format_count, printable
 from bench.evaluation.outcome import Outcome
-from bench.results.consistency import LARGEST_WORK, check_bits, check_outcome, check_value
+from bench.results.outcome_checks import check_bits, check_outcome
 from bench.results.row import CellId, Row, to_row, to_texts
+from bench.results.row_checks import LARGEST_WORK, check_value
 from bench.results.shards import Shard
 from bench.results.store import read_job
 

@@ -12,7 +12,7 @@ from bench.report.site.data import SiteData
 from bench.report.site.papers.claims import CHIP_CLASSES, find_findings
 from bench.report.site.papers.figures import paper_figure
 from bench.report.site.write import site_files, write_site
-from bench.report.studies.claim_checks import verdict
+from bench.report.studies.claims.checks import verdict
 from bench.report.studies.page import shown_scales, started_studies
 from bench.report.studies.study import STUDIES
 from bench.report.studies.summary import measure_scale, overview, sentences

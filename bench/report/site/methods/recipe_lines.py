@@ -10,7 +10,8 @@ from bench.core.parsing import format_radius
 from bench.report.labels import columns
 from bench.report.table_text import MISSING
 from bench.report.verdicts import doubts_by_board
-from bench.results.store import load, read_outcomes
+from bench.results.load import load
+from bench.results.store import read_outcomes
 
 CLEAN_METRICS = ["clean", "clean_mean", "clean_std"]
 ATTACKED_METRICS = ["robust_acc", "transfer_robust_acc", "robust_acc_reported", "robustness_score"]

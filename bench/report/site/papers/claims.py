@@ -8,8 +8,8 @@ from typing import Any
 from bench.report import cache as stored
 from bench.report.site.data import SiteData
 from bench.report.site.site import Site, Target
-from bench.report.studies.claim_checks import Finding, mark, verdict
-from bench.report.studies.claims_page import find_sections
+from bench.report.studies.claims.checks import Finding, mark, verdict
+from bench.report.studies.claims.page import find_sections
 from bench.report.studies.study import STUDIES
 
 STUDY = STUDIES["claims"]

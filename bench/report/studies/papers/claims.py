@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from bench.report.studies.claim_checks import Finding, Reader
+from bench.report.studies.claims.checks import Finding
+from bench.report.studies.claims.reader import Reader
 from bench.report.studies.papers.later_claims import (
     ABLATIONS,
     ATTACKED,

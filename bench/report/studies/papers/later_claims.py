@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from bench.report.studies.claim_checks import Comparison, Reader, Value, above, alike, no_more, smaller_gap
+from bench.report.studies.claims.checks import Comparison, Value, above, alike, no_more, smaller_gap
+from bench.report.studies.claims.reader import Reader
 
 Claim = Callable[[Reader], Iterator[Comparison]]
 

@@ -6,16 +6,8 @@ the last iterate, as in the papers.
 
 from collections.abc import Callable, Iterator
 
-from bench.report.studies.claim_checks import (
-    MAX_EQUAL_DIFFERENCE,
-    Comparison,
-    Reader,
-    above,
-    alike,
-    few,
-    smaller_gap,
-    times,
-)
+from bench.report.studies.claims.checks import MAX_EQUAL_DIFFERENCE, Comparison, above, alike, few, smaller_gap, times
+from bench.report.studies.claims.reader import Reader
 from bench.report.studies.papers.later_claims import LATER
 
 MUCH = 10.0  # factor of a "much larger" gradient norm

@@ -10,13 +10,13 @@ import pandas as pd
 from bench.core.parsing import format_radius
 from bench.core.plan import LONG
 from bench.report.rows import of_kind, white_box
-from bench.report.studies.claim_checks import Finding, mark, verdict
+from bench.report.studies.claims.checks import Finding, mark, verdict
+from bench.report.studies.claims.reader import RADIUS_TOLERANCE
 from bench.report.studies.papers.later_claims import AT_OTHER_RADII
 from bench.report.studies.papers.papers_claims import LONGER
 from bench.report.studies.study import Study
 
 BOARD_COLUMNS = ["protocol", "dataset", "model", "budget", "data"]
-RADIUS_TOLERANCE = 1e-6  # radii that differ by less are equal
 
 
 def find_sections(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[tuple[str, list[Finding]]]:

@@ -1,0 +1,114 @@
+"""Checks of claims: comparisons of measured numbers, and whether differences are significant."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bench.core.stats import Z_95
+
+MAX_EQUAL_DIFFERENCE = 0.05  # largest difference of accuracies that are "about equal"
+MAX_NEAR_ZERO = 0.05  # largest accuracy that is "near 0"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A measured number: its name, its value (NaN if it is missing), and over how many images (0: not a share)."""
+
+    name: str
+    number: float
+    n: int = 0
+
+    def __str__(self) -> str:
+        if math.isnan(self.number):
+            return f"{self.name} not measured"
+        return f"{self.name} {100 * self.number:.1f}" if self.n else f"{self.name} {self.number:.3g}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The statement that one number is above another, or similar."""
+
+    text: str
+    holds: bool
+    measured: bool
+    sure: bool = True  # whether the difference is significant (5 %, unpaired); True where no images are counted
+
+
+def above(a: Value, b: Value, by: float = 0.0) -> Comparison:
+    """a > b + by."""
+    return Comparison(
+        f"{a} > {b}{_margin_text(by)}", a.number - b.number > by, _are_measured(a, b), _is_significant(a, b)
+    )
+
+
+def no_more(a: Value, b: Value) -> Comparison:
+    """a <= b."""
+    return Comparison(f"{a} <= {b}", a.number <= b.number, _are_measured(a, b), _is_significant(a, b))
+
+
+def alike(a: Value, b: Value) -> Comparison:
+    """a and b differ by at most MAX_EQUAL_DIFFERENCE."""
+    return Comparison(f"{a} ~ {b}", abs(a.number - b.number) <= MAX_EQUAL_DIFFERENCE, _are_measured(a, b))
+
+
+def times(a: Value, b: Value, factor: float) -> Comparison:
+    """a > factor * b."""
+    return Comparison(
+        f"{a} > {factor:g} x {b}" if factor != 1 else f"{a} > {b}", a.number > factor * b.number, _are_measured(a, b)
+    )
+
+
+def smaller_gap(first: Value, second: Value, other_first: Value, other_second: Value) -> Comparison:
+    """The first model loses less from its first to its second number than the other model does."""
+    values = (first, second, other_first, other_second)
+    gap, other = first.number - second.number, other_first.number - other_second.number
+    text = f"{first} to {second} is a smaller gap than {other_first} to {other_second}"
+    sure = True
+    if _are_measured(*values) and all(value.n for value in values):
+        spread = math.sqrt(sum(value.number * (1 - value.number) / value.n for value in values))
+        sure = abs(gap - other) > Z_95 * spread
+    return Comparison(text, gap < other, _are_measured(*values), sure)
+
+
+def few(a: Value) -> Comparison:
+    """a is at most MAX_NEAR_ZERO."""
+    return Comparison(f"{a} <= {100 * MAX_NEAR_ZERO:g}", a.number <= MAX_NEAR_ZERO, _are_measured(a))
+
+
+def _are_measured(*values: Value) -> bool:
+    return not any(math.isnan(value.number) for value in values)
+
+
+def _margin_text(by: float) -> str:
+    return f" + {100 * by:g}" if by else ""
+
+
+def _is_significant(a: Value, b: Value) -> bool:
+    if not (a.n and b.n and _are_measured(a, b)):
+        return True
+    p = (a.number * a.n + b.number * b.n) / (a.n + b.n)
+    return abs(a.number - b.number) > Z_95 * math.sqrt(p * (1 - p) * (1 / a.n + 1 / b.n))
+
+
+def verdict(comparisons: list[Comparison]) -> str:
+    """The verdict on a claim: held if all comparisons hold; the text says if differences are within chance."""
+    measured = [comparison for comparison in comparisons if comparison.measured]
+    if against := [comparison for comparison in measured if not comparison.holds]:
+        return "not held" if any(comparison.sure for comparison in against) else "not held, within chance"
+    if len(measured) < len(comparisons):
+        return "not measured"
+    return "held" if all(comparison.sure for comparison in comparisons) else "held, in part within chance"
+
+
+def mark(comparison: Comparison) -> str:
+    """yes, no or not measured, for a list of comparisons."""
+    if not comparison.measured:
+        return "not measured"
+    return ("yes" if comparison.holds else "no") + ("" if comparison.sure else " (within chance)")
+
+
+class Finding(NamedTuple):
+    """A claim, and the comparisons that check it."""
+
+    claim: str
+    comparisons: list[Comparison]
