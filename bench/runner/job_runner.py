@@ -24,15 +24,8 @@ from bench.runner.model_evaluation import ModelEvaluation
 from bench.runner.options import CellOptions
 from bench.runner.train_job import train_job
 from bench.training.job import Job
-from bench.training.run_folder import (
-    check_start,
-    failure,
-    is_finished,
-    load_models,
-    load_start,
-    lock_folder,
-    remember_weights,
-)
+from bench.training.run_folder import failure, is_finished, lock_folder
+from bench.training.stored_models import check_start, load_models, load_start, remember_weights
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,8 @@ from bench.runner.experiment import Experiment
 from bench.runner.prices.cost import training_cost
 from bench.training.job import Job
 from bench.training.monitor import Record
-from bench.training.run_folder import (
-    PROGRESS_FILE,
-    RESULT_FILES,
-    describe_job,
-    failure,
-    fingerprints,
-    load_start,
-    own_files,
-)
+from bench.training.run_folder import PROGRESS_FILE, RESULT_FILES, describe_job, failure, own_files
+from bench.training.stored_models import fingerprints, load_start
 from bench.training.trainer import CURVE_COLUMNS, EMA_CURVE_COLUMNS, Trainer
 
 EpochCallback = Callable[[int, str], None]  # number of epochs done, text on the last one

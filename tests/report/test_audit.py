@@ -26,8 +26,9 @@ from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.conditions.probe import Probed
 from bench.evaluation.evaluator import outcomes
+from bench.evaluation.model_probes import has_flat_loss, has_zero_gradient
 from bench.evaluation.outcome import Outcome
-from bench.evaluation.probes import ball_of_all_images, has_flat_loss, has_zero_gradient, measure_indicator
+from bench.evaluation.probes import ball_of_all_images, measure_indicator
 from bench.evaluation.row import ModelRef, row_of
 from bench.evaluation.target import Target
 from bench.models.build import build

@@ -21,7 +21,8 @@ from bench.results.store import read_job
 from bench.results.survey import run_folders, skipped_links
 from bench.training.job import Job
 from bench.training.recipe import RECIPES
-from bench.training.run_folder import LOCK_FILE, clear, fingerprints, load_models, lock_folder, remember_weights
+from bench.training.run_folder import LOCK_FILE, clear, lock_folder
+from bench.training.stored_models import fingerprints, load_models, remember_weights
 
 RUN = "digits/cnn/Standard/s0-aaaa"
 

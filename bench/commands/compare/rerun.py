@@ -31,7 +31,8 @@ from bench.runner.pool import run_jobs
 from bench.runner.prices.cost import training_cost
 from bench.runner.request import Request
 from bench.training.job import Job
-from bench.training.run_folder import LOCK_FILE, build_views, check_weights, clear, lock_folder
+from bench.training.run_folder import LOCK_FILE, clear, lock_folder
+from bench.training.stored_models import build_views, check_weights
 
 Record = dict[str, Any]  # what job.json says
 REQUIRED_FIELDS = ("name", "dataset", "model", "seed", "plan", "precision", "source", "images", "train_eps", "settings")

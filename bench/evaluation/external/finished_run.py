@@ -15,7 +15,8 @@ from bench.evaluation.external.loaded import Loaded
 from bench.models.checkpoint import WEIGHT_FILES
 from bench.results.store import read_job
 from bench.training.customise import customise, radius_factor
-from bench.training.run_folder import failure, load_models, status
+from bench.training.run_folder import failure, status
+from bench.training.stored_models import load_models
 
 REQUIRED_FIELDS = ("run", "name", "model", "seed", "source", "train_eps", "settings")
 
