@@ -15,8 +15,10 @@ from bench.evaluation.conditions.attack import Attacked, plain_attacks
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.external.spec import Source
 from bench.report.audit.indicators import Doubt
-from bench.report.verdicts import verdict
+from bench.report.verdicts import doubts_by_board, verdict
+from bench.results.load import load
 from bench.results.row import Row
+from bench.results.store import read_outcomes
 from bench.runner.request import Request
 
 RANKING_ATTACK = "AutoAttack"
@@ -67,3 +69,15 @@ def board_entry(source: Source, net: nn.Module, clean: Row, attacked: Row, model
         verdict=verdict([(attacked.name, attacked.verdict)], model_warnings),
         trained_here=source.trained_here,
     )
+
+
+def find_doubts(results: Path, attacked: Row) -> list[Doubt]:
+    """The audit's doubts about the model of a row under its threat, from all rows of the model in a results folder."""
+    assert attacked.eps is not None
+    facts = load(results)
+    same = (facts["kind"] == "clean") | (
+        (facts["norm"] == attacked.norm) & ((facts["eps"] - attacked.eps).abs() < 1e-7)
+    )
+    for column in ("run", "view", "epoch", "n"):
+        same &= facts[column] == getattr(attacked, column)
+    return doubts_by_board(facts[same], facts, read_outcomes(results / attacked.run))

@@ -7,9 +7,8 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from bench.commands.board_entry import board_entry, official_attack, with_official_attack
+from bench.commands.board_entry import board_entry, find_doubts, official_attack, with_official_attack
 from bench.commands.model_info import model_info, read_model_info, unknown_facts
-from bench.commands.robustbench import find_doubts
 from bench.commands.site_sources import site_sources
 from bench.commands.start import start
 from bench.core.errors import BadInput

@@ -30,11 +30,6 @@ from bench.evaluation.evaluator import outcomes
 from bench.evaluation.external.model_checks import model_warnings
 from bench.evaluation.external.zoo import network_class
 from bench.models.modes import set_eval
-from bench.report.audit.indicators import Doubt
-from bench.report.verdicts import doubts_by_board
-from bench.results.load import load
-from bench.results.row import Row
-from bench.results.store import read_outcomes
 from bench.runner.grid import threats_of
 from bench.runner.request import Request
 
@@ -119,18 +114,6 @@ def benchmark(
         found = Measured(name, kind, data.name, radius, clean, robust, n, n < len(test), verdict)
         write_json(path, model_info(found, facts))
     return clean, robust
-
-
-def find_doubts(results: Path, attacked: Row) -> list[Doubt]:
-    """The audit's doubts about the model of a row under its threat, from all rows of the model in a results folder."""
-    assert attacked.eps is not None
-    facts = load(results)
-    same = (facts["kind"] == "clean") | (
-        (facts["norm"] == attacked.norm) & ((facts["eps"] - attacked.eps).abs() < 1e-7)
-    )
-    for column in ("run", "view", "epoch", "n"):
-        same &= facts[column] == getattr(attacked, column)
-    return doubts_by_board(facts[same], facts, read_outcomes(results / attacked.run))
 
 
 def _text(name: str | Enum) -> str:

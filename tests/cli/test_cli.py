@@ -408,7 +408,7 @@ def interrupted(*arguments, **settings):
             "with --retrain the same command trains all anew, without",
         ),
         (
-            "bench.commands.compare.rerun.works_of",
+            "bench.commands.compare.rerun.experiments_of",
             ["compare", str(Path(__file__).parents[1] / "baseline"), "current", "--level", "1"],
             "begin again with a new or an empty folder in the place of current",
         ),

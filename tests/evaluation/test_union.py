@@ -13,7 +13,7 @@ from result_files import measure
 
 from bench.attacks.spec import ATTACKS, parse_attack
 from bench.commands.compare.cells import Cell
-from bench.commands.compare.rerun import is_repeatable
+from bench.commands.compare.repeatable import is_repeatable
 from bench.core.stats import wilson
 from bench.core.threat import L2, Linf
 from bench.data.dataset import DATASETS, Images

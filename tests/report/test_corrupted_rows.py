@@ -21,9 +21,10 @@ from bench.evaluation.corruption_conditions import corruption_conditions, resolv
 from bench.evaluation.evaluator import outcomes
 from bench.report.accuracy import Estimate
 from bench.report.corruptions import scores as formulas
-from bench.report.corruptions.page import CorruptionsPage, accuracies, errors, find_tables, robustness
+from bench.report.corruptions.page import CorruptionsPage, find_tables
 from bench.report.corruptions.seed_means import ALL_SEVERITIES
 from bench.report.corruptions.table import EXTRA_CORRUPTIONS, MTLAT_CORRUPTIONS
+from bench.report.corruptions.text import accuracies, errors, robustness
 from bench.results.store import read_rows
 
 DIGITS = DATASETS["digits"]

@@ -7,7 +7,8 @@ from rich.console import Console
 from bench.commands.compare import text as show
 from bench.commands.compare.cells import Cells, read_cells
 from bench.commands.compare.measure_spec import is_spec, measure_spec
-from bench.commands.compare.rerun import end_comparison, measure_anew, repeatable
+from bench.commands.compare.repeatable import keep_repeatable
+from bench.commands.compare.rerun import end_comparison, measure_anew
 from bench.commands.compare.significance import find_regressions
 from bench.core.errors import BadInput, interrupt_advice
 from bench.core.parsing import printable
@@ -66,7 +67,7 @@ def _with_spec(
 ) -> tuple[Cells, Cells]:
     """The cells of both sides, of which one is a model that is measured as the other, a folder, was."""
     folder, spec = (current, baseline) if is_baseline else (baseline, current)
-    there = repeatable(folder, read_cells(folder), 1)
+    there = keep_repeatable(folder, read_cells(folder), 1)
     numbers = {where: cell for where, cell in there.items() if not cell.has_failed}
     measured = measure_spec(str(spec), numbers, folder, access, device, batch_size)
     return (measured, numbers) if is_baseline else (there, measured)
@@ -78,7 +79,7 @@ def _of_folders(
     """The cells of both folders; with a level, those of `current` are measured first."""
     before = read_cells(baseline)
     if level is not None:
-        before = repeatable(baseline, before, level)
+        before = keep_repeatable(baseline, before, level)
         with interrupt_advice(f"begin again with a new or an empty folder in the place of {current}"):
             measure_anew(baseline, current, level, data_dir, device, batch_size)
     after = read_cells(current)

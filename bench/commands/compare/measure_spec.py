@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.commands.compare.cells import Cell, Cells
-from bench.commands.compare.rerun import REMEDY, condition_of
+from bench.commands.compare.repeatable import REMEDY, condition_of
 from bench.commands.start import start
 from bench.core.errors import BadInput
 from bench.core.parsing import format_count

@@ -1,27 +1,20 @@
 """Measure a baseline's cells once more with the code as it is now: on its own weights, or on retrained ones."""
 
-import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from bench.commands.compare.cells import Cells
+from bench.commands.compare.baseline_weights import Record, copy_weights, require_weights
+from bench.commands.compare.repeatable import REMEDY, condition_of, is_repeatable
 from bench.commands.start import start
 from bench.core.errors import BadInput
-from bench.core.files import write_json
-from bench.core.parsing import format_count
 from bench.core.plan import Plan
 from bench.core.processes import cores
 from bench.core.progress import Progress
-from bench.data.dataset import Dataset
-from bench.evaluation.conditions.base import Condition, class_of, find_class
-from bench.models.checkpoint import WEIGHT_FILES, load_views, save_views
-from bench.results.row import Row
+from bench.models.checkpoint import WEIGHT_FILES
 from bench.results.store import read_job, read_rows
 from bench.results.survey import run_folders
 from bench.runner.experiment import Experiment, plan_experiment
@@ -32,12 +25,9 @@ from bench.runner.prices.cost import training_cost
 from bench.runner.request import Request
 from bench.training.job import Job
 from bench.training.run_folder import LOCK_FILE, clear, lock_folder
-from bench.training.stored_models import build_views, check_weights
 
-Record = dict[str, Any]  # what job.json says
 REQUIRED_FIELDS = ("name", "dataset", "model", "seed", "plan", "precision", "source", "images", "train_eps", "settings")
-UNFINISHED_MARK = ".unfinished-comparison"  # lies in a folder until the comparison with it has been told and written
-REMEDY = "remake the baseline, or compare without --level"
+UNFINISHED_MARK = ".unfinished-comparison"  # file in a folder whose comparison is not printed and written yet
 
 
 def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, device_name: str, batch_size: int) -> None:
@@ -49,39 +39,19 @@ def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, devi
     if current.exists() and (not current.is_dir() or _is_taken(current)):
         raise BadInput(f"{current} is there already; --level {level} measures all anew: name a new or an empty folder")
     device = start(device_name)
-    works, plantings = works_of(baseline, current, level, data_dir, device)
+    experiments, weight_copies = experiments_of(baseline, current, level, data_dir, device)
     with lock_folder(current):
         (current / UNFINISHED_MARK).touch()
         for folder in run_folders(current):
             clear(folder)
-        for plant_weights in plantings:
-            plant_weights()
-        _evaluate_all(works, current, level, device, batch_size)
+        for copy_one in weight_copies:
+            copy_one()
+        _evaluate_all(experiments, current, level, device, batch_size)
 
 
 def end_comparison(current: Path) -> None:
-    """From here on the folder is refused by `measure_anew`, as what it was measured for is done."""
+    """Mark the comparison with a folder as finished: `measure_anew` refuses the folder from then on."""
     (current / UNFINISHED_MARK).unlink()
-
-
-def is_repeatable(row: Row) -> bool:
-    """Whether `--level` can measure it again. A transfer's images come from a model that may be anywhere."""
-    known = class_of(row)
-    return known is not None and known.repeatable and not row.source
-
-
-def repeatable(baseline: Path, cells: Cells, level: int) -> Cells:
-    """Those that can be measured again; the others are named on stderr. BadInput where there is none."""
-    kept = {where: cell for where, cell in cells.items() if is_repeatable(cell.row)}
-    lost = Counter(
-        "transfer" if cell.row.source else cell.row.kind for cell in cells.values() if not is_repeatable(cell.row)
-    )
-    if lost:
-        named = " and ".join(format_count(count, f"{kind} cell") for kind, count in lost.items())
-        print(f"--level {level} leaves out {named}, which it cannot repeat", file=sys.stderr)
-    if not kept:
-        raise BadInput(f"{baseline} has no cell that --level {level} could repeat; compare without --level")
-    return kept
 
 
 def _is_taken(folder: Path) -> bool:
@@ -92,27 +62,27 @@ def _is_taken(folder: Path) -> bool:
 
 
 def _evaluate_all(
-    works: Sequence[Experiment], current: Path, level: int, device: torch.device, batch_size: int
+    experiments: Sequence[Experiment], current: Path, level: int, device: torch.device, batch_size: int
 ) -> None:
-    cost = sum(len(w.jobs) * len(w.epochs) * c.cost(w.n) for w in works for c in w.conditions)
+    cost = sum(len(w.jobs) * len(w.epochs) * c.cost(w.n) for w in experiments for c in w.conditions)
     if level == 2:
-        cost += sum(training_cost(w, job) for w in works for job in w.jobs)
+        cost += sum(training_cost(w, job) for w in experiments for job in w.jobs)
     workers = 1 if device.type == "cuda" else cores()
     with Progress(cost) as progress:
-        for work in works:
-            runner = Runner(work, current, device, CellOptions(batch_size))
-            run_jobs(runner, work.jobs, progress, workers, current / "bench.log")
+        for experiment in experiments:
+            runner = Runner(experiment, current, device, CellOptions(batch_size))
+            run_jobs(runner, experiment.jobs, progress, workers, current / "bench.log")
 
 
-def works_of(
+def experiments_of(
     baseline: Path, current: Path, level: int, data_dir: Path, device: torch.device
 ) -> tuple[list[Experiment], list[Callable[[], None]]]:
-    """The baseline's jobs with the conditions of their rows; jobs that share these share the work.
+    """The baseline's jobs with the conditions of their rows; jobs that share these share an experiment.
 
     Also what is to be called before level 1: each puts the weights of one job into `current`.
     """
-    works: dict[tuple[object, ...], Experiment] = {}
-    plantings: list[Callable[[], None]] = []
+    experiments: dict[tuple[object, ...], Experiment] = {}
+    weight_copies: list[Callable[[], None]] = []
     for folder in run_folders(baseline):
         rows = [
             row for row in read_rows(folder) if row.status == "ok" and row.metric == "accuracy" and is_repeatable(row)
@@ -124,7 +94,7 @@ def works_of(
         epochs = tuple(epoch for epoch in WEIGHT_FILES if any(row.epoch == epoch for row in rows))
         if level == 1:
             require_weights(folder, epochs)
-            plantings.append(partial(copy_weights, folder, record, current / job.run, job, planned.dataset, epochs))
+            weight_copies.append(partial(copy_weights, folder, record, current / job.run, job, planned.dataset, epochs))
         elif job.start:
             raise BadInput(f"{folder}: --level 2 cannot repeat a training that goes on from another's; use --level 1")
         elif job.data != record.get("data"):
@@ -134,9 +104,9 @@ def works_of(
                 raise BadInput(f"{folder}: n={n}, but {job.dataset} has {len(planned.test)} test images; {REMEDY}")
             conditions = tuple(dict.fromkeys(condition_of(row, folder) for row in rows if row.n == n))
             shared = (job.dataset, job.data, job.precision, n, epochs, conditions)
-            work = works.setdefault(shared, replace(planned, n=n, jobs=(), epochs=epochs, conditions=conditions))
-            works[shared] = replace(work, jobs=(*work.jobs, job))
-    return list(works.values()), plantings
+            one = experiments.setdefault(shared, replace(planned, n=n, jobs=(), epochs=epochs, conditions=conditions))
+            experiments[shared] = replace(one, jobs=(*one.jobs, job))
+    return list(experiments.values()), weight_copies
 
 
 def plan_again(folder: Path, record: Record, data_dir: Path, device: torch.device) -> tuple[Experiment, Job]:
@@ -170,36 +140,3 @@ def plan_again(folder: Path, record: Record, data_dir: Path, device: torch.devic
     except TypeError as error:
         raise BadInput(f"{path}: its plan is not one of this version ({error}); {REMEDY}") from error
     return work, replace(work.jobs[-1], plan=plan, budget=budget)  # behind those that it trains on
-
-
-def require_weights(baseline: Path, epochs: tuple[str, ...]) -> None:
-    """BadInput where a file of weights is missing."""
-    for path in (baseline / WEIGHT_FILES[epoch] for epoch in epochs):
-        if not path.exists():
-            raise BadInput(f"{path} is missing, and --level 1 evaluates stored weights; {REMEDY}")
-
-
-def copy_weights(
-    baseline: Path, record: Record, folder: Path, job: Job, dataset: Dataset, epochs: tuple[str, ...]
-) -> None:
-    """Put the baseline's weights where the job's would be, had it just been trained."""
-    for epoch in epochs:
-        path = baseline / WEIGHT_FILES[epoch]
-        states = load_views(path, str(record.get("run")))
-        models = build_views(job.recipe, job.model, dataset, job.plan.ema > 0)
-        try:
-            for view, model in models.items():
-                model.load_state_dict(states[view])
-        except (KeyError, RuntimeError) as error:
-            raise BadInput(f"{path} does not fit {job.name} on {job.model} as they are now; {REMEDY}") from error
-        check_weights(path, models)
-        save_views(folder / WEIGHT_FILES[epoch], models, job.run)
-    write_json(folder / "job.json", record | {"run": job.run})
-
-
-def condition_of(row: Row, folder: Path) -> Condition:
-    """The condition that a row was measured under. BadInput if that can no longer be had."""
-    try:
-        return find_class(row).from_row(row)
-    except BadInput as error:
-        raise BadInput(f"{folder}: {error}; {REMEDY}") from error

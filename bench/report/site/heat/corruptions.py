@@ -8,19 +8,10 @@ import pandas as pd
 
 from bench.report.boards import Board
 from bench.report.corruptions import attacked as unions
-from bench.report.corruptions.page import (
-    LEFT_COLUMNS,
-    SCORE_NOTE,
-    TABLE_PARTS,
-    UNIONS_TITLE,
-    captions,
-    errors,
-    find_tables,
-    heading,
-    robustness,
-)
+from bench.report.corruptions.page import LEFT_COLUMNS, SCORE_NOTE, UNIONS_TITLE, find_tables, heading
 from bench.report.corruptions.seed_means import ALL_SEVERITIES
 from bench.report.corruptions.table import REFERENCE_RECIPE, Scores
+from bench.report.corruptions.text import TABLE_PARTS, captions, errors, robustness
 from bench.report.site.data import SiteData
 from bench.report.site.heat.cells import HeatCell, HeatMap, Scale, missing_cell, scale_around, scale_of
 from bench.report.site.site import Site, Target, unique_paths
