@@ -71,6 +71,22 @@ class SearchState:
         return (self.taken == steps) | (self.idle >= patience.clamp_min(1))
 
 
+@dataclass
+class WeightSearch:
+    """The binary search for the weight c of the margin, one for each image, (N,)."""
+
+    weight: Tensor  # of the present search
+    low: Tensor  # highest weight at which a search failed; 0 if none has
+    high: Tensor  # lowest weight at which one succeeded; inf if none has
+
+    def update(self, ended: Tensor, reached: Tensor) -> None:
+        """Choose the next weight of the images `ended`, whose search has succeeded where `reached` is true."""
+        weight, low, high = self.weight[ended], self.low[ended], self.high[ended]
+        low, high = torch.where(reached, low, weight), torch.where(reached, weight, high)
+        self.weight[ended] = torch.where(high.isinf(), 10 * weight, (low + high) / 2)
+        self.low[ended], self.high[ended] = low, high
+
+
 def cw_l2(
     model: nn.Module,
     x: Tensor,
@@ -110,7 +126,7 @@ def cw_l2(
         BadInput: the model gives its images no gradient.
     """
     found, nearest, stuck = x.clone(), x.new_full((len(x),), torch.inf), 0
-    weight, low, high = x.new_full((len(x),), c), x.new_zeros(len(x)), nearest.clone()
+    weights = WeightSearch(x.new_full((len(x),), c), x.new_zeros(len(x)), nearest.clone())
     waiting = torch.arange(len(x), device=x.device)
     left = torch.full_like(waiting, searches)
     limit = batch_size_for(len(x))
@@ -120,7 +136,7 @@ def cw_l2(
         now, waiting = now.join(SearchState.start(x, waiting[:free])), waiting[free:]
         rows, x_adv = now.rows, ((now.w.tanh() + 1) / 2).requires_grad_()
         lead = margin(model(x_adv), y[rows])
-        loss = weight[rows] * (-lead).clamp_min(-kappa)
+        loss = weights.weight[rows] * (-lead).clamp_min(-kappa)
         slope, x_adv, lead = gradient(loss, x_adv), x_adv.detach(), lead.detach()
 
         far = l2_norm(x_adv - x[rows])
@@ -130,11 +146,8 @@ def cw_l2(
         now.step((slope + 2 * (x_adv - x[rows])) * (2 * x_adv * (1 - x_adv)), rate)
 
         over = now.is_over(steps)
-        ended, reached = rows[over], now.nearest[over].isfinite()
-        low[ended] = torch.where(reached, low[ended], weight[ended])
-        high[ended] = torch.where(reached, weight[ended], high[ended])
-        weight[ended] = torch.where(high[ended].isinf(), 10 * weight[ended], (low[ended] + high[ended]) / 2)
-        left[ended] -= 1
+        weights.update(rows[over], now.nearest[over].isfinite())
+        left[rows[over]] -= 1
         done = over & (left[rows] == 0)
         stuck += int((has_no_gradient(slope) & done & nearest[rows].isinf()).sum())
         if last:

@@ -1,5 +1,6 @@
 """`bench run`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -111,17 +112,12 @@ def run(
     from bench.runner.request import Request
 
     given = given_options(request)
-    if study and (own := [name for name in STUDY_OPTIONS if is_asked(given, name)]):
-        raise BadInput(f"--study {study} brings a grid of its own; leave {', '.join(map(option_name, own))} out")
+    _check_study(study, table, figure, given)
     if not study:
         limit = attack_timeout is not None and attack_timeout
         check_effect(given | {"save_adv": save_adv, "shard": shard.count > 1, "attack_timeout": limit})
     check_settings(request["settings"], request["epochs"])
     check_engine(engine, ray_address, shard)
-    if not study and (table or figure):
-        raise BadInput("--table and --figure are of a --study; `bench list studies` names them")
-    if table and figure:
-        raise BadInput(f"--table {table} and --figure {figure}: give one of them")
     if request["source"] and not request["transfer"]:
         raise BadInput("--source names models to craft images on, which is done for --transfer; give that too")
     if "train_eps" in given:
@@ -145,3 +141,13 @@ def run(
         return run_methods(Request(**given), options)
     only = ("table", table) if table else ("figure", figure) if figure else None
     return run_study(study, Request(**given), options, only)
+
+
+def _check_study(study: str | None, table: str | None, figure: str | None, given: Mapping[str, Any]) -> None:
+    """BadInput where --study is given with options that it sets itself, or its own options without it."""
+    if study and (own := [name for name in STUDY_OPTIONS if is_asked(given, name)]):
+        raise BadInput(f"--study {study} brings a grid of its own; leave {', '.join(map(option_name, own))} out")
+    if not study and (table or figure):
+        raise BadInput("--table and --figure are of a --study; `bench list studies` names them")
+    if table and figure:
+        raise BadInput(f"--table {table} and --figure {figure}: give one of them")

@@ -19,7 +19,7 @@ from bench.commands.model_info import Measured, model_info, read_model_info
 from bench.core.device import parse_device, set_deterministic
 from bench.core.errors import BadInput
 from bench.core.files import expand_home, write_json
-from bench.core.threat import NORMS
+from bench.core.threat import NORMS, Threat
 from bench.corruptions.corruption import SEVERITIES
 from bench.data.dataset import Dataset, Images
 from bench.data.lookup import dataset as named
@@ -90,25 +90,13 @@ def benchmark(
     where = expand_home(data_dir)
     data, place = named(data_name, where), parse_device(str(device or "cpu"))
     radius = _radius(data, threat, eps)
+    ball = None if radius is None else NORMS[threat](radius)
     test = data.load("test", where).to(place)
-    modes = {m: m.training for m in model.modules()}
-    try:
-        with _log_to_file(log_path):
-            for doubt in model_warnings(set_eval(model.to(place)), data, test, attacked=radius is not None):
-                warnings.warn(doubt, stacklevel=2)
-            n = min(n_examples, len(test))
-            clean = float(outcomes(model, test, Clean(), n=n, batch_size=batch_size).right.mean())
-            log.info("Clean accuracy: %.2f%%", 100 * clean)
-            if radius is None:
-                robust, verdict = _corruption_accuracy(model, data, test, n, where, batch_size), "ok"
-            else:
-                under = Attacked(parse_attack("AutoAttack"), NORMS[threat](radius))
-                outcome = outcomes(model, test, under, n=n, batch_size=batch_size)
-                robust, verdict = float(outcome.right.mean()), outcome.verdict
-            log.info("Adversarial accuracy: %.2f%%", 100 * robust)
-    finally:
-        for m, mode in modes.items():
-            m.training = mode
+    n = min(n_examples, len(test))
+    with _restore_modes(model), _log_to_file(log_path):
+        for doubt in model_warnings(set_eval(model.to(place)), data, test, attacked=ball is not None):
+            warnings.warn(doubt, stacklevel=2)
+        clean, robust, verdict = _accuracies(model, data, test, ball, n, where, batch_size)
     if path:
         name, kind = str(model_name), network_class(model)
         found = Measured(name, kind, data.name, radius, clean, robust, n, n < len(test), verdict)
@@ -157,6 +145,22 @@ def _info_path(dataset: str, threat: str, name: str | None) -> Path:
     return Path("model_info") / dataset / threat / f"{name}.json"
 
 
+def _accuracies(
+    model: nn.Module, data: Dataset, test: Images, ball: Threat | None, n: int, where: Path, batch_size: int
+) -> tuple[float, float, str]:
+    """Clean accuracy, accuracy under AutoAttack in the ball (None: over corruptions), and the verdict on the latter."""
+    clean = float(outcomes(model, test, Clean(), n=n, batch_size=batch_size).right.mean())
+    log.info("Clean accuracy: %.2f%%", 100 * clean)
+    if ball is None:
+        robust, verdict = _corruption_accuracy(model, data, test, n, where, batch_size), "ok"
+    else:
+        condition = Attacked(parse_attack("AutoAttack"), ball)
+        outcome = outcomes(model, test, condition, n=n, batch_size=batch_size)
+        robust, verdict = float(outcome.right.mean()), outcome.verdict
+    log.info("Adversarial accuracy: %.2f%%", 100 * robust)
+    return clean, robust, verdict
+
+
 def _corruption_accuracy(model: nn.Module, data: Dataset, test: Images, n: int, where: Path, batch_size: int) -> float:
     """Mean accuracy over all corruptions and severities, on the published images if they are there."""
     found = []
@@ -164,6 +168,17 @@ def _corruption_accuracy(model: nn.Module, data: Dataset, test: Images, n: int, 
         found.append(float(outcomes(model, test, condition, n=n, batch_size=batch_size).right.mean()))
         log.info("%s: %.2f%% accuracy", condition.label, 100 * found[-1])
     return sum(found) / len(found)
+
+
+@contextmanager
+def _restore_modes(model: nn.Module) -> Iterator[None]:
+    """Put every submodule back into training or eval mode, as it was, after the block."""
+    modes = {m: m.training for m in model.modules()}
+    try:
+        yield
+    finally:
+        for m, mode in modes.items():
+            m.training = mode
 
 
 @contextmanager
