@@ -516,7 +516,7 @@ def test_a_model_that_draws_goes_on_from_its_own_file(model, images, tmp_path):
 )  # more than 0.2 % beyond chance
 def test_a_doubt_counts_beyond_chance_only(n, few, many):
     assert Outcome(np.ones(n, bool), seen=n, doubts={"odd": few}).verdict == "ok"
-    assert Outcome(np.ones(n, bool), seen=n, doubts={"odd": many}).verdict == f"suspect: odd ({many} of {n} images)"
+    assert Outcome(np.ones(n, bool), seen=n, doubts={"odd": many}).verdict == f"suspect: odd ({many} of {n:,} images)"
 
 
 def test_every_doubt_is_in_the_verdict():

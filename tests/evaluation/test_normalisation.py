@@ -78,7 +78,7 @@ def test_a_normalisation_is_a_name_a_data_set_or_numbers():
 WRONG = {
     "cifar": "--normalise cifar is no normaliser and no data set; did you mean cifar10",
     "cifar10": "--normalise cifar10 is for 3 channels, and digits has 1",
-    "0.5": "--normalise 0.5: 1 numbers, where each mean needs a std; the form is mean,std",
+    "0.5": "--normalise 0.5: 1 number, where each mean needs a std; the form is mean,std",
     "0.5,0": "--normalise 0.5,0: a std of 0 or less",
     "0.5;0.5": "--normalise 0.5;0.5: '0.5;0.5' is neither a number nor a fraction of two",
 }
