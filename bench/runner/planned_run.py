@@ -40,7 +40,8 @@ class PlannedRun:
     @property
     def workers(self) -> int:
         """How many jobs may be done at the same time."""
-        return self.options.workers or (1 if self.options.device.type == "cuda" else cores())
+        is_one_gpu = self.options.device.type == "cuda" and self.options.engine == "local"
+        return self.options.workers or (1 if is_one_gpu else cores())  # Ray gives each unit a GPU of its own
 
     @property
     def runs(self) -> set[str]:

@@ -1,6 +1,7 @@
 """A Ray cluster on this machine has the numbers of one process, whatever dies meanwhile."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,27 +23,46 @@ pytestmark = [
 SMALL = ["--epochs", "2", "--limit-train", "200", "--limit", "200"]
 CONTINUED = ["--methods", "Standard,BN-adv", "--attacks", "FGSM", *SMALL]  # one trains on the other's model
 ATTACKED = ["--methods", "Standard", "--seeds", "0,1", "--attacks", "FGSM,AutoAttack", *SMALL]  # in two shards each
-START = [sys.executable, "-c", "from bench.cli import main; main()", "run"]
-SETTINGS = os.environ | {"RAY_TMPDIR": "/tmp", "OMP_NUM_THREADS": "1"}
+BENCH = [sys.executable, "-c", "from bench.cli import main; main()"]
+OF_RAY = {"RAY_TMPDIR": "/tmp", "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
+SETTINGS = os.environ | OF_RAY | {"OMP_NUM_THREADS": "1"}
 PLUGIN = """
 from bench import MODELS
 from torch import nn
 
 MODELS.add("flat", lambda classes, channels: nn.Sequential(nn.Flatten(), nn.Linear(64 * channels, classes)))
 """
+MODEL = """
+import torch
+from torch import nn
 
 
-def start(place, *options):
-    return subprocess.Popen(
-        [*START, *options], cwd=place, env=SETTINGS, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.linear(x.flatten(1))
+
+
+def build():
+    torch.manual_seed(0)
+    return Net()
+"""
+
+
+def start(place, *words, command="run", **settings):
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([*BENCH, command, *words], cwd=place, env=SETTINGS | settings, **pipes)
 
 
 def read_all(place):
-    """Rows and outcomes of all runs, but for the seconds, and their weights."""
+    """Rows and outcomes of all runs, but for the seconds, and their weights where they are trained here."""
     found = {}
     for folder in run_folders(place / "results"):
-        bits, weights = read_outcomes(folder), (folder / "weights.safetensors").read_bytes()
+        bits, file = read_outcomes(folder), folder / "weights.safetensors"
+        weights = file.read_bytes() if file.exists() else b""
         for row in read_rows(folder):
             found[row.run, row.cell] = (replace(row, seconds=None), bits[row.key].tolist(), weights)
     assert found
@@ -75,11 +95,10 @@ def whole(tmp_path_factory):
     return run_here(tmp_path_factory.mktemp("whole") / "here", ATTACKED)
 
 
-@pytest.fixture
-def cluster(monkeypatch):
+@pytest.fixture(scope="module")
+def cluster():
     """A head that does no work, and two nodes of one processor each."""
-    monkeypatch.setenv("RAY_TMPDIR", "/tmp")
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.update(OF_RAY)
     from ray.cluster_utils import Cluster
 
     size = {"include_dashboard": False, "object_store_memory": 100 * 2**20}
@@ -115,6 +134,7 @@ def test_nodes_die_in_a_training_and_in_an_attack(tmp_path, whole, cluster):
     cluster.another()
     wait_for(tmp_path, "AutoAttack")
     cluster.remove_node(second, allow_graceful=False)
+    cluster.another()
     _, err = process.communicate(timeout=400)
     assert process.returncode == 0, err
     assert read_all(tmp_path) == whole
@@ -139,22 +159,32 @@ def test_a_driver_that_is_killed_or_stopped_goes_on_by_the_same_command(tmp_path
     assert read_all(tmp_path) == whole
 
 
-def test_plugins_travel(tmp_path, cluster):
-    (tmp_path / "flat.py").write_text(PLUGIN)
-    asked = [
-        "--plugin",
-        "flat.py",
-        "--model",
-        "flat",
-        "--methods",
-        "Standard",
-        "--attacks",
-        "FGSM",
-        "--epochs",
-        "1",
-        *SMALL[2:],
-    ]
-    process = start(tmp_path, *asked, "--engine", "ray", "--ray-address", cluster.address)
+def test_code_travels(tmp_path, cluster):
+    """Of files of a plug-in and of an outside model that other hosts lack; the numbers are those of one process."""
+    found = {}
+    for engine in (["--workers", "1"], ["--engine", "ray", "--ray-address", cluster.address]):
+        place = tmp_path / engine[1]
+        place.mkdir()
+        (place / "flat.py").write_text(PLUGIN)
+        (place / "net.py").write_text(MODEL)
+        ours = ["--plugin", "flat.py", "--model", "flat", "--methods", "Standard", "--epochs", "1", *SMALL[2:]]
+        theirs = ["--model", "net.py:build", "--anyway", *SMALL[4:], *engine[2 if engine[0] == "--workers" else 0 :]]
+        for command, words in (("run", [*ours, *engine]), ("eval", theirs)):
+            process = start(place, *words, "--attacks", "FGSM,AutoAttack", command=command)
+            _, err = process.communicate(timeout=300)
+            assert process.returncode == 0, err
+        found[engine[0]] = read_all(place)
+    assert found["--workers"] == found["--engine"]
+    assert len(found["--engine"]) == 6
+
+
+def test_a_module_that_other_hosts_lack_is_refused(tmp_path, cluster):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/flat_module.py").write_text(PLUGIN)
+    asked = ["--plugin", "flat_module", "--model", "flat", "--methods", "Standard", "--epochs", "1", *SMALL[2:]]
+    path = os.pathsep.join([str(tmp_path / "elsewhere"), *sys.path])
+    process = start(tmp_path, *asked, "--engine", "ray", "--ray-address", cluster.address, PYTHONPATH=path)
     _, err = process.communicate(timeout=300)
-    assert process.returncode == 0, err
-    assert len(read_all(tmp_path)) == 2
+    assert process.returncode == 2
+    assert re.search(r"^bench: --engine ray: node \S+ cannot import what --plugin names: .*flat_module", err, re.M), err
+    assert not (tmp_path / "results").exists()

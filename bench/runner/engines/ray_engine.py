@@ -74,11 +74,11 @@ class RayRun:
         place = NodeAffinitySchedulingStrategy(here, soft=False)
         news = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": place})
         shared = self._share_runner()
-        slots = int(2 * self.ray.cluster_resources().get("CPU", 1)) + 1  # more would only wait at the cluster
         waiting, failed = [(unit, 1) for unit in first_units(self.runner, self.jobs, split=True)], 0
         while waiting or self.running:
             if is_ctrl_c_pressed():  # while Ray called back, where an exception goes no further
                 raise KeyboardInterrupt
+            slots = int(2 * self.ray.cluster_resources().get("CPU", 1)) + 1  # more would only wait at the cluster
             while waiting and len(self.running) < slots:
                 unit, attempt = waiting.pop(0)
                 if refused := self._submit(unit, attempt, shared, news):
