@@ -16,7 +16,7 @@ from bench.report.corruptions.seed_means import (
     pairs,
     percent,
 )
-from bench.report.labels import columns, condition_name
+from bench.report.labels import columns, condition_name, line_name
 
 SHARE_NAMES = ("clean", "corrupted", "attacked", "both")
 CAPTION = (
@@ -69,7 +69,8 @@ def means(lines: pd.DataFrame, spread: str = SPREAD_FORMAT) -> pd.DataFrame:
     """The table as text, means over severities. spread: format of the half interval behind a value; empty: none."""
     table = []
     for line in lines[lines["severity"] == ALL_SEVERITIES].to_dict("records"):
-        what = {name.capitalize(): condition_name(line[name]) for name in ("recipe", "corruption", "attack")}
+        what = {"Recipe": line_name(line["recipe"])}
+        what |= {name.capitalize(): condition_name(line[name]) for name in ("corruption", "attack")}
         shares = {name.capitalize(): percent(line, name, line[f"{name}_status"], spread) for name in SHARE_NAMES}
         table.append(what | shares)
     return pd.DataFrame(table)

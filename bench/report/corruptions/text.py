@@ -9,7 +9,7 @@ from bench.report.corruptions import attacked as unions
 from bench.report.corruptions.scores import ALEXNET
 from bench.report.corruptions.seed_means import ALL_SEVERITIES, SPREAD_FORMAT, missing_text, percent
 from bench.report.corruptions.table import EXTRA_CORRUPTIONS, MTLAT_CORRUPTIONS, Scores
-from bench.report.labels import condition_name
+from bench.report.labels import condition_name, line_name
 from bench.report.table_text import MISSING
 
 ACCURACY_NOTE = (
@@ -31,7 +31,7 @@ def accuracies(scores: Scores, spread: str = SPREAD_FORMAT) -> pd.DataFrame:
     lines: dict[str, dict[str, str]] = {}
     means = scores.cells[(scores.cells["severity"] == ALL_SEVERITIES) & (scores.cells["kind"] == "corruption")]
     for cell in means.to_dict("records"):
-        lines.setdefault(treatment_name(cell["name"]), {})[cell["recipe"]] = percent(
+        lines.setdefault(treatment_name(cell["name"]), {})[line_name(cell["recipe"])] = percent(
             cell, "accuracy", cell["status"], spread
         )
     return pd.DataFrame([{"Corruption": name, **line} for name, line in lines.items()]).fillna(MISSING)
@@ -50,7 +50,8 @@ def robustness(scores: Scores) -> dict[str, pd.DataFrame]:
             line = lines.setdefault(cell["recipe"], {"Clean": f"{100 * clean[cell['recipe']]:.1f}"})
             line[treatment_name(cell["name"])] = text
         if lines:
-            tables[part] = pd.DataFrame([{"Recipe": recipe, **line} for recipe, line in lines.items()]).fillna(MISSING)
+            shown = [{"Recipe": line_name(recipe), **line} for recipe, line in lines.items()]
+            tables[part] = pd.DataFrame(shown).fillna(MISSING)
     return tables
 
 
@@ -63,7 +64,7 @@ def errors(scores: Scores) -> pd.DataFrame:
     """Clean accuracy and mean errors as text, a line for each recipe."""
     names = {"clean": "Clean", "error": "Mean error", "score": "Score", "mce": "mCE", "relative_mce": "Relative mCE"}
     factor = {"clean": 100.0, "error": 100.0}
-    shown = {"Recipe": list(scores.errors["recipe"])}
+    shown = {"Recipe": [line_name(recipe) for recipe in scores.errors["recipe"]]}
     for name, heading in names.items():
         if name in scores.errors:
             digits = 2 if name == "score" else 1
@@ -77,10 +78,12 @@ def captions(board: Board, scores: Scores) -> list[str]:
     severities = ", ".join(map(str, scores.severities))
     found = [ACCURACY_NOTE.format(severities=severities, n=board.n), ERROR_NOTE]
     failed = scores.cells[scores.cells["status"].str.startswith("failed")]
-    reasons = {f"{c['recipe']}, {treatment_name(c['name'])}: {c['status']}." for c in failed.to_dict("records")}
+    reasons = {
+        f"{line_name(c['recipe'])}, {treatment_name(c['name'])}: {c['status']}." for c in failed.to_dict("records")
+    }
     found += [MCE_NOTE] if "mce" in scores.errors else []
     if len(scores.unions):
         found.append(unions.caption(scores.unions))
         broken = scores.unions[scores.unions["both_status"].str.startswith("failed")].to_dict("records")
-        reasons |= {f"{c['recipe']}, {c['corruption']}+{c['attack']}: {c['both_status']}." for c in broken}
+        reasons |= {f"{line_name(c['recipe'])}, {c['corruption']}+{c['attack']}: {c['both_status']}." for c in broken}
     return [*found, *scores.notes, *sorted(reasons)]

@@ -59,8 +59,11 @@ class SiteData:
         }
 
     def recipe_of(self, label: str) -> str:
-        """The recipe of a table line's label, without hash, view and epoch in brackets."""
-        return label if label in self.recipes else label.rpartition(" (")[0]
+        """The recipe of a line's label or name, without hash, view and epoch in brackets, and without `training`."""
+        for recipe in (label, without_details := label.rpartition(" (")[0]):
+            if recipe in self.recipes:
+                return recipe
+        return (without_details or label).removesuffix(" training")
 
     def runs(self, recipe: str) -> list[str]:
         """The run folders of a recipe, relative to the results folder."""

@@ -13,7 +13,7 @@ from bench.report import table_text as plain
 from bench.report.boards import Board
 from bench.report.files import Content, figure, in_folder
 from bench.report.folder_names import Identity, folder_names
-from bench.report.labels import condition_name
+from bench.report.labels import condition_name, line_name
 from bench.report.latex import latex_table
 from bench.report.table_text import MISSING
 from bench.report.transfer.table import TransferMatrix, matrices
@@ -102,7 +102,8 @@ def grid(matrix: TransferMatrix, value: str = "", mark: Mark = lambda text, itse
         text = _percent(cell, value or "value", f" ({cell['both_n']})" if value else None)
         strongest = not value and not cell["own"] and cell["value"] == lowest[cell["target"]]
         strongest &= ties.get(cell["target"]) == 1
-        lines.setdefault(cell["source"], {})[cell["target"]] = mark(text, bool(cell["itself"]), bool(strongest))
+        line = lines.setdefault(line_name(cell["source"]), {})
+        line[line_name(cell["target"])] = mark(text, bool(cell["itself"]), bool(strongest))
     return pd.DataFrame([{"Source": source, **line} for source, line in lines.items()])
 
 
@@ -110,7 +111,7 @@ def summary(matrix: TransferMatrix) -> pd.DataFrame:
     """White-box and black-box accuracy of each target as text."""
     return pd.DataFrame(
         {
-            "Target": line["target"],
+            "Target": line_name(line["target"]),
             "Clean": _percent(line, "clean"),
             "White-box": _percent(line, "white_box"),
             "Black-box": _percent(line, "black_box"),
@@ -123,12 +124,16 @@ def summary(matrix: TransferMatrix) -> pd.DataFrame:
 def notes(matrix: TransferMatrix) -> list[str]:
     """Sentences below the table: failures, doubts, and sources that a bound lacks."""
     sentences = [
-        f"{cell['target']} from {cell['source']}: {cell['status']}." for cell in _with(matrix, "status", "failed")
+        f"{line_name(cell['target'])} from {line_name(cell['source'])}: {cell['status']}."
+        for cell in _with(matrix, "status", "failed")
     ]
     doubts = {cell["source"]: cell["verdict"] for cell in _with(matrix, "verdict", "suspect")}
-    sentences += [f"Images made on {source} are {verdict}." for source, verdict in doubts.items()]
+    sentences += [f"Images made on {line_name(source)} are {verdict}." for source, verdict in doubts.items()]
     incomplete = matrix.bounds[matrix.bounds["without"] != ""]
-    return sentences + [f"Black-box of {line.target} is without {line.without}." for line in incomplete.itertuples()]
+    return sentences + [
+        f"Black-box of {line_name(line.target)} is without {', '.join(map(line_name, line.without.split(', ')))}."
+        for line in incomplete.itertuples()
+    ]
 
 
 def _with(matrix: TransferMatrix, column: str, begins: str) -> list[dict[Any, Any]]:

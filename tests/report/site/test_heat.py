@@ -4,15 +4,16 @@ import math
 from pathlib import Path
 
 import pytest
-from result_files import measure
+from result_files import MADE, measure
 
-from bench.report.corruptions.page import find_tables
+from bench.report.corruptions.page import CorruptionsPage, find_tables
+from bench.report.labels import line_name
 from bench.report.site.data import SiteData
 from bench.report.site.heat.cells import missing_cell, scale_around, scale_of
 from bench.report.site.heat.corruptions import by_corruption, by_severity
 from bench.report.site.heat.transfer import heat_map
 from bench.report.site.write import site_files
-from bench.report.transfer.page import find_matrices
+from bench.report.transfer.page import TransferPage, find_matrices
 
 PUBLISHED = Path(__file__).parents[3] / "results/published"
 
@@ -37,7 +38,7 @@ def test_a_transfer_matrix_has_every_number_and_frames_a_models_own_images():
         drawn = heat_map(matrix)
         lines = {source: dict(zip(drawn.columns, cells, strict=True)) for source, cells in drawn.lines}
         for cell in matrix.cells.to_dict("records"):
-            shown = lines[cell["source"]][cell["target"]]
+            shown = lines[line_name(cell["source"])][line_name(cell["target"])]
             assert shown.is_own == cell["itself"]
             assert math.isnan(cell["value"]) or shown.text == f"{100 * cell['value']:.1f}"
         shades = [cell.shade for _, cells in drawn.lines for cell in cells]
@@ -73,3 +74,19 @@ def test_names_of_models_are_shown_as_text(tmp_path: Path):
     pages = [html for path, html in files.items() if path.startswith("transfer/")]
     assert pages
     assert all("<b>" not in html and "&lt;b&gt;" in html for html in pages)
+
+
+def test_a_recipe_with_the_name_of_an_attack_is_told_from_it_and_its_page_is_linked(tmp_path: Path):
+    for recipe in ("FGSM", "PGD-AT"):
+        measure(tmp_path, "", "1110", recipe=recipe)
+        measure(tmp_path, "fog", "1010", recipe=recipe, kind="corruption", severity=1, params=MADE)
+        measure(tmp_path, "FGSM.last", "1000", recipe=recipe, source="digits/external/x-1")
+    for page in (TransferPage(), CorruptionsPage()):
+        text = page.files(tmp_path)[f"{page.folder}/{page.folder}.md".split("/")[1]]
+        assert isinstance(text, str)
+        assert "FGSM training |" in text
+        assert "| FGSM |" not in text
+    pages = {path: html for path, html in site_files(SiteData(tmp_path), frozenset()).items() if path.endswith(".html")}
+    for folder in ("transfer/", "corruptions/"):
+        (html,) = (html for path, html in pages.items() if path.startswith(folder))
+        assert '<a href="../methods/fgsm.html">FGSM training</a>' in html

@@ -12,6 +12,7 @@ from bench.report.corruptions.page import LEFT_COLUMNS, SCORE_NOTE, UNIONS_TITLE
 from bench.report.corruptions.seed_means import ALL_SEVERITIES
 from bench.report.corruptions.table import REFERENCE_RECIPE, Scores
 from bench.report.corruptions.text import TABLE_PARTS, captions, errors, robustness
+from bench.report.labels import line_name
 from bench.report.site.data import SiteData
 from bench.report.site.heat.cells import HeatCell, HeatMap, Scale, missing_cell, scale_around, scale_of
 from bench.report.site.site import Site, Target, unique_paths
@@ -77,7 +78,7 @@ def _heat_map(cells: pd.DataFrame) -> HeatMap:
     for recipe in values.mean(axis=1).sort_values(ascending=False, kind="stable").index:
         differences = dict(zip(values, shown.loc[[recipe]].to_numpy()[0].tolist(), strict=True))
         line = [_cell(records.get((recipe, c), {}), differences[c], scale) for c in values]
-        lines.append((str(recipe), tuple(line)))
+        lines.append((line_name(str(recipe)), tuple(line)))
     return HeatMap(tuple(map(str, values)), tuple(lines), scale)
 
 
@@ -87,7 +88,7 @@ def _cell(cell: Mapping[Any, Any], shown: float, scale: Scale) -> HeatCell:
     if math.isnan(value):
         return missing_cell(str(cell.get("status", "missing")))
     low, high = 100 * cell["accuracy_low"], 100 * cell["accuracy_high"]
-    about = f"{cell['recipe']}, {cell['column']}: {value:.1f}" + (
+    about = f"{line_name(cell['recipe'])}, {cell['column']}: {value:.1f}" + (
         "" if math.isnan(low) else f" ({low:.1f} to {high:.1f})"
     )
     about += f", {shown:+.1f} to {REFERENCE_RECIPE}" if scale.is_diverging and not math.isnan(shown) else ""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.report.boards import Board
-from bench.report.labels import condition_name
+from bench.report.labels import condition_name, line_name
 from bench.report.site.data import SiteData
 from bench.report.site.heat.cells import HeatCell, HeatMap, Scale, missing_cell, scale_of
 from bench.report.site.site import Site, Target, unique_paths
@@ -54,8 +54,8 @@ def heat_map(matrix: TransferMatrix, share: str = "value") -> HeatMap:
     scale = scale_of(100 * cell[share] for cell in cells)
     lines: dict[str, dict[str, HeatCell]] = {}
     for cell in cells:
-        lines.setdefault(cell["source"], {})[cell["target"]] = _cell(cell, share, scale)
-    columns = tuple(dict.fromkeys(cell["target"] for cell in cells))
+        lines.setdefault(line_name(cell["source"]), {})[line_name(cell["target"])] = _cell(cell, share, scale)
+    columns = tuple(dict.fromkeys(line_name(cell["target"]) for cell in cells))
     return HeatMap(columns, tuple((source, tuple(own[c] for c in columns)) for source, own in lines.items()), scale)
 
 
@@ -65,5 +65,8 @@ def _cell(cell: Mapping[Any, Any], share: str, scale: Scale) -> HeatCell:
         return missing_cell(str(cell["status"]))
     low, high = (100 * cell[f"{'' if share == 'value' else 'both_'}{end}"] for end in ("low", "high"))
     n = int(cell["n" if share == "value" else "both_n"])
-    about = f"{cell['target']} on images made on {cell['source']}: {value:.1f} ({low:.1f} to {high:.1f}), n={n}"
+    about = (
+        f"{line_name(cell['target'])} on images made on {line_name(cell['source'])}: "
+        f"{value:.1f} ({low:.1f} to {high:.1f}), n={n}"
+    )
     return HeatCell(f"{value:.1f}", about, scale.shade(value), value, is_own)
