@@ -41,6 +41,7 @@ def recipe_text(name: str, recipe: Recipe) -> RecipeText:
         tuple(
             Passage(f"{location(sys.modules[cls.__module__])}:{first}", "".join(lines)) for cls, lines, first in code
         ),
+        RECIPES.meaning(name),
     )
 
 

@@ -13,12 +13,11 @@ from markupsafe import Markup, escape
 
 from bench.core.parsing import format_count
 from bench.report.files import file_name
+from bench.report.labels import line_name
 from bench.report.site.data import SiteData
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-MAX_NAME_LENGTH = 80  # characters of a page's name
 
 
 class Target(NamedTuple):
@@ -95,7 +94,7 @@ def unique_paths(folder: str, names: Mapping[str, str]) -> dict[str, str]:
 
     If two names would give one file, also on systems that ignore case, each gets a hash of its key.
     """
-    files = {what: file_name(name)[:MAX_NAME_LENGTH].strip("-.") or "page" for what, name in names.items()}
+    files = {what: file_name(name) or "page" for what, name in names.items()}
     taken = [name.casefold() for name in files.values()]
     for what, name in files.items():
         if taken.count(name.casefold()) > 1:
@@ -112,6 +111,6 @@ def environment() -> "Environment":
     made = Environment(
         loader=templates, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters["format_count"] = format_count
+    made.filters |= {"format_count": format_count, "line_name": line_name}
     made.policies["json.dumps_kwargs"] = {"sort_keys": False}  # what scripts read has the order that pages have
     return made

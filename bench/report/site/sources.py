@@ -33,6 +33,7 @@ class RecipeText:
     classes: tuple[Passage, ...]
     settings: tuple[Setting, ...]
     source: tuple[Passage, ...]
+    meaning: str = ""  # the sentence that it was registered with, as in `bench list methods`
 
     @property
     def scales_lengths(self) -> bool:

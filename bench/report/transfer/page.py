@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 CELL_NOTE = (
     "Accuracy in percent of each target (column) on the attack's last iterates, made on each source (line) of every "
-    "image, right or wrong; ± is the wider side of the 95 % Wilson interval. "
+    "image, right or wrong. "
 )
+INTERVAL_NOTE = "± is the wider side of the 95 % Wilson interval. "
 ALL_NOTE = "Of all {n} images."
 MARK_NOTE = (
     " In italics, images made on the target itself; in bold, those of the strongest other source, if there is one."
@@ -83,7 +84,9 @@ class TransferPage:
                 shown = shown.map(lambda cell: cell.partition(" ±")[0])
             for part, heading in ((shown, title), (summary(matrix), "")):
                 plain.print_table(console, part, LEFT_COLUMNS, heading)
-            plain.print_notes(console, [CELL_NOTE + ALL_NOTE.format(n=board.n), BOUND_NOTE, *notes(matrix)])
+            plain.print_notes(
+                console, [CELL_NOTE + INTERVAL_NOTE + ALL_NOTE.format(n=board.n), BOUND_NOTE, *notes(matrix)]
+            )
 
 
 def _identity(board: Board, attack: str) -> Identity:
@@ -130,10 +133,9 @@ def notes(matrix: TransferMatrix) -> list[str]:
     doubts = {cell["source"]: cell["verdict"] for cell in _with(matrix, "verdict", "suspect")}
     sentences += [f"Images made on {line_name(source)} are {verdict}." for source, verdict in doubts.items()]
     incomplete = matrix.bounds[matrix.bounds["without"] != ""]
-    return sentences + [
-        f"Black-box of {line_name(line.target)} is without {', '.join(map(line_name, line.without.split(', ')))}."
-        for line in incomplete.itertuples()
-    ]
+    for line in incomplete.to_dict("records"):
+        sentences.append(f"Black-box of {line_name(line['target'])} is without {line['without']}.")
+    return sentences
 
 
 def _with(matrix: TransferMatrix, column: str, begins: str) -> list[dict[Any, Any]]:
@@ -145,7 +147,7 @@ def _section(matrix: TransferMatrix, title: str, folder: str) -> str:
         return f"*{text}*" if itself else f"**{text}**" if strongest else text
 
     remarks = "".join(f"- {plain.escape(note)}\n" for note in notes(matrix))
-    every = f"{plain.markdown(grid(matrix, mark=mark), LEFT_COLUMNS)}\n{CELL_NOTE}{_all(matrix)}\n"
+    every = f"{plain.markdown(grid(matrix, mark=mark), LEFT_COLUMNS)}\n{CELL_NOTE}{INTERVAL_NOTE}{_all(matrix)}\n"
     both = f"{plain.markdown(grid(matrix, 'both'), LEFT_COLUMNS)}\n{BOTH_NOTE}\n"
     bounds = f"{plain.markdown(summary(matrix), LEFT_COLUMNS)}\n{BOUND_NOTE}\n"
     return f"## {plain.escape(title)}\n\n{every}\n{both}\n{bounds}\n{remarks}\n![heat map]({folder}/heat.png)\n"
@@ -157,7 +159,7 @@ def _latex(matrix: TransferMatrix, title: str, folder: str) -> str:
         return rf"\textit{{{text}}}" if itself else rf"\textbf{{{text}}}" if strongest else text
 
     tables = {
-        "all": (grid(matrix, mark=mark), CELL_NOTE + _all(matrix)),
+        "all": (grid(matrix, mark=mark), CELL_NOTE + INTERVAL_NOTE + _all(matrix)),
         "both": (grid(matrix, "both"), BOTH_NOTE),
         "bounds": (summary(matrix), " ".join([BOUND_NOTE, *notes(matrix)])),
     }

@@ -11,7 +11,7 @@ import pandas as pd
 from bench.core.files import Bits
 from bench.core.stats import wilson
 from bench.report.boards import Board
-from bench.report.labels import columns, titles
+from bench.report.labels import columns, line_name, titles
 from bench.report.rows import accuracies, of_kind
 from bench.results.row import model_id
 
@@ -62,7 +62,7 @@ def matrix(rows: pd.DataFrame, outcomes: Mapping[str, Bits], clean: Mapping[str,
     for target in targets:
         others = {name: known[name, target] for name in sources if (name, target) in known and not is_own(name, target)}
         bits = {name: outcomes[row["key"]] for name, row in others.items() if row["key"] in outcomes}
-        without = [named[name] for name in sources if not is_own(name, target) and name not in bits]
+        without = [line_name(named[name]) for name in sources if not is_own(name, target) and name not in bits]
         worst = reduce(np.logical_and, bits.values()) if bits else None
         itself = known.get((target, target))
         bounds.append(
