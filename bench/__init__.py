@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bench.training.augmix_ops import augmented
     from bench.training.mixing import Per, beta, box, lerp, shuffled
     from bench.training.recipe import RECIPES, Recipe, scaled
+    from bench.training.shared.batch import whole_batch
     from bench.training.two_pass import Shifted, rehearsed
 
 _HOME = {
@@ -118,6 +119,7 @@ _HOME = {
         "Recipe",
         "scaled",
     ),
+    "bench.training.shared.batch": ("whole_batch",),
     "bench.training.two_pass": (
         "Shifted",
         "rehearsed",
@@ -132,7 +134,7 @@ __all__ = [
     "benchmark", "beta", "blended", "box", "branch", "clean_logits", "corrupted", "cross_entropy", "dataset",
     "frozen", "is_correct", "kl", "lerp", "load_model", "load_results", "margin", "option", "outcomes",
     "parse_attack", "plain", "random_class", "recalled", "rehearsed", "scaled", "shuffled", "smooth", "transferred",
-    "tuned",
+    "tuned", "whole_batch",
 ]  # fmt: skip
 
 

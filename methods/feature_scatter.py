@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench import RECIPES, Ascent, Linf, Options, frozen, option
+from bench import RECIPES, Ascent, Linf, Options, frozen, option, whole_batch
 from methods.pgd_at import AdversarialTraining
 
 
@@ -24,8 +24,8 @@ class Scatter(Options):
 
     def __call__(self, model, x, q):
         with frozen(model) as attacked:
-            clean = attacked(x)
-            return self.ascent.maximise(lambda z: transport_cost(clean, attacked(z), self.floor), x)
+            clean = whole_batch(attacked(x))
+            return self.ascent.maximise(lambda z: transport_cost(clean, whole_batch(attacked(z)), self.floor), x)
 
 
 def transport_cost(a: Tensor, b: Tensor, floor: float = 1e-6, blur: float = 0.01, rounds: int = 100) -> Tensor:

@@ -96,9 +96,10 @@ def commands_of(path: Path) -> list[list[str]]:
 
 
 DEFAULTS = (" --dry-run", " --seeds 0")  # which make no other plan
+STARTER = "^(uv run )?(torchrun .* --no-python )?"  # what starts the bench
 COMMANDS = sorted(
     {
-        re.sub(f"({'|'.join(DEFAULTS)})(?= |$)", "", shlex.join(words).removeprefix("uv run "))
+        re.sub(f"({'|'.join(DEFAULTS)})(?= |$)", "", re.sub(STARTER, "", shlex.join(words)))
         for path in [*READMES, ROOT / "CONTRIBUTING.md"]
         for words in commands_of(path)
     }

@@ -13,7 +13,8 @@ with exit_at_ctrl_c():  # as long as nothing has started
     import click
 
     from bench.cli.group import cli
-    from bench.core.errors import BadInput, Failed, Stopped
+    from bench.core.errors import BadInput, Failed, ProcessLost, Stopped
+    from bench.training.shared.torchrun import torchrun
 
     for _verb in iter_modules(__path__):
         import_module(f"{__name__}.{_verb.name}")
@@ -25,6 +26,8 @@ MAX_MESSAGE_LENGTH = 1000  # characters; the middle of a longer message, such as
 def main() -> None:
     """Run the command line; exit 0 on success, 1 if a check or cell failed, 2 on bad input (one line on stderr)."""
     replace_unprintable(sys.stdout, sys.stderr)
+    if (place := torchrun()) is not None and place.rank:  # the first process speaks for all
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     with watch_ctrl_c():
         code = _run()
         stopped = is_ctrl_c_pressed()
@@ -55,7 +58,7 @@ def exit_code(error: BaseException) -> int | None:
         return CTRL_C_EXIT_CODE
     if isinstance(error, BadInput | click.ClickException | OSError | MemoryError):
         return 2
-    return 1 if isinstance(error, Failed | SystemExit) else None
+    return 1 if isinstance(error, Failed | ProcessLost | SystemExit) else None
 
 
 def message_of(error: BaseException) -> str:

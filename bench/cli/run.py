@@ -110,6 +110,7 @@ def run(
     from bench.commands.start import start
     from bench.runner.options import CellOptions, RunOptions
     from bench.runner.request import Request
+    from bench.runner.torchrun.together import run_together
 
     given = given_options(request)
     _check_study(study, table, figure, given)
@@ -128,7 +129,7 @@ def run(
         data_dir=data_dir,
         results=results,
         reports=reports,
-        device=start(device, results, reports),
+        device=start(device, results, reports, is_shareable=True),
         cells=CellOptions(batch_size, save_adv, shard, attack_timeout),
         workers=workers,
         download=download,
@@ -138,9 +139,9 @@ def run(
         ray_address=ray_address,
     )
     if study is None:
-        return run_methods(Request(**given), options)
+        return run_together(options, lambda options: run_methods(Request(**given), options))
     only = ("table", table) if table else ("figure", figure) if figure else None
-    return run_study(study, Request(**given), options, only)
+    return run_together(options, lambda options: run_study(study, Request(**given), options, only))
 
 
 def _check_study(study: str | None, table: str | None, figure: str | None, given: Mapping[str, Any]) -> None:

@@ -37,6 +37,18 @@ class Failed(RuntimeError):
     """A training or an evaluation that gave no number. Stored with its reason; never counted as robust or as 0."""
 
 
+class ProcessLost(Exception):
+    """Another process of the same training has ended or cannot train. Nothing is stored, and the command ends."""
+
+    ADVICE = "the same command, with as many processes or another number, goes on after the last finished epoch"
+
+    def __init__(self, reason: str = "another process of the training has ended") -> None:
+        super().__init__(reason)
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}; {self.ADVICE}"
+
+
 class AttackWarning(UserWarning):
     """A warning of an attack that its result may be too optimistic: the reason, and for how many images."""
 

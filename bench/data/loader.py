@@ -14,13 +14,15 @@ def to_float(x: Tensor) -> Tensor:
     return x if x.is_floating_point() else x.float() / 255
 
 
-def epoch_batches(images: Images, batch_size: int, *, pad: int, flip: bool) -> Iterator[tuple[Tensor, Tensor]]:
+def epoch_batches(
+    images: Images, batch_size: int, *, pad: int, flip: bool, rows: Tensor | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch in a new random order: x float32 (B, C, H, W) in [0, 1], y int64 (B,).
 
     The last batch is dropped if it is smaller, as backward passes over it crash some builds of torch; fewer images than
     batch_size make one batch. pad: zeros around an image in pixels, before a random crop of its size. flip: random
-    left-right flips. Random numbers are drawn on the CPU before the first batch, so that they depend neither on the
-    device nor on draws of the recipe.
+    left-right flips. rows: of each batch, to yield alone; None: all. Random numbers are drawn on the CPU before the
+    first batch, so that they depend neither on the device nor on draws of the recipe.
     """
     n = len(images)
     size = min(batch_size, n)
@@ -29,7 +31,7 @@ def epoch_batches(images: Images, batch_size: int, *, pad: int, flip: bool) -> I
     mirror = torch.rand(n) < 0.5
     order, corner, mirror = (draw.to(images.x.device) for draw in (order, corner, mirror))
     for start in range(0, n - size + 1, size):
-        part = slice(start, start + size)
+        part = slice(start, start + size) if rows is None else start + rows.to(order.device)
         x = images.x[order[part]]
         if pad:
             x = crop(x, corner[:, part], pad)

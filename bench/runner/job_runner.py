@@ -22,6 +22,7 @@ from bench.runner.exhibits import ExhibitWriter
 from bench.runner.experiment import Experiment
 from bench.runner.model_evaluation import ModelEvaluation
 from bench.runner.options import CellOptions
+from bench.runner.torchrun.team import Team
 from bench.runner.train_job import train_job
 from bench.training.job import Job
 from bench.training.run_folder import failure, is_finished, lock_folder
@@ -46,6 +47,7 @@ class Runner:
     results: Path
     device: torch.device
     options: CellOptions
+    team: Team | None = None  # the processes that share each training; None: this one alone
 
     @property
     def cells(self) -> CellPlan:
@@ -81,7 +83,7 @@ class Runner:
         """Train a job if it is not trained. A training that fails is stored as failed."""
         with lock_folder(self.results / job.run):
             if not self.is_trained(job):
-                train_job(self.experiment, job, self.results, self.device, tell)
+                train_job(self.experiment, job, self.results, self.device, tell, self.team)
 
     def evaluate(self, job: Job, tell: ProgressCallback) -> int:
         """Add the missing cells and exhibits of a trained job; returns how many of these failed.

@@ -8,6 +8,7 @@ import torch
 
 from bench.data.cache import ImageCache
 from bench.results.shards import WHOLE_SET, Shard
+from bench.runner.torchrun.team import Team
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class RunOptions:
     dry_run: bool = False
     engine: str = "local"  # or ray
     ray_address: str | None = None  # HOST:PORT of a running cluster; None: one that is started here
+
+    team: Team | None = None  # the processes of torchrun, which share each training
 
     @cached_property
     def images(self) -> ImageCache:

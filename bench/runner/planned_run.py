@@ -20,6 +20,7 @@ from bench.runner.prices.estimates import (
     transfer_seconds,
 )
 from bench.runner.request import Request
+from bench.runner.torchrun.together import check_batches
 from bench.runner.transfer.matrix import TransferModel, TransferRunner
 from bench.runner.transfer.models import external_sources, transfer_runners
 
@@ -92,6 +93,8 @@ def plan_run(requests: Sequence[Request], options: RunOptions) -> PlannedRun:
     experiments = [
         plan_experiment(request, options.data_dir, options.device, fetch, options.images) for request in requests
     ]
+    if options.team is not None:
+        check_batches(experiments, options.team.place.size)
     runners = [make_runner(experiment, options) for experiment in experiments]
     external = [external_sources(experiment, Access(options.data_dir, options.download)) for experiment in experiments]
     todo = [runner.todo(options.retrain) for runner in runners]
@@ -118,4 +121,4 @@ def count_trainings_once(todo: Sequence[Sequence[Todo]]) -> list[list[Todo]]:
 
 def make_runner(experiment: Experiment, options: RunOptions) -> Runner:
     """The runner of an experiment with the folders, device and cell options of a run."""
-    return Runner(experiment, options.results, options.device, options.cells)
+    return Runner(experiment, options.results, options.device, options.cells, options.team)

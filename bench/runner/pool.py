@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 
 from bench.core.device import set_deterministic
-from bench.core.errors import BadInput, Failed
+from bench.core.errors import BadInput, Failed, ProcessLost
 from bench.core.foreign.guard import is_out_of_memory
 from bench.core.foreign.interrupt import is_ctrl_c_pressed
 from bench.core.foreign.messages import format_error
@@ -85,7 +85,7 @@ def attempt(runner: UnitRunner, unit: Unit, tell: ProgressCallback) -> Done:
     try:
         with preserve_settings():
             return Done(run_unit(runner, unit, tell), is_lost=False)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ProcessLost):
         raise
     except (BadInput, Failed) as error:
         return report_failure(tell, unit, str(error))

@@ -42,7 +42,7 @@ def run_requests(
         Failed: nothing can be written to the disk.
     """
     planned = plan_run(requests, options)
-    if options.device.type == "cpu":
+    if options.device.type == "cpu" and options.team is None:
         planned.warn_idle_cores()
     if options.dry_run:
         planned.print_costs(is_itemised)

@@ -1,6 +1,7 @@
 """Train one job: its run folder gets weights, train.csv and job.json, or the reason why the training failed."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from bench.core.progress import Event, ProgressCallback
 from bench.models.checkpoint import WEIGHT_FILES, fingerprint, save_views
 from bench.runner.experiment import Experiment
 from bench.runner.prices.cost import training_cost
+from bench.runner.torchrun.team import Team
 from bench.training.job import Job
 from bench.training.monitor import Record
 from bench.training.run_folder import PROGRESS_FILE, RESULT_FILES, describe_job, failure, own_files
@@ -23,10 +25,17 @@ from bench.training.trainer import CURVE_COLUMNS, EMA_CURVE_COLUMNS, Trainer
 EpochCallback = Callable[[int, str], None]  # number of epochs done, text on the last one
 
 
-def train_job(experiment: Experiment, job: Job, results: Path, device: torch.device, tell: ProgressCallback) -> None:
+def train_job(
+    experiment: Experiment,
+    job: Job,
+    results: Path,
+    device: torch.device,
+    tell: ProgressCallback,
+    team: Team | None = None,
+) -> None:
     """Train a job and store its last and best model. A training that fails is stored in job.json as failed.
 
-    An interrupted training goes on from `progress.pt`.
+    An interrupted training goes on from `progress.pt`. team: the processes that share it; None: this one alone.
 
     Raises:
         Failed: there is not enough memory; nothing is stored against the job, so it is tried again.
@@ -44,7 +53,7 @@ def train_job(experiment: Experiment, job: Job, results: Path, device: torch.dev
     epochs, weight, title = job.plan.epochs, training_cost(experiment, job), f"{job.name} s{job.seed} training"
     try:
         found = train_and_store(
-            experiment, job, results, device, lambda epoch, word: tell(Event(title, epoch, epochs, weight, word))
+            experiment, job, results, device, lambda epoch, word: tell(Event(title, epoch, epochs, weight, word)), team
         )
     except Failed as error:
         describe_job(folder, job, device, f"failed: {error}", **facts)
@@ -59,17 +68,22 @@ def train_job(experiment: Experiment, job: Job, results: Path, device: torch.dev
 
 
 def train_and_store(
-    experiment: Experiment, job: Job, results: Path, device: torch.device, on_epoch: EpochCallback
+    experiment: Experiment,
+    job: Job,
+    results: Path,
+    device: torch.device,
+    on_epoch: EpochCallback,
+    team: Team | None = None,
 ) -> dict[str, object]:
     """Train, write the weights and train.csv, and return the facts of the training for job.json.
+
+    team: the processes that share the training; None: this one alone.
 
     Raises:
         Failed: the recipe raises, the loss is not finite, or the training of the start model failed.
     """
     folder, start = results / job.run, load_start_model(job, experiment, results)
     states = start.state_dict() if start is not None else None
-    training = Trainer(job, experiment.dataset, experiment.train, experiment.holdout, device, states)
-
     columns = CURVE_COLUMNS + EMA_CURVE_COLUMNS * bool(job.plan.ema)
 
     def log() -> None:
@@ -80,7 +94,11 @@ def train_and_store(
         word = f"hold-out {epoch['val_clean']:.1%} clean, {epoch['val_pgd']:.1%} PGD-10"
         on_epoch(int(epoch["epoch"]), "; ".join([word, *training.alarms]))
 
-    with peak_memory(device) as peak:
+    with ExitStack() as stack:
+        group = None if team is None else stack.enter_context(team.training(experiment.request, job.run))
+        states = states if group is None else group.share(states)
+        training = Trainer(job, experiment.dataset, experiment.train, experiment.holdout, device, states, group)
+        peak = stack.enter_context(peak_memory(device))
         last, best = training.run(folder / PROGRESS_FILE, after)
     log()  # a process that was killed after the last epoch may not have written it
     for stale in own_files(folder, *RESULT_FILES):

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bench.training.shared.batch import own_part, whole_batch
+
 
 def augmented(x: Tensor, severity: float) -> Tensor:
     """Apply to each image one operation of AugMix, drawn uniformly, at a level drawn from [0.1, severity].
@@ -29,11 +31,12 @@ def augmented(x: Tensor, severity: float) -> Tensor:
     """
     level = 0.1 + (severity - 0.1) * torch.rand_like(x[:, 0, 0, 0])
     which = torch.randint(len(OPERATIONS), (len(x),), device=x.device)
-    out = x.clone()
+    whole, out = whole_batch(which), x.clone()
     for i, operation in enumerate(OPERATIONS):
+        way = _draw_directions(whole == i) if operation in TWO_WAYS else torch.ones_like(whole)
         chosen = which == i
         if chosen.any():
-            out[chosen] = operation(x[chosen], level[chosen]).clamp(0, 1)
+            out[chosen] = operation(x[chosen], (level * own_part(way))[chosen]).clamp(0, 1)
     return out
 
 
@@ -67,15 +70,15 @@ def solarize(x: Tensor, level: Tensor) -> Tensor:
 
 
 def rotate(x: Tensor, level: Tensor) -> Tensor:
-    """By up to 30 degrees, either way."""
-    angle = _draw_sign((level * 30 / 10).int()).to(x).deg2rad()
+    """By up to 30 degrees, the other way where the level is below 0."""
+    angle = (level * 30 / 10).int().to(x).deg2rad()
     sin, cos, zero, aspect = angle.sin(), angle.cos(), torch.zeros_like(angle), x.shape[2] / x.shape[3]
     return _affine(x, torch.stack([cos, -sin * aspect, zero, sin / aspect, cos, zero], 1))
 
 
 def shear_x(x: Tensor, level: Tensor) -> Tensor:
-    """Rows shifted in proportion to their height, the top one not at all."""
-    slope = _draw_sign(level * 0.3 / 10) * x.shape[2] / x.shape[3]
+    """Rows shifted in proportion to their height, the top one not at all; the other way where the level is below 0."""
+    slope = level * 0.3 / 10 * x.shape[2] / x.shape[3]
     one, zero = torch.ones_like(slope), torch.zeros_like(slope)
     return _affine(x, torch.stack([one, slope, slope, zero, one, zero], 1))
 
@@ -85,8 +88,8 @@ def shear_y(x: Tensor, level: Tensor) -> Tensor:
 
 
 def translate_x(x: Tensor, level: Tensor) -> Tensor:
-    """By up to a third of the width, in whole pixels, either way."""
-    shift = 2 * _draw_sign((level * x.shape[3] / 3 / 10).int()).to(x) / x.shape[3]
+    """By up to a third of the width, in whole pixels, the other way where the level is below 0."""
+    shift = 2 * (level * x.shape[3] / 3 / 10).int().to(x) / x.shape[3]
     one, zero = torch.ones_like(shift), torch.zeros_like(shift)
     return _affine(x, torch.stack([one, zero, shift, zero, one, zero], 1))
 
@@ -98,6 +101,7 @@ def translate_y(x: Tensor, level: Tensor) -> Tensor:
 OPERATIONS = (
     autocontrast, equalize, posterize, rotate, solarize, shear_x, shear_y, translate_x, translate_y
 )  # fmt: skip
+TWO_WAYS = (rotate, shear_x, shear_y, translate_x, translate_y)
 
 
 def _affine(x: Tensor, rows: Tensor) -> Tensor:
@@ -106,8 +110,12 @@ def _affine(x: Tensor, rows: Tensor) -> Tensor:
     return F.grid_sample(x, grid, align_corners=False)
 
 
-def _draw_sign(size: Tensor) -> Tensor:
-    return torch.where(torch.rand(size.shape, device=size.device) < 0.5, size, -size)
+def _draw_directions(chosen: Tensor) -> Tensor:
+    """1 or -1 for each image (B,) that is chosen, and 1 for the others."""
+    way = torch.ones_like(chosen, dtype=torch.long)
+    draws = torch.rand(1, int(chosen.sum()), device=chosen.device)[0]  # in one row, as these are not all images
+    way[chosen] = torch.where(draws < 0.5, 1, -1)
+    return way
 
 
 def _to_levels(x: Tensor) -> Tensor:

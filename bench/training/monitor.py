@@ -20,15 +20,19 @@ from bench.models.freeze import frozen
 
 Record = dict[str, float]
 
+VALIDATED = ("val_clean", "val_fgsm", "val_pgd")  # what `validate` finds
+
 PGD_STEPS = 10  # of the PGD by which the best epoch is chosen
 ALARM_SIGNIFICANCE = 0.01  # significance level of an alarm: at most one false alarm in a hundred trainings
 
 
-def validate(model: nn.Module, images: Images, threat: Threat, size: int, precision: str = "fp32") -> Record:
+def validate(
+    model: nn.Module, images: Images, threat: Threat, size: int, precision: str = "fp32", first: int = 0
+) -> Record:
     """Accuracies on images, from 0 to 1: clean, under FGSM and under PGD-10 (any iterate); NaN for infinite logits.
 
     size: images in a batch. precision: fp32, or bf16, where an image that PGD breaks in bf16 counts as broken only if
-    it is misclassified in fp32 too.
+    it is misclassified in fp32 too. first: place of the first image in the hold-out, of which these are a part.
     """
     x, y = to_float(images.x), images.y
     one, ten = Ascent(threat, 1, threat.eps, start="clean"), Ascent(threat, PGD_STEPS, threat.eps / 4)
@@ -46,8 +50,8 @@ def validate(model: nn.Module, images: Images, threat: Threat, size: int, precis
             (clean.argmax(1) == y).nonzero().flatten(),
         )  # a misclassified clean image counts as broken
         if len(rows):
-            pgd[rows] = _attack_logits(model, ten, x[rows], y[rows], rows.tolist(), precision).to(pgd)
-    logits = {"val_clean": clean, "val_fgsm": fgsm, "val_pgd": pgd}
+            pgd[rows] = _attack_logits(model, ten, x[rows], y[rows], (first + rows).tolist(), precision).to(pgd)
+    logits = dict(zip(VALIDATED, (clean, fgsm, pgd), strict=True))
     if not all(found.isfinite().all() for found in logits.values()):
         return dict.fromkeys(logits, math.nan)
     return {name: (found.argmax(1) == y).double().mean().item() for name, found in logits.items()}

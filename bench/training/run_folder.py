@@ -20,6 +20,7 @@ from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE_SET, Shard
 from bench.results.store import read_job
 from bench.training.job import Job
+from bench.training.shared.torchrun import torchrun
 
 LOCK_FILE = ".lock"
 PROGRESS_FILE = "progress.pt"  # from which an interrupted training goes on
@@ -104,12 +105,14 @@ def describe_job(folder: Path, job: Job, device: torch.device, status: str, **fa
 
 
 def environment(device: torch.device) -> dict[str, object]:
-    """Versions, device and number of threads of this process, for job.json."""
+    """Versions, device, and numbers of threads and of processes that train together, for job.json."""
+    place = torchrun()
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
         "device": describe(device),
         "threads": torch.get_num_threads(),
+        "processes": 1 if place is None else place.size,
         "bench": __version__,
         **{name: version(name) for name in ("torch", "numpy")},
     }

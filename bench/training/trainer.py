@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.core.device import use_threads
-from bench.core.errors import BadInput, Failed
+from bench.core.errors import BadInput, Failed, ProcessLost
 from bench.core.foreign.guard import Quit, guarded_call, is_out_of_memory
 from bench.core.foreign.messages import errors_as_bad_input, format_error, home_of, model_errors_as_failed
 from bench.core.parsing import format_count
@@ -29,6 +29,9 @@ from bench.training.averaging import Average, add_averaged
 from bench.training.contract.model import views_of
 from bench.training.job import Job
 from bench.training.monitor import Record, alarms, largest_gradient, validate
+from bench.training.shared.batch import SharedBatch, rows_of_batch
+from bench.training.shared.group import Group, add_gradients
+from bench.training.shared.validation import validate_together
 
 # columns of train.csv; lr is that of the epoch's last step
 CURVE_COLUMNS = ["epoch", "lr", "loss", "gradient", "val_clean", "val_fgsm", "val_pgd", "seconds"]
@@ -52,11 +55,16 @@ class Trainer:
         holdout: Images,
         device: torch.device,
         start: Mapping[str, Tensor] | None = None,
+        group: Group | None = None,
     ) -> None:
-        """images: to train on; holdout: to validate on; start: state dict of the model to start from."""
+        """images: to train on; holdout: to validate on; start: state dict of the model to start from.
+
+        group: the processes that share each batch, all of which train with the same arguments; None: this one alone.
+        """
         self.job, self.dataset, self.device = job, dataset, device
         self.images, self.holdout = images.to(device), holdout.to(device)
-        self.plan = job.plan.for_images(len(images))
+        self.plan, self.group = job.plan.for_images(len(images)), group
+        self.batch_size = min(self.plan.batch_size, len(images))
         with use_threads(job.threads), fixed_seed(job.run, "init"):
             with errors_as_bad_input(f"model {job.model}"):
                 model = build(job.model, dataset)
@@ -65,6 +73,8 @@ class Trainer:
             with errors_as_bad_input(f"method {job.name} on model {job.model}", job.recipe):
                 model = job.recipe.prepare(model)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if group is not None:
+            group.copy_weights(self.model)
         self.optimiser = build_optimiser(job, self.model)
         self.average = Average(self.model, job.plan.ema) if job.plan.ema else None
         self.best: dict[str, Any] = {}
@@ -72,14 +82,16 @@ class Trainer:
         self.curve: list[Record] = []
         self.cost: dict[str, float] = {}  # passes of a training step, per image
 
-    def run(self, saved: Path, tick: Callable[[Record], None] = lambda record: None) -> tuple[Views, Views]:
+    def run(self, saved: Path | None, tick: Callable[[Record], None] = lambda record: None) -> tuple[Views, Views]:
         """Train to the end; returns the finished models of the last and of the best epoch, by view.
 
         saved: file with the state after the last finished epoch, from which a killed training continues. Each epoch
-        has a seed of its own, so the weights are equal to the bit on the same machine. tick: called after each epoch.
+        has a seed of its own, so the weights are equal to the bit on the same machine. None in all processes of a
+        group but the first, which reads and writes it. tick: called after each epoch.
 
         Raises:
             Failed: the training diverged, or the recipe's loss raised.
+            ProcessLost: another process of the group has ended.
             BadInput: the recipe's `finish` raised, or the saved state is damaged or of other settings.
         """
         with use_threads(self.job.threads):
@@ -111,7 +123,7 @@ class Trainer:
             )
         return found
 
-    def _train(self, saved: Path, tick: Callable[[Record], None]) -> None:
+    def _train(self, saved: Path | None, tick: Callable[[Record], None]) -> None:
         """Train the remaining epochs."""
         sample = to_float(self.holdout.x[:64])
         with folding(self.model, sample):
@@ -122,7 +134,8 @@ class Trainer:
                 if self.average is not None:
                     score = (record["ema_pgd"], record["ema_clean"])
                     self.best_average = pick_best(self.best_average, self.average.model, epoch, score)
-                save_progress(saved, self._progress())
+                if saved is not None:
+                    save_progress(saved, self._progress())
                 tick(record)
 
     def _run_epoch(self, epoch: int) -> Record:
@@ -132,24 +145,38 @@ class Trainer:
         with _loss_errors_as_failed(job, Quit), guarded_call(), fixed_seed(job.run, "epoch", epoch):
             pad = self.dataset.pad if job.plan.pad is None else job.plan.pad
             flip = self.dataset.flip if job.plan.flip is None else job.plan.flip
-            batches = epoch_batches(self.images, job.plan.batch_size, pad=pad, flip=flip)
+            rows = None if self.group is None else rows_of_batch(self.batch_size, self.plan.accumulate, self.group)
+            batches = epoch_batches(self.images, self.batch_size, pad=pad, flip=flip, rows=rows)
             for step, (x, y) in enumerate(islice(batches, self.plan.length(len(self.images)) - first), first):
                 lr = self._set_lr(step)
                 q = F.one_hot(y, self.dataset.num_classes).float()
-                total, seen = total + self._step(x, q) * len(x), seen + len(x)
+                total, seen = total + self._step(x, q) * self.batch_size, seen + self.batch_size
                 steepest = largest_gradient(steepest, self.model)
+        if self.group is not None:
+            self.group.add(total)
         record = {"epoch": epoch + 1, "lr": lr, "loss": total.item() / seen, "gradient": steepest.item()}
         where = f"in epoch {epoch + 1} of {self.plan.epochs} at lr {lr:g}"
         if not all(map(math.isfinite, record.values())):
             raise Failed(f"training diverged: loss {record['loss']:.4g}, gradient {record['gradient']:.4g} {where}")
-        with model_errors_as_failed():
-            record |= validate(self.model, self.holdout, self.dataset.threat, job.plan.batch_size, job.precision)
+        record |= self._validate(self.model)
         if math.isnan(record["val_clean"]) or not all(p.isfinite().all() for p in self.model.parameters()):
             raise Failed(f"training diverged: loss {record['loss']:.4g}, weights or logits no longer finite {where}")
         if self.average is not None:
-            found = validate(self.average.model, self.holdout, self.dataset.threat, job.plan.batch_size, job.precision)
+            found = self._validate(self.average.model)
             record |= {name.replace("val_", "ema_"): share for name, share in found.items()}
         return record | {"seconds": time.perf_counter() - start}
+
+    def _validate(self, model: nn.Module) -> Record:
+        """Accuracies on the hold-out."""
+        images, settings = self.holdout, (self.dataset.threat, self.job.plan.batch_size, self.job.precision)
+
+        def validate_rows(rows: slice) -> Record:
+            with model_errors_as_failed():
+                return validate(model, Images(images.x[rows], images.y[rows]), *settings, first=rows.start)
+
+        if self.group is None:
+            return validate_rows(slice(0, len(images)))
+        return validate_together(self.group, len(images), validate_rows)
 
     def _set_lr(self, step: int) -> float:
         """Set and return the learning rate of a step."""
@@ -167,22 +194,30 @@ class Trainer:
         return loss.detach()
 
     def _gradient(self, x: Tensor, q: Tensor) -> Tensor:
-        """Loss of a batch, (), the mean over its `accumulate` parts; leaves its gradient in the weights."""
+        """Loss of a batch, (), the mean over its `accumulate` parts; leaves its gradient in the weights.
+
+        In a group, x and q are the rows of this process, and the losses of the processes sum up to that of the batch.
+        """
         parts = self.plan.accumulate
         losses = []
         for part, (images, labels) in enumerate(zip(x.chunk(parts), q.chunk(parts), strict=True)):
             self.model.train()
+            share = 1.0
             with ExitStack() as stack:
                 reduced = self.job.precision == "bf16"
                 stack.enter_context(torch.autocast(self.device.type, torch.bfloat16, enabled=reduced))
                 passes = None if self.cost else stack.enter_context(count_passes(*{self.model, folded(self.model)}))
-                loss = self.job.recipe.loss(self.model, images, labels)
+                if self.group is not None:
+                    share = stack.enter_context(SharedBatch(self.group, self.batch_size // parts)).share
+                loss = self.job.recipe.loss(self.model, images, labels) * share
             if part == 0:
                 self.optimiser.zero_grad()
             (loss / parts).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
             if passes is not None:  # all parts cost the same, so one is counted
                 self.cost = {"forwards": passes.forwards / len(images), "backwards": passes.backwards / len(images)}
+        if self.group is not None:
+            add_gradients(self.group, self.model)
         return torch.stack(losses).mean()
 
     def _progress(self) -> dict[str, Any]:
@@ -192,9 +227,12 @@ class Trainer:
             kept |= {"average": self.average.state_dict(), "best_average": self.best_average}
         return {"job": self.job.run, "model": model, "optimiser": optimiser} | kept
 
-    def _restore(self, saved: Path) -> None:
+    def _restore(self, saved: Path | None) -> None:
         """Load a file of `save_progress`, if there is one; BadInput if another number of threads computed it."""
-        state = load_progress(saved, self.job.run, self.device)
+        device = self.device if self.group is None else torch.device("cpu")  # where other processes can read it
+        state = None if saved is None else load_progress(saved, self.job.run, device)
+        if self.group is not None:
+            state = self.group.share(state)
         if state is not None:
             if state["threads"] != self.job.threads:  # written before the number of threads was part of the job
                 raise BadInput(
@@ -222,7 +260,7 @@ def _loss_errors_as_failed(job: Job, kind: type[Exception] = Exception) -> Itera
     """Inside the block the recipe's loss is computed; its errors of this kind become Failed. Lack of memory passes."""
     try:
         yield
-    except Failed:
+    except (Failed, ProcessLost):
         raise
     except kind as error:  # anybody's code may raise anything
         if is_out_of_memory(error):

@@ -1,0 +1,1 @@
+"""Runs that torchrun starts as several processes."""
