@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from bench.cli.group import cli
-from bench.cli.options import POSITIVE_NUMBER, machine, normalised, option, plugins, results_folder
+from bench.cli.options import POSITIVE_NUMBER, data_memory, machine, normalised, option, plugins, results_folder
 
 
 @cli.command()
@@ -15,6 +15,7 @@ from bench.cli.options import POSITIVE_NUMBER, machine, normalised, option, plug
 @option("--dataset", help="Default: the one that a run was trained on, otherwise digits.")
 @option("--limit", type=POSITIVE_NUMBER, help="Measure on the first N test images only.")
 @machine
+@data_memory
 @option("--download", is_flag=True, help="Fetch data and weights that are missing. Nothing is fetched without this.")
 @option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
 @plugins

@@ -9,6 +9,7 @@ import click
 from bench.cli.effect import check_effect, check_engine, refuse_given
 from bench.cli.group import cli
 from bench.cli.options import (
+    data_memory,
     engine_options,
     evaluation_options,
     folders,
@@ -32,6 +33,7 @@ from bench.core.errors import BadInput
 @option("--source", type=Names(), metavar="SPEC,...", help="Evaluate it also on images crafted on these models.")
 @evaluation_options
 @machine
+@data_memory
 @option(
     "--precision",
     type=click.Choice(["auto", "fp32", "bf16"]),

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from bench.cli.types import Count, Names, Numbers, Place, Severities, Share
+from bench.cli.types import Count, Memory, Names, Numbers, Place, Severities, Share
 from bench.results.shards import WHOLE_SET
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -99,13 +99,20 @@ evaluation_options = combine(
         "--attack-timeout",
         type=click.IntRange(1, 10**8),
         metavar="SECONDS",
-        help="An attack that takes longer for 1,024 images (AutoAttack: 128) is stored as failed. Default: no limit.",
+        help="An attack that takes longer for 1,024 images (AutoAttack, and images of 224 pixels: 128) is stored as "
+        "failed. Default: no limit.",
     ),
     option("--audit", is_flag=True, help="Also probe each model for signs of gradient masking."),
 )
 
 
 data_folder = option("--data-dir", type=Place(), envvar="BENCH_DATA", default=DEFAULT_DATA, help=WHERE_DATA)
+data_memory = option(
+    "--data-memory",
+    type=Memory(),
+    metavar="SIZE",
+    help="What images may take of memory, such as 64M or 4G; a larger set is read from its files. Default: half.",
+)
 machine = combine(
     data_folder,
     option("--device", default="auto", help="auto, cpu, cuda or cuda:i."),

@@ -10,6 +10,7 @@ from bench.cli.effect import check_effect, check_engine, check_settings, is_aske
 from bench.cli.group import cli
 from bench.cli.options import (
     POSITIVE_NUMBER,
+    data_memory,
     engine_options,
     evaluation_options,
     folders,
@@ -67,6 +68,7 @@ STUDY_OPTIONS = (  # options that a study sets itself
 @evaluation_options
 @option("--seeds", type=Seeds(), default="0", help="Training seeds. Default: 0.")
 @machine
+@data_memory
 @option("--download", is_flag=True, help="Fetch the data set if it is missing. Nothing is ever fetched without this.")
 @option("--retrain", is_flag=True, help="Train and evaluate again what is there already, failures included.")
 @option(
@@ -95,6 +97,7 @@ def run(
     retrain: bool,
     engine: str,
     ray_address: str | None,
+    data_memory: int | None,
     dry_run: bool,
     save_adv: bool,
     shard: Shard,
@@ -137,6 +140,7 @@ def run(
         dry_run=dry_run,
         engine=engine,
         ray_address=ray_address,
+        data_memory=data_memory,
     )
     if study is None:
         return run_together(options, lambda options: run_methods(Request(**given), options))

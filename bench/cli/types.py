@@ -107,6 +107,20 @@ class Count(click.ParamType[int]):
             self.fail(f"{value!r} is not a whole number from 1 to {LARGEST_NUMBER:,}", param, ctx)
 
 
+class Memory(click.ParamType[int]):
+    """A size such as 64M or 4G, in bytes."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([KMGT])(?:i?B)?", value.strip(), re.IGNORECASE)
+        if found is None or not float(found[1]):
+            self.fail(f"{value!r} is not a size such as 64M or 4G, of a number above 0 and K, M, G or T", param, ctx)
+        return int(float(found[1]) * 1024 ** (1 + "KMGT".index(found[2].upper())))
+
+
 class Place(click.Path):
     """A path, in which ~ is a home folder."""
 

@@ -19,9 +19,11 @@ from bench.core.foreign.messages import model_errors_as_bad_input
 from bench.core.rng import image_stream
 from bench.core.version import __version__
 from bench.corruptions.corruption import CORRUPTIONS, refusal
+from bench.data.cache import ImageCache
 from bench.data.dataset import Images
 from bench.data.loader import to_float
 from bench.data.lookup import dataset
+from bench.data.memory import data_memory
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import load_external
 from bench.evaluation.external.model_checks import ACCURACY_SAMPLE
@@ -77,6 +79,17 @@ def find_amount(accuracy: Callable[[float], float], clean: float, wanted: float,
 
 
 @torch.no_grad()
+def measure_clean(model: nn.Module, images: Images, batch_size: int) -> float:
+    """Accuracy of a model on clean images; BadInput if it raises on them."""
+    right = 0
+    for first in range(0, len(images), batch_size):
+        part = slice(first, first + batch_size)
+        with model_errors_as_bad_input():
+            right += int(is_correct(model, to_float(images.x[part]), images.y[part], batch_size).sum())
+    return right / len(images)
+
+
+@torch.no_grad()
 def measure_accuracy(model: nn.Module, images: Images, name: str, amount: float, batch_size: int) -> float:
     """Accuracy of a model on images that all have the same amount of a corruption.
 
@@ -122,6 +135,7 @@ class CalibrateOptions:
     device: str
     batch_size: int
     access: Access
+    data_memory: int | None
 
 
 def calibrate(options: CalibrateOptions) -> Path:
@@ -134,17 +148,16 @@ def calibrate(options: CalibrateOptions) -> Path:
     data = dataset(options.dataset or source.dataset or "digits", access.data_dir)
     if access.download:
         data.download(access.data_dir)
-    split = data.read("test", access.data_dir)
-    images = data.take(split, "test", options.limit).to(device)
-    first = data.take(split, "test", min(ACCURACY_SAMPLE, len(split.y))).to(device)
+    cache = ImageCache(access.data_dir, data_memory(options.data_memory))
+    images = cache.load(data, "test", options.limit).to(device)
+    first = cache.load(data, "test", min(ACCURACY_SAMPLE, cache.size(data, "test"))).to(device)
     model = load_external(source, data, first, access, attacked=False)
     for warning in model.warnings:
         print(f"{source}: {warning}", file=sys.stderr)
     net = model.net
     found = {}
     with frozen(net):
-        with model_errors_as_bad_input():
-            clean = int(is_correct(net, to_float(images.x), images.y, options.batch_size).sum()) / len(images)
+        clean = measure_clean(net, images, options.batch_size)
         print(f"clean: {clean:.1%} of {len(images)} right")
         for name, ends in find_ranges(net, images, clean, options.batch_size):
             if isinstance(ends, str):

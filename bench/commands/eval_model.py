@@ -17,6 +17,7 @@ from bench.core.processes import cores
 from bench.core.progress import Progress, ProgressCallback
 from bench.data.cache import ImageCache
 from bench.data.lookup import dataset
+from bench.data.memory import data_memory
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import ExternalModel, load_external
@@ -54,6 +55,7 @@ class EvalOptions:
     reports: Path
     device: str
     cells: CellOptions
+    data_memory: int | None = None
     download: bool = False
     unsafe_pickle: bool = False
     anyway: bool = False  # evaluate a model in spite of warnings
@@ -150,7 +152,8 @@ def evaluate_on_engine(candidate: Candidate, which: ModelRef, options: EvalOptio
 def load_checked(source: Source, request: Request, options: EvalOptions, device: torch.device) -> Candidate:
     """Load and check the model. BadInput if it cannot be loaded or, without --anyway, if there are warnings."""
     data = dataset(request.dataset, options.data_dir)
-    test, n, conditions = plan_evaluation(request, data, device, ImageCache(options.data_dir), options.download)
+    cache = ImageCache(options.data_dir, data_memory(options.data_memory))
+    test, n, conditions = plan_evaluation(request, data, device, cache, options.download)
     cells = CellPlan(
         test.to(device),
         n,

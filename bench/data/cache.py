@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.data.dataset import Dataset, Images, Source, Split
+from bench.data.memory import DataMemory
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,7 @@ class ImageCache:
     """
 
     data_dir: Path
+    memory: DataMemory = field(default_factory=DataMemory)
     _sources: dict[tuple[str, Split], Source] = field(default_factory=dict)
     _images: dict[tuple[str, Split, int | None], Images] = field(default_factory=dict)
 
@@ -23,7 +25,7 @@ class ImageCache:
         if key not in self._images:
             for other in [known for known in self._images if known[0] != data.name]:
                 del self._images[other]
-            self._images[key] = data.take(self._source(data, split), split, limit)
+            self._images[key] = data.take(self._source(data, split), split, self.data_dir, limit, self.memory)
         return self._images[key]
 
     def size(self, data: Dataset, split: Split) -> int:

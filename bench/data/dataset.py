@@ -1,10 +1,6 @@
 """Data sets: labelled images, with default threat model, architecture and budgets; and their registry."""
 
-import hashlib
-import math
-import os
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,10 +18,12 @@ from bench.core.registrable import check_name, instance_check
 from bench.core.registry import Registry
 from bench.core.threat import Threat
 from bench.data.arrays import check_labels, label_tensor, pixel_tensor
+from bench.data.files.file_pixels import FilePixels
+from bench.data.files.fingerprint import FOLDER, fingerprint_of, fingerprint_of_files, is_large
+from bench.data.files.image_list import ImageList, Shape
+from bench.data.memory import DataMemory
 
-LIMIT_OF_CONTAINER = Path("/sys/fs/cgroup/memory.max")  # on Linux: its memory limit in bytes, or "max"
 Split = Literal["train", "test"]
-Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +33,10 @@ class Images:
     NumPy arrays, half precision and labels of other integer types are converted.
 
     Args:
-        x: images (N, C, H, W), N > 0, uint8 in 0..255 or floating point in [0, 1].
+        x: images (N, C, H, W), N > 0, uint8 in 0..255 or floating point in [0, 1]; or images in files, of which
+            x[0:9], or x[i] for places i (B,), is a tensor.
         y: classes (N,), counted from 0; int64 after conversion.
+        origin: the files that the pixels of a tensor x were read from; None if they do not come from image files.
 
     Raises:
         BadInput: images or labels are of another type or shape, or outside their range.
@@ -49,13 +49,15 @@ class Images:
         (3, 2)
     """
 
-    x: Tensor
+    x: Tensor | FilePixels
     y: Tensor
+    origin: FilePixels | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "x", pixel_tensor(self.x))
+        if not isinstance(self.x, FilePixels):
+            object.__setattr__(self, "x", pixel_tensor(self.x))
         object.__setattr__(self, "y", label_tensor(self.y))
-        if self.x.ndim != 4 or self.y.shape != self.x.shape[:1] or not len(self.y):
+        if len(self.x.shape) != 4 or self.y.shape != self.x.shape[:1] or not len(self.y):
             raise BadInput(
                 f"images {tuple(self.x.shape)} with labels {tuple(self.y.shape)}: (N, C, H, W) and (N,), N > 0"
             )
@@ -65,18 +67,31 @@ class Images:
 
     def first(self, n: int) -> "Images":
         """The first n images, or all if there are fewer."""
-        return Images(self.x[:n], self.y[:n])
+        return self.part(0, n)
+
+    def part(self, start: int, stop: int) -> "Images":
+        """The images from start up to, but not including, stop; those of files are not decoded."""
+        x = self.x.part(start, stop) if isinstance(self.x, FilePixels) else self.x[start:stop]
+        return Images(x, self.y[start:stop], self.origin.part(start, stop) if self.origin else None)
 
     def to(self, device: torch.device | str) -> "Images":
         """The images and labels on a device."""
-        return Images(self.x.to(device), self.y.to(device))
+        return Images(self.x.to(device), self.y.to(device), self.origin)
+
+    def batches(self, parts: Sequence[Tensor]) -> Iterator[Tensor]:
+        """Yield the images (B, C, H, W) at each of some lists of places (B,); those of files are decoded ahead."""
+        if isinstance(self.x, FilePixels):
+            return self.x.batches(parts)
+        return (self.x[part.to(self.x.device)] for part in parts)
 
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that change with any pixel, label, shape or order."""
-        digest = hashlib.sha256(repr((tuple(self.x.shape), tuple(self.y.shape))).encode())
-        for tensor in (self.x, self.y):
-            digest.update(tensor.cpu().contiguous().numpy().data)
-        return digest.hexdigest()[:16]
+        """16 hexadecimal digits that change with any pixel, label, shape or order; see `files.fingerprint`."""
+        if isinstance(self.x, FilePixels):
+            return fingerprint_of_files(self.x, self.y.cpu().numpy())
+        if self.origin is not None and is_large(self.origin.shape):
+            return fingerprint_of_files(self.origin, self.y.cpu().numpy())
+        arrays = (tensor.cpu().contiguous().numpy() for tensor in (self.x, self.y))
+        return fingerprint_of((tuple(self.x.shape), tuple(self.y.shape)), arrays)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +101,7 @@ class Source:
     y: NDArray[np.int64]
     pixels: Callable[[NDArray[np.int64]], NDArray[np.uint8]]  # indices (n,) -> (n, C, H, W)
     ordered: bool  # whether the stored order is the official one and mixes classes; else test images are shuffled
+    files: ImageList | None = None  # the files of the images, if each has one of its own
 
     def order(self, split: Split) -> NDArray[np.int64]:
         """Indices (N,) such that a limit n means the first n of them."""
@@ -138,17 +154,19 @@ class Dataset:
     def num_classes(self) -> int:
         return len(self.classes)
 
-    def load(self, split: Split, data_dir: Path, limit: int | None = None) -> Images:
+    def load(self, split: Split, data_dir: Path, limit: int | None = None, memory: DataMemory | None = None) -> Images:
         """Load the first `limit` images of a split, or all of them, in an order that never changes.
 
         Classes of training images alternate, so that any limit is balanced (counts differ by at most one while no class
         has run out) and contains every smaller one.
 
+        memory: what images may take. Those that do not fit stay in their files, and are decoded when they are used.
+
         Raises:
-            BadInput: the data are missing or damaged, there are fewer than `limit` images, or they do not fit into the
-                memory of the machine.
+            BadInput: the data are missing or damaged, there are fewer than `limit` images, or they have no files of
+                their own and do not fit into memory.
         """
-        return self.take(self.source(split, data_dir), split, limit)
+        return self.take(self.source(split, data_dir), split, data_dir, limit, memory)
 
     def download(self, data_dir: Path) -> None:
         """Download the files, if the data set has a download; BadInput if it fails."""
@@ -161,40 +179,33 @@ class Dataset:
         with reader_errors_as_bad_input(f"the {split} split of data set {self.name}"):
             return self.read(split, data_dir)
 
-    def take(self, source: Source, split: Split, limit: int | None = None) -> Images:
+    def take(
+        self, source: Source, split: Split, data_dir: Path, limit: int | None = None, memory: DataMemory | None = None
+    ) -> Images:
         """As `load`, from the source of the split."""
-        total = len(source.y)
+        total, memory = len(source.y), memory or DataMemory()
         if limit is not None and not 1 <= limit <= total:
             raise BadInput(f"a limit of {limit} does not fit the {split} split of {self.name}; give 1 to {total}")
         chosen = source.order(split)[:limit]
-        way_out = "give --limit-train fewer" if split == "train" else "a larger one is needed"
-        check_memory(len(chosen), self.shape, f"{split} images of {self.name}", way_out)
+        has_room, files = memory.has_room(len(chosen), self.shape), None
         with reader_errors_as_bad_input(f"the {split} split of data set {self.name}"):
-            pixels, y = source.pixels(chosen), source.y[chosen]
+            if source.files is not None and (not has_room or is_large((len(chosen), *self.shape))):
+                ahead = memory.images_ahead(self.shape, f"image of {self.name}")
+                states = source.files.states(chosen)
+                files = FilePixels(source.files, chosen, states, ahead, data_dir / FOLDER)
+            if files is not None and not has_room:
+                x: Tensor | FilePixels = files
+            else:
+                memory.check(len(chosen), self.shape, f"{split} images of {self.name}", split == "train")
+                x = torch.from_numpy(source.pixels(chosen))
+                memory.keep(len(chosen), self.shape)
         try:
-            images = Images(torch.from_numpy(pixels), torch.from_numpy(y))
+            y = torch.from_numpy(source.y[chosen])
+            images = Images(x, y, files)
             check_labels(images.y, self.num_classes, "the data set")
         except (BadInput, TypeError) as error:
             raise BadInput(f"{split} split of data set {self.name}: {error}") from error
         return images
-
-
-def check_memory(count: int, shape: Shape, what: str, way_out: str) -> None:
-    """BadInput if a number of 8-bit images (C, H, W) does not fit into the memory of the machine."""
-    needed = count * math.prod(shape) / 2**30
-    if needed > available_memory():
-        raise BadInput(
-            f"{count} {what} take {needed:.0f} GiB and this machine has {available_memory():.0f} GiB; {way_out}"
-        )
-
-
-def available_memory() -> float:
-    """Memory of the machine or of its container in GiB; inf on Windows, where it is not known."""
-    if sys.platform == "win32":
-        return math.inf
-    installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    allowed = LIMIT_OF_CONTAINER.read_text().strip() if LIMIT_OF_CONTAINER.is_file() else "max"
-    return (min(installed, int(allowed)) if allowed.isdecimal() else installed) / 2**30
 
 
 def stratified_order(y: NDArray[np.int64], *, even: bool = False) -> NDArray[np.int64]:

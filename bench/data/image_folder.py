@@ -1,9 +1,9 @@
 """Image folders: ROOT/{train,test}/<class>/ with images of one size, also in folders below."""
 
 import hashlib
+import math
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from bench.core.errors import BadInput
 from bench.core.parsing import format_count
 from bench.core.plan import Budget, Plan
 from bench.core.threat import Linf
-from bench.data.dataset import Dataset, Shape, Source, check_memory
+from bench.data.dataset import Dataset, Source
+from bench.data.files.image_list import ImageList, Shape
 from bench.data.image_files import (
     CHANNELS,
     LAYOUT,
@@ -26,9 +27,11 @@ from bench.data.image_files import (
     refuse_huge_images,
     warn_once,
 )
+from bench.data.memory import check_memory
 
 MAX_CLASSES_SHOWN = 10  # most names of classes in a message
 STATISTICS_SAMPLE = 2000  # training images from which mean and std are estimated
+READ_TOGETHER = 32  # images of them
 
 
 def folder_dataset(root: Path) -> Dataset:
@@ -43,22 +46,16 @@ def folder_dataset(root: Path) -> Dataset:
     with refuse_huge_images():
         first = decode(paths[0])
     shape = (CHANNELS[first.mode], first.height, first.width)
+    check_memory(READ_TOGETHER, shape, f"images of {root}, the first to be looked at,", "smaller images are needed")
     read = partial(read_folder, root, classes, shape)
-    source = read("train", root)
-    chosen = source.order("train")[:STATISTICS_SAMPLE]
-    check_memory(len(chosen), shape, f"images of {root}, the first to be looked at,", "smaller images are needed")
-    pixels = source.pixels(chosen)
-    content = hashlib.sha256(pixels.tobytes()).hexdigest()[:6]  # two folders may share a name
-    spread = [
-        (float(channel.mean()), float(channel.std())) for channel in (pixels[:, c] / 255 for c in range(shape[0]))
-    ]
+    content, mean, std = look_at_pixels(read("train", root))
     size = min(shape[1:])
     return Dataset(
         name=f"folder-{re.sub(r'[^A-Za-z0-9+.-]+', '-', root.resolve().name)[:80]}-{content}",
         classes=classes,
         shape=shape,
-        mean=tuple(round(mean, 4) for mean, _ in spread),
-        std=tuple(round(max(std, 1 / 255), 4) for _, std in spread),  # a constant channel has std 0
+        mean=mean,
+        std=std,
         threat=Linf(8 / 255),
         model="cnn" if size < 16 else "resnet8",
         model_cuda="cnn" if size < 16 else "resnet18",
@@ -70,31 +67,37 @@ def folder_dataset(root: Path) -> Dataset:
     )
 
 
+def look_at_pixels(source: Source) -> tuple[str, tuple[float, ...], tuple[float, ...]]:
+    """Six hexadecimal digits, mean and std per channel of STATISTICS_SAMPLE training images, read a few at a time."""
+    chosen = source.order("train")[:STATISTICS_SAMPLE]
+    content, total, squares, count = hashlib.sha256(), np.zeros(1, np.int64), np.zeros(1, np.int64), 0
+    for part in np.array_split(chosen, -(-len(chosen) // READ_TOGETHER)):
+        pixels = source.pixels(part)
+        content.update(pixels.data)
+        wide = pixels.transpose(1, 0, 2, 3).reshape(pixels.shape[1], -1).astype(np.int64)
+        total, squares, count = total + wide.sum(1), squares + (wide**2).sum(1), count + wide.shape[1]
+    means = [int(t) / count / 255 for t in total]
+    deviations = [math.sqrt(count * int(s) - int(t) ** 2) / count / 255 for t, s in zip(total, squares, strict=True)]
+    std = tuple(round(max(deviation, 1 / 255), 4) for deviation in deviations)  # a constant channel has std 0
+    return content.hexdigest()[:6], tuple(round(mean, 4) for mean in means), std
+
+
 def read_folder(root: Path, classes: tuple[str, ...], shape: Shape, split: str, data_dir: Path) -> Source:
     """Find the images of one split in ROOT/split; they are decoded when they are used."""
     paths, y = list_files(root, split, classes)
-    return source_of(paths, y, shape, to_pixels)
+    return source_of(root / split, paths, y, shape, to_pixels)
 
 
 def source_of(
-    paths: list[str], y: NDArray[np.int64], shape: Shape, read: Callable[[str, Shape], NDArray[np.uint8]]
+    root: Path,
+    paths: list[str],
+    y: NDArray[np.int64],
+    shape: Shape,
+    read: Callable[[str, Shape], NDArray[np.uint8]],
 ) -> Source:
-    """Make a source of image files with labels (N,). read: reads one file as (C, H, W)."""
-
-    def pixels(chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
-        x = np.empty((len(chosen), *shape), np.uint8)
-
-        def fill(part: NDArray[np.int64]) -> None:
-            for i in part:
-                x[i] = read(paths[chosen[i]], shape)
-
-        # Pillow decodes without the interpreter lock, but for tiny images threads are 1.5 times slower, waiting for it
-        threads = 1 if shape[1] * shape[2] <= 32 * 32 else None
-        with refuse_huge_images(), ThreadPoolExecutor(threads) as pool:
-            list(pool.map(fill, np.array_split(np.arange(len(chosen)), 64)))
-        return x
-
-    return Source(y, pixels, ordered=False)
+    """Make a source of image files below a folder, with labels (N,). read: reads one file as (C, H, W)."""
+    files = ImageList(paths, shape, read, str(root))
+    return Source(y, files.pixels, ordered=False, files=files)
 
 
 def list_files(root: Path, split: str, classes: tuple[str, ...]) -> tuple[list[str], NDArray[np.int64]]:

@@ -14,7 +14,8 @@ from PIL import Image
 from bench.core.errors import BadInput
 from bench.core.plan import Budget, Plan
 from bench.core.threat import Linf
-from bench.data.dataset import DATASETS, Dataset, Shape, Source, Split
+from bench.data.dataset import DATASETS, Dataset, Source, Split
+from bench.data.files.image_list import Shape
 from bench.data.image_files import convert_mode, decode, names
 from bench.data.image_folder import list_files, source_of
 from bench.data.imagenet_100 import ALL, MEAN, SHAPE, STD
@@ -53,7 +54,7 @@ def imagenet(data_dir: Path) -> Dataset:
 def read_imagenet(root: Path, held_out: str, classes: tuple[str, ...], split: Split, data_dir: Path) -> Source:
     """Find the images of one split; they are decoded when they are used."""
     paths, y = list_files(root, held_out if split == "test" else "train", classes)
-    return source_of(paths, y, SHAPE, crop_middle)
+    return source_of(root, paths, y, SHAPE, crop_middle)
 
 
 def crop_middle(path: str, shape: Shape) -> NDArray[np.uint8]:

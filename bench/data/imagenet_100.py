@@ -17,7 +17,8 @@ from bench.core.errors import BadInput
 from bench.core.parsing import format_count
 from bench.core.plan import Budget, Plan
 from bench.core.threat import Linf
-from bench.data.dataset import DATASETS, Dataset, Shape, Source, Split
+from bench.data.dataset import DATASETS, Dataset, Source, Split
+from bench.data.files.image_list import Shape
 from bench.data.image_files import convert_mode, decode, images_of, names
 from bench.data.image_folder import source_of
 
@@ -73,7 +74,7 @@ def read_imagenet_100(folder: Path, classes: tuple[str, ...], split: Split, data
         files = test if split == "test" else train
         paths += files
         labels += [label] * len(files)
-    return source_of(paths, np.array(labels, np.int64), SHAPE, resize)
+    return source_of(folder, paths, np.array(labels, np.int64), SHAPE, resize)
 
 
 def split_files(files: list[str]) -> tuple[list[str], list[str]]:

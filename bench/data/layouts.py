@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import BadInput
-from bench.data.dataset import Shape, Source, Split, check_memory
+from bench.data.dataset import Source, Split
+from bench.data.files.image_list import Shape
 from bench.data.image_files import warn_once
 from bench.data.image_folder import read_folder
+from bench.data.memory import check_memory
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,11 @@ def epoch_batches(
     order = torch.randperm(n)
     corner = torch.randint(2 * pad + 1, (2, n))
     mirror = torch.rand(n) < 0.5
+    starts = range(0, n - size + 1, size)
+    parts = [slice(start, start + size) if rows is None else start + rows for start in starts]
+    batches = images.batches([order[part] for part in parts])
     order, corner, mirror = (draw.to(images.x.device) for draw in (order, corner, mirror))
-    for start in range(0, n - size + 1, size):
-        part = slice(start, start + size) if rows is None else start + rows.to(order.device)
-        x = images.x[order[part]]
+    for part, x in zip(parts, batches, strict=True):
         if pad:
             x = crop(x, corner[:, part], pad)
         if flip:

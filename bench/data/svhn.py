@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from bench.core.plan import Budget, Plan
 from bench.core.threat import Linf
-from bench.data.dataset import DATASETS, Dataset, Shape
+from bench.data.dataset import DATASETS, Dataset
+from bench.data.files.image_list import Shape
 from bench.data.layouts import Layouts
 from bench.data.torchvision_files import TorchvisionFiles
 

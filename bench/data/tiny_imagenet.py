@@ -13,7 +13,8 @@ import numpy as np
 from bench.core.errors import BadInput
 from bench.core.plan import Budget, Plan
 from bench.core.threat import Linf
-from bench.data.dataset import DATASETS, Dataset, Shape, Source, Split
+from bench.data.dataset import DATASETS, Dataset, Source, Split
+from bench.data.files.image_list import Shape
 from bench.data.image_files import images_of, names
 from bench.data.image_folder import source_of, to_pixels
 from bench.data.layouts import Layouts
@@ -57,7 +58,7 @@ def read_official(classes: tuple[str, ...], data_dir: Path, split: Split) -> Sou
     else:
         files = images_of([root / "train" / name / "images" for name in classes])
     labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in files])
-    return source_of([path for paths in files for path in paths], labels, SHAPE, to_pixels)
+    return source_of(root, [path for paths in files for path in paths], labels, SHAPE, to_pixels)
 
 
 def read_annotations(val: Path, classes: tuple[str, ...]) -> list[list[str]]:

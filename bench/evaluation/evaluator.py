@@ -11,6 +11,7 @@ from bench.attacks.nested_search import record_shorter_searches
 from bench.attacks.search import batch_limit
 from bench.core.foreign.messages import model_errors_as_failed
 from bench.data.dataset import Images
+from bench.data.memory import images_at_a_time
 from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.arguments import cast_for_model, check_classes
 from bench.evaluation.conditions.base import Batch, Condition
@@ -21,6 +22,7 @@ from bench.evaluation.settings import EvalSettings
 from bench.evaluation.snapshot import forbid_weight_changes, restore_weights
 from bench.evaluation.target import Target
 from bench.models.freeze import frozen
+from bench.results.shards import SHARD_BLOCK
 
 PROTOCOL = 1
 DEFAULTS = EvalSettings()
@@ -114,7 +116,7 @@ def outcomes_of_group(
         target = stack.enter_context(_open_target(model, images, conditions, settings))
         while (done := results[0].done) < n - start:
             at = start + done
-            stop = min(at + block, len(images)) if block else min(at + BLOCK_SIZE, n)
+            stop = min(at + block, len(images)) if block else min(at + block_size(images), n)
             ids, wanted = range(at, stop), min(stop, n) - at
             batch = Batch(ids, cast_for_model(model, images.x[at:stop]), images.y[at:stop], wanted, adversarial_set)
             with record_shorter_searches(shorter_efforts(conditions)):
@@ -132,6 +134,11 @@ def outcomes_of_group(
                 save_progress(saved, evaluation, results, adversarial_set)
             tick(results[0])
     return results
+
+
+def block_size(images: Images) -> int:
+    """How many images are evaluated between two saves of the progress: fewer where they are large."""
+    return min(BLOCK_SIZE, images_at_a_time(images.x.shape[1:], multiple=SHARD_BLOCK))
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def evaluation_id(
         "weights": fingerprint(model),
         "logits": _sum_logits(model, images),
         "conditions": [f"{condition!r} {condition.key_params}" for condition in conditions],
-        "images": Images(images.x[start:end], images.y[start:end]).fingerprint(),
+        "images": images.part(start, end).fingerprint(),
         "n": n,
         "start": start,
         **others,

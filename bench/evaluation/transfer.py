@@ -15,7 +15,7 @@ from bench.data.dataset import Images
 from bench.evaluation.arguments import cast_for_model, check_classes
 from bench.evaluation.conditions.attack import Attacked, plain_attacks
 from bench.evaluation.conditions.base import Condition
-from bench.evaluation.evaluator import BLOCK_SIZE
+from bench.evaluation.evaluator import block_size
 from bench.evaluation.outcome import Outcome, is_correct
 from bench.evaluation.settings import EvalSettings
 from bench.evaluation.snapshot import forbid_weight_changes, restore_weights
@@ -118,7 +118,7 @@ def transfer_each(
             attacked = Target.of(source, sample, settings.precision, batch_size, settings.seed)
         stack.enter_context(forbid_weight_changes(condition.attack.name, source, attacked.copy, sample))
         while made.done < n:
-            ids = range(made.done, min(made.done + BLOCK_SIZE, n))
+            ids = range(made.done, min(made.done + block_size(images), n))
             x, y = cast_for_model(source, images.x[ids.start : ids.stop]), images.y[ids.start : ids.stop]
             with model_errors_as_failed():
                 x_adv, _ = attacked.craft(condition, ids, x, y, torch.ones_like(y, dtype=torch.bool), made)

@@ -49,12 +49,18 @@ def split_of(
         images = cache.load(data, "train", requested)
         words = f" ({count} held out)" if budget_name == LAPTOP else ""  # a text would rename runs of other budgets
         return Split(
-            requested, images.first(requested - count), _from(images, requested - count), images.fingerprint(), words
+            requested,
+            images.first(requested - count),
+            images.part(requested - count, requested),
+            images.fingerprint(),
+            words,
         )
     if requested + count <= there:
         images = cache.load(data, "train", requested + count)
         words = f", watched on {count} more"
-        return Split(requested, images.first(requested), _from(images, requested), images.fingerprint(), words)
+        return Split(
+            requested, images.first(requested), images.part(requested, requested + count), images.fingerprint(), words
+        )
     images, watched = cache.load(data, "train", requested), test.first(min(MAX_WATCHED, len(test)))
     words = f", watched on {len(watched)} test images"
     return Split(requested, images, watched, images.fingerprint(), words, on_test=True)
@@ -68,7 +74,3 @@ def epochs_to_evaluate(request: Request, budget: Budget, split: Split, recipes: 
     sources = [*recipes, *([STANDARD[request.paper]] if request.paper else [])]
     is_printed = any(plan_of_recipe(name).reports == "best" for name in sources)
     return budget.evaluated_epochs if is_printed or not split.on_test else ("last",)
-
-
-def _from(images: Images, start: int) -> Images:
-    return Images(images.x[start:], images.y[start:])

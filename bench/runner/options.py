@@ -6,7 +6,9 @@ from pathlib import Path
 
 import torch
 
+from bench.core.processes import cores
 from bench.data.cache import ImageCache
+from bench.data.memory import data_memory
 from bench.results.shards import WHOLE_SET, Shard
 from bench.runner.torchrun.team import Team
 
@@ -36,10 +38,18 @@ class RunOptions:
     dry_run: bool = False
     engine: str = "local"  # or ray
     ray_address: str | None = None  # HOST:PORT of a running cluster; None: one that is started here
+    data_memory: int | None = None  # bytes that images may take; None: half of the machine's memory
+
+    @property
+    def worker_count(self) -> int:
+        """How many jobs may be done at the same time: --workers, else one a core; one on a GPU of this machine."""
+        is_one_gpu = self.device.type == "cuda" and self.engine == "local"
+        return self.workers or (1 if is_one_gpu else cores())  # Ray gives each unit a GPU of its own
 
     team: Team | None = None  # the processes of torchrun, which share each training
 
     @cached_property
     def images(self) -> ImageCache:
         """Images that are read once for all requests of a command."""
-        return ImageCache(self.data_dir)
+        processes = self.worker_count + 1 if self.worker_count > 1 else 1  # each worker has images, and so has this one
+        return ImageCache(self.data_dir, data_memory(self.data_memory, processes))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.core.errors import BadInput
-from bench.core.processes import cores, describe_idle_cores
+from bench.core.processes import describe_idle_cores
 from bench.evaluation.external.access import Access
 from bench.runner.experiment import Experiment, plan_experiment
 from bench.runner.job_runner import Runner, Todo
@@ -41,8 +41,7 @@ class PlannedRun:
     @property
     def workers(self) -> int:
         """How many jobs may be done at the same time."""
-        is_one_gpu = self.options.device.type == "cuda" and self.options.engine == "local"
-        return self.options.workers or (1 if is_one_gpu else cores())  # Ray gives each unit a GPU of its own
+        return self.options.worker_count
 
     @property
     def runs(self) -> set[str]:

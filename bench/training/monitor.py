@@ -16,6 +16,7 @@ from bench.core.stats import binomial_exceeds, fisher_fewer, wilson
 from bench.core.threat import Threat
 from bench.data.dataset import Images
 from bench.data.loader import to_float
+from bench.data.memory import images_at_a_time
 from bench.models.freeze import frozen
 
 Record = dict[str, float]
@@ -34,27 +35,36 @@ def validate(
     size: images in a batch. precision: fp32, or bf16, where an image that PGD breaks in bf16 counts as broken only if
     it is misclassified in fp32 too. first: place of the first image in the hold-out, of which these are a part.
     """
-    x, y = to_float(images.x), images.y
-    one, ten = Ascent(threat, 1, threat.eps, start="clean"), Ascent(threat, PGD_STEPS, threat.eps / 4)
+    at_a_time = images_at_a_time(images.x.shape[1:], multiple=size)
     with frozen(model) as model, batch_limit(size), warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", AttackWarning
         )  # the curve has no column for warnings; the evaluation reports them
-        with _autocast(x, precision):
-            steps = [
-                _one_step(model, one, *part) for part in zip(torch.split(x, size), torch.split(y, size), strict=True)
-            ]
-            clean, fgsm = torch.cat([logits for logits, _ in steps]), _logits(model, torch.cat([z for _, z in steps]))
-        pgd, rows = (
-            clean.clone(),
-            (clean.argmax(1) == y).nonzero().flatten(),
-        )  # a misclassified clean image counts as broken
-        if len(rows):
-            pgd[rows] = _attack_logits(model, ten, x[rows], y[rows], (first + rows).tolist(), precision).to(pgd)
+        parts = [
+            _logits_of_part(model, images.part(start, start + at_a_time), first + start, threat, size, precision)
+            for start in range(0, len(images), at_a_time)
+        ]
+    clean, fgsm, pgd = (torch.cat(logits) for logits in zip(*parts, strict=True))
     logits = dict(zip(VALIDATED, (clean, fgsm, pgd), strict=True))
     if not all(found.isfinite().all() for found in logits.values()):
         return dict.fromkeys(logits, math.nan)
-    return {name: (found.argmax(1) == y).double().mean().item() for name, found in logits.items()}
+    return {name: (found.argmax(1) == images.y).double().mean().item() for name, found in logits.items()}
+
+
+def _logits_of_part(
+    model: nn.Module, images: Images, first: int, threat: Threat, size: int, precision: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits (B, K) of clean images, under FGSM and under PGD. first: place of the first image in the hold-out."""
+    x, y = to_float(images.x[:]), images.y
+    one, ten = Ascent(threat, 1, threat.eps, start="clean"), Ascent(threat, PGD_STEPS, threat.eps / 4)
+    with _autocast(x, precision):
+        steps = [_one_step(model, one, *part) for part in zip(torch.split(x, size), torch.split(y, size), strict=True)]
+        clean, fgsm = torch.cat([logits for logits, _ in steps]), _logits(model, torch.cat([z for _, z in steps]))
+    pgd, rows = clean.clone(), (clean.argmax(1) == y).nonzero().flatten()  # misclassified clean images count as broken
+    if len(rows):
+        ids = (first + rows).tolist()
+        pgd[rows] = _attack_logits(model, ten, x[rows], y[rows], ids, precision).to(pgd)
+    return clean, fgsm, pgd
 
 
 def _one_step(model: nn.Module, ascent: Ascent, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

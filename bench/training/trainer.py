@@ -172,7 +172,7 @@ class Trainer:
 
         def validate_rows(rows: slice) -> Record:
             with model_errors_as_failed():
-                return validate(model, Images(images.x[rows], images.y[rows]), *settings, first=rows.start)
+                return validate(model, images.part(rows.start, rows.stop), *settings, first=rows.start)
 
         if self.group is None:
             return validate_rows(slice(0, len(images)))

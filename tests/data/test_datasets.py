@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import pickle
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from PIL import Image
 from scipy.io import savemat
 from torchvision.datasets import CIFAR100, SVHN
 
+import bench.data.memory
 from bench.core.errors import BadInput
 from bench.core.threat import Linf
 from bench.data.dataset import DATASETS
@@ -75,21 +75,21 @@ def test_a_download_that_fails_is_one_line(name, tmp_path, monkeypatch):
 
 
 def test_images_that_memory_does_not_hold_are_refused_before_they_are_read(monkeypatch):
-    monkeypatch.setattr(sys.modules["bench.data.dataset"], "available_memory", lambda: 50 * 64 / 2**30)
+    monkeypatch.setattr(bench.data.memory, "available_memory", lambda: 50 * 64)
     digits = DATASETS["digits"]
     assert len(digits.load("train", Path(), 50)) == 50
     with pytest.raises(BadInput, match=r"51 train images of digits take 0 GiB .*; give --limit-train fewer"):
         digits.load("train", Path(), 51)
 
 
-@pytest.mark.parametrize(("text", "gigabytes"), [("1073741824\n", 1.0), ("max\n", None)])
-def test_a_container_has_no_more_memory_than_it_is_let(tmp_path, monkeypatch, text, gigabytes):
-    module = sys.modules["bench.data.dataset"]
+@pytest.mark.parametrize(("text", "count"), [("1073741824\n", 2**30), ("max\n", None)])
+def test_a_container_has_no_more_memory_than_it_is_let(tmp_path, monkeypatch, text, count):
+    module = bench.data.memory
     monkeypatch.setattr(module, "LIMIT_OF_CONTAINER", tmp_path / "nowhere")
     whole = module.available_memory()
     monkeypatch.setattr(module, "LIMIT_OF_CONTAINER", tmp_path / "memory.max")
     (tmp_path / "memory.max").write_text(text)
-    assert module.available_memory() == (gigabytes or whole)
+    assert module.available_memory() == (count or whole)
 
 
 # each

@@ -122,7 +122,8 @@ class Pictures(Dataset[tuple[Tensor, int]]):
     """A data set as torchvision's: images one at a time, by Pillow and transforms."""
 
     def __init__(self, images: Images, transform: Callable[[Any], Tensor]) -> None:
-        whole = images.x if images.x.dtype == torch.uint8 else (255 * images.x).round().byte()
+        x = images.x[:]
+        whole = x if x.dtype == torch.uint8 else (255 * x).round().byte()
         self.pixels: np.ndarray[Any, np.dtype[np.uint8]] = whole.cpu().permute(0, 2, 3, 1).numpy()
         self.labels, self.transform = images.y.tolist(), transform
 

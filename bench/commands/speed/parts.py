@@ -85,7 +85,7 @@ def autoattack(subject: Subject) -> Contest:
 def overhead(subject: Subject) -> Contest:
     """The search of PGD-20, against its forward and backward passes without the rest."""
     images, attack, batches = subject.test.first(subject.n), parse_attack("PGD-20"), list[Tensor]()
-    x, y = to_float(images.x), images.y
+    x, y = to_float(images.x[:]), images.y
     with frozen(subject.model):
         copy = fast_copy(subject.model, x[:64])
 

@@ -61,7 +61,7 @@ class Subject:
             return None
         context = frozen if without_weights else nullcontext
         attacked = self.test.first(-(-self.n // (block or 1)) * (block or 1))
-        x, y = to_float(attacked.x), attacked.y
+        x, y = to_float(attacked.x[:]), attacked.y
 
         if block is None:
             peer(self.model, x[:WARM_UP_IMAGES], y[:WARM_UP_IMAGES], self.threat)

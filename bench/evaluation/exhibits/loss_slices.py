@@ -23,7 +23,7 @@ def measure_slices(inputs: ExhibitInput) -> Columns:
     masked, the loss rises along the first no more than along the second. The loss is computed in float64 from the
     logits; pixels are clipped to [0, 1].
     """
-    x, y, threat = to_float(inputs.images.x), inputs.images.y, inputs.threat
+    x, y, threat = to_float(inputs.images.x[:]), inputs.images.y, inputs.threat
     columns: dict[str, list[object]] = {
         name: [] for name in ("direction", "eps", "step", "mean", *(f"q{q}" for q in QUANTILES), "accuracy")
     }

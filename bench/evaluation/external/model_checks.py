@@ -156,8 +156,8 @@ def _max_difference(one: Tensor, other: Tensor) -> float:
 @torch.no_grad()
 def _pixel_warnings(model: nn.Module, dataset: Dataset, images: Images) -> list[str]:
     """Warn where the model is clearly more accurate on another pixel range, which is likely the one of its training."""
-    x = cast_for_model(model, images.x)
-    mean, std = _channels(dataset.mean, images.x), _channels(dataset.std, images.x)
+    x = cast_for_model(model, images.x[:])
+    mean, std = _channels(dataset.mean, x), _channels(dataset.std, x)
     others = {
         "normalised by mean and std": (
             (x - mean) / std,

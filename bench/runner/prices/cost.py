@@ -39,7 +39,7 @@ def training_images(experiment: Experiment, job: Job) -> int:
 
 def step_passes(recipe: Recipe, dataset: Dataset, batch: Images) -> tuple[float, float]:
     """Count the forward and backward passes per image of one training step. Broken if the loss is not finite."""
-    x, q = to_float(batch.x), torch.eye(dataset.num_classes)[batch.y]
+    x, q = to_float(batch.x[:]), torch.eye(dataset.num_classes)[batch.y]
     before = x.clone(), q.clone()
     with use_threads(1), fixed_seed("price"):  # for so few images, several threads are slower than one
         model = recipe.prepare(build("cnn", dataset))  # the number of passes is the same for any model
