@@ -102,6 +102,12 @@ def unique_paths(folder: str, names: Mapping[str, str]) -> dict[str, str]:
     return {what: f"{folder}/{name}.html" for what, name in files.items()}
 
 
+def with_code(text: str) -> Markup:
+    """A text with what stands between backticks as code; all else is escaped."""
+    parts = enumerate(text.split("`"))
+    return Markup("").join(Markup("<code>{}</code>").format(part) if i % 2 else escape(part) for i, part in parts)
+
+
 @cache
 def environment() -> "Environment":
     """The environment of the templates: all values are escaped, and a missing value is an error."""
@@ -111,6 +117,6 @@ def environment() -> "Environment":
     made = Environment(
         loader=templates, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters |= {"format_count": format_count, "line_name": line_name}
+    made.filters |= {"format_count": format_count, "line_name": line_name, "with_code": with_code}
     made.policies["json.dumps_kwargs"] = {"sort_keys": False}  # what scripts read has the order that pages have
     return made

@@ -11,7 +11,7 @@ from result_files import measure
 
 from bench.core.errors import BadInput
 from bench.report.site.data import SiteData
-from bench.report.site.site import unique_paths
+from bench.report.site.site import unique_paths, with_code
 from bench.report.site.write import site_files, write_site
 from bench.report.write import write_reports
 
@@ -116,3 +116,7 @@ def test_names_that_would_be_one_file_are_told_apart() -> None:
     assert (paths["c"], paths["CON"]) == ("methods/c.html", "methods/con-.html")  # Windows has no con.html
     assert all(len(path) < 90 for path in paths.values())
     assert all(re.fullmatch(r"methods/[\w.-]+\.html", path) for path in paths.values())
+
+
+def test_backticks_become_code_and_nothing_else_becomes_markup() -> None:
+    assert with_code("draws `<lam>` & <b>") == "draws <code>&lt;lam&gt;</code> &amp; &lt;b&gt;"
