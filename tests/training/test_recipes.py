@@ -105,7 +105,7 @@ def test_no_two_recipes_are_the_same(recipe):
 @pytest.mark.parametrize("path", METHODS, ids=lambda path: path.stem)
 def test_a_method_is_short_enough_to_be_read_beside_its_paper(path):
     text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 70
+    assert len(text.splitlines()) <= 80
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno - node.body[0].lineno < 20, node.name
