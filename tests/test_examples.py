@@ -17,6 +17,7 @@ VOCABULARY = {name: item for name, item in PUBLIC.items() if inspect.isclass(ite
 FUNCTIONS = {getattr(attack, "func", attack) for attack in ATTACKS.values()}
 FUNCTIONS |= {getattr(make(3), "func", make(3)) for make in ATTACKS._families.values()}
 OF_ATTACKS = {inspect.getdoc(function).partition(":")[0]: function for function in FUNCTIONS}
+OF_ATTACKS = dict(sorted(OF_ATTACKS.items()))  # a set has another order in each process of pytest-xdist
 DOCUMENTED = VOCABULARY | OF_ATTACKS | {"Registry": Registry, "Registry.add": Registry.add}
 WITHOUT_EXAMPLE = {  # they need weights, data or a model with branches, or `add_branches` and `Untargeted` show them
     "Adversary", "Options", "Registry", "Targeted", "add_masks", "benchmark", "branch", "load_model", "plain",
