@@ -423,7 +423,7 @@ def wide():
 
 @pytest.fixture(autouse=True)
 def _one_core(monkeypatch):
-    for module in ("runner.pool", "runner.planned_run", "runner.run", "commands.start"):
+    for module in ("runner.pool", "runner.options", "runner.run", "commands.start"):
         monkeypatch.setattr(f"bench.{module}.cores", lambda: 1)
 
 

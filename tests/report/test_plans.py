@@ -227,7 +227,8 @@ def test_a_plan_crops_and_flips_where_the_data_set_does_not(tmp_path, monkeypatc
     digits, asked = DATASETS["digits"], []
     images = digits.load("train", Path(), 40)
 
-    def batches(images, size, *, pad, flip):
+    def batches(images, size, *, pad, flip, rows):
+        assert rows is None
         asked.append((pad, flip))
         yield images.x / 255, images.y
 
