@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from bench.core.threat import L2, Linf, Threat
     from bench.corruptions.apply import corrupted
     from bench.corruptions.corruption import CORRUPTIONS, Corruption
-    from bench.data.dataset import DATASETS, Images
+    from bench.data.dataset import DATASETS
+    from bench.data.images import Images
     from bench.data.lookup import dataset
     from bench.evaluation.conditions.attack import Attacked
     from bench.evaluation.conditions.base import CONDITIONS, Condition
@@ -74,10 +75,8 @@ _HOME = {
         "CORRUPTIONS",
         "Corruption",
     ),
-    "bench.data.dataset": (
-        "DATASETS",
-        "Images",
-    ),
+    "bench.data.dataset": ("DATASETS",),
+    "bench.data.images": ("Images",),
     "bench.data.lookup": ("dataset",),
     "bench.evaluation.conditions.attack": ("Attacked",),
     "bench.evaluation.conditions.base": (

@@ -20,7 +20,7 @@ from bench.core.rng import image_stream
 from bench.core.version import __version__
 from bench.corruptions.corruption import CORRUPTIONS, refusal
 from bench.data.cache import ImageCache
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.data.lookup import dataset
 from bench.data.memory import data_memory

@@ -1,6 +1,7 @@
 """`bench eval`: evaluate an external model as those that are trained here."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,9 +96,8 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     cost = sum(c.cost(len(cells.ids(c))) for c in missing.values())
     with Progress(cost + (matrix.cost() if matrix else 0)) as progress:
         if missing or not (folder / "job.json").exists():
-            with lock_folder(folder, shard=options.cells.shard):
-                write_json(folder / "job.json", describe(source, request, candidate, device, len(classes)))
-            failed = evaluate_on_engine(candidate, which, options, progress)
+            facts = describe(source, request, candidate, device, len(classes))
+            failed = evaluate_on_engine(candidate, which, facts, options, progress)
         with log_to_file(options.results / LOG_FILE):
             failed += matrix.fill(progress) if matrix else 0
     if options.report:
@@ -138,14 +138,29 @@ class Candidate:
     model: ExternalModel  # may have warnings, with --anyway
 
 
-def evaluate_on_engine(candidate: Candidate, which: ModelRef, options: EvalOptions, tell: ProgressCallback) -> int:
-    """Measure what the model's folder lacks, in this process or on a Ray cluster; returns how many cells failed."""
+def evaluate_on_engine(
+    candidate: Candidate,
+    which: ModelRef,
+    facts: dict[str, object],
+    options: EvalOptions,
+    tell: ProgressCallback,
+) -> int:
+    """Measure what the model's folder lacks, in this process or on a Ray cluster; returns how many cells failed.
+
+    facts: the content of job.json, which is written once the cluster is connected to.
+    """
     cells, model, log = candidate.cells, candidate.model, options.results / LOG_FILE
     runner = ExternalRunner(cells, options.results, which.epoch, which.view, model.net, model.identity)
-    if options.engine == "ray":
-        with connect(options.ray_address, cores(), cells.device, 1) as ray:
+    with ExitStack() as stack:
+        ray = None
+        if options.engine == "ray":
+            ray = stack.enter_context(connect(options.ray_address, cores(), cells.device, 1))
+        folder = options.results / model.subject.run
+        with lock_folder(folder, shard=cells.options.shard):
+            write_json(folder / "job.json", facts)
+        if ray is not None:
             return run_on_ray(ray, runner, [model.subject], tell, log)
-    with log_to_file(log):
+        stack.enter_context(log_to_file(log))
         return runner.evaluate(model.subject, tell)
 
 

@@ -21,7 +21,8 @@ from bench.core.errors import BadInput
 from bench.core.files import expand_home, write_json
 from bench.core.threat import NORMS, Threat
 from bench.corruptions.corruption import SEVERITIES
-from bench.data.dataset import Dataset, Images
+from bench.data.dataset import Dataset
+from bench.data.images import Images
 from bench.data.lookup import dataset as named
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean

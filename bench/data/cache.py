@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.data.dataset import Dataset, Images, Source, Split
+from bench.data.dataset import Dataset, Source, Split
+from bench.data.images import Images
 from bench.data.memory import DataMemory
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bench.data.dataset import Images
+from bench.data.images import Images
 
 
 def to_float(x: Tensor) -> Tensor:

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from bench.core.errors import BadInput
 from bench.core.parsing import format_count
-from bench.data.dataset import Dataset, Images, Source
+from bench.data.dataset import Dataset, Source
 from bench.data.image_folder import read_folder
+from bench.data.images import Images
 from bench.data.layouts import read_header
 
 SETS = {

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from bench.core.errors import BadInput
 from bench.core.rng import preserve_random_state
 from bench.data.arrays import check_labels
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.evaluation.outcome import model_logits
 

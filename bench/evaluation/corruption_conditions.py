@@ -16,8 +16,9 @@ from bench.corruptions.apply import SETS, corrupted, members
 from bench.corruptions.calibrated_ranges import Ranges
 from bench.corruptions.corruption import CORRUPTIONS, parameters, refusal, table_size
 from bench.corruptions.frost_images import find_frost_images
-from bench.data.dataset import Dataset, Images
+from bench.data.dataset import Dataset
 from bench.data.image_files import warn_once
+from bench.data.images import Images
 from bench.data.published_corruptions import PublishedCorruption, find_official, official_folder
 from bench.evaluation.conditions.corruption import Corrupted
 

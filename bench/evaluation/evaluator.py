@@ -10,7 +10,7 @@ from torch import nn
 from bench.attacks.nested_search import record_shorter_searches
 from bench.attacks.search import batch_limit
 from bench.core.foreign.messages import model_errors_as_failed
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.data.memory import images_at_a_time
 from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.arguments import cast_for_model, check_classes

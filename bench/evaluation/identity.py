@@ -16,7 +16,7 @@ from bench.core.errors import BadInput
 from bench.core.foreign.guard import guarded_call
 from bench.core.foreign.messages import model_errors_as_bad_input
 from bench.core.rng import fixed_seed
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.evaluation.outcome import model_logits
 from bench.models.checkpoint import fingerprint

@@ -15,7 +15,7 @@ from bench.core.errors import BadInput
 from bench.core.files import read_json, write_bytes
 from bench.core.parsing import format_count, printable
 from bench.core.rng import preserve_random_state
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.evaluation.adversarial_set import AdversarialSet, read_adversarial_set
 from bench.evaluation.arguments import first_logits
 from bench.evaluation.conditions.base import Condition

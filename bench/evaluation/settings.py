@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.evaluation.arguments import check_range
 
 

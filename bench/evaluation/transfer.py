@@ -11,7 +11,7 @@ from torch import nn
 from bench.attacks.search import batch_limit
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.messages import cell_errors_as_failed, model_errors_as_failed
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.evaluation.arguments import cast_for_model, check_classes
 from bench.evaluation.conditions.attack import Attacked, plain_attacks
 from bench.evaluation.conditions.base import Condition

@@ -7,7 +7,7 @@ import torch
 
 from bench.core.device import describe
 from bench.core.errors import BadInput, Failed
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.evaluator import PROTOCOL

@@ -12,7 +12,8 @@ from bench.core.errors import BadInput
 from bench.core.foreign.messages import errors_as_bad_input
 from bench.core.rng import fixed_seed
 from bench.data.cache import ImageCache
-from bench.data.dataset import Dataset, Images
+from bench.data.dataset import Dataset
+from bench.data.images import Images
 from bench.data.lookup import dataset
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.exhibits.exhibit import EXHIBITS

@@ -15,7 +15,8 @@ from bench.core.plan import Budget
 from bench.core.threat import NORMS, Threat
 from bench.corruptions.calibrated_ranges import read_ranges
 from bench.data.cache import ImageCache
-from bench.data.dataset import Dataset, Images
+from bench.data.dataset import Dataset
+from bench.data.images import Images
 from bench.evaluation.conditions.attack import plain_attacks
 from bench.evaluation.conditions.base import CONDITIONS, Condition
 from bench.evaluation.conditions.clean import Clean

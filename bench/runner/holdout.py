@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from bench.core.errors import BadInput
 from bench.core.plan import Budget
 from bench.data.cache import ImageCache
-from bench.data.dataset import Dataset, Images
+from bench.data.dataset import Dataset
+from bench.data.images import Images
 from bench.report.studies.papers.plans import STANDARD, plan_of_recipe
 from bench.runner.budgets import LAPTOP, PAPER
 from bench.runner.request import Request

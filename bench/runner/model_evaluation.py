@@ -49,8 +49,11 @@ class ModelEvaluation:
         with run_folder.changing():
             delete_stale_progress(run_folder, self.model, shard)
             missing = self.cells.missing(run_folder, self.model, self.identity)
-        asked = [*missing.items()]
-        failed = sum(self._fill_cell(*cell, [c for _, c in asked[place + 1 :]]) for place, cell in enumerate(asked))
+        cells_to_fill = [*missing.items()]
+        failed = sum(
+            self._fill_cell(*cell, [c for _, c in cells_to_fill[place + 1 :]])
+            for place, cell in enumerate(cells_to_fill)
+        )
         assemble(run_folder)  # also without shards of its own: those of an earlier process may be left
         if missing:
             self._tell_summary()

@@ -39,14 +39,13 @@ class RunOptions:
     engine: str = "local"  # or ray
     ray_address: str | None = None  # HOST:PORT of a running cluster; None: one that is started here
     data_memory: int | None = None  # bytes that images may take; None: half of the machine's memory
+    team: Team | None = None  # the processes of torchrun, which share each training
 
     @property
     def worker_count(self) -> int:
         """How many jobs may be done at the same time: --workers, else one a core; one on a GPU of this machine."""
         is_one_gpu = self.device.type == "cuda" and self.engine == "local"
         return self.workers or (1 if is_one_gpu else cores())  # Ray gives each unit a GPU of its own
-
-    team: Team | None = None  # the processes of torchrun, which share each training
 
     @cached_property
     def images(self) -> ImageCache:

@@ -24,7 +24,8 @@ from bench.runner.job_runner import Runner
 from bench.runner.units import Unit, UnitRunner, count_shards, first_units, next_units, run_unit
 from bench.training.job import Job
 
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # nothing can be written: every other job would fail too
+FULL_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT)
+DISK_ERRORS = (*FULL_DISK_ERRORS, errno.EROFS)  # nothing can be written: every other job would fail too
 
 log = logging.getLogger("bench")
 
@@ -106,7 +107,8 @@ def attempt(runner: UnitRunner, unit: Unit, tell: ProgressCallback) -> Done:
 
 def disk_failure(error: OSError, results: Path) -> Failed:
     """The failure of a run whose results folder cannot be written to."""
-    return Failed(f"{error.strerror}: {error.filename or results}; make room and run again")
+    way_out = "make room" if error.errno in FULL_DISK_ERRORS else "make it writable"
+    return Failed(f"{error.strerror or error}: {error.filename or results}; {way_out} and run again")
 
 
 def report_failure(tell: ProgressCallback, unit: Unit, reason: str) -> Done:

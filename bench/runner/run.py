@@ -47,9 +47,6 @@ def run_requests(
     if options.dry_run:
         planned.print_costs(is_itemised)
         return planned.experiments, 0
-    if options.retrain:
-        for run in planned.runs:
-            clear(options.results / run)
     failed = _carry_out(planned)
     if options.cells.shard.count > 1:
         print_missing_shards(options.results, planned.runs, options.cells.shard)
@@ -67,6 +64,9 @@ def _carry_out(planned: PlannedRun) -> int:
     threads = max((job.threads for experiment in planned.experiments for job in experiment.jobs), default=1)
     failed = 0
     with open_engine(options, workers, parallel, threads, log) as run_jobs, Progress(planned.passes) as progress:
+        if options.retrain:  # not before a cluster that cannot be used has been refused
+            for run in planned.runs:
+                clear(options.results / run)
         for runner, missing, costs in zip(planned.runners, planned.todo, planned.costs, strict=True):
             jobs = longest_first(missing, costs) if workers > 1 else [t.job for t in missing]
             failed += run_jobs(runner, jobs, progress)

@@ -20,7 +20,8 @@ from bench.core.foreign.messages import errors_as_bad_input, format_error, home_
 from bench.core.parsing import format_count
 from bench.core.passes import count_passes
 from bench.core.rng import fixed_seed
-from bench.data.dataset import Dataset, Images
+from bench.data.dataset import Dataset
+from bench.data.images import Images
 from bench.data.loader import epoch_batches, to_float
 from bench.models.bn_folding import folded, folding
 from bench.models.build import build
@@ -29,6 +30,7 @@ from bench.training.averaging import Average, add_averaged
 from bench.training.contract.model import views_of
 from bench.training.job import Job
 from bench.training.monitor import Record, alarms, largest_gradient, validate
+from bench.training.optimiser import build_optimiser, set_learning_rate
 from bench.training.shared.batch import SharedBatch, rows_of_batch
 from bench.training.shared.group import Group, add_gradients
 from bench.training.shared.validation import validate_together
@@ -148,7 +150,8 @@ class Trainer:
             rows = None if self.group is None else rows_of_batch(self.batch_size, self.plan.accumulate, self.group)
             batches = epoch_batches(self.images, self.batch_size, pad=pad, flip=flip, rows=rows)
             for step, (x, y) in enumerate(islice(batches, self.plan.length(len(self.images)) - first), first):
-                lr = self._set_lr(step)
+                lr = self.plan.lr_at_step(step, len(self.images))
+                set_learning_rate(self.optimiser, lr)
                 q = F.one_hot(y, self.dataset.num_classes).float()
                 total, seen = total + self._step(x, q) * self.batch_size, seen + self.batch_size
                 steepest = largest_gradient(steepest, self.model)
@@ -177,13 +180,6 @@ class Trainer:
         if self.group is None:
             return validate_rows(slice(0, len(images)))
         return validate_together(self.group, len(images), validate_rows)
-
-    def _set_lr(self, step: int) -> float:
-        """Set and return the learning rate of a step."""
-        lr = self.plan.lr_at_step(step, len(self.images))
-        for group in self.optimiser.param_groups:
-            group["lr"] = lr
-        return lr
 
     def _step(self, x: Tensor, q: Tensor) -> Tensor:
         with _loss_errors_as_failed(self.job):
@@ -267,16 +263,3 @@ def _loss_errors_as_failed(job: Job, kind: type[Exception] = Exception) -> Itera
             raise
         reason = format_error(error, home_of(job.recipe))
         raise Failed(f"the loss raised {reason}; mend it and run again with --retrain") from error
-
-
-def build_optimiser(job: Job, model: nn.Module) -> torch.optim.Optimizer:
-    """SGD or Adam; weight decay on all weights, or on kernels of convolutions and linear layers only."""
-    plan, trained = job.plan, [p for p in model.parameters() if p.requires_grad]
-    spared = [p for p in trained if job.recipe.decay == "kernels" and p.ndim < 2]
-    groups = [
-        {"params": [p for p in trained if not any(p is s for s in spared)], "weight_decay": plan.weight_decay},
-        {"params": spared, "weight_decay": 0.0},
-    ]
-    if plan.optimiser == "adam":
-        return torch.optim.Adam(groups, plan.lr)
-    return torch.optim.SGD(groups, plan.lr, momentum=plan.momentum)

@@ -21,7 +21,7 @@ from bench.core.errors import BadInput, UnknownName
 from bench.core.losses import cross_entropy, margin
 from bench.core.rng import image_rows, image_stream
 from bench.core.threat import L2, Linf
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.data.lookup import dataset
 from bench.evaluation.conditions.attack import Attacked

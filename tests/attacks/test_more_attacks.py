@@ -14,7 +14,7 @@ from bench.attacks.suites import SUITES, attacks_of
 from bench.core.errors import BadInput, UnknownName
 from bench.core.rng import fixed_seed
 from bench.core.threat import L2, Linf
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.data.lookup import dataset
 from bench.evaluation.conditions.attack import Attacked

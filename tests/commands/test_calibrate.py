@@ -11,7 +11,8 @@ from bench.commands.calibrate import TARGET_LOSSES, End, find_amount, measure_ac
 from bench.core.errors import BadInput
 from bench.corruptions.apply import corrupted
 from bench.corruptions.calibrated_ranges import Ranges, read_ranges
-from bench.data.dataset import DATASETS, Images
+from bench.data.dataset import DATASETS
+from bench.data.images import Images
 from bench.evaluation.corruption_conditions import corruption_conditions
 
 BASELINE = Path(__file__).parents[1] / "baseline/digits/cnn/PGD-AT/s0-6bee601e"

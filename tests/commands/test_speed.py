@@ -24,7 +24,7 @@ from bench.commands.speed.table import compare, display, frame
 from bench.core.foreign.plugins import load_plugins
 from bench.core.rng import fixed_seed
 from bench.core.threat import Linf
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.data.lookup import dataset
 from bench.models.build import build
 from bench.report.leaderboard.page import boards

@@ -523,7 +523,7 @@ NETS = {  # nets, and how many batch norms follow a convolution whose output goe
 
 
 @pytest.mark.parametrize("kind", NETS)
-def test_a_twin_has_the_logits_and_the_gradient_of_its_model(kind):
+def test_a_folded_copy_has_the_logits_and_the_gradient_of_its_model(kind):
     make, pairs = NETS[kind]
     model = trained(make()).double().eval()
     folded_model = FoldedModel(model)
@@ -561,7 +561,7 @@ def test_a_convolution_that_something_else_reads_too_is_left_alone():
     assert FoldedModel(trained(Forked()).eval()).pairs == []
 
 
-def test_a_twin_follows_its_model_through_training():
+def test_a_folded_copy_follows_its_model_through_training():
     model, x = trained(build("cnn", DATASETS["digits"])).train(), torch.rand(4, 1, 8, 8)
     with folding(model, x):
         assert model.training
@@ -610,7 +610,7 @@ class Training(Branching):
         return self.net(x)
 
 
-def test_a_model_that_ends_the_process_in_eval_mode_is_trained_without_a_twin():
+def test_a_model_that_ends_the_process_in_eval_mode_is_trained_without_a_folded_copy():
     model, x = Training(), torch.rand(2, 1, 8, 8)
     with folding(model, x):
         assert folded(model) is model

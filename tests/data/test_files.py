@@ -15,9 +15,9 @@ from PIL import Image
 from bench.core.errors import BadInput
 from bench.core.rng import fixed_seed
 from bench.data.cache import ImageCache
-from bench.data.dataset import Images
 from bench.data.files import file_pixels, fingerprint
 from bench.data.files.read_ahead import read_ahead
+from bench.data.images import Images
 from bench.data.loader import epoch_batches
 from bench.data.lookup import dataset
 from bench.data.memory import DataMemory, data_memory

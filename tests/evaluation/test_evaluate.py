@@ -21,7 +21,8 @@ from bench.attacks.spec import ATTACKS, AttackSpec, parse_attack
 from bench.core.errors import AttackWarning, BadInput, Failed
 from bench.core.rng import fixed_seed
 from bench.core.threat import L2, Linf
-from bench.data.dataset import DATASETS, Images
+from bench.data.dataset import DATASETS
+from bench.data.images import Images
 from bench.data.loader import epoch_batches, to_float
 from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.conditions.attack import Attacked

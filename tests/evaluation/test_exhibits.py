@@ -17,7 +17,7 @@ from bench.core.errors import BadInput, Failed
 from bench.core.files import write_csv, write_json
 from bench.core.plan import Plan
 from bench.core.threat import L2, Linf
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.evaluation.diagnostics import gradient
 from bench.evaluation.exhibits.batchnorm import STATISTICS, record_outputs
 from bench.evaluation.exhibits.exhibit import EXHIBITS, ExhibitInput

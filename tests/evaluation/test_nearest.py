@@ -15,7 +15,7 @@ from bench.attacks.spec import parse_attack
 from bench.core.errors import BadInput
 from bench.core.rng import fixed_seed
 from bench.core.threat import L2, Linf
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.data.lookup import dataset
 from bench.evaluation.conditions.attack import Attacked

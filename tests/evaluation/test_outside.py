@@ -18,7 +18,7 @@ from torch import nn
 from bench import ATTACKS, BadInput, benchmark, dataset, load_model
 from bench.commands.eval_model import NO_BUDGET
 from bench.commands.model_info import KEY_ORDER, Measured, model_info
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.corruption_conditions import corruption_conditions

@@ -20,7 +20,7 @@ import bench.evaluation.target as bench_target
 from bench.attacks.spec import parse_attack
 from bench.core.rng import fixed_seed
 from bench.core.threat import L2, Linf
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.data.lookup import dataset
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.expand import conditions_of_sweep

@@ -16,7 +16,8 @@ from bench.core.errors import BadInput
 from bench.core.files import write_json
 from bench.core.progress import Event
 from bench.core.threat import L2, Linf
-from bench.data.dataset import DATASETS, Images
+from bench.data.dataset import DATASETS
+from bench.data.images import Images
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.evaluator import outcomes

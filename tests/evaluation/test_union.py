@@ -16,7 +16,8 @@ from bench.commands.compare.cells import Cell
 from bench.commands.compare.repeatable import is_repeatable
 from bench.core.stats import wilson
 from bench.core.threat import L2, Linf
-from bench.data.dataset import DATASETS, Images
+from bench.data.dataset import DATASETS
+from bench.data.images import Images
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.conditions.corrupted_attack import Union

@@ -6,7 +6,7 @@ from torch import nn
 
 from bench.attacks.spec import parse_attack
 from bench.core.threat import Linf
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from trainings import CPU, DIGITS, HOLDOUT, TRAIN, job
 
 from bench.core.rng import fixed_seed
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.training.job import Job
 from bench.training.shared.batch import rows_of_batch

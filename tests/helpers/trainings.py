@@ -7,7 +7,7 @@ import torch
 
 import methods  # noqa: F401  registers the recipes
 from bench.core.plan import Plan
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.data.lookup import dataset
 from bench.training.job import Job
 from bench.training.recipe import RECIPES, scaled

@@ -116,7 +116,7 @@ def test_every_registered_model_learns_through_switches_and_loses_them(name, arc
 # folded copies
 
 
-def test_no_twin_is_made_of_a_model_that_can_switch(x):
+def test_no_folded_copy_is_made_of_a_model_that_can_switch(x):
     """A traced graph would keep the branch it was traced with."""
     model = different("aux1")
     with folding(model, x):
@@ -132,7 +132,7 @@ def test_no_twin_is_made_of_a_model_that_can_switch(x):
         FoldedModel(model)
 
 
-def test_its_plain_views_do_have_twins(x):
+def test_its_plain_views_do_have_folded_copies(x):
     for view in ("main", "aux1"):
         model = plain(different("aux1"), view).eval()
         with folding(model, x):

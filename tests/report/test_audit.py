@@ -19,7 +19,8 @@ from torch import nn
 from bench.attacks.spec import ATTACKS, AttackSpec, parse_attack
 from bench.core.errors import Failed
 from bench.core.threat import L2, Linf
-from bench.data.dataset import DATASETS, Images
+from bench.data.dataset import DATASETS
+from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.evaluation.binarization_test import misses_planted
 from bench.evaluation.conditions.attack import Attacked

@@ -286,7 +286,7 @@ def from_another(results):
     return values[("R-MC-LA",), "CE20 transfer from another R-MC-LA"]
 
 
-def test_a_twin_whose_images_failed_gives_way_to_another(tmp_path):
+def test_an_equal_row_whose_images_failed_gives_way_to_another(tmp_path):
     measure(tmp_path, "", "1111111111", recipe="R-MC-LA", **CIFAR)
     for seed, bits, status in ((1, None, "failed: why"), (2, "1111110000", "ok")):
         source = f"cifar10/resnet8/R-MC-LA/s{seed}-aaaa"

@@ -11,7 +11,8 @@ import methods  # noqa: F401
 from bench.core.errors import BadInput
 from bench.core.overrides import override
 from bench.core.plan import Plan
-from bench.data.dataset import DATASETS, Images
+from bench.data.dataset import DATASETS
+from bench.data.images import Images
 from bench.report.studies.papers.plans import PLANS, describe_paper_plan, plan_of_paper, plan_of_recipe
 from bench.results.load import load
 from bench.runner.budgets import budget_of, describe_budget, plan_of

@@ -18,7 +18,7 @@ from bench.cli import cli
 from bench.commands.study_requests import add_seeds
 from bench.core.errors import BadInput
 from bench.core.registry import Registry
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.evaluation.conditions.diagnostic import Diagnosed
 from bench.evaluation.diagnostics import DIAGNOSTICS, gradient
 from bench.evaluation.evaluator import outcomes

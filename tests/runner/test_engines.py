@@ -33,6 +33,7 @@ from bench.runner.experiment import plan_experiment
 from bench.runner.external_runner import ExternalRunner
 from bench.runner.job_runner import Runner
 from bench.runner.options import CellOptions
+from bench.runner.pool import disk_failure
 from bench.runner.request import Request
 from bench.runner.units import Unit
 from bench.training.run_folder import lock_folder, status
@@ -191,6 +192,22 @@ def test_a_cluster_shares_the_images_out_itself(bench, command):
     assert err == "bench: --shard 1/2 is one machine's share of the images, and --engine ray shares them out itself\n"
 
 
+def test_a_cluster_that_is_refused_changes_nothing(bench, tmp_path):
+    pytest.importorskip("ray")
+    small = ("--attacks", "FGSM", "--limit", "16", "--results", str(tmp_path / "results"))
+    trained = ("run", "--methods", "Standard", "--epochs", "1", "--limit-train", "64", *small)
+    assert bench(*trained)[0] == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "results").rglob("*.*") if path.is_file()}
+    nowhere = ("--engine", "ray", "--ray-address", "nowhere")
+    model = tmp_path / "flat.py"
+    model.write_text("from torch import nn\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n")
+    for words in ((*trained, "--retrain"), ("eval", "--model", f"{model}:net", "--anyway", *small)):
+        code, _, err = bench(*words, *nowhere)
+        assert code == 2
+        assert "--ray-address nowhere: the form is HOST:PORT" in err
+    assert {path: path.read_bytes() for path in (tmp_path / "results").rglob("*.*") if path.is_file()} == before
+
+
 def test_a_full_disk_of_the_driver_ends_the_run_in_one_line(planned, tmp_path, monkeypatch):
     def run(self):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "results.csv")
@@ -198,6 +215,9 @@ def test_a_full_disk_of_the_driver_ends_the_run_in_one_line(planned, tmp_path, m
     monkeypatch.setattr(RayRun, "run", run)
     with pytest.raises(Failed, match=r"No space left on device: results.csv; make room and run again"):
         run_on_ray(None, planned, [], print, tmp_path / "bench.log")
+    assert str(disk_failure(OSError(errno.EROFS, "Read-only", "rows"), tmp_path)) == (
+        "Read-only: rows; make it writable and run again"
+    )
 
 
 def with_value(row, right):

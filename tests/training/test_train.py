@@ -21,8 +21,9 @@ from bench.data.loader import to_float
 from bench.models.checkpoint import fingerprint, load_progress, load_views, save_progress, save_views
 from bench.training.job import Job
 from bench.training.monitor import _attack_logits, alarms, validate
+from bench.training.optimiser import build_optimiser
 from bench.training.recipe import RECIPES, Recipe
-from bench.training.trainer import Trainer, build_optimiser
+from bench.training.trainer import Trainer
 
 load_plugins()
 

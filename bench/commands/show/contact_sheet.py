@@ -12,7 +12,8 @@ from bench.core.files import write_atomically, write_bytes
 from bench.core.foreign.plugins import load_plugins
 from bench.corruptions.apply import corrupted, members
 from bench.corruptions.corruption import SEVERITIES
-from bench.data.dataset import Dataset, Images
+from bench.data.dataset import Dataset
+from bench.data.images import Images
 from bench.data.lookup import dataset
 from bench.evaluation.corruption_conditions import corruption_conditions, resolve_names
 

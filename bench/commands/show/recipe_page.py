@@ -16,7 +16,8 @@ from bench.commands.show.recipe_text import recipe_text
 from bench.core.errors import BadInput, UnknownName
 from bench.core.foreign.plugins import load_plugins
 from bench.core.rng import fixed_seed
-from bench.data.dataset import DATASETS, Images
+from bench.data.dataset import DATASETS
+from bench.data.images import Images
 from bench.report.site.methods.recipe_lines import Line, measured_lines, other_numbers, printed_lines
 from bench.report.site.sources import LENGTH_NOTE, RecipeText
 from bench.report.studies.papers.plans import describe_paper_plan

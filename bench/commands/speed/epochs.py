@@ -18,7 +18,7 @@ from bench.commands.speed.subject import Subject
 from bench.core.passes import count_passes
 from bench.core.rng import fixed_seed
 from bench.core.threat import REFERENCE_EPS
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.data.loader import epoch_batches, to_float
 from bench.models.bn_folding import folded, folding
 from bench.training.precision import is_bf16_native

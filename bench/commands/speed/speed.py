@@ -19,7 +19,8 @@ from bench.core.errors import BadInput, Failed
 from bench.core.parsing import format_count
 from bench.core.threat import Linf
 from bench.data.cache import ImageCache
-from bench.data.dataset import Dataset, Images
+from bench.data.dataset import Dataset
+from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.data.lookup import dataset
 from bench.evaluation.external.access import Access

@@ -12,7 +12,7 @@ from bench.commands.speed import peers
 from bench.commands.speed.race import Contestant, RaceResult
 from bench.core.rng import fixed_seed
 from bench.core.threat import L2, Linf
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes

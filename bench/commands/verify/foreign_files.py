@@ -12,7 +12,8 @@ from torch import Tensor
 
 from bench.core.errors import BadInput
 from bench.core.parsing import format_count, printable
-from bench.data.dataset import Dataset, Images
+from bench.data.dataset import Dataset
+from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.evaluation.external.file_type import check_saved_by_torch
 

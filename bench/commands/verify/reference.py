@@ -10,7 +10,8 @@ from bench.core.errors import BadInput
 from bench.core.foreign.messages import model_errors_as_bad_input
 from bench.core.parsing import format_count
 from bench.core.threat import Threat, tolerance
-from bench.data.dataset import Dataset, Images
+from bench.data.dataset import Dataset
+from bench.data.images import Images
 from bench.data.lookup import dataset
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import load_external

@@ -14,7 +14,7 @@ from bench.core.errors import BadInput
 from bench.core.parsing import format_count
 from bench.core.stats import wilson
 from bench.core.threat import NORMS
-from bench.data.dataset import Images
+from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.evaluation.external.spec import parse_spec
 from bench.evaluation.identity import is_same_model

@@ -20,7 +20,7 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
-from bench.core.files import write_atomically
+from bench.core.files import write_bytes
 from bench.data.files.file_pixels import FilePixels
 from bench.data.image_files import warn_once
 
@@ -75,7 +75,7 @@ def _by_pixels(x: FilePixels, y: NDArray[np.int64]) -> str:
     found = fingerprint_of((x.shape, y.shape), chain(x.each(), [y]))
     if path is not None:
         try:
-            write_atomically(path, lambda file: file.write(found.encode()))
+            write_bytes(path, found.encode())
         except OSError as error:
             warn_once(f"fingerprints cannot be stored in {path.parent} ({error.strerror}), so each command decodes all")
     return found

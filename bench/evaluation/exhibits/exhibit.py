@@ -8,7 +8,7 @@ from torch import nn
 from bench.core.registrable import instance_check
 from bench.core.registry import Registry
 from bench.core.threat import Threat
-from bench.data.dataset import Images
+from bench.data.images import Images
 
 Columns = Mapping[str, Sequence[object]]  # a table by column, all of one length
 

@@ -14,7 +14,8 @@ from torch import nn
 
 from bench.core.files import expand_home
 from bench.core.foreign.messages import model_errors_as_bad_input
-from bench.data.dataset import Dataset, Images
+from bench.data.dataset import Dataset
+from bench.data.images import Images
 from bench.evaluation.external.access import DATA_DIR, Access
 from bench.evaluation.external.external_run import ExternalRun
 from bench.evaluation.external.loaded import Loaded

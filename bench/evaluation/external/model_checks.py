@@ -10,7 +10,8 @@ from bench.core.errors import BadInput
 from bench.core.foreign.messages import format_error, model_errors_as_bad_input
 from bench.core.parsing import format_count
 from bench.core.stats import mcnemar
-from bench.data.dataset import Dataset, Images
+from bench.data.dataset import Dataset
+from bench.data.images import Images
 from bench.evaluation.arguments import cast_for_model
 from bench.evaluation.outcome import model_logits
 from bench.models.freeze import frozen

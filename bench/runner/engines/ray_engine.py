@@ -44,7 +44,7 @@ def run_on_ray(ray: Any, runner: UnitRunner, jobs: Sequence[Subject], tell: Prog
     with log_to_file(log), ExitStack() as locks:
         try:
             return RayRun(ray, runner, jobs, tell, locks).run()
-        except OSError as error:
+        except OSError as error:  # this process alone writes, so no other unit could be stored either
             raise disk_failure(error, runner.results) from error
         except ray.exceptions.RayError as error:  # the cluster has ended, or the node of this process has left it
             raise Failed(

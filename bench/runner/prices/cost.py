@@ -6,7 +6,8 @@ from bench.core.device import use_threads
 from bench.core.foreign.messages import errors_as_bad_input
 from bench.core.passes import BACKWARD, count_passes
 from bench.core.rng import fixed_seed
-from bench.data.dataset import Dataset, Images
+from bench.data.dataset import Dataset
+from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.models.build import build
 from bench.runner.experiment import Experiment

@@ -64,8 +64,8 @@ class Team:
             with self.joined(order) as group:
                 yield group
         except ProcessLost as lost:
-            said = self._wait(f"reason {order.number}", REASON_SECONDS)
-            reason = pickle.loads(said) if said else lost
+            stored = self._wait(f"reason {order.number}", REASON_SECONDS)
+            reason = pickle.loads(stored) if stored else lost
             self._is_ending = isinstance(reason, ProcessLost)
             raise reason from lost.__cause__
         finally:

@@ -4,7 +4,8 @@ import sys
 from collections.abc import Sequence
 
 from bench.core.errors import BadInput
-from bench.data.dataset import Dataset, Images
+from bench.data.dataset import Dataset
+from bench.data.images import Images
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.finished_run import Run

@@ -61,8 +61,8 @@ def _by_size(rows: Rows, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Argum
     if "size" in kwargs:
         size = _whole_size(rows, kwargs["size"])
         return None if size is None else (args, kwargs | {"size": size})
-    before, asked = (args[:-1], args[-1]) if args and isinstance(args[-1], tuple | list) else ((), args)
-    size = _whole_size(rows, asked)
+    before, dims = (args[:-1], args[-1]) if args and isinstance(args[-1], tuple | list) else ((), args)
+    size = _whole_size(rows, dims)
     return None if size is None else ((*before, size), kwargs)
 
 

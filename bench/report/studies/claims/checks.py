@@ -30,47 +30,49 @@ class Comparison:
 
     text: str
     holds: bool
-    measured: bool
-    sure: bool = True  # whether the difference is significant (5 %, unpaired); True where no images are counted
+    is_measured: bool
+    is_significant: bool = (
+        True  # whether the difference is significant (5 %, unpaired); True where no images are counted
+    )
 
 
-def above(a: Value, b: Value, by: float = 0.0) -> Comparison:
+def is_greater(a: Value, b: Value, by: float = 0.0) -> Comparison:
     """a > b + by."""
     return Comparison(
         f"{a} > {b}{_margin_text(by)}", a.number - b.number > by, _are_measured(a, b), _is_significant(a, b)
     )
 
 
-def no_more(a: Value, b: Value) -> Comparison:
+def is_at_most(a: Value, b: Value) -> Comparison:
     """a <= b."""
     return Comparison(f"{a} <= {b}", a.number <= b.number, _are_measured(a, b), _is_significant(a, b))
 
 
-def alike(a: Value, b: Value) -> Comparison:
+def is_about_equal(a: Value, b: Value) -> Comparison:
     """a and b differ by at most MAX_EQUAL_DIFFERENCE."""
     return Comparison(f"{a} ~ {b}", abs(a.number - b.number) <= MAX_EQUAL_DIFFERENCE, _are_measured(a, b))
 
 
-def times(a: Value, b: Value, factor: float) -> Comparison:
+def is_greater_than_multiple(a: Value, b: Value, factor: float) -> Comparison:
     """a > factor * b."""
     return Comparison(
         f"{a} > {factor:g} x {b}" if factor != 1 else f"{a} > {b}", a.number > factor * b.number, _are_measured(a, b)
     )
 
 
-def smaller_gap(first: Value, second: Value, other_first: Value, other_second: Value) -> Comparison:
+def has_smaller_gap(first: Value, second: Value, other_first: Value, other_second: Value) -> Comparison:
     """The first model loses less from its first to its second number than the other model does."""
     values = (first, second, other_first, other_second)
     gap, other = first.number - second.number, other_first.number - other_second.number
     text = f"{first} to {second} is a smaller gap than {other_first} to {other_second}"
-    sure = True
+    is_significant = True
     if _are_measured(*values) and all(value.n for value in values):
         spread = math.sqrt(sum(value.number * (1 - value.number) / value.n for value in values))
-        sure = abs(gap - other) > Z_95 * spread
-    return Comparison(text, gap < other, _are_measured(*values), sure)
+        is_significant = abs(gap - other) > Z_95 * spread
+    return Comparison(text, gap < other, _are_measured(*values), is_significant)
 
 
-def few(a: Value) -> Comparison:
+def is_near_zero(a: Value) -> Comparison:
     """a is at most MAX_NEAR_ZERO."""
     return Comparison(f"{a} <= {100 * MAX_NEAR_ZERO:g}", a.number <= MAX_NEAR_ZERO, _are_measured(a))
 
@@ -92,19 +94,19 @@ def _is_significant(a: Value, b: Value) -> bool:
 
 def verdict(comparisons: list[Comparison]) -> str:
     """The verdict on a claim: held if all comparisons hold; the text says if differences are within chance."""
-    measured = [comparison for comparison in comparisons if comparison.measured]
+    measured = [comparison for comparison in comparisons if comparison.is_measured]
     if against := [comparison for comparison in measured if not comparison.holds]:
-        return "not held" if any(comparison.sure for comparison in against) else "not held, within chance"
+        return "not held" if any(comparison.is_significant for comparison in against) else "not held, within chance"
     if len(measured) < len(comparisons):
         return "not measured"
-    return "held" if all(comparison.sure for comparison in comparisons) else "held, in part within chance"
+    return "held" if all(comparison.is_significant for comparison in comparisons) else "held, in part within chance"
 
 
 def mark(comparison: Comparison) -> str:
     """yes, no or not measured, for a list of comparisons."""
-    if not comparison.measured:
+    if not comparison.is_measured:
         return "not measured"
-    return ("yes" if comparison.holds else "no") + ("" if comparison.sure else " (within chance)")
+    return ("yes" if comparison.holds else "no") + ("" if comparison.is_significant else " (within chance)")
 
 
 class Finding(NamedTuple):

@@ -3,7 +3,14 @@
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from bench.report.studies.claims.checks import Comparison, Value, above, alike, no_more, smaller_gap
+from bench.report.studies.claims.checks import (
+    Comparison,
+    Value,
+    has_smaller_gap,
+    is_about_equal,
+    is_at_most,
+    is_greater,
+)
 from bench.report.studies.claims.reader import Reader
 
 Claim = Callable[[Reader], Iterator[Comparison]]
@@ -26,98 +33,98 @@ AT_OTHER_RADII = (
 def masks_and_mixtures(m: Reader) -> Iterator[Comparison]:
     for attack in ("FGSM.last", "PGD-20.last", "CW-20.last"):
         for other in ("PGD-AT.m2at", "AVmixup"):
-            yield above(m("M2AT", attack), m(other, attack))
-    yield alike(m("M2AT"), m("AVmixup"))
+            yield is_greater(m("M2AT", attack), m(other, attack))
+    yield is_about_equal(m("M2AT"), m("AVmixup"))
 
 
 def from_one_step_to_many(m: Reader) -> Iterator[Comparison]:
-    yield alike(m("M2AT", "PGD-20.last"), m("M2AT", "FGSM.last"))
+    yield is_about_equal(m("M2AT", "PGD-20.last"), m("M2AT", "FGSM.last"))
     for other in ("PGD-AT.m2at", "AVmixup"):
         ours, theirs = ([m(trained, attack) for attack in ("FGSM.last", "PGD-20.last")] for trained in ("M2AT", other))
-        yield smaller_gap(*ours, *theirs)
+        yield has_smaller_gap(*ours, *theirs)
 
 
 def beyond_the_radius(m: Reader) -> Iterator[Comparison]:
     for factor in WIDER:
         for attack in ("FGSM.last", "PGD-10.last"):
             for other in ("PGD-AT.m2at", "AVmixup"):
-                yield above(m("M2AT", attack, radius=factor), m(other, attack, radius=factor))
+                yield is_greater(m("M2AT", attack, radius=factor), m(other, attack, radius=factor))
 
 
 def bilateral_training(m: Reader) -> Iterator[Comparison]:
     for attack in ("", "FGSM.last", "PGD-20.last"):
-        yield above(m("M2AT", attack), m("R-MC-LA", attack))
+        yield is_greater(m("M2AT", attack), m("R-MC-LA", attack))
 
 
 def code_of_trades(m: Reader) -> Iterator[Comparison]:
     for other in OF_TRADES[:-1]:
-        yield above(m("M2AT.trades", "PGD-20.last"), m(other, "PGD-20.last"))
+        yield is_greater(m("M2AT.trades", "PGD-20.last"), m(other, "PGD-20.last"))
     ours, theirs = ([m(trained, attack) for attack in ("", "PGD-20.last")] for trained in ("M2AT.trades", OF_TRADES[2]))
-    yield smaller_gap(*ours, *theirs)
+    yield has_smaller_gap(*ours, *theirs)
 
 
 def parts_of_m2at(m: Reader) -> Iterator[Comparison]:
     for attack in ("FGSM.last", "PGD-20.last"):
         for other in ABLATIONS:
-            yield above(m("M2AT", attack), m(other, attack))
+            yield is_greater(m("M2AT", attack), m(other, attack))
 
 
 def images_of_others(m: Reader) -> Iterator[Comparison]:
     for source in CRAFTERS:
         for other in CRAFTERS:
             if other != source:
-                yield above(m("M2AT", "PGD-20.last", source=source), m(other, "PGD-20.last", source=source))
+                yield is_greater(m("M2AT", "PGD-20.last", source=source), m(other, "PGD-20.last", source=source))
 
 
 def tuned_batch_norms(m: Reader) -> Iterator[Comparison]:
-    yield above(m("BN-adv", "PGD-20.last"), m("Standard", "PGD-20.last"))
-    yield above(m("BN-std"), m("PGD-AT.robmask"))
+    yield is_greater(m("BN-adv", "PGD-20.last"), m("Standard", "PGD-20.last"))
+    yield is_greater(m("BN-std"), m("PGD-AT.robmask"))
 
 
 def interpolation(m: Reader) -> Iterator[Comparison]:
     way = [("PGD-AT.robmask", "main"), *(("BN-std", f"p{p}") for p in (0.8, 0.6, 0.4, 0.2)), ("BN-std", "main")]
     for (before, here), (after, there) in pairwise(way):
-        yield above(m(after, view=there), m(before, view=here))
-        yield above(m(before, "PGD-20.last", view=here), m(after, "PGD-20.last", view=there))
+        yield is_greater(m(after, view=there), m(before, view=here))
+        yield is_greater(m(before, "PGD-20.last", view=here), m(after, "PGD-20.last", view=there))
 
 
 def masks_by_strength(m: Reader) -> Iterator[Comparison]:
     for other in ("AdvProp", "AdvProp.rand", "AdvProp.2aux", "Standard"):
-        yield above(m("RobMask"), m(other))
+        yield is_greater(m("RobMask"), m(other))
 
 
 def trade_off(m: Reader) -> Iterator[Comparison]:
     for other in ("PGD-AT.robmask", "AdvProp"):
-        yield above(m("RobMask", view=BELOW["RobMask"]), m(other, view=BELOW[other]))
+        yield is_greater(m("RobMask", view=BELOW["RobMask"]), m(other, view=BELOW[other]))
         for factor in NARROWER:
             ours, theirs = (m(r, "PGD-20.last", view=BELOW[r], radius=factor) for r in ("RobMask", other))
-            yield above(ours, theirs)
+            yield is_greater(ours, theirs)
 
 
 def targeted_labels(m: Reader) -> Iterator[Comparison]:
     for other in ("TFGSM-AT", "LS-adv", "FGSM-AT"):
-        yield above(m("TLAT"), m(other))
+        yield is_greater(m("TLAT"), m(other))
 
 
 def parts_of_mtlat(m: Reader) -> Iterator[Comparison]:
-    yield above(m("Mixup"), m("Standard"))
+    yield is_greater(m("Mixup"), m("Standard"))
     for other in ("TLAT", "IAT"):
-        yield above(m("Standard"), m(other))
+        yield is_greater(m("Standard"), m(other))
 
 
 def every_corruption(m: Reader) -> Iterator[Comparison]:
-    yield no_more(m("Standard"), m("M-TLAT"))
+    yield is_at_most(m("Standard"), m("M-TLAT"))
     for corruption in m.corruptions:
-        yield above(m("M-TLAT", corruption=corruption), m("Standard", corruption=corruption))
+        yield is_greater(m("M-TLAT", corruption=corruption), m("Standard", corruption=corruption))
 
 
 def every_attack(m: Reader) -> Iterator[Comparison]:
     for trained, other in (("M-TLAT", "Standard"), ("M-TLAT", "IAT"), ("TLAT", "Standard")):
         for attack in ("PGD-10.last", "PGD-LL.last", "CW-L2"):
             ours, theirs = (m(recipe, attack, radius=NEAR, is_score=True) for recipe in (trained, other))
-            yield above(ours, theirs)
+            yield is_greater(ours, theirs)
         for radius in (NEAR, FAR):
-            yield above(black_box(m, trained, radius), black_box(m, other, radius))
+            yield is_greater(black_box(m, trained, radius), black_box(m, other, radius))
 
 
 def black_box(m: Reader, trained: str, radius: float) -> Value:

@@ -6,7 +6,15 @@ the last iterate, as in the papers.
 
 from collections.abc import Callable, Iterator
 
-from bench.report.studies.claims.checks import MAX_EQUAL_DIFFERENCE, Comparison, above, alike, few, smaller_gap, times
+from bench.report.studies.claims.checks import (
+    MAX_EQUAL_DIFFERENCE,
+    Comparison,
+    has_smaller_gap,
+    is_about_equal,
+    is_greater,
+    is_greater_than_multiple,
+    is_near_zero,
+)
 from bench.report.studies.claims.reader import Reader
 from bench.report.studies.papers.later_claims import LATER
 
@@ -17,103 +25,103 @@ LONGER = ("R-MC-LA", "R-MC-LS", "PGD-AT.7x2-LA")  # recipes with a longer traini
 
 def label_leaking(m: Reader) -> Iterator[Comparison]:
     for trained in ("FGSM", "LL"):
-        yield above(m(trained, "FGSM.last"), m(trained))
-        yield few(m(trained, "PGD-7.last"))
+        yield is_greater(m(trained, "FGSM.last"), m(trained))
+        yield is_near_zero(m(trained, "PGD-7.last"))
     for trained in ("FGSM", "LL"):
-        yield above(m(f"R-{trained}"), m(f"R-{trained}", "FGSM.last"))
-        yield above(m(f"R-{trained}", "PGD-7.last"), m(trained, "PGD-7.last"))
+        yield is_greater(m(f"R-{trained}"), m(f"R-{trained}", "FGSM.last"))
+        yield is_greater(m(f"R-{trained}", "PGD-7.last"), m(trained, "PGD-7.last"))
 
 
 def strength_of_one_step(m: Reader) -> Iterator[Comparison]:
     for trained in ("R-FGSM", "R-LL", "R-MC"):
-        yield alike(m(trained, "MC.last"), m(trained, "FGSM.last"))
-        yield above(m(trained, "LL.last"), m(trained, "FGSM.last"), by=MAX_EQUAL_DIFFERENCE)
+        yield is_about_equal(m(trained, "MC.last"), m(trained, "FGSM.last"))
+        yield is_greater(m(trained, "LL.last"), m(trained, "FGSM.last"), by=MAX_EQUAL_DIFFERENCE)
 
 
 def gradients(m: Reader) -> Iterator[Comparison]:
     for group in ("all", "right", "wrong"):
-        yield times(m("Standard", gradient=group), m("PGD-AT.7x2", gradient=group), MUCH)
+        yield is_greater_than_multiple(m("Standard", gradient=group), m("PGD-AT.7x2", gradient=group), MUCH)
     for trained in ("Standard", "PGD-AT.7x2"):
-        yield times(m(trained, gradient="wrong"), m(trained, gradient="right"), MUCH)
+        yield is_greater_than_multiple(m(trained, gradient="wrong"), m(trained, gradient="right"), MUCH)
 
 
 def strength_in_training(m: Reader) -> Iterator[Comparison]:
     for attack in ("PGD-7.last", "PGD-20.last"):
-        yield alike(m("PGD-AT.2x8", attack), m("PGD-AT.7x2", attack))
+        yield is_about_equal(m("PGD-AT.2x8", attack), m("PGD-AT.7x2", attack))
 
 
 def random_start(m: Reader) -> Iterator[Comparison]:
     for trained in ("R-FGSM", "R-LL", "R-MC"):
-        yield above(m(trained, "R-FGSM.last"), m(trained, "FGSM.last"))
+        yield is_greater(m(trained, "R-FGSM.last"), m(trained, "FGSM.last"))
 
 
 def target_of_training(m: Reader) -> Iterator[Comparison]:
     for attack in ("FGSM.last", "PGD-7.last"):
-        yield above(m("R-MC", attack), m("R-FGSM", attack))
-        yield above(m("R-FGSM", attack), m("R-LL", attack))
+        yield is_greater(m("R-MC", attack), m("R-FGSM", attack))
+        yield is_greater(m("R-FGSM", attack), m("R-LL", attack))
 
 
 def perturbed_labels(m: Reader) -> Iterator[Comparison]:
     better = [("R-MC-LS", "R-MC"), ("R-MC-LA", "R-MC-LS"), ("PGD-AT.7x2-LA", "PGD-AT.7x2")]
     for one, other in [*better, ("R-MC-LA", "PGD-AT.7x2"), ("R-MC-LA", "PGD-AT.7x2-LA")]:
-        yield above(m(one, "PGD-20.last"), m(other, "PGD-20.last"))
+        yield is_greater(m(one, "PGD-20.last"), m(other, "PGD-20.last"))
 
 
 def label_adversary(m: Reader) -> Iterator[Comparison]:
-    yield above(m("R-MC-LA", "PGD-20.last"), m("R-MC-LA", "CW-20.last"))
-    yield alike(m("PGD-AT.7x2", "CW-20.last"), m("PGD-AT.7x2", "PGD-20.last"))
+    yield is_greater(m("R-MC-LA", "PGD-20.last"), m("R-MC-LA", "CW-20.last"))
+    yield is_about_equal(m("PGD-AT.7x2", "CW-20.last"), m("PGD-AT.7x2", "PGD-20.last"))
 
 
 def radius_of_training(m: Reader) -> Iterator[Comparison]:
     for eps, other in RADII.items():
         if eps != 4:
-            yield above(m(RADII[4], "PGD-100.last"), m(other, "PGD-100.last"))
+            yield is_greater(m(RADII[4], "PGD-100.last"), m(other, "PGD-100.last"))
 
 
 def longer_training(m: Reader) -> Iterator[Comparison]:
     for trained in LONGER:
-        yield above(m(f"{trained}+", "PGD-20.last"), m(trained, "PGD-20.last"))
+        yield is_greater(m(f"{trained}+", "PGD-20.last"), m(trained, "PGD-20.last"))
 
 
 def rules_of_the_label(m: Reader) -> Iterator[Comparison]:
-    yield above(m("R-MC-LA", "PGD-20.last"), m("R-MC-LA.sup", "PGD-20.last"))
+    yield is_greater(m("R-MC-LA", "PGD-20.last"), m("R-MC-LA.sup", "PGD-20.last"))
 
 
 def vertices(m: Reader) -> Iterator[Comparison]:
-    yield above(m("AVmixup"), m("PGD-AT.avmixup"))
-    yield above(m("AVmixup", "PGD-20.last"), m("PGD-AT.avmixup", "PGD-20.last"))
+    yield is_greater(m("AVmixup"), m("PGD-AT.avmixup"))
+    yield is_greater(m("AVmixup", "PGD-20.last"), m("PGD-AT.avmixup", "PGD-20.last"))
 
 
 def smoothing(m: Reader) -> Iterator[Comparison]:
     for trained in ("PGD-AT-LS0.8", "PGD-AT-LS0.9"):
         for attack in ("", "FGSM.last", "PGD-20.last", "CW-20.last"):
-            yield above(m(trained, attack), m("PGD-AT", attack))
+            yield is_greater(m(trained, attack), m("PGD-AT", attack))
 
 
 def gain_by_loss(m: Reader) -> Iterator[Comparison]:
     margin, entropy = ([m(r, f"{a}-20.last") for r in ("AVmixup", "PGD-AT.avmixup")] for a in ("CW", "PGD"))
-    yield smaller_gap(*margin, *entropy)
+    yield has_smaller_gap(*margin, *entropy)
 
 
 def vertices_in_code_of_trades(m: Reader) -> Iterator[Comparison]:
     for other in ("TRADES-1", "TRADES-6"):
         for attack in ("", "PGD-20.last"):
-            yield above(m("AVmixup.trades", attack), m(other, attack))
+            yield is_greater(m("AVmixup.trades", attack), m(other, attack))
 
 
 def black_box(m: Reader) -> Iterator[Comparison]:
     one, other = (m(trained, "PGD-20.last", source="Standard") for trained in ("AVmixup", "PGD-AT.avmixup"))
-    yield above(one, other)
+    yield is_greater(one, other)
 
 
 def scattering(m: Reader) -> Iterator[Comparison]:
     for attack in ("", "PGD-20.last", "CW-20.last"):
-        yield above(m("FS-AVmixup", attack), m("FS", attack))
+        yield is_greater(m("FS-AVmixup", attack), m("FS", attack))
 
 
 def images_of_others(m: Reader) -> Iterator[Comparison]:
     for source in ("Standard", "PGD-AT.avmixup"):
-        yield above(m("AVmixup", "PGD-20.last", source=source), m("AVmixup", "PGD-20.last"))
+        yield is_greater(m("AVmixup", "PGD-20.last", source=source), m("AVmixup", "PGD-20.last"))
 
 
 CLAIMS: dict[str, Callable[[Reader], Iterator[Comparison]]] = {
