@@ -1,7 +1,9 @@
 """AutoAttack and its component attacks, by their official code (package `pyautoattack`).
 
 Croce, Hein, "Reliable evaluation of adversarial robustness with an ensemble of diverse parameter-free attacks",
-ICML 2020, arXiv:2003.01690.
+ICML 2020, arXiv:2003.01690. APGD-DLR ascends on its eq. (6), the difference of logits ratio, which is the same for a
+model whose logits are all multiplied: DLR(x, y) = -(z_y - max_{i != y} z_i) / (z_1st - z_3rd), where z_1st and z_3rd
+are the largest logit and the third largest. APGD-T ascends on the targeted form, eq. (7).
 """
 
 import logging
@@ -26,7 +28,7 @@ PACKAGE = "pyautoattack"  # its version is part of every result
 VERSIONS = ("standard", "plus", "rand")
 CLASSES = {"apgd-dlr": 3, "apgd-t": 4}  # smallest number of classes that the loss is defined for
 PASSES = {  # forward, of an image that survives; a backward counted as two. AutoAttack: APGD, FAB-T and 5,000 queries
-    "apgd-ce": 300.0, "apgd-t": 2700.0, "fab-t": 3600.0, "square": 5000.0, "rand": 12_000.0,
+    "apgd-ce": 300.0, "apgd-dlr": 300.0, "apgd-t": 2700.0, "fab-t": 3600.0, "square": 5000.0, "rand": 12_000.0,
 }  # fmt: skip
 PASSES_OF_STANDARD = 8000.0  # of the whole standard version
 NAMES = {  # what the package calls it, and what it is
@@ -34,6 +36,7 @@ NAMES = {  # what the package calls it, and what it is
     "AutoAttack+": ("plus", "AutoAttack's longer version, with untargeted FAB and more restarts"),
     "AutoAttack-rand": ("rand", "AutoAttack's version for random models: gradients averaged over 20 calls"),
     "APGD-CE": ("apgd-ce", "PGD that sets its own step size, on the cross-entropy"),
+    "APGD-DLR": ("apgd-dlr", "PGD that sets its own step size, on the ratio of logits (DLR), towards no class"),
     "APGD-T": ("apgd-t", "PGD that sets its own step size, on the ratio of logits (DLR), towards nine classes"),
     "FAB-T": ("fab-t", "steps towards the nearest decision boundary, of nine classes in turn"),
     "Square": ("square", "random squares, by the logits alone: 5,000 queries without a gradient"),

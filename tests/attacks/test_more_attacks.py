@@ -103,7 +103,7 @@ def test_any_iterate_never_weakens_momentum(wavy):
     assert any_.sum() < last.sum()
 
 
-PARTS = {"APGD-CE": "apgd-ce", "APGD-T": "apgd-t", "FAB-T": "fab-t", "Square": "square"}
+PARTS = {"APGD-CE": "apgd-ce", "APGD-DLR": "apgd-dlr", "APGD-T": "apgd-t", "FAB-T": "fab-t", "Square": "square"}
 
 
 @pytest.mark.usefixtures("short_autoattack")
@@ -181,6 +181,18 @@ def test_a_model_without_any_slope_is_doubted(attack, threat):
     assert outcome.verdict == "suspect: zero gradients (8 of 8 images)"
 
 
+@pytest.mark.usefixtures("short_autoattack")
+def test_the_ratio_of_logits_is_blind_to_their_scale_and_the_cross_entropy_is_not(small):
+    model, images = small
+    images, steep = images.first(16), Steep(model, 1e7)
+    right = {
+        (name, which): int(outcomes(m, images, Attacked(parse_attack(f"{name}[block=16]"), Linf(0.005))).right.sum())
+        for name in ("APGD-CE", "APGD-DLR")
+        for which, m in {"plain": model, "steep": steep}.items()
+    }
+    assert right["APGD-DLR", "steep"] == right["APGD-DLR", "plain"] < right["APGD-CE", "steep"]
+
+
 class Detached(Steep):
     def forward(self, x):
         return self.model(x.detach())
@@ -207,15 +219,16 @@ def test_square_needs_no_gradient(small):
 
 
 def test_too_few_classes_are_refused_where_nothing_is_left():
-    spec = parse_attack("APGD-T")
-    spec.check_classes(4)
-    with pytest.raises(BadInput, match="attack APGD-T needs 4 classes and there are 3; leave it out"):
-        spec.check_classes(3)
+    for name, needed in {"APGD-T": 4, "APGD-DLR": 3}.items():
+        spec = parse_attack(name)
+        spec.check_classes(needed)
+        with pytest.raises(BadInput, match=f"attack {name} needs {needed} classes and there are {needed - 1}; leave"):
+            spec.check_classes(needed - 1)
+        model, images = linear(needed - 1, 5, torch.float32)
+        with pytest.raises(BadInput, match=f"attack {name}: it needs {needed} classes and the model has {needed - 1}"):
+            outcomes(model, images, Attacked(spec, Linf(0.01)))
     for name in ("AutoAttack", "AutoAttack+", "FAB-T", "MultiTarget", "CW-L2"):
         parse_attack(name).check_classes(2)
-    model, images = linear(3, 5, torch.float32)
-    with pytest.raises(BadInput, match="attack APGD-T: it needs 4 classes and the model has 3"):
-        outcomes(model, images, Attacked(spec, Linf(0.01)))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ ATTACK_TEXTS = (  # patterns of names, and what the attack does
         r"AutoAttack(\+|-rand|\.screened)?",
         "four strong attacks in turn without settings to choose; the usual reference",
     ),
+    (r"APGD-DLR", "steps along the gradient that adapt their length, on a ratio of outputs"),
     (r"APGD-CE|APGD-T", "steps along the gradient that adapt their length; a part of AutoAttack"),
     (r"FAB-T", "looks for the nearest decision boundary; a part of AutoAttack"),
     (r"Square", "changes random squares and looks at the outputs only, not at gradients"),
