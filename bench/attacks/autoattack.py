@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks.ascent import Ascent
-from bench.attacks.search import gradient, in_batches, search
+from bench.attacks.gradients import gradient
+from bench.attacks.search import in_batches, search
 from bench.attacks.spec import ATTACKS
 from bench.core.errors import AttackWarning, BadInput
 from bench.core.losses import margin

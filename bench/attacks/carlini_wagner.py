@@ -9,7 +9,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.search import batch_size_for, gradient, has_no_gradient, warn_zero_gradients
+from bench.attacks.gradients import gradient, has_no_gradient, warn_zero_gradients
+from bench.attacks.search import batch_size_for
 from bench.attacks.settings import Positive
 from bench.attacks.spec import ATTACKS
 from bench.core.losses import margin

@@ -7,8 +7,9 @@ Ospici 2020, arXiv:2008.08384.
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.search import batches_of, gradient, has_no_gradient, warn_zero_gradients
-from bench.attacks.settings import step_length
+from bench.attacks.gradients import has_no_gradient, mean_gradient, warn_zero_gradients
+from bench.attacks.search import batches_of
+from bench.attacks.settings import Eot, step_length
 from bench.attacks.spec import ATTACKS
 from bench.core.losses import cross_entropy
 from bench.core.threat import Threat
@@ -24,6 +25,7 @@ def mi_fgsm(
     step: str = "0.1eps",
     decay: float = 1.0,
     last: bool = False,
+    eot: Eot = 1,
 ) -> Tensor:
     """MI-FGSM: ascent from the clean image along g <- decay g + grad / |grad|_1.
 
@@ -38,6 +40,7 @@ def mi_fgsm(
         step: length of a step, as a share of eps (`0.1eps`) or in pixel units of [0, 1]; the paper's is eps / steps.
         decay: of the momentum, from 0.
         last: return the last iterate, as the paper does, instead of the first one that is broken.
+        eot: passes of which each gradient is the mean, for models that draw random numbers (Athalye et al. 2018).
 
     Returns:
         Images (B, C, H, W) in the ball and in [0, 1]; where the attack has failed, the last iterate.
@@ -47,11 +50,19 @@ def mi_fgsm(
     """
     size = step_length(step, threat.eps)
     parts = zip(batches_of(x), batches_of(y), strict=True)
-    return torch.cat([_attack_batch(model, a, b, threat, steps, size, decay, last) for a, b in parts])
+    return torch.cat([_attack_batch(model, a, b, threat, steps, size, decay, last, eot) for a, b in parts])
 
 
 def _attack_batch(
-    model: nn.Module, x: Tensor, y: Tensor, threat: Threat, steps: int, size: float, decay: float, last: bool
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    threat: Threat,
+    steps: int,
+    size: float,
+    decay: float,
+    last: bool,
+    eot: int,
 ) -> Tensor:
     """The attack on one batch; size: length of a step in pixel units."""
     found, g = x.clone(), torch.zeros_like(x)
@@ -61,9 +72,8 @@ def _attack_batch(
         if not len(rows):
             break
         x_adv = found[rows].requires_grad_()
-        logits = model(x_adv)
-        slope = gradient(cross_entropy(logits, y[rows]), x_adv)
-        right = logits.detach().argmax(1) == y[rows]
+        logits, slope = mean_gradient(model, cross_entropy, x_adv, y[rows], eot)
+        right = logits.argmax(1) == y[rows]
         stay = right | last
         stuck, rows, slope = rows[right & has_no_gradient(slope)], rows[stay], slope[stay]
         # the L1 mean instead of the L1 norm scales g by a constant, and only its direction is used

@@ -23,7 +23,7 @@ class ShorterSearch:
     restarts: int
     found: Tensor  # (B, C, H, W), its adversarial images
     open: Tensor  # (B,) bool, images that it would still search on
-    passes: int = 0  # images sent forward, and as many backward
+    passes: int = 0  # images sent forward, and as many backward; `eot` times as many where gradients are means
     stuck: int = 0  # images whose gradient was zero at its last iterate
 
     def look(self, rows: Tensor, x_adv: Tensor, broken: Tensor) -> None:

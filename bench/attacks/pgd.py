@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench.attacks.ascent import Ascent, Start
 from bench.attacks.search import search
-from bench.attacks.settings import step_length
+from bench.attacks.settings import Eot, step_length
 from bench.attacks.spec import ATTACKS
 from bench.core.errors import BadInput
 from bench.core.losses import cross_entropy, margin
@@ -65,10 +65,12 @@ def pgd(
     start: Start = "random",
     loss: Literal["ce", "margin"] = "ce",
     last: bool = False,
+    eot: Eot = 1,
 ) -> Tensor:
     """PGD and CW-k: projected ascent; an image that was broken at any iterate is returned as it was there.
 
-    Sources: Madry et al. 2018, arXiv:1706.06083; Carlini, Wagner 2017, arXiv:1608.04644, for the margin.
+    Sources: Madry et al. 2018, arXiv:1706.06083; Carlini, Wagner 2017, arXiv:1608.04644, for the margin; Athalye et al.
+    2018, arXiv:1707.07397, for gradients that are means.
 
     Args:
         model: images (B, C, H, W) in [0, 1] to logits (B, K).
@@ -81,6 +83,7 @@ def pgd(
         start: `random`, uniformly in the ball and cut to [0, 1]; `unclipped`, without the cut; or `clean`.
         loss: `ce`, the cross-entropy, or `margin`, the best wrong logit minus the true one.
         last: return the last iterate, whether it is broken or not, instead of the first one that is.
+        eot: passes of which each gradient is the mean, for models that draw random numbers (Athalye et al. 2018).
 
     Returns:
         Images (B, C, H, W) in the ball and in [0, 1]; where the attack has failed, the last iterate.
@@ -100,7 +103,7 @@ def pgd(
     if restarts < 1:
         raise BadInput(f"restarts={restarts} is below 1")
     ascent = Ascent(threat, steps, step_length(step, threat.eps), start)
-    return search(model, ascent, LOSSES[loss], x, y, restarts=restarts, last=last)
+    return search(model, ascent, LOSSES[loss], x, y, restarts=restarts, last=last, eot=eot)
 
 
 pgd.nested = True  # type: ignore[attr-defined]

@@ -1,6 +1,5 @@
 """Projected gradient ascent on a batch of images; broken images leave the batch, and waiting ones join it."""
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks.ascent import Ascent
+from bench.attacks.gradients import has_no_gradient, mean_gradient, warn_zero_gradients
 from bench.attacks.nested_search import find_recorded, start_shorter_searches
-from bench.core.errors import AttackWarning, BadInput
 from bench.core.passes import add_shared_passes
 from bench.core.rng import image_rows
 
@@ -43,28 +42,6 @@ def batch_size_for(images: int) -> int:
     return _batch_limit.get() or images
 
 
-def gradient(loss: Tensor, x: Tensor) -> Tensor:
-    """Gradient (B, C, H, W) of each image's loss (B,) with respect to it; BadInput if the model gives none."""
-    (grad,) = torch.autograd.grad(loss.sum(), x, allow_unused=True) if loss.requires_grad else (None,)
-    if grad is None:
-        raise BadInput(
-            "the model gives its images no gradient (does it detach them, leave torch, or end in argmax?); "
-            "mend that, or attack it with Square, which needs none"
-        )
-    return grad
-
-
-def has_no_gradient(grad: Tensor) -> Tensor:
-    """Which images have a gradient that is zero everywhere, (B,) bool."""
-    return ~grad.flatten(1).any(1)
-
-
-def warn_zero_gradients(images: int) -> None:
-    """Warn that the ascent had a zero gradient on a number of images, so that these may not be robust."""
-    if images:
-        warnings.warn(AttackWarning("zero gradients", images), stacklevel=3)
-
-
 def search(
     model: nn.Module,
     ascent: Ascent,
@@ -75,6 +52,7 @@ def search(
     restarts: int = 1,
     last: bool = False,
     aims: Tensor | None = None,
+    eot: int = 1,
 ) -> Tensor:
     """Search by projected ascent for an image in the ball that the model misclassifies.
 
@@ -90,6 +68,7 @@ def search(
         restarts: searches of each image, with starts of their own.
         last: score only the last iterate of a restart, as the papers' own attack code does.
         aims: (B, T, ...), given to the loss instead of y; all restarts are made for each of the T aims in turn.
+        eot: passes of which each gradient is the mean, and the logits by which an iterate counts as misclassified.
 
     Returns:
         Images (B, C, H, W): the first misclassified iterate, else the last iterate of the last restart.
@@ -98,7 +77,7 @@ def search(
         BadInput: the model gives its images no gradient.
     """
     if recorded := find_recorded(model, ascent.steps, restarts):
-        add_shared_passes(recorded.passes)
+        add_shared_passes(eot * recorded.passes)
         warn_zero_gradients(recorded.stuck)
         return recorded.found
     shorter = start_shorter_searches(model, x)
@@ -109,12 +88,11 @@ def search(
         free = limit - len(batch.rows)
         batch, waiting = batch.join(ascent, x, waiting[:free]), waiting[free:]
         rows, x_adv = batch.rows, batch.x_adv.requires_grad_()
-        logits = model(x_adv)
-        grad = gradient(loss(logits, goals[rows, batch.tries // restarts]), x_adv)
+        logits, grad = mean_gradient(model, loss, x_adv, goals[rows, batch.tries // restarts], eot)
         x_adv = x_adv.detach()
 
         ended = batch.taken == ascent.steps  # of a restart but the final one, whose last iterate is returned anyway
-        wrong = logits.detach().argmax(1) != y[rows]
+        wrong = logits.argmax(1) != y[rows]
         allowed = (batch.taken > 0) | (ascent.start != "unclipped")  # an unclipped start may lie outside [0, 1]
         broken = wrong & (ended if last else allowed)
         found[rows[broken]] = x_adv[broken]

@@ -10,6 +10,9 @@ from bench.core.registrable import function_check
 
 Setting = bool | int | float | str
 Positive = Annotated[float, "above 0"]  # other fractional numbers may be 0
+# settings that came later: at their default they are in no params and no key, so that older rows keep both
+LATER = "left out at its default"
+Eot = Annotated[int, LATER]  # passes of which a gradient is the mean
 TYPE_TEXTS = {
     bool: "true or false",
     int: f"a whole number up to {LARGEST_NUMBER:,}",
@@ -40,6 +43,15 @@ def defaults(attack: Any) -> dict[str, Setting]:
     """All settings of an attack (a function or a partial of one) and their values."""
     parameters: Mapping[str, inspect.Parameter] = inspect.signature(attack).parameters
     return {p.name: p.default for p in parameters.values() if p.kind is p.KEYWORD_ONLY}
+
+
+def without_later(attack: Any, settings: Mapping[str, Setting]) -> dict[str, Setting]:
+    """The settings without those marked as LATER in the attack's signature that have their default."""
+    hints = get_type_hints(getattr(attack, "func", attack), include_extras=True)
+    idle = {
+        key for key, value in defaults(attack).items() if LATER in get_args(hints[key])[1:] and settings[key] == value
+    }
+    return {key: value for key, value in settings.items() if key not in idle}
 
 
 def parse_setting(attack: Any, where: str, key: str, text: str, default: Setting) -> Setting:

@@ -10,7 +10,16 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from bench.attacks.settings import LAST_SUFFIX, Setting, check_attack, defaults, parse_setting, split_last, step_length
+from bench.attacks.settings import (
+    LAST_SUFFIX,
+    Setting,
+    check_attack,
+    defaults,
+    parse_setting,
+    split_last,
+    step_length,
+    without_later,
+)
 from bench.core.errors import BadInput
 from bench.core.registry import Registry, suggestion
 from bench.core.threat import Threat
@@ -34,7 +43,7 @@ class Attack(Protocol):
     nested: True if it is one `search` for one aim, of which a run with fewer steps or restarts is a prefix.
     black_box: True if it uses no gradient of the model.
     passes: (settings) -> forward passes, a backward counted as two, for an image that is never broken; by default
-            3 x steps x restarts x searches.
+            3 x steps x restarts x searches x eot.
     """
 
     def __call__(self, model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor: ...
@@ -51,7 +60,8 @@ class AttackSpec:
 
     Args:
         name: as in `ATTACKS`, followed by `.last` if only the last iterate is scored.
-        settings: pairs (name, value) of all settings, sorted by name.
+        settings: pairs (name, value) of all settings, sorted by name; without those marked as LATER
+            (`bench.attacks.settings`) that have their default.
 
     Example:
         >>> from bench import parse_attack
@@ -97,7 +107,7 @@ class AttackSpec:
         """Forward passes for an image that the attack never breaks, a backward pass counted as two."""
         settings = dict(self.settings)
         own = self._attribute("passes", None)
-        steps = math.prod(int(settings.get(times, 1)) for times in ("steps", "restarts", "searches"))
+        steps = math.prod(int(settings.get(times, 1)) for times in ("steps", "restarts", "searches", "eot"))
         return float(own(settings)) if own else PASSES_OF_A_STEP * steps
 
     @property
@@ -125,6 +135,11 @@ class AttackSpec:
         if "step" in settings:
             settings["step"] = step_length(str(settings["step"]), eps)
         return self._function, *sorted(settings.items())
+
+    @property
+    def unknown_settings(self) -> list[str]:
+        """Names of settings that the attack does not have; of a stored row, those that it has no longer."""
+        return sorted(dict(self.settings).keys() - defaults(ATTACKS[split_last(self.name)[0]]).keys())
 
     def check_classes(self, classes: int) -> None:
         """BadInput if the attack needs more classes than these."""
@@ -183,4 +198,4 @@ def parse_attack(text: str) -> AttackSpec:
             raise BadInput(f"attack {text!r} says {key} twice; say it once")
         given.add(key)
         settings[key] = parse_setting(attack, f"attack {text!r}", key, value, free[key])
-    return AttackSpec(name, tuple(sorted(settings.items())))
+    return AttackSpec(name, tuple(sorted(without_later(attack, settings).items())))

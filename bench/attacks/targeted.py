@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from bench.attacks.ascent import Ascent, Start
 from bench.attacks.search import in_batches, search
-from bench.attacks.settings import step_length
+from bench.attacks.settings import Eot, step_length
 from bench.attacks.spec import ATTACKS, PASSES_OF_A_STEP
 from bench.core.labels import least_likely, most_confusing
 from bench.core.losses import cross_entropy
@@ -39,6 +39,7 @@ def targeted(
     restarts: int = 1,
     start: Start = "random",
     last: bool = False,
+    eot: Eot = 1,
 ) -> Tensor:
     """MC, LL and their R- and PGD- forms: descent on the cross-entropy with one wrong class, chosen on the clean image.
 
@@ -56,6 +57,7 @@ def targeted(
         restarts: searches of an image, from 1; each draws a start of its own.
         start: `random`, uniformly in the ball and cut to [0, 1]; `unclipped`, without the cut; or `clean`.
         last: return the last iterate, whether it is broken or not, instead of the first one that is.
+        eot: passes of which each gradient is the mean, for models that draw random numbers (Athalye et al. 2018).
 
     Returns:
         Images (B, C, H, W) in the ball and in [0, 1]; where the attack has failed, the last iterate.
@@ -67,7 +69,9 @@ def targeted(
         logits = in_batches(model, x)
     goal = AIMS[aim](logits, F.one_hot(y, logits.shape[1])).argmax(1)
     ascent = Ascent(threat, steps, step_length(step, threat.eps), start)
-    return search(model, ascent, negative_cross_entropy, x, y, restarts=restarts, last=last, aims=goal[:, None])
+    return search(
+        model, ascent, negative_cross_entropy, x, y, restarts=restarts, last=last, aims=goal[:, None], eot=eot
+    )
 
 
 def negative_cross_entropy(logits: Tensor, goal: Tensor) -> Tensor:
@@ -86,6 +90,7 @@ def multi_target(
     restarts: int = 1,
     start: Start = "random",
     last: bool = False,
+    eot: Eot = 1,
 ) -> Tensor:
     """MultiTarget: ascent on a wrong class's logit minus the true one's, for each wrong class, the likeliest first.
 
@@ -101,6 +106,7 @@ def multi_target(
         restarts: searches for each class, from 1.
         start: `random`, uniformly in the ball and cut to [0, 1]; `unclipped`, without the cut; or `clean`.
         last: return the last iterate, whether it is broken or not, instead of the first one that is.
+        eot: passes of which each gradient is the mean, for models that draw random numbers (Athalye et al. 2018).
 
     Returns:
         Images (B, C, H, W) in the ball and in [0, 1]; where the attack has failed, the last iterate.
@@ -113,7 +119,7 @@ def multi_target(
     wrong = logits.scatter(1, y[:, None], -torch.inf).argsort(1, descending=True)[:, :-1]
     pairs = torch.stack([wrong, y[:, None].expand_as(wrong)], 2)  # (B, K - 1, 2)
     ascent = Ascent(threat, steps, step_length(step, threat.eps), start)
-    return search(model, ascent, logit_lead, x, y, restarts=restarts, last=last, aims=pairs)
+    return search(model, ascent, logit_lead, x, y, restarts=restarts, last=last, aims=pairs, eot=eot)
 
 
 def logit_lead(logits: Tensor, pair: Tensor) -> Tensor:
@@ -129,5 +135,7 @@ for which, wanted in AIM_TEXTS.items():
     ATTACKS.add(which, partial(one, start="clean"), f"one step towards the {wanted}")
     ATTACKS.add(f"R-{which}", partial(one, start="unclipped"), f"one step from a random start, towards the {wanted}")
     ATTACKS.add(f"PGD-{which}", partial(targeted, aim=which), f"ten steps towards the {wanted}")
-multi_target.passes = lambda s: TARGET_CLASSES * PASSES_OF_A_STEP * s["steps"] * s["restarts"]  # type: ignore[attr-defined]
+multi_target.passes = lambda s: (  # type: ignore[attr-defined]
+    TARGET_CLASSES * PASSES_OF_A_STEP * s["steps"] * s["restarts"] * s.get("eot", 1)
+)
 ATTACKS.add("MultiTarget", multi_target, "PGD on the margin towards each wrong class in turn")

@@ -23,7 +23,7 @@ LARGEST_WORK = 10**15  # passes, images or seconds; more than any measurement ta
 LARGEST_SEED = 2**63 - 1  # of an int64
 ROUNDING_TOLERANCE = 1e-9  # tolerance for rounding between two ways to compute a number
 Row = Any  # a `results.row.Row`, whose module imports this one
-WHOLE_NUMBER_SETTINGS = ("steps", "restarts", "block")  # settings of attacks that are whole numbers from 1 up
+WHOLE_NUMBER_SETTINGS = ("steps", "restarts", "block", "eot")  # settings of attacks that are whole numbers from 1 up
 
 
 def check_row(row: Row) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from bench.attacks.nested_search import Effort
-from bench.attacks.spec import AttackSpec, parse_attack
+from bench.attacks.spec import AttackSpec
 from bench.core.errors import BadInput, Failed
 from bench.core.files import Bits
 from bench.core.parsing import format_count
@@ -187,7 +187,7 @@ def check_attack_is_same(condition: Condition, row: Row) -> None:
     if condition.params != row.params:
         raise BadInput(f"{row.name} was measured with {row.params}, here is {condition.params}")
     attack, _ = attack_from_row(row)
-    if gone := sorted(dict(attack.settings).keys() - dict(parse_attack(row.name).settings).keys()):
+    if gone := attack.unknown_settings:
         raise BadInput(f"{row.name} no longer has the setting {gone[0]}")
 
 

@@ -9,7 +9,11 @@ from bench.report.studies.measurement import Record
 from bench.report.studies.printed_number import MetricSpec
 from bench.report.studies.scales import Scale
 
-USUAL_SETTINGS = {"restarts": "1", "loss": "ce"}  # settings that papers do not print; rows must have them all the same
+USUAL_SETTINGS = {
+    "restarts": "1",
+    "loss": "ce",
+    "eot": "1",
+}  # settings that papers do not print; rows must have them all the same
 
 
 def is_of(row: Record, reading: MetricSpec, source: str, scale: Scale) -> bool:
