@@ -10,6 +10,7 @@ from bench.core.registrable import function_check
 
 Setting = bool | int | float | str
 Positive = Annotated[float, "above 0"]  # other fractional numbers may be 0
+Share = Annotated[float, "above 0 and below 1"]
 # settings that came later: at their default they are in no params and no key, so that older rows keep both
 LATER = "left out at its default"
 Eot = Annotated[int, LATER]  # passes of which a gradient is the mean
@@ -61,8 +62,10 @@ def parse_setting(attack: Any, where: str, key: str, text: str, default: Setting
     choices = get_args(hint) if get_origin(hint) is Literal else ()
     if choices and value not in choices:
         raise BadInput(f"{where}: {key}={value} is none of {', '.join(map(str, choices))}")
-    if isinstance(value, float) and not (0 < value < float("inf") or (value == 0 and hint is not Positive)):
-        raise BadInput(f"{where}: {key}={value:g} is not a number {'above 0' if hint is Positive else 'from 0 up'}")
+    if isinstance(value, float):
+        wanted = {Positive: "above 0", Share: "above 0 and below 1"}.get(hint, "from 0 up")
+        if not (0 < value < (1 if hint is Share else float("inf")) or (value == 0 and wanted == "from 0 up")):
+            raise BadInput(f"{where}: {key}={value:g} is not a number {wanted}")
     if type(value) is int and value < 1:
         raise BadInput(f"{where}: {key}={value} is below 1")
     return value

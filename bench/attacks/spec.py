@@ -22,7 +22,7 @@ from bench.attacks.settings import (
 )
 from bench.core.errors import BadInput
 from bench.core.registry import Registry, suggestion
-from bench.core.threat import Threat
+from bench.core.threat import NORMS, Threat
 
 PASSES_OF_A_STEP = 3.0  # one forward, and one backward that costs about two
 
@@ -39,7 +39,8 @@ class Attack(Protocol):
     Attributes of the function declare its other properties:
     package: the name of the package whose code it runs, if that is not ours.
     classes: the smallest number of classes that it needs, if that is above two.
-    minimal: True if it looks for the nearest image in L2 that the model gets wrong, however far: threat L2(inf).
+    minimal: the norm, such as `Linf`, in which it looks for the nearest image that the model gets wrong, however far:
+             it is called with a ball of infinite radius. True stands for `L2`.
     nested: True if it is one `search` for one aim, of which a run with fewer steps or restarts is a prefix.
     black_box: True if it uses no gradient of the model.
     passes: (settings) -> forward passes, a backward counted as two, for an image that is never broken; by default
@@ -112,8 +113,14 @@ class AttackSpec:
 
     @property
     def minimal(self) -> bool:
-        """Whether it looks for the nearest misclassified image in L2 without a limit on the distance."""
+        """Whether it looks for the nearest misclassified image without a limit on the distance."""
         return bool(self._attribute("minimal", False))
+
+    @property
+    def space(self) -> Threat:
+        """The ball without a limit, in the norm in which a minimum-norm attack measures distances."""
+        norm = self._attribute("minimal", False)
+        return NORMS[norm if isinstance(norm, str) else "L2"](math.inf)
 
     @property
     def final(self) -> "AttackSpec | None":
@@ -148,7 +155,7 @@ class AttackSpec:
             raise BadInput(f"attack {self.name} needs {needed} classes and there are {classes}; leave it out")
 
     def _attribute(self, name: str, default: Any) -> Any:
-        return getattr(self._function, name, default)
+        return getattr(ATTACKS[split_last(self.name)[0]], name, getattr(self._function, name, default))
 
     @property
     def _function(self) -> Any:

@@ -37,13 +37,21 @@ class Linf:
         """Steepest ascent direction of length 1 in Linf: the sign of the gradient, (B, C, H, W)."""
         return grad.sign()
 
-    def project(self, x_adv: Tensor, x: Tensor) -> Tensor:
-        """The closest images to x_adv that lie in the ball around x and in [0, 1], (B, C, H, W)."""
-        return x_adv.clamp(x - self.eps, x + self.eps).clamp(0, 1)
+    def project(self, x_adv: Tensor, x: Tensor, radii: Tensor | None = None) -> Tensor:
+        """The closest images to x_adv that lie in the ball around x and in [0, 1], (B, C, H, W).
+
+        radii: (B,), the radius of each image, instead of eps.
+        """
+        eps = self.eps if radii is None else radii.view(-1, 1, 1, 1)
+        return x_adv.clamp(x - eps, x + eps).clamp(0, 1)
 
     def distance(self, x_adv: Tensor, x: Tensor) -> Tensor:
         """Norm of each image's perturbation x_adv - x, (B,)."""
         return (x_adv - x).flatten(1).abs().amax(1)
+
+    def dual(self, grad: Tensor) -> Tensor:
+        """L1 norm of each image's gradient, (B,): how much the loss rises with a distance of 1 along `steepest`."""
+        return grad.flatten(1).abs().sum(1)
 
 
 @dataclass(frozen=True)
@@ -75,13 +83,24 @@ class L2:
         norm = l2_norm(grad).clamp_min(1e-12)
         return grad / norm.view(-1, 1, 1, 1)
 
-    def project(self, x_adv: Tensor, x: Tensor) -> Tensor:
-        """Project onto the ball around x, then clip to [0, 1], which stays in the ball as x lies in [0, 1]."""
-        return (x + (x_adv - x).renorm(p=2, dim=0, maxnorm=self.eps)).clamp(0, 1)
+    def project(self, x_adv: Tensor, x: Tensor, radii: Tensor | None = None) -> Tensor:
+        """Project onto the ball around x, then clip to [0, 1], which stays in the ball as x lies in [0, 1].
+
+        radii: (B,), the radius of each image, instead of eps.
+        """
+        change = x_adv - x
+        if radii is None:
+            return (x + change.renorm(p=2, dim=0, maxnorm=self.eps)).clamp(0, 1)
+        share = (radii / l2_norm(change).clamp_min(1e-12)).clamp_max(1)
+        return (x + share.view(-1, 1, 1, 1) * change).clamp(0, 1)
 
     def distance(self, x_adv: Tensor, x: Tensor) -> Tensor:
         """Norm of each image's perturbation x_adv - x, (B,)."""
         return l2_norm(x_adv - x)
+
+    def dual(self, grad: Tensor) -> Tensor:
+        """L2 norm of each image's gradient, (B,): how much the loss rises with a distance of 1 along `steepest`."""
+        return l2_norm(grad)
 
 
 def tolerance(eps: float) -> float:

@@ -426,7 +426,7 @@ def test_every_registered_attack_breaks_only_images_that_can_be_broken(name, sho
     model, images = linear(10, 4, torch.float32)
     threat = Linf(float(model.radius(images.x, images.y, Linf(1.0)).median()))
     if attack.minimal:
-        threat = L2(math.inf)
+        threat = attack.space
     right = torch.from_numpy(outcomes(model, images, Attacked(attack, threat)).right)
     radius = model.radius(images.x, images.y, threat)
     assert not right[radius < 0].any(), "an image that is misclassified when clean is never robust"

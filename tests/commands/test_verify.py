@@ -127,7 +127,7 @@ def test_a_file_without_predictions_is_read_and_its_images_can_be_joined_with_ot
 def test_every_broken_image_and_no_other_is_kept_and_no_outcome_changes(text):
     model, images = linear(3, 40)
     attack = parse_attack(text)
-    condition = Attacked(attack, L2(math.inf) if attack.minimal else Linf(0.02))
+    condition = Attacked(attack, attack.space if attack.minimal else Linf(0.02))
     adversarial_set, clean = AdversarialSet(), model(images.x).argmax(1) == images.y
     outcome = outcomes(model, images, condition, adversarial_set=adversarial_set)
     plain = outcomes(model, images, condition)

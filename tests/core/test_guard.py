@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from worker_tasks import open_work
 
-from bench import L2, Attacked, Clean, Linf, dataset, outcomes, parse_attack, transferred
+from bench import Attacked, Clean, Linf, dataset, outcomes, parse_attack, transferred
 from bench.attacks.spec import ATTACKS, AttackSpec
 from bench.commands.calibrate import measure_accuracy
 from bench.commands.verify.reference import Reference
@@ -83,7 +83,7 @@ EVERY_KIND = ["FGSM", "FGSM.last", "PGD-3", "R-MC", "MI-FGSM", "MultiTarget[step
 def test_no_empty_batch_reaches_the_model(digits, attack, eps, always):
     """Whether all images are broken at once, or none is, or the model is wrong on most of them before."""
     spec = parse_attack(attack)
-    condition = Attacked(spec, L2(torch.inf) if spec.minimal else Linf(eps))
+    condition = Attacked(spec, spec.space if spec.minimal else Linf(eps))
     assert outcomes(Pooled(always).eval(), digits, condition, n=24).done == 24
 
 

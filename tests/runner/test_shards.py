@@ -20,7 +20,7 @@ from bench.commands.merge import compared_facts
 from bench.core.errors import BadInput
 from bench.core.files import write_json
 from bench.core.stats import wilson
-from bench.core.threat import L2, Linf
+from bench.core.threat import Linf
 from bench.evaluation.adversarial_set import AdversarialSet, join, read_adversarial_set
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
@@ -72,7 +72,7 @@ def test_in_float64_the_shards_come_to_the_whole_bit_for_bit(text, monkeypatch):
     monkeypatch.setitem(ATTACKS._homes, "drawn", __name__)
     model, images = linear(4, 300)
     spec = parse_attack(text)
-    condition = Attacked(spec, L2(np.inf) if spec.minimal else Linf(0.01))
+    condition = Attacked(spec, spec.space if spec.minimal else Linf(0.01))
     whole, parts = AdversarialSet(), []
     expected = outcomes(model, images, condition, n=290, adversarial_set=whole)
     found = []

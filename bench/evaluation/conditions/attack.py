@@ -13,7 +13,7 @@ from bench.core.errors import BadInput, Failed
 from bench.core.files import Bits
 from bench.core.parsing import format_count
 from bench.core.stats import Array
-from bench.core.threat import L2, NORMS, Threat, tolerance
+from bench.core.threat import NORMS, Threat, tolerance
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.outcome import Outcome, predict_classes
 from bench.evaluation.target import OnBroken, Target
@@ -33,7 +33,7 @@ class Attacked(Condition):
         threat: the ball, `Linf` or `L2`.
 
     Raises:
-        BadInput: a minimum-norm attack, such as CW-L2, with a ball that is not L2.
+        BadInput: a minimum-norm attack, such as CW-L2, with a ball of another norm than its own.
 
     Example:
         >>> from bench import Attacked, Linf, parse_attack
@@ -51,8 +51,12 @@ class Attacked(Condition):
     threat: Threat
 
     def __post_init__(self) -> None:
-        if self.attack.minimal and not isinstance(self.threat, L2):
-            raise BadInput(f"attack {self.attack.name} measures distances in L2, not in {self.threat}; give it an L2")
+        space = self.attack.space
+        if self.attack.minimal and not isinstance(self.threat, type(space)):
+            norm = type(space).__name__
+            raise BadInput(
+                f"attack {self.attack.name} measures distances in {norm}, not in {self.threat}; give it an {norm}"
+            )
 
     @property
     def label(self) -> str:
@@ -92,7 +96,7 @@ class Attacked(Condition):
         return alike and ((tries == 1 and fewer <= steps) or (fewer == steps and tries <= restarts))
 
     def base(self) -> "Attacked":
-        return Attacked(self.attack, L2(np.inf)) if self.attack.minimal else self
+        return Attacked(self.attack, self.attack.space) if self.attack.minimal else self
 
     def measure(self, target: Target, batch: Batch, outcome: Outcome) -> Tensor:
         keep = _image_recorder(target, batch, self.threat) if batch.adversarial_set is not None else None

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from typing import get_args
 
-import numpy as np
-
 from bench.attacks.spec import AttackSpec
-from bench.core.threat import L2, Threat
+from bench.core.threat import Threat
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.conditions.minimum_norm import Minimised, MinimumNormMetric
@@ -16,14 +14,15 @@ from bench.evaluation.conditions.sweep import sweep_conditions
 def conditions_in_ball(attack: AttackSpec, threat: Threat) -> list[Condition]:
     """The conditions of an attack in one ball.
 
-    A minimum-norm attack is measured without a ball (success rate, mean distance), and at the radius of an L2 ball.
+    A minimum-norm attack is measured without a ball (success rate, mean distance), and at the radius of a ball of its
+    own norm.
     """
     if not attack.minimal:
         return [Attacked(attack, threat)]
-    within: list[Condition] = [Attacked(attack, threat)] if isinstance(threat, L2) else []
+    within: list[Condition] = [Attacked(attack, threat)] if isinstance(threat, type(attack.space)) else []
     return [
         *within,
-        Attacked(attack, L2(np.inf)),
+        Attacked(attack, attack.space),
         *(Minimised(attack, reading) for reading in get_args(MinimumNormMetric)),
     ]
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bench.attacks.spec import AttackSpec
 from bench.core.stats import Summary, wilson
-from bench.core.threat import L2
+from bench.core.threat import Threat
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.outcome import Outcome
@@ -19,7 +19,7 @@ MinimumNormMetric = Literal["success rate", "mean distance"]
 
 @dataclass(frozen=True)
 class Minimised(Condition):
-    """The success rate or the mean L2 distance of a minimum-norm attack."""
+    """The success rate of a minimum-norm attack, or the mean distance in its norm."""
 
     kind = "attack"
     metrics = get_args(MinimumNormMetric)
@@ -45,9 +45,9 @@ class Minimised(Condition):
         return self.reading
 
     @property
-    def threat(self) -> L2:
+    def threat(self) -> Threat:
         """No bound: the attack looks for the smallest distance."""
-        return L2(np.inf)
+        return self.attack.space
 
     def base(self) -> Attacked:
         return Attacked(self.attack, self.threat)
@@ -57,7 +57,7 @@ class Minimised(Condition):
 
     @classmethod
     def summarise(cls, metric: str, outcome: Outcome) -> Summary:
-        """The share of the correctly classified images that was broken, or their mean distance in L2."""
+        """The share of the correctly classified images that was broken, or their mean distance."""
         distances = np.array(outcome.values)  # 0: wrong without attack; inf: not broken
         right, broken = distances > 0, (distances > 0) & np.isfinite(distances)
         if metric == "success rate" and right.any():

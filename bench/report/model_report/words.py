@@ -12,7 +12,7 @@ ATTACK_TEXTS = (  # patterns of names, and what the attack does
     (r"MI-FGSM", "steps along the gradient, with momentum"),
     (r"PGD-(\d+)", r"\1 small steps along the gradient of the loss"),
     (r"CW-(\d+)", r"\1 small steps that close the margin to the strongest wrong class"),
-    (r"CW-L2.*", "looks for the nearest image that the model gets wrong"),
+    (r"CW-L2.*|FMN-.*|DDN", "looks for the nearest image that the model gets wrong"),
     (
         r"AutoAttack(\+|-rand|\.screened)?",
         "four strong attacks in turn without settings to choose; the usual reference",

@@ -1,0 +1,179 @@
+"""FMN and DDN: distances against closed forms and another package, random numbers, and rows that come of one run."""
+
+import math
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from linear_models import Linear, linear
+
+from bench.attacks.spec import parse_attack
+from bench.core.errors import BadInput
+from bench.core.rng import fixed_seed
+from bench.core.threat import L2, Linf
+from bench.data.images import Images
+from bench.data.loader import to_float
+from bench.data.lookup import dataset
+from bench.evaluation.conditions.attack import Attacked
+from bench.evaluation.conditions.expand import conditions_in_ball
+from bench.evaluation.conditions.minimum_norm import Minimised
+from bench.evaluation.evaluator import outcomes
+from bench.models.build import build
+from bench.results.load import load
+
+NAMES = pytest.mark.parametrize("name", ["FMN-Linf", "FMN-L2", "DDN"])
+
+
+def measure(model, images, name, **options):
+    attack = parse_attack(name)
+    return outcomes(model, images, Attacked(attack, attack.space), **options)
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+@NAMES
+def test_distances_on_a_linear_model_are_those_to_the_boundary(name, classes):
+    model, images = linear(classes, 40)
+    outcome, space = measure(model, images, name), parse_attack(name).space
+    exact, found = model.radius(images.x, images.y, space).clamp_min(0), torch.tensor(outcome.values)
+    wrong = exact == 0
+    assert wrong.sum() == 4
+    assert (found[wrong] == 0).all()
+    ratio = found[~wrong] / exact[~wrong]
+    assert ratio.min() >= 1 - 1e-9
+    assert ratio.median() < 1.02
+    assert ratio.max() < 1.05 if classes == 2 else ratio.quantile(0.9) < 1.1
+
+
+@NAMES
+def test_pixels_at_the_edge_of_the_range_move_inwards(name):
+    """Half of the pixels cannot move towards the wrong class: the distance is that of the other half."""
+    weight = torch.ones(2, 64, dtype=torch.float64) * torch.tensor([[1.0], [-1.0]])
+    weight[:, ::2] *= -1
+    model = Linear(weight, torch.tensor([-0.5, 0.5], dtype=torch.float64))
+    x = torch.zeros(1, 1, 8, 8, dtype=torch.float64)
+    outcome = measure(model, Images(x, torch.tensor([1])), f"{name}[steps=300]")
+    assert outcome.values[0] == pytest.approx(0.5 / 32 if name == "FMN-Linf" else 0.5 / math.sqrt(32), rel=0.05)
+
+
+@NAMES
+def test_accuracy_at_a_radius_is_read_off_the_distances(name):
+    model, images = linear(3, 40)
+    whole, space = measure(model, images, name), parse_attack(name).space
+    eps = float(np.median(whole.values))
+    inside = outcomes(model, images, Attacked(parse_attack(name), type(space)(eps)))
+    assert (inside.right == (np.array(whole.values) > eps)).all()
+    assert 10 < inside.right.sum() < 30
+    assert (whole.forwards, whole.backwards) == (36 * 100, 36 * 100)
+
+
+@NAMES
+def test_batch_size_changes_nothing_in_float64(name):
+    model, images = linear(3, 30)
+    one, other = (measure(model, images, f"{name}[steps=20]", batch_size=size) for size in (7, 64))
+    assert np.allclose(one.values, other.values, rtol=0, atol=1e-9)
+    assert (one.forwards, one.backwards) == (other.forwards, other.backwards)
+
+
+@pytest.mark.parametrize(("name", "theirs"), [("FMN-Linf", "LInfFMNAttack"), ("DDN", "DDNAttack")])
+def test_images_equal_those_of_foolbox(name, theirs):
+    """In L2, foolbox's FMN does not project onto the ball, so that only distances could be compared."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its own imports
+        import foolbox
+    data = dataset("digits", Path())
+    with fixed_seed("small"):
+        model = build("cnn", data).eval().requires_grad_(False)
+    x = to_float(data.load("test", Path(), 50).x)
+    y = model(x).argmax(1)
+    attack = getattr(foolbox.attacks, theirs)(steps=15)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wanted = attack.run(foolbox.PyTorchModel(model, bounds=(0, 1)), x, foolbox.criteria.Misclassification(y))
+    ours = parse_attack(f"{name}[steps=15]")(model, x, y, parse_attack(name).space)
+    broken = model(ours).argmax(1) != y
+    assert broken.sum() > 40
+    assert torch.equal(model(wanted).argmax(1) != y, broken)
+    far = (ours - wanted).flatten(1).abs().amax(1)
+    assert (far < 1e-4).float().mean() >= 0.9  # an iterate next to the boundary may be wrong in one of them alone
+
+
+class Flat(torch.nn.Module):
+    """Class 0 and no gradient where no pixel is above 0.6."""
+
+    def forward(self, x):
+        high = (x.flatten(1) - 0.6).clamp_min(0).sum(1)
+        return torch.stack([0.001 + 0 * high, high], 1)
+
+
+def test_where_the_gradient_is_zero_ddn_draws_a_direction_for_each_image():
+    images = Images(torch.full((6, 1, 4, 4), 0.5, dtype=torch.float64), torch.zeros(6, dtype=torch.int64))
+    one, other, elsewhere = (
+        measure(Flat(), images, "DDN[steps=30]", batch_size=size, seed=seed) for size, seed in ((2, 0), (6, 0), (6, 1))
+    )
+    assert not one.right.any()
+    assert np.allclose(one.values, other.values, rtol=0, atol=1e-9)
+    assert len(set(np.round(one.values, 6))) > 1
+    assert not np.allclose(one.values, elsewhere.values)
+    stuck = measure(Flat(), images, "FMN-L2[steps=5]")
+    assert stuck.right.all()
+    assert stuck.verdict == "suspect: zero gradients (6 of 6 images)"
+
+
+def test_what_they_are_run_for_is_of_their_own_norm():
+    linf, l2 = parse_attack("FMN-Linf"), parse_attack("DDN")
+    readings = ["success rate", "mean distance"]
+    for attack, own, other in ((linf, Linf, L2), (l2, L2, Linf)):
+        rest = [Attacked(attack, own(math.inf)), *(Minimised(attack, reading) for reading in readings)]
+        assert conditions_in_ball(attack, other(0.1)) == rest
+        assert conditions_in_ball(attack, own(0.1)) == [Attacked(attack, own(0.1)), *rest]
+        assert rest[1].threat == own(math.inf)
+    with pytest.raises(BadInput, match=r"attack FMN-Linf measures distances in Linf, not in L2\(eps=0.1\); give it an"):
+        Attacked(linf, L2(0.1))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    {
+        "FMN-L2[alpha=0]": "alpha=0 is not a number above 0",
+        "FMN-Linf[steps=0]": "steps=0 is below 1",
+        "DDN[radius=-1]": "radius=-1 is not a number above 0",
+        "DDN.last": "DDN has no last iterate to score",
+    }.items(),
+)
+def test_settings_out_of_range_are_refused(text, why):
+    with pytest.raises(BadInput, match=why):
+        parse_attack(text)
+
+
+def test_rows_of_a_run_come_of_one_measurement(bench, tmp_path):
+    ask = (
+        "run",
+        "--methods",
+        "Standard",
+        "--epochs",
+        "2",
+        "--limit-train",
+        "300",
+        "--limit",
+        "20",
+        "--budget",
+        "quick",
+    )
+    code, _, err = bench(*ask, "--eps", "0.05,0.2", "--attacks", "FMN-Linf[steps=20],DDN[steps=20]")
+    assert code == 0, err
+    rows = load(tmp_path / "results").query("kind == 'attack'")
+    fmn, ddn = (rows[rows["name"] == name].set_index(["norm", "metric", "eps"]) for name in ("FMN-Linf", "DDN"))
+    assert [*fmn.index] == [
+        *(("Linf", "accuracy", eps) for eps in (0.05, math.inf)),
+        *(("Linf", metric, math.inf) for metric in ("success rate", "mean distance")),
+        ("Linf", "accuracy", 0.2),
+    ]
+    assert {*ddn.index} == {("L2", metric, math.inf) for metric in ("accuracy", "success rate", "mean distance")}
+    accuracy = fmn.loc[("Linf", "accuracy"), "value"]
+    assert accuracy[0.05] >= accuracy[0.2] >= accuracy[math.inf]
+    assert fmn["forwards"].nunique() == 1
+    code, _, err = bench("run", "--methods", "Standard", "--attacks", "DDN[gamma=1]")
+    assert (code, err.count("\n")) == (2, 1), err
+    assert "gamma=1 is not a number above 0 and below 1" in err
