@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bench.core.labels import Share, random_class, smooth
     from bench.core.losses import cross_entropy, kl, margin
     from bench.core.options import Options, option
-    from bench.core.threat import L2, Linf, Threat
+    from bench.core.threat import L1, L2, Linf, Threat
     from bench.corruptions.apply import corrupted
     from bench.corruptions.corruption import CORRUPTIONS, Corruption
     from bench.data.dataset import DATASETS
@@ -66,6 +66,7 @@ _HOME = {
         "option",
     ),
     "bench.core.threat": (
+        "L1",
         "L2",
         "Linf",
         "Threat",
@@ -127,7 +128,7 @@ _HOME = {
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "ATTACKS", "CONDITIONS", "CORRUPTIONS", "DATASETS", "L2", "MODELS", "RECIPES", "Adversary", "Ascent",
+    "ATTACKS", "CONDITIONS", "CORRUPTIONS", "DATASETS", "L1", "L2", "MODELS", "RECIPES", "Adversary", "Ascent",
     "AttackSpec", "Attacked", "BadInput", "Clean", "Condition", "Corruption", "Images", "Linf", "Options",
     "Per", "Recipe", "Share", "Shifted", "Targeted", "Threat", "Untargeted", "add_branches", "add_masks", "augmented",
     "benchmark", "beta", "blended", "box", "branch", "clean_logits", "corrupted", "cross_entropy", "dataset",

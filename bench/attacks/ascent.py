@@ -27,7 +27,7 @@ class Ascent:
     Source: Madry et al. 2018, arXiv:1706.06083, sec. 2.1.
 
     Args:
-        threat: the ball, `Linf` or `L2`.
+        threat: the ball, `Linf`, `L2` or `L1`.
         steps: gradient steps, from 0.
         step_size: length of a step in the norm of the ball, in pixel units of [0, 1], from 0.
         start: `random`, uniformly in the ball and cut to [0, 1]; `unclipped`, the same without the cut; or `clean`.
@@ -65,7 +65,7 @@ class Ascent:
 
     def step(self, x_adv: Tensor, grad: Tensor, x: Tensor) -> Tensor:
         """The next iterate (B, C, H, W) from x_adv along grad, projected into the ball around x."""
-        return self.threat.project(x_adv + self.step_size * self.threat.steepest(grad), x)
+        return self.threat.project(self.threat.move(x_adv, grad, self.step_size), x)
 
     def maximise(self, objective: Callable[[Tensor], Tensor], x: Tensor, x0: Tensor | None = None) -> Tensor:
         """Take all steps and return the last iterate (B, C, H, W), detached, in the ball around x.

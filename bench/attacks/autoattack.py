@@ -23,7 +23,7 @@ from bench.core.errors import AttackWarning, BadInput
 from bench.core.losses import margin
 from bench.core.parsing import format_count
 from bench.core.rng import image_stream
-from bench.core.threat import L2, Threat
+from bench.core.threat import Linf, Threat
 
 PACKAGE = "pyautoattack"  # its version is part of every result
 VERSIONS = ("standard", "plus", "rand")
@@ -56,14 +56,15 @@ def run_package(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, block: i
     """Run a version of the package (standard, plus, rand), or one attack of the standard version with its settings.
 
     Random numbers depend on torch's generator alone (the package's default seed is the clock). With few classes the
-    targeted attacks use all wrong ones, and attacks with the DLR loss are left out of a version; so is Square in L2 on
-    image sizes that its code cannot tile.
+    targeted attacks use all wrong ones, and attacks with the DLR loss are left out of a version; so is Square in L2
+    and L1 on image sizes that its code cannot tile. In L1 its settings are the package's for L1 (Croce, Hein 2021, Mind
+    the box, arXiv:2103.01208): APGD-CE has five restarts, APGD-T five classes, and both begin in balls of 3 and 2 eps.
 
     Args:
         model: images (B, C, H, W) in [0, 1] to logits (B, K).
         x: clean images (B, C, H, W) in [0, 1].
         y: true classes (B,).
-        threat: the ball around each image, `Linf` or `L2`.
+        threat: the ball around each image, `Linf`, `L2` or `L1`.
         block: images that the package sees at a time.
         which: a version, or an attack as the package calls it.
 
@@ -90,13 +91,14 @@ def run_package(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, block: i
         warnings.warn(
             AttackWarning(f"no {name.upper()} with {format_count(classes, 'class', 'classes')}", len(x)), stacklevel=3
         )
-    if "square" in package.attacks_to_run and isinstance(threat, L2) and not square_tiles(*x.shape[2:]):
+    if "square" in package.attacks_to_run and not isinstance(threat, Linf) and not square_tiles(*x.shape[2:]):
         package.attacks_to_run.remove("square")
-        size = f"{x.shape[2]} x {x.shape[3]} pixels"
+        size, norm = f"{x.shape[2]} x {x.shape[3]} pixels", package.norm
         if not package.attacks_to_run:
-            raise BadInput(f"the package's Square cannot tile images of {size} in L2; leave it out, or take Linf")
-        warnings.warn(AttackWarning(f"no SQUARE in L2 on {size}", len(x)), stacklevel=3)
-    package.apgd_targeted.n_target_classes = package.fab.n_target_classes = min(9, classes - 1)
+            raise BadInput(f"the package's Square cannot tile images of {size} in {norm}; leave it out, or take Linf")
+        warnings.warn(AttackWarning(f"no SQUARE in {norm} on {size}", len(x)), stacklevel=3)
+    for part in (package.apgd_targeted, package.fab):
+        part.n_target_classes = min(part.n_target_classes, classes - 1)
     checks.funcs.update(dict.fromkeys(checks.funcs, 0))  # counts of the process so far, never reset by the package
     with _warnings_as_attack_warnings(len(x)):
         x_adv, _ = package.run_standard_evaluation(x, y, batch_size=block)
@@ -105,7 +107,7 @@ def run_package(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, block: i
 
 
 def square_tiles(height: int, width: int) -> bool:
-    """Whether the package's Square works in L2: it starts with tiles of a fifth of the height, which must fit."""
+    """Whether the package's Square works in L2 and L1: it starts with tiles of a fifth of the height, that must fit."""
     tile = height // 5
     if tile < 2:
         return tile == 1  # tiles of one pixel do no harm where they stick out
@@ -134,7 +136,7 @@ def autoattack_screened(
         model: images (B, C, H, W) in [0, 1] to logits (B, K).
         x: clean images (B, C, H, W) in [0, 1].
         y: true classes (B,).
-        threat: the ball around each image, `Linf` or `L2`.
+        threat: the ball around each image, `Linf`, `L2` or `L1`.
         screen: steps of CW-k, of a quarter of eps.
         block: images that the package sees at a time.
 

@@ -1,4 +1,4 @@
-"""FMN: the nearest image in Linf or L2 that a model gets wrong.
+"""FMN: the nearest image in Linf, L2 or L1 that a model gets wrong.
 
 Pintor, Roli, Brendel, Biggio, "Fast Minimum-norm Adversarial Attacks through Adaptive Norm Constraints", NeurIPS 2021,
 arXiv:2102.12827.
@@ -18,6 +18,7 @@ from bench.core.losses import margin
 from bench.core.threat import Threat, l2_norm
 
 LAST_ALPHA, LAST_GAMMA = 0.01, 0.001  # the last step, as a share of the first; the last change of the radius
+BEYOND = 1.001  # where a model is linear, the tangent's boundary is its own, and rounding would decide there
 
 
 def fmn(
@@ -36,7 +37,8 @@ def fmn(
     margin L = max_{j != y} z_j - z_y, and the radius follows Algorithm 1 of the paper: eps_k = |x_adv - x| + |L| / |g|*
     while no error was found, with the dual norm |.|*, the distance to the boundary of the model's tangent; then
     eps_{k-1} (1 + gamma_k) where x_adv is right, and min(eps_{k-1} (1 - gamma_k), nearest) where it is wrong. alpha_k
-    and gamma_k fall along a half cosine. Source: Pintor et al. 2021, arXiv:2102.12827.
+    and gamma_k fall along a half cosine. What the paper does not have is that the first radii are a thousandth larger,
+    as images stay on the boundary of a linear model otherwise. Source: Pintor et al. 2021, arXiv:2102.12827.
 
     Args:
         model: images (B, C, H, W) in [0, 1] to logits (B, K).
@@ -44,7 +46,8 @@ def fmn(
         y: true classes (B,).
         threat: its norm is the one of distances; its radius is not used: the search goes as far as it must.
         steps: gradient steps.
-        alpha: length of the first step in L2, in pixel units of [0, 1]; the last is a hundredth of it.
+        alpha: length of the first step in L2, in pixel units of [0, 1]; the last is a hundredth of it. If it is many
+            times the distance, pixels that cannot move may keep the search in L2 from any error.
         gamma: share by which the radius changes in the first step; in the last it is 0.001.
 
     Returns:
@@ -74,7 +77,7 @@ def _attack_batch(
         closer = wrong & (far < nearest)
         found[closer], nearest = x_adv[closer], torch.where(closer, far, nearest)
         to_boundary = margin(logits, y).abs() / threat.dual(grad).clamp_min(1e-12)
-        wider = torch.where(nearest.isinf(), far + to_boundary, radii * (1 + change))
+        wider = torch.where(nearest.isinf(), BEYOND * (far + to_boundary), radii * (1 + change))
         radii = torch.where(wrong, torch.minimum(radii * (1 - change), nearest), wider).minimum(farthest)
 
         length = alpha * (LAST_ALPHA + (1 - LAST_ALPHA) * share)
@@ -85,7 +88,7 @@ def _attack_batch(
     return found
 
 
-for norm in ("Linf", "L2"):
+for norm in ("Linf", "L2", "L1"):
     attack = partial(fmn)
     attack.minimal = norm  # type: ignore[attr-defined]
     ATTACKS.add(f"FMN-{norm}", attack, f"the nearest adversarial image in {norm}, however far (Pintor)")

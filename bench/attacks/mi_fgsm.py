@@ -35,7 +35,7 @@ def mi_fgsm(
         model: images (B, C, H, W) in [0, 1] to logits (B, K).
         x: clean images (B, C, H, W) in [0, 1].
         y: true classes (B,).
-        threat: the ball around each image, `Linf` or `L2`.
+        threat: the ball around each image, `Linf`, `L2` or `L1`.
         steps: gradient steps.
         step: length of a step, as a share of eps (`0.1eps`) or in pixel units of [0, 1]; the paper's is eps / steps.
         decay: of the momentum, from 0.
@@ -78,7 +78,7 @@ def _attack_batch(
         stuck, rows, slope = rows[right & has_no_gradient(slope)], rows[stay], slope[stay]
         # the L1 mean instead of the L1 norm scales g by a constant, and only its direction is used
         g = decay * g[stay] + slope / slope.abs().mean((1, 2, 3), keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
-        found[rows] = threat.project(found[rows] + size * threat.steepest(g), x[rows])
+        found[rows] = threat.project(threat.move(found[rows], g, size), x[rows])
     warn_zero_gradients(len(stuck))
     return found
 

@@ -32,7 +32,7 @@ def fgsm(
         model: images (B, C, H, W) in [0, 1] to logits (B, K).
         x: clean images (B, C, H, W) in [0, 1].
         y: true classes (B,).
-        threat: the ball around each image, `Linf` or `L2`.
+        threat: the ball around each image, `Linf`, `L2` or `L1`.
         start: `random`, uniformly in the ball and cut to [0, 1]; `unclipped`, without the cut; or `clean`.
         last: return the last iterate, whether it is broken or not, instead of the first one that is.
 
@@ -76,7 +76,7 @@ def pgd(
         model: images (B, C, H, W) in [0, 1] to logits (B, K).
         x: clean images (B, C, H, W) in [0, 1].
         y: true classes (B,).
-        threat: the ball around each image, `Linf` or `L2`.
+        threat: the ball around each image, `Linf`, `L2` or `L1`.
         steps: gradient steps.
         step: length of a step, as a share of eps (`0.25eps`) or in pixel units of [0, 1] (`2/255`).
         restarts: searches of an image, from 1; each draws a start of its own.

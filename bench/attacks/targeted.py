@@ -50,7 +50,7 @@ def targeted(
         model: images (B, C, H, W) in [0, 1] to logits (B, K).
         x: clean images (B, C, H, W) in [0, 1].
         y: true classes (B,).
-        threat: the ball around each image, `Linf` or `L2`.
+        threat: the ball around each image, `Linf`, `L2` or `L1`.
         aim: the most confusing wrong class (MC) or the least likely one (LL).
         steps: gradient steps.
         step: length of a step, as a share of eps (`0.25eps`) or in pixel units of [0, 1] (`2/255`).
@@ -100,7 +100,7 @@ def multi_target(
         model: images (B, C, H, W) in [0, 1] to logits (B, K).
         x: clean images (B, C, H, W) in [0, 1].
         y: true classes (B,).
-        threat: the ball around each image, `Linf` or `L2`.
+        threat: the ball around each image, `Linf`, `L2` or `L1`.
         steps: gradient steps for each class.
         step: length of a step, as a share of eps (`0.25eps`) or in pixel units of [0, 1] (`2/255`).
         restarts: searches for each class, from 1.

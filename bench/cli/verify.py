@@ -19,7 +19,7 @@ from bench.core.errors import BadInput
 @normalised
 @option("--dataset", help="Default: the run's, or the one that --model was trained on, otherwise digits.")
 @option("--eps", type=Numbers(), help="Radius that another tool's set claims. Default: the data set's.")
-@option("--norm", type=click.Choice(["Linf", "L2"]), help="Norm of another tool's set. Default: the data set's.")
+@option("--norm", type=click.Choice(["Linf", "L2", "L1"]), help="Norm of another tool's set. Default: the data set's.")
 @machine
 @option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
 @plugins

@@ -34,7 +34,7 @@ from bench.models.modes import set_eval
 from bench.runner.grid import threats_of
 from bench.runner.request import Request
 
-THREATS = (*NORMS, "corruptions")
+THREATS = ("Linf", "L2", "corruptions")  # RobustBench's boards
 CORRUPTIONS = ("imagenet-c",)  # the fifteen that RobustBench averages over
 # RobustBench's radii for norms other than the data set's default
 BOARD_RADIUS = {("cifar10", "L2"): 0.5, ("imagenet", "L2"): 3.0}

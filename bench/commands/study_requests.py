@@ -118,7 +118,7 @@ def scale_radii(part: StudyRun, request: Request, radius: float) -> tuple[float,
     """The part's radius, scaled to the data set; if the user gives radii, scaled to each of them."""
     if not request.eps:
         return (scale_radius(part.eps, radius),)
-    largest = 1.0 if request.norm != "L2" else math.inf
+    largest = 1.0 if request.norm in (None, "Linf") else math.inf
     return tuple(min(eps * (part.eps / REFERENCE_RADIUS), largest) for eps in request.eps)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from bench.core.errors import BadInput
 from bench.core.files import parse_json, write_atomically
 from bench.core.parsing import format_count, printable
-from bench.core.threat import Linf, Threat, l2_norm, tolerance
+from bench.core.threat import Linf, Threat, tolerance
 
 QUANTISATION_STEPS = {"int8": 127, "int16": 32767}  # quantisation steps from the clean image to the border of the ball
 UNKNOWN_CLASS = -1  # stands for a prediction that is not in the file, as in files of earlier versions
@@ -123,8 +123,8 @@ def round_perturbations(x_adv: Tensor, x: Tensor, threat: Threat, level: int) ->
     steps = (change / units.view(-1, 1, 1, 1)).round().clamp(-level, level)
     if isinstance(threat, Linf):
         return steps, units
-    far = l2_norm(steps) * units
-    return steps, units * (threat.eps / far).clamp_max(1)  # rounding may lengthen a perturbation in L2
+    far = threat.distance(steps, torch.zeros_like(steps)) * units
+    return steps, units * (threat.eps / far).clamp_max(1)  # rounding may lengthen a perturbation in L2 or L1
 
 
 def join(adversarial_sets: Sequence[AdversarialSet]) -> AdversarialSet:

@@ -17,7 +17,7 @@ from bench.core.errors import Failed
 from bench.core.foreign.guard import is_out_of_memory
 from bench.core.foreign.messages import format_error
 from bench.core.rng import image_stream
-from bench.core.threat import L2, Linf, Threat
+from bench.core.threat import Threat
 from bench.evaluation.binarization_test import NoFeatures, has_gradient, last_linear, layer_output, misses_planted
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.model_probes import PROBES, input_gradient
@@ -142,7 +142,7 @@ class LayerOutput(nn.Module):
 
 def ball_of_all_images(threat: Threat, x: Tensor) -> Threat:
     """The smallest ball of the same norm that holds all images, whichever image is its centre."""
-    return Linf(1.0) if isinstance(threat, Linf) else L2(math.sqrt(x[0].numel()))
+    return type(threat)(threat.largest(x[0].numel()))
 
 
 SEARCHES: dict[str, Callable[[Target, Ids, Tensor, Tensor, Threat, Outcome], Tensor]] = {

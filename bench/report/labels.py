@@ -45,7 +45,7 @@ SETTING_TEXTS: Mapping[str, Callable[[str], str]] = {  # text for settings of an
 
 def condition_name(column: str) -> str:
     """A column of `columns` in words: `PGD-10, steps of 2/255` for `PGD-10 [step=0.00784313725490196]`."""
-    column = re.sub(r"(Linf|L2) inf$", lambda ball: ANY_LENGTH.format(ball[1]), column)
+    column = re.sub(r"(Linf|L2|L1) inf$", lambda ball: ANY_LENGTH.format(ball[1]), column)
     name, bracket, rest = column.partition(" [")
     settings, end, after = rest.partition("]")
     if not bracket or not end:

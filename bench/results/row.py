@@ -26,7 +26,7 @@ class Row:
     # under which condition
     kind: str  # clean | attack | corruption | union | sweep | diagnostic; x-... of a plug-in
     name: str  # attack, corruption or corruption+attack; empty when clean
-    norm: str  # Linf | L2; empty when not an attack
+    norm: str  # Linf | L2 | L1; empty when not an attack
     eps: float | None  # radius in [0, 1] pixel units
     severity: int | None  # 1..5, of a corruption
     source: str  # `model_id` of the model that the images were crafted on; empty when white-box

@@ -129,7 +129,7 @@ def threats_of(request: Request, data: Dataset) -> list[Threat]:
     if request.norm is not None and NORMS[norm] is not type(data.threat) and not radii:
         raise BadInput(f"--norm {norm} needs --eps, as {data.name} has a default for {type(data.threat).__name__} only")
     for eps in radii:
-        limit = 1.0 if norm == "Linf" else math.sqrt(math.prod(data.shape))
+        limit = NORMS[norm].largest(math.prod(data.shape))
         if not 0 < eps <= limit:
             raise BadInput(f"{option} {eps:g} is not a {norm} radius on {data.name}: above 0, at most {limit:g}")
     return [NORMS[norm](eps) for eps in radii] or [data.threat]

@@ -35,19 +35,21 @@ class Noisy(nn.Module):
         return self.model(x) + (noise @ (x - 0.5).flatten(1)[:, :, None]).squeeze(2)
 
 
-@pytest.mark.parametrize("attack", ["PGD-5.last", "CW-5.last", "PGD-MC.last[steps=5]", "MI-FGSM.last[steps=5]"])
+@pytest.mark.parametrize("attack", ["PGD-5.last", "CW-5.last", "PGD-MC.last[steps=5]", "MI-FGSM.last"])
 def test_the_mean_of_many_passes_finds_what_one_pass_does_not(attack):
     """Signs of single gradients are next to noise; those of the mean are those of the expected model, known exactly."""
     model, images = linear(2, 200)
-    noisy, threat = Noisy(model, 5.0), Linf(0.01)
-    breakable = model.radius(images.x, images.y, threat) < 0.75 * threat.eps
+    noisy, threat = Noisy(model, 3.0), Linf(0.01)
+    radius = model.radius(images.x, images.y, threat)
+    breakable = (radius > 0) & (radius < 0.7 * threat.eps)
     broken = {}
     for count in (1, 100):
         with fixed_seed("noise", count):
             x_adv = parse_attack(with_eot(attack, count))(noisy, images.x, images.y, threat)
         broken[count] = (model(x_adv).argmax(1) != images.y)[breakable].float().mean()
-    assert broken[100] > 0.9
-    assert broken[1] < broken[100] - 0.2
+    assert breakable.sum() > 100
+    assert broken[100] > 0.95
+    assert broken[1] < 0.85
 
 
 @pytest.mark.parametrize("threat", [Linf(0.006), L2(0.06)], ids=["Linf", "L2"])

@@ -5,12 +5,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from bench.attacks.spec import parse_attack
-from bench.core.threat import Linf
+from bench.core.threat import L1, L2, Linf
 from bench.data.images import Images
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
 
 PIXELS = 64  # of images 1 x 8 x 8
+DUAL = {Linf: 1, L2: 2, L1: torch.inf}  # p of the dual norm
 NEAR = 1e-4  # distance from the boundary, relative to eps, within which rounding may decide
 
 
@@ -26,7 +27,7 @@ class Linear(nn.Module):
         """Distance (N,) to the nearest misclassified point in the norm of the threat; negative if x itself is one."""
         z = self(x)
         apart = self.weight[y][:, None] - self.weight
-        dual = apart.norm(p=1 if isinstance(threat, Linf) else 2, dim=2)
+        dual = apart.norm(p=DUAL[type(threat)], dim=2)
         gap = (z.gather(1, y[:, None]) - z) / dual
         return gap.scatter(1, y[:, None], torch.inf).amin(1).detach()
 

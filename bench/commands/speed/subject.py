@@ -11,7 +11,7 @@ from bench.attacks.spec import parse_attack
 from bench.commands.speed import peers
 from bench.commands.speed.race import Contestant, RaceResult
 from bench.core.rng import fixed_seed
-from bench.core.threat import L2, Linf
+from bench.core.threat import Linf, Threat
 from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.evaluation.conditions.attack import Attacked
@@ -36,7 +36,7 @@ class Subject:
     pad: int = 0  # augmentation of training images
     flip: bool = False
 
-    def ours(self, attack: str, threat: Linf | L2 | None = None, precision: str = "fp32") -> Contestant:
+    def ours(self, attack: str, threat: Threat | None = None, precision: str = "fp32") -> Contestant:
         """A function that evaluates the model under an attack of this bench."""
         condition = Attacked(parse_attack(attack), threat or self.threat)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bench.core.errors import BadInput
 from bench.core.files import Bits, is_name, is_run, parse_json
 from bench.core.parsing import printable
+from bench.core.threat import NORMS
 from bench.evaluation.adversarial_set import AdversarialSet, Metadata, read_adversarial_set
 from bench.results.row import Row
 from bench.results.shards import WHOLE_SET, Shard
@@ -124,7 +125,7 @@ def check_metadata(about: Metadata) -> None:
     if not all(is_name(about[name]) for name in ("epoch", "view", "key")) or not is_run(about["run"]):
         raise ValueError("run, epoch, view or key is no name")
     eps = about.get("eps")
-    if about["norm"] not in ("Linf", "L2") or not isinstance(eps, int | float) or not eps > 0:
+    if about["norm"] not in NORMS or not isinstance(eps, int | float) or not eps > 0:
         raise ValueError("norm and eps are no ball")
     params = parse_json(about["params"])
     block = params.get("block") if isinstance(params, dict) else 0

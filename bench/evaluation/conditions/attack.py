@@ -30,7 +30,7 @@ class Attacked(Condition):
 
     Args:
         attack: the attack and its settings, from `parse_attack`.
-        threat: the ball, `Linf` or `L2`.
+        threat: the ball, `Linf`, `L2` or `L1`.
 
     Raises:
         BadInput: a minimum-norm attack, such as CW-L2, with a ball of another norm than its own.

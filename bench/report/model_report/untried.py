@@ -11,6 +11,7 @@ AUTOATTACK_PARTS = ("APGD-CE", "APGD-T", "FAB-T", "Square")  # of AutoAttack
 NORM_TEXTS = {
     "Linf": "Changes that are limited pixel by pixel (Linf): --norm Linf --eps RADIUS.",
     "L2": "Changes that are limited in their length over all pixels (L2): --norm L2 --eps RADIUS.",
+    "L1": "Changes of few pixels, limited in their sum over all (L1): --norm L1 --eps RADIUS.",
 }
 MAX_NAMES = 8  # names in a list
 

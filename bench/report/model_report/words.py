@@ -50,6 +50,8 @@ def ball_words(ball: Ball) -> str:
     if ball.norm == "Linf":
         share = f"{100 * ball.eps:.1f}".removesuffix(".0")
         return f"every pixel may change by up to {format_radius(ball.eps)} ({share} % of the range from black to white)"
+    if ball.norm == "L1":
+        return f"the changes of all pixels may sum up (L1) to {format_radius(ball.eps)}"
     return f"the change of all pixels together may have a length (L2) of up to {format_radius(ball.eps)}"
 
 
@@ -57,6 +59,8 @@ def change_words(ball: Ball) -> str:
     """What a threat model allows, as the beginning of a sentence."""
     if ball.norm == "Linf":
         return f"When every pixel may change by up to {format_radius(ball.eps)} (Linf)"
+    if ball.norm == "L1":
+        return f"When the changes of all pixels may sum up to {format_radius(ball.eps)} (L1)"
     return f"When images may change by a length of up to {format_radius(ball.eps)} (L2)"
 
 
