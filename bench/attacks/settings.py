@@ -63,9 +63,9 @@ def parse_setting(attack: Any, where: str, key: str, text: str, default: Setting
     if choices and value not in choices:
         raise BadInput(f"{where}: {key}={value} is none of {', '.join(map(str, choices))}")
     if isinstance(value, float):
-        wanted = {Positive: "above 0", Share: "above 0 and below 1"}.get(hint, "from 0 up")
-        if not (0 < value < (1 if hint is Share else float("inf")) or (value == 0 and wanted == "from 0 up")):
-            raise BadInput(f"{where}: {key}={value:g} is not a number {wanted}")
+        range_text = "above 0 and below 1" if hint is Share else "above 0" if hint is Positive else "from 0 up"
+        if not (0 < value < (1 if hint is Share else float("inf")) or (value == 0 and hint not in (Share, Positive))):
+            raise BadInput(f"{where}: {key}={value:g} is not a number {range_text}")
     if type(value) is int and value < 1:
         raise BadInput(f"{where}: {key}={value} is below 1")
     return value
