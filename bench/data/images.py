@@ -70,6 +70,10 @@ class Images:
             return self.x.batches(parts)
         return (self.x[part.to(self.x.device)] for part in parts)
 
+    def __getstate__(self) -> dict[str, object]:
+        """What is pickled: of a part of a larger tensor, the part alone, as pickle would take all of its memory."""
+        return {name: _without_the_rest(value) for name, value in vars(self).items()}
+
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with any pixel, label, shape or order; see `files.fingerprint`."""
         if isinstance(self.x, FilePixels):
@@ -78,3 +82,9 @@ class Images:
             return fingerprint_of_files(self.origin, self.y.cpu().numpy())
         arrays = (tensor.cpu().contiguous().numpy() for tensor in (self.x, self.y))
         return fingerprint_of((tuple(self.x.shape), tuple(self.y.shape)), arrays)
+
+
+def _without_the_rest(value: object) -> object:
+    """A copy of a tensor that is a part of a larger one; anything else as it is."""
+    is_part = isinstance(value, Tensor) and value.untyped_storage().nbytes() > value.nbytes
+    return value.clone() if isinstance(value, Tensor) and is_part else value

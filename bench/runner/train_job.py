@@ -113,7 +113,7 @@ def train_and_store(
         | started
         | {
             "weights": fingerprints(models),
-            "passes_per_image": training.cost,
+            "passes_per_image": training.step.cost,
             "seconds": sum(record["seconds"] for record in training.curve),
             "best_epoch": training.best["epoch"] + 1,
             "peak_mib": peak(),

@@ -2,8 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from itertools import islice
 from pathlib import Path
@@ -14,26 +13,25 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.core.device import use_threads
-from bench.core.errors import BadInput, Failed, ProcessLost
-from bench.core.foreign.guard import Quit, guarded_call, is_out_of_memory
-from bench.core.foreign.messages import errors_as_bad_input, format_error, home_of, model_errors_as_failed
+from bench.core.errors import BadInput, Failed
+from bench.core.foreign.guard import Quit, guarded_call
+from bench.core.foreign.messages import errors_as_bad_input, model_errors_as_failed
 from bench.core.parsing import format_count
-from bench.core.passes import count_passes
 from bench.core.rng import fixed_seed
 from bench.data.dataset import Dataset
 from bench.data.images import Images
 from bench.data.loader import epoch_batches, to_float
-from bench.models.bn_folding import folded, folding
+from bench.models.bn_folding import folding
 from bench.models.build import build
 from bench.models.checkpoint import load_progress, save_progress
 from bench.training.averaging import Average, add_averaged
 from bench.training.contract.model import views_of
 from bench.training.job import Job
 from bench.training.monitor import Record, alarms, largest_gradient, validate
-from bench.training.optimiser import build_optimiser, set_learning_rate
-from bench.training.shared.batch import SharedBatch, rows_of_batch
-from bench.training.shared.group import Group, add_gradients
+from bench.training.shared.batch import rows_of_batch
+from bench.training.shared.group import Group
 from bench.training.shared.validation import validate_together
+from bench.training.step import TrainingStep, loss_errors_as_failed
 
 # columns of train.csv; lr is that of the epoch's last step
 CURVE_COLUMNS = ["epoch", "lr", "loss", "gradient", "val_clean", "val_fgsm", "val_pgd", "seconds"]
@@ -77,12 +75,11 @@ class Trainer:
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if group is not None:
             group.copy_weights(self.model)
-        self.optimiser = build_optimiser(job, self.model)
         self.average = Average(self.model, job.plan.ema) if job.plan.ema else None
+        self.step = TrainingStep(job, self.model, self.average, self.batch_size, group)
         self.best: dict[str, Any] = {}
         self.best_average: dict[str, Any] = {}
         self.curve: list[Record] = []
-        self.cost: dict[str, float] = {}  # passes of a training step, per image
 
     def run(self, saved: Path | None, tick: Callable[[Record], None] = lambda record: None) -> tuple[Views, Views]:
         """Train to the end; returns the finished models of the last and of the best epoch, by view.
@@ -144,16 +141,15 @@ class Trainer:
         job, start = self.job, time.perf_counter()
         first = epoch * self.plan.epoch_length(len(self.images))  # step
         total, steepest, seen = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
-        with _loss_errors_as_failed(job, Quit), guarded_call(), fixed_seed(job.run, "epoch", epoch):
+        with loss_errors_as_failed(job, Quit), guarded_call(), fixed_seed(job.run, "epoch", epoch):
             pad = self.dataset.pad if job.plan.pad is None else job.plan.pad
             flip = self.dataset.flip if job.plan.flip is None else job.plan.flip
             rows = None if self.group is None else rows_of_batch(self.batch_size, self.plan.accumulate, self.group)
             batches = epoch_batches(self.images, self.batch_size, pad=pad, flip=flip, rows=rows)
             for step, (x, y) in enumerate(islice(batches, self.plan.length(len(self.images)) - first), first):
                 lr = self.plan.lr_at_step(step, len(self.images))
-                set_learning_rate(self.optimiser, lr)
                 q = F.one_hot(y, self.dataset.num_classes).float()
-                total, seen = total + self._step(x, q) * self.batch_size, seen + self.batch_size
+                total, seen = total + self.step.take(x, q, lr) * self.batch_size, seen + self.batch_size
                 steepest = largest_gradient(steepest, self.model)
         if self.group is not None:
             self.group.add(total)
@@ -181,44 +177,9 @@ class Trainer:
             return validate_rows(slice(0, len(images)))
         return validate_together(self.group, len(images), validate_rows)
 
-    def _step(self, x: Tensor, q: Tensor) -> Tensor:
-        with _loss_errors_as_failed(self.job):
-            loss = self._gradient(x, q)
-        self.optimiser.step()
-        if self.average is not None:
-            self.average.update(self.model)
-        return loss.detach()
-
-    def _gradient(self, x: Tensor, q: Tensor) -> Tensor:
-        """Loss of a batch, (), the mean over its `accumulate` parts; leaves its gradient in the weights.
-
-        In a group, x and q are the rows of this process, and the losses of the processes sum up to that of the batch.
-        """
-        parts = self.plan.accumulate
-        losses = []
-        for part, (images, labels) in enumerate(zip(x.chunk(parts), q.chunk(parts), strict=True)):
-            self.model.train()
-            share = 1.0
-            with ExitStack() as stack:
-                reduced = self.job.precision == "bf16"
-                stack.enter_context(torch.autocast(self.device.type, torch.bfloat16, enabled=reduced))
-                passes = None if self.cost else stack.enter_context(count_passes(*{self.model, folded(self.model)}))
-                if self.group is not None:
-                    share = stack.enter_context(SharedBatch(self.group, self.batch_size // parts)).share
-                loss = self.job.recipe.loss(self.model, images, labels) * share
-            if part == 0:
-                self.optimiser.zero_grad()
-            (loss / parts).backward()  # type: ignore[no-untyped-call]
-            losses.append(loss.detach())
-            if passes is not None:  # all parts cost the same, so one is counted
-                self.cost = {"forwards": passes.forwards / len(images), "backwards": passes.backwards / len(images)}
-        if self.group is not None:
-            add_gradients(self.group, self.model)
-        return torch.stack(losses).mean()
-
     def _progress(self) -> dict[str, Any]:
-        model, optimiser = self.model.state_dict(), self.optimiser.state_dict()
-        kept = {"best": self.best, "curve": self.curve, "cost": self.cost, "threads": self.job.threads}
+        model, optimiser = self.model.state_dict(), self.step.optimiser.state_dict()
+        kept = {"best": self.best, "curve": self.curve, "cost": self.step.cost, "threads": self.job.threads}
         if self.average is not None:
             kept |= {"average": self.average.state_dict(), "best_average": self.best_average}
         return {"job": self.job.run, "model": model, "optimiser": optimiser} | kept
@@ -237,8 +198,8 @@ class Trainer:
                     f"with {self.job.threads}; delete it and run again"
                 )
             self.model.load_state_dict(state["model"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.best, self.curve, self.cost = state["best"], state["curve"], state["cost"]
+            self.step.optimiser.load_state_dict(state["optimiser"])
+            self.best, self.curve, self.step.cost = state["best"], state["curve"], state["cost"]
             if self.average is not None:
                 self.average.load_state_dict(state["average"])
                 self.best_average = state["best_average"]
@@ -249,17 +210,3 @@ def pick_best(best: dict[str, Any], model: nn.Module, epoch: int, score: tuple[f
     if best and not (score >= best["score"] or math.isnan(best["score"][0])):  # NaN: the first epochs of an average
         return best
     return {"score": score, "model": deepcopy(model.state_dict()), "epoch": epoch}
-
-
-@contextmanager
-def _loss_errors_as_failed(job: Job, kind: type[Exception] = Exception) -> Iterator[None]:
-    """Inside the block the recipe's loss is computed; its errors of this kind become Failed. Lack of memory passes."""
-    try:
-        yield
-    except (Failed, ProcessLost):
-        raise
-    except kind as error:  # anybody's code may raise anything
-        if is_out_of_memory(error):
-            raise
-        reason = format_error(error, home_of(job.recipe))
-        raise Failed(f"the loss raised {reason}; mend it and run again with --retrain") from error

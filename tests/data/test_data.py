@@ -125,6 +125,14 @@ def test_fingerprint_sees_pixels_labels_shapes_and_order():
 # image folders
 
 
+def test_a_part_is_pickled_without_the_images_around_it():
+    images = Images(torch.arange(200 * 64, dtype=torch.uint8).view(200, 1, 8, 8), torch.arange(200) % 10)
+    part = images.part(150, 160)
+    sent = pickle.dumps(part)
+    assert len(sent) < len(pickle.dumps(images)) / 4
+    assert pickle.loads(sent).fingerprint() == part.fingerprint()
+
+
 def test_folders_of_one_name_and_other_images_have_other_names(tmp_path):
     write_folder(tmp_path / "a" / "cats")
     write_folder(tmp_path / "b" / "cats")

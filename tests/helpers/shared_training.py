@@ -68,7 +68,7 @@ def _take_steps(group: Group | None, name: str, **plan: Any) -> State:
         for start in range(0, 3 * BATCH, BATCH):
             batch = slice(start, start + BATCH)
             x, q = to_float(TRAIN.x[batch]).double(), F.one_hot(TRAIN.y[batch], 10).double()
-            trainer._step(x[rows], q[rows])
+            trainer.step.take(x[rows], q[rows], asked.plan.lr)
     averaged = trainer.average.state_dict() if trainer.average else {}
     return trainer.model.state_dict() | {f"average {key}": value for key, value in averaged.items()}
 

@@ -21,7 +21,7 @@ from bench.runner.pool import run_here
 from bench.runner.request import Request
 from bench.training.averaging import check_averaging
 from bench.training.monitor import validate
-from bench.training.trainer import Trainer
+from bench.training.step import TrainingStep
 
 
 @pytest.mark.parametrize(
@@ -31,14 +31,14 @@ from bench.training.trainer import Trainer
 def test_the_average_is_that_of_torch_with_the_statistics_of_batch_norms(tmp_path, monkeypatch, name, views):
     under_way = training(job(name, plan=replace(PLAN, epochs=2, ema=0.9)))
     oracle = AveragedModel(under_way.model, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
-    step = Trainer._step
+    step = TrainingStep.take
 
-    def followed(self, x, q):
-        loss = step(self, x, q)
+    def followed(self, x, q, lr):
+        loss = step(self, x, q, lr)
         oracle.update_parameters(self.model)
         return loss
 
-    monkeypatch.setattr(Trainer, "_step", followed)
+    monkeypatch.setattr(TrainingStep, "take", followed)
     last, best = under_way.run(tmp_path / "state")
     assert [*last] == [*best] == views
     state = torch.load(tmp_path / "state", weights_only=True)

@@ -23,7 +23,7 @@ from bench.training.job import Job
 from bench.training.monitor import _attack_logits, alarms, validate
 from bench.training.optimiser import build_optimiser
 from bench.training.recipe import RECIPES, Recipe
-from bench.training.trainer import Trainer
+from bench.training.step import TrainingStep
 
 load_plugins()
 
@@ -67,13 +67,13 @@ def test_a_training_killed_after_any_epoch_ends_with_the_same_weights(tmp_path, 
 def test_a_length_in_steps_cuts_the_last_epoch(tmp_path, monkeypatch):
     """180 images are 5 full batches of 32: epochs of 5, 5 and 2 steps, each with its checkpoint and its hold-out."""
     seen = []
-    step = Trainer._step
+    gradient = TrainingStep.compute_gradient
 
     def noting(self, x, q):
         seen.append((len(x), self.optimiser.param_groups[0]["lr"]))
-        return step(self, x, q)
+        return gradient(self, x, q)
 
-    monkeypatch.setattr(Trainer, "_step", noting)
+    monkeypatch.setattr(TrainingStep, "compute_gradient", noting)
     plan = replace(PLAN, epochs=1, schedule="one-cycle", steps=12)
     under_way, ticks = training(job("Standard", plan=plan)), []
     under_way.run(tmp_path / "state", ticks.append)
@@ -86,14 +86,14 @@ def test_a_length_in_steps_cuts_the_last_epoch(tmp_path, monkeypatch):
 def test_a_training_killed_in_the_middle_of_an_epoch_ends_with_the_same_weights(tmp_path, monkeypatch):
     whole = weights(job(), tmp_path / "whole")
     steps = iter(range(100))
-    step = Trainer._step
+    step = TrainingStep.take
 
-    def killed_at_the_eighth(self, x, q):
+    def killed_at_the_eighth(self, x, q, lr):
         if next(steps) == 8:
             raise Killed
-        return step(self, x, q)
+        return step(self, x, q, lr)
 
-    monkeypatch.setattr(Trainer, "_step", killed_at_the_eighth)
+    monkeypatch.setattr(TrainingStep, "take", killed_at_the_eighth)
     with pytest.raises(Killed):
         training(job()).run(tmp_path / "killed")
     monkeypatch.undo()
@@ -181,12 +181,12 @@ def test_the_gradient_of_a_batch_in_parts_is_the_mean_of_theirs(recipe, whole):
     parts = [slice(0, 32)] if whole else [slice(start, start + 8) for start in range(0, 32, 8)]
     losses = [recipe.loss(oracle, x[part], q[part]) for part in parts]
     (sum(losses) / len(parts)).backward()
-    assert under_way._gradient(x, q).item() == pytest.approx(sum(losses).item() / len(parts), rel=1e-5)
+    assert under_way.step.compute_gradient(x, q).item() == pytest.approx(sum(losses).item() / len(parts), rel=1e-5)
     for found, expected in zip(under_way.model.parameters(), oracle.parameters(), strict=True):
         assert torch.allclose(found.grad, expected.grad, rtol=1e-4, atol=1e-6)
     for found, expected in zip(under_way.model.buffers(), oracle.buffers(), strict=True):
         assert torch.equal(found, expected), "each part moves the statistics of batch norms"
-    assert under_way.cost == {"forwards": 1, "backwards": 1}
+    assert under_way.step.cost == {"forwards": 1, "backwards": 1}
 
 
 def test_a_batch_of_fewer_images_is_cut_too(tmp_path):
@@ -307,7 +307,7 @@ def test_cost_is_counted(tmp_path):
     for name in ("Standard", "PGD-AT", "TRADES-6"):
         under_way = training(job(name, plan=replace(PLAN, epochs=1)))
         under_way.run(tmp_path / name)
-        passes[name] = (under_way.cost["forwards"], under_way.cost["backwards"])
+        passes[name] = (under_way.step.cost["forwards"], under_way.step.cost["backwards"])
     assert passes["Standard"] == (1, 1)
     assert passes["PGD-AT"] == (11, 11)
     assert passes["TRADES-6"] == (13, 12)  # the clean prediction that the attack moves away from, and both losses

@@ -1,6 +1,7 @@
 """`--engine ray`: units of work are tasks of a Ray cluster. The driver alone writes to the results folder."""
 
-from collections.abc import Callable, Iterator, Sequence
+import pickle
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -10,7 +11,6 @@ from typing import Any
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.interrupt import is_ctrl_c_pressed
 from bench.core.foreign.messages import format_error
-from bench.core.foreign.plugins import TravellingPlugins, model_files
 from bench.core.progress import ProgressCallback
 from bench.results.run_folder import RunFolder
 from bench.runner.engines.parcel import (
@@ -23,15 +23,14 @@ from bench.runner.engines.parcel import (
     write_files,
 )
 from bench.runner.engines.ray_cluster import first_line
-from bench.runner.engines.remote import News, Order, do_order
+from bench.runner.engines.ray_task import do_task, share_runner
+from bench.runner.engines.remote import Order
 from bench.runner.pool import Done, disk_failure, log_to_file, report_failure
 from bench.runner.units import Subject, Unit, UnitRunner, first_units, next_units
 from bench.training.run_folder import lock_folder
 
 MAX_ATTEMPTS = 4  # of a unit whose node dies
 POLL_SECONDS = 0.5
-
-_runners: dict[str, UnitRunner] = {}  # of this worker process, by object of the store: unpickled once a process
 
 
 def run_on_ray(ray: Any, runner: UnitRunner, jobs: Sequence[Subject], tell: ProgressCallback, log: Path) -> int:
@@ -73,7 +72,7 @@ class RayRun:
         here = self.ray.get_runtime_context().get_node_id()  # the queue dies with the driver's node, and with no other
         place = NodeAffinitySchedulingStrategy(here, soft=False)
         news = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": place})
-        shared = self._share_runner()
+        shared = share_runner(self.ray, self.runner)
         waiting, failed = [(unit, 1) for unit in first_units(self.runner, self.jobs, split=True)], 0
         while waiting or self.running:
             if is_ctrl_c_pressed():  # while Ray called back, where an exception goes no further
@@ -99,22 +98,6 @@ class RayRun:
         news.shutdown()
         return failed
 
-    def _share_runner(self) -> Any:
-        """Put the images and the model into the object store, with the code of plug-ins and of a model's FILE."""
-        from ray import cloudpickle
-
-        send_code: Any = cloudpickle.register_pickle_by_value
-        for module in model_files():
-            send_code(module)
-        try:
-            return self.ray.put((TravellingPlugins(), self.runner))
-        except OSError:
-            raise
-        except Exception as error:  # of anybody's model, and of Ray's store
-            raise BadInput(
-                f"--engine ray: images and models cannot be sent to the cluster: {format_error(error)}"
-            ) from error
-
     def _follow(self, unit: Unit, done: Done) -> list[tuple[Unit, int]]:
         """The units that waited for this one, each in its first attempt."""
         return [(other, 1) for other in next_units(self.runner, self.jobs, unit, done.is_lost, split=True)]
@@ -132,8 +115,8 @@ class RayRun:
             return report_failure(self.tell, unit, str(error))
         number = next(self.numbers)
         is_cuda, threads = self.runner.cells.device.type == "cuda", unit.job.threads if unit.shard is None else 1
-        task = self.ray.remote(num_cpus=threads, num_gpus=int(is_cuda), max_retries=0)(_do_order)
-        self.running[task.remote([shared], order, number, news)] = (number, unit, attempt)
+        task = self.ray.remote(num_cpus=threads, num_gpus=int(is_cuda), max_retries=0)(do_task)
+        self.running[task.remote(shared, shared.hex(), order, number, news.actor)] = (number, unit, attempt)
         self.units[number] = unit
         return None
 
@@ -162,7 +145,8 @@ class RayRun:
 
     def _read(self, news: Any) -> None:
         """Show the progress that units have reported, and store what they would go on from."""
-        for item in news.get_nowait_batch(news.qsize()):
+        for pickled in news.get_nowait_batch(news.qsize()):
+            item = pickle.loads(pickled)
             self.tell(item.event)
             if item.files and item.order in self.units:
                 self._store_news(self.units[item.order], item.files)
@@ -174,15 +158,3 @@ class RayRun:
                 write_files(self.runner.results / unit.job.run, files)
             else:
                 store_measured(self.folders[unit.job.run], unit.shard, files)
-
-
-def _do_order(shared: list[Any], order: Order, number: int, news: Any) -> tuple[Done, Content]:
-    """Do a unit of work in a worker process of the cluster. shared: holds the runner's object in the store."""
-    import ray
-
-    (reference,) = shared
-    if reference.hex() not in _runners:
-        _runners.clear()
-        _runners[reference.hex()] = ray.get(reference)[1]
-    send: Callable[[News], None] = news.put
-    return do_order(_runners[reference.hex()], order, number, send)
