@@ -64,7 +64,7 @@ def rank_of(process: int) -> int | None:
 
 
 @pytest.mark.slow
-@pytest.mark.torchrun
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of torchrun in /proc")
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_process_that_is_killed_ends_the_others_with_one_line_and_the_command_goes_on(bench, tmp_path, rank):
@@ -89,7 +89,7 @@ def test_a_process_that_is_killed_ends_the_others_with_one_line_and_the_command_
 
 
 @pytest.mark.slow
-@pytest.mark.torchrun
+@pytest.mark.long
 def test_a_loss_that_raises_in_another_process_is_a_failed_training(tmp_path):
     (tmp_path / "raising.py").write_text(RAISING)
     torchrun = start(
@@ -102,7 +102,7 @@ def test_a_loss_that_raises_in_another_process_is_a_failed_training(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.torchrun
+@pytest.mark.long
 def test_the_first_process_alone_writes_and_prints(tmp_path):
     torchrun = start(tmp_path, 2, "--methods", "Standard", "--epochs", "2", "--results", "shared")
     out, errors = torchrun.communicate()

@@ -25,7 +25,7 @@ from bench.models.build import MODELS
 from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE_SET, Shard
 from bench.results.store import read_rows
-from bench.runner.engines import ray_cluster, remote
+from bench.runner.engines import ray_engine, remote
 from bench.runner.engines.parcel import _store_row, files_to_send, store_evaluation, store_training
 from bench.runner.engines.ray_engine import RayRun, run_on_ray
 from bench.runner.engines.remote import Order, do_order
@@ -209,10 +209,11 @@ def test_a_cluster_that_is_refused_changes_nothing(bench, tmp_path):
 
 
 def test_a_full_disk_of_the_driver_ends_the_run_in_one_line(planned, tmp_path, monkeypatch):
-    def run(self):
+    def run(self, shared):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "results.csv")
 
     monkeypatch.setattr(RayRun, "run", run)
+    monkeypatch.setattr(ray_engine, "share_runner", lambda ray, runner: None)
     with pytest.raises(Failed, match=r"No space left on device: results.csv; make room and run again"):
         run_on_ray(None, planned, [], print, tmp_path / "bench.log")
     assert str(disk_failure(OSError(errno.EROFS, "Read-only", "rows"), tmp_path)) == (

@@ -22,7 +22,7 @@ pytestmark = [
 
 SMALL = ["--epochs", "2", "--limit-train", "200", "--limit", "200"]
 CONTINUED = ["--methods", "Standard,BN-adv", "--attacks", "FGSM", *SMALL]  # one trains on the other's model
-ATTACKED = ["--methods", "Standard", "--seeds", "0,1", "--attacks", "FGSM,AutoAttack", *SMALL]  # in two shards each
+ATTACKED = ["--methods", "Standard", "--attacks", "FGSM,AutoAttack", *SMALL[:-1], "290"]  # in three shards
 BENCH = [sys.executable, "-c", "from bench.cli import main; main()"]
 OF_RAY = {"RAY_TMPDIR": "/tmp", "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
 SETTINGS = os.environ | OF_RAY | {"OMP_NUM_THREADS": "1"}
@@ -91,11 +91,6 @@ def run_here(place, asked):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return run_here(tmp_path_factory.mktemp("whole") / "here", ATTACKED)
-
-
-@pytest.fixture(scope="module")
 def cluster():
     """A head that does no work, and two nodes of one processor each."""
     os.environ.update(OF_RAY)
@@ -103,8 +98,13 @@ def cluster():
 
     size = {"include_dashboard": False, "object_store_memory": 100 * 2**20}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **size})
-    cluster.nodes_of_work = [cluster.add_node(num_cpus=1, **size) for _ in range(2)]
-    cluster.another = lambda: cluster.add_node(num_cpus=1, **size)
+    nodes = [cluster.add_node(num_cpus=1, **size) for _ in range(2)]
+
+    def lose_a_node():
+        cluster.remove_node(nodes.pop(0), allow_graceful=False)
+        nodes.append(cluster.add_node(num_cpus=1, **size))
+
+    cluster.lose_a_node = lose_a_node
     yield cluster
     cluster.shutdown()
 
@@ -117,6 +117,7 @@ def wait_for(place, text, count=1, seconds=200):
         time.sleep(0.1)
 
 
+@pytest.mark.long
 def test_a_cluster_that_is_started_here(tmp_path):
     (tmp_path / "there").mkdir()
     process = start(tmp_path / "there", *CONTINUED, "--engine", "ray", "--workers", "2")
@@ -126,39 +127,42 @@ def test_a_cluster_that_is_started_here(tmp_path):
     assert read_all(tmp_path / "there") == run_here(tmp_path / "here", CONTINUED)
 
 
-def test_nodes_die_in_a_training_and_in_an_attack(tmp_path, whole, cluster):
-    process = start(tmp_path, *ATTACKED, "--engine", "ray", "--ray-address", cluster.address)
-    first, second = cluster.nodes_of_work
-    wait_for(tmp_path, " training: ")
-    cluster.remove_node(first, allow_graceful=False)
-    cluster.another()
-    wait_for(tmp_path, "AutoAttack")
-    cluster.remove_node(second, allow_graceful=False)
-    cluster.another()
-    _, err = process.communicate(timeout=400)
-    assert process.returncode == 0, err
-    assert read_all(tmp_path) == whole
-
-
-def test_a_driver_that_is_killed_or_stopped_goes_on_by_the_same_command(tmp_path, whole, cluster):
+def test_nodes_and_the_driver_die_and_nothing_changes(tmp_path, cluster):
+    """A node dies in a training; the driver is killed in AutoAttack; a node dies in AutoAttack. Then all is equal."""
     asked = [*ATTACKED, "--engine", "ray", "--ray-address", cluster.address]
     process = start(tmp_path, *asked)
     wait_for(tmp_path, " training: ")
+    cluster.lose_a_node()
+    wait_for(tmp_path, "AutoAttack")
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    process = start(tmp_path, *asked)
+    wait_for(tmp_path, "AutoAttack", count=2)
+    cluster.lose_a_node()
+    _, err = process.communicate(timeout=400)
+    assert process.returncode == 0, err
+    assert " training: " not in err
+    assert read_all(tmp_path) == run_here(tmp_path / "here", ATTACKED)
+
+
+@pytest.mark.long
+def test_a_driver_that_is_stopped_leaves_what_the_same_command_goes_on_from(tmp_path, cluster):
+    asked = [*CONTINUED, "--engine", "ray", "--ray-address", cluster.address]
+    process = start(tmp_path, *asked)
+    while not [*tmp_path.rglob(".lock")]:
+        assert process.poll() is None
+        time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=100)
     assert process.returncode == 130
     assert err.splitlines()[-1].startswith("bench: stopped")
     process = start(tmp_path, *asked)
-    wait_for(tmp_path, "AutoAttack")
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    process = start(tmp_path, *asked)
     _, err = process.communicate(timeout=400)
     assert process.returncode == 0, err
-    assert " training: " not in err
-    assert read_all(tmp_path) == whole
+    assert read_all(tmp_path) == run_here(tmp_path / "here", CONTINUED)
 
 
+@pytest.mark.long
 def test_code_travels(tmp_path, cluster):
     """Of files of a plug-in and of an outside model that other hosts lack; the numbers are those of one process."""
     found = {}
@@ -178,6 +182,7 @@ def test_code_travels(tmp_path, cluster):
     assert len(found["--engine"]) == 6
 
 
+@pytest.mark.long
 def test_a_module_that_other_hosts_lack_is_refused(tmp_path, cluster):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/flat_module.py").write_text(PLUGIN)

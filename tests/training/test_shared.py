@@ -49,7 +49,7 @@ def test_rows_are_shared_evenly():
 
 
 @pytest.mark.slow
-@pytest.mark.torchrun
+@pytest.mark.long
 @pytest.mark.parametrize("plan", [{}, {"accumulate": 2, "ema": 0.9}], ids=["batch", "parts"])
 def test_three_processes_compute_the_weights_of_one(tmp_path, plan):
     """20 images, or parts of 10, by three processes: the shares differ."""
@@ -60,7 +60,7 @@ def test_three_processes_compute_the_weights_of_one(tmp_path, plan):
 
 
 @pytest.mark.slow
-@pytest.mark.torchrun
+@pytest.mark.long
 def test_every_recipe_has_the_weights_of_one_process(tmp_path):
     names = [*RECIPES]
     one, (first, second) = trained_by_steps(alone, names), together(2, tmp_path, trained_by_steps, names)
@@ -69,7 +69,7 @@ def test_every_recipe_has_the_weights_of_one_process(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.torchrun
+@pytest.mark.long
 def test_a_training_has_the_weights_and_the_curve_of_one_process_and_goes_on_with_any_number(tmp_path):
     """Resumed by as many processes it has the same bits, by another number the same weights within rounding."""
     asked = job("M2AT", plan=replace(PLAN, epochs=3, lr=0.01, ema=0.9))

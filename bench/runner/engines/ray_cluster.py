@@ -108,7 +108,7 @@ def _check_nodes(ray: Any) -> None:
 
 
 def _ask_nodes(ray: Any, function: Callable[[], Any], what: str) -> dict[str, Any]:
-    """Call a function on every node; returns what each answers, by its address.
+    """Call a function on every node that may be given units; returns what each answers, by its address.
 
     Raises:
         BadInput: a node raises, as it cannot import something; `what` names it.
@@ -116,7 +116,8 @@ def _ask_nodes(ray: Any, function: Callable[[], Any], what: str) -> dict[str, An
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     ask = ray.remote(num_cpus=0, max_retries=0)(_call)
-    nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
+    working = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+    nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in working}
     calls = [
         (where, ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False)).remote(function))
         for node_id, where in nodes.items()

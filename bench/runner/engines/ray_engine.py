@@ -40,9 +40,11 @@ def run_on_ray(ray: Any, runner: UnitRunner, jobs: Sequence[Subject], tell: Prog
         BadInput: the runner cannot be sent to the cluster.
         Failed: nothing can be written to the results folder, or the cluster has ended.
     """
-    with log_to_file(log), ExitStack() as locks:
+    with ExitStack() as open_files:
         try:
-            return RayRun(ray, runner, jobs, tell, locks).run()
+            shared = share_runner(ray, runner)
+            open_files.enter_context(log_to_file(log))
+            return RayRun(ray, runner, jobs, tell, open_files).run(shared)
         except OSError as error:  # this process alone writes, so no other unit could be stored either
             raise disk_failure(error, runner.results) from error
         except ray.exceptions.RayError as error:  # the cluster has ended, or the node of this process has left it
@@ -59,20 +61,20 @@ class RayRun:
     runner: UnitRunner
     jobs: Sequence[Subject]
     tell: ProgressCallback
-    locks: ExitStack
+    locks: ExitStack  # of run folders, until the end
     folders: dict[str, RunFolder] = field(default_factory=dict)  # locked by this process
     running: dict[Any, tuple[int, Unit, int]] = field(default_factory=dict)  # task -> number, unit, attempt
     units: dict[int, Unit] = field(default_factory=dict)  # by number
     numbers: Iterator[int] = field(default_factory=lambda: count(1))  # none twice, as news may come late
 
-    def run(self) -> int:
+    def run(self, shared: Any) -> int:
+        """Do all units; returns how many cells failed. shared: of `share_runner`."""
         from ray.util.queue import Queue
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         here = self.ray.get_runtime_context().get_node_id()  # the queue dies with the driver's node, and with no other
         place = NodeAffinitySchedulingStrategy(here, soft=False)
         news = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": place})
-        shared = share_runner(self.ray, self.runner)
         waiting, failed = [(unit, 1) for unit in first_units(self.runner, self.jobs, split=True)], 0
         while waiting or self.running:
             if is_ctrl_c_pressed():  # while Ray called back, where an exception goes no further
