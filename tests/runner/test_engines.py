@@ -25,7 +25,7 @@ from bench.models.build import MODELS
 from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE_SET, Shard
 from bench.results.store import read_rows
-from bench.runner.engines import ray_engine, remote
+from bench.runner.engines import ray_cluster, ray_engine, remote
 from bench.runner.engines.parcel import _store_row, files_to_send, store_evaluation, store_training
 from bench.runner.engines.ray_engine import RayRun, run_on_ray
 from bench.runner.engines.remote import Order, do_order
