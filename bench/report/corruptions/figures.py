@@ -9,7 +9,7 @@ import pandas as pd
 from bench.report.corruptions.seed_means import ALL_SEVERITIES
 from bench.report.corruptions.table import REFERENCE_RECIPE, Scores
 from bench.report.labels import line_name
-from bench.report.plotting.heat_map import cell_texts, draw_heat_map
+from bench.report.plotting.heat_map import cell_texts, draw_heat_map, name_columns
 from bench.report.plotting.limits import fitted_limits
 from bench.report.plotting.style import (
     COLOURS,
@@ -19,14 +19,17 @@ from bench.report.plotting.style import (
     explain_below,
     grid,
     pad_limits,
+    set_panel_titles,
     with_house_style,
 )
+from bench.report.plotting.texts import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PANELS_IN_A_ROW = 5  # panels in a line
+PANEL_MARGIN = 0.1  # inches, of what is left and right of a panel
 MAX_RECIPES = 10  # recipes in a panel; the CSV has them all
 MAX_BANDS = 3  # lines beyond which intervals are said below the figure: drawn, they would hide the lines
 
@@ -46,10 +49,10 @@ def heat_map(scores: Scores, title: str) -> "Figure":
     if is_against := REFERENCE_RECIPE in values.index and len(values) > 1:
         values, texts = _against_reference(values, texts)
         look |= {"label": f"Points above {REFERENCE_RECIPE}", "around_zero": True}
-    names = [line_name(str(recipe)) for recipe in values.index]
+    names = [shorten(line_name(str(recipe))) for recipe in values.index]
     names = [f"{name}, accuracy (%)" if is_against and name == REFERENCE_RECIPE else name for name in names]
     figure, axes = draw_heat_map(values.set_axis(names), texts, title, TWO_COLUMNS, **look)
-    axes.set_xticklabels([name.replace("_", " ") for name in values.columns], rotation=40, ha="right")
+    name_columns(figure, axes, [name.replace("_", " ") for name in values.columns], rotation=40)
     axes.tick_params(axis="x", labelsize=6)
     return figure
 
@@ -91,9 +94,10 @@ def severity_curves(scores: Scores, title: str) -> "Figure":
     for axes, name in zip(panels, names, strict=True):
         for recipe, line in cells[cells["name"] == name].groupby("recipe", sort=False):
             _draw_line(axes, line, looks[str(recipe)], has_bands)
-        axes.set_title(name.replace("_", " "))
+    titles = [name.replace("_", " ") for name in names]
+    set_panel_titles(figure, panels, titles, across, TWO_COLUMNS / across - PANEL_MARGIN)
     handles = [
-        Line2D([], [], color=colour, marker=marker, markersize=3, label=line_name(str(recipe)))
+        Line2D([], [], color=colour, marker=marker, markersize=3, label=shorten(line_name(str(recipe))))
         for recipe, (colour, marker) in looks.items()
     ]
     if not has_bands:

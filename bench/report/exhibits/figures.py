@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from bench.report.exhibits.table import STATISTICS, channel_gains, stack_maps
-from bench.report.plotting.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, grid, with_house_style, wrap_title
+from bench.report.plotting.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, grid, set_panel_titles, with_house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 HISTOGRAM_BINS = 30
+PANEL_MARGIN = 0.25  # inches, of what is left and right of a panel
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NARROW_CHANNELS = 20  # channels up to which a figure is one column wide
 STATE_COLOURS = {"blocked": COLOURS[1], "magnified": COLOURS[2]}
@@ -29,6 +30,7 @@ def histograms(tables: Mapping[str, pd.DataFrame], title: str) -> "Figure":
     edges = np.linspace(low, high, HISTOGRAM_BINS + 1).tolist()
     across, width = _across(len(tables))
     figure, panels = grid(len(tables), across, width, (1.35, 0.7), title, sharex=True)
+    titles = []
     for (name, table), axes in zip(tables.items(), panels, strict=True):
         there = table[table["squared"] > 0]
         for right, label, colour in ((True, "right", COLOURS[0]), (False, "wrong", COLOURS[1])):
@@ -36,7 +38,8 @@ def histograms(tables: Mapping[str, pd.DataFrame], title: str) -> "Figure":
             look: Any = {"weights": np.full(len(logs), 100 / max(1, len(logs))), "color": colour, "alpha": 0.55}
             axes.hist(logs, edges, histtype="stepfilled", label=label, **look)
         zeros = len(table) - len(there)
-        axes.set_title(_panel_title(name + (f" ({zeros} at 0 left out)" if zeros else ""), width, across))
+        titles.append(name + (f" ({zeros} at 0 left out)" if zeros else ""))
+    set_panel_titles(figure, panels, titles, across, width / across - PANEL_MARGIN)
     ticks = list(range(low, high + 1, math.ceil((high - low) / 3)))
     _below(
         panels,
@@ -100,14 +103,15 @@ def slices(tables: Mapping[str, pd.DataFrame], title: str) -> "Figure":
     across, width = _across(len(tables))
     figure, panels = grid(len(tables), across, width, (1.35, 0.7), title, sharex=True)
     lines = {"attack": ("along the attack", COLOURS[1], "-"), "random": ("random signs", COLOURS[0], "--")}
-    for (name, table), axes in zip(tables.items(), panels, strict=True):
+    for table, axes in zip(tables.values(), panels, strict=True):
         for direction, (label, colour, style) in lines.items():
             part = table[table["direction"] == direction]
             axes.fill_between(part["step"], part["q10"], part["q90"], color=colour, alpha=0.15, linewidth=0)
             axes.plot(part["step"], part["mean"], style, color=colour, label=label)
         for border in (-1, 1):
             axes.axvline(border, color="#666666", linestyle=":", linewidth=0.8)
-        axes.set(title=_panel_title(name, width, across), ylim=(0, None))
+        axes.set(ylim=(0, None))
+    set_panel_titles(figure, panels, tables, across, width / across - PANEL_MARGIN)
     _below(panels, across, xlabel="Step (eps)", xticks=[-1, 0, 1])
     figure.supylabel("Cross-entropy")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -117,11 +121,6 @@ def slices(tables: Mapping[str, pd.DataFrame], title: str) -> "Figure":
 def _across(panels: int) -> tuple[int, float]:
     """Number of panels in a row, and the width of the figure in inches."""
     return (panels, ONE_COLUMN) if panels <= 2 else (min(4, panels), TWO_COLUMNS)
-
-
-def _panel_title(name: str, width: float, across: int) -> str:
-    """A name in lines of a panel's width; both widths in inches."""
-    return wrap_title(name, width / across - 0.25)
 
 
 def _below(panels: "list[Axes]", across: int, **settings: Any) -> None:

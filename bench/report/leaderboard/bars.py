@@ -12,7 +12,15 @@ from bench.report.leaderboard.text import accuracy_text
 from bench.report.leaderboard.trust import INVALID, PARTIAL, SUSPECT, TRUST_TEXTS, trust_of
 from bench.report.plotting.attack_colours import attack_colour
 from bench.report.plotting.limits import limits_from_zero
-from bench.report.plotting.style import DPI, TWO_COLUMNS, explain_below, with_house_style, wrap_title
+from bench.report.plotting.style import (
+    DPI,
+    TWO_COLUMNS,
+    explain_below,
+    set_figure_title,
+    set_panel_titles,
+    with_house_style,
+)
+from bench.report.plotting.texts import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +66,7 @@ def bars(table: pd.DataFrame, title: str) -> "Figure":
     rows = arrange(table, shown)
     heights = [AROUND_ROW + LINE * len(row.lines) for row in rows]
     figure = Figure(figsize=(TWO_COLUMNS, sum(heights) + AROUND), layout="constrained", dpi=DPI)
-    figure.suptitle(wrap_title(title, TWO_COLUMNS))
+    set_figure_title(figure, title)
     across = len(rows[0].columns)
     panels = figure.subplots(len(rows), across, squeeze=False, height_ratios=heights)
     ends = [value for column in shown for value in _ends(table, column)]
@@ -66,8 +74,9 @@ def bars(table: pd.DataFrame, title: str) -> "Figure":
     for row, beside in zip(rows, panels, strict=True):
         for column, axes in zip(row.columns, beside, strict=False):
             _draw_panel(axes, row, column, top)
-            axes.set_title(wrap_title(condition_name(column), (TWO_COLUMNS - NAME_WIDTH) / across))
-        beside[0].set_yticks(range(len(row.lines)), [line_name(recipe) for recipe in row.lines["recipe"]])
+        drawn = beside[: len(row.columns)]
+        set_panel_titles(figure, drawn, map(condition_name, row.columns), across, (TWO_COLUMNS - NAME_WIDTH) / across)
+        beside[0].set_yticks(range(len(row.lines)), [shorten(line_name(recipe)) for recipe in row.lines["recipe"]])
         for axes in beside[len(row.columns) :]:
             axes.set_visible(False)
     explain_below(figure, _explain(table, shown), 5, "Accuracy (%)")

@@ -19,9 +19,10 @@ from bench.report.plotting.style import (
     explain_below,
     grid,
     pad_limits,
+    set_panel_titles,
     with_house_style,
-    wrap_title,
 )
+from bench.report.plotting.texts import shorten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,12 +50,12 @@ def curves(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
     ticks = [epoch for epoch in MaxNLocator(4, integer=True).tick_values(*span) if epoch == round(epoch)]
     align(panels, across, xticks=ticks, xlim=span, ylim=limits_from_zero(_percentages(logs)))
     named: dict[str, Any] = {}
-    for (recipe, seeds), axes in zip(logs.items(), panels, strict=True):
+    for seeds, axes in zip(logs.values(), panels, strict=True):
         for column, (name, line, marker, attack) in CURVE_STYLES.items():
             if len(points := _join(seeds, column)):
                 look: dict[str, Any] = {"color": attack_colour(attack), "marker": marker, "markersize": 2}
                 named[name] = axes.plot(*points.T, line, **look)[0]
-        axes.set_title(wrap_title(line_name(recipe), width / across - PANEL_MARGIN))
+    set_panel_titles(figure, panels, map(line_name, logs), across, width / across - PANEL_MARGIN)
     figure.supylabel("Accuracy (%)")
     for name, line in named.items():
         line.set_label(name)
@@ -72,9 +73,11 @@ def overlay(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
     for seeds, colour in zip(logs.values(), cycle(COLOURS), strict=False):
         for column, line in (("val_clean", "-"), ("val_pgd", "--")):
             axes.plot(*_join(seeds, column).T, line, color=colour)
-    named = [Line2D([], [], color=colour) for _, colour in zip(logs, cycle(COLOURS), strict=False)]
-    kinds = [Line2D([], [], color="#444444", linestyle=line) for line in ("-", "--")]
-    figure.legend([*named, *kinds], [*logs, "clean", "PGD-10"], loc="outside lower center", ncols=_abreast([*logs]))
+    names = [shorten(name) for name in logs]
+    handles = [Line2D([], [], color=colour, label=name) for name, colour in zip(names, cycle(COLOURS), strict=False)]
+    kinds = {"clean": "-", "PGD-10": "--"}
+    handles += [Line2D([], [], color="#444444", linestyle=line, label=kind) for kind, line in kinds.items()]
+    explain_below(figure, handles, _abreast(names))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set(xlabel="Epoch", ylabel="Accuracy (%)", ylim=limits_from_zero(_percentages(logs)))
     return figure

@@ -12,6 +12,7 @@ from bench.report.leaderboard.trust import INVALID, OK, PARTIAL, SUSPECT, TRUST_
 from bench.report.plotting.limits import fitted_limits
 from bench.report.plotting.point_names import name_points
 from bench.report.plotting.style import COLOURS, ONE_COLUMN, TWO_COLUMNS, explain_below, grid, with_house_style
+from bench.report.plotting.texts import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 COST_COLUMN = "passes"  # column of the table: passes per image of a training step
 NARROW_POINTS = 8  # points up to which the figure is one column wide
+NARROW_LETTERS = 24  # letters of a name up to which it is
 MAX_INTERVALS = 10  # more of them would hide the points, and their median width is a note instead
 MARGIN_SHARE = 0.08  # space beside the points, as a share of the range of an axis
 INTERVAL_STYLE: Any = {"fmt": "none", "ecolor": "#C4C4C4", "elinewidth": 0.6, "zorder": 1.5}
@@ -53,7 +55,7 @@ def accuracy_axis(column: str) -> str:
     """The label of an axis with the accuracies of a column."""
     if column == "Worst":
         return "Right under every attack (%)"
-    return "Clean accuracy (%)" if column == "Clean" else f"Accuracy under {condition_name(column)} (%)"
+    return "Clean accuracy (%)" if column == "Clean" else f"Accuracy under {shorten(condition_name(column))} (%)"
 
 
 def _points(table: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -65,7 +67,9 @@ def _scatter(table: pd.DataFrame, title: str, column: str, label: str) -> "Figur
     from matplotlib.ticker import MaxNLocator
 
     robust, points = ranking_column(table), _points(table, column)
-    width, height = (ONE_COLUMN, 2.5) if len(points) <= NARROW_POINTS else (TWO_COLUMNS, 4.0)
+    names = [shorten(line_name(recipe)) for recipe in points["recipe"]]
+    is_narrow = len(points) <= NARROW_POINTS and max(map(len, names), default=0) <= NARROW_LETTERS
+    width, height = (ONE_COLUMN, 2.5) if is_narrow else (TWO_COLUMNS, 4.0)
     figure, (axes,) = grid(1, 1, width, (height, 0.3), title)
     up = intervals(points, robust)
     across = intervals(points, column) if f"{column} low" in points else np.zeros_like(up)
@@ -85,7 +89,6 @@ def _scatter(table: pd.DataFrame, title: str, column: str, label: str) -> "Figur
     else:
         axes.set_xlim(_limits(points, column, shown))
     _explain(axes, kinds, "95 % intervals" if (points["seeds"] == 1).all() else "Intervals", across, up)
-    names = [line_name(recipe) for recipe in points["recipe"]]
     name_points(axes, list(zip(points[column], points[robust], names, strict=True)), has_bars=shown)
     return figure
 

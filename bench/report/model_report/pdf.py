@@ -19,6 +19,7 @@ from bench.report.model_report.content import (
 from bench.report.model_report.paper import LEFT, LINE, PANEL, SMALL, TEXT_WIDTH, Paper, table_height
 from bench.report.model_report.pdf_text import MONO, Type, width, wrap
 from bench.report.plotting.style import COLOURS, with_house_style
+from bench.report.plotting.texts import shorten
 
 LEVEL_COLOURS = {"ok": "#0b5cad", "suspect": "#8a4b00", "invalid": "#a61b1b", "unknown": "#565f6b"}
 BAR_COLOURS = {"clean": "#8a94a0", "attack": "#0072b2", "worst": "#a6460b"}
@@ -146,7 +147,7 @@ def _curves(paper: Paper, block: Curves) -> None:
         axes.fill_between(
             x, [p.low for p in curve.points], [p.high for p in curve.points], color=colour, alpha=0.18, lw=0
         )
-        axes.plot(x, [p.value for p in curve.points], "o-", color=colour, label=curve.name)
+        axes.plot(x, [p.value for p in curve.points], "o-", color=colour, label=shorten(curve.name))
     axes.set(ylim=(0, 100), xlim=(0, None), xlabel=block.axis)
     axes.set_xticks([x for x, _ in block.ticks], [text for _, text in block.ticks])
     axes.spines[:].set_color(LINE)

@@ -1,11 +1,13 @@
 """Heat maps: a table of numbers as coloured cells, each with its number."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from bench.report.plotting.style import COLOURS, grid
+from bench.report.plotting.style import COLOURS, grid, grow
+from bench.report.plotting.texts import shorten
 from bench.report.table_text import MISSING
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 ROW_HEIGHT = 0.26  # height of one row in inches
 MARGIN_HEIGHT = 1.3  # height above and below all rows in inches
+USUAL_LETTERS = 18  # of the names below the columns, for which that leaves room
+LETTER_HEIGHT = 0.06  # inches that each further letter of a slanted name takes
 DARK_LUMINANCE = 0.45  # luminance, below which white is easier to read than black
 ONE_SIDED = ("#FFFFFF", COLOURS[0])  # colours of the lowest and the highest number
 TWO_SIDED = (COLOURS[1], "#FFFFFF", COLOURS[0])  # colours below zero, at zero and above it
@@ -57,6 +61,13 @@ def draw_heat_map(
     axes.spines[:].set_visible(False)
     figure.colorbar(drawn, ax=axes, label=label, shrink=0.9, pad=0.02).outline.set_visible(False)
     return figure, axes
+
+
+def name_columns(figure: "Figure", axes: "Axes", names: Sequence[str], **look: Any) -> None:
+    """Write slanted names below the columns, on a figure that grows with the longest. look: of matplotlib's texts."""
+    shown = [shorten(name) for name in names]
+    axes.set_xticklabels(shown, ha="right", **look)
+    grow(figure, LETTER_HEIGHT * max(0, max(map(len, shown), default=0) - USUAL_LETTERS))
 
 
 def cell_texts(values: pd.DataFrame, form: str) -> pd.DataFrame:

@@ -1,9 +1,10 @@
 """The style of all figures. Colours are Okabe and Ito's, safe for colour-blind readers."""
 
-import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from bench.report.plotting.texts import fit_legend, wrap_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +17,9 @@ ONE_COLUMN, TWO_COLUMNS = 3.3, 6.8  # inches
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = "osD^vP*X<>"
 DPI = 200  # of PNG; set from the beginning, as the width of a text depends on it
-LETTERS_PER_INCH = 18  # characters of a title per inch
+USUAL_TITLE_LINES = 2  # of a figure's title, for which heights leave room
+MAX_TITLE_LINES, MAX_PANEL_LINES = 6, 3  # of the titles of figures and panels
+TITLE_LINE, LEGEND_LINE = 0.12, 0.14  # inches: heights of a line
 LABEL_SIZE = 7  # points: size of the letters of a label
 STYLE = {
     "font.size": 7,
@@ -83,22 +86,43 @@ def grid(
     panels = list(figure.subplots(lines, across, squeeze=False, **settings).flat)
     for panel in panels[used:]:
         panel.set_visible(False)
-    figure.suptitle(wrap_title(title, width))
+    set_figure_title(figure, title)
     return figure, panels[:used]
 
 
-def wrap_title(text: str, width: float) -> str:
-    """Break text into lines of at most `width` inches; the layout does not account for matplotlib's wrap=True."""
-    return "\n".join(textwrap.wrap(text, max(1, int(width * LETTERS_PER_INCH))))
+def set_figure_title(figure: "Figure", title: str) -> None:
+    """Write the title above all panels, on a figure that grows with its lines."""
+    text = wrap_title(title, figure.get_figwidth(), MAX_TITLE_LINES)
+    figure.suptitle(text)
+    grow(figure, TITLE_LINE * max(0, text.count("\n") + 1 - USUAL_TITLE_LINES))
+
+
+def set_panel_titles(
+    figure: "Figure", panels: "Sequence[Axes]", titles: Iterable[str], across: int, width: float
+) -> None:
+    """Write the titles of panels, `across` in a row, in lines of `width` inches, on a figure that grows with them."""
+    texts = [wrap_title(title, width, MAX_PANEL_LINES) for title in titles]
+    for axes, text in zip(panels, texts, strict=True):
+        axes.set_title(text)
+    for start in range(0, len(texts), across):
+        grow(figure, TITLE_LINE * max(text.count("\n") for text in texts[start : start + across]))
+
+
+def grow(figure: "Figure", inches: float) -> None:
+    """Make a figure higher."""
+    figure.set_figheight(figure.get_figheight() + inches)
 
 
 def explain_below(figure: "Figure", handles: Sequence[Any], abreast: int, axis: str = "") -> None:
-    """Put the legend below all panels, in `abreast` columns.
+    """Put the legend below all panels, in `abreast` columns, or, if its names are long, in fewer on a higher figure.
 
     axis: name of the panels' x axis, as the heading of the legend, because a label of the figure would overlap it.
     """
-    legend = figure.legend(handles=handles, title=axis or None, loc="outside lower center", ncols=abreast)
+    names = [str(handle.get_label()) for handle in handles]
+    columns = fit_legend(names, figure.get_figwidth(), abreast)
+    legend = figure.legend(handles=handles, title=axis or None, loc="outside lower center", ncols=columns)
     legend.get_title().set_fontsize(LABEL_SIZE)
+    grow(figure, LEGEND_LINE * (-(-len(names) // columns) - -(-len(names) // abreast)))
 
 
 def pad_limits(places: Sequence[float]) -> tuple[float, float]:

@@ -15,9 +15,10 @@ from bench.report.plotting.style import (
     ONE_COLUMN,
     TWO_COLUMNS,
     grid,
+    set_panel_titles,
     with_house_style,
-    wrap_title,
 )
+from bench.report.plotting.texts import fit_legend, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,21 +42,22 @@ def lines(points: pd.DataFrame, title: str, axis: str | None, chance: float) -> 
     looks = dict(zip(points["recipe"].unique(), zip(cycle(COLOURS), cycle(MARKERS), strict=False), strict=False))
     top = limits_from_zero(chain(points["value"], points["high"], [] if math.isnan(chance) else [chance]))
     named: dict[str, Any] = {}
-    for (panel, name), axes in zip(panels.items(), found, strict=True):
+    for panel, axes in zip(panels, found, strict=True):
         part = points[points["panel"] == panel]
         named |= _draw_panel(axes, part, looks, 255 if pixels else 1)
         if not math.isnan(chance):
             named["chance"] = axes.axhline(chance, color="#666666", linestyle=":", linewidth=0.8)
         axes.set(ylim=top, xlabel=axis or ("eps (1/255)" if pixels else "eps"))
-        axes.set_title(wrap_title(name, width / across - PANEL_MARGIN))
         if axis is not None:
             places = sorted(part["x"].unique())
             axes.set_xscale("log")
             axes.set_xticks(places, [f"{x:g}" for x in places])
             axes.minorticks_off()
+    set_panel_titles(figure, found, panels.values(), across, width / across - PANEL_MARGIN)
     figure.supylabel("Accuracy (%)")
     abreast = 5 if across > 1 else 3
-    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=min(abreast, len(named)))
+    names = [shorten(name) for name in named]
+    figure.legend(named.values(), names, loc="outside lower center", ncols=fit_legend(names, width, abreast))
     return figure
 
 
