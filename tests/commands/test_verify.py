@@ -344,6 +344,27 @@ def test_what_was_tampered_with_is_found(bench, folder, how):
     assert out.count("ok  ") == 2
 
 
+def test_the_first_image_with_another_predicted_class_is_named(bench, folder):
+    path = adversarial_file(folder, "PGD-5")
+    part = read_adversarial_set(path)[0].stored["int8"]
+    first, was = int(part.ids[1]), int(part.predicted[1])
+
+    def predict_otherwise(adversarial_set):
+        changed = adversarial_set.stored["int8"].predicted
+        changed[[1, 3]] = (changed[[1, 3]] + 1) % 10
+
+    rewritten(path, predict_otherwise)
+    code, out, _ = bench("verify", str(path))
+    text = f"2 of {len(part.ids)} predicted classes are others now, first of test image {first}: "
+    assert (code, out) == (1, f"WRONG {path}: {text}{(was + 1) % 10} in the file, {was} of the model\n")
+
+
+def test_a_file_without_predictions_is_in_order(bench, folder):
+    path = adversarial_file(folder, "PGD-5")
+    rewritten(path, lambda adversarial_set: adversarial_set.stored["int8"].predicted.fill(UNKNOWN_CLASS))
+    assert bench("verify", str(path))[0] == 0
+
+
 def test_rows_and_bits_that_say_otherwise_are_found(bench, folder):
     (row,) = (row for row in read_rows(folder) if row.name == "PGD-5")
     bits = read_outcomes(folder)[row.key]

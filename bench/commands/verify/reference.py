@@ -17,7 +17,7 @@ from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import load_external
 from bench.evaluation.external.model_checks import SAMPLE_SIZE, is_stochastic
 from bench.evaluation.external.spec import parse_spec
-from bench.evaluation.outcome import is_correct
+from bench.evaluation.outcome import predict_classes
 from bench.models.freeze import frozen
 
 DATA_DIR_ADVICE = "name the folder that the run read its data from: --data-dir DIR, or the variable BENCH_DATA"
@@ -66,10 +66,12 @@ class Reference:
 
     def find_misclassified(self, net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """Which images (B, C, H, W) the model misclassifies, (B,) bool; BadInput if it raises."""
+        return self.predict(net, x) != y.to(self.device)
+
+    def predict(self, net: nn.Module, x: Tensor) -> Tensor:
+        """The classes (B,) that the model predicts for images (B, C, H, W); BadInput if it raises."""
         with model_errors_as_bad_input(), frozen(net):
-            return ~is_correct(
-                net, x.nan_to_num(), y.to(self.device), self.batch_size
-            )  # NaN is reported by `find_misplaced`
+            return predict_classes(net, x.nan_to_num(), self.batch_size)  # NaN is reported by `find_misplaced`
 
 
 def find_misplaced(x_adv: Tensor, x: Tensor, threat: Threat) -> list[str]:

@@ -3,73 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
 from bench.commands.start import start
 from bench.commands.verify.claim import Claim, read_claim
 from bench.commands.verify.foreign_files import SUFFIXES, is_foreign, read_foreign
+from bench.commands.verify.own_files import check_adversarial_set
 from bench.commands.verify.reference import Reference, find_misplaced
 from bench.core.errors import BadInput
 from bench.core.parsing import format_count
 from bench.core.stats import wilson
-from bench.core.threat import NORMS
-from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.evaluation.external.spec import parse_spec
-from bench.evaluation.identity import is_same_model
 from bench.results.survey import run_folders
 from bench.runner.grid import threats_of
 from bench.runner.request import Request
-
-MAX_TIES = 0.001  # share of images whose prediction may depend on their batch, as the largest logits are nearly equal
-
-
-def check_adversarial_set(claim: Claim, against: Reference) -> tuple[list[str], str]:
-    """Check a file of this bench: faults, and a summary for when there are none."""
-    about, spec = claim.about, against.spec or claim.model_spec()
-    data, test = against.test(against.dataset or str(claim.job.get("source", about["dataset"])))
-    try:
-        net, identity, is_stochastic = against.model(spec, data, test)
-    except BadInput as error:
-        if against.spec:  # the model that the user named, not that of the folder
-            raise
-        return [str(error)], ""
-    n, threat, whose = about["n"], NORMS[about["norm"]](about["eps"]), f" of shard {claim.shard}"
-    faults = ["it was made for another model"] if not is_same_model(identity, about["identity"]) else []
-    if n > len(test) or test.first(n).fingerprint() != about["images"] or not claim.covers_shard:
-        return [*faults, f"it is not of the first {n} test images of {data.name}"], ""
-    if shapes := {part.codes.shape[1:] for part in claim.adversarial_set.stored.values()} - {data.shape}:
-        return [*faults, f"its images are of {shapes.pop()}, and those of {data.name} of {data.shape}"], ""
-    far = 0.0
-    for names, x, x_adv in claim.adversarial_set.decode(to_float(test.x[:n]), against.device):
-        faults += find_misplaced(x_adv, x, threat)
-        missed = int((~against.find_misclassified(net, x_adv, test.y[torch.from_numpy(names)])).sum())
-        faults += [f"{missed} of {format_count(len(x), 'image')} do not fool the model"] if missed else []
-        far = max(far, float(threat.distance(x_adv, x).max()))
-    faults += claim.list_contradictions()
-    missing, note = count_missing(claim, against, net, test), ""
-    if missing and (is_stochastic or missing <= MAX_TIES * n):
-        note = f"; {missing} more are said to be broken, {'as the model draws' if is_stochastic else 'at a tie'}"
-    elif missing:
-        faults.append(f"it lacks {format_count(missing, 'image')} that outcomes.npz has as broken")
-    shown = (
-        f"{len(claim.image_ids)} of {format_count(len(claim.ids), 'image')}{whose if claim.shard.count > 1 else ''} "
-        "fool"
-    )
-    what = f"{about['attack']} {about['norm']} {about['eps']:.4g}"
-    return faults, f"{shown} {about['run']} under {what}, the farthest at {far:.5f}{note}"
-
-
-def count_missing(claim: Claim, against: Reference, net: nn.Module, test: Images) -> int:
-    """Number of images that are broken by the outcomes, correct when clean, and not in the file.
-
-    If only the last iterate is scored, images that are misclassified when clean are counted too.
-    """
-    rows = torch.from_numpy(claim.missing_images())
-    if claim.scores_last_iterate or not len(rows):
-        return len(rows)
-    return int((~against.find_misclassified(net, to_float(test.x[rows]).to(against.device), test.y[rows])).sum())
 
 
 def check_foreign(path: Path, against: Reference, eps: float | None, norm: str | None) -> tuple[list[str], str]:
