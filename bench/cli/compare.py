@@ -37,14 +37,16 @@ def compare(
     (FILE.py:FUNCTION@WEIGHTS): it is attacked as the other one was, on the same images.
     """
     from bench.commands.compare.compare import compare as gate
-    from bench.commands.compare.measure_spec import is_spec
+    from bench.commands.compare.compare import is_spec
     from bench.evaluation.external.access import Access
-    from bench.evaluation.external.normalisation import with_normalisation
 
     if normalise and not (is_spec(baseline) or is_spec(current)):
         raise BadInput(f"--normalise {normalise} is of a model, and {baseline} and {current} are folders; leave it out")
-    baseline, current = (
-        Path(with_normalisation(str(side), normalise)) if is_spec(side) and not side.is_file() else side
-        for side in (baseline, current)
-    )
+    if normalise:
+        from bench.evaluation.external.normalisation import with_normalisation
+
+        baseline, current = (
+            Path(with_normalisation(str(side), normalise)) if is_spec(side) and not side.is_file() else side
+            for side in (baseline, current)
+        )
     return gate(baseline, current, access=Access(data_dir, unsafe_pickle=unsafe_pickle), **settings)

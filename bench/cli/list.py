@@ -33,21 +33,16 @@ def list_names(context: click.Context, /, kind: str, long: bool, markdown: bool,
     if long and markdown:
         raise BadInput("--long and --markdown are two forms of the table; give one of them")
     if kind == "studies":
-        from bench.commands.data_radius import registered_radius
+        from bench.commands.recipe_facts import registered_radius
         from bench.report.studies.listing import list_studies
 
         refuse_given(context, ["long", "markdown"], "is of tables of names, and studies have a form of their own")
         click.echo("\n".join(list_studies(results, registered_radius)))
         return
-    from bench.core.foreign.plugins import load_plugins
+    from bench.commands.list.output import as_markdown, as_names, as_text
 
-    load_plugins()
     if not (long or markdown or sys.stdout.isatty()):
-        from bench.commands.list.names import names
-
-        click.echo("\n".join(names(kind)))
+        click.echo("\n".join(as_names(kind)))
         return
-    from bench.commands.list.tables import as_markdown, as_text
-
     width = min(shutil.get_terminal_size((110, 24)).columns, MAX_WIDTH)
     click.echo(as_markdown(kind) if markdown else "\n".join(as_text(kind, width)))

@@ -81,7 +81,7 @@ def export_all(results: Path, exports: tuple[Path, ...]) -> None:
 
 def write_cards(results: Path, reports: Path) -> None:
     """Write a model card for each model, and print the path of their list."""
-    from bench.commands.show.recipe_text import find_cited_papers
+    from bench.commands.recipe_facts import find_cited_papers
     from bench.report.cards.page import CardsPage
     from bench.report.write import first_pages, write_pages
 
@@ -93,7 +93,7 @@ def write_study(study: str, results: Path, reports: Path, data_dir: Path) -> Non
     """Write and print the leaderboard with its site and topics, the page of a study, or everything."""
     from rich.console import Console
 
-    from bench.commands.data_radius import registered_radius
+    from bench.commands.recipe_facts import registered_radius
     from bench.commands.site_sources import site_sources
     from bench.report.studies.page import StudyPage, started_studies
     from bench.report.write import PAGES, count_incomplete_cells, describe_files, write_pages, write_reports

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bench.commands.data_radius import registered_radius
+from bench.commands.recipe_facts import recall_recipe, registered_radius, write_attack
 from bench.core.errors import BadInput
-from bench.report.site.sources import CleanImages, RecipeText, SiteSources
+from bench.report.site.sources import CleanImages, SiteSources
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,28 +32,7 @@ def site_sources(data_dir: Path) -> SiteSources:
         names = tuple(data.classes[label] for label in split.y[chosen])
         return CleanImages(split.pixels(chosen), names, tuple(data.classes))
 
-    return SiteSources(_describe_recipe, write_attack, test_images, registered_radius)
-
-
-def _describe_recipe(name: str) -> RecipeText | None:
-    from bench.commands.show.recipe_text import describe_recipe
-    from bench.core.foreign.plugins import load_plugins
-
-    load_plugins()
-    return describe_recipe(name)
-
-
-def write_attack(name: str, params: dict[str, Any]) -> str:
-    """An attack as --attacks takes it, from the name and the params of a row: settings that are the default are left
-    out, and so are all where the attack is not known here."""
-    from bench.attacks.spec import parse_attack
-
-    try:
-        usual = dict(parse_attack(name).settings)
-    except BadInput:
-        return name
-    own = [f"{key}={value}" for key, value in params.items() if key in usual and usual[key] != value]
-    return f"{name}[{','.join(own)}]" if own else name
+    return SiteSources(recall_recipe, write_attack, test_images, registered_radius)
 
 
 def _read_test_split(name: str, data_dir: Path) -> "tuple[Dataset, Source, NDArray[np.int64]] | None":

@@ -33,7 +33,12 @@ class Registry(Mapping[str, T]):
     additions = 0  # number of names added to all registries of the process; tells whether a plug-in has registered one
 
     def __init__(
-        self, kind: str, check: Check = accept_anything, reserved: tuple[str, ...] = RESERVED_NAMES, folder: str = ""
+        self,
+        kind: str,
+        check: Check = accept_anything,
+        reserved: tuple[str, ...] = RESERVED_NAMES,
+        folder: str = "",
+        beside: tuple[str, ...] = (),
     ) -> None:
         """Make an empty registry.
 
@@ -42,8 +47,9 @@ class Registry(Mapping[str, T]):
             check: (name, item) -> what is wrong with the item, or an empty text; called for every item.
             reserved: names that cannot be registered.
             folder: dotted name of the package whose modules register items here.
+            beside: modules of that package which register nothing, and are not imported.
         """
-        self._reserved, self._folder, self._loaded = reserved, folder, not folder
+        self._reserved, self._folder, self._beside, self._loaded = reserved, folder, beside, not folder
         self.kind = kind
         self._flaw = check
         self._items: dict[str, T] = {}
@@ -139,6 +145,11 @@ class Registry(Mapping[str, T]):
         self._load()
         return self._homes[name]
 
+    def all_homes(self) -> set[str]:
+        """The modules that have registered a name, a pattern or a suffix."""
+        self._load()
+        return {*self._homes.values()}
+
     def homes(self, name: str) -> list[str]:
         """Dotted names of the modules that registered a name and its suffixes, those of the suffixes first."""
         self._load()
@@ -149,7 +160,8 @@ class Registry(Mapping[str, T]):
         if self._loaded or caller.startswith(f"{self._folder}."):
             return
         self._loaded = True
-        modules = [f"{self._folder}.{found.name}" for found in iter_modules(import_module(self._folder).__path__)]
+        names = [found.name for found in iter_modules(import_module(self._folder).__path__)]
+        modules = [f"{self._folder}.{name}" for name in names if name not in self._beside]
         for module in modules:
             import_module(module)
         # list names by module, whichever module was imported first

@@ -2,12 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-from bench.core.rng import normal, uniform
+# torch and `rng`, which imports it, are imported where they are used: reports read data sets, which have a threat, without
 
 Pixels = Annotated[float, "pixels"]  # a length in pixel units: scales with the data set's default eps
 REFERENCE_EPS = 8 / 255  # the eps that recipes are written for
@@ -31,19 +31,21 @@ class Linf:
 
     eps: Pixels
 
-    def noise(self, x: Tensor) -> Tensor:
+    def noise(self, x: "Tensor") -> "Tensor":
         """Draw a perturbation (B, C, H, W) uniformly from the ball; x + noise is not yet clipped to [0, 1]."""
+        from bench.core.rng import uniform
+
         return self.eps * (2 * uniform(x) - 1)
 
-    def steepest(self, grad: Tensor) -> Tensor:
+    def steepest(self, grad: "Tensor") -> "Tensor":
         """Steepest ascent direction of length 1 in Linf: the sign of the gradient, (B, C, H, W)."""
         return grad.sign()
 
-    def move(self, x_adv: Tensor, grad: Tensor, length: float) -> Tensor:
+    def move(self, x_adv: "Tensor", grad: "Tensor", length: float) -> "Tensor":
         """Images (B, C, H, W) a step of this length away along `steepest`; not yet projected."""
         return x_adv + length * self.steepest(grad)
 
-    def project(self, x_adv: Tensor, x: Tensor, radii: Tensor | None = None) -> Tensor:
+    def project(self, x_adv: "Tensor", x: "Tensor", radii: "Tensor | None" = None) -> "Tensor":
         """The closest images to x_adv that lie in the ball around x and in [0, 1], (B, C, H, W).
 
         radii: (B,), the radius of each image, instead of eps.
@@ -51,11 +53,11 @@ class Linf:
         eps = self.eps if radii is None else radii.view(-1, 1, 1, 1)
         return x_adv.clamp(x - eps, x + eps).clamp(0, 1)
 
-    def distance(self, x_adv: Tensor, x: Tensor) -> Tensor:
+    def distance(self, x_adv: "Tensor", x: "Tensor") -> "Tensor":
         """Norm of each image's perturbation x_adv - x, (B,)."""
         return (x_adv - x).flatten(1).abs().amax(1)
 
-    def dual(self, grad: Tensor) -> Tensor:
+    def dual(self, grad: "Tensor") -> "Tensor":
         """L1 norm of each image's gradient, (B,): how much the loss rises with a distance of 1 along `steepest`."""
         return grad.flatten(1).abs().sum(1)
 
@@ -84,21 +86,23 @@ class L2:
 
     eps: Pixels
 
-    def noise(self, x: Tensor) -> Tensor:
+    def noise(self, x: "Tensor") -> "Tensor":
         """Draw a perturbation (B, C, H, W) uniformly from the ball; x + noise is not yet clipped to [0, 1]."""
+        from bench.core.rng import normal, uniform
+
         direction = self.steepest(normal(x))
         return self.eps * uniform(x[:, :1, :1, :1]) ** (1 / x[0].numel()) * direction
 
-    def steepest(self, grad: Tensor) -> Tensor:
+    def steepest(self, grad: "Tensor") -> "Tensor":
         """Steepest ascent direction of length 1 in L2: the gradient of each image over its norm; zero stays zero."""
         norm = l2_norm(grad).clamp_min(1e-12)
         return grad / norm.view(-1, 1, 1, 1)
 
-    def move(self, x_adv: Tensor, grad: Tensor, length: float) -> Tensor:
+    def move(self, x_adv: "Tensor", grad: "Tensor", length: float) -> "Tensor":
         """Images (B, C, H, W) a step of this length away along `steepest`; not yet projected."""
         return x_adv + length * self.steepest(grad)
 
-    def project(self, x_adv: Tensor, x: Tensor, radii: Tensor | None = None) -> Tensor:
+    def project(self, x_adv: "Tensor", x: "Tensor", radii: "Tensor | None" = None) -> "Tensor":
         """Project onto the ball around x, then clip to [0, 1], which stays in the ball as x lies in [0, 1].
 
         radii: (B,), the radius of each image, instead of eps.
@@ -109,11 +113,11 @@ class L2:
         share = (radii / l2_norm(change).clamp_min(1e-12)).clamp_max(1)
         return (x + share.view(-1, 1, 1, 1) * change).clamp(0, 1)
 
-    def distance(self, x_adv: Tensor, x: Tensor) -> Tensor:
+    def distance(self, x_adv: "Tensor", x: "Tensor") -> "Tensor":
         """Norm of each image's perturbation x_adv - x, (B,)."""
         return l2_norm(x_adv - x)
 
-    def dual(self, grad: Tensor) -> Tensor:
+    def dual(self, grad: "Tensor") -> "Tensor":
         """L2 norm of each image's gradient, (B,): how much the loss rises with a distance of 1 along `steepest`."""
         return l2_norm(grad)
 
@@ -142,18 +146,22 @@ class L1:
 
     eps: Pixels
 
-    def noise(self, x: Tensor) -> Tensor:
+    def noise(self, x: "Tensor") -> "Tensor":
         """Draw a perturbation (B, C, H, W) uniformly from the ball; x + noise is not yet clipped to [0, 1].
 
         Directions are Laplacian noise over its norm, and radii eps U^(1/n). Source: Barthe et al. 2005, A probabilistic
         approach to the geometry of the l_p^n-ball.
         """
+        import torch
+
+        from bench.core.rng import uniform
+
         side = 2 * uniform(x) - 1
         size = -(1 - side.abs()).clamp_min(torch.finfo(torch.float32).eps / 2).log()
         direction = side.sign() * size / size.flatten(1).sum(1).view(-1, 1, 1, 1)
         return self.eps * uniform(x[:, :1, :1, :1]) ** (1 / x[0].numel()) * direction
 
-    def steepest(self, grad: Tensor) -> Tensor:
+    def steepest(self, grad: "Tensor") -> "Tensor":
         """Ascent direction of length 1 in L1: the signs of the largest gradients, 1 % of the pixels and at least one.
 
         The very steepest moves one pixel. Source: Tramer, Boneh 2019, arXiv:1904.13000, sparse L1 descent (SLIDE).
@@ -163,12 +171,14 @@ class L1:
         step = grad.sign() * (size >= least).view_as(grad)
         return step / step.abs().flatten(1).sum(1).clamp_min(1).view(-1, 1, 1, 1)
 
-    def move(self, x_adv: Tensor, grad: Tensor, length: float) -> Tensor:
+    def move(self, x_adv: "Tensor", grad: "Tensor", length: float) -> "Tensor":
         """Images (B, C, H, W) a step of this length away along `steepest`; not yet projected.
 
         Where a pixel has less room in [0, 1] than its share, the next largest gradients take the rest. Source: Croce,
         Hein 2021, arXiv:2103.01208, sec. 3, whose step fills one pixel after another.
         """
+        import torch
+
         room = torch.where(grad > 0, 1 - x_adv, x_adv).clamp_min(0).masked_fill(grad == 0, 0).flatten(1)
         shares = room.clamp_max(length / math.ceil(TOP_SHARE * room.shape[1]))
         order = grad.abs().flatten(1).argsort(dim=1, descending=True, stable=True)
@@ -177,7 +187,7 @@ class L1:
         step = torch.zeros_like(room).scatter(1, order, shares.minimum(left))
         return x_adv + grad.sign() * step.view_as(grad)
 
-    def project(self, x_adv: Tensor, x: Tensor, radii: Tensor | None = None) -> Tensor:
+    def project(self, x_adv: "Tensor", x: "Tensor", radii: "Tensor | None" = None) -> "Tensor":
         """The closest images to x_adv that lie in the ball around x and in [0, 1], (B, C, H, W).
 
         They have the changes sign(d_i) min(max(|d_i| - t, 0), r_i), where d = x_adv - x, r_i is the room of a pixel
@@ -186,6 +196,8 @@ class L1:
 
         radii: (B,), the radius of each image, instead of eps.
         """
+        import torch
+
         change = x_adv - x
         size, room = change.abs().flatten(1), torch.where(change > 0, 1 - x, x).flatten(1)
         eps = x.new_full((len(x),), self.eps) if radii is None else radii
@@ -193,11 +205,11 @@ class L1:
         size = size * (eps / size.sum(1).clamp_min(1e-12)).clamp_max(1)[:, None]  # rounding may leave the ball
         return (x + change.sign() * size.view_as(x)).clamp(0, 1)
 
-    def distance(self, x_adv: Tensor, x: Tensor) -> Tensor:
+    def distance(self, x_adv: "Tensor", x: "Tensor") -> "Tensor":
         """Norm of each image's perturbation x_adv - x, (B,)."""
         return (x_adv - x).flatten(1).abs().sum(1)
 
-    def dual(self, grad: Tensor) -> Tensor:
+    def dual(self, grad: "Tensor") -> "Tensor":
         """Linf norm of each image's gradient, (B,): how much the loss rises at most with a distance of 1."""
         return grad.flatten(1).abs().amax(1)
 
@@ -207,12 +219,14 @@ class L1:
         return float(pixels)
 
 
-def _threshold(size: Tensor, room: Tensor, eps: Tensor) -> Tensor:
+def _threshold(size: "Tensor", room: "Tensor", eps: "Tensor") -> "Tensor":
     """The least t >= 0, (B,), with sum_i min(max(size_i - t, 0), room_i) <= eps, for sizes and rooms (B, N).
 
     The sum is linear in t between the points where a pixel leaves its room, size_i - room_i, and where it is back at
     the image, size_i: sorted, their sums follow from the number of pixels between the two.
     """
+    import torch
+
     pixels = size.shape[1]
     points, order = torch.cat([(size - room).clamp_min(0), size], 1).sort(1)
     moving = torch.where(order < pixels, 1, -1).cumsum(1)  # pixels whose change falls behind each point
@@ -229,8 +243,10 @@ def tolerance(eps: float) -> float:
     return 1e-6 + 1e-5 * eps
 
 
-def l2_norm(change: Tensor) -> Tensor:
+def l2_norm(change: "Tensor") -> "Tensor":
     """Euclidean norm of each image of change (B, C, H, W), (B,)."""
+    import torch
+
     norms: Tensor = torch.linalg.vector_norm(change.flatten(1), dim=1)
     return norms
 

@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from bench.core.errors import BadInput
 from bench.core.foreign.messages import reader_errors_as_bad_input
@@ -17,12 +15,14 @@ from bench.core.plan import Budget
 from bench.core.registrable import check_name, instance_check
 from bench.core.registry import Registry
 from bench.core.threat import Threat
-from bench.data.arrays import check_labels
-from bench.data.files.file_pixels import FilePixels
 from bench.data.files.fingerprint import FOLDER, is_large
 from bench.data.files.image_list import ImageList, Shape
-from bench.data.images import Images
 from bench.data.memory import DataMemory
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from bench.data.images import Images
 
 Split = Literal["train", "test"]
 
@@ -87,7 +87,9 @@ class Dataset:
     def num_classes(self) -> int:
         return len(self.classes)
 
-    def load(self, split: Split, data_dir: Path, limit: int | None = None, memory: DataMemory | None = None) -> Images:
+    def load(
+        self, split: Split, data_dir: Path, limit: int | None = None, memory: DataMemory | None = None
+    ) -> "Images":
         """Load the first `limit` images of a split, or all of them, in an order that never changes.
 
         Classes of training images alternate, so that any limit is balanced (counts differ by at most one while no class
@@ -114,8 +116,14 @@ class Dataset:
 
     def take(
         self, source: Source, split: Split, data_dir: Path, limit: int | None = None, memory: DataMemory | None = None
-    ) -> Images:
+    ) -> "Images":
         """As `load`, from the source of the split."""
+        import torch  # which nothing else of this file needs
+
+        from bench.data.arrays import check_labels
+        from bench.data.files.file_pixels import FilePixels
+        from bench.data.images import Images
+
         total, memory = len(source.y), memory or DataMemory()
         if limit is not None and not 1 <= limit <= total:
             raise BadInput(f"a limit of {limit} does not fit the {split} split of {self.name}; give 1 to {total}")
@@ -160,4 +168,9 @@ def check_dataset(name: str, item: object) -> str:
     return f"calls itself {own!r}; give it the name that it is registered by" if own != name else ""
 
 
-DATASETS: Registry[Dataset] = Registry("data set", check_dataset, folder="bench.data")
+DATASETS: Registry[Dataset] = Registry(
+    "data set",
+    check_dataset,
+    folder="bench.data",
+    beside=("arrays", "cache", "images", "loader", "published_corruptions"),  # which import torch
+)

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from bench.attacks.spec import AttackSpec
 from bench.core.errors import AttackWarning, BadInput, Failed
-from bench.core.foreign.guard import guarded_call, is_out_of_memory, limited_call, no_empty_batches
+from bench.core.foreign.empty_batches import no_empty_batches
+from bench.core.foreign.guard import guarded_call, is_out_of_memory, limited_call
 from bench.core.foreign.messages import format_error
 from bench.core.passes import count_passes
 from bench.core.rng import fixed_seed, image_stream

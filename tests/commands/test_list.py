@@ -9,8 +9,9 @@ import pytest
 from bench import RECIPES
 from bench.attacks.suites import SUITES
 from bench.commands.list.names import REGISTRIES
+from bench.commands.list.output import as_text
 from bench.commands.list.recipes import describe_variant, family, papers
-from bench.commands.list.tables import TABLES, as_text
+from bench.commands.list.tables import TABLES
 from bench.core.registry import Registry
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,8 @@ import methods  # noqa: F401
 from bench import L2, RECIPES, Ascent, Untargeted
 from bench.attacks.spec import parse_attack
 from bench.cli import cli
-from bench.commands.show.recipe_page import describe_cost, show
+from bench.commands.show.recipe_cost import describe_cost
+from bench.commands.show.recipe_page import show
 from bench.commands.show.recipe_text import reflow
 from bench.commands.show.settings import own_classes, settings
 from bench.core.errors import UnknownName

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from bench.attacks.spec import parse_attack
 from bench.cli import cli
-from bench.commands.site_sources import site_sources, write_attack
+from bench.commands.recipe_facts import write_attack
+from bench.commands.site_sources import site_sources
 from bench.data.dataset import DATASETS
 from bench.report.site.data import SiteData
 from bench.report.site.write import site_files

@@ -23,7 +23,7 @@ from bench.commands.calibrate import measure_accuracy
 from bench.commands.verify.reference import Reference
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.guard import Quit, attack_timeout, guarded_call
-from bench.core.foreign.process_state import SETTINGS
+from bench.core.foreign.process_state import all_settings
 from bench.core.processes import work_through
 from bench.data.loader import to_float
 from bench.evaluation.conditions.probe import Probed
@@ -159,7 +159,7 @@ def test_ctrl_c_of_the_user_gets_through_whatever_becomes_of_it():
 
 
 def test_settings_of_the_process_are_restored(tmp_path):
-    before = [read() for read, _ in SETTINGS], [*warnings.filters], os._exit
+    before = [read() for read, _ in all_settings()], [*warnings.filters], os._exit
     with guarded_call():
         torch.set_default_dtype(torch.float64)
         torch.set_grad_enabled(False)
@@ -171,7 +171,7 @@ def test_settings_of_the_process_are_restored(tmp_path):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.setrecursionlimit(5000)
         sys.stdout = sys.stderr
-    assert ([read() for read, _ in SETTINGS], [*warnings.filters], os._exit) == before
+    assert ([read() for read, _ in all_settings()], [*warnings.filters], os._exit) == before
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

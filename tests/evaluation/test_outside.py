@@ -22,10 +22,11 @@ from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.corruption_conditions import corruption_conditions
-from bench.evaluation.external.access import ONLY_WEIGHTS, Access, restrict_loading
+from bench.evaluation.external.access import Access
 from bench.evaluation.external.external_run import ExternalRun
 from bench.evaluation.external.load import identity, load
 from bench.evaluation.external.model_checks import model_warnings
+from bench.evaluation.external.restricted_loading import ONLY_WEIGHTS, restrict_loading
 from bench.evaluation.external.spec import parse_spec
 from bench.evaluation.identity import SEPARATOR, is_same_model, logits_digest, trained_identity
 from bench.evaluation.row import ModelRef

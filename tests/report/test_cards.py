@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from result_files import measure
 
-from bench.commands.show.recipe_text import find_cited_papers
+from bench.commands.recipe_facts import find_cited_papers
 from bench.report.cards.card import measurements
 from bench.report.cards.citations import Citation, bibtex, find_citations, software_entry
 from bench.report.cards.metadata import yaml

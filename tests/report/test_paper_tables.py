@@ -15,7 +15,7 @@ import methods  # noqa: F401
 from bench import RECIPES
 from bench.attacks.spec import parse_attack
 from bench.cli import cli
-from bench.commands.data_radius import registered_radius
+from bench.commands.recipe_facts import registered_radius
 from bench.core.errors import BadInput
 from bench.core.files import write_json
 from bench.corruptions.corruption import CORRUPTIONS

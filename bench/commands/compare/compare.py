@@ -1,16 +1,14 @@
 """The regression gate: are the numbers of two results folders still the same, up to chance?"""
 
+import re
 from pathlib import Path
 
 from rich.console import Console
 
 from bench.commands.compare import text as show
 from bench.commands.compare.cells import Cells, read_cells
-from bench.commands.compare.measure_spec import is_spec, measure_spec
-from bench.commands.compare.repeatable import keep_repeatable
-from bench.commands.compare.rerun import end_comparison, measure_anew
 from bench.commands.compare.significance import find_regressions
-from bench.core.errors import BadInput, interrupt_advice
+from bench.core.errors import BadInput
 from bench.core.parsing import printable
 from bench.evaluation.external.access import Access
 
@@ -43,10 +41,10 @@ def compare(
     for path in (markdown, junit):
         if path is not None and not path.parent.is_dir():
             raise BadInput(f"{path} cannot be written, {path.parent} is no folder; name another file")
-    if any(sides):
-        before, after = _with_spec(baseline, current, sides[0], access, device, batch_size)
+    if any(sides) or level is not None:
+        before, after = _measure(baseline, current, level, access, device, batch_size)
     else:
-        before, after = _of_folders(baseline, current, level, access.data_dir, device, batch_size)
+        before, after = read_cells(baseline), read_cells(current)
     found = find_regressions(before, after)
     console = Console()
     console.print(show.terminal(found))
@@ -58,39 +56,24 @@ def compare(
             path.write_text(text, encoding="utf-8")  # in place: CI hands out files that exist
     console.print(show.headline(found), highlight=False)
     if level is not None and not any(sides):
+        from bench.commands.compare.rerun import end_comparison
+
         end_comparison(current)
     return 1 if any(f.problem for f in found) else 0
 
 
-def _with_spec(
-    baseline: Path, current: Path, is_baseline: bool, access: Access, device: str, batch_size: int
+def _measure(
+    baseline: Path, current: Path, level: int | None, access: Access, device: str, batch_size: int
 ) -> tuple[Cells, Cells]:
-    """The cells of both sides, of which one is a model that is measured as the other, a folder, was."""
-    folder, spec = (current, baseline) if is_baseline else (baseline, current)
-    there = keep_repeatable(folder, read_cells(folder), 1)
-    numbers = {where: cell for where, cell in there.items() if not cell.has_failed}
-    measured = measure_spec(str(spec), numbers, folder, access, device, batch_size)
-    return (measured, numbers) if is_baseline else (there, measured)
+    """The cells of both sides, of which something is measured now; only this imports torch."""
+    from bench.commands.compare.sides import cells_beside_spec, measured_cells
+
+    if level is None or is_spec(baseline) or is_spec(current):
+        return cells_beside_spec(baseline, current, is_spec(baseline), access, device, batch_size)
+    return measured_cells(baseline, current, level, access.data_dir, device, batch_size)
 
 
-def _of_folders(
-    baseline: Path, current: Path, level: int | None, data_dir: Path, device: str, batch_size: int
-) -> tuple[Cells, Cells]:
-    """The cells of both folders; with a level, those of `current` are measured first."""
-    before = read_cells(baseline)
-    if level is not None:
-        before = keep_repeatable(baseline, before, level)
-        with interrupt_advice(f"begin again with a new or an empty folder in the place of {current}"):
-            measure_anew(baseline, current, level, data_dir, device, batch_size)
-    after = read_cells(current)
-    if level == 1:
-        _same_weights(before, after)
-    return before, after
-
-
-def _same_weights(before: Cells, after: Cells) -> None:
-    """At level 1 the weights are copies, so that a new key means other test images or another meaning of the cell."""
-    for where in before.keys() & after.keys():
-        old, new = before[where], after[where]
-        if not new.has_failed and not old.has_failed and old.row.key != new.row.key:
-            raise BadInput(f"{old}: not the same test images, or not the same condition, as then; remake the baseline")
+def is_spec(path: Path) -> bool:
+    """Whether a side of a comparison is a model: FILE.py:FUNCTION@WEIGHTS, one of a package, a file of weights."""
+    text = str(path)
+    return not path.is_dir() and (path.is_file() or bool(re.search(r"\.py:|^(torchvision|timm|robustbench):", text)))

@@ -1,6 +1,5 @@
 """A model from outside in the place of a results folder: measured under the conditions of the other side."""
 
-import re
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -61,12 +60,6 @@ def measure_spec(spec: str, cells: Cells, results: Path, access: Access, device_
                 key = plan.key(model.identity, condition)
                 found[where] = Cell(rows[key], run_folder.outcomes.get(key, cells[where].bits[:0]), cells[where].budget)
     return found
-
-
-def is_spec(path: Path) -> bool:
-    """Whether a side of a comparison is a model: FILE.py:FUNCTION@WEIGHTS, one of a package, a file of weights."""
-    text = str(path)
-    return not path.is_dir() and (path.is_file() or bool(re.search(r"\.py:|^(torchvision|timm|robustbench):", text)))
 
 
 def source_of(cells: Cells, results: Path, spec: str) -> str:

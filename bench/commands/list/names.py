@@ -28,3 +28,9 @@ def names(kind: str) -> list[str]:
         return [f"{name}: {suite}" for name, suite in SUITES.items()]
     listed = [*REGISTRIES[kind].all_names(), *REGISTRIES[kind].suffixes()]
     return [*listed, f"{FOLDER}PATH"] if kind == "datasets" else listed
+
+
+def homes(kind: str) -> list[str]:
+    """The modules that have registered the names of a kind; none of suites, which are this bench's own."""
+    registry = REGISTRIES.get(kind)
+    return list(registry.all_homes()) if registry else []

@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Mapping
 
-from bench.commands.show.recipe_page import count_passes
+from bench.commands.show.recipe_cost import count_passes
 from bench.commands.show.recipe_text import reflow
 from bench.commands.show.settings import describe_class, own_classes, settings
 from bench.training.recipe import RECIPES, Recipe

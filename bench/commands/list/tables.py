@@ -1,20 +1,16 @@
-"""Tables of registered names with their meaning."""
+"""The rows of the tables of registered names with their meaning."""
 
 import inspect
-import re
 import sys
-import textwrap
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import pandas as pd
 import torch
 
 from bench.attacks.spec import ATTACKS, parse_attack
 from bench.attacks.suites import SUITES
 from bench.commands.list import recipes
-from bench.commands.list.names import REGISTRIES
 from bench.commands.list.recipes import first_sentence
 from bench.core.parsing import format_radius
 from bench.core.registry import Registry
@@ -23,12 +19,8 @@ from bench.data.dataset import DATASETS
 from bench.data.lookup import FOLDER
 from bench.evaluation.conditions.base import CONDITIONS
 from bench.models.build import MODELS, smallest_side
-from bench.report.table_text import markdown
 
 Rows = Sequence[Sequence[str]]
-NUMERIC_COLUMNS = ("Passes", "Classes", "Parameters")  # set flush right
-MIN_LAST_WIDTH = 36  # least width of the last column, for which others are left out
-DROPPED_WHEN_NARROW = ("Attacks", "Family", "Paper")  # columns that are left out on a narrow terminal, in this order
 
 
 def describe_name(registry: Registry[Any], name: str) -> str:
@@ -115,42 +107,3 @@ TABLES: dict[str, tuple[list[str], Callable[[], Rows]]] = {
     "models": (["Model", "Parameters", "Smallest", "Meaning"], models),
     "suites": (["Suite", "Attacks", "Meaning"], suites),
 }
-
-
-def as_markdown(kind: str) -> str:
-    """The table as Markdown."""
-    columns, make = TABLES[kind]
-    rows = recipes.rows() if kind == "methods" else make()
-    frame = pd.DataFrame([list(row) for row in rows], columns=columns)
-    return markdown(frame, [column for column in columns if column not in NUMERIC_COLUMNS])
-
-
-def as_text(kind: str, width: int) -> list[str]:
-    """The table as aligned lines; on a narrow terminal the last column is broken and some columns are left out."""
-    columns, make = TABLES[kind]
-    table = pd.DataFrame([[*row[:-1], without_markup(row[-1])] for row in make()], columns=columns)
-    for column in DROPPED_WHEN_NARROW:
-        if column in table and sum(lengths(table)[:-1]) + MIN_LAST_WIDTH > width:
-            table = table.drop(columns=column)
-    widths = lengths(table)
-    rest = max(MIN_LAST_WIDTH, width - sum(widths[:-1]))
-    lines = []
-    for row in [list(table.columns), *table.to_numpy().tolist()]:
-        cells = [
-            cell.rjust(size - 2) + "  " if column in NUMERIC_COLUMNS else cell.ljust(size)
-            for cell, size, column in zip(row[:-1], widths, table.columns, strict=False)
-        ]
-        before = "".join(cells)
-        broken = textwrap.wrap(row[-1], rest, break_on_hyphens=False) or [""]
-        lines += [f"{before}{broken[0]}".rstrip(), *(" " * len(before) + part for part in broken[1:])]
-    return [*lines, *REGISTRIES[kind].suffixes()] if kind in REGISTRIES else lines
-
-
-def without_markup(text: str) -> str:
-    """A text of a docstring without the marks of Markdown: code in backticks, emphasis in asterisks."""
-    return re.sub(r"(?<!\w)([`*]+)(\w(?:[^`*]*[^`*\s])?)\1(?!\w)", r"\2", text)
-
-
-def lengths(table: pd.DataFrame) -> list[int]:
-    """The width of each column in characters, with two blanks behind it."""
-    return [2 + max(len(str(column)), *table[column].map(len)) for column in table]

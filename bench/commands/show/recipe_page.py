@@ -2,46 +2,38 @@
 
 import textwrap
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
-import torch
 from rich import box
 from rich.console import Console, RenderableType
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from bench.commands.show.recipe_text import recipe_text
+from bench.commands.code_facts import Fact, recall
+from bench.commands.recipe_facts import recall_recipe
 from bench.core.errors import BadInput, UnknownName
-from bench.core.foreign.plugins import load_plugins
-from bench.core.rng import fixed_seed
-from bench.data.dataset import DATASETS
-from bench.data.images import Images
 from bench.report.site.methods.recipe_lines import Line, measured_lines, other_numbers, printed_lines
 from bench.report.site.sources import LENGTH_NOTE, RecipeText
 from bench.report.studies.papers.plans import describe_paper_plan
 from bench.report.studies.printed.numbers import printed_numbers
-from bench.runner.prices.cost import step_passes
-from bench.training.recipe import RECIPES, Recipe
 
 
 def show(name: str, results: Path, console: Console) -> None:
     """Print the page of a recipe; its runs are looked up below `results`. BadInput if no one recipe has this name."""
-    load_plugins()
     if name == "all" or any(sign in name for sign in "*?,"):
         raise BadInput(f"show takes one name, not {name!r}; `bench list methods` names them all")
-    try:
-        recipe = RECIPES[name]
-    except UnknownName as error:
-        raise UnknownName(f"{error} (one of your own is found by --plugin FILE.py)") from error
-    text = recipe_text(name, recipe)
+    cost = recall("cost", name, partial(_find_cost, name))
+    text = recall_recipe(name)
+    assert text is not None  # as it has a cost
     console.print(Text(name, "bold"))
     sections = {
         "Paper": paper(text),
         "Settings": chain(setting_table(text), map(Text, describe_paper_plan(name))),
         "Source": source(text),
-        "Cost": iter([Text(describe_cost(recipe))]),
+        "Cost": iter([Text(cost)]),
         "Printed": printed_section(name),
         "Measured by this bench": runs_section(name, results),
     }
@@ -49,6 +41,20 @@ def show(name: str, results: Path, console: Console) -> None:
         console.print(Text(f"\n{title}", "bold cyan"))
         for part in parts:
             console.print(part, soft_wrap=isinstance(part, Text) and part.no_wrap)
+
+
+def _find_cost(name: str) -> Fact:
+    """The sentence on the cost of a recipe; UnknownName if there is none of this name."""
+    from bench.commands.show.recipe_cost import describe_cost
+    from bench.core.foreign.plugins import load_plugins
+    from bench.training.recipe import RECIPES
+
+    load_plugins()
+    try:
+        recipe = RECIPES[name]
+    except UnknownName as error:
+        raise UnknownName(f"{error} (one of your own is found by --plugin FILE.py)") from error
+    return Fact(describe_cost(recipe), RECIPES.homes(name))
 
 
 def paper(text: RecipeText) -> Iterator[RenderableType]:
@@ -78,23 +84,6 @@ def source(text: RecipeText) -> Iterator[RenderableType]:
         code.rstrip()
         code.no_wrap = True  # code is not wrapped
         yield code
-
-
-def describe_cost(recipe: Recipe) -> str:
-    """A sentence on the counted cost, compared with that of standard training."""
-    (forwards, backwards), usual = count_passes(recipe), count_passes(RECIPES["Standard"])
-    return (
-        f"{forwards:g} forward and {backwards:g} backward passes per image of a training step, counted; "
-        f"{(forwards + backwards) / sum(usual):.3g} times Standard's {usual[0]:g} and {usual[1]:g}."
-    )
-
-
-def count_passes(recipe: Recipe) -> tuple[float, float]:
-    """Count forward and backward passes per image of a training step, on random images."""
-    digits = DATASETS["digits"]
-    with fixed_seed("show"):
-        x = torch.randint(256, (4, *digits.shape), dtype=torch.uint8)
-    return step_passes(recipe, digits, Images(x, torch.arange(4)))
 
 
 def printed_section(name: str) -> Iterator[RenderableType]:

@@ -6,8 +6,6 @@ import sys
 
 from bench.commands.show.settings import describe_class, location, own_classes, settings
 from bench.core.errors import UnknownName
-from bench.core.foreign.plugins import load_plugins
-from bench.report.cards.citations import Citation, find_citations
 from bench.report.site.sources import Passage, RecipeText
 from bench.training.recipe import RECIPES, Recipe
 
@@ -19,13 +17,6 @@ def describe_recipe(name: str) -> RecipeText | None:
     except UnknownName:
         return None
     return recipe_text(name, recipe)
-
-
-def find_cited_papers(name: str) -> list[Citation]:
-    """Find the papers that the files of a recipe cite; none if no recipe has this name."""
-    load_plugins()
-    text = describe_recipe(name)
-    return find_citations(passage.text for passage in text.paper) if text else []
 
 
 def recipe_text(name: str, recipe: Recipe) -> RecipeText:

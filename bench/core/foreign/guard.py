@@ -6,15 +6,13 @@ takes tens of microseconds, so it is put around whole calls and not around each 
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType
 from typing import NoReturn
-
-import torch
-from torch import Tensor, nn
 
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.interrupt import is_ctrl_c_pressed, is_ctrl_c_watched, watch_ctrl_c
@@ -32,13 +30,15 @@ class _OutOfTime(BaseException):
 
 
 @contextmanager
-def guarded_call() -> Iterator[None]:
+def guarded_call(of_torch: bool = True) -> Iterator[None]:
     """Inside the block code that is not ours runs; it can raise an `Exception` or be interrupted by Ctrl-C, no more.
 
     SystemExit, os._exit and a KeyboardInterrupt that the code raises itself become `Quit`; after a Ctrl-C of the user
     the block raises KeyboardInterrupt. Settings of the process (`process_state`) are restored afterwards.
+
+    of_torch: False leaves out torch's settings, if nothing has imported torch.
     """
-    with preserve_settings(), watch_ctrl_c(), _no_exit():
+    with preserve_settings(of_torch), watch_ctrl_c(), _no_exit():
         try:
             yield
         except _OutOfTime:
@@ -71,33 +71,8 @@ def _no_exit() -> Iterator[None]:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception means that the machine, CPU or GPU, has run out of memory."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-@contextmanager
-def no_empty_batches(model: nn.Module) -> Iterator[None]:
-    """Inside the block, the model can be called with an empty batch (0, C, H, W) and returns logits (0, K).
-
-    Many models fail on it, such as those that flatten by `x.view(x.size(0), -1)`. Hooks replace it by one black image
-    and cut its logits off again.
-    """
-    stands_in = False
-
-    def fill(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
-        nonlocal stands_in
-        x = inputs[0] if inputs else None
-        stands_in = isinstance(x, Tensor) and x.ndim > 0 and not len(x)
-        return (torch.cat([x, x.new_zeros(1, *x.shape[1:])]), *inputs[1:]) if stands_in and x is not None else None
-
-    def cut(_: nn.Module, inputs: tuple[Tensor, ...], logits: Tensor) -> Tensor | None:
-        return logits[:0] if stands_in else None
-
-    handles = [model.register_forward_pre_hook(fill), model.register_forward_hook(cut)]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+    of_torch = (sys.modules["torch"].OutOfMemoryError,) if "torch" in sys.modules else ()
+    return isinstance(error, (MemoryError, *of_torch)) or "can't allocate memory" in str(error)
 
 
 _attack_timeout: ContextVar[float | None] = ContextVar("attack timeout", default=None)

@@ -63,10 +63,10 @@ def errors_as_bad_input(what: str, author: object = None) -> Iterator[None]:
 def reader_errors_as_bad_input(what: str) -> Iterator[None]:
     """Inside the block a data set is read; exceptions become BadInput with one line that begins with `what`.
 
-    BadInput and OSError pass unchanged, as they name the file.
+    BadInput and OSError pass unchanged, as they name the file. torch is not imported for it.
     """
     try:
-        with guarded_call():
+        with guarded_call(of_torch=False):
             yield
     except (BadInput, OSError):
         raise

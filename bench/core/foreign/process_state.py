@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
-
 Setting = tuple[Callable[[], Any], Callable[[Any], object]]  # functions that read it, and set it
 
 
@@ -24,36 +22,36 @@ def _change_folder(path: str) -> None:
         os.chdir(path)
 
 
-def _set_default_device(device: torch.device) -> None:
-    torch.set_default_device(None if device.type == "cpu" else device)  # unlike cpu, None adds no cost to later calls
-
-
 SETTINGS: tuple[Setting, ...] = (
     (_folder, _change_folder),
-    (torch.get_default_dtype, torch.set_default_dtype),
-    (torch.get_default_device, _set_default_device),
-    (torch.is_grad_enabled, torch.set_grad_enabled),
-    (torch.get_num_threads, torch.set_num_threads),
-    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
-    (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
-    (lambda: torch.backends.cudnn.benchmark, lambda on: setattr(torch.backends.cudnn, "benchmark", on)),
-    (lambda: torch.backends.cudnn.deterministic, lambda on: setattr(torch.backends.cudnn, "deterministic", on)),
-    (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
     (sys.getrecursionlimit, sys.setrecursionlimit),
     (lambda: sys.stdout, lambda stream: setattr(sys, "stdout", stream)),
     (lambda: sys.stderr, lambda stream: setattr(sys, "stderr", stream)),
 )
 
 
+def all_settings(of_torch: bool = True) -> tuple[Setting, ...]:
+    """SETTINGS and those of torch. of_torch: False leaves torch's out if nothing has imported torch."""
+    if not of_torch and "torch" not in sys.modules:
+        return SETTINGS
+    from bench.core.foreign.torch_settings import TORCH_SETTINGS
+
+    return (*SETTINGS, *TORCH_SETTINGS)
+
+
 @contextmanager
-def preserve_settings() -> Iterator[None]:
-    """Restore SETTINGS and the warning filters after the block to their values before it."""
-    before = [read() for read, _ in SETTINGS]
+def preserve_settings(of_torch: bool = True) -> Iterator[None]:
+    """Restore all settings and the warning filters after the block to their values before it.
+
+    of_torch: as for `all_settings`.
+    """
+    settings = all_settings(of_torch)
+    before = [read() for read, _ in settings]
     filters, entries = warnings.filters, [*warnings.filters]
     try:
         yield
     finally:
-        for value, (read, write) in zip(before, SETTINGS, strict=True):
+        for value, (read, write) in zip(before, settings, strict=True):
             if read() != value:
                 write(value)
         if warnings.filters is not filters or [*filters] != entries:

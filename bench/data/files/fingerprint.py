@@ -14,15 +14,17 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import PIL
 from numpy.typing import NDArray
 
 from bench.core.files import write_bytes
-from bench.data.files.file_pixels import FilePixels
 from bench.data.image_files import warn_once
+
+if TYPE_CHECKING:
+    from bench.data.files.file_pixels import FilePixels
 
 LARGEST_BY_PIXELS = 4 * 2**30
 SAMPLE_SIZE = 64
@@ -46,7 +48,7 @@ def fingerprint_of(head: object, arrays: Iterable[NDArray[Any]]) -> str:
     return digest.hexdigest()[:DIGITS]
 
 
-def fingerprint_of_files(x: FilePixels, y: NDArray[np.int64]) -> str:
+def fingerprint_of_files(x: "FilePixels", y: NDArray[np.int64]) -> str:
     """The fingerprint of images x (N, C, H, W) in files with labels y (N,)."""
     key = x.start, len(x), hashlib.sha256(y.data).digest()
     if key not in x.fingerprints:
@@ -54,13 +56,13 @@ def fingerprint_of_files(x: FilePixels, y: NDArray[np.int64]) -> str:
     return x.fingerprints[key]
 
 
-def _by_names(x: FilePixels, y: NDArray[np.int64]) -> str:
+def _by_names(x: "FilePixels", y: NDArray[np.int64]) -> str:
     sample = x[np.unique(np.linspace(0, len(x) - 1, SAMPLE_SIZE).astype(np.int64)).tolist()]
     sizes = np.ascontiguousarray(x.states[:, 0])
     return fingerprint_of(("files", x.shape, y.shape), [_names(x), sizes, y, sample.cpu().numpy()])
 
 
-def _by_pixels(x: FilePixels, y: NDArray[np.int64]) -> str:
+def _by_pixels(x: "FilePixels", y: NDArray[np.int64]) -> str:
     """The fingerprint of all pixels: the stored one, if no file has changed since, else it is computed and stored."""
     read = f"{x.files.read.__module__}.{x.files.read.__qualname__}"
     what = x.shape, y.shape, os.path.realpath(x.files.root), read, PIL.__version__
@@ -81,7 +83,7 @@ def _by_pixels(x: FilePixels, y: NDArray[np.int64]) -> str:
     return found
 
 
-def _names(x: FilePixels) -> NDArray[np.uint8]:
+def _names(x: "FilePixels") -> NDArray[np.uint8]:
     """The paths of the files below their root, as bytes."""
     start = len(x.files.root)
     names = "\0".join(x.files.paths[i][start:] for i in x.chosen).replace(os.sep, "/")

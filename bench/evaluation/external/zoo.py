@@ -21,9 +21,10 @@ from torch import nn
 from bench.core.errors import BadInput
 from bench.core.registry import suggestion
 from bench.data.dataset import Dataset
-from bench.evaluation.external.access import Access, restrict_loading
+from bench.evaluation.external.access import Access
 from bench.evaluation.external.file_type import file_format
 from bench.evaluation.external.loaded import Loaded
+from bench.evaluation.external.restricted_loading import restrict_loading
 from bench.models.normalise import Normalise
 
 THREATS = ("Linf", "L2", "corruptions")  # RobustBench's boards; a name may be on several, with different weights

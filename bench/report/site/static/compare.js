@@ -39,7 +39,7 @@ function crossTable(a, b, counts) {
   table.append(element("caption", "Images by who gets them right"));
   const line = (cells) => {
     const row = table.appendChild(element("tr"));
-    cells.forEach(([text, head], place) => row.append(element(head ? "th" : "td", text, head ? { scope: place && !row.previousSibling ? "col" : "row" } : { className: "num" })));
+    cells.forEach(([text, head], place) => row.append(element(head && text ? "th" : "td", text, !head ? { className: "num" } : text ? { scope: place && !row.previousSibling ? "col" : "row" } : {})));
     return row;
   };
   const [both, onlyA, onlyB, neither] = counts;
