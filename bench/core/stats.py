@@ -10,9 +10,11 @@ from typing import Literal
 import numpy as np
 
 Array = np.ndarray[tuple[int], np.dtype[np.float64]]
+Counts = np.ndarray[tuple[int], np.dtype[np.int64]]
 Seeds = Sequence[np.ndarray[tuple[int], np.dtype[np.bool_]]]  # for each seed (n,) bool, True where correct
 Summary = tuple[float | None, float | None, float | None, int]  # value, interval, number of images
 Z_95 = 1.959963984540054  # of 95 %
+MAX_NUMBERS = 2**22  # in an array of bootstrap distributions
 
 
 def wilson(right: int, n: int, z: float = Z_95) -> tuple[float, float]:
@@ -105,6 +107,23 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
         adjusted[i] = highest
     return adjusted
+
+
+def paired_bootstraps(only_one: Counts, only_other: Counts, n: int) -> tuple[Array, Array]:
+    """Lower and upper ends (P,) of `paired_bootstrap` for P pairs of single seeds, from their counts on n images.
+
+    only_one, only_other: (P,), images that only the first, or only the second of a pair classifies correctly.
+    """
+    size = 1 << (2 * n).bit_length()
+    turn = np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)
+    ends, step = np.empty((len(only_one), 2)), max(1, MAX_NUMBERS // size)
+    for start in range(0, len(ends), step):
+        part = slice(start, start + step)
+        more, less = (counts[part, None] / n for counts in (only_one, only_other))
+        sums = np.fft.irfft((less + (1 - more - less) * turn + more * turn**2) ** n, size)
+        below = np.cumsum(sums, axis=1)
+        ends[part] = np.stack([(below < level).sum(axis=1) for level in (0.025, 0.975)], axis=1) - n
+    return ends[:, 0] / n, ends[:, 1] / n
 
 
 def paired_bootstrap(one: Seeds, other: Seeds) -> tuple[float, float]:

@@ -43,7 +43,8 @@ def cached_by_folder(size: int) -> Callable[[Read[P, T]], Read[P, T]]:
 
 def _stamp(folder: Path) -> Stamp:
     """Inode, size and time of the files of a run folder, or of all run folders below a results folder."""
-    runs = run_folders(folder) or [folder]
+    is_run = (folder / "job.json").exists()  # of which no other is below it
+    runs = [folder] if is_run else run_folders(folder) or [folder]
     patterns = (*RUN_FILES, FILE_PATTERN, "exhibits/*.csv")
     stamps = []
     for path in (path for run in runs for pattern in patterns for path in run.glob(pattern)):

@@ -1,13 +1,13 @@
 """The statistics agree with statsmodels and with limits."""
 
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from bench.core.stats import mcnemar, mcnemar_over_seeds, paired_bootstrap, wilson
+from bench.core.stats import mcnemar, mcnemar_over_seeds, paired_bootstrap, paired_bootstraps, wilson
 
 
 @pytest.mark.parametrize("n", [1, 7, 300, 10_000])
@@ -43,6 +43,18 @@ def test_the_bootstrap_interval_is_that_of_the_normal_limit() -> None:
     assert paired_bootstrap(everything, nothing) == (1, 1)
     with pytest.raises(ValueError, match="at least one image"):
         paired_bootstrap([np.ones(0, bool)], [np.ones(0, bool)])
+
+
+@pytest.mark.parametrize("n", [1, 2, 60, 257, 1000])
+def test_intervals_of_many_pairs_are_those_of_each(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    bits = np.random.default_rng(n).random((12, n)) < np.linspace(0, 1, 12)[:, None]
+    pairs = list(combinations(bits, 2))
+    only_one, only_other = (np.array([(a & ~b).sum() for a, b in ways]) for ways in (pairs, [(b, a) for a, b in pairs]))
+    expected = [paired_bootstrap([a], [b]) for a, b in pairs]
+    for most in (1, 2**22):
+        monkeypatch.setattr("bench.core.stats.MAX_NUMBERS", most)
+        found = paired_bootstraps(only_one, only_other, n)
+        assert np.stack(found, axis=1) == pytest.approx(np.array(expected), abs=1e-12)
 
 
 @pytest.mark.parametrize(("seeds", "others"), [(1, 1), (2, 3)])

@@ -75,8 +75,10 @@ def overlay(logs: Mapping[str, list[pd.DataFrame]], title: str) -> "Figure":
             axes.plot(*_join(seeds, column).T, line, color=colour)
     names = [shorten(name) for name in logs]
     handles = [Line2D([], [], color=colour, label=name) for name, colour in zip(names, cycle(COLOURS), strict=False)]
-    kinds = {"clean": "-", "PGD-10": "--"}
-    handles += [Line2D([], [], color="#444444", linestyle=line, label=kind) for kind, line in kinds.items()]
+    handles += [
+        Line2D([], [], color="#444444", linestyle="-", label="clean"),
+        Line2D([], [], color="#444444", linestyle="--", label="PGD-10"),
+    ]
     explain_below(figure, handles, _abreast(names))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set(xlabel="Epoch", ylabel="Accuracy (%)", ylim=limits_from_zero(_percentages(logs)))

@@ -49,6 +49,10 @@ class SiteData:
         return sorted(set(self.rows["recipe"]), key=lambda name: (name.casefold(), name))
 
     @cached_property
+    def _recipes(self) -> frozenset[str]:
+        return frozenset(self.recipes)
+
+    @cached_property
     def runs_without_rows(self) -> dict[str, str]:
         """Status of runs without rows by folder: trainings that failed or are not finished."""
         known = {self.results / run for run in self.rows["run"].unique()}
@@ -61,7 +65,7 @@ class SiteData:
     def recipe_of(self, label: str) -> str:
         """The recipe of a line's label or name, without hash, view and epoch in brackets, and without `training`."""
         for recipe in (label, without_details := label.rpartition(" (")[0]):
-            if recipe in self.recipes:
+            if recipe in self._recipes:
                 return recipe
         return (without_details or label).removesuffix(" training")
 

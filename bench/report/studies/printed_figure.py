@@ -35,7 +35,8 @@ class FigureSpec:
         if picture is not None:
             files = {f"{name}.csv": plain.csv(self.points(mine)), **picture_files(name, picture)}
         image = f"![{item.name}]({name}.png)" if files else "Not run at this scale."
-        return Section(f"### {item.name}\n\n{item.about}\n\n{image}\n", files, is_there=bool(files))
+        text = f"### {item.name}\n\n{item.about}\n\n{image}\n"
+        return Section(lambda: (text, files), tuple(files), is_there=bool(files))
 
     def count(self, item: Item, found: ScaleData, home: str) -> str:
         """`drawn` if there is any data, else empty."""

@@ -69,15 +69,18 @@ class Table:
 
     def section(self, item: Item, found: ScaleData, home: str) -> Section:
         """Our numbers beside the printed ones; with files if any number was measured."""
-        ledger, files = self._entries(item, found, home), dict[str, Content]()
-        if any(entry.ours.is_measured for entry in ledger):
-            table, name = layout(ledger), found.file_of(file_name(item.name))
-            caption = f"{item.name}, {found.scale.title}."
-            files = {
-                f"{name}.csv": plain.csv(frame(ledger)),
-                f"{name}.tex": latex(table, caption, f"tab:{self.paper}-{name.replace('/', '-')}", item.about),
-            }
-        return Section(f"### {item.name}\n\n{item.about}\n\n{markdown(layout(ledger))}", files, ledger)
+        ledger, name = self._entries(item, found, home), found.file_of(file_name(item.name))
+        names = (f"{name}.csv", f"{name}.tex") if any(entry.ours.is_measured for entry in ledger) else ()
+
+        def make() -> tuple[str, dict[str, Content]]:
+            table, caption = layout(ledger), f"{item.name}, {found.scale.title}."
+            label, files = f"tab:{self.paper}-{name.replace('/', '-')}", dict[str, Content]()
+            if names:
+                contents = (plain.csv(frame(ledger)), latex(table, caption, label, item.about))
+                files = dict(zip(names, contents, strict=True))
+            return f"### {item.name}\n\n{item.about}\n\n{markdown(table)}", files
+
+        return Section(make, names, ledger)
 
     def count(self, item: Item, found: ScaleData, home: str) -> str:
         """How many of the numbers were measured; empty if none."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from functools import cached_property
+from typing import Protocol
 
 import pandas as pd
 
@@ -16,13 +17,28 @@ from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.setup import StudyRun, TrainingSetup
 
 
-class Section(NamedTuple):
-    """The section of an item at one scale: Markdown and files. entries: ledger of a table, None for other items."""
+@dataclass(frozen=True, eq=False)
+class Section:
+    """The section of an item at one scale. make: its Markdown and files, made when one of both is asked for."""
 
-    text: str
-    files: Mapping[str, Content]
-    entries: Sequence[Entry] | None = None
+    make: Callable[[], tuple[str, Mapping[str, Content]]]
+    file_names: tuple[str, ...] = ()
+    entries: Sequence[Entry] | None = None  # ledger of a table, None for other items
     is_there: bool = True  # whether there is anything to show
+
+    @cached_property
+    def _made(self) -> tuple[str, Mapping[str, Content]]:
+        return self.make()
+
+    @property
+    def text(self) -> str:
+        """Markdown."""
+        return self._made[0]
+
+    @property
+    def files(self) -> Mapping[str, Content]:
+        """Contents by the names of `file_names`."""
+        return self._made[1]
 
 
 class ItemContent(Protocol):
@@ -41,7 +57,7 @@ class Prose:
 
     def section(self, item: "Item", found: ScaleData, home: str) -> Section:
         """The text, the same at every scale."""
-        return Section(f"### {item.name}\n\n{item.about}\n", {})
+        return Section(lambda: (f"### {item.name}\n\n{item.about}\n", {}))
 
     def count(self, item: "Item", found: ScaleData, home: str) -> str:
         """Empty, as nothing is measured."""

@@ -94,7 +94,7 @@ def _table(entries: Any) -> PaperTable:
 
 def _item_files(found: ScaleResults, item: Item, name: str, here: Here) -> Iterator[tuple[str, str]]:
     """Suffixes and addresses of the files that `bench report --study` has written for an item."""
-    for path in found.sections[item].files:
+    for path in found.sections[item].file_names:
         if address := here.file(f"{name}/{path}"):
             yield path.rpartition(".")[2], address
 
