@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 if TYPE_CHECKING:
     from torch import Tensor
 
-# torch and `rng`, which imports it, are imported where they are used: reports read data sets, which have a threat, without
+# torch, and `rng` with it, are imported where they are used, as reports read data sets, which have a threat, without
 
 Pixels = Annotated[float, "pixels"]  # a length in pixel units: scales with the data set's default eps
 REFERENCE_EPS = 8 / 255  # the eps that recipes are written for

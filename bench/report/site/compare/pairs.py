@@ -59,7 +59,7 @@ def compare_lines(report: Report, outcomes: Mapping[str, Bits]) -> list[Comparis
         str(label): measurements(part, outcomes) for label, part in label_rows(report.rows).groupby("label", sort=False)
     }
     score, n = ranking_column(report.table), int(report.rows["n"].iloc[0])
-    found = []
+    found = list[Comparison]()
     for column in dict.fromkeys([score, *accuracies(report.table)]):
         known = {place: own for place, label in enumerate(labels) if (own := _seeds(runs[label], column, n))}
         while len(known) > 1 and _cost(known, n) > MAX_COST:
