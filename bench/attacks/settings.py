@@ -48,10 +48,8 @@ def defaults(attack: Any) -> dict[str, Setting]:
 
 def without_later(attack: Any, settings: Mapping[str, Setting]) -> dict[str, Setting]:
     """The settings without those marked as LATER in the attack's signature that have their default."""
-    hints = get_type_hints(getattr(attack, "func", attack), include_extras=True)
-    idle = {
-        key for key, value in defaults(attack).items() if LATER in get_args(hints[key])[1:] and settings[key] == value
-    }
+    parameters = inspect.signature(attack).parameters.values()
+    idle = {p.name for p in parameters if LATER in get_args(p.annotation) and settings.get(p.name) == p.default}
     return {key: value for key, value in settings.items() if key not in idle}
 
 

@@ -165,12 +165,13 @@ def test_corruptions_alone(tmp_path: Path) -> None:
     (table,) = section(found, "Corruptions")
     assert table.columns == ("Corruption", "1", "5", "Mean")
     assert table.lines == (("fog", "80.0", "60.0", "70.0"),)
-    assert section(found, "What was not tried")[0].texts[:5] == (
+    assert section(found, "What was not tried")[0].texts[:6] == (
         "AutoAttack, without which no number here compares with published ones such as RobustBench's: --attacks "
         "AutoAttack.",
         "Other attacks that the bench has: FGSM, PGD-k, Square (bench list attacks).",
         "Changes that are limited pixel by pixel (Linf): --norm Linf --eps RADIUS.",
         "Changes that are limited in their length over all pixels (L2): --norm L2 --eps RADIUS.",
+        "Changes of few pixels, limited in their sum over all (L1): --norm L1 --eps RADIUS.",
         "1 of the bench's 2 corruptions: frost (--corruptions).",
     )
 
@@ -189,6 +190,7 @@ def test_what_was_run_is_not_among_what_was_not(tmp_path: Path) -> None:
     clean(tmp_path)
     row(tmp_path, "AutoAttack", HELD)
     row(tmp_path, "PGD-20", HELD, norm="L2", eps=0.5)
+    row(tmp_path, "PGD-20", HELD, norm="L1", eps=5.0)
     (untried,) = section(report(tmp_path), "What was not tried")
     assert isinstance(untried, Items)
     text = " ".join(untried.texts)
