@@ -8,6 +8,7 @@ from bench.report.files import LIST_NAME, read_list, replace_files
 FOLDER_TEXTS = {  # what the folders hold; those of papers explain themselves by their title
     "leaderboard": "Accuracy under attack, a table for each data set, model, budget and threat model",
     "sweeps": "Accuracy over radii, steps, step lengths or restarts",
+    "norms": "Accuracy under attacks in balls of several norms together",
     "transfer": "Images made on one model and shown to another",
     "corruptions": "Accuracy on corrupted images",
     "exhibits": "Gradients, batch norms, feature maps and losses of models, and robust overfitting",
@@ -27,6 +28,7 @@ FILE_TEXTS = {  # what a file holds, by the beginning of its name
     "step": "accuracy over the length of a step",
     "restarts": "accuracy over the number of restarts",
     "areas": "what each curve over the radius comes to: area below it, median radius",
+    "union": "accuracy in balls of several norms, one by one and together",
     "matrix": "accuracy of each model on images made on each of the others",
     "bounds": "white-box and black-box accuracy of each model",
     "heat": "the matrix, or accuracies by corruption, as a heat map",

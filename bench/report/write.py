@@ -9,6 +9,7 @@ from bench.report.corruptions.page import CorruptionsPage
 from bench.report.exhibits.page import ExhibitsPage
 from bench.report.files import SITE_LIST_NAME, read_list, replace_folders
 from bench.report.leaderboard.page import LeaderboardPage
+from bench.report.norms.page import NormsPage
 from bench.report.page import Page
 from bench.report.readme import write_readme
 from bench.report.site.data import SiteData
@@ -18,7 +19,14 @@ from bench.report.sweeps.page import SweepsPage
 from bench.report.transfer.page import TransferPage
 from bench.results.survey import run_folders, skipped_links
 
-PAGES: tuple[Page, ...] = (LeaderboardPage(), TransferPage(), SweepsPage(), CorruptionsPage(), ExhibitsPage())
+PAGES: tuple[Page, ...] = (
+    LeaderboardPage(),
+    TransferPage(),
+    SweepsPage(),
+    NormsPage(),
+    CorruptionsPage(),
+    ExhibitsPage(),
+)
 
 
 def write_reports(
