@@ -4,5 +4,5 @@ from collections.abc import Callable
 from typing import Any
 
 HOSTILE = "<img src=x onerror=alert(1)> =1+2 \"'&`"
-LONG = "L" * 90
+LONG = "L" * 180
 Open = Callable[..., Any]  # arguments: a path, what follows it in the address, and settings of the browser's window

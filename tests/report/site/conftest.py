@@ -37,9 +37,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     measure(results, "AutoAttack", None, recipe="TRADES-6", n=60, status="failed: no memory")
     for recipe in ("PGD-AT", "M2AT", "Standard", HOSTILE):
         measure(results, "AutoAttack", bits(0.4), recipe=recipe)
-    failed = results / "digits/cnn/FGSM/s0-bbbb"
-    failed.mkdir(parents=True)
-    (failed / "job.json").write_text('{"status": "failed: loss is <nan>"}')
+    for name, reason in (("FGSM", "loss is <nan>"), ("F" * 180, "y" * 180)):
+        failed = results / "digits/cnn" / name / "s0-bbbb"
+        failed.mkdir(parents=True)
+        (failed / "job.json").write_text(f'{{"status": "failed: {reason}"}}')
     for name, board in product((*TABLE_FILES, *BAR_FILES, "scatter.png"), find_folders(boards(results)).values()):
         path = folder / "reports/leaderboard" / board / name
         path.parent.mkdir(parents=True, exist_ok=True)

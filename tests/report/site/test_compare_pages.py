@@ -127,13 +127,13 @@ def test_two_lines_are_chosen_and_the_address_keeps_them(written: Path, visit: O
     page.locator("select[name=b]").select_option("C")
     page.locator("select[name=c]").select_option("FGSM")
     found = page.locator("#found")
-    assert found.locator(".cross td").all_text_contents() == ["1", "5", "0", "4"]
+    assert found.locator(".cross td.num").all_text_contents() == ["1", "5", "0", "4"]
     assert "A gets 50.0 points more than C" in found.text_content()
     assert "A alone: 5 images" in found.text_content()
     assert found.locator(".tile").first.get_attribute("aria-label") == "test image 1: class <1>"
     address = page.url.partition("#")[2]
     again = visit(written, f"#{address}")
-    assert again.locator("#found .cross td").all_text_contents() == ["1", "5", "0", "4"]
+    assert again.locator("#found .cross td.num").all_text_contents() == ["1", "5", "0", "4"]
     again.locator("select[name=a]").select_option("<b>B")
     again.locator("select[name=b]").select_option("A")
     assert "<b>B gets 20.0 points less than A" in again.locator("#found").text_content()
@@ -154,5 +154,5 @@ def test_a_method_is_opened_from_its_board_and_leads_to_a_comparison(written: Pa
 @pytest.mark.browser
 def test_without_scripts_the_pairs_are_a_table(written: Path, visit: Open):
     page = visit(written, java_script_enabled=False)
-    assert page.locator(".pairs tbody tr").count() == 3
+    assert page.locator(".names tbody tr").count() == 3
     assert not page.locator("#pair").is_visible()

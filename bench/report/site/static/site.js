@@ -14,6 +14,13 @@ Object.assign(DataTable.ext.type.order, { "bench-num-asc": compare(1), "bench-nu
 
 document.querySelectorAll("table[data-table]").forEach((table) => new DataTable(table, { ...plain, columnDefs: kinds, searching: false }));
 
+// Heads sort by Enter; as buttons they do by the space bar too, which would scroll the page.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== " " || !event.target.matches("thead [role='button']")) return;
+  event.preventDefault();
+  event.target.click();
+});
+
 const board = document.getElementById("board");
 if (board) {
   const heads = [...board.tHead.rows[0].cells];
@@ -102,7 +109,6 @@ if (board) {
 
   board.dataset.sortMilliseconds = "";
   board.tHead.addEventListener("click", () => { board.dataset.clicked = performance.now(); }, true);
-  table.on("order", () => setTimeout(keep));
   table.on("draw", () => { board.dataset.sortMilliseconds = performance.now() - (board.dataset.clicked ?? performance.now()); });
   find.addEventListener("input", () => { draw(); keep(); });
   document.getElementById("reset").addEventListener("click", () => { history.replaceState(null, "", location.pathname.split("/").pop()); restore(); keep(); });
@@ -110,8 +116,11 @@ if (board) {
   addEventListener("resize", fit);
   document.getElementById("controls").hidden = false;
   chooseGroups();
+  const anchor = location.hash.includes("=") ? "" : location.hash.slice(1); // of a part of the page, not a view
   restore();
-  keep();
+  if (anchor) document.getElementById(decodeURIComponent(anchor))?.scrollIntoView();
+  else keep();
+  table.on("order", () => setTimeout(keep));
 }
 
 // Controls for what boards differ in: a choice leads to the board that agrees in most of the others.
