@@ -19,6 +19,7 @@ from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.data.memory import images_at_a_time
 from bench.models.freeze import frozen
+from bench.results.best_epoch import find_best_epoch
 
 Record = dict[str, float]
 
@@ -121,7 +122,7 @@ def alarms(curve: Sequence[Mapping[str, float]], n: int, classes: int) -> list[s
     """
     if not curve:
         return []
-    last, best = curve[-1], max(curve, key=lambda epoch: epoch["val_pgd"])
+    last, best = curve[-1], curve[find_best_epoch(curve)]
     clean, fgsm, pgd = (round(last[column] * n) for column in ("val_clean", "val_fgsm", "val_pgd"))
     if 2 * fgsm >= clean and 4 * pgd <= fgsm and fisher_fewer(fgsm, pgd, n) < ALARM_SIGNIFICANCE:
         return [f"catastrophic overfitting: {_change('val_fgsm', best, last)}, {_change('val_pgd', best, last)}"]

@@ -24,6 +24,7 @@ from bench.data.loader import epoch_batches, to_float
 from bench.models.bn_folding import folding
 from bench.models.build import build
 from bench.models.checkpoint import load_progress, save_progress
+from bench.results.best_epoch import Score, epoch_score, is_best_so_far
 from bench.training.averaging import Average, add_averaged
 from bench.training.contract.model import views_of
 from bench.training.job import Job
@@ -129,9 +130,9 @@ class Trainer:
             for epoch in range(len(self.curve), self.plan.epochs):
                 record = self._run_epoch(epoch)
                 self.curve.append(record)
-                self.best = pick_best(self.best, self.model, epoch, (record["val_pgd"], record["val_clean"]))
+                self.best = pick_best(self.best, self.model, epoch, epoch_score(record))
                 if self.average is not None:
-                    score = (record["ema_pgd"], record["ema_clean"])
+                    score = epoch_score(record, "ema")
                     self.best_average = pick_best(self.best_average, self.average.model, epoch, score)
                 if saved is not None:
                     save_progress(saved, self._progress())
@@ -205,8 +206,11 @@ class Trainer:
                 self.best_average = state["best_average"]
 
 
-def pick_best(best: dict[str, Any], model: nn.Module, epoch: int, score: tuple[float, float]) -> dict[str, Any]:
-    """The best epoch so far, now that another has this score: PGD-10 accuracy on the hold-out, then clean accuracy."""
-    if best and not (score >= best["score"] or math.isnan(best["score"][0])):  # NaN: the first epochs of an average
+def pick_best(best: dict[str, Any], model: nn.Module, epoch: int, score: Score) -> dict[str, Any]:
+    """The best epoch so far, now that another has this score: its score, a copy of its weights, its number from 0.
+
+    best: what this returned after the epochs before, empty before the first. `bench.results.best_epoch` has the rule.
+    """
+    if best and not is_best_so_far(score, best["score"]):
         return best
     return {"score": score, "model": deepcopy(model.state_dict()), "epoch": epoch}

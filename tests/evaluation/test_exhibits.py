@@ -39,6 +39,8 @@ from bench.report.exhibits.table import (
 from bench.report.files import replace_files
 from bench.report.studies.study import STUDIES
 from bench.report.training_logs import read_training_log
+from bench.results.best_epoch import find_best_epoch
+from bench.results.store import read_job
 from bench.runner.exhibits import ExhibitWriter
 from bench.training.job import Job
 from bench.training.recipe import RECIPES
@@ -48,6 +50,8 @@ pytestmark = pytest.mark.figures
 
 Y = torch.tensor([3, 0, 9, 3, 7])
 EPS = 8 / 255
+PUBLISHED = Path(__file__).parents[2] / "results/published"
+BOARDS = sorted({path.relative_to(PUBLISHED).parts[0] for path in PUBLISHED.rglob("train.csv")})
 
 
 def specimen(model: nn.Module, start: nn.Module | None = None, y: torch.Tensor = Y) -> ExhibitInput:
@@ -311,6 +315,22 @@ def test_robust_overfitting_is_best_minus_last_over_the_seeds(tmp_path):
     assert "20.0" in shown
     assert "Robust overfitting, digits, cnn, quick" in shown
     assert " A " not in shown
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_the_best_epoch_of_a_published_training_is_that_of_its_job(board):
+    """As job.json says, and as the log alone says."""
+    for line in curves(PUBLISHED / board).to_dict("records"):
+        folder = PUBLISHED / board / line["run"]
+        named = read_job(folder)["best_epoch"]
+        assert line["best epoch"] == named
+        assert find_best_epoch(read_training_log(folder).to_dict("records")) == named - 1
+
+
+def test_the_later_of_equal_epochs_is_the_best_and_clean_accuracy_comes_before():
+    records = [{"val_pgd": pgd, "val_clean": clean} for pgd, clean in [(0.5, 0.8), (0.5, 0.9), (0.5, 0.9), (0.5, 0.8)]]
+    assert find_best_epoch(records) == 2
+    assert find_best_epoch([{"val_pgd": pgd} for pgd in (np.nan, 0.2, 0.2, 0.1)]) == 2
 
 
 def page_of(results: Path) -> str:

@@ -13,6 +13,7 @@ from bench.core.errors import BadInput
 from bench.core.parsing import printable
 from bench.report.labels import labels
 from bench.report.training_logs import read_training_log
+from bench.results.best_epoch import find_best_epoch
 from bench.results.store import read_job
 from bench.results.survey import run_folders
 
@@ -162,13 +163,19 @@ def channel_gains(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def curves(results: Path) -> pd.DataFrame:
-    """Hold-out PGD-10 accuracy (percent) at the best and the last epoch of each training whose log has it."""
+    """Hold-out PGD-10 accuracy (percent) at the best and the last epoch of each training whose log has it.
+
+    The best epoch is the one that job.json names, whose weights are stored, or where it names none that of the log.
+    """
     lines = []
     for line in runs(results):
-        log = read_training_log(results / str(line["run"]))
+        folder = results / str(line["run"])
+        log = read_training_log(folder)
         log = log.dropna(subset="val_pgd") if "val_pgd" in log else log.head(0)
         if len(log) > 1:
-            best, last = (dict(log.iloc[place]) for place in (int(log["val_pgd"].argmax()), -1))
+            epochs = log.to_dict("records")
+            named = [epoch for epoch in epochs if epoch["epoch"] == read_job(folder).get("best_epoch")]
+            best, last = named[0] if named else epochs[find_best_epoch(epochs)], epochs[-1]
             numbers = {"best": 100 * best["val_pgd"], "last": 100 * last["val_pgd"], "best epoch": best["epoch"]}
             lines.append(line | {"view": "main", "epoch": "last", "epochs": int(last["epoch"])} | numbers)
     return pd.DataFrame(lines, columns=[*RUN_COLUMNS, "best", "last", "best epoch", "epochs"])
