@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from outside_models import MEANS
 from PIL import Image
 
-from bench import ATTACKS, CORRUPTIONS, DATASETS, MODELS, RECIPES, benchmark
+from bench import ATTACKS, CORRUPTIONS, DATASETS, MODELS, RECIPES, benchmark, parse_attack
 from bench.cli import cli
 from bench.commands.compare.compare import is_spec
 from bench.commands.speed.parts import PARTS
@@ -317,9 +317,15 @@ def calibrate(context: click.Context, words: list[str], folder: Path, monkeypatc
     assert context.params["dataset"] in (None, *DATASETS)
 
 
+def examine(context: click.Context, words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """tests/commands/test_exam.py takes it."""
+    assert all(parse_attack(name) for names in context.params["attacks"] for name in names)
+
+
 CHECKS = {
     "run": plan, "eval": evaluate, "report": report, "list": look_up, "show": look_up, "check": check,
     "compare": compare, "verify": verify, "merge": merge, "speed": speed, "calibrate": calibrate,
+    "exam": examine,
 }  # fmt: skip
 
 

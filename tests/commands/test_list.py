@@ -55,7 +55,7 @@ def test_a_script_gets_names_alone_and_a_terminal_a_table(bench, monkeypatch):
     names = bench("list", "attacks")[1].splitlines()
     assert names == REGISTRIES["attacks"].all_names()
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    assert bench("list", "attacks")[1].splitlines()[0].split() == ["Attack", "Passes", "Meaning"]
+    assert bench("list", "attacks")[1].splitlines()[0].split() == ["Attack", "Passes", "Exam", "Meaning"]
 
 
 def test_a_method_has_its_family_paper_and_cost(bench, monkeypatch):

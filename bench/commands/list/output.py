@@ -10,7 +10,7 @@ import pandas as pd
 from bench.commands.code_facts import Fact, recall
 from bench.report.table_text import markdown
 
-NUMERIC_COLUMNS = ("Passes", "Classes", "Parameters")  # set flush right
+NUMERIC_COLUMNS = ("Passes", "Exam", "Classes", "Parameters")  # set flush right
 MIN_LAST_WIDTH = 36  # least width of the last column, for which others are left out
 DROPPED_WHEN_NARROW = ("Attacks", "Family", "Paper")  # columns that are left out on a narrow terminal, in this order
 

@@ -19,6 +19,8 @@ from bench.data.dataset import DATASETS
 from bench.data.lookup import FOLDER
 from bench.evaluation.conditions.base import CONDITIONS
 from bench.models.build import MODELS, smallest_side
+from bench.report.attack_scores.scores import shipped_scores
+from bench.report.table_text import MISSING
 
 Rows = Sequence[Sequence[str]]
 
@@ -42,12 +44,18 @@ def capitalise(text: str) -> str:
 
 
 def attacks() -> Rows:
-    """Rows of attacks. Passes: per image that no attack breaks, in forward passes, a backward counted as two."""
-    rows = []
+    """Rows of attacks. Passes: per image that no attack breaks, in forward passes, a backward counted as two.
+
+    Exam: the share of the errors that it finds in the exam of attacks; of a family with 20 steps.
+    """
+    rows, scores = [], shipped_scores()
     for name in ATTACKS.all_names():
         is_family = name not in ATTACKS
         passes = parse_attack(f"{name.removesuffix('k')}1" if is_family else name).passes
-        rows.append([name, f"{passes:,.0f}{' k' if is_family else ''}", describe_name(ATTACKS, name)])
+        known = parse_attack(f"{name.removesuffix('k')}20" if is_family else name)
+        found = scores.get((known.name, known.params))
+        exam = found.share if found else MISSING
+        rows.append([name, f"{passes:,.0f}{' k' if is_family else ''}", exam, describe_name(ATTACKS, name)])
     return rows
 
 
@@ -100,7 +108,7 @@ def suites() -> Rows:
 
 TABLES: dict[str, tuple[list[str], Callable[[], Rows]]] = {
     "methods": (recipes.COLUMNS, partial(recipes.rows, brief=True)),
-    "attacks": (["Attack", "Passes", "Meaning"], attacks),
+    "attacks": (["Attack", "Passes", "Exam", "Meaning"], attacks),
     "corruptions": (["Corruption", "Images", "Meaning"], corruptions),
     "conditions": (["Condition", "Meaning"], conditions),
     "datasets": (["Data set", "Images", "Classes", "Radius", "Meaning"], datasets),

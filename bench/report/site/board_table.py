@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.report.accuracy import Estimate
+from bench.report.attack_scores.scores import score_texts
 from bench.report.labels import line_name
 from bench.report.leaderboard import text as words
 from bench.report.leaderboard.page import Report
@@ -80,7 +81,8 @@ class BoardTable:
 def board_table(report: Report, extras: Sequence[Extra]) -> BoardTable:
     """The table of a board with all accuracies, extra columns and costs, best line first."""
     table = report.table
-    columns = {column: _accuracy_cells(table, column) for column in map(_column(table), accuracies(table))}
+    describe = _column(table, score_texts(report.rows))
+    columns = {column: _accuracy_cells(table, column) for column in map(describe, accuracies(table))}
     columns |= {_extra_column(table, extra): _extra_cells(table, extra) for extra in extras}
     for name, (head, about, is_shown) in COST_COLUMNS.items():
         if table[name].notna().all():  # only if all lines have it, as it could not be compared otherwise
@@ -105,14 +107,14 @@ def board_table(report: Report, extras: Sequence[Extra]) -> BoardTable:
     return BoardTable(tuple(columns), tuple(lines), ranking_column(table))
 
 
-def _column(table: pd.DataFrame) -> Any:
-    """A function from the name of an accuracy to its column."""
+def _column(table: pd.DataFrame, scores: Mapping[str, str]) -> Any:
+    """A function from the name of an accuracy to its column. scores: what the exam of attacks says of some."""
 
     def describe(name: str) -> Column:
         about = {
             "Clean": "accuracy on the test images as they are",
             "Worst": "images that are right when clean and under every attack of this board",
-        }.get(name, f"accuracy under {name}")
+        }.get(name, f"accuracy under {name}" + (f"; {scores[name]}" if name in scores else ""))
         is_rare = table[name].notna().mean() < MIN_SHARE_SHOWN or ".last" in name
         return Column(name, about, name in ALWAYS_SHOWN or name == ranking_column(table) or not is_rare)
 

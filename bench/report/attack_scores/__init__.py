@@ -1,0 +1,1 @@
+"""What attacks have found in the exam of attacks (`bench exam`)."""
