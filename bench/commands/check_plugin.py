@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bench.attacks.spec import ATTACKS, parse_attack
-from bench.commands.exam import ask_all, show
+from bench.commands.exam import ask_all, is_examined, show
 from bench.commands.start import start
 from bench.core.errors import BadInput
 from bench.core.foreign.plugins import load_file
@@ -47,9 +47,10 @@ def _check_methods(names: list[str]) -> bool:
 def _check_attacks(names: list[str]) -> bool:
     """Examine attacks by a third of the questions, print their scores, and return whether one is invalid or failed."""
     specs = [parse_attack(f"{name.removesuffix('k')}20" if name not in ATTACKS else name) for name in names]
-    asked = [spec for spec in specs if not spec.minimal]
-    for name in [spec.name for spec in specs if spec.minimal]:
-        print(f"{name} measures distances in L2, and the exam of attacks has answers for Linf alone")
+    asked = [spec for spec in specs if is_examined(spec)]
+    for spec in specs:
+        if spec not in asked:
+            print(f"{spec.name} measures distances in another norm than Linf, for which the exam has no answers")
     if not asked:
         return False
     results = [score(answers, digest_of_exam()) for answers in ask_all(asked, load_groups(quick=True), (0,))]

@@ -16,7 +16,7 @@ from bench.core.errors import BadInput
 from bench.core.files import write_csv
 from bench.core.parsing import format_count
 from bench.core.progress import Event, Progress
-from bench.core.threat import NORMS
+from bench.core.threat import NORMS, Linf
 from bench.evaluation.exam.examine import Answer, Answers, check_attack, examine
 from bench.evaluation.exam.instances import load_instances
 from bench.evaluation.exam.nets import MEANINGS
@@ -54,7 +54,12 @@ def default_attacks() -> list[AttackSpec]:
     for name in ATTACKS.all_names():
         names += [name] if name in ATTACKS else [f"{name.removesuffix('k')}{steps}" for steps in STEPS]
     specs = [parse_attack(name) for name in names if name not in LEFT_OUT]
-    return [spec for spec in specs if not spec.minimal]
+    return [spec for spec in specs if is_examined(spec)]
+
+
+def is_examined(attack: AttackSpec) -> bool:
+    """Whether the exam has answers for an attack: those that measure distances themselves do so in some norm."""
+    return not attack.minimal or isinstance(attack.space, Linf)
 
 
 def take_exam(names: Sequence[str], options: ExamOptions) -> int:

@@ -19,7 +19,8 @@ ATTACKS.add("Mine", mine, "returns images as they are, or nearly")
 """
 
 
-def test_the_table_has_a_line_for_each_attack_and_files_have_every_question(bench):
+def test_the_table_has_a_line_for_each_attack_and_files_have_every_question(bench, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     code, out, err = bench("exam", "FGSM,PGD-5[step=0.5eps,restarts=2]", "FGSM", "--quick", "--out", "all.csv",
                            "--scores", "scores.csv", "--markdown", "table.md")  # fmt: skip
     assert code == 0, err
@@ -41,6 +42,8 @@ def test_all_attacks_for_linf_are_examined_by_default():
     names = [attack.name for attack in default_attacks()]
     assert {"FGSM", "PGD-20", "CW-100", "MultiTarget", "AutoAttack", "Square"} <= {*names}
     assert not {"CW-L2", "CW-L2.20x5", "AutoAttack+"} & {*names}
+    assert "FMN-Linf" in names
+    assert not {"FMN-L2", "DDN"} & {*names}
     assert {*names} <= {*ATTACKS, "PGD-20", "PGD-100", "CW-20", "CW-100"}
 
 
@@ -64,7 +67,8 @@ def test_bad_input_is_one_line(bench, words, message):
 
 
 @pytest.mark.parametrize(("change", "code", "verdict"), [("", 0, "ok"), ("+ 0.5", 1, "invalid: left the ball")])
-def test_check_examines_the_attacks_of_a_plugin(bench, tmp_path, change, code, verdict):
+def test_check_examines_the_attacks_of_a_plugin(bench, tmp_path, monkeypatch, change, code, verdict):
+    monkeypatch.setattr(ATTACKS, "_items", dict(ATTACKS._items))
     (tmp_path / "mine.py").write_text(PLUGIN.format(change=change), encoding="utf-8")
     ended, out, err = bench("check", "mine.py")
     assert ended == code, err

@@ -1,7 +1,7 @@
 """Examine an attack: which of the errors that exist it finds, and that it breaks nothing that has been proved."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -70,20 +70,25 @@ class Answers:
     backwards: int = 0
     seconds: float = 0.0
     failures: list[str] = field(default_factory=list)  # what an attack that raised has said
-    warned: int = 0  # images on which the attack warned that its gradients are zero, or the like
 
 
 @dataclass(frozen=True)
 class Examined(Attacked):
     """An attack whose images are recorded instead of refused where they leave the ball or [0, 1]."""
 
-    record: Callable[[Tensor, Tensor, Tensor], None] = field(kw_only=True)
+    record: Callable[[Tensor, Tensor], None] = field(kw_only=True)
 
     def measure(self, target: Target, batch: Batch, outcome: Outcome) -> Tensor:
         def keep(broken: Tensor, x_adv: Tensor) -> None:
-            self.record(broken[: batch.counted], x_adv[: batch.counted], batch.x[: batch.counted])
+            self.record(broken[: batch.counted], x_adv[: batch.counted])
 
         return target.distances(self, batch.ids, batch.x, batch.y, outcome, keep).isinf()
+
+    def base(self) -> "Examined":
+        return self
+
+    def read(self, outcome: Outcome) -> Outcome:
+        return outcome
 
     def check(self, x_adv: Tensor, x: Tensor) -> None:
         """Failed where the images have another shape than x, or are not finite."""
@@ -91,12 +96,13 @@ class Examined(Attacked):
         super().check(torch.where(x_adv.isfinite(), inside, x_adv), x)
 
 
-def check_attack(attack: AttackSpec, threat: type[Threat] = Linf) -> None:
+def check_attack(attack: AttackSpec, norm: type[Threat] = Linf) -> None:
     """BadInput if the exam has no answers for the attack or the norm."""
-    if threat is not Linf:
-        raise BadInput(f"the exam has answers for Linf alone, and none for {threat.__name__}; leave --norm out")
-    if attack.minimal:
-        raise BadInput(f"attack {attack.name} measures distances in L2, and the exam has answers for Linf alone")
+    if norm is not Linf:
+        raise BadInput(f"the exam has answers for Linf alone, and none for {norm.__name__}; leave --norm out")
+    if attack.minimal and not isinstance(attack.space, Linf):
+        space = type(attack.space).__name__
+        raise BadInput(f"attack {attack.name} measures distances in {space}, and the exam has answers for Linf alone")
 
 
 def examine(
@@ -105,7 +111,9 @@ def examine(
     seeds: tuple[int, ...] = (0,),
     tick: Callable[[], None] = lambda: None,
 ) -> Answers:
-    """Put the questions to an attack, by the bench's evaluator. A group of questions is one call, and one block.
+    """Put the questions to an attack, by the bench's evaluator.
+
+    A group of questions is one call, and one block. A minimum-norm attack is called once for all radii of a sheet.
 
     Args:
         attack: the attack with its settings.
@@ -119,51 +127,72 @@ def examine(
     check_attack(attack)
     found = Answers(attack, seeds)
     for seed in seeds:
+        nearest = dict[int, _Returned]()  # what a minimum-norm attack has returned, by sheet
         for group in groups:
-            _ask(found, group, seed)
+            returned = nearest.get(id(group.sheet)) or _attack(found, group, seed)
+            if attack.minimal:
+                nearest[id(group.sheet)] = returned
+            found.answers += _answers(group, seed, returned, attack.minimal)
             tick()
     return found
 
 
-def _ask(found: Answers, group: Group, seed: int) -> None:
-    """Put a group of questions; answers and costs are added to `found`."""
-    sheet, threat, n = group.sheet, Linf(group.eps), len(group.sheet.images)
-    faults: list[Fault] = [""] * n
-    broken, distance = torch.zeros(n, dtype=torch.bool), torch.full((n,), torch.inf, dtype=torch.float64)
+@dataclass(frozen=True, eq=False)
+class _Returned:
+    """What an attack has returned for the M images of a group, and which of them the evaluator counted as broken."""
 
-    def record(fooled: Tensor, x_adv: Tensor, x: Tensor) -> None:
-        faults[:] = find_faults(group, x_adv, x, fooled)
-        broken[:] = fooled
-        distance[:] = threat.distance(x_adv.double(), x.double())
+    x_adv: Tensor  # (M, C, H, W)
+    fooled: Tensor  # (M,) bool
+    has_failed: bool = False
 
+
+def _attack(found: Answers, group: Group, seed: int) -> _Returned:
+    """Attack the images of a group; what it cost is added to `found`."""
+    sheet, attack = group.sheet, found.attack
+    x = sheet.images.x[:].float()
+    kept = [_Returned(x, torch.zeros(len(x), dtype=torch.bool))]
+
+    def record(fooled: Tensor, x_adv: Tensor) -> None:
+        kept.append(_Returned(x_adv.clone(), fooled.clone()))
+
+    condition = Examined(attack, attack.space if attack.minimal else Linf(group.eps), record=record)
     try:
-        outcome = outcomes(sheet.model(), sheet.images, Examined(found.attack, threat, record=record), seed=seed)
+        outcome = outcomes(sheet.model(), sheet.images, condition, seed=seed)
     except Failed as failure:
         found.failures.append(str(failure))
-        faults = ["failed"] * n
-    else:
-        found.forwards += outcome.forwards
-        found.backwards += outcome.backwards
-        found.seconds += outcome.seconds
-        found.warned += sum(outcome.doubts.values())
-    shares = (distance.numpy() / sheet.distances).tolist()
-    for place, *results in zip(sheet.places, broken.tolist(), shares, faults, strict=True):
-        found.answers.append(Answer(seed, sheet.net, place, group.ratio, group.eps, group.exists, *results))
+        return replace(kept[0], has_failed=True)
+    found.forwards += outcome.forwards
+    found.backwards += outcome.backwards
+    found.seconds += outcome.seconds
+    return kept[-1]
 
 
-def find_faults(group: Group, x_adv: Tensor, x: Tensor, fooled: Tensor) -> list[Fault]:
+def _answers(group: Group, seed: int, returned: _Returned, is_minimal: bool) -> list[Answer]:
+    """What became of the questions of a group."""
+    sheet = group.sheet
+    far = Linf(group.eps).distance(returned.x_adv.double(), sheet.images.x[:].double())
+    broken = returned.fooled & (far <= group.eps) if is_minimal else returned.fooled
+    faults = find_faults(group, returned.x_adv, broken, is_minimal)
+    if returned.has_failed:
+        faults = ["failed"] * len(faults)
+    shares = (far.numpy() / sheet.distances).tolist()
+    rows = zip(sheet.places, broken.tolist(), shares, faults, strict=True)
+    return [Answer(seed, sheet.net, i, group.ratio, group.eps, group.exists, *row) for i, *row in rows]
+
+
+def find_faults(group: Group, x_adv: Tensor, broken: Tensor, is_minimal: bool) -> list[Fault]:
     """Which images (B, C, H, W) leave the ball or [0, 1], and which are counted as broken though they are not.
 
-    fooled: which of them the evaluator has counted as broken, (B,) bool.
+    broken: which of them the evaluator has counted as broken, (B,) bool. is_minimal: whether there is no ball to leave.
     """
     threat, exact, y = Linf(group.eps), x_adv.double(), group.sheet.images.y
-    far = threat.distance(exact, x.double()) > threat.eps + tolerance(threat.eps)
+    far = threat.distance(exact, group.sheet.images.x[:].double()) > threat.eps + tolerance(threat.eps)
     odd = (exact.flatten(1).amin(1) < 0) | (exact.flatten(1).amax(1) > 1)
     with torch.no_grad():
         logits = group.sheet.exact(exact)
     is_right = margin(logits, y) < -ROUNDING * logits.abs().amax(1)
     faults = list[Fault]()
-    for is_far, is_odd, is_broken, is_clear in torch.stack([far, odd, fooled, is_right], 1).tolist():
+    for is_far, is_odd, is_broken, is_clear in torch.stack([far, odd, broken, is_right], 1).tolist():
         claim: Fault = "judge" if is_clear else "" if group.exists is not False else "answer"
-        faults.append("ball" if is_far else "range" if is_odd else claim if is_broken else "")
+        faults.append("ball" if is_far and not is_minimal else "range" if is_odd else claim if is_broken else "")
     return faults

@@ -256,6 +256,19 @@ def test_what_has_no_answers_is_refused():
         check_attack(parse_attack("FGSM"), L2)
 
 
+def test_a_minimum_norm_attack_is_called_once_for_all_radii():
+    groups = load_groups(quick=True)
+    attack = parse_attack("FMN-Linf")
+    found = examine(attack, groups)
+    result = score(found, "")
+    steps, images = dict(attack.settings)["steps"], sum(len(group.sheet.images) for group in groups) / len(RATIOS)
+    assert found.backwards == steps * images
+    assert (result.broken, result.verdict) == (0, "ok")
+    for answer in found.answers:
+        assert answer.broken <= (answer.distance <= answer.ratio * 1.001)
+    assert result.radius > 1 - 1e-3
+
+
 def test_a_seed_changes_draws_and_is_asked_once_each():
     groups = load_groups(quick=True)[:3]
     one, two = (examine(parse_attack("PGD-5"), groups, seeds) for seeds in ((0,), (0, 1)))
