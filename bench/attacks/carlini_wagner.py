@@ -3,6 +3,7 @@
 Carlini, Wagner, "Towards Evaluating the Robustness of Neural Networks", S&P 2017, arXiv:1608.04644.
 """
 
+import warnings
 from dataclasses import dataclass, fields
 from functools import partial
 
@@ -13,6 +14,7 @@ from bench.attacks.gradients import gradient, has_no_gradient, warn_zero_gradien
 from bench.attacks.search import batch_size_for
 from bench.attacks.settings import Positive
 from bench.attacks.spec import ATTACKS
+from bench.core.errors import AttackWarning
 from bench.core.losses import margin
 from bench.core.threat import Threat, l2_norm
 
@@ -94,11 +96,11 @@ def cw_l2(
     y: Tensor,
     threat: Threat,
     *,
-    steps: int = 40,
+    steps: int = 1000,
     searches: int = 10,
     rate: Positive = 0.01,
     c: Positive = 0.01,
-    kappa: float = 50.0,
+    kappa: float = 0.0,
     last: bool = False,
 ) -> Tensor:
     """CW-L2: look for the nearest image in L2 that the model gets wrong with confidence kappa.
@@ -121,7 +123,8 @@ def cw_l2(
         last: return the last iterate of the last search.
 
     Returns:
-        Images (B, C, H, W) in [0, 1]: the nearest ones whose margin was above kappa, and x where there were none.
+        Images (B, C, H, W) in [0, 1]: the nearest ones whose margin was above kappa, and x where there were none, of
+        which an AttackWarning gives the number.
 
     Raises:
         BadInput: the model gives its images no gradient.
@@ -155,6 +158,9 @@ def cw_l2(
             found[rows[done]] = x_adv[done]
         waiting, now = torch.cat([rows[over & ~done], waiting]), now.select(~over)
     warn_zero_gradients(stuck)
+    never = int(nearest.isinf().sum()) - stuck
+    if never and not last:  # at some distance there is an error for every image, so that the search has failed
+        warnings.warn(AttackWarning(f"never reached kappa={kappa:g}", never), stacklevel=2)
     return found
 
 

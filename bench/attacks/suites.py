@@ -85,7 +85,7 @@ SUITES.add(
         ),
     ),
 )
-THREE_CW = ("CW-L2", "CW-L2.last", "CW-L2[kappa=0]")
+THREE_CW = ("CW-L2[steps=40,kappa=50]", "CW-L2.last[steps=40,kappa=50]", "CW-L2[steps=40]")
 SUITES.add(
     "mtlat",
     Suite(

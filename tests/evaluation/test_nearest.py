@@ -12,7 +12,7 @@ from linear_models import Linear, linear
 
 from bench.attacks import carlini_wagner as cw
 from bench.attacks.spec import parse_attack
-from bench.core.errors import BadInput
+from bench.core.errors import AttackWarning, BadInput
 from bench.core.rng import fixed_seed
 from bench.core.threat import L2, Linf
 from bench.data.images import Images
@@ -77,7 +77,8 @@ def test_success_and_mean_distance_are_of_the_images_that_were_right():
 def test_an_unreachable_confidence_leaves_the_image_itself(measured):
     model, images, _ = measured
     attack = parse_attack("CW-L2[kappa=1000,steps=5,searches=2]")
-    assert torch.equal(attack(model, images.x, images.y, ANY), images.x)
+    with pytest.warns(AttackWarning, match="never reached kappa=1000"):
+        assert torch.equal(attack(model, images.x, images.y, ANY), images.x)
     clean = outcomes(model, images, Clean()).right
     assert (outcomes(model, images, Attacked(attack, ANY)).right == clean).all()
     last = parse_attack("CW-L2.last[kappa=1000,steps=20,searches=2,c=1]")
@@ -93,6 +94,20 @@ def test_confidence_is_a_margin_of_the_logits(measured):
     lead = z.scatter(1, y[:, None], -torch.inf).amax(1) - z.gather(1, y[:, None])[:, 0]
     assert lead.min() > 0.2
     assert lead.max() < 0.4
+
+
+def test_the_defaults_reach_every_image_of_a_linear_model_and_those_of_m_tlat_are_suspect():
+    model, images = linear(10, 8, torch.float32)
+    right = outcomes(model, images, Clean()).right
+    exact = model.radius(images.x, images.y, ANY).numpy()[right]
+    reached = outcomes(model, images, Attacked(parse_attack("CW-L2[steps=200]"), ANY))
+    assert reached.verdict == "ok"
+    assert not reached.right.any()
+    assert (np.array(reached.values)[right] / exact).max() < 1.15
+    never = outcomes(model, images, Attacked(parse_attack("CW-L2[steps=40,kappa=50]"), ANY))
+    assert (never.right == right).all()
+    assert never.verdict == f"suspect: never reached kappa=50 ({right.sum()} of 8 images)"
+    assert outcomes(model, images, Attacked(parse_attack("CW-L2.last[steps=5,kappa=50]"), ANY)).verdict == "ok"
 
 
 def test_batch_size_changes_nothing_in_float64(measured):
@@ -128,7 +143,8 @@ def test_one_search_equals_that_of_torchattacks_image_by_image():
         model.net[-1].weight *= 100
         model.net[-1].bias += 1000  # theirs takes 0 for a wrong logit where all are negative
     theirs = Theirs(model, c=1, kappa=0, steps=9, lr=0.01)(x, y)
-    ours = parse_attack("CW-L2[c=1,kappa=0,steps=9,rate=0.01,searches=1]")(model, x, y, ANY)
+    with pytest.warns(AttackWarning, match="never reached kappa=0"):
+        ours = parse_attack("CW-L2[c=1,kappa=0,steps=9,rate=0.01,searches=1]")(model, x, y, ANY)
     broken = model(theirs).argmax(1) != y
     assert broken.sum() > 20
     assert torch.equal(model(ours).argmax(1) != y, broken)

@@ -61,8 +61,8 @@ FOG = Corrupted("fog", 3, '{"made": "generated"}', lambda x, ids: x)
 KEYS = {
     "9ae6be6892dbc578": Clean(),
     "ae4e3b28093830d6": Attacked(parse_attack("PGD-20"), BALL),
-    "739809f922703fa9": Attacked(parse_attack("CW-L2"), L2(0.5)),
-    "3370cd1d91a4213a": Minimised(parse_attack("CW-L2"), "mean distance"),
+    "739809f922703fa9": Attacked(parse_attack("CW-L2[steps=40,kappa=50]"), L2(0.5)),
+    "3370cd1d91a4213a": Minimised(parse_attack("CW-L2[steps=40,kappa=50]"), "mean distance"),
     "76470a54c19cf49e": FOG,
     "070ca89399852ec5": Diagnosed("gradient", "mean", "all"),
     "1fac2e038186a7ba": Probed("planted", BALL, parse_attack("PGD-20")),

@@ -60,7 +60,7 @@ STUDIES.add(
                     StudyRun((*CRAFTERS, "M2AT"), ("PGD-20.last",), transfer=True),
                     StudyRun(("AdvProp.rand", "AdvProp.2aux", "Mixup")),
                     *(StudyRun(tuple(BELOW), ("PGD-20.last",), 8.0 * factor) for factor in NARROWER),
-                    StudyRun(ATTACKED, ("PGD-10.last", "PGD-LL.last", "CW-L2"), 8.0 * NEAR),
+                    StudyRun(ATTACKED, ("PGD-10.last", "PGD-LL.last", "CW-L2[steps=40,kappa=50]"), 8.0 * NEAR),
                     *(
                         StudyRun(ATTACKED, ("MI-FGSM.last",), 8.0 * f, transfer=True, crafter=CRAFTER)
                         for f in (NEAR, FAR)
