@@ -258,6 +258,8 @@ def test_tables_hold_means_scores_and_marks(tmp_path):
         corrupt(tmp_path, recipe, "fog", 5, two)
         corrupt(tmp_path, recipe, "rotation", 1, one)
         corrupt(tmp_path, recipe, "rotation", 5, one)
+        corrupt(tmp_path, recipe, "in_no_set", 1, two)
+        corrupt(tmp_path, recipe, "in_no_set", 5, two)
         measure(tmp_path, "FGSM", two, recipe=recipe)
     (((_, made), scores),) = find_tables(tmp_path).items()
     assert made == "generated"
@@ -268,10 +270,11 @@ def test_tables_hold_means_scores_and_marks(tmp_path):
     assert mean["accuracy"].to_dict() == pytest.approx({"Standard": 0.4, "Mixup": 0.7})
     assert mean["score"].to_dict() == pytest.approx({"Standard": 0.5, "Mixup": 0.7})
     parts = robustness(scores)  # without marks: ten images say nothing
-    assert list(parts) == ["a", "b", "c"]
+    assert list(parts) == ["a", "b", "c", "e"]
     assert parts["a"].set_index("Recipe")["fog"].to_dict() == {"Standard": "0.50", "Mixup": "0.70"}
     assert parts["b"].set_index("Recipe")["rotation"].to_dict() == {"Standard": "0.50", "Mixup": "0.80"}
     assert parts["c"].set_index("Recipe")["FGSM Linf 8/255"].to_dict() == {"Standard": "0.50", "Mixup": "0.60"}
+    assert parts["e"].set_index("Recipe")["in no set"].to_dict() == {"Standard": "0.50", "Mixup": "0.60"}
     shown = errors(scores).set_index("Recipe")
     assert shown["Mean error"].to_dict() == {"Standard": "60.0", "Mixup": "30.0"}  # of fog alone
     assert "mCE" not in shown

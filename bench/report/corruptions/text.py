@@ -8,7 +8,7 @@ from bench.report.boards import Board
 from bench.report.corruptions import attacked as unions
 from bench.report.corruptions.scores import ALEXNET
 from bench.report.corruptions.seed_means import ALL_SEVERITIES, SPREAD_FORMAT, missing_text, percent
-from bench.report.corruptions.table import EXTRA_CORRUPTIONS, MTLAT_CORRUPTIONS, Scores
+from bench.report.corruptions.table import CORRUPTION_ORDER, EXTRA_CORRUPTIONS, MTLAT_CORRUPTIONS, Scores
 from bench.report.labels import condition_name, line_name
 from bench.report.table_text import MISSING
 
@@ -18,11 +18,12 @@ ACCURACY_NOTE = (
 )
 ERROR_NOTE = "Error and score are means over those corruptions of ImageNet-C's fifteen that are shown; not normalised."
 MCE_NOTE = "mCE and relative mCE are in percent of AlexNet's."
-TABLE_PARTS = {  # the parts of M-TLAT's tables, and one for the rest of ImageNet-C's set
+TABLE_PARTS = {  # the parts of M-TLAT's tables, one for the rest of ImageNet-C's set, and one for corruptions in no set
     "a": ("corruptions of ImageNet-C", tuple(ALEXNET)),
     "b": ("its four corruptions", MTLAT_CORRUPTIONS),
     "c": ("attacks", ()),
     "d": ("the extra four", EXTRA_CORRUPTIONS),
+    "e": ("other corruptions", ()),
 }
 
 
@@ -42,8 +43,10 @@ def robustness(scores: Scores) -> dict[str, pd.DataFrame]:
     tables = {}
     means = scores.cells[scores.cells["severity"] == ALL_SEVERITIES]
     clean = dict(zip(scores.errors["recipe"], scores.errors["clean"], strict=True))
+    listed, corruption = means["name"].isin(CORRUPTION_ORDER), means["kind"] == "corruption"
     for part, (_, names) in TABLE_PARTS.items():
-        chosen = means[means["name"].isin(names) if names else means["kind"] == "attack"]
+        unlisted = means["kind"] == "attack" if part == "c" else corruption & ~listed
+        chosen = means[means["name"].isin(names) if names else unlisted]
         lines: dict[str, dict[str, str]] = {}
         for cell in chosen.to_dict("records"):
             text = missing_text(cell["status"]) if math.isnan(cell["score"]) else f"{cell['score']:.2f}{cell['mark']}"
