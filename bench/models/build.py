@@ -13,6 +13,7 @@ from bench.core.errors import BadInput
 from bench.core.registrable import function_check
 from bench.core.registry import Registry
 from bench.data.dataset import Dataset
+from bench.models.lazy import settle_lazy_layers
 from bench.models.normalise import NORMALISERS
 
 Net = Callable[[int, int], nn.Module]  # (classes, channels) -> the network
@@ -56,6 +57,8 @@ def find_parts(name: str, dataset: Dataset) -> tuple[Net, Callable[[Dataset], nn
 def build(name: str, dataset: Dataset) -> nn.Module:
     """A new model from [0, 1] images (B, C, H, W) to logits (B, K), initialised from torch's global generator."""
     net, normaliser = find_parts(name, dataset)
-    return nn.Sequential(
+    model = nn.Sequential(
         OrderedDict(normalise=normaliser(dataset), net=net(dataset.num_classes, dataset.shape[0])),
     )
+    settle_lazy_layers(model, dataset.shape)
+    return model

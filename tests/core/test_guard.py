@@ -29,8 +29,8 @@ from bench.data.loader import to_float
 from bench.evaluation.conditions.probe import Probed
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.model_checks import model_warnings
-from bench.evaluation.external.python_file import settle_lazy_layers
 from bench.models.checkpoint import fingerprint, save_progress
+from bench.models.lazy import settle_lazy_layers
 
 
 @pytest.fixture(autouse=True)
@@ -466,7 +466,7 @@ def quantised_otherwise() -> nn.Module:
 
 def test_lazy_layers_have_weights_once_they_have_seen_images(digits):
     model = nn.Sequential(nn.Flatten(), nn.LazyLinear(10))
-    settle_lazy_layers(model, dataset("digits", Path()))
+    settle_lazy_layers(model, (1, 8, 8))
     assert model[1].weight.shape == (10, 64)
     assert outcomes(model.eval(), digits, Clean(), n=16).done == 16
 

@@ -369,6 +369,26 @@ def test_a_method_that_cannot_attack_a_model_fails_with_the_reason_and_leaves_th
     assert status["MOSA"].startswith("failed: MOSA needs")
 
 
+LAZY_NET = """
+from torch import nn
+from bench import MODELS
+MODELS.add("lazy-net", lambda classes, channels: nn.Sequential(nn.Flatten(), nn.LazyLinear(classes)))
+MODELS.add("lazy-broken", lambda classes, channels: nn.Sequential(nn.LazyConv2d(16, 3), nn.Unflatten(1, (3, 5))))
+"""
+
+
+def test_lazy_layers_of_a_registered_model_have_weights_before_anything_is_planned(bench, write):
+    file = write("lazy_nets.py", LAZY_NET)
+    asked = ["run", "--plugin", file, "--methods", "Standard", "--attacks", "none", *SMALL]
+    assert bench(*asked, "--model", "lazy-net", "--dry-run")[0] == 0
+    assert bench(*asked, "--model", "lazy-net", "--workers", "1")[0] == 0
+    code, out, err = bench(*asked, "--model", "lazy-broken", "--dry-run")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("bench: model lazy-broken raised RuntimeError: unflatten")
+    (line,) = [line for line in bench("list", "models", "--plugin", file)[1].splitlines() if "lazy-net" in line]
+    assert "lazy-net" in line.split()
+
+
 # resuming with what belongs to another job
 
 

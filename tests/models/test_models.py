@@ -23,7 +23,7 @@ from bench.models.normalise import NORMALISERS
 from bench.models.wrn import wrn
 
 CIFAR = DATASETS["cifar10"]
-FACTS = {  # of published architectures: parameters with 10 and with 100 classes, batch norms, and how many of these a convolution takes in
+FACTS = {  # parameters with 10 and with 100 classes, batch norms, and how many of these a convolution takes in
     "cnn": (24_346, 30_196, 3, 3),
     "resnet8": (78_042, 83_892, 9, 9),
     "resnet8-s32": (308_650, 320_260, 9, 9),

@@ -19,6 +19,7 @@ from bench.data.dataset import DATASETS
 from bench.data.lookup import FOLDER
 from bench.evaluation.conditions.base import CONDITIONS
 from bench.models.build import MODELS, smallest_side
+from bench.models.lazy import has_lazy_layers
 from bench.report.attack_scores.scores import shipped_scores
 from bench.report.table_text import MISSING
 
@@ -91,7 +92,7 @@ def models() -> Rows:
     for name, build in MODELS.items():
         with torch.device("meta"):
             net = build(10, 3)
-        size = f"{sum(p.numel() for p in net.parameters()) / 1e6:.2f} M"
+        size = f"{sum(p.numel() for p in net.parameters()) / 1e6:.2f} M" if not has_lazy_layers(net) else "lazy"
         rows.append([name, size, f"{smallest_side(name)} px", describe_name(MODELS, name)])
     return rows
 

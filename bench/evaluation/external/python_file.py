@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
 
 from bench.core.errors import BadInput
 from bench.core.foreign.guard import guarded_call
@@ -22,6 +20,7 @@ from bench.evaluation.external.access import Access
 from bench.evaluation.external.loaded import Loaded
 from bench.evaluation.external.normalisation import label, normaliser, with_normalisation
 from bench.evaluation.external.weights import fill, read_weights
+from bench.models.lazy import settle_lazy_layers
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class File:
             net = self._call(getattr(module, self.function))
             if isinstance(net, nn.Module):
                 with model_errors_as_bad_input():
-                    settle_lazy_layers(net, dataset)
+                    settle_lazy_layers(net, dataset.shape)
         if not isinstance(net, nn.Module):
             raise BadInput(f"{self} gave a {type(net).__name__}; return a torch.nn.Module")
         choices = tuple(fill(net, content, self.weights, self.choice)) if self.weights else ()
@@ -96,13 +95,6 @@ class File:
     def architecture(self, net: nn.Module) -> str:
         """The class of the model."""
         return type(net[-1] if self.normalise is not None and isinstance(net, nn.Sequential) else net).__name__
-
-
-def settle_lazy_layers(net: nn.Module, dataset: Dataset) -> None:
-    """Give lazy layers their weights by a forward pass of two images; a model without lazy layers is not called."""
-    if any(is_lazy(tensor) for tensor in (*net.parameters(), *net.buffers())):
-        with torch.no_grad():
-            net.eval()(torch.zeros(2, *dataset.shape))
 
 
 @contextmanager
