@@ -173,7 +173,9 @@ def curves(results: Path) -> pd.DataFrame:
         log = read_training_log(folder)
         log = log.dropna(subset="val_pgd") if "val_pgd" in log else log.head(0)
         if len(log) > 1:
-            epochs = log.to_dict("records")
+            epochs: list[dict[str, float]] = [
+                {str(name): value for name, value in epoch.items()} for epoch in log.to_dict("records")
+            ]
             named = [epoch for epoch in epochs if epoch["epoch"] == read_job(folder).get("best_epoch")]
             best, last = named[0] if named else epochs[find_best_epoch(epochs)], epochs[-1]
             numbers = {"best": 100 * best["val_pgd"], "last": 100 * last["val_pgd"], "best epoch": best["epoch"]}
