@@ -42,6 +42,8 @@ def _run() -> int:
     except BaseException as error:
         if isinstance(error, SystemExit) and COMPLETION_VARIABLE in os.environ:
             raise  # click ends so after it has printed completions
+        if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
+            return leave_closed_pipe()
         status = exit_code(error)
         if status is None or (status == 2 and "--debug" in sys.argv):
             raise
@@ -50,6 +52,12 @@ def _run() -> int:
             click.echo(error.example, err=True)
         return status
     return code if isinstance(code, int) else 0
+
+
+def leave_closed_pipe() -> int:
+    """The exit code where the reader of the output has gone, as `head` does; what is left is written to nobody."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    return 1
 
 
 def exit_code(error: BaseException) -> int | None:

@@ -419,3 +419,14 @@ def test_ctrl_c_says_what_is_true(bench, monkeypatch, where, command, said):
     code, _, err = bench(*command)
     assert code == 130
     assert f"bench: stopped; {said}" in err
+
+
+def test_a_reader_that_has_gone_is_no_fault():
+    code = (
+        "import sys; from rich.console import Console; from bench import cli; "
+        "cli.cli.main = lambda **_: Console().print('line\\n' * 100_000); cli.main()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()  # as `head` does
+    assert (process.stderr.read(), process.wait()) == (b"", 1)
+    process.stderr.close()

@@ -62,7 +62,8 @@ def paper(text: RecipeText) -> Iterator[RenderableType]:
     for place, passage in text.paper:
         yield Text.assemble((f"{place}\n", "dim"), passage, "\n")
     for name, passage in text.classes:
-        yield Text(f"{name}: {passage}")
+        if passage:
+            yield Text(f"{name}: {passage}")
 
 
 def setting_table(text: RecipeText) -> Iterator[RenderableType]:
