@@ -1,0 +1,171 @@
+"""Auto-PGD on the margin: ascent with momentum, and for each image a step length that is halved where it is too long.
+
+Croce, Hein, "Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks", ICML
+2020, arXiv:2003.01690, algorithm 1. The objective is the margin of logits instead of the ratio DLR: steps are normalised,
+so that its scale does not matter, and it needs no third class.
+"""
+
+import math
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor, nn
+
+from bench.attacks.gradients import gradient, has_no_gradient
+from bench.core.threat import Threat
+
+ANY_CLASS = -1  # as an aim: the wrong class with the largest logit, whichever it is at an iterate
+MOMENTUM = 0.25  # share of the last move in the next one
+RISES = 0.75  # share of the steps between two checkpoints that have to raise the margin
+
+
+@dataclass(frozen=True)
+class Climbed:
+    """What an ascent has come to, for each image.
+
+    Args:
+        images: (B, C, H, W), the first misclassified iterate, else the one with the largest margin.
+        broken: (B,) bool, whether it is misclassified.
+        margins: (B,), the largest logit of the aim minus that of the true class.
+        logits: (B, K), those at the largest margin.
+        sloped: (B,) bool, whether the margin had a gradient at any iterate.
+    """
+
+    images: Tensor
+    broken: Tensor
+    margins: Tensor
+    logits: Tensor
+    sloped: Tensor
+
+
+def leads(logits: Tensor, y: Tensor) -> Tensor:
+    """Each class's logit minus that of the true class y (B,), as (B, K); -inf for the true class itself."""
+    return (logits - logits.gather(1, y[:, None])).scatter(1, y[:, None], -torch.inf)
+
+
+def checkpoints(steps: int) -> set[int]:
+    """The steps after which step lengths are looked at: 22 % of all, then ever shorter stretches, of 6 % at least."""
+    marks = [0.0, 0.22]
+    while marks[-1] < 1:
+        marks.append(marks[-1] + max(marks[-1] - marks[-2] - 0.03, 0.06))
+    return {math.ceil(mark * steps) for mark in marks[1:] if mark < 1}
+
+
+@dataclass
+class _Batch:
+    """The images of an ascent that are not broken yet; the first entry of every field is that of its first image."""
+
+    rows: Tensor  # (B,) their places in the ascent
+    clean: Tensor  # (B, C, H, W)
+    y: Tensor  # (B,)
+    aims: Tensor  # (B,) classes, or ANY_CLASS
+    now: Tensor  # (B, C, H, W) iterates
+    before: Tensor  # (B, C, H, W) the iterates before them
+    length: Tensor  # (B,) of a step
+    best: Tensor  # (B, C, H, W) the iterates with the largest margins
+    best_slope: Tensor  # (B, C, H, W) gradients there
+    best_logits: Tensor  # (B, K)
+    margin: Tensor  # (B,) the largest ones
+    last: Tensor  # (B,) margins of the iterates before
+    rises: Tensor  # (B,) steps since the checkpoint that raised the margin
+    marked_length: Tensor  # (B,) at the checkpoint
+    marked_margin: Tensor  # (B,) at the checkpoint
+    sloped: Tensor  # (B,) bool, whether there was a gradient at any iterate
+
+    def select(self, stay: Tensor) -> None:
+        """Keep the images where `stay` (B,) is true."""
+        if not stay.all():
+            for field in fields(self):
+                setattr(self, field.name, getattr(self, field.name)[stay])
+
+    def note(self, logits: Tensor, margin: Tensor, slope: Tensor) -> None:
+        """Compare the iterates with the best ones so far."""
+        self.rises, self.last = self.rises + (margin > self.last), margin
+        is_better = margin > self.margin
+        wide = is_better.view(-1, 1, 1, 1)
+        self.best, self.best_slope = torch.where(wide, self.now, self.best), torch.where(wide, slope, self.best_slope)
+        self.best_logits = torch.where(is_better[:, None], logits, self.best_logits)
+        self.margin = torch.where(is_better, margin, self.margin)
+        self.sloped = self.sloped | ~has_no_gradient(slope)
+
+    def shorten(self, slope: Tensor, steps: int) -> Tensor:
+        """At a checkpoint, halve the steps that did not help, and go back to the best iterates; returns gradients.
+
+        steps: since the last checkpoint.
+        """
+        is_stuck = (self.length == self.marked_length) & (self.margin == self.marked_margin)
+        halved = (self.rises < RISES * steps) | is_stuck
+        self.marked_length, self.marked_margin = self.length, self.margin
+        self.length, self.rises = torch.where(halved, self.length / 2, self.length), torch.zeros_like(self.rises)
+        wide = halved.view(-1, 1, 1, 1)
+        self.now = torch.where(wide, self.best, self.now)
+        return torch.where(wide, self.best_slope, slope)
+
+    def move(self, slope: Tensor, threat: Threat, is_first: bool) -> None:
+        """The next iterates."""
+        share = 0.0 if is_first else MOMENTUM
+        step = self.length.view(-1, 1, 1, 1) * threat.move(torch.zeros_like(slope), slope, 1.0)
+        ahead = threat.project(self.now + step, self.clean)
+        ahead = self.now + (1 - share) * (ahead - self.now) + share * (self.now - self.before)
+        self.before, self.now = self.now, threat.project(ahead, self.clean)
+
+
+def climb(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    threat: Threat,
+    *,
+    start: Tensor,
+    aims: Tensor,
+    classes: int,
+    steps: int,
+    length: float,
+) -> Climbed:
+    """Raise the margin of classes over the true ones; an image that is misclassified as any class ends there.
+
+    Args:
+        model: images (B, C, H, W) in [0, 1] to logits (B, K).
+        x: clean images (B, C, H, W) in [0, 1].
+        y: true classes (B,).
+        threat: the ball around each image.
+        start: the first iterates (B, C, H, W), in the ball and in [0, 1].
+        aims: wrong classes (B,), or ANY_CLASS.
+        classes: of the model, K.
+        steps: gradient steps, from 1.
+        length: of the first step, in radii of the ball.
+
+    Raises:
+        BadInput: the model gives its images no gradient.
+    """
+    low, lengths = x.new_full((len(x),), -torch.inf), x.new_full((len(x),), length * threat.eps)
+    zero, logits = torch.zeros_like(x), x.new_zeros(len(x), classes)
+    images, broken, sloped, margins = start.clone(), low > 0, low > 0, low.clone()
+    marks, marked = checkpoints(steps), 0
+    batch = _Batch(
+        torch.arange(len(x), device=x.device), x, y, aims, start, start, lengths, start, zero, logits.clone(), low, -low,
+        torch.zeros_like(low), lengths, low, low > 0,
+    )  # fmt: skip
+    for step in range(steps + 1):
+        with torch.enable_grad():
+            iterate = batch.now.detach().requires_grad_(step < steps)
+            found = model(iterate)
+            lead = leads(found, batch.y)
+            aimed = lead.gather(1, batch.aims.clamp_min(0)[:, None])[:, 0]
+            margin = torch.where(batch.aims == ANY_CLASS, lead.amax(1), aimed)
+            slope = gradient(margin, iterate) if step < steps else torch.zeros_like(iterate)
+        batch.note(found.detach(), margin.detach(), slope)
+        is_wrong = found.argmax(1) != batch.y
+        ended = is_wrong | (step == steps)
+        rows = batch.rows[ended]
+        images[rows] = torch.where(is_wrong.view(-1, 1, 1, 1), batch.now, batch.best)[ended]
+        broken[rows], sloped[rows] = is_wrong[ended], batch.sloped[ended]
+        margins[rows], logits[rows] = batch.margin[ended], batch.best_logits[ended]
+        batch.select(~ended)
+        if not len(batch.rows):
+            break
+        slope = slope[~ended]
+        if step in marks:
+            slope, marked = batch.shorten(slope, step - marked), step
+        batch.move(slope, threat, is_first=step == 0)
+    return Climbed(images, broken, margins, logits, sloped)

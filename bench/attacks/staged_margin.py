@@ -1,0 +1,166 @@
+"""StagedMargin: ascent on the margin, spent where it may still break an image.
+
+The stages, each on the images that are not broken yet: towards any wrong class from the clean image; towards each wrong class
+from the clean image; on from the best iterates towards the likeliest of them; and towards these from random starts whose
+logits differ. The parts are known, their order and shares are this project's:
+
+Gowal et al., "An Alternative Surrogate Loss for PGD-based Adversarial Testing", arXiv:1910.09338: each class in turn.
+Croce, Hein 2020, arXiv:2003.01690: Auto-PGD, from the clean image and on from the best iterate with shorter steps.
+Tashiro, Song, Ermon, "Diversity can be Transferred: Output Diversification", NeurIPS 2020, arXiv:2003.06878: starts.
+Gao et al., "Fast and Reliable Evaluation of Adversarial Robustness with Minimum-Margin Attack", ICML 2022,
+arXiv:2206.07314: few classes, those with the smallest margins, are worth long searches.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.attacks.auto_pgd import ANY_CLASS, Climbed, climb, leads
+from bench.attacks.gradients import gradient, warn_zero_gradients
+from bench.attacks.search import batch_size_for, in_batches
+from bench.attacks.spec import ATTACKS, PASSES_OF_A_STEP
+from bench.attacks.targeted import TARGET_CLASSES
+from bench.core.rng import image_rows, uniform
+from bench.core.threat import Threat
+
+START_LENGTH, GO_ON_LENGTH = 2.0, 0.5  # of the first step, in radii: of a search that begins, and of one that goes on
+DIVERSE_STEPS = 2  # of length eps, that a random start takes along its random direction of logits
+
+
+def staged_margin(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    threat: Threat,
+    *,
+    steps: int = 20,
+    steps_each: int = 15,
+    steps_top: int = 50,
+    top: int = 3,
+    restarts: int = 3,
+    steps_restart: int = 40,
+) -> Tensor:
+    """StagedMargin: Auto-PGD on the margin, towards any wrong class, towards each, and longer towards the likeliest.
+
+    Sources: the first lines of `bench/attacks/staged_margin.py`.
+
+    Args:
+        model: images (B, C, H, W) in [0, 1] to logits (B, K).
+        x: clean images (B, C, H, W) in [0, 1].
+        y: true classes (B,).
+        threat: the ball around each image, `Linf`, `L2` or `L1`.
+        steps: towards any wrong class, from the clean image.
+        steps_each: towards each wrong class, from the clean image.
+        steps_top: on from there, towards each of the `top` classes with the largest margins; 0 leaves that out.
+        top: number of these classes, from 1.
+        restarts: random starts towards each of these classes, from 0.
+        steps_restart: of each restart.
+
+    Returns:
+        Images (B, C, H, W) in the ball and in [0, 1]; where the attack has failed, the one with the largest margin.
+
+    Raises:
+        BadInput: the model gives its images no gradient.
+    """
+    with torch.no_grad():
+        logits = in_batches(model, x)
+    search = _Search(model, x, y, threat, logits.shape[1], x.clone(), logits.argmax(1) != y, torch.zeros_like(y) > 0)
+    margins = search.climb(x, torch.full_like(y, ANY_CLASS), steps, START_LENGTH).logits
+    nearest = leads(margins, y).argsort(1, descending=True)[:, : min(TARGET_CLASSES, logits.shape[1] - 1)]
+    best = _Best(x, min(top, nearest.shape[1]))
+    for aims in nearest.T:
+        best.keep(aims, search.climb(x, aims, steps_each, START_LENGTH))
+    if steps_top:
+        for place in range(best.aims.shape[1]):
+            search.climb(best.images[:, place], best.aims[:, place], steps_top, GO_ON_LENGTH)
+    for restart in range(restarts):
+        for place in range(best.aims.shape[1]):
+            draw = 1 + restart * best.aims.shape[1] + place
+            search.climb(search.diverse_starts(draw), best.aims[:, place], steps_restart, START_LENGTH)
+    warn_zero_gradients(int((~search.broken & ~search.sloped).sum()))
+    return search.found
+
+
+class _Best:
+    """The classes that an image was brought nearest to, with the images there."""
+
+    def __init__(self, x: Tensor, count: int) -> None:
+        self.margins = x.new_full((len(x), count), -torch.inf)
+        self.aims = torch.zeros_like(self.margins, dtype=torch.long)  # (B, count)
+        self.images = x[:, None].repeat(1, count, 1, 1, 1)  # (B, count, C, H, W)
+
+    def keep(self, aims: Tensor, climbed: Climbed) -> None:
+        """Compare with another class of each image, and keep the best, in the order of their margins."""
+        margins = torch.cat([self.margins, climbed.margins[:, None]], 1)
+        order = margins.argsort(1, descending=True)[:, :-1]
+        self.margins = margins.gather(1, order)
+        self.aims = torch.cat([self.aims, aims[:, None]], 1).gather(1, order)
+        both = torch.cat([self.images, climbed.images[:, None]], 1)
+        self.images = both[torch.arange(len(both), device=both.device)[:, None], order]
+
+
+@dataclass
+class _Search:
+    """What all stages share."""
+
+    model: nn.Module
+    x: Tensor  # (B, C, H, W) clean
+    y: Tensor  # (B,)
+    threat: Threat
+    classes: int
+    found: Tensor  # (B, C, H, W) broken, or with the largest margin of the last stage
+    broken: Tensor  # (B,) bool
+    sloped: Tensor  # (B,) bool, whether the margin had a gradient anywhere
+
+    def climb(self, start: Tensor, aims: Tensor, steps: int, length: float) -> Climbed:
+        """A stage of all images that are not broken yet, from start (B, C, H, W) towards aims (B,).
+
+        Of broken images it returns zeros, and margins of -inf.
+        """
+        n, low = len(self.x), torch.full_like(self.x[:, 0, 0, 0], -torch.inf)
+        whole = Climbed(torch.zeros_like(self.x), self.broken.clone(), low, low.new_zeros(n, self.classes), low > 0)
+        for rows in (~self.broken).nonzero()[:, 0].split(batch_size_for(n)):
+            if not len(rows):
+                break
+            part = climb(
+                self.model, self.x[rows], self.y[rows], self.threat, start=start[rows], aims=aims[rows],
+                classes=self.classes, steps=steps, length=length,
+            )  # fmt: skip
+            for field in fields(Climbed):
+                getattr(whole, field.name)[rows] = getattr(part, field.name)
+            self.found[rows] = part.images
+        self.broken, self.sloped = whole.broken, self.sloped | whole.sloped
+        return whole
+
+    def diverse_starts(self, draw: int) -> Tensor:
+        """Random images of the balls (B, C, H, W), moved along a random direction of the logits of each.
+
+        draw: number of the draw, as each is another one.
+        """
+        starts = self.x.clone()
+        for rows in (~self.broken).nonzero()[:, 0].split(batch_size_for(len(self.x))):
+            clean = self.x[rows]
+            with image_rows(rows.tolist(), [draw] * len(rows)):
+                at = self.threat.project(clean + self.threat.noise(clean), clean)
+                direction = 2 * uniform(clean.new_zeros(len(rows), self.classes)) - 1
+            for _ in range(DIVERSE_STEPS):
+                with torch.enable_grad():
+                    at.requires_grad_()
+                    slope = gradient((direction * self.model(at)).sum(1), at)
+                at = self.threat.project(self.threat.move(at.detach(), slope, self.threat.eps), clean)
+            starts[rows] = at
+        return starts
+
+
+def _passes(settings: Mapping[str, Any]) -> float:
+    """Forward passes of an image that is never broken, of ten classes, a backward pass counted as two."""
+    each, top = TARGET_CLASSES * settings["steps_each"], settings["top"] * settings["steps_top"]
+    again = settings["restarts"] * settings["top"] * (settings["steps_restart"] + DIVERSE_STEPS)
+    return PASSES_OF_A_STEP * (settings["steps"] + each + top + again)
+
+
+staged_margin.passes = _passes  # type: ignore[attr-defined]
+ATTACKS.add("StagedMargin", staged_margin, "Auto-PGD on the margin: any wrong class, each, and long on the likeliest")
