@@ -1,11 +1,10 @@
 """Auto-PGD on the margin: ascent with momentum, and for each image a step length that is halved where it is too long.
 
 Croce, Hein, "Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks", ICML
-2020, arXiv:2003.01690, algorithm 1. The objective is the margin of logits instead of the ratio DLR: steps are normalised,
-so that its scale does not matter, and it needs no third class.
+2020, arXiv:2003.01690, algorithm 1. The objective is the margin of logits instead of the ratio DLR: steps are
+normalised, so that its scale does not matter, and it needs no third class.
 """
 
-import math
 from dataclasses import dataclass, fields
 
 import torch
@@ -28,14 +27,14 @@ class Climbed:
         broken: (B,) bool, whether it is misclassified.
         margins: (B,), the largest logit of the aim minus that of the true class.
         logits: (B, K), those at the largest margin.
-        sloped: (B,) bool, whether the margin had a gradient at any iterate.
+        flat: (B,) bool, whether the margin had no gradient at some iterate.
     """
 
     images: Tensor
     broken: Tensor
     margins: Tensor
     logits: Tensor
-    sloped: Tensor
+    flat: Tensor
 
 
 def leads(logits: Tensor, y: Tensor) -> Tensor:
@@ -45,10 +44,10 @@ def leads(logits: Tensor, y: Tensor) -> Tensor:
 
 def checkpoints(steps: int) -> set[int]:
     """The steps after which step lengths are looked at: 22 % of all, then ever shorter stretches, of 6 % at least."""
-    marks = [0.0, 0.22]
-    while marks[-1] < 1:
-        marks.append(marks[-1] + max(marks[-1] - marks[-2] - 0.03, 0.06))
-    return {math.ceil(mark * steps) for mark in marks[1:] if mark < 1}
+    marks = [0, 22]  # in percent
+    while marks[-1] < 100:
+        marks.append(marks[-1] + max(marks[-1] - marks[-2] - 3, 6))
+    return {-(-mark * steps // 100) for mark in marks[1:] if mark < 100}
 
 
 @dataclass
@@ -70,7 +69,7 @@ class _Batch:
     rises: Tensor  # (B,) steps since the checkpoint that raised the margin
     marked_length: Tensor  # (B,) at the checkpoint
     marked_margin: Tensor  # (B,) at the checkpoint
-    sloped: Tensor  # (B,) bool, whether there was a gradient at any iterate
+    flat: Tensor  # (B,) bool, whether there was no gradient at some iterate
 
     def select(self, stay: Tensor) -> None:
         """Keep the images where `stay` (B,) is true."""
@@ -86,7 +85,6 @@ class _Batch:
         self.best, self.best_slope = torch.where(wide, self.now, self.best), torch.where(wide, slope, self.best_slope)
         self.best_logits = torch.where(is_better[:, None], logits, self.best_logits)
         self.margin = torch.where(is_better, margin, self.margin)
-        self.sloped = self.sloped | ~has_no_gradient(slope)
 
     def shorten(self, slope: Tensor, steps: int) -> Tensor:
         """At a checkpoint, halve the steps that did not help, and go back to the best iterates; returns gradients.
@@ -139,13 +137,27 @@ def climb(
         BadInput: the model gives its images no gradient.
     """
     low, lengths = x.new_full((len(x),), -torch.inf), x.new_full((len(x),), length * threat.eps)
-    zero, logits = torch.zeros_like(x), x.new_zeros(len(x), classes)
-    images, broken, sloped, margins = start.clone(), low > 0, low > 0, low.clone()
+    logits = x.new_zeros(len(x), classes)
+    images, broken, flat, margins = start.clone(), low > 0, low > 0, low.clone()
     marks, marked = checkpoints(steps), 0
     batch = _Batch(
-        torch.arange(len(x), device=x.device), x, y, aims, start, start, lengths, start, zero, logits.clone(), low, -low,
-        torch.zeros_like(low), lengths, low, low > 0,
-    )  # fmt: skip
+        rows=torch.arange(len(x), device=x.device),
+        clean=x,
+        y=y,
+        aims=aims,
+        now=start,
+        before=start,
+        length=lengths,
+        best=start,
+        best_slope=torch.zeros_like(x),
+        best_logits=logits.clone(),
+        margin=low,
+        last=-low,
+        rises=torch.zeros_like(low),
+        marked_length=lengths,
+        marked_margin=low,
+        flat=low > 0,
+    )
     for step in range(steps + 1):
         with torch.enable_grad():
             iterate = batch.now.detach().requires_grad_(step < steps)
@@ -159,13 +171,14 @@ def climb(
         ended = is_wrong | (step == steps)
         rows = batch.rows[ended]
         images[rows] = torch.where(is_wrong.view(-1, 1, 1, 1), batch.now, batch.best)[ended]
-        broken[rows], sloped[rows] = is_wrong[ended], batch.sloped[ended]
+        broken[rows], flat[rows] = is_wrong[ended], batch.flat[ended]
         margins[rows], logits[rows] = batch.margin[ended], batch.best_logits[ended]
         batch.select(~ended)
         if not len(batch.rows):
             break
         slope = slope[~ended]
+        batch.flat = batch.flat | has_no_gradient(slope)
         if step in marks:
             slope, marked = batch.shorten(slope, step - marked), step
         batch.move(slope, threat, is_first=step == 0)
-    return Climbed(images, broken, margins, logits, sloped)
+    return Climbed(images, broken, margins, logits, flat)

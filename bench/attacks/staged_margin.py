@@ -1,8 +1,8 @@
-"""StagedMargin: ascent on the margin, spent where it may still break an image.
+"""StagedMargin: ascent on the margin, whose steps are spent on the images and classes where they may still help.
 
-The stages, each on the images that are not broken yet: towards any wrong class from the clean image; towards each wrong class
-from the clean image; on from the best iterates towards the likeliest of them; and towards these from random starts whose
-logits differ. The parts are known, their order and shares are this project's:
+The stages, each on the images that are not broken yet: towards any wrong class, and towards each wrong class, from the
+clean image; on from there towards the classes that came nearest; towards these from random starts; and a random search
+of images at which the model has no gradient. The parts are known; their order and lengths are this project's.
 
 Gowal et al., "An Alternative Surrogate Loss for PGD-based Adversarial Testing", arXiv:1910.09338: each class in turn.
 Croce, Hein 2020, arXiv:2003.01690: Auto-PGD, from the clean image and on from the best iterate with shorter steps.
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from bench.attacks.auto_pgd import ANY_CLASS, Climbed, climb, leads
 from bench.attacks.gradients import gradient, warn_zero_gradients
+from bench.attacks.random_search import random_search
 from bench.attacks.search import batch_size_for, in_batches
 from bench.attacks.spec import ATTACKS, PASSES_OF_A_STEP
 from bench.attacks.targeted import TARGET_CLASSES
@@ -42,6 +43,7 @@ def staged_margin(
     top: int = 3,
     restarts: int = 3,
     steps_restart: int = 40,
+    queries: int = 5000,
 ) -> Tensor:
     """StagedMargin: Auto-PGD on the margin, towards any wrong class, towards each, and longer towards the likeliest.
 
@@ -54,10 +56,11 @@ def staged_margin(
         threat: the ball around each image, `Linf`, `L2` or `L1`.
         steps: towards any wrong class, from the clean image.
         steps_each: towards each wrong class, from the clean image.
-        steps_top: on from there, towards each of the `top` classes with the largest margins; 0 leaves that out.
-        top: number of these classes, from 1.
-        restarts: random starts towards each of these classes, from 0.
+        steps_top: on from there, towards each of the `top` classes with the largest margins.
+        top: number of these classes.
+        restarts: random starts towards each of these classes.
         steps_restart: of each restart.
+        queries: forward passes of a random search, for images that had no gradient at some iterate.
 
     Returns:
         Images (B, C, H, W) in the ball and in [0, 1]; where the attack has failed, the one with the largest margin.
@@ -73,14 +76,14 @@ def staged_margin(
     best = _Best(x, min(top, nearest.shape[1]))
     for aims in nearest.T:
         best.keep(aims, search.climb(x, aims, steps_each, START_LENGTH))
-    if steps_top:
-        for place in range(best.aims.shape[1]):
-            search.climb(best.images[:, place], best.aims[:, place], steps_top, GO_ON_LENGTH)
+    for place in range(best.aims.shape[1]):
+        search.climb(best.images[:, place], best.aims[:, place], steps_top, GO_ON_LENGTH)
     for restart in range(restarts):
         for place in range(best.aims.shape[1]):
             draw = 1 + restart * best.aims.shape[1] + place
             search.climb(search.diverse_starts(draw), best.aims[:, place], steps_restart, START_LENGTH)
-    warn_zero_gradients(int((~search.broken & ~search.sloped).sum()))
+    search.try_squares(1 + restarts * best.aims.shape[1], queries)
+    warn_zero_gradients(int((~search.broken & search.flat).sum()))
     return search.found
 
 
@@ -113,7 +116,7 @@ class _Search:
     classes: int
     found: Tensor  # (B, C, H, W) broken, or with the largest margin of the last stage
     broken: Tensor  # (B,) bool
-    sloped: Tensor  # (B,) bool, whether the margin had a gradient anywhere
+    flat: Tensor  # (B,) bool, whether the margin had no gradient at some iterate
 
     def climb(self, start: Tensor, aims: Tensor, steps: int, length: float) -> Climbed:
         """A stage of all images that are not broken yet, from start (B, C, H, W) towards aims (B,).
@@ -132,7 +135,7 @@ class _Search:
             for field in fields(Climbed):
                 getattr(whole, field.name)[rows] = getattr(part, field.name)
             self.found[rows] = part.images
-        self.broken, self.sloped = whole.broken, self.sloped | whole.sloped
+        self.broken, self.flat = whole.broken, self.flat | whole.flat
         return whole
 
     def diverse_starts(self, draw: int) -> Tensor:
@@ -154,9 +157,17 @@ class _Search:
             starts[rows] = at
         return starts
 
+    def try_squares(self, draw: int, queries: int) -> None:
+        """A random search of the images that had no gradient at some iterate. draw: as of `diverse_starts`."""
+        for rows in (~self.broken & self.flat).nonzero()[:, 0].split(batch_size_for(len(self.x))):
+            if len(rows):
+                images, places = (self.x[rows], self.y[rows]), rows.tolist()
+                part = random_search(self.model, *images, self.threat, rows=places, draw=draw, queries=queries)
+                self.found[rows], self.broken[rows] = part.images, part.broken
+
 
 def _passes(settings: Mapping[str, Any]) -> float:
-    """Forward passes of an image that is never broken, of ten classes, a backward pass counted as two."""
+    """Forward passes of an image with gradients that is never broken, of ten classes; a backward counts as two."""
     each, top = TARGET_CLASSES * settings["steps_each"], settings["top"] * settings["steps_top"]
     again = settings["restarts"] * settings["top"] * (settings["steps_restart"] + DIVERSE_STEPS)
     return PASSES_OF_A_STEP * (settings["steps"] + each + top + again)
