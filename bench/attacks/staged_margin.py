@@ -125,9 +125,7 @@ class _Search:
         """
         n, low = len(self.x), torch.full_like(self.x[:, 0, 0, 0], -torch.inf)
         whole = Climbed(torch.zeros_like(self.x), self.broken.clone(), low, low.new_zeros(n, self.classes), low > 0)
-        for rows in (~self.broken).nonzero()[:, 0].split(batch_size_for(n)):
-            if not len(rows):
-                break
+        for rows in self._parts(~self.broken):
             part = climb(
                 self.model, self.x[rows], self.y[rows], self.threat, start=start[rows], aims=aims[rows],
                 classes=self.classes, steps=steps, length=length,
@@ -144,7 +142,7 @@ class _Search:
         draw: number of the draw, as each is another one.
         """
         starts = self.x.clone()
-        for rows in (~self.broken).nonzero()[:, 0].split(batch_size_for(len(self.x))):
+        for rows in self._parts(~self.broken):
             clean = self.x[rows]
             with image_rows(rows.tolist(), [draw] * len(rows)):
                 at = self.threat.project(clean + self.threat.noise(clean), clean)
@@ -159,18 +157,22 @@ class _Search:
 
     def try_squares(self, draw: int, queries: int) -> None:
         """A random search of the images that had no gradient at some iterate. draw: as of `diverse_starts`."""
-        for rows in (~self.broken & self.flat).nonzero()[:, 0].split(batch_size_for(len(self.x))):
-            if len(rows):
-                images, places = (self.x[rows], self.y[rows]), rows.tolist()
-                part = random_search(self.model, *images, self.threat, rows=places, draw=draw, queries=queries)
-                self.found[rows], self.broken[rows] = part.images, part.broken
+        for rows in self._parts(~self.broken & self.flat):
+            images, places = (self.x[rows], self.y[rows]), rows.tolist()
+            part = random_search(self.model, *images, self.threat, rows=places, draw=draw, queries=queries)
+            self.found[rows], self.broken[rows] = part.images, part.broken
+
+    def _parts(self, chosen: Tensor) -> tuple[Tensor, ...]:
+        """The places of the images where chosen (B,) is true, in batches of at most the limit."""
+        places = chosen.nonzero()[:, 0]
+        return torch.split(places, batch_size_for(len(places))) if len(places) else ()
 
 
 def _passes(settings: Mapping[str, Any]) -> float:
     """Forward passes of an image with gradients that is never broken, of ten classes; a backward counts as two."""
     each, top = TARGET_CLASSES * settings["steps_each"], settings["top"] * settings["steps_top"]
     again = settings["restarts"] * settings["top"] * (settings["steps_restart"] + DIVERSE_STEPS)
-    return PASSES_OF_A_STEP * (settings["steps"] + each + top + again)
+    return PASSES_OF_A_STEP * float(settings["steps"] + each + top + again)
 
 
 staged_margin.passes = _passes  # type: ignore[attr-defined]
