@@ -43,6 +43,8 @@ class Attack(Protocol):
              it is called with a ball of infinite radius. True stands for `L2`.
     nested: True if it is one `search` for one aim, of which a run with fewer steps or restarts is a prefix.
     black_box: True if it uses no gradient of the model.
+    ascent: True if it ascends the cross-entropy, so that more of its settings `steps` and `restarts` must not do less;
+            the audit compares its runs.
     passes: (settings) -> forward passes, a backward counted as two, for an image that is never broken; by default
             3 x steps x restarts x searches x eot.
     """
@@ -85,6 +87,8 @@ class AttackSpec:
         origin: dict[str, Any] = {"package": f"{package} {version(package)}"} if package else {}
         if self.black_box and self.name != "Square":  # stored rows of Square are older than this field
             origin["black_box"] = True
+        if self._attribute("ascent", False):  # PGD-k and FGSM are known by their names: their rows are older too
+            origin["ascent"] = True
         return json.dumps(dict(self.settings) | origin, sort_keys=True)
 
     @property

@@ -129,6 +129,20 @@ def test_outcomes_are_read_by_exact_paired_tests(tmp_path, change, want):
     assert found == want or (want.endswith(" ...") and found.startswith(want.removesuffix(" ...")))
 
 
+def test_an_attack_of_a_plug_in_that_ascends_is_tested_for_more_steps_that_do_less(tmp_path, monkeypatch):
+    def climb(model, x, y, threat, *, steps: int = 10):
+        return x
+
+    climb.ascent = True
+    monkeypatch.setitem(ATTACKS._items, "climb", climb)
+    monkeypatch.setitem(ATTACKS._homes, "climb", __name__)
+    spec = parse_attack("climb[steps=20]")
+    assert json.loads(spec.params) == {"ascent": True, "steps": 20}
+    found = verdict(tmp_path, HONEST | {"climb[steps=20]": first(216), "climb[steps=50]": first(232)})
+    assert "climb [steps=20] breaks 16 of 300 images that climb [steps=50] leaves, for all its steps" in found
+    assert [name for name in ATTACKS if '"ascent"' in parse_attack(name).params] == ["climb"]
+
+
 def test_nothing_is_masked_where_nothing_is_robust(tmp_path):
     measure_signs(tmp_path, "zero-gradient", 1.0)
     measure_signs(tmp_path, "unbounded", 1.0)

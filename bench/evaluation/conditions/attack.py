@@ -175,7 +175,7 @@ def attack_from_row(row: Row) -> tuple[AttackSpec, tuple[float, ...]]:
     """The attack of a row, and the grid of radii if it is of a sweep (else empty)."""
     settings = json.loads(row.params or "{}")
     grid = settings.pop("sweep", ())
-    for fact in ("package", "black_box"):  # facts of the attack's function, which are no settings
+    for fact in ("package", "black_box", "ascent"):  # facts of the attack's function, which are no settings
         settings.pop(fact, None)
     return AttackSpec(row.name, tuple(sorted(settings.items()))), tuple(grid)
 

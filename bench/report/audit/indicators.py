@@ -65,7 +65,12 @@ class AttackOutcome:
 
     @cached_property
     def steps(self) -> int:
-        """Steps if the attack is an ascent on the cross-entropy (FGSM: 1); 0 for other attacks."""
+        """Steps if the attack is an ascent on the cross-entropy (FGSM: 1); 0 for other attacks.
+
+        FGSM and PGD-k are known by name; others say it of themselves by the attribute `ascent`, which is stored.
+        """
+        if self.settings.get("ascent"):
+            return self.length or 1
         if re.fullmatch(r"(R-)?FGSM", self.name):
             return 1
         margin = self.settings.get("loss") == "margin"
@@ -153,7 +158,7 @@ def gradient_misleads(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     longest = max(ascents, key=lambda met: met.effort)
     best = max(others, key=lambda met: count(longest.right & ~met.right))
     if exceeds_limit(count(longest.right & ~best.right), len(best.right), MISLED):
-        single = [met for met in attacks if met.name == "FGSM"]
+        single = [met for met in attacks if met.steps == 1 and met.settings.get("start", "clean") == "clean"]
         alike = [one for one in single if not exceeds_limit(count(one.right & ~longest.right), len(one.right), ALIKE)]
         note = f", which does no more than {alike[0].title}" if alike else ""
         yield Doubt("suspect", describe_broken(best, longest) + note)

@@ -118,5 +118,5 @@ def settings_of(params: str) -> str:
     """The settings of an attack as text, from column `params`."""
     settings = json.loads(params or "{}")
     attack = settings.get("attack", settings)
-    hidden = ("package", "black_box", "last", "sweep")
+    hidden = ("package", "black_box", "ascent", "last", "sweep")
     return ", ".join(f"{name} {value}" for name, value in attack.items() if name not in hidden)
