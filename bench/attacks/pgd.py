@@ -107,7 +107,7 @@ def pgd(
 
 
 pgd.nested = True  # type: ignore[attr-defined]
-ATTACKS.add("FGSM", partial(fgsm, start="clean"), "one step of length eps along the sign of the gradient")
+ATTACKS.add("FGSM", partial(fgsm, start="clean"), "one step of length eps along the gradient (in Linf along its sign)")
 ATTACKS.add(
     "R-FGSM",
     partial(fgsm, start="unclipped"),

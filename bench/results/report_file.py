@@ -5,7 +5,7 @@ It holds the command, names of classes, attacks and corruptions, and a few image
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class ReportFacts:
     norm: str = ""
     without: str = ""  # why there are no pictures
     examples: tuple[Example, ...] = ()
+    meanings: Mapping[str, str] = field(default_factory=dict)  # what attacks are, in a line, by name; not of all
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,19 +102,22 @@ def _facts(about: Mapping[str, Any]) -> ReportFacts:
     """ValueError, TypeError or KeyError where a field lacks or has another type."""
     examples = tuple(Example(**_check_types(Example, each)) for each in about["examples"])
     names = {name: tuple(map(_text, about[name])) for name in ("commands", "attacks", "corruptions")}
-    return ReportFacts(**_check_types(ReportFacts, {**about, **names, "examples": examples}))
+    meanings = {
+        _text(name): _text(line) for name, line in dict(about.get("meanings", {})).items()
+    }  # not in older files
+    return ReportFacts(**_check_types(ReportFacts, {**about, **names, "examples": examples, "meanings": meanings}))
 
 
 def _check_types(kind: type[Example] | type[ReportFacts], values: Mapping[str, Any]) -> dict[str, Any]:
     """The values, as arguments of `kind`. Raises ValueError where one is not of the type of its field, or negative."""
-    for field in fields(kind):
-        value = values[field.name]
-        if field.type is str:
+    for each in fields(kind):
+        value = values[each.name]
+        if each.type is str:
             _text(value)
-        if (field.type is int and (type(value) is not int or value < 0)) or (
-            field.type is float and not (is_finite(value) and value >= 0)
+        if (each.type is int and (type(value) is not int or value < 0)) or (
+            each.type is float and not (is_finite(value) and value >= 0)
         ):
-            raise ValueError(f"{field.name} is {value!r}")
+            raise ValueError(f"{each.name} is {value!r}")
     return dict(values)
 
 

@@ -63,6 +63,7 @@ def write_report_facts(
         len(cells.test),
         tuple(ATTACKS.all_names()),
         tuple(CORRUPTIONS.all_names()),
+        meanings={name: meaning for name in ATTACKS.all_names() if (meaning := ATTACKS.meaning(name))},
     )
     rows = [row for row in run_folder.rows if _is_comparable(row, cells.n, model) and row.key in run_folder.outcomes]
     attacked = [row for row in rows if row.kind != "clean"]

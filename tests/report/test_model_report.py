@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from bench.report.model_report.page import html, read_measurements, report_paths
 from bench.report.model_report.pdf import pdf
 from bench.report.model_report.pdf_text import NO_GLYPH, Type, drawable, width, wrap
 from bench.report.model_report.report import model_report
+from bench.report.model_report.words import attack_words
 from bench.report.site.data import SiteData
 from bench.report.site.write import write_site
 from bench.report.table_text import MISSING
@@ -327,3 +329,24 @@ def test_images_made_on_other_models_are_told_apart(tmp_path: Path) -> None:
         "PGD-20",
         "PGD-20.last, images made on PGD-AT/s0-bbbb@best",
     ]
+
+
+def test_an_attack_unknown_to_the_report_is_described_by_the_line_it_was_registered_with(
+    tmp_path: Path,
+) -> None:
+    meanings = {"spin": "turns the image", "hop-k": "k leaps"}
+    write_report_file(tmp_path, replace(FACTS, meanings=meanings), no_pictures())
+    known = read_report_file(tmp_path)[0].meanings
+    assert known == meanings
+    assert [attack_words(name, known) for name in ("spin.last", "hop-12", "else")] == [
+        "turns the image; scored on its last step alone",
+        "k leaps",
+        "an attack that does not say what it is",
+    ]
+    assert attack_words("PGD-20", known) == "20 small steps along the gradient of the loss"
+    with np.load(tmp_path / FILE_NAME) as arrays:
+        content = dict(arrays)
+    about = json.loads(str(content.pop("about")))
+    del about["meanings"]  # as in files of earlier versions
+    np.savez(tmp_path / FILE_NAME, about=np.array(json.dumps(about)), **content)
+    assert read_report_file(tmp_path)[0] == FACTS

@@ -86,7 +86,11 @@ def _attacks_and_probes(measured: Measured) -> Iterator[Block]:
     found: dict[tuple[str, str], list[Measurement]] = {}
     for one in measured.of("attack", "sweep"):
         found.setdefault((one.name, settings_of(one.params)), []).append(one)
-    lines = [(name, attack_words(name), settings or MISSING, _balls(own)) for (name, settings), own in found.items()]
+    meanings = measured.facts.meanings
+    lines = [
+        (name, attack_words(name, meanings), settings or MISSING, _balls(own))
+        for (name, settings), own in found.items()
+    ]
     if lines:
         caption = "Attacks know the model and follow its gradients, unless it says otherwise. eps is the radius."
         yield Table(caption, ("Attack", "What it does", "Settings", "Radii"), tuple(lines))

@@ -1,14 +1,14 @@
 """Describes attacks, probes and threat models for readers who do not know them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.core.parsing import format_radius
 from bench.report.model_report.measurement import Ball, Share
 
 ATTACK_TEXTS = (  # patterns of names, and what the attack does
-    (r"FGSM", "one step along the sign of the gradient"),
-    (r"R-FGSM", "one step along the sign of the gradient, from a random start"),
+    (r"FGSM", "one step along the gradient (in Linf along its sign)"),
+    (r"R-FGSM", "one step along the gradient (in Linf along its sign), from a random start"),
     (r"MI-FGSM", "steps along the gradient, with momentum"),
     (r"PGD-(\d+)", r"\1 small steps along the gradient of the loss"),
     (r"CW-(\d+)", r"\1 small steps that close the margin to the strongest wrong class"),
@@ -37,12 +37,16 @@ PROBE_TEXTS = {
 }
 
 
-def attack_words(name: str) -> str:
-    """What an attack does, as a clause."""
+def attack_words(name: str, meanings: Mapping[str, str]) -> str:
+    """What an attack does, as a clause; of one that is not in ATTACK_TEXTS, the line that it was registered with.
+
+    meanings: these lines by name, or by pattern such as PGD-k; see `ReportFacts`.
+    """
     plain = name.removesuffix(".last")
     found = next((re.sub(pattern, text, plain) for pattern, text in ATTACK_TEXTS if re.fullmatch(pattern, plain)), "")
     last = "; scored on its last step alone" if plain != name else ""
-    return (found or "an attack of a plug-in") + last
+    own = meanings.get(plain) or meanings.get(re.sub(r"\d+", "k", plain))
+    return (found or own or "an attack that does not say what it is") + last
 
 
 def ball_words(ball: Ball) -> str:

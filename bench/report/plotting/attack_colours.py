@@ -15,5 +15,5 @@ OTHER_COLOUR = "#3B2A78"
 
 
 def attack_colour(column: str) -> str:
-    """The colour of a column of a board. Attacks of one kind share a colour, and so do all attacks of plug-ins."""
+    """The colour of a column of a board. Attacks of a family in FAMILY_COLOURS share a colour, and so do all others."""
     return next((colour for pattern, colour in FAMILY_COLOURS if re.match(pattern, column)), OTHER_COLOUR)
