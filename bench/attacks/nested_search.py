@@ -56,6 +56,7 @@ class NestedSearch:
 
     efforts: tuple[Effort, ...]
     model: nn.Module | None = None
+    images: Tensor | None = None  # (B, C, H, W), the clean ones that it began with
     shorter: dict[Effort, ShorterSearch] = field(default_factory=dict)
 
 
@@ -81,13 +82,18 @@ def start_shorter_searches(model: nn.Module, x: Tensor) -> list[ShorterSearch]:
     nested = _nested_search.get()
     if nested is None or nested.model is not None:
         return []
-    nested.model = model
+    nested.model, nested.images = model, x.clone()
     here = torch.ones(len(x), dtype=torch.bool, device=x.device)
     nested.shorter = {effort: ShorterSearch(*effort, x.clone(), here.clone()) for effort in nested.efforts}
     return list(nested.shorter.values())
 
 
-def find_recorded(model: nn.Module, steps: int, restarts: int) -> ShorterSearch | None:
-    """The recorded result of a search with these steps and restarts on this model; None if there is none."""
+def find_recorded(model: nn.Module, x: Tensor, steps: int, restarts: int) -> ShorterSearch | None:
+    """The recorded result of a search with these steps and restarts on this model; None if there is none.
+
+    x: clean images (B, C, H, W); a random model may leave other images to the shorter search than to the longest.
+    """
     nested = _nested_search.get()
-    return nested.shorter.get((steps, restarts)) if nested and nested.model is model else None
+    if nested is None or nested.model is not model or nested.images is None or not torch.equal(nested.images, x):
+        return None
+    return nested.shorter.get((steps, restarts))

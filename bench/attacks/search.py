@@ -76,7 +76,7 @@ def search(
     Raises:
         BadInput: the model gives its images no gradient.
     """
-    if recorded := find_recorded(model, ascent.steps, restarts):
+    if recorded := find_recorded(model, x, ascent.steps, restarts):
         add_shared_passes(eot * recorded.passes)
         warn_zero_gradients(recorded.stuck)
         return recorded.found

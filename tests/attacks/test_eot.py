@@ -85,6 +85,16 @@ def test_a_shorter_search_that_is_read_off_a_longer_one_has_the_passes_of_its_ow
     assert not conditions[0].includes(Attacked(parse_attack("PGD-4"), Linf(0.006)))
 
 
+def test_a_random_model_may_leave_other_images_to_each_length_of_an_attack():
+    model, images = linear(2, 60)
+    noisy = Noisy(model, 3.0)
+    conditions = [Attacked(parse_attack(f"PGD-{steps}"), Linf(0.002)) for steps in (9, 4, 2)]
+    with fixed_seed("random"):
+        found = outcomes_of_group(noisy, images, conditions)
+    assert all(0 < outcome.right.sum() < 60 for outcome in found)
+    assert len({outcome.right.tobytes() for outcome in found}) == 3
+
+
 def test_one_pass_is_what_it_was_before_the_setting_and_several_are_another_attack():
     assert parse_attack("PGD-20[eot=1]") == parse_attack("PGD-20")
     assert "eot" not in parse_attack("PGD-20").params
