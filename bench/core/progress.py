@@ -30,7 +30,7 @@ class Event:
     title: str
     done: int
     units: int
-    weight: float  # estimated cost of the whole step, in the unit of `Progress.price`
+    weight: float  # estimated cost of the whole step, in the unit of the `price` that `Progress` is given
     word: str = ""
     scope: Scope = "always"
 

@@ -1,6 +1,7 @@
 """Learning rate schedules by step, as shares from 0 to 1 of the highest rate. Steps are counted from 0.
 
 Arguments: warm_up, steps in which the rate rises, need not be whole; low, the share at which the rise begins.
+The schedules that change once an epoch are in `bench.core.plan`: `Plan.lr_at`.
 """
 
 import math

@@ -48,7 +48,7 @@ class Row:
     precision: str  # fp32 | bf16, of the search; correctness is always computed in fp32
     version: str  # of bench
     protocol: int  # raised whenever a number could change
-    key: str  # hash of weights, data, condition and protocol: equal keys are the same measurement
+    key: str  # hash of weights, images and n, condition, precision and protocol: equal keys are the same measurement
 
     @property
     def cell(self) -> CellId:

@@ -64,7 +64,7 @@ class CellPlan:
         return {key: c for key, c in keys.items() if key not in known or self.lacks_images(run_folder.path, key, c)}
 
     def key(self, identity: str, condition: Condition) -> str:
-        """The key of a row: a digest of the model, the images that the attack sees, the condition and the protocol."""
+        """The key of a row: a digest of model, images that the attack sees, n, condition, precision and protocol."""
         block = condition.block or 1
         seen = self.test.first(-(-self.n // block) * block).fingerprint()
         return digest16(identity, seen, self.n, condition, condition.key_params, self.precision, PROTOCOL)

@@ -120,16 +120,16 @@ def describe_plan(plan: Plan) -> str:
     falls = ", ".join(f"{round(m * length, 1):g}" for m in plan.milestones)
     curve = "lines" if plan.anneal == "linear" else "half cosines"
     shapes = {
+        "steps": f"a tenth after {falls}",
         "cosine": "along a cosine",
         "cosine-steps": "along a cosine by step",
         "one-cycle": f"one cycle along {curve}, by step",
     }
-    schedule = shapes.get(plan.schedule, f"a tenth after {falls}")
     cropped = "" if plan.pad is None else f", random crop from {plan.pad} pixels around" if plan.pad else ", no crop"
     flipped = "" if plan.flip is None else ", flips" if plan.flip else ", no flips"
     return (
-        f"{plan.length_in_words}, batches of {plan.batch_size}, {plan.optimiser}, lr {plan.lr:g}, {schedule}"
-        f"{warm_up(plan)}, weight decay {plan.weight_decay:g}{cropped}{flipped}"
+        f"{plan.length_in_words}, batches of {plan.batch_size}, {plan.optimiser}, lr {plan.lr:g}, "
+        f"{shapes[plan.schedule]}{warm_up(plan)}, weight decay {plan.weight_decay:g}{cropped}{flipped}"
     )
 
 
