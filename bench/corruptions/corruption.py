@@ -11,8 +11,8 @@ from bench.core.errors import BadInput
 from bench.core.parsing import format_count
 from bench.core.registrable import instance_check
 from bench.core.registry import Registry
+from bench.data.published_corruptions import SEVERITIES
 
-SEVERITIES = (1, 2, 3, 4, 5)
 TABLE_SIZES = {32: 48, 64: 144, 224: 1024}  # image sizes of the published tables, and the side up to which each is used
 MIN_SIDE = 8  # pixels of the shorter side, by default
 

@@ -28,7 +28,7 @@ SETS = {
     "tiny-imagenet": "Tiny-ImageNet-C",
     "imagenet": "ImageNet-C",
 }
-SEVERITIES = 5
+SEVERITIES = (1, 2, 3, 4, 5)  # of every corruption, published or made here
 DIGEST_SAMPLE = 64  # number of images that the digest of a file is made of
 
 
@@ -57,8 +57,8 @@ class PublishedCorruption:
             return source.y[source.order("test")]
         path = self.folder / "labels.npy"
         y = _open(path)
-        if y.shape != (self.total * SEVERITIES,) or not np.issubdtype(y.dtype, np.integer):
-            wanted = f"whole numbers ({self.total * SEVERITIES},)"
+        if y.shape != (self.total * len(SEVERITIES),) or not np.issubdtype(y.dtype, np.integer):
+            wanted = f"whole numbers ({self.total * len(SEVERITIES)},)"
             raise BadInput(f"{path} holds labels {y.dtype} {y.shape}; {self.dataset.name} needs {wanted}")
         return y[self.total * (self.severity - 1) :][: self.total].astype(np.int64)
 
@@ -82,7 +82,7 @@ class PublishedCorruption:
 
     def _array(self) -> NDArray[np.uint8]:
         found, (channels, height, width) = _open(self._file), self.dataset.shape
-        wanted = (self.total * SEVERITIES, height, width, channels)
+        wanted = (self.total * len(SEVERITIES), height, width, channels)
         if found.dtype != np.uint8 or found.shape != wanted:
             raise BadInput(f"{self._file} is {found.dtype} {found.shape}; it must be uint8 {wanted}")
         return found

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bench.core.errors import BadInput
 from bench.corruptions.apply import SETS, members
-from bench.corruptions.corruption import SEVERITIES
+from bench.data.published_corruptions import SEVERITIES
 from bench.results.shards import Shard
 
 

@@ -14,11 +14,12 @@ from bench.core.rng import image_stream, uniform
 from bench.corruptions import elastic, weather
 from bench.corruptions.apply import SETS, corrupted, members
 from bench.corruptions.blur import displacement
-from bench.corruptions.corruption import CORRUPTIONS, SEVERITIES, Corruption, refusal, same
+from bench.corruptions.corruption import CORRUPTIONS, Corruption, refusal, same
 from bench.corruptions.filters import bilinear, enlarge, smooth, streak
 from bench.corruptions.frost_images import PHOTOGRAPHS, find_frost_images
 from bench.corruptions.plasma import plasma
 from bench.corruptions.spatter import shade
+from bench.data.published_corruptions import SEVERITIES
 
 RECORDED = json.loads((Path(__file__).parents[1] / "fixtures/corruptions.json").read_text())
 NAMES = list(CORRUPTIONS)
