@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from bench.core.errors import BadInput
-from bench.core.parsing import LARGEST_NUMBER, parse_number, parse_whole_number
+from bench.core.parsing import LARGEST_NUMBER, parse_number, parse_whole_number, split_last
 from bench.core.registrable import function_check
 
 Setting = bool | int | float | str
@@ -19,14 +19,6 @@ TYPE_TEXTS = {
     int: f"a whole number up to {LARGEST_NUMBER:,}",
     float: "a number",
 }
-
-
-LAST_SUFFIX = ".last"  # suffix of an attack's name: only its last iterate is scored
-
-
-def split_last(name: str) -> tuple[str, bool]:
-    """An attack's name without the suffix `.last`, and whether it had it."""
-    return name.removesuffix(LAST_SUFFIX), name.endswith(LAST_SUFFIX)
 
 
 def check_attack(name: str, attack: object) -> str:

@@ -11,16 +11,15 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from bench.attacks.settings import (
-    LAST_SUFFIX,
     Setting,
     check_attack,
     defaults,
     parse_setting,
-    split_last,
     step_length,
     without_later,
 )
 from bench.core.errors import BadInput
+from bench.core.parsing import LAST_SUFFIX, split_last
 from bench.core.registry import Registry, suggestion
 from bench.core.threat import NORMS, Threat
 

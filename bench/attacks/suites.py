@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench.attacks.settings import split_last
 from bench.attacks.spec import ATTACKS, AttackSpec, parse_attack
 from bench.core.errors import UnknownName
+from bench.core.parsing import split_last
 from bench.core.registrable import instance_check
 from bench.core.registry import Registry, suggestion
 

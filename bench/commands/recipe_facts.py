@@ -49,8 +49,8 @@ def write_attack(name: str, params: dict[str, Any]) -> str:
 
 
 def _find_usual_settings(name: str) -> Fact:
-    from bench.attacks.settings import split_last
     from bench.attacks.spec import ATTACKS, parse_attack
+    from bench.core.parsing import split_last
 
     try:
         return Fact(dict(parse_attack(name).settings), ATTACKS.homes(split_last(name)[0]))

@@ -9,6 +9,7 @@ import re
 
 DECIMAL = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 MAX_NUMBER_LENGTH = 50  # characters of a number
+LAST_SUFFIX = ".last"  # suffix of an attack's name: only its last iterate is scored
 LARGEST_NUMBER = 10**9  # whole number; more images, steps or epochs than any run takes
 
 
@@ -55,3 +56,8 @@ def printable(text: object, most: int | None = None) -> str:
     """
     shown = "".join(character if character.isprintable() else " " for character in str(text))
     return shown if most is None or len(shown) <= most else f"{shown[:most]}..."
+
+
+def split_last(name: str) -> tuple[str, bool]:
+    """An attack's name without the suffix `.last`, and whether it had it."""
+    return name.removesuffix(LAST_SUFFIX), name.endswith(LAST_SUFFIX)

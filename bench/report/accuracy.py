@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.core.errors import BadInput
 from bench.core.files import Bits
-from bench.core.parsing import format_count
+from bench.core.parsing import format_count, split_last
 from bench.core.stats import wilson
 from bench.results.store import RUN_REMEDY
 
@@ -77,7 +77,7 @@ def measurements(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[dict[
                 f"{run}/outcomes.npz has {format_count(bits.size, 'image')} for {column} "
                 f"where results.csv says {n}; {RUN_REMEDY}"
             )
-        runs[run][column] = SeedAccuracy(value, n, status, bits, kind in KINDS_IN_WORST and not name.endswith(".last"))
+        runs[run][column] = SeedAccuracy(value, n, status, bits, kind in KINDS_IN_WORST and not split_last(name)[1])
     for cells in runs.values():
         if any(cell.counts for column, cell in cells.items() if column != "Clean"):
             cells["Worst"] = _worst(cells)

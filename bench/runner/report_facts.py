@@ -14,7 +14,7 @@ from bench.attacks.spec import ATTACKS
 from bench.core.errors import Failed
 from bench.core.foreign.guard import attack_timeout
 from bench.core.foreign.messages import cell_errors_as_failed
-from bench.core.parsing import format_count
+from bench.core.parsing import format_count, split_last
 from bench.core.threat import NORMS, Threat
 from bench.corruptions.corruption import CORRUPTIONS
 from bench.evaluation.row import ModelRef
@@ -109,7 +109,7 @@ def _is_comparable(row: Row, n: int, model: ModelRef) -> bool:
     """
     if (row.epoch, row.view, row.n, row.status, row.source) != (model.epoch, model.view, n, "ok", ""):
         return False
-    within = row.eps is not None and 0 < row.eps < math.inf and not row.name.endswith(".last")
+    within = row.eps is not None and 0 < row.eps < math.inf and not split_last(row.name)[1]
     return row.metric == "accuracy" and (row.kind == "clean" or (row.kind in ("attack", "sweep") and within))
 
 

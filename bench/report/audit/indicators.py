@@ -8,7 +8,7 @@ from functools import cached_property, reduce
 from typing import Any
 
 from bench.core.files import Bits
-from bench.core.parsing import format_count
+from bench.core.parsing import format_count, split_last
 from bench.core.stats import binomial_exceeds, mcnemar
 from bench.report.audit.thresholds import (
     ALIKE,
@@ -45,7 +45,7 @@ class AttackOutcome:
 
     @property
     def last(self) -> bool:
-        return self.name.endswith(".last")
+        return split_last(self.name)[1]
 
     @property
     def black_box(self) -> bool:

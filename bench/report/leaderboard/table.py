@@ -7,6 +7,7 @@ from statistics import fmean
 import pandas as pd
 
 from bench.core.files import Bits
+from bench.core.parsing import LAST_SUFFIX
 from bench.core.stats import holm, mcnemar_over_seeds
 from bench.report.accuracy import Accuracy, measurements, summary
 from bench.report.audit.indicators import Doubt
@@ -41,7 +42,7 @@ def leaderboard(
     """
     rows = label_rows(rows)
     attacks = sorted(rows.loc[rows["kind"] == "attack", "column"].unique(), key=column_order)
-    counted = set(rows.loc[(rows["kind"] == "attack") & ~rows["name"].str.endswith(".last"), "column"])
+    counted = set(rows.loc[(rows["kind"] == "attack") & ~rows["name"].str.endswith(LAST_SUFFIX), "column"])
     order = ["Clean", *attacks, *(["Worst"] if counted else []), *rows.loc[of_plugins(rows), "column"].unique()]
     records, bits = [], {}
     for label, part in rows.groupby("label", sort=False):

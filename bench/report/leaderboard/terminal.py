@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bench.core.parsing import LAST_SUFFIX
 from bench.report import table_text as plain
 from bench.report.labels import condition_name
 from bench.report.leaderboard.table import accuracies, ranking_column
@@ -51,7 +52,7 @@ def fit(table: pd.DataFrame, width: int) -> tuple[pd.DataFrame, list[str]]:
 
 def _last_iterates(table: pd.DataFrame) -> list[str]:
     score = ranking_column(table)
-    return [condition_name(column) for column in accuracies(table) if ".last" in column and column != score]
+    return [condition_name(column) for column in accuracies(table) if LAST_SUFFIX in column and column != score]
 
 
 def _by_importance(table: pd.DataFrame) -> list[str]:

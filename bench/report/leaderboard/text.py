@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.core.parsing import format_count
+from bench.core.parsing import LAST_SUFFIX, format_count
 from bench.report.labels import condition_name, line_name
 from bench.report.leaderboard.table import accuracies, ranking_column
 from bench.report.table_text import MISSING
@@ -81,7 +81,7 @@ def caption(table: pd.DataFrame) -> str:
     text += _bold_caption(table)
     if "Worst" in table:
         text += " Worst counts images that are right when clean and under every attack shown"
-        text += " (.last is not counted)." if any(".last" in column for column in accuracies(table)) else "."
+        text += " (.last is not counted)." if any(LAST_SUFFIX in column for column in accuracies(table)) else "."
     if len(table) > 1:
         text += (
             f" Ranked by {score}; = marks ranks that are shared, as an exact paired test does not separate these lines "

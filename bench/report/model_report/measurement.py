@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from bench.core.parsing import format_radius
+from bench.core.parsing import format_radius, split_last
 from bench.core.stats import wilson
 
 
@@ -65,7 +65,7 @@ class Measurement(NamedTuple):
     @property
     def counts(self) -> bool:
         """Whether it is a white-box attack scored on any iterate, and so counts for the worst accuracy."""
-        return self.kind in ("attack", "sweep") and not self.source and not self.name.endswith(".last")
+        return self.kind in ("attack", "sweep") and not self.source and not split_last(self.name)[1]
 
 
 class Worst(NamedTuple):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from bench.core.parsing import format_radius
+from bench.core.parsing import format_radius, split_last
 from bench.report.model_report.measured import Measured
 from bench.report.model_report.words import join_words
 
@@ -22,7 +22,7 @@ def list_untried(measured: Measured) -> tuple[str, ...]:
 
 
 def _find_untried(measured: Measured) -> Iterator[str]:
-    tried = {one.name.removesuffix(".last") for one in measured.of("attack", "sweep") if one.share and not one.source}
+    tried = {split_last(one.name)[0] for one in measured.of("attack", "sweep") if one.share and not one.source}
     if not any(name.startswith("AutoAttack") for name in tried):
         yield (
             "AutoAttack, without which no number here compares with published ones such as RobustBench's: "

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from bench.core.parsing import format_radius
+from bench.core.parsing import format_radius, split_last
 from bench.report.model_report.measurement import Ball, Share
 
 ATTACK_TEXTS = (  # patterns of names, and what the attack does
@@ -42,9 +42,9 @@ def attack_words(name: str, meanings: Mapping[str, str]) -> str:
 
     meanings: these lines by name, or by pattern such as PGD-k; see `ReportFacts`.
     """
-    plain = name.removesuffix(".last")
+    plain, is_last = split_last(name)
     found = next((re.sub(pattern, text, plain) for pattern, text in ATTACK_TEXTS if re.fullmatch(pattern, plain)), "")
-    last = "; scored on its last step alone" if plain != name else ""
+    last = "; scored on its last step alone" if is_last else ""
     own = meanings.get(plain) or meanings.get(re.sub(r"\d+", "k", plain))
     return (found or own or "an attack that does not say what it is") + last
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from bench.core.parsing import LAST_SUFFIX
 from bench.report.accuracy import Estimate
 from bench.report.attack_scores.scores import score_texts
 from bench.report.labels import line_name
@@ -115,7 +116,7 @@ def _column(table: pd.DataFrame, scores: Mapping[str, str]) -> Any:
             "Clean": "accuracy on the test images as they are",
             "Worst": "images that are right when clean and under every attack of this board",
         }.get(name, f"accuracy under {name}" + (f"; {scores[name]}" if name in scores else ""))
-        is_rare = table[name].notna().mean() < MIN_SHARE_SHOWN or ".last" in name
+        is_rare = table[name].notna().mean() < MIN_SHARE_SHOWN or LAST_SUFFIX in name
         return Column(name, about, name in ALWAYS_SHOWN or name == ranking_column(table) or not is_rare)
 
     return describe
