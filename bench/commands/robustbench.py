@@ -20,10 +20,10 @@ from bench.core.device import parse_device, set_deterministic
 from bench.core.errors import BadInput
 from bench.core.files import expand_home, write_json
 from bench.core.threat import NORMS, Threat
-from bench.corruptions.corruption import SEVERITIES
 from bench.data.dataset import Dataset
 from bench.data.images import Images
 from bench.data.lookup import dataset as named
+from bench.data.published_corruptions import SEVERITIES
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.corruption_conditions import corruption_conditions

@@ -11,10 +11,10 @@ from torch import Tensor
 from bench.core.files import write_atomically, write_bytes
 from bench.core.foreign.plugins import load_plugins
 from bench.corruptions.apply import corrupted, members
-from bench.corruptions.corruption import SEVERITIES
 from bench.data.dataset import Dataset
 from bench.data.images import Images
 from bench.data.lookup import dataset
+from bench.data.published_corruptions import SEVERITIES
 from bench.evaluation.corruption_conditions import corruption_conditions, resolve_names
 
 MAX_IMAGES = 6  # most images of a sheet of one corruption

@@ -15,7 +15,8 @@ from bench.commands.speed.table import Line, compare
 from bench.core.parsing import format_count
 from bench.core.rng import fixed_seed, image_stream
 from bench.corruptions.apply import SETS, corrupted
-from bench.corruptions.corruption import CORRUPTIONS, SEVERITIES
+from bench.corruptions.corruption import CORRUPTIONS
+from bench.data.published_corruptions import SEVERITIES
 from bench.report.table_text import MISSING
 
 PEER = "imagecorruptions"
