@@ -48,9 +48,10 @@ class Awp(Recipe):
         return self.base.finish(model)
 
 
-MOVED = "at adversarially moved weights (AWP)"
-RECIPES.add("PGD-AT+AWP", Awp(AdversarialTraining(), gamma=0.01), f"PGD-AT {MOVED}")  # gamma as in the authors' script
-RECIPES.add("TRADES-6+AWP", Awp(Trades(beta=6.0)), f"TRADES-6 {MOVED}")
-RECIPES.add("MART+AWP", Awp(Mart()), f"MART {MOVED}")
-RECIPES.add("AVmixup+AWP", Awp(AvMixup(decay="kernels"), decay="kernels"), f"AVmixup {MOVED}")
+AWP_TEXT = "at adversarially moved weights (AWP)"
+# gamma as in the authors' script
+RECIPES.add("PGD-AT+AWP", Awp(AdversarialTraining(), gamma=0.01), f"PGD-AT {AWP_TEXT}")
+RECIPES.add("TRADES-6+AWP", Awp(Trades(beta=6.0)), f"TRADES-6 {AWP_TEXT}")
+RECIPES.add("MART+AWP", Awp(Mart()), f"MART {AWP_TEXT}")
+RECIPES.add("AVmixup+AWP", Awp(AvMixup(decay="kernels"), decay="kernels"), f"AVmixup {AWP_TEXT}")
 RECIPES.add_suffix("+AWP", lambda base: Awp(base, decay=base.decay), follows="the name of any adversarial recipe")

@@ -53,7 +53,7 @@ def one_step(pixels: float, start: Literal["clean", "unclipped"]) -> Ascent:
 
 AIMS = {"LL": "the least likely class", "MC": "the likeliest wrong class", "RAND": "a random class"}
 AIMS["MOSA"] = "the wrong class that the last linear layer reaches most easily"
-HALF = "with smoothed labels: mass 0.5 on the true class"
+SMOOTHED_TEXT = "with smoothed labels: mass 0.5 on the true class"
 LABELS = "with labels that give more mass to classes that the model finds unlikely"
 for prefix, start, step in (("", "clean", "one step"), ("R-", "unclipped", "one step from a random start,")):
     adversaries = {"FGSM": (Untargeted(one_step(8, start)), "along the gradient")}
@@ -61,7 +61,9 @@ for prefix, start, step in (("", "clean", "one step"), ("R-", "unclipped", "one 
     for name, (adversary, way) in adversaries.items():
         about = f"Train on {step} {way}"
         RECIPES.add(f"{prefix}{name}", AdversarialTraining(adversary, decay="kernels"), about)
-        RECIPES.add(f"{prefix}{name}-LS", AdversarialTraining(adversary, keep=0.5, decay="kernels"), f"{about}, {HALF}")
+        RECIPES.add(
+            f"{prefix}{name}-LS", AdversarialTraining(adversary, keep=0.5, decay="kernels"), f"{about}, {SMOOTHED_TEXT}"
+        )
         RECIPES.add(f"{prefix}{name}-LA", LabelAdversary(adversary, decay="kernels"), f"{about}, {LABELS}")
 
 
@@ -71,8 +73,8 @@ def add_label_adversary(name: str, meaning: str, adversary: Adversary | None = N
 
 
 add_label_adversary("R-MC-LA.cifar100", "R-MC-LA with the paper's ratio of label masses for CIFAR-100, 11", beta=11.0)
-NINE = "R-MC-LA.cifar100 with label mass on nine wrong classes alone, by the rule of the paper's appendix"
-add_label_adversary("R-MC-LA9", NINE, beta=11.0, rule="sup", heaviest=9)
+NINE_CLASSES_TEXT = "R-MC-LA.cifar100 with label mass on nine wrong classes alone, by the rule of the paper's appendix"
+add_label_adversary("R-MC-LA9", NINE_CLASSES_TEXT, beta=11.0, rule="sup", heaviest=9)
 add_label_adversary("R-MC-LA.sup", "R-MC-LA with the label rule of the paper's appendix", rule="sup")
 for pixels in (1, 2, 4, 12):
     weaker = Targeted("MC", one_step(pixels, "unclipped"))

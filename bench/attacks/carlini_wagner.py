@@ -22,7 +22,7 @@ MAX_TANH = 0.999999  # keeps atanh finite for pixels of 0 and 1
 # A search ends after this share of its steps without progress, by whether the lead kappa has been reached.
 PATIENCE_SHARE = {True: 0.5, False: 0.2}
 # Progress is a fall of the distance, or before kappa is reached a rise of the lead, by this share.
-NEARER, CLOSER = 1e-4, 1e-2
+DISTANCE_PROGRESS, LEAD_PROGRESS = 1e-4, 1e-2
 DECAYS, TINY = (0.9, 0.999), 1e-8  # Adam's
 
 
@@ -54,8 +54,8 @@ class SearchState:
     def update_progress(self, lead: Tensor, far: Tensor, kappa: float) -> None:
         """Update nearest, lead and idle from the margin `lead` and the distance `far` (B,) of the present iterates."""
         near = torch.where(lead > kappa, far, torch.inf)
-        closing = self.nearest.isinf() & ~(lead <= self.lead + CLOSER * self.lead.abs())  # -inf + inf is NaN
-        progress = closing | (near < (1 - NEARER) * self.nearest)
+        closing = self.nearest.isinf() & ~(lead <= self.lead + LEAD_PROGRESS * self.lead.abs())  # -inf + inf is NaN
+        progress = closing | (near < (1 - DISTANCE_PROGRESS) * self.nearest)
         self.idle = torch.where(progress, 0, self.idle + 1)
         self.nearest, self.lead = torch.minimum(self.nearest, near), torch.maximum(self.lead, lead)
 

@@ -18,7 +18,8 @@ from bench.core.losses import margin
 from bench.core.threat import Threat, l2_norm
 
 LAST_ALPHA, LAST_GAMMA = 0.01, 0.001  # the last step, as a share of the first; the last change of the radius
-BEYOND = 1.001  # where a model is linear, the tangent's boundary is its own, and rounding would decide there
+# where a model is linear, the tangent's boundary is its own, and rounding would decide there
+BOUNDARY_OVERSHOOT = 1.001
 
 
 def fmn(
@@ -77,7 +78,7 @@ def _attack_batch(
         closer = wrong & (far < nearest)
         found[closer], nearest = x_adv[closer], torch.where(closer, far, nearest)
         to_boundary = margin(logits, y).abs() / threat.dual(grad).clamp_min(1e-12)
-        wider = torch.where(nearest.isinf(), BEYOND * (far + to_boundary), radii * (1 + change))
+        wider = torch.where(nearest.isinf(), BOUNDARY_OVERSHOOT * (far + to_boundary), radii * (1 + change))
         radii = torch.where(wrong, torch.minimum(radii * (1 - change), nearest), wider).minimum(farthest)
 
         length = alpha * (LAST_ALPHA + (1 - LAST_ALPHA) * share)

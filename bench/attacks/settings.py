@@ -12,8 +12,8 @@ Setting = bool | int | float | str
 Positive = Annotated[float, "above 0"]  # other fractional numbers may be 0
 Share = Annotated[float, "above 0 and below 1"]
 # settings that came later: at their default they are in no params and no key, so that older rows keep both
-LATER = "left out at its default"
-Eot = Annotated[int, LATER]  # passes of which a gradient is the mean
+OMITTED_AT_DEFAULT = "left out at its default"
+Eot = Annotated[int, OMITTED_AT_DEFAULT]  # passes of which a gradient is the mean
 TYPE_TEXTS = {
     bool: "true or false",
     int: f"a whole number up to {LARGEST_NUMBER:,}",
@@ -39,9 +39,11 @@ def defaults(attack: Any) -> dict[str, Setting]:
 
 
 def without_later(attack: Any, settings: Mapping[str, Setting]) -> dict[str, Setting]:
-    """The settings without those marked as LATER in the attack's signature that have their default."""
+    """The settings without those marked as OMITTED_AT_DEFAULT in the attack's signature that have their default."""
     parameters = inspect.signature(attack).parameters.values()
-    idle = {p.name for p in parameters if LATER in get_args(p.annotation) and settings.get(p.name) == p.default}
+    idle = {
+        p.name for p in parameters if OMITTED_AT_DEFAULT in get_args(p.annotation) and settings.get(p.name) == p.default
+    }
     return {key: value for key, value in settings.items() if key not in idle}
 
 

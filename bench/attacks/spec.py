@@ -62,7 +62,7 @@ class AttackSpec:
 
     Args:
         name: as in `ATTACKS`, followed by `.last` if only the last iterate is scored.
-        settings: pairs (name, value) of all settings, sorted by name; without those marked as LATER
+        settings: pairs (name, value) of all settings, sorted by name; without those marked as OMITTED_AT_DEFAULT
             (`bench.attacks.settings`) that have their default.
 
     Example:

@@ -81,7 +81,7 @@ def test_batch_size_changes_nothing_in_float64(name):
 @pytest.mark.parametrize(("name", "theirs"), [("FMN-Linf", "LInfFMNAttack"), ("DDN", "DDNAttack")])
 def test_images_equal_those_of_foolbox(name, theirs, monkeypatch):
     """In L2, foolbox's FMN does not project onto the ball, so that only distances could be compared."""
-    monkeypatch.setattr("bench.attacks.fmn.BEYOND", 1)  # theirs leaves images on the boundary, unbroken
+    monkeypatch.setattr("bench.attacks.fmn.BOUNDARY_OVERSHOOT", 1)  # theirs leaves images on the boundary, unbroken
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its own imports
         import foolbox

@@ -229,12 +229,19 @@ def test_it_is_known_what_share_of_images_a_sign_must_have_to_be_seen(n, seen):
 def test_five_of_26_images_that_withstand_everything_are_too_many():
     assert exceeds_limit(5, 26, INDICATORS["unbounded"])
     assert next(least for least in range(48) if exceeds_limit(least, 48, INDICATORS["unbounded"])) == 5
-    assert next(least for least in range(48) if exceeds_limit(least, 48, limits.UNREACHED)) == 9
+    assert next(least for least in range(48) if exceeds_limit(least, 48, limits.MAX_LEFT_UNBOUNDED)) == 9
     assert visible_share(1, INDICATORS["unbounded"]) == 1.0, "one image shows nothing"
 
 
 @pytest.mark.parametrize(
-    "limit", [*INDICATORS.values(), limits.REMAINING_ACCURACY, limits.CLEAN, limits.MISLED, limits.SHORT]
+    "limit",
+    [
+        *INDICATORS.values(),
+        limits.REMAINING_ACCURACY,
+        limits.MAX_CHANGED_CLEAN,
+        limits.MAX_MISSED_BY_LONGEST,
+        limits.MAX_NOT_CONVERGED,
+    ],
 )
 @pytest.mark.parametrize("n", [32, 300, 10_000])
 def test_the_expected_number_is_never_too_many_and_all_of_them_always(limit, n):

@@ -29,15 +29,15 @@ from bench.report.studies.page import StudyPage, started_studies
 from bench.report.studies.papers import claims
 from bench.report.studies.papers.later_claims import (
     ABLATIONS,
-    ATTACKED,
-    BELOW,
-    BEYOND,
     CRAFTERS,
-    FAR,
-    NARROWER,
-    NEAR,
+    MTLAT_FAR,
+    MTLAT_NEAR,
+    NARROWER_RADII,
     OF_TRADES,
-    WIDER,
+    RECIPES_AT_WIDER,
+    RECIPES_OF_MTLAT,
+    VIEWS_AT_NARROWER,
+    WIDER_RADII,
 )
 from bench.report.studies.papers.papers_claims import CLAIMS, LONGER
 from bench.report.studies.scales import resolve_step
@@ -88,12 +88,14 @@ def made(changes: dict[tuple[str, str, str], float] | None = None, n: int = 1000
     asked |= {("AVmixup", f"PGD-20.last of {source}", "main") for source in ("Standard", "PGD-AT.avmixup")}
     asked |= {("PGD-AT.avmixup", "PGD-20.last of Standard", "main")}
     asked |= {(recipe, "R-FGSM.last", "main") for recipe in ("R-FGSM", "R-LL", "R-MC")}
-    asked |= {(r, f"{a} x{f:g}", "main") for r, a, f in product(BEYOND, ("FGSM.last", "PGD-10.last"), WIDER)}
+    asked |= {
+        (r, f"{a} x{f:g}", "main") for r, a, f in product(RECIPES_AT_WIDER, ("FGSM.last", "PGD-10.last"), WIDER_RADII)
+    }
     asked |= {(r, f"PGD-20.last of {source}", "main") for r, source in product(("M2AT", *CRAFTERS), CRAFTERS)}
-    asked |= {(r, f"PGD-20.last x{f:g}", view) for (r, view), f in product(BELOW.items(), NARROWER)}
-    asked |= {(r, f"{a} x{NEAR:g}", "main") for r, a in product(ATTACKED, ("PGD-10.last", "PGD-LL.last"))}
-    asked |= {(r, f"{BLACK_BOX} x{f:g}", "main") for r, f in product(ATTACKED, (NEAR, FAR))}
-    asked |= {(r, "CW-L2", "main") for r in ATTACKED}
+    asked |= {(r, f"PGD-20.last x{f:g}", view) for (r, view), f in product(VIEWS_AT_NARROWER.items(), NARROWER_RADII)}
+    asked |= {(r, f"{a} x{MTLAT_NEAR:g}", "main") for r, a in product(RECIPES_OF_MTLAT, ("PGD-10.last", "PGD-LL.last"))}
+    asked |= {(r, f"{BLACK_BOX} x{f:g}", "main") for r, f in product(RECIPES_OF_MTLAT, (MTLAT_NEAR, MTLAT_FAR))}
+    asked |= {(r, "CW-L2", "main") for r in RECIPES_OF_MTLAT}
     rows = [one(*place, changes.get(place, 0.5), n) for place in sorted(asked)]
     for recipe, corruption, severity in product(("Standard", "M-TLAT"), ("fog", "snow"), range(1, 6)):
         value = changes.get((recipe, corruption, "main"), 0.25)
@@ -185,7 +187,7 @@ PAPERS_CLAIM = {  # the beginning of a claim: what makes it hold, and one number
         {("M2AT", "PGD-20.last", "main"): 0.2},
     ),
     "M2AT: above PGD-AT and": (
-        {("M2AT", f"{a} x{f:g}", "main"): 0.7 for a in ("FGSM.last", "PGD-10.last") for f in WIDER},
+        {("M2AT", f"{a} x{f:g}", "main"): 0.7 for a in ("FGSM.last", "PGD-10.last") for f in WIDER_RADII},
         {("AVmixup", "FGSM.last x4", "main"): 0.8},
     ),
     "M2AT: above BAT": (
@@ -209,7 +211,7 @@ PAPERS_CLAIM = {  # the beginning of a claim: what makes it hold, and one number
         {("Standard", "PGD-20.last", "main"): 0.8},
     ),
     "RobMask: its": (
-        {("RobMask", a, "adv"): 0.7 for a in ("", *(f"PGD-20.last x{f:g}" for f in NARROWER))},
+        {("RobMask", a, "adv"): 0.7 for a in ("", *(f"PGD-20.last x{f:g}" for f in NARROWER_RADII))},
         {("AdvProp", "PGD-20.last x0.5", "aux1"): 0.8},
     ),
     "M-TLAT: more robust than standard training and": (
@@ -218,14 +220,14 @@ PAPERS_CLAIM = {  # the beginning of a claim: what makes it hold, and one number
             for recipe, attack in product(
                 ("TLAT", "M-TLAT"),
                 (
-                    f"PGD-10.last x{NEAR:g}",
-                    f"PGD-LL.last x{NEAR:g}",
+                    f"PGD-10.last x{MTLAT_NEAR:g}",
+                    f"PGD-LL.last x{MTLAT_NEAR:g}",
                     "CW-L2",
-                    *(f"{BLACK_BOX} x{f:g}" for f in (NEAR, FAR)),
+                    *(f"{BLACK_BOX} x{f:g}" for f in (MTLAT_NEAR, MTLAT_FAR)),
                 ),
             )
         },
-        {("IAT", f"{BLACK_BOX} x{FAR:g}", "main"): 0.7},
+        {("IAT", f"{BLACK_BOX} x{MTLAT_FAR:g}", "main"): 0.7},
     ),
     "M-TLAT: Mixup": (
         {("Mixup", "", "main"): 0.6, ("TLAT", "", "main"): 0.4, ("IAT", "", "main"): 0.4},
@@ -326,11 +328,11 @@ def test_radii_beyond_the_training_are_no_section(tmp_path):
 
 
 def test_radii_of_other_claims_and_attacks_without_a_bound_are_no_section(tmp_path):
-    for recipe, eps in (("PGD-AT", 0.2), ("RobMask", 0.1), ("M-TLAT", 0.2 * NEAR)):
+    for recipe, eps in (("PGD-AT", 0.2), ("RobMask", 0.1), ("M-TLAT", 0.2 * MTLAT_NEAR)):
         measure(tmp_path, "", "1111", recipe=recipe)
         measure(tmp_path, "PGD-10.last", "1110", recipe=recipe, eps=eps)
     measure(tmp_path, "CW-L2", "1100", recipe="M-TLAT", norm="L2", eps=math.inf)
-    source = {"source": "digits/resnet8/Standard/s0-aaaa", "eps": 0.2 * NEAR}
+    source = {"source": "digits/resnet8/Standard/s0-aaaa", "eps": 0.2 * MTLAT_NEAR}
     measure(tmp_path, "MI-FGSM.last", "1000", recipe="M-TLAT", **source)
     text = StudyPage("claims").text(tmp_path)
     assert re.findall("^## .*, Linf (.*?),", text, re.M) == ["0.2"]

@@ -11,15 +11,15 @@ from bench.core.files import Bits
 from bench.core.parsing import format_count, split_last
 from bench.core.stats import binomial_exceeds, mcnemar
 from bench.report.audit.thresholds import (
-    ALIKE,
-    CLEAN,
     FULL_STEPS,
+    MAX_CHANGED_CLEAN,
+    MAX_GAIN_OVER_ONE_STEP,
+    MAX_LEFT_UNBOUNDED,
+    MAX_MISSED_BY_LONGEST,
+    MAX_NOT_CONVERGED,
     MIN_ITERATIVE_STEPS,
-    MISLED,
     REMAINING_ACCURACY,
-    SHORT,
     SIGNIFICANCE,
-    UNREACHED,
     Level,
     Limit,
 )
@@ -113,7 +113,7 @@ def clean_changes(clean: Bits, attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """Attacks evaluate the clean image too, so a misclassified one that is correct under attack shows randomness."""
     for met in attacks:
         changed = 0 if met.last or met.source else count(met.right & ~clean)
-        if exceeds_limit(changed, len(clean), CLEAN):
+        if exceeds_limit(changed, len(clean), MAX_CHANGED_CLEAN):
             yield Doubt("invalid", f"{met.title}: {changed} of {len(clean)} clean images are right in one call only")
 
 
@@ -145,7 +145,7 @@ def effort_is_lost(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
                 if is_stronger(less, more):
                     yield Doubt("suspect", f"{describe_broken(less, more)}, for all its steps")
                 fresh, n = count(less.right & ~more.right), len(less.right)
-                if less.steps >= FULL_STEPS and exceeds_limit(fresh, n, SHORT):
+                if less.steps >= FULL_STEPS and exceeds_limit(fresh, n, MAX_NOT_CONVERGED):
                     yield Doubt("suspect", f"{less.title} had not converged: {describe_broken(more, less)}")
 
 
@@ -157,9 +157,13 @@ def gradient_misleads(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
         return
     longest = max(ascents, key=lambda met: met.effort)
     best = max(others, key=lambda met: count(longest.right & ~met.right))
-    if exceeds_limit(count(longest.right & ~best.right), len(best.right), MISLED):
+    if exceeds_limit(count(longest.right & ~best.right), len(best.right), MAX_MISSED_BY_LONGEST):
         single = [met for met in attacks if met.steps == 1 and met.settings.get("start", "clean") == "clean"]
-        alike = [one for one in single if not exceeds_limit(count(one.right & ~longest.right), len(one.right), ALIKE)]
+        alike = [
+            one
+            for one in single
+            if not exceeds_limit(count(one.right & ~longest.right), len(one.right), MAX_GAIN_OVER_ONE_STEP)
+        ]
         note = f", which does no more than {alike[0].title}" if alike else ""
         yield Doubt("suspect", describe_broken(best, longest) + note)
 
@@ -168,7 +172,7 @@ def survives_unbounded(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """With an unbounded radius every image must be broken (Carlini 2019, section 4)."""
     for met in attacks:
         left, n = count(met.right), len(met.right)
-        if exceeds_limit(left, n, UNREACHED):
+        if exceeds_limit(left, n, MAX_LEFT_UNBOUNDED):
             yield Doubt(
                 "suspect", f"{met.title} leaves {left} of {format_count(n, 'image')} in a ball that holds every image"
             )

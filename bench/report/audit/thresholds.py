@@ -36,23 +36,23 @@ class Indicator(Limit):
 REMAINING_ACCURACY = Limit(
     0.01, "masking can only make accuracy under attack too high: where the worst is about 0, nothing is"
 )
-CLEAN = Limit(0.005, "in fp32 at most 0.5 % of images may flip between two computations of the same thing")
-MISLED = Limit(
+MAX_CHANGED_CLEAN = Limit(0.005, "in fp32 at most 0.5 % of images may flip between two computations of the same thing")
+MAX_MISSED_BY_LONGEST = Limit(
     0.10,
     "from PGD to AutoAttack, RobustBench's honest models lose 3.0 to 4.6 points (Madry, TRADES, Rice) and the refuted "
     "ones 23 to 41 (Feature Scatter, BAT, AVmixup); the geometric mean of 4.6 and 23 is 10",
 )
-ALIKE = Limit(
+MAX_GAIN_OVER_ONE_STEP = Limit(
     0.02,
     "PGD-20 breaks 8 to 16 % of images more than one step does where training is adversarial (Madry; Zhang); a quarter "
     "of the smaller number is as good as none",
 )
-SHORT = Limit(
+MAX_NOT_CONVERGED = Limit(
     0.05,
     "an attack whose last iterations still change its loss by more than 5 % has not ended (Pintor, indicator 4); here "
     "the same of its outcomes",
 )
-UNREACHED = Limit(
+MAX_LEFT_UNBOUNDED = Limit(
     0.05,
     "no image can withstand an attack without bounds (Carlini 2019, section 4); 5 % are left to the steps and "
     "constants of an attack that somebody has chosen",

@@ -14,7 +14,8 @@ from bench.core.errors import ProcessLost
 
 T = TypeVar("T")
 
-PATIENCE = timedelta(days=30)  # the end of a process is noticed at once, and one that computes for long is no error
+# the end of a process is noticed at once, and one that computes for long is no error
+COLLECTIVE_TIMEOUT = timedelta(days=30)
 
 
 class Group:
@@ -86,7 +87,7 @@ def joined(store: Store, rank: int, size: int, device: torch.device) -> Iterator
     """
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     with _lost_processes():
-        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=COLLECTIVE_TIMEOUT)
     try:
         yield Group(rank, size, device)
     finally:

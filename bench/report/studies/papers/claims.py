@@ -6,15 +6,15 @@ from bench.report.studies.claims.checks import Finding
 from bench.report.studies.claims.reader import Reader
 from bench.report.studies.papers.later_claims import (
     ABLATIONS,
-    ATTACKED,
-    BELOW,
-    BEYOND,
     CRAFTERS,
-    FAR,
-    NARROWER,
-    NEAR,
+    MTLAT_FAR,
+    MTLAT_NEAR,
+    NARROWER_RADII,
     OF_TRADES,
-    WIDER,
+    RECIPES_AT_WIDER,
+    RECIPES_OF_MTLAT,
+    VIEWS_AT_NARROWER,
+    WIDER_RADII,
 )
 from bench.report.studies.papers.mtlat import CORRUPTIONS, CRAFTER
 from bench.report.studies.papers.papers_claims import CLAIMS, LONGER, RADII
@@ -54,16 +54,18 @@ STUDIES.add(
                     StudyRun(tuple(RADII.values()), ("PGD-100.last",)),
                     StudyRun(LONGER, ("PGD-20.last",), longer=True),
                     StudyRun(("Standard", "PGD-AT.avmixup", "AVmixup"), ("PGD-20.last",), transfer=True),
-                    *(StudyRun(BEYOND, ("FGSM.last", "PGD-10.last"), 8.0 * factor) for factor in WIDER),
+                    *(StudyRun(RECIPES_AT_WIDER, ("FGSM.last", "PGD-10.last"), 8.0 * factor) for factor in WIDER_RADII),
                     StudyRun(ABLATIONS, ("FGSM.last", "PGD-20.last")),
                     StudyRun((*OF_TRADES, "BN-adv"), ("PGD-20.last",)),
                     StudyRun((*CRAFTERS, "M2AT"), ("PGD-20.last",), transfer=True),
                     StudyRun(("AdvProp.rand", "AdvProp.2aux", "Mixup")),
-                    *(StudyRun(tuple(BELOW), ("PGD-20.last",), 8.0 * factor) for factor in NARROWER),
-                    StudyRun(ATTACKED, ("PGD-10.last", "PGD-LL.last", "CW-L2[steps=40,kappa=50]"), 8.0 * NEAR),
+                    *(StudyRun(tuple(VIEWS_AT_NARROWER), ("PGD-20.last",), 8.0 * factor) for factor in NARROWER_RADII),
+                    StudyRun(
+                        RECIPES_OF_MTLAT, ("PGD-10.last", "PGD-LL.last", "CW-L2[steps=40,kappa=50]"), 8.0 * MTLAT_NEAR
+                    ),
                     *(
-                        StudyRun(ATTACKED, ("MI-FGSM.last",), 8.0 * f, transfer=True, crafter=CRAFTER)
-                        for f in (NEAR, FAR)
+                        StudyRun(RECIPES_OF_MTLAT, ("MI-FGSM.last",), 8.0 * f, transfer=True, crafter=CRAFTER)
+                        for f in (MTLAT_NEAR, MTLAT_FAR)
                     ),
                     StudyRun(("Standard", "M-TLAT"), corruptions=CORRUPTIONS),
                     StudyRun(("Standard", "PGD-AT.7x2"), diagnostics=("gradient",)),

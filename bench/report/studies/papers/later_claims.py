@@ -18,15 +18,18 @@ Claim = Callable[[Reader], Iterator[Comparison]]
 ABLATIONS = ("PGD-AT-LS", "M2AT.mix", "M2AT.mix-ls", "M2AT.mask", "M2AT.mask-ls", "M2AT.mask-mix")  # of M2AT
 CRAFTERS = ("PGD-AT.m2at", "PGD-AT-LS", "AVmixup")  # of the images in M2AT's Table 4
 OF_TRADES = ("TRADES-1", "TRADES-6", "AVmixup.trades", "M2AT.trades")  # inside the code of TRADES
-BEYOND = ("PGD-AT.m2at", "AVmixup", "M2AT")  # recipes attacked beyond the radius of their training
-WIDER = (2.0, 3.0, 4.0)  # multiples of that radius
-BELOW = {"PGD-AT.robmask": "main", "AdvProp": "aux1", "RobMask": "adv"}  # recipes attacked below it, and views
-NARROWER = (0.25, 0.5, 0.75)  # multiples of that radius
-ATTACKED = ("Standard", "IAT", "TLAT", "M-TLAT")  # recipes attacked at the radii of M-TLAT's paper
-NEAR, FAR = 0.04 * 255 / 8, 0.08 * 255 / 8  # 0.04 and 0.08, as multiples of 8/255
+RECIPES_AT_WIDER = ("PGD-AT.m2at", "AVmixup", "M2AT")  # recipes attacked beyond the radius of their training
+WIDER_RADII = (2.0, 3.0, 4.0)  # multiples of that radius
+# recipes attacked below it, and views
+VIEWS_AT_NARROWER = {"PGD-AT.robmask": "main", "AdvProp": "aux1", "RobMask": "adv"}
+NARROWER_RADII = (0.25, 0.5, 0.75)  # multiples of that radius
+RECIPES_OF_MTLAT = ("Standard", "IAT", "TLAT", "M-TLAT")  # recipes attacked at the radii of M-TLAT's paper
+MTLAT_NEAR, MTLAT_FAR = 0.04 * 255 / 8, 0.08 * 255 / 8  # 0.04 and 0.08, as multiples of 8/255
 # recipes by the multiple of the radius at which they are attacked
 AT_OTHER_RADII = (
-    dict.fromkeys(WIDER, BEYOND) | dict.fromkeys(NARROWER, tuple(BELOW)) | dict.fromkeys((NEAR, FAR), ATTACKED)
+    dict.fromkeys(WIDER_RADII, RECIPES_AT_WIDER)
+    | dict.fromkeys(NARROWER_RADII, tuple(VIEWS_AT_NARROWER))
+    | dict.fromkeys((MTLAT_NEAR, MTLAT_FAR), RECIPES_OF_MTLAT)
 )
 
 
@@ -45,7 +48,7 @@ def from_one_step_to_many(m: Reader) -> Iterator[Comparison]:
 
 
 def beyond_the_radius(m: Reader) -> Iterator[Comparison]:
-    for factor in WIDER:
+    for factor in WIDER_RADII:
         for attack in ("FGSM.last", "PGD-10.last"):
             for other in ("PGD-AT.m2at", "AVmixup"):
                 yield is_greater(m("M2AT", attack, radius=factor), m(other, attack, radius=factor))
@@ -95,9 +98,9 @@ def masks_by_strength(m: Reader) -> Iterator[Comparison]:
 
 def trade_off(m: Reader) -> Iterator[Comparison]:
     for other in ("PGD-AT.robmask", "AdvProp"):
-        yield is_greater(m("RobMask", view=BELOW["RobMask"]), m(other, view=BELOW[other]))
-        for factor in NARROWER:
-            ours, theirs = (m(r, "PGD-20.last", view=BELOW[r], radius=factor) for r in ("RobMask", other))
+        yield is_greater(m("RobMask", view=VIEWS_AT_NARROWER["RobMask"]), m(other, view=VIEWS_AT_NARROWER[other]))
+        for factor in NARROWER_RADII:
+            ours, theirs = (m(r, "PGD-20.last", view=VIEWS_AT_NARROWER[r], radius=factor) for r in ("RobMask", other))
             yield is_greater(ours, theirs)
 
 
@@ -121,9 +124,9 @@ def every_corruption(m: Reader) -> Iterator[Comparison]:
 def every_attack(m: Reader) -> Iterator[Comparison]:
     for trained, other in (("M-TLAT", "Standard"), ("M-TLAT", "IAT"), ("TLAT", "Standard")):
         for attack in ("PGD-10.last", "PGD-LL.last", "CW-L2"):
-            ours, theirs = (m(recipe, attack, radius=NEAR, is_score=True) for recipe in (trained, other))
+            ours, theirs = (m(recipe, attack, radius=MTLAT_NEAR, is_score=True) for recipe in (trained, other))
             yield is_greater(ours, theirs)
-        for radius in (NEAR, FAR):
+        for radius in (MTLAT_NEAR, MTLAT_FAR):
             yield is_greater(black_box(m, trained, radius), black_box(m, other, radius))
 
 
@@ -132,7 +135,7 @@ def black_box(m: Reader, trained: str, radius: float) -> Value:
     return m(trained, "MI-FGSM.last", source="Standard", other_network=True, radius=radius, is_score=True)
 
 
-LATER: dict[str, Claim] = {
+LATER_PAPERS_CLAIMS: dict[str, Claim] = {
     "M2AT: FGSM, PGD-20 and CW-20 accuracy above those of PGD-AT and AVmixup, clean accuracy as AVmixup's": (
         masks_and_mixtures
     ),

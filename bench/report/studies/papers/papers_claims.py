@@ -16,9 +16,9 @@ from bench.report.studies.claims.checks import (
     is_near_zero,
 )
 from bench.report.studies.claims.reader import Reader
-from bench.report.studies.papers.later_claims import LATER
+from bench.report.studies.papers.later_claims import LATER_PAPERS_CLAIMS
 
-MUCH = 10.0  # factor of a "much larger" gradient norm
+MUCH_LARGER_FACTOR = 10.0  # factor of a "much larger" gradient norm
 RADII = {eps: f"R-MC-LA.eps{eps}" for eps in (1, 2, 4, 12)} | {8: "R-MC-LA"}  # of BAT's trainings, in 1/255
 LONGER = ("R-MC-LA", "R-MC-LS", "PGD-AT.7x2-LA")  # recipes with a longer training, marked + in BAT's tables
 
@@ -40,9 +40,11 @@ def strength_of_one_step(m: Reader) -> Iterator[Comparison]:
 
 def gradients(m: Reader) -> Iterator[Comparison]:
     for group in ("all", "right", "wrong"):
-        yield is_greater_than_multiple(m("Standard", gradient=group), m("PGD-AT.7x2", gradient=group), MUCH)
+        yield is_greater_than_multiple(
+            m("Standard", gradient=group), m("PGD-AT.7x2", gradient=group), MUCH_LARGER_FACTOR
+        )
     for trained in ("Standard", "PGD-AT.7x2"):
-        yield is_greater_than_multiple(m(trained, gradient="wrong"), m(trained, gradient="right"), MUCH)
+        yield is_greater_than_multiple(m(trained, gradient="wrong"), m(trained, gradient="right"), MUCH_LARGER_FACTOR)
 
 
 def strength_in_training(m: Reader) -> Iterator[Comparison]:
@@ -146,4 +148,4 @@ CLAIMS: dict[str, Callable[[Reader], Iterator[Comparison]]] = {
     "AVmixup: less gain over PGD-AT under CW-20 than under PGD-20": gain_by_loss,
     "AVmixup: in the code of TRADES above TRADES, clean and under PGD-20": vertices_in_code_of_trades,
     "AVmixup: above PGD-AT on images made on a standard model": black_box,
-} | LATER
+} | LATER_PAPERS_CLAIMS
