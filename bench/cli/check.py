@@ -13,9 +13,10 @@ from bench.cli.types import Place
 @click.argument("file", type=Place())
 @option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def check(file: Path) -> int:
-    """Test the methods that FILE.py registers.
+    """Test the methods and examine the attacks that FILE.py registers.
 
-    They are tested as the methods of the bench are. Exit 1 if one breaks the contract.
+    Methods are tested as those of the bench are; attacks get a third of the questions of `bench exam`. Exit 1 if a
+    method breaks the contract, or an attack what is proved.
     """
     from bench.commands.check_plugin import check_plugin
 
