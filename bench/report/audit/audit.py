@@ -69,7 +69,7 @@ def audit(own: Sequence[RowView], beside: Sequence[RowView], outcomes: Mapping[s
     here = next(line for line in own if line.kind == "attack")
     others = _keep_latest(line for line in beside if line.norm == here.norm)
     same = [line for line in others if abs(line.eps - here.eps) < 1e-7]
-    counted = [met for met in attacks if not met.last]
+    counted = [attack for attack in attacks if not attack.last]
     strangers = [line for line in same if line.source and line.source.split("@")[0] != here.run and line.n == here.n]
     larger = [line for line in others if line.eps - here.eps > 1e-7 and not line.source and line.n == here.n]
     everyone = [*counted, *_attack_outcomes(strangers, outcomes)]

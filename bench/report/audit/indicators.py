@@ -105,40 +105,40 @@ def describe_broken(one: AttackOutcome, other: AttackOutcome) -> str:
 
 def has_robust_images(attacks: list[AttackOutcome]) -> bool:
     """Whether significantly more than 1 % of the images withstand all attacks; else nothing can be overestimated."""
-    worst = reduce(lambda a, b: a & b, (met.right for met in attacks))
+    worst = reduce(lambda a, b: a & b, (attack.right for attack in attacks))
     return exceeds_limit(count(worst), len(worst), REMAINING_ACCURACY)
 
 
 def clean_changes(clean: Bits, attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """Attacks evaluate the clean image too, so a misclassified one that is correct under attack shows randomness."""
-    for met in attacks:
-        changed = 0 if met.last or met.source else count(met.right & ~clean)
+    for attack in attacks:
+        changed = 0 if attack.last or attack.source else count(attack.right & ~clean)
         if exceeds_limit(changed, len(clean), MAX_CHANGED_CLEAN):
-            yield Doubt("invalid", f"{met.title}: {changed} of {len(clean)} clean images are right in one call only")
+            yield Doubt("invalid", f"{attack.title}: {changed} of {len(clean)} clean images are right in one call only")
 
 
 def above_clean(clean: Bits, attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """An attack scored on its last iterate that raises accuracy moves images towards the true class."""
     unharmed = AttackOutcome("clean", "", "", clean)
-    for met in attacks:
-        if met.last and not met.source and is_stronger(unharmed, met):
-            gained, n = count(met.right & ~clean), len(clean)
+    for attack in attacks:
+        if attack.last and not attack.source and is_stronger(unharmed, attack):
+            gained, n = count(attack.right & ~clean), len(clean)
             yield Doubt(
-                "suspect", f"{met.title} mends {gained} of {format_count(n, 'image')} that are wrong when clean"
+                "suspect", f"{attack.title} mends {gained} of {format_count(n, 'image')} that are wrong when clean"
             )
 
 
 def black_box_wins(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """A black-box attack must not be stronger than white-box ones (Athalye 2018, section 3; Carlini 2019)."""
-    white = [met for met in attacks if met.length >= MIN_ITERATIVE_STEPS]
-    for met in attacks:
-        if met.black_box and white and all(is_stronger(met, other) for other in white):
-            yield Doubt("suspect", describe_broken(met, max(white, key=lambda other: other.length)))
+    white = [attack for attack in attacks if attack.length >= MIN_ITERATIVE_STEPS]
+    for attack in attacks:
+        if attack.black_box and white and all(is_stronger(attack, other) for other in white):
+            yield Doubt("suspect", describe_broken(attack, max(white, key=lambda other: other.length)))
 
 
 def effort_is_lost(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """More steps or restarts must not weaken an ascent; if they still strengthen it much, it had not converged."""
-    ascents = sorted((met for met in attacks if met.steps), key=lambda met: met.effort)
+    ascents = sorted((attack for attack in attacks if attack.steps), key=lambda attack: attack.effort)
     for place, less in enumerate(ascents):
         for more in ascents[place + 1 :]:
             if more.effort > less.effort and more.steps >= MIN_ITERATIVE_STEPS:
@@ -151,14 +151,16 @@ def effort_is_lost(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
 
 def gradient_misleads(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """Another attack breaks many images that the longest ascent on the cross-entropy does not."""
-    ascents = [met for met in attacks if met.steps >= MIN_ITERATIVE_STEPS]
-    others = [met for met in attacks if not met.steps]
+    ascents = [attack for attack in attacks if attack.steps >= MIN_ITERATIVE_STEPS]
+    others = [attack for attack in attacks if not attack.steps]
     if not ascents or not others:
         return
-    longest = max(ascents, key=lambda met: met.effort)
-    best = max(others, key=lambda met: count(longest.right & ~met.right))
+    longest = max(ascents, key=lambda attack: attack.effort)
+    best = max(others, key=lambda attack: count(longest.right & ~attack.right))
     if exceeds_limit(count(longest.right & ~best.right), len(best.right), MAX_MISSED_BY_LONGEST):
-        single = [met for met in attacks if met.steps == 1 and met.settings.get("start", "clean") == "clean"]
+        single = [
+            attack for attack in attacks if attack.steps == 1 and attack.settings.get("start", "clean") == "clean"
+        ]
         alike = [
             one
             for one in single
@@ -170,11 +172,12 @@ def gradient_misleads(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
 
 def survives_unbounded(attacks: list[AttackOutcome]) -> Iterator[Doubt]:
     """With an unbounded radius every image must be broken (Carlini 2019, section 4)."""
-    for met in attacks:
-        left, n = count(met.right), len(met.right)
+    for attack in attacks:
+        left, n = count(attack.right), len(attack.right)
         if exceeds_limit(left, n, MAX_LEFT_UNBOUNDED):
             yield Doubt(
-                "suspect", f"{met.title} leaves {left} of {format_count(n, 'image')} in a ball that holds every image"
+                "suspect",
+                f"{attack.title} leaves {left} of {format_count(n, 'image')} in a ball that holds every image",
             )
 
 

@@ -55,10 +55,10 @@ def corruption_tables(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[
     for shared, same in rows.groupby(COMPARABLE, sort=False):
         protocol, dataset, model, budget, n, data = shared
         board = Board(protocol, dataset, model, "", None, budget, n, data)
-        treated = same["kind"].isin(CORRUPTED_KINDS)
-        for make, part in same[treated].groupby("made", sort=False):
+        is_corrupted = same["kind"].isin(CORRUPTED_KINDS)
+        for make, part in same[is_corrupted].groupby("made", sort=False):
             models = part[MODEL_COLUMNS].drop_duplicates()  # some views and epochs may have no corruptions
-            beside = same[~treated].merge(models, on=MODEL_COLUMNS)
+            beside = same[~is_corrupted].merge(models, on=MODEL_COLUMNS)
             found[board, str(make)] = _scores(pd.concat([beside, part]), outcomes, dataset)
     return found
 
@@ -78,10 +78,10 @@ def _scores(part: pd.DataFrame, outcomes: Mapping[str, Bits], dataset: str) -> S
     part = part.assign(place=part["column"].str.partition("+")[0].map(place)).sort_values("place", kind="stable")
     severities = tuple(sorted(set(part.loc[part["kind"] == "corruption", "severity"])))
     clean = clean_keys(part)
-    treated: Any = of_kind(part, "corruption", "attack")  # the key of a group is only Hashable to mypy
+    measured: Any = of_kind(part, "corruption", "attack")  # the key of a group is only Hashable to mypy
     cells = [
         {"recipe": recipe, "kind": kind, "name": name, "severity": severity, **cell(group, outcomes, clean, wanted)}
-        for (recipe, kind, name), group in treated.groupby(["recipe", "kind", "column"], sort=False)
+        for (recipe, kind, name), group in measured.groupby(["recipe", "kind", "column"], sort=False)
         for severity, wanted in _severities(kind, severities)
     ]
     frame = pd.DataFrame(cells)

@@ -32,7 +32,7 @@ def accuracies(scores: Scores, spread: str = SPREAD_FORMAT) -> pd.DataFrame:
     lines: dict[str, dict[str, str]] = {}
     means = scores.cells[(scores.cells["severity"] == ALL_SEVERITIES) & (scores.cells["kind"] == "corruption")]
     for cell in means.to_dict("records"):
-        lines.setdefault(treatment_name(cell["name"]), {})[line_name(cell["recipe"])] = percent(
+        lines.setdefault(condition_words(cell["name"]), {})[line_name(cell["recipe"])] = percent(
             cell, "accuracy", cell["status"], spread
         )
     return pd.DataFrame([{"Corruption": name, **line} for name, line in lines.items()]).fillna(MISSING)
@@ -51,14 +51,14 @@ def robustness(scores: Scores) -> dict[str, pd.DataFrame]:
         for cell in chosen.to_dict("records"):
             text = missing_text(cell["status"]) if math.isnan(cell["score"]) else f"{cell['score']:.2f}{cell['mark']}"
             line = lines.setdefault(cell["recipe"], {"Clean": f"{100 * clean[cell['recipe']]:.1f}"})
-            line[treatment_name(cell["name"])] = text
+            line[condition_words(cell["name"])] = text
         if lines:
             shown = [{"Recipe": line_name(recipe), **line} for recipe, line in lines.items()]
             tables[part] = pd.DataFrame(shown).fillna(MISSING)
     return tables
 
 
-def treatment_name(name: str) -> str:
+def condition_words(name: str) -> str:
     """A corruption, an attack with its ball, or both, in words."""
     return condition_name(name).replace("_", " ")
 
@@ -82,7 +82,7 @@ def captions(board: Board, scores: Scores) -> list[str]:
     found = [ACCURACY_NOTE.format(severities=severities, n=board.n), ERROR_NOTE]
     failed = scores.cells[scores.cells["status"].str.startswith("failed")]
     reasons = {
-        f"{line_name(c['recipe'])}, {treatment_name(c['name'])}: {c['status']}." for c in failed.to_dict("records")
+        f"{line_name(c['recipe'])}, {condition_words(c['name'])}: {c['status']}." for c in failed.to_dict("records")
     }
     found += [MCE_NOTE] if "mce" in scores.errors else []
     if len(scores.unions):

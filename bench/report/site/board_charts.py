@@ -42,29 +42,30 @@ def _drop_unknown(points: list[Point]) -> list[Point]:
 
 
 def _clean_point(line: dict[Any, Any], score: str, href: str) -> Point:
-    tip = f"{line_name(line['recipe'])}: {_say(line, 'Clean')}; {_say(line, score)}; {_context(line)}"
-    point = Point(line_name(line["recipe"]), line["Clean"], line[score], tip, href, _look(line))
+    accuracies = f"{_accuracy_words(line, 'Clean')}; {_accuracy_words(line, score)}"
+    tip = f"{line_name(line['recipe'])}: {accuracies}; {_context(line)}"
+    point = Point(line_name(line["recipe"]), line["Clean"], line[score], tip, href, _verdict_word(line))
     ends = (line[f"{score} low"], line[f"{score} high"], line["Clean low"], line["Clean high"])
     return point._replace(y_low=ends[0], y_high=ends[1], x_low=ends[2], x_high=ends[3])
 
 
 def _cost_point(line: dict[Any, Any], score: str, href: str) -> Point:
-    tip = f"{line_name(line['recipe'])}: {line['passes']:.3g} passes; {_say(line, score)}; {_context(line)}"
-    point = Point(line_name(line["recipe"]), line["passes"], line[score], tip, href, _look(line))
+    tip = f"{line_name(line['recipe'])}: {line['passes']:.3g} passes; {_accuracy_words(line, score)}; {_context(line)}"
+    point = Point(line_name(line["recipe"]), line["passes"], line[score], tip, href, _verdict_word(line))
     return point._replace(y_low=line[f"{score} low"], y_high=line[f"{score} high"])
 
 
-def _look(line: dict[Any, Any]) -> str:
+def _verdict_word(line: dict[Any, Any]) -> str:
     return str(line["verdict"]).partition(":")[0] or "ok"
 
 
-def _say(line: dict[Any, Any], column: str) -> str:
+def _accuracy_words(line: dict[Any, Any], column: str) -> str:
     return f"{column} {line[column]:.1f} ({line[f'{column} low']:.1f} to {line[f'{column} high']:.1f})"
 
 
 def _context(line: dict[Any, Any]) -> str:
     seeds = f", {line['seeds']} seeds" if line["seeds"] > 1 else ""
-    return f"n={line['n']}{seeds}; {_look(line)}"
+    return f"n={line['n']}{seeds}; {_verdict_word(line)}"
 
 
 def sweeps(data: SiteData, board: Board, href: Href) -> list[Chart]:

@@ -15,7 +15,7 @@ from bench.report import cache as stored
 from bench.report.accuracy import Estimate
 from bench.report.corruptions.scores import score
 from bench.report.exhibits.table import cosines, read_exhibit
-from bench.report.studies import measurement as ours
+from bench.report.studies import measurement
 from bench.report.studies.matching import is_of, keep_lowest_other_seed
 from bench.report.studies.measurement import NOT_MEASURED, Measurement, Record
 from bench.report.studies.printed.numbers import DATASETS, MODELS, printed_numbers
@@ -62,18 +62,18 @@ class Lookup:
         if reading.kind in ("cosine", "seconds"):
             return self._beside(models, reading)
         if reading.kind == "gradient":
-            return ours.mean([r for r in models if (r["name"], r["metric"]) == ("gradient", reading.statistic)])
+            return measurement.mean([r for r in models if (r["name"], r["metric"]) == ("gradient", reading.statistic)])
         accuracies = [r for r in models if r["metric"] == "accuracy"]
         if not reading.attack and not reading.corruption:
-            return ours.standard_deviation(
-                ours.accuracy([r for r in accuracies if r["kind"] == "clean"], self.outcomes), reading.kind
+            return measurement.standard_deviation(
+                measurement.accuracy([r for r in accuracies if r["kind"] == "clean"], self.outcomes), reading.kind
             )
-        treated = [r for r in accuracies if is_of(r, reading, number.source, self.scale)]
-        treated = keep_lowest_other_seed(treated) if reading.other_seed else treated
+        found_rows = [r for r in accuracies if is_of(r, reading, number.source, self.scale)]
+        found_rows = keep_lowest_other_seed(found_rows) if reading.other_seed else found_rows
         if reading.kind == "score":
             whole = 5 if reading.corruption else 1  # number of severities; a mean over fewer would be another number
-            return self._score(treated, [r for r in accuracies if r["kind"] == "clean"], whole)
-        return ours.accuracy(treated, self.outcomes)
+            return self._score(found_rows, [r for r in accuracies if r["kind"] == "clean"], whole)
+        return measurement.accuracy(found_rows, self.outcomes)
 
     def beside(self, number: Number, paper_setup: TrainingSetup | None) -> tuple[Measurement, Measurement]:
         """For a white-box attack: the same attack scored on any iterate, and AutoAttack, in the unit of the number."""
@@ -87,18 +87,22 @@ class Lookup:
         ]
         return found[0], found[1]
 
-    def _score(self, treated: Sequence[Record], clean: Sequence[Record], whole: int) -> Measurement:
+    def _score(self, found_rows: Sequence[Record], clean: Sequence[Record], whole: int) -> Measurement:
         """The score (accuracy over clean accuracy), mean over seeds. whole: number of rows that a run must have."""
-        if ours.has_several_settings(treated):
+        if measurement.has_several_settings(found_rows):
             return NOT_MEASURED
         found = []
         plain = {r["run"]: self.outcomes.get(r["key"]) for r in clean}
-        for run in dict.fromkeys(r["run"] for r in treated):
-            bits = [self.outcomes.get(r["key"]) for r in ours.latest_rows([r for r in treated if r["run"] == run])]
+        for run in dict.fromkeys(r["run"] for r in found_rows):
+            bits = [
+                self.outcomes.get(r["key"]) for r in measurement.latest_rows([r for r in found_rows if r["run"] == run])
+            ]
             right = plain.get(run)
             if right is not None and len(bits) == whole and all(b is not None for b in bits):
                 found.append(score([b for b in bits if b is not None], right)[1])
-        return ours.combine_seeds(found, max((r["n"] for r in treated), default=0), ours.failure(treated))
+        return measurement.combine_seeds(
+            found, max((r["n"] for r in found_rows), default=0), measurement.failure(found_rows)
+        )
 
     def _beside(self, models: Sequence[Record], reading: MetricSpec) -> Measurement:
         runs = list(dict.fromkeys(r["run"] for r in models))
@@ -108,7 +112,7 @@ class Lookup:
             statistic, layer = reading.statistic.split()
             tables = [self.cosines[run] for run in runs if run in self.cosines]
             values = [float(v) for t in tables for v in t.sort_values("layer")[statistic].iloc[int(layer) :][:1]]
-        return ours.combine_seeds([Estimate(value, value, value) for value in values], 0, "")
+        return measurement.combine_seeds([Estimate(value, value, value) for value in values], 0, "")
 
 
 def make_lookup(scale: Scale, rows: pd.DataFrame, results: Path) -> Lookup:

@@ -11,8 +11,8 @@ from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.models.build import build
 from bench.runner.experiment import Experiment
-from bench.training.contract.images import the_same_batch
-from bench.training.contract.loss import one_finite_number
+from bench.training.contract.images import check_batch_is_unchanged
+from bench.training.contract.loss import check_loss
 from bench.training.job import Job
 from bench.training.recipe import Recipe
 
@@ -45,6 +45,6 @@ def step_passes(recipe: Recipe, dataset: Dataset, batch: Images) -> tuple[float,
     with use_threads(1), fixed_seed("price"):  # for so few images, several threads are slower than one
         model = recipe.prepare(build("cnn", dataset))  # the number of passes is the same for any model
         with count_passes(model) as passes:
-            one_finite_number(recipe.loss(model, x, q)).backward()  # type: ignore[no-untyped-call]
-    the_same_batch((x, q), before)
+            check_loss(recipe.loss(model, x, q)).backward()  # type: ignore[no-untyped-call]
+    check_batch_is_unchanged((x, q), before)
     return passes.forwards / len(batch), passes.backwards / len(batch)

@@ -13,10 +13,10 @@ def images_and_labels_stay(recipe: Recipe) -> None:
     probe = Probe(recipe)
     before = probe.x.clone(), probe.q.clone()
     probe.loss()
-    the_same_batch((probe.x, probe.q), before)
+    check_batch_is_unchanged((probe.x, probe.q), before)
 
 
-def the_same_batch(batch: tuple[Tensor, Tensor], before: tuple[Tensor, Tensor]) -> None:
+def check_batch_is_unchanged(batch: tuple[Tensor, Tensor], before: tuple[Tensor, Tensor]) -> None:
     """Broken if images or labels differ from what they were before the loss."""
     for name, now, then in zip("xq", batch, before, strict=True):
         if not torch.equal(now, then):

@@ -13,10 +13,10 @@ MAX_BATCHES = 8  # batches to try, as some weights get no gradient in some batch
 
 def the_loss_is_one_finite_number(recipe: Recipe) -> None:
     """The loss is a finite tensor of shape (), the mean over the batch."""
-    one_finite_number(Probe(recipe).loss())
+    check_loss(Probe(recipe).loss())
 
 
-def one_finite_number(loss: object) -> Tensor:
+def check_loss(loss: object) -> Tensor:
     """Return a loss if it is a finite tensor () with a gradient; otherwise raise Broken."""
     if not isinstance(loss, Tensor) or loss.shape != ():
         got = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
