@@ -48,6 +48,7 @@ class End:
     accuracy: float  # at that amount, or at the largest
 
     def describe(self, name: str, clean: float) -> str:
+        """The outcome as a clause. name: of the corruption; clean: accuracy on clean images, from 0 to 1."""
         cost = 100 * (clean - self.accuracy)
         if self.amount is None:
             most = f"{MAX_AMOUNTS[name]:g} {UNITS[name]}"

@@ -23,6 +23,8 @@ def run_study(name: str, request: Request, options: RunOptions, only: tuple[str,
 
     request: options of the user; the study replaces methods, attacks and the like. only: `table` or `figure`, with its
     number. Returns 0, or 1 if a training or cell failed, or one of several studies cannot be run.
+
+    BadInput where an option does not belong to the study.
     """
     names = [*STUDIES] if name == "all" else [name]
     if any(STUDIES[each].paper for each in names) and (request.eps or request.norm):

@@ -60,6 +60,8 @@ def parse_value(hint: object, old: object, text: str, whole: str) -> object:
     """Read `text` as a value of the type of `old`; numbers may be fractions such as 8/255.
 
     A field whose type `hint` includes None also reads "none"; if it is None now, its type is the other one in `hint`.
+
+    Raises BadInput where the text is no such value, or the field has fields of its own.
     """
     kinds = get_args(hint) if type(None) in get_args(hint) else ()
     if kinds and text.lower() == "none":

@@ -95,7 +95,10 @@ class Registry(Mapping[str, T]):
         self._record_home(name, _caller())
 
     def add_family(self, pattern: str, make: Callable[[int], T], meaning: str = "") -> None:
-        """Register every name that is `pattern` with a whole number n >= 1 for its final k; its item is make(n)."""
+        """Register every name that is `pattern` with a whole number n >= 1 for its final k; its item is make(n).
+
+        BadInput if the pattern does not end in k, is taken, or hides a registered name, or `make` is no function.
+        """
         self._load(_caller())
         self._check(pattern)
         if not pattern.endswith("k") or not callable(make):
@@ -110,6 +113,8 @@ class Registry(Mapping[str, T]):
         """Let NAME + suffix be looked up for every registered NAME: its item is make(item of NAME). Lists leave it out.
 
         follows: which names it is meant for, as text for users.
+
+        BadInput if the suffix is taken or invalid, or `make` is no function.
         """
         self._check(f"x{suffix}")
         if not callable(make):

@@ -18,7 +18,7 @@ MAX_NUMBERS = 2**22  # in an array of bootstrap distributions
 
 
 def wilson(right: int, n: int, z: float = Z_95) -> tuple[float, float]:
-    """The 95 % score interval of a proportion (Wilson 1927)."""
+    """The 95 % score interval of a proportion (Wilson 1927). ValueError without images."""
     if n <= 0:
         raise ValueError("an interval needs at least one image")
     p, zz = right / n, z * z
@@ -131,6 +131,8 @@ def paired_bootstrap(one: Seeds, other: Seeds) -> tuple[float, float]:
 
     one, other: outcomes of each seed on the same images. No random numbers are needed: the bootstrap distribution is
     that of a sum of n independent draws, so it is the n-fold convolution of one draw's, which is computed by FFT.
+
+    Raises ValueError without images.
     """
     whole = len(other) * np.sum(one, axis=0, dtype=int) - len(one) * np.sum(other, axis=0, dtype=int)
     if not len(whole):

@@ -117,7 +117,7 @@ class Dataset:
     def take(
         self, source: Source, split: Split, data_dir: Path, limit: int | None = None, memory: DataMemory | None = None
     ) -> "Images":
-        """As `load`, from the source of the split."""
+        """As `load`, from the source of the split. Raises as `load`, but for missing data."""
         import torch  # which nothing else of this file needs
 
         from bench.data.arrays import check_labels

@@ -32,7 +32,10 @@ LAYOUT = "ImageNet is imagenet/train/<class>/*.JPEG in --data-dir"
 
 
 def imagenet_100(data_dir: Path) -> Dataset:
-    """Make the data set from data_dir/imagenet/train; its name tells if the folder has not all 1,000 classes."""
+    """Make the data set from data_dir/imagenet/train; its name tells if the folder has not all 1,000 classes.
+
+    BadInput if the folder is not there, or has too few class folders.
+    """
     folder = data_dir / "imagenet/train"
     if not folder.is_dir():
         raise BadInput(f"no {folder}; {LAYOUT}")

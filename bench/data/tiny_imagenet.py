@@ -26,7 +26,10 @@ SHAPE: Shape = (3, 64, 64)
 
 
 def tiny_imagenet(data_dir: Path) -> Dataset:
-    """Make the data set with the names of its class folders (n01443537, ...), or with numbers if it is an archive."""
+    """Make the data set with the names of its class folders (n01443537, ...), or with numbers if it is an archive.
+
+    BadInput if neither is there.
+    """
     there = next((folder for name in (OFFICIAL, NAME) if (folder := data_dir / name).is_dir()), None)
     classes = tuple(names(there / "train", folders=True)) if there else tuple(map(str, range(CLASS_COUNT)))
     if len(classes) != CLASS_COUNT:

@@ -30,6 +30,8 @@ def resolve_names(texts: Sequence[str], dataset: Dataset) -> list[str]:
 
     A corruption that the data set's images are too small for, or that needs colours they lack, is left out of sets
     with a warning. Named by itself it is BadInput.
+
+    Raises UnknownName where a text is no corruption or set.
     """
     found: dict[str, None] = {}
     for text in texts:

@@ -24,7 +24,10 @@ def require_weights(baseline: Path, epochs: tuple[str, ...]) -> None:
 def copy_weights(
     baseline: Path, record: Record, folder: Path, job: Job, dataset: Dataset, epochs: tuple[str, ...]
 ) -> None:
-    """Put the baseline's weights where the job's would be, had it just been trained."""
+    """Put the baseline's weights where the job's would be, had it just been trained.
+
+    BadInput where they do not fit the job.
+    """
     for epoch in epochs:
         path = baseline / WEIGHT_FILES[epoch]
         states = load_views(path, str(record.get("run")))

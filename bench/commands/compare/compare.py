@@ -26,6 +26,8 @@ def compare(
     """`bench compare`. 0, or 1 if a cell of the baseline is worse, failed or missing in `current`.
 
     One of both may be the SPEC of a model, which is then measured under the other's conditions.
+
+    BadInput where the two cannot be compared, or a file of the options not be written.
     """
     sides = [is_spec(baseline), is_spec(current)]
     if all(sides):

@@ -35,6 +35,8 @@ def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, devi
 
     `current` must be empty: a cell's key says nothing of the code, so a cell that is there proves nothing about it.
     What a comparison that was killed has left there is therefore measured anew as well.
+
+    BadInput where `current` is taken.
     """
     if current.exists() and (not current.is_dir() or _is_taken(current)):
         raise BadInput(f"{current} is there already; --level {level} measures all anew: name a new or an empty folder")
@@ -80,6 +82,8 @@ def experiments_of(
     """The baseline's jobs with the conditions of their rows; jobs that share these share an experiment.
 
     Also what is to be called before level 1: each puts the weights of one job into `current`.
+
+    BadInput where a training cannot be repeated, or its data or test images are no longer the same.
     """
     experiments: dict[tuple[object, ...], Experiment] = {}
     weight_copies: list[Callable[[], None]] = []
@@ -110,7 +114,10 @@ def experiments_of(
 
 
 def plan_again(folder: Path, record: Record, data_dir: Path, device: torch.device) -> tuple[Experiment, Job]:
-    """The data and the job of a run folder, with the recipe of that name as it is now."""
+    """The data and the job of a run folder, with the recipe of that name as it is now.
+
+    BadInput where job.json does not suffice.
+    """
     path, budget = folder / "job.json", str(record.get("budget", ""))
     missing = [field for field in REQUIRED_FIELDS if field not in record]
     if record.get("status") == "external":

@@ -68,6 +68,8 @@ def find_regressions(before: Cells, after: Cells) -> list[Finding]:
     Two trainings cannot tell what a training varies by, so no test of one seed against one is exact. Below three
     seeds a fall must therefore be significant in the unpaired test as well: its allowance, the noise of drawing all
     images anew, bounds the luck of a training that acts image by image, and is about what seeds are seen to vary by.
+
+    BadInput where each of these cells failed, or the two were measured otherwise.
     """
     _comparable(before, after)
     found: list[Finding] = []

@@ -124,7 +124,10 @@ def run_contest(subject: Subject, contest: Contest, repeats: int, device: torch.
 
 
 def subjects(options: SpeedOptions, device: torch.device) -> Iterator[Subject]:
-    """The models to attack; those of methods are trained at the quick budget unless the results folder has them."""
+    """The models to attack; those of methods are trained at the quick budget unless the results folder has them.
+
+    BadInput where the data set or a model does not suit the peers.
+    """
     data = dataset(options.dataset, options.data_dir)
     if not isinstance(data.threat, Linf):
         raise BadInput(f"peers are compared in Linf, and {data.name} has {data.threat}; name another --dataset")

@@ -19,7 +19,7 @@ from bench.runner.request import Request
 
 
 def check_foreign(path: Path, against: Reference, eps: float | None, norm: str | None) -> tuple[list[str], str]:
-    """Check a file of another tool: faults, and a summary with the accuracy."""
+    """Check a file of another tool: faults, and a summary with the accuracy. BadInput without a model."""
     if against.spec is None:
         raise BadInput(f"{path} does not say whose images it holds; give --model SPEC")
     data, test = against.test(against.dataset or parse_spec(against.spec).dataset or "digits")

@@ -90,7 +90,10 @@ class Condition(ABC):
 
     @classmethod
     def list_for(cls, balls: Sequence[Threat]) -> Sequence["Condition"]:
-        """The conditions that `--conditions NAME` adds. balls: the threat models of the evaluation, at least one."""
+        """The conditions that `--conditions NAME` adds. balls: the threat models of the evaluation, at least one.
+
+        By default BadInput: kinds of the bench have options of their own.
+        """
         raise BadInput(f"--conditions is for kinds of plug-ins, and options of its own ask for kind {cls.kind}")
 
     @property

@@ -51,7 +51,7 @@ def measure_features(inputs: ExhibitInput) -> Columns:
 
 
 def record_outputs(model: nn.Module, x: Tensor) -> dict[nn.BatchNorm2d, Tensor]:
-    """The output of each batch norm for images x, (B, C, H, W), in forward order."""
+    """The output of each batch norm for images x, (B, C, H, W), in forward order. Failed if it has none."""
     recorded: dict[nn.BatchNorm2d, Tensor] = {}
     with _record_outputs(model, recorded), torch.no_grad():
         model(x)

@@ -25,7 +25,10 @@ def split_normalisation(spec: str) -> tuple[str, str | None]:
 
 
 def with_normalisation(spec: str, text: str | None) -> str:
-    """The SPEC of the same model behind a normalisation; the same SPEC where the text is None."""
+    """The SPEC of the same model behind a normalisation; the same SPEC where the text is None.
+
+    BadInput if the SPEC names one itself.
+    """
     if text is None:
         return spec
     if SUFFIX.fullmatch(spec):

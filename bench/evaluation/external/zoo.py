@@ -74,7 +74,10 @@ def network_class(net: nn.Module) -> str:
 
 
 def from_torchvision(entry: str, dataset: Dataset, access: Access) -> Loaded:
-    """Load NAME[@WEIGHTS] with its default weights or those named, from torch's cache of downloads."""
+    """Load NAME[@WEIGHTS] with its default weights or those named, from torch's cache of downloads.
+
+    BadInput where torchvision has no such classifier or weights.
+    """
     from torchvision import models
 
     name, _, choice = entry.partition("@")
@@ -101,7 +104,10 @@ def from_torchvision(entry: str, dataset: Dataset, access: Access) -> Loaded:
 
 
 def from_timm(name: str, dataset: Dataset, access: Access) -> Loaded:
-    """Load NAME[.TAG] with its pretrained weights, from the Hugging Face cache."""
+    """Load NAME[.TAG] with its pretrained weights, from the Hugging Face cache.
+
+    BadInput where timm has no such model or weights.
+    """
     import timm
 
     architecture, _, tag = name.partition(".")
@@ -120,7 +126,10 @@ def from_timm(name: str, dataset: Dataset, access: Access) -> Loaded:
 
 
 def from_robustbench(name: str, dataset: Dataset, access: Access) -> Loaded:
-    """Load [THREAT/]NAME with its weights from robustbench/<data set>/<threat>/NAME.pt in the data folder."""
+    """Load [THREAT/]NAME with its weights from robustbench/<data set>/<threat>/NAME.pt in the data folder.
+
+    BadInput where there is no such model for the data set, or its weights are not there and may not be downloaded.
+    """
     threat, slash, model = name.rpartition("/") if "/" in name else ("Linf", "/", name)
     if dataset.name not in BOARDS or threat not in THREATS:
         raise BadInput(

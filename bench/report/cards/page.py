@@ -36,7 +36,10 @@ class CardsPage:
     folder: str = "cards"
 
     def files(self, results: Path) -> dict[str, Content]:
-        """cards.md with a line for each model, and for each a folder with its card (README.md) and cite.bib."""
+        """cards.md with a line for each model, and for each a folder with its card (README.md) and cite.bib.
+
+        BadInput if there are none.
+        """
         models = [*find_models(results)]
         if not models:
             raise BadInput(f"no results under {results}; run `bench run` first, or name another folder with --results")

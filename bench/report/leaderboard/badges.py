@@ -21,6 +21,8 @@ STANDARD_RECIPE = "Standard"  # the recipe of training on clean images only
 
 
 class Badge(NamedTuple):
+    """A word that makes a board preliminary, and why."""
+
     text: str
     reason: str  # a sentence
 

@@ -16,18 +16,26 @@ Pixels: TypeAlias = NDArray[np.uint8]  # (H, W, 3)
 
 
 class Text(NamedTuple):
+    """A paragraph."""
+
     text: str
 
 
 class Items(NamedTuple):
+    """A list with bullets."""
+
     texts: tuple[str, ...]
 
 
 class Code(NamedTuple):
+    """Lines as they are typed, such as a command."""
+
     text: str
 
 
 class Table(NamedTuple):
+    """A table of texts."""
+
     caption: str
     columns: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
@@ -51,11 +59,15 @@ class Bar(NamedTuple):
 
 
 class Bars(NamedTuple):
+    """A chart with a bar for each measurement."""
+
     caption: str
     bars: tuple[Bar, ...]
 
 
 class Point(NamedTuple):
+    """A point of a curve, with the ends of its interval in percent."""
+
     x: float
     value: float  # percent
     low: float
@@ -63,11 +75,15 @@ class Point(NamedTuple):
 
 
 class Curve(NamedTuple):
+    """Points joined by a line, in their order."""
+
     name: str
     points: tuple[Point, ...]
 
 
 class Curves(NamedTuple):
+    """A chart of accuracy over the radius."""
+
     caption: str
     axis: str
     curves: tuple[Curve, ...]
@@ -75,6 +91,8 @@ class Curves(NamedTuple):
 
 
 class Picture(NamedTuple):
+    """An image before and after an attack, and their difference."""
+
     texts: tuple[str, str, str]  # below each of the three images
     clean: Pixels
     changed: Pixels
@@ -82,6 +100,8 @@ class Picture(NamedTuple):
 
 
 class Pictures(NamedTuple):
+    """Pictures in lines, with a heading above each column."""
+
     caption: str
     heads: tuple[str, str, str]
     pictures: tuple[Picture, ...]
@@ -91,11 +111,15 @@ Block: TypeAlias = Text | Items | Code | Table | Facts | Bars | Curves | Picture
 
 
 class Section(NamedTuple):
+    """Blocks under a title."""
+
     title: str
     blocks: tuple[Block, ...]
 
 
 class ModelReport(NamedTuple):
+    """The whole report: a verdict, then sections."""
+
     title: str
     subtitle: str
     level: Level

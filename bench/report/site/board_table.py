@@ -35,6 +35,8 @@ class Whisker(NamedTuple):
 
 @dataclass(frozen=True)
 class Column:
+    """A column of a board's table."""
+
     name: str  # its title, and its name in addresses of views
     about: str
     shown: bool = True  # at first; a reader may choose others
@@ -43,6 +45,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
+    """A cell: its text, and what it is sorted and marked by."""
+
     text: str
     order: float | None = None  # sort key; None: last
     spread: str = ""
@@ -54,6 +58,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
+    """A line: a recipe on this board."""
+
     label: str
     name: str  # the label as shown
     rank: str
@@ -74,6 +80,8 @@ class Extra:
 
 @dataclass(frozen=True)
 class BoardTable:
+    """A board as the site shows it."""
+
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
     score: str  # the column that ranks

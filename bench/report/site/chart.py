@@ -49,6 +49,8 @@ class Axis(NamedTuple):
 
 
 class Mark(NamedTuple):
+    """A point at its place on the picture."""
+
     x: float
     y: float
     point: Point
@@ -57,6 +59,8 @@ class Mark(NamedTuple):
 
 
 class Curve(NamedTuple):
+    """A line at its place on the picture."""
+
     name: str
     look: str
     path: str  # corners of the line
@@ -65,6 +69,8 @@ class Curve(NamedTuple):
 
 
 class Chart(NamedTuple):
+    """What a template draws: axes, and marks or curves between them."""
+
     title: str
     x: Axis
     y: Axis

@@ -40,7 +40,10 @@ def is_complete(parts: list[ShardResult]) -> bool:
 
 
 def combine(parts: list[ShardResult]) -> tuple[Row, Outcome]:
-    """Join the results of all shards of a cell, in their order, to its row and its outcome."""
+    """Join the results of all shards of a cell, in their order, to its row and its outcome.
+
+    BadInput if its kind is one that no shard cuts.
+    """
     outcomes, row = [part.outcome for part in parts], parts[0].row
     doubts: dict[str, int] = {}
     for reason, images in (doubt for o in outcomes for doubt in o.doubts.items()):

@@ -1,7 +1,7 @@
 """Claims of BAT and AVmixup as comparisons of measured numbers, and the list of all claims.
 
 The claims are about directions, so they can be checked on small models and few images. Accuracies under attack are of
-the last iterate, as in the papers.
+the last iterate, as in the papers. What a function compares is the sentence of CLAIMS to which it belongs.
 """
 
 from collections.abc import Callable, Iterator
