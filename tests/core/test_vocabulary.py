@@ -346,21 +346,21 @@ def test_random_starts_follow_the_stream():
 
 
 @pytest.fixture
-def shelf() -> Registry[str]:
-    shelf: Registry[str] = Registry("book")
+def registry() -> Registry[str]:
+    registry: Registry[str] = Registry("book")
     for name in ("Emma", "Emma.b", "Dracula"):
-        shelf.add(name, name.upper())
-    shelf.add_family("Volume-k", lambda k: f"volume {k}")
-    return shelf
+        registry.add(name, name.upper())
+    registry.add_family("Volume-k", lambda k: f"volume {k}")
+    return registry
 
 
-def test_a_registry_is_a_mapping_with_families(shelf):
-    assert dict(shelf) == {"Emma": "EMMA", "Emma.b": "EMMA.B", "Dracula": "DRACULA"}
-    assert shelf["Volume-12"] == "volume 12"
-    assert shelf.all_names() == ["Emma", "Emma.b", "Dracula", "Volume-k"]
-    assert "Volume-3" in shelf
+def test_a_registry_is_a_mapping_with_families(registry):
+    assert dict(registry) == {"Emma": "EMMA", "Emma.b": "EMMA.B", "Dracula": "DRACULA"}
+    assert registry["Volume-12"] == "volume 12"
+    assert registry.all_names() == ["Emma", "Emma.b", "Dracula", "Volume-k"]
+    assert "Volume-3" in registry
     for name in ("Volume-0", "Volume-03", "Volume-", "Volume-1.5", "volume-3", "xVolume-3"):
-        assert name not in shelf
+        assert name not in registry
 
 
 @pytest.mark.parametrize(
@@ -372,9 +372,9 @@ def test_a_registry_is_a_mapping_with_families(shelf):
         ("xyz", "known: Emma, Emma.b, Dracula, Volume-k"),
     ],
 )
-def test_an_unknown_name_says_what_to_do(shelf, wrong, message):
+def test_an_unknown_name_says_what_to_do(registry, wrong, message):
     with pytest.raises(UnknownName, match=message):
-        shelf[wrong]
+        registry[wrong]
 
 
 def test_many_names_are_cut_to_the_first_and_the_command_for_the_rest():
@@ -393,45 +393,45 @@ def test_many_names_are_cut_to_the_first_and_the_command_for_the_rest():
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a b/../../x", "..", ".hidden", "-x", "Ü", "a\\b", "x\n", "a,b", "a*"])
-def test_a_name_that_is_no_folder_is_refused(shelf, name):
-    before = shelf.all_names()
-    for add in (shelf.add, shelf.add_family):
+def test_a_name_that_is_no_folder_is_refused(registry, name):
+    before = registry.all_names()
+    for add in (registry.add, registry.add_family):
         with pytest.raises(BadInput, match="make a name"):
             add(name, str)
     with pytest.raises(BadInput, match="make a name"):
-        shelf.add_suffix(f"/{name}", str, follows="any book")
-    assert (shelf.all_names(), shelf.suffixes()) == (before, [])
+        registry.add_suffix(f"/{name}", str, follows="any book")
+    assert (registry.all_names(), registry.suffixes()) == (before, [])
 
 
-def test_a_suffix_may_follow_any_name_and_is_said_and_not_listed(shelf):
-    shelf.add_suffix("+notes", lambda book: f"{book} with notes", follows="any book")
-    assert shelf["Emma+notes"] == "EMMA with notes"
-    assert shelf["Volume-3+notes"] == "volume 3 with notes"
-    assert "Emma+notes+notes" not in shelf
-    assert "Emma+notes" not in shelf.all_names()
-    assert shelf.suffixes() == ["+notes may follow any book"]
+def test_a_suffix_may_follow_any_name_and_is_said_and_not_listed(registry):
+    registry.add_suffix("+notes", lambda book: f"{book} with notes", follows="any book")
+    assert registry["Emma+notes"] == "EMMA with notes"
+    assert registry["Volume-3+notes"] == "volume 3 with notes"
+    assert "Emma+notes+notes" not in registry
+    assert "Emma+notes" not in registry.all_names()
+    assert registry.suffixes() == ["+notes may follow any book"]
 
 
-def test_a_registry_knows_which_module_registered_a_name(shelf):
-    shelf.add_suffix("+maps", str.lower, follows="any book")
-    assert shelf.homes("Emma") == shelf.homes("Volume-2") == [__name__]
-    assert shelf.homes("Emma+maps") == [__name__, __name__]  # who made the suffix, who made the book
+def test_a_registry_knows_which_module_registered_a_name(registry):
+    registry.add_suffix("+maps", str.lower, follows="any book")
+    assert registry.homes("Emma") == registry.homes("Volume-2") == [__name__]
+    assert registry.homes("Emma+maps") == [__name__, __name__]  # who made the suffix, who made the book
     assert RECIPES.homes("R-FGSM+AWP") == ["methods.awp", "methods.bat"]
 
 
-def test_a_taken_name_is_refused(shelf):
+def test_a_taken_name_is_refused(registry):
     with pytest.raises(ValueError, match="book 'Emma' is already registered by test_vocabulary; choose another"):
-        shelf.add("Emma", "another")
-    assert shelf["Emma"] == "EMMA"
+        registry.add("Emma", "another")
+    assert registry["Emma"] == "EMMA"
 
 
-def test_selection(shelf):
-    assert shelf.select(["all"]) == ["Emma", "Emma.b", "Dracula"]
-    assert shelf.select(["Dracula", "Em*", "all"]) == ["Dracula", "Emma", "Emma.b"]
-    assert shelf.select(["Volume-2", "Emma?b"]) == ["Volume-2", "Emma.b"]
+def test_selection(registry):
+    assert registry.select(["all"]) == ["Emma", "Emma.b", "Dracula"]
+    assert registry.select(["Dracula", "Em*", "all"]) == ["Dracula", "Emma", "Emma.b"]
+    assert registry.select(["Volume-2", "Emma?b"]) == ["Volume-2", "Emma.b"]
     for wrong, message in ((["X*"], "no book matches 'X\\*'"), (["X"], "no book named 'X'"), ([], "no book given")):
         with pytest.raises(BadInput, match=message):
-            shelf.select(wrong)
+            registry.select(wrong)
 
 
 # values with one field changed

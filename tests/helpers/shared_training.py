@@ -1,4 +1,4 @@
-"""For tests of trainings that several processes share: `together` runs a function in each of a group of processes."""
+"""Trainings that several processes share: `run_in_group` runs a function in each of a group of processes."""
 
 import multiprocessing
 import shutil
@@ -28,7 +28,7 @@ Join = Callable[[], AbstractContextManager[Group | None]]
 BATCH = 20
 
 
-def together(size: int, folder: Path, work: Callable[..., Any], *args: Any) -> list[Any]:
+def run_in_group(size: int, folder: Path, work: Callable[..., Any], *args: Any) -> list[Any]:
     """What work(join, *args) returns in each of so many processes; `with join() as group` all of them form a group."""
     folder.mkdir(exist_ok=True)
     context = multiprocessing.get_context("spawn")
@@ -48,12 +48,12 @@ def _work(rank: int, size: int, folder: Path, work: Callable[..., Any], args: tu
     torch.save(found, folder / f"found{rank}")
 
 
-def alone() -> AbstractContextManager[None]:
+def no_group() -> AbstractContextManager[None]:
     """The `join` of a single process, which forms no group."""
     return nullcontext()
 
 
-def trained_by_steps(join: Join, names: list[str], **plan: Any) -> dict[str, State]:
+def train_by_steps(join: Join, names: list[str], **plan: Any) -> dict[str, State]:
     """The weights of each recipe's model after three steps on batches of BATCH images, in double precision."""
     with join() as group:
         return {name: _take_steps(group, name, **plan) for name in names}
@@ -73,7 +73,7 @@ def _take_steps(group: Group | None, name: str, **plan: Any) -> State:
     return trainer.model.state_dict() | {f"average {key}": value for key, value in averaged.items()}
 
 
-def trained(join: Join, asked: Job, saved: Path) -> tuple[State, list[Any]]:
+def train_whole(join: Join, asked: Job, saved: Path) -> tuple[State, list[Any]]:
     """The last weights and the curve of a whole training in double precision, which goes on from a file."""
     with join() as group:
         trainer = _trainer(group, asked)
@@ -82,7 +82,7 @@ def trained(join: Join, asked: Job, saved: Path) -> tuple[State, list[Any]]:
     return dict(last["main"].state_dict()), curve
 
 
-def trained_until(join: Join, asked: Job, saved: Path, epoch: int) -> str:
+def train_until(join: Join, asked: Job, saved: Path, epoch: int) -> str:
     """A training that the first process leaves after an epoch; returns the error that this process gets."""
 
     def leave(record: dict[str, float]) -> None:
@@ -97,13 +97,13 @@ def trained_until(join: Join, asked: Job, saved: Path, epoch: int) -> str:
     return ""
 
 
-def trained_and_resumed(join: Join, asked: Job, folder: Path) -> tuple[State, str, State]:
+def train_and_resume(join: Join, asked: Job, folder: Path) -> tuple[State, str, State]:
     """Weights of a training, the error when the same one is left after two epochs, and its weights at last."""
-    whole, _ = trained(join, asked, folder / "whole.pt")
-    error = trained_until(join, asked, folder / "left.pt", 2)
+    whole, _ = train_whole(join, asked, folder / "whole.pt")
+    error = train_until(join, asked, folder / "left.pt", 2)
     if (folder / "left.pt").exists():
         shutil.copy(folder / "left.pt", folder / "half.pt")
-    return whole, error, trained(join, asked, folder / "left.pt")[0]
+    return whole, error, train_whole(join, asked, folder / "left.pt")[0]
 
 
 def _trainer(group: Group | None, asked: Job) -> Trainer:

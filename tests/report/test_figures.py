@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import cut_texts, overlapping_texts, shown_texts
+from figure_texts import cut_texts, overlapping_texts, shown_texts
 from matplotlib.colors import to_hex, to_rgb
 
 from bench.report.boards import Board

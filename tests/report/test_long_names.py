@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from drawn import cut_texts, overlapping_texts, shown_texts
+from figure_texts import cut_texts, overlapping_texts, shown_texts
 
 from bench.report.corruptions.figures import heat_map as corruption_map
 from bench.report.corruptions.figures import severity_curves

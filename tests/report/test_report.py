@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import cut_texts, overlapping_texts, shown_texts
+from figure_texts import cut_texts, overlapping_texts, shown_texts
 from result_files import measure, store
 from rich.console import Console
 

@@ -7,7 +7,15 @@ from functools import partial
 
 import pytest
 import torch
-from shared_training import alone, difference, together, trained, trained_and_resumed, trained_by_steps, trained_until
+from shared_training import (
+    difference,
+    no_group,
+    run_in_group,
+    train_and_resume,
+    train_by_steps,
+    train_until,
+    train_whole,
+)
 from torch import nn
 from torch.nn import functional as F
 from trainings import PLAN, job
@@ -54,8 +62,8 @@ def test_rows_are_shared_evenly():
 def test_three_processes_compute_the_weights_of_one(tmp_path, plan):
     """20 images, or parts of 10, by three processes: the shares differ."""
     names = [*KINDS]
-    one = trained_by_steps(alone, names, **plan)
-    for found in together(3, tmp_path, partial(trained_by_steps, **plan), names):
+    one = train_by_steps(no_group, names, **plan)
+    for found in run_in_group(3, tmp_path, partial(train_by_steps, **plan), names):
         assert {name for name in names if difference(one[name], found[name]) > ROUNDING} == set()
 
 
@@ -63,7 +71,7 @@ def test_three_processes_compute_the_weights_of_one(tmp_path, plan):
 @pytest.mark.long
 def test_every_recipe_has_the_weights_of_one_process(tmp_path):
     names = [*RECIPES]
-    one, (first, second) = trained_by_steps(alone, names), together(2, tmp_path, trained_by_steps, names)
+    one, (first, second) = train_by_steps(no_group, names), run_in_group(2, tmp_path, train_by_steps, names)
     assert {name for name in names if difference(one[name], first[name]) > ROUNDING} == set()
     assert {name for name in names if difference(first[name], second[name])} == set()
 
@@ -73,8 +81,8 @@ def test_every_recipe_has_the_weights_of_one_process(tmp_path):
 def test_a_training_has_the_weights_and_the_curve_of_one_process_and_goes_on_with_any_number(tmp_path):
     """Resumed by as many processes it has the same bits, by another number the same weights within rounding."""
     asked = job("M2AT", plan=replace(PLAN, epochs=3, lr=0.01, ema=0.9))
-    weights, curve = trained(alone, asked, tmp_path / "one.pt")
-    found = together(2, tmp_path / "two", trained_and_resumed, asked, tmp_path)
+    weights, curve = train_whole(no_group, asked, tmp_path / "one.pt")
+    found = run_in_group(2, tmp_path / "two", train_and_resume, asked, tmp_path)
     assert [error for _, error, _ in found] == ["KeyboardInterrupt", "ProcessLost"]
     for whole, _, resumed in found:
         assert difference(weights, whole) < ROUNDING
@@ -83,12 +91,12 @@ def test_a_training_has_the_weights_and_the_curve_of_one_process_and_goes_on_wit
         assert shared | {"seconds": 0} == pytest.approx(record | {"seconds": 0}, abs=ROUNDING)
     shutil.copy(tmp_path / "half.pt", tmp_path / "third.pt")
     for resumed, _ in [
-        trained(alone, asked, tmp_path / "half.pt"),
-        *together(3, tmp_path / "three", trained, asked, tmp_path / "third.pt"),
+        train_whole(no_group, asked, tmp_path / "half.pt"),
+        *run_in_group(3, tmp_path / "three", train_whole, asked, tmp_path / "third.pt"),
     ]:
         assert difference(weights, resumed) < ROUNDING
-    assert trained_until(alone, asked, tmp_path / "single.pt", 2) == "KeyboardInterrupt"
-    for resumed, _ in together(2, tmp_path / "both", trained, asked, tmp_path / "single.pt"):
+    assert train_until(no_group, asked, tmp_path / "single.pt", 2) == "KeyboardInterrupt"
+    for resumed, _ in run_in_group(2, tmp_path / "both", train_whole, asked, tmp_path / "single.pt"):
         assert difference(weights, resumed) < ROUNDING
 
 
@@ -133,8 +141,8 @@ def draw(join):
 
 
 def test_draws_partners_and_batch_norms_are_those_of_the_whole_batch(tmp_path):
-    found, same, after = draw(alone)
-    shared = together(2, tmp_path, draw)
+    found, same, after = draw(no_group)
+    shared = run_in_group(2, tmp_path, draw)
     for name, value in found.items():
         joined = torch.cat([parts[name] for parts, _, _ in shared])
         assert (joined - value).abs().max() < 1e-6, name
