@@ -41,7 +41,7 @@ def staged_margin(
     steps_each: int = 15,
     steps_top: int = 50,
     top: int = 3,
-    restarts: int = 3,
+    restarts: int = 8,
     steps_restart: int = 40,
     queries: int = 5000,
 ) -> Tensor:
