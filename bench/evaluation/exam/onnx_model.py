@@ -2,6 +2,7 @@
 
 from math import isqrt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,7 +97,8 @@ def _compare(path: Path, proto: object, name: str, net: OnnxNet) -> None:
 
     image = np.random.default_rng(0).random((1, *net.shape), np.float32)
     try:
-        wanted = torch.as_tensor(ReferenceEvaluator(proto).run(None, {name: image})[0]).reshape(1, -1)
+        outputs: Any = ReferenceEvaluator(proto).run(None, {name: image})
+        wanted = torch.as_tensor(outputs[0]).reshape(1, -1)
         with torch.no_grad():
             logits = net(torch.from_numpy(image))
     except Exception as error:
