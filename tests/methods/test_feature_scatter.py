@@ -123,7 +123,7 @@ def test_the_attack_is_one_step_from_noise_that_is_not_clipped(x):
 def test_it_looks_at_no_label_and_at_the_whole_batch(x, monkeypatch):
     order = torch.tensor([3, 1, 4, 0, 2])
     noise = torch.rand_like(x)
-    monkeypatch.setattr("bench.core.threat.uniform", lambda like: noise)
+    monkeypatch.setattr("bench.core.rng.uniform", lambda like: noise)
     first = Scatter()(net(), x, Q)
     assert torch.equal(Scatter()(net(), x, Q.flip(1)), first)
     noise = noise[order]

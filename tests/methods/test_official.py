@@ -51,7 +51,7 @@ def set_draws(patch: pytest.MonkeyPatch, case: str) -> None:
     """Let every random number be the one that the official code was given."""
     point = list(official.POINT)
     patch.setattr(torch, "randn_like", lambda x: official.normal())
-    patch.setattr("bench.core.threat.uniform", lambda x: official.uniform())
+    patch.setattr("bench.core.rng.uniform", lambda x: official.uniform())
     patch.setattr(torch, "randint", lambda high, size: torch.tensor(point.pop(0)))
     patch.setattr("methods.avmixup.beta", lambda alpha, x, per: official.COEFFICIENTS)
     patch.setattr("methods.mixup.beta", lambda alpha, x, per: x.new_full((B,), 0.3))
