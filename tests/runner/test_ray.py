@@ -17,6 +17,7 @@ pytest.importorskip("ray")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.ray,
+    pytest.mark.long,
     pytest.mark.filterwarnings("ignore"),  # Ray leaves sockets and files open
 ]
 
@@ -117,7 +118,6 @@ def wait_for(place, text, count=1, seconds=200):
         time.sleep(0.1)
 
 
-@pytest.mark.long
 def test_a_cluster_that_is_started_here(tmp_path):
     (tmp_path / "there").mkdir()
     process = start(tmp_path / "there", *CONTINUED, "--engine", "ray", "--workers", "2")
@@ -145,7 +145,6 @@ def test_nodes_and_the_driver_die_and_nothing_changes(tmp_path, cluster):
     assert read_all(tmp_path) == run_here(tmp_path / "here", ATTACKED)
 
 
-@pytest.mark.long
 def test_a_driver_that_is_stopped_leaves_what_the_same_command_goes_on_from(tmp_path, cluster):
     asked = [*CONTINUED, "--engine", "ray", "--ray-address", cluster.address]
     process = start(tmp_path, *asked)
@@ -162,7 +161,6 @@ def test_a_driver_that_is_stopped_leaves_what_the_same_command_goes_on_from(tmp_
     assert read_all(tmp_path) == run_here(tmp_path / "here", CONTINUED)
 
 
-@pytest.mark.long
 def test_code_travels(tmp_path, cluster):
     """Of files of a plug-in and of an outside model that other hosts lack; the numbers are those of one process."""
     found = {}
@@ -182,7 +180,6 @@ def test_code_travels(tmp_path, cluster):
     assert len(found["--engine"]) == 6
 
 
-@pytest.mark.long
 def test_a_module_that_other_hosts_lack_is_refused(tmp_path, cluster):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/flat_module.py").write_text(PLUGIN)
