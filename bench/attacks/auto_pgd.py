@@ -102,8 +102,7 @@ class _Batch:
     def move(self, slope: Tensor, threat: Threat, is_first: bool) -> None:
         """The next iterates."""
         share = 0.0 if is_first else MOMENTUM
-        step = self.length.view(-1, 1, 1, 1) * threat.move(torch.zeros_like(slope), slope, 1.0)
-        ahead = threat.project(self.now + step, self.clean)
+        ahead = threat.project(threat.move(self.now, slope, self.length), self.clean)
         ahead = self.now + (1 - share) * (ahead - self.now) + share * (self.now - self.before)
         self.before, self.now = self.now, threat.project(ahead, self.clean)
 

@@ -15,7 +15,7 @@ from bench.attacks.search import batches_of
 from bench.attacks.settings import Positive, Share
 from bench.attacks.spec import ATTACKS
 from bench.core.losses import margin
-from bench.core.threat import Threat, l2_norm
+from bench.core.threat import L2, Threat
 
 LAST_ALPHA, LAST_GAMMA = 0.01, 0.001  # the last step, as a share of the first; the last change of the radius
 # where a model is linear, the tangent's boundary is its own, and rounding would decide there
@@ -82,8 +82,7 @@ def _attack_batch(
         radii = torch.where(wrong, torch.minimum(radii * (1 - change), nearest), wider).minimum(farthest)
 
         length = alpha * (LAST_ALPHA + (1 - LAST_ALPHA) * share)
-        direction = grad / l2_norm(grad).clamp_min(1e-12).view(-1, 1, 1, 1)
-        x_adv = threat.project(x_adv + length * direction, x, radii)
+        x_adv = threat.project(L2(math.inf).move(x_adv, grad, length), x, radii)
         stuck = int((has_no_gradient(grad) & nearest.isinf()).sum())
     warn_zero_gradients(stuck)
     return found

@@ -7,7 +7,7 @@ arXiv:1912.00049: squares of random sign, whose share of the image shrinks by th
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.auto_pgd import Climbed, leads
+from bench.attacks.auto_pgd import leads
 from bench.core.rng import image_rows, uniform
 from bench.core.threat import Threat
 
@@ -17,7 +17,7 @@ HALVED_AT = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)  # shares of the
 
 def random_search(
     model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, rows: list[int], draw: int, queries: int
-) -> Climbed:
+) -> tuple[Tensor, Tensor]:
     """Change random squares of each image, and keep what does not lower the margin of the likeliest wrong class.
 
     Args:
@@ -28,13 +28,16 @@ def random_search(
         rows: numbers of the images in their stream of random numbers, (B,).
         draw: number of the draw, as each is another one.
         queries: forward passes of an image that is never broken, from 1.
+
+    Returns:
+        The images (B, C, H, W) that it came to, and whether each is misclassified, (B,) bool.
     """
     with image_rows(rows, [draw] * len(rows)):
         return _search(model, x, y, threat, queries)
 
 
 @torch.no_grad()
-def _search(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, queries: int) -> Climbed:
+def _search(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, queries: int) -> tuple[Tensor, Tensor]:
     stripes = (2 * uniform(x[:, :, :1]) - 1).expand_as(x)  # the paper's first images
     now = threat.project(threat.move(x, stripes, threat.eps), x)
     logits = model(now)
@@ -49,8 +52,7 @@ def _search(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, queries: int
         is_better = unbroken & (leads(others, y).amax(1) >= leads(logits, y).amax(1))
         now = torch.where(is_better.view(-1, 1, 1, 1), changed, now)
         logits = torch.where(is_better[:, None], others, logits)
-    lead = leads(logits, y).amax(1)
-    return Climbed(now, logits.argmax(1) != y, lead, logits, torch.zeros_like(y) > 0)
+    return now, logits.argmax(1) != y
 
 
 def _with_squares(now: Tensor, x: Tensor, threat: Threat, share: float) -> Tensor:

@@ -159,8 +159,8 @@ class _Search:
         """A random search of the images that had no gradient at some iterate. draw: as of `diverse_starts`."""
         for rows in self._parts(~self.broken & self.flat):
             images, places = (self.x[rows], self.y[rows]), rows.tolist()
-            part = random_search(self.model, *images, self.threat, rows=places, draw=draw, queries=queries)
-            self.found[rows], self.broken[rows] = part.images, part.broken
+            found = random_search(self.model, *images, self.threat, rows=places, draw=draw, queries=queries)
+            self.found[rows], self.broken[rows] = found
 
     def _parts(self, chosen: Tensor) -> tuple[Tensor, ...]:
         """The places of the images where chosen (B,) is true, in batches of at most the limit."""

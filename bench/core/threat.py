@@ -41,9 +41,9 @@ class Linf:
         """Steepest ascent direction of length 1 in Linf: the sign of the gradient, (B, C, H, W)."""
         return grad.sign()
 
-    def move(self, x_adv: "Tensor", grad: "Tensor", length: float) -> "Tensor":
-        """Images (B, C, H, W) a step of this length away along `steepest`; not yet projected."""
-        return x_adv + length * self.steepest(grad)
+    def move(self, x_adv: "Tensor", grad: "Tensor", length: "float | Tensor") -> "Tensor":
+        """Images (B, C, H, W) a step of this length, or of these (B,), away along `steepest`; not yet projected."""
+        return x_adv + _as_factor(length) * self.steepest(grad)
 
     def project(self, x_adv: "Tensor", x: "Tensor", radii: "Tensor | None" = None) -> "Tensor":
         """The closest images to x_adv that lie in the ball around x and in [0, 1], (B, C, H, W).
@@ -98,9 +98,9 @@ class L2:
         norm = l2_norm(grad).clamp_min(1e-12)
         return grad / norm.view(-1, 1, 1, 1)
 
-    def move(self, x_adv: "Tensor", grad: "Tensor", length: float) -> "Tensor":
-        """Images (B, C, H, W) a step of this length away along `steepest`; not yet projected."""
-        return x_adv + length * self.steepest(grad)
+    def move(self, x_adv: "Tensor", grad: "Tensor", length: "float | Tensor") -> "Tensor":
+        """Images (B, C, H, W) a step of this length, or of these (B,), away along `steepest`; not yet projected."""
+        return x_adv + _as_factor(length) * self.steepest(grad)
 
     def project(self, x_adv: "Tensor", x: "Tensor", radii: "Tensor | None" = None) -> "Tensor":
         """Project onto the ball around x, then clip to [0, 1], which stays in the ball as x lies in [0, 1].
@@ -171,8 +171,8 @@ class L1:
         step = grad.sign() * (size >= least).view_as(grad)
         return step / step.abs().flatten(1).sum(1).clamp_min(1).view(-1, 1, 1, 1)
 
-    def move(self, x_adv: "Tensor", grad: "Tensor", length: float) -> "Tensor":
-        """Images (B, C, H, W) a step of this length away along `steepest`; not yet projected.
+    def move(self, x_adv: "Tensor", grad: "Tensor", length: "float | Tensor") -> "Tensor":
+        """Images (B, C, H, W) a step of this length, or of these (B,), away along `steepest`; not yet projected.
 
         Where a pixel has less room in [0, 1] than its share, the next largest gradients take the rest. Source: Croce,
         Hein 2021, arXiv:2103.01208, sec. 3, whose step fills one pixel after another.
@@ -180,7 +180,8 @@ class L1:
         import torch
 
         room = torch.where(grad > 0, 1 - x_adv, x_adv).clamp_min(0).masked_fill(grad == 0, 0).flatten(1)
-        shares = room.clamp_max(length / math.ceil(TOP_SHARE * room.shape[1]))
+        length = length if isinstance(length, int | float) else length[:, None]
+        shares = torch.minimum(room, torch.as_tensor(length / math.ceil(TOP_SHARE * room.shape[1]), dtype=room.dtype))
         order = grad.abs().flatten(1).argsort(dim=1, descending=True, stable=True)
         shares = shares.gather(1, order)
         left = (length - shares.cumsum(1) + shares).clamp_min(0)  # for a pixel, after those before it
@@ -236,6 +237,11 @@ def _threshold(size: "Tensor", room: "Tensor", eps: "Tensor") -> "Tensor":
     last = ((sums >= eps[:, None]).sum(1, keepdim=True) - 1).clamp_min(0)  # the last point before the threshold
     beyond = (sums.gather(1, last)[:, 0] - eps) / moving.gather(1, last)[:, 0].clamp_min(1)
     return torch.where(total[:, 0] > eps, points.gather(1, last)[:, 0] + beyond, 0)
+
+
+def _as_factor(length: "float | Tensor") -> "float | Tensor":
+    """Lengths (B,) as a factor of images, (B, 1, 1, 1); one length for all as it is."""
+    return length if isinstance(length, int | float) else length.view(-1, 1, 1, 1)
 
 
 def tolerance(eps: float) -> float:
