@@ -39,8 +39,7 @@ class LabelAdversary(Recipe):
         low = v.masked_fill(true, torch.inf).amin(1, keepdim=True)
         excess = (v if self.rule == "sup" else v - low + gamma).masked_fill(true, 0)
         if self.heaviest is not None:
-            order = excess.masked_fill(true, -torch.inf).sort(dim=1, descending=True, stable=True).indices
-            top = order[:, : min(self.heaviest, q.shape[1] - 1)]
+            top = excess.masked_fill(true, -torch.inf).sort(descending=True, stable=True).indices[:, : self.heaviest]
             excess = torch.zeros_like(excess).scatter(1, top, excess.gather(1, top))
         total = excess.sum(1, keepdim=True)
         budget = 1 / (1 + self.beta * excess.amax(1, keepdim=True) / total)
@@ -60,10 +59,9 @@ for prefix, start, step in (("", "clean", "one step"), ("R-", "unclipped", "one 
     adversaries |= {aim: (Targeted(aim, one_step(8, start)), f"towards {target}") for aim, target in AIMS.items()}
     for name, (adversary, way) in adversaries.items():
         about = f"Train on {step} {way}"
-        RECIPES.add(f"{prefix}{name}", AdversarialTraining(adversary, decay="kernels"), about)
-        RECIPES.add(
-            f"{prefix}{name}-LS", AdversarialTraining(adversary, keep=0.5, decay="kernels"), f"{about}, {SMOOTHED_TEXT}"
-        )
+        hard, smoothed = (AdversarialTraining(adversary, keep=keep, decay="kernels") for keep in (1.0, 0.5))
+        RECIPES.add(f"{prefix}{name}", hard, about)
+        RECIPES.add(f"{prefix}{name}-LS", smoothed, f"{about}, {SMOOTHED_TEXT}")
         RECIPES.add(f"{prefix}{name}-LA", LabelAdversary(adversary, decay="kernels"), f"{about}, {LABELS}")
 
 
