@@ -74,7 +74,7 @@ STUDY_OPTIONS = (  # options that a study sets itself
 @option(
     "--precision",
     type=click.Choice(["auto", "fp32", "bf16"]),
-    help="Of training and attacks; fp32 decides outcomes. auto (default of laptop): bf16 where fast. Default: fp32.",
+    help="Of training and attacks; fp32 decides outcomes. auto: bf16 where it is faster. Default: fp32.",
 )
 @option("--workers", type=POSITIVE_NUMBER, help="Jobs at the same time. Default: one for each CPU core; one on CUDA.")
 @option(

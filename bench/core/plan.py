@@ -163,13 +163,12 @@ class Plan(Options):
 
 @dataclass(frozen=True)
 class Budget:
-    """What `--budget NAME` stands for: a plan, a number of images, an architecture and a precision."""
+    """What `--budget NAME` stands for: a plan, a number of images and an architecture."""
 
     plan: Plan
     train: int | None = None  # training images; None: all
     test: int | None = None  # test images; None: all
     model: str | None = None  # None: the data set's default for the device
-    precision: str = "fp32"  # or auto
     evaluated_epochs: tuple[str, ...] = ("last", "best")  # epochs whose models are evaluated
 
 

@@ -16,7 +16,6 @@ LAPTOP_BUDGET = Budget(  # all training images, and the first thousand test imag
     Plan(epochs=10, batch_size=128, lr=0.2, weight_decay=5e-4, schedule="one-cycle"),
     test=1000,
     model="resnet8-s48",
-    precision="auto",
     evaluated_epochs=LAST_EPOCH,
 )
 SMALL_IMAGE = 16  # pixels a side; smaller images are too small for resnet8-s48

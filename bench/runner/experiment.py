@@ -70,7 +70,7 @@ def plan_experiment(
     cuda = device.type == "cuda"
     name_of_budget = budget_name(request, cuda)
     budget = budget_of(name_of_budget, data)
-    precision = choose_precision(request.precision or budget.precision, device)
+    precision = choose_precision(request.precision or "fp32", device)
     request = replace(request, precision=precision)
     model = model_of(request, budget, data, cuda)
     models.find_parts(model, data)

@@ -36,7 +36,7 @@ class Request:
     norm: str | None = None
     seeds: tuple[int, ...] = (0,)
     limit: int | None = None  # test images
-    precision: str | None = None  # fp32, bf16, or auto for whichever the device computes faster; None: the budget's
+    precision: str | None = None  # fp32, bf16, or auto for whichever the device computes faster; None: fp32
     threads: int = 1  # threads of each training, on a CPU
     transfer: bool = False  # evaluate each model on images crafted on each of the others too
     source: tuple[str, ...] = ()  # SPECs of external models on which images are crafted too

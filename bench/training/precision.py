@@ -12,12 +12,14 @@ from bench.core.errors import BadInput
 PRECISIONS = ("auto", "fp32", "bf16")
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16", "sve_bf16")  # of x86 and of ARM processors
 MAX_BF16_SLOWDOWN = 1.2  # time relative to fp32 above which a warning is given; leaves room for noise of the timing
+MAX_BF16_TIME_OF_AUTO = 0.9  # time relative to fp32 below which `auto` takes bf16 on a CPU
 
 
 def choose_precision(requested: str, device: torch.device) -> str:
-    """The precision to use, fp32 or bf16; `auto` is bf16 if the device has instructions for it.
+    """The precision to use, fp32 or bf16; `auto` is bf16 if the device has instructions for it that are fast.
 
-    If bf16 is only emulated and slower than fp32, a warning on stderr says so, once a process.
+    A GPU's are. A CPU's are measured, as some processors have instructions for bf16 that take longer than those for
+    fp32. If bf16 is asked for where it is slower, a warning on stderr says so, once a process.
 
     Raises:
         BadInput: there is no such precision, or the device has no bf16.
@@ -25,13 +27,20 @@ def choose_precision(requested: str, device: torch.device) -> str:
     if requested not in PRECISIONS:
         raise BadInput(f"precision {requested!r} is none of {', '.join(PRECISIONS)}")
     if requested == "auto":
-        return "bf16" if is_bf16_native(device) else "fp32"
-    if requested == "bf16" and not is_bf16_native(device):
-        if device.type == "cuda" and not _has_bf16(device, including_emulation=True):
-            name = torch.cuda.get_device_name(device)
-            raise BadInput(f"--precision bf16: {name} has no bf16; give --precision fp32, or auto")
-        _warn_of_emulation(device)
+        return "bf16" if is_bf16_fast(device) else "fp32"
+    if requested == "bf16" and device.type == "cuda" and not _has_bf16(device, including_emulation=True):
+        name = torch.cuda.get_device_name(device)
+        raise BadInput(f"--precision bf16: {name} has no bf16; give --precision fp32, or auto")
+    if requested == "bf16" and not is_bf16_fast(device):
+        _warn_of_slow_bf16(device)
     return requested
+
+
+@cache
+def is_bf16_fast(device: torch.device) -> bool:
+    """Whether the device has instructions for bf16 and, on a CPU, a convolution takes less time with them."""
+    native = is_bf16_native(device)
+    return native and (device.type == "cuda" or slowdown(device) < MAX_BF16_TIME_OF_AUTO)
 
 
 @cache
@@ -54,19 +63,20 @@ def _has_bf16(device: torch.device, *, including_emulation: bool) -> bool:
 
 
 @cache
-def _warn_of_emulation(device: torch.device) -> None:
+def _warn_of_slow_bf16(device: torch.device) -> None:
     if (times := slowdown(device)) > MAX_BF16_SLOWDOWN:
+        how = "computes in bf16" if is_bf16_native(device) else "does not compute in bf16 and emulates it"
         print(
-            f"--precision bf16: {device} does not compute in bf16 and emulates it, {times:.1f} times as slowly as fp32 "
-            "(measured on a convolution); --precision auto or fp32 is faster here",
+            f"--precision bf16: {device} {how}, {times:.1f} times as slowly as in fp32 (measured on a convolution); "
+            "--precision auto or fp32 is faster here",
             file=sys.stderr,
         )
 
 
 def slowdown(device: torch.device) -> float:
     """Time in bf16 over time in fp32 for a 3x3 convolution of 32 images and its gradient."""
-    conv = nn.Conv2d(32, 32, 3, padding=1).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    x = torch.zeros(32, 32, 16, 16, device=device).to(memory_format=torch.channels_last).requires_grad_()
+    conv = nn.Conv2d(64, 64, 3, padding=1).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    x = torch.zeros(32, 64, 16, 16, device=device).to(memory_format=torch.channels_last).requires_grad_()
     best = {}
     for reduced in (False, True):
         taken = []

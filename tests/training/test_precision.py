@@ -20,20 +20,37 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 @pytest.fixture
 def emulated(monkeypatch):
     """A device that only emulates bf16, `times` as slowly as it computes fp32."""
-    precision._warn_of_emulation.cache_clear()
+    forget_timings()
     monkeypatch.setattr(precision, "is_bf16_native", lambda device: False)
     yield lambda times: monkeypatch.setattr(precision, "slowdown", lambda device: times)
-    precision._warn_of_emulation.cache_clear()
+    forget_timings()
 
 
-def test_auto_is_bf16_exactly_where_the_processor_has_instructions_for_it():
+def forget_timings() -> None:
+    precision._warn_of_slow_bf16.cache_clear()
+    precision.is_bf16_fast.cache_clear()
+
+
+def test_a_processor_is_native_exactly_where_it_has_instructions_for_bf16():
     cpuinfo = Path("/proc/cpuinfo")
     if not cpuinfo.exists():
         pytest.skip("the flags of the processor are read from Linux")
     flags = set(re.findall(r"\w+", cpuinfo.read_text()))
     assert is_bf16_native(CPU) == bool(flags & {"avx512_bf16", "amx_bf16", "bf16", "svebf16"})
-    assert choose_precision("auto", CPU) == ("bf16" if is_bf16_native(CPU) else "fp32")
     assert slowdown(CPU) > 0
+
+
+@pytest.mark.parametrize(("times", "chosen", "warnings"), [(0.6, "bf16", 0), (1.0, "fp32", 0), (1.5, "fp32", 1)])
+def test_auto_takes_the_instructions_of_a_processor_only_where_they_are_faster(
+    times, chosen, warnings, emulated, monkeypatch, capsys
+):
+    emulated(times)
+    monkeypatch.setattr(precision, "is_bf16_native", lambda device: True)
+    assert choose_precision("auto", CPU) == chosen
+    assert choose_precision("bf16", CPU) == "bf16"
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == warnings
+    assert all("cpu computes in bf16, 1.5 times as slowly as in fp32" in line for line in lines)
 
 
 def test_bf16_that_is_emulated_is_warned_of_once_with_how_slow_it_is(emulated, capsys):
@@ -41,7 +58,7 @@ def test_bf16_that_is_emulated_is_warned_of_once_with_how_slow_it_is(emulated, c
     assert choose_precision("auto", CPU) == "fp32"
     assert [choose_precision("bf16", CPU) for _ in range(2)] == ["bf16", "bf16"]
     (line,) = capsys.readouterr().err.splitlines()
-    assert "emulates it, 9.8 times as slowly as fp32" in line
+    assert "emulates it, 9.8 times as slowly as in fp32" in line
 
 
 def test_bf16_that_is_emulated_at_no_cost_needs_no_warning(emulated, capsys):
