@@ -8,11 +8,10 @@ from typing import Any, TypeVar
 import click
 
 from bench.core.files import expand_home
-from bench.core.parsing import LARGEST_NUMBER, parse_number, parse_whole_number
+from bench.core.parsing import LARGEST_NUMBER, LARGEST_SEED, parse_number, parse_whole_number
 from bench.results.shards import Shard
 
 T = TypeVar("T")
-LARGEST_SEED = 2**63 - 1
 
 
 class Names(click.ParamType[tuple[str, ...]]):

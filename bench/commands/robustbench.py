@@ -29,12 +29,11 @@ from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.corruption_conditions import corruption_conditions
 from bench.evaluation.evaluator import outcomes
 from bench.evaluation.external.model_checks import model_warnings
-from bench.evaluation.external.zoo import network_class
+from bench.evaluation.external.zoo import ROBUSTBENCH_THREATS, network_class
 from bench.models.modes import set_eval
 from bench.runner.grid import threats_of
 from bench.runner.request import Request
 
-THREATS = ("Linf", "L2", "corruptions")  # RobustBench's boards
 CORRUPTIONS = ("imagenet-c",)  # the fifteen that RobustBench averages over
 # RobustBench's radii for norms other than the data set's default
 BOARD_RADIUS = {("cifar10", "L2"): 0.5, ("imagenet", "L2"): 3.0}
@@ -114,8 +113,8 @@ def _check(model: object, dataset: str, threat: str, n_examples: int, eps: float
     """BadInput for arguments that are not valid, before anything is read."""
     if isinstance(model, Sequence) or not isinstance(model, nn.Module):
         raise BadInput(f"model is a {type(model).__name__}; give one torch.nn.Module")
-    if threat not in THREATS:
-        raise BadInput(f"threat_model {threat!r} is none of {', '.join(THREATS)}")
+    if threat not in ROBUSTBENCH_THREATS:
+        raise BadInput(f"threat_model {threat!r} is none of {', '.join(ROBUSTBENCH_THREATS)}")
     if n_examples < 1:
         raise BadInput(f"n_examples={n_examples}: at least one image is needed")
     if threat == "corruptions" and eps is not None:

@@ -11,6 +11,7 @@ DECIMAL = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 MAX_NUMBER_LENGTH = 50  # characters of a number
 LAST_SUFFIX = ".last"  # suffix of an attack's name: only its last iterate is scored
 LARGEST_NUMBER = 10**9  # whole number; more images, steps or epochs than any run takes
+LARGEST_SEED = 2**63 - 1  # of an int64
 
 
 def parse_number(text: str) -> float:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 Array = np.ndarray[tuple[int], np.dtype[np.float64]]
+FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Counts = np.ndarray[tuple[int], np.dtype[np.int64]]
 Seeds = Sequence[np.ndarray[tuple[int], np.dtype[np.bool_]]]  # for each seed (n,) bool, True where correct
 Summary = tuple[float | None, float | None, float | None, int]  # value, interval, number of images

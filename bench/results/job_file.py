@@ -4,9 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.core.files import is_finite, is_folder, is_run
-from bench.core.parsing import printable
-
-LARGEST_NUMBER = 2**63 - 1  # seeds and sizes
+from bench.core.parsing import LARGEST_SEED, printable
 
 
 def _is_text(value: object) -> bool:
@@ -18,7 +16,7 @@ def _is_line(value: object) -> bool:
 
 
 def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value <= LARGEST_NUMBER
+    return type(value) is int and 0 <= value <= LARGEST_SEED  # sizes are smaller than seeds may be
 
 
 def _is_texts(value: object) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.core.files import is_finite, is_name, is_run, parse_json, texts_in
-from bench.core.parsing import format_count, printable
+from bench.core.parsing import LARGEST_SEED, format_count, printable
 from bench.core.stats import wilson
 
 KINDS = ("clean", "attack", "corruption", "union", "sweep", "diagnostic")
@@ -20,7 +20,6 @@ VERDICT_PATTERN = r"|ok|(suspect|invalid): .*"
 MAX_TEXT_LENGTH = 200  # characters of a text column
 LARGEST_COUNT = 10**9  # images or steps; more than any test set or attack has
 LARGEST_WORK = 10**15  # passes, images or seconds; more than any measurement takes
-LARGEST_SEED = 2**63 - 1  # of an int64
 ROUNDING_TOLERANCE = 1e-9  # tolerance for rounding between two ways to compute a number
 Row = Any  # a `results.row.Row`, whose module imports this one
 WHOLE_NUMBER_SETTINGS = ("steps", "restarts", "block", "eot")  # settings of attacks that are whole numbers from 1 up

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from small import CLASSES, B, K, Q, close, draw, net, training_pass, training_passes
+from small import CLASSES, B, K, Q, close, net, set_beta_draws, training_pass, training_passes
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -148,7 +148,7 @@ def test_the_label_is_the_mean_of_the_mask_however_it_is_drawn(corner, per, seed
 
 
 def test_each_image_has_a_box_of_its_own(x, monkeypatch):
-    draw(monkeypatch, "m2at", torch.ones(B), torch.linspace(0, 0.75, B))
+    set_beta_draws(monkeypatch, "m2at", torch.ones(B), torch.linspace(0, 0.75, B))
     corners = iter([torch.arange(B)[:, None], torch.arange(B).flip(0)[:, None]])
     monkeypatch.setattr(torch, "randint", lambda high, size: next(corners))
     m, _ = carried(x, per="image")
@@ -168,7 +168,7 @@ def test_the_reversed_direction_gives_the_true_class_what_is_not_perturbed(parts
 
 def test_the_reversed_direction_with_an_empty_box_is_avmixup_from_a_sharp_clean_end(x, monkeypatch):
     """Clean 1, fully adversarial 0."""
-    draw(monkeypatch, "m2at", 0.3, 1.0)
+    set_beta_draws(monkeypatch, "m2at", 0.3, 1.0)
     m, w = carried(x, direction="reversed")
     assert close(m, torch.full_like(m, 0.7), 1e-9)
     assert close(w, torch.full((B,), 0.3, dtype=torch.float64))
@@ -230,7 +230,7 @@ def test_a_random_copy_is_either(per, x):
     ("rule", "weight"), [("u_mirror", 0.3 * 0.36 + 0.7 * 0.64), ("area1", 0.3), ("independent", 0.36)]
 )
 def test_the_labels_of_the_row_without_boxes(rule, weight, x, monkeypatch):
-    draw(monkeypatch, "m2at", 0.3, 0.36)
+    set_beta_draws(monkeypatch, "m2at", 0.3, 0.36)
     m, w = carried(x, mask=False, unmasked=rule)
     assert close(m, torch.full_like(m, 0.3), 1e-9), "lam x_adv + (1 - lam) x, whatever the labels"
     assert close(w, torch.full((B,), weight, dtype=torch.float64))

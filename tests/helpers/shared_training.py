@@ -60,29 +60,29 @@ def train_by_steps(join: Join, names: list[str], **plan: Any) -> dict[str, State
 
 
 def _take_steps(group: Group | None, name: str, **plan: Any) -> State:
-    asked = job(name)
-    asked = replace(asked, plan=replace(asked.plan, batch_size=BATCH, lr=0.01, **plan))
-    trainer = _double(Trainer(asked, DIGITS, TRAIN, HOLDOUT, CPU, group=group))
-    rows = slice(None) if group is None else rows_of_batch(BATCH, asked.plan.accumulate, group)
+    training = job(name)
+    training = replace(training, plan=replace(training.plan, batch_size=BATCH, lr=0.01, **plan))
+    trainer = _double(Trainer(training, DIGITS, TRAIN, HOLDOUT, CPU, group=group))
+    rows = slice(None) if group is None else rows_of_batch(BATCH, training.plan.accumulate, group)
     with fixed_seed("steps"):
         for start in range(0, 3 * BATCH, BATCH):
             batch = slice(start, start + BATCH)
             x, q = to_float(TRAIN.x[batch]).double(), F.one_hot(TRAIN.y[batch], 10).double()
-            trainer.step.take(x[rows], q[rows], asked.plan.lr)
+            trainer.step.take(x[rows], q[rows], training.plan.lr)
     averaged = trainer.average.state_dict() if trainer.average else {}
     return trainer.model.state_dict() | {f"average {key}": value for key, value in averaged.items()}
 
 
-def train_whole(join: Join, asked: Job, saved: Path) -> tuple[State, list[Any]]:
+def train_whole(join: Join, training: Job, saved: Path) -> tuple[State, list[Any]]:
     """The last weights and the curve of a whole training in double precision, which goes on from a file."""
     with join() as group:
-        trainer = _trainer(group, asked)
+        trainer = _trainer(group, training)
         last, _ = trainer.run(saved if group is None or group.rank == 0 else None)
     curve = [{key: value for key, value in record.items() if key != "seconds"} for record in trainer.curve]
     return dict(last["main"].state_dict()), curve
 
 
-def train_until(join: Join, asked: Job, saved: Path, epoch: int) -> str:
+def train_until(join: Join, training: Job, saved: Path, epoch: int) -> str:
     """A training that the first process leaves after an epoch; returns the error that this process gets."""
 
     def leave(record: dict[str, float]) -> None:
@@ -91,24 +91,24 @@ def train_until(join: Join, asked: Job, saved: Path, epoch: int) -> str:
 
     try:
         with join() as group:
-            _trainer(group, asked).run(saved if group is None or group.rank == 0 else None, leave)
+            _trainer(group, training).run(saved if group is None or group.rank == 0 else None, leave)
     except BaseException as error:
         return type(error).__name__
     return ""
 
 
-def train_and_resume(join: Join, asked: Job, folder: Path) -> tuple[State, str, State]:
+def train_and_resume(join: Join, training: Job, folder: Path) -> tuple[State, str, State]:
     """Weights of a training, the error when the same one is left after two epochs, and its weights at last."""
-    whole, _ = train_whole(join, asked, folder / "whole.pt")
-    error = train_until(join, asked, folder / "left.pt", 2)
+    whole, _ = train_whole(join, training, folder / "whole.pt")
+    error = train_until(join, training, folder / "left.pt", 2)
     if (folder / "left.pt").exists():
         shutil.copy(folder / "left.pt", folder / "half.pt")
-    return whole, error, train_whole(join, asked, folder / "left.pt")[0]
+    return whole, error, train_whole(join, training, folder / "left.pt")[0]
 
 
-def _trainer(group: Group | None, asked: Job) -> Trainer:
+def _trainer(group: Group | None, training: Job) -> Trainer:
     train, holdout = (Images(to_float(images.x).double(), images.y) for images in (TRAIN, HOLDOUT))
-    return _double(Trainer(asked, DIGITS, train, holdout, CPU, group=group))
+    return _double(Trainer(training, DIGITS, train, holdout, CPU, group=group))
 
 
 def _double(trainer: Trainer) -> Trainer:

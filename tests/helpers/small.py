@@ -40,7 +40,7 @@ def images() -> Tensor:
 
 
 @dataclass
-class Shown:
+class TrainingPass:
     """One forward pass that a recipe trains on: its images and labels, the loss of the batch, and the model."""
 
     images: Tensor
@@ -51,7 +51,7 @@ class Shown:
 
 def training_passes(
     recipe: Recipe, x: Tensor, q: Tensor = Q, seed: int = 0, model: nn.Module | None = None
-) -> list[Shown]:
+) -> list[TrainingPass]:
     """Compute a recipe's loss, and return its training forward passes (not those of its attack), in order.
 
     x: images (B, C, H, W). q: label distributions (B, K). seed: of the random numbers, which the attack draws first.
@@ -60,46 +60,48 @@ def training_passes(
     learner = getattr(recipe, "objective", recipe)  # the recipe whose loss a fine-tuning recipe uses
     home, labels, images, model = sys.modules[type(learner).__module__], [], [], model or net()
 
-    def note(module: nn.Module, inputs: tuple[Tensor]) -> None:
+    def record_images(module: nn.Module, inputs: tuple[Tensor]) -> None:
         if all(m.training for m in model.modules()) and not inputs[0].requires_grad:
             images.append(inputs[0].detach())
 
-    def spy(logits: Tensor, target: Tensor) -> Tensor:
+    def record_labels(logits: Tensor, target: Tensor) -> Tensor:
         if model.training:
             labels.append(target.detach())
         return true(logits, target)
 
     true = home.cross_entropy
-    handle = model.register_forward_pre_hook(note)
+    handle = model.register_forward_pre_hook(record_images)
     with pytest.MonkeyPatch.context() as patch, fixed_seed("shown", seed):
-        patch.setattr(home, "cross_entropy", spy)
+        patch.setattr(home, "cross_entropy", record_labels)
         loss = recipe.loss(model, x, q)
     handle.remove()
-    return [Shown(image, label, loss, model) for image, label in zip(images, labels, strict=True)]
+    return [TrainingPass(image, label, loss, model) for image, label in zip(images, labels, strict=True)]
 
 
-def training_pass(recipe: Recipe, x: Tensor, q: Tensor = Q, seed: int = 0, model: nn.Module | None = None) -> Shown:
+def training_pass(
+    recipe: Recipe, x: Tensor, q: Tensor = Q, seed: int = 0, model: nn.Module | None = None
+) -> TrainingPass:
     """As `training_passes`, for a recipe with exactly one training forward pass."""
     (only,) = training_passes(recipe, x, q, seed, model)
     return only
 
 
-def draw(patch: pytest.MonkeyPatch, module: str, *values: float | Tensor) -> list[tuple[float, str]]:
+def set_beta_draws(patch: pytest.MonkeyPatch, module: str, *values: float | Tensor) -> list[tuple[float, str]]:
     """Make methods.<module> draw these numbers from its Beta distribution, in order.
 
     Returns a list that collects the (alpha, per) of each call.
     """
-    asked, waiting = [], list(values)
+    calls, waiting = [], list(values)
 
-    def fake(alpha: float, like: Tensor, per: str) -> Tensor:
-        asked.append((alpha, per))
+    def next_value(alpha: float, like: Tensor, per: str) -> Tensor:
+        calls.append((alpha, per))
         return torch.as_tensor(waiting.pop(0), dtype=like.dtype).expand(len(like))
 
-    patch.setattr(f"methods.{module}.beta", fake)
-    return asked
+    patch.setattr(f"methods.{module}.beta", next_value)
+    return calls
 
 
-def equal(a: Shown, b: Shown) -> bool:
+def equal(a: TrainingPass, b: TrainingPass) -> bool:
     return torch.equal(a.images, b.images) and torch.equal(a.labels, b.labels) and torch.equal(a.loss, b.loss)
 
 
@@ -107,7 +109,7 @@ def close(a: Tensor, b: Tensor, slack: float = 1e-12) -> bool:
     return bool((a - b).abs().max() <= slack)
 
 
-def sm(y: int, w: float, classes: int = K) -> Tensor:
+def smoothed_label(y: int, w: float, classes: int = K) -> Tensor:
     """Smoothed label (classes,): w for class y, the rest divided equally among the others; written as a loop."""
     return torch.tensor([w if k == y else (1 - w) / (classes - 1) for k in range(classes)], dtype=torch.float64)
 
@@ -116,7 +118,7 @@ def soft_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return -sum((labels[i] * F.log_softmax(logits[i], 0)).sum() for i in range(len(logits))) / len(logits)
 
 
-def madry(model: nn.Module, x: Tensor, y: Tensor, steps: int, step: float, stats: str = "running") -> Tensor:
+def madry_pgd(model: nn.Module, x: Tensor, y: Tensor, steps: int, step: float, stats: str = "running") -> Tensor:
     """PGD of MadryLab/cifar10_challenge on [0, 1] images, as written there.
 
     stats: the batch-norm statistics that the attack sees: running ones, those of the batch (of a copy), or those of the

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
-from small import CLASSES, EPS, B, K, Q, close, draw, equal, net, training_pass
+from small import CLASSES, EPS, B, K, Q, close, equal, net, set_beta_draws, training_pass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -93,7 +93,7 @@ def official_box(size: int, cx: int, cy: int, lam: float) -> tuple[int, int, int
 @pytest.mark.parametrize("point", [(0, 0), (4, 6), (7, 1)])
 def test_cutmix_pastes_the_official_box(lam, point, x, monkeypatch):
     order, waiting = torch.tensor([2, 0, 1, 4, 3]), list(point)
-    draw(monkeypatch, "cutmix", lam)
+    set_beta_draws(monkeypatch, "cutmix", lam)
     monkeypatch.setattr("methods.cutmix.shuffled", lambda x: order)
     monkeypatch.setattr(torch, "randint", lambda high, size: torch.tensor(waiting.pop(0)))
     seen = training_pass(CutMix(chance=1.0), x)

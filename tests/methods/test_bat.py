@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from small import CLASSES, EPS, B, K, Q, close, net, sm, training_pass
+from small import CLASSES, EPS, B, K, Q, close, net, smoothed_label, training_pass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -22,7 +22,7 @@ AIMS = ("FGSM", "LL", "MC", "RAND", "MOSA")
 
 
 def one_hot(y: int, classes: int = K) -> Tensor:
-    return sm(y, 1.0, classes)
+    return smoothed_label(y, 1.0, classes)
 
 
 def prediction(x: Tensor) -> Tensor:

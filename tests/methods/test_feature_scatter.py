@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from small import EPS, K, Q, close, draw, net, training_pass
+from small import EPS, K, Q, close, net, set_beta_draws, training_pass
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -133,7 +133,7 @@ def test_it_looks_at_no_label_and_at_the_whole_batch(x, monkeypatch):
 
 
 def test_its_avmixup_at_the_adversarial_end_is_feature_scattering(x, monkeypatch):
-    draw(monkeypatch, "avmixup", 0.0)
+    set_beta_draws(monkeypatch, "avmixup", 0.0)
     mixed = training_pass(AvMixup(Scatter(), gamma=1.0, keep_clean=0.5, keep_vertex=0.5), x)
     plain = training_pass(RECIPES["FS"], x)
     assert close(mixed.images, plain.images)

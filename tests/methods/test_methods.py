@@ -17,13 +17,13 @@ from small import (
     B,
     K,
     Q,
-    Shown,
+    TrainingPass,
     close,
-    draw,
     equal,
-    madry,
+    madry_pgd,
     net,
-    sm,
+    set_beta_draws,
+    smoothed_label,
     soft_cross_entropy,
     training_pass,
 )
@@ -60,7 +60,7 @@ ONE_FORWARD = [name for name, recipe in RECIPES.items() if not isinstance(recipe
 @pytest.mark.parametrize("w", [0.0, 0.1, 0.55, 1.0])
 def test_smooth_is_sm(classes, w):
     q = torch.eye(classes, dtype=torch.float64)[torch.tensor([1, 0])]
-    expected = torch.stack([sm(1, w, classes), sm(0, w, classes)])
+    expected = torch.stack([smoothed_label(1, w, classes), smoothed_label(0, w, classes)])
     assert close(smooth(q, w), expected)
     assert close(smooth(q, torch.tensor([w, 1.0], dtype=torch.float64)), torch.stack([expected[0], q[1]]))
 
@@ -132,7 +132,9 @@ def test_standard_is_cross_entropy_on_clean_images(x):
     seen = training_pass(RECIPES["Standard"], x)
     assert torch.equal(seen.images, x)
     assert close(seen.loss, F.cross_entropy(net()(x), CLASSES))
-    assert close(training_pass(RECIPES["LS0.9"], x).labels, torch.stack([sm(y, 0.9) for y in CLASSES.tolist()]))
+    assert close(
+        training_pass(RECIPES["LS0.9"], x).labels, torch.stack([smoothed_label(y, 0.9) for y in CLASSES.tolist()])
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_standard_is_cross_entropy_on_clean_images(x):
 def test_pgd_at_is_the_official_attack(name, stats, x):
     with fixed_seed("shown", 0):
         model = net()
-        x_adv = madry(model, x, CLASSES, 10, STEP, stats)
+        x_adv = madry_pgd(model, x, CLASSES, 10, STEP, stats)
         loss = F.cross_entropy(model(x_adv), CLASSES)
     seen = training_pass(RECIPES[name], x)
     assert close(seen.images, x_adv)
@@ -208,7 +210,7 @@ def test_the_unclipped_start_may_leave_the_image_range_and_the_random_one_may_no
 def test_fixed_smoothing_changes_the_label_and_nothing_else(keep, x):
     plain, soft = training_pass(RECIPES["PGD-AT"], x), training_pass(RECIPES[f"PGD-AT-LS{keep}"], x)
     assert torch.equal(plain.images, soft.images), "attacked with the hard label"
-    assert close(soft.labels, torch.stack([sm(y, keep) for y in CLASSES.tolist()]))
+    assert close(soft.labels, torch.stack([smoothed_label(y, keep) for y in CLASSES.tolist()]))
     assert replace(RECIPES[f"PGD-AT-LS{keep}"], keep=1.0) == RECIPES["PGD-AT"]
 
 
@@ -218,7 +220,7 @@ def test_drawn_smoothing_draws_once_a_batch(x):
         seen = training_pass(DynamicSmoothing(Untargeted(Ascent(Linf(EPS), 1, EPS))), x, seed=seed)
         true = seen.labels[range(B), CLASSES]
         assert close(true, true[0].expand(B))
-        assert close(seen.labels, torch.stack([sm(y, float(true[0])) for y in CLASSES.tolist()]))
+        assert close(seen.labels, torch.stack([smoothed_label(y, float(true[0])) for y in CLASSES.tolist()]))
         weights.append(float(true[0]))
     assert min(weights) < 0.25
     assert max(weights) > 0.75
@@ -229,17 +231,17 @@ def test_drawn_smoothing_draws_once_a_batch(x):
 
 def test_avmixup_is_its_algorithm_with_a_draw_for_each_image(x, monkeypatch):
     a = torch.tensor([0.0, 0.2, 0.55, 0.9, 1.0], dtype=torch.float64)
-    asked = draw(monkeypatch, "avmixup", a)
+    asked = set_beta_draws(monkeypatch, "avmixup", a)
     seen = training_pass(RECIPES["AVmixup"], x)
     with fixed_seed("shown", 0):
         model = net()
-        x_adv = madry(model, x, CLASSES, 10, STEP, "batch")
+        x_adv = madry_pgd(model, x, CLASSES, 10, STEP, "batch")
     images, labels = [], []
     for i, y in enumerate(CLASSES.tolist()):
         delta = x_adv[i] - x[i]
         vertex = torch.clip(x[i] + 2.0 * delta, 0, 1)
         images.append(a[i] * x[i] + (1 - a[i]) * vertex)
-        labels.append(a[i] * sm(y, 1.0) + (1 - a[i]) * sm(y, 0.1))
+        labels.append(a[i] * smoothed_label(y, 1.0) + (1 - a[i]) * smoothed_label(y, 0.1))
     assert close(seen.images, torch.stack(images))
     assert close(seen.labels, torch.stack(labels))
     assert close(seen.loss, soft_cross_entropy(model(torch.stack(images)), torch.stack(labels)))
@@ -258,7 +260,7 @@ def test_avmixup_mixes_image_and_label_by_the_same_number(x):
 
 @pytest.mark.parametrize("keep", [1.0, 0.8])
 def test_avmixup_at_the_adversarial_end_is_adversarial_training(keep, x, monkeypatch):
-    draw(monkeypatch, "avmixup", 0.0)
+    set_beta_draws(monkeypatch, "avmixup", 0.0)
     mixed = AvMixup(gamma=1.0, keep_clean=keep, keep_vertex=keep)
     plain, other = (training_pass(recipe, x) for recipe in (AdversarialTraining(mixed.adversary, keep), mixed))
     assert close(other.images, plain.images)
@@ -267,12 +269,12 @@ def test_avmixup_at_the_adversarial_end_is_adversarial_training(keep, x, monkeyp
 
 
 def test_avmixup_at_the_clean_end_is_standard(x, monkeypatch):
-    draw(monkeypatch, "avmixup", 1.0)
+    set_beta_draws(monkeypatch, "avmixup", 1.0)
     assert equal(training_pass(AvMixup(), x), training_pass(Standard(), x))
 
 
 def test_the_vertex_reaches_gamma_eps_and_stays_an_image(x, monkeypatch):
-    draw(monkeypatch, "avmixup", 0.0)
+    set_beta_draws(monkeypatch, "avmixup", 0.0)
     vertex = training_pass(RECIPES["AVmixup"], x).images
     assert (vertex - x).abs().max().item() == pytest.approx(2 * EPS)
     assert vertex.min() >= 0
@@ -357,12 +359,12 @@ def mask(monkeypatch: pytest.MonkeyPatch, top: int, left: int) -> None:
     ("lam1", "lam2", "top", "left"), [(0.5, 0.3, 1, 2), (0.2, 0.9, 5, 0), (0.0, 0.25, 0, 0), (0.98, 0.6, 3, 3)]
 )
 def test_m2at_is_its_two_image_algorithm(lam1, lam2, top, left, x, monkeypatch):
-    asked = draw(monkeypatch, "m2at", lam2, lam1)
+    asked = set_beta_draws(monkeypatch, "m2at", lam2, lam1)
     mask(monkeypatch, top, left)
     seen = training_pass(RECIPES["M2AT"], x)
     with fixed_seed("shown", 0):
         model = net()
-        x_adv = madry(model, x, CLASSES, 10, STEP, "moving")
+        x_adv = madry_pgd(model, x, CLASSES, 10, STEP, "moving")
     delta = x_adv - x
     height, width = x.shape[2:]
     bh, bw = int(height * math.sqrt(1 - lam1)), int(width * math.sqrt(1 - lam1))
@@ -372,7 +374,7 @@ def test_m2at_is_its_two_image_algorithm(lam1, lam2, top, left, x, monkeypatch):
             ones[row, column] = 1
     a = float(ones.sum()) / (height * width)
     xi, xibar = x + delta * ones, x + delta * (1 - ones)
-    t, tbar = (torch.stack([sm(y, w) for y in CLASSES.tolist()]) for w in (a, 1 - a))
+    t, tbar = (torch.stack([smoothed_label(y, w) for y in CLASSES.tolist()]) for w in (a, 1 - a))
     images, labels = lam2 * xi + (1 - lam2) * xibar, lam2 * t + (1 - lam2) * tbar
     assert close(seen.images, images)
     assert close(seen.labels, labels)
@@ -381,7 +383,7 @@ def test_m2at_is_its_two_image_algorithm(lam1, lam2, top, left, x, monkeypatch):
     assert asked == [(1.0, "batch")] * 2
 
 
-def share_of(seen: Shown, x: Tensor, recipe: Recipe, seed: int = 0) -> Tensor:
+def share_of(seen: TrainingPass, x: Tensor, recipe: Recipe, seed: int = 0) -> Tensor:
     """Of the perturbation, at each pixel that the adversary moved; NaN elsewhere."""
     with fixed_seed("shown", seed):
         delta = recipe.adversary(net(), x, Q) - x
@@ -410,7 +412,7 @@ def test_the_box_is_drawn_for_a_side_of_the_root_of_one_minus_lambda(x, monkeypa
         return box(images, side, *how)
 
     monkeypatch.setattr("methods.m2at.box", spy)
-    draw(monkeypatch, "m2at", 0.5, 0.36)
+    set_beta_draws(monkeypatch, "m2at", 0.5, 0.36)
     training_pass(RECIPES["M2AT"], x)
     assert close(sides[0], torch.full((B,), 0.8, dtype=torch.float64))
 
@@ -470,8 +472,8 @@ def test_boxes_begin_inside_the_image_and_end_at_its_border():
 
 
 def test_an_empty_box_is_avmixup_towards_a_soft_adversary(x, monkeypatch):
-    draw(monkeypatch, "m2at", 0.3, 1.0)
-    draw(monkeypatch, "avmixup", 0.3)
+    set_beta_draws(monkeypatch, "m2at", 0.3, 1.0)
+    set_beta_draws(monkeypatch, "avmixup", 0.3)
     recipe = RECIPES["M2AT"]
     mixed = AvMixup(recipe.adversary, gamma=1.0, keep_clean=0.0, keep_vertex=1.0)
     a, b = training_pass(recipe, x), training_pass(mixed, x)
@@ -481,7 +483,7 @@ def test_an_empty_box_is_avmixup_towards_a_soft_adversary(x, monkeypatch):
 
 
 def test_a_full_box_mirrors_an_empty_one(x, monkeypatch):
-    draw(monkeypatch, "m2at", 0.3, 0.0, 0.7, 1.0)
+    set_beta_draws(monkeypatch, "m2at", 0.3, 0.0, 0.7, 1.0)
     monkeypatch.setattr(torch, "randint", lambda high, size: torch.tensor(0))
     full, empty = training_pass(RECIPES["M2AT"], x), training_pass(RECIPES["M2AT"], x)
     assert close(full.images, empty.images)
@@ -490,17 +492,17 @@ def test_a_full_box_mirrors_an_empty_one(x, monkeypatch):
 
 def test_the_two_ends_of_the_mix_share_the_perturbation(x, monkeypatch):
     recipe = RECIPES["M2AT"]
-    draw(monkeypatch, "m2at", 1.0, 0.4, 0.0, 0.4)
+    set_beta_draws(monkeypatch, "m2at", 1.0, 0.4, 0.0, 0.4)
     with fixed_seed("shown", 0):
         x_adv = recipe.adversary(net(), x, Q)
     xi, xibar = training_pass(recipe, x), training_pass(recipe, x)
     assert close(xi.images + xibar.images, x + x_adv)
-    draw(monkeypatch, "m2at", 0.4)
+    set_beta_draws(monkeypatch, "m2at", 0.4)
     assert equal(xi, training_pass(RECIPES["M2AT.mask-ls"], x)), "lam = 1 is the row without mixing"
 
 
 def test_an_even_mix_carries_half_everywhere(x, monkeypatch):
-    draw(monkeypatch, "m2at", 0.5, 0.4)
+    set_beta_draws(monkeypatch, "m2at", 0.5, 0.4)
     recipe = RECIPES["M2AT"]
     seen = training_pass(recipe, x)
     assert close(share_of(seen, x, recipe).nan_to_num(0.5), torch.full_like(x, 0.5), 1e-9)
@@ -531,12 +533,12 @@ TABLE_3 = {  # share of the perturbation inside and outside the box, weight of t
 @pytest.mark.parametrize("name", TABLE_3)
 def test_the_seven_rows_of_the_ablation(name, x, monkeypatch):
     recipe, (inside, outside, weight) = RECIPES[name], TABLE_3[name]
-    draw(monkeypatch, "m2at", *([LAM] if getattr(recipe, "mix", False) else []), U)
-    draw(monkeypatch, "pgd_at", U)
+    set_beta_draws(monkeypatch, "m2at", *([LAM] if getattr(recipe, "mix", False) else []), U)
+    set_beta_draws(monkeypatch, "pgd_at", U)
     mask(monkeypatch, *CORNER)
     seen = training_pass(recipe, x)
     with fixed_seed("shown", 0):
-        delta = madry(net(), x, CLASSES, 10, STEP, "moving") - x
+        delta = madry_pgd(net(), x, CLASSES, 10, STEP, "moving") - x
     share = torch.full((8, 8), float(outside), dtype=torch.float64)
     share[1:7, 2:8] = inside
     assert close(seen.images, x + share * delta)

@@ -4,7 +4,19 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small import CLASSES, B, K, Q, close, draw, equal, net, soft_cross_entropy, training_pass, training_passes
+from small import (
+    CLASSES,
+    B,
+    K,
+    Q,
+    close,
+    equal,
+    net,
+    set_beta_draws,
+    soft_cross_entropy,
+    training_pass,
+    training_passes,
+)
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -29,7 +41,7 @@ def chosen(monkeypatch):
     def choose(*lams: float) -> list[tuple[float, str]]:
         orders = list(ORDERS)
         monkeypatch.setattr("methods.mixup.shuffled", lambda x: orders.pop(0))
-        return draw(monkeypatch, "mixup", *lams)
+        return set_beta_draws(monkeypatch, "mixup", *lams)
 
     return choose
 

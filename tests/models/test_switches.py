@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small import CLASSES, EACH_MODEL, EPS, Q, close, madry, net
+from small import CLASSES, EACH_MODEL, EPS, Q, close, madry_pgd, net
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -165,7 +165,7 @@ def test_advprop_is_its_algorithm(x):
         auxiliary = plain(model, "aux1").train()
     main = plain(model, "main").train()
     with fixed_seed("advprop"):
-        x_adv = madry(auxiliary, x, CLASSES, 7, EPS / 5)
+        x_adv = madry_pgd(auxiliary, x, CLASSES, 7, EPS / 5)
         expected = F.cross_entropy(main(x), CLASSES) + F.cross_entropy(auxiliary(x_adv), CLASSES)
     with fixed_seed("advprop"):
         loss = RECIPES["AdvProp"].loss(model, x, Q)

@@ -27,7 +27,7 @@ from bench.evaluation.external.loaded import Loaded
 from bench.evaluation.external.restricted_loading import restrict_loading
 from bench.models.normalise import Normalise
 
-THREATS = ("Linf", "L2", "corruptions")  # RobustBench's boards; a name may be on several, with different weights
+ROBUSTBENCH_THREATS = ("Linf", "L2", "corruptions")  # of its boards; a name may be on several, with different weights
 BOARDS = ("cifar10", "cifar100", "imagenet")
 
 
@@ -131,25 +131,29 @@ def from_robustbench(name: str, dataset: Dataset, access: Access) -> Loaded:
     BadInput where there is no such model for the data set, or its weights are not there and may not be downloaded.
     """
     threat, slash, model = name.rpartition("/") if "/" in name else ("Linf", "/", name)
-    if dataset.name not in BOARDS or threat not in THREATS:
+    if dataset.name not in BOARDS or threat not in ROBUSTBENCH_THREATS:
         raise BadInput(
             f"robustbench:{name} on {dataset.name}: it has models for {', '.join(BOARDS)}, and for the threats "
-            f"{', '.join(THREATS)}, as in robustbench:L2{slash}{model}"
+            f"{', '.join(ROBUSTBENCH_THREATS)}, as in robustbench:L2{slash}{model}"
         )
     with _provide_removed_modules():
         from robustbench.model_zoo import model_dicts
         from robustbench.model_zoo.enums import BenchmarkDataset, ThreatModel
         from robustbench.utils import load_model
 
-    boards = {board: model_dicts[BenchmarkDataset(dataset.name)].get(ThreatModel(board), {}) for board in THREATS}
+    boards = {
+        board: model_dicts[BenchmarkDataset(dataset.name)].get(ThreatModel(board), {}) for board in ROBUSTBENCH_THREATS
+    }
     if model not in boards[threat]:
         near = suggestion(model, list(boards[threat]), "`robustbench.model_zoo.model_dicts`")
-        others = [f"robustbench:{board}/{model}" for board in THREATS if model in boards[board]]
+        others = [f"robustbench:{board}/{model}" for board in ROBUSTBENCH_THREATS if model in boards[board]]
         elsewhere = f"; on another board there is {' and '.join(others)}" if others else ""
         raise BadInput(f"RobustBench has no {threat} model {model!r} for {dataset.name}; {near}{elsewhere}")
     folder = access.data_dir / "robustbench"
-    files = {board: _robustbench_files(folder, dataset.name, board, model, boards[board]) for board in THREATS}
-    there = [board for board in THREATS if files[board] and all(path.is_file() for path in files[board])]
+    files = {
+        board: _robustbench_files(folder, dataset.name, board, model, boards[board]) for board in ROBUSTBENCH_THREATS
+    }
+    there = [board for board in ROBUSTBENCH_THREATS if files[board] and all(path.is_file() for path in files[board])]
     missing = [path for path in files[threat] if not path.is_file()]
     if missing and not access.download:
         way_out = "put it there, or give --download"

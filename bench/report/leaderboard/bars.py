@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from bench.core.stats import FloatArray
 from bench.report.labels import condition_name, line_name
 from bench.report.leaderboard.table import accuracies, ranking_column
 from bench.report.leaderboard.text import accuracy_text
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 MAX_PANELS = 12  # most panels of a figure; the table has every attack
 PANELS_IN_A_ROW = 6  # panels in a row

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bench.core.stats import FloatArray
 from bench.report.labels import line_name
 from bench.report.plotting.attack_colours import attack_colour
 from bench.report.plotting.limits import limits_from_zero
@@ -27,7 +28,6 @@ from bench.report.plotting.texts import shorten
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 LEGEND_LETTERS = 36  # letters that the names in a legend of one column have room for, with 6 for each line
 PANEL_MARGIN = 0.25  # inches, of what is left and right of a panel
