@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from bench.core.labels import Share, random_class, smooth
     from bench.core.losses import cross_entropy, kl, margin
     from bench.core.options import Options, option
-    from bench.core.threat import L1, L2, Linf, Threat
+    from bench.core.threats.l1 import L1
+    from bench.core.threats.l2 import L2
+    from bench.core.threats.linf import Linf
+    from bench.core.threats.threat import Threat
     from bench.corruptions.apply import corrupted
     from bench.corruptions.corruption import CORRUPTIONS, Corruption
     from bench.data.dataset import DATASETS
@@ -65,12 +68,10 @@ _HOME = {
         "Options",
         "option",
     ),
-    "bench.core.threat": (
-        "L1",
-        "L2",
-        "Linf",
-        "Threat",
-    ),
+    "bench.core.threats.l1": ("L1",),
+    "bench.core.threats.l2": ("L2",),
+    "bench.core.threats.linf": ("Linf",),
+    "bench.core.threats.threat": ("Threat",),
     "bench.corruptions.apply": ("corrupted",),
     "bench.corruptions.corruption": (
         "CORRUPTIONS",

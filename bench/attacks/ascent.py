@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.errors import BadInput
-from bench.core.threat import Linf, Pixels, Threat
+from bench.core.threats.lengths import Pixels
+from bench.core.threats.linf import Linf
+from bench.core.threats.threat import Threat
 from bench.models.bn_folding import computing_modules
 from bench.models.freeze import frozen
 

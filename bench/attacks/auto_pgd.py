@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks.gradients import gradient, has_no_gradient
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 
 ANY_CLASS = -1  # as an aim: the wrong class with the largest logit, whichever it is at an iterate
 MOMENTUM = 0.25  # share of the last move in the next one

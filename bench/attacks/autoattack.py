@@ -23,7 +23,8 @@ from bench.core.errors import AttackWarning, BadInput
 from bench.core.losses import margin
 from bench.core.parsing import format_count
 from bench.core.rng import image_stream
-from bench.core.threat import Linf, Threat
+from bench.core.threats.linf import Linf
+from bench.core.threats.threat import Threat
 
 PACKAGE = "pyautoattack"  # its version is part of every result
 VERSIONS = ("standard", "plus", "rand")

@@ -16,7 +16,8 @@ from bench.attacks.settings import Positive
 from bench.attacks.spec import ATTACKS
 from bench.core.errors import AttackWarning
 from bench.core.losses import margin
-from bench.core.threat import Threat, l2_norm
+from bench.core.threats.l2 import l2_norm
+from bench.core.threats.threat import Threat
 
 MAX_TANH = 0.999999  # keeps atanh finite for pixels of 0 and 1
 # A search ends after this share of its steps without progress, by whether the lead kappa has been reached.

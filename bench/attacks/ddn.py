@@ -15,7 +15,8 @@ from bench.attacks.settings import Positive, Share
 from bench.attacks.spec import ATTACKS
 from bench.core.losses import cross_entropy
 from bench.core.rng import image_rows, normal
-from bench.core.threat import Threat, l2_norm
+from bench.core.threats.l2 import l2_norm
+from bench.core.threats.threat import Threat
 
 LAST_STEP = 0.01  # length of the last step, where the first has length 1
 

@@ -15,7 +15,8 @@ from bench.attacks.search import batches_of
 from bench.attacks.settings import Positive, Share
 from bench.attacks.spec import ATTACKS
 from bench.core.losses import margin
-from bench.core.threat import L2, Threat
+from bench.core.threats.l2 import L2
+from bench.core.threats.threat import Threat
 
 LAST_ALPHA, LAST_GAMMA = 0.01, 0.001  # the last step, as a share of the first; the last change of the radius
 # where a model is linear, the tangent's boundary is its own, and rounding would decide there

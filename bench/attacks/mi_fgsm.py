@@ -12,7 +12,7 @@ from bench.attacks.search import batches_of
 from bench.attacks.settings import Eot, step_length
 from bench.attacks.spec import ATTACKS
 from bench.core.losses import cross_entropy
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 
 
 def mi_fgsm(

@@ -16,7 +16,7 @@ from bench.attacks.settings import Eot, step_length
 from bench.attacks.spec import ATTACKS
 from bench.core.errors import BadInput
 from bench.core.losses import cross_entropy, margin
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 
 LOSSES = {"ce": cross_entropy, "margin": margin}
 

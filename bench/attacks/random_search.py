@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bench.attacks.auto_pgd import leads
 from bench.core.rng import image_rows, uniform
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 
 FIRST_SHARE = 0.8  # of the pixels that a square covers
 HALVED_AT = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)  # shares of the queries after which it is halved

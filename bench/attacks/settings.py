@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from bench.core.errors import BadInput
 from bench.core.parsing import LARGEST_NUMBER, parse_number, parse_whole_number, split_last
-from bench.core.registrable import function_check
+from bench.core.registration.checks import function_check
 
 Setting = bool | int | float | str
 Positive = Annotated[float, "above 0"]  # other fractional numbers may be 0

@@ -20,8 +20,9 @@ from bench.attacks.settings import (
 )
 from bench.core.errors import BadInput
 from bench.core.parsing import LAST_SUFFIX, split_last
-from bench.core.registry import Registry, suggestion
-from bench.core.threat import NORMS, Threat
+from bench.core.registration.suggestion import suggestion
+from bench.core.registry import Registry
+from bench.core.threats.threat import NORMS, Threat
 
 PASSES_OF_A_STEP = 3.0  # one forward, and one backward that costs about two
 

@@ -25,7 +25,7 @@ from bench.attacks.search import batch_size_for, in_batches
 from bench.attacks.spec import ATTACKS, PASSES_OF_A_STEP
 from bench.attacks.targeted import TARGET_CLASSES
 from bench.core.rng import image_rows, uniform
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 
 START_LENGTH, GO_ON_LENGTH = 2.0, 0.5  # of the first step, in radii: of a search that begins, and of one that goes on
 DIVERSE_STEPS = 2  # of length eps, that a random start takes along its random direction of logits

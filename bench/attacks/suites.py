@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from bench.attacks.spec import ATTACKS, AttackSpec, parse_attack
 from bench.core.errors import UnknownName
 from bench.core.parsing import split_last
-from bench.core.registrable import instance_check
-from bench.core.registry import Registry, suggestion
+from bench.core.registration.checks import instance_check
+from bench.core.registration.suggestion import suggestion
+from bench.core.registry import Registry
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from bench.attacks.settings import Eot, step_length
 from bench.attacks.spec import ATTACKS, PASSES_OF_A_STEP
 from bench.core.labels import least_likely, most_confusing
 from bench.core.losses import cross_entropy
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 
 TARGET_CLASSES = 9  # wrong classes, of ten, that MultiTarget goes for
 

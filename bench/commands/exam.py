@@ -16,7 +16,8 @@ from bench.core.errors import BadInput
 from bench.core.files import write_csv
 from bench.core.parsing import format_count
 from bench.core.progress import Event, Progress
-from bench.core.threat import NORMS, Linf
+from bench.core.threats.linf import Linf
+from bench.core.threats.threat import NORMS
 from bench.evaluation.exam.examine import Answer, Answers, check_attack, examine
 from bench.evaluation.exam.instances import load_instances
 from bench.evaluation.exam.nets import MEANINGS

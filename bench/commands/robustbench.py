@@ -19,7 +19,7 @@ from bench.commands.model_info import Measured, model_info, read_model_info
 from bench.core.device import parse_device, set_deterministic
 from bench.core.errors import BadInput
 from bench.core.files import expand_home, write_json
-from bench.core.threat import NORMS, Threat
+from bench.core.threats.threat import NORMS, Threat
 from bench.data.dataset import Dataset
 from bench.data.images import Images
 from bench.data.lookup import dataset as named

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.core.errors import BadInput
 from bench.core.plan import LONG
-from bench.core.threat import REFERENCE_EPS
+from bench.core.threats.lengths import REFERENCE_EPS
 from bench.corruptions.corruption import refusal
 from bench.data.dataset import Dataset
 from bench.data.lookup import dataset

@@ -7,7 +7,7 @@ from bench.core.errors import BadInput, UnknownName
 from bench.core.labels import Share
 from bench.core.parsing import LARGEST_NUMBER, parse_number, parse_whole_number
 from bench.core.plan import LONG
-from bench.core.registry import suggestion
+from bench.core.registration.suggestion import suggestion
 
 T = TypeVar("T")
 LARGEST_FLOAT = 3.4e38  # models are trained in fp32, which has no larger ones

@@ -1,7 +1,5 @@
 """Registries: mappings from names to recipes, attacks, corruptions, data sets, models and so on."""
 
-import difflib
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -11,12 +9,12 @@ from pkgutil import iter_modules
 from typing import TypeVar
 
 from bench.core.errors import BadInput, UnknownName
-from bench.core.registrable import Check, accept_anything, check_name
+from bench.core.registration.checks import Check, accept_anything, check_name
+from bench.core.registration.families import Families, Suffixes
+from bench.core.registration.suggestion import suggestion
 
 T = TypeVar("T")
 RESERVED_NAMES = ("all", "none")  # have a meaning of their own in lists of names
-MAX_NAMES_SHOWN = 10  # names in a message
-LARGEST_MEMBER = 10**6  # of a family: no attack takes more steps than that
 
 
 class Registry(Mapping[str, T]):
@@ -54,9 +52,8 @@ class Registry(Mapping[str, T]):
         self._flaw = check
         self._items: dict[str, T] = {}
         self._lazy: dict[str, Callable[[Path], T]] = {}
-        self._families: dict[str, Callable[[int], T]] = {}
-        self._suffixes: dict[str, Callable[[T], T]] = {}
-        self._follows: dict[str, str] = {}
+        self._families: Families[T] = Families(kind)
+        self._suffixes: Suffixes[T] = Suffixes(kind)
         self._meanings: dict[str, str] = {}
         self._homes: dict[str, str] = {}  # by name, pattern or suffix, the module that registered it
 
@@ -101,12 +98,7 @@ class Registry(Mapping[str, T]):
         """
         self._load(_caller())
         self._check(pattern)
-        if not pattern.endswith("k") or not callable(make):
-            raise BadInput(f"{self.kind} family {pattern!r}: its pattern ends in k, and a function makes its members")
-        taken = [name for name in self._items if re.fullmatch(_family(pattern), name)]
-        if pattern in self._families or taken:
-            raise BadInput(f"{self.kind} family {pattern!r} is already registered, or hides {taken}")
-        self._families[pattern] = make
+        self._families.add(pattern, make, self._items)
         self._record_home(pattern, _caller(), meaning)
 
     def add_suffix(self, suffix: str, make: Callable[[T], T], follows: str) -> None:
@@ -117,23 +109,24 @@ class Registry(Mapping[str, T]):
         BadInput if the suffix is taken or invalid, or `make` is no function.
         """
         self._check(f"x{suffix}")
-        if not callable(make):
-            raise BadInput(f"{self.kind} suffix {suffix!r} is a {type(make).__name__}; it is to be a function")
-        if suffix in self._suffixes:
-            raise BadInput(f"{self.kind} suffix {suffix!r} is already registered")
-        self._suffixes[suffix] = make
-        self._follows[suffix] = follows
+        self._suffixes.add(suffix, make, follows)
         self._record_home(suffix, _caller())
-
-    def _record_home(self, name: str, home: str, meaning: str = "") -> None:
-        """Record which module has registered a name, pattern or suffix, and what it means."""
-        self._homes[name] = home
-        self._meanings[name] = meaning
-        Registry.additions += 1
 
     def __getitem__(self, name: str) -> T:
         self._load()
         return self._find(name)[0]
+
+    def __contains__(self, name: object) -> bool:
+        self._load()
+        return self._has(str(name))
+
+    def __iter__(self) -> Iterator[str]:
+        self._load()
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        self._load()
+        return len(self._items)
 
     def look_up(self, name: str, folder: Path) -> T:
         """The item of a name; for a name of `add_lazy` it is read from the folder."""
@@ -160,88 +153,15 @@ class Registry(Mapping[str, T]):
         self._load()
         return self._find(name)[1]
 
-    def _load(self, caller: str = "") -> None:
-        """Import the modules of the folder, once; not if the caller is one of them, which would import in a circle."""
-        if self._loaded or caller.startswith(f"{self._folder}."):
-            return
-        self._loaded = True
-        names = [found.name for found in iter_modules(import_module(self._folder).__path__)]
-        modules = [f"{self._folder}.{name}" for name in names if name not in self._beside]
-        for module in modules:
-            import_module(module)
-        # list names by module, whichever module was imported first
-        place = {module: number for number, module in enumerate(modules)}
-        for name in sorted(self._homes, key=lambda name: place.get(self._homes[name], len(modules))):
-            if name in self._items:
-                self._items[name] = self._items.pop(name)
-            elif name in self._lazy:
-                self._lazy[name] = self._lazy.pop(name)
-
-    def _find(self, name: str) -> tuple[T, list[str]]:
-        if name in self._items:
-            return self._items[name], [self._homes[name]]
-        for pattern, make in self._families.items():
-            if found := re.fullmatch(_family(pattern), name):
-                if len(found[1]) > 7 or int(found[1]) > LARGEST_MEMBER:
-                    raise BadInput(f"{self.kind} {name!r}: of {pattern}, k goes up to {LARGEST_MEMBER:,}")
-                item = make(int(found[1]))
-                self._check_item(name, item)
-                return item, [self._homes[pattern]]
-        for suffix, change in self._suffixes.items():
-            base = name.removesuffix(suffix)
-            if base != name and self._has(base) and not base.endswith(suffix):
-                item, homes = self._find(base)
-                item = change(item)
-                self._check_item(name, item)
-                return item, [self._homes[suffix], *homes]
-        raise UnknownName(f"no {self.kind} named {name!r}; {self._hint(name)}")
-
-    def _check(self, name: str) -> None:
-        check_name(self.kind, name)
-        if name in self._reserved:
-            raise BadInput(f"{self.kind} name {name!r}: all and none stand for every name and for no name")
-
-    def _check_item(self, name: str, item: object) -> None:
-        if flaw := self._flaw(name, item):
-            raise BadInput(f"{self.kind} {name!r} {flaw}")
-
-    def _hint(self, name: str) -> str:
-        known = [*self._items, *self._lazy, *self._families]
-        return suggestion(name, known, f"`bench list {self.kind.replace(' ', '')}s`")
-
-    def _check_free(self, name: str) -> None:
-        if name in self._lazy or self._has(name):
-            home = self._homes[name] if name in self._lazy else self._find(name)[1][0]
-            raise BadInput(f"{self.kind} {name!r} is already registered by {home}; choose another name")
-
-    def _has(self, name: str) -> bool:
-        try:
-            self._find(name)
-        except UnknownName:
-            return False
-        return True
-
-    def __contains__(self, name: object) -> bool:
-        self._load()
-        return self._has(str(name))
-
-    def __iter__(self) -> Iterator[str]:
-        self._load()
-        return iter(self._items)
-
-    def __len__(self) -> int:
-        self._load()
-        return len(self._items)
-
     def all_names(self) -> list[str]:
         """All names in the order of registration, and the patterns of families; no suffixes."""
         self._load()
-        return [*self._items, *self._lazy, *self._families]
+        return [*self._items, *self._lazy, *self._families.patterns]
 
     def suffixes(self) -> list[str]:
         """One line of text for each suffix: which names it may follow."""
         self._load()
-        return [f"{suffix} may follow {names}" for suffix, names in self._follows.items()]
+        return self._suffixes.texts()
 
     def select(self, patterns: list[str]) -> list[str]:
         """Names that match, in the order of the patterns, without repeats.
@@ -268,26 +188,71 @@ class Registry(Mapping[str, T]):
             raise BadInput(f"no {self.kind} given; {self._hint('')}")
         return list(dict.fromkeys(chosen))
 
+    def _load(self, caller: str = "") -> None:
+        """Import the modules of the folder, once; not if the caller is one of them, which would import in a circle."""
+        if self._loaded or caller.startswith(f"{self._folder}."):
+            return
+        self._loaded = True
+        names = [found.name for found in iter_modules(import_module(self._folder).__path__)]
+        modules = [f"{self._folder}.{name}" for name in names if name not in self._beside]
+        for module in modules:
+            import_module(module)
+        # list names by module, whichever module was imported first
+        place = {module: number for number, module in enumerate(modules)}
+        for name in sorted(self._homes, key=lambda name: place.get(self._homes[name], len(modules))):
+            if name in self._items:
+                self._items[name] = self._items.pop(name)
+            elif name in self._lazy:
+                self._lazy[name] = self._lazy.pop(name)
+
+    def _find(self, name: str) -> tuple[T, list[str]]:
+        """The item of a name, and the modules that registered it and its suffixes."""
+        if name in self._items:
+            return self._items[name], [self._homes[name]]
+        if found := self._families.find(name):
+            item, pattern = found
+            self._check_item(name, item)
+            return item, [self._homes[pattern]]
+        for base, suffix, change in self._suffixes.split(name):
+            if self._has(base):
+                item, homes = self._find(base)
+                item = change(item)
+                self._check_item(name, item)
+                return item, [self._homes[suffix], *homes]
+        raise UnknownName(f"no {self.kind} named {name!r}; {self._hint(name)}")
+
+    def _has(self, name: str) -> bool:
+        try:
+            self._find(name)
+        except UnknownName:
+            return False
+        return True
+
+    def _check(self, name: str) -> None:
+        check_name(self.kind, name)
+        if name in self._reserved:
+            raise BadInput(f"{self.kind} name {name!r}: all and none stand for every name and for no name")
+
+    def _check_item(self, name: str, item: object) -> None:
+        if flaw := self._flaw(name, item):
+            raise BadInput(f"{self.kind} {name!r} {flaw}")
+
+    def _check_free(self, name: str) -> None:
+        if name in self._lazy or self._has(name):
+            home = self._homes[name] if name in self._lazy else self._find(name)[1][0]
+            raise BadInput(f"{self.kind} {name!r} is already registered by {home}; choose another name")
+
+    def _record_home(self, name: str, home: str, meaning: str = "") -> None:
+        """Record which module has registered a name, pattern or suffix, and what it means."""
+        self._homes[name] = home
+        self._meanings[name] = meaning
+        Registry.additions += 1
+
+    def _hint(self, name: str) -> str:
+        known = [*self._items, *self._lazy, *self._families.patterns]
+        return suggestion(name, known, f"`bench list {self.kind.replace(' ', '')}s`")
+
 
 def _caller() -> str:
     """The module that called the function that calls this."""
     return str(sys._getframe(2).f_globals["__name__"])
-
-
-def _family(pattern: str) -> str:
-    return re.escape(pattern.removesuffix("k")) + r"([1-9][0-9]*)"
-
-
-def suggestion(name: str, known: list[str], listing: str = "") -> str:
-    """Text for an error message: the nearest known names, else up to MAX_NAMES_SHOWN known names.
-
-    listing: a command that lists all of them, if there is one.
-    """
-    lower = {k.lower(): k for k in known}
-    near = [lower[n] for n in difflib.get_close_matches(name.lower(), lower, n=3)]
-    if near:
-        return f"did you mean {' or '.join(near)}?"
-    if len(known) > MAX_NAMES_SHOWN:
-        more = f"known: {', '.join(known[:MAX_NAMES_SHOWN])} and {len(known) - MAX_NAMES_SHOWN} more"
-        return f"{more}; {listing} names them all" if listing else more
-    return f"known: {', '.join(known)}"

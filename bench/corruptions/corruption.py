@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bench.core.errors import BadInput
 from bench.core.parsing import format_count
-from bench.core.registrable import instance_check
+from bench.core.registration.checks import instance_check
 from bench.core.registry import Registry
 from bench.data.published_corruptions import SEVERITIES
 

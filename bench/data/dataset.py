@@ -12,9 +12,9 @@ from bench.core.errors import BadInput
 from bench.core.foreign.messages import reader_errors_as_bad_input
 from bench.core.parsing import format_count
 from bench.core.plan import Budget
-from bench.core.registrable import check_name, instance_check
+from bench.core.registration.checks import check_name, instance_check
 from bench.core.registry import Registry
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 from bench.data.files.fingerprint import FOLDER, is_large
 from bench.data.files.image_list import ImageList, Shape
 from bench.data.memory import DataMemory

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.core.plan import Budget, Plan
-from bench.core.threat import Linf
+from bench.core.threats.linf import Linf
 from bench.data.dataset import DATASETS, Dataset, Source, Split, stratified_order
 
 TEST_COUNT = 300  # number of test images

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.plan import Budget, Plan
-from bench.core.threat import Linf
+from bench.core.threats.linf import Linf
 from bench.data.dataset import DATASETS, Dataset
 from bench.data.files.image_list import Shape
 from bench.data.layouts import Layouts

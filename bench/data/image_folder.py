@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench.core.errors import BadInput
 from bench.core.parsing import format_count
 from bench.core.plan import Budget, Plan
-from bench.core.threat import Linf
+from bench.core.threats.linf import Linf
 from bench.data.dataset import Dataset, Source
 from bench.data.files.image_list import ImageList, Shape
 from bench.data.image_files import (

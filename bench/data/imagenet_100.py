@@ -16,7 +16,7 @@ from PIL import Image
 from bench.core.errors import BadInput
 from bench.core.parsing import format_count
 from bench.core.plan import Budget, Plan
-from bench.core.threat import Linf
+from bench.core.threats.linf import Linf
 from bench.data.dataset import DATASETS, Dataset, Source, Split
 from bench.data.files.image_list import Shape
 from bench.data.image_files import convert_mode, decode, images_of, names

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bench.core.errors import BadInput
 from bench.core.files import expand_home
-from bench.core.threat import REFERENCE_EPS
+from bench.core.threats.lengths import REFERENCE_EPS
 from bench.data.dataset import DATASETS, Dataset
 from bench.data.image_folder import folder_dataset
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.core.errors import BadInput
 from bench.core.plan import Budget, Plan
-from bench.core.threat import Linf
+from bench.core.threats.linf import Linf
 from bench.data.dataset import DATASETS, Dataset, Source, Split
 from bench.data.files.image_list import Shape
 from bench.data.image_files import images_of, names

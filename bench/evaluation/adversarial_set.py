@@ -15,7 +15,9 @@ from torch import Tensor
 from bench.core.errors import BadInput
 from bench.core.files import parse_json, write_atomically
 from bench.core.parsing import format_count, printable
-from bench.core.threat import Linf, Threat, tolerance
+from bench.core.threats.lengths import tolerance
+from bench.core.threats.linf import Linf
+from bench.core.threats.threat import Threat
 
 QUANTISATION_STEPS = {"int8": 127, "int16": 32767}  # quantisation steps from the clean image to the border of the ball
 UNKNOWN_CLASS = -1  # stands for a prediction that is not in the file, as in files of earlier versions

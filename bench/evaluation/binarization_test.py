@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from bench.core.errors import BadInput
 from bench.core.parsing import format_count
 from bench.core.rng import fixed_seed
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.outcome import Outcome
 from bench.evaluation.target import Target

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from bench.core.errors import UnknownName
-from bench.core.registry import suggestion
+from bench.core.registration.suggestion import suggestion
 from bench.corruptions.apply import SETS, corrupted, members
 from bench.corruptions.calibrated_ranges import Ranges
 from bench.corruptions.corruption import CORRUPTIONS, parameters, refusal, table_size

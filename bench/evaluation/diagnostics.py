@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.losses import cross_entropy
-from bench.core.registrable import function_check
+from bench.core.registration.checks import function_check
 from bench.core.registry import Registry
 
 Diagnostic = Callable[[nn.Module, Tensor, Tensor], Tensor]  # model, images (B, C, H, W), classes (B,) -> (B,) float64

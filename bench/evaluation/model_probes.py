@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.losses import cross_entropy
-from bench.core.threat import Linf, Threat
+from bench.core.threats.linf import Linf
+from bench.core.threats.threat import Threat
 
 CALLS_COMPARED = 5  # this and the tolerances are AutoAttack's (pyautoattack.checks)
 LOGIT_TOLERANCE, SUM_TOLERANCE = 1e-4, 1e-5

@@ -17,7 +17,7 @@ from bench.core.errors import Failed
 from bench.core.foreign.guard import is_out_of_memory
 from bench.core.foreign.messages import format_error
 from bench.core.rng import image_stream
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 from bench.evaluation.binarization_test import NoFeatures, has_gradient, last_linear, layer_output, misses_planted
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.model_probes import PROBES, input_gradient

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.attacks.spec import AttackSpec
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.outcome import Outcome, is_correct
 from bench.evaluation.target import Ids, Target

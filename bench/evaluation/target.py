@@ -17,7 +17,7 @@ from bench.core.foreign.guard import guarded_call, is_out_of_memory, limited_cal
 from bench.core.foreign.messages import format_error
 from bench.core.passes import count_passes
 from bench.core.rng import fixed_seed, image_stream
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 from bench.evaluation.outcome import Outcome, is_correct
 from bench.models.bn_folding import fast_copy
 from bench.models.modes import with_hooks

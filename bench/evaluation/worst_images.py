@@ -10,7 +10,7 @@ from torch import nn
 
 from bench.attacks.search import batch_limit
 from bench.attacks.spec import parse_attack
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 from bench.data.images import Images
 from bench.evaluation.arguments import cast_for_model
 from bench.evaluation.conditions.attack import Attacked

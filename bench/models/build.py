@@ -10,7 +10,7 @@ from collections.abc import Callable
 from torch import nn
 
 from bench.core.errors import BadInput
-from bench.core.registrable import function_check
+from bench.core.registration.checks import function_check
 from bench.core.registry import Registry
 from bench.data.dataset import Dataset
 from bench.models.lazy import settle_lazy_layers

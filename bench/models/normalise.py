@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from bench.core.registrable import function_check
+from bench.core.registration.checks import function_check
 from bench.core.registry import Registry
 from bench.data.dataset import Dataset
 

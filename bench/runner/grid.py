@@ -12,7 +12,7 @@ from bench.attacks.spec import AttackSpec
 from bench.attacks.suites import attacks_of
 from bench.core.errors import BadInput
 from bench.core.plan import Budget
-from bench.core.threat import NORMS, Threat
+from bench.core.threats.threat import NORMS, Threat
 from bench.corruptions.calibrated_ranges import read_ranges
 from bench.data.cache import ImageCache
 from bench.data.dataset import Dataset

@@ -15,7 +15,7 @@ from bench.core.errors import Failed
 from bench.core.foreign.guard import attack_timeout
 from bench.core.foreign.messages import cell_errors_as_failed
 from bench.core.parsing import format_count, split_last
-from bench.core.threat import NORMS, Threat
+from bench.core.threats.threat import NORMS, Threat
 from bench.corruptions.corruption import CORRUPTIONS
 from bench.evaluation.row import ModelRef
 from bench.evaluation.worst_images import SEARCH_ATTACK, WorstImages, worst_images

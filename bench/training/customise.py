@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bench.core.errors import BadInput
 from bench.core.overrides import override, split_setting
-from bench.core.threat import REFERENCE_EPS
+from bench.core.threats.lengths import REFERENCE_EPS
 from bench.data.dataset import Dataset
 from bench.training.recipe import RECIPES, Recipe, scaled
 

@@ -14,7 +14,7 @@ from bench.core.errors import AttackWarning
 from bench.core.losses import cross_entropy
 from bench.core.rng import image_stream
 from bench.core.stats import binomial_exceeds, fisher_fewer, wilson
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.data.memory import images_at_a_time

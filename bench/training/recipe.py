@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from bench.core.errors import BadInput
 from bench.core.options import Options
-from bench.core.registrable import instance_check
+from bench.core.registration.checks import instance_check
 from bench.core.registry import Registry
-from bench.core.threat import Pixels
+from bench.core.threats.lengths import Pixels
 
 T = TypeVar("T")
 

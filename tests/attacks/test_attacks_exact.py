@@ -20,7 +20,8 @@ from bench.attacks.spec import ATTACKS, parse_attack
 from bench.core.errors import BadInput, UnknownName
 from bench.core.losses import cross_entropy, margin
 from bench.core.rng import image_rows, image_stream
-from bench.core.threat import L2, Linf
+from bench.core.threats.l2 import L2
+from bench.core.threats.linf import Linf
 from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.data.lookup import dataset

@@ -11,7 +11,8 @@ from torch import nn
 from bench.attacks.spec import parse_attack
 from bench.core.errors import BadInput
 from bench.core.rng import fixed_seed
-from bench.core.threat import L2, Linf
+from bench.core.threats.l2 import L2
+from bench.core.threats.linf import Linf
 from bench.data.images import Images
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes, outcomes_of_group

@@ -11,7 +11,8 @@ from linear_models import check, linear
 from bench.attacks.spec import parse_attack
 from bench.core.errors import BadInput, Failed
 from bench.core.rng import fixed_seed
-from bench.core.threat import L1, tolerance
+from bench.core.threats.l1 import L1
+from bench.core.threats.lengths import tolerance
 from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.data.lookup import dataset

@@ -12,7 +12,8 @@ from linear_models import Linear, linear
 from bench.attacks.spec import parse_attack
 from bench.core.errors import BadInput
 from bench.core.rng import fixed_seed
-from bench.core.threat import L2, Linf
+from bench.core.threats.l2 import L2
+from bench.core.threats.linf import Linf
 from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.data.lookup import dataset

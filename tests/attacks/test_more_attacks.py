@@ -13,7 +13,8 @@ from bench.attacks.spec import parse_attack
 from bench.attacks.suites import SUITES, attacks_of
 from bench.core.errors import BadInput, UnknownName
 from bench.core.rng import fixed_seed
-from bench.core.threat import L2, Linf
+from bench.core.threats.l2 import L2
+from bench.core.threats.linf import Linf
 from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.data.lookup import dataset

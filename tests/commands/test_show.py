@@ -20,7 +20,7 @@ from bench.commands.show.recipe_text import reflow
 from bench.commands.show.settings import own_classes, settings
 from bench.core.errors import UnknownName
 from bench.core.parsing import format_radius
-from bench.core.threat import Pixels
+from bench.core.threats.lengths import Pixels
 from bench.report.site.methods.recipe_lines import measured_lines, other_numbers, printed_lines
 from bench.report.site.sources import Setting
 from bench.report.studies.printed.numbers import printed_numbers

@@ -23,7 +23,7 @@ from bench.commands.speed.subject import Subject
 from bench.commands.speed.table import compare, display, frame
 from bench.core.foreign.plugins import load_plugins
 from bench.core.rng import fixed_seed
-from bench.core.threat import Linf
+from bench.core.threats.linf import Linf
 from bench.data.images import Images
 from bench.data.lookup import dataset
 from bench.models.build import build

@@ -22,7 +22,9 @@ from bench.attacks.spec import parse_attack
 from bench.commands.verify.foreign_files import is_foreign, read_foreign
 from bench.core.rng import fixed_seed
 from bench.core.stats import wilson
-from bench.core.threat import L2, Linf, tolerance
+from bench.core.threats.l2 import L2
+from bench.core.threats.lengths import tolerance
+from bench.core.threats.linf import Linf
 from bench.data.loader import to_float
 from bench.evaluation.adversarial_set import UNKNOWN_CLASS, AdversarialSet, _digest, join, read_adversarial_set
 from bench.evaluation.conditions.attack import Attacked

@@ -17,7 +17,7 @@ from bench.core.errors import BadInput
 from bench.core.overrides import override
 from bench.core.plan import Plan
 from bench.core.rng import fixed_seed
-from bench.core.threat import REFERENCE_EPS
+from bench.core.threats.lengths import REFERENCE_EPS
 from bench.training.job import Job
 from bench.training.recipe import scaled
 from methods.awp import Awp

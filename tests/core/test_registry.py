@@ -30,7 +30,7 @@ CORRUPTIONS.add("darker", Corruption(lambda x, share: x * share, same(single(0.9
 import numpy as np
 
 from bench.core.plan import Budget, Plan
-from bench.core.threat import Linf
+from bench.core.threats.linf import Linf
 from bench.data.dataset import DATASETS, Dataset, Source
 
 def read(split, data_dir):

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from bench import L1, L2, Linf
 from bench.core.rng import fixed_seed
-from bench.core.threat import tolerance
+from bench.core.threats.lengths import tolerance
 
 THREATS = [Linf(0.1), L2(0.7), L1(2.0)]
 DUAL = {Linf: 1, L2: 2, L1: math.inf}  # p of the dual norm

@@ -14,7 +14,7 @@ from torchvision.datasets import CIFAR100, SVHN
 
 import bench.data.memory
 from bench.core.errors import BadInput
-from bench.core.threat import Linf
+from bench.core.threats.linf import Linf
 from bench.data.dataset import DATASETS
 from bench.data.lookup import dataset
 from bench.evaluation.corruption_conditions import corruption_conditions

@@ -5,7 +5,7 @@ import pytest
 from linear_models import linear
 
 from bench.core.errors import BadInput
-from bench.core.threat import Linf
+from bench.core.threats.linf import Linf
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import CONDITIONS, DEFAULT_COLUMNS, Condition
 from bench.evaluation.evaluator import outcomes

@@ -20,7 +20,8 @@ from bench.attacks.pgd import pgd
 from bench.attacks.spec import ATTACKS, AttackSpec, parse_attack
 from bench.core.errors import AttackWarning, BadInput, Failed
 from bench.core.rng import fixed_seed
-from bench.core.threat import L2, Linf
+from bench.core.threats.l2 import L2
+from bench.core.threats.linf import Linf
 from bench.data.dataset import DATASETS
 from bench.data.images import Images
 from bench.data.loader import epoch_batches, to_float

@@ -12,7 +12,7 @@ from torch import nn
 
 from bench.attacks.spec import ATTACKS, parse_attack
 from bench.core.errors import BadInput
-from bench.core.threat import L2
+from bench.core.threats.l2 import L2
 from bench.evaluation.exam.exact.layers import Interval, Layer, layers_of, logits, pre_activations
 from bench.evaluation.exam.exact.make import exact_layers
 from bench.evaluation.exam.exact.nearest import least_margin, nearest_error

@@ -16,7 +16,8 @@ import methods  # noqa: F401
 from bench.core.errors import BadInput, Failed
 from bench.core.files import write_csv, write_json
 from bench.core.plan import Plan
-from bench.core.threat import L2, Linf
+from bench.core.threats.l2 import L2
+from bench.core.threats.linf import Linf
 from bench.data.images import Images
 from bench.evaluation.diagnostics import gradient
 from bench.evaluation.exhibits.batchnorm import STATISTICS, record_outputs

@@ -14,7 +14,8 @@ from bench.attacks import carlini_wagner as cw
 from bench.attacks.spec import parse_attack
 from bench.core.errors import AttackWarning, BadInput
 from bench.core.rng import fixed_seed
-from bench.core.threat import L2, Linf
+from bench.core.threats.l2 import L2
+from bench.core.threats.linf import Linf
 from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.data.lookup import dataset

@@ -19,7 +19,8 @@ import bench.evaluation.evaluator as bench_evaluate
 import bench.evaluation.target as bench_target
 from bench.attacks.spec import parse_attack
 from bench.core.rng import fixed_seed
-from bench.core.threat import L2, Linf
+from bench.core.threats.l2 import L2
+from bench.core.threats.linf import Linf
 from bench.data.images import Images
 from bench.data.lookup import dataset
 from bench.evaluation.conditions.attack import Attacked

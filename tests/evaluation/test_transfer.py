@@ -15,7 +15,8 @@ from bench.attacks.spec import parse_attack
 from bench.core.errors import BadInput
 from bench.core.files import write_json
 from bench.core.progress import Event
-from bench.core.threat import L2, Linf
+from bench.core.threats.l2 import L2
+from bench.core.threats.linf import Linf
 from bench.data.dataset import DATASETS
 from bench.data.images import Images
 from bench.evaluation.conditions.attack import Attacked

@@ -15,7 +15,8 @@ from bench.attacks.spec import ATTACKS, parse_attack
 from bench.commands.compare.cells import Cell
 from bench.commands.compare.repeatable import is_repeatable
 from bench.core.stats import wilson
-from bench.core.threat import L2, Linf
+from bench.core.threats.l2 import L2
+from bench.core.threats.linf import Linf
 from bench.data.dataset import DATASETS
 from bench.data.images import Images
 from bench.evaluation.conditions.attack import Attacked

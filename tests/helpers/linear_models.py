@@ -5,7 +5,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from bench.attacks.spec import parse_attack
-from bench.core.threat import L1, L2, Linf
+from bench.core.threats.l1 import L1
+from bench.core.threats.l2 import L2
+from bench.core.threats.linf import Linf
 from bench.data.images import Images
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes

@@ -33,7 +33,7 @@ from torch.nn import functional as F
 import methods  # noqa: F401
 from bench import L2, RECIPES, Ascent, Linf, Recipe, Untargeted, beta, box, lerp, smooth
 from bench.core.rng import fixed_seed
-from bench.core.threat import Pixels
+from bench.core.threats.lengths import Pixels
 from bench.training.recipe import scaled
 from methods.advprop import AdvProp
 from methods.augmix import AugMix

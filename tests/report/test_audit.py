@@ -18,7 +18,8 @@ from torch import nn
 
 from bench.attacks.spec import ATTACKS, AttackSpec, parse_attack
 from bench.core.errors import Failed
-from bench.core.threat import L2, Linf
+from bench.core.threats.l2 import L2
+from bench.core.threats.linf import Linf
 from bench.data.dataset import DATASETS
 from bench.data.images import Images
 from bench.data.loader import to_float

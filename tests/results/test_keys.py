@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from bench.attacks.spec import parse_attack
-from bench.core.threat import L2, Linf
+from bench.core.threats.l2 import L2
+from bench.core.threats.linf import Linf
 from bench.data.lookup import dataset
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import Condition

@@ -20,7 +20,7 @@ from bench.commands.merge import compared_facts
 from bench.core.errors import BadInput
 from bench.core.files import write_json
 from bench.core.stats import wilson
-from bench.core.threat import Linf
+from bench.core.threats.linf import Linf
 from bench.evaluation.adversarial_set import AdversarialSet, join, read_adversarial_set
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes

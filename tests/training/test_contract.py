@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench import Ascent, Linf, Recipe, add_branches, branch, cross_entropy, frozen, plain
 from bench.core.errors import BadInput
-from bench.core.threat import Pixels
+from bench.core.threats.lengths import Pixels
 from bench.training.contract import images, loss, model
 from bench.training.contract import value as identity
 from bench.training.contract.checks import CHECKS, Check, examine

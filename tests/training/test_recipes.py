@@ -16,7 +16,7 @@ import methods  # noqa: F401
 from bench import DATASETS, RECIPES, Ascent, Recipe, branch, frozen
 from bench.core.passes import count_passes
 from bench.core.rng import fixed_seed
-from bench.core.threat import REFERENCE_EPS
+from bench.core.threats.lengths import REFERENCE_EPS
 from bench.models.bn_folding import folded, folding
 from bench.models.build import build
 from bench.models.split_batchnorm import Switch

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from bench.core.threat import Pixels
+from bench.core.threats.lengths import Pixels
 from bench.report.site.sources import Setting
 
 

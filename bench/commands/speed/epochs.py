@@ -17,7 +17,7 @@ from bench.commands.speed.race import Contest, Contestant, RaceResult
 from bench.commands.speed.subject import Subject
 from bench.core.passes import count_passes
 from bench.core.rng import fixed_seed
-from bench.core.threat import REFERENCE_EPS
+from bench.core.threats.lengths import REFERENCE_EPS
 from bench.data.images import Images
 from bench.data.loader import epoch_batches, to_float
 from bench.models.bn_folding import folded, folding

@@ -17,10 +17,10 @@ from bench.commands.speed.reports import report
 from bench.commands.speed.subject import Subject
 from bench.commands.speed.table import Line
 from bench.core.passes import count_passes
-from bench.core.registrable import function_check
+from bench.core.registration.checks import function_check
 from bench.core.registry import Registry
 from bench.core.rng import image_stream
-from bench.core.threat import L2
+from bench.core.threats.l2 import L2
 from bench.data.loader import to_float
 from bench.models.bn_folding import fast_copy
 from bench.models.freeze import frozen

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.core.losses import cross_entropy
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 
 Peer = Callable[[nn.Module, Tensor, Tensor, Threat], Tensor]  # model, x, y, threat -> x_adv
 STEPS, STEP = 20, 0.25  # of PGD: their number, and their size as a share of eps

@@ -10,7 +10,7 @@ from bench.commands.speed import peers
 from bench.commands.speed.parts import PARTS
 from bench.commands.speed.race import Contest, Contestant, RaceResult
 from bench.commands.speed.subject import Subject
-from bench.core.threat import Linf
+from bench.core.threats.linf import Linf
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.sweep import sweep_conditions
 from bench.evaluation.evaluator import outcomes, outcomes_of_group

@@ -17,7 +17,7 @@ from bench.commands.start import start
 from bench.core.device import describe
 from bench.core.errors import BadInput, Failed
 from bench.core.parsing import format_count
-from bench.core.threat import Linf
+from bench.core.threats.linf import Linf
 from bench.data.cache import ImageCache
 from bench.data.dataset import Dataset
 from bench.data.images import Images

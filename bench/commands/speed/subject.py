@@ -11,7 +11,8 @@ from bench.attacks.spec import parse_attack
 from bench.commands.speed import peers
 from bench.commands.speed.race import Contestant, RaceResult
 from bench.core.rng import fixed_seed
-from bench.core.threat import Linf, Threat
+from bench.core.threats.linf import Linf
+from bench.core.threats.threat import Threat
 from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.evaluation.conditions.attack import Attacked

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.core.errors import BadInput
 from bench.core.files import Bits, is_name, is_run, parse_json
 from bench.core.parsing import printable
-from bench.core.threat import NORMS
+from bench.core.threats.threat import NORMS
 from bench.evaluation.adversarial_set import AdversarialSet, Metadata, read_adversarial_set
 from bench.results.row import Row
 from bench.results.shards import WHOLE_SET, Shard

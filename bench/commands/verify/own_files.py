@@ -8,7 +8,7 @@ from bench.commands.verify.predictions import OtherClass, describe_other_classes
 from bench.commands.verify.reference import Reference, find_misplaced
 from bench.core.errors import BadInput
 from bench.core.parsing import format_count
-from bench.core.threat import NORMS, Threat
+from bench.core.threats.threat import NORMS, Threat
 from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.evaluation.identity import is_same_model

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from bench.core.errors import BadInput
 from bench.core.foreign.messages import model_errors_as_bad_input
 from bench.core.parsing import format_count
-from bench.core.threat import Threat, tolerance
+from bench.core.threats.lengths import tolerance
+from bench.core.threats.threat import Threat
 from bench.data.dataset import Dataset
 from bench.data.images import Images
 from bench.data.lookup import dataset

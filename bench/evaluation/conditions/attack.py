@@ -13,7 +13,8 @@ from bench.core.errors import BadInput, Failed
 from bench.core.files import Bits
 from bench.core.parsing import format_count
 from bench.core.stats import Array
-from bench.core.threat import NORMS, Threat, tolerance
+from bench.core.threats.lengths import tolerance
+from bench.core.threats.threat import NORMS, Threat
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.outcome import Outcome, predict_classes
 from bench.evaluation.target import OnBroken, Target

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from bench.attacks.nested_search import Effort
 from bench.core.errors import BadInput, UnknownName
-from bench.core.registrable import describe
+from bench.core.registration.checks import describe
 from bench.core.registry import Registry
 from bench.core.stats import Summary, wilson
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.outcome import Outcome
 from bench.evaluation.target import Target

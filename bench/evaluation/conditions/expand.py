@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from bench.attacks.spec import AttackSpec
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.conditions.minimum_norm import Minimised, MinimumNormMetric

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bench.attacks.spec import AttackSpec
 from bench.core.stats import Summary, wilson
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.outcome import Outcome

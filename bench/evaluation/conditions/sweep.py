@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.attacks.spec import AttackSpec
 from bench.core.files import Bits
 from bench.core.stats import Array, Summary, mean_of, median_of
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 from bench.evaluation.conditions.attack import (
     Attacked,
     attack_from_row,

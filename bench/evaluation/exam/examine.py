@@ -10,7 +10,9 @@ from torch import Tensor
 from bench.attacks.spec import AttackSpec
 from bench.core.errors import BadInput, Failed
 from bench.core.losses import margin
-from bench.core.threat import Linf, Threat, tolerance
+from bench.core.threats.lengths import tolerance
+from bench.core.threats.linf import Linf
+from bench.core.threats.threat import Threat
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import Batch
 from bench.evaluation.evaluator import outcomes

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from bench.core.registrable import instance_check
+from bench.core.registration.checks import instance_check
 from bench.core.registry import Registry
-from bench.core.threat import Threat
+from bench.core.threats.threat import Threat
 from bench.data.images import Images
 
 Columns = Mapping[str, Sequence[object]]  # a table by column, all of one length

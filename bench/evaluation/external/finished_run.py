@@ -8,7 +8,7 @@ from torch import nn
 
 from bench.core.errors import BadInput
 from bench.core.foreign.plugins import load_plugins
-from bench.core.registry import suggestion
+from bench.core.registration.suggestion import suggestion
 from bench.data.dataset import Dataset
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.loaded import Loaded

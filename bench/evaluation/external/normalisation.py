@@ -6,7 +6,7 @@ from torch import nn
 
 from bench.core.errors import BadInput
 from bench.core.parsing import format_count, parse_number
-from bench.core.registry import suggestion
+from bench.core.registration.suggestion import suggestion
 from bench.data.dataset import DATASETS, Dataset
 from bench.data.imagenet_100 import MEAN, STD
 from bench.models.normalise import NORMALISERS, Normalise

@@ -13,7 +13,7 @@ from bench.core.errors import BadInput
 from bench.core.foreign.guard import guarded_call
 from bench.core.foreign.messages import format_error, model_errors_as_bad_input
 from bench.core.foreign.plugins import import_file
-from bench.core.registry import suggestion
+from bench.core.registration.suggestion import suggestion
 from bench.core.rng import fixed_seed
 from bench.data.dataset import Dataset
 from bench.evaluation.external.access import Access

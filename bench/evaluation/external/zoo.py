@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from bench.core.errors import BadInput
-from bench.core.registry import suggestion
+from bench.core.registration.suggestion import suggestion
 from bench.data.dataset import Dataset
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.file_type import file_format

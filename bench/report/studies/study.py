@@ -8,7 +8,7 @@ from typing import Protocol
 import pandas as pd
 
 from bench.core.errors import BadInput
-from bench.core.registrable import instance_check
+from bench.core.registration.checks import instance_check
 from bench.core.registry import Registry
 from bench.report.files import Content
 from bench.report.studies.claims.checks import Finding

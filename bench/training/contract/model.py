@@ -9,9 +9,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench.core.parsing import format_count
 from bench.core.passes import count_passes
-from bench.core.registrable import check_name
+from bench.core.registration.checks import check_name
 from bench.core.rng import fixed_seed
-from bench.core.threat import REFERENCE_EPS
+from bench.core.threats.lengths import REFERENCE_EPS
 from bench.data.dataset import DATASETS
 from bench.models.bn_folding import folding
 from bench.models.build import build

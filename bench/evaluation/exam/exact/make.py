@@ -22,7 +22,7 @@ from torch import nn
 
 from bench.attacks.spec import parse_attack
 from bench.core.files import write_atomically, write_bytes, write_json
-from bench.core.threat import Linf
+from bench.core.threats.linf import Linf
 from bench.data.images import Images
 from bench.data.lookup import dataset
 from bench.evaluation.conditions.attack import Attacked

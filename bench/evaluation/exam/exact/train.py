@@ -10,7 +10,7 @@ from torch import nn
 from bench.attacks.ascent import Ascent
 from bench.core.losses import cross_entropy
 from bench.core.rng import fixed_seed
-from bench.core.threat import Linf
+from bench.core.threats.linf import Linf
 from bench.data.images import Images
 from bench.data.loader import epoch_batches
 from bench.data.lookup import dataset

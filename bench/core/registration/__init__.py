@@ -1,0 +1,1 @@
+"""What registries are made of: checks of names and items, families, suffixes, folders of modules, suggestions."""
