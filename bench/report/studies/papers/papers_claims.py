@@ -1,10 +1,10 @@
 """Claims of BAT and AVmixup as comparisons of measured numbers, and the list of all claims.
 
 The claims are about directions, so they can be checked on small models and few images. Accuracies under attack are of
-the last iterate, as in the papers. What a function compares is the sentence of CLAIMS to which it belongs.
+the last iterate, as in the papers. A function checks the sentence above it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from bench.report.studies.claims.checks import (
     MAX_EQUAL_DIFFERENCE,
@@ -15,14 +15,20 @@ from bench.report.studies.claims.checks import (
     is_greater_than_multiple,
     is_near_zero,
 )
+from bench.report.studies.claims.claim import Claim, claim
 from bench.report.studies.claims.reader import Reader
 from bench.report.studies.papers.later_claims import LATER_PAPERS_CLAIMS
 
 MUCH_LARGER_FACTOR = 10.0  # factor of a "much larger" gradient norm
 RADII = {eps: f"R-MC-LA.eps{eps}" for eps in (1, 2, 4, 12)} | {8: "R-MC-LA"}  # of BAT's trainings, in 1/255
 LONGER = ("R-MC-LA", "R-MC-LS", "PGD-AT.7x2-LA")  # recipes with a longer training, marked + in BAT's tables
+CLAIMS: dict[str, Claim] = {}  # by sentence
 
 
+@claim(
+    CLAIMS,
+    "BAT: one-step training without a random start leaks labels (FGSM above clean, PGD-7 near 0); the start cures it",
+)
 def label_leaking(m: Reader) -> Iterator[Comparison]:
     for trained in ("FGSM", "LL"):
         yield is_greater(m(trained, "FGSM.last"), m(trained))
@@ -32,12 +38,14 @@ def label_leaking(m: Reader) -> Iterator[Comparison]:
         yield is_greater(m(f"R-{trained}", "PGD-7.last"), m(trained, "PGD-7.last"))
 
 
+@claim(CLAIMS, "BAT: the one-step attack MC is about as strong as FGSM, LL much weaker")
 def strength_of_one_step(m: Reader) -> Iterator[Comparison]:
     for trained in ("R-FGSM", "R-LL", "R-MC"):
         yield is_about_equal(m(trained, "MC.last"), m(trained, "FGSM.last"))
         yield is_greater(m(trained, "LL.last"), m(trained, "FGSM.last"), by=MAX_EQUAL_DIFFERENCE)
 
 
+@claim(CLAIMS, "BAT: squared gradients are much larger without adversarial training, and on wrong images")
 def gradients(m: Reader) -> Iterator[Comparison]:
     for group in ("all", "right", "wrong"):
         yield is_greater_than_multiple(
@@ -47,105 +55,101 @@ def gradients(m: Reader) -> Iterator[Comparison]:
         yield is_greater_than_multiple(m(trained, gradient="wrong"), m(trained, gradient="right"), MUCH_LARGER_FACTOR)
 
 
-def strength_in_training(m: Reader) -> Iterator[Comparison]:
-    for attack in ("PGD-7.last", "PGD-20.last"):
-        yield is_about_equal(m("PGD-AT.2x8", attack), m("PGD-AT.7x2", attack))
-
-
-def random_start(m: Reader) -> Iterator[Comparison]:
-    for trained in ("R-FGSM", "R-LL", "R-MC"):
-        yield is_greater(m(trained, "R-FGSM.last"), m(trained, "FGSM.last"))
-
-
-def target_of_training(m: Reader) -> Iterator[Comparison]:
-    for attack in ("FGSM.last", "PGD-7.last"):
-        yield is_greater(m("R-MC", attack), m("R-FGSM", attack))
-        yield is_greater(m("R-FGSM", attack), m("R-LL", attack))
-
-
-def perturbed_labels(m: Reader) -> Iterator[Comparison]:
-    better = [("R-MC-LS", "R-MC"), ("R-MC-LA", "R-MC-LS"), ("PGD-AT.7x2-LA", "PGD-AT.7x2")]
-    for one, other in [*better, ("R-MC-LA", "PGD-AT.7x2"), ("R-MC-LA", "PGD-AT.7x2-LA")]:
-        yield is_greater(m(one, "PGD-20.last"), m(other, "PGD-20.last"))
-
-
+@claim(CLAIMS, "BAT: CW-20 below PGD-20 with label adversaries, about equal without")
 def label_adversary(m: Reader) -> Iterator[Comparison]:
     yield is_greater(m("R-MC-LA", "PGD-20.last"), m("R-MC-LA", "CW-20.last"))
     yield is_about_equal(m("PGD-AT.7x2", "CW-20.last"), m("PGD-AT.7x2", "PGD-20.last"))
 
 
+@claim(CLAIMS, "BAT: of trainings at radii from 1 to 12 of 255, that at 4 is the most robust at 8")
 def radius_of_training(m: Reader) -> Iterator[Comparison]:
     for eps, other in RADII.items():
         if eps != 4:
             yield is_greater(m(RADII[4], "PGD-100.last"), m(other, "PGD-100.last"))
 
 
+@claim(CLAIMS, "BAT: longer training is more robust")
 def longer_training(m: Reader) -> Iterator[Comparison]:
     for trained in LONGER:
         yield is_greater(m(f"{trained}+", "PGD-20.last"), m(trained, "PGD-20.last"))
 
 
+@claim(CLAIMS, "BAT: training on two steps of 8/255 is about as robust as on seven of 2/255")
+def strength_in_training(m: Reader) -> Iterator[Comparison]:
+    for attack in ("PGD-7.last", "PGD-20.last"):
+        yield is_about_equal(m("PGD-AT.2x8", attack), m("PGD-AT.7x2", attack))
+
+
+@claim(CLAIMS, "BAT: a random start weakens FGSM")
+def random_start(m: Reader) -> Iterator[Comparison]:
+    for trained in ("R-FGSM", "R-LL", "R-MC"):
+        yield is_greater(m(trained, "R-FGSM.last"), m(trained, "FGSM.last"))
+
+
+@claim(CLAIMS, "BAT: among trainings on one step from a random start MC is the most robust and LL the least")
+def target_of_training(m: Reader) -> Iterator[Comparison]:
+    for attack in ("FGSM.last", "PGD-7.last"):
+        yield is_greater(m("R-MC", attack), m("R-FGSM", attack))
+        yield is_greater(m("R-FGSM", attack), m("R-LL", attack))
+
+
+@claim(
+    CLAIMS,
+    "BAT: smoothed labels are more robust than hard ones, adversarial labels than smoothed ones, R-MC-LA than PGD-AT",
+)
+def perturbed_labels(m: Reader) -> Iterator[Comparison]:
+    better = [("R-MC-LS", "R-MC"), ("R-MC-LA", "R-MC-LS"), ("PGD-AT.7x2-LA", "PGD-AT.7x2")]
+    for one, other in [*better, ("R-MC-LA", "PGD-AT.7x2"), ("R-MC-LA", "PGD-AT.7x2-LA")]:
+        yield is_greater(m(one, "PGD-20.last"), m(other, "PGD-20.last"))
+
+
+@claim(CLAIMS, "BAT: adversarial labels by the rule of the text are more robust than by that of the appendix")
 def rules_of_the_label(m: Reader) -> Iterator[Comparison]:
     yield is_greater(m("R-MC-LA", "PGD-20.last"), m("R-MC-LA.sup", "PGD-20.last"))
 
 
+@claim(CLAIMS, "AVmixup: clean and PGD-20 accuracy above PGD-AT's")
 def vertices(m: Reader) -> Iterator[Comparison]:
     yield is_greater(m("AVmixup"), m("PGD-AT.avmixup"))
     yield is_greater(m("AVmixup", "PGD-20.last"), m("PGD-AT.avmixup", "PGD-20.last"))
 
 
+@claim(CLAIMS, "AVmixup: smoothed labels raise accuracy, clean and under every attack")
 def smoothing(m: Reader) -> Iterator[Comparison]:
     for trained in ("PGD-AT-LS0.8", "PGD-AT-LS0.9"):
         for attack in ("", "FGSM.last", "PGD-20.last", "CW-20.last"):
             yield is_greater(m(trained, attack), m("PGD-AT", attack))
 
 
+@claim(CLAIMS, "AVmixup: with feature scattering above feature scattering alone")
+def scattering(m: Reader) -> Iterator[Comparison]:
+    for attack in ("", "PGD-20.last", "CW-20.last"):
+        yield is_greater(m("FS-AVmixup", attack), m("FS", attack))
+
+
+@claim(CLAIMS, "AVmixup: images made on other models fool it less than its own")
+def images_of_others(m: Reader) -> Iterator[Comparison]:
+    for source in ("Standard", "PGD-AT.avmixup"):
+        yield is_greater(m("AVmixup", "PGD-20.last", source=source), m("AVmixup", "PGD-20.last"))
+
+
+@claim(CLAIMS, "AVmixup: less gain over PGD-AT under CW-20 than under PGD-20")
 def gain_by_loss(m: Reader) -> Iterator[Comparison]:
     margin, entropy = ([m(r, f"{a}-20.last") for r in ("AVmixup", "PGD-AT.avmixup")] for a in ("CW", "PGD"))
     yield has_smaller_gap(*margin, *entropy)
 
 
+@claim(CLAIMS, "AVmixup: in the code of TRADES above TRADES, clean and under PGD-20")
 def vertices_in_code_of_trades(m: Reader) -> Iterator[Comparison]:
     for other in ("TRADES-1", "TRADES-6"):
         for attack in ("", "PGD-20.last"):
             yield is_greater(m("AVmixup.trades", attack), m(other, attack))
 
 
+@claim(CLAIMS, "AVmixup: above PGD-AT on images made on a standard model")
 def black_box(m: Reader) -> Iterator[Comparison]:
     one, other = (m(trained, "PGD-20.last", source="Standard") for trained in ("AVmixup", "PGD-AT.avmixup"))
     yield is_greater(one, other)
 
 
-def scattering(m: Reader) -> Iterator[Comparison]:
-    for attack in ("", "PGD-20.last", "CW-20.last"):
-        yield is_greater(m("FS-AVmixup", attack), m("FS", attack))
-
-
-def images_of_others(m: Reader) -> Iterator[Comparison]:
-    for source in ("Standard", "PGD-AT.avmixup"):
-        yield is_greater(m("AVmixup", "PGD-20.last", source=source), m("AVmixup", "PGD-20.last"))
-
-
-CLAIMS: dict[str, Callable[[Reader], Iterator[Comparison]]] = {
-    "BAT: one-step training without a random start leaks labels (FGSM above clean, PGD-7 near 0); the start cures it": (
-        label_leaking
-    ),
-    "BAT: the one-step attack MC is about as strong as FGSM, LL much weaker": strength_of_one_step,
-    "BAT: squared gradients are much larger without adversarial training, and on wrong images": gradients,
-    "BAT: CW-20 below PGD-20 with label adversaries, about equal without": label_adversary,
-    "BAT: of trainings at radii from 1 to 12 of 255, that at 4 is the most robust at 8": radius_of_training,
-    "BAT: longer training is more robust": longer_training,
-    "BAT: training on two steps of 8/255 is about as robust as on seven of 2/255": strength_in_training,
-    "BAT: a random start weakens FGSM": random_start,
-    "BAT: among trainings on one step from a random start MC is the most robust and LL the least": target_of_training,
-    "BAT: smoothed labels are more robust than hard ones, adversarial labels than smoothed ones, R-MC-LA "
-    "than PGD-AT": perturbed_labels,
-    "BAT: adversarial labels by the rule of the text are more robust than by that of the appendix": rules_of_the_label,
-    "AVmixup: clean and PGD-20 accuracy above PGD-AT's": vertices,
-    "AVmixup: smoothed labels raise accuracy, clean and under every attack": smoothing,
-    "AVmixup: with feature scattering above feature scattering alone": scattering,
-    "AVmixup: images made on other models fool it less than its own": images_of_others,
-    "AVmixup: less gain over PGD-AT under CW-20 than under PGD-20": gain_by_loss,
-    "AVmixup: in the code of TRADES above TRADES, clean and under PGD-20": vertices_in_code_of_trades,
-    "AVmixup: above PGD-AT on images made on a standard model": black_box,
-} | LATER_PAPERS_CLAIMS
+CLAIMS |= LATER_PAPERS_CLAIMS
