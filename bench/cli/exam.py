@@ -10,13 +10,14 @@ from bench.cli.group import cli
 from bench.cli.options import option, plugins
 from bench.cli.types import Names, Place, Seeds
 from bench.core.errors import BadInput
+from bench.core.threats.threat import NORMS
 
 
 @cli.command()
 @click.argument("attacks", metavar="[ATTACK]...", nargs=-1, type=Names())
 @option("--quick", is_flag=True, help="Ask a third of the questions.")
 @option("--seeds", type=Seeds(), default="0", help="Of the attacks' draws, such as 0,1,2. Default: 0.")
-@option("--norm", type=click.Choice(["Linf", "L2", "L1"]), default="Linf", help="Only Linf has answers.")
+@option("--norm", type=click.Choice([*NORMS]), default="Linf", help="Only Linf has answers.")
 @option("--onnx", type=Place(dir_okay=False), metavar="FILE", help="Ask about this network instead; with --vnnlib.")
 @option(
     "--vnnlib",

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from bench.cli.types import Count, Memory, Names, Numbers, Place, Severities, Share
+from bench.core.threats.threat import NORMS
 from bench.results.shards import WHOLE_SET
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -74,7 +75,7 @@ def combine(*options: Callable[[F], F]) -> Callable[[F], F]:
 evaluation_options = combine(
     option("--eps", type=Numbers(), help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's."),
     option("--sweep", type=Numbers(), help="Instead of --eps, 3 or more radii of a curve: 0,1/255,2/255,4/255,8/255."),
-    option("--norm", type=click.Choice(["Linf", "L2", "L1"]), help="Norm of the attacks. Default: the data set's."),
+    option("--norm", type=click.Choice([*NORMS]), help="Norm of the attacks. Default: the data set's."),
     option("--corruptions", type=Names(), help="none (default), all, imagenet-c, extra, mtlat, or names such as fog."),
     option(
         "--calibration",

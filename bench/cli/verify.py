@@ -9,6 +9,7 @@ from bench.cli.group import cli
 from bench.cli.options import machine, normalised, option, plugins
 from bench.cli.types import Numbers, Place
 from bench.core.errors import BadInput
+from bench.core.threats.threat import NORMS
 
 
 @cli.command()
@@ -19,7 +20,7 @@ from bench.core.errors import BadInput
 @normalised
 @option("--dataset", help="Default: the run's, or the one that --model was trained on, otherwise digits.")
 @option("--eps", type=Numbers(), help="Radius that another tool's set claims. Default: the data set's.")
-@option("--norm", type=click.Choice(["Linf", "L2", "L1"]), help="Norm of another tool's set. Default: the data set's.")
+@option("--norm", type=click.Choice([*NORMS]), help="Norm of another tool's set. Default: the data set's.")
 @machine
 @option("--unsafe-pickle", is_flag=True, help="Weight files may run their author's code, as pickles do.")
 @plugins

@@ -11,11 +11,11 @@ from typing import Any
 from bench.core.files import is_finite, is_name, is_run, parse_json, texts_in
 from bench.core.parsing import LARGEST_SEED, format_count, printable
 from bench.core.stats import wilson
+from bench.core.threats.threat import NORMS
 
 KINDS = ("clean", "attack", "corruption", "union", "sweep", "diagnostic")
 PLUGIN_KIND = r"x-[a-z0-9-]{1,40}"  # kinds that plug-ins register
 KINDS_WITH_ATTACK = ("attack", "union", "sweep")
-NORMS = ("", "Linf", "L2", "L1")
 VERDICT_PATTERN = r"|ok|(suspect|invalid): .*"
 MAX_TEXT_LENGTH = 200  # characters of a text column
 LARGEST_COUNT = 10**9  # images or steps; more than any test set or attack has
@@ -72,8 +72,8 @@ def _condition_faults(row: Row) -> Iterator[str]:
     """Faults of the columns that say which condition was measured."""
     if not is_kind(row.kind):
         yield f"kind is {_short(row.kind)}, none of {', '.join(KINDS)}, or of a plug-in, as x-name"
-    if row.norm not in NORMS:
-        yield f"norm is {_short(row.norm)}, none of Linf, L2, L1"
+    if row.norm not in ("", *NORMS):
+        yield f"norm is {_short(row.norm)}, none of {', '.join(NORMS)}"
     for column in ("recipe", "name", "metric", "device", "precision", "version"):
         text = getattr(row, column)
         if len(text) > MAX_TEXT_LENGTH or not text.isprintable():

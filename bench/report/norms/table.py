@@ -14,12 +14,12 @@ import pandas as pd
 
 from bench.core.files import Bits
 from bench.core.parsing import LAST_SUFFIX, format_radius
+from bench.core.threats.threat import NORMS
 from bench.report.accuracy import Accuracy, SeedAccuracy, measurements, summary
 from bench.report.boards import Board, groups
 from bench.report.labels import column_order, label_rows, labels
 
 UNION = "Union"
-NORM_ORDER = ("Linf", "L2", "L1")
 Balls = tuple[Board, ...]  # boards that differ in norm and radius alone, one a norm
 
 
@@ -43,7 +43,7 @@ def norm_boards(rows: pd.DataFrame) -> dict[Board, dict[Board, pd.DataFrame]]:
 
 def _combinations(boards: Iterable[Board]) -> Iterator[Balls]:
     norms: dict[str, list[Board]] = defaultdict(list)
-    for board in sorted(boards, key=lambda board: (NORM_ORDER.index(board.norm), board.eps)):
+    for board in sorted(boards, key=lambda board: ([*NORMS].index(board.norm), board.eps)):
         norms[board.norm].append(board)
     return product(*norms.values()) if len(norms) > 1 else iter(())
 
