@@ -23,7 +23,7 @@ from bench.commands.speed.parts import PARTS
 from bench.core.errors import BadInput
 from bench.core.foreign import plugins
 from bench.core.version import __version__
-from bench.data.cifar import CLASSES
+from bench.data.sets.cifar import CLASSES
 from bench.evaluation.external.spec import parse_spec
 from bench.report.studies.study import STUDIES
 from bench.results.job_file import FIELDS
@@ -124,6 +124,8 @@ def place(tmp_path_factory) -> Path:
                 home.mkdir(parents=True)
                 for i in range(count):
                     Image.fromarray(rng.integers(256, size=(size, size, 3), dtype=np.uint8)).save(home / f"{i}.png")
+    np.save(folder / "data/cifar10.1_v6_data.npy", rng.integers(256, size=(20, 32, 32, 3), dtype=np.uint8))
+    np.save(folder / "data/cifar10.1_v6_labels.npy", np.arange(20) % 10)
     baseline, finished = ROOT / "tests/baseline", folder / "results/cifar10/resnet8/PGD-AT"
     (folder / "tests").mkdir()
     (folder / "tests/baseline").symlink_to(baseline)

@@ -14,6 +14,7 @@ from bench.core.parsing import format_radius
 from bench.evaluation.conditions.attack import Attacked, plain_attacks
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.external.spec import Source
+from bench.models.class_subset import unrestricted
 from bench.report.audit.indicators import Doubt
 from bench.report.verdicts import doubts_by_board, verdict
 from bench.results.load import load
@@ -59,7 +60,7 @@ def board_entry(source: Source, net: nn.Module, clean: Row, attacked: Row, model
     assert attacked.value is not None
     return Measured(
         name=source.name,
-        architecture=source.architecture(net),
+        architecture=source.architecture(unrestricted(net)),
         dataset=clean.dataset,
         eps=attacked.eps,
         clean=clean.value,

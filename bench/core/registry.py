@@ -36,7 +36,6 @@ class Registry(Mapping[str, T]):
         check: Check = accept_anything,
         reserved: tuple[str, ...] = RESERVED_NAMES,
         folder: str = "",
-        beside: tuple[str, ...] = (),
     ) -> None:
         """Make an empty registry.
 
@@ -45,9 +44,8 @@ class Registry(Mapping[str, T]):
             check: (name, item) -> what is wrong with the item, or an empty text; called for every item.
             reserved: names that cannot be registered.
             folder: dotted name of the package whose modules register items here.
-            beside: modules of that package which register nothing, and are not imported.
         """
-        self._reserved, self._folder, self._beside, self._loaded = reserved, folder, beside, not folder
+        self._reserved, self._folder, self._loaded = reserved, folder, not folder
         self.kind = kind
         self._flaw = check
         self._items: dict[str, T] = {}
@@ -193,8 +191,7 @@ class Registry(Mapping[str, T]):
         if self._loaded or caller.startswith(f"{self._folder}."):
             return
         self._loaded = True
-        names = [found.name for found in iter_modules(import_module(self._folder).__path__)]
-        modules = [f"{self._folder}.{name}" for name in names if name not in self._beside]
+        modules = [f"{self._folder}.{found.name}" for found in iter_modules(import_module(self._folder).__path__)]
         for module in modules:
             import_module(module)
         # list names by module, whichever module was imported first

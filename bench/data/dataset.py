@@ -61,6 +61,8 @@ class Dataset:
     standard: Budget
     read: Callable[[Split, Path], Source]
     fetch: Callable[[Path], None] | None = None  # downloads the files that `read` needs; None: no download
+    test_only: bool = False  # whether it has no training images: models are evaluated on it, and none is trained
+    trained_on: "Dataset | None" = None  # of such a set, if there is one: the data set that its models are trained on
 
     def __post_init__(self) -> None:
         check_name("data set", self.name)  # which is the name of a folder of runs
@@ -82,10 +84,31 @@ class Dataset:
             )
         if not callable(self.read):
             raise BadInput(f"data set {self.name} is read by {self.read!r}, which is no function (split, data_dir)")
+        if self.trained_on and (strange := set(self.classes) - set(self.trained_on.classes)):
+            raise BadInput(
+                f"data set {self.name} has the class {min(strange)}, which {self.trained_on.name}, that its models are "
+                "trained on, has not"
+            )
 
     @property
     def num_classes(self) -> int:
         return len(self.classes)
+
+    @property
+    def logit_places(self) -> tuple[int, ...] | None:
+        """The places of its classes among the logits of its models; None if these are all of them, in their order."""
+        if self.trained_on is None or self.trained_on.classes == self.classes:
+            return None
+        return tuple(map(self.trained_on.classes.index, self.classes))
+
+    def check_trainable(self) -> None:
+        """BadInput if it is a test set, on which nothing can be trained."""
+        if self.test_only:
+            train = f"train on {self.trained_on.name}" if self.trained_on else "train on another data set"
+            raise BadInput(
+                f"{self.name} is a test set without training images; {train}, and evaluate the model by "
+                "`bench eval --model FOLDER` with this --dataset"
+            )
 
     def load(
         self, split: Split, data_dir: Path, limit: int | None = None, memory: DataMemory | None = None
@@ -110,7 +133,9 @@ class Dataset:
                 self.fetch(data_dir)
 
     def source(self, split: Split, data_dir: Path) -> Source:
-        """Find the images of a split and read their labels, but no pixels; BadInput if the reader fails."""
+        """Find the images of a split and read their labels, but no pixels; BadInput if it has none or reading fails."""
+        if split == "train":
+            self.check_trainable()
         with reader_errors_as_bad_input(f"the {split} split of data set {self.name}"):
             return self.read(split, data_dir)
 
@@ -168,9 +193,4 @@ def check_dataset(name: str, item: object) -> str:
     return f"calls itself {own!r}; give it the name that it is registered by" if own != name else ""
 
 
-DATASETS: Registry[Dataset] = Registry(
-    "data set",
-    check_dataset,
-    folder="bench.data",
-    beside=("arrays", "cache", "images", "loader", "published_corruptions"),  # which import torch
-)
+DATASETS: Registry[Dataset] = Registry("data set", check_dataset, folder="bench.data.sets")

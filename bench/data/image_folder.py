@@ -42,7 +42,7 @@ def folder_dataset(root: Path) -> Dataset:
     classes = tuple(names(root / "train", folders=True))
     if len(classes) < 2:
         raise BadInput(f"{root / 'train'} holds {len(classes)} class folders; at least 2 are needed ({LAYOUT})")
-    paths, _ = list_files(root, "train", classes)
+    paths, _ = list_files(root / "train", classes)
     with refuse_huge_images():
         first = decode(paths[0])
     shape = (CHANNELS[first.mode], first.height, first.width)
@@ -84,7 +84,7 @@ def look_at_pixels(source: Source) -> tuple[str, tuple[float, ...], tuple[float,
 
 def read_folder(root: Path, classes: tuple[str, ...], shape: Shape, split: str, data_dir: Path) -> Source:
     """Find the images of one split in ROOT/split; they are decoded when they are used."""
-    paths, y = list_files(root, split, classes)
+    paths, y = list_files(root / split, classes)
     return source_of(root / split, paths, y, shape, to_pixels)
 
 
@@ -100,20 +100,22 @@ def source_of(
     return Source(y, files.pixels, ordered=False, files=files)
 
 
-def list_files(root: Path, split: str, classes: tuple[str, ...]) -> tuple[list[str], NDArray[np.int64]]:
-    """List the image files of a split sorted by class and name, with labels (N,); BadInput if classes differ."""
-    found = names(root / split, folders=True)
+def list_files(folder: Path, classes: tuple[str, ...]) -> tuple[list[str], NDArray[np.int64]]:
+    """List the image files in the folders of the classes, by class and name, with labels (N,).
+
+    BadInput if the folder has not exactly the classes.
+    """
+    found = names(folder, folders=True)
     if wrong := sorted(set(found) ^ set(classes)):
         state = "is not a class of this data set" if wrong[0] in found else "is missing"
         more = f" and {len(classes) - MAX_CLASSES_SHOWN} more" if len(classes) > MAX_CLASSES_SHOWN else ""
         wanted = f"{', '.join(classes[:MAX_CLASSES_SHOWN])}{more}"
-        raise BadInput(f"class folder {root / split / wrong[0]} {state}; wanted: {wanted}")
-    if loose := [name for name in names(root / split, folders=False) if name.lower().endswith(SUFFIXES)]:
-        place = root / split
+        raise BadInput(f"class folder {folder / wrong[0]} {state}; wanted: {wanted}")
+    if loose := [name for name in names(folder, folders=False) if name.lower().endswith(SUFFIXES)]:
         warn_once(
-            f"left out {format_count(len(loose), 'image')} in no class folder of {place}, such as {place / loose[0]}"
+            f"left out {format_count(len(loose), 'image')} in no class folder of {folder}, such as {folder / loose[0]}"
         )
-    files = images_of([root / split / name for name in classes])
+    files = images_of([folder / name for name in classes])
     labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in files])
     return [path for paths in files for path in paths], labels
 

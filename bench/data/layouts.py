@@ -1,5 +1,6 @@
 """The layouts in which a data set may be stored below --data-dir: official files, image folder, or .npz archive."""
 
+import math
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import BadInput
+from bench.core.parsing import format_count
 from bench.data.dataset import Source, Split
 from bench.data.files.image_list import Shape
 from bench.data.image_files import warn_once
@@ -107,7 +109,27 @@ def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype
 
 
-def from_arrays(x: NDArray[np.uint8], y: NDArray[Any]) -> Source:
-    """Make a source of arrays in their official order: x (N, H, W, C), y (N,)."""
+def open_npy(path: Path) -> NDArray[Any]:
+    """Memory-map the published array in a .npy file; BadInput if it is missing, truncated or not an array."""
+    try:
+        if not path.is_file():
+            raise OSError("there is no such file")
+        with path.open("rb") as file:
+            shape, dtype = read_header(file)
+            begin, size = file.tell(), path.stat().st_size
+    except Exception as error:  # NumPy parses the header as Python, which may raise anything
+        raise BadInput(f"{path} cannot be read ({error}); put the published file there") from None
+    if dtype.hasobject:
+        raise BadInput(f"{path} holds Python objects, which are not opened; put the published file there")
+    expected = begin + math.prod(shape) * dtype.itemsize
+    if size != expected:
+        raise BadInput(
+            f"{path} has {format_count(size, 'byte')} where its {shape} {dtype} need {expected}; download it again"
+        )
+    return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
+
+
+def from_arrays(x: NDArray[np.uint8], y: NDArray[Any], *, ordered: bool = True) -> Source:
+    """Make a source of arrays x (N, H, W, C), y (N,). ordered: as of `Source`."""
     images = x.transpose(0, 3, 1, 2)
-    return Source(y.astype(np.int64), lambda chosen: np.ascontiguousarray(images[chosen]), ordered=True)
+    return Source(y.astype(np.int64), lambda chosen: np.ascontiguousarray(images[chosen]), ordered)

@@ -1,4 +1,4 @@
-"""Finds data sets by name. A new one is a file in this folder that calls `DATASETS.add` or `DATASETS.add_lazy`."""
+"""Finds data sets by name. A new one is a file in `sets/` that calls `DATASETS.add` or `DATASETS.add_lazy`."""
 
 from pathlib import Path
 

@@ -4,7 +4,6 @@ Hendrycks & Dietterich, ICLR 2019, arXiv:1903.12261. The first two are one file 
 the whole test set at severity 1, then at 2, to 5, and labels.npy; the others are folders <name>/<severity>/<class>/.
 """
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -16,11 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.core.errors import BadInput
-from bench.core.parsing import format_count
 from bench.data.dataset import Dataset, Source
 from bench.data.image_folder import read_folder
 from bench.data.images import Images
-from bench.data.layouts import read_header
+from bench.data.layouts import open_npy
 
 SETS = {
     "cifar10": "CIFAR-10-C",
@@ -56,7 +54,7 @@ class PublishedCorruption:
             source = self._source()
             return source.y[source.order("test")]
         path = self.folder / "labels.npy"
-        y = _open(path)
+        y = open_npy(path)
         if y.shape != (self.total * len(SEVERITIES),) or not np.issubdtype(y.dtype, np.integer):
             wanted = f"whole numbers ({self.total * len(SEVERITIES)},)"
             raise BadInput(f"{path} holds labels {y.dtype} {y.shape}; {self.dataset.name} needs {wanted}")
@@ -81,7 +79,7 @@ class PublishedCorruption:
         return self.folder / f"{self.name}.npy"
 
     def _array(self) -> NDArray[np.uint8]:
-        found, (channels, height, width) = _open(self._file), self.dataset.shape
+        found, (channels, height, width) = open_npy(self._file), self.dataset.shape
         wanted = (self.total * len(SEVERITIES), height, width, channels)
         if found.dtype != np.uint8 or found.shape != wanted:
             raise BadInput(f"{self._file} is {found.dtype} {found.shape}; it must be uint8 {wanted}")
@@ -108,23 +106,3 @@ def official_folder(dataset: Dataset, data_dir: Path) -> Path | None:
 @lru_cache(256)
 def _folder(root: Path, dataset: Dataset, severity: int) -> Source:
     return read_folder(root, dataset.classes, dataset.shape, str(severity), root)
-
-
-def _open(path: Path) -> NDArray[np.uint8]:
-    """Memory-map a .npy file; BadInput if it is truncated or not an array."""
-    try:
-        if not path.is_file():
-            raise OSError("there is no such file")
-        with path.open("rb") as file:
-            shape, dtype = read_header(file)
-            begin, size = file.tell(), path.stat().st_size
-    except Exception as error:  # NumPy parses the header as Python, which may raise anything
-        raise BadInput(f"{path} cannot be read ({error}); put the published file there") from None
-    if dtype.hasobject:
-        raise BadInput(f"{path} holds Python objects, which are not opened; put the published file there")
-    expected = begin + math.prod(shape) * dtype.itemsize
-    if size != expected:
-        raise BadInput(
-            f"{path} has {format_count(size, 'byte')} where its {shape} {dtype} need {expected}; download it again"
-        )
-    return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]

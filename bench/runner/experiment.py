@@ -67,6 +67,7 @@ def plan_experiment(
     """
     cache = cache or ImageCache(data_dir)
     data = dataset(request.dataset, data_dir)
+    data.check_trainable()
     cuda = device.type == "cuda"
     name_of_budget = budget_name(request, cuda)
     budget = budget_of(name_of_budget, data)

@@ -17,12 +17,12 @@ from sklearn.datasets import load_digits
 from torchvision.datasets import CIFAR10
 
 from bench.core.errors import BadInput, UnknownName
-from bench.data.cifar import CLASSES
 from bench.data.dataset import DATASETS, stratified_order
-from bench.data.imagenet_100 import choose_classes
 from bench.data.images import Images
 from bench.data.loader import epoch_batches, to_float
 from bench.data.lookup import dataset
+from bench.data.sets.cifar import CLASSES
+from bench.data.sets.imagenet_100 import choose_classes
 
 NOWHERE = Path("/nonexistent")
 

@@ -24,6 +24,7 @@ from bench.evaluation.external.normalisation import with_normalisation
 from bench.evaluation.external.spec import Source, parse_spec
 from bench.evaluation.identity import join_parts, logits_digest, trained_identity
 from bench.models.checkpoint import fingerprint
+from bench.models.class_subset import restrict_classes
 from bench.models.modes import set_eval
 
 
@@ -69,10 +70,13 @@ def load_external(
 
 
 def load(source: Source, dataset: Dataset, access: Access, device: torch.device | str) -> Loaded:
-    """Load a model on a device, in eval mode. BadInput as for `load_model`."""
-    loaded = source.load(dataset, access)
+    """Load a model on a device, in eval mode; of a test set, one of the data set that its models are trained on.
+
+    It gives the logits of the classes of `dataset`. BadInput as for `load_model`.
+    """
+    loaded = source.load(dataset.trained_on or dataset, access)
     with model_errors_as_bad_input():
-        return Loaded(set_eval(loaded.net.to(device)), loaded.choices)
+        return Loaded(set_eval(restrict_classes(loaded.net, dataset).to(device)), loaded.choices)
 
 
 def identity(source: Source, net: nn.Module, test: Images) -> str:

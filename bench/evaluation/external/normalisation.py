@@ -8,7 +8,7 @@ from bench.core.errors import BadInput
 from bench.core.parsing import format_count, parse_number
 from bench.core.registration.suggestion import suggestion
 from bench.data.dataset import DATASETS, Dataset
-from bench.data.imagenet_100 import MEAN, STD
+from bench.data.sets.imagenet_100 import MEAN, STD
 from bench.models.normalise import NORMALISERS, Normalise
 
 NO_NORMALISER = "none"  # the normaliser that changes nothing

@@ -4,6 +4,7 @@ Images are prepared as for ImageNet-C: the shorter side is resized to 256 pixels
 are sorted by class and name, as in ImageNet-C, so that each image is paired with its corruptions.
 """
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from bench.data.dataset import DATASETS, Dataset, Source, Split
 from bench.data.files.image_list import Shape
 from bench.data.image_files import convert_mode, decode, names
 from bench.data.image_folder import list_files, source_of
-from bench.data.imagenet_100 import ALL, MEAN, SHAPE, STD
+from bench.data.sets.imagenet_100 import ALL, MEAN, SHAPE, STD
 
 IMAGENET = "imagenet"
 RESIZED_SIDE = 256  # pixels of the shorter side before cropping
@@ -34,6 +35,11 @@ def imagenet(data_dir: Path) -> Dataset:
     classes = tuple(names(root / "train", folders=True))
     if len(classes) != ALL:
         raise BadInput(f"{root / 'train'} holds {len(classes)} class folders; ImageNet has {ALL} ({LAYOUT})")
+    return imagenet_of(classes, partial(read_imagenet, root, held_out, classes))
+
+
+def imagenet_of(classes: tuple[str, ...], read: Callable[[Split, Path], Source]) -> Dataset:
+    """ImageNet with these names of its classes, in the order of the logits, and this reader."""
     return Dataset(
         name=IMAGENET,
         classes=classes,
@@ -47,13 +53,13 @@ def imagenet(data_dir: Path) -> Dataset:
         flip=True,
         quick=Budget(Plan(epochs=10), train=5000, test=256),
         standard=Budget(Plan(epochs=30, batch_size=256, weight_decay=1e-4)),
-        read=partial(read_imagenet, root, held_out, classes),
+        read=read,
     )
 
 
 def read_imagenet(root: Path, held_out: str, classes: tuple[str, ...], split: Split, data_dir: Path) -> Source:
     """Find the images of one split; they are decoded when they are used."""
-    paths, y = list_files(root, held_out if split == "test" else "train", classes)
+    paths, y = list_files(root / (held_out if split == "test" else "train"), classes)
     return source_of(root, paths, y, SHAPE, crop_middle)
 
 

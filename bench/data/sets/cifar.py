@@ -34,11 +34,13 @@ def arrays(data: Any) -> tuple[NDArray[np.uint8], NDArray[Any]]:
     return data.data, np.array(data.targets)
 
 
-def register(kind: str, classes: tuple[str, ...], folder: str, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+def register(
+    kind: str, classes: tuple[str, ...], folder: str, mean: tuple[float, ...], std: tuple[float, ...]
+) -> Dataset:
     """Register one of the two data sets. kind: its class in torchvision. folder: of its batches, below --data-dir."""
     name, fault = kind.lower(), "is incomplete or fails its checksums; unpack"
     files = TorchvisionFiles(name, kind, arrays, folder, f"{fault} cifar-{len(classes)}-python.tar.gz again")
-    DATASETS.add(
+    return DATASETS.add(
         name,
         Dataset(
             name=name,
@@ -60,5 +62,5 @@ def register(kind: str, classes: tuple[str, ...], folder: str, mean: tuple[float
     )
 
 
-register("CIFAR10", CLASSES, "cifar-10-batches-py", (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
+CIFAR10 = register("CIFAR10", CLASSES, "cifar-10-batches-py", (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 register("CIFAR100", FINE_CLASSES, "cifar-100-python", (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762))
