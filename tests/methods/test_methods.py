@@ -40,6 +40,7 @@ from methods.augmix import AugMix
 from methods.avmixup import AvMixup
 from methods.awp import Awp
 from methods.cutmix import CutMix
+from methods.grad_align import GradAlign
 from methods.m2at import M2at
 from methods.mart import Mart
 from methods.mixup import Iat, Mixup
@@ -49,7 +50,7 @@ from methods.standard import Standard
 from methods.tlat import Tlat
 from methods.trades import Trades
 
-MANY_FORWARDS = (Awp, Trades, Mart, AugMix, Iat, Tlat, AdvProp, RobMask)
+MANY_FORWARDS = (Awp, Trades, Mart, AugMix, Iat, Tlat, AdvProp, RobMask, GradAlign)
 ONE_FORWARD = [name for name, recipe in RECIPES.items() if not isinstance(recipe, MANY_FORWARDS)]
 
 

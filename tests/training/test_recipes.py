@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 import methods  # noqa: F401
-from bench import DATASETS, RECIPES, Ascent, Recipe, branch, frozen
+from bench import DATASETS, RECIPES, Ascent, Linf, Recipe, branch, frozen
 from bench.core.passes import count_passes
 from bench.core.rng import fixed_seed
 from bench.core.threats.lengths import REFERENCE_EPS
@@ -27,6 +27,7 @@ from bench.training.recipe import scaled
 from methods.augmix import AugMix
 from methods.awp import Awp
 from methods.cutmix import CutMix
+from methods.grad_align import GradAlign
 from methods.mixup import Iat, Mixup
 
 SETTINGS = [("digits", "cnn"), ("cifar10", "resnet8")]
@@ -84,7 +85,10 @@ def ascents(value: object) -> Iterator[Ascent]:
 
 def stats(recipe: Recipe) -> str:
     """What batch norm normalises by while this recipe attacks."""
-    return getattr(getattr(getattr(recipe, "base", recipe), "adversary", None), "stats", "running")
+    recipe = getattr(recipe, "base", recipe)
+    if isinstance(recipe, GradAlign):
+        return "batch"  # its step follows the gradient of a pass that it learns from
+    return getattr(getattr(recipe, "adversary", None), "stats", "running")
 
 
 def statistics(model: nn.Module) -> list[Tensor]:
@@ -155,6 +159,7 @@ def test_it_shows_images_that_are_in_the_ball(recipe):
         return
     beyond = max(1, getattr(getattr(recipe, "base", recipe), "gamma", 1))
     reach = max([a.threat.eps for a in ascents(recipe)], default=0) * beyond
+    reach += getattr(recipe, "noise", Linf(0.0)).eps  # N-FGSM adds noise before its step
     farthest = max(float((seen - x).abs().max()) for seen in model.seen)
     assert farthest <= reach + 1e-6
     assert farthest >= reach / 4

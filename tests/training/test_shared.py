@@ -44,6 +44,7 @@ KINDS = {  # a recipe for each way in which the images of a batch meet
     "AdvProp.2aux": "batch norms in branches",
     "RobMask": "batch norms with several rescalings",
     "R-MC-LA": "labels from the model",
+    "GradAlign": "gradients of gradients",
 }
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from bench.training.shared.group import Group
 
@@ -32,7 +31,7 @@ def shared_batch_norm(
     if running_mean is not None and running_var is not None:
         running_mean.lerp_(mean.to(running_mean), momentum)
         running_var.lerp_((var * count / (count - 1)).to(running_var), momentum)
-    normal: Tensor = _Normalise.apply(wide, mean, (var + eps).rsqrt(), count, group)
+    normal: Tensor = _Normalise.apply(wide, mean, (var + eps).rsqrt(), count, eps, group)
     shape = _channel_shape(x)
     if weight is not None:
         normal = normal * weight.view(shape)
@@ -62,20 +61,46 @@ def _channel_shape(x: Tensor) -> list[int]:
 
 
 class _Normalise(torch.autograd.Function):
-    """(x - mean) * inverse, where the gradient also goes through mean and inverse, statistics of all processes."""
+    """(x - mean) * inverse, where the gradient also goes through mean and inverse, statistics of all processes.
+
+    The gradient may be differentiated in turn, as recipes do that penalise gradients at images.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, mean: Tensor, inverse: Tensor, count: Tensor, group: Group) -> Tensor:
+    def forward(ctx: Any, x: Tensor, mean: Tensor, inverse: Tensor, count: Tensor, eps: float, group: Group) -> Tensor:
+        ctx.save_for_backward(x, mean, inverse, count)
+        ctx.eps, ctx.group = eps, group
         shape = _channel_shape(x)
-        normal = (x - mean.view(shape)) * inverse.view(shape)
-        ctx.save_for_backward(normal, inverse, count)
-        ctx.group = group
+        normal: Tensor = (x - mean.view(shape)) * inverse.view(shape)
         return normal
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        normal, inverse, count = ctx.saved_tensors
-        dims, shape = _all_but_channels(grad), _channel_shape(grad)
-        sums = ctx.group.add(torch.stack([grad.sum(dims), (grad * normal).sum(dims)])) / count
-        return (grad - sums[0].view(shape) - normal * sums[1].view(shape)) * inverse.view(shape), None, None, None, None
+        x, mean, inverse, count = ctx.saved_tensors
+        dims, shape = _all_but_channels(x), _channel_shape(x)
+
+        def average(values: Tensor) -> Tensor:
+            share: Tensor = _Sum.apply(values, ctx.group) / count
+            return share
+
+        if torch.is_grad_enabled():  # this gradient will be differentiated, so the statistics are functions of x
+            mean = average(x.sum(dims))
+            inverse = (average((x - mean.view(shape)).square().sum(dims)) + ctx.eps).rsqrt()
+        normal = (x - mean.view(shape)) * inverse.view(shape)
+        means = average(torch.stack([grad.sum(dims), (grad * normal).sum(dims)]))
+        of_x = (grad - means[0].view(shape) - normal * means[1].view(shape)) * inverse.view(shape)
+        return of_x, None, None, None, None, None
+
+
+class _Sum(torch.autograd.Function):
+    """The sum of a tensor over the processes; its gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, group: Group) -> Tensor:
+        ctx.group = group
+        return group.add(x.clone())
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        total: Tensor = _Sum.apply(grad.contiguous(), ctx.group)
+        return total, None

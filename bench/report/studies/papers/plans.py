@@ -47,6 +47,12 @@ ROBMASK = Plan(epochs=100, schedule="cosine")
 ON_IMAGENET = {"imagenet": replace(ROBMASK, epochs=105)}  # the cosine and the weight decay are printed for all models
 TRADES = replace(BASE, epochs=76, milestones=(74 / 76,))  # from the 75th epoch on
 FAST = Plan(15, lr=0.2, schedule="one-cycle", warm_up=0.5, warm_up_from=0.0)  # train_fgsm.py of its authors
+# train.py of its authors, 15 epochs on SVHN as in the paper; there they raise the radius over the first 5, we do not
+N_FGSM = replace(FAST, epochs=30)
+N_FGSM_ON = {"svhn": replace(FAST, lr=0.05, warm_up=0.4)}
+# sh/exps_diff_eps_cifar10.sh and exps_diff_eps_svhn.sh of its authors, whose weight on SVHN is 2.5 and not 0.2
+GRAD_ALIGN = replace(FAST, epochs=30, lr=0.3, warm_up=0.4)
+GRAD_ALIGN_ON = {"svhn": replace(GRAD_ALIGN, epochs=15, lr=0.05)}
 CUTMIX = Plan(300, 64, lr=0.25, weight_decay=1e-4)
 MTLAT = Plan(90, 256, "adam", lr=0.002, weight_decay=1e-4, milestones=(30 / 90, 60 / 90, 80 / 90), pad=0, flip=False)
 SCATTER = replace(BASE, batch_size=60, milestones=(0.3, 0.45))  # on SVHN the lr that AVmixup's paper names
@@ -72,6 +78,8 @@ PLANS = (  # the first whose pattern a name matches
     PaperPlan("TRADES", r"TRADES-[\d.]+", TRADES),
     PaperPlan("MART", r"MART", TRADES),  # train_wideresnet.py, whose weight of the second term is the recipe's, 6
     PaperPlan("FGSM-RS", r"FGSM-RS", FAST),
+    PaperPlan("N-FGSM", r"N-FGSM", N_FGSM, N_FGSM_ON),
+    PaperPlan("GradAlign", r"GradAlign", GRAD_ALIGN, GRAD_ALIGN_ON),
     PaperPlan("AugMix", r"AugMix", Plan(100, schedule="cosine")),
     PaperPlan("CutMix", r"CutMix", CUTMIX),
     PaperPlan("Mixup", r"Mixup\.1", replace(BASE, weight_decay=1e-4)),
