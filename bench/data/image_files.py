@@ -15,7 +15,10 @@ from bench.core.errors import BadInput
 from bench.core.parsing import format_count
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")  # those of torchvision
-LAYOUT = "an image folder holds {train,test}/<class>/ with *.png, *.jpg, ..., also in folders below"
+LAYOUT = (
+    "an image folder holds {train,test}/<class>/ with *.png, *.jpg, ..., also in folders below; "
+    "a test set alone holds test/<class>/ or <class>/"
+)
 CHANNELS = {"1": 1, "L": 1, "LA": 1, "P": 3, "PA": 3, "RGB": 3, "RGBA": 3, "CMYK": 3, "YCbCr": 3}  # by Pillow's mode
 
 log = logging.getLogger("bench")

@@ -1,4 +1,7 @@
-"""Image folders: ROOT/{train,test}/<class>/ with images of one size, also in folders below."""
+"""Image folders: ROOT/{train,test}/<class>/ with images of one size, also in folders below.
+
+A folder without train/ is a test set: its images are in ROOT/test/<class>/ or, if there is no test/, in ROOT/<class>/.
+"""
 
 import hashlib
 import math
@@ -32,23 +35,26 @@ from bench.data.memory import check_memory
 MAX_CLASSES_SHOWN = 10  # most names of classes in a message
 STATISTICS_SAMPLE = 2000  # training images from which mean and std are estimated
 READ_TOGETHER = 32  # images of them
+SPLIT_NAMES = ("train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval")  # no class's names
 
 
 def folder_dataset(root: Path) -> Dataset:
     """Make a data set of an image folder: shape of the first image, mean and std of up to STATISTICS_SAMPLE images.
 
-    BadInput if it has fewer than two classes or its images cannot be used.
+    These are training images, or test images where there are no others. BadInput if it has fewer than two classes or
+    its images cannot be used.
     """
-    classes = tuple(names(root / "train", folders=True))
+    test_only = not (root / "train").is_dir()
+    place = root / "train" if not test_only else test_folder(root)
+    classes = tuple(names(place, folders=True))
     if len(classes) < 2:
-        raise BadInput(f"{root / 'train'} holds {len(classes)} class folders; at least 2 are needed ({LAYOUT})")
-    paths, _ = list_files(root / "train", classes)
+        raise BadInput(f"{place} holds {len(classes)} class folders; at least 2 are needed ({LAYOUT})")
+    paths, _ = list_files(place, classes)
     with refuse_huge_images():
         first = decode(paths[0])
     shape = (CHANNELS[first.mode], first.height, first.width)
     check_memory(READ_TOGETHER, shape, f"images of {root}, the first to be looked at,", "smaller images are needed")
-    read = partial(read_folder, root, classes, shape)
-    content, mean, std = look_at_pixels(read("train", root))
+    content, mean, std = look_at_pixels(read_classes(place, classes, shape))
     size = min(shape[1:])
     return Dataset(
         name=f"folder-{re.sub(r'[^A-Za-z0-9+.-]+', '-', root.resolve().name)[:80]}-{content}",
@@ -63,12 +69,22 @@ def folder_dataset(root: Path) -> Dataset:
         flip=False,
         quick=Budget(Plan(epochs=10), train=5000, test=256),
         standard=Budget(Plan(epochs=30)),
-        read=read,
+        read=partial(read_test_set, place, classes, shape) if test_only else partial(read_folder, root, classes, shape),
+        test_only=test_only,
     )
 
 
+def test_folder(root: Path) -> Path:
+    """The folder of the class folders of a test set: ROOT/test, or ROOT itself; BadInput if it has other splits."""
+    if (root / "test").is_dir():
+        return root / "test"
+    if splits := [name for name in names(root, folders=True) if name.lower() in SPLIT_NAMES]:
+        raise BadInput(f"{root} holds {', '.join(splits)}, and neither train nor test; {LAYOUT}")
+    return root
+
+
 def look_at_pixels(source: Source) -> tuple[str, tuple[float, ...], tuple[float, ...]]:
-    """Six hexadecimal digits, mean and std per channel of STATISTICS_SAMPLE training images, read a few at a time."""
+    """Six hexadecimal digits, mean and std per channel of up to STATISTICS_SAMPLE images, read a few at a time."""
     chosen = source.order("train")[:STATISTICS_SAMPLE]
     content, total, squares, count = hashlib.sha256(), np.zeros(1, np.int64), np.zeros(1, np.int64), 0
     for part in np.array_split(chosen, -(-len(chosen) // READ_TOGETHER)):
@@ -84,8 +100,18 @@ def look_at_pixels(source: Source) -> tuple[str, tuple[float, ...], tuple[float,
 
 def read_folder(root: Path, classes: tuple[str, ...], shape: Shape, split: str, data_dir: Path) -> Source:
     """Find the images of one split in ROOT/split; they are decoded when they are used."""
-    paths, y = list_files(root / split, classes)
-    return source_of(root / split, paths, y, shape, to_pixels)
+    return read_classes(root / split, classes, shape)
+
+
+def read_test_set(place: Path, classes: tuple[str, ...], shape: Shape, split: str, data_dir: Path) -> Source:
+    """Find the images of a set that has only one split, in PLACE/<class>/."""
+    return read_classes(place, classes, shape)
+
+
+def read_classes(folder: Path, classes: tuple[str, ...], shape: Shape) -> Source:
+    """Find the images in FOLDER/<class>/; they are decoded when they are used."""
+    paths, y = list_files(folder, classes)
+    return source_of(folder, paths, y, shape, to_pixels)
 
 
 def source_of(

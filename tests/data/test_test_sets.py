@@ -217,3 +217,43 @@ def test_a_model_of_1000_classes_is_evaluated_on_the_200_of_imagenet_a(bench, tm
     assert "imagenet-a, external, Linf 4/255" in out
     rows = load_rows(tmp_path / "results")
     assert rows.loc[rows["kind"] == "clean", "value"].tolist() == [1.0]
+
+
+# folders of one's own
+
+
+@pytest.mark.parametrize("inside", ["test", "."])
+def test_a_folder_without_training_images_is_a_test_set(inside, tmp_path):
+    place = write_class_folders(tmp_path / "mine" / inside, ["cat", "dog", "owl"])
+    data = dataset("folder:mine", tmp_path)
+    assert data.classes == ("cat", "dog", "owl")
+    assert data.name.startswith("folder-mine-")
+    assert (data.shape, data.mean) == ((3, 8, 8), (round(1 / 255, 4),) * 3)  # of the levels 0, 1 and 2
+    test = data.load("test", tmp_path)
+    assert torch.equal(test.x[:, 0, 0, 0].long(), test.y)
+    with pytest.raises(
+        BadInput, match="is a test set without training images; train on another data set, and evaluate"
+    ):
+        data.load("train", tmp_path)
+    write_class_folders(place.parent / ("mine/train" if inside == "." else "train"), ["cat", "dog"])
+    assert not dataset("folder:mine", tmp_path).test_only
+
+
+def test_a_folder_of_other_splits_is_no_test_set(tmp_path):
+    for split in ("Training", "val"):
+        write_class_folders(tmp_path / split, ["cat", "dog"])
+    with pytest.raises(BadInput, match=f"{tmp_path} holds Training, val, and neither train nor test; an image folder"):
+        dataset(f"folder:{tmp_path}", tmp_path)
+
+
+def test_nothing_is_trained_on_a_folder_of_test_images_and_models_are_evaluated_on_it(bench, tmp_path):
+    write_class_folders(tmp_path / "mine", ["cat", "dog"])
+    code, _, err = bench("run", "--methods", "Standard", "--dataset", "folder:mine")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "is a test set without training images" in err
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\ndef net(): return nn.Sequential(nn.Flatten(), nn.Linear(192, 2))"
+    )
+    code, out, err = bench("eval", "--model", "net.py:net", "--dataset", "folder:mine", "--attacks", "FGSM")
+    assert code == 0, err
+    assert "n=2" in out

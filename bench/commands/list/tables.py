@@ -83,7 +83,16 @@ def datasets() -> Rows:
             rows.append([name, size, str(data.num_classes), radius, about])
         else:
             rows.append([name, "", "", "", f"{about}; sizes are those of the files in --data-dir"])
-    return [*rows, [f"{FOLDER}PATH", "", "", "", "A folder of your own images: {train,test}/<class>/*.png or *.jpg"]]
+    return [
+        *rows,
+        [
+            f"{FOLDER}PATH",
+            "",
+            "",
+            "",
+            "A folder of your own images: {train,test}/<class>/*.png or *.jpg, or a test set without train",
+        ],
+    ]
 
 
 def models() -> Rows:
