@@ -250,7 +250,8 @@ def evaluate(context: click.Context, words: list[str], folder: Path, monkeypatch
         return
     if "--results" in words:
         del words[words.index("--results") : words.index("--results") + 2]
-    attacks = [] if context.params["attacks"] else ["--attacks", "FGSM"]
+    is_named = any(context.params[name] is not None for name in ("attacks", "within", "passes"))
+    attacks = [] if is_named else ["--attacks", "FGSM"]
     where = ["--results", str(folder / "results"), "--reports", str(folder / "reports"), "--limit", "16"]
     assert "FGSM" in invoke([*words, *attacks, *where])
 

@@ -118,6 +118,7 @@ def climb(
     classes: int,
     steps: int,
     length: float,
+    until: int | None = None,
 ) -> Climbed:
     """Raise the margin of classes over the true ones; an image that is misclassified as any class ends there.
 
@@ -131,6 +132,7 @@ def climb(
         classes: of the model, K.
         steps: gradient steps, from 1.
         length: of the first step, in radii of the ball.
+        until: the step at which to stop, before the last one; what has been done till then is the same.
 
     Raises:
         BadInput: the model gives its images no gradient.
@@ -138,7 +140,7 @@ def climb(
     low, lengths = x.new_full((len(x),), -torch.inf), x.new_full((len(x),), length * threat.eps)
     logits = x.new_zeros(len(x), classes)
     images, broken, flat, margins = start.clone(), low > 0, low > 0, low.clone()
-    marks, marked = checkpoints(steps), 0
+    marks, marked, last = checkpoints(steps), 0, steps if until is None else min(until, steps)
     batch = _Batch(
         rows=torch.arange(len(x), device=x.device),
         clean=x,
@@ -157,17 +159,17 @@ def climb(
         marked_margin=low,
         flat=low > 0,
     )
-    for step in range(steps + 1):
+    for step in range(last + 1):
         with torch.enable_grad():
-            iterate = batch.now.detach().requires_grad_(step < steps)
+            iterate = batch.now.detach().requires_grad_(step < last)
             found = model(iterate)
             lead = leads(found, batch.y)
             aimed = lead.gather(1, batch.aims.clamp_min(0)[:, None])[:, 0]
             margin = torch.where(batch.aims == ANY_CLASS, lead.amax(1), aimed)
-            slope = gradient(margin, iterate) if step < steps else torch.zeros_like(iterate)
+            slope = gradient(margin, iterate) if step < last else torch.zeros_like(iterate)
         batch.note(found.detach(), margin.detach(), slope)
         is_wrong = found.argmax(1) != batch.y
-        ended = is_wrong | (step == steps)
+        ended = is_wrong | (step == last)
         rows = batch.rows[ended]
         images[rows] = torch.where(is_wrong.view(-1, 1, 1, 1), batch.now, batch.best)[ended]
         broken[rows], flat[rows] = is_wrong[ended], batch.flat[ended]

@@ -16,7 +16,7 @@ HALVED_AT = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)  # shares of the
 
 
 def random_search(
-    model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, rows: list[int], draw: int, queries: int
+    model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, rows: list[int], draw: int, queries: int, until: int
 ) -> tuple[Tensor, Tensor]:
     """Change random squares of each image, and keep what does not lower the margin of the likeliest wrong class.
 
@@ -27,21 +27,22 @@ def random_search(
         threat: the ball around each image.
         rows: numbers of the images in their stream of random numbers, (B,).
         draw: number of the draw, as each is another one.
-        queries: forward passes of an image that is never broken, from 1.
+        queries: forward passes of an image that is never broken, from 1; the squares shrink with their share.
+        until: the query at which to stop, from 1.
 
     Returns:
         The images (B, C, H, W) that it came to, and whether each is misclassified, (B,) bool.
     """
     with image_rows(rows, [draw] * len(rows)):
-        return _search(model, x, y, threat, queries)
+        return _search(model, x, y, threat, queries, min(until, queries))
 
 
 @torch.no_grad()
-def _search(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, queries: int) -> tuple[Tensor, Tensor]:
+def _search(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, queries: int, until: int) -> tuple[Tensor, Tensor]:
     stripes = (2 * uniform(x[:, :, :1]) - 1).expand_as(x)  # the paper's first images
     now = threat.project(threat.move(x, stripes, threat.eps), x)
     logits = model(now)
-    for query in range(1, queries):
+    for query in range(1, until):
         halvings = sum(query > mark * queries for mark in HALVED_AT)
         changed = _with_squares(now, x, threat, FIRST_SHARE / 2**halvings)
         unbroken = logits.argmax(1) == y

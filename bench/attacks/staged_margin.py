@@ -13,7 +13,7 @@ arXiv:2206.07314: few classes, those with the smallest margins, are worth long s
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
@@ -22,12 +22,15 @@ from bench.attacks.auto_pgd import ANY_CLASS, Climbed, climb, leads
 from bench.attacks.gradients import gradient, warn_zero_gradients
 from bench.attacks.random_search import random_search
 from bench.attacks.search import batch_size_for, in_batches
+from bench.attacks.settings import OMITTED_AT_DEFAULT
 from bench.attacks.spec import ATTACKS, PASSES_OF_A_STEP
 from bench.attacks.targeted import TARGET_CLASSES
 from bench.core.rng import image_rows, uniform
 from bench.core.threats.threat import Threat
 
 START_LENGTH, GO_ON_LENGTH = 2.0, 0.5  # of the first step, in radii: of a search that begins, and of one that goes on
+STEP = int(PASSES_OF_A_STEP)
+NO_LIMIT = 10**9  # passes, more than any image takes
 DIVERSE_STEPS = 2  # of length eps, that a random start takes along its random direction of logits
 
 
@@ -44,8 +47,12 @@ def staged_margin(
     restarts: int = 8,
     steps_restart: int = 40,
     queries: int = 5000,
+    passes: Annotated[int, OMITTED_AT_DEFAULT] = NO_LIMIT,
 ) -> Tensor:
     """StagedMargin: Auto-PGD on the margin, towards any wrong class, towards each, and longer towards the likeliest.
+
+    What breaks most images for the fewest passes comes first, and with a limit on the passes the attack does what it
+    does without one up to there: every image that it breaks within 100 passes, it breaks within 200.
 
     Sources: the first lines of `bench/attacks/staged_margin.py`.
 
@@ -61,6 +68,7 @@ def staged_margin(
         restarts: random starts towards each of these classes.
         steps_restart: of each restart.
         queries: forward passes of a random search, for images that had no gradient at some iterate.
+        passes: forward passes after which it stops, for each image; a backward pass counts as two.
 
     Returns:
         Images (B, C, H, W) in the ball and in [0, 1]; where the attack has failed, the one with the largest margin.
@@ -71,6 +79,7 @@ def staged_margin(
     with torch.no_grad():
         logits = in_batches(model, x)
     search = _Search(model, x, y, threat, logits.shape[1], x.clone(), logits.argmax(1) != y, torch.zeros_like(y) > 0)
+    search.left = passes - 1
     margins = search.climb(x, torch.full_like(y, ANY_CLASS), steps, START_LENGTH).logits
     nearest = leads(margins, y).argsort(1, descending=True)[:, : min(TARGET_CLASSES, logits.shape[1] - 1)]
     best = _Best(x, min(top, nearest.shape[1]))
@@ -117,23 +126,26 @@ class _Search:
     found: Tensor  # (B, C, H, W) broken, or with the largest margin of the last stage
     broken: Tensor  # (B,) bool
     flat: Tensor  # (B,) bool, whether the margin had no gradient at some iterate
+    left: int = NO_LIMIT  # passes of each image that is not broken, before the attack stops
 
     def climb(self, start: Tensor, aims: Tensor, steps: int, length: float) -> Climbed:
         """A stage of all images that are not broken yet, from start (B, C, H, W) towards aims (B,).
 
-        Of broken images it returns zeros, and margins of -inf.
+        Of broken images, and where no pass is left, it returns zeros, and margins of -inf.
         """
+        until = min(steps, (self.left - 1) // STEP)
         n, low = len(self.x), torch.full_like(self.x[:, 0, 0, 0], -torch.inf)
         whole = Climbed(torch.zeros_like(self.x), self.broken.clone(), low, low.new_zeros(n, self.classes), low > 0)
-        for rows in self._parts(~self.broken):
+        for rows in self._parts(~self.broken) if until >= 1 else ():
             part = climb(
                 self.model, self.x[rows], self.y[rows], self.threat, start=start[rows], aims=aims[rows],
-                classes=self.classes, steps=steps, length=length,
+                classes=self.classes, steps=steps, length=length, until=until,
             )  # fmt: skip
             for field in fields(Climbed):
                 getattr(whole, field.name)[rows] = getattr(part, field.name)
             self.found[rows] = part.images
         self.broken, self.flat = whole.broken, self.flat | whole.flat
+        self.left -= STEP * until + 1
         return whole
 
     def diverse_starts(self, draw: int) -> Tensor:
@@ -142,7 +154,8 @@ class _Search:
         draw: number of the draw, as each is another one.
         """
         starts = self.x.clone()
-        for rows in self._parts(~self.broken):
+        self.left -= STEP * DIVERSE_STEPS
+        for rows in self._parts(~self.broken) if self.left > 0 else ():
             clean = self.x[rows]
             with image_rows(rows.tolist(), [draw] * len(rows)):
                 at = self.threat.project(clean + self.threat.noise(clean), clean)
@@ -157,9 +170,11 @@ class _Search:
 
     def try_squares(self, draw: int, queries: int) -> None:
         """A random search of the images that had no gradient at some iterate. draw: as of `diverse_starts`."""
-        for rows in self._parts(~self.broken & self.flat):
+        for rows in self._parts(~self.broken & self.flat) if self.left > 0 else ():
             images, places = (self.x[rows], self.y[rows]), rows.tolist()
-            found = random_search(self.model, *images, self.threat, rows=places, draw=draw, queries=queries)
+            found = random_search(
+                self.model, *images, self.threat, rows=places, draw=draw, queries=queries, until=self.left
+            )
             self.found[rows], self.broken[rows] = found
 
     def _parts(self, chosen: Tensor) -> tuple[Tensor, ...]:
@@ -170,6 +185,8 @@ class _Search:
 
 def _passes(settings: Mapping[str, Any]) -> float:
     """Forward passes of an image with gradients that is never broken, of ten classes; a backward counts as two."""
+    if "passes" in settings:
+        return float(settings["passes"])
     each, top = TARGET_CLASSES * settings["steps_each"], settings["top"] * settings["steps_top"]
     again = settings["restarts"] * settings["top"] * (settings["steps_restart"] + DIVERSE_STEPS)
     return PASSES_OF_A_STEP * float(settings["steps"] + each + top + again)

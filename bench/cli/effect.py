@@ -56,6 +56,21 @@ def check_engine(engine: str, ray_address: str | None, shard: Shard) -> None:
         raise BadInput(f"--shard {shard} is one machine's share of the images, and --engine ray shares them out itself")
 
 
+def check_budget(settings: Mapping[str, Any], passes: int | None) -> None:
+    """BadInput if --within or --passes stands beside the other, or beside an option that it leaves nothing to do."""
+    named = "--passes" if settings["within"] is None else "--within"
+    if settings["within"] is not None and passes is not None:
+        raise BadInput(f"--within and --passes {passes} both say how long to attack; give one of them")
+    if settings["attacks"] is not None:
+        raise BadInput(f"{named} is the budget of one attack, and --attacks names others; give one of the two")
+    if settings["within"] is None:
+        return
+    idle = {"--shard": settings["shard"].count > 1, "--engine ray": settings["engine"] == "ray"}
+    idle |= {"--sweep": settings["sweep"] is not None}
+    if option := next((option for option, is_given in idle.items() if is_given), None):
+        raise BadInput(f"--within attacks for a time on this machine; it cannot be given with {option}; leave that out")
+
+
 def check_settings(settings: Sequence[str], epochs: int | None) -> None:
     """BadInput if two settings, or a setting and --epochs, set the same field, as one would be dropped."""
     fields = [setting.partition("=")[0] for setting in settings]

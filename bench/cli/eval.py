@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from bench.cli.effect import check_effect, check_engine, refuse_given
+from bench.cli.effect import check_budget, check_effect, check_engine, refuse_given
 from bench.cli.group import cli
 from bench.cli.options import (
     data_memory,
@@ -19,7 +19,7 @@ from bench.cli.options import (
     option,
     plugins,
 )
-from bench.cli.types import Names, Place
+from bench.cli.types import Count, Duration, Names, Place
 from bench.core.errors import BadInput
 
 
@@ -30,6 +30,8 @@ from bench.core.errors import BadInput
 @normalised
 @option("--dataset", help="Default: the one that a run was trained on, otherwise digits.")
 @option("--attacks", type=Names(), help="none, or names as for `bench run`. Default: FGSM,PGD-20,CW-20,AutoAttack.")
+@option("--within", type=Duration(), help="Attack it for about 90s, 10m or 1h; bounds from the first seconds on.")
+@option("--passes", type=Count(), help="Attack it with at most so many passes an image, the likeliest first.")
 @option("--source", type=Names(), metavar="SPEC,...", help="Evaluate it also on images crafted on these models.")
 @evaluation_options
 @machine
@@ -54,7 +56,9 @@ from bench.core.errors import BadInput
 @option("--report", is_flag=True, help="Also write a page about this model for colleagues, as HTML and as PDF.")
 @plugins
 @folders
-def evaluate(spec: str, normalise: str | None, info: tuple[str, ...], report: bool, **settings: Any) -> int:
+def evaluate(
+    spec: str, normalise: str | None, info: tuple[str, ...], report: bool, passes: int | None, **settings: Any
+) -> int:
     """Attack a model that you name, and print its board.
 
     \b
@@ -69,6 +73,7 @@ def evaluate(spec: str, normalise: str | None, info: tuple[str, ...], report: bo
     from dataclasses import fields
 
     from bench.commands.eval_model import EvalOptions, eval_model
+    from bench.commands.eval_within import FIRST_PASSES, limited
     from bench.commands.model_info import parse_facts
     from bench.evaluation.external.normalisation import with_normalisation
     from bench.evaluation.external.spec import parse_spec
@@ -78,6 +83,9 @@ def evaluate(spec: str, normalise: str | None, info: tuple[str, ...], report: bo
     if info and not settings["model_info"]:
         raise BadInput(f"--info {info[0]} is of --model-info FILE; give that too")
     facts = parse_facts(info)
+    if settings["within"] is not None or passes is not None:
+        check_budget(settings, passes)
+        settings["attacks"] = (limited(passes or FIRST_PASSES),)
     given = given_options(settings)
     check_engine(settings["engine"], settings["ray_address"], settings["shard"])
     check_effect(given | {"shard": settings["shard"].count > 1})

@@ -106,6 +106,22 @@ class Count(click.ParamType[int]):
             self.fail(f"{value!r} is not a whole number from 1 to {LARGEST_NUMBER:,}", param, ctx)
 
 
+class Duration(click.ParamType[float]):
+    """A length of time such as 90s, 10m or 1.5h, in seconds."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smh])", value.strip())
+        if found is None or not float(found[1]):
+            self.fail(
+                f"{value!r} is not a time such as 90s, 10m or 1.5h, of a number above 0 and s, m or h", param, ctx
+            )
+        return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+
+
 class Memory(click.ParamType[int]):
     """A size such as 64M or 4G, in bytes."""
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from rich.console import Console
 
 from bench.commands.board_entry import board_entry, find_doubts, official_attack, with_official_attack
+from bench.commands.eval_within import Budgeted, check_time, evaluate_within
 from bench.commands.model_info import model_info, read_model_info, unknown_facts
 from bench.commands.site_sources import site_sources
 from bench.commands.start import start
@@ -19,6 +20,7 @@ from bench.core.progress import Progress, ProgressCallback
 from bench.data.cache import ImageCache
 from bench.data.lookup import dataset
 from bench.data.memory import data_memory
+from bench.evaluation.conditions.base import Condition
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import ExternalModel, load_external
@@ -26,7 +28,7 @@ from bench.evaluation.external.spec import Source
 from bench.evaluation.row import ModelRef
 from bench.report.model_report.page import report_paths
 from bench.report.write import PAGES, describe_files, first_pages, write_reports
-from bench.results.row import model_id
+from bench.results.row import Row, model_id
 from bench.results.run_folder import RunFolder
 from bench.results.store import read_rows
 from bench.runner.cells import CellPlan
@@ -63,6 +65,7 @@ class EvalOptions:
     model_info: Path | None = None
     info: Mapping[str, object] = field(default_factory=dict)  # fields of that file given by --info
     report: str = ""  # the command, where a page about this model is wanted
+    within: float | None = None  # seconds for an attack with ever more passes
     engine: str = "local"  # or ray
     ray_address: str | None = None  # HOST:PORT of a running cluster; None: one that is started here
 
@@ -90,13 +93,17 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     known = read_model_info(options.model_info) if options.model_info else {}
 
     folder, which = options.results / run, ModelRef(model.subject, source.epoch, source.view)
+    if options.within is not None:
+        check_time(cells, model.net, options.within)
     classes = dataset(request.dataset, options.data_dir).classes
     matrix = transfer_runner_for(which, candidate, request, options) if request.source else None
+    facts = describe(source, request, candidate, device, len(classes))
     missing, failed = cells.missing(RunFolder(folder), which, model.identity), 0
     cost = sum(c.cost(len(cells.ids(c))) for c in missing.values())
+    if options.within is not None:
+        failed = evaluate_within(_budgeted(candidate, which, facts, options), options.within)
     with Progress(cost + (matrix.cost() if matrix else 0)) as progress:
-        if missing or not (folder / "job.json").exists():
-            facts = describe(source, request, candidate, device, len(classes))
+        if options.within is None and (missing or not (folder / "job.json").exists()):
             failed = evaluate_on_engine(candidate, which, facts, options, progress)
         with log_to_file(options.results / LOG_FILE):
             failed += matrix.fill(progress) if matrix else 0
@@ -162,6 +169,21 @@ def evaluate_on_engine(
             return run_on_ray(ray, runner, [model.subject], tell, log)
         stack.enter_context(log_to_file(log))
         return runner.evaluate(model.subject, tell)
+
+
+def _budgeted(candidate: Candidate, which: ModelRef, facts: dict[str, object], options: EvalOptions) -> Budgeted:
+    """How `evaluate_within` measures the model, and reads what is stored of it."""
+    cells, identity, folder = candidate.cells, candidate.model.identity, options.results / candidate.model.subject.run
+
+    def measure(plan: CellPlan) -> int:
+        missing = plan.missing(RunFolder(folder), which, identity)
+        with Progress(sum(c.cost(len(plan.ids(c))) for c in missing.values())) as progress:
+            return evaluate_on_engine(replace(candidate, cells=plan), which, facts, options, progress)
+
+    def find_row(condition: Condition) -> Row:
+        return next(row for row in read_rows(folder) if row.key == cells.key(identity, condition))
+
+    return Budgeted(cells, measure, find_row)
 
 
 def load_checked(source: Source, request: Request, options: EvalOptions, device: torch.device) -> Candidate:

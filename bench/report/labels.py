@@ -39,6 +39,7 @@ SETTING_TEXTS: Mapping[str, Callable[[str], str]] = {  # text for settings of an
     "steps": "{} steps".format,
     "restarts": lambda count: f"{count} restart{'' if count == '1' else 's'}",
     "start": "{} start".format,
+    "passes": "{} passes".format,
     "eot": "gradients of {} passes".format,
 }
 

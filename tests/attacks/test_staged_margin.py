@@ -129,3 +129,40 @@ def test_aims_are_classes_or_any(curved):
     found = climb(net, x, y, Linf(0.02), start=x, aims=torch.full_like(y, ANY_CLASS), classes=5, steps=5, length=2.0)
     kept = ~found.broken
     assert torch.allclose(margin(found.logits, y)[kept], found.margins[kept])
+
+
+@pytest.mark.parametrize("limit", [1, 4, 17, 40, 100, 180])
+def test_a_limit_on_the_passes_is_kept_and_leaves_what_was_done_before_it_the_same(curved, limit):
+    net, x, y = curved
+    with image_stream(range(40), "test"), count_passes(net) as passes:
+        found = parse_attack(f"{SHORT[:-1]},passes={limit}]")(net, x, y, Linf(1e-6))
+    assert (net(found).argmax(1) == y).all()
+    spent = (passes.forwards + 2 * passes.backwards) / 40
+    assert limit - 3 <= spent <= limit or limit == 180, "what is left is too little for one step"
+    threat, right = Linf(0.03), []
+    for text in (f"{SHORT[:-1]},passes={limit}]", SHORT):
+        with image_stream(range(40), "test"):
+            found = parse_attack(text)(net, x, y, threat)
+            right.append(net(found).argmax(1) == y)
+            assert (threat.distance(found, x) <= threat.eps * (1 + 1e-5)).all()
+    limited, whole = right
+    assert (whole <= limited).all(), "what it breaks within a limit it breaks without one"
+    assert limit < 180 or torch.equal(whole, limited)
+
+
+def test_a_limit_joins_the_name_of_what_was_measured_only_where_there_is_one():
+    assert "passes" not in parse_attack("StagedMargin").params
+    assert '"passes": 300' in parse_attack("StagedMargin[passes=300]").params
+    assert parse_attack("StagedMargin[passes=300]").passes == 300
+
+
+def test_random_squares_end_where_the_passes_do(curved):
+    class Flat(nn.Module):
+        def forward(self, x):
+            return torch.stack([1 + 0 * x.sum((1, 2, 3)), 0 * x.sum((1, 2, 3))], 1)
+
+    x, y, net = torch.full((3, 1, 4, 4), 0.5), torch.zeros(3, dtype=torch.long), Flat()
+    attack = parse_attack("StagedMargin[steps=1,steps_each=1,steps_top=1,restarts=1,steps_restart=1,passes=100]")
+    with pytest.warns(AttackWarning, match="zero gradients"), count_passes(net) as passes:
+        attack(net, x, y, Linf(0.1))
+    assert (passes.forwards + 2 * passes.backwards) / 3 == 100

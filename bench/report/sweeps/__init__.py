@@ -1,1 +1,1 @@
-"""Accuracy over radii, steps, step sizes or restarts: tables, figures and a page."""
+"""Accuracy over radii, steps, step sizes, restarts or passes: tables, figures and a page."""

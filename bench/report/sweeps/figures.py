@@ -1,4 +1,4 @@
-"""Figures of accuracy over radii, steps, step sizes or restarts."""
+"""Figures of accuracy over radii, steps, step sizes, restarts or passes."""
 
 import math
 from itertools import chain, cycle

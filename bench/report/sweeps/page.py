@@ -37,7 +37,7 @@ NOTE = (
 
 
 class SweepsPage:
-    """The topic `sweeps` of a report: accuracy over radii, steps, step sizes or restarts."""
+    """The topic `sweeps` of a report: accuracy over radii, steps, step sizes, restarts or passes."""
 
     folder = "sweeps"
 

@@ -1,4 +1,4 @@
-"""Accuracy over radii, steps, step sizes or restarts, as pure functions of the rows of `results.load()`."""
+"""Accuracy over radii, steps, step sizes, restarts or passes, as pure functions of the rows of `results.load()`."""
 
 import json
 import math
@@ -21,6 +21,7 @@ EFFORTS = {
     "steps": "Steps",
     "step": "Step, in eps",
     "restarts": "Restarts",
+    "passes": "Passes an image, at most",
 }  # settings of attacks, and the title of their axis
 MODEL = ["run", "view", "epoch"]
 BOARD_COLUMNS = ["protocol", "dataset", "model", "norm", "budget", "n", "data"]
@@ -54,7 +55,7 @@ def over_eps(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def over_effort(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
-    """Points of accuracy over `steps`, `step` or `restarts`, as `over_eps`; panels differ in the other settings."""
+    """Points of accuracy over `steps` or another of EFFORTS, as `over_eps`; panels differ in the other settings."""
     rows = of_kind(accuracies(rows), "attack")
     uses = [json.loads(params or "{}") for params in rows["params"]]
     named = rows["name"].str.replace(r"\d+", "k", regex=True) if setting == "steps" else rows["name"]
