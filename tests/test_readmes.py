@@ -250,10 +250,10 @@ def evaluate(context: click.Context, words: list[str], folder: Path, monkeypatch
         return
     if "--results" in words:
         del words[words.index("--results") : words.index("--results") + 2]
-    is_named = any(context.params[name] is not None for name in ("attacks", "within", "passes"))
-    attacks = [] if is_named else ["--attacks", "FGSM"]
+    has_budget = any(context.params[name] is not None for name in ("within", "passes"))
+    attacks = [] if context.params["attacks"] or has_budget else ["--attacks", "FGSM"]
     where = ["--results", str(folder / "results"), "--reports", str(folder / "reports"), "--limit", "16"]
-    assert "FGSM" in invoke([*words, *attacks, *where])
+    assert ("StagedMargin" if has_budget else "FGSM") in invoke([*words, *attacks, *where])
 
 
 def report(context: click.Context, words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
