@@ -63,6 +63,15 @@ class Accuracy(NamedTuple):
     each: tuple[float, ...] = ()  # of the seeds, where there are several
 
 
+def as_columns(cells: Mapping[str, Accuracy]) -> dict[str, object]:
+    """The fields of a line of a table, named as `Accuracy` says. cells: by column."""
+    return {
+        f"{column} {field}".removesuffix(" value"): value
+        for column, cell in cells.items()
+        for field, value in cell._asdict().items()
+    }
+
+
 def measurements(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> list[dict[str, SeedAccuracy]]:
     """The accuracies of each run, by column of the table; with Worst if a column besides Clean counts towards it.
 

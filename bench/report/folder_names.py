@@ -13,28 +13,27 @@ class Identity(NamedTuple):
     """The words that the name of a group's folder is made of."""
 
     shown: tuple[str, ...]  # words that are always in the name
-    telling: tuple[
-        tuple[str, ...], ...
-    ] = ()  # sets of words that are added, one set after the other, while another group has the same name
+    # sets of words that are added, one set after the other, while another group has the same name
+    distinguishing: tuple[tuple[str, ...], ...] = ()
 
-    def with_word(self, word: str, *telling: str) -> "Identity":
+    def with_word(self, word: str, *distinguishing: str) -> "Identity":
         """The identity of a part of the group: one more word, and words that distinguish parts with that word."""
-        return Identity((*self.shown, word), (telling, *self.telling))
+        return Identity((*self.shown, word), (distinguishing, *self.distinguishing))
 
 
 def folder_names(groups: Mapping[Key, Identity]) -> dict[Key, str]:
     """Name the folder of each group; names do not depend on the order of the groups.
 
-    All groups have the same number of sets of telling words. From a set only those words are added that not all groups
+    All groups have the same number of such sets. From a set only those words are added that not all groups
     of the same name share. Groups that no word distinguishes, such as models whose names differ only in characters
     that file names cannot have, get a hash of the group at the end.
     """
     words = {key: [*group.shown] for key, group in groups.items()}
-    for level in range(max((len(group.telling) for group in groups.values()), default=0)):
+    for level in range(max((len(group.distinguishing) for group in groups.values()), default=0)):
         for alike in _groups_of_equal_name(words):
-            shared = set.intersection(*(set(groups[key].telling[level]) for key in alike))
+            shared = set.intersection(*(set(groups[key].distinguishing[level]) for key in alike))
             for key in alike:
-                words[key] += [word for word in groups[key].telling[level] if word not in shared]
+                words[key] += [word for word in groups[key].distinguishing[level] if word not in shared]
     doubtful = {key for alike in _groups_of_equal_name(words) for key in alike}
     hashes = {key: f"-{sha256(repr(key).encode()).hexdigest()[:6]}" for key in doubtful}
     return {key: (file_name(*parts) or "all") + hashes.get(key, "") for key, parts in words.items()}

@@ -81,8 +81,8 @@ def titles(places: Iterable[str]) -> dict[str, str]:
     named = {}
     for where, (recipe, details, which) in known.items():
         alike = [other for name, other, _ in known.values() if name == recipe]
-        telling = [value for key, value in details.items() if value and len({other[key] for other in alike}) > 1]
-        notes = ", ".join([*telling, *which])
+        differing = [value for key, value in details.items() if value and len({other[key] for other in alike}) > 1]
+        notes = ", ".join([*differing, *which])
         named[where] = f"{recipe} ({notes})" if notes else recipe
     return named
 
@@ -99,9 +99,9 @@ def columns(rows: pd.DataFrame) -> pd.Series:
         title = _title(str(kind), str(name))
         uses = {text: json.loads(text or "{}") for text in params.unique()}
         keys = sorted(set(chain.from_iterable(uses.values())))
-        telling = [key for key in keys if len({json.dumps(use.get(key)) for use in uses.values()}) > 1]
+        differing = [key for key in keys if len({json.dumps(use.get(key)) for use in uses.values()}) > 1]
         for text, use in uses.items():
-            settings = ",".join(f"{key}={use[key]}" for key in telling if key in use)
+            settings = ",".join(f"{key}={use[key]}" for key in differing if key in use)
             names[kind, name, text] = f"{title} [{settings}]" if settings else title
     where = zip(rows["kind"], rows["name"], rows["params"], strict=True)
     found = ["Clean" if key[0] == "clean" else names.get(key, key[1]) for key in where]

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+MODEL_COLUMNS = ["run", "view", "epoch"]  # identify a model
 COMPARABLE = ["protocol", "dataset", "model", "budget", "n", "data"]  # equal in all rows of one table
 
 

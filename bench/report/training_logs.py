@@ -15,7 +15,7 @@ from bench.results.store import read_job
 REMEDY = "put a copy in its place, or take it away: the run is shown without its training's curve"
 
 
-class Trained(NamedTuple):
+class TrainingSummary(NamedTuple):
     """Cost and alarms of one training; NaN where the run folder does not record them."""
 
     passes: float = math.nan  # per image of a training step
@@ -25,12 +25,12 @@ class Trained(NamedTuple):
     alarms: tuple[str, ...] = ()
 
 
-def read_logs(folder: Path) -> Trained:
+def read_logs(folder: Path) -> TrainingSummary:
     """Read cost and alarms from job.json and train.csv of a run folder."""
     job = read_job(folder) if (folder / "job.json").exists() else {}
     passes, memory, alarms = (job.get(name) for name in ("passes_per_image", "peak_mib", "alarms"))
     seconds = read_training_log(folder)["seconds"]
-    return Trained(
+    return TrainingSummary(
         float(sum(passes.values())) if isinstance(passes, dict) and passes else math.nan,
         math.nan if seconds.empty else float(seconds.sum()),
         math.nan if seconds.empty else float(seconds.median()),

@@ -9,8 +9,8 @@ from bench.report.audit.audit import RowView, audit, lines
 from bench.report.audit.indicators import Doubt
 from bench.report.boards import groups
 from bench.report.labels import label_rows
+from bench.report.rows import MODEL_COLUMNS
 
-MODEL_COLUMNS = ["run", "view", "epoch", "protocol"]
 Models = Mapping[tuple[object, ...], list[RowView]]
 
 
@@ -21,7 +21,7 @@ def by_model(rows: pd.DataFrame) -> Models:
 
 def _by_model(rows: pd.DataFrame) -> Models:
     found: dict[tuple[object, ...], list[RowView]] = {}
-    for *model, line in zip(*(rows[name] for name in MODEL_COLUMNS), lines(rows), strict=True):
+    for *model, line in zip(*(rows[name] for name in (*MODEL_COLUMNS, "protocol")), lines(rows), strict=True):
         found.setdefault(tuple(model), []).append(line)
     return found
 

@@ -49,16 +49,16 @@ def score(corrupted: Sequence[Bits], clean: Bits) -> tuple[Estimate, Estimate]:
     if not clean.any():
         return accuracy, NO_ESTIMATE
     ratio = float(share.mean() / right.mean())
-    return accuracy, _around(ratio, (share - ratio * right) / right.mean())
+    return accuracy, _with_interval(ratio, (share - ratio * right) / right.mean())
 
 
 def _accuracy(corrupted: Sequence[Bits], share: np.ndarray[Any, np.dtype[np.float64]]) -> Estimate:
     if len(corrupted) > 1:
-        return _around(float(share.mean()), share)
+        return _with_interval(float(share.mean()), share)
     return Estimate(float(share.mean()), *wilson(int(share.sum()), len(share)))
 
 
-def _around(value: float, parts: np.ndarray[Any, np.dtype[np.float64]]) -> Estimate:
+def _with_interval(value: float, parts: np.ndarray[Any, np.dtype[np.float64]]) -> Estimate:
     half = Z_95 * float(parts.std()) / math.sqrt(len(parts))
     return Estimate(value, max(0.0, value - half), value + half)
 

@@ -8,10 +8,10 @@ import pandas as pd
 
 from bench.core.files import Bits
 from bench.report.corruptions.scores import NO_ESTIMATE, combine_seeds, score
+from bench.report.rows import MODEL_COLUMNS
 from bench.report.table_text import MISSING
 
 Model = tuple[str, ...]
-MODEL_COLUMNS = ["run", "view", "epoch"]
 ALL_SEVERITIES = 0  # instead of a severity: the mean over several, or the value of an attack, which has no severity
 SPREAD_FORMAT = " ±{:.1f}"
 

@@ -14,9 +14,9 @@ from bench.report.accuracy import Estimate
 from bench.report.boards import Board
 from bench.report.corruptions.attacked import attacks_of, unions
 from bench.report.corruptions.scores import ALEXNET, mark, mce, relative_mce
-from bench.report.corruptions.seed_means import ALL_SEVERITIES, MODEL_COLUMNS, by_severity, cell, clean_keys, pairs
+from bench.report.corruptions.seed_means import ALL_SEVERITIES, by_severity, cell, clean_keys, pairs
 from bench.report.labels import labels
-from bench.report.rows import COMPARABLE, accuracies, of_kind, white_box
+from bench.report.rows import COMPARABLE, MODEL_COLUMNS, accuracies, of_kind, white_box
 
 CELL_COLUMNS = [*MODEL_COLUMNS, "kind", "column", "severity"]
 CORRUPTED_KINDS = ("corruption", "union")  # kinds

@@ -9,16 +9,16 @@ import pandas as pd
 from bench.core.files import Bits
 from bench.core.parsing import LAST_SUFFIX
 from bench.core.stats import holm, mcnemar_over_seeds
-from bench.report.accuracy import Accuracy, measurements, summary
+from bench.report.accuracy import as_columns, measurements, summary
 from bench.report.audit.indicators import Doubt
 from bench.report.labels import column_order, label_rows
 from bench.report.rows import of_plugins
 from bench.report.seeds import describe_problems
-from bench.report.training_logs import Trained
+from bench.report.training_logs import TrainingSummary
 from bench.report.verdicts import Models, audit_doubts, verdict
 from bench.results.row import EXTERNAL
 
-Trainings = Mapping[str, Trained]  # by run
+Trainings = Mapping[str, TrainingSummary]  # by run
 RANK_SIGNIFICANCE = 0.05  # corrected p-value below which a line has another rank than the first of the group above
 
 
@@ -52,7 +52,7 @@ def leaderboard(
         if absent and cells["Worst"].status == "ok":
             cells["Worst"] = cells["Worst"]._replace(status="partial: without " + ", ".join(absent))
         doubts = audit_doubts(part, beside or {}, outcomes)
-        records.append({"recipe": label} | _flat(cells) | _context(part, trainings or {}, doubts))
+        records.append({"recipe": label} | as_columns(cells) | _context(part, trainings or {}, doubts))
         bits[label] = {column: [run[column].bits for run in runs if column in run] for column in order}
     return _rank(pd.DataFrame(records), {str(label): by_column for label, by_column in bits.items()})
 
@@ -65,14 +65,6 @@ def ranking_column(table: pd.DataFrame) -> str:
 def accuracies(table: pd.DataFrame) -> list[str]:
     """The columns of a leaderboard that are accuracies, in order."""
     return [str(column) for column in table if f"{column} status" in table]
-
-
-def _flat(cells: Mapping[str, Accuracy]) -> dict[str, object]:
-    return {
-        f"{column} {field}".removesuffix(" value"): value
-        for column, cell in cells.items()
-        for field, value in cell._asdict().items()
-    }
 
 
 def _context(part: pd.DataFrame, trainings: Trainings, doubts: Iterable[Doubt]) -> dict[str, object]:

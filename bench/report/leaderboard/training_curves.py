@@ -31,7 +31,7 @@ class Trainings(NamedTuple):
 
     @property
     def identity(self) -> Identity:
-        """The words that the name of their folder is made of; as many sets of telling words as boards have."""
+        """The words that the name of their folder is made of; as many sets of distinguishing words as a `Board` has."""
         shown = (self.dataset, self.model, scale_of(self.budget), "training")
         return Identity(shown, ((), tuple(self.budget.split(", ")), (), (self.data,)))
 

@@ -21,7 +21,7 @@ CONDITION_COLUMNS = ["kind", "column", "norm", "eps", "severity", "source"]
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class ModelMeasurements:
     """All that is stored about one model.
 
     rows: of one run, from `results.load()`. outcomes: (n,) bool by key of the row, True where the model is correct.

@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.core.parsing import format_count, format_radius
 from bench.report.model_report.content import Bar, Bars, Block, Curve, Curves, Point, Table, Text
-from bench.report.model_report.measured import Measured
+from bench.report.model_report.measured import ModelMeasurements
 from bench.report.model_report.measurement import Measurement, Share
 from bench.report.model_report.words import sentence
 from bench.report.table_text import MISSING
@@ -29,7 +29,7 @@ class Line(NamedTuple):
         return self.name, self.ball or MISSING, *_share_cells(self.share), self.note or MISSING
 
 
-def numbers(measured: Measured) -> Iterator[Block]:
+def numbers(measured: ModelMeasurements) -> Iterator[Block]:
     """Bars and a table of clean accuracy and of all attacks, and sentences on failed ones."""
     if measured.clean is None:
         return
@@ -53,7 +53,7 @@ def numbers(measured: Measured) -> Iterator[Block]:
     yield from (Text(sentence(f"{one.column} failed: {one.failure}")) for one in failed)
 
 
-def _lines(measured: Measured) -> Iterator[Line]:
+def _lines(measured: ModelMeasurements) -> Iterator[Line]:
     """Lines for clean images, for attacks by ball with the worst of each ball, and for transferred images."""
     clean, attacks = measured.clean, measured.of("attack")
     if clean:
@@ -88,7 +88,7 @@ def _share_cells(share: Share | None) -> tuple[str, str, str]:
     return f"{share.right:,}", f"{share.percent:.1f} %", f"{low:.1f} to {high:.1f}"
 
 
-def curves(measured: Measured) -> Iterator[Block]:
+def curves(measured: ModelMeasurements) -> Iterator[Block]:
     """A chart and a table for each norm: attacks that were run at MIN_RADII radii or more, with clean accuracy at 0."""
     found: dict[tuple[str, str], dict[float, Share]] = {}
     for one in measured.all:
@@ -133,7 +133,7 @@ def _ticks(places: list[float]) -> tuple[tuple[float, str], ...]:
     return tuple((place, format_radius(place)) for place in reversed(shown))
 
 
-def corruptions(measured: Measured) -> Iterator[Block]:
+def corruptions(measured: ModelMeasurements) -> Iterator[Block]:
     """Tables of accuracy by corruption and severity, also under attack."""
     for kind, caption in (
         ("corruption", "Accuracy in percent by severity, 1 (weak) to 5 (strong)"),

@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 from bench.report.model_report.content import ModelReport, Pixels
-from bench.report.model_report.measured import Measured
+from bench.report.model_report.measured import ModelMeasurements
 from bench.report.model_report.pdf import pdf
 from bench.report.model_report.report import model_report
 from bench.report.site.data import SiteData
@@ -38,10 +38,10 @@ class ModelPages:
             yield pdf_beside(path), pdf(report)
 
 
-def read_measurements(data: SiteData, run: str) -> Measured:
+def read_measurements(data: SiteData, run: str) -> ModelMeasurements:
     """Read all that a results folder stores about one model; BadInput if its report file is damaged."""
     rows = data.rows[data.rows["run"] == run]
-    return Measured(rows, data.outcomes([run]), data.job(run), *read_report_file(data.results / run))
+    return ModelMeasurements(rows, data.outcomes([run]), data.job(run), *read_report_file(data.results / run))
 
 
 def html(report: ModelReport) -> str:

@@ -20,7 +20,7 @@ from bench.report.model_report.content import (
     Table,
     Text,
 )
-from bench.report.model_report.measured import Measured, settings_of
+from bench.report.model_report.measured import ModelMeasurements, settings_of
 from bench.report.model_report.measurement import Measurement
 from bench.report.model_report.numbers import corruptions, curves, numbers
 from bench.report.model_report.untried import list_untried
@@ -29,7 +29,7 @@ from bench.report.table_text import MISSING
 from bench.results.report_file import Example
 
 
-def sections(measured: Measured) -> tuple[Section, ...]:
+def sections(measured: ModelMeasurements) -> tuple[Section, ...]:
     """All sections with any content, in order."""
     found = [
         Section("The numbers", tuple(numbers(measured))),
@@ -43,7 +43,7 @@ def sections(measured: Measured) -> tuple[Section, ...]:
     return tuple(section for section in found if section.blocks)
 
 
-def _pictures(measured: Measured) -> Iterator[Block]:
+def _pictures(measured: ModelMeasurements) -> Iterator[Block]:
     facts = measured.facts
     if facts.without:
         yield Text(sentence(f"No images were kept: {facts.without}"))
@@ -82,7 +82,7 @@ def _pixels(image: NDArray[np.float32]) -> Pixels:
     return pixels
 
 
-def _attacks_and_probes(measured: Measured) -> Iterator[Block]:
+def _attacks_and_probes(measured: ModelMeasurements) -> Iterator[Block]:
     found: dict[tuple[str, str], list[Measurement]] = {}
     for one in measured.of("attack", "sweep"):
         found.setdefault((one.name, settings_of(one.params)), []).append(one)
@@ -131,7 +131,7 @@ def _probe(probe: dict[str, object], several: bool) -> tuple[str, ...]:
     return title, PROBE_TEXTS.get(name, MISSING), images, f"{n:,}" if n else "none", limit
 
 
-def _run(measured: Measured) -> Iterator[Block]:
+def _run(measured: ModelMeasurements) -> Iterator[Block]:
     job, facts = measured.job, measured.facts
     row = {str(name): value for name, value in measured.rows_shown.iloc[-1].items()}
     environment = job.get("environment")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from bench.core.parsing import format_radius, split_last
-from bench.report.model_report.measured import Measured
+from bench.report.model_report.measured import ModelMeasurements
 from bench.report.model_report.words import join_words
 
 AUTOATTACK_PARTS = ("APGD-CE", "APGD-T", "FAB-T", "Square")  # of AutoAttack
@@ -16,12 +16,12 @@ NORM_TEXTS = {
 MAX_NAMES = 8  # names in a list
 
 
-def list_untried(measured: Measured) -> tuple[str, ...]:
+def list_untried(measured: ModelMeasurements) -> tuple[str, ...]:
     """Sentences on attacks, threats, corruptions and checks that were not run on a model."""
     return tuple(_find_untried(measured))
 
 
-def _find_untried(measured: Measured) -> Iterator[str]:
+def _find_untried(measured: ModelMeasurements) -> Iterator[str]:
     tried = {split_last(one.name)[0] for one in measured.of("attack", "sweep") if one.share and not one.source}
     if not any(name.startswith("AutoAttack") for name in tried):
         yield (
@@ -60,7 +60,7 @@ def _other_attacks(tried: set[str], known: tuple[str, ...]) -> list[str]:
     return [name for name in known if name not in tried | families | through and not name.startswith("AutoAttack")]
 
 
-def _corruptions(measured: Measured) -> Iterator[str]:
+def _corruptions(measured: ModelMeasurements) -> Iterator[str]:
     known, used = measured.facts.corruptions, {one.name for one in measured.of("corruption")}
     if not used:
         yield f"Corruptions such as noise, blur and fog: none of the bench's {len(known)} (--corruptions)."

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from bench.core.stats import wilson
 from bench.report.leaderboard.badges import MIN_IMAGES
 from bench.report.model_report.content import Level
-from bench.report.model_report.measured import Measured
+from bench.report.model_report.measured import ModelMeasurements
 from bench.report.model_report.measurement import Ball, Worst
 from bench.report.model_report.words import ball_words, change_words, join_words, sentence, share_words
 
@@ -14,13 +14,13 @@ REFERENCE_ATTACK = "AutoAttack"
 DOUBT_TEXTS = {"suspect": "In doubt: ", "invalid": "Not valid: "}
 
 
-def level(measured: Measured) -> Level:
+def level(measured: ModelMeasurements) -> Level:
     """The level of the verdict."""
     word = measured.verdict.partition(":")[0]
     return "unknown" if not word else "ok" if word == "ok" else "suspect" if word == "suspect" else "invalid"
 
 
-def headline(measured: Measured) -> str:
+def headline(measured: ModelMeasurements) -> str:
     """The verdict in one sentence."""
     clean, balls = measured.clean, measured.balls
     if clean is None or clean.share is None:
@@ -59,12 +59,12 @@ def _describe_broken(right: int, worst: Worst, ball: Ball) -> str:
     return f"{change_words(ball)}, attacks fool the model on {share} that it gets right: {broken:,} of {right:,}."
 
 
-def paragraphs(measured: Measured) -> tuple[str, ...]:
+def paragraphs(measured: ModelMeasurements) -> tuple[str, ...]:
     """The sentences below the headline: accuracies, doubts, and what the verdict does not cover."""
     return tuple(_paragraphs(measured))
 
 
-def _paragraphs(measured: Measured) -> Iterator[str]:
+def _paragraphs(measured: ModelMeasurements) -> Iterator[str]:
     clean, balls = measured.clean, measured.balls
     if clean is None or clean.share is None:
         return
@@ -82,9 +82,9 @@ def _paragraphs(measured: Measured) -> Iterator[str]:
     if measured.alarms:
         yield sentence(f"The model was evaluated in spite of this: {'; '.join(measured.alarms)}")
     if measured.verdict.partition(":")[0] in DOUBT_TEXTS:
-        yield _doubt(measured.verdict)
+        yield _describe_doubt(measured.verdict)
     if worst and worst.share:
-        yield _bound(measured, worst)
+        yield _describe_upper_bound(measured, worst)
         yield (
             f"This holds for changes within {balls[0]} of these images, and for nothing else; what else an attacker "
             "could do, or a camera could see, stands under “What was not tried”."
@@ -94,7 +94,7 @@ def _paragraphs(measured: Measured) -> Iterator[str]:
         yield f"{measured.n:,} images are few: these shares are known to about ±{wide:.0f} points only."
 
 
-def _other_balls(measured: Measured) -> Iterator[str]:
+def _other_balls(measured: ModelMeasurements) -> Iterator[str]:
     """A sentence on the accuracy in other balls that were attacked; sweeps have a section of their own."""
     attacked_balls = {one.ball for one in measured.of("attack") if one.counts}
     found = [
@@ -107,7 +107,7 @@ def _other_balls(measured: Measured) -> Iterator[str]:
         yield sentence(f"Under other attacks stay correct: {join_words(shares)}")
 
 
-def _doubt(verdict: str) -> str:
+def _describe_doubt(verdict: str) -> str:
     word, _, reasons = verdict.partition(": ")
     if word == "suspect":
         meaning = "An attack may have failed without the model being any harder to attack, so true numbers may be lower"
@@ -116,7 +116,7 @@ def _doubt(verdict: str) -> str:
     return sentence(f"Checks raised this: {reasons.rstrip('.')}. {meaning}")
 
 
-def _bound(measured: Measured, worst: Worst) -> str:
+def _describe_upper_bound(measured: ModelMeasurements, worst: Worst) -> str:
     """Sentences on why accuracy under attack is an upper bound, and how tight it is."""
     assert worst.share is not None
     text = f"{worst.share.percent:.1f} % is an upper bound: an attack that nobody tried here may break more images."

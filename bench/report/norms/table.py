@@ -15,7 +15,7 @@ import pandas as pd
 from bench.core.files import Bits
 from bench.core.parsing import LAST_SUFFIX, format_radius
 from bench.core.threats.threat import NORMS
-from bench.report.accuracy import Accuracy, SeedAccuracy, measurements, summary
+from bench.report.accuracy import SeedAccuracy, as_columns, measurements, summary
 from bench.report.boards import Board, groups
 from bench.report.labels import column_order, label_rows, labels
 
@@ -78,7 +78,7 @@ def union_table(balls: Mapping[Board, pd.DataFrame], outcomes: Mapping[str, Bits
         if missing[str(label)] and cells[UNION].status == "ok":
             cells[UNION] = cells[UNION]._replace(status=f"partial: without {', '.join(missing[str(label)])}")
         count = max(len(found) for found in seeds.values())
-        records.append({"recipe": label, **_flat(cells), "n": every["n"].iloc[0], "seeds": count})
+        records.append({"recipe": label, **as_columns(cells), "n": every["n"].iloc[0], "seeds": count})
     table = pd.DataFrame(records)
     return table.sort_values([UNION, "Clean"], ascending=False, ignore_index=True)
 
@@ -118,11 +118,3 @@ def _missing_attacks(parts: Mapping[Board, pd.DataFrame]) -> dict[str, list[str]
             others = sorted(set.union(*own.values()) - own.get(label, set()), key=column_order)
             missing[label] += [f"{attack} {ball_name(ball)}" for attack in others]
     return missing
-
-
-def _flat(cells: Mapping[str, Accuracy]) -> dict[str, object]:
-    return {
-        f"{column} {field}".removesuffix(" value"): value
-        for column, cell in cells.items()
-        for field, value in cell._asdict().items()
-    }

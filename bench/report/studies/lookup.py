@@ -24,7 +24,7 @@ from bench.report.studies.scales import Scale
 from bench.report.studies.setup import TrainingSetup
 from bench.report.training_logs import read_logs
 
-Trained = tuple[str, str, str, str]  # recipe, plan, data set, architecture
+TrainingKey = tuple[str, str, str, str]  # recipe, plan, data set, architecture
 
 
 class Lookup:
@@ -71,7 +71,7 @@ class Lookup:
         found_rows = [r for r in accuracies if is_of(r, reading, number.source, self.scale)]
         found_rows = keep_lowest_other_seed(found_rows) if reading.other_seed else found_rows
         if reading.kind == "score":
-            whole = 5 if reading.corruption else 1  # number of severities; a mean over fewer would be another number
+            whole = measurement.SEVERITY_COUNT if reading.corruption else 1
             return self._score(found_rows, [r for r in accuracies if r["kind"] == "clean"], whole)
         return measurement.accuracy(found_rows, self.outcomes)
 
@@ -143,9 +143,9 @@ def published_accuracy(number: Number) -> float:
 
 
 @cache
-def _published_autoattack() -> dict[Trained, list[tuple[float, float]]]:
+def _published_autoattack() -> dict[TrainingKey, list[tuple[float, float]]]:
     """Published AutoAttack accuracies: radius and percent, by training, in the order of external.csv."""
-    found: dict[Trained, list[tuple[float, float]]] = {}
+    found: dict[TrainingKey, list[tuple[float, float]]] = {}
     for row in printed_numbers("external").to_dict("records"):
         if row["attack"].startswith("AutoAttack") and row["metric"] == "robust_acc":
             trained = row["recipe"], row["plan"], DATASETS.get(row["dataset"], ""), MODELS.get(row["architecture"], "")

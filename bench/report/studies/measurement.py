@@ -11,6 +11,7 @@ from bench.core.files import Bits
 from bench.core.stats import wilson
 from bench.report.accuracy import Estimate, mean_over_seeds
 
+SEVERITY_COUNT = 5  # of a corruption's score, which is a mean over all severities
 Record = dict[str, Any]
 
 

@@ -22,7 +22,7 @@ LEGEND = (
 )
 
 
-class Drawn(NamedTuple):
+class TextTable(NamedTuple):
     """A table as text, with the cells that are bold."""
 
     cells: pd.DataFrame
@@ -30,7 +30,7 @@ class Drawn(NamedTuple):
     heads: list[str]  # the columns that name a line
 
 
-def layout(ledger: Sequence[Entry]) -> Drawn:
+def layout(ledger: Sequence[Entry]) -> TextTable:
     """Lay out one table in the printed order; the last column is AutoAttack, if any line has it."""
     table = ledger[0].table
     lines = list(dict.fromkeys(entry.number.line for entry in ledger))
@@ -47,15 +47,15 @@ def layout(ledger: Sequence[Entry]) -> Drawn:
             _ours(strongest[line].autoattack, strongest[line]) if line in strongest else MISSING for line in lines
         ]
         bold["AutoAttack"] = [False] * len(lines)
-    return Drawn(pd.DataFrame(text), pd.DataFrame(bold), [*named])
+    return TextTable(pd.DataFrame(text), pd.DataFrame(bold), [*named])
 
 
-def markdown(table: Drawn) -> str:
+def markdown(table: TextTable) -> str:
     """The table in Markdown."""
     return plain.markdown(_bold(table.cells, table.bold, "**", "**"), table.heads)
 
 
-def latex(table: Drawn, caption: str, label: str, about: str = "") -> str:
+def latex(table: TextTable, caption: str, label: str, about: str = "") -> str:
     """Floats in booktabs style. about: what the numbers are, which stands in the notes."""
     shown = _bold(table.cells.map(lambda cell: cell.translate(plain.LATEX_ESCAPES)), table.bold, r"\textbf{", "}")
     return latex_table(shown, table.heads, caption, label, [*filter(None, [about]), LEGEND])

@@ -14,7 +14,7 @@ from bench.core.parsing import format_count, format_radius
 from bench.report.accuracy import SeedAccuracy, mean_over_seeds, summary
 from bench.report.boards import Board
 from bench.report.labels import columns, labels
-from bench.report.rows import accuracies, of_kind, white_box
+from bench.report.rows import MODEL_COLUMNS, accuracies, of_kind, white_box
 
 MIN_POINTS = 3  # least number of points of a curve
 EFFORTS = {
@@ -23,7 +23,6 @@ EFFORTS = {
     "restarts": "Restarts",
     "passes": "Passes an image, at most",
 }  # settings of attacks, and the title of their axis
-MODEL = ["run", "view", "epoch"]
 BOARD_COLUMNS = ["protocol", "dataset", "model", "norm", "budget", "n", "data"]
 POINT_COLUMNS = ["panel", "recipe", "x"]
 
@@ -36,7 +35,7 @@ def sweep_boards(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:
     found = {}
     for key, part in rows[rows["kind"] != "clean"].groupby(BOARD_COLUMNS, sort=False):
         protocol, dataset, model, norm, budget, n, data = key
-        beside = clean.merge(part[[*MODEL, "n"]].drop_duplicates(), on=[*MODEL, "n"])
+        beside = clean.merge(part[[*MODEL_COLUMNS, "n"]].drop_duplicates(), on=[*MODEL_COLUMNS, "n"])
         found[Board(protocol, dataset, model, norm, None, budget, n, data)] = pd.concat([beside, part])
     return found
 
@@ -49,7 +48,7 @@ def over_eps(rows: pd.DataFrame) -> pd.DataFrame:
     rows = accuracies(rows)
     plain = of_kind(rows, "attack").assign(panel=lambda plain: columns(plain))
     clean = of_kind(rows, "clean").drop(columns="eps").assign(eps=0.0)
-    start = clean.merge(plain[[*MODEL, "panel"]].drop_duplicates(), on=MODEL)
+    start = clean.merge(plain[[*MODEL_COLUMNS, "panel"]].drop_duplicates(), on=MODEL_COLUMNS)
     plain = _keep_long_curves(pd.concat([start, plain]).assign(x=lambda points: points["eps"]), 1 + MIN_POINTS)
     return _cells(pd.concat([_label_sweeps(rows).assign(x=lambda points: points["eps"]), plain]))
 
@@ -131,7 +130,7 @@ def _keep_long_curves(points: pd.DataFrame, fewest: int) -> pd.DataFrame:
 
 def _cells(points: pd.DataFrame) -> pd.DataFrame:
     """Combine the seeds of each point, sorted by x."""
-    points = points.drop_duplicates([*MODEL, "panel", "x"], keep="last")
+    points = points.drop_duplicates([*MODEL_COLUMNS, "panel", "x"], keep="last")
     seeds: dict[tuple[Any, ...], list[SeedAccuracy]] = {}
     for *key, value, n, status in zip(
         *(points[name] for name in (*POINT_COLUMNS, "value", "n", "status")), strict=True

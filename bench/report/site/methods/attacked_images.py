@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from bench.core.files import Bits
-from bench.report.rows import of_kind
+from bench.report.rows import MODEL_COLUMNS, of_kind
 from bench.report.site.data import SiteData
 from bench.report.site.methods.stored_images import StoredImages, attacks_with_images, read_images
 from bench.report.site.pictures import png
 
 MAX_ATTACKS = 3  # most attacks whose images are shown
 TILES = ("clean", "attacked", "difference")
-MODEL_COLUMNS = ("run", "epoch", "view")  # columns that identify a model
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def _data_set(data: SiteData, row: Mapping[Any, Any]) -> str:
 
 def _clean_bits(data: SiteData, row: Mapping[Any, Any]) -> Bits:
     """Which clean test images the model of a row classifies correctly; empty if that is not stored."""
-    same = (data.rows[list(MODEL_COLUMNS)] == [row[name] for name in MODEL_COLUMNS]).all(axis=1)
+    same = (data.rows[MODEL_COLUMNS] == [row[name] for name in MODEL_COLUMNS]).all(axis=1)
     outcomes = data.outcomes([row["run"]])
     known = [outcomes[key] for key in of_kind(data.rows[same], "clean")["key"] if key in outcomes]
     return max(known, key=len, default=np.zeros(0, np.bool_))

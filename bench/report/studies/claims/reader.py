@@ -6,10 +6,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bench.report.studies.claims.checks import Value
-from bench.report.studies.measurement import Record
+from bench.report.studies.measurement import SEVERITY_COUNT, Record
 
 RADIUS_TOLERANCE = 1e-6  # radii that differ by less are equal
-SEVERITY_COUNT = 5  # number of severities that the score of a corruption averages
 
 
 class Reader:
