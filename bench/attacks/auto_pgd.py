@@ -19,7 +19,7 @@ RISES = 0.75  # share of the steps between two checkpoints that have to raise th
 
 
 @dataclass(frozen=True)
-class Climbed:
+class AscentResult:
     """What an ascent has come to, for each image.
 
     Args:
@@ -119,7 +119,7 @@ def climb(
     steps: int,
     length: float,
     until: int | None = None,
-) -> Climbed:
+) -> AscentResult:
     """Raise the margin of classes over the true ones; an image that is misclassified as any class ends there.
 
     Args:
@@ -182,4 +182,4 @@ def climb(
         if step in marks:
             slope, marked = batch.shorten(slope, step - marked), step
         batch.move(slope, threat, is_first=step == 0)
-    return Climbed(images, broken, margins, logits, flat)
+    return AscentResult(images, broken, margins, logits, flat)

@@ -170,7 +170,12 @@ class AttackSpec:
 def parse_attack(text: str) -> AttackSpec:
     """Read an attack from text: NAME, NAME.last or NAME[setting=value,...].
 
-    Steps are shares of eps (`step=0.25eps`) or lengths in pixel units of [0, 1] (`step=2/255`).
+    Args:
+        text: such as `PGD-20[step=2/255,restarts=5]`. A step is a share of eps (`0.25eps`) or a length in pixel units
+            of [0, 1] (`2/255`); `.last` scores the last iterate only.
+
+    Returns:
+        The attack with all of its settings, those that the text leaves out at their defaults.
 
     Raises:
         BadInput: the name or a setting is unknown, or a value is not of its kind or outside its range.

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.auto_pgd import ANY_CLASS, Climbed, climb, leads
+from bench.attacks.auto_pgd import ANY_CLASS, AscentResult, climb, leads
 from bench.attacks.gradients import gradient, warn_zero_gradients
 from bench.attacks.random_search import random_search
 from bench.attacks.search import batch_size_for, in_batches
@@ -104,13 +104,13 @@ class _Best:
         self.aims = torch.zeros_like(self.margins, dtype=torch.long)  # (B, count)
         self.images = x[:, None].repeat(1, count, 1, 1, 1)  # (B, count, C, H, W)
 
-    def keep(self, aims: Tensor, climbed: Climbed) -> None:
+    def keep(self, aims: Tensor, result: AscentResult) -> None:
         """Compare with another class of each image, and keep the best, in the order of their margins."""
-        margins = torch.cat([self.margins, climbed.margins[:, None]], 1)
+        margins = torch.cat([self.margins, result.margins[:, None]], 1)
         order = margins.argsort(1, descending=True)[:, :-1]
         self.margins = margins.gather(1, order)
         self.aims = torch.cat([self.aims, aims[:, None]], 1).gather(1, order)
-        both = torch.cat([self.images, climbed.images[:, None]], 1)
+        both = torch.cat([self.images, result.images[:, None]], 1)
         self.images = both[torch.arange(len(both), device=both.device)[:, None], order]
 
 
@@ -128,20 +128,22 @@ class _Search:
     flat: Tensor  # (B,) bool, whether the margin had no gradient at some iterate
     left: int = NO_LIMIT  # passes of each image that is not broken, before the attack stops
 
-    def climb(self, start: Tensor, aims: Tensor, steps: int, length: float) -> Climbed:
+    def climb(self, start: Tensor, aims: Tensor, steps: int, length: float) -> AscentResult:
         """A stage of all images that are not broken yet, from start (B, C, H, W) towards aims (B,).
 
         Of broken images, and where no pass is left, it returns zeros, and margins of -inf.
         """
         until = min(steps, (self.left - 1) // STEP)
         n, low = len(self.x), torch.full_like(self.x[:, 0, 0, 0], -torch.inf)
-        whole = Climbed(torch.zeros_like(self.x), self.broken.clone(), low, low.new_zeros(n, self.classes), low > 0)
+        whole = AscentResult(
+            torch.zeros_like(self.x), self.broken.clone(), low, low.new_zeros(n, self.classes), low > 0
+        )
         for rows in self._parts(~self.broken) if until >= 1 else ():
             part = climb(
                 self.model, self.x[rows], self.y[rows], self.threat, start=start[rows], aims=aims[rows],
                 classes=self.classes, steps=steps, length=length, until=until,
             )  # fmt: skip
-            for field in fields(Climbed):
+            for field in fields(AscentResult):
                 getattr(whole, field.name)[rows] = getattr(part, field.name)
             self.found[rows] = part.images
         self.broken, self.flat = whole.broken, self.flat | whole.flat

@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 import click
 
 from bench.cli.types import Count, Memory, Names, Numbers, Place, Severities, Share
+from bench.core.files import DATA_DIR
 from bench.core.threats.threat import NORMS
 from bench.results.shards import WHOLE_SET
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-DEFAULT_DATA = Path("~/.cache/bench-data")
-WHERE_DATA = f"Where data are. Default: the variable BENCH_DATA, or {DEFAULT_DATA}."
+WHERE_DATA = f"Where data are. Default: the variable BENCH_DATA, or {DATA_DIR}."
 
 
 def option(*names: str, **settings: Any) -> Callable[[F], F]:
@@ -107,7 +107,7 @@ evaluation_options = combine(
 )
 
 
-data_folder = option("--data-dir", type=Place(), envvar="BENCH_DATA", default=DEFAULT_DATA, help=WHERE_DATA)
+data_folder = option("--data-dir", type=Place(), envvar="BENCH_DATA", default=DATA_DIR, help=WHERE_DATA)
 data_memory = option(
     "--data-memory",
     type=Memory(),

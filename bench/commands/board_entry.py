@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from bench.attacks.suites import attacks_of
-from bench.commands.model_info import Measured
+from bench.commands.model_info import MeasuredAccuracies
 from bench.core.errors import BadInput
 from bench.core.parsing import format_radius
 from bench.evaluation.conditions.attack import Attacked, plain_attacks
@@ -54,11 +54,13 @@ def official_attack(conditions: Sequence[Condition]) -> Attacked:
     return next(c for c in plain_attacks(conditions) if c.attack.name == RANKING_ATTACK)
 
 
-def board_entry(source: Source, net: nn.Module, clean: Row, attacked: Row, model_warnings: list[Doubt]) -> Measured:
+def board_entry(
+    source: Source, net: nn.Module, clean: Row, attacked: Row, model_warnings: list[Doubt]
+) -> MeasuredAccuracies:
     """Make the entry from the clean row and the AutoAttack row of a model, and the audit's doubts at this radius."""
     assert clean.value is not None
     assert attacked.value is not None
-    return Measured(
+    return MeasuredAccuracies(
         name=source.name,
         architecture=source.architecture(unrestricted(net)),
         dataset=clean.dataset,

@@ -23,7 +23,7 @@ GIVEN_FIELDS = (*TEXTS, FLAG, COUNT, PERCENT)  # that only people know, as --inf
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredAccuracies:
     """The measured part of a model_info file."""
 
     name: str  # of the model; RobustBench has the paper's title there, which --info name=... gives
@@ -90,7 +90,7 @@ def unknown_facts(entry: Mapping[str, object]) -> str:
     return f" (unknown: {', '.join(unknown)}; give each by --info FIELD=VALUE)" if unknown else ""
 
 
-def model_info(measured: Measured, known: Mapping[str, object]) -> dict[str, object]:
+def model_info(measured: MeasuredAccuracies, known: Mapping[str, object]) -> dict[str, object]:
     """The content of the file. Accuracies are texts in percent with two digits, as in RobustBench's files.
 
     Args:

@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from bench.attacks.spec import parse_attack
-from bench.commands.model_info import Measured, model_info, read_model_info
+from bench.commands.model_info import MeasuredAccuracies, model_info, read_model_info
 from bench.core.device import parse_device, set_deterministic
 from bench.core.errors import BadInput
-from bench.core.files import expand_home, write_json
+from bench.core.files import DATA_DIR, expand_home, write_json
 from bench.core.threats.threat import NORMS, Threat
 from bench.data.dataset import Dataset
 from bench.data.images import Images
@@ -49,7 +49,7 @@ def benchmark(
     threat_model: str | Enum = "Linf",
     to_disk: bool = False,
     model_name: str | None = None,
-    data_dir: Path | str = Path("~/.cache/bench-data"),
+    data_dir: Path | str = DATA_DIR,
     device: torch.device | str | None = None,
     batch_size: int = 128,
     eps: float | None = None,
@@ -99,7 +99,7 @@ def benchmark(
         clean, robust, verdict = _accuracies(model, data, test, ball, n, where, batch_size)
     if path:
         name, kind = str(model_name), network_class(model)
-        found = Measured(name, kind, data.name, radius, clean, robust, n, n < len(test), verdict)
+        found = MeasuredAccuracies(name, kind, data.name, radius, clean, robust, n, n < len(test), verdict)
         write_json(path, model_info(found, facts))
     return clean, robust
 

@@ -20,6 +20,7 @@ import pandas as pd
 from bench.core.errors import BadInput
 from bench.core.parsing import printable
 
+DATA_DIR = Path("~/.cache/bench-data")  # where data sets lie if no other folder is named
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9+._-]{0,99}"  # valid as a folder on every system, and in a list of names
 MAX_NAME_LENGTH = 200  # characters of a name; file systems allow 255 bytes, and files are named after it
 MAX_JSON_DEPTH = 20  # levels of nesting in JSON; files of the bench have at most 5

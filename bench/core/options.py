@@ -12,6 +12,9 @@ def option(default: T) -> T:
 
     `--set recipe.FIELD=VALUE` changes it. It is part of a run's name only where it is not the default.
 
+    Args:
+        default: what the recipe does if nobody chooses; its type is that of the choices.
+
     Example:
         >>> from dataclasses import dataclass
         >>> from bench import Options, option

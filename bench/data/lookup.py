@@ -24,6 +24,9 @@ def dataset(name: str, data_dir: Path) -> Dataset:
             `imagenet-100`), or `folder:PATH`, where PATH is a folder here or in data_dir.
         data_dir: the folder that data sets lie in, as `--data-dir`.
 
+    Returns:
+        A `bench.data.dataset.Dataset`: shape, classes, default threat model, and `load(split, data_dir)`.
+
     Raises:
         BadInput: there is no data set of that name, or its folder is missing or not as it should be.
 

@@ -121,8 +121,7 @@ def add_masks(model: nn.Module, k: int, statistics: int = 1) -> nn.Module:
     """Give every BatchNorm2d of the model one scale and shift for each of k strengths, in place.
 
     Inside `branch(model, (strength, i))` the layer has the scale and shift at that strength from 0 to 1, interpolated
-    linearly, and the i-th of its running statistics. Source: Cheng et al., ICLR 2021
-    submission, algorithm 1.
+    linearly, and the i-th of its running statistics. Source: Cheng et al., ICLR 2021 submission, algorithm 1.
 
     Args:
         model: images to logits, with BatchNorm2d layers.

@@ -18,8 +18,8 @@ from bench.results.store import read_run
 class RunFolder:
     """The rows and outcomes of a run folder, read at the first access, which raises BadInput as `read_run` does.
 
-    `add` writes one small file and reads nothing, so that its cost does not grow with the folder; `fold` merges these
-    files into results.csv and outcomes.npz. Reading is safe at any time; `add` and `fold` need the folder's lock.
+    `add` writes one small file and reads nothing, so that its cost does not grow with the folder; `merge_added` merges
+    these files into results.csv and outcomes.npz. Reading is safe at any time; `add` and `merge_added` need the lock.
 
     Args:
         path: the run folder.
@@ -32,7 +32,7 @@ class RunFolder:
         self._number = 0  # in the name of the last file that was added
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
+    def hold_lock(self) -> Iterator[None]:
         """Inside the block no other process changes the folder, and what others have changed before it is read."""
         if self._lock is None:
             yield
@@ -71,7 +71,7 @@ class RunFolder:
             bits: (n,) bool as in `outcomes`; None if the cell failed, or if they are stored under this key already.
             same_key_rows: rows of other epochs or views with the same weights, and so the same key and outcomes.
         """
-        with self.changing():
+        with self.hold_lock():
             self._number = max(self._number + 1, next_number(self.path) if not self._number else 0)
             write_added(self.path, self._number, (row, *same_key_rows), bits)
             if "_stored" in vars(self):
@@ -82,12 +82,12 @@ class RunFolder:
                 if bits is not None:
                     outcomes[row.key] = bits
 
-    def fold(self) -> None:
+    def merge_added(self) -> None:
         """Merge the files of added cells into results.csv and outcomes.npz, and delete them.
 
         Readers prefer an added file to the other two until it is deleted, so that no kill at any point loses a cell.
         """
-        with self.changing():
+        with self.hold_lock():
             added = added_files(self.path)
             if not added:
                 return

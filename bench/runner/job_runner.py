@@ -99,7 +99,7 @@ class Runner:
                 is_counted = self.options.shard.index == 1
                 return len(self.experiment.epochs) * len(self.experiment.conditions) * is_counted
             start, models = self.start(job), self.load(job, run_folder)
-            with run_folder.changing():
+            with run_folder.hold_lock():
                 remember_weights(folder, group_by_epoch(models))
             return sum(
                 self._evaluation(run_folder, ModelRef(job, *which), net, tell).fill()

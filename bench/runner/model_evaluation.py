@@ -46,7 +46,7 @@ class ModelEvaluation:
         as a failure, unless it has a value already, and the others are measured all the same.
         """
         run_folder, shard = self.run_folder, self.cells.options.shard
-        with run_folder.changing():
+        with run_folder.hold_lock():
             delete_stale_progress(run_folder, self.model, shard)
             missing = self.cells.missing(run_folder, self.model, self.identity)
         cells_to_fill = [*missing.items()]
@@ -72,7 +72,7 @@ class ModelEvaluation:
         run_folder, shard = self.run_folder, self.cells.shard_of(condition)
         known = find_same_key(run_folder, key, shard)
         if known and not self.cells.lacks_images(run_folder.path, key, condition):
-            with run_folder.changing():
+            with run_folder.hold_lock():
                 copy_to_model(run_folder, find_same_key(run_folder, key, shard) or known, self.model)
             return False
         basis, units = condition.base(), len(self.cells.ids(condition))
@@ -131,7 +131,7 @@ class ModelEvaluation:
         cells, run_folder = self.cells, self.run_folder
         row, shard = cells.row(self.model, condition, key, outcome), cells.shard_of(condition)
         if known:
-            with run_folder.changing():  # and after a process of another shard has updated the same row
+            with run_folder.hold_lock():  # and after a process of another shard has updated the same row
                 known = find_same_key(run_folder, key, shard) or known
                 copy_to_model(run_folder, update(run_folder, known, outcome, cells.ids(condition)), self.model)
         elif shard.count > 1:

@@ -34,7 +34,7 @@ class PlannedRun:
     runners: list[Runner]
     external: list[list[TransferModel] | None]  # models of --source; None without --transfer
     todo: list[list[Todo]]  # what is missing
-    todo_counted_once: list[list[Todo]]  # the same, with a training that several requests need at the first alone
+    todo_counted_once: list[list[Todo]]  # the same, but trainings that several requests need are in the first only
     costs: list[list[Cost]]  # of todo_counted_once
     transfers: list[TransferRunner]  # as the results are now; one for each request with --transfer
 

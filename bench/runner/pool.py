@@ -30,7 +30,7 @@ DISK_ERRORS = (*FULL_DISK_ERRORS, errno.EROFS)  # nothing can be written: every 
 log = logging.getLogger("bench")
 
 
-class Done(NamedTuple):
+class UnitResult(NamedTuple):
     """How a unit ended."""
 
     failed: int  # cells and exhibits; 1 if the unit itself failed
@@ -64,7 +64,7 @@ def run_jobs(
         return sum(done.failed for done in ended)
 
 
-def run_here(runner: Runner, jobs: Sequence[Job], tell: ProgressCallback) -> Iterator[Done]:
+def run_here(runner: Runner, jobs: Sequence[Job], tell: ProgressCallback) -> Iterator[UnitResult]:
     """Do the units of jobs one after the other in this process."""
     waiting = first_units(runner, jobs, split=False)
     while waiting:
@@ -74,18 +74,18 @@ def run_here(runner: Runner, jobs: Sequence[Job], tell: ProgressCallback) -> Ite
         yield done
 
 
-def _follow(runner: Runner, jobs: Sequence[Job], unit: Unit, done: Done) -> list[Unit]:
+def _follow(runner: Runner, jobs: Sequence[Job], unit: Unit, done: UnitResult) -> list[Unit]:
     return next_units(runner, jobs, unit, done.is_lost, split=True)
 
 
-def attempt(runner: UnitRunner, unit: Unit, tell: ProgressCallback) -> Done:
+def attempt(runner: UnitRunner, unit: Unit, tell: ProgressCallback) -> UnitResult:
     """Do a unit of work.
 
     The failure of a unit as a whole is reported and not stored: the same command tries it again.
     """
     try:
         with preserve_settings():
-            return Done(run_unit(runner, unit, tell), is_lost=False)
+            return UnitResult(run_unit(runner, unit, tell), is_lost=False)
     except (KeyboardInterrupt, ProcessLost):
         raise
     except (BadInput, Failed) as error:
@@ -111,10 +111,10 @@ def disk_failure(error: OSError, results: Path) -> Failed:
     return Failed(f"{error.strerror or error}: {error.filename or results}; {way_out} and run again")
 
 
-def report_failure(tell: ProgressCallback, unit: Unit, reason: str) -> Done:
+def report_failure(tell: ProgressCallback, unit: Unit, reason: str) -> UnitResult:
     """Report that a unit as a whole failed."""
     tell(Event(f"{unit.job.name} s{unit.job.seed}", 1, 1, 0.0, f"failed: {reason}"))
-    return Done(1, is_lost=True)
+    return UnitResult(1, is_lost=True)
 
 
 @contextmanager
@@ -150,5 +150,5 @@ class _WorkerSetup:
         return partial(_attempt, self.runner)
 
 
-def _attempt(runner: Runner, unit: Unit, tell: ProgressCallback) -> Done:
+def _attempt(runner: Runner, unit: Unit, tell: ProgressCallback) -> UnitResult:
     return attempt(runner, unit, tell)

@@ -17,7 +17,7 @@ class Request:
     dataset: str = "digits"
     model: str | None = None
     budget: str | None = None
-    paper: str = ""  # the paper whose tables it is for: Standard, which is of no paper, is trained by that one's plan
+    paper: str = ""  # the paper of the study; at --budget paper, Standard, which no paper proposes, has its plan
     epochs: int | None = None
     limit_train: int | None = None
     train_eps: float | None = None

@@ -95,7 +95,7 @@ def train_and_store(
         on_epoch(int(epoch["epoch"]), "; ".join([word, *training.alarms]))
 
     with ExitStack() as stack:
-        group = None if team is None else stack.enter_context(team.training(experiment.request, job.run))
+        group = None if team is None else stack.enter_context(team.share_training(experiment.request, job.run))
         states = states if group is None else group.share(states)
         training = Trainer(job, experiment.dataset, experiment.train, experiment.holdout, device, states, group)
         peak = stack.enter_context(peak_memory(device))

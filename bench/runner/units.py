@@ -96,7 +96,7 @@ def _evaluation(runner: UnitRunner, job: Subject, split: bool) -> Iterator[Unit]
         yield Unit(job, runner.cells.options.shard)
         return
     begun = begun_shards(runner.results / job.run)
-    is_possible = 0 < begun <= most_shards(runner)  # it may have begun with more images, and have been left
+    is_possible = 0 < begun <= most_shards(runner)  # not if it began on more images than are asked for now
     count = begun if is_possible else count_shards(runner) if split else 1
     yield from (Unit(job, Shard(index, count)) for index in range(1, count + 1))
 

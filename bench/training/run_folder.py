@@ -35,7 +35,7 @@ RESULT_FILES = (  # results of the present weights; deleted when new ones are tr
 
 
 @contextmanager
-def lock_folder(folder: Path, fold: bool = True, shard: Shard = WHOLE_SET) -> Iterator[RunFolder]:
+def lock_folder(folder: Path, merge: bool = True, shard: Shard = WHOLE_SET) -> Iterator[RunFolder]:
     """Lock a run folder inside the block, to read it and add to it; the lock ends with the process at the latest.
 
     Processes with different shards of the same number may have a folder at the same time. Each has a lock of its own,
@@ -43,7 +43,7 @@ def lock_folder(folder: Path, fold: bool = True, shard: Shard = WHOLE_SET) -> It
 
     Args:
         folder: made if it does not exist.
-        fold: write results.csv and outcomes.npz at the end; otherwise the next process with the lock writes them.
+        merge: write results.csv and outcomes.npz at the end; otherwise the next process with the lock writes them.
         shard: the images that this process evaluates the run's models on.
 
     Raises:
@@ -54,7 +54,8 @@ def lock_folder(folder: Path, fold: bool = True, shard: Shard = WHOLE_SET) -> It
     with ExitStack() as held:
         if is_shared:
             _acquire(held, FileLock(folder / f"{LOCK_FILE}{shard.suffix}"), 1.0, folder, f" for --shard {shard}")
-            with ExitStack() as briefly:  # a process that has the whole folder would not let go of it
+            # refused while a process without shards works on the folder, as that one holds this lock all the time
+            with ExitStack() as briefly:
                 _acquire(briefly, lock, SHARD_LOCK_SECONDS, folder)
         else:
             _acquire(held, lock, 0.0, folder)
@@ -68,8 +69,8 @@ def lock_folder(folder: Path, fold: bool = True, shard: Shard = WHOLE_SET) -> It
         try:
             yield run
         finally:
-            if fold:
-                run.fold()
+            if merge:
+                run.merge_added()
 
 
 def _acquire(held: ExitStack, lock: FileLock, seconds: float, folder: Path, how: str = "") -> None:

@@ -17,7 +17,7 @@ from torch import nn
 
 from bench import ATTACKS, BadInput, benchmark, dataset, load_model
 from bench.commands.eval_model import NO_BUDGET
-from bench.commands.model_info import KEY_ORDER, Measured, model_info
+from bench.commands.model_info import KEY_ORDER, MeasuredAccuracies, model_info
 from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.evaluation.conditions.clean import Clean
@@ -269,7 +269,7 @@ def test_what_a_model_was_measured_at_before_is_shown_again_when_it_is_again_wha
         assert bool(missing) == (len(values) < 3)
         signed = nn.Sequential(net, Signed(sign)).eval()
         ModelEvaluation(cells, run, which, signed, identity_now, lambda event: None).fill()
-        run.fold()
+        run.merge_added()
         values.append(read_rows(tmp_path)[-1].value)
     assert values[0] == values[2] == values[3] != values[1]
     assert len(read_rows(tmp_path)) == 2
@@ -471,7 +471,7 @@ def test_model_info_has_robustbench_s_keys_and_keeps_what_people_wrote(bench, tm
 
 
 def test_model_info_shows_no_none_and_of_a_training_here_what_the_bench_knows():
-    measured = Measured("net", "ResNet", "cifar10", 8 / 255, 0.5, 0.25, 10_000, False, "ok")
+    measured = MeasuredAccuracies("net", "ResNet", "cifar10", 8 / 255, 0.5, 0.25, 10_000, False, "ok")
     written = model_info(measured, {"link": None, "venue": "ICML 2026", "autoattack_acc": "99.00", "external": "1.00"})
     assert {key for key, value in written.items() if value is None} == {
         "additional_data",

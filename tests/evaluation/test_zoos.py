@@ -12,7 +12,7 @@ from jinja2 import Environment, Template
 from torch import nn
 
 from bench import BadInput, dataset, load_model
-from bench.commands.model_info import Measured, model_info, parse_facts
+from bench.commands.model_info import MeasuredAccuracies, model_info, parse_facts
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import load
 from bench.evaluation.external.spec import parse_spec
@@ -114,7 +114,9 @@ def test_robustbench_s_own_code_shows_model_info(tmp_path, monkeypatch, capsys):
     assert source.architecture(net) == network_class(net) == "PreActResNet"
     from robustbench.utils import get_leaderboard_bibtex, get_leaderboard_latex, list_available_models
 
-    measured = Measured(source.name, source.architecture(net), "cifar10", 8 / 255, 0.8334, 0.4321, 10_000, False, "ok")
+    measured = MeasuredAccuracies(
+        source.name, source.architecture(net), "cifar10", 8 / 255, 0.8334, 0.4321, 10_000, False, "ok"
+    )
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "model_info/cifar10/Linf/Wong2020Fast.json"
     path.parent.mkdir(parents=True)

@@ -49,10 +49,10 @@ MADE = '{"made": "generated", "table": 32}'  # params of a corrupted row
 
 
 def store(folder: Path, row: Row, bits: Bits | None) -> None:
-    """Add one measurement to a run folder, and fold added files into its two files as a finished run does."""
+    """Add one measurement to a run folder, and merge added files into its two files as a finished run does."""
     run = RunFolder(folder)
     run.add(row, bits)
-    run.fold()
+    run.merge_added()
 
 
 def measure(results: Path, attack: str, right: str | None, budget: str = "quick", **changes: Any) -> Row:

@@ -20,7 +20,7 @@ from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.training.job import Job
 from bench.training.shared.batch import rows_of_batch
-from bench.training.shared.group import Group, joined
+from bench.training.shared.group import Group, join_group
 from bench.training.trainer import Trainer
 
 State = dict[str, Tensor]
@@ -44,7 +44,7 @@ def run_in_group(size: int, folder: Path, work: Callable[..., Any], *args: Any) 
 def _work(rank: int, size: int, folder: Path, work: Callable[..., Any], args: tuple[Any, ...]) -> None:
     torch.set_num_threads(1)
     store, numbers = FileStore(str(folder / "store"), size), count()
-    found = work(lambda: joined(PrefixStore(f"group {next(numbers)}", store), rank, size, CPU), *args)
+    found = work(lambda: join_group(PrefixStore(f"group {next(numbers)}", store), rank, size, CPU), *args)
     torch.save(found, folder / f"found{rank}")
 
 

@@ -40,7 +40,7 @@ def cells() -> Iterator[tuple[Row, Bits, list[Row]]]:
 
 
 def work(folder: Path, stop: int) -> None:
-    """Store the cells that the folder lacks, and fold added files after every ninth.
+    """Store the cells that the folder lacks, and merge added files after every ninth.
 
     stop: the process is killed at this many calls of fsync and renames.
     """
@@ -59,8 +59,8 @@ def work(folder: Path, stop: int) -> None:
         if there.get(row.key, -1.0) < (row.seconds or 0.0):
             run.add(row, bits, same_key_rows)
         if place % 9 == 8:
-            run.fold()
-    run.fold()
+            run.merge_added()
+    run.merge_added()
 
 
 def main(folder: Path) -> None:

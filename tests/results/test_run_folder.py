@@ -54,7 +54,7 @@ def test_what_was_added_is_read_everywhere_before_it_is_in_the_two_files(tmp_pat
     assert list(load(tmp_path)["key"]) == [first.key, "k"]
     assert reported(tmp_path, [first.run])["k"].tolist() == BITS.tolist()
     before = read_run(folder)
-    RunFolder(folder).fold()
+    RunFolder(folder).merge_added()
     after = read_run(folder)
     assert not added_files(folder)
     assert before[0] == after[0]
@@ -91,7 +91,7 @@ def test_adding_reads_nothing(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     run.add(replace(HALF, key="other"), BITS)
     with pytest.raises(BadInput, match=r"outcomes\.npz cannot be read"):
-        run.fold()
+        run.merge_added()
     assert len(added_files(tmp_path)) == 1  # which wait for a good copy
 
 
@@ -142,6 +142,6 @@ def test_rows_are_stored_by_their_text(tmp_path: Path) -> None:
     odd = replace(failed, eps=1e-17, seconds=0.1 + 0.2)
     RunFolder(tmp_path).add(odd, None)
     before = read_rows(tmp_path)
-    RunFolder(tmp_path).fold()
+    RunFolder(tmp_path).merge_added()
     assert before == read_rows(tmp_path) == [odd]
     assert isinstance(before[0], Row)

@@ -53,7 +53,7 @@ def measure_spec(spec: str, cells: Cells, results: Path, access: Access, device_
     with TemporaryDirectory() as folder, Progress(cost) as progress, log_to_file(Path(folder) / "bench.log"):
         for (n, precision), group in groups.items():
             plan = CellPlan(test, n, tuple(group.values()), device, precision, CellOptions(batch_size))
-            with lock_folder(Path(folder) / f"{n}-{precision}", fold=False) as run_folder:
+            with lock_folder(Path(folder) / f"{n}-{precision}", merge=False) as run_folder:
                 ModelEvaluation(plan, run_folder, which, model.net, model.identity, progress).fill()
             rows = {row.key: row for row in run_folder.rows}
             for where, condition in group.items():

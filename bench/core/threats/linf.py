@@ -14,7 +14,7 @@ class Linf:
     """The Linf ball: each pixel of each channel may move by at most `eps`, and stays in [0, 1].
 
     Args:
-        eps: radius in pixel units of [0, 1], such as 8/255.
+        eps: radius in pixel units of [0, 1], such as 8/255; inf is the whole image range.
 
     Example:
         >>> import torch

@@ -75,7 +75,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Examined(Attacked):
+class RecordedAttack(Attacked):
     """An attack whose images are recorded instead of refused where they leave the ball or [0, 1]."""
 
     record: Callable[[Tensor, Tensor], None] = field(kw_only=True)
@@ -86,7 +86,7 @@ class Examined(Attacked):
 
         return target.distances(self, batch.ids, batch.x, batch.y, outcome, keep).isinf()
 
-    def base(self) -> "Examined":
+    def base(self) -> "RecordedAttack":
         return self
 
     def read(self, outcome: Outcome) -> Outcome:
@@ -157,7 +157,7 @@ def _attack(found: Answers, group: Group, seed: int) -> _Returned:
     def record(fooled: Tensor, x_adv: Tensor) -> None:
         kept.append(_Returned(x_adv.clone(), fooled.clone()))
 
-    condition = Examined(attack, attack.space if attack.minimal else Linf(group.eps), record=record)
+    condition = RecordedAttack(attack, attack.space if attack.minimal else Linf(group.eps), record=record)
     try:
         outcome = outcomes(sheet.model(), sheet.images, condition, seed=seed)
     except Failed as failure:

@@ -80,11 +80,11 @@ def score(found: Answers, exam: str) -> Score:
         found.backwards / len(answers),
         found.seconds,
         _verdict(found),
-        {net: _found([answer for answer in exist if answer.net == net]) for net in nets},
+        {net: _count_found([answer for answer in exist if answer.net == net]) for net in nets},
     )
 
 
-def _found(answers: Sequence[Answer]) -> tuple[int, int]:
+def _count_found(answers: Sequence[Answer]) -> tuple[int, int]:
     return sum(answer.found for answer in answers), len(answers)
 
 

@@ -65,7 +65,7 @@ def _statements(text: str) -> tuple[list[Expression], int, int]:
             inner = statement[1]
             assertions += inner[1:] if inner[0] == "and" else [inner]
         else:
-            raise ValueError(f"it has the statement {_shown(statement)}")
+            raise ValueError(f"it has the statement {_format(statement)}")
     sizes = [sum(name.startswith(kind) for name in names) for kind in ("X_", "Y_")]
     expected = {f"X_{i}" for i in range(sizes[0])} | {f"Y_{i}" for i in range(sizes[1])}
     if names != expected or not sizes[0] or sizes[1] < 2:
@@ -100,7 +100,7 @@ def _box(assertions: list[Expression], inputs: int) -> tuple[NDArray[np.float64]
     """Lower and upper bounds of the inputs, (D,) each."""
     low, high = np.full(inputs, -np.inf), np.full(inputs, np.inf)
     for assertion in assertions:
-        if "X_" not in _shown(assertion, None):
+        if "X_" not in _format(assertion, None):
             continue
         match assertion:
             case ["<=" | ">=" as sign, str() as left, str() as right] if (left[:2] == "X_") != (right[:2] == "X_"):
@@ -111,7 +111,7 @@ def _box(assertions: list[Expression], inputs: int) -> tuple[NDArray[np.float64]
                 else:
                     low[place] = max(low[place], float(number))
             case _:
-                raise ValueError(f"{_shown(assertion)} is no bound of one input")
+                raise ValueError(f"{_format(assertion)} is no bound of one input")
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         raise ValueError("an input has no lower or no upper bound")
     return low, high
@@ -119,7 +119,7 @@ def _box(assertions: list[Expression], inputs: int) -> tuple[NDArray[np.float64]
 
 def _label(assertions: list[Expression], outputs: int) -> int:
     """The class whose output all others are compared with."""
-    cases = [assertion for assertion in assertions if "Y_" in _shown(assertion, None)]
+    cases = [assertion for assertion in assertions if "Y_" in _format(assertion, None)]
     if len(cases) == 1 and cases[0][0] == "or":
         cases = [case[1] if case[0] == "and" and len(case) == 2 else case for case in cases[0][1:]]
     elif len(cases) > 1:
@@ -130,7 +130,7 @@ def _label(assertions: list[Expression], outputs: int) -> int:
             case [">=" | "<=" as sign, str() as left, str() as right] if left[:2] == right[:2] == "Y_":
                 pairs.add((left, right) if sign == ">=" else (right, left))
             case _:
-                raise ValueError(f"{_shown(case)} does not compare two outputs")
+                raise ValueError(f"{_format(case)} does not compare two outputs")
     losers = {loser for _, loser in pairs}
     if len(losers) != 1 or {winner for winner, _ in pairs} | losers != {f"Y_{i}" for i in range(outputs)}:
         raise ValueError("its outputs are not `any class but one`, and here every wrong class counts")
@@ -155,6 +155,6 @@ def _ball(path: Path, low: NDArray[np.float64], high: NDArray[np.float64]) -> tu
     return center, eps
 
 
-def _shown(expression: Expression, most: int | None = 60) -> str:
-    text = expression if isinstance(expression, str) else f"({' '.join(_shown(e, None) for e in expression)})"
+def _format(expression: Expression, most: int | None = 60) -> str:
+    text = expression if isinstance(expression, str) else f"({' '.join(_format(e, None) for e in expression)})"
     return printable(text, most)

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-DATA_DIR = Path("~/.cache/bench-data")
-
 
 @dataclass(frozen=True)
 class Access:

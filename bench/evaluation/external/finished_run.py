@@ -11,7 +11,7 @@ from bench.core.foreign.plugins import load_plugins
 from bench.core.registration.suggestion import suggestion
 from bench.data.dataset import Dataset
 from bench.evaluation.external.access import Access
-from bench.evaluation.external.loaded import Loaded
+from bench.evaluation.external.loaded import LoadResult
 from bench.models.checkpoint import WEIGHT_FILES
 from bench.results.store import read_job
 from bench.training.customise import customise, radius_factor
@@ -56,7 +56,7 @@ class Run:
         """The data set that it was trained on, as --dataset takes it."""
         return str(self.record["source"])
 
-    def load(self, dataset: Dataset, access: Access) -> Loaded:
+    def load(self, dataset: Dataset, access: Access) -> LoadResult:
         """Build the recipe's network and load the stored weights. BadInput where files or the view are missing."""
         load_plugins()
         record, path = self.record, self.folder / WEIGHT_FILES[self.epoch]
@@ -69,7 +69,7 @@ class Run:
         views = load_models(recipe, str(record["model"]), dataset, path, str(record["run"]), averaged)
         if self.view not in views:
             raise BadInput(f"{self.folder} has no view {self.view!r}; {suggestion(self.view, list(views))}")
-        return Loaded(views[self.view])
+        return LoadResult(views[self.view])
 
     def origin(self, net: nn.Module) -> str:
         """Empty: its identity is that of `bench run`, so its cells have the same keys."""

@@ -12,13 +12,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench.core.files import expand_home
+from bench.core.files import DATA_DIR, expand_home
 from bench.core.foreign.messages import model_errors_as_bad_input
 from bench.data.dataset import Dataset
 from bench.data.images import Images
-from bench.evaluation.external.access import DATA_DIR, Access
+from bench.evaluation.external.access import Access
 from bench.evaluation.external.external_run import ExternalRun
-from bench.evaluation.external.loaded import Loaded
+from bench.evaluation.external.loaded import LoadResult
 from bench.evaluation.external.model_checks import check_logits, model_warnings
 from bench.evaluation.external.normalisation import with_normalisation
 from bench.evaluation.external.spec import Source, parse_spec
@@ -69,14 +69,14 @@ def load_external(
     return ExternalModel(source, data.name, loaded.net, digits, loaded.choices, doubts)
 
 
-def load(source: Source, dataset: Dataset, access: Access, device: torch.device | str) -> Loaded:
+def load(source: Source, dataset: Dataset, access: Access, device: torch.device | str) -> LoadResult:
     """Load a model on a device, in eval mode; of a test set, one of the data set that its models are trained on.
 
     It gives the logits of the classes of `dataset`. BadInput as for `load_model`.
     """
     loaded = source.load(dataset.trained_on or dataset, access)
     with model_errors_as_bad_input():
-        return Loaded(set_eval(restrict_classes(loaded.net, dataset).to(device)), loaded.choices)
+        return LoadResult(set_eval(restrict_classes(loaded.net, dataset).to(device)), loaded.choices)
 
 
 def identity(source: Source, net: nn.Module, test: Images) -> str:

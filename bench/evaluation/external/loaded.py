@@ -6,7 +6,7 @@ from torch import nn
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
+class LoadResult:
     """A model, and what was chosen where the SPEC allowed several (a clause each, for messages)."""
 
     net: nn.Module

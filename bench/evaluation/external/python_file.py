@@ -17,7 +17,7 @@ from bench.core.registration.suggestion import suggestion
 from bench.core.rng import fixed_seed
 from bench.data.dataset import Dataset
 from bench.evaluation.external.access import Access
-from bench.evaluation.external.loaded import Loaded
+from bench.evaluation.external.loaded import LoadResult
 from bench.evaluation.external.normalisation import label, normaliser, with_normalisation
 from bench.evaluation.external.weights import fill, read_weights
 from bench.models.lazy import settle_lazy_layers
@@ -46,7 +46,7 @@ class File:
         name = "@".join(filter(None, (f"{self.path.stem}.{self.function}", weights, self.choice)))
         return name if self.normalise is None else f"{name}.{label(self.normalise)}"
 
-    def load(self, dataset: Dataset, access: Access) -> Loaded:
+    def load(self, dataset: Dataset, access: Access) -> LoadResult:
         """Build the model and load its weights. BadInput, in one line, for whatever the code raises."""
         if not self.path.is_file():
             raise BadInput(f"{self.path} is not there; name FILE.py:FUNCTION with a file of yours")
@@ -65,7 +65,7 @@ class File:
         if not isinstance(net, nn.Module):
             raise BadInput(f"{self} gave a {type(net).__name__}; return a torch.nn.Module")
         choices = tuple(fill(net, content, self.weights, self.choice)) if self.weights else ()
-        return Loaded(nn.Sequential(*first, net) if first else net, choices)
+        return LoadResult(nn.Sequential(*first, net) if first else net, choices)
 
     def _call(self, thing: object) -> object:
         if isinstance(thing, nn.Module):

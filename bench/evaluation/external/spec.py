@@ -13,7 +13,7 @@ from bench.data.dataset import Dataset
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.bare_weights import weights_alone
 from bench.evaluation.external.finished_run import Run
-from bench.evaluation.external.loaded import Loaded
+from bench.evaluation.external.loaded import LoadResult
 from bench.evaluation.external.normalisation import split_normalisation
 from bench.evaluation.external.python_file import File
 from bench.evaluation.external.zoo import ZOOS, Zoo
@@ -36,7 +36,7 @@ class Source(Protocol):
     @property
     def trained_here(self) -> bool: ...
 
-    def load(self, dataset: Dataset, access: Access) -> Loaded: ...
+    def load(self, dataset: Dataset, access: Access) -> LoadResult: ...
     def origin(self, net: nn.Module) -> str: ...
     def architecture(self, net: nn.Module) -> str: ...
 

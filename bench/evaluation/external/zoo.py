@@ -23,7 +23,7 @@ from bench.core.registration.suggestion import suggestion
 from bench.data.dataset import Dataset
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.file_type import file_format
-from bench.evaluation.external.loaded import Loaded
+from bench.evaluation.external.loaded import LoadResult
 from bench.evaluation.external.restricted_loading import restrict_loading
 from bench.models.normalise import Normalise
 
@@ -48,7 +48,7 @@ class Zoo:
         """Its name in rows and folders."""
         return f"{self.package}.{self.entry.replace('/', '-')}"
 
-    def load(self, dataset: Dataset, access: Access) -> Loaded:
+    def load(self, dataset: Dataset, access: Access) -> LoadResult:
         """Load the pretrained model. BadInput where the package, the name or the weights are missing."""
         if not _is_installed(self.package):
             extra = "'robustbench==1.1.1' 'setuptools<81'" if self.package == "robustbench" else self.package
@@ -73,7 +73,7 @@ def network_class(net: nn.Module) -> str:
     return next(iter(shared), type(net).__name__)
 
 
-def from_torchvision(entry: str, dataset: Dataset, access: Access) -> Loaded:
+def from_torchvision(entry: str, dataset: Dataset, access: Access) -> LoadResult:
     """Load NAME[@WEIGHTS] with its default weights or those named, from torch's cache of downloads.
 
     BadInput where torchvision has no such classifier or weights.
@@ -100,10 +100,10 @@ def from_torchvision(entry: str, dataset: Dataset, access: Access) -> Loaded:
     several = f"files of {', '.join(there)} are there; {weights.name} is evaluated, torchvision:{name}@NAME chooses"
     preset = weights.transforms()
     net = nn.Sequential(Normalise(tuple(preset.mean), tuple(preset.std)), models.get_model(name, weights=weights))
-    return Loaded(net, (several,) if len(there) > 1 and not choice else ())
+    return LoadResult(net, (several,) if len(there) > 1 and not choice else ())
 
 
-def from_timm(name: str, dataset: Dataset, access: Access) -> Loaded:
+def from_timm(name: str, dataset: Dataset, access: Access) -> LoadResult:
     """Load NAME[.TAG] with its pretrained weights, from the Hugging Face cache.
 
     BadInput where timm has no such model or weights.
@@ -122,10 +122,10 @@ def from_timm(name: str, dataset: Dataset, access: Access) -> Loaded:
         f"timm:{name}.TAG chooses among {', '.join(tags[:4])}{', ...' if len(tags) > 4 else ''}"
     )
     normalised = nn.Sequential(Normalise(tuple(config["mean"]), tuple(config["std"])), net)
-    return Loaded(normalised, (several,) if len(tags) > 1 and not tag else ())
+    return LoadResult(normalised, (several,) if len(tags) > 1 and not tag else ())
 
 
-def from_robustbench(name: str, dataset: Dataset, access: Access) -> Loaded:
+def from_robustbench(name: str, dataset: Dataset, access: Access) -> LoadResult:
     """Load [THREAT/]NAME with its weights from robustbench/<data set>/<threat>/NAME.pt in the data folder.
 
     BadInput where there is no such model for the data set, or its weights are not there and may not be downloaded.
@@ -164,7 +164,7 @@ def from_robustbench(name: str, dataset: Dataset, access: Access) -> Loaded:
         file_format(path)
     net: nn.Module = load_model(model, folder, dataset.name, threat)
     several = f"weights of {', '.join(there)} are there; {threat} is evaluated, robustbench:THREAT/{model} chooses"
-    return Loaded(net, (several,) if len(there) > 1 and "/" not in name else ())
+    return LoadResult(net, (several,) if len(there) > 1 and "/" not in name else ())
 
 
 def _robustbench_files(folder: Path, dataset: str, threat: str, model: str, board: Mapping[str, Any]) -> list[Path]:
@@ -175,7 +175,7 @@ def _robustbench_files(folder: Path, dataset: str, threat: str, model: str, boar
     return [Path(f"{place}_m{i}.pt") for i in range(len(ids))] if isinstance(ids, list) else [place]
 
 
-ZOOS: dict[str, Callable[[str, Dataset, Access], Loaded]] = {
+ZOOS: dict[str, Callable[[str, Dataset, Access], LoadResult]] = {
     "torchvision": from_torchvision,
     "timm": from_timm,
     "robustbench": from_robustbench,

@@ -42,7 +42,7 @@ def files_to_send(folder: Path, unit: Unit) -> Content:
         *evaluation_patterns(unit.shard),
     )
     known = {path.name: b"" for path in folder.glob("adversarial-*.npz") if _concerns(path.stem, unit.shard)}
-    return read_files(folder, patterns) | known  # that images are stored is all that the unit asks of them
+    return read_files(folder, patterns) | known  # empty files: a unit only asks whether images are stored
 
 
 def read_model(folder: Path) -> Content:
@@ -89,7 +89,8 @@ def store_training(folder: Path, files: Mapping[str, bytes]) -> None:
     if any(name in files for name in WEIGHT_FILES.values()):
         for stale in own_files(folder, *RESULT_FILES):
             stale.unlink()
-    last = {"job.json": files["job.json"]} if "job.json" in files else {}  # it says that the weights are there
+    # job.json is written last, as readers take it as a sign that the weights are there
+    last = {"job.json": files["job.json"]} if "job.json" in files else {}
     write_files(folder, {name: files[name] for name in files if name not in last} | last)
     (folder / PROGRESS_FILE).unlink(missing_ok=True)
 

@@ -25,7 +25,7 @@ from bench.runner.engines.parcel import (
 from bench.runner.engines.ray_cluster import first_line
 from bench.runner.engines.ray_task import do_task, share_runner
 from bench.runner.engines.remote import Order
-from bench.runner.pool import Done, disk_failure, log_to_file, report_failure
+from bench.runner.pool import UnitResult, disk_failure, log_to_file, report_failure
 from bench.runner.units import Subject, Unit, UnitRunner, first_units, next_units
 from bench.training.run_folder import lock_folder
 
@@ -100,11 +100,11 @@ class RayRun:
         news.shutdown()
         return failed
 
-    def _follow(self, unit: Unit, done: Done) -> list[tuple[Unit, int]]:
+    def _follow(self, unit: Unit, done: UnitResult) -> list[tuple[Unit, int]]:
         """The units that waited for this one, each in its first attempt."""
         return [(other, 1) for other in next_units(self.runner, self.jobs, unit, done.is_lost, split=True)]
 
-    def _submit(self, unit: Unit, attempt: int, shared: Any, news: Any) -> Done | None:
+    def _submit(self, unit: Unit, attempt: int, shared: Any, news: Any) -> UnitResult | None:
         """Send a unit to the cluster; returns how it ended if it cannot be sent."""
         folder, start = self.runner.results / unit.job.run, unit.job.start
         try:
@@ -122,7 +122,7 @@ class RayRun:
         self.units[number] = unit
         return None
 
-    def _receive(self, task: Any, unit: Unit, attempt: int) -> Done | None:
+    def _receive(self, task: Any, unit: Unit, attempt: int) -> UnitResult | None:
         """Store what a unit has come to; None if its node died, and it is to be done again."""
         errors = self.ray.exceptions
         try:
@@ -135,7 +135,7 @@ class RayRun:
             cause = getattr(error, "cause", None) or error
             return report_failure(self.tell, unit, str(cause) if isinstance(cause, BadInput) else format_error(cause))
         if done.is_lost:
-            return Done(*done)  # its worker has reported why
+            return UnitResult(*done)  # its worker has reported why
         try:
             if unit.shard is None:
                 store_training(self.runner.results / unit.job.run, files)
@@ -143,7 +143,7 @@ class RayRun:
                 store_evaluation(self.folders[unit.job.run], unit, files)
         except BadInput as error:  # a file of its run folder is damaged; the other runs go on
             return report_failure(self.tell, unit, str(error))
-        return Done(*done)
+        return UnitResult(*done)
 
     def _read(self, news: Any) -> None:
         """Show the progress that units have reported, and store what they would go on from."""

@@ -11,7 +11,7 @@ import torch
 from bench.core.device import set_deterministic
 from bench.core.progress import Event
 from bench.runner.engines.parcel import Content, changed_files, evaluation_patterns, write_files
-from bench.runner.pool import Done, attempt
+from bench.runner.pool import UnitResult, attempt
 from bench.runner.units import Unit, UnitRunner
 from bench.training.run_folder import PROGRESS_FILE
 
@@ -36,7 +36,7 @@ class News:
     files: Content
 
 
-def do_order(runner: UnitRunner, order: Order, number: int, send: Callable[[News], None]) -> tuple[Done, Content]:
+def do_order(runner: UnitRunner, order: Order, number: int, send: Callable[[News], None]) -> tuple[UnitResult, Content]:
     """Do a unit of work; returns how it ended and the files that are new or changed in its run folder."""
     set_deterministic()
     torch.set_num_threads(1)  # a training sets its own number

@@ -78,7 +78,7 @@ def assemble(run: RunFolder) -> None:
     Also those of a cell whose row is stored already: a process was killed while it deleted them, or the cell was
     measured in another number of shards, or copied from another epoch with the same weights.
     """
-    with run.changing():
+    with run.hold_lock():
         whole = {row.cell for row in run.rows if row.status == "ok" and row.key in run.outcomes}
         for parts in group(read_parts(run.path)):
             if is_complete(parts) and parts[0].cell not in whole:

@@ -16,7 +16,7 @@ from torch.distributed.rendezvous import rendezvous
 from bench.core.errors import Failed, ProcessLost
 from bench.core.foreign.interrupt import is_ctrl_c_pressed
 from bench.runner.request import Request
-from bench.training.shared.group import Group, joined
+from bench.training.shared.group import Group, join_group
 from bench.training.shared.torchrun import Torchrun
 
 POLL_SECONDS = 0.1
@@ -48,8 +48,10 @@ class Team:
         signal.signal(signal.SIGTERM, self._on_stop)
 
     @contextmanager
-    def training(self, request: Request, run: str) -> Iterator[Group]:
-        """Inside the block all processes train a job of a request, run being its name. Of the first process.
+    def share_training(self, request: Request, run: str) -> Iterator[Group]:
+        """Inside the block all processes train one job of a request. Called by the first process.
+
+        run: the name of the job's run.
 
         Raises:
             Failed: the training has failed in another process.
@@ -61,7 +63,7 @@ class Team:
         order = Order(self._orders, request, run, self._leader)
         self._store.set(f"order {order.number}", pickle.dumps(order))
         try:
-            with self.joined(order) as group:
+            with self.join(order) as group:
                 yield group
         except ProcessLost as lost:
             stored = self._wait(f"reason {order.number}", REASON_SECONDS)
@@ -72,15 +74,15 @@ class Team:
             self._store.set(f"over {order.number}", b"1")
 
     @contextmanager
-    def joined(self, order: Order) -> Iterator[Group]:
-        """Inside the block, which every process enters once for an order, this process is one of the group."""
+    def join(self, order: Order) -> Iterator[Group]:
+        """Inside the block this process is one of the group that trains the order; every process enters it once."""
         self._store.set(f"ready {order.number} {self.place.rank}", b"1")
         for rank in range(self.place.size):  # without a time limit, but in a loop that a signal can end
             while not self._wait(f"ready {order.number} {rank}", POLL_SECONDS):
                 if self._wait(f"reason {order.number}", 0):
                     raise ProcessLost
         store = PrefixStore(f"training {order.number}", self._store)
-        with joined(store, self.place.rank, self.place.size, self.device) as group:
+        with join_group(store, self.place.rank, self.place.size, self.device) as group:
             yield group
 
     def orders(self) -> Iterator[Order]:
@@ -105,7 +107,7 @@ class Team:
             _exit_process(1)
 
     def end(self) -> None:
-        """Let the other processes end. Of the first process."""
+        """Let the other processes end. Called by the first process."""
         self._store.set(f"order {self._orders + 1}", pickle.dumps(None))
 
     def _wait(self, key: str, seconds: float) -> bytes:

@@ -84,7 +84,7 @@ def _take_part(team: Team, options: RunOptions) -> int:
         try:
             _train(team, order, plan)
         except ProcessLost:
-            continue  # the first process says why, if it lives
+            continue  # the first process, if it still runs, prints the reason
         except Failed as error:
             team.report(order, error)
             team.leave(order)
@@ -95,11 +95,12 @@ def _take_part(team: Team, options: RunOptions) -> int:
 
 
 def _train(team: Team, order: Order, plan: Callable[[Request], Experiment]) -> None:
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):  # the first process says it all
+    # the first process prints the same messages
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
         experiment = plan(order.request)
     job = next((job for job in experiment.jobs if job.run == order.run), None)
     if job is None:
         raise BadInput(f"its options, data or plug-ins make no run {order.run}; give all hosts the same ones")
-    with team.joined(order) as group:
+    with team.join(order) as group:
         states = group.share(None)
         Trainer(job, experiment.dataset, experiment.train, experiment.holdout, team.device, states, group).run(None)

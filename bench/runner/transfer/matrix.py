@@ -123,7 +123,7 @@ class TransferRunner:
             for (model, key), result in zip(row_keys.items(), results, strict=True):
                 row = replace(self.cells.row(model, condition, key, result), source=source.model_id)
                 run = model.subject.run
-                with lock_folder(self.results / run, fold=last[run] == (condition, source)) as run_folder:
+                with lock_folder(self.results / run, merge=last[run] == (condition, source)) as run_folder:
                     run_folder.add(row, result.right if isinstance(result, Outcome) else None)
             step.end(_describe(results), has_failed=any(isinstance(result, Failed) for result in results))
             failed += sum(isinstance(result, Failed) for result in results)

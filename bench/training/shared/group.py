@@ -74,7 +74,7 @@ def add_gradients(group: Group, model: nn.Module) -> None:
 
 
 @contextmanager
-def joined(store: Store, rank: int, size: int, device: torch.device) -> Iterator[Group]:
+def join_group(store: Store, rank: int, size: int, device: torch.device) -> Iterator[Group]:
     """Inside the block this process is one of a group, which lasts for one training.
 
     A process that leaves the block because of an error closes its connections, so that the others do not wait for it.

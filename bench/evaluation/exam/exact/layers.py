@@ -35,7 +35,7 @@ class Interval:
         up, down = weight.clip(0), weight.clip(None, 0)
         return Interval(up @ self.low + down @ self.high + bias, up @ self.high + down @ self.low + bias)
 
-    def activated(self, activation: Activation) -> "Interval":
+    def after_activation(self, activation: Activation) -> "Interval":
         """Bounds behind an activation, which all are increasing."""
         return Interval(activate(self.low, activation), activate(self.high, activation))
 
@@ -91,5 +91,5 @@ def pre_activations(layers: list[Layer], box: Interval) -> list[Interval]:
     for layer in layers:
         inside = box.through(layer.weight, layer.bias)
         found.append(inside)
-        box = inside.activated(layer.activation)
+        box = inside.after_activation(layer.activation)
     return found

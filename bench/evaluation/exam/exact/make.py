@@ -68,7 +68,7 @@ def main(work: Path) -> None:
     """Train, compute and write all; prints what it does."""
     arrays, tensors, told = dict[str, Any](), dict[str, torch.Tensor](), dict[str, Any]()
     for name in ARCHITECTURES:
-        net = _trained(name, work)
+        net = _load_or_train(name, work)
         tensors |= {f"{name}/{key}": value for key, value in net.state_dict().items()}
         candidates = solve(name, net, work)
         chosen, told[name] = choose_groups(name, net, candidates)
@@ -94,7 +94,7 @@ def _settings() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _trained(name: str, work: Path) -> nn.Sequential:
+def _load_or_train(name: str, work: Path) -> nn.Sequential:
     path = work / f"{name}.safetensors"
     if not path.exists():
         write_bytes(path, save(train(name, SEED).state_dict()))

@@ -13,7 +13,8 @@ from bench.evaluation.exam.exact.layers import Array, Interval, Layer, logits, p
 from bench.evaluation.exam.exact.program import Program, Row
 
 SLACK = 1e-6  # tolerance of HiGHS, by which its bounds may be too high
-OVERSHOOT = (0.0, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)  # of a perturbation that ends on the border of its class
+# Shares by which a perturbation that ends on the border between two classes is lengthened.
+OVERSHOOT = (0.0, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Nearest:
 
 
 @dataclass(frozen=True)
-class _Encoded:
+class _EncodedNet:
     """A network in a program: the variables of eps and of the pixels, and the logits as rows and constants."""
 
     program: Program
@@ -77,7 +78,7 @@ def least_margin(layers: list[Layer], x: Array, y: int, eps: float, nodes: int, 
     return encoded.program.minimise(margin, nodes, seconds).bound
 
 
-def _encode(layers: list[Layer], x: Array, far: float) -> _Encoded:
+def _encode(layers: list[Layer], x: Array, far: float) -> _EncodedNet:
     """The network on all images within `far` of x, in a program whose variable eps bounds their distance."""
     program = Program()
     eps = program.variable(0.0, far)
@@ -92,10 +93,10 @@ def _encode(layers: list[Layer], x: Array, far: float) -> _Encoded:
             _activation(program, _affine(before, layer.weight[i]), float(layer.bias[i]), low, high, layer.activation)
             for i, (low, high) in enumerate(zip(bounds.low.tolist(), bounds.high.tolist(), strict=True))
         ]
-        box = bounds.activated(layer.activation)
+        box = bounds.after_activation(layer.activation)
     last = layers[-1]
     outputs = [(_affine(before, last.weight[k]), float(last.bias[k])) for k in range(len(last.bias))]
-    return _Encoded(program, eps, pixels, outputs, box)
+    return _EncodedNet(program, eps, pixels, outputs, box)
 
 
 def _affine(variables: list[int], weights: Array) -> Row:
@@ -129,7 +130,7 @@ def _relu(program: Program, h: Row, bias: float, low: float, high: float) -> int
     return a
 
 
-def _some_class_wins(encoded: _Encoded, last: Layer, y: int, margin: int | None) -> None:
+def _some_class_wins(encoded: _EncodedNet, last: Layer, y: int, margin: int | None) -> None:
     """Add that for one chosen class k, logit_y - logit_k is at most 0, or at most the variable `margin`."""
     others = [k for k in range(len(last.bias)) if k != y]
     leads = encoded.bounds.through(last.weight[y] - last.weight[others], last.bias[y] - last.bias[others])

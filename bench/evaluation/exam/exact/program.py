@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 Array = NDArray[np.float64]
 Row = Mapping[int, float]  # coefficients by variable
-SOLVE_ERROR = 4  # status of a program that HiGHS gives up, as its presolve sometimes makes it do
+SOLVE_ERROR = 4  # HiGHS's status where it fails, as sometimes in its presolve
 
 
 @dataclass
