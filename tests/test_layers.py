@@ -134,6 +134,12 @@ def test_help_needs_no_torch_and_names_the_commands():
     assert {"run", "report", "list", "show"} <= {line.split()[0] for line in text if line.startswith("  ")}
 
 
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["run", "--help"]])
+def test_versions_and_help_come_at_once_without_torch_and_pandas(words):
+    code = f"import sys; from bench.cli import cli; cli({words}, standalone_mode=False); print(sorted(sys.modules))"
+    assert not {"'torch'", "'pandas'"} & {*python(code).splitlines()[-1].strip("[]").split(", ")}
+
+
 def test_an_unknown_word_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         bench.nonsense  # noqa: B018

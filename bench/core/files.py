@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import pandas as pd
 
 from bench.core.errors import BadInput
 from bench.core.parsing import printable
@@ -174,5 +173,7 @@ def write_json(path: Path, value: object) -> None:
 
 def write_csv(path: Path, columns: list[str], rows: list[dict[str, object]]) -> None:
     """Write rows atomically; None becomes an empty field, and floats keep all digits."""
+    import pandas as pd  # takes a second, which commands that write nothing do without
+
     frame = pd.DataFrame(rows, columns=columns, dtype=object)
     write_atomically(path, lambda file: frame.to_csv(file, index=False, lineterminator="\n"))

@@ -10,6 +10,7 @@ from torch import nn
 from bench.attacks.nested_search import record_shorter_searches
 from bench.attacks.search import batch_limit
 from bench.core.foreign.messages import model_errors_as_failed
+from bench.core.version import PROTOCOL
 from bench.data.images import Images
 from bench.data.memory import images_at_a_time
 from bench.evaluation.adversarial_set import AdversarialSet
@@ -24,7 +25,6 @@ from bench.evaluation.target import Target
 from bench.models.freeze import frozen
 from bench.results.shards import SHARD_BLOCK
 
-PROTOCOL = 1
 DEFAULTS = EvalSettings()
 BLOCK_SIZE = 1024  # images between two saves of the progress; it changes no number, as our attacks draw per image
 

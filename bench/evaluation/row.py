@@ -5,9 +5,8 @@ from typing import Protocol
 
 from bench.core.errors import Failed
 from bench.core.stats import Summary
-from bench.core.version import __version__
+from bench.core.version import PROTOCOL, __version__
 from bench.evaluation.conditions.base import Condition
-from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.outcome import Outcome
 from bench.results.row import Row
 

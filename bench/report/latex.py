@@ -1,29 +1,22 @@
 r"""LaTeX tables in booktabs style, in parts that fit a page; a document needs only \usepackage{booktabs}."""
 
 import math
-import re
 import textwrap
-from collections.abc import Collection, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
 
-from bench.report.table_text import LATEX_ESCAPES, split_columns
+from bench.report.latex_text import CLOSE, OPEN, escape_latex, text_width
+from bench.report.table_text import split_columns
 
 TEXT_WIDTH = 397.0  # points: 5.5 inches, the narrowest text width of usual conference styles (NeurIPS, ICLR)
-FONT_SIZE = 8.0  # font size in cells, in points (\footnotesize in a 10-point document)
 COLUMN_GAP = 6.0  # points between columns
 MAX_LINE_LENGTH = 18  # characters after which text in a cell is broken
-OPEN, CLOSE = r"\begin{tabular}[t]{@{}l@{}}", r"\end{tabular}"
 MAX_LINES = 45  # most lines of a part
 LINE, NOTE_LINE, MOST_HEIGHT = 9.5, 8.0, 560.0  # heights in points: of a table line, a line of notes, the largest float
 NOTE_LETTER_WIDTH = 3.7  # mean width of a letter in notes (\scriptsize), in points
-LETTER_WIDTHS = (  # widths of letters of Computer Modern at 8 points, in units of the font size; others count as WIDEST
-    ("ijlI.,:;'!|[]/ ", 0.36),
-    ("frts()-^", 0.42),
-    ('abcdeghknopquvxyz0123456789_$\N{EN DASH}JS*<>~?"', 0.59),
-    ("w+=\\BCEFLPZTVXYADGHKNOQRU", 0.83),
-)
-WIDEST, BOLD = 1.06, 1.17
+TABLE_STYLE = "\\centering\n\\setlength{\\belowcaptionskip}{4pt}\n\\footnotesize\\setlength{\\tabcolsep}{3pt}\n"
 
 
 def latex_table(shown: pd.DataFrame, left: Collection[str], caption: str, label: str, notes: Sequence[str] = ()) -> str:
@@ -34,7 +27,11 @@ def latex_table(shown: pd.DataFrame, left: Collection[str], caption: str, label:
     part has the label, the others `label-2` and so on.
     """
     shown = shown.assign(**{str(column): shown[column].map(_wrap) for column in shown if column in left})
-    columns = split_columns(shown, left, int(TEXT_WIDTH), lambda part: math.ceil(table_width(part)))
+    shown = shown.set_axis([_head(str(column), shown[column], left) for column in shown], axis="columns")
+    first = shown.columns[0]
+    shown = shown.assign(**{first: shown[first].map(_no_option)})
+    left = {escape_latex(head) for head in left}
+    columns = _split(shown, left)
     chunks = [shown[start : start + MAX_LINES] for start in range(0, max(1, len(shown)), MAX_LINES)]
     parts = [chunk[chosen] for chunk in chunks for chosen in columns]
     floats = []
@@ -45,33 +42,40 @@ def latex_table(shown: pd.DataFrame, left: Collection[str], caption: str, label:
     return "\n".join(floats)
 
 
-def table_width(shown: pd.DataFrame) -> float:
-    """Upper bound of the width of a table in points. Its cells are LaTeX."""
-    columns = [[_break_head(str(name).translate(LATEX_ESCAPES)), *cells] for name, cells in shown.items()]
-    return sum(max(map(text_width, cells)) for cells in columns) + COLUMN_GAP * (len(columns) - 1)
+def _split(shown: pd.DataFrame, left: Collection[str]) -> list[list[str]]:
+    """The columns in as few parts as fit, none of them much wider than the others. Heads and cells are LaTeX."""
+    widths = column_widths(shown)
+
+    def split(width: int) -> list[list[str]]:
+        return split_columns(shown, left, width, lambda part: math.ceil(table_width(widths[column] for column in part)))
+
+    fewest = len(split(int(TEXT_WIDTH)))
+    return split(bisect_left(range(int(TEXT_WIDTH)), -fewest, key=lambda width: -len(split(width))))
 
 
-def text_width(text: str) -> float:
-    """Width in points of the widest line in a LaTeX cell."""
-    text, factor = text.replace(r"$\pm$", "+"), BOLD if r"\textbf" in text else 1.0
-    text = re.sub(
-        rf"\\text(bf|it)\b|\\shortstack\[r\]|{re.escape(OPEN)}|{re.escape(CLOSE)}",
-        "",
-        text.replace("--", "\N{EN DASH}"),
-    )
-    lines = re.sub(r"\\text\w+\{\}", "~", text).split(r"\\")
-    plain = [re.sub(r"\\(.)|[{}]", r"\1", line) for line in lines]
-    return max(sum(FONT_SIZE * _letter_width(letter) for letter in line) for line in plain) * factor
+def column_widths(shown: pd.DataFrame) -> dict[str, float]:
+    """Upper bounds of the widths of columns in points. Heads and cells are LaTeX."""
+    return {str(name): max(map(text_width, [str(name), *cells])) for name, cells in shown.items()}
 
 
-def _letter_width(letter: str) -> float:
-    return next((width for letters, width in LETTER_WIDTHS if letter in letters), WIDEST)
+def table_width(widths: Iterable[float]) -> float:
+    """The width of a table of columns of these widths, in points."""
+    every = [*widths]
+    return sum(every) + COLUMN_GAP * (len(every) - 1)
 
 
-def _break_head(head: str) -> str:
-    """Break the head of a column at its comma, if it has one."""
-    first, comma, rest = head.partition(", ")
-    return rf"\shortstack[r]{{{first},\\{rest}}}" if comma else head
+def _head(head: str, cells: Iterable[str], left: Collection[str]) -> str:
+    """The head of a column in LaTeX: in two lines if it has a comma, or is wider than its cells and has a blank."""
+    plain = escape_latex(head)
+    if head in left:
+        return plain
+    first, comma, rest = plain.partition(", ")
+    if comma:
+        return rf"\shortstack[r]{{{first},\\{rest}}}"
+    words, widest = plain.split(" "), max(map(text_width, cells), default=0.0)
+    gaps = range(1, len(words)) if text_width(plain) > widest else ()
+    broken = [rf"\shortstack[r]{{{' '.join(words[:gap])}\\{' '.join(words[gap:])}}}" for gap in gaps]
+    return min(broken, key=text_width, default=plain)
 
 
 def _wrap(cell: str) -> str:
@@ -80,19 +84,23 @@ def _wrap(cell: str) -> str:
     return OPEN + r"\\".join(lines) + CLOSE if len(lines) > 1 else cell
 
 
+def _no_option(cell: str) -> str:
+    r"""The first cell of a line, so that `[` or `*` at its beginning is no option of the \\ before it."""
+    return "{}" + cell if cell.startswith(("[", "*")) else cell
+
+
 def _make_float(shown: pd.DataFrame, left: Collection[str], caption: str, label: str, notes: Sequence[str]) -> str:
     layout = "".join("l" if column in left else "r" for column in shown)
-    headed = shown.set_axis([_break_head(str(column).translate(LATEX_ESCAPES)) for column in shown], axis="columns")
-    text = headed.style.hide(axis="index").to_latex(
+    text = shown.style.hide(axis="index").to_latex(
         hrules=True,
         environment="table*",
         position="t",
         position_float="centering",
         column_format=f"@{{}}{layout}@{{}}",
-        caption=caption.translate(LATEX_ESCAPES),
+        caption=escape_latex(caption),
         label=label,
     )
-    text = text.replace("\\centering\n", "\\centering\n\\footnotesize\\setlength{\\tabcolsep}{3pt}\n", 1)
+    text = text.replace("\\centering\n", TABLE_STYLE, 1)
     return _add_notes(text, " ".join(notes), text.count(r"\\")) if notes else text
 
 
@@ -102,7 +110,7 @@ def _add_notes(text: str, notes: str, lines: int) -> str:
     lines: number of lines of the table.
     """
     height = LINE * (lines + 6) + NOTE_LINE * math.ceil(len(notes) * NOTE_LETTER_WIDTH / TEXT_WIDTH)
-    escaped = notes.translate(LATEX_ESCAPES)
+    escaped = escape_latex(notes)
     if height > MOST_HEIGHT:
         return f"{text}\n\\noindent{{\\scriptsize Notes on the table: {escaped}\\par}}\n"
     box = f"\\par\\vspace{{3pt}}\\parbox{{\\linewidth}}{{\\scriptsize\\raggedright {escaped}}}\n"

@@ -1,4 +1,4 @@
-"""Tables of text as Markdown, LaTeX, CSV or on the terminal.
+"""Tables of text as Markdown, CSV or on the terminal.
 
 Names, reasons and settings may come from anybody, so each format escapes them.
 """
@@ -18,14 +18,6 @@ if TYPE_CHECKING:
 
 
 MISSING = "\N{EN DASH}"  # shown instead of a missing number
-LATEX_ESCAPES = str.maketrans(
-    {chr(code): " " for code in (*range(32), 127)}
-    | {character: f"\\{character}" for character in "&%$#_{}"}
-    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "\N{EN DASH}": "--"}
-)
-
-
 FORMULA = re.compile(r"[=+@\t\r-].", re.DOTALL)  # what a spreadsheet takes for a formula
 NUMBER = re.compile(r"[+-]?[0-9.]+(e[+-]?[0-9]+)?%?")
 

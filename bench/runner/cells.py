@@ -7,10 +7,10 @@ import torch
 
 from bench.core.device import describe
 from bench.core.errors import BadInput, Failed
+from bench.core.version import PROTOCOL
 from bench.data.images import Images
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.conditions.clean import Clean
-from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.outcome import Outcome
 from bench.evaluation.row import ModelRef, row_of
 from bench.results.keys import digest16

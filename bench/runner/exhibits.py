@@ -13,8 +13,8 @@ from bench.core.files import require_inside, write_bytes
 from bench.core.foreign.messages import cell_errors_as_failed, model_errors_as_failed
 from bench.core.progress import Event, ProgressCallback
 from bench.core.threats.threat import Threat
+from bench.core.version import PROTOCOL
 from bench.data.images import Images
-from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.exhibits.exhibit import EXHIBITS, Exhibit, ExhibitInput
 from bench.evaluation.identity import trained_identity
 from bench.evaluation.row import ModelRef

@@ -9,8 +9,8 @@ from torch import nn
 
 from bench.core.errors import Failed
 from bench.core.progress import ProgressCallback
+from bench.core.version import PROTOCOL
 from bench.evaluation.conditions.base import Condition
-from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.identity import computes, trained_identity
 from bench.evaluation.row import ModelRef
 from bench.models.checkpoint import WEIGHT_FILES

@@ -13,8 +13,7 @@ import torch
 from PIL import Image
 
 from bench.core.progress import Event, Progress
-from bench.core.version import __version__
-from bench.evaluation.evaluator import PROTOCOL
+from bench.core.version import PROTOCOL, __version__
 from bench.results.load import load
 from bench.results.store import read_outcomes
 from bench.results.survey import run_folders

@@ -14,6 +14,7 @@ from bench.report.corruptions.text import TABLE_PARTS, accuracies, captions, err
 from bench.report.files import Content, figure, in_folder
 from bench.report.folder_names import Identity, folder_names
 from bench.report.latex import latex_table
+from bench.report.latex_text import escape_latex
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -116,7 +117,7 @@ def _latex(board: Board, scores: Scores, title: str, folder: str) -> str:
         tables["attacked"] = unions.means(scores.unions), UNIONS_TITLE, [unions.caption(scores.unions), *scores.notes]
     return "\n".join(
         latex_table(
-            shown.map(lambda cell: cell.translate(plain.LATEX_ESCAPES)),
+            shown.map(escape_latex),
             LEFT_COLUMNS,
             f"{what}, {title}.",
             f"tab:corruptions-{folder}-{name}",

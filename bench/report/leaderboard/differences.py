@@ -13,6 +13,7 @@ from bench.report import table_text as plain
 from bench.report.accuracy import measurements
 from bench.report.labels import label_rows, line_name
 from bench.report.latex import latex_table
+from bench.report.latex_text import escape_latex
 from bench.report.leaderboard.table import ranking_column
 
 LEFT_COLUMNS = ("Recipe", "Against")
@@ -77,5 +78,5 @@ def section(table: pd.DataFrame) -> str:
 
 def latex(table: pd.DataFrame, where: str, label: str) -> str:
     """The table and its caption in LaTeX. where: title of the board, with which the caption begins."""
-    cells = display(table).map(lambda cell: cell.translate(plain.LATEX_ESCAPES))
+    cells = display(table).map(escape_latex)
     return latex_table(cells, LEFT_COLUMNS, f"Differences to the best line, {where}", label, [caption(table)])

@@ -6,6 +6,7 @@ import pandas as pd
 
 from bench.report import table_text as plain
 from bench.report.latex import latex_table
+from bench.report.latex_text import escape_latex
 from bench.report.leaderboard.text import LEFT_COLUMNS, best, caption, display, drop_unattacked, heads, notes
 
 
@@ -27,7 +28,7 @@ def markdown(table: pd.DataFrame) -> str:
 def latex(table: pd.DataFrame, where: str, label: str) -> str:
     """Floats in booktabs style, as of `latex_table`. where: the board, in the caption; all else stands below."""
     whole, table = table, drop_unattacked(table)
-    shown = display(table, heads(table)).map(lambda cell: cell.translate(plain.LATEX_ESCAPES))
+    shown = display(table, heads(table)).map(escape_latex)
     bold = _bold(shown, best(table, shown), r"\textbf{", "}")
     return latex_table(bold, LEFT_COLUMNS, f"Accuracy in percent, {where}", label, [caption(whole), *notes(whole)])
 

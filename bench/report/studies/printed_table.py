@@ -73,7 +73,7 @@ class Table:
         names = (f"{name}.csv", f"{name}.tex") if any(entry.ours.is_measured for entry in ledger) else ()
 
         def make() -> tuple[str, dict[str, Content]]:
-            table, caption = layout(ledger), f"{item.name}, {found.scale.title}."
+            table, caption = layout(ledger), f"{item.name} of {self.paper}, measured anew: {found.scale.title}."
             label, files = f"tab:{self.paper}-{name.replace('/', '-')}", dict[str, Content]()
             if names:
                 contents = (plain.csv(frame(ledger)), latex(table, caption, label, item.about))

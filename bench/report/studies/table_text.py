@@ -9,6 +9,7 @@ import pandas as pd
 from bench.core.stats import holm, mcnemar_over_seeds
 from bench.report import table_text as plain
 from bench.report.latex import latex_table
+from bench.report.latex_text import escape_latex
 from bench.report.studies.ledger import Entry
 from bench.report.studies.measurement import Measurement
 from bench.report.studies.orderings import SIGNIFICANCE
@@ -57,7 +58,7 @@ def markdown(table: TextTable) -> str:
 
 def latex(table: TextTable, caption: str, label: str, about: str = "") -> str:
     """Floats in booktabs style. about: what the numbers are, which stands in the notes."""
-    shown = _bold(table.cells.map(lambda cell: cell.translate(plain.LATEX_ESCAPES)), table.bold, r"\textbf{", "}")
+    shown = _bold(table.cells.map(escape_latex), table.bold, r"\textbf{", "}")
     return latex_table(shown, table.heads, caption, label, [*filter(None, [about]), LEGEND])
 
 

@@ -15,6 +15,7 @@ from bench.report.files import Content, figure, in_folder
 from bench.report.folder_names import Identity, folder_names
 from bench.report.labels import condition_name, line_name
 from bench.report.latex import latex_table
+from bench.report.latex_text import escape_latex
 from bench.report.table_text import MISSING
 from bench.report.transfer.table import TransferMatrix, matrices
 
@@ -155,7 +156,7 @@ def _section(matrix: TransferMatrix, title: str, folder: str) -> str:
 
 def _latex(matrix: TransferMatrix, title: str, folder: str) -> str:
     def mark(text: str, itself: bool, strongest: bool) -> str:
-        text = text.translate(plain.LATEX_ESCAPES)
+        text = escape_latex(text)
         return rf"\textit{{{text}}}" if itself else rf"\textbf{{{text}}}" if strongest else text
 
     tables = {
@@ -165,7 +166,7 @@ def _latex(matrix: TransferMatrix, title: str, folder: str) -> str:
     }
     texts = []
     for name, (shown, notes_below) in tables.items():
-        cells = shown if name == "all" else shown.map(lambda cell: cell.translate(plain.LATEX_ESCAPES))
+        cells = shown if name == "all" else shown.map(escape_latex)
         texts.append(
             latex_table(cells, LEFT_COLUMNS, f"Transfer, {title}.", f"tab:transfer-{folder}-{name}", [notes_below])
         )

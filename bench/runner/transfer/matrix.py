@@ -12,8 +12,8 @@ from bench.core.foreign.guard import attack_timeout
 from bench.core.foreign.messages import cell_errors_as_failed
 from bench.core.parsing import format_count
 from bench.core.progress import ProgressCallback, Step
+from bench.core.version import PROTOCOL
 from bench.evaluation.conditions.attack import Attacked
-from bench.evaluation.evaluator import PROTOCOL
 from bench.evaluation.outcome import Outcome
 from bench.evaluation.row import ModelRef
 from bench.evaluation.settings import EvalSettings
