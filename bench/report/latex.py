@@ -47,7 +47,9 @@ def _split(shown: pd.DataFrame, left: Collection[str]) -> list[list[str]]:
     widths = column_widths(shown)
 
     def split(width: int) -> list[list[str]]:
-        return split_columns(shown, left, width, lambda part: math.ceil(table_width(widths[column] for column in part)))
+        return split_columns(
+            shown, left, width, lambda part: math.ceil(table_width(widths[str(column)] for column in part))
+        )
 
     fewest = len(split(int(TEXT_WIDTH)))
     return split(bisect_left(range(int(TEXT_WIDTH)), -fewest, key=lambda width: -len(split(width))))

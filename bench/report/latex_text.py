@@ -37,8 +37,8 @@ def escape_latex(text: str) -> str:
 
 
 def _is_printable(sign: str) -> bool:
-    letter, *accents = unicodedata.normalize("NFD", sign)
-    return sign in PRINTABLE or (letter.isascii() and len(accents) == 1 and accents[0] in ACCENTS and ord(sign) < 0x180)
+    letter, accents = (parts := unicodedata.normalize("NFD", sign))[0], parts[1:]
+    return sign in PRINTABLE or (letter.isascii() and len(accents) == 1 and accents in ACCENTS and ord(sign) < 0x180)
 
 
 def text_width(text: str) -> float:

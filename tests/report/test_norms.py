@@ -112,10 +112,12 @@ def test_a_line_with_fewer_attacks_says_which(results):
 
 def test_the_page_has_a_section_and_a_csv_for_each_union(results):
     made = NormsPage().files(results)
-    assert [*made] == ["norms.md", "digits-cnn-linf-0.1-l2-0.5-l1-2-quick/union.csv"]
+    folder = "digits-cnn-linf-0.1-l2-0.5-l1-2-quick"
+    assert [*made] == ["norms.md", f"{folder}/union.csv", f"{folder}/union.tex"]
+    assert "PGD-AT & 90.0 [59.6, 98.2] & 60.0 [31.3, 83.2] &" in made[f"{folder}/union.tex"]
     assert "## digits, cnn, Linf 0.1 + L2 0.5 + L1 2, quick, n=10" in made["norms.md"]
     assert "| PGD-AT | 90.0 [59.6, 98.2] | 60.0 [31.3, 83.2] |" in made["norms.md"]
-    assert "Union" in made["digits-cnn-linf-0.1-l2-0.5-l1-2-quick/union.csv"].splitlines()[0]
+    assert "Union" in made[f"{folder}/union.csv"].splitlines()[0]
     assert [ball_name(ball) for balls in norm_boards(load(results)).values() for ball in balls] == [
         "Linf 0.1",
         "L2 0.5",

@@ -1,8 +1,9 @@
 """The page of unions: which images withstand the attacks in balls of several norms, in reports/norms/."""
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -12,6 +13,8 @@ from bench.report.boards import Board
 from bench.report.files import Content, in_folder
 from bench.report.folder_names import folder_names
 from bench.report.labels import line_name
+from bench.report.latex import latex_table
+from bench.report.latex_text import escape_latex
 from bench.report.norms.table import UNION, ball_name, norm_boards, union_table
 from bench.report.table_text import MISSING
 
@@ -25,6 +28,33 @@ NOTE = (
 )
 
 
+class Union(NamedTuple):
+    """Several balls, and the table of `union_table` about them."""
+
+    balls: tuple[Board, ...]
+    table: pd.DataFrame
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the balls."""
+        return [ball_name(ball) for ball in self.balls]
+
+
+@stored.cached_by_folder(1)
+def find_unions(results: Path, only: frozenset[str] | None = None) -> dict[Board, Union]:
+    """All unions of a results folder. only: the runs to include; None for all."""
+    rows = stored.rows(results)
+    boards = norm_boards(rows if only is None else rows[rows["run"].isin(only)])
+    runs = sorted({run for balls in boards.values() for part in balls.values() for run in part["run"].unique()})
+    outcomes = stored.outcomes(results, runs)
+    return {board: Union(tuple(balls), union_table(balls, outcomes)) for board, balls in boards.items()}
+
+
+def find_folders(unions: Iterable[Board]) -> dict[Board, str]:
+    """The folder of each union below reports/norms/."""
+    return folder_names({board: board.identity for board in unions})
+
+
 class NormsPage:
     """The topic `norms` of a report: accuracy under attacks in balls of several norms together."""
 
@@ -34,31 +64,26 @@ class NormsPage:
         """norms.md with all tables, and a folder with each as CSV; empty if no model was attacked in two norms."""
         made: dict[str, Content] = {}
         sections = ["# Several norms together\n"]
-        tables = _tables(stored.rows(results), results)
-        folders = folder_names({board: board.identity for board in tables})
-        for board, (balls, table) in tables.items():
-            made |= in_folder(folders[board], {"union.csv": plain.csv(table.drop(columns=_lists(table)))})
-            shown = plain.markdown(display(table, balls), LEFT_COLUMNS)
-            text = "\n\n".join([NOTE, *map(plain.escape, notes(table))])
-            sections.append(f"## {plain.escape(board.title)}\n\n{shown}\n{text}\n")
+        unions = find_unions(results)
+        folders = find_folders(unions)
+        for board, union in unions.items():
+            shown, folder = display(union.table, union.names), folders[board]
+            text = "\n\n".join([NOTE, *map(plain.escape, notes(union.table))])
+            latex = _latex(shown, board.title, f"tab:norms-{folder}", [NOTE, *notes(union.table)])
+            csv = plain.csv(union.table.drop(columns=_lists(union.table)))
+            made |= in_folder(folder, {"union.csv": csv, "union.tex": latex})
+            sections.append(f"## {plain.escape(board.title)}\n\n{plain.markdown(shown, LEFT_COLUMNS)}\n{text}\n")
         return {"norms.md": "\n".join(sections), **made} if made else {}
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
         """Print each table on the terminal. only: the runs to include; None for all."""
-        rows = stored.rows(results)
-        for board, (balls, table) in _tables(rows if only is None else rows[rows["run"].isin(only)], results).items():
-            plain.print_table(console, display(table, balls), LEFT_COLUMNS, board.title)
-            plain.print_notes(console, [NOTE, *notes(table)])
+        for board, union in find_unions(results, only).items():
+            plain.print_table(console, display(union.table, union.names), LEFT_COLUMNS, board.title)
+            plain.print_notes(console, [NOTE, *notes(union.table)])
 
 
-def _tables(rows: pd.DataFrame, results: Path) -> dict[Board, tuple[list[str], pd.DataFrame]]:
-    """The names of the balls and the table of each union."""
-    boards = norm_boards(rows)
-    runs = sorted({run for balls in boards.values() for part in balls.values() for run in part["run"].unique()})
-    outcomes = stored.outcomes(results, runs)
-    return {
-        board: ([ball_name(ball) for ball in balls], union_table(balls, outcomes)) for board, balls in boards.items()
-    }
+def _latex(shown: pd.DataFrame, title: str, label: str, notes_below: list[str]) -> str:
+    return latex_table(shown.map(escape_latex), LEFT_COLUMNS, f"Several norms together, {title}.", label, notes_below)
 
 
 def _lists(table: pd.DataFrame) -> list[str]:

@@ -9,6 +9,7 @@ from bench.report.labels import labels
 from bench.report.leaderboard import differences as paired
 from bench.report.leaderboard import text as words
 from bench.report.leaderboard.page import Report, find_folders
+from bench.report.norms.page import find_unions
 from bench.report.site.board_charts import against_robust, legend, severities, sweeps
 from bench.report.site.board_extras import board_extras
 from bench.report.site.board_files import board_files
@@ -50,6 +51,7 @@ def _values(data: SiteData, board: Board, report: Report, here: Here) -> dict[st
         "board": board,
         "corrupted": board._replace(norm="", eps=None).slug,  # the slug of the table of corruptions for the same models
         "report": report,
+        "in_unions": any(board in union.balls for union in find_unions(data.results).values()),
         "table": table,
         "has_partial": any(cell.is_partial for line in table.lines for cell in line.cells),
         "recipes": {label: data.recipe_of(label) for label in report.table["recipe"]},

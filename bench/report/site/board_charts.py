@@ -11,6 +11,7 @@ from bench.report.corruptions.page import find_tables
 from bench.report.corruptions.seed_means import ALL_SEVERITIES
 from bench.report.labels import line_name, panel_names
 from bench.report.leaderboard.page import Report
+from bench.report.leaderboard.scatter import COST_COLUMN, is_scatter
 from bench.report.leaderboard.table import ranking_column
 from bench.report.site.chart import Chart, Curve, Href, Point, line_looks, lines, scatter
 from bench.report.site.data import SiteData
@@ -20,17 +21,16 @@ MAX_METHODS = 10  # most methods in a chart of curves; the CSV beside the figure
 
 
 def against_robust(report: Report, href: Href) -> list[Chart]:
-    """Charts of clean accuracy and cost against the accuracy that ranks the board; none with fewer than two marks."""
-    table, score = report.table, ranking_column(report.table)
-    charts = []
-    if score != "Clean":
+    """Charts of clean accuracy and cost against the accuracy that ranks the board; those that would show something."""
+    table, score, charts = report.table, ranking_column(report.table), []
+    if is_scatter(table, "Clean"):
         points = [_clean_point(line, score, href(line["recipe"])) for line in _lines(table)]
         charts.append(scatter("Clean against robust", ("Clean accuracy (%)", f"{score} (%)"), _drop_unknown(points)))
-    points = [_cost_point(line, score, href(line["recipe"])) for line in _lines(table)]
-    charts.append(
-        scatter("Cost against robust", ("Passes per image of a training step", f"{score} (%)"), _drop_unknown(points))
-    )
-    return [chart for chart in charts if len(chart.marks) > 1]
+    if is_scatter(table, COST_COLUMN):
+        points = [_cost_point(line, score, href(line["recipe"])) for line in _lines(table)]
+        axes = ("Passes per image of a training step", f"{score} (%)")
+        charts.append(scatter("Cost against robust", axes, _drop_unknown(points)))
+    return charts
 
 
 def _lines(table: pd.DataFrame) -> list[dict[Any, Any]]:

@@ -91,7 +91,7 @@ def board_table(report: Report, extras: Sequence[Extra]) -> BoardTable:
     """The table of a board with all accuracies, extra columns and costs, best line first."""
     table = report.table
     describe = _column(table, score_texts(report.rows))
-    columns = {column: _accuracy_cells(table, column) for column in map(describe, accuracies(table))}
+    columns = {column: _marked_cells(table, column.name) for column in map(describe, accuracies(table))}
     columns |= {_extra_column(table, extra): _extra_cells(table, extra) for extra in extras}
     for name, (head, about, is_shown) in COST_COLUMNS.items():
         if table[name].notna().all():  # only if all lines have it, as it could not be compared otherwise
@@ -130,12 +130,18 @@ def _column(table: pd.DataFrame, scores: Mapping[str, str]) -> Any:
     return describe
 
 
-def _accuracy_cells(table: pd.DataFrame, column: Column) -> list[Cell]:
-    name = column.name
-    low, high = table[f"{name} low"].min(), table[f"{name} high"].max()
-    best = words.best(table, pd.DataFrame({name: table[name]}))[name]
-    lines = zip(table.to_dict("records"), best, strict=True)
-    return [replace(_accuracy(line, name, low, high), is_best=bool(is_best)) for line, is_best in lines]
+def _marked_cells(table: pd.DataFrame, column: str) -> list[Cell]:
+    """The cells of a column of a leaderboard; the best is marked."""
+    best = words.best(table, pd.DataFrame({column: table[column]}))[column]
+    return [
+        replace(cell, is_best=bool(is_best)) for cell, is_best in zip(accuracy_cells(table, column), best, strict=True)
+    ]
+
+
+def accuracy_cells(table: pd.DataFrame, column: str) -> list[Cell]:
+    """The cells of a column of accuracies. table: has the fields of `Accuracy` as columns, such as "Clean low"."""
+    low, high = table[f"{column} low"].min(), table[f"{column} high"].max()
+    return [_accuracy(line, column, low, high) for line in table.to_dict("records")]
 
 
 def _accuracy(line: Mapping[Any, Any], name: str, lowest: float, highest: float) -> Cell:

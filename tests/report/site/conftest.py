@@ -20,7 +20,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site of two data sets and two radii, with suspect and failed cells, a failed training and hostile names."""
+    """A site of two data sets and three balls, with suspect and failed cells, a failed training and hostile names."""
     folder = tmp_path_factory.mktemp("site")
     results, draw = folder / "results", np.random.default_rng(0)
 
@@ -37,6 +37,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     measure(results, "AutoAttack", None, recipe="TRADES-6", n=60, status="failed: no memory")
     for recipe in ("PGD-AT", "M2AT", "Standard", HOSTILE):
         measure(results, "AutoAttack", bits(0.4), recipe=recipe)
+    for place, recipe in enumerate(["PGD-AT", "M2AT", HOSTILE, LONG]):
+        measure(results, "PGD-20", bits(0.6 - place / 10), recipe=recipe, dataset="cifar10", norm="L2", eps=0.5)
     for name, reason in (("FGSM", "loss is <nan>"), ("F" * 180, "y" * 180)):
         failed = results / "digits/cnn" / name / "s0-bbbb"
         failed.mkdir(parents=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from result_files import MADE, measure
 
+from bench.core.files import write_json
 from bench.report.leaderboard.page import boards
 from bench.report.site.board_charts import against_robust, severities, sweeps
 from bench.report.site.board_extras import board_extras
@@ -74,11 +75,15 @@ def test_a_verdict_has_its_reasons(results: Path) -> None:
 
 def test_a_mark_says_name_values_intervals_and_images(results: Path) -> None:
     (report,) = boards(results).values()
-    clean, cost = against_robust(report, lambda label: f"{label}.html")
+    (clean,) = against_robust(report, lambda label: f"{label}.html")  # costs that are all equal have no chart
     (mark,) = [mark for mark in clean.marks if mark.point.name == "B"]
     assert mark.point.tip == "B: Clean 100.0 (72.2 to 100.0); Worst 10.0 (1.8 to 40.4); n=10; suspect"
     assert (mark.point.href, mark.point.look, len(mark.bars)) == ("B.html", "suspect", 2)
-    assert [mark.point.x for mark in cost.marks] == [11, 11]
+    (job,) = results.glob("digits/cnn/B/*/job.json")
+    write_json(job, {"budget": "quick", "passes_per_image": {"forwards": 1, "backwards": 1}})
+    (report,) = boards(results).values()
+    _, cost = against_robust(report, lambda label: "")
+    assert {mark.point.name: mark.point.x for mark in cost.marks} == {"PGD-AT": 11, "B": 2}
 
 
 def test_curves_have_one_look_a_method_on_all_charts(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ STUDY = STUDIES["claims"]
 CHIP_CLASSES = {
     "held": "ok",
     "held, in part within chance": "ok",
-    "not held": "invalid",
     "not held, within chance": "suspect",
+    "not held": "invalid",
 }
 
 
@@ -56,8 +56,9 @@ def _section(findings: list[Finding]) -> dict[str, Any]:
         }
         for number, finding in enumerate(findings, start=1)
     ]
+    counts = Counter(str(line["verdict"]) for line in lines)
     return {
         "told": [line for line in lines if line["chip"] != "none"],
         "silent": [line for line in lines if line["chip"] == "none"],
-        "counts": Counter(line["verdict"] for line in lines),
+        "counts": {word: counts[word] for word in dict.fromkeys([*CHIP_CLASSES, *counts]) if counts[word]},
     }

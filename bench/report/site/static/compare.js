@@ -92,7 +92,7 @@ function show() {
     const verdict = holm < 0.05 ? "Beyond chance." : p < 0.05 ? "Beyond chance for this pair alone, not among all pairs of this board." : "Chance alone may explain it.";
     const gets = points === 0 ? `${data.names[a]} and ${data.names[b]} get the same share right` : `${data.names[a]} gets ${Math.abs(points).toFixed(1)} points ${points > 0 ? "more" : "less"} than ${data.names[b]}`;
     found.append(element("p", `${gets} (95 % interval ${signed(low)} to ${signed(high)}). `
-      + `McNemar's exact p: ${chance(p)}; corrected for all ${column.pairs.length} pairs: ${chance(holm)}. ${verdict}`));
+      + `McNemar's exact p: ${chance(p)}${column.pairs.length > 1 ? `; corrected for all ${column.pairs.length} pairs: ${chance(holm)}` : ""}. ${verdict}`));
     const [first, second] = [unpack(column.bits[a][i]), unpack(column.bits[b][j])];
     const several = column.bits[a].length > 1 || column.bits[b].length > 1;
     if (several) found.append(element("p", `Counts and images: of the ${i + 1}. seed of the first and the ${j + 1}. of the second, which differ least.`, { className: "hint" }));
