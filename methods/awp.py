@@ -28,6 +28,8 @@ class Awp(Recipe):
         return self.base.start()
 
     def prepare(self, model):
+        if type(self.base).losses is not Recipe.losses:
+            raise BadInput("+AWP moves the weights once a batch, and this recipe updates them more often; leave it out")
         model = self.base.prepare(model)
         if not any(w.ndim > 1 and w.requires_grad for w in model.parameters()):
             raise BadInput("+AWP moves weight matrices, and this recipe trains none; name it without +AWP")

@@ -21,10 +21,10 @@ LARGEST_FLOAT = 3e38  # about the largest float32
 class Plan(Options):
     """Optimiser, schedule and length of one training.
 
-    A step is one update of the weights, by a batch. An epoch has as many as there are full batches in the training
-    images. The schedules: `steps` falls tenfold at each milestone, `cosine` goes down half a cosine, both by epoch;
-    `cosine-steps` goes down half a cosine by step, `one-cycle` up to lr and down to nothing. Where `steps` gives the
-    length, milestones and the warm-up to them are by step too.
+    A step is what is done with one batch: an update of the weights, in few recipes (Free-AT) several. An epoch has as
+    many steps as there are full batches in the training images. The schedules: `steps` falls tenfold at each milestone,
+    `cosine` goes down half a cosine, both by epoch; `cosine-steps` goes down half a cosine by step, `one-cycle` up to
+    lr and down to nothing. Where `steps` gives the length, milestones and the warm-up to them are by step too.
 
     With `accumulate` = K a batch is cut into K parts whose gradients are averaged, so it needs the memory of one part.
     A recipe sees each part as a batch of its own: batch norms use the statistics of a part, images are mixed within a

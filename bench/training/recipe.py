@@ -1,7 +1,7 @@
 """The base class of training recipes, and their registry."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 class Recipe(Options, ABC):
     """Base of every training recipe: a frozen dataclass with hyper-parameters as fields and the loss of a batch.
 
-    A subclass writes `loss`; the other hooks are rarely needed. `RECIPES.add(name, value)` registers a value of it.
+    A subclass writes `loss`; the other methods are rarely needed. `RECIPES.add(name, value)` registers a value of it.
     Fields annotated `Pixels` are lengths for a radius of 8/255 and are scaled to the data set's own.
 
     Example:
@@ -52,6 +52,20 @@ class Recipe(Options, ABC):
         Returns:
             A tensor of shape () through which gradients reach the weights.
         """
+
+    def losses(self, model: nn.Module, x: Tensor, q: Tensor, carried: dict[str, Tensor]) -> Iterator[Tensor]:
+        """Yield the loss of each update of the weights on a batch; by default there is one, of `loss`.
+
+        When the next one is asked for, the training has updated the weights by the gradient of the last one, and that
+        gradient is also in the images through which it went, where they require one.
+
+        Args:
+            model: as for `loss`.
+            x: images (B, C, H, W) in [0, 1], augmented.
+            q: labels (B, K), distributions over the classes.
+            carried: tensors that the recipe leaves there on one batch, and finds on the next; empty as an epoch begins.
+        """
+        yield self.loss(model, x, q)
 
     def start(self) -> str:
         """Return the name of the recipe whose finished model the training continues from; empty for a new model."""

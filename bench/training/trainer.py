@@ -142,6 +142,7 @@ class Trainer:
         job, start = self.job, time.perf_counter()
         first = epoch * self.plan.epoch_length(len(self.images))  # step
         total, steepest, seen = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
+        self.step.begin_epoch()
         with loss_errors_as_failed(job, Quit), guarded_call(), fixed_seed(job.run, "epoch", epoch):
             pad = self.dataset.pad if job.plan.pad is None else job.plan.pad
             flip = self.dataset.flip if job.plan.flip is None else job.plan.flip

@@ -175,6 +175,7 @@ FAMILIES = {
     "MART": "MART MART+AWP",
     "FGSM-RS": "FGSM-RS",
     "N-FGSM": "N-FGSM",
+    "Free-AT": "Free-AT",
     "GradAlign": "GradAlign GradAlign+AWP",
     "CutMix": "CutMix",
     "AugMix": "AugMix",

@@ -45,6 +45,7 @@ KINDS = {  # a recipe for each way in which the images of a batch meet
     "RobMask": "batch norms with several rescalings",
     "R-MC-LA": "labels from the model",
     "GradAlign": "gradients of gradients",
+    "Free-AT": "several updates on a batch",
 }
 
 

@@ -45,6 +45,7 @@ def step_passes(recipe: Recipe, dataset: Dataset, batch: Images) -> tuple[float,
     with use_threads(1), fixed_seed("price"):  # for so few images, several threads are slower than one
         model = recipe.prepare(build("cnn", dataset))  # the number of passes is the same for any model
         with count_passes(model) as passes:
-            check_loss(recipe.loss(model, x, q)).backward()  # type: ignore[no-untyped-call]
+            for loss in recipe.losses(model, x, q, {}):
+                check_loss(loss).backward()  # type: ignore[no-untyped-call]
     check_batch_is_unchanged((x, q), before)
     return passes.forwards / len(batch), passes.backwards / len(batch)

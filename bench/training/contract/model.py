@@ -16,6 +16,7 @@ from bench.data.dataset import DATASETS
 from bench.models.bn_folding import folding
 from bench.models.build import build
 from bench.models.split_batchnorm import Switch
+from bench.training.contract.loss import check_loss
 from bench.training.contract.probe import Broken, Probe, batch, tiny
 from bench.training.recipe import Recipe, scaled
 
@@ -111,11 +112,13 @@ def one_step(recipe: Recipe, dataset: str, name: str) -> None:
     model = model.to(memory_format=torch.channels_last)
     trained = [p for p in model.parameters() if p.requires_grad]
     before = [p.detach().clone() for p in trained]
+    sgd = torch.optim.SGD(trained, 0.01)
     with folding(model, x), fixed_seed("loss"):
-        loss = recipe.loss(model, x, q)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.optim.SGD(trained, 0.01).step()
-    if not all(p.isfinite().all() for p in trained):
-        raise Broken(f"saw weights that are not finite after a step from a loss of {loss.item():.4g}")
+        for loss in recipe.losses(model, x, q, {}):
+            sgd.zero_grad()
+            check_loss(loss).backward()  # type: ignore[no-untyped-call]
+            sgd.step()
+            if not all(p.isfinite().all() for p in trained):
+                raise Broken(f"saw weights that are not finite after a step from a loss of {loss.item():.4g}")
     if all(torch.equal(p, b) for p, b in zip(trained, before, strict=True)):
         raise Broken("saw no weight move")

@@ -42,6 +42,9 @@ AS_MADRY = {
 }
 # "200 epochs (80,000 iterations)" are printed, and 200 epochs of full batches are 78,000
 AS_M2AT = dict.fromkeys(("cifar10", "cifar100"), replace(BASE, steps=80_000))
+# config.py of its authors: 80,000 updates, eight by each of these batches
+FREE = replace(MADRY, epochs=26)
+FREE_ON = dict.fromkeys(("cifar10", "cifar100"), replace(FREE, steps=10_000, pad=2))
 BAT = replace(BASE, epochs=100, milestones=(0.6, 0.9))
 ROBMASK = Plan(epochs=100, schedule="cosine")
 ON_IMAGENET = {"imagenet": replace(ROBMASK, epochs=105)}  # the cosine and the weight decay are printed for all models
@@ -78,6 +81,7 @@ PLANS = (  # the first whose pattern a name matches
     PaperPlan("TRADES", r"TRADES-[\d.]+", TRADES),
     PaperPlan("MART", r"MART", TRADES),  # train_wideresnet.py, whose weight of the second term is the recipe's, 6
     PaperPlan("FGSM-RS", r"FGSM-RS", FAST),
+    PaperPlan("Free-AT", r"Free-AT", FREE, FREE_ON),
     PaperPlan("N-FGSM", r"N-FGSM", N_FGSM, N_FGSM_ON),
     PaperPlan("GradAlign", r"GradAlign", GRAD_ALIGN, GRAD_ALIGN_ON),
     PaperPlan("AugMix", r"AugMix", Plan(100, schedule="cosine")),
