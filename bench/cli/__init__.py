@@ -55,7 +55,7 @@ def _run() -> int:
 
 
 def leave_closed_pipe() -> int:
-    """The exit code where the reader of the output has gone, as `head` does; what is left is written to nobody."""
+    """The exit code where the reader of the output has ended, as `head` does; the rest of the output is discarded."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
     return 1
 
@@ -74,7 +74,7 @@ def message_of(error: BaseException) -> str:
     if exit_code(error) == CTRL_C_EXIT_CODE:
         return f"stopped; {advice(error)}"
     if isinstance(error, SystemExit):
-        return f"somebody's code has ended the command by SystemExit: {error}"
+        return f"code of a plug-in or package has ended the command by SystemExit: {error}"
     if isinstance(error, click.ClickException):
         return error.format_message()
     if isinstance(error, OSError):

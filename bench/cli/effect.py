@@ -1,4 +1,4 @@
-"""Refuses options that have no effect beside the other options, as whoever gives one expects an effect."""
+"""Refuses options that have no effect beside the other options, instead of ignoring them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def site_sources(data_dir: Path) -> SiteSources:
-    """data_dir: where data sets are read from, of which none is fetched. torch is imported once somebody asks."""
+    """Functions that the site calls for texts and images; torch is imported at the first call that needs it.
+
+    data_dir: where data sets are read from; none is downloaded.
+    """
 
     @cache
     def read(name: str) -> "tuple[Dataset, Source, NDArray[np.int64]] | None":

@@ -117,7 +117,7 @@ def loss_errors_as_failed(job: Job, kind: type[Exception] = Exception) -> Iterat
         yield
     except (Failed, ProcessLost):
         raise
-    except kind as error:  # anybody's code may raise anything
+    except kind as error:  # a plug-in's code may raise anything
         if is_out_of_memory(error):
             raise
         reason = format_error(error, home_of(job.recipe))

@@ -50,7 +50,7 @@ def compare(
     found = find_regressions(before, after)
     console = Console()
     console.print(show.terminal(found))
-    same_weights = [f for f in found if f.test == "flips"]  # of retrained models, nobody wants to read the images
+    same_weights = [f for f in found if f.test == "flips"]  # of retrained models too many images change to list them
     for note in [*show.flips(same_weights), *show.notes(found)]:
         console.print(printable(note), highlight=False, markup=False, soft_wrap=True)
     for path, text in ((markdown, show.markdown(found, f"{current} against {baseline}")), (junit, show.junit(found))):

@@ -16,14 +16,14 @@ FLIP_SHARE = 0.005  # share of images that other fp32 kernels may flip: the prot
 MIN_SEEDS = 3  # trainings on each side from which their spread can be estimated
 
 TEST_TEXTS = {
-    "flips": f"flips: the same weights. More images flipped, either way, than a share of {FLIP_SHARE:.1%} does by "
-    "chance (exact binomial test). Fewer broken images are a weaker attack, more are a baseline that promised too "
-    "much.",
+    "flips": "flips: the same weights. The outcomes of more images changed, in either direction, than a share of "
+    f"{FLIP_SHARE:.1%} does by chance (exact binomial test). Fewer broken images mean a weaker attack, more mean that "
+    "the accuracies of the baseline were too high.",
     "seeds": f"seeds: new weights, {MIN_SEEDS} or more seeds on each side. Accuracy fell, both over the shared images "
     "(exact McNemar test) and over the seeds (t-test).",
-    "images": f"images: new weights, fewer than {MIN_SEEDS} seeds on a side, which cannot separate the code from the "
-    "luck of a training. Accuracy fell so far that it would show even on other images each time (exact McNemar and "
-    "Fisher tests): that allows a training a luck of 2.9 points at 300 images and of 0.5 at 10,000.",
+    "images": f"images: new weights, fewer than {MIN_SEEDS} seeds on a side, too few to measure how much trainings "
+    "differ by chance. Accuracy fell so far that it is significant even without pairing the images (exact McNemar and "
+    "Fisher tests), which allows trainings to differ by 2.9 points at 300 images and by 0.5 at 10,000.",
 }
 
 
@@ -33,21 +33,21 @@ class Flips:
 
     seed: int
     lost: tuple[int, ...]  # right in the baseline alone
-    gained: tuple[int, ...]  # right now alone
+    gained: tuple[int, ...]  # right in the current results alone
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One cell of the baseline, or one over several seeds, beside its like of today."""
+    """One cell of the baseline, or of several of its seeds, compared with the same cell of the current results."""
 
     model: str
     condition: str
     before: float  # accuracies; means over seeds
-    after: float | None  # None: there is none
+    after: float | None  # None: the current results have no such cell, or it failed
     flips: tuple[Flips, ...] = ()
     test: str = ""  # of TEST_TEXTS
     p: float | None = None  # Holm-corrected over all findings
-    seconds: float = 0.0  # that the measurements of today took
+    seconds: float = 0.0  # that the current measurements took
     problem: str = ""  # why this is a regression; empty if it is none
 
     @property
@@ -60,14 +60,14 @@ class Finding:
 
 
 def find_regressions(before: Cells, after: Cells) -> list[Finding]:
-    """A finding for every cell of the baseline that is a number, in its order. New cells of `after` are no matter.
+    """A finding for every cell of the baseline that is a number, in its order. New cells of `after` are ignored.
 
     Equal keys mean the same weights and images, so any flip is the evaluation's, and is tested as such. Else the
     trainings differ, and the seeds of one configuration are tested together on whether accuracy fell.
 
-    Two trainings cannot tell what a training varies by, so no test of one seed against one is exact. Below three
-    seeds a fall must therefore be significant in the unpaired test as well: its allowance, the noise of drawing all
-    images anew, bounds the luck of a training that acts image by image, and is about what seeds are seen to vary by.
+    Two trainings do not show how much trainings vary, so no test of one seed against one is exact. Below three seeds a
+    fall must therefore be significant in the unpaired test as well, which allows for as much variation as drawing all
+    images anew would cause; accuracies of several seeds have been seen to vary by about as much.
 
     BadInput where each of these cells failed, or the two were measured otherwise.
     """
@@ -113,8 +113,8 @@ def _make_finding(model: str, label: str, pairs: list[tuple[Cell, Cell]], test: 
         p = binomial_exceeds(lost + gained, n, FLIP_SHARE)
     else:
         right = [sum(int(cell.bits.sum()) for cell in side) for side in zip(*pairs, strict=True)]
-        luck = t_test_lower(before, after) if test == "seeds" else fisher_fewer(right[0], right[1], n)
-        p = max(mcnemar(lost, gained, "greater"), luck)
+        unpaired = t_test_lower(before, after) if test == "seeds" else fisher_fewer(right[0], right[1], n)
+        p = max(mcnemar(lost, gained, "greater"), unpaired)
     seconds = sum(new.row.seconds or 0.0 for _, new in pairs)
     return Finding(model, label, fmean(before), fmean(after), flips, test, p, seconds)
 

@@ -53,7 +53,7 @@ def errors_as_bad_input(what: str, author: object = None) -> Iterator[None]:
         raise
     except BadInput as error:
         raise BadInput(f"{what}: {error}") from error
-    except Exception as error:  # anybody's code may raise anything
+    except Exception as error:  # a plug-in's code may raise anything
         reason = format_error(error, home_of(author))
         remedy = "; `bench check FILE.py` tests a method of yours" if author is not None else ""
         raise BadInput(f"{what} raised {reason}{remedy}") from error
@@ -70,7 +70,7 @@ def reader_errors_as_bad_input(what: str) -> Iterator[None]:
             yield
     except (BadInput, OSError):
         raise
-    except Exception as error:  # anybody's code may raise anything
+    except Exception as error:  # a plug-in's code may raise anything
         if is_out_of_memory(error):
             raise BadInput(f"no memory left to read {what}; --limit-train reads fewer training images") from error
         raise BadInput(f"{what} cannot be read, {format_error(error)}") from error
@@ -84,7 +84,7 @@ def model_errors_as_failed() -> Iterator[None]:
             yield
     except (BadInput, Failed):
         raise
-    except Exception as error:  # anybody's code may raise anything
+    except Exception as error:  # a plug-in's code may raise anything
         if is_out_of_memory(error):
             raise
         raise Failed(f"the model raised {format_error(error)}") from error

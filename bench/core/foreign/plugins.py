@@ -150,7 +150,7 @@ def _enter(what: str, load: Callable[[], object], home: str = "") -> None:
     except SyntaxError as error:
         place = f" ({error.filename}:{error.lineno})" if error.lineno else ""
         raise BadInput(f"{what} is not Python: {error.msg}{place}") from error
-    except Exception as error:  # anybody's code may raise anything
+    except Exception as error:  # a plug-in's code may raise anything
         raise BadInput(f"{what} cannot be imported, {format_error(error, home)}") from error
 
 

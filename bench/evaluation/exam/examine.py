@@ -39,7 +39,7 @@ class Answer:
         seed: of the attack's draws.
         net: name of the network. image: number of the image among those of the network.
         ratio: of the asked radius to the distance of the nearest error. eps: the asked radius.
-        exists: whether there is an error within it; None if nobody has told.
+        exists: whether there is an error within it; None if that is not known.
         broken: whether the attack has returned an image that the evaluator takes for one.
         distance: of the image that it returned, as a share of the distance of the nearest error.
         fault: what is wrong with that image; empty if nothing is.

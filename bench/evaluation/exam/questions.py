@@ -19,7 +19,7 @@ from bench.evaluation.exam.nets import WEIGHTS, load_nets
 FILE = Path(__file__).parent / "data/questions.npz"
 PROVENANCE = Path(__file__).parent / "data/provenance.json"
 RATIOS = (0.9, 0.98, 1.02, 1.1, 1.3)  # of the asked radius to the distance of the nearest error
-CLEARANCE = 0.001  # share of the distance by which a question stays away from what is known of it
+CLEARANCE = 0.001  # share of the distance by which radii stay outside of the proved bounds
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Group:
     Args:
         sheet: the images.
         eps: the radius in Linf.
-        exists: the answer, whether there is an image of another class within the radius; None if nobody has told.
+        exists: the answer, whether there is an image of another class within the radius; None if that is not known.
         ratio: of the radius to the distance of the nearest error; NaN if that is unknown.
     """
 

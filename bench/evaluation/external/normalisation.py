@@ -1,4 +1,4 @@
-"""`--normalise`: the first layer for a model of somebody's that expects normalised images."""
+"""`--normalise`: the first layer of an external model that expects normalised images."""
 
 import re
 

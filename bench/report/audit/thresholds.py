@@ -57,8 +57,8 @@ MAX_LEFT_UNBOUNDED = Limit(
     "no image can withstand an attack without bounds (Carlini 2019, section 4); 5 % are left to the steps and "
     "constants of an attack that somebody has chosen",
 )
-FULL_STEPS = 20  # steps: of the PGD that the papers' tables are made of, below which nobody calls an attack converged
-MIN_ITERATIVE_STEPS = 7  # steps: the shortest PGD that is in use as more than one step, Madry's for training
+FULL_STEPS = 20  # steps of PGD in the papers' tables; shorter attacks are not expected to have converged
+MIN_ITERATIVE_STEPS = 7  # steps of Madry's PGD for training, the shortest iterative attack in common use
 
 INDICATORS = {
     "changing": Indicator(
@@ -70,8 +70,8 @@ INDICATORS = {
     ),
     "probabilities": Indicator(
         0.002,
-        "outputs >= 0 that sum to 1 (AutoAttack's check): the losses of attacks saturate on them. No logits are so by "
-        "accident; the share is AutoAttack's for Square",
+        "outputs >= 0 that sum to 1 (AutoAttack's check): the losses of attacks saturate on them. Logits are not so by "
+        "chance; the share is AutoAttack's for Square",
         "get probabilities instead of logits",
     ),
     "zero-gradient": Indicator(
@@ -90,15 +90,15 @@ INDICATORS = {
         0.01,
         "the ball holds every image, so one of another class: accuracy must be 0 (Carlini 2019, section 4), and "
         "Pintor's indicator 6 counts each image that is left; 1 % are left to searches that end in a corner. A larger "
-        "share would blind the sign at small n: of 48 images it speaks from 5 on, and at 5 % it would from 9 on",
+        "share would hide the sign at small n: of 48 images 5 are significant, and at 5 % it would take 9",
         "withstand PGD that may change them at will",
     ),
     "squashed": Indicator(
         0.05,
         "a monotone function behind the last linear layer changes no class, but may flatten the loss: attacks belong "
         "before it (Carlini, Wagner 2017, on defensive distillation; Athalye 2018, section 4.1: what has no useful "
-        "gradient is left out backwards). Without one the share is 0 by definition; 5 % are left to the luck of two "
-        "searches",
+        "gradient is left out backwards). Without one the share is 0 by definition; 5 % are allowed because "
+        "two searches differ by chance",
         "withstand PGD-20 on the model's outputs and not on those of its last linear layer",
     ),
     "noise": Indicator(
@@ -113,7 +113,7 @@ INDICATORS = {
     "planted": Indicator(
         0.05,
         "the example is there by construction and any correct attack must find it (Zimmermann 2022); one in twenty is "
-        "left to bad luck",
+        "allowed to fail by chance",
         "keep an adversarial example that was planted",
     ),
 }

@@ -126,7 +126,7 @@ def _ask_nodes(ray: Any, function: Callable[[], Any], what: str) -> dict[str, An
     for where, answer in calls:
         try:
             answers[where] = ray.get(answer)
-        except Exception as error:  # anything that a node raises when it imports somebody's code
+        except Exception as error:  # whatever a node raises when it imports a plug-in
             reason = first_line(getattr(error, "cause", None) or error)
             raise BadInput(f"--engine ray: node {where} cannot import {what}: {reason}") from error
     return answers

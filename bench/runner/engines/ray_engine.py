@@ -131,7 +131,7 @@ class RayRun:
             if attempt < MAX_ATTEMPTS:
                 return None
             return report_failure(self.tell, unit, f"the nodes that it was given to died, {MAX_ATTEMPTS} in a row")
-        except Exception as error:  # of Ray, and of anybody's code that a node imports
+        except Exception as error:  # of Ray, or of a plug-in that a node imports
             cause = getattr(error, "cause", None) or error
             return report_failure(self.tell, unit, str(cause) if isinstance(cause, BadInput) else format_error(cause))
         if done.is_lost:

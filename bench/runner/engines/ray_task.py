@@ -36,7 +36,7 @@ def share_runner(ray: Any, runner: UnitRunner) -> Any:
         cloudpickle.register_pickle_by_value(module)
     try:
         pickled = cloudpickle.dumps((TravellingPlugins(), runner))
-    except Exception as error:  # of anybody's model
+    except Exception as error:  # a model's code may raise anything
         raise BadInput(
             f"--engine ray: images and models cannot be sent to the cluster: {format_error(error)}"
         ) from error

@@ -83,6 +83,6 @@ def run_check(check: Check, recipe: Recipe) -> str:
             check(recipe)
     except Broken as broken:
         return str(broken)
-    except Exception as error:  # anybody's code may raise anything
+    except Exception as error:  # a plug-in's code may raise anything
         return f"it raised {format_error(error, home_of(recipe))}"
     return ""
