@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bench.results.load import load as load_results
     from bench.training.adversary import Adversary, Targeted, Untargeted
     from bench.training.augmix_ops import augmented
+    from bench.training.epoch_share import epoch_share
     from bench.training.mixing import Per, beta, box, lerp, shuffled
     from bench.training.recipe import RECIPES, Recipe, scaled
     from bench.training.shared.batch import whole_batch
@@ -108,6 +109,7 @@ _HOME = {
         "Untargeted",
     ),
     "bench.training.augmix_ops": ("augmented",),
+    "bench.training.epoch_share": ("epoch_share",),
     "bench.training.mixing": (
         "Per",
         "beta",
@@ -133,7 +135,7 @@ __all__ = [
     "AttackSpec", "Attacked", "BadInput", "Clean", "Condition", "Corruption", "Images", "Linf", "Options",
     "Per", "Recipe", "Share", "Shifted", "Targeted", "Threat", "Untargeted", "add_branches", "add_masks", "augmented",
     "benchmark", "beta", "blended", "box", "branch", "clean_logits", "corrupted", "cross_entropy", "dataset",
-    "frozen", "is_correct", "kl", "lerp", "load_model", "load_results", "margin", "option", "outcomes",
+    "epoch_share", "frozen", "is_correct", "kl", "lerp", "load_model", "load_results", "margin", "option", "outcomes",
     "parse_attack", "plain", "random_class", "recalled", "rehearsed", "scaled", "shuffled", "smooth", "transferred",
     "tuned", "whole_batch",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.errors import BadInput
+from bench.core.rng import normal
 from bench.core.threats.lengths import Pixels
 from bench.core.threats.linf import Linf
 from bench.core.threats.threat import Threat
@@ -69,13 +70,16 @@ class Ascent:
         """The next iterate (B, C, H, W) from x_adv along grad, projected into the ball around x."""
         return self.threat.project(self.threat.move(x_adv, grad, self.step_size), x)
 
-    def maximise(self, objective: Callable[[Tensor], Tensor], x: Tensor, x0: Tensor | None = None) -> Tensor:
+    def maximise(
+        self, objective: Callable[[Tensor], Tensor], x: Tensor, x0: Tensor | None = None, noise: float = 0.0
+    ) -> Tensor:
         """Take all steps and return the last iterate (B, C, H, W), detached, in the ball around x.
 
         Args:
             objective: function of images (B, C, H, W); returns the loss of each image (B,), or one loss for the batch.
             x: clean images (B, C, H, W) in [0, 1].
             x0: first iterate (B, C, H, W); by default that of `start`.
+            noise: standard deviation of the normal noise of each step, which images without a gradient do not get.
         """
         x_adv = self.first(x) if x0 is None else x0
         recall, note = _recalled.get(), _noted.get()
@@ -84,6 +88,8 @@ class Ascent:
         for _ in range(self.steps):
             x_adv = x_adv.detach().requires_grad_()
             (grad,) = torch.autograd.grad(objective(x_adv).sum(), x_adv)
+            if noise:
+                x_adv = x_adv + noise * normal(x_adv) * (grad != 0).flatten(1).any(1).view(-1, 1, 1, 1)
             x_adv = self.step(x_adv, grad, x)
         if note is not None:
             note.append(x_adv.detach())

@@ -27,6 +27,7 @@ from bench.models.checkpoint import load_progress, save_progress
 from bench.results.best_epoch import Score, epoch_score, is_best_so_far
 from bench.training.averaging import Average, add_averaged
 from bench.training.contract.model import views_of
+from bench.training.epoch_share import in_epoch
 from bench.training.job import Job
 from bench.training.monitor import Record, alarms, largest_gradient, validate
 from bench.training.shared.batch import rows_of_batch
@@ -143,7 +144,12 @@ class Trainer:
         first = epoch * self.plan.epoch_length(len(self.images))  # step
         total, steepest, seen = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
         self.step.begin_epoch()
-        with loss_errors_as_failed(job, Quit), guarded_call(), fixed_seed(job.run, "epoch", epoch):
+        with (
+            loss_errors_as_failed(job, Quit),
+            guarded_call(),
+            fixed_seed(job.run, "epoch", epoch),
+            in_epoch(epoch + 1, self.plan.epochs),
+        ):
             pad = self.dataset.pad if job.plan.pad is None else job.plan.pad
             flip = self.dataset.flip if job.plan.flip is None else job.plan.flip
             rows = None if self.group is None else rows_of_batch(self.batch_size, self.plan.accumulate, self.group)
