@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from bench.cli.types import Count, Memory, Names, Numbers, Place, Severities, Share
+from bench.cli.types import Count, Memory, Names, Numbers, Place, Severities, ShardNumber
 from bench.core.files import DATA_DIR
 from bench.core.threats.threat import NORMS
 from bench.results.shards import WHOLE_SET
@@ -92,7 +92,7 @@ evaluation_options = combine(
     option("--save-adv", is_flag=True, help="Keep the images that attacks break, for `bench verify`."),
     option(
         "--shard",
-        type=Share(),
+        type=ShardNumber(),
         default=WHOLE_SET,
         help="Evaluate only the I-th of N parts of the images; see `bench merge`.",
     ),

@@ -60,7 +60,7 @@ class Severities(click.ParamType[tuple[int, ...]]):
         return tuple(sorted({severity for p in parts for severity in range(int(p[0]), int(p[-1]) + 1)}))
 
 
-class Share(click.ParamType[Shard]):
+class ShardNumber(click.ParamType[Shard]):
     """i/n, the i-th of n shards."""
 
     name = "i/n"

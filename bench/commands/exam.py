@@ -21,7 +21,7 @@ from bench.core.threats.threat import NORMS
 from bench.evaluation.exam.examine import Answer, Answers, check_attack, examine
 from bench.evaluation.exam.instances import load_instances
 from bench.evaluation.exam.nets import MEANINGS
-from bench.evaluation.exam.questions import Group, digest_of_exam, load_groups
+from bench.evaluation.exam.questions import QuestionGroup, digest_of_exam, load_groups
 from bench.evaluation.exam.scores import COLUMNS, Score, score
 from bench.report import table_text as plain
 
@@ -91,7 +91,7 @@ def take_exam(names: Sequence[str], options: ExamOptions) -> int:
     return 0 if all(result.is_valid for result in results) else 1
 
 
-def ask_all(attacks: Sequence[AttackSpec], groups: Sequence[Group], seeds: tuple[int, ...]) -> list[Answers]:
+def ask_all(attacks: Sequence[AttackSpec], groups: Sequence[QuestionGroup], seeds: tuple[int, ...]) -> list[Answers]:
     """Put all questions to each attack, with progress on stderr."""
     found, units = list[Answers](), len(groups) * len(seeds)
     weights = [attack.passes for attack in attacks]
@@ -102,7 +102,12 @@ def ask_all(attacks: Sequence[AttackSpec], groups: Sequence[Group], seeds: tuple
 
 
 def _examine(
-    tell: Progress, attack: AttackSpec, groups: Sequence[Group], seeds: tuple[int, ...], units: int, weight: float
+    tell: Progress,
+    attack: AttackSpec,
+    groups: Sequence[QuestionGroup],
+    seeds: tuple[int, ...],
+    units: int,
+    weight: float,
 ) -> Answers:
     done = 0
 

@@ -32,7 +32,7 @@ PGD, PGD_LAST = parse_attack("PGD-20"), parse_attack("PGD-20.last")
 log = logging.getLogger("bench")
 
 
-class Probe(Protocol):
+class ProbeCondition(Protocol):
     """The condition `Probed`, as far as the probes need it."""
 
     @property
@@ -46,7 +46,7 @@ class Probe(Protocol):
 
 
 def measure_indicator(
-    target: Target, condition: Probe, ids: range, x: Tensor, y: Tensor, right: Tensor, outcome: Outcome
+    target: Target, condition: ProbeCondition, ids: range, x: Tensor, y: Tensor, right: Tensor, outcome: Outcome
 ) -> Tensor:
     """Probe a block of images for one sign: (B,) float64, 1 where the image shows it, 0 where not, NaN if not probed.
 

@@ -15,6 +15,7 @@ def cnn(classes: int, channels: int) -> nn.Module:
 
 
 def layer(inputs: int, width: int, stride: int = 1) -> list[nn.Module]:
+    """A 3x3 convolution with batch norm and ReLU."""
     return [conv3x3(inputs, width, stride), nn.BatchNorm2d(width), nn.ReLU()]
 
 

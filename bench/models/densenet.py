@@ -25,6 +25,7 @@ class DenseLayer(nn.Module):
 
 
 def activation(width: int) -> list[nn.Module]:
+    """Batch norm and ReLU on `width` channels."""
     return [nn.BatchNorm2d(width), nn.ReLU()]
 
 

@@ -36,6 +36,7 @@ class MadryUnit(nn.Module):
 
 
 def activation(width: int) -> list[nn.Module]:
+    """Batch norm and leaky ReLU on `width` channels."""
     return [nn.BatchNorm2d(width, eps=1e-3), nn.LeakyReLU(0.1)]
 
 

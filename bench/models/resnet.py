@@ -12,6 +12,7 @@ from bench.models.build import MODELS
 
 
 def conv3x3(inputs: int, width: int, stride: int = 1) -> nn.Conv2d:
+    """A 3x3 convolution without bias that keeps the size, or divides it by the stride."""
     return nn.Conv2d(inputs, width, 3, stride, 1, bias=False)
 
 

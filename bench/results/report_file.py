@@ -74,6 +74,7 @@ def encode(clean: NDArray[np.float32], changed: NDArray[np.float32]) -> Pictures
 
 
 def no_pictures() -> Pictures:
+    """Pictures of no image."""
     empty = np.zeros((0, 1, 1, 1))
     return Pictures(empty.astype(np.uint8), empty.astype(np.int8), np.zeros(0, np.float32))
 

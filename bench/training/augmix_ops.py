@@ -84,6 +84,7 @@ def shear_x(x: Tensor, level: Tensor) -> Tensor:
 
 
 def shear_y(x: Tensor, level: Tensor) -> Tensor:
+    """As `shear_x`, along the columns."""
     return shear_x(x.mT, level).mT
 
 
@@ -95,6 +96,7 @@ def translate_x(x: Tensor, level: Tensor) -> Tensor:
 
 
 def translate_y(x: Tensor, level: Tensor) -> Tensor:
+    """As `translate_x`, along the height."""
     return translate_x(x.mT, level).mT
 
 

@@ -15,7 +15,7 @@ from bench import cross_entropy
 from bench.cli import cli
 from bench.commands.compare.cells import labels, read_cells
 from bench.commands.compare.rerun import UNFINISHED_MARK
-from bench.commands.compare.significance import Finding, find_regressions
+from bench.commands.compare.significance import CellFinding, find_regressions
 from bench.commands.run import run_methods
 from bench.core.errors import BadInput
 from bench.core.files import write_csv
@@ -47,7 +47,7 @@ def gate(*arguments: object) -> int:
     return code
 
 
-def findings(tmp_path: Path) -> list[Finding]:
+def findings(tmp_path: Path) -> list[CellFinding]:
     return find_regressions(read_cells(tmp_path / "old"), read_cells(tmp_path / "new"))
 
 

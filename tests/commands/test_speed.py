@@ -18,7 +18,7 @@ from bench.commands.speed import peers, storing
 from bench.commands.speed import reports as pages
 from bench.commands.speed.epochs import LOOPS, _loader
 from bench.commands.speed.parts import PARTS, PartWithoutModel
-from bench.commands.speed.race import MATRIX_SIZE, RaceResult, Run, flops, frozen_name, peak, race
+from bench.commands.speed.race import MATRIX_SIZE, RaceResult, Timing, flops, frozen_name, peak, race
 from bench.commands.speed.subject import Subject
 from bench.commands.speed.table import compare, display, frame
 from bench.core.foreign.plugins import load_plugins
@@ -42,9 +42,9 @@ def subject() -> Subject:
         return Subject("cnn", build("cnn", data).eval(), images, 20, Linf(0.05), 16, 10)
 
 
-def run_of(seconds: list[float], right: str | None = None, **found: object) -> Run:
+def run_of(seconds: list[float], right: str | None = None, **found: object) -> Timing:
     bits = None if right is None else np.array(list(right)) == "1"
-    return Run(RaceResult(bits, **found), seconds)  # type: ignore[arg-type]
+    return Timing(RaceResult(bits, **found), seconds)  # type: ignore[arg-type]
 
 
 def test_contestants_take_turns_and_another_one_begins_each_time() -> None:

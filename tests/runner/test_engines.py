@@ -28,7 +28,7 @@ from bench.results.store import read_rows
 from bench.runner.engines import ray_cluster, ray_engine, remote
 from bench.runner.engines.parcel import _store_row, files_to_send, store_evaluation, store_training
 from bench.runner.engines.ray_engine import RayRun, run_on_ray
-from bench.runner.engines.remote import Order, do_order
+from bench.runner.engines.remote import UnitOrder, do_order
 from bench.runner.experiment import plan_experiment
 from bench.runner.external_runner import ExternalRunner
 from bench.runner.job_runner import Runner
@@ -56,7 +56,7 @@ def planned(tmp_path):
 def test_units_that_are_done_elsewhere_are_stored_here(planned, tmp_path):
     (job,) = planned.experiment.jobs
     folder, told = tmp_path / job.run, []
-    done, files = do_order(planned, Order(Unit(job, None), {}, {}), 1, told.append)
+    done, files = do_order(planned, UnitOrder(Unit(job, None), {}, {}), 1, told.append)
     assert (done.failed, done.is_lost) == (0, False)
     assert not folder.exists()
     assert {news.order for news in told} == {1}
@@ -68,7 +68,7 @@ def test_units_that_are_done_elsewhere_are_stored_here(planned, tmp_path):
         assert not (folder / "part-of-older-weights.json").exists()
         for index in (1, 2):
             unit = Unit(job, Shard(index, 2))
-            done, found = do_order(planned, Order(unit, files_to_send(folder, unit), {}), 2, told.append)
+            done, found = do_order(planned, UnitOrder(unit, files_to_send(folder, unit), {}), 2, told.append)
             assert done.failed == 0
             assert "weights.safetensors" not in found
             store_evaluation(run_folder, unit, found)
@@ -96,7 +96,7 @@ def test_what_a_unit_has_measured_is_stored_while_it_goes_on(planned, tmp_path, 
                     [path.name[-9:] for path in (tmp_path / job.run).glob("part-*")],
                 )
 
-            do_order(planned, Order(unit, files_to_send(tmp_path / job.run, unit), {}), 1, store)
+            do_order(planned, UnitOrder(unit, files_to_send(tmp_path / job.run, unit), {}), 1, store)
     assert seen == {halves[1]: ([], ["2of2.json"]), whole: (["attack", "clean"], ["2of2.json"])}
 
 
@@ -109,7 +109,9 @@ def test_the_units_of_an_external_model_have_its_numbers(planned, tmp_path):
     with lock_folder(tmp_path / "there" / model.run) as run_folder:
         for index in (1, 2):
             unit = Unit(model, Shard(index, 2))
-            done, files = do_order(there, Order(unit, files_to_send(run_folder.path, unit), {}), 1, lambda news: None)
+            done, files = do_order(
+                there, UnitOrder(unit, files_to_send(run_folder.path, unit), {}), 1, lambda news: None
+            )
             assert done == (0, False)
             store_evaluation(run_folder, unit, files)
     rows, same = (
@@ -121,7 +123,7 @@ def test_the_units_of_an_external_model_have_its_numbers(planned, tmp_path):
 def test_a_unit_that_fails_elsewhere_is_told_of_and_changes_nothing(planned, tmp_path):
     (job,) = planned.experiment.jobs
     told = []
-    done, _ = do_order(planned, Order(Unit(job, WHOLE_SET), {}, {}), 1, told.append)  # nothing is trained
+    done, _ = do_order(planned, UnitOrder(Unit(job, WHOLE_SET), {}, {}), 1, told.append)  # nothing is trained
     assert done.is_lost
     assert "failed: " in told[-1].event.word
     assert not (tmp_path / job.run).exists()

@@ -37,7 +37,7 @@ class Flips:
 
 
 @dataclass(frozen=True)
-class Finding:
+class CellFinding:
     """One cell of the baseline, or of several of its seeds, compared with the same cell of the current results."""
 
     model: str
@@ -59,7 +59,7 @@ class Finding:
         return sum(len(f.gained) for f in self.flips)
 
 
-def find_regressions(before: Cells, after: Cells) -> list[Finding]:
+def find_regressions(before: Cells, after: Cells) -> list[CellFinding]:
     """A finding for every cell of the baseline that is a number, in its order. New cells of `after` are ignored.
 
     Equal keys mean the same weights and images, so any flip is the evaluation's, and is tested as such. Else the
@@ -72,7 +72,7 @@ def find_regressions(before: Cells, after: Cells) -> list[Finding]:
     BadInput where each of these cells failed, or the two were measured otherwise.
     """
     _comparable(before, after)
-    found: list[Finding] = []
+    found: list[CellFinding] = []
     retrained: dict[tuple[object, ...], list[tuple[str, Cell, Cell]]] = defaultdict(list)
     numbers = {where: cell for where, cell in before.items() if not cell.has_failed}
     if not numbers:
@@ -81,7 +81,7 @@ def find_regressions(before: Cells, after: Cells) -> list[Finding]:
         new, model = after.get(where), f"{old.model} s{old.row.seed}"
         if new is None or new.has_failed:
             problem = printable(new.row.status) if new else "missing: the current results have no such cell"
-            found.append(Finding(model, label, float(old.bits.mean()), None, problem=problem))
+            found.append(CellFinding(model, label, float(old.bits.mean()), None, problem=problem))
         elif new.row.key == old.row.key:
             found.append(_make_finding(model, label, [(old, new)], "flips"))
         else:
@@ -104,7 +104,7 @@ def _comparable(before: Cells, after: Cells) -> None:
             raise BadInput(f"{before[where]}: measured with {params[0]}, now with {params[1]}; remake the baseline")
 
 
-def _make_finding(model: str, label: str, pairs: list[tuple[Cell, Cell]], test: str) -> Finding:
+def _make_finding(model: str, label: str, pairs: list[tuple[Cell, Cell]], test: str) -> CellFinding:
     flips = tuple(Flips(old.row.seed, _where(old.bits & ~new.bits), _where(new.bits & ~old.bits)) for old, new in pairs)
     before, after = ([float(cell.bits.mean()) for cell in side] for side in zip(*pairs, strict=True))
     n = sum(len(old.bits) for old, _ in pairs)
@@ -116,20 +116,20 @@ def _make_finding(model: str, label: str, pairs: list[tuple[Cell, Cell]], test: 
         unpaired = t_test_lower(before, after) if test == "seeds" else fisher_fewer(right[0], right[1], n)
         p = max(mcnemar(lost, gained, "greater"), unpaired)
     seconds = sum(new.row.seconds or 0.0 for _, new in pairs)
-    return Finding(model, label, fmean(before), fmean(after), flips, test, p, seconds)
+    return CellFinding(model, label, fmean(before), fmean(after), flips, test, p, seconds)
 
 
 def _where(bits: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[int, ...]:
     return tuple(int(i) for i in bits.nonzero()[0])
 
 
-def _correct(found: list[Finding]) -> list[Finding]:
+def _correct(found: list[CellFinding]) -> list[CellFinding]:
     """With p-values of the family, and the problem where they are small."""
     adjusted = iter(holm([f.p for f in found if f.p is not None]))
     return [f if f.p is None else _decide(replace(f, p=next(adjusted))) for f in found]
 
 
-def _decide(f: Finding) -> Finding:
+def _decide(f: CellFinding) -> CellFinding:
     assert f.p is not None
     assert f.after is not None
     if f.p >= ALPHA:

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
-from bench.commands.compare.significance import ALPHA, TEST_TEXTS, Finding
+from bench.commands.compare.significance import ALPHA, TEST_TEXTS, CellFinding
 from bench.core.parsing import format_count, printable
 from bench.report import table_text as plain
 
@@ -17,7 +17,8 @@ LEFT_COLUMNS = ("Model", "Condition", "Test", "Verdict")
 MAX_IDS_SHOWN = 100  # image ids that are listed
 
 
-def headline(found: list[Finding]) -> str:
+def headline(found: list[CellFinding]) -> str:
+    """The last line: how many cells regressed, of how many."""
     worse = sum(bool(f.problem) for f in found)
     return (
         f"{worse} of {format_count(len(found), 'cell')} regressed"
@@ -26,7 +27,8 @@ def headline(found: list[Finding]) -> str:
     )
 
 
-def terminal(found: list[Finding]) -> "Table":
+def terminal(found: list[CellFinding]) -> "Table":
+    """The table of all findings for the terminal."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -41,7 +43,7 @@ def terminal(found: list[Finding]) -> "Table":
     return table
 
 
-def notes(found: list[Finding]) -> list[str]:
+def notes(found: list[CellFinding]) -> list[str]:
     """What is wrong, and what the tests are that were used."""
     wrong = [f"{f.model}, {f.condition}: {f.problem}." for f in found if f.problem]
     sizes = {label.rpartition(" n=")[2] for label in (f.condition for f in found)}
@@ -51,12 +53,12 @@ def notes(found: list[Finding]) -> list[str]:
     return [*wrong, *used, f"p is Holm-corrected over all cells; a regression is p < {ALPHA}."]
 
 
-def flips(found: list[Finding]) -> list[str]:
+def flips(found: list[CellFinding]) -> list[str]:
     """Every image that flipped, by cell."""
     return [f"{f.model}, {f.condition}: {flipped_images(f)}" for f in found if flipped_images(f)]
 
 
-def flipped_images(f: Finding) -> str:
+def flipped_images(f: CellFinding) -> str:
     """The images that changed sides, by their place in the test set."""
     parts = [
         f"s{seed.seed} {word}: {_ids(ids)}."
@@ -67,7 +69,7 @@ def flipped_images(f: Finding) -> str:
     return " ".join(parts)
 
 
-def markdown(found: list[Finding], title: str) -> str:
+def markdown(found: list[CellFinding], title: str) -> str:
     """A summary for a pull request: the cells, what is wrong, every flipped image."""
     table = pd.DataFrame([_line(f) for f in found], columns=COLUMNS)
     lines = [f"- {plain.escape(line)}" for line in flips(found)]
@@ -83,7 +85,7 @@ def markdown(found: list[Finding], title: str) -> str:
     return "\n".join(text)
 
 
-def junit(found: list[Finding]) -> str:
+def junit(found: list[CellFinding]) -> str:
     """One test case a cell, as GitHub, GitLab and Jenkins read them."""
     counts = {"tests": str(len(found)), "failures": str(sum(bool(f.problem) for f in found)), "errors": "0"}
     counts["time"] = f"{sum(f.seconds for f in found):.3f}"
@@ -101,7 +103,7 @@ def junit(found: list[Finding]) -> str:
     return text.decode() + "\n"
 
 
-def _line(f: Finding) -> list[str]:
+def _line(f: CellFinding) -> list[str]:
     after = "" if f.after is None else f"{f.after:.1%}"
     counts = [str(f.lost), str(f.gained)] if f.test else ["", ""]
     verdict = (f.problem if f.after is None else "regression") if f.problem else "ok"

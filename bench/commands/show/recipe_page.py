@@ -123,6 +123,7 @@ def line_table(title: str, lines: list[Line]) -> Table:
 
 
 def plain_table(*columns: str) -> Table:
+    """An empty table with these columns, without a frame."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")

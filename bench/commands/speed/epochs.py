@@ -118,7 +118,7 @@ def _sgd(model: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.SGD(model.parameters(), LR, momentum=MOMENTUM)
 
 
-class Pictures(Dataset[tuple[Tensor, int]]):
+class TorchvisionImages(Dataset[tuple[Tensor, int]]):
     """A data set as torchvision's: images one at a time, by Pillow and transforms."""
 
     def __init__(self, images: Images, transform: Callable[[Any], Tensor]) -> None:
@@ -140,5 +140,5 @@ def _loader(subject: Subject, n: int) -> Iterator[tuple[Tensor, Tensor]]:
 
     cropped = [transforms.RandomCrop(subject.test.x.shape[-2:], padding=subject.pad)] if subject.pad else []
     flipped = [transforms.RandomHorizontalFlip()] if subject.flip else []
-    pictures = Pictures(subject.test.first(n), transforms.Compose([*cropped, *flipped, transforms.ToTensor()]))
+    pictures = TorchvisionImages(subject.test.first(n), transforms.Compose([*cropped, *flipped, transforms.ToTensor()]))
     return iter(DataLoader(pictures, batch_size=min(subject.batch_size, n), shuffle=True, drop_last=True))

@@ -15,7 +15,7 @@ from bench.commands.speed.epochs import race_epochs, race_epochs_in_bf16
 from bench.commands.speed.race import Contest, Contestant, RaceResult, frozen_name
 from bench.commands.speed.reports import report
 from bench.commands.speed.subject import Subject
-from bench.commands.speed.table import Line
+from bench.commands.speed.table import SpeedLine
 from bench.core.passes import count_passes
 from bench.core.registration.checks import function_check
 from bench.core.registry import Registry
@@ -34,7 +34,7 @@ CW = f"CW-L2[c={peers.CW_C},kappa=0,rate={peers.CW_RATE},searches=1,steps={peers
 class PartWithoutModel:
     """A part that needs no model. lines: measures it, with a number of repeats, on a device."""
 
-    lines: Callable[[int, torch.device], Iterator[Line]]
+    lines: Callable[[int, torch.device], Iterator[SpeedLine]]
 
 
 def check_part(name: str, item: object) -> str:

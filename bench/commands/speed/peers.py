@@ -45,12 +45,14 @@ def plain(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, steps: int = S
 
 
 def torchattacks(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
+    """PGD of torchattacks."""
     attack = import_quietly("torchattacks").PGD(model, eps=threat.eps, alpha=STEP * threat.eps, steps=STEPS)
     x_adv: Tensor = attack(x, y)
     return x_adv
 
 
 def foolbox(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
+    """PGD of Foolbox."""
     package = import_quietly("foolbox")
     attack = package.attacks.LinfPGD(abs_stepsize=STEP * threat.eps, steps=STEPS)
     wrapped = package.PyTorchModel(model, bounds=(0, 1), device=x.device)
@@ -59,6 +61,7 @@ def foolbox(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
 
 
 def art(model: nn.Module, x: Tensor, y: Tensor, threat: Threat) -> Tensor:
+    """PGD of the Adversarial Robustness Toolbox (ART)."""
     with torch.no_grad():
         classes = model(x[:1]).shape[1]
     classifier = import_quietly("art.estimators.classification").PyTorchClassifier(

@@ -46,17 +46,17 @@ class Contest:
 
 
 @dataclass
-class Run:
+class Timing:
     """The seconds of each repeat of one contestant, and its last result."""
 
     found: RaceResult = field(default_factory=RaceResult)
     seconds: list[float] = field(default_factory=list)
 
 
-def race(runners: Mapping[str, Contestant | None], repeats: int, device: torch.device) -> dict[str, Run]:
+def race(runners: Mapping[str, Contestant | None], repeats: int, device: torch.device) -> dict[str, Timing]:
     """Time each runner in turn, `repeats` times; each repeat begins with another one."""
     there = {name: run for name, run in runners.items() if run is not None}
-    runs, order = {name: Run() for name in there}, list(there)
+    runs, order = {name: Timing() for name in there}, list(there)
     for repeat in range(repeats):
         for name in order[repeat % len(order) :] + order[: repeat % len(order)]:
             synchronise(device)

@@ -14,7 +14,7 @@ import torch
 
 from bench.attacks.spec import parse_attack
 from bench.commands.speed.race import RaceResult, race
-from bench.commands.speed.table import Line, compare
+from bench.commands.speed.table import SpeedLine, compare
 from bench.core.files import Bits, write_csv, write_json
 from bench.core.stats import wilson
 from bench.corruptions.apply import SETS
@@ -45,7 +45,7 @@ PLAIN = Row(
 )  # fmt: skip
 
 
-def report(repeats: int, device: torch.device) -> Iterator[Line]:
+def report(repeats: int, device: torch.device) -> Iterator[SpeedLine]:
     """One line. device: not used."""
     with TemporaryDirectory() as folder:
         rows = sum(write_run(Path(folder), *run) for run in product(RECIPES.select(["all"])[:METHODS], range(SEEDS)))

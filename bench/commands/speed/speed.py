@@ -12,7 +12,7 @@ from rich.console import Console
 from bench.commands.speed.parts import PARTS, PartWithoutModel
 from bench.commands.speed.race import Contest, flops, frozen_name, peak, race
 from bench.commands.speed.subject import Subject
-from bench.commands.speed.table import LEFT_COLUMNS, Line, compare, display, frame
+from bench.commands.speed.table import LEFT_COLUMNS, SpeedLine, compare, display, frame
 from bench.commands.start import start
 from bench.core.device import describe
 from bench.core.errors import BadInput, Failed
@@ -76,7 +76,7 @@ def measure_speed(options: SpeedOptions) -> int:
     BadInput for wrong options, before anything is trained.
     """
     device, parts = start(options.device, options.results, options.reports), PARTS.select(list(options.parts))
-    console, lines = Console(file=sys.stderr), list[Line]()
+    console, lines = Console(file=sys.stderr), list[SpeedLine]()
     for line in measure_all(options, device, parts):
         lines.append(line)
         text = f"{line.ours} on {line.model} against {line.peer}: {line.ratio:.2f}"
@@ -94,7 +94,7 @@ def measure_speed(options: SpeedOptions) -> int:
     return 0
 
 
-def measure_all(options: SpeedOptions, device: torch.device, parts: list[str]) -> Iterator[Line]:
+def measure_all(options: SpeedOptions, device: torch.device, parts: list[str]) -> Iterator[SpeedLine]:
     """Measure every part on every model, then the parts without a model."""
     raced, others = dict[str, Callable[[Subject], Contest]](), list[PartWithoutModel]()
     for name in parts:
@@ -110,7 +110,7 @@ def measure_all(options: SpeedOptions, device: torch.device, parts: list[str]) -
         yield from part.lines(options.repeats, device)
 
 
-def run_contest(subject: Subject, contest: Contest, repeats: int, device: torch.device) -> list[Line]:
+def run_contest(subject: Subject, contest: Contest, repeats: int, device: torch.device) -> list[SpeedLine]:
     """Measure one part on one model: a line for each pair; none if the part is not measured on this device."""
     if not contest.pairs:
         return []

@@ -12,7 +12,7 @@ import torch
 from bench.commands.speed.parts import PARTS, PartWithoutModel
 from bench.commands.speed.race import RaceResult, race
 from bench.commands.speed.reports import PLAIN
-from bench.commands.speed.table import Line, compare
+from bench.commands.speed.table import SpeedLine, compare
 from bench.core.files import Bits
 from bench.core.stats import wilson
 from bench.report.table_text import MISSING
@@ -22,7 +22,7 @@ from bench.training.run_folder import lock_folder
 CELLS, N = (30, 120), 10_000
 
 
-def store_cells(repeats: int, device: torch.device) -> Iterator[Line]:
+def store_cells(repeats: int, device: torch.device) -> Iterator[SpeedLine]:
     """A line for each number of cells, to see how time grows. device: not used."""
     for cells in CELLS:
         rows = [cell(index) for index in range(cells)]

@@ -8,7 +8,7 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
-from bench.commands.speed.race import RaceResult, Run
+from bench.commands.speed.race import RaceResult, Timing
 from bench.core.parsing import format_count
 from bench.report.table_text import MISSING
 
@@ -16,7 +16,7 @@ LEFT_COLUMNS = ("Ours", "Model", "Against", "Note")
 
 
 @dataclass(frozen=True)
-class Line:
+class SpeedLine:
     """Ours and a peer on one model. NaN: not measured."""
 
     ours: str
@@ -39,15 +39,21 @@ class Line:
 
 
 def compare(
-    names: tuple[str, str], model: str, n: int, ours: Run, theirs: Run | None, rate: float, frozen: Run | None = None
-) -> Line:
+    names: tuple[str, str],
+    model: str,
+    n: int,
+    ours: Timing,
+    theirs: Timing | None,
+    rate: float,
+    frozen: Timing | None = None,
+) -> SpeedLine:
     """Compare our time with a peer's.
 
     names: of ours and of the peer. theirs: None if it is not installed. rate: forward passes of an image per second at
     the peak. frozen: the peer on a model whose weights require no gradients, if that was timed.
     """
     found, seconds = ours.found, median(ours.seconds)
-    line = Line(
+    line = SpeedLine(
         ours=names[0],
         model=model,
         peer=names[1],
@@ -76,7 +82,7 @@ def compare(
     return replace(line, peer_accuracy=float(other.mean()), weaker=weaker, stronger=stronger)
 
 
-def ratios_of(ours: Run, theirs: Run) -> list[float]:
+def ratios_of(ours: Timing, theirs: Timing) -> list[float]:
     """Their seconds / our seconds for each repeat."""
     return [peer / us for us, peer in zip(ours.seconds, theirs.seconds, strict=True)]
 
@@ -92,12 +98,12 @@ def distances(ours: RaceResult, theirs: RaceResult) -> str:
     return f"mean distance {us:.4f} against {them:.4f} on {format_count(both.sum(), 'image')} that both broke"
 
 
-def frame(lines: Sequence[Line]) -> pd.DataFrame:
+def frame(lines: Sequence[SpeedLine]) -> pd.DataFrame:
     """The lines as a table, unrounded."""
     return pd.DataFrame([asdict(line) for line in lines])
 
 
-def display(lines: Sequence[Line]) -> pd.DataFrame:
+def display(lines: Sequence[SpeedLine]) -> pd.DataFrame:
     """The lines as a table of text, rounded."""
     return pd.DataFrame(
         {
@@ -122,4 +128,5 @@ def display(lines: Sequence[Line]) -> pd.DataFrame:
 
 
 def format_number(value: float, how: str) -> str:
+    """A number in this format; a dash for NaN. how: as for Python's `format`."""
     return MISSING if math.isnan(value) else format(value, how)

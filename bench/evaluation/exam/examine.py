@@ -16,7 +16,7 @@ from bench.core.threats.threat import Threat
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import Batch
 from bench.evaluation.evaluator import outcomes
-from bench.evaluation.exam.questions import Group
+from bench.evaluation.exam.questions import QuestionGroup
 from bench.evaluation.outcome import Outcome
 from bench.evaluation.target import Target
 
@@ -109,7 +109,7 @@ def check_attack(attack: AttackSpec, norm: type[Threat] = Linf) -> None:
 
 def examine(
     attack: AttackSpec,
-    groups: Sequence[Group],
+    groups: Sequence[QuestionGroup],
     seeds: tuple[int, ...] = (0,),
     tick: Callable[[], None] = lambda: None,
 ) -> Answers:
@@ -148,7 +148,7 @@ class _Returned:
     has_failed: bool = False
 
 
-def _attack(found: Answers, group: Group, seed: int) -> _Returned:
+def _attack(found: Answers, group: QuestionGroup, seed: int) -> _Returned:
     """Attack the images of a group; what it cost is added to `found`."""
     sheet, attack = group.sheet, found.attack
     x = sheet.images.x[:].float()
@@ -169,7 +169,7 @@ def _attack(found: Answers, group: Group, seed: int) -> _Returned:
     return kept[-1]
 
 
-def _answers(group: Group, seed: int, returned: _Returned, is_minimal: bool) -> list[Answer]:
+def _answers(group: QuestionGroup, seed: int, returned: _Returned, is_minimal: bool) -> list[Answer]:
     """What became of the questions of a group."""
     sheet = group.sheet
     far = Linf(group.eps).distance(returned.x_adv.double(), sheet.images.x[:].double())
@@ -182,7 +182,7 @@ def _answers(group: Group, seed: int, returned: _Returned, is_minimal: bool) -> 
     return [Answer(seed, sheet.net, i, group.ratio, group.eps, group.exists, *row) for i, *row in rows]
 
 
-def find_faults(group: Group, x_adv: Tensor, broken: Tensor, is_minimal: bool) -> list[Fault]:
+def find_faults(group: QuestionGroup, x_adv: Tensor, broken: Tensor, is_minimal: bool) -> list[Fault]:
     """Which images (B, C, H, W) leave the ball or [0, 1], and which are counted as broken though they are not.
 
     broken: which of them the evaluator has counted as broken, (B,) bool. is_minimal: whether there is no ball to leave.

@@ -10,14 +10,14 @@ import torch
 from bench.core.errors import BadInput
 from bench.data.images import Images
 from bench.evaluation.exam.onnx_model import load_onnx
-from bench.evaluation.exam.questions import Group, Sheet
+from bench.evaluation.exam.questions import QuestionGroup, Sheet
 from bench.evaluation.exam.vnnlib import read_property
 from bench.evaluation.outcome import predict_classes
 
 ANSWERS = {"sat": True, "unsat": False, "unknown": None}  # whether a counterexample exists, in the words of VNN-COMP
 
 
-def load_instances(onnx: Path, properties: Sequence[Path], answer: str) -> list[Group]:
+def load_instances(onnx: Path, properties: Sequence[Path], answer: str) -> list[QuestionGroup]:
     """A question of each property, on the network of an ONNX file. answer: of all of them; see ANSWERS.
 
     Raises:
@@ -25,7 +25,7 @@ def load_instances(onnx: Path, properties: Sequence[Path], answer: str) -> list[
             network's, or the network does not classify its centre as the property says.
     """
     net, shape = load_onnx(onnx)
-    exact, groups = deepcopy(net).double(), list[Group]()
+    exact, groups = deepcopy(net).double(), list[QuestionGroup]()
     for path in properties:
         asked = read_property(path)
         if asked.center.size != int(np.prod(shape)):
@@ -35,5 +35,5 @@ def load_instances(onnx: Path, properties: Sequence[Path], answer: str) -> list[
         if found != asked.label:
             raise BadInput(f"{path} is of an image of class {asked.label}, which {onnx} takes for {found} already")
         sheet = Sheet(path.stem, exact, Images(x, y), [0], np.array([np.nan]))
-        groups.append(Group(sheet, asked.eps, ANSWERS[answer]))
+        groups.append(QuestionGroup(sheet, asked.eps, ANSWERS[answer]))
     return groups

@@ -46,7 +46,7 @@ class Sheet:
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
+class QuestionGroup:
     """Questions that are asked at once: all images of a sheet at one radius, which have the same answer.
 
     Args:
@@ -95,15 +95,15 @@ def load_proofs(file: Path = FILE, weights: Path = WEIGHTS) -> list[tuple[Sheet,
     return found
 
 
-def load_groups(quick: bool = False) -> list[Group]:
+def load_groups(quick: bool = False) -> list[QuestionGroup]:
     """All questions in groups, or those of the nearest images of each network (quick)."""
-    groups, seen = list[Group](), set[str]()
+    groups, seen = list[QuestionGroup](), set[str]()
     for sheet, proof in load_proofs():
         if quick and sheet.net in seen:
             continue
         seen.add(sheet.net)
         radii = {ratio: ratio * float(sheet.distances[0]) for ratio in RATIOS}
-        groups += [Group(sheet, eps, ratio > 1, ratio) for ratio, eps in radii.items() if proof.is_clear(eps)]
+        groups += [QuestionGroup(sheet, eps, ratio > 1, ratio) for ratio, eps in radii.items() if proof.is_clear(eps)]
     return groups
 
 

@@ -22,7 +22,7 @@ REQUIRED_FIELDS = ("run", "name", "model", "seed", "source", "train_eps", "setti
 
 
 @dataclass(frozen=True)
-class Run:
+class FinishedRun:
     """The weights after the last epoch or the best, in one of the recipe's views."""
 
     folder: Path

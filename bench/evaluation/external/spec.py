@@ -12,7 +12,7 @@ from bench.core.files import expand_home
 from bench.data.dataset import Dataset
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.bare_weights import weights_alone
-from bench.evaluation.external.finished_run import Run
+from bench.evaluation.external.finished_run import FinishedRun
 from bench.evaluation.external.loaded import LoadResult
 from bench.evaluation.external.normalisation import split_normalisation
 from bench.evaluation.external.python_file import File
@@ -52,7 +52,7 @@ def parse_spec(text: str) -> Source:
     return replace(source, normalise=normalise)
 
 
-def _parse(text: str) -> File | Run | Zoo:
+def _parse(text: str) -> File | FinishedRun | Zoo:
     kind, _, entry = text.partition(":")
     if kind in ZOOS and entry:
         return Zoo(kind, entry)
@@ -76,7 +76,7 @@ def _parse_weights(text: str | None) -> tuple[Path | None, str | None]:
     return expand_home(file), choice
 
 
-def _parse_run(text: str) -> Run:
+def _parse_run(text: str) -> FinishedRun:
     """FOLDER[@EPOCH|@VIEW]. An @ may be part of the folder's path."""
     folder, choices = text, list[str]()
     while "@" in folder and not expand_home(folder).is_dir():
@@ -94,4 +94,4 @@ def _parse_run(text: str) -> Run:
     epochs, views = ([c for c in choices if (c in WEIGHT_FILES) is is_epoch] for is_epoch in (True, False))
     if len(epochs) > 1 or len(views) > 1:
         raise BadInput(f"at most one epoch ({' or '.join(WEIGHT_FILES)}) and one view after the folder")
-    return Run(expand_home(folder), *(epochs or ["last"]), *(views or ["main"]))
+    return FinishedRun(expand_home(folder), *(epochs or ["last"]), *(views or ["main"]))

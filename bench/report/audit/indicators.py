@@ -82,6 +82,7 @@ class AttackOutcome:
 
 
 def count(images: Bits) -> int:
+    """The number of images that are True, (n,) bool."""
     return int(images.sum())
 
 

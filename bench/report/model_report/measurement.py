@@ -69,6 +69,8 @@ class Measurement(NamedTuple):
 
 
 class Worst(NamedTuple):
+    """The images that are right when clean and under every attack in one ball, and the attacks that this is of."""
+
     share: Share | None  # None if it is not known
     attacks: tuple[str, ...]
     failed: tuple[Measurement, ...]

@@ -15,7 +15,7 @@ from bench.report.table_text import MISSING
 MIN_RADII = 3  # least number of radii of a curve
 
 
-class Line(NamedTuple):
+class AccuracyLine(NamedTuple):
     """A line of the table of numbers."""
 
     name: str
@@ -53,17 +53,17 @@ def numbers(measured: ModelMeasurements) -> Iterator[Block]:
     yield from (Text(sentence(f"{one.column} failed: {one.failure}")) for one in failed)
 
 
-def _lines(measured: ModelMeasurements) -> Iterator[Line]:
+def _lines(measured: ModelMeasurements) -> Iterator[AccuracyLine]:
     """Lines for clean images, for attacks by ball with the worst of each ball, and for transferred images."""
     clean, attacks = measured.clean, measured.of("attack")
     if clean:
-        yield Line("Clean images", "", clean.share, "", "clean")
+        yield AccuracyLine("Clean images", "", clean.share, "", "clean")
     balls = dict.fromkeys([*measured.balls, *(one.ball for one in attacks)])
     for ball in balls:
         own = [one for one in attacks if one.ball == ball and not one.source]
         yield from (_line(one, one.column) for one in own)
         if ball and len([one for one in own if one.counts]) > 1:
-            yield Line("All attacks together", str(ball), measured.worst(ball).share, "", "worst")
+            yield AccuracyLine("All attacks together", str(ball), measured.worst(ball).share, "", "worst")
     yield from (_line(one, f"{one.column}, images made on {_source(one)}") for one in attacks if one.source)
 
 
@@ -72,9 +72,9 @@ def _source(one: Measurement) -> str:
     return "/".join(one.source.split("/")[2:])
 
 
-def _line(one: Measurement, name: str) -> Line:
+def _line(one: Measurement, name: str) -> AccuracyLine:
     note = "failed" if one.failure else one.verdict.partition(":")[0]
-    return Line(name, str(one.ball), one.share, note, "attack")
+    return AccuracyLine(name, str(one.ball), one.share, note, "attack")
 
 
 def _numbers_of(share: Share) -> tuple[float, float, float]:

@@ -124,6 +124,7 @@ class Paper:
 
 
 def table_height(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> float:
+    """The height of a table in inches, its head included."""
     rooms = column_widths([columns, *lines])
     return sum(_height(line, rooms, [BOLD] * len(line)) for line in [columns, *lines])
 

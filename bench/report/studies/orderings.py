@@ -16,7 +16,7 @@ SIGNIFICANCE = 0.05  # significance level
 
 
 @dataclass(frozen=True)
-class Order:
+class PairOrder:
     """Two lines of one column, of which `above` is printed higher. p: of `mcnemar_over_seeds` for ours."""
 
     item: str
@@ -38,7 +38,7 @@ class Order:
         return self.p < SIGNIFICANCE
 
 
-def orders(ledger: Sequence[Entry]) -> Iterator[Order]:
+def orders(ledger: Sequence[Entry]) -> Iterator[PairOrder]:
     """All pairs of lines of a column with different printed numbers, measured here on one data set and architecture."""
     columns: dict[tuple[str, str, TrainingSetup], list[Entry]] = {}
     for entry in ledger:
@@ -52,7 +52,7 @@ def orders(ledger: Sequence[Entry]) -> Iterator[Order]:
             if low.number.printed < high.number.printed and low.number.model != high.number.model:
                 apart = high.number.printed - low.number.printed, high.ours.value - low.ours.value
                 names = " ".join(filter(None, high.number.line)), " ".join(filter(None, low.number.line))
-                yield Order(
+                yield PairOrder(
                     item,
                     column,
                     *names,
@@ -62,7 +62,7 @@ def orders(ledger: Sequence[Entry]) -> Iterator[Order]:
                 )
 
 
-def comparison_table(found: Iterable[Order]) -> pd.DataFrame:
+def comparison_table(found: Iterable[PairOrder]) -> pd.DataFrame:
     """The comparisons as a table with every digit."""
     return pd.DataFrame([asdict(order) | {"same": order.same, "sure": order.sure} for order in found])
 

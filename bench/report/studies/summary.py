@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.core.parsing import format_count
 from bench.report.studies.ledger import NOT_AUTOATTACK, REPRODUCED, Entry, counts
-from bench.report.studies.orderings import Order, orders
+from bench.report.studies.orderings import PairOrder, orders
 from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.scales import Scale
 from bench.report.studies.study import Item, Section, Study
@@ -41,7 +41,7 @@ class ScaleResults:
         return [entry for part in self.ledger.values() for entry in part]
 
     @cached_property
-    def orders(self) -> list[Order]:
+    def orders(self) -> list[PairOrder]:
         """Comparisons of any two lines of a column."""
         return list(orders(self.entries))
 
@@ -88,7 +88,7 @@ def overview(results: ScaleResults) -> pd.DataFrame:
     return shown.drop(columns=sizes)
 
 
-def _describe_held(ledger: Sequence[Entry], compared: Sequence[Order], scale: Scale) -> str:
+def _describe_held(ledger: Sequence[Entry], compared: Sequence[PairOrder], scale: Scale) -> str:
     if not compared:
         return "Nothing printed can be compared yet."
     same = [order for order in compared if order.same]
@@ -106,7 +106,7 @@ def _describe_held(ledger: Sequence[Entry], compared: Sequence[Order], scale: Sc
     )
 
 
-def _describe_failed(ledger: Sequence[Entry], compared: Sequence[Order]) -> str:
+def _describe_failed(ledger: Sequence[Entry], compared: Sequence[PairOrder]) -> str:
     other = sorted((order for order in compared if not order.same), key=lambda order: order.ours)
     sure = [order for order in other if order.sure]
     are = "is" if len(other) == 1 else "are"
@@ -129,7 +129,7 @@ def _describe_failed(ledger: Sequence[Entry], compared: Sequence[Order]) -> str:
     return f"{text}."
 
 
-def _describe_significance(some: Sequence[Order]) -> str:
+def _describe_significance(some: Sequence[PairOrder]) -> str:
     """Text: how many comparisons are significant, among those that can be tested by images."""
     tested = [order for order in some if not math.isnan(order.p)]
     if some and not tested:
@@ -152,7 +152,7 @@ def _is_begun(item: Item, ledger: Sequence[Entry], pictures: Mapping[Item, bool]
     return pictures.get(item, False) or any(e.ours.status != "missing" for e in ledger if e.table.name == item.name)
 
 
-def _by_item(same: Sequence[Order], compared: Sequence[Order]) -> str:
+def _by_item(same: Sequence[PairOrder], compared: Sequence[PairOrder]) -> str:
     items = list(dict.fromkeys(order.item for order in compared))
     return ", ".join(
         f"{item} {sum(order.item == item for order in same)} of {sum(order.item == item for order in compared)}"

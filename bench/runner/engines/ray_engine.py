@@ -24,7 +24,7 @@ from bench.runner.engines.parcel import (
 )
 from bench.runner.engines.ray_cluster import first_line
 from bench.runner.engines.ray_task import do_task, share_runner
-from bench.runner.engines.remote import Order
+from bench.runner.engines.remote import UnitOrder
 from bench.runner.pool import UnitResult, disk_failure, log_to_file, report_failure
 from bench.runner.units import Subject, Unit, UnitRunner, first_units, next_units
 from bench.training.run_folder import lock_folder
@@ -110,7 +110,7 @@ class RayRun:
         try:
             if unit.job.run not in self.folders:
                 self.folders[unit.job.run] = self.locks.enter_context(lock_folder(folder))
-            order = Order(
+            order = UnitOrder(
                 unit, files_to_send(folder, unit), read_model(self.runner.results / start.run) if start else {}
             )
         except BadInput as error:

@@ -15,7 +15,7 @@ from bench.core.errors import BadInput
 from bench.core.foreign.messages import format_error
 from bench.core.foreign.plugins import TravellingPlugins, model_files
 from bench.runner.engines.parcel import Content
-from bench.runner.engines.remote import Order, do_order
+from bench.runner.engines.remote import UnitOrder, do_order
 from bench.runner.pool import UnitResult
 from bench.runner.units import UnitRunner
 
@@ -50,7 +50,9 @@ def share_runner(ray: Any, runner: UnitRunner) -> Any:
         ) from error
 
 
-def do_task(pickled: NDArray[np.uint8], name: str, order: Order, number: int, news: Any) -> tuple[UnitResult, Content]:
+def do_task(
+    pickled: NDArray[np.uint8], name: str, order: UnitOrder, number: int, news: Any
+) -> tuple[UnitResult, Content]:
     """Do a unit of work in a worker process.
 
     Args:

@@ -19,7 +19,7 @@ SAVE_SECONDS = 20.0  # at most so often a unit sends what it has measured and wh
 
 
 @dataclass(frozen=True)
-class Order:
+class UnitOrder:
     """A unit with the files that it needs."""
 
     unit: Unit
@@ -36,7 +36,9 @@ class News:
     files: Content
 
 
-def do_order(runner: UnitRunner, order: Order, number: int, send: Callable[[News], None]) -> tuple[UnitResult, Content]:
+def do_order(
+    runner: UnitRunner, order: UnitOrder, number: int, send: Callable[[News], None]
+) -> tuple[UnitResult, Content]:
     """Do a unit of work; returns how it ended and the files that are new or changed in its run folder."""
     set_deterministic()
     torch.set_num_threads(1)  # a training sets its own number

@@ -26,7 +26,7 @@ LEAVE_SECONDS = 10.0  # in which the first process has noticed that another one 
 _exit_process = os._exit  # kept here, as `guard` replaces os._exit during calls into code that is not ours
 
 
-class Order(NamedTuple):
+class TrainingOrder(NamedTuple):
     """A training to take part in."""
 
     number: int  # counted from 1
@@ -60,7 +60,7 @@ class Team:
         if self._is_ending:
             raise ProcessLost
         self._orders += 1
-        order = Order(self._orders, request, run, self._leader)
+        order = TrainingOrder(self._orders, request, run, self._leader)
         self._store.set(f"order {order.number}", pickle.dumps(order))
         try:
             with self.join(order) as group:
@@ -74,7 +74,7 @@ class Team:
             self._store.set(f"over {order.number}", b"1")
 
     @contextmanager
-    def join(self, order: Order) -> Iterator[Group]:
+    def join(self, order: TrainingOrder) -> Iterator[Group]:
         """Inside the block this process is one of the group that trains the order; every process enters it once."""
         self._store.set(f"ready {order.number} {self.place.rank}", b"1")
         for rank in range(self.place.size):  # without a time limit, but in a loop that a signal can end
@@ -85,7 +85,7 @@ class Team:
         with join_group(store, self.place.rank, self.place.size, self.device) as group:
             yield group
 
-    def orders(self) -> Iterator[Order]:
+    def orders(self) -> Iterator[TrainingOrder]:
         """The trainings to take part in, as the first process begins them, until it ends."""
         while True:
             self._orders += 1
@@ -97,11 +97,11 @@ class Team:
             self._leader = order.leader
             yield order
 
-    def report(self, order: Order, reason: Failed | ProcessLost) -> None:
+    def report(self, order: TrainingOrder, reason: Failed | ProcessLost) -> None:
         """Tell the first process why this one leaves a training: which has failed, or in which it cannot take part."""
         self._store.set(f"reason {order.number}", pickle.dumps(reason))
 
-    def leave(self, order: Order) -> None:
+    def leave(self, order: TrainingOrder) -> None:
         """End this process if the first one still waits for it in a training that this one has left with an error."""
         if not self._wait(f"over {order.number}", LEAVE_SECONDS):
             _exit_process(1)

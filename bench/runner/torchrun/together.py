@@ -13,7 +13,7 @@ from bench.core.foreign.messages import format_error
 from bench.runner.experiment import Experiment, plan_experiment
 from bench.runner.options import RunOptions
 from bench.runner.request import Request
-from bench.runner.torchrun.team import Order, Team
+from bench.runner.torchrun.team import Team, TrainingOrder
 from bench.training.shared.torchrun import Torchrun, torchrun
 from bench.training.trainer import Trainer
 
@@ -94,7 +94,7 @@ def _take_part(team: Team, options: RunOptions) -> int:
     return 0
 
 
-def _train(team: Team, order: Order, plan: Callable[[Request], Experiment]) -> None:
+def _train(team: Team, order: TrainingOrder, plan: Callable[[Request], Experiment]) -> None:
     # the first process prints the same messages
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
         experiment = plan(order.request)

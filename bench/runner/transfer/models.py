@@ -8,7 +8,7 @@ from bench.data.dataset import Dataset
 from bench.data.images import Images
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.external.access import Access
-from bench.evaluation.external.finished_run import Run
+from bench.evaluation.external.finished_run import FinishedRun
 from bench.evaluation.external.load import load_external
 from bench.evaluation.external.spec import parse_spec
 from bench.evaluation.identity import trained_identity
@@ -87,7 +87,7 @@ def load_sources(
 def _load_source(spec: str, data: Dataset, test: Images, access: Access) -> TransferModel:
     try:
         source = parse_spec(spec)
-        trained_on = source.record.get("dataset") if isinstance(source, Run) else data.name
+        trained_on = source.record.get("dataset") if isinstance(source, FinishedRun) else data.name
         if trained_on != data.name:
             raise BadInput(f"it is for {trained_on}, whose classes and images are not those of {data.name}")
         model = load_external(source, data, test, access, attacked=True, label=f"--source {spec}")
@@ -95,5 +95,5 @@ def _load_source(spec: str, data: Dataset, test: Images, access: Access) -> Tran
         raise BadInput(f"--source {spec}: {error}") from error
     for warning in model.warnings:
         print(f"--source {spec}: {warning}", file=sys.stderr)
-    run = str(source.record["run"]) if isinstance(source, Run) else model.subject.run
+    run = str(source.record["run"]) if isinstance(source, FinishedRun) else model.subject.run
     return TransferModel(model_id(run, source.epoch, source.view), model.identity, model.net)

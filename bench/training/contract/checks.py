@@ -73,6 +73,7 @@ def examine(recipe: Recipe) -> Iterator[tuple[str, str]]:
 
 
 def title_of(check: Check) -> str:
+    """The name of a check as words."""
     return check.__name__.replace("_", " ")
 
 

@@ -46,7 +46,7 @@ SEARCH_RADII = np.geomspace(0.02, 0.6, 24)
 
 
 @dataclass(frozen=True)
-class Candidate:
+class SolvedImage:
     """An image, its class, and its nearest error."""
 
     x: Array
@@ -112,7 +112,7 @@ def exact_layers(name: str, net: nn.Sequential) -> list[Layer]:
     return layers
 
 
-def solve(name: str, net: nn.Sequential, work: Path) -> list[Candidate]:
+def solve(name: str, net: nn.Sequential, work: Path) -> list[SolvedImage]:
     """The nearest errors of the first images that the network gets right. Each is written to WORK when it is found."""
     test = dataset("digits", Path()).load("test", Path())
     x, y = torch.as_tensor(test.x[:]).float() / 255, test.y
@@ -138,7 +138,7 @@ def solve(name: str, net: nn.Sequential, work: Path) -> list[Candidate]:
         kept = json.loads(line)
         kept.pop("seconds")
         kept["image"] = None if kept["image"] is None else np.array(kept["image"])
-        found.append(Candidate(flat, label, Nearest(**kept)))
+        found.append(SolvedImage(flat, label, Nearest(**kept)))
     return found
 
 
@@ -152,7 +152,9 @@ def _attack_radii(net: nn.Sequential, images: Images) -> list[float]:
     return [float(radius) for radius in radii * (1 + 1e-6)]
 
 
-def choose_groups(name: str, net: nn.Sequential, candidates: list[Candidate]) -> tuple[dict[str, Any], dict[str, Any]]:
+def choose_groups(
+    name: str, net: nn.Sequential, candidates: list[SolvedImage]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Groups of images with equal distances as arrays of the file of questions, and what is told of them."""
     layers = exact_layers(name, net)
     exact = sorted((c for c in candidates if c.is_exact), key=lambda c: c.nearest.upper)
@@ -206,7 +208,7 @@ def _runner_up(layers: list[Layer], x: Array) -> int:
     return int(logits(layers, x).argsort()[-2])
 
 
-def move(candidate: Candidate, radius: float) -> tuple[Array, float, float]:
+def move(candidate: SolvedImage, radius: float) -> tuple[Array, float, float]:
     """The image moved towards its nearest error until that is `radius` away, and bounds of that distance."""
     x, error = candidate.x, candidate.error
     share = 1 - radius / candidate.nearest.upper

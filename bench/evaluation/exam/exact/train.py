@@ -22,7 +22,7 @@ STEEPNESS = 6.0  # of the clamped units after training, in the place of 1
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingSettings:
     """How a network is trained. eps: radius of the adversarial images."""
 
     eps: float
@@ -33,11 +33,11 @@ class Training:
 
 
 TRAININGS = {
-    "mlp": Training(0.1),
-    "cnn": Training(0.1),
-    "saturated": Training(0.1),
-    "flat": Training(0.1),
-    "other-class": Training(0.05),
+    "mlp": TrainingSettings(0.1),
+    "cnn": TrainingSettings(0.1),
+    "saturated": TrainingSettings(0.1),
+    "flat": TrainingSettings(0.1),
+    "other-class": TrainingSettings(0.05),
 }
 
 
@@ -64,7 +64,7 @@ def train(name: str, seed: int) -> nn.Sequential:
     return net.eval().requires_grad_(False)
 
 
-def _fit(net: nn.Sequential, images: Images, how: Training, weights: Iterable[nn.Parameter]) -> None:
+def _fit(net: nn.Sequential, images: Images, how: TrainingSettings, weights: Iterable[nn.Parameter]) -> None:
     """Adam on the cross-entropy of adversarial images, with a rate that falls to 0 along a cosine."""
     adversary = Untargeted(Ascent(Linf(how.eps), how.steps, 2.5 * how.eps / how.steps))
     optimiser = torch.optim.Adam(weights, how.rate)

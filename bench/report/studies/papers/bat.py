@@ -21,6 +21,7 @@ HOME = TrainingSetup("cifar10", "wrn-28-10.pm1", paper="bat")
 
 
 def table(name: str, about: str, **settings: object) -> Table:
+    """A table of BAT, whose networks take pixels in [-1, 1] (`pm1`)."""
     return Table("bat", name, about, ATTACKS, tag="pm1", **settings)  # type: ignore[arg-type]
 
 

@@ -31,6 +31,7 @@ NAMES = {"AdvProp": "AdvProp", "RobMask": "RobMask"}
 
 
 def table(name: str, about: str, **settings: object) -> Table:
+    """A table of RobMask."""
     return Table("robmask", name, about, ATTACKS, **settings)  # type: ignore[arg-type]
 
 
