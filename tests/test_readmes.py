@@ -344,7 +344,8 @@ def test_the_citation_is_that_of_this_version():
     assert (said["cff-version"], said["title"], said["license"]) == ("1.2.0", "Robust-recipe bench", "MIT")
     assert said["version"] == __version__
     assert "  - name: Robust-recipe bench maintainers" in lines
-    assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    heading = f"## [{__version__}] - {said['date-released']}"
+    assert heading in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_python_of_the_evaluations_readme_gives_an_outcome_and_a_table(place, monkeypatch):
