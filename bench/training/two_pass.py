@@ -21,6 +21,7 @@ class Shifted(nn.Module):
         >>> import torch
         >>> from bench import Shifted
         >>> model = torch.nn.Linear(1, 1, bias=False)
+        >>> _ = torch.nn.init.ones_(model.weight)
         >>> moved = Shifted(model, {"weight": torch.tensor([[2.0]])})
         >>> (moved(torch.ones(1, 1)) - model(torch.ones(1, 1))).item()
         2.0
