@@ -19,8 +19,8 @@ FUNCTIONS |= {getattr(make(3), "func", make(3)) for make in ATTACKS._families._m
 OF_ATTACKS = {inspect.getdoc(function).partition(":")[0]: function for function in FUNCTIONS}
 OF_ATTACKS = dict(sorted(OF_ATTACKS.items()))  # a set has another order in each process of pytest-xdist
 DOCUMENTED = VOCABULARY | OF_ATTACKS | {"Registry": Registry, "Registry.add": Registry.add}
-WITHOUT_EXAMPLE = {  # they need weights, data or a model with branches, or `add_branches` and `Untargeted` show them
-    "Adversary", "Options", "Registry", "Targeted", "add_masks", "benchmark", "branch", "load_model", "plain",
+WITHOUT_EXAMPLE = {  # they need weights or data, or the examples of others show them
+    "Adversary", "Options", "Registry", "benchmark", "branch", "load_model", "plain",
 }  # fmt: skip
 RAISE = {  # which of the vocabulary say what they raise
     "Ascent", "Attacked", "Images", "Targeted", "add_branches", "add_masks", "benchmark", "corrupted", "dataset",

@@ -133,6 +133,14 @@ def add_masks(model: nn.Module, k: int, statistics: int = 1) -> nn.Module:
 
     Raises:
         BadInput: k is below 2, or the model has no BatchNorm2d layer.
+
+    Example:
+        >>> from torch import nn
+        >>> from bench import add_masks, plain
+        >>> model = add_masks(nn.Sequential(nn.BatchNorm2d(1)), k=2)
+        >>> _ = nn.init.constant_(model[0].scale[1], 3.0)  # at strength 1; at strength 0 it stays 1
+        >>> plain(model, (0.5, 0))[0].weight.item()
+        2.0
     """
     if k < 2:
         raise BadInput(f"k={k}: at least 2, as the first mask is for strength 0 and the last for strength 1")

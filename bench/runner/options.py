@@ -13,6 +13,11 @@ from bench.results.shards import WHOLE_SET, Shard
 from bench.runner.torchrun.team import Team
 
 
+def default_workers(device: torch.device) -> int:
+    """How many jobs this machine does at the same time: one on a GPU, else one a core."""
+    return 1 if device.type == "cuda" else cores()
+
+
 @dataclass(frozen=True)
 class CellOptions:
     """How cells are measured. No option changes a number."""
@@ -44,8 +49,8 @@ class RunOptions:
     @property
     def worker_count(self) -> int:
         """How many jobs may be done at the same time: --workers, else one a core; one on a GPU of this machine."""
-        is_one_gpu = self.device.type == "cuda" and self.engine == "local"
-        return self.workers or (1 if is_one_gpu else cores())  # Ray gives each unit a GPU of its own
+        # Ray gives each unit a GPU of its own
+        return self.workers or (default_workers(self.device) if self.engine == "local" else cores())
 
     @cached_property
     def images(self) -> ImageCache:

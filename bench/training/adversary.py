@@ -61,6 +61,14 @@ class Targeted:
 
     Raises:
         Failed: on a call with MOSA, if the model does not end in a linear layer with one output for each class.
+
+    Example:
+        >>> import torch
+        >>> from bench import Ascent, Linf, Targeted
+        >>> x, q = torch.tensor([[[[0.5, 0.3, 0.2]]]]), torch.tensor([[1.0, 0.0, 0.0]])
+        >>> adversary = Targeted("LL", Ascent(Linf(0.1), steps=1, step_size=0.1, start="clean"))
+        >>> adversary(torch.nn.Flatten(), x, q)  # each pixel is a logit; the third is the lowest
+        tensor([[[[0.4000, 0.2000, 0.3000]]]])
     """
 
     aim: Literal["MC", "LL", "RAND", "MOSA"]

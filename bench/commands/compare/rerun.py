@@ -12,14 +12,13 @@ from bench.commands.compare.repeatable import REMEDY, condition_of, is_repeatabl
 from bench.commands.start import start
 from bench.core.errors import BadInput
 from bench.core.plan import Plan
-from bench.core.processes import cores
 from bench.core.progress import Progress
 from bench.models.checkpoint import WEIGHT_FILES
 from bench.results.store import read_job, read_rows
 from bench.results.survey import run_folders
 from bench.runner.experiment import Experiment, plan_experiment
 from bench.runner.job_runner import Runner
-from bench.runner.options import CellOptions
+from bench.runner.options import CellOptions, default_workers
 from bench.runner.pool import run_jobs
 from bench.runner.prices.cost import training_cost
 from bench.runner.request import Request
@@ -69,11 +68,10 @@ def _evaluate_all(
     cost = sum(len(w.jobs) * len(w.epochs) * c.cost(w.n) for w in experiments for c in w.conditions)
     if level == 2:
         cost += sum(training_cost(w, job) for w in experiments for job in w.jobs)
-    workers = 1 if device.type == "cuda" else cores()
     with Progress(cost) as progress:
         for experiment in experiments:
             runner = Runner(experiment, current, device, CellOptions(batch_size))
-            run_jobs(runner, experiment.jobs, progress, workers, current / "bench.log")
+            run_jobs(runner, experiment.jobs, progress, default_workers(device), current / "bench.log")
 
 
 def experiments_of(
