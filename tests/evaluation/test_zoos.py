@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,12 +139,18 @@ def test_robustbench_s_own_code_shows_model_info(tmp_path, monkeypatch, capsys):
     path.write_text(json.dumps(model_info(measured, parse_facts(said))))
     assert "journal\t= {ICML}" in get_leaderboard_bibtex("cifar10", "Linf")[1]
     fields = ("link", "name", "authors", "venue", "additional_data", "architecture", "clean_acc")
-    row = Template("{% for model in models %}" + "|".join(f"{{{{ model.{f} }}}}" for f in fields) + "{% endfor %}")
+    cells = "|".join(f"{{{{ model.{f} }}}}" for f in fields) + "|{{ model[acc_field] }}"  # all that its own prints
+    note = "{% if model.footnote is defined %}|{{ model.footnote }}{% endif %}"
+    row = Template(f"{{% for model in models %}}{cells}{note};{{% endfor %}}")
     monkeypatch.setattr(Environment, "get_template", lambda self, name: row)  # its own is not in the wheel
     from robustbench.leaderboard.template import generate_leaderboard
 
-    board = generate_leaderboard("cifar10", "Linf")
-    assert board == "https://a.org|A net|A B, C D|ICML 2026|False|PreActResNet|83.34"
+    few = replace(measured, n=100, partial=True, robust=0.5)
+    path.with_name("Better.json").write_text(json.dumps(model_info(few, {"additional_data": False})))
+    assert generate_leaderboard("cifar10", "Linf").split(";")[:-1] == [
+        "|robustbench.Wong2020Fast||N/A|False|PreActResNet|83.34|50.00|First 100 test images only.",
+        "https://a.org|A net|A B, C D|ICML 2026|False|PreActResNet|83.34|43.21",
+    ]
 
 
 @timm
