@@ -42,16 +42,16 @@ def _is_printable(sign: str) -> bool:
 
 
 def text_width(text: str) -> float:
-    """Width in points of the widest line in a LaTeX cell."""
-    text, factor = text.replace(r"$\pm$", "+"), BOLD if r"\textbf" in text else 1.0
-    text = re.sub(
-        rf"\\text(bf|it)\b|\\shortstack\[r\]|{re.escape(OPEN)}|{re.escape(CLOSE)}",
-        "",
-        text.replace("--", "\N{EN DASH}"),
-    )
-    lines = re.sub(r"\\text\w+\{\}", "~", text).split(r"\\")
-    plain = [re.sub(r"\\(.)|[{}]", r"\1", line) for line in lines]
-    return max(sum(FONT_SIZE * _letter_width(letter) for letter in line) for line in plain) * factor
+    """Width in points of the widest line in a LaTeX cell; what is bold in it counts more."""
+    text = text.replace(r"$\pm$", "+").replace("--", "\N{EN DASH}")
+    text = re.sub(rf"\\shortstack\[r\]|{re.escape(OPEN)}|{re.escape(CLOSE)}", "", text)
+    bold = "".join(re.findall(r"\\textbf{((?:\\.|[^\\}])*)}", text))
+    lines = re.sub(r"\\text(bf|it)\b", "", re.sub(r"\\text\w+\{\}", "~", text)).split(r"\\")
+    return max(map(_plain_width, lines)) + (BOLD - 1) * _plain_width(bold)
+
+
+def _plain_width(text: str) -> float:
+    return sum(FONT_SIZE * _letter_width(letter) for letter in re.sub(r"\\(.)|[{}]", r"\1", text))
 
 
 def _letter_width(letter: str) -> float:

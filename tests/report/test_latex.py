@@ -24,6 +24,7 @@ PRINTED = {  # points, as \settowidth says in \footnotesize
     "AutoAttack": 43.66,
     "PGD-AT-LS0.9.avmixup": 91.51,
     r"\textbf{48.2}": 17.42,
+    r"\textbf{48.2} $\pm$7.3": 37.73,
     r"\shortstack[r]{PGD-7.last,\\random start}": 48.69,
     r"a\_b \& 5 \%": 42.02,
 }

@@ -38,6 +38,7 @@ def _line(data: SiteData, board: Board, report: Report) -> dict[str, Any]:
     """The values of a board's line on the first page."""
     table = report.table
     score, first = ranking_column(table), {str(key): value for key, value in table.iloc[0].items()}
+    verdict, _, reasons = str(first["verdict"]).partition(": ")
     return {
         "board": board,
         "methods": len(table),
@@ -47,6 +48,8 @@ def _line(data: SiteData, board: Board, report: Report) -> dict[str, Any]:
         "recipe": data.recipe_of(first["recipe"]),
         "value": "" if math.isnan(first[score]) else accuracy_text(first, score),
         "order": first[score],
+        "verdict": verdict,
+        "reasons": reasons,
         "ties": int((table["rank"] == 1).sum()),
         "badges": report.badges,
     }

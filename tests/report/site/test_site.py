@@ -64,6 +64,15 @@ def test_boards_with_the_fewest_reservations_come_first(tmp_path: Path) -> None:
     assert "Rank 1 of 2 by AutoAttack, shared by 2 lines." in pages
 
 
+def test_the_first_page_says_where_the_best_line_is_in_doubt(tmp_path: Path) -> None:
+    for dataset, verdict in (("digits", "suspect: no <gradient>"), ("cifar10", "ok")):
+        measure(tmp_path, "", "1111", dataset=dataset)
+        measure(tmp_path, "FGSM", "1110", dataset=dataset, verdict=verdict)
+    index = str(site_files(SiteData(tmp_path), frozenset())["index.html"])
+    assert index.count('class="chip suspect"') == 1
+    assert re.search(r'title="FGSM: no &lt;gradient&gt;[^"]*">suspect</span>', index)
+
+
 def test_without_results_the_page_says_what_to_run(tmp_path: Path) -> None:
     index = write_site(tmp_path / "results", tmp_path / "reports").read_text(encoding="utf-8")
     assert "<code>bench run</code>" in index
