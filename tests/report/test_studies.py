@@ -23,23 +23,15 @@ from bench.evaluation.conditions.diagnostic import Diagnosed
 from bench.evaluation.diagnostics import DIAGNOSTICS, gradient
 from bench.evaluation.evaluator import outcomes
 from bench.evaluation.row import value_of
+from bench.report.studies.claims.bat import LONGER
 from bench.report.studies.claims.checks import Finding, verdict
+from bench.report.studies.claims.m2at import ABLATIONS, CRAFTERS, OF_TRADES, RECIPES_AT_WIDER, WIDER_RADII
+from bench.report.studies.claims.mtlat import MTLAT_FAR, MTLAT_NEAR, RECIPES_OF_MTLAT
 from bench.report.studies.claims.page import list_findings
+from bench.report.studies.claims.robmask import NARROWER_RADII, VIEWS_AT_NARROWER
 from bench.report.studies.page import StudyPage, started_studies
 from bench.report.studies.papers import claims
-from bench.report.studies.papers.later_claims import (
-    ABLATIONS,
-    CRAFTERS,
-    MTLAT_FAR,
-    MTLAT_NEAR,
-    NARROWER_RADII,
-    OF_TRADES,
-    RECIPES_AT_WIDER,
-    RECIPES_OF_MTLAT,
-    VIEWS_AT_NARROWER,
-    WIDER_RADII,
-)
-from bench.report.studies.papers.papers_claims import CLAIMS, LONGER
+from bench.report.studies.papers.claims import CLAIMS
 from bench.report.studies.scales import resolve_step
 from bench.report.studies.setup import StudyRun
 from bench.report.studies.study import STUDIES, Item, Study

@@ -10,12 +10,16 @@ import pandas as pd
 from bench.core.parsing import format_radius
 from bench.core.plan import LONG
 from bench.report.rows import of_kind, white_box
+from bench.report.studies.claims import bat, m2at, mtlat, robmask
 from bench.report.studies.claims.checks import Finding, mark, verdict
 from bench.report.studies.claims.reader import RADIUS_TOLERANCE
-from bench.report.studies.papers.later_claims import AT_OTHER_RADII
-from bench.report.studies.papers.papers_claims import LONGER
 from bench.report.studies.study import Study
 
+AT_OTHER_RADII: dict[float, tuple[str, ...]] = (  # recipes by the multiple of the radius at which they are attacked
+    dict.fromkeys(m2at.WIDER_RADII, m2at.RECIPES_AT_WIDER)
+    | dict.fromkeys(robmask.NARROWER_RADII, tuple(robmask.VIEWS_AT_NARROWER))
+    | dict.fromkeys((mtlat.MTLAT_NEAR, mtlat.MTLAT_FAR), mtlat.RECIPES_OF_MTLAT)
+)
 BOARD_COLUMNS = ["protocol", "dataset", "model", "budget", "data"]
 
 
@@ -74,7 +78,7 @@ def threats(rows: pd.DataFrame) -> Iterator[tuple[str, float]]:
 
 def is_longer_of_another(group: pd.DataFrame, budget: str, budgets: set[str]) -> bool:
     """Whether a budget has only the longer trainings that belong to another budget."""
-    return set(group["recipe"]) <= set(LONGER) and any(budget in longer_budgets(other) for other in budgets)
+    return set(group["recipe"]) <= set(bat.LONGER) and any(budget in longer_budgets(other) for other in budgets)
 
 
 def longer_budgets(budget: str) -> list[str]:

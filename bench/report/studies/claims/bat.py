@@ -1,15 +1,10 @@
-"""Claims of BAT and AVmixup as comparisons of measured numbers, and the list of all claims.
-
-The claims are about directions, so they can be checked on small models and few images. Accuracies under attack are of
-the last iterate, as in the papers. A function checks the sentence above it.
-"""
+"""Claims of BAT, each a sentence and below it the comparisons that bear it out, and the runs that they need."""
 
 from collections.abc import Iterator
 
 from bench.report.studies.claims.checks import (
     MAX_EQUAL_DIFFERENCE,
     Comparison,
-    has_smaller_gap,
     is_about_equal,
     is_greater,
     is_greater_than_multiple,
@@ -17,11 +12,17 @@ from bench.report.studies.claims.checks import (
 )
 from bench.report.studies.claims.claim import Claim, claim
 from bench.report.studies.claims.reader import Reader
-from bench.report.studies.papers.later_claims import LATER_PAPERS_CLAIMS
+from bench.report.studies.setup import StudyRun
 
 MUCH_LARGER_FACTOR = 10.0  # factor of a "much larger" gradient norm
 RADII = {eps: f"R-MC-LA.eps{eps}" for eps in (1, 2, 4, 12)} | {8: "R-MC-LA"}  # of BAT's trainings, in 1/255
 LONGER = ("R-MC-LA", "R-MC-LS", "PGD-AT.7x2-LA")  # recipes with a longer training, marked + in BAT's tables
+RUNS = (
+    StudyRun(("R-FGSM", "R-LL", "R-MC"), ("R-FGSM.last", "MC.last", "LL.last")),
+    StudyRun(tuple(RADII.values()), ("PGD-100.last",)),
+    StudyRun(LONGER, ("PGD-20.last",), longer=True),
+    StudyRun(("Standard", "PGD-AT.7x2"), diagnostics=("gradient",)),
+)
 CLAIMS: dict[str, Claim] = {}  # by sentence
 
 
@@ -106,50 +107,3 @@ def perturbed_labels(m: Reader) -> Iterator[Comparison]:
 @claim(CLAIMS, "BAT: adversarial labels by the rule of the text are more robust than by that of the appendix")
 def rules_of_the_label(m: Reader) -> Iterator[Comparison]:
     yield is_greater(m("R-MC-LA", "PGD-20.last"), m("R-MC-LA.sup", "PGD-20.last"))
-
-
-@claim(CLAIMS, "AVmixup: clean and PGD-20 accuracy above PGD-AT's")
-def vertices(m: Reader) -> Iterator[Comparison]:
-    yield is_greater(m("AVmixup"), m("PGD-AT.avmixup"))
-    yield is_greater(m("AVmixup", "PGD-20.last"), m("PGD-AT.avmixup", "PGD-20.last"))
-
-
-@claim(CLAIMS, "AVmixup: smoothed labels raise accuracy, clean and under every attack")
-def smoothing(m: Reader) -> Iterator[Comparison]:
-    for trained in ("PGD-AT-LS0.8", "PGD-AT-LS0.9"):
-        for attack in ("", "FGSM.last", "PGD-20.last", "CW-20.last"):
-            yield is_greater(m(trained, attack), m("PGD-AT", attack))
-
-
-@claim(CLAIMS, "AVmixup: with feature scattering above feature scattering alone")
-def scattering(m: Reader) -> Iterator[Comparison]:
-    for attack in ("", "PGD-20.last", "CW-20.last"):
-        yield is_greater(m("FS-AVmixup", attack), m("FS", attack))
-
-
-@claim(CLAIMS, "AVmixup: images made on other models fool it less than its own")
-def images_of_others(m: Reader) -> Iterator[Comparison]:
-    for source in ("Standard", "PGD-AT.avmixup"):
-        yield is_greater(m("AVmixup", "PGD-20.last", source=source), m("AVmixup", "PGD-20.last"))
-
-
-@claim(CLAIMS, "AVmixup: less gain over PGD-AT under CW-20 than under PGD-20")
-def gain_by_loss(m: Reader) -> Iterator[Comparison]:
-    margin, entropy = ([m(r, f"{a}-20.last") for r in ("AVmixup", "PGD-AT.avmixup")] for a in ("CW", "PGD"))
-    yield has_smaller_gap(*margin, *entropy)
-
-
-@claim(CLAIMS, "AVmixup: in the code of TRADES above TRADES, clean and under PGD-20")
-def vertices_in_code_of_trades(m: Reader) -> Iterator[Comparison]:
-    for other in ("TRADES-1", "TRADES-6"):
-        for attack in ("", "PGD-20.last"):
-            yield is_greater(m("AVmixup.trades", attack), m(other, attack))
-
-
-@claim(CLAIMS, "AVmixup: above PGD-AT on images made on a standard model")
-def black_box(m: Reader) -> Iterator[Comparison]:
-    one, other = (m(trained, "PGD-20.last", source="Standard") for trained in ("AVmixup", "PGD-AT.avmixup"))
-    yield is_greater(one, other)
-
-
-CLAIMS |= LATER_PAPERS_CLAIMS
