@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from bench.core.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from bench.attacks.ascent import Ascent, clean_logits, recalled
+    from bench.attacks.searches.ascent import Ascent, clean_logits, recalled
     from bench.attacks.spec import ATTACKS, AttackSpec, parse_attack
     from bench.commands.robustbench import benchmark
     from bench.core.errors import BadInput
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from bench.training.two_pass import Shifted, rehearsed
 
 _HOME = {
-    "bench.attacks.ascent": (
+    "bench.attacks.searches.ascent": (
         "Ascent",
         "clean_logits",
         "recalled",

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.ascent import Ascent
-from bench.attacks.gradients import gradient
-from bench.attacks.search import in_batches, search
+from bench.attacks.searches.ascent import Ascent
+from bench.attacks.searches.gradients import gradient
+from bench.attacks.searches.search import in_batches, search
 from bench.attacks.spec import ATTACKS
 from bench.core.errors import AttackWarning, BadInput
 from bench.core.losses import margin

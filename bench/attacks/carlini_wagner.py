@@ -10,8 +10,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.gradients import gradient, has_no_gradient, warn_zero_gradients
-from bench.attacks.search import batch_size_for
+from bench.attacks.searches.gradients import gradient, has_no_gradient, warn_zero_gradients
+from bench.attacks.searches.search import batch_size_for
 from bench.attacks.settings import Positive
 from bench.attacks.spec import ATTACKS
 from bench.core.errors import AttackWarning

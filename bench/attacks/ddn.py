@@ -9,8 +9,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.gradients import has_no_gradient, mean_gradient, warn_zero_gradients
-from bench.attacks.search import batches_of
+from bench.attacks.searches.gradients import has_no_gradient, mean_gradient, warn_zero_gradients
+from bench.attacks.searches.search import batches_of
 from bench.attacks.settings import Positive, Share
 from bench.attacks.spec import ATTACKS
 from bench.core.losses import cross_entropy

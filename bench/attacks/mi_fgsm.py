@@ -7,8 +7,8 @@ Ospici 2020, arXiv:2008.08384.
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.gradients import has_no_gradient, mean_gradient, warn_zero_gradients
-from bench.attacks.search import batches_of
+from bench.attacks.searches.gradients import has_no_gradient, mean_gradient, warn_zero_gradients
+from bench.attacks.searches.search import batches_of
 from bench.attacks.settings import Eot, step_length
 from bench.attacks.spec import ATTACKS
 from bench.core.losses import cross_entropy

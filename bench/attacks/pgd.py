@@ -10,8 +10,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from bench.attacks.ascent import Ascent, Start
-from bench.attacks.search import search
+from bench.attacks.searches.ascent import Ascent, Start
+from bench.attacks.searches.search import search
 from bench.attacks.settings import Eot, step_length
 from bench.attacks.spec import ATTACKS
 from bench.core.errors import BadInput

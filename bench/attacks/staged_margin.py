@@ -18,10 +18,10 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.auto_pgd import ANY_CLASS, AscentResult, climb, leads
-from bench.attacks.gradients import gradient, warn_zero_gradients
-from bench.attacks.random_search import random_search
-from bench.attacks.search import batch_size_for, in_batches
+from bench.attacks.searches.auto_pgd import ANY_CLASS, AscentResult, climb, leads
+from bench.attacks.searches.gradients import gradient, warn_zero_gradients
+from bench.attacks.searches.random_search import random_search
+from bench.attacks.searches.search import batch_size_for, in_batches
 from bench.attacks.settings import OMITTED_AT_DEFAULT
 from bench.attacks.spec import ATTACKS, PASSES_OF_A_STEP
 from bench.attacks.targeted import TARGET_CLASSES

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.attacks.ascent import Ascent, Start
-from bench.attacks.search import in_batches, search
+from bench.attacks.searches.ascent import Ascent, Start
+from bench.attacks.searches.search import in_batches, search
 from bench.attacks.settings import Eot, step_length
 from bench.attacks.spec import ATTACKS, PASSES_OF_A_STEP
 from bench.core.labels import least_likely, most_confusing

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from bench.attacks.nested_search import record_shorter_searches
-from bench.attacks.search import batch_limit
+from bench.attacks.searches.nested_search import record_shorter_searches
+from bench.attacks.searches.search import batch_limit
 from bench.core.foreign.messages import model_errors_as_failed
 from bench.core.version import PROTOCOL
 from bench.data.images import Images

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from bench.attacks.nested_search import Effort
+from bench.attacks.searches.nested_search import Effort
 from bench.evaluation.conditions.base import Condition
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.attacks.search import batch_limit
+from bench.attacks.searches.search import batch_limit
 from bench.core.errors import BadInput, Failed
 from bench.core.foreign.messages import cell_errors_as_failed, model_errors_as_failed
 from bench.data.images import Images

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from bench.attacks.search import batch_limit
+from bench.attacks.searches.search import batch_limit
 from bench.attacks.spec import parse_attack
 from bench.core.threats.threat import Threat
 from bench.data.images import Images

@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 from torch import Tensor, nn
 
-from bench.attacks.ascent import Ascent
+from bench.attacks.searches.ascent import Ascent
 from bench.core.errors import Failed
 from bench.core.labels import least_likely, most_confusing, nearest, random_class
 from bench.core.losses import cross_entropy

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.ascent import Ascent
-from bench.attacks.gradients import gradient
-from bench.attacks.search import batch_limit, in_batches, search
+from bench.attacks.searches.ascent import Ascent
+from bench.attacks.searches.gradients import gradient
+from bench.attacks.searches.search import batch_limit, in_batches, search
 from bench.core.errors import AttackWarning
 from bench.core.losses import cross_entropy
 from bench.core.rng import image_stream

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.ascent import record_maxima
+from bench.attacks.searches.ascent import record_maxima
 from bench.core.rng import preserve_random_state
 
 

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from linear_models import NEAR, Wavy, check, linear
 from torch import nn
 
-from bench.attacks.ascent import Ascent
 from bench.attacks.autoattack import square_tiles
-from bench.attacks.search import batch_limit, search
+from bench.attacks.searches.ascent import Ascent
+from bench.attacks.searches.search import batch_limit, search
 from bench.attacks.spec import ATTACKS, parse_attack
 from bench.core.errors import BadInput, UnknownName
 from bench.core.losses import cross_entropy, margin

@@ -12,7 +12,7 @@ import torch
 from linear_models import linear
 
 from bench import Untargeted
-from bench.attacks.ascent import Ascent
+from bench.attacks.searches.ascent import Ascent
 from bench.commands.speed import corruptions as pictures
 from bench.commands.speed import peers, storing
 from bench.commands.speed import reports as pages

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from trainings import CPU, DIGITS, HOLDOUT, PLAN, TRAIN, job, training
 
-from bench.attacks.ascent import Ascent
-from bench.attacks.search import search
+from bench.attacks.searches.ascent import Ascent
+from bench.attacks.searches.search import search
 from bench.core.errors import AttackWarning, BadInput, Failed
 from bench.core.foreign.plugins import load_plugins
 from bench.core.losses import cross_entropy

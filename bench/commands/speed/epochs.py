@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from bench.attacks.ascent import Ascent
+from bench.attacks.searches.ascent import Ascent
 from bench.commands.speed.race import Contest, Contestant, RaceResult
 from bench.commands.speed.subject import Subject
 from bench.core.passes import count_passes

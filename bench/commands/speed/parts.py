@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.attacks.search import batch_limit
+from bench.attacks.searches.search import batch_limit
 from bench.attacks.spec import parse_attack
 from bench.commands.speed import peers
 from bench.commands.speed.corruptions import corruptions

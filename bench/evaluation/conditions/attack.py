@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor
 
-from bench.attacks.nested_search import Effort
+from bench.attacks.searches.nested_search import Effort
 from bench.attacks.spec import AttackSpec
 from bench.core.errors import BadInput, Failed
 from bench.core.files import Bits

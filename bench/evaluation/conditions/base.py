@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from torch import Tensor
 
-from bench.attacks.nested_search import Effort
+from bench.attacks.searches.nested_search import Effort
 from bench.core.errors import BadInput, UnknownName
 from bench.core.registration.checks import describe
 from bench.core.registry import Registry

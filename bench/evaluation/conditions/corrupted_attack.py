@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from bench.attacks.nested_search import Effort
+from bench.attacks.searches.nested_search import Effort
 from bench.attacks.spec import AttackSpec
 from bench.core.errors import BadInput
 from bench.core.threats.threat import Threat

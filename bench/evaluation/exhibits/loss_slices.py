@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.attacks.ascent import Ascent
+from bench.attacks.searches.ascent import Ascent
 from bench.core.losses import cross_entropy
 from bench.core.rng import image_stream, normal
 from bench.data.loader import to_float

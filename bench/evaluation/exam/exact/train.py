@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench.attacks.ascent import Ascent
+from bench.attacks.searches.ascent import Ascent
 from bench.core.losses import cross_entropy
 from bench.core.rng import fixed_seed
 from bench.core.threats.linf import Linf

@@ -7,7 +7,7 @@ arXiv:1912.00049: squares of random sign, whose share of the image shrinks by th
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.auto_pgd import leads
+from bench.attacks.searches.auto_pgd import leads
 from bench.core.rng import image_rows, uniform
 from bench.core.threats.threat import Threat
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.ascent import Ascent
-from bench.attacks.gradients import has_no_gradient, mean_gradient, warn_zero_gradients
-from bench.attacks.nested_search import find_recorded, start_shorter_searches
+from bench.attacks.searches.ascent import Ascent
+from bench.attacks.searches.gradients import has_no_gradient, mean_gradient, warn_zero_gradients
+from bench.attacks.searches.nested_search import find_recorded, start_shorter_searches
 from bench.core.passes import add_shared_passes
 from bench.core.rng import image_rows
 

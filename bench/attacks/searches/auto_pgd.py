@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.gradients import gradient, has_no_gradient
+from bench.attacks.searches.gradients import gradient, has_no_gradient
 from bench.core.threats.threat import Threat
 
 ANY_CLASS = -1  # as an aim: the wrong class with the largest logit, whichever it is at an iterate

@@ -1,0 +1,1 @@
+"""What attacks search with: gradients, projected ascent, Auto-PGD, random search, and prefixes of searches."""
