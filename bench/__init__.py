@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bench.models.bn_tuning import blended, tuned
     from bench.models.build import MODELS
     from bench.models.freeze import frozen
+    from bench.models.networks import add_network
     from bench.models.split_batchnorm import add_branches, add_masks, branch, plain
     from bench.results.load import load as load_results
     from bench.training.adversary import Adversary, Targeted, Untargeted
@@ -97,6 +98,7 @@ _HOME = {
     ),
     "bench.models.build": ("MODELS",),
     "bench.models.freeze": ("frozen",),
+    "bench.models.networks": ("add_network",),
     "bench.models.split_batchnorm": (
         "add_branches",
         "add_masks",
@@ -133,11 +135,11 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "ATTACKS", "CONDITIONS", "CORRUPTIONS", "DATASETS", "L1", "L2", "MODELS", "RECIPES", "Adversary", "Ascent",
     "AttackSpec", "Attacked", "BadInput", "Clean", "Condition", "Corruption", "Images", "Linf", "Options",
-    "Per", "Recipe", "Share", "Shifted", "Targeted", "Threat", "Untargeted", "add_branches", "add_masks", "augmented",
-    "benchmark", "beta", "blended", "box", "branch", "clean_logits", "corrupted", "cross_entropy", "dataset",
-    "epoch_share", "frozen", "is_correct", "kl", "lerp", "load_model", "load_results", "margin", "option", "outcomes",
-    "parse_attack", "plain", "random_class", "recalled", "rehearsed", "scaled", "shuffled", "smooth", "transferred",
-    "tuned", "whole_batch",
+    "Per", "Recipe", "Share", "Shifted", "Targeted", "Threat", "Untargeted", "add_branches", "add_masks", "add_network",
+    "augmented", "benchmark", "beta", "blended", "box", "branch", "clean_logits", "corrupted", "cross_entropy",
+    "dataset", "epoch_share", "frozen", "is_correct", "kl", "lerp", "load_model", "load_results", "margin", "option",
+    "outcomes", "parse_attack", "plain", "random_class", "recalled", "rehearsed", "scaled", "shuffled", "smooth",
+    "transferred", "tuned", "whole_batch",
 ]  # fmt: skip
 
 

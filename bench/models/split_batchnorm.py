@@ -19,15 +19,15 @@ MAIN_BRANCH = "main"
 
 
 class Switch(nn.Module, ABC):
-    """Base of layers that contain several batch norms; `choice` is the one in use."""
+    """Base of layers that contain several batch norms, or several networks; `choice` is the one in use."""
 
     def __init__(self, choice: Any) -> None:
         super().__init__()
         self.choice = choice
 
     @abstractmethod
-    def plain(self) -> nn.BatchNorm2d:
-        """An ordinary batch norm that computes what this layer computes at its present choice."""
+    def plain(self) -> nn.Module:
+        """An ordinary layer that computes what this one computes at its present choice."""
 
 
 class SplitBatchNorm(Switch):
@@ -165,6 +165,7 @@ def plain(model: nn.Module, choice: Any) -> nn.Module:
     """
     model = deepcopy(model)
     with branch(model, choice):
+        model = model.plain() if isinstance(model, Switch) else model
         swap(model, Switch, lambda switch: switch.plain())
     return model
 

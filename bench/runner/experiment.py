@@ -141,11 +141,11 @@ def with_starts(jobs: Sequence[Job], factor: float, words: Callable[..., str]) -
         with errors_as_bad_input(f"method {job.name}", job.recipe):
             for check in VALUE_CHECKS:
                 check(job.recipe)
-        if name := job.recipe.start():
+        if name := job.recipe.start() or job.recipe.helper():
             base = replace(job, name=name, recipe=scaled(RECIPES[name], factor), budget=words(plan=job.plan))
             (*before, start) = with_starts([base], factor, words)
             found |= dict.fromkeys([*before, start])
-            job = replace(job, plan=job.plan.fine_tuning(), start=start)
+            job = replace(job, plan=job.plan.fine_tuning() if job.recipe.start() else job.plan, start=start)
         found[job] = None
     return tuple(found)
 

@@ -32,7 +32,7 @@ class Job(Options):
     budget: str  # text that describes the plan; part of the identity, so that tables can group by it
     seed: int = 0
     precision: str = "fp32"
-    start: "Job | None" = field(default=None, repr=False)  # job of the finished model that the training continues from
+    start: "Job | None" = field(default=None, repr=False)  # of the finished model that it continues or has as helper
     threads: int = option(1)  # CPU threads of torch
 
     def __post_init__(self) -> None:

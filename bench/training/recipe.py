@@ -71,6 +71,13 @@ class Recipe(Options, ABC):
         """Return the name of the recipe whose finished model the training continues from; empty for a new model."""
         return ""
 
+    def helper(self) -> str:
+        """Return the name of the recipe whose finished model a new model is trained with; empty if there is none.
+
+        The network `helper` that `prepare` adds by `add_network` gets its weights. Beside `start` it has no effect.
+        """
+        return ""
+
     def prepare(self, model: nn.Module) -> nn.Module:
         """Return the model to train, such as the given one with further branches of its batch norms.
 
@@ -88,9 +95,12 @@ RECIPES: Registry[Recipe] = Registry("method", instance_check(Recipe, "a method 
 
 
 def list_starts(recipe: Recipe) -> list[str]:
-    """Names of the recipes that a recipe continues from, the nearest first; BadInput if they form a circle."""
+    """Names of the recipes whose models a recipe continues from or is helped by, the nearest first.
+
+    BadInput if they form a circle.
+    """
     names: list[str] = []
-    while name := recipe.start():
+    while name := recipe.start() or recipe.helper():
         if name in names:
             raise BadInput(f"start() goes in a circle, {' from '.join([*names, name])}; one of them is to return ''")
         names.append(name)

@@ -24,6 +24,7 @@ from bench.data.loader import epoch_batches, to_float
 from bench.models.bn_folding import folding
 from bench.models.build import build
 from bench.models.checkpoint import load_progress, save_progress
+from bench.models.networks import load_helper
 from bench.results.best_epoch import Score, epoch_score, is_best_so_far
 from bench.training.averaging import Average, add_averaged
 from bench.training.contract.model import views_of
@@ -59,7 +60,7 @@ class Trainer:
         start: Mapping[str, Tensor] | None = None,
         group: Group | None = None,
     ) -> None:
-        """images: to train on; holdout: to validate on; start: state dict of the model to start from.
+        """images: to train on; holdout: to validate on; start: state dict of the model to start from, or of the helper.
 
         group: the processes that share each batch, all of which train with the same arguments; None: this one alone.
         """
@@ -70,10 +71,12 @@ class Trainer:
         with use_threads(job.threads), fixed_seed(job.run, "init"):
             with errors_as_bad_input(f"model {job.model}"):
                 model = build(job.model, dataset)
-            if start is not None:
+            if start is not None and job.recipe.start():
                 model.load_state_dict(start)
             with errors_as_bad_input(f"method {job.name} on model {job.model}", job.recipe):
                 model = job.recipe.prepare(model)
+                if start is not None and not job.recipe.start():
+                    load_helper(model, start)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if group is not None:
             group.copy_weights(self.model)

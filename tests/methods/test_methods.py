@@ -41,6 +41,8 @@ from methods.avmixup import AvMixup
 from methods.awp import Awp
 from methods.cutmix import CutMix
 from methods.grad_align import GradAlign
+from methods.hat import Hat
+from methods.lbgat import Lbgat
 from methods.m2at import M2at
 from methods.mart import Mart
 from methods.mixup import Iat, Mixup
@@ -50,7 +52,7 @@ from methods.standard import Standard
 from methods.tlat import Tlat
 from methods.trades import Trades
 
-MANY_FORWARDS = (Awp, Trades, Mart, AugMix, Iat, Tlat, AdvProp, RobMask, GradAlign)
+MANY_FORWARDS = (Awp, Trades, Mart, AugMix, Iat, Tlat, AdvProp, RobMask, GradAlign, Hat, Lbgat)
 ONE_FORWARD = [name for name, recipe in RECIPES.items() if not isinstance(recipe, MANY_FORWARDS)]
 
 

@@ -159,7 +159,8 @@ def test_a_plan_keeps_its_shape_at_another_length(source):
         images = 100 * plan.batch_size
         for step in range(0, source.plan.length(images), 50):
             short = source.plan.lr_at_step(step, images)
-            assert plan.lr_at_step(10 * step, images) == pytest.approx(short, abs=25 * plan.lr / plan.length(images))
+            one_step = 65 * plan.lr / plan.length(images)  # the steepest one of the short training, HAT's half cosine
+            assert plan.lr_at_step(10 * step, images) == pytest.approx(short, abs=one_step)
         return
     for epoch in range(source.plan.epochs):
         assert plan.lr_at(10 * epoch) == pytest.approx(source.plan.lr_at(epoch))
@@ -179,6 +180,8 @@ FAMILIES = {
     "Free-AT": "Free-AT",
     "GradAlign": "GradAlign GradAlign+AWP",
     "FAT": "FAT",
+    "HAT": "HAT",
+    "LBGAT": "LBGAT-0 LBGAT-6",
     "CutMix": "CutMix",
     "AugMix": "AugMix",
     "Mixup": "Mixup.1",

@@ -157,7 +157,8 @@ def test_it_shows_images_that_are_in_the_ball(recipe):
     assert all(len(seen) % len(x) == 0 for seen in model.seen)
     if isinstance(recipe, MIXED) or getattr(recipe, "alpha", 0):
         return
-    beyond = max(1, getattr(getattr(recipe, "base", recipe), "gamma", 1))
+    base = getattr(recipe, "base", recipe)
+    beyond = max(1, getattr(base, "gamma", 1), getattr(base, "reach", 1))  # of AVmixup, of HAT
     reach = max([a.threat.eps for a in ascents(recipe)], default=0) * beyond
     reach += getattr(recipe, "noise", Linf(0.0)).eps  # N-FGSM adds noise before its step
     farthest = max(float((seen - x).abs().max()) for seen in model.seen)

@@ -46,6 +46,7 @@ KINDS = {  # a recipe for each way in which the images of a batch meet
     "R-MC-LA": "labels from the model",
     "GradAlign": "gradients of gradients",
     "Free-AT": "several updates on a batch",
+    "LBGAT-6": "two networks",
 }
 
 

@@ -16,7 +16,6 @@ from bench.data.dataset import DATASETS
 from bench.models.bn_folding import folding
 from bench.models.build import build
 from bench.models.split_batchnorm import Switch
-from bench.training.contract.loss import check_loss
 from bench.training.contract.probe import Broken, Probe, batch, tiny
 from bench.training.recipe import Recipe, scaled
 
@@ -116,7 +115,7 @@ def one_step(recipe: Recipe, dataset: str, name: str) -> None:
     with folding(model, x), fixed_seed("loss"):
         for loss in recipe.losses(model, x, q, {}):
             sgd.zero_grad()
-            check_loss(loss).backward()  # type: ignore[no-untyped-call]
+            loss.backward()  # type: ignore[no-untyped-call]
             sgd.step()
             if not all(p.isfinite().all() for p in trained):
                 raise Broken(f"saw weights that are not finite after a step from a loss of {loss.item():.4g}")

@@ -59,6 +59,10 @@ GRAD_ALIGN_ON = {"svhn": replace(GRAD_ALIGN, epochs=15, lr=0.05)}
 CUTMIX = Plan(300, 64, lr=0.25, weight_decay=1e-4)
 # FAT.py of its authors, but that lr is not halved for the last 11 epochs
 FAT = replace(BASE, epochs=120, milestones=(59 / 120, 89 / 120))
+# core/utils/parser.py and train.py of its authors, and their README
+HAT = Plan(50, lr=0.21, schedule="one-cycle", warm_up=0.25, anneal="cosine")
+# train_lbgat_cifar100.py of its authors, but that lr is not a fifth in the first epoch
+LBGAT = replace(BASE, epochs=100, milestones=(0.75, 0.9))
 MTLAT = Plan(90, 256, "adam", lr=0.002, weight_decay=1e-4, milestones=(30 / 90, 60 / 90, 80 / 90), pad=0, flip=False)
 SCATTER = replace(BASE, batch_size=60, milestones=(0.3, 0.45))  # on SVHN the lr that AVmixup's paper names
 ONE_STEP = r"(R-)?(FGSM|LL|MC|RAND|MOSA)(-LS|-LA)?"
@@ -86,6 +90,8 @@ PLANS = (  # the first whose pattern a name matches
     PaperPlan("Free-AT", r"Free-AT", FREE, FREE_ON),
     PaperPlan("N-FGSM", r"N-FGSM", N_FGSM, N_FGSM_ON),
     PaperPlan("FAT", r"FAT", FAT),
+    PaperPlan("HAT", r"HAT", HAT),
+    PaperPlan("LBGAT", r"LBGAT-[\d.]+", LBGAT),
     PaperPlan("GradAlign", r"GradAlign", GRAD_ALIGN, GRAD_ALIGN_ON),
     PaperPlan("AugMix", r"AugMix", Plan(100, schedule="cosine")),
     PaperPlan("CutMix", r"CutMix", CUTMIX),
