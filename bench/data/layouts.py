@@ -36,7 +36,7 @@ class Layouts:
         readers: dict[Path, Callable[[], Source]] = {}
         if official := [data_dir / path for path in self.official if (data_dir / path).exists()]:
             readers[official[0]] = lambda: self.read_official(data_dir, split)
-        if folder.is_dir() and folder not in readers:
+        if folder.is_dir() and not any(folder in (path, *path.parents) for path in readers):
             readers[folder] = lambda: read_folder(folder, self.classes, self.shape, split, data_dir)
         if npz.is_file():
             readers[npz] = lambda: read_npz(npz, self.classes, self.shape, split)

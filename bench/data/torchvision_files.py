@@ -34,7 +34,7 @@ class TorchvisionFiles:
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "dtype")  # CIFAR's pickles are older than today's NumPy
-                data = self._kind(data_dir, download=False, **which)
+                data = self.dataset_class(data_dir, download=False, **which)
         except self.errors:
             raise BadInput(f"{data_dir / self.place.format(split=split)} {self.fault}") from None
         return from_arrays(*self.arrays(data))
@@ -43,10 +43,11 @@ class TorchvisionFiles:
         """Download the files unless they are there; BadInput if it fails."""
         with report_failed_download(self.name, data_dir):
             for which in ({"split": "train"}, {"split": "test"}) if self.by_split else ({},):
-                self._kind(data_dir, download=True, **which)
+                self.dataset_class(data_dir, download=True, **which)
 
     @property
-    def _kind(self) -> Callable[..., Any]:
+    def dataset_class(self) -> Callable[..., Any]:
+        """The class of torchvision."""
         import torchvision.datasets
 
         return getattr(torchvision.datasets, self.kind)  # type: ignore[no-any-return]

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,17 @@ import pytest
 import torch
 from PIL import Image
 from scipy.io import savemat
-from torchvision.datasets import CIFAR100, SVHN
+from torchvision.datasets import CIFAR100, STL10, SVHN
 
 import bench.data.memory
 from bench.core.errors import BadInput
 from bench.core.threats.linf import Linf
 from bench.data.dataset import DATASETS
 from bench.data.lookup import dataset
+from bench.data.sets.imagenet_100 import resize
 from bench.evaluation.corruption_conditions import corruption_conditions
 
-KNOWN = ["cifar10", "cifar100", "svhn", "fashion-mnist"]
+KNOWN = ["cifar10", "cifar100", "svhn", "fashion-mnist", "mnist", "gtsrb", "stl10"]
 
 
 def md5(path: Path) -> str:
@@ -68,8 +70,8 @@ def test_a_download_that_fails_is_one_line(name, tmp_path, monkeypatch):
     def offline(*arguments, **settings):
         raise OSError("no route")
 
-    for kind in ("CIFAR100", "SVHN", "FashionMNIST"):
-        monkeypatch.setattr(f"torchvision.datasets.{kind}", offline)
+    for kind in ("CIFAR100", "SVHN", "FashionMNIST", "MNIST", "GTSRB", "STL10"):
+        monkeypatch.setattr(f"torchvision.datasets.{kind}.__init__", offline)
     with pytest.raises(BadInput, match=rf"{name} could not be downloaded into .* \(no route\); put its files there"):
         DATASETS[name].fetch(tmp_path)
 
@@ -140,14 +142,18 @@ def idx(path: Path, array: np.ndarray) -> None:
     path.write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
 
 
-def test_fashion_mnist_is_grey(tmp_path):
-    raw, x = tmp_path / "FashionMNIST/raw", pixels(3, 28)[..., 0]
+@pytest.mark.parametrize(
+    ("name", "folder", "found"),
+    [("fashion-mnist", "FashionMNIST", ["Ankle boot", "T-shirt", "Bag"]), ("mnist", "MNIST", ["9", "0", "8"])],
+)
+def test_mnist_and_fashion_mnist_are_grey(name, folder, found, tmp_path):
+    raw, x = tmp_path / folder / "raw", pixels(3, 28)[..., 0]
     for split in ("train", "t10k"):
         idx(raw / f"{split}-images-idx3-ubyte", x)
         idx(raw / f"{split}-labels-idx1-ubyte", np.array([9, 0, 8], np.uint8))
-    data = dataset("fashion-mnist", tmp_path)
+    data = dataset(name, tmp_path)
     test = data.load("test", tmp_path)
-    assert [data.classes[y] for y in test.y] == ["Ankle boot", "T-shirt", "Bag"]
+    assert [data.classes[y] for y in test.y] == found
     assert np.array_equal(test.x[:, 0], x)
     path = raw / "t10k-images-idx3-ubyte"
     for broken in (path.read_bytes()[:900], b"", gzip.compress(path.read_bytes())):
@@ -156,6 +162,89 @@ def test_fashion_mnist_is_grey(tmp_path):
             data.load("test", tmp_path)
     path.unlink()
     with pytest.raises(BadInput, match="lacks one of its 4 files, or one is broken"):
+        data.load("train", tmp_path)
+
+
+def write_stl10(data_dir: Path) -> dict[str, np.ndarray]:
+    """Official files of 10 training and 20 test images, stored by column; the images (N, 96, 96, 3) by split."""
+    folder, stored = data_dir / STL10.base_folder, dict[str, np.ndarray]()
+    folder.mkdir()
+    for split, count in (("train", 10), ("test", 20)):
+        stored[split] = np.random.RandomState(count).randint(0, 256, (count, 96, 96, 3)).astype(np.uint8)
+        stored[split].transpose(0, 3, 2, 1).tofile(folder / f"{split}_X.bin")
+        (np.arange(count) % 10 + 1).astype(np.uint8).tofile(folder / f"{split}_y.bin")
+    return stored
+
+
+def test_stl10_is_stored_by_column_and_needs_no_unlabelled_images(tmp_path, monkeypatch):
+    stored, folder = write_stl10(tmp_path), tmp_path / STL10.base_folder
+    data = dataset("stl10", tmp_path)
+    with pytest.raises(BadInput, match=r"stl10_binary lacks train_X.bin, .* or one fails its checksum; unpack stl10"):
+        data.load("test", tmp_path)
+    for split in ("train", "test"):
+        files = [[f"{split}_{part}.bin", md5(folder / f"{split}_{part}.bin")] for part in "Xy"]
+        unlabelled = [entry for entry in STL10.train_list if split == "train" and "unlabeled" in entry[0]]
+        monkeypatch.setattr(STL10, f"{split}_list", [*files, *unlabelled])
+    test = data.load("test", tmp_path)
+    assert [data.classes[y] for y in test.y] == [*data.classes] * 2
+    assert np.array_equal(test.x, stored["test"].transpose(0, 3, 1, 2))
+    assert data.load("train", tmp_path).y.sort()[0].tolist() == list(range(10))
+    (folder / "train_X.bin").write_bytes(b"")
+    with pytest.raises(BadInput, match="or one fails its checksum"):
+        data.load("train", tmp_path)
+
+
+def write_gtsrb(data_dir: Path) -> Path:
+    """A training image and a test image for each class, of sizes of their own, painted with the number of the class."""
+    root, lines = data_dir / "gtsrb/GTSRB", ["Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId"]
+    for k in range(43):
+        size, path = (20 + k, 15 + 2 * k), root / f"Training/{k:05}/00000_00000.ppm"
+        path.parent.mkdir(parents=True)
+        Image.new("RGB", size, (k, k, k)).save(path)
+        (path.parent / f"GT-{k:05}.csv").write_text("Filename;Width;Height\n")
+    (root / "Final_Test/Images").mkdir(parents=True)
+    for i, k in enumerate(np.random.RandomState(0).permutation(43)):
+        Image.new("RGB", (20 + k, 15 + 2 * k), (k, k, k)).save(root / f"Final_Test/Images/{i:05}.ppm")
+        lines.append(f"{i:05}.ppm;{20 + k};{15 + 2 * k};5;5;10;10;{k}")
+    (data_dir / "gtsrb/GT-final_test.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def test_gtsrb_is_resized_and_its_table_names_the_classes(tmp_path, caplog):
+    write_gtsrb(tmp_path)
+    data = dataset("gtsrb", tmp_path)
+    for split in ("train", "test"):
+        images = data.load(split, tmp_path)
+        assert images.x.shape == (43, 3, 32, 32)
+        assert torch.equal(images.x[:, 1, 16, 16].long(), images.y)
+        assert sorted(images.y.tolist()) == list(range(43))
+    assert not caplog.messages  # its folder gtsrb/ is not taken for an image folder, nor its tables for images
+    path = tmp_path / "gtsrb/halves.png"
+    halves = np.zeros((64, 10, 3), np.uint8)
+    halves[32:] = 255
+    Image.fromarray(halves).save(path)
+    columns = resize(str(path), (3, 32, 32))[0, :, 0]  # all of it, out of proportion
+    assert (columns[:15] == 0).all()
+    assert (columns[17:] == 255).all()
+
+
+def test_gtsrb_that_is_not_whole_is_one_line(tmp_path):
+    root = write_gtsrb(tmp_path)
+    data, table = dataset("gtsrb", tmp_path), tmp_path / "gtsrb/GT-final_test.csv"
+    table.write_text("Filename;Width\n00000.ppm;20\n")
+    with pytest.raises(BadInput, match=r"cannot read test images of .*gtsrb/GTSRB \(the table lacks 'ClassId'\); want"):
+        data.load("test", tmp_path)
+    table.write_text("Filename;ClassId\n00000.ppm;43\n")
+    with pytest.raises(BadInput, match=r"GT-final_test.csv names no images of classes 0 to 42"):
+        data.load("test", tmp_path)
+    table.unlink()
+    with pytest.raises(BadInput, match=r"cannot read test images of .* wanted: gtsrb/GTSRB/Training/<00000 to 00042>/"):
+        data.load("test", tmp_path)
+    (root / "Training/00007/00000_00000.ppm").unlink()
+    with pytest.raises(BadInput, match=r"cannot read train images of .*00007"):
+        data.load("train", tmp_path)
+    shutil.rmtree(root / "Training/00007")
+    with pytest.raises(BadInput, match=r"Training holds 42 class folders other than the 43 of GTSRB; wanted"):
         data.load("train", tmp_path)
 
 

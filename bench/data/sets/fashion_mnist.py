@@ -23,14 +23,19 @@ def arrays(data: Any) -> tuple[NDArray[np.uint8], NDArray[Any]]:
     return data.data.numpy()[..., None], data.targets.numpy()
 
 
-OFFICIAL = TorchvisionFiles(
-    NAME,
-    "FashionMNIST",
-    arrays,
-    FOLDER,
-    "lacks one of its 4 files, or one is broken; unpack them again",
-    errors=(RuntimeError, OSError, ValueError, KeyError, AssertionError),  # torchvision checks no checksums here
-)
+def official_files(name: str, kind: str, folder: str) -> TorchvisionFiles:
+    """The four files of MNIST's format in a folder. kind: the class of torchvision.datasets."""
+    return TorchvisionFiles(
+        name,
+        kind,
+        arrays,
+        folder,
+        "lacks one of its 4 files, or one is broken; unpack them again",
+        errors=(RuntimeError, OSError, ValueError, KeyError, AssertionError),  # torchvision checks no checksums here
+    )
+
+
+OFFICIAL = official_files(NAME, "FashionMNIST", FOLDER)
 DATASETS.add(
     NAME,
     Dataset(

@@ -16,6 +16,7 @@ HUB_DATASETS = {  # identifiers on the Hub of our data sets
     "cifar100": "uoft-cs/cifar100",
     "svhn": "ufldl-stanford/svhn",
     "fashion-mnist": "zalando-datasets/fashion_mnist",
+    "mnist": "ylecun/mnist",
     "tiny-imagenet": "zh-plus/tiny-imagenet",
 }
 TASK = {"type": "image-classification", "name": "Image Classification"}
