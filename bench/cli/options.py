@@ -76,7 +76,7 @@ evaluation_options = combine(
     option("--eps", type=Numbers(), help="Radii to evaluate at, such as 8/255,4/255. Default: the data set's."),
     option("--sweep", type=Numbers(), help="Instead of --eps, 3 or more radii of a curve: 0,1/255,2/255,4/255,8/255."),
     option("--norm", type=click.Choice([*NORMS]), help="Norm of the attacks. Default: the data set's."),
-    option("--corruptions", type=Names(), help="none (default), all, imagenet-c, extra, mtlat, or names such as fog."),
+    option("--corruptions", type=Names(), help="none (default), all, imagenet-c, extra, mtlat, c-bar, 3dcc, or names."),
     option(
         "--calibration",
         type=Place(dir_okay=False),

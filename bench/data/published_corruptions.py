@@ -1,7 +1,8 @@
-"""The published corrupted test sets: CIFAR-10-C, CIFAR-100-C, ImageNet-C and Tiny-ImageNet-C.
+"""The published corrupted test sets: CIFAR-10-C, CIFAR-100-C, ImageNet-C and Tiny-ImageNet-C; C-bar and 3DCC.
 
-Hendrycks & Dietterich, ICLR 2019, arXiv:1903.12261. The first two are one file a corruption, <name>.npy, which holds
-the whole test set at severity 1, then at 2, to 5, and labels.npy; the others are folders <name>/<severity>/<class>/.
+Hendrycks & Dietterich, ICLR 2019, arXiv:1903.12261; for C-bar and 3DCC see `published_sets.py`. Those of CIFAR are one
+file a corruption, <name>.npy, which holds the whole test set at severity 1, then at 2, to 5, and labels.npy; the others
+are folders <name>/<severity>/<class>/.
 """
 
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from torch import Tensor
 
 from bench.core.errors import BadInput
 from bench.data.dataset import Dataset, Source
+from bench.data.image_files import names
 from bench.data.image_folder import read_folder
 from bench.data.images import Images
 from bench.data.layouts import open_npy
+from bench.data.published_sets import FileSet
 
 SETS = {
     "cifar10": "CIFAR-10-C",
@@ -39,6 +42,8 @@ class PublishedCorruption:
     severity: int
     dataset: Dataset
     total: int  # test images
+    set_name: str  # in rows
+    severity_folder: str  # where images are in folders
 
     def images(self, ids: NDArray[np.int64]) -> Tensor:
         """Read test images (B, C, H, W) uint8. ids: (B,), their places in the test order."""
@@ -86,15 +91,44 @@ class PublishedCorruption:
         return found
 
     def _source(self) -> Source:
-        return _folder(self.folder / self.name, self.dataset, self.severity)
+        return _folder(self.folder / self.name, self.dataset, self.severity_folder)
 
 
 def find_official(name: str, severity: int, dataset: Dataset, total: int, data_dir: Path) -> PublishedCorruption | None:
     """Find the published images of a corruption for a data set; None if they are not there."""
     folder = official_folder(dataset, data_dir)
     if folder and ((folder / f"{name}.npy").exists() or (folder / name / str(severity)).is_dir()):
-        return PublishedCorruption(folder, name, severity, dataset, total)
+        return PublishedCorruption(folder, name, severity, dataset, total, folder.name, str(severity))
     return None
+
+
+def find_in_file_set(
+    found: FileSet, name: str, severity: int, dataset: Dataset, total: int, data_dir: Path
+) -> PublishedCorruption:
+    """Find the images of a corruption of C-bar or 3DCC; BadInput if they are not there, as none are generated."""
+    folder = next((data_dir / entry for entry in _folders(data_dir) if _plain(entry) == _plain(found.name)), None)
+    what = f"{found.name}, published at {found.published}"
+    if folder is None:
+        raise BadInput(
+            f"no {found.name} under {data_dir} for {name}, which is not generated here; put there {what}, "
+            "or name another --data-dir (or by the variable BENCH_DATA)"
+        )
+    places = [place for place in found.severity_folders(name, severity) if (folder / name / place).is_dir()]
+    if not places and not (folder / f"{name}.npy").exists():
+        raise BadInput(
+            f"{folder} has neither {name}.npy nor {name}/{severity}/<class>/; complete it as {what}, or name other "
+            "--corruptions or --severities"
+        )
+    place = places[0] if places else str(severity)
+    return PublishedCorruption(folder, name, severity, dataset, total, found.name, place)
+
+
+def _folders(data_dir: Path) -> list[str]:
+    return names(data_dir, folders=True) if data_dir.is_dir() else []
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
 
 
 def official_folder(dataset: Dataset, data_dir: Path) -> Path | None:
@@ -104,5 +138,5 @@ def official_folder(dataset: Dataset, data_dir: Path) -> Path | None:
 
 
 @lru_cache(256)
-def _folder(root: Path, dataset: Dataset, severity: int) -> Source:
-    return read_folder(root, dataset.classes, dataset.shape, str(severity), root)
+def _folder(root: Path, dataset: Dataset, severity_folder: str) -> Source:
+    return read_folder(root, dataset.classes, dataset.shape, severity_folder, root)

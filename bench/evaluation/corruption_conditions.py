@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from bench.core.errors import UnknownName
+from bench.core.errors import BadInput, UnknownName
 from bench.core.registration.suggestion import suggestion
 from bench.corruptions.apply import SETS, corrupted, members
 from bench.corruptions.calibrated_ranges import Ranges
@@ -19,24 +19,37 @@ from bench.corruptions.frost_images import find_frost_images
 from bench.data.dataset import Dataset
 from bench.data.image_files import warn_once
 from bench.data.images import Images
-from bench.data.published_corruptions import PublishedCorruption, find_official, official_folder
+from bench.data.published_corruptions import (
+    PublishedCorruption,
+    find_in_file_set,
+    find_official,
+    official_folder,
+)
+from bench.data.published_sets import FILE_SETS, datasets_with, file_members, file_set_of
 from bench.evaluation.conditions.corruption import Corrupted
 
 log = logging.getLogger("bench")
 
 
 def resolve_names(texts: Sequence[str], dataset: Dataset) -> list[str]:
-    """The names of the corruptions that these texts ask for: names, names of sets, or `all` for every set.
+    """The names of the corruptions that these texts ask for: names, names of sets, or `all` for every generated one.
 
     A corruption that the data set's images are too small for, or that needs colours they lack, is left out of sets
     with a warning. Named by itself it is BadInput.
 
-    Raises UnknownName where a text is no corruption or set.
+    Raises UnknownName where a text is no corruption or set, BadInput where its files are of other data sets.
     """
     found: dict[str, None] = {}
     for text in texts:
+        if owners := datasets_with(text):
+            if dataset.name not in owners:
+                listed = " and ".join(owners)
+                raise BadInput(f"--corruptions {text} is published for {listed}, and not for {dataset.name}")
+            found |= dict.fromkeys(file_members(text, dataset.name))
+            continue
         if not members(text) and text not in CORRUPTIONS:
-            raise UnknownName(f"no corruption or set named {text!r}; {suggestion(text, [*CORRUPTIONS, *SETS, 'all'])}")
+            known = [*CORRUPTIONS, *SETS, *FILE_SETS, "all"]
+            raise UnknownName(f"no corruption or set named {text!r}; {suggestion(text, known)}")
         if text in CORRUPTIONS:
             parameters(text, 1, dataset.shape)
         for name in members(text) or [text]:
@@ -61,17 +74,27 @@ def corruption_conditions(
     ranges: calibrated parameters of M-TLAT's four corruptions, in the place of the paper's.
     """
     for name in resolve_names(texts, dataset):
+        if file_set := file_set_of(name, dataset.name):
+            for severity in severities:
+                yield _published(find_in_file_set(file_set, name, severity, dataset, len(test), data_dir), test)
+            continue
         published_as = {s: find_official(name, s, dataset, len(test), data_dir) for s in severities}
         warn_missing(name, [s for s, official in published_as.items() if not official], dataset, data_dir)
         for severity, official in published_as.items():
             if official:
-                official.check(test)
-                yield Corrupted(name, severity, _params(published_settings(official)), partial(_read_images, official))
+                yield _published(official, test)
             else:
                 made, settings = generated_settings(name, severity, dataset, data_dir), None
                 if ranges and (settings := ranges.settings(name, severity)):
                     made |= {"calibrated": ranges.of, "parameters": settings}
                 yield Corrupted(name, severity, _params(made), partial(_make, name, severity, data_dir, settings))
+
+
+def _published(official: PublishedCorruption, test: Images) -> Corrupted:
+    """The condition of published images. BadInput where they are of other test images."""
+    official.check(test)
+    params = _params(published_settings(official))
+    return Corrupted(official.name, official.severity, params, partial(_read_images, official))
 
 
 def warn_missing(name: str, severities: Sequence[int], dataset: Dataset, data_dir: Path) -> None:
@@ -84,7 +107,7 @@ def warn_missing(name: str, severities: Sequence[int], dataset: Dataset, data_di
 
 def published_settings(official: PublishedCorruption) -> dict[str, Any]:
     """The settings in the row of published images: set and digest."""
-    return {"made": "official", "set": official.folder.name, "images": official.digest()}
+    return {"made": "official", "set": official.set_name, "images": official.digest()}
 
 
 def generated_settings(name: str, severity: int, dataset: Dataset, data_dir: Path) -> dict[str, Any]:

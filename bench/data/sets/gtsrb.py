@@ -81,4 +81,5 @@ DATASETS.add(
         read=Layouts(NAME, CLASSES, SHAPE, (OFFICIAL,), read_official),
         fetch=fetch,
     ),
+    "GTSRB: photographs of German traffic signs, resized",
 )

@@ -33,4 +33,5 @@ DATASETS.add(
         read=Layouts(NAME, CLASSES, SHAPE, (FOLDER,), OFFICIAL.read),
         fetch=OFFICIAL.fetch,
     ),
+    "MNIST: grey pictures of handwritten digits",
 )

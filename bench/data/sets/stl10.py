@@ -68,4 +68,5 @@ DATASETS.add(
         read=Layouts(NAME, CLASSES, SHAPE, (FOLDER,), OFFICIAL.read),
         fetch=OFFICIAL.fetch,
     ),
+    "STL-10: colour photographs of ten classes, 96 pixels a side",
 )

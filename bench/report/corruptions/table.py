@@ -24,15 +24,18 @@ REFERENCE_RECIPE = "Standard"  # whose score marks are relative to
 EXTRA_CORRUPTIONS = ("speckle_noise", "gaussian_blur", "spatter", "saturate")
 MTLAT_CORRUPTIONS = ("rotation", "translation", "occlusion", "color_shift")
 CORRUPTION_ORDER = (*ALEXNET, *EXTRA_CORRUPTIONS, *MTLAT_CORRUPTIONS)
+C_SETS = ("CIFAR-10-C", "CIFAR-100-C", "Tiny-ImageNet-C", "ImageNet-C")  # published sets of those corruptions
 
 
 class Scores(NamedTuple):
     """The numbers of one table.
 
     cells: a line for each recipe, corruption (or attack) and severity; ALL_SEVERITIES: the mean over those here.
-    errors: a line for each recipe, with clean accuracy and means over the fifteen corruptions of ImageNet-C.
+    errors: a line for each recipe, with clean accuracy and means over the fifteen corruptions of ImageNet-C, or those
+        of another published set whose images these are.
     unions: a line for each attack on corrupted images, see `unions`.
     notes: sentences on the origin of the images.
+    published_set: another published set than those of ImageNet-C's corruptions, such as CIFAR-10-C-Bar; else empty.
     """
 
     cells: pd.DataFrame
@@ -40,10 +43,13 @@ class Scores(NamedTuple):
     unions: pd.DataFrame
     severities: tuple[int, ...]
     notes: tuple[str, ...]
+    published_set: str = ""
 
 
 def corruption_tables(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[tuple[Board, str], Scores]:
     """A table for each group of comparable models and each origin of the images, such as official or generated.
+
+    Published sets of other corruptions than ImageNet-C's have tables of their own, so that no mean mixes two sets.
 
     rows: of `results.load()`. outcomes: (n,) bool by key of the row, True where the model is correct.
     """
@@ -64,9 +70,17 @@ def corruption_tables(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[
 
 
 def _origin(params: dict[str, Any]) -> str:
-    """The origin of corrupted images: official, generated, or generated with ranges calibrated on a model."""
+    """The origin of corrupted images: official, with the name of a set that is not ImageNet-C's, or generated."""
     made = str(params.get("made", ""))  # empty for rows without a corruption
+    if other := other_set(params):
+        return f"{made}, {other}"
     return f"{made}, calibrated on {params['calibrated']}" if "calibrated" in params else made
+
+
+def other_set(params: dict[str, Any]) -> str:
+    """The published set that images are of, if its corruptions are others than ImageNet-C's; else empty."""
+    name = str(params.get("set", ""))
+    return "" if name in C_SETS else name
 
 
 def _scores(part: pd.DataFrame, outcomes: Mapping[str, Bits], dataset: str) -> Scores:
@@ -88,7 +102,11 @@ def _scores(part: pd.DataFrame, outcomes: Mapping[str, Bits], dataset: str) -> S
     what = pd.MultiIndex.from_frame(frame[["kind", "name", "severity"]])
     reference = frame.set_index(what)[list(frame["recipe"] == REFERENCE_RECIPE)].reindex(what)
     frame["mark"] = [mark(own, other) for own, other in zip(_estimates(frame), _estimates(reference), strict=True)]
-    return Scores(frame, _errors(frame, part, dataset), unions(part, outcomes), severities, _notes(part))
+    (published_set,) = {
+        other_set(_corruption(*row)) for row in pairs(of_kind(part, *CORRUPTED_KINDS), "kind", "params")
+    }
+    errors = _errors(frame, part, dataset, published_set)
+    return Scores(frame, errors, unions(part, outcomes), severities, _notes(part), published_set)
 
 
 def _estimates(frame: pd.DataFrame) -> list[Estimate]:
@@ -119,9 +137,10 @@ def _severities(kind: str, severities: tuple[int, ...]) -> list[tuple[int, tuple
     return by_severity(severities)
 
 
-def _errors(cells: pd.DataFrame, part: pd.DataFrame, dataset: str) -> pd.DataFrame:
+def _errors(cells: pd.DataFrame, part: pd.DataFrame, dataset: str, published_set: str) -> pd.DataFrame:
     means = cells[(cells["kind"] == "corruption") & (cells["severity"] == ALL_SEVERITIES)]
-    shown = [name for name in ALEXNET if name in set(means["name"])]
+    there = list(dict.fromkeys(means["name"]))
+    shown = there if published_set else [name for name in ALEXNET if name in there]
     lines = []
     for recipe, own in means.groupby("recipe", sort=False):
         clean = part[(part["kind"] == "clean") & (part["recipe"] == recipe)]["value"].mean()
@@ -130,7 +149,7 @@ def _errors(cells: pd.DataFrame, part: pd.DataFrame, dataset: str) -> pd.DataFra
         line = {"recipe": recipe, "clean": clean}
         line |= {"error": fmean(errors.get(name, math.nan) for name in shown)} if shown else {}
         line |= {"score": fmean(scores.get(name, math.nan) for name in shown)} if shown else {}
-        if dataset == "imagenet":  # AlexNet's errors are those on its 1,000 classes
+        if dataset == "imagenet" and not published_set:  # AlexNet's errors are those on its 1,000 classes
             line |= {"mce": mce(errors), "relative_mce": relative_mce(errors, 1 - clean)}
         lines.append(line)
     return pd.DataFrame(lines)

@@ -16,7 +16,7 @@ ACCURACY_NOTE = (
     "Accuracy in percent, mean over severities {severities}; ± is the wider side of the 95 % interval over the {n} "
     "test images of one seed, or the standard deviation over several."
 )
-ERROR_NOTE = "Error and score are means over those corruptions of ImageNet-C's fifteen that are shown; not normalised."
+ERROR_NOTE = "Error and score are means over those corruptions of {corruptions} that are shown; not normalised."
 MCE_NOTE = "mCE and relative mCE are in percent of AlexNet's."
 TABLE_PARTS = {  # the parts of M-TLAT's tables, one for the rest of ImageNet-C's set, and one for corruptions in no set
     "a": ("corruptions of ImageNet-C", tuple(ALEXNET)),
@@ -79,7 +79,8 @@ def errors(scores: Scores) -> pd.DataFrame:
 def captions(board: Board, scores: Scores) -> list[str]:
     """The sentences below a table: what its numbers mean, and why some are missing."""
     severities = ", ".join(map(str, scores.severities))
-    found = [ACCURACY_NOTE.format(severities=severities, n=board.n), ERROR_NOTE]
+    corruptions = scores.published_set or "ImageNet-C's fifteen"
+    found = [ACCURACY_NOTE.format(severities=severities, n=board.n), ERROR_NOTE.format(corruptions=corruptions)]
     failed = scores.cells[scores.cells["status"].str.startswith("failed")]
     reasons = {
         f"{line_name(c['recipe'])}, {condition_words(c['name'])}: {c['status']}." for c in failed.to_dict("records")

@@ -1,9 +1,12 @@
 """The verdict at the head of a model report, in plain words, from its measurements alone."""
 
+import json
 import math
 from collections.abc import Iterator
+from statistics import fmean
 
 from bench.core.stats import wilson
+from bench.report.corruptions.table import other_set
 from bench.report.leaderboard.badges import MIN_IMAGES
 from bench.report.model_report.content import Level
 from bench.report.model_report.measured import ModelMeasurements
@@ -33,12 +36,19 @@ def headline(measured: ModelMeasurements) -> str:
         found = _describe_broken(clean.share.right, measured.worst(balls[0]), balls[0])
         return doubt + (found[0].lower() + found[1:] if doubt else found)
     accuracy = f"{clean.share.percent:.1f} % of clean images"
-    corrupted = [one.share.percent for one in measured.of("corruption") if one.share]
     nothing = "nothing was attacked, so nothing is known of how it stands up to an attacker."
-    if corrupted:
-        mean = sum(corrupted) / len(corrupted)
-        return f"Right on {accuracy} and, on average, on {mean:.1f} % of corrupted ones; {nothing}"
+    if corrupted := _corrupted(measured):
+        return f"Right on {accuracy} and, on average, on {join_words(corrupted)}; {nothing}"
     return f"Right on {accuracy}; {nothing}"
+
+
+def _corrupted(measured: Measured) -> list[str]:
+    """The mean accuracy on corrupted images in words; published sets of other corruptions have means of their own."""
+    shares: dict[str, list[float]] = {}
+    for one in measured.of("corruption"):
+        if one.share:
+            shares.setdefault(other_set(json.loads(one.params or "{}")), []).append(one.share.percent)
+    return [f"{fmean(of):.1f} % of {f'those of {name}' if name else 'corrupted ones'}" for name, of in shares.items()]
 
 
 def _describe_broken(right: int, worst: Worst, ball: Ball) -> str:
