@@ -42,7 +42,7 @@ def headline(measured: ModelMeasurements) -> str:
     return f"Right on {accuracy}; {nothing}"
 
 
-def _corrupted(measured: Measured) -> list[str]:
+def _corrupted(measured: ModelMeasurements) -> list[str]:
     """The mean accuracy on corrupted images in words; published sets of other corruptions have means of their own."""
     shares: dict[str, list[float]] = {}
     for one in measured.of("corruption"):
