@@ -75,6 +75,18 @@ def test_worst_needs_the_bits_of_every_condition(small: Path) -> None:
     assert line(table, "Standard")["FGSM"] == pytest.approx(10)
 
 
+def test_a_line_that_no_test_can_compare_has_no_rank(tmp_path: Path) -> None:
+    for recipe, right in (("A", "1" * 40), ("B", "1" * 20 + "0" * 20), ("C", "0" * 40)):
+        measure(tmp_path, "AutoAttack", right, recipe=recipe)
+    (tmp_path / "digits/cnn/A/s0-aaaa/outcomes.npz").unlink()
+    table = table_of(tmp_path)
+    assert table["recipe"].tolist() == ["B", "C", "A"]
+    assert table["rank"].tolist() == [1, 2, pd.NA]
+    assert line(table, "A")["AutoAttack"] == 100
+    assert "A: no rank, as the images that are right are not stored." in words.notes(table)
+    assert not any(": no rank" in note for note in words.notes(table_of(tmp_path)[:2]))
+
+
 def test_a_worst_over_fewer_attacks_has_no_rank(small: Path) -> None:
     measure(small, "", "1111111111", recipe="Easy")
     measure(small, "FGSM", "1111111111", recipe="Easy")

@@ -86,11 +86,13 @@ def _rank(table: pd.DataFrame, bits: Mapping[str, Mapping[str, list[Bits | None]
     """Sort the lines and give them ranks, shared by lines that no test separates from the first of their group.
 
     A new rank begins at the first line that differs from the first line of the group above, tested at 5 % and corrected
-    for all lines below that one. A line without the number that ranks, or whose Worst covers fewer attacks than that of
-    others, has no rank.
+    for all lines below that one. A line without the number that ranks, without the outcomes that a test needs, or whose
+    Worst covers fewer attacks than that of others, has no rank.
     """
     score = ranking_column(table)
-    keys = pd.DataFrame({"score": table[score].where(table[f"{score} status"] == "ok"), "clean": table["Clean"]})
+    is_complete = table["recipe"].map(lambda label: all(seed is not None for seed in bits[label][score]))
+    is_ranked = (table[f"{score} status"] == "ok") & is_complete
+    keys = pd.DataFrame({"score": table[score].where(is_ranked), "clean": table["Clean"]})
     order = keys.sort_values(["score", "clean"], ascending=False).index
     ranked = [label for label, number in zip(table["recipe"][order], keys["score"][order], strict=True) if number >= 0]
     ranks = _tie_groups([bits[label][score] for label in ranked])

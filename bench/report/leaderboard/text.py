@@ -104,6 +104,7 @@ def notes(table: pd.DataFrame) -> list[str]:
     Lines with the same remark share a sentence.
     """
     found: dict[str, list[str]] = {}  # recipes by remark
+    score = ranking_column(table)
     for line in table.to_dict("records"):
         for column in accuracies(table):
             name, status, seeds = quote(condition_name(column)), line[f"{column} status"], line[f"{column} seeds"]
@@ -116,6 +117,8 @@ def notes(table: pd.DataFrame) -> list[str]:
                 found.setdefault(f", {name}: {seeds} of {format_count(line['seeds'], 'seed')}.", []).append(
                     line["recipe"]
                 )
+        if pd.isna(line["rank"]) and line[f"{score} status"] == "ok":
+            found.setdefault(": no rank, as the images that are right are not stored.", []).append(line["recipe"])
         if ":" in line["verdict"]:
             found.setdefault(f" is {_with_names(line['verdict'], table)}.", []).append(line["recipe"])
     for line in table[table["alarms"] != ""].to_dict("records"):
