@@ -36,6 +36,13 @@ class AscentResult:
     logits: Tensor
     flat: Tensor
 
+    def record(self, batch: "_Batch", ended: Tensor, is_wrong: Tensor) -> None:
+        """Record where the images have come to whose ascent has ended. ended, is_wrong: (B,) bool, of the batch."""
+        rows = batch.rows[ended]
+        self.images[rows] = torch.where(is_wrong.view(-1, 1, 1, 1), batch.now, batch.best)[ended]
+        self.broken[rows], self.flat[rows] = is_wrong[ended], batch.flat[ended]
+        self.margins[rows], self.logits[rows] = batch.margin[ended], batch.best_logits[ended]
+
 
 def leads(logits: Tensor, y: Tensor) -> Tensor:
     """Each class's logit minus that of the true class y (B,), as (B, K); -inf for the true class itself."""
@@ -71,14 +78,52 @@ class _Batch:
     marked_margin: Tensor  # (B,) at the checkpoint
     flat: Tensor  # (B,) bool, whether there was no gradient at some iterate
 
+    @classmethod
+    def at(cls, start: Tensor, x: Tensor, y: Tensor, aims: Tensor, classes: int, length: float) -> "_Batch":
+        """All images at their first iterates, with first steps of this length in pixel units."""
+        low, lengths = x.new_full((len(x),), -torch.inf), x.new_full((len(x),), length)
+        return cls(
+            rows=torch.arange(len(x), device=x.device),
+            clean=x,
+            y=y,
+            aims=aims,
+            now=start,
+            before=start,
+            length=lengths,
+            best=start,
+            best_slope=torch.zeros_like(x),
+            best_logits=x.new_zeros(len(x), classes),
+            margin=low,
+            last=-low,
+            rises=torch.zeros_like(low),
+            marked_length=lengths,
+            marked_margin=low,
+            flat=low > 0,
+        )
+
+    def look(self, model: nn.Module, is_last: bool) -> tuple[Tensor, Tensor]:
+        """Compare the iterates with the best ones so far.
+
+        Returns the gradients of their margins, (B, C, H, W), which are zeros at the last ones, and which of them are
+        misclassified, (B,) bool.
+        """
+        with torch.enable_grad():
+            iterate = self.now.detach().requires_grad_(not is_last)
+            logits = model(iterate)
+            lead = leads(logits, self.y)
+            aimed = lead.gather(1, self.aims.clamp_min(0)[:, None])[:, 0]
+            margin = torch.where(self.aims == ANY_CLASS, lead.amax(1), aimed)
+            slope = torch.zeros_like(iterate) if is_last else gradient(margin, iterate)
+        self._compare(logits.detach(), margin.detach(), slope)
+        return slope, logits.argmax(1) != self.y
+
     def select(self, stay: Tensor) -> None:
         """Keep the images where `stay` (B,) is true."""
         if not stay.all():
             for field in fields(self):
                 setattr(self, field.name, getattr(self, field.name)[stay])
 
-    def note(self, logits: Tensor, margin: Tensor, slope: Tensor) -> None:
-        """Compare the iterates with the best ones so far."""
+    def _compare(self, logits: Tensor, margin: Tensor, slope: Tensor) -> None:
         self.rises, self.last = self.rises + (margin > self.last), margin
         is_better = margin > self.margin
         wide = is_better.view(-1, 1, 1, 1)
@@ -137,43 +182,13 @@ def climb(
     Raises:
         BadInput: the model gives its images no gradient.
     """
-    low, lengths = x.new_full((len(x),), -torch.inf), x.new_full((len(x),), length * threat.eps)
-    logits = x.new_zeros(len(x), classes)
-    images, broken, flat, margins = start.clone(), low > 0, low > 0, low.clone()
+    batch, low = _Batch.at(start, x, y, aims, classes, length * threat.eps), x.new_full((len(x),), -torch.inf)
+    result = AscentResult(start.clone(), low > 0, low, x.new_zeros(len(x), classes), low > 0)
     marks, marked, last = checkpoints(steps), 0, steps if until is None else min(until, steps)
-    batch = _Batch(
-        rows=torch.arange(len(x), device=x.device),
-        clean=x,
-        y=y,
-        aims=aims,
-        now=start,
-        before=start,
-        length=lengths,
-        best=start,
-        best_slope=torch.zeros_like(x),
-        best_logits=logits.clone(),
-        margin=low,
-        last=-low,
-        rises=torch.zeros_like(low),
-        marked_length=lengths,
-        marked_margin=low,
-        flat=low > 0,
-    )
     for step in range(last + 1):
-        with torch.enable_grad():
-            iterate = batch.now.detach().requires_grad_(step < last)
-            found = model(iterate)
-            lead = leads(found, batch.y)
-            aimed = lead.gather(1, batch.aims.clamp_min(0)[:, None])[:, 0]
-            margin = torch.where(batch.aims == ANY_CLASS, lead.amax(1), aimed)
-            slope = gradient(margin, iterate) if step < last else torch.zeros_like(iterate)
-        batch.note(found.detach(), margin.detach(), slope)
-        is_wrong = found.argmax(1) != batch.y
+        slope, is_wrong = batch.look(model, is_last=step == last)
         ended = is_wrong | (step == last)
-        rows = batch.rows[ended]
-        images[rows] = torch.where(is_wrong.view(-1, 1, 1, 1), batch.now, batch.best)[ended]
-        broken[rows], flat[rows] = is_wrong[ended], batch.flat[ended]
-        margins[rows], logits[rows] = batch.margin[ended], batch.best_logits[ended]
+        result.record(batch, ended, is_wrong)
         batch.select(~ended)
         if not len(batch.rows):
             break
@@ -182,4 +197,4 @@ def climb(
         if step in marks:
             slope, marked = batch.shorten(slope, step - marked), step
         batch.move(slope, threat, is_first=step == 0)
-    return AscentResult(images, broken, margins, logits, flat)
+    return result
