@@ -72,9 +72,10 @@ def evaluate(
     """
     from dataclasses import fields
 
-    from bench.commands.eval_model import EvalOptions, eval_model
-    from bench.commands.eval_within import FIRST_PASSES, limited
-    from bench.commands.model_info import parse_facts
+    from bench.commands.evaluate.eval_model import eval_model
+    from bench.commands.evaluate.model_info import parse_facts
+    from bench.commands.evaluate.options import EvalOptions
+    from bench.commands.evaluate.within import FIRST_PASSES, limited
     from bench.evaluation.external.normalisation import with_normalisation
     from bench.evaluation.external.spec import parse_spec
     from bench.runner.options import CellOptions

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from bench.attacks.spec import parse_attack
-from bench.commands.model_info import MeasuredAccuracies, model_info, read_model_info
+from bench.commands.evaluate.model_info import MeasuredAccuracies, model_info, read_model_info
 from bench.core.device import parse_device, set_deterministic
 from bench.core.errors import BadInput
 from bench.core.files import DATA_DIR, expand_home, write_json

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from outside_models import write
 
-from bench.commands.eval_within import ATTACK, next_passes
+from bench.commands.evaluate.within import ATTACK, next_passes
 from bench.results.row import Row
 from bench.results.store import read_rows
 

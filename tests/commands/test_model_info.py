@@ -6,7 +6,7 @@ import pytest
 from outside_models import write
 
 from bench import ATTACKS, BadInput
-from bench.commands.model_info import GIVEN_FIELDS, parse_facts, unknown_facts
+from bench.commands.evaluate.model_info import GIVEN_FIELDS, parse_facts, unknown_facts
 from bench.results.load import load
 
 

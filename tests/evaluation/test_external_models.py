@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from bench import ATTACKS, BadInput, benchmark, dataset, load_model
-from bench.commands.eval_model import NO_BUDGET
-from bench.commands.model_info import KEY_ORDER, MeasuredAccuracies, model_info
+from bench.commands.evaluate.candidate import NO_BUDGET
+from bench.commands.evaluate.model_info import KEY_ORDER, MeasuredAccuracies, model_info
 from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.evaluation.conditions.clean import Clean

@@ -13,7 +13,7 @@ from jinja2 import Environment, Template
 from torch import nn
 
 from bench import BadInput, dataset, load_model
-from bench.commands.model_info import MeasuredAccuracies, model_info, parse_facts
+from bench.commands.evaluate.model_info import MeasuredAccuracies, model_info, parse_facts
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import load
 from bench.evaluation.external.spec import parse_spec

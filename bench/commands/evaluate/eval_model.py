@@ -1,78 +1,40 @@
 """`bench eval`: evaluate an external model as those that are trained here."""
 
-from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 
-import torch
 from rich.console import Console
 
-from bench.commands.board_entry import board_entry, find_doubts, official_attack, with_official_attack
-from bench.commands.eval_within import Budgeted, check_time, evaluate_within
-from bench.commands.model_info import model_info, read_model_info, unknown_facts
+from bench.commands.evaluate.board_entry import board_entry, find_doubts, official_attack, with_official_attack
+from bench.commands.evaluate.candidate import Candidate, describe, load_checked, transfer_runner_for
+from bench.commands.evaluate.model_info import model_info, read_model_info, unknown_facts
+from bench.commands.evaluate.options import EvalOptions
+from bench.commands.evaluate.within import Budgeted, check_time, evaluate_within
 from bench.commands.site_sources import site_sources
 from bench.commands.start import start
 from bench.core.errors import BadInput
 from bench.core.files import write_json
 from bench.core.processes import cores
 from bench.core.progress import Progress, ProgressCallback
-from bench.data.cache import ImageCache
 from bench.data.lookup import dataset
-from bench.data.memory import data_memory
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.conditions.clean import Clean
-from bench.evaluation.external.access import Access
-from bench.evaluation.external.load import ExternalModel, load_external
 from bench.evaluation.external.spec import Source
 from bench.evaluation.row import ModelRef
 from bench.report.model_report.page import report_paths
 from bench.report.write import PAGES, describe_files, first_pages, write_reports
-from bench.results.row import Row, model_id
+from bench.results.row import Row
 from bench.results.run_folder import RunFolder
 from bench.results.store import read_rows
 from bench.runner.cells import CellPlan
 from bench.runner.engines.ray_cluster import connect
 from bench.runner.engines.ray_engine import run_on_ray
 from bench.runner.external_runner import ExternalRunner
-from bench.runner.grid import plan_evaluation
-from bench.runner.options import CellOptions
 from bench.runner.pool import log_to_file
 from bench.runner.report_facts import CommandText, write_report_facts
 from bench.runner.request import Request
 from bench.runner.run import LOG_FILE, print_missing_shards
-from bench.runner.transfer.matrix import TransferModel, TransferRunner
-from bench.runner.transfer.models import load_sources
-from bench.training.precision import choose_precision
-from bench.training.run_folder import environment, lock_folder
-
-NO_BUDGET = "not trained here"
-
-
-@dataclass(frozen=True)
-class EvalOptions:
-    """The options of `bench eval` that do not say what is measured."""
-
-    data_dir: Path
-    results: Path
-    reports: Path
-    device: str
-    cells: CellOptions
-    data_memory: int | None = None
-    download: bool = False
-    unsafe_pickle: bool = False
-    anyway: bool = False  # evaluate a model in spite of warnings
-    model_info: Path | None = None
-    info: Mapping[str, object] = field(default_factory=dict)  # fields of that file given by --info
-    report: str = ""  # the command, where a page about this model is wanted
-    within: float | None = None  # seconds for an attack with ever more passes
-    engine: str = "local"  # or ray
-    ray_address: str | None = None  # HOST:PORT of a running cluster; None: one that is started here
-
-    @property
-    def access(self) -> Access:
-        """From where, and how, the external model may be loaded."""
-        return Access(self.data_dir, self.download, self.unsafe_pickle)
+from bench.training.run_folder import lock_folder
 
 
 def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
@@ -137,14 +99,6 @@ def _write_and_show_reports(run: str, options: EvalOptions) -> None:
     print(f"results: {options.results / run}")
 
 
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """An external model and what evaluates it."""
-
-    cells: CellPlan
-    model: ExternalModel  # may have warnings, with --anyway
-
-
 def evaluate_on_engine(
     candidate: Candidate,
     which: ModelRef,
@@ -184,58 +138,3 @@ def _budgeted(candidate: Candidate, which: ModelRef, facts: dict[str, object], o
         return next(row for row in read_rows(folder) if row.key == cells.key(identity, condition))
 
     return Budgeted(cells, measure, find_row)
-
-
-def load_checked(source: Source, request: Request, options: EvalOptions, device: torch.device) -> Candidate:
-    """Load and check the model. BadInput if it cannot be loaded or, without --anyway, if there are warnings."""
-    data = dataset(request.dataset, options.data_dir)
-    cache = ImageCache(options.data_dir, data_memory(options.data_memory))
-    test, n, conditions = plan_evaluation(request, data, device, cache, options.download)
-    cells = CellPlan(
-        test.to(device),
-        n,
-        conditions,
-        device,
-        choose_precision(request.precision or "fp32", device),
-        options.cells,
-    )
-    attacked = any(condition.searches for condition in conditions)
-    model = load_external(source, data, cells.test, options.access, attacked)
-    if model.warnings and not options.anyway:
-        raise BadInput(f"{source}: {'; '.join(model.warnings)}. To evaluate it as it is, give --anyway")
-    return Candidate(cells, model)
-
-
-def transfer_runner_for(
-    which: ModelRef,
-    candidate: Candidate,
-    request: Request,
-    options: EvalOptions,
-) -> TransferRunner:
-    """A transfer evaluation whose one target is the model, and whose sources are itself and those of --source."""
-    data, cells, model = dataset(request.dataset, options.data_dir), candidate.cells, candidate.model
-    itself = TransferModel(model_id(model.subject.run, which.epoch, which.view), model.identity, model.net)
-    external = load_sources(request.source, data, cells.test, cells.conditions, options.access)
-    return TransferRunner(cells, options.results, {which: itself}, external)
-
-
-def describe(
-    source: Source, request: Request, candidate: Candidate, device: torch.device, classes: int
-) -> dict[str, object]:
-    """The content of job.json of an external model."""
-    model, run = candidate.model, candidate.model.subject
-    return {
-        "run": run.run,
-        "name": run.name,
-        "dataset": run.dataset,
-        "model": run.model,
-        "spec": str(source),
-        "identity": model.identity,
-        "source": request.dataset,
-        "budget": NO_BUDGET,
-        "classes": classes,
-        "alarms": model.warnings,
-        "choices": list(model.choices),
-        "environment": environment(device),
-        "status": "external",
-    }

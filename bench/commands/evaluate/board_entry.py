@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from bench.attacks.suites import attacks_of
-from bench.commands.model_info import MeasuredAccuracies
+from bench.commands.evaluate.model_info import MeasuredAccuracies
 from bench.core.errors import BadInput
 from bench.core.parsing import format_radius
 from bench.evaluation.conditions.attack import Attacked, plain_attacks
