@@ -45,9 +45,9 @@ def laptop_budget(data: Dataset) -> Budget:
     """The budget that two CPU cores train in an hour or two for each recipe: all images, ten epochs for every recipe.
 
     The learning rate goes through one cycle. If the data set's quick budget scales the default learning rate by a
-    factor, the cycle's peak is scaled by the same factor. Data sets whose network is resnet8 get resnet8-s48, which a
-    CPU computes faster; others keep their own. Very small images, such as the digits, train as long as at the
-    standard budget.
+    factor, the cycle's peak is scaled by the same factor; the optimiser is that budget's too. Data sets whose network
+    is resnet8 get resnet8-s48, which a CPU computes faster; others keep their own. Very small images, such as the
+    digits, train as long as at the standard budget.
     """
     if min(data.shape[1:]) < SMALL_IMAGE:
         return replace(
@@ -56,7 +56,7 @@ def laptop_budget(data: Dataset) -> Budget:
     lr = LAPTOP_BUDGET.plan.lr / (Plan.lr / data.quick.plan.lr)
     return replace(
         LAPTOP_BUDGET,
-        plan=replace(LAPTOP_BUDGET.plan, lr=lr),
+        plan=replace(LAPTOP_BUDGET.plan, lr=lr, optimiser=data.quick.plan.optimiser),
         model=LAPTOP_BUDGET.model if data.model == "resnet8" else None,
     )
 

@@ -154,6 +154,15 @@ def test_clean_alone(tmp_path: Path) -> None:
     assert section(found, "The most fragile images") == [Text("No images were kept: nothing was attacked.")]
 
 
+def test_a_published_set_has_a_mean_of_its_own_in_the_headline(tmp_path: Path) -> None:
+    clean(tmp_path)
+    for name, published, right in (("fog", "CIFAR-10-C", 700), ("lines", "CIFAR-10-C-Bar", 300)):
+        made = json.dumps({"made": "official", "set": published})
+        row(tmp_path, name, bits(right), kind="corruption", norm="", eps=None, severity=1, params=made)
+    words = "on average, on 70.0 % of corrupted ones and 30.0 % of those of CIFAR-10-C-Bar; nothing was attacked"
+    assert words in report(tmp_path).headline
+
+
 def test_corruptions_alone(tmp_path: Path) -> None:
     clean(tmp_path)
     made = json.dumps({"made": "generated", "table": 32})
