@@ -40,6 +40,7 @@ from methods.augmix import AugMix
 from methods.avmixup import AvMixup
 from methods.awp import Awp
 from methods.cutmix import CutMix
+from methods.dkl import Ikl
 from methods.grad_align import GradAlign
 from methods.hat import Hat
 from methods.lbgat import Lbgat
@@ -52,7 +53,7 @@ from methods.standard import Standard
 from methods.tlat import Tlat
 from methods.trades import Trades
 
-MANY_FORWARDS = (Awp, Trades, Mart, AugMix, Iat, Tlat, AdvProp, RobMask, GradAlign, Hat, Lbgat)
+MANY_FORWARDS = (Awp, Trades, Mart, AugMix, Iat, Tlat, AdvProp, RobMask, GradAlign, Hat, Lbgat, Ikl)
 ONE_FORWARD = [name for name, recipe in RECIPES.items() if not isinstance(recipe, MANY_FORWARDS)]
 
 

@@ -47,6 +47,7 @@ KINDS = {  # a recipe for each way in which the images of a batch meet
     "GradAlign": "gradients of gradients",
     "Free-AT": "several updates on a batch",
     "LBGAT-6": "two networks",
+    "IKL-AT": "mean predictions of classes",
 }
 
 

@@ -49,6 +49,7 @@ def weights(asked: Job, saved: Path) -> dict[tuple[str, str], str]:
         ("Standard", {"schedule": "cosine-steps", "warm_up": 0.5}),
         ("M2AT", {"ema": 0.9}),
         ("AdvProp", {"ema": 0.9}),  # batch norms in branches
+        ("IKL-AT", {}),  # mean predictions of the epoch before
         ("Free-AT", {"ema": 0.9}),  # several updates on a batch, and a perturbation from one to the next
     ],
 )

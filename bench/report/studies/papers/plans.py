@@ -1,10 +1,10 @@
 """The training plans of `--budget paper`, by names of recipes.
 
 They are those of the papers, or of their authors' code where the papers say nothing. Crops and flips are those of the
-data set unless a paper has others. The plans of other methods (MART, FGSM-RS, AugMix, CutMix, Mixup, IAT) are
-those of code of their papers for CIFAR-10, but for Nesterov's momentum. Recipes of no paper here train as Madry et al.
-2018 (arXiv:1706.06083) did, and a recipe with a suffix, such as AVmixup+AWP, as the recipe before it, so that the two
-differ in nothing but what the suffix adds.
+data set unless a paper has others. The plans of methods that are of none of the five papers (MART, FGSM-RS, FAT, HAT,
+AugMix, ...) are those of their authors' code for CIFAR-10, but for Nesterov's momentum. Recipes of no paper here train
+as Madry et al. 2018 (arXiv:1706.06083) did, and a recipe with a suffix, such as AVmixup+AWP, as the recipe before it,
+so that the two differ in nothing but what the suffix adds. PGD-AT+AWP and TRADES-k+AWP have the plan of AWP's code.
 """
 
 import re
@@ -49,6 +49,11 @@ BAT = replace(BASE, epochs=100, milestones=(0.6, 0.9))
 ROBMASK = Plan(epochs=100, schedule="cosine")
 ON_IMAGENET = {"imagenet": replace(ROBMASK, epochs=105)}  # the cosine and the weight decay are printed for all models
 TRADES = replace(BASE, epochs=76, milestones=(74 / 76,))  # from the 75th epoch on
+# train_wideresnet.py of its authors, whose weight of the second term is the recipe's, 6; in its version of 99b19ea,
+# as the first one, 8f429e4, had 76 epochs and a weight decay of 2e-4
+MART = replace(BASE, epochs=90, weight_decay=7e-4, milestones=(74 / 90, 89 / 90))
+# AT_AWP/train_cifar10.py and trades_AWP/train_trades_cifar.py of its authors, who begin AWP in the 10th epoch of TRADES
+AWP = Plan(200)
 FAST = Plan(15, lr=0.2, schedule="one-cycle", warm_up=0.5, warm_up_from=0.0)  # train_fgsm.py of its authors
 # train.py of its authors, 15 epochs on SVHN as in the paper; there they raise the radius over the first 5, we do not
 N_FGSM = replace(FAST, epochs=30)
@@ -63,6 +68,8 @@ FAT = replace(BASE, epochs=120, milestones=(59 / 120, 89 / 120))
 HAT = Plan(50, lr=0.21, schedule="one-cycle", warm_up=0.25, anneal="cosine")
 # train_lbgat_cifar100.py of its authors, but that lr is not a fifth in the first epoch
 LBGAT = replace(BASE, epochs=100, milestones=(0.75, 0.9))
+# train_dkl_cifar10.py of its authors and sh/train_dkl_cifar10.sh; they average weights as well, which is plan.ema
+IKL = Plan(200, lr=0.2, schedule="cosine")
 MTLAT = Plan(90, 256, "adam", lr=0.002, weight_decay=1e-4, milestones=(30 / 90, 60 / 90, 80 / 90), pad=0, flip=False)
 SCATTER = replace(BASE, batch_size=60, milestones=(0.3, 0.45))  # on SVHN the lr that AVmixup's paper names
 ONE_STEP = r"(R-)?(FGSM|LL|MC|RAND|MOSA)(-LS|-LA)?"
@@ -85,12 +92,14 @@ PLANS = (  # the first whose pattern a name matches
     ),
     PaperPlan("Feature Scatter", r"FS(-AVmixup(\.[\w.-]+)?)?", SCATTER, {"svhn": replace(SCATTER, lr=0.01)}),
     PaperPlan("TRADES", r"TRADES-[\d.]+", TRADES),
-    PaperPlan("MART", r"MART", TRADES),  # train_wideresnet.py, whose weight of the second term is the recipe's, 6
+    PaperPlan("MART", r"MART", MART),
+    PaperPlan("AWP", r"(PGD-AT|TRADES-[\d.]+)\+AWP", AWP),
     PaperPlan("FGSM-RS", r"FGSM-RS", FAST),
     PaperPlan("Free-AT", r"Free-AT", FREE, FREE_ON),
     PaperPlan("N-FGSM", r"N-FGSM", N_FGSM, N_FGSM_ON),
     PaperPlan("FAT", r"FAT", FAT),
     PaperPlan("HAT", r"HAT", HAT),
+    PaperPlan("IKL", r"IKL-AT", IKL),
     PaperPlan("LBGAT", r"LBGAT-[\d.]+", LBGAT),
     PaperPlan("GradAlign", r"GradAlign", GRAD_ALIGN, GRAD_ALIGN_ON),
     PaperPlan("AugMix", r"AugMix", Plan(100, schedule="cosine")),
@@ -105,9 +114,10 @@ PLANS = (  # the first whose pattern a name matches
 
 
 def plan_of_recipe(recipe: str) -> PaperPlan:
-    """The paper's plan of a recipe; one with a suffix, such as AVmixup+AWP, has the plan of the recipe before it."""
-    base = recipe.partition("+")[0]
-    return next(source for source in PLANS if re.fullmatch(source.recipes, base))
+    """The paper's plan of a recipe; AVmixup+AWP, which no paper trains, has that of the recipe before the suffix."""
+    *papers, others = PLANS
+    names = (recipe, recipe.partition("+")[0])
+    return next((plan for name in names for plan in papers if re.fullmatch(plan.recipes, name)), others)
 
 
 def plan_of_paper(recipe: str, dataset: str, long: bool = False, paper: str = "") -> Plan:
