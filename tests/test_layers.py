@@ -66,6 +66,12 @@ def test_the_root_and_every_folder_stay_small():
     assert not [identify(folder) for folder in folders if len([*folder.glob("*.py")]) > MOST]
 
 
+def test_files_of_tests_have_names_of_their_own():
+    """Folders of tests are no packages, so pytest tells their files apart by name alone."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(set(names)) == sorted(names)
+
+
 def test_the_face_of_a_package_is_a_docstring():
     faces = [path for path in SOURCES if path.name == "__init__.py" and package(path) != "cli"]
     assert not [identify(path) for path in faces if len(ast.parse(path.read_text(encoding="utf-8")).body) > 1]

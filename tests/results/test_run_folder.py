@@ -31,7 +31,7 @@ HALF = replace(ROW, key="k", value=0.5, ci_low=LOW, ci_high=HIGH)
 def test_a_process_killed_at_any_file_that_it_writes_loses_and_mixes_nothing(tmp_path: Path) -> None:
     command = [sys.executable, store_until_killed.__file__, str(tmp_path)]
     path = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(store_until_killed.__file__).parent)])
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path}, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path}, timeout=300)
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout)
     assert counts["kills"] >= 8

@@ -83,7 +83,7 @@ def test_a_registry_knows_which_module_registered_a_name(registry):
 
 
 def test_a_taken_name_is_refused(registry):
-    with pytest.raises(ValueError, match="book 'Emma' is already registered by test_names; choose another"):
+    with pytest.raises(ValueError, match="book 'Emma' is already registered by test_registry_names; choose another"):
         registry.add("Emma", "another")
     assert registry["Emma"] == "EMMA"
 
@@ -100,7 +100,7 @@ def test_selection(registry):
 def test_a_registry_never_lets_a_name_and_a_family_hide_each_other():
     registry: Registry[str] = Registry("attack")
     registry.add_family("PGD-k", lambda k: f"pgd {k}")
-    with pytest.raises(ValueError, match="'PGD-5' is already registered by test_names; choose another"):
+    with pytest.raises(ValueError, match="'PGD-5' is already registered by test_registry_names; choose another"):
         registry.add("PGD-5", "mine")
     with pytest.raises(ValueError, match="family 'PGD-k' is already registered"):
         registry.add_family("PGD-k", lambda k: "other")
