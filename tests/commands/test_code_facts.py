@@ -50,6 +50,7 @@ def test_the_text_of_a_recipe_comes_back_from_its_file_as_it_was(home, name):
     assert live.paper[0].text
 
 
+@pytest.mark.slow
 def test_reports_lists_and_pages_import_no_torch_once_the_facts_are_kept(home, tmp_path):
     results = tmp_path / "results"
     shutil.copytree(BASELINE, results)

@@ -51,6 +51,7 @@ def sections(text):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*RECIPES, "M2AT+AWP", "R-MC-LA.eps4+AWP"])
 def test_every_recipe_has_a_whole_page(name, tmp_path):
     text = page(name, tmp_path, width=80)

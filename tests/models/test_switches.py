@@ -94,6 +94,7 @@ def test_a_model_without_batch_norm_is_refused_in_one_line(name):
         RECIPES[name].prepare(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", EACH_MODEL)
 @pytest.mark.parametrize("name", ["AdvProp", "RobMask"])
 def test_every_registered_model_learns_through_switches_and_loses_them(name, arch):

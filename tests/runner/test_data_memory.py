@@ -71,7 +71,8 @@ def read_results(results: Path) -> dict[str, object]:
     return found
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_run_has_the_numbers_and_keys_of_one_in_memory(tmp_path, workers):
     whole = replace(ASKED, corruptions=("brightness",), severities=(2,), transfer=True, exhibits=("gradient", "loss"))
     run(whole, "kept")
@@ -93,6 +94,7 @@ def test_shards_and_sweeps_have_the_numbers_of_those_in_memory(tmp_path):
     assert read_results(tmp_path / "files") == read_results(tmp_path / "kept")
 
 
+@pytest.mark.slow
 def test_an_external_model_has_the_rows_of_one_in_memory(bench, tmp_path):
     run(replace(ASKED, attacks=()), "results")
     one, other = (str(folder) for folder in run_folders(tmp_path / "results"))

@@ -144,6 +144,7 @@ def draw(join):
         return found, same, torch.rand(())
 
 
+@pytest.mark.slow
 def test_draws_partners_and_batch_norms_are_those_of_the_whole_batch(tmp_path):
     found, same, after = draw(no_group)
     shared = run_in_group(2, tmp_path, draw)
