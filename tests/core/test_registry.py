@@ -26,7 +26,7 @@ from bench.corruptions.corruption import CORRUPTIONS, Corruption, same, single
 
 CORRUPTIONS.add("darker", Corruption(lambda x, share: x * share, same(single(0.9, 0.7, 0.5, 0.3, 0.1))))
 """,
-    "data/two_greys.py": """
+    "data/sets/two_greys.py": """
 import numpy as np
 
 from bench.core.plan import Budget, Plan
