@@ -88,6 +88,7 @@ FIGURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
 def test_figures_of_long_names_are_whole(draw):
     figure = draw()

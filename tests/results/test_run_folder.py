@@ -28,6 +28,7 @@ LOW, HIGH = wilson(5, 10)
 HALF = replace(ROW, key="k", value=0.5, ci_low=LOW, ci_high=HIGH)
 
 
+@pytest.mark.slow
 def test_a_process_killed_at_any_file_that_it_writes_loses_and_mixes_nothing(tmp_path: Path) -> None:
     command = [sys.executable, store_until_killed.__file__, str(tmp_path)]
     path = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(store_until_killed.__file__).parent)])

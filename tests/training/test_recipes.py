@@ -212,6 +212,7 @@ def setting(request, recipe) -> tuple[Recipe, nn.Module, Tensor, Tensor]:
     return scaled(recipe, data.threat.eps / REFERENCE_EPS), model.double().train(), x.double(), q.double()
 
 
+@pytest.mark.slow
 def test_one_step_with_and_without_the_folded_copy(setting):
     """An attack through running statistics meets the folded copy, which changes its speed and not the loss."""
     recipe, model, x, q = setting

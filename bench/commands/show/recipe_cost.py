@@ -1,5 +1,7 @@
 """The cost of a recipe, counted on a small batch."""
 
+from functools import cache
+
 import torch
 
 from bench.core.rng import fixed_seed
@@ -18,6 +20,7 @@ def describe_cost(recipe: Recipe) -> str:
     )
 
 
+@cache  # as a page of a recipe counts Standard too, and a list is made more than once
 def count_passes(recipe: Recipe) -> tuple[float, float]:
     """Count forward and backward passes per image of a training step, on random images."""
     digits = DATASETS["digits"]
