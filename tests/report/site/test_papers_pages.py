@@ -34,6 +34,7 @@ def words(html: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["avmixup", "bat", "m2at", "mtlat", "robmask"])
 def test_a_page_has_the_sentences_the_tables_and_the_ledger_of_its_paper(name: str, pages: dict[str, str]):
     data, study, seen = SiteData(PAPERS), STUDIES[name], words(pages[f"papers/{name}.html"])

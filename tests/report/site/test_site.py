@@ -33,7 +33,7 @@ def links(html: str) -> list[str]:
     return reader.found
 
 
-@pytest.mark.parametrize("board", ["digits-quick", "cifar10-resnet8-papers"])
+@pytest.mark.parametrize("board", ["digits-quick", pytest.param("cifar10-resnet8-papers", marks=pytest.mark.slow)])
 def test_links_lead_to_files_of_the_site(board: str, tmp_path: Path) -> None:
     index = write_site(Path(__file__).parents[3] / "results/published" / board, tmp_path)
     pages = [*tmp_path.rglob("*.html")]
