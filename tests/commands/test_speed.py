@@ -110,6 +110,7 @@ def test_peers_see_the_same_images_and_we_are_no_weaker(subject) -> None:
     assert 0 < ours.backwards < 20 * 21
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("part", "times"), [("sweep", 8), ("trajectory", 3)])
 def test_one_search_that_serves_several_numbers_is_no_weaker_than_a_run_for_each(subject, part, times) -> None:
     contest = PARTS[part](subject)
@@ -233,6 +234,7 @@ def test_the_command_writes_the_table_of_a_model_that_is_there(bench, tmp_path, 
     assert (tmp_path / "reports/speed/speed.md").read_text().count("| PGD-20, bf16 search |") == 1
 
 
+@pytest.mark.slow
 def test_models_of_methods_are_trained_where_there_are_none(bench, tmp_path) -> None:
     asked = ("speed", "--methods", "Standard", "--parts", "overhead", "--limit", "16", "--repeats", "1")
     code, _, err = bench(*asked, "--device", "cpu")

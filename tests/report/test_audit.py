@@ -546,6 +546,7 @@ def test_a_model_that_knows_the_images_by_heart_is_told_where_nothing_else_tells
     assert re.search(r"suspect: \d\d of 60 images are right only without random noise of half an 8-bit step", found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "want"),
     [
