@@ -29,7 +29,7 @@ from bench.core.rng import image_rows, uniform
 from bench.core.threats.threat import Threat
 
 START_LENGTH, GO_ON_LENGTH = 2.0, 0.5  # of the first step, in radii: of a search that begins, and of one that goes on
-STEP = int(PASSES_OF_A_STEP)
+STEP = int(PASSES_OF_A_STEP)  # of an image, counted in whole passes
 NO_LIMIT = 10**9  # passes, more than any image takes
 DIVERSE_STEPS = 2  # of length eps, that a random start takes along its random direction of logits
 
@@ -79,7 +79,7 @@ def staged_margin(
     with torch.no_grad():
         logits = in_batches(model, x)
     search = _Search(model, x, y, threat, logits.shape[1], x.clone(), logits.argmax(1) != y, torch.zeros_like(y) > 0)
-    search.left = passes - 1
+    search.left = passes - 1  # the first one was that of the clean image
     margins = search.climb(x, torch.full_like(y, ANY_CLASS), steps, START_LENGTH).logits
     nearest = leads(margins, y).argsort(1, descending=True)[:, : min(TARGET_CLASSES, logits.shape[1] - 1)]
     best = _Best(x, min(top, nearest.shape[1]))
@@ -133,12 +133,12 @@ class _Search:
 
         Of broken images, and where no pass is left, it returns zeros, and margins of -inf.
         """
-        until = min(steps, (self.left - 1) // STEP)
+        until = max(0, min(steps, (self.left - 1) // STEP))
         n, low = len(self.x), torch.full_like(self.x[:, 0, 0, 0], -torch.inf)
         whole = AscentResult(
             torch.zeros_like(self.x), self.broken.clone(), low, low.new_zeros(n, self.classes), low > 0
         )
-        for rows in self._parts(~self.broken) if until >= 1 else ():
+        for rows in self._parts(~self.broken) if until else ():
             part = climb(
                 self.model, self.x[rows], self.y[rows], self.threat, start=start[rows], aims=aims[rows],
                 classes=self.classes, steps=steps, length=length, until=until,
@@ -147,7 +147,7 @@ class _Search:
                 getattr(whole, field.name)[rows] = getattr(part, field.name)
             self.found[rows] = part.images
         self.broken, self.flat = whole.broken, self.flat | whole.flat
-        self.left -= STEP * until + 1
+        self.left = self.left - STEP * until - 1 if until else 0
         return whole
 
     def diverse_starts(self, draw: int) -> Tensor:

@@ -66,7 +66,7 @@ def check_budget(settings: Mapping[str, Any], passes: int | None) -> None:
     if settings["within"] is None:
         return
     idle = {"--shard": settings["shard"].count > 1, "--engine ray": settings["engine"] == "ray"}
-    idle |= {"--sweep": settings["sweep"] is not None}
+    idle |= {f"--{name.replace('_', '-')}": settings[name] is not None for name in ("sweep", "source", "model_info")}
     if option := next((option for option, is_given in idle.items() if is_given), None):
         raise BadInput(f"--within attacks for a time on this machine; it cannot be given with {option}; leave that out")
 

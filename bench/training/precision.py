@@ -36,7 +36,6 @@ def choose_precision(requested: str, device: torch.device) -> str:
     return requested
 
 
-@cache
 def is_bf16_fast(device: torch.device) -> bool:
     """Whether the device has instructions for bf16 and, on a CPU, a convolution takes less time with them."""
     native = is_bf16_native(device)
@@ -73,6 +72,7 @@ def _warn_of_slow_bf16(device: torch.device) -> None:
         )
 
 
+@cache  # so that a choice and the warning about it are of one timing
 def slowdown(device: torch.device) -> float:
     """Time in bf16 over time in fp32 for a 3x3 convolution of 32 images and its gradient."""
     conv = nn.Conv2d(64, 64, 3, padding=1).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

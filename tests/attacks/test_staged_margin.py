@@ -156,11 +156,25 @@ def test_a_limit_joins_the_name_of_what_was_measured_only_where_there_is_one():
     assert parse_attack("StagedMargin[passes=300]").passes == 300
 
 
-def test_random_squares_end_where_the_passes_do(curved):
-    class Flat(nn.Module):
-        def forward(self, x):
-            return torch.stack([1 + 0 * x.sum((1, 2, 3)), 0 * x.sum((1, 2, 3))], 1)
+class Flat(nn.Module):
+    """Gives no image a gradient, and is right about all."""
 
+    def forward(self, x):
+        return torch.stack([1 + 0 * x.sum((1, 2, 3)), 0 * x.sum((1, 2, 3))], 1)
+
+
+@pytest.mark.filterwarnings("ignore::bench.core.errors.AttackWarning")  # its gradients are zero
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 6, 7, 8, 9, 30, 100, 300])
+def test_no_limit_is_exceeded_where_there_is_no_gradient(limit):
+    x, y, net = torch.full((3, 1, 4, 4), 0.5), torch.zeros(3, dtype=torch.long), Flat()
+    with count_passes(net) as passes:
+        parse_attack(f"StagedMargin[steps=1,steps_each=1,steps_top=1,restarts=2,steps_restart=1,passes={limit}]")(
+            net, x, y, Linf(0.1)
+        )
+    assert (passes.forwards + 2 * passes.backwards) / 3 <= limit
+
+
+def test_random_squares_end_where_the_passes_do():
     x, y, net = torch.full((3, 1, 4, 4), 0.5), torch.zeros(3, dtype=torch.long), Flat()
     attack = parse_attack("StagedMargin[steps=1,steps_each=1,steps_top=1,restarts=1,steps_restart=1,passes=100]")
     with pytest.warns(AttackWarning, match="zero gradients"), count_passes(net) as passes:

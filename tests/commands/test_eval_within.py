@@ -83,6 +83,8 @@ def test_passes_are_a_setting_of_the_attack(row: Row) -> None:
         (["--within", "5s", "--sweep", "0,0.1,0.2"], "it cannot be given with --sweep"),
         (["--within", "5s", "--shard", "1/2"], "it cannot be given with --shard"),
         (["--within", "5s", "--engine", "ray"], "it cannot be given with --engine ray"),
+        (["--within", "5s", "--source", "means.py:nearest"], "it cannot be given with --source"),
+        (["--within", "5s", "--model-info", "info.json"], "it cannot be given with --model-info"),
         (["--within", "0.000001s"], "to classify 16 clean images once takes about"),
     ],
 )

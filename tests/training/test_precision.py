@@ -28,7 +28,7 @@ def emulated(monkeypatch):
 
 def forget_timings() -> None:
     precision._warn_of_slow_bf16.cache_clear()
-    precision.is_bf16_fast.cache_clear()
+    slowdown.cache_clear()
 
 
 def test_a_processor_is_native_exactly_where_it_has_instructions_for_bf16():

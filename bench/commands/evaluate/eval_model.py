@@ -34,6 +34,7 @@ from bench.runner.pool import log_to_file
 from bench.runner.report_facts import CommandText, write_report_facts
 from bench.runner.request import Request
 from bench.runner.run import LOG_FILE, print_missing_shards
+from bench.runner.transfer.matrix import TransferRunner
 from bench.training.run_folder import lock_folder
 
 
@@ -55,20 +56,14 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
     known = read_model_info(options.model_info) if options.model_info else {}
 
     folder, which = options.results / run, ModelRef(model.subject, source.epoch, source.view)
-    if options.within is not None:
-        check_time(cells, model.net, options.within)
     classes = dataset(request.dataset, options.data_dir).classes
     matrix = transfer_runner_for(which, candidate, request, options) if request.source else None
     facts = describe(source, request, candidate, device, len(classes))
-    missing, failed = cells.missing(RunFolder(folder), which, model.identity), 0
-    cost = sum(c.cost(len(cells.ids(c))) for c in missing.values())
-    if options.within is not None:
+    if options.within is None:
+        failed = _evaluate(candidate, which, facts, options, matrix)
+    else:
+        check_time(cells, model.net, options.within)
         failed = evaluate_within(_budgeted(candidate, which, facts, options), options.within)
-    with Progress(cost + (matrix.cost() if matrix else 0)) as progress:
-        if options.within is None and (missing or not (folder / "job.json").exists()):
-            failed = evaluate_on_engine(candidate, which, facts, options, progress)
-        with log_to_file(options.results / LOG_FILE):
-            failed += matrix.fill(progress) if matrix else 0
     if options.report:
         with lock_folder(folder) as run_folder:
             command = CommandText(options.report, str(options.results))
@@ -86,6 +81,25 @@ def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
         write_json(options.model_info, entry)
         print(f"model_info: {options.model_info}{unknown_facts(entry)}")
     return 1 if failed else 0
+
+
+def _evaluate(
+    candidate: Candidate,
+    which: ModelRef,
+    facts: dict[str, object],
+    options: EvalOptions,
+    matrix: TransferRunner | None = None,
+) -> int:
+    """Measure what the model's folder lacks, and the transfer matrix if there is one; returns how many cells failed."""
+    cells, folder, failed = candidate.cells, options.results / candidate.model.subject.run, 0
+    missing = cells.missing(RunFolder(folder), which, candidate.model.identity)
+    cost = sum(c.cost(len(cells.ids(c))) for c in missing.values())
+    with Progress(cost + (matrix.cost() if matrix else 0)) as progress:
+        if missing or not (folder / "job.json").exists():
+            failed = evaluate_on_engine(candidate, which, facts, options, progress)
+        with log_to_file(options.results / LOG_FILE):
+            failed += matrix.fill(progress) if matrix else 0
+    return failed
 
 
 def _write_and_show_reports(run: str, options: EvalOptions) -> None:
@@ -130,9 +144,7 @@ def _budgeted(candidate: Candidate, which: ModelRef, facts: dict[str, object], o
     cells, identity, folder = candidate.cells, candidate.model.identity, options.results / candidate.model.subject.run
 
     def measure(plan: CellPlan) -> int:
-        missing = plan.missing(RunFolder(folder), which, identity)
-        with Progress(sum(c.cost(len(plan.ids(c))) for c in missing.values())) as progress:
-            return evaluate_on_engine(replace(candidate, cells=plan), which, facts, options, progress)
+        return _evaluate(replace(candidate, cells=plan), which, facts, options)
 
     def find_row(condition: Condition) -> Row:
         return next(row for row in read_rows(folder) if row.key == cells.key(identity, condition))

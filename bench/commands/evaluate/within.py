@@ -105,13 +105,13 @@ def _passes_of(row: Row) -> float:
 def _two_digits(number: float) -> int:
     """The number rounded down to two significant digits."""
     whole = int(number)
-    unit = int("1" + "0" * max(len(str(whole)) - 2, 0))
+    unit: int = 10 ** max(len(str(whole)) - 2, 0)
     return whole // unit * unit
 
 
 def _with_passes(condition: Condition, passes: int, whole: float) -> Condition:
     """The condition with this limit instead of its own; without a limit where the attack takes no more."""
-    if not isinstance(condition, Attacked):
+    if not (isinstance(condition, Attacked) and condition.name == ATTACK):
         return condition
     return replace(condition, attack=parse_attack(ATTACK if passes >= whole else limited(passes)))
 
