@@ -13,8 +13,8 @@ from torch import nn
 from bench.attacks.spec import ATTACKS, parse_attack
 from bench.core.errors import BadInput
 from bench.core.threats.l2 import L2
+from bench.evaluation.exam.exact.groups import exact_layers
 from bench.evaluation.exam.exact.layers import Interval, Layer, layers_of, logits, pre_activations
-from bench.evaluation.exam.exact.make import exact_layers
 from bench.evaluation.exam.exact.nearest import least_margin, nearest_error
 from bench.evaluation.exam.examine import check_attack, examine
 from bench.evaluation.exam.nets import ARCHITECTURES, MEANINGS, SIDE, WEIGHTS, load_nets
