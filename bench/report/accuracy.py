@@ -13,9 +13,10 @@ from bench.core.errors import BadInput
 from bench.core.files import Bits
 from bench.core.parsing import format_count, split_last
 from bench.core.stats import wilson
+from bench.results.kinds import ATTACK, CLEAN
 from bench.results.store import RUN_REMEDY
 
-KINDS_IN_WORST = ("clean", "attack")  # kinds whose rows count towards Worst
+KINDS_IN_WORST = (CLEAN, ATTACK)  # kinds whose rows count towards Worst
 
 
 class Estimate(NamedTuple):

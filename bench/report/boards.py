@@ -9,7 +9,8 @@ from bench.core.parsing import format_radius
 from bench.report.files import file_name
 from bench.report.folder_names import Identity
 from bench.report.labels import ANY_LENGTH
-from bench.report.rows import COMPARABLE, accuracies, of_plugins, white_box
+from bench.report.rows import COMPARABLE, accuracy_rows, rows_of_kinds, white_box_rows
+from bench.results.kinds import ATTACK, CLEAN
 
 
 class Board(NamedTuple):
@@ -69,8 +70,7 @@ def groups(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:
     Clean rows have no threat, so every board of their data set, model, budget and n has them; so do rows of plug-ins'
     kinds without a threat. Transfer, corruptions and other metrics have tables of their own.
     """
-    rows = white_box(accuracies(results))
-    rows = rows[rows["kind"].isin(["clean", "attack"]) | of_plugins(rows)]
+    rows = rows_of_kinds(white_box_rows(accuracy_rows(results)), CLEAN, ATTACK, plugins=True)
     rows = rows.assign(eps=rows["eps"].round(7))  # 8/255 written as a decimal is still 8/255
     found = {}
     shared: Any  # the key of a group is only Hashable to the type checker

@@ -9,11 +9,19 @@ from itertools import chain
 import pandas as pd
 
 from bench.core.parsing import format_radius
-from bench.report.rows import of_plugins
+from bench.report.rows import rows_of_kinds
+from bench.results.kinds import ATTACK, CLEAN, SWEEP
 
 NUMBER = re.compile(r"[0-9.]+(e-?[0-9]+)?")
 ANY_LENGTH = "{} of any length"  # threat of an attack that looks for the nearest error at any distance
+AUTOATTACK = "AutoAttack"  # the attack by which boards are ranked; its variants (AutoAttack+, ...) begin with its name
+STANDARD_RECIPE = "Standard"  # the recipe of training on clean images only
 NAMES_OF_ATTACKS = frozenset({"FGSM", "R-FGSM", "LL", "R-LL", "MC", "R-MC"})  # recipes with the name of an attack
+
+
+def is_autoattack(name: str) -> bool:
+    """Whether an attack or column is AutoAttack or one of its variants, such as AutoAttack+."""
+    return name.startswith(AUTOATTACK)
 
 
 def labels(rows: pd.DataFrame) -> pd.Series:
@@ -94,8 +102,8 @@ def columns(rows: pd.DataFrame) -> pd.Series:
     kind; other kinds have the name of the row.
     """
     names = {}
-    titled = rows["kind"].isin(["attack", "sweep"]) | of_plugins(rows)
-    for (kind, name), params in rows[titled].groupby(["kind", "name"])["params"]:
+    titled = rows_of_kinds(rows, ATTACK, SWEEP, plugins=True)
+    for (kind, name), params in titled.groupby(["kind", "name"])["params"]:
         title = _title(str(kind), str(name))
         uses = {text: json.loads(text or "{}") for text in params.unique()}
         keys = sorted(set(chain.from_iterable(uses.values())))
@@ -104,15 +112,15 @@ def columns(rows: pd.DataFrame) -> pd.Series:
             settings = ",".join(f"{key}={use[key]}" for key in differing if key in use)
             names[kind, name, text] = f"{title} [{settings}]" if settings else title
     where = zip(rows["kind"], rows["name"], rows["params"], strict=True)
-    found = ["Clean" if key[0] == "clean" else names.get(key, key[1]) for key in where]
-    read = (rows["kind"] == "sweep") & (rows["metric"] != "accuracy")
+    found = ["Clean" if key[0] == CLEAN else names.get(key, key[1]) for key in where]
+    read = (rows["kind"] == SWEEP) & (rows["metric"] != "accuracy")
     return pd.Series(found, index=rows.index, dtype=object) + (" " + rows["metric"]).where(read, "")
 
 
 def _title(kind: str, name: str) -> str:
     """Column title of a kind and name, without settings."""
-    if kind in ("attack", "sweep"):
-        return f"{name} sweep" if kind == "sweep" else name
+    if kind in (ATTACK, SWEEP):
+        return f"{name} sweep" if kind == SWEEP else name
     return f"{kind.removeprefix('x-')} {name}".strip()
 
 
@@ -128,6 +136,6 @@ def column_order(column: str) -> tuple[int, int, str]:
     steps = re.match(r"(PGD|CW)-(\d+)", column)
     if steps:
         return 1 + (steps[1] == "CW"), int(steps[2]), column
-    if column.startswith("AutoAttack"):
-        return 4, int(column == "AutoAttack"), column
+    if is_autoattack(column):
+        return 4, int(column == AUTOATTACK), column
     return (0, 0, "") if column == "FGSM" else (3, 0, "")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bench.core.parsing import format_count, format_radius
 from bench.report.audit.thresholds import INDICATORS, visible_share
+from bench.results.kinds import ATTACK, CLEAN
 from bench.results.row import Row
 
 MAX_ACCURACIES = 6  # most accuracies in the line of a model
@@ -28,7 +29,7 @@ def describe_row(row: Row) -> str:
 
 def summarise_rows(rows: Sequence[Row]) -> str:
     """A line for the rows of one model: the first accuracies, and numbers of other, failed and suspect rows."""
-    measured = [row for row in rows if row.kind in ("clean", "attack") and row.value is not None][:MAX_ACCURACIES]
+    measured = [row for row in rows if row.kind in (CLEAN, ATTACK) and row.value is not None][:MAX_ACCURACIES]
     radii = {(row.norm, row.eps) for row in measured if row.eps is not None}
     words = [f"{_condition_text(row, has_radius=len(radii) > 1)} {row.value:.1%}" for row in measured]
     failed = sum(row.status != "ok" for row in rows)

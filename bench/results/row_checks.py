@@ -12,10 +12,17 @@ from bench.core.files import is_finite, is_name, is_run, parse_json, texts_in
 from bench.core.parsing import LARGEST_SEED, format_count, printable
 from bench.core.stats import wilson
 from bench.core.threats.threat import NORMS
+from bench.results.kinds import (
+    ATTACK,
+    CORRUPTION,
+    KINDS,
+    KINDS_WITH_ATTACK,
+    KINDS_WITH_CORRUPTION,
+    SWEEP,
+    UNION,
+    is_kind,
+)
 
-KINDS = ("clean", "attack", "corruption", "union", "sweep", "diagnostic")
-PLUGIN_KIND = r"x-[a-z0-9-]{1,40}"  # kinds that plug-ins register
-KINDS_WITH_ATTACK = ("attack", "union", "sweep")
 VERDICT_PATTERN = r"|ok|(suspect|invalid): .*"
 MAX_TEXT_LENGTH = 200  # characters of a text column
 LARGEST_COUNT = 10**9  # images or steps; more than any test set or attack has
@@ -29,11 +36,6 @@ def check_row(row: Row) -> None:
     """ValueError with the first column of a row that is impossible."""
     for fault in (*_run_faults(row), *_condition_faults(row), *_number_faults(row)):
         raise ValueError(fault)
-
-
-def is_kind(kind: str) -> bool:
-    """Whether a text is a kind of row: one of KINDS, or x-name of a plug-in."""
-    return kind in KINDS or re.fullmatch(PLUGIN_KIND, kind) is not None
 
 
 def check_value(row: Row) -> None:
@@ -82,7 +84,7 @@ def _condition_faults(row: Row) -> Iterator[str]:
         yield f"eps is {row.eps}, not a radius"
     if row.kind in KINDS_WITH_ATTACK and (row.eps is None or not row.norm or not row.name):
         yield f"{row.kind} without a name, norm or radius"
-    if (row.kind in ("corruption", "union")) != (row.severity is not None):
+    if (row.kind in KINDS_WITH_CORRUPTION) != (row.severity is not None):
         yield f"severity is {row.severity} of a row of kind {row.kind}"
     if row.severity is not None and not 1 <= row.severity <= 5:
         yield f"severity is {row.severity}, not 1 to 5"
@@ -91,15 +93,15 @@ def _condition_faults(row: Row) -> Iterator[str]:
         if not all(text.isprintable() for text in texts_in(params)):
             yield "params hold characters that cannot be seen"
         yield from _attack_faults(row.kind, params) if isinstance(params, dict) else ["params are not a JSON object"]
-    elif row.kind in ("corruption", "union", "sweep"):
+    elif row.kind in (CORRUPTION, UNION, SWEEP):
         yield f"{row.kind} without params"
 
 
 def _attack_faults(kind: str, params: Mapping[str, Any]) -> Iterator[str]:
     """Faults of the settings in `params` of a row of this kind."""
-    corruption = params if kind == "corruption" else params.get("corruption") if kind == "union" else None
-    attack = params if kind in ("attack", "sweep") else params.get("attack") if kind == "union" else {}
-    if not isinstance(attack, dict) or (kind == "union" and not isinstance(corruption, dict)):
+    corruption = params if kind == CORRUPTION else params.get("corruption") if kind == UNION else None
+    attack = params if kind in (ATTACK, SWEEP) else params.get("attack") if kind == UNION else {}
+    if not isinstance(attack, dict) or (kind == UNION and not isinstance(corruption, dict)):
         yield "params lack the settings of attack and corruption"
         return
     if nested := [name for name, value in attack.items() if isinstance(value, list | dict) and name != "sweep"]:
@@ -110,8 +112,8 @@ def _attack_faults(kind: str, params: Mapping[str, Any]) -> Iterator[str]:
             yield f"params: {name} is {_short(value)}, not a whole number above 0"
     if (step := attack.get("step")) is not None and not _is_length(step):
         yield f"params: step is {_short(step)}, not a length"
-    grid = attack.get("sweep") if kind == "sweep" else None
-    if kind == "sweep" and not (isinstance(grid, list) and len(grid) > 1 and all(map(_is_number, grid))):
+    grid = attack.get("sweep") if kind == SWEEP else None
+    if kind == SWEEP and not (isinstance(grid, list) and len(grid) > 1 and all(map(_is_number, grid))):
         yield f"params: sweep is {_short(grid)}, not a list of radii"
     if isinstance(corruption, dict):
         made = {"official": "set", "generated": "table"}.get(str(corruption.get("made")))

@@ -14,6 +14,7 @@ from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.outcome import Outcome
 from bench.evaluation.row import ModelRef, row_of
 from bench.results.keys import digest16
+from bench.results.kinds import CLEAN
 from bench.results.row import Row
 from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE_SET, Shard
@@ -72,7 +73,7 @@ class CellPlan:
     def check_same_weights(self, run_folder: RunFolder, model: ModelRef, identity: str) -> None:
         """BadInput if the folder's clean accuracy of this epoch and view is of other weights or other test images."""
         rows = [row for row in run_folder.rows if (row.epoch, row.view) == (model.epoch, model.view)]
-        clean = [row for row in rows if row.kind == "clean" and row.status == "ok" and row.n <= len(self.test)]
+        clean = [row for row in rows if row.kind == CLEAN and row.status == "ok" and row.n <= len(self.test)]
         known = [row for row in clean if row.protocol == PROTOCOL]
         keys = (replace(self, n=row.n, precision=row.precision).key(identity, Clean()) for row in known)
         if known and not any(row.key == key for row, key in zip(known, keys, strict=True)):

@@ -19,6 +19,7 @@ from bench.core.threats.threat import NORMS, Threat
 from bench.corruptions.corruption import CORRUPTIONS
 from bench.evaluation.row import ModelRef
 from bench.evaluation.worst_images import SEARCH_ATTACK, WorstImages, worst_images
+from bench.results.kinds import ATTACK, CLEAN, SWEEP
 from bench.results.report_file import (
     FILE_NAME,
     Example,
@@ -66,7 +67,7 @@ def write_report_facts(
         meanings={name: meaning for name in ATTACKS.all_names() if (meaning := ATTACKS.meaning(name))},
     )
     rows = [row for row in run_folder.rows if _is_comparable(row, cells.n, model) and row.key in run_folder.outcomes]
-    attacked = [row for row in rows if row.kind != "clean"]
+    attacked = [row for row in rows if row.kind != CLEAN]
     counts = _count_breaking_attacks(run_folder, rows, cells.n)
     candidates = [image for image in np.argsort(-counts, kind="stable").tolist() if counts[image]][:MAX_CANDIDATES]
     if not candidates:
@@ -110,12 +111,12 @@ def _is_comparable(row: Row, n: int, model: ModelRef) -> bool:
     if (row.epoch, row.view, row.n, row.status, row.source) != (model.epoch, model.view, n, "ok", ""):
         return False
     within = row.eps is not None and 0 < row.eps < math.inf and not split_last(row.name)[1]
-    return row.metric == "accuracy" and (row.kind == "clean" or (row.kind in ("attack", "sweep") and within))
+    return row.metric == "accuracy" and (row.kind == CLEAN or (row.kind in (ATTACK, SWEEP) and within))
 
 
 def _count_breaking_attacks(run_folder: RunFolder, rows: Sequence[Row], n: int) -> NDArray[np.int64]:
     """For each image, the number of attacks that broke it, (n,); 0 if the clean image is misclassified."""
-    clean = [run_folder.outcomes[row.key] for row in rows if row.kind == "clean"][-1:] or [np.zeros(n, bool)]
+    clean = [run_folder.outcomes[row.key] for row in rows if row.kind == CLEAN][-1:] or [np.zeros(n, bool)]
     broken = np.zeros(n, np.int64)
     for row in rows:
         broken += clean[0] & ~run_folder.outcomes[row.key]
@@ -124,7 +125,7 @@ def _count_breaking_attacks(run_folder: RunFolder, rows: Sequence[Row], n: int) 
 
 def _choose_ball(attacked: Sequence[Row]) -> Threat:
     """The ball in which perturbations are searched for: that of the first attack, or the largest one of a sweep."""
-    plain = [row for row in attacked if row.kind == "attack"][:1]
+    plain = [row for row in attacked if row.kind == ATTACK][:1]
     row = plain[0] if plain else max(attacked, key=lambda row: row.eps or 0)
     assert row.eps is not None
     return NORMS[row.norm](row.eps)

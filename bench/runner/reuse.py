@@ -15,6 +15,7 @@ from bench.evaluation.conditions.base import Condition
 from bench.evaluation.outcome import Outcome
 from bench.evaluation.resume import images_path
 from bench.evaluation.row import ModelRef
+from bench.results.kinds import CORRUPTION
 from bench.results.row import Row
 from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE_SET, Shard
@@ -34,7 +35,7 @@ def is_shown(rows: Sequence[Row]) -> list[bool]:
 
 def _cell(row: Row) -> tuple[object, ...]:
     model, condition = (row.epoch, row.view), (row.kind, row.name, row.norm, row.eps, row.severity, row.source)
-    settings = "" if row.kind == "corruption" else row.params  # such as the pictures of frost
+    settings = "" if row.kind == CORRUPTION else row.params  # such as the pictures of frost
     return (*model, *condition, row.metric, settings, row.n, row.precision, row.protocol)
 
 

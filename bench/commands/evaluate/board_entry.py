@@ -16,13 +16,13 @@ from bench.evaluation.conditions.base import Condition
 from bench.evaluation.external.spec import Source
 from bench.models.class_subset import unrestricted
 from bench.report.audit.indicators import Doubt
+from bench.report.labels import AUTOATTACK
 from bench.report.verdicts import doubts_by_board, verdict
+from bench.results.kinds import CLEAN
 from bench.results.load import load
 from bench.results.row import Row
 from bench.results.store import read_outcomes
 from bench.runner.request import Request
-
-RANKING_ATTACK = "AutoAttack"
 
 
 def with_official_attack(request: Request, path: Path, source: Source) -> Request:
@@ -31,27 +31,27 @@ def with_official_attack(request: Request, path: Path, source: Source) -> Reques
     Raises:
         BadInput: the request has no attack, or several radii.
     """
-    needs = f"--model-info needs {RANKING_ATTACK} at one radius, and"
-    command = f"bench eval --model {source} --attacks {RANKING_ATTACK} --eps EPS --model-info {path}"
+    needs = f"--model-info needs {AUTOATTACK} at one radius, and"
+    command = f"bench eval --model {source} --attacks {AUTOATTACK} --eps EPS --model-info {path}"
     if not request.attacks:
         raise BadInput(
-            f"{needs} --attacks none asks for no attack; leave --attacks out, or give --attacks {RANKING_ATTACK}"
+            f"{needs} --attacks none asks for no attack; leave --attacks out, or give --attacks {AUTOATTACK}"
         )
     if request.sweep:
         raise BadInput(f"{needs} --sweep attacks at several; give a run of its own: {command}")
     if len(request.eps) > 1:
         radii = ",".join(map(format_radius, request.eps))
         raise BadInput(f"{needs} --eps {radii} names {len(request.eps)}; give one of them: {command}")
-    if any(attack.name == RANKING_ATTACK for attack in attacks_of(request.attacks)):
+    if any(attack.name == AUTOATTACK for attack in attacks_of(request.attacks)):
         return request
     given = ",".join(request.attacks)
-    print(f"--model-info needs {RANKING_ATTACK}, which is added to --attacks {given}", file=sys.stderr)
-    return replace(request, attacks=(*request.attacks, RANKING_ATTACK))
+    print(f"--model-info needs {AUTOATTACK}, which is added to --attacks {given}", file=sys.stderr)
+    return replace(request, attacks=(*request.attacks, AUTOATTACK))
 
 
 def official_attack(conditions: Sequence[Condition]) -> Attacked:
     """The AutoAttack condition of a request that `with_official_attack` has returned."""
-    return next(c for c in plain_attacks(conditions) if c.attack.name == RANKING_ATTACK)
+    return next(c for c in plain_attacks(conditions) if c.attack.name == AUTOATTACK)
 
 
 def board_entry(
@@ -78,9 +78,7 @@ def find_doubts(results: Path, attacked: Row) -> list[Doubt]:
     """The audit's doubts about the model of a row under its threat, from all rows of the model in a results folder."""
     assert attacked.eps is not None
     facts = load(results)
-    same = (facts["kind"] == "clean") | (
-        (facts["norm"] == attacked.norm) & ((facts["eps"] - attacked.eps).abs() < 1e-7)
-    )
+    same = (facts["kind"] == CLEAN) | ((facts["norm"] == attacked.norm) & ((facts["eps"] - attacked.eps).abs() < 1e-7))
     for column in ("run", "view", "epoch", "n"):
         same &= facts[column] == getattr(attacked, column)
     return doubts_by_board(facts[same], facts, read_outcomes(results / attacked.run))

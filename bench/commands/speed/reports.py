@@ -19,6 +19,7 @@ from bench.core.files import Bits, write_csv, write_json
 from bench.core.stats import wilson
 from bench.corruptions.apply import SETS
 from bench.report.table_text import MISSING
+from bench.results.kinds import ATTACK, CLEAN, CORRUPTION
 from bench.results.row import COLUMNS, Row
 from bench.training.recipe import RECIPES
 
@@ -39,7 +40,7 @@ MORE_ATTACKS = (
 SEVERITIES = (1, 3)
 PLAIN = Row(
     run="", recipe="", dataset="cifar10", model="resnet8", seed=0, view="main", epoch="last",
-    kind="clean", name="", norm="", eps=None, severity=None, source="", params="",
+    kind=CLEAN, name="", norm="", eps=None, severity=None, source="", params="",
     metric="accuracy", value=None, n=N, ci_low=None, ci_high=None, forwards=0.0, backwards=0.0, seconds=1.0,
     verdict="ok", status="ok", partial=True, device="cpu", precision="fp32", version="made up", protocol=1, key="",
 )  # fmt: skip
@@ -90,7 +91,7 @@ def conditions() -> Iterator[tuple[float, Row]]:
     for eps in EPS:
         for step, name in enumerate((*COMMON_ATTACKS, *(MORE_ATTACKS if eps == EPS[1] else ()))):
             params = parse_attack(name).params
-            yield 20 * eps + step / 20, replace(PLAIN, kind="attack", name=name, norm="Linf", eps=eps, params=params)
+            yield 20 * eps + step / 20, replace(PLAIN, kind=ATTACK, name=name, norm="Linf", eps=eps, params=params)
     for name, severity in product(SETS["imagenet-c"], SEVERITIES):
         params = '{"made": "generated", "table": 32}'
-        yield severity / 4, replace(PLAIN, kind="corruption", name=name, severity=severity, params=params)
+        yield severity / 4, replace(PLAIN, kind=CORRUPTION, name=name, severity=severity, params=params)

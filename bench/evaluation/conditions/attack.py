@@ -18,6 +18,7 @@ from bench.core.threats.threat import NORMS, Threat
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.outcome import Outcome, predict_classes
 from bench.evaluation.target import OnBroken, Target
+from bench.results.kinds import ATTACK
 from bench.results.row import Row
 
 SURVIVAL_RATE = 0.5  # estimate of the share of images that take all steps of an attack
@@ -43,7 +44,7 @@ class Attacked(Condition):
         bench.core.errors.BadInput: attack CW-L2 measures distances in L2, not in Linf(eps=0.1); give it an L2
     """
 
-    kind = "attack"
+    kind = ATTACK
     sharded = True
     searches = True
     repeatable = True

@@ -17,8 +17,8 @@ from bench.core.threats.threat import Threat
 from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.outcome import Outcome
 from bench.evaluation.target import Target
+from bench.results.kinds import is_kind
 from bench.results.row import Row
-from bench.results.row_checks import is_kind
 
 DEFAULT_COLUMNS: dict[str, object] = {"name": "", "threat": None, "severity": None, "params": ""}  # where not set
 

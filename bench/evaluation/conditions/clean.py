@@ -7,6 +7,7 @@ from torch import Tensor
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.outcome import Outcome, is_correct
 from bench.evaluation.target import Target
+from bench.results.kinds import CLEAN
 from bench.results.row import Row
 
 
@@ -23,7 +24,7 @@ class Clean(Condition):
         array([ True, False])
     """
 
-    kind = "clean"
+    kind = CLEAN
     repeatable = True
 
     @property

@@ -14,6 +14,7 @@ from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.conditions.corruption import Corrupted
 from bench.evaluation.outcome import Outcome
 from bench.evaluation.target import Target
+from bench.results.kinds import UNION
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Union(Condition):
     An image counts as right if the model is right on the corrupted image and on all that the attack found.
     """
 
-    kind = "union"
+    kind = UNION
     sharded = True
     searches = True
     without_images = (

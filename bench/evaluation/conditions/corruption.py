@@ -10,13 +10,14 @@ from bench.data.loader import to_float
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.outcome import Outcome, is_correct
 from bench.evaluation.target import Target
+from bench.results.kinds import CORRUPTION
 
 
 @dataclass(frozen=True)
 class Corrupted(Condition):
     """The condition of a corruption (Hendrycks and Dietterich 2019) at one severity."""
 
-    kind = "corruption"
+    kind = CORRUPTION
 
     name: str  # in CORRUPTIONS
     severity: int  # from 1 to 5

@@ -13,6 +13,7 @@ from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.diagnostics import DIAGNOSTICS
 from bench.evaluation.outcome import Outcome, is_correct
 from bench.evaluation.target import Target
+from bench.results.kinds import DIAGNOSTIC
 
 Statistic = Literal["min", "mean", "max"]
 Group = Literal["all", "right", "wrong"]
@@ -22,7 +23,7 @@ Group = Literal["all", "right", "wrong"]
 class Diagnosed(Condition):
     """The least, mean or largest value, over clean images, of a number that is measured on each of them."""
 
-    kind = "diagnostic"
+    kind = DIAGNOSTIC
     metrics = tuple(f"{statistic} {group}" for statistic, group in product(get_args(Statistic), get_args(Group)))
 
     name: str  # in DIAGNOSTICS

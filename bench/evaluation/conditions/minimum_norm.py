@@ -13,6 +13,7 @@ from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.outcome import Outcome
 from bench.evaluation.target import Target
+from bench.results.kinds import ATTACK
 
 MinimumNormMetric = Literal["success rate", "mean distance"]
 
@@ -21,7 +22,7 @@ MinimumNormMetric = Literal["success rate", "mean distance"]
 class Minimised(Condition):
     """The success rate of a minimum-norm attack, or the mean distance in its norm."""
 
-    kind = "attack"
+    kind = ATTACK
     metrics = get_args(MinimumNormMetric)
     sharded = True
 

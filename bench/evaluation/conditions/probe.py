@@ -15,6 +15,7 @@ from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.outcome import Outcome, is_correct
 from bench.evaluation.probes import PLANTED_IMAGES, measure_indicator
 from bench.evaluation.target import Target
+from bench.results.kinds import DIAGNOSTIC
 
 PROBE_PASSES = 12.0  # estimate of the forward passes to probe an image
 
@@ -23,7 +24,7 @@ PROBE_PASSES = 12.0  # estimate of the forward passes to probe an image
 class Probed(Condition):
     """The share of the correctly classified images that show a sign of an overestimated robustness."""
 
-    kind = "diagnostic"
+    kind = DIAGNOSTIC
     metrics = ("share",)
     searches = True
 

@@ -24,6 +24,7 @@ from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.outcome import Outcome
 from bench.evaluation.sweep_search import smallest_radii
 from bench.evaluation.target import Target
+from bench.results.kinds import SWEEP
 from bench.results.row import Row
 
 Curve = Literal["accuracy", "area", "median radius"]
@@ -39,7 +40,7 @@ class Swept(Condition):
     was not broken.
     """
 
-    kind = "sweep"
+    kind = SWEEP
     metrics = get_args(Curve)
     searches = True
     repeatable = True

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from bench.report.labels import columns
+from bench.report.rows import attack_rows
 
 FILE = Path(__file__).parent / "scores.csv"
 
@@ -40,7 +41,7 @@ def shipped_scores() -> dict[tuple[str, str], AttackScore]:
 def score_texts(rows: pd.DataFrame) -> dict[str, str]:
     """A sentence on each column of rows whose attack has a score; a column of several settings has none."""
     texts = {}
-    for title, group in rows[rows["kind"] == "attack"].groupby(columns(rows)):
+    for title, group in attack_rows(rows).groupby(columns(rows)):
         uses = {(str(name), str(params)) for name, params in zip(group["name"], group["params"], strict=True)}
         found = shipped_scores().get(next(iter(uses))) if len(uses) == 1 else None
         if found:

@@ -29,6 +29,7 @@ from bench.report.audit.indicators import (
     survives_unbounded,
 )
 from bench.report.audit.thresholds import INDICATORS
+from bench.results.kinds import ATTACK, CLEAN
 
 
 class RowView(NamedTuple):
@@ -62,11 +63,11 @@ def audit(own: Sequence[RowView], beside: Sequence[RowView], outcomes: Mapping[s
     other radii, and indicators (`bench run --audit`). outcomes: (n,) bool by key of the row, True where the model is
     correct; rows without outcomes are ignored.
     """
-    clean = [outcomes[line.key] for line in own if line.kind == "clean" and line.key in outcomes]
+    clean = [outcomes[line.key] for line in own if line.kind == CLEAN and line.key in outcomes]
     attacks = _attack_outcomes(own, outcomes)
     if not clean or not attacks:
         return []
-    here = next(line for line in own if line.kind == "attack")
+    here = next(line for line in own if line.kind == ATTACK)
     others = _keep_latest(line for line in beside if line.norm == here.norm)
     same = [line for line in others if abs(line.eps - here.eps) < 1e-7]
     counted = [attack for attack in attacks if not attack.last]
@@ -104,7 +105,7 @@ def _attack_outcomes(found: Iterable[RowView], outcomes: Mapping[str, Bits]) -> 
     return [
         AttackOutcome(f"{title} from {source}" if source else title, name, params, outcomes[key], source)
         for title, _, kind, name, params, _, _, source, _, key, metric, _, status in found
-        if kind == "attack" and metric == "accuracy" and status == "ok" and key in outcomes
+        if kind == ATTACK and metric == "accuracy" and status == "ok" and key in outcomes
     ]
 
 

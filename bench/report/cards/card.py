@@ -11,8 +11,8 @@ from bench.core.parsing import format_radius
 from bench.report import table_text as plain
 from bench.report.cards.citations import Citation, bibtex
 from bench.report.cards.metadata import metadata, yaml
-from bench.report.labels import column_order, columns
-from bench.report.rows import accuracies, of_kind, white_box
+from bench.report.labels import AUTOATTACK, column_order, columns, is_autoattack
+from bench.report.rows import accuracy_rows, clean_and_attack_rows, white_box_rows
 from bench.results.row import EXTERNAL
 
 ACCURACY_COLUMNS = ["condition", "norm", "eps", "value", "ci_low", "ci_high", "n", "partial", "verdict", "status"]
@@ -66,7 +66,7 @@ def _name_variant(epoch: str, view: str) -> list[str]:
 
 def measurements(rows: pd.DataFrame) -> pd.DataFrame:
     """Accuracies of one model, clean and under attack, in ACCURACY_COLUMNS; the newest of repeated measurements."""
-    rows = of_kind(white_box(accuracies(rows)), "clean", "attack")
+    rows = clean_and_attack_rows(white_box_rows(accuracy_rows(rows)))
     rows = rows[(rows["norm"] == "") | rows["eps"].map(math.isfinite)]
     rows = rows.assign(column=columns(rows), eps=rows["eps"].round(7))
     rows = rows.drop_duplicates(["column", "norm", "eps", "n"], keep="last")
@@ -141,8 +141,8 @@ def _notes(model: Model, measured: pd.DataFrame) -> list[str]:
     notes = [f"The first {partial.max()} test images only, not all."] if len(partial) else []
     notes += [] if model.is_from_outside else ["One training seed; intervals are over images, not over trainings."]
     attacked = measured.loc[measured["norm"] != "", "condition"]
-    if len(attacked) and not any(condition.startswith("AutoAttack") for condition in attacked):
-        notes.append("AutoAttack was not run; it usually finds more than the attacks above.")
+    if len(attacked) and not any(map(is_autoattack, attacked)):
+        notes.append(f"{AUTOATTACK} was not run; it usually finds more than the attacks above.")
     notes += [f"{alarm}." for alarm in model.job.get("alarms", ())]
     notes += [f"Verdict on the evaluation: {model.verdict}."] if model.verdict else []
     return [*notes, BOUND_NOTE]

@@ -17,6 +17,8 @@ from bench.report.corruptions.seed_means import (
     percent,
 )
 from bench.report.labels import columns, condition_name, line_name
+from bench.report.rows import corrupted_attack_rows
+from bench.results.kinds import ATTACK, CLEAN, CORRUPTION, UNION
 
 SHARE_NAMES = ("clean", "corrupted", "attacked", "both")
 CAPTION = (
@@ -27,13 +29,13 @@ CAPTION = (
 
 def attacks_of(rows: pd.DataFrame) -> pd.Series:
     """The title of each row's attack, the same whether it was on clean or on corrupted images."""
-    union = rows["kind"] == "union"
+    union = rows["kind"] == UNION
     params = [
-        json.dumps(json.loads(text)["attack"], sort_keys=True) if kind == "union" else text
+        json.dumps(json.loads(text)["attack"], sort_keys=True) if kind == UNION else text
         for kind, text in pairs(rows, "kind", "params")
     ]
     names = rows["name"].where(~union, rows["name"].str.partition("+")[2])
-    return columns(rows.assign(kind=rows["kind"].where(~union, "attack"), name=names, params=params))
+    return columns(rows.assign(kind=rows["kind"].where(~union, ATTACK), name=names, params=params))
 
 
 def unions(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> pd.DataFrame:
@@ -41,7 +43,7 @@ def unions(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> pd.DataFrame:
 
     Each of SHARE_NAMES has its 95 % interval (of several seeds: mean -+ standard deviation) and its status.
     """
-    attacked = part[part["kind"] == "union"]
+    attacked = corrupted_attack_rows(part)
     severities = tuple(sorted(set(attacked["severity"])))
     clean, lines = clean_keys(part), []
     recipe: Any  # the key of a group is only Hashable to the type checker
@@ -51,10 +53,10 @@ def unions(part: pd.DataFrame, outcomes: Mapping[str, Bits]) -> pd.DataFrame:
         own = part[(part["recipe"] == recipe) & part["run"].isin(rows["run"])]
         for severity, wanted in by_severity(severities):
             where = {
-                "clean": ("clean", "Clean", (ALL_SEVERITIES,)),
-                "corrupted": ("corruption", corruption, wanted),
-                "attacked": ("attack", attack, (ALL_SEVERITIES,)),
-                "both": ("union", column, wanted),
+                "clean": (CLEAN, "Clean", (ALL_SEVERITIES,)),
+                "corrupted": (CORRUPTION, corruption, wanted),
+                "attacked": (ATTACK, attack, (ALL_SEVERITIES,)),
+                "both": (UNION, column, wanted),
             }
             line = {"recipe": recipe, "corruption": corruption, "attack": attack, "severity": severity}
             for share, (kind, name, which) in where.items():

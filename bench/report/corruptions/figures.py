@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bench.report.corruptions.seed_means import ALL_SEVERITIES
-from bench.report.corruptions.table import REFERENCE_RECIPE, Scores
-from bench.report.labels import line_name
+from bench.report.corruptions.table import Scores, means_over_severities, single_severities
+from bench.report.labels import STANDARD_RECIPE, line_name
+from bench.report.plotting.best_curves import best_recipes
 from bench.report.plotting.heat_map import cell_texts, draw_heat_map, name_columns
 from bench.report.plotting.limits import fitted_limits
 from bench.report.plotting.style import (
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 PANELS_IN_A_ROW = 5  # panels in a line
 PANEL_MARGIN = 0.1  # inches, of what is left and right of a panel
-MAX_RECIPES = 10  # recipes in a panel; the CSV has them all
 MAX_BANDS = 3  # lines beyond which intervals are said below the figure: drawn, they would hide the lines
 
 
@@ -41,16 +40,16 @@ def heat_map(scores: Scores, title: str) -> "Figure":
     Cells are differences to Standard in points, below Standard's own accuracies in percent; without a line of Standard
     they are accuracies. The best rows come first.
     """
-    means = scores.cells[(scores.cells["severity"] == ALL_SEVERITIES) & (scores.cells["kind"] == "corruption")]
+    means = means_over_severities(scores.cells)
     values = 100 * means.pivot_table("accuracy", "recipe", "name", sort=False, dropna=False, aggfunc="first")
     values = values.loc[values.mean(axis=1).sort_values(ascending=False, kind="stable").index]
     look: Any = {"label": "Accuracy (%)", "size": 5.5}
     texts = cell_texts(values, "{:.0f}")
-    if is_against := REFERENCE_RECIPE in values.index and len(values) > 1:
+    if is_against := STANDARD_RECIPE in values.index and len(values) > 1:
         values, texts = _against_reference(values, texts)
-        look |= {"label": f"Points above {REFERENCE_RECIPE}", "around_zero": True}
+        look |= {"label": f"Points above {STANDARD_RECIPE}", "around_zero": True}
     names = [shorten(line_name(str(recipe))) for recipe in values.index]
-    names = [f"{name}, accuracy (%)" if is_against and name == REFERENCE_RECIPE else name for name in names]
+    names = [f"{name}, accuracy (%)" if is_against and name == STANDARD_RECIPE else name for name in names]
     figure, axes = draw_heat_map(values.set_axis(names), texts, title, TWO_COLUMNS, **look)
     name_columns(figure, axes, [name.replace("_", " ") for name in values.columns], rotation=40)
     axes.tick_params(axis="x", labelsize=6)
@@ -58,10 +57,10 @@ def heat_map(scores: Scores, title: str) -> "Figure":
 
 
 def _against_reference(values: pd.DataFrame, texts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Differences to the line of REFERENCE_RECIPE, which comes first and keeps its own numbers as texts."""
-    order = [REFERENCE_RECIPE, *(recipe for recipe in values.index if recipe != REFERENCE_RECIPE)]
-    differences = (values - values.loc[REFERENCE_RECIPE]).loc[order]
-    return differences, pd.concat([texts.loc[[REFERENCE_RECIPE]], cell_texts(differences.loc[order[1:]], "{:+.0f}")])
+    """Differences to the line of STANDARD_RECIPE, which comes first and keeps its own numbers as texts."""
+    order = [STANDARD_RECIPE, *(recipe for recipe in values.index if recipe != STANDARD_RECIPE)]
+    differences = (values - values.loc[STANDARD_RECIPE]).loc[order]
+    return differences, pd.concat([texts.loc[[STANDARD_RECIPE]], cell_texts(differences.loc[order[1:]], "{:+.0f}")])
 
 
 @with_house_style
@@ -73,9 +72,9 @@ def severity_curves(scores: Scores, title: str) -> "Figure":
     """
     from matplotlib.lines import Line2D
 
-    cells, more = _best(
-        scores.cells[(scores.cells["severity"] != ALL_SEVERITIES) & (scores.cells["kind"] == "corruption")]
-    )
+    cells = single_severities(scores.cells)
+    best, more = best_recipes(cells, "accuracy")
+    cells = cells[cells["recipe"].isin(best)]
     names = list(dict.fromkeys(cells["name"]))
     across = min(PANELS_IN_A_ROW, len(names))
     figure, panels = grid(len(names), across, TWO_COLUMNS, (1.1, 0.8), title + more)
@@ -106,13 +105,6 @@ def severity_curves(scores: Scores, title: str) -> "Figure":
     figure.supylabel("Accuracy (%)")
     explain_below(figure, handles, min(7, len(handles)), "Severity")
     return figure
-
-
-def _best(cells: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """The cells of the best MAX_RECIPES recipes, and what the title says of the others."""
-    means = cells.groupby("recipe")["accuracy"].mean().sort_values(ascending=False, kind="stable")
-    more = f" (best {MAX_RECIPES} of {len(means)})" if len(means) > MAX_RECIPES else ""
-    return cells[cells["recipe"].isin(means.index[:MAX_RECIPES])], more
 
 
 def _draw_line(axes: "Axes", line: pd.DataFrame, look: tuple[str, str], has_band: bool) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.core.files import Bits
 from bench.report.corruptions.scores import NO_ESTIMATE, combine_seeds, score
-from bench.report.rows import MODEL_COLUMNS
+from bench.report.rows import MODEL_COLUMNS, clean_rows
 from bench.report.table_text import MISSING
 
 Model = tuple[str, ...]
@@ -46,7 +46,7 @@ def cell(
 
 def clean_keys(rows: pd.DataFrame) -> dict[Model, str]:
     """The row key of each model's clean accuracy, by run, view and epoch."""
-    clean = rows[rows["kind"] == "clean"].drop_duplicates(MODEL_COLUMNS)
+    clean = clean_rows(rows).drop_duplicates(MODEL_COLUMNS)
     return {
         tuple(model): key for *model, key in zip(*(clean[column] for column in (*MODEL_COLUMNS, "key")), strict=True)
     }

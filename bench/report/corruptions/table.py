@@ -15,12 +15,19 @@ from bench.report.boards import Board
 from bench.report.corruptions.attacked import attacks_of, unions
 from bench.report.corruptions.scores import ALEXNET, mark, mce, relative_mce
 from bench.report.corruptions.seed_means import ALL_SEVERITIES, by_severity, cell, clean_keys, pairs
-from bench.report.labels import labels
-from bench.report.rows import COMPARABLE, MODEL_COLUMNS, accuracies, of_kind, white_box
+from bench.report.labels import STANDARD_RECIPE, labels
+from bench.report.rows import (
+    COMPARABLE,
+    MODEL_COLUMNS,
+    accuracy_rows,
+    clean_rows,
+    corruption_rows,
+    rows_of_kinds,
+    white_box_rows,
+)
+from bench.results.kinds import ATTACK, CLEAN, CORRUPTION, KINDS_WITH_CORRUPTION, UNION
 
 CELL_COLUMNS = [*MODEL_COLUMNS, "kind", "column", "severity"]
-CORRUPTED_KINDS = ("corruption", "union")  # kinds
-REFERENCE_RECIPE = "Standard"  # whose score marks are relative to
 EXTRA_CORRUPTIONS = ("speckle_noise", "gaussian_blur", "spatter", "saturate")
 MTLAT_CORRUPTIONS = ("rotation", "translation", "occlusion", "color_shift")
 CORRUPTION_ORDER = (*ALEXNET, *EXTRA_CORRUPTIONS, *MTLAT_CORRUPTIONS)
@@ -46,6 +53,16 @@ class Scores(NamedTuple):
     published_set: str = ""
 
 
+def means_over_severities(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of corruptions that are means over all severities."""
+    return corruption_rows(cells[cells["severity"] == ALL_SEVERITIES])
+
+
+def single_severities(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of corruptions that are of one severity."""
+    return corruption_rows(cells[cells["severity"] != ALL_SEVERITIES])
+
+
 def corruption_tables(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[tuple[Board, str], Scores]:
     """A table for each group of comparable models and each origin of the images, such as official or generated.
 
@@ -53,7 +70,7 @@ def corruption_tables(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[
 
     rows: of `results.load()`. outcomes: (n,) bool by key of the row, True where the model is correct.
     """
-    rows = of_kind(white_box(accuracies(rows)), "clean", "attack", *CORRUPTED_KINDS)
+    rows = rows_of_kinds(white_box_rows(accuracy_rows(rows)), CLEAN, ATTACK, *KINDS_WITH_CORRUPTION)
     made = [_origin(_corruption(*row)) for row in pairs(rows, "kind", "params")]
     rows = rows.assign(made=made, eps=rows["eps"].round(7))
     found = {}
@@ -61,7 +78,7 @@ def corruption_tables(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[
     for shared, same in rows.groupby(COMPARABLE, sort=False):
         protocol, dataset, model, budget, n, data = shared
         board = Board(protocol, dataset, model, "", None, budget, n, data)
-        is_corrupted = same["kind"].isin(CORRUPTED_KINDS)
+        is_corrupted = same["kind"].isin(KINDS_WITH_CORRUPTION)
         for make, part in same[is_corrupted].groupby("made", sort=False):
             models = part[MODEL_COLUMNS].drop_duplicates()  # some views and epochs may have no corruptions
             beside = same[~is_corrupted].merge(models, on=MODEL_COLUMNS)
@@ -90,9 +107,9 @@ def _scores(part: pd.DataFrame, outcomes: Mapping[str, Bits], dataset: str) -> S
     part = part.drop_duplicates(CELL_COLUMNS, keep="last")  # frost may be measured twice, with other ice images
     place = {name: i for i, name in enumerate(CORRUPTION_ORDER)}
     part = part.assign(place=part["column"].str.partition("+")[0].map(place)).sort_values("place", kind="stable")
-    severities = tuple(sorted(set(part.loc[part["kind"] == "corruption", "severity"])))
+    severities = tuple(sorted(set(corruption_rows(part)["severity"])))
     clean = clean_keys(part)
-    measured: Any = of_kind(part, "corruption", "attack")  # the key of a group is only Hashable to mypy
+    measured: Any = rows_of_kinds(part, CORRUPTION, ATTACK)  # the key of a group is only Hashable to mypy
     cells = [
         {"recipe": recipe, "kind": kind, "name": name, "severity": severity, **cell(group, outcomes, clean, wanted)}
         for (recipe, kind, name), group in measured.groupby(["recipe", "kind", "column"], sort=False)
@@ -100,10 +117,10 @@ def _scores(part: pd.DataFrame, outcomes: Mapping[str, Bits], dataset: str) -> S
     ]
     frame = pd.DataFrame(cells)
     what = pd.MultiIndex.from_frame(frame[["kind", "name", "severity"]])
-    reference = frame.set_index(what)[list(frame["recipe"] == REFERENCE_RECIPE)].reindex(what)
+    reference = frame.set_index(what)[list(frame["recipe"] == STANDARD_RECIPE)].reindex(what)
     frame["mark"] = [mark(own, other) for own, other in zip(_estimates(frame), _estimates(reference), strict=True)]
     (published_set,) = {
-        other_set(_corruption(*row)) for row in pairs(of_kind(part, *CORRUPTED_KINDS), "kind", "params")
+        other_set(_corruption(*row)) for row in pairs(rows_of_kinds(part, *KINDS_WITH_CORRUPTION), "kind", "params")
     }
     errors = _errors(frame, part, dataset, published_set)
     return Scores(frame, errors, unions(part, outcomes), severities, _notes(part), published_set)
@@ -116,8 +133,8 @@ def _estimates(frame: pd.DataFrame) -> list[Estimate]:
 
 def _corruption(kind: str, params: str) -> dict[str, Any]:
     """The parameters of a row's corruption; empty if it has none."""
-    settings: dict[str, Any] = json.loads(params or "{}") if kind in CORRUPTED_KINDS else {}
-    return settings["corruption"] if kind == "union" else settings
+    settings: dict[str, Any] = json.loads(params or "{}") if kind in KINDS_WITH_CORRUPTION else {}
+    return settings["corruption"] if kind == UNION else settings
 
 
 def _columns(part: pd.DataFrame) -> pd.Series:
@@ -125,25 +142,25 @@ def _columns(part: pd.DataFrame) -> pd.Series:
     found = []
     fields = part.assign(attack=attacks_of(part))[["kind", "name", "attack", "norm", "eps"]]
     for kind, name, attack, norm, eps in fields.itertuples(index=False):
-        before = f"{name.partition('+')[0]}+" if kind == "union" else ""
+        before = f"{name.partition('+')[0]}+" if kind == UNION else ""
         found.append(f"{before}{attack} {norm} {format_radius(eps)}" if norm else attack)
     return pd.Series(found, index=part.index)
 
 
 def _severities(kind: str, severities: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
     """The severities of a table's cells, each with those to average over; attacks have none."""
-    if kind == "attack":
+    if kind == ATTACK:
         return [(ALL_SEVERITIES, (ALL_SEVERITIES,))]
     return by_severity(severities)
 
 
 def _errors(cells: pd.DataFrame, part: pd.DataFrame, dataset: str, published_set: str) -> pd.DataFrame:
-    means = cells[(cells["kind"] == "corruption") & (cells["severity"] == ALL_SEVERITIES)]
+    means = means_over_severities(cells)
     there = list(dict.fromkeys(means["name"]))
     shown = there if published_set else [name for name in ALEXNET if name in there]
     lines = []
     for recipe, own in means.groupby("recipe", sort=False):
-        clean = part[(part["kind"] == "clean") & (part["recipe"] == recipe)]["value"].mean()
+        clean = clean_rows(part[part["recipe"] == recipe])["value"].mean()
         errors = {name: 1 - accuracy for name, accuracy in pairs(own, "name", "accuracy")}
         scores = dict(pairs(own, "name", "score"))
         line = {"recipe": recipe, "clean": clean}
@@ -156,7 +173,7 @@ def _errors(cells: pd.DataFrame, part: pd.DataFrame, dataset: str, published_set
 
 
 def _notes(part: pd.DataFrame) -> tuple[str, ...]:
-    made = part.loc[part["kind"] == "corruption", "params"].map(json.loads)
+    made = corruption_rows(part)["params"].map(json.loads)
     notes = []
     if sets := sorted({params["set"] for params in made if params["made"] == "official"}):
         notes.append(f"Images are those of {', '.join(sets)}.")

@@ -8,9 +8,16 @@ from bench.report.boards import Board
 from bench.report.corruptions import attacked as unions
 from bench.report.corruptions.scores import ALEXNET
 from bench.report.corruptions.seed_means import ALL_SEVERITIES, SPREAD_FORMAT, missing_text, percent
-from bench.report.corruptions.table import CORRUPTION_ORDER, EXTRA_CORRUPTIONS, MTLAT_CORRUPTIONS, Scores
+from bench.report.corruptions.table import (
+    CORRUPTION_ORDER,
+    EXTRA_CORRUPTIONS,
+    MTLAT_CORRUPTIONS,
+    Scores,
+    means_over_severities,
+)
 from bench.report.labels import condition_name, line_name
 from bench.report.table_text import MISSING
+from bench.results.kinds import ATTACK, CORRUPTION
 
 ACCURACY_NOTE = (
     "Accuracy in percent, mean over severities {severities}; ± is the wider side of the 95 % interval over the {n} "
@@ -30,7 +37,7 @@ TABLE_PARTS = {  # the parts of M-TLAT's tables, one for the rest of ImageNet-C'
 def accuracies(scores: Scores, spread: str = SPREAD_FORMAT) -> pd.DataFrame:
     """Means over severities as text, a line for each corruption, a column for each recipe. spread: as for `percent`."""
     lines: dict[str, dict[str, str]] = {}
-    means = scores.cells[(scores.cells["severity"] == ALL_SEVERITIES) & (scores.cells["kind"] == "corruption")]
+    means = means_over_severities(scores.cells)
     for cell in means.to_dict("records"):
         lines.setdefault(condition_words(cell["name"]), {})[line_name(cell["recipe"])] = percent(
             cell, "accuracy", cell["status"], spread
@@ -43,9 +50,9 @@ def robustness(scores: Scores) -> dict[str, pd.DataFrame]:
     tables = {}
     means = scores.cells[scores.cells["severity"] == ALL_SEVERITIES]
     clean = dict(zip(scores.errors["recipe"], scores.errors["clean"], strict=True))
-    listed, corruption = means["name"].isin(CORRUPTION_ORDER), means["kind"] == "corruption"
+    listed = means["name"].isin(CORRUPTION_ORDER)
     for part, (_, names) in TABLE_PARTS.items():
-        unlisted = means["kind"] == "attack" if part == "c" else corruption & ~listed
+        unlisted = means["kind"] == ATTACK if part == "c" else (means["kind"] == CORRUPTION) & ~listed
         chosen = means[means["name"].isin(names) if names else unlisted]
         lines: dict[str, dict[str, str]] = {}
         for cell in chosen.to_dict("records"):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from bench.core.parsing import format_count
+from bench.report.labels import STANDARD_RECIPE
 
 MIN_IMAGES = 1000  # images; with fewer the 95 % interval reaches +-3 points, more than most differences in papers
 PLAIN_ACCURACY = {  # by data set: clean accuracy of a plain model after standard training in percent, and the source
@@ -17,7 +18,6 @@ PLAIN_ACCURACY = {  # by data set: clean accuracy of a plain model after standar
     "fashion-mnist": (91.6, "two convolutions with pooling, in the list of the data set's authors"),
     "imagenet": (56.5, "torchvision's AlexNet"),
 }
-STANDARD_RECIPE = "Standard"  # the recipe of training on clean images only
 
 
 class Badge(NamedTuple):

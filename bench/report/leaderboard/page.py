@@ -20,7 +20,8 @@ from bench.report.leaderboard import text as words
 from bench.report.leaderboard.badges import Badge, badges, join_badges
 from bench.report.leaderboard.table import accuracies, leaderboard
 from bench.report.leaderboard.terminal import print_board
-from bench.report.leaderboard.training_curves import MAX_RECIPES, Trainings, best_of, trainings_of
+from bench.report.leaderboard.training_curves import MAX_RECIPES, Trainings, trainings_of
+from bench.report.plotting.best_curves import best_of
 from bench.report.training_logs import read_logs
 from bench.report.verdicts import by_model
 
@@ -132,7 +133,7 @@ def _figures(board: Board, report: Report) -> dict[str, Draw]:
     from bench.report.leaderboard.scatter import COST_COLUMN, cost, is_scatter, scatter
 
     attacked = words.drop_unattacked(report.table)
-    table, title = attacked.head(MAX_RECIPES), board.title + best_of(len(attacked))
+    table, title = attacked.head(MAX_RECIPES), board.title + best_of(MAX_RECIPES, len(attacked))
     drawn: dict[str, Draw] = {"bars": partial(bars, table, title)} if has_several_numbers(table) else {}
     drawn |= {"scatter": partial(scatter, table, title)} if is_scatter(table, "Clean") else {}
     return drawn | ({"cost": partial(cost, table, title)} if is_scatter(table, COST_COLUMN) else {})

@@ -7,12 +7,11 @@ from statistics import fmean
 import pandas as pd
 
 from bench.core.files import Bits
-from bench.core.parsing import LAST_SUFFIX
 from bench.core.stats import holm, mcnemar_over_seeds
 from bench.report.accuracy import as_columns, measurements, summary
 from bench.report.audit.indicators import Doubt
-from bench.report.labels import column_order, label_rows
-from bench.report.rows import of_plugins
+from bench.report.labels import AUTOATTACK, column_order, label_rows
+from bench.report.rows import attack_rows, counted_attack_rows, plugin_rows
 from bench.report.seeds import describe_problems
 from bench.report.training_logs import TrainingSummary
 from bench.report.verdicts import Models, audit_doubts, verdict
@@ -41,9 +40,9 @@ def leaderboard(
         beside: other rows of the same models, by model, for the audit.
     """
     rows = label_rows(rows)
-    attacks = sorted(rows.loc[rows["kind"] == "attack", "column"].unique(), key=column_order)
-    counted = set(rows.loc[(rows["kind"] == "attack") & ~rows["name"].str.endswith(LAST_SUFFIX), "column"])
-    order = ["Clean", *attacks, *(["Worst"] if counted else []), *rows.loc[of_plugins(rows), "column"].unique()]
+    attacks = sorted(attack_rows(rows)["column"].unique(), key=column_order)
+    counted = set(counted_attack_rows(rows)["column"])
+    order = ["Clean", *attacks, *(["Worst"] if counted else []), *plugin_rows(rows)["column"].unique()]
     records, bits = [], {}
     for label, part in rows.groupby("label", sort=False):
         runs = measurements(part, outcomes)
@@ -59,7 +58,7 @@ def leaderboard(
 
 def ranking_column(table: pd.DataFrame) -> str:
     """The column that ranks a leaderboard: AutoAttack if any line has it, else Worst, else Clean."""
-    return next((c for c in ("AutoAttack", "Worst") if c in table and table[c].notna().any()), "Clean")
+    return next((c for c in (AUTOATTACK, "Worst") if c in table and table[c].notna().any()), "Clean")
 
 
 def accuracies(table: pd.DataFrame) -> list[str]:

@@ -12,6 +12,7 @@ from bench.report.boards import Board, scale_of
 from bench.report.drawing import Draw
 from bench.report.folder_names import Identity
 from bench.report.labels import labels
+from bench.report.plotting.best_curves import best_of
 from bench.report.training_logs import read_training_log
 
 MAX_RECIPES = 30  # most recipes in a figure; the tables have all
@@ -64,14 +65,9 @@ def draw_curves(whose: Trainings, logs: dict[str, list[pd.DataFrame]]) -> Draw:
     """A function that draws the figure."""
     from bench.report.leaderboard.figures import curves
 
-    return partial(curves, dict(list(logs.items())[:MAX_RECIPES]), whose.title + best_of(len(logs)))
+    return partial(curves, dict(list(logs.items())[:MAX_RECIPES]), whose.title + best_of(MAX_RECIPES, len(logs)))
 
 
 def section(whose: Trainings, below: str) -> str:
     """Markdown of the figure. below: path from the page to its folder."""
     return f"## Training: {plain.escape(whose.title)}\n\n![curves]({below}curves.png)\n"
-
-
-def best_of(lines: int) -> str:
-    """Addition to the title of a figure that leaves lines out; else empty."""
-    return f" (best {MAX_RECIPES} of {lines})" if lines > MAX_RECIPES else ""

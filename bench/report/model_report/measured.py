@@ -13,8 +13,9 @@ import pandas as pd
 from bench.core.files import Bits
 from bench.report.labels import column_order, columns
 from bench.report.model_report.measurement import Ball, Measurement, Share, Worst, measurement_of
-from bench.report.rows import accuracies
+from bench.report.rows import accuracy_rows
 from bench.report.verdicts import doubts_by_board, verdict
+from bench.results.kinds import ATTACK, CLEAN, SWEEP
 from bench.results.report_file import Pictures, ReportFacts
 
 CONDITION_COLUMNS = ["kind", "column", "norm", "eps", "severity", "source"]
@@ -46,26 +47,26 @@ class ModelMeasurements:
     @cached_property
     def all(self) -> list[Measurement]:
         """Every accuracy, in the order of a table; of repeated measurements the last."""
-        rows = accuracies(self.rows_shown)
+        rows = accuracy_rows(self.rows_shown)
         rows = rows[
             rows["source"].str.partition("@")[0] != rows["run"]
         ]  # without images that were made on this model for transfer
         rows = rows.assign(column=columns(rows)).drop_duplicates(CONDITION_COLUMNS, keep="last")
         found = [measurement_of(row) for row in rows.to_dict("records")]
-        return sorted(found, key=lambda one: (one.kind != "clean", column_order(one.column)))
+        return sorted(found, key=lambda one: (one.kind != CLEAN, column_order(one.column)))
 
     @property
     def clean(self) -> Measurement | None:
-        return next((one for one in self.all if one.kind == "clean" and one.share), None)
+        return next((one for one in self.all if one.kind == CLEAN and one.share), None)
 
     @property
     def n(self) -> int:
-        rows = accuracies(self.rows_shown)
+        rows = accuracy_rows(self.rows_shown)
         return int(rows["n"].max()) if len(rows) else 0
 
     @property
     def is_partial(self) -> bool:
-        return bool(accuracies(self.rows_shown)["partial"].any())
+        return bool(accuracy_rows(self.rows_shown)["partial"].any())
 
     def of(self, *kinds: str) -> list[Measurement]:
         return [one for one in self.all if one.kind in kinds]
@@ -74,8 +75,8 @@ class ModelMeasurements:
     def balls(self) -> list[Ball]:
         """The threats of the attacks: first the one that the verdict is about, then by norm and radius."""
         attacks = [one for one in self.all if one.counts and one.ball and one.ball.eps > 0]
-        plain = [one.ball for one in attacks if one.kind == "attack" and one.ball]
-        swept = [one.ball for one in attacks if one.kind == "sweep" and one.ball]
+        plain = [one.ball for one in attacks if one.kind == ATTACK and one.ball]
+        swept = [one.ball for one in attacks if one.kind == SWEEP and one.ball]
         known = [ball for ball in dict.fromkeys(plain or sorted(swept, reverse=True)) if math.isfinite(ball.eps)]
         main = sorted(known, key=lambda ball: -plain.count(ball))[:1]
         return [*main, *sorted({*plain, *swept} - {*main})]

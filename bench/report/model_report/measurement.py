@@ -8,6 +8,7 @@ import pandas as pd
 
 from bench.core.parsing import format_radius, split_last
 from bench.core.stats import wilson
+from bench.results.kinds import ATTACK, SWEEP
 
 
 class Share(NamedTuple):
@@ -65,7 +66,7 @@ class Measurement(NamedTuple):
     @property
     def counts(self) -> bool:
         """Whether it is a white-box attack scored on any iterate, and so counts for the worst accuracy."""
-        return self.kind in ("attack", "sweep") and not self.source and not split_last(self.name)[1]
+        return self.kind in (ATTACK, SWEEP) and not self.source and not split_last(self.name)[1]
 
 
 class Worst(NamedTuple):

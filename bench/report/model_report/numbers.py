@@ -11,6 +11,7 @@ from bench.report.model_report.measured import ModelMeasurements
 from bench.report.model_report.measurement import Measurement, Share
 from bench.report.model_report.words import sentence
 from bench.report.table_text import MISSING
+from bench.results.kinds import ATTACK, CORRUPTION, SWEEP, UNION
 
 MIN_RADII = 3  # least number of radii of a curve
 
@@ -49,13 +50,13 @@ def numbers(measured: ModelMeasurements) -> Iterator[Block]:
         "what the attack itself reports."
     )
     yield Table(caption, columns, tuple(line.cells for line in lines), frozenset(columns[2:5]))
-    failed = [one for one in measured.of("attack", "sweep") if one.failure]
+    failed = [one for one in measured.of(ATTACK, SWEEP) if one.failure]
     yield from (Text(sentence(f"{one.column} failed: {one.failure}")) for one in failed)
 
 
 def _lines(measured: ModelMeasurements) -> Iterator[AccuracyLine]:
     """Lines for clean images, for attacks by ball with the worst of each ball, and for transferred images."""
-    clean, attacks = measured.clean, measured.of("attack")
+    clean, attacks = measured.clean, measured.of(ATTACK)
     if clean:
         yield AccuracyLine("Clean images", "", clean.share, "", "clean")
     balls = dict.fromkeys([*measured.balls, *(one.ball for one in attacks)])
@@ -136,8 +137,8 @@ def _ticks(places: list[float]) -> tuple[tuple[float, str], ...]:
 def corruptions(measured: ModelMeasurements) -> Iterator[Block]:
     """Tables of accuracy by corruption and severity, also under attack."""
     for kind, caption in (
-        ("corruption", "Accuracy in percent by severity, 1 (weak) to 5 (strong)"),
-        ("union", "The same under attack on the corrupted image"),
+        (CORRUPTION, "Accuracy in percent by severity, 1 (weak) to 5 (strong)"),
+        (UNION, "The same under attack on the corrupted image"),
     ):
         found = measured.of(kind)
         severities = sorted({one.severity for one in found})

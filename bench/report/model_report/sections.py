@@ -26,6 +26,7 @@ from bench.report.model_report.numbers import corruptions, curves, numbers
 from bench.report.model_report.untried import list_untried
 from bench.report.model_report.words import PROBE_TEXTS, attack_words, join_words, sentence
 from bench.report.table_text import MISSING
+from bench.results.kinds import ATTACK, CORRUPTION, SWEEP
 from bench.results.report_file import Example
 
 
@@ -84,7 +85,7 @@ def _pixels(image: NDArray[np.float32]) -> Pixels:
 
 def _attacks_and_probes(measured: ModelMeasurements) -> Iterator[Block]:
     found: dict[tuple[str, str], list[Measurement]] = {}
-    for one in measured.of("attack", "sweep"):
+    for one in measured.of(ATTACK, SWEEP):
         found.setdefault((one.name, settings_of(one.params)), []).append(one)
     meanings = measured.facts.meanings
     lines = [
@@ -94,7 +95,7 @@ def _attacks_and_probes(measured: ModelMeasurements) -> Iterator[Block]:
     if lines:
         caption = "Attacks know the model and follow its gradients, unless it says otherwise. eps is the radius."
         yield Table(caption, ("Attack", "What it does", "Settings", "Radii"), tuple(lines))
-    if corrupted := measured.of("corruption"):
+    if corrupted := measured.of(CORRUPTION):
         names = list(dict.fromkeys(one.name.replace("_", " ") for one in corrupted))
         yield Text(f"Corruptions, which no attacker chooses: {join_words(names)}.")
     if probes := measured.probes:

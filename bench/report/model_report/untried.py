@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator
 
 from bench.core.parsing import format_radius, split_last
+from bench.report.labels import is_autoattack
 from bench.report.model_report.measured import ModelMeasurements
 from bench.report.model_report.words import join_words
+from bench.results.kinds import ATTACK, CORRUPTION, SWEEP, UNION
 
 AUTOATTACK_PARTS = ("APGD-CE", "APGD-T", "FAB-T", "Square")  # of AutoAttack
 NORM_TEXTS = {
@@ -22,8 +24,8 @@ def list_untried(measured: ModelMeasurements) -> tuple[str, ...]:
 
 
 def _find_untried(measured: ModelMeasurements) -> Iterator[str]:
-    tried = {split_last(one.name)[0] for one in measured.of("attack", "sweep") if one.share and not one.source}
-    if not any(name.startswith("AutoAttack") for name in tried):
+    tried = {split_last(one.name)[0] for one in measured.of(ATTACK, SWEEP) if one.share and not one.source}
+    if not any(map(is_autoattack, tried)):
         yield (
             "AutoAttack, without which no number here compares with published ones such as RobustBench's: "
             "--attacks AutoAttack."
@@ -39,7 +41,7 @@ def _find_untried(measured: ModelMeasurements) -> Iterator[str]:
     yield from _corruptions(measured)
     if tried and not measured.probes:
         yield "Probes of the model for signs that its gradients mislead attacks: --audit."
-    if not measured.of("union"):
+    if not measured.of(UNION):
         yield "Attacks on images that are corrupted already: --attack-corrupted."
     if not any(one.source for one in measured.all):
         yield "Images that were made on other models, as an attacker without access would: --source SPEC."
@@ -55,18 +57,18 @@ def _find_untried(measured: ModelMeasurements) -> Iterator[str]:
 
 def _other_attacks(tried: set[str], known: tuple[str, ...]) -> list[str]:
     """Registered attacks that were not run; of a family (PGD-k) any number of steps counts as run."""
-    through = set(AUTOATTACK_PARTS) if any(name.startswith("AutoAttack") for name in tried) else set()
+    through = set(AUTOATTACK_PARTS) if any(map(is_autoattack, tried)) else set()
     families = {re.sub(r"\d+", "k", name) for name in tried}
-    return [name for name in known if name not in tried | families | through and not name.startswith("AutoAttack")]
+    return [name for name in known if name not in tried | families | through and not is_autoattack(name)]
 
 
 def _corruptions(measured: ModelMeasurements) -> Iterator[str]:
-    known, used = measured.facts.corruptions, {one.name for one in measured.of("corruption")}
+    known, used = measured.facts.corruptions, {one.name for one in measured.of(CORRUPTION)}
     if not used:
         yield f"Corruptions such as noise, blur and fog: none of the bench's {len(known)} (--corruptions)."
     elif left := [name for name in known if name not in used]:
         yield f"{len(left)} of the bench's {len(known)} corruptions: {_some(left)} (--corruptions)."
-    severities = {one.severity for one in measured.of("corruption")}
+    severities = {one.severity for one in measured.of(CORRUPTION)}
     if used and severities < {1, 2, 3, 4, 5}:
         yield f"Other severities of corruptions than {join_words([*map(str, sorted(severities))])}: --severities."
 

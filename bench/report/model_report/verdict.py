@@ -7,13 +7,14 @@ from statistics import fmean
 
 from bench.core.stats import wilson
 from bench.report.corruptions.table import other_set
+from bench.report.labels import AUTOATTACK, is_autoattack
 from bench.report.leaderboard.badges import MIN_IMAGES
 from bench.report.model_report.content import Level
 from bench.report.model_report.measured import ModelMeasurements
 from bench.report.model_report.measurement import Ball, Worst
 from bench.report.model_report.words import ball_words, change_words, join_words, sentence, share_words
+from bench.results.kinds import ATTACK, CORRUPTION
 
-REFERENCE_ATTACK = "AutoAttack"
 DOUBT_TEXTS = {"suspect": "In doubt: ", "invalid": "Not valid: "}
 
 
@@ -45,7 +46,7 @@ def headline(measured: ModelMeasurements) -> str:
 def _corrupted(measured: ModelMeasurements) -> list[str]:
     """The mean accuracy on corrupted images in words; published sets of other corruptions have means of their own."""
     shares: dict[str, list[float]] = {}
-    for one in measured.of("corruption"):
+    for one in measured.of(CORRUPTION):
         if one.share:
             shares.setdefault(other_set(json.loads(one.params or "{}")), []).append(one.share.percent)
     return [f"{fmean(of):.1f} % of {f'those of {name}' if name else 'corrupted ones'}" for name, of in shares.items()]
@@ -106,7 +107,7 @@ def _paragraphs(measured: ModelMeasurements) -> Iterator[str]:
 
 def _other_balls(measured: ModelMeasurements) -> Iterator[str]:
     """A sentence on the accuracy in other balls that were attacked; sweeps have a section of their own."""
-    attacked_balls = {one.ball for one in measured.of("attack") if one.counts}
+    attacked_balls = {one.ball for one in measured.of(ATTACK) if one.counts}
     found = [
         (ball, measured.worst(ball).share)
         for ball in measured.balls[1:]
@@ -130,10 +131,10 @@ def _describe_upper_bound(measured: ModelMeasurements, worst: Worst) -> str:
     """Sentences on why accuracy under attack is an upper bound, and how tight it is."""
     assert worst.share is not None
     text = f"{worst.share.percent:.1f} % is an upper bound: an attack that nobody tried here may break more images."
-    if any(name.startswith(REFERENCE_ATTACK) for name in worst.attacks):
-        text += f" {REFERENCE_ATTACK}, the field's usual reference, is among those tried."
+    if any(map(is_autoattack, worst.attacks)):
+        text += f" {AUTOATTACK}, the field's usual reference, is among those tried."
     else:
-        text += f" {REFERENCE_ATTACK}, the field's usual reference, is not among those that count here, "
+        text += f" {AUTOATTACK}, the field's usual reference, is not among those that count here, "
         text += "and often breaks more."
     if level(measured) == "ok":
         searched = (

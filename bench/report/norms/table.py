@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 
 from bench.core.files import Bits
-from bench.core.parsing import LAST_SUFFIX, format_radius
+from bench.core.parsing import format_radius
 from bench.core.threats.threat import NORMS
 from bench.report.accuracy import SeedAccuracy, as_columns, measurements, summary
 from bench.report.boards import Board, groups
 from bench.report.labels import column_order, label_rows, labels
+from bench.report.rows import counted_attack_rows
 
 UNION = "Union"
 Balls = tuple[Board, ...]  # boards that differ in norm and radius alone, one a norm
@@ -112,7 +113,7 @@ def _missing_attacks(parts: Mapping[Board, pd.DataFrame]) -> dict[str, list[str]
     """By line, the attacks that count which other lines have and it has not, each with its ball."""
     missing: dict[str, list[str]] = defaultdict(list)
     for ball, part in parts.items():
-        counted = part[(part["kind"] == "attack") & ~part["name"].str.endswith(LAST_SUFFIX)]
+        counted = counted_attack_rows(part)
         own = {label: set(mine["column"]) for label, mine in counted.groupby("label")}
         for label in part["label"].unique() if own else ():
             others = sorted(set.union(*own.values()) - own.get(label, set()), key=column_order)

@@ -8,16 +8,15 @@ import pandas as pd
 from bench.core.parsing import format_radius
 from bench.report.boards import Board
 from bench.report.corruptions.page import find_tables
-from bench.report.corruptions.seed_means import ALL_SEVERITIES
+from bench.report.corruptions.table import single_severities
 from bench.report.labels import line_name, panel_names
 from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.scatter import COST_COLUMN, is_scatter
 from bench.report.leaderboard.table import ranking_column
+from bench.report.plotting.best_curves import best_recipes
 from bench.report.site.chart import Chart, Curve, Href, Point, line_looks, lines, scatter
 from bench.report.site.data import SiteData
 from bench.report.sweeps.table import EFFORTS, over_effort, over_eps, sweep_boards
-
-MAX_METHODS = 10  # most methods in a chart of curves; the CSV beside the figures has all
 
 
 def against_robust(report: Report, href: Href) -> list[Chart]:
@@ -90,7 +89,7 @@ def severities(data: SiteData, board: Board, href: Href) -> list[Chart]:
     for (other, make), scores in find_tables(data.results).items():
         if other != board._replace(norm="", eps=None):
             continue
-        cells = scores.cells[(scores.cells["kind"] == "corruption") & (scores.cells["severity"] != ALL_SEVERITIES)]
+        cells = single_severities(scores.cells)
         percent = {end: 100 * cells[f"accuracy{end}"] for end in ("", "_low", "_high")}
         points = cells[["recipe", "name"]].assign(x=cells["severity"], n=board.n, value=percent[""])
         points = points.assign(low=percent["_low"], high=percent["_high"], tip="severity " + points["x"].astype(str))
@@ -110,10 +109,9 @@ def _charts(found: list[tuple[str, str, pd.DataFrame]], href: Href) -> list[Char
 
 
 def _best(points: pd.DataFrame) -> tuple[dict[str, list[Point]], str]:
-    """The points of the best MAX_METHODS lines, best first, and the addition to the title if others are left out."""
-    means = points.groupby("recipe")["value"].mean().sort_values(ascending=False, kind="stable")
-    more = f" (best {MAX_METHODS} of {len(means)})" if len(means) > MAX_METHODS else ""
-    drawn = {str(name): points[points["recipe"] == name].to_dict("records") for name in means.index[:MAX_METHODS]}
+    """The points of the best lines, best first, and the addition to the title if others are left out."""
+    best, more = best_recipes(points, "value")
+    drawn = {name: points[points["recipe"] == name].to_dict("records") for name in best}
     return {name: [_curve_point(name, line) for line in own] for name, own in drawn.items()}, more
 
 

@@ -8,8 +8,7 @@ import pandas as pd
 from bench.report.accuracy import Estimate, mean_over_seeds
 from bench.report.boards import Board
 from bench.report.corruptions.page import find_tables
-from bench.report.corruptions.seed_means import ALL_SEVERITIES
-from bench.report.corruptions.table import Scores
+from bench.report.corruptions.table import Scores, means_over_severities
 from bench.report.labels import labels
 from bench.report.leaderboard.page import Report
 from bench.report.site.board_table import Column, Extra
@@ -60,7 +59,7 @@ def _join(seeds: list[Estimate]) -> Estimate:
 
 def corruption_means(scores: Scores) -> dict[str, Estimate]:
     """Mean accuracy over all corruptions and severities in percent by line; lines that lack one are left out."""
-    means = _means(scores)
+    means = means_over_severities(scores.cells)
     wanted = means["name"].nunique()
     return {
         str(recipe): Estimate(100 * fmean(own["accuracy"]), math.nan, math.nan)
@@ -69,11 +68,7 @@ def corruption_means(scores: Scores) -> dict[str, Estimate]:
     }
 
 
-def _means(scores: Scores) -> pd.DataFrame:
-    return scores.cells[(scores.cells["severity"] == ALL_SEVERITIES) & (scores.cells["kind"] == "corruption")]
-
-
 def _corruption_head(scores: Scores, make: str) -> tuple[str, str]:
-    count, severities = _means(scores)["name"].nunique(), ", ".join(map(str, scores.severities))
+    count, severities = means_over_severities(scores.cells)["name"].nunique(), ", ".join(map(str, scores.severities))
     about = f"mean accuracy over {count} corruptions ({make} images), severities {severities}"
     return ("Corruptions" if make == "generated" else f"Corruptions ({make})"), about

@@ -10,14 +10,14 @@ import pandas as pd
 from bench.core.parsing import LAST_SUFFIX
 from bench.report.accuracy import Estimate
 from bench.report.attack_scores.scores import score_texts
-from bench.report.labels import line_name
+from bench.report.labels import AUTOATTACK, line_name
 from bench.report.leaderboard import text as words
 from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.table import accuracies, ranking_column
 from bench.report.table_text import MISSING
 
 MIN_SHARE_SHOWN = 0.5  # share of lines with a number, from which a column is shown at first
-ALWAYS_SHOWN = ("Clean", "AutoAttack", "Worst")
+ALWAYS_SHOWN = ("Clean", AUTOATTACK, "Worst")
 
 COST_COLUMNS = {  # by column of the leaderboard's table: title, explanation, and whether it is shown at first
     "passes": ("Passes", "forward and backward passes per image of a training step, as counted", True),

@@ -10,6 +10,7 @@ import pandas as pd
 from bench.core.files import Bits
 from bench.report import cache as stored
 from bench.report.boards import Board
+from bench.report.labels import AUTOATTACK
 from bench.report.leaderboard.page import Report, boards
 from bench.report.leaderboard.table import ranking_column
 from bench.report.site.sources import NO_SOURCES, SiteSources
@@ -17,7 +18,7 @@ from bench.report.training_logs import read_training_log
 from bench.results.store import read_job
 from bench.results.survey import run_folders
 
-RANKING_ORDER = ("AutoAttack", "Worst", "Clean")  # of the columns that rank a board, the strongest statement first
+RANKING_ORDER = (AUTOATTACK, "Worst", "Clean")  # of the columns that rank a board, the strongest statement first
 
 
 @dataclass(frozen=True)

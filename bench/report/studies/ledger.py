@@ -9,6 +9,7 @@ from typing import Protocol
 from bench.core.stats import wilson
 from bench.report.accuracy import Estimate
 from bench.report.corruptions.scores import mark
+from bench.report.labels import STANDARD_RECIPE
 from bench.report.studies.lookup import Lookup, published_accuracy
 from bench.report.studies.measurement import NOT_MEASURED, Measurement
 from bench.report.studies.printed_number import Number
@@ -125,7 +126,7 @@ def add_signs(ledger: Sequence[Entry]) -> list[Entry]:
     standard = {
         (entry.number.column, entry.number.where): entry.ours
         for entry in ledger
-        if entry.number.recipe == "Standard" and entry.ours.is_measured
+        if entry.number.recipe == STANDARD_RECIPE and entry.ours.is_measured
     }
     found = []
     for entry in ledger:

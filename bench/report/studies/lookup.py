@@ -15,6 +15,7 @@ from bench.report import cache as stored
 from bench.report.accuracy import Estimate
 from bench.report.corruptions.scores import score
 from bench.report.exhibits.table import cosines, read_exhibit
+from bench.report.labels import AUTOATTACK, is_autoattack
 from bench.report.studies import measurement
 from bench.report.studies.matching import is_of, keep_lowest_other_seed
 from bench.report.studies.measurement import NOT_MEASURED, Measurement, Record
@@ -23,6 +24,7 @@ from bench.report.studies.printed_number import MetricSpec, Number, any_iterate
 from bench.report.studies.scales import Scale
 from bench.report.studies.setup import TrainingSetup
 from bench.report.training_logs import read_logs
+from bench.results.kinds import CLEAN
 
 TrainingKey = tuple[str, str, str, str]  # recipe, plan, data set, architecture
 
@@ -66,13 +68,13 @@ class Lookup:
         accuracies = [r for r in models if r["metric"] == "accuracy"]
         if not reading.attack and not reading.corruption:
             return measurement.standard_deviation(
-                measurement.accuracy([r for r in accuracies if r["kind"] == "clean"], self.outcomes), reading.kind
+                measurement.accuracy([r for r in accuracies if r["kind"] == CLEAN], self.outcomes), reading.kind
             )
         found_rows = [r for r in accuracies if is_of(r, reading, number.source, self.scale)]
         found_rows = keep_lowest_other_seed(found_rows) if reading.other_seed else found_rows
         if reading.kind == "score":
             whole = measurement.SEVERITY_COUNT if reading.corruption else 1
-            return self._score(found_rows, [r for r in accuracies if r["kind"] == "clean"], whole)
+            return self._score(found_rows, [r for r in accuracies if r["kind"] == CLEAN], whole)
         return measurement.accuracy(found_rows, self.outcomes)
 
     def beside(self, number: Number, paper_setup: TrainingSetup | None) -> tuple[Measurement, Measurement]:
@@ -81,7 +83,7 @@ class Lookup:
         if not reading.attack or number.source:
             return NOT_MEASURED, NOT_MEASURED
         any_one = MetricSpec(reading.kind, any_iterate(reading.attack), reading.eps)
-        auto = MetricSpec(reading.kind, "AutoAttack", reading.eps)
+        auto = MetricSpec(reading.kind, AUTOATTACK, reading.eps)
         found = [
             self.ours(number, paper_setup, r) if r.attack != reading.attack else NOT_MEASURED for r in (any_one, auto)
         ]
@@ -147,7 +149,7 @@ def _published_autoattack() -> dict[TrainingKey, list[tuple[float, float]]]:
     """Published AutoAttack accuracies: radius and percent, by training, in the order of external.csv."""
     found: dict[TrainingKey, list[tuple[float, float]]] = {}
     for row in printed_numbers("external").to_dict("records"):
-        if row["attack"].startswith("AutoAttack") and row["metric"] == "robust_acc":
+        if is_autoattack(row["attack"]) and row["metric"] == "robust_acc":
             trained = row["recipe"], row["plan"], DATASETS.get(row["dataset"], ""), MODELS.get(row["architecture"], "")
             found.setdefault(trained, []).append((numbers.parse_number(row["epsilon"]), float(row["value"])))
     return found

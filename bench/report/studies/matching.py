@@ -8,6 +8,7 @@ import numpy as np
 from bench.report.studies.measurement import Record
 from bench.report.studies.printed_number import MetricSpec
 from bench.report.studies.scales import Scale
+from bench.results.kinds import ATTACK, CORRUPTION
 
 USUAL_SETTINGS = {
     "restarts": "1",
@@ -19,8 +20,8 @@ USUAL_SETTINGS = {
 def is_of(row: Record, reading: MetricSpec, source: str, scale: Scale) -> bool:
     """Whether a row has the corruption or attack of a printed number. source: as in `Number`."""
     if reading.corruption:
-        return bool(row["kind"] == "corruption" and row["name"] == reading.corruption)
-    if row["kind"] != "attack" or not is_crafted(row, reading, source):
+        return bool(row["kind"] == CORRUPTION and row["name"] == reading.corruption)
+    if row["kind"] != ATTACK or not is_crafted(row, reading, source):
         return False
     name, settings = parse_name(reading.attack)
     near = row["norm"] == "Linf" and abs(row["eps"] - scale.eps(reading.eps)) < 1e-6

@@ -14,7 +14,7 @@ from bench.report import table_text as plain
 from bench.report.files import Content
 from bench.report.folder_names import folder_names
 from bench.report.labels import label_rows
-from bench.report.rows import accuracies, of_kind, white_box
+from bench.report.rows import accuracy_rows, clean_and_attack_rows, white_box_rows
 from bench.report.seeds import collapses
 from bench.report.studies.claims import page as claims_page
 from bench.report.studies.ledger_table import brief, frame
@@ -140,7 +140,7 @@ def _section(found: ScaleResults) -> tuple[str, dict[str, Content]]:
 
 def collapsed_seeds(rows: pd.DataFrame) -> list[str]:
     """Sentences on seeds that collapsed, one for each recipe that has any."""
-    rows = white_box(accuracies(of_kind(rows, "clean", "attack")))
+    rows = clean_and_attack_rows(white_box_rows(accuracy_rows(rows)))
     return [
         f"{label}: {'; '.join(seeds)}"
         for label, part in label_rows(rows).groupby("label", sort=False)

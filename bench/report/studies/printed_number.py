@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bench.report.labels import AUTOATTACK
 from bench.report.studies.setup import StudyRun, TrainingSetup
 
 Kind = Literal["accuracy", "mean", "spread", "score", "gradient", "cosine", "seconds"]
@@ -63,7 +64,7 @@ def parts_of(numbers: Sequence[Number], seeds: int) -> Iterator[StudyRun]:
         for eps in dict.fromkeys(n.reading.eps for n in attacked):
             some = [n for n in attacked if n.reading.eps == eps]
             printed_attacks = [n.reading.attack for n in some]
-            beside = [*map(any_iterate, printed_attacks), *(["AutoAttack"] if eps == farthest else [])]
+            beside = [*map(any_iterate, printed_attacks), *([AUTOATTACK] if eps == farthest else [])]
             yield StudyRun(_recipes(some), tuple(dict.fromkeys([*printed_attacks, *beside])), eps, **shared)
         moved = [n for n in here if n.source]
         for eps, crafter in dict.fromkeys((n.reading.eps, n.reading.crafter) for n in moved):

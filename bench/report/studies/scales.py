@@ -13,6 +13,7 @@ from bench.report.folder_names import Identity
 from bench.report.rows import COMPARABLE
 from bench.report.studies.papers.plans import plan_of_paper
 from bench.report.studies.setup import TrainingSetup
+from bench.results.kinds import ATTACK, CLEAN, DIAGNOSTIC
 from bench.results.store import read_job
 
 REFERENCE_RADIUS = 8.0  # in 1/255
@@ -107,8 +108,8 @@ def scales(
     registered: gives the radius of a data set for runs without it in job.json, as older versions wrote them.
     """
     papers, evaluated = rows["budget"].str.fullmatch(PAPER_BUDGET_TEXT), rows["n"].where(rows["partial"], 0)
-    diagnostic = rows["kind"] == "diagnostic"  # rows whose n is the size of a group of images
-    counted = rows["kind"].isin(["clean", "attack"]) & (rows["metric"] == "accuracy")
+    diagnostic = rows["kind"] == DIAGNOSTIC  # rows whose n is the size of a group of images
+    counted = rows["kind"].isin([CLEAN, ATTACK]) & (rows["metric"] == "accuracy")
     shared: Any  # the key of a group is only Hashable to the type checker
     for shared, _ in rows[papers & counted].groupby(["protocol", evaluated], sort=False):
         n = int(shared[1])

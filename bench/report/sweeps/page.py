@@ -16,13 +16,13 @@ from bench.report.drawing import Draw
 from bench.report.files import Content, figure, in_folder
 from bench.report.folder_names import folder_names
 from bench.report.labels import line_name, panel_names
+from bench.report.plotting.best_curves import best_recipes
 from bench.report.sweeps.table import EFFORTS, areas, over_effort, over_eps, sweep_boards
 from bench.report.table_text import MISSING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-MAX_RECIPES = 10  # most recipes in a panel; the CSV has all
 LEFT_COLUMNS = ("Attack", "Recipe")  # columns set flush left
 MEDIAN_TITLE = "Median eps"
 AREA_NOTE = "Area below the curve from 0 to the largest radius, of a perfect model's."
@@ -80,11 +80,12 @@ def find_folders(boards: Iterable[Board]) -> dict[Board, str]:
 def _draw(board: Board, axis: str, points: pd.DataFrame, rows: pd.DataFrame) -> Draw:
     from bench.report.sweeps.figures import lines
 
-    means = points.groupby("recipe")["value"].mean().sort_values(ascending=False, kind="stable")
-    shown = points[points["recipe"].isin(means.index[:MAX_RECIPES])]
-    title = board.title + (f" (best {MAX_RECIPES} of {len(means)})" if len(means) > MAX_RECIPES else "")
+    best, more = best_recipes(points, "value")
+    shown = points[points["recipe"].isin(best)]
     known = {int(classes) for classes in rows["classes"] if classes}
-    return partial(lines, shown, title, EFFORTS.get(axis), 100 / known.pop() if len(known) == 1 else math.nan)
+    return partial(
+        lines, shown, board.title + more, EFFORTS.get(axis), 100 / known.pop() if len(known) == 1 else math.nan
+    )
 
 
 def _section(board: Board, folder: str, axes: list[str], table: pd.DataFrame) -> str:

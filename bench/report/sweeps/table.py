@@ -14,7 +14,16 @@ from bench.core.parsing import format_count, format_radius
 from bench.report.accuracy import SeedAccuracy, mean_over_seeds, summary
 from bench.report.boards import Board
 from bench.report.labels import columns, labels
-from bench.report.rows import MODEL_COLUMNS, accuracies, of_kind, white_box
+from bench.report.rows import (
+    MODEL_COLUMNS,
+    accuracy_rows,
+    attack_rows,
+    clean_rows,
+    rows_of_kinds,
+    sweep_rows,
+    white_box_rows,
+)
+from bench.results.kinds import ATTACK, CLEAN, SWEEP
 
 MIN_POINTS = 3  # least number of points of a curve
 EFFORTS = {
@@ -29,11 +38,12 @@ POINT_COLUMNS = ["panel", "recipe", "x"]
 
 def sweep_boards(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:
     """White-box rows at finite radii by the fields of BOARD_COLUMNS, with the clean rows of the same models."""
-    rows = white_box(of_kind(results, "clean", "attack", "sweep"))
+    rows = rows_of_kinds(white_box_rows(results), CLEAN, ATTACK, SWEEP)
     rows = rows[~np.isinf(rows["eps"])].assign(recipe=labels(rows), eps=rows["eps"].round(7))
-    clean = of_kind(rows, "clean")
+    clean = clean_rows(rows)
     found = {}
-    for key, part in rows[rows["kind"] != "clean"].groupby(BOARD_COLUMNS, sort=False):
+    key: Any  # the key of a group is only Hashable to the type checker
+    for key, part in rows_of_kinds(rows, ATTACK, SWEEP).groupby(BOARD_COLUMNS, sort=False):
         protocol, dataset, model, norm, budget, n, data = key
         beside = clean.merge(part[[*MODEL_COLUMNS, "n"]].drop_duplicates(), on=[*MODEL_COLUMNS, "n"])
         found[Board(protocol, dataset, model, norm, None, budget, n, data)] = pd.concat([beside, part])
@@ -45,9 +55,9 @@ def over_eps(rows: pd.DataFrame) -> pd.DataFrame:
 
     A panel is an attack with its settings, either swept, or run at three radii or more; at 0 it has clean accuracy.
     """
-    rows = accuracies(rows)
-    plain = of_kind(rows, "attack").assign(panel=lambda plain: columns(plain))
-    clean = of_kind(rows, "clean").drop(columns="eps").assign(eps=0.0)
+    rows = accuracy_rows(rows)
+    plain = attack_rows(rows).assign(panel=lambda plain: columns(plain))
+    clean = clean_rows(rows).drop(columns="eps").assign(eps=0.0)
     start = clean.merge(plain[[*MODEL_COLUMNS, "panel"]].drop_duplicates(), on=MODEL_COLUMNS)
     plain = _keep_long_curves(pd.concat([start, plain]).assign(x=lambda points: points["eps"]), 1 + MIN_POINTS)
     return _cells(pd.concat([_label_sweeps(rows).assign(x=lambda points: points["eps"]), plain]))
@@ -55,7 +65,7 @@ def over_eps(rows: pd.DataFrame) -> pd.DataFrame:
 
 def over_effort(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
     """Points of accuracy over `steps` or another of EFFORTS, as `over_eps`; panels differ in the other settings."""
-    rows = of_kind(accuracies(rows), "attack")
+    rows = attack_rows(accuracy_rows(rows))
     uses = [json.loads(params or "{}") for params in rows["params"]]
     named = rows["name"].str.replace(r"\d+", "k", regex=True) if setting == "steps" else rows["name"]
     rest = [json.dumps({key: value for key, value in use.items() if key != setting}) for use in uses]
@@ -111,10 +121,10 @@ def _integrate(curve: pd.DataFrame) -> dict[str, float]:
 
 def _label_sweeps(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of sweeps, with their panel in a column."""
-    rows = of_kind(rows, "sweep")
+    rows = sweep_rows(rows)
     uses = [json.loads(params) for params in rows["params"]]
     grids = [use.pop("sweep") for use in uses]
-    titles = columns(rows.assign(kind="attack", params=[json.dumps(use) for use in uses]))
+    titles = columns(rows.assign(kind=ATTACK, params=[json.dumps(use) for use in uses]))
     panels = [
         f"{title}, swept over {format_count(len(grid), 'radius', 'radii')}"
         for title, grid in zip(titles, grids, strict=True)

@@ -12,7 +12,7 @@ from bench.core.files import Bits
 from bench.core.stats import wilson
 from bench.report.boards import Board
 from bench.report.labels import columns, line_name, titles
-from bench.report.rows import accuracies, of_kind
+from bench.report.rows import accuracy_rows, attack_rows, clean_rows
 from bench.results.row import model_id
 
 CELL_COLUMNS = ["protocol", "run", "view", "epoch", "source", "name", "params", "norm", "eps", "n"]
@@ -31,9 +31,9 @@ def matrices(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[tuple[Boa
 
     rows: of `results.load()`. outcomes: (n,) bool by key of the row, True where the model is correct.
     """
-    rows = accuracies(rows).assign(eps=rows["eps"].round(7))
+    rows = accuracy_rows(rows).assign(eps=rows["eps"].round(7))
     rows = rows.drop_duplicates(CELL_COLUMNS, keep="last")
-    moved = of_kind(rows, "attack")
+    moved = attack_rows(rows)
     moved = moved[moved["source"] != ""]
     moved = moved.assign(column=columns(moved))
     found = {}
@@ -43,7 +43,7 @@ def matrices(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[tuple[Boa
     ):
         *where, attack = shared
         board = Board(*where)
-        clean = of_kind(rows, "clean")
+        clean = clean_rows(rows)
         clean = clean[clean["protocol"] == board.protocol]
         clean = clean[(clean["dataset"] == board.dataset) & (clean["n"] == board.n) & clean["key"].isin([*outcomes])]
         unharmed = dict(zip(_model_ids(clean), clean["key"].map(outcomes.__getitem__), strict=True))

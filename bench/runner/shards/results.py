@@ -13,6 +13,7 @@ from bench.core.errors import BadInput
 from bench.core.files import is_name, read_json, write_json
 from bench.core.parsing import format_count, printable
 from bench.evaluation.outcome import Outcome
+from bench.results.kinds import UNION
 from bench.results.outcome_checks import check_bits, check_outcome
 from bench.results.row import CellId, Row, to_row, to_texts
 from bench.results.row_checks import LARGEST_WORK, check_value
@@ -136,5 +137,5 @@ def parts_of_key(folder: Path, key: str, shard: Shard) -> list[ShardResult]:
 def block_of(row: Row) -> int | None:
     """How many images the attack of a row draws random numbers for at once; None if it draws for each image."""
     params = json.loads(row.params or "{}")
-    block: int | None = (params["attack"] if row.kind == "union" else params).get("block")
+    block: int | None = (params["attack"] if row.kind == UNION else params).get("block")
     return block

@@ -9,10 +9,9 @@ import pandas as pd
 from bench.report.boards import Board
 from bench.report.corruptions import attacked as unions
 from bench.report.corruptions.page import LEFT_COLUMNS, SCORE_NOTE, UNIONS_TITLE, find_tables, heading
-from bench.report.corruptions.seed_means import ALL_SEVERITIES
-from bench.report.corruptions.table import REFERENCE_RECIPE, Scores
+from bench.report.corruptions.table import Scores, means_over_severities, single_severities
 from bench.report.corruptions.text import TABLE_PARTS, captions, errors, robustness
-from bench.report.labels import line_name
+from bench.report.labels import STANDARD_RECIPE, line_name
 from bench.report.site.data import SiteData
 from bench.report.site.heat.cells import HeatCell, HeatMap, Scale, missing_cell, scale_around, scale_of
 from bench.report.site.site import Site, Target, unique_paths
@@ -54,13 +53,13 @@ def table_id(board: Board, make: str) -> str:
 
 def by_corruption(scores: Scores) -> HeatMap:
     """A heat map with a column for each corruption, means over severities."""
-    cells = scores.cells[(scores.cells["kind"] == "corruption") & (scores.cells["severity"] == ALL_SEVERITIES)]
+    cells = means_over_severities(scores.cells)
     return _heat_map(cells.assign(column=cells["name"].str.replace("_", " ")))
 
 
 def by_severity(scores: Scores) -> HeatMap:
     """A heat map with a column for each severity, means over corruptions; missing for methods that lack one."""
-    cells = scores.cells[(scores.cells["kind"] == "corruption") & (scores.cells["severity"] != ALL_SEVERITIES)]
+    cells = single_severities(scores.cells)
     means = cells.groupby(["recipe", "severity"], sort=False)["accuracy"].agg(lambda values: values.mean(skipna=False))
     found = means.reset_index().assign(status="ok", accuracy_low=math.nan, accuracy_high=math.nan)
     return _heat_map(found.assign(column="severity " + found["severity"].astype(str)))
@@ -69,8 +68,8 @@ def by_severity(scores: Scores) -> HeatMap:
 def _heat_map(cells: pd.DataFrame) -> HeatMap:
     """Make a heat map, higher means first. cells: recipe, column, accuracy with interval, status."""
     values = 100 * cells.pivot_table("accuracy", "recipe", "column", sort=False, dropna=False, aggfunc="first")
-    has_reference = REFERENCE_RECIPE in values.index
-    shown = values - values.loc[REFERENCE_RECIPE] if has_reference else values
+    has_reference = STANDARD_RECIPE in values.index
+    shown = values - values.loc[STANDARD_RECIPE] if has_reference else values
     numbers = [float(number) for number in shown.to_numpy().ravel()]
     scale = scale_around(numbers) if has_reference else scale_of(numbers)
     records = {(cell["recipe"], cell["column"]): cell for cell in cells.to_dict("records")}
@@ -91,5 +90,5 @@ def _cell(cell: Mapping[Any, Any], shown: float, scale: Scale) -> HeatCell:
     about = f"{line_name(cell['recipe'])}, {cell['column']}: {value:.1f}" + (
         "" if math.isnan(low) else f" ({low:.1f} to {high:.1f})"
     )
-    about += f", {shown:+.1f} to {REFERENCE_RECIPE}" if scale.is_diverging and not math.isnan(shown) else ""
+    about += f", {shown:+.1f} to {STANDARD_RECIPE}" if scale.is_diverging and not math.isnan(shown) else ""
     return HeatCell(f"{value:.1f}", about, scale.shade(shown), value)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bench.core.files import Bits
-from bench.report.rows import MODEL_COLUMNS, of_kind
+from bench.report.rows import MODEL_COLUMNS, attack_rows, clean_rows, white_box_rows
 from bench.report.site.data import SiteData
 from bench.report.site.methods.stored_images import StoredImages, attacks_with_images, read_images
 from bench.report.site.pictures import png
@@ -30,8 +30,8 @@ class AttackedImages:
 
 def attacked_images(data: SiteData, recipe: str, page: str) -> Iterator[AttackedImages]:
     """The images of the attacks with the lowest accuracies, each on one model."""
-    rows = data.rows[(data.rows["recipe"] == recipe) & (data.rows["source"] == "")]
-    attacked = of_kind(rows, "attack").sort_values("value", kind="stable").drop_duplicates("key")
+    rows = white_box_rows(data.rows[data.rows["recipe"] == recipe])
+    attacked = attack_rows(rows).sort_values("value", kind="stable").drop_duplicates("key")
     shown: set[str] = set()
     for row in attacked.to_dict("records"):
         files = attacks_with_images(data.results / row["run"], [row["key"]])
@@ -54,7 +54,7 @@ def _clean_bits(data: SiteData, row: Mapping[Any, Any]) -> Bits:
     """Which clean test images the model of a row classifies correctly; empty if that is not stored."""
     same = (data.rows[MODEL_COLUMNS] == [row[name] for name in MODEL_COLUMNS]).all(axis=1)
     outcomes = data.outcomes([row["run"]])
-    known = [outcomes[key] for key in of_kind(data.rows[same], "clean")["key"] if key in outcomes]
+    known = [outcomes[key] for key in clean_rows(data.rows[same])["key"] if key in outcomes]
     return max(known, key=len, default=np.zeros(0, np.bool_))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.core.parsing import format_radius
-from bench.report.rows import of_kind
+from bench.report.rows import attack_rows
 
 Job = Mapping[str, Any]  # job.json
 AttackText = Callable[[str, dict[str, Any]], str]  # as of `SiteSources`
@@ -50,7 +50,7 @@ def _train_words(job: Job, seeds: Iterable[int]) -> list[str]:
 
 
 def _attack_words(rows: pd.DataFrame, attack_text: AttackText) -> list[str]:
-    attacked = of_kind(rows, "attack")
+    attacked = attack_rows(rows)
     uses = dict.fromkeys(zip(attacked["name"], attacked["params"], strict=True))
     attacks = [attack_text(name, json.loads(params or "{}")) for name, params in uses]
     words = ["--attacks", ",".join(dict.fromkeys(attacks)) or "none"]

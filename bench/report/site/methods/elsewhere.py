@@ -10,6 +10,7 @@ from bench.report.boards import Board
 from bench.report.corruptions.page import heading
 from bench.report.corruptions.seed_means import ALL_SEVERITIES
 from bench.report.corruptions.table import Scores
+from bench.report.rows import corruption_rows
 from bench.report.site.data import SiteData
 from bench.report.site.heat.cells import HeatCell, HeatMap, Scale, missing_cell, scale_of
 from bench.report.site.heat.corruptions import table_id
@@ -17,7 +18,7 @@ from bench.report.site.heat.transfer import heat_map, matrix_id
 from bench.report.transfer.page import find_matrices
 
 
-class TransferRow(NamedTuple):
+class MethodTransfer(NamedTuple):
     """Transfer of one model. lines: another model, this model on its images, and it on this model's images."""
 
     board: Board
@@ -28,7 +29,7 @@ class TransferRow(NamedTuple):
     scale: Scale
 
 
-class CorruptionRow(NamedTuple):
+class MethodCorruptions(NamedTuple):
     """One line of a table of corruptions. lines: corruption, mean accuracy, score, and accuracies by severity."""
 
     heading: str
@@ -44,7 +45,9 @@ def transfer_maps(data: SiteData) -> dict[tuple[Board, str], HeatMap]:
     return {which: heat_map(matrix) for which, matrix in find_matrices(data.results).items()}
 
 
-def transfer_rows(data: SiteData, maps: Mapping[tuple[Board, str], HeatMap], recipe: str) -> Iterator[TransferRow]:
+def transfer_tables_of(
+    data: SiteData, maps: Mapping[tuple[Board, str], HeatMap], recipe: str
+) -> Iterator[MethodTransfer]:
     """A table for each model of the recipe in each matrix. maps: result of `transfer_maps`."""
     for (board, attack), drawn in maps.items():
         models = list(dict.fromkeys([*(source for source, _ in drawn.lines), *drawn.columns]))
@@ -54,24 +57,26 @@ def transfer_rows(data: SiteData, maps: Mapping[tuple[Board, str], HeatMap], rec
             itself = [(model, _find(cells, model, model), HeatCell(""))] if model in cells.get(model, {}) else []
             pairs = [(other, _find(cells, other, model), _find(cells, model, other)) for other in models]
             shown = [*itself, *(pair for pair in pairs if pair[0] != model)]
-            yield TransferRow(board, attack, matrix_id(board, attack), model, tuple(shown), drawn.scale)
+            yield MethodTransfer(board, attack, matrix_id(board, attack), model, tuple(shown), drawn.scale)
 
 
 def _find(cells: dict[str, dict[str, HeatCell]], source: str, target: str) -> HeatCell:
     return cells.get(source, {}).get(target) or missing_cell("")
 
 
-def corruption_rows(data: SiteData, tables: Mapping[tuple[Board, str], Scores], recipe: str) -> Iterator[CorruptionRow]:
+def corruption_tables_of(
+    data: SiteData, tables: Mapping[tuple[Board, str], Scores], recipe: str
+) -> Iterator[MethodCorruptions]:
     """A table for each line of the recipe. tables: result of `find_tables`."""
     for (board, make), scores in tables.items():
         for label in scores.cells["recipe"].unique():
             if data.recipe_of(str(label)) == recipe:
                 where = heading(board, make), table_id(board, make), str(label)
-                yield CorruptionRow(*where, scores.severities, *_by_severity(scores, str(label)))
+                yield MethodCorruptions(*where, scores.severities, *_by_severity(scores, str(label)))
 
 
 def _by_severity(scores: Scores, label: str) -> tuple[tuple[tuple[str, tuple[HeatCell, ...]], ...], Scale]:
-    own = scores.cells[(scores.cells["recipe"] == label) & (scores.cells["kind"] == "corruption")]
+    own = corruption_rows(scores.cells[scores.cells["recipe"] == label])
     scale = scale_of(100 * own["accuracy"])
     lines = []
     for name, part in own.groupby("name", sort=False):

@@ -13,7 +13,7 @@ from bench.report.site.data import SiteData
 from bench.report.site.heat.cells import HeatMap
 from bench.report.site.methods.attacked_images import attacked_images
 from bench.report.site.methods.command import command
-from bench.report.site.methods.elsewhere import corruption_rows, transfer_maps, transfer_rows
+from bench.report.site.methods.elsewhere import corruption_tables_of, transfer_maps, transfer_tables_of
 from bench.report.site.methods.recipe_lines import other_numbers, printed_lines
 from bench.report.site.methods.results import BoardResults, results_of
 from bench.report.site.methods.training import training_charts, trainings
@@ -71,8 +71,8 @@ def _results(
         "clean_alone": [results.board for results in found if results not in attacked],
         "trainings": trainings(data, data.runs(recipe)),
         "charts": [(name, charts) for name, own in logs.items() if (charts := training_charts(own))],
-        "transfers": list(transfer_rows(data, maps, recipe)),
-        "corruptions": list(corruption_rows(data, tables, recipe)),
+        "transfers": list(transfer_tables_of(data, maps, recipe)),
+        "corruptions": list(corruption_tables_of(data, tables, recipe)),
     }
 
 

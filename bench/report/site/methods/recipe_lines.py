@@ -7,7 +7,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from bench.core.parsing import format_radius
-from bench.report.labels import columns
+from bench.report.labels import AUTOATTACK, columns, is_autoattack
+from bench.report.rows import accuracy_rows, attack_rows, clean_and_attack_rows, clean_rows
 from bench.report.table_text import MISSING
 from bench.report.verdicts import doubts_by_board
 from bench.results.load import load
@@ -16,7 +17,7 @@ from bench.results.store import read_outcomes
 CLEAN_METRICS = ["clean", "clean_mean", "clean_std"]
 ATTACKED_METRICS = ["robust_acc", "transfer_robust_acc", "robust_acc_reported", "robustness_score"]
 LINE_COLUMNS = ["paper", "table", "dataset", "architecture", "method", "setting", "plan", "view"]
-UNSCREENED = {"AutoAttack", "AutoAttack standard"}  # names that are left out below the heading AutoAttack
+UNSCREENED = {AUTOATTACK, f"{AUTOATTACK} standard"}  # names that are left out below the heading AutoAttack
 RUN_COLUMNS = ["dataset", "model", "run", "seed", "view", "epoch", "budget", "n"]
 
 
@@ -77,8 +78,7 @@ def _attack(attack: str, source: str) -> str:
 def measured_lines(recipe: str, results: Path) -> list[Line]:
     """Accuracies of all runs of a recipe in a results folder, a line for each view and epoch."""
     known = load(results)
-    rows = known[(known["recipe"] == recipe) & (known["metric"] == "accuracy")]
-    rows = rows[rows["kind"].isin(["clean", "attack"])]
+    rows = clean_and_attack_rows(accuracy_rows(known[known["recipe"] == recipe]))
     rows = rows.assign(column=columns(rows))
     lines = []
     for _, group in rows.groupby(RUN_COLUMNS, sort=False):
@@ -89,7 +89,7 @@ def measured_lines(recipe: str, results: Path) -> list[Line]:
 
 def _measured_accuracy(rows: pd.DataFrame, doubts: Iterable[str]) -> Line:
     first = rows.iloc[0]
-    attacks = rows[rows["kind"] == "attack"]
+    attacks = attack_rows(rows)
     cells = [
         (f"{norm} {format_radius(eps)}", f"{column} from {source}" if source else column, _percent(value))
         for norm, eps, column, source, value in zip(
@@ -101,7 +101,7 @@ def _measured_accuracy(rows: pd.DataFrame, doubts: Iterable[str]) -> Line:
     return Line(
         head=", ".join([first["dataset"], first["model"], f"seed {first['seed']}", *which]),
         detail=f"{first['budget']}, n={first['n']}",
-        clean=" ".join(map(_percent, rows.loc[rows["kind"] == "clean", "value"])),
+        clean=" ".join(map(_percent, clean_rows(rows)["value"])),
         verdict="; ".join(dict.fromkeys(wrong)) or "ok",
         **_by_strength(cells),
     )
@@ -113,7 +113,7 @@ def _percent(value: float) -> str:
 
 def _by_strength(cells: list[tuple[str, str, str]]) -> dict[str, str]:
     """Text of cells (radius, attack, value): AutoAttack, and other attacks."""
-    best = [cell for cell in cells if cell[1].startswith("AutoAttack")]
+    best = [cell for cell in cells if is_autoattack(cell[1])]
     names = {attack for _, attack, _ in best}
     plain = len(names) == 1 and names <= UNSCREENED
     shown = [(strength, "" if plain else attack, value) for strength, attack, value in best]

@@ -9,11 +9,12 @@ import pandas as pd
 
 from bench.core.parsing import format_radius
 from bench.core.plan import LONG
-from bench.report.rows import of_kind, white_box
+from bench.report.rows import attack_rows, white_box_rows
 from bench.report.studies.claims import bat, m2at, mtlat, robmask
 from bench.report.studies.claims.checks import Finding, mark, verdict
 from bench.report.studies.claims.reader import RADIUS_TOLERANCE
 from bench.report.studies.study import Study
+from bench.results.kinds import DIAGNOSTIC
 
 AT_OTHER_RADII: dict[float, tuple[str, ...]] = (  # recipes by the multiple of the radius at which they are attacked
     dict.fromkeys(m2at.WIDER_RADII, m2at.RECIPES_AT_WIDER)
@@ -33,14 +34,14 @@ def find_sections(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[t
     shared: Any  # the key of a group is only Hashable to the type checker
     for shared, group in rows.groupby(BOARD_COLUMNS, sort=False):
         protocol, dataset, model, budget, data = shared
-        counted = group.loc[group["kind"] != "diagnostic", "n"]
+        counted = group.loc[group["kind"] != DIAGNOSTIC, "n"]
         if counted.empty or is_longer_of_another(group, budget, budgets):
             continue
         images = n or int(counted.mode().iloc[0])
         there = (rows["protocol"] == protocol) & (rows["dataset"] == dataset) & (rows["model"] == model)
         longer = rows[there & (rows["data"] == data) & rows["budget"].isin(longer_budgets(budget))]
         both = pd.concat([group, longer.assign(recipe=longer["recipe"] + "+")])
-        same = both[(both["n"] == images) | (both["kind"] == "diagnostic")]
+        same = both[(both["n"] == images) | (both["kind"] == DIAGNOSTIC)]
         seeds = ", ".join(map(str, sorted(same["seed"].unique())))
         for norm, eps in threats(same):
             unbounded = np.isinf(same["eps"].astype(float))
@@ -64,7 +65,7 @@ def list_findings(findings: Sequence[Finding]) -> str:
 
 def threats(rows: pd.DataFrame) -> Iterator[tuple[str, float]]:
     """Norms and radii of the attacks, without radii that only claims about multiples of another radius use."""
-    attacks = white_box(of_kind(rows, "attack"))
+    attacks = attack_rows(white_box_rows(rows))
     attacks = attacks[~np.isinf(attacks["eps"].astype(float))]
     found: dict[tuple[str, float], set[str]] = {}
     for record in attacks[["norm", "eps", "recipe"]].drop_duplicates().sort_values("eps").to_dict("records"):

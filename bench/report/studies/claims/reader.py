@@ -7,6 +7,7 @@ import pandas as pd
 
 from bench.report.studies.claims.checks import Value
 from bench.report.studies.measurement import SEVERITY_COUNT, Record
+from bench.results.kinds import CLEAN, CORRUPTION
 
 RADIUS_TOLERANCE = 1e-6  # radii that differ by less are equal
 
@@ -27,7 +28,7 @@ class Reader:
     def corruptions(self) -> list[str]:
         """The corruptions that were measured; if there are none, a placeholder, whose numbers are all missing."""
         records = (record for part in self._rows.values() for record in part)
-        names = dict.fromkeys(record["name"] for record in records if record["kind"] == "corruption")
+        names = dict.fromkeys(record["name"] for record in records if record["kind"] == CORRUPTION)
         return [*names] or ["corruptions"]
 
     def __call__(
@@ -77,8 +78,8 @@ class Reader:
         return Value(name, _mean(here), sum(r["n"] for r in here))
 
     def _score(self, recipe: str, corruption: str, accuracies: Sequence[Record]) -> Value:
-        damaged = [r for r in accuracies if (r["kind"], r["name"]) == ("corruption", corruption)]
-        clean = _mean([r for r in accuracies if r["kind"] == "clean"])
+        damaged = [r for r in accuracies if (r["kind"], r["name"]) == (CORRUPTION, corruption)]
+        clean = _mean([r for r in accuracies if r["kind"] == CLEAN])
         is_whole = clean and len({r["severity"] for r in damaged}) == SEVERITY_COUNT
         return Value(f"{recipe} score under {corruption}", _mean(damaged) / clean if is_whole else math.nan)
 

@@ -15,6 +15,7 @@ from typing import Literal
 from bench.core.errors import BadInput
 from bench.core.parsing import format_count
 from bench.core.plan import LONG, Plan
+from bench.report.labels import STANDARD_RECIPE
 
 # by paper, the recipe whose plan its standard training has
 STANDARD = {"m2at": "M2AT", "avmixup": "AVmixup", "bat": "R-MC-LA", "robmask": "RobMask", "mtlat": "M-TLAT"}
@@ -126,7 +127,7 @@ def plan_of_paper(recipe: str, dataset: str, long: bool = False, paper: str = ""
     paper: a key of STANDARD, for whose tables it is trained; it matters for Standard, which belongs to no paper and is
     trained by the plan of each paper.
     """
-    source = plan_of_recipe(STANDARD[paper] if paper and recipe == "Standard" else recipe)
+    source = plan_of_recipe(STANDARD[paper] if paper and recipe == STANDARD_RECIPE else recipe)
     plan = source.on.get(dataset, source.plan)
     if not long:
         return plan
