@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks.searches.gradients import has_no_gradient, mean_gradient, warn_zero_gradients
-from bench.attacks.searches.search import batches_of
+from bench.attacks.searches.search import attack_in_batches
 from bench.attacks.settings import Positive, Share
 from bench.attacks.spec import ATTACKS
 from bench.core.losses import cross_entropy
@@ -21,6 +21,7 @@ from bench.core.threats.threat import Threat
 LAST_STEP = 0.01  # length of the last step, where the first has length 1
 
 
+@attack_in_batches
 def ddn(
     model: nn.Module,
     x: Tensor,
@@ -53,15 +54,6 @@ def ddn(
     Raises:
         BadInput: the model gives its images no gradient.
     """
-    rows = torch.arange(len(x), device=x.device)
-    parts = zip(batches_of(x), batches_of(y), batches_of(rows), strict=True)
-    return torch.cat([_attack_batch(model, *part, steps, gamma, radius) for part in parts])
-
-
-def _attack_batch(
-    model: nn.Module, x: Tensor, y: Tensor, rows: Tensor, steps: int, gamma: float, radius: float
-) -> Tensor:
-    """The attack on one batch; rows: (B,), places of its images among all."""
     x_adv, found = x.clone(), x.clone()
     farthest = l2_norm(torch.maximum(x, 1 - x))
     radii, nearest, stuck = torch.full_like(farthest, radius), torch.full_like(farthest, torch.inf), 0
@@ -74,7 +66,7 @@ def _attack_batch(
         closer = wrong & (far < nearest)
         found[closer], nearest = x_adv[closer], torch.where(closer, far, nearest)
         if flat.any():
-            with image_rows(rows[flat].tolist(), [step] * int(flat.sum())):
+            with image_rows(flat.nonzero()[:, 0].tolist(), [step] * int(flat.sum())):
                 grad[flat] = normal(grad[flat])
         change = x_adv - x + length * grad / _as_factor(l2_norm(grad))
         radii = (radii * torch.where(wrong, 1 - gamma, 1 + gamma)).minimum(farthest)

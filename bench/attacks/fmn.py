@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks.searches.gradients import has_no_gradient, mean_gradient, warn_zero_gradients
-from bench.attacks.searches.search import batches_of
+from bench.attacks.searches.search import attack_in_batches
 from bench.attacks.settings import Positive, Share
 from bench.attacks.spec import ATTACKS
 from bench.core.losses import margin
@@ -23,6 +23,7 @@ LAST_ALPHA, LAST_GAMMA = 0.01, 0.001  # the last step, as a share of the first; 
 BOUNDARY_OVERSHOOT = 1.001
 
 
+@attack_in_batches
 def fmn(
     model: nn.Module,
     x: Tensor,
@@ -58,14 +59,6 @@ def fmn(
     Raises:
         BadInput: the model gives its images no gradient.
     """
-    pairs = zip(batches_of(x), batches_of(y), strict=True)
-    return torch.cat([_attack_batch(model, *pair, threat, steps, alpha, gamma) for pair in pairs])
-
-
-def _attack_batch(
-    model: nn.Module, x: Tensor, y: Tensor, threat: Threat, steps: int, alpha: float, gamma: float
-) -> Tensor:
-    """The attack on one batch."""
     x_adv, found = x.clone(), x.clone()
     farthest = threat.distance(torch.maximum(x, 1 - x), torch.zeros_like(x))  # of all images
     radii, nearest, stuck = torch.full_like(farthest, torch.inf), torch.full_like(farthest, torch.inf), 0

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks.searches.gradients import has_no_gradient, mean_gradient, warn_zero_gradients
-from bench.attacks.searches.search import batches_of
+from bench.attacks.searches.search import attack_in_batches
 from bench.attacks.settings import Eot, step_length
 from bench.attacks.spec import ATTACKS
 from bench.core.losses import cross_entropy
 from bench.core.threats.threat import Threat
 
 
+@attack_in_batches
 def mi_fgsm(
     model: nn.Module,
     x: Tensor,
@@ -48,23 +49,7 @@ def mi_fgsm(
     Raises:
         BadInput: the model gives its images no gradient.
     """
-    size = step_length(step, threat.eps)
-    parts = zip(batches_of(x), batches_of(y), strict=True)
-    return torch.cat([_attack_batch(model, a, b, threat, steps, size, decay, last, eot) for a, b in parts])
-
-
-def _attack_batch(
-    model: nn.Module,
-    x: Tensor,
-    y: Tensor,
-    threat: Threat,
-    steps: int,
-    size: float,
-    decay: float,
-    last: bool,
-    eot: int,
-) -> Tensor:
-    """The attack on one batch; size: length of a step in pixel units."""
+    length = step_length(step, threat.eps)
     found, g = x.clone(), torch.zeros_like(x)
     rows = torch.arange(len(x), device=x.device)  # images that are not broken yet
     stuck = rows[:0]
@@ -78,7 +63,7 @@ def _attack_batch(
         stuck, rows, slope = rows[right & has_no_gradient(slope)], rows[stay], slope[stay]
         # the L1 mean instead of the L1 norm scales g by a constant, and only its direction is used
         g = decay * g[stay] + slope / slope.abs().mean((1, 2, 3), keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
-        found[rows] = threat.project(threat.move(found[rows], g, size), x[rows])
+        found[rows] = threat.project(threat.move(found[rows], g, length), x[rows])
     warn_zero_gradients(len(stuck))
     return found
 

@@ -6,15 +6,14 @@ Carlini, Wagner, "Towards Evaluating the Robustness of Neural Networks", S&P 201
 """
 
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from bench.attacks.search_settings import SearchSettings, takes_search_settings
 from bench.attacks.searches.ascent import Ascent, Start
 from bench.attacks.searches.search import search
-from bench.attacks.settings import Eot, step_length
 from bench.attacks.spec import ATTACKS
-from bench.core.errors import BadInput
 from bench.core.losses import cross_entropy, margin
 from bench.core.threats.threat import Threat
 
@@ -53,19 +52,9 @@ def fgsm(
     return search(model, Ascent(threat, 1, threat.eps, start), cross_entropy, x, y, last=last)
 
 
+@takes_search_settings
 def pgd(
-    model: nn.Module,
-    x: Tensor,
-    y: Tensor,
-    threat: Threat,
-    *,
-    steps: int,
-    step: str = "0.25eps",
-    restarts: int = 1,
-    start: Start = "random",
-    loss: Literal["ce", "margin"] = "ce",
-    last: bool = False,
-    eot: Eot = 1,
+    model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, loss: Literal["ce", "margin"] = "ce", **settings: Any
 ) -> Tensor:
     """PGD and CW-k: projected ascent; an image that was broken at any iterate is returned as it was there.
 
@@ -77,13 +66,8 @@ def pgd(
         x: clean images (B, C, H, W) in [0, 1].
         y: true classes (B,).
         threat: the ball around each image, `Linf`, `L2` or `L1`.
-        steps: gradient steps.
-        step: length of a step, as a share of eps (`0.25eps`) or in pixel units of [0, 1] (`2/255`).
-        restarts: searches of an image, from 1; each draws a start of its own.
-        start: `random`, uniformly in the ball and cut to [0, 1]; `unclipped`, without the cut; or `clean`.
         loss: `ce`, the cross-entropy, or `margin`, the best wrong logit minus the true one.
-        last: return the last iterate, whether it is broken or not, instead of the first one that is.
-        eot: passes of which each gradient is the mean, for models that draw random numbers (Athalye et al. 2018).
+        settings: those of `SearchSettings`: steps, step, restarts, start, last, eot.
 
     Returns:
         Images (B, C, H, W) in the ball and in [0, 1]; where the attack has failed, the last iterate.
@@ -100,10 +84,7 @@ def pgd(
         >>> model(pgd(model, x, y, Linf(0.2), steps=10)).argmax(1)
         tensor([1])
     """
-    if restarts < 1:
-        raise BadInput(f"restarts={restarts} is below 1")
-    ascent = Ascent(threat, steps, step_length(step, threat.eps), start)
-    return search(model, ascent, LOSSES[loss], x, y, restarts=restarts, last=last, eot=eot)
+    return SearchSettings(**settings).search(model, LOSSES[loss], x, y, threat)
 
 
 pgd.nested = True  # type: ignore[attr-defined]

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from bench.core.errors import BadInput
 from bench.core.parsing import LARGEST_NUMBER, parse_number, parse_whole_number, split_last
@@ -50,7 +50,7 @@ def without_later(attack: Any, settings: Mapping[str, Setting]) -> dict[str, Set
 def parse_setting(attack: Any, where: str, key: str, text: str, default: Setting) -> Setting:
     """Read `text` as the value of a setting; BadInput, beginning with `where`, if it is not one."""
     value = _parse_value(where, key, text, default)
-    hint = get_type_hints(getattr(attack, "func", attack), include_extras=True).get(key)
+    hint = inspect.signature(attack, eval_str=True).parameters[key].annotation
     choices = get_args(hint) if get_origin(hint) is Literal else ()
     if choices and value not in choices:
         raise BadInput(f"{where}: {key}={value} is none of {', '.join(map(str, choices))}")

@@ -7,15 +7,14 @@ Gowal et al., "An Alternative Surrogate Loss for PGD-based Adversarial Testing",
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.attacks.searches.ascent import Ascent, Start
-from bench.attacks.searches.search import in_batches, search
-from bench.attacks.settings import Eot, step_length
+from bench.attacks.search_settings import SearchSettings, takes_search_settings
+from bench.attacks.searches.search import in_batches
 from bench.attacks.spec import ATTACKS, PASSES_OF_A_STEP
 from bench.core.labels import least_likely, most_confusing
 from bench.core.losses import cross_entropy
@@ -27,19 +26,9 @@ Aim = Literal["MC", "LL"]
 AIMS: dict[Aim, Callable[[Tensor, Tensor], Tensor]] = {"MC": most_confusing, "LL": least_likely}
 
 
+@takes_search_settings
 def targeted(
-    model: nn.Module,
-    x: Tensor,
-    y: Tensor,
-    threat: Threat,
-    *,
-    aim: Aim,
-    steps: int = 10,
-    step: str = "0.25eps",
-    restarts: int = 1,
-    start: Start = "random",
-    last: bool = False,
-    eot: Eot = 1,
+    model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, aim: Aim, steps: int = 10, **settings: Any
 ) -> Tensor:
     """MC, LL and their R- and PGD- forms: descent on the cross-entropy with one wrong class, chosen on the clean image.
 
@@ -53,11 +42,7 @@ def targeted(
         threat: the ball around each image, `Linf`, `L2` or `L1`.
         aim: the most confusing wrong class (MC) or the least likely one (LL).
         steps: gradient steps.
-        step: length of a step, as a share of eps (`0.25eps`) or in pixel units of [0, 1] (`2/255`).
-        restarts: searches of an image, from 1; each draws a start of its own.
-        start: `random`, uniformly in the ball and cut to [0, 1]; `unclipped`, without the cut; or `clean`.
-        last: return the last iterate, whether it is broken or not, instead of the first one that is.
-        eot: passes of which each gradient is the mean, for models that draw random numbers (Athalye et al. 2018).
+        settings: the others of `SearchSettings`: step, restarts, start, last, eot.
 
     Returns:
         Images (B, C, H, W) in the ball and in [0, 1]; where the attack has failed, the last iterate.
@@ -68,10 +53,8 @@ def targeted(
     with torch.no_grad():
         logits = in_batches(model, x)
     goal = AIMS[aim](logits, F.one_hot(y, logits.shape[1])).argmax(1)
-    ascent = Ascent(threat, steps, step_length(step, threat.eps), start)
-    return search(
-        model, ascent, negative_cross_entropy, x, y, restarts=restarts, last=last, aims=goal[:, None], eot=eot
-    )
+    shared = SearchSettings(steps=steps, **settings)
+    return shared.search(model, negative_cross_entropy, x, y, threat, aims=goal[:, None])
 
 
 def negative_cross_entropy(logits: Tensor, goal: Tensor) -> Tensor:
@@ -79,19 +62,8 @@ def negative_cross_entropy(logits: Tensor, goal: Tensor) -> Tensor:
     return -cross_entropy(logits, goal)
 
 
-def multi_target(
-    model: nn.Module,
-    x: Tensor,
-    y: Tensor,
-    threat: Threat,
-    *,
-    steps: int = 20,
-    step: str = "0.25eps",
-    restarts: int = 1,
-    start: Start = "random",
-    last: bool = False,
-    eot: Eot = 1,
-) -> Tensor:
+@takes_search_settings
+def multi_target(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, steps: int = 20, **settings: Any) -> Tensor:
     """MultiTarget: ascent on a wrong class's logit minus the true one's, for each wrong class, the likeliest first.
 
     Source: Gowal et al. 2019, arXiv:1910.09338.
@@ -102,11 +74,7 @@ def multi_target(
         y: true classes (B,).
         threat: the ball around each image, `Linf`, `L2` or `L1`.
         steps: gradient steps for each class.
-        step: length of a step, as a share of eps (`0.25eps`) or in pixel units of [0, 1] (`2/255`).
-        restarts: searches for each class, from 1.
-        start: `random`, uniformly in the ball and cut to [0, 1]; `unclipped`, without the cut; or `clean`.
-        last: return the last iterate, whether it is broken or not, instead of the first one that is.
-        eot: passes of which each gradient is the mean, for models that draw random numbers (Athalye et al. 2018).
+        settings: the others of `SearchSettings`: step, restarts, start, last, eot.
 
     Returns:
         Images (B, C, H, W) in the ball and in [0, 1]; where the attack has failed, the last iterate.
@@ -118,8 +86,7 @@ def multi_target(
         logits = in_batches(model, x)
     wrong = logits.scatter(1, y[:, None], -torch.inf).argsort(1, descending=True)[:, :-1]
     pairs = torch.stack([wrong, y[:, None].expand_as(wrong)], 2)  # (B, K - 1, 2)
-    ascent = Ascent(threat, steps, step_length(step, threat.eps), start)
-    return search(model, ascent, logit_lead, x, y, restarts=restarts, last=last, aims=pairs, eot=eot)
+    return SearchSettings(steps=steps, **settings).search(model, logit_lead, x, y, threat, aims=pairs)
 
 
 def logit_lead(logits: Tensor, pair: Tensor) -> Tensor:

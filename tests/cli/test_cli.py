@@ -325,14 +325,14 @@ def test_settings_of_a_recipe_are_on_the_board_and_apart_from_the_plain_one(benc
 
 
 def test_a_failed_attack_is_stored_and_tried_again(bench, tmp_path, monkeypatch):
-    from bench.attacks import pgd
+    from bench.attacks import search_settings
 
     asked = ["run", "--methods", "Standard", "--attacks", "PGD-5", *SMALL]
 
     def broken(*arguments, **settings):
         raise IndexError("out of luck")
 
-    monkeypatch.setattr(pgd, "search", broken)
+    monkeypatch.setattr(search_settings, "search", broken)
     code, out, err = bench(*asked)
     assert code == 1
     assert "failed: attack PGD-5 stopped, IndexError: out of luck" in err

@@ -194,7 +194,7 @@ def test_a_comparison_that_is_killed_before_it_is_told_is_made_again(
 
 
 def test_level_1_catches_a_weakened_attack(baseline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.attacks.pgd.step_length", lambda step, eps: 0.0)
+    monkeypatch.setattr("bench.attacks.search_settings.step_length", lambda step, eps: 0.0)
     summary, report = tmp_path / "summary.md", tmp_path / "gate.xml"
     assert gate(baseline, tmp_path / "new", "--level", 1, "--markdown", summary, "--junit", report) == 1
     assert "2 of 4 cells regressed" in summary.read_text()

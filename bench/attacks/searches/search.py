@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import wraps
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +15,7 @@ from bench.attacks.searches.gradients import has_no_gradient, mean_gradient, war
 from bench.attacks.searches.nested_search import find_recorded, start_shorter_searches
 from bench.core.passes import add_shared_passes
 from bench.core.rng import image_rows
+from bench.core.threats.threat import Threat
 
 _batch_limit: ContextVar[int | None] = ContextVar("batch limit", default=None)
 
@@ -35,6 +38,23 @@ def in_batches(model: nn.Module, x: Tensor) -> Tensor:
 def batches_of(x: Tensor) -> tuple[Tensor, ...]:
     """Split x (B, ...) into batches of at most the limit."""
     return torch.split(x, batch_size_for(len(x)))
+
+
+def attack_in_batches(attack: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Decorator of an attack function that keeps its images together: it is called with at most the limit of them.
+
+    Random numbers of an image are the same in any batch.
+    """
+
+    @wraps(attack)
+    def attack_each(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, **settings: Any) -> Tensor:
+        found = []
+        for rows in batches_of(torch.arange(len(x), device=x.device)):
+            with image_rows(rows.tolist(), [0] * len(rows)):
+                found.append(attack(model, x[rows], y[rows], threat, **settings))
+        return torch.cat(found)
+
+    return attack_each
 
 
 def batch_size_for(images: int) -> int:
