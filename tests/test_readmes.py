@@ -18,7 +18,7 @@ from PIL import Image
 
 from bench import ATTACKS, CORRUPTIONS, DATASETS, MODELS, RECIPES, benchmark, parse_attack
 from bench.cli import cli
-from bench.commands.compare.compare import is_spec
+from bench.commands.compare.comparison import is_spec
 from bench.commands.speed.parts import PARTS
 from bench.core.errors import BadInput
 from bench.core.foreign import plugins

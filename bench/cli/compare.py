@@ -27,7 +27,14 @@ from bench.core.errors import BadInput
 @plugins
 @option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def compare(
-    baseline: Path, current: Path, normalise: str | None, data_dir: Path, unsafe_pickle: bool, **settings: Any
+    baseline: Path,
+    current: Path,
+    normalise: str | None,
+    data_dir: Path,
+    unsafe_pickle: bool,
+    markdown: Path | None,
+    junit: Path | None,
+    **settings: Any,
 ) -> int:
     """Compare two results folders for regressions.
 
@@ -37,7 +44,7 @@ def compare(
     (FILE.py:FUNCTION@WEIGHTS): it is attacked as the other one was, on the same images.
     """
     from bench.commands.compare.compare import compare as gate
-    from bench.commands.compare.compare import is_spec
+    from bench.commands.compare.comparison import Comparison, is_spec
     from bench.evaluation.external.access import Access
 
     if normalise and not (is_spec(baseline) or is_spec(current)):
@@ -49,4 +56,5 @@ def compare(
             Path(with_normalisation(str(side), normalise)) if is_spec(side) and not side.is_file() else side
             for side in (baseline, current)
         )
-    return gate(baseline, current, access=Access(data_dir, unsafe_pickle=unsafe_pickle), **settings)
+    access = Access(data_dir, unsafe_pickle=unsafe_pickle)
+    return gate(Comparison(baseline, current, access=access, **settings), markdown, junit)

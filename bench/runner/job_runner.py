@@ -23,7 +23,7 @@ from bench.runner.experiment import Experiment
 from bench.runner.model_evaluation import ModelEvaluation
 from bench.runner.options import CellOptions
 from bench.runner.torchrun.team import Team
-from bench.runner.train_job import train_job
+from bench.runner.train_job import JobTraining, train_job
 from bench.training.job import Job
 from bench.training.run_folder import failure, is_finished, lock_folder
 from bench.training.stored_models import check_start, load_models, load_start, remember_weights
@@ -83,7 +83,7 @@ class Runner:
         """Train a job if it is not trained. A training that fails is stored as failed."""
         with lock_folder(self.results / job.run):
             if not self.is_trained(job):
-                train_job(self.experiment, job, self.results, self.device, tell, self.team)
+                train_job(JobTraining(self.experiment, job, self.results, self.device, self.team), tell)
 
     def evaluate(self, job: Job, tell: ProgressCallback) -> int:
         """Add the missing cells and exhibits of a trained job; returns how many of these failed.

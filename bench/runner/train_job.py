@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -20,27 +21,45 @@ from bench.training.job import Job
 from bench.training.monitor import Record
 from bench.training.run_folder import PROGRESS_FILE, RESULT_FILES, describe_job, failure, own_files
 from bench.training.stored_models import fingerprints, load_start
-from bench.training.trainer import CURVE_COLUMNS, EMA_CURVE_COLUMNS, Trainer
+from bench.training.trainer import CURVE_COLUMNS, EMA_CURVE_COLUMNS, Trainer, Views
 
 EpochCallback = Callable[[int, str], None]  # number of epochs done, text on the last one
 
 
-def train_job(
-    experiment: Experiment,
-    job: Job,
-    results: Path,
-    device: torch.device,
-    tell: ProgressCallback,
-    team: Team | None = None,
-) -> None:
+@dataclass(frozen=True)
+class JobTraining:
+    """A job, and where and with what it is trained.
+
+    Args:
+        experiment: of which it is a job.
+        job: what is trained.
+        results: the folder in which each job has its run folder.
+        device: that computes.
+        team: the processes that share the training; None: this one alone.
+    """
+
+    experiment: Experiment
+    job: Job
+    results: Path
+    device: torch.device
+    team: Team | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.results / self.job.run
+
+
+def train_job(work: JobTraining, tell: ProgressCallback) -> None:
     """Train a job and store its last and best model. A training that fails is stored in job.json as failed.
 
-    An interrupted training goes on from `progress.pt`. team: the processes that share it; None: this one alone.
+    An interrupted training goes on from `progress.pt`.
 
     Raises:
         Failed: there is not enough memory; nothing is stored against the job, so it is tried again.
     """
-    folder, request = results / job.run, experiment.request
+    experiment, job, folder, device = work.experiment, work.job, work.folder, work.device
+    request = experiment.request
     facts: dict[str, object] = {
         "source": request.dataset,
         "images": experiment.images,
@@ -52,9 +71,7 @@ def train_job(
     describe_job(folder, job, device, "training", **facts)
     epochs, weight, title = job.plan.epochs, training_cost(experiment, job), f"{job.name} s{job.seed} training"
     try:
-        found = train_and_store(
-            experiment, job, results, device, lambda epoch, word: tell(Event(title, epoch, epochs, weight, word)), team
-        )
+        found = train_and_store(work, lambda epoch, word: tell(Event(title, epoch, epochs, weight, word)))
     except Failed as error:
         describe_job(folder, job, device, f"failed: {error}", **facts)
         tell(Event(title, epochs, epochs, weight, f"failed: {error}"))
@@ -67,22 +84,14 @@ def train_job(
     (folder / PROGRESS_FILE).unlink(missing_ok=True)
 
 
-def train_and_store(
-    experiment: Experiment,
-    job: Job,
-    results: Path,
-    device: torch.device,
-    on_epoch: EpochCallback,
-    team: Team | None = None,
-) -> dict[str, object]:
+def train_and_store(work: JobTraining, on_epoch: EpochCallback) -> dict[str, object]:
     """Train, write the weights and train.csv, and return the facts of the training for job.json.
-
-    team: the processes that share the training; None: this one alone.
 
     Raises:
         Failed: the recipe raises, the loss is not finite, or the training of the start model failed.
     """
-    folder, start = results / job.run, load_start_model(job, experiment, results)
+    experiment, job, folder = work.experiment, work.job, work.folder
+    start = load_start_model(job, experiment, work.results)
     states = start.state_dict() if start is not None else None
     columns = CURVE_COLUMNS + EMA_CURVE_COLUMNS * bool(job.plan.ema)
 
@@ -95,10 +104,12 @@ def train_and_store(
         on_epoch(int(epoch["epoch"]), "; ".join([word, *training.alarms]))
 
     with ExitStack() as stack:
-        group = None if team is None else stack.enter_context(team.share_training(experiment.request, job.run))
+        group = (
+            None if work.team is None else stack.enter_context(work.team.share_training(experiment.request, job.run))
+        )
         states = states if group is None else group.share(states)
-        training = Trainer(job, experiment.dataset, experiment.train, experiment.holdout, device, states, group)
-        peak = stack.enter_context(peak_memory(device))
+        training = Trainer(job, experiment.dataset, experiment.train, experiment.holdout, work.device, states, group)
+        peak = stack.enter_context(peak_memory(work.device))
         last, best = training.run(folder / PROGRESS_FILE, after)
     log()  # a process that was killed after the last epoch may not have written it
     for stale in own_files(folder, *RESULT_FILES):
@@ -106,7 +117,14 @@ def train_and_store(
     models = {"last": last, "best": best}
     for epoch, views in models.items():
         save_views(folder / WEIGHT_FILES[epoch], views, job.run)
-    averaged = {"best_epoch_ema": training.best_average["epoch"] + 1} if job.plan.ema else {}
+    return _facts_of(training, models, start, peak())
+
+
+def _facts_of(
+    training: Trainer, models: dict[str, Views], start: nn.Module | None, peak_mib: float | None
+) -> dict[str, object]:
+    """What job.json says of a finished training. models: its last and its best one, by their views."""
+    averaged = {"best_epoch_ema": training.best_average["epoch"] + 1} if training.job.plan.ema else {}
     started = {"start_weights": fingerprint(start)} if start is not None else {}
     return (
         averaged
@@ -116,7 +134,7 @@ def train_and_store(
             "passes_per_image": training.step.cost,
             "seconds": sum(record["seconds"] for record in training.curve),
             "best_epoch": training.best["epoch"] + 1,
-            "peak_mib": peak(),
+            "peak_mib": peak_mib,
             "alarms": training.alarms,
         }
     )

@@ -8,7 +8,7 @@ import torch
 from outside_models import DIGITS, MEANS, write
 
 from bench import load_model
-from bench.commands.compare.compare import is_spec
+from bench.commands.compare.comparison import is_spec
 
 NET = "from torch import nn\ndef build():\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n"
 ASKED = ["--attacks", "FGSM,PGD-5", "--eps", "0.05", "--limit", "100"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.commands.compare.cells import Cell, Cells
+from bench.commands.compare.comparison import Comparison
 from bench.commands.compare.repeatable import REMEDY, condition_of
 from bench.commands.start import start
 from bench.core.errors import BadInput
@@ -13,7 +14,6 @@ from bench.core.parsing import format_count
 from bench.core.progress import Progress
 from bench.data.lookup import dataset
 from bench.evaluation.conditions.base import Condition
-from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import load_external
 from bench.evaluation.external.spec import parse_spec
 from bench.evaluation.row import ModelRef
@@ -28,15 +28,16 @@ from bench.training.run_folder import lock_folder
 CellKey = tuple[tuple[object, ...], int]  # of `Cells`: configuration and seed
 
 
-def measure_spec(spec: str, cells: Cells, results: Path, access: Access, device_name: str, batch_size: int) -> Cells:
-    """The cells of a results folder, as a model from outside has them on the same images under the same conditions.
+def measure_spec(asked: Comparison, cells: Cells) -> Cells:
+    """The cells of the side that is a results folder, as the model has them on the same images and conditions.
 
     What looks wrong with the model is said on stderr. BadInput where it cannot be had, or where the folder holds
     several models, of which one alone can stand beside it.
 
     cells: of the results folder, those that can be measured again.
     """
-    source, device = parse_spec(spec), start(device_name)
+    spec, results, access = asked.spec, asked.folder, asked.access
+    source, device = parse_spec(spec), start(asked.device)
     data = dataset(source_of(cells, results, spec), access.data_dir)
     test = data.load("test", access.data_dir).to(device)
     conditions = {where: condition_of(cell.row, results) for where, cell in cells.items()}
@@ -52,7 +53,7 @@ def measure_spec(spec: str, cells: Cells, results: Path, access: Access, device_
     which, found = ModelRef(model.subject, source.epoch, source.view), dict[CellKey, Cell]()
     with TemporaryDirectory() as folder, Progress(cost) as progress, log_to_file(Path(folder) / "bench.log"):
         for (n, precision), group in groups.items():
-            plan = CellPlan(test, n, tuple(group.values()), device, precision, CellOptions(batch_size))
+            plan = CellPlan(test, n, tuple(group.values()), device, precision, CellOptions(asked.batch_size))
             with lock_folder(Path(folder) / f"{n}-{precision}", merge=False) as run_folder:
                 ModelEvaluation(plan, run_folder, which, model.net, model.identity, progress).fill()
             rows = {row.key: row for row in run_folder.rows}

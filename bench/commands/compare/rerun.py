@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from bench.commands.compare.baseline_weights import Record, copy_weights, require_weights
+from bench.commands.compare.comparison import Comparison
 from bench.commands.compare.repeatable import REMEDY, condition_of, is_repeatable
 from bench.commands.start import start
 from bench.core.errors import BadInput
@@ -29,7 +30,7 @@ REQUIRED_FIELDS = ("name", "dataset", "model", "seed", "plan", "precision", "sou
 UNFINISHED_MARK = ".unfinished-comparison"  # file in a folder whose comparison is not printed and written yet
 
 
-def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, device_name: str, batch_size: int) -> None:
+def measure_anew(asked: Comparison) -> None:
     """Level 1 copies the baseline's weights into `current`, level 2 trains its jobs there; then all is evaluated.
 
     `current` must be empty: a cell's key says nothing of the code, so a cell that is there proves nothing about it.
@@ -37,17 +38,20 @@ def measure_anew(baseline: Path, current: Path, level: int, data_dir: Path, devi
 
     BadInput where `current` is taken.
     """
+    current = asked.current
     if current.exists() and (not current.is_dir() or _is_taken(current)):
-        raise BadInput(f"{current} is there already; --level {level} measures all anew: name a new or an empty folder")
-    device = start(device_name)
-    experiments, weight_copies = experiments_of(baseline, current, level, data_dir, device)
+        raise BadInput(
+            f"{current} is there already; --level {asked.level} measures all anew: name a new or an empty folder"
+        )
+    device = start(asked.device)
+    experiments, weight_copies = experiments_of(asked, device)
     with lock_folder(current):
         (current / UNFINISHED_MARK).touch()
         for folder in run_folders(current):
             clear(folder)
         for copy_one in weight_copies:
             copy_one()
-        _evaluate_all(experiments, current, level, device, batch_size)
+        _evaluate_all(experiments, asked, device)
 
 
 def end_comparison(current: Path) -> None:
@@ -62,21 +66,17 @@ def _is_taken(folder: Path) -> bool:
     return not is_ours and any(not path.name.startswith(LOCK_FILE) for path in folder.iterdir())
 
 
-def _evaluate_all(
-    experiments: Sequence[Experiment], current: Path, level: int, device: torch.device, batch_size: int
-) -> None:
+def _evaluate_all(experiments: Sequence[Experiment], asked: Comparison, device: torch.device) -> None:
     cost = sum(len(w.jobs) * len(w.epochs) * c.cost(w.n) for w in experiments for c in w.conditions)
-    if level == 2:
+    if asked.level == 2:
         cost += sum(training_cost(w, job) for w in experiments for job in w.jobs)
     with Progress(cost) as progress:
         for experiment in experiments:
-            runner = Runner(experiment, current, device, CellOptions(batch_size))
-            run_jobs(runner, experiment.jobs, progress, default_workers(device), current / "bench.log")
+            runner = Runner(experiment, asked.current, device, CellOptions(asked.batch_size))
+            run_jobs(runner, experiment.jobs, progress, default_workers(device), asked.current / "bench.log")
 
 
-def experiments_of(
-    baseline: Path, current: Path, level: int, data_dir: Path, device: torch.device
-) -> tuple[list[Experiment], list[Callable[[], None]]]:
+def experiments_of(asked: Comparison, device: torch.device) -> tuple[list[Experiment], list[Callable[[], None]]]:
     """The baseline's jobs with the conditions of their rows; jobs that share these share an experiment.
 
     Also what is to be called before level 1: each puts the weights of one job into `current`.
@@ -85,18 +85,20 @@ def experiments_of(
     """
     experiments: dict[tuple[object, ...], Experiment] = {}
     weight_copies: list[Callable[[], None]] = []
-    for folder in run_folders(baseline):
+    for folder in run_folders(asked.baseline):
         rows = [
             row for row in read_rows(folder) if row.status == "ok" and row.metric == "accuracy" and is_repeatable(row)
         ]
         if not rows:
             continue
         record = read_job(folder)
-        planned, job = plan_again(folder, record, data_dir, device)
+        planned, job = plan_again(folder, record, asked.access.data_dir, device)
         epochs = tuple(epoch for epoch in WEIGHT_FILES if any(row.epoch == epoch for row in rows))
-        if level == 1:
+        if asked.level == 1:
             require_weights(folder, epochs)
-            weight_copies.append(partial(copy_weights, folder, record, current / job.run, job, planned.dataset, epochs))
+            weight_copies.append(
+                partial(copy_weights, folder, record, asked.current / job.run, job, planned.dataset, epochs)
+            )
         elif job.start:
             raise BadInput(f"{folder}: --level 2 cannot repeat a training that goes on from another's; use --level 1")
         elif job.data != record.get("data"):

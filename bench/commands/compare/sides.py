@@ -1,35 +1,29 @@
 """The cells of the two sides of a comparison, where one is a model or is measured anew."""
 
-from pathlib import Path
-
 from bench.commands.compare.cells import Cells, read_cells
+from bench.commands.compare.comparison import Comparison, is_spec
 from bench.commands.compare.measure_spec import measure_spec
 from bench.commands.compare.repeatable import keep_repeatable
 from bench.commands.compare.rerun import measure_anew
 from bench.core.errors import BadInput, interrupt_advice
-from bench.evaluation.external.access import Access
 
 
-def cells_beside_spec(
-    baseline: Path, current: Path, is_baseline: bool, access: Access, device: str, batch_size: int
-) -> tuple[Cells, Cells]:
+def cells_beside_spec(asked: Comparison) -> tuple[Cells, Cells]:
     """The cells of both sides, of which one is a model that is measured as the other, a folder, was."""
-    folder, spec = (current, baseline) if is_baseline else (baseline, current)
-    there = keep_repeatable(folder, read_cells(folder), 1)
+    there = keep_repeatable(asked.folder, read_cells(asked.folder), 1)
     numbers = {where: cell for where, cell in there.items() if not cell.has_failed}
-    measured = measure_spec(str(spec), numbers, folder, access, device, batch_size)
-    return (measured, numbers) if is_baseline else (there, measured)
+    measured = measure_spec(asked, numbers)
+    return (measured, numbers) if is_spec(asked.baseline) else (there, measured)
 
 
-def measured_cells(
-    baseline: Path, current: Path, level: int, data_dir: Path, device: str, batch_size: int
-) -> tuple[Cells, Cells]:
+def measured_cells(asked: Comparison) -> tuple[Cells, Cells]:
     """The cells of both folders, once those of `current` have been measured."""
-    before = keep_repeatable(baseline, read_cells(baseline), level)
-    with interrupt_advice(f"begin again with a new or an empty folder in the place of {current}"):
-        measure_anew(baseline, current, level, data_dir, device, batch_size)
-    after = read_cells(current)
-    if level == 1:
+    assert asked.level is not None
+    before = keep_repeatable(asked.baseline, read_cells(asked.baseline), asked.level)
+    with interrupt_advice(f"begin again with a new or an empty folder in the place of {asked.current}"):
+        measure_anew(asked)
+    after = read_cells(asked.current)
+    if asked.level == 1:
         _same_weights(before, after)
     return before, after
 
