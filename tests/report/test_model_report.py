@@ -11,7 +11,7 @@ import pytest
 from reported_model import RUN, row, store_report
 
 from bench import BadInput
-from bench.report.model_report.content import Bars, Curves, Items, ModelReport, Pictures, Table, Text
+from bench.report.model_report.content import Bars, CaptionedTable, Curves, Items, ModelReport, PictureRows, Text
 from bench.report.model_report.page import html, read_measurements, report_paths
 from bench.report.model_report.pdf import pdf
 from bench.report.model_report.pdf_text import NO_GLYPH, Type, drawable, width, wrap
@@ -238,7 +238,7 @@ def test_older_and_smaller_measurements_are_left_out(tmp_path: Path) -> None:
     row(tmp_path, "PGD-20", HELD)
     bars, table, *_ = section(report(tmp_path), "The numbers")
     assert isinstance(bars, Bars)
-    assert isinstance(table, Table)
+    assert isinstance(table, CaptionedTable)
     assert [line[0] for line in table.lines] == ["Clean images", "PGD-20"]
 
 
@@ -264,7 +264,7 @@ def test_names_from_outside_are_text_in_both_formats(tmp_path: Path) -> None:
 
 def test_pictures_show_what_was_changed(tmp_path: Path) -> None:
     (pictures,) = section(with_picture(tmp_path), "The most fragile images")
-    assert isinstance(pictures, Pictures)
+    assert isinstance(pictures, PictureRows)
     (picture,) = pictures.pictures
     assert picture.texts[0] == "five, recognised (no. 7)"
     assert picture.texts[1].endswith("within Linf 0.05")

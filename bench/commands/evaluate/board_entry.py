@@ -13,7 +13,7 @@ from bench.core.errors import BadInput
 from bench.core.parsing import format_radius
 from bench.evaluation.conditions.attack import Attacked, plain_attacks
 from bench.evaluation.conditions.base import Condition
-from bench.evaluation.external.spec import Source
+from bench.evaluation.external.spec import ModelSource
 from bench.models.class_subset import unrestricted
 from bench.report.audit.indicators import Doubt
 from bench.report.labels import AUTOATTACK
@@ -25,7 +25,7 @@ from bench.results.store import read_outcomes
 from bench.runner.request import Request
 
 
-def with_official_attack(request: Request, path: Path, source: Source) -> Request:
+def with_official_attack(request: Request, path: Path, source: ModelSource) -> Request:
     """Add AutoAttack to a request that lacks it, and say so on stderr.
 
     Raises:
@@ -55,7 +55,7 @@ def official_attack(conditions: Sequence[Condition]) -> Attacked:
 
 
 def board_entry(
-    source: Source, net: nn.Module, clean: Row, attacked: Row, model_warnings: list[Doubt]
+    source: ModelSource, net: nn.Module, clean: Row, attacked: Row, model_warnings: list[Doubt]
 ) -> MeasuredAccuracies:
     """Make the entry from the clean row and the AutoAttack row of a model, and the audit's doubts at this radius."""
     assert clean.value is not None

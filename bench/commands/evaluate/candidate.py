@@ -10,7 +10,7 @@ from bench.data.cache import ImageCache
 from bench.data.lookup import dataset
 from bench.data.memory import data_memory
 from bench.evaluation.external.load import ExternalModel, load_external
-from bench.evaluation.external.spec import Source
+from bench.evaluation.external.spec import ModelSource
 from bench.evaluation.row import ModelRef
 from bench.results.row import model_id
 from bench.runner.cells import CellPlan
@@ -32,7 +32,7 @@ class Candidate:
     model: ExternalModel  # may have warnings, with --anyway
 
 
-def load_checked(source: Source, request: Request, options: EvalOptions, device: torch.device) -> Candidate:
+def load_checked(source: ModelSource, request: Request, options: EvalOptions, device: torch.device) -> Candidate:
     """Load and check the model. BadInput if it cannot be loaded or, without --anyway, if there are warnings."""
     data = dataset(request.dataset, options.data_dir)
     cache = ImageCache(options.data_dir, data_memory(options.data_memory))
@@ -66,7 +66,7 @@ def transfer_runner_for(
 
 
 def describe(
-    source: Source, request: Request, candidate: Candidate, device: torch.device, classes: int
+    source: ModelSource, request: Request, candidate: Candidate, device: torch.device, classes: int
 ) -> dict[str, object]:
     """The content of job.json of an external model."""
     model, run = candidate.model, candidate.model.subject

@@ -19,7 +19,7 @@ from bench.core.progress import Progress, ProgressCallback
 from bench.data.lookup import dataset
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.conditions.clean import Clean
-from bench.evaluation.external.spec import Source
+from bench.evaluation.external.spec import ModelSource
 from bench.evaluation.row import ModelRef
 from bench.report.model_report.page import report_paths
 from bench.report.write import PAGES, describe_files, first_pages, write_reports
@@ -38,7 +38,7 @@ from bench.runner.transfer.matrix import TransferRunner
 from bench.training.run_folder import lock_folder
 
 
-def eval_model(source: Source, request: Request, options: EvalOptions) -> int:
+def eval_model(source: ModelSource, request: Request, options: EvalOptions) -> int:
     """Measure the rows that the model's folder lacks and show its leaderboard. Returns 0, or 1 if a cell failed.
 
     Raises:

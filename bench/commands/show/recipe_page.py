@@ -15,7 +15,7 @@ from rich.text import Text
 from bench.commands.code_facts import Fact, recall
 from bench.commands.recipe_facts import recall_recipe
 from bench.core.errors import BadInput, UnknownName
-from bench.report.site.methods.recipe_lines import Line, measured_lines, other_numbers, printed_lines
+from bench.report.site.methods.recipe_lines import RecipeLine, measured_lines, other_numbers, printed_lines
 from bench.report.site.sources import LENGTH_NOTE, RecipeText
 from bench.report.studies.papers.plans import describe_paper_plan
 from bench.report.studies.printed.numbers import printed_numbers
@@ -111,7 +111,7 @@ def runs_section(name: str, results: Path) -> Iterator[RenderableType]:
         yield Text(f"bench run --methods {name}{where}", no_wrap=True)
 
 
-def line_table(title: str, lines: list[Line]) -> Table:
+def line_table(title: str, lines: list[RecipeLine]) -> Table:
     """A table of lines; empty columns are left out."""
     heads = {"Clean": "clean", "Attacked": "attacked", "AutoAttack": "autoattack", "Verdict": "verdict"}
     used = {head: field for head, field in heads.items() if any(getattr(line, field) for line in lines)}

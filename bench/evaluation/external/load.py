@@ -21,7 +21,7 @@ from bench.evaluation.external.external_run import ExternalRun
 from bench.evaluation.external.loaded import LoadResult
 from bench.evaluation.external.model_checks import check_logits, model_warnings
 from bench.evaluation.external.normalisation import with_normalisation
-from bench.evaluation.external.spec import Source, parse_spec
+from bench.evaluation.external.spec import ModelSource, parse_spec
 from bench.evaluation.identity import join_parts, logits_digest, trained_identity
 from bench.models.checkpoint import fingerprint
 from bench.models.class_subset import restrict_classes
@@ -32,7 +32,7 @@ from bench.models.modes import set_eval
 class ExternalModel:
     """An external model, loaded for one data set."""
 
-    source: Source
+    source: ModelSource
     dataset: str
     net: nn.Module  # in eval mode
     identity: str  # as of `identity`
@@ -46,7 +46,7 @@ class ExternalModel:
 
 
 def load_external(
-    source: Source, data: Dataset, images: Images, access: Access, attacked: bool | None, label: str = ""
+    source: ModelSource, data: Dataset, images: Images, access: Access, attacked: bool | None, label: str = ""
 ) -> ExternalModel:
     """Load a model on the device of the images, with its identity. Choices made for the user are printed on stderr.
 
@@ -69,7 +69,7 @@ def load_external(
     return ExternalModel(source, data.name, loaded.net, digits, loaded.choices, doubts)
 
 
-def load(source: Source, dataset: Dataset, access: Access, device: torch.device | str) -> LoadResult:
+def load(source: ModelSource, dataset: Dataset, access: Access, device: torch.device | str) -> LoadResult:
     """Load a model on a device, in eval mode; of a test set, one of the data set that its models are trained on.
 
     It gives the logits of the classes of `dataset`. BadInput as for `load_model`.
@@ -79,7 +79,7 @@ def load(source: Source, dataset: Dataset, access: Access, device: torch.device 
         return LoadResult(set_eval(restrict_classes(loaded.net, dataset).to(device)), loaded.choices)
 
 
-def identity(source: Source, net: nn.Module, test: Images) -> str:
+def identity(source: ModelSource, net: nn.Module, test: Images) -> str:
     """The model's identity, which changes with anything that its logits depend on (see `evaluation/identity.py`).
 
     For a run of this bench it is the one that `bench run` uses.

@@ -22,7 +22,7 @@ from bench.models.checkpoint import WEIGHT_FILES
 FORMS = "FOLDER of a run, FILE.py:FUNCTION[@WEIGHTS[@NAME]], torchvision:NAME[@WEIGHTS], timm:NAME, robustbench:NAME"
 
 
-class Source(Protocol):
+class ModelSource(Protocol):
     """Where an external model comes from. `name`, `epoch` and `view` go into its rows."""
 
     @property
@@ -41,7 +41,7 @@ class Source(Protocol):
     def architecture(self, net: nn.Module) -> str: ...
 
 
-def parse_spec(text: str) -> Source:
+def parse_spec(text: str) -> ModelSource:
     """Parse a SPEC without opening files of the model. BadInput where it has none of the forms."""
     text, normalise = split_normalisation(text)
     source = _parse(text)

@@ -33,7 +33,7 @@ class Code(NamedTuple):
     text: str
 
 
-class Table(NamedTuple):
+class CaptionedTable(NamedTuple):
     """A table of texts."""
 
     caption: str
@@ -99,7 +99,7 @@ class Picture(NamedTuple):
     difference: Pixels
 
 
-class Pictures(NamedTuple):
+class PictureRows(NamedTuple):
     """Pictures in lines, with a heading above each column."""
 
     caption: str
@@ -107,7 +107,7 @@ class Pictures(NamedTuple):
     pictures: tuple[Picture, ...]
 
 
-Block: TypeAlias = Text | Items | Code | Table | Facts | Bars | Curves | Pictures
+Block: TypeAlias = Text | Items | Code | CaptionedTable | Facts | Bars | Curves | PictureRows
 
 
 class Section(NamedTuple):

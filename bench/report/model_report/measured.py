@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench.core.files import Bits
 from bench.report.labels import column_order, columns
-from bench.report.model_report.measurement import Ball, Measurement, Share, Worst, measurement_of
+from bench.report.model_report.measurement import Ball, MeasuredCondition, Share, Worst, measurement_of
 from bench.report.rows import accuracy_rows
 from bench.report.verdicts import doubts_by_board, verdict
 from bench.results.kinds import ATTACK, CLEAN, SWEEP
@@ -45,7 +45,7 @@ class ModelMeasurements:
         return shown
 
     @cached_property
-    def all(self) -> list[Measurement]:
+    def all(self) -> list[MeasuredCondition]:
         """Every accuracy, in the order of a table; of repeated measurements the last."""
         rows = accuracy_rows(self.rows_shown)
         rows = rows[
@@ -56,7 +56,7 @@ class ModelMeasurements:
         return sorted(found, key=lambda one: (one.kind != CLEAN, column_order(one.column)))
 
     @property
-    def clean(self) -> Measurement | None:
+    def clean(self) -> MeasuredCondition | None:
         return next((one for one in self.all if one.kind == CLEAN and one.share), None)
 
     @property
@@ -68,7 +68,7 @@ class ModelMeasurements:
     def is_partial(self) -> bool:
         return bool(accuracy_rows(self.rows_shown)["partial"].any())
 
-    def of(self, *kinds: str) -> list[Measurement]:
+    def of(self, *kinds: str) -> list[MeasuredCondition]:
         return [one for one in self.all if one.kind in kinds]
 
     @cached_property

@@ -43,7 +43,7 @@ class Ball(NamedTuple):
         return f"{self.norm} {format_radius(self.eps)}" if math.isfinite(self.eps) else f"{self.norm}, any distance"
 
 
-class Measurement(NamedTuple):
+class MeasuredCondition(NamedTuple):
     """One row, in the terms of the report."""
 
     column: str  # its title in tables
@@ -74,14 +74,14 @@ class Worst(NamedTuple):
 
     share: Share | None  # None if it is not known
     attacks: tuple[str, ...]
-    failed: tuple[Measurement, ...]
+    failed: tuple[MeasuredCondition, ...]
 
 
-def measurement_of(row: Mapping[Any, Any]) -> Measurement:
+def measurement_of(row: Mapping[Any, Any]) -> MeasuredCondition:
     """From a row of `results.load()` and its column `column`."""
     value, n, severity = row["value"], int(row["n"]), row["severity"]
     known = not pd.isna(value)
-    return Measurement(
+    return MeasuredCondition(
         row["column"],
         row["kind"],
         row["name"],

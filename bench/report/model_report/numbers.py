@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.core.parsing import format_count, format_radius
-from bench.report.model_report.content import Bar, Bars, Block, Curve, Curves, Point, Table, Text
+from bench.report.model_report.content import Bar, Bars, Block, CaptionedTable, Curve, Curves, Point, Text
 from bench.report.model_report.measured import ModelMeasurements
-from bench.report.model_report.measurement import Measurement, Share
+from bench.report.model_report.measurement import MeasuredCondition, Share
 from bench.report.model_report.words import sentence
 from bench.report.table_text import MISSING
 from bench.results.kinds import ATTACK, CORRUPTION, SWEEP, UNION
@@ -49,7 +49,7 @@ def numbers(measured: ModelMeasurements) -> Iterator[Block]:
         "when clean and on everything that the attack tried. Intervals are Wilson's, over the images; the verdict is "
         "what the attack itself reports."
     )
-    yield Table(caption, columns, tuple(line.cells for line in lines), frozenset(columns[2:5]))
+    yield CaptionedTable(caption, columns, tuple(line.cells for line in lines), frozenset(columns[2:5]))
     failed = [one for one in measured.of(ATTACK, SWEEP) if one.failure]
     yield from (Text(sentence(f"{one.column} failed: {one.failure}")) for one in failed)
 
@@ -68,12 +68,12 @@ def _lines(measured: ModelMeasurements) -> Iterator[AccuracyLine]:
     yield from (_line(one, f"{one.column}, images made on {_source(one)}") for one in attacks if one.source)
 
 
-def _source(one: Measurement) -> str:
+def _source(one: MeasuredCondition) -> str:
     """Name and hash of the model that transferred images were made on."""
     return "/".join(one.source.split("/")[2:])
 
 
-def _line(one: Measurement, name: str) -> AccuracyLine:
+def _line(one: MeasuredCondition, name: str) -> AccuracyLine:
     note = "failed" if one.failure else one.verdict.partition(":")[0]
     return AccuracyLine(name, str(one.ball), one.share, note, "attack")
 
@@ -112,7 +112,7 @@ def curves(measured: ModelMeasurements) -> Iterator[Block]:
             yield _radii(norm, drawn)
 
 
-def _radii(norm: str, drawn: list[Curve]) -> Table:
+def _radii(norm: str, drawn: list[Curve]) -> CaptionedTable:
     """The numbers of curves as a table."""
     values = {(curve.name, point.x): point for curve in drawn for point in curve.points}
     lines = []
@@ -122,7 +122,7 @@ def _radii(norm: str, drawn: list[Curve]) -> Table:
         lines.append((format_radius(x), *shown))
     columns = (f"Radius ({norm})", *(curve.name for curve in drawn))
     caption = "The same as numbers: accuracy in percent, and its 95 % interval."
-    return Table(caption, columns, tuple(lines), frozenset(columns[1:]))
+    return CaptionedTable(caption, columns, tuple(lines), frozenset(columns[1:]))
 
 
 def _ticks(places: list[float]) -> tuple[tuple[float, str], ...]:
@@ -155,8 +155,8 @@ def corruptions(measured: ModelMeasurements) -> Iterator[Block]:
             beside = f"; on clean images {clean.share.percent:.1f}" if clean and clean.share else ""
             beside += f". 95 % intervals reach up to ±{wide:.1f} points"
             columns = ("Corruption", *map(str, severities), "Mean")
-            yield Table(f"{caption}{beside}.", columns, tuple(lines), frozenset(columns[1:]))
+            yield CaptionedTable(f"{caption}{beside}.", columns, tuple(lines), frozenset(columns[1:]))
 
 
-def _percent(one: Measurement | None) -> str:
+def _percent(one: MeasuredCondition | None) -> str:
     return MISSING if one is None else f"{one.share.percent:.1f}" if one.share else "failed"

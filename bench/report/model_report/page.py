@@ -10,7 +10,7 @@ from bench.report.model_report.measured import ModelMeasurements
 from bench.report.model_report.pdf import pdf
 from bench.report.model_report.report import model_report
 from bench.report.site.data import SiteData
-from bench.report.site.site import Site, Target, environment, unique_paths
+from bench.report.site.site import LinkTarget, Site, environment, unique_paths
 from bench.results.report_file import FILE_NAME, read_report_file
 
 
@@ -19,21 +19,21 @@ class ModelPages:
 
     menu = "Models"
 
-    def paths(self, data: SiteData) -> dict[Target, str]:
+    def paths(self, data: SiteData) -> dict[LinkTarget, str]:
         names = {run: data.rows.loc[data.rows["run"] == run, "recipe"].iloc[0] for run in _runs(data)}
         reports = {
-            Target("model", run): path.removesuffix(".html") + "/report.html"
+            LinkTarget("model", run): path.removesuffix(".html") + "/report.html"
             for run, path in unique_paths("models", names).items()
         }
-        return {Target("models", ""): "models.html", **reports} if reports else {}
+        return {LinkTarget("models", ""): "models.html", **reports} if reports else {}
 
     def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str | bytes]]:
         found = {run: model_report(read_measurements(data, run)) for run in _runs(data)}
         if found:
-            files = {run: site.paths[Target("model", run)] for run in found}
+            files = {run: site.paths[LinkTarget("model", run)] for run in found}
             yield "models.html", site.render("models.html", "models.html", "Models", reports=found, files=files)
         for run, report in found.items():
-            path = site.paths[Target("model", run)]
+            path = site.paths[LinkTarget("model", run)]
             yield path, html(report)
             yield pdf_beside(path), pdf(report)
 
@@ -65,7 +65,7 @@ def pdf_beside(path: str) -> str:
 
 def report_paths(results: Path, run: str) -> list[str]:
     """The paths below reports/ of a run's report, HTML and PDF; empty if it has none."""
-    path = ModelPages().paths(SiteData(results)).get(Target("model", run))
+    path = ModelPages().paths(SiteData(results)).get(LinkTarget("model", run))
     return [path, pdf_beside(path)] if path else []
 
 

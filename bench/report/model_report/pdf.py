@@ -6,14 +6,14 @@ from typing import Any
 from bench.report.model_report.content import (
     Bars,
     Block,
+    CaptionedTable,
     Code,
     Curves,
     Facts,
     Items,
     ModelReport,
-    Pictures,
+    PictureRows,
     Pixels,
-    Table,
     Text,
 )
 from bench.report.model_report.paper import LEFT, LINE, PANEL, SMALL, TEXT_WIDTH, Paper, table_height
@@ -63,10 +63,10 @@ def _verdict(paper: Paper, report: ModelReport) -> None:
 
 def _height_to_begin(block: Block) -> float:
     """The height in inches that must be free on a page for a block to begin there."""
-    if isinstance(block, Table):
+    if isinstance(block, CaptionedTable):
         height = table_height(block.columns, block.lines)
         return 0.45 + (height if height < MAX_UNSPLIT_HEIGHT else 0.6)
-    return 2.4 if isinstance(block, Pictures) else 3.2 if isinstance(block, Curves) else 0.8
+    return 2.4 if isinstance(block, PictureRows) else 3.2 if isinstance(block, Curves) else 0.8
 
 
 def _text(paper: Paper, block: Text) -> None:
@@ -103,7 +103,7 @@ def _facts(paper: Paper, block: Facts) -> None:
         paper.skip(0.03)
 
 
-def _table(paper: Paper, block: Table) -> None:
+def _table(paper: Paper, block: CaptionedTable) -> None:
     paper.reserve(_height_to_begin(block))
     paper.text(block.caption, SMALL)
     paper.skip(0.04)
@@ -155,7 +155,7 @@ def _curves(paper: Paper, block: Curves) -> None:
     paper.skip(height + 0.45)
 
 
-def _pictures(paper: Paper, block: Pictures) -> None:
+def _pictures(paper: Paper, block: PictureRows) -> None:
     """Two examples in each row."""
     paper.text(block.caption)
     paper.skip(0.08)
@@ -184,6 +184,6 @@ def _enlarge(pixels: Pixels) -> Pixels:
 
 
 LAYOUTS: dict[type[Block], Callable[[Paper, Any], None]] = {
-    Text: _text, Items: _items, Code: _code, Facts: _facts, Table: _table, Bars: _bars, Curves: _curves,
-    Pictures: _pictures,
+    Text: _text, Items: _items, Code: _code, Facts: _facts, CaptionedTable: _table, Bars: _bars, Curves: _curves,
+    PictureRows: _pictures,
 }  # fmt: skip

@@ -10,18 +10,18 @@ from bench.core.parsing import format_radius
 from bench.report.audit.thresholds import INDICATORS
 from bench.report.model_report.content import (
     Block,
+    CaptionedTable,
     Code,
     Facts,
     Items,
     Picture,
-    Pictures,
+    PictureRows,
     Pixels,
     Section,
-    Table,
     Text,
 )
 from bench.report.model_report.measured import ModelMeasurements, settings_of
-from bench.report.model_report.measurement import Measurement
+from bench.report.model_report.measurement import MeasuredCondition
 from bench.report.model_report.numbers import corruptions, curves, numbers
 from bench.report.model_report.untried import list_untried
 from bench.report.model_report.words import PROBE_TEXTS, attack_words, join_words, sentence
@@ -65,7 +65,7 @@ def _pictures(measured: ModelMeasurements) -> Iterator[Block]:
         f"Of the images that most measurements broke, those that {facts.attack} breaks within the smallest radius; it "
         "was run once more for these pictures, and no number comes from them. Grey in the difference is no change."
     )
-    yield Pictures(caption, ("Clean image", "Changed image", "Difference"), tuple(pictures))
+    yield PictureRows(caption, ("Clean image", "Changed image", "Difference"), tuple(pictures))
 
 
 def _describe_prediction(example: Example) -> str:
@@ -84,7 +84,7 @@ def _pixels(image: NDArray[np.float32]) -> Pixels:
 
 
 def _attacks_and_probes(measured: ModelMeasurements) -> Iterator[Block]:
-    found: dict[tuple[str, str], list[Measurement]] = {}
+    found: dict[tuple[str, str], list[MeasuredCondition]] = {}
     for one in measured.of(ATTACK, SWEEP):
         found.setdefault((one.name, settings_of(one.params)), []).append(one)
     meanings = measured.facts.meanings
@@ -94,13 +94,13 @@ def _attacks_and_probes(measured: ModelMeasurements) -> Iterator[Block]:
     ]
     if lines:
         caption = "Attacks know the model and follow its gradients, unless it says otherwise. eps is the radius."
-        yield Table(caption, ("Attack", "What it does", "Settings", "Radii"), tuple(lines))
+        yield CaptionedTable(caption, ("Attack", "What it does", "Settings", "Radii"), tuple(lines))
     if corrupted := measured.of(CORRUPTION):
         names = list(dict.fromkeys(one.name.replace("_", " ") for one in corrupted))
         yield Text(f"Corruptions, which no attacker chooses: {join_words(names)}.")
     if probes := measured.probes:
         columns = ("Probe", "What it asks", "Images", "Of", "Expected below")
-        yield Table(
+        yield CaptionedTable(
             "Probes of the model (--audit) for signs that attacks fail for another reason than robustness, and how "
             "many images show each.",
             columns,
@@ -109,7 +109,7 @@ def _attacks_and_probes(measured: ModelMeasurements) -> Iterator[Block]:
         )
 
 
-def _balls(own: list[Measurement]) -> str:
+def _balls(own: list[MeasuredCondition]) -> str:
     """The radii of one attack's measurements as text, by norm."""
     norms = dict.fromkeys(one.ball.norm for one in own if one.ball)
     texts = []

@@ -28,7 +28,7 @@ NOTE = (
 )
 
 
-class Union(NamedTuple):
+class UnionOfBalls(NamedTuple):
     """Several balls, and the table of `union_table` about them."""
 
     balls: tuple[Board, ...]
@@ -41,13 +41,13 @@ class Union(NamedTuple):
 
 
 @stored.cached_by_folder(1)
-def find_unions(results: Path, only: frozenset[str] | None = None) -> dict[Board, Union]:
+def find_unions(results: Path, only: frozenset[str] | None = None) -> dict[Board, UnionOfBalls]:
     """All unions of a results folder. only: the runs to include; None for all."""
     rows = stored.rows(results)
     boards = norm_boards(rows if only is None else rows[rows["run"].isin(only)])
     runs = sorted({run for balls in boards.values() for part in balls.values() for run in part["run"].unique()})
     outcomes = stored.outcomes(results, runs)
-    return {board: Union(tuple(balls), union_table(balls, outcomes)) for board, balls in boards.items()}
+    return {board: UnionOfBalls(tuple(balls), union_table(balls, outcomes)) for board, balls in boards.items()}
 
 
 def find_folders(unions: Iterable[Board]) -> dict[Board, str]:

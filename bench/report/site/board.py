@@ -15,7 +15,7 @@ from bench.report.site.board_extras import board_extras
 from bench.report.site.board_files import board_files
 from bench.report.site.board_table import board_table
 from bench.report.site.data import SiteData
-from bench.report.site.site import Here, Site, Target
+from bench.report.site.site import Here, LinkTarget, Site
 
 
 class BoardPages:
@@ -23,14 +23,14 @@ class BoardPages:
 
     menu = ""
 
-    def paths(self, data: SiteData) -> dict[Target, str]:
+    def paths(self, data: SiteData) -> dict[LinkTarget, str]:
         folders = find_folders(data.boards)
-        return {Target("board", board.slug): f"boards/{folders[board]}.html" for board in data.boards}
+        return {LinkTarget("board", board.slug): f"boards/{folders[board]}.html" for board in data.boards}
 
     def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str]]:
         newest = max((board.protocol for board in data.boards), default=0)
         for board, report in data.boards.items():
-            path = site.paths[Target("board", board.slug)]
+            path = site.paths[LinkTarget("board", board.slug)]
             values = _values(data, board, report, Here(site, path))
             yield path, site.render(path, "board.html", board.title, is_old=board.protocol < newest, **values)
 

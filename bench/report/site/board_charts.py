@@ -14,7 +14,7 @@ from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.scatter import COST_COLUMN, is_scatter
 from bench.report.leaderboard.table import ranking_column
 from bench.report.plotting.best_curves import best_recipes
-from bench.report.site.chart import Chart, Curve, Href, Point, line_looks, lines, scatter
+from bench.report.site.chart import Chart, ChartCurve, ChartPoint, Href, line_looks, lines, scatter
 from bench.report.site.data import SiteData
 from bench.report.sweeps.table import EFFORTS, over_effort, over_eps, sweep_boards
 
@@ -36,21 +36,21 @@ def _lines(table: pd.DataFrame) -> list[dict[Any, Any]]:
     return table.to_dict("records")
 
 
-def _drop_unknown(points: list[Point]) -> list[Point]:
+def _drop_unknown(points: list[ChartPoint]) -> list[ChartPoint]:
     return [point for point in points if not math.isnan(point.x + point.y)]
 
 
-def _clean_point(line: dict[Any, Any], score: str, href: str) -> Point:
+def _clean_point(line: dict[Any, Any], score: str, href: str) -> ChartPoint:
     accuracies = f"{_accuracy_words(line, 'Clean')}; {_accuracy_words(line, score)}"
     tip = f"{line_name(line['recipe'])}: {accuracies}; {_context(line)}"
-    point = Point(line_name(line["recipe"]), line["Clean"], line[score], tip, href, _verdict_word(line))
+    point = ChartPoint(line_name(line["recipe"]), line["Clean"], line[score], tip, href, _verdict_word(line))
     ends = (line[f"{score} low"], line[f"{score} high"], line["Clean low"], line["Clean high"])
     return point._replace(y_low=ends[0], y_high=ends[1], x_low=ends[2], x_high=ends[3])
 
 
-def _cost_point(line: dict[Any, Any], score: str, href: str) -> Point:
+def _cost_point(line: dict[Any, Any], score: str, href: str) -> ChartPoint:
     tip = f"{line_name(line['recipe'])}: {line['passes']:.3g} passes; {_accuracy_words(line, score)}; {_context(line)}"
-    point = Point(line_name(line["recipe"]), line["passes"], line[score], tip, href, _verdict_word(line))
+    point = ChartPoint(line_name(line["recipe"]), line["passes"], line[score], tip, href, _verdict_word(line))
     return point._replace(y_low=line[f"{score} low"], y_high=line[f"{score} high"])
 
 
@@ -108,19 +108,19 @@ def _charts(found: list[tuple[str, str, pd.DataFrame]], href: Href) -> list[Char
     return [lines(title + more, (head, "Accuracy (%)"), curves, looks, href) for title, head, curves, more in best]
 
 
-def _best(points: pd.DataFrame) -> tuple[dict[str, list[Point]], str]:
+def _best(points: pd.DataFrame) -> tuple[dict[str, list[ChartPoint]], str]:
     """The points of the best lines, best first, and the addition to the title if others are left out."""
     best, more = best_recipes(points, "value")
     drawn = {name: points[points["recipe"] == name].to_dict("records") for name in best}
     return {name: [_curve_point(name, line) for line in own] for name, own in drawn.items()}, more
 
 
-def _curve_point(name: str, line: dict[Any, Any]) -> Point:
+def _curve_point(name: str, line: dict[Any, Any]) -> ChartPoint:
     between = "" if math.isnan(line["low"]) else f" ({line['low']:.1f} to {line['high']:.1f})"
     tip = f"{name}, {line['tip']}: {line['value']:.1f}{between}, n={line['n']}"
-    return Point(name, float(line["x"]), line["value"], tip, y_low=line["low"], y_high=line["high"])
+    return ChartPoint(name, float(line["x"]), line["value"], tip, y_low=line["low"], y_high=line["high"])
 
 
-def legend(charts: list[Chart]) -> list[Curve]:
+def legend(charts: list[Chart]) -> list[ChartCurve]:
     """The distinct lines of all charts that are shown together."""
     return list({curve.name: curve for chart in charts for curve in chart.curves}.values())

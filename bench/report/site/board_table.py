@@ -44,7 +44,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """A cell: its text, and what it is sorted and marked by."""
 
     text: str
@@ -57,14 +57,14 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Line:
+class BoardLine:
     """A line: a recipe on this board."""
 
     label: str
     name: str  # the label as shown
     rank: str
     group: int  # number of the group of lines that share a rank, from 0; -1: no rank
-    cells: tuple[Cell, ...]
+    cells: tuple[TableCell, ...]
     verdict: str  # ok, suspect, invalid, or empty
     reasons: tuple[str, ...]
     alarms: tuple[str, ...]
@@ -83,7 +83,7 @@ class BoardTable:
     """A board as the site shows it."""
 
     columns: tuple[Column, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[BoardLine, ...]
     score: str  # the column that ranks
 
 
@@ -102,7 +102,7 @@ def board_table(report: Report, extras: Sequence[Extra]) -> BoardTable:
     for place, line in enumerate(table.to_dict("records")):
         verdict, _, reasons = line["verdict"].partition(": ")
         lines.append(
-            Line(
+            BoardLine(
                 line["recipe"],
                 line_name(line["recipe"]),
                 ranks[place],
@@ -130,7 +130,7 @@ def _column(table: pd.DataFrame, scores: Mapping[str, str]) -> Any:
     return describe
 
 
-def _marked_cells(table: pd.DataFrame, column: str) -> list[Cell]:
+def _marked_cells(table: pd.DataFrame, column: str) -> list[TableCell]:
     """The cells of a column of a leaderboard; the best is marked."""
     best = words.best(table, pd.DataFrame({column: table[column]}))[column]
     return [
@@ -138,21 +138,21 @@ def _marked_cells(table: pd.DataFrame, column: str) -> list[Cell]:
     ]
 
 
-def accuracy_cells(table: pd.DataFrame, column: str) -> list[Cell]:
+def accuracy_cells(table: pd.DataFrame, column: str) -> list[TableCell]:
     """The cells of a column of accuracies. table: has the fields of `Accuracy` as columns, such as "Clean low"."""
     low, high = table[f"{column} low"].min(), table[f"{column} high"].max()
     return [_accuracy(line, column, low, high) for line in table.to_dict("records")]
 
 
-def _accuracy(line: Mapping[Any, Any], name: str, lowest: float, highest: float) -> Cell:
+def _accuracy(line: Mapping[Any, Any], name: str, lowest: float, highest: float) -> TableCell:
     """One cell. lowest, highest: ends of all intervals of the column, at which the cell begins and ends."""
     value, status = line[name], line[f"{name} status"]
     if math.isnan(value):
-        return Cell(words.accuracy_text(line, name), about="not measured" if status == "missing" else status)
+        return TableCell(words.accuracy_text(line, name), about="not measured" if status == "missing" else status)
     low, high, std, seeds = (line[f"{name} {end}"] for end in ("low", "high", "std", "seeds"))
     half = max(high - value, value - low) if math.isnan(std) else std
     about = f"{low:.1f} to {high:.1f}" + (f", mean of {seeds} seeds" if seeds > 1 else "")
-    return Cell(
+    return TableCell(
         f"{value:.1f}",
         value,
         f"±{half:.1f}",
@@ -171,22 +171,22 @@ def _extra_column(table: pd.DataFrame, extra: Extra) -> Column:
     return replace(extra.column, shown=table["recipe"].isin([*extra.values]).mean() >= MIN_SHARE_SHOWN)
 
 
-def _extra_cells(table: pd.DataFrame, extra: Extra) -> list[Cell]:
+def _extra_cells(table: pd.DataFrame, extra: Extra) -> list[TableCell]:
     known = [extra.values[label] for label in table["recipe"] if label in extra.values]
     ends = [end for estimate in known for end in estimate if not math.isnan(end)]
     cells = []
     for label in table["recipe"]:
         value, low, high = extra.values.get(label, Estimate(math.nan, math.nan, math.nan))
         if math.isnan(value):
-            cells.append(Cell(MISSING, about="not measured"))
+            cells.append(TableCell(MISSING, about="not measured"))
         elif math.isnan(low):
-            cells.append(Cell(f"{value:.1f}", value))
+            cells.append(TableCell(f"{value:.1f}", value))
         else:
             spread, about = f"±{max(high - value, value - low):.1f}", f"{low:.1f} to {high:.1f}"
             whisker = _whisker(value, low, high, min(ends), max(ends))
-            cells.append(Cell(f"{value:.1f}", value, spread, about, whisker))
+            cells.append(TableCell(f"{value:.1f}", value, spread, about, whisker))
     return cells
 
 
-def _cost(value: float) -> Cell:
-    return Cell(f"{value:.0f}" if value >= 10 or value == round(value) else f"{value:.1f}", value)
+def _cost(value: float) -> TableCell:
+    return TableCell(f"{value:.0f}" if value >= 10 or value == round(value) else f"{value:.1f}", value)

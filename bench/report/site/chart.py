@@ -13,7 +13,7 @@ COLOURS = 7
 Href = Callable[[str], str]  # address of a method's page by the label of its line; empty if there is none
 
 
-class Point(NamedTuple):
+class ChartPoint(NamedTuple):
     """The data of a mark; NaN for ends of intervals that it has not."""
 
     name: str
@@ -53,12 +53,12 @@ class Mark(NamedTuple):
 
     x: float
     y: float
-    point: Point
+    point: ChartPoint
     bars: tuple[tuple[float, float, float, float], ...]  # intervals
     label: Label | None = None
 
 
-class Curve(NamedTuple):
+class ChartCurve(NamedTuple):
     """A line at its place on the picture."""
 
     name: str
@@ -75,7 +75,7 @@ class Chart(NamedTuple):
     x: Axis
     y: Axis
     marks: tuple[Mark, ...] = ()
-    curves: tuple[Curve, ...] = ()
+    curves: tuple[ChartCurve, ...] = ()
     width: float = 480
     height: float = 330
 
@@ -90,7 +90,7 @@ def round_numbers(low: float, high: float, most: int = FEW_TICKS) -> list[float]
     return [round(step * i, 10) for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
-def scatter(title: str, titles: tuple[str, str], points: Sequence[Point], floor: float = 0.0) -> Chart:
+def scatter(title: str, titles: tuple[str, str], points: Sequence[ChartPoint], floor: float = 0.0) -> Chart:
     """A chart with a mark for each point, labelled where there is room. titles: of both axes."""
     left, top, right, bottom = 50, 14, 470, 286
     x = Axis(titles[0], *_range([end for p in points for end in (p.x, p.x_low, p.x_high)], floor), left, right)
@@ -100,7 +100,11 @@ def scatter(title: str, titles: tuple[str, str], points: Sequence[Point], floor:
 
 
 def lines(
-    title: str, titles: tuple[str, str], curves: Mapping[str, Sequence[Point]], looks: Mapping[str, str], href: Href
+    title: str,
+    titles: tuple[str, str],
+    curves: Mapping[str, Sequence[ChartPoint]],
+    looks: Mapping[str, str],
+    href: Href,
 ) -> Chart:
     """A chart with a line for each name. looks: style classes by name, the same on all charts shown together."""
     points = [point for own in curves.values() for point in own]
@@ -110,7 +114,7 @@ def lines(
     for name, own in curves.items():
         marks = tuple(_mark(point, x, y) for point in own)
         path = " ".join(f"{mark.x:g},{mark.y:g}" for mark in marks)
-        drawn.append(Curve(name, looks[name], path, marks, href(name)))
+        drawn.append(ChartCurve(name, looks[name], path, marks, href(name)))
     return Chart(title, x, y, (), tuple(drawn), 320, 216)
 
 
@@ -134,7 +138,7 @@ def label_marks(marks: Sequence[Mark], inside: tuple[float, float, float]) -> tu
     return tuple(mark._replace(label=label) for mark, label in zip(marks, labels, strict=True))
 
 
-def _mark(point: Point, x: Axis, y: Axis) -> Mark:
+def _mark(point: ChartPoint, x: Axis, y: Axis) -> Mark:
     across, up = x.place(point.x), y.place(point.y)
     bars = []
     if not math.isnan(point.x_low):

@@ -10,7 +10,7 @@ from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.table import ranking_column
 from bench.report.leaderboard.text import accuracy_text
 from bench.report.site.data import SiteData
-from bench.report.site.site import Site, Target
+from bench.report.site.site import LinkTarget, Site
 
 
 class IndexPage:
@@ -18,8 +18,8 @@ class IndexPage:
 
     menu = "Boards"
 
-    def paths(self, data: SiteData) -> dict[Target, str]:
-        return {Target("index", ""): "index.html"}
+    def paths(self, data: SiteData) -> dict[LinkTarget, str]:
+        return {LinkTarget("index", ""): "index.html"}
 
     def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str]]:
         lines = [_line(data, board, report) for board, report in data.boards.items()]

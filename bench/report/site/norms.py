@@ -7,11 +7,11 @@ import pandas as pd
 
 from bench.report.boards import Board
 from bench.report.labels import line_name
-from bench.report.norms.page import Union, find_folders, find_unions, notes
+from bench.report.norms.page import UnionOfBalls, find_folders, find_unions, notes
 from bench.report.norms.table import UNION, ball_name
-from bench.report.site.board_table import Cell, accuracy_cells
+from bench.report.site.board_table import TableCell, accuracy_cells
 from bench.report.site.data import SiteData
-from bench.report.site.site import Here, Site, Target
+from bench.report.site.site import Here, LinkTarget, Site
 
 FILES = ("union.csv", "union.tex")
 
@@ -21,19 +21,19 @@ class UnionLine(NamedTuple):
 
     name: str  # the label as shown
     recipe: str
-    cells: tuple[Cell, ...]
+    cells: tuple[TableCell, ...]
 
 
-class NormsPage:
+class NormUnionsPage:
     """The page `norms.html`, with a section for each union."""
 
     menu = "Norms"
 
-    def paths(self, data: SiteData) -> dict[Target, str]:
-        return {Target("norms", ""): "norms.html"} if data.boards and find_unions(data.results) else {}
+    def paths(self, data: SiteData) -> dict[LinkTarget, str]:
+        return {LinkTarget("norms", ""): "norms.html"} if data.boards and find_unions(data.results) else {}
 
     def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str]]:
-        if Target("norms", "") in site.paths:
+        if LinkTarget("norms", "") in site.paths:
             here, unions = Here(site, "norms.html"), find_unions(data.results)
             folders = find_folders(unions)
             sections = [
@@ -43,7 +43,7 @@ class NormsPage:
             yield here.path, site.render(here.path, "norms.html", "Several norms together", sections=sections)
 
 
-def _section(data: SiteData, board: Board, union: Union) -> dict[str, Any]:
+def _section(data: SiteData, board: Board, union: UnionOfBalls) -> dict[str, Any]:
     """The values of the template for one union."""
     columns = ["Clean", *map(ball_name, union.balls), UNION]
     return {
@@ -57,7 +57,7 @@ def _section(data: SiteData, board: Board, union: Union) -> dict[str, Any]:
 
 
 def _lines(data: SiteData, table: pd.DataFrame, columns: list[str]) -> list[UnionLine]:
-    cells: Mapping[str, list[Cell]] = {column: accuracy_cells(table, column) for column in columns}
+    cells: Mapping[str, list[TableCell]] = {column: accuracy_cells(table, column) for column in columns}
     return [
         UnionLine(line_name(label), data.recipe_of(label), tuple(cells[column][place] for column in columns))
         for place, label in enumerate(table["recipe"])

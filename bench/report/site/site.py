@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-class Target(NamedTuple):
+class LinkTarget(NamedTuple):
     """The target of a link."""
 
     kind: str  # board, method, paper, ...
@@ -34,7 +34,7 @@ class SitePages(Protocol):
     def menu(self) -> str:
         """Its word in the menu of every page; empty if the menu has none."""
 
-    def paths(self, data: SiteData) -> dict[Target, str]:
+    def paths(self, data: SiteData) -> dict[LinkTarget, str]:
         """Paths of its pages below reports/ by target; the menu links to the first."""
 
     def pages(self, data: SiteData, site: "Site") -> Iterator[tuple[str, str | bytes]]:
@@ -45,7 +45,7 @@ class SitePages(Protocol):
 class Site:
     """All pages of the site, and the other files of the report."""
 
-    paths: Mapping[Target, str]
+    paths: Mapping[LinkTarget, str]
     menu: tuple[tuple[str, str], ...]  # words, and the path that each links to
     files: frozenset[str]  # paths of tables and figures below reports/
 
@@ -67,7 +67,7 @@ class Here:
 
     def href(self, kind: str, name: str, fragment: str = "") -> str:
         """The address of a page from this page; empty if there is none."""
-        path = self.site.paths.get(Target(kind, name))
+        path = self.site.paths.get(LinkTarget(kind, name))
         return "" if path is None else self.to(path) + (f"#{quote(fragment)}" if fragment else "")
 
     def link(self, kind: str, name: str, text: str = "", fragment: str = "") -> Markup:

@@ -12,7 +12,7 @@ from bench.report.site.heat.corruptions import CorruptionPages
 from bench.report.site.heat.transfer import TransferPages
 from bench.report.site.index import IndexPage
 from bench.report.site.methods.page import MethodPages
-from bench.report.site.norms import NormsPage
+from bench.report.site.norms import NormUnionsPage
 from bench.report.site.papers.claims import ClaimsPage
 from bench.report.site.papers.page import PaperPages
 from bench.report.site.site import Site, SitePages
@@ -23,7 +23,7 @@ PAGES: tuple[SitePages, ...] = (  # in the order of the menu
     BoardPages(),
     MethodPages(),
     ComparePages(),
-    NormsPage(),
+    NormUnionsPage(),
     TransferPages(),
     CorruptionPages(),
     PaperPages(),

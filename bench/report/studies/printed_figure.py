@@ -15,7 +15,7 @@ from bench.report.files import figure as picture_files
 from bench.report.labels import labels, panel_names
 from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.setup import StudyRun
-from bench.report.studies.study import Item, Section
+from bench.report.studies.study import Item, ItemSection
 from bench.report.sweeps.table import over_effort, over_eps
 
 Picture = Callable[[ScaleData, str], Draw | None]  # takes data and title; None if there is no data
@@ -28,7 +28,7 @@ class FigureSpec:
     draw: Picture
     points: Callable[[ScaleData], pd.DataFrame]
 
-    def section(self, item: Item, found: ScaleData, home: str) -> Section:
+    def section(self, item: Item, found: ScaleData, home: str) -> ItemSection:
         """The figure and its numbers as a section of the page."""
         mine, name = models_of(item, found, home), found.file_of(file_name(item.name))
         picture, files = self.draw(mine, f"{item.name}: {found.scale.title}"), dict[str, Content]()
@@ -36,7 +36,7 @@ class FigureSpec:
             files = {f"{name}.csv": plain.csv(self.points(mine)), **picture_files(name, picture)}
         image = f"![{item.name}]({name}.png)" if files else "Not run at this scale."
         text = f"### {item.name}\n\n{item.about}\n\n{image}\n"
-        return Section(lambda: (text, files), tuple(files), is_there=bool(files))
+        return ItemSection(lambda: (text, files), tuple(files), is_there=bool(files))
 
     def count(self, item: Item, found: ScaleData, home: str) -> str:
         """`drawn` if there is any data, else empty."""

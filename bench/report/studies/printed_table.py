@@ -17,7 +17,7 @@ from bench.report.studies.printed.numbers import DATASETS, MODELS, printed_numbe
 from bench.report.studies.printed_number import Kind, MetricSpec, Number, parts_of
 from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.setup import TrainingSetup
-from bench.report.studies.study import Item, Section
+from bench.report.studies.study import Item, ItemSection
 from bench.report.studies.table_text import latex, layout, markdown
 
 TRANSPOSED_NOTE = "Lines and columns of the printed table are exchanged, so that what it compares stands in one column."
@@ -67,7 +67,7 @@ class Table:
     def item(self) -> Item:
         return Item(self.name, self.about, tuple(parts_of(self.numbers, self.seeds)), self)
 
-    def section(self, item: Item, found: ScaleData, home: str) -> Section:
+    def section(self, item: Item, found: ScaleData, home: str) -> ItemSection:
         """Our numbers beside the printed ones; with files if any number was measured."""
         ledger, name = self._entries(item, found, home), found.file_of(file_name(item.name))
         names = (f"{name}.csv", f"{name}.tex") if any(entry.ours.is_measured for entry in ledger) else ()
@@ -80,7 +80,7 @@ class Table:
                 files = dict(zip(names, contents, strict=True))
             return f"### {item.name}\n\n{item.about}\n\n{markdown(table)}", files
 
-        return Section(make, names, ledger)
+        return ItemSection(make, names, ledger)
 
     def count(self, item: Item, found: ScaleData, home: str) -> str:
         """How many of the numbers were measured; empty if none."""

@@ -18,7 +18,7 @@ from bench.report.studies.setup import StudyRun, TrainingSetup
 
 
 @dataclass(frozen=True, eq=False)
-class Section:
+class ItemSection:
     """The section of an item at one scale. make: its Markdown and files, made when one of both is asked for."""
 
     make: Callable[[], tuple[str, Mapping[str, Content]]]
@@ -44,7 +44,7 @@ class Section:
 class ItemContent(Protocol):
     """How an item is shown. home: the main data set of its paper."""
 
-    def section(self, item: "Item", found: ScaleData, home: str) -> Section:
+    def section(self, item: "Item", found: ScaleData, home: str) -> ItemSection:
         """The section of the page, and its files."""
 
     def count(self, item: "Item", found: ScaleData, home: str) -> str:
@@ -55,9 +55,9 @@ class ItemContent(Protocol):
 class Prose:
     """An item without data: only a text."""
 
-    def section(self, item: "Item", found: ScaleData, home: str) -> Section:
+    def section(self, item: "Item", found: ScaleData, home: str) -> ItemSection:
         """The text, the same at every scale."""
-        return Section(lambda: (f"### {item.name}\n\n{item.about}\n", {}))
+        return ItemSection(lambda: (f"### {item.name}\n\n{item.about}\n", {}))
 
     def count(self, item: "Item", found: ScaleData, home: str) -> str:
         """Empty, as nothing is measured."""

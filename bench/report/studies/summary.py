@@ -12,7 +12,7 @@ from bench.report.studies.ledger import NOT_AUTOATTACK, REPRODUCED, Entry, count
 from bench.report.studies.orderings import PairOrder, orders
 from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.scales import Scale
-from bench.report.studies.study import Item, Section, Study
+from bench.report.studies.study import Item, ItemSection, Study
 
 MAX_EXAMPLES = 3  # most examples in a sentence
 
@@ -23,7 +23,7 @@ class ScaleResults:
 
     study: Study
     data: ScaleData
-    sections: Mapping[Item, Section]
+    sections: Mapping[Item, ItemSection]
 
     @cached_property
     def ledger(self) -> dict[Item, Sequence[Entry]]:

@@ -10,7 +10,7 @@ from bench.core.files import write_json
 from bench.report.leaderboard.page import boards
 from bench.report.site.board_charts import against_robust, severities, sweeps
 from bench.report.site.board_extras import board_extras
-from bench.report.site.board_table import BoardTable, Cell, board_table
+from bench.report.site.board_table import BoardTable, TableCell, board_table
 from bench.report.site.chart import line_looks, round_numbers
 from bench.report.site.chart_labels import place_labels
 from bench.report.site.data import SiteData
@@ -24,7 +24,7 @@ def table_of(results: Path) -> BoardTable:
     return board_table(report, board_extras(data, board, report))
 
 
-def cell(table: BoardTable, label: str, column: str) -> Cell:
+def cell(table: BoardTable, label: str, column: str) -> TableCell:
     (line,) = [line for line in table.lines if line.label == label]
     return line.cells[[column.name for column in table.columns].index(column)]
 

@@ -10,10 +10,10 @@ from bench.report.boards import Board
 from bench.report.files import file_name
 from bench.report.labels import line_name
 from bench.report.leaderboard.page import Report
-from bench.report.site.compare.pairs import Comparison, compare_lines, pack
+from bench.report.site.compare.pairs import ColumnPairs, compare_lines, pack
 from bench.report.site.data import SiteData
 from bench.report.site.pictures import png
-from bench.report.site.site import Here, Site, Target, unique_paths
+from bench.report.site.site import Here, LinkTarget, Site, unique_paths
 
 MAX_PAIRS = 500  # most pairs in the table of a page without scripts
 MAX_OPEN_PAIRS = 30  # number of pairs up to which their table is open at first
@@ -27,18 +27,18 @@ class ComparePages:
 
     menu = "Compare"
 
-    def paths(self, data: SiteData) -> dict[Target, str]:
+    def paths(self, data: SiteData) -> dict[LinkTarget, str]:
         names = {
             board.slug: f"{board.dataset} {board.model} {board.threat} n{board.n}"
             for board, report in data.boards.items()
             if len(report.table) > 1
         }
-        return {Target("compare", slug): path for slug, path in unique_paths("compare", names).items()}
+        return {LinkTarget("compare", slug): path for slug, path in unique_paths("compare", names).items()}
 
     def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str | bytes]]:
         written: set[str] = set()
         for board, report in data.boards.items():
-            path = site.paths.get(Target("compare", board.slug))
+            path = site.paths.get(LinkTarget("compare", board.slug))
             if path is None:
                 continue
             found = compare_lines(report, data.outcomes(report.rows["run"].unique()))
@@ -57,7 +57,7 @@ class ComparePages:
             yield path, site.render(path, "compare.html", f"Compare: {board.title}", **values)
 
 
-def _values(board: Board, report: Report, found: list[Comparison]) -> dict[str, Any]:
+def _values(board: Board, report: Report, found: list[ColumnPairs]) -> dict[str, Any]:
     """The values of the template: pairs by the column that ranks."""
     labels = [line_name(str(label)) for label in report.table["recipe"]]
     pairs = found[0].pairs if found else ()
@@ -73,7 +73,7 @@ def _values(board: Board, report: Report, found: list[Comparison]) -> dict[str, 
     }
 
 
-def _data(data: SiteData, report: Report, found: list[Comparison], here: Here) -> dict[str, Any]:
+def _data(data: SiteData, report: Report, found: list[ColumnPairs], here: Here) -> dict[str, Any]:
     """The data of the script: all pairs of all columns, and the outcomes of each line."""
     labels = [str(label) for label in report.table["recipe"]]
     return {

@@ -44,7 +44,7 @@ class Pair(NamedTuple):
     p_holm: float  # corrected for the number of pairs
 
 
-class Comparison(NamedTuple):
+class ColumnPairs(NamedTuple):
     """The pairs of one column of a board."""
 
     column: str
@@ -52,21 +52,21 @@ class Comparison(NamedTuple):
     pairs: tuple[Pair, ...]
 
 
-def compare_lines(report: Report, outcomes: Mapping[str, Bits]) -> list[Comparison]:
+def compare_lines(report: Report, outcomes: Mapping[str, Bits]) -> list[ColumnPairs]:
     """Compare lines by the column that ranks the board, and by other columns if that takes little time."""
     labels = [str(label) for label in report.table["recipe"]]
     runs = {
         str(label): measurements(part, outcomes) for label, part in label_rows(report.rows).groupby("label", sort=False)
     }
     score, n = ranking_column(report.table), int(report.rows["n"].iloc[0])
-    found = list[Comparison]()
+    found = list[ColumnPairs]()
     for column in dict.fromkeys([score, *accuracies(report.table)]):
         known = {place: own for place, label in enumerate(labels) if (own := _seeds(runs[label], column, n))}
         while len(known) > 1 and _cost(known, n) > MAX_COST:
             known.popitem()
         has_room = sum(len(one.pairs) for one in found) + _count(known) <= MAX_SECOND_PAIRS
         if len(known) > 1 and (column == score or (has_room and _cost(known, n) <= MAX_SECOND_COST)):
-            found.append(Comparison(column, known, tuple(_pairs(known))))
+            found.append(ColumnPairs(column, known, tuple(_pairs(known))))
     return found
 
 

@@ -20,7 +20,7 @@ class HeatCell:
 
 
 @dataclass(frozen=True)
-class Scale:
+class ColourScale:
     """Maps numbers to shades; with a middle, numbers below it have another colour."""
 
     low: float
@@ -46,19 +46,19 @@ class HeatMap(NamedTuple):
 
     columns: tuple[str, ...]
     lines: tuple[tuple[str, tuple[HeatCell, ...]], ...]
-    scale: Scale
+    scale: ColourScale
 
 
-def scale_of(values: Iterable[float]) -> Scale:
+def scale_of(values: Iterable[float]) -> ColourScale:
     """A scale from the lowest to the highest of the values."""
     known = [value for value in values if not math.isnan(value)]
-    return Scale(min(known), max(known)) if known else Scale(0.0, 0.0)
+    return ColourScale(min(known), max(known)) if known else ColourScale(0.0, 0.0)
 
 
-def scale_around(values: Iterable[float], middle: float = 0.0) -> Scale:
+def scale_around(values: Iterable[float], middle: float = 0.0) -> ColourScale:
     """A scale that is symmetric about the middle and contains all values."""
     farthest = max((abs(value - middle) for value in values if not math.isnan(value)), default=0.0)
-    return Scale(middle - farthest, middle + farthest, middle)
+    return ColourScale(middle - farthest, middle + farthest, middle)
 
 
 def missing_cell(status: str) -> HeatCell:

@@ -13,8 +13,8 @@ from bench.report.corruptions.table import Scores, means_over_severities, single
 from bench.report.corruptions.text import TABLE_PARTS, captions, errors, robustness
 from bench.report.labels import STANDARD_RECIPE, line_name
 from bench.report.site.data import SiteData
-from bench.report.site.heat.cells import HeatCell, HeatMap, Scale, missing_cell, scale_around, scale_of
-from bench.report.site.site import Site, Target, unique_paths
+from bench.report.site.heat.cells import ColourScale, HeatCell, HeatMap, missing_cell, scale_around, scale_of
+from bench.report.site.site import LinkTarget, Site, unique_paths
 
 
 class CorruptionPages:
@@ -22,16 +22,16 @@ class CorruptionPages:
 
     menu = "Corruptions"
 
-    def paths(self, data: SiteData) -> dict[Target, str]:
+    def paths(self, data: SiteData) -> dict[LinkTarget, str]:
         names = {
             table_id(board, make): f"{board.dataset} {board.model} n{board.n} {make}"
             for board, make in find_tables(data.results)
         }
-        return {Target("corruptions", name): path for name, path in unique_paths("corruptions", names).items()}
+        return {LinkTarget("corruptions", name): path for name, path in unique_paths("corruptions", names).items()}
 
     def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str]]:
         for (board, make), scores in find_tables(data.results).items():
-            path = site.paths[Target("corruptions", table_id(board, make))]
+            path = site.paths[LinkTarget("corruptions", table_id(board, make))]
             attacked = unions.means(scores.unions) if len(scores.unions) else None
             values: dict[str, Any] = {"board": board, "heading": heading(board, make), "errors": errors(scores)}
             values |= {"by_name": by_corruption(scores), "by_severity": by_severity(scores), "attacked": attacked}
@@ -81,7 +81,7 @@ def _heat_map(cells: pd.DataFrame) -> HeatMap:
     return HeatMap(tuple(map(str, values)), tuple(lines), scale)
 
 
-def _cell(cell: Mapping[Any, Any], shown: float, scale: Scale) -> HeatCell:
+def _cell(cell: Mapping[Any, Any], shown: float, scale: ColourScale) -> HeatCell:
     """One cell. shown: the number that determines the shade."""
     value = 100 * cell.get("accuracy", math.nan)
     if math.isnan(value):

@@ -7,8 +7,8 @@ from typing import Any
 from bench.report.boards import Board
 from bench.report.labels import condition_name, line_name
 from bench.report.site.data import SiteData
-from bench.report.site.heat.cells import HeatCell, HeatMap, Scale, missing_cell, scale_of
-from bench.report.site.site import Site, Target, unique_paths
+from bench.report.site.heat.cells import ColourScale, HeatCell, HeatMap, missing_cell, scale_of
+from bench.report.site.site import LinkTarget, Site, unique_paths
 from bench.report.transfer.page import BOUND_NOTE, CELL_NOTE, find_matrices, notes, summary
 from bench.report.transfer.table import TransferMatrix
 
@@ -18,17 +18,17 @@ class TransferPages:
 
     menu = "Transfer"
 
-    def paths(self, data: SiteData) -> dict[Target, str]:
+    def paths(self, data: SiteData) -> dict[LinkTarget, str]:
         names = {
             matrix_id(board, attack): f"{board.dataset} {board.model} {board.threat} n{board.n} {attack}"
             for board, attack in find_matrices(data.results)
         }
-        return {Target("transfer", name): path for name, path in unique_paths("transfer", names).items()}
+        return {LinkTarget("transfer", name): path for name, path in unique_paths("transfer", names).items()}
 
     def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str]]:
         found = find_matrices(data.results)
         for (board, attack), matrix in found.items():
-            path = site.paths[Target("transfer", matrix_id(board, attack))]
+            path = site.paths[LinkTarget("transfer", matrix_id(board, attack))]
             others = {
                 condition_name(other): matrix_id(board, other)
                 for where, other in found
@@ -59,7 +59,7 @@ def heat_map(matrix: TransferMatrix, share: str = "value") -> HeatMap:
     return HeatMap(columns, tuple((source, tuple(own[c] for c in columns)) for source, own in lines.items()), scale)
 
 
-def _cell(cell: Mapping[Any, Any], share: str, scale: Scale) -> HeatCell:
+def _cell(cell: Mapping[Any, Any], share: str, scale: ColourScale) -> HeatCell:
     value, is_own = 100 * cell[share], bool(cell["itself"])
     if math.isnan(value):
         return missing_cell(str(cell["status"]))

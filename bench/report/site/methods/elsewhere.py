@@ -12,7 +12,7 @@ from bench.report.corruptions.seed_means import ALL_SEVERITIES
 from bench.report.corruptions.table import Scores
 from bench.report.rows import corruption_rows
 from bench.report.site.data import SiteData
-from bench.report.site.heat.cells import HeatCell, HeatMap, Scale, missing_cell, scale_of
+from bench.report.site.heat.cells import ColourScale, HeatCell, HeatMap, missing_cell, scale_of
 from bench.report.site.heat.corruptions import table_id
 from bench.report.site.heat.transfer import heat_map, matrix_id
 from bench.report.transfer.page import find_matrices
@@ -26,7 +26,7 @@ class MethodTransfer(NamedTuple):
     page: str  # name of the matrix in links
     model: str
     lines: tuple[tuple[str, HeatCell, HeatCell], ...]
-    scale: Scale
+    scale: ColourScale
 
 
 class MethodCorruptions(NamedTuple):
@@ -37,7 +37,7 @@ class MethodCorruptions(NamedTuple):
     label: str
     severities: tuple[int, ...]
     lines: tuple[tuple[str, tuple[HeatCell, ...]], ...]
-    scale: Scale
+    scale: ColourScale
 
 
 def transfer_maps(data: SiteData) -> dict[tuple[Board, str], HeatMap]:
@@ -75,7 +75,7 @@ def corruption_tables_of(
                 yield MethodCorruptions(*where, scores.severities, *_by_severity(scores, str(label)))
 
 
-def _by_severity(scores: Scores, label: str) -> tuple[tuple[tuple[str, tuple[HeatCell, ...]], ...], Scale]:
+def _by_severity(scores: Scores, label: str) -> tuple[tuple[tuple[str, tuple[HeatCell, ...]], ...], ColourScale]:
     own = corruption_rows(scores.cells[scores.cells["recipe"] == label])
     scale = scale_of(100 * own["accuracy"])
     lines = []
@@ -86,7 +86,7 @@ def _by_severity(scores: Scores, label: str) -> tuple[tuple[tuple[str, tuple[Hea
     return tuple(lines), scale
 
 
-def _accuracy(cell: Any, scale: Scale) -> HeatCell:
+def _accuracy(cell: Any, scale: ColourScale) -> HeatCell:
     value = math.nan if cell is None else 100 * cell["accuracy"]
     if math.isnan(value):
         return missing_cell("missing" if cell is None else cell["status"])

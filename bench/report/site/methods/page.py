@@ -17,7 +17,7 @@ from bench.report.site.methods.elsewhere import corruption_tables_of, transfer_m
 from bench.report.site.methods.recipe_lines import other_numbers, printed_lines
 from bench.report.site.methods.results import BoardResults, results_of
 from bench.report.site.methods.training import training_charts, trainings
-from bench.report.site.site import Site, Target, unique_paths
+from bench.report.site.site import LinkTarget, Site, unique_paths
 from bench.report.site.sources import LENGTH_NOTE
 from bench.report.studies.papers.plans import describe_paper_plan
 from bench.report.studies.printed.numbers import printed_numbers
@@ -28,14 +28,14 @@ class MethodPages:
 
     menu = ""
 
-    def paths(self, data: SiteData) -> dict[Target, str]:
+    def paths(self, data: SiteData) -> dict[LinkTarget, str]:
         names = {recipe: recipe for recipe in data.recipes}
-        return {Target("method", recipe): path for recipe, path in unique_paths("methods", names).items()}
+        return {LinkTarget("method", recipe): path for recipe, path in unique_paths("methods", names).items()}
 
     def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str | bytes]]:
         maps, tables, rows = transfer_maps(data), find_tables(data.results), printed_numbers()
         for recipe in data.recipes:
-            path = site.paths[Target("method", recipe)]
+            path = site.paths[LinkTarget("method", recipe)]
             images = list(attacked_images(data, recipe, path))
             yield from (picture for one in images for picture in one.pictures)
             values = _about(data, recipe, rows[rows["recipe"] == recipe]) | _results(data, recipe, maps, tables)

@@ -21,7 +21,7 @@ UNSCREENED = {AUTOATTACK, f"{AUTOATTACK} standard"}  # names that are left out b
 RUN_COLUMNS = ["dataset", "model", "run", "seed", "view", "epoch", "budget", "n"]
 
 
-class Line(NamedTuple):
+class RecipeLine(NamedTuple):
     """A trained model and its accuracies in percent, as text."""
 
     head: str
@@ -32,7 +32,7 @@ class Line(NamedTuple):
     verdict: str = ""
 
 
-def printed_lines(rows: pd.DataFrame) -> list[Line]:
+def printed_lines(rows: pd.DataFrame) -> list[RecipeLine]:
     """Printed accuracies from rows of `printed_numbers`; those of one line of a paper's table are one line."""
     rows = rows[rows["metric"].isin([*CLEAN_METRICS, *ATTACKED_METRICS])]
     transferred = rows["variant"].str.startswith("source=")
@@ -49,7 +49,7 @@ def other_numbers(rows: pd.DataFrame) -> str:
     )
 
 
-def _printed_accuracy(rows: pd.DataFrame) -> Line:
+def _printed_accuracy(rows: pd.DataFrame) -> RecipeLine:
     first = rows.iloc[0]
     paper = first["table"] if first["paper"] == "external" else f"{first['paper']} {first['table']}"
     view = "" if first["view"] == "main" else f"view {first['view']}"
@@ -63,7 +63,7 @@ def _printed_accuracy(rows: pd.DataFrame) -> Line:
             *(attacks[c] for c in ("epsilon", "attack", "source", "value")), strict=True
         )
     ]
-    return Line(
+    return RecipeLine(
         head=f"{paper}, {first['dataset']}, {first['architecture']}",
         detail=", ".join(filter(None, [f"{first['method']} {first['setting']}".strip(), plan, view, unit, caveat])),
         clean=" ± ".join(value or MISSING for value in rows.loc[rows["metric"].isin(CLEAN_METRICS), "value"]),
@@ -75,7 +75,7 @@ def _attack(attack: str, source: str) -> str:
     return f"{attack} from {source}" if attack.endswith("transfer") else attack
 
 
-def measured_lines(recipe: str, results: Path) -> list[Line]:
+def measured_lines(recipe: str, results: Path) -> list[RecipeLine]:
     """Accuracies of all runs of a recipe in a results folder, a line for each view and epoch."""
     known = load(results)
     rows = clean_and_attack_rows(accuracy_rows(known[known["recipe"] == recipe]))
@@ -87,7 +87,7 @@ def measured_lines(recipe: str, results: Path) -> list[Line]:
     return lines
 
 
-def _measured_accuracy(rows: pd.DataFrame, doubts: Iterable[str]) -> Line:
+def _measured_accuracy(rows: pd.DataFrame, doubts: Iterable[str]) -> RecipeLine:
     first = rows.iloc[0]
     attacks = attack_rows(rows)
     cells = [
@@ -98,7 +98,7 @@ def _measured_accuracy(rows: pd.DataFrame, doubts: Iterable[str]) -> Line:
     ]
     which = [text for text, usual in ((first["view"], "main"), (first["epoch"], "last")) if text != usual]
     wrong = [text for text in [*rows["verdict"], *rows["status"], *doubts] if text not in ("", "ok")]
-    return Line(
+    return RecipeLine(
         head=", ".join([first["dataset"], first["model"], f"seed {first['seed']}", *which]),
         detail=f"{first['budget']}, n={first['n']}",
         clean=" ".join(map(_percent, clean_rows(rows)["value"])),

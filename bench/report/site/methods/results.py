@@ -16,7 +16,7 @@ from bench.report.site.data import SiteData
 
 
 @dataclass(frozen=True)
-class Bar:
+class AccuracyBar:
     """One accuracy; numbers are percentages, which are also positions on the bar."""
 
     text: str
@@ -33,7 +33,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Line:
+class ResultLine:
     """A line of a board: one configuration of the recipe, or another view or epoch of its models."""
 
     label: str
@@ -41,7 +41,7 @@ class Line:
     verdict: str
     reasons: tuple[str, ...]
     alarms: tuple[str, ...]
-    bars: tuple[Bar, ...]
+    bars: tuple[AccuracyBar, ...]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class BoardResults:
     board: Board
     extent: str
     columns: tuple[str, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[ResultLine, ...]
     score: str  # the column that ranks
     best: str  # label of the board's first line
 
@@ -99,9 +99,9 @@ def _place(rank: Any, table: pd.DataFrame) -> str:
     )
 
 
-def _line(line: Mapping[Any, Any], columns: list[str], place: str) -> Line:
+def _line(line: Mapping[Any, Any], columns: list[str], place: str) -> ResultLine:
     verdict, _, reasons = line["verdict"].partition(": ")
-    return Line(
+    return ResultLine(
         line["recipe"],
         place,
         verdict,
@@ -111,14 +111,14 @@ def _line(line: Mapping[Any, Any], columns: list[str], place: str) -> Line:
     )
 
 
-def _bar(line: Mapping[Any, Any], column: str) -> Bar:
+def _bar(line: Mapping[Any, Any], column: str) -> AccuracyBar:
     value, low, high, std = (line[f"{column}{end}"] for end in ("", " low", " high", " std"))
     status, seeds = line[f"{column} status"], line[f"{column} seeds"]
     if math.isnan(value):
-        return Bar(accuracy_text(line, column), about="not measured" if status == "missing" else status)
+        return AccuracyBar(accuracy_text(line, column), about="not measured" if status == "missing" else status)
     half = max(high - value, value - low) if math.isnan(std) else std
     each = tuple(line[f"{column} each"])
     about = f"{low:.1f} to {high:.1f}, n={line['n']}" + (f", mean of {seeds} seeds" if seeds > 1 else "")
     about += f": {', '.join(f'{one:.1f}' for one in each)}" if each else ""
     about += "" if status == "ok" else f"; {status}"
-    return Bar(f"{value:.1f}", f"±{half:.1f}", about, value, low, high, each)
+    return AccuracyBar(f"{value:.1f}", f"±{half:.1f}", about, value, low, high, each)

@@ -18,7 +18,7 @@ FORMS = ("int8", "int16", "raw")  # of the arrays in a file, see results/README.
 
 
 @dataclass(frozen=True)
-class Example:
+class StoredExample:
     """One image. Pictures are (C, H, W); None if they need the clean image and that is not available."""
 
     place: int  # in the test set
@@ -34,7 +34,7 @@ class Example:
 class StoredImages:
     """The first images of one file. fault: why they could not be read."""
 
-    examples: tuple[Example, ...] = ()
+    examples: tuple[StoredExample, ...] = ()
     magnified: float = 1.0  # factor by which differences are magnified
     total: int = 0
     fault: str = ""
@@ -112,9 +112,9 @@ def _example(
     change: NDArray[Any] | None,
     raw: NDArray[Any] | None,
     half: float,
-) -> Example:
+) -> StoredExample:
     attacked = raw if raw is not None or clean is None or change is None else clean / 255 + change
-    return Example(
+    return StoredExample(
         place,
         true_class,
         clean,

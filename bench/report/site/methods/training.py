@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.site.chart import SHAPES, Chart, Point, lines
+from bench.report.site.chart import SHAPES, Chart, ChartPoint, lines
 from bench.report.site.data import SiteData
 from bench.report.table_text import MISSING
 
@@ -66,7 +66,7 @@ def _value(value: Any) -> str:
 def training_charts(logs: Mapping[str, pd.DataFrame]) -> list[Chart]:
     """Charts of accuracies on held-out images and of training loss over epochs. logs: by name of the seed."""
     known = {name: log for name, log in logs.items() if not log.empty}
-    held_out, losses, looks = dict[str, list[Point]](), dict[str, list[Point]](), dict[str, str]()
+    held_out, losses, looks = dict[str, list[ChartPoint]](), dict[str, list[ChartPoint]](), dict[str, str]()
     for place, (seed, log) in enumerate(known.items()):
         after = f", {seed}" if len(known) > 1 else ""
         for colour, (column, curve) in enumerate(CURVE_NAMES.items()):
@@ -83,11 +83,11 @@ def training_charts(logs: Mapping[str, pd.DataFrame]) -> list[Chart]:
     return [lines(title, ("Epoch", axis), curves, looks, lambda name: "") for title, axis, curves in drawn if curves]
 
 
-def _points(log: pd.DataFrame, column: str, name: str, factor: float, form: str) -> list[Point]:
+def _points(log: pd.DataFrame, column: str, name: str, factor: float, form: str) -> list[ChartPoint]:
     every = max(1, math.ceil(len(log) / MAX_MARKS))
     chosen = log.iloc[sorted({*range(0, len(log), every), len(log) - 1})]
     return [
-        Point(name, epoch, factor * value, f"epoch {epoch:g}, {name}: {form.format(factor * value)}")
+        ChartPoint(name, epoch, factor * value, f"epoch {epoch:g}, {name}: {form.format(factor * value)}")
         for epoch, value in zip(chosen["epoch"], chosen[column], strict=True)
         if math.isfinite(value)
     ]

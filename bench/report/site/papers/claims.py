@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.report import cache as stored
 from bench.report.site.data import SiteData
-from bench.report.site.site import Site, Target
+from bench.report.site.site import LinkTarget, Site
 from bench.report.studies.claims.checks import Finding, mark, verdict
 from bench.report.studies.claims.page import find_sections
 from bench.report.studies.study import STUDIES
@@ -35,11 +35,11 @@ class ClaimsPage:
 
     menu = "Claims"
 
-    def paths(self, data: SiteData) -> dict[Target, str]:
-        return {Target("claims", ""): "claims.html"} if data.boards and find_findings(data.results) else {}
+    def paths(self, data: SiteData) -> dict[LinkTarget, str]:
+        return {LinkTarget("claims", ""): "claims.html"} if data.boards and find_findings(data.results) else {}
 
     def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str | bytes]]:
-        if Target("claims", "") in site.paths:
+        if LinkTarget("claims", "") in site.paths:
             sections = [{"title": title, **_section(findings)} for title, findings in find_findings(data.results)]
             yield "claims.html", site.render("claims.html", "claims.html", "Claims", study=STUDY, sections=sections)
 

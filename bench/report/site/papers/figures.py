@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bench.core.parsing import format_radius
-from bench.report.site.chart import Chart, Point, line_looks, lines
+from bench.report.site.chart import Chart, ChartPoint, line_looks, lines
 from bench.report.studies.printed_figure import FigureSpec, models_of
 from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.study import Item
@@ -49,11 +49,11 @@ def _panels(points: pd.DataFrame) -> tuple[Chart, ...]:
     return tuple(charts)
 
 
-def _point(name: str, where: str, line: dict[Any, Any]) -> Point:
+def _point(name: str, where: str, line: dict[Any, Any]) -> ChartPoint:
     low, high = line.get("low", math.nan), line.get("high", math.nan)
     between = "" if math.isnan(low) else f" ({low:.1f} to {high:.1f})"
     tip = f"{name}, {where}: {line['value']:.1f}{between}"
-    return Point(name, float(line["x"]), line["value"], tip, y_low=low, y_high=high)
+    return ChartPoint(name, float(line["x"]), line["value"], tip, y_low=low, y_high=high)
 
 
 def _epochs(points: pd.DataFrame) -> tuple[Chart, ...]:
@@ -63,7 +63,7 @@ def _epochs(points: pd.DataFrame) -> tuple[Chart, ...]:
         means = points.groupby(["method", "epoch"], sort=False)[column].mean().dropna().reset_index()
         curves = {
             str(name): [
-                Point(str(name), epoch, 100 * value, f"{name}, epoch {epoch:g}: {100 * value:.1f}")
+                ChartPoint(str(name), epoch, 100 * value, f"{name}, epoch {epoch:g}: {100 * value:.1f}")
                 for epoch, value in zip(own["epoch"], own[column], strict=True)
             ]
             for name, own in means.groupby("method", sort=False)

@@ -7,7 +7,7 @@ from typing import Any
 from bench.report import cache as stored
 from bench.report.site.data import SiteData
 from bench.report.site.papers.figures import Figure, paper_figure
-from bench.report.site.site import Here, Site, Target, unique_paths
+from bench.report.site.site import Here, LinkTarget, Site, unique_paths
 from bench.report.studies.ledger_table import brief
 from bench.report.studies.page import collapsed_seeds, shown_scales, started_studies
 from bench.report.studies.study import STUDIES, Item, Study
@@ -31,9 +31,9 @@ class PaperPages:
 
     menu = "Papers"
 
-    def paths(self, data: SiteData) -> dict[Target, str]:
+    def paths(self, data: SiteData) -> dict[LinkTarget, str]:
         names = {name: name for name in _find_started(data) if STUDIES[name].findings is None}
-        return {Target("paper", name): path for name, path in unique_paths("papers", names).items()}
+        return {LinkTarget("paper", name): path for name, path in unique_paths("papers", names).items()}
 
     def pages(self, data: SiteData, site: Site) -> Iterator[tuple[str, str | bytes]]:
         papers = [(target.name, path) for target, path in site.paths.items() if target.kind == "paper"]
