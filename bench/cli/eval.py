@@ -75,7 +75,7 @@ def evaluate(
     from bench.commands.evaluate.eval_model import eval_model
     from bench.commands.evaluate.model_info import parse_facts
     from bench.commands.evaluate.options import EvalOptions
-    from bench.commands.evaluate.within import FIRST_PASSES, limited
+    from bench.commands.evaluate.within import FIRST_PASSES, name_with_limit
     from bench.evaluation.external.normalisation import with_normalisation
     from bench.evaluation.external.spec import parse_spec
     from bench.runner.options import CellOptions
@@ -86,7 +86,7 @@ def evaluate(
     facts = parse_facts(info)
     if settings["within"] is not None or passes is not None:
         check_budget(settings, passes)
-        settings["attacks"] = (limited(passes or FIRST_PASSES),)
+        settings["attacks"] = (name_with_limit(passes or FIRST_PASSES),)
     given = given_options(settings)
     check_engine(settings["engine"], settings["ray_address"], settings["shard"])
     check_effect(given | {"shard": settings["shard"].count > 1})

@@ -51,10 +51,10 @@ class Board(NamedTuple):
     @property
     def identity(self) -> Identity:
         """The words that the name of the board's folder is made of."""
-        return Identity((self.dataset, self.model, self._ball, scale_of(self.budget)), self.distinguishing)
+        return Identity((self.dataset, self.model, self._ball, scale_of(self.budget)), self.distinguishing_words)
 
     @property
-    def distinguishing(self) -> tuple[tuple[str, ...], ...]:
+    def distinguishing_words(self) -> tuple[tuple[str, ...], ...]:
         """Words that distinguish boards of one data set, model and threat."""
         return (f"n{self.n}",), tuple(self.budget.split(", ")), (f"p{self.protocol}",), (self.data[:6],)
 

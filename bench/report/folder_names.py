@@ -14,11 +14,11 @@ class Identity(NamedTuple):
 
     shown: tuple[str, ...]  # words that are always in the name
     # sets of words that are added, one set after the other, while another group has the same name
-    distinguishing: tuple[tuple[str, ...], ...] = ()
+    distinguishing_words: tuple[tuple[str, ...], ...] = ()
 
-    def with_word(self, word: str, *distinguishing: str) -> "Identity":
+    def with_word(self, word: str, *distinguishing_words: str) -> "Identity":
         """The identity of a part of the group: one more word, and words that distinguish parts with that word."""
-        return Identity((*self.shown, word), (distinguishing, *self.distinguishing))
+        return Identity((*self.shown, word), (distinguishing_words, *self.distinguishing_words))
 
 
 def folder_names(groups: Mapping[Key, Identity]) -> dict[Key, str]:
@@ -29,11 +29,11 @@ def folder_names(groups: Mapping[Key, Identity]) -> dict[Key, str]:
     that file names cannot have, get a hash of the group at the end.
     """
     words = {key: [*group.shown] for key, group in groups.items()}
-    for level in range(max((len(group.distinguishing) for group in groups.values()), default=0)):
+    for level in range(max((len(group.distinguishing_words) for group in groups.values()), default=0)):
         for alike in _groups_of_equal_name(words):
-            shared = set.intersection(*(set(groups[key].distinguishing[level]) for key in alike))
+            shared = set.intersection(*(set(groups[key].distinguishing_words[level]) for key in alike))
             for key in alike:
-                words[key] += [word for word in groups[key].distinguishing[level] if word not in shared]
+                words[key] += [word for word in groups[key].distinguishing_words[level] if word not in shared]
     doubtful = {key for alike in _groups_of_equal_name(words) for key in alike}
     hashes = {key: f"-{sha256(repr(key).encode()).hexdigest()[:6]}" for key in doubtful}
     return {key: (file_name(*parts) or "all") + hashes.get(key, "") for key, parts in words.items()}

@@ -52,7 +52,7 @@ class CellPlan:
             return self.options.shard.ids(self.n, condition.base().block)
         return range(self.n if self.options.shard.index == 1 else 0)
 
-    def missing(self, run_folder: RunFolder, model: ModelRef, identity: str) -> dict[str, Condition]:
+    def missing_conditions(self, run_folder: RunFolder, model: ModelRef, identity: str) -> dict[str, Condition]:
         """The conditions for which this model has no stored row with a value, by the key of that row.
 
         With --save-adv also the conditions whose adversarial images are missing.

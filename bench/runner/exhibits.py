@@ -36,7 +36,7 @@ class ExhibitWriter:
         """Names of the exhibits that a model can have. tuned: whether it was trained on another model."""
         return [name for name in self.names if tuned or not EXHIBITS[name].beside_start]
 
-    def missing(self, folder: Path, model: ModelRef, net: nn.Module, start: nn.Module | None) -> list[str]:
+    def missing_exhibits(self, folder: Path, model: ModelRef, net: nn.Module, start: nn.Module | None) -> list[str]:
         """Names of the exhibits that the folder lacks, or has of other weights, images or another protocol.
 
         Args:
@@ -55,7 +55,7 @@ class ExhibitWriter:
         if unavailable := [name for name in self.names if name not in self.available(start is not None)]:
             reason = f"no {' and no '.join(unavailable)}, as it was not trained on another model"
             tell(Event(f"{model} exhibits", 1, 1, 0.0, reason))
-        for name in self.missing(folder, model, net, start):
+        for name in self.missing_exhibits(folder, model, net, start):
             path, images = _path(folder, name, model), self._select_images(EXHIBITS[name])
             try:
                 with cell_errors_as_failed(), model_errors_as_failed():

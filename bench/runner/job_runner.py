@@ -136,8 +136,10 @@ class Runner:
                 start = self.start(job)
                 for which, net in self.load(job, run_folder).items():
                     model = ModelRef(job, *which)
-                    cells += self.cells.missing(run_folder, model, trained_identity(net, self.experiment.test)).values()
-                    exhibits += len(self.exhibit_writer.missing(folder, model, net, start))
+                    cells += self.cells.missing_conditions(
+                        run_folder, model, trained_identity(net, self.experiment.test)
+                    ).values()
+                    exhibits += len(self.exhibit_writer.missing_exhibits(folder, model, net, start))
             if training or cells or exhibits:
                 found.append(Todo(job, training, tuple(cells), exhibits))
         return found

@@ -48,7 +48,7 @@ class ModelEvaluation:
         run_folder, shard = self.run_folder, self.cells.options.shard
         with run_folder.hold_lock():
             delete_stale_progress(run_folder, self.model, shard)
-            missing = self.cells.missing(run_folder, self.model, self.identity)
+            missing = self.cells.missing_conditions(run_folder, self.model, self.identity)
         cells_to_fill = [*missing.items()]
         failed = sum(
             self._fill_cell(*cell, [c for _, c in cells_to_fill[place + 1 :]])

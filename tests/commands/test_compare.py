@@ -154,7 +154,7 @@ def test_seeds_that_scatter_hide_a_fall_that_images_alone_would_show(tmp_path: P
         measure(tmp_path / "old", "PGD-20", flip(HALF, *range(0, lost, 2)), seed=seed)
         measure(tmp_path / "new", "PGD-20", flip(HALF, *range(0, lost_now, 2)), seed=seed, key=f"other {seed}")
     (finding,) = findings(tmp_path)
-    assert mcnemar(finding.lost, finding.gained, "greater") < 0.01
+    assert mcnemar(finding.lost_images, finding.gained_images, "greater") < 0.01
     assert not finding.problem
 
 

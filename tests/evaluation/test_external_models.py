@@ -265,7 +265,7 @@ def test_what_a_model_was_measured_at_before_is_shown_again_when_it_is_again_wha
     net, values = load_model(f"{tmp_path / write(tmp_path)}:nearest", DIGITS), []
     for identity_now, sign in (("one", 1), ("other", -1), ("one", 1), ("one", 1)):
         run = RunFolder(tmp_path)
-        missing = cells.missing(run, which, identity_now)
+        missing = cells.missing_conditions(run, which, identity_now)
         assert bool(missing) == (len(values) < 3)
         signed = nn.Sequential(net, Signed(sign)).eval()
         ModelEvaluation(cells, run, which, signed, identity_now, lambda event: None).fill()

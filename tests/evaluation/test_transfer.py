@@ -191,12 +191,12 @@ def test_only_what_is_missing_is_made_and_a_row_is_the_same_in_any_company(hones
     assert whole.estimate() == "transfer from 3 to 2 models: 6 of 6 cells to do, attacks to run: 3"
     assert whole.fill(news.append) == 0
     assert [event.done for event in news] == [0, 40] * 3
-    assert (whole.missing(), whole.cost()) == ({}, 0)
+    assert (whole.missing_cells(), whole.cost()) == ({}, 0)
 
     part = matrix(tmp_path / "part", digits, [one])
     part.fill(news.append)  # killed here, as it were
     again = matrix(tmp_path / "part", digits, [one, two], [guest])
-    assert sum(map(len, again.missing().values())) == 5
+    assert sum(map(len, again.missing_cells().values())) == 5
     again.fill(news.append)
     rows, same = stored(tmp_path / "whole"), stored(tmp_path / "part")
     assert rows.keys() == same.keys()
@@ -230,7 +230,7 @@ def test_a_source_that_cannot_be_attacked_fails_its_row_alone_and_is_tried_again
     row = stored(tmp_path)[silent[1].model_id, one[0].subject.run]
     assert row.status.startswith("failed: attack FGSM.last: the model gives its images no gradient")
     assert (row.value, row.verdict) == (None, "")
-    assert [source.model_id for _, source in made.missing()] == [silent[1].model_id]
+    assert [source.model_id for _, source in made.missing_cells()] == [silent[1].model_id]
 
 
 def test_where_there_is_no_model_the_reason_is_stored_once(honest, digits, tmp_path):
@@ -240,7 +240,7 @@ def test_where_there_is_no_model_the_reason_is_stored_once(honest, digits, tmp_p
     )
     made = matrix(tmp_path, digits, [one, gone])
     assert made.fill(lambda event: None) == 3
-    assert made.missing() == {}
+    assert made.missing_cells() == {}
     rows = stored(tmp_path)
     told = {where: row.status for where, row in rows.items() if row.status != "ok"}
     assert set(told.values()) == {"failed: gone has no model, its training failed: NaN"}

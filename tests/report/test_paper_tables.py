@@ -192,7 +192,7 @@ def test_ours_is_the_row_of_the_same_attack_and_radius(tmp_path):
     measure(tmp_path, "AutoAttack", "1000000000", recipe="M2AT", **CIFAR)
     entry = found(tmp_path)["M2AT", "PGD-20"]
     assert (entry.ours.value, entry.any_iterate.value, entry.autoattack.value) == (50, pytest.approx(30), 10)
-    assert entry.number.printed == 80.66
+    assert entry.number.printed_value == 80.66
     assert entry.status == NOT_AUTOATTACK
     assert found(tmp_path)["M2AT", "Clean"].status == SMALLER_SCALE
     assert found(tmp_path)["M2AT.mask", "Clean"].status == NOT_RUN

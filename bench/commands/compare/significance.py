@@ -51,11 +51,11 @@ class CellFinding:
     problem: str = ""  # why this is a regression; empty if it is none
 
     @property
-    def lost(self) -> int:
+    def lost_images(self) -> int:
         return sum(len(f.lost) for f in self.flips)
 
     @property
-    def gained(self) -> int:
+    def gained_images(self) -> int:
         return sum(len(f.gained) for f in self.flips)
 
 
@@ -135,7 +135,6 @@ def _decide(f: CellFinding) -> CellFinding:
     if f.p >= ALPHA:
         return f
     fall = f"{f.before:.1%} to {f.after:.1%}"
-    change = (
-        f"{format_count(f.lost + f.gained, 'image')} flipped, {fall}" if f.test == "flips" else f"accuracy fell, {fall}"
-    )
+    flipped = format_count(f.lost_images + f.gained_images, "image")
+    change = f"{flipped} flipped, {fall}" if f.test == "flips" else f"accuracy fell, {fall}"
     return replace(f, problem=f"{change} (p = {f.p:.1g})")

@@ -105,7 +105,7 @@ def junit(found: list[CellFinding]) -> str:
 
 def _line(f: CellFinding) -> list[str]:
     after = "" if f.after is None else f"{f.after:.1%}"
-    counts = [str(f.lost), str(f.gained)] if f.test else ["", ""]
+    counts = [str(f.lost_images), str(f.gained_images)] if f.test else ["", ""]
     verdict = (f.problem if f.after is None else "regression") if f.problem else "ok"
     p = "" if f.p is None else f"{f.p:.2g}"
     return [f.model, f.condition, f"{f.before:.1%}", after, *counts, f.test, p, verdict]

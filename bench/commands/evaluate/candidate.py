@@ -32,7 +32,7 @@ class Candidate:
     model: ExternalModel  # may have warnings, with --anyway
 
 
-def load_checked(source: ModelSource, request: Request, options: EvalOptions, device: torch.device) -> Candidate:
+def load_candidate(source: ModelSource, request: Request, options: EvalOptions, device: torch.device) -> Candidate:
     """Load and check the model. BadInput if it cannot be loaded or, without --anyway, if there are warnings."""
     data = dataset(request.dataset, options.data_dir)
     cache = ImageCache(options.data_dir, data_memory(options.data_memory))

@@ -6,10 +6,10 @@ from dataclasses import replace
 from rich.console import Console
 
 from bench.commands.evaluate.board_entry import board_entry, find_doubts, official_attack, with_official_attack
-from bench.commands.evaluate.candidate import Candidate, describe, load_checked, transfer_runner_for
+from bench.commands.evaluate.candidate import Candidate, describe, load_candidate, transfer_runner_for
 from bench.commands.evaluate.model_info import model_info, read_model_info, unknown_facts
 from bench.commands.evaluate.options import EvalOptions
-from bench.commands.evaluate.within import Budgeted, check_time, evaluate_within
+from bench.commands.evaluate.within import RepeatedMeasurement, check_time, evaluate_within
 from bench.commands.site_sources import site_sources
 from bench.commands.start import start
 from bench.core.errors import BadInput
@@ -51,7 +51,7 @@ def eval_model(source: ModelSource, request: Request, options: EvalOptions) -> i
             raise BadInput(f"{option} needs all images; merge the shards, then give it without --shard")
     device = start(options.device, options.results, options.reports)
     request.check_calibration()
-    candidate = load_checked(source, request, options, device)
+    candidate = load_candidate(source, request, options, device)
     cells, model, run = candidate.cells, candidate.model, candidate.model.subject.run
     known = read_model_info(options.model_info) if options.model_info else {}
 
@@ -63,7 +63,7 @@ def eval_model(source: ModelSource, request: Request, options: EvalOptions) -> i
         failed = _evaluate(candidate, which, facts, options, matrix)
     else:
         check_time(cells, model.net, options.within)
-        failed = evaluate_within(_budgeted(candidate, which, facts, options), options.within)
+        failed = evaluate_within(_make_repeated_measurement(candidate, which, facts, options), options.within)
     if options.report:
         with lock_folder(folder) as run_folder:
             command = CommandText(options.report, str(options.results))
@@ -92,7 +92,7 @@ def _evaluate(
 ) -> int:
     """Measure what the model's folder lacks, and the transfer matrix if there is one; returns how many cells failed."""
     cells, folder, failed = candidate.cells, options.results / candidate.model.subject.run, 0
-    missing = cells.missing(RunFolder(folder), which, candidate.model.identity)
+    missing = cells.missing_conditions(RunFolder(folder), which, candidate.model.identity)
     cost = sum(c.cost(len(cells.ids(c))) for c in missing.values())
     with Progress(cost + (matrix.cost() if matrix else 0)) as progress:
         if missing or not (folder / "job.json").exists():
@@ -139,7 +139,9 @@ def evaluate_on_engine(
         return runner.evaluate(model.subject, tell)
 
 
-def _budgeted(candidate: Candidate, which: ModelRef, facts: dict[str, object], options: EvalOptions) -> Budgeted:
+def _make_repeated_measurement(
+    candidate: Candidate, which: ModelRef, facts: dict[str, object], options: EvalOptions
+) -> RepeatedMeasurement:
     """How `evaluate_within` measures the model, and reads what is stored of it."""
     cells, identity, folder = candidate.cells, candidate.model.identity, options.results / candidate.model.subject.run
 
@@ -149,4 +151,4 @@ def _budgeted(candidate: Candidate, which: ModelRef, facts: dict[str, object], o
     def find_row(condition: Condition) -> Row:
         return next(row for row in read_rows(folder) if row.key == cells.key(identity, condition))
 
-    return Budgeted(cells, measure, find_row)
+    return RepeatedMeasurement(cells, measure, find_row)

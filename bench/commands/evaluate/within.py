@@ -28,13 +28,13 @@ RESERVE = 0.1  # share of the time left that is not planned for
 TIMED_IMAGES = 32  # of which a clean pass is timed
 
 
-def limited(passes: int) -> str:
+def name_with_limit(passes: int) -> str:
     """The attack with at most this many forward passes an image, a backward pass counted as two."""
     return f"{ATTACK}[passes={passes}]"
 
 
 @dataclass(frozen=True)
-class Budgeted:
+class RepeatedMeasurement:
     """What the runs with ever more passes need of a command.
 
     Args:
@@ -64,7 +64,7 @@ def check_time(cells: CellPlan, net: torch.nn.Module, seconds: float) -> None:
         )
 
 
-def evaluate_within(work: Budgeted, seconds: float) -> int:
+def evaluate_within(work: RepeatedMeasurement, seconds: float) -> int:
     """Run the attack with ever more passes until the time is spent or it has ended; returns how many cells failed."""
     start, passes = time.monotonic(), FIRST_PASSES
     whole = parse_attack(ATTACK).passes
@@ -113,7 +113,7 @@ def _with_passes(condition: Condition, passes: int, whole: float) -> Condition:
     """The condition with this limit instead of its own; without a limit where the attack takes no more."""
     if not (isinstance(condition, Attacked) and condition.name == ATTACK):
         return condition
-    return replace(condition, attack=parse_attack(ATTACK if passes >= whole else limited(passes)))
+    return replace(condition, attack=parse_attack(ATTACK if passes >= whole else name_with_limit(passes)))
 
 
 def _sentence(row: Row, passes: int, whole: float, elapsed: float) -> str:

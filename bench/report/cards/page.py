@@ -87,8 +87,8 @@ def _identity(model: Model) -> Identity:
     seed = () if model.is_from_outside else (f"s{model.seed}",)
     budget = str(model.job.get("budget", ""))
     which, digest = (model.epoch, model.view), (model.run.rpartition("-")[2],)
-    distinguishing = (which, (scale_of(budget),), tuple(budget.split(", ")), digest)
-    return Identity((model.dataset, model.network, model.recipe, *seed), distinguishing)
+    distinguishing_words = (which, (scale_of(budget),), tuple(budget.split(", ")), digest)
+    return Identity((model.dataset, model.network, model.recipe, *seed), distinguishing_words)
 
 
 def _lowest_accuracy(model: Model) -> str:

@@ -89,7 +89,7 @@ def heading(board: Board, made: str) -> str:
 def _identity(board: Board, made: str) -> Identity:
     """The words that the name of a table's folder is made of."""
     make, _, how = made.partition(",")
-    group = Identity((board.dataset, board.model, scale_of(board.budget)), board.distinguishing)
+    group = Identity((board.dataset, board.model, scale_of(board.budget)), board.distinguishing_words)
     return group.with_word(make, *filter(None, [how]))
 
 

@@ -38,12 +38,12 @@ def headline(measured: ModelMeasurements) -> str:
         return doubt + (found[0].lower() + found[1:] if doubt else found)
     accuracy = f"{clean.share.percent:.1f} % of clean images"
     nothing = "nothing was attacked, so nothing is known of how it stands up to an attacker."
-    if corrupted := _corrupted(measured):
+    if corrupted := _corruption_texts(measured):
         return f"Right on {accuracy} and, on average, on {join_words(corrupted)}; {nothing}"
     return f"Right on {accuracy}; {nothing}"
 
 
-def _corrupted(measured: ModelMeasurements) -> list[str]:
+def _corruption_texts(measured: ModelMeasurements) -> list[str]:
     """The mean accuracy on corrupted images in words; published sets of other corruptions have means of their own."""
     shares: dict[str, list[float]] = {}
     for one in measured.of(CORRUPTION):

@@ -57,7 +57,7 @@ class Entry:
 
     @property
     def difference(self) -> float:
-        return self.ours.value - self.number.printed
+        return self.ours.value - self.number.printed_value
 
     @property
     def status(self) -> str:
@@ -78,14 +78,14 @@ class Entry:
             weak = self.autoattack.is_measured and self.autoattack.value < ours.value - tolerance
             return NOT_AUTOATTACK if weak else SMALLER_SCALE
         if kind in ("gradient", "seconds"):
-            return _ratio(ours.value, number.printed)
+            return _ratio(ours.value, number.printed_value)
         if kind in ("cosine", "spread"):
             off = abs(self.difference)
             return REPRODUCED if off <= TOLERANCES.get(kind, ACCURACY_TOLERANCE) else f"off by {off:.2f}"
         if self._is_apart:
             word, size = "above" if self.difference > 0 else "short", abs(self.difference)
             return f"{word} by {size:.2f}" if kind == "score" else f"{word} by {size:.1f}"
-        if self.autoattack.is_measured and self.autoattack.value < number.printed - tolerance:
+        if self.autoattack.is_measured and self.autoattack.value < number.printed_value - tolerance:
             return NOT_AUTOATTACK
         return REPRODUCED
 
@@ -116,8 +116,8 @@ def printed_interval(number: Number) -> tuple[float, float]:
     """The 95 % interval of a printed accuracy over its data set's test images; other numbers have no width."""
     tested = TEST_IMAGES.get(number.where.dataset)
     if number.reading.kind not in ("accuracy", "mean") or tested is None:
-        return number.printed, number.printed
-    low, high = wilson(round(number.printed / 100 * tested), tested)
+        return number.printed_value, number.printed_value
+    low, high = wilson(round(number.printed_value / 100 * tested), tested)
     return 100 * low, 100 * high
 
 

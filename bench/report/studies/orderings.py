@@ -48,9 +48,9 @@ def orders(ledger: Sequence[Entry]) -> Iterator[PairOrder]:
             columns.setdefault((entry.table.name, entry.number.column, where), []).append(entry)
     for (item, column, _), part in columns.items():
         for pair in combinations(part, 2):
-            low, high = sorted(pair, key=lambda e: e.number.printed)
-            if low.number.printed < high.number.printed and low.number.model != high.number.model:
-                apart = high.number.printed - low.number.printed, high.ours.value - low.ours.value
+            low, high = sorted(pair, key=lambda e: e.number.printed_value)
+            if low.number.printed_value < high.number.printed_value and low.number.model != high.number.model:
+                apart = high.number.printed_value - low.number.printed_value, high.ours.value - low.ours.value
                 names = " ".join(filter(None, high.number.line)), " ".join(filter(None, low.number.line))
                 yield PairOrder(
                     item,

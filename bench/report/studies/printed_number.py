@@ -45,7 +45,7 @@ class Number:
         return self.recipe, self.view, self.source
 
     @property
-    def printed(self) -> float:
+    def printed_value(self) -> float:
         return float(self.text) if self.text else math.nan
 
 

@@ -98,14 +98,16 @@ def store_training(folder: Path, files: Mapping[str, bytes]) -> None:
 def store_evaluation(run_folder: RunFolder, unit: Unit, files: Mapping[str, bytes]) -> None:
     """Store the rows, shard results, images and exhibits of an evaluation, and join shards that are all there."""
     assert unit.shard is not None
-    store_measured(run_folder, unit.shard, {name: files[name] for name in files if not name.startswith("partial-")})
+    store_partial_evaluation(
+        run_folder, unit.shard, {name: files[name] for name in files if not name.startswith("partial-")}
+    )
     for pattern in partial_file_patterns(unit.shard):
         for path in own_files(run_folder.path, pattern):
             path.unlink()
     assemble(run_folder)
 
 
-def store_measured(run_folder: RunFolder, shard: Shard, files: Mapping[str, bytes]) -> None:
+def store_partial_evaluation(run_folder: RunFolder, shard: Shard, files: Mapping[str, bytes]) -> None:
     """Store what an evaluation has measured so far, and the files from which it goes on."""
     rows = [name for name in files if any(fnmatch.fnmatch(name, pattern) for pattern in ROW_FILES)]
     write_files(run_folder.path, {name: files[name] for name in files if name not in rows})

@@ -18,7 +18,7 @@ from bench.runner.engines.parcel import (
     files_to_send,
     read_model,
     store_evaluation,
-    store_measured,
+    store_partial_evaluation,
     store_training,
     write_files,
 )
@@ -159,4 +159,4 @@ class RayRun:
             if unit.shard is None:
                 write_files(self.runner.results / unit.job.run, files)
             else:
-                store_measured(self.folders[unit.job.run], unit.shard, files)
+                store_partial_evaluation(self.folders[unit.job.run], unit.shard, files)

@@ -72,7 +72,7 @@ class TransferRunner:
         )
         return digest16(who, what)
 
-    def missing(self) -> dict[tuple[Attacked, TransferModel], dict[ModelRef, str]]:
+    def missing_cells(self) -> dict[tuple[Attacked, TransferModel], dict[ModelRef, str]]:
         """For each attack on each source, the targets that lack a row, with the key of that row.
 
         A row of a failed attack counts as missing, so it is tried again. If source or target has no model, the stored
@@ -96,14 +96,14 @@ class TransferRunner:
 
     def cost(self) -> float:
         """Forward passes of measuring what is missing; a backward pass counts as two."""
-        return sum(self._cost(condition, len(row_keys)) for (condition, _), row_keys in self.missing().items())
+        return sum(self._cost(condition, len(row_keys)) for (condition, _), row_keys in self.missing_cells().items())
 
     def _cost(self, condition: Attacked, targets: int) -> float:
         return condition.cost(self.cells.n) + targets * self.cells.n
 
     def estimate(self) -> str:
         """One line of what there is to do: models, missing cells, attacks."""
-        missing = self.missing()
+        missing = self.missing_cells()
         cells, total = sum(map(len, missing.values())), len(self.sources) * len(self.targets) * len(self.conditions)
         return (
             f"transfer from {len(self.sources)} to {format_count(len(self.targets), 'model')}: "
@@ -113,7 +113,7 @@ class TransferRunner:
 
     def fill(self, tell: ProgressCallback) -> int:
         """Measure and store what is missing; returns how many cells failed."""
-        failed, missing = 0, self.missing()
+        failed, missing = 0, self.missing_cells()
         last = {model.subject.run: attack for attack, row_keys in missing.items() for model in row_keys}
         for (condition, source), row_keys in missing.items():
             title, weight = f"{source.model_id} {condition.label}", self._cost(condition, len(row_keys))

@@ -18,14 +18,14 @@ def vertices(m: Reader) -> Iterator[Comparison]:
 
 
 @claim(CLAIMS, "AVmixup: smoothed labels raise accuracy, clean and under every attack")
-def smoothing(m: Reader) -> Iterator[Comparison]:
+def label_smoothing(m: Reader) -> Iterator[Comparison]:
     for trained in ("PGD-AT-LS0.8", "PGD-AT-LS0.9"):
         for attack in ("", "FGSM.last", "PGD-20.last", "CW-20.last"):
             yield is_greater(m(trained, attack), m("PGD-AT", attack))
 
 
 @claim(CLAIMS, "AVmixup: with feature scattering above feature scattering alone")
-def scattering(m: Reader) -> Iterator[Comparison]:
+def feature_scattering(m: Reader) -> Iterator[Comparison]:
     for attack in ("", "PGD-20.last", "CW-20.last"):
         yield is_greater(m("FS-AVmixup", attack), m("FS", attack))
 
