@@ -29,7 +29,7 @@ from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.evaluator import outcomes
 from bench.models.build import build
-from bench.report.audit.indicators import AttackOutcome
+from bench.report.audit.attack_outcome import AttackOutcome
 from bench.runner.grid import has_several_steps
 
 OWN = ["FGSM", "PGD-20", "CW-20", "PGD-20.last", "CW-20.last", "PGD-20[restarts=2]", "PGD-20[start=unclipped]"]

@@ -24,19 +24,10 @@ from bench.evaluation.exhibits.batchnorm import STATISTICS, record_outputs
 from bench.evaluation.exhibits.exhibit import EXHIBITS, ExhibitInput
 from bench.evaluation.exhibits.loss_slices import SLICE_POSITIONS
 from bench.evaluation.row import ModelRef
+from bench.report.exhibits.exhibit_files import find_exhibits, read_exhibit
+from bench.report.exhibits.overfitting import curves, overfitting_table
 from bench.report.exhibits.page import ExhibitsPage
-from bench.report.exhibits.table import (
-    channel_gains,
-    cosine,
-    cosines,
-    curves,
-    find_exhibits,
-    gradients,
-    losses_at_radius,
-    overfitting_table,
-    read_exhibit,
-    stack_maps,
-)
+from bench.report.exhibits.table import channel_gains, cosine, cosines, gradients, losses_at_radius, stack_maps
 from bench.report.files import replace_files
 from bench.report.studies.study import STUDIES
 from bench.report.training_logs import read_training_log

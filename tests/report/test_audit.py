@@ -37,8 +37,8 @@ from bench.models.build import build
 from bench.models.checkpoint import load_views
 from bench.models.freeze import frozen
 from bench.report.audit import thresholds as limits
+from bench.report.audit.attack_outcome import exceeds_limit
 from bench.report.audit.audit import audit, lines
-from bench.report.audit.indicators import exceeds_limit
 from bench.report.audit.thresholds import INDICATORS, visible_share
 from bench.report.leaderboard.page import boards
 from bench.report.row_text import describe_row as described

@@ -15,15 +15,14 @@ import pandas as pd
 
 from bench.core.files import Bits
 from bench.core.parsing import format_count
+from bench.report.audit.attack_outcome import AttackOutcome, exceeds_limit
 from bench.report.audit.indicators import (
-    AttackOutcome,
     Doubt,
     above_clean,
     black_box_wins,
     clean_changes,
     effort_is_lost,
     eps_helps_the_model,
-    exceeds_limit,
     gradient_misleads,
     has_robust_images,
     survives_unbounded,

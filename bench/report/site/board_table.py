@@ -1,9 +1,8 @@
-"""The table of a board's page: for each cell its text, its sort key, and its interval as a whisker."""
+"""The table of a board's page: its columns and lines, and which of them are shown at first."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -14,7 +13,7 @@ from bench.report.labels import AUTOATTACK, line_name
 from bench.report.leaderboard import text as words
 from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.table import accuracies, ranking_column
-from bench.report.table_text import MISSING
+from bench.report.site.board_cells import TableCell, cost_cell, estimate_cells, marked_cells
 
 MIN_SHARE_SHOWN = 0.5  # share of lines with a number, from which a column is shown at first
 ALWAYS_SHOWN = ("Clean", AUTOATTACK, "Worst")
@@ -25,14 +24,6 @@ COST_COLUMNS = {  # by column of the leaderboard's table: title, explanation, an
 }
 
 
-class Whisker(NamedTuple):
-    """Positions of an interval's ends and value, in percent of the width of the cell."""
-
-    low: float
-    value: float
-    high: float
-
-
 @dataclass(frozen=True)
 class Column:
     """A column of a board's table."""
@@ -41,19 +32,6 @@ class Column:
     about: str
     shown: bool = True  # at first; a reader may choose others
     is_high: bool = True  # whether more is better; determines the order of sorting
-
-
-@dataclass(frozen=True)
-class TableCell:
-    """A cell: its text, and what it is sorted and marked by."""
-
-    text: str
-    order: float | None = None  # sort key; None: last
-    spread: str = ""
-    about: str = ""
-    whisker: Whisker | None = None
-    is_best: bool = False  # clearly the highest of its column
-    is_partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,11 +69,11 @@ def board_table(report: Report, extras: Sequence[Extra]) -> BoardTable:
     """The table of a board with all accuracies, extra columns and costs, best line first."""
     table = report.table
     describe = _column(table, score_texts(report.rows))
-    columns = {column: _marked_cells(table, column.name) for column in map(describe, accuracies(table))}
-    columns |= {_extra_column(table, extra): _extra_cells(table, extra) for extra in extras}
+    columns = {column: marked_cells(table, column.name) for column in map(describe, accuracies(table))}
+    columns |= {_extra_column(table, extra): estimate_cells(list(table["recipe"]), extra.values) for extra in extras}
     for name, (head, about, is_shown) in COST_COLUMNS.items():
         if table[name].notna().all():  # only if all lines have it, as it could not be compared otherwise
-            columns[Column(head, about, is_shown, is_high=False)] = [_cost(value) for value in table[name]]
+            columns[Column(head, about, is_shown, is_high=False)] = [cost_cell(value) for value in table[name]]
     groups = {rank: place for place, rank in enumerate(table["rank"].dropna().unique())}
     ranks = words.ranks(table["rank"])
     lines = []
@@ -130,63 +108,5 @@ def _column(table: pd.DataFrame, scores: Mapping[str, str]) -> Any:
     return describe
 
 
-def _marked_cells(table: pd.DataFrame, column: str) -> list[TableCell]:
-    """The cells of a column of a leaderboard; the best is marked."""
-    best = words.best(table, pd.DataFrame({column: table[column]}))[column]
-    return [
-        replace(cell, is_best=bool(is_best)) for cell, is_best in zip(accuracy_cells(table, column), best, strict=True)
-    ]
-
-
-def accuracy_cells(table: pd.DataFrame, column: str) -> list[TableCell]:
-    """The cells of a column of accuracies. table: has the fields of `Accuracy` as columns, such as "Clean low"."""
-    low, high = table[f"{column} low"].min(), table[f"{column} high"].max()
-    return [_accuracy(line, column, low, high) for line in table.to_dict("records")]
-
-
-def _accuracy(line: Mapping[Any, Any], name: str, lowest: float, highest: float) -> TableCell:
-    """One cell. lowest, highest: ends of all intervals of the column, at which the cell begins and ends."""
-    value, status = line[name], line[f"{name} status"]
-    if math.isnan(value):
-        return TableCell(words.accuracy_text(line, name), about="not measured" if status == "missing" else status)
-    low, high, std, seeds = (line[f"{name} {end}"] for end in ("low", "high", "std", "seeds"))
-    half = max(high - value, value - low) if math.isnan(std) else std
-    about = f"{low:.1f} to {high:.1f}" + (f", mean of {seeds} seeds" if seeds > 1 else "")
-    return TableCell(
-        f"{value:.1f}",
-        value,
-        f"±{half:.1f}",
-        about if status == "ok" else f"{about}; {status}",
-        _whisker(value, low, high, lowest, highest),
-        is_partial=status.startswith("partial"),
-    )
-
-
-def _whisker(value: float, low: float, high: float, lowest: float, highest: float) -> Whisker:
-    span = (highest - lowest) or 1.0
-    return Whisker(*(round(100 * (end - lowest) / span, 1) for end in (low, value, high)))
-
-
 def _extra_column(table: pd.DataFrame, extra: Extra) -> Column:
     return replace(extra.column, shown=table["recipe"].isin([*extra.values]).mean() >= MIN_SHARE_SHOWN)
-
-
-def _extra_cells(table: pd.DataFrame, extra: Extra) -> list[TableCell]:
-    known = [extra.values[label] for label in table["recipe"] if label in extra.values]
-    ends = [end for estimate in known for end in estimate if not math.isnan(end)]
-    cells = []
-    for label in table["recipe"]:
-        value, low, high = extra.values.get(label, Estimate(math.nan, math.nan, math.nan))
-        if math.isnan(value):
-            cells.append(TableCell(MISSING, about="not measured"))
-        elif math.isnan(low):
-            cells.append(TableCell(f"{value:.1f}", value))
-        else:
-            spread, about = f"±{max(high - value, value - low):.1f}", f"{low:.1f} to {high:.1f}"
-            whisker = _whisker(value, low, high, min(ends), max(ends))
-            cells.append(TableCell(f"{value:.1f}", value, spread, about, whisker))
-    return cells
-
-
-def _cost(value: float) -> TableCell:
-    return TableCell(f"{value:.0f}" if value >= 10 or value == round(value) else f"{value:.1f}", value)

@@ -9,7 +9,7 @@ from bench.report.boards import Board
 from bench.report.labels import line_name
 from bench.report.norms.page import UnionOfBalls, find_folders, find_unions, notes
 from bench.report.norms.table import UNION, ball_name
-from bench.report.site.board_table import TableCell, accuracy_cells
+from bench.report.site.board_cells import TableCell, accuracy_cells
 from bench.report.site.data import SiteData
 from bench.report.site.site import Here, LinkTarget, Site
 

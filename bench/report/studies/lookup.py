@@ -14,7 +14,8 @@ from bench.core.files import Bits
 from bench.report import cache as stored
 from bench.report.accuracy import Estimate
 from bench.report.corruptions.scores import score
-from bench.report.exhibits.table import cosines, read_exhibit
+from bench.report.exhibits.exhibit_files import read_exhibit
+from bench.report.exhibits.table import cosines
 from bench.report.labels import AUTOATTACK, is_autoattack
 from bench.report.studies import measurement
 from bench.report.studies.matching import is_of, keep_lowest_other_seed

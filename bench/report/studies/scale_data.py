@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.report.exhibits.table import read_exhibit
+from bench.report.exhibits.exhibit_files import read_exhibit
 from bench.report.studies.lookup import Lookup, make_lookup
 from bench.report.studies.scales import Scale
 from bench.report.studies.setup import TrainingSetup

@@ -8,9 +8,10 @@ from result_files import MADE, measure
 
 from bench.core.files import write_json
 from bench.report.leaderboard.page import boards
+from bench.report.site.board_cells import TableCell
 from bench.report.site.board_charts import against_robust, severities, sweeps
 from bench.report.site.board_extras import board_extras
-from bench.report.site.board_table import BoardTable, TableCell, board_table
+from bench.report.site.board_table import BoardTable, board_table
 from bench.report.site.chart import line_looks, round_numbers
 from bench.report.site.chart_labels import place_labels
 from bench.report.site.data import SiteData
