@@ -22,7 +22,7 @@ from bench.commands.compare.comparison import is_spec
 from bench.commands.speed.parts import PARTS
 from bench.core.errors import BadInput
 from bench.core.foreign import plugins
-from bench.core.version import __version__
+from bench.core.version import RELEASED, __version__
 from bench.data.sets.cifar import CLASSES
 from bench.evaluation.external.spec import parse_spec
 from bench.report.studies.study import STUDIES
@@ -342,7 +342,7 @@ def test_the_citation_is_that_of_this_version():
     lines = (ROOT / "CITATION.cff").read_text(encoding="utf-8").splitlines()
     said = dict(line.split(": ", 1) for line in lines if re.match(r"[a-z-]+: ", line))
     assert (said["cff-version"], said["title"], said["license"]) == ("1.2.0", "Robust-recipe bench", "MIT")
-    assert said["version"] == __version__
+    assert (said["version"], said["date-released"]) == (__version__, RELEASED)
     assert "  - name: Robust-recipe bench maintainers" in lines
     heading = f"## [{__version__}] - {said['date-released']}"
     assert heading in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

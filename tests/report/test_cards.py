@@ -92,7 +92,8 @@ def test_bibtex_is_what_latex_takes():
 def test_the_bench_is_cited_as_its_own_file_says():
     safe_load = pytest.importorskip("yaml").safe_load
     said = safe_load((ROOT / "CITATION.cff").read_text())
-    for text in (said["title"], said["authors"][0]["name"], said["version"], said["license"]):
+    released = said["date-released"]
+    for text in (said["title"], said["authors"][0]["name"], released.year, said["version"], said["license"]):
         assert f"{{{text}}}" in software_entry()
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from typing import NamedTuple
 
+from bench.core.version import RELEASED
+
 SURNAME = r"[A-Z][\w'-]+(?: [A-Z][\w'-]+)?"  # a surname
 CITATION = re.compile(
     rf'(?P<authors>{SURNAME}(?:, {SURNAME})*), "(?P<title>[^"]+)", (?P<venue>[A-Z][A-Za-z ]*?) (?P<year>(?:19|20)\d\d)'
@@ -68,6 +70,7 @@ def software_entry() -> str:
     fields = {
         "title": "{Robust-recipe bench}",
         "author": "{Robust-recipe bench maintainers}",
+        "year": RELEASED[:4],
         "version": version("robust-recipe-bench"),
         "license": "MIT",
     }
