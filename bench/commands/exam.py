@@ -23,7 +23,7 @@ from bench.evaluation.exam.instances import load_instances
 from bench.evaluation.exam.nets import MEANINGS
 from bench.evaluation.exam.questions import QuestionGroup, digest_of_exam, load_groups
 from bench.evaluation.exam.scores import COLUMNS, Score, score
-from bench.report import table_text as plain
+from bench.report.table_formats import table_text as plain
 
 LEFT_OUT = ("AutoAttack+", "AutoAttack-rand", "AutoAttack.screened")  # of the default list: longer, or for other models
 STEPS = (20, 100)  # of families such as PGD-k in the default list

@@ -9,7 +9,7 @@ import pandas as pd
 from bench.core.errors import BadInput
 from bench.core.files import write_bytes
 from bench.report import cache as stored
-from bench.report import table_text as plain
+from bench.report.table_formats import table_text as plain
 
 PARQUET_ENGINE = "fastparquet"  # a tenth of pyarrow's 165 MB; called directly, as pandas deprecates its own call of it
 

@@ -30,7 +30,7 @@ from bench.models.checkpoint import fingerprint, load_views
 from bench.report.files import replace_files
 from bench.report.labels import titles
 from bench.report.leaderboard.page import boards
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 from bench.report.transfer.figures import heat_map
 from bench.report.transfer.page import TransferPage, find_matrices
 from bench.results.load import load

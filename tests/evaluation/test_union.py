@@ -40,7 +40,7 @@ from bench.report.corruptions.page import CorruptionsPage, find_tables
 from bench.report.corruptions.seed_means import ALL_SEVERITIES
 from bench.report.labels import label_rows
 from bench.report.sweeps.table import sweep_boards
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 from bench.report.transfer.table import matrices
 from bench.results.load import load
 from bench.results.shards import Shard

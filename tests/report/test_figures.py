@@ -26,7 +26,7 @@ from bench.report.plotting.limits import fitted_limits, limits_from_zero
 from bench.report.sweeps.figures import lines
 from bench.report.sweeps.page import SweepsPage, display, note
 from bench.report.sweeps.table import areas, over_eps, sweep_boards
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 from bench.report.transfer.figures import heat_map as transfer_map
 from bench.report.transfer.page import find_matrices
 from bench.results.load import load

@@ -19,7 +19,7 @@ from bench.report.model_report.report import model_report
 from bench.report.model_report.words import attack_words
 from bench.report.site.data import SiteData
 from bench.report.site.write import write_site
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 from bench.results.report_file import (
     FILE_NAME,
     ReportFacts,

@@ -9,7 +9,7 @@ from result_files import measure
 from bench.core.stats import wilson
 from bench.report.norms.page import NormsPage, display, notes
 from bench.report.norms.table import UNION, ball_name, norm_boards, union_table
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 from bench.results.load import load
 from bench.results.store import read_outcomes
 

@@ -8,12 +8,12 @@ import pytest
 from result_files import measure
 from rich.console import Console
 
-from bench.report import table_text as plain
 from bench.report.files import SITE_LIST_NAME, replace_files
 from bench.report.labels import condition_name
 from bench.report.leaderboard import text as words
 from bench.report.leaderboard.page import LeaderboardPage, boards
 from bench.report.leaderboard.terminal import fit
+from bench.report.table_formats import table_text as plain
 from bench.report.write import describe_files
 
 NAMES = {

@@ -7,7 +7,7 @@ import pandas as pd
 
 from bench.commands.compare.significance import ALPHA, TEST_TEXTS, CellFinding
 from bench.core.parsing import format_count, printable
-from bench.report import table_text as plain
+from bench.report.table_formats import table_text as plain
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.commands.code_facts import Fact, recall
-from bench.report.table_text import markdown
+from bench.report.table_formats.table_text import markdown
 
 NUMERIC_COLUMNS = ("Passes", "Exam", "Classes", "Parameters")  # set flush right
 MIN_LAST_WIDTH = 36  # least width of the last column, for which others are left out

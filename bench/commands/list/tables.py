@@ -21,7 +21,7 @@ from bench.evaluation.conditions.base import CONDITIONS
 from bench.models.build import MODELS, smallest_side
 from bench.models.lazy import has_lazy_layers
 from bench.report.attack_scores.scores import shipped_scores
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 
 Rows = Sequence[Sequence[str]]
 

@@ -17,7 +17,7 @@ from bench.core.rng import fixed_seed, image_stream
 from bench.corruptions.apply import SETS, corrupted
 from bench.corruptions.corruption import CORRUPTIONS
 from bench.data.published_corruptions import SEVERITIES
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 
 PEER = "imagecorruptions"
 IMAGES_BY_SIDE = {32: 128, 224: 4}  # number of images by image side

@@ -18,7 +18,7 @@ from bench.commands.speed.table import SpeedLine, compare
 from bench.core.files import Bits, write_csv, write_json
 from bench.core.stats import wilson
 from bench.corruptions.apply import SETS
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 from bench.results.kinds import ATTACK, CLEAN, CORRUPTION
 from bench.results.row import COLUMNS, Row
 from bench.training.recipe import RECIPES

@@ -27,9 +27,9 @@ from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import load_external
 from bench.evaluation.external.model_checks import model_warnings
 from bench.evaluation.external.spec import parse_spec
-from bench.report import table_text as plain
 from bench.report.files import replace_files
 from bench.report.readme import write_readme
+from bench.report.table_formats import table_text as plain
 from bench.results.run_folder import RunFolder
 from bench.runner.grid import test_images
 from bench.runner.options import CellOptions, RunOptions

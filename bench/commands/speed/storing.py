@@ -15,7 +15,7 @@ from bench.commands.speed.reports import PLAIN
 from bench.commands.speed.table import SpeedLine, compare
 from bench.core.files import Bits
 from bench.core.stats import wilson
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 from bench.results.row import Row
 from bench.training.run_folder import lock_folder
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.commands.speed.race import RaceResult, Timing
 from bench.core.parsing import format_count
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 
 LEFT_COLUMNS = ("Ours", "Model", "Against", "Note")
 

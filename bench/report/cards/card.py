@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.core.parsing import format_radius
-from bench.report import table_text as plain
 from bench.report.cards.citations import Citation, bibtex
 from bench.report.cards.metadata import metadata, yaml
 from bench.report.labels import AUTOATTACK, column_order, columns, is_autoattack
 from bench.report.rows import accuracy_rows, clean_and_attack_rows, white_box_rows
+from bench.report.table_formats import table_text as plain
 from bench.results.row import EXTERNAL
 
 ACCURACY_COLUMNS = ["condition", "norm", "eps", "value", "ci_low", "ci_high", "n", "partial", "verdict", "status"]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from bench.core.errors import BadInput
 from bench.report import cache as stored
-from bench.report import table_text as plain
 from bench.report.boards import scale_of
 from bench.report.cards.card import Model, card, measurements
 from bench.report.cards.citations import Citation, bibtex
 from bench.report.files import Content
 from bench.report.folder_names import Identity, folder_names
 from bench.report.labels import columns
+from bench.report.table_formats import table_text as plain
 from bench.report.verdicts import doubts_by_board, verdict
 from bench.results.row import model_id
 from bench.results.store import read_job

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.report import cache as stored
-from bench.report import table_text as plain
 from bench.report.boards import Board, scale_of
 from bench.report.corruptions import attacked as unions
 from bench.report.corruptions.table import Scores, corruption_tables
 from bench.report.corruptions.text import TABLE_PARTS, accuracies, captions, errors, robustness
 from bench.report.files import Content, figure, in_folder
 from bench.report.folder_names import Identity, folder_names
-from bench.report.latex import latex_table
-from bench.report.latex_text import escape_latex
+from bench.report.table_formats import table_text as plain
+from bench.report.table_formats.latex import latex_table
+from bench.report.table_formats.latex_text import escape_latex
 
 if TYPE_CHECKING:
     from rich.console import Console

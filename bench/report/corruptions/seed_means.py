@@ -9,7 +9,7 @@ import pandas as pd
 from bench.core.files import Bits
 from bench.report.corruptions.scores import NO_ESTIMATE, combine_seeds, score
 from bench.report.rows import MODEL_COLUMNS, clean_rows
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 
 Model = tuple[str, ...]
 ALL_SEVERITIES = 0  # instead of a severity: the mean over several, or the value of an attack, which has no severity

@@ -16,7 +16,7 @@ from bench.report.corruptions.table import (
     means_over_severities,
 )
 from bench.report.labels import condition_name, line_name
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 from bench.results.kinds import ATTACK, CORRUPTION
 
 ACCURACY_NOTE = (

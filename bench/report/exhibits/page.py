@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.report import table_text as plain
 from bench.report.boards import scale_of
 from bench.report.exhibits.exhibit_files import find_exhibits
 from bench.report.exhibits.overfitting import curves
 from bench.report.exhibits.sections import LEFT_COLUMNS, ExhibitTable, exhibit_tables
 from bench.report.files import Content
 from bench.report.folder_names import Identity, folder_names
+from bench.report.table_formats import table_text as plain
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from bench.report import table_text as plain
 from bench.report.drawing import Draw
 from bench.report.exhibits.exhibit_files import first_seeds
 from bench.report.exhibits.overfitting import overfitting_table
 from bench.report.exhibits.table import STATISTICS, channel_gains, cosines, gradients, losses_at_radius
 from bench.report.files import Content, figure
 from bench.report.folder_names import Identity, folder_names
-from bench.report.table_text import MISSING
+from bench.report.table_formats import table_text as plain
+from bench.report.table_formats.table_text import MISSING
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,12 +9,12 @@ import pandas as pd
 from bench.core.files import Bits
 from bench.core.parsing import format_count
 from bench.core.stats import holm, mcnemar_over_seeds, paired_bootstrap
-from bench.report import table_text as plain
 from bench.report.accuracy import measurements
 from bench.report.labels import label_rows, line_name
-from bench.report.latex import latex_table
-from bench.report.latex_text import escape_latex
 from bench.report.leaderboard.table import ranking_column
+from bench.report.table_formats import table_text as plain
+from bench.report.table_formats.latex import latex_table
+from bench.report.table_formats.latex_text import escape_latex
 
 LEFT_COLUMNS = ("Recipe", "Against")
 

@@ -4,10 +4,10 @@ import re
 
 import pandas as pd
 
-from bench.report import table_text as plain
-from bench.report.latex import latex_table
-from bench.report.latex_text import escape_latex
 from bench.report.leaderboard.text import LEFT_COLUMNS, best, caption, display, drop_unattacked, heads, notes
+from bench.report.table_formats import table_text as plain
+from bench.report.table_formats.latex import latex_table
+from bench.report.table_formats.latex_text import escape_latex
 
 
 def csv(table: pd.DataFrame) -> str:

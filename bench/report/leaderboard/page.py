@@ -9,7 +9,6 @@ import pandas as pd
 
 from bench.core.errors import BadInput
 from bench.report import cache as stored
-from bench.report import table_text as plain
 from bench.report.boards import Board, groups
 from bench.report.drawing import Draw
 from bench.report.files import Content, figure, in_folder
@@ -22,6 +21,7 @@ from bench.report.leaderboard.table import accuracies, leaderboard
 from bench.report.leaderboard.terminal import print_board
 from bench.report.leaderboard.training_curves import MAX_RECIPES, Trainings, trainings_of
 from bench.report.plotting.best_curves import best_of
+from bench.report.table_formats import table_text as plain
 from bench.report.training_logs import read_logs
 from bench.report.verdicts import by_model
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.core.parsing import LAST_SUFFIX
-from bench.report import table_text as plain
 from bench.report.labels import condition_name
 from bench.report.leaderboard.table import accuracies, ranking_column
 from bench.report.leaderboard.text import COST_COLUMNS, LEFT_COLUMNS, best, display, drop_unattacked, quote
+from bench.report.table_formats import table_text as plain
 
 if TYPE_CHECKING:
     from rich.console import Console

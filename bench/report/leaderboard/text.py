@@ -9,7 +9,7 @@ import pandas as pd
 from bench.core.parsing import LAST_SUFFIX, format_count
 from bench.report.labels import condition_name, line_name
 from bench.report.leaderboard.table import accuracies, ranking_column
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 
 LEFT_COLUMNS = ("Recipe", "Verdict")  # columns set flush left
 PARTIAL_STATUS = "partial: without "  # how the status of Worst begins where it leaves attacks out

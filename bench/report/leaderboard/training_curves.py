@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from bench.report import table_text as plain
 from bench.report.boards import Board, scale_of
 from bench.report.drawing import Draw
 from bench.report.folder_names import Identity
 from bench.report.labels import labels
 from bench.report.plotting.best_curves import best_of
+from bench.report.table_formats import table_text as plain
 from bench.report.training_logs import read_training_log
 
 MAX_RECIPES = 30  # most recipes in a figure; the tables have all

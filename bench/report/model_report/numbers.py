@@ -10,7 +10,7 @@ from bench.report.model_report.content import Bar, Bars, Block, CaptionedTable, 
 from bench.report.model_report.measured import ModelMeasurements
 from bench.report.model_report.measurement import MeasuredCondition, Share
 from bench.report.model_report.words import sentence
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 from bench.results.kinds import ATTACK, CORRUPTION, SWEEP, UNION
 
 MIN_RADII = 3  # least number of radii of a curve

@@ -25,7 +25,7 @@ from bench.report.model_report.measurement import MeasuredCondition
 from bench.report.model_report.numbers import corruptions, curves, numbers
 from bench.report.model_report.untried import list_untried
 from bench.report.model_report.words import PROBE_TEXTS, attack_words, join_words, sentence
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 from bench.results.kinds import ATTACK, CORRUPTION, SWEEP
 from bench.results.report_file import Example
 

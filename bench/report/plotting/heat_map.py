@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.report.plotting.style import COLOURS, grid, grow
 from bench.report.plotting.texts import shorten
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

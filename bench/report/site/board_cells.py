@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.report.accuracy import Estimate
 from bench.report.leaderboard import text as words
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 
 
 class Whisker(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from bench.report.studies.ledger import UNITS, Entry
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 
 
 def frame(ledger: Iterable[Entry]) -> pd.DataFrame:

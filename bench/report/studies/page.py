@@ -10,7 +10,6 @@ import pandas as pd
 from bench.core.errors import BadInput
 from bench.core.parsing import format_count
 from bench.report import cache as stored
-from bench.report import table_text as plain
 from bench.report.files import Content
 from bench.report.folder_names import folder_names
 from bench.report.labels import label_rows
@@ -25,6 +24,7 @@ from bench.report.studies.setup import StudyRun
 from bench.report.studies.study import STUDIES, Study
 from bench.report.studies.summary import ScaleResults, measure_scale, overview, sentences
 from bench.report.studies.table_text import LEGEND
+from bench.report.table_formats import table_text as plain
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,7 +8,6 @@ from typing import Literal
 
 import pandas as pd
 
-from bench.report import table_text as plain
 from bench.report.drawing import Draw
 from bench.report.files import Content, file_name
 from bench.report.files import figure as picture_files
@@ -17,6 +16,7 @@ from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.setup import StudyRun
 from bench.report.studies.study import Item, ItemSection
 from bench.report.sweeps.table import over_effort, over_eps
+from bench.report.table_formats import table_text as plain
 
 Picture = Callable[[ScaleData, str], Draw | None]  # takes data and title; None if there is no data
 

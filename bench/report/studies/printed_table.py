@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from bench.core import parsing as numbers
 from bench.core.parsing import format_count
-from bench.report import table_text as plain
 from bench.report.files import Content, file_name
 from bench.report.studies.ledger import Entry, entries
 from bench.report.studies.ledger_table import frame
@@ -19,6 +18,7 @@ from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.setup import TrainingSetup
 from bench.report.studies.study import Item, ItemSection
 from bench.report.studies.table_text import latex, layout, markdown
+from bench.report.table_formats import table_text as plain
 
 TRANSPOSED_NOTE = "Lines and columns of the printed table are exchanged, so that what it compares stands in one column."
 FIELD_TITLES = {

@@ -7,13 +7,13 @@ from typing import NamedTuple
 import pandas as pd
 
 from bench.core.stats import holm, mcnemar_over_seeds
-from bench.report import table_text as plain
-from bench.report.latex import latex_table
-from bench.report.latex_text import escape_latex
 from bench.report.studies.ledger import Entry
 from bench.report.studies.measurement import Measurement
 from bench.report.studies.orderings import SIGNIFICANCE
-from bench.report.table_text import MISSING
+from bench.report.table_formats import table_text as plain
+from bench.report.table_formats.latex import latex_table
+from bench.report.table_formats.latex_text import escape_latex
+from bench.report.table_formats.table_text import MISSING
 
 LEGEND = (
     "Each cell: ours ± the wider side of the 95 % interval over the images (of several seeds: ± their standard "

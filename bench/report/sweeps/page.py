@@ -10,7 +10,6 @@ import pandas as pd
 
 from bench.core.parsing import format_radius
 from bench.report import cache as stored
-from bench.report import table_text as plain
 from bench.report.boards import Board
 from bench.report.drawing import Draw
 from bench.report.files import Content, figure, in_folder
@@ -18,7 +17,8 @@ from bench.report.folder_names import folder_names
 from bench.report.labels import line_name, panel_names
 from bench.report.plotting.best_curves import best_recipes
 from bench.report.sweeps.table import EFFORTS, areas, over_effort, over_eps, sweep_boards
-from bench.report.table_text import MISSING
+from bench.report.table_formats import table_text as plain
+from bench.report.table_formats.table_text import MISSING
 
 if TYPE_CHECKING:
     from rich.console import Console

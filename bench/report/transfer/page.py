@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.report import cache as stored
-from bench.report import table_text as plain
 from bench.report.boards import Board
 from bench.report.files import Content, figure, in_folder
 from bench.report.folder_names import Identity, folder_names
 from bench.report.labels import condition_name, line_name
-from bench.report.latex import latex_table
-from bench.report.latex_text import escape_latex
-from bench.report.table_text import MISSING
+from bench.report.table_formats import table_text as plain
+from bench.report.table_formats.latex import latex_table
+from bench.report.table_formats.latex_text import escape_latex
+from bench.report.table_formats.table_text import MISSING
 from bench.report.transfer.table import TransferMatrix, matrices
 
 if TYPE_CHECKING:

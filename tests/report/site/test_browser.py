@@ -14,7 +14,7 @@ from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.table import leaderboard
 from bench.report.site.data import SiteData
 from bench.report.site.write import site_files
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 
 pytestmark = pytest.mark.browser
 

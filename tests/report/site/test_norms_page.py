@@ -10,7 +10,7 @@ from site_names import HOSTILE, Open
 from bench.report.norms.page import find_folders, find_unions
 from bench.report.site.data import SiteData
 from bench.report.site.write import site_files
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 
 BALLS = {("Linf", 0.1): "1111110001", ("L2", 0.5): "1110111101", ("L1", 2.0): "0111111001"}
 SHOWN = ["90.0", "60.0", "70.0", "60.0", "40.0", "90.0", "50.0", "70.0", "60.0", "30.0"]  # by line, the best first

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 
 
 @dataclass(frozen=True)

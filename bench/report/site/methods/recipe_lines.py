@@ -9,7 +9,7 @@ import pandas as pd
 from bench.core.parsing import format_radius
 from bench.report.labels import AUTOATTACK, columns, is_autoattack
 from bench.report.rows import accuracy_rows, attack_rows, clean_and_attack_rows, clean_rows
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 from bench.report.verdicts import doubts_by_board
 from bench.results.load import load
 from bench.results.store import read_outcomes

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.report.site.chart import SHAPES, Chart, ChartPoint, lines
 from bench.report.site.data import SiteData
-from bench.report.table_text import MISSING
+from bench.report.table_formats.table_text import MISSING
 
 MAX_MARKS = 60  # most marks of a line; longer trainings have one at every second or third epoch
 CURVE_NAMES = {"val_clean": "clean", "val_fgsm": "FGSM", "val_pgd": "PGD-10"}

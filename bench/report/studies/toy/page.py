@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bench.report import table_text as plain
 from bench.report.files import Content, figure
 from bench.report.plotting.style import COLOURS, TWO_COLUMNS, grid, with_house_style
 from bench.report.studies.toy import model as toy
+from bench.report.table_formats import table_text as plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

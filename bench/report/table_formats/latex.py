@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
 
-from bench.report.latex_text import CLOSE, OPEN, escape_latex, text_width
-from bench.report.table_text import split_columns
+from bench.report.table_formats.latex_text import CLOSE, OPEN, escape_latex, text_width
+from bench.report.table_formats.table_text import split_columns
 
 TEXT_WIDTH = 397.0  # points: 5.5 inches, the narrowest text width of usual conference styles (NeurIPS, ICLR)
 COLUMN_GAP = 6.0  # points between columns

@@ -8,14 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.report.latex import MAX_LINES, TEXT_WIDTH, column_widths, latex_table, table_width
-from bench.report.latex_text import escape_latex, text_width
 from bench.report.leaderboard import formats
 from bench.report.leaderboard.page import LeaderboardPage, boards
 from bench.report.leaderboard.text import best, display, drop_unattacked, heads
 from bench.report.studies.page import StudyPage
+from bench.report.table_formats.latex import MAX_LINES, TEXT_WIDTH, column_widths, latex_table, table_width
+from bench.report.table_formats.latex_text import escape_latex, text_width
 
-PAPERS = Path(__file__).parents[2] / "results/published/cifar10-resnet8-papers"
+PAPERS = Path(__file__).parents[3] / "results/published/cifar10-resnet8-papers"
 PACKAGES = r"""\documentclass[10pt]{article}\usepackage[T1]{fontenc}
 \usepackage[text={397pt,650pt}]{geometry}\usepackage{booktabs}"""
 needs_latex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
