@@ -25,7 +25,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class NumberComparison:
     """The statement that one number is above another, or similar."""
 
     text: str
@@ -36,31 +36,31 @@ class Comparison:
     )
 
 
-def is_greater(a: Value, b: Value, by: float = 0.0) -> Comparison:
+def is_greater(a: Value, b: Value, by: float = 0.0) -> NumberComparison:
     """a > b + by."""
-    return Comparison(
+    return NumberComparison(
         f"{a} > {b}{_margin_text(by)}", a.number - b.number > by, _are_measured(a, b), _is_significant(a, b)
     )
 
 
-def is_at_most(a: Value, b: Value) -> Comparison:
+def is_at_most(a: Value, b: Value) -> NumberComparison:
     """a <= b."""
-    return Comparison(f"{a} <= {b}", a.number <= b.number, _are_measured(a, b), _is_significant(a, b))
+    return NumberComparison(f"{a} <= {b}", a.number <= b.number, _are_measured(a, b), _is_significant(a, b))
 
 
-def is_about_equal(a: Value, b: Value) -> Comparison:
+def is_about_equal(a: Value, b: Value) -> NumberComparison:
     """a and b differ by at most MAX_EQUAL_DIFFERENCE."""
-    return Comparison(f"{a} ~ {b}", abs(a.number - b.number) <= MAX_EQUAL_DIFFERENCE, _are_measured(a, b))
+    return NumberComparison(f"{a} ~ {b}", abs(a.number - b.number) <= MAX_EQUAL_DIFFERENCE, _are_measured(a, b))
 
 
-def is_greater_than_multiple(a: Value, b: Value, factor: float) -> Comparison:
+def is_greater_than_multiple(a: Value, b: Value, factor: float) -> NumberComparison:
     """a > factor * b."""
-    return Comparison(
+    return NumberComparison(
         f"{a} > {factor:g} x {b}" if factor != 1 else f"{a} > {b}", a.number > factor * b.number, _are_measured(a, b)
     )
 
 
-def has_smaller_gap(first: Value, second: Value, other_first: Value, other_second: Value) -> Comparison:
+def has_smaller_gap(first: Value, second: Value, other_first: Value, other_second: Value) -> NumberComparison:
     """The first model loses less from its first to its second number than the other model does."""
     values = (first, second, other_first, other_second)
     gap, other = first.number - second.number, other_first.number - other_second.number
@@ -69,12 +69,12 @@ def has_smaller_gap(first: Value, second: Value, other_first: Value, other_secon
     if _are_measured(*values) and all(value.n for value in values):
         spread = math.sqrt(sum(value.number * (1 - value.number) / value.n for value in values))
         is_significant = abs(gap - other) > Z_95 * spread
-    return Comparison(text, gap < other, _are_measured(*values), is_significant)
+    return NumberComparison(text, gap < other, _are_measured(*values), is_significant)
 
 
-def is_near_zero(a: Value) -> Comparison:
+def is_near_zero(a: Value) -> NumberComparison:
     """a is at most MAX_NEAR_ZERO."""
-    return Comparison(f"{a} <= {100 * MAX_NEAR_ZERO:g}", a.number <= MAX_NEAR_ZERO, _are_measured(a))
+    return NumberComparison(f"{a} <= {100 * MAX_NEAR_ZERO:g}", a.number <= MAX_NEAR_ZERO, _are_measured(a))
 
 
 def _are_measured(*values: Value) -> bool:
@@ -92,7 +92,7 @@ def _is_significant(a: Value, b: Value) -> bool:
     return abs(a.number - b.number) > Z_95 * math.sqrt(p * (1 - p) * (1 / a.n + 1 / b.n))
 
 
-def verdict(comparisons: list[Comparison]) -> str:
+def verdict(comparisons: list[NumberComparison]) -> str:
     """The verdict on a claim: held if all comparisons hold; the text says if differences are within chance."""
     measured = [comparison for comparison in comparisons if comparison.is_measured]
     if against := [comparison for comparison in measured if not comparison.holds]:
@@ -102,7 +102,7 @@ def verdict(comparisons: list[Comparison]) -> str:
     return "held" if all(comparison.is_significant for comparison in comparisons) else "held, in part within chance"
 
 
-def mark(comparison: Comparison) -> str:
+def mark(comparison: NumberComparison) -> str:
     """yes, no or not measured, for a list of comparisons."""
     if not comparison.is_measured:
         return "not measured"
@@ -113,4 +113,4 @@ class Finding(NamedTuple):
     """A claim, and the comparisons that check it."""
 
     claim: str
-    comparisons: list[Comparison]
+    comparisons: list[NumberComparison]

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
-from bench.report.studies.claims.checks import Comparison
+from bench.report.studies.claims.checks import NumberComparison
 from bench.report.studies.claims.reader import Reader
 
-Claim = Callable[[Reader], Iterator[Comparison]]
+Claim = Callable[[Reader], Iterator[NumberComparison]]
 
 
 def claim(claims: dict[str, Claim], sentence: str) -> Callable[[Claim], Claim]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bench.report.studies.claims.checks import Comparison, Value, is_at_most, is_greater
+from bench.report.studies.claims.checks import NumberComparison, Value, is_at_most, is_greater
 from bench.report.studies.claims.claim import Claim, claim
 from bench.report.studies.claims.reader import Reader
 from bench.report.studies.papers.mtlat import CORRUPTIONS, CRAFTER
@@ -23,13 +23,13 @@ CLAIMS: dict[str, Claim] = {}  # by sentence
 
 
 @claim(CLAIMS, "M-TLAT: TLAT keeps more clean accuracy than other adversarial trainings on one step")
-def targeted_labels(m: Reader) -> Iterator[Comparison]:
+def targeted_labels(m: Reader) -> Iterator[NumberComparison]:
     for other in ("TFGSM-AT", "LS-adv", "FGSM-AT"):
         yield is_greater(m("TLAT"), m(other))
 
 
 @claim(CLAIMS, "M-TLAT: Mixup alone raises clean accuracy, TLAT alone and IAT lower it")
-def parts_of_mtlat(m: Reader) -> Iterator[Comparison]:
+def parts_of_mtlat(m: Reader) -> Iterator[NumberComparison]:
     yield is_greater(m("Mixup"), m("Standard"))
     for other in ("TLAT", "IAT"):
         yield is_greater(m("Standard"), m(other))
@@ -39,7 +39,7 @@ def parts_of_mtlat(m: Reader) -> Iterator[Comparison]:
     CLAIMS,
     "M-TLAT: more robust than standard training under every corruption, and no less accurate when clean",
 )
-def every_corruption(m: Reader) -> Iterator[Comparison]:
+def every_corruption(m: Reader) -> Iterator[NumberComparison]:
     yield is_at_most(m("Standard"), m("M-TLAT"))
     for corruption in m.corruptions:
         yield is_greater(m("M-TLAT", corruption=corruption), m("Standard", corruption=corruption))
@@ -49,7 +49,7 @@ def every_corruption(m: Reader) -> Iterator[Comparison]:
     CLAIMS,
     "M-TLAT: more robust than standard training and IAT under five attacks, two black-box; TLAT than standard",
 )
-def every_attack(m: Reader) -> Iterator[Comparison]:
+def every_attack(m: Reader) -> Iterator[NumberComparison]:
     for trained, other in (("M-TLAT", "Standard"), ("M-TLAT", "IAT"), ("TLAT", "Standard")):
         for attack in ("PGD-10.last", "PGD-LL.last", "CW-L2"):
             ours, theirs = (m(recipe, attack, radius=MTLAT_NEAR, is_score=True) for recipe in (trained, other))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from bench.report.studies.claims.checks import Comparison, is_greater
+from bench.report.studies.claims.checks import NumberComparison, is_greater
 from bench.report.studies.claims.claim import Claim, claim
 from bench.report.studies.claims.reader import Reader
 from bench.report.studies.setup import StudyRun
@@ -22,7 +22,7 @@ CLAIMS: dict[str, Claim] = {}  # by sentence
     CLAIMS,
     "RobMask: batch norms, tuned alone, make a standard model more robust and a robust one more accurate",
 )
-def tuned_batch_norms(m: Reader) -> Iterator[Comparison]:
+def tuned_batch_norms(m: Reader) -> Iterator[NumberComparison]:
     yield is_greater(m("BN-adv", "PGD-20.last"), m("Standard", "PGD-20.last"))
     yield is_greater(m("BN-std"), m("PGD-AT.robmask"))
 
@@ -31,7 +31,7 @@ def tuned_batch_norms(m: Reader) -> Iterator[Comparison]:
     CLAIMS,
     "RobMask: from the robust model's batch norms to the fine-tuned ones, clean rises and robust falls",
 )
-def interpolation(m: Reader) -> Iterator[Comparison]:
+def interpolation(m: Reader) -> Iterator[NumberComparison]:
     way = [("PGD-AT.robmask", "main"), *(("BN-std", f"p{p}") for p in (0.8, 0.6, 0.4, 0.2)), ("BN-std", "main")]
     for (before, here), (after, there) in pairwise(way):
         yield is_greater(m(after, view=there), m(before, view=here))
@@ -39,7 +39,7 @@ def interpolation(m: Reader) -> Iterator[Comparison]:
 
 
 @claim(CLAIMS, "RobMask: clean accuracy above that of AdvProp, its variants and standard training")
-def masks_by_strength(m: Reader) -> Iterator[Comparison]:
+def masks_by_strength(m: Reader) -> Iterator[NumberComparison]:
     for other in ("AdvProp", "AdvProp.rand", "AdvProp.2aux", "Standard"):
         yield is_greater(m("RobMask"), m(other))
 
@@ -48,7 +48,7 @@ def masks_by_strength(m: Reader) -> Iterator[Comparison]:
     CLAIMS,
     "RobMask: its adversarial mask above PGD-AT and AdvProp's adversarial batch norms, clean and below the radius",
 )
-def trade_off(m: Reader) -> Iterator[Comparison]:
+def trade_off(m: Reader) -> Iterator[NumberComparison]:
     for other in ("PGD-AT.robmask", "AdvProp"):
         yield is_greater(m("RobMask", view=VIEWS_AT_NARROWER["RobMask"]), m(other, view=VIEWS_AT_NARROWER[other]))
         for factor in NARROWER_RADII:
