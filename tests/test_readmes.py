@@ -126,6 +126,7 @@ def place(tmp_path_factory) -> Path:
                     Image.fromarray(rng.integers(256, size=(size, size, 3), dtype=np.uint8)).save(home / f"{i}.png")
     np.save(folder / "data/cifar10.1_v6_data.npy", rng.integers(256, size=(20, 32, 32, 3), dtype=np.uint8))
     np.save(folder / "data/cifar10.1_v6_labels.npy", np.arange(20) % 10)
+    np.savez(folder / "1m.npz", image=np.zeros((20, 32, 32, 3), np.uint8), label=np.arange(20) % 10)
     baseline, finished = ROOT / "tests/baseline", folder / "results/cifar10/resnet8/PGD-AT"
     (folder / "tests").mkdir()
     (folder / "tests/baseline").symlink_to(baseline)

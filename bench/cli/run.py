@@ -19,12 +19,13 @@ from bench.cli.options import (
     option,
     plugins,
 )
-from bench.cli.types import Names, Numbers, Seeds
+from bench.cli.types import Names, Number, Numbers, Place, Seeds
 from bench.core.errors import BadInput
 from bench.results.shards import Shard
 
 STUDY_OPTIONS = (  # options that a study sets itself
     "methods", "attacks", "corruptions", "conditions", "severities", "attack_corrupted", "transfer", "source", "sweep",
+    "extra", "extra_share",
 )  # fmt: skip
 
 
@@ -42,6 +43,15 @@ STUDY_OPTIONS = (  # options that a study sets itself
 @option("--epochs", type=POSITIVE_NUMBER, help="Number of epochs. Default: the budget's.")
 @option("--limit-train", type=POSITIVE_NUMBER, help="Train on N images, balanced over the classes.")
 @option("--train-eps", type=Numbers(), help="Radius the recipes train for. Default: the data set's.")
+@option(
+    "--extra",
+    type=Place(),
+    metavar="FILE.npz",
+    help="Extra or generated training images: `image` uint8 (N, H, W, C) and `label`, as published.",
+)
+@option(
+    "--extra-share", type=Number(), help="Of each batch that are --extra images, above 0 and below 1. Default: 0.7."
+)
 @option(
     "--set",
     "settings",

@@ -44,6 +44,20 @@ class Numbers(click.ParamType[tuple[float, ...]]):
         return unique_values(numbers, parts, lambda message: self.fail(message, param, ctx))
 
 
+class Number(click.ParamType[float]):
+    """One number, which may be a fraction such as 7/10."""
+
+    name = "X"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        if isinstance(value, float):
+            return value
+        try:
+            return parse_number(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor a fraction such as 7/10", param, ctx)
+
+
 class Severities(click.ParamType[tuple[int, ...]]):
     """1 to 5: comma-separated numbers and ranges such as 1-3."""
 

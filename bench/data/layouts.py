@@ -103,10 +103,15 @@ def _check_array(
 
 def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Read shape and dtype of the array in an open .npy file, up to its values; ValueError if it is none."""
+    shape, _, dtype = read_layout(file)
+    return shape, dtype
+
+
+def read_layout(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """As `read_header`, with whether the values are stored in the order of Fortran between the two."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
-    return shape, dtype
+    return read(file)
 
 
 def open_npy(path: Path) -> NDArray[Any]:

@@ -34,11 +34,19 @@ def epoch_batches(
     batches = images.batches([order[part] for part in parts])
     order, corner, mirror = (draw.to(images.x.device) for draw in (order, corner, mirror))
     for part, x in zip(parts, batches, strict=True):
-        if pad:
-            x = crop(x, corner[:, part], pad)
-        if flip:
-            x = torch.where(mirror[part, None, None, None], x.flip(3), x)
-        yield to_float(x), images.y[order[part]]
+        yield crop_and_flip(x, corner[:, part], mirror[part], pad=pad, flip=flip), images.y[order[part]]
+
+
+def crop_and_flip(x: Tensor, corner: Tensor, mirror: Tensor, *, pad: int, flip: bool) -> Tensor:
+    """The images x (B, C, H, W) cropped and flipped, as floating point in [0, 1].
+
+    corner: (2, B), as of `crop`, unused where pad is 0. mirror: (B,), which images to flip, unused without flip.
+    """
+    if pad:
+        x = crop(x, corner, pad)
+    if flip:
+        x = torch.where(mirror[:, None, None, None], x.flip(3), x)
+    return to_float(x)
 
 
 def crop(x: Tensor, corner: Tensor, pad: int) -> Tensor:

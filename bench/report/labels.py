@@ -13,6 +13,7 @@ from bench.report.rows import rows_of_kinds
 from bench.results.kinds import ATTACK, CLEAN, SWEEP
 
 NUMBER = re.compile(r"[0-9.]+(e-?[0-9]+)?")
+EXTRA_DATA = "extra data"  # in the text of a budget, and beside the recipe in lines: it was trained with extra images
 ANY_LENGTH = "{} of any length"  # threat of an attack that looks for the nearest error at any distance
 AUTOATTACK = "AutoAttack"  # the attack by which boards are ranked; its variants (AutoAttack+, ...) begin with its name
 STANDARD_RECIPE = "Standard"  # the recipe of training on clean images only
@@ -25,11 +26,20 @@ def is_autoattack(name: str) -> bool:
 
 
 def labels(rows: pd.DataFrame) -> pd.Series:
-    """A name for each row's recipe, view and epoch, with the hash of the run if two configurations share a recipe."""
+    """A name for each row's recipe, view and epoch, with the hash of the run if two configurations share a recipe.
+
+    Recipes that were trained with extra images are marked as such; the budget of the rows says so.
+    """
     hashes = rows["run"].str.split("/").str[-1].str.rpartition("-")[2]  # the hash does not depend on the seed
-    shared = hashes.groupby(rows["recipe"]).transform("nunique") > 1
+    extra = rows["budget"].str.contains(f"% {EXTRA_DATA} ") if "budget" in rows else pd.Series(False, rows.index)
+    marks = extra.map({True: EXTRA_DATA, False: ""})
+    shared = hashes.groupby([rows["recipe"], marks]).transform("nunique") > 1
     details = zip(
-        hashes.where(shared, ""), rows["view"].replace("main", ""), rows["epoch"].replace("last", ""), strict=True
+        marks,
+        hashes.where(shared, ""),
+        rows["view"].replace("main", ""),
+        rows["epoch"].replace("last", ""),
+        strict=True,
     )
     notes = [", ".join(filter(None, detail)) for detail in details]
     named = [f"{recipe} ({note})" if note else recipe for recipe, note in zip(rows["recipe"], notes, strict=True)]

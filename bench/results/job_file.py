@@ -35,13 +35,15 @@ def _is_fingerprints(value: object) -> bool:
 FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = (
     {"status": ("a text", _is_text)}
     | dict.fromkeys(
-        ("name", "recipe", "data", "budget", "precision", "source", "spec", "identity"), ("one line", _is_line)
+        ("name", "recipe", "data", "budget", "precision", "source", "spec", "identity", "extra", "extra_file"),
+        ("one line", _is_line),
     )
     | dict.fromkeys(("dataset", "model"), ("the name of a folder", is_folder))
     | dict.fromkeys(
-        ("seed", "images", "classes", "best_epoch", "best_epoch_ema", "threads"), ("a whole number", _is_count)
+        ("seed", "images", "extra_images", "classes", "best_epoch", "best_epoch_ema", "threads"),
+        ("a whole number", _is_count),
     )
-    | dict.fromkeys(("seconds", "peak_mib", "eps"), ("a number", is_finite))
+    | dict.fromkeys(("seconds", "peak_mib", "eps", "extra_share"), ("a number", is_finite))
     | dict.fromkeys(("settings", "alarms", "choices"), ("a list of texts", _is_texts))
     | {name: ("an object", lambda value: isinstance(value, dict)) for name in ("plan", "environment")}
     | {

@@ -7,6 +7,7 @@ from bench.core.errors import BadInput
 from bench.core.overrides import override, split_setting
 from bench.core.plan import LONG, Budget, Plan
 from bench.data.dataset import Dataset
+from bench.report.labels import EXTRA_DATA
 from bench.report.studies.papers.plans import plan_of_paper
 from bench.runner.request import Request, deviations
 
@@ -102,7 +103,9 @@ def check_used(plan: Plan, settings: Sequence[str], recipe: str) -> None:
         )
 
 
-def describe_budget(request: Request, budget: str, plan: Plan, images: int, watched: str, recipes: bool) -> str:
+def describe_budget(
+    request: Request, budget: str, plan: Plan, images: int, watched: str, recipes: bool, extra: str = ""
+) -> str:
     """The text by which tables group trainings, as `quick, 12 epochs, 5000 training images, plan.lr=0.05`.
 
     It is part of a job, and so of the name of a run folder: the same request must give the same text.
@@ -111,6 +114,12 @@ def describe_budget(request: Request, budget: str, plan: Plan, images: int, watc
         images: number of training images that the user or the budget names.
         watched: `Split.words`, which says where the best epoch is picked.
         recipes: whether the `recipe.*` settings apply to this training.
+        extra: `describe_extra`; empty without extra images.
     """
     sizes = f"{budget}, {plan.length_in_words}, {images} training images{watched}"
-    return ", ".join([sizes, *deviations(request, recipes)])
+    return ", ".join([sizes, *filter(None, [extra]), *deviations(request, recipes)])
+
+
+def describe_extra(fingerprint: str, share: float) -> str:
+    """Extra images in the text of the budget, such as `70 % extra data 0123abcd`."""
+    return f"{100 * share:.4g} % {EXTRA_DATA} {fingerprint[:8]}"

@@ -13,19 +13,21 @@ from bench.core.foreign.messages import errors_as_bad_input
 from bench.core.rng import fixed_seed
 from bench.data.cache import ImageCache
 from bench.data.dataset import Dataset
+from bench.data.extra import ExtraImages
 from bench.data.images import Images
 from bench.data.lookup import dataset
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.exhibits.exhibit import EXHIBITS
 from bench.models import build as models
-from bench.runner.budgets import budget_name, budget_of, describe_budget, model_of, plan_of
+from bench.runner.budgets import budget_name, budget_of, describe_budget, describe_extra, model_of, plan_of
 from bench.runner.grid import plan_evaluation
 from bench.runner.holdout import epochs_to_evaluate, split_of
-from bench.runner.request import Request
+from bench.runner.request import EXTRA_SHARE, Request
 from bench.training.averaging import check_averaging
 from bench.training.contract.checks import VALUE_CHECKS
 from bench.training.contract.model import views_of
 from bench.training.customise import customise, radius_factor
+from bench.training.extra_batches import count_extra
 from bench.training.job import Job
 from bench.training.precision import choose_precision
 from bench.training.recipe import RECIPES, Recipe, list_starts, scaled
@@ -46,6 +48,7 @@ class Experiment:
     epochs: tuple[str, ...]  # last | best: the models of each training that are evaluated
     conditions: tuple[Condition, ...]
     exhibits: tuple[str, ...]  # names in EXHIBITS
+    extra: ExtraImages | None = None  # images of which each batch of every training takes a share
 
     @property
     def precision(self) -> str:
@@ -65,6 +68,7 @@ def plan_experiment(
     Raises:
         BadInput: a name is unknown, a value is out of range, or options contradict each other.
     """
+    request.check_extra()
     cache = cache or ImageCache(data_dir)
     data = dataset(request.dataset, data_dir)
     data.check_trainable()
@@ -82,9 +86,14 @@ def plan_experiment(
     test, n, conditions = plan_evaluation(request, data, device, cache, fetch)
     split = split_of(request, name_of_budget, budget, data, test, cache)
     plans = {name: plan.for_images(len(split.train)) for name, plan in plans.items()}
+    extra, share = read_extra_of(request, data, cache)
+    for plan in plans.values() if extra else ():
+        count_extra(min(plan.batch_size, len(split.train)), share)
     words = partial(describe_budget, request, name_of_budget, images=split.requested, watched=split.words)
+    words = partial(words, extra=describe_extra(extra.fingerprint, share) if extra else "")
     job = partial(Job, dataset=data.name, data=split.fingerprint, model=model)
     job = partial(job, precision=precision, threads=request.threads)
+    job = partial(job, extra=extra.fingerprint if extra else "", extra_share=share)
     named = [
         job(name=name, recipe=recipe, plan=plans[name], budget=words(plan=plans[name], recipes=True), seed=seed)
         for name, recipe in recipes.items()
@@ -104,7 +113,15 @@ def plan_experiment(
         epochs=epochs_to_evaluate(request, budget, split, list(recipes)),
         conditions=conditions,
         exhibits=exhibits,
+        extra=extra,
     )
+
+
+def read_extra_of(request: Request, data: Dataset, cache: ImageCache) -> tuple[ExtraImages | None, float]:
+    """The images of --extra and their share of each batch; None and 0 without them. BadInput if they are refused."""
+    if request.extra is None:
+        return None, 0.0
+    return cache.load_extra(data, request.extra), request.extra_share or EXTRA_SHARE
 
 
 def recipes_of(request: Request, data: Dataset) -> dict[str, Recipe]:

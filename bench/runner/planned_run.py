@@ -61,6 +61,12 @@ class PlannedRun:
 
     def print_costs(self, by_recipe: bool) -> None:
         """Print what is missing and what it would cost. by_recipe: a line for each recipe too."""
+        for experiment in self.experiments:
+            if extra := experiment.extra:
+                print(
+                    f"extra data: a share of {experiment.jobs[0].extra_share:.4g} of each batch is taken from the "
+                    f"{len(extra):,} images in {extra.path}; an epoch has as many steps as without them"
+                )
         if by_recipe:
             print("".join(f"{line}\n" for line in list_costs_by_recipe(self.runners, self.costs, self.workers)), end="")
         print(estimate(self.runners, self.todo_counted_once, self.costs, self.workers))

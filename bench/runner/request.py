@@ -8,6 +8,8 @@ from bench.corruptions.apply import SETS, members
 from bench.data.published_corruptions import SEVERITIES
 from bench.results.shards import Shard
 
+EXTRA_SHARE = 0.7  # of each batch: the --unsup-fraction of Wang et al. 2023 on CIFAR-10
+
 
 @dataclass(frozen=True)
 class Request:
@@ -21,6 +23,8 @@ class Request:
     epochs: int | None = None
     limit_train: int | None = None
     train_eps: float | None = None
+    extra: Path | None = None  # .npz archive of extra training images
+    extra_share: float | None = None  # of each batch that are extra images, in (0, 1); None: EXTRA_SHARE
     settings: tuple[str, ...] = ()  # of --set, as `plan.lr=0.05`
     attacks: tuple[str, ...] = ("FGSM", "PGD-20", "CW-20", "AutoAttack")
     diagnostics: tuple[str, ...] = ()
@@ -55,6 +59,17 @@ class Request:
             raise BadInput(f"--attack-corrupted takes every attack to every corruption; name some by {missing_option}")
         if self.attack_corrupted and self.sweep:
             raise BadInput("--attack-corrupted attacks at given radii; name them by --eps in the place of --sweep")
+
+    def check_extra(self) -> None:
+        """BadInput if --extra-share is given without --extra, or is no share."""
+        if self.extra_share is None:
+            return
+        if self.extra is None:
+            raise BadInput(
+                f"--extra-share {self.extra_share:g} is a share of the images of --extra FILE; give that too"
+            )
+        if not 0 < self.extra_share < 1:
+            raise BadInput(f"--extra-share {self.extra_share:g} is no share of a batch: above 0, below 1")
 
     def check_calibration(self) -> None:
         """BadInput if --calibration is given and no corruption has calibrated ranges."""

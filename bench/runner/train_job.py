@@ -68,6 +68,8 @@ def train_job(work: JobTraining, tell: ProgressCallback) -> None:
         "settings": request.settings,
         "classes": experiment.dataset.num_classes,
     }
+    if experiment.extra is not None:
+        facts |= {"extra_file": str(experiment.request.extra), "extra_images": len(experiment.extra)}
     describe_job(folder, job, device, "training", **facts)
     epochs, weight, title = job.plan.epochs, training_cost(experiment, job), f"{job.name} s{job.seed} training"
     try:
@@ -108,7 +110,8 @@ def train_and_store(work: JobTraining, on_epoch: EpochCallback) -> dict[str, obj
             None if work.team is None else stack.enter_context(work.team.share_training(experiment.request, job.run))
         )
         states = states if group is None else group.share(states)
-        training = Trainer(job, experiment.dataset, experiment.train, experiment.holdout, work.device, states, group)
+        images = experiment.train, experiment.holdout
+        training = Trainer(job, experiment.dataset, *images, work.device, states, group, experiment.extra)
         peak = stack.enter_context(peak_memory(work.device))
         last, best = training.run(folder / PROGRESS_FILE, after)
     log()  # a process that was killed after the last epoch may not have written it

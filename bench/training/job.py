@@ -34,6 +34,8 @@ class Job(Options):
     precision: str = "fp32"
     start: "Job | None" = field(default=None, repr=False)  # of the finished model that it continues or has as helper
     threads: int = option(1)  # CPU threads of torch
+    extra: str = option("")  # fingerprint of the extra images, see `bench.data.extra`; empty without them
+    extra_share: float = option(0.0)  # of each batch that are extra images
 
     def __post_init__(self) -> None:
         require_names(recipe=self.name, dataset=self.dataset, model=self.model)

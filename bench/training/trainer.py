@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,7 @@ from bench.core.foreign.messages import errors_as_bad_input, model_errors_as_fai
 from bench.core.parsing import format_count
 from bench.core.rng import fixed_seed
 from bench.data.dataset import Dataset
+from bench.data.extra import ExtraImages
 from bench.data.images import Images
 from bench.data.loader import epoch_batches, to_float
 from bench.models.bn_folding import folding
@@ -29,6 +30,7 @@ from bench.results.best_epoch import Score, epoch_score, is_best_so_far
 from bench.training.averaging import Average, add_averaged
 from bench.training.contract.model import views_of
 from bench.training.epoch_share import in_epoch
+from bench.training.extra_batches import extra_batches
 from bench.training.job import Job
 from bench.training.monitor import Record, alarms, largest_gradient, validate
 from bench.training.shared.batch import rows_of_batch
@@ -59,13 +61,15 @@ class Trainer:
         device: torch.device,
         start: Mapping[str, Tensor] | None = None,
         group: Group | None = None,
+        extra: ExtraImages | None = None,
     ) -> None:
         """images: to train on; holdout: to validate on; start: state dict of the model to start from, or of the helper.
 
         group: the processes that share each batch, all of which train with the same arguments; None: this one alone.
+        extra: images of which each batch takes `job.extra_share`.
         """
         self.job, self.dataset, self.device = job, dataset, device
-        self.images, self.holdout = images.to(device), holdout.to(device)
+        self.images, self.holdout, self.extra = images.to(device), holdout.to(device), extra
         self.plan, self.group = job.plan.for_images(len(images)), group
         self.batch_size = min(self.plan.batch_size, len(images))
         with use_threads(job.threads), fixed_seed(job.run, "init"):
@@ -153,13 +157,8 @@ class Trainer:
             fixed_seed(job.run, "epoch", epoch),
             in_epoch(epoch + 1, self.plan.epochs),
         ):
-            pad = self.dataset.pad if job.plan.pad is None else job.plan.pad
-            flip = self.dataset.flip if job.plan.flip is None else job.plan.flip
-            rows = None if self.group is None else rows_of_batch(self.batch_size, self.plan.accumulate, self.group)
-            batches = epoch_batches(self.images, self.batch_size, pad=pad, flip=flip, rows=rows)
-            for step, (x, y) in enumerate(islice(batches, self.plan.length(len(self.images)) - first), first):
+            for step, (x, q) in enumerate(islice(self._batches(), self.plan.length(len(self.images)) - first), first):
                 lr = self.plan.lr_at_step(step, len(self.images))
-                q = F.one_hot(y, self.dataset.num_classes).float()
                 total, seen = total + self.step.take(x, q, lr) * self.batch_size, seen + self.batch_size
                 steepest = largest_gradient(steepest, self.model)
         if self.group is not None:
@@ -175,6 +174,18 @@ class Trainer:
             found = self._validate(self.average.model)
             record |= {name.replace("val_", "ema_"): share for name, share in found.items()}
         return record | {"seconds": time.perf_counter() - start}
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of an epoch: images x (B, C, H, W) in [0, 1], labels q (B, classes); of a group, its own rows."""
+        plan, data = self.job.plan, self.dataset
+        pad, flip = data.pad if plan.pad is None else plan.pad, data.flip if plan.flip is None else plan.flip
+        rows = None if self.group is None else rows_of_batch(self.batch_size, self.plan.accumulate, self.group)
+        if self.extra is not None:
+            what = self.images, self.extra, self.batch_size, self.job.extra_share
+            yield from extra_batches(*what, pad=pad, flip=flip, rows=rows)
+            return
+        for x, y in epoch_batches(self.images, self.batch_size, pad=pad, flip=flip, rows=rows):
+            yield x, F.one_hot(y, data.num_classes).float()
 
     def _validate(self, model: nn.Module) -> Record:
         """Accuracies on the hold-out."""

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from trainings import CPU, DIGITS, HOLDOUT, TRAIN, job
 
 from bench.core.rng import fixed_seed
+from bench.data.extra import ExtraImages
 from bench.data.images import Images
 from bench.data.loader import to_float
 from bench.training.job import Job
@@ -26,6 +27,7 @@ from bench.training.trainer import Trainer
 State = dict[str, Tensor]
 Join = Callable[[], AbstractContextManager[Group | None]]
 BATCH = 20
+EXTRA = ExtraImages(Path(), TRAIN.x[:50].permute(0, 2, 3, 1).numpy(), TRAIN.y[:50], 10, "")
 
 
 def run_in_group(size: int, folder: Path, work: Callable[..., Any], *args: Any) -> list[Any]:
@@ -108,7 +110,8 @@ def train_and_resume(join: Join, training: Job, folder: Path) -> tuple[State, st
 
 def _trainer(group: Group | None, training: Job) -> Trainer:
     train, holdout = (Images(to_float(images.x).double(), images.y) for images in (TRAIN, HOLDOUT))
-    return _double(Trainer(training, DIGITS, train, holdout, CPU, group=group))
+    more = EXTRA if training.extra else None
+    return _double(Trainer(training, DIGITS, train, holdout, CPU, group=group, extra=more))
 
 
 def _double(trainer: Trainer) -> Trainer:

@@ -49,6 +49,8 @@ CHANGES = {
     "budget": "standard",
     "precision": "bf16",
     "threads": 2,
+    "extra": "0123456789abcdef",
+    "extra_share": 0.5,
     "start": Job("Standard", RECIPES["Standard"], "digits", "0123456789abcdef", "cnn", Plan(20), "quick"),
 }
 

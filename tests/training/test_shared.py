@@ -104,6 +104,17 @@ def test_a_training_has_the_weights_and_the_curve_of_one_process_and_goes_on_wit
         assert difference(weights, resumed) < ROUNDING
 
 
+@pytest.mark.slow
+@pytest.mark.long
+def test_a_training_with_extra_images_has_the_weights_of_one_process(tmp_path):
+    asked = job("PGD-AT", plan=replace(PLAN, epochs=2, lr=0.01), extra="digest", extra_share=0.4)
+    weights, _ = train_whole(no_group, asked, tmp_path / "one.pt")
+    plain, _ = train_whole(no_group, replace(asked, extra="", extra_share=0.0), tmp_path / "plain.pt")
+    assert difference(weights, plain) > 1e-3
+    for found, _ in run_in_group(2, tmp_path / "two", train_whole, asked, tmp_path / "two.pt"):
+        assert difference(weights, found) < ROUNDING
+
+
 def load_curve(saved):
     return torch.load(saved, weights_only=True)["curve"]
 

@@ -101,13 +101,13 @@ def experiments_of(asked: Comparison, device: torch.device) -> tuple[list[Experi
             )
         elif job.start:
             raise BadInput(f"{folder}: --level 2 cannot repeat a training that goes on from another's; use --level 1")
-        elif job.data != record.get("data"):
+        elif job.data != record.get("data") or job.extra != record.get("extra", ""):
             raise BadInput(f"the training images of {job.dataset} are not those of {folder}; {REMEDY}")
         for n in sorted({row.n for row in rows}):
             if n > len(planned.test):
                 raise BadInput(f"{folder}: n={n}, but {job.dataset} has {len(planned.test)} test images; {REMEDY}")
             conditions = tuple(dict.fromkeys(condition_of(row, folder) for row in rows if row.n == n))
-            shared = (job.dataset, job.data, job.precision, n, epochs, conditions)
+            shared = (job.dataset, job.data, job.extra, job.precision, n, epochs, conditions)
             one = experiments.setdefault(shared, replace(planned, n=n, jobs=(), epochs=epochs, conditions=conditions))
             experiments[shared] = replace(one, jobs=(*one.jobs, job))
     return list(experiments.values()), weight_copies
@@ -135,6 +135,8 @@ def plan_again(folder: Path, record: Record, data_dir: Path, device: torch.devic
         limit_train=record["images"],
         train_eps=record["train_eps"],
         settings=tuple(record["settings"]),
+        extra=Path(record["extra_file"]) if record.get("extra_file") else None,
+        extra_share=record["extra_share"] if record.get("extra_file") else None,
         attacks=(),
         seeds=(record["seed"],),
         precision=record["precision"],

@@ -13,6 +13,7 @@ from bench.core.errors import BadInput
 from bench.core.parsing import format_radius
 from bench.evaluation.conditions.attack import Attacked, plain_attacks
 from bench.evaluation.conditions.base import Condition
+from bench.evaluation.external.finished_run import FinishedRun
 from bench.evaluation.external.spec import ModelSource
 from bench.models.class_subset import unrestricted
 from bench.report.audit.indicators import Doubt
@@ -71,6 +72,7 @@ def board_entry(
         partial=clean.partial,
         verdict=verdict([(attacked.name, attacked.verdict)], model_warnings),
         trained_here=source.trained_here,
+        extra_images=source.extra_images if isinstance(source, FinishedRun) else 0,
     )
 
 

@@ -35,7 +35,8 @@ class MeasuredAccuracies:
     n: int  # first test images
     partial: bool  # whether there are more of them
     verdict: str  # ok | suspect: reasons | invalid: reasons
-    trained_here: bool = False  # if so, there was no additional data, and a prediction is one forward pass
+    trained_here: bool = False  # if so, a prediction is one forward pass
+    extra_images: int = 0  # of a training here, beside those of the data set
 
 
 def read_model_info(path: Path) -> dict[str, object]:
@@ -101,7 +102,11 @@ def model_info(measured: MeasuredAccuracies, known: Mapping[str, object]) -> dic
     notes = [f"First {measured.n} test images only."] if measured.partial else []
     notes += [f"Evaluation {measured.verdict}."] if measured.verdict != "ok" else []
     robust = "autoattack_acc" if measured.eps is not None else "corruptions_acc"
-    facts = {"additional_data": False, "number_forward_passes": 1} if measured.trained_here else {}
+    if measured.extra_images:
+        notes.insert(0, f"It uses {measured.extra_images:,} additional images in training.")
+    facts: dict[str, object] = {"number_forward_passes": 1} if measured.trained_here else {}
+    if measured.trained_here and not measured.extra_images:  # generated ones are no additional data for RobustBench
+        facts["additional_data"] = False
     found: dict[str, object] = {
         "name": measured.name,
         "architecture": measured.architecture,

@@ -11,9 +11,10 @@ import logging
 import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,14 +68,23 @@ def _by_pixels(x: "FilePixels", y: NDArray[np.int64]) -> str:
     read = f"{x.files.read.__module__}.{x.files.read.__qualname__}"
     what = x.shape, y.shape, os.path.realpath(x.files.root), read, PIL.__version__
     path = x.store / fingerprint_of(what, [_names(x), np.ascontiguousarray(x.states), y]) if x.store else None
+
+    def compute() -> str:
+        if len(x) >= WORTH_A_LINE:
+            later = f", which later commands find in {path.parent}" if path else ""
+            warn_once(f"decoding {len(x):,} images of {x.files.root} to compute their fingerprint{later}")
+        return fingerprint_of((x.shape, y.shape), chain(x.each(), [y]))
+
+    return stored_fingerprint(path, compute)
+
+
+def stored_fingerprint(path: Path | None, compute: Callable[[], str]) -> str:
+    """The fingerprint that is stored in a file; if there is none, it is computed and stored. path: None stores none."""
     if path is not None:
         with suppress(OSError, UnicodeDecodeError):
             if re.fullmatch(rf"[0-9a-f]{{{DIGITS}}}", found := path.read_text(encoding="ascii")):
                 return found
-    if len(x) >= WORTH_A_LINE:
-        later = f", which later commands find in {path.parent}" if path else ""
-        warn_once(f"decoding {len(x):,} images of {x.files.root} to compute their fingerprint{later}")
-    found = fingerprint_of((x.shape, y.shape), chain(x.each(), [y]))
+    found = compute()
     if path is not None:
         try:
             write_bytes(path, found.encode())

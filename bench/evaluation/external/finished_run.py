@@ -56,6 +56,12 @@ class FinishedRun:
         """The data set that it was trained on, as --dataset takes it."""
         return str(self.record["source"])
 
+    @property
+    def extra_images(self) -> int:
+        """How many images it was trained on beside those of the data set."""
+        count = self.record.get("extra_images", 0)
+        return count if isinstance(count, int) else 0
+
     def load(self, dataset: Dataset, access: Access) -> LoadResult:
         """Build the recipe's network and load the stored weights. BadInput where files or the view are missing."""
         load_plugins()

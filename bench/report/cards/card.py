@@ -152,6 +152,9 @@ def _training_table(model: Model) -> str:
     plan = model.job.get("plan", {})
     settings = {"budget": model.job.get("budget", ""), "recipe": model.job.get("recipe", "")}
     settings |= {title: plan[name] for name, title in PLAN_TITLES.items() if plan.get(name) is not None}
+    if extra := model.job.get("extra_images"):
+        share, digest = 100 * model.job.get("extra_share", 0.0), model.job.get("extra", "")
+        settings["extra data"] = f"{share:.4g} % of each batch, of {extra:,} images (fingerprint {digest})"
     settings |= {"precision": model.job.get("precision", ""), "run": model.run}
     return plain.markdown(
         pd.DataFrame([{"Setting": name, "Value": str(value)} for name, value in settings.items() if value != ""]),

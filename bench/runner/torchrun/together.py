@@ -103,4 +103,5 @@ def _train(team: Team, order: TrainingOrder, plan: Callable[[Request], Experimen
         raise BadInput(f"its options, data or plug-ins make no run {order.run}; give all hosts the same ones")
     with team.join(order) as group:
         states = group.share(None)
-        Trainer(job, experiment.dataset, experiment.train, experiment.holdout, team.device, states, group).run(None)
+        images = experiment.train, experiment.holdout
+        Trainer(job, experiment.dataset, *images, team.device, states, group, experiment.extra).run(None)

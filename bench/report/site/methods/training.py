@@ -43,6 +43,7 @@ def describe(run: str, job: Mapping[str, Any]) -> Training:
         "Budget": job.get("budget", ""),
         "Seed": job.get("seed", ""),
         "Plan": plan_in_words(plan),
+        "Extra data": f"{job['extra_images']:,} images in {job.get('extra_file')}" if job.get("extra_images") else "",
         "Settings": ", ".join(map(str, job.get("settings") or ())),
         "Goes on from": job.get("start") or "",
         "Passes": f"{cost} per image of a training step, counted" if cost else "",
