@@ -6,23 +6,16 @@ model whose logits are all multiplied: DLR(x, y) = -(z_y - max_{i != y} z_i) / (
 are the largest logit and the third largest. APGD-T ascends on the targeted form, eq. (7).
 """
 
-import logging
-import re
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.searches.ascent import Ascent
+from bench.attacks.package_warnings import warnings_as_attack_warnings
 from bench.attacks.searches.gradients import gradient
-from bench.attacks.searches.search import in_batches, search
 from bench.attacks.spec import ATTACKS
 from bench.core.errors import AttackWarning, BadInput
-from bench.core.losses import margin
 from bench.core.parsing import format_count
-from bench.core.rng import image_stream
 from bench.core.threats.linf import Linf
 from bench.core.threats.threat import Threat
 
@@ -42,14 +35,6 @@ NAMES = {  # what the package calls it, and what it is
     "APGD-T": ("apgd-t", "PGD that sets its own step size, on the ratio of logits (DLR), towards nine classes"),
     "FAB-T": ("fab-t", "steps towards the nearest decision boundary, of nine classes in turn"),
     "Square": ("square", "random squares, by the logits alone: 5,000 queries without a gradient"),
-}
-
-DOUBTS = {  # part of a warning of the package -> reason of our AttackWarning
-    "randomized defense": "outputs are randomised",
-    "probability distribution": "outputs are probabilities, not logits",
-    "dynamic defense": "the model computes gradients of its own",
-    "zero gradient": "zero gradients",
-    "Square Attack has decreased": "Square beats the white-box attacks",
 }
 
 
@@ -101,7 +86,7 @@ def run_package(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, block: i
     for part in (package.apgd_targeted, package.fab):
         part.n_target_classes = min(part.n_target_classes, classes - 1)
     checks.funcs.update(dict.fromkeys(checks.funcs, 0))  # counts of the process so far, never reset by the package
-    with _warnings_as_attack_warnings(len(x)):
+    with warnings_as_attack_warnings(len(x)):
         x_adv, _ = package.run_standard_evaluation(x, y, batch_size=block)
     allowed = threat.project(x_adv.detach(), x)  # its last float operations may leave an L2 ball by 1e-6
     return allowed if (allowed - x_adv).abs().max() < 1e-5 else x_adv.detach()
@@ -125,69 +110,6 @@ def _count_classes(model: nn.Module, x: Tensor, slopes: bool) -> int:
     return int(logits.shape[1])
 
 
-def autoattack_screened(
-    model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, screen: int = 10, block: int = 128
-) -> Tensor:
-    """AutoAttack.screened: the standard version on images that our own CW-k leaves unbroken; fewer passes.
-
-    Its random numbers differ from AutoAttack's, as the package sees fewer images. Whether CW-k breaks an image is
-    decided on the attacked copy; the evaluator attacks the image again if the model itself disagrees.
-
-    Args:
-        model: images (B, C, H, W) in [0, 1] to logits (B, K).
-        x: clean images (B, C, H, W) in [0, 1].
-        y: true classes (B,).
-        threat: the ball around each image, `Linf`, `L2` or `L1`.
-        screen: steps of CW-k, of a quarter of eps.
-        block: images that the package sees at a time.
-
-    Returns:
-        Images (B, C, H, W) in the ball and in [0, 1].
-
-    Raises:
-        BadInput: as in `run_package`.
-    """
-    # a stream for each image, so that random numbers do not depend on the batch size
-    with image_stream(range(len(x)), "screen", int(torch.randint(2**31, ()))):
-        x_adv = search(model, Ascent(threat, screen, threat.eps / 4), margin, x, y)
-    with torch.no_grad():
-        standing = in_batches(model, x_adv).argmax(1) == y
-    if standing.any():
-        x_adv[standing] = run_package(model, x[standing], y[standing], threat, block, "standard")
-    return x_adv
-
-
-@contextmanager
-def _warnings_as_attack_warnings(images: int) -> Iterator[None]:
-    """Turn warnings that the package logs into AttackWarnings, and do not print them."""
-    logger = logging.getLogger("auto-attack")
-    seen: list[str] = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: seen.append(record.getMessage())  # type: ignore[method-assign]
-    propagate, logger.propagate = logger.propagate, False
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.propagate = propagate
-    doubts: dict[str, int] = {}
-    for message in seen:
-        reason = next((name for phrase, name in DOUBTS.items() if phrase in message), message)
-        doubts[reason] = max(doubts.get(reason, 0), _count_images(message, images))
-    for reason, concerned in doubts.items():
-        warnings.warn(AttackWarning(reason, concerned), stacklevel=3)
-
-
-def _count_images(message: str, images: int) -> int:
-    """How many images of the block a warning is about; all of them if its text has no number."""
-    if points := re.search(r"there are (\d+) points", message):
-        return int(points[1])
-    if share := re.search(r"accuracy of ([\d.]+)%", message):
-        return round(float(share[1]) / 100 * images)
-    return images
-
-
 def _register(name: str, which: str, meaning: str) -> None:
     def attack(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, block: int = 128) -> Tensor:
         return run_package(model, x, y, threat, block, which)
@@ -202,10 +124,3 @@ def _register(name: str, which: str, meaning: str) -> None:
 
 for name, (which, meaning) in NAMES.items():
     _register(name, which, meaning)
-autoattack_screened.package = PACKAGE  # type: ignore[attr-defined]
-autoattack_screened.passes = lambda settings: PASSES_OF_STANDARD  # type: ignore[attr-defined]
-ATTACKS.add(
-    "AutoAttack.screened",
-    autoattack_screened,
-    "AutoAttack on the images that CW-k leaves, in fewer passes",
-)

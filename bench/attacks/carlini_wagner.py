@@ -82,9 +82,16 @@ class WeightSearch:
     weight: Tensor  # of the present search
     low: Tensor  # highest weight at which a search failed; 0 if none has
     high: Tensor  # lowest weight at which one succeeded; inf if none has
+    left: Tensor  # searches that are not over
+
+    @classmethod
+    def start(cls, x: Tensor, c: float, searches: int) -> "WeightSearch":
+        zeros = x.new_zeros(len(x))
+        return cls(zeros + c, zeros.clone(), zeros + torch.inf, torch.full_like(zeros, searches, dtype=torch.long))
 
     def update(self, ended: Tensor, reached: Tensor) -> None:
         """Choose the next weight of the images `ended`, whose search has succeeded where `reached` is true."""
+        self.left[ended] -= 1
         weight, low, high = self.weight[ended], self.low[ended], self.high[ended]
         low, high = torch.where(reached, low, weight), torch.where(reached, weight, high)
         self.weight[ended] = torch.where(high.isinf(), 10 * weight, (low + high) / 2)
@@ -131,18 +138,14 @@ def cw_l2(
         BadInput: the model gives its images no gradient.
     """
     found, nearest, stuck = x.clone(), x.new_full((len(x),), torch.inf), 0
-    weights = WeightSearch(x.new_full((len(x),), c), x.new_zeros(len(x)), nearest.clone())
-    waiting = torch.arange(len(x), device=x.device)
-    left = torch.full_like(waiting, searches)
-    limit = batch_size_for(len(x))
+    weights = WeightSearch.start(x, c, searches)
+    waiting, limit = torch.arange(len(x), device=x.device), batch_size_for(len(x))
     now = SearchState.start(x, waiting[:0])
     while len(now.rows) or len(waiting):
         free = limit - len(now.rows)
         now, waiting = now.join(SearchState.start(x, waiting[:free])), waiting[free:]
-        rows, x_adv = now.rows, ((now.w.tanh() + 1) / 2).requires_grad_()
-        lead = margin(model(x_adv), y[rows])
-        loss = weights.weight[rows] * (-lead).clamp_min(-kappa)
-        slope, x_adv, lead = gradient(loss, x_adv), x_adv.detach(), lead.detach()
+        rows = now.rows
+        x_adv, lead, slope = _look(model, now, y[rows], weights.weight[rows], kappa)
 
         far = l2_norm(x_adv - x[rows])
         closer = (lead > kappa) & (far < nearest[rows])
@@ -152,17 +155,29 @@ def cw_l2(
 
         over = now.is_over(steps)
         weights.update(rows[over], now.nearest[over].isfinite())
-        left[rows[over]] -= 1
-        done = over & (left[rows] == 0)
+        done = over & (weights.left[rows] == 0)
         stuck += int((has_no_gradient(slope) & done & nearest[rows].isinf()).sum())
         if last:
             found[rows[done]] = x_adv[done]
         waiting, now = torch.cat([rows[over & ~done], waiting]), now.select(~over)
     warn_zero_gradients(stuck)
-    never = int(nearest.isinf().sum()) - stuck
-    if never and not last:  # at some distance there is an error for every image, so that the search has failed
-        warnings.warn(AttackWarning(f"never reached kappa={kappa:g}", never), stacklevel=2)
+    if not last:
+        _warn_of_failed_searches(int(nearest.isinf().sum()) - stuck, kappa)
     return found
+
+
+def _look(model: nn.Module, now: SearchState, y: Tensor, weight: Tensor, kappa: float) -> tuple[Tensor, Tensor, Tensor]:
+    """The iterates (B, C, H, W), their margins (B,), and the gradients of the weighted margin with respect to them."""
+    x_adv = ((now.w.tanh() + 1) / 2).requires_grad_()
+    lead = margin(model(x_adv), y)
+    slope = gradient(weight * (-lead).clamp_min(-kappa), x_adv)
+    return x_adv.detach(), lead.detach(), slope
+
+
+def _warn_of_failed_searches(images: int, kappa: float) -> None:
+    """Warn of images with a gradient whose search has found no error: at some distance there is one for each."""
+    if images:
+        warnings.warn(AttackWarning(f"never reached kappa={kappa:g}", images), stacklevel=3)
 
 
 cw_l2.minimal = True  # type: ignore[attr-defined]

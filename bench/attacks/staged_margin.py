@@ -12,26 +12,21 @@ arXiv:2206.07314: few classes, those with the smallest margins, are worth long s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.searches.auto_pgd import ANY_CLASS, AscentResult, climb, leads
-from bench.attacks.searches.gradients import gradient, warn_zero_gradients
-from bench.attacks.searches.random_search import random_search
-from bench.attacks.searches.search import batch_size_for, in_batches
+from bench.attacks.searches.ascent_batch import ANY_CLASS, leads
+from bench.attacks.searches.gradients import warn_zero_gradients
+from bench.attacks.searches.staged_search import DIVERSE_STEPS, NearestClasses, StagedSearch
 from bench.attacks.settings import OMITTED_AT_DEFAULT
 from bench.attacks.spec import ATTACKS, PASSES_OF_A_STEP
 from bench.attacks.targeted import TARGET_CLASSES
-from bench.core.rng import image_rows, uniform
 from bench.core.threats.threat import Threat
 
 START_LENGTH, GO_ON_LENGTH = 2.0, 0.5  # of the first step, in radii: of a search that begins, and of one that goes on
-STEP = int(PASSES_OF_A_STEP)  # of an image, counted in whole passes
 NO_LIMIT = 10**9  # passes, more than any image takes
-DIVERSE_STEPS = 2  # of length eps, that a random start takes along its random direction of logits
 
 
 def staged_margin(
@@ -76,13 +71,10 @@ def staged_margin(
     Raises:
         BadInput: the model gives its images no gradient.
     """
-    with torch.no_grad():
-        logits = in_batches(model, x)
-    search = _Search(model, x, y, threat, logits.shape[1], x.clone(), logits.argmax(1) != y, torch.zeros_like(y) > 0)
-    search.left = passes - 1  # the first one was that of the clean image
+    search = StagedSearch.start(model, x, y, threat, passes)
     margins = search.climb(x, torch.full_like(y, ANY_CLASS), steps, START_LENGTH).logits
-    nearest = leads(margins, y).argsort(1, descending=True)[:, : min(TARGET_CLASSES, logits.shape[1] - 1)]
-    best = _Best(x, min(top, nearest.shape[1]))
+    nearest = leads(margins, y).argsort(1, descending=True)[:, : min(TARGET_CLASSES, search.classes - 1)]
+    best = NearestClasses(x, min(top, nearest.shape[1]))
     for aims in nearest.T:
         best.keep(aims, search.climb(x, aims, steps_each, START_LENGTH))
     for place in range(best.aims.shape[1]):
@@ -94,95 +86,6 @@ def staged_margin(
     search.try_squares(1 + restarts * best.aims.shape[1], queries)
     warn_zero_gradients(int((~search.broken & search.flat).sum()))
     return search.found
-
-
-class _Best:
-    """The classes that an image was brought nearest to, with the images there."""
-
-    def __init__(self, x: Tensor, count: int) -> None:
-        self.margins = x.new_full((len(x), count), -torch.inf)
-        self.aims = torch.zeros_like(self.margins, dtype=torch.long)  # (B, count)
-        self.images = x[:, None].repeat(1, count, 1, 1, 1)  # (B, count, C, H, W)
-
-    def keep(self, aims: Tensor, result: AscentResult) -> None:
-        """Compare with another class of each image, and keep the best, in the order of their margins."""
-        margins = torch.cat([self.margins, result.margins[:, None]], 1)
-        order = margins.argsort(1, descending=True)[:, :-1]
-        self.margins = margins.gather(1, order)
-        self.aims = torch.cat([self.aims, aims[:, None]], 1).gather(1, order)
-        both = torch.cat([self.images, result.images[:, None]], 1)
-        self.images = both[torch.arange(len(both), device=both.device)[:, None], order]
-
-
-@dataclass
-class _Search:
-    """What all stages share."""
-
-    model: nn.Module
-    x: Tensor  # (B, C, H, W) clean
-    y: Tensor  # (B,)
-    threat: Threat
-    classes: int
-    found: Tensor  # (B, C, H, W) broken, or with the largest margin of the last stage
-    broken: Tensor  # (B,) bool
-    flat: Tensor  # (B,) bool, whether the margin had no gradient at some iterate
-    left: int = NO_LIMIT  # passes of each image that is not broken, before the attack stops
-
-    def climb(self, start: Tensor, aims: Tensor, steps: int, length: float) -> AscentResult:
-        """A stage of all images that are not broken yet, from start (B, C, H, W) towards aims (B,).
-
-        Of broken images, and where no pass is left, it returns zeros, and margins of -inf.
-        """
-        until = max(0, min(steps, (self.left - 1) // STEP))
-        n, low = len(self.x), torch.full_like(self.x[:, 0, 0, 0], -torch.inf)
-        whole = AscentResult(
-            torch.zeros_like(self.x), self.broken.clone(), low, low.new_zeros(n, self.classes), low > 0
-        )
-        for rows in self._parts(~self.broken) if until else ():
-            part = climb(
-                self.model, self.x[rows], self.y[rows], self.threat, start=start[rows], aims=aims[rows],
-                classes=self.classes, steps=steps, length=length, until=until,
-            )  # fmt: skip
-            for field in fields(AscentResult):
-                getattr(whole, field.name)[rows] = getattr(part, field.name)
-            self.found[rows] = part.images
-        self.broken, self.flat = whole.broken, self.flat | whole.flat
-        self.left = self.left - STEP * until - 1 if until else 0
-        return whole
-
-    def diverse_starts(self, draw: int) -> Tensor:
-        """Random images of the balls (B, C, H, W), moved along a random direction of the logits of each.
-
-        draw: number of the draw, as each is another one.
-        """
-        starts = self.x.clone()
-        self.left -= STEP * DIVERSE_STEPS
-        for rows in self._parts(~self.broken) if self.left > 0 else ():
-            clean = self.x[rows]
-            with image_rows(rows.tolist(), [draw] * len(rows)):
-                at = self.threat.project(clean + self.threat.noise(clean), clean)
-                direction = 2 * uniform(clean.new_zeros(len(rows), self.classes)) - 1
-            for _ in range(DIVERSE_STEPS):
-                with torch.enable_grad():
-                    at.requires_grad_()
-                    slope = gradient((direction * self.model(at)).sum(1), at)
-                at = self.threat.project(self.threat.move(at.detach(), slope, self.threat.eps), clean)
-            starts[rows] = at
-        return starts
-
-    def try_squares(self, draw: int, queries: int) -> None:
-        """A random search of the images that had no gradient at some iterate. draw: as of `diverse_starts`."""
-        for rows in self._parts(~self.broken & self.flat) if self.left > 0 else ():
-            images, places = (self.x[rows], self.y[rows]), rows.tolist()
-            found = random_search(
-                self.model, *images, self.threat, rows=places, draw=draw, queries=queries, until=self.left
-            )
-            self.found[rows], self.broken[rows] = found
-
-    def _parts(self, chosen: Tensor) -> tuple[Tensor, ...]:
-        """The places of the images where chosen (B,) is true, in batches of at most the limit."""
-        places = chosen.nonzero()[:, 0]
-        return torch.split(places, batch_size_for(len(places))) if len(places) else ()
 
 
 def _passes(settings: Mapping[str, Any]) -> float:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench.attacks.spec import ATTACKS, AttackSpec, parse_attack
+from bench.attacks.parse import parse_attack
+from bench.attacks.spec import ATTACKS, AttackSpec
 from bench.core.errors import UnknownName
 from bench.core.parsing import split_last
 from bench.core.registration.checks import instance_check

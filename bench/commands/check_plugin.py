@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from bench.attacks.spec import ATTACKS, parse_attack
+from bench.attacks.parse import parse_attack
+from bench.attacks.spec import ATTACKS
 from bench.commands.exam import ask_all, is_examined, show
 from bench.commands.start import start
 from bench.core.errors import BadInput

@@ -9,7 +9,8 @@ import pandas as pd
 import torch
 from rich.console import Console
 
-from bench.attacks.spec import ATTACKS, AttackSpec, parse_attack
+from bench.attacks.parse import parse_attack
+from bench.attacks.spec import ATTACKS, AttackSpec
 from bench.attacks.suites import attacks_of
 from bench.commands.start import start
 from bench.core.errors import BadInput

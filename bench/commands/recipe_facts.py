@@ -49,7 +49,8 @@ def write_attack(name: str, params: dict[str, Any]) -> str:
 
 
 def _find_usual_settings(name: str) -> Fact:
-    from bench.attacks.spec import ATTACKS, parse_attack
+    from bench.attacks.parse import parse_attack
+    from bench.attacks.spec import ATTACKS
     from bench.core.parsing import split_last
 
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.commands.evaluate.model_info import MeasuredAccuracies, model_info, read_model_info
 from bench.core.device import parse_device, set_deterministic
 from bench.core.errors import BadInput
@@ -29,7 +29,7 @@ from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.corruption_conditions import corruption_conditions
 from bench.evaluation.evaluator import outcomes
 from bench.evaluation.external.model_checks import model_warnings
-from bench.evaluation.external.zoo import ROBUSTBENCH_THREATS, network_class
+from bench.evaluation.external.robustbench_zoo import ROBUSTBENCH_THREATS, network_class
 from bench.models.modes import set_eval
 from bench.runner.grid import threats_of
 from bench.runner.request import Request

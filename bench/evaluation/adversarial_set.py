@@ -1,10 +1,7 @@
-"""Adversarial images on disk, each in the smallest number format in which it still fools the model."""
+"""The adversarial images of a cell, each in the smallest number format in which it still fools the model."""
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.core.errors import BadInput
-from bench.core.files import parse_json, write_atomically
-from bench.core.parsing import format_count, printable
 from bench.core.threats.lengths import tolerance
 from bench.core.threats.linf import Linf
 from bench.core.threats.threat import Threat
@@ -22,7 +16,6 @@ from bench.core.threats.threat import Threat
 QUANTISATION_STEPS = {"int8": 127, "int16": 32767}  # quantisation steps from the clean image to the border of the ball
 UNKNOWN_CLASS = -1  # stands for a prediction that is not in the file, as in files of earlier versions
 RAW_FORM = "raw"  # unrounded pixels, for images that fool the model only with every digit
-Metadata = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -107,13 +100,6 @@ class AdversarialSet:
             x = clean[torch.from_numpy(part.ids).to(clean.device)].to(device)
             yield part.ids, x, part.decode(x)
 
-    def write(self, path: Path, about: Metadata) -> None:
-        """Write an .npz file. about: model, attack and images that the set belongs to, as JSON values."""
-        arrays = {f"{form}_{name}": a for form, part in self.stored.items() for name, a in vars(part).items()}
-        text = json.dumps(about | {"reached": self.reached}, sort_keys=True)
-        content: dict[str, Any] = arrays | {"about": np.array(text), "digest": np.array(_digest(text, arrays))}
-        write_atomically(path, lambda file: np.savez_compressed(file, **content))
-
 
 def round_perturbations(x_adv: Tensor, x: Tensor, threat: Threat, level: int) -> tuple[Tensor, Tensor]:
     """Round perturbations to whole steps (B, C, H, W) of lengths (B,), so that the result stays in the ball."""
@@ -141,64 +127,3 @@ def join(adversarial_sets: Sequence[AdversarialSet]) -> AdversarialSet:
 def _join(parts: Sequence[EncodedImages]) -> EncodedImages:
     names = [column.name for column in fields(EncodedImages)]
     return EncodedImages(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
-
-def read_adversarial_set(path: Path) -> tuple[AdversarialSet, Metadata]:
-    """Read a file of `AdversarialSet.write`: the set and its metadata. BadInput where it is damaged or was changed."""
-    remedy = "delete it and run again with --save-adv"
-    try:
-        with path.open("rb") as file, np.load(file) as arrays:
-            content = {name: arrays[name] for name in arrays.files}
-        text, digest = str(content.pop("about")), str(content.pop("digest"))
-        about = parse_json(text)
-    except Exception as error:  # numpy, zipfile and zlib raise half a dozen types
-        raise BadInput(
-            f"{path} cannot be read as adversarial images ({printable(error, 100) or type(error).__name__}); {remedy}"
-        ) from error
-    try:
-        if digest != _digest(text, content):
-            raise BadInput(f"{path} was changed after it was written: its contents have another digest; {remedy}")
-        return AdversarialSet(_decode_arrays(content), _read_reached(about)), about
-    except (ValueError, KeyError, TypeError) as error:
-        if isinstance(error, BadInput):
-            raise
-        raise BadInput(f"{path} is no file of --save-adv ({printable(error, 100)}); {remedy}") from error
-
-
-def _read_reached(about: Any) -> int:
-    """How many images were attacked, as the file says. Raises ValueError if it says no such number."""
-    reached = about["reached"]
-    if type(reached) is not int or reached < 0:
-        raise ValueError("it does not say how many images were attacked")
-    return reached
-
-
-def _decode_arrays(content: Mapping[str, NDArray[Any]]) -> dict[str, EncodedImages]:
-    """The images by number format. ValueError or KeyError where the arrays are not those of stored images."""
-    stored = {}
-    for form in dict.fromkeys(name.split("_")[0] for name in content):
-        ids, codes, units = (content[f"{form}_{name}"] for name in ("ids", "codes", "units"))
-        kind = "f" if form == RAW_FORM else "i"
-        if (
-            form not in (*QUANTISATION_STEPS, RAW_FORM)
-            or codes.dtype.kind != kind
-            or (kind == "i" and codes.dtype != form)
-        ):
-            raise ValueError(f"images in the format {form}, {codes.dtype}")
-        if ids.dtype != np.int64 or units.dtype != np.float32 or codes.ndim != 4 or (ids < 0).any():
-            raise ValueError(f"images of shape {codes.shape}, ids {ids.dtype}, steps {units.dtype}")
-        if not ids.shape == units.shape == codes.shape[:1]:
-            raise ValueError(f"{format_count(codes.shape[0], 'image')}, {ids.shape} ids and {units.shape} steps")
-        predicted = content.get(f"{form}_predicted", np.full(len(ids), UNKNOWN_CLASS, np.int32))
-        if predicted.dtype != np.int32 or predicted.shape != ids.shape or (predicted < UNKNOWN_CLASS).any():
-            raise ValueError(f"predictions {predicted.dtype} of shape {predicted.shape}")
-        stored[form] = EncodedImages(ids, codes, units, predicted)
-    return stored
-
-
-def _digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(arrays):
-        digest.update(repr((name, arrays[name].shape, str(arrays[name].dtype))).encode())
-        digest.update(np.ascontiguousarray(arrays[name]).data)
-    return digest.hexdigest()

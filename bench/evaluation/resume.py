@@ -16,7 +16,8 @@ from bench.core.files import read_json, write_bytes
 from bench.core.parsing import format_count, printable
 from bench.core.rng import preserve_random_state
 from bench.data.images import Images
-from bench.evaluation.adversarial_set import AdversarialSet, read_adversarial_set
+from bench.evaluation.adversarial_file import read_adversarial_set, write_adversarial_set
+from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.arguments import first_logits
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.outcome import Outcome
@@ -126,7 +127,7 @@ def save_progress(
 ) -> None:
     """Write the files that `resume` reads."""
     if adversarial_set is not None:
-        adversarial_set.write(images_path(saved), evaluation)
+        write_adversarial_set(images_path(saved), adversarial_set, evaluation)
     found = [asdict(outcome) | {"right": outcome.right.astype(int).tolist()} for outcome in outcomes]
     content = {"of": evaluation, "outcomes": found}
     text = json.dumps(content | {"digest": _digest(content)})

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from bench.attacks.parse import parse_attack
 from bench.attacks.searches.search import batch_limit
-from bench.attacks.spec import parse_attack
 from bench.core.threats.threat import Threat
 from bench.data.images import Images
 from bench.evaluation.arguments import cast_for_model

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.core.files import Bits
 from bench.results.added import FILE_PATTERN
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.results.store import Stored, read_run
 from bench.results.survey import run_folders
 
@@ -57,7 +57,7 @@ def _stamp(folder: Path) -> Stamp:
 @cached_by_folder(1)
 def rows(results: Path) -> pd.DataFrame:
     """`results.load()`."""
-    return load(results, _run)
+    return load_results(results, _run)
 
 
 @cached_by_folder(1024)

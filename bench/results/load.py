@@ -21,7 +21,7 @@ def rows_at_home(results: Path, folder: Path, read: Read = read_run) -> list[Row
     return rows
 
 
-def load(results: Path, read: Read = read_run) -> pd.DataFrame:
+def load_results(results: Path, read: Read = read_run) -> pd.DataFrame:
     """Read all rows below a results folder into one table.
 
     Args:

@@ -9,6 +9,7 @@ from bench.core.errors import Failed
 from bench.core.foreign.guard import attack_timeout
 from bench.core.foreign.messages import cell_errors_as_failed
 from bench.core.progress import Event, ProgressCallback, Step
+from bench.evaluation.adversarial_file import write_adversarial_set
 from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.evaluator import outcomes_of_group
@@ -120,7 +121,7 @@ class ModelEvaluation:
         if adversarial_set is not None:
             images = cells.test.first(cells.n).fingerprint()
             about = image_metadata(self.model, basis, self.identity, images, cells.n, key)
-            adversarial_set.write(adversarial_set_path(folder, key, cells.options.shard), about)
+            write_adversarial_set(adversarial_set_path(folder, key, cells.options.shard), adversarial_set, about)
         return found
 
     def _store(self, condition: Condition, key: str, outcome: Outcome, known: Row | ShardResult | None) -> str:

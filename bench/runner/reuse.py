@@ -10,7 +10,7 @@ import numpy as np
 from bench.core.files import Bits
 from bench.core.stats import wilson
 from bench.core.version import PROTOCOL
-from bench.evaluation.adversarial_set import Metadata
+from bench.evaluation.adversarial_file import Metadata
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.outcome import Outcome
 from bench.evaluation.resume import images_path

@@ -14,9 +14,10 @@ from linear_models import NEAR, Wavy, check, linear
 from torch import nn
 
 from bench.attacks.autoattack import square_tiles
+from bench.attacks.parse import parse_attack
 from bench.attacks.searches.ascent import Ascent
 from bench.attacks.searches.search import batch_limit, search
-from bench.attacks.spec import ATTACKS, parse_attack
+from bench.attacks.spec import ATTACKS
 from bench.core.errors import BadInput, UnknownName
 from bench.core.losses import cross_entropy, margin
 from bench.core.rng import image_rows, image_stream

@@ -8,7 +8,7 @@ import torch
 from linear_models import linear
 from torch import nn
 
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.core.errors import BadInput
 from bench.core.rng import fixed_seed
 from bench.core.threats.l2 import L2

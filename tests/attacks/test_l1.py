@@ -8,7 +8,7 @@ import pytest
 import torch
 from linear_models import check, linear
 
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.core.errors import BadInput, Failed
 from bench.core.rng import fixed_seed
 from bench.core.threats.l1 import L1
@@ -20,7 +20,7 @@ from bench.evaluation.adversarial_set import round_perturbations
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
 from bench.models.build import build
-from bench.results.load import load
+from bench.results.load import load_results
 
 BASELINE = Path(__file__).parents[1] / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
 ASCENTS = [
@@ -119,10 +119,10 @@ def test_rows_of_radii_and_of_a_sweep(bench, tmp_path):
     ask = ("eval", "--model", str(BASELINE), "--limit", "30", "--norm", "L1", "--attacks")
     code, out, err = bench(*ask, "FGSM,PGD-5,FMN-L1[steps=20]", "--eps", "1,2", "--results", "balls", "--save-adv")
     assert code == 0, err
-    rows = load(tmp_path / "balls").query("kind == 'attack'")
+    rows = load_results(tmp_path / "balls").query("kind == 'attack'")
     assert set(rows["norm"]) == {"L1"}
     pgd = rows[rows["name"] == "PGD-5"].set_index("eps")["value"]
-    clean = load(tmp_path / "balls").query("kind == 'clean'")["value"].item()
+    clean = load_results(tmp_path / "balls").query("kind == 'clean'")["value"].item()
     assert clean > pgd[1] > pgd[2]
     assert set(rows.query("name == 'FMN-L1' and metric == 'accuracy'")["eps"]) == {1, 2, math.inf}
     code, out, err = bench("verify", "balls")
@@ -130,7 +130,7 @@ def test_rows_of_radii_and_of_a_sweep(bench, tmp_path):
     assert "PGD-5 L1 2" in out
     code, _, err = bench(*ask, "PGD-5", "--sweep", "0,1,2,4", "--results", "curve")
     assert code == 0, err
-    curve = load(tmp_path / "curve").query("kind == 'sweep' and metric == 'accuracy'").set_index("eps")["value"]
+    curve = load_results(tmp_path / "curve").query("kind == 'sweep' and metric == 'accuracy'").set_index("eps")["value"]
     assert curve.is_monotonic_decreasing
     assert curve[0] == clean
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from linear_models import Linear, linear
 
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.core.errors import BadInput
 from bench.core.rng import fixed_seed
 from bench.core.threats.l2 import L2
@@ -22,7 +22,7 @@ from bench.evaluation.conditions.expand import conditions_in_ball
 from bench.evaluation.conditions.minimum_norm import Minimised
 from bench.evaluation.evaluator import outcomes
 from bench.models.build import build
-from bench.results.load import load
+from bench.results.load import load_results
 
 BASELINE = Path(__file__).parents[1] / "baseline/digits/cnn/PGD-AT/s0-6bee601e"
 NAMES = pytest.mark.parametrize("name", ["FMN-Linf", "FMN-L2", "FMN-L1", "DDN"])
@@ -155,7 +155,7 @@ def test_rows_of_a_run_come_of_one_measurement(bench, tmp_path):
     ask = ("eval", "--model", str(BASELINE), "--limit", "20", "--eps", "0.05,0.2")
     code, _, err = bench(*ask, "--attacks", "FMN-Linf[steps=20],DDN[steps=20]")
     assert code == 0, err
-    rows = load(tmp_path / "results").query("kind == 'attack'")
+    rows = load_results(tmp_path / "results").query("kind == 'attack'")
     fmn, ddn = (rows[rows["name"] == name].set_index(["norm", "metric", "eps"]) for name in ("FMN-Linf", "DDN"))
     metrics = ("accuracy", "success rate", "mean distance")
     assert {*ddn.index} == {("L2", metric, math.inf) for metric in metrics}

@@ -9,7 +9,7 @@ import torch
 from linear_models import Wavy, check, linear
 from torch import nn
 
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.attacks.suites import SUITES, attacks_of
 from bench.core.errors import BadInput, UnknownName
 from bench.core.rng import fixed_seed

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from bench import L1, L2, Linf, parse_attack
-from bench.attacks.searches.auto_pgd import ANY_CLASS, checkpoints, climb, leads
+from bench.attacks.searches.ascent_batch import ANY_CLASS, leads
+from bench.attacks.searches.auto_pgd import checkpoints, climb
 from bench.attacks.searches.search import batch_limit
 from bench.core.errors import AttackWarning, BadInput
 from bench.core.losses import margin

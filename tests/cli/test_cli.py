@@ -14,7 +14,7 @@ from PIL import Image
 
 from bench.core.progress import Event, Progress
 from bench.core.version import PROTOCOL, __version__
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.results.store import read_outcomes
 from bench.results.survey import run_folders
 
@@ -34,7 +34,7 @@ def test_a_run_ends_with_the_board_and_is_not_done_twice(bench, tmp_path):
     assert "PGD-AT" in out
     assert (tmp_path / "reports/leaderboard/leaderboard.md").exists()
     assert err.count("training:") == 2
-    rows = load(tmp_path / "results")
+    rows = load_results(tmp_path / "results")
     assert len(rows) == 6
     assert set(rows["name"]) == {"", "FGSM", "PGD-5.last"}
     assert rows["partial"].all()
@@ -74,7 +74,7 @@ def test_a_diverged_training_is_stored_as_failed_and_not_tried_again_unless_aske
     code, out, err = bench(*asked)
     assert code == 1
     assert "failed: training diverged" in err
-    rows = load(tmp_path / "results")
+    rows = load_results(tmp_path / "results")
     assert rows["status"].str.startswith("failed: training diverged").all()
     assert rows["value"].isna().all()
     assert len(rows) == 2
@@ -99,7 +99,7 @@ def test_jobs_side_by_side_give_the_weights_and_numbers_they_give_alone_whatever
     for name in weights:
         assert (tmp_path / "alone" / name).read_bytes() == (tmp_path / "together" / name).read_bytes()
     together, alone = (
-        load(tmp_path / name).drop(columns="seconds").sort_values(["run", "name"], ignore_index=True)
+        load_results(tmp_path / name).drop(columns="seconds").sort_values(["run", "name"], ignore_index=True)
         for name in ("together", "alone")
     )
     pd.testing.assert_frame_equal(together, alone)
@@ -317,7 +317,7 @@ def test_one_image_more_than_a_batch_waits_for_the_next_epoch(bench, tmp_path):
     asked = ["run", "--methods", "Standard,FS", "--attacks", "none", "--limit", "20", "--epochs", "1", "--workers", "1"]
     code, _, err = bench(*asked, "--limit-train", "72", "--set", "plan.batch_size=64")  # 7 of them are held out
     assert code == 0, err
-    assert (load(tmp_path / "results")["status"] == "ok").all()
+    assert (load_results(tmp_path / "results")["status"] == "ok").all()
 
 
 def test_settings_of_a_recipe_are_on_the_board_and_apart_from_the_plain_one(bench):
@@ -342,14 +342,14 @@ def test_a_failed_attack_is_stored_and_tried_again(bench, tmp_path, monkeypatch)
     code, out, err = bench(*asked)
     assert code == 1
     assert "failed: attack PGD-5 stopped, IndexError: out of luck" in err
-    rows = load(tmp_path / "results")
+    rows = load_results(tmp_path / "results")
     assert rows[rows["name"] == "PGD-5"]["value"].isna().all()
     assert "failed" in out
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     code, _, err = bench(*asked)
     assert (code, err.count("\n")) == (0, 1)
-    rows = load(tmp_path / "results")
+    rows = load_results(tmp_path / "results")
     assert (rows["status"] == "ok").all()
     assert len(rows) == 2
 

@@ -7,7 +7,7 @@ from outside_models import write
 
 from bench import ATTACKS, BadInput
 from bench.commands.evaluate.model_info import GIVEN_FIELDS, parse_facts, unknown_facts
-from bench.results.load import load
+from bench.results.load import load_results
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def test_autoattack_is_added_and_what_people_know_is_written(bench, tmp_path):
     code, out, err = bench(*asked, "--model-info", "info.json")
     assert code == 0, err
     assert "--model-info needs AutoAttack, which is added to --attacks FGSM" in err
-    assert set(load(tmp_path / "results")["name"]) == {"", "FGSM", "AutoAttack"}
+    assert set(load_results(tmp_path / "results")["name"]) == {"", "FGSM", "AutoAttack"}
     unknown = "(unknown: link, authors, venue, additional_data, number_forward_passes, reported; give each by --info"
     assert unknown in out
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 import methods  # noqa: F401
 from bench import L2, RECIPES, Ascent, Untargeted
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.cli import cli
 from bench.commands.show.recipe_cost import describe_cost
 from bench.commands.show.recipe_page import show

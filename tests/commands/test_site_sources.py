@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.cli import cli
 from bench.commands.recipe_facts import write_attack
 from bench.commands.site_sources import site_sources

@@ -18,7 +18,7 @@ from result_files import store
 import bench.cli
 import bench.evaluation.evaluator
 from bench import load_model
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.commands.verify.foreign_files import is_foreign, read_foreign
 from bench.core.rng import fixed_seed
 from bench.core.stats import wilson
@@ -26,7 +26,8 @@ from bench.core.threats.l2 import L2
 from bench.core.threats.lengths import tolerance
 from bench.core.threats.linf import Linf
 from bench.data.loader import to_float
-from bench.evaluation.adversarial_set import UNKNOWN_CLASS, AdversarialSet, _digest, join, read_adversarial_set
+from bench.evaluation.adversarial_file import _digest, read_adversarial_set, write_adversarial_set
+from bench.evaluation.adversarial_set import UNKNOWN_CLASS, AdversarialSet, join
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
 from bench.results.store import read_outcomes, read_rows
@@ -87,7 +88,7 @@ def test_an_adversarial_set_comes_back_from_its_file_as_it_was(tmp_path, dtype):
         lambda images, rows: (torch.equal(images, x_adv[rows]) | (rows < 12)) * (1 + rows),
     )
     assert list(adversarial_set.stored) == ["int8", "raw"]
-    adversarial_set.write(tmp_path / "images.npz", {"n": 20})
+    write_adversarial_set(tmp_path / "images.npz", adversarial_set, {"n": 20})
     again, about = read_adversarial_set(tmp_path / "images.npz")
     assert about["n"] == 20
     assert all((part.predicted == part.ids + 1).all() for part in again.stored.values())
@@ -111,7 +112,7 @@ def test_a_file_without_predictions_is_read_and_its_images_can_be_joined_with_ot
     adversarial_set, labels = AdversarialSet(reached=20), torch.zeros(20, dtype=torch.int64)
     adversarial_set.add(range(20), x, x_adv, labels, BALLS[0], lambda images, rows: 1 + rows)
     path = tmp_path / "images.npz"
-    adversarial_set.write(path, {})
+    write_adversarial_set(path, adversarial_set, {})
     with np.load(path) as arrays:
         content = {name: arrays[name] for name in arrays.files if not name.endswith("_predicted")}
     about, digest = content.pop("about"), content.pop("digest")
@@ -203,7 +204,7 @@ def rewritten(path, change=lambda adversarial_set: None, **about):
     """The adversarial set after a change, with its digest computed again."""
     adversarial_set, said = read_adversarial_set(path)
     change(adversarial_set)
-    adversarial_set.write(path, said | about)
+    write_adversarial_set(path, adversarial_set, said | about)
 
 
 def test_what_was_kept_is_in_order(bench, folder):

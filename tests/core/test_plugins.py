@@ -9,7 +9,7 @@ import torch
 
 from bench import ATTACKS, DATASETS, MODELS, RECIPES
 from bench.core.foreign import plugins
-from bench.results.load import load
+from bench.results.load import load_results
 
 SMALL = ["--limit-train", "64", "--epochs", "1", "--limit", "20"]
 
@@ -76,7 +76,7 @@ def test_a_recipe_of_thirteen_lines_from_check_to_board(bench, write, tmp_path):
     asked = ["run", "--plugin", file, "--methods", "Half,Standard", "--attacks", "PGD-5", *SMALL, "--workers", "2"]
     code, out, err = bench(*asked)
     assert code == 0, err
-    rows = load(tmp_path / "results")
+    rows = load_results(tmp_path / "results")
     assert set(rows["recipe"]) == {"Half", "Standard"}
     assert (rows["status"] == "ok").all()
 
@@ -319,7 +319,7 @@ def test_a_loss_that_raises_in_the_middle_is_a_failed_training_and_leaves_the_ot
     assert code == 1
     assert re.search(r"failed: the loss raised KeyError: 'gone' \(\S+wrong\.py:7\); mend it and run again", err), err
     assert "Traceback" not in err
-    status = load(tmp_path / "results").set_index("recipe")["status"]
+    status = load_results(tmp_path / "results").set_index("recipe")["status"]
     assert status["Standard"] == "ok"
     assert status["Wrong"].startswith("failed: the loss raised KeyError")
     (job,) = (tmp_path / "results").glob("*/*/Wrong/*/job.json")
@@ -365,7 +365,7 @@ def test_a_method_that_cannot_attack_a_model_fails_with_the_reason_and_leaves_th
     code, _, err = bench(*asked, "--methods", "MOSA,Standard", "--workers", "1")
     assert code == 1
     assert "failed: MOSA needs a model that ends in nn.Linear with 10 outputs" in err
-    status = load(tmp_path / "results").set_index("recipe")["status"]
+    status = load_results(tmp_path / "results").set_index("recipe")["status"]
     assert status["Standard"] == "ok"
     assert status["MOSA"].startswith("failed: MOSA needs")
 

@@ -18,7 +18,7 @@ from bench.data.lookup import dataset
 from bench.data.sets.cifar import CIFAR10
 from bench.data.sets.imagenet_ids import IMAGENET_A_IDS, IMAGENET_R_IDS, WORDNET_IDS
 from bench.models.class_subset import ClassSubset, restrict_classes, unrestricted
-from bench.results.load import load as load_rows
+from bench.results.load import load_results
 
 TEST_SETS = ["cifar10.1", "cifar10.1-v4", "imagenet-v2", "imagenet-a", "imagenet-r", "imagenet-sketch"]
 FOLDERS = {
@@ -126,7 +126,7 @@ def test_what_is_trained_on_cifar10_is_evaluated_on_cifar10_1_and_nothing_is_tra
     (folder,) = (path.parent for path in (tmp_path / "results").rglob("job.json"))
     code, _, err = bench("eval", "--model", str(folder), "--dataset", "cifar10.1", *here)
     assert code == 0, err
-    rows = load_rows(tmp_path / "results")
+    rows = load_results(tmp_path / "results")
     assert rows.groupby("dataset")["name"].apply(list).to_dict() == {"cifar10": ["", "FGSM"], "cifar10.1": ["", "FGSM"]}
 
 
@@ -215,7 +215,7 @@ def test_a_model_of_1000_classes_is_evaluated_on_the_200_of_imagenet_a(bench, tm
     code, out, err = bench("eval", "--model", "grey.py:Grey", *asked)
     assert code == 0, err
     assert "imagenet-a, external, Linf 4/255" in out
-    rows = load_rows(tmp_path / "results")
+    rows = load_results(tmp_path / "results")
     assert rows.loc[rows["kind"] == "clean", "value"].tolist() == [1.0]
 
 

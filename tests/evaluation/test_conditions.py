@@ -10,7 +10,7 @@ from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import CONDITIONS, DEFAULT_COLUMNS, Condition
 from bench.evaluation.evaluator import outcomes
 from bench.evaluation.outcome import is_correct
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.results.store import read_outcomes, read_rows
 
 TURNED = """
@@ -74,7 +74,7 @@ def test_a_kind_of_a_plugin_is_priced_measured_shown_and_compared(bench, tmp_pat
     assert all(row.value == bits[row.key].mean() for row in rows)
     (table,) = (tmp_path / "reports").rglob("board.csv")
     assert {"turned 90", "turned 180"} <= {*table.read_text(encoding="utf-8").splitlines()[0].split(",")}
-    assert len(load(tmp_path / "results")) == 4
+    assert len(load_results(tmp_path / "results")) == 4
     code, out, err = bench("compare", "results", "again", "--level", "1", "--device", "cpu", "--plugin", "turned.py")
     assert code == 0, out + err
     assert "leaves out" not in err

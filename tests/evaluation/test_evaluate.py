@@ -16,8 +16,9 @@ import torch.nn.functional as F
 from torch import nn
 
 import bench.evaluation.evaluator
+from bench.attacks.parse import parse_attack
 from bench.attacks.pgd import pgd
-from bench.attacks.spec import ATTACKS, AttackSpec, parse_attack
+from bench.attacks.spec import ATTACKS, AttackSpec
 from bench.core.errors import AttackWarning, BadInput, Failed
 from bench.core.rng import fixed_seed
 from bench.core.threats.l2 import L2
@@ -25,6 +26,7 @@ from bench.core.threats.linf import Linf
 from bench.data.dataset import DATASETS
 from bench.data.images import Images
 from bench.data.loader import epoch_batches, to_float
+from bench.evaluation.adversarial_file import write_adversarial_set
 from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
@@ -497,7 +499,7 @@ def test_images_of_another_evaluation_beside_finished_blocks_are_refused(unfinis
     copy(saved, other)  # of seed 0, beside the images of seed 1
     with pytest.raises(BadInput, match=r"other\.npz holds the outcomes of another seed; delete it"):
         outcomes(**arguments, saved=other, adversarial_set=AdversarialSet())
-    AdversarialSet().write(tmp_path / "other.npz", {})  # as files were that did not say
+    write_adversarial_set(tmp_path / "other.npz", AdversarialSet(), {})  # as files were that did not say
     with pytest.raises(BadInput, match=r"other\.npz does not say which model, attack and images it is of"):
         outcomes(**arguments, saved=other, adversarial_set=AdversarialSet())
     with pytest.raises(BadInput, match=r"a\.npz is the name of the adversarial images beside it"):

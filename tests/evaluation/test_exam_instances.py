@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.core.errors import BadInput
 from bench.evaluation.exam.examine import examine
 from bench.evaluation.exam.instances import load_instances

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from bench.attacks.spec import ATTACKS, parse_attack
+from bench.attacks.parse import parse_attack
+from bench.attacks.spec import ATTACKS
 from bench.core.errors import BadInput
 from bench.core.threats.l2 import L2
 from bench.evaluation.exam.exact.groups import exact_layers

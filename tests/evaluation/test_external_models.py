@@ -24,7 +24,7 @@ from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.corruption_conditions import corruption_conditions
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.external_run import ExternalRun
-from bench.evaluation.external.load import identity, load
+from bench.evaluation.external.load import identity
 from bench.evaluation.external.model_checks import model_warnings
 from bench.evaluation.external.restricted_loading import ONLY_WEIGHTS, restrict_loading
 from bench.evaluation.external.spec import parse_spec
@@ -34,7 +34,7 @@ from bench.models.build import build
 from bench.models.checkpoint import fingerprint
 from bench.models.normalise import Normalise
 from bench.report.audit.thresholds import INDICATORS
-from bench.results.load import load as load_rows
+from bench.results.load import load_results
 from bench.results.run_folder import RunFolder
 from bench.results.store import read_job, read_rows
 from bench.results.survey import run_folders
@@ -94,7 +94,7 @@ def test_the_readme_s_model_is_evaluated_once_and_again_when_its_code_changes(be
     (folder,) = run_folders(tmp_path / "results")
     assert folder.relative_to(tmp_path / "results").parts[:2] == ("digits", "external")
     assert folder.name.startswith("means.nearest-")
-    rows = load_rows(tmp_path / "results")
+    rows = load_results(tmp_path / "results")
     assert (set(rows["recipe"]), set(rows["budget"])) == ({"means.nearest"}, {NO_BUDGET})
     assert list(rows["name"]) == ["", "FGSM", "PGD-5"]
     assert rows["value"][0] > 0.8
@@ -106,7 +106,7 @@ def test_the_readme_s_model_is_evaluated_once_and_again_when_its_code_changes(be
 
     write(tmp_path, MEANS.replace("nn.Flatten(), linear", "nn.Flatten(), linear, nn.LeakyReLU(0.5)"))
     assert bench(*asked)[0] == 0  # the same weights, but not the same model
-    rows = load_rows(tmp_path / "results")
+    rows = load_results(tmp_path / "results")
     assert len(rows) == 6
     assert rows["key"].is_unique
     assert (tmp_path / "reports/leaderboard/leaderboard.md").read_text().count("means.nearest (") >= 2
@@ -154,11 +154,11 @@ def test_a_model_without_gradient_is_evaluated_on_clean_images(bench, tmp_path):
 
 
 def test_an_audit_probes_a_model_from_outside_too(bench, tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.evaluation.probes.PLANTED_IMAGES", 2)
+    monkeypatch.setattr("bench.evaluation.probes.indicator.PLANTED_IMAGES", 2)
     model = f"{write(tmp_path)}:nearest"
     code, _, err = bench("eval", "--model", model, "--attacks", "PGD-2", "--limit", "20", "--audit")
     assert code == 0, err
-    rows = load_rows(tmp_path / "results")
+    rows = load_results(tmp_path / "results")
     assert sorted(rows.loc[rows["metric"] == "share", "name"]) == sorted(INDICATORS)
 
 
@@ -207,7 +207,7 @@ def test_a_model_that_cannot_be_had_is_one_line(bench, tmp_path, monkeypatch, sp
 
 def identified(spec: str) -> str:
     source = parse_spec(spec)
-    return identity(source, load(source, DIGITS, Access(Path()), "cpu").net, TEST)
+    return identity(source, load_results(source, DIGITS, Access(Path()), "cpu").net, TEST)
 
 
 def test_an_identity_holds_what_a_model_computes(tmp_path, monkeypatch):
@@ -310,7 +310,7 @@ def test_a_model_is_evaluated_anew_when_a_file_beside_it_changes(bench, tmp_path
     for scale in ("1.0", "-1.0", "1.0"):
         (tmp_path / "scale.json").write_text(scale)
         assert bench(*asked)[0] == 0
-    rows = load_rows(tmp_path / "results")
+    rows = load_results(tmp_path / "results")
     assert len(rows) == 2
     assert {value > 0.5 for value in rows["value"]} == {True, False}
 
@@ -329,7 +329,7 @@ def test_of_several_models_in_a_file_the_one_that_is_evaluated_is_said_and_kept(
     code, out, err = bench("eval", "--model", "means.py:nearest@w.pt@ema", *asked)
     assert (code, said in err) == (0, False), err
     assert "means.nearest@w@ema" in out
-    rows = load_rows(tmp_path / "results").set_index("recipe")["value"]
+    rows = load_results(tmp_path / "results").set_index("recipe")["value"]
     assert rows["means.nearest@w"] < 0.5 < rows["means.nearest@w@ema"]
     with pytest.warns(UserWarning, match=re.escape(said).replace("w\\.pt", ".*w.pt")):
         load_model(f"{tmp_path}/means.py:nearest@{tmp_path}/w.pt", DIGITS)
@@ -350,13 +350,13 @@ def test_a_finished_run_gets_the_numbers_that_it_has(bench, tmp_path):
     trained = ["--methods", "AdvProp", "--limit-train", "100", "--epochs", "1", "--workers", "1"]
     assert bench("run", *trained, *ASKED)[0] == 0
     (folder,) = run_folders(tmp_path / "results")
-    first = load_rows(tmp_path / "results")
+    first = load_results(tmp_path / "results")
     views = list(first["view"].unique())
     assert len(views) == 2
     for view in views:
         code, _, err = bench("eval", "--model", f"{folder}@{view}", *ASKED, "--results", "again")
         assert code == 0, err
-    again = load_rows(tmp_path / "again")
+    again = load_results(tmp_path / "again")
     same = ["view", "epoch", "name", "value", "key", "ci_low", "verdict", "forwards", "n"]
     assert again[same].sort_values("key").values.tolist() == first[same].sort_values("key").values.tolist()
 
@@ -463,7 +463,7 @@ def test_model_info_has_robustbench_s_keys_and_keeps_what_people_wrote(bench, tm
     assert code == 0, err
     written = json.loads((tmp_path / "info.json").read_text())
     assert tuple(written) == tuple(key for key in KEY_ORDER if key != "corruptions_acc")
-    values = load_rows(tmp_path / "results").set_index("name")["value"]
+    values = load_results(tmp_path / "results").set_index("name")["value"]
     assert (written["clean_acc"], written["autoattack_acc"]) == tuple(f"{100 * v:.2f}" for v in values)
     assert (written["eps"], written["dataset"], written["authors"]) == ("8/255", "digits", "A, B")
     assert (written["name"], written["architecture"], written["venue"]) == ("means.nearest", "Sequential", "N/A")
@@ -506,7 +506,7 @@ def test_benchmark_is_called_as_robustbench_s_and_agrees_with_eval(bench, tmp_pa
     clean, robust = benchmark(net, n_examples=12, dataset="digits", eps=0.1, batch_size=32)
     assert net.training
     bench("eval", "--model", spec, "--attacks", "AutoAttack", "--limit", "12", "--eps", "0.1")
-    assert [clean, robust] == list(load_rows(tmp_path / "results")["value"])
+    assert [clean, robust] == list(load_results(tmp_path / "results")["value"])
     right = (net(to_float(TEST.first(12).x)).argmax(1) == TEST.first(12).y).float().mean()
     assert clean == pytest.approx(float(right))
     with pytest.warns(UserWarning, match="the outputs are probabilities"):

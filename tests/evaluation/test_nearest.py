@@ -11,7 +11,7 @@ import torch
 from linear_models import Linear, linear
 
 from bench.attacks import carlini_wagner as cw
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.core.errors import AttackWarning, BadInput
 from bench.core.rng import fixed_seed
 from bench.core.threats.l2 import L2
@@ -26,7 +26,7 @@ from bench.evaluation.conditions.minimum_norm import Minimised
 from bench.evaluation.evaluator import outcomes
 from bench.evaluation.outcome import Outcome
 from bench.models.build import build
-from bench.results.load import load
+from bench.results.load import load_results
 
 ANY = L2(math.inf)
 CW = parse_attack("CW-L2[kappa=0,steps=100,searches=10,c=0.001,rate=0.001]")
@@ -165,7 +165,7 @@ def test_rows_of_a_run_come_of_one_measurement(bench, tmp_path):
     attack = ("--eps", "0.5,1", "--attacks", "FGSM,CW-L2[kappa=0,steps=20,searches=3,c=1,rate=0.1]")
     code, out, err = bench(*ask, *attack)
     assert code == 0, err
-    rows = load(tmp_path / "results")
+    rows = load_results(tmp_path / "results")
     cw = rows[rows["name"] == "CW-L2"].set_index(["metric", "eps"])
     assert len(cw) == 5
     assert cw["forwards"].nunique() == cw["seconds"].nunique() == 1

@@ -17,7 +17,7 @@ from rich.console import Console
 
 import bench.evaluation.evaluator as bench_evaluate
 import bench.evaluation.target as bench_target
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.core.rng import fixed_seed
 from bench.core.threats.l2 import L2
 from bench.core.threats.linf import Linf
@@ -37,7 +37,7 @@ from bench.report.leaderboard.page import boards
 from bench.report.sweeps import figures
 from bench.report.sweeps.page import SweepsPage
 from bench.report.sweeps.table import areas, over_effort, over_eps, sweep_boards
-from bench.results.load import load
+from bench.results.load import load_results
 
 GRID = (0.002, 0.004, 0.006, 0.008, 0.01, 0.012, 0.016, 0.02)
 
@@ -237,7 +237,7 @@ def test_a_run_stores_curves_shares_searches_and_goes_on(bench, tmp_path, monkey
     code, out, err = bench(*ASK, *attacks)
     assert code == 0, err
     assert "sweeps.md" in out
-    rows = load(tmp_path / "results").assign(key="", seconds=0.0)
+    rows = load_results(tmp_path / "results").assign(key="", seconds=0.0)
     curve = rows[(rows["name"] == "PGD-8") & (rows["metric"] == "accuracy")].set_index("eps")["value"]
     assert list(curve.index) == [0, 0.05, 0.1, 0.2]
     assert curve.is_monotonic_decreasing
@@ -261,7 +261,7 @@ def test_a_model_from_outside_is_told_where_its_curve_is(bench, tmp_path):
 
 
 def test_sweeps_have_names_of_their_own_beside_clean(measured):
-    rows = load(measured).drop_duplicates(["name", "kind", "metric", "eps"])
+    rows = load_results(measured).drop_duplicates(["name", "kind", "metric", "eps"])
     named = dict(zip(zip(rows["kind"], rows["metric"], rows["name"], strict=True), columns(rows), strict=True))
     assert {title for (kind, *_), title in named.items() if kind == "clean"} == {"Clean"}
     assert named["sweep", "accuracy", "PGD-10"] == "PGD-10 sweep"
@@ -280,7 +280,7 @@ def test_searches_that_are_shared_have_the_rows_of_searches_that_are_not(bench, 
     assert len(list((tmp_path / "shared").rglob("partial-*.json"))) == 1
     assert bench(*ASK, "--attacks", ",".join(texts), "--results", "shared")[0] == 0
     assert not list((tmp_path / "shared").rglob("partial-*.json"))
-    alone, shared = (load(tmp_path / name).set_index("key").sort_index() for name in ("alone", "shared"))
+    alone, shared = (load_results(tmp_path / name).set_index("key").sort_index() for name in ("alone", "shared"))
     assert set(alone.index) == set(shared.index)
     # fp32 kernels depend on the batch, and so a last bit
     assert ((alone["value"] - shared["value"]).abs() <= 0.025).all()
@@ -349,7 +349,7 @@ def right(n):
 
 
 def test_points_of_a_curve_are_those_that_were_measured(measured):
-    ((board, rows),) = sweep_boards(load(measured)).items()
+    ((board, rows),) = sweep_boards(load_results(measured)).items()
     points = over_eps(rows).set_index(["panel", "recipe", "x"])["value"]
     assert points["PGD-10, swept over 4 radii", "A"].to_dict() == {0: 90, 0.1: 70, 0.2: 40, 0.4: 20}
     assert points["PGD-10.last", "B"].to_dict() == {0: 100, 0.1: 50, 0.2: 20, 0.4: 10}
@@ -357,7 +357,7 @@ def test_points_of_a_curve_are_those_that_were_measured(measured):
 
 
 def test_lengths_stand_in_a_panel_only_where_all_else_is_equal(measured):
-    (rows,) = sweep_boards(load(measured)).values()
+    (rows,) = sweep_boards(load_results(measured)).values()
     points = over_effort(rows, "steps").set_index(["panel", "x"])["value"]
     assert {panel for panel, _ in points.index} == {f"PGD-k [restarts={r}], eps 0.1" for r in (1, 2)}
     assert points["PGD-k [restarts=1], eps 0.1"].to_dict() == {5: 80, 10: 70, 20: 50}
@@ -366,7 +366,7 @@ def test_lengths_stand_in_a_panel_only_where_all_else_is_equal(measured):
 
 
 def test_areas_and_medians_are_the_stored_ones_or_those_of_the_points(measured):
-    (rows,) = sweep_boards(load(measured)).values()
+    (rows,) = sweep_boards(load_results(measured)).values()
     table = areas(rows, over_eps(rows)).set_index(["panel", "recipe"])
     swept_a = table.loc[("PGD-10, swept over 4 radii", "A")]
     assert (swept_a["area"], swept_a["median"], swept_a["median low"], swept_a["seeds"]) == (50, 0.2, 0.1, 1)
@@ -382,7 +382,7 @@ def test_reports_are_written_where_there_are_curves(measured, tmp_path):
     page = written[0].read_text()
     assert "| PGD-10 | B | 50.0 [10.0, 50.0] | > 0.4 [0.1, > 0.4] | 1 |" in page
     assert "| PGD-10.last | B | 35.0 | 0.1 | 1 |" in page
-    (run,) = {row for row in load(measured)["run"] if "/B/" in row}
+    (run,) = {row for row in load_results(measured)["run"] if "/B/" in row}
     console = Console(width=200, record=True, file=io.StringIO())
     SweepsPage().show(measured, console, only=frozenset({run}))
     shown = console.export_text()
@@ -394,7 +394,7 @@ def test_reports_are_written_where_there_are_curves(measured, tmp_path):
 
 
 def test_a_figure_shows_chance_and_every_recipe(measured):
-    (rows,) = sweep_boards(load(measured)).values()
+    (rows,) = sweep_boards(load_results(measured)).values()
     figure = figures.lines(over_eps(rows), "title", None, 10.0)
     texts = {text.get_text() for text in figure.findobj(Text)}
     assert {"A", "B", "chance", "PGD-10.last", "eps"} <= texts

@@ -11,7 +11,7 @@ import torch
 from result_files import measure
 from torch import nn
 
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.core.errors import BadInput
 from bench.core.files import write_json
 from bench.core.progress import Event
@@ -33,7 +33,7 @@ from bench.report.leaderboard.page import boards
 from bench.report.table_formats.table_text import MISSING
 from bench.report.transfer.figures import heat_map
 from bench.report.transfer.page import TransferPage, find_matrices
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.results.row import model_id
 from bench.results.run_folder import RunFolder
 from bench.results.store import read_rows
@@ -435,7 +435,7 @@ def test_a_matrix_is_priced_run_once_and_reported(bench, tmp_path):
     code, out, err = bench(*asked)
     assert code == 0, err
     assert "page: reports/transfer/transfer.md" in out
-    rows = load(tmp_path / "results")
+    rows = load_results(tmp_path / "results")
     moved = rows[rows["source"] != ""]
     assert len(moved) == 4
     assert set(moved["source"]) == set(moved["run"]) == set(rows["run"])
@@ -447,7 +447,7 @@ def test_a_matrix_is_priced_run_once_and_reported(bench, tmp_path):
     assert "transfer from 3 to 2 models: 2 of 6 cells to do, attacks to run: 1, about" in out
     code, _, err = bench(*asked)
     assert code == 0, err
-    assert len(load(tmp_path / "results")) == len(rows) + 2
+    assert len(load_results(tmp_path / "results")) == len(rows) + 2
     page = tmp_path / "reports/transfer/transfer.md"
     assert "| nets.nearest |" in page.read_text()
     page.unlink()
@@ -461,7 +461,7 @@ def test_a_model_from_outside_meets_images_made_on_others(bench, tmp_path):
     code, out, err = bench("eval", "--model", "nets.py:nearest", *sources, "--attacks", "FGSM", "--limit", "20")
     assert code == 0, err
     assert "digits, external, Linf 0.2, not trained here, n=20, FGSM.last" in " ".join(out.split())
-    moved = load(tmp_path / "results").query("source != ''")
+    moved = load_results(tmp_path / "results").query("source != ''")
     names = [source.rpartition("-")[0].rpartition("/")[2] for source in moved["source"]]
     assert names == ["nets.nearest", "nets.louder"]
     assert set(moved["recipe"]) == {"nets.nearest"}

@@ -11,7 +11,8 @@ import pytest
 import torch
 from result_files import measure
 
-from bench.attacks.spec import ATTACKS, parse_attack
+from bench.attacks.parse import parse_attack
+from bench.attacks.spec import ATTACKS
 from bench.commands.compare.cells import Cell
 from bench.commands.compare.repeatable import is_repeatable
 from bench.core.stats import wilson
@@ -42,7 +43,7 @@ from bench.report.labels import label_rows
 from bench.report.sweeps.table import sweep_boards
 from bench.report.table_formats.table_text import MISSING
 from bench.report.transfer.table import matrices
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.results.shards import Shard
 from bench.results.store import read_outcomes, read_rows
 from bench.results.survey import run_folders
@@ -318,7 +319,7 @@ def test_what_failed_or_is_missing_is_said_and_no_mean_is_made_without_it(report
 
 
 def test_boards_sweeps_transfer_and_the_audit_read_none_of_it(reported, tmp_path):
-    rows, outcomes = load(reported), {}
+    rows, outcomes = load_results(reported), {}
     for run in rows["run"].unique():
         outcomes |= read_outcomes(reported / run)
     plain = rows[rows["kind"] != "union"]

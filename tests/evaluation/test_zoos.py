@@ -16,8 +16,8 @@ from bench import BadInput, dataset, load_model
 from bench.commands.evaluate.model_info import MeasuredAccuracies, model_info, parse_facts
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import load
+from bench.evaluation.external.robustbench_zoo import network_class
 from bench.evaluation.external.spec import parse_spec
-from bench.evaluation.external.zoo import network_class
 
 
 def lacking(package: str) -> bool:
@@ -37,7 +37,7 @@ CIFAR = dataset("cifar10", Path())
 
 def put(data_dir: Path, threat: str, name: str, state: Callable[[nn.Module], object]) -> nn.Module:
     """A network of RobustBench's, with random weights in the file that it would download."""
-    from bench.evaluation.external.zoo import _provide_removed_modules
+    from bench.evaluation.external.robustbench_zoo import _provide_removed_modules
 
     with _provide_removed_modules():
         from robustbench.model_zoo import model_dicts

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.core.threats.l1 import L1
 from bench.core.threats.l2 import L2
 from bench.core.threats.linf import Linf

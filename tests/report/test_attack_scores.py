@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.report.attack_scores.scores import AttackScore, score_texts, shipped_scores
 
 

@@ -16,21 +16,22 @@ from result_files import ROW, measure
 from scipy.stats import binom
 from torch import nn
 
-from bench.attacks.spec import ATTACKS, AttackSpec, parse_attack
+from bench.attacks.parse import parse_attack
+from bench.attacks.spec import ATTACKS, AttackSpec
 from bench.core.errors import Failed
 from bench.core.threats.l2 import L2
 from bench.core.threats.linf import Linf
 from bench.data.dataset import DATASETS
 from bench.data.images import Images
 from bench.data.loader import to_float
-from bench.evaluation.binarization_test import misses_planted
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.conditions.probe import Probed
 from bench.evaluation.evaluator import outcomes
-from bench.evaluation.model_probes import has_flat_loss, has_zero_gradient
 from bench.evaluation.outcome import Outcome
-from bench.evaluation.probes import ball_of_all_images, measure_indicator
+from bench.evaluation.probes.binarization_test import misses_planted
+from bench.evaluation.probes.indicator import ball_of_all_images, measure_indicator
+from bench.evaluation.probes.model_probes import has_flat_loss, has_zero_gradient
 from bench.evaluation.row import ModelRef, row_of
 from bench.evaluation.target import Target
 from bench.models.build import build
@@ -42,7 +43,7 @@ from bench.report.audit.audit import audit, lines
 from bench.report.audit.thresholds import INDICATORS, visible_share
 from bench.report.leaderboard.page import boards
 from bench.report.row_text import describe_row as described
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.runner.grid import conditions_of
 from bench.runner.request import Request
 
@@ -340,7 +341,7 @@ def test_a_gradient_that_leads_the_wrong_way_is_told_from_one_that_is_there(line
 @pytest.mark.parametrize("threat", [Linf(0.1), L2(0.3)])
 def test_in_a_linear_model_one_step_finds_what_is_planted_and_no_step_never(linear, threat, monkeypatch):
     """The features are the pixels, so the step of length eps along the gradient goes farther than any other."""
-    monkeypatch.setattr("bench.evaluation.probes.PLANTED_IMAGES", 10)
+    monkeypatch.setattr("bench.evaluation.probes.indicator.PLANTED_IMAGES", 10)
     looked_at = shown(*linear, "planted", threat, "FGSM")
     assert looked_at[:10] == [0.0] * 10
     assert np.isnan(looked_at[10:]).all()
@@ -403,7 +404,7 @@ class Decoy(nn.Module):
 
 
 def test_a_planted_example_behind_features_without_a_gradient_is_missed(linear, monkeypatch):
-    monkeypatch.setattr("bench.evaluation.probes.PLANTED_IMAGES", 3)
+    monkeypatch.setattr("bench.evaluation.probes.indicator.PLANTED_IMAGES", 3)
     model, x, y = linear
     other = nn.Sequential(nn.Conv2d(1, 3, 4).double(), nn.Flatten()).requires_grad_(False)
     for attack in ("FGSM", "PGD-2", "CW-2"):
@@ -533,13 +534,13 @@ def reasons(model: nn.Module, images: Images, attacks: tuple[str, ...]) -> str:
     ids=["plain", "log-softmax", "soft cap", "several views"],
 )
 def test_an_honest_model_is_believed(honest, images, make, monkeypatch):
-    monkeypatch.setattr("bench.evaluation.probes.PLANTED_IMAGES", 8)
+    monkeypatch.setattr("bench.evaluation.probes.indicator.PLANTED_IMAGES", 8)
     assert reasons(make(honest), images, ("FGSM", "PGD-20", "CW-20")) == ""
 
 
 def test_a_model_that_knows_the_images_by_heart_is_told_where_nothing_else_tells(honest, images, monkeypatch):
     """The images that the board shows, and no others: a ninth of the digits are the honest model's by chance."""
-    monkeypatch.setattr("bench.evaluation.probes.PLANTED_IMAGES", 8)
+    monkeypatch.setattr("bench.evaluation.probes.indicator.PLANTED_IMAGES", 8)
     knows = ByHeart(Around(honest, lambda z: z.roll(1, 1)), images)
     assert outcomes(knows, images, Clean()).right.all()
     found = reasons(knows, images, ("PGD-20",))
@@ -576,7 +577,7 @@ def test_a_model_that_knows_the_images_by_heart_is_told_where_nothing_else_tells
     ids=["loud", "quantised", "probabilities", "randomised", "tanh", "tanh of 5", "decoy"],
 )
 def test_a_model_that_hides_its_gradient_is_found_out(honest, images, make, want, monkeypatch):
-    monkeypatch.setattr("bench.evaluation.probes.PLANTED_IMAGES", 8)
+    monkeypatch.setattr("bench.evaluation.probes.indicator.PLANTED_IMAGES", 8)
     torch.manual_seed(0)
     found = reasons(make(honest), images, ("PGD-20",))
     assert not [reason for reason in want if reason not in found], found
@@ -584,7 +585,7 @@ def test_a_model_that_hides_its_gradient_is_found_out(honest, images, make, want
 
 def test_each_attack_is_told_that_does_not_suffice(honest, images, monkeypatch):
     """The margin has a gradient where the cross-entropy has none."""
-    monkeypatch.setattr("bench.evaluation.probes.PLANTED_IMAGES", 8)
+    monkeypatch.setattr("bench.evaluation.probes.indicator.PLANTED_IMAGES", 8)
     found = reasons(Around(honest, lambda z: 1e4 * z), images, ("PGD-20", "CW-20"))
     assert "planted under PGD-20, too weak" in found
     assert "under CW-20" not in found
@@ -600,11 +601,11 @@ def test_audit_asks_for_every_sign_at_every_radius_and_plants_for_attacks_of_sev
 
 @pytest.mark.slow
 def test_the_command_stores_signs_once_and_keeps_them_off_the_board(bench, tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.evaluation.probes.PLANTED_IMAGES", 2)
+    monkeypatch.setattr("bench.evaluation.probes.indicator.PLANTED_IMAGES", 2)
     small = ("--methods", "Standard", "--limit-train", "100", "--epochs", "1", "--limit", "20", "--workers", "1")
     code, out, _ = bench("run", *small, "--attacks", "PGD-2", "--audit")
     assert code == 0
-    rows = load(tmp_path / "results")
+    rows = load_results(tmp_path / "results")
     shares = rows[rows["metric"] == "share"]
     assert sorted(shares["name"]) == sorted(INDICATORS)
     assert set(shares["kind"]) == {"diagnostic"}

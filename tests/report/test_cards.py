@@ -10,7 +10,7 @@ from bench.report.cards.card import measurements
 from bench.report.cards.citations import Citation, bibtex, find_citations, software_entry
 from bench.report.cards.metadata import yaml
 from bench.report.cards.page import CardsPage, find_models
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.results.row import EXTERNAL
 from bench.training.recipe import RECIPES
 
@@ -165,7 +165,7 @@ def test_the_hub_s_own_code_reads_the_results(results, tmp_path):
     hub = pytest.importorskip("huggingface_hub")
     folder = ROOT / "results/published" / results
     made = CardsPage(find_cited_papers).files(folder)
-    rows = load(folder)
+    rows = load_results(folder)
     found = []
     for name, text in made.items():
         if name.endswith("/README.md"):

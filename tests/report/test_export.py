@@ -12,7 +12,7 @@ from bench.commands.browser import open_page
 from bench.core.errors import BadInput
 from bench.report import export as exporting
 from bench.report.export import export
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.results.row import COLUMNS, TRAINING
 
 HOSTILE = "=cmd|' /C calc'!A0 <b>,\""
@@ -33,7 +33,7 @@ def test_parquet_is_what_load_results_returns(small, tmp_path):
     fastparquet = pytest.importorskip("fastparquet")
     assert export(small, tmp_path / "new/all.PARQUET") == 5
     with (tmp_path / "new/all.PARQUET").open("rb") as file:
-        found, expected = fastparquet.ParquetFile(file).to_pandas(), load(small)
+        found, expected = fastparquet.ParquetFile(file).to_pandas(), load_results(small)
     assert list(found) == [*COLUMNS, *TRAINING]
     for column in found:
         assert found[column].isna().tolist() == expected[column].isna().tolist(), column
@@ -43,8 +43,11 @@ def test_parquet_is_what_load_results_returns(small, tmp_path):
 
 def test_csv_has_the_same_but_for_texts_that_a_spreadsheet_computes(small, tmp_path):
     assert export(small, tmp_path / "all.csv") == 5
-    text = {name: str for name in (*COLUMNS, *TRAINING) if load(small)[name].dtype != float}
-    found, expected = pd.read_csv(tmp_path / "all.csv", keep_default_na=False, na_values={}, dtype=text), load(small)
+    text = {name: str for name in (*COLUMNS, *TRAINING) if load_results(small)[name].dtype != float}
+    found, expected = (
+        pd.read_csv(tmp_path / "all.csv", keep_default_na=False, na_values={}, dtype=text),
+        load_results(small),
+    )
     assert found["name"].tolist() == ["", "FGSM", f"'{HOSTILE}", "PGD-20", "fog"]
     assert pd.to_numeric(found["value"]).round(12).tolist()[:3] == expected["value"].tolist()[:3]
     assert found["severity"].tolist() == ["", "", "", "", "3"]

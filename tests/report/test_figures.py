@@ -29,7 +29,7 @@ from bench.report.sweeps.table import areas, over_eps, sweep_boards
 from bench.report.table_formats.table_text import MISSING
 from bench.report.transfer.figures import heat_map as transfer_map
 from bench.report.transfer.page import find_matrices
-from bench.results.load import load
+from bench.results.load import load_results
 
 pytestmark = pytest.mark.figures
 PUBLISHED = Path(__file__).parents[2] / "results/published"
@@ -49,7 +49,7 @@ def assert_is_readable(figure):
 
 @pytest.fixture(scope="module")
 def swept() -> pd.DataFrame:
-    (rows,) = sweep_boards(load(PUBLISHED / "cifar10-resnet8-papers")).values()
+    (rows,) = sweep_boards(load_results(PUBLISHED / "cifar10-resnet8-papers")).values()
     return rows
 
 

@@ -20,7 +20,7 @@ from bench.report.sweeps.table import over_eps, sweep_boards
 from bench.report.training_logs import read_training_log
 from bench.report.transfer.figures import heat_map as transfer_map
 from bench.report.transfer.page import find_matrices
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.results.survey import run_folders
 
 pytestmark = pytest.mark.figures
@@ -65,7 +65,7 @@ def transfer_of_long_names():
 
 
 def sweeps_of_long_names():
-    (rows,) = sweep_boards(load(PAPERS)).values()
+    (rows,) = sweep_boards(load_results(PAPERS)).values()
     points = over_eps(rows)
     return lines(points.assign(recipe=points["recipe"].map(long)), TITLE, None, 10.0)
 

@@ -10,7 +10,7 @@ from bench.core.stats import wilson
 from bench.report.norms.page import NormsPage, display, notes
 from bench.report.norms.table import UNION, ball_name, norm_boards, union_table
 from bench.report.table_formats.table_text import MISSING
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.results.store import read_outcomes
 
 CLEAN = "1111111110"
@@ -22,7 +22,7 @@ def attacked(results, norm, eps, right, name="PGD-20", **changes):
 
 
 def tables(results):
-    rows = load(results)
+    rows = load_results(results)
     outcomes = {key: bits for run in rows["run"].unique() for key, bits in read_outcomes(results / run).items()}
     return {board: union_table(balls, outcomes) for board, balls in norm_boards(rows).items()}
 
@@ -60,7 +60,7 @@ def test_every_combination_of_radii_has_a_table_and_one_norm_has_none(results, t
     measure(alone, "", CLEAN)
     for eps in (0.1, 0.2):
         attacked(alone, "Linf", eps, CLEAN)
-    assert norm_boards(load(alone)) == {}
+    assert norm_boards(load_results(alone)) == {}
     assert NormsPage().files(alone) == {}
 
 
@@ -118,7 +118,7 @@ def test_the_page_has_a_section_and_a_csv_for_each_union(results):
     assert "## digits, cnn, Linf 0.1 + L2 0.5 + L1 2, quick, n=10" in made["norms.md"]
     assert "| PGD-AT | 90.0 [59.6, 98.2] | 60.0 [31.3, 83.2] |" in made["norms.md"]
     assert "Union" in made[f"{folder}/union.csv"].splitlines()[0]
-    assert [ball_name(ball) for balls in norm_boards(load(results)).values() for ball in balls] == [
+    assert [ball_name(ball) for balls in norm_boards(load_results(results)).values() for ball in balls] == [
         "Linf 0.1",
         "L2 0.5",
         "L1 2",

@@ -13,7 +13,7 @@ from result_files import MADE, measure
 
 import methods  # noqa: F401
 from bench import RECIPES
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.cli import cli
 from bench.commands.run_study import run_study
 from bench.commands.study_requests import make_request, possible_parts
@@ -29,7 +29,7 @@ from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.scales import OTHER_RADIUS_DATASETS, resolve_step, scales
 from bench.report.studies.study import STUDIES
 from bench.report.studies.table_text import layout
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.runner.options import CellOptions, RunOptions
 from bench.runner.request import Request, deviations
 
@@ -47,7 +47,7 @@ def ledgers(tmp_path, study, name):
     item, home = item_of(study, name), STUDIES[study].home
     return [
         entries(item.content, make_lookup(scale, rows, tmp_path), item.paper_setup(scale.dataset, home))
-        for scale, rows in scales(load(tmp_path), tmp_path)
+        for scale, rows in scales(load_results(tmp_path), tmp_path)
     ]
 
 
@@ -124,7 +124,7 @@ def test_a_figure_at_the_papers_scale_is_of_its_own_models(tmp_path):
         dataset, model = place.split("/")
         budget = PAPER.replace("epochs", "steps").format(80000, 73257 if dataset == "svhn" else 50000)
         measure(tmp_path, "", "1110", recipe="AVmixup", dataset=dataset, model=model, budget=budget)
-    ((scale, rows),) = scales(load(tmp_path), tmp_path)
+    ((scale, rows),) = scales(load_results(tmp_path), tmp_path)
     shown = models_of(item_of("avmixup", "Figure 2"), ScaleData(scale, rows, tmp_path), "cifar10")
     assert shown.runs("AVmixup") == ["cifar10/wrn-34-10.per_image_std/AVmixup/s0-aaaa"]
 
@@ -142,7 +142,7 @@ def test_statistics_of_few_images_are_no_scale_of_their_own(tmp_path):
     for group, n in (("all", 4), ("right", 3), ("wrong", 1)):
         statistic = {"kind": "diagnostic", "name": "gradient", "metric": f"mean {group}", "value": 2.0, "n": n}
         measure(tmp_path, "", None, budget=budget, **whose, **statistic)
-    assert [scale.n for scale, _ in scales(load(tmp_path), tmp_path)] == [4]
+    assert [scale.n for scale, _ in scales(load_results(tmp_path), tmp_path)] == [4]
     assert known(tmp_path, "bat", "Table 2") == {"mean": 2.0}
 
 

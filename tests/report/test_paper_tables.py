@@ -13,7 +13,7 @@ from result_files import MADE, measure
 
 import methods  # noqa: F401
 from bench import RECIPES
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.cli import cli
 from bench.commands.recipe_facts import registered_radius
 from bench.core.errors import BadInput
@@ -35,7 +35,7 @@ from bench.report.studies.scales import Scale, resolve_step, scale_radius, scale
 from bench.report.studies.setup import TrainingSetup
 from bench.report.studies.study import STUDIES
 from bench.report.studies.table_text import latex, layout, markdown
-from bench.results.load import load
+from bench.results.load import load_results
 
 PAPERS = [name for name, study in STUDIES.items() if study.paper]
 TABLES = [
@@ -176,7 +176,7 @@ def test_means_and_deviations_are_called_that():
 
 def found(tmp_path, study="m2at", name="Table 3"):
     """The ledger of an item at the only scale that there is, by recipe and column."""
-    ((scale, rows),) = scales(load(tmp_path), tmp_path)
+    ((scale, rows),) = scales(load_results(tmp_path), tmp_path)
     item = next(item for item in STUDIES[study].items if item.name == name)
     ledger = entries(
         item.content, make_lookup(scale, rows, tmp_path), item.paper_setup(scale.dataset, STUDIES[study].home)
@@ -208,7 +208,7 @@ def test_attacks_are_scaled_to_the_radius_of_their_data_set(tmp_path, stored, re
     write_json(tmp_path / "new-set/resnet8/M2AT/s0-aaaa/job.json", {"budget": "quick"} | stored)
     measure(tmp_path, "", "1111111110", **whose)
     measure(tmp_path, "PGD-20.last", "1111100000", **whose, **PGD, eps=0.05)
-    ((scale, rows),) = scales(load(tmp_path), tmp_path, lambda name: {"new-set": registered}[name])
+    ((scale, rows),) = scales(load_results(tmp_path), tmp_path, lambda name: {"new-set": registered}[name])
     assert scale.eps(4.0) == (stored.get("eps") or registered) / 2
     item = next(item for item in STUDIES["m2at"].items if item.name == "Table 3")
     ledger = entries(item.content, make_lookup(scale, rows, tmp_path), item.paper_setup(scale.dataset, "cifar10"))
@@ -279,7 +279,7 @@ def test_another_model_of_the_same_recipe_is_the_first_of_another_seed(tmp_path)
 
 
 def from_another(results):
-    ((scale, rows),) = scales(load(results), results)
+    ((scale, rows),) = scales(load_results(results), results)
     item = next(item for item in STUDIES["bat"].items if item.name == "Table 7")
     ours = entries(item.content, make_lookup(scale, rows, results), item.paper_setup("cifar10", "cifar10"))
     values = {(e.number.line, e.number.column): e.ours.value for e in ours if e.ours.is_measured}
@@ -384,7 +384,7 @@ def test_what_others_measured_with_autoattack_stands_beside():
 def load_nothing():
     from pathlib import Path
 
-    return load(Path("nowhere"))
+    return load_results(Path("nowhere"))
 
 
 def test_orders_are_printed_pairs_and_the_chance_that_ours_are_none(tmp_path):
@@ -428,7 +428,7 @@ def test_a_table_of_latex_has_every_cell_and_nothing_that_latex_would_read(tmp_p
     assert made[name].count(r"\toprule") == 1
     assert not re.search(r"(?<!\\)[%#_]", made[name].replace("@{}", ""))
     wide = next(item for item in STUDIES["mtlat"].items if item.name == "Table 1(a)").content
-    ledger = list(entries(wide, make_lookup(*next(scales(load(tmp_path), tmp_path)), tmp_path), None))
+    ledger = list(entries(wide, make_lookup(*next(scales(load_results(tmp_path), tmp_path)), tmp_path), None))
     assert latex(layout(ledger), "c", "l").count(r"\toprule") > 1  # sixteen columns
 
 
@@ -472,7 +472,7 @@ def test_bad_input_is_one_line(options, message, tmp_path):
 
 
 def shown(tmp_path):
-    ((scale, rows),) = scales(load(tmp_path), tmp_path)
+    ((scale, rows),) = scales(load_results(tmp_path), tmp_path)
     return ScaleData(scale, rows, tmp_path)
 
 
@@ -524,7 +524,7 @@ def test_figures_of_batch_norms_and_gradients_are_drawn_from_exhibits(tmp_path):
     ledger = found(tmp_path, "robmask", "Table 9")
     assert len({entry.number.line for entry in ledger.values()}) == 1  # by recipe and column: the last layer
     item = next(item for item in STUDIES["robmask"].items if item.name == "Table 9")
-    ((scale, rows),) = scales(load(tmp_path), tmp_path)
+    ((scale, rows),) = scales(load_results(tmp_path), tmp_path)
     entries_ = entries(item.content, make_lookup(scale, rows, tmp_path), item.paper_setup(scale.dataset, "cifar10"))
     known = {entry.number.column: entry.ours.value for entry in entries_ if entry.ours.is_measured}
     assert known["Running mean"] == pytest.approx(1)

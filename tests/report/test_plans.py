@@ -14,7 +14,7 @@ from bench.core.plan import Plan
 from bench.data.dataset import DATASETS
 from bench.data.images import Images
 from bench.report.studies.papers.plans import PLANS, describe_paper_plan, plan_of_paper, plan_of_recipe
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.runner.budgets import budget_of, describe_budget, plan_of
 from bench.runner.experiment import plan_experiment
 from bench.runner.request import Request
@@ -319,7 +319,7 @@ ASKED = "run --methods R-MC-LA --attacks none --budget paper --limit 20 --limit-
 def test_a_paper_run_says_its_plan_and_can_be_evaluated_anew(bench, tmp_path):
     code, out, err = bench(*ASKED.split(), "--epochs", "1", "--set", "plan=long")
     assert code == 0, err
-    rows = load(tmp_path / "results")
+    rows = load_results(tmp_path / "results")
     assert set(rows["budget"]) == {"paper, 1 epochs, 40 training images, watched on 4 more, plan=long"}
     assert set(rows["epoch"]) == {"last", "best"}
     (path,) = (tmp_path / "results").rglob("job.json")

@@ -27,7 +27,7 @@ from bench.report.leaderboard.page import LeaderboardPage, boards
 from bench.report.leaderboard.scatter import scatter
 from bench.report.leaderboard.table import leaderboard
 from bench.report.seeds import collapses
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.results.store import read_job
 
 pytestmark = pytest.mark.figures
@@ -129,7 +129,7 @@ def test_other_measurements_stay_out(small: Path) -> None:
     measure(small, "FGSM", "0000000000", source="digits/cnn/FS/s0-aaaa")
     measure(small, "FGSM", "0000000000", metric="distance")
     measure(small, "fog", "0000000000", kind="corruption", norm="", eps=None, severity=3, params=MADE)
-    assert len(pd.concat(groups(load(small)).values())) == 7
+    assert len(pd.concat(groups(load_results(small)).values())) == 7
     assert line(table_of(small), "PGD-AT")["FGSM"] == pytest.approx(40)
 
 
@@ -298,7 +298,7 @@ def test_what_strangers_write_is_text_in_every_format(tmp_path: Path) -> None:
             c for line in csv.reader(path.read_text().splitlines()) for c in line if re.match(r"[=@]|[+-]\D", c)
         ]
     assert any(f"attack,'{name},Linf" in path.read_text() for path in (tmp_path / "page").rglob("rows.csv"))
-    assert load(tmp_path)["name"].tolist() == ["", name, "FGSM"]  # the machine's own file is faithful
+    assert load_results(tmp_path)["name"].tolist() == ["", name, "FGSM"]  # the machine's own file is faithful
     console = Console(width=200, record=True, file=io.StringIO())
     LeaderboardPage().show(tmp_path, console)
     assert "\x1b[31m" not in console.file.getvalue()
@@ -403,7 +403,7 @@ def test_a_report_needs_no_torch() -> None:
 
 
 def test_a_leaderboard_does_not_change_its_rows(small: Path) -> None:
-    (rows,) = groups(load(small)).values()
+    (rows,) = groups(load_results(small)).values()
     before = rows.copy()
     leaderboard(rows, {})
     pd.testing.assert_frame_equal(rows, before)

@@ -13,7 +13,7 @@ from small import images, net
 
 import methods  # noqa: F401
 from bench import RECIPES
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.cli import cli
 from bench.commands.study_requests import add_seeds
 from bench.core.errors import BadInput

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.core.threats.l2 import L2
 from bench.core.threats.linf import Linf
 from bench.data.lookup import dataset

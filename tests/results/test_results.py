@@ -15,7 +15,7 @@ from result_files import ROW, measure, store
 from bench.core.errors import BadInput
 from bench.core.files import write_atomically, write_csv, write_json
 from bench.core.stats import wilson
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.results.outcome_checks import check_bits
 from bench.results.row import COLUMNS, FLOATS, TEXT, Row
 from bench.results.row_checks import check_row, check_value
@@ -79,7 +79,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
 def test_load_has_text_and_numbers_and_the_budget(tmp_path: Path) -> None:
     measure(tmp_path, "", "1100")
     measure(tmp_path, "FGSM", None, status="failed: no")
-    frame = load(tmp_path)
+    frame = load_results(tmp_path)
     assert all(pd.api.types.is_string_dtype(frame[name]) and frame[name].notna().all() for name in TEXT)
     assert all(pd.api.types.is_float_dtype(frame[name]) for name in [*FLOATS, "severity"])
     assert all(pd.api.types.is_integer_dtype(frame[name]) for name in ("seed", "n", "protocol"))
@@ -89,13 +89,13 @@ def test_load_has_text_and_numbers_and_the_budget(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_loads_as_no_rows(tmp_path: Path) -> None:
-    assert load(tmp_path).empty
+    assert load_results(tmp_path).empty
 
 
 def test_published_boards_are_read_only_when_named(tmp_path: Path) -> None:
     measure(tmp_path / "published" / "board", "", "1100")
     assert run_folders(tmp_path) == []
-    assert len(load(tmp_path / "published" / "board")) == 1
+    assert len(load_results(tmp_path / "published" / "board")) == 1
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_damaged_rows_are_named_by_file_and_line(tmp_path: Path, old: str, new: 
     assert old in text
     path.write_bytes(text.replace(old, new).encode(errors="surrogateescape"))
     with pytest.raises(BadInput, match=problem) as raised:
-        load(tmp_path)
+        load_results(tmp_path)
     assert f"{path} line {line}:" in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -125,7 +125,7 @@ def test_an_empty_csv_is_damage(tmp_path: Path) -> None:
     path = tmp_path / measure(tmp_path, "", "1100").run / "results.csv"
     path.write_text("")
     with pytest.raises(BadInput, match="line 1"):
-        load(tmp_path)
+        load_results(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut short"])
@@ -299,4 +299,4 @@ def test_a_damaged_job_is_named(tmp_path: Path, text: str) -> None:
     write_json(tmp_path / run / "job.json", {})
     (tmp_path / run / "job.json").write_text(text)
     with pytest.raises(BadInput, match=r"job\.json is not"):
-        load(tmp_path)
+        load_results(tmp_path)

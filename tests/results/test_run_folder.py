@@ -18,7 +18,7 @@ from bench.core.files import write_csv
 from bench.core.stats import wilson
 from bench.report.cache import outcomes as reported
 from bench.results.added import added_files
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.results.row import COLUMNS, Row
 from bench.results.run_folder import RunFolder
 from bench.results.store import read_rows, read_run
@@ -52,7 +52,7 @@ def test_what_was_added_is_read_everywhere_before_it_is_in_the_two_files(tmp_pat
     folder = tmp_path / first.run
     assert list(reported(tmp_path, [first.run])) == [first.key]
     RunFolder(folder).add(replace(HALF, kind="attack", name="PGD-5", norm="Linf", eps=0.1), BITS)
-    assert list(load(tmp_path)["key"]) == [first.key, "k"]
+    assert list(load_results(tmp_path)["key"]) == [first.key, "k"]
     assert reported(tmp_path, [first.run])["k"].tolist() == BITS.tolist()
     before = read_run(folder)
     RunFolder(folder).merge_added()

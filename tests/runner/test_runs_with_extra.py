@@ -17,7 +17,7 @@ from bench.data.lookup import dataset
 from bench.evaluation.external.finished_run import FinishedRun
 from bench.report.labels import labels
 from bench.report.site.methods.command import command
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.runner.budgets import describe_extra
 from bench.runner.experiment import plan_experiment
 from bench.runner.request import Request
@@ -81,7 +81,7 @@ def test_a_run_says_that_it_used_extra_data(bench, archive, tmp_path):
     code, out, err = bench(*asked)
     assert code == 0, err
     assert "Standard (extra data)" in out
-    rows = load(tmp_path / "results")
+    rows = load_results(tmp_path / "results")
     assert {*labels(rows)} == {"Standard (extra data)"}
     folder = tmp_path / "results" / rows["run"][0]
     job = json.loads((folder / "job.json").read_text())

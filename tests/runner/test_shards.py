@@ -15,16 +15,18 @@ from outside_models import write
 from result_files import ROW, store
 
 import bench.cli
-from bench.attacks.spec import ATTACKS, parse_attack
+from bench.attacks.parse import parse_attack
+from bench.attacks.spec import ATTACKS
 from bench.commands.merge import compared_facts
 from bench.core.errors import BadInput
 from bench.core.files import write_json
 from bench.core.stats import wilson
 from bench.core.threats.linf import Linf
-from bench.evaluation.adversarial_set import AdversarialSet, join, read_adversarial_set
+from bench.evaluation.adversarial_file import read_adversarial_set, write_adversarial_set
+from bench.evaluation.adversarial_set import AdversarialSet, join
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.evaluator import outcomes
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.results.run_folder import RunFolder
 from bench.results.shards import WHOLE_SET, Shard
 from bench.results.store import read_outcomes, read_rows
@@ -152,7 +154,7 @@ def test_three_shards_merged_are_the_unsharded_run(bench, home):
     assert (code, err) == (0, "")
     assert out == "all: 1 run with 8 whole cells, joined from 3 folders\n"
     assert same(home / "whole", home / "all")
-    assert len(load(home / "all")) == 8
+    assert len(load_results(home / "all")) == 8
     seconds = {part.cell: 0.0 for part in read_parts(folder_of(home / "part1"))}
     for part in (part for name in PARTS for part in read_parts(folder_of(home / name))):
         seconds[part.cell] += part.outcome.seconds
@@ -517,7 +519,7 @@ def test_adversarial_sets_of_shards_that_are_not_of_one_cell_are_not_joined(home
             shutil.copy(path, folder)
     odd = next(iter(sorted(folder.glob("adversarial-*-2of3.npz"))))
     adversarial_set, about = read_adversarial_set(odd)
-    adversarial_set.write(odd, about | {"eps": 0.1, "images": "others"})
+    write_adversarial_set(odd, adversarial_set, about | {"eps": 0.1, "images": "others"})
     with pytest.raises(BadInput, match=rf"{odd.name} and .* are not of one cell: they differ in eps, images;"):
         join_adversarial_sets(folder)
     assert odd.exists()

@@ -13,7 +13,7 @@ from bench.core.errors import BadInput
 from bench.core.plan import Plan
 from bench.evaluation.external.load import load_model
 from bench.models.checkpoint import fingerprint
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.runner.experiment import plan_experiment
 from bench.runner.job_runner import Runner
 from bench.runner.options import CellOptions
@@ -68,7 +68,7 @@ def test_an_average_is_stored_evaluated_and_found_again(tmp_path):
     runner, (planned,) = Runner(work, tmp_path, CPU, CellOptions(128)), work.jobs
     assert [done.failed for done in run_here(runner, [planned], lambda event: None)] == [0, 0]
     assert runner.todo() == []
-    rows = load(tmp_path).set_index("view")["value"]
+    rows = load_results(tmp_path).set_index("view")["value"]
     assert set(rows.index) == {"main", "ema"}
     columns = (tmp_path / planned.run / "train.csv").read_text().split("\n")[0]
     assert columns.endswith("val_pgd,seconds,ema_clean,ema_fgsm,ema_pgd")

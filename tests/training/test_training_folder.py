@@ -16,7 +16,7 @@ from bench.core.rng import fixed_seed
 from bench.data.lookup import dataset
 from bench.models.build import build
 from bench.models.checkpoint import WEIGHT_FILES, save_views
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.results.store import read_job
 from bench.results.survey import run_folders, skipped_links
 from bench.training.job import Job
@@ -119,7 +119,7 @@ def test_linked_runs_are_read_and_links_to_what_is_there_already_are_named(tmp_p
     (results / "digits/loop").symlink_to(results)
     (results / "up").symlink_to(tmp_path)
     (results / "digits/dangling").symlink_to(tmp_path / "nowhere")
-    assert sorted(load(results)["recipe"]) == ["A", "B", "C"]
+    assert sorted(load_results(results)["recipe"]) == ["A", "B", "C"]
     assert [path.name for path in run_folders(results)] == ["s0-aaaa"] * 3
     assert skipped_links(results) == [results / "digits/cnn/again", results / "digits/loop", results / "up"]
     assert run_folders(tmp_path / "nowhere") == run_folders(results / RUN / "results.csv") == []

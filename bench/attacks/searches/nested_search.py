@@ -50,6 +50,20 @@ class ShorterSearch:
         self.open[rows[some]] = False
 
 
+class ShorterSearches(tuple[ShorterSearch, ...]):
+    """Those that a longer search has to record; none outside `record_shorter_searches`."""
+
+    def look(self, rows: Tensor, x_adv: Tensor, broken: Tensor) -> None:
+        """`ShorterSearch.look` of each."""
+        for each in self:
+            each.look(rows, x_adv, broken)
+
+    def end(self, rows: Tensor, x_adv: Tensor, taken: Tensor, tries: Tensor, stuck: Tensor) -> None:
+        """`ShorterSearch.end` of each."""
+        for each in self:
+            each.end(rows, x_adv, taken, tries, stuck)
+
+
 @dataclass
 class NestedSearch:
     """The shorter searches to record, and the model that the longest runs on, once it has begun."""
@@ -77,15 +91,15 @@ def record_shorter_searches(efforts: Sequence[Effort]) -> Iterator[None]:
         _nested_search.reset(token)
 
 
-def start_shorter_searches(model: nn.Module, x: Tensor) -> list[ShorterSearch]:
+def start_shorter_searches(model: nn.Module, x: Tensor) -> ShorterSearches:
     """The shorter searches that a search has to record: those of the block if it is the first in it, else none."""
     nested = _nested_search.get()
     if nested is None or nested.model is not None:
-        return []
+        return ShorterSearches()
     nested.model, nested.images = model, x.clone()
     here = torch.ones(len(x), dtype=torch.bool, device=x.device)
     nested.shorter = {effort: ShorterSearch(*effort, x.clone(), here.clone()) for effort in nested.efforts}
-    return list(nested.shorter.values())
+    return ShorterSearches(nested.shorter.values())
 
 
 def find_recorded(model: nn.Module, x: Tensor, steps: int, restarts: int) -> ShorterSearch | None:

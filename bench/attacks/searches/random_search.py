@@ -7,16 +7,17 @@ arXiv:1912.00049: squares of random sign, whose share of the image shrinks by th
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.searches.auto_pgd import leads
-from bench.core.rng import image_rows, uniform
+from bench.attacks.searches.ascent_batch import leads
+from bench.core.rng import uniform
 from bench.core.threats.threat import Threat
 
 FIRST_SHARE = 0.8  # of the pixels that a square covers
 HALVED_AT = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)  # shares of the queries after which it is halved
 
 
+@torch.no_grad()
 def random_search(
-    model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, rows: list[int], draw: int, queries: int, until: int
+    model: nn.Module, x: Tensor, y: Tensor, threat: Threat, *, queries: int, until: int
 ) -> tuple[Tensor, Tensor]:
     """Change random squares of each image, and keep what does not lower the margin of the likeliest wrong class.
 
@@ -25,24 +26,16 @@ def random_search(
         x: clean images (B, C, H, W) in [0, 1].
         y: true classes (B,).
         threat: the ball around each image.
-        rows: numbers of the images in their stream of random numbers, (B,).
-        draw: number of the draw, as each is another one.
         queries: forward passes of an image that is never broken, from 1; the squares shrink with their share.
         until: the query at which to stop, from 1.
 
     Returns:
         The images (B, C, H, W) that it came to, and whether each is misclassified, (B,) bool.
     """
-    with image_rows(rows, [draw] * len(rows)):
-        return _search(model, x, y, threat, queries, min(until, queries))
-
-
-@torch.no_grad()
-def _search(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, queries: int, until: int) -> tuple[Tensor, Tensor]:
     stripes = (2 * uniform(x[:, :, :1]) - 1).expand_as(x)  # the paper's first images
     now = threat.project(threat.move(x, stripes, threat.eps), x)
     logits = model(now)
-    for query in range(1, until):
+    for query in range(1, min(until, queries)):
         halvings = sum(query > mark * queries for mark in HALVED_AT)
         changed = _with_squares(now, x, threat, FIRST_SHARE / 2**halvings)
         unbroken = logits.argmax(1) == y

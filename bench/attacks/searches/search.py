@@ -116,15 +116,12 @@ def search(
         allowed = (batch.taken > 0) | (ascent.start != "unclipped")  # an unclipped start may lie outside [0, 1]
         broken = wrong & (ended if last else allowed)
         found[rows[broken]] = x_adv[broken]
-        for other in shorter:
-            other.look(rows, x_adv, broken)
-        batch.x_adv, batch.taken = ascent.step(x_adv, grad, batch.clean), batch.taken + 1
-        batch.restart(ascent, x, ended & ~broken)
+        shorter.look(rows, x_adv, broken)
+        batch.step(ascent, grad, x, again=ended & ~broken)
         done = (batch.taken == ascent.steps) & (batch.tries == restarts * goals.shape[1] - 1) & ~broken
         found[rows[done]] = batch.x_adv[done]
         stuck += int(has_no_gradient(grad[done & ~wrong]).sum())
-        for other in shorter:
-            other.end(rows, batch.x_adv, batch.taken, batch.tries, has_no_gradient(grad) & ~wrong)
+        shorter.end(rows, batch.x_adv, batch.taken, batch.tries, has_no_gradient(grad) & ~wrong)
         batch = batch.select(~(broken | done))
     warn_zero_gradients(stuck)
     return found
@@ -149,8 +146,9 @@ class _SearchBatch:
         joined = (new, zeros, zeros, starts, x[new])
         return _SearchBatch(*(torch.cat(pair) for pair in zip(self._parts(), joined, strict=True)))
 
-    def restart(self, ascent: Ascent, x: Tensor, again: Tensor) -> None:
-        """Begin the next restart of the images where `again` (B,) is true."""
+    def step(self, ascent: Ascent, grad: Tensor, x: Tensor, again: Tensor) -> None:
+        """Take a step along grad (B, C, H, W); where `again` (B,) is true, begin the next restart instead."""
+        self.x_adv, self.taken = ascent.step(self.x_adv.detach(), grad, self.clean), self.taken + 1
         if again.any():
             self.tries = self.tries + again
             self.taken = self.taken.masked_fill(again, 0)

@@ -20,7 +20,7 @@ from bench.report.audit.indicators import Doubt
 from bench.report.labels import AUTOATTACK
 from bench.report.verdicts import doubts_by_board, verdict
 from bench.results.kinds import CLEAN
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.results.row import Row
 from bench.results.store import read_outcomes
 from bench.runner.request import Request
@@ -79,7 +79,7 @@ def board_entry(
 def find_doubts(results: Path, attacked: Row) -> list[Doubt]:
     """The audit's doubts about the model of a row under its threat, from all rows of the model in a results folder."""
     assert attacked.eps is not None
-    facts = load(results)
+    facts = load_results(results)
     same = (facts["kind"] == CLEAN) | ((facts["norm"] == attacked.norm) & ((facts["eps"] - attacked.eps).abs() < 1e-7))
     for column in ("run", "view", "epoch", "n"):
         same &= facts[column] == getattr(attacked, column)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.core.errors import BadInput
 from bench.core.passes import BACKWARD
 from bench.evaluation.arguments import cast_for_model

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from bench.attacks.spec import ATTACKS, parse_attack
+from bench.attacks.parse import parse_attack
+from bench.attacks.spec import ATTACKS
 from bench.attacks.suites import SUITES
 from bench.commands.list import recipes
 from bench.commands.list.recipes import first_sentence

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.attacks.parse import parse_attack
 from bench.attacks.searches.search import batch_limit
-from bench.attacks.spec import parse_attack
 from bench.commands.speed import peers
 from bench.commands.speed.corruptions import corruptions
 from bench.commands.speed.epochs import race_epochs, race_epochs_in_bf16

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.commands.speed.race import RaceResult, race
 from bench.commands.speed.table import SpeedLine, compare
 from bench.core.files import Bits, write_csv, write_json

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.commands.speed import peers
 from bench.commands.speed.parts import PARTS
 from bench.commands.speed.race import Contest, Contestant, RaceResult

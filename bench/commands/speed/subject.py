@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.commands.speed import peers
 from bench.commands.speed.race import Contestant, RaceResult
 from bench.core.rng import fixed_seed

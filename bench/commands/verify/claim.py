@@ -13,7 +13,8 @@ from bench.core.errors import BadInput
 from bench.core.files import Bits, is_name, is_run, parse_json
 from bench.core.parsing import printable
 from bench.core.threats.threat import NORMS
-from bench.evaluation.adversarial_set import AdversarialSet, Metadata, read_adversarial_set
+from bench.evaluation.adversarial_file import Metadata, read_adversarial_set
+from bench.evaluation.adversarial_set import AdversarialSet
 from bench.results.row import Row
 from bench.results.shards import WHOLE_SET, Shard
 from bench.results.store import read_job, read_run

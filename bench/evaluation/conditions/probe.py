@@ -9,11 +9,11 @@ from torch import Tensor
 from bench.attacks.spec import AttackSpec
 from bench.core.stats import Summary, wilson
 from bench.core.threats.threat import Threat
-from bench.evaluation.binarization_test import INNER_POINTS
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.outcome import Outcome, is_correct
-from bench.evaluation.probes import PLANTED_IMAGES, measure_indicator
+from bench.evaluation.probes.binarization_test import INNER_POINTS
+from bench.evaluation.probes.indicator import PLANTED_IMAGES, measure_indicator
 from bench.evaluation.target import Target
 from bench.results.kinds import DIAGNOSTIC
 

@@ -7,7 +7,7 @@ from bench.core.parsing import format_count
 from bench.report.studies.scale_data import ScaleData
 from bench.report.studies.scales import RadiusOf, scales
 from bench.report.studies.study import STUDIES
-from bench.results.load import load
+from bench.results.load import load_results
 
 
 def list_studies(results: Path, registered: RadiusOf) -> Iterator[str]:
@@ -15,7 +15,7 @@ def list_studies(results: Path, registered: RadiusOf) -> Iterator[str]:
 
     registered: as for `scales`.
     """
-    rows = load(results)
+    rows = load_results(results)
     places = [ScaleData(scale, part, results) for scale, part in scales(rows, results, registered)]
     for name, study in STUDIES.items():
         yield f"{name}: {study.about}"

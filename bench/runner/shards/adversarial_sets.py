@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.errors import BadInput
-from bench.evaluation.adversarial_set import join, read_adversarial_set
+from bench.evaluation.adversarial_file import read_adversarial_set, write_adversarial_set
+from bench.evaluation.adversarial_set import join
 from bench.evaluation.identity import is_same_model
 from bench.results.shards import WHOLE_SET, Shard
 
@@ -31,7 +32,7 @@ def join_adversarial_sets(folder: Path) -> None:
         if all(path.exists() for path in paths) and not adversarial_set_path(folder, key).exists():
             adversarial_sets, abouts = zip(*(read_adversarial_set(path) for path in paths), strict=True)
             _check_same(paths, abouts)
-            join(adversarial_sets).write(adversarial_set_path(folder, key), abouts[0])
+            write_adversarial_set(adversarial_set_path(folder, key), join(adversarial_sets), abouts[0])
     for path in sorted(folder.glob("adversarial-*-*of*.npz")):
         name = re.fullmatch(r"adversarial-(\w+)-[0-9]{1,6}of[0-9]{1,6}", path.stem)
         if name and adversarial_set_path(folder, name[1]).exists():

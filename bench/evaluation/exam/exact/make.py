@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
-from bench.attacks.spec import parse_attack
+from bench.attacks.parse import parse_attack
 from bench.core.files import write_atomically, write_bytes, write_json
 from bench.core.threats.linf import Linf
 from bench.data.images import Images

@@ -11,7 +11,7 @@ from bench.report.labels import AUTOATTACK, columns, is_autoattack
 from bench.report.rows import accuracy_rows, attack_rows, clean_and_attack_rows, clean_rows
 from bench.report.table_formats.table_text import MISSING
 from bench.report.verdicts import doubts_by_board
-from bench.results.load import load
+from bench.results.load import load_results
 from bench.results.store import read_outcomes
 
 CLEAN_METRICS = ["clean", "clean_mean", "clean_std"]
@@ -77,7 +77,7 @@ def _attack(attack: str, source: str) -> str:
 
 def measured_lines(recipe: str, results: Path) -> list[RecipeLine]:
     """Accuracies of all runs of a recipe in a results folder, a line for each view and epoch."""
-    known = load(results)
+    known = load_results(results)
     rows = clean_and_attack_rows(accuracy_rows(known[known["recipe"] == recipe]))
     rows = rows.assign(column=columns(rows))
     lines = []

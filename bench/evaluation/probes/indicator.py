@@ -12,16 +12,23 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.spec import AttackSpec, parse_attack
+from bench.attacks.parse import parse_attack
+from bench.attacks.spec import AttackSpec
 from bench.core.errors import Failed
 from bench.core.foreign.guard import is_out_of_memory
 from bench.core.foreign.messages import format_error
 from bench.core.rng import image_stream
 from bench.core.threats.threat import Threat
-from bench.evaluation.binarization_test import NoFeatures, has_gradient, last_linear, layer_output, misses_planted
 from bench.evaluation.conditions.attack import Attacked
-from bench.evaluation.model_probes import PROBES, input_gradient
 from bench.evaluation.outcome import Outcome, is_correct
+from bench.evaluation.probes.binarization_test import (
+    NoFeatures,
+    has_gradient,
+    last_linear,
+    layer_output,
+    misses_planted,
+)
+from bench.evaluation.probes.model_probes import PROBES, input_gradient
 from bench.evaluation.target import Ids, Target
 
 PLANTED_IMAGES = 32  # images of the binarization test; each has a readout of its own, and is attacked by itself
