@@ -90,15 +90,16 @@ def test_a_process_that_is_killed_ends_the_others_with_one_line_and_the_command_
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_a_loss_that_raises_in_another_process_is_a_failed_training(tmp_path):
+def test_a_loss_that_raises_in_another_process_is_a_failed_training_and_the_next_one_is_shared(tmp_path):
     (tmp_path / "raising.py").write_text(RAISING)
-    torchrun = start(
-        tmp_path, 2, "--methods", "Raising", "--plugin", "raising.py", "--epochs", "6", "--results", "shared"
-    )
+    recipes = ["--methods", "Raising,Standard", "--plugin", "raising.py"]
+    torchrun = start(tmp_path, 2, *recipes, "--epochs", "2", "--results", "shared")
     torchrun.communicate()
     assert torchrun.returncode == 1  # as a training failed
     (failed,) = (tmp_path / "shared").glob("digits/cnn/Raising/*/job.json")
     assert "not in this process" in json.loads(failed.read_text())["status"]
+    (trained,) = (tmp_path / "shared").glob("digits/cnn/Standard/*/job.json")
+    assert json.loads(trained.read_text())["environment"]["processes"] == 2
 
 
 @pytest.mark.slow
