@@ -129,6 +129,14 @@ def test_a_pace_is_that_of_passes(runner, monkeypatch):
     assert len(runner.experiment.test) >= BATCH_SIZES[-1]
 
 
+def test_several_threads_are_no_slower_than_one(runner, monkeypatch):
+    """Where other processes have the cores, threads use up processor time while they wait for each other."""
+    monkeypatch.setattr(pace, "_paces", {})
+    monkeypatch.setattr(pace, "_measure", lambda *how: Pace(0.5, 0.1) if how[-1] == 2 else Pace(0.2, 0.3))
+    assert measure_pace(runner.experiment, CPU, 2) == Pace(0.2, 0.1)
+    assert measure_pace(runner.experiment, CPU, 1) == Pace(0.2, 0.3)
+
+
 @pytest.mark.parametrize("name", ["AdvProp.2aux", "AugMix", "FS", "M2AT", "MART+AWP", "R-MC-LA", "RobMask", "TRADES-6"])
 def test_passes_of_an_image_are_the_same_in_any_batch_and_leave_the_threads_as_they_were(name):
     digits = dataset("digits", Path())

@@ -86,8 +86,8 @@ def join_group(store: Store, rank: int, size: int, device: torch.device) -> Iter
         size: number of processes.
         device: on which this process trains.
     """
-    # optimisers import this module, whose functions have the group of that moment as default argument: imported while there
-    # is one, it would keep the connections of a process that leaves open, and the others would wait for it
+    # Optimisers import this module, whose functions have the group of that moment as default argument. Imported while
+    # there is one, it would keep the connections of a process that leaves open, and the others would wait for it.
     import_module("torch.distributed.nn.functional")
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     with _lost_processes():
