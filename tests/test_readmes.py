@@ -23,6 +23,7 @@ from bench.commands.speed.parts import PARTS
 from bench.core.errors import BadInput
 from bench.core.foreign import plugins
 from bench.core.version import RELEASED, __version__
+from bench.data.published_sets import datasets_with
 from bench.data.sets.cifar import CLASSES
 from bench.evaluation.external.spec import parse_spec
 from bench.report.studies.study import STUDIES
@@ -280,7 +281,7 @@ def report(context: click.Context, words: list[str], folder: Path, monkeypatch: 
 def look_up(context: click.Context, words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = context.params.get("names", ())
     if names[:1] == ("corruption",):
-        assert names[1] == "all" or names[1] in CORRUPTIONS
+        assert names[1] == "all" or names[1] in CORRUPTIONS or datasets_with(names[1])
         assert context.params["dataset"] in DATASETS
     else:
         assert invoke(words)

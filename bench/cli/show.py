@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from bench.cli.effect import refuse_given
 from bench.cli.group import cli
@@ -27,8 +28,17 @@ def show(
     \b
     corruption NAME    a contact sheet: test images down, severity across
     corruption all     a page of every corruption, on a test image and at 224 pixels
+    corruption c-bar   (3dcc, or one of theirs) where its files are published; with --dataset a sheet of one
     """
     if len(names) == 2 and names[0] == "corruption":
+        from bench.commands.show.published_corruption import describe_published
+        from bench.data.published_sets import FILE_SETS
+
+        if lines := describe_published(names[1]):
+            click.echo("\n".join(lines))
+        if names[1] in FILE_SETS or (lines and context.get_parameter_source("dataset") is ParameterSource.DEFAULT):
+            refuse_given(context, ["dataset"], f"is of one corruption, and {names[1]} is a set of them")
+            return
         from bench.commands.show.contact_sheet import show_corruption
 
         written = show_corruption(names[1], dataset, data_dir, reports)

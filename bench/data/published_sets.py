@@ -88,6 +88,17 @@ def file_members(text: str, dataset: str) -> list[str]:
     return [text] if file_set_of(text, dataset) else []
 
 
+def set_of(name: str) -> str:
+    """The name, as in --corruptions, of the set that a corruption is in; empty if it is in none."""
+    return next((text for text, sets in FILE_SETS.items() if any(name in found.amounts for found in sets.values())), "")
+
+
+def file_corruptions() -> list[str]:
+    """The names of all corruptions in these sets, each once."""
+    every = (name for sets in FILE_SETS.values() for found in sets.values() for name in found.amounts)
+    return list(dict.fromkeys(every))
+
+
 def datasets_with(text: str) -> list[str]:
     """The data sets for which the name of a set, or of a corruption in one, stands for something."""
     every = dict.fromkeys(dataset for by_dataset in FILE_SETS.values() for dataset in by_dataset)

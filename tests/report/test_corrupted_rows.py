@@ -196,7 +196,27 @@ def test_a_contact_sheet_shows_severity_across(bench):
 
 
 def test_corruptions_are_listed(bench):
-    assert "glass_blur" in bench("list", "corruptions")[1].split()
+    names = bench("list", "corruptions")[1].split()
+    assert {"glass_blur", "caustic_refraction", "circular_motion_blur", "fog_3d"} <= {*names}
+    assert len({*names}) == len(names)
+
+
+def test_published_corruptions_are_shown_with_where_their_files_are(bench, tmp_path):
+    code, out, _ = bench("show", "corruption", "c-bar")
+    assert code == 0
+    assert "cifar10: CIFAR-10-C-Bar/, published at https://github.com/facebookresearch/augmentation-corruption" in out
+    assert "imagenet: ImageNet-C-Bar/" in out
+    out = bench("show", "corruption", "sparkles")[1]
+    assert "sparkles is of c-bar, which is read from published files in --data-dir" in out
+    assert "severities 1 to 5: 0.7, 3.5, 5.6, 6.3, 7\n" in out
+    assert "severities 1 to 5: 1, 2, 3, 5, 6\n" in out
+    assert "ImageNet-3DCC/, published at https://datasets.epfl.ch/3dcc\n" in bench("show", "corruption", "fog_3d")[1]
+    code, _, err = bench("show", "corruption", "sparkles", "--dataset", "digits")
+    assert code == 2
+    assert "--corruptions sparkles is published for cifar10 and imagenet, and not for digits" in err
+    code, _, err = bench("show", "corruption", "3dcc", "--dataset", "digits")
+    assert (code, "--dataset is of one corruption, and 3dcc is a set of them" in err) == (2, True)
+    assert not any(tmp_path.iterdir())
 
 
 # formulas and tables

@@ -8,6 +8,7 @@ from bench.core.registry import Registry
 from bench.corruptions.corruption import CORRUPTIONS
 from bench.data.dataset import DATASETS
 from bench.data.lookup import FOLDER
+from bench.data.published_sets import file_corruptions
 from bench.evaluation.conditions.base import CONDITIONS
 from bench.models.build import MODELS
 from bench.training.recipe import RECIPES
@@ -27,6 +28,7 @@ def names(kind: str) -> list[str]:
     if kind == "suites":
         return [f"{name}: {suite}" for name, suite in SUITES.items()]
     listed = [*REGISTRIES[kind].all_names(), *REGISTRIES[kind].suffixes()]
+    listed += file_corruptions() if kind == "corruptions" else []
     return [*listed, f"{FOLDER}PATH"] if kind == "datasets" else listed
 
 

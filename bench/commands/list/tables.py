@@ -18,6 +18,7 @@ from bench.core.registry import Registry
 from bench.corruptions.corruption import CORRUPTIONS
 from bench.data.dataset import DATASETS
 from bench.data.lookup import FOLDER
+from bench.data.published_sets import datasets_with, file_corruptions, set_of
 from bench.evaluation.conditions.base import CONDITIONS
 from bench.models.build import MODELS, smallest_side
 from bench.models.lazy import has_lazy_layers
@@ -67,6 +68,9 @@ def corruptions() -> Rows:
     for name, corruption in CORRUPTIONS.items():
         text = capitalise(CORRUPTIONS.meaning(name)) or first_sentence(inspect.getdoc(corruption.apply) or "")
         rows.append([name, "colour" if corruption.colour else "any", text])
+    for name in file_corruptions():
+        whose, owners = set_of(name), " and ".join(datasets_with(name))
+        rows.append([name, "colour", f"Published files for {owners}, see bench show corruption {whose}"])
     return rows
 
 
