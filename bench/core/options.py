@@ -39,6 +39,16 @@ class Options:
 
     A subclass is a frozen dataclass like any other. Only its repr differs, which is hashed into the names of runs: it
     shows an option only where the value is not the default, so that adding an option to a recipe renames no run.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from bench import Options, option
+        >>> @dataclass(frozen=True)
+        ... class Noise(Options):
+        ...     std: float
+        ...     clip: bool = option(True)
+        >>> Noise(0.1), Noise(0.1, clip=False)
+        (Noise(std=0.1), Noise(std=0.1, clip=False))
     """
 
     def __init_subclass__(cls) -> None:

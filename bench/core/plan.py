@@ -89,7 +89,7 @@ class Plan(Options):
         """The length as text: `80000 steps` where steps are given, else `205 epochs`."""
         return f"{self.epochs} epochs" if self.steps is None else f"{self.steps} steps"
 
-    def fine_tuning(self) -> "Plan":
+    def for_fine_tuning(self) -> "Plan":
         """The plan for a model that is already trained: same length, lr / 10 decayed to 0 by a cosine, no warm-up."""
         defaults = {"warm_up": 0.0, "warm_up_steps": None, "warm_up_from": 1 / 25, "anneal": "linear"}
         schedule = "cosine-steps" if self.is_by_step else "cosine"

@@ -76,13 +76,15 @@ def corruption_conditions(
     for name in resolve_names(texts, dataset):
         if file_set := file_set_of(name, dataset.name):
             for severity in severities:
-                yield _published(find_in_file_set(file_set, name, severity, dataset, len(test), data_dir), test)
+                yield _published_condition(
+                    find_in_file_set(file_set, name, severity, dataset, len(test), data_dir), test
+                )
             continue
         published_as = {s: find_official(name, s, dataset, len(test), data_dir) for s in severities}
         warn_missing(name, [s for s, official in published_as.items() if not official], dataset, data_dir)
         for severity, official in published_as.items():
             if official:
-                yield _published(official, test)
+                yield _published_condition(official, test)
             else:
                 made, settings = generated_settings(name, severity, dataset, data_dir), None
                 if ranges and (settings := ranges.settings(name, severity)):
@@ -90,7 +92,7 @@ def corruption_conditions(
                 yield Corrupted(name, severity, _params(made), partial(_make, name, severity, data_dir, settings))
 
 
-def _published(official: PublishedCorruption, test: Images) -> Corrupted:
+def _published_condition(official: PublishedCorruption, test: Images) -> Corrupted:
     """The condition of published images. BadInput where they are of other test images."""
     official.check(test)
     params = _params(published_settings(official))

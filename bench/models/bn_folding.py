@@ -75,18 +75,18 @@ class FoldedModel:
 _folded_models: WeakKeyDictionary[nn.Module, FoldedModel] = WeakKeyDictionary()
 
 
-def folded(model: nn.Module) -> nn.Module:
-    """The folded model, refreshed, inside a `folding` block of a model; otherwise the model itself."""
+def find_folded(model: nn.Module) -> nn.Module:
+    """The folded model, refreshed, inside a `keep_folded` block of a model; otherwise the model itself."""
     return _folded_models[model].refresh() if model in _folded_models else model
 
 
 def computing_modules(model: nn.Module) -> tuple[nn.Module, ...]:
-    """The modules that may compute the model's logits: itself, and inside a `folding` block the folded graph."""
+    """The modules that may compute the model's logits: itself, and inside a `keep_folded` block the folded graph."""
     return (model, _folded_models[model].graph) if model in _folded_models else (model,)
 
 
 @contextmanager
-def folding(model: nn.Module, x: Tensor) -> Iterator[None]:
+def keep_folded(model: nn.Module, x: Tensor) -> Iterator[None]:
     """Inside the block, adversaries that use running statistics attack a folded copy of the model in training.
 
     x: images (B, C, H, W) on which both must give the same logits, or no copy is used.

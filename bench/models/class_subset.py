@@ -39,6 +39,6 @@ def restrict_classes(model: nn.Module, dataset: Dataset) -> nn.Module:
     return ClassSubset(model, places, dataset.trained_on.num_classes)
 
 
-def unrestricted(model: nn.Module) -> nn.Module:
+def model_of_all_classes(model: nn.Module) -> nn.Module:
     """The model that `restrict_classes` was given."""
     return model.model if isinstance(model, ClassSubset) else model

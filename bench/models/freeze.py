@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parameter import is_lazy
 
-from bench.models.bn_folding import folded
+from bench.models.bn_folding import find_folded
 from bench.models.modes import set_eval, set_requires_grad
 
 Stats = Literal["running", "batch", "moving"]
@@ -45,7 +45,7 @@ def frozen(model: nn.Module, stats: Stats = "running") -> Iterator[nn.Module]:
         for norm, momentum in norms.items():
             norm.training, norm.momentum = True, 0.0 if stats == "batch" else momentum
     try:
-        yield folded(model) if stats == "running" else model
+        yield find_folded(model) if stats == "running" else model
     finally:
         for m, mode in modes.items():
             m.training = mode

@@ -59,7 +59,7 @@ class InterpolatedBatchNorm(Switch):
         self.shift = nn.ParameterList(norm.bias.detach().clone() for _ in range(k))
         self.norms = nn.ModuleList(_without_affine(norm) for _ in range(statistics))
 
-    def rescaling(self) -> tuple[Tensor, Tensor]:
+    def scale_and_shift(self) -> tuple[Tensor, Tensor]:
         """Scale and shift at the present strength, (C,)."""
         at = self.choice[0] * (len(self.scale) - 1)
         share = [max(0.0, 1 - abs(at - i)) for i in range(len(self.scale))]
@@ -69,14 +69,14 @@ class InterpolatedBatchNorm(Switch):
         return scale, shift
 
     def forward(self, x: Tensor) -> Tensor:
-        scale, shift = self.rescaling()
+        scale, shift = self.scale_and_shift()
         out: Tensor = self.norms[self.choice[1]](x) * scale[:, None, None] + shift[:, None, None]
         return out
 
     def plain(self) -> nn.BatchNorm2d:
         norm = deepcopy(self.norms[self.choice[1]])
         assert isinstance(norm, nn.BatchNorm2d)
-        norm.affine, (norm.weight, norm.bias) = True, map(nn.Parameter, self.rescaling())
+        norm.affine, (norm.weight, norm.bias) = True, map(nn.Parameter, self.scale_and_shift())
         return norm
 
 
@@ -162,6 +162,16 @@ def plain(model: nn.Module, choice: Any) -> nn.Module:
 
     Returns:
         A model from images (B, C, H, W) to logits (B, K) with ordinary batch norms.
+
+    Raises:
+        KeyError: the model has no branch of this name.
+
+    Example:
+        >>> from torch import nn
+        >>> from bench import add_branches, plain
+        >>> model = add_branches(nn.Sequential(nn.BatchNorm2d(3)), "adv")
+        >>> type(model[0]).__name__, type(plain(model, "adv")[0]).__name__
+        ('SplitBatchNorm', 'BatchNorm2d')
     """
     model = deepcopy(model)
     with branch(model, choice):
@@ -181,6 +191,20 @@ def branch(model: nn.Module, choice: Any) -> Iterator[None]:
         model: of `add_branches` or `add_masks`; for another model the block has no effect.
         choice: after `add_branches` the name of a branch (`main` is the one in use outside all blocks); after
             `add_masks` a pair (strength of the mask from 0 to 1, index of the running statistics).
+
+    Raises:
+        KeyError: on a forward pass in the block, where there is no branch of this name.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from bench import add_branches, branch
+        >>> model = add_branches(nn.Sequential(nn.BatchNorm2d(1)), "adv").eval()
+        >>> _ = nn.init.constant_(model[0].branches["adv"].bias, 2.0)
+        >>> with branch(model, "adv"):
+        ...     inside = model(torch.zeros(1, 1, 1, 1)).item()
+        >>> inside, model(torch.zeros(1, 1, 1, 1)).item()
+        (2.0, 0.0)
     """
     before = {m: m.choice for m in model.modules() if isinstance(m, Switch)}
     for switch in before:

@@ -162,7 +162,7 @@ def with_starts(jobs: Sequence[Job], factor: float, words: Callable[..., str]) -
             base = replace(job, name=name, recipe=scaled(RECIPES[name], factor), budget=words(plan=job.plan))
             (*before, start) = with_starts([base], factor, words)
             found |= dict.fromkeys([*before, start])
-            job = replace(job, plan=job.plan.fine_tuning() if job.recipe.start() else job.plan, start=start)
+            job = replace(job, plan=job.plan.for_fine_tuning() if job.recipe.start() else job.plan, start=start)
         found[job] = None
     return tuple(found)
 

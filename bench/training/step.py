@@ -10,7 +10,7 @@ from bench.core.errors import Failed, ProcessLost
 from bench.core.foreign.guard import is_out_of_memory
 from bench.core.foreign.messages import format_error, home_of
 from bench.core.passes import count_passes
-from bench.models.bn_folding import folded
+from bench.models.bn_folding import find_folded
 from bench.training.averaging import Average
 from bench.training.job import Job
 from bench.training.optimiser import build_optimiser, set_learning_rate
@@ -73,7 +73,7 @@ class TrainingStep:
         batches = zip(x.chunk(cut), q.chunk(cut), self.carried, strict=True)
         parts = [self.job.recipe.losses(self.model, *batch) for batch in batches]
         with ExitStack() as stack:
-            passes = None if self.cost else stack.enter_context(count_passes(*{self.model, folded(self.model)}))
+            passes = None if self.cost else stack.enter_context(count_passes(*{self.model, find_folded(self.model)}))
             while (loss := self._compute_next_gradient(parts)) is not None:
                 yield loss
         if passes is not None:
@@ -83,7 +83,7 @@ class TrainingStep:
         """Leave the gradient of the next loss in the weights and return that loss, (); None if there is no other."""
         losses: list[Tensor] = []
         for part in parts:
-            with self._computing_loss() as share:
+            with self._loss_context() as share:
                 loss = next(part, None)
             if loss is None:
                 continue  # the others are to end too, as they may leave something for the next batch
@@ -98,8 +98,8 @@ class TrainingStep:
         return torch.stack(losses).mean() if losses else None
 
     @contextmanager
-    def _computing_loss(self) -> Iterator[float]:
-        """Inside the block the recipe computes a loss; yields the share of its images in the batch of all processes."""
+    def _loss_context(self) -> Iterator[float]:
+        """What a recipe computes a loss in; yields the share of its images in the batch of all processes."""
         self.model.train()
         device = next(self.model.parameters()).device.type
         with torch.autocast(device, torch.bfloat16, enabled=self.job.precision == "bf16"):

@@ -22,7 +22,7 @@ from bench.data.dataset import Dataset
 from bench.data.extra import ExtraImages
 from bench.data.images import Images
 from bench.data.loader import epoch_batches, to_float
-from bench.models.bn_folding import folding
+from bench.models.bn_folding import keep_folded
 from bench.models.build import build
 from bench.models.checkpoint import load_progress, save_progress
 from bench.models.networks import load_helper
@@ -134,7 +134,7 @@ class Trainer:
     def _train(self, saved: Path | None, tick: Callable[[Record], None]) -> None:
         """Train the remaining epochs."""
         sample = to_float(self.holdout.x[:64])
-        with folding(self.model, sample):
+        with keep_folded(self.model, sample):
             for epoch in range(len(self.curve), self.plan.epochs):
                 record = self._run_epoch(epoch)
                 self.curve.append(record)

@@ -17,7 +17,7 @@ from bench.data.dataset import DATASETS
 from bench.data.lookup import dataset
 from bench.data.sets.cifar import CIFAR10
 from bench.data.sets.imagenet_ids import IMAGENET_A_IDS, IMAGENET_R_IDS, WORDNET_IDS
-from bench.models.class_subset import ClassSubset, restrict_classes, unrestricted
+from bench.models.class_subset import ClassSubset, model_of_all_classes, restrict_classes
 from bench.results.load import load_results
 
 TEST_SETS = ["cifar10.1", "cifar10.1-v4", "imagenet-v2", "imagenet-a", "imagenet-r", "imagenet-sketch"]
@@ -184,7 +184,7 @@ def test_logits_are_restricted_as_in_the_official_code():
     whole = nn.Identity()
     assert restrict_classes(whole, DATASETS["imagenet-v2"]) is whole
     assert restrict_classes(whole, CIFAR10) is whole
-    assert unrestricted(ClassSubset(whole, (0, 1), 3)) is unrestricted(whole) is whole
+    assert model_of_all_classes(ClassSubset(whole, (0, 1), 3)) is model_of_all_classes(whole) is whole
 
 
 def test_a_test_set_has_only_classes_of_its_models():

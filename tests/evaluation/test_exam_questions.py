@@ -108,11 +108,11 @@ def test_a_network_with_another_layer_is_refused():
 
 def test_the_exam_has_enough_questions_of_both_kinds_and_is_small():
     groups = load_groups()
-    questions = sum(len(group.sheet.images) for group in groups)
-    exist = sum(len(group.sheet.images) for group in groups if group.exists)
+    questions = sum(len(group.net.images) for group in groups)
+    exist = sum(len(group.net.images) for group in groups if group.exists)
     assert questions >= 300
     assert min(exist, questions - exist) >= 100
-    assert {group.sheet.net for group in groups} == {*ARCHITECTURES} == {*MEANINGS}
+    assert {group.net.name for group in groups} == {*ARCHITECTURES} == {*MEANINGS}
     assert {*(group.ratio for group in groups)} == {*RATIOS}
     assert sum(path.stat().st_size for path in (FILE, WEIGHTS, PROVENANCE)) < 500_000
     quick = load_groups(quick=True)
@@ -120,32 +120,32 @@ def test_the_exam_has_enough_questions_of_both_kinds_and_is_small():
 
 
 def test_every_error_that_exists_is_stored_and_can_be_looked_at():
-    for sheet, proof in load_proofs():
-        x, y, errors = sheet.images.x, sheet.images.y, proof.errors
+    for net, proof in load_proofs():
+        x, y, errors = net.images.x, net.images.y, proof.errors
         assert errors.min() >= 0
         assert errors.max() <= 1
         distances = (errors.double() - x.double()).abs().flatten(1).amax(1)
         assert torch.equal(distances, torch.from_numpy(proof.upper))
         assert (proof.lower <= proof.upper).all()
         assert (proof.upper < proof.lower * 1.002).all()
-        assert (sheet.exact(errors.double()).argmax(1) != y).all()
-        for model in (sheet.model(), sheet.exact):
+        assert (net.exact(errors.double()).argmax(1) != y).all()
+        for model in (net.model(), net.exact):
             kind = next(model.parameters()).dtype
             assert (model(x.to(kind)).argmax(1) == y).all()
 
 
 def test_the_hard_networks_are_hard_in_the_way_that_is_told():
     proofs = load_proofs()
-    for sheet, proof in proofs:
-        x, y = sheet.images.x.clone().requires_grad_(), sheet.images.y
-        logit = sheet.model()(x)
+    for net, proof in proofs:
+        x, y = net.images.x.clone().requires_grad_(), net.images.y
+        logit = net.model()(x)
         (slope,) = torch.autograd.grad(nn.functional.cross_entropy(logit, y, reduction="sum"), x)
-        if sheet.net == "saturated":
+        if net.name == "saturated":
             assert not slope.any()
-        if sheet.net == "other-class":
+        if net.name == "other-class":
             runner_up = logit.scatter(1, y[:, None], -torch.inf).argmax(1)
-            assert (sheet.exact(proof.errors.double()).argmax(1) != runner_up).all()
-    flat = [(sheet.images.x, sheet.model()) for sheet, _ in proofs if sheet.net == "flat"]
+            assert (net.exact(proof.errors.double()).argmax(1) != runner_up).all()
+    flat = [(net.images.x, net.model()) for net, _ in proofs if net.name == "flat"]
     x, model = torch.cat([x for x, _ in flat]), flat[0][1]
     hidden = nn.functional.linear(x.flatten(1), model[1].weight, model[1].bias)
     assert ((hidden <= 0) | (hidden >= 1)).float().mean() > 0.8
@@ -153,9 +153,9 @@ def test_the_hard_networks_are_hard_in_the_way_that_is_told():
 
 def test_an_exact_radius_is_what_the_method_gives_again():
     """Of an image that was moved, whose distance follows from that of the image before."""
-    sheet, proof = load_proofs()[0]
-    x, y = sheet.images.x[0].flatten().double().numpy(), int(sheet.images.y[0])
-    found = nearest_error(exact_layers(sheet.net, sheet.exact), x, y, float(proof.upper[0]) * 1.05, NODES)
+    net, proof = load_proofs()[0]
+    x, y = net.images.x[0].flatten().double().numpy(), int(net.images.y[0])
+    found = nearest_error(exact_layers(net.name, net.exact), x, y, float(proof.upper[0]) * 1.05, NODES)
     assert found.is_proved
     assert found.lower <= proof.upper[0]
     assert proof.lower[0] <= found.upper
@@ -166,7 +166,7 @@ def test_the_provenance_says_how_the_questions_were_made():
     assert told["ratios"] == [*RATIOS]
     assert {*told["versions"]} == {"python", "numpy", "scipy", "torch"}
     for name, numbers in told["networks"].items():
-        images = sum(len(sheet.images) for sheet, _ in load_proofs() if sheet.net == name)
+        images = sum(len(net.images) for net, _ in load_proofs() if net.name == name)
         assert numbers["images_used"] == images
         assert numbers["least_margin_at_0.98"] > 0
         assert numbers["images_solved"] >= images + numbers["not_proved_within_the_limits"]
@@ -190,7 +190,7 @@ def register(monkeypatch):
 @pytest.fixture(scope="module")
 def errors():
     """The stored error of every image of the exam."""
-    pairs = [pair for sheet, proof in load_proofs() for pair in zip(sheet.images.x, proof.errors, strict=True)]
+    pairs = [pair for net, proof in load_proofs() for pair in zip(net.images.x, proof.errors, strict=True)]
     return {x.numpy().tobytes(): error for x, error in pairs}
 
 
@@ -262,7 +262,7 @@ def test_a_minimum_norm_attack_is_called_once_for_all_radii():
     attack = parse_attack("FMN-Linf")
     found = examine(attack, groups)
     result = score(found, "")
-    steps, images = dict(attack.settings)["steps"], sum(len(group.sheet.images) for group in groups) / len(RATIOS)
+    steps, images = dict(attack.settings)["steps"], sum(len(group.net.images) for group in groups) / len(RATIOS)
     assert found.backwards == steps * images
     assert (result.broken, result.verdict) == (0, "ok")
     for answer in found.answers:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 import methods  # noqa: F401
 from bench import DATASETS, cross_entropy, frozen
 from bench.core.rng import fixed_seed
-from bench.models.bn_folding import TOLERANCE, FoldedModel, fast_copy, folded, folding
+from bench.models.bn_folding import TOLERANCE, FoldedModel, fast_copy, find_folded, keep_folded
 from bench.models.build import build
 from bench.models.resnet import preact_resnet, resnet
 
@@ -57,8 +57,8 @@ def test_a_norm_before_its_convolution_is_left_alone():
     net = trained(nn.Sequential(nn.BatchNorm2d(1), nn.Conv2d(1, 16, 3), nn.ReLU(), nn.BatchNorm2d(16))).eval()
     folded_model = FoldedModel(net)
     assert folded_model.pairs == []
-    with folding(net, torch.rand(2, 1, 5, 5)):
-        assert folded(net) is net
+    with keep_folded(net, torch.rand(2, 1, 5, 5)):
+        assert find_folded(net) is net
 
 
 def test_a_convolution_that_something_else_reads_too_is_left_alone():
@@ -76,7 +76,7 @@ def test_a_convolution_that_something_else_reads_too_is_left_alone():
 
 def test_a_folded_copy_follows_its_model_through_training():
     model, x = trained(build("cnn", DATASETS["digits"])).train(), torch.rand(4, 1, 8, 8)
-    with folding(model, x):
+    with keep_folded(model, x):
         assert model.training
         with frozen(model) as attacked, torch.no_grad():
             assert attacked is not model
@@ -125,16 +125,16 @@ class Training(Branching):
 
 def test_a_model_that_ends_the_process_in_eval_mode_is_trained_without_a_folded_copy():
     model, x = Training(), torch.rand(2, 1, 8, 8)
-    with folding(model, x):
-        assert folded(model) is model
+    with keep_folded(model, x):
+        assert find_folded(model) is model
         assert model.training
 
 
 @pytest.mark.parametrize("kind", [Branching, Moody])
 def test_a_model_that_cannot_be_folded_is_attacked_itself(kind):
     model, x = trained(kind()).train(), torch.rand(2, 1, 8, 8)
-    with folding(model, x):
-        assert folded(model) is model
+    with keep_folded(model, x):
+        assert find_folded(model) is model
         assert model.training
     logits = model.eval()(x)
     assert torch.allclose(fast_copy(model, x)(x), logits, atol=1e-5)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from bench import RECIPES, add_branches, branch, plain, scaled
 from bench.core.errors import BadInput
 from bench.core.rng import fixed_seed
-from bench.models.bn_folding import FoldedModel, fast_copy, folded, folding
+from bench.models.bn_folding import FoldedModel, fast_copy, find_folded, keep_folded
 from bench.models.build import MODELS, smallest_side
 from bench.models.freeze import frozen
 from bench.models.split_batchnorm import InterpolatedBatchNorm, SplitBatchNorm, Switch
@@ -120,8 +120,8 @@ def test_every_registered_model_learns_through_switches_and_loses_them(name, arc
 def test_no_folded_copy_is_made_of_a_model_that_can_switch(x):
     """A traced graph would keep the branch it was traced with."""
     model = different("aux1")
-    with folding(model, x):
-        assert folded(model) is model
+    with keep_folded(model, x):
+        assert find_folded(model) is model
         logits = []
         for view in ("main", "aux1", "main"):
             with branch(model, view), frozen(model) as attacked:
@@ -136,9 +136,9 @@ def test_no_folded_copy_is_made_of_a_model_that_can_switch(x):
 def test_its_plain_views_do_have_folded_copies(x):
     for view in ("main", "aux1"):
         model = plain(different("aux1"), view).eval()
-        with folding(model, x):
-            assert folded(model) is not model
-            assert close(folded(model)(x), model(x), 1e-9)
+        with keep_folded(model, x):
+            assert find_folded(model) is not model
+            assert close(find_folded(model)(x), model(x), 1e-9)
 
 
 def test_a_switch_moved_after_the_block_began_is_obeyed(x):
@@ -149,7 +149,7 @@ def test_a_switch_moved_after_the_block_began_is_obeyed(x):
         model = different("aux1")
         with fixed_seed("folded"):
             if outer:
-                with folding(model, x):
+                with keep_folded(model, x):
                     losses.append(recipe.loss(model, x, Q))
             else:
                 losses.append(recipe.loss(model, x, Q))
@@ -256,7 +256,7 @@ def test_masks_are_linear_between_the_primary_strengths(k):
 
     def scale(strength: float) -> Tensor:
         norm.choice = (strength, 0)
-        return norm.rescaling()[0]
+        return norm.scale_and_shift()[0]
 
     for i in range(k):
         assert close(scale(i / (k - 1)), norm.scale[i])

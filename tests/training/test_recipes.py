@@ -17,7 +17,7 @@ from bench import DATASETS, RECIPES, Ascent, Linf, Recipe, branch, frozen
 from bench.core.passes import count_passes
 from bench.core.rng import fixed_seed
 from bench.core.threats.lengths import REFERENCE_EPS
-from bench.models.bn_folding import folded, folding
+from bench.models.bn_folding import find_folded, keep_folded
 from bench.models.build import build
 from bench.models.split_batchnorm import Switch
 from bench.training.contract.checks import CHECKS, title_of
@@ -220,9 +220,9 @@ def test_one_step_with_and_without_the_folded_copy(setting):
     plain = deepcopy(model)
     losses = [loss_of(recipe, plain, x, q)]
     with ExitStack() as stack:
-        stack.enter_context(folding(model, x))
-        assert (folded(model) is model) == bool(switches(model))
-        attacked = stack.enter_context(count_passes(folded(model)))
+        stack.enter_context(keep_folded(model, x))
+        assert (find_folded(model) is model) == bool(switches(model))
+        attacked = stack.enter_context(count_passes(find_folded(model)))
         losses.append(loss_of(recipe, model, x, q))
     assert losses[1].item() == pytest.approx(losses[0].item(), abs=1e-4)
     steps = sum(a.steps for a in ascents(recipe)) if stats(recipe) == "running" else 0

@@ -15,7 +15,7 @@ from bench.evaluation.conditions.attack import Attacked, plain_attacks
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.external.finished_run import FinishedRun
 from bench.evaluation.external.spec import ModelSource
-from bench.models.class_subset import unrestricted
+from bench.models.class_subset import model_of_all_classes
 from bench.report.audit.indicators import Doubt
 from bench.report.labels import AUTOATTACK
 from bench.report.verdicts import doubts_by_board, verdict
@@ -63,7 +63,7 @@ def board_entry(
     assert attacked.value is not None
     return MeasuredAccuracies(
         name=source.name,
-        architecture=source.architecture(unrestricted(net)),
+        architecture=source.architecture(model_of_all_classes(net)),
         dataset=clean.dataset,
         eps=attacked.eps,
         clean=clean.value,

@@ -20,7 +20,7 @@ from bench.core.rng import fixed_seed
 from bench.core.threats.lengths import REFERENCE_EPS
 from bench.data.images import Images
 from bench.data.loader import epoch_batches, to_float
-from bench.models.bn_folding import folded, folding
+from bench.models.bn_folding import find_folded, keep_folded
 from bench.training.precision import is_bf16_native
 from bench.training.recipe import RECIPES, Recipe, scaled
 
@@ -61,7 +61,7 @@ def _our_epoch(recipe: Recipe, model: nn.Module, subject: Subject, precision: st
     images, sgd = subject.test.first(n or subject.n), _sgd(model)
     autocast = torch.autocast(images.x.device.type, torch.bfloat16, enabled=precision == "bf16")
     sample = to_float(images.x[:WARM_UP_IMAGES])
-    with fixed_seed("epoch"), folding(model, sample), count_passes(*{model, folded(model)}) as passes:
+    with fixed_seed("epoch"), keep_folded(model, sample), count_passes(*{model, find_folded(model)}) as passes:
         for x, y in epoch_batches(images, subject.batch_size, pad=subject.pad, flip=subject.flip):
             model.train()
             with autocast:

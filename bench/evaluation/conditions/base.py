@@ -123,11 +123,18 @@ class Condition(ABC):
 
     @property
     def effort(self) -> Effort | None:
-        """(steps, restarts) of an attack whose shorter runs are prefixes of it; None for any other condition."""
+        """(steps, restarts), from 1, of an attack whose shorter runs are prefixes of it; None for any other condition.
+
+        Raises:
+            UnknownName: the attack is not registered (any more).
+        """
         return None
 
     def includes(self, other: "Condition") -> bool:
-        """Whether the other condition's search is a prefix of this one's."""
+        """Whether the other condition's search is a prefix of this one's: the same ball, and settings but for `effort`.
+
+        False for a condition of any other class. Raises as `effort` does.
+        """
         return False
 
     def base(self) -> "Condition":
@@ -157,7 +164,11 @@ class Condition(ABC):
         return self.summarise(self.metric, outcome)
 
     def cost(self, n: int) -> float:
-        """Estimated forward passes to evaluate n images of a typical model, a backward pass counted as two."""
+        """Estimated forward passes to evaluate n images, from 0, of a typical model, a backward pass counted as two.
+
+        Raises:
+            UnknownName: its attack is not registered (any more).
+        """
         return float(n)
 
     @classmethod

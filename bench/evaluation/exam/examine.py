@@ -115,7 +115,7 @@ def examine(
 ) -> Answers:
     """Put the questions to an attack, by the bench's evaluator.
 
-    A group of questions is one call, and one block. A minimum-norm attack is called once for all radii of a sheet.
+    A group of questions is one call, and one block. A minimum-norm attack is called once for all radii of its images.
 
     Args:
         attack: the attack with its settings.
@@ -129,11 +129,11 @@ def examine(
     check_attack(attack)
     found = Answers(attack, seeds)
     for seed in seeds:
-        nearest = dict[int, _Returned]()  # what a minimum-norm attack has returned, by sheet
+        nearest = dict[int, _Returned]()  # what a minimum-norm attack has returned, by `ExamNet`
         for group in groups:
-            returned = nearest.get(id(group.sheet)) or _attack(found, group, seed)
+            returned = nearest.get(id(group.net)) or _attack(found, group, seed)
             if attack.minimal:
-                nearest[id(group.sheet)] = returned
+                nearest[id(group.net)] = returned
             found.answers += _answers(group, seed, returned, attack.minimal)
             tick()
     return found
@@ -150,8 +150,8 @@ class _Returned:
 
 def _attack(found: Answers, group: QuestionGroup, seed: int) -> _Returned:
     """Attack the images of a group; what it cost is added to `found`."""
-    sheet, attack = group.sheet, found.attack
-    x = sheet.images.x[:].float()
+    net, attack = group.net, found.attack
+    x = net.images.x[:].float()
     kept = [_Returned(x, torch.zeros(len(x), dtype=torch.bool))]
 
     def record(fooled: Tensor, x_adv: Tensor) -> None:
@@ -159,7 +159,7 @@ def _attack(found: Answers, group: QuestionGroup, seed: int) -> _Returned:
 
     condition = RecordedAttack(attack, attack.space if attack.minimal else Linf(group.eps), record=record)
     try:
-        outcome = outcomes(sheet.model(), sheet.images, condition, seed=seed)
+        outcome = outcomes(net.model(), net.images, condition, seed=seed)
     except Failed as failure:
         found.failures.append(str(failure))
         return replace(kept[0], has_failed=True)
@@ -171,15 +171,15 @@ def _attack(found: Answers, group: QuestionGroup, seed: int) -> _Returned:
 
 def _answers(group: QuestionGroup, seed: int, returned: _Returned, is_minimal: bool) -> list[Answer]:
     """What became of the questions of a group."""
-    sheet = group.sheet
-    far = Linf(group.eps).distance(returned.x_adv.double(), sheet.images.x[:].double())
+    net = group.net
+    far = Linf(group.eps).distance(returned.x_adv.double(), net.images.x[:].double())
     broken = returned.fooled & (far <= group.eps) if is_minimal else returned.fooled
     faults = find_faults(group, returned.x_adv, broken, is_minimal)
     if returned.has_failed:
         faults = ["failed"] * len(faults)
-    shares = (far.numpy() / sheet.distances).tolist()
-    rows = zip(sheet.places, broken.tolist(), shares, faults, strict=True)
-    return [Answer(seed, sheet.net, i, group.ratio, group.eps, group.exists, *row) for i, *row in rows]
+    shares = (far.numpy() / net.distances).tolist()
+    rows = zip(net.places, broken.tolist(), shares, faults, strict=True)
+    return [Answer(seed, net.name, i, group.ratio, group.eps, group.exists, *row) for i, *row in rows]
 
 
 def find_faults(group: QuestionGroup, x_adv: Tensor, broken: Tensor, is_minimal: bool) -> list[Fault]:
@@ -187,11 +187,11 @@ def find_faults(group: QuestionGroup, x_adv: Tensor, broken: Tensor, is_minimal:
 
     broken: which of them the evaluator has counted as broken, (B,) bool. is_minimal: whether there is no ball to leave.
     """
-    threat, exact, y = Linf(group.eps), x_adv.double(), group.sheet.images.y
-    far = threat.distance(exact, group.sheet.images.x[:].double()) > threat.eps + tolerance(threat.eps)
+    threat, exact, y = Linf(group.eps), x_adv.double(), group.net.images.y
+    far = threat.distance(exact, group.net.images.x[:].double()) > threat.eps + tolerance(threat.eps)
     odd = (exact.flatten(1).amin(1) < 0) | (exact.flatten(1).amax(1) > 1)
     with torch.no_grad():
-        logits = group.sheet.exact(exact)
+        logits = group.net.exact(exact)
     is_right = margin(logits, y) < -ROUNDING * logits.abs().amax(1)
     faults = list[Fault]()
     for is_far, is_odd, is_broken, is_clear in torch.stack([far, odd, broken, is_right], 1).tolist():

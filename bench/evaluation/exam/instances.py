@@ -10,7 +10,7 @@ import torch
 from bench.core.errors import BadInput
 from bench.data.images import Images
 from bench.evaluation.exam.onnx_model import load_onnx
-from bench.evaluation.exam.questions import QuestionGroup, Sheet
+from bench.evaluation.exam.questions import ExamNet, QuestionGroup
 from bench.evaluation.exam.vnnlib import read_property
 from bench.evaluation.outcome import predict_classes
 
@@ -34,6 +34,6 @@ def load_instances(onnx: Path, properties: Sequence[Path], answer: str) -> list[
         found = int(predict_classes(net, x, 1))
         if found != asked.label:
             raise BadInput(f"{path} is of an image of class {asked.label}, which {onnx} takes for {found} already")
-        sheet = Sheet(path.stem, exact, Images(x, y), [0], np.array([np.nan]))
-        groups.append(QuestionGroup(sheet, asked.eps, ANSWERS[answer]))
+        asked_of = ExamNet(path.stem, exact, Images(x, y), [0], np.array([np.nan]))
+        groups.append(QuestionGroup(asked_of, asked.eps, ANSWERS[answer]))
     return groups

@@ -23,18 +23,18 @@ CLEARANCE = 0.001  # share of the distance by which radii stay outside of the pr
 
 
 @dataclass(frozen=True, eq=False)
-class Sheet:
-    """Images of one network.
+class ExamNet:
+    """A network of the exam, and images that it classifies correctly, all at one distance from the nearest error.
 
     Args:
-        net: name of the network.
+        name: of the network.
         exact: the network in float64, images (B, C, H, W) in [0, 1] to logits (B, K); no attack sees it.
-        images: M images that it classifies correctly.
+        images: M of them.
         places: their numbers among the images of the network, (M,).
         distances: in Linf, to the nearest image of another class, (M,); NaN if unknown.
     """
 
-    net: str
+    name: str
     exact: nn.Module
     images: Images
     places: list[int]
@@ -47,16 +47,16 @@ class Sheet:
 
 @dataclass(frozen=True, eq=False)
 class QuestionGroup:
-    """Questions that are asked at once: all images of a sheet at one radius, which have the same answer.
+    """Questions that are asked at once: all images of an `ExamNet` at one radius, which have the same answer.
 
     Args:
-        sheet: the images.
+        net: the network and the images.
         eps: the radius in Linf.
         exists: the answer, whether there is an image of another class within the radius; None if that is not known.
         ratio: of the radius to the distance of the nearest error; NaN if that is unknown.
     """
 
-    sheet: Sheet
+    net: ExamNet
     eps: float
     exists: bool | None
     ratio: float = math.nan
@@ -79,7 +79,7 @@ class Proof:
         return bool(is_far.all() or is_near.all())
 
 
-def load_proofs(file: Path = FILE, weights: Path = WEIGHTS) -> list[tuple[Sheet, Proof]]:
+def load_proofs(file: Path = FILE, weights: Path = WEIGHTS) -> list[tuple[ExamNet, Proof]]:
     """The images of the exam by network and distance, and what has been proved of each."""
     nets, found = load_nets(weights), []
     with np.load(file) as arrays:
@@ -90,20 +90,20 @@ def load_proofs(file: Path = FILE, weights: Path = WEIGHTS) -> list[tuple[Sheet,
         for radius in np.unique(radii):
             rows = np.flatnonzero(radii == radius)
             lower, upper = (content[f"{name}/{end}"][rows] for end in ("lower", "upper"))
-            sheet = Sheet(name, net.double(), Images(x[rows], y[rows]), rows.tolist(), radii[rows])
-            found.append((sheet, Proof(lower, upper, errors[rows])))
+            some = ExamNet(name, net.double(), Images(x[rows], y[rows]), rows.tolist(), radii[rows])
+            found.append((some, Proof(lower, upper, errors[rows])))
     return found
 
 
 def load_groups(quick: bool = False) -> list[QuestionGroup]:
     """All questions in groups, or those of the nearest images of each network (quick)."""
     groups, seen = list[QuestionGroup](), set[str]()
-    for sheet, proof in load_proofs():
-        if quick and sheet.net in seen:
+    for net, proof in load_proofs():
+        if quick and net.name in seen:
             continue
-        seen.add(sheet.net)
-        radii = {ratio: ratio * float(sheet.distances[0]) for ratio in RATIOS}
-        groups += [QuestionGroup(sheet, eps, ratio > 1, ratio) for ratio, eps in radii.items() if proof.is_clear(eps)]
+        seen.add(net.name)
+        radii = {ratio: ratio * float(net.distances[0]) for ratio in RATIOS}
+        groups += [QuestionGroup(net, eps, ratio > 1, ratio) for ratio, eps in radii.items() if proof.is_clear(eps)]
     return groups
 
 

@@ -13,7 +13,7 @@ from bench.core.registration.checks import check_name
 from bench.core.rng import fixed_seed
 from bench.core.threats.lengths import REFERENCE_EPS
 from bench.data.dataset import DATASETS
-from bench.models.bn_folding import folding
+from bench.models.bn_folding import keep_folded
 from bench.models.build import build
 from bench.models.split_batchnorm import Switch
 from bench.training.contract.probe import Broken, Probe, batch, tiny
@@ -112,7 +112,7 @@ def one_step(recipe: Recipe, dataset: str, name: str) -> None:
     trained = [p for p in model.parameters() if p.requires_grad]
     before = [p.detach().clone() for p in trained]
     sgd = torch.optim.SGD(trained, 0.01)
-    with folding(model, x), fixed_seed("loss"):
+    with keep_folded(model, x), fixed_seed("loss"):
         for loss in recipe.losses(model, x, q, {}):
             sgd.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
