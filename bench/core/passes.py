@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 BACKWARD = 2.0  # rough cost of a backward pass in forward passes
 
@@ -29,16 +31,16 @@ def add_shared_passes(images: int) -> None:
 
 
 @contextmanager
-def count_passes(*models: nn.Module) -> Iterator[Passes]:
+def count_passes(*models: "nn.Module") -> Iterator[Passes]:
     """Count the passes through these models inside the block; yields the running count."""
     passes = Passes()
 
-    def count(module: nn.Module, inputs: tuple[Tensor, ...], logits: Tensor) -> None:
+    def count(module: "nn.Module", inputs: "tuple[Tensor, ...]", logits: "Tensor") -> None:
         passes.forwards += len(logits)
         if logits.requires_grad:
             logits.register_hook(count_backward)  # type: ignore[no-untyped-call]
 
-    def count_backward(grad: Tensor) -> None:
+    def count_backward(grad: "Tensor") -> None:
         passes.backwards += len(grad)
 
     handles = [model.register_forward_hook(count) for model in models]

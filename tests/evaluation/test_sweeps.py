@@ -35,8 +35,9 @@ from bench.report.files import replace_files
 from bench.report.labels import columns
 from bench.report.leaderboard.page import boards
 from bench.report.sweeps import figures
+from bench.report.sweeps.figures import lines
 from bench.report.sweeps.page import SweepsPage
-from bench.report.sweeps.table import areas, over_effort, over_eps, sweep_boards
+from bench.report.sweeps.table import areas, autoattack_beside, over_effort, over_eps, sweep_boards
 from bench.results.load import load_results
 
 GRID = (0.002, 0.004, 0.006, 0.008, 0.01, 0.012, 0.016, 0.02)
@@ -363,6 +364,25 @@ def test_lengths_stand_in_a_panel_only_where_all_else_is_equal(measured):
     assert points["PGD-k [restarts=1], eps 0.1"].to_dict() == {5: 80, 10: 70, 20: 50}
     assert over_effort(rows, "restarts").empty
     assert over_effort(rows, "step").empty
+
+
+def test_autoattack_stands_beside_the_curve_over_passes_at_its_radius(tmp_path):
+    for recipe, n in (("A", 5), ("B", 7)):
+        for passes in (10, 100, 1000):
+            params = json.dumps({"passes": passes})
+            measure(tmp_path, "Ascent", right(n + (passes == 10)), recipe=recipe, eps=0.1, params=params)
+    cost = {"forwards": 30.0, "backwards": 10.0}
+    measure(tmp_path, "AutoAttack", right(4), recipe="A", eps=0.1, **cost)
+    measure(tmp_path, "AutoAttack", right(3), recipe="B", eps=0.2, **cost)
+    measure(tmp_path, "AutoAttack+", right(3), recipe="B", eps=0.1, **cost)
+    (rows,) = sweep_boards(load_results(tmp_path)).values()
+    beside = autoattack_beside(rows, "passes")
+    assert beside.to_dict("records") == [{"panel": "Ascent, eps 0.1", "recipe": "A", "value": 40.0, "passes": 50.0}]
+    assert set(over_effort(rows, "passes")["panel"]) == set(beside["panel"])
+    assert autoattack_beside(rows, "steps").empty
+    figure = lines(over_effort(rows, "passes"), "title", "Passes", math.nan, beside)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["A", "B", "A, AutoAttack (50 passes)"]
 
 
 def test_areas_and_medians_are_the_stored_ones_or_those_of_the_points(measured):

@@ -28,11 +28,13 @@ PANEL_MARGIN = 0.45  # inches, of what is left and right of a panel
 
 
 @with_house_style
-def lines(points: pd.DataFrame, title: str, axis: str | None, chance: float) -> "Figure":
+def lines(
+    points: pd.DataFrame, title: str, axis: str | None, chance: float, autoattack: pd.DataFrame | None = None
+) -> "Figure":
     """Accuracy over x with its interval as a band: a panel for each attack, a line for each recipe.
 
     points: of `over_eps` (axis None) or of `over_effort` (axis: its title). chance: accuracy of guessing in percent;
-    NaN if unknown.
+    NaN if unknown. autoattack: of `autoattack_beside`, a dashed line for each recipe.
     """
     panels = panel_names(points["panel"].unique())
     across = min(3, len(panels))
@@ -45,6 +47,8 @@ def lines(points: pd.DataFrame, title: str, axis: str | None, chance: float) -> 
     for panel, axes in zip(panels, found, strict=True):
         part = points[points["panel"] == panel]
         named |= _draw_panel(axes, part, looks, 255 if pixels else 1)
+        if autoattack is not None:
+            named |= _draw_autoattack(axes, autoattack[autoattack["panel"] == panel], looks)
         if not math.isnan(chance):
             named["chance"] = axes.axhline(chance, color="#666666", linestyle=":", linewidth=0.8)
         axes.set(ylim=top, xlabel=axis or ("eps (1/255)" if pixels else "eps"))
@@ -69,4 +73,13 @@ def _draw_panel(axes: "Axes", points: pd.DataFrame, looks: dict[Any, tuple[str, 
         axes.fill_between(x, line["low"], line["high"], color=colour, alpha=0.15, linewidth=0)
         look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 2.5}
         drawn[line_name(str(recipe))] = axes.plot(x, line["value"], **look)[0]
+    return drawn
+
+
+def _draw_autoattack(axes: "Axes", beside: pd.DataFrame, looks: dict[Any, tuple[str, str]]) -> dict[str, Any]:
+    """Dashed lines at the accuracy under AutoAttack, by what a legend calls them."""
+    drawn: dict[str, Any] = {}
+    for recipe, value, passes in zip(beside["recipe"], beside["value"], beside["passes"], strict=True):
+        name = f"{line_name(str(recipe))}, AutoAttack ({passes:,.0f} passes)"
+        drawn[name] = axes.axhline(value, color=looks[recipe][0], linestyle="--", linewidth=0.8)
     return drawn

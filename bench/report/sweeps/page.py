@@ -16,7 +16,7 @@ from bench.report.files import Content, figure, in_folder
 from bench.report.folder_names import folder_names
 from bench.report.labels import line_name, panel_names
 from bench.report.plotting.best_curves import best_recipes
-from bench.report.sweeps.table import EFFORTS, areas, over_effort, over_eps, sweep_boards
+from bench.report.sweeps.table import EFFORTS, areas, autoattack_beside, over_effort, over_eps, sweep_boards
 from bench.report.table_formats import table_text as plain
 from bench.report.table_formats.table_text import MISSING
 
@@ -83,9 +83,11 @@ def _draw(board: Board, axis: str, points: pd.DataFrame, rows: pd.DataFrame) -> 
     best, more = best_recipes(points, "value")
     shown = points[points["recipe"].isin(best)]
     known = {int(classes) for classes in rows["classes"] if classes}
-    return partial(
-        lines, shown, board.title + more, EFFORTS.get(axis), 100 / known.pop() if len(known) == 1 else math.nan
-    )
+    chance = 100 / known.pop() if len(known) == 1 else math.nan
+    beside = autoattack_beside(rows, axis) if axis == "passes" else None
+    if beside is not None:
+        beside = beside[beside["recipe"].isin(best)]
+    return partial(lines, shown, board.title + more, EFFORTS.get(axis), chance, beside)
 
 
 def _section(board: Board, folder: str, axes: list[str], table: pd.DataFrame) -> str:

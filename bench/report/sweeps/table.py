@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from bench.core.parsing import format_count, format_radius
+from bench.core.passes import BACKWARD
 from bench.report.accuracy import SeedAccuracy, mean_over_seeds, summary
 from bench.report.boards import Board
-from bench.report.labels import columns, labels
+from bench.report.labels import AUTOATTACK, columns, labels
 from bench.report.rows import (
     MODEL_COLUMNS,
     accuracy_rows,
@@ -65,6 +66,25 @@ def over_eps(rows: pd.DataFrame) -> pd.DataFrame:
 
 def over_effort(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
     """Points of accuracy over `steps` or another of EFFORTS, as `over_eps`; panels differ in the other settings."""
+    return _cells(_effort_rows(rows, setting))
+
+
+def autoattack_beside(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
+    """Accuracy under AutoAttack beside the points of `over_effort`: panel, recipe, value (percent) and passes.
+
+    It is that at the radius of the panel; passes: forward ones of an image, a backward pass counted as two. Of several
+    seeds both are means. No lines if AutoAttack did not run there.
+    """
+    curves = _effort_rows(rows, setting)[["panel", "recipe", "eps"]].drop_duplicates()
+    rows = attack_rows(accuracy_rows(rows))
+    rows = rows[(rows["name"] == AUTOATTACK) & rows["value"].notna()]
+    rows = rows.assign(value=100 * rows["value"], passes=rows["forwards"] + BACKWARD * rows["backwards"])
+    beside = curves.merge(rows[["recipe", "eps", "value", "passes"]], on=["recipe", "eps"])
+    return beside.groupby(["panel", "recipe"], as_index=False, sort=False)[["value", "passes"]].mean()
+
+
+def _effort_rows(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
+    """Rows of attacks that were run with several values of a setting, with x, that value, and their panel."""
     rows = attack_rows(accuracy_rows(rows))
     uses = [json.loads(params or "{}") for params in rows["params"]]
     named = rows["name"].str.replace(r"\d+", "k", regex=True) if setting == "steps" else rows["name"]
@@ -74,7 +94,7 @@ def over_effort(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
     rows = rows.assign(
         panel=[f"{title}, eps {format_radius(eps)}" for title, eps in zip(titles, rows["eps"], strict=True)]
     )
-    return _cells(_keep_long_curves(rows.dropna(subset="x"), MIN_POINTS))
+    return _keep_long_curves(rows.dropna(subset="x"), MIN_POINTS)
 
 
 def areas(rows: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
