@@ -3,43 +3,32 @@
 Croce et al., "RobustBench: a standardized adversarial robustness benchmark", NeurIPS 2021, arXiv:2010.09670.
 """
 
-import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from bench.attacks.parse import parse_attack
 from bench.commands.evaluate.model_info import MeasuredAccuracies, model_info, read_model_info
+from bench.commands.robustbench_accuracies import TestedModel, log_to_file, measure_accuracies, restore_modes
 from bench.core.device import parse_device, set_deterministic
 from bench.core.errors import BadInput
 from bench.core.files import DATA_DIR, expand_home, write_json
-from bench.core.threats.threat import NORMS, Threat
+from bench.core.threats.threat import NORMS
 from bench.data.dataset import Dataset
-from bench.data.images import Images
 from bench.data.lookup import dataset as named
-from bench.data.published_corruptions import SEVERITIES
-from bench.evaluation.conditions.attack import Attacked
-from bench.evaluation.conditions.clean import Clean
-from bench.evaluation.corruption_conditions import corruption_conditions
-from bench.evaluation.evaluator import outcomes
 from bench.evaluation.external.model_checks import model_warnings
 from bench.evaluation.external.robustbench_zoo import ROBUSTBENCH_THREATS, network_class
 from bench.models.modes import set_eval
 from bench.runner.grid import threats_of
 from bench.runner.request import Request
 
-CORRUPTIONS = ("imagenet-c",)  # the fifteen that RobustBench averages over
 # RobustBench's radii for norms other than the data set's default
 BOARD_RADIUS = {("cifar10", "L2"): 0.5, ("imagenet", "L2"): 3.0}
 PREPROCESSING = "Res256Crop224"  # RobustBench's name of the preprocessing of ImageNet here
-
-log = logging.getLogger("bench")
 
 
 def benchmark(
@@ -93,10 +82,11 @@ def benchmark(
     ball = None if radius is None else NORMS[threat](radius)
     test = data.load("test", where).to(place)
     n = min(n_examples, len(test))
-    with _restore_modes(model), _log_to_file(log_path):
+    with restore_modes(model), log_to_file(log_path):
         for doubt in model_warnings(set_eval(model.to(place)), data, test, attacked=ball is not None):
             warnings.warn(doubt, stacklevel=2)
-        clean, robust, verdict = _accuracies(model, data, test, ball, n, where, batch_size)
+        tested = TestedModel(model, data, test, n, where, batch_size)
+        clean, robust, verdict = measure_accuracies(tested, ball)
     if path:
         name, kind = str(model_name), network_class(model)
         found = MeasuredAccuracies(name, kind, data.name, radius, clean, robust, n, n < len(test), verdict)
@@ -143,62 +133,3 @@ def _info_path(dataset: str, threat: str, name: str | None) -> Path:
     if not re.fullmatch(r"\w[\w.+-]*", dataset):
         raise BadInput(f"to_disk names a folder by the data set, and {dataset!r} cannot be one; leave it out")
     return Path("model_info") / dataset / threat / f"{name}.json"
-
-
-def _accuracies(
-    model: nn.Module, data: Dataset, test: Images, ball: Threat | None, n: int, where: Path, batch_size: int
-) -> tuple[float, float, str]:
-    """Clean accuracy, accuracy under AutoAttack in the ball (None: over corruptions), and the verdict on the latter."""
-    clean = float(outcomes(model, test, Clean(), n=n, batch_size=batch_size).right.mean())
-    log.info("Clean accuracy: %.2f%%", 100 * clean)
-    if ball is None:
-        robust, verdict = _corruption_accuracy(model, data, test, n, where, batch_size), "ok"
-    else:
-        condition = Attacked(parse_attack("AutoAttack"), ball)
-        outcome = outcomes(model, test, condition, n=n, batch_size=batch_size)
-        robust, verdict = float(outcome.right.mean()), outcome.verdict
-    log.info("Adversarial accuracy: %.2f%%", 100 * robust)
-    return clean, robust, verdict
-
-
-def _corruption_accuracy(model: nn.Module, data: Dataset, test: Images, n: int, where: Path, batch_size: int) -> float:
-    """Mean accuracy over all corruptions and severities, on the published images if they are there."""
-    found = []
-    for condition in corruption_conditions(CORRUPTIONS, SEVERITIES, data, test, where):
-        found.append(float(outcomes(model, test, condition, n=n, batch_size=batch_size).right.mean()))
-        log.info("%s: %.2f%% accuracy", condition.label, 100 * found[-1])
-    return sum(found) / len(found)
-
-
-@contextmanager
-def _restore_modes(model: nn.Module) -> Iterator[None]:
-    """Put every submodule back into training or eval mode, as it was, after the block."""
-    modes = {m: m.training for m in model.modules()}
-    try:
-        yield
-    finally:
-        for m, mode in modes.items():
-            m.training = mode
-
-
-@contextmanager
-def _log_to_file(path: Path | str | None) -> Iterator[None]:
-    """Inside the block, append messages of the evaluation and of AutoAttack to a file."""
-    if path is None:
-        yield
-        return
-    try:
-        handler = logging.FileHandler(Path(path).expanduser(), encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"log_path {path} cannot be written ({error.strerror}); name another file") from error
-    loggers = {logger: logger.level for logger in (log, logging.getLogger("auto-attack"))}
-    try:
-        for logger in loggers:
-            logger.addHandler(handler)
-            logger.setLevel(logging.INFO)
-        yield
-    finally:
-        for logger, level in loggers.items():
-            logger.removeHandler(handler)
-            logger.setLevel(level)
-        handler.close()

@@ -112,28 +112,33 @@ def outcomes_of_group(
         evaluation = evaluation_id(model, images, conditions, start, n, **draws) if saved else {}
         results = resume(saved, evaluation, len(conditions), adversarial_set) if saved else None
         results = results or [Outcome(np.zeros(n - start, bool)) for _ in conditions]
-        seconds = results[0].seconds
         target = stack.enter_context(_open_target(model, images, conditions, settings))
         while (done := results[0].done) < n - start:
             at = start + done
             stop = min(at + block, len(images)) if block else min(at + block_size(images), n)
-            ids, wanted = range(at, stop), min(stop, n) - at
-            batch = Batch(ids, cast_for_model(model, images.x[at:stop]), images.y[at:stop], wanted, adversarial_set)
-            with record_shorter_searches(shorter_efforts(conditions)):
-                for condition, outcome in zip(conditions, results, strict=True):
-                    with model_errors_as_failed():
-                        right = condition.measure(target, batch, outcome)
-                    outcome.right[done : done + wanted] = right[:wanted].cpu().numpy()
-                    outcome.done, outcome.seen = done + wanted, outcome.seen + len(ids)
-            seconds += sum(outcome.seconds - seconds for outcome in results)
-            for outcome in results:
-                outcome.seconds = seconds
+            x, y, wanted = cast_for_model(model, images.x[at:stop]), images.y[at:stop], min(stop, n) - at
+            _measure_block(target, Batch(range(at, stop), x, y, wanted, adversarial_set), conditions, results)
             if adversarial_set is not None:
                 adversarial_set.reached = at + wanted
             if saved is not None:
                 save_progress(saved, evaluation, results, adversarial_set)
             tick(results[0])
     return results
+
+
+def _measure_block(target: Target, batch: Batch, conditions: Sequence[Condition], results: Sequence[Outcome]) -> None:
+    """Add a block of images to the outcome of each condition; each has the seconds of all together."""
+    seconds = results[0].seconds
+    with record_shorter_searches(shorter_efforts(conditions)):
+        for condition, outcome in zip(conditions, results, strict=True):
+            with model_errors_as_failed():
+                right = condition.measure(target, batch, outcome)
+            done = outcome.done + batch.counted
+            outcome.right[outcome.done : done] = right[: batch.counted].cpu().numpy()
+            outcome.done, outcome.seen = done, outcome.seen + len(batch.ids)
+    seconds += sum(outcome.seconds - seconds for outcome in results)
+    for outcome in results:
+        outcome.seconds = seconds
 
 
 def block_size(images: Images) -> int:

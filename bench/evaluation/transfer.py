@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bench.attacks.searches.search import batch_limit
 from bench.core.errors import BadInput, Failed
+from bench.core.files import Bits
 from bench.core.foreign.messages import cell_errors_as_failed, model_errors_as_failed
 from bench.data.images import Images
 from bench.evaluation.arguments import cast_for_model, check_classes
@@ -124,17 +125,23 @@ def transfer_each(
                 x_adv, _ = attacked.craft(condition, ids, x, y, torch.ones_like(y, dtype=torch.bool), made)
             for place in [place for place in range(len(targets)) if place not in failures]:
                 try:
-                    with cell_errors_as_failed(), model_errors_as_failed():
-                        if not made.done:
-                            check_classes(targets[place], images)
-                        bits = (
-                            is_correct(targets[place], cast_for_model(targets[place], x_adv), y, batch_size)
-                            .cpu()
-                            .numpy()
-                        )
-                    right[place, ids.start : ids.stop] = bits
+                    if not made.done:
+                        _check_target(targets[place], images)
+                    right[place, ids.start : ids.stop] = _find_right(targets[place], x_adv, y, batch_size)
                 except Failed as error:
                     failures[place] = error
             made.done = made.seen = ids.stop
             tick(made.done)
     return [failures.get(place) or replace(made, right=bits) for place, bits in enumerate(right)]
+
+
+def _check_target(target: nn.Module, images: Images) -> None:
+    """Failed if the images' labels are no classes of a target, or it raises."""
+    with cell_errors_as_failed(), model_errors_as_failed():
+        check_classes(target, images)
+
+
+def _find_right(target: nn.Module, x_adv: Tensor, y: Tensor, batch_size: int) -> Bits:
+    """Which of the images a target classifies as y, (B,) bool. Failed if it raises."""
+    with cell_errors_as_failed(), model_errors_as_failed():
+        return is_correct(target, cast_for_model(target, x_adv), y, batch_size).cpu().numpy()

@@ -561,8 +561,8 @@ class Board(Enum):
 
 def test_benchmark_averages_over_corruptions(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bench.commands.robustbench.CORRUPTIONS", ("gaussian_noise", "contrast"))
-    monkeypatch.setattr("bench.commands.robustbench.SEVERITIES", (1, 5))
+    monkeypatch.setattr("bench.commands.robustbench_accuracies.CORRUPTIONS", ("gaussian_noise", "contrast"))
+    monkeypatch.setattr("bench.commands.robustbench_accuracies.SEVERITIES", (1, 5))
     net = load_model(f"{write(tmp_path)}:nearest", DIGITS)
     clean, corrupted = benchmark(
         net, 40, "digits", "corruptions", to_disk=True, model_name="Mine", data_dir=tmp_path, batch_size=40
