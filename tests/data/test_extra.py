@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +162,15 @@ def test_a_damaged_archive_is_refused(tmp_path, cut):
     (tmp_path / "a.npz").write_bytes(whole[:-cut])
     with pytest.raises(BadInput, match=r"^--extra .*a.npz cannot be read"):
         read(tmp_path / "a.npz")
+
+
+def test_python_of_the_readme_converts_the_archive_of_carmon(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    readme = Path(__file__).parents[2] / "bench/data/README.md"
+    (code,) = re.findall(r"```python\n(.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL)
+    found = {"data": IMAGES, "extrapolated_targets": LABELS}
+    Path("ti_500K_pseudo_labeled.pickle").write_bytes(pickle.dumps(found))
+    exec(code)
+    x, q = read(tmp_path / "ti_500K.npz").batch(torch.arange(30))
+    assert np.array_equal(x.numpy(), IMAGES.transpose(0, 3, 1, 2))
+    assert np.array_equal(q.argmax(1).numpy(), LABELS)
