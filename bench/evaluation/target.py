@@ -19,7 +19,7 @@ from bench.core.passes import count_passes
 from bench.core.rng import fixed_seed, image_stream
 from bench.core.threats.threat import Threat
 from bench.evaluation.outcome import Outcome, is_correct
-from bench.models.bn_folding import fast_copy
+from bench.models.batch_norm.folding import fast_copy
 from bench.models.modes import with_hooks
 from bench.training.precision import choose_precision
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parameter import is_lazy
 
-from bench.models.bn_folding import find_folded
+from bench.models.batch_norm.folding import find_folded
 from bench.models.modes import set_eval, set_requires_grad
 
 Stats = Literal["running", "batch", "moving"]

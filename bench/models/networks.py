@@ -5,7 +5,7 @@ from copy import deepcopy
 
 from torch import Tensor, nn
 
-from bench.models.split_batchnorm import MAIN_BRANCH, Switch
+from bench.models.batch_norm.switches import MAIN_BRANCH, Switch
 
 HELPER = "helper"  # the network that gets the weights of `Recipe.helper`
 

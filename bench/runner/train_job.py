@@ -98,7 +98,7 @@ def train_and_store(work: JobTraining, on_epoch: EpochCallback) -> dict[str, obj
     columns = CURVE_COLUMNS + EMA_CURVE_COLUMNS * bool(job.plan.ema)
 
     def log() -> None:
-        write_csv(folder / "train.csv", columns, [dict(record) for record in training.curve])
+        write_csv(folder / "train.csv", columns, [dict(record) for record in training.history.curve])
 
     def after(epoch: Record) -> None:
         log()
@@ -127,7 +127,7 @@ def _facts_of(
     training: Trainer, models: dict[str, Views], start: nn.Module | None, peak_mib: float | None
 ) -> dict[str, object]:
     """What job.json says of a finished training. models: its last and its best one, by their views."""
-    averaged = {"best_epoch_ema": training.best_average["epoch"] + 1} if training.job.plan.ema else {}
+    averaged = {"best_epoch_ema": training.history.best_average["epoch"] + 1} if training.job.plan.ema else {}
     started = {"start_weights": fingerprint(start)} if start is not None else {}
     return (
         averaged
@@ -135,8 +135,8 @@ def _facts_of(
         | {
             "weights": fingerprints(models),
             "passes_per_image": training.step.cost,
-            "seconds": sum(record["seconds"] for record in training.curve),
-            "best_epoch": training.best["epoch"] + 1,
+            "seconds": sum(record["seconds"] for record in training.history.curve),
+            "best_epoch": training.history.best["epoch"] + 1,
             "peak_mib": peak_mib,
             "alarms": training.alarms,
         }

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel
 
 from bench.core.errors import BadInput
-from bench.models.split_batchnorm import MAIN_BRANCH
+from bench.models.batch_norm.switches import MAIN_BRANCH
 
 EMA = "ema"
 

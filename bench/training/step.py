@@ -10,7 +10,7 @@ from bench.core.errors import Failed, ProcessLost
 from bench.core.foreign.guard import is_out_of_memory
 from bench.core.foreign.messages import format_error, home_of
 from bench.core.passes import count_passes
-from bench.models.bn_folding import find_folded
+from bench.models.batch_norm.folding import find_folded
 from bench.training.averaging import Average
 from bench.training.job import Job
 from bench.training.optimiser import build_optimiser, set_learning_rate

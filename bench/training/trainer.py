@@ -22,15 +22,15 @@ from bench.data.dataset import Dataset
 from bench.data.extra import ExtraImages
 from bench.data.images import Images
 from bench.data.loader import epoch_batches, to_float
-from bench.models.bn_folding import keep_folded
+from bench.models.batch_norm.folding import keep_folded
 from bench.models.build import build
 from bench.models.checkpoint import load_progress, save_progress
 from bench.models.networks import load_helper
-from bench.results.best_epoch import Score, epoch_score, is_best_so_far
 from bench.training.averaging import Average, add_averaged
 from bench.training.contract.model import views_of
 from bench.training.epoch_share import in_epoch
 from bench.training.extra_batches import extra_batches
+from bench.training.history import History
 from bench.training.job import Job
 from bench.training.monitor import Record, alarms, largest_gradient, validate
 from bench.training.shared.batch import rows_of_batch
@@ -86,9 +86,7 @@ class Trainer:
             group.copy_weights(self.model)
         self.average = Average(self.model, job.plan.ema) if job.plan.ema else None
         self.step = TrainingStep(job, self.model, self.average, self.batch_size, group)
-        self.best: dict[str, Any] = {}
-        self.best_average: dict[str, Any] = {}
-        self.curve: list[Record] = []
+        self.history = History()
 
     def run(self, saved: Path | None, tick: Callable[[Record], None] = lambda record: None) -> tuple[Views, Views]:
         """Train to the end; returns the finished models of the last and of the best epoch, by view.
@@ -107,9 +105,9 @@ class Trainer:
             self._train(saved, tick)
             with errors_as_bad_input(f"method {self.job.name}, once trained,", self.job.recipe):
                 last = self._views()
-                self.model.load_state_dict(self.best["model"])
+                self.model.load_state_dict(self.history.best["model"])
                 if self.average is not None:
-                    self.average.model.load_state_dict(self.best_average["model"])
+                    self.average.model.load_state_dict(self.history.best_average["model"])
                 return last, self._views()
 
     def _views(self) -> Views:
@@ -122,7 +120,7 @@ class Trainer:
     @property
     def alarms(self) -> list[str]:
         """Warnings about the epochs so far; see `monitor.alarms`."""
-        found = alarms(self.curve, len(self.holdout), self.dataset.num_classes)
+        found = alarms(self.history.curve, len(self.holdout), self.dataset.num_classes)
         steps, reach = self.plan.length(len(self.images)), 1 / (1 - self.plan.ema)
         if self.average is not None and reach > steps:
             found.append(
@@ -135,13 +133,9 @@ class Trainer:
         """Train the remaining epochs."""
         sample = to_float(self.holdout.x[:64])
         with keep_folded(self.model, sample):
-            for epoch in range(len(self.curve), self.plan.epochs):
+            for epoch in range(len(self.history.curve), self.plan.epochs):
                 record = self._run_epoch(epoch)
-                self.curve.append(record)
-                self.best = pick_best(self.best, self.model, epoch, epoch_score(record))
-                if self.average is not None:
-                    score = epoch_score(record, "ema")
-                    self.best_average = pick_best(self.best_average, self.average.model, epoch, score)
+                self.history.add(record, self.model, self.average)
                 if saved is not None:
                     save_progress(saved, self._progress())
                 tick(record)
@@ -201,9 +195,10 @@ class Trainer:
 
     def _progress(self) -> dict[str, Any]:
         model, optimiser = self.model.state_dict(), self.step.optimiser.state_dict()
-        kept = {"best": self.best, "curve": self.curve, "cost": self.step.cost, "threads": self.job.threads}
+        best, curve = self.history.best, self.history.curve
+        kept = {"best": best, "curve": curve, "cost": self.step.cost, "threads": self.job.threads}
         if self.average is not None:
-            kept |= {"average": self.average.state_dict(), "best_average": self.best_average}
+            kept |= {"average": self.average.state_dict(), "best_average": self.history.best_average}
         return {"job": self.job.run, "model": model, "optimiser": optimiser} | kept
 
     def _restore(self, saved: Path | None) -> None:
@@ -221,17 +216,7 @@ class Trainer:
                 )
             self.model.load_state_dict(state["model"])
             self.step.optimiser.load_state_dict(state["optimiser"])
-            self.best, self.curve, self.step.cost = state["best"], state["curve"], state["cost"]
+            self.step.cost = state["cost"]
+            self.history = History(state["curve"], state["best"], state.get("best_average", {}))
             if self.average is not None:
                 self.average.load_state_dict(state["average"])
-                self.best_average = state["best_average"]
-
-
-def pick_best(best: dict[str, Any], model: nn.Module, epoch: int, score: Score) -> dict[str, Any]:
-    """The best epoch so far, now that another has this score: its score, a copy of its weights, its number from 0.
-
-    best: what this returned after the epochs before, empty before the first. `bench.results.best_epoch` has the rule.
-    """
-    if best and not is_best_so_far(score, best["score"]):
-        return best
-    return {"score": score, "model": deepcopy(model.state_dict()), "epoch": epoch}

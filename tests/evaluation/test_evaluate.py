@@ -34,7 +34,7 @@ from bench.evaluation.evaluator import outcomes
 from bench.evaluation.outcome import Outcome, is_correct
 from bench.evaluation.target import OVERSHOOT_FACTORS, Bf16, Target
 from bench.evaluation.transfer import transferred
-from bench.models.bn_folding import fast_copy
+from bench.models.batch_norm.folding import fast_copy
 from bench.models.build import build
 
 DIGITS = DATASETS["digits"]

@@ -80,7 +80,7 @@ def train_whole(join: Join, training: Job, saved: Path) -> tuple[State, list[Any
     with join() as group:
         trainer = _trainer(group, training)
         last, _ = trainer.run(saved if group is None or group.rank == 0 else None)
-    curve = [{key: value for key, value in record.items() if key != "seconds"} for record in trainer.curve]
+    curve = [{key: value for key, value in record.items() if key != "seconds"} for record in trainer.history.curve]
     return dict(last["main"].state_dict()), curve
 
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 import methods  # noqa: F401
 from bench import DATASETS, cross_entropy, frozen
 from bench.core.rng import fixed_seed
-from bench.models.bn_folding import TOLERANCE, FoldedModel, fast_copy, find_folded, keep_folded
+from bench.models.batch_norm.folding import TOLERANCE, FoldedModel, fast_copy, find_folded, keep_folded
 from bench.models.build import build
 from bench.models.resnet import preact_resnet, resnet
 

@@ -16,7 +16,7 @@ from bench.commands.speed.race import flops
 from bench.core.errors import BadInput, UnknownName
 from bench.data.dataset import DATASETS
 from bench.data.loader import epoch_batches, to_float
-from bench.models.bn_folding import FoldedModel
+from bench.models.batch_norm.folding import FoldedModel
 from bench.models.build import MODELS, build, find_parts, smallest_side
 from bench.models.madry_wrn import madry_wrn
 from bench.models.normalise import NORMALISERS

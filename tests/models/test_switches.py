@@ -12,10 +12,10 @@ from torch.nn import functional as F
 from bench import RECIPES, add_branches, branch, plain, scaled
 from bench.core.errors import BadInput
 from bench.core.rng import fixed_seed
-from bench.models.bn_folding import FoldedModel, fast_copy, find_folded, keep_folded
+from bench.models.batch_norm.folding import FoldedModel, fast_copy, find_folded, keep_folded
+from bench.models.batch_norm.switches import InterpolatedBatchNorm, SplitBatchNorm, Switch
 from bench.models.build import MODELS, smallest_side
 from bench.models.freeze import frozen
-from bench.models.split_batchnorm import InterpolatedBatchNorm, SplitBatchNorm, Switch
 from methods.advprop import AdvProp
 from methods.robmask import RobMask
 

@@ -55,8 +55,8 @@ def test_the_average_is_that_of_torch_with_the_statistics_of_batch_norms(tmp_pat
 def test_the_best_average_is_its_own_best_epoch(tmp_path):
     under_way = training(job(plan=replace(PLAN, ema=0.5)))
     _, best = under_way.run(tmp_path / "state")
-    scores = [(record["ema_pgd"], record["ema_clean"]) for record in under_way.curve]
-    assert scores[under_way.best_average["epoch"]] == max(scores)
+    scores = [(record["ema_pgd"], record["ema_clean"]) for record in under_way.history.curve]
+    assert scores[under_way.history.best_average["epoch"]] == max(scores)
     again = validate(best["ema"], HOLDOUT, DIGITS.threat, PLAN.batch_size, "fp32")
     assert (again["val_pgd"], again["val_clean"]) == pytest.approx(max(scores))
 

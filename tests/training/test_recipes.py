@@ -17,9 +17,9 @@ from bench import DATASETS, RECIPES, Ascent, Linf, Recipe, branch, frozen
 from bench.core.passes import count_passes
 from bench.core.rng import fixed_seed
 from bench.core.threats.lengths import REFERENCE_EPS
-from bench.models.bn_folding import find_folded, keep_folded
+from bench.models.batch_norm.folding import find_folded, keep_folded
+from bench.models.batch_norm.switches import Switch
 from bench.models.build import build
-from bench.models.split_batchnorm import Switch
 from bench.training.contract.checks import CHECKS, title_of
 from bench.training.contract.model import state
 from bench.training.contract.probe import batch, tiny

@@ -298,8 +298,8 @@ def test_an_image_that_is_wrong_in_bf16_alone_is_attacked_once_more_in_fp32():
 def test_best_is_the_epoch_with_the_highest_pgd_accuracy_on_the_holdout(tmp_path):
     under_way = training(job())
     _, best = under_way.run(tmp_path / "state")
-    scores = [(record["val_pgd"], record["val_clean"]) for record in under_way.curve]
-    assert scores[under_way.best["epoch"]] == max(scores)
+    scores = [(record["val_pgd"], record["val_clean"]) for record in under_way.history.curve]
+    assert scores[under_way.history.best["epoch"]] == max(scores)
     again = validate(under_way.model, HOLDOUT, DIGITS.threat, PLAN.batch_size)  # the best weights are in place
     assert (again["val_pgd"], again["val_clean"]) == pytest.approx(max(scores))
     assert fingerprint(best["main"]) == fingerprint(under_way.model)
@@ -330,7 +330,7 @@ def test_decay_spares_biases_and_norms_only_where_the_recipe_says_so(rule):
 def test_bf16_trains(tmp_path):
     under_way = training(job(precision="bf16"))
     under_way.run(tmp_path / "state")
-    assert under_way.curve[-1]["loss"] < under_way.curve[0]["loss"]
+    assert under_way.history.curve[-1]["loss"] < under_way.history.curve[0]["loss"]
     assert all(p.dtype == torch.float32 for p in under_way.model.parameters())
 
 

@@ -14,7 +14,7 @@ from bench.core.rng import normal
 from bench.core.threats.lengths import Pixels
 from bench.core.threats.linf import Linf
 from bench.core.threats.threat import Threat
-from bench.models.bn_folding import computing_modules
+from bench.models.batch_norm.folding import computing_modules
 from bench.models.freeze import frozen
 
 Start = Literal["random", "unclipped", "clean"]  # unclipped noise may leave [0, 1] until the first step

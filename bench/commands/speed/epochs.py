@@ -20,7 +20,7 @@ from bench.core.rng import fixed_seed
 from bench.core.threats.lengths import REFERENCE_EPS
 from bench.data.images import Images
 from bench.data.loader import epoch_batches, to_float
-from bench.models.bn_folding import find_folded, keep_folded
+from bench.models.batch_norm.folding import find_folded, keep_folded
 from bench.training.precision import is_bf16_native
 from bench.training.recipe import RECIPES, Recipe, scaled
 

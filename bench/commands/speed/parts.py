@@ -22,7 +22,7 @@ from bench.core.registry import Registry
 from bench.core.rng import image_stream
 from bench.core.threats.l2 import L2
 from bench.data.loader import to_float
-from bench.models.bn_folding import fast_copy
+from bench.models.batch_norm.folding import fast_copy
 from bench.models.freeze import frozen
 
 AUTOATTACK_BLOCK = 128  # images that AutoAttack attacks together

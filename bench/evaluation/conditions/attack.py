@@ -1,6 +1,5 @@
 """The condition of an attack in a ball around the clean image."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,8 @@ from bench.core.files import Bits
 from bench.core.parsing import format_count
 from bench.core.stats import Array
 from bench.core.threats.lengths import tolerance
-from bench.core.threats.threat import NORMS, Threat
+from bench.core.threats.threat import Threat
+from bench.evaluation.conditions.attack_rows import attack_from_row, check_attack_is_same, threat_from_row
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.outcome import Outcome, predict_classes
 from bench.evaluation.target import OnBroken, Target
@@ -171,30 +171,6 @@ def format_attack(name: str, threat: Threat) -> str:
 def plain_attacks(conditions: Iterable[Condition]) -> list[Attacked]:
     """The conditions that attack the clean image in one ball."""
     return [condition for condition in conditions if isinstance(condition, Attacked)]
-
-
-def attack_from_row(row: Row) -> tuple[AttackSpec, tuple[float, ...]]:
-    """The attack of a row, and the grid of radii if it is of a sweep (else empty)."""
-    settings = json.loads(row.params or "{}")
-    grid = settings.pop("sweep", ())
-    for fact in ("package", "black_box", "ascent"):  # facts of the attack's function, which are no settings
-        settings.pop(fact, None)
-    return AttackSpec(row.name, tuple(sorted(settings.items()))), tuple(grid)
-
-
-def threat_from_row(row: Row) -> Threat:
-    """The threat model of an attack's row."""
-    assert row.eps is not None
-    return NORMS[row.norm](row.eps)
-
-
-def check_attack_is_same(condition: Condition, row: Row) -> None:
-    """BadInput where an attack of today differs from the one of the same name that the row was measured with."""
-    if condition.params != row.params:
-        raise BadInput(f"{row.name} was measured with {row.params}, here is {condition.params}")
-    attack, _ = attack_from_row(row)
-    if gone := attack.unknown_settings:
-        raise BadInput(f"{row.name} no longer has the setting {gone[0]}")
 
 
 CONDITIONS.add("attack", Attacked)

@@ -13,13 +13,8 @@ from bench.attacks.spec import AttackSpec
 from bench.core.files import Bits
 from bench.core.stats import Array, Summary, mean_of, median_of
 from bench.core.threats.threat import Threat
-from bench.evaluation.conditions.attack import (
-    Attacked,
-    attack_from_row,
-    check_attack_is_same,
-    format_attack,
-    threat_from_row,
-)
+from bench.evaluation.conditions.attack import Attacked, format_attack
+from bench.evaluation.conditions.attack_rows import attack_from_row, check_attack_is_same, threat_from_row
 from bench.evaluation.conditions.base import CONDITIONS, Batch, Condition
 from bench.evaluation.outcome import Outcome
 from bench.evaluation.sweep_search import smallest_radii

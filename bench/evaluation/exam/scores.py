@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from statistics import median
 
 from bench.core.parsing import format_count
-from bench.evaluation.exam.examine import FAULT_TEXTS, Answer, Answers
+from bench.evaluation.exam.examine import Answer, Answers
+from bench.evaluation.exam.faults import FAULT_TEXTS
 
 COLUMNS = [
     *("attack", "params", "exam", "seeds", "questions", "found", "exist", "broken", "proved", "radius"),

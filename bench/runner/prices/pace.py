@@ -17,7 +17,7 @@ from bench.core.passes import BACKWARD
 from bench.core.rng import fixed_seed
 from bench.data.dataset import Dataset
 from bench.data.loader import to_float
-from bench.models.bn_folding import fast_copy
+from bench.models.batch_norm.folding import fast_copy
 from bench.models.build import build
 from bench.models.freeze import frozen
 from bench.runner.experiment import Experiment

@@ -13,9 +13,9 @@ from bench.core.registration.checks import check_name
 from bench.core.rng import fixed_seed
 from bench.core.threats.lengths import REFERENCE_EPS
 from bench.data.dataset import DATASETS
-from bench.models.bn_folding import keep_folded
+from bench.models.batch_norm.folding import keep_folded
+from bench.models.batch_norm.switches import Switch
 from bench.models.build import build
-from bench.models.split_batchnorm import Switch
 from bench.training.contract.probe import Broken, Probe, batch, tiny
 from bench.training.recipe import Recipe, scaled
 

@@ -5,7 +5,8 @@ from typing import Literal
 
 from torch import nn
 
-from bench.models.split_batchnorm import MAIN_BRANCH, SplitBatchNorm, add_branches, swap
+from bench.models.batch_norm.branches import add_branches
+from bench.models.batch_norm.switches import MAIN_BRANCH, SplitBatchNorm, swap
 
 START_BRANCH = "start"
 

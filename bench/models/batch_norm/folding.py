@@ -17,8 +17,8 @@ from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from bench.core.foreign.guard import guarded_call
+from bench.models.batch_norm.switches import Switch
 from bench.models.modes import set_eval, set_requires_grad
-from bench.models.split_batchnorm import Switch
 
 TOLERANCE = 1e-4  # largest allowed difference of logits, as a share of the largest logit
 
