@@ -10,9 +10,10 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import FileIO
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,16 +68,14 @@ class StoredImages:
                 self._read(file, x)
                 yield x
 
-    def _open(self) -> IO[bytes]:
+    def _open(self) -> FileIO:
         if _state(self.path) != self.state:
             raise BadInput(f"--extra {self.path} was changed during the command; leave it as it is until it ends")
-        return self.path.open("rb")
+        return self.path.open("rb", buffering=0)
 
-    def _read(self, file: IO[bytes], x: NDArray[np.uint8]) -> None:
-        data = file.read(x.nbytes)
-        if len(data) < x.nbytes:
+    def _read(self, file: FileIO, x: NDArray[np.uint8]) -> None:
+        if file.readinto(x.data.cast("B")) < x.nbytes:
             raise BadInput(f"--extra {self.path} ends before its last image; put a whole copy in its place")
-        x[...] = np.frombuffer(data, np.uint8).reshape(x.shape)
 
 
 @dataclass(frozen=True, eq=False)
