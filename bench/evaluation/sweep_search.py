@@ -11,11 +11,12 @@ from bench.attacks.spec import AttackSpec
 from bench.core.threats.threat import Threat
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.outcome import Outcome, is_correct
-from bench.evaluation.target import Ids, Target
+from bench.evaluation.sample import Sample
+from bench.evaluation.target import Target
 
 
 def smallest_radii(
-    target: Target, attack: AttackSpec, balls: Sequence[Threat], ids: Ids, x: Tensor, y: Tensor, outcome: Outcome
+    target: Target, attack: AttackSpec, balls: Sequence[Threat], sample: Sample, outcome: Outcome
 ) -> Tensor:
     """The smallest radius that breaks each image, (B,) float64: 0 if wrong without attack, inf if none does.
 
@@ -24,6 +25,7 @@ def smallest_radii(
 
     balls: of one norm, from the smallest. outcome: passes, seconds and doubts are added to it.
     """
+    x, y = sample.x, sample.y
     trials = defaultdict[int, Outcome](lambda: Outcome(outcome.right))
     grid = torch.tensor([ball.eps for ball in balls], dtype=x.dtype, device=x.device)
     right = is_correct(target.model, x, y, target.batch_size)
@@ -34,7 +36,7 @@ def smallest_radii(
         place = int(middle[open].mode().values)
         rows = (open & (middle == place)).nonzero().flatten()
         attacked = Attacked(attack, balls[place])
-        far = target.distances(attacked, [ids[row] for row in rows.tolist()], x[rows], y[rows], trials[place])
+        far = target.distances(attacked, sample.select(rows), trials[place])
         nearest = torch.searchsorted(grid, far).clamp_max(place)
         high[rows] = torch.where(far.isfinite(), nearest, high[rows])
         low[rows] = torch.where(far.isfinite(), low[rows], place + 1)

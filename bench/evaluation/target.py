@@ -3,7 +3,7 @@
 import logging
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from bench.core.passes import count_passes
 from bench.core.rng import fixed_seed, image_stream
 from bench.core.threats.threat import Threat
 from bench.evaluation.outcome import Outcome, is_correct
+from bench.evaluation.sample import Sample
 from bench.models.batch_norm.folding import fast_copy
 from bench.models.modes import with_hooks
 from bench.training.precision import choose_precision
@@ -26,7 +27,6 @@ from bench.training.precision import choose_precision
 OVERSHOOT_FACTORS = (1.01, 1.1)  # of the perturbation; the copy's decision border is within rounding of the model's
 
 log = logging.getLogger("bench")
-Ids = Sequence[int]  # places of images in the test set; consecutive where a whole block is meant
 OnBroken = Callable[[Tensor, Tensor], None]
 
 
@@ -71,25 +71,23 @@ class Target:
         return cls(model, Bf16(copy) if reduced else copy, batch_size, seed)
 
     def distances(
-        self, condition: AttackInBall, ids: Ids, x: Tensor, y: Tensor, outcome: Outcome, keep: OnBroken | None = None
+        self, condition: AttackInBall, sample: Sample, outcome: Outcome, keep: OnBroken | None = None
     ) -> Tensor:
         """The distance at which each image was broken, (B,): 0 if it was wrong already, inf if it was not broken.
 
         outcome: the attack's passes, seconds and doubts are added to it.
         keep: called with which images the attack broke, (B,) bool, and the adversarial images, (B, C, H, W).
         """
-        right = is_correct(self.model, x, y, self.batch_size) | condition.attack.last
+        right = is_correct(self.model, sample.x, sample.y, self.batch_size) | condition.attack.last
         far = torch.where(right, torch.inf, 0.0)
         if right.any():
-            x_adv, fooled = self.craft(condition, ids, x, y, right, outcome)
-            far = torch.where(right & fooled, condition.threat.distance(x_adv, x), far)
+            x_adv, fooled = self.craft(condition, sample, right, outcome)
+            far = torch.where(right & fooled, condition.threat.distance(x_adv, sample.x), far)
             if keep:
                 keep(right & fooled, x_adv)
         return far
 
-    def craft(
-        self, condition: AttackInBall, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
-    ) -> tuple[Tensor, Tensor]:
+    def craft(self, condition: AttackInBall, sample: Sample, some: Tensor, outcome: Outcome) -> tuple[Tensor, Tensor]:
         """Attack the selected images on the fast copy and check every result on the model.
 
         The copy's arithmetic differs in the last digits, so an image may fool the copy and not the model. Then the
@@ -108,8 +106,8 @@ class Target:
             Failed: the attack raised, or returned images outside the ball.
         """
         attack = self._attack_block if condition.attack.block else self._attack_images
-        start = time.perf_counter()
-        x_adv = attack(self.copy, condition, ids, x, y, some, outcome)
+        start, x, y = time.perf_counter(), sample.x, sample.y
+        x_adv = attack(self.copy, condition, sample, some, outcome)
         fooled = self._find_fooled(self.model, x_adv, y, some)
         if self.copy is not self.model:
             misled = self._find_fooled(self.copy, x_adv, y, some & ~fooled)
@@ -121,7 +119,7 @@ class Target:
                 x_adv[found], fooled, misled = beyond[found], fooled | found, misled & ~found
             if misled.any():
                 log.info("%s: %d images attacked again on the model itself", condition.attack.name, misled.sum())
-                x_adv[misled] = attack(self.model, condition, ids, x, y, misled, outcome)[misled]
+                x_adv[misled] = attack(self.model, condition, sample, misled, outcome)[misled]
                 fooled |= self._find_fooled(self.model, x_adv, y, misled)
         outcome.seconds += time.perf_counter() - start
         return x_adv, fooled
@@ -131,21 +129,21 @@ class Target:
         return some.masked_scatter(some, ~is_correct(model, x[some], y[some], self.batch_size))
 
     def _attack_images(
-        self, model: nn.Module, condition: AttackInBall, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
+        self, model: nn.Module, condition: AttackInBall, sample: Sample, some: Tensor, outcome: Outcome
     ) -> Tensor:
         """Attack the selected images only. Each draws from a stream of its own, the same for every attack."""
-        rows = some.nonzero().flatten()
-        x_adv = x.clone()
-        with image_stream([ids[row] for row in rows.tolist()], "attack", self.seed):
-            x_adv[rows] = _attack(model, condition, x[rows], y[rows], outcome)
+        rows, x_adv = some.nonzero().flatten(), sample.x.clone()
+        chosen = sample.select(rows)
+        with image_stream(chosen.ids, "attack", self.seed):
+            x_adv[rows] = _attack(model, condition, chosen.x, chosen.y, outcome)
         return x_adv
 
     def _attack_block(
-        self, model: nn.Module, condition: AttackInBall, ids: Ids, x: Tensor, y: Tensor, some: Tensor, outcome: Outcome
+        self, model: nn.Module, condition: AttackInBall, sample: Sample, some: Tensor, outcome: Outcome
     ) -> Tensor:
         """Attack the whole block, since the attack draws for the batch and not for an image."""
-        with fixed_seed("block", ids[0], self.seed):
-            return _attack(model, condition, x, y, outcome)
+        with fixed_seed("block", sample.ids[0], self.seed):
+            return _attack(model, condition, sample.x, sample.y, outcome)
 
 
 def _attack(model: nn.Module, condition: AttackInBall, x: Tensor, y: Tensor, outcome: Outcome) -> Tensor:

@@ -18,6 +18,7 @@ from bench.evaluation.conditions.attack import Attacked, plain_attacks
 from bench.evaluation.conditions.base import Condition
 from bench.evaluation.evaluator import block_size
 from bench.evaluation.outcome import Outcome, is_correct
+from bench.evaluation.sample import Sample
 from bench.evaluation.settings import EvalSettings
 from bench.evaluation.snapshot import forbid_weight_changes, restore_weights
 from bench.evaluation.target import Target
@@ -122,7 +123,7 @@ def transfer_each(
             ids = range(made.done, min(made.done + block_size(images), n))
             x, y = cast_for_model(source, images.x[ids.start : ids.stop]), images.y[ids.start : ids.stop]
             with model_errors_as_failed():
-                x_adv, _ = attacked.craft(condition, ids, x, y, torch.ones_like(y, dtype=torch.bool), made)
+                x_adv, _ = attacked.craft(condition, Sample(ids, x, y), torch.ones_like(y, dtype=torch.bool), made)
             for place in [place for place in range(len(targets)) if place not in failures]:
                 try:
                     if not made.done:

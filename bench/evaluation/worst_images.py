@@ -15,6 +15,7 @@ from bench.data.images import Images
 from bench.evaluation.arguments import cast_for_model
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.outcome import Outcome, model_logits
+from bench.evaluation.sample import Sample
 from bench.evaluation.snapshot import restore_weights
 from bench.evaluation.sweep_search import smallest_radii
 from bench.evaluation.target import Target
@@ -48,15 +49,16 @@ def worst_images(
     with frozen(model), restore_weights(model), batch_limit(batch_size):
         x, y = cast_for_model(model, images.x[ids]), images.y[ids]
         target = Target.of(model, x[:16], "fp32", batch_size, 0)
-        radii = smallest_radii(target, attack, balls, ids, x, y, Outcome(np.zeros(len(ids), bool)))
+        sample = Sample(ids, x, y)
+        radii = smallest_radii(target, attack, balls, sample, Outcome(np.zeros(len(ids), bool)))
         order = [row for row in torch.argsort(radii, stable=True).tolist() if 0 < radii[row] < np.inf]
         changed, fooled = x.clone(), torch.zeros(len(x), dtype=torch.bool, device=x.device)
         for ball in balls:
             if rows := [row for row in order if float(radii[row]) == ball.eps]:
                 attacked = torch.ones(len(rows), dtype=torch.bool, device=x.device)
-                names, spent = [ids[row] for row in rows], Outcome(np.zeros(len(rows), bool))
-                condition = Attacked(attack, ball)
-                changed[rows], fooled[rows] = target.craft(condition, names, x[rows], y[rows], attacked, spent)
+                condition, spent = Attacked(attack, ball), Outcome(np.zeros(len(rows), bool))
+                some = sample.select(torch.tensor(rows, device=x.device))
+                changed[rows], fooled[rows] = target.craft(condition, some, attacked, spent)
         order = [row for row in order if fooled[row]][:most]
         with torch.no_grad():
             before, after = (

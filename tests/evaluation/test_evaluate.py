@@ -32,6 +32,7 @@ from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.evaluator import outcomes
 from bench.evaluation.outcome import Outcome, is_correct
+from bench.evaluation.sample import Sample
 from bench.evaluation.target import OVERSHOOT_FACTORS, Bf16, Target
 from bench.evaluation.transfer import transferred
 from bench.models.batch_norm.folding import fast_copy
@@ -616,7 +617,7 @@ def test_what_fools_the_copy_alone_is_looked_for_a_little_farther_before_all_is_
         condition = attack(stops, Linf(0.2), last=last)
         target = Target(half(0.301), half(0.3), 2, 0)
         outcome = Outcome(np.zeros(4, bool))
-        far = target.distances(condition, range(4), x, torch.zeros(4, dtype=torch.long), outcome)
+        far = target.distances(condition, Sample(range(4), x, torch.zeros(4, dtype=torch.long)), outcome)
         assert (far.isinf() == last).all()
         assert len(calls) == (3 if last else 1), "the last iterate is what it is"
     assert calls[2] is not calls[1]

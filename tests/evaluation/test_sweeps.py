@@ -168,11 +168,11 @@ def test_each_image_is_attacked_at_about_the_logarithm_of_the_radii(digits, monk
     asked = np.zeros((len(images), len(GRID)), int)
     distances = Target.distances
 
-    def noted(self, condition, ids, *rest):
-        asked[list(ids), GRID.index(condition.threat.eps)] += 1
-        return distances(self, condition, ids, *rest)
+    def count(self, condition, sample, *rest):
+        asked[list(sample.ids), GRID.index(condition.threat.eps)] += 1
+        return distances(self, condition, sample, *rest)
 
-    monkeypatch.setattr(Target, "distances", noted)
+    monkeypatch.setattr(Target, "distances", count)
     outcomes(model, images, sweep_conditions(parse_attack("PGD-5"), [Linf(eps) for eps in GRID])[0])
     assert asked.max() == 1
     assert asked.sum(1).max() <= math.ceil(math.log2(len(GRID) + 1))

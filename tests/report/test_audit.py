@@ -33,6 +33,7 @@ from bench.evaluation.probes.binarization_test import misses_planted
 from bench.evaluation.probes.indicator import ball_of_all_images, measure_indicator
 from bench.evaluation.probes.model_probes import has_flat_loss, has_zero_gradient
 from bench.evaluation.row import ModelRef, row_of
+from bench.evaluation.sample import Sample
 from bench.evaluation.target import Target
 from bench.models.build import build
 from bench.models.checkpoint import load_views
@@ -286,7 +287,7 @@ def shown(model, x, y, sign, threat, attack=None) -> list[float]:
         condition = Probed(sign, threat, parse_attack(attack) if attack else None)
         target = Target(model, model, 5, 0)
         return measure_indicator(
-            target, condition, range(len(x)), x, y, y == y, Outcome(np.zeros(len(x), bool))
+            target, condition, Sample(range(len(x)), x, y), y == y, Outcome(np.zeros(len(x), bool))
         ).tolist()
 
 
@@ -465,7 +466,11 @@ def test_noise_that_no_file_can_hold_is_the_same_in_any_batch(honest, images):
     right = torch.ones_like(y, dtype=torch.bool)
     found = [
         measure_indicator(
-            Target(model, model, size, 0), Probed("noise", Linf(0.2)), range(60), x, y, right, Outcome(np.zeros(60))
+            Target(model, model, size, 0),
+            Probed("noise", Linf(0.2)),
+            Sample(range(60), x, y),
+            right,
+            Outcome(np.zeros(60)),
         )
         for size in (7, 60)
     ]

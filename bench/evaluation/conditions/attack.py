@@ -102,7 +102,7 @@ class Attacked(Condition):
 
     def measure(self, target: Target, batch: Batch, outcome: Outcome) -> Tensor:
         keep = _image_recorder(target, batch, self.threat) if batch.adversarial_set is not None else None
-        distances = target.distances(self, batch.ids, batch.x, batch.y, outcome, keep)
+        distances = target.distances(self, batch, outcome, keep)
         outcome.values += distances[: batch.counted].tolist() if self.attack.minimal else []
         return distances.isinf()
 

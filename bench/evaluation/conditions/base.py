@@ -16,6 +16,7 @@ from bench.core.stats import Summary, wilson
 from bench.core.threats.threat import Threat
 from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.outcome import Outcome
+from bench.evaluation.sample import Sample
 from bench.evaluation.target import Target
 from bench.results.kinds import is_kind
 from bench.results.row import Row
@@ -24,12 +25,10 @@ DEFAULT_COLUMNS: dict[str, object] = {"name": "", "threat": None, "severity": No
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
-    """A block of B consecutive test images, converted for the model."""
+class Batch(Sample):
+    """A block of B consecutive test images: their places, images and classes as in `Sample`."""
 
-    ids: range  # places in the test set
-    x: Tensor  # (B, C, H, W) in [0, 1]
-    y: Tensor  # (B,) classes
+    ids: range
     counted: int  # the first images that count; the rest only completes the block of an attack that draws per block
     adversarial_set: AdversarialSet | None = None  # collects the adversarial images
 

@@ -52,7 +52,7 @@ class Probed(Condition):
 
     def measure(self, target: Target, batch: Batch, outcome: Outcome) -> Tensor:
         right = is_correct(target.model, batch.x, batch.y, target.batch_size)
-        outcome.values += measure_indicator(target, self, batch.ids, batch.x, batch.y, right, outcome).tolist()
+        outcome.values += measure_indicator(target, self, batch, right, outcome).tolist()
         return right
 
     @classmethod

@@ -76,7 +76,7 @@ class Swept(Condition):
         return sweep_conditions(self.attack, self.balls)[0]
 
     def measure(self, target: Target, batch: Batch, outcome: Outcome) -> Tensor:
-        radii = smallest_radii(target, self.attack, self.balls, batch.ids, batch.x, batch.y, outcome)
+        radii = smallest_radii(target, self.attack, self.balls, batch, outcome)
         outcome.values += radii.tolist()
         return radii.isinf()
 

@@ -72,7 +72,7 @@ class RecordedAttack(Attacked):
         def keep(broken: Tensor, x_adv: Tensor) -> None:
             self.record(broken[: batch.counted], x_adv[: batch.counted])
 
-        return target.distances(self, batch.ids, batch.x, batch.y, outcome, keep).isinf()
+        return target.distances(self, batch, outcome, keep).isinf()
 
     def base(self) -> "RecordedAttack":
         return self

@@ -9,6 +9,7 @@ on the model saturates here too (the paper's adaptive rescaling).
 
 import math
 import warnings
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from bench.core.rng import fixed_seed
 from bench.core.threats.threat import Threat
 from bench.evaluation.conditions.attack import Attacked
 from bench.evaluation.outcome import Outcome
+from bench.evaluation.sample import Sample
 from bench.evaluation.target import Target
 
 INNER_POINTS = 200  # random points inside; fewer than usual networks have features, so that the classes stay separable
@@ -118,7 +120,7 @@ def fit_direction(points: Tensor) -> Tensor:
     return torch.as_tensor(fit.coef_[0]).to(points)
 
 
-def misses_planted(target: Target, attacked: Attacked, ids: range, x: Tensor, outcome: Outcome) -> float:
+def misses_planted(target: Target, attacked: Attacked, ids: Sequence[int], x: Tensor, outcome: Outcome) -> float:
     """Test an attack on one image (1, C, H, W): 1 if it misses the planted example, 0 if it finds it.
 
     NaN where no example can be planted. An attack that needs a gradient misses where the features have none.
@@ -127,14 +129,14 @@ def misses_planted(target: Target, attacked: Attacked, ids: range, x: Tensor, ou
     ids: of the image; draws depend on it and the seed alone. outcome: the passes and seconds are added to it.
     """
     layer = last_linear(target.model, x)
-    with fixed_seed("planted", ids.start, target.seed):
+    with fixed_seed("planted", ids[0], target.seed):
         binary = fit_readout(target, layer, x, attacked.threat) if layer else None
     if binary is None:
         return math.nan
     tested = Target(binary, binary, target.batch_size, target.seed)
     trial = Outcome(outcome.right)  # an attack's doubts are about the two classes, not about the model
     try:
-        far = tested.distances(attacked, ids, x, torch.zeros(1, dtype=torch.long, device=x.device), trial)
+        far = tested.distances(attacked, Sample(ids, x, torch.zeros(1, dtype=torch.long, device=x.device)), trial)
     except BadInput:
         if has_gradient(binary, x):
             raise

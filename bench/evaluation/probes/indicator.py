@@ -29,7 +29,8 @@ from bench.evaluation.probes.binarization_test import (
     misses_planted,
 )
 from bench.evaluation.probes.model_probes import PROBES, input_gradient
-from bench.evaluation.target import Ids, Target
+from bench.evaluation.sample import Sample
+from bench.evaluation.target import Target
 
 PLANTED_IMAGES = 32  # images of the binarization test; each has a readout of its own, and is attacked by itself
 # From the clean image, as a random start at this radius could break it without gradients.
@@ -53,7 +54,7 @@ class ProbeCondition(Protocol):
 
 
 def measure_indicator(
-    target: Target, condition: ProbeCondition, ids: range, x: Tensor, y: Tensor, right: Tensor, outcome: Outcome
+    target: Target, condition: ProbeCondition, sample: Sample, right: Tensor, outcome: Outcome
 ) -> Tensor:
     """Probe a block of images for one sign: (B,) float64, 1 where the image shows it, 0 where not, NaN if not probed.
 
@@ -61,28 +62,28 @@ def measure_indicator(
 
     Args:
         condition: the sign, the ball, and for the binarization test the attack.
-        ids: of the images in the test set.
+        sample: the images, consecutive in the test set.
         right: (B,) bool, the images to probe. The binarization test takes the first few of the test set only.
         outcome: passes and seconds are added to it.
 
     Raises:
         Failed: the model or the attack raises.
     """
-    rows = right.nonzero().flatten()
+    rows, ids = right.nonzero().flatten(), sample.ids
     found = torch.full(right.shape, math.nan, dtype=torch.float64)
     try:
         if condition.attack is not None:
             attacked = Attacked(condition.attack, condition.threat)
-            for row in rows[:PLANTED_IMAGES].tolist() if ids.start == 0 else []:
-                found[row] = misses_planted(target, attacked, ids[row : row + 1], x[row : row + 1], outcome)
+            for row in rows[:PLANTED_IMAGES].tolist() if ids[0] == 0 else []:
+                found[row] = misses_planted(target, attacked, ids[row : row + 1], sample.x[row : row + 1], outcome)
         elif condition.sign in SEARCHES and len(rows):
-            some = [ids[row] for row in rows.tolist()]
-            shown = SEARCHES[condition.sign](target, some, x[rows], y[rows], condition.threat, outcome)
+            shown = SEARCHES[condition.sign](target, sample.select(rows), condition.threat, outcome)
             found[rows.cpu()] = shown.double().cpu()
         else:
             for part in torch.split(rows, target.batch_size) if len(rows) else []:
-                with image_stream([ids[row] for row in part.tolist()], "sign", condition.sign, target.seed):
-                    shown = PROBES[condition.sign](target.model, x[part], y[part], condition.threat)
+                some = sample.select(part)
+                with image_stream(some.ids, "sign", condition.sign, target.seed):
+                    shown = PROBES[condition.sign](target.model, some.x, some.y, condition.threat)
                 found[part.cpu()] = shown.double().cpu()
     except NoFeatures as error:
         log.info("%s: no answer, as %s", condition.label, error)
@@ -95,19 +96,21 @@ def measure_indicator(
     return found
 
 
-def withstands_unbounded(target: Target, ids: Ids, x: Tensor, y: Tensor, threat: Threat, outcome: Outcome) -> Tensor:
+def withstands_unbounded(target: Target, sample: Sample, threat: Threat, outcome: Outcome) -> Tensor:
     """Whether PGD with a radius that reaches every image fails to break the image, (B,). NaN without a gradient."""
-    if not has_gradient(target.model, x[:1]):
-        return torch.full(y.shape, math.nan)
-    return target.distances(Attacked(UNBOUNDED_ATTACK, ball_of_all_images(threat, x)), ids, x, y, outcome).isinf()
+    if not has_gradient(target.model, sample.x[:1]):
+        return torch.full(sample.y.shape, math.nan)
+    attacked = Attacked(UNBOUNDED_ATTACK, ball_of_all_images(threat, sample.x))
+    return target.distances(attacked, sample, outcome).isinf()
 
 
-def is_hidden_by_output(target: Target, ids: Ids, x: Tensor, y: Tensor, threat: Threat, outcome: Outcome) -> Tensor:
+def is_hidden_by_output(target: Target, sample: Sample, threat: Threat, outcome: Outcome) -> Tensor:
     """Whether PGD breaks the image by the last linear layer's outputs, but not by the model's own, (B,).
 
     This happens where an operation behind that layer, such as a tanh, flattens the loss. NaN where there is no such
     layer, or where its largest output is another class than the label.
     """
+    x, y = sample.x, sample.y
     layer = last_linear(target.model, x[:1])
     if layer is None:
         return torch.full(y.shape, math.nan)
@@ -122,12 +125,12 @@ def is_hidden_by_output(target: Target, ids: Ids, x: Tensor, y: Tensor, threat: 
         return torch.zeros(y.shape)
     # the last iterate: where the search stops at the border, flattened outputs of two classes may be equal
     last, within = Attacked(PGD_LAST, threat), Target(inner, inner, target.batch_size, target.seed)
-    x_adv, _ = within.craft(last, ids, x, y, torch.ones_like(y, dtype=torch.bool), outcome)
+    x_adv, _ = within.craft(last, sample, torch.ones_like(y, dtype=torch.bool), outcome)
     broken = ~is_correct(target.model, x_adv, y, target.batch_size)
     shown = torch.zeros(y.shape, device=y.device)
     if broken.any():
-        itself, some = replace(target, copy=target.model), [i for i, b in zip(ids, broken.tolist(), strict=True) if b]
-        far = itself.distances(Attacked(PGD, threat), some, x[broken], y[broken], outcome)
+        itself, some = replace(target, copy=target.model), sample.select(broken.nonzero().flatten())
+        far = itself.distances(Attacked(PGD, threat), some, outcome)
         shown[broken] = far.isinf().to(shown)
     return shown.masked_fill(scores.argmax(1) != y, math.nan)
 
@@ -152,7 +155,7 @@ def ball_of_all_images(threat: Threat, x: Tensor) -> Threat:
     return type(threat)(threat.largest(x[0].numel()))
 
 
-SEARCHES: dict[str, Callable[[Target, Ids, Tensor, Tensor, Threat, Outcome], Tensor]] = {
+SEARCHES: dict[str, Callable[[Target, Sample, Threat, Outcome], Tensor]] = {
     "unbounded": withstands_unbounded,
     "squashed": is_hidden_by_output,
 }
