@@ -17,7 +17,6 @@ pytest.importorskip("ray")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.ray,
-    pytest.mark.long,
     pytest.mark.filterwarnings("ignore"),  # Ray leaves sockets and files open
 ]
 
@@ -127,6 +126,7 @@ def test_a_cluster_that_is_started_here(tmp_path):
     assert read_all(tmp_path / "there") == run_here(tmp_path / "here", CONTINUED)
 
 
+@pytest.mark.long
 def test_nodes_and_the_driver_die_and_nothing_changes(tmp_path, cluster):
     """A node dies in a training; the driver is killed in AutoAttack; a node dies in AutoAttack. Then all is equal."""
     asked = [*ATTACKED, "--engine", "ray", "--ray-address", cluster.address]
@@ -161,6 +161,7 @@ def test_a_driver_that_is_stopped_leaves_what_the_same_command_goes_on_from(tmp_
     assert read_all(tmp_path) == run_here(tmp_path / "here", CONTINUED)
 
 
+@pytest.mark.long
 def test_code_travels(tmp_path, cluster):
     """Of files of a plug-in and of an outside model that other hosts lack; the numbers are those of one process."""
     found = {}
