@@ -85,7 +85,7 @@ def run_here(place, asked):
     """What one process on this machine comes to."""
     place.mkdir()
     process = start(place, *asked, "--workers", "1")
-    _, err = process.communicate()
+    _, err = process.communicate(timeout=400)
     assert process.returncode == 0, err
     return read_all(place)
 
@@ -120,7 +120,7 @@ def wait_for(place, text, count=1, seconds=200):
 def test_a_cluster_that_is_started_here(tmp_path):
     (tmp_path / "there").mkdir()
     process = start(tmp_path / "there", *CONTINUED, "--engine", "ray", "--workers", "2")
-    out, err = process.communicate()
+    out, err = process.communicate(timeout=400)
     assert process.returncode == 0, err
     assert "BN-adv (p0.8)" in out
     assert read_all(tmp_path / "there") == run_here(tmp_path / "here", CONTINUED)
@@ -135,7 +135,7 @@ def test_nodes_and_the_driver_die_and_nothing_changes(tmp_path, cluster):
     cluster.lose_a_node()
     wait_for(tmp_path, "AutoAttack")
     process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process.communicate(timeout=400)
     process = start(tmp_path, *asked)
     wait_for(tmp_path, "AutoAttack", count=2)
     cluster.lose_a_node()
