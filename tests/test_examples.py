@@ -21,7 +21,7 @@ OF_ATTACKS = {inspect.getdoc(function).partition(":")[0]: function for function 
 OF_ATTACKS = dict(sorted(OF_ATTACKS.items()))  # a set has another order in each process of pytest-xdist
 DOCUMENTED = VOCABULARY | OF_ATTACKS | {"Registry": Registry, "Registry.add": Registry.add}
 WITHOUT_EXAMPLE = {  # they need weights or data, or the examples of others show them
-    "Adversary", "Registry", "benchmark", "load_model",
+    "Adversary", "Registry", "load_model",
 }  # fmt: skip
 RAISE = {  # which of the vocabulary say what they raise
     "Ascent", "Attacked", "Images", "Targeted", "add_branches", "add_masks", "benchmark", "branch", "corrupted",

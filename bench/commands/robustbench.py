@@ -70,6 +70,15 @@ def benchmark(
     Raises:
         BadInput: the model cannot be evaluated, or an argument is not valid.
         Failed: the model or the attack raises an error, or returns something invalid.
+
+    Example:
+        >>> import torch
+        >>> from bench import benchmark
+        >>> _ = torch.manual_seed(0)
+        >>> untrained = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+        >>> clean, robust = benchmark(untrained, n_examples=2, dataset="digits", threat_model="Linf", eps=0.2)
+        >>> 0.0 <= robust <= clean <= 1.0
+        True
     """
     data_name, threat = _text(dataset), _text(threat_model)
     _check(model, data_name, threat, n_examples, eps, preprocessing)
