@@ -104,6 +104,8 @@ def test_every_registered_model_learns_through_switches_and_loses_them(name, arc
     with fixed_seed("switches"):
         model, images = MODELS[arch](10, 3), torch.rand(2, 3, size, size)
         keys, norms = list(model.state_dict()), sum(isinstance(m, nn.BatchNorm2d) for m in model.modules())
+        if not norms:
+            pytest.skip("has no batch norms, and is refused by these recipes")
         model = recipe.prepare(model).to(memory_format=torch.channels_last)
         assert sum(isinstance(m, kind) for m in model.modules()) == norms
         recipe.loss(model, images, Q[:2].float()).backward()
