@@ -31,10 +31,8 @@ from bench.data.memory import DataMemory, format_bytes
 
 IMAGE, LABEL = "image", "label"
 WANTED = f"{IMAGE} uint8 (N, H, W, C) and {LABEL} whole numbers (N,), as numpy.savez writes them"
-LOCAL_HEADER, LENGTHS_AT = (
-    30,
-    26,
-)  # of a member of a zip archive: bytes before its name, and where lengths stand in them
+LOCAL_HEADER = 30  # bytes of the header of a member of a zip archive, before its name
+LENGTHS_AT = 26  # place in that header of the lengths of what follows it
 LARGEST_ROUNDING = 1e-3  # by which the sum of a distribution may miss 1
 BLOCK_BYTES = 2**24  # that are read at a time for the fingerprint
 WORTH_STORING = 2**28  # bytes of images; computing the fingerprint of fewer takes less than a second

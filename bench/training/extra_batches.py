@@ -27,7 +27,7 @@ def count_extra(batch_size: int, share: float) -> int:
     if count >= batch_size:
         raise BadInput(
             f"--extra-share {share:g} leaves no image of the data set in a batch of {batch_size}; give "
-            f"{1 - 1 / batch_size:.2g} or less"
+            f"{1 - 1 / batch_size:.4g} or less"
         )
     return count
 

@@ -92,8 +92,12 @@ def test_a_run_says_that_it_used_extra_data(bench, archive, tmp_path):
     (card,) = (tmp_path / "reports/cards").rglob("README.md")
     assert f"| extra data | 50 % of each batch, of 100 images (fingerprint {job['extra']}) |" in card.read_text()
     assert FinishedRun(folder).extra_images == 100
-    _, again = plan_again(folder, job, Path(), CPU)
-    assert again.run == job["run"]
+    _, again = plan_again(folder, job, Path(), CPU, is_retrained=True)
+    archive.unlink()
+    _, kept = plan_again(folder, job, Path(), CPU, is_retrained=False)  # evaluates stored weights: needs no archive
+    assert again.run == kept.run == job["run"]
+    with pytest.raises(BadInput, match=r"--extra more\.npz: there is no such file"):
+        plan_again(folder, job, Path(), CPU, is_retrained=True)
 
 
 def test_a_label_tells_extra_data_from_other_settings(archive, tmp_path):

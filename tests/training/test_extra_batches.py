@@ -95,12 +95,15 @@ def test_processes_share_the_batches_of_one(parts):
 
 
 @pytest.mark.parametrize(("share", "message"), [(0.01, "no extra image in a batch of 8; give 0.12 or more"),
-    (0.99, "no image of the data set in a batch of 8; give 0.88 or less")])  # fmt: skip
+    (0.99, "no image of the data set in a batch of 8; give 0.875 or less")])  # fmt: skip
 def test_a_share_without_images_of_one_kind_is_refused(share, message):
     with pytest.raises(BadInput, match=message):
         count_extra(8, share)
     assert count_extra(8, 0.12) == 1
-    assert count_extra(8, 0.88) == 7
+    assert count_extra(8, 0.875) == 7
+    with pytest.raises(BadInput, match=r"give 0\.9967 or less"):
+        count_extra(300, 0.9999)
+    assert count_extra(300, 0.9967) == 299
 
 
 class Killed(Exception):

@@ -92,7 +92,7 @@ def experiments_of(asked: Comparison, device: torch.device) -> tuple[list[Experi
         if not rows:
             continue
         record = read_job(folder)
-        planned, job = plan_again(folder, record, asked.access.data_dir, device)
+        planned, job = plan_again(folder, record, asked.access.data_dir, device, is_retrained=asked.level == 2)
         epochs = tuple(epoch for epoch in WEIGHT_FILES if any(row.epoch == epoch for row in rows))
         if asked.level == 1:
             require_weights(folder, epochs)
@@ -113,12 +113,17 @@ def experiments_of(asked: Comparison, device: torch.device) -> tuple[list[Experi
     return list(experiments.values()), weight_copies
 
 
-def plan_again(folder: Path, record: Record, data_dir: Path, device: torch.device) -> tuple[Experiment, Job]:
+def plan_again(
+    folder: Path, record: Record, data_dir: Path, device: torch.device, is_retrained: bool
+) -> tuple[Experiment, Job]:
     """The data and the job of a run folder, with the recipe of that name as it is now.
+
+    is_retrained: whether the job is trained again, for which alone the images of --extra are read.
 
     BadInput where job.json does not suffice.
     """
     path, budget = folder / "job.json", str(record.get("budget", ""))
+    reads_extra = is_retrained and bool(record.get("extra_file"))
     missing = [field for field in REQUIRED_FIELDS if field not in record]
     if record.get("status") == "external":
         raise BadInput(
@@ -135,8 +140,8 @@ def plan_again(folder: Path, record: Record, data_dir: Path, device: torch.devic
         limit_train=record["images"],
         train_eps=record["train_eps"],
         settings=tuple(record["settings"]),
-        extra=Path(record["extra_file"]) if record.get("extra_file") else None,
-        extra_share=record["extra_share"] if record.get("extra_file") else None,
+        extra=Path(record["extra_file"]) if reads_extra else None,
+        extra_share=record["extra_share"] if reads_extra else None,
         attacks=(),
         seeds=(record["seed"],),
         precision=record["precision"],
@@ -148,4 +153,11 @@ def plan_again(folder: Path, record: Record, data_dir: Path, device: torch.devic
         plan = Plan(**fields)
     except TypeError as error:
         raise BadInput(f"{path}: its plan is not one of this version ({error}); {REMEDY}") from error
-    return work, replace(work.jobs[-1], plan=plan, budget=budget)  # behind those that it trains on
+    job = replace(work.jobs[-1], plan=plan, budget=budget)  # behind those that it trains on
+    return work, job if is_retrained else _with_extra(job, record)
+
+
+def _with_extra(job: Job, record: Record) -> Job:
+    """The job, and those that it trains on, with the extra images that job.json names, which are not read."""
+    start = job.start and _with_extra(job.start, record)
+    return replace(job, start=start, extra=record.get("extra", ""), extra_share=record.get("extra_share", 0.0))

@@ -43,7 +43,7 @@ def _train_words(job: Job, seeds: Iterable[int]) -> list[str]:
         words += ["--epochs", length[1]]
     words += ["--limit-train", str(job["images"])]
     words += ["--train-eps", f"{job['train_eps']:g}"] if job.get("train_eps") else []
-    words += ["--extra", job["extra_file"], "--extra-share", f"{job['extra_share']:g}"] if job.get("extra_file") else []
+    words += ["--extra", job["extra_file"], "--extra-share", str(job["extra_share"])] if job.get("extra_file") else []
     words += [word for setting in settings for word in ("--set", setting)]
     words += ["--precision", job["precision"]] if {"bf16", "auto"} & {*deviations} else []
     words += ["--threads", str(job["threads"])] if job.get("threads", 1) != 1 else []
