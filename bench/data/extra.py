@@ -26,6 +26,7 @@ from bench.core.parsing import format_count, printable
 from bench.data.arrays import check_labels, label_tensor
 from bench.data.dataset import Dataset
 from bench.data.files.fingerprint import FOLDER, fingerprint_of, stored_fingerprint
+from bench.data.files.image_list import NANOSECONDS
 from bench.data.layouts import read_layout
 from bench.data.memory import DataMemory, format_bytes
 
@@ -67,8 +68,12 @@ class StoredImages:
                 yield x
 
     def _open(self) -> FileIO:
-        if _state(self.path) != self.state:
-            raise BadInput(f"--extra {self.path} was changed during the command; leave it as it is until it ends")
+        size, changed = _state(self.path)
+        if size != self.state[0] or changed // NANOSECONDS != self.state[1] // NANOSECONDS:  # copies may keep seconds
+            raise BadInput(
+                f"--extra {self.path} was changed during the command, or is a copy on another host that was written at "
+                "another time; leave it as it is until the command ends, and copy it by `cp -p` or `rsync -t`"
+            )
         return self.path.open("rb", buffering=0)
 
     def _read(self, file: FileIO, x: NDArray[np.uint8]) -> None:

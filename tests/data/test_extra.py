@@ -1,8 +1,10 @@
 """Extra training images in a .npz archive: what is read, what is refused, and how it is identified."""
 
 import math
+import os
 import pickle
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +95,14 @@ def test_an_archive_that_changes_during_a_command_is_refused_and_is_pickled_with
     text = pickle.dumps(pixels)
     assert len(text) < IMAGES.nbytes / 2
     assert np.array_equal(pickle.loads(text)[places], IMAGES)
+    size, changed = pixels.state
+    whole_seconds = changed // 10**9 * 10**9
+    os.utime(tmp_path / "a.npz", ns=(whole_seconds, whole_seconds))  # as of a copy on another host
+    assert np.array_equal(pixels[places], IMAGES)
+    os.utime(tmp_path / "a.npz", ns=(whole_seconds, whole_seconds - 10**9))
+    with pytest.raises(BadInput, match=r"a.npz was changed during the command, or is a copy on another host"):
+        pixels[places]
+    pixels = replace(pixels, state=(size, whole_seconds - 10**9))
     cut = StoredImages(pixels.path, pixels.begin + 2000, pixels.shape, pixels.state)
     with pytest.raises(BadInput, match=r"a.npz ends before its last image"):
         cut[places]
