@@ -108,6 +108,7 @@ def test_columns_that_a_class_has_no_field_of_are_empty():
     [
         (Linf(0.1), "a condition is a subclass of Condition"),
         (type("Odd", (Condition,), {"kind": "magic"}), "has the kind 'magic'; a kind of yours begins with x-"),
+        (type("Severe", (Condition,), {"kind": "x-severe", "severity": 3}), "has a severity, as corruptions have"),
         (type("None", (Condition,), {}), "has the kind None"),
     ],
 )

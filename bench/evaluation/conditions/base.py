@@ -18,7 +18,7 @@ from bench.evaluation.adversarial_set import AdversarialSet
 from bench.evaluation.outcome import Outcome
 from bench.evaluation.sample import Sample
 from bench.evaluation.target import Target
-from bench.results.kinds import is_kind
+from bench.results.kinds import KINDS_WITH_CORRUPTION, is_kind
 from bench.results.row import Row
 
 DEFAULT_COLUMNS: dict[str, object] = {"name": "", "threat": None, "severity": None, "params": ""}  # where not set
@@ -37,7 +37,8 @@ class Condition(ABC):
     """What is done to the test images before a model is evaluated on them. One condition gives one row.
 
     A subclass is a frozen dataclass. Its repr goes into the key of the row, so two conditions must not share one. The
-    columns `name`, `threat`, `severity` and `params` are fields or properties; those that it lacks are empty.
+    columns `name`, `threat`, `severity` and `params` are fields or properties; those that it lacks are empty. Corrupted
+    images alone have a severity: the settings of a plug-in's kind are `params`.
 
     Example:
         >>> from dataclasses import dataclass
@@ -183,6 +184,8 @@ def check_condition(name: str, item: object) -> str:
     kind = getattr(item, "kind", None)
     if not isinstance(kind, str) or not is_kind(kind):
         return f"has the kind {kind!r}; a kind of yours begins with x-, such as x-{name.lower()}"
+    if kind not in KINDS_WITH_CORRUPTION and inspect.getattr_static(item, "severity", "a field") is not None:
+        return f"has a severity, as corruptions have; put the settings of kind {kind} into its params"
     return ""
 
 
