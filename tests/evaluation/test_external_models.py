@@ -24,7 +24,7 @@ from bench.evaluation.conditions.clean import Clean
 from bench.evaluation.corruption_conditions import corruption_conditions
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.external_run import ExternalRun
-from bench.evaluation.external.load import identity
+from bench.evaluation.external.load import identity, load
 from bench.evaluation.external.model_checks import model_warnings
 from bench.evaluation.external.restricted_loading import ONLY_WEIGHTS, restrict_loading
 from bench.evaluation.external.spec import parse_spec
@@ -207,7 +207,7 @@ def test_a_model_that_cannot_be_had_is_one_line(bench, tmp_path, monkeypatch, sp
 
 def identified(spec: str) -> str:
     source = parse_spec(spec)
-    return identity(source, load_results(source, DIGITS, Access(Path()), "cpu").net, TEST)
+    return identity(source, load(source, DIGITS, Access(Path()), "cpu").net, TEST)
 
 
 def test_an_identity_holds_what_a_model_computes(tmp_path, monkeypatch):

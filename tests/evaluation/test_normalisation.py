@@ -11,7 +11,7 @@ from torch import nn
 from bench import BadInput, dataset, load_model
 from bench.data.loader import to_float
 from bench.evaluation.external.access import Access
-from bench.evaluation.external.load import identity
+from bench.evaluation.external.load import identity, load
 from bench.evaluation.external.normalisation import normaliser
 from bench.evaluation.external.python_file import File
 from bench.evaluation.external.spec import parse_spec
@@ -56,7 +56,7 @@ def test_the_warning_names_the_option_which_gives_the_numbers_of_the_model_itsel
 def test_another_normalisation_is_another_model_and_none_changes_no_identity(spec):
     def digits(text: str) -> str:
         source = parse_spec(text)
-        return identity(source, load_results(source, DIGITS, Access(Path()), "cpu").net, TEST)
+        return identity(source, load(source, DIGITS, Access(Path()), "cpu").net, TEST)
 
     plain = digits(spec)
     found = {digits(f"{spec}[normalise={text}]") for text in ("meanstd", "pm1", "0.3,0.4")}
